@@ -1,0 +1,99 @@
+"""Bytes, cut anywhere, to server-sent events.
+
+Knows the WHATWG event stream format (https://html.spec.whatwg.org/#event-stream-interpretation);
+must not know what the payloads mean.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_BOM = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class Event(NamedTuple):
+    """One dispatched event.
+
+    Attributes:
+        data: The data lines, joined with newlines.
+        name: The `event:` field, empty where none was sent.
+    """
+
+    data: bytes
+    name: str = ""
+
+
+class EventDecoder:
+    """Turns pieces of a body into events, however the pieces were cut.
+
+    An event without a data line is not dispatched (comments, `id:` or `retry:` alone). At the end
+    of the body an unfinished last event is dispatched as well: WHATWG would drop it, but servers
+    that end without a blank line exist and their last words count.
+    """
+
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []
+        self._started = False
+        self._data: list[bytes] = []
+        self._name = ""
+
+    def feed(self, piece: bytes) -> list[Event]:
+        """Take the next piece of the body.
+
+        Args:
+            piece: Bytes, cut anywhere.
+
+        Returns:
+            The events that the piece completed, in order.
+        """
+        # Pieces of one long line are only joined when its end comes: no quadratic copying.
+        open_cr = bool(self._rest) and self._rest[-1].endswith(b"\r")
+        self._rest.append(piece)
+        if self._started and not open_cr and b"\n" not in piece and b"\r" not in piece:
+            return []
+        buffer = self._skip_bom(b"".join(self._rest))
+        *lines, rest = self._split(buffer)
+        self._rest = [rest] if rest else []
+        return self._read(lines)
+
+    def close(self) -> list[Event]:
+        """Take the end of the body and return what it completes."""
+        buffer, self._rest = b"".join(self._rest), []
+        return self._read([*_LINE_END.split(buffer), b""])
+
+    def _skip_bom(self, buffer: bytes) -> bytes:
+        if self._started or (len(buffer) < len(_BOM) and _BOM.startswith(buffer)):
+            return buffer
+        self._started = True
+        return buffer.removeprefix(_BOM)
+
+    @staticmethod
+    def _split(buffer: bytes) -> list[bytes]:
+        if b"\r" not in buffer:
+            return buffer.split(b"\n")
+        # A trailing CR may be half of a CRLF: it waits for the next byte.
+        held = b"\r" if buffer.endswith(b"\r") else b""
+        *lines, rest = _LINE_END.split(buffer[: len(buffer) - len(held)])
+        return [*lines, rest + held]
+
+    def _read(self, lines: list[bytes]) -> list[Event]:
+        events = []
+        for line in lines:
+            if line:
+                self._read_field(line)
+            elif self._data:
+                events.append(Event(b"\n".join(self._data), self._name))
+                self._data, self._name = [], ""
+            else:
+                self._name = ""
+        return events
+
+    def _read_field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value)
+        elif name == b"event":
+            self._name = value.decode("utf-8", "replace")

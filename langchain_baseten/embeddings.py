@@ -1,0 +1,205 @@
+"""`BasetenEmbeddings`: text to vectors on a dedicated deployment.
+
+Knows LangChain's embeddings interface and batching; shares the wire with the chat model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Self
+
+from langchain_core.embeddings import Embeddings
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+
+from langchain_baseten._call import Call
+from langchain_baseten._diagnosis import parse_body
+from langchain_baseten._endpoint import Endpoint, parse_model_url
+from langchain_baseten._http import Connections
+from langchain_baseten._reply import malformed
+from langchain_baseten._request import dump_json
+from langchain_baseten._secrets import BearerAuth, clean_key, key_from_environment
+from langchain_baseten._version import VERSION
+from langchain_baseten._wire import AsyncWire, SyncWire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_BATCH_TEXTS = 32
+_BATCH_CHARACTERS = 8000
+"""A batch is smaller than both: engines refuse more than 128 texts, and long ones are slow."""
+
+_AT_ONCE = 16
+
+
+class BasetenEmbeddings(BaseModel, Embeddings):
+    """Embedding model on a dedicated Baseten deployment.
+
+    Example:
+        ```python
+        from langchain_baseten import BasetenEmbeddings
+
+        embeddings = BasetenEmbeddings(
+            model_url="https://model-<id>.api.baseten.co/environments/production/sync"
+        )
+        vectors = embeddings.embed_documents(["hello", "world"])
+        ```
+
+    Errors are those of `ChatBaseten`: all under `BasetenError`.
+    """
+
+    model_config = ConfigDict(
+        populate_by_name=True, hide_input_in_errors=True, protected_namespaces=(), extra="forbid"
+    )
+
+    model_url: str
+    """URL of the deployment, in any form that the dashboard shows."""
+
+    api_key: SecretStr = Field(default_factory=key_from_environment, alias="baseten_api_key")
+    """API key; else `BASETEN_API_KEY`."""
+
+    model: str | None = None
+    """The deployment's served model name, where the engine insists on one."""
+
+    timeout: Any = None
+    """Seconds, a `(connect, read)` tuple or an `httpx.Timeout`; by default 10 and 1,200."""
+
+    max_retries: int = Field(default=2, ge=0)
+    """Tries after the first one."""
+
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.Client` of your own."""
+
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.AsyncClient` of your own."""
+
+    _connections: Connections = PrivateAttr(default_factory=Connections)
+
+    def __init__(self, **settings: Any) -> None:
+        # The key becomes a secret before any other frame can hold it: tracebacks show locals.
+        for name in ("api_key", "baseten_api_key"):
+            if settings.get(name) is not None:
+                settings[name] = clean_key(settings[name])
+        super().__init__(**settings)
+
+    @model_validator(mode="after")
+    def _check_url(self) -> Self:
+        parse_model_url(self.model_url)
+        return self
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where requests go, normalised from `model_url`."""
+        return parse_model_url(self.model_url)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return a vector for each text, in the texts' order.
+
+        Args:
+            texts: Any number of texts; they go in batches, several at once.
+
+        Raises:
+            BasetenError: If a batch got no answer.
+        """
+        calls = [(self._plan(batch), len(batch)) for batch in _batch(texts)]
+        own = self.http_client
+        wire = SyncWire(self._connections.sync_client() if own is None else own)
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            context = copy_context()
+            answers = [pool.submit(context.copy().run, wire.fetch, call) for call, _ in calls]
+            found = [
+                read_vectors(answer.result().text, count)
+                for answer, (_, count) in zip(answers, calls, strict=True)
+            ]
+        return list(chain.from_iterable(found))
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return the vector of one text.
+
+        Raises:
+            BasetenError: If there was no answer.
+        """
+        return self.embed_documents([text])[0]
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return a vector for each text, in the texts' order, without blocking the event loop.
+
+        Args:
+            texts: Any number of texts; they go in batches, several at once.
+
+        Raises:
+            BasetenError: If a batch got no answer.
+        """
+        own = self.http_async_client
+        wire = AsyncWire(await self._connections.async_client() if own is None else own)
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def embed(batch: list[str]) -> list[list[float]]:
+            async with gate:
+                fetched = await wire.fetch(self._plan(batch))
+            return read_vectors(fetched.text, len(batch))
+
+        found = await asyncio.gather(*(embed(batch) for batch in _batch(texts)))
+        return list(chain.from_iterable(found))
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """Return the vector of one text.
+
+        Raises:
+            BasetenError: If there was no answer.
+        """
+        return (await self.aembed_documents([text]))[0]
+
+    def _plan(self, batch: list[str]) -> Call:
+        return Call(
+            url=self.endpoint.embeddings_url,
+            body=dump_json({"input": batch, "model": self.model or self.endpoint.model_name}),
+            headers={
+                "Accept": "application/json",
+                "Content-Type": "application/json",
+                "User-Agent": f"langchain-baseten/{VERSION}",
+            },
+            params={},
+            auth=BearerAuth(self.api_key),
+            timeout=self.timeout,
+            idle=None,
+            max_retries=self.max_retries,
+        )
+
+
+def _batch(texts: Iterable[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    for text in texts:
+        full = len(batch) == _BATCH_TEXTS
+        if batch and (full or sum(map(len, batch)) + len(text) > _BATCH_CHARACTERS):
+            yield batch
+            batch = []
+        batch.append(text)
+    if batch:
+        yield batch
+
+
+def read_vectors(text: str, count: int) -> list[list[float]]:
+    """Return the vectors of an answer in the order of the texts.
+
+    Args:
+        text: The answer's body.
+        count: How many texts were sent.
+
+    Raises:
+        BasetenMalformedAnswerError: If the answer does not hold a vector for each text.
+    """
+    body = parse_body(text)
+    data = body.get("data") if isinstance(body, dict) else None
+    rows = [row for row in data if isinstance(row, dict)] if isinstance(data, list) else []
+    vectors = [row.get("embedding") for row in sorted(rows, key=_place)]
+    if len(vectors) != count or not all(isinstance(vector, list) for vector in vectors):
+        raise malformed(f"does not hold {count} vectors", text)
+    return [list(vector) for vector in vectors if vector is not None]
+
+
+def _place(row: dict[str, Any]) -> int:
+    index = row.get("index")
+    return index if isinstance(index, int) else 0
