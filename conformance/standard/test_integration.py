@@ -1,0 +1,97 @@
+"""LangChain's standard integration suite, whole, in both lanes.
+
+What a lane does not claim is a property that says no, with its reason; no test is overridden.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessage, BaseMessageChunk
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+
+from conformance.targets import LANES
+from langchain_baseten import ChatBaseten
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+_LONG_PROMPT = "Summarise in one word. " + "The quick brown fox jumps over the lazy dog. " * 120
+
+
+def _ask(model: BaseChatModel, prompt: str, *, stream: bool) -> AIMessage:
+    if not stream:
+        return model.invoke(prompt)
+    chunks = list(model.stream(prompt))
+    whole: BaseMessageChunk = chunks[0] + chunks[1:]
+    assert isinstance(whole, AIMessage)
+    return whole
+
+
+class _Lane(ChatModelIntegrationTests):
+    lane: str
+    settings: dict[str, Any]
+
+    @property
+    def chat_model_class(self) -> type[ChatBaseten]:
+        return ChatBaseten
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {**self.settings, "max_retries": 0}
+
+    @property
+    def model_override_value(self) -> str:
+        return LANES[self.lane].other
+
+    @property
+    def supports_json_mode(self) -> bool:
+        return True
+
+    @property
+    def supports_image_inputs(self) -> bool:
+        return True
+
+    @property
+    def supports_image_urls(self) -> bool:
+        return True
+
+    @property
+    def supports_image_tool_message(self) -> bool:
+        return True
+
+    @property
+    def supports_anthropic_inputs(self) -> bool:
+        return True
+
+    @property
+    def enable_vcr_tests(self) -> bool:
+        return True
+
+    @property
+    def supported_usage_metadata_details(self) -> dict[Any, Any]:
+        details = ["reasoning_output", "cache_read_input"]
+        return {"invoke": details, "stream": details}
+
+    def invoke_with_reasoning_output(self, *, stream: bool = False) -> AIMessage:
+        thinker = ChatBaseten(**{**self.chat_model_params, "model": LANES[self.lane].thinker})
+        return _ask(thinker, "What is 3 + 4? Think first.", stream=stream)
+
+    def invoke_with_cache_read_input(self, *, stream: bool = False) -> AIMessage:
+        model = ChatBaseten(**self.chat_model_params)
+        model.invoke(_LONG_PROMPT)
+        return _ask(model, _LONG_PROMPT, stream=stream)
+
+
+class TestModelApis(_Lane):
+    """Audio is not claimed: the page says that Model APIs take text, and some models images."""
+
+    lane = "model-apis"
+
+
+class TestDedicated(_Lane):
+    lane = "dedicated"
+
+    @property
+    def supports_audio_inputs(self) -> bool:
+        return True
