@@ -18,7 +18,7 @@ from langchain_core.runnables import RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from langchain_baseten._errors import BasetenRefusalError
+from langchain_baseten._errors import BasetenRefusalError, BasetenUnsendableRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -62,7 +62,7 @@ def write_tool_choice(choice: Any, tools: Sequence[Mapping[str, Any]]) -> str | 
         tools: The tools to choose from, written.
 
     Raises:
-        ValueError: If the choice is none of these, or names a tool that is not there.
+        BasetenUnsendableRequestError: If the choice is none of these, or names no tool of them.
     """
     names = [tool["function"]["name"] for tool in tools if "function" in tool]
     if isinstance(choice, str) and choice in names:
@@ -70,10 +70,11 @@ def write_tool_choice(choice: Any, tools: Sequence[Mapping[str, Any]]) -> str | 
     if isinstance(choice, str | bool) and choice in _CHOICES:
         return _CHOICES[choice]
     if isinstance(choice, dict):
-        wanted = (choice.get("function") or {}).get("name")
+        function = choice.get("function") or {}
+        wanted = function.get("name") if isinstance(function, dict) else function
         if wanted is None or wanted in names:
             return choice
-    raise ValueError(
+    raise BasetenUnsendableRequestError(
         f"tool_choice={choice!r} is not understood. Use one of the bound tools' names "
         f"({', '.join(names) or 'there are none'}), 'auto', 'none', 'any', 'required', True, or a "
         "dict such as {'type': 'function', 'function': {'name': …}}."

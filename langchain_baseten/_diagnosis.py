@@ -76,6 +76,9 @@ _OWN_LIMIT = re.compile(
 )
 """vLLM's complaint about `max_tokens` names the context too; a shorter input is not the cure."""
 
+_IS_PAGE = re.compile(r"<(?:!doctype|html|head|title|body|h1)\b", re.IGNORECASE)
+"""A web page; an angle bracket alone is the server's own wording."""
+
 _NOT_OVERFLOW = frozenset({401, 402, 403, 404, 429})
 
 _HINTS: dict[type[BasetenError], str] = {
@@ -85,6 +88,9 @@ _HINTS: dict[type[BasetenError], str] = {
     BasetenContextOverflowError: "Shorten the input.",
     BasetenRequestTooLargeError: "Send less: smaller images or audio, or a shorter history.",
 }
+
+_LONGEST = 1e9
+"""Seconds; a longer `retry_after` is nonsense."""
 
 _REQUEST_ID_HEADERS = ("x-baseten-request-id", "x-request-id", "request-id")
 
@@ -151,7 +157,7 @@ def parse_body(text: str) -> Any:
     """Return a body as JSON where it is JSON, else as the text it is."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -181,7 +187,7 @@ def shorten(text: str, limit: int = _SHOWN) -> str:
 
 
 def _strip_markup(text: str) -> str:
-    if "<" not in text:
+    if not _IS_PAGE.search(text):
         return text
     bare = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", " ", text)
     return re.sub(r"<[^>]*>", " ", bare)
@@ -220,7 +226,7 @@ def _code_of(payload: Any) -> int | None:
     inner = _inner(payload)
     for key in ("code", "status", "status_code"):
         code = str(inner.get(key))
-        if code.isdecimal() and HTTPStatus.BAD_REQUEST <= int(code) < 600:  # noqa: PLR2004  end of 5xx
+        if re.fullmatch(r"[45]\d\d", code):
             return int(code)
     return None
 
@@ -235,7 +241,7 @@ def _text(value: Any) -> str | None:
 
 
 def _seconds(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and value >= 0 else None
+    return float(value) if isinstance(value, int | float) and 0 <= value <= _LONGEST else None
 
 
 def _status_words(status: int) -> str:

@@ -88,7 +88,7 @@ def plan_call(  # noqa: PLR0913  what LangChain passes, and two facts about the 
 
     Raises:
         BasetenUnsendableRequestError: If the request cannot be written.
-        ValueError: If the tool choice is unknown.
+        BasetenUnsendableRequestError: If the tool choice is unknown.
     """
     settings = write_settings(model, stop, options)
     if stream and settings.get("n", 1) != 1:
@@ -130,10 +130,11 @@ def write_settings(
         options: Request fields of this call, the strongest.
 
     Raises:
-        ValueError: If the tool choice is unknown.
+        BasetenUnsendableRequestError: If the tool choice is unknown.
     """
     asked = {name: value for name, value in options.items() if name not in _NOT_SENT}
-    fields = merge_settings(model.model_kwargs, name_fields(model), {"stop": stop or None}, asked)
+    now = {"stop": stop} if stop else {}
+    fields = merge_settings(model.model_kwargs, name_fields(model), now, asked)
     if not fields.get("stop", True):
         del fields["stop"]
     if isinstance(fields.get("response_format"), type):

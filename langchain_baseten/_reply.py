@@ -68,9 +68,10 @@ def read_answer(
     if not choices:
         raise malformed("holds no choices", text)
     shared = {**read_top(payload, asked_model), **(header_metadata or {})}
-    shared["token_usage"] = payload.get("usage") or {}
+    usage = payload.get("usage")
+    shared["token_usage"] = usage if isinstance(usage, dict) else {}
     generations = [_read_choice(c, shared, fresh_id, call_required) for c in choices]
-    generations[0].message.usage_metadata = read_usage(payload.get("usage"))  # type: ignore[attr-defined]  # _read_choice makes AIMessages
+    generations[0].message.usage_metadata = read_usage(usage)  # type: ignore[attr-defined]  # _read_choice makes AIMessages
     named: dict[str, Any] = {
         k: shared[k] for k in ("model_name", "system_fingerprint", "id") if k in shared
     }
@@ -241,5 +242,5 @@ def decode_json(data: bytes) -> Any:
     """
     try:
         return json.loads(data.decode("utf-8", "replace"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -62,7 +62,7 @@ def key_from_environment() -> SecretStr:
 
 
 def hide_key(key: SecretStr) -> str:
-    """Return a reference to a key, good in this process and its forked children."""
+    """Return a reference to a key or another secret, good in this process and its forked children."""
     for reference, known in _VAULT.items():
         if known == key:
             return reference
@@ -74,7 +74,12 @@ def hide_key(key: SecretStr) -> str:
 def find_key(reference: str | None) -> SecretStr | None:
     """Return the key of a reference, or this process's own from the environment, or None."""
     own = os.environ.get(KEY_VARIABLE, "").strip()
-    return _VAULT.get(reference or "") or (SecretStr(own) if own else None)
+    return find_secret(reference) or (SecretStr(own) if own else None)
+
+
+def find_secret(reference: str | None) -> SecretStr | None:
+    """Return the secret of a reference, or None in a process that never had it."""
+    return _VAULT.get(reference or "")
 
 
 class BearerAuth:

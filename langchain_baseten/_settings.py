@@ -14,7 +14,15 @@ from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from langchain_baseten._arguments import name_settings
 from langchain_baseten._endpoint import Endpoint, parse_base_url, parse_model_url
-from langchain_baseten._secrets import KEY_VARIABLE, MISSING_KEY, clean_key, find_key, hide_key
+from langchain_baseten._secrets import (
+    KEY_VARIABLE,
+    MISSING_KEY,
+    clean_key,
+    find_key,
+    find_secret,
+    hide_key,
+    is_secret_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -148,7 +156,7 @@ class BasetenSettings(BaseChatModel):
         # The key becomes a secret before any other frame can hold it: tracebacks show locals.
         for name in ("api_key", "baseten_api_key"):
             if settings.get(name) is not None:
-                settings[name] = clean_key(settings[name])
+                settings[name] = clean_key(settings.pop(name))
         super().__init__(**settings)
 
     @model_validator(mode="before")
@@ -187,7 +195,7 @@ class BasetenSettings(BaseChatModel):
         return parse_base_url(self.baseten_api_base)
 
     def __getstate__(self) -> dict[Any, Any]:
-        """Return the state without the key: a pickle gets a reference to it instead.
+        """Return the state without secrets: a pickle gets references to them instead.
 
         Raises:
             TypeError: If the model has an HTTP client of its own, which cannot travel.
@@ -198,14 +206,26 @@ class BasetenSettings(BaseChatModel):
                 "connections do not travel. Pickle one without, and pass clients where it is used."
             )
         state = super().__getstate__()
-        key = state["__dict__"]["baseten_api_key"]
-        state["__dict__"] = {**state["__dict__"], "baseten_api_key": None}
-        return {**state, "key_reference": key and hide_key(key)}
+        fields = dict(state["__dict__"])
+        hidden = {"baseten_api_key": fields.pop("baseten_api_key")}
+        headers = dict(self.default_headers or {})
+        secret = {k: SecretStr(headers.pop(k)) for k in [*headers] if is_secret_name(k)}
+        if secret:
+            fields["default_headers"] = headers
+        references = {k: hide_key(v) for k, v in {**hidden, **secret}.items() if v is not None}
+        return {**state, "__dict__": fields, "references": references}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
-        """Take a state over; the key comes from this process (see `_secrets`)."""
-        super().__setstate__({k: v for k, v in state.items() if k != "key_reference"})
-        self.__dict__["baseten_api_key"] = find_key(state.get("key_reference"))
+        """Take a state over; the key and secret headers come from this process (`_secrets`)."""
+        references = dict(state["references"])
+        fields = dict(state["__dict__"])
+        fields["baseten_api_key"] = find_key(references.pop("baseten_api_key", None))
+        found = {k: v for k, r in references.items() if (v := find_secret(r)) is not None}
+        if found:
+            plain = {k: v.get_secret_value() for k, v in found.items()}
+            fields["default_headers"] = {**fields["default_headers"], **plain}
+        kept = {k: v for k, v in state.items() if k != "references"}
+        super().__setstate__({**kept, "__dict__": fields})
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Return a copy that shares the HTTP clients passed in: they cannot be copied."""

@@ -81,6 +81,7 @@ class AnswerStream:
         self._finish_reason: Any = None
         self._usage: Any = None
         self._metadata: dict[str, Any] = {}
+        self._extras: dict[str, Any] = {}
         self._sent: list[AIMessageChunk] = []
 
     @property
@@ -165,7 +166,8 @@ class AnswerStream:
             self._usage = payload["usage"]
         top = read_top(payload, "")
         self._metadata.update({k: v for k, v in top.items() if v})
-        for choice in payload.get("choices") or ():
+        choices = payload.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
             # A second choice was never asked for; it must not leak into the first.
             if isinstance(choice, dict) and not choice.get("index"):
                 yield from self._read_choice(choice)
@@ -174,16 +176,15 @@ class AnswerStream:
         self._answered = True
         if choice.get("finish_reason") is not None:
             self._finish_reason = choice["finish_reason"]
-        self._metadata.update(read_extras(choice, KNOWN_CHOICE))
+        self._extras.update(read_extras(choice, KNOWN_CHOICE))
         delta = choice.get("delta")
         if delta is None and not self._sent:
             delta = choice.get("message")
         delta = delta if isinstance(delta, dict) else {}
         text, side = read_text(delta.get("content")), read_side_texts(delta)
         calls = self._calls.add(wire_calls(delta))
-        logprobs = choice.get("logprobs")
-        if text or side or calls or logprobs:
-            said = {} if logprobs is None else {"logprobs": logprobs}
+        said = _read_logprobs(choice.get("logprobs"))
+        if text or side or calls or said:
             yield self._emit(text, side, calls, said)
 
     def _emit(
@@ -203,7 +204,7 @@ class AnswerStream:
         return ChatGenerationChunk(message=message)
 
     def _last(self) -> ChatGenerationChunk:
-        metadata = {"model_name": self._asked_model, **self._metadata}
+        metadata = {**self._extras, "model_name": self._asked_model, **self._metadata}
         metadata.update(read_header_metadata(self.headers, keep_all=self._keep_headers))
         metadata["finish_reason"] = self._finish_reason
         if self._call_required and not len(self._calls):
@@ -232,3 +233,11 @@ class AnswerStream:
             message = result.generations[0].message
             error.partial = message if isinstance(message, AIMessage) else None
         return error
+
+
+def _read_logprobs(logprobs: Any) -> dict[str, Any]:
+    # langchain-core adds them up chunk by chunk, which only lists survive in every combination.
+    if not logprobs or not isinstance(logprobs, dict):
+        return {}
+    whole = all(value is None or isinstance(value, list) for value in logprobs.values())
+    return {"logprobs": logprobs} if whole else {}

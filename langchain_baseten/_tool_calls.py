@@ -193,5 +193,5 @@ def _text(value: Any) -> str:
 def _parse(text: str) -> Any:
     try:
         return json.loads(text, strict=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -170,7 +170,7 @@ class ChatBaseten(BasetenConnected):
             **kwargs: Further request settings, bound as well.
 
         Raises:
-            ValueError: If the tool choice is unknown or names no tool.
+            BasetenUnsendableRequestError: If the tool choice is unknown or names no tool.
         """
         written = write_tools(tools, strict=strict)
         if tool_choice:

@@ -81,7 +81,7 @@ class BasetenEmbeddings(BaseModel, Embeddings):
         # The key becomes a secret before any other frame can hold it: tracebacks show locals.
         for name in ("api_key", "baseten_api_key"):
             if settings.get(name) is not None:
-                settings[name] = clean_key(settings[name])
+                settings[name] = clean_key(settings.pop(name))
         super().__init__(**settings)
 
     @model_validator(mode="after")
