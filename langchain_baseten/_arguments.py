@@ -97,7 +97,7 @@ def _refuse_doubled(settings: dict[str, Any]) -> None:
     for name, value in (extra if isinstance(extra, dict) else {}).items():
         field = _ALIASES.get(name, str(name))
         if settings.get(field) not in (None, value):
+            shown = "" if field == "baseten_api_key" else f": {settings[field]!r} and {value!r}"
             raise ValueError(
-                f"Two values for one setting: {field}={settings[field]!r}, and {name}={value!r} in "
-                "model_kwargs."
+                f"Two values for one setting, {field} (also {name} in model_kwargs){shown}."
             )

@@ -5,6 +5,7 @@ Knows exception names only, so that httpx and its successor httpx2 are one; must
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,9 @@ _FAULTS: tuple[_Fault, ...] = (
 )
 """Class name anywhere in the exception's ancestry, most specific first."""
 
+_QUOTED = re.compile(r"\bb(['\"]).*\1", re.DOTALL)
+"""Bytes that an HTTP library quotes when it refuses a header: they may be a secret."""
+
 
 def translate(exception: BaseException, host: str) -> BasetenError | None:
     """Return the error for an exception of an HTTP library, or None if it is none of theirs.
@@ -55,7 +59,7 @@ def translate(exception: BaseException, host: str) -> BasetenError | None:
     if found is None:
         return None
     _, error, sentence = found
-    why = shorten(str(exception), 200)
+    why = shorten(_QUOTED.sub("…", str(exception)), 200)
     return error(sentence.format(host=host) + (f": {why}" if why else ".") + _hint(error))
 
 

@@ -13,7 +13,7 @@ import threading
 import urllib.request
 import weakref
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
@@ -30,6 +30,7 @@ _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100, keep
 _HTTPX_DEFAULT = 5.0
 
 _SocketOptions = list[tuple[int, int, int]]
+_AsyncClients: TypeAlias = "weakref.WeakKeyDictionary[Any, tuple[httpx.AsyncClient, Any]]"
 
 
 @cache
@@ -52,8 +53,8 @@ class Connections:
         self._lock = threading.Lock()
         self._process = os.getpid()
         self._sync: httpx.Client | None = None
-        self._async: weakref.WeakKeyDictionary[Any, tuple[httpx.AsyncClient, Any]]
-        self._async = weakref.WeakKeyDictionary()
+        self._closer: Callable[[], object] | None = None
+        self._async: _AsyncClients = weakref.WeakKeyDictionary()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Connections, (self._socket_options,))
@@ -64,7 +65,7 @@ class Connections:
         with self._lock:
             if self._sync is None:
                 self._sync = httpx.Client(**self._settings(httpx.HTTPTransport))
-                weakref.finalize(self, _close_own, self._sync, self._process)
+                self._closer = weakref.finalize(self, _close_own, self._sync, self._process)
             return self._sync
 
     async def async_client(self) -> httpx.AsyncClient:
@@ -76,17 +77,18 @@ class Connections:
             await asyncio.to_thread(tls_context)
         if (known := known or self._async.get(loop)) is None:
             client = httpx.AsyncClient(**self._settings(httpx.AsyncHTTPTransport))
-            lifeline = _close_with_loop(client)
+            lifeline = _close_with_loop(client, weakref.ref(self._async))
             self._async[loop] = known = (client, lifeline)
             await anext(lifeline)
         return known[0]
 
     def close(self) -> None:
         """Close the client for threads; the next call opens another."""
+        self._forget_parent()
         with self._lock:
-            client, self._sync = self._sync, None
-        if client is not None:
-            client.close()
+            closer, self._closer, self._sync = self._closer, None, None
+        if closer is not None:
+            closer()
 
     async def aclose(self) -> None:
         """Close the client of the running event loop, and the one for threads."""
@@ -104,7 +106,7 @@ class Connections:
     def _settings(self, transport: Callable[..., Any]) -> dict[str, Any]:
         shared = {"verify": tls_context(), "limits": _LIMITS}
         # A transport of our own would switch off the proxies of the environment.
-        if self._socket_options is None and urllib.request.getproxies():
+        if self._socket_options is None and urllib.request.getproxies().keys() - {"no"}:
             return shared
         chosen = self._socket_options
         options = _keep_alive_options() if chosen is None else list(chosen)
@@ -120,11 +122,16 @@ def _close_own(client: httpx.Client, process: int) -> None:
         client.close()
 
 
-async def _close_with_loop(client: httpx.AsyncClient) -> AsyncIterator[None]:
-    # An event loop closes its unfinished async generators when it ends, and so the client.
+async def _close_with_loop(
+    client: httpx.AsyncClient, clients: weakref.ref[_AsyncClients]
+) -> AsyncIterator[None]:
+    # An event loop closes its unfinished async generators when it ends, and so the client. A
+    # generator holds on to its loop, so one that was kept would keep every loop there ever was.
     try:
         yield
     finally:
+        if (known := clients()) is not None:
+            known.pop(asyncio.get_running_loop(), None)
         await client.aclose()
 
 

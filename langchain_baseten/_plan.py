@@ -5,7 +5,7 @@ Knows which of several values wins; must not send anything.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import uuid4
 
 from langchain_baseten._binding import (
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from langchain_core.messages import BaseMessage
+    from pydantic import SecretStr
 
     from langchain_baseten._settings import BasetenSettings
 
@@ -170,7 +171,7 @@ def choose_auth(model: BasetenSettings, headers: Mapping[str, str]) -> BearerAut
             "This model was unpickled without its API key, which never travels in a pickle. "
             "Set BASETEN_API_KEY in this process too."
         )
-    return BearerAuth(model.baseten_api_key)
+    return BearerAuth(cast("SecretStr", model.baseten_api_key))
 
 
 def _own_headers(stream: bool) -> dict[str, str]:

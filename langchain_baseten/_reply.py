@@ -128,28 +128,49 @@ def read_text(content: Any) -> str:
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def read_side_texts(message: Mapping[str, Any]) -> dict[str, Any]:
+def read_side_texts(message: Mapping[str, Any]) -> dict[str, str]:
     """Return reasoning and refusal, where a message or delta has them.
 
     vLLM sends `reasoning`, SGLang and Model APIs `reasoning_content`, some send both with the same
     text: the first that is there counts, so nothing is doubled.
     """
-    texts = {
-        "reasoning_content": message.get("reasoning_content") or message.get("reasoning"),
-        "refusal": message.get("refusal"),
-    }
-    return {key: text for key, text in texts.items() if text and isinstance(text, str)}
+    texts: dict[str, str] = {}
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    if reasoning and isinstance(reasoning, str):
+        texts["reasoning_content"] = reasoning
+    refusal = message.get("refusal")
+    if refusal and isinstance(refusal, str):
+        texts["refusal"] = refusal
+    return texts
+
+
+_TOP = {
+    "id": "id",
+    "model": "model_name",
+    "system_fingerprint": "system_fingerprint",
+    "service_tier": "service_tier",
+}
+"""Top-level keys of an answer that are response metadata, and their names there."""
 
 
 def read_top(payload: Mapping[str, Any], asked_model: str) -> dict[str, Any]:
     """Return the response metadata that an answer's top level holds, unknown fields included."""
-    metadata = read_extras(payload, KNOWN_TOP)
-    metadata["model_provider"] = PROVIDER
-    metadata["model_name"] = payload.get("model") or asked_model
-    for key in ("id", "system_fingerprint", "service_tier"):
-        if payload.get(key) is not None:
-            metadata[key] = payload[key]
+    metadata = {"model_provider": PROVIDER, "model_name": asked_model}
+    update_top(metadata, payload)
     return metadata
+
+
+def update_top(metadata: dict[str, Any], payload: Mapping[str, Any]) -> None:
+    """Add to response metadata what an answer's or event's top level holds."""
+    if unknown := read_extras(payload, KNOWN_TOP):
+        metadata.update({k: v for k, v in unknown.items() if k not in _OURS})
+    for key, name in _TOP.items():
+        if value := payload.get(key):
+            metadata[name] = value
+
+
+_OURS = frozenset({"model_provider", "token_usage", "finish_reason", "output_version"})
+"""Names that mean something here or to langchain-core; no server's field may take them."""
 
 
 def read_header_metadata(headers: Mapping[str, str], *, keep_all: bool) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def key_from_environment() -> SecretStr:
 
 
 def hide_key(key: SecretStr) -> str:
-    """Return a reference to a key or another secret, good in this process and its forked children."""
+    """Return a reference to a key or another secret, good in this process and its forks."""
     for reference, known in _VAULT.items():
         if known == key:
             return reference

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence  # noqa: TC003  pydantic reads the annotations
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -26,6 +27,11 @@ from langchain_baseten._secrets import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    # What a caller may write; it is a SecretStr from then on.
+    _Key = SecretStr | str
+else:
+    _Key = SecretStr
 
 DEFAULT_API_BASE = "https://inference.baseten.co/v1"
 DEFAULT_MODEL = "zai-org/GLM-5.2"
@@ -49,7 +55,7 @@ class BasetenSettings(BaseChatModel):
     model_url: str | None = None
     """URL of a dedicated deployment, in any form that the dashboard shows. Beats `base_url`."""
 
-    baseten_api_key: SecretStr | None = Field(default=None, alias="api_key")
+    baseten_api_key: _Key | None = Field(default=None, alias="api_key")
     """API key; else `BASETEN_API_KEY`."""
 
     baseten_api_base: str = Field(default=DEFAULT_API_BASE, alias="base_url")
@@ -190,9 +196,7 @@ class BasetenSettings(BaseChatModel):
     @property
     def endpoint(self) -> Endpoint:
         """Where requests go, normalised from `model_url` or `baseten_api_base`."""
-        if self.model_url is not None:
-            return parse_model_url(self.model_url)
-        return parse_base_url(self.baseten_api_base)
+        return _find_endpoint(self.model_url, self.baseten_api_base)
 
     def __getstate__(self) -> dict[Any, Any]:
         """Return the state without secrets: a pickle gets references to them instead.
@@ -233,6 +237,12 @@ class BasetenSettings(BaseChatModel):
         for client in (self.http_client, self.http_async_client):
             memo[id(client)] = client
         return super().__deepcopy__(memo)
+
+
+@lru_cache(maxsize=256)
+def _find_endpoint(model_url: str | None, base_url: str) -> Endpoint:
+    # Asked for with each call, while `model_copy` may change the URL under our feet.
+    return parse_base_url(base_url) if model_url is None else parse_model_url(model_url)
 
 
 def _is_derived(name: str) -> bool:

@@ -6,6 +6,7 @@ the answer are held back to one last chunk, because late content and late usage 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
@@ -27,8 +28,8 @@ from langchain_baseten._reply import (
     read_header_metadata,
     read_side_texts,
     read_text,
-    read_top,
     read_usage,
+    update_top,
     wire_calls,
 )
 from langchain_baseten._sse import Event, EventDecoder
@@ -36,8 +37,6 @@ from langchain_baseten._tool_calls import CallDeltas, CallIds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-
-    from langchain_core.messages import ToolCallChunk
 
 _DONE = b"[DONE]"
 _HEAD = 65_536
@@ -125,7 +124,9 @@ class AnswerStream:
         """
         if not self.done:
             for event in self._decoder.close():
-                yield from self._read(event)
+                # A cut inside of an event is judged by what came before it.
+                with suppress(BasetenMalformedAnswerError):
+                    yield from self._read(event)
         if not self.events:
             raise self._no_stream()
         if not self._answered:
@@ -143,68 +144,66 @@ class AnswerStream:
             error.partial = self.partial
         return error
 
-    def _read(self, event: Event) -> Iterator[ChatGenerationChunk]:
+    def _read(self, event: Event) -> list[ChatGenerationChunk]:
         self.events += 1
         if event.data.strip() == _DONE:
             self.done = True
-            return
+            return []
         payload = decode_json(event.data)
         if isinstance(payload, dict):
-            yield from self._read_payload(payload, event.name)
-        elif event.name == "error":
-            raise error_from_event(payload or event.data.decode("utf-8", "replace"))
-        elif event.data.lstrip().startswith((b"{", b"[")):
-            raise malformed(
-                "holds an event that is not JSON", event.data.decode("utf-8", "replace")
-            )
+            return self._read_payload(payload, event.name)
+        text = event.data.decode("utf-8", "replace")
+        if event.name == "error":
+            raise error_from_event(payload or text)
+        if text.lstrip().startswith(("{", "[")):
+            raise malformed("holds an event that is not JSON", text)
         # Anything else is keep-alive junk, which Baseten's own switch tolerates as well.
+        return []
 
-    def _read_payload(self, payload: dict[str, Any], name: str) -> Iterator[ChatGenerationChunk]:
+    def _read_payload(self, payload: dict[str, Any], name: str) -> list[ChatGenerationChunk]:
         if is_error_payload(payload, name):
             raise error_from_event(payload)
         if payload.get("usage"):
             self._usage = payload["usage"]
-        top = read_top(payload, "")
-        self._metadata.update({k: v for k, v in top.items() if v})
+        update_top(self._metadata, payload)
+        # A second choice was never asked for; it must not leak into the first.
         choices = payload.get("choices")
-        for choice in choices if isinstance(choices, list) else ():
-            # A second choice was never asked for; it must not leak into the first.
-            if isinstance(choice, dict) and not choice.get("index"):
-                yield from self._read_choice(choice)
+        choices = choices if isinstance(choices, list) else ()
+        own = [c for c in choices if isinstance(c, dict) and not c.get("index")]
+        return [chunk for choice in own if (chunk := self._read_choice(choice))]
 
-    def _read_choice(self, choice: Mapping[str, Any]) -> Iterator[ChatGenerationChunk]:
+    def _read_choice(self, choice: Mapping[str, Any]) -> ChatGenerationChunk | None:
         self._answered = True
         if choice.get("finish_reason") is not None:
             self._finish_reason = choice["finish_reason"]
-        self._extras.update(read_extras(choice, KNOWN_CHOICE))
+        if unknown := read_extras(choice, KNOWN_CHOICE):
+            self._extras.update(unknown)
         delta = choice.get("delta")
         if delta is None and not self._sent:
             delta = choice.get("message")
-        delta = delta if isinstance(delta, dict) else {}
-        text, side = read_text(delta.get("content")), read_side_texts(delta)
-        calls = self._calls.add(wire_calls(delta))
-        said = _read_logprobs(choice.get("logprobs"))
-        if text or side or calls or said:
-            yield self._emit(text, side, calls, said)
-
-    def _emit(
-        self,
-        text: str,
-        side: dict[str, Any],
-        calls: list[ToolCallChunk],
-        said: dict[str, Any],
-    ) -> ChatGenerationChunk:
-        message = AIMessageChunk(
-            content=text,
-            additional_kwargs=side,
-            tool_call_chunks=calls,
-            response_metadata={"model_provider": PROVIDER, **said},
-        )
+        said = self._read_delta(delta) if isinstance(delta, dict) else {}
+        logprobs = _read_logprobs(choice.get("logprobs"))
+        if not said and not logprobs:
+            return None
+        metadata = {"model_provider": PROVIDER, **logprobs}
+        message = AIMessageChunk(**{"content": "", "response_metadata": metadata, **said})
         self._sent.append(message)
         return ChatGenerationChunk(message=message)
 
+    def _read_delta(self, delta: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a message chunk that the delta fills; most fill one."""
+        said: dict[str, Any] = {}
+        if text := read_text(delta.get("content")):
+            said["content"] = text
+        if side := read_side_texts(delta):
+            said["additional_kwargs"] = side
+        if calls := wire_calls(delta):
+            said["tool_call_chunks"] = self._calls.add(calls)
+        return said
+
     def _last(self) -> ChatGenerationChunk:
-        metadata = {**self._extras, "model_name": self._asked_model, **self._metadata}
+        own = {"model_provider": PROVIDER, "model_name": self._asked_model}
+        metadata = {**self._extras, **own, **self._metadata}
         metadata.update(read_header_metadata(self.headers, keep_all=self._keep_headers))
         metadata["finish_reason"] = self._finish_reason
         if self._call_required and not len(self._calls):

@@ -57,6 +57,7 @@ _BARE: Final = (
     ),
 )
 
+_LONGEST_URL: Final = 2048
 _LONGEST_HOST: Final = 253
 _LAST_PORT: Final = 65535
 _LONGEST_QUOTE: Final = 100
@@ -143,6 +144,9 @@ def _unwrap(text: str) -> str:
 def _check_characters(text: str, quote: str) -> None:
     if not text:
         raise EndpointError(f"The URL is empty. {_PASTE_EITHER}")
+    if len(text) > _LONGEST_URL:
+        what = f"is longer than {_LONGEST_URL} characters"
+        raise _refusal(quote, what, "Paste the base URL alone.")
     if "\\" in text:
         raise _refusal(quote, "has a backslash in it", "Write slashes.")
     if " " in text or not text.isprintable():

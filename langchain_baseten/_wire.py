@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _OK = 200
 _ERROR_BODY = 10.0
-"""Seconds of silence inside an error's body; the status is known, so nobody waits longer."""
+"""Seconds that an error's body may take, or be silent; the status is known, so nobody waits."""
 _ERROR_BYTES = 1_000_000
 _TAIL = 0.25
 """Seconds that the end of a body may take after `[DONE]`; then the connection is not kept."""
@@ -117,12 +117,12 @@ class SyncWire:
         if response.status_code == _OK:
             return response
         hurry(response.request, _ERROR_BODY)
-        data = b""
+        data, until = b"", time.monotonic() + _ERROR_BODY
         # A status without its body is still an answer: Baseten has been seen to reset a 403.
         with suppress(Exception), closing(response):
             for piece in response.iter_bytes():
                 data += piece
-                if len(data) > _ERROR_BYTES:
+                if len(data) > _ERROR_BYTES or time.monotonic() > until:
                     break
         raise call.error(response, data)
 
@@ -236,12 +236,12 @@ class AsyncWire:
         if response.status_code == _OK:
             return response
         hurry(response.request, _ERROR_BODY)
-        data = b""
+        data, until = b"", time.monotonic() + _ERROR_BODY
         # A status without its body is still an answer: Baseten has been seen to reset a 403.
         with suppress(Exception):
             async with aclosing(response):
                 async for piece in response.aiter_bytes():
                     data += piece
-                    if len(data) > _ERROR_BYTES:
+                    if len(data) > _ERROR_BYTES or time.monotonic() > until:
                         break
         raise call.error(response, data)
