@@ -77,7 +77,7 @@ def _use_field_names(values: dict[str, Any]) -> dict[str, Any]:
         field = _ALIASES.get(name, name)
         if field in settings and settings[field] != value:
             shown = "" if field == "baseten_api_key" else f": {settings[field]!r} and {value!r}"
-            raise ValueError(f"Two values for one setting, {field} (also {name}){shown}.")
+            raise ValueError(f"Conflicting values for one setting, {field} (also {name}){shown}.")
         settings[field] = value
     return settings
 
@@ -99,5 +99,5 @@ def _refuse_doubled(settings: dict[str, Any]) -> None:
         if settings.get(field) not in (None, value):
             shown = "" if field == "baseten_api_key" else f": {settings[field]!r} and {value!r}"
             raise ValueError(
-                f"Two values for one setting, {field} (also {name} in model_kwargs){shown}."
+                f"Conflicting values for one setting, {field} (also {name} in model_kwargs){shown}."
             )

@@ -100,7 +100,7 @@ def plan_call(  # noqa: PLR0913  what LangChain passes, and two facts about the 
         settings,
         {**(model.extra_body or {}), **(options.get("extra_body") or {})},
         stream=stream,
-        stream_usage=(model.stream_usage if usage is None else usage) is not False,
+        stream_usage=model.stream_usage if usage is None else bool(usage),
     )
     headers = {**(model.default_headers or {}), **(options.get("extra_headers") or {})}
     timeout = options.get("timeout")

@@ -187,7 +187,7 @@ def _use_wire_names(layer: Mapping[str, Any]) -> dict[str, Any]:
         wire = ALIASES.get(name, name)
         if renamed.get(wire) not in (None, value) and value is not None:
             raise BasetenUnsendableRequestError(
-                f"Two values for one setting: {name}={value!r} and {wire}={renamed[wire]!r}."
+                f"Conflicting values for one setting: {name}={value!r}, {wire}={renamed[wire]!r}."
             )
         renamed[wire] = renamed.get(wire) if value is None else value
     return renamed

@@ -21,6 +21,8 @@ MISSING_KEY = (
 
 _SECRET_WORDS = ("authorization", "api-key", "apikey", "token", "secret", "cookie", "password")
 
+_SHORTEST_KEY = 8
+
 _VAULT: dict[str, SecretStr] = {}
 
 
@@ -98,8 +100,12 @@ class BearerAuth:
         return request
 
     def scrub(self, text: str) -> str:
-        """Return text without the key, should a server have echoed it."""
-        return text.replace(self._key.get_secret_value(), "[redacted]")
+        """Return text without the key, should a server have echoed it.
+
+        A key of a few letters is no secret but a placeholder, and a part of many words.
+        """
+        key = self._key.get_secret_value()
+        return text.replace(key, "[redacted]") if len(key) >= _SHORTEST_KEY else text
 
 
 def is_secret_name(name: str) -> bool:

@@ -111,8 +111,8 @@ class BasetenSettings(BaseChatModel):
     streaming: bool = False
     """Whether `invoke` streams as well."""
 
-    stream_usage: bool | None = None
-    """Whether a stream counts tokens; yes unless False."""
+    stream_usage: bool = True
+    """Whether a stream is asked to count tokens."""
 
     replay_reasoning: bool = True
     """Whether reasoning that came from Baseten goes back with its message: reasoning models need it

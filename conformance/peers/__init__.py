@@ -1,0 +1,32 @@
+"""Servers that are not Baseten: the reference peer and, built on it, the deviants.
+
+Everything here is sans-IO except `server` (sockets) and `transports` (httpx mounts).
+"""
+
+from __future__ import annotations
+
+from conformance.peers.exchange import (
+    AnswerPlan,
+    BodyPiece,
+    Ending,
+    Peer,
+    PeerRequest,
+    make_request,
+)
+from conformance.peers.reference import ReferencePeer, respond
+from conformance.peers.server import PeerServer
+from conformance.peers.transports import AsyncPeerTransport, PeerTransport
+
+__all__ = [
+    "AnswerPlan",
+    "AsyncPeerTransport",
+    "BodyPiece",
+    "Ending",
+    "Peer",
+    "PeerRequest",
+    "PeerServer",
+    "PeerTransport",
+    "ReferencePeer",
+    "make_request",
+    "respond",
+]

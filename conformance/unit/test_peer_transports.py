@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from conformance.peers import (
+    AnswerPlan,
+    AsyncPeerTransport,
+    BodyPiece,
+    Ending,
+    Peer,
+    PeerServer,
+    PeerTransport,
+    respond,
+)
+
+STREAM = (("content-type", "text/event-stream"),)
+BODY = {
+    "model": "zai-org/GLM-5.2",
+    "messages": [{"role": "user", "content": "Hello"}],
+    "stream": True,
+    "stream_options": {"include_usage": True},
+}
+KEY = {"authorization": "Bearer key"}
+
+
+def plan_of(*pieces: BodyPiece, ending: Ending = "complete") -> Peer:
+    return lambda _request: AnswerPlan(200, STREAM, pieces, ending)
+
+
+def read(peer: Peer, got: list[bytes] | None = None, **options: Any) -> list[bytes]:
+    got = [] if got is None else got
+    with (
+        httpx.Client(transport=PeerTransport(peer), **options) as client,
+        client.stream("GET", "http://peer/x") as answer,
+    ):
+        for piece in answer.iter_raw():
+            got.append(piece)
+    return got
+
+
+async def aread(peer: Peer, got: list[bytes] | None = None, **options: Any) -> list[bytes]:
+    got = [] if got is None else got
+    async with (
+        httpx.AsyncClient(transport=AsyncPeerTransport(peer), **options) as client,
+        client.stream("GET", "http://peer/x") as answer,
+    ):
+        async for piece in answer.aiter_raw():
+            got.append(piece)
+    return got
+
+
+def post(url: str, **options: Any) -> httpx.Response:
+    with httpx.Client(**options) as client:
+        return client.post(url, json=BODY, headers=KEY)
+
+
+async def test_every_piece_is_one_read_in_both_colours() -> None:
+    peer = plan_of(BodyPiece(b"ab"), BodyPiece(b"c", 0.001), BodyPiece(b"d"))
+    assert read(peer) == [b"ab", b"c", b"d"]
+    assert await aread(peer) == [b"ab", b"c", b"d"]
+
+
+async def test_all_mounts_give_the_same_bytes() -> None:
+    with PeerServer(respond) as server:
+        url = f"{server.url}/v1/chat/completions"
+        served, mounted = post(url), post(url, transport=PeerTransport())
+        async with httpx.AsyncClient(transport=AsyncPeerTransport()) as client:
+            amounted = await client.post(url, json=BODY, headers=KEY)
+    assert served.content == mounted.content == amounted.content
+    assert served.content.endswith(b"data: [DONE]\n\n")
+    assert served.status_code == mounted.status_code == amounted.status_code == 200
+    assert served.headers["content-type"] == mounted.headers["content-type"]
+    assert mounted.headers == amounted.headers
+
+
+@pytest.mark.parametrize(
+    ("ending", "error"), [("abort", httpx.RemoteProtocolError), ("reset", httpx.ReadError)]
+)
+async def test_a_body_that_does_not_end_well_raises_after_its_last_piece(
+    ending: Ending, error: type[Exception]
+) -> None:
+    peer = plan_of(BodyPiece(b"ab"), ending=ending)
+    got: list[bytes] = []
+    with pytest.raises(error):
+        read(peer, got)
+    assert got == [b"ab"]
+    with pytest.raises(error):
+        await aread(peer, got)
+    assert got == [b"ab", b"ab"]
+
+
+async def test_a_delay_beyond_the_read_timeout_is_a_timeout() -> None:
+    peer = plan_of(BodyPiece(b"a"), BodyPiece(b"b", 30.0))
+    with pytest.raises(httpx.ReadTimeout):
+        read(peer, timeout=0.01)
+    with pytest.raises(httpx.ReadTimeout):
+        await aread(peer, timeout=0.01)
+    assert read(plan_of(BodyPiece(b"a", 0.01)), timeout=None) == [b"a"]
+
+
+def test_requests_are_recorded_as_sent() -> None:
+    transport = PeerTransport(plan_of())
+    with httpx.Client(transport=transport) as client:
+        client.post("http://peer/v1/x?y=1", json={"a": 1}, headers={"X-Test": "One"})
+    (request,) = transport.requests
+    assert (request.method, request.target) == ("POST", "/v1/x?y=1")
+    assert request.host == "peer"
+    assert request.header("x-test") == "One"
+    assert request.json() == {"a": 1}
+
+
+def test_answers_are_counted_until_they_are_closed() -> None:
+    transport = PeerTransport(plan_of(BodyPiece(b"a"), BodyPiece(b"b")))
+    with httpx.Client(transport=transport) as client:
+        with client.stream("GET", "http://peer/") as answer:
+            assert next(answer.iter_raw()) == b"a"
+            assert transport.open_answers == 1
+        assert transport.open_answers == 0
+        answer.close()
+        assert transport.open_answers == 0
+
+
+async def test_answers_are_counted_until_they_are_closed_in_the_other_colour() -> None:
+    amount = AsyncPeerTransport(plan_of(BodyPiece(b"a")))
+    async with httpx.AsyncClient(transport=amount) as client:
+        async with client.stream("GET", "http://peer/"):
+            assert amount.open_answers == 1
+        assert amount.open_answers == 0
+
+
+async def test_concurrent_requests_do_not_mix() -> None:
+    async with httpx.AsyncClient(transport=AsyncPeerTransport()) as client:
+
+        async def ask(word: str) -> str:
+            messages = [{"role": "user", "content": f"Repeat after me: {word}"}]
+            body = {"model": "zai-org/GLM-5", "messages": messages}
+            url = "https://inference.baseten.co/v1/chat/completions"
+            answer = await client.post(url, json=body, headers=KEY)
+            return str(answer.json()["choices"][0]["message"]["content"])
+
+        words = [f"word{number}" for number in range(20)]
+        assert await asyncio.gather(*map(ask, words)) == words
