@@ -1,7 +1,7 @@
 """`python -m conformance record`: new cassettes, proved before they replace the old ones.
 
-Knows the order of safety: record aside, replay with sockets blocked, scan, then swap. Whatever fails
-on the way leaves the old cassettes as they are.
+Knows the order of safety: record aside, scan, replay with sockets blocked, then swap. Whatever
+fails on the way leaves the old cassettes as they are.
 """
 
 from __future__ import annotations

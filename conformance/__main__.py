@@ -1,0 +1,182 @@
+"""`python -m conformance`: verify, list, explain, corpus, record.
+
+Knows the command line and prints; must not know how anything is run or judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from conformance.claims import LANES, load_table
+from conformance.gaps import is_target
+from conformance.pages import compare_page
+from conformance.rows import TableError
+from conformance.runs import HERE, CutRunError, Selection, Suite, collect, verify
+from conformance.tables import print_report, write_markdown
+from conformance.verdicts import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from conformance.claims import Claim, Table
+
+__all__ = ["main"]
+
+_OWN_PARSERS = {"corpus": "conformance.corpus", "record": "conformance.rerecord"}
+_USAGE = 2
+_WIDTH = 140
+
+
+def main(argv: Sequence[str] | None = None, suite: Suite = HERE) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        argv: The arguments after the program's name; default those of the process.
+        suite: The suite to judge with.
+
+    Returns:
+        0 green; 1 red; 2 a table or an argument is wrong; 3 the run was cut: there is no report.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in _OWN_PARSERS:
+        # Imported when asked for: they need the client, and the judge does not.
+        module = importlib.import_module(_OWN_PARSERS[arguments[0]])
+        return int(module.main(arguments[1:]))
+    if not arguments or (arguments[0] not in _COMMANDS and arguments[0] not in {"-h", "--help"}):
+        arguments.insert(0, "verify")
+    options = _build_parser().parse_args(arguments)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    complain = Console(stderr=True, highlight=False, width=_WIDTH)
+    try:
+        return _COMMANDS[options.command](options, suite, console)
+    except (TableError, OSError) as error:
+        complain.print(Text(f"cannot begin: {error}"))
+        return _USAGE
+    except CutRunError as error:
+        complain.print(Text(f"NO REPORT: {error}"))
+        return Exit.NO_REPORT
+
+
+def _verify(options: argparse.Namespace, suite: Suite, console: Console) -> int:
+    selection = Selection(options.target, tuple(options.lane), tuple(options.claim))
+    report = verify(suite, selection, verbose=options.verbose)
+    print_report(report, console)
+    stored = report.to_json()
+    if options.json:
+        options.json.write_text(stored, encoding="utf-8")
+    if options.markdown:
+        options.markdown.write_text(write_markdown(report), encoding="utf-8")
+    if selection.whole:
+        suite.memory.mkdir(exist_ok=True)
+        name = f"last-{options.target.replace(':', '-')}.json"
+        (suite.memory / name).write_text(stored, encoding="utf-8")
+    return report.exit
+
+
+def _list(options: argparse.Namespace, suite: Suite, console: Console) -> int:
+    table = load_table(suite.claims)
+    for claim in table.claims.values():
+        where = ", ".join(claim.lanes) or "excluded"
+        console.print(Text(f"{claim.id:<40} {where:<22} {claim.excluded or claim.english}"))
+    console.print(Text(f"{len(table.judged)} judged, {len(table.excluded)} excluded"))
+    if options.page is None:
+        return Exit.GREEN
+    complaints = compare_page(table, options.page.read_text(encoding="utf-8"))
+    for complaint in complaints:
+        console.print(Text(f"✗ {complaint}"))
+    console.print(Text(f"{options.page}: {len(complaints)} differences from the claims"))
+    return Exit.RED if complaints else Exit.GREEN
+
+
+def _explain(options: argparse.Namespace, suite: Suite, console: Console) -> int:
+    table = load_table(suite.claims)
+    claim = table.claims.get(options.id)
+    if claim is None:
+        raise TableError(f"claim {options.id!r:.80} is unknown; `list` prints all ids")
+    for name, text in _describe(claim, table):
+        console.print(Text(f"{name:<9} {text}"))
+    if claim.excluded:
+        return Exit.GREEN
+    bindings = collect(suite, Selection(claims=(claim.id,)))
+    for lane in claim.lanes:
+        checks = [check for check, place in bindings if place == (claim.id, lane)]
+        console.print(Text(f"\njudged in {lane} by {len(checks)} checks"))
+        for line in (*checks, *_recall(suite, claim.id, lane)):
+            console.print(Text(f"    {line}"))
+    console.print(Text(f"\nalone     python -m conformance verify --claim {claim.id}"))
+    return Exit.GREEN
+
+
+def _describe(claim: Claim, table: Table) -> list[tuple[str, str]]:
+    page = table.pages[claim.page]
+    names = {column.key: f"{column.heading} {column.mark}" for column in table.columns}
+    cell = f", feature table, {names[claim.cell]}" if claim.cell else ""
+    rows = [
+        ("claim", claim.id),
+        ("says", claim.english),
+        ("sentence", claim.sentence),
+        ("page", f"{page.title}{cell}: {page.url} ({page.language}, read {page.read})"),
+        ("source", f"{claim.source} (read {claim.read})"),
+        ("scope", claim.scope),
+    ]
+    if claim.excluded:
+        return [*rows, ("excluded", claim.excluded)]
+    rows += [("basis", claim.basis), ("level", claim.level)]
+    if claim.absence:
+        rows.append(("absence", f"at the {claim.layer}, once {claim.prerequisite}"))
+    return rows
+
+
+def _recall(suite: Suite, claim_id: str, lane: str) -> list[str]:
+    found = []
+    for path in sorted(suite.memory.glob("last-*.json")):
+        report = json.loads(path.read_text(encoding="utf-8"))
+        for line in report["lines"]:
+            if (line["claim"], line["lane"]) == (claim_id, lane):
+                evidence = ", ".join(line["evidence"]) or "no evidence"
+                when = f"{report['run']['target']}, {report['run']['started']}"
+                found.append(f"last on {when}: {line['status']} ({evidence})")
+    return found or ["never run as a part of a whole run here"]
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("verify", help="judge every claim and print the matrix (the default)")
+    run.add_argument("--target", type=_read_target, default="replay", help="default: replay")
+    run.add_argument("--lane", action="append", default=[], choices=LANES, help="this lane only")
+    run.add_argument("--claim", action="append", default=[], metavar="ID", help="this claim only")
+    run.add_argument("--json", type=Path, metavar="FILE", help="store the report")
+    run.add_argument("--markdown", type=Path, metavar="FILE", help="write the matrix as Markdown")
+    run.add_argument("--verbose", action="store_true", help="show pytest's output as it comes")
+    rows = commands.add_parser("list", help="print every claim")
+    rows.add_argument("--page", type=Path, metavar="FILE", help="compare with a copy of the page")
+    one = commands.add_parser("explain", help="say where a claim stands and what judges it")
+    one.add_argument("id", metavar="CLAIM")
+    commands.add_parser("corpus", help="replay a folder of recordings through the client")
+    commands.add_parser("record", help="record the cassettes anew, and prove them first")
+    return parser
+
+
+def _read_target(name: str) -> str:
+    if not is_target(name):
+        raise argparse.ArgumentTypeError(f"{name!r:.80} is no target")
+    return name
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace, Suite, Console], int]] = {
+    "verify": _verify,
+    "list": _list,
+    "explain": _explain,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

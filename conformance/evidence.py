@@ -1,0 +1,80 @@
+"""What a verdict rests on: the reference peer, a real engine, recorded or live Baseten traffic.
+
+Knows how a check states its evidence; must not know pytest's hooks or how verdicts merge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NoReturn
+
+import pytest
+
+from conformance import SuiteFault
+
+__all__ = ["Evidence", "Source"]
+
+
+class Source(StrEnum):
+    """Kinds of evidence; `unstated` is what a check without any statement gets."""
+
+    REFERENCE = "reference"
+    ENGINE = "engine"
+    CORPUS = "corpus"
+    LIVE = "live"
+    CLIENT = "client"
+    UNSTATED = "unstated"
+
+
+_DETAILED = {Source.ENGINE: "its name and version", Source.LIVE: "the date"}
+_BY_TARGET = {"peer": Source.REFERENCE, "engine": Source.ENGINE, "live": Source.LIVE}
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Collected while one check runs.
+
+    Attributes:
+        sources: What the check has stated, ready to print: "engine vLLM 0.32.0".
+        inapplicable: Why the check's claim does not apply, if the check has shown so.
+    """
+
+    sources: set[str] = field(default_factory=set)
+    inapplicable: str = ""
+
+    def came_from(self, source: str, detail: str = "") -> None:
+        """State what the check is judged on; called once for each cassette or server it meets.
+
+        Args:
+            source: One of `Source`.
+            detail: Name and version of an engine, date of live traffic; otherwise optional.
+
+        Raises:
+            SuiteFault: No such source, or one that needs its detail has none.
+        """
+        if source not in set(Source):
+            raise SuiteFault(f"evidence {source!r:.80} is none of {', '.join(Source)}")
+        if not detail and Source(source) in _DETAILED:
+            raise SuiteFault(f"evidence {source!r} must say {_DETAILED[Source(source)]}")
+        self.sources.add(f"{source} {detail}".strip())
+
+    def not_applicable(self, reason: str) -> NoReturn:
+        """End the check: its claim does not apply here, for the reason that was observed.
+
+        Raises:
+            SuiteFault: The reason is blank.
+        """
+        if not reason.strip():
+            raise SuiteFault("not applicable needs the reason that was observed")
+        self.inapplicable = reason.strip()
+        pytest.skip(f"not applicable: {self.inapplicable}")
+
+    def settle(self, target: str, lane: str, today: str) -> tuple[str, ...]:
+        """Return what the check stated, or else what its lane and target alone tell."""
+        if self.sources:
+            return tuple(sorted(self.sources))
+        if lane == "client":
+            return (str(Source.CLIENT),)
+        source = _BY_TARGET.get(target.partition(":")[0], Source.UNSTATED)
+        return (f"{source} {today}" if source is Source.LIVE else str(source),)

@@ -1,0 +1,146 @@
+"""The result of one run as one model: a row per feature, a cell per lane, each verdict beneath.
+
+Knows how verdicts group into the page's table and how the model is stored; must not know screens.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from conformance.claims import LANES
+from conformance.verdicts import GREEN, Status, count, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from conformance.claims import Table
+    from conformance.ledger import Record
+    from conformance.verdicts import Judgement, Verdict
+
+__all__ = ["FORMAT", "Cell", "Feature", "Line", "Report", "build_report"]
+
+FORMAT = 1
+
+_OTHER = ("promises", "Other promises", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One feature in one lane.
+
+    Attributes:
+        status: The worst of its verdicts.
+        green: How many of its verdicts are green.
+        claims: How many verdicts it has.
+        evidence: Everything its verdicts rest on, sorted.
+    """
+
+    status: Status
+    green: int
+    claims: int
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column of the page's table, as a row; a lane without a claim has no cell."""
+
+    key: str
+    name: str
+    mark: str
+    cells: dict[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One verdict with what its claim says."""
+
+    claim: str
+    lane: str
+    status: Status
+    english: str
+    level: str
+    reasons: tuple[str, ...]
+    evidence: tuple[str, ...]
+    checks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that is said about one completed run.
+
+    Attributes:
+        run: The header of the run's record: target, versions, selection, start.
+        lanes: The lanes that have a verdict, in the table's order.
+        counts: Number of verdicts of each status.
+        problems: What is wrong beyond the verdicts; each alone makes the run red.
+        excluded: Id and reason of each claim that is left out.
+        exit: The exit code.
+    """
+
+    run: dict[str, Any]
+    lanes: tuple[str, ...]
+    features: tuple[Feature, ...]
+    lines: tuple[Line, ...]
+    counts: dict[str, int]
+    problems: tuple[str, ...]
+    excluded: dict[str, str]
+    exit: int
+
+    def to_json(self) -> str:
+        """Return the model as JSON, with its format number first."""
+        text = json.dumps({"format": FORMAT} | asdict(self), ensure_ascii=False, indent=2)
+        return f"{text}\n"
+
+
+def build_report(table: Table, judgement: Judgement, record: Record) -> Report:
+    """Group the verdicts of a completed run by feature and lane."""
+    present = {verdict.place.lane for verdict in judgement.verdicts}
+    columns = [(column.key, column.english, column.mark) for column in table.columns]
+    features = (
+        Feature(key, name, mark, _build_cells(table, judgement.verdicts, key))
+        for key, name, mark in [*columns, _OTHER]
+    )
+    return Report(
+        run={key: value for key, value in record.header.items() if key not in {"kind", "format"}},
+        lanes=tuple(lane for lane in LANES if lane in present),
+        features=tuple(feature for feature in features if feature.cells),
+        lines=tuple(_describe(table, verdict) for verdict in judgement.verdicts),
+        counts={str(status): number for status, number in count(judgement.verdicts).items()},
+        problems=judgement.problems,
+        excluded={claim.id: claim.excluded or "" for claim in table.excluded},
+        exit=int(judgement.exit),
+    )
+
+
+def _build_cells(table: Table, verdicts: Iterable[Verdict], key: str) -> dict[str, Cell]:
+    groups: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        if (table.claims[verdict.place.claim].cell or _OTHER[0]) == key:
+            groups.setdefault(verdict.place.lane, []).append(verdict)
+    return {lane: _merge_cell(groups[lane]) for lane in LANES if lane in groups}
+
+
+def _merge_cell(verdicts: Sequence[Verdict]) -> Cell:
+    return Cell(
+        status=worst(verdict.status for verdict in verdicts),
+        green=sum(verdict.status in GREEN for verdict in verdicts),
+        claims=len(verdicts),
+        evidence=tuple(sorted({source for verdict in verdicts for source in verdict.evidence})),
+    )
+
+
+def _describe(table: Table, verdict: Verdict) -> Line:
+    claim = table.claims[verdict.place.claim]
+    return Line(
+        claim=claim.id,
+        lane=verdict.place.lane,
+        status=verdict.status,
+        english=claim.english,
+        level=claim.level,
+        reasons=verdict.reasons,
+        evidence=verdict.evidence,
+        checks=verdict.checks,
+    )

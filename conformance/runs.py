@@ -1,0 +1,162 @@
+"""One run of the checks in a process of its own, and the judgement on its record.
+
+Knows where the parts of the suite stand and how pytest is called; must not know how verdicts merge.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conformance.claims import CLAIMS_FILE, LANES, load_table
+from conformance.gaps import GAPS_FILE, load_gaps
+from conformance.ledger import CutRecordError, read_record
+from conformance.report import build_report
+from conformance.verdicts import Judgement, Place, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from conformance.claims import Table
+    from conformance.ledger import Record
+    from conformance.report import Report
+
+__all__ = ["HERE", "CutRunError", "Selection", "Suite", "collect", "verify"]
+
+
+class CutRunError(RuntimeError):
+    """The run was cut: there is nothing to report; the message ends in pytest's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Where the parts of a suite stand.
+
+    Attributes:
+        root: Folder in which pytest runs.
+        claims: The claims table.
+        gaps: The known gaps.
+        checks: Folders of checks, relative to the root; those that do not exist are left out.
+    """
+
+    root: Path
+    claims: Path
+    gaps: Path
+    checks: tuple[str, ...]
+
+    @property
+    def memory(self) -> Path:
+        """The folder that keeps the last report of each target."""
+        return self.root / "report"
+
+
+HERE = Suite(
+    root=Path(__file__).parents[1],
+    claims=CLAIMS_FILE,
+    gaps=GAPS_FILE,
+    checks=("conformance/features", "conformance/standard"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a run is asked to judge; no lanes or claims means all of them."""
+
+    target: str = "replay"
+    lanes: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is left out."""
+        return not self.lanes and not self.claims
+
+    def places(self, table: Table) -> Iterator[Place]:
+        """Yield every place that the selection asks for, in the order of the table.
+
+        Raises:
+            TableError: One of the claims is unknown or excluded.
+        """
+        lanes = self.lanes or LANES
+        for claim in table.select(self.claims):
+            yield from (Place(claim.id, lane) for lane in claim.lanes if lane in lanes)
+
+
+def verify(suite: Suite, selection: Selection, *, verbose: bool = False) -> Report:
+    """Run the checks and judge what they found.
+
+    Args:
+        suite: The suite.
+        selection: What to judge, and on which target.
+        verbose: Whether pytest's own output is shown while it runs.
+
+    Raises:
+        TableError: The claims or the known gaps break their rules, or a claim is unknown.
+        CutRunError: The run was not completed.
+    """
+    table = load_table(suite.claims)
+    gaps = load_gaps(suite.gaps, table)
+    places = list(selection.places(table))
+    record, output = _run(suite, selection, verbose=verbose)
+    if not record.complete:
+        raise CutRunError(f"the run was cut, and is no report\n{output}")
+    today = datetime.now(UTC).date()
+    judged = judge(places, record.outcomes, gaps, target=selection.target, today=today)
+    strays = (f"{where}: bound to no claim: {reason}" for where, reason in record.strays)
+    judgement = Judgement(judged.verdicts, (*judged.problems, *strays))
+    return build_report(table, judgement, record)
+
+
+def collect(suite: Suite, selection: Selection) -> list[tuple[str, Place]]:
+    """Collect the checks without running them, with the places each is bound to.
+
+    Raises:
+        CutRunError: Something cannot be collected.
+    """
+    record, output = _run(suite, selection, "--collect-only")
+    if record.strays:
+        raise CutRunError(f"the checks cannot be collected\n{output}")
+    return record.bindings
+
+
+def _run(
+    suite: Suite, selection: Selection, *options: str, verbose: bool = False
+) -> tuple[Record, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "record.jsonl")
+        command = [*_command(suite, selection), f"--claims-out={path}", *options]
+        search = [str(HERE.root), os.environ.get("PYTHONPATH", "")]
+        done = subprocess.run(  # noqa: S603 - our own interpreter with arguments checked above
+            command,
+            cwd=suite.root,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, search))},
+            stdout=sys.stderr if verbose else subprocess.PIPE,
+            stderr=None if verbose else subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        output = "\n".join((done.stdout or "").splitlines()[-40:])
+        try:
+            return read_record(path), output
+        except CutRecordError as error:
+            raise CutRunError(f"pytest ended with {done.returncode}: {error}\n{output}") from error
+
+
+def _command(suite: Suite, selection: Selection) -> Sequence[str]:
+    return [
+        *(sys.executable, "-m", "pytest", "-p", "conformance.plugin", "-q"),
+        "--continue-on-collection-errors",
+        f"--claims-file={suite.claims}",
+        f"--target={selection.target}",
+        *(f"--lane={lane}" for lane in selection.lanes),
+        *(f"--claim={claim}" for claim in selection.claims),
+        *(folder for folder in suite.checks if (suite.root / folder).is_dir()),
+    ]

@@ -1,0 +1,316 @@
+"""The command line: exit codes above all, then what each command prints and writes."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.__main__ import main
+from conformance.unit.small_suite import PAGE, PASSING, write_suite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conformance.runs import Suite
+
+FAILING = PASSING.replace("pass\n", "assert 0\n", 1)
+# Without the first check, the only one that judges `calls.invoke.once`.
+ONE_LESS = f"import pytest\n@pytest{PASSING.split('@pytest', maxsplit=2)[2]}"
+GAP = """
+[[gap]]
+target = "replay"
+claim = "keys.read.environment"
+lane = "client"
+reason = "not read yet"
+since = 2026-11-01
+expires = {expires}
+link = "https://issue.example/1"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Other people's plugins are slow to load, and none is needed here.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
+# --- verify: the exit code ---
+
+
+@pytest.mark.parametrize(
+    ("checks", "code", "said"),
+    [
+        (PASSING, 0, "GREEN: 4 pass"),
+        (FAILING, 1, "- features/test_checks.py::test_the_key_is_read: assert 0"),
+        (PASSING.replace("pass\n", "pytest.skip('x')\n"), 1, "? UNTESTED  keys.read.environment"),
+        (PASSING.replace("read():", "read(no):"), 1, "! BROKEN  keys.read.environment"),
+        (ONE_LESS, 1, "? UNTESTED  calls.invoke.once · dedicated"),
+        ("", 1, "nothing ran: not one check spoke"),
+        ("import nothing_of_that_name", 1, "PROBLEM  collecting features/test_checks.py: bound to"),
+    ],
+)
+def test_only_a_whole_run_of_passes_exits_with_zero(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], checks: str, code: int, said: str
+) -> None:
+    assert main([], write_suite(tmp_path, checks)) == code
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("checks", "said"),
+    [
+        (PASSING.replace("pass\n", "raise KeyboardInterrupt\n"), "the run was cut"),
+        (PASSING.replace("pass\n", "pytest.exit('x', returncode=0)\n"), "the run was cut"),
+        (PASSING.replace("pass\n", "__import__('os')._exit(0)\n"), "the run was cut"),
+        (PASSING.replace("calls.invoke.once", "calls.invoke.twice"), "unknown claim"),
+    ],
+)
+def test_a_run_that_was_cut_is_no_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], checks: str, said: str
+) -> None:
+    suite = write_suite(tmp_path, checks)
+    assert main(["verify"], suite) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("NO REPORT: ")
+    assert said in captured.err
+    assert not suite.memory.exists()
+
+
+def test_a_run_that_pytest_cannot_begin_is_no_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    assert main([], suite) == 3
+    assert "pytest ended with 4: the record cannot be read" in capsys.readouterr().err
+
+
+def test_folders_without_checks_are_red(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = write_suite(tmp_path)
+    (tmp_path / "features" / "test_checks.py").unlink()
+    (tmp_path / "features").rmdir()
+    assert main([], suite) == 1
+    assert "nothing ran" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("checks", "expires", "code"),
+    [(FAILING, "2999-01-01", 0), (FAILING, "2026-11-02", 1), (PASSING, "2999-01-01", 1)],
+)
+def test_a_known_gap_is_green_while_it_fails_and_has_not_expired(
+    tmp_path: Path, checks: str, expires: str, code: int
+) -> None:
+    assert main([], write_suite(tmp_path, checks, GAP.format(expires=expires))) == code
+
+
+@pytest.mark.parametrize(
+    ("gaps", "said"),
+    [("[[gap", "expected.toml: cannot be read"), ("[[gap]]", "missing key `target`")],
+)
+def test_a_broken_list_of_gaps_is_an_error_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], gaps: str, said: str
+) -> None:
+    assert main([], write_suite(tmp_path, gaps=gaps)) == 2
+    assert said in capsys.readouterr().err
+
+
+# --- verify: options ---
+
+
+def test_options_without_a_command_are_those_of_verify(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--target", "peer", "--lane", "dedicated", "--claim", "calls"]
+    assert main(arguments, write_suite(tmp_path, ONE_LESS + PASSING)) == 0
+    assert "target peer" in capsys.readouterr().out
+
+
+def test_a_failure_outside_the_selection_does_not_count(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path, FAILING)
+    assert main(["--claim", "calls", "--claim", "logprobs"], suite) == 0
+    assert main(["--claim", "keys.read.environment"], suite) == 1
+
+
+def test_the_report_is_written_where_asked_for(tmp_path: Path) -> None:
+    stored, shown = tmp_path / "out.json", tmp_path / "out.md"
+    assert main(["--json", str(stored), "--markdown", str(shown)], write_suite(tmp_path)) == 0
+    assert json.loads(stored.read_text(encoding="utf-8"))["exit"] == 0
+    assert shown.read_text(encoding="utf-8").startswith("Conformance on target replay")
+
+
+def test_only_whole_runs_are_remembered(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path)
+    assert main(["--claim", "keys"], suite) == 0
+    assert main(["--lane", "client"], suite) == 0
+    assert not suite.memory.exists()
+    assert main(["--target", "peer:lies"], suite) == 0
+    assert [path.name for path in suite.memory.iterdir()] == ["last-peer-lies.json"]
+
+
+def test_verbose_shows_pytest_at_work(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--verbose"], write_suite(tmp_path)) == 0
+    assert "4 passed" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--target", "moon"], "'moon' is no target"),
+        (["--lane", "moon"], "invalid choice: 'moon'"),
+        (["moon"], "unrecognized arguments: moon"),
+        (["explain"], "required: CLAIM"),
+    ],
+)
+def test_arguments_that_mean_nothing_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments, write_suite(tmp_path))
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--claim", "moon"], ["explain", "moon"]])
+def test_a_claim_nobody_knows_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert main(arguments, write_suite(tmp_path)) == 2
+    assert "cannot begin: claim 'moon' is unknown" in capsys.readouterr().err
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    assert "{verify,list,explain,corpus,record}" in capsys.readouterr().out
+
+
+# --- list ---
+
+
+def test_list_prints_every_claim_with_its_lanes_or_its_exclusion(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["list"], write_suite(tmp_path)) == 0
+    lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    assert lines[1] == ["keys.read.environment", "client", "The key is read from the environment."]
+    assert lines[3] == ["badges.count.downloads", "excluded", "a badge"]
+    assert " ".join(lines[4]) == "3 judged, 1 excluded"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        (PAGE, 0, "page.md: 0 differences"),
+        (PAGE.replace("variable", "value"), 1, "does not say 'set the variable'"),
+        (PAGE.replace("| ✅ | ❌ |", "| ✅ | ✅ |"), 1, "page.md: 1 differences"),
+    ],
+)
+def test_list_compares_the_claims_with_a_copy_of_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, code: int, said: str
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(text, encoding="utf-8")
+    assert main(["list", "--page", str(page)], write_suite(tmp_path)) == code
+    assert said in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_a_page_that_is_not_there_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["list", "--page", str(tmp_path / "absent.md")], write_suite(tmp_path)) == 2
+    assert "absent.md" in capsys.readouterr().err.replace("\n", "")
+
+
+# --- explain ---
+
+
+def explain(suite: Suite, claim: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["explain", claim], suite) == 0
+    return capsys.readouterr().out
+
+
+def test_explain_says_where_a_claim_stands_and_what_judges_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = explain(write_suite(tmp_path), "calls.invoke.once", capsys)
+    assert "sentence  Calls\n" in said
+    assert "Chat, feature table, Calls ✅: https://page.example (en, read 2026-11-22)" in said
+    assert "judged in dedicated by 1 checks\n    features/test_checks.py::test_a_tool" in said
+    assert "never run as a part of a whole run here" in said
+    assert "python -m conformance verify --claim calls.invoke.once" in said
+    assert "absence" not in said
+
+
+def test_explain_recalls_the_last_whole_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path, ONE_LESS)
+    assert main(["--target", "peer"], suite) == 1
+    capsys.readouterr()
+    said = explain(suite, "logprobs.dedicated.absent", capsys)
+    assert "    last on peer, " in said
+    assert ": pass (engine vLLM 0.32.0)\n" in said
+    assert "absence   at the service, once logprobs was in the body" in said
+    said = explain(suite, "calls.invoke.once", capsys)
+    assert "judged in dedicated by 0 checks" in said
+    assert ": untested (no evidence)\n" in said
+
+
+def test_explain_gives_the_reason_of_an_exclusion(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = explain(write_suite(tmp_path), "badges.count.downloads", capsys)
+    assert "excluded  a badge" in said
+    assert "judged" not in said
+
+
+def test_explain_cannot_name_checks_that_cannot_be_collected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path, "import nothing_of_that_name")
+    assert main(["explain", "calls.invoke.once"], suite) == 3
+    assert "the checks cannot be collected" in capsys.readouterr().err
+
+
+# --- the rest ---
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [("corpus", "conformance.corpus"), ("record", "conformance.rerecord")],
+)
+def test_a_command_with_its_own_options_gets_them(
+    command: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Command:
+        @staticmethod
+        def main(argv: list[str]) -> int:
+            return 7 if argv == ["folder", "--cuts=whole"] else 8
+
+    monkeypatch.setitem(sys.modules, module, Command)
+    assert main([command, "folder", "--cuts=whole"]) == 7
+
+
+def test_the_package_runs_as_a_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["conformance", "list"])
+    monkeypatch.delitem(sys.modules, "conformance.__main__")
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("conformance", run_name="__main__")
+    assert caught.value.code == 0
+    assert "tools.invoke.call " in capsys.readouterr().out
+
+
+def test_arguments_are_those_of_the_process_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["conformance", "list"])
+    assert main(suite=write_suite(tmp_path)) == 0
+    assert "3 judged" in capsys.readouterr().out
