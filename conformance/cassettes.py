@@ -58,7 +58,8 @@ def read_bodies(path: Path) -> list[dict[str, Any]]:
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        bodies = [json.loads(each["request"]["body"]) for each in content["interactions"]]
+        requests = [each["request"] for each in content["interactions"]]
+        bodies = [json.loads(request["body"] or "{}") for request in requests]
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as flaw:
         raise SuiteFault(f"{path.name} is not a cassette: {type(flaw).__name__}") from flaw
     if not bodies:

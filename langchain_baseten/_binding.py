@@ -8,6 +8,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
+from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import (
@@ -18,6 +19,7 @@ from langchain_core.runnables import RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
+from langchain_baseten._diagnosis import shorten
 from langchain_baseten._errors import BasetenRefusalError, BasetenUnsendableRequestError
 
 if TYPE_CHECKING:
@@ -155,6 +157,22 @@ def keep_raw(model: Runnable[Any, Any], parser: Runnable[Any, Any]) -> Runnable[
     return RunnableMap(raw=model) | parsed.with_fallbacks([failed], exception_key="parsing_error")
 
 
+def raise_if_broken(result: Sequence[Generation]) -> None:
+    """Raise if the only call is one whose arguments cannot be used: None would hide it.
+
+    Raises:
+        OutputParserException: With the call's raw arguments.
+    """
+    message = getattr(result[0], "message", None) if result else None
+    if isinstance(message, AIMessage) and message.invalid_tool_calls and not message.tool_calls:
+        broken = message.invalid_tool_calls[0]
+        raise OutputParserException(
+            f"The model called {broken['name']} with arguments that are not a JSON object: "
+            f"{shorten(broken['args'] or '')}",
+            llm_output=broken["args"],
+        )
+
+
 class _Refusable:
     """Looks for a refusal before anything is parsed."""
 
@@ -163,11 +181,20 @@ class _Refusable:
         return super().parse_result(result, partial=partial)  # type: ignore[misc]  # a mixin
 
 
-class _PydanticCalls(_Refusable, PydanticToolsParser):
+class _Breakable(_Refusable):
+    """Looks for broken calls as well; while a stream grows, every call is broken."""
+
+    def parse_result(self, result: list[Any], *, partial: bool = False) -> Any:
+        if not partial:
+            raise_if_broken(result)
+        return super().parse_result(result, partial=partial)
+
+
+class _PydanticCalls(_Breakable, PydanticToolsParser):
     pass
 
 
-class _JsonCalls(_Refusable, JsonOutputKeyToolsParser):
+class _JsonCalls(_Breakable, JsonOutputKeyToolsParser):
     pass
 
 

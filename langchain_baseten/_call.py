@@ -36,7 +36,8 @@ class Call:
     Attributes:
         url: Absolute URL; the key is sent to its host and to no other.
         body: JSON bytes.
-        headers: Without the key.
+        headers: Without the key. They, the parameters and the body stay out of the repr: a user's
+            own secrets may be in there, and tracebacks show locals.
         params: Query parameters.
         auth: Writes the key, or None where the user's own header does.
         timeout: Seconds, a (connect, read[, write[, pool]]) tuple, an httpx.Timeout, or None.
@@ -46,9 +47,9 @@ class Call:
     """
 
     url: str
-    body: bytes
-    headers: Mapping[str, str]
-    params: Mapping[str, Any]
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    params: Mapping[str, Any] = field(repr=False)
     auth: BearerAuth | None
     timeout: Any
     idle: float | None
@@ -85,13 +86,13 @@ class Call:
 
     def error(self, response: Any, data: bytes) -> BasetenError:
         """Return the error that an answer other than 200 stands for."""
-        headers = read_headers(response)
-        text = data.decode("utf-8", "replace")
+        headers = {k: self._scrub(v) for k, v in read_headers(response).items()}
+        text = self._scrub(data.decode("utf-8", "replace"))
         if "location" in headers and not text:
             text = f"the server redirects to {headers['location']}; set that URL if you trust it"
         return error_from_status(
             response.status_code,
-            self.auth.scrub(text) if self.auth else text,
+            text,
             headers,
             retry_after=read_retry_after(headers, datetime.now(UTC)),
         )
@@ -107,11 +108,24 @@ class Call:
         """
         own = exception if isinstance(exception, BasetenError) else None
         error = own or translate(exception, self.host)
-        if error is None or answer is None or not answer.started:
-            return error
+        if error is None:
+            return None
+        error.args = tuple(map(self._scrub, error.args))
+        error.body = self._scrub(error.body)
+        if answer is None or not answer.started:
+            return error.with_traceback(None)
         if isinstance(error, BasetenConnectionError):
             error = BasetenStreamCutError(f"The stream was cut. {error}")
-        return answer.blame(error)
+        return answer.blame(error).with_traceback(None)
+
+    def _scrub(self, value: Any) -> Any:
+        # A server may echo the key. The frames that read it are dropped from the traceback as
+        # well: tracebacks show locals.
+        if isinstance(value, str):
+            return self.auth.scrub(value) if self.auth else value
+        if isinstance(value, dict):
+            return {k: self._scrub(v) for k, v in value.items()}
+        return [self._scrub(v) for v in value] if isinstance(value, list) else value
 
 
 def hurry(request: Any, seconds: float | None) -> None:

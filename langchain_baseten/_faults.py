@@ -53,7 +53,9 @@ def translate(exception: BaseException, host: str) -> BasetenError | None:
     """
     if isinstance(exception, UnicodeError):
         # The exception itself quotes the whole value, which may be a secret.
-        return BasetenUnsendableRequestError("A header value is not ASCII; nothing was sent.")
+        return BasetenUnsendableRequestError(
+            "A header value or the host is not ASCII; nothing was sent."
+        )
     ancestry = [cls.__name__ for cls in type(exception).__mro__]
     found = _find(ancestry) or _system_fault(exception)
     if found is None:

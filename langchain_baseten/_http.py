@@ -56,6 +56,12 @@ class Connections:
         self._closer: Callable[[], object] | None = None
         self._async: _AsyncClients = weakref.WeakKeyDictionary()
 
+    def __eq__(self, other: object) -> bool:
+        # Two models with the same settings are equal, whatever each has open.
+        return isinstance(other, Connections) and other._socket_options == self._socket_options
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, and nobody's key
+
     def __reduce__(self) -> tuple[Any, ...]:
         return (Connections, (self._socket_options,))
 

@@ -102,12 +102,12 @@ def plan_call(  # noqa: PLR0913  what LangChain passes, and two facts about the 
         stream=stream,
         stream_usage=model.stream_usage if usage is None else bool(usage),
     )
-    headers = {**(model.default_headers or {}), **(options.get("extra_headers") or {})}
+    headers = _join_headers(model.default_headers, options.get("extra_headers"))
     timeout = options.get("timeout")
     call = Call(
         url=model.endpoint.chat_url,
         body=body,
-        headers={**_own_headers(stream), **headers},
+        headers=_join_headers(_own_headers(stream), headers),
         params={**(model.default_query or {}), **(options.get("extra_query") or {})},
         auth=choose_auth(model, headers),
         timeout=model.request_timeout if timeout is None else timeout,
@@ -172,6 +172,12 @@ def choose_auth(model: BasetenSettings, headers: Mapping[str, str]) -> BearerAut
             "Set BASETEN_API_KEY in this process too."
         )
     return BearerAuth(cast("SecretStr", model.baseten_api_key))
+
+
+def _join_headers(*layers: Mapping[str, str] | None) -> dict[str, str]:
+    # Names know no case: a later layer's `user-agent` takes the place of a `User-Agent`.
+    named = {k.lower(): (k, v) for layer in layers for k, v in (layer or {}).items()}
+    return dict(named.values())
 
 
 def _own_headers(stream: bool) -> dict[str, str]:

@@ -83,7 +83,9 @@ def _write_turn(role: str, message: BaseMessage) -> Iterator[dict[str, Any]]:
         # Anthropic keeps tool results inside the human turn; here each is a message of its own.
         results = [b for b in blocks if isinstance(b, dict) and b.get("type") == "tool_result"]
         for result in results:
-            yield _write_tool(result.get("tool_use_id", ""), result.get("content") or "")
+            content = result.get("content") or ""
+            content = content if isinstance(content, str | list) else [content]
+            yield _write_tool(result.get("tool_use_id", ""), content)
         blocks = [block for block in blocks if block not in results]
         if results and not blocks:
             return

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.language_models.chat_models import BaseChatModel
-from pydantic import ConfigDict, Field, SecretStr, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_serializer, model_validator
 
 from langchain_baseten._arguments import name_settings
 from langchain_baseten._endpoint import Endpoint, parse_base_url, parse_model_url
@@ -35,6 +35,7 @@ else:
 
 DEFAULT_API_BASE = "https://inference.baseten.co/v1"
 DEFAULT_MODEL = "zai-org/GLM-5.2"
+_MASK = "**********"
 BASE_VARIABLES = ("BASETEN_BASE_URL", "BASETEN_API_BASE")
 
 
@@ -192,6 +193,11 @@ class BasetenSettings(BaseChatModel):
         elif not self.model_name or _is_derived(self.model_name):
             self.model_name = endpoint.model_name
         return self
+
+    @field_serializer("default_headers")
+    def _mask_headers(self, headers: Mapping[str, str] | None) -> dict[str, str] | None:
+        shown = {k: _MASK if is_secret_name(k) else v for k, v in (headers or {}).items()}
+        return shown or None
 
     @property
     def endpoint(self) -> Endpoint:

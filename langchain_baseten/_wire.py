@@ -31,7 +31,8 @@ _TAIL = 0.25
 
 
 # Errors are raised outside of the `except` blocks that translate them: a chained exception of the
-# HTTP library would carry frames whose locals hold the key.
+# HTTP library would carry frames whose locals hold the key. Nor may a local of this module hold
+# what a server said in its error: it may have echoed the key.
 
 
 class SyncWire:
@@ -103,6 +104,7 @@ class SyncWire:
             yield from answer.close()
             _drain(response, pieces)
         except Exception as exception:
+            piece = b""
             if (error := call.fault(exception, answer)) is None:
                 raise
         else:
@@ -222,6 +224,7 @@ class AsyncWire:
                     async for _ in pieces:
                         pass
         except Exception as exception:
+            piece = b""
             if (error := call.fault(exception, answer)) is None:
                 raise
         else:

@@ -109,10 +109,14 @@ class BasetenEmbeddings(BaseModel, Embeddings):
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
             context = copy_context()
             answers = [pool.submit(context.copy().run, wire.fetch, call) for call, _ in calls]
-            found = [
-                read_vectors(answer.result().text, count)
-                for answer, (_, count) in zip(answers, calls, strict=True)
-            ]
+            try:
+                found = [
+                    read_vectors(answer.result().text, count)
+                    for answer, (_, count) in zip(answers, calls, strict=True)
+                ]
+            finally:
+                # After a failure the batches that have not begun are not paid for.
+                pool.shutdown(cancel_futures=True)
         return list(chain.from_iterable(found))
 
     def embed_query(self, text: str) -> list[float]:
@@ -141,7 +145,14 @@ class BasetenEmbeddings(BaseModel, Embeddings):
                 fetched = await wire.fetch(self._plan(batch))
             return read_vectors(fetched.text, len(batch))
 
-        found = await asyncio.gather(*(embed(batch) for batch in _batch(texts)))
+        tasks = [asyncio.ensure_future(embed(batch)) for batch in _batch(texts)]
+        try:
+            found = await asyncio.gather(*tasks)
+        finally:
+            # After a failure nothing goes on behind the caller's back.
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return list(chain.from_iterable(found))
 
     async def aembed_query(self, text: str) -> list[float]:

@@ -55,6 +55,13 @@ def test_unknown_missing_and_altered_cassettes_are_flaws(folder: Path) -> None:
     ]
 
 
+def test_a_request_without_a_body_counts_as_an_empty_one(folder: Path) -> None:
+    path = folder / "a/one.yaml"
+    text = yaml.safe_dump({"interactions": [{"request": {"body": None}}]})
+    path.write_text(text, encoding="utf-8")
+    assert cassettes.read_bodies(path) == [{}]
+
+
 @pytest.mark.parametrize("text", ["interactions: []", "interactions:\n- 5", "x: [", "[]"])
 def test_an_emptied_or_broken_cassette_is_the_suites_fault(folder: Path, text: str) -> None:
     path = folder / "a/one.yaml"

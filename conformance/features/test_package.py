@@ -1,0 +1,139 @@
+"""The package by its name, and a model as a value that can be written down without its key."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import pickle
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.load import dumpd, dumps, load, loads
+from pydantic import SecretStr
+
+from conformance.claims import load_table
+from langchain_baseten import ChatBaseten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
+_DEDICATED = "https://model-abcd1234.api.baseten.co/environments/production/predict"
+
+_MODELS: dict[str, dict[str, Any]] = {
+    "slug": {"model": "zai-org/GLM-5.2"},
+    "url": {"model_url": _DEDICATED},
+    "base": {"model": "m", "base_url": "https://proxy.example/team/v1"},
+    "settings": {
+        "model": "zai-org/GLM-5.2",
+        "temperature": 0.5,
+        "max_tokens": 100,
+        "stop": ["END"],
+        "logit_bias": {7: -1.0},
+        "reasoning_effort": "high",
+        "streaming": True,
+        "model_kwargs": {"top_k": 40},
+        "extra_body": {"min_p": 0.1},
+        "default_headers": {"X-Team": "harbour"},
+        "timeout": 30,
+        "max_retries": 7,
+        "output_version": "v1",
+        "tags": ["a"],
+    },
+}
+
+_WRITERS: dict[str, Callable[[ChatBaseten], Any]] = {
+    "repr": repr,
+    "str": str,
+    "dumps": dumps,
+    "dumpd": dumpd,
+    "pretty": lambda model: dumps(model, pretty=True),
+    "to_json": lambda model: model.to_json(),
+    "fields": lambda model: model.model_dump(),
+    "json": lambda model: model.model_dump_json(),
+    "pickle": lambda model: pickle.dumps(model).decode("latin-1"),
+    "copy": copy.deepcopy,
+    "bound": lambda model: model.bind(stop=["a"]),
+    "identity": lambda model: model._identifying_params,
+    "cache key": lambda model: model._get_llm_string(),
+}
+
+
+@pytest.mark.claim("package.import.name")
+def test_the_package_that_the_page_names_has_the_class_that_it_names() -> None:
+    table = load_table()
+    named = re.search(r"`([\w-]+)`", table.claims["package.import.name"].sentence)
+    assert named is not None
+    package = importlib.import_module(named[1].replace("-", "_"))
+    exported = getattr(package, table.pages["chat"].title)
+    assert issubclass(exported, BaseChatModel)
+    assert exported.__module__.partition(".")[0] == package.__name__
+    assert exported.__name__ in package.__all__
+
+
+@pytest.mark.claim("package.import.name")
+def test_every_public_name_of_the_package_is_there() -> None:
+    package = importlib.import_module("langchain_baseten")
+    assert package.__all__ == sorted(set(package.__all__))
+    assert [name for name in package.__all__ if not hasattr(package, name)] == []
+
+
+@pytest.mark.claim("package.serialise.round-trip")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("settings", _MODELS.values(), ids=_MODELS)
+def test_a_model_dumps_and_loads_again_equal_to_itself(settings: dict[str, Any]) -> None:
+    model = ChatBaseten(**settings, api_key=_KEY)
+    allowed: dict[str, Any] = {
+        "allowed_objects": [ChatBaseten],
+        "valid_namespaces": ["langchain_baseten"],
+        "secrets_map": {"BASETEN_API_KEY": _KEY},
+    }
+    for loaded in (loads(dumps(model), **allowed), load(dumpd(model), **allowed)):
+        assert type(loaded) is ChatBaseten
+        assert loaded.model_dump() == model.model_dump()
+        assert loaded.endpoint == model.endpoint
+        assert dumps(loaded) == dumps(model)
+
+
+@pytest.mark.claim("package.serialise.key")
+@pytest.mark.parametrize("place", ["argument", "environment"])
+@pytest.mark.parametrize("write", _WRITERS.values(), ids=_WRITERS)
+def test_nothing_that_is_written_of_a_model_holds_the_key(
+    monkeypatch: pytest.MonkeyPatch, write: Callable[[ChatBaseten], Any], place: str
+) -> None:
+    if place == "environment":
+        monkeypatch.setenv("BASETEN_API_KEY", _KEY)
+    given: dict[str, Any] = {"api_key": _KEY} if place == "argument" else {}
+    model = ChatBaseten(**_MODELS["settings"], **given)
+    written = write(model)
+    assert isinstance(model.baseten_api_key, SecretStr)
+    assert model.baseten_api_key.get_secret_value() == _KEY
+    assert written
+    assert "S3cret" not in f"{written}{written!r}"
+
+
+@pytest.mark.claim("package.serialise.key")
+@pytest.mark.parametrize("name", ["repr", "str", "dumps", "dumpd", "pickle", "copy", "cache key"])
+def test_nor_a_key_that_was_given_as_a_header(name: str) -> None:
+    headers = {"Authorization": f"Bearer {_KEY}", "X-Team": "harbour"}
+    model = ChatBaseten(model="zai-org/GLM-5.2", api_key=_KEY, default_headers=headers)
+    assert "S3cret" not in f"{_WRITERS[name](model)}"
+    assert model.default_headers == headers
+
+
+@pytest.mark.claim("package.serialise.key")
+def test_a_copy_on_disk_finds_the_key_in_the_environment_of_its_reader(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "model.pickle"
+    file.write_bytes(pickle.dumps(ChatBaseten(model="zai-org/GLM-5.2", api_key=_KEY)))
+    assert b"S3cret" not in file.read_bytes()
+    # Another process remembers no keys.
+    monkeypatch.setattr("langchain_baseten._secrets._VAULT", {})
+    monkeypatch.setenv("BASETEN_API_KEY", "the-readers-own")
+    read = pickle.loads(file.read_bytes())  # noqa: S301  pickled a few lines above
+    assert read.model_name == "zai-org/GLM-5.2"
+    assert read.baseten_api_key.get_secret_value() == "the-readers-own"
