@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from conformance.__main__ import _COMMANDS
+from conformance.__main__ import _COMMANDS, _OWN_PARSERS
 from conformance.peers import AsyncPeerTransport, PeerTransport
 from langchain_baseten._http import Connections
 
@@ -71,7 +71,7 @@ def _find_flaw(words: list[str]) -> str | None:
         case ["python", "-m", "conformance"]:
             return None
         case ["python", "-m", "conformance", name, *_]:
-            known = {*_COMMANDS, "corpus"}
+            known = {*_COMMANDS, *_OWN_PARSERS}
             return None if name in known else f"the suite has no command {name}"
     return f"{words[0]} is not a command of this project"
 

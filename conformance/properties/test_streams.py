@@ -1,0 +1,319 @@
+"""Laws of a stream: cuts change nothing, neighbours do not mix, and garbage fails as it should.
+
+HYPOTHESIS_EXAMPLES asks for more (and random) examples; the default is fixed and fast.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import accumulate, count, pairwise
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
+
+from langchain_baseten._errors import BasetenError
+from langchain_baseten._reply import combine_outputs, read_answer
+from langchain_baseten._sse import EventDecoder
+from langchain_baseten._stream import AnswerStream
+
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
+often = settings(max_examples=EXAMPLES or 100, derandomize=not EXAMPLES, deadline=None)
+
+TEXTS = st.text(max_size=12)
+SEEDS = st.randoms(use_true_random=False)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def begin() -> AnswerStream:
+    numbers = count()
+    return AnswerStream(fresh_id=lambda: f"fresh-{next(numbers)}", asked_model="asked")
+
+
+def merge(chunks: list[Any]) -> AIMessage:
+    first, *rest = [chunk.message for chunk in chunks]
+    whole = message_chunk_to_message(first + rest)
+    assert isinstance(whole, AIMessage)
+    return whole
+
+
+def read(pieces: list[bytes]) -> AIMessage:
+    stream = begin()
+    chunks = [chunk for piece in pieces for chunk in stream.feed(piece)]
+    return merge(chunks + list(stream.close()))
+
+
+def outcome(pieces: list[bytes]) -> tuple[Any, ...]:
+    """Gives all that a user gets of a body: the message, or the error with its part."""
+    stream = begin()
+    chunks: list[Any] = []
+    try:
+        for piece in pieces:
+            chunks += stream.feed(piece)
+        chunks += stream.close()
+    except BasetenError as error:
+        return type(error), str(error), stream.blame(error).partial
+    return merge(chunks), stream.events, stream.done
+
+
+def frame(payload: Any) -> bytes:
+    return b"data: " + json.dumps(payload).encode() + b"\n\n"
+
+
+def say(delta: Any, **choice: Any) -> bytes:
+    return frame({"choices": [{"index": 0, "delta": delta, **choice}]})
+
+
+def cut(body: Any, places: list[int]) -> list[Any]:
+    at = sorted({place % (len(body) + 1) for place in places} | {0, len(body)})
+    return [body[a:b] for a, b in pairwise(at)]
+
+
+PLACES = st.lists(st.integers(0, 10_000), max_size=12)
+CALLS = st.lists(
+    st.tuples(st.text("abc", min_size=1, max_size=3), st.dictionaries(TEXTS, VALUES, max_size=2)),
+    max_size=3,
+)
+FINISHES = st.sampled_from(["stop", "length", "tool_calls"])
+USAGES = st.none() | st.builds(
+    lambda a, b: {"prompt_tokens": a, "completion_tokens": b, "total_tokens": a + b},
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+)
+
+
+@st.composite
+def answers(draw: Any) -> dict[str, Any]:
+    """What a model says, before any server has cut it into deltas."""
+    return {
+        "content": draw(TEXTS),
+        "reasoning": draw(TEXTS),
+        "calls": [(name, json.dumps(args)) for name, args in draw(CALLS)],
+        "finish": draw(FINISHES),
+        "usage": draw(USAGES),
+    }
+
+
+def deltas_of(answer: dict[str, Any], places: list[int]) -> list[dict[str, Any]]:
+    found = [{"reasoning_content": part} for part in cut(answer["reasoning"], places)]
+    found += [{"content": part} for part in cut(answer["content"], places)]
+    for index, (name, arguments) in enumerate(answer["calls"]):
+        opening = {"index": index, "id": f"id-{index}", "function": {"name": name}}
+        found.append({"tool_calls": [opening]})
+        found += [
+            {"tool_calls": [{"index": index, "function": {"arguments": part}}]}
+            for part in cut(arguments, places)
+        ]
+    return found
+
+
+def stream_of(answer: dict[str, Any], places: list[int]) -> list[bytes]:
+    events = [say(delta) for delta in deltas_of(answer, places)]
+    end = {"choices": [{"delta": {}, "finish_reason": answer["finish"]}], "usage": answer["usage"]}
+    return [*events, frame(end), b"data: [DONE]\n\n"]
+
+
+@often
+@given(answer=answers(), deltas=PLACES, pieces=PLACES, other=PLACES)
+def test_any_partition_of_a_body_gives_the_same_message(
+    answer: dict[str, Any], deltas: list[int], pieces: list[int], other: list[int]
+) -> None:
+    body = b"".join(stream_of(answer, deltas))
+
+    assert read(cut(body, pieces)) == read(cut(body, other)) == read([body])
+
+
+@often
+@given(answer=answers(), deltas=PLACES, other=PLACES)
+def test_cutting_deltas_elsewhere_gives_the_same_message(
+    answer: dict[str, Any], deltas: list[int], other: list[int]
+) -> None:
+    found = read(stream_of(answer, deltas))
+
+    assert found == read(stream_of(answer, other))
+    assert found.content == answer["content"]
+    assert found.additional_kwargs.get("reasoning_content", "") == answer["reasoning"]
+    assert [call["id"] for call in found.tool_calls] == [
+        f"id-{n}" for n, _ in enumerate(answer["calls"])
+    ]
+    assert [repr(call["args"]) for call in found.tool_calls] == [
+        repr(json.loads(arguments)) for _, arguments in answer["calls"]
+    ]
+
+
+@often
+@given(answer=answers(), deltas=PLACES)
+def test_a_stream_says_what_the_whole_answer_says(
+    answer: dict[str, Any], deltas: list[int]
+) -> None:
+    calls = [
+        {"id": f"id-{n}", "function": {"name": name, "arguments": arguments}}
+        for n, (name, arguments) in enumerate(answer["calls"])
+    ]
+    message = {
+        "content": answer["content"],
+        "reasoning_content": answer["reasoning"],
+        "tool_calls": calls,
+    }
+    choice = {"index": 0, "message": message, "finish_reason": answer["finish"]}
+    body = json.dumps({"choices": [choice], "usage": answer["usage"]})
+    whole = read_answer(body, fresh_id=lambda: "x", asked_model="asked").generations[0].message
+    streamed = read(stream_of(answer, deltas))
+
+    assert isinstance(whole, AIMessage)
+    assert streamed.content == whole.content
+    assert streamed.additional_kwargs == whole.additional_kwargs
+    assert repr(streamed.tool_calls) == repr(whole.tool_calls)
+    assert streamed.usage_metadata == whole.usage_metadata
+    assert streamed.response_metadata["finish_reason"] == whole.response_metadata["finish_reason"]
+
+
+@often
+@given(first=answers(), second=answers(), deltas=PLACES, order=SEEDS)
+def test_two_streams_read_in_turns_do_not_mix(
+    first: dict[str, Any], second: dict[str, Any], deltas: list[int], order: Any
+) -> None:
+    bodies = [stream_of(first, deltas), stream_of(second, deltas)]
+    turns = [0] * len(bodies[0]) + [1] * len(bodies[1])
+    order.shuffle(turns)
+    streams = [begin(), begin()]
+    chunks: list[list[Any]] = [[], []]
+    waiting = [iter(body) for body in bodies]
+    for turn in turns:
+        chunks[turn] += streams[turn].feed(next(waiting[turn]))
+    for turn in (0, 1):
+        chunks[turn] += streams[turn].close()
+
+    assert [merge(chunks[0]), merge(chunks[1])] == [read(body) for body in bodies]
+
+
+@often
+@given(answer=answers(), neighbour=answers(), deltas=PLACES, order=SEEDS)
+def test_a_second_choice_leaves_no_trace(
+    answer: dict[str, Any], neighbour: dict[str, Any], deltas: list[int], order: Any
+) -> None:
+    own = stream_of(answer, deltas)
+    foreign = [say(delta, index=1) for delta in deltas_of(neighbour, deltas)]
+    mixed = [*own[:-2]]
+    for event in foreign:
+        mixed.insert(order.randint(0, len(mixed)), event)
+
+    assert read([*mixed, *own[-2:]]) == read(own)
+
+
+@often
+@given(answer=answers(), deltas=PLACES, at=st.integers(0, 10_000))
+def test_a_stream_cut_short_keeps_a_prefix_and_never_passes_for_whole(
+    answer: dict[str, Any], deltas: list[int], at: int
+) -> None:
+    body = b"".join(stream_of(answer, deltas)[:-2])  # neither a finish nor [DONE]
+    found = outcome([body[: at % (len(body) + 1)]])
+
+    assert issubclass(found[0], BasetenError)
+    partial = found[2]
+    assert partial is None or answer["content"].startswith(partial.content)
+
+
+# Event streams as servers write them, and pieces that no server should.
+LINES = st.sampled_from(
+    [b"data: ", b"data:", b"data", b"event: error", b"event:", b": x", b"id: 1", b"retry: 1", b"x"]
+)
+WORDS = st.sampled_from(
+    [b"[DONE]", b"{}", b'{"choices":[{}]}', b'{"error":"x"}', b"[1", b"\xff", b" "]
+)
+ENDS = st.sampled_from([b"\n", b"\r", b"\r\n", b"\n\n", b"\r\n\r\n", b""])
+GARBAGE = st.lists(st.one_of(LINES, WORDS, ENDS, st.binary(max_size=4)), max_size=30).map(b"".join)
+BODIES = st.one_of(
+    st.binary(max_size=200), GARBAGE, GARBAGE.map(b"\xef\xbb\xbf".__add__), answers().map(
+        lambda answer: b"".join(stream_of(answer, []))
+    )
+)  # fmt: skip
+
+
+@often
+@given(body=BODIES, places=PLACES)
+@example(body=b"\xef\xbb\xbfdata: a\r\rdata: b\r\n\r", places=[1, 2, 11, 12, 13])
+def test_any_partition_of_any_bytes_gives_the_same_events(body: bytes, places: list[int]) -> None:
+    def decode(pieces: list[bytes]) -> list[Any]:
+        decoder = EventDecoder()
+        return [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
+
+    assert decode(cut(body, places)) == decode([body]) == decode(cut(body, list(range(len(body)))))
+
+
+@often
+@given(body=BODIES, places=PLACES)
+@example(body=b"data: " + b"[" * 99_999 + b"\n\n", places=[])
+@example(body=b'{"error":' * 900 + b"1" + b"}" * 900, places=[])
+@example(body=b'data: {"error":{"code":"' + b"4" * 5000 + b'"}}\n\n', places=[])
+def test_any_bytes_end_in_a_message_or_an_error_of_ours(body: bytes, places: list[int]) -> None:
+    assert outcome(cut(body, places)) == outcome([body])
+
+
+KEYS = [
+    ["choices", "usage", "error", "object", "model", "id", "message", "code", "detail", "type"],
+    ["index", "delta", "message", "finish_reason", "logprobs", "model_provider", "stop_reason"],
+    ["content", "reasoning", "reasoning_content", "refusal", "tool_calls", "function_call"],
+    ["index", "id", "function", "type"],
+    ["name", "arguments"],
+]
+COUNTERS = ["prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details"]
+
+
+def shaped(depth: int = 0) -> st.SearchStrategy[Any]:
+    """JSON that has an answer's keys and any values, wrong types included."""
+    names = KEYS[depth]
+    inner = shaped(depth + 1) if depth + 1 < len(KEYS) else VALUES
+    counted = st.dictionaries(st.sampled_from(COUNTERS), VALUES, max_size=3)
+    value = st.one_of(inner, st.lists(inner, max_size=3), VALUES, counted)
+    return st.dictionaries(st.sampled_from(names), value, max_size=4) | VALUES
+
+
+EVENTS = st.lists(shaped(), max_size=5)
+
+
+@often
+@given(payloads=EVENTS, name=st.sampled_from([b"", b"event: error\n", b"event: x\n"]))
+@example(payloads=[{"choices": 5}], name=b"")
+@example(
+    payloads=[{"choices": [{"delta": {"content": "a"}, "logprobs": x}]} for x in (1, "x")], name=b""
+)
+def test_any_json_as_events_ends_in_a_message_or_an_error_of_ours(
+    payloads: list[Any], name: bytes
+) -> None:
+    found = outcome([name + frame(payload) for payload in payloads])
+
+    assert len(found) == 3
+
+
+@often
+@given(payload=shaped())
+@example(payload={"choices": [{"message": {"content": "a"}}], "usage": "x"})
+def test_any_json_as_an_answer_ends_in_a_message_or_an_error_of_ours(payload: Any) -> None:
+    try:
+        found = read_answer(json.dumps(payload), fresh_id=lambda: "x", asked_model="asked")
+    except BasetenError as error:
+        assert str(error)  # noqa: PT017  most payloads parse or fail, both are judged
+    else:
+        assert combine_outputs([found.llm_output])["model_provider"] == "baseten"
+
+
+@often
+@given(answer=answers(), deltas=PLACES)
+def test_each_prefix_of_the_chunks_adds_up_to_a_prefix_of_the_text(
+    answer: dict[str, Any], deltas: list[int]
+) -> None:
+    stream = begin()
+    body = b"".join(stream_of(answer, deltas))
+    chunks = [chunk.message for chunk in [*stream.feed(body), *stream.close()]]
+    sums = list(accumulate(chunks, lambda a, b: a + b))
+
+    assert all(isinstance(one, AIMessageChunk) for one in sums)
+    assert all(answer["content"].startswith(str(one.content)) for one in sums)
+    assert sums[-1].content == answer["content"]

@@ -1,0 +1,64 @@
+"""Builds the bytes of streamed answers, and reads them.
+
+Knows events and how chunks merge; must not judge.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessageChunk
+
+from langchain_baseten._stream import AnswerStream
+
+if TYPE_CHECKING:
+    from langchain_core.outputs import ChatGenerationChunk
+
+DONE = b"data: [DONE]\n\n"
+
+
+def event(payload: Any, name: str = "") -> bytes:
+    data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return (f"event: {name}\n".encode() if name else b"") + b"data: " + data + b"\n\n"
+
+
+def said(delta: Any = None, **choice: Any) -> bytes:
+    return event({"choices": [{"index": 0, "delta": delta, **choice}]})
+
+
+def text(content: str) -> bytes:
+    return said({"content": content})
+
+
+def usage(tokens: int, **other: Any) -> bytes:
+    counted = {"prompt_tokens": 1, "completion_tokens": tokens, "total_tokens": 1 + tokens}
+    return event({"choices": [], "usage": counted, **other})
+
+
+def begin(**settings: Any) -> AnswerStream:
+    numbers = count()
+    given = {"fresh_id": lambda: f"fresh-{next(numbers)}", "asked_model": "asked", **settings}
+    return AnswerStream(**given)
+
+
+def read(*pieces: bytes, **settings: Any) -> list[ChatGenerationChunk]:
+    stream = begin(**settings)
+    chunks = [chunk for piece in pieces for chunk in stream.feed(piece)]
+    return chunks + list(stream.close())
+
+
+def merge(*pieces: bytes, **settings: Any) -> AIMessageChunk:
+    chunks = [chunk.message for chunk in read(*pieces, **settings)]
+    first, *rest = [chunk for chunk in chunks if isinstance(chunk, AIMessageChunk)]
+    whole = first + rest
+    assert isinstance(whole, AIMessageChunk)
+    return whole
+
+
+STOP = said({}, finish_reason="stop")
+
+
+def call(arguments: str, **other: Any) -> dict[str, Any]:
+    return {"index": 0, "function": {"name": "f", "arguments": arguments}, **other}

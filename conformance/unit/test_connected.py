@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import httpx
+import pytest
+
+from langchain_baseten import ChatBaseten
+
+KEY = "sk-connected-0123456789"
+NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def test_a_model_opens_nothing_before_it_is_asked() -> None:
+    model = ChatBaseten(model="m", api_key=KEY)
+    assert model._connections._sync is None
+    assert not model._connections._async
+
+
+def test_a_model_makes_its_clients_itself_and_closes_them() -> None:
+    model = ChatBaseten(model="m", api_key=KEY)
+    with model as entered:
+        assert entered is model
+        client = model._sync_client()
+        assert not client.is_closed
+    assert client.is_closed
+
+
+def test_a_model_closes_its_async_client_as_well() -> None:
+    model = ChatBaseten(model="m", api_key=KEY)
+
+    async def work() -> None:
+        async with model as entered:
+            assert entered is model
+            client, threads = await model._async_client(), model._sync_client()
+        assert client.is_closed
+        assert threads.is_closed
+
+    asyncio.run(work())
+
+
+def test_clients_of_the_users_own_go_first_and_stay_open() -> None:
+    async def work() -> None:
+        with httpx.Client() as own:
+            async with httpx.AsyncClient() as async_own:
+                model = ChatBaseten(
+                    model="m", api_key=KEY, http_client=own, http_async_client=async_own
+                )
+                async with model:
+                    assert model._sync_client() is own
+                    assert await model._async_client() is async_own
+                assert not own.is_closed
+                assert not async_own.is_closed
+
+    asyncio.run(work())
+
+
+def test_socket_options_reach_the_connections() -> None:
+    with ChatBaseten(model="m", api_key=KEY, http_socket_options=[NO_DELAY]) as model:
+        assert model._sync_client()._transport._pool._socket_options == [NO_DELAY]
+
+
+def test_a_deep_copy_has_connections_of_its_own() -> None:
+    with ChatBaseten(model="m", api_key=KEY) as model, model.model_copy(deep=True) as other:
+        assert model._sync_client() is not other._sync_client()
+
+
+class Successor:
+    """A client of another library, as httpx2 would be."""
+
+    def send(self) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("setting", "kind", "wanted"),
+    [
+        ("http_client", httpx.AsyncClient, r"httpx\.Client, not a AsyncClient"),
+        ("http_async_client", httpx.Client, r"httpx\.AsyncClient, not a Client"),
+        ("http_client", dict, r"httpx\.Client, not a dict"),
+    ],
+    ids=["async for sync", "sync for async", "no client at all"],
+)
+def test_a_client_of_the_wrong_colour_is_refused_at_once(
+    setting: str, kind: Any, wanted: str
+) -> None:
+    with pytest.raises(ValueError, match=wanted):
+        ChatBaseten(model="m", api_key=KEY, **{setting: kind()})
+
+
+def test_a_client_of_another_library_is_taken() -> None:
+    client = Successor()
+    model = ChatBaseten(model="m", api_key=KEY, http_client=client)
+    assert model._sync_client() is client

@@ -1,0 +1,229 @@
+"""Content blocks of every origin to parts, and clear errors for those that cannot be sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from langchain_baseten._content import write_block, write_content
+from langchain_baseten._errors import BasetenUnsendableRequestError
+
+URL = "https://example.com/a"
+
+
+def image(url: str, **other: Any) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url, **other}}
+
+
+def file(**other: Any) -> dict[str, Any]:
+    return {"type": "file", "file": other}
+
+
+def sound(kind: str) -> dict[str, Any]:
+    return {"type": "input_audio", "input_audio": {"data": "AA==", "format": kind}}
+
+
+PDF = {"filename": "file", "file_data": "data:application/pdf;base64,AA=="}
+
+# block -> part
+PARTS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "a string": ("a", {"type": "text", "text": "a"}),
+    "text": ({"type": "text", "text": "a", "annotations": []}, {"type": "text", "text": "a"}),
+    "input_text": ({"type": "input_text", "text": "a"}, {"type": "text", "text": "a"}),
+    "output_text": ({"type": "output_text", "text": "a"}, {"type": "text", "text": "a"}),
+    "image_url": (image(URL), image(URL)),
+    "image_url with detail": (image(URL, detail="low"), image(URL, detail="low")),
+    "image_url as a string": ({"type": "image_url", "image_url": URL}, image(URL)),
+    "image, v1 URL": ({"type": "image", "url": URL}, image(URL)),
+    "image, v1 base64": (
+        {"type": "image", "base64": "AA==", "mime_type": "image/png"},
+        image("data:image/png;base64,AA=="),
+    ),
+    "image, v1 extras": (
+        {"type": "image", "url": URL, "extras": {"detail": "low"}},
+        image(URL, detail="low"),
+    ),
+    "image, v0 URL": ({"type": "image", "source_type": "url", "url": URL}, image(URL)),
+    "image, v0 base64": (
+        {"type": "image", "source_type": "base64", "data": "AA==", "mime_type": "image/png"},
+        image("data:image/png;base64,AA=="),
+    ),
+    "image, detail of its own": (
+        {"type": "image", "url": URL, "detail": "low"},
+        image(URL, detail="low"),
+    ),
+    "image, Anthropic's base64": (
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}},
+        image("data:image/png;base64,AA=="),
+    ),
+    "image, Anthropic's URL": (
+        {"type": "image", "source": {"type": "url", "url": URL}},
+        image(URL),
+    ),
+    "audio, URL": ({"type": "audio", "url": URL}, {"type": "audio_url", "audio_url": {"url": URL}}),
+    "audio, base64": ({"type": "audio", "base64": "AA==", "mime_type": "audio/wav"}, sound("wav")),
+    "audio, v0": ({"type": "audio", "data": "AA==", "mime_type": "audio/wav"}, sound("wav")),
+    "audio, another name": (
+        {"type": "audio", "base64": "AA==", "mime_type": "audio/mpeg"},
+        sound("mp3"),
+    ),
+    "audio, with parameters": (
+        {"type": "audio", "base64": "AA==", "mime_type": "audio/X-WAV ; rate=8"},
+        sound("wav"),
+    ),
+    "audio, unknown": ({"type": "audio", "base64": "AA==", "mime_type": "audio/ogg"}, sound("ogg")),
+    "input_audio": (sound("wav"), sound("wav")),
+    "audio_url": (
+        {"type": "audio_url", "audio_url": {"url": URL}, "id": "x"},
+        {"type": "audio_url", "audio_url": {"url": URL}},
+    ),
+    "video_url": (
+        {"type": "video_url", "video_url": {"url": URL}},
+        {"type": "video_url", "video_url": {"url": URL}},
+    ),
+    "file, OpenAI's": (file(file_id="f"), file(file_id="f")),
+    "file, id": ({"type": "file", "file_id": "f"}, file(file_id="f")),
+    "file, v0 id": ({"type": "file", "source_type": "id", "id": "file-1"}, file(file_id="file-1")),
+    "file, base64": (
+        {"type": "file", "base64": "AA==", "mime_type": "application/pdf"},
+        file(**PDF),
+    ),
+    "file, a block's own id": (
+        {"type": "file", "id": "lc_1", "base64": "AA==", "mime_type": "application/pdf"},
+        file(**PDF),
+    ),
+    "file, name": (
+        {"type": "file", "base64": "AA==", "mime_type": "application/pdf", "filename": "a"},
+        file(**PDF | {"filename": "a"}),
+    ),
+    "file, name in extras": (
+        {
+            "type": "file",
+            "data": "AA==",
+            "mime_type": "application/pdf",
+            "extras": {"filename": "a"},
+        },
+        file(**PDF | {"filename": "a"}),
+    ),
+    "file, text": ({"type": "file", "text": "a"}, {"type": "text", "text": "a"}),
+    "document, Anthropic's base64": (
+        {
+            "type": "document",
+            "title": "a",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": "AA=="},
+        },
+        file(**PDF | {"filename": "a"}),
+    ),
+    "document, Anthropic's text": (
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "a"}},
+        {"type": "text", "text": "a"},
+    ),
+    "text-plain": ({"type": "text-plain", "text": "a"}, {"type": "text", "text": "a"}),
+    "text-plain, base64": (
+        {"type": "text-plain", "base64": "AA==", "mime_type": "text/plain"},
+        file(filename="file", file_data="data:text/plain;base64,AA=="),
+    ),
+    "non_standard": ({"type": "non_standard", "value": image(URL)}, image(URL)),
+}
+
+
+@pytest.mark.parametrize(("block", "part"), PARTS.values(), ids=PARTS)
+def test_a_block_becomes_a_part(block: Any, part: dict[str, Any]) -> None:
+    assert write_block(block) == [part]
+
+
+MARKS = [{"cachePoint": {"type": "default"}}, {"type": "cache_point"}]
+
+
+@pytest.mark.parametrize("mark", MARKS, ids=["cachePoint", "cache_point"])
+def test_a_foreign_mark_is_left_out(mark: dict[str, Any]) -> None:
+    assert write_content([mark, "a"]) == [{"type": "text", "text": "a"}]
+    assert write_content([mark]) == ""
+
+
+CONTENTS: dict[str, tuple[Any, Any]] = {
+    "a string": ("a", "a"),
+    "an empty string": ("", ""),
+    "no blocks": ([], ""),
+    "strings and blocks": (
+        ["a", {"type": "text", "text": "b"}],
+        [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "written"), CONTENTS.values(), ids=CONTENTS)
+def test_content_is_a_string_or_a_list_of_parts(content: Any, written: Any) -> None:
+    assert write_content(content) == written
+
+
+# block -> what is wrong with it
+UNSENDABLE: dict[str, tuple[Any, str]] = {
+    "a number": (7, "a content block must be a string or a dict. Received 7."),
+    "nothing": (None, "a content block must be a string or a dict. Received None."),
+    "no type": ({"text": "a"}, "its type is not one that Baseten takes"),
+    "an unknown type": ({"type": "hologram"}, "Received {'type': 'hologram'}."),
+    "a type that is no string": ({"type": ["text"]}, "its type is not one"),
+    "text without text": ({"type": "text"}, "it is incomplete (KeyError: 'text')"),
+    "image_url without a URL": ({"type": "image_url"}, "it is incomplete (KeyError: 'image_url')"),
+    "an image without anything": ({"type": "image"}, "its image has neither a URL nor base64"),
+    "an image without a MIME type": (
+        {"type": "image", "base64": "AA=="},
+        "base64 data needs a mime_type",
+    ),
+    "an image whose source is no object": (
+        {"type": "image", "source": "x"},
+        "it is incomplete (AttributeError: 'str' object has no attribute 'get')",
+    ),
+    "audio without data": (
+        {"type": "audio", "mime_type": "audio/wav"},
+        "audio needs a URL, or base64 data with its mime_type",
+    ),
+    "audio without a MIME type": ({"type": "audio", "base64": "AA=="}, "with its mime_type"),
+    "audio with half a MIME type": (
+        {"type": "audio", "base64": "AA==", "mime_type": "wav"},
+        "with its mime_type",
+    ),
+    "input_audio without audio": ({"type": "input_audio"}, "it is incomplete"),
+    "a file as a URL": ({"type": "file", "url": URL}, "not as a URL"),
+    "a file without anything": ({"type": "file"}, "its file has neither a URL nor base64 data"),
+    "a file with a null id": ({"type": "file", "id": None}, "it is incomplete"),
+    "a document whose text is missing": (
+        {"type": "document", "source": {"type": "text"}},
+        "it is incomplete (KeyError: 'data')",
+    ),
+    "a video": ({"type": "video", "url": URL}, "ChatBaseten has no video input"),
+    "non_standard without a value": ({"type": "non_standard"}, "it is incomplete"),
+    "non_standard with a mark": (
+        {"type": "non_standard", "value": {"cachePoint": {}}},
+        "its value holds nothing to send",
+    ),
+    "non_standard with a number": ({"type": "non_standard", "value": 7}, "Received 7."),
+}
+
+
+@pytest.mark.parametrize(("block", "words"), UNSENDABLE.values(), ids=UNSENDABLE)
+def test_what_cannot_be_sent_is_refused_with_the_reason(block: Any, words: str) -> None:
+    with pytest.raises(BasetenUnsendableRequestError) as caught:
+        write_content(["a", block])
+
+    assert str(caught.value).startswith("A content block cannot be sent: ")
+    assert words in str(caught.value)
+    assert str(caught.value).endswith("text, text-plain, video_url.")
+
+
+def test_what_was_received_is_shown_shortened() -> None:
+    with pytest.raises(BasetenUnsendableRequestError) as caught:
+        write_block({"type": "hologram", "data": "A" * 100_000})
+
+    assert "'data': 'AAA" in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("block", [block for block, _ in PARTS.values() if isinstance(block, dict)])
+def test_a_block_is_never_changed(block: dict[str, Any]) -> None:
+    before = repr(block)
+    write_block(block)
+
+    assert repr(block) == before

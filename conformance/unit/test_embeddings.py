@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from conformance.unit.desk import KEY
+from langchain_baseten import (
+    BasetenAPIError,
+    BasetenConnectionError,
+    BasetenEmbeddings,
+    BasetenMalformedAnswerError,
+    BasetenRateLimitError,
+)
+from langchain_baseten.embeddings import read_vectors
+
+URL = "https://model-abcd1234.api.baseten.co/environments/production/sync"
+
+WAYS: dict[str, Any] = {
+    "sync": lambda model, texts: model.embed_documents(texts),
+    "async": lambda model, texts: asyncio.run(model.aembed_documents(texts)),
+}
+in_both_colours = pytest.mark.parametrize("embed", WAYS.values(), ids=WAYS)
+
+
+class Engine:
+    """Embeds each text as its length, and answers in any order it likes."""
+
+    def __init__(self, *failures: httpx.Response) -> None:
+        self.requests: list[httpx.Request] = []
+        self._failures = list(failures)
+
+    def model(self, **settings: Any) -> BasetenEmbeddings:
+        transport = httpx.MockTransport(self._answer)
+        clients = {
+            "http_client": httpx.Client(transport=transport),
+            "http_async_client": httpx.AsyncClient(transport=transport),
+        }
+        given = {"model_url": URL, "api_key": KEY, "max_retries": 0}
+        return BasetenEmbeddings(**{**given, **clients, **settings})
+
+    @property
+    def batches(self) -> list[list[str]]:
+        return sorted(json.loads(request.content)["input"] for request in self.requests)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if self._failures:
+            return self._failures.pop(0)
+        texts = json.loads(request.content)["input"]
+        rows = [{"index": n, "embedding": [float(len(t))]} for n, t in enumerate(texts)]
+        return httpx.Response(200, json={"data": rows[::-1]})
+
+
+@in_both_colours
+def test_each_text_gets_its_vector_in_order(embed: Any) -> None:
+    engine = Engine()
+    assert embed(engine.model(), ["a", "bbb", "cc"]) == [[1.0], [3.0], [2.0]]
+    request = engine.requests[0]
+    assert str(request.url) == f"{URL}/v1/embeddings"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert json.loads(request.content) == {"input": ["a", "bbb", "cc"], "model": "model-abcd1234"}
+
+
+def test_a_query_gets_one_vector() -> None:
+    model = Engine().model()
+    assert model.embed_query("four") == [4.0]
+    assert asyncio.run(model.aembed_query("four")) == [4.0]
+
+
+@in_both_colours
+def test_no_texts_need_no_request(embed: Any) -> None:
+    engine = Engine()
+    assert embed(engine.model(), []) == []
+    assert not engine.requests
+
+
+@in_both_colours
+def test_many_texts_go_in_batches_and_come_back_in_order(embed: Any) -> None:
+    engine = Engine()
+    texts = ["x" * (n % 7 + 1) for n in range(100)]
+    assert embed(engine.model(), texts) == [[float(len(text))] for text in texts]
+    assert sorted(map(len, engine.batches)) == [4, 32, 32, 32]
+
+
+@in_both_colours
+def test_long_texts_go_in_smaller_batches(embed: Any) -> None:
+    engine = Engine()
+    embed(engine.model(), ["x" * 5000, "y" * 5000, "z" * 9000, "a"])
+    assert [[text[0] for text in batch] for batch in engine.batches] == [["a"], ["x"], ["y"], ["z"]]
+
+
+def test_a_served_model_name_is_sent() -> None:
+    engine = Engine()
+    engine.model(model="bge").embed_query("a")
+    assert json.loads(engine.requests[0].content)["model"] == "bge"
+
+
+@in_both_colours
+def test_a_failure_that_may_pass_is_tried_again(embed: Any) -> None:
+    engine = Engine(httpx.Response(503, headers={"retry-after": "0"}))
+    assert embed(engine.model(max_retries=1), ["a"]) == [[1.0]]
+    assert len(engine.requests) == 2
+
+
+@in_both_colours
+def test_a_failure_of_one_batch_is_the_failure_of_all(embed: Any) -> None:
+    engine = Engine(httpx.Response(429, json={"error": "slow down"}))
+    with pytest.raises(BasetenRateLimitError, match="slow down"):
+        embed(engine.model(), ["a"] * 100)
+
+
+def test_after_a_failure_no_task_goes_on() -> None:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if b"bad" in request.content:
+            return httpx.Response(500)
+        await asyncio.sleep(60)
+        raise AssertionError("a batch went on")
+
+    async def work() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+            model = Engine().model(http_async_client=client)
+            with pytest.raises(BasetenAPIError):
+                await model.aembed_documents(["good"] * 32 + ["bad"])
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(work())
+
+
+def test_after_a_failure_no_batch_is_begun() -> None:
+    engine = Engine(*(httpx.Response(500) for _ in range(200)))
+    with pytest.raises(BasetenAPIError):
+        engine.model().embed_documents(["x" * 8000] * 200)
+    assert len(engine.requests) < 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no JSON",
+        "[]",
+        "{}",
+        '{"data": {}}',
+        '{"data": [1, 2]}',
+        '{"data": [{"embedding": [1]}]}',
+        '{"data": [{"embedding": [1]}, {"embedding": "AAA="}]}',
+        '{"data": [{"embedding": [1]}, {}]}',
+    ],
+)
+def test_an_answer_without_a_vector_for_each_text_is_refused(text: str) -> None:
+    with pytest.raises(BasetenMalformedAnswerError, match="does not hold 2 vectors"):
+        read_vectors(text, 2)
+
+
+def test_rows_without_an_index_stay_in_their_order() -> None:
+    assert read_vectors('{"data": [{"embedding": [2]}, {"embedding": [1]}]}', 2) == [[2], [1]]
+
+
+def test_a_url_that_takes_no_embeddings_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="URL"):
+        BasetenEmbeddings(model_url="nowhere", api_key=KEY)
+
+
+def test_the_key_comes_from_the_environment_and_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", f" {KEY}\n")
+    model = BasetenEmbeddings(model_url=URL)
+    assert model.api_key.get_secret_value() == KEY
+    assert KEY not in repr(model)
+    assert BasetenEmbeddings(model_url=URL, baseten_api_key="sk-other").api_key != model.api_key
+
+
+def test_without_a_key_there_is_no_model() -> None:
+    with pytest.raises(ValueError, match="BASETEN_API_KEY"):
+        BasetenEmbeddings(model_url=URL)
+
+
+def test_the_built_in_clients_are_used_unless_others_are_given() -> None:
+    model = BasetenEmbeddings(
+        model_url="http://127.0.0.1:9/v1", api_key=KEY, timeout=1, max_retries=0
+    )
+    for embed in WAYS.values():
+        with pytest.raises(BasetenConnectionError, match=r"Cannot connect to 127\.0\.0\.1"):
+            embed(model, ["a"])

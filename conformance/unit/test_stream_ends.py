@@ -1,0 +1,284 @@
+"""How a stream may end otherwise than well, and what is kept of it.
+
+Knows bodies and errors; whole answers are judged in `test_stream`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from langchain_core.messages import AIMessage, AIMessageChunk
+
+from conformance.unit.frames import DONE, STOP, begin, call, event, said, text, usage
+from langchain_baseten._errors import (
+    BasetenAPIError,
+    BasetenContextOverflowError,
+    BasetenError,
+    BasetenInvalidRequestError,
+    BasetenMalformedAnswerError,
+    BasetenNotFoundError,
+    BasetenRateLimitError,
+    BasetenStreamCutError,
+)
+
+if TYPE_CHECKING:
+    from langchain_baseten._stream import AnswerStream
+
+
+def drain(stream: AnswerStream, pieces: tuple[bytes, ...]) -> None:
+    for piece in pieces:
+        list(stream.feed(piece))
+    list(stream.close())
+
+
+def fail(*pieces: bytes) -> BasetenError:
+    """Reads a stream that must fail; gives the error with what had arrived."""
+    stream = begin()
+    with pytest.raises(BasetenError) as caught:
+        drain(stream, pieces)
+    return stream.blame(caught.value)
+
+
+# the event -> class of the error, its status
+FRAMES: dict[str, tuple[bytes, type[BasetenError], int | None, str]] = {
+    "an object, coded": (
+        event({"error": {"message": "Tool calls cutoff by max_tokens.", "code": 400}}),
+        BasetenInvalidRequestError,
+        400,
+        "Tool calls cutoff by max_tokens.",
+    ),
+    "coded as a decimal string": (
+        event({"error": {"message": "Tool calls cutoff by max_tokens.", "code": "400"}}),
+        BasetenInvalidRequestError,
+        400,
+        "Tool calls cutoff by max_tokens.",
+    ),
+    "a framework error": (
+        event({"error": {"message": "framework error", "code": 500}}),
+        BasetenAPIError,
+        500,
+        "framework error",
+    ),
+    "uncoded": (
+        event({"error": {"message": "boom", "type": "internal_server_error"}}),
+        BasetenAPIError,
+        None,
+        "boom",
+    ),
+    "labelled": (
+        event(
+            {
+                "error": {
+                    "message": "boom",
+                    "type": "api_error",
+                    "param": None,
+                    "code": "upstream_error",
+                }
+            }
+        ),
+        BasetenAPIError,
+        None,
+        "boom",
+    ),
+    "labelled as a limit": (
+        event({"error": {"message": "slow down", "code": "rate_limit_exceeded"}}),
+        BasetenRateLimitError,
+        None,
+        "slow down",
+    ),
+    "a string": (event({"error": "no such thing"}), BasetenAPIError, None, "no such thing"),
+    "beside choices": (
+        event({"choices": [], "error": {"message": "boom", "code": 500}}),
+        BasetenAPIError,
+        500,
+        "boom",
+    ),
+    "event: error": (event({"message": "boom"}, "error"), BasetenAPIError, None, "boom"),
+    "event: error, text": (event(b"it broke", "error"), BasetenAPIError, None, "it broke"),
+    "event: error, a list": (event(["it broke"], "error"), BasetenAPIError, None, "it broke"),
+    "event: error, Anthropic's": (
+        event({"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}, "error"),
+        BasetenAPIError,
+        None,
+        "busy",
+    ),
+    "object: error (SGLang)": (
+        event({"object": "error", "message": "bad", "type": "BAD_REQUEST", "code": 400}),
+        BasetenInvalidRequestError,
+        400,
+        "bad",
+    ),
+    "wrapped object: error (SGLang)": (
+        event({"error": {"object": "error", "message": "bad schema", "type": "BAD_REQUEST"}}),
+        BasetenInvalidRequestError,
+        None,
+        "bad schema",
+    ),
+    "flat": (
+        event({"message": "gone", "type": "Not Found", "code": 404}),
+        BasetenNotFoundError,
+        404,
+        "gone",
+    ),
+    "detail": (event({"detail": "Not Found"}), BasetenAPIError, None, "Not Found"),
+    "context overflow": (
+        event(
+            {"error": {"message": "This model's maximum context length is 8 tokens.", "code": 400}}
+        ),
+        BasetenContextOverflowError,
+        400,
+        "maximum context length",
+    ),
+    "not JSON": (event(b'{"choices": [}'), BasetenMalformedAnswerError, None, "not JSON"),
+    "an array that is not JSON": (event(b"[1,"), BasetenMalformedAnswerError, None, "not JSON"),
+    "nested too deep": (event(b"[" * 99_999), BasetenMalformedAnswerError, None, "not JSON"),
+}
+
+
+@pytest.mark.parametrize(("frame", "cls", "status", "words"), FRAMES.values(), ids=FRAMES)
+@pytest.mark.parametrize(
+    "before", [b"", text("par") + text("tial"), STOP], ids=["first", "later", "finished"]
+)
+def test_an_error_event_is_raised_whenever_it_comes(
+    frame: bytes, cls: type[BasetenError], status: int | None, words: str, before: bytes
+) -> None:
+    error = fail(before + frame + DONE)
+
+    assert type(error) is cls
+    assert error.status_code == status
+    assert words in str(error)
+
+
+def test_what_came_before_an_error_is_handed_out_and_kept() -> None:
+    stream = begin()
+    chunks = stream.feed(said({"content": "a", "reasoning_content": "r"}) + event({"error": "x"}))
+
+    assert next(chunks).text == "a"
+    with pytest.raises(BasetenAPIError) as caught:
+        next(chunks)
+    error = stream.blame(caught.value)
+    assert isinstance(error.partial, AIMessage)
+    assert not isinstance(error.partial, AIMessageChunk)
+    assert error.partial.content == "a"
+    assert error.partial.additional_kwargs == {"reasoning_content": "r"}
+
+
+# body -> class of the error, words, text of what had arrived
+ENDS: dict[str, tuple[bytes, type[BasetenError], str, str | None]] = {
+    "cut behind content": (text("a") + text("b"), BasetenStreamCutError, "ended before", "ab"),
+    "cut behind an empty delta": (
+        said({"role": "assistant"}),
+        BasetenStreamCutError,
+        "ended",
+        None,
+    ),
+    "cut inside an event": (
+        text("a") + b'data: {"choices":[{"del',
+        BasetenStreamCutError,
+        "ended before",
+        "a",
+    ),
+    "cut inside the first event": (
+        b'data: {"choices":[{"del',
+        BasetenMalformedAnswerError,
+        "without any choices",
+        None,
+    ),
+    "an error that ends without a blank line": (
+        text("a") + b'data: {"error": "gone"}',
+        BasetenAPIError,
+        "gone",
+        "a",
+    ),
+    "nothing": (b"", BasetenMalformedAnswerError, "an empty body", None),
+    "white space": (b"\n\n\n", BasetenMalformedAnswerError, "an empty body", None),
+    "comments alone": (b": ping\n\n", BasetenMalformedAnswerError, ": ping", None),
+    "[DONE] alone": (DONE, BasetenMalformedAnswerError, "without any choices", None),
+    "usage alone": (usage(2) + DONE, BasetenMalformedAnswerError, "without any choices", None),
+    "junk alone": (event(b"ping"), BasetenMalformedAnswerError, "without any choices", None),
+    "a page": (
+        b"<!DOCTYPE html><html><head><style>p{}</style><title>502</title></head></html>",
+        BasetenMalformedAnswerError,
+        "not an event stream: 502",
+        None,
+    ),
+    "text": (b"no healthy upstream", BasetenMalformedAnswerError, "no healthy upstream", None),
+    "an error without an event (Truss)": (
+        b'{"error":{"message":"model is gone","code":404}}',
+        BasetenNotFoundError,
+        "model is gone",
+        None,
+    ),
+    "an error of many lines": (
+        b'{\n\t"error": {\n\t\t"code": 404,\n\t\t"message": "gone"\n\t}\n}\n',
+        BasetenNotFoundError,
+        "gone",
+        None,
+    ),
+    "JSON that is no answer": (b'{"x": 1}', BasetenMalformedAnswerError, "not an event", None),
+    "an answer that did not stream": (
+        b'{"choices": [{"message": {"content": "whole"}, "finish_reason": "stop"}]}',
+        BasetenMalformedAnswerError,
+        "not an event stream",
+        "whole",
+    ),
+    "choices of the wrong type": (
+        b'{"choices": [1]}',
+        BasetenMalformedAnswerError,
+        "holds no choices",
+        None,
+    ),
+    "JSON nested too deep": (b"[" * 99_999, BasetenMalformedAnswerError, "not an event", None),
+    "an endless body": (b"x" * 200_000, BasetenMalformedAnswerError, "not an event", None),
+}
+
+
+@pytest.mark.parametrize(("body", "cls", "words", "arrived"), ENDS.values(), ids=ENDS)
+def test_a_stream_that_is_no_whole_answer_fails_with_what_had_arrived(
+    body: bytes, cls: type[BasetenError], words: str, arrived: str | None
+) -> None:
+    error = fail(body)
+
+    assert type(error) is cls
+    assert words in str(error)
+    assert (error.partial and error.partial.content) == arrived
+
+
+def test_a_cut_keeps_reasoning_and_calls() -> None:
+    calls = [call('{"x": 1}', id="a"), call("{}", id="b", index=1)]
+    error = fail(said({"reasoning_content": "r"}) + said({"tool_calls": calls}))
+
+    assert error.partial is not None
+    assert error.partial.additional_kwargs == {"reasoning_content": "r"}
+    assert [c["id"] for c in error.partial.tool_calls] == ["a", "b"]
+
+
+def test_an_error_keeps_the_part_that_it_already_has() -> None:
+    own = AIMessage("own")
+    stream = begin()
+    list(stream.feed(text("a")))
+
+    assert stream.blame(BasetenAPIError("x", partial=own)).partial is own
+
+
+def test_nothing_is_kept_of_a_foreign_body_beyond_its_head() -> None:
+    stream = begin()
+    for _ in range(40):
+        list(stream.feed(b"x" * 10_000))
+
+    assert len(stream._head) < 80_000
+
+
+def test_only_what_was_handed_out_counts_as_begun() -> None:
+    stream = begin()
+    assert (stream.started, stream.partial) == (False, None)
+
+    list(stream.feed(b": ping\n\n" + said({"role": "assistant"})))
+    assert (stream.started, stream.events, stream.done) == (False, 1, False)
+
+    list(stream.feed(text("a")))
+    assert (stream.started, stream.events) == (True, 2)
+
+    list(stream.feed(DONE))
+    assert (stream.done, stream.events) == (True, 3)

@@ -1,0 +1,349 @@
+"""Tool calls in every shape that servers give them: one slot, one id and one name each.
+
+Knows deltas and whole calls; events and bytes are judged in `test_stream`.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.messages import AIMessageChunk
+
+from langchain_baseten._tool_calls import CallDeltas, CallIds, read_calls, write_arguments
+
+if TYPE_CHECKING:
+    from langchain_core.messages import ToolCallChunk
+
+Delta = dict[str, Any]
+Call = tuple[str | None, str | None, Any]
+
+
+def numbered() -> CallIds:
+    numbers = count()
+    return CallIds(lambda: f"fresh-{next(numbers)}")
+
+
+def delta(arguments: Any = "", *, name: Any = ..., call: Any = ..., index: Any = 0) -> Delta:
+    """Builds one delta; what is `...` is left out."""
+    given = {"name": name, "arguments": arguments}
+    function = {key: value for key, value in given.items() if value is not ...}
+    outer = {"index": index, "id": call, "type": "function", "function": function}
+    return {key: value for key, value in outer.items() if value is not ...}
+
+
+def join(events: list[list[Any]]) -> list[Call]:
+    """Reads events and merges their chunks as LangChain does."""
+    deltas = CallDeltas(numbered())
+    parts = [deltas.add(event) for event in events] + [deltas.close()]
+    first, *rest = [AIMessageChunk(content="", tool_call_chunks=part) for part in parts]
+    merged: list[ToolCallChunk] = (first + rest).tool_call_chunks
+    return [(call["name"], call["id"], call["args"]) for call in merged]
+
+
+# events of deltas -> (name, id, arguments) of each call
+SHAPES: dict[str, tuple[list[list[Any]], list[Call]]] = {
+    "the id and name come first": (
+        [[delta(name="f", call="a")], [delta('{"x":')], [delta("1}")]],
+        [("f", "a", '{"x":1}')],
+    ),
+    "fresh ids and empty names (GLM-5, MiniMax)": (
+        [[delta(name="f", call="a")], [delta("{", name="", call="b")], [delta("}", call="c")]],
+        [("f", "a", "{}")],
+    ),
+    "a fresh id behind whole arguments, no name": (
+        [[delta("{}", name="f", call="a")], [delta("", name="", call="b")]],
+        [("f", "a", "{}")],
+    ),
+    "empty ids and null names (gpt-oss)": (
+        [[delta(name="f", call="a")], [delta("{}", name=None, call="")]],
+        [("f", "a", "{}")],
+    ),
+    "null ids and names (SGLang)": (
+        [[delta("", name="f", call="a")], [delta("{}", name=None, call=None)]],
+        [("f", "a", "{}")],
+    ),
+    "the same id, empty names (Kimi)": (
+        [
+            [delta(name="f", call="functions.f:0")],
+            [delta("{}", name="", call="functions.f:0")],
+        ],
+        [("f", "functions.f:0", "{}")],
+    ),
+    "id and name on every delta (llama-cpp-python)": (
+        [[delta(part, name="f", call="a")] for part in ('{"x"', ":", "1}")],
+        [("f", "a", '{"x":1}')],
+    ),
+    "the same id and name behind whole arguments": (
+        [[delta("{}", name="f", call="a")], [delta("", name="f", call="a")]],
+        [("f", "a", "{}")],
+    ),
+    "a whole call in one delta (DeepSeek)": (
+        [[delta('{"x":1}', name="f", call="a")]],
+        [("f", "a", '{"x":1}')],
+    ),
+    "several deltas of one index in one event (vLLM, TensorRT)": (
+        [[delta(..., name="f", call="a"), delta('{"x":'), delta("1}", call="b")]],
+        [("f", "a", '{"x":1}')],
+    ),
+    "the id behind the name in one event": (
+        [[delta(..., name="f"), delta("{}", call="a")]],
+        [("f", "a", "{}")],
+    ),
+    "the name behind the arguments": (
+        [[delta("{", call="a")], [delta("}", name="f")]],
+        [("f", "a", "{}")],
+    ),
+    "parallel calls, interleaved": (
+        [
+            [delta("{", name="f", call="a"), delta("[", name="g", call="b", index=1)],
+            [delta("]", index=1), delta("}")],
+        ],
+        [("f", "a", "{}"), ("g", "b", "[]")],
+    ),
+    "parallel calls that share an id (Kimi-K2-Thinking)": (
+        [
+            [delta("{}", name="f", call="functions.f:0")],
+            [delta("{}", name="f", call="functions.f:0", index=1)],
+            [delta("{}", name="f", call="functions.f:0", index=2)],
+        ],
+        [
+            ("f", "functions.f:0", "{}"),
+            ("f", "functions.f:1", "{}"),
+            ("f", "functions.f:2", "{}"),
+        ],
+    ),
+    "parallel calls that share an id without a number": (
+        [[delta(name="f", call="a"), delta(name="g", call="a", index=1)]],
+        [("f", "a", ""), ("g", "a_1", "")],
+    ),
+    "a whole second call at the same index": (
+        [[delta("{}", name="f", call="a")], [delta('{"y":1}', name="g", call="b")]],
+        [("f", "a", "{}"), ("g", "b", '{"y":1}')],
+    ),
+    "a repeated index that turned to another call": (
+        [
+            [delta("{}", name="f", call="a")],
+            [delta("{", name="f", call="b")],
+            [delta("}")],
+        ],
+        [("f", "a", "{}"), ("f", "b", "{}")],
+    ),
+    "indices that begin at one, with a gap": (
+        [[delta("{}", name="f", call="a", index=1)], [delta("[]", name="g", call="b", index=7)]],
+        [("f", "a", "{}"), ("g", "b", "[]")],
+    ),
+    "no index, one call": (
+        [[delta("{", name="f", call="a", index=...)], [delta("}", index=...)]],
+        [("f", "a", "{}")],
+    ),
+    "null index, ids that tell the calls apart": (
+        [
+            [delta("{", name="f", call="a", index=None)],
+            [delta("[", name="g", call="b", index=None)],
+            [delta("}", call="a", index=None), delta("]", call="b", index=None)],
+        ],
+        [("f", "a", "{}"), ("g", "b", "[]")],
+    ),
+    "no index, two whole calls of one name": (
+        [[delta("{}", name="f", index=...), delta("{}", name="f", index=...)]],
+        [("f", "fresh-0", "{}"), ("f", "fresh-1", "{}")],
+    ),
+    "no index, the name on every delta": (
+        [[delta("{", name="f", index=...)], [delta("}", name="f", index=...)]],
+        [("f", "fresh-0", "{}")],
+    ),
+    "an index that is no number": (
+        [[delta("{", name="f", call="a", index="0")], [delta("}", index=True)]],
+        [("f", "a", "{}")],
+    ),
+    "no ids at all": (
+        [[delta("{}", name="f", index=0)], [delta("[]", name="g", index=1)]],
+        [("f", "fresh-0", "{}"), ("g", "fresh-1", "[]")],
+    ),
+    "an id of the wrong type": ([[delta("{}", name="f", call=7)]], [("f", "fresh-0", "{}")]),
+    "an id that comes last": (
+        [[delta("{}", name="f")], [delta("", call="a")]],
+        [("f", "a", "{}")],
+    ),
+    "arguments absent": ([[delta(..., name="f", call="a")]], [("f", "a", "")]),
+    "arguments null": ([[delta(None, name="f", call="a")]], [("f", "a", "")]),
+    "arguments as an object": (
+        [[delta({"x": "ä"}, name="f", call="a")]],
+        [("f", "a", '{"x": "ä"}')],
+    ),
+    "function null or absent": (
+        [
+            [delta("", name="f", call="a")],
+            [{"index": 0, "function": None}],
+            [{"index": 0}],
+            [delta("{}")],
+        ],
+        [("f", "a", "{}")],
+    ),
+    "function of the wrong type": (
+        [[delta("{}", name="f", call="a")], [{"index": 0, "function": "f"}]],
+        [("f", "a", "{}")],
+    ),
+    "entries that are no deltas": (
+        [[None, "f", 3, delta("{}", name="f")]],
+        [("f", "fresh-0", "{}")],
+    ),
+    "no deltas": ([[], []], []),
+}
+
+
+@pytest.mark.parametrize(("events", "calls"), SHAPES.values(), ids=SHAPES)
+def test_deltas_become_calls(events: list[list[Any]], calls: list[Call]) -> None:
+    assert join(events) == calls
+
+
+@pytest.mark.parametrize(("events", "calls"), SHAPES.values(), ids=SHAPES)
+def test_the_calls_are_counted(events: list[list[Any]], calls: list[Call]) -> None:
+    deltas = CallDeltas(numbered())
+    for event in events:
+        deltas.add(event)
+
+    assert len(deltas) == len(calls)
+
+
+@pytest.mark.parametrize(("events", "calls"), SHAPES.values(), ids=SHAPES)
+def test_one_event_never_holds_two_chunks_of_one_call(
+    events: list[list[Any]], calls: list[Call]
+) -> None:
+    deltas = CallDeltas(numbered())
+
+    for event in events:
+        indices = [chunk["index"] for chunk in deltas.add(event)]
+        assert len(indices) == len(set(indices))
+
+
+def test_a_name_and_an_id_are_told_once() -> None:
+    deltas = CallDeltas(numbered())
+    chunks = [deltas.add([delta("", name="f", call=f"id-{n}")])[0] for n in range(3)]
+
+    assert [chunk["name"] for chunk in chunks] == ["f", None, None]
+    assert [chunk["id"] for chunk in chunks] == ["id-0", None, None]
+
+
+def test_closing_names_only_calls_without_an_id() -> None:
+    deltas = CallDeltas(numbered())
+    deltas.add([delta("{}", name="f", call="a"), delta("{}", name="g", index=1)])
+
+    assert [(chunk["index"], chunk["id"]) for chunk in deltas.close()] == [(1, "fresh-0")]
+
+
+# ids as the server sends them -> ids as the calls get them
+SHARED: dict[str, tuple[list[str], list[str]]] = {
+    "ids of their own": (["a", "b"], ["a", "b"]),
+    "one id": (["a", "a", "a"], ["a", "a_1", "a_2"]),
+    "no ids": (["", ""], ["fresh-0", "fresh-1"]),
+    "Kimi's numbers": (["functions.f:0", "functions.f:0"], ["functions.f:0", "functions.f:1"]),
+    "a number that is taken": (["f:0", "f:1", "f:0"], ["f:0", "f:1", "f:2"]),
+    "a neighbour that is taken": (["a", "a_1", "a"], ["a", "a_1", "a_2"]),
+    "nine and ten": (["f:9", "f:9"], ["f:9", "f:10"]),
+    "a number too long to be a count": (
+        ["f:1234567890", "f:1234567890"],
+        ["f:1234567890", "f:1234567890_1"],
+    ),
+    "line breaks": (["f\n:0", "f\n:0"], ["f\n:0", "f\n:1"]),
+}
+
+
+@pytest.mark.parametrize(("sent", "given"), SHARED.values(), ids=SHARED)
+def test_no_two_calls_get_the_same_id(sent: list[str], given: list[str]) -> None:
+    ids = numbered()
+
+    assert [ids.claim(wire_id) for wire_id in sent] == given
+
+
+def test_a_fresh_id_that_is_taken_is_not_given_again() -> None:
+    ids = CallIds(lambda: "a")
+
+    assert [ids.claim("a"), ids.claim("")] == ["a", "a_1"]
+
+
+def whole(arguments: Any, **other: Any) -> dict[str, Any]:
+    return {
+        "id": "a",
+        "type": "function",
+        "function": {"name": "f", "arguments": arguments},
+    } | other
+
+
+OBJECTS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "JSON": ('{"x": [1, null]}', {"x": [1, None]}),
+    "trailing space (Kimi-K2.5)": ('{"x": 1} ', {"x": 1}),
+    "raw line breaks inside a string": ('{"x": "a\nb"}', {"x": "a\nb"}),
+    "an object": ({"x": 1}, {"x": 1}),
+    "empty": ("", {}),
+    "white space": (" \n", {}),
+    "null": (None, {}),
+}
+
+
+@pytest.mark.parametrize(("sent", "arguments"), OBJECTS.values(), ids=OBJECTS)
+def test_a_whole_call_is_read(sent: Any, arguments: dict[str, Any]) -> None:
+    calls, invalid = read_calls([whole(sent)], numbered())
+
+    assert calls == [{"name": "f", "args": arguments, "id": "a", "type": "tool_call"}]
+    assert invalid == []
+
+
+BROKEN: dict[str, tuple[Any, dict[str, Any]]] = {
+    "cut off": (whole('{"x": "Par'), {"name": "f", "args": '{"x": "Par'}),
+    "not JSON": (whole("x=1"), {"name": "f", "args": "x=1"}),
+    "an array": (whole("[1]"), {"name": "f", "args": "[1]"}),
+    "an array, decoded": (whole([1]), {"name": "f", "args": "[1]"}),
+    "a number": (whole("1"), {"name": "f", "args": "1"}),
+    "null in a string": (whole("null"), {"name": "f", "args": "null"}),
+    "two objects": (whole("{}{}"), {"name": "f", "args": "{}{}"}),
+    "nested too deep": (whole("[" * 9999), {"name": "f", "args": "[" * 9999}),
+    "no name": (whole("{}", function={"arguments": "{}"}), {"name": None, "args": "{}"}),
+    "a name of the wrong type": (
+        whole("", function={"name": 7, "arguments": "{}"}),
+        {"name": None, "args": "{}"},
+    ),
+    "no function": ({"id": "a"}, {"name": None, "args": '{"id": "a"}'}),
+    "function null": (
+        {"id": "a", "function": None},
+        {"name": None, "args": '{"id": "a", "function": null}'},
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "kept"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_call_is_kept_as_it_came(sent: Any, kept: dict[str, Any]) -> None:
+    calls, (invalid,) = read_calls([sent], numbered())
+
+    assert calls == []
+    reason = "the arguments are not a JSON object" if kept["name"] else "the call has no name"
+    assert invalid == {**kept, "id": "a", "type": "invalid_tool_call", "error": reason}
+
+
+def test_a_call_that_is_no_object_is_kept_as_text() -> None:
+    _, invalid = read_calls(["f(1)"], numbered())
+
+    assert [(call["name"], call["args"], call["id"]) for call in invalid] == [
+        (None, "f(1)", "fresh-0")
+    ]
+
+
+def test_valid_and_broken_calls_never_share_an_id() -> None:
+    calls, invalid = read_calls([whole("{}"), whole("{"), whole("{}")], numbered())
+
+    assert [call["id"] for call in calls] == ["a", "a_2"]
+    assert [call["id"] for call in invalid] == ["a_1"]
+
+
+@pytest.mark.parametrize("raw", [None, {}, "x", 3, []])
+def test_what_is_no_list_of_calls_holds_none(raw: Any) -> None:
+    assert read_calls(raw, numbered()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"), [(None, ""), ("", ""), ("x", "x"), ({"ä": 1}, '{"ä": 1}'), (0, "0")]
+)
+def test_arguments_are_written_as_text(sent: Any, text: str) -> None:
+    assert write_arguments(sent) == text
