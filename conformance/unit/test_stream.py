@@ -25,6 +25,10 @@ TEXTS: dict[str, tuple[list[bytes], str]] = {
     "[DONE], but no finish": ([text("a"), DONE], "a"),
     "no blank line at the end": ([text("a"), b"data: [DONE]"], "a"),
     "what follows [DONE] is not read": ([text("a"), STOP, DONE + text("x")], "a"),
+    "an unfinished event behind [DONE] is not read": (
+        [text("a"), STOP, DONE + text("x")[:-2]],
+        "a",
+    ),
     "[DONE] between spaces": ([text("a"), b"data:   [DONE] \n\n"], "a"),
     "cut inside the usage behind the finish": ([text("a"), STOP, b'data: {"choices":[],"us'], "a"),
     "delta null": ([said(None), text("a"), STOP], "a"),
