@@ -135,10 +135,9 @@ def test_a_call_that_is_cancelled_releases_its_connection(serve_script: Serve, a
     run(work())
 
 
-def test_a_cancellation_is_never_turned_into_an_error_of_the_provider(
-    serve_script: Serve, aim: Aim
-) -> None:
-    model = aim(serve_script(be_silent_until_left).url, max_retries=5)
+def test_a_call_that_is_cancelled_is_not_tried_again(serve_script: Serve, aim: Aim) -> None:
+    server = serve_script(be_silent_until_left)
+    model = aim(server.url, max_retries=5)
 
     async def work() -> None:
         task = asyncio.create_task(model.ainvoke("Hi"))
@@ -146,8 +145,10 @@ def test_a_cancellation_is_never_turned_into_an_error_of_the_provider(
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        await asyncio.sleep(2 * SOON)
 
     run(work())
+    assert len(server.requests) == 1
 
 
 def test_a_failed_call_releases_its_connection(serve_script: Serve, aim: Aim, ask: Ask) -> None:

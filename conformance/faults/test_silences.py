@@ -110,7 +110,7 @@ def test_silence_before_the_headers_ends_by_the_read_timeout(
     outcome = ask(aim(serve_script(stall_before_headers).url, timeout=(2, SOON)))
     assert type(outcome.error) is BasetenTimeoutError
     assert "timeout=" in str(outcome.error)
-    assert SOON <= outcome.seconds < 1
+    assert SOON <= outcome.seconds < 1.9
 
 
 @pytest.mark.parametrize("silent", SILENT_STREAMS.values(), ids=SILENT_STREAMS)
@@ -122,7 +122,7 @@ def test_silence_in_a_stream_ends_by_the_stream_chunk_timeout(
     assert type(outcome.error) is BasetenTimeoutError
     assert outcome.text == text
     assert outcome.partial_text == text
-    assert SOON <= outcome.seconds < 1
+    assert SOON <= outcome.seconds < 1.9
 
 
 def test_without_a_stream_chunk_timeout_the_read_timeout_counts(
@@ -131,7 +131,7 @@ def test_without_a_stream_chunk_timeout_the_read_timeout_counts(
     url = serve_script(stall_in_mid_stream).url
     outcome = stream(aim(url, timeout=(2, SOON), stream_chunk_timeout=None))
     assert type(outcome.error) is BasetenTimeoutError
-    assert SOON <= outcome.seconds < 1
+    assert SOON <= outcome.seconds < 1.9
 
 
 def test_without_a_stream_chunk_timeout_comments_are_listened_to(
@@ -189,7 +189,7 @@ def test_an_endless_body_of_an_error_is_not_listened_to_for_ever(
     assert type(outcome.error) is BasetenAPIError
     assert outcome.error.status_code == 500
     assert outcome.error.body
-    assert outcome.seconds < 1.5
+    assert outcome.seconds < 1.9
 
 
 def test_the_end_of_the_body_behind_done_may_take_its_time(

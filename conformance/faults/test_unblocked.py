@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
+import threading
 import time
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from blockbuster import BlockingError, blockbuster_ctx
 
@@ -53,6 +56,21 @@ def test_a_model_that_is_made_and_closed_on_the_loop_does_not_block_it(
 
     with blockbuster_ctx():
         run(work())
+
+
+def test_the_certificates_are_read_off_the_loop(
+    serve_script: Serve, aim: Aim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[threading.Thread] = []
+
+    def read() -> ssl.SSLContext:
+        readers.append(threading.current_thread())
+        return ssl.create_default_context()
+
+    monkeypatch.setattr(httpx, "create_ssl_context", read)
+    run(aim(serve_script(serve).url).ainvoke("Hi"))
+    assert len(readers) == 1
+    assert readers[0] is not threading.current_thread()
 
 
 def test_a_retry_and_a_failure_do_not_block_the_loop(serve_script: Serve, aim: Aim) -> None:

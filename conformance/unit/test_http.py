@@ -118,6 +118,15 @@ def test_a_copy_and_a_pickle_are_empty_but_keep_the_socket_options() -> None:
     connections.close()
 
 
+def test_connections_are_equal_by_their_settings_whatever_is_open() -> None:
+    opened, unopened = Connections([NO_DELAY]), Connections([NO_DELAY])
+    opened.sync_client()
+    assert opened == unopened
+    assert opened != Connections()
+    assert opened != "connections"
+    opened.close()
+
+
 def test_a_forked_child_leaves_its_parents_clients_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     connections = Connections([NO_DELAY])
     parents = connections.sync_client()
