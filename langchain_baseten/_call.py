@@ -110,17 +110,22 @@ class Call:
         error = own or translate(exception, self.host)
         if error is None:
             return None
+        if answer is not None and answer.started:
+            if isinstance(error, BasetenConnectionError):
+                error = BasetenStreamCutError(f"The stream was cut. {error}")
+            error = answer.blame(error)
+        return self.clean(error)
+
+    def clean(self, error: BasetenError) -> BasetenError:
+        """Return an error without the key, should a server have echoed it.
+
+        The frames that read it are dropped from the traceback as well: tracebacks show locals.
+        """
         error.args = tuple(map(self._scrub, error.args))
         error.body = self._scrub(error.body)
-        if answer is None or not answer.started:
-            return error.with_traceback(None)
-        if isinstance(error, BasetenConnectionError):
-            error = BasetenStreamCutError(f"The stream was cut. {error}")
-        return answer.blame(error).with_traceback(None)
+        return error.with_traceback(None)
 
     def _scrub(self, value: Any) -> Any:
-        # A server may echo the key. The frames that read it are dropped from the traceback as
-        # well: tracebacks show locals.
         if isinstance(value, str):
             return self.auth.scrub(value) if self.auth else value
         if isinstance(value, dict):

@@ -5,12 +5,11 @@ Knows the life of clients; must not know what is sent through them.
 
 from __future__ import annotations
 
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import PrivateAttr, model_validator
 
-from langchain_baseten._http import Connections
+from langchain_baseten._http import Connections, check_colour
 from langchain_baseten._settings import BasetenSettings
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ class BasetenConnected(BasetenSettings):
 
     @model_validator(mode="after")
     def _set_baseten_connections(self) -> Self:
-        _check_colour("http_client", self.http_client, asynchronous=False)
-        _check_colour("http_async_client", self.http_async_client, asynchronous=True)
+        check_colour("http_client", self.http_client, asynchronous=False)
+        check_colour("http_async_client", self.http_async_client, asynchronous=True)
         if self.http_socket_options is not None:
             self._connections = Connections(self.http_socket_options)
         return self
@@ -67,12 +66,3 @@ class BasetenConnected(BasetenSettings):
         at: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-
-def _check_colour(name: str, client: Any, *, asynchronous: bool) -> None:
-    if client is None:
-        return
-    send = getattr(client, "send", None)
-    if not callable(send) or iscoroutinefunction(send) is not asynchronous:
-        kind = "httpx.AsyncClient" if asynchronous else "httpx.Client"
-        raise ValueError(f"{name} must be an {kind}, not a {type(client).__name__}.")

@@ -13,6 +13,7 @@ import threading
 import urllib.request
 import weakref
 from functools import cache
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
@@ -165,3 +166,17 @@ def _keep_alive_options() -> _SocketOptions:
     had = {name: value for name, value in wanted.items() if hasattr(socket, name)}
     tuned = [(socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in had.items()]
     return [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), *tuned]
+
+
+def check_colour(name: str, client: Any, *, asynchronous: bool) -> None:
+    """Refuse a client that cannot do its job: an async one for threads, or the other way round.
+
+    Raises:
+        ValueError: If it is neither None nor of the right kind.
+    """
+    if client is None:
+        return
+    send = getattr(client, "send", None)
+    if not callable(send) or iscoroutinefunction(send) is not asynchronous:
+        kind = "httpx.AsyncClient" if asynchronous else "httpx.Client"
+        raise ValueError(f"{name} must be an {kind}, not a {type(client).__name__}.")

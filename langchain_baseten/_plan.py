@@ -155,6 +155,7 @@ def _is_disabled(disabled: Mapping[str, Any], name: str, value: Any) -> bool:
 def name_fields(model: BasetenSettings) -> dict[str, Any]:
     """Return the settings that go into the request under their own name, where they are set."""
     values = {name: getattr(model, name) for name in _WIRE_FIELDS}
+    values["model_name"] = model.wire_model
     return {name: value for name, value in values.items() if value is not None}
 
 

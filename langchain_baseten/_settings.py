@@ -188,16 +188,20 @@ class BasetenSettings(BaseChatModel):
         if self.n is not None and self.n > 1 and self.streaming:
             raise ValueError("n must be 1 when streaming: a stream is one answer.")
         endpoint = self.endpoint
-        if self.model_url is None:
-            self.model_name = self.model_name or DEFAULT_MODEL
-        elif not self.model_name or _is_derived(self.model_name):
-            self.model_name = endpoint.model_name
+        derived = DEFAULT_MODEL if self.model_url is None else endpoint.model_name
+        self.model_name = self.wire_model or derived
         return self
 
     @field_serializer("default_headers")
     def _mask_headers(self, headers: Mapping[str, str] | None) -> dict[str, str] | None:
         shown = {k: _MASK if is_secret_name(k) else v for k, v in (headers or {}).items()}
         return shown or None
+
+    @property
+    def wire_model(self) -> str:
+        """The model that requests name; a derived name follows the URL, which a copy may change."""
+        derived = self.model_url is not None and _is_derived(self.model_name)
+        return self.endpoint.model_name if derived else self.model_name
 
     @property
     def endpoint(self) -> Endpoint:

@@ -27,11 +27,12 @@ from langchain_baseten._binding import (
     write_tools,
 )
 from langchain_baseten._connected import BasetenConnected
-from langchain_baseten._errors import LostToolCallWarning
+from langchain_baseten._errors import BasetenError, LostToolCallWarning
 from langchain_baseten._plan import Plan, name_fields, plan_call
 from langchain_baseten._profiles import find_profile
 from langchain_baseten._reply import combine_outputs, read_answer, read_header_metadata
 from langchain_baseten._secrets import is_secret_name
+from langchain_baseten._settings import DEFAULT_MODEL
 from langchain_baseten._stream import AnswerStream
 from langchain_baseten._version import VERSION
 from langchain_baseten._wire import AsyncWire, SyncWire
@@ -141,7 +142,10 @@ class ChatBaseten(BasetenConnected):
     def _read(self, fetched: Fetched, plan: Plan) -> ChatResult:
         keep = self.include_response_headers
         metadata = read_header_metadata(fetched.headers, keep_all=keep)
-        result = read_answer(fetched.text, header_metadata=metadata, **plan.about)
+        try:
+            result = read_answer(fetched.text, header_metadata=metadata, **plan.about)
+        except BasetenError as error:
+            raise plan.call.clean(error) from None
         _warn_if_lost(result.generations[0].message)
         return result
 
@@ -279,7 +283,8 @@ class ChatBaseten(BasetenConnected):
         return combine_outputs(llm_outputs)
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        return find_profile(self.model_name)
+        # langchain-core asks before the default model's name is filled in.
+        return find_profile(self.model_name or ("" if self.model_url else DEFAULT_MODEL))
 
     def get_num_tokens(self, text: str) -> int:
         """Return roughly how many tokens a text is, without downloading a tokenizer."""

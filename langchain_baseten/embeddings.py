@@ -17,10 +17,17 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model
 from langchain_baseten._call import Call
 from langchain_baseten._diagnosis import parse_body
 from langchain_baseten._endpoint import Endpoint, parse_model_url
-from langchain_baseten._http import Connections
+from langchain_baseten._http import Connections, check_colour
 from langchain_baseten._reply import malformed
 from langchain_baseten._request import dump_json
-from langchain_baseten._secrets import BearerAuth, clean_key, key_from_environment
+from langchain_baseten._secrets import (
+    MISSING_KEY,
+    BearerAuth,
+    clean_key,
+    find_key,
+    hide_key,
+    key_from_environment,
+)
 from langchain_baseten._version import VERSION
 from langchain_baseten._wire import AsyncWire, SyncWire
 
@@ -32,6 +39,9 @@ _BATCH_CHARACTERS = 8000
 """A batch is smaller than both: engines refuse more than 128 texts, and long ones are slow."""
 
 _AT_ONCE = 16
+
+_STAY_HERE = ("api_key", "http_client", "http_async_client")
+"""Fields that do not travel in a pickle."""
 
 
 class BasetenEmbeddings(BaseModel, Embeddings):
@@ -85,9 +95,38 @@ class BasetenEmbeddings(BaseModel, Embeddings):
         super().__init__(**settings)
 
     @model_validator(mode="after")
-    def _check_url(self) -> Self:
+    def _check_settings(self) -> Self:
         parse_model_url(self.model_url)
+        check_colour("http_client", self.http_client, asynchronous=False)
+        check_colour("http_async_client", self.http_async_client, asynchronous=True)
         return self
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Return the state without the key: a pickle gets a reference to it instead."""
+        state = super().__getstate__()
+        fields = {k: v for k, v in state["__dict__"].items() if k not in _STAY_HERE}
+        return {**state, "__dict__": fields, "reference": hide_key(self.api_key)}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Take a state over; the key comes from this process.
+
+        Raises:
+            ValueError: If this process has none.
+        """
+        key = find_key(state["reference"])
+        if key is None:
+            raise ValueError(MISSING_KEY)
+        fields = {**state["__dict__"], **dict.fromkeys(_STAY_HERE), "api_key": key}
+        kept = {k: v for k, v in state.items() if k != "reference"}
+        super().__setstate__({**kept, "__dict__": fields})
+
+    def close(self) -> None:
+        """Close the connections that `embed_documents` opened."""
+        self._connections.close()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop, and those of `close()`."""
+        await self._connections.aclose()
 
     @property
     def endpoint(self) -> Endpoint:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 from typing import Any
 
 import httpx
@@ -186,3 +187,37 @@ def test_the_built_in_clients_are_used_unless_others_are_given() -> None:
     for embed in WAYS.values():
         with pytest.raises(BasetenConnectionError, match=r"Cannot connect to 127\.0\.0\.1"):
             embed(model, ["a"])
+
+
+def test_a_pickle_holds_no_key_and_no_client_and_works_where_it_lands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = pickle.dumps(Engine().model())
+    assert KEY.encode() not in state
+    landed = pickle.loads(state)  # noqa: S301  our own bytes
+    assert (landed.api_key.get_secret_value(), landed.http_client) == (KEY, None)
+    monkeypatch.setattr("langchain_baseten._secrets._VAULT", {})
+    with pytest.raises(ValueError, match="No API key"):
+        pickle.loads(state)  # noqa: S301  same
+    monkeypatch.setenv("BASETEN_API_KEY", "another-key")
+    assert pickle.loads(state).api_key.get_secret_value() == "another-key"  # noqa: S301  same
+
+
+@pytest.mark.parametrize(
+    "client",
+    [{"http_client": httpx.AsyncClient()}, {"http_async_client": httpx.Client()}],
+    ids=lambda client: next(iter(client)),
+)
+def test_a_client_of_the_wrong_colour_is_refused(client: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(client))} must be an httpx"):
+        BasetenEmbeddings(model_url=URL, api_key=KEY, **client)
+
+
+def test_closing_lets_the_next_call_open_anew() -> None:
+    model = BasetenEmbeddings(model_url=URL, api_key=KEY)
+    first = model._connections.sync_client()
+    model.close()
+    assert first.is_closed
+    second = model._connections.sync_client()
+    asyncio.run(model.aclose())
+    assert second.is_closed

@@ -55,6 +55,7 @@ LADDER: dict[str, set[str]] = {
         "_profiles",
         "_reply",
         "_secrets",
+        "_settings",
         "_stream",
         "_version",
         "_wire",
