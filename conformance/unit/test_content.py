@@ -133,6 +133,25 @@ def test_a_block_becomes_a_part(block: Any, part: dict[str, Any]) -> None:
     assert write_block(block) == [part]
 
 
+SOUNDS = {
+    "mp3": ["mpeg", "mpeg3", "mpga", "x-mpeg", "mp3", "MPEG"],
+    "wav": ["x-wav", "wave", "vnd.wave", "wav"],
+    "m4a": ["mp4", "x-m4a", "m4a"],
+    "flac": ["x-flac", "flac"],
+    "ogg": ["ogg", "ogg; codecs=opus"],
+}
+
+
+@pytest.mark.parametrize("kind", SOUNDS)
+def test_a_format_of_audio_has_the_name_that_engines_know(kind: str) -> None:
+    blocks = [
+        {"type": "audio", "base64": "AA==", "mime_type": f"audio/{subtype}"}
+        for subtype in SOUNDS[kind]
+    ]
+
+    assert write_content(blocks) == [sound(kind)] * len(blocks)
+
+
 MARKS = [{"cachePoint": {"type": "default"}}, {"type": "cache_point"}]
 
 

@@ -22,7 +22,6 @@ from langchain_baseten._reply import (
     read_extras,
     read_header_metadata,
     read_top,
-    read_usage,
 )
 
 CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
@@ -70,6 +69,7 @@ MESSAGES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "reasoning null": ({"content": "a", "reasoning_content": None}, "a", {}),
     "reasoning of the wrong type": ({"content": "a", "reasoning": {"effort": "low"}}, "a", {}),
     "a refusal": ({"content": None, "refusal": "no"}, "", {"refusal": "no"}),
+    "refusal of the wrong type": ({"content": "a", "refusal": {"x": 1}}, "a", {}),
     "refusal null": ({"content": "a", "refusal": None}, "a", {}),
     "half a surrogate pair": ({"content": "\ud83e"}, "\ud83e", {}),
 }
@@ -273,94 +273,6 @@ def test_what_is_no_answer_is_an_error(body: str, cls: type[BasetenError], words
 
 def test_error_null_is_an_answer() -> None:
     assert read(answer({"content": "a"}, error=None)).content == "a"
-
-
-# usage -> (input, output, total), input details, output details
-COUNTS: dict[str, tuple[dict[str, Any], tuple[int, int, int], dict[str, int], dict[str, int]]] = {
-    "plain": (
-        {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 4},
-        (1, 2, 4),
-        {},
-        {},
-    ),
-    "no total": ({"prompt_tokens": 1, "completion_tokens": 2}, (1, 2, 3), {}, {}),
-    "null": (
-        {"prompt_tokens": None, "completion_tokens": 2, "total_tokens": None},
-        (0, 2, 2),
-        {},
-        {},
-    ),
-    "wrong types": ({"prompt_tokens": "1", "completion_tokens": 2.5}, (0, 0, 0), {}, {}),
-    "details (Model APIs)": (
-        {
-            "prompt_tokens": 9,
-            "completion_tokens": 8,
-            "total_tokens": 17,
-            "prompt_tokens_details": {"audio_tokens": 1, "cached_tokens": 2},
-            "completion_tokens_details": {
-                "accepted_prediction_tokens": 0,
-                "audio_tokens": 3,
-                "reasoning_tokens": 4,
-                "rejected_prediction_tokens": 0,
-            },
-        },
-        (9, 8, 17),
-        {"audio": 1, "cache_read": 2},
-        {"audio": 3, "reasoning": 4},
-    ),
-    "no reasoning is zero, not nothing": (
-        {"prompt_tokens": 1, "completion_tokens_details": {"reasoning_tokens": 0}},
-        (1, 0, 1),
-        {},
-        {"reasoning": 0},
-    ),
-    "reasoning beside null details (SGLang)": (
-        {"prompt_tokens": 1, "completion_tokens_details": None, "reasoning_tokens": 5},
-        (1, 0, 1),
-        {},
-        {"reasoning": 5},
-    ),
-    "details of the wrong type": (
-        {
-            "prompt_tokens": 1,
-            "prompt_tokens_details": {"cached_tokens": None},
-            "completion_tokens_details": [1],
-        },
-        (1, 0, 1),
-        {},
-        {},
-    ),
-}
-
-
-@pytest.mark.parametrize(("usage", "tokens", "inputs", "outputs"), COUNTS.values(), ids=COUNTS)
-def test_tokens_are_counted_as_langchain_counts_them(
-    usage: dict[str, Any],
-    tokens: tuple[int, int, int],
-    inputs: dict[str, int],
-    outputs: dict[str, int],
-) -> None:
-    found = dict(read_usage(usage) or {})
-
-    assert found.pop("input_token_details", {}) == inputs
-    assert found.pop("output_token_details", {}) == outputs
-    names = ("input_tokens", "output_tokens", "total_tokens")
-    assert found == dict(zip(names, tokens, strict=True))
-
-
-def test_the_outputs_of_a_batch_are_added_up() -> None:
-    outputs: list[dict[str, Any] | None] = [
-        {"token_usage": {"prompt_tokens": 1, "details": {"x": 1}}, "model_name": "a"},
-        None,
-        {"token_usage": None, "model_name": "b"},
-        {"token_usage": {"prompt_tokens": 2, "total_tokens": 3}},
-    ]
-
-    assert combine_outputs(outputs) == {
-        "model_name": "b",
-        "token_usage": {"prompt_tokens": 3, "total_tokens": 3},
-    }
-    assert combine_outputs([]) == {"token_usage": {}}
 
 
 def test_extra_fields_are_kept_in_their_order_and_empty_ones_are_not() -> None:

@@ -94,6 +94,12 @@ BODIES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str
         {"stream": False},
         {},
     ),
+    "a choice alone is the server's to judge": (
+        {"tool_choice": "auto"},
+        {},
+        {"stream": False},
+        {"tool_choice": "auto"},
+    ),
     "tools": (
         {"tools": [TOOL], "tool_choice": "auto", "parallel_tool_calls": False},
         {},
