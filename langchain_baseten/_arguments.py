@@ -23,6 +23,9 @@ _ALIASES: dict[str, str] = {
 _NONE_COUNTS = frozenset({"stream_chunk_timeout"})
 """Settings where None is a value: no limit."""
 
+_NEVER_SENT = frozenset({"baseten_api_key", "baseten_api_base", "model_url", "request_timeout"})
+"""Settings of the client that must not end up in a request's body."""
+
 _FOREIGN: dict[str, str] = {
     "openai_api_key": "use api_key",
     "openai_api_base": "use base_url",
@@ -100,4 +103,8 @@ def _refuse_doubled(settings: dict[str, Any]) -> None:
             shown = "" if field == "baseten_api_key" else f": {settings[field]!r} and {value!r}"
             raise ValueError(
                 f"Conflicting values for one setting, {field} (also {name} in model_kwargs){shown}."
+            )
+        if field in _NEVER_SENT:
+            raise ValueError(
+                f"{name} is a setting of the client, no request field: pass it beside model_kwargs."
             )

@@ -81,6 +81,8 @@ def _write_text(block: Mapping[str, Any]) -> Part:
 
 def _write_image_url(block: Mapping[str, Any]) -> Part:
     image = block["image_url"]
+    if not isinstance(image, str | dict):
+        raise _unsendable(block, "its image_url is neither a URL nor an object with one")
     return {"type": "image_url", "image_url": {"url": image} if isinstance(image, str) else image}
 
 

@@ -133,9 +133,9 @@ def write_settings(
     Raises:
         BasetenUnsendableRequestError: If the tool choice is unknown.
     """
-    asked = {name: value for name, value in options.items() if name not in _NOT_SENT}
+    extra, asked = _only_sent(model.model_kwargs), _only_sent(options)
     now = {"stop": stop} if stop else {}
-    fields = merge_settings(model.model_kwargs, name_fields(model), now, asked)
+    fields = merge_settings(extra, name_fields(model), now, asked)
     if not fields.get("stop", True):
         del fields["stop"]
     if isinstance(fields.get("response_format"), type):
@@ -146,6 +146,10 @@ def write_settings(
             fields["tool_choice"] = write_tool_choice(fields["tool_choice"], fields["tools"])
     disabled = model.disabled_params or {}
     return {k: v for k, v in fields.items() if not _is_disabled(disabled, k, v)}
+
+
+def _only_sent(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in _NOT_SENT}
 
 
 def _is_disabled(disabled: Mapping[str, Any], name: str, value: Any) -> bool:

@@ -160,7 +160,7 @@ def _dump_arguments(arguments: Any) -> str:
     if isinstance(arguments, str):
         return arguments
     try:
-        return json.dumps(arguments, ensure_ascii=False)
+        return json.dumps(arguments, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as flaw:
         reason = str(flaw)
     raise BasetenUnsendableRequestError(

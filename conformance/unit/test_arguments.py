@@ -79,6 +79,10 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"max_tokens": 1, "model_kwargs": {"max_completion_tokens": 2}},
         ["one setting, max_tokens (also max_completion_tokens in model_kwargs)", "1 and 2"],
     ),
+    "a client's setting in model_kwargs": (
+        {"model_kwargs": {"timeout": 5}},
+        ["timeout is a setting of the client", "beside model_kwargs"],
+    ),
 }
 
 

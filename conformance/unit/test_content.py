@@ -185,6 +185,10 @@ UNSENDABLE: dict[str, tuple[Any, str]] = {
     "an unknown type": ({"type": "hologram"}, "Received {'type': 'hologram'}."),
     "a type that is no string": ({"type": ["text"]}, "its type is not one"),
     "text without text": ({"type": "text"}, "it is incomplete (KeyError: 'text')"),
+    "image_url that is null": (
+        {"type": "image_url", "image_url": None},
+        "its image_url is neither a URL nor an object with one",
+    ),
     "image_url without a URL": ({"type": "image_url"}, "it is incomplete (KeyError: 'image_url')"),
     "an image without anything": ({"type": "image"}, "its image has neither a URL nor base64"),
     "an image without a MIME type": (

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from langchain_baseten import ChatBaseten
 from langchain_baseten._errors import BasetenUnsendableRequestError
-from langchain_baseten._plan import Plan, plan_call
+from langchain_baseten._plan import Plan, plan_call, write_settings
 from langchain_baseten._version import VERSION
 
 if TYPE_CHECKING:
@@ -368,3 +368,8 @@ def test_the_reader_is_told_what_was_asked(options: dict[str, Any], forced: bool
 def test_an_unknown_tool_choice_is_refused() -> None:
     with pytest.raises(BasetenUnsendableRequestError, match="tool_choice='g' is not understood"):
         plan({}, {"tools": [TOOL], "tool_choice": "g"})
+
+
+def test_what_only_the_client_uses_is_never_sent_from_model_kwargs() -> None:
+    model = ChatBaseten(model="m", api_key="k" * 20, model_kwargs={"stream": True, "top_k": 2})
+    assert write_settings(model, None, {}) == {"top_k": 2, "model": "m"}

@@ -245,6 +245,10 @@ UNSENDABLE: dict[str, tuple[list[BaseMessage], str]] = {
         "Received 7.",
     ),
     "a block that is none": ([HumanMessage([{"type": "hologram"}])], "A content block cannot be"),
+    "arguments with a number that is none": (
+        [AIMessage("", tool_calls=[{**CALL, "args": {"x": float("nan")}}])],
+        "A tool call's arguments are not JSON: Out of range float values",
+    ),
     "arguments that are not JSON": (
         [AIMessage("", tool_calls=[{**CALL, "args": {"x": {1, 2}}}])],
         (
