@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -77,7 +78,15 @@ def _read_body(request: Request) -> Any:
     body = request.body or b"null"
     text = body.decode("utf-8") if isinstance(body, bytes) else str(body)
     seen: dict[str, str] = {}
-    return json.loads(_FRESH_ID.sub(lambda m: seen.setdefault(m[0], f"id-{len(seen)}"), text))
+    text = _FRESH_ID.sub(lambda m: seen.setdefault(m[0], f"id-{len(seen)}"), text)
+    return json.loads(text, object_hook=_clean_description)
+
+
+def _clean_description(value: dict[str, Any]) -> dict[str, Any]:
+    # From Python 3.13 on docstrings, and so tools' descriptions, come without their indentation.
+    if isinstance(value.get("description"), str):
+        value["description"] = cleandoc(value["description"])
+    return value
 
 
 def redact_request(request: Request) -> Request:

@@ -68,11 +68,15 @@ def test_a_response_keeps_allowed_headers_only_whatever_their_spelling() -> None
             {"id": "call_" + "f" * 32, "again": "call_" + "f" * 32},
         ),
         (
+            {"tools": [{"description": "Adds.\n\n    Twice."}]},
+            {"tools": [{"description": "Adds.\n\nTwice."}]},
+        ),
+        (
             {"id": "ca8a6d9f-1396-4280-bd32-d2138c32f271"},
             {"id": "e0fe2b72-cf3f-4a9c-95ba-b829b660bd97"},
         ),
     ],
-    ids=["key order", "the client's own ids", "ids that langchain-core makes up"],
+    ids=["key order", "own ids", "an indented docstring", "ids that langchain-core makes up"],
 )
 def test_bodies_that_mean_the_same_match(recorded: Any, sent: Any) -> None:
     recording.match_json_body(_request(recorded), _request(sent))
