@@ -16,11 +16,13 @@ from rich.console import Console
 from rich.text import Text
 
 from conformance.claims import LANES, load_table
+from conformance.difference import OldReportError, compare, read_old
+from conformance.formats import FORMATS
 from conformance.gaps import is_target
 from conformance.pages import compare_page
 from conformance.rows import TableError
 from conformance.runs import HERE, CutRunError, Selection, Suite, collect, verify
-from conformance.tables import print_report, write_markdown
+from conformance.tables import print_difference, print_report, write_proposal
 from conformance.verdicts import Exit
 
 if TYPE_CHECKING:
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_OWN_PARSERS = {"corpus": "conformance.corpus", "record": "conformance.rerecord"}
+_OWN_PARSERS = {
+    "corpus": "conformance.corpus",
+    "record": "conformance.rerecord",
+}
 _USAGE = 2
 _WIDTH = 140
 
@@ -57,7 +62,7 @@ def main(argv: Sequence[str] | None = None, suite: Suite = HERE) -> int:
     complain = Console(stderr=True, highlight=False, width=_WIDTH)
     try:
         return _COMMANDS[options.command](options, suite, console)
-    except (TableError, OSError) as error:
+    except (TableError, OldReportError, OSError) as error:
         complain.print(Text(f"cannot begin: {error}"))
         return _USAGE
     except CutRunError as error:
@@ -67,22 +72,34 @@ def main(argv: Sequence[str] | None = None, suite: Suite = HERE) -> int:
 
 def _verify(options: argparse.Namespace, suite: Suite, console: Console) -> int:
     selection = Selection(options.target, tuple(options.lane), tuple(options.claim))
+    # Read first: it may be the very file that this run is stored in.
+    old = read_old(options.diff) if options.diff else None
     report = verify(suite, selection, verbose=options.verbose)
     print_report(report, console)
-    stored = report.to_json()
-    if options.json:
-        options.json.write_text(stored, encoding="utf-8")
-    if options.markdown:
-        options.markdown.write_text(write_markdown(report), encoding="utf-8")
+    for name, form in FORMATS.items():
+        if path := getattr(options, name):
+            _store(path, form.write(report, suite.root))
     if selection.whole:
         suite.memory.mkdir(exist_ok=True)
         name = f"last-{options.target.replace(':', '-')}.json"
-        (suite.memory / name).write_text(stored, encoding="utf-8")
-    return report.exit
+        _store(suite.memory / name, report.to_json())
+    if old is None:
+        return report.exit
+    difference = compare(old, report)
+    print_difference(difference, console)
+    return max(report.exit, difference.exit)
+
+
+def _store(path: Path, text: str) -> None:
+    # What a check says may hold half a character, which UTF-8 cannot; its escape, JSON can.
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _list(options: argparse.Namespace, suite: Suite, console: Console) -> int:
     table = load_table(suite.claims)
+    if options.proposed:
+        console.print(Text(write_proposal(table)), soft_wrap=True)
+        return Exit.GREEN
     for claim in table.claims.values():
         where = ", ".join(claim.lanes) or "excluded"
         console.print(Text(f"{claim.id:<40} {where:<22} {claim.excluded or claim.english}"))
@@ -154,11 +171,13 @@ def _build_parser() -> argparse.ArgumentParser:
     run.add_argument("--target", type=_read_target, default="replay", help="default: replay")
     run.add_argument("--lane", action="append", default=[], choices=LANES, help="this lane only")
     run.add_argument("--claim", action="append", default=[], metavar="ID", help="this claim only")
-    run.add_argument("--json", type=Path, metavar="FILE", help="store the report")
-    run.add_argument("--markdown", type=Path, metavar="FILE", help="write the matrix as Markdown")
+    for name, form in FORMATS.items():
+        run.add_argument(f"--{name}", type=Path, metavar="FILE", help=form.help)
+    run.add_argument("--diff", type=Path, metavar="OLD.json", help="compare with a stored report")
     run.add_argument("--verbose", action="store_true", help="show pytest's output as it comes")
     rows = commands.add_parser("list", help="print every claim")
     rows.add_argument("--page", type=Path, metavar="FILE", help="compare with a copy of the page")
+    rows.add_argument("--proposed", action="store_true", help="print the page's table corrected")
     one = commands.add_parser("explain", help="say where a claim stands and what judges it")
     one.add_argument("id", metavar="CLAIM")
     commands.add_parser("corpus", help="replay a folder of recordings through the client")

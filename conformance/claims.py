@@ -16,7 +16,17 @@ from conformance.rows import Key, TableError, load_toml, read_row
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["CLAIMS_FILE", "LANES", "Claim", "Column", "Page", "Table", "load_table"]
+__all__ = [
+    "CLAIMS_FILE",
+    "LANES",
+    "Claim",
+    "Column",
+    "Detail",
+    "Page",
+    "Proposal",
+    "Table",
+    "load_table",
+]
 
 CLAIMS_FILE = Path(__file__).with_name("claims.toml")
 
@@ -33,11 +43,26 @@ _TABLES = {
     "pages": Key("table"),
     "sources": Key("table"),
     "columns": Key("tables"),
+    "details": Key("tables", required=False),
     "claim": Key("tables"),
 }
 _PAGE = {"title": Key(), "url": Key(), "language": Key(), "read": Key("date")}
 _SOURCE = {"what": Key(), "url": Key(), "read": Key("date")}
-_COLUMN = {"key": Key(), "heading": Key(), "english": Key(), "mark": Key(choices=("✅", "❌"))}
+_COLUMN = {
+    "key": Key(),
+    "heading": Key(),
+    "english": Key(),
+    "mark": Key(choices=("✅", "❌")),
+    "proposed": Key("table", required=False),
+}
+_DETAIL = {
+    "heading": Key(),
+    "english": Key(),
+    "mark": Key(),
+    "claims": Key("texts"),
+    "proposed": Key("table"),
+}
+_PROPOSED = {"why": Key()} | {lane: Key(required=False) for lane in LANES}
 _EVERY_CLAIM = {
     "id": Key(),
     "sentence": Key(),
@@ -70,6 +95,19 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a cell of the page should say instead, lane by lane, because it is coarse or stale.
+
+    Attributes:
+        cells: The corrected text of each lane that the correction is about.
+        why: What the page's one cell hides or has outlived.
+    """
+
+    cells: Mapping[str, str]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column of the page's feature table: its heading, and the mark in its only row."""
 
@@ -77,6 +115,18 @@ class Column:
     heading: str
     english: str
     mark: str
+    proposed: Proposal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A cell outside the feature table that should say something else; `claims` show what."""
+
+    heading: str
+    english: str
+    mark: str
+    claims: tuple[str, ...]
+    proposed: Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +170,7 @@ class Table:
     pages: dict[str, Page]
     columns: tuple[Column, ...]
     claims: dict[str, Claim] = field(repr=False)
+    details: tuple[Detail, ...] = ()
 
     @property
     def judged(self) -> tuple[Claim, ...]:
@@ -181,18 +232,51 @@ def load_table(path: Path = CLAIMS_FILE) -> Table:
             raise TableError(f"{where}: duplicate id")
         claims[claim.id] = claim
     _check_columns(path, columns, claims.values())
-    return Table(pages, columns, claims)
+    return Table(pages, columns, claims, _read_details(path, document.get("details", []), claims))
 
 
 def _read_columns(path: Path, rows: list[Any]) -> tuple[Column, ...]:
     columns = tuple(
-        Column(**read_row(f"{path}: column {number}", row, _COLUMN))
-        for number, row in enumerate(rows, start=1)
+        _read_column(f"{path}: column {number}", row) for number, row in enumerate(rows, start=1)
     )
     keys = [column.key for column in columns]
     if twice := [key for key in keys if keys.count(key) > 1]:
         raise TableError(f"{path}: duplicate column `{twice[0]}`")
     return columns
+
+
+def _read_column(where: str, row: Any) -> Column:
+    values = dict(read_row(where, row, _COLUMN))
+    if "proposed" in values:
+        values["proposed"] = _read_proposal(where, values["proposed"])
+    return Column(**values)
+
+
+def _read_proposal(where: str, row: Any) -> Proposal:
+    cells = dict(read_row(f"{where}: proposed", row, _PROPOSED))
+    why = cells.pop("why")
+    if not cells:
+        raise TableError(f"{where}: proposed: corrects no lane; name one of {', '.join(LANES)}")
+    return Proposal({lane: cells[lane] for lane in LANES if lane in cells}, why)
+
+
+def _read_details(path: Path, rows: list[Any], claims: Mapping[str, Claim]) -> tuple[Detail, ...]:
+    details = []
+    for number, row in enumerate(rows, start=1):
+        where = f"{path}: detail {number}"
+        values = dict(read_row(where, row, _DETAIL))
+        values["proposed"] = _read_proposal(where, values["proposed"])
+        if unknown := [name for name in values["claims"] if name not in claims]:
+            raise TableError(f"{where}: claim `{unknown[0]}` is unknown")
+        judged = {lane for name in values["claims"] for lane in claims[name].lanes}
+        _check_proposal(where, values["proposed"], judged)
+        details.append(Detail(**values | {"claims": tuple(values["claims"])}))
+    return tuple(details)
+
+
+def _check_proposal(where: str, proposal: Proposal, judged: set[str]) -> None:
+    if idle := [lane for lane in proposal.cells if lane not in judged]:
+        raise TableError(f"{where}: proposed: no claim is judged in the lane {idle[0]}")
 
 
 def _read_claim(
@@ -240,6 +324,7 @@ def _check_absence(where: str, values: Mapping[str, Any]) -> None:
 def _check_columns(path: Path, columns: tuple[Column, ...], claims: Iterable[Claim]) -> None:
     known = {column.key for column in columns}
     marks: dict[str, set[str]] = {key: set() for key in known}
+    lanes: dict[str, set[str]] = {key: set() for key in known}
     for claim in claims:
         if claim.cell is not None and claim.cell not in known:
             raise TableError(
@@ -247,9 +332,12 @@ def _check_columns(path: Path, columns: tuple[Column, ...], claims: Iterable[Cla
             )
         if claim.cell is not None and not claim.excluded:
             marks[claim.cell].add("❌" if claim.absence else "✅")
+            lanes[claim.cell].update(claim.lanes)
     for column in columns:
         if column.mark not in marks[column.key]:
             kind = "presence" if column.mark == "✅" else "absence"
             raise TableError(
                 f"{path}: column `{column.key}` says {column.mark}, no {kind} is judged"
             )
+        if column.proposed:
+            _check_proposal(f"{path}: column `{column.key}`", column.proposed, lanes[column.key])

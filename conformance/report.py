@@ -15,15 +15,26 @@ from conformance.verdicts import GREEN, Status, count, worst
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from conformance.claims import Table
+    from conformance.claims import Column, Detail, Table
     from conformance.ledger import Record
-    from conformance.verdicts import Judgement, Verdict
+    from conformance.verdicts import Judgement, Outcome, Place, Result, Verdict
 
-__all__ = ["FORMAT", "Cell", "Feature", "Line", "Report", "build_report"]
+__all__ = [
+    "FORMAT",
+    "OTHER",
+    "Cell",
+    "Correction",
+    "Feature",
+    "Finding",
+    "Line",
+    "Report",
+    "build_report",
+    "list_corrections",
+]
 
 FORMAT = 1
 
-_OTHER = ("promises", "Other promises", "")
+OTHER = "promises"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +65,64 @@ class Feature:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found about one line.
+
+    Attributes:
+        check: Node id of the check.
+        result: What became of it.
+        reason: One line, empty when it passed.
+    """
+
+    check: str
+    result: Result
+    reason: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """One verdict with what its claim says."""
+    """One verdict with what its claim says and what each of its checks found.
+
+    Attributes:
+        feature: Key of the feature that it counts for.
+        sentence: Verbatim from the page, in the page's `language`.
+        source: URL where the finer fact was read.
+        absence: What had to be observed before "it does not work" counts; empty for a presence.
+    """
 
     claim: str
     lane: str
     status: Status
+    feature: str
     english: str
+    sentence: str
+    language: str
+    scope: str
+    basis: str
     level: str
+    source: str
+    absence: str
     reasons: tuple[str, ...]
     evidence: tuple[str, ...]
-    checks: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A cell of the page that is too coarse or stale, and what each lane should say instead.
+
+    Attributes:
+        key: Key of its column; empty for a cell outside the feature table.
+        name: English heading of the cell.
+        page: What the page says.
+    """
+
+    key: str
+    name: str
+    page: str
+    cells: dict[str, str]
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +135,7 @@ class Report:
         counts: Number of verdicts of each status.
         problems: What is wrong beyond the verdicts; each alone makes the run red.
         excluded: Id and reason of each claim that is left out.
+        corrections: Where the page's one cell is too coarse or stale.
         exit: The exit code.
     """
 
@@ -87,6 +146,7 @@ class Report:
     counts: dict[str, int]
     problems: tuple[str, ...]
     excluded: dict[str, str]
+    corrections: tuple[Correction, ...]
     exit: int
 
     def to_json(self) -> str:
@@ -97,28 +157,52 @@ class Report:
 
 def build_report(table: Table, judgement: Judgement, record: Record) -> Report:
     """Group the verdicts of a completed run by feature and lane."""
+    found = _group(record.outcomes)
     present = {verdict.place.lane for verdict in judgement.verdicts}
     columns = [(column.key, column.english, column.mark) for column in table.columns]
     features = (
         Feature(key, name, mark, _build_cells(table, judgement.verdicts, key))
-        for key, name, mark in [*columns, _OTHER]
+        for key, name, mark in [*columns, (OTHER, "Other promises", "")]
     )
     return Report(
         run={key: value for key, value in record.header.items() if key not in {"kind", "format"}},
         lanes=tuple(lane for lane in LANES if lane in present),
         features=tuple(feature for feature in features if feature.cells),
-        lines=tuple(_describe(table, verdict) for verdict in judgement.verdicts),
+        lines=tuple(
+            _describe(table, verdict, found.get(verdict.place, []))
+            for verdict in judgement.verdicts
+        ),
         counts={str(status): number for status, number in count(judgement.verdicts).items()},
         problems=judgement.problems,
         excluded={claim.id: claim.excluded or "" for claim in table.excluded},
+        corrections=list_corrections(table),
         exit=int(judgement.exit),
     )
+
+
+def list_corrections(table: Table) -> tuple[Correction, ...]:
+    """Return the page's cells for which the table proposes another text, in the table's order."""
+    cells: list[tuple[str, Column | Detail]] = [(column.key, column) for column in table.columns]
+    cells += [("", detail) for detail in table.details]
+    return tuple(
+        Correction(key, cell.english, cell.mark, dict(cell.proposed.cells), cell.proposed.why)
+        for key, cell in cells
+        if cell.proposed
+    )
+
+
+def _group(outcomes: Iterable[Outcome]) -> dict[Place, list[Finding]]:
+    found: dict[Place, list[Finding]] = {}
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.check):
+        finding = Finding(outcome.check, outcome.result, outcome.reason, outcome.evidence)
+        found.setdefault(outcome.place, []).append(finding)
+    return found
 
 
 def _build_cells(table: Table, verdicts: Iterable[Verdict], key: str) -> dict[str, Cell]:
     groups: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
-        if (table.claims[verdict.place.claim].cell or _OTHER[0]) == key:
+        if (table.claims[verdict.place.claim].cell or OTHER) == key:
             groups.setdefault(verdict.place.lane, []).append(verdict)
     return {lane: _merge_cell(groups[lane]) for lane in LANES if lane in groups}
 
@@ -132,15 +216,22 @@ def _merge_cell(verdicts: Sequence[Verdict]) -> Cell:
     )
 
 
-def _describe(table: Table, verdict: Verdict) -> Line:
+def _describe(table: Table, verdict: Verdict, findings: Iterable[Finding]) -> Line:
     claim = table.claims[verdict.place.claim]
     return Line(
         claim=claim.id,
         lane=verdict.place.lane,
         status=verdict.status,
+        feature=claim.cell or OTHER,
         english=claim.english,
+        sentence=claim.sentence,
+        language=table.pages[claim.page].language,
+        scope=claim.scope,
+        basis=claim.basis,
         level=claim.level,
+        source=claim.source,
+        absence=f"at the {claim.layer}, once {claim.prerequisite}" if claim.absence else "",
         reasons=verdict.reasons,
         evidence=verdict.evidence,
-        checks=verdict.checks,
+        findings=tuple(findings),
     )

@@ -10,30 +10,33 @@ from typing import TYPE_CHECKING
 from rich.table import Table as Grid
 from rich.text import Text
 
+from conformance.claims import LANES
+from conformance.difference import Kind
+from conformance.report import list_corrections
 from conformance.verdicts import Status
+from conformance.words import NO_CLAIM, SAYS, UNCLAIMED, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rich.console import Console
 
-    from conformance.report import Cell, Feature, Report
+    from conformance.claims import Column, Table
+    from conformance.difference import Difference
+    from conformance.report import Cell, Correction, Feature, Report
 
-__all__ = ["print_report", "write_markdown"]
+__all__ = [
+    "MATRIX_BEGINS",
+    "MATRIX_ENDS",
+    "print_difference",
+    "print_report",
+    "write_markdown",
+    "write_matrix",
+    "write_proposal",
+]
 
-_SAYS: dict[Status, tuple[str, str, str]] = {
-    Status.PASS: ("✓", "green", "every check that judges it passed"),
-    Status.KNOWN_GAP: (
-        "~",
-        "yellow",
-        "fails, as the list of known gaps says, until the day it names",
-    ),
-    Status.NOT_APPLICABLE: ("○", "dim", "does not apply here; the check observed why"),
-    Status.UNTESTED: ("?", "red", "no check ran, or one was skipped: nobody knows, which is red"),
-    Status.BROKEN: ("!", "magenta", "the suite itself failed: it says nothing about the client"),
-    Status.FAIL: ("✗", "bold red", "a check judged it and it does not hold"),
-}
-_NO_CLAIM = "·"
+MATRIX_BEGINS, MATRIX_ENDS = "<!-- matrix -->", "<!-- /matrix -->"
+
 _MANY = 5
 
 
@@ -52,28 +55,91 @@ def print_report(report: Report, console: Console) -> None:
         console.print(text)
 
 
+def print_difference(difference: Difference, console: Console) -> None:
+    """Print what changed since an earlier run as a table, the worst first, and the sum."""
+    console.print(Text(f"\nSince the run on {difference.since}:"))
+    if difference.changes:
+        grid = Grid()
+        for name in ("change", "claim", "lane", "was", "is", "why"):
+            grid.add_column(name, overflow="fold")
+        for change in difference.changes:
+            was, now = _draw_status(change.old), _draw_status(change.new)
+            grid.add_row(str(change.kind), *change.place, was, now, Text(change.reason))
+        console.print(grid)
+    kinds = [change.kind for change in difference.changes]
+    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in Kind)
+    result = "WORSE" if difference.exit else "NOT WORSE"
+    console.print(Text(f"{result}: {counts}, {difference.unchanged} unchanged"))
+
+
 def write_markdown(report: Report) -> str:
     """Return the matrix as a Markdown table, with what is not a pass listed beneath."""
-    rows = [
-        ["Feature", *report.lanes],
-        [":---"] * (len(report.lanes) + 1),
-        *(
-            [_title(f), *(_write(f.cells.get(lane)) for lane in report.lanes)]
-            for f in report.features
-        ),
-    ]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     lines = [
-        f"- **{_word(line.status)}** `{line.claim}` ({line.lane}): {line.english} "
+        f"- **{say(line.status)}** `{line.claim}` ({line.lane}): {line.english} "
         f"{'; '.join(line.reasons)}".rstrip()
         for line in report.lines
         if line.status is not Status.PASS
     ]
     lines += [f"- **problem** {problem}" for problem in report.problems]
-    beneath = "\n".join(lines)
-    return (
-        "\n\n".join(part for part in (_name(report), table, beneath, _count(report)) if part) + "\n"
+    parts = (_name(report), write_matrix(report), "\n".join(lines), _count(report))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def write_matrix(report: Report) -> str:
+    """Return what README.md embeds: the page's marks, our verdicts, and where they part.
+
+    Nothing in it changes from run to run as long as the claims, verdicts and evidence stay.
+    """
+    rows = (
+        [f.name, f.mark or NO_CLAIM, *(_write(f.cells.get(lane)) for lane in report.lanes)]
+        for f in report.features
     )
+    parts = (
+        MATRIX_BEGINS,
+        _write_table(["Feature", "The page", *report.lanes], rows),
+        _write_reasons(report.corrections),
+        MATRIX_ENDS,
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def write_proposal(table: Table) -> str:
+    """Return the page's table as it should stand, a cell per lane, and why each one differs."""
+    corrections = list_corrections(table)
+    proposed = {correction.key: correction.cells for correction in corrections}
+    rows = [
+        [c.english, c.mark, *_propose(table, c, proposed.get(c.key, {}))] for c in table.columns
+    ]
+    rows += [
+        [c.name, c.page, *(c.cells.get(lane, NO_CLAIM) for lane in LANES)]
+        for c in corrections
+        if not c.key
+    ]
+    head = ["Feature", "The page", *LANES]
+    return f"{_write_table(head, rows)}\n\n{_write_reasons(corrections)}"
+
+
+def _propose(table: Table, column: Column, cells: Mapping[str, str]) -> Iterator[str]:
+    claimed = {lane for claim in table.judged if claim.cell == column.key for lane in claim.lanes}
+    for lane in LANES:
+        yield cells.get(lane, column.mark if lane in claimed else NO_CLAIM)
+
+
+def _write_table(head: list[str], rows: Iterable[list[str]]) -> str:
+    every = [head, [":---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in every)
+
+
+def _write_reasons(corrections: Iterable[Correction]) -> str:
+    return "\n".join(
+        f"- **{c.name}**, {c.page} on the page: "
+        f"{'; '.join(f'{lane} {text}' for lane, text in c.cells.items())}. {c.why}"
+        for c in corrections
+    )
+
+
+def _draw_status(status: Status | None) -> Text:
+    return Text(say(status), style=SAYS[status].style) if status else Text(NO_CLAIM)
 
 
 def _name(report: Report) -> str:
@@ -86,23 +152,15 @@ def _title(feature: Feature) -> str:
     return f"{feature.name} {feature.mark}".strip()
 
 
-def _word(status: Status) -> str:
-    word = str(status).replace("-", " ")
-    return f"{_SAYS[status][0]} {word if status in _QUIET else word.upper()}"
-
-
-_QUIET = {Status.PASS, Status.KNOWN_GAP, Status.NOT_APPLICABLE}
-
-
 def _write(cell: Cell | None) -> str:
     if cell is None:
-        return _NO_CLAIM
-    words = f"{_word(cell.status)} {cell.green}/{cell.claims}"
+        return NO_CLAIM
+    words = f"{say(cell.status)} {cell.green}/{cell.claims}"
     return f"{words} ({', '.join(cell.evidence)})" if cell.evidence else words
 
 
 def _draw(cell: Cell | None) -> Text:
-    return Text(_write(cell), style=_SAYS[cell.status][1] if cell else "dim")
+    return Text(_write(cell), style=SAYS[cell.status].style if cell else "dim")
 
 
 def _list_lines(report: Report) -> Iterator[Text]:
@@ -110,8 +168,8 @@ def _list_lines(report: Report) -> Iterator[Text]:
         if line.status is Status.PASS:
             continue
         should = " (should)" if line.level == "should" else ""
-        head = f"\n{_word(line.status)}  {line.claim} · {line.lane}{should}"
-        yield Text.assemble((head, _SAYS[line.status][1]), f"\n    {line.english}")
+        head = f"\n{say(line.status)}  {line.claim} · {line.lane}{should}"
+        yield Text.assemble((head, SAYS[line.status].style), f"\n    {line.english}")
         for reason in line.reasons[:_MANY]:
             yield Text(f"    - {reason}")
         if (more := len(line.reasons) - _MANY) > 0:
@@ -138,8 +196,8 @@ def _count(report: Report) -> str:
 
 def _explain(report: Report) -> Iterator[Text]:
     shown = {line.status for line in report.lines}
-    yield Text(f"{_NO_CLAIM}  the page claims nothing for this lane", style="dim")
-    for status, (glyph, _style, meaning) in _SAYS.items():
+    yield Text(f"{NO_CLAIM}  {UNCLAIMED}", style="dim")
+    for status, (glyph, _style, meaning) in SAYS.items():
         if status in shown:
             yield Text(f"{glyph}  {str(status).replace('-', ' ')}: {meaning}", style="dim")
     yield Text(

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.claims import load_table
 from conformance.runs import Suite
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from conformance.claims import Table
 
 CLAIMS = """
 [pages.chat]
@@ -85,6 +88,20 @@ source = "chat"
 excluded = "a badge"
 """
 
+CORRECTED = CLAIMS.replace(
+    'mark = "❌"\n',
+    """mark = "❌"
+proposed = { dedicated = "✅ some", why = "Engines differ." }
+
+[[details]]
+heading = "Serialisable"
+english = "Serialisable"
+mark = "beta"
+claims = ["keys.read.environment"]
+proposed = { client = "✅", why = "It is whole." }
+""",
+)
+
 PAGE = """
 To begin, set the variable and look at the downloads.
 
@@ -108,6 +125,13 @@ def test_the_key_is_read():
 def test_no_logprobs(evidence):
     evidence.came_from("engine", "vLLM 0.32.0")
 """
+
+
+def load_small(folder: Path, text: str = CLAIMS) -> Table:
+    """Load a claims table from its text, by way of a file in the folder."""
+    path = folder / "claims.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_table(path)
 
 
 def write_suite(folder: Path, checks: str = PASSING, gaps: str = "") -> Suite:

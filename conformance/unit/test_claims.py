@@ -9,9 +9,9 @@ import pytest
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from conformance.claims import LANES, Claim, Column, Page, Table, load_table
+from conformance.claims import LANES, Claim, Column, Page, Proposal, Table, load_table
 from conformance.rows import TableError
-from conformance.unit.small_suite import CLAIMS
+from conformance.unit.small_suite import CLAIMS, CORRECTED, load_small
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def committed() -> Table:
     return load_table()
-
-
-def load(folder: Path, text: str) -> Table:
-    path = folder / "claims.toml"
-    path.write_text(text, encoding="utf-8")
-    return load_table(path)
 
 
 # --- the committed table ---
@@ -66,7 +60,7 @@ def test_the_standard_tests_that_claims_name_exist(committed: Table) -> None:
 
 
 def test_a_row_becomes_a_claim_with_the_url_and_date_of_its_source(tmp_path: Path) -> None:
-    table = load(tmp_path, CLAIMS)
+    table = load_small(tmp_path, CLAIMS)
     assert table.claims["keys.read.environment"] == Claim(
         id="keys.read.environment",
         sentence="set the variable",
@@ -85,19 +79,19 @@ def test_a_row_becomes_a_claim_with_the_url_and_date_of_its_source(tmp_path: Pat
 
 
 def test_an_absence_keeps_its_layer_and_prerequisite(tmp_path: Path) -> None:
-    claim = load(tmp_path, CLAIMS).claims["logprobs.dedicated.absent"]
+    claim = load_small(tmp_path, CLAIMS).claims["logprobs.dedicated.absent"]
     assert claim.absence
     assert (claim.layer, claim.prerequisite) == ("service", "logprobs was in the body")
 
 
 def test_the_page_and_the_columns_stand_in_the_table(tmp_path: Path) -> None:
-    table = load(tmp_path, CLAIMS)
+    table = load_small(tmp_path, CLAIMS)
     assert table.pages["chat"] == Page("Chat", "https://page.example", "en", date(2026, 11, 22))
     assert table.columns[0] == Column("calls", "Calls", "Tool calling", "✅")
 
 
 def test_claims_are_either_judged_or_excluded(tmp_path: Path) -> None:
-    table = load(tmp_path, CLAIMS)
+    table = load_small(tmp_path, CLAIMS)
     assert [claim.id for claim in table.judged] == [
         "calls.invoke.once",
         "keys.read.environment",
@@ -106,6 +100,32 @@ def test_claims_are_either_judged_or_excluded(tmp_path: Path) -> None:
     assert [(claim.id, claim.excluded) for claim in table.excluded] == [
         ("badges.count.downloads", "a badge")
     ]
+
+
+def test_a_correction_keeps_its_lanes_in_the_order_of_the_matrix(tmp_path: Path) -> None:
+    text = CORRECTED.replace('"keys.read.environment"]', '"calls.invoke.once"]')
+    text = text.replace('client = "✅", why', 'dedicated = "b", model-apis = "a", why')
+    table = load_small(tmp_path, text)
+    assert table.columns[0].proposed is None
+    assert table.columns[1].proposed == Proposal({"dedicated": "✅ some"}, "Engines differ.")
+    (detail,) = table.details
+    assert (detail.heading, detail.mark, detail.claims) == (
+        "Serialisable",
+        "beta",
+        ("calls.invoke.once",),
+    )
+    assert list(detail.proposed.cells.items()) == [("model-apis", "a"), ("dedicated", "b")]
+    assert load_small(tmp_path, CLAIMS).details == ()
+
+
+def test_the_committed_table_corrects_what_is_coarse_or_stale(committed: Table) -> None:
+    corrected = {column.key: column.proposed for column in committed.columns if column.proposed}
+    assert {key: tuple(proposal.cells) for key, proposal in corrected.items()} == {
+        "image-input": ("model-apis", "dedicated"),
+        "audio-input": ("model-apis", "dedicated"),
+        "logprobs": ("model-apis", "dedicated"),
+    }
+    assert [detail.english for detail in committed.details] == ["Serialisable"]
 
 
 # --- selecting ---
@@ -123,7 +143,7 @@ def test_claims_are_either_judged_or_excluded(tmp_path: Path) -> None:
 def test_claims_are_selected_by_id_or_dotted_beginning(
     tmp_path: Path, names: list[str], selected: list[str]
 ) -> None:
-    assert [claim.id for claim in load(tmp_path, CLAIMS).select(names)] == selected
+    assert [claim.id for claim in load_small(tmp_path, CLAIMS).select(names)] == selected
 
 
 @pytest.mark.parametrize(
@@ -137,7 +157,7 @@ def test_claims_are_selected_by_id_or_dotted_beginning(
 )
 def test_selecting_what_is_not_judged_is_an_error(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(TableError, match=message):
-        load(tmp_path, CLAIMS).select([name])
+        load_small(tmp_path, CLAIMS).select([name])
 
 
 # --- the rules, one case each: what is replaced in the small table, and the complaint ---
@@ -203,36 +223,62 @@ BROKEN = [
 ]
 
 
+BROKEN_CORRECTIONS = [
+    ('why = "Engines differ."', 'reason = "x"', "column 2: proposed: unknown key `reason`"),
+    (', why = "Engines differ."', "", "column 2: proposed: missing key `why`"),
+    ('dedicated = "✅ some", ', "", "column 2: proposed: corrects no lane; name one of model-apis"),
+    ('dedicated = "✅ some"', "dedicated = true", "proposed: dedicated: expected a text"),
+    ('dedicated = "✅ some"', 'moon = "✅"', "proposed: unknown key `moon`"),
+    ('dedicated = "✅ some"', 'client = "✅"', "`logprobs`: proposed: no claim .* the lane client"),
+    ("proposed = { dedicated", "proposed = 7 # {", "column 2: proposed: expected a table"),
+    ('mark = "beta"', "", "detail 1: missing key `mark`"),
+    ('proposed = { client = "✅", why = "It is whole." }', "", "detail 1: missing key `proposed`"),
+    ('["keys.read.environment"]', '["keys.read.moon"]', "detail 1: claim `keys.read.moon` is unkn"),
+    ('["keys.read.environment"]', "[]", "detail 1: claims: expected a list, not empty"),
+    ('client = "✅"', 'dedicated = "✅"', "detail 1: proposed: no claim .* the lane dedicated"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), BROKEN_CORRECTIONS)
+def test_a_correction_that_breaks_a_rule_is_refused(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in CORRECTED
+    with pytest.raises(TableError, match=message) as caught:
+        load_small(tmp_path, CORRECTED.replace(old, new, 1))
+    assert str(caught.value).startswith(str(tmp_path / "claims.toml"))
+
+
 @pytest.mark.parametrize(("old", "new", "message"), BROKEN)
 def test_a_table_that_breaks_a_rule_is_refused_with_file_and_row(
     tmp_path: Path, old: str, new: str, message: str
 ) -> None:
     assert old in CLAIMS
     with pytest.raises(TableError, match=message) as caught:
-        load(tmp_path, CLAIMS.replace(old, new, 1))
+        load_small(tmp_path, CLAIMS.replace(old, new, 1))
     assert str(caught.value).startswith(str(tmp_path / "claims.toml"))
 
 
 def test_an_excluded_row_does_not_judge_its_column(tmp_path: Path) -> None:
     text = CLAIMS.replace('cell = "calls"\n', "").replace("excluded", 'cell = "calls"\nexcluded')
     with pytest.raises(TableError, match="column `calls` says ✅, no presence is judged"):
-        load(tmp_path, text)
+        load_small(tmp_path, text)
 
 
 def test_a_row_that_is_no_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"pages.chat: expected a table, found 7"):
-        load(tmp_path, CLAIMS.replace("[pages.chat]", "[pages]\nchat = 7\n[pages.other]", 1))
+        load_small(tmp_path, CLAIMS.replace("[pages.chat]", "[pages]\nchat = 7\n[pages.other]", 1))
 
 
 def test_claims_that_are_no_list_of_tables_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="claim: expected a list of tables"):
-        load(tmp_path, f"claim = [1]\n{CLAIMS.split('[[claim]]', maxsplit=1)[0]}")
+        load_small(tmp_path, f"claim = [1]\n{CLAIMS.split('[[claim]]', maxsplit=1)[0]}")
 
 
 def test_sources_that_are_no_table_are_refused(tmp_path: Path) -> None:
     text = CLAIMS.replace("[sources.traffic]", "[pages.more]", 1)
     with pytest.raises(TableError, match="sources: expected a table, found 7"):
-        load(tmp_path, f"sources = 7\n{text}")
+        load_small(tmp_path, f"sources = 7\n{text}")
 
 
 def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.__main__ import main
-from conformance.unit.small_suite import PAGE, PASSING, write_suite
+from conformance.unit.small_suite import CORRECTED, PAGE, PASSING, write_suite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,11 +136,69 @@ def test_a_failure_outside_the_selection_does_not_count(tmp_path: Path) -> None:
     assert main(["--claim", "keys.read.environment"], suite) == 1
 
 
-def test_the_report_is_written_where_asked_for(tmp_path: Path) -> None:
-    stored, shown = tmp_path / "out.json", tmp_path / "out.md"
-    assert main(["--json", str(stored), "--markdown", str(shown)], write_suite(tmp_path)) == 0
-    assert json.loads(stored.read_text(encoding="utf-8"))["exit"] == 0
-    assert shown.read_text(encoding="utf-8").startswith("Conformance on target replay")
+def test_the_report_is_written_to_every_file_asked_for(tmp_path: Path) -> None:
+    names = ["json", "junit", "html", "markdown", "badge"]
+    options = [f"--{name}={tmp_path / name}" for name in names]
+    assert main(options, write_suite(tmp_path)) == 0
+    texts = {name: (tmp_path / name).read_text(encoding="utf-8") for name in names}
+    assert json.loads(texts["json"])["exit"] == 0
+    assert texts["junit"].startswith('<testsuites name="conformance" tests="4"')
+    assert 'features/test_checks.py" line="5"' in texts["junit"]
+    assert texts["html"].startswith("<!DOCTYPE html>")
+    assert "features/test_checks.py:5" in texts["html"]
+    assert texts["markdown"].startswith("Conformance on target replay")
+    assert json.loads(texts["badge"])["message"] == "4/4"
+
+
+def test_half_a_character_in_a_reason_loses_no_report(tmp_path: Path) -> None:
+    checks = FAILING.replace("assert 0", 'raise ValueError("a\\ud800b")')
+    stored = tmp_path / "out.json"
+    assert main(["--json", str(stored)], write_suite(tmp_path, checks)) == 1
+    (line,) = [each for each in json.loads(stored.read_text("utf-8"))["lines"] if each["reasons"]]
+    assert line["findings"][0]["reason"] == "ValueError: a\ud800b"
+
+
+# --- verify: the difference from an earlier run ---
+
+
+def test_a_run_is_compared_with_the_very_file_it_then_replaces(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = str(tmp_path / "out.json")
+    assert main(["--json", stored], write_suite(tmp_path)) == 0
+    assert main(["--json", stored, "--diff", stored], write_suite(tmp_path, FAILING)) == 1
+    assert "WORSE: 1 regressed, 0 vanished" in capsys.readouterr().out
+    assert main(["--json", stored, "--diff", stored], write_suite(tmp_path)) == 0
+    assert "NOT WORSE: 0 regressed, 0 vanished, 0 expired, 1 fixed" in capsys.readouterr().out
+
+
+def test_a_green_run_that_judges_less_than_before_is_red(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = tmp_path / "out.json"
+    suite = write_suite(tmp_path)
+    assert main(["--json", str(stored)], suite) == 0
+    old = stored.read_text(encoding="utf-8").replace('"keys.read.environment"', '"keys.read.file"')
+    stored.write_text(old, encoding="utf-8")
+    assert main(["--diff", str(stored)], suite) == 1
+    said = capsys.readouterr().out
+    assert "GREEN: 4 pass" in said
+    assert "WORSE: 0 regressed, 1 vanished, 0 expired, 0 fixed, 1 new, 3 unchanged" in said
+
+
+@pytest.mark.parametrize(("text", "said"), [(None, "No such file"), ("{}", "is no report: $")])
+def test_an_old_report_that_cannot_be_read_stops_the_run_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, said: str
+) -> None:
+    old = tmp_path / "old.json"
+    if text:
+        old.write_text(text, encoding="utf-8")
+    suite = write_suite(tmp_path)
+    assert main(["--diff", str(old)], suite) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert said in captured.err
+    assert not suite.memory.exists()
 
 
 def test_only_whole_runs_are_remembered(tmp_path: Path) -> None:
@@ -225,6 +283,17 @@ def test_a_page_that_is_not_there_is_refused(
 ) -> None:
     assert main(["list", "--page", str(tmp_path / "absent.md")], write_suite(tmp_path)) == 2
     assert "absent.md" in capsys.readouterr().err.replace("\n", "")
+
+
+def test_list_prints_the_pages_table_as_it_should_stand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path)
+    suite.claims.write_text(CORRECTED, encoding="utf-8")
+    assert main(["list", "--proposed"], suite) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3] == "| Logprobs | ❌ | · | ✅ some | · |"
+    assert lines[-1] == "- **Serialisable**, beta on the page: client ✅. It is whole."
 
 
 # --- explain ---

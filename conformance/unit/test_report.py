@@ -8,55 +8,27 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from conformance.claims import load_table
-from conformance.ledger import Record
-from conformance.report import Cell, Report, build_report
-from conformance.tables import print_report, write_markdown
-from conformance.unit.small_suite import write_suite
-from conformance.verdicts import Judgement, Place, Status, Verdict
+from conformance.report import Cell, Correction, Finding, list_corrections
+from conformance.tables import print_report, write_markdown, write_matrix, write_proposal
+from conformance.unit.small_report import (
+    ABSENT,
+    ALL_GREEN,
+    CALLS,
+    CHECK,
+    KEYS,
+    MANY,
+    ONE_OF_EACH,
+    make,
+    outcome,
+    verdict,
+)
+from conformance.unit.small_suite import CORRECTED, load_small
+from conformance.verdicts import Result, Status
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEADER = {
-    "kind": "header",
-    "format": 1,
-    "target": "peer",
-    "started": "2026-11-22T10:00:00+00:00",
-    "versions": {"python": "3.11.7", "httpx": "0.28.1"},
-}
-CALLS, KEYS = "calls.invoke.once", "keys.read.environment"
-ABSENT = "logprobs.dedicated.absent"
-
-
-def verdict(
-    claim: str,
-    lane: str,
-    status: Status = Status.PASS,
-    *reasons: str,
-    evidence: tuple[str, ...] = ("reference",),
-) -> Verdict:
-    return Verdict(Place(claim, lane), status, reasons, evidence, checks=2)
-
-
-ALL_GREEN = (
-    verdict(CALLS, "model-apis"),
-    verdict(CALLS, "dedicated", evidence=("engine vLLM 0.32.0",)),
-    verdict(KEYS, "client", evidence=("client",)),
-    verdict(ABSENT, "dedicated"),
-)
-MANY = tuple(f"check_{n}: assert 0" for n in range(7))
-ONE_OF_EACH = (
-    verdict(CALLS, "model-apis", Status.FAIL, *MANY),
-    verdict(CALLS, "dedicated", Status.KNOWN_GAP, "no parser (until 2026-12-01, https://i)"),
-    verdict(KEYS, "client", Status.UNTESTED, "no check ran", evidence=()),
-    verdict(ABSENT, "dedicated", Status.NOT_APPLICABLE, "check: seen"),
-)
-
-
-def make(folder: Path, verdicts: tuple[Verdict, ...], problems: tuple[str, ...] = ()) -> Report:
-    table = load_table(write_suite(folder).claims)
-    return build_report(table, Judgement(verdicts, problems), Record(HEADER, complete=True))
+    from conformance.report import Report
 
 
 def show(report: Report) -> str:
@@ -103,7 +75,35 @@ def test_each_verdict_is_a_line_with_what_its_claim_says(tmp_path: Path) -> None
     line = make(tmp_path, ONE_OF_EACH).lines[2]
     assert (line.claim, line.lane, line.status) == (KEYS, "client", Status.UNTESTED)
     assert line.english == "The key is read from the environment."
-    assert (line.level, line.reasons, line.checks) == ("should", ("no check ran",), 2)
+    assert (line.level, line.reasons) == ("should", ("no check ran",))
+    assert (line.feature, line.sentence, line.language) == ("promises", "set the variable", "en")
+    assert (line.scope, line.basis, line.source) == (
+        "client",
+        "observed",
+        "https://traffic.example",
+    )
+    assert line.absence == ""
+
+
+def test_an_absence_says_what_had_to_be_observed(tmp_path: Path) -> None:
+    line = make(tmp_path).lines[3]
+    assert line.absence == "at the service, once logprobs was in the body"
+    assert line.feature == "logprobs"
+
+
+def test_each_line_holds_what_its_own_checks_found_in_order(tmp_path: Path) -> None:
+    found = (
+        outcome(CALLS, "dedicated", "z.py::test_z", Result.FAILED, "assert 0"),
+        outcome(CALLS, "dedicated"),
+        outcome(CALLS, "model-apis", "a.py::test_a"),
+    )
+    lines = make(tmp_path, outcomes=found).lines
+    assert lines[1].findings == (
+        Finding(CHECK, Result.PASSED, "", ("reference",)),
+        Finding("z.py::test_z", Result.FAILED, "assert 0", ("reference",)),
+    )
+    assert [finding.check for finding in lines[0].findings] == ["a.py::test_a"]
+    assert lines[2].findings == ()
 
 
 def test_the_report_holds_the_exit_code_counts_and_exclusions(tmp_path: Path) -> None:
@@ -128,6 +128,8 @@ def test_the_stored_report_says_the_same_with_its_format(tmp_path: Path) -> None
     assert stored["format"] == 1
     assert stored["run"] == {
         "target": "peer",
+        "claims": [],
+        "lanes": [],
         "started": "2026-11-22T10:00:00+00:00",
         "versions": {"python": "3.11.7", "httpx": "0.28.1"},
     }
@@ -229,15 +231,25 @@ def test_the_target_the_time_and_the_versions_stand_first(tmp_path: Path) -> Non
 
 # --- Markdown ---
 
+MATRIX = """<!-- matrix -->
 
-def test_markdown_has_the_same_matrix_and_sum(tmp_path: Path) -> None:
+| Feature | The page | model-apis | dedicated | client |
+| :--- | :--- | :--- | :--- | :--- |
+| Tool calling | ✅ | ✓ pass 1/1 (reference) | ✓ pass 1/1 (engine vLLM 0.32.0) | · |
+| Logprobs | ❌ | · | ✓ pass 1/1 (reference) | · |
+| Other promises | · | · | · | ✓ pass 1/1 (client) |
+
+<!-- /matrix -->"""
+
+
+def test_the_matrix_to_embed_holds_nothing_that_changes_from_run_to_run(tmp_path: Path) -> None:
+    assert write_matrix(make(tmp_path)) == MATRIX
+
+
+def test_markdown_holds_the_matrix_and_the_sum(tmp_path: Path) -> None:
     text = write_markdown(make(tmp_path, ALL_GREEN))
-    assert text.splitlines()[2:5] == [
-        "| Feature | model-apis | dedicated | client |",
-        "| :--- | :--- | :--- | :--- |",
-        "| Tool calling ✅ | ✓ pass 1/1 (reference) | ✓ pass 1/1 (engine vLLM 0.32.0) | · |",
-    ]
-    assert text.splitlines()[-1].startswith("GREEN: 4 pass")
+    assert f"\n\n{MATRIX}\n\nGREEN: 4 pass" in text
+    assert text.startswith("Conformance on target peer")
     assert "**" not in text
 
 
@@ -246,3 +258,35 @@ def test_markdown_lists_what_is_not_a_pass(tmp_path: Path) -> None:
     assert f"- **? UNTESTED** `{KEYS}` (client): The key is read from the environment. " in text
     assert text.count("\n- **") == 5
     assert "- **problem** stray\n" in text
+
+
+# --- corrections of the page ---
+
+
+def test_a_correction_names_what_the_page_says_and_what_each_lane_should_say(
+    tmp_path: Path,
+) -> None:
+    assert list_corrections(load_small(tmp_path, CORRECTED)) == (
+        Correction("logprobs", "Logprobs", "❌", {"dedicated": "✅ some"}, "Engines differ."),
+        Correction("", "Serialisable", "beta", {"client": "✅"}, "It is whole."),
+    )
+    assert make(tmp_path).corrections == ()
+
+
+def test_the_proposed_table_keeps_the_mark_of_a_cell_that_is_right(tmp_path: Path) -> None:
+    assert write_proposal(load_small(tmp_path, CORRECTED)).splitlines() == [
+        "| Feature | The page | model-apis | dedicated | client |",
+        "| :--- | :--- | :--- | :--- | :--- |",
+        "| Tool calling | ✅ | ✅ | ✅ | · |",
+        "| Logprobs | ❌ | · | ✅ some | · |",
+        "| Serialisable | beta | · | · | ✅ |",
+        "",
+        "- **Logprobs**, ❌ on the page: dedicated ✅ some. Engines differ.",
+        "- **Serialisable**, beta on the page: client ✅. It is whole.",
+    ]
+
+
+def test_the_matrix_to_embed_says_where_the_page_is_too_coarse(tmp_path: Path) -> None:
+    text = write_matrix(make(tmp_path, text=CORRECTED))
+    assert "\n\n- **Logprobs**, ❌ on the page: dedicated ✅ some. Engines differ.\n- **Ser" in text
+    assert text.endswith("It is whole.\n\n<!-- /matrix -->")
