@@ -1,4 +1,4 @@
-"""`python -m conformance`: verify, list, explain, corpus, record.
+"""`python -m conformance`: verify, list, explain, corpus, deviants, record.
 
 Knows the command line and prints; must not know how anything is run or judged.
 """
@@ -18,12 +18,13 @@ from rich.text import Text
 from conformance.claims import LANES, load_table
 from conformance.difference import OldReportError, compare, read_old
 from conformance.formats import FORMATS
+from conformance.gallery import load_gallery
 from conformance.gaps import is_target
 from conformance.pages import compare_page
 from conformance.rows import TableError
 from conformance.runs import HERE, CutRunError, Selection, Suite, collect, verify
 from conformance.tables import print_difference, print_report, write_proposal
-from conformance.verdicts import Exit
+from conformance.verdicts import Exit, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +35,7 @@ __all__ = ["main"]
 
 _OWN_PARSERS = {
     "corpus": "conformance.corpus",
+    "deviants": "conformance.proof",
     "record": "conformance.rerecord",
 }
 _USAGE = 2
@@ -126,10 +128,16 @@ def _explain(options: argparse.Namespace, suite: Suite, console: Console) -> int
     for lane in claim.lanes:
         checks = [check for check, place in bindings if place == (claim.id, lane)]
         console.print(Text(f"\njudged in {lane} by {len(checks)} checks"))
-        for line in (*checks, *_recall(suite, claim.id, lane)):
+        killers = _find_killers(table, suite, Place(claim.id, lane))
+        for line in (*checks, *killers, *_recall(suite, claim.id, lane)):
             console.print(Text(f"    {line}"))
     console.print(Text(f"\nalone     python -m conformance verify --claim {claim.id}"))
     return Exit.GREEN
+
+
+def _find_killers(table: Table, suite: Suite, place: Place) -> list[str]:
+    gallery = load_gallery(table, suite.deviants)
+    return [f"killed by {d.target}: {d.lie}" for d in gallery.values() if place in d.kills]
 
 
 def _describe(claim: Claim, table: Table) -> list[tuple[str, str]]:
@@ -181,6 +189,7 @@ def _build_parser() -> argparse.ArgumentParser:
     one = commands.add_parser("explain", help="say where a claim stands and what judges it")
     one.add_argument("id", metavar="CLAIM")
     commands.add_parser("corpus", help="replay a folder of recordings through the client")
+    commands.add_parser("deviants", help="prove that the suite can fail, liar by liar")
     commands.add_parser("record", help="record the cassettes anew, and prove them first")
     return parser
 

@@ -10,11 +10,14 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from conformance import SuiteFault
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 ROOT = Path(__file__).parent.parent / "cassettes"
 _PROVENANCE = "provenance.json"
@@ -113,6 +116,17 @@ def find_flaws(root: Path = ROOT) -> list[str]:
         if _hash(paths[name].read_bytes()) != known[name].sha256:
             flaws.append(f"{name}: altered since it was recorded")
     return flaws
+
+
+def find_unplayed(root: Path, played: Collection[str]) -> list[str]:
+    """Return what is wrong when these cassettes are all that a whole replay asked for.
+
+    Args:
+        root: Folder of the cassettes.
+        played: Their paths below it.
+    """
+    names = [str(path.relative_to(root)) for path in list_cassettes(root)]
+    return [f"{name}: a cassette that no check plays" for name in names if name not in played]
 
 
 def _hash(data: bytes) -> str:

@@ -15,12 +15,12 @@ import pytest
 from langchain_core.globals import set_llm_cache
 
 import langchain_baseten
-from conformance import SuiteFault, assets
+from conformance import SuiteFault, assets, canary, gallery
 from conformance.cassettes import ROOT, read_provenance, write_provenance
 from conformance.peers.server import PeerServer
-from conformance.plugin import evidence_of
+from conformance.plugin import evidence_of, note_play
 from conformance.recording import match_json_body, vcr_settings
-from conformance.targets import LANES, Lane, choose_settings
+from conformance.targets import LANES, Lane, choose_settings, find_stage
 from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
@@ -44,13 +44,21 @@ def pytest_recording_configure(config: pytest.Config, vcr: VCR) -> None:
     vcr.register_matcher("json_body", match_json_body)
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    option = session.config.option
+    if find_stage(option.target) == "replay" and not option.collectonly:
+        for fault in canary.probe_replay():
+            raise pytest.UsageError(fault)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    played = config.option.record or config.option.target == "replay"
+    replayed = find_stage(config.option.target) == "replay"
+    played = config.option.record or replayed
     for item in items:
         if played and _is_recorded(item):
             item.add_marker(pytest.mark.vcr)
-        if config.option.target == "replay" and item.path.parent.name in _RECORDED:
+        if replayed and item.path.parent.name in _RECORDED:
             item.add_marker(pytest.mark.block_network)
 
 
@@ -98,10 +106,18 @@ def _own_assets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(httpx, "get", assets.serve)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _deviant(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Put the target's liar, if it names one, in the place of the peer or into the client."""
+    with pytest.MonkeyPatch.context() as patch:
+        gallery.install(request.config.option.target, patch)
+        yield
+
+
 @pytest.fixture(scope="session")
 def server_root(request: pytest.FixtureRequest, target: str) -> Iterator[str | None]:
     """Root URL of the server that stands in for Baseten, or None where none does."""
-    if target in {"replay", "live"}:
+    if find_stage(target) in {"replay", "live"}:
         yield None
         return
     with PeerServer() as server:
@@ -136,14 +152,16 @@ def model(settings: dict[str, Any]) -> Iterator[ChatBaseten]:
 def vcr_config(request: pytest.FixtureRequest, target: str) -> dict[str, Any]:
     # The standard suite's benchmark plays its one recording over and over.
     repeats = request.node.name.startswith("test_stream_time")
-    return vcr_settings(record=target != "replay", repeats=repeats)
+    return vcr_settings(record=find_stage(target) != "replay", repeats=repeats)
 
 
 @pytest.fixture
-def vcr_cassette_dir(request: pytest.FixtureRequest, target: str, tmp_path: Path) -> str:
-    kept = target == "replay" or request.config.option.record
+def vcr_cassette_dir(
+    request: pytest.FixtureRequest, target: str, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    kept = find_stage(target) == "replay" or request.config.option.record
     # One standard test asks for a cassette by itself; elsewhere than in replay it is thrown away.
-    root = request.config.option.cassettes if kept else tmp_path
+    root = request.config.option.cassettes if kept else tmp_path_factory.getbasetemp()
     lane = _lane_of(request)
     name = request.path.stem.removeprefix("test_")
     return str(root / (lane.name if lane else "client") / name)
@@ -165,7 +183,7 @@ def _whole_cassette(
 ) -> Iterator[None]:
     """State where a played cassette came from, and see that all of it was played."""
     yield
-    if vcr is None or target != "replay" or not Path(vcr._path).exists():
+    if vcr is None or find_stage(target) != "replay" or not Path(vcr._path).exists():
         return
     root = request.config.option.cassettes
     name = str(Path(vcr._path).relative_to(root))
@@ -173,6 +191,7 @@ def _whole_cassette(
     if provenance is None:
         raise SuiteFault(f"{name} has no provenance")
     detail = {"live": provenance.recorded, "engine": provenance.source}
+    note_play(request.config, name, request.node.nodeid)
     evidence_of(request.node).came_from(provenance.evidence, detail.get(provenance.evidence, ""))
     if request.node.stash.get(_PASSED, False) and not vcr.all_played:
         raise SuiteFault(f"{name} was played in part only; record it anew")

@@ -21,7 +21,7 @@ __all__ = ["GAPS_FILE", "KnownGap", "is_target", "load_gaps"]
 
 GAPS_FILE = Path(__file__).with_name("expected.toml")
 
-_TARGET = re.compile(r"replay|engine|live|peer(:[a-z0-9]+(-[a-z0-9]+)*)?")
+_TARGET = re.compile(r"engine|live|replay|peer|(replay|peer|client):[a-z0-9]+(-[a-z0-9]+)*")
 _GAP = {
     "target": Key(),
     "claim": Key(),
@@ -47,7 +47,7 @@ class KnownGap:
 
 
 def is_target(name: str) -> bool:
-    """Whether it names a target: replay, peer, engine, live or peer:<deviant>."""
+    """Whether it names a target: replay, peer, engine, live, or `<where>:<deviant>`."""
     return bool(_TARGET.fullmatch(name))
 
 

@@ -35,6 +35,7 @@ class Record:
         bindings: Every check selected, with the places it is bound to.
         outcomes: One per check and place.
         strays: What failed without being bound to any claim: (where, why).
+        plays: Every cassette that was played, or would have been, and the check that asked for it.
         complete: Whether the footer stands and counts right.
     """
 
@@ -42,6 +43,7 @@ class Record:
     bindings: list[tuple[str, Place]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     strays: list[tuple[str, str]] = field(default_factory=list)
+    plays: list[tuple[str, str]] = field(default_factory=list)
     complete: bool = False
 
 
@@ -83,6 +85,10 @@ class Ledger:
     def write_stray(self, where: str, reason: str) -> None:
         """Note a failure that belongs to no claim."""
         self._write({"kind": "stray", "where": where, "reason": reason})
+
+    def write_play(self, cassette: str, check: str) -> None:
+        """Note that a check asked for a cassette."""
+        self._write({"kind": "play", "cassette": cassette, "check": check})
 
     def close(self, *, complete: bool) -> None:
         """End the record, with its footer if the run was completed."""
@@ -127,6 +133,8 @@ def _take_line(record: Record, line: dict[str, Any], number: int) -> None:
             record.outcomes.append(_read_outcome(Place(claim, lane), check, found))
         case {"kind": "stray", "where": where, "reason": reason}:
             record.strays.append((where, reason))
+        case {"kind": "play", "cassette": cassette, "check": check}:
+            record.plays.append((cassette, check))
         case {"kind": "footer", "lines": lines}:
             record.complete = lines == number
         case _:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from conformance.claims import Table
 
-__all__ = ["evidence_of"]
+__all__ = ["evidence_of", "is_bound", "note_play"]
 
 _PACKAGES = ("langchain-baseten", "langchain-core", "langchain-tests", "httpx")
 _CREDENTIAL = re.compile(r"(?i)\b(bearer|api-key)\s+\S+")
@@ -43,7 +43,7 @@ _TABLE = pytest.StashKey["Table"]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance")
     option = group.addoption
-    option("--target", default="replay", help="replay, peer, engine, live or peer:<deviant>")
+    option("--target", default="replay", help="replay, peer, engine, live or peer:<lie>")
     option("--claims-out", type=Path, metavar="FILE", help="write the record of the run there")
     option("--claims-file", type=Path, default=CLAIMS_FILE, help="another claims table")
     option("--lane", action="append", default=[], choices=LANES, help="judge this lane only")
@@ -88,7 +88,7 @@ def _names_lane(metafunc: pytest.Metafunc) -> bool:
 
 @pytest.fixture(scope="session")
 def target(request: pytest.FixtureRequest) -> str:
-    """Where requests go: replay, peer, engine, live or peer:<deviant>."""
+    """Where requests go: replay, peer, engine, live, or one of these with a deviant."""
     return str(request.config.option.target)
 
 
@@ -101,6 +101,18 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 def evidence_of(node: pytest.Item) -> Evidence:
     """Return the evidence of a check that is running, for fixtures that state it on its behalf."""
     return node.stash.setdefault(_EVIDENCE, Evidence())
+
+
+def note_play(config: pytest.Config, cassette: str, check: str) -> None:
+    """Write into the run's record, if there is one, that a check asked for a cassette."""
+    recorder = config.pluginmanager.get_plugin("conformance-recorder")
+    if recorder is not None:
+        recorder.note_play(cassette, check)
+
+
+def is_bound(item: pytest.Item) -> bool:
+    """Tell whether a collected check judges anything that was asked for."""
+    return bool(item.stash[_PLACES])
 
 
 class _Selection:
@@ -143,6 +155,16 @@ class _Recorder:
     def pytest_sessionstart(self) -> None:
         # Not earlier: from here on pytest promises to call `pytest_sessionfinish`.
         self._ledger = Ledger.open(self._config.option.claims_out, _describe_run(self._config))
+
+    def begin_again(self, session: pytest.Session) -> None:
+        """Begin another record where the options say now, of the same selection."""
+        self._ledger.close(complete=False)
+        self.pytest_sessionstart()
+        self.pytest_collection_finish(session)
+
+    def note_play(self, cassette: str, check: str) -> None:
+        """Write down that a check asked for a cassette."""
+        self._ledger.write_play(cassette, check)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:

@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conformance.cassettes import ROOT, find_unplayed
 from conformance.claims import CLAIMS_FILE, LANES, load_table
+from conformance.gallery import GALLERY_FILE
 from conformance.gaps import GAPS_FILE, load_gaps
 from conformance.ledger import CutRecordError, read_record
 from conformance.report import build_report
@@ -27,7 +29,16 @@ if TYPE_CHECKING:
     from conformance.ledger import Record
     from conformance.report import Report
 
-__all__ = ["HERE", "CutRunError", "Selection", "Suite", "collect", "verify"]
+__all__ = [
+    "HERE",
+    "CutRunError",
+    "Selection",
+    "Suite",
+    "collect",
+    "surround",
+    "verify",
+    "write_line",
+]
 
 
 class CutRunError(RuntimeError):
@@ -43,12 +54,16 @@ class Suite:
         claims: The claims table.
         gaps: The known gaps.
         checks: Folders of checks, relative to the root; those that do not exist are left out.
+        cassettes: Folder of the cassettes, all of which a whole replay must play; None for none.
+        deviants: The table of deviants; None for none.
     """
 
     root: Path
     claims: Path
     gaps: Path
     checks: tuple[str, ...]
+    cassettes: Path | None = None
+    deviants: Path | None = None
 
     @property
     def memory(self) -> Path:
@@ -61,6 +76,8 @@ HERE = Suite(
     claims=CLAIMS_FILE,
     gaps=GAPS_FILE,
     checks=("conformance/features", "conformance/standard"),
+    cassettes=ROOT,
+    deviants=GALLERY_FILE,
 )
 
 
@@ -109,7 +126,10 @@ def verify(suite: Suite, selection: Selection, *, verbose: bool = False) -> Repo
     today = datetime.now(UTC).date()
     judged = judge(places, record.outcomes, gaps, target=selection.target, today=today)
     strays = (f"{where}: bound to no claim: {reason}" for where, reason in record.strays)
-    judgement = Judgement(judged.verdicts, (*judged.problems, *strays))
+    unplayed = []
+    if suite.cassettes and selection.whole and selection.target == "replay":
+        unplayed = find_unplayed(suite.cassettes, {name for name, _ in record.plays})
+    judgement = Judgement(judged.verdicts, (*judged.problems, *strays, *unplayed))
     return build_report(table, judgement, record)
 
 
@@ -130,12 +150,11 @@ def _run(
 ) -> tuple[Record, str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "record.jsonl")
-        command = [*_command(suite, selection), f"--claims-out={path}", *options]
-        search = [str(HERE.root), os.environ.get("PYTHONPATH", "")]
+        command = [*write_line(suite, selection), f"--claims-out={path}", *options]
         done = subprocess.run(  # noqa: S603 - our own interpreter with arguments checked above
             command,
             cwd=suite.root,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, search))},
+            env=surround(),
             stdout=sys.stderr if verbose else subprocess.PIPE,
             stderr=None if verbose else subprocess.STDOUT,
             text=True,
@@ -150,7 +169,14 @@ def _run(
             raise CutRunError(f"pytest ended with {done.returncode}: {error}\n{output}") from error
 
 
-def _command(suite: Suite, selection: Selection) -> Sequence[str]:
+def surround() -> dict[str, str]:
+    """Return the environment of a run: ours, and this package where Python looks for it."""
+    search = [str(HERE.root), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, search))}
+
+
+def write_line(suite: Suite, selection: Selection) -> Sequence[str]:
+    """Return the command line that runs a selection's checks."""
     return [
         *(sys.executable, "-m", "pytest", "-p", "conformance.plugin", "-q"),
         "--continue-on-collection-errors",
@@ -158,5 +184,5 @@ def _command(suite: Suite, selection: Selection) -> Sequence[str]:
         f"--target={selection.target}",
         *(f"--lane={lane}" for lane in selection.lanes),
         *(f"--claim={claim}" for claim in selection.claims),
-        *(folder for folder in suite.checks if (suite.root / folder).is_dir()),
+        *(folder for folder in suite.checks if (suite.root / folder).exists()),
     ]

@@ -69,12 +69,23 @@ LANES: Mapping[str, Lane] = {
 }
 
 
+def find_stage(target: str) -> str:
+    """Return where the requests of a target go: replay, peer, engine or live.
+
+    Args:
+        target: One of these, or one with a deviant behind a colon. A broken client, `client:<lie>`,
+            talks to the reference peer; `replay:<lie>` is the same client over the cassettes.
+    """
+    kind = target.partition(":")[0]
+    return "peer" if kind == "client" else kind
+
+
 def choose_settings(lane: Lane, target: str, root: str | None = None) -> dict[str, Any]:
     """Return the constructor's arguments that reach a lane of a target.
 
     Args:
         lane: The lane.
-        target: `replay`, `peer`, `peer:<deviant>`, `engine` or `live`.
+        target: `replay`, `peer`, `engine`, `live`, or one with a deviant behind a colon.
         root: Root URL of the server that stands in for Baseten; None for Baseten itself.
 
     Raises:

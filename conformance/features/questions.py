@@ -15,6 +15,7 @@ import httpx
 from conformance.peers import AnswerPlan, AsyncPeerTransport, Peer, PeerTransport, respond
 from conformance.targets import LANES, choose_settings
 from langchain_baseten import ChatBaseten
+from langchain_baseten._http import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +67,7 @@ def tapped(model: ChatBaseten) -> Iterator[tuple[ChatBaseten, Tape]]:
     """
     tape = Tape()
     hooks: Any = {"request": [tape.note_request], "response": [tape.note_response]}
-    with httpx.Client(event_hooks=hooks) as client:
+    with httpx.Client(event_hooks=hooks, verify=tls_context()) as client:
         yield model.model_copy(update={"http_client": client}), tape
 
 

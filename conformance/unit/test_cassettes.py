@@ -55,6 +55,13 @@ def test_unknown_missing_and_altered_cassettes_are_flaws(folder: Path) -> None:
     ]
 
 
+def test_a_cassette_that_nobody_played_is_named(folder: Path) -> None:
+    assert cassettes.find_unplayed(folder, {"a/one.yaml", "b/two.yaml"}) == []
+    assert cassettes.find_unplayed(folder, {"b/two.yaml"}) == [
+        "a/one.yaml: a cassette that no check plays"
+    ]
+
+
 def test_a_request_without_a_body_counts_as_an_empty_one(folder: Path) -> None:
     path = folder / "a/one.yaml"
     text = yaml.safe_dump({"interactions": [{"request": {"body": None}}]})

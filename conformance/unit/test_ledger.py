@@ -22,6 +22,7 @@ def write(path: Path, *, complete: bool = True) -> Path:
     ledger.write_binding("test_a", PLACE)
     ledger.write_outcome(OUTCOME)
     ledger.write_stray("test_b", "it broke")
+    ledger.write_play("a.yaml", "test_a")
     ledger.close(complete=complete)
     return path
 
@@ -32,6 +33,7 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
     assert record.bindings == [("test_a", PLACE)]
     assert record.outcomes == [OUTCOME]
     assert record.strays == [("test_b", "it broke")]
+    assert record.plays == [("a.yaml", "test_a")]
     assert record.complete
 
 
@@ -48,7 +50,7 @@ def test_every_line_is_on_disk_at_once(tmp_path: Path) -> None:
     ledger.close(complete=False)
 
 
-@pytest.mark.parametrize("lost", [1, 2, 3])
+@pytest.mark.parametrize("lost", [1, 2, 3, 4])
 def test_a_record_that_lost_a_line_is_not_complete(tmp_path: Path, lost: int) -> None:
     path = write(tmp_path / "record.jsonl")
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -60,7 +62,7 @@ def test_nothing_may_stand_after_the_footer(tmp_path: Path) -> None:
     path = write(tmp_path / "record.jsonl")
     text = path.read_text(encoding="utf-8")
     path.write_text(text + text.splitlines()[2], encoding="utf-8")
-    with pytest.raises(CutRecordError, match="line 6 of the record is of no known kind"):
+    with pytest.raises(CutRecordError, match="line 7 of the record is of no known kind"):
         read_record(path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -130,6 +131,19 @@ def test_options_without_a_command_are_those_of_verify(
     assert "target peer" in capsys.readouterr().out
 
 
+def test_a_cassette_that_a_whole_replay_does_not_play_is_red(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cassettes = tmp_path / "cassettes"
+    cassettes.mkdir()
+    (cassettes / "stale.yaml").write_text("interactions: []", encoding="utf-8")
+    suite = replace(write_suite(tmp_path), cassettes=cassettes)
+    assert main([], suite) == 1
+    assert "PROBLEM  stale.yaml: a cassette that no check plays" in capsys.readouterr().out
+    assert main(["--target", "peer"], suite) == 0
+    assert main(["--lane", "dedicated"], suite) == 0
+
+
 def test_a_failure_outside_the_selection_does_not_count(tmp_path: Path) -> None:
     suite = write_suite(tmp_path, FAILING)
     assert main(["--claim", "calls", "--claim", "logprobs"], suite) == 0
@@ -245,7 +259,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     assert caught.value.code == 0
-    assert "{verify,list,explain,corpus,record}" in capsys.readouterr().out
+    assert "{verify,list,explain,corpus,deviants,record}" in capsys.readouterr().out
 
 
 # --- list ---
@@ -314,6 +328,22 @@ def test_explain_says_where_a_claim_stands_and_what_judges_it(
     assert "never run as a part of a whole run here" in said
     assert "python -m conformance verify --claim calls.invoke.once" in said
     assert "absence" not in said
+    assert "killed by" not in said
+
+
+def test_explain_names_the_deviants_that_kill_a_claim(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gallery = tmp_path / "deviants.toml"
+    gallery.write_text(
+        '[client.calls-nothing]\nlie = "No tool is called."\nbecause = ["assert"]\n'
+        'kills = ["calls.invoke.once@dedicated"]\n',
+        encoding="utf-8",
+    )
+    suite = replace(write_suite(tmp_path), deviants=gallery)
+    hosted, dedicated = explain(suite, "calls.invoke.once", capsys).split("judged in dedicated")
+    assert "    killed by client:calls-nothing: No tool is called.\n" in dedicated
+    assert "killed by" not in hosted
 
 
 def test_explain_recalls_the_last_whole_runs(
@@ -352,7 +382,11 @@ def test_explain_cannot_name_checks_that_cannot_be_collected(
 
 @pytest.mark.parametrize(
     ("command", "module"),
-    [("corpus", "conformance.corpus"), ("record", "conformance.rerecord")],
+    [
+        ("corpus", "conformance.corpus"),
+        ("deviants", "conformance.proof"),
+        ("record", "conformance.rerecord"),
+    ],
 )
 def test_a_command_with_its_own_options_gets_them(
     command: str, module: str, monkeypatch: pytest.MonkeyPatch

@@ -199,6 +199,26 @@ def test_a_package_that_is_not_installed_is_named_so(
     assert versions["no-such-package-at-all"] == "not installed"
 
 
+PLAYED = """
+@pytest.fixture
+def _played(request):
+    from conformance.plugin import note_play
+    note_play(request.config, "a.yaml", request.node.name)
+"""
+
+
+def test_a_fixture_states_which_cassette_a_check_asked_for(bench: Bench) -> None:
+    record = bench.record(PLAYED + key_check("pass", "_played"))
+    assert record.plays == [("a.yaml", "test_it")]
+
+
+def test_a_cassette_is_played_without_a_record_as_well(bench: Bench) -> None:
+    checks = f"import pytest\n{PLAYED}{key_check('pass', '_played')}"
+    suite = write_suite(bench.pytester.path, checks)
+    options = ("-p", "conformance.plugin", f"--claims-file={suite.claims}")
+    bench.pytester.runpytest_inprocess(*options, "features").assert_outcomes(passed=1)
+
+
 def test_without_a_file_to_write_nothing_is_recorded(bench: Bench) -> None:
     suite = write_suite(bench.pytester.path)
     options = ("-p", "conformance.plugin", f"--claims-file={suite.claims}")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.targets import FAKE_KEY, LANES, choose_settings
+from conformance.targets import FAKE_KEY, LANES, choose_settings, find_stage
 
 
 def test_replay_uses_canonical_addresses() -> None:
@@ -37,3 +37,18 @@ def test_live_without_its_variables_says_which_are_missing(
     monkeypatch.delenv("BASETEN_API_KEY", raising=False)
     with pytest.raises(LookupError, match="BASETEN_DEDICATED_MODEL_URL"):
         choose_settings(LANES[lane], "live")
+
+
+@pytest.mark.parametrize(
+    ("target", "stage"),
+    [
+        ("replay", "replay"),
+        ("live", "live"),
+        ("engine", "engine"),
+        ("peer:drops-usage", "peer"),
+        ("client:drops-usage", "peer"),
+        ("replay:drops-usage", "replay"),
+    ],
+)
+def test_a_deviants_requests_go_where_its_kind_says(target: str, stage: str) -> None:
+    assert find_stage(target) == stage

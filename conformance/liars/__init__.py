@@ -1,0 +1,50 @@
+"""Broken clients: each function spoils ChatBaseten in one way, and is named by the lie.
+
+A lie takes pytest's monkeypatch, which undoes it. They know the client's insides and must not know
+which claims that breaks. This file holds what they share.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Patch", "answer_with", "hear_with"]
+
+Patch: TypeAlias = pytest.MonkeyPatch
+"""What a lie is told with, and what takes it back."""
+
+
+def answer_with(patch: Patch, owner: Any, name: str, change: Callable[[Any], Any]) -> None:
+    """Change what a function or method returns.
+
+    Args:
+        patch: Undoes it.
+        owner: Module or class that holds the function.
+        name: Its name there.
+        change: Takes what was returned, returns what shall be.
+    """
+    real = getattr(owner, name)
+    patch.setattr(owner, name, lambda *args, **kwargs: change(real(*args, **kwargs)))
+
+
+def hear_with(patch: Patch, owner: Any, name: str, at: int, change: Callable[[Any], Any]) -> None:
+    """Change one positional argument of a function or method.
+
+    Args:
+        patch: Undoes it.
+        owner: Module or class that holds the function.
+        name: Its name there.
+        at: Which argument, `self` counted.
+        change: Takes what was passed, returns what shall be.
+    """
+    real = getattr(owner, name)
+
+    def hear(*args: Any, **kwargs: Any) -> Any:
+        return real(*args[:at], change(args[at]), *args[at + 1 :], **kwargs)
+
+    patch.setattr(owner, name, hear)
