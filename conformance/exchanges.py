@@ -5,27 +5,23 @@ Knows where a check's cassette lies and how a recorded conversation is shown; mu
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from conformance import SuiteFault
-from conformance.cassettes import ROOT, read_provenance
+from conformance.cassettes import ROOT, name_cassette, read_interactions, read_provenance
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.cassettes import Provenance
+    from conformance.provenance import Provenance
 
 __all__ = ["MOST", "Exchange", "find_exchange"]
 
 MOST = 2000
 """Characters shown of a request, and of a response."""
-
-_UNSAFE = re.compile(r"""[<>?%*:|"'/\\]""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +50,14 @@ def find_exchange(check: str, lane: str, root: Path = ROOT) -> Exchange | None:
         root: Folder of the cassettes.
 
     Raises:
-        SuiteFault: The cassette cannot be read, or the cassettes have no provenance.
+        SuiteFault: The cassette cannot be read.
     """
-    name = _name_cassette(check, lane)
+    name = name_cassette(check, lane)
     if not (root / name).is_file():
         return None
-    source = _name_source(read_provenance(root).get(name))
+    source = _name_source(read_provenance(root / name))
     try:
-        interactions = _read(root / name)
+        interactions = read_interactions(root / name)
         return Exchange(
             cassette=name,
             source=source,
@@ -71,21 +67,6 @@ def find_exchange(check: str, lane: str, root: Path = ROOT) -> Exchange | None:
         )
     except (yaml.YAMLError, AttributeError, LookupError, TypeError) as flaw:
         raise SuiteFault(f"{name} is not a cassette: {type(flaw).__name__}") from flaw
-
-
-def _name_cassette(check: str, lane: str) -> str:
-    base, bracket, parameters = check.partition("[")
-    file, *names = base.split("::")
-    folder = PurePosixPath(file).stem.removeprefix("test_")
-    name = _UNSAFE.sub("-", f"{'.'.join(names)}{bracket}{parameters}")
-    return f"{lane}/{folder}/{name}.yaml"
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    # libyaml's loader is as safe as `safe_load`, and ten times as fast.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    document = yaml.load(path.read_bytes(), Loader=loader)  # noqa: S506 - either one is safe
-    return list(document["interactions"])
 
 
 def _name_source(provenance: Provenance | None) -> str:

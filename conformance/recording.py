@@ -1,6 +1,6 @@
-"""How cassettes are written and matched: allow-lists, canonical addresses, JSON bodies, secrets.
+"""How cassettes are written and matched: VCR's settings, its hooks, its matcher, its writer.
 
-Knows VCR's hooks. The scan shares nothing with the redaction: what one forgets the other finds.
+Knows VCR. Must not know what may be kept (`redaction`), nor how a cassette says where it came from.
 """
 
 from __future__ import annotations
@@ -8,59 +8,139 @@ from __future__ import annotations
 import json
 import re
 from inspect import cleandoc
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
-from conformance.targets import FAKE_KEY, LANES
+from vcr.persisters.filesystem import CassetteNotFoundError
+from vcr.serialize import serialize
+
+from conformance.provenance import hash_request, join
+from conformance.redaction import (
+    REQUEST_HEADERS,
+    RESPONSE_HEADERS,
+    Ids,
+    hash_assets,
+    keep_headers,
+    make_canonical,
+    remove_keys,
+)
+from conformance.targets import FAKE_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Sequence
 
     from vcr.request import Request
 
-REQUEST_HEADERS = frozenset({"accept", "content-type"})
-RESPONSE_HEADERS = frozenset(
-    {
-        "content-type",
-        "cache-control",
-        "retry-after",
-        "x-baseten-error-source",
-        "x-baseten-error-code",
-    }
-)
-"""Headers that a cassette keeps. Everything else is left out, whatever its name."""
+    from conformance.provenance import Provenance
+    from conformance.targets import Lane
+
+__all__ = ["CassetteWriter", "Redactor", "match_json_body", "vcr_settings"]
 
 _FRESH_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|call_[0-9a-f]{32}")
 """Ids that langchain-core and the client make up; the server's own are the same in each replay."""
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost"})
-
-_SECRET_SHAPES = {
-    "an authorization header": re.compile(r"(?i)\b(?:authorization|x-api-key|proxy-auth\w*)\b\s*:"),
-    "a bearer token": re.compile(r"(?i)\b(?:bearer|api-key)\s+[\w.~+/-]{8,}"),
-    "a cookie": re.compile(r"(?i)^\s*-?\s*(?:set-)?cookie\b\s*:", re.MULTILINE),
-    "a JSON web token": re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\."),
-    "a key": re.compile(r"\b(?:sk|pk|rk|hf|ghp|xoxb)[-_][A-Za-z0-9]{16,}"),
-    "a Baseten key": re.compile(r"\b[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}\b"),
-    "the suite's own key": re.compile(re.escape(FAKE_KEY)),
-}
+_TOO_MANY = 429
 
 
-def vcr_settings(*, record: bool, repeats: bool = False) -> dict[str, Any]:
+class Redactor:
+    """Turns what goes over the wire into what one cassette holds; in replay, what is looked for.
+
+    Args:
+        lane: Lane of the check; None to leave addresses as they are.
+        keys: Keys in use.
+    """
+
+    def __init__(self, lane: Lane | None = None, keys: Sequence[str] = ()) -> None:
+        self._lane = lane
+        self._keys = (*keys, FAKE_KEY)
+        self._ids = Ids()
+
+    def redact_request(self, request: Request) -> Request:
+        """Return a request as cassettes hold it: canonical address, allowed headers, no keys.
+
+        VCR calls this on loading as well, so doing it twice changes nothing, and it drops nothing.
+        """
+        request.uri = make_canonical(remove_keys(request.uri, self._keys), self._lane)
+        request.headers = keep_headers(request.headers, REQUEST_HEADERS)
+        if request.body:
+            body = hash_assets(self._clean(_to_text(request.body)))
+            request.body = body.encode("utf-8")
+        return request
+
+    def redact_response(self, response: dict[str, Any]) -> dict[str, Any] | None:
+        """Return a response as cassettes hold it; None for one that is waited out and repeated."""
+        if response["status"]["code"] == _TOO_MANY:
+            return None
+        kept = keep_headers(response["headers"], RESPONSE_HEADERS)
+        body = response["body"]["string"]
+        self._ids.learn(kept, _to_text(body))
+        headers = {name: [self._clean(each) for each in values] for name, values in kept.items()}
+        return {**response, "headers": headers, "body": {"string": self._clean_body(body)}}
+
+    def load_response(self, response: dict[str, Any]) -> dict[str, Any]:
+        """Return a recorded response as replay gives it."""
+        return {**response, "headers": keep_headers(response["headers"], RESPONSE_HEADERS)}
+
+    def _clean(self, text: str) -> str:
+        return self._ids.replace(remove_keys(text, self._keys))
+
+    def _clean_body(self, body: bytes | str) -> bytes | str:
+        if isinstance(body, str):
+            return self._clean(body)
+        # Half a character must survive as it came: a client has to live with it.
+        return self._clean(body.decode("utf-8", "surrogateescape")).encode(
+            "utf-8", "surrogateescape"
+        )
+
+
+def vcr_settings(
+    *, record: bool, repeats: bool = False, redactor: Redactor | None = None
+) -> dict[str, Any]:
     """Return VCR's settings; nothing is inherited, so the command line cannot be overruled.
 
     Args:
         record: Whether requests go out and are written down.
         repeats: Whether one recording may be played more than once.
+        redactor: The cassette's own; default one that leaves addresses as they are.
     """
+    redactor = redactor or Redactor()
     return {
         "record_mode": "all" if record else "none",
         "match_on": ("method", "uri", "json_body"),
         "allow_playback_repeats": repeats,
         "decode_compressed_response": True,
-        "before_record_request": redact_request,
-        "before_record_response": redact_response,
+        "before_record_request": redactor.redact_request,
+        "before_record_response": redactor.redact_response if record else redactor.load_response,
     }
+
+
+class CassetteWriter:
+    """VCR's persister while recording: every cassette begins new, and with where it came from.
+
+    Args:
+        describe: Called once for each cassette with the models and the request hashes.
+    """
+
+    def __init__(self, describe: Callable[[str, tuple[str, ...]], Provenance]) -> None:
+        self._describe = describe
+
+    def load_cassette(self, cassette_path: str, serializer: Any) -> Any:
+        """Find nothing: an old recording never mixes with a new one."""
+        raise CassetteNotFoundError(cassette_path)
+
+    def save_cassette(self, cassette_path: str, cassette_dict: Any, serializer: Any) -> None:
+        """Write one cassette."""
+        bodies = [_read_json(request.body) for request in cassette_dict["requests"]]
+        models = sorted({str(body.get("model")) for body in bodies})
+        about = self._describe(", ".join(models), tuple(map(hash_request, bodies)))
+        path = Path(cassette_path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(join(about, serialize(cassette_dict, serializer)), encoding="utf-8")
+
+
+def _read_json(body: bytes | str | None) -> dict[str, Any]:
+    found = json.loads(_to_text(body or "{}"))
+    return found if isinstance(found, dict) else {"model": None, "body": found}
 
 
 def match_json_body(recorded: Request, sent: Request) -> None:
@@ -75,11 +155,14 @@ def match_json_body(recorded: Request, sent: Request) -> None:
 
 def _read_body(request: Request) -> Any:
     """Return a body with the ids that are new in each run numbered by their first appearance."""
-    body = request.body or b"null"
-    text = body.decode("utf-8") if isinstance(body, bytes) else str(body)
     seen: dict[str, str] = {}
+    text = _to_text(request.body or "null")
     text = _FRESH_ID.sub(lambda m: seen.setdefault(m[0], f"id-{len(seen)}"), text)
     return json.loads(text, object_hook=_clean_description)
+
+
+def _to_text(body: bytes | str) -> str:
+    return body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
 
 
 def _clean_description(value: dict[str, Any]) -> dict[str, Any]:
@@ -87,46 +170,3 @@ def _clean_description(value: dict[str, Any]) -> dict[str, Any]:
     if isinstance(value.get("description"), str):
         value["description"] = cleandoc(value["description"])
     return value
-
-
-def redact_request(request: Request) -> Request:
-    """Return a request as cassettes hold it: canonical address, allowed headers.
-
-    VCR calls this on loading as well, so doing it twice changes nothing, and it drops nothing.
-    """
-    request.uri = make_canonical(request.uri)
-    request.headers = _keep(request.headers, REQUEST_HEADERS)
-    return request
-
-
-def redact_response(response: dict[str, Any]) -> dict[str, Any]:
-    """Return a response as cassettes hold it: allowed headers only, of any spelling."""
-    return {**response, "headers": _keep(response["headers"], RESPONSE_HEADERS)}
-
-
-def _keep(headers: Mapping[str, Any], allowed: frozenset[str]) -> dict[str, Any]:
-    return {name.lower(): value for name, value in headers.items() if name.lower() in allowed}
-
-
-def make_canonical(uri: str) -> str:
-    """Return a stand-in server's URI as the one of the lane that it stands in for."""
-    parts = urlsplit(uri)
-    if parts.hostname not in _LOOPBACK:
-        return uri
-    lane = LANES["model-apis" if parts.path.startswith("/v1/") else "dedicated"]
-    return urlunsplit(("https", lane.host, parts.path, parts.query, ""))
-
-
-def find_secrets(text: str, keys: tuple[str, ...] = ()) -> Iterator[str]:
-    """Yield what a text holds that looks like a secret; the secret itself is not shown.
-
-    Args:
-        text: A cassette, a report, a log.
-        keys: Keys known to be in use, looked for to the letter.
-    """
-    for key in keys:
-        if key and key in text:
-            yield "a key in use"
-    for name, shape in _SECRET_SHAPES.items():
-        if match := shape.search(text):
-            yield f"{name} in line {text.count(chr(10), 0, match.start()) + 1}"

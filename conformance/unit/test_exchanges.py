@@ -5,45 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
-from conformance import SuiteFault, cassettes
+from conformance import SuiteFault
 from conformance.exchanges import MOST, find_exchange
+from conformance.unit.shelf_of_two import ABOUT, talk, write_cassette
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ABOUT = {
-    "evidence": "reference",
-    "source": "reference peer",
-    "recorded": "2026-11-22",
-    "client": "1.0",
-    "recorder": "vcrpy 8",
-}
-HEADERS = {"accept": ["a/b", "c/d"]}
-
 
 def record(folder: Path, name: str, count: int = 1, answer: Any = "hello") -> None:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    interaction = {
-        "request": {"method": "POST", "uri": "https://h/v1", "headers": HEADERS, "body": "{}"},
-        "response": {
-            "status": {"code": 200, "message": "OK"},
-            "headers": {"content-type": ["text/plain"]},
-            "body": {"string": answer},
-        },
-    }
-    path.write_text(yaml.safe_dump({"interactions": [interaction] * count}), encoding="utf-8")
-    cassettes.write_provenance(folder, ABOUT)
-    cassettes.read_provenance.cache_clear()
+    write_cassette(folder / name, *[talk(answer)] * count)
 
 
 def test_an_exchange_shows_request_and_answer_with_their_headers(tmp_path: Path) -> None:
     record(tmp_path, "dedicated/tools/test_a.yaml", count=3)
     found = find_exchange("conformance/features/test_tools.py::test_a", "dedicated", tmp_path)
     assert found is not None
-    assert found.request == "POST https://h/v1\naccept: a/b, c/d\n\n{}"
+    assert found.request == (
+        'POST https://model-abcd1234.api.baseten.co/v1\naccept: a/b, c/d\n\n{"model": "m"}'
+    )
     assert found.response == "200 OK\ncontent-type: text/plain\n\nhello"
     assert found.cassette == "dedicated/tools/test_a.yaml"
     assert found.source == "reference: reference peer, recorded on 2026-11-22"
@@ -94,21 +75,16 @@ def test_bytes_that_are_no_text_are_shown_all_the_same(tmp_path: Path) -> None:
 
 
 def test_a_cassette_without_provenance_says_so(tmp_path: Path) -> None:
-    record(tmp_path, "client/a/test_a.yaml")
-    (tmp_path / "provenance.json").write_text("{}", encoding="utf-8")
-    cassettes.read_provenance.cache_clear()
+    write_cassette(tmp_path / "client/a/test_a.yaml", about=None)
     found = find_exchange("test_a.py::test_a", "client", tmp_path)
     assert found is not None
     assert found.source == "no provenance"
-    (tmp_path / "provenance.json").unlink()
-    cassettes.read_provenance.cache_clear()
-    with pytest.raises(SuiteFault, match=r"no readable provenance\.json"):
-        find_exchange("test_a.py::test_a", "client", tmp_path)
 
 
-@pytest.mark.parametrize("text", ["interactions: []", "interactions: [1]", "[", "x: 1", ""])
+@pytest.mark.parametrize(
+    "text", ["interactions: []", "interactions: [1]", "interactions: [", "interactions: 1"]
+)
 def test_what_is_no_cassette_is_the_suites_fault(tmp_path: Path, text: str) -> None:
-    record(tmp_path, "client/a/test_a.yaml")
-    (tmp_path / "client/a/test_a.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(SuiteFault, match=r"^client/a/test_a\.yaml is not a cassette: "):
+    write_cassette(tmp_path / "client/a/test_a.yaml", about=ABOUT, text=text)
+    with pytest.raises(SuiteFault, match=r"test_a\.yaml (is not|holds)"):
         find_exchange("test_a.py::test_a", "client", tmp_path)

@@ -1,161 +1,187 @@
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
-from conformance import cassettes, rerecord
+from conformance import rerecord
+from conformance.recording_plan import Order
+from conformance.unit.shelf_of_two import talk, write_cassette
+from conformance.unit.standin_runs import AGREED, KEY, NAMES, TASKS, Runs, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-ABOUT = dict.fromkeys(("evidence", "source", "recorded", "client", "recorder"), "x")
-
-
-def _fill(folder: Path, text: str = "new", *, provenance: bool = True) -> None:
-    interaction = {"request": {"body": "{}"}, "response": {"text": text}}
-    (folder / "a.yaml").write_text(
-        yaml.safe_dump({"interactions": [interaction]}), encoding="utf-8"
-    )
-    if provenance:
-        cassettes.write_provenance(folder, ABOUT)
+    from collections.abc import Iterator
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> Path:
+def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
+    made = Runs()
+    monkeypatch.setattr(rerecord, "run_leashed", made)
+    return made
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "cassettes"
-    folder.mkdir()
-    _fill(folder, "old")
-    return folder
+    for name in (*NAMES, "dedicated/tools/other.yaml"):
+        write_cassette(folder / name, talk("old"))
+    yield folder
+    assert list(tmp_path.iterdir()) == [folder], "something was left behind"
 
 
-@pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The commands that were run; recording fills the folder that it is given."""
-    seen: list[list[str]] = []
-    _stub(monkeypatch, seen, _fill)
-    return seen
+HERE = Path(__file__).parents[2]
 
 
-def _stub(
-    monkeypatch: pytest.MonkeyPatch,
-    seen: list[list[str]],
-    fill: Callable[[Path], None],
-    codes: tuple[int, ...] = (0, 0),
-) -> None:
-    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
-        seen.append(command)
-        if "--record" in command:
-            folder = next(part for part in command if part.startswith("--cassettes="))
-            fill(Path(folder.partition("=")[2]))
-        return subprocess.CompletedProcess(command, codes[len(seen) - 1])
-
-    monkeypatch.setattr(subprocess, "run", run)
-
-
-def _is_untouched(old: Path) -> bool:
-    alone = [path.name for path in old.parent.iterdir()] == ["cassettes"]
-    return alone and "old" in (old / "a.yaml").read_text(encoding="utf-8")
-
-
-def test_new_cassettes_are_recorded_then_replayed_then_swapped_in(
-    old: Path, steps: list[list[str]]
-) -> None:
-    assert rerecord.record("peer", old) == 1
-    assert [("--record" in step, "--target=replay" in step) for step in steps] == [
-        (True, False),
-        (False, True),
-    ]
-    assert "new" in (old / "a.yaml").read_text(encoding="utf-8")
-    assert [path.name for path in old.parent.iterdir()] == ["cassettes"]
-
-
-def test_the_first_set_needs_no_old_one(tmp_path: Path, steps: list[list[str]]) -> None:
-    assert rerecord.record("peer", tmp_path / "cassettes") == 1
-
-
-@pytest.mark.parametrize(
-    ("codes", "why"), [((1, 0), "recording failed"), ((0, 1), "replaying failed")]
-)
-def test_a_failing_check_leaves_the_old_cassettes(
-    old: Path, monkeypatch: pytest.MonkeyPatch, codes: tuple[int, int], why: str
-) -> None:
-    _stub(monkeypatch, [], _fill, codes)
+def refuse(old: Path, why: str, order: Order | None = None) -> None:
+    before = read(old)
     with pytest.raises(rerecord.RecordingError, match=why):
-        rerecord.record("peer", old)
-    assert _is_untouched(old)
+        rerecord.record(order or Order(), old, {"BASETEN_API_KEY": KEY}, None, AGREED)
+    assert read(old) == before
 
 
-def test_a_planted_key_leaves_the_old_cassettes(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BASETEN_API_KEY", "planted-word")
-    _stub(monkeypatch, [], lambda folder: _fill(folder, "a planted-word b"))
-    with pytest.raises(rerecord.RecordingError, match=r"a\.yaml holds a key in use") as caught:
-        rerecord.record("live", old)
-    assert "planted-word" not in str(caught.value)
-    assert _is_untouched(old)
+def test_new_cassettes_are_recorded_then_replayed_then_put_in_place(old: Path, runs: Runs) -> None:
+    outcome = rerecord.record(Order(), old)
+    assert outcome == rerecord.Outcome(NAMES, ())
+    steps = ["--collect-only", "--record", "--target=replay"]
+    assert [step in told for step, told in zip(steps, runs.told, strict=True)] == [True] * 3
+    assert all(b"new" in read(old)[name] for name in NAMES)
+    assert b"old" in read(old)["dedicated/tools/other.yaml"]
 
 
-def _record_nothing(folder: Path) -> None:
-    cassettes.write_provenance(folder, ABOUT)
+def test_an_order_is_passed_on(old: Path, runs: Runs) -> None:
+    order = Order("engine", ("dedicated",), ("a.b.c",), ("tiny",), "http://x/v1", "vllm 1")
+    rerecord.record(order, old)
+    collected, recorded, _ = runs.told
+    assert {"--lane=dedicated", "--claim=a.b.c"} < set(collected)
+    assert {"--target=engine", "--model=tiny", "--model-url=http://x/v1"} < set(recorded)
+    assert {"--engine-version=vllm 1", "--engine-name=vllm 1"} < set(recorded)
 
 
-def _record_without_provenance(folder: Path) -> None:
-    cassettes.write_provenance(folder, ABOUT)
-    _fill(folder, provenance=False)
+def test_the_names_of_all_cassettes_are_known_without_asking_anybody(old: Path, runs: Runs) -> None:
+    assert rerecord.collect_names(old, {}) == frozenset(NAMES)
+    assert all("--record" not in told for told in runs.told)
 
 
-@pytest.mark.parametrize(
-    ("fill", "why"),
-    [(_record_nothing, "nothing was recorded"), (_record_without_provenance, "no provenance")],
-)
-def test_a_flawed_set_leaves_the_old_cassettes(
-    old: Path, monkeypatch: pytest.MonkeyPatch, fill: Callable[[Path], None], why: str
+def test_a_stale_order_asks_which_do_not_replay_any_more(old: Path, runs: Runs) -> None:
+    runs.replayed[NAMES[0]] = "failed"
+    plan = rerecord.plan(Order(stale=100_000), old, {})
+    assert [(task.name, task.why) for task in plan.tasks] == [(NAMES[0], "changed")]
+    assert plan.claims[TASKS[0].check] == ("a.b.c",)
+
+
+def test_nothing_to_record_is_nothing_done(old: Path, runs: Runs) -> None:
+    before = read(old)
+    assert rerecord.record(Order(stale=100_000), old) == rerecord.Outcome((), ())
+    assert read(old) == before
+
+
+def test_checks_that_cannot_be_collected_end_it(old: Path, runs: Runs) -> None:
+    runs.codes = [2, 0, 0]
+    with pytest.raises(rerecord.RecordingError, match="cannot be collected\nsaid"):
+        rerecord.plan(Order(), old)
+
+
+def test_a_failing_check_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
+    runs.recorded[NAMES[0]] = "failed"
+    runs.codes = [1, 0]
+    refuse(old, r"1 checks failed while recording\n  test_tools.py::test_a: it failed")
+
+
+def test_long_lists_of_failures_are_cut() -> None:
+    told = rerecord._tell((f"n{number}", "r") for number in range(15))
+    assert told.count("\n") == 13
+    assert told.endswith("… and 3 more")
+
+
+def test_a_check_left_out_leaves_its_cassette_and_says_why(old: Path, runs: Runs) -> None:
+    before = read(old)
+    runs.recorded[NAMES[1]] = "skipped"
+    outcome = rerecord.record(Order(), old)
+    assert outcome == rerecord.Outcome(NAMES[:1], ((NAMES[1], "it skipped"),))
+    assert read(old)[NAMES[1]] == before[NAMES[1]]
+
+
+def test_in_part_a_failing_check_leaves_its_own_cassette_alone(old: Path, runs: Runs) -> None:
+    before = read(old)
+    runs.recorded[NAMES[1]] = "failed"
+    runs.codes = [1, 0]
+    outcome = rerecord.record(Order(partial=True), old)
+    assert outcome.left == ((NAMES[1], "it failed"),)
+    assert read(old)[NAMES[1]] == before[NAMES[1]]
+
+
+def test_if_everything_failed_nothing_was_recorded(old: Path, runs: Runs) -> None:
+    runs.recorded = dict.fromkeys(NAMES, "failed")
+    runs.codes = [1, 0]
+    refuse(
+        old,
+        "2 checks failed while recording\n  test_tools.py::test_a: it failed",
+        Order(partial=True),
+    )
+
+
+def test_if_everything_was_left_out_that_is_no_error(old: Path, runs: Runs) -> None:
+    before = read(old)
+    runs.recorded = dict.fromkeys(NAMES, "skipped")
+    assert rerecord.record(Order(), old).replaced == ()
+    assert read(old) == before
+
+
+def test_a_service_that_is_lost_leaves_the_old_cassettes_even_in_part(
+    old: Path, runs: Runs
 ) -> None:
-    _stub(monkeypatch, [], fill)
-    with pytest.raises(rerecord.RecordingError, match=why):
-        rerecord.record("peer", old)
-    assert _is_untouched(old)
+    runs.extra = [{"stopped": "the service was lost"}]
+    refuse(old, "the service was lost", Order(partial=True))
 
 
-def test_an_interrupt_leaves_the_old_cassettes(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(folder: Path) -> None:
-        raise KeyboardInterrupt
-
-    _stub(monkeypatch, [], interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        rerecord.record("peer", old)
-    assert _is_untouched(old)
+@pytest.mark.parametrize("code", [2, 3, 70, -9])
+def test_a_run_that_was_cut_leaves_the_old_cassettes(old: Path, runs: Runs, code: int) -> None:
+    runs.codes = [code, 0]
+    refuse(old, f"cut .exit code {code}.\nwhat pytest said")
 
 
-def test_a_swap_that_fails_puts_the_old_cassettes_back(
-    old: Path, steps: list[list[str]], monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_ended_too_soon_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
+    del runs.recorded[NAMES[1]]
+    refuse(old, "recording was cut")
+
+
+def test_a_planted_key_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
+    runs.answer = f"a {KEY} b"
+    refuse(old, "a secret would have been kept: dedicated/tools/a.yaml: a key in use")
+    runs.codes = [0, 0]
+    with pytest.raises(rerecord.RecordingError) as caught:
+        rerecord.record(Order(), old, {"BASETEN_API_KEY": KEY}, None, AGREED)
+    assert KEY not in str(caught.value)
+
+
+def test_an_unlabelled_cassette_leaves_the_old_ones(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rename = Path.rename
-
-    def fail_once(path: Path, target: Path) -> Path:
-        if path.name.startswith(".recording-") and not path.name.endswith("-old"):
-            raise OSError(28, "No space left on device")
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "rename", fail_once)
-    with pytest.raises(OSError, match="No space left"):
-        rerecord.record("peer", old)
-    assert _is_untouched(old)
+    monkeypatch.setattr(rerecord, "find_flaws", lambda _: ["a: no provenance"])
+    refuse(old, "a: no provenance")
 
 
-def test_the_command_says_how_many_there_are_now(
-    old: Path, steps: list[list[str]], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("result", "code"), [("failed", 1), ("skipped", 0), ("passed", 3)])
+def test_what_does_not_replay_leaves_the_old_cassettes(
+    old: Path, runs: Runs, result: str, code: int
 ) -> None:
-    assert rerecord.main([f"--cassettes={old}"]) == 0
-    assert "1 cassettes in cassettes/" in capsys.readouterr().out
+    runs.replayed[NAMES[0]] = result
+    runs.codes = [0, code]
+    refuse(old, f"replaying failed .exit code {code}.")
 
 
-def test_the_command_says_why_nothing_was_replaced(
-    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_check_that_did_not_replay_at_all_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
+    del runs.replayed[NAMES[0]]
+    refuse(old, "test_tools.py::test_a: it did not run")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_whatever_interrupts_leaves_the_old_cassettes(
+    old: Path, runs: Runs, error: BaseException
 ) -> None:
-    _stub(monkeypatch, [], _fill, (1, 0))
-    assert rerecord.main([f"--cassettes={old}"]) == 1
-    assert "recording failed (exit code 1); nothing was replaced" in capsys.readouterr().err
+    before = read(old)
+    runs.interrupt = error
+    with pytest.raises(type(error)):
+        rerecord.record(Order(), old, {}, None, AGREED)
+    assert read(old) == before

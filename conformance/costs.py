@@ -1,0 +1,108 @@
+"""What conversations cost: how many requests, and about how many tokens.
+
+Knows cassettes' text and the usage that answers carry; must not know files, checks or limits.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from conformance import SuiteFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["Cost", "count_answer", "estimate"]
+
+_REFUSED = 400
+_CHARACTERS_PER_TOKEN = 4
+_LONG = 2_000
+_PICTURE = 1_000
+# Reading a few hundred cassettes takes a second with libyaml, ten without.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Cost(NamedTuple):
+    """Requests that are sent, and tokens that the service counts for them."""
+
+    requests: int
+    tokens: int
+
+
+def estimate(cassettes: Iterable[str]) -> Cost:
+    """Return what it costs to hold the recorded conversations once more.
+
+    Args:
+        cassettes: The text of each cassette.
+
+    Returns:
+        The number of requests, and the tokens that their answers counted. Another model counts
+        otherwise and may say more: the tokens are an estimate.
+
+    Raises:
+        SuiteFault: A text is no cassette.
+    """
+    talks = [talk for text in cassettes for talk in _read(text)]
+    return Cost(len(talks), sum(count_answer(*talk) for talk in talks))
+
+
+def count_answer(status: int, request: str, answer: str) -> int:
+    """Return the tokens of one exchange: what the answer counted, or else a guess by length.
+
+    Args:
+        status: HTTP status; what was refused costs nothing.
+        request: The JSON body that was sent.
+        answer: The body that came, JSON or a stream of events, as far as it came.
+    """
+    if status >= _REFUSED:
+        return 0
+    said = list(_decode(answer))
+    counted = [_read_usage(each) for each in said]
+    # A stream counts on from event to event, so the largest number is the last.
+    return max(counted, default=0) or _guess([*_decode(request), *said])
+
+
+def _read(text: str) -> Iterator[tuple[int, str, str]]:
+    try:
+        for each in yaml.load(text, Loader=_LOADER)["interactions"]:  # noqa: S506  a safe loader
+            response = each["response"]
+            asked, said = each["request"]["body"], response["body"]["string"]
+            yield int(response["status"]["code"]), _to_text(asked), _to_text(said)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as flaw:
+        raise SuiteFault(f"what was given is no cassette: {type(flaw).__name__}") from flaw
+
+
+def _to_text(body: Any) -> str:
+    return body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
+
+
+def _decode(body: str) -> Iterator[Any]:
+    """Yield the JSON of a whole body, or of each event of a stream; what is none is left out."""
+    lines = [line[5:] for line in body.splitlines() if line.startswith("data:")]
+    for line in lines or [body]:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue
+
+
+def _read_usage(payload: Any) -> int:
+    usage = payload.get("usage") if isinstance(payload, dict) else None
+    total = usage.get("total_tokens") if isinstance(usage, dict) else None
+    return total if isinstance(total, int) else 0
+
+
+def _guess(payload: Any) -> int:
+    """Return about how many tokens all texts in a value have, at least one for each."""
+    if isinstance(payload, dict):
+        return sum(map(_guess, payload.values()))
+    if isinstance(payload, list):
+        return sum(map(_guess, payload))
+    if not isinstance(payload, str):
+        return 0
+    # Data is not read letter by letter: a picture or a sound counts as a page or so.
+    data = len(payload) > _LONG and not any(map(str.isspace, payload))
+    return _PICTURE if data else -(-len(payload) // _CHARACTERS_PER_TOKEN)

@@ -1,0 +1,149 @@
+"""What every request passes on its way out while cassettes are recorded.
+
+Knows httpx's transports: waits out 429, stops the run when the key is refused or the service is
+gone, notes who answered. Must not know VCR, cassettes or checks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+__all__ = ["LONGEST_WAIT", "Outbound", "StoppedError", "read_wait"]
+
+LONGEST_WAIT = 120.0
+"""Seconds; whoever asks for more gets no further request today."""
+
+_REFUSALS = {401, 403}
+_TOO_MANY = 429
+_ATTEMPTS = 8
+
+
+class StoppedError(BaseException):
+    """Nothing more may be sent; the message says why. No check may take it for an answer."""
+
+
+class Outbound:
+    """Stands between the client and the network.
+
+    Attributes:
+        hosts: Who answered since `begin`: hosts over TLS by name, others as `http://host`.
+        sent: How many requests left in all.
+        stopped: Why nothing leaves any more; empty while all is well.
+
+    Args:
+        say: Told what is being waited for.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.hosts: set[str] = set()
+        self.sent = 0
+        self.stopped = ""
+        self._say = say
+
+    def begin(self) -> None:
+        """Forget who answered before: the next cassette begins."""
+        self.hosts = set()
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        """Stand in the way of httpx's own transports for as long as the patch holds."""
+        ask = httpx.HTTPTransport.handle_request
+        ask_async = httpx.AsyncHTTPTransport.handle_async_request
+
+        def handle(transport: Any, request: httpx.Request) -> httpx.Response:
+            attempt = 0
+            while True:
+                self._open()
+                try:
+                    response = ask(transport, request)
+                except httpx.TransportError as error:
+                    raise self._lose(error) from error
+                if not (wait := self._judge(request, response, attempt)):
+                    return response
+                time.sleep(wait)
+                attempt += 1
+
+        async def handle_async(transport: Any, request: httpx.Request) -> httpx.Response:
+            attempt = 0
+            while True:
+                self._open()
+                try:
+                    response = await ask_async(transport, request)
+                except httpx.TransportError as error:
+                    raise self._lose(error) from error
+                if not (wait := self._judge(request, response, attempt)):
+                    return response
+                await asyncio.sleep(wait)
+                attempt += 1
+
+        patch.setattr(httpx.HTTPTransport, "handle_request", handle)
+        patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async)
+
+    def _open(self) -> None:
+        if self.stopped:
+            raise StoppedError(self.stopped)
+        self.sent += 1
+
+    def _lose(self, error: httpx.TransportError) -> StoppedError:
+        return self._stop(f"the service was lost at request {self.sent}: {type(error).__name__}")
+
+    def _judge(self, request: httpx.Request, response: httpx.Response, attempt: int) -> float:
+        """Return the seconds to wait before the same request is sent again; 0 for an answer."""
+        self.hosts.add(_name_host(request.url))
+        status = response.status_code
+        if status in _REFUSALS:
+            raise self._stop(
+                f"request {self.sent} was refused with {status}: the key is wrong, or may not use "
+                "this model; nothing was sent after it"
+            )
+        if status != _TOO_MANY:
+            return 0.0
+        wait = read_wait(response.headers.get("retry-after"), attempt)
+        if wait > LONGEST_WAIT or attempt + 1 == _ATTEMPTS:
+            raise self._stop(
+                f"request {self.sent} was limited with 429 for the {attempt + 1}. time, and is to "
+                f"wait {wait:.0f} s; record again later, or less at once with --claim and --lane"
+            )
+        self._say(f"429: waiting {wait:.1f} s")
+        return wait
+
+    def _stop(self, why: str) -> StoppedError:
+        self.stopped = self.stopped or why
+        return StoppedError(self.stopped)
+
+
+def _name_host(url: httpx.URL) -> str:
+    return url.host if url.scheme == "https" else f"{url.scheme}://{url.host}"
+
+
+def read_wait(retry_after: str | None, attempt: int) -> float:
+    """Return how many seconds a limited request waits, at least a tenth.
+
+    Args:
+        retry_after: The header: seconds or a date; anything else counts as absent.
+        attempt: How often this request was limited before; doubles the wait without a header.
+    """
+    given = (retry_after or "").strip()
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = _read_date(given) if given else 2.0**attempt
+    return 2.0**attempt if math.isnan(seconds) else max(seconds, 0.1)
+
+
+def _read_date(given: str) -> float:
+    try:
+        return (parsedate_to_datetime(given) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return 1.0

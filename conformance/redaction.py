@@ -1,0 +1,157 @@
+"""What a cassette may keep of a conversation: allow-lists, canonical addresses, replaced ids.
+
+Knows which headers, query parameters and names are harmless; everything else goes. Must not know
+VCR, files or the scanner, which has its own opinion.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from conformance.targets import Lane
+
+__all__ = [
+    "REDACTED",
+    "REQUEST_HEADERS",
+    "RESPONSE_HEADERS",
+    "Ids",
+    "hash_assets",
+    "keep_headers",
+    "make_canonical",
+    "remove_keys",
+]
+
+REDACTED = "REDACTED"
+
+REQUEST_HEADERS = frozenset({"accept", "content-type"})
+ID_HEADERS = frozenset({"x-request-id", "x-baseten-request-id"})
+RESPONSE_HEADERS = ID_HEADERS | {
+    "content-type",
+    "cache-control",
+    "retry-after",
+    "x-baseten-error-source",
+    "x-baseten-error-code",
+}
+"""Headers that a cassette keeps. Everything else is left out, whatever its name."""
+
+_QUERY = frozenset({"a", "api-version", "environment", "limit", "page", "stream", "v", "version"})
+"""Query parameters whose values a cassette keeps."""
+
+_ASSET = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,([A-Za-z0-9+/_-]{200,}={0,2})")
+_ID_PREFIX = re.compile(r"(?:(?:chatcmpl|cmpl|embd|gen|msg|req|resp)[-_])*")
+_LETTER = re.compile(r"[A-Za-z0-9]")
+# Shorter ones name nothing that anybody could look up, and might stand in ordinary words.
+_SHORTEST_ID = 8
+
+
+def keep_headers(headers: Mapping[str, Any], allowed: Iterable[str]) -> dict[str, Any]:
+    """Return the headers whose name, of any spelling, is allowed; names in lower case."""
+    return {name.lower(): value for name, value in headers.items() if name.lower() in allowed}
+
+
+def make_canonical(uri: str, lane: Lane | None = None) -> str:
+    """Return a URI without user, password and unknown query values, at its lane's own address.
+
+    Args:
+        uri: The URI that was asked.
+        lane: The lane that it belongs to; None to leave the address as it is.
+    """
+    parts = urlsplit(uri)
+    host, path = parts.netloc.rpartition("@")[2], parts.path
+    scheme = parts.scheme
+    if lane is not None and parts.hostname != lane.host:
+        scheme, host = "https", lane.host
+    if lane is not None and not path.startswith(lane.base_path + "/"):
+        path = lane.base_path + _find_route(path)
+    query = [
+        (name, value if name.lower() in _QUERY else REDACTED)
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    ]
+    return urlunsplit((scheme, host, path, urlencode(query), ""))
+
+
+def _find_route(path: str) -> str:
+    """Return what stands behind the base of an OpenAI-shaped URL, wherever that ends."""
+    base, mark, route = path.rpartition("/v1/")
+    return f"/{route}" if mark else base + path
+
+
+def remove_keys(text: str, keys: Iterable[str | None]) -> str:
+    """Return a text without the keys in use, however they are spelt in JSON or in a URL."""
+    for key in keys:
+        if not key:
+            continue
+        for spelt in (key, json.dumps(key)[1:-1], quote(key, safe="")):
+            text = text.replace(spelt, REDACTED)
+    return text
+
+
+def hash_assets(text: str) -> str:
+    """Return a text whose data URIs hold the SHA-256 of their data instead of the data.
+
+    Two of them are equal exactly if their data is, so a changed picture is still noticed.
+    """
+    return _ASSET.sub(lambda found: f"data:{found[1]};sha256,{_digest(found[2])}", text)
+
+
+def _digest(data: str) -> str:
+    return hashlib.sha256(data.encode("ascii")).hexdigest()
+
+
+class Ids:
+    """The ids that a server gave to requests, and what stands for each in one cassette.
+
+    Equal ids stay equal, different ones different, and each keeps its kind and its length.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def learn(self, headers: Mapping[str, Any], body: str) -> None:
+        """Take note of the ids of one answer.
+
+        Args:
+            headers: Its headers, names in lower case.
+            body: Its body: JSON, or a stream of events.
+        """
+        for name in sorted(ID_HEADERS & headers.keys()):
+            values = headers[name]
+            for value in [values] if isinstance(values, str) else values:
+                self._add(value)
+        for said in _decode(body):
+            self._add(said.get("id"))
+            self._add(said.get("request_id"))
+
+    def replace(self, text: str) -> str:
+        """Return a text with every known id replaced."""
+        for known, number in self._known.items():
+            text = text.replace(known, number)
+        return text
+
+    def _add(self, value: object) -> None:
+        if not isinstance(value, str) or value in self._known:
+            return
+        prefix = _ID_PREFIX.match(value)
+        kept = prefix[0] if prefix else ""
+        places = len(_LETTER.findall(value[len(kept) :]))
+        if places >= _SHORTEST_ID:
+            digits = iter(str(len(self._known) + 1).zfill(places))
+            self._known[value] = kept + _LETTER.sub(lambda _: next(digits), value[len(kept) :])
+
+
+def _decode(body: str) -> Iterator[dict[str, Any]]:
+    lines = [line[5:] for line in body.splitlines() if line.startswith("data:")]
+    for line in lines or [body]:
+        try:
+            said = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(said, dict):
+            yield said

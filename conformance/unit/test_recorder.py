@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import os
+import threading
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from conformance import recorder
+from conformance.recorder import Recorder, find_lane, find_recorder
+from conformance.targets import LANES
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def make(**options: Any) -> Recorder:
+    known = {
+        "target": "live",
+        "engine_version": "",
+        "model": [],
+        "record_log": None,
+        "record": True,
+        **options,
+    }
+    return Recorder(SimpleNamespace(option=SimpleNamespace(**known)))  # type: ignore[arg-type]
+
+
+def item(**about: Any) -> Any:
+    return SimpleNamespace(**about)
+
+
+def test_a_lane_stands_in_the_parameters_or_in_the_class() -> None:
+    named = SimpleNamespace(params={"lane": "dedicated"})
+    assert find_lane(item(callspec=named)) is LANES["dedicated"]
+    assert find_lane(item(cls=SimpleNamespace(lane="model-apis"))) is LANES["model-apis"]
+    assert find_lane(item(callspec=SimpleNamespace(params={}))) is None
+    assert find_lane(item()) is None
+
+
+def test_a_run_without_the_plugin_or_without_recording_has_no_recorder() -> None:
+    made = make()
+    for record, plugin, found in ((True, made, made), (False, made, None), (True, None, None)):
+        config: Any = SimpleNamespace(
+            option=SimpleNamespace(record=record),
+            pluginmanager=SimpleNamespace(get_plugin=lambda _, plugin=plugin: plugin),
+        )
+        assert find_recorder(config) is found
+
+
+def test_a_cassette_says_who_answered_who_was_asked_and_who_played_whom() -> None:
+    made = make(model=["dedicated=tiny"], target="engine", engine_version="vllm 1")
+    made.begin(LANES["dedicated"])
+    made.outbound.hosts |= {"http://b", "http://a"}
+    about = made._describe("tiny", ("1",))
+    assert (about.evidence, about.source, about.host) == ("engine", "vllm 1", "http://a, http://b")
+    assert (about.lane, about.model, about.requests) == ("dedicated", "tiny", ("1",))
+    assert about.cast == dict.fromkeys(("model", "other", "thinker", "seer"), "tiny")
+    made.begin(None)
+    assert (made._describe("m", ()).lane, made._describe("m", ()).cast) == ("client", {})
+
+
+def test_the_keys_in_use_are_known_to_the_redactor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", "sk-live-0123")
+    redactor = make().begin(LANES["dedicated"])
+    answer = {"status": {"code": 200}, "headers": {}, "body": {"string": b"sk-live-0123"}}
+    assert redactor.redact_response(answer) == {**answer, "body": {"string": b"REDACTED"}}
+
+
+def test_what_is_waited_for_is_logged(tmp_path: Any) -> None:
+    log = tmp_path / "log"
+    make(record_log=log).outbound._say("429: waiting 1 s")
+    assert log.read_text(encoding="utf-8") == '{"waiting": "429: waiting 1 s"}\n'
+    make().outbound._say("to nobody")
+
+
+def test_a_run_without_a_leash_is_left_alone() -> None:
+    registered: list[Any] = []
+    options = SimpleNamespace(leash=None)
+    manager = SimpleNamespace(register=lambda plugin, name: registered.append(name))
+    config: Any = SimpleNamespace(option=options, pluginmanager=manager)
+    before = threading.active_count()
+    recorder.pytest_configure(config)
+    assert registered == ["conformance-cassettes"]
+    assert threading.active_count() == before
+
+
+def test_the_first_failure_of_a_check_is_the_one_that_is_told() -> None:
+    made = make()
+    for reason, failed in (("first", True), ("second", True), ("left out", False)):
+        report: Any = SimpleNamespace(
+            nodeid="a", passed=False, skipped=not failed, longrepr=reason, when="call"
+        )
+        made.pytest_runtest_logreport(report)
+    assert made._worst == {"a": ("failed", "first")}
+
+
+def test_a_cut_leash_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    reading, writing = os.pipe()
+    os.close(writing)
+    recorder._follow(reading)
+    os.close(reading)
+    assert codes == [70]

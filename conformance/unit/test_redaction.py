@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+
+from conformance import redaction
+from conformance.targets import LANES
+
+HOSTED, DEDICATED = LANES["model-apis"], LANES["dedicated"]
+CHAT = "https://model-abcd1234.api.baseten.co/environments/production/sync/v1/chat/completions"
+PICTURE = "iVBORw0KGgo" * 30
+
+
+@pytest.mark.parametrize(
+    ("sent", "canonical"),
+    [
+        (f"http://127.0.0.1:1{DEDICATED.base_path}/chat/completions", CHAT),
+        ("https://model-real0001.api.baseten.co/deployment/d1/sync/v1/chat/completions", CHAT),
+        ("http://127.0.0.1:8100/v1/chat/completions", CHAT),
+        ("http://user:pass@127.0.0.1:8100/v1/chat/completions", CHAT),
+        (CHAT, CHAT),
+        ("http://[::1]:8100/odd", CHAT.replace("/chat/completions", "/odd")),
+        (
+            f"https://{DEDICATED.host}{DEDICATED.base_path}2/odd",
+            f"https://{DEDICATED.host}{DEDICATED.base_path}{DEDICATED.base_path}2/odd",
+        ),
+    ],
+    ids=["stand-in", "a real deployment", "engine", "userinfo", "canonical", "no v1", "v12"],
+)
+def test_every_address_of_a_lane_is_recorded_as_its_canonical_one(
+    sent: str, canonical: str
+) -> None:
+    assert redaction.make_canonical(sent, DEDICATED) == canonical
+    assert redaction.make_canonical(canonical, DEDICATED) == canonical
+
+
+def test_model_apis_have_an_address_of_their_own() -> None:
+    sent = "http://localhost:1/v1/models"
+    assert redaction.make_canonical(sent, HOSTED) == "https://inference.baseten.co/v1/models"
+
+
+def test_without_a_lane_the_address_stays() -> None:
+    uri = "https://other.example/x/chat/completions"
+    assert redaction.make_canonical(uri) == uri
+
+
+def test_unknown_query_values_userinfo_and_fragments_are_left_out() -> None:
+    uri = "https://me:secret@inference.baseten.co/v1/models?version=2&api_key=abc&x=&version=3#f"
+    assert redaction.make_canonical(uri) == (
+        "https://inference.baseten.co/v1/models?version=2&api_key=REDACTED&x=REDACTED&version=3"
+    )
+
+
+def test_only_allowed_headers_are_kept_whatever_their_spelling() -> None:
+    given = {"Content-Type": ["a"], "Set-Cookie": ["s"], "X-New-Secret": ["n"], "x-request-id": []}
+    kept = redaction.keep_headers(given, redaction.RESPONSE_HEADERS)
+    assert kept == {"content-type": ["a"], "x-request-id": []}
+    assert redaction.keep_headers({"ACCEPT": "a", "Cookie": "b"}, redaction.REQUEST_HEADERS) == {
+        "accept": "a"
+    }
+
+
+@pytest.mark.parametrize("key", ["plain-key", 'quo"te\\d', "per/cent+key=", "ümlaut"])
+def test_a_key_is_removed_however_json_or_a_url_spells_it(key: str) -> None:
+    text = f"{key} {json.dumps({'a': key})} {quote(key, safe='')}"
+    cleaned = redaction.remove_keys(text, ["", key])
+    assert cleaned == 'REDACTED {"a": "REDACTED"} REDACTED'
+
+
+def test_data_is_replaced_by_its_hash_and_equal_data_by_equal_ones() -> None:
+    first, other = f"data:image/png;base64,{PICTURE}", f"data:image/png;base64,{PICTURE[::-1]}"
+    hashed = redaction.hash_assets(json.dumps([first, other, first]))
+    one, two, again = json.loads(hashed)
+    assert one == again != two
+    assert one.startswith("data:image/png;sha256,")
+    assert len(one.partition(",")[2]) == 64
+    assert redaction.hash_assets(hashed) == hashed
+
+
+def test_short_data_stays_readable() -> None:
+    assert redaction.hash_assets("data:image/png;base64,AAAA") == "data:image/png;base64,AAAA"
+
+
+def test_ids_are_replaced_and_stay_equal_or_different_as_they_were() -> None:
+    ids = redaction.Ids()
+    ids.learn({"x-request-id": ["3f2a-99bc-77de"]}, '{"id": "chatcmpl-94229fac47b7"}')
+    ids.learn({}, 'data: {"id": "chatcmpl-aaaabbbb1111"}\n\ndata: [DONE]\n\ndata: 5\n\n')
+    ids.learn({"x-request-id": "chatcmpl-94229fac47b7"}, "not JSON")
+    text = "chatcmpl-94229fac47b7 chatcmpl-aaaabbbb1111 3f2a-99bc-77de chatcmpl-94229fac47b7"
+    first, second, third, again = ids.replace(text).split()
+    assert first == again == "chatcmpl-000000000002"
+    assert second == "chatcmpl-000000000003"
+    assert third == "0000-0000-0001"
+
+
+def test_an_id_of_an_error_is_replaced_too() -> None:
+    ids = redaction.Ids()
+    ids.learn({}, '{"message": "no", "request_id": "req_AbCdEf123456"}')
+    assert ids.replace("req_AbCdEf123456") == "req_000000000001"
+
+
+def test_an_id_is_learnt_from_a_header_of_one_value_and_from_any_event() -> None:
+    ids = redaction.Ids()
+    ids.learn({"x-request-id": "abcd1234"}, 'data: [not JSON\n\ndata:{"id": "wxyz7890"}\n\n')
+    assert ids.replace("abcd1234 wxyz7890") == "00000001 00000002"
+
+
+@pytest.mark.parametrize("value", ["a1", "", None, 12345678901, "chatcmpl-1"])
+def test_what_names_nothing_is_left_alone(value: object) -> None:
+    ids = redaction.Ids()
+    ids.learn({}, json.dumps({"id": value}))
+    assert ids.replace(f"a1 chatcmpl-1 {value}") == f"a1 chatcmpl-1 {value}"
+
+
+def test_the_ids_of_tool_calls_stay_as_they_are() -> None:
+    ids = redaction.Ids()
+    ids.learn({}, '{"choices": [{"tool_calls": [{"id": "chatcmpl-tool-0123456789"}]}]}')
+    assert ids.replace("chatcmpl-tool-0123456789") == "chatcmpl-tool-0123456789"
