@@ -1,0 +1,201 @@
+"""Who is judged: our own client, or what somebody's factory makes.
+
+Knows how a model is made and named, and that our client is imported only when it is the one that
+is judged. Must not know how a model is met (`mounts`) nor what counts as a typed error.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+
+from conformance.targets import LANES, choose_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Factory", "OwnClient", "Subject", "SubjectError", "choose", "chosen", "read_spec"]
+
+_NOWHERE = "http://127.0.0.1:9"
+"""A sample is made for its class alone; nothing is ever sent there."""
+
+
+class SubjectError(ValueError):
+    """The factory cannot be used; the message says what is wrong with it and what to do."""
+
+
+class Subject(Protocol):
+    """Who is judged.
+
+    Attributes:
+        ours: Whether it is the client of this repository.
+        name: What reports call it.
+        kind: The model's class, or what can be asked and called as if it were the class.
+        package: The distribution that the class comes from; empty if none says so.
+    """
+
+    @property
+    def ours(self) -> bool: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> Any: ...
+    @property
+    def package(self) -> str: ...
+    def make(self, **settings: Any) -> Any:
+        """Make a model from constructor's arguments."""
+
+
+class OwnClient:
+    """The client of this repository."""
+
+    ours = True
+    package = "langchain-baseten"
+
+    @property
+    def name(self) -> str:
+        """Name and version."""
+        return f"ChatBaseten of {self.package} {_find_version(self.package)}"
+
+    @cached_property
+    def kind(self) -> Any:
+        """The class, imported when first asked for."""
+        return importlib.import_module("langchain_baseten").ChatBaseten
+
+    def make(self, **settings: Any) -> Any:
+        """Make a model from constructor's arguments."""
+        return self.kind(**settings)
+
+
+class _AsClass:
+    """What LangChain's standard suite takes for a class: it calls it, and looks at its methods."""
+
+    def __init__(self, factory: Factory, kind: type[BaseChatModel]) -> None:
+        self._factory = factory
+        self._kind = kind
+
+    def __call__(self, **settings: Any) -> BaseChatModel:
+        return self._factory.make(**settings)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kind, name)
+
+
+@dataclass(frozen=True)
+class Factory:
+    """What somebody's callable makes.
+
+    Attributes:
+        spec: Where the callable stands: `package.module:callable`.
+        build: The callable. It gets keyword arguments only: `model`, `api_key`, one of `base_url`
+            and `model_url`, `max_retries`, and what a check varies (`temperature`, `max_tokens`,
+            `stop`, `stream_usage`, ...). It raises NotImplementedError, with a reason, for what it
+            cannot take: the check is then untested, and says so.
+    """
+
+    spec: str
+    build: Callable[..., Any]
+    ours = False
+
+    def make(self, **settings: Any) -> BaseChatModel:
+        """Make a model; what is None is left out, as if it were not there.
+
+        Raises:
+            SubjectError: What came back is no LangChain chat model.
+        """
+        given = {name: value for name, value in settings.items() if value is not None}
+        try:
+            made = self.build(**given)
+        except NotImplementedError as reason:
+            pytest.skip(f"the factory says: {reason}")
+        if not isinstance(made, BaseChatModel):
+            raise SubjectError(f"{self.spec} returned {type(made).__name__}, no BaseChatModel")
+        return made
+
+    @cached_property
+    def _class(self) -> type[BaseChatModel]:
+        sample = self.make(**choose_settings(LANES["dedicated"], "peer", _NOWHERE), max_retries=0)
+        return type(sample)
+
+    @property
+    def kind(self) -> Any:
+        """The class of what is made; calling it calls the factory."""
+        return _AsClass(self, self._class)
+
+    @property
+    def package(self) -> str:
+        """The distribution that the model's class comes from."""
+        top = self._class.__module__.partition(".")[0]
+        return next(iter(metadata.packages_distributions().get(top, [])), "")
+
+    @property
+    def name(self) -> str:
+        """Class, package and version, and the factory."""
+        of = f" of {self.package} {_find_version(self.package)}" if self.package else ""
+        return f"{self._class.__name__}{of}, made by {self.spec}"
+
+
+def _find_version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def read_spec(spec: str) -> tuple[str, str]:
+    """Return module and name of `package.module:callable`.
+
+    Raises:
+        SubjectError: It is not written so.
+    """
+    module, colon, name = spec.partition(":")
+    if not colon or not all(part.isidentifier() for part in [*module.split("."), name]):
+        raise SubjectError(f"{spec!r:.80} is no factory; write it as package.module:callable")
+    return module, name
+
+
+def load(spec: str) -> Factory:
+    """Import a factory and make one model with it, sending nothing.
+
+    Raises:
+        SubjectError: It cannot be imported or called, or does not return a chat model.
+    """
+    module, name = read_spec(spec)
+    try:
+        factory = Factory(spec, getattr(importlib.import_module(module), name))
+    except (ImportError, AttributeError) as error:
+        raise SubjectError(f"{spec} cannot be imported: {error}") from error
+    try:
+        factory.name  # noqa: B018  the name needs a model
+    except SubjectError:
+        raise
+    except (Exception, pytest.skip.Exception) as error:  # somebody's code may raise anything
+        raise SubjectError(f"{spec} could not make a model: {error!r:.300}") from error
+    return factory
+
+
+_CHOSEN: list[Subject] = [OwnClient()]
+
+
+def choose(spec: str) -> Subject:
+    """Choose who is judged from now on, in this process.
+
+    Args:
+        spec: A factory as `package.module:callable`; empty for our own client.
+
+    Raises:
+        SubjectError: As `load`.
+    """
+    _CHOSEN[0] = load(spec) if spec else OwnClient()
+    return _CHOSEN[0]
+
+
+def chosen() -> Subject:
+    """Return who is judged."""
+    return _CHOSEN[0]
