@@ -23,6 +23,7 @@ from conformance.gaps import is_target
 from conformance.pages import compare_page
 from conformance.rows import TableError
 from conformance.runs import HERE, CutRunError, Selection, Suite, collect, verify
+from conformance.subject import SubjectError, read_spec
 from conformance.tables import print_difference, print_report, write_proposal
 from conformance.verdicts import Exit, Place
 
@@ -34,9 +35,13 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _OWN_PARSERS = {
+    "cassettes": "conformance.shelf",
     "corpus": "conformance.corpus",
     "deviants": "conformance.proof",
-    "record": "conformance.rerecord",
+    "mutants": "conformance.mutants",
+    "drift": "conformance.drift",
+    "record": "conformance.record_command",
+    "release": "conformance.release",
 }
 _USAGE = 2
 _WIDTH = 140
@@ -73,7 +78,20 @@ def main(argv: Sequence[str] | None = None, suite: Suite = HERE) -> int:
 
 
 def _verify(options: argparse.Namespace, suite: Suite, console: Console) -> int:
-    selection = Selection(options.target, tuple(options.lane), tuple(options.claim))
+    if options.model_url or options.model:
+        return _verify_service(options, suite, console)
+    target = options.target or ("peer" if options.factory else "replay")
+    if options.factory and not target.startswith("peer"):
+        raise TableError("a --factory is judged on the target peer, or peer:<lie>")
+    engine = _aim_at_engine(options) if target == "engine" else ()
+    lanes = tuple(options.lane) or (("dedicated",) if engine else ())
+    selection = Selection(target, lanes, tuple(options.claim), options.factory or "", engine)
+    return _judge(options, selection, suite, console)
+
+
+def _judge(
+    options: argparse.Namespace, selection: Selection, suite: Suite, console: Console
+) -> int:
     # Read first: it may be the very file that this run is stored in.
     old = read_old(options.diff) if options.diff else None
     report = verify(suite, selection, verbose=options.verbose)
@@ -81,15 +99,57 @@ def _verify(options: argparse.Namespace, suite: Suite, console: Console) -> int:
     for name, form in FORMATS.items():
         if path := getattr(options, name):
             _store(path, form.write(report, suite.root))
-    if selection.whole:
+    if selection.whole and not selection.factory:
         suite.memory.mkdir(exist_ok=True)
-        name = f"last-{options.target.replace(':', '-')}.json"
+        name = f"last-{selection.target.replace(':', '-')}.json"
         _store(suite.memory / name, report.to_json())
     if old is None:
         return report.exit
     difference = compare(old, report)
     print_difference(difference, console)
     return max(report.exit, difference.exit)
+
+
+def _verify_service(options: argparse.Namespace, suite: Suite, console: Console) -> int:
+    # Imported when asked for: it needs the client.
+    module = importlib.import_module("conformance.service")
+    if options.factory or options.target or options.lane or options.engine_url:
+        raise TableError("--model-url and --model say where and whom to ask; leave out the rest")
+    limits = module.Limits(options.max_requests, options.max_tokens)
+    try:
+        service = module.aim(options.model_url or "", options.model or "")
+    except module.ServiceError as error:
+        raise TableError(str(error)) from error
+    selection = Selection(
+        target=service.target,
+        lanes=(service.lane,),
+        claims=tuple(options.claim),
+        options=service.write_options(limits),
+        bound_only=True,
+    )
+    if not options.dry_run:
+        return _judge(options, selection, suite, console)
+    checks = list(dict.fromkeys((check, place.lane) for check, place in collect(suite, selection)))
+    root = suite.cassettes or suite.root
+    costs = [(check, module.estimate_check(check, lane, root)) for check, lane in checks]
+    for check, cost in costs:
+        console.print(Text(f"{cost.requests:>4} requests {cost.tokens:>7} tokens  {check}"))
+    requests, tokens = (sum(getattr(cost, n) for _, cost in costs) for n in ("requests", "tokens"))
+    console.print(
+        Text(
+            f"{len(costs)} checks in {service.lane}, evidence {service.target}: at most {requests} "
+            f"requests (limit {limits.requests}), about {tokens} tokens (limit {limits.tokens}); "
+            "nothing was sent"
+        )
+    )
+    return Exit.GREEN
+
+
+def _aim_at_engine(options: argparse.Namespace) -> tuple[str, ...]:
+    if not options.engine_url:
+        raise TableError("the target engine needs --engine-url: the root of its front")
+    name = (f"--engine-name={options.engine_name}",) if options.engine_name else ()
+    return ("-p", "conformance.engines.aim", f"--engine-url={options.engine_url}", *name)
 
 
 def _store(path: Path, text: str) -> None:
@@ -176,9 +236,24 @@ def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("verify", help="judge every claim and print the matrix (the default)")
-    run.add_argument("--target", type=_read_target, default="replay", help="default: replay")
+    run.add_argument("--target", type=_read_target, help="default: replay; peer for a --factory")
     run.add_argument("--lane", action="append", default=[], choices=LANES, help="this lane only")
     run.add_argument("--claim", action="append", default=[], metavar="ID", help="this claim only")
+    run.add_argument(
+        "--factory",
+        type=_read_factory,
+        metavar="MODULE:CALLABLE",
+        help="judge the chat model that this makes, not our own",
+    )
+    run.add_argument("--model-url", metavar="URL", help="judge your own deployment or engine there")
+    run.add_argument("--model", metavar="SLUG", help="judge this model; alone: of Model APIs")
+    run.add_argument("--max-requests", type=int, default=200, metavar="N", help="default: 200")
+    run.add_argument("--max-tokens", type=int, default=50_000, metavar="N", help="default: 50000")
+    run.add_argument(
+        "--dry-run", action="store_true", help="say what that would cost; send nothing"
+    )
+    run.add_argument("--engine-url", metavar="URL", help="root of the front before an engine")
+    run.add_argument("--engine-name", metavar="NAME", help="its name and version, if it is silent")
     for name, form in FORMATS.items():
         run.add_argument(f"--{name}", type=Path, metavar="FILE", help=form.help)
     run.add_argument("--diff", type=Path, metavar="OLD.json", help="compare with a stored report")
@@ -190,7 +265,11 @@ def _build_parser() -> argparse.ArgumentParser:
     one.add_argument("id", metavar="CLAIM")
     commands.add_parser("corpus", help="replay a folder of recordings through the client")
     commands.add_parser("deviants", help="prove that the suite can fail, liar by liar")
+    commands.add_parser("mutants", help="judge what mutmut found against the known survivors")
+    commands.add_parser("cassettes", help="list the cassettes: age, evidence, what is wrong")
+    commands.add_parser("drift", help="ask again what was recorded, and compare the shapes")
     commands.add_parser("record", help="record the cassettes anew, and prove them first")
+    commands.add_parser("release", help="everything to know before a release, in one verdict")
     return parser
 
 
@@ -198,6 +277,14 @@ def _read_target(name: str) -> str:
     if not is_target(name):
         raise argparse.ArgumentTypeError(f"{name!r:.80} is no target")
     return name
+
+
+def _read_factory(spec: str) -> str:
+    try:
+        read_spec(spec)
+    except SubjectError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return spec
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace, Suite, Console], int]] = {

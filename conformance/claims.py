@@ -11,6 +11,16 @@ from datetime import date  # noqa: TC003 - dataclasses resolve it
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from conformance.columns import (
+    LANES,
+    Column,
+    Detail,
+    Finer,
+    Proposal,
+    read_column,
+    read_detail,
+    read_finer,
+)
 from conformance.rows import Key, TableError, load_toml, read_row
 
 if TYPE_CHECKING:
@@ -22,6 +32,7 @@ __all__ = [
     "Claim",
     "Column",
     "Detail",
+    "Finer",
     "Page",
     "Proposal",
     "Table",
@@ -30,12 +41,9 @@ __all__ = [
 
 CLAIMS_FILE = Path(__file__).with_name("claims.toml")
 
-Lane = Literal["model-apis", "dedicated", "client"]
 Basis = Literal["documented", "observed", "compatibility"]
 Level = Literal["must", "should"]
 Layer = Literal["client", "service"]
-
-LANES: tuple[str, ...] = get_args(Lane)
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+")
 
@@ -44,31 +52,24 @@ _TABLES = {
     "sources": Key("table"),
     "columns": Key("tables"),
     "details": Key("tables", required=False),
+    "features": Key("tables", required=False),
     "claim": Key("tables"),
 }
-_PAGE = {"title": Key(), "url": Key(), "language": Key(), "read": Key("date")}
+_PAGE = {
+    "title": Key(),
+    "url": Key(),
+    "language": Key(),
+    "read": Key("date"),
+    "file": Key(required=False),
+}
 _SOURCE = {"what": Key(), "url": Key(), "read": Key("date")}
-_COLUMN = {
-    "key": Key(),
-    "heading": Key(),
-    "english": Key(),
-    "mark": Key(choices=("✅", "❌")),
-    "proposed": Key("table", required=False),
-}
-_DETAIL = {
-    "heading": Key(),
-    "english": Key(),
-    "mark": Key(),
-    "claims": Key("texts"),
-    "proposed": Key("table"),
-}
-_PROPOSED = {"why": Key()} | {lane: Key(required=False) for lane in LANES}
 _EVERY_CLAIM = {
     "id": Key(),
     "sentence": Key(),
     "english": Key(),
     "page": Key(),
     "cell": Key(required=False),
+    "feature": Key(required=False),
     "scope": Key(choices=LANES),
     "source": Key(),
 }
@@ -86,47 +87,17 @@ _EXCLUDED = _EVERY_CLAIM | {"excluded": Key()}
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A published page, quoted in its own language as it stood on the day `read`."""
+    """A published page, quoted in its own language as it stood on the day `read`.
+
+    Attributes:
+        file: Where it stands in this repository, if it is one of our own.
+    """
 
     title: str
     url: str
     language: str
     read: date
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What a cell of the page should say instead, lane by lane, because it is coarse or stale.
-
-    Attributes:
-        cells: The corrected text of each lane that the correction is about.
-        why: What the page's one cell hides or has outlived.
-    """
-
-    cells: Mapping[str, str]
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of the page's feature table: its heading, and the mark in its only row."""
-
-    key: str
-    heading: str
-    english: str
-    mark: str
-    proposed: Proposal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """A cell outside the feature table that should say something else; `claims` show what."""
-
-    heading: str
-    english: str
-    mark: str
-    claims: tuple[str, ...]
-    proposed: Proposal
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +108,7 @@ class Claim:
         sentence: Verbatim from the page, in the page's language.
         english: What exactly is judged.
         cell: Key of the feature table's column; None for promises outside the table.
+        feature: Key of the finer row that it stands in, if any.
         scope: Whose ability it is: the client's own, or that of one lane's service.
         source: URL where the finer fact was read, on the day `read`.
         lanes: Where it is judged; empty exactly when excluded.
@@ -153,6 +125,7 @@ class Claim:
     source: str
     read: date
     cell: str | None = None
+    feature: str | None = None
     basis: str = "documented"
     level: str = "must"
     lanes: tuple[str, ...] = ()
@@ -171,6 +144,7 @@ class Table:
     columns: tuple[Column, ...]
     claims: dict[str, Claim] = field(repr=False)
     details: tuple[Detail, ...] = ()
+    features: tuple[Finer, ...] = ()
 
     @property
     def judged(self) -> tuple[Claim, ...]:
@@ -232,12 +206,14 @@ def load_table(path: Path = CLAIMS_FILE) -> Table:
             raise TableError(f"{where}: duplicate id")
         claims[claim.id] = claim
     _check_columns(path, columns, claims.values())
-    return Table(pages, columns, claims, _read_details(path, document.get("details", []), claims))
+    features = _read_features(path, document.get("features", []), columns, claims.values())
+    details = _read_details(path, document.get("details", []), claims)
+    return Table(pages, columns, claims, details, features)
 
 
 def _read_columns(path: Path, rows: list[Any]) -> tuple[Column, ...]:
     columns = tuple(
-        _read_column(f"{path}: column {number}", row) for number, row in enumerate(rows, start=1)
+        read_column(f"{path}: column {number}", row) for number, row in enumerate(rows, start=1)
     )
     keys = [column.key for column in columns]
     if twice := [key for key in keys if keys.count(key) > 1]:
@@ -245,33 +221,50 @@ def _read_columns(path: Path, rows: list[Any]) -> tuple[Column, ...]:
     return columns
 
 
-def _read_column(where: str, row: Any) -> Column:
-    values = dict(read_row(where, row, _COLUMN))
-    if "proposed" in values:
-        values["proposed"] = _read_proposal(where, values["proposed"])
-    return Column(**values)
-
-
-def _read_proposal(where: str, row: Any) -> Proposal:
-    cells = dict(read_row(f"{where}: proposed", row, _PROPOSED))
-    why = cells.pop("why")
-    if not cells:
-        raise TableError(f"{where}: proposed: corrects no lane; name one of {', '.join(LANES)}")
-    return Proposal({lane: cells[lane] for lane in LANES if lane in cells}, why)
-
-
 def _read_details(path: Path, rows: list[Any], claims: Mapping[str, Claim]) -> tuple[Detail, ...]:
     details = []
     for number, row in enumerate(rows, start=1):
         where = f"{path}: detail {number}"
-        values = dict(read_row(where, row, _DETAIL))
-        values["proposed"] = _read_proposal(where, values["proposed"])
-        if unknown := [name for name in values["claims"] if name not in claims]:
+        detail = read_detail(where, row)
+        if unknown := [name for name in detail.claims if name not in claims]:
             raise TableError(f"{where}: claim `{unknown[0]}` is unknown")
-        judged = {lane for name in values["claims"] for lane in claims[name].lanes}
-        _check_proposal(where, values["proposed"], judged)
-        details.append(Detail(**values | {"claims": tuple(values["claims"])}))
+        judged = {lane for name in detail.claims for lane in claims[name].lanes}
+        _check_proposal(where, detail.proposed, judged)
+        details.append(detail)
     return tuple(details)
+
+
+def _read_features(
+    path: Path, rows: list[Any], columns: tuple[Column, ...], claims: Iterable[Claim]
+) -> tuple[Finer, ...]:
+    """Read the finer rows; a key names one row only, the page's columns counted."""
+    features: dict[str, Finer] = {}
+    keys = {column.key for column in columns}
+    for number, row in enumerate(rows, start=1):
+        where = f"{path}: feature {number}"
+        finer = read_finer(where, row)
+        if finer.key in keys or finer.key in features:
+            raise TableError(f"{where}: duplicate key `{finer.key}`")
+        if finer.under is not None and finer.under not in keys:
+            raise TableError(f"{where}: `{finer.under}` is not among the columns")
+        features[finer.key] = finer
+    used = {_check_feature(path, claim, features) for claim in claims if claim.feature}
+    if idle := [key for key in features if key not in used]:
+        raise TableError(f"{path}: feature `{idle[0]}` has no judged claim")
+    return tuple(features.values())
+
+
+def _check_feature(path: Path, claim: Claim, features: Mapping[str, Finer]) -> str | None:
+    """Return the feature of a claim if the claim is judged."""
+    finer = features.get(claim.feature or "")
+    if finer is None:
+        raise TableError(f"{path}: claim {claim.id}: feature `{claim.feature}` is unknown")
+    if finer.under not in {None, claim.cell}:
+        raise TableError(
+            f"{path}: claim {claim.id}: feature `{finer.key}` stands under `{finer.under}`, "
+            f"the claim in {claim.cell or 'no cell'}"
+        )
+    return None if claim.excluded else finer.key
 
 
 def _check_proposal(where: str, proposal: Proposal, judged: set[str]) -> None:

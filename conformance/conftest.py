@@ -5,39 +5,42 @@ Knows how targets, lanes and cassettes come together; must not judge anything.
 
 from __future__ import annotations
 
-from datetime import date
-from importlib import metadata
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from langchain_core.globals import set_llm_cache
+from pydantic import SecretStr
 
-import langchain_baseten
-from conformance import SuiteFault, assets, canary, gallery
-from conformance.cassettes import ROOT, read_provenance, write_provenance
+from conformance import SuiteFault, assets, canary, gallery, mounts
+from conformance.cassettes import ROOT, find_flaw, name_cassette, read_provenance
 from conformance.peers.server import PeerServer
 from conformance.plugin import evidence_of, note_play
+from conformance.recorder import find_lane, find_recorder, is_recorded
 from conformance.recording import match_json_body, vcr_settings
-from conformance.targets import LANES, Lane, choose_settings, find_stage
-from langchain_baseten import ChatBaseten
+from conformance.subject import chosen
+from conformance.tapes import DECK
+from conformance.targets import LANES, choose_settings, find_stage, read_casts
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Mapping
 
     from vcr import VCR
     from vcr.cassette import Cassette
 
 _PASSED = pytest.StashKey[bool]()
 _RECORDED = ("features", "standard")
+_LOOPBACK = ["127.0.0.1", "localhost", "::1"]
 _KEY_VARIABLES = ("BASETEN_API_KEY", "BASETEN_BASE_URL", "BASETEN_API_BASE", "LANGSMITH_GATEWAY")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance")
     group.addoption("--cassettes", type=Path, default=ROOT, help="folder of the cassettes")
-    group.addoption("--record", action="store_true", help="write cassettes of what is answered")
+    group.addoption("--model-url", metavar="URL", help="where the engine or deployment answers")
+    group.addoption("--model", action="append", default=[], metavar="[LANE=]SLUG", help="ask this")
 
 
 def pytest_recording_configure(config: pytest.Config, vcr: VCR) -> None:
@@ -46,6 +49,8 @@ def pytest_recording_configure(config: pytest.Config, vcr: VCR) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     option = session.config.option
+    for name, cast in read_casts(option.model).items():
+        LANES[name] = LANES[name].recast(cast)
     if find_stage(option.target) == "replay" and not option.collectonly:
         for fault in canary.probe_replay():
             raise pytest.UsageError(fault)
@@ -54,40 +59,23 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     replayed = find_stage(config.option.target) == "replay"
-    played = config.option.record or replayed
+    played = replayed or find_recorder(config) is not None
     for item in items:
-        if played and _is_recorded(item):
+        if played and is_recorded(item):
             item.add_marker(pytest.mark.vcr)
         if replayed and item.path.parent.name in _RECORDED:
             item.add_marker(pytest.mark.block_network)
+        if not chosen().ours:
+            item.add_marker(pytest.mark.block_network(allowed_hosts=_LOOPBACK))
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    option = session.config.option
-    if option.record:
-        evidence, source = {"live": ("live", "Baseten")}.get(
-            option.target, ("reference", "reference peer")
-        )
-        write_provenance(
-            option.cassettes,
-            {
-                "evidence": evidence,
-                "source": source,
-                "recorded": date.today().isoformat(),  # noqa: DTZ011  the maintainer's own day
-                "client": langchain_baseten.__version__,
-                "recorder": f"vcrpy {metadata.version('vcrpy')}",
-            },
-        )
-
-
-def _is_recorded(item: pytest.Item) -> bool:
-    return item.path.parent.name in _RECORDED and "model" in getattr(item, "fixturenames", ())
-
-
-def _lane_of(request: pytest.FixtureRequest) -> Lane | None:
-    callspec = getattr(request.node, "callspec", None)
-    name = getattr(request.instance, "lane", None) or (callspec and callspec.params.get("lane"))
-    return LANES.get(str(name))
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    own = item.get_closest_marker("own")
+    if own is None or chosen().ours:
+        return
+    if own.kwargs.get("applies", True):
+        pytest.skip(f"can only be put to our own client: {own.args[0]}")
+    evidence_of(item).not_applicable(own.args[0])
 
 
 @pytest.fixture(autouse=True)
@@ -114,25 +102,52 @@ def _deviant(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _close_mounts() -> Iterator[None]:
+    with mounts.OPENED:
+        yield
+
+
 @pytest.fixture(scope="session")
 def server_root(request: pytest.FixtureRequest, target: str) -> Iterator[str | None]:
     """Root URL of the server that stands in for Baseten, or None where none does."""
-    if find_stage(target) in {"replay", "live"}:
-        yield None
+    if find_stage(target) != "peer":
+        front = request.config.getoption("engine_url", None)
+        yield str(front).rstrip("/") if front and target == "engine" else None
         return
-    with PeerServer() as server:
+    with PeerServer(DECK) as server:
         yield server.url
 
 
 @pytest.fixture
 def settings(
-    request: pytest.FixtureRequest, target: str, server_root: str | None
+    request: pytest.FixtureRequest,
+    target: str,
+    server_root: str | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, Any]:
     """The constructor's arguments that reach the check's lane."""
-    lane = _lane_of(request)
+    lane = find_lane(request.node)
     if lane is None:
         raise SuiteFault(f"{request.node.nodeid} asks for a model, but has no lane")
-    return choose_settings(lane, target, server_root)
+    option = request.config.option
+    if find_stage(target) == "replay" and (cast := _read_cast(request.node, option.cassettes)):
+        lane = lane.recast(cast)
+        monkeypatch.setitem(LANES, lane.name, lane)
+    # With both lanes asked for, one URL of Baseten's can only be the deployment's.
+    url = option.model_url if lane.name == "dedicated" or target == "engine" else None
+    chosen_settings = choose_settings(lane, target, server_root, url)
+    if find_stage(target) in {"live", "engine"}:
+        # A failing check's traceback shows what its fixtures gave it.
+        chosen_settings["api_key"] = SecretStr(chosen_settings["api_key"])
+    return chosen_settings
+
+
+def _read_cast(node: pytest.Item, root: Path) -> Mapping[str, str]:
+    lane = find_lane(node)
+    path = root / name_cassette(node.nodeid, lane.name if lane else "client")
+    provenance = read_provenance(path) if path.is_file() else None
+    return provenance.cast if provenance else {}
 
 
 @pytest.fixture(autouse=True)
@@ -142,9 +157,10 @@ def _aim_standard_suite(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def model(settings: dict[str, Any]) -> Iterator[ChatBaseten]:
+def model(settings: dict[str, Any]) -> Iterator[Any]:
     """A model of the check's lane, aimed at the target."""
-    with ChatBaseten(**settings, max_retries=0) as made:
+    made = chosen().make(**settings, max_retries=0)
+    with made if chosen().ours else nullcontext():
         yield made
 
 
@@ -152,17 +168,20 @@ def model(settings: dict[str, Any]) -> Iterator[ChatBaseten]:
 def vcr_config(request: pytest.FixtureRequest, target: str) -> dict[str, Any]:
     # The standard suite's benchmark plays its one recording over and over.
     repeats = request.node.name.startswith("test_stream_time")
-    return vcr_settings(record=find_stage(target) != "replay", repeats=repeats)
+    recorder = find_recorder(request.config)
+    redactor = recorder.begin(find_lane(request.node)) if recorder else None
+    record = find_stage(target) != "replay"
+    return vcr_settings(record=record, repeats=repeats, redactor=redactor)
 
 
 @pytest.fixture
 def vcr_cassette_dir(
     request: pytest.FixtureRequest, target: str, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
-    kept = find_stage(target) == "replay" or request.config.option.record
+    kept = find_stage(target) == "replay" or find_recorder(request.config)
     # One standard test asks for a cassette by itself; elsewhere than in replay it is thrown away.
     root = request.config.option.cassettes if kept else tmp_path_factory.getbasetemp()
-    lane = _lane_of(request)
+    lane = find_lane(request.node)
     name = request.path.stem.removeprefix("test_")
     return str(root / (lane.name if lane else "client") / name)
 
@@ -186,10 +205,11 @@ def _whole_cassette(
     if vcr is None or find_stage(target) != "replay" or not Path(vcr._path).exists():
         return
     root = request.config.option.cassettes
-    name = str(Path(vcr._path).relative_to(root))
-    provenance = read_provenance(root).get(name)
-    if provenance is None:
-        raise SuiteFault(f"{name} has no provenance")
+    name = Path(vcr._path).relative_to(root).as_posix()
+    if flaw := find_flaw(Path(vcr._path), root):
+        raise SuiteFault(flaw)
+    provenance = read_provenance(Path(vcr._path))
+    assert provenance is not None  # else it had a flaw
     detail = {"live": provenance.recorded, "engine": provenance.source}
     note_play(request.config, name, request.node.nodeid)
     evidence_of(request.node).came_from(provenance.evidence, detail.get(provenance.evidence, ""))

@@ -27,15 +27,15 @@ __all__ = ["GALLERY_FILE", "Deviant", "find_lie", "install", "load_gallery", "re
 
 GALLERY_FILE = Path(__file__).with_name("deviants.toml")
 
+_LIARS = ("requests", "parameters", "answers", "life", "wire")
 _MODULES = {
     "peer": ("conformance.peers.deviants",),
-    "client": tuple(f"conformance.liars.{n}" for n in ("requests", "answers", "life", "wire")),
+    "client": tuple(f"conformance.liars.{name}" for name in _LIARS),
 }
 _KINDS = {"peer": "peer", "client": "client", "replay": "client"}
 _ROW = {
     "lie": Key(),
-    "kills": Key("texts", required=False),
-    "fells": Key("texts", required=False),
+    "kills": Key("texts"),
     "because": Key("texts"),
 }
 
@@ -49,14 +49,12 @@ class Deviant:
         lie: What it does wrong, in a sentence.
         kills: The places that must fail, and no others.
         because: Parts of the failures' reasons: each place must show one, and each must be shown.
-        fells: Checks that judge no claim and must fail, alone in their files; then it kills none.
     """
 
     target: str
     lie: str
     kills: frozenset[Place]
     because: tuple[str, ...]
-    fells: frozenset[str] = frozenset()
 
 
 def load_gallery(table: Table, path: Path | None = GALLERY_FILE) -> dict[str, Deviant]:
@@ -81,13 +79,10 @@ def load_gallery(table: Table, path: Path | None = GALLERY_FILE) -> dict[str, De
 
 def _read_deviant(target: str, row: Any, table: Table) -> Deviant:
     read_row(target, row, _ROW)
-    if ("kills" in row) == ("fells" in row):
-        raise TableError(f"{target}: needs either `kills` or `fells`")
-    kills = [place for text in row.get("kills", ()) for place in _read_kill(target, text, table)]
+    kills = [place for text in row["kills"] for place in _read_kill(target, text, table)]
     if len(set(kills)) != len(kills):
         raise TableError(f"{target}: names one claim and lane twice")
-    fells = frozenset(row.get("fells", ()))
-    return Deviant(target, row["lie"], frozenset(kills), tuple(row["because"]), fells)
+    return Deviant(target, row["lie"], frozenset(kills), tuple(row["because"]))
 
 
 def _read_kill(target: str, text: str, table: Table) -> list[Place]:

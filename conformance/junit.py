@@ -62,7 +62,8 @@ def _add_suite(top: ET.Element, report: Report, name: str) -> ET.Element:
     started = report.run["started"]
     suite = ET.SubElement(top, "testsuite", name=name, timestamp=started)
     properties = ET.SubElement(suite, "properties")
-    values = {"target": report.run["target"], **report.run["versions"]}
+    named = {key: report.run[key] for key in ("target", "subject") if key in report.run}
+    values = named | report.run["versions"]
     for key, value in values.items():
         ET.SubElement(properties, "property", name=key, value=str(value))
     return suite

@@ -37,6 +37,7 @@ class Record:
         strays: What failed without being bound to any claim: (where, why).
         plays: Every cassette that was played, or would have been, and the check that asked for it.
         complete: Whether the footer stands and counts right.
+        cost: Requests and tokens that somebody's service was asked for, if it was counted.
     """
 
     header: dict[str, Any]
@@ -45,6 +46,7 @@ class Record:
     strays: list[tuple[str, str]] = field(default_factory=list)
     plays: list[tuple[str, str]] = field(default_factory=list)
     complete: bool = False
+    cost: dict[str, int] = field(default_factory=dict)
 
 
 class Ledger:
@@ -89,6 +91,10 @@ class Ledger:
     def write_play(self, cassette: str, check: str) -> None:
         """Note that a check asked for a cassette."""
         self._write({"kind": "play", "cassette": cassette, "check": check})
+
+    def write_cost(self, requests: int, tokens: int) -> None:
+        """Note what a service was asked for."""
+        self._write({"kind": "cost", "requests": requests, "tokens": tokens})
 
     def close(self, *, complete: bool) -> None:
         """End the record, with its footer if the run was completed."""
@@ -135,6 +141,8 @@ def _take_line(record: Record, line: dict[str, Any], number: int) -> None:
             record.strays.append((where, reason))
         case {"kind": "play", "cassette": cassette, "check": check}:
             record.plays.append((cassette, check))
+        case {"kind": "cost", "requests": requests, "tokens": tokens}:
+            record.cost = {"requests": requests, "tokens": tokens}
         case {"kind": "footer", "lines": lines}:
             record.complete = lines == number
         case _:

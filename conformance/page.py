@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from conformance import SuiteFault
 from conformance.exchanges import find_exchange
 from conformance.origins import find_origin
+from conformance.report import OTHER
 from conformance.verdicts import Result, Status, worst
 from conformance.words import NO_CLAIM, SAYS, UNCLAIMED, say
 
@@ -51,8 +52,13 @@ def write_page(report: Report, root: Path) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["say"] = say
+    columns = [f for f in report.features if f.mark or f.key == OTHER]
     return environment.get_template("report.html.j2").render(
         report=report,
+        columns=columns,
+        finer=[feature for feature in report.features if feature not in columns],
+        subject=report.run.get("subject", ""),
+        names={feature.key: feature.name for feature in report.features},
         claims={f.key: _list_claims(report, f.key, root) for f in report.features},
         worse=[line for line in report.lines if line.status is not Status.PASS],
         proposed={c.key: c for c in report.corrections if c.key},

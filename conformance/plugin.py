@@ -22,16 +22,20 @@ from conformance.evidence import Evidence
 from conformance.gaps import is_target
 from conformance.ledger import Ledger
 from conformance.rows import TableError
+from conformance.subject import SubjectError, choose, chosen
+from conformance.targets import ENGINE_KEY
 from conformance.verdicts import Outcome, Place, Result, worst_result
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from conformance.claims import Table
+    from conformance.costs import Cost
 
-__all__ = ["evidence_of", "is_bound", "note_play"]
+__all__ = ["evidence_of", "is_bound", "note_cost", "note_play", "places_of"]
 
 _PACKAGES = ("langchain-baseten", "langchain-core", "langchain-tests", "httpx")
+_KEYS = ("BASETEN_API_KEY", ENGINE_KEY)
 _CREDENTIAL = re.compile(r"(?i)\b(bearer|api-key)\s+\S+")
 _EVIDENCE = pytest.StashKey[Evidence]()
 _PLACES = pytest.StashKey[tuple[Place, ...]]()
@@ -47,18 +51,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--claims-out", type=Path, metavar="FILE", help="write the record of the run there")
     option("--claims-file", type=Path, default=CLAIMS_FILE, help="another claims table")
     option("--lane", action="append", default=[], choices=LANES, help="judge this lane only")
+    option("--factory", default="", metavar="MODULE:CALLABLE", help="judge what this makes")
     option("--claim", action="append", default=[], metavar="ID", help="judge these claims only")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "claim(*ids, lane=...): the claims that a check judges")
+    config.addinivalue_line("markers", "own(reason, applies=True): only our own client is asked")
     if not is_target(config.option.target):
         raise pytest.UsageError(f"--target: {config.option.target!r:.80} is no target")
     try:
+        subject = choose(config.option.factory)
         table = load_table(config.option.claims_file)
         wanted = {claim.id for claim in table.select(config.option.claim)}
-    except TableError as error:
+    except (TableError, SubjectError) as error:
         raise pytest.UsageError(str(error)) from error
+    if not subject.ours:
+        # No claim says that a client warns of nothing; ours is held to it all the same.
+        config.addinivalue_line("filterwarnings", "default")
     config.stash[_TABLE] = table
     config.stash[_ERRORS] = []
     config.pluginmanager.register(_Selection(config, table, wanted), "conformance-selection")
@@ -110,6 +120,18 @@ def note_play(config: pytest.Config, cassette: str, check: str) -> None:
         recorder.note_play(cassette, check)
 
 
+def note_cost(config: pytest.Config, cost: Cost) -> None:
+    """Write into the run's record, if there is one, what a service was asked for."""
+    recorder = config.pluginmanager.get_plugin("conformance-recorder")
+    if recorder is not None:
+        recorder.note_cost(cost)
+
+
+def places_of(item: pytest.Item) -> tuple[Place, ...]:
+    """Return what a collected check judges of what was asked for."""
+    return item.stash.get(_PLACES, ())
+
+
 def is_bound(item: pytest.Item) -> bool:
     """Tell whether a collected check judges anything that was asked for."""
     return bool(item.stash[_PLACES])
@@ -123,6 +145,7 @@ class _Selection:
         self._wanted = wanted
         self._lanes = set(config.option.lane or LANES)
         self._filters = bool(config.option.lane or config.option.claim)
+        self._by_lane_alone = not config.option.claim
 
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
@@ -135,9 +158,15 @@ class _Selection:
                 errors.append(str(error))
         if errors:
             raise pytest.UsageError("\n".join(dict.fromkeys(errors)))
-        if self._filters and (left := [item for item in items if not item.stash[_PLACES]]):
-            items[:] = [item for item in items if item.stash[_PLACES]]
+        if self._filters and (left := [item for item in items if not self._is_kept(item)]):
+            items[:] = [item for item in items if self._is_kept(item)]
             config.hook.pytest_deselected(items=left)
+
+    def _is_kept(self, item: pytest.Item) -> bool:
+        # A lane's standard suite is asked for whole, with the tests that no claim is about.
+        whole = self._by_lane_alone and item.path.parent.name == "standard"
+        lane = getattr(getattr(item, "cls", None), "lane", None)
+        return bool(item.stash[_PLACES]) or (whole and lane in self._lanes)
 
     def _is_wanted(self, place: Place) -> bool:
         return place.claim in self._wanted and place.lane in self._lanes
@@ -166,6 +195,10 @@ class _Recorder:
         """Write down that a check asked for a cassette."""
         self._ledger.write_play(cassette, check)
 
+    def note_cost(self, cost: Cost) -> None:
+        """Write down what a service was asked for."""
+        self._ledger.write_cost(cost.requests, cost.tokens)
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             where = f"collecting {report.nodeid or '.'}"
@@ -190,6 +223,7 @@ class _Recorder:
             self._finish(item, phases)
         return report
 
+    @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         ended = exitstatus in {
             pytest.ExitCode.OK,
@@ -245,19 +279,24 @@ def _explain(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
 def _tidy(text: str) -> str:
     """One short line without credentials."""
     line = " ".join(text.split())
-    key = os.environ.get("BASETEN_API_KEY", "").strip()
-    line = line.replace(key, "***") if key else line
+    for name in _KEYS:
+        key = os.environ.get(name, "").strip()
+        line = line.replace(key, "***") if key else line
     line = _CREDENTIAL.sub(r"\1 ***", line)
     return line if len(line) <= 300 else f"{line[:299]}…"
 
 
 def _describe_run(config: pytest.Config) -> dict[str, Any]:
+    subject = chosen()
+    others = tuple(filter(None, (subject.package, *_PACKAGES[1:])))
+    packages = dict.fromkeys(_PACKAGES if subject.ours else others)
     return {
         "target": config.option.target,
+        "subject": subject.name,
         "claims": config.option.claim,
         "lanes": config.option.lane,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version()} | dict(map(_find_version, _PACKAGES)),
+        "versions": {"python": platform.python_version()} | dict(map(_find_version, packages)),
     }
 
 

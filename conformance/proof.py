@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Finding",
-    "check_beside",
     "check_honest",
     "compare",
     "find_survivors",
@@ -45,7 +44,6 @@ __all__ = [
     "run_targets",
 ]
 
-_BESIDE = "beside"
 _NEVER = date.min
 _USAGE = 2
 _WIDTH = 140
@@ -57,12 +55,12 @@ class Finding:
 
     Attributes:
         deviant: The liar.
-        killed: The declared places, or checks, that failed for a declared reason.
+        killed: The declared places that failed for a declared reason.
         flaws: Why it is not exact; none means that it is.
     """
 
     deviant: Deviant
-    killed: frozenset[Place | str]
+    killed: frozenset[Place]
     flaws: tuple[str, ...] = field(default=())
 
 
@@ -79,9 +77,8 @@ def compare(deviant: Deviant, record: Record | None) -> Finding:
     """
     if record is None or not record.complete:
         return Finding(deviant, frozenset(), ("its run was cut",))
-    fallen, broken = (_read_checks if deviant.fells else _read_places)(record)
-    wanted: dict[str, Place | str] = {check: check for check in deviant.fells}
-    wanted |= {_name(place): place for place in deviant.kills}
+    fallen, broken = _read_places(record)
+    wanted = {_name(place): place for place in deviant.kills}
     right = {
         name
         for name in wanted.keys() & fallen.keys()
@@ -107,15 +104,6 @@ def _read_places(record: Record) -> tuple[dict[str, list[str]], set[str]]:
     return fallen, broken
 
 
-def _read_checks(record: Record) -> tuple[dict[str, list[str]], set[str]]:
-    fallen: dict[str, list[str]] = {}
-    strays = [(where.partition("[")[0], reason) for where, reason in record.strays]
-    for where, reason in strays:
-        if reason.startswith(Result.FAILED):
-            fallen.setdefault(where, []).append(reason)
-    return fallen, {where for where, reason in strays if reason.startswith(Result.BROKEN)}
-
-
 def _name(place: Place) -> str:
     return f"{place.claim} ({place.lane})"
 
@@ -138,13 +126,6 @@ def check_honest(table: Table, record: Record | None) -> list[str]:
     judged = judge(places, record.outcomes, target="", today=_NEVER)
     red = [v for v in judged.verdicts if v.status not in {"pass", "not-applicable"}]
     return [f"without any lie: {v.status} {v.place.claim} ({v.place.lane})" for v in red]
-
-
-def check_beside(record: Record | None) -> list[str]:
-    """Return the checks that judge no claim and fail without any lie."""
-    if record is None or not record.complete:
-        return ["the honest run of checks that judge no claim was cut"]
-    return [f"without any lie: {where}: {reason}" for where, reason in record.strays]
 
 
 def run_targets(
@@ -219,9 +200,9 @@ def prove(
     """
     table = load_table(suite.claims)
     chosen = [d for t, d in gallery.items() if not names or {t, t.partition(":")[2]} & {*names}]
-    records = _run_all(suite, chosen, jobs, console)
-    problems = check_honest(table, records["peer"]) if "peer" in records else []
-    problems += check_beside(records[_BESIDE]) if _BESIDE in records else []
+    targets = ["peer", *(deviant.target for deviant in chosen)]
+    records = run_targets(suite, targets, jobs, console)
+    problems = check_honest(table, records["peer"])
     findings = [compare(deviant, records[deviant.target]) for deviant in chosen]
     print_findings(findings, console)
     if not names:
@@ -232,27 +213,12 @@ def prove(
         console.print(Text(f"✗ {problem}"))
     exact = sum(not finding.flaws for finding in findings)
     green = exact == len(findings) and not problems
-    places = len({k for finding in findings for k in finding.killed if isinstance(k, Place)})
+    places = len({place for finding in findings for place in finding.killed})
     console.print(
         Text(f"{'GREEN' if green else 'RED'}: {exact} of {len(findings)} deviants exact, ")
         + Text(f"{places} of {len([*Selection().places(table)])} claims and lanes killed")
     )
     return Exit.GREEN if green else Exit.RED
-
-
-def _run_all(
-    suite: Suite, chosen: Sequence[Deviant], jobs: int, console: Console
-) -> dict[str, Record | None]:
-    records: dict[str, Record | None] = {}
-    if fellers := [deviant for deviant in chosen if deviant.fells]:
-        files = {check.partition("::")[0] for deviant in fellers for check in deviant.fells}
-        beside = replace(suite, checks=tuple(sorted(files)))
-        targets = ["peer", *(deviant.target for deviant in fellers)]
-        records |= run_targets(beside, targets, jobs, console)
-        records[_BESIDE] = records.pop("peer")
-    if killers := [deviant.target for deviant in chosen if deviant.kills]:
-        records |= run_targets(suite, ["peer", *killers], jobs, console)
-    return records
 
 
 def _ask_canary(suite: Suite, jobs: int, console: Console) -> list[str]:
@@ -268,7 +234,7 @@ def print_findings(findings: Iterable[Finding], console: Console) -> None:
     grid = Grid("deviant", "its lie", "kills", "verdict")
     for finding in findings:
         deviant = finding.deviant
-        kills = f"{len(finding.killed)}/{len(deviant.kills or deviant.fells)}"
+        kills = f"{len(finding.killed)}/{len(deviant.kills)}"
         verdict = "✗ not exact" if finding.flaws else "✓ exact"
         grid.add_row(Text(deviant.target), Text(deviant.lie), kills, verdict)
     console.print(grid)

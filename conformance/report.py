@@ -56,12 +56,18 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column of the page's table, as a row; a lane without a claim has no cell."""
+    """One column of the page's table, or one of our finer rows; a lane without a claim has no cell.
+
+    Attributes:
+        mark: What the page says; empty where it has no such column.
+        under: Key of the column that a finer row is a part of; empty for all others.
+    """
 
     key: str
     name: str
     mark: str
     cells: dict[str, Cell]
+    under: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,8 @@ class Line:
     """One verdict with what its claim says and what each of its checks found.
 
     Attributes:
-        feature: Key of the feature that it counts for.
+        feature: Key of the finest feature that it counts for.
+        page: Title of the page that promises it.
         sentence: Verbatim from the page, in the page's `language`.
         source: URL where the finer fact was read.
         absence: What had to be observed before "it does not work" counts; empty for a presence.
@@ -96,6 +103,7 @@ class Line:
     status: Status
     feature: str
     english: str
+    page: str
     sentence: str
     language: str
     scope: str
@@ -159,11 +167,7 @@ def build_report(table: Table, judgement: Judgement, record: Record) -> Report:
     """Group the verdicts of a completed run by feature and lane."""
     found = _group(record.outcomes)
     present = {verdict.place.lane for verdict in judgement.verdicts}
-    columns = [(column.key, column.english, column.mark) for column in table.columns]
-    features = (
-        Feature(key, name, mark, _build_cells(table, judgement.verdicts, key))
-        for key, name, mark in [*columns, (OTHER, "Other promises", "")]
-    )
+    features = _build_features(table, judgement.verdicts)
     return Report(
         run={key: value for key, value in record.header.items() if key not in {"kind", "format"}},
         lanes=tuple(lane for lane in LANES if lane in present),
@@ -199,10 +203,28 @@ def _group(outcomes: Iterable[Outcome]) -> dict[Place, list[Finding]]:
     return found
 
 
+def _build_features(table: Table, verdicts: Sequence[Verdict]) -> Iterable[Feature]:
+    for column in table.columns:
+        cells = _build_cells(table, verdicts, column.key)
+        yield Feature(column.key, column.english, column.mark, cells)
+        yield from _build_finer(table, verdicts, column.key)
+    yield from _build_finer(table, verdicts, None)
+    yield Feature(OTHER, "Other promises", "", _build_cells(table, verdicts, OTHER))
+
+
+def _build_finer(table: Table, verdicts: Sequence[Verdict], under: str | None) -> Iterable[Feature]:
+    return (
+        Feature(finer.key, finer.english, "", _build_cells(table, verdicts, finer.key), under or "")
+        for finer in table.features
+        if finer.under == under
+    )
+
+
 def _build_cells(table: Table, verdicts: Iterable[Verdict], key: str) -> dict[str, Cell]:
     groups: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
-        if (table.claims[verdict.place.claim].cell or OTHER) == key:
+        claim = table.claims[verdict.place.claim]
+        if key in ({claim.cell, claim.feature} - {None} or {OTHER}):
             groups.setdefault(verdict.place.lane, []).append(verdict)
     return {lane: _merge_cell(groups[lane]) for lane in LANES if lane in groups}
 
@@ -222,8 +244,9 @@ def _describe(table: Table, verdict: Verdict, findings: Iterable[Finding]) -> Li
         claim=claim.id,
         lane=verdict.place.lane,
         status=verdict.status,
-        feature=claim.cell or OTHER,
+        feature=claim.feature or claim.cell or OTHER,
         english=claim.english,
+        page=table.pages[claim.page].title,
         sentence=claim.sentence,
         language=table.pages[claim.page].language,
         scope=claim.scope,

@@ -83,11 +83,20 @@ HERE = Suite(
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a run is asked to judge; no lanes or claims means all of them."""
+    """What a run is asked to judge; no lanes or claims means all of them.
+
+    Attributes:
+        factory: Whose chat model is judged, as `package.module:callable`; empty for our own.
+        options: What else pytest is told, such as where an engine is.
+        bound_only: Whether claims are left out whose every check is; the rest is not to be judged.
+    """
 
     target: str = "replay"
     lanes: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
+    factory: str = ""
+    options: tuple[str, ...] = ()
+    bound_only: bool = False
 
     @property
     def whole(self) -> bool:
@@ -119,10 +128,17 @@ def verify(suite: Suite, selection: Selection, *, verbose: bool = False) -> Repo
     """
     table = load_table(suite.claims)
     gaps = load_gaps(suite.gaps, table)
+    if selection.factory:
+        gaps = ()  # They are our own client's.
     places = list(selection.places(table))
     record, output = _run(suite, selection, verbose=verbose)
     if not record.complete:
         raise CutRunError(f"the run was cut, and is no report\n{output}")
+    if selection.bound_only:
+        bound = {place for _, place in record.bindings}
+        places = [place for place in places if place in bound]
+    if record.cost:
+        record.header["cost"] = record.cost
     today = datetime.now(UTC).date()
     judged = judge(places, record.outcomes, gaps, target=selection.target, today=today)
     strays = (f"{where}: bound to no claim: {reason}" for where, reason in record.strays)
@@ -170,8 +186,8 @@ def _run(
 
 
 def surround() -> dict[str, str]:
-    """Return the environment of a run: ours, and this package where Python looks for it."""
-    search = [str(HERE.root), os.environ.get("PYTHONPATH", "")]
+    """Return the environment of a run: ours, with this package and the working folder to import."""
+    search = [str(HERE.root), str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, search))}
 
 
@@ -182,6 +198,8 @@ def write_line(suite: Suite, selection: Selection) -> Sequence[str]:
         "--continue-on-collection-errors",
         f"--claims-file={suite.claims}",
         f"--target={selection.target}",
+        *([f"--factory={selection.factory}"] if selection.factory else ()),
+        *selection.options,
         *(f"--lane={lane}" for lane in selection.lanes),
         *(f"--claim={claim}" for claim in selection.claims),
         *(folder for folder in suite.checks if (suite.root / folder).exists()),

@@ -53,6 +53,9 @@ def print_report(report: Report, console: Console) -> None:
     console.print(grid)
     for text in (*_list_lines(report), *_list_problems(report), _sum_up(report), *_explain(report)):
         console.print(text)
+    if cost := report.run.get("cost"):
+        tokens = f"{cost['tokens']:,}".replace(",", " ")
+        console.print(Text(f"asked for: {cost['requests']} requests, about {tokens} tokens"))
 
 
 def print_difference(difference: Difference, console: Console) -> None:
@@ -91,7 +94,11 @@ def write_matrix(report: Report) -> str:
     Nothing in it changes from run to run as long as the claims, verdicts and evidence stay.
     """
     rows = (
-        [f.name, f.mark or NO_CLAIM, *(_write(f.cells.get(lane)) for lane in report.lanes)]
+        [
+            _indent(f, "&ensp;") + f.name,
+            f.mark or NO_CLAIM,
+            *(_write(f.cells.get(lane)) for lane in report.lanes),
+        ]
         for f in report.features
     )
     parts = (
@@ -145,11 +152,17 @@ def _draw_status(status: Status | None) -> Text:
 def _name(report: Report) -> str:
     versions = report.run["versions"]
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"Conformance on target {report.run['target']}, {report.run['started']}: {packages}"
+    subject = f" of {report.run['subject']}" if "subject" in report.run else ""
+    where = f"{report.run['target']}, {report.run['started']}"
+    return f"Conformance{subject} on target {where}: {packages}"
 
 
 def _title(feature: Feature) -> str:
-    return f"{feature.name} {feature.mark}".strip()
+    return f"{_indent(feature, '  ')}{feature.name} {feature.mark}".rstrip()
+
+
+def _indent(feature: Feature, space: str) -> str:
+    return f"{space}└ " if feature.under else ""
 
 
 def _write(cell: Cell | None) -> str:

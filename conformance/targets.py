@@ -6,11 +6,11 @@ Knows URLs and model names; must not know checks or cassettes.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 FAKE_KEY = "conformance-suite-key-0000"
 """What is sent where no real key is needed. It must appear in no cassette either."""
@@ -44,8 +44,32 @@ class Lane:
         """Return the lane's URL at a server's root, or the canonical one."""
         return f"{root or f'https://{self.host}'}{self.path}"
 
+    @property
+    def base_path(self) -> str:
+        """The path of the OpenAI base URL that the client makes of `path`."""
+        return self.path.replace("/predict", "/sync/v1")
 
-LANES: Mapping[str, Lane] = {
+    def cast(self, model: str) -> dict[str, str]:
+        """Return who plays which role when a run names a model of its own.
+
+        A deployment serves one model, which then plays all roles; Model APIs serve the others, too.
+
+        Args:
+            model: The model.
+        """
+        roles = ("model",) if self.name == "model-apis" else _ROLES
+        return dict.fromkeys(roles, model)
+
+    def recast(self, cast: Mapping[str, str]) -> Lane:
+        """Return the same lane with other models in these roles."""
+        return replace(self, **cast)
+
+
+_ROLES = ("model", "other", "thinker", "seer")
+ENGINE_KEY = "CONFORMANCE_ENGINE_KEY"
+"""Variable with the key of an engine that wants one; Baseten's own key never goes there."""
+
+LANES: dict[str, Lane] = {
     "model-apis": Lane(
         name="model-apis",
         host="inference.baseten.co",
@@ -69,6 +93,21 @@ LANES: Mapping[str, Lane] = {
 }
 
 
+def read_casts(models: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return who plays which role in each lane, for models given as `SLUG` or `LANE=SLUG`.
+
+    Args:
+        models: The models; one without a lane is meant for both.
+    """
+    casts: dict[str, dict[str, str]] = {}
+    for given in models:
+        name, mark, model = given.partition("=")
+        named = bool(mark) and name in LANES
+        for lane in [LANES[name]] if named else LANES.values():
+            casts[lane.name] = lane.cast(model if named else given)
+    return casts
+
+
 def find_stage(target: str) -> str:
     """Return where the requests of a target go: replay, peer, engine or live.
 
@@ -80,25 +119,54 @@ def find_stage(target: str) -> str:
     return "peer" if kind == "client" else kind
 
 
-def choose_settings(lane: Lane, target: str, root: str | None = None) -> dict[str, Any]:
+def choose_settings(
+    lane: Lane,
+    target: str,
+    root: str | None = None,
+    url: str | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> dict[str, Any]:
     """Return the constructor's arguments that reach a lane of a target.
 
     Args:
         lane: The lane.
         target: `replay`, `peer`, `engine`, `live`, or one with a deviant behind a colon.
         root: Root URL of the server that stands in for Baseten; None for Baseten itself.
+        url: URL of the engine or deployment that was asked for, in any form that the client takes.
+        environment: Where keys and addresses stand.
 
     Raises:
-        LookupError: If the environment does not say where a live target is.
+        LookupError: If neither arguments nor environment say where an engine or a live target is.
     """
-    if target != "live":
+    if target not in {"live", "engine"}:
         return {lane.setting: lane.url(root), "model": lane.model, "api_key": FAKE_KEY}
-    key = os.environ.get("BASETEN_API_KEY")
-    dedicated = os.environ.get("BASETEN_DEDICATED_MODEL_URL")
-    if not key or (lane.name == "dedicated" and not dedicated):
+    if not (url or (target == "engine" and root)):
+        url = _find_url(lane, target, environment)
+    return {
+        lane.setting: url or lane.url(root),
+        "model": lane.model,
+        "api_key": _find_key(target, environment),
+    }
+
+
+def _find_url(lane: Lane, target: str, environment: Mapping[str, str]) -> str:
+    if target == "engine":
+        raise LookupError("The engine target needs --model-url, the URL at which it answers.")
+    if lane.name == "model-apis":
+        return environment.get("BASETEN_BASE_URL") or lane.url()
+    found = environment.get("BASETEN_DEDICATED_MODEL_URL")
+    if not found:
         raise LookupError(
-            "The live target needs BASETEN_API_KEY, and for the dedicated lane "
-            "BASETEN_DEDICATED_MODEL_URL."
+            "The live target needs --model-url or BASETEN_DEDICATED_MODEL_URL for the dedicated "
+            "lane: the URL of a deployment as its dashboard shows it."
         )
-    url = dedicated if lane.name == "dedicated" else lane.url()
-    return {lane.setting: url, "model": lane.model, "api_key": key}
+    return found
+
+
+def _find_key(target: str, environment: Mapping[str, str]) -> str:
+    if target == "engine":
+        return environment.get(ENGINE_KEY) or FAKE_KEY
+    key = environment.get("BASETEN_API_KEY")
+    if not key:
+        raise LookupError("The live target needs BASETEN_API_KEY in the environment.")
+    return key

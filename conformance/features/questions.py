@@ -5,20 +5,18 @@ Knows prompts, tools, taps and mounted peers; must not judge anything.
 
 from __future__ import annotations
 
-import json
-from contextlib import contextmanager
+import time
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-import httpx
-
-from conformance.peers import AnswerPlan, AsyncPeerTransport, Peer, PeerTransport, respond
-from conformance.targets import LANES, choose_settings
-from langchain_baseten import ChatBaseten
-from langchain_baseten._http import tls_context
+from conformance import mounts
+from conformance.peers import AnswerPlan, Peer, respond
+from conformance.tapes import Tape
+from conformance.targets import LANES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from langchain_core.messages import AIMessage, AIMessageChunk
     from langchain_core.runnables import Runnable
@@ -31,44 +29,60 @@ TALE = "Write a short story about a harbour."
 ONE_CITY = "What is the weather in Paris?"
 TWO_CITIES = "What is the weather in Paris and in Rome?"
 
+__all__ = [
+    "BOTH_WAYS",
+    "GREETING",
+    "ONE_CITY",
+    "TALE",
+    "TWO_CITIES",
+    "Tape",
+    "add_up",
+    "ask_in_pieces",
+    "ask_whole",
+    "change_answers",
+    "change_plans",
+    "count_pieces",
+    "find_wire_calls",
+    "get_weather",
+    "mount",
+    "name_of",
+    "note_bodies",
+    "note_requests",
+    "opened",
+    "spoil_arguments",
+    "tapped",
+]
+
 
 def get_weather(city: str) -> str:
     """Get the weather of a city."""
     return f"Sunny in {city}."
 
 
-class Tape:
-    """What went over the wire.
-
-    Attributes:
-        sent: Bodies that left the client, decoded.
-        answers: Bodies that came back, as text.
-    """
-
-    def __init__(self) -> None:
-        self.sent: list[dict[str, Any]] = []
-        self.answers: list[str] = []
-
-    def note_request(self, request: httpx.Request) -> None:
-        """Keep what is sent."""
-        self.sent.append(json.loads(request.content))
-
-    def note_response(self, response: httpx.Response) -> None:
-        """Keep what comes back; a stream arrives in one piece behind this."""
-        self.answers.append(response.read().decode("utf-8"))
-
-
 @contextmanager
-def tapped(model: ChatBaseten) -> Iterator[tuple[ChatBaseten, Tape]]:
+def tapped(model: Any) -> Iterator[tuple[Any, Tape]]:
     """Give a model that works as the one given, and the tape of its traffic.
 
     Args:
         model: A model aimed at the target; its cassette is around these calls, too.
     """
-    tape = Tape()
-    hooks: Any = {"request": [tape.note_request], "response": [tape.note_response]}
-    with httpx.Client(event_hooks=hooks, verify=tls_context()) as client:
-        yield model.model_copy(update={"http_client": client}), tape
+    with mounts.tap(model) as (tapped_model, tape):
+        yield tapped_model, tape
+
+
+@asynccontextmanager
+async def opened(model: Any) -> AsyncIterator[Any]:
+    """Give the model, and close its connections on this event loop if it knows how to."""
+    if not hasattr(model, "__aenter__"):
+        yield model
+        return
+    async with model:
+        yield model
+
+
+def name_of(model: Any) -> str:
+    """Return the name under which a model asks the service for its model."""
+    return str(getattr(model, "model_name", None) or model.model)
 
 
 def ask_whole(model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any) -> AIMessage:
@@ -90,8 +104,8 @@ def add_up(chunks: Iterable[AIMessage]) -> AIMessageChunk:
     return first + rest if rest else first
 
 
-def mount(lane: str, evidence: Evidence, peer: Peer = respond, **settings: Any) -> ChatBaseten:
-    """Return a model of a lane that is answered inside this process, in both colours.
+def mount(lane: str, evidence: Evidence, peer: Peer = respond, **settings: Any) -> Any:
+    """Return a model of a lane that a peer answers, in both colours.
 
     Args:
         lane: Name of the lane.
@@ -100,12 +114,7 @@ def mount(lane: str, evidence: Evidence, peer: Peer = respond, **settings: Any) 
         settings: Constructor's arguments that differ from the lane's.
     """
     evidence.came_from("reference")
-    clients = {
-        "http_client": httpx.Client(transport=PeerTransport(peer)),
-        "http_async_client": httpx.AsyncClient(transport=AsyncPeerTransport(peer)),
-    }
-    chosen = {**choose_settings(LANES[lane], "peer"), "max_retries": 0, **clients, **settings}
-    return ChatBaseten(**chosen)
+    return mounts.mount(LANES[lane], peer, settings)
 
 
 def change_plans(change: Callable[[AnswerPlan], AnswerPlan]) -> Peer:
@@ -132,6 +141,7 @@ def count_pieces(taken: list[BodyPiece], peer: Peer = respond) -> Peer:
 
     def hand_out(pieces: Iterable[BodyPiece]) -> Iterator[BodyPiece]:
         for piece in pieces:
+            time.sleep(mounts.pace())
             taken.append(piece)
             yield piece
 

@@ -13,7 +13,7 @@ from conformance.features.questions import (
     mount,
     note_requests,
 )
-from langchain_baseten import ChatBaseten
+from conformance.subject import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,7 @@ def test_the_key_given_as_an_argument_is_sent_and_beats_the_environment(
 @pytest.mark.parametrize("settings", [{"model": "zai-org/GLM-5.2"}, {}], ids=["slug", "nothing"])
 def test_without_any_key_the_error_names_the_variable(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="BASETEN_API_KEY"):
-        ChatBaseten(**settings)
+        chosen().make(**settings)
 
 
 @pytest.mark.claim("credentials.key.missing")
@@ -85,4 +85,4 @@ def test_a_key_that_is_only_blank_is_missed_as_well(
         monkeypatch.setenv("BASETEN_API_KEY", blank)
     given: dict[str, Any] = {"api_key": blank} if place == "argument" else {}
     with pytest.raises(ValueError, match="BASETEN_API_KEY"):
-        ChatBaseten(model="zai-org/GLM-5.2", **given)
+        chosen().make(model="zai-org/GLM-5.2", **given)

@@ -11,6 +11,7 @@ from conformance.features.questions import (
     GREETING,
     get_weather,
     mount,
+    name_of,
     note_requests,
     tapped,
 )
@@ -18,11 +19,11 @@ from conformance.features.questions import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
 
     from conformance.evidence import Evidence
     from conformance.peers import PeerRequest
-    from langchain_baseten import ChatBaseten
 
     Ask = Callable[..., AIMessage]
 
@@ -53,12 +54,14 @@ async def test_a_slug_goes_to_model_apis_as_the_model_of_every_request(
 
 @pytest.mark.claim("instantiation.model.slug")
 @both_ways
-def test_a_slug_is_sent_and_answered_by_its_model(lane: str, model: ChatBaseten, ask: Ask) -> None:
+def test_a_slug_is_sent_and_answered_by_its_model(
+    lane: str, model: BaseChatModel, ask: Ask
+) -> None:
     with tapped(model) as (watched, tape):
         answer = ask(watched, GREETING)
     assert answer.text
-    assert [body["model"] for body in tape.sent] == [model.model_name]
-    assert answer.response_metadata["model_name"] == model.model_name
+    assert [body["model"] for body in tape.sent] == [name_of(model)]
+    assert answer.response_metadata["model_name"] == name_of(model)
 
 
 @pytest.mark.claim("instantiation.model.url")
@@ -77,7 +80,7 @@ async def test_the_url_of_a_deployment_goes_to_that_deployment(
     assert _targets(seen) == {(_HOST, path, "omni")}
 
 
-@pytest.mark.claim("instantiation.model.url")
+@pytest.mark.claim("instantiation.model.url", "instantiation.model.name")
 def test_without_a_model_the_name_is_derived_from_the_url(lane: str, evidence: Evidence) -> None:
     seen: list[PeerRequest] = []
     assert mount(lane, evidence, note_requests(seen), model=None).invoke(GREETING).text
@@ -94,11 +97,11 @@ def test_the_url_beats_the_base_url_of_the_environment(
     assert [each.host for each in seen] == [_HOST]
 
 
-@pytest.mark.claim("instantiation.model.url")
+@pytest.mark.claim("instantiation.model.url", "instantiation.model.name")
 @both_ways
-def test_a_deployment_is_answered_by_its_model(lane: str, model: ChatBaseten, ask: Ask) -> None:
+def test_a_deployment_is_answered_by_its_model(lane: str, model: BaseChatModel, ask: Ask) -> None:
     with tapped(model) as (watched, tape):
         answer = ask(watched, GREETING)
     assert answer.text
-    assert [body["model"] for body in tape.sent] == [model.model_name]
-    assert answer.response_metadata["model_name"] == model.model_name
+    assert [body["model"] for body in tape.sent] == [name_of(model)]
+    assert answer.response_metadata["model_name"] == name_of(model)

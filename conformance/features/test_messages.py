@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,8 +21,9 @@ from conformance.features.questions import BOTH_WAYS, mount, note_bodies, tapped
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from langchain_core.language_models import BaseChatModel
+
     from conformance.evidence import Evidence
-    from langchain_baseten import ChatBaseten
 
     Ask = Callable[..., AIMessage]
 
@@ -39,26 +41,37 @@ _WIRE_CALL = {
 }
 
 
-def _ask(model: ChatBaseten, ask: Ask, question: Any) -> tuple[AIMessage, list[dict[str, Any]]]:
+def _ask(model: BaseChatModel, ask: Ask, question: Any) -> tuple[AIMessage, list[dict[str, Any]]]:
     """Return the answer, and the messages that the question became."""
     with tapped(model) as (watched, tape):
         answer = ask(watched, question)
     (body,) = tape.sent
-    return answer, body["messages"]
+    # A field without a value says as much as none.
+    return answer, [{k: v for k, v in each.items() if v is not None} for each in body["messages"]]
 
 
 @pytest.mark.claim("messages.invoke.string")
 @both_ways
-def test_a_plain_string_is_answered(lane: str, model: ChatBaseten, ask: Ask) -> None:
+def test_a_plain_string_is_answered(lane: str, model: BaseChatModel, ask: Ask) -> None:
     answer, sent = _ask(model, ask, "Hello, how are you?")
     assert sent == [{"role": "user", "content": "Hello, how are you?"}]
     assert answer.text
 
 
+@pytest.mark.claim("messages.invoke.string")
+def test_one_question_gets_one_answer(lane: str, model: BaseChatModel) -> None:
+    with tapped(model) as (watched, tape):
+        (generations,) = watched.generate([[HumanMessage("Hello, how are you?")]]).generations
+        list(watched.stream("Hello, how are you?"))
+    assert len(generations) == 1
+    events = [json.loads(e[6:]) for e in tape.answers[1].splitlines() if e.startswith("data: {")]
+    assert {choice["index"] for event in events for choice in event["choices"]} == {0}
+
+
 @pytest.mark.claim("messages.invoke.dictionaries")
 @both_ways
 def test_messages_given_as_dictionaries_are_answered(
-    lane: str, model: ChatBaseten, ask: Ask
+    lane: str, model: BaseChatModel, ask: Ask
 ) -> None:
     answer, sent = _ask(model, ask, [dict(each) for each in _WIRE])
     assert sent == _WIRE
@@ -67,7 +80,7 @@ def test_messages_given_as_dictionaries_are_answered(
 
 @pytest.mark.claim("messages.invoke.tuples")
 @both_ways
-def test_messages_given_as_pairs_are_answered(lane: str, model: ChatBaseten, ask: Ask) -> None:
+def test_messages_given_as_pairs_are_answered(lane: str, model: BaseChatModel, ask: Ask) -> None:
     pairs = [("system", _POET), ("human", "Hi"), ("ai", "Hello."), ("human", _HAIKU)]
     answer, sent = _ask(model, ask, pairs)
     roles = ["system", "user", "assistant", "user"]
@@ -78,7 +91,7 @@ def test_messages_given_as_pairs_are_answered(lane: str, model: ChatBaseten, ask
 
 @pytest.mark.claim("messages.invoke.objects")
 @both_ways
-def test_messages_given_as_objects_are_answered(lane: str, model: ChatBaseten, ask: Ask) -> None:
+def test_messages_given_as_objects_are_answered(lane: str, model: BaseChatModel, ask: Ask) -> None:
     answer, sent = _ask(model, ask, [SystemMessage(_POET), HumanMessage(_HAIKU)])
     assert sent == _WIRE
     assert answer.text
@@ -86,7 +99,9 @@ def test_messages_given_as_objects_are_answered(lane: str, model: ChatBaseten, a
 
 @pytest.mark.claim("messages.invoke.objects")
 @both_ways
-def test_a_conversation_of_every_role_is_answered(lane: str, model: ChatBaseten, ask: Ask) -> None:
+def test_a_conversation_of_every_role_is_answered(
+    lane: str, model: BaseChatModel, ask: Ask
+) -> None:
     question: list[BaseMessage] = [
         SystemMessage("Be brief."),
         HumanMessage("What is the weather in Paris?", name="ada"),
@@ -108,7 +123,7 @@ def test_a_conversation_of_every_role_is_answered(lane: str, model: ChatBaseten,
 
 
 @pytest.mark.claim("messages.invoke.objects")
-def test_an_answer_goes_back_as_it_came(lane: str, model: ChatBaseten) -> None:
+def test_an_answer_goes_back_as_it_came(lane: str, model: BaseChatModel) -> None:
     first = model.invoke("Hello, how are you?")
     _, sent = _ask(
         model, BOTH_WAYS[0], [HumanMessage("Hello, how are you?"), first, ("human", "?")]

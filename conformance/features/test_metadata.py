@@ -20,10 +20,10 @@ from conformance.targets import FAKE_KEY, LANES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
 
     from conformance.evidence import Evidence
-    from langchain_baseten import ChatBaseten
 
     Ask = Callable[..., AIMessage]
 
@@ -38,14 +38,14 @@ both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
     ids=["end", "stop", "length"],
 )
 def test_an_answer_says_why_it_ended(
-    lane: str, model: ChatBaseten, ask: Ask, options: dict[str, Any], reason: str
+    lane: str, model: BaseChatModel, ask: Ask, options: dict[str, Any], reason: str
 ) -> None:
     assert ask(model, TALE, **options).response_metadata["finish_reason"] == reason
 
 
 @pytest.mark.claim("metadata.finish.reason")
 @both_ways
-def test_an_answer_that_calls_a_tool_says_so(lane: str, model: ChatBaseten, ask: Ask) -> None:
+def test_an_answer_that_calls_a_tool_says_so(lane: str, model: BaseChatModel, ask: Ask) -> None:
     answer = ask(model.bind_tools([get_weather]), ONE_CITY)
     assert answer.tool_calls
     assert answer.response_metadata["finish_reason"] == "tool_calls"
@@ -54,7 +54,7 @@ def test_an_answer_that_calls_a_tool_says_so(lane: str, model: ChatBaseten, ask:
 @pytest.mark.claim("metadata.finish.reason")
 @both_ways
 def test_an_answer_names_its_provider_its_model_and_its_id(
-    lane: str, model: ChatBaseten, ask: Ask
+    lane: str, model: BaseChatModel, ask: Ask
 ) -> None:
     metadata = ask(model, GREETING).response_metadata
     assert metadata["model_provider"] == "baseten"

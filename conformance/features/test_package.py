@@ -14,11 +14,15 @@ from langchain_core.load import dumpd, dumps, load, loads
 from pydantic import SecretStr
 
 from conformance.claims import load_table
-from langchain_baseten import ChatBaseten
+from conformance.subject import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+# Each of these promises is one of the package, not of chat models in general.
+pytestmark = pytest.mark.own("the claim is about the package langchain-baseten", applies=False)
 
 _KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
 _DEDICATED = "https://model-abcd1234.api.baseten.co/environments/production/predict"
@@ -45,7 +49,7 @@ _MODELS: dict[str, dict[str, Any]] = {
     },
 }
 
-_WRITERS: dict[str, Callable[[ChatBaseten], Any]] = {
+_WRITERS: dict[str, Callable[[Any], Any]] = {
     "repr": repr,
     "str": str,
     "dumps": dumps,
@@ -85,14 +89,14 @@ def test_every_public_name_of_the_package_is_there() -> None:
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("settings", _MODELS.values(), ids=_MODELS)
 def test_a_model_dumps_and_loads_again_equal_to_itself(settings: dict[str, Any]) -> None:
-    model = ChatBaseten(**settings, api_key=_KEY)
+    model = chosen().make(**settings, api_key=_KEY)
     allowed: dict[str, Any] = {
-        "allowed_objects": [ChatBaseten],
+        "allowed_objects": [chosen().kind],
         "valid_namespaces": ["langchain_baseten"],
         "secrets_map": {"BASETEN_API_KEY": _KEY},
     }
     for loaded in (loads(dumps(model), **allowed), load(dumpd(model), **allowed)):
-        assert type(loaded) is ChatBaseten
+        assert type(loaded) is chosen().kind
         assert loaded.model_dump() == model.model_dump()
         assert loaded.endpoint == model.endpoint
         assert dumps(loaded) == dumps(model)
@@ -102,12 +106,12 @@ def test_a_model_dumps_and_loads_again_equal_to_itself(settings: dict[str, Any])
 @pytest.mark.parametrize("place", ["argument", "environment"])
 @pytest.mark.parametrize("write", _WRITERS.values(), ids=_WRITERS)
 def test_nothing_that_is_written_of_a_model_holds_the_key(
-    monkeypatch: pytest.MonkeyPatch, write: Callable[[ChatBaseten], Any], place: str
+    monkeypatch: pytest.MonkeyPatch, write: Callable[[Any], Any], place: str
 ) -> None:
     if place == "environment":
         monkeypatch.setenv("BASETEN_API_KEY", _KEY)
     given: dict[str, Any] = {"api_key": _KEY} if place == "argument" else {}
-    model = ChatBaseten(**_MODELS["settings"], **given)
+    model = chosen().make(**_MODELS["settings"], **given)
     written = write(model)
     assert isinstance(model.baseten_api_key, SecretStr)
     assert model.baseten_api_key.get_secret_value() == _KEY
@@ -119,7 +123,7 @@ def test_nothing_that_is_written_of_a_model_holds_the_key(
 @pytest.mark.parametrize("name", ["repr", "str", "dumps", "dumpd", "pickle", "copy", "cache key"])
 def test_nor_a_key_that_was_given_as_a_header(name: str) -> None:
     headers = {"Authorization": f"Bearer {_KEY}", "X-Team": "harbour"}
-    model = ChatBaseten(model="zai-org/GLM-5.2", api_key=_KEY, default_headers=headers)
+    model = chosen().make(model="zai-org/GLM-5.2", api_key=_KEY, default_headers=headers)
     assert "S3cret" not in f"{_WRITERS[name](model)}"
     assert model.default_headers == headers
 
@@ -129,7 +133,7 @@ def test_a_copy_on_disk_finds_the_key_in_the_environment_of_its_reader(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "model.pickle"
-    file.write_bytes(pickle.dumps(ChatBaseten(model="zai-org/GLM-5.2", api_key=_KEY)))
+    file.write_bytes(pickle.dumps(chosen().make(model="zai-org/GLM-5.2", api_key=_KEY)))
     assert b"S3cret" not in file.read_bytes()
     # Another process remembers no keys.
     monkeypatch.setattr("langchain_baseten._secrets._VAULT", {})
@@ -137,3 +141,27 @@ def test_a_copy_on_disk_finds_the_key_in_the_environment_of_its_reader(
     read = pickle.loads(file.read_bytes())  # noqa: S301  pickled a few lines above
     assert read.model_name == "zai-org/GLM-5.2"
     assert read.baseten_api_key.get_secret_value() == "the-readers-own"
+
+
+@pytest.mark.claim("package.pickle.key")
+@pytest.mark.parametrize("settings", _MODELS.values(), ids=_MODELS)
+@pytest.mark.parametrize(
+    "travel",
+    [lambda model: pickle.loads(pickle.dumps(model)), copy.copy, copy.deepcopy],  # noqa: S301  our own
+    ids=["pickle", "copy", "deep copy"],
+)
+def test_a_copy_is_equal_and_finds_its_key_again(
+    settings: dict[str, Any], travel: Callable[[Any], Any]
+) -> None:
+    model = chosen().make(**settings, api_key=_KEY)
+    copied = travel(model)
+    assert copied is not model
+    assert copied.model_dump() == model.model_dump()
+    assert copied.endpoint == model.endpoint
+    assert copied.baseten_api_key.get_secret_value() == _KEY
+
+
+@pytest.mark.claim("package.pickle.key")
+def test_a_pickle_holds_no_key() -> None:
+    model = chosen().make(**_MODELS["settings"], api_key=_KEY)
+    assert b"S3cret" not in pickle.dumps(model)

@@ -29,6 +29,7 @@ __all__ = [
     "counts_no_details",
     "counts_nothing",
     "cuts_long_streams",
+    "doubles_usage_in_streams",
     "drops_late_content",
     "fills_optional_fields",
     "finishes_everything",
@@ -37,10 +38,12 @@ __all__ = [
     "gives_each_call_its_own_id",
     "hides_the_cutoff",
     "ignores_json_mode",
+    "ignores_stops",
     "ignores_tool_choice",
     "ignores_tools",
     "keeps_logprobs_to_itself",
     "keeps_thoughts_to_itself",
+    "leaks_a_second_choice",
     "miscounts_totals",
     "names_another_model",
     "refuses_images",
@@ -88,6 +91,10 @@ def ignores_json_mode(peer: Peer) -> Peer:
         return _without(body, "response_format") if form.get("type") == "json_object" else body
 
     return _hear(peer, forget)
+
+
+def ignores_stops(peer: Peer) -> Peer:
+    return _hear(peer, lambda body: _without(body, "stop"))
 
 
 def swallows_media(peer: Peer) -> Peer:
@@ -172,6 +179,22 @@ def counts_no_details(peer: Peer) -> Peer:
     return _say_usage(
         peer, lambda usage: _without(usage, "prompt_tokens_details", "completion_tokens_details")
     )
+
+
+def doubles_usage_in_streams(peer: Peer) -> Peer:
+    def double(event: Any) -> Any:
+        counts = {k: 2 * v for k, v in (event.get("usage") or {}).items() if isinstance(v, int)}
+        return {**event, "usage": {**event["usage"], **counts}} if counts else event
+
+    return lambda request: peer(request).map_events(double)
+
+
+def leaks_a_second_choice(peer: Peer) -> Peer:
+    def leak(payload: Any) -> Any:
+        others = [choice | {"index": 1} for choice in payload.get("choices") or ()]
+        return payload | {"choices": payload["choices"] + others} if others else payload
+
+    return _say(peer, leak)
 
 
 def names_another_model(peer: Peer) -> Peer:

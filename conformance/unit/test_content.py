@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from langchain_baseten._content import write_block, write_content
+from langchain_baseten._content import _write_as_it_is, write_block, write_content
 from langchain_baseten._errors import BasetenUnsendableRequestError
 
 URL = "https://example.com/a"
@@ -120,6 +120,10 @@ PARTS: dict[str, tuple[Any, dict[str, Any]]] = {
         {"type": "text", "text": "a"},
     ),
     "text-plain": ({"type": "text-plain", "text": "a"}, {"type": "text", "text": "a"}),
+    "text-plain with an id": (
+        {"type": "text-plain", "text": "a", "file_id": "file-1"},
+        {"type": "text", "text": "a"},
+    ),
     "text-plain, base64": (
         {"type": "text-plain", "base64": "AA==", "mime_type": "text/plain"},
         file(filename="file", file_data="data:text/plain;base64,AA=="),
@@ -138,7 +142,7 @@ SOUNDS = {
     "wav": ["x-wav", "wave", "vnd.wave", "wav"],
     "m4a": ["mp4", "x-m4a", "m4a"],
     "flac": ["x-flac", "flac"],
-    "ogg": ["ogg", "ogg; codecs=opus"],
+    "ogg": ["ogg", "ogg; codecs=opus", "ogg; profile=a/wav"],
 }
 
 
@@ -181,19 +185,19 @@ def test_content_is_a_string_or_a_list_of_parts(content: Any, written: Any) -> N
 UNSENDABLE: dict[str, tuple[Any, str]] = {
     "a number": (7, "a content block must be a string or a dict. Received 7."),
     "nothing": (None, "a content block must be a string or a dict. Received None."),
-    "no type": ({"text": "a"}, "its type is not one that Baseten takes"),
+    "no type": ({"text": "a"}, "its type is not one that Baseten takes. Received"),
     "an unknown type": ({"type": "hologram"}, "Received {'type': 'hologram'}."),
     "a type that is no string": ({"type": ["text"]}, "its type is not one"),
     "text without text": ({"type": "text"}, "it is incomplete (KeyError: 'text')"),
     "image_url that is null": (
         {"type": "image_url", "image_url": None},
-        "its image_url is neither a URL nor an object with one",
+        "its image_url is neither a URL nor an object with one. Received",
     ),
     "image_url without a URL": ({"type": "image_url"}, "it is incomplete (KeyError: 'image_url')"),
     "an image without anything": ({"type": "image"}, "its image has neither a URL nor base64"),
     "an image without a MIME type": (
         {"type": "image", "base64": "AA=="},
-        "base64 data needs a mime_type",
+        "base64 data needs a mime_type. Received",
     ),
     "an image whose source is no object": (
         {"type": "image", "source": "x"},
@@ -201,26 +205,35 @@ UNSENDABLE: dict[str, tuple[Any, str]] = {
     ),
     "audio without data": (
         {"type": "audio", "mime_type": "audio/wav"},
-        "audio needs a URL, or base64 data with its mime_type",
+        "audio needs a URL, or base64 data with its mime_type. Received",
     ),
-    "audio without a MIME type": ({"type": "audio", "base64": "AA=="}, "with its mime_type"),
+    "audio without a MIME type": (
+        {"type": "audio", "base64": "AA=="},
+        "with its mime_type. Received",
+    ),
     "audio with half a MIME type": (
         {"type": "audio", "base64": "AA==", "mime_type": "wav"},
-        "with its mime_type",
+        "with its mime_type. Received",
     ),
     "input_audio without audio": ({"type": "input_audio"}, "it is incomplete"),
-    "a file as a URL": ({"type": "file", "url": URL}, "not as a URL"),
+    "a file as a URL": ({"type": "file", "url": URL}, "not as a URL. Received"),
     "a file without anything": ({"type": "file"}, "its file has neither a URL nor base64 data"),
     "a file with a null id": ({"type": "file", "id": None}, "it is incomplete"),
     "a document whose text is missing": (
         {"type": "document", "source": {"type": "text"}},
         "it is incomplete (KeyError: 'data')",
     ),
-    "a video": ({"type": "video", "url": URL}, "ChatBaseten has no video input"),
+    "a video": (
+        {"type": "video", "url": URL},
+        (
+            "sent: ChatBaseten has no video input. A deployment that takes video takes it as "
+            '{"type": "video_url", "video_url": {"url": …}}. Received'
+        ),
+    ),
     "non_standard without a value": ({"type": "non_standard"}, "it is incomplete"),
     "non_standard with a mark": (
         {"type": "non_standard", "value": {"cachePoint": {}}},
-        "its value holds nothing to send",
+        "its value holds nothing to send. Received",
     ),
     "non_standard with a number": ({"type": "non_standard", "value": 7}, "Received 7."),
 }
@@ -242,6 +255,38 @@ def test_what_was_received_is_shown_shortened() -> None:
 
     assert "'data': 'AAA" in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("block", [block for block, _ in UNSENDABLE.values()], ids=UNSENDABLE)
+def test_a_refusal_quotes_the_block(block: Any) -> None:
+    with pytest.raises(BasetenUnsendableRequestError) as caught:
+        write_block(block)
+
+    inner = block["value"] if isinstance(block, dict) and block.get("value") == 7 else block
+    quoted = {k: str(v) for k, v in inner.items()} if isinstance(inner, dict) else inner
+    assert f". Received {quoted}. Baseten takes" in str(caught.value)
+
+
+def test_a_value_is_quoted_up_to_40_characters_and_a_block_up_to_200() -> None:
+    with pytest.raises(BasetenUnsendableRequestError) as caught:
+        write_block({"type": "hologram", "a": "A" * 41, "b": "B" * 40})
+
+    assert f"Received {{'type': 'hologram', 'a': '{'A' * 39}…', 'b': '{'B' * 40}'}}." in str(
+        caught.value
+    )
+
+    with pytest.raises(BasetenUnsendableRequestError) as caught:
+        write_block({"type": "hologram", **{str(n): "A" * 40 for n in range(9)}})
+
+    quoted = str(caught.value).partition("Received ")[2].partition(". Baseten")[0]
+    assert (len(quoted), quoted[-1]) == (200, "…")
+
+
+@pytest.mark.parametrize("name", ["input_audio", "audio_url", "video_url"])
+def test_a_part_of_the_wires_own_keeps_its_name(name: str) -> None:
+    block = {"type": name, name: {"url": URL}, "extra": 1}
+
+    assert _write_as_it_is(name)(block) == {"type": name, name: {"url": URL}}
 
 
 @pytest.mark.parametrize("block", [block for block, _ in PARTS.values() if isinstance(block, dict)])

@@ -10,6 +10,7 @@ import re
 import shlex
 import tomllib
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ROOT = Path(__file__).parents[2]
-_RUN = [_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))]
-_READ = [*_RUN, _ROOT / "CONTRIBUTING.md"]
+_RUN = [_ROOT / "README.md", _ROOT / "docs" / "chat.md"]
+_READ = [_ROOT / "README.md", _ROOT / "CONTRIBUTING.md", *sorted((_ROOT / "docs").glob("*.md"))]
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_VARIABLE = re.compile(r"[A-Z_]+=\S*")
 _INDENTED = re.compile(r"(?<=\n\n)((?: {4}\S.*\n)+)")
 
 
@@ -54,7 +56,8 @@ def _read_commands(page: str) -> Iterator[list[str]]:
     for text in (*fenced, *_INDENTED.findall(bare)):
         for line in text.splitlines():
             for command in line.split("&&"):
-                if words := shlex.split(command, comments=True):
+                words = shlex.split(command, comments=True)
+                if words := [*dropwhile(_VARIABLE.fullmatch, words)]:
                     yield words
 
 
@@ -68,7 +71,7 @@ def _find_flaw(words: list[str]) -> str | None:
             return f"tox has no environment {', '.join(sorted(missing))}" if missing else None
         case ["python", "-m", "pip", *rest] | ["pip", *rest]:
             return _find_pip_flaw(rest)
-        case ["python", "-m", "conformance"]:
+        case ["python", "-m", "conformance"] | ["python", "-m", "conformance.engines", *_]:
             return None
         case ["python", "-m", "conformance", name, *_]:
             known = {*_COMMANDS, *_OWN_PARSERS}

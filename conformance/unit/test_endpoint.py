@@ -64,6 +64,7 @@ DEDICATED = {
     "/deployment/wxyz789/predict": ("/deployment/wxyz789/sync/v1", None),
     "/deployment/wxyz789/v1": ("/deployment/wxyz789/sync/v1", None),
     "/deployment/wxyz789": ("/deployment/wxyz789/sync/v1", None),
+    "/production/sync/wake": ("/production/sync/wake/v1", "production"),
     "/production/sync/openai": ("/production/sync/openai/v1", "production"),
     "/production/sync/openai/v1": ("/production/sync/openai/v1", "production"),
     "/predictor/predict": ("/predictor/sync/v1", None),
@@ -91,6 +92,7 @@ CUSTOM = {
         "/models/7/production/sync/v1",
     ),
     "/production/v1": ("/production/v1", "/production/v1"),
+    "/team/wake/v1": ("/team/wake/v1", "/team/wake/v1"),
     "//team//llm//": ("/team/llm/v1", "/team/llm"),
     "/to/https://model-a.api.baseten.co/predict": (
         "/to/https://model-a.api.baseten.co/sync/v1",
@@ -273,3 +275,45 @@ def test_the_module_imports_nothing_but_the_standard_library(module: ModuleType)
     foreign = {str(name).split(".")[0] for name in named | plain} - sys.stdlib_module_names
     assert foreign <= {"langchain_baseten"}
     assert not {"os", "time", "random", "socket"} & (named | plain)
+
+
+OWN_URL = (
+    "Paste the model's own URL instead: "
+    "https://model-<id>.api.baseten.co/environments/production/sync/v1."
+)
+
+# URL -> what is said: the flaw, what was received, what to do
+SENTENCES = {
+    f"{MODEL}/wake": (
+        f"The URL is no chat endpoint (wake starts a replica): '{MODEL}/wake'. {OWN_URL}"
+    ),
+    f"{MODEL}/deployment": (
+        f"The URL has no name behind deployment/: '{MODEL}/deployment'. "
+        "Paste https://model-<id>.api.baseten.co/deployment/<name>/sync/v1."
+    ),
+    "https://inference.baseten.co/v2": (
+        "The URL has a path that Model APIs do not serve: 'https://inference.baseten.co/v2'. "
+        "For Model APIs paste https://inference.baseten.co/v1."
+    ),
+    "https://baseten.co": (
+        f"The URL is a page for people, not an endpoint: 'https://baseten.co'. {OWN_URL}"
+    ),
+    "https://model-a.grpc.api.baseten.co": (
+        f"The URL speaks gRPC, not HTTP: 'https://model-a.grpc.api.baseten.co'. {OWN_URL}"
+    ),
+    "https://chain-a.api.baseten.co": (
+        f"The URL is a chain, not a chat model: 'https://chain-a.api.baseten.co'. {OWN_URL}"
+    ),
+    "http://inference.baseten.co": (
+        "The URL would send the API key in clear text: 'http://inference.baseten.co'. "
+        "Write https:// instead of http://."
+    ),
+}
+
+
+@pytest.mark.parametrize(("url", "sentences"), SENTENCES.items())
+def test_a_refusal_says_what_is_wrong_what_came_and_what_to_do(url: str, sentences: str) -> None:
+    with pytest.raises(EndpointError) as caught:
+        parse_model_url(url)
+
+    assert str(caught.value) == sentences

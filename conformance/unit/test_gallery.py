@@ -75,15 +75,6 @@ def test_a_row_names_whole_claims_or_single_lanes(
     assert deviant.because == ("assert 0",)
 
 
-def test_a_row_may_name_checks_that_judge_no_claim(
-    table: Table, write: Callable[[str], Path]
-) -> None:
-    row = ROW.replace("kills", "fells").replace("calls.invoke.once@dedicated", "a.py::test_x")
-    [deviant] = load_gallery(table, write(row)).values()
-    assert not deviant.kills
-    assert deviant.fells == {"a.py::test_x", "keys.read.environment"}
-
-
 def test_a_suite_may_have_no_gallery(table: Table) -> None:
     assert load_gallery(table, None) == {}
 
@@ -98,7 +89,7 @@ def test_a_suite_may_have_no_gallery(table: Table) -> None:
         ("calls.invoke.once@dedicated", "badges.count.downloads", "is no judged claim"),
         ("keys.read.environment", "calls.invoke.once", "names one claim and lane twice"),
         ('["assert 0"]', "[]", "because: expected a list, not empty"),
-        ("kills", 'fells = ["a.py::test_x"]\nkills', "needs either `kills` or `fells`"),
+        ("kills", "fells", "unknown key `fells`"),
     ],
 )
 def test_a_table_that_breaks_a_rule_is_refused(

@@ -96,3 +96,12 @@ def test_a_result_of_no_known_name_is_refused(tmp_path: Path) -> None:
     path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     with pytest.raises(CutRecordError, match="line 3 of the record"):
         read_record(path)
+
+
+def test_what_a_service_was_asked_for_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    ledger = Ledger.open(path, {})
+    ledger.write_cost(12, 3_456)
+    ledger.close(complete=True)
+    assert read_record(path).cost == {"requests": 12, "tokens": 3_456}
+    assert read_record(path).complete

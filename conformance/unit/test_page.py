@@ -153,7 +153,7 @@ def test_what_is_not_a_pass_stands_first_and_is_open(tmp_path: Path) -> None:
 def test_a_claim_says_everything_that_is_known_about_it(tmp_path: Path) -> None:
     found = read(make(tmp_path), tmp_path)
     assert (
-        "The page says Logprobs Scope dedicated Basis documented, must; https://page.example "
+        "Chat says Logprobs Scope dedicated Basis documented, must; https://page.example "
         "Absence at the service, once logprobs was in the body "
         "Again, alone python -m conformance verify --claim logprobs.dedicated.absent" in found.text
     )

@@ -247,6 +247,35 @@ def test_only_checks_of_the_selection_run(
     assert record.complete
 
 
+STANDARD = """
+class TestDedicated:
+    lane = "dedicated"
+    def test_tool_calling(self): pass
+    def test_of_no_claim(self): pass
+class TestModelApis(TestDedicated):
+    lane = "model-apis"
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "ran"),
+    [
+        (
+            "--lane=dedicated",
+            ["TestDedicated::test_tool_calling", "TestDedicated::test_of_no_claim"],
+        ),
+        ("--claim=calls", ["TestDedicated::test_tool_calling", "TestModelApis::test_tool_calling"]),
+        ("--lane=client", []),
+    ],
+)
+def test_a_lane_alone_keeps_the_whole_of_its_standard_suite(
+    bench: Bench, option: str, ran: list[str]
+) -> None:
+    result = bench.run(STANDARD, option, "-v", folder="standard")
+    lines = [line for line in result.outlines if " PASSED" in line]
+    assert [line.split(".py::")[1].split(" ")[0] for line in lines] == ran
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

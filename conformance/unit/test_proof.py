@@ -13,7 +13,7 @@ from conformance.__main__ import main
 from conformance.claims import load_table
 from conformance.gallery import Deviant
 from conformance.ledger import Record
-from conformance.proof import check_beside, check_honest, compare, find_survivors, run_targets
+from conformance.proof import check_honest, compare, find_survivors, run_targets
 from conformance.runs import CutRunError
 from conformance.unit.small_suite import write_suite
 from conformance.verdicts import Outcome, Place, Result
@@ -92,45 +92,6 @@ def test_a_run_that_was_cut_kills_nothing(left: Record | None) -> None:
     finding = compare(LIAR, left)
     assert finding.flaws == ("its run was cut",)
     assert finding.killed == frozenset()
-
-
-FELLER = Deviant(
-    "client:lies", "It lies.", frozenset(), ("DID NOT RAISE",), frozenset({"a.py::test_x"})
-)
-
-
-def beside(*strays: tuple[str, str]) -> Record:
-    return Record({}, strays=list(strays), complete=True)
-
-
-@pytest.mark.parametrize(
-    ("strays", "flaws"),
-    [
-        ([("a.py::test_x[sync]", "failed: DID NOT RAISE")], ()),
-        ([], ("survived: a.py::test_x", "no failure says 'DID NOT RAISE'")),
-        (
-            [("a.py::test_x", "failed: DID NOT RAISE"), ("a.py::test_y", "failed: so")],
-            ("fell undeclared: a.py::test_y",),
-        ),
-        (
-            [("a.py::test_x", "failed: DID NOT RAISE"), ("a.py::test_y", "broken: so")],
-            ("broken, not failed: a.py::test_y",),
-        ),
-    ],
-)
-def test_a_deviant_may_fell_checks_that_judge_no_claim(
-    strays: list[tuple[str, str]], flaws: tuple[str, ...]
-) -> None:
-    assert compare(FELLER, beside(*strays)).flaws == flaws
-
-
-def test_without_any_lie_no_check_beside_the_claims_may_fail() -> None:
-    assert check_beside(beside()) == []
-    assert check_beside(beside(("a.py::test_x", "failed: so"))) == [
-        "without any lie: a.py::test_x: failed: so"
-    ]
-    for cut in (None, Record({})):
-        assert check_beside(cut) == ["the honest run of checks that judge no claim was cut"]
 
 
 def test_what_only_an_inexact_deviant_kills_has_survived(tmp_path: Path) -> None:
@@ -242,23 +203,6 @@ def test_a_deviant_that_nothing_notices_turns_the_proof_red(
     assert "✗ peer:counts-nothing: survived: keys.read.environment (client)" in said
     assert "RED: 0 of 1 deviants exact" in said
     assert "hides-its-class" not in said
-
-
-def test_checks_beside_the_claims_are_run_on_the_deviants_that_name_them(
-    suite: Suite, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (suite.root / "faults").mkdir()
-    (suite.root / "faults" / "test_beside.py").write_text(
-        "import langchain_baseten\n"
-        "def test_exported(): assert 'ChatBaseten' in langchain_baseten.__all__\n"
-        "def test_version(): assert langchain_baseten.__version__\n"
-    )
-    (suite.root / "deviants.toml").write_text(
-        '[client.hides-its-class]\nlie = "It hides."\nbecause = ["assert \'ChatBaseten\' in"]\n'
-        'fells = ["faults/test_beside.py::test_exported"]\n'
-    )
-    assert run(suite, "hides-its-class") == 0
-    assert "GREEN: 1 of 1 deviants exact, 0 of 4 claims" in capsys.readouterr().out
 
 
 def test_a_claim_that_nobody_kills_and_a_check_that_misses_the_canary_are_named(

@@ -17,8 +17,8 @@ from jsonschema import Draft202012Validator
 from conformance.claims import load_table
 from conformance.difference import load_schema
 from conformance.formats import FORMATS
-from conformance.recording import find_secrets
 from conformance.runs import HERE, Selection, verify
+from conformance.scanner import find_secrets
 from conformance.tables import MATRIX_BEGINS, MATRIX_ENDS, write_matrix
 
 if TYPE_CHECKING:

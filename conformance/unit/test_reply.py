@@ -248,7 +248,7 @@ REFUSED: dict[str, tuple[str, type[BasetenError], str]] = {
     "cut off": ('{"choices": [{', BasetenMalformedAnswerError, "is not a JSON object"),
     "nested too deep": ("[" * 99_999, BasetenMalformedAnswerError, "is not a JSON object"),
     "an event stream": ('data: {"x": 1}\n\n', BasetenMalformedAnswerError, "is not a JSON object"),
-    "choices absent": ('{"id": "x"}', BasetenMalformedAnswerError, "holds no choices"),
+    "choices absent": ('{"id": "x"}', BasetenMalformedAnswerError, "answer holds no choices: "),
     "choices null": ('{"choices": null}', BasetenMalformedAnswerError, "holds no choices"),
     "choices empty": ('{"choices": []}', BasetenMalformedAnswerError, "holds no choices"),
     "choices of the wrong type": ('{"choices": 5}', BasetenMalformedAnswerError, "no choices"),
@@ -269,6 +269,14 @@ def test_what_is_no_answer_is_an_error(body: str, cls: type[BasetenError], words
         read_all(body)
 
     assert type(caught.value) is cls
+
+
+@pytest.mark.parametrize(("text", "body"), [('{"id": "x"}', {"id": "x"}), ("<p>", "<p>")])
+def test_what_is_no_answer_goes_with_the_error(text: str, body: Any) -> None:
+    with pytest.raises(BasetenError) as caught:
+        read_all(text)
+
+    assert caught.value.body == body
 
 
 def test_error_null_is_an_answer() -> None:

@@ -76,6 +76,7 @@ def test_each_verdict_is_a_line_with_what_its_claim_says(tmp_path: Path) -> None
     assert (line.claim, line.lane, line.status) == (KEYS, "client", Status.UNTESTED)
     assert line.english == "The key is read from the environment."
     assert (line.level, line.reasons) == ("should", ("no check ran",))
+    assert (line.page, line.evidence) == ("Chat", ())
     assert (line.feature, line.sentence, line.language) == ("promises", "set the variable", "en")
     assert (line.scope, line.basis, line.source) == (
         "client",
@@ -120,6 +121,12 @@ def test_the_report_holds_the_exit_code_counts_and_exclusions(tmp_path: Path) ->
         "fail": 1,
     }
     assert make(tmp_path, ALL_GREEN).exit == 0
+
+
+def test_the_stored_report_reads_well_and_spells_letters_out(tmp_path: Path) -> None:
+    text = make(tmp_path, (), ("größer",)).to_json()
+    assert text.startswith('{\n  "format": 1,\n  "run": {\n    "target": "peer",\n')
+    assert '"größer"' in text
 
 
 def test_the_stored_report_says_the_same_with_its_format(tmp_path: Path) -> None:

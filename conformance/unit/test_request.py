@@ -94,6 +94,7 @@ BODIES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str
         {"stream": False},
         {},
     ),
+    "no tools and nothing else about them": ({"tools": []}, {}, {"stream": False}, {}),
     "a choice alone is the server's to judge": (
         {"tool_choice": "auto"},
         {},
@@ -149,6 +150,10 @@ NOT_JSON: dict[str, tuple[Any, str]] = {
         "smile \ud83e!",
         "half of a surrogate pair, near '\"smile \\ud83e!\"'",
     ),
+    "half a pair far inside": (
+        "<" + "a" * 30 + "\ud83e" + "b" * 30 + ">",
+        f"near '{'a' * 20}\\ud83e{'b' * 20}'.",
+    ),
     "no number": (float("nan"), "Out of range float values"),
     "endless": (float("inf"), "Out of range float values"),
     "a set": ({1}, "Object of type set is not JSON serializable"),
@@ -166,6 +171,10 @@ def test_what_is_not_json_is_refused_before_it_is_sent(value: Any, words: str) -
 
     assert str(caught.value).startswith("The request is not JSON, so nothing was sent: ")
     assert words in str(caught.value)
+    assert str(caught.value).endswith(
+        ". Everything in messages, tools, model_kwargs and extra_body must be strings, finite "
+        "numbers, booleans, lists and dicts."
+    )
     assert str(caught.value).isprintable()
 
 

@@ -212,6 +212,28 @@ TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
             }
         ],
     ),
+    "reasoning on record beside blocks": (
+        own(
+            ["a", {"type": "reasoning", "reasoning": "m"}],
+            additional_kwargs={"reasoning_content": "hm"},
+        ),
+        [{"role": "assistant", "content": "a", "reasoning_content": "hm"}],
+    ),
+    "own blocks, one a string": (
+        own(["a", {"type": "reasoning", "reasoning": "hm"}]),
+        [{"role": "assistant", "content": "a", "reasoning_content": "hm"}],
+    ),
+    "own content without reasoning": (own("a"), [{"role": "assistant", "content": "a"}]),
+    "a foreign call between texts": (
+        AIMessage(
+            [
+                {"type": "text", "text": "a"},
+                {"type": "tool_use", "id": "a", "name": "f", "input": {"ä": 1}, "text": "not this"},
+                {"type": "text", "text": "b"},
+            ]
+        ),
+        [{"role": "assistant", "content": "ab", "tool_calls": [WIRE_CALL]}],
+    ),
     "v1 content from elsewhere": (
         AIMessage([{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": "a"}]),
         [{"role": "assistant", "content": "a"}],
@@ -238,8 +260,14 @@ def test_reasoning_can_be_kept_back(message: BaseMessage, wire: list[dict[str, A
 
 
 UNSENDABLE: dict[str, tuple[list[BaseMessage], str]] = {
-    "no messages": ([], "There is no message to send"),
-    "a message that is no turn": ([RemoveMessage(id="x")], "A RemoveMessage cannot be sent"),
+    "no messages": (
+        [],
+        "There is no message to send. Pass a string, or a list of at least one message.",
+    ),
+    "a message that is no turn": (
+        [RemoveMessage(id="x")],
+        "A RemoveMessage cannot be sent. Send system, human, AI, tool or chat messages.",
+    ),
     "a tool result that is none": (
         [HumanMessage([{"type": "tool_result", "content": 7}])],
         "Received 7.",
@@ -255,6 +283,10 @@ UNSENDABLE: dict[str, tuple[list[BaseMessage], str]] = {
             "A tool call's arguments are not JSON: Object of type set is not JSON serializable. "
             "Received {'x': {1, 2}}."
         ),
+    ),
+    "long arguments that are not JSON": (
+        [AIMessage("", tool_calls=[{**CALL, "args": {"x": {"y" * 300}}}])],
+        f"Received {{'x': {{'{'y' * 191}….",
     ),
 }
 

@@ -5,6 +5,7 @@ Knows bodies and errors; whole answers are judged in `test_stream`.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -282,3 +283,28 @@ def test_only_what_was_handed_out_counts_as_begun() -> None:
 
     list(stream.feed(DONE))
     assert (stream.done, stream.events) == (True, 3)
+
+
+def test_an_error_event_carries_its_id_and_says_what_to_do() -> None:
+    payload = {"error": {"message": "No such model", "code": 404, "request_id": "d"}}
+    error = fail(event(payload))
+
+    assert (error.request_id, error.body) == ("d", payload)
+    assert str(error) == (
+        "No such model (inside an answer that began with HTTP 200). "
+        "Check model= (a slug of your workspace) or model_url=."
+    )
+
+
+def test_what_came_instead_of_a_stream_is_shown_though_bytes_are_broken() -> None:
+    assert "not an event stream: caf\ufffd" in str(fail(b"caf\xe9"))
+
+
+def test_the_answer_of_a_server_that_did_not_stream_is_repaired_and_named() -> None:
+    function = {"name": "f", "arguments": "{}"}
+    answer = {"choices": [{"message": {"tool_calls": [{"function": function}]}}]}
+    error = fail(json.dumps(answer).encode())
+
+    assert error.partial is not None
+    assert [call["id"] for call in error.partial.tool_calls] == ["fresh-0"]
+    assert error.partial.response_metadata["model_name"] == "asked"

@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.targets import FAKE_KEY, LANES, choose_settings, find_stage
+from conformance.targets import (
+    ENGINE_KEY,
+    FAKE_KEY,
+    LANES,
+    choose_settings,
+    find_stage,
+    read_casts,
+)
+
+_ROLES = ("model", "other", "thinker", "seer")
 
 
 def test_replay_uses_canonical_addresses() -> None:
@@ -30,12 +39,50 @@ def test_live_takes_key_and_deployment_from_the_environment(
     assert hosted["base_url"] == "https://inference.baseten.co/v1"
 
 
+def test_a_given_url_beats_the_environment() -> None:
+    environment = {"BASETEN_API_KEY": "k", "BASETEN_BASE_URL": "http://127.0.0.1:1/v1"}
+    hosted = choose_settings(LANES["model-apis"], "live", environment=environment)
+    assert hosted["base_url"] == "http://127.0.0.1:1/v1"
+    given = choose_settings(LANES["dedicated"], "live", None, "https://x.example", environment)
+    assert given["model_url"] == "https://x.example"
+
+
+def test_an_engine_gets_its_own_key_and_never_basetens() -> None:
+    lane = LANES["dedicated"]
+    environment = {"BASETEN_API_KEY": "k"}
+    found = choose_settings(lane, "engine", None, "http://127.0.0.1:1/v1", environment)
+    assert (found["model_url"], found["api_key"]) == ("http://127.0.0.1:1/v1", FAKE_KEY)
+    keyed = choose_settings(lane, "engine", "http://h", None, {ENGINE_KEY: "e"})
+    assert keyed == {"model_url": lane.url("http://h"), "model": "omni", "api_key": "e"}
+    with pytest.raises(LookupError, match="--model-url"):
+        choose_settings(lane, "engine", environment={})
+
+
+@pytest.mark.parametrize(
+    ("given", "casts"),
+    [
+        ([], {}),
+        (["a/b"], {"model-apis": {"model": "a/b"}, "dedicated": dict.fromkeys(_ROLES, "a/b")}),
+        (["dedicated=tiny"], {"dedicated": dict.fromkeys(_ROLES, "tiny")}),
+        (["model-apis=a=b"], {"model-apis": {"model": "a=b"}}),
+    ],
+)
+def test_models_of_ones_own_take_over_the_roles(
+    given: list[str], casts: dict[str, dict[str, str]]
+) -> None:
+    assert read_casts(given) == casts
+    for lane, cast in casts.items():
+        assert LANES[lane].recast(cast).model == cast["model"]
+
+
 @pytest.mark.parametrize("lane", list(LANES))
 def test_live_without_its_variables_says_which_are_missing(
     lane: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("BASETEN_API_KEY", raising=False)
-    with pytest.raises(LookupError, match="BASETEN_DEDICATED_MODEL_URL"):
+    monkeypatch.delenv("BASETEN_DEDICATED_MODEL_URL", raising=False)
+    missing = {"model-apis": "BASETEN_API_KEY", "dedicated": "BASETEN_DEDICATED_MODEL_URL"}
+    with pytest.raises(LookupError, match=missing[lane]):
         choose_settings(LANES[lane], "live")
 
 

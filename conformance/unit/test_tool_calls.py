@@ -219,6 +219,15 @@ def test_one_event_never_holds_two_chunks_of_one_call(
         assert len(indices) == len(set(indices))
 
 
+def test_what_one_event_says_of_a_call_in_two_pieces_is_one_chunk() -> None:
+    other = delta("{}", name="g", call="z", index=4)
+    pieces = [delta('{"x"', index=5), delta(": 1}", name="f", call="a", index=5)]
+    _, chunk = CallDeltas(numbered()).add([other, *pieces])
+
+    assert (chunk["index"], chunk["id"], chunk["name"]) == (1, "a", "f")
+    assert chunk["args"] == '{"x": 1}'
+
+
 def test_a_name_and_an_id_are_told_once() -> None:
     deltas = CallDeltas(numbered())
     chunks = [deltas.add([delta("", name="f", call=f"id-{n}")])[0] for n in range(3)]

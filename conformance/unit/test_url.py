@@ -55,6 +55,7 @@ ORIGINS = {
     ),
     "http://llm_server:8000": ("http://llm_server:8000", "llm_server"),
     "https://h:65535": ("https://h:65535", "h"),
+    f"https://{'a.' * 126}b": (f"https://{'a.' * 126}b", f"{'a.' * 126}b"),
     "https://h:1": ("https://h:1", "h"),
     f"https://{'a' * 63}.example": (f"https://{'a' * 63}.example", f"{'a' * 63}.example"),
     "https://model-<ID>.api.baseten.co/v1": (
@@ -92,6 +93,8 @@ HOSTS = {
     "https://model-.api.baseten.co/v1": "has no valid host name",
     f"https://{'a' * 64}.example/v1": "has no valid host name",
     f"https://{'a.' * 130}example/v1": "has no valid host name",
+    f"https://{'a.' * 126}bc/v1": "has no valid host name",
+    "https://[::12345]/v1": "has no valid host name",
     "https://a%2eb/v1": "has no valid host name",
     "https://evil.example%2f.baseten.co/v1": "has no valid host name",
     "https://a,b/v1": "has no valid host name",
@@ -265,3 +268,68 @@ def test_the_url_quotes_itself_in_later_refusals() -> None:
 
     assert str(error) == "The URL is odd: 'https://proxy.example/wake?***'. Do this."
     assert isinstance(error, EndpointError)
+
+
+OWN_URL = (
+    "Paste the model's own URL instead: "
+    "https://model-<id>.api.baseten.co/environments/production/sync/v1."
+)
+EITHER = f"{OWN_URL} For Model APIs paste https://inference.baseten.co/v1."
+
+# what was received -> what is said: the flaw, what was received, what to do
+SENTENCES = {
+    "": f"The URL is empty. {EITHER}",
+    f"https://h/{'a' * 2039}": (
+        "The URL is longer than 2048 characters: 'https://h/***'. Paste the base URL alone."
+    ),
+    "h\\v1": "The URL has a backslash in it: 'h\\\\v1'. Write slashes.",
+    "h v1": (
+        "The URL has white space, a control character or an invisible character in it: 'h v1'. "
+        "Paste the URL alone."
+    ),
+    "abcd1234": (
+        "The URL is a model id, not a URL: 'abcd1234'. "
+        "Paste https://model-abcd1234.api.baseten.co/environments/production/sync/v1."
+    ),
+    "zai-org/GLM-5.2": (
+        "The URL is the name of a model, not a URL: 'zai-org/GLM-5.2'. "
+        "Pass it as model= and leave the URL out."
+    ),
+    "h.example/v1": (
+        "The URL does not begin with https://: 'h.example/v1'. Put https:// in front of the host "
+        "(http:// for a server on your own machine)."
+    ),
+    "wss://h": f"The URL speaks WebSocket, not HTTP: 'wss://h'. {OWN_URL}",
+    "ftp://h": f"The URL is not an http or https URL: 'ftp://h'. {EITHER}",
+    "https://u@h": (
+        "The URL has a user name or a password in it: 'https://***'. "
+        "Take it out; the API key goes to api_key=."
+    ),
+    "https://\u00e9/v1": (
+        "The URL has a host that is not ASCII: 'https://\\xe9/v1'. "
+        "Type it by hand, or write it in its xn-- form."
+    ),
+    "https://{h}/v1": (
+        "The URL still has a placeholder in it: 'https://{h}/v1'. "
+        "Replace it: app.baseten.co shows the URL of each model with its id."
+    ),
+    "https://a..b": f"The URL has no valid host name: 'https://a..b'. {EITHER}",
+    "https://h:0": "The URL has no valid port: 'https://h:0'. Write a number from 1 to 65535.",
+    "https://h/%zz": (
+        "The URL has a character in its path that no URL has: 'https://h/%zz'. "
+        "Percent-encode it, or type the path by hand."
+    ),
+    "https://h/../v1": (
+        "The URL has a . or .. segment in its path: 'https://h/../v1'. Write the path without it."
+    ),
+}
+
+
+@pytest.mark.parametrize(("received", "sentences"), SENTENCES.items())
+def test_a_refusal_says_what_is_wrong_what_came_and_what_to_do(
+    received: str, sentences: str
+) -> None:
+    with pytest.raises(EndpointError) as caught:
+        split_url(received)
+
+    assert str(caught.value) == sentences

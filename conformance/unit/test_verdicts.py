@@ -288,6 +288,14 @@ RESULTS = st.lists(st.sampled_from(Result), max_size=6)
 GREENNESS = {status: status in GREEN for status in Status}
 
 
+def test_a_gap_that_does_not_fail_hides_no_other_problem() -> None:
+    outcomes = [*found(PASSED), *found(PASSED, place=THERE)]
+    judgement = judge([HERE], outcomes, [GAP], target=GAP.target, today=TODAY)
+    first, second = judgement.problems
+    assert first == "check_0 judged tools.invoke.call (model-apis), which is not asked for"
+    assert second.startswith("known gap tools.invoke.call (dedicated) on engine must fail, ")
+
+
 @given(RESULTS, st.sampled_from([FAILED, BROKEN, SKIPPED]))
 def test_a_bad_outcome_never_turns_a_verdict_greener(results: list[Result], bad: Result) -> None:
     before = merge(HERE, found(*results)).status
