@@ -111,6 +111,17 @@ def test_in_part_a_failing_check_leaves_its_own_cassette_alone(old: Path, runs: 
     assert read(old)[NAMES[1]] == before[NAMES[1]]
 
 
+def test_what_is_not_kept_is_not_scanned_either(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanned: list[str] = []
+    monkeypatch.setattr(rerecord, "_scan", lambda folder, _: scanned.extend(read(folder)))
+    runs.recorded[NAMES[1]] = "failed"
+    runs.codes = [1, 0]
+    rerecord.record(Order(partial=True), old)
+    assert scanned == [NAMES[0]]
+
+
 def test_if_everything_failed_nothing_was_recorded(old: Path, runs: Runs) -> None:
     runs.recorded = dict.fromkeys(NAMES, "failed")
     runs.codes = [1, 0]
