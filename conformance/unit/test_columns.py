@@ -70,8 +70,9 @@ def test_finer_rows_that_break_a_rule_are_refused(
     tmp_path: Path, old: str, new: str, message: str
 ) -> None:
     assert FINER.count(old) >= 1
-    with pytest.raises(TableError, match=message):
+    with pytest.raises(TableError, match=message) as caught:
         load_small(tmp_path, FINER.replace(old, new, 1))
+    assert str(caught.value).startswith(str(tmp_path / "claims.toml"))
 
 
 def test_an_excluded_claim_does_not_fill_a_row(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_server_lives_as_long_as_its_block_with_all_that_it_started(
     while is_alive(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(child)
-    assert "Serving HTTP" in (tmp_path / "log").read_text(encoding="utf-8")
+    assert "GET /" in (tmp_path / "log").read_text(encoding="utf-8")
 
 
 def test_a_server_ends_with_a_failing_block_too(

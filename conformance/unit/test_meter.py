@@ -10,7 +10,7 @@ import pytest
 from conformance.meter import Limits, Meter
 from conformance.peers import PeerServer, respond
 from conformance.peers.exchange import AnswerPlan, plan_json
-from langchain_baseten import ChatBaseten
+from langchain_baseten import BasetenNotFoundError, ChatBaseten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,8 +180,10 @@ def test_a_404_after_an_answer_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> 
     ):
         meter.install(patch)
         assert ask_whole(server.url)
-        with pytest.raises(Exception, match=r"No\."):
+        # A skip is no Exception, and would only skip this test.
+        with pytest.raises(BaseException, match=r"No\.") as caught:
             ask_whole(server.url)
+    assert isinstance(caught.value, BasetenNotFoundError)
     assert meter.stopped == ""
 
 

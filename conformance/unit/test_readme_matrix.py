@@ -15,6 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from conformance.claims import load_table
+from conformance.columns import Finer
 from conformance.difference import load_schema
 from conformance.formats import FORMATS
 from conformance.runs import HERE, Selection, verify
@@ -48,13 +49,16 @@ def read_embedded() -> str:
 
 def test_the_readme_has_every_column_of_the_page_with_its_mark(table: Table) -> None:
     rows = [line.split(" | ")[:2] for line in read_embedded().splitlines() if line[:2] == "| "]
-    marks = {name.removeprefix("| "): mark for name, mark in rows[2:]}
-    assert marks == {c.english: c.mark for c in table.columns} | {"Other promises": "·"}
+    marks = {name.removeprefix("| ").removeprefix("&ensp;└ "): mark for name, mark in rows[2:]}
+    finer = {row.english: "·" for row in (*table.features, Finer("", "Other promises"))}
+    assert marks == {c.english: c.mark for c in table.columns} | finer
 
 
 def test_the_readme_counts_the_claims_of_every_lane(table: Table) -> None:
     counts = [int(found) for found in re.findall(r" \d+/(\d+)", read_embedded())]
-    assert sum(counts) == sum(len(claim.lanes) for claim in table.judged)
+    # A claim counts in its cell of the page and in its finer row.
+    rows = [(claim, {claim.cell, claim.feature} - {None}) for claim in table.judged]
+    assert sum(counts) == sum(len(claim.lanes) * max(1, len(named)) for claim, named in rows)
 
 
 def test_the_readme_says_what_a_replay_says(replayed: Report) -> None:

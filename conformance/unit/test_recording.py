@@ -215,5 +215,5 @@ def test_a_written_cassette_says_what_was_asked_and_where_it_came_from(tmp_path:
 
 def test_every_cassette_is_begun_anew() -> None:
     writer = recording.CassetteWriter(lambda m, r: ABOUT)
-    with pytest.raises(CassetteNotFoundError):
+    with pytest.raises(CassetteNotFoundError, match=r"^a\.yaml$"):
         writer.load_cassette("a.yaml", yamlserializer)

@@ -26,8 +26,18 @@ PICTURE = "iVBORw0KGgo" * 30
             f"https://{DEDICATED.host}{DEDICATED.base_path}2/odd",
             f"https://{DEDICATED.host}{DEDICATED.base_path}{DEDICATED.base_path}2/odd",
         ),
+        (CHAT.replace("chat", "models/v1/chat"), CHAT.replace("chat", "models/v1/chat")),
     ],
-    ids=["stand-in", "a real deployment", "engine", "userinfo", "canonical", "no v1", "v12"],
+    ids=[
+        "stand-in",
+        "a real deployment",
+        "engine",
+        "userinfo",
+        "canonical",
+        "no v1",
+        "v12",
+        "v1 v1",
+    ],
 )
 def test_every_address_of_a_lane_is_recorded_as_its_canonical_one(
     sent: str, canonical: str

@@ -260,10 +260,7 @@ def test_reasoning_can_be_kept_back(message: BaseMessage, wire: list[dict[str, A
 
 
 UNSENDABLE: dict[str, tuple[list[BaseMessage], str]] = {
-    "no messages": (
-        [],
-        "There is no message to send. Pass a string, or a list of at least one message.",
-    ),
+    "no messages": ([], "There is no message to send"),
     "a message that is no turn": (
         [RemoveMessage(id="x")],
         "A RemoveMessage cannot be sent. Send system, human, AI, tool or chat messages.",
@@ -297,3 +294,12 @@ def test_what_cannot_be_sent_is_refused(messages: list[BaseMessage], words: str)
         write_messages(messages)
 
     assert words in str(caught.value)
+
+
+def test_no_message_at_all_is_told_what_to_pass() -> None:
+    with pytest.raises(BasetenUnsendableRequestError) as caught:
+        write_messages([])
+
+    assert str(caught.value) == (
+        "There is no message to send. Pass a string, or a list of at least one message."
+    )

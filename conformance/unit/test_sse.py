@@ -130,3 +130,16 @@ def test_nothing_is_left_behind_the_end() -> None:
 
     assert decoder.close() == [Event(b"a")]
     assert decoder.close() == []
+
+
+def test_an_event_that_a_carriage_return_ends_is_given_at_once() -> None:
+    decoder = EventDecoder()
+    decoder.feed(b": begun\n\n")
+
+    assert decoder.feed(b"data: a\r\rx") == [Event(b"a")]
+
+
+def test_only_the_first_bytes_can_be_a_byte_order_mark() -> None:
+    decoder = EventDecoder()
+
+    assert decoder.feed(b"\n") + decoder.feed(b"\xef\xbb\xbfdata: a\n\n") == []

@@ -153,6 +153,14 @@ CALLS: dict[str, tuple[list[bytes], list[tuple[str, str, Any]]]] = {
         ],
         [("f", "fresh-0", {"x": 1})],
     ),
+    "a legacy function_call that repeats its name": (
+        [
+            said({"function_call": {"name": "f", "arguments": "{}"}}),
+            said({"function_call": {"name": "f", "arguments": " "}}),
+            STOP,
+        ],
+        [("f", "fresh-0", {})],
+    ),
     "a legacy call beside the calls (llama-cpp-python)": (
         [
             said(

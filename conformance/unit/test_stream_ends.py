@@ -308,3 +308,37 @@ def test_the_answer_of_a_server_that_did_not_stream_is_repaired_and_named() -> N
     assert error.partial is not None
     assert [call["id"] for call in error.partial.tool_calls] == ["fresh-0"]
     assert error.partial.response_metadata["model_name"] == "asked"
+
+
+# bodies -> the whole message
+SENTENCES: dict[str, tuple[tuple[bytes, ...], str]] = {
+    "no choices": ((event({"id": "x"}), DONE), "The stream ended without any choices."),
+    "cut": (
+        (text("a"),),
+        (
+            "The stream ended before the answer did: neither a finish reason nor [DONE] came. "
+            "What had arrived is in `.partial`."
+        ),
+    ),
+    "an event that is not JSON": (
+        (event(b" {caf\xe9"),),
+        "The server said HTTP 200, but its answer holds an event that is not JSON: {caf\ufffd",
+    ),
+    "no events, in two pieces": (
+        (b"Sign", b" in"),
+        "The server said HTTP 200, but its answer is not an event stream: Sign in",
+    ),
+}
+
+
+@pytest.mark.parametrize(("pieces", "sentence"), SENTENCES.values(), ids=SENTENCES)
+def test_a_stream_that_failed_says_how(pieces: tuple[bytes, ...], sentence: str) -> None:
+    assert str(fail(*pieces)) == sentence
+
+
+def test_the_last_chunk_is_a_part_of_what_was_handed_out() -> None:
+    stream = begin()
+    drain(stream, (text("a"), STOP, DONE))
+
+    assert stream.partial is not None
+    assert stream.partial.response_metadata["finish_reason"] == "stop"

@@ -301,6 +301,21 @@ SENTENCES = {
     ),
     "wss://h": f"The URL speaks WebSocket, not HTTP: 'wss://h'. {OWN_URL}",
     "ftp://h": f"The URL is not an http or https URL: 'ftp://h'. {EITHER}",
+    '"': (
+        "The URL does not begin with https://: '\"'. Put https:// in front of the host "
+        "(http:// for a server on your own machine)."
+    ),
+    f"ftp://h/{'team/' * 18}ab": (
+        f"The URL is not an http or https URL: 'ftp://h/{'team/' * 18}ab'. {EITHER}"
+    ),
+    "u:p@h": (
+        "The URL does not begin with https://: '***'. Put https:// in front of the host "
+        "(http:// for a server on your own machine)."
+    ),
+    "HTTPS://u@h": (
+        "The URL has a user name or a password in it: 'HTTPS://***'. "
+        "Take it out; the API key goes to api_key=."
+    ),
     "https://u@h": (
         "The URL has a user name or a password in it: 'https://***'. "
         "Take it out; the API key goes to api_key=."
