@@ -202,5 +202,29 @@ def write_line(suite: Suite, selection: Selection) -> Sequence[str]:
         *selection.options,
         *(f"--lane={lane}" for lane in selection.lanes),
         *(f"--claim={claim}" for claim in selection.claims),
-        *(folder for folder in suite.checks if (suite.root / folder).exists()),
+        *_choose_checks(suite, selection),
     ]
+
+
+def _choose_checks(suite: Suite, selection: Selection) -> list[str]:
+    """Return the folders of checks; for some claims, only the files that can judge them.
+
+    Collecting everything takes longer than most claims. LangChain's own tests carry no marks, so
+    they come along as soon as one of the claims names any.
+    """
+    folders = [folder for folder in suite.checks if (suite.root / folder).exists()]
+    if not selection.claims:
+        return folders
+    claims = load_table(suite.claims).select(selection.claims)
+    marks = {f'"{claim.id}"' for claim in claims}
+    inherited = any(claim.standard for claim in claims)
+    files = [
+        file for folder in folders for file in sorted((suite.root / folder).rglob("test_*.py"))
+    ]
+    wanted = (
+        file.relative_to(suite.root).as_posix()
+        for file in files
+        if (inherited and file.parent.name == "standard")
+        or any(mark in file.read_text(encoding="utf-8") for mark in marks)
+    )
+    return list(wanted) or folders
