@@ -1,4 +1,4 @@
-"""`python -m conformance`: verify, list, explain, corpus, deviants, record.
+"""`python -m conformance`: verify, list, explain, and what has a command line of its own.
 
 Knows the command line and prints; must not know how anything is run or judged.
 """
@@ -185,19 +185,16 @@ def _explain(options: argparse.Namespace, suite: Suite, console: Console) -> int
     if claim.excluded:
         return Exit.GREEN
     bindings = collect(suite, Selection(claims=(claim.id,)))
+    gallery = load_gallery(table, suite.deviants).values()
     for lane in claim.lanes:
         checks = [check for check, place in bindings if place == (claim.id, lane)]
         console.print(Text(f"\njudged in {lane} by {len(checks)} checks"))
-        killers = _find_killers(table, suite, Place(claim.id, lane))
+        place = Place(claim.id, lane)
+        killers = [f"killed by {d.target}: {d.lie}" for d in gallery if place in d.kills]
         for line in (*checks, *killers, *_recall(suite, claim.id, lane)):
             console.print(Text(f"    {line}"))
     console.print(Text(f"\nalone     python -m conformance verify --claim {claim.id}"))
     return Exit.GREEN
-
-
-def _find_killers(table: Table, suite: Suite, place: Place) -> list[str]:
-    gallery = load_gallery(table, suite.deviants)
-    return [f"killed by {d.target}: {d.lie}" for d in gallery.values() if place in d.kills]
 
 
 def _describe(claim: Claim, table: Table) -> list[tuple[str, str]]:

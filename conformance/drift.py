@@ -29,7 +29,7 @@ from conformance.recording_plan import print_plan
 from conformance.redaction import remove_keys
 from conformance.rerecord import RecordingError, hear, plan
 from conformance.shapes import Change, Severity, compare_shapes, read_shape
-from conformance.targets import ENGINE_KEY, LANES, choose_settings
+from conformance.targets import LANES, choose_settings, find_keys
 from conformance.timings import Stopwatch, judge_timing
 from conformance.workbench import BusyError
 
@@ -282,8 +282,7 @@ def main(argv: Sequence[str]) -> int:
         complain.print(Text(f"cannot begin: {error}"))
         return _USAGE
     except (RecordingError, SuiteFault, OSError) as error:
-        keys = (os.environ.get("BASETEN_API_KEY"), os.environ.get(ENGINE_KEY))
-        complain.print(Text(remove_keys(f"NO REPORT: {error}", keys)))
+        complain.print(Text(remove_keys(f"NO REPORT: {error}", find_keys())))
         return _NO_REPORT
     except InterruptedRunError as error:
         complain.print(Text(f"{error}: NO REPORT"))

@@ -22,9 +22,11 @@ from conformance import SuiteFault
 from conformance.cassettes import find_flaws, name_cassette, read_provenance
 from conformance.claims import load_table
 from conformance.pages import compare_page
+from conformance.recording_plan import name_age
 from conformance.runs import CutRunError, Selection, Suite, verify
 from conformance.scanner import find_secrets, scan_folder
 from conformance.tables import MATRIX_BEGINS, MATRIX_ENDS, write_matrix
+from conformance.verdicts import GREEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -160,13 +162,10 @@ def ask_claims(gate: Gate) -> Answer:
     report = gate.report
     if isinstance(report, CutRunError):
         return Answer(Word.UNKNOWN, "the replay did not end", tuple(str(report).splitlines()))
-    red = [f"{v.status} {v.claim} ({v.lane})" for v in report.lines if v.status not in _GREEN]
+    red = [f"{v.status} {v.claim} ({v.lane})" for v in report.lines if v.status not in GREEN]
     if report.exit:
         return _found("verdicts and problems", [*red, *report.problems], "")
     return Answer(Word.YES, f"{len(report.lines)} verdicts, all green")
-
-
-_GREEN = {"pass", "not-applicable", "known-gap"}
 
 
 def ask_pages(gate: Gate) -> Answer:
@@ -268,7 +267,9 @@ def _list_flaws(gate: Gate, line: Line) -> Iterator[str]:
             continue
         if about is None or about.evidence != "live":
             yield f"{name} is {about.evidence if about else 'of unknown origin'}"
-        elif (age := (gate.today - date.fromisoformat(about.recorded)).days) > gate.fresh:
+        elif (age := name_age(about.recorded, gate.today)) is None:
+            yield f"{name} is of unknown age"
+        elif age > gate.fresh:
             yield f"{name} is {age} days old"
 
 

@@ -5,7 +5,6 @@ Knows pytest's hooks and writes down what each bound check found; must not know 
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from conformance.gaps import is_target
 from conformance.ledger import Ledger
 from conformance.rows import TableError
 from conformance.subject import SubjectError, choose, chosen
-from conformance.targets import ENGINE_KEY
+from conformance.targets import find_keys
 from conformance.verdicts import Outcome, Place, Result, worst_result
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["evidence_of", "is_bound", "note_cost", "note_play", "places_of"]
 
 _PACKAGES = ("langchain-baseten", "langchain-core", "langchain-tests", "httpx")
-_KEYS = ("BASETEN_API_KEY", ENGINE_KEY)
 _CREDENTIAL = re.compile(r"(?i)\b(bearer|api-key)\s+\S+")
 _EVIDENCE = pytest.StashKey[Evidence]()
 _PLACES = pytest.StashKey[tuple[Place, ...]]()
@@ -279,9 +277,8 @@ def _explain(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
 def _tidy(text: str) -> str:
     """One short line without credentials."""
     line = " ".join(text.split())
-    for name in _KEYS:
-        key = os.environ.get(name, "").strip()
-        line = line.replace(key, "***") if key else line
+    for key in find_keys():
+        line = line.replace(key, "***")
     line = _CREDENTIAL.sub(r"\1 ***", line)
     return line if len(line) <= 300 else f"{line[:299]}…"
 

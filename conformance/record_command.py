@@ -24,7 +24,7 @@ from conformance.leash import InterruptedRunError, interruptible
 from conformance.recording_plan import Order, print_plan
 from conformance.redaction import remove_keys
 from conformance.rerecord import RecordingError, plan, record
-from conformance.targets import ENGINE_KEY
+from conformance.targets import find_keys
 from conformance.workbench import BusyError
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ def main(argv: Sequence[str]) -> int:
         complain.print(Text(f"cannot begin: {error}"))
         return _USAGE
     except (RecordingError, SuiteFault, OSError) as error:
-        told = remove_keys(
-            str(error), (os.environ.get("BASETEN_API_KEY"), os.environ.get(ENGINE_KEY))
-        )
+        told = remove_keys(str(error), find_keys())
         complain.print(Text(f"{told}\nnothing was replaced"))
         return _RED
     except InterruptedRunError as error:

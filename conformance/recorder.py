@@ -21,7 +21,7 @@ from conformance.outbound import Outbound
 from conformance.plugin import places_of
 from conformance.provenance import Provenance, derive_evidence
 from conformance.redaction import remove_keys
-from conformance.targets import ENGINE_KEY, LANES, read_casts
+from conformance.targets import LANES, find_keys, read_casts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ class Recorder:
         self._lane: Lane | None = None
         self._worst: dict[str, tuple[str, str]] = {}
         self._session: pytest.Session | None = None
-        self._keys = tuple(filter(None, map(os.environ.get, ("BASETEN_API_KEY", ENGINE_KEY))))
+        self._keys = find_keys()
         self.outbound = Outbound(lambda words: self._write(waiting=words))
 
     def begin(self, lane: Lane | None) -> Redactor:

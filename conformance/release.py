@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from rich.text import Text
 from conformance.cassettes import ROOT
 from conformance.gate import QUESTIONS, Answer, Gate, Word
 from conformance.runs import HERE
+from conformance.targets import find_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,10 +91,9 @@ def main(argv: Sequence[str], gate: Gate | None = None) -> int:
     if unknown := [name for name in options.questions if name not in QUESTIONS]:
         parser.error(f"{unknown[0]!r:.80} is none of {', '.join(QUESTIONS)}")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
-    key = os.environ.get("BASETEN_API_KEY", "")
     if gate is None:
         today = datetime.now(UTC).date()
-        gate = Gate(HERE.root, HERE, ROOT, today, keys=(key,) if key else ())
+        gate = Gate(HERE.root, HERE, ROOT, today, keys=find_keys())
     gate = replace(gate, fresh=options.fresh)
     answers = ask(gate, options.questions, console)
     print_answers(answers, console, waived=options.allow_unproven)

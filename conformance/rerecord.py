@@ -19,7 +19,7 @@ from conformance.cassettes import ROOT, find_flaws
 from conformance.leash import run_leashed
 from conformance.recording_plan import Order, Plan, make_plan
 from conformance.scanner import scan_folder
-from conformance.targets import ENGINE_KEY
+from conformance.targets import find_keys
 from conformance.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -268,8 +268,7 @@ def _tell(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def _scan(folder: Path, environment: Mapping[str, str]) -> None:
-    keys = (environment.get("BASETEN_API_KEY", ""), environment.get(ENGINE_KEY, ""))
-    if secrets := scan_folder(folder, filter(None, keys)):
+    if secrets := scan_folder(folder, find_keys(environment)):
         raise RecordingError("a secret would have been kept: " + "; ".join(secrets[:_MOST]))
     if flaws := find_flaws(folder):
         raise RecordingError("; ".join(flaws[:_MOST]))

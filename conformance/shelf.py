@@ -25,7 +25,7 @@ from conformance.cassettes import ROOT, find_flaw, list_cassettes, read_provenan
 from conformance.recording_plan import name_age
 from conformance.rerecord import RecordingError, collect_names
 from conformance.scanner import scan_file, scan_folder
-from conformance.targets import ENGINE_KEY
+from conformance.targets import find_keys
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -176,7 +176,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     except RecordingError as error:
         print(error, file=sys.stderr)
         return _USAGE
-    keys = tuple(filter(None, map(environment.get, ("BASETEN_API_KEY", ENGINE_KEY))))
+    keys = find_keys(environment)
     stock = take_stock(root, known, keys)
     # What lies beside the cassettes is published with them.
     beside = [each for each in scan_folder(root, keys) if ".yaml: " not in each]

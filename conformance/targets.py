@@ -163,6 +163,16 @@ def _find_url(lane: Lane, target: str, environment: Mapping[str, str]) -> str:
     return found
 
 
+def find_keys(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return the keys in use, which nothing that is kept or printed may hold.
+
+    Args:
+        environment: Where they stand.
+    """
+    found = (environment.get(name, "").strip() for name in ("BASETEN_API_KEY", ENGINE_KEY))
+    return tuple(filter(None, found))
+
+
 def _find_key(target: str, environment: Mapping[str, str]) -> str:
     if target == "engine":
         return environment.get(ENGINE_KEY) or FAKE_KEY

@@ -279,6 +279,7 @@ def test_rows_that_rest_on_fresh_live_traffic_are_a_yes(gate: Gate, tmp_path: Pa
         ("reference", "2026-11-22", "is reference"),
         ("engine", "2026-11-22", "is engine"),
         ("live", "2026-10-22", "is 31 days old"),
+        ("live", "yesterday", "is of unknown age"),
     ],
 )
 def test_rows_that_rest_on_less_are_a_no(

@@ -7,6 +7,7 @@ from conformance.targets import (
     FAKE_KEY,
     LANES,
     choose_settings,
+    find_keys,
     find_stage,
     read_casts,
 )
@@ -99,3 +100,17 @@ def test_live_without_its_variables_says_which_are_missing(
 )
 def test_a_deviants_requests_go_where_its_kind_says(target: str, stage: str) -> None:
     assert find_stage(target) == stage
+
+
+@pytest.mark.parametrize(
+    ("environment", "keys"),
+    [
+        ({}, ()),
+        ({"BASETEN_API_KEY": " a\n", "CONFORMANCE_ENGINE_KEY": "b"}, ("a", "b")),
+        ({"BASETEN_API_KEY": "  ", "CONFORMANCE_ENGINE_KEY": "b"}, ("b",)),
+    ],
+)
+def test_the_keys_in_use_are_baseten_s_and_the_engines(
+    environment: dict[str, str], keys: tuple[str, ...]
+) -> None:
+    assert find_keys(environment) == keys
