@@ -1,11 +1,17 @@
 """The judge: claims, the checks that are bound to them, and the verdicts. Never in the wheel.
 
-Knows nothing but the one exception with which any part of the suite owns up to a fault of its own.
+Knows nothing but where the suite lies, and the one exception with which any part of it owns up to a
+fault of its own.
 """
 
 from __future__ import annotations
 
-__all__ = ["SuiteFault"]
+from pathlib import Path
+
+__all__ = ["FOLDER", "SuiteFault"]
+
+FOLDER = Path(__file__).parent
+"""The suite: its tables lie in it, the cassettes beside it."""
 
 
 class SuiteFault(Exception):  # noqa: N818 - the suite's word for it; "error" would blame the client

@@ -15,33 +15,33 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from conformance.claims import LANES, load_table
-from conformance.difference import OldReportError, compare, read_old
-from conformance.formats import FORMATS
-from conformance.gallery import load_gallery
-from conformance.gaps import is_target
-from conformance.pages import compare_page
-from conformance.rows import TableError
-from conformance.runs import HERE, CutRunError, Selection, Suite, collect, verify
-from conformance.subject import SubjectError, read_spec
-from conformance.tables import print_difference, print_report, write_proposal
-from conformance.verdicts import Exit, Place
+from conformance.claims.pages import compare_page
+from conformance.claims.rows import TableError
+from conformance.claims.table import LANES, load_table
+from conformance.judge.gaps import is_target
+from conformance.judge.runs import HERE, CutRunError, Selection, Suite, collect, verify
+from conformance.judge.verdicts import Exit, Place
+from conformance.proof.gallery import load_gallery
+from conformance.reports.difference import OldReportError, compare, read_old
+from conformance.reports.formats import FORMATS
+from conformance.reports.tables import print_difference, print_report, write_proposal
+from conformance.subjects.subject import SubjectError, read_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from conformance.claims import Claim, Table
+    from conformance.claims.table import Claim, Table
 
 __all__ = ["main"]
 
 _OWN_PARSERS = {
-    "cassettes": "conformance.shelf",
-    "corpus": "conformance.corpus",
-    "deviants": "conformance.proof",
-    "mutants": "conformance.mutants",
-    "drift": "conformance.drift",
-    "record": "conformance.record_command",
-    "release": "conformance.release",
+    "cassettes": "conformance.recording.shelf",
+    "corpus": "conformance.corpus.command",
+    "deviants": "conformance.proof.command",
+    "mutants": "conformance.proof.mutants",
+    "drift": "conformance.drift.command",
+    "record": "conformance.recording.command",
+    "release": "conformance.release.command",
 }
 _USAGE = 2
 _WIDTH = 140
@@ -112,7 +112,7 @@ def _judge(
 
 def _verify_service(options: argparse.Namespace, suite: Suite, console: Console) -> int:
     # Imported when asked for: it needs the client.
-    module = importlib.import_module("conformance.service")
+    module = importlib.import_module("conformance.subjects.service")
     if options.factory or options.target or options.lane or options.engine_url:
         raise TableError("--model-url and --model say where and whom to ask; leave out the rest")
     limits = module.Limits(options.max_requests, options.max_tokens)

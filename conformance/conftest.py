@@ -14,14 +14,16 @@ import pytest
 from langchain_core.globals import set_llm_cache
 from pydantic import SecretStr
 
-from conformance import SuiteFault, assets, canary, gallery, mounts
-from conformance.cassettes import ROOT, find_flaw, name_cassette, read_provenance
+from conformance import SuiteFault, assets
 from conformance.peers.server import PeerServer
 from conformance.plugin import evidence_of, note_play
-from conformance.recorder import find_lane, find_recorder, is_recorded
-from conformance.recording import match_json_body, vcr_settings
-from conformance.subject import chosen
-from conformance.tapes import DECK
+from conformance.proof import canary, gallery
+from conformance.recording.cassettes import ROOT, find_flaw, name_cassette, read_provenance
+from conformance.recording.recorder import find_lane, find_recorder, is_recorded
+from conformance.recording.vcr_hooks import match_json_body, vcr_settings
+from conformance.subjects import mounts
+from conformance.subjects.subject import chosen
+from conformance.subjects.tapes import DECK
 from conformance.targets import LANES, choose_settings, find_stage, read_casts
 
 if TYPE_CHECKING:

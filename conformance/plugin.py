@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance import SuiteFault
-from conformance.bindings import BindingError, bind, spread_lanes
-from conformance.claims import CLAIMS_FILE, LANES, load_table
-from conformance.evidence import Evidence
-from conformance.gaps import is_target
-from conformance.ledger import Ledger
-from conformance.rows import TableError
-from conformance.subject import SubjectError, choose, chosen
+from conformance.claims.rows import TableError
+from conformance.claims.table import CLAIMS_FILE, LANES, load_table
+from conformance.judge.bindings import BindingError, bind, spread_lanes
+from conformance.judge.evidence import Evidence
+from conformance.judge.gaps import is_target
+from conformance.judge.ledger import Ledger
+from conformance.judge.verdicts import Outcome, Place, Result, worst_result
+from conformance.subjects.subject import SubjectError, choose, chosen
 from conformance.targets import find_keys
-from conformance.verdicts import Outcome, Place, Result, worst_result
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from conformance.claims import Table
-    from conformance.costs import Cost
+    from conformance.claims.table import Table
+    from conformance.judge.costs import Cost
 
 __all__ = ["evidence_of", "is_bound", "note_cost", "note_play", "places_of"]
 

@@ -28,7 +28,7 @@ from conformance.engines.serve import (
     run,
     vllm_server,
 )
-from conformance.runs import HERE, surround
+from conformance.judge.runs import HERE, surround
 from conformance.targets import LANES
 
 if TYPE_CHECKING:

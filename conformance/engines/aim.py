@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.addressee import AddresseeError, find_addressee
 from conformance.engines.beyond import find_reason, load_beyond
 from conformance.plugin import evidence_of
+from conformance.recording.addressee import AddresseeError, find_addressee
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

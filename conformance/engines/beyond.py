@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.rows import Key, TableError, load_toml, read_row
+from conformance.claims.rows import Key, TableError, load_toml, read_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,8 +9,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from conformance.cassettes import ROOT, list_cassettes, read_interactions
 from conformance.peers import make_request, respond
+from conformance.recording.cassettes import ROOT, list_cassettes, read_interactions
 from conformance.targets import LANES
 
 if TYPE_CHECKING:

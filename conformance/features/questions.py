@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from conformance import mounts
 from conformance.peers import AnswerPlan, Peer, respond
-from conformance.tapes import Tape
+from conformance.subjects import mounts
+from conformance.subjects.tapes import Tape
 from conformance.targets import LANES
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AIMessageChunk
     from langchain_core.runnables import Runnable
 
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
     from conformance.peers import BodyPiece, PeerRequest
 
 GREETING = "Say hello to Ada."

@@ -26,8 +26,8 @@ from conformance.features.questions import (
     note_requests,
 )
 from conformance.peers import AsyncPeerTransport, respond
-from conformance.refused import expect
-from conformance.subject import chosen
+from conformance.subjects.refused import expect
+from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
 
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
     from conformance.peers import AnswerPlan, BodyPiece, PeerRequest
 
 _MANY = 50

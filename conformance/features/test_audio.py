@@ -10,7 +10,7 @@ from langchain_core.messages import HumanMessage
 
 from conformance.assets import make_wav
 from conformance.features.questions import tapped
-from conformance.refused import expect, expect_status
+from conformance.subjects.refused import expect, expect_status
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

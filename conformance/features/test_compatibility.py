@@ -9,11 +9,11 @@ import pytest
 from langchain_core.rate_limiters import InMemoryRateLimiter
 
 from conformance.features.questions import GREETING, mount, note_bodies
-from conformance.subject import chosen
+from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
 
 if TYPE_CHECKING:
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
 
 pytestmark = pytest.mark.own("the names are those of langchain-baseten", applies=False)
 

@@ -11,12 +11,12 @@ import pytest
 from conformance.features.questions import GREETING, TALE, change_plans, mount
 from conformance.peers import AsyncPeerTransport, PeerTransport
 from conformance.peers.exchange import plan_json
-from conformance.refused import expect
-from conformance.subject import chosen
+from conformance.subjects.refused import expect
+from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
 
 if TYPE_CHECKING:
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
     from conformance.peers import AnswerPlan, PeerRequest
 
 pytestmark = pytest.mark.own("connections are watched from inside the process")

@@ -13,12 +13,12 @@ from conformance.features.questions import (
     mount,
     note_requests,
 )
-from conformance.subject import chosen
+from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
     from conformance.peers import PeerRequest
 
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.features.questions import GREETING, mount, note_requests
-from conformance.subject import chosen
+from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
     from conformance.peers import PeerRequest
 
 _HOST = "model-abcd1234.api.baseten.co"

@@ -11,12 +11,12 @@ from langchain_core import exceptions as core
 
 from conformance.features.questions import BOTH_WAYS, GREETING, change_plans, mount
 from conformance.peers.exchange import plan_bytes, plan_json
-from conformance.refused import catch, expect, expect_status
+from conformance.subjects.refused import catch, expect, expect_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
     from conformance.peers import AnswerPlan, Peer, PeerRequest
 
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)

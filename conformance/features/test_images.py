@@ -12,14 +12,14 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from conformance.assets import make_png
 from conformance.features.questions import get_weather, mount, note_bodies, tapped
 from conformance.peers import make_request, respond
-from conformance.refused import expect, expect_status
-from conformance.subject import chosen
+from conformance.subjects.refused import expect, expect_status
+from conformance.subjects.subject import chosen
 from conformance.targets import LANES
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
 
 pytestmark = pytest.mark.usefixtures("lane")
 

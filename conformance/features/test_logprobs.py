@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.features.questions import BOTH_WAYS, GREETING, tapped
-from conformance.refused import catch, is_typed
+from conformance.subjects.refused import catch, is_typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

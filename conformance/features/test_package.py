@@ -13,8 +13,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.load import dumpd, dumps, load, loads
 from pydantic import SecretStr
 
-from conformance.claims import load_table
-from conformance.subject import chosen
+from conformance.claims.table import load_table
+from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable

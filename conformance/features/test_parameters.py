@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
 
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
 
     Ask = Callable[..., AIMessage]
 

@@ -19,12 +19,12 @@ from conformance.features.questions import (
 )
 from conformance.peers import respond
 from conformance.peers.exchange import plan_json
-from conformance.refused import expect, expect_status
+from conformance.subjects.refused import expect, expect_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
     from conformance.peers import AnswerPlan, Peer, PeerRequest
 
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)

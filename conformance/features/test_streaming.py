@@ -22,8 +22,8 @@ from conformance.features.questions import (
 )
 from conformance.peers import AnswerPlan, BodyPiece
 from conformance.peers.exchange import DONE, encode_event
-from conformance.refused import expect, expect_status
-from conformance.subject import chosen
+from conformance.subjects.refused import expect, expect_status
+from conformance.subjects.subject import chosen
 from conformance.targets import LANES
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AIMessageChunk
     from langchain_core.runnables import Runnable
 
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
     from conformance.peers.exchange import Ending
 
     Ask = Callable[..., AIMessage]

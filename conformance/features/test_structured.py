@@ -20,8 +20,8 @@ from conformance.features.questions import (
     spoil_arguments,
     tapped,
 )
-from conformance.refused import expect
-from conformance.subject import chosen
+from conformance.subjects.refused import expect
+from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
 
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
 
     Ask = Callable[..., AIMessage]
 

@@ -30,7 +30,7 @@ from conformance.features.questions import (
 )
 from conformance.peers import AnswerPlan, PeerRequest, respond
 from conformance.peers.exchange import DONE, encode_event, encode_json, plan_stream
-from conformance.refused import expect, expect_status
+from conformance.subjects.refused import expect, expect_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AIMessageChunk
     from langchain_core.runnables import Runnable
 
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
 
     Ask = Callable[..., AIMessage]
 

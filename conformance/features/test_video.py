@@ -8,12 +8,12 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from conformance.features.questions import mount, note_bodies, tapped
-from conformance.refused import expect, expect_status
+from conformance.subjects.refused import expect, expect_status
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-    from conformance.evidence import Evidence
+    from conformance.judge.evidence import Evidence
 
 pytestmark = pytest.mark.usefixtures("lane")
 

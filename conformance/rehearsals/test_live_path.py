@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from conformance import release
-from conformance.cassettes import list_cassettes, read_provenance
-from conformance.gate import Gate
+from conformance.judge.runs import HERE
 from conformance.peers import PeerServer, respond
 from conformance.peers.exchange import plan_json
-from conformance.runs import HERE
+from conformance.recording.cassettes import list_cassettes, read_provenance
+from conformance.release import command as release
+from conformance.release.gate import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessage, BaseMessageChunk
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
-from conformance.subject import chosen
+from conformance.subjects.subject import chosen
 from conformance.targets import LANES
 
 if TYPE_CHECKING:

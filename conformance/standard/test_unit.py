@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from conformance.subject import chosen
+from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

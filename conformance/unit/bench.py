@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.ledger import read_record
+from conformance.judge.ledger import read_record
+from conformance.judge.verdicts import Place
 from conformance.unit.small_suite import write_suite
-from conformance.verdicts import Place
 
 if TYPE_CHECKING:
-    from conformance.ledger import Record
-    from conformance.verdicts import Outcome
+    from conformance.judge.ledger import Record
+    from conformance.judge.verdicts import Outcome
 
 CALLS = "calls.invoke.once"
 KEYS = Place("keys.read.environment", "client")

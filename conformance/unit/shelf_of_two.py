@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from conformance.cassettes import read_provenance
-from conformance.provenance import Provenance, hash_request, join
+from conformance.recording.cassettes import read_provenance
+from conformance.recording.provenance import Provenance, hash_request, join
 
 if TYPE_CHECKING:
     from pathlib import Path

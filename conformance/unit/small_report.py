@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.ledger import Record
-from conformance.report import Report, build_report
+from conformance.judge.ledger import Record
+from conformance.judge.verdicts import Judgement, Outcome, Place, Result, Status, Verdict
+from conformance.reports.report import Report, build_report
 from conformance.unit.small_suite import CLAIMS, load_small, write_suite
-from conformance.verdicts import Judgement, Outcome, Place, Result, Status, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path

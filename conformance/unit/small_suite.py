@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.claims import load_table
-from conformance.runs import Suite
+from conformance.claims.table import load_table
+from conformance.judge.runs import Suite
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.claims import Table
+    from conformance.claims.table import Table
 
 CLAIMS = """
 [pages.chat]

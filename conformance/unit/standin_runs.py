@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conformance.costs import Cost
-from conformance.leash import Done
-from conformance.recording_plan import Plan, Task
+from conformance.judge.costs import Cost
+from conformance.recording.leash import Done
+from conformance.recording.plan import Plan, Task
 from conformance.unit.shelf_of_two import talk, write_cassette
 
 if TYPE_CHECKING:

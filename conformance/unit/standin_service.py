@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from conformance.costs import Cost
+from conformance.judge.costs import Cost
 from conformance.peers import respond
 from conformance.peers.exchange import AnswerPlan, PeerRequest
-from conformance.recording_plan import Order, Plan, Task
+from conformance.recording.plan import Order, Plan, Task
 
 KEY = "sk-rehearsed-0123456789abcdef"
 ROOT_FOLDER = Path(__file__).parents[2]

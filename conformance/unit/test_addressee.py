@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.addressee import AddresseeError, find_addressee
 from conformance.peers.exchange import AnswerPlan, PeerRequest, plan_bytes, plan_json
 from conformance.peers.server import PeerServer
+from conformance.recording.addressee import AddresseeError, find_addressee
 from conformance.targets import LANES
 
 if TYPE_CHECKING:

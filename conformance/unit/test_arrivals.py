@@ -8,8 +8,8 @@ from langchain_core.exceptions import ModelError, ModelRateLimitError
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 
-from conformance import arrivals
-from conformance.oracle import Call, Expected, Failure
+from conformance.corpus import arrivals
+from conformance.corpus.oracle import Call, Expected, Failure
 
 METADATA = {"model_name": "m", "finish_reason": "stop", "id": "c1"}
 USAGE = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7, "cache_read": 1, "reasoning": 0}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.badge import write_badge
+from conformance.judge.verdicts import Status
+from conformance.reports.badge import write_badge
 from conformance.unit.small_report import ALL_GREEN, CALLS, ONE_OF_EACH, make, verdict
-from conformance.verdicts import Status
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.judge.verdicts import Outcome, Place, Result
 from conformance.unit.bench import CALLS, KEYS, Bench, key_check, mark
 from conformance.unit.small_suite import PASSING
-from conformance.verdicts import Outcome, Place, Result
 
 pytest_plugins = ["pytester"]
 

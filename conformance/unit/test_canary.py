@@ -10,10 +10,10 @@ import pytest
 import vcr
 
 import conformance
-from conformance import canary
-from conformance.canary import find_green, find_silent, probe_replay
-from conformance.ledger import Record
-from conformance.verdicts import Outcome, Place, Result
+from conformance.judge.ledger import Record
+from conformance.judge.verdicts import Outcome, Place, Result
+from conformance.proof import canary
+from conformance.proof.canary import find_green, find_silent, probe_replay
 
 FEATURES = Path(conformance.__file__).parent / "features"
 PLACE = Place("tools.invoke.call", "dedicated")

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance import SuiteFault, cassettes
-from conformance.scanner import scan_folder
+from conformance import SuiteFault
+from conformance.recording import cassettes
+from conformance.recording.scanner import scan_folder
 from conformance.unit.shelf_of_two import ABOUT, talk, write_cassette
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from conformance.claims import LANES, Claim, Column, Page, Proposal, Table, load_table
-from conformance.rows import TableError
+from conformance.claims.rows import TableError
+from conformance.claims.table import LANES, Claim, Column, Page, Proposal, Table, load_table
 from conformance.unit.small_suite import CLAIMS, CORRECTED, load_small
 
 if TYPE_CHECKING:

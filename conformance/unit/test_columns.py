@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from conformance.claims import load_table
-from conformance.columns import Finer
-from conformance.page import write_page
-from conformance.pages import compare_page
-from conformance.rows import TableError
-from conformance.tables import print_report, write_matrix
+from conformance.claims.columns import Finer
+from conformance.claims.pages import compare_page
+from conformance.claims.rows import TableError
+from conformance.claims.table import load_table
+from conformance.judge.verdicts import Status
+from conformance.reports.page import write_page
+from conformance.reports.tables import print_report, write_matrix
 from conformance.unit.small_report import ALL_GREEN, CALLS, make, verdict
 from conformance.unit.small_suite import CLAIMS, CORRECTED, PAGE, load_small
-from conformance.verdicts import Status
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,8 +12,9 @@ import httpx
 import pytest
 from langchain_core.messages import AIMessageChunk
 
-from conformance import corpus, oracle
-from conformance.parrot import Chunks, Parrot, honest, lie
+from conformance.corpus import command as corpus
+from conformance.corpus import oracle
+from conformance.corpus.parrot import Chunks, Parrot, honest, lie
 
 if TYPE_CHECKING:
     from collections.abc import Callable

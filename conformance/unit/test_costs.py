@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from conformance import SuiteFault
-from conformance.cassettes import list_cassettes, read_bodies
-from conformance.costs import Cost, count_answer, estimate
+from conformance.judge.costs import Cost, count_answer, estimate
+from conformance.recording.cassettes import list_cassettes, read_bodies
 
 USAGE = {"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}
 

@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from conformance.difference import Change, Difference, Kind, OldReportError, compare, read_old
-from conformance.tables import print_difference
+from conformance.judge.verdicts import Exit, Place, Status
+from conformance.reports.difference import (
+    Change,
+    Difference,
+    Kind,
+    OldReportError,
+    compare,
+    read_old,
+)
+from conformance.reports.tables import print_difference
 from conformance.unit.small_report import ABSENT, ALL_GREEN, CALLS, KEYS, make, verdict
-from conformance.verdicts import Exit, Place, Status
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.report import Report
+    from conformance.reports.report import Report
 
 GREEN, GAP, APART = Status.PASS, Status.KNOWN_GAP, Status.NOT_APPLICABLE
 BAD = (Status.UNTESTED, Status.BROKEN, Status.FAIL)

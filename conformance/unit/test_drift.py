@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from conformance import drift as drift_command
-from conformance.drift import Drift, compare, drift, print_drift, write_json, write_markdown
-from conformance.leash import InterruptedRunError
+from conformance.drift import command as drift_command
+from conformance.drift.command import Drift, compare, drift, print_drift, write_json, write_markdown
 from conformance.peers.server import PeerServer
-from conformance.recording_plan import Order
-from conformance.rerecord import RecordingError
+from conformance.recording.leash import InterruptedRunError
+from conformance.recording.plan import Order
+from conformance.recording.rerecord import RecordingError
 from conformance.unit.shelf_of_two import talk, write_cassette
 from conformance.unit.standin_runs import AGREED as TWO
 from conformance.unit.standin_service import KEY, LIVE, REAL, Service, surround
@@ -255,7 +255,7 @@ class Changed(Service):
 
 
 def test_a_changed_service_is_found_out_and_nothing_is_replaced(tmp_path: Path) -> None:
-    from conformance.cassettes import ROOT  # noqa: PLC0415  only here are the real ones meant
+    from conformance.recording.cassettes import ROOT  # noqa: PLC0415  only here are the real ones meant
 
     before = {task.name: (ROOT / task.name).read_bytes() for task in REAL.tasks}
     with PeerServer(Changed()) as server:

@@ -6,10 +6,10 @@ import pytest
 
 from conformance.engines import aim
 from conformance.engines.beyond import Beyond
+from conformance.judge.verdicts import Place, Result
 from conformance.peers import PeerServer
 from conformance.peers.exchange import plan_json
 from conformance.unit.bench import CALLS, Bench
-from conformance.verdicts import Place, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.claims.rows import TableError
 from conformance.engines.beyond import BEYOND_FILE, Beyond, find_reason, load_beyond
-from conformance.rows import TableError
 from conformance.standard.test_integration import TestDedicated as Dedicated
 
 if TYPE_CHECKING:

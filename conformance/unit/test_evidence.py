@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance import SuiteFault
-from conformance.evidence import Evidence
+from conformance.judge.evidence import Evidence
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance import SuiteFault
-from conformance.exchanges import MOST, find_exchange
+from conformance.reports.exchanges import MOST, find_exchange
 from conformance.unit.shelf_of_two import ABOUT, talk, write_cassette
 
 if TYPE_CHECKING:

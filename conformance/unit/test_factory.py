@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.__main__ import main
-from conformance.runs import HERE
+from conformance.judge.runs import HERE
 
 if TYPE_CHECKING:
     from pathlib import Path

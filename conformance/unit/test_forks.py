@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.forks import Crew, pytest_runtestloop
+from conformance.proof.forks import Crew, pytest_runtestloop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +78,7 @@ def test_a_child_within_its_time_is_left_alone(use: Any, monkeypatch: pytest.Mon
     def end(_seconds: float) -> None:
         processes.stubborn = False
 
-    monkeypatch.setattr("conformance.forks.time.sleep", end)
+    monkeypatch.setattr("conformance.proof.forks.time.sleep", end)
     crew.start("client:slow")
     crew.wait()
     assert processes.killed == []

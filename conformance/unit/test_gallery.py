@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 import langchain_baseten
-from conformance import SuiteFault, gallery
-from conformance.canary import CANARY
-from conformance.claims import load_table
-from conformance.gallery import find_lie, install, load_gallery, read_lies
+from conformance import SuiteFault
+from conformance.claims.rows import TableError
+from conformance.claims.table import load_table
+from conformance.judge.verdicts import Place
 from conformance.peers import make_request, respond
-from conformance.rows import TableError
+from conformance.proof import gallery
+from conformance.proof.canary import CANARY
+from conformance.proof.gallery import find_lie, install, load_gallery, read_lies
 from conformance.unit.small_suite import CLAIMS
-from conformance.verdicts import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conformance.claims import Table
+    from conformance.claims.table import Table
 
 CHAT = "https://inference.baseten.co/v1/chat/completions"
 ASKED = {"model": "zai-org/GLM-5.2", "messages": [{"role": "user", "content": "Say hello."}]}

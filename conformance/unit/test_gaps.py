@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.claims import load_table
-from conformance.gaps import GAPS_FILE, KnownGap, is_target, load_gaps
-from conformance.rows import TableError
+from conformance.claims.rows import TableError
+from conformance.claims.table import load_table
+from conformance.judge.gaps import GAPS_FILE, KnownGap, is_target, load_gaps
 from conformance.unit.small_suite import write_suite
 
 if TYPE_CHECKING:

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance import gate as gates
-from conformance.cassettes import name_cassette
-from conformance.gate import QUESTIONS, Answer, Gate, Word, run_command
-from conformance.provenance import Provenance, join
-from conformance.runs import CutRunError
-from conformance.tables import write_matrix
+from conformance.judge.runs import CutRunError
+from conformance.judge.verdicts import Status
+from conformance.recording.cassettes import name_cassette
+from conformance.recording.provenance import Provenance, join
+from conformance.release import gate as gates
+from conformance.release.gate import QUESTIONS, Answer, Gate, Word, run_command
+from conformance.reports.tables import write_matrix
 from conformance.targets import FAKE_KEY
 from conformance.unit.small_report import ALL_GREEN, CALLS, CHECK, make, outcome, verdict
 from conformance.unit.small_suite import CLAIMS, load_small, write_suite
-from conformance.verdicts import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from conformance.report import Report
+    from conformance.reports.report import Report
 
 TODAY = date(2026, 11, 22)
 OWN_PAGE = 'language = "en"\nfile = "README.md"\n'

@@ -7,14 +7,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from conformance.junit import write_junit
+from conformance.judge.verdicts import Result, Status
+from conformance.reports.junit import write_junit
 from conformance.unit.small_report import CALLS, CHECK, KEYS, ONE_OF_EACH, make, outcome, verdict
-from conformance.verdicts import Result, Status
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.report import Report
+    from conformance.reports.report import Report
 
 
 def parse(report: Report, root: Path) -> ET.Element:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from conformance import leash
-from conformance.leash import InterruptedRunError, interruptible, run_leashed
+from conformance.recording import leash
+from conformance.recording.leash import InterruptedRunError, interruptible, run_leashed
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,8 +110,8 @@ def test_sleeps(model):
 
 PARENT = """
 import os, pathlib, sys
-from conformance import leash
-from conformance.leash import run_leashed
+from conformance.recording import leash
+from conformance.recording.leash import run_leashed
 folder = pathlib.Path(sys.argv[1])
 run_leashed(("-q", sys.argv[2]), folder / "run.jsonl", os.environ, print)
 """

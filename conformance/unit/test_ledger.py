@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.ledger import CutRecordError, Ledger, read_record
-from conformance.verdicts import Outcome, Place, Result
+from conformance.judge.ledger import CutRecordError, Ledger, read_record
+from conformance.judge.verdicts import Outcome, Place, Result
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from conformance.unit.small_suite import CORRECTED, PAGE, PASSING, write_suite
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.runs import Suite
+    from conformance.judge.runs import Suite
 
 FAILING = PASSING.replace("pass\n", "assert 0\n", 1)
 # Without the first check, the only one that judges `calls.invoke.once`.
@@ -384,11 +384,11 @@ def test_explain_cannot_name_checks_that_cannot_be_collected(
 @pytest.mark.parametrize(
     ("command", "module"),
     [
-        ("cassettes", "conformance.shelf"),
-        ("corpus", "conformance.corpus"),
-        ("deviants", "conformance.proof"),
-        ("drift", "conformance.drift"),
-        ("record", "conformance.record_command"),
+        ("cassettes", "conformance.recording.shelf"),
+        ("corpus", "conformance.corpus.command"),
+        ("deviants", "conformance.proof.command"),
+        ("drift", "conformance.drift.command"),
+        ("record", "conformance.recording.command"),
     ],
 )
 def test_a_command_with_its_own_options_gets_them(

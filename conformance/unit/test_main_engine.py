@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from conformance import __main__ as program
-from conformance.costs import Cost
+from conformance.judge.costs import Cost
 from conformance.plugin import note_cost, note_play
 from conformance.unit.small_suite import write_suite
 

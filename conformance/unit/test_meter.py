@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from conformance.meter import Limits, Meter
 from conformance.peers import PeerServer, respond
 from conformance.peers.exchange import AnswerPlan, plan_json
+from conformance.subjects.meter import Limits, Meter
 from langchain_baseten import BasetenNotFoundError, ChatBaseten
 
 if TYPE_CHECKING:

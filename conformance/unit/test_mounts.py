@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from conformance import mounts
 from conformance.peers import PeerServer, respond
-from conformance.subject import choose
-from conformance.tapes import DECK
+from conformance.subjects import mounts
+from conformance.subjects.subject import choose
+from conformance.subjects.tapes import DECK
 from conformance.targets import FAKE_KEY, LANES
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 import langchain_baseten
-from conformance.mutants import (
+from conformance.claims.rows import TableError, load_toml
+from conformance.proof.mutants import (
     SURVIVORS_FILE,
     Fate,
     Mutant,
@@ -20,7 +21,6 @@ from conformance.mutants import (
     print_survivors,
     read_mutants,
 )
-from conformance.rows import TableError, load_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance import oracle
+from conformance.corpus import oracle
 
 JSON = "application/json"
 SSE = "text/event-stream"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.origins import find_origin
+from conformance.reports.origins import find_origin
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from conformance import outbound
-from conformance.outbound import Outbound, StoppedError, read_wait
 from conformance.peers.exchange import AnswerPlan, PeerRequest, plan_json
 from conformance.peers.server import PeerServer
+from conformance.recording import outbound
+from conformance.recording.outbound import Outbound, StoppedError, read_wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance import profiles, stage, wheel
+from conformance import profiles, stage
+from conformance.release import wheel
 
 if TYPE_CHECKING:
     import pytest

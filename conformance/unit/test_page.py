@@ -7,9 +7,11 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from conformance import SuiteFault, page
-from conformance.exchanges import Exchange
-from conformance.page import write_page
+from conformance import SuiteFault
+from conformance.judge.verdicts import Result, Status
+from conformance.reports import page
+from conformance.reports.exchanges import Exchange
+from conformance.reports.page import write_page
 from conformance.unit.small_report import (
     ALL_GREEN,
     CALLS,
@@ -22,14 +24,13 @@ from conformance.unit.small_report import (
     verdict,
 )
 from conformance.unit.small_suite import CORRECTED
-from conformance.verdicts import Result, Status
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
 
-    from conformance.report import Report
+    from conformance.reports.report import Report
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.claims import load_table
-from conformance.pages import compare_page, read_features
+from conformance.claims.pages import compare_page, read_features
+from conformance.claims.table import load_table
 from conformance.unit.small_suite import PAGE, write_suite
 
 if TYPE_CHECKING:

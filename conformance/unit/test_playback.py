@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from conformance import playback
+from conformance.corpus import playback
 
 BODY = 'data: {"a": "é"}\n\ndata: [DONE]\n\n'.encode()
 REQUEST = httpx.Request("POST", "http://127.0.0.1/", content=b"{}")

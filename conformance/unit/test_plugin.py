@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from conformance import plugin
+from conformance.judge.verdicts import Place, Result
 from conformance.unit.bench import CALLS, KEYS, Bench, key_check, mark
 from conformance.unit.small_suite import PASSING, write_suite
-from conformance.verdicts import Place, Result
 
 pytest_plugins = ["pytester"]
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from conformance import proof
 from conformance.__main__ import main
-from conformance.claims import load_table
-from conformance.gallery import Deviant
-from conformance.ledger import Record
-from conformance.proof import check_honest, compare, find_survivors, run_targets
-from conformance.runs import CutRunError
+from conformance.claims.table import load_table
+from conformance.judge.ledger import Record
+from conformance.judge.runs import CutRunError
+from conformance.judge.verdicts import Outcome, Place, Result
+from conformance.proof import command as proof
+from conformance.proof.command import check_honest, compare, find_survivors, run_targets
+from conformance.proof.gallery import Deviant
 from conformance.unit.small_suite import write_suite
-from conformance.verdicts import Outcome, Place, Result
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.runs import Suite
+    from conformance.judge.runs import Suite
 
 CALLS, DEDICATED = Place("calls.invoke.once", "model-apis"), Place("calls.invoke.once", "dedicated")
 KEYS, LOGPROBS = (
@@ -148,7 +148,7 @@ def test_no_logprobs(evidence):
 """
 CONFTEST = """
 import pytest
-from conformance.gallery import install
+from conformance.proof.gallery import install
 
 @pytest.fixture(scope="session", autouse=True)
 def _deviant(request):

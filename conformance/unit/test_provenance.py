@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from conformance import SuiteFault, provenance
+from conformance import SuiteFault
+from conformance.recording import provenance
 from conformance.unit.shelf_of_two import ABOUT
 
 RECORDING = "interactions:\n- a: 1\nversion: 1\n"

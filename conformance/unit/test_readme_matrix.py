@@ -14,17 +14,17 @@ from xml.etree import ElementTree as ET
 import pytest
 from jsonschema import Draft202012Validator
 
-from conformance.claims import load_table
-from conformance.columns import Finer
-from conformance.difference import load_schema
-from conformance.formats import FORMATS
-from conformance.runs import HERE, Selection, verify
-from conformance.scanner import find_secrets
-from conformance.tables import MATRIX_BEGINS, MATRIX_ENDS, write_matrix
+from conformance.claims.columns import Finer
+from conformance.claims.table import load_table
+from conformance.judge.runs import HERE, Selection, verify
+from conformance.recording.scanner import find_secrets
+from conformance.reports.difference import load_schema
+from conformance.reports.formats import FORMATS
+from conformance.reports.tables import MATRIX_BEGINS, MATRIX_ENDS, write_matrix
 
 if TYPE_CHECKING:
-    from conformance.claims import Table
-    from conformance.report import Report
+    from conformance.claims.table import Table
+    from conformance.reports.report import Report
 
 _README = Path(__file__).parents[2] / "README.md"
 _BLOCK = re.compile(f"{re.escape(MATRIX_BEGINS)}.*?{re.escape(MATRIX_ENDS)}", re.DOTALL)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance import record_command, rerecord
-from conformance.leash import InterruptedRunError
+from conformance.recording import command as record_command
+from conformance.recording import rerecord
+from conformance.recording.leash import InterruptedRunError
 from conformance.unit.shelf_of_two import talk, write_cassette
 from conformance.unit.standin_runs import NAMES, Runs, read
 

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance import rerecord
-from conformance.addressee import find_addressee
-from conformance.cassettes import find_flaws, read_provenance
-from conformance.costs import Cost
+from conformance.judge.costs import Cost
 from conformance.peers import respond
 from conformance.peers.exchange import AnswerPlan, PeerRequest, plan_json
 from conformance.peers.server import PeerServer
-from conformance.recording_plan import Order, Plan, Task
+from conformance.recording import rerecord
+from conformance.recording.addressee import find_addressee
+from conformance.recording.cassettes import find_flaws, read_provenance
+from conformance.recording.plan import Order, Plan, Task
+from conformance.recording.workbench import Workbench
 from conformance.targets import FAKE_KEY
 from conformance.unit.shelf_of_two import talk, write_cassette
 from conformance.unit.standin_runs import read
 from conformance.unit.standin_service import CHECKS, KEY, LIVE, REAL, Service, surround
-from conformance.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,8 +109,8 @@ def test_a_service_that_dies_on_the_way_leaves_the_old_cassettes(shelf: Path) ->
 
 RECORDS = """
 import os, pathlib, sys
-from conformance.leash import interruptible
-from conformance.rerecord import record
+from conformance.recording.leash import interruptible
+from conformance.recording.rerecord import record
 from conformance.unit.standin_service import LIVE, REAL
 with interruptible():
     record(LIVE, pathlib.Path(sys.argv[1]), dict(os.environ), None, REAL)

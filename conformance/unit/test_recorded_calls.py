@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from conformance import recorded_calls
+from conformance.corpus import recorded_calls
 
 USER = {"role": "user", "content": "hi"}
 TEXT = {"type": "text", "text": "t"}

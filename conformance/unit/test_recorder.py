@@ -5,8 +5,8 @@ import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from conformance import recorder
-from conformance.recorder import Recorder, find_lane, find_recorder
+from conformance.recording import recorder
+from conformance.recording.recorder import Recorder, find_lane, find_recorder
 from conformance.targets import LANES
 
 if TYPE_CHECKING:

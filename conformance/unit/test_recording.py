@@ -9,9 +9,9 @@ from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.request import Request
 from vcr.serializers import yamlserializer
 
-from conformance import recording
-from conformance.cassettes import find_flaws, read_provenance
-from conformance.provenance import hash_request
+from conformance.recording import vcr_hooks as recording
+from conformance.recording.cassettes import find_flaws, read_provenance
+from conformance.recording.provenance import hash_request
 from conformance.targets import FAKE_KEY, LANES
 from conformance.unit.shelf_of_two import ABOUT
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from conformance.costs import Cost
-from conformance.recording_plan import make_plan, name_age, print_plan
+from conformance.judge.costs import Cost
+from conformance.recording.plan import make_plan, name_age, print_plan
 from conformance.unit.shelf_of_two import ABOUT, talk, write_cassette
 
 if TYPE_CHECKING:

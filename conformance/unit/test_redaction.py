@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from conformance import redaction
+from conformance.recording import redaction
 from conformance.targets import LANES
 
 HOSTED, DEDICATED = LANES["model-apis"], LANES["dedicated"]

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core import exceptions as core
 
-from conformance.refused import catch, expect, expect_status
-from conformance.subject import choose
+from conformance.subjects.refused import catch, expect, expect_status
+from conformance.subjects.subject import choose
 from langchain_baseten import (
     BasetenAPIError,
     BasetenError,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance import release
-from conformance.gate import QUESTIONS, Answer, Gate, Word
+from conformance.release import command as release
+from conformance.release.gate import QUESTIONS, Answer, Gate, Word
 from conformance.unit.small_suite import write_suite
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from conformance.report import Cell, Correction, Finding, list_corrections
-from conformance.tables import print_report, write_markdown, write_matrix, write_proposal
+from conformance.judge.verdicts import Result, Status
+from conformance.reports.report import Cell, Correction, Finding, list_corrections
+from conformance.reports.tables import print_report, write_markdown, write_matrix, write_proposal
 from conformance.unit.small_report import (
     ABSENT,
     ALL_GREEN,
@@ -23,12 +24,11 @@ from conformance.unit.small_report import (
     verdict,
 )
 from conformance.unit.small_suite import CORRECTED, load_small
-from conformance.verdicts import Result, Status
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.report import Report
+    from conformance.reports.report import Report
 
 
 def show(report: Report) -> str:

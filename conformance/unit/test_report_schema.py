@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from conformance.claims import LANES, Basis, Level
-from conformance.difference import load_schema
-from conformance.evidence import Source
-from conformance.report import FORMAT
+from conformance.claims.table import LANES, Basis, Level
+from conformance.judge.evidence import Source
+from conformance.judge.verdicts import Result, Status
+from conformance.reports.difference import load_schema
+from conformance.reports.report import FORMAT
 from conformance.unit.small_report import ALL_GREEN, CALLS, ONE_OF_EACH, make, outcome
 from conformance.unit.small_suite import CORRECTED
-from conformance.verdicts import Result, Status
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.verdicts import Verdict
+    from conformance.judge.verdicts import Verdict
 
 FOUND = tuple(outcome(CALLS, "dedicated", f"a::{result}", result, "why") for result in Result)
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance import rerecord
-from conformance.recording_plan import Order
+from conformance.recording import rerecord
+from conformance.recording.plan import Order
 from conformance.unit.shelf_of_two import talk, write_cassette
 from conformance.unit.standin_runs import AGREED, KEY, NAMES, TASKS, Runs, read
 

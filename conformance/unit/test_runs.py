@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.runs import Selection, Suite, write_line
+from conformance.judge.runs import Selection, Suite, write_line
 from conformance.unit.small_suite import write_suite
 
 if TYPE_CHECKING:

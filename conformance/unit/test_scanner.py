@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 import yaml
 
-from conformance import redaction, scanner
+from conformance.recording import redaction, scanner
 from conformance.targets import FAKE_KEY
 from conformance.unit.shelf_of_two import ABOUT, talk, write_cassette
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.__main__ import main
-from conformance.costs import Cost
-from conformance.evidence import Evidence
+from conformance.judge.costs import Cost
+from conformance.judge.evidence import Evidence
+from conformance.judge.runs import HERE
 from conformance.peers import PeerServer, respond
 from conformance.peers.exchange import AnswerPlan, plan_bytes, plan_json
-from conformance.runs import HERE
-from conformance.service import (
+from conformance.subjects.service import (
     Service,
     ServiceError,
     aim,

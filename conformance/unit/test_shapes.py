@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance.shapes import Change, Severity, Shape, compare_shapes, read_shape
+from conformance.drift.shapes import Change, Severity, Shape, compare_shapes, read_shape
 
 ANSWER = {"id": "a", "n": 1, "f": 0.5, "choices": [{"text": "x", "stop": None}], "ok": True}
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from conformance import shelf
-from conformance.rerecord import RecordingError
+from conformance.recording import shelf
+from conformance.recording.rerecord import RecordingError
 from conformance.unit.shelf_of_two import ABOUT, talk, write_cassette
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.language_models import BaseChatModel, FakeListChatModel
 
-from conformance import subject
-from conformance.runs import HERE, surround
-from conformance.subject import OwnClient, SubjectError, choose, chosen, read_spec
+from conformance.judge.runs import HERE, surround
+from conformance.subjects import subject
+from conformance.subjects.subject import OwnClient, SubjectError, choose, chosen, read_spec
 from conformance.unit import strangers
 from langchain_baseten import ChatBaseten
 
@@ -44,7 +44,7 @@ def test_a_factory_is_judged_once_it_is_named_and_says_whose_it_is() -> None:
 
 
 def test_a_class_from_no_package_is_named_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conformance.subject.metadata.packages_distributions", dict)
+    monkeypatch.setattr("conformance.subjects.subject.metadata.packages_distributions", dict)
     assert choose(f"{HOME}:of_canned_words").name.startswith("FakeListChatModel, made by ")
 
 

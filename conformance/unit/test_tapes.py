@@ -3,7 +3,7 @@ from __future__ import annotations
 import httpx
 
 from conformance.peers import make_request, respond
-from conformance.tapes import Deck, Tape
+from conformance.subjects.tapes import Deck, Tape
 
 ASKED = {"model": "moonshotai/Kimi-K2.6", "messages": [{"role": "user", "content": "Hello"}]}
 

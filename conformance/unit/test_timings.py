@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from conformance.drift.timings import Stopwatch, Timing, _Watched, judge_timing
 from conformance.peers.exchange import AnswerPlan, BodyPiece, PeerRequest
 from conformance.peers.server import PeerServer
-from conformance.timings import Stopwatch, Timing, _Watched, judge_timing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

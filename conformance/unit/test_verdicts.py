@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.gaps import KnownGap
-from conformance.verdicts import (
+from conformance.judge.gaps import KnownGap
+from conformance.judge.verdicts import (
     GREEN,
     Exit,
     Judgement,

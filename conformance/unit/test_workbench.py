@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance import workbench
-from conformance.workbench import BusyError, Workbench
+from conformance.recording import workbench
+from conformance.recording.workbench import BusyError, Workbench
 
 NAMES = ("b/one.yaml", "c/two.yaml", "a/new.yaml")
 

@@ -1,0 +1,1 @@
+"""What is promised: the claims table, its columns, the pages that it quotes."""

@@ -1,0 +1,1 @@
+"""What a service answers otherwise today than when it was recorded."""

@@ -1,0 +1,1 @@
+"""Proof that the suite can fail: liars, canary, mutants."""

@@ -1,0 +1,1 @@
+"""How cassettes come to be: asked for, redacted, scanned, proved, labelled, kept."""

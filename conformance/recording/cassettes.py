@@ -1,0 +1,133 @@
+"""The cassettes on disk: where each lies, what it holds, and where it came from.
+
+Knows files and their provenance; must not know VCR's hooks or what a check wants.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from conformance import FOLDER, SuiteFault
+from conformance.recording.provenance import Provenance, find_alteration, read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = [
+    "ROOT",
+    "find_flaws",
+    "find_unplayed",
+    "list_cassettes",
+    "name_cassette",
+    "read_bodies",
+    "read_interactions",
+    "read_provenance",
+]
+
+ROOT = FOLDER.parent / "cassettes"
+
+_UNSAFE = re.compile(r"""[<>?%*:|"'/\\]""")
+# libyaml's loader is as safe as `safe_load`, and ten times as fast.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def list_cassettes(root: Path = ROOT) -> list[Path]:
+    """Return all cassettes below a folder, sorted."""
+    return sorted(root.rglob("*.yaml"))
+
+
+def name_cassette(check: str, lane: str) -> str:
+    """Return the path of a check's cassette below the cassettes' folder.
+
+    Args:
+        check: Node id of the check.
+        lane: Lane in which it is judged.
+    """
+    base, bracket, parameters = check.partition("[")
+    file, *names = base.split("::")
+    folder = PurePosixPath(file).stem.removeprefix("test_")
+    name = _UNSAFE.sub("-", f"{'.'.join(names)}{bracket}{parameters}")
+    return f"{lane}/{folder}/{name}.yaml"
+
+
+def read_interactions(path: Path) -> list[dict[str, Any]]:
+    """Return a cassette's interactions as VCR wrote them.
+
+    Raises:
+        SuiteFault: The cassette is empty or cannot be read.
+    """
+    try:
+        document = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506  a safe loader
+        found = list(document["interactions"])
+    except (yaml.YAMLError, UnicodeError, KeyError, TypeError) as flaw:
+        raise SuiteFault(f"{path.name} is not a cassette: {type(flaw).__name__}") from flaw
+    if not found:
+        raise SuiteFault(f"{path.name} holds no interaction")
+    return found
+
+
+def read_bodies(path: Path) -> list[dict[str, Any]]:
+    """Return the JSON bodies of a cassette's requests, in order.
+
+    Raises:
+        SuiteFault: If the cassette is empty or cannot be read.
+    """
+    try:
+        requests = [each["request"] for each in read_interactions(path)]
+        return [json.loads(request["body"] or "{}") for request in requests]
+    except (KeyError, TypeError, ValueError) as flaw:
+        raise SuiteFault(f"{path.name} is not a cassette: {type(flaw).__name__}") from flaw
+
+
+@cache
+def read_provenance(path: Path) -> Provenance | None:
+    """Return where a cassette came from, from its first lines alone; None if it does not say.
+
+    Raises:
+        SuiteFault: It says so in a way that cannot be read.
+        OSError: There is no such cassette.
+    """
+    lines: list[str] = []
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if line.startswith("interactions:") or not (lines or line.startswith("provenance:")):
+                break
+            lines.append(line)
+    return read_header("".join(lines), path.name)
+
+
+def find_flaws(root: Path = ROOT) -> list[str]:
+    """Return what is wrong with the cassettes below a folder: unlabelled or altered ones."""
+    found = (find_flaw(path, root) for path in list_cassettes(root))
+    return [flaw for flaw in found if flaw]
+
+
+def find_flaw(path: Path, root: Path = ROOT) -> str:
+    """Return what is wrong with one cassette's label, or with its content since; empty if nothing.
+
+    Args:
+        path: The cassette.
+        root: The folder that its name is relative to.
+    """
+    name = path.relative_to(root).as_posix()
+    try:
+        return find_alteration(path.read_text(encoding="utf-8"), name)
+    except UnicodeError:
+        return f"{name}: not UTF-8"
+
+
+def find_unplayed(root: Path, played: Collection[str]) -> list[str]:
+    """Return what is wrong when these cassettes are all that a whole replay asked for.
+
+    Args:
+        root: Folder of the cassettes.
+        played: Their paths below it.
+    """
+    names = [path.relative_to(root).as_posix() for path in list_cassettes(root)]
+    return [f"{name}: a cassette that no check plays" for name in names if name not in played]

@@ -1,0 +1,139 @@
+"""`python -m conformance record`: the order as the command line gives it, and what became of it.
+
+Knows the options, also those of other commands that ask a service, and prints. Must not know how
+anything is recorded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from conformance import SuiteFault
+from conformance.claims.table import LANES
+from conformance.recording.addressee import AddresseeError, find_addressee
+from conformance.recording.cassettes import ROOT, read_provenance
+from conformance.recording.leash import InterruptedRunError, interruptible
+from conformance.recording.plan import Order, print_plan
+from conformance.recording.redaction import remove_keys
+from conformance.recording.rerecord import RecordingError, plan, record
+from conformance.recording.workbench import BusyError
+from conformance.targets import find_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["add_options", "is_agreed", "main", "read_order"]
+
+_RED, _USAGE = 1, 2
+_WIDTH = 140
+_OLD = 90
+_STALE_HELP = f"only what is older (default {_OLD}), or whose requests are not the same any more"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `record`.
+
+    Returns:
+        0 recorded; 1 not fit, nothing was replaced; 2 wrong arguments, or nobody said yes; 128 and
+        the signal's number when one came.
+    """
+    options = _read_options(argv)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    complain = Console(stderr=True, highlight=False, width=_WIDTH)
+    try:
+        with interruptible():
+            return _record_as_told(options, console)
+    except (AddresseeError, BusyError) as error:
+        complain.print(Text(f"cannot begin: {error}"))
+        return _USAGE
+    except (RecordingError, SuiteFault, OSError) as error:
+        told = remove_keys(str(error), find_keys())
+        complain.print(Text(f"{told}\nnothing was replaced"))
+        return _RED
+    except InterruptedRunError as error:
+        complain.print(Text(f"{error}: nothing was replaced"))
+        return 128 + error.number
+
+
+def read_order(options: argparse.Namespace) -> Order:
+    """Return the order that the options of `add_options` give.
+
+    Raises:
+        AddresseeError: An address, a key or an engine's name is missing.
+    """
+    lanes = tuple(options.lane) or (("dedicated",) if options.target == "engine" else ())
+    given = (options.model_url, options.engine_version)
+    addressee = find_addressee(options.target, lanes or LANES[:2], *given, os.environ)
+    return Order(
+        where=addressee.where,
+        target=options.target,
+        lanes=lanes,
+        claims=tuple(options.claim),
+        models=tuple(options.model),
+        url=addressee.url,
+        engine=addressee.engine,
+    )
+
+
+def _record_as_told(options: argparse.Namespace, console: Console) -> int:
+    partial = options.partial or options.target == "engine"
+    order = replace(read_order(options), stale=options.stale, partial=partial)
+    agreed = plan(order, options.cassettes)
+    print_plan(agreed, order.where, console)
+    if not agreed.tasks:
+        console.print("there is nothing to record")
+        return 0
+    if not options.yes and not is_agreed("record? [y/N] ", console):
+        console.print("nothing was sent; --yes records")
+        return _USAGE
+    outcome = record(order, options.cassettes, None, console, agreed)
+    for name, reason in outcome.left:
+        console.print(Text(f"· left as it was: {name}: {reason}"), soft_wrap=True)
+    labels = _count_labels(options.cassettes, outcome.replaced)
+    console.print(
+        Text(f"{len(outcome.replaced)} recorded ({labels}), {len(outcome.left)} left as they were")
+    )
+    return 0
+
+
+def _count_labels(root: Path, names: Sequence[str]) -> str:
+    found = [read_provenance(root / name) for name in names]
+    labels = [f"{about.evidence}: {about.source}" for about in found if about]
+    return ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels))
+
+
+def is_agreed(question: str, console: Console) -> bool:
+    """Ask at the terminal; nobody there means no."""
+    if not sys.stdin.isatty():
+        return False
+    return console.input(question).strip().lower() in {"y", "yes"}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say whom to ask, and what."""
+    add = parser.add_argument
+    add("--target", choices=("peer", "engine", "live"), default="peer", help="default: peer")
+    add("--lane", action="append", default=[], choices=LANES[:2], help="this lane only")
+    add("--claim", action="append", default=[], metavar="ID", help="checks of this claim only")
+    add("--model", action="append", default=[], metavar="[LANE=]SLUG", help="ask this model")
+    add("--model-url", metavar="URL", help="where the engine or the deployment answers")
+    add("--engine-version", default="", metavar="NAME", help="as `vllm 0.32.0`; default: ask it")
+    add("--yes", action="store_true", help="go on without asking")
+    add("--cassettes", type=Path, default=ROOT, help="folder of the cassettes")
+
+
+def _read_options(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m conformance record", description=__doc__)
+    add_options(parser)
+    add = parser.add_argument
+    add("--stale", nargs="?", type=int, const=_OLD, metavar="DAYS", help=_STALE_HELP)
+    add("--partial", action="store_true", help="keep what passed when other checks failed")
+    return parser.parse_args(argv)

@@ -1,0 +1,173 @@
+"""What is to be recorded: which cassettes, why, and about what it costs.
+
+Knows the order that was given and the cassettes as they are; must not know how anything is
+recorded. Nothing is changed here, and nothing is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from rich.table import Table as Grid
+from rich.text import Text
+
+from conformance.judge.costs import Cost, estimate
+from conformance.recording.cassettes import read_provenance
+from conformance.targets import read_casts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from rich.console import Console
+
+__all__ = ["Order", "Plan", "Task", "make_plan", "name_age", "print_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for.
+
+    Attributes:
+        target: `peer`, `engine` or `live`.
+        lanes: These lanes only; none for both.
+        claims: These claims only; none for all.
+        models: Models to ask instead of the lanes' own, `SLUG` or `LANE=SLUG`.
+        url: Where the engine or the deployment answers.
+        engine: Name and version of the engine.
+        stale: Only what is older than so many days, or does not replay; None for everything.
+        partial: Keep what was recorded by checks that passed although others failed.
+        where: Who is asked, in words.
+    """
+
+    target: str = "peer"
+    lanes: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    url: str | None = None
+    engine: str = ""
+    stale: int | None = None
+    partial: bool = False
+    where: str = "the reference peer"
+
+    @property
+    def casts(self) -> dict[str, dict[str, str]]:
+        """Who plays which role in each lane instead of the lane's own models."""
+        return read_casts(self.models)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One cassette to record.
+
+    Attributes:
+        name: Its path below the cassettes' folder.
+        check: Node id of the check that speaks.
+        why: `new`, `asked for`, `changed`, or its age.
+    """
+
+    name: str
+    check: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything to record, and an estimate of what it costs.
+
+    Attributes:
+        tasks: The cassettes.
+        cost: Requests and tokens.
+        claims: What each check judges, by its node id.
+    """
+
+    tasks: tuple[Task, ...]
+    cost: Cost
+    claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The cassettes."""
+        return frozenset(task.name for task in self.tasks)
+
+
+def make_plan(
+    planned: Mapping[str, str],
+    root: Path,
+    stale: int | None = None,
+    changed: Iterable[str] = (),
+    today: date | None = None,
+) -> Plan:
+    """Return what to record of what the selected checks need.
+
+    Args:
+        planned: The cassettes of the selected checks, with the check of each.
+        root: The cassettes as they are.
+        stale: Days after which one is stale; None to record all.
+        changed: Those that do not replay any more.
+        today: The day that ages are counted to.
+    """
+    changed = set(changed)
+    tasks = []
+    for name, check in planned.items():
+        why = _judge(root / name, name in changed, stale, today)
+        if why:
+            tasks.append(Task(name, check, why))
+    old = [root / task.name for task in tasks if (root / task.name).is_file()]
+    cost = estimate(path.read_text(encoding="utf-8") for path in old)
+    # What was never recorded asks at least once.
+    return Plan(tuple(tasks), Cost(cost.requests + len(tasks) - len(old), cost.tokens))
+
+
+def _judge(path: Path, changed: bool, stale: int | None, today: date | None) -> str:
+    if not path.is_file():
+        return "new"
+    if stale is None:
+        return "asked for"
+    if changed:
+        return "changed"
+    about = read_provenance(path)
+    age = name_age(about.recorded, today) if about else None
+    if age is None:
+        return "of unknown age"
+    return f"{age} days old" if age > stale else ""
+
+
+def name_age(recorded: str, today: date | None = None) -> int | None:
+    """Return how many days ago something was recorded; None if that is no date."""
+    try:
+        return ((today or datetime.now(UTC).date()) - date.fromisoformat(recorded)).days
+    except ValueError:
+        return None
+
+
+def print_plan(plan: Plan, where: str, console: Console) -> None:
+    """Print how many cassettes will be recorded, by lane and reason, and what that costs.
+
+    Args:
+        plan: The plan.
+        where: Who is going to be asked.
+        console: The terminal.
+    """
+    grid = Grid("lane", "checks in", "cassettes", "why")
+    counts: dict[tuple[str, str], list[Task]] = {}
+    for task in plan.tasks:
+        lane, folder, _ = task.name.split("/", 2)
+        counts.setdefault((lane, folder), []).append(task)
+    for (lane, folder), tasks in sorted(counts.items()):
+        grid.add_row(lane, folder, str(len(tasks)), Text(_tell_reasons(tasks)))
+    console.print(grid)
+    requests, tokens = plan.cost
+    console.print(
+        Text(
+            f"{len(plan.tasks)} cassettes, about {requests} requests and {tokens} tokens "
+            f"by what the old ones took; to be asked: {where}"
+        )
+    )
+
+
+def _tell_reasons(tasks: Sequence[Task]) -> str:
+    reasons = [task.why for task in tasks]
+    return ", ".join(f"{reasons.count(why)} {why}" for why in dict.fromkeys(reasons))

@@ -1,0 +1,197 @@
+"""The pytest plugin of a run that records, or that replays for the recorder.
+
+Knows pytest's hooks, VCR's writer and the way out; keeps a log that another process reads while
+the run goes on. Must not know what is recorded why, or what becomes of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from datetime import date
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.plugin import places_of
+from conformance.recording.cassettes import name_cassette
+from conformance.recording.outbound import Outbound
+from conformance.recording.provenance import Provenance, derive_evidence
+from conformance.recording.redaction import remove_keys
+from conformance.targets import LANES, find_keys, read_casts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vcr import VCR
+
+    from conformance.recording.vcr_hooks import Redactor
+    from conformance.targets import Lane
+
+__all__ = ["Recorder", "find_lane", "find_recorder", "is_recorded"]
+
+_NAME = "conformance-cassettes"
+_HOOKS = "conformance.recording.vcr_hooks"
+_FOLDERS = ("features", "standard")
+_ABANDONED = 70
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    option = parser.getgroup("conformance").addoption
+    option("--record", action="store_true", help="write cassettes of what is answered")
+    option("--record-log", type=Path, metavar="FILE", help="say there how each check ended")
+    option("--record-only", type=Path, metavar="FILE", help="the cassettes that matter, by line")
+    option("--engine-version", default="", help="name and version of the engine that answers")
+    option("--leash", type=int, metavar="FD", help="end when the other end of this pipe does")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Recorder(config), _NAME)
+    if config.option.leash is not None:
+        threading.Thread(target=_follow, args=(config.option.leash,), daemon=True).start()
+
+
+def _follow(leash: int) -> None:
+    # Nobody writes: reading ends when the recorder has died, however it died.
+    os.read(leash, 1)
+    os._exit(_ABANDONED)
+
+
+def find_recorder(config: pytest.Config) -> Recorder | None:
+    """Return the plugin of a run that records; None for any other run."""
+    found: Recorder | None = config.pluginmanager.get_plugin(_NAME)
+    return found if found is not None and config.option.record else None
+
+
+def is_recorded(item: pytest.Item) -> bool:
+    """Tell whether a check talks to the target, and so has a cassette."""
+    return item.path.parent.name in _FOLDERS and "model" in getattr(item, "fixturenames", ())
+
+
+def find_lane(item: pytest.Item) -> Lane | None:
+    """Return the lane of a check, from its parameters or from its class; None if it has none."""
+    callspec = getattr(item, "callspec", None)
+    name = getattr(getattr(item, "cls", None), "lane", None)
+    return LANES.get(str(name or (callspec and callspec.params.get("lane"))))
+
+
+@pytest.fixture(autouse=True)
+def _way_out(request: pytest.FixtureRequest, vcr: Any) -> Iterator[None]:
+    """Lie around VCR, which has its own hold on httpx for the length of the check."""
+    recorder = find_recorder(request.config)
+    if recorder is None or vcr is None:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        recorder.outbound.install(patch)
+        yield
+
+
+class Recorder:
+    """What the run knows about its cassettes.
+
+    Attributes:
+        outbound: What requests pass.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._option = config.option
+        self._lane: Lane | None = None
+        self._worst: dict[str, tuple[str, str]] = {}
+        self._session: pytest.Session | None = None
+        self._keys = find_keys()
+        self.outbound = Outbound(lambda words: self._write(waiting=words))
+
+    def begin(self, lane: Lane | None) -> Redactor:
+        """Return what redacts the next cassette.
+
+        Args:
+            lane: Lane of the check that begins.
+        """
+        self._lane = lane
+        self.outbound.begin()
+        redactor: Redactor = import_module(_HOOKS).Redactor(lane, self._keys)
+        return redactor
+
+    def _describe(self, model: str, requests: tuple[str, ...]) -> Provenance:
+        option, lane = self._option, self._lane
+        evidence, source = derive_evidence(
+            self.outbound.hosts, option.target, option.engine_version
+        )
+        return Provenance(
+            evidence=evidence,
+            source=source,
+            recorded=date.today().isoformat(),  # noqa: DTZ011  the maintainer's own day
+            host=", ".join(sorted(self.outbound.hosts)),
+            lane=lane.name if lane else "client",
+            model=model,
+            client=import_module("langchain_baseten").__version__,
+            recorder=f"vcrpy {metadata.version('vcrpy')}",
+            requests=requests,
+            cast=read_casts(option.model).get(lane.name, {}) if lane else {},
+        )
+
+    def pytest_recording_configure(self, config: pytest.Config, vcr: VCR) -> None:
+        if self._option.record:
+            # Loaded this late because pytest rewrites VCR's own assertions before anybody has it.
+            writer = import_module(_HOOKS).CassetteWriter
+            vcr.register_persister(writer(self._describe))
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self._session = session
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        only = self._option.record_only
+        wanted = set(only.read_text(encoding="utf-8").splitlines()) if only else None
+        kept: list[pytest.Item] = []
+        left: list[pytest.Item] = []
+        for item in items:
+            name = self._name(item.nodeid, item)
+            fits = is_recorded(item) and (wanted is None or name in wanted)
+            (kept if fits else left).append(item)
+        items[:] = kept
+        config.hook.pytest_deselected(items=left)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        for item in session.items:
+            claims = [place.claim for place in places_of(item)]
+            name = self._name(item.nodeid, item)
+            self._write(planned=name, check=item.nodeid, claims=claims)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.passed:
+            return
+        result = "skipped" if report.skipped else "failed"
+        if self._worst.get(report.nodeid, ("skipped", ""))[0] != "failed":
+            reason = remove_keys(_explain(report), self._keys)
+            self._worst[report.nodeid] = (result, reason)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        result, reason = self._worst.get(nodeid, ("passed", ""))
+        self._write(check=nodeid, result=result, reason=reason, sent=self.outbound.sent)
+        if self.outbound.stopped and self._session is not None:
+            self._write(stopped=self.outbound.stopped)
+            self._session.shouldstop = self.outbound.stopped
+
+    def _name(self, nodeid: str, item: pytest.Item) -> str:
+        lane = find_lane(item)
+        return name_cassette(nodeid, lane.name if lane else "client")
+
+    def _write(self, **line: Any) -> None:
+        if self._option.record_log is not None:
+            with self._option.record_log.open("a", encoding="utf-8") as log:
+                log.write(json.dumps(line) + "\n")
+
+
+def _explain(report: pytest.TestReport) -> str:
+    if report.skipped and isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = " ".join(str(crash.message if crash else report.longrepr).split())
+    return text if len(text) <= 300 else f"{text[:299]}…"

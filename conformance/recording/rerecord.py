@@ -1,0 +1,298 @@
+"""New cassettes, proved before they replace the old ones.
+
+Knows the order of safety: plan, record aside, scan, replay with sockets blocked, then replace
+one by one. Whatever fails or falls on the way leaves every old cassette as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from conformance import FOLDER
+from conformance.recording.cassettes import ROOT, find_flaws
+from conformance.recording.leash import run_leashed
+from conformance.recording.plan import Order, Plan, make_plan
+from conformance.recording.scanner import scan_folder
+from conformance.recording.workbench import Workbench
+from conformance.targets import find_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from conformance.recording.leash import Done
+    from conformance.recording.plan import Task
+
+__all__ = ["Outcome", "RecordingError", "collect_names", "hear", "plan", "record"]
+
+_CHECKS = ("features", "standard/test_integration.py")
+_MOST = 12
+
+
+class RecordingError(Exception):
+    """New cassettes are not fit to replace the old ones; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    bench: Workbench
+    environment: dict[str, str]
+    console: Console
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a recording came to.
+
+    Attributes:
+        replaced: The cassettes that are new now.
+        left: Those that stayed as they were although they were asked for, with the reason.
+    """
+
+    replaced: tuple[str, ...]
+    left: tuple[tuple[str, str], ...]
+
+
+def plan(
+    order: Order,
+    root: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+) -> Plan:
+    """Find out what there is to record; nothing is sent.
+
+    Args:
+        order: What is asked for.
+        root: The cassettes as they are.
+        environment: Variables of the runs; default those of this process.
+
+    Raises:
+        RecordingError: The checks cannot be collected.
+    """
+    with Workbench(root) as bench:
+        return _plan(order, root, bench, dict(os.environ if environment is None else environment))
+
+
+def record(
+    order: Order,
+    root: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+    console: Console | None = None,
+    only: Plan | None = None,
+) -> Outcome:
+    """Record cassettes and put each in the place of the old one.
+
+    Args:
+        order: What is asked for.
+        root: The cassettes to replace.
+        environment: Variables of the runs, keys among them; default those of this process.
+        console: Where progress is shown; default nowhere.
+        only: The plan that was agreed to; default a new one.
+
+    Returns:
+        What became of each cassette.
+
+    Raises:
+        RecordingError: A check failed, the service was lost or a cassette is flawed.
+        OSError: The disk is full, or the like.
+        InterruptedRunError: A signal came.
+    """
+    environment = dict(os.environ if environment is None else environment)
+    with Workbench(root) as bench:
+        place = _Place(bench, environment, console or Console(quiet=True))
+        agreed = only or _plan(order, root, bench, environment)
+        if not agreed.tasks:
+            return Outcome((), ())
+        done = _run(place, "recording", _write_options(order, bench), agreed.tasks)
+        new, left = _sort_out(order, agreed, done, bench)
+        if new:
+            _scan(bench.aside, environment)
+            _replay(place, tuple(task for task in agreed.tasks if task.name in new))
+            bench.replace(new)
+    return Outcome(tuple(sorted(new)), left)
+
+
+@contextlib.contextmanager
+def hear(
+    order: Order,
+    agreed: Plan,
+    root: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+    console: Console | None = None,
+) -> Iterator[tuple[Path, dict[str, dict[str, Any]]]]:
+    """Ask again what the cassettes ask, and give what came back, which is gone with the block.
+
+    Args:
+        order: What is asked for.
+        agreed: The plan.
+        root: The cassettes; nothing in them is changed.
+        environment: Variables of the run; default those of this process.
+        console: Where progress is shown; default nowhere.
+
+    Yields:
+        The folder of what was answered, and how each check ended, by its node id.
+
+    Raises:
+        RecordingError: The service was lost, or the run was cut.
+    """
+    environment = dict(os.environ if environment is None else environment)
+    with Workbench(root) as bench:
+        place = _Place(bench, environment, console or Console(quiet=True))
+        done = _run(place, "asking", _write_options(order, bench), agreed.tasks)
+        yield bench.aside, _read_results(agreed, done)
+
+
+def collect_names(root: Path, environment: Mapping[str, str]) -> frozenset[str]:
+    """Return the names of all cassettes that the suite's checks play.
+
+    Args:
+        root: The cassettes; the checks are the suite's own.
+        environment: Variables of the run.
+
+    Raises:
+        RecordingError: The checks cannot be collected.
+    """
+    with Workbench(root) as bench:
+        lines = _collect(Order(), bench, dict(environment))
+    return frozenset(line["planned"] for line in lines)
+
+
+def _plan(order: Order, root: Path, bench: Workbench, environment: dict[str, str]) -> Plan:
+    lines = _collect(order, bench, environment)
+    planned = {line["planned"]: line["check"] for line in lines}
+    changed: set[str] = set()
+    if order.stale is not None:
+        changed = _find_changed(root, bench, environment, planned)
+    claims = {line["check"]: tuple(line["claims"]) for line in lines}
+    return replace(make_plan(planned, root, order.stale, changed), claims=claims)
+
+
+def _collect(order: Order, bench: Workbench, environment: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the cassette of each selected check, its node id and its claims."""
+    narrow = (*(f"--lane={x}" for x in order.lanes), *(f"--claim={x}" for x in order.claims))
+    options = ("--collect-only", "-q", "--target=peer", *narrow)
+    found = run_leashed((*options, *_name_checks()), bench.log("plan"), environment, _ignore)
+    # 5: none is selected.
+    if found.code not in {0, 5}:
+        raise RecordingError(f"the checks cannot be collected\n{found.output}")
+    return [line for line in found.lines if "planned" in line]
+
+
+def _find_changed(
+    root: Path, bench: Workbench, environment: dict[str, str], planned: Mapping[str, str]
+) -> set[str]:
+    """Return the cassettes that do not replay any more, so the requests are not what they were."""
+    only = bench.list_names("planned", planned)
+    options = ("-q", "--target=replay", f"--cassettes={root}", f"--record-only={only}")
+    done = run_leashed((*options, *_name_checks()), bench.log("changed"), environment, _ignore)
+    failed = {line["check"] for line in done.lines if line.get("result") == "failed"}
+    return {name for name, check in planned.items() if check in failed}
+
+
+def _write_options(order: Order, bench: Workbench) -> tuple[str, ...]:
+    options = [f"--target={order.target}", "--record", f"--cassettes={bench.aside}"]
+    options += [f"--model={model}" for model in order.models]
+    if order.url:
+        options.append(f"--model-url={order.url}")
+    if order.target == "engine":
+        # What the engine cannot honestly answer is not put to it.
+        options += ["-p", "conformance.engines.aim", f"--engine-url={order.url}"]
+        options += [f"--engine-name={order.engine}", f"--engine-version={order.engine}"]
+    return tuple(options)
+
+
+def _run(place: _Place, step: str, options: Sequence[str], tasks: Sequence[Task]) -> Done:
+    only = place.bench.list_names(step, [task.name for task in tasks])
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=place.console,
+    ) as progress:
+        bar = progress.add_task(step, total=len(tasks), note="")
+
+        def watch(line: dict[str, object]) -> None:
+            if "result" in line:
+                note = f"{line['sent']} requests" if line["sent"] else ""
+                progress.update(bar, advance=1, note=note)
+            elif "waiting" in line:
+                progress.update(bar, note=str(line["waiting"]))
+
+        # Only the files that matter: collecting the others takes longer than they do.
+        files = dict.fromkeys(task.check.partition("::")[0] for task in tasks)
+        arguments = ("-q", "--no-header", *options, f"--record-only={only}", *files)
+        return run_leashed(arguments, place.bench.log(step), place.environment, watch)
+
+
+def _read_results(agreed: Plan, done: Done) -> dict[str, dict[str, Any]]:
+    """Return how each check ended, by its node id."""
+    for line in done.lines:
+        if "stopped" in line:
+            raise RecordingError(str(line["stopped"]))
+    results = {line["check"]: line for line in done.lines if "result" in line}
+    if done.code not in {0, 1} or len(results) < len(agreed.tasks):
+        raise RecordingError(f"recording was cut (exit code {done.code})\n{done.output}")
+    return results
+
+
+def _sort_out(
+    order: Order, agreed: Plan, done: Done, bench: Workbench
+) -> tuple[set[str], tuple[tuple[str, str], ...]]:
+    """Return the names of the new cassettes, and what is left as it was; drop the others."""
+    results = _read_results(agreed, done)
+    failed = [task for task in agreed.tasks if results[task.check]["result"] == "failed"]
+    if failed and (not order.partial or len(failed) == len(agreed.tasks)):
+        told = _tell((task.check, results[task.check]["reason"]) for task in failed)
+        raise RecordingError(f"{len(failed)} checks failed while recording{told}")
+    new, left = set(), []
+    for task in agreed.tasks:
+        result, written = results[task.check], bench.aside / task.name
+        if result["result"] == "passed" and written.is_file():
+            new.add(task.name)
+            continue
+        written.unlink(missing_ok=True)
+        left.append((task.name, str(result["reason"] or "it asked nothing")))
+    return new, tuple(left)
+
+
+def _tell(rows: Iterable[tuple[str, str]]) -> str:
+    told = [f"\n  {name}: {reason}" for name, reason in rows]
+    more = f"\n  … and {len(told) - _MOST} more" if len(told) > _MOST else ""
+    return "".join(told[:_MOST]) + more
+
+
+def _scan(folder: Path, environment: Mapping[str, str]) -> None:
+    if secrets := scan_folder(folder, find_keys(environment)):
+        raise RecordingError("a secret would have been kept: " + "; ".join(secrets[:_MOST]))
+    if flaws := find_flaws(folder):
+        raise RecordingError("; ".join(flaws[:_MOST]))
+
+
+def _replay(place: _Place, tasks: Sequence[Task]) -> None:
+    options = ("--target=replay", f"--cassettes={place.bench.aside}")
+    done = _run(place, "replaying", options, tasks)
+    results = {line["check"]: line for line in done.lines if "result" in line}
+    wrong = [
+        (task.check, str(results.get(task.check, {}).get("reason", "it did not run")))
+        for task in tasks
+        if results.get(task.check, {}).get("result") != "passed"
+    ]
+    if wrong or done.code:
+        raise RecordingError(
+            f"replaying failed (exit code {done.code}){_tell(wrong)}\n{done.output}"
+        )
+
+
+def _name_checks() -> list[str]:
+    return [str(FOLDER / name) for name in _CHECKS]
+
+
+def _ignore(_line: object) -> None:
+    pass

@@ -1,0 +1,191 @@
+"""`python -m conformance cassettes`: what stands on the shelf, how old it is, and what is wrong.
+
+Knows how cassettes are listed. Age and evidence are information here: the release gate judges them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Column
+from rich.table import Table as Grid
+from rich.text import Text
+
+from conformance import SuiteFault
+from conformance.recording.cassettes import ROOT, find_flaw, list_cassettes, read_provenance
+from conformance.recording.plan import name_age
+from conformance.recording.rerecord import RecordingError, collect_names
+from conformance.recording.scanner import scan_file, scan_folder
+from conformance.targets import find_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import date
+
+__all__ = ["Standing", "find_orphan", "main", "take_stock"]
+
+_RED, _USAGE = 1, 2
+_WIDTH = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One cassette as it stands.
+
+    Attributes:
+        name: Path below the folder.
+        evidence: `reference`, `engine` or `live`; empty without a readable label.
+        source: What answered.
+        age: Days since it was recorded; None if it does not say.
+        model: Models asked for.
+        lane: Lane.
+        requests: How many requests it holds.
+        size: Bytes.
+        wrong: What is wrong with it; empty for nothing.
+    """
+
+    name: str
+    evidence: str
+    source: str
+    age: int | None
+    model: str
+    lane: str
+    requests: int
+    size: int
+    wrong: tuple[str, ...]
+
+
+def take_stock(
+    root: Path,
+    known: Collection[str] | None = None,
+    keys: Iterable[str] = (),
+    today: date | None = None,
+) -> list[Standing]:
+    """Return every cassette below a folder, as it stands.
+
+    Args:
+        root: The folder.
+        known: Names that the suite's checks play; None to leave that question out.
+        keys: Keys in use, which none may hold.
+        today: The day that ages are counted to.
+    """
+    keys = tuple(keys)
+    bare = {_strip(name) for name in known or ()}
+    found = []
+    for path in list_cassettes(root):
+        name = path.relative_to(root).as_posix()
+        orphan = "" if known is None else find_orphan(name, known, bare)
+        wrong = (find_flaw(path, root), orphan, *scan_file(path, root, keys))
+        found.append(_stand(path, name, tuple(filter(None, wrong)), today))
+    return found
+
+
+def _stand(path: Path, name: str, wrong: tuple[str, ...], today: date | None) -> Standing:
+    size = path.stat().st_size
+    try:
+        about = read_provenance(path)
+    except SuiteFault:
+        about = None
+    if about is None:
+        return Standing(name, "", "", None, "", name.partition("/")[0], 0, size, wrong)
+    age = name_age(about.recorded, today)
+    count = len(about.requests)
+    facts = (about.evidence, about.source, age, about.model, about.lane, count, size)
+    return Standing(name, *facts, wrong)
+
+
+def find_orphan(name: str, known: Collection[str], bare: Collection[str]) -> str:
+    """Return why nobody plays a cassette; empty if somebody does.
+
+    Args:
+        name: The cassette.
+        known: The cassettes that checks play.
+        bare: The same without parameters.
+    """
+    if name in known:
+        return ""
+    if _strip(name) in bare:
+        return f"{name}: unused, its check has no such parameters; delete it"
+    return f"{name}: orphaned, no check has this name; delete it"
+
+
+def _strip(name: str) -> str:
+    return name.removesuffix(".yaml").partition("[")[0]
+
+
+def print_stock(stock: Sequence[Standing], console: Console) -> None:
+    """Print a row for each cassette, the sums, and what is wrong."""
+    grid = Grid(
+        Column("cassette", overflow="fold"), "age", "evidence", "model", "lane", "requests", "size"
+    )
+    for one in stock:
+        label = f"{one.evidence}: {one.source}" if one.evidence else "none"
+        age = "?" if one.age is None else f"{one.age} d"
+        sizes = (str(one.requests), f"{one.size / 1000:.1f} kB")
+        name = one.name.removeprefix(f"{one.lane}/")
+        grid.add_row(*map(Text, (name, age, label, one.model, one.lane, *sizes)))
+    console.print(grid)
+    for one in stock:
+        for wrong in one.wrong:
+            console.print(Text(f"✗ {wrong}"), soft_wrap=True)
+    console.print(Text(_sum_up(stock)))
+
+
+def _sum_up(stock: Sequence[Standing]) -> str:
+    labels = Counter(one.evidence or "unlabelled" for one in stock)
+    ages = [one.age for one in stock if one.age is not None]
+    counted = ", ".join(f"{count} {label}" for label, count in sorted(labels.items()))
+    size = sum(one.size for one in stock) / 1_000_000
+    oldest = f", the oldest {max(ages)} days old" if ages else ""
+    requests = sum(one.requests for one in stock)
+    wrong = sum(bool(one.wrong) for one in stock)
+    return (
+        f"{len(stock)} cassettes ({counted}), {requests} requests, {size:.1f} MB{oldest}; "
+        f"{wrong} with something wrong"
+    )
+
+
+def write_stock(stock: Sequence[Standing]) -> str:
+    """Return the list as JSON."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return json.dumps({"listed": now, "cassettes": [asdict(one) for one in stock]}, indent=1)
+
+
+def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
+    """Run `cassettes`; return 0 if all is well, 1 if something is wrong, 2 if it cannot be told."""
+    parser = argparse.ArgumentParser(prog="python -m conformance cassettes", description=__doc__)
+    parser.add_argument("--cassettes", type=Path, default=ROOT, help="folder of the cassettes")
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    options = parser.parse_args(argv)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    root = options.cassettes
+    if not root.is_dir():
+        print(f"{root} is no folder of cassettes", file=sys.stderr)
+        return _USAGE
+    try:
+        known = collect_names(root, environment)
+    except RecordingError as error:
+        print(error, file=sys.stderr)
+        return _USAGE
+    keys = find_keys(environment)
+    stock = take_stock(root, known, keys)
+    # What lies beside the cassettes is published with them.
+    beside = [each for each in scan_folder(root, keys) if ".yaml: " not in each]
+    if options.json:
+        print(write_stock(stock))
+    else:
+        print_stock(stock, console)
+        if missing := known - {one.name for one in stock}:
+            print(f"· {len(missing)} checks have none: left out here, or `record --stale` makes it")
+    for each in beside:
+        print(f"✗ {each}", file=sys.stderr)
+    return _RED if beside or any(one.wrong for one in stock) else 0

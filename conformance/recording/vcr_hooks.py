@@ -1,0 +1,172 @@
+"""How cassettes are written and matched: VCR's settings, its hooks, its matcher, its writer.
+
+Knows VCR. Must not know what may be kept (`redaction`), nor how a cassette says where it came from.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from inspect import cleandoc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vcr.persisters.filesystem import CassetteNotFoundError
+from vcr.serialize import serialize
+
+from conformance.recording.provenance import hash_request, join
+from conformance.recording.redaction import (
+    REQUEST_HEADERS,
+    RESPONSE_HEADERS,
+    Ids,
+    hash_assets,
+    keep_headers,
+    make_canonical,
+    remove_keys,
+)
+from conformance.targets import FAKE_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vcr.request import Request
+
+    from conformance.recording.provenance import Provenance
+    from conformance.targets import Lane
+
+__all__ = ["CassetteWriter", "Redactor", "match_json_body", "vcr_settings"]
+
+_FRESH_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|call_[0-9a-f]{32}")
+"""Ids that langchain-core and the client make up; the server's own are the same in each replay."""
+
+_TOO_MANY = 429
+
+
+class Redactor:
+    """Turns what goes over the wire into what one cassette holds; in replay, what is looked for.
+
+    Args:
+        lane: Lane of the check; None to leave addresses as they are.
+        keys: Keys in use.
+    """
+
+    def __init__(self, lane: Lane | None = None, keys: Sequence[str] = ()) -> None:
+        self._lane = lane
+        self._keys = (*keys, FAKE_KEY)
+        self._ids = Ids()
+
+    def redact_request(self, request: Request) -> Request:
+        """Return a request as cassettes hold it: canonical address, allowed headers, no keys.
+
+        VCR calls this on loading as well, so doing it twice changes nothing, and it drops nothing.
+        """
+        request.uri = make_canonical(remove_keys(request.uri, self._keys), self._lane)
+        request.headers = keep_headers(request.headers, REQUEST_HEADERS)
+        if request.body:
+            body = hash_assets(self._clean(_to_text(request.body)))
+            request.body = body.encode("utf-8")
+        return request
+
+    def redact_response(self, response: dict[str, Any]) -> dict[str, Any] | None:
+        """Return a response as cassettes hold it; None for one that is waited out and repeated."""
+        if response["status"]["code"] == _TOO_MANY:
+            return None
+        kept = keep_headers(response["headers"], RESPONSE_HEADERS)
+        body = response["body"]["string"]
+        self._ids.learn(kept, _to_text(body))
+        headers = {name: [self._clean(each) for each in values] for name, values in kept.items()}
+        return {**response, "headers": headers, "body": {"string": self._clean_body(body)}}
+
+    def load_response(self, response: dict[str, Any]) -> dict[str, Any]:
+        """Return a recorded response as replay gives it."""
+        return {**response, "headers": keep_headers(response["headers"], RESPONSE_HEADERS)}
+
+    def _clean(self, text: str) -> str:
+        return self._ids.replace(remove_keys(text, self._keys))
+
+    def _clean_body(self, body: bytes | str) -> bytes | str:
+        if isinstance(body, str):
+            return self._clean(body)
+        # Half a character must survive as it came: a client has to live with it.
+        return self._clean(body.decode("utf-8", "surrogateescape")).encode(
+            "utf-8", "surrogateescape"
+        )
+
+
+def vcr_settings(
+    *, record: bool, repeats: bool = False, redactor: Redactor | None = None
+) -> dict[str, Any]:
+    """Return VCR's settings; nothing is inherited, so the command line cannot be overruled.
+
+    Args:
+        record: Whether requests go out and are written down.
+        repeats: Whether one recording may be played more than once.
+        redactor: The cassette's own; default one that leaves addresses as they are.
+    """
+    redactor = redactor or Redactor()
+    return {
+        "record_mode": "all" if record else "none",
+        "match_on": ("method", "uri", "json_body"),
+        "allow_playback_repeats": repeats,
+        "decode_compressed_response": True,
+        "before_record_request": redactor.redact_request,
+        "before_record_response": redactor.redact_response if record else redactor.load_response,
+    }
+
+
+class CassetteWriter:
+    """VCR's persister while recording: every cassette begins new, and with where it came from.
+
+    Args:
+        describe: Called once for each cassette with the models and the request hashes.
+    """
+
+    def __init__(self, describe: Callable[[str, tuple[str, ...]], Provenance]) -> None:
+        self._describe = describe
+
+    def load_cassette(self, cassette_path: str, serializer: Any) -> Any:
+        """Find nothing: an old recording never mixes with a new one."""
+        raise CassetteNotFoundError(cassette_path)
+
+    def save_cassette(self, cassette_path: str, cassette_dict: Any, serializer: Any) -> None:
+        """Write one cassette."""
+        bodies = [_read_json(request.body) for request in cassette_dict["requests"]]
+        models = sorted({str(body.get("model")) for body in bodies})
+        about = self._describe(", ".join(models), tuple(map(hash_request, bodies)))
+        path = Path(cassette_path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(join(about, serialize(cassette_dict, serializer)), encoding="utf-8")
+
+
+def _read_json(body: bytes | str | None) -> dict[str, Any]:
+    found = json.loads(_to_text(body or "{}"))
+    return found if isinstance(found, dict) else {"model": None, "body": found}
+
+
+def match_json_body(recorded: Request, sent: Request) -> None:
+    """Compare two requests' bodies as JSON, so that key order and spacing do not matter.
+
+    Raises:
+        AssertionError: If they differ.
+    """
+    first, second = _read_body(recorded), _read_body(sent)
+    assert first == second, f"the body differs: recorded {first!r}, sent {second!r}"
+
+
+def _read_body(request: Request) -> Any:
+    """Return a body with the ids that are new in each run numbered by their first appearance."""
+    seen: dict[str, str] = {}
+    text = _to_text(request.body or "null")
+    text = _FRESH_ID.sub(lambda m: seen.setdefault(m[0], f"id-{len(seen)}"), text)
+    return json.loads(text, object_hook=_clean_description)
+
+
+def _to_text(body: bytes | str) -> str:
+    return body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
+
+
+def _clean_description(value: dict[str, Any]) -> dict[str, Any]:
+    # From Python 3.13 on docstrings, and so tools' descriptions, come without their indentation.
+    if isinstance(value.get("description"), str):
+        value["description"] = cleandoc(value["description"])
+    return value

@@ -1,0 +1,111 @@
+"""The report as one HTML page that needs nothing else: matrix, drill-down, legend.
+
+Knows how the report is arranged for a reader; the words and the looks stand in the template.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from conformance import SuiteFault
+from conformance.judge.verdicts import Result, Status, worst
+from conformance.reports.exchanges import find_exchange
+from conformance.reports.origins import find_origin
+from conformance.reports.report import OTHER
+from conformance.reports.words import NO_CLAIM, SAYS, UNCLAIMED, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.reports.exchanges import Exchange
+    from conformance.reports.report import Finding, Line, Report
+
+__all__ = ["write_page"]
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_GLYPHS: dict[Result, str] = {
+    Result.PASSED: "✓",
+    Result.NOT_APPLICABLE: "○",
+    Result.SKIPPED: "?",
+    Result.BROKEN: "!",
+    Result.FAILED: "✗",
+}
+
+
+def write_page(report: Report, root: Path) -> str:
+    """Return the page.
+
+    Args:
+        report: The report.
+        root: The folder that the node ids of checks are relative to.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["say"] = say
+    columns = [f for f in report.features if f.mark or f.key == OTHER]
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        columns=columns,
+        finer=[feature for feature in report.features if feature not in columns],
+        subject=report.run.get("subject", ""),
+        names={feature.key: feature.name for feature in report.features},
+        claims={f.key: _list_claims(report, f.key, root) for f in report.features},
+        worse=[line for line in report.lines if line.status is not Status.PASS],
+        proposed={c.key: c for c in report.corrections if c.key},
+        legend=[(status, saying) for status, saying in SAYS.items() if report.counts[status]],
+        no_claim=(NO_CLAIM, UNCLAIMED),
+    )
+
+
+def _list_claims(report: Report, key: str, root: Path) -> list[dict[str, Any]]:
+    """Return the claims of a feature, each with its lanes; the report keeps a claim's together."""
+    lines = [line for line in report.lines if line.feature == key]
+    return [
+        _arrange(report, list(group), root) for _, group in groupby(lines, lambda line: line.claim)
+    ]
+
+
+def _arrange(report: Report, lines: Sequence[Line], root: Path) -> dict[str, Any]:
+    status = worst(line.status for line in lines)
+    lanes = [
+        {
+            "line": line,
+            "checks": [_describe(finding, root) for finding in line.findings],
+            "exchange": _recall(report, line),
+        }
+        for line in lines
+    ]
+    return {"says": lines[0], "status": status, "lanes": lanes}
+
+
+def _describe(finding: Finding, root: Path) -> dict[str, Any]:
+    file, number = find_origin(root, finding.check)
+    return {
+        "name": finding.check.partition("::")[2] or finding.check,
+        "origin": f"{file}:{number}" if number else file,
+        "result": f"{_GLYPHS[finding.result]} {finding.result}",
+        "reason": finding.reason,
+        "evidence": finding.evidence,
+    }
+
+
+def _recall(report: Report, line: Line) -> Exchange | None:
+    """Return the first recorded exchange; on other targets nothing says what was exchanged."""
+    if report.run["target"] != "replay":
+        return None
+    found = (find_exchange(finding.check, line.lane) for finding in line.findings)
+    try:
+        return next(filter(None, found), None)
+    except SuiteFault:
+        # A verdict has said so already; the page on which it stands must not be lost as well.
+        return None

@@ -1,0 +1,220 @@
+"""The report as a table: for a terminal, readable without colour, and as Markdown.
+
+Knows words, glyphs and layout; must not know how anything was judged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table as Grid
+from rich.text import Text
+
+from conformance.claims.table import LANES
+from conformance.judge.verdicts import Status
+from conformance.reports.difference import Kind
+from conformance.reports.report import list_corrections
+from conformance.reports.words import NO_CLAIM, SAYS, UNCLAIMED, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from rich.console import Console
+
+    from conformance.claims.table import Column, Table
+    from conformance.reports.difference import Difference
+    from conformance.reports.report import Cell, Correction, Feature, Report
+
+__all__ = [
+    "MATRIX_BEGINS",
+    "MATRIX_ENDS",
+    "print_difference",
+    "print_report",
+    "write_markdown",
+    "write_matrix",
+    "write_proposal",
+]
+
+MATRIX_BEGINS, MATRIX_ENDS = "<!-- matrix -->", "<!-- /matrix -->"
+
+_MANY = 5
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print the matrix, every verdict that is not a pass, the problems, the sum and a legend."""
+    console.print(Text(_name(report)))
+    grid = Grid()
+    grid.add_column("feature", no_wrap=True)
+    for lane in report.lanes:
+        grid.add_column(lane)
+    for feature in report.features:
+        cells = (_draw(feature.cells.get(lane)) for lane in report.lanes)
+        grid.add_row(_title(feature), *cells)
+    console.print(grid)
+    for text in (*_list_lines(report), *_list_problems(report), _sum_up(report), *_explain(report)):
+        console.print(text)
+    if cost := report.run.get("cost"):
+        tokens = f"{cost['tokens']:,}".replace(",", " ")
+        console.print(Text(f"asked for: {cost['requests']} requests, about {tokens} tokens"))
+
+
+def print_difference(difference: Difference, console: Console) -> None:
+    """Print what changed since an earlier run as a table, the worst first, and the sum."""
+    console.print(Text(f"\nSince the run on {difference.since}:"))
+    if difference.changes:
+        grid = Grid()
+        for name in ("change", "claim", "lane", "was", "is", "why"):
+            grid.add_column(name, overflow="fold")
+        for change in difference.changes:
+            was, now = _draw_status(change.old), _draw_status(change.new)
+            grid.add_row(str(change.kind), *change.place, was, now, Text(change.reason))
+        console.print(grid)
+    kinds = [change.kind for change in difference.changes]
+    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in Kind)
+    result = "WORSE" if difference.exit else "NOT WORSE"
+    console.print(Text(f"{result}: {counts}, {difference.unchanged} unchanged"))
+
+
+def write_markdown(report: Report) -> str:
+    """Return the matrix as a Markdown table, with what is not a pass listed beneath."""
+    lines = [
+        f"- **{say(line.status)}** `{line.claim}` ({line.lane}): {line.english} "
+        f"{'; '.join(line.reasons)}".rstrip()
+        for line in report.lines
+        if line.status is not Status.PASS
+    ]
+    lines += [f"- **problem** {problem}" for problem in report.problems]
+    parts = (_name(report), write_matrix(report), "\n".join(lines), _count(report))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def write_matrix(report: Report) -> str:
+    """Return what README.md embeds: the page's marks, our verdicts, and where they part.
+
+    Nothing in it changes from run to run as long as the claims, verdicts and evidence stay.
+    """
+    rows = (
+        [
+            _indent(f, "&ensp;") + f.name,
+            f.mark or NO_CLAIM,
+            *(_write(f.cells.get(lane)) for lane in report.lanes),
+        ]
+        for f in report.features
+    )
+    parts = (
+        MATRIX_BEGINS,
+        _write_table(["Feature", "The page", *report.lanes], rows),
+        _write_reasons(report.corrections),
+        MATRIX_ENDS,
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def write_proposal(table: Table) -> str:
+    """Return the page's table as it should stand, a cell per lane, and why each one differs."""
+    corrections = list_corrections(table)
+    proposed = {correction.key: correction.cells for correction in corrections}
+    rows = [
+        [c.english, c.mark, *_propose(table, c, proposed.get(c.key, {}))] for c in table.columns
+    ]
+    rows += [
+        [c.name, c.page, *(c.cells.get(lane, NO_CLAIM) for lane in LANES)]
+        for c in corrections
+        if not c.key
+    ]
+    head = ["Feature", "The page", *LANES]
+    return f"{_write_table(head, rows)}\n\n{_write_reasons(corrections)}"
+
+
+def _propose(table: Table, column: Column, cells: Mapping[str, str]) -> Iterator[str]:
+    claimed = {lane for claim in table.judged if claim.cell == column.key for lane in claim.lanes}
+    for lane in LANES:
+        yield cells.get(lane, column.mark if lane in claimed else NO_CLAIM)
+
+
+def _write_table(head: list[str], rows: Iterable[list[str]]) -> str:
+    every = [head, [":---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in every)
+
+
+def _write_reasons(corrections: Iterable[Correction]) -> str:
+    return "\n".join(
+        f"- **{c.name}**, {c.page} on the page: "
+        f"{'; '.join(f'{lane} {text}' for lane, text in c.cells.items())}. {c.why}"
+        for c in corrections
+    )
+
+
+def _draw_status(status: Status | None) -> Text:
+    return Text(say(status), style=SAYS[status].style) if status else Text(NO_CLAIM)
+
+
+def _name(report: Report) -> str:
+    versions = report.run["versions"]
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    subject = f" of {report.run['subject']}" if "subject" in report.run else ""
+    where = f"{report.run['target']}, {report.run['started']}"
+    return f"Conformance{subject} on target {where}: {packages}"
+
+
+def _title(feature: Feature) -> str:
+    return f"{_indent(feature, '  ')}{feature.name} {feature.mark}".rstrip()
+
+
+def _indent(feature: Feature, space: str) -> str:
+    return f"{space}└ " if feature.under else ""
+
+
+def _write(cell: Cell | None) -> str:
+    if cell is None:
+        return NO_CLAIM
+    words = f"{say(cell.status)} {cell.green}/{cell.claims}"
+    return f"{words} ({', '.join(cell.evidence)})" if cell.evidence else words
+
+
+def _draw(cell: Cell | None) -> Text:
+    return Text(_write(cell), style=SAYS[cell.status].style if cell else "dim")
+
+
+def _list_lines(report: Report) -> Iterator[Text]:
+    for line in report.lines:
+        if line.status is Status.PASS:
+            continue
+        should = " (should)" if line.level == "should" else ""
+        head = f"\n{say(line.status)}  {line.claim} · {line.lane}{should}"
+        yield Text.assemble((head, SAYS[line.status].style), f"\n    {line.english}")
+        for reason in line.reasons[:_MANY]:
+            yield Text(f"    - {reason}")
+        if (more := len(line.reasons) - _MANY) > 0:
+            yield Text(f"    - and {more} more; see --json")
+
+
+def _list_problems(report: Report) -> Iterator[Text]:
+    for problem in report.problems:
+        yield Text(f"\n✗ PROBLEM  {problem}", style="bold red")
+
+
+def _sum_up(report: Report) -> Text:
+    return Text(f"\n{_count(report)}", style="green" if report.exit == 0 else "bold red")
+
+
+def _count(report: Report) -> str:
+    counts = ", ".join(
+        f"{number} {word.replace('-', ' ')}" for word, number in report.counts.items()
+    )
+    result = "GREEN" if report.exit == 0 else "RED"
+    problems = f"; problems: {len(report.problems)}" if report.problems else ""
+    return f"{result}: {counts}{problems}; {len(report.excluded)} claims excluded with a reason"
+
+
+def _explain(report: Report) -> Iterator[Text]:
+    shown = {line.status for line in report.lines}
+    yield Text(f"{NO_CLAIM}  {UNCLAIMED}", style="dim")
+    for status, (glyph, _style, meaning) in SAYS.items():
+        if status in shown:
+            yield Text(f"{glyph}  {str(status).replace('-', ' ')}: {meaning}", style="dim")
+    yield Text(
+        "n/m  green of judged claims; in brackets what they rest on; ✅ ❌ what the page says "
+        "(a ❌ passes when the absence was shown)",
+        style="dim",
+    )

@@ -1,0 +1,87 @@
+"""Which exception a failed call has to end in: our classes, or what others may raise instead.
+
+Knows our error tree by name and langchain-core's; must not know which check asks, or why.
+
+Another client is not asked for our classes. Where a claim says "typed error" it has to raise one of
+`langchain_core.exceptions`' `ModelError` family, or an exception whose `status_code` says as much;
+where a claim says only that an error is raised, any exception will do.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core import exceptions as core
+
+from conformance.subjects.subject import chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["catch", "expect", "expect_status", "is_typed"]
+
+# What a check asks for -> our class, langchain-core's, statuses that say the same.
+_CLIENT = range(400, 500)
+_KINDS: dict[str, tuple[str, str, range]] = {
+    "invalid-request": ("BasetenInvalidRequestError", "ModelInvalidRequestError", _CLIENT),
+    "any": ("BasetenError", "", range(0)),
+    "timeout": ("BasetenTimeoutError", "ModelTimeoutError", range(408, 409)),
+    "unsendable": ("BasetenUnsendableRequestError", "", range(0)),
+    "stream-cut": ("BasetenStreamCutError", "", range(0)),
+}
+
+
+def catch(kind: str) -> type[Exception]:
+    """Return what to catch for a kind of failure; what others raise, `is_typed` has to judge."""
+    if not chosen().ours:
+        return Exception
+    found: type[Exception] = getattr(importlib.import_module("langchain_baseten"), _KINDS[kind][0])
+    return found
+
+
+def expect(kind: str, match: str | None = None, *, ours: str | None = None) -> Any:
+    """Return `pytest.raises` for a kind of failure.
+
+    Args:
+        kind: One of the table above.
+        match: What any client must say: the service's own sentence.
+        ours: What our own client must say.
+    """
+    if chosen().ours:
+        return pytest.raises(catch(kind), match=ours or match)
+    return pytest.raises(Exception, match=match, check=_judge(kind))
+
+
+def _judge(kind: str) -> Callable[[Exception], bool]:
+    return lambda error: is_typed(kind, error)
+
+
+def is_typed(kind: str, error: Exception) -> bool:
+    """Whether another client's exception says by its type what a kind of failure asks for.
+
+    Raises:
+        AssertionError: It does not; the message says what came and what would do.
+    """
+    _, name, statuses = _KINDS[kind]
+    if not name:
+        return True
+    family = getattr(core, name, None)
+    status = getattr(error, "status_code", None)
+    typed = (family is not None and isinstance(error, family)) or status in statuses
+    assert typed, (
+        f"{type(error).__module__}.{type(error).__name__} is neither langchain_core's {name} "
+        f"nor carries a status_code: {error}"
+    )
+    return True
+
+
+def expect_status(error: BaseException, status: int) -> None:
+    """Demand a status of our errors, and of others' where they carry any.
+
+    Raises:
+        AssertionError: The error says another.
+    """
+    found = getattr(error, "status_code", None)
+    assert found == status or (found is None and not chosen().ours), f"{found} is not {status}"

@@ -1,0 +1,217 @@
+"""Somebody's own service under judgement: where it is, what it is asked, and what that may cost.
+
+Knows URLs of services, and the pytest plugin of such a run; must not know how requests are counted
+(`meter`) nor what a verdict is.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from conformance.judge.costs import Cost, estimate
+from conformance.plugin import evidence_of, is_bound, note_cost
+from conformance.recording.cassettes import ROOT, name_cassette
+from conformance.recording.recorder import is_recorded
+from conformance.subjects.meter import Limits, Meter
+from conformance.targets import LANES, choose_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping
+    from pathlib import Path
+
+    from conformance.judge.evidence import Evidence
+
+__all__ = ["Service", "ServiceError", "aim", "estimate_check", "find_model", "state_source"]
+
+_HOSTED = "inference.baseten.co"
+_OWN = ".baseten.co"
+_ROLES = ("model", "other", "thinker", "seer")
+_PATIENCE = 20.0
+_METER = pytest.StashKey[Meter]()
+_SOURCE = pytest.StashKey[str]()
+
+
+class ServiceError(ValueError):
+    """The service cannot be judged as asked for; the message says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where somebody's own model answers.
+
+    Attributes:
+        target: `live` at Baseten's own hosts, `engine` anywhere else.
+        lane: The lane whose checks it is asked.
+        url: Its URL; empty for Model APIs.
+        model: The model to ask for; empty if the service is to be asked for its name.
+    """
+
+    target: str
+    lane: str
+    url: str
+    model: str
+
+    def write_options(self, limits: Limits) -> tuple[str, ...]:
+        """Return what pytest is told; never a key."""
+        return (
+            *("-p", "conformance.subjects.service"),
+            *([f"--model-url={self.url}"] if self.url else ()),
+            *([f"--model={self.model}"] if self.model else ()),
+            f"--max-requests={limits.requests}",
+            f"--max-tokens={limits.tokens}",
+        )
+
+
+def aim(url: str, model: str, environment: Mapping[str, str] = os.environ) -> Service:
+    """Return the service that a URL, a slug, or both stand for.
+
+    Args:
+        url: A deployment's URL in any form that the client takes, or an engine's base URL.
+        model: A model's slug.
+        environment: Where the key stands.
+
+    Raises:
+        ServiceError: The URL is none, Model APIs are asked without a slug, or the key is missing.
+    """
+    parts = urlsplit(url.strip())
+    host = (parts.hostname or "").lower()
+    if url and (parts.scheme not in {"http", "https"} or not host):
+        raise ServiceError(f"--model-url: {parts.scheme or 'it'} is no http URL of a service")
+    if parts.username or parts.password or parts.query:
+        raise ServiceError("--model-url: leave out what is secret; the key is read elsewhere")
+    hosted = not url or host == _HOSTED
+    if hosted and not model:
+        raise ServiceError("Model APIs serve many models: name one with --model SLUG")
+    own = hosted or host.endswith(_OWN)
+    if own and not environment.get("BASETEN_API_KEY", "").strip():
+        raise ServiceError("the key is missing: set BASETEN_API_KEY in the environment")
+    lane = "model-apis" if hosted else "dedicated"
+    return Service("live" if own else "engine", lane, "" if hosted else url.strip(), model)
+
+
+def estimate_check(check: str, lane: str, root: Path = ROOT) -> Cost:
+    """Return what a check cost when its cassette was recorded; nothing without a cassette.
+
+    Args:
+        check: Node id.
+        lane: Its lane.
+        root: Folder of the cassettes.
+    """
+    path = root / name_cassette(check, lane)
+    return estimate([path.read_text(encoding="utf-8")] if path.is_file() else [])
+
+
+def find_model(endpoint: str, key: str) -> str:
+    """Ask a service which model it serves.
+
+    Args:
+        endpoint: Its OpenAI base URL.
+        key: Sent as a bearer token.
+
+    Returns:
+        The name; empty if the service has no list, which a deployment need not have.
+
+    Raises:
+        ServiceError: Nobody answers, or there are several models to choose from.
+    """
+    headers = {"authorization": f"Bearer {key}"}
+    try:
+        answer = httpx.get(f"{endpoint}/models", headers=headers, timeout=_PATIENCE)
+        listed = [str(each["id"]) for each in answer.json()["data"]]
+    except httpx.HTTPError as error:
+        raise ServiceError(f"{endpoint} cannot be reached: {type(error).__name__}") from error
+    except (ValueError, KeyError, TypeError):
+        return ""
+    if len(listed) > 1:
+        raise ServiceError(f"{endpoint} serves {len(listed)} models: choose one with --model")
+    return listed[0] if listed else ""
+
+
+def state_source(evidence: Evidence, target: str, host: str) -> None:
+    """State what a check rests on; what is live states itself, with its date."""
+    if target == "engine":
+        evidence.came_from("engine", f"at {host}")
+
+
+# --- the plugin of the run ------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    option = parser.getgroup("conformance").addoption
+    option("--max-requests", type=int, default=Limits().requests, help="send no more requests")
+    option("--max-tokens", type=int, default=Limits().tokens, help="spend no more tokens")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    option = session.config.option
+    service = aim(option.model_url or "", next(iter(option.model), ""))
+    model, stopped = service.model, ""
+    if not (model or option.collectonly):
+        try:
+            model = _ask_for_model(service)
+        except ServiceError as error:
+            stopped = str(error)
+    if model:
+        cast = dict.fromkeys(_ROLES, model)
+        LANES[service.lane] = LANES[service.lane].recast(cast)
+    meter = Meter(Limits(option.max_requests, option.max_tokens), model)
+    meter.stopped = stopped
+    session.config.stash[_METER] = meter
+    session.config.stash[_SOURCE] = urlsplit(service.url).netloc
+
+
+def _ask_for_model(service: Service) -> str:
+    settings = choose_settings(LANES[service.lane], service.target, url=service.url)
+    key = settings["api_key"]
+    made = import_module("langchain_baseten").ChatBaseten(model_url=service.url, api_key=key)
+    # A deployment without a list is asked for the name that the client derives from its URL.
+    return find_model(str(made.endpoint), key) or str(made.model_name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left = [item for item in items if not _is_asked(item)]
+    items[:] = [item for item in items if _is_asked(item)]
+    config.hook.pytest_deselected(items=left)
+
+
+def _is_asked(item: pytest.Item) -> bool:
+    # A benchmark asks as often as it pleases; what judges no claim costs no token.
+    return is_recorded(item) and is_bound(item) and not item.get_closest_marker("benchmark")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # There is none when the session could not start.
+    if meter := session.config.stash.get(_METER, None):
+        note_cost(session.config, Cost(meter.requests, meter.tokens))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    meter = item.config.stash[_METER]
+    meter.withheld = ""
+    try:
+        yield
+    finally:
+        if meter.withheld:
+            # Whatever the check made of it: it did not get what it asked for.
+            pytest.skip(meter.withheld)
+
+
+@pytest.fixture(autouse=True)
+def _metered(request: pytest.FixtureRequest, target: str) -> Iterator[None]:
+    """Lie around whatever the check sends, and say who answered."""
+    meter = request.config.stash[_METER]
+    state_source(evidence_of(request.node), target, request.config.stash[_SOURCE])
+    if meter.stopped:
+        pytest.skip(meter.stopped)
+    with pytest.MonkeyPatch.context() as patch:
+        meter.install(patch)
+        yield
