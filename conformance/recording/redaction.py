@@ -44,7 +44,12 @@ RESPONSE_HEADERS = ID_HEADERS | {
 _QUERY = frozenset({"a", "api-version", "environment", "limit", "page", "stream", "v", "version"})
 """Query parameters whose values a cassette keeps."""
 
-_ASSET = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,([A-Za-z0-9+/_-]{200,}={0,2})")
+_BASE64 = r"(?P<data>[A-Za-z0-9+/_-]{200,}={0,2})"
+_ASSETS = (
+    re.compile(rf"(?P<before>data:[\w.+-]+/[\w.+-]+;)base64,{_BASE64}"),
+    # Sounds and files go over the wire bare.
+    re.compile(rf'(?P<before>"(?:file_)?data":\s*"){_BASE64}(?=")'),
+)
 _ID_PREFIX = re.compile(r"(?:(?:chatcmpl|cmpl|embd|gen|msg|req|resp)[-_])*")
 _LETTER = re.compile(r"[A-Za-z0-9]")
 # Shorter ones name nothing that anybody could look up, and might stand in ordinary words.
@@ -94,11 +99,13 @@ def remove_keys(text: str, keys: Iterable[str | None]) -> str:
 
 
 def hash_assets(text: str) -> str:
-    """Return a text whose data URIs hold the SHA-256 of their data instead of the data.
+    """Return a JSON text that holds the SHA-256 of its pictures, sounds and files instead of them.
 
     Two of them are equal exactly if their data is, so a changed picture is still noticed.
     """
-    return _ASSET.sub(lambda found: f"data:{found[1]};sha256,{_digest(found[2])}", text)
+    for asset in _ASSETS:
+        text = asset.sub(lambda found: f"{found['before']}sha256,{_digest(found['data'])}", text)
+    return text
 
 
 def _digest(data: str) -> str:

@@ -6,6 +6,7 @@ Knows files, locks and leftovers. Must not know what is recorded or whether it i
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -13,7 +14,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
 __all__ = ["BusyError", "Workbench"]
@@ -43,9 +44,11 @@ class Workbench:
 
     def __enter__(self) -> Self:
         self._root.parent.mkdir(parents=True, exist_ok=True)
-        clean_up(self._root)
-        self._place = Path(mkdtemp(prefix=f"{_PREFIX}{self._root.name}-", dir=self._root.parent))
-        self._lock = _hold(self._place / _LOCK)
+        with _one_at_a_time(self._root.parent):
+            clean_up(self._root)
+            place = mkdtemp(prefix=f"{_PREFIX}{self._root.name}-", dir=self._root.parent)
+            self._place = Path(place)
+            self._lock = _hold(self._place / _LOCK)
         self.aside = self._place / self._root.name
         self.aside.mkdir()
         return self
@@ -120,15 +123,22 @@ def clean_up(root: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let nobody else begin: a place that is made and not yet held looks like a leftover."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
 def _hold(path: Path) -> int:
     """Return an open file that no other process holds; the lock ends with the process."""
     opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        import fcntl  # noqa: PLC0415  not on Windows, where an open file cannot be removed anyway
-
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:
-        pass
     except OSError as error:
         os.close(opened)
         raise BusyError(f"another recorder is at work in {path.parent}") from error

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from urllib.parse import quote
 
 import pytest
@@ -79,14 +80,39 @@ def test_a_key_is_removed_however_json_or_a_url_spells_it(key: str) -> None:
     assert cleaned == 'REDACTED {"a": "REDACTED"} REDACTED'
 
 
-def test_data_is_replaced_by_its_hash_and_equal_data_by_equal_ones() -> None:
-    first, other = f"data:image/png;base64,{PICTURE}", f"data:image/png;base64,{PICTURE[::-1]}"
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("data:image/png;base64,", "data:image/png;sha256,"),
+        ("data:application/vnd.x+xml;base64,", "data:application/vnd.x+xml;sha256,"),
+    ],
+)
+def test_data_is_replaced_by_its_hash_and_equal_data_by_equal_ones(before: str, after: str) -> None:
+    first, other = before + PICTURE, before + PICTURE[::-1]
     hashed = redaction.hash_assets(json.dumps([first, other, first]))
     one, two, again = json.loads(hashed)
     assert one == again != two
-    assert one.startswith("data:image/png;sha256,")
+    assert one.startswith(after)
     assert len(one.partition(",")[2]) == 64
     assert redaction.hash_assets(hashed) == hashed
+
+
+@pytest.mark.parametrize("name", ["data", "file_data"])
+def test_bare_data_is_replaced_by_its_hash(name: str) -> None:
+    parts = [{name: PICTURE, "format": "wav"}, {name: PICTURE[::-1]}, {name: PICTURE}]
+    hashed = redaction.hash_assets(json.dumps({"parts": parts}))
+    one, two, again = (part[name] for part in json.loads(hashed)["parts"])
+    assert one == again != two
+    assert re.fullmatch(r"sha256,[0-9a-f]{64}", one)
+    assert redaction.hash_assets(hashed) == hashed
+
+
+@pytest.mark.parametrize(
+    "part", [{"text": "PICTURE"}, {"data": "PICTURE!"}, {"metadata": "PICTURE"}]
+)
+def test_what_is_no_data_stays_as_it_is(part: dict[str, str]) -> None:
+    text = json.dumps(part).replace("PICTURE", PICTURE)
+    assert redaction.hash_assets(text) == text
 
 
 def test_short_data_stays_readable() -> None:

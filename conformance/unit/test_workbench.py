@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import errno
-import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,13 +134,26 @@ def test_a_recorder_at_work_is_left_alone(root: Path) -> None:
         assert bench.aside.is_dir()
 
 
-def test_without_locks_everything_works_but_the_warning(
+def test_two_that_begin_in_the_same_instant_do_not_clear_each_other_away(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "fcntl", None)
-    with Workbench(root) as bench:
-        fill(bench)
-        bench.replace(NAMES)
+    make, made, go = workbench.mkdtemp, threading.Event(), threading.Event()
+
+    def make_slowly(**options: Any) -> str:
+        place = make(**options)
+        made.set()
+        go.wait(10)
+        return place
+
+    monkeypatch.setattr(workbench, "mkdtemp", make_slowly)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(work, root)
+        assert made.wait(10)
+        second = pool.submit(work, root)
+        wait([second], timeout=0.3)
+        go.set()
+        assert first.exception() is None
+        assert isinstance(second.exception(), BusyError | None)
     assert read(root) == {name: f"new {name}" for name in NAMES}
 
 
