@@ -175,8 +175,8 @@ def find_keys(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
 
 def _find_key(target: str, environment: Mapping[str, str]) -> str:
     if target == "engine":
-        return environment.get(ENGINE_KEY) or FAKE_KEY
-    key = environment.get("BASETEN_API_KEY")
+        return environment.get(ENGINE_KEY, "").strip() or FAKE_KEY
+    key = environment.get("BASETEN_API_KEY", "").strip()
     if not key:
         raise LookupError("The live target needs BASETEN_API_KEY in the environment.")
     return key

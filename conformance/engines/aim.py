@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.engines.beyond import find_reason, load_beyond
+from conformance.engines.fronts import serves_tiny
 from conformance.plugin import evidence_of
 from conformance.recording.addressee import AddresseeError, find_addressee
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from conformance.engines.beyond import Beyond
+
 
 _ENGINE = pytest.StashKey[str]()
-_BEYOND = load_beyond()
+_BEYOND: pytest.StashKey[Iterable[Beyond]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,11 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_ENGINE] = find_addressee("engine", ("dedicated",), *given, os.environ).engine
     except AddresseeError as error:
         raise pytest.UsageError(str(error)) from error
+    config.stash[_BEYOND] = load_beyond() if serves_tiny(option.engine_url) else ()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     engine = item.config.stash[_ENGINE]
-    if reason := find_reason(item.nodeid, engine, _BEYOND):
+    if reason := find_reason(item.nodeid, engine, item.config.stash[_BEYOND]):
         evidence_of(item).came_from("engine", engine)
         evidence_of(item).not_applicable(reason)
 

@@ -11,18 +11,22 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 import jinja2
 
 from conformance.engines.serve import Command, find_port
+from conformance.recording.served import ServedError, fetch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FrontError", "Tools", "find_nginx", "front_server"]
+__all__ = ["FrontError", "Tools", "find_nginx", "front_server", "serves_tiny"]
 
 _TEMPLATE = "templates/docker_server/proxy.conf.jinja"
 _LISTEN = "listen 8080;"
+# By this a run knows that the model behind the edge is the suite's own.
+_SIGN, _TINY = "/conformance/model", "tiny"
 _TARGET = r"(?:/(?:production|development|environments/[^/]+|deployment/[^/]+))?"
 # Documented: the path behind `/sync` reaches the container as it is, `/predict` by Truss's name.
 _EDGE = """daemon off;
@@ -45,6 +49,7 @@ http {{
             rewrite ^ /v1/models/model:predict break;
             proxy_pass http://127.0.0.1:{inner};
         }}
+        location = {sign} {{ default_type application/json; return 200 '"{tiny}"'; }}
         location / {{ return 404; }}
     }}
 }}
@@ -112,11 +117,25 @@ def front_server(tools: Tools, folder: Path, engine: int, port: int) -> Command:
     """
     inner = find_port()
     truss = render_truss(tools.truss, engine).replace(_LISTEN, f"listen 127.0.0.1:{inner};")
-    edge = _EDGE.format(folder=folder, port=port, inner=inner, target=_TARGET)
+    edge = _EDGE.format(
+        folder=folder, port=port, inner=inner, target=_TARGET, sign=_SIGN, tiny=_TINY
+    )
     (folder / "truss.conf").write_text(truss, encoding="utf-8")
     (folder / "nginx.conf").write_text(edge, encoding="utf-8")
     line = [tools.nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")]
     return Command(line, ready=f"http://127.0.0.1:{port}/sync/v1/models")
+
+
+def serves_tiny(url: str) -> bool:
+    """Tell whether the model behind a URL is the suite's own, which knows its answers by heart.
+
+    Args:
+        url: Any URL of the front.
+    """
+    try:
+        return bool(fetch(urljoin(url, _SIGN), "") == _TINY)
+    except ServedError:
+        return False
 
 
 def render_truss(package: Path, engine: int) -> str:

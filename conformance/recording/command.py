@@ -7,6 +7,7 @@ anything is recorded.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from dataclasses import replace
@@ -17,20 +18,22 @@ from rich.console import Console
 from rich.text import Text
 
 from conformance import SuiteFault
-from conformance.claims.table import LANES
-from conformance.recording.addressee import AddresseeError, find_addressee
+from conformance.recording.addressee import AddresseeError, find_addressee, find_endpoint
 from conformance.recording.cassettes import ROOT, read_provenance
 from conformance.recording.leash import InterruptedRunError, interruptible
 from conformance.recording.plan import Order, print_plan
 from conformance.recording.redaction import remove_keys
 from conformance.recording.rerecord import RecordingError, plan, record
+from conformance.recording.served import ServedError, choose_model, list_served
 from conformance.recording.workbench import BusyError
-from conformance.targets import find_keys
+from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["add_options", "is_agreed", "main", "read_order"]
+    from conformance.recording.rerecord import Outcome
+
+__all__ = ["add_options", "is_agreed", "main", "read_order", "settle_models"]
 
 _RED, _USAGE = 1, 2
 _WIDTH = 140
@@ -54,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     except (AddresseeError, BusyError) as error:
         complain.print(Text(f"cannot begin: {error}"))
         return _USAGE
-    except (RecordingError, SuiteFault, OSError) as error:
+    except (RecordingError, ServedError, SuiteFault, OSError) as error:
         told = remove_keys(str(error), find_keys())
         complain.print(Text(f"{told}\nnothing was replaced"))
         return _RED
@@ -71,7 +74,7 @@ def read_order(options: argparse.Namespace) -> Order:
     """
     lanes = tuple(options.lane) or (("dedicated",) if options.target == "engine" else ())
     given = (options.model_url, options.engine_version)
-    addressee = find_addressee(options.target, lanes or LANES[:2], *given, os.environ)
+    addressee = find_addressee(options.target, lanes or tuple(LANES), *given, os.environ)
     return Order(
         where=addressee.where,
         target=options.target,
@@ -81,6 +84,31 @@ def read_order(options: argparse.Namespace) -> Order:
         url=addressee.url,
         engine=addressee.engine,
     )
+
+
+def settle_models(order: Order, environment: Mapping[str, str] = os.environ) -> Order:
+    """Return the order with the model that each service serves, where nobody named one.
+
+    Model APIs serve the lane's own models; a deployment or an engine serves what it lists.
+
+    Args:
+        order: What is asked for.
+        environment: Where keys and addresses stand.
+
+    Raises:
+        ServedError: Nobody answers, the key is refused, or there are several models.
+    """
+    models = list(order.models)
+    for name in () if order.target == "peer" else order.lanes or tuple(LANES):
+        lane = LANES[name]
+        if name in order.casts or (order.target, name) == ("live", "model-apis"):
+            continue
+        settings = choose_settings(lane, order.target, None, order.url, environment)
+        endpoint = find_endpoint(settings)
+        served = list_served(endpoint.base_url, settings["api_key"])
+        if model := choose_model(lane, served, endpoint.model_name):
+            models.append(f"{name}={model}")
+    return replace(order, models=tuple(models))
 
 
 def _record_as_told(options: argparse.Namespace, console: Console) -> int:
@@ -94,14 +122,23 @@ def _record_as_told(options: argparse.Namespace, console: Console) -> int:
     if not options.yes and not is_agreed("record? [y/N] ", console):
         console.print("nothing was sent; --yes records")
         return _USAGE
+    order = settle_models(order)
+    for model in order.models:
+        console.print(Text(f"asking for {model}"))
     outcome = record(order, options.cassettes, None, console, agreed)
+    # What is replaced is replaced, also when nobody reads any more what became of it.
+    with contextlib.suppress(OSError, SystemExit):
+        _print_outcome(outcome, options.cassettes, console)
+    return 0
+
+
+def _print_outcome(outcome: Outcome, root: Path, console: Console) -> None:
     for name, reason in outcome.left:
         console.print(Text(f"· left as it was: {name}: {reason}"), soft_wrap=True)
-    labels = _count_labels(options.cassettes, outcome.replaced)
+    labels = _count_labels(root, outcome.replaced)
     console.print(
         Text(f"{len(outcome.replaced)} recorded ({labels}), {len(outcome.left)} left as they were")
     )
-    return 0
 
 
 def _count_labels(root: Path, names: Sequence[str]) -> str:
@@ -121,7 +158,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say whom to ask, and what."""
     add = parser.add_argument
     add("--target", choices=("peer", "engine", "live"), default="peer", help="default: peer")
-    add("--lane", action="append", default=[], choices=LANES[:2], help="this lane only")
+    add("--lane", action="append", default=[], choices=tuple(LANES), help="this lane only")
     add("--claim", action="append", default=[], metavar="ID", help="checks of this claim only")
     add("--model", action="append", default=[], metavar="[LANE=]SLUG", help="ask this model")
     add("--model-url", metavar="URL", help="where the engine or the deployment answers")

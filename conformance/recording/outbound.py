@@ -28,10 +28,11 @@ LONGEST_WAIT = 120.0
 _REFUSALS = {401, 403}
 _TOO_MANY = 429
 _ATTEMPTS = 8
+_SETBACKS = 3
 
 
 class StoppedError(BaseException):
-    """Nothing more may be sent; the message says why. No check may take it for an answer."""
+    """A request got no answer; the message says why. No check may take it for one."""
 
 
 class Outbound:
@@ -43,14 +44,23 @@ class Outbound:
         stopped: Why nothing leaves any more; empty while all is well.
 
     Args:
-        say: Told what is being waited for.
+        say: Told what is being waited for, each request among it.
+        patient: Whether a check that is refused or cut off costs that check alone. Even then
+            nothing leaves after three in a row, or before anything was ever answered.
+        silence: Seconds for which a service may be silent; None for as long as the client waits.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, say: Callable[[str], None], *, patient: bool = False, silence: float | None = None
+    ) -> None:
         self.hosts: set[str] = set()
         self.sent = 0
         self.stopped = ""
         self._say = say
+        self._patient = patient
+        self._silence = silence
+        self._answered = False
+        self._setbacks = 0
 
     def begin(self) -> None:
         """Forget who answered before: the next cassette begins."""
@@ -64,7 +74,7 @@ class Outbound:
         def handle(transport: Any, request: httpx.Request) -> httpx.Response:
             attempt = 0
             while True:
-                self._open()
+                self._open(request)
                 try:
                     response = ask(transport, request)
                 except httpx.TransportError as error:
@@ -77,7 +87,7 @@ class Outbound:
         async def handle_async(transport: Any, request: httpx.Request) -> httpx.Response:
             attempt = 0
             while True:
-                self._open()
+                self._open(request)
                 try:
                     response = await ask_async(transport, request)
                 except httpx.TransportError as error:
@@ -90,33 +100,48 @@ class Outbound:
         patch.setattr(httpx.HTTPTransport, "handle_request", handle)
         patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async)
 
-    def _open(self) -> None:
+    def _open(self, request: httpx.Request) -> None:
         if self.stopped:
             raise StoppedError(self.stopped)
         self.sent += 1
+        self._say(f"request {self.sent} is out")
+        if self._silence is not None:
+            given = request.extensions.get("timeout", {})
+            waits = {**given, "read": min(given.get("read") or math.inf, self._silence)}
+            request.extensions = {**request.extensions, "timeout": waits}
 
     def _lose(self, error: httpx.TransportError) -> StoppedError:
-        return self._stop(f"the service was lost at request {self.sent}: {type(error).__name__}")
+        if isinstance(error, httpx.ReadTimeout):
+            return self._miss(f"the service was silent for too long at request {self.sent}")
+        return self._miss(f"the service was lost at request {self.sent}: {type(error).__name__}")
 
     def _judge(self, request: httpx.Request, response: httpx.Response, attempt: int) -> float:
         """Return the seconds to wait before the same request is sent again; 0 for an answer."""
         self.hosts.add(_name_host(request.url))
         status = response.status_code
         if status in _REFUSALS:
-            raise self._stop(
+            raise self._miss(
                 f"request {self.sent} was refused with {status}: the key is wrong, or may not use "
-                "this model; nothing was sent after it"
+                "this model"
             )
         if status != _TOO_MANY:
+            self._answered, self._setbacks = True, 0
             return 0.0
         wait = read_wait(response.headers.get("retry-after"), attempt)
         if wait > LONGEST_WAIT or attempt + 1 == _ATTEMPTS:
             raise self._stop(
-                f"request {self.sent} was limited with 429 for the {attempt + 1}. time, and is to "
-                f"wait {wait:.0f} s; record again later, or less at once with --claim and --lane"
+                f"request {self.sent} was limited with 429 for the {attempt + 1}. time, the next "
+                f"try in {wait:.1f} s; record again later, or less at once with --claim and --lane"
             )
         self._say(f"429: waiting {wait:.1f} s")
         return wait
+
+    def _miss(self, why: str) -> StoppedError:
+        """Return what ends the check, or the run if it is time for that."""
+        self._setbacks += 1
+        if self._patient and self._answered and self._setbacks < _SETBACKS:
+            return StoppedError(why)
+        return self._stop(f"{why}; nothing was sent after it")
 
     def _stop(self, why: str) -> StoppedError:
         self.stopped = self.stopped or why
@@ -144,6 +169,9 @@ def read_wait(retry_after: str | None, attempt: int) -> float:
 
 def _read_date(given: str) -> float:
     try:
-        return (parsedate_to_datetime(given) - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError):
+        date = parsedate_to_datetime(given)
+    except (ValueError, TypeError, OverflowError):
         return 1.0
+    # Without a zone, or with `-0000`, it is of no zone in particular: HTTP knows UTC alone.
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return (date - datetime.now(UTC)).total_seconds()

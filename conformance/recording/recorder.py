@@ -37,11 +37,13 @@ _NAME = "conformance-cassettes"
 _HOOKS = "conformance.recording.vcr_hooks"
 _FOLDERS = ("features", "standard")
 _ABANDONED = 70
+_SILENCE = 120.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     option = parser.getgroup("conformance").addoption
     option("--record", action="store_true", help="write cassettes of what is answered")
+    option("--record-partial", action="store_true", help="go on after a check without an answer")
     option("--record-log", type=Path, metavar="FILE", help="say there how each check ended")
     option("--record-only", type=Path, metavar="FILE", help="the cassettes that matter, by line")
     option("--engine-version", default="", help="name and version of the engine that answers")
@@ -103,7 +105,12 @@ class Recorder:
         self._worst: dict[str, tuple[str, str]] = {}
         self._session: pytest.Session | None = None
         self._keys = find_keys()
-        self.outbound = Outbound(lambda words: self._write(waiting=words))
+        self.outbound = Outbound(
+            lambda words: self._write(waiting=words),
+            patient=config.option.record_partial,
+            # Only a deployment of Baseten's is held until a replica is up.
+            silence=None if getattr(config.option, "target", "") == "live" else _SILENCE,
+        )
 
     def begin(self, lane: Lane | None) -> Redactor:
         """Return what redacts the next cassette.

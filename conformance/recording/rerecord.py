@@ -9,21 +9,21 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from conformance import FOLDER
-from conformance.recording.cassettes import ROOT, find_flaws
-from conformance.recording.leash import run_leashed
+from conformance.recording.cassettes import ROOT, find_flaw, read_provenance
+from conformance.recording.leash import finish_first, run_leashed
 from conformance.recording.plan import Order, Plan, make_plan
-from conformance.recording.scanner import scan_folder
+from conformance.recording.scanner import scan_file
 from conformance.recording.workbench import Workbench
 from conformance.targets import find_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from conformance.recording.leash import Done
@@ -33,6 +33,9 @@ __all__ = ["Outcome", "RecordingError", "collect_names", "hear", "plan", "record
 
 _CHECKS = ("features", "standard/test_integration.py")
 _MOST = 12
+_PATIENCE = {"live": 1260.0}
+_LOCAL_PATIENCE = 300.0
+"""Seconds that one answer may take: Baseten ends a request after 1,200 of them."""
 
 
 class RecordingError(Exception):
@@ -44,6 +47,7 @@ class _Place:
     bench: Workbench
     environment: dict[str, str]
     console: Console
+    patience: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +108,18 @@ def record(
     """
     environment = dict(os.environ if environment is None else environment)
     with Workbench(root) as bench:
-        place = _Place(bench, environment, console or Console(quiet=True))
+        place = _furnish(order, bench, environment, console)
         agreed = only or _plan(order, root, bench, environment)
         if not agreed.tasks:
             return Outcome((), ())
         done = _run(place, "recording", _write_options(order, bench), agreed.tasks)
-        new, left = _sort_out(order, agreed, done, bench)
-        if new:
-            _scan(bench.aside, environment)
-            _replay(place, tuple(task for task in agreed.tasks if task.name in new))
-            bench.replace(new)
-    return Outcome(tuple(sorted(new)), left)
+        results = _read_results(agreed, done)
+        answered, left = _keep_answered(agreed, results, bench)
+        kept, faults = _prove(order, place, answered, results)
+        finish_first()
+        bench.replace(task.name for task in kept)
+    read_provenance.cache_clear()
+    return Outcome(tuple(sorted(task.name for task in kept)), tuple((left | faults).items()))
 
 
 @contextlib.contextmanager
@@ -142,7 +147,7 @@ def hear(
     """
     environment = dict(os.environ if environment is None else environment)
     with Workbench(root) as bench:
-        place = _Place(bench, environment, console or Console(quiet=True))
+        place = _furnish(order, bench, environment, console)
         done = _run(place, "asking", _write_options(order, bench), agreed.tasks)
         yield bench.aside, _read_results(agreed, done)
 
@@ -160,6 +165,13 @@ def collect_names(root: Path, environment: Mapping[str, str]) -> frozenset[str]:
     with Workbench(root) as bench:
         lines = _collect(Order(), bench, dict(environment))
     return frozenset(line["planned"] for line in lines)
+
+
+def _furnish(
+    order: Order, bench: Workbench, environment: dict[str, str], console: Console | None
+) -> _Place:
+    patience = _PATIENCE.get(order.target, _LOCAL_PATIENCE)
+    return _Place(bench, environment, console or Console(quiet=True), patience)
 
 
 def _plan(order: Order, root: Path, bench: Workbench, environment: dict[str, str]) -> Plan:
@@ -196,11 +208,12 @@ def _find_changed(
 
 def _write_options(order: Order, bench: Workbench) -> tuple[str, ...]:
     options = [f"--target={order.target}", "--record", f"--cassettes={bench.aside}"]
+    options += ["--record-partial"] if order.partial else []
     options += [f"--model={model}" for model in order.models]
     if order.url:
         options.append(f"--model-url={order.url}")
     if order.target == "engine":
-        # What the engine cannot honestly answer is not put to it.
+        # What the suite's own tiny model cannot honestly answer is not put to it.
         options += ["-p", "conformance.engines.aim", f"--engine-url={order.url}"]
         options += [f"--engine-name={order.engine}", f"--engine-version={order.engine}"]
     return tuple(options)
@@ -228,7 +241,8 @@ def _run(place: _Place, step: str, options: Sequence[str], tasks: Sequence[Task]
         # Only the files that matter: collecting the others takes longer than they do.
         files = dict.fromkeys(task.check.partition("::")[0] for task in tasks)
         arguments = ("-q", "--no-header", *options, f"--record-only={only}", *files)
-        return run_leashed(arguments, place.bench.log(step), place.environment, watch)
+        log = place.bench.log(step)
+        return run_leashed(arguments, log, place.environment, watch, place.patience)
 
 
 def _read_results(agreed: Plan, done: Done) -> dict[str, dict[str, Any]]:
@@ -242,52 +256,83 @@ def _read_results(agreed: Plan, done: Done) -> dict[str, dict[str, Any]]:
     return results
 
 
-def _sort_out(
-    order: Order, agreed: Plan, done: Done, bench: Workbench
-) -> tuple[set[str], tuple[tuple[str, str], ...]]:
-    """Return the names of the new cassettes, and what is left as it was; drop the others."""
-    results = _read_results(agreed, done)
-    failed = [task for task in agreed.tasks if results[task.check]["result"] == "failed"]
-    if failed and (not order.partial or len(failed) == len(agreed.tasks)):
-        told = _tell((task.check, results[task.check]["reason"]) for task in failed)
-        raise RecordingError(f"{len(failed)} checks failed while recording{told}")
-    new, left = set(), []
+def _keep_answered(
+    agreed: Plan, results: Mapping[str, Mapping[str, Any]], bench: Workbench
+) -> tuple[list[Task], dict[str, str]]:
+    """Return what was asked and answered, and why the rest was not; drop the rest."""
+    kept, left = [], {}
     for task in agreed.tasks:
         result, written = results[task.check], bench.aside / task.name
-        if result["result"] == "passed" and written.is_file():
-            new.add(task.name)
+        if result["result"] == "failed" or (result["result"] == "passed" and written.is_file()):
+            kept.append(task)
             continue
         written.unlink(missing_ok=True)
-        left.append((task.name, str(result["reason"] or "it asked nothing")))
-    return new, tuple(left)
+        left[task.name] = str(result["reason"] or "it asked nothing")
+    return kept, left
 
 
-def _tell(rows: Iterable[tuple[str, str]]) -> str:
-    told = [f"\n  {name}: {reason}" for name, reason in rows]
-    more = f"\n  … and {len(told) - _MOST} more" if len(told) > _MOST else ""
-    return "".join(told[:_MOST]) + more
+_Results: TypeAlias = "Mapping[str, Mapping[str, Any]]"
 
 
-def _scan(folder: Path, environment: Mapping[str, str]) -> None:
-    if secrets := scan_folder(folder, find_keys(environment)):
-        raise RecordingError("a secret would have been kept: " + "; ".join(secrets[:_MOST]))
-    if flaws := find_flaws(folder):
-        raise RecordingError("; ".join(flaws[:_MOST]))
+def _prove(
+    order: Order, place: _Place, tasks: list[Task], results: _Results
+) -> tuple[list[Task], dict[str, str]]:
+    """Return which new cassettes are fit, and what is wrong with the others, which are dropped.
+
+    Raises:
+        RecordingError: One is not fit, unless the order takes a part; or none is.
+    """
+    left: dict[str, str] = {}
+    for find in (_find_failed, _find_flawed, _find_mute):
+        faults = find(place, tasks, results) if tasks else {}
+        if faults and (not order.partial or len(faults) == len(tasks)):
+            raise RecordingError(_tell(faults))
+        for name in faults:
+            (place.bench.aside / name).unlink(missing_ok=True)
+        tasks = [task for task in tasks if task.name not in faults]
+        left |= faults
+    return tasks, left
 
 
-def _replay(place: _Place, tasks: Sequence[Task]) -> None:
+def _find_failed(_place: _Place, tasks: Sequence[Task], results: _Results) -> dict[str, str]:
+    """Return which checks failed on what they heard, and why."""
+    failed = (task for task in tasks if results[task.check]["result"] == "failed")
+    return {
+        task.name: f"failed while recording: {results[task.check]['reason']}" for task in failed
+    }
+
+
+def _find_flawed(place: _Place, tasks: Sequence[Task], _results: _Results) -> dict[str, str]:
+    """Return which cassettes hold a secret or have a flaw, and which."""
+    keys, folder = find_keys(place.environment), place.bench.aside
+    found = {}
+    for task in tasks:
+        if secret := next(scan_file(folder / task.name, folder, keys), None):
+            found[task.name] = f"a secret would have been kept: {secret}"
+        elif flaw := find_flaw(folder / task.name, folder):
+            found[task.name] = flaw
+    return found
+
+
+def _find_mute(place: _Place, tasks: Sequence[Task], _results: _Results) -> dict[str, str]:
+    """Return which cassettes do not replay with sockets blocked, and why."""
     options = ("--target=replay", f"--cassettes={place.bench.aside}")
     done = _run(place, "replaying", options, tasks)
     results = {line["check"]: line for line in done.lines if "result" in line}
-    wrong = [
-        (task.check, str(results.get(task.check, {}).get("reason", "it did not run")))
+    if done.code not in {0, 1}:
+        raise RecordingError(f"replaying was cut (exit code {done.code})\n{done.output}")
+    return {
+        task.name: f"does not replay: {results.get(task.check, {}).get('reason', 'it did not run')}"
         for task in tasks
         if results.get(task.check, {}).get("result") != "passed"
-    ]
-    if wrong or done.code:
-        raise RecordingError(
-            f"replaying failed (exit code {done.code}){_tell(wrong)}\n{done.output}"
-        )
+    }
+
+
+def _tell(faults: Mapping[str, str]) -> str:
+    told = [f"\n  {name}: {reason}" for name, reason in faults.items()]
+    more = f"\n  … and {len(told) - _MOST} more" if len(told) > _MOST else ""
+    count = "1 cassette is" if len(told) == 1 else f"{len(told)} cassettes are"
+    return f"{count} not fit to be kept" + "".join(told[:_MOST]) + more
 
 
 def _name_checks() -> list[str]:

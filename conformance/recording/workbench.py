@@ -5,7 +5,6 @@ Knows files, locks and leftovers. Must not know what is recorded or whether it i
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import shutil
@@ -14,13 +13,13 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
 
 __all__ = ["BusyError", "Workbench"]
 
 _PREFIX = ".recording-"
-_LOCK = "lock"
+_PROBE = ".recording-probe"
 
 
 class BusyError(RuntimeError):
@@ -43,15 +42,31 @@ class Workbench:
         self.aside = Path()
 
     def __enter__(self) -> Self:
+        """Hold the cassettes, alone.
+
+        Raises:
+            BusyError: Somebody else holds them.
+            OSError: Nothing could be put there later.
+        """
         self._root.parent.mkdir(parents=True, exist_ok=True)
-        with _one_at_a_time(self._root.parent):
-            clean_up(self._root)
-            place = mkdtemp(prefix=f"{_PREFIX}{self._root.name}-", dir=self._root.parent)
-            self._place = Path(place)
-            self._lock = _hold(self._place / _LOCK)
+        self._lock = _hold(self._root)
+        try:
+            self._prepare()
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    def _prepare(self) -> None:
+        _clean_up(self._root)
+        place = mkdtemp(prefix=f"{_PREFIX}{self._root.name}-", dir=self._root.parent)
+        self._place = Path(place)
         self.aside = self._place / self._root.name
         self.aside.mkdir()
-        return self
+        if self._root.exists():
+            # What is paid for must not fail in the end because the folder is read-only, or a mount.
+            (self._place / _PROBE).touch()
+            (self._place / _PROBE).replace(self._root / _PROBE).unlink()
 
     def __exit__(
         self,
@@ -59,7 +74,11 @@ class Workbench:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        shutil.rmtree(self._place, ignore_errors=True)
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._place != Path():
+            shutil.rmtree(self._place, ignore_errors=True)
         os.close(self._lock)
 
     def log(self, step: str) -> Path:
@@ -82,66 +101,65 @@ class Workbench:
             names: Paths below the folder.
 
         Raises:
-            OSError: One of them cannot be put there; all old ones are back.
+            OSError: One of them cannot be put there; all old ones are back, or the message says
+                where they lie.
         """
         kept = self._place / "old"
-        done: list[str] = []
+        done: dict[str, bool] = {}
         try:
             for name in sorted(names):
                 place = self._root / name
                 place.parent.mkdir(parents=True, exist_ok=True)
-                if place.exists():
+                was_there = place.exists()
+                if was_there:
                     (kept / name).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy2(place, kept / name)
                 _flush(self.aside / name)
-                done.append(name)
+                done[name] = was_there
                 (self.aside / name).replace(place)
-        except BaseException:
-            for name in done:
-                self._put_back(name, kept / name)
+        except BaseException as error:
+            if lost := [name for name in done if not self._put_back(name, kept, done[name])]:
+                raise self._rescue(kept, lost) from error
             raise
 
-    def _put_back(self, name: str, old: Path) -> None:
-        if old.exists():
-            old.replace(self._root / name)
-        else:
-            (self._root / name).unlink(missing_ok=True)
+    def _put_back(self, name: str, kept: Path, was_there: bool) -> bool:
+        """Put one old cassette back, or take a new one away that had none; tell if that worked."""
+        try:
+            if was_there:
+                (kept / name).replace(self._root / name)
+            else:
+                (self._root / name).unlink(missing_ok=True)
+        except OSError:
+            return False
+        return True
+
+    def _rescue(self, kept: Path, lost: Sequence[str]) -> OSError:
+        place = Path(mkdtemp(prefix=f"{self._root.name}-old-", dir=self._root.parent))
+        kept.replace(place / self._root.name)
+        return OSError(
+            f"{len(lost)} old cassettes could not be put back ({lost[0]}, …); they lie in {place}"
+        )
 
 
-def clean_up(root: Path) -> None:
-    """Remove what killed recorders left beside the cassettes.
-
-    Args:
-        root: The cassettes.
-
-    Raises:
-        BusyError: One of them is alive.
-    """
+def _clean_up(root: Path) -> None:
+    """Remove what killed recorders left beside the cassettes; who holds them is alone."""
     for place in root.parent.glob(f"{_PREFIX}{root.name}-*"):
-        with contextlib.suppress(FileNotFoundError):
-            os.close(_hold(place / _LOCK))
         shutil.rmtree(place, ignore_errors=True)
+    (root / _PROBE).unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let nobody else begin: a place that is made and not yet held looks like a leftover."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(opened)
+def _hold(root: Path) -> int:
+    """Return what holds the cassettes for this process until it is closed, or the process ends.
 
-
-def _hold(path: Path) -> int:
-    """Return an open file that no other process holds; the lock ends with the process."""
-    opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    It is the folder around them that is locked: it is there before they are, nobody removes it, and
+    no file is left behind.
+    """
+    opened = os.open(root.parent, os.O_RDONLY)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(opened)
-        raise BusyError(f"another recorder is at work in {path.parent}") from error
+        raise BusyError(f"another recorder is at work on {root}") from error
     return opened
 
 

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from conformance.judge.costs import Cost, estimate
 from conformance.plugin import evidence_of, is_bound, note_cost
+from conformance.recording.addressee import (
+    AddresseeError,
+    check_url,
+    find_endpoint,
+    find_front,
+)
 from conformance.recording.cassettes import ROOT, name_cassette
 from conformance.recording.recorder import is_recorded
+from conformance.recording.served import ServedError, choose_model, list_served
 from conformance.subjects.meter import Limits, Meter
 from conformance.targets import LANES, choose_settings
 
@@ -28,12 +33,11 @@ if TYPE_CHECKING:
 
     from conformance.judge.evidence import Evidence
 
-__all__ = ["Service", "ServiceError", "aim", "estimate_check", "find_model", "state_source"]
+__all__ = ["Service", "ServiceError", "aim", "estimate_check", "state_source"]
 
 _HOSTED = "inference.baseten.co"
 _OWN = ".baseten.co"
 _ROLES = ("model", "other", "thinker", "seer")
-_PATIENCE = 20.0
 _METER = pytest.StashKey[Meter]()
 _SOURCE = pytest.StashKey[str]()
 
@@ -80,12 +84,12 @@ def aim(url: str, model: str, environment: Mapping[str, str] = os.environ) -> Se
     Raises:
         ServiceError: The URL is none, Model APIs are asked without a slug, or the key is missing.
     """
-    parts = urlsplit(url.strip())
-    host = (parts.hostname or "").lower()
-    if url and (parts.scheme not in {"http", "https"} or not host):
-        raise ServiceError(f"--model-url: {parts.scheme or 'it'} is no http URL of a service")
-    if parts.username or parts.password or parts.query:
-        raise ServiceError("--model-url: leave out what is secret; the key is read elsewhere")
+    if url:
+        try:
+            check_url(url)
+        except AddresseeError as error:
+            raise ServiceError(f"--model-url: {error}") from error
+    host = (urlsplit(url.strip()).hostname or "").lower()
     hosted = not url or host == _HOSTED
     if hosted and not model:
         raise ServiceError("Model APIs serve many models: name one with --model SLUG")
@@ -108,32 +112,6 @@ def estimate_check(check: str, lane: str, root: Path = ROOT) -> Cost:
     return estimate([path.read_text(encoding="utf-8")] if path.is_file() else [])
 
 
-def find_model(endpoint: str, key: str) -> str:
-    """Ask a service which model it serves.
-
-    Args:
-        endpoint: Its OpenAI base URL.
-        key: Sent as a bearer token.
-
-    Returns:
-        The name; empty if the service has no list, which a deployment need not have.
-
-    Raises:
-        ServiceError: Nobody answers, or there are several models to choose from.
-    """
-    headers = {"authorization": f"Bearer {key}"}
-    try:
-        answer = httpx.get(f"{endpoint}/models", headers=headers, timeout=_PATIENCE)
-        listed = [str(each["id"]) for each in answer.json()["data"]]
-    except httpx.HTTPError as error:
-        raise ServiceError(f"{endpoint} cannot be reached: {type(error).__name__}") from error
-    except (ValueError, KeyError, TypeError):
-        return ""
-    if len(listed) > 1:
-        raise ServiceError(f"{endpoint} serves {len(listed)} models: choose one with --model")
-    return listed[0] if listed else ""
-
-
 def state_source(evidence: Evidence, target: str, host: str) -> None:
     """State what a check rests on; what is live states itself, with its date."""
     if target == "engine":
@@ -153,10 +131,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     option = session.config.option
     service = aim(option.model_url or "", next(iter(option.model), ""))
     model, stopped = service.model, ""
-    if not (model or option.collectonly):
+    if service.url and not option.collectonly:
         try:
-            model = _ask_for_model(service)
-        except ServiceError as error:
+            option.model_url, served = _look_up(service)
+            model = model or served
+        except (AddresseeError, ServedError) as error:
             stopped = str(error)
     if model:
         cast = dict.fromkeys(_ROLES, model)
@@ -167,12 +146,18 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     session.config.stash[_SOURCE] = urlsplit(service.url).netloc
 
 
-def _ask_for_model(service: Service) -> str:
-    settings = choose_settings(LANES[service.lane], service.target, url=service.url)
+def _look_up(service: Service) -> tuple[str, str]:
+    """Return the service's URL as the client takes it, and its model unless it is the lane's."""
+    lane = LANES[service.lane]
+    settings = choose_settings(lane, service.target, url=service.url)
     key = settings["api_key"]
-    made = import_module("langchain_baseten").ChatBaseten(model_url=service.url, api_key=key)
+    url = find_front(service.url, key)
+    endpoint = find_endpoint(settings | {lane.setting: url})
+    if service.model:
+        return url, ""
+    served = list_served(endpoint.base_url, key)
     # A deployment without a list is asked for the name that the client derives from its URL.
-    return find_model(str(made.endpoint), key) or str(made.model_name)
+    return url, choose_model(lane, served, endpoint.model_name)
 
 
 @pytest.hookimpl(trylast=True)

@@ -39,19 +39,17 @@ def test_beyond(model): raise AssertionError("it must not run")
 @pytest.fixture
 def bench(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Bench:
     listed = (Beyond(("features/test_checks.py::test_beyond",), "too much", "vllm"),)
-    monkeypatch.setattr(aim, "_BEYOND", listed)
+    monkeypatch.setattr(aim, "load_beyond", lambda: listed)
     return Bench(pytester, monkeypatch)
 
 
-def name_itself(request: PeerRequest) -> AnswerPlan:
-    if request.path == "/environments/production/sync/version":
-        return plan_json(200, {"version": "9.9.9"})
-    return plan_json(404, {})
+def front(request: PeerRequest) -> AnswerPlan:
+    return plan_json(200, "tiny") if request.path == "/conformance/model" else plan_json(404, {})
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    with PeerServer(name_itself) as server:
+    with PeerServer(front) as server:
         yield server.url
 
 
@@ -80,13 +78,28 @@ def test_what_is_beyond_one_engine_is_put_to_another(bench: Bench, url: str) -> 
     assert results.count(Result.FAILED) == 1
 
 
+@pytest.mark.parametrize(
+    "said", [plan_json(404, "tiny"), plan_json(401, {}), plan_json(200, "large")]
+)
+def test_what_is_beyond_the_suites_own_model_is_put_to_any_other(
+    bench: Bench, said: AnswerPlan
+) -> None:
+    def answer(request: PeerRequest) -> AnswerPlan:
+        return said if request.path == "/conformance/model" else plan_json(404, {})
+
+    with PeerServer(answer) as server:
+        options = aim_at(f"--engine-url={server.url}", "--engine-name=vllm 1.2.3")
+        results = [outcome.result for outcome in bench.record(CHECKS, *options).outcomes]
+    assert results.count(Result.FAILED) == 1
+
+
 def test_an_engine_without_an_address_is_refused(bench: Bench) -> None:
     assert "needs --engine-url" in bench.refusal(CHECKS, *aim_at())
 
 
 def test_an_engine_that_is_not_there_is_refused(bench: Bench) -> None:
     refusal = bench.refusal(CHECKS, *aim_at("--engine-url=http://127.0.0.1:9"))
-    assert "no engine answers" in refusal
+    assert "cannot be reached: ConnectError" in refusal
 
 
 def test_collecting_asks_nobody(bench: Bench) -> None:

@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 
 from conformance.recording import leash
-from conformance.recording.leash import InterruptedRunError, interruptible, run_leashed
+from conformance.recording.leash import (
+    InterruptedRunError,
+    finish_first,
+    interruptible,
+    run_leashed,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -168,6 +173,76 @@ def send_myself(number: signal.Signals) -> None:
     with interruptible():
         os.kill(os.getpid(), number)
         time.sleep(1)
+
+
+def test_a_run_whose_log_stands_still_is_ended(tmp_path: Path) -> None:
+    path = write_checks(tmp_path, SLEEPS)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    note = tmp_path / "features" / "pid"
+
+    def watch(line: Any) -> None:
+        assert wait_for(lambda: note.exists() and note.read_text(encoding="ascii"))
+
+    with pytest.raises(TimeoutError, match="no answer was complete within 8 s"):
+        run_leashed(("-q", path), tmp_path / "run.jsonl", environment, watch, 8.0)
+    assert not is_alive(int(note.read_text(encoding="ascii")))
+
+
+def test_a_signal_that_comes_while_a_run_is_started_ends_the_run_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def start(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(popen(*arguments, **options))
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    path = write_checks(tmp_path, SLEEPS)
+    with pytest.raises(InterruptedRunError, match="SIGTERM"), interruptible():
+        run_leashed(("-q", path), tmp_path / "run.jsonl", {**os.environ}, print)
+    assert not is_alive(started[0].pid)
+
+
+def test_a_run_that_cannot_be_started_leaves_no_pipe_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any, **options: Any) -> Any:
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(OSError, match="no more processes"):
+        run_leashed(("-q",), tmp_path / "run.jsonl", {**os.environ}, print)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_what_is_to_be_finished_first_is_not_cut() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with interruptible():
+        finish_first()
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.05)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_outside_of_such_a_block_there_is_nothing_to_finish() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    finish_first()
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        send_myself(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OK = plan_json(200, {})
+REFUSED, SILENCE = plan_json(403, {}), plan_json(200, {"late": True})
 
 
 class Script:
@@ -27,7 +29,10 @@ class Script:
 
     def __call__(self, request: PeerRequest) -> AnswerPlan:
         self.asked += 1
-        return self.plans.pop(0) if len(self.plans) > 1 else self.plans[0]
+        plan = self.plans.pop(0) if len(self.plans) > 1 else self.plans[0]
+        if plan is SILENCE:
+            time.sleep(0.6)
+        return plan
 
 
 def limited(seconds: str = "0.01") -> AnswerPlan:
@@ -80,7 +85,8 @@ async def test_a_limited_request_waits_and_goes_again_whole(
     with PeerServer(script) as server:
         assert await ask(server.url, colour) == 200
         assert [request.json() for request in server.requests] == [{"a": 1}] * 3
-    assert heard == ["429: waiting 0.1 s"] * 2
+    assert [each for each in heard if "waiting" in each] == ["429: waiting 0.1 s"] * 2
+    assert [each for each in heard if "out" in each] == [f"request {n} is out" for n in (1, 2, 3)]
 
 
 @both
@@ -88,7 +94,7 @@ async def test_a_service_that_asks_for_too_long_a_wait_is_left_alone(
     way: Outbound, colour: str
 ) -> None:
     script = Script(limited("3600"))
-    with PeerServer(script) as server, pytest.raises(StoppedError, match="wait 3600 s"):
+    with PeerServer(script) as server, pytest.raises(StoppedError, match=r"next try in 3600\.0 s"):
         await ask(server.url, colour)
     assert script.asked == 1
 
@@ -125,6 +131,59 @@ async def test_nothing_is_sent_after_the_service_was_lost(way: Outbound, colour:
     assert way.sent == 1
 
 
+@pytest.fixture
+def patient_way() -> Iterator[Outbound]:
+    with pytest.MonkeyPatch.context() as patch:
+        out = Outbound(lambda _: None, patient=True, silence=0.3)
+        out.install(patch)
+        yield out
+
+
+@both
+@pytest.mark.parametrize("miss", [REFUSED, SILENCE], ids=["refused", "silent"])
+async def test_who_is_patient_goes_on_after_a_check_without_an_answer(
+    patient_way: Outbound, colour: str, miss: AnswerPlan
+) -> None:
+    script = Script(OK, miss, OK, miss, miss, OK)
+    with PeerServer(script) as server:
+        for answered in (True, False, True, False, False, True):
+            if answered:
+                assert await ask(server.url, colour) == 200
+            else:
+                with pytest.raises(StoppedError):
+                    await ask(server.url, colour)
+    assert patient_way.stopped == ""
+
+
+@both
+@pytest.mark.parametrize("first", [[], [OK]], ids=["at the start", "later"])
+async def test_patience_ends_where_nothing_was_answered_or_three_times_in_a_row(
+    patient_way: Outbound, colour: str, first: list[AnswerPlan]
+) -> None:
+    script = Script(*first, REFUSED)
+    with PeerServer(script) as server:
+        for _ in first:
+            assert await ask(server.url, colour) == 200
+        for _ in range(4):
+            with pytest.raises(StoppedError):
+                await ask(server.url, colour)
+    assert script.asked == (4 if first else 1)
+    assert "nothing was sent after it" in patient_way.stopped
+
+
+@pytest.mark.parametrize("read", [None, 60.0, 0.1])
+def test_a_service_may_be_silent_for_so_long_and_no_longer(
+    patient_way: Outbound, read: float | None
+) -> None:
+    with (
+        PeerServer(Script(SILENCE)) as server,
+        httpx.Client(trust_env=False) as client,
+        pytest.raises(StoppedError, match="silent for too long at request 1"),
+    ):
+        client.post(server.url, timeout=httpx.Timeout(5.0, read=read))
+    assert patient_way.sent == 1
+
+
 def test_no_check_can_take_a_stop_for_an_answer() -> None:
     assert not issubclass(StoppedError, Exception)
 
@@ -146,7 +205,9 @@ def test_a_host_over_tls_goes_by_its_name() -> None:
         ("nan", 1, 2.0),
         ("soon", 0, 1.0),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0.1),
-        ("Wed, 21 Oct 2015 07:28:00", 0, 1.0),
+        ("Wed, 21 Oct 2015 07:28:00", 0, 0.1),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", 0, 0.1),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 0, 1.0),
     ],
 )
 def test_the_wait_is_what_the_service_asks_for_or_doubles(

@@ -1,20 +1,29 @@
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.peers import PeerServer
+from conformance.peers.exchange import plan_json
 from conformance.recording import command as record_command
 from conformance.recording import rerecord
+from conformance.recording.command import settle_models
 from conformance.recording.leash import InterruptedRunError
+from conformance.recording.plan import Order
+from conformance.recording.workbench import Workbench
 from conformance.unit.shelf_of_two import talk, write_cassette
 from conformance.unit.standin_runs import NAMES, Runs, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from conformance.peers import AnswerPlan
 
 
 @pytest.fixture
@@ -106,3 +115,91 @@ def test_the_command_ends_with_the_signals_number(
     runs.interrupt = InterruptedRunError(number)
     assert record_command.main([f"--cassettes={old}", "--yes"]) == 128 + number
     assert f"{number.name}: nothing was replaced" in capsys.readouterr().err
+
+
+def test_what_is_replaced_is_said_to_be_though_a_signal_came_late(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace = Workbench.replace
+
+    def interrupted(bench: Workbench, names: Iterable[str]) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        replace(bench, names)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Workbench, "replace", interrupted)
+    assert record_command.main([f"--cassettes={old}", "--yes"]) == 0
+    assert "2 recorded" in capsys.readouterr().out
+    assert all(b"new" in read(old)[name] for name in NAMES)
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), SystemExit(1)])
+def test_what_is_replaced_is_a_success_though_nobody_reads_it(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(record_command, "_print_outcome", fail)
+    assert record_command.main([f"--cassettes={old}", "--yes"]) == 0
+    assert all(b"new" in read(old)[name] for name in NAMES)
+
+
+LISTS = plan_json(200, {"data": [{"id": "acme/coder-7b", "owned_by": "vllm"}]})
+
+
+@pytest.mark.parametrize(
+    ("order", "answer", "models"),
+    [
+        (Order(), LISTS, ()),
+        (Order("engine", ("dedicated",)), LISTS, ("dedicated=acme/coder-7b",)),
+        (Order("engine", ("dedicated",), models=("dedicated=x",)), LISTS, ("dedicated=x",)),
+        (
+            Order("engine", ("model-apis",), models=("dedicated=x",)),
+            LISTS,
+            ("dedicated=x", "model-apis=acme/coder-7b"),
+        ),
+        (Order("live"), LISTS, ("dedicated=acme/coder-7b",)),
+        (Order("live", ("model-apis",)), LISTS, ()),
+        (Order("live", ("dedicated",)), plan_json(404, {}), ("dedicated=baseten-model",)),
+        (Order("live", ("dedicated",)), plan_json(200, {"data": [{"id": "omni"}]}), ()),
+    ],
+)
+def test_a_service_is_asked_for_what_it_serves(
+    order: Order, answer: AnswerPlan, models: tuple[str, ...]
+) -> None:
+    with PeerServer(lambda request: answer) as server:
+        environment = {
+            "BASETEN_API_KEY": "sk-rehearsed",
+            "BASETEN_BASE_URL": f"{server.url}/v1",
+            "BASETEN_DEDICATED_MODEL_URL": f"{server.url}/predict",
+        }
+        url = f"{server.url}/v1" if order.target == "engine" else None
+        assert settle_models(replace(order, url=url), environment).models == models
+        assert {each.method for each in server.requests} <= {"GET"}
+
+
+def test_a_service_that_refuses_the_key_is_told_and_asked_nothing_more(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = read(old)
+    with PeerServer(lambda request: plan_json(401, {"error": "No."})) as server:
+        monkeypatch.setenv("BASETEN_API_KEY", "sk-rehearsed")
+        monkeypatch.setenv("BASETEN_DEDICATED_MODEL_URL", f"{server.url}/predict")
+        line = [f"--cassettes={old}", "--target=live", "--lane=dedicated", "--yes"]
+        assert record_command.main(line) == 1
+        assert len(server.requests) == 1
+    said = capsys.readouterr().err
+    assert "refuses the key: HTTP 401" in said
+    assert "nothing was replaced" in said
+    assert read(old) == before
+
+
+def test_the_model_that_is_asked_for_is_said(
+    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with PeerServer(lambda request: LISTS) as server:
+        line = ["--target=engine", f"--model-url={server.url}/v1", "--engine-version=mine 1"]
+        assert record_command.main([f"--cassettes={old}", "--yes", *line]) == 0
+    assert "asking for dedicated=acme/coder-7b" in capsys.readouterr().out
+    assert "--model=dedicated=acme/coder-7b" in runs.told[1]

@@ -20,6 +20,7 @@ def make(**options: Any) -> Recorder:
         "model": [],
         "record_log": None,
         "record": True,
+        "record_partial": False,
         **options,
     }
     return Recorder(SimpleNamespace(option=SimpleNamespace(**known)))  # type: ignore[arg-type]
@@ -75,7 +76,7 @@ def test_what_is_waited_for_is_logged(tmp_path: Any) -> None:
 
 def test_a_run_without_a_leash_is_left_alone() -> None:
     registered: list[Any] = []
-    options = SimpleNamespace(leash=None)
+    options = SimpleNamespace(leash=None, record_partial=False)
     manager = SimpleNamespace(register=lambda plugin, name: registered.append(name))
     config: Any = SimpleNamespace(option=options, pluginmanager=manager)
     before = threading.active_count()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.recording import rerecord
+from conformance.recording import cassettes, rerecord
 from conformance.recording.plan import Order
 from conformance.unit.shelf_of_two import talk, write_cassette
 from conformance.unit.standin_runs import AGREED, KEY, NAMES, TASKS, Runs, read
@@ -85,11 +85,16 @@ def test_checks_that_cannot_be_collected_end_it(old: Path, runs: Runs) -> None:
 def test_a_failing_check_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
     runs.recorded[NAMES[0]] = "failed"
     runs.codes = [1, 0]
-    refuse(old, r"1 checks failed while recording\n  test_tools.py::test_a: it failed")
+    refuse(
+        old,
+        r"1 cassette is not fit to be kept\n"
+        r"  dedicated/tools/a.yaml: failed while recording: it failed$",
+    )
 
 
 def test_long_lists_of_failures_are_cut() -> None:
-    told = rerecord._tell((f"n{number}", "r") for number in range(15))
+    told = rerecord._tell({f"n{number}": "r" for number in range(15)})
+    assert told.startswith("15 cassettes are not fit to be kept\n  n0: r\n")
     assert told.count("\n") == 13
     assert told.endswith("… and 3 more")
 
@@ -107,19 +112,53 @@ def test_in_part_a_failing_check_leaves_its_own_cassette_alone(old: Path, runs: 
     runs.recorded[NAMES[1]] = "failed"
     runs.codes = [1, 0]
     outcome = rerecord.record(Order(partial=True), old)
-    assert outcome.left == ((NAMES[1], "it failed"),)
+    assert outcome.left == ((NAMES[1], "failed while recording: it failed"),)
     assert read(old)[NAMES[1]] == before[NAMES[1]]
 
 
-def test_what_is_not_kept_is_not_scanned_either(
-    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scanned: list[str] = []
-    monkeypatch.setattr(rerecord, "_scan", lambda folder, _: scanned.extend(read(folder)))
-    runs.recorded[NAMES[1]] = "failed"
+def test_in_part_a_planted_key_costs_its_own_cassette_alone(old: Path, runs: Runs) -> None:
+    before = read(old)
+    runs.answers[NAMES[1]] = f"a {KEY} b"
+    outcome = rerecord.record(Order(partial=True), old, {"BASETEN_API_KEY": KEY}, None, AGREED)
+    assert outcome.replaced == NAMES[:1]
+    [(name, reason)] = outcome.left
+    assert name == NAMES[1]
+    assert reason.startswith("a secret would have been kept: dedicated/tools/b.yaml: ")
+    assert KEY not in reason
+    assert read(old)[NAMES[1]] == before[NAMES[1]]
+
+
+def test_in_part_what_does_not_replay_costs_its_own_cassette_alone(old: Path, runs: Runs) -> None:
+    before = read(old)
+    runs.replayed[NAMES[0]] = "failed"
+    runs.codes = [0, 1]
+    outcome = rerecord.record(Order(partial=True), old, {}, None, AGREED)
+    assert outcome.left == ((NAMES[0], "does not replay: it failed"),)
+    assert read(old)[NAMES[0]] == before[NAMES[0]]
+    assert b"new" in read(old)[NAMES[1]]
+
+
+def test_if_all_that_was_not_left_out_failed_nothing_was_recorded(old: Path, runs: Runs) -> None:
+    runs.recorded = {NAMES[0]: "failed", NAMES[1]: "skipped"}
     runs.codes = [1, 0]
-    rerecord.record(Order(partial=True), old)
-    assert scanned == [NAMES[0]]
+    refuse(old, "a.yaml: failed while recording: it failed", Order(partial=True))
+
+
+def test_what_was_known_of_a_replaced_cassette_is_forgotten(old: Path, runs: Runs) -> None:
+    before = cassettes.read_provenance(old / NAMES[0])
+    rerecord.record(Order(), old)
+    after = cassettes.read_provenance(old / NAMES[0])
+    assert before is not None
+    assert after is not None
+    assert before.sha256 != after.sha256
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_only_who_takes_a_part_goes_on_after_a_check_without_an_answer(
+    old: Path, runs: Runs, *, partial: bool
+) -> None:
+    rerecord.record(Order(partial=partial), old)
+    assert ("--record-partial" in runs.told[1]) == partial
 
 
 def test_if_everything_failed_nothing_was_recorded(old: Path, runs: Runs) -> None:
@@ -127,7 +166,7 @@ def test_if_everything_failed_nothing_was_recorded(old: Path, runs: Runs) -> Non
     runs.codes = [1, 0]
     refuse(
         old,
-        "2 checks failed while recording\n  test_tools.py::test_a: it failed",
+        "2 cassettes are not fit to be kept\n  dedicated/tools/a.yaml: failed while recording",
         Order(partial=True),
     )
 
@@ -169,22 +208,27 @@ def test_a_planted_key_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
 def test_an_unlabelled_cassette_leaves_the_old_ones(
     old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rerecord, "find_flaws", lambda _: ["a: no provenance"])
+    monkeypatch.setattr(rerecord, "find_flaw", lambda *_: "a: no provenance")
     refuse(old, "a: no provenance")
 
 
-@pytest.mark.parametrize(("result", "code"), [("failed", 1), ("skipped", 0), ("passed", 3)])
+@pytest.mark.parametrize(("result", "code"), [("failed", 1), ("skipped", 0)])
 def test_what_does_not_replay_leaves_the_old_cassettes(
     old: Path, runs: Runs, result: str, code: int
 ) -> None:
     runs.replayed[NAMES[0]] = result
     runs.codes = [0, code]
-    refuse(old, f"replaying failed .exit code {code}.")
+    refuse(old, f"dedicated/tools/a.yaml: does not replay: it {result}")
+
+
+def test_a_replay_that_was_cut_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
+    runs.codes = [0, 3]
+    refuse(old, r"replaying was cut .exit code 3.\nwhat pytest said", Order(partial=True))
 
 
 def test_a_check_that_did_not_replay_at_all_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
     del runs.replayed[NAMES[0]]
-    refuse(old, "test_tools.py::test_a: it did not run")
+    refuse(old, "dedicated/tools/a.yaml: does not replay: it did not run")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import errno
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -134,13 +135,13 @@ def test_a_recorder_at_work_is_left_alone(root: Path) -> None:
         assert bench.aside.is_dir()
 
 
-def test_two_that_begin_in_the_same_instant_do_not_clear_each_other_away(
+def test_of_two_that_begin_in_the_same_instant_one_works_and_the_other_touches_nothing(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make, made, go = workbench.mkdtemp, threading.Event(), threading.Event()
+    made, go = threading.Event(), threading.Event()
 
     def make_slowly(**options: Any) -> str:
-        place = make(**options)
+        place: str = mkdtemp(**options)
         made.set()
         go.wait(10)
         return place
@@ -149,12 +150,50 @@ def test_two_that_begin_in_the_same_instant_do_not_clear_each_other_away(
     with ThreadPoolExecutor() as pool:
         first = pool.submit(work, root)
         assert made.wait(10)
-        second = pool.submit(work, root)
-        wait([second], timeout=0.3)
+        with pytest.raises(BusyError, match="another recorder is at work on"):
+            work(root)
         go.set()
         assert first.exception() is None
-        assert isinstance(second.exception(), BusyError | None)
     assert read(root) == {name: f"new {name}" for name in NAMES}
+
+
+def test_a_folder_that_takes_no_cassette_is_found_before_anything_is_recorded(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, target: Path) -> Path:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(OSError, match="cross-device"), Workbench(root):
+        pytest.fail("it began")
+    assert read(root) == OLD
+    assert list(root.parent.iterdir()) == [root]
+
+
+def test_a_probe_that_a_kill_left_is_removed(root: Path) -> None:
+    (root / ".recording-probe").touch()
+    with Workbench(root):
+        pass
+    assert read(root) == OLD
+
+
+def test_old_ones_that_cannot_be_put_back_are_kept_elsewhere(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = Path.replace
+
+    def fail(path: Path, target: Path) -> Path:
+        kept = "old" in path.parts
+        if path.name == ("one.yaml" if kept else "two.yaml"):
+            raise OSError(errno.EIO, "Input/output error")
+        return move(path, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="1 old cassettes could not be put back") as refusal:
+        work(root)
+    place = Path(str(refusal.value).rpartition(" ")[2])
+    assert (place / "cassettes/b/one.yaml").read_text(encoding="utf-8") == "old b/one.yaml"
+    assert "a/new.yaml" not in read(root)
 
 
 def test_names_are_written_one_a_line(root: Path) -> None:

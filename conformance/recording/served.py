@@ -1,0 +1,111 @@
+"""Which models a service says it serves, and which of them a run asks for.
+
+Knows `GET /models` as OpenAI-compatible services answer it; costs no tokens. Must not know checks
+or cassettes.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+
+from conformance.targets import ENGINE_KEY, FAKE_KEY
+
+if TYPE_CHECKING:
+    from conformance.targets import Lane
+
+__all__ = ["Served", "ServedError", "choose_model", "fetch", "list_served"]
+
+_PATIENCE = 30.0
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_REFUSALS = {401, 403}
+
+
+class ServedError(RuntimeError):
+    """The service does not answer, refuses the key, or leaves a choice; the message says which."""
+
+
+class Served(NamedTuple):
+    """One entry of a list of models.
+
+    Attributes:
+        name: What a request has to ask for.
+        owner: Who owns it, which is how engines say who they are; empty if nobody is named.
+    """
+
+    name: str
+    owner: str
+
+
+def list_served(endpoint: str, key: str) -> tuple[Served, ...] | None:
+    """Ask a service for its models.
+
+    Args:
+        endpoint: Its OpenAI base URL.
+        key: Sent as a bearer token; empty for none.
+
+    Returns:
+        The models; None if the service has no list, which a deployment need not have.
+
+    Raises:
+        ServedError: Nobody answers, or the key is refused.
+    """
+    said = fetch(f"{endpoint}/models", key)
+    rows = said.get("data") if isinstance(said, dict) else None
+    if not isinstance(rows, list):
+        return None
+    return tuple(
+        Served(row["id"], str(row.get("owned_by") or ""))
+        for row in rows
+        if isinstance(row, dict) and isinstance(row.get("id"), str)
+    )
+
+
+def fetch(url: str, key: str) -> Any:
+    """Return the JSON that a URL answers with 200; None for anything else.
+
+    Args:
+        url: The URL.
+        key: Sent as a bearer token; empty for none.
+
+    Raises:
+        ServedError: Nobody answers, or the key is refused.
+    """
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    # As the client trusts authorities; what is on this machine is behind no proxy.
+    tls = import_module("langchain_baseten._http").tls_context()
+    near = urlsplit(url).hostname in _LOOPBACK
+    try:
+        answer = httpx.get(url, headers=headers, timeout=_PATIENCE, verify=tls, trust_env=not near)
+    except httpx.HTTPError as error:
+        raise ServedError(f"{url} cannot be reached: {type(error).__name__}") from error
+    if answer.status_code in _REFUSALS:
+        told = f"; set {ENGINE_KEY} if it is an engine" if key in {"", FAKE_KEY} else ""
+        raise ServedError(f"{url} refuses the key: HTTP {answer.status_code}{told}")
+    try:
+        return answer.json() if answer.is_success else None
+    except ValueError:
+        return None
+
+
+def choose_model(lane: Lane, served: tuple[Served, ...] | None, otherwise: str) -> str:
+    """Return the model to ask a service for instead of the lane's own; empty to keep those.
+
+    Args:
+        lane: The lane, with the models that its checks name.
+        served: What the service lists; None if it has no list.
+        otherwise: What to ask for where there is no list.
+
+    Raises:
+        ServedError: There are several models to choose from, none of them the lane's own.
+    """
+    names = [each.name for each in served or ()]
+    if lane.model in names:
+        return ""
+    if len(names) > 1:
+        told = ", ".join(names[:5])
+        raise ServedError(f"it serves {len(names)} models ({told}): choose one with --model")
+    return names[0] if names else otherwise
