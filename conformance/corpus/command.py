@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 APIS = ("invoke", "ainvoke", "stream", "astream")
 VERSIONS = ("v0", "v1")
 LOOPBACK = "http://127.0.0.1"
+CHAT_ROUTES = {
+    CHAT_ROUTE: CHAT_ROUTE,
+    # A server of one's own takes chat bodies on its predict route as well; the client asks the
+    # chat route of the same server.
+    "/models/model:predict": CHAT_ROUTE,
+    "/predict": f"/sync/v1{CHAT_ROUTE}",
+}
+"""How the URL of a recorded chat call ends, and how the client's URL for it does."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class Case:
         id: Its name in the recording.
         family: Model (and the way to it) or engine: one line of the report.
         method: HTTP method.
-        url: The whole URL.
+        url: The whole URL; of a chat call the one that the client calls.
         body: The request body, decoded where it was JSON.
         answer: The recorded answer.
     """
@@ -133,10 +141,15 @@ def _read_case(line: Json) -> Case:
         id=line["id"],
         family=family if via == "direct" else f"{family} ({via})",
         method=request["method"],
-        url=request.get("url") or LOOPBACK + request["path"],
+        url=_name_chat_route(request.get("url") or LOOPBACK + request["path"]),
         body=request.get("body"),
         answer=Answer(response["status"], tuple(headers), body, response.get("complete", True)),
     )
+
+
+def _name_chat_route(url: str) -> str:
+    ends = (end for end in CHAT_ROUTES if url.endswith(end))
+    return next((url.removesuffix(end) + CHAT_ROUTES[end] for end in ends), url)
 
 
 def find_reason_to_leave_out(case: Case) -> str | None:
@@ -151,7 +164,7 @@ def find_reason_to_leave_out(case: Case) -> str | None:
     if case.method != "POST":
         return f"not chat: {case.method} is no chat call"
     if not case.url.endswith(CHAT_ROUTE):
-        return f"not chat: the route does not end in {CHAT_ROUTE}"
+        return f"not chat: the route ends in none of {', '.join(CHAT_ROUTES)}"
     return None
 
 

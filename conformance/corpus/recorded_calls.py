@@ -112,8 +112,10 @@ def _write_message(message: Any) -> BaseMessage:
         raise UnwritableError(f"a message with the role {role!r}")
     try:
         return WRITERS[role](message)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UnwritableError(f"a {role} message that lacks its parts ({error!r})") from error
+    except KeyError as error:
+        raise UnwritableError(f"a {role} message without its `{error.args[0]}`") from error
+    except (TypeError, ValueError) as error:
+        raise UnwritableError(f"a {role} message with a value that none can have") from error
 
 
 def _write_assistant(message: Json) -> BaseMessage:

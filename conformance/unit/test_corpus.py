@@ -214,13 +214,35 @@ def elsewhere(name: str, **request: Any) -> dict[str, Any]:
 
 def test_what_is_no_chat_call_is_left_out_with_its_reason(tmp_path: Path) -> None:
     get = elsewhere("models", method="GET", url=f"{BASE}/models", body=None)
-    predict = elsewhere("predict", url=f"{BASE}/models/model:predict")
-    code, report = replay(honest, write_corpus(tmp_path, get, predict, RECORDINGS["text"]))
+    responses = elsewhere("responses", url=f"{BASE}/responses")
+    code, report = replay(honest, write_corpus(tmp_path, get, responses, RECORDINGS["text"]))
+    routes = "/chat/completions, /models/model:predict, /predict"
     assert report["left_out"] == {
         "not chat: GET is no chat call": 1,
-        "not chat: the route does not end in /chat/completions": 1,
+        f"not chat: the route ends in none of {routes}": 1,
     }
     assert report["families"]["total"]["answers"] == 1
+    assert code == 0
+
+
+DEPLOYMENT = "https://model-abc.api.baseten.co/environments/production"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "asked"),
+    [
+        (f"{BASE}/models/model:predict", f"{BASE}/chat/completions"),
+        (f"{DEPLOYMENT}/predict", f"{DEPLOYMENT}/sync/v1/chat/completions"),
+    ],
+)
+def test_an_answer_of_a_predict_route_is_played_on_the_chat_route_of_its_server(
+    tmp_path: Path, recorded: str, asked: str
+) -> None:
+    path = write_corpus(tmp_path, elsewhere("predict", url=recorded))
+    assert [case.url for case in corpus.load(path)] == [asked]
+    code, report = replay(honest, path)
+    assert report["left_out"] == {}
+    assert report["families"]["total"]["equal"] == 1
     assert code == 0
 
 

@@ -102,6 +102,20 @@ def test_what_langchain_cannot_say_is_refused(body: Any) -> None:
         recorded_calls.write(body)
 
 
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ({"role": "user"}, "a user message without its `content`"),
+        ({"role": "tool", "content": "no id"}, "a tool message without its `tool_call_id`"),
+        ({"role": "user", "content": 5}, "a user message with a value that none can have"),
+    ],
+)
+def test_what_a_message_lacks_is_said_in_words(message: Any, reason: str) -> None:
+    with pytest.raises(recorded_calls.UnwritableError) as caught:
+        recorded_calls.write({"model": "m", "messages": [message]})
+    assert str(caught.value) == reason
+
+
 def call_of(arguments: Any, **rest: Any) -> dict[str, Any]:
     return {"id": "a", "function": {"name": "f", "arguments": arguments}} | rest
 
