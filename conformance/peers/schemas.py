@@ -100,7 +100,9 @@ class _Filling:
             return _choose(schema["enum"], self.material)
         self.depth += 1
         try:
-            return _FILLERS[_kind(schema)](self, schema, name)
+            # An engine lets its model write what it likes where it does not know the type.
+            fill = _FILLERS.get(_kind(schema), _Filling.fill_object)
+            return fill(self, schema, name)
         finally:
             self.depth -= 1
 

@@ -109,6 +109,12 @@ def test_a_schema_need_not_be_an_object() -> None:
     assert fill_schema(STRING, Material("")) == "value about nothing"
 
 
+def test_an_unknown_type_is_filled_like_an_object() -> None:
+    assert fill_schema({"type": "objekt"}, Material("in Paris")) == {}
+    named = {"type": "objekt", "properties": {"city": STRING}}
+    assert fill_schema(obj(place=named), Material("in Paris")) == {"place": {"city": "Paris"}}
+
+
 def test_references_are_followed() -> None:
     schema = obj(p={"$ref": "#/$defs/P"}) | {"$defs": {"P": obj(age=INTEGER)}}
     assert fill_schema(schema, Material("aged 36")) == {"p": {"age": 36}}
