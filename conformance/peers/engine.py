@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, repeat, zip_longest
 from typing import TYPE_CHECKING, Any
 
-from conformance.peers.answers import call_tokens
 from conformance.peers.exchange import (
     DONE,
     AnswerPlan,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from conformance.peers.calls import Call
 
 _FINGERPRINT = "vllm-0.32.0-64eaac23"
+_END = "<|im_end|>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ def _choice(answer: Answer, setting: Setting, index: int) -> dict[str, Any]:
     return {
         "index": index,
         "message": _message(answer, setting, index),
-        "logprobs": _logprobs(_spoken(answer), setting),
+        "logprobs": _logprobs(_written(answer, setting, index), setting),
         "finish_reason": _finish(answer, setting),
         "stop_reason": answer.stop,
         "token_ids": None,
@@ -160,10 +160,14 @@ def _finish(answer: Answer, setting: Setting) -> str:
     return "stop" if setting.named and answer.finish == "tool_calls" else answer.finish
 
 
-def _spoken(answer: Answer) -> list[str]:
-    """The tokens that log probabilities are given for."""
-    called = map(call_tokens, answer.calls)
-    return [*answer.reasoning, *answer.text, *chain.from_iterable(called)]
+def _written(answer: Answer, setting: Setting, index: int) -> list[str]:
+    """The tokens that log probabilities are given for: marks too, which are not counted."""
+    return [token for _, token in _deltas(answer, setting, index)] + _end_tokens(answer)
+
+
+def _end_tokens(answer: Answer) -> list[str]:
+    """The mark that ends an answer, unless a stop sequence or the budget did."""
+    return [] if answer.finish == "length" or answer.stop is not None else [_END]
 
 
 def _logprobs(tokens: Sequence[str], setting: Setting) -> dict[str, Any] | None:
@@ -174,7 +178,7 @@ def _logprobs(tokens: Sequence[str], setting: Setting) -> dict[str, Any] | None:
 
 def _entry(token: str, alternatives: int) -> dict[str, Any]:
     """A made-up probability that depends on the token only; alternatives get less and less."""
-    first = -round(math.log1p(len(token)) / 100, 6)
+    first = -round(math.log(len(token) + 2) / 100, 6)
     ranked = [_scored(token + "'" * rank, first - rank) for rank in range(alternatives)]
     return {**_scored(token, first), "top_logprobs": ranked}
 
@@ -214,30 +218,55 @@ def _events(answer: Answer, setting: Setting) -> Iterator[dict[str, Any]]:
 
 
 def _choice_events(answer: Answer, setting: Setting, index: int) -> Iterator[dict[str, Any]]:
-    thought = 0
-    for said, (delta, token) in enumerate(_deltas(answer, setting, index), start=1):
+    steps = _steps(answer, setting, index)
+    end = {"finish_reason": _finish(answer, setting), "stop_reason": answer.stop}
+    said = thought = 0
+    for left, (delta, tokens) in zip(reversed(range(len(steps))), steps, strict=True):
+        said += bool(delta)
         thought += "reasoning" in delta
-        choice = _streamed(index, delta, _logprobs([token], setting)) | {"token_ids": None}
-        yield _chunk(setting, answer, [choice], said, thought)
-    end = _streamed(index, {}, None) | {
-        "finish_reason": _finish(answer, setting),
-        "stop_reason": answer.stop,
-        "token_ids": None,
-    }
-    yield _chunk(setting, answer, [end], answer.tokens, thought)
+        choice = _streamed(index, delta, _logprobs(tokens, setting)) | ({} if left else end)
+        yield _chunk(setting, answer, [choice | {"token_ids": None}], said, thought)
+
+
+def _steps(answer: Answer, setting: Setting, index: int) -> list[tuple[dict[str, Any], list[str]]]:
+    """List delta and tokens of each event of a choice; the last one finishes it."""
+    # A token that is no text is an event only where its log probability is asked for.
+    told = [
+        (delta, [token])
+        for delta, token in _deltas(answer, setting, index)
+        if delta or setting.logprobs is not None
+    ]
+    # What the budget cuts is finished by its last token, but a call by an event of its own.
+    cut = answer.finish == "length" and not answer.cut_calls
+    return told if told and cut else [*told, ({}, _end_tokens(answer))]
 
 
 def _deltas(answer: Answer, setting: Setting, index: int) -> Iterator[tuple[dict[str, Any], str]]:
-    for token in answer.reasoning:
-        yield {"reasoning": token}, token
+    yield from _think(answer)
     for token in answer.text:
-        yield {"content": token}, token
+        yield from _spell("content", token)
     for at, call in enumerate(answer.calls):
         key = {"id": _call_id(setting, index, at), "type": "function"}
         # The first delta of a call has no `arguments` key, the later ones no id and no name.
         yield _call_delta({**key, "index": at, "function": {"name": call.name}}), call.name
         for piece in split_tokens(call.arguments):
             yield _call_delta({"index": at, "function": {"arguments": piece}}), piece
+
+
+def _think(answer: Answer) -> Iterator[tuple[dict[str, Any], str]]:
+    if not answer.reasoning:
+        return
+    yield {}, "<think>"
+    for token in answer.reasoning:
+        yield from _spell("reasoning", token)
+    if answer.finish != "length" or answer.text or answer.calls:
+        yield {}, "</think>"
+
+
+def _spell(key: str, token: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """A character of several bytes takes as many tokens, all of them empty but the last one."""
+    yield from repeat(({}, ""), len(token.encode("utf-8", "replace")) - len(token))
+    yield {key: token}, token
 
 
 def _call_delta(call: dict[str, Any]) -> dict[str, Any]:

@@ -200,6 +200,12 @@ def test_forced_calls_are_finished_in_their_own_way(
     assert choices(stream(TWO, **fields))[-1]["finish_reason"] == finish
 
 
+def test_a_tool_whose_schema_has_an_unknown_type_is_called_all_the_same() -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "objekt"}}}
+    choice = whole("Hello", tools=[tool], tool_choice="required")["choices"][0]
+    assert choice["message"]["tool_calls"][0]["function"] == {"name": "f", "arguments": "{}"}
+
+
 def test_parallel_calls_can_be_forbidden() -> None:
     fields = {"tools": [WEATHER], "parallel_tool_calls": False, **QUIET}
     assert len(whole(TWO, **fields)["choices"][0]["message"]["tool_calls"]) == 1
@@ -236,7 +242,10 @@ def test_the_stop_reason_is_the_stop_sequence() -> None:
 def test_log_probabilities_are_given_for_every_token() -> None:
     body = whole("Hello", logprobs=True)
     entries = body["choices"][0]["logprobs"]["content"]
-    assert len(entries) == body["usage"]["completion_tokens"]
+    # The peer counts what it says, not the marks around it.
+    marks = ["<think>", "</think>", "<|im_end|>"]
+    assert len(entries) == body["usage"]["completion_tokens"] + len(marks)
+    assert [entry["token"] for entry in entries if entry["token"] in marks] == marks
     assert list(entries[0]) == ["token", "logprob", "bytes", "top_logprobs"]
     assert bytes(entries[0]["bytes"]).decode() == entries[0]["token"]
     assert entries[0]["logprob"] < 0
@@ -258,10 +267,70 @@ def test_the_first_alternative_is_the_token_itself_and_the_rest_are_less_likely(
     assert ranked[0]["logprob"] > ranked[1]["logprob"] > ranked[2]["logprob"]
 
 
+def tokens(choice: dict[str, Any]) -> list[str] | None:
+    return choice["logprobs"] and [entry["token"] for entry in choice["logprobs"]["content"]]
+
+
 def test_log_probabilities_of_calls_and_of_nothing() -> None:
     body = whole(TWO, tools=[WEATHER], logprobs=True, **QUIET)
-    assert len(body["choices"][0]["logprobs"]["content"]) == body["usage"]["completion_tokens"]
-    assert whole("Repeat after me: ", **QUIET, logprobs=True)["choices"][0]["logprobs"] is None
+    entries = body["choices"][0]["logprobs"]["content"]
+    assert len(entries) == body["usage"]["completion_tokens"] + 1
+    nothing = whole("Repeat after me: ", **QUIET, logprobs=True)["choices"][0]
+    assert tokens(nothing) == ["<|im_end|>"]
+
+
+def test_the_end_of_an_answer_has_a_log_probability_unless_a_stop_sequence_ended_it() -> None:
+    end = choices(stream("Hello", logprobs=True, **QUIET))[-1]
+    assert (end["delta"], end["finish_reason"], tokens(end)) == ({}, "stop", ["<|im_end|>"])
+    stopped = choices(stream("Count to 9", logprobs=True, stop="4", **QUIET))[-1]
+    assert (stopped["delta"], stopped["finish_reason"], tokens(stopped)) == ({}, "stop", None)
+
+
+def test_tokens_that_are_no_text_are_events_only_with_log_probabilities() -> None:
+    text = "Repeat after me: é 😀"
+    told = choices(stream(text, logprobs=True, **QUIET))
+    silent = [(choice["delta"], tokens(choice)) for choice in told]
+    assert silent[1:] == [
+        ({}, [""]),
+        ({"content": "é"}, ["é"]),
+        *[({}, [""])] * 3,
+        ({"content": " 😀"}, [" 😀"]),
+        ({}, ["<|im_end|>"]),
+    ]
+    assert told[1]["logprobs"]["content"][0]["bytes"] == []
+    assert told[1]["finish_reason"] is None
+    plain = [choice["delta"] for choice in choices(stream(text, **QUIET))]
+    assert plain[1:] == [{"content": "é"}, {"content": " 😀"}, {}]
+    assert tokens(whole(text, logprobs=True, **QUIET)["choices"][0]) == [
+        token for _, found in silent[1:] for token in found or ()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "last"),
+    [
+        (QUIET, {"content": "You"}),
+        ({}, {"reasoning": "\nThe"}),
+        (QUIET | {"tools": [WEATHER]}, {}),
+        (QUIET | {"logprobs": True}, {"content": "You"}),
+    ],
+    ids=["text", "thinking", "call", "log probabilities"],
+)
+def test_what_the_budget_cuts_is_finished_by_its_last_token_but_a_call_is_not(
+    fields: dict[str, Any], last: dict[str, Any]
+) -> None:
+    text = TWO if "tools" in fields else "Hello"
+    end = choices(stream(text, max_tokens=1, **fields))[-1]
+    assert list(end)[:3] == ["index", "delta", "logprobs"]
+    assert list(end)[3:] == ["finish_reason", "stop_reason", "token_ids"]
+    assert (end["delta"], end["finish_reason"], end["stop_reason"]) == (last, "length", None)
+    assert tokens(end) == (["You"] if "logprobs" in fields else None)
+
+
+def test_thinking_that_the_budget_cuts_is_not_closed() -> None:
+    cut = tokens(whole("Hello", max_tokens=1, logprobs=True)["choices"][0])
+    assert cut == ["<think>", "\nThe"]
+    assert tokens(choices(stream("Hello", max_tokens=1, logprobs=True))[-1]) == ["\nThe"]
 
 
 def test_two_choices_are_numbered_and_interleaved() -> None:
