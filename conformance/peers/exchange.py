@@ -75,6 +75,12 @@ class BodyPiece:
     data: bytes
     delay: float = 0.0
 
+    @property
+    def event(self) -> Any:
+        """The JSON object of a server-sent event, None for anything else."""
+        payload = self.data.removeprefix(b"data: ").strip()
+        return json.loads(payload) if payload.startswith(b"{") else None
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerPlan:
@@ -100,8 +106,7 @@ class AnswerPlan:
     @property
     def events(self) -> list[Any]:
         """The JSON events of a stream, `[DONE]` left out."""
-        payloads = (piece.data.removeprefix(b"data: ").strip() for piece in self.pieces)
-        return [json.loads(payload) for payload in payloads if payload.startswith(b"{")]
+        return [event for piece in self.pieces if (event := piece.event) is not None]
 
     @property
     def says_done(self) -> bool:
@@ -239,8 +244,8 @@ def plan_stream(
 
 
 def _changed(piece: BodyPiece, change: Callable[[Any], Any]) -> BodyPiece | None:
-    payload = piece.data.removeprefix(b"data: ").strip()
-    if not payload.startswith(b"{"):
+    event = piece.event
+    if event is None:
         return piece
-    event = change(json.loads(payload))
-    return None if event is None else replace(piece, data=encode_event(event))
+    changed = change(event)
+    return None if changed is None else replace(piece, data=encode_event(changed))

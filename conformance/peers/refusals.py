@@ -94,16 +94,19 @@ def refuse_route(status: int, headers: Mapping[str, str] | None = None) -> Answe
     return plan_json(status, body, {**ENGINE_HEADERS, **(headers or {})})
 
 
-def refuse_by_truss(status: int, message: str, code: int) -> AnswerPlan:
+def refuse_by_truss(
+    status: int, error: Any, code: int, headers: Mapping[str, str] | None = None
+) -> AnswerPlan:
     """Return an error of the Truss server.
 
     Args:
         status: HTTP status.
-        message: The sentence.
+        error: The sentence, or the error object of an engine that is passed on.
         code: 500 unexpected, 600 the model's own, 700 the client's.
+        headers: What the model's code set itself.
 
     Returns:
         The plan, its source marked as Truss (04).
     """
-    headers = {"x-baseten-error-source": "04", "x-baseten-error-code": str(code)}
-    return plan_json(status, {"error": message}, {**ENGINE_HEADERS, **headers})
+    marks = {"x-baseten-error-source": "04", "x-baseten-error-code": str(code)}
+    return plan_json(status, {"error": error}, {**ENGINE_HEADERS, **marks, **(headers or {})})
