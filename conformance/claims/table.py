@@ -82,6 +82,7 @@ _JUDGED = _EVERY_CLAIM | {
     "absence": Key("flag", required=False),
     "layer": Key(required=False, choices=get_args(Layer)),
     "prerequisite": Key(required=False),
+    "unrecorded": Key(required=False),
 }
 _EXCLUDED = _EVERY_CLAIM | {"excluded": Key()}
 
@@ -116,6 +117,7 @@ class Claim:
         standard: Names of LangChain's standard tests that judge it too.
         absence: Whether it says that something does *not* work, at `layer`, once the
             `prerequisite` has been observed.
+        unrecorded: Why no recording of a service can show it; None if one can.
     """
 
     id: str
@@ -134,6 +136,7 @@ class Claim:
     absence: bool = False
     layer: str | None = None
     prerequisite: str | None = None
+    unrecorded: str | None = None
     excluded: str | None = None
 
 

@@ -38,7 +38,13 @@ __all__ = ["add_options", "is_agreed", "main", "read_order", "settle_models"]
 _RED, _USAGE = 1, 2
 _WIDTH = 140
 _OLD = 90
-_STALE_HELP = f"only what is older (default {_OLD}), or whose requests are not the same any more"
+_STALE_HELP = (
+    f"only what is older than DAYS (default {_OLD}), is new, does not replay any more, or, with "
+    "--target live, is not live"
+)
+_DESCRIPTION = """Records cassettes: prints which, and about what they take, and goes on after a
+yes. What is recorded replaces an old cassette only after it was scanned for secrets and replayed.
+"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -168,7 +174,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _read_options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m conformance record", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m conformance record", description=_DESCRIPTION)
     add_options(parser)
     add = parser.add_argument
     add("--stale", nargs="?", type=int, const=_OLD, metavar="DAYS", help=_STALE_HELP)

@@ -96,7 +96,7 @@ class Plan:
 def make_plan(
     planned: Mapping[str, str],
     root: Path,
-    stale: int | None = None,
+    order: Order,
     changed: Iterable[str] = (),
     today: date | None = None,
 ) -> Plan:
@@ -105,14 +105,14 @@ def make_plan(
     Args:
         planned: The cassettes of the selected checks, with the check of each.
         root: The cassettes as they are.
-        stale: Days after which one is stale; None to record all.
+        order: What is asked for.
         changed: Those that do not replay any more.
         today: The day that ages are counted to.
     """
     changed = set(changed)
     tasks = []
     for name, check in planned.items():
-        why = _judge(root / name, name in changed, stale, today)
+        why = "changed" if name in changed else _judge(root / name, order, today)
         if why:
             tasks.append(Task(name, check, why))
     old = [root / task.name for task in tasks if (root / task.name).is_file()]
@@ -121,18 +121,19 @@ def make_plan(
     return Plan(tuple(tasks), Cost(cost.requests + len(tasks) - len(old), cost.tokens))
 
 
-def _judge(path: Path, changed: bool, stale: int | None, today: date | None) -> str:
+def _judge(path: Path, order: Order, today: date | None) -> str:
+    """Return why a cassette has to be recorded; empty if it need not be."""
     if not path.is_file():
         return "new"
-    if stale is None:
+    if order.stale is None:
         return "asked for"
-    if changed:
-        return "changed"
     about = read_provenance(path)
     age = name_age(about.recorded, today) if about else None
-    if age is None:
+    if about is None or age is None:
         return "of unknown age"
-    return f"{age} days old" if age > stale else ""
+    if order.target == "live" != about.evidence:
+        return f"not live but {about.evidence}"
+    return f"{age} days old" if age > order.stale else ""
 
 
 def name_age(recorded: str, today: date | None = None) -> int | None:
@@ -163,9 +164,14 @@ def print_plan(plan: Plan, where: str, console: Console) -> None:
     console.print(
         Text(
             f"{len(plan.tasks)} cassettes, about {requests} requests and {tokens} tokens "
-            f"by what the old ones took; to be asked: {where}"
+            f"by what the old ones took{_tell_unknown(plan)}; to be asked: {where}"
         )
     )
+
+
+def _tell_unknown(plan: Plan) -> str:
+    new = sum(task.why == "new" for task in plan.tasks)
+    return f" ({new} of them never recorded: at least a request each)" if new else ""
 
 
 def _tell_reasons(tasks: Sequence[Task]) -> str:

@@ -181,7 +181,7 @@ def _plan(order: Order, root: Path, bench: Workbench, environment: dict[str, str
     if order.stale is not None:
         changed = _find_changed(root, bench, environment, planned)
     claims = {line["check"]: tuple(line["claims"]) for line in lines}
-    return replace(make_plan(planned, root, order.stale, changed), claims=claims)
+    return replace(make_plan(planned, root, order, changed), claims=claims)
 
 
 def _collect(order: Order, bench: Workbench, environment: dict[str, str]) -> list[dict[str, Any]]:

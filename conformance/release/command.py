@@ -19,7 +19,7 @@ from rich.text import Text
 
 from conformance.judge.runs import HERE
 from conformance.recording.cassettes import ROOT
-from conformance.release.gate import QUESTIONS, Answer, Gate, Word
+from conformance.release.gate import QUESTIONS, STEPS, Answer, Gate, Word
 from conformance.targets import find_keys
 
 if TYPE_CHECKING:
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ask", "main"]
 
-_PROVEN_LATER = "evidence"
+_PROVEN_LATER = ("evidence", Word.NO)
 _GLYPHS = {Word.YES: "✓ yes", Word.NO: "✗ no", Word.UNKNOWN: "? unknown"}
 _SHOWN = 8
+_DESCRIPTION = """Asks everything there is to know before a release and gives one verdict. Whatever
+is not known counts as no. Without QUESTION all are asked, which takes many minutes."""
 _WIDTH = 120
 
 
@@ -53,17 +55,19 @@ def ask(gate: Gate, names: Sequence[str], console: Console) -> dict[str, Answer]
     return answers
 
 
-def judge(answers: Mapping[str, Answer], *, allow_unproven: bool) -> bool:
-    """Return whether a release may be made: every question asked, and every answer yes.
+def find_blockers(answers: Mapping[str, Answer], *, allow_unproven: bool) -> dict[str, Word | None]:
+    """Return what stands in the way: each question not answered with yes, None if not asked.
 
     Args:
         answers: The answers by the questions' names.
-        allow_unproven: Whether rows may lack live evidence.
+        allow_unproven: Whether rows may lack live evidence; what is unknown is never allowed.
     """
-    waived = {_PROVEN_LATER} if allow_unproven else set()
-    return all(
-        name in answers and (answers[name].word is Word.YES or name in waived) for name in QUESTIONS
-    )
+    found = {name: answers[name].word if name in answers else None for name in QUESTIONS}
+    return {
+        name: word
+        for name, word in found.items()
+        if word is not Word.YES and not (allow_unproven and (name, word) == _PROVEN_LATER)
+    }
 
 
 def print_answers(answers: Mapping[str, Answer], console: Console, *, waived: bool) -> None:
@@ -72,16 +76,18 @@ def print_answers(answers: Mapping[str, Answer], console: Console, *, waived: bo
     for name, (question, _) in QUESTIONS.items():
         answer = answers.get(name, Answer(Word.UNKNOWN, "not asked"))
         word = _GLYPHS[answer.word]
-        if name == _PROVEN_LATER and waived and answer.word is not Word.YES:
+        if waived and (name, answer.word) == _PROVEN_LATER:
             word = f"{word}, allowed"
         grid.add_row(Text(f"{name}: {question}"), Text(word), Text(answer.detail))
     console.print(grid)
     for name, answer in answers.items():
-        rows = answer.rows if answer.word is not Word.YES else ()
-        for row in rows[:_SHOWN]:
-            console.print(Text(f"  {name}: {row}"), soft_wrap=True)
-        if (more := len(rows) - _SHOWN) > 0:
-            console.print(Text(f"  {name}: and {more} more; see --json"))
+        for row in answer.told or _shorten(answer.rows):
+            console.print(Text(f"\n{name}: {row}"))
+
+
+def _shorten(rows: Sequence[str]) -> list[str]:
+    more = len(rows) - _SHOWN
+    return [*rows[:_SHOWN], *([f"and {more} more; --json FILE has all"] if more > 0 else [])]
 
 
 def main(argv: Sequence[str], gate: Gate | None = None) -> int:
@@ -97,17 +103,41 @@ def main(argv: Sequence[str], gate: Gate | None = None) -> int:
     gate = replace(gate, fresh=options.fresh)
     answers = ask(gate, options.questions, console)
     print_answers(answers, console, waived=options.allow_unproven)
-    green = judge(answers, allow_unproven=options.allow_unproven)
+    blockers = find_blockers(answers, allow_unproven=options.allow_unproven)
     if options.json:
-        document = {"release": green, "answers": {n: asdict(a) for n, a in answers.items()}}
+        document = _write(answers, gate, blockers, waived=options.allow_unproven)
         options.json.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    part = "" if len(answers) == len(QUESTIONS) else ": only a part was asked"
-    console.print(Text(f"{'RELEASE' if green else 'NO RELEASE'}{part}"))
-    return 0 if green else 1
+    print_verdict(blockers, console)
+    return 1 if blockers else 0
+
+
+def print_verdict(blockers: Mapping[str, Word | None], console: Console) -> None:
+    """Print the verdict in a line, and what to do about each thing that stands in the way."""
+    for name, word in blockers.items():
+        if word is not None:
+            console.print(Text(f"→ {name}: {STEPS[name]}"))
+    said = {word: [name for name, w in blockers.items() if w is word] for word in (*Word, None)}
+    told = [f"{', '.join(names)}: {word or 'not asked'}" for word, names in said.items() if names]
+    console.print(Text(f"NO RELEASE: {'; '.join(told)}" if blockers else "RELEASE"))
+
+
+def _write(
+    answers: Mapping[str, Answer], gate: Gate, blockers: Mapping[str, Word | None], *, waived: bool
+) -> dict[str, object]:
+    """Return the verdict as JSON takes it."""
+    return {
+        "release": not blockers,
+        "version": gate.version,
+        "date": gate.today.isoformat(),
+        "fresh": gate.fresh,
+        "allow_unproven": waived,
+        "blockers": {name: word or "not asked" for name, word in blockers.items()},
+        "answers": {name: asdict(answer) for name, answer in answers.items()},
+    }
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m conformance release", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m conformance release", description=_DESCRIPTION)
     parser.add_argument(
         "questions", nargs="*", metavar="QUESTION", help=f"of {', '.join(QUESTIONS)}; default: all"
     )

@@ -16,7 +16,7 @@ from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from conformance import SuiteFault
 from conformance.claims.pages import compare_page
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from conformance.reports.report import Line, Report
 
-__all__ = ["QUESTIONS", "Answer", "Gate", "Run", "Word", "run_command"]
+__all__ = ["QUESTIONS", "STEPS", "Answer", "Gate", "Run", "Word", "run_command"]
 
 Run: TypeAlias = Callable[["Sequence[str]", Path], tuple[int, str]]
 """Runs a command in a folder; returns its exit code and the end of what it printed."""
@@ -63,11 +63,13 @@ class Answer:
         word: Yes, no or unknown.
         detail: Why, in a line.
         rows: What exactly, a line each.
+        told: The same in fewer lines, where a reader is better off with those.
     """
 
     word: Word
     detail: str
     rows: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 def run_command(line: Sequence[str], folder: Path) -> tuple[int, str]:
@@ -122,6 +124,12 @@ class Gate:
             return error
 
     @property
+    def version(self) -> str | None:
+        """The package's version; None if it has none."""
+        found = _VERSION.search(self.read("langchain_baseten/_version.py"))
+        return found[1] if found else None
+
+    @property
     def wheels(self) -> list[Path]:
         """The wheels that were built."""
         return sorted((self.root / "dist").glob("*.whl"))
@@ -142,19 +150,18 @@ def ask_tree(gate: Gate) -> Answer:
 
 def ask_version(gate: Gate) -> Answer:
     """Ask whether the changelog's newest entry is this version's, and dated."""
-    version = _VERSION.search(gate.read("langchain_baseten/_version.py"))
-    newest = _HEADING.search(gate.read("CHANGELOG.md"))
+    version, newest = gate.version, _HEADING.search(gate.read("CHANGELOG.md"))
     if version is None or newest is None:
         return Answer(Word.UNKNOWN, "no version, or no entry in CHANGELOG.md")
-    if newest[1] != version[1]:
-        return Answer(Word.NO, f"the version is {version[1]}, the newest entry {newest[1]}")
+    if newest[1] != version:
+        return Answer(Word.NO, f"the version is {version}, the newest entry {newest[1]}")
     try:
         dated = date.fromisoformat(newest[2] or "")
     except ValueError:
-        return Answer(Word.NO, f"{version[1]} has no date in CHANGELOG.md, but {newest[2]!r}")
+        return Answer(Word.NO, f"{version} has no date in CHANGELOG.md, but {newest[2]!r}")
     if dated > gate.today:
-        return Answer(Word.NO, f"{version[1]} is dated {dated}, which is still to come")
-    return Answer(Word.YES, f"{version[1]} of {dated}")
+        return Answer(Word.NO, f"{version} is dated {dated}, which is still to come")
+    return Answer(Word.YES, f"{version} of {dated}")
 
 
 def ask_claims(gate: Gate) -> Answer:
@@ -240,17 +247,53 @@ def _ask_tox(gate: Gate, *options: str) -> Answer:
     return Answer(Word.YES, line) if code == 0 else Answer(Word.NO, f"{line}: exit {code}", rows)
 
 
+class _Row(NamedTuple):
+    """One row of a service's lane, and what keeps it from being proven.
+
+    Attributes:
+        claim: Its claim.
+        lane: Its lane.
+        rests: What it rests on instead of fresh live traffic; empty if it is proven.
+        cassette: The recording that shows so; empty if it plays none.
+    """
+
+    claim: str
+    lane: str
+    rests: str
+    cassette: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.cassette}: " if self.cassette else ""
+        return f"{self.claim} ({self.lane}): {where}{self.rests}"
+
+
 def ask_evidence(gate: Gate) -> Answer:
-    """Ask whether every row that plays a cassette rests on live traffic that is fresh."""
+    """Ask whether every row that a recording can show rests on live traffic that is fresh."""
     report = gate.report
     if isinstance(report, CutRunError):
         return Answer(Word.UNKNOWN, "the replay did not end, so no row is proven")
-    rows = [(line, [*_list_flaws(gate, line)]) for line in report.lines]
-    stale = [f"{v.claim} ({v.lane}): {flaws[0]}" for v, flaws in rows if flaws]
-    played = sum(bool(_list_played(gate, line)) for line, _ in rows)
-    if not played:
-        return Answer(Word.NO, "no row plays a cassette")
-    return _found(f"rows of {played} without fresh live evidence", stale, f"{played} rows")
+    claims = load_table(gate.suite.claims).claims
+    played, alone = [], []
+    for line in (line for line in report.lines if line.lane != "client"):
+        names = _list_played(gate, line)
+        reason = claims[line.claim].unrecorded
+        if reason and not names:
+            alone.append(_Row(line.claim, line.lane, f"the reference peer alone: {reason}"))
+        else:
+            played.append(_judge_row(gate, line, names))
+    unproven = [row for row in played if row.rests]
+    more = f"; {len(alone)} more can rest on the reference peer alone" if alone else ""
+    if not unproven:
+        return Answer(Word.YES, f"{len(played)} rows{more}", told=_gather(alone))
+    detail = f"{len(unproven)} of {len(played)} rows without fresh live evidence{more}"
+    return Answer(Word.NO, detail, tuple(map(str, unproven)), _gather(unproven + alone))
+
+
+def _judge_row(gate: Gate, line: Line, names: Sequence[str]) -> _Row:
+    for name in names:
+        if rests := _find_flaw(gate, name):
+            return _Row(line.claim, line.lane, rests, name)
+    return _Row(line.claim, line.lane, "" if names else "no recording")
 
 
 def _list_played(gate: Gate, line: Line) -> list[str]:
@@ -258,19 +301,31 @@ def _list_played(gate: Gate, line: Line) -> list[str]:
     return [name for name in names if (gate.cassettes / name).is_file()]
 
 
-def _list_flaws(gate: Gate, line: Line) -> Iterator[str]:
-    for name in _list_played(gate, line):
-        try:
-            about = read_provenance(gate.cassettes / name)
-        except SuiteFault as fault:
-            yield str(fault)
-            continue
-        if about is None or about.evidence != "live":
-            yield f"{name} is {about.evidence if about else 'of unknown origin'}"
-        elif (age := name_age(about.recorded, gate.today)) is None:
-            yield f"{name} is of unknown age"
-        elif age > gate.fresh:
-            yield f"{name} is {age} days old"
+def _find_flaw(gate: Gate, name: str) -> str:
+    """Return what a cassette is instead of fresh and live; empty if it is that."""
+    try:
+        about = read_provenance(gate.cassettes / name)
+    except SuiteFault:
+        about = None
+    if about is None:
+        return "a recording of unknown origin"
+    if about.evidence != "live":
+        return f"{about.evidence}: {about.source}"
+    age = name_age(about.recorded, gate.today)
+    if age is None:
+        return "live, of unknown age"
+    return f"live, {age} days old" if age > gate.fresh else ""
+
+
+def _gather(rows: Iterable[_Row]) -> tuple[str, ...]:
+    """Return the rows for a reader: those of one lane that rest on one thing together."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        groups.setdefault((row.lane, row.rests), []).append(row.claim)
+    return tuple(
+        f"{lane}, {rests} ({len(claims)}): {', '.join(claims)}"
+        for (lane, rests), claims in groups.items()
+    )
 
 
 def _found(what: str, rows: Iterable[str], nothing: str) -> Answer:
@@ -286,6 +341,19 @@ QUESTIONS: dict[str, tuple[str, Callable[[Gate], Answer]]] = {
     "wheel": ("Does one wheel install alone?", ask_wheel),
     "tests": ("Does it pass all tests, lowest and newest dependencies?", ask_tests),
     "secrets": ("Are cassettes, pages and wheel free of secrets?", ask_secrets),
-    "evidence": ("Does fresh live evidence prove every row?", ask_evidence),
+    "evidence": ("Does fresh live evidence prove every row that can be recorded?", ask_evidence),
 }
 """Every question by its name, in the order in which they are asked."""
+
+STEPS = {
+    "tree": "commit it, or take it away",
+    "version": "date the newest entry of CHANGELOG.md, and set the same version in _version.py",
+    "claims": "python -m conformance, and python -m conformance explain CLAIM",
+    "pages": "python -m conformance --markdown FILE, and put that between the marks in README.md",
+    "wheel": "tox -e pkg",
+    "tests": "tox -e lowest, and tox with this Python",
+    "secrets": "python -m conformance cassettes",
+    "evidence": "python -m conformance record --target live --stale 30, with BASETEN_API_KEY and "
+    "BASETEN_DEDICATED_MODEL_URL; or --allow-unproven",
+}
+"""What to do about each question that is not answered with yes."""

@@ -18,7 +18,7 @@ from conformance.release import gate as gates
 from conformance.release.gate import QUESTIONS, Answer, Gate, Word, run_command
 from conformance.reports.tables import write_matrix
 from conformance.targets import FAKE_KEY
-from conformance.unit.small_report import ALL_GREEN, CALLS, CHECK, make, outcome, verdict
+from conformance.unit.small_report import ABSENT, ALL_GREEN, CALLS, CHECK, make, outcome, verdict
 from conformance.unit.small_suite import CLAIMS, load_small, write_suite
 
 if TYPE_CHECKING:
@@ -269,17 +269,33 @@ def test_a_tox_without_an_end_is_unknown(gate: Gate, error: Exception) -> None:
 
 def test_rows_that_rest_on_fresh_live_traffic_are_a_yes(gate: Gate, tmp_path: Path) -> None:
     keep(gate, "live", "2026-10-23")
-    see(gate, make(tmp_path, outcomes=(outcome(CALLS, "dedicated"),)))
+    see(gate, make(tmp_path, ALL_GREEN[1:3], outcomes=(outcome(CALLS, "dedicated"),)))
     assert ask("evidence", gate) == Answer(Word.YES, "1 rows")
+
+
+def test_rows_that_no_recording_can_show_are_told_and_hinder_nothing(
+    gate: Gate, tmp_path: Path
+) -> None:
+    keep(gate, "live", "2026-10-23")
+    alone = 'lanes = ["model-apis", "dedicated"]\nunrecorded = "nobody fails on demand"\n'
+    text = CLAIMS.replace('lanes = ["model-apis", "dedicated"]\n', alone, 1)
+    heard = (outcome(CALLS, "dedicated"),)
+    see(gate, make(tmp_path, ALL_GREEN[:3], outcomes=heard, text=text))
+    answer = ask("evidence", gate)
+    assert (answer.word, answer.rows) == (Word.YES, ())
+    assert answer.detail == "1 rows; 1 more can rest on the reference peer alone"
+    assert answer.told == (
+        f"model-apis, the reference peer alone: nobody fails on demand (1): {CALLS}",
+    )
 
 
 @pytest.mark.parametrize(
     ("evidence", "recorded", "words"),
     [
-        ("reference", "2026-11-22", "is reference"),
-        ("engine", "2026-11-22", "is engine"),
-        ("live", "2026-10-22", "is 31 days old"),
-        ("live", "yesterday", "is of unknown age"),
+        ("reference", "2026-11-22", "reference: Baseten"),
+        ("engine", "2026-11-22", "engine: Baseten"),
+        ("live", "2026-10-22", "live, 31 days old"),
+        ("live", "yesterday", "live, of unknown age"),
     ],
 )
 def test_rows_that_rest_on_less_are_a_no(
@@ -288,8 +304,10 @@ def test_rows_that_rest_on_less_are_a_no(
     keep(gate, evidence, recorded)
     see(gate, make(tmp_path, outcomes=(outcome(CALLS, "dedicated"),)))
     answer = ask("evidence", gate)
-    assert answer.detail == "1 rows of 1 without fresh live evidence"
-    assert words in answer.rows[0]
+    assert answer.detail.endswith("rows without fresh live evidence")
+    [row] = [row for row in answer.rows if row.startswith(f"{CALLS} (dedicated): ")]
+    assert row.endswith(words)
+    assert f"dedicated, {words} (1): {CALLS}" in answer.told
 
 
 @pytest.mark.parametrize("header", ["", "provenance:\n  nothing: 1\n"])
@@ -304,7 +322,12 @@ def test_a_cassette_of_unknown_origin_is_no_evidence(
 
 def test_without_any_cassette_there_is_no_evidence(gate: Gate, tmp_path: Path) -> None:
     see(gate, make(tmp_path, outcomes=(outcome(CALLS, "dedicated"),)))
-    assert ask("evidence", gate) == Answer(Word.NO, "no row plays a cassette")
+    answer = ask("evidence", gate)
+    assert (answer.word, answer.detail) == (Word.NO, "3 of 3 rows without fresh live evidence")
+    assert answer.told == (
+        f"model-apis, no recording (1): {CALLS}",
+        f"dedicated, no recording (2): {CALLS}, {ABSENT}",
+    )
 
 
 def test_a_command_is_run_where_it_shall_be_and_its_end_kept(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from conformance.judge.costs import Cost
-from conformance.recording.plan import make_plan, name_age, print_plan
+from conformance.recording.plan import Order, make_plan, name_age, print_plan
 from conformance.unit.shelf_of_two import ABOUT, talk, write_cassette
 
 if TYPE_CHECKING:
@@ -29,8 +29,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def reasons(root: Path, stale: int | None = None, changed: tuple[str, ...] = ()) -> list[str]:
-    plan = make_plan(PLANNED, root, stale, [f"dedicated/tools/{x}.yaml" for x in changed], TODAY)
+def reasons(
+    root: Path, stale: int | None = None, changed: tuple[str, ...] = (), target: str = "peer"
+) -> list[str]:
+    order = Order(target, stale=stale)
+    plan = make_plan(PLANNED, root, order, [f"dedicated/tools/{x}.yaml" for x in changed], TODAY)
     return [f"{task.name[16]} {task.why}" for task in plan.tasks]
 
 
@@ -48,9 +51,19 @@ def test_what_does_not_replay_any_more_is_stale_at_any_age(root: Path) -> None:
     assert reasons(root, 100, ("b",)) == ["b changed", "c of unknown age", "d new"]
 
 
+def test_for_live_what_is_not_live_is_stale_at_any_age(root: Path) -> None:
+    live = replace(ABOUT, recorded="2026-12-01", evidence="live")
+    write_cassette(root / "dedicated/tools/b.yaml", about=live)
+    assert reasons(root, 100, target="live") == [
+        "a not live but reference",
+        "c of unknown age",
+        "d new",
+    ]
+
+
 def test_the_cost_is_that_of_the_old_ones_and_a_request_for_each_new_one(root: Path) -> None:
-    assert make_plan(PLANNED, root).cost == Cost(5, 28)
-    assert make_plan({}, root).cost == Cost(0, 0)
+    assert make_plan(PLANNED, root, Order()).cost == Cost(5, 28)
+    assert make_plan({}, root, Order()).cost == Cost(0, 0)
 
 
 @pytest.mark.parametrize(
@@ -66,10 +79,12 @@ def test_today_is_the_day_by_default() -> None:
 
 def test_the_plan_tells_how_many_why_and_what_it_costs(root: Path) -> None:
     said = io.StringIO()
-    plan = make_plan(PLANNED, root, 5, (), TODAY)
+    plan = make_plan(PLANNED, root, Order(stale=5), (), TODAY)
     print_plan(plan, "vllm at http://x", Console(file=said, width=120))
     assert "dedicated" in said.getvalue()
     assert "1 10 days old, 1 of unknown age, 1 new" in said.getvalue()
     assert "3 cassettes, about 4 requests and 21 tokens" in said.getvalue()
-    assert "to be asked: vllm at http://x" in said.getvalue()
+    words = " ".join(said.getvalue().split())
+    assert "(1 of them never recorded: at least a request each)" in words
+    assert "to be asked: vllm at http://x" in words
     assert plan.names == {f"dedicated/tools/{x}.yaml" for x in "acd"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.release import command as release
-from conformance.release.gate import QUESTIONS, Answer, Gate, Word
+from conformance.release.gate import QUESTIONS, STEPS, Answer, Gate, Word
 from conformance.unit.small_suite import write_suite
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def test_a_part_of_the_questions_is_no_release(
 ) -> None:
     assert release.main(["secrets", "version", "--allow-unproven"], gate) == 1
     printed = capsys.readouterr().out
-    assert "NO RELEASE: only a part was asked" in printed
-    assert printed.count("not asked") == len(QUESTIONS) - 2
+    assert "NO RELEASE: tree, claims, pages, wheel, tests, evidence: not asked" in printed
+    assert printed.count("? unknown") == len(QUESTIONS) - 2
 
 
 def test_an_unknown_question_is_refused(
@@ -114,7 +114,56 @@ def test_the_answers_are_written_down(said: dict[str, Answer], gate: Gate, tmp_p
     assert release.main(["--json", str(file), "--fresh", "7"], gate) == 1
     document = json.loads(file.read_text(encoding="utf-8"))
     assert document["release"] is False
-    assert document["answers"]["evidence"] == {"word": "no", "detail": "none", "rows": [*LONG]}
+    told = {"word": "no", "detail": "none", "rows": [*LONG], "told": []}
+    assert document["answers"]["evidence"] == told
+    assert document["blockers"] == {"evidence": "no"}
+    facts = {name: document[name] for name in ("date", "version", "fresh", "allow_unproven")}
+    assert facts == {"date": "2026-11-22", "version": None, "fresh": 7, "allow_unproven": False}
+
+
+def test_what_stands_in_the_way_is_named_with_what_to_do(
+    said: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    said["version"] = said["evidence"] = Answer(Word.NO, "no")
+    said["wheel"] = Answer(Word.UNKNOWN, "who knows")
+    file = tmp_path / "release.json"
+    names = [name for name in QUESTIONS if name != "tests"]
+    assert release.main([*names, "--json", str(file)], gate) == 1
+    printed = capsys.readouterr().out
+    assert "NO RELEASE: version, evidence: no; wheel: unknown; tests: not asked" in printed
+    assert "→ version: date the newest entry" in printed
+    assert "→ tests" not in printed
+    assert json.loads(file.read_text(encoding="utf-8"))["blockers"] == {
+        "version": "no",
+        "wheel": "unknown",
+        "tests": "not asked",
+        "evidence": "no",
+    }
+
+
+def test_missing_evidence_that_is_unknown_is_never_allowed(
+    said: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said["evidence"] = Answer(Word.UNKNOWN, "the replay did not end")
+    assert release.main(["--allow-unproven"], gate) == 1
+    assert ", allowed" not in capsys.readouterr().out
+
+
+def test_what_is_told_in_fewer_lines_is_told_whole(
+    said: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = tuple(f"lane, reference ({n}): a.b.c" for n in range(12))
+    said["evidence"] = Answer(Word.NO, "none", LONG, told)
+    said["tree"] = Answer(Word.YES, "clean", told=("also this",))
+    assert release.main([], gate) == 1
+    printed = capsys.readouterr().out
+    assert all(f"evidence: {line}" in printed for line in told)
+    assert "row 0" not in printed
+    assert "tree: also this" in printed
+
+
+def test_every_question_has_its_next_step() -> None:
+    assert STEPS.keys() == QUESTIONS.keys()
 
 
 def test_without_a_gate_it_is_this_repository_and_the_key_in_use(
@@ -131,4 +180,4 @@ def test_without_a_gate_it_is_this_repository_and_the_key_in_use(
     assert release.main(["--fresh", "7"]) == 0
     (gate,) = seen
     assert (gate.fresh, tuple(gate.keys)) == (7, ("harbour-and-lighthouse",))
-    assert (gate.root / "conformance" / "gate.py").is_file()
+    assert (gate.root / "conformance" / "plugin.py").is_file()
