@@ -9,6 +9,7 @@ import argparse
 import importlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ _OWN_PARSERS = {
     "record": "conformance.recording.command",
     "release": "conformance.release.command",
 }
+_ELSEWHERE = ("factory", "target", "lane", "engine_url", "cassettes")
 _USAGE = 2
 _WIDTH = 140
 
@@ -85,7 +87,13 @@ def _verify(options: argparse.Namespace, suite: Suite, console: Console) -> int:
         raise TableError("a --factory is judged on the target peer, or peer:<lie>")
     engine = _aim_at_engine(options) if target == "engine" else ()
     lanes = tuple(options.lane) or (("dedicated",) if engine else ())
-    selection = Selection(target, lanes, tuple(options.claim), options.factory or "", engine)
+    more = engine
+    if folder := options.cassettes:
+        if target != "replay" or not folder.is_dir():
+            raise TableError("--cassettes names a folder of cassettes to replay")
+        suite = replace(suite, cassettes=folder.absolute())
+        more = (f"--cassettes={folder.absolute()}",)
+    selection = Selection(target, lanes, tuple(options.claim), options.factory or "", more)
     return _judge(options, selection, suite, console)
 
 
@@ -99,7 +107,7 @@ def _judge(
     for name, form in FORMATS.items():
         if path := getattr(options, name):
             _store(path, form.write(report, suite.root))
-    if selection.whole and not selection.factory:
+    if selection.whole and not selection.factory and not options.cassettes:
         suite.memory.mkdir(exist_ok=True)
         name = f"last-{selection.target.replace(':', '-')}.json"
         _store(suite.memory / name, report.to_json())
@@ -113,7 +121,7 @@ def _judge(
 def _verify_service(options: argparse.Namespace, suite: Suite, console: Console) -> int:
     # Imported when asked for: it needs the client.
     module = importlib.import_module("conformance.subjects.service")
-    if options.factory or options.target or options.lane or options.engine_url:
+    if any(getattr(options, name) for name in _ELSEWHERE):
         raise TableError("--model-url and --model say where and whom to ask; leave out the rest")
     limits = module.Limits(options.max_requests, options.max_tokens)
     try:
@@ -249,6 +257,7 @@ def _build_parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--dry-run", action="store_true", help="say what that would cost; send nothing"
     )
+    run.add_argument("--cassettes", type=Path, metavar="FOLDER", help="replay these")
     run.add_argument("--engine-url", metavar="URL", help="root of the front before an engine")
     run.add_argument("--engine-name", metavar="NAME", help="its name and version, if it is silent")
     for name, form in FORMATS.items():

@@ -144,6 +144,30 @@ def test_a_cassette_that_a_whole_replay_does_not_play_is_red(
     assert main(["--lane", "dedicated"], suite) == 0
 
 
+def test_another_folder_of_cassettes_is_replayed_and_not_remembered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path)
+    other = tmp_path / "others"
+    (other / "client").mkdir(parents=True)
+    (other / "client" / "nobody.yaml").touch()
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser): parser.addoption('--cassettes')\n"
+        f"def pytest_configure(config): assert config.option.cassettes == {str(other)!r}\n"
+    )
+    assert main([f"--cassettes={other}"], suite) == 1
+    assert "client/nobody.yaml: a cassette that no check plays" in capsys.readouterr().out
+    assert not suite.memory.exists()
+
+
+@pytest.mark.parametrize("options", [["--cassettes=nowhere"], ["--target=peer", "--cassettes=."]])
+def test_only_a_folder_can_be_replayed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    assert main(options, write_suite(tmp_path)) == 2
+    assert "--cassettes names a folder of cassettes to replay" in capsys.readouterr().err
+
+
 def test_a_failure_outside_the_selection_does_not_count(tmp_path: Path) -> None:
     suite = write_suite(tmp_path, FAILING)
     assert main(["--claim", "calls", "--claim", "logprobs"], suite) == 0

@@ -260,6 +260,7 @@ def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(
         ["--target=peer"],
         ["--lane=dedicated"],
         ["--engine-url=http://127.0.0.1:1"],
+        ["--cassettes=."],
     ],
 )
 def test_what_contradicts_a_service_is_refused(
