@@ -9,16 +9,21 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from conformance import FOLDER
 from conformance.recording.cassettes import ROOT, find_flaw, read_provenance
-from conformance.recording.leash import finish_first, run_leashed
+from conformance.recording.leash import finish_first
 from conformance.recording.plan import Order, Plan, make_plan
 from conformance.recording.scanner import scan_file
+from conformance.recording.steps import (
+    RecordingError,
+    collect,
+    find_changed,
+    furnish,
+    read_results,
+    run,
+    write_options,
+)
 from conformance.recording.workbench import Workbench
 from conformance.targets import find_keys
 
@@ -26,28 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from conformance.recording.leash import Done
+    from rich.console import Console
+
     from conformance.recording.plan import Task
+    from conformance.recording.steps import Place, Results
 
 __all__ = ["Outcome", "RecordingError", "collect_names", "hear", "plan", "record"]
 
-_CHECKS = ("features", "standard/test_integration.py")
 _MOST = 12
-_PATIENCE = {"live": 1260.0}
-_LOCAL_PATIENCE = 300.0
-"""Seconds that one answer may take: Baseten ends a request after 1,200 of them."""
-
-
-class RecordingError(Exception):
-    """New cassettes are not fit to replace the old ones; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    bench: Workbench
-    environment: dict[str, str]
-    console: Console
-    patience: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +99,12 @@ def record(
     """
     environment = dict(os.environ if environment is None else environment)
     with Workbench(root) as bench:
-        place = _furnish(order, bench, environment, console)
+        place = furnish(order, bench, environment, console)
         agreed = only or _plan(order, root, bench, environment)
         if not agreed.tasks:
             return Outcome((), ())
-        done = _run(place, "recording", _write_options(order, bench), agreed.tasks)
-        results = _read_results(agreed, done)
+        done = run(place, "recording", write_options(order, bench), agreed.tasks)
+        results = read_results(agreed.tasks, done)
         answered, left = _keep_answered(agreed, results, bench)
         kept, faults = _prove(order, place, answered, results)
         finish_first()
@@ -129,7 +120,7 @@ def hear(
     root: Path = ROOT,
     environment: Mapping[str, str] | None = None,
     console: Console | None = None,
-) -> Iterator[tuple[Path, dict[str, dict[str, Any]]]]:
+) -> Iterator[tuple[Path, Results]]:
     """Ask again what the cassettes ask, and give what came back, which is gone with the block.
 
     Args:
@@ -147,9 +138,9 @@ def hear(
     """
     environment = dict(os.environ if environment is None else environment)
     with Workbench(root) as bench:
-        place = _furnish(order, bench, environment, console)
-        done = _run(place, "asking", _write_options(order, bench), agreed.tasks)
-        yield bench.aside, _read_results(agreed, done)
+        place = furnish(order, bench, environment, console)
+        done = run(place, "asking", write_options(order, bench), agreed.tasks)
+        yield bench.aside, read_results(agreed.tasks, done)
 
 
 def collect_names(root: Path, environment: Mapping[str, str]) -> frozenset[str]:
@@ -163,101 +154,22 @@ def collect_names(root: Path, environment: Mapping[str, str]) -> frozenset[str]:
         RecordingError: The checks cannot be collected.
     """
     with Workbench(root) as bench:
-        lines = _collect(Order(), bench, dict(environment))
+        lines = collect(Order(), bench, dict(environment))
     return frozenset(line["planned"] for line in lines)
 
 
-def _furnish(
-    order: Order, bench: Workbench, environment: dict[str, str], console: Console | None
-) -> _Place:
-    patience = _PATIENCE.get(order.target, _LOCAL_PATIENCE)
-    return _Place(bench, environment, console or Console(quiet=True), patience)
-
-
 def _plan(order: Order, root: Path, bench: Workbench, environment: dict[str, str]) -> Plan:
-    lines = _collect(order, bench, environment)
+    lines = collect(order, bench, environment)
     planned = {line["planned"]: line["check"] for line in lines}
     changed: set[str] = set()
     if order.stale is not None:
-        changed = _find_changed(root, bench, environment, planned)
+        changed = find_changed(root, bench, environment, planned)
     claims = {line["check"]: tuple(line["claims"]) for line in lines}
     return replace(make_plan(planned, root, order, changed), claims=claims)
 
 
-def _collect(order: Order, bench: Workbench, environment: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the cassette of each selected check, its node id and its claims."""
-    narrow = (*(f"--lane={x}" for x in order.lanes), *(f"--claim={x}" for x in order.claims))
-    options = ("--collect-only", "-q", "--target=peer", *narrow)
-    found = run_leashed((*options, *_name_checks()), bench.log("plan"), environment, _ignore)
-    # 5: none is selected.
-    if found.code not in {0, 5}:
-        raise RecordingError(f"the checks cannot be collected\n{found.output}")
-    return [line for line in found.lines if "planned" in line]
-
-
-def _find_changed(
-    root: Path, bench: Workbench, environment: dict[str, str], planned: Mapping[str, str]
-) -> set[str]:
-    """Return the cassettes that do not replay any more, so the requests are not what they were."""
-    only = bench.list_names("planned", planned)
-    options = ("-q", "--target=replay", f"--cassettes={root}", f"--record-only={only}")
-    done = run_leashed((*options, *_name_checks()), bench.log("changed"), environment, _ignore)
-    failed = {line["check"] for line in done.lines if line.get("result") == "failed"}
-    return {name for name, check in planned.items() if check in failed}
-
-
-def _write_options(order: Order, bench: Workbench) -> tuple[str, ...]:
-    options = [f"--target={order.target}", "--record", f"--cassettes={bench.aside}"]
-    options += ["--record-partial"] if order.partial else []
-    options += [f"--model={model}" for model in order.models]
-    if order.url:
-        options.append(f"--model-url={order.url}")
-    if order.target == "engine":
-        # What the suite's own tiny model cannot honestly answer is not put to it.
-        options += ["-p", "conformance.engines.aim", f"--engine-url={order.url}"]
-        options += [f"--engine-name={order.engine}", f"--engine-version={order.engine}"]
-    return tuple(options)
-
-
-def _run(place: _Place, step: str, options: Sequence[str], tasks: Sequence[Task]) -> Done:
-    only = place.bench.list_names(step, [task.name for task in tasks])
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=place.console,
-    ) as progress:
-        bar = progress.add_task(step, total=len(tasks), note="")
-
-        def watch(line: dict[str, object]) -> None:
-            if "result" in line:
-                note = f"{line['sent']} requests" if line["sent"] else ""
-                progress.update(bar, advance=1, note=note)
-            elif "waiting" in line:
-                progress.update(bar, note=str(line["waiting"]))
-
-        # Only the files that matter: collecting the others takes longer than they do.
-        files = dict.fromkeys(task.check.partition("::")[0] for task in tasks)
-        arguments = ("-q", "--no-header", *options, f"--record-only={only}", *files)
-        log = place.bench.log(step)
-        return run_leashed(arguments, log, place.environment, watch, place.patience)
-
-
-def _read_results(agreed: Plan, done: Done) -> dict[str, dict[str, Any]]:
-    """Return how each check ended, by its node id."""
-    for line in done.lines:
-        if "stopped" in line:
-            raise RecordingError(str(line["stopped"]))
-    results = {line["check"]: line for line in done.lines if "result" in line}
-    if done.code not in {0, 1} or len(results) < len(agreed.tasks):
-        raise RecordingError(f"recording was cut (exit code {done.code})\n{done.output}")
-    return results
-
-
 def _keep_answered(
-    agreed: Plan, results: Mapping[str, Mapping[str, Any]], bench: Workbench
+    agreed: Plan, results: Results, bench: Workbench
 ) -> tuple[list[Task], dict[str, str]]:
     """Return what was asked and answered, and why the rest was not; drop the rest."""
     kept, left = [], {}
@@ -271,11 +183,8 @@ def _keep_answered(
     return kept, left
 
 
-_Results: TypeAlias = "Mapping[str, Mapping[str, Any]]"
-
-
 def _prove(
-    order: Order, place: _Place, tasks: list[Task], results: _Results
+    order: Order, place: Place, tasks: list[Task], results: Results
 ) -> tuple[list[Task], dict[str, str]]:
     """Return which new cassettes are fit, and what is wrong with the others, which are dropped.
 
@@ -294,7 +203,7 @@ def _prove(
     return tasks, left
 
 
-def _find_failed(_place: _Place, tasks: Sequence[Task], results: _Results) -> dict[str, str]:
+def _find_failed(_place: Place, tasks: Sequence[Task], results: Results) -> dict[str, str]:
     """Return which checks failed on what they heard, and why."""
     failed = (task for task in tasks if results[task.check]["result"] == "failed")
     return {
@@ -302,7 +211,7 @@ def _find_failed(_place: _Place, tasks: Sequence[Task], results: _Results) -> di
     }
 
 
-def _find_flawed(place: _Place, tasks: Sequence[Task], _results: _Results) -> dict[str, str]:
+def _find_flawed(place: Place, tasks: Sequence[Task], _results: Results) -> dict[str, str]:
     """Return which cassettes hold a secret or have a flaw, and which."""
     keys, folder = find_keys(place.environment), place.bench.aside
     found = {}
@@ -314,10 +223,10 @@ def _find_flawed(place: _Place, tasks: Sequence[Task], _results: _Results) -> di
     return found
 
 
-def _find_mute(place: _Place, tasks: Sequence[Task], _results: _Results) -> dict[str, str]:
+def _find_mute(place: Place, tasks: Sequence[Task], _results: Results) -> dict[str, str]:
     """Return which cassettes do not replay with sockets blocked, and why."""
     options = ("--target=replay", f"--cassettes={place.bench.aside}")
-    done = _run(place, "replaying", options, tasks)
+    done = run(place, "replaying", options, tasks)
     results = {line["check"]: line for line in done.lines if "result" in line}
     if done.code not in {0, 1}:
         raise RecordingError(f"replaying was cut (exit code {done.code})\n{done.output}")
@@ -333,11 +242,3 @@ def _tell(faults: Mapping[str, str]) -> str:
     more = f"\n  … and {len(told) - _MOST} more" if len(told) > _MOST else ""
     count = "1 cassette is" if len(told) == 1 else f"{len(told)} cassettes are"
     return f"{count} not fit to be kept" + "".join(told[:_MOST]) + more
-
-
-def _name_checks() -> list[str]:
-    return [str(FOLDER / name) for name in _CHECKS]
-
-
-def _ignore(_line: object) -> None:
-    pass

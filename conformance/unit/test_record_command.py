@@ -12,7 +12,7 @@ import pytest
 from conformance.peers import PeerServer
 from conformance.peers.exchange import plan_json
 from conformance.recording import command as record_command
-from conformance.recording import rerecord
+from conformance.recording import steps
 from conformance.recording.command import settle_models
 from conformance.recording.leash import InterruptedRunError
 from conformance.recording.plan import Order
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     made = Runs()
-    monkeypatch.setattr(rerecord, "run_leashed", made)
+    monkeypatch.setattr(steps, "run_leashed", made)
     return made
 
 

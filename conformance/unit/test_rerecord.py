@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.recording import cassettes, rerecord
+from conformance.recording import cassettes, rerecord, steps
 from conformance.recording.plan import Order
 from conformance.unit.shelf_of_two import talk, write_cassette
 from conformance.unit.standin_runs import AGREED, KEY, NAMES, TASKS, Runs, read
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     made = Runs()
-    monkeypatch.setattr(rerecord, "run_leashed", made)
+    monkeypatch.setattr(steps, "run_leashed", made)
     return made
 
 
