@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,9 @@ from conformance.recording.leash import (
     interruptible,
     run_leashed,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
 
@@ -169,6 +172,19 @@ def test_an_interrupted_wait_ends_even_a_run_that_does_not_listen(
     assert not is_alive(int(note.read_text(encoding="ascii")))
 
 
+@pytest.fixture
+def heard() -> Iterator[Callable[[signal.Signals], None]]:
+    """Makes a signal heard though the tests were begun with it ignored, as behind `nohup`."""
+    before: dict[signal.Signals, Any] = {}
+
+    def hear(number: signal.Signals) -> None:
+        before[number] = signal.signal(number, signal.SIG_DFL)
+
+    yield hear
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def send_myself(number: signal.Signals) -> None:
     with interruptible():
         os.kill(os.getpid(), number)
@@ -246,7 +262,10 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_becomes_an_error_that_names_it(number: signal.Signals) -> None:
+def test_a_signal_becomes_an_error_that_names_it(
+    number: signal.Signals, heard: Callable[[signal.Signals], None]
+) -> None:
+    heard(number)
     before = signal.getsignal(number)
     with pytest.raises(InterruptedRunError, match=number.name) as caught:
         send_myself(number)
