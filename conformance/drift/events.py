@@ -1,0 +1,66 @@
+"""Bytes, cut anywhere, to the data of server-sent events.
+
+Knows the lines of an event stream (https://html.spec.whatwg.org/#event-stream-interpretation); must
+not know what the data means. The client has a reader of its own: what judges must not share it.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["Framer", "frame"]
+
+_BOM = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class Framer:
+    """Turns pieces of a body into the data of the events that they complete.
+
+    Comments, names and ids alone are no event, and `data:` inside a line is text.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[bytes] = []
+        self._begun = False
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """Take the next piece.
+
+        Args:
+            piece: Bytes, cut anywhere.
+
+        Returns:
+            The data of each event that is complete now.
+        """
+        buffer = self._rest + piece
+        # A trailing CR may be half of a CRLF: it waits for the next byte.
+        held = b"\r" if buffer.endswith(b"\r") else b""
+        *lines, rest = _LINE_END.split(buffer[: len(buffer) - len(held)])
+        self._rest = rest + held
+        return self._read(lines)
+
+    def close(self) -> list[bytes]:
+        """Take the end: an event without its blank line was sent as well."""
+        lines = _LINE_END.split(self._rest)
+        self._rest = b""
+        return self._read([*lines, b""])
+
+    def _read(self, lines: list[bytes]) -> list[bytes]:
+        events = []
+        for line in lines:
+            name, _, value = (line if self._begun else line.removeprefix(_BOM)).partition(b":")
+            self._begun = True
+            if name == b"data":
+                self._data.append(value.removeprefix(b" "))
+            elif not line and self._data:
+                events.append(b"\n".join(self._data))
+                self._data = []
+        return events
+
+
+def frame(body: bytes) -> list[bytes]:
+    """Return the data of all events of a whole body; none if it has no line of data."""
+    framer = Framer()
+    return framer.feed(body) + framer.close()
