@@ -1,94 +1,62 @@
 """`python -m conformance drift`: asks again what was recorded, and says what is different today.
 
-Knows the order of a drift run and its report. Replaces nothing; what differs is `shapes`' opinion,
-how to ask is `rerecord`'s.
+Knows the options, the order of a drift run and its exit codes. Replaces nothing; how to ask is
+`rerecord`'s, what differs is `comparison`'s.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
 
 from conformance import SuiteFault
-from conformance.drift.shapes import Change, Severity, compare_shapes, read_shape
+from conformance.drift.casts import follow_casts, list_lanes
+from conformance.drift.changes import Change, Severity
+from conformance.drift.comparison import Comparison, Found, compare
+from conformance.drift.report import Drift, find_sources, gather, withhold
+from conformance.drift.telling import print_drift, write_json, write_markdown
 from conformance.drift.timings import Stopwatch, judge_timing
 from conformance.recording.addressee import AddresseeError
-from conformance.recording.cassettes import ROOT, read_interactions
-from conformance.recording.command import add_options, is_agreed, read_order
+from conformance.recording.cassettes import ROOT
+from conformance.recording.command import add_options, is_agreed, read_order, settle_models
 from conformance.recording.leash import InterruptedRunError, interruptible
 from conformance.recording.plan import print_plan
 from conformance.recording.redaction import remove_keys
 from conformance.recording.rerecord import RecordingError, hear, plan
+from conformance.recording.served import ServedError
 from conformance.recording.workbench import BusyError
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from conformance.drift.report import Source
     from conformance.recording.plan import Order, Plan
 
-__all__ = ["Drift", "Finding", "compare", "drift", "main", "write_json", "write_markdown"]
+__all__ = ["drift", "main"]
 
-_RED, _USAGE, _NO_REPORT = 1, 2, 3
-_WIDTH = 150
-_MOST = 1
-_MARKS = {Severity.FAILURE: "✗", Severity.WARNING: "!", Severity.INFORMATION: "·"}
-_ORDER = tuple(_MARKS)
-
-
-class Finding(NamedTuple):
-    """One thing that is different, and where it was seen.
-
-    Attributes:
-        change: What.
-        lane: Lane.
-        cassettes: The recordings that differ in this way.
-    """
-
-    change: Change
-    lane: str
-    cassettes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """What a drift run found.
-
-    Attributes:
-        where: Who was asked.
-        when: ISO 8601, UTC.
-        compared: How many recordings were compared.
-        findings: What is different, worst first.
-        unasked: Recordings that were not compared, with the reason.
-    """
-
-    where: str
-    when: str
-    compared: int
-    findings: tuple[Finding, ...]
-    unasked: tuple[tuple[str, str], ...]
-
-    def count(self, severity: Severity) -> int:
-        """Return how many findings are of a severity."""
-        return sum(finding.change.severity is severity for finding in self.findings)
-
-    @property
-    def exit(self) -> int:
-        """0 if nothing failed, 1 if something did, 3 if nothing was compared."""
-        if self.count(Severity.FAILURE):
-            return _RED
-        return 0 if self.compared else _NO_REPORT
+_USAGE, _NO_REPORT = 2, 3
+_WIDTH = 140
+_ABOUT = """\
+Sends the requests of the cassettes again and compares the answers of today with the recorded
+ones: not what they say, but their shape, and what the checks say about them. A new field is
+information, a missing one a warning; a field of another type and a claim that fails now are
+failures. Nothing is replaced. Exit codes: 0 nothing failed, 1 something did, 2 wrong arguments or
+nobody said yes, 3 it was cut or nothing was compared.
+"""
+_STANDIN = (
+    "what answers live now is compared with recordings that are not live: "
+    "differences may be the stand-in's"
+)
 
 
 def drift(
@@ -108,167 +76,75 @@ def drift(
         console: Where progress is shown; default nowhere.
 
     Raises:
-        RecordingError: The service was lost, or refused the key: there is no report.
+        RecordingError: The service was lost, or refused the key, before anything was compared.
     """
-    with hear(order, agreed, root, environment, console) as (folder, results):
-        found, compared, unasked = compare(agreed, root, folder, results)
-    found += _time_streams(order, dict(os.environ if environment is None else environment))
-    findings = _gather(found)
-    when = datetime.now(UTC).isoformat(timespec="seconds")
-    return Drift(order.where, when, compared, findings, unasked)
-
-
-def compare(
-    agreed: Plan, root: Path, folder: Path, results: Mapping[str, Mapping[str, Any]]
-) -> tuple[list[tuple[str, str, Change]], int, tuple[tuple[str, str], ...]]:
-    """Compare what was recorded with what came back.
-
-    Args:
-        agreed: What was asked.
-        root: The cassettes.
-        folder: What came back, under the same names.
-        results: How each check ended on it.
-
-    Returns:
-        The changes with lane and cassette, the number of cassettes compared, and the others with
-        the reason why they were not.
-    """
-    found: list[tuple[str, str, Change]] = []
-    unasked = []
-    for task in agreed.tasks:
-        lane, result = task.name.partition("/")[0], results[task.check]
-        old, new = root / task.name, folder / task.name
-        if result["result"] == "failed":
-            claims = ", ".join(agreed.claims.get(task.check, ())) or "no claim"
-            what = f"passed when it was recorded, fails now: {result['reason']}"
-            found.append((lane, task.name, Change(Severity.FAILURE, f"verdict of {claims}", what)))
-        if not old.is_file() or not new.is_file():
-            reason = result["reason"] or ("it was never recorded" if new.is_file() else "no answer")
-            unasked.append((task.name, str(reason)))
-            continue
-        found += ((lane, task.name, change) for change in _compare_talks(old, new))
-    return found, len(agreed.tasks) - len(unasked), tuple(unasked)
-
-
-def _compare_talks(old: Path, new: Path) -> list[Change]:
-    before, today = read_interactions(old), read_interactions(new)
-    changes = []
-    if len(before) != len(today):
-        what = f"{len(before)} became {len(today)}"
-        changes.append(Change(Severity.WARNING, "number of requests", what))
-    for was, now in zip(before, today, strict=False):
-        changes += compare_shapes(read_shape(was["response"]), read_shape(now["response"]))
-    return changes
-
-
-def _gather(found: Iterable[tuple[str, str, Change]]) -> tuple[Finding, ...]:
-    """Return each change once, with all recordings that show it, worst first."""
-    seen: dict[tuple[str, Change], list[str]] = {}
-    for lane, name, change in found:
-        names = seen.setdefault((lane, change), [])
-        if name not in names:
-            names.append(name)
-    findings = [Finding(change, lane, tuple(names)) for (lane, change), names in seen.items()]
-    return tuple(
-        sorted(findings, key=lambda each: (_ORDER.index(each.change.severity), each.lane, each))
+    order, notes = follow_casts(order, agreed, root)
+    heard, cut = Comparison(), ""
+    try:
+        with hear(order, agreed, root, environment, console) as (folder, results):
+            heard = compare(agreed, root, folder, results)
+    except RecordingError as error:
+        # It may say so only after it has handed over what came until then.
+        if not heard.compared:
+            raise
+        cut = str(error)
+    found = list(heard.found)
+    if not cut:
+        variables = dict(os.environ if environment is None else environment)
+        found += _time_streams(order, list_lanes(agreed), variables)
+    sources = find_sources(root, heard.compared)
+    return Drift(
+        where=order.where,
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+        planned=len(agreed.tasks),
+        compared=tuple(sources.values()),
+        findings=gather(found, sources),
+        unasked=heard.unasked,
+        notes=(*notes, *_warn(order, sources.values())),
+        cut=cut,
     )
 
 
-def _time_streams(order: Order, environment: Mapping[str, str]) -> list[tuple[str, str, Change]]:
+def _warn(order: Order, sources: Iterable[Source]) -> list[str]:
+    standins = order.target == "live" and any(source.evidence != "live" for source in sources)
+    return [_STANDIN] if standins else []
+
+
+def _time_streams(
+    order: Order, lanes: Iterable[str], environment: Mapping[str, str]
+) -> list[Found]:
     """Stream one long answer in each lane outside of any recording, and judge when it arrives."""
     if order.target == "peer":
         return []  # It writes as fast as it can; what it shows is no news about Baseten.
+    return [Found(name, "", _time(order, name, environment)) for name in lanes if name in LANES]
+
+
+def _time(order: Order, name: str, environment: Mapping[str, str]) -> Change:
     client = import_module("langchain_baseten")
     prompt = import_module("conformance.features.questions").TALE
-    found = []
-    for name in order.lanes or LANES:
-        lane = LANES[name]
-        url = order.url if name == "dedicated" or order.target == "engine" else None
-        settings = choose_settings(lane, order.target, None, url, environment)
-        settings["model"] = order.casts.get(name, {}).get("model", settings["model"])
-        tls = import_module("langchain_baseten._http").tls_context()
-        watch = Stopwatch(verify=tls)
-        with import_module("httpx").Client(transport=watch) as http:
-            try:
-                for _ in client.ChatBaseten(**settings, http_client=http).stream(prompt):
-                    pass
-                change = judge_timing(name, watch.timing)
-            except client.BasetenError as error:
-                told = f"the stream failed: {type(error).__name__}"
-                change = Change(Severity.WARNING, f"token-level streaming ({name})", told)
-        found.append((name, "", change))
-    return found
-
-
-def print_drift(report: Drift, console: Console) -> None:
-    """Print what is different, worst first."""
-    grid = Grid("", "lane", "where", "what", "seen in")
-    for change, lane, names in report.findings:
-        mark = f"{_MARKS[change.severity]} {change.severity}"
-        grid.add_row(*map(Text, (mark, lane, change.where, change.what, _tell_names(names))))
-    if report.findings:
-        console.print(grid)
-    for name, reason in report.unasked:
-        console.print(Text(f"· not compared: {name}: {reason}"), soft_wrap=True)
-    console.print(Text(_sum_up(report)))
-
-
-def _tell_names(names: Sequence[str]) -> str:
-    told = [name.partition("/")[2].removesuffix(".yaml") for name in names if name]
-    more = f" and {len(told) - _MOST} more" if len(told) > _MOST else ""
-    return ", ".join(told[:_MOST]) + more
-
-
-def _sum_up(report: Drift) -> str:
-    counts = ", ".join(f"{report.count(severity)} {severity}" for severity in _ORDER)
-    heads = {0: "NO DRIFT THAT MATTERS", _RED: "DRIFT", _NO_REPORT: "NOTHING COMPARED"}
-    return (
-        f"{heads[report.exit]}: {report.compared} recordings asked again of {report.where}, "
-        f"{len(report.unasked)} not compared; {counts}"
-    )
-
-
-def write_json(report: Drift) -> str:
-    """Return a report as JSON."""
-    findings = [
-        {**change._asdict(), "lane": lane, "cassettes": [name for name in names if name]}
-        for change, lane, names in report.findings
-    ]
-    facts = {
-        "where": report.where,
-        "when": report.when,
-        "compared": report.compared,
-        "exit": report.exit,
-        "counts": {str(severity): report.count(severity) for severity in _ORDER},
-        "findings": findings,
-        "not_compared": [{"cassette": n, "reason": r} for n, r in report.unasked],
-    }
-    return json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
-
-
-def write_markdown(report: Drift) -> str:
-    """Return a report as Markdown."""
-    lines = [f"# Drift, {report.when}", "", f"{_sum_up(report)}.", ""]
-    if report.findings:
-        lines += ["| | Lane | Where | What | Seen in |", "| :--- | :--- | :--- | :--- | :--- |"]
-        for change, lane, names in report.findings:
-            cells = (str(change.severity), lane, f"`{change.where}`", change.what)
-            row = (*cells, _tell_names(names))
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
-    if report.unasked:
-        lines += ["", "Not compared:", ""]
-        lines += [f"- `{name}`: {reason}" for name, reason in report.unasked]
-    return "\n".join(lines) + "\n"
+    url = order.url if name == "dedicated" or order.target == "engine" else None
+    settings = choose_settings(LANES[name], order.target, None, url, environment)
+    settings["model"] = order.casts.get(name, {}).get("model", settings["model"])
+    watch = Stopwatch(verify=import_module("langchain_baseten._http").tls_context())
+    with import_module("httpx").Client(transport=watch) as http:
+        try:
+            for _ in client.ChatBaseten(**settings, http_client=http).stream(prompt):
+                pass
+        except client.BasetenError as error:
+            told = f"the stream failed: {type(error).__name__}"
+            return Change(Severity.WARNING, f"token-level streaming ({name})", told)
+    return judge_timing(name, watch.arrivals)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run `drift`.
 
     Returns:
-        0 nothing failed; 1 a type or a verdict changed; 2 wrong arguments, or nobody said yes; 3
-        there is no report; 128 and the signal's number when one came.
+        0 nothing failed, or there is nothing to ask; 1 a type or a verdict changed; 2 wrong
+        arguments, or nobody said yes; 3 it was cut, or nothing was compared; 128 and the signal's
+        number when one came.
     """
-    parser = argparse.ArgumentParser(prog="python -m conformance drift", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m conformance drift", description=_ABOUT)
     add_options(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="store the report")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
@@ -278,28 +154,66 @@ def main(argv: Sequence[str]) -> int:
     try:
         with interruptible():
             return _drift_as_told(options, console)
-    except (AddresseeError, BusyError) as error:
+    except (AddresseeError, BusyError, _UnwritableError) as error:
         complain.print(Text(f"cannot begin: {error}"))
         return _USAGE
-    except (RecordingError, SuiteFault, OSError) as error:
-        complain.print(Text(remove_keys(f"NO REPORT: {error}", find_keys())))
+    except (RecordingError, ServedError, SuiteFault, OSError) as error:
+        told = withhold(remove_keys(str(error), find_keys()), find_keys())
+        complain.print(Text(f"NO REPORT: {told}"))
         return _NO_REPORT
     except InterruptedRunError as error:
         complain.print(Text(f"{error}: NO REPORT"))
         return 128 + error.number
 
 
+class _UnwritableError(Exception):
+    """A report could not be written where it is wanted."""
+
+
 def _drift_as_told(options: argparse.Namespace, console: Console) -> int:
+    _see_that_it_can_be_written(filter(None, (options.json, options.markdown)))
     order = read_order(options)
     agreed = plan(order, options.cassettes)
+    if not agreed.tasks:
+        console.print("there is nothing to ask")
+        return 0
+    order, notes = follow_casts(order, agreed, options.cassettes)
     print_plan(agreed, order.where, console)
+    for told in (*(f"asking for {model}, as recorded" for model in order.models), *notes):
+        console.print(Text(told), soft_wrap=True)
     if not options.yes and not is_agreed("ask them again? [y/N] ", console):
         console.print("nothing was sent; --yes asks")
         return _USAGE
+    order = _settle(order, agreed, console)
     report = drift(order, agreed, options.cassettes, None, console)
-    print_drift(report, console)
+    report = replace(report, notes=tuple(dict.fromkeys((*notes, *report.notes))))
+    print_drift(report, console, find_keys())
     if options.json:
-        options.json.write_text(write_json(report), encoding="utf-8")
+        options.json.write_text(write_json(report, find_keys()), encoding="utf-8")
     if options.markdown:
-        options.markdown.write_text(write_markdown(report), encoding="utf-8")
+        options.markdown.write_text(write_markdown(report, find_keys()), encoding="utf-8")
     return report.exit
+
+
+def _settle(order: Order, agreed: Plan, console: Console) -> Order:
+    """Return the order with a model for each lane that is asked; who serves one is asked for it."""
+    settled = settle_models(replace(order, lanes=list_lanes(agreed)))
+    for model in settled.models[len(order.models) :]:
+        console.print(Text(f"asking for {model}, which is served"))
+    return replace(order, models=settled.models)
+
+
+def _see_that_it_can_be_written(paths: Iterable[Path]) -> None:
+    """Find out before anything is asked, and leave everything as it was.
+
+    Raises:
+        _UnwritableError: There is no such folder, or the like.
+    """
+    for path in paths:
+        missing = not path.exists()
+        try:
+            path.open("a", encoding="utf-8").close()
+            if missing:
+                path.unlink()
+        except OSError as error:
+            raise _UnwritableError(f"{path} cannot be written: {error.strerror}") from error

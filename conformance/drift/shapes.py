@@ -1,4 +1,4 @@
-"""The shape of an answer: which fields it has, of which types, and how a stream of them is ordered.
+"""The shape of one answer: its form, its fields with their types, its words, its headers.
 
 Pure. Knows JSON and server-sent events; must not know cassettes, claims or what any field means to
 a client.
@@ -7,47 +7,44 @@ a client.
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from conformance.drift.events import frame
+from conformance.drift.streams import is_error, read_facts
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["Change", "Severity", "Shape", "compare_shapes", "read_shape"]
+__all__ = ["Form", "Shape", "read_shape"]
 
-_DONE = "[DONE]"
+_DONE = b"[DONE]"
+_DEEPEST = 64
+_NOTHING = object()
+_NUMBERS = ("number", "whole number", "NaN or Infinity")
 _TYPES: dict[type, str] = {
     type(None): "null",
     bool: "boolean",
-    int: "number",
-    float: "number",
+    int: "integer",
     str: "string",
     list: "array",
     dict: "object",
 }
+_VOCABULARIES = frozenset({"object", "role", "type", "finish_reason"})
+# What stands below here comes with the text, so how often it comes is chance.
+_REGULAR = ("", "choices[]")
 
 
-class Severity(StrEnum):
-    """How much a change matters."""
+class Form(StrEnum):
+    """What a body is, whatever its media type says."""
 
-    INFORMATION = "information"
-    WARNING = "warning"
-    FAILURE = "failure"
-
-
-class Change(NamedTuple):
-    """One difference between an old answer and a new one.
-
-    Attributes:
-        severity: How much it matters.
-        where: Path of the field, or name of the fact.
-        what: What became of it.
-    """
-
-    severity: Severity
-    where: str
-    what: str
+    JSON = "JSON"
+    EVENTS = "events"
+    EMPTY = "empty"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +54,30 @@ class Shape:
     Attributes:
         status: HTTP status.
         kind: Media type, without parameters.
+        form: What the body is.
+        headers: Names of the other headers that were kept.
         fields: Path of each field -> its types; a stream's are those of all its events.
-        order: Facts about the order of a stream's events; empty for anything else.
+        words: Path of each field with a small vocabulary -> the values that were said.
+        constant: Fields that stand on every event, of several, or on every choice of them.
+        broken: Fields that stand on some of them only.
+        facts: Facts about the events of a stream; empty for anything else.
     """
 
     status: int
     kind: str
+    form: Form = Form.JSON
+    headers: frozenset[str] = frozenset()
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    order: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    constant: frozenset[str] = frozenset()
+    broken: frozenset[str] = frozenset()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+class _Body(NamedTuple):
+    form: Form
+    said: list[Any]
+    facts: dict[str, str]
 
 
 def read_shape(response: Mapping[str, Any]) -> Shape:
@@ -73,122 +86,88 @@ def read_shape(response: Mapping[str, Any]) -> Shape:
     Args:
         response: As VCR keeps it: status, headers in lower case, body.
     """
-    raw = response["body"]["string"]
-    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
-    kinds = response["headers"].get("content-type") or [""]
-    kind = str(kinds[0]).partition(";")[0].strip().lower()
-    data = [line[5:].strip() for line in text.splitlines() if line.startswith("data:")]
-    payloads = [each for each in map(_decode, data or [text]) if each is not None]
-    fields: dict[str, frozenset[str]] = {}
-    for payload in payloads:
-        for path, name in _walk(payload, ""):
-            fields[path] = fields.get(path, frozenset()) | {name}
-    order = _read_order(data, payloads) if data else {}
-    return Shape(int(response["status"]["code"]), kind, fields, order)
+    raw, headers = response["body"]["string"], response["headers"]
+    body = _read_body(raw if isinstance(raw, bytes) else str(raw).encode("utf-8", "replace"))
+    kinds = headers.get("content-type") or [""]
+    events = body.said if body.form is Form.EVENTS else ()
+    constant, broken = _find_regular(each for each in events if not is_error(each))
+    fields: dict[str, set[str]] = {}
+    words: dict[str, set[str]] = {}
+    for path, value in _walk_all(body.said):
+        fields.setdefault(path, set()).add(_name_type(value))
+        if isinstance(value, str) and path.rpartition(".")[2] in _VOCABULARIES:
+            words.setdefault(path, set()).add(value)
+    return Shape(
+        status=int(response["status"]["code"]),
+        kind=str(kinds[0]).partition(";")[0].strip().lower(),
+        form=body.form,
+        headers=frozenset(headers) - {"content-type"},
+        fields=_freeze(fields),
+        words=_freeze(words),
+        constant=frozenset(constant),
+        broken=frozenset(broken),
+        facts=body.facts,
+    )
 
 
-def _decode(text: str) -> Any:
+def _freeze(found: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
+    return {path: frozenset(values) for path, values in found.items()}
+
+
+def _read_body(body: bytes) -> _Body:
+    if not body.strip():
+        return _Body(Form.EMPTY, [], {})
+    if (whole := _decode(body)) is not _NOTHING:
+        return _Body(Form.JSON, [whole], {})
+    data = frame(body)
+    told = [each for each in data if each.strip() != _DONE]
+    said = [each for each in map(_decode, told) if each is not _NOTHING]
+    if said:
+        done = len(told) < len(data) and data[-1].strip() == _DONE
+        return _Body(Form.EVENTS, said, read_facts(said, len(told) - len(said), done=done))
+    return _Body(Form.EMPTY if data and not told else Form.UNREADABLE, [], {})
+
+
+def _decode(data: bytes) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
-        return None
+        return json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):  # Thousands of brackets are no answer either.
+        return _NOTHING
 
 
-def _walk(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    yield path or "$", _TYPES[type(value)]
+def _walk_all(said: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield every path with each value there; not by calling itself: answers may be deep."""
+    rest = [("", value, 0) for value in said]
+    while rest:
+        path, value, depth = rest.pop()
+        yield path or "$", value
+        if depth < _DEEPEST:
+            rest += ((name, each, depth + 1) for name, each in _below(path, value))
+
+
+def _below(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
-        for name, each in value.items():
-            yield from _walk(each, f"{path}.{name}" if path else name)
+        yield from ((f"{path}.{name}" if path else name, each) for name, each in value.items())
     elif isinstance(value, list):
-        for each in value:
-            yield from _walk(each, f"{path}[]")
+        yield from ((f"{path}[]", each) for each in value)
 
 
-def _read_order(data: list[str], payloads: list[Any]) -> dict[str, str]:
-    events = [each for each in payloads if isinstance(each, dict)]
-    finishes = [n for n, event in enumerate(events) if _any_choice(event, "finish_reason")]
-    says = [n for n, event in enumerate(events) if _says_text(event)]
-    counts = [bool(event.get("usage")) for event in events]
-    return {
-        "ends with [DONE]": _tell(data[-1] == _DONE),
-        "events": "one" if len(events) == 1 else "several",
-        "finish reason": "never" if not finishes else "once" if len(finishes) == 1 else "repeated",
-        "text after the finish reason": _tell(bool(finishes and says and says[-1] > finishes[0])),
-        "usage": _tell_usage(counts),
-        "usage without choices": _tell(
-            any(event.get("usage") and not event.get("choices") for event in events)
-        ),
-        "error inside": _tell(any("error" in event for event in events)),
-    }
+def _name_type(value: Any) -> str:
+    if isinstance(value, float):
+        number, whole, none = _NUMBERS
+        return none if not math.isfinite(value) else whole if value.is_integer() else number
+    return _TYPES[type(value)]
 
 
-def _any_choice(event: dict[str, Any], name: str) -> bool:
-    choices = event.get("choices")
-    return isinstance(choices, list) and any(c.get(name) for c in choices if isinstance(c, dict))
-
-
-def _says_text(event: dict[str, Any]) -> bool:
-    choices = event.get("choices")
-    deltas = [c.get("delta") for c in choices or () if isinstance(c, dict)]
-    return any(isinstance(delta, dict) and bool(delta.get("content")) for delta in deltas)
-
-
-def _tell(fact: bool) -> str:
-    return "yes" if fact else "no"
-
-
-def _tell_usage(counts: list[bool]) -> str:
-    if not any(counts):
-        return "never"
-    return "on the last event" if sum(counts) == 1 and counts[-1] else "on several events"
-
-
-def compare_shapes(old: Shape, new: Shape) -> list[Change]:
-    """Return what changed: a new field informs, a missing one warns, another type fails.
-
-    Fields below a new or a missing one are not told again.
-
-    Args:
-        old: The recorded answer.
-        new: The answer of today.
-    """
-    changes = []
-    if old.status != new.status:
-        what = f"{old.status} became {new.status}"
-        return [Change(Severity.FAILURE, "status", what)]
-    if old.kind != new.kind:
-        what = f"{old.kind or 'none'} became {new.kind or 'none'}"
-        changes.append(Change(Severity.FAILURE, "content-type", what))
-    for path in _topmost(new.fields.keys() - old.fields.keys()):
-        what = f"new, {_name(new.fields[path])}"
-        changes.append(Change(Severity.INFORMATION, path, what))
-    for path in _topmost(old.fields.keys() - new.fields.keys()):
-        what = f"missing, was {_name(old.fields[path])}"
-        changes.append(Change(Severity.WARNING, path, what))
-    for path in sorted(old.fields.keys() & new.fields.keys()):
-        if new.fields[path] - old.fields[path]:
-            what = f"{_name(old.fields[path])} became {_name(new.fields[path])}"
-            changes.append(Change(Severity.FAILURE, path, what))
-    return changes + _compare_order(old.order, new.order)
-
-
-def _compare_order(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
-    return [
-        Change(Severity.WARNING, f"stream: {fact}", f"{old[fact]} became {new[fact]}")
-        for fact in old
-        if fact in new and old[fact] != new[fact]
-    ]
-
-
-def _topmost(paths: set[str]) -> list[str]:
-    """Return the paths that lie below no other one of them."""
-    return sorted(path for path in paths if not any(_is_below(path, each) for each in paths))
-
-
-def _is_below(path: str, other: str) -> bool:
-    rest = path.removeprefix(other)
-    return rest != path and rest[:1] in {".", "["}
-
-
-def _name(types: frozenset[str]) -> str:
-    return " or ".join(sorted(types))
+def _find_regular(said: Iterable[Any]) -> tuple[set[str], set[str]]:
+    """Return the fields that stand on all events or choices, of several, and on some only."""
+    parents: Counter[str] = Counter()
+    held: Counter[tuple[str, str]] = Counter()
+    for path, value in _walk_all(said):
+        parent = path.removeprefix("$")
+        if parent in _REGULAR and isinstance(value, dict):
+            parents[parent] += 1
+            held.update((parent, name) for name, _ in _below(parent, value))
+    constant = {name for (parent, name), times in held.items() if 1 < times == parents[parent]}
+    broken = {name for (parent, name), times in held.items() if times < parents[parent]}
+    return constant, broken

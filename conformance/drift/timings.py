@@ -1,92 +1,139 @@
-"""When the pieces of a live stream arrive, which no recording can tell.
+"""When the events of a live stream arrive, which no recording can tell.
 
 Knows httpx's byte streams and a clock; the judgement on the times is pure. Must not know claims.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
-from conformance.drift.shapes import Change, Severity
+from conformance.drift.changes import Change, Severity
+from conformance.drift.events import Framer
+from conformance.drift.streams import says_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Stopwatch", "Timing", "judge_timing"]
+__all__ = ["Arrival", "Stopwatch", "judge_timing"]
 
-_INSTANT = 0.001
+_SMALL = 0.1
+"""A part of the whole time; what is shorter is nothing beside the wait."""
+_STEADY = 0.01
+"""Seconds between two events that no buffer leaves: it hands them over as fast as it can."""
+_FEW = 3
 
 
-@dataclass(slots=True)
-class Timing:
-    """When a stream's reads came.
+class Arrival(NamedTuple):
+    """One event that is complete.
 
     Attributes:
-        reads: Seconds from the request to each read that brought something.
-        events: How many events the body had.
+        at: Seconds since the request.
+        text: Whether it carries text or reasoning.
     """
 
-    reads: list[float] = field(default_factory=list)
-    events: int = 0
+    at: float
+    text: bool
 
 
 class Stopwatch(httpx.HTTPTransport):
-    """A transport that notes when each piece of a body arrives.
+    """A transport that notes when each event of an answer is complete.
 
     Args:
         clock: Seconds; default the monotonic clock.
         settings: Those of `httpx.HTTPTransport`.
+
+    Attributes:
+        arrivals: The events of the last answer.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, **settings: Any) -> None:
         super().__init__(**settings)
-        self.timing = Timing()
+        self.arrivals: list[Arrival] = []
         self._clock = clock
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; see `httpx.BaseTransport`."""
-        self.timing = Timing()
+        self.arrivals = []
+        # What is compressed comes when the compressor likes, and is not seen here as it is.
+        request.headers["accept-encoding"] = "identity"
         began = self._clock()
         response = super().handle_request(request)
         assert isinstance(response.stream, httpx.SyncByteStream)
-        response.stream = _Watched(response.stream, self.timing, lambda: self._clock() - began)
+        response.stream = _Watched(response.stream, self.arrivals, lambda: self._clock() - began)
         return response
 
 
 class _Watched(httpx.SyncByteStream):
     def __init__(
-        self, stream: httpx.SyncByteStream, timing: Timing, elapsed: Callable[[], float]
+        self, stream: httpx.SyncByteStream, arrivals: list[Arrival], elapsed: Callable[[], float]
     ) -> None:
-        self._stream, self._timing, self._elapsed = stream, timing, elapsed
+        self._stream, self._arrivals, self._elapsed = stream, arrivals, elapsed
 
     def __iter__(self) -> Iterator[bytes]:
+        framer = Framer()
         for piece in self._stream:
-            if piece:
-                self._timing.reads.append(self._elapsed())
-                self._timing.events += piece.count(b"data:")
+            at = self._elapsed()
+            self._arrivals += (Arrival(at, _carries_text(data)) for data in framer.feed(piece))
             yield piece
 
     def close(self) -> None:
         self._stream.close()
 
 
-def judge_timing(lane: str, timing: Timing) -> Change:
+def _carries_text(data: bytes) -> bool:
+    try:
+        return says_text(json.loads(data))
+    except (ValueError, RecursionError):
+        return False
+
+
+def judge_timing(lane: str, arrivals: Sequence[tuple[float, bool]]) -> Change:
     """Return what the arrival times say about token-level streaming.
+
+    Only events with text count: a role at once, pings and a late `[DONE]` prove nothing. A buffer
+    gives itself away by a wait beside which the time that its text takes is nothing.
 
     Args:
         lane: Where it streamed.
-        timing: The times of one long answer.
+        arrivals: For each event of one long answer: seconds since the request, and whether it
+            carries text.
     """
     where = f"token-level streaming ({lane})"
-    reads, events = timing.reads, timing.events
-    if not reads or not events:
-        return Change(Severity.WARNING, where, "no event came")
-    spread = reads[-1] - reads[0]
-    told = f"{events} events in {len(reads)} reads, the first after {reads[0]:.3f} s"
-    if len(reads) == 1 or spread < _INSTANT:
-        return Change(Severity.WARNING, where, f"{told}: all at once, so nothing streams")
-    return Change(Severity.INFORMATION, where, f"{told}, the last {spread:.3f} s later")
+    times = [at for at, text in arrivals if text]
+    if not times:
+        what = f"no text came in {len(arrivals)} events" if arrivals else "no event came"
+        return Change(Severity.WARNING, where, what)
+    noun = "event" if len(times) == 1 else "events"
+    told = f"{len(times)} {noun} with text, the first after {times[0]:.3f} s"
+    bursts = _find_bursts(times)
+    gaps = [after - before for before, after in pairwise(times)]
+    busy = sum(burst[-1] - burst[0] for burst in bursts)
+    buffered = busy <= _SMALL * times[-1] and (len(times) < _FEW or median(gaps) < _STEADY)
+    if buffered and len(bursts) < _FEW:
+        return Change(Severity.WARNING, where, f"{told}: {_name_bursts(bursts)}")
+    tempo = f", the median gap {median(gaps) * 1000:.1f} ms, the last after {times[-1]:.3f} s"
+    also = f", {_name_bursts(bursts)}" if buffered else ""
+    return Change(Severity.INFORMATION, where, told + tempo + also)
+
+
+def _find_bursts(times: Sequence[float]) -> list[list[float]]:
+    """Return the times in groups that long gaps divide."""
+    bursts = [[times[0]]]
+    for before, at in pairwise(times):
+        if at - before > _SMALL * times[-1]:
+            bursts.append([])
+        bursts[-1].append(at)
+    return bursts
+
+
+def _name_bursts(bursts: Sequence[Sequence[float]]) -> str:
+    if len(bursts) == 1:
+        return "all at once, so nothing streams"
+    told = ", ".join(f"{len(burst)} at {burst[0]:.3f} s" for burst in bursts)
+    return f"in {len(bursts)} bursts: {told}"

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rich.console import Console
 
 from conformance.drift import command as drift_command
-from conformance.drift.command import Drift, compare, drift, print_drift, write_json, write_markdown
+from conformance.drift.command import drift
+from conformance.drift.report import Source
+from conformance.drift.telling import write_json
+from conformance.judge.costs import Cost
 from conformance.peers.server import PeerServer
 from conformance.recording.leash import InterruptedRunError
-from conformance.recording.plan import Order
+from conformance.recording.plan import Order, Plan
 from conformance.recording.rerecord import RecordingError
-from conformance.unit.shelf_of_two import talk, write_cassette
+from conformance.recording.served import ServedError
+from conformance.unit.shelf_of_two import ABOUT, talk, write_cassette
 from conformance.unit.standin_runs import AGREED as TWO
 from conformance.unit.standin_service import KEY, LIVE, REAL, Service, surround
 
@@ -42,144 +45,22 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def look(root: Path, results: Any = None, agreed: Any = TWO) -> Any:
-    return compare(agreed, root / "old", root / "new", results or PASSED)
-
-
-def tell(found: Any) -> list[str]:
-    return [f"{name[16]} {c.severity} {c.where}: {c.what}" for _, name, c in found]
-
-
-def test_the_same_shapes_are_no_drift(root: Path) -> None:
-    assert look(root) == ([], 2, ())
-
-
-def test_each_recording_is_compared_with_its_own_answer(root: Path) -> None:
-    write_cassette(root / "new" / B, said(a="2", c=None))
-    found, compared, unasked = look(root)
-    assert tell(found) == [
-        "b information c: new, null",
-        "b warning b: missing, was string",
-        "b failure a: number became string",
-    ]
-    assert (compared, unasked) == (2, ())
-
-
-def test_another_number_of_requests_warns(root: Path) -> None:
-    write_cassette(root / "new" / A, said(a=1, b="x"), said(z=1))
-    assert tell(look(root)[0]) == ["a warning number of requests: 1 became 2"]
-
-
-def test_a_change_seen_twice_in_one_recording_is_told_once(root: Path) -> None:
-    write_cassette(root / "old" / A, said(a=1), said(a=1))
-    write_cassette(root / "new" / A, said(a="1"), said(a="1"))
-    [finding] = make(*look(root)[0]).findings
-    assert finding.cassettes == (A,)
-
-
-def test_a_verdict_that_changed_fails_and_names_its_claims(root: Path) -> None:
-    results = {**PASSED, TWO.tasks[0].check: {"result": "failed", "reason": "it said no"}}
-    agreed = type(TWO)(TWO.tasks, TWO.cost, {TWO.tasks[0].check: ("x.y", "z")})
-    what = "passed when it was recorded, fails now: it said no"
-    assert tell(look(root, results, agreed)[0]) == [f"a failure verdict of x.y, z: {what}"]
-    assert tell(look(root, results)[0]) == [f"a failure verdict of no claim: {what}"]
-
-
-def test_what_was_not_answered_or_never_recorded_is_not_compared(root: Path) -> None:
-    (root / "new" / A).unlink()
-    (root / "old" / B).unlink()
-    assert look(root) == ([], 0, ((A, "no answer"), (B, "it was never recorded")))
-    results = {**PASSED, TWO.tasks[0].check: {"result": "skipped", "reason": "not here"}}
-    assert look(root, results)[2][0] == (A, "not here")
-
-
-# --- the report -----------------------------------------------------------------------------------
-
-
-def make(*found: Any, compared: int = 2, unasked: Any = ()) -> Drift:
-    return Drift(
-        "a host", "2026-11-22T00:00:00+00:00", compared, drift_command._gather(found), unasked
-    )
-
-
-@pytest.fixture
-def report(root: Path) -> Drift:
-    write_cassette(root / "new" / A, said(b=2, c=1))
-    write_cassette(root / "new" / B, said(a=1, b=2))
-    found, compared, _ = look(root)
-    return make(*found, compared=compared, unasked=((B, "not | here"),))
-
-
-def test_the_same_change_is_told_once_and_the_worst_first(report: Drift) -> None:
-    assert [(f.change.severity, f.change.where, len(f.cassettes)) for f in report.findings] == [
-        ("failure", "b", 2),
-        ("warning", "a", 1),
-        ("information", "c", 1),
-    ]
-    assert report.exit == 1
-
-
-def test_warnings_alone_are_green_and_nothing_compared_is_no_report(root: Path) -> None:
-    write_cassette(root / "new" / A, said(a=1))
-    found, _, _ = look(root)
-    assert make(*found).exit == 0
-    assert make(compared=0).exit == 3
-
-
-def test_the_report_is_printed_for_a_maintainer(report: Drift) -> None:
-    told = io.StringIO()
-    print_drift(report, Console(file=told, width=160))
-    assert "✗ failure" in told.getvalue()
-    assert "string became number" in told.getvalue()
-    assert "tools/a and 1 more" in told.getvalue()
-    assert f"not compared: {B}: not | here" in told.getvalue()
-    assert (
-        "DRIFT: 2 recordings asked again of a host, 1 not compared; "
-        "1 failure, 1 warning, 1 information" in told.getvalue()
-    )
-
-
-def test_no_drift_is_one_line() -> None:
-    told = io.StringIO()
-    print_drift(make(), Console(file=told, width=160))
-    assert told.getvalue().startswith("NO DRIFT THAT MATTERS: 2 recordings")
-    print_drift(make(compared=0), Console(file=told, width=160))
-    assert "NOTHING COMPARED" in told.getvalue()
-
-
-def test_the_report_can_be_stored(report: Drift) -> None:
-    stored = json.loads(write_json(report))
-    assert stored["counts"] == {"failure": 1, "warning": 1, "information": 1}
-    assert stored["findings"][0] == {
-        "severity": "failure",
-        "where": "b",
-        "what": "string became number",
-        "lane": "dedicated",
-        "cassettes": [A, B],
-    }
-    assert stored["not_compared"] == [{"cassette": B, "reason": "not | here"}]
-    page = write_markdown(report)
-    assert "| failure | dedicated | `b` | string became number | tools/a and 1 more |" in page
-    assert f"- `{B}`: not | here" in page
-    assert "|" not in write_markdown(make())
-
-
-# --- the command ----------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def heard(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What asking again brings."""
-    brought: dict[str, Any] = {"results": PASSED}
+    brought: dict[str, Any] = {"results": PASSED, "plan": TWO, "orders": []}
 
     @contextmanager
-    def hear(*_: Any) -> Iterator[Any]:
+    def hear(order: Order, *_: Any) -> Iterator[Any]:
+        brought["orders"].append(order)
         if error := brought.get("error"):
             raise error
         yield root / "new", brought["results"]
+        if error := brought.get("late"):
+            raise error
 
     monkeypatch.setattr(drift_command, "hear", hear)
-    monkeypatch.setattr(drift_command, "plan", lambda *_: TWO)
+    monkeypatch.setattr(drift_command, "plan", lambda *_: brought["plan"])
     return brought
 
 
@@ -187,12 +68,24 @@ def run(root: Path, *options: str) -> int:
     return drift_command.main([f"--cassettes={root / 'old'}", *options])
 
 
+# --- the command ----------------------------------------------------------------------------------
+
+
 def test_without_a_yes_nothing_is_asked(
     root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    heard["error"] = AssertionError("asked")
     assert run(root) == 2
+    assert heard["orders"] == []
     assert "nothing was sent; --yes asks" in capsys.readouterr().out
+
+
+def test_where_nothing_is_selected_nothing_is_asked(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard["plan"] = Plan((), Cost(0, 0))
+    assert run(root) == 0
+    assert heard["orders"] == []
+    assert capsys.readouterr().out == "there is nothing to ask\n"
 
 
 def test_the_command_writes_what_it_found(
@@ -201,14 +94,39 @@ def test_the_command_writes_what_it_found(
     write_cassette(root / "new" / A, said(a="2", b="y"))
     options = (f"--json={root / 'd.json'}", f"--markdown={root / 'd.md'}")
     assert run(root, "--yes", *options) == 1
-    assert "DRIFT: 2 recordings asked again" in capsys.readouterr().out
-    assert json.loads((root / "d.json").read_text(encoding="utf-8"))["exit"] == 1
+    assert "DRIFT: 2 of 2 recordings compared" in capsys.readouterr().out
+    stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
+    assert (stored["exit"], stored["compared"], stored["planned"]) == (1, 2, 2)
+    assert stored["compared_with"]["sources"] == {"reference: reference peer": 2}
     assert (root / "d.md").read_text(encoding="utf-8").startswith("# Drift, ")
     write_cassette(root / "new" / A, said(a=1, b="y"))
     assert run(root, "--yes") == 0
 
 
-@pytest.mark.parametrize("error", [RecordingError(f"lost {KEY}"), OSError(28, "No space left")])
+@pytest.mark.parametrize("option", ["--json", "--markdown"])
+def test_a_report_that_cannot_be_written_is_known_before_anything_is_asked(
+    root: Path, heard: Any, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for wrong in (root / "missing" / "d", root):
+        assert run(root, "--yes", f"{option}={wrong}") == 2
+        assert "cannot begin: " in capsys.readouterr().err
+    assert heard["orders"] == []
+
+
+def test_to_look_whether_a_report_can_be_written_leaves_everything_as_it_was(
+    root: Path, heard: Any
+) -> None:
+    (root / "old.json").write_text("{}", encoding="utf-8")
+    options = (f"--json={root / 'old.json'}", f"--markdown={root / 'new.md'}")
+    assert run(root, *options) == 2
+    assert (root / "old.json").read_text(encoding="utf-8") == "{}"
+    assert not (root / "new.md").exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RecordingError(f"lost {KEY}"), ServedError(f"lost {KEY}"), OSError(28, "No space left")],
+)
 def test_a_lost_service_is_no_report_and_shows_no_key(
     root: Path,
     heard: Any,
@@ -224,6 +142,28 @@ def test_a_lost_service_is_no_report_and_shows_no_key(
     assert KEY not in told
 
 
+def test_a_service_that_is_lost_half_way_leaves_a_report_of_the_first_half(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_cassette(root / "new" / A, said(a="2", b="y"))
+    heard["results"] = {TWO.tasks[0].check: PASSED[TWO.tasks[0].check]}
+    heard["late"] = RecordingError("the service is gone")
+    assert run(root, "--yes", f"--json={root / 'd.json'}") == 3
+    stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
+    assert (stored["cut"], stored["exit"], stored["compared"]) == ("the service is gone", 3, 1)
+    assert [finding["where"] for finding in stored["findings"]] == ["a"]
+    assert stored["not_compared"] == [{"cassette": B, "reason": "it was not asked any more"}]
+    assert "CUT: the service is gone: 1 of 2 recordings compared" in capsys.readouterr().out
+
+
+def test_a_service_that_is_lost_before_anything_came_leaves_no_report(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard["results"], heard["late"] = {}, RecordingError("the service is gone")
+    assert run(root, "--yes") == 3
+    assert "NO REPORT: the service is gone" in capsys.readouterr().err
+
+
 def test_a_signal_is_no_report(root: Path, heard: Any, capsys: pytest.CaptureFixture[str]) -> None:
     heard["error"] = InterruptedRunError(signal.SIGINT)
     assert run(root, "--yes") == 130
@@ -236,6 +176,75 @@ def test_the_command_says_what_is_missing(
     monkeypatch.delenv("BASETEN_API_KEY", raising=False)
     assert run(root, "--target=live", "--yes") == 2
     assert "cannot begin" in capsys.readouterr().err
+
+
+def test_the_help_is_for_users(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        drift_command.main(["--help"])
+    told = capsys.readouterr().out
+    assert "Sends the requests of the cassettes again" in told
+    assert "rerecord" not in told
+
+
+def test_no_field_that_looks_like_a_secret_is_told(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = "Rehearse.0123456789abcdefghijklmnopqrstuv"
+    write_cassette(root / "new" / A, said(**{"a": 1, "b": "x", f"to {secret}": 1}))
+    assert run(root, "--yes", f"--json={root / 'd.json'}", f"--markdown={root / 'd.md'}") == 0
+    told = capsys.readouterr().out
+    written = [(root / name).read_text(encoding="utf-8") for name in ("d.json", "d.md")]
+    for text in (told, *written):
+        assert secret not in text
+        assert "withheld" in text
+
+
+# --- the models -----------------------------------------------------------------------------------
+
+
+def recast(root: Path, *names: str) -> None:
+    cast = dict.fromkeys(("model", "other", "thinker", "seer"), "tiny")
+    for name in names:
+        write_cassette(root / "old" / name, said(a=1, b="x"), about=replace(ABOUT, cast=cast))
+
+
+def test_the_models_that_were_recorded_are_asked(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recast(root, A, B)
+    assert run(root, "--yes") == 0
+    assert heard["orders"][0].models == ("dedicated=tiny",)
+    assert "asking for dedicated=tiny, as recorded" in capsys.readouterr().out
+    assert run(root, "--yes", "--model=dedicated=mine") == 0
+    assert heard["orders"][1].models == ("dedicated=mine",)
+
+
+def test_of_several_casts_one_is_asked_and_the_report_says_so_once(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recast(root, B)
+    assert run(root, "--yes", f"--json={root / 'd.json'}") == 0
+    note = "dedicated was recorded 1 with the lane's own models, 1 with tiny: asked as most of them"
+    assert json.loads((root / "d.json").read_text(encoding="utf-8"))["notes"] == [note]
+    assert f"! {note}\n" in capsys.readouterr().out
+
+
+def test_the_service_is_asked_what_it_serves_where_nothing_else_says_it(
+    root: Path, heard: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def settle(order: Order) -> Order:
+        asked.append(order)
+        return Order(models=(*order.models, "dedicated=served"))
+
+    monkeypatch.setattr(drift_command, "settle_models", settle)
+    assert run(root) == 2
+    assert asked == []
+    assert run(root, "--yes") == 0
+    assert (asked[0].lanes, heard["orders"][0].lanes) == (("dedicated",), ())
+    assert heard["orders"][0].models == ("dedicated=served",)
+    assert "asking for dedicated=served, which is served" in capsys.readouterr().out
 
 
 # --- over real sockets ----------------------------------------------------------------------------
@@ -270,14 +279,16 @@ def test_a_changed_service_is_found_out_and_nothing_is_replaced(tmp_path: Path) 
         ("information", "token-level streaming"),
     } <= told
     assert report.exit == 1
+    assert (len(report.compared), report.planned) == (3, 3)
+    assert report.notes == (drift_command._STANDIN,)
     assert KEY not in write_json(report)
     assert before == {task.name: (ROOT / task.name).read_bytes() for task in REAL.tasks}
 
 
-def test_a_stream_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_fails_is_a_warning() -> None:
     with PeerServer(Service()) as server:
         url = server.url
-    [(lane, _, change)] = drift_command._time_streams(LIVE, surround(url))
+    [(lane, _, change)] = drift_command._time_streams(LIVE, ("model-apis",), surround(url))
     assert (lane, change.severity) == ("model-apis", "warning")
     assert "the stream failed: BasetenConnectionError" in change.what
 
@@ -285,7 +296,8 @@ def test_a_stream_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_model_of_ones_own_is_timed_where_it_was_asked_for() -> None:
     with PeerServer(Service()) as server:
         order = Order("live", models=("a/b",), url=f"{server.url}/environments/production/predict")
-        found = drift_command._time_streams(order, surround(server.url))
+        lanes = ("model-apis", "dedicated", "client")
+        found = drift_command._time_streams(order, lanes, surround(server.url))
         asked = [(request.path, request.json()["model"]) for request in server.requests]
     assert [lane for lane, _, _ in found] == ["model-apis", "dedicated"]
     assert {model for _, model in asked} == {"a/b"}
@@ -293,4 +305,12 @@ def test_a_model_of_ones_own_is_timed_where_it_was_asked_for() -> None:
 
 
 def test_the_peer_is_not_timed() -> None:
-    assert drift_command._time_streams(Order(), os.environ) == []
+    assert drift_command._time_streams(Order(), ("dedicated",), os.environ) == []
+
+
+def test_recordings_that_are_live_are_compared_without_a_warning() -> None:
+    order = Order("live")
+    live = Source("live", "Baseten", "2026-11-22")
+    assert drift_command._warn(order, [live]) == []
+    assert drift_command._warn(order, [live, live._replace(evidence="engine")]) != []
+    assert drift_command._warn(Order(), [live._replace(evidence="engine")]) == []

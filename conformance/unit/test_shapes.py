@@ -5,46 +5,23 @@ from typing import Any
 
 import pytest
 
-from conformance.drift.shapes import Change, Severity, Shape, compare_shapes, read_shape
-
-ANSWER = {"id": "a", "n": 1, "f": 0.5, "choices": [{"text": "x", "stop": None}], "ok": True}
-
-
-def response(body: Any, kind: str = "application/json", status: int = 200) -> dict[str, Any]:
-    text = body if isinstance(body, str | bytes) else json.dumps(body)
-    return {
-        "status": {"code": status, "message": ""},
-        "headers": {"content-type": [kind]} if kind else {},
-        "body": {"string": text},
-    }
+from conformance.drift.shapes import Form, read_shape
+from conformance.drift.streams import says_text
+from conformance.unit.answers_by_hand import ANSWER, GOOD, USAGE, call, piece, response, stream
 
 
-def stream(*events: Any, done: bool = True) -> dict[str, Any]:
-    said = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
-    return response(said + "data: [DONE]\n\n" * done, "text/event-stream; charset=utf-8")
-
-
-def piece(content: str | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
-    delta = {} if content is None else {"content": content}
-    return {"choices": [{"delta": delta, "finish_reason": finish}], **more}
-
-
-USAGE = {"total_tokens": 3}
-GOOD = (piece("a"), piece("b"), piece(None, "stop"), {"choices": [], "usage": USAGE})
-
-
-def compare(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, str, str]]:
-    changes = compare_shapes(read_shape(old), read_shape(new))
-    return [(str(change.severity), change.where, change.what) for change in changes]
+def types(shape: Any) -> dict[str, set[str]]:
+    return {path: set(found) for path, found in shape.fields.items()}
 
 
 def test_a_shape_is_every_path_with_its_types() -> None:
     shape = read_shape(response(ANSWER, "Application/JSON; charset=utf-8"))
-    assert (shape.status, shape.kind, shape.order) == (200, "application/json", {})
-    assert {path: set(types) for path, types in shape.fields.items()} == {
+    assert (shape.status, shape.kind, shape.form) == (200, "application/json", "JSON")
+    assert shape.facts == {}
+    assert types(shape) == {
         "$": {"object"},
         "id": {"string"},
-        "n": {"number"},
+        "n": {"integer"},
         "f": {"number"},
         "choices": {"array"},
         "choices[]": {"object"},
@@ -54,123 +31,168 @@ def test_a_shape_is_every_path_with_its_types() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        ("3", "integer"),
+        ("3.0", "whole number"),
+        ("3.5", "number"),
+        ("NaN", "NaN or Infinity"),
+        ("-Infinity", "NaN or Infinity"),
+        ("1e999", "NaN or Infinity"),
+    ],
+)
+def test_numbers_are_told_apart_by_what_a_reader_makes_of_them(number: str, kind: str) -> None:
+    assert types(read_shape(response(f'{{"n": {number}}}')))["n"] == {kind}
+
+
 def test_a_streams_shape_is_that_of_all_its_events() -> None:
     shape = read_shape(stream(piece("a", None), piece(None, "stop")))
-    assert shape.fields["choices[].finish_reason"] == {"null", "string"}
-    assert shape.fields["choices[].delta.content"] == {"string"}
-
-
-@pytest.mark.parametrize("body", [b"\xff\xfe", "<html>", "", "data: {cut"])
-def test_what_is_no_json_has_no_fields(body: Any) -> None:
-    assert read_shape(response(body, "")).fields == {}
-    assert read_shape(response(body, "")).kind == ""
-
-
-def test_equal_shapes_do_not_differ_whatever_they_say() -> None:
-    assert compare(response(ANSWER), response({**ANSWER, "id": "b", "n": 2.5})) == []
-    assert compare(stream(*GOOD), stream(piece("x"), *GOOD)) == []
-
-
-def test_a_new_field_informs_once_and_not_about_what_is_below() -> None:
-    found = compare(response(ANSWER), response({**ANSWER, "new": {"x": [{"y": 1}]}}))
-    assert found == [("information", "new", "new, object")]
-
-
-def test_a_missing_field_warns_once_and_not_about_what_was_below() -> None:
-    less = {name: value for name, value in ANSWER.items() if name != "choices"}
-    assert compare(response(ANSWER), response(less)) == [
-        ("warning", "choices", "missing, was array")
-    ]
-
-
-def test_paths_that_only_begin_alike_are_told_apart() -> None:
-    assert [where for _, where, _ in compare(response({}), response({"a": 1, "ab": 1}))] == [
-        "a",
-        "ab",
-    ]
+    assert shape.form is Form.EVENTS
+    assert types(shape)["choices[].finish_reason"] == {"null", "string"}
+    assert types(shape)["choices[].delta.content"] == {"string"}
 
 
 @pytest.mark.parametrize(
-    ("value", "what"),
+    ("body", "form"),
     [
-        ("5", "number became string"),
-        (None, "number became null"),
-        ([1], "number became array"),
-        (True, "number became boolean"),
+        (b"", "empty"),
+        (b" \r\n", "empty"),
+        (b"data: [DONE]\n\n", "empty"),
+        (b"null", "JSON"),
+        (b'\n {"a": "data: x"}', "JSON"),
+        (b"<html>data: x</html>", "unreadable"),
+        (b'{"cut": ', "unreadable"),
+        (b"data: {cut\n\n", "unreadable"),
+        (b"data: {}\n\ndata: {cut\n\n", "events"),
+        (b'{"a": "\xe9"}', "unreadable"),
+        (b'\xef\xbb\xbf{"a": 1}', "unreadable"),
+        (b"[" * 100_000 + b"]" * 100_000, "unreadable"),
+        (b"1" * 10_000, "unreadable"),
+        ("{}", "JSON"),
     ],
 )
-def test_another_type_fails(value: Any, what: str) -> None:
-    found = compare(response({"n": 1}), response({"n": value}))
-    assert found[-1] == ("failure", "n", what)
+def test_a_body_is_what_it_can_be_read_as_whatever_its_media_type(body: Any, form: str) -> None:
+    shape = read_shape(response(body, ""))
+    assert (shape.form, shape.kind) == (form, "")
+    assert bool(shape.fields) == (form in {"JSON", "events"})
 
 
-def test_a_type_that_does_not_come_any_more_is_no_change() -> None:
-    old, new = response([{"a": None}, {"a": "x"}]), response([{"a": "x"}])
-    assert compare(old, new) == []
-    assert compare(new, old) == [("failure", "[].a", "string became null or string")]
+def test_what_is_nested_deeply_is_read_as_far_as_anybody_looks() -> None:
+    shape = read_shape(response('{"a":' * 900 + "1" + "}" * 900))
+    assert max(path.count(".") for path in shape.fields) == 63
 
 
-def test_another_status_fails_and_says_nothing_else() -> None:
-    assert compare(response(ANSWER), response({"error": "x"}, status=503)) == [
-        ("failure", "status", "200 became 503")
-    ]
+def test_small_vocabularies_are_read_and_other_texts_are_not() -> None:
+    answer = {"object": "x", "choices": [{"role": "a", "text": "t"}, {"role": "b", "type": 5}]}
+    assert read_shape(response(answer)).words == {"object": {"x"}, "choices[].role": {"a", "b"}}
+
+
+def test_headers_are_names_beside_the_media_type() -> None:
+    assert read_shape(response({}, cache_control="x", retry_after="3")).headers == {
+        "cache-control",
+        "retry-after",
+    }
+
+
+def test_a_field_stands_on_every_event_or_on_some() -> None:
+    events = ({"id": 1, **piece("a")}, {"id": 2, "x": 1, **piece("b")}, {"error": {"message": "x"}})
+    shape = read_shape(stream(*events))
+    assert {"id", "choices", "choices[].delta", "choices[].finish_reason"} == shape.constant
+    assert shape.broken == {"x"}
+
+
+def test_what_comes_with_the_text_is_neither_regular_nor_is_what_comes_once() -> None:
+    shape = read_shape(stream({"id": 1, **piece("a")}))
+    assert shape.constant == set()
+    shape = read_shape(stream(piece("a"), piece(None, "stop")))
+    assert not any("delta." in path for path in shape.constant | shape.broken)
+    assert read_shape(response({"choices": [{"a": 1}, {}]})).broken == set()
+
+
+# --- the order of a stream ------------------------------------------------------------------------
+
+
+BASE = {
+    "ends with [DONE]": "yes",
+    "events": "several",
+    "unreadable events": "none",
+    "finish reason": "once",
+    "text after the finish reason": "no",
+    "events with text": "two",
+    "events with reasoning": "none",
+    "ids of one tool call": "one",
+    "usage": "on the last event",
+    "usage without choices": "yes",
+    "error inside": "no",
+}
 
 
 @pytest.mark.parametrize(
-    ("new", "what"), [("text/plain", "became text/plain"), ("", "became none")]
-)
-def test_another_media_type_fails(new: str, what: str) -> None:
-    [(severity, where, told)] = compare(response({}), response({}, new))
-    assert (severity, where, told) == ("failure", "content-type", f"application/json {what}")
-    assert compare(response({}, ""), response({}))[0][2] == "none became application/json"
-
-
-@pytest.mark.parametrize(
-    ("new", "fact", "what"),
+    ("events", "facts"),
     [
-        (stream(*GOOD, done=False), "ends with [DONE]", "yes became no"),
-        (stream(*GOOD[:2], GOOD[3]), "finish reason", "once became never"),
-        (stream(*GOOD[:3], GOOD[2], GOOD[3]), "finish reason", "once became repeated"),
+        (GOOD, {}),
+        ((*GOOD[:3], GOOD[2], GOOD[3]), {"finish reason": "repeated"}),
+        ((*GOOD[:2], GOOD[3]), {"finish reason": "never"}),
+        ((*GOOD[:2], piece("c", "stop"), GOOD[3]), {"events with text": "several"}),
         (
-            stream(*GOOD[:3], piece("late"), GOOD[3]),
-            "text after the finish reason",
-            "no became yes",
+            (*GOOD[:3], piece("late"), GOOD[3]),
+            {"text after the finish reason": "yes", "events with text": "several"},
         ),
-        (stream(*GOOD[:3]), "usage", "on the last event became never"),
+        (GOOD[:3], {"usage": "never", "usage without choices": "no"}),
+        ((GOOD[3], *GOOD[:3]), {"usage": "on one event before the last"}),
+        ((GOOD[0] | {"usage": USAGE}, *GOOD[1:]), {"usage": "on several events"}),
         (
-            stream(piece("a", usage=USAGE), *GOOD[1:]),
-            "usage",
-            "on the last event became on several events",
+            (*GOOD[:2], piece(None, "stop", usage=USAGE)),
+            {"usage without choices": "no"},
+        ),
+        ((GOOD[0], *GOOD[2:]), {"events with text": "one"}),
+        ((*GOOD[:3], {"error": {"message": "x"}}, GOOD[3]), {"error inside": "yes"}),
+        ((*GOOD[:3], {"error": None}, GOOD[3]), {}),
+        (("{cut", *GOOD), {"unreadable events": "some"}),
+        (("ping", "ping", "ping", "ping", *GOOD), {"unreadable events": "some"}),
+        (("ping", "ping", "ping", "ping", "ping", *GOOD), {"unreadable events": "most"}),
+        ((call(0, "a"), call(0, "b"), *GOOD), {"ids of one tool call": "several"}),
+        ((call(0, "a"), call(0, "a"), call(0, ""), call(1, "b"), *GOOD), {}),
+        ((call(0, "a"), call(0, "b", choice=1), *GOOD), {}),
+        ((call(None, "a"), call(None, "b"), *GOOD), {}),
+        (
+            ({"choices": [{"delta": {"reasoning": "a", "content": ""}}]}, *GOOD),
+            {"events with reasoning": "one"},
         ),
         (
-            stream(*GOOD[:2], piece(None, "stop", usage=USAGE)),
-            "usage without choices",
-            "yes became no",
+            ({"choices": [{"delta": {"reasoning_content": "a"}}]}, *GOOD),
+            {"events with reasoning": "one"},
         ),
-        (stream(*GOOD, {"error": {"message": "x"}}), "error inside", "no became yes"),
-        (stream(piece("ab", "stop", usage=USAGE)), "events", "several became one"),
     ],
 )
-def test_another_order_of_events_warns(new: dict[str, Any], fact: str, what: str) -> None:
-    assert ("warning", f"stream: {fact}", what) in compare(stream(*GOOD), new)
+def test_the_order_of_events_is_facts(events: Any, facts: dict[str, str]) -> None:
+    assert read_shape(stream(*events)).facts == {**BASE, **facts}
 
 
-def test_text_beside_the_finish_reason_is_not_after_it() -> None:
-    order = read_shape(stream(piece("a"), piece("b", "stop"))).order
-    assert order["text after the finish reason"] == "no"
+def test_a_stream_of_one_event_and_one_without_an_end() -> None:
+    facts = read_shape(stream(piece("ab", "stop"), done=False)).facts
+    assert (facts["events"], facts["ends with [DONE]"]) == ("one", "no")
+    early = response("data: [DONE]\n\ndata: {}\n\n", "text/event-stream")
+    assert read_shape(early).facts["ends with [DONE]"] == "no"
 
 
 @pytest.mark.parametrize(
-    "event", [5, [], {"choices": None}, {"choices": [5]}, {"choices": [{"delta": 5}]}]
+    "event",
+    [
+        5,
+        [],
+        {"choices": None},
+        {"choices": 5},
+        {"choices": {"a": 1}},
+        {"choices": [5]},
+        {"choices": [{"delta": 5}]},
+        {"choices": [{"delta": {"tool_calls": 5}}]},
+        {"choices": [{"delta": {"tool_calls": [5, {}]}}]},
+    ],
 )
 def test_odd_events_are_read_as_well(event: Any) -> None:
-    order = read_shape(stream(event)).order
-    assert (order["finish reason"], order["usage"]) == ("never", "never")
-
-
-def test_a_stream_is_not_compared_in_order_with_what_is_none() -> None:
-    whole, pieces = read_shape(response({})), read_shape(stream(*GOOD))
-    changes = compare_shapes(pieces, whole)
-    assert not any(change.where.startswith("stream") for change in changes)
-    assert compare_shapes(Shape(200, "a"), Shape(200, "a")) == []
-    assert Change(Severity.WARNING, "a", "b").severity == "warning"
+    facts = read_shape(stream(event, event)).facts
+    assert (facts["finish reason"], facts["usage"]) == ("never", "never")
+    assert not says_text(event)
+    assert says_text(json.loads(json.dumps(piece("x"))))

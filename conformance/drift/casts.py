@@ -1,0 +1,60 @@
+"""Which models a drift run asks: those that were recorded, unless somebody names others.
+
+Knows plans and where recordings come from; must not know how anything is asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from conformance.recording.cassettes import read_provenance
+from conformance.targets import LANES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conformance.recording.plan import Order, Plan
+
+__all__ = ["follow_casts", "list_lanes"]
+
+_Cast: TypeAlias = tuple[tuple[str, str], ...]
+
+
+def list_lanes(agreed: Plan) -> tuple[str, ...]:
+    """Return the lanes of a plan's recordings, in order."""
+    return tuple(dict.fromkeys(task.name.partition("/")[0] for task in agreed.tasks))
+
+
+def follow_casts(order: Order, agreed: Plan, root: Path) -> tuple[Order, tuple[str, ...]]:
+    """Return the order with the models that each lane was recorded with, and what is to be said.
+
+    Args:
+        order: Whom to ask; a lane for which it names a model keeps that.
+        agreed: What is asked again.
+        root: The cassettes.
+    """
+    models: list[str] = list(order.models)
+    notes: list[str] = []
+    for name in list_lanes(agreed):
+        casts = _count_casts(agreed, root, name)
+        if name in order.casts or name not in LANES or not casts:
+            continue
+        cast = dict(casts.most_common(1)[0][0])
+        if cast:
+            models.append(f"{name}={cast['model']}")
+        if len(casts) > 1:
+            told = ", ".join(f"{number} with {_tell(cast)}" for cast, number in casts.most_common())
+            notes.append(f"{name} was recorded {told}: asked as most of them")
+    return replace(order, models=tuple(models)), tuple(notes)
+
+
+def _count_casts(agreed: Plan, root: Path, lane: str) -> Counter[_Cast]:
+    paths = [root / task.name for task in agreed.tasks if task.name.startswith(f"{lane}/")]
+    found = [read_provenance(path) for path in paths if path.is_file()]
+    return Counter(tuple(sorted(about.cast.items())) for about in found if about)
+
+
+def _tell(cast: _Cast) -> str:
+    return ", ".join(dict.fromkeys(model for _, model in cast)) or "the lane's own models"
