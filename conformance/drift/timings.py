@@ -18,7 +18,7 @@ from conformance.drift.events import Framer
 from conformance.drift.streams import says_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = ["Arrival", "Stopwatch", "judge_timing"]
 
@@ -44,6 +44,9 @@ class Arrival(NamedTuple):
 class Stopwatch(httpx.HTTPTransport):
     """A transport that notes when each event of an answer is complete.
 
+    It reads to the end before anybody else does: a reader that takes its time would seem to be a
+    server that does.
+
     Args:
         clock: Seconds; default the monotonic clock.
         settings: Those of `httpx.HTTPTransport`.
@@ -64,26 +67,21 @@ class Stopwatch(httpx.HTTPTransport):
         request.headers["accept-encoding"] = "identity"
         began = self._clock()
         response = super().handle_request(request)
-        assert isinstance(response.stream, httpx.SyncByteStream)
-        response.stream = _Watched(response.stream, self.arrivals, lambda: self._clock() - began)
+        stream = response.stream
+        assert isinstance(stream, httpx.SyncByteStream)
+        try:
+            reads = [(self._clock() - began, piece) for piece in stream]
+        finally:
+            stream.close()
+        self.arrivals = list(_find_arrivals(reads))
+        response.stream = httpx.ByteStream(b"".join(piece for _, piece in reads))
         return response
 
 
-class _Watched(httpx.SyncByteStream):
-    def __init__(
-        self, stream: httpx.SyncByteStream, arrivals: list[Arrival], elapsed: Callable[[], float]
-    ) -> None:
-        self._stream, self._arrivals, self._elapsed = stream, arrivals, elapsed
-
-    def __iter__(self) -> Iterator[bytes]:
-        framer = Framer()
-        for piece in self._stream:
-            at = self._elapsed()
-            self._arrivals += (Arrival(at, _carries_text(data)) for data in framer.feed(piece))
-            yield piece
-
-    def close(self) -> None:
-        self._stream.close()
+def _find_arrivals(reads: Iterable[tuple[float, bytes]]) -> Iterator[Arrival]:
+    framer = Framer()
+    for at, piece in reads:
+        yield from (Arrival(at, _carries_text(data)) for data in framer.feed(piece))
 
 
 def _carries_text(data: bytes) -> bool:

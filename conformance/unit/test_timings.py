@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -174,6 +175,32 @@ def test_what_is_no_event_of_a_model_carries_no_text(data: bytes) -> None:
 def test_reasoning_is_text() -> None:
     thought = b'data: {"choices": [{"delta": {"reasoning_content": "hm"}}]}\n\n'
     assert [arrival.text for arrival in measure(BodyPiece(thought))] == [True]
+
+
+def test_a_reader_that_takes_its_time_is_not_taken_for_the_server() -> None:
+    watch = Stopwatch()
+    pieces = [BodyPiece(word, delay=0.3 * (n == 0)) for n, word in enumerate(WORDS)]
+    with (
+        serve(pieces) as server,
+        httpx.Client(transport=watch, trust_env=False) as client,
+        client.stream("POST", server.url) as answer,
+    ):
+        for _ in answer.iter_bytes(1000):
+            time.sleep(0.02)
+    assert judge_timing("dedicated", watch.arrivals).severity == "warning"
+
+
+def test_an_answer_that_breaks_off_leaves_nothing_open() -> None:
+    plan = AnswerPlan(200, KIND, (BodyPiece(WORDS[0]),), "abort")
+    watch = Stopwatch()
+    with (
+        PeerServer(lambda _: plan) as server,
+        httpx.Client(transport=watch, trust_env=False) as client,
+    ):
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.post(server.url)
+        assert watch._pool.connections == []
+    assert watch.arrivals == []
 
 
 def test_each_request_is_timed_anew() -> None:
