@@ -191,6 +191,8 @@ def test_a_field_that_left_some_events_warns_unless_that_was_seen_before() -> No
     assert compare(old, new) == [("warning", "id", "was on every event, is on some only")]
     assert compare(old, new, new) == []
     assert compare(new, old) == []
+    more = stream({"id": "a", **piece("a")}, {"id": "a", "x": 1, **piece("b")})
+    assert compare(old, more) == [("information", "x", "new, integer")]
 
 
 # --- words ----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ TWO = b'data: {"a": 1}\n\ndata: [DONE]\n\n'
         (b"\xef\xbb\xbf" + TWO, [b'{"a": 1}', b"[DONE]"]),
         (b"data:x\n\ndata:  y\n\n", [b"x", b" y"]),
         (b"data: x\ndata: y\n\n", [b"x\ny"]),
+        (b"data: x\r\ndata: y\r\n\r\n", [b"x\ny"]),
         (b": ping\n\nevent: e\nid: 3\nretry: 1\n\n", []),
         (b": data: x\n\ndatum: x\n\n data: x\n\n", []),
         (b'data: {"t": "a data: b"}\n\n', [b'{"t": "a data: b"}']),

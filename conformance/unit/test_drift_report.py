@@ -147,8 +147,10 @@ def test_no_drift_is_two_lines() -> None:
         "0 failures, 0 warnings, 0 for information\n"
     )
     assert "1 failure, 1 warning, 0" in show(make(*FOUND[1:2], *FOUND[4:5]))
-    unlabelled = replace(make(), compared=(Source("unlabelled", "", ""),))
-    assert "compared with 1 unlabelled\n" in show(unlabelled)
+    unlabelled = Source("unlabelled", "", "")
+    assert "compared with 1 unlabelled\n" in show(replace(make(), compared=(unlabelled,)))
+    told = show(replace(make(), compared=(PEER, unlabelled)))
+    assert "compared with 1 reference: reference peer, 1 unlabelled, recorded 2026-11-22\n" in told
     assert show(make(compared=0)).startswith("compared with nothing\n")
 
 
@@ -268,6 +270,7 @@ def test_nothing_that_looks_like_a_secret_is_told(place: str, secret: str) -> No
         assert json.dumps(secret)[1:-1] not in text
     assert "withheld" in told[1]
     assert json.loads(told[1])["exit"] == 3
+    assert told[2].startswith("# Drift, ")
 
 
 def test_what_is_harmless_stays_as_it_is() -> None:

@@ -33,6 +33,7 @@ OTHER = "information request: the request is another one now"
         ([ONE, TWO], [ONE, TWO], []),
         ([ONE, TWO], [TWO, ONE], []),
         ([ONE, TWO], [BUSY, ONE, TWO], ["2 became 3, 503 besides"]),
+        ([ONE, TWO], [ONE, BUSY, TWO], ["2 became 3, 503 besides"]),
         ([ONE, TWO], [ONE, TWO, ONE], ["2 became 3"]),
         ([ONE], [ONE, made("3", {"c": 1})], ["1 became 2"]),
         ([BUSY, ONE, TWO], [ONE, TWO], ["3 became 2"]),

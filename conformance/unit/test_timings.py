@@ -99,6 +99,11 @@ JUDGED = {
         "information",
         "median gap 30.0 ms",
     ),
+    "a fast stream with a late end": (
+        [*texts(*[0.5 + 0.002 * number for number in range(200)]), (90.0, False)],
+        "information",
+        "the median gap 2.0 ms",
+    ),
     "two bursts": (
         texts(*[0.5] * 100, *[2.0] * 100),
         "warning",
@@ -190,13 +195,19 @@ def test_a_reader_that_takes_its_time_is_not_taken_for_the_server() -> None:
     assert judge_timing("dedicated", watch.arrivals).severity == "warning"
 
 
-def test_an_answer_that_breaks_off_leaves_nothing_open() -> None:
-    plan = AnswerPlan(200, KIND, (BodyPiece(WORDS[0]),), "abort")
+def test_an_answer_that_breaks_off_leaves_nothing_open_and_nothing_noted() -> None:
+    plans = [
+        AnswerPlan(200, KIND, (BodyPiece(WORDS[0]),)),
+        AnswerPlan(200, KIND, (BodyPiece(WORDS[0]),), "abort"),
+    ]
     watch = Stopwatch()
     with (
-        PeerServer(lambda _: plan) as server,
+        PeerServer(lambda _: plans.pop(0)) as server,
         httpx.Client(transport=watch, trust_env=False) as client,
     ):
+        client.post(server.url)
+        assert [connection.is_idle() for connection in watch._pool.connections] == [True]
+        assert len(watch.arrivals) == 1
         with pytest.raises(httpx.RemoteProtocolError):
             client.post(server.url)
         assert watch._pool.connections == []
