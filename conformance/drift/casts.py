@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.recording.plan import Order, Plan
+    from conformance.recording.provenance import Provenance
 
-__all__ = ["follow_casts", "list_lanes"]
+__all__ = ["find_unsettled", "follow_casts", "list_lanes"]
 
 _Cast: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -50,10 +51,34 @@ def follow_casts(order: Order, agreed: Plan, root: Path) -> tuple[Order, tuple[s
     return replace(order, models=tuple(models)), tuple(notes)
 
 
-def _count_casts(agreed: Plan, root: Path, lane: str) -> Counter[_Cast]:
+def find_unsettled(order: Order, agreed: Plan, root: Path) -> tuple[str, ...]:
+    """Return the lanes for which no recording says which models this target has.
+
+    What a stand-in or an engine was asked for need not be what a deployment serves; what was
+    recorded from the same kind of target was asked for then, so it is asked for again.
+
+    Args:
+        order: Whom to ask.
+        agreed: What is asked again.
+        root: The cassettes.
+    """
+    return tuple(
+        name
+        for name in list_lanes(agreed)
+        if name in LANES
+        and all(about.evidence != order.target for about in _read_labels(agreed, root, name))
+    )
+
+
+def _read_labels(agreed: Plan, root: Path, lane: str) -> list[Provenance]:
     paths = [root / task.name for task in agreed.tasks if task.name.startswith(f"{lane}/")]
     found = [read_provenance(path) for path in paths if path.is_file()]
-    return Counter(tuple(sorted(about.cast.items())) for about in found if about)
+    return [about for about in found if about]
+
+
+def _count_casts(agreed: Plan, root: Path, lane: str) -> Counter[_Cast]:
+    labels = _read_labels(agreed, root, lane)
+    return Counter(tuple(sorted(about.cast.items())) for about in labels)
 
 
 def _tell(cast: _Cast) -> str:

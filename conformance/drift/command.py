@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.text import Text
 
 from conformance import SuiteFault
-from conformance.drift.casts import follow_casts, list_lanes
+from conformance.drift.casts import find_unsettled, follow_casts, list_lanes
 from conformance.drift.changes import Change, Severity
 from conformance.drift.comparison import Comparison, Found, compare
 from conformance.drift.report import Drift, find_sources, gather, withhold
@@ -184,7 +184,7 @@ def _drift_as_told(options: argparse.Namespace, console: Console) -> int:
     if not options.yes and not is_agreed("ask them again? [y/N] ", console):
         console.print("nothing was sent; --yes asks")
         return _USAGE
-    order = _settle(order, agreed, console)
+    order = _settle(order, find_unsettled(order, agreed, options.cassettes), console)
     report = drift(order, agreed, options.cassettes, None, console)
     report = replace(report, notes=tuple(dict.fromkeys((*notes, *report.notes))))
     print_drift(report, console, find_keys())
@@ -195,9 +195,10 @@ def _drift_as_told(options: argparse.Namespace, console: Console) -> int:
     return report.exit
 
 
-def _settle(order: Order, agreed: Plan, console: Console) -> Order:
-    """Return the order with a model for each lane that is asked; who serves one is asked for it."""
-    settled = settle_models(replace(order, lanes=list_lanes(agreed)))
+def _settle(order: Order, lanes: tuple[str, ...], console: Console) -> Order:
+    """Return the order with the models that these lanes are found to serve."""
+    # To the other command no lane means every lane.
+    settled = settle_models(replace(order, lanes=lanes)) if lanes else order
     for model in settled.models[len(order.models) :]:
         console.print(Text(f"asking for {model}, which is served"))
     return replace(order, models=settled.models)

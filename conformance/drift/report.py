@@ -169,7 +169,8 @@ def _merge(group: Sequence[Found], sources: Mapping[str, Source]) -> Finding:
     names = tuple(dict.fromkeys(each.name for each in group if each.name))
     texts = dict.fromkeys(each.change.what for each in group)
     first = group[0].change
-    more = f" (and {len(texts) - 1} more ways)" if len(texts) > 1 else ""
+    others = len(texts) - 1
+    more = f" (and {others} other {'reason' if others == 1 else 'reasons'})" if others else ""
     labels = dict.fromkeys(sources[name].label for name in names if name in sources)
     change = first._replace(what=f"{first.what}{more}")
     return Finding(change, group[0].lane, names, tuple(labels))

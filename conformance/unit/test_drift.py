@@ -217,6 +217,8 @@ def test_the_models_that_were_recorded_are_asked(
     assert "asking for dedicated=tiny, as recorded" in capsys.readouterr().out
     assert run(root, "--yes", "--model=dedicated=mine") == 0
     assert heard["orders"][1].models == ("dedicated=mine",)
+    drift(Order(), TWO, root / "old")
+    assert heard["orders"][2].models == ("dedicated=tiny",)
 
 
 def test_of_several_casts_one_is_asked_and_the_report_says_so_once(
@@ -245,6 +247,10 @@ def test_the_service_is_asked_what_it_serves_where_nothing_else_says_it(
     assert (asked[0].lanes, heard["orders"][0].lanes) == (("dedicated",), ())
     assert heard["orders"][0].models == ("dedicated=served",)
     assert "asking for dedicated=served, which is served" in capsys.readouterr().out
+    for name in (A, B):
+        write_cassette(root / "old" / name, about=replace(ABOUT, evidence="peer"))
+    run(root, "--yes")
+    assert len(asked) == 1
 
 
 # --- over real sockets ----------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.drift.casts import follow_casts, list_lanes
+from conformance.drift.casts import find_unsettled, follow_casts, list_lanes
 from conformance.judge.costs import Cost
 from conformance.recording.plan import Order, Plan, Task
 from conformance.targets import LANES
@@ -71,3 +71,24 @@ def test_what_is_no_lane_unlabelled_or_missing_has_no_cast(folder: Path) -> None
     write_cassette(folder / names[0], about=replace(ABOUT, cast={"model": "x"}))
     agreed = Plan(tuple(Task(name, name, "new") for name in names), Cost(0, 0))
     assert follow_casts(Order(), agreed, folder) == (Order(), ())
+
+
+@pytest.mark.parametrize(
+    ("evidence", "target", "unsettled"),
+    [
+        ("engine", "live", ("dedicated",)),
+        ("live", "live", ()),
+        ("engine", "engine", ()),
+        ("live", "engine", ("dedicated",)),
+    ],
+)
+def test_what_was_recorded_from_the_same_kind_of_target_needs_no_question(
+    folder: Path, evidence: str, target: str, unsettled: tuple[str, ...]
+) -> None:
+    about = replace(ABOUT, evidence=evidence)
+    names = ("dedicated/a/0.yaml", "client/a/0.yaml", "dedicated/a/missing.yaml")
+    for name in names[:2]:
+        write_cassette(folder / name, about=about)
+    agreed = Plan(tuple(Task(name, name, "asked for") for name in names), Cost(0, 0))
+    assert find_unsettled(Order(target), agreed, folder) == unsettled
+    assert find_unsettled(Order(target), keep(folder, "", "tiny"), folder) == ("dedicated",)

@@ -83,9 +83,10 @@ def test_a_claim_that_fails_in_many_ways_is_one_finding() -> None:
     ]
     other = found(A, WARNING, where, "was answered when it was recorded, is skipped now: x")
     one, skipped = gather([*told, other], SOURCES)
-    assert one.change.what == f"{words}assert 1 (and 2 more ways)"
+    assert one.change.what == f"{words}assert 1 (and 2 other reasons)"
     assert one.cassettes == (A, B, C)
     assert skipped.change == other.change
+    assert gather(told[:2], SOURCES)[0].change.what == f"{words}assert 1 (and 1 other reason)"
     apart = gather([found(A, FAILURE, "a", "x: 1"), found(A, FAILURE, "a", "x: 2")], SOURCES)
     assert len(apart) == 2
 
