@@ -129,6 +129,8 @@ def test_the_whole_path_is_walked_and_nothing_of_it_is_called_live(
         assert len(recorded) == 4
         assert told == {("reference", "a stand-in for Baseten")}
         assert drift(street, server.url) == 0, street.printed
+        assert "compared with 4 reference: a stand-in for Baseten, recorded" in street.printed
+        assert "differences may be the stand-in's" in street.printed
         watch_the_shapes(street, server.url)
     parts = replace(HERE, checks=("conformance/features/test_parameters.py",))
     gate = Gate(HERE.root, parts, street.root, datetime.now(UTC).date(), keys=(KEY,))
@@ -155,6 +157,7 @@ _CHANGES: tuple[tuple[Callable[[Any], Any], int, str], ...] = (
     (lambda body: body | {"harbour": 1}, 0, "harbour"),
     (lambda body: {k: v for k, v in body.items() if k != "object"}, 0, "object"),
     (lambda body: body | {"created": "today"}, 1, "created"),
+    (lambda body: body | {"object": "poem"}, 1, '"poem" was never recorded'),
 )
 
 
