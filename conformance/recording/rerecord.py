@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from conformance.recording.leash import Done
     from conformance.recording.plan import Task
     from conformance.recording.steps import Place, Results
 
@@ -131,16 +132,27 @@ def hear(
         console: Where progress is shown; default nowhere.
 
     Yields:
-        The folder of what was answered, and how each check ended, by its node id.
+        The folder of what was answered, and how each check ended, by its node id; of a run that
+        was cut, those that ended before.
 
     Raises:
-        RecordingError: The service was lost, or the run was cut.
+        RecordingError: The service was lost, or the run was cut; after the block, if it does not
+            raise.
     """
     environment = dict(os.environ if environment is None else environment)
     with Workbench(root) as bench:
         place = furnish(order, bench, environment, console)
         done = run(place, "asking", write_options(order, bench), agreed.tasks)
-        yield bench.aside, read_results(agreed.tasks, done)
+        yield bench.aside, _read_whole(done)
+        read_results(agreed.tasks, done)
+
+
+def _read_whole(done: Done) -> Results:
+    """Return how each check ended that ended before the service was lost, if it was."""
+    lines = done.lines
+    # The one before the stop is the check during which it came.
+    stop = next((at - 1 for at, line in enumerate(lines) if "stopped" in line), len(lines))
+    return {line["check"]: line for line in lines[:stop] if "result" in line}
 
 
 def collect_names(root: Path, environment: Mapping[str, str]) -> frozenset[str]:

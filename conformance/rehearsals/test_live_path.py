@@ -137,8 +137,8 @@ def test_the_whole_path_is_walked_and_nothing_of_it_is_called_live(
     assert release.main(["secrets", "evidence"], gate) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "✓ yes" in said
-    told = "evidence: {}, reference: a stand-in for Baseten (1): parameters.seed.sent"
-    assert all(told.format(lane) in said for lane in LANES)
+    row = "evidence: {}, reference: a stand-in for Baseten (1): parameters.seed.sent"
+    assert all(row.format(lane) in said for lane in LANES)
     assert "NO RELEASE: evidence: no;" in said
 
 
