@@ -282,8 +282,9 @@ def test_a_changed_service_is_found_out_and_nothing_is_replaced(tmp_path: Path) 
         ("failure", "created"),
         ("failure", "verdict of no claim"),
         ("information", "new"),
-        ("information", "token-level streaming"),
     } <= told
+    # How fast the stand-in writes is no news: what its times say is a matter of the machine's load.
+    assert "token-level streaming" in {where for _, where in told}
     assert report.exit == 1
     assert (len(report.compared), report.planned) == (3, 3)
     assert report.notes == (drift_command._STANDIN,)
