@@ -50,8 +50,18 @@ _ASSETS = (
     # Sounds and files go over the wire bare.
     re.compile(rf'(?P<before>"(?:file_)?data":\s*"){_BASE64}(?=")'),
 )
+_TOKEN = re.compile(
+    r"""(?x)
+    # What escapes a letter is none of it; an end of line ends what a quote began.
+    (?P<escape> \\++ (?: u[0-9a-fA-F]{4} | . ) ) | (?P<quote> " ) | (?P<line> \n )
+    | (?P<token> [\w-]++ (?: [.:/+=~@]++ [\w-]++ )*+ )
+    """
+)
+_NUMBER = re.compile(r"-?[0-9.]+(?:[eE][+-]?[0-9]+)?")
+_WORD = re.compile(r"[\w-]+", re.ASCII)
 _ID_PREFIX = re.compile(r"(?:(?:chatcmpl|cmpl|embd|gen|msg|req|resp)[-_])*")
 _LETTER = re.compile(r"[A-Za-z0-9]")
+_DIGIT = re.compile(r"[0-9]")
 # Shorter ones name nothing that anybody could look up, and might stand in ordinary words.
 _SHORTEST_ID = 8
 
@@ -89,13 +99,21 @@ def _find_route(path: str) -> str:
 
 
 def remove_keys(text: str, keys: Iterable[str | None]) -> str:
-    """Return a text without the keys in use, however they are spelt in JSON or in a URL."""
-    for key in keys:
-        if not key:
-            continue
-        for spelt in (key, json.dumps(key)[1:-1], quote(key, safe="")):
-            text = text.replace(spelt, REDACTED)
-    return text
+    """Return a text without the keys in use, however they are spelt in JSON or in a URL.
+
+    Args:
+        text: Any text.
+        keys: Keys in use; of two that begin alike the longer one is removed.
+    """
+    spelt = {
+        each
+        for key in filter(None, keys)
+        for each in (key, json.dumps(key)[1:-1], quote(key, safe=""))
+    }
+    if not spelt:
+        return text
+    longest_first = sorted(spelt, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, longest_first)), REDACTED, text)
 
 
 def hash_assets(text: str) -> str:
@@ -115,7 +133,8 @@ def _digest(data: str) -> str:
 class Ids:
     """The ids that a server gave to requests, and what stands for each in one cassette.
 
-    Equal ids stay equal, different ones different, and each keeps its kind and its length.
+    Equal ids stay equal, different ones different, and each keeps its kind and its length. An id
+    has a digit: without one it might be a word that stands everywhere.
     """
 
     def __init__(self) -> None:
@@ -137,10 +156,36 @@ class Ids:
             self._add(said.get("request_id"))
 
     def replace(self, text: str) -> str:
-        """Return a text with every known id replaced."""
-        for known, number in self._known.items():
-            text = text.replace(known, number)
-        return text
+        """Return a header's value, or the like, with every known id replaced."""
+        return self._known.get(text) or self._replace(text, numbers=True)
+
+    def replace_in_body(self, text: str) -> str:
+        """Return a body with every known id replaced; JSON stays JSON.
+
+        An id of digits alone is one between quotes only: elsewhere it is a number.
+        """
+        return self._replace(text, numbers=False)
+
+    def _replace(self, text: str, *, numbers: bool) -> str:
+        quoted = False
+
+        def read(found: re.Match[str]) -> str:
+            nonlocal quoted
+            if found.lastgroup == "token":
+                return self._read(found[0], numbers=numbers or quoted)
+            quoted = quoted if found.lastgroup == "escape" else found[0] == '"' and not quoted
+            return found[0]
+
+        return _TOKEN.sub(read, text) if self._known else text
+
+    def _read(self, token: str, *, numbers: bool) -> str:
+        def name(word: str) -> str:
+            kept = _NUMBER.fullmatch(word) and not numbers
+            return word if kept else self._known.get(word, word)
+
+        if token in self._known:
+            return name(token)
+        return _WORD.sub(lambda found: name(found[0]), token)
 
     def _add(self, value: object) -> None:
         if not isinstance(value, str) or value in self._known:
@@ -148,7 +193,7 @@ class Ids:
         prefix = _ID_PREFIX.match(value)
         kept = prefix[0] if prefix else ""
         places = len(_LETTER.findall(value[len(kept) :]))
-        if places >= _SHORTEST_ID:
+        if places >= _SHORTEST_ID and _DIGIT.search(value):
             digits = iter(str(len(self._known) + 1).zfill(places))
             self._known[value] = kept + _LETTER.sub(lambda _: next(digits), value[len(kept) :])
 

@@ -63,7 +63,7 @@ class Redactor:
         request.uri = make_canonical(remove_keys(request.uri, self._keys), self._lane)
         request.headers = keep_headers(request.headers, REQUEST_HEADERS)
         if request.body:
-            body = hash_assets(self._clean(_to_text(request.body)))
+            body = hash_assets(self._clean_text(_to_text(request.body)))
             request.body = body.encode("utf-8")
         return request
 
@@ -75,7 +75,11 @@ class Redactor:
         body = response["body"]["string"]
         self._ids.learn(kept, _to_text(body))
         headers = {name: [self._clean(each) for each in values] for name, values in kept.items()}
-        return {**response, "headers": headers, "body": {"string": self._clean_body(body)}}
+        status = {**response["status"]}
+        if "message" in status:
+            status["message"] = self._clean(str(status["message"]))
+        cleaned = {"status": status, "headers": headers, "body": {"string": self._clean_body(body)}}
+        return {**response, **cleaned}
 
     def load_response(self, response: dict[str, Any]) -> dict[str, Any]:
         """Return a recorded response as replay gives it."""
@@ -84,11 +88,14 @@ class Redactor:
     def _clean(self, text: str) -> str:
         return self._ids.replace(remove_keys(text, self._keys))
 
+    def _clean_text(self, text: str) -> str:
+        return self._ids.replace_in_body(remove_keys(text, self._keys))
+
     def _clean_body(self, body: bytes | str) -> bytes | str:
         if isinstance(body, str):
-            return self._clean(body)
+            return self._clean_text(body)
         # Half a character must survive as it came: a client has to live with it.
-        return self._clean(body.decode("utf-8", "surrogateescape")).encode(
+        return self._clean_text(body.decode("utf-8", "surrogateescape")).encode(
             "utf-8", "surrogateescape"
         )
 

@@ -83,6 +83,27 @@ def test_an_id_is_replaced_wherever_it_comes_again(redactor: recording.Redactor)
     assert json.loads(later.body) == {"previous": "chatcmpl-000000000002"}
 
 
+def test_what_the_status_says_is_cleaned_too(redactor: recording.Redactor) -> None:
+    answer = _response(b"", {"x-request-id": ["0a1b2c3d"]})
+    answer["status"] = {"code": 500, "message": f"No {KEY} of 0a1b2c3d"}
+    kept = redactor.redact_response(answer)
+    assert kept is not None
+    assert kept["status"] == {"code": 500, "message": "No REDACTED of 00000001"}
+    kept = redactor.redact_response({**answer, "status": {"code": 500}})
+    assert kept is not None
+    assert kept["status"] == {"code": 500}
+
+
+def test_a_number_in_a_body_is_no_id(redactor: recording.Redactor) -> None:
+    said = '{"created": 1700000000, "id": "1700000000"}'
+    answer = redactor.redact_response(_response(said, {"x-request-id": ["1700000000"]}))
+    assert answer is not None
+    assert answer["body"] == {"string": '{"created": 1700000000, "id": "0000000001"}'}
+    assert answer["headers"] == {"x-request-id": ["0000000001"]}
+    later = redactor.redact_request(_request({"seed": 1700000000, "id": "1700000000"}))
+    assert json.loads(later.body) == {"seed": 1700000000, "id": "0000000001"}
+
+
 @pytest.mark.parametrize("body", ["text", b"\xff half a character \xc3"])
 def test_an_answer_of_any_kind_is_kept_as_it_came(
     redactor: recording.Redactor, body: bytes | str

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from urllib.parse import quote
 
 import pytest
@@ -80,6 +81,19 @@ def test_a_key_is_removed_however_json_or_a_url_spells_it(key: str) -> None:
     assert cleaned == 'REDACTED {"a": "REDACTED"} REDACTED'
 
 
+def test_of_two_keys_that_begin_alike_the_longer_one_is_removed() -> None:
+    keys = ["orchard", "orchard-lantern-4471"]
+    for given in (keys, keys[::-1]):
+        cleaned = redaction.remove_keys("an orchard, orchard-lantern-4471!", given)
+        assert cleaned == "an REDACTED, REDACTED!"
+
+
+def test_nothing_but_the_keys_is_removed() -> None:
+    text = " orchard+lantern orchard.lantern ORCHARD "
+    assert redaction.remove_keys(text, ["orchard.lantern"]) == " orchard+lantern REDACTED ORCHARD "
+    assert redaction.remove_keys(text, [None, ""]) == text
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -154,3 +168,96 @@ def test_the_ids_of_tool_calls_stay_as_they_are() -> None:
     ids = redaction.Ids()
     ids.learn({}, '{"choices": [{"tool_calls": [{"id": "chatcmpl-tool-0123456789"}]}]}')
     assert ids.replace("chatcmpl-tool-0123456789") == "chatcmpl-tool-0123456789"
+
+
+@pytest.mark.parametrize("word", ["assistant", "completion", "chatcmpl-abcdefgh"])
+def test_a_word_is_no_id(word: str) -> None:
+    body = json.dumps(
+        {"id": word, "role": word, "usage": {f"{word}_tokens": 3}, "said": f"a {word}"}
+    )
+    ids = redaction.Ids()
+    ids.learn({}, body)
+    assert ids.replace_in_body(body) == body
+
+
+@pytest.mark.parametrize("number", ["1700000000", "-17000000.25", "17.0e10000000"])
+def test_a_number_is_no_id_unless_it_is_quoted(number: str) -> None:
+    known, ids = number.strip("-"), redaction.Ids()
+    ids.learn({"x-request-id": [known, "17000000"]}, "")
+    body = f'{{"at": {number}, "a\\"": [{number}], "id": "{known}", "said": "no {known}"}}'
+    replaced = ids.replace_in_body(f"{body}\n{number}")
+    read = json.loads(replaced.partition("\n")[0], parse_float=str, parse_int=str)
+    assert (read["at"], read['a"']) == (number, [number])
+    assert read["id"] == read["said"].removeprefix("no ") == ids.replace(known) != known
+    assert replaced.endswith(f"\n{number}")
+
+
+def test_an_end_of_line_ends_what_a_quote_began() -> None:
+    ids = redaction.Ids()
+    ids.learn({"x-request-id": "17000000"}, "")
+    assert ids.replace_in_body('6" 17000000\n17000000') == '6" 00000001\n17000000'
+    assert ids.replace('6" 17000000" 17000000') == '6" 00000001" 00000001'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "a {}.",
+        "/v1/{}/x",
+        'say \\"{}\\"',
+        "\\n{}",
+        "\\\\n{}",
+        "\\u00e9{}",
+        "ü{}",
+        "id={}",
+        "<{}>",
+    ],
+)
+def test_an_id_is_replaced_wherever_it_is_a_word_of_its_own(text: str) -> None:
+    ids = redaction.Ids()
+    ids.learn({}, '{"id": "req_abcd1234"}')
+    assert ids.replace(text.format("req_abcd1234")) == text.format("req_00000001")
+    assert ids.replace_in_body(text.format("req_abcd1234")) == text.format("req_00000001")
+
+
+@pytest.mark.parametrize(
+    "text", ["req_abcd12345", "xreq_abcd1234", "req_abcd1234-1", "req_abcd1234_"]
+)
+def test_a_part_of_a_word_is_no_id(text: str) -> None:
+    ids = redaction.Ids()
+    ids.learn({}, '{"id": "req_abcd1234"}')
+    assert ids.replace(text) == text
+
+
+def test_ids_that_begin_alike_stay_different() -> None:
+    ids = redaction.Ids()
+    said = ["chatcmpl-12345678", "chatcmpl-123456789", "chatcmpl-00000002", "chatcmpl-00000001"]
+    for each in said:
+        ids.learn({}, json.dumps({"id": each}))
+    assert ids.replace(" ".join(said)).split() == [
+        "chatcmpl-00000001",
+        "chatcmpl-000000002",
+        "chatcmpl-00000003",
+        "chatcmpl-00000004",
+    ]
+
+
+@pytest.mark.parametrize("odd", ["a:b/c.12345678", "id 12345678!", "ä-1234-abcde"])
+def test_an_id_of_odd_letters_is_replaced_where_it_stands_alone(odd: str) -> None:
+    ids = redaction.Ids()
+    ids.learn({"x-request-id": [odd]}, "")
+    assert ids.replace(odd) != odd
+    assert not set("2345678") & set(ids.replace(odd))
+
+
+def test_many_ids_take_no_longer_than_few() -> None:
+    ids = redaction.Ids()
+    said = [f"chatcmpl-{number:032x}" for number in range(4000)]
+    for each in said:
+        ids.learn({}, json.dumps({"id": each}))
+    begun = time.process_time()
+    replaced = ids.replace_in_body("\n".join(said * 5)).split()
+    assert time.process_time() - begun < 2
+    assert len(set(replaced)) == 4000
+    assert replaced[:4000] == replaced[4000:8000]
