@@ -38,8 +38,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def list_cassettes(root: Path = ROOT) -> list[Path]:
-    """Return all cassettes below a folder, sorted."""
-    return sorted(root.rglob("*.yaml"))
+    """Return all cassettes below a folder, sorted: files, and no links to others."""
+    found = root.rglob("*.yaml")
+    return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
 
 def name_cassette(check: str, lane: str) -> str:

@@ -157,14 +157,13 @@ def _inflate(data: bytes) -> Iterator[bytes]:
 def _run(machine: Any, data: bytes, at: int) -> bytes:
     """Return what can be had of a member: also of one that is cut or damaged."""
     had = bytearray()
-    while at < len(data) and not machine.eof:
+    # Of too much there is no end: it is enough to have too much.
+    while at < len(data) and not machine.eof and len(had) <= _BUDGET:
         try:
             had += machine.decompress(data[at : at + _CHUNK], _BUDGET)
         except (zlib.error, OSError, lzma.LZMAError):
             break
         at += _CHUNK
-        if len(had) > _BUDGET:
-            raise TooDeepError
     return bytes(had)
 
 
@@ -221,7 +220,8 @@ def _unescape(text: str) -> str:
 
 _BASE64 = re.compile(
     r"""(?x)
-    (?<![A-Za-z0-9+/_-]) [A-Za-z0-9+/_-]{20,}+
+    # Words of small letters are names: there are many, and no encoding makes one.
+    (?<![A-Za-z0-9+/_-]) (?= [a-z_-]*+ [A-Z0-9+/] ) [A-Za-z0-9+/_-]{16,}+
     # Wrapped: the next line has nothing else in it.
     (?: [ \t]*\r?\n[ \t]*+ [A-Za-z0-9+/_-]++ (?= =*[ \t]*(?: [\r\n"'] | \Z ) ) )*+
     """

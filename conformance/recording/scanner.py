@@ -1,50 +1,84 @@
 """Finds secrets in what is about to be kept: cassettes, reports, logs.
 
-Knows the shapes of secrets and the disguises that files put on them. Must share nothing with the
-redaction: what one forgets the other finds. Never shows what it found.
+Knows keys in use and what a folder of cassettes may hold. Must share nothing with the redaction:
+what one forgets the other finds. Never shows what it found.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 import re
-import zlib
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus, unquote
+import unicodedata
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
+
+from conformance.recording.patterns import find_shapes
+from conformance.recording.readings import INVISIBLE, TooDeepError, read, read_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["find_secrets", "scan_file", "scan_folder"]
+__all__ = ["Hit", "find_secrets", "scan_file", "scan_folder", "withhold"]
 
-_SHAPES = {
-    "an authorization header": re.compile(
-        r"(?i)[\"'{\s,-](?:proxy-)?(?:authorization|x-api-key|api-key)[\"']?\s*:"
-    ),
-    "a bearer token": re.compile(r"(?i)\b(?:bearer|api-key)(?:\s|%20|\+)+[\w.~+/-]{8,}"),
-    "a cookie": re.compile(
-        r"(?i)(?:^\s*-?\s*|[\"'{,]\s*)[\"']?(?:set-)?cookie[\"']?\s*:", re.MULTILINE
-    ),
-    "a JSON web token": re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\."),
-    "a key": re.compile(r"\b(?:sk|pk|rk|hf|ghp|gho|xox[abp]|lsv2_[ps]t)[-_][A-Za-z0-9_-]{16,}"),
-    "a cloud key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[\w-]{35}\b"),
-    "a Baseten key": re.compile(r"(?<![\w.])[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}(?![\w.])"),
-    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    "a password in a URL": re.compile(r"(?i)\bhttps?://[^/\s:@\"']*:[^/\s@\"']+@"),
-    "a key in a query": re.compile(
-        r"(?i)[?&](?:[\w-]*(?:api[_-]?key|token|secret|password|signature))=(?!REDACTED)[^&\s\"']{4,}"
-    ),
-    "the suite's own key": re.compile(r"conformance-suite-key-\d{4}"),
-}
-_ENCODED = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
-_GZIP = b"\x1f\x8b"
+
+class Hit(NamedTuple):
+    """One thing that is wrong with one file; as a text it may be shown.
+
+    Attributes:
+        path: The file.
+        name: Its name below the folder, unless that holds a secret.
+        what: What is wrong.
+    """
+
+    path: Path
+    name: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.what}"
+
+    def __repr__(self) -> str:
+        # The path may be what must not be shown.
+        return f"<{self}>"
+
+
+# --- keys in use ---
+
 _SHORTEST = 6
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_UNSEEN = re.compile(rf"[\s\\{INVISIBLE}]+")
+
+
+def _squeeze(text: str) -> str:
+    """Return a text without what folds, breaks or escapes its words."""
+    if text.isascii():
+        return "".join(text.split()).replace("\\", "").replace("\0", "")
+    return _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
+
+
+def _spell(keys: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return how keys may stand in a squeezed text, and in one of small letters alone."""
+    plain = {key: _squeeze(key).casefold() for key in keys if len(key) >= _SHORTEST}
+    encoded = (each for key in plain for each in _encode(key.encode("utf-8", "replace")))
+    return frozenset(encoded), frozenset(filter(None, plain.values()))
+
+
+def _encode(data: bytes) -> Iterator[str]:
+    # Where a key begins inside what is encoded decides which letters stand for it.
+    for pad in range(3):
+        encoded = base64.b64encode(b"\0" * pad + data).decode()
+        inner = encoded[-(-pad * 8 // 6) : (pad + len(data)) * 8 // 6]
+        yield from (inner, inner.replace("+", "-").replace("/", "_"))
+    yield from (data.hex(), data.hex().upper())
+
+
+# --- texts ---
+
+_INSIDE = " of a value"
+_TOO_DEEP = "what is nested too deeply to be looked through"
+_PRINTABLE = re.compile(r"[\t\n\r\x20-\x7e]{8,}")
+_CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def find_secrets(text: str, keys: Iterable[str] = ()) -> Iterator[str]:
@@ -52,131 +86,141 @@ def find_secrets(text: str, keys: Iterable[str] = ()) -> Iterator[str]:
 
     Args:
         text: A cassette, a report, a log.
-        keys: Keys known to be in use, looked for to the letter and in every disguise: percent and
-            base64 encoding, JSON escapes, lines folded in the middle.
+        keys: Keys known to be in use, looked for to the letter and in every disguise: small
+            letters for capital ones, lines folded in the middle, whatever it may be wrapped in.
     """
-    squeezed = _squeeze(text)
-    plain = (text, unquote(text), squeezed, *_decode_escapes(text))
-    for key in keys:
-        if len(key) >= _SHORTEST and any(
-            _disguises(key) & set(_found(key, each)) for each in plain
-        ):
-            yield "a key in use"
-    for name, shape in _SHAPES.items():
-        if match := shape.search(text):
-            yield f"{name} in line {text.count(chr(10), 0, match.start()) + 1}"
+    yield from dict.fromkeys(_search(read(text), keys, text))
 
 
-def _found(key: str, text: str) -> Iterator[str]:
-    return (each for each in _disguises(key) if each in text)
-
-
-def _disguises(key: str) -> set[str]:
-    data = key.encode()
-    spelt = {key, _squeeze(key), quote(key, safe=""), quote_plus(key), json.dumps(key)[1:-1]}
-    # Where a key begins inside what is encoded decides which letters stand for it.
-    for pad in range(3):
-        encoded = base64.b64encode(b"\0" * pad + data).decode()
-        inner = encoded[-(-pad * 8 // 6) : (pad + len(data)) * 8 // 6]
-        spelt |= {inner, inner.replace("+", "-").replace("/", "_")}
-    return spelt
-
-
-def _squeeze(text: str) -> str:
-    # Folding a line adds white space, and in quotes a backslash on either side of it.
-    return re.sub(r"\\?\s+\\?", "", text)
-
-
-def _decode_escapes(text: str) -> Iterator[str]:
-    if "\\u" in text or "\\x" in text:
-        yield re.sub(
-            r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))",
-            lambda found: chr(int(found[1] or found[2], 16)),
-            text,
-        )
-
-
-def scan_file(path: Path, root: Path, keys: Iterable[str] = ()) -> Iterator[str]:
-    """Yield the secrets of one file: in its name, as it stands, and in each value that it holds.
+def withhold(text: str, keys: Iterable[str] = ()) -> str:
+    """Return a text that may be shown: as it is, or, if it holds a secret, what kind of.
 
     Args:
-        path: A cassette, with its header.
+        text: What somebody else said.
+        keys: Keys in use.
+    """
+    found = next(find_secrets(text, keys), "")
+    return f"(withheld: it holds {_name(found)})" if found else text
+
+
+def _name(found: str) -> str:
+    return found.partition(" in line ")[0].removesuffix(_INSIDE)
+
+
+def _search(readings: Iterable[str], keys: Iterable[str], text: str | None = None) -> Iterator[str]:
+    """Yield what readings hold; with the line, in what is the text itself and no reading of it."""
+    encoded, plain = _spell(keys)
+    try:
+        for each in readings:
+            shown = each is text
+            squeezed = _squeeze(each) if plain else ""
+            if any(key in squeezed for key in encoded) or any(
+                key in squeezed.casefold() for key in plain
+            ):
+                yield "a key in use" + ("" if shown else _INSIDE)
+            for name, line in find_shapes(each if shown else _clear(each)):
+                yield name + (f" in line {line}" if shown else _INSIDE)
+    except TooDeepError:
+        yield _TOO_DEEP
+
+
+def _clear(text: str) -> str:
+    """Return of what is no text the parts that might be."""
+    return "\n".join(_PRINTABLE.findall(text)) if _CONTROL.search(text) else text
+
+
+# --- files ---
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NO_CASSETTE = "is no cassette"
+_CREDENTIAL = re.compile(r"(?i)auth|cookie|token(?!s)|secret|api-?key|passw|credential|signature")
+
+_REDACTED = re.compile(r"(?:[\w-]+ )?REDACTED")
+
+
+def scan_folder(root: Path, keys: Iterable[str] = ()) -> list[Hit]:
+    """Return what is wrong with a folder of cassettes, whatever lies in it.
+
+    Args:
+        root: The folder.
+        keys: Keys known to be in use.
+    """
+    keys = tuple(keys)
+    return [hit for path in sorted(root.rglob("*")) for hit in scan_file(path, root, keys)]
+
+
+def scan_file(path: Path, root: Path, keys: Iterable[str] = ()) -> Iterator[Hit]:
+    """Yield what is wrong with one file: with its name, as it stands, with each value it holds.
+
+    Args:
+        path: A cassette, with its header; or what lies where one should.
         root: The folder that its name is relative to.
         keys: Keys known to be in use.
     """
     keys = tuple(keys)
     name = path.relative_to(root).as_posix()
-    data = path.read_bytes()
+    named = list(_search_name(name, keys))
+    shown = name if name.isprintable() and not named else "a file"
+    for what in dict.fromkeys([*named, *_search_file(path, keys)]):
+        yield Hit(path, shown, what)
+
+
+def _search_name(name: str, keys: tuple[str, ...]) -> Iterator[str]:
+    for found in find_secrets("\n".join(_spread(name)), keys):
+        yield f"its name holds {_name(found)}"
+
+
+def _spread(name: str) -> Iterator[str]:
+    """Yield a name, and each of its parts: without endings, and from every word of it on."""
+    yield name
+    for part in name.split("/"):
+        for bare in (part, *(part[: dot.start()] for dot in re.finditer(r"\.", part))):
+            yield from (bare[found.end() :] for found in re.finditer(r"^|[\W_]+", bare))
+
+
+def _search_file(path: Path, keys: tuple[str, ...]) -> Iterator[str]:
+    if path.is_symlink():
+        # What it points to is kept in its place; what is there is somebody else's.
+        yield f"{_NO_CASSETTE}, but a link"
+        yield from find_secrets(str(path.readlink()), keys)
+    elif path.is_file():
+        yield from _search_bytes(path.read_bytes(), keys, named=path.suffix == ".yaml")
+    elif path.suffix == ".yaml" or not path.is_dir():
+        yield _NO_CASSETTE
+
+
+def _search_bytes(data: bytes, keys: tuple[str, ...], *, named: bool) -> Iterator[str]:
     text = data.decode("utf-8", "replace")
-    found = [f"its name holds {secret}" for secret in find_secrets(_spread(name), keys)]
-    found += find_secrets(text, keys)
-    found += (f"{secret} of a value" for value in _values(text) for secret in _inside(value, keys))
-    for secret in dict.fromkeys(found):
-        yield f"{_hide(name, keys)}: {secret}"
+    documents = list(_load(text))
+    if not named or text.encode() != data or len(documents) != 1 or documents[0] is None:
+        yield _NO_CASSETTE
+    yield from find_secrets(text, keys)
+    if text.encode() != data:
+        yield from _search(read(data), keys)
+    for document in documents:
+        yield from _search(read_tree(document), keys)
+        yield from _search_headers(document)
 
 
-def scan_folder(root: Path, keys: Iterable[str] = ()) -> list[str]:
-    """Return the secrets of every file below a folder; hidden files and empty ones included."""
-    keys = tuple(keys)
-    paths = sorted(path for path in root.rglob("*") if path.is_file())
-    return [secret for path in paths for secret in scan_file(path, root, keys)]
-
-
-def _hide(name: str, keys: tuple[str, ...]) -> str:
-    return "a file" if any(find_secrets(_spread(name), keys)) else name
-
-
-def _spread(name: str) -> str:
-    # Each part alone: a key has no ending.
-    return " ".join((name, *name.removesuffix(".yaml").split("/")))
-
-
-def _values(text: str) -> Iterator[str | bytes]:
+def _load(text: str) -> Iterator[Any]:
+    """Yield the documents of a text, and None for what cannot be read."""
     try:
-        document = yaml.load(text, Loader=_LOADER)  # noqa: S506  a safe loader
-    except yaml.YAMLError:
-        return
-    yield from _walk(document)
+        yield from yaml.load_all(text, Loader=_LOADER)
+    except Exception:  # noqa: BLE001  whatever the loader trips over, this is no cassette
+        yield None
 
 
-def _walk(value: Any) -> Iterator[str | bytes]:
-    if isinstance(value, dict):
-        for key, each in value.items():
-            # A name and its value are one line again: `authorization: …`.
-            if isinstance(each, list) and all(isinstance(one, str) for one in each):
-                yield from (f"\n{key}: {one}" for one in each)
-            yield from _walk(key)
-            yield from _walk(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _walk(each)
-    elif isinstance(value, str | bytes):
-        yield value
+def _search_headers(document: Any) -> Iterator[str]:
+    """Yield the headers that are a credential, whatever their values look like."""
+    for name, values in _find_headers(document):
+        said = values if isinstance(values, list) else [values]
+        if _CREDENTIAL.search(str(name)) and not all(_REDACTED.fullmatch(str(x)) for x in said):
+            yield f"a header with a credential{_INSIDE}"
 
 
-def _inside(value: str | bytes, keys: tuple[str, ...]) -> Iterator[str]:
-    data = _unpack(value) if isinstance(value, bytes) else value.encode("utf-8", "replace")
-    text = data.decode("utf-8", "replace")
-    yield from (each.partition(" in line")[0] for each in find_secrets(text, keys))
-    for run in _ENCODED.findall(text):
-        if decoded := _decode(run):
-            yield from (each.partition(" in line")[0] for each in find_secrets(decoded, keys))
-
-
-def _unpack(data: bytes) -> bytes:
-    if not data.startswith(_GZIP):
-        return data
-    try:
-        return zlib.decompress(data, wbits=31)
-    except zlib.error:
-        return data
-
-
-def _decode(run: str) -> str:
-    """Return what a run of letters decodes to, if that is text of a kind that keys are part of."""
-    try:
-        whole = run.rstrip("=").replace("-", "+").replace("_", "/")
-        data = _unpack(base64.b64decode(whole + "=" * (-len(whole) % 4)))
-        return data.decode("ascii")
-    except (binascii.Error, ValueError):
-        return ""
+def _find_headers(document: Any) -> Iterator[tuple[Any, Any]]:
+    talks = document.get("interactions") if isinstance(document, dict) else ()
+    for talk in talks if isinstance(talks, list) else ():
+        for side in talk.values() if isinstance(talk, dict) else ():
+            headers = side.get("headers") if isinstance(side, dict) else ()
+            yield from headers.items() if isinstance(headers, dict) else ()

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from conformance import SuiteFault
 from conformance.recording.cassettes import ROOT, find_flaw, list_cassettes, read_provenance
 from conformance.recording.plan import name_age
 from conformance.recording.rerecord import RecordingError, collect_names
-from conformance.recording.scanner import scan_file, scan_folder
+from conformance.recording.scanner import scan_file, scan_folder, withhold
 from conformance.targets import find_keys
 
 if TYPE_CHECKING:
@@ -84,9 +84,27 @@ def take_stock(
     for path in list_cassettes(root):
         name = path.relative_to(root).as_posix()
         orphan = "" if known is None else find_orphan(name, known, bare)
-        wrong = (find_flaw(path, root), orphan, *scan_file(path, root, keys))
-        found.append(_stand(path, name, tuple(filter(None, wrong)), today))
+        wrong = (find_flaw(path, root), orphan, *map(str, scan_file(path, root, keys)))
+        stands = _stand(path, name, tuple(filter(None, wrong)), today)
+        found.append(_withhold(stands, keys))
     return found
+
+
+def _withhold(one: Standing, keys: tuple[str, ...]) -> Standing:
+    """Return how a cassette stands, without what nobody may read in its name or its label."""
+
+    def show(text: str) -> str:
+        return withhold(text, keys)
+
+    return replace(
+        one,
+        name=show(one.name),
+        evidence=show(one.evidence),
+        source=show(one.source),
+        model=show(one.model),
+        lane=show(one.lane),
+        wrong=tuple(map(show, one.wrong)),
+    )
 
 
 def _stand(path: Path, name: str, wrong: tuple[str, ...], today: date | None) -> Standing:
@@ -179,13 +197,14 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     keys = find_keys(environment)
     stock = take_stock(root, known, keys)
     # What lies beside the cassettes is published with them.
-    beside = [each for each in scan_folder(root, keys) if ".yaml: " not in each]
+    listed = set(list_cassettes(root))
+    beside = [hit for hit in scan_folder(root, keys) if hit.path not in listed]
     if options.json:
         print(write_stock(stock))
     else:
         print_stock(stock, console)
         if missing := known - {one.name for one in stock}:
             print(f"· {len(missing)} checks have none: left out here, or `record --stale` makes it")
-    for each in beside:
-        print(f"✗ {each}", file=sys.stderr)
+    for hit in beside:
+        print(f"✗ {hit}", file=sys.stderr)
     return _RED if beside or any(one.wrong for one in stock) else 0

@@ -25,7 +25,7 @@ from conformance.judge.runs import CutRunError, Selection, Suite, verify
 from conformance.judge.verdicts import GREEN
 from conformance.recording.cassettes import find_flaws, name_cassette, read_provenance
 from conformance.recording.plan import name_age
-from conformance.recording.scanner import find_secrets, scan_folder
+from conformance.recording.scanner import find_secrets, scan_folder, withhold
 from conformance.reports.tables import MATRIX_BEGINS, MATRIX_ENDS, write_matrix
 
 if TYPE_CHECKING:
@@ -195,7 +195,8 @@ def ask_pages(gate: Gate) -> Answer:
 
 def ask_secrets(gate: Gate) -> Answer:
     """Ask whether cassettes, pages and wheels are free of secrets, and the cassettes unaltered."""
-    found = [*find_flaws(gate.cassettes), *scan_folder(gate.cassettes, gate.keys)]
+    found = [withhold(flaw, gate.keys) for flaw in find_flaws(gate.cassettes)]
+    found += map(str, scan_folder(gate.cassettes, gate.keys))
     for name, text in _read_pages(gate.root):
         found += (f"{name}: {secret}" for secret in find_secrets(text, gate.keys))
     for wheel in gate.wheels:

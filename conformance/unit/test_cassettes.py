@@ -54,6 +54,14 @@ def test_unlabelled_altered_and_unreadable_cassettes_are_flaws(folder: Path) -> 
     ]
 
 
+def test_a_cassette_is_a_file_and_no_link(folder: Path) -> None:
+    (folder / "c.yaml").mkdir()
+    (folder / "d.yaml").symlink_to(folder / "a/one.yaml")
+    (folder / "e.yaml").symlink_to(folder / "nowhere")
+    assert cassettes.list_cassettes(folder) == [folder / "a/one.yaml", folder / "b/two.yaml"]
+    assert cassettes.find_flaws(folder) == []
+
+
 def test_a_cassette_that_nobody_played_is_named(folder: Path) -> None:
     assert cassettes.find_unplayed(folder, {"a/one.yaml", "b/two.yaml"}) == []
     assert cassettes.find_unplayed(folder, {"b/two.yaml"}) == [

@@ -75,8 +75,8 @@ WRAPPINGS: dict[str, Callable[[str], str]] = {
     "percent three times": lambda said: quote(quote(quote(said, safe=""), safe=""), safe=""),
     "percent of JSON": lambda said: quote(json.dumps({"m": said})),
     "entities": lambda said: html.escape(said).replace("ü", "&uuml;"),
-    "decimal entities": _escape("&#{};"),
-    "hexadecimal entities": _escape("&#x000{:X}"),
+    "decimal entities": _escape("&#000000000{};"),
+    "hexadecimal entities": _escape("&#x00000000{:X}"),
     "wide letters": lambda said: "".join(
         chr(ord(x) + 0xFEE0) if "!" <= x <= "~" else x for x in said
     ),
@@ -96,6 +96,12 @@ WRAPPINGS: dict[str, Callable[[str], str]] = {
     "base64 of UTF-16, the other way": lambda said: b64encode(said.encode("utf-16-be")).decode(),
     "base64 of gzip": lambda said: b64encode(gzip.compress(said.encode())).decode(),
     "base64 of zlib": lambda said: b64encode(zlib.compress(said.encode())).decode(),
+    "base64 of zlib behind another word": lambda said: (
+        f"chatcmpl-0a1B2c3D4e5F6a7B {b64encode(zlib.compress(said.encode())).decode()}"
+    ),
+    "base64 of UTF-16 behind another word": lambda said: (
+        f"chatcmpl-0a1B2c3D4e5F6a7B{'0aB1' * 99} {b64encode(said.encode('utf-16')).decode()}"
+    ),
     "base64 of escapes": lambda said: _encode(_half_escape(said)),
     "base64 of percent": lambda said: _encode(quote(said, safe="")),
     "escapes of base64": lambda said: _escape("\\u{:04x}")(_encode(said)),
@@ -140,6 +146,8 @@ PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "gzip that is damaged late": lambda data: (
         gzip.compress(data + _noise(30_000))[:20_000] + b"\xff" * 99
     ),
+    "bz2 before something": lambda data: bz2.compress(data) + b"\xff" * 9999,
+    "xz before something": lambda data: lzma.compress(data) + b"\xff" * 9999,
     "bz2 behind gzip": lambda data: gzip.compress(b"one") + bz2.compress(data),
     "base64 in gzip": lambda data: gzip.compress(b64encode(data)),
     "UTF-16": lambda data: data.decode("utf-8", "ignore").encode("utf-16"),
@@ -152,7 +160,7 @@ PACKINGS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def _noise(length: int) -> bytes:
-    return b"".join(zlib.crc32(b"%d" % each).to_bytes(4, "big") for each in range(length // 4))
+    return b"".join(b"%08x" % zlib.crc32(b"%d" % each) for each in range(length // 4))
 
 
 @pytest.mark.parametrize("packing", PACKINGS)
@@ -160,7 +168,20 @@ def test_what_is_packed_is_read(packing: str) -> None:
     assert holds(PACKINGS[packing](PLAIN.encode()), PLAIN)
 
 
-@pytest.mark.parametrize("data", [b"\x1f\x8b\x08 broken", b"BZh91AY&SY", b"\xfd7zXZ\0\0", b"x\x9c"])
+def test_a_text_with_a_broken_letter_is_a_text() -> None:
+    said = json.dumps({"größe": {"über": ["ä", "größer"]}}, ensure_ascii=False)
+    assert holds(f'{said}\n["ü'.encode()[:-1], "\n\nüber: größer")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x1f\x8b\x08 broken",
+        b"BZh91AY&SY" + b"\xff" * 99,
+        b"\xfd7zXZ\0\0" + b"\xff" * 99,
+        b"x\x9c",
+    ],
+)
 def test_what_cannot_be_unpacked_is_read_as_it_stands(data: bytes) -> None:
     assert data.decode("latin-1") in read(data)
 

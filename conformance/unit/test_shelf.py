@@ -69,7 +69,7 @@ def test_a_cassette_without_a_readable_label_is_wrong(root: Path, text: str) -> 
     (root / A).write_text(text, encoding="utf-8")
     first = shelf.take_stock(root, {A, B})[0]
     assert (first.evidence, first.age, first.lane) == ("", None, "dedicated")
-    assert len(first.wrong) == 1
+    assert first.wrong[0].startswith(f"{A}: ")
 
 
 def test_the_command_lists_them_and_sums_them_up(
@@ -112,6 +112,36 @@ def test_the_command_is_red_when_something_is_wrong(
     said = capsys.readouterr()
     assert "✗" in said.out + said.err
     assert KEY not in said.out + said.err
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "JSON"])
+def test_what_holds_a_key_is_not_printed(
+    root: Path, known: set[str], capsys: pytest.CaptureFixture[str], form: list[str]
+) -> None:
+    about = replace(ABOUT, source=f"vllm {KEY}", model=KEY.upper(), lane=f"x{KEY}", evidence=KEY)
+    write_cassette(root / f"dedicated/{KEY}.yaml", about=about)
+    (root / f"dedicated/pre_{KEY}.yaml").write_bytes(b"\xff")
+    assert shelf.main([f"--cassettes={root}", *form], {"BASETEN_API_KEY": KEY}) == 1
+    said = capsys.readouterr()
+    shown = "".join((said.out + said.err).split()).lower()
+    assert KEY not in shown
+    assert "(withheld:itholdsakeyinuse)" in shown
+
+
+@pytest.mark.parametrize("name", ["a.yaml: notes.txt", "notes", "link.yaml", "folder.yaml"])
+def test_what_lies_beside_the_cassettes_is_named(
+    root: Path, known: set[str], capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    if name == "link.yaml":
+        (root / name).symlink_to(root / A)
+    elif name == "folder.yaml":
+        (root / name).mkdir()
+    else:
+        (root / name).write_text("x: y", encoding="utf-8")
+    assert shelf.main([f"--cassettes={root}"]) == 1
+    said = capsys.readouterr()
+    assert f"✗ {name}: is no cassette" in said.err
+    assert "2 cassettes" in said.out
 
 
 def test_the_command_writes_json(

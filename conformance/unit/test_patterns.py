@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import hashlib
+import time
+from base64 import b64encode, urlsafe_b64encode
+
+import pytest
+
+from conformance.recording.patterns import find_shapes
+from conformance.targets import FAKE_KEY
+
+BASETEN = "AbCdEfGh.0123456789abcdefghijABCDEFGHIJ01"
+LONG = "abcdef1234567890abcdef"
+MIXED = "a1B2" * 9
+
+
+def names(text: str) -> set[str]:
+    return {name for name, _ in find_shapes(text)}
+
+
+HEADER, COOKIE, NAMED = "an authorization header", "a cookie", "a secret by its name"
+URL, QUERY, KEY = "a password in a URL", "a key in a query", "a key"
+PLANTED = [
+    ("authorization: x", HEADER),
+    ("  Authorization:\n  - Bearer abcdefghijk", HEADER),
+    ('{"X-Api-Key": "abc"}', HEADER),
+    ("{'api-key': 'abc'}", HEADER),
+    ("HTTP_AUTHORIZATION: Token abcdef123456", HEADER),
+    ("proxy-authorization = Digest abcdef", HEADER),
+    ('{\\"authorization\\": \\"zzzzzzzzzzzz\\"}', HEADER),
+    ('{"authorization": ["zzzzzzzzzzzz"]}', HEADER),
+    ("- authorization: api-key abcdef", HEADER),
+    ("authorization: Custom a1b2c3d4e5f6a1b2c3", HEADER),
+    ("said Bearer abcdefgh12345678", "a bearer token"),
+    ("Api-Key abcdefgh12345678", "a bearer token"),
+    ("?a=Bearer%20abcdefgh12345678", "a bearer token"),
+    ("said bearer+abcdefgh12345678", "a bearer token"),
+    ("Basic dXNlcjpwYXNzd29yZA==", "a name with its password"),
+    ("said basic%20OnBhc3N3b3Jk", "a name with its password"),
+    ("Set-Cookie: a=b", COOKIE),
+    ("  cookie:\n  - a", COOKIE),
+    ('{"Cookie": "a"}', COOKIE),
+    ("HTTP_COOKIE: session=abcdef123456", COOKIE),
+    ("cookie: a=b; path=/; secure", COOKIE),
+    ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc", "a JSON web token"),
+    ("sk-abcdefghijklmnop1234", KEY),
+    ("hf_abcdefghijklmnop1234", KEY),
+    *((f"{prefix}{MIXED}", KEY) for prefix in ("sk-proj-", "sk-ant-api03-", "pk_live_", "rk-")),
+    *((f"{prefix}{MIXED}", KEY) for prefix in ("xoxb-12-", "xapp-1-A0-", "xai-", "r8_", "fw_")),
+    *((f"{prefix}{MIXED}", KEY) for prefix in ("gsk_", "ghp_", "gho_", "ghr_", "ghs_", "ghu_")),
+    *((f"{prefix}{MIXED}", KEY) for prefix in ("github_pat_", "glpat-", "nvapi-", "pplx-", "npm_")),
+    *((f"{prefix}{MIXED}", KEY) for prefix in ("pypi-", "lsv2_pt_", "SG.", "ya29.", "tgp_v1_")),
+    *((f"{prefix}{MIXED}", KEY) for prefix in ("dop_v1_", "whsec_")),
+    ("SG.a1B2a1B2a1.a1B2a1B2a1B2", KEY),
+    ("glpat-a1_B2-a1_B2-a1_B2-", KEY),
+    (f"dapi{'a1b2' * 8}", KEY),
+    ("AKIAABCDEFGHIJKLMNOP", "a cloud key"),
+    ("ASIAABCDEFGHIJKLMNOP", "a cloud key"),
+    (f"AIza{'a1B2' * 8}abc", "a cloud key"),
+    (BASETEN, "a Baseten key"),
+    (f"{BASETEN}. ", "a Baseten key"),
+    (f"{BASETEN}...", "a Baseten key"),
+    (f"key_{BASETEN}", "a Baseten key"),
+    ("-----BEGIN RSA PRIVATE KEY-----", "a private key"),
+    ("https://me:word@host/v1", URL),
+    ("postgres://me:word1234@host/x", URL),
+    (f"https://{LONG}@host/x", URL),
+    ("https://host/v1?api_key=abcdef", QUERY),
+    ("https://host/v1?a=b&X-Amz-Signature=abcdef", QUERY),
+    (f"https://host/v1?token={LONG}", NAMED),
+    *((f'{{"{name}": "{LONG}"}}', NAMED) for name in ("api_key", "access_token", "password")),
+    *((f'{{"{name}": "{LONG}"}}', NAMED) for name in ("client_secret", "x-auth-token", "passwd")),
+    *((f"x {name}={LONG}", NAMED) for name in ("BASETEN_API_KEY", "x-goog-api-key", "SECRET")),
+    (f"said authorization: Token {LONG}", NAMED),
+    (f"said cookie: session={LONG}", NAMED),
+    ("aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCY", NAMED),
+    (f"x {FAKE_KEY} y", "the suite's own key"),
+]
+
+
+@pytest.mark.parametrize(("planted", "found"), PLANTED)
+def test_a_secret_is_known_by_its_shape(planted: str, found: str) -> None:
+    assert (found, 3) in set(find_shapes(f"\nİsecond line\n{planted}\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Use Bearer authentication for this endpoint",
+        "A bearer certificate is a security",
+        "standard-bearer throughout the war",
+        "x-bearer abcdefgh12345678",
+        "Bearer abcdefghijklmnopqrstuvwxyz",
+        "Bearer 1234567890123456789012",
+        "Basic authentication, and basic understanding of ratios",
+        'Header: "Authorization: Bearer <token>"',
+        'curl -H "Authorization: Bearer $BASETEN_API_KEY"',
+        "Set the header Authorization: Api-Key YOUR_KEY",
+        "authorization: Bearer YOUR_API_KEY",
+        "authorization: who may; authentication: who is",
+        "Three habits - authorization: who may; authentication: who is",
+        "authorization:",
+        "authorization:\n\nNext",
+        '{"authorization": null, "cookie": true, "api-key": {"type": "string"}}',
+        "the cookie is a biscuit",
+        'My recipe: "cookie: 2 cups flour"',
+        '{"cookie": "chocolate chip"}',
+        "cookie: take = 2",
+        "Missing api-key: none given",
+        "if cookie == a",
+        "https://x.y/?page_token=abcdef",
+        "https://x.y/?max_token=1000",
+        "https://x.y/?api_key=REDACTED&secret={secret}",
+        "https://x.y/?secret=abc",
+        '{"max_tokens": 1000, "token": "internationalization", "token": "12345678901234567890"}',
+        'password="correct-horse-battery-staple"',
+        "file document.d41d8cd98f00b204e9800998ecf8427e",
+        "file DOCUMENT.D41D8CD98F00B204E9800998ECF8427E",
+        "abcdefgh.ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef",
+        f"{BASETEN}x",
+        f"x{BASETEN}",
+        f"{BASETEN}.py",
+        f"a.{BASETEN}",
+        "eyJ in text, eyJabc.def.ghi",
+        "hf-internal-testing/tiny-random-gpt2",
+        "hf_hub_download_with_progress(x)",
+        "sk-learn-contrib-and-friends-2",
+        "pk-1234567890123456789",
+        "rk-4-runge-kutta-integration-scheme",
+        f"x-sk-{MIXED} and task_r8_{MIXED}",
+        "npm_config_registry_of_this_project",
+        "dapinternational12345678",
+        "-----BEGIN CERTIFICATE-----",
+        "postgres://localhost:5432",
+        "http://[::1]:8000/a@b",
+        "http://localhost:8000,mail me@x.y",
+        "https://some-very-long-name-of-a-person@host",
+        "https://name:$PASSWORD@host and https://name:<password>@host",
+        "Bearer REDACTED, Authorization: Api-Key REDACTED, cookie: REDACTED",
+        "https://REDACTED:REDACTED@host",
+        "model-abcd1234.api.baseten.co",
+        "ca8a6d9f-1396-4280-bd32-d2138c32f271 " + "0a1b" * 16,
+        "data:image/png;sha256," + "0a1b" * 16,
+        "xAKIAABCDEFGHIJKLMNOPQ AKIAABCDEFGH",
+    ],
+)
+def test_what_people_say_is_no_secret(text: str) -> None:
+    assert names(text) == set()
+    assert names(f'{{"said": "{text}"}}') == set()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_noise_is_no_secret(seed: int) -> None:
+    noise = hashlib.shake_256(bytes([seed])).digest(400_000)
+    assert names(urlsafe_b64encode(noise).decode()) == set()
+    assert names(b64encode(noise).decode()) == set()
+
+
+SLOW = (
+    *("\n", " ", "- ", "eyJ-", "eyJaaaaaaaaa.", "a", "http://a", "://a:", "?api_key", "bearer "),
+    *("-----BEGIN A", '" ', ",  ", "cookie:", "cookie: a b\n", "authorization", "Ab345678."),
+    *("sk-", "token='", "basic a", '"cookie', "AKIA", "password\\"),
+)
+
+
+@pytest.mark.parametrize("piece", SLOW)
+def test_no_text_takes_long(piece: str) -> None:
+    text = "x" + piece * (1_000_000 // len(piece)) + "x"
+    begun = time.process_time()
+    names(text)
+    assert time.process_time() - begun < 3
+
+
+def test_capital_letters_hide_no_name() -> None:
+    found = {name for planted, _ in PLANTED for name in names(planted.upper())}
+    assert found >= {HEADER, COOKIE, NAMED, QUERY, URL, KEY, "a bearer token"}
