@@ -22,6 +22,7 @@ from conformance.judge.evidence import Evidence
 from conformance.judge.gaps import is_target
 from conformance.judge.ledger import Ledger
 from conformance.judge.verdicts import Outcome, Place, Result, worst_result
+from conformance.recording.scanner import withhold
 from conformance.subjects.subject import SubjectError, choose, chosen
 from conformance.targets import find_keys
 
@@ -277,9 +278,10 @@ def _explain(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
 def _tidy(text: str) -> str:
     """One short line without credentials."""
     line = " ".join(text.split())
-    for key in find_keys():
+    for key in sorted(find_keys(), key=len, reverse=True):
         line = line.replace(key, "***")
-    line = _CREDENTIAL.sub(r"\1 ***", line)
+    line = withhold(_CREDENTIAL.sub(r"\1 ***", line), find_keys())
+    # Cut last: what is left of a key at the cut is no key that anybody would know again.
     return line if len(line) <= 300 else f"{line[:299]}…"
 
 

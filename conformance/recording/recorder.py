@@ -21,10 +21,11 @@ from conformance.recording.cassettes import name_cassette
 from conformance.recording.outbound import Outbound
 from conformance.recording.provenance import Provenance, derive_evidence
 from conformance.recording.redaction import remove_keys
+from conformance.recording.scanner import withhold
 from conformance.targets import LANES, find_keys, read_casts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from vcr import VCR
 
@@ -176,8 +177,7 @@ class Recorder:
             return
         result = "skipped" if report.skipped else "failed"
         if self._worst.get(report.nodeid, ("skipped", ""))[0] != "failed":
-            reason = remove_keys(_explain(report), self._keys)
-            self._worst[report.nodeid] = (result, reason)
+            self._worst[report.nodeid] = (result, _explain(report, self._keys))
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         result, reason = self._worst.get(nodeid, ("passed", ""))
@@ -196,9 +196,12 @@ class Recorder:
                 log.write(json.dumps(line) + "\n")
 
 
-def _explain(report: pytest.TestReport) -> str:
+def _explain(report: pytest.TestReport, keys: Sequence[str]) -> str:
     if report.skipped and isinstance(report.longrepr, tuple):
-        return str(report.longrepr[2]).removeprefix("Skipped: ")
-    crash = getattr(report.longrepr, "reprcrash", None)
-    text = " ".join(str(crash.message if crash else report.longrepr).split())
+        said = str(report.longrepr[2]).removeprefix("Skipped: ")
+    else:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        said = str(crash.message if crash else report.longrepr)
+    text = withhold(remove_keys(" ".join(said.split()), keys), keys)
+    # Cut last: what is left of a key at the cut is no key that anybody would know again.
     return text if len(text) <= 300 else f"{text[:299]}…"

@@ -108,6 +108,35 @@ def test_no_credential_gets_into_the_record(bench: Bench, monkeypatch: pytest.Mo
     assert "secret" not in bench.record_path.read_text(encoding="utf-8")
 
 
+KEY = "orchard-lantern-4471-quiet"
+
+
+@pytest.mark.parametrize("length", range(260, 300, 7))
+def test_of_a_key_at_the_cut_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", "orchard")
+    monkeypatch.setenv("CONFORMANCE_ENGINE_KEY", KEY)
+    line = plugin._tidy(f"{'x' * length} {KEY} and more")
+    assert not {"orch", "lant", "quie"} & {line[at : at + 4] for at in range(300)}
+    assert line.startswith("x" * length)
+    assert len(line) == 300 or line.endswith("*** and more")
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (KEY.replace("-", "%2D"), "a key in use"),
+        (KEY.upper(), "a key in use"),
+        ("Set-Cookie: session=abcdef123456", "a cookie"),
+        ("sk-proj-a1B2c3D4e5F6a1B2c3D4", "a key"),
+    ],
+)
+def test_a_reason_that_holds_a_secret_is_withheld(
+    monkeypatch: pytest.MonkeyPatch, said: str, kind: str
+) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", KEY)
+    assert plugin._tidy(f"assert '{said}' == 1") == f"(withheld: it holds {kind})"
+
+
 def test_a_fixture_states_evidence_for_the_check_that_uses_it(bench: Bench) -> None:
     fixture = (
         "from conformance.plugin import evidence_of\n@pytest.fixture\ndef played(request):\n"

@@ -3,14 +3,13 @@ from __future__ import annotations
 import os
 import threading
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from conformance.recording import recorder
 from conformance.recording.recorder import Recorder, find_lane, find_recorder
 from conformance.targets import LANES
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def make(**options: Any) -> Recorder:
@@ -93,6 +92,43 @@ def test_the_first_failure_of_a_check_is_the_one_that_is_told() -> None:
         )
         made.pytest_runtest_logreport(report)
     assert made._worst == {"a": ("failed", "first")}
+
+
+KEY = "orchard-lantern-4471-quiet"
+
+
+@pytest.mark.parametrize("length", range(260, 300, 7))
+def test_of_a_key_at_the_cut_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", KEY)
+    said = f"{'x' * length} {KEY}\nand  more"
+    for report in (_fail(said), _fail(SimpleNamespace(reprcrash=SimpleNamespace(message=said)))):
+        made = make()
+        made.pytest_runtest_logreport(report)
+        reason = made._worst["a"][1]
+        assert "orch" not in reason
+        assert reason.startswith("x" * length)
+        assert len(reason) <= 300
+
+
+def test_a_reason_that_holds_a_key_in_disguise_is_withheld(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", KEY)
+    made = make()
+    made.pytest_runtest_logreport(_fail(f"assert {KEY.replace('-', '%2D')}"))
+    made.pytest_runtest_logreport(_fail(("a.py", 1, f"Skipped: {KEY.upper()}"), "b", skipped=True))
+    withheld = "(withheld: it holds a key in use)"
+    assert made._worst == {"a": ("failed", withheld), "b": ("skipped", withheld)}
+
+
+def test_a_reason_to_skip_is_told_as_it_is() -> None:
+    made = make()
+    made.pytest_runtest_logreport(_fail(("a.py", 1, "Skipped: no server"), skipped=True))
+    assert made._worst == {"a": ("skipped", "no server")}
+
+
+def _fail(reason: Any, nodeid: str = "a", *, skipped: bool = False) -> Any:
+    return SimpleNamespace(nodeid=nodeid, passed=False, skipped=skipped, longrepr=reason)
 
 
 def test_a_cut_leash_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
