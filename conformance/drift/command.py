@@ -22,7 +22,7 @@ from conformance import SuiteFault
 from conformance.drift.casts import find_unsettled, follow_casts, list_lanes
 from conformance.drift.changes import Change, Severity
 from conformance.drift.comparison import Comparison, Found, compare
-from conformance.drift.report import Drift, find_sources, gather, withhold
+from conformance.drift.report import Drift, find_sources, gather
 from conformance.drift.telling import print_drift, write_json, write_markdown
 from conformance.drift.timings import Stopwatch, judge_timing
 from conformance.recording.addressee import AddresseeError
@@ -32,6 +32,7 @@ from conformance.recording.leash import InterruptedRunError, interruptible
 from conformance.recording.plan import print_plan
 from conformance.recording.redaction import remove_keys
 from conformance.recording.rerecord import RecordingError, hear, plan
+from conformance.recording.scanner import withhold
 from conformance.recording.served import ServedError
 from conformance.recording.workbench import BusyError
 from conformance.targets import LANES, choose_settings, find_keys

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conformance.drift.changes import Change, Severity
 from conformance.recording.cassettes import read_provenance
-from conformance.recording.scanner import find_secrets
+from conformance.recording.scanner import withhold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +27,6 @@ __all__ = [
     "clean",
     "find_sources",
     "gather",
-    "withhold",
 ]
 
 SEVERITIES = (Severity.FAILURE, Severity.WARNING, Severity.INFORMATION)
@@ -212,14 +211,3 @@ def _clean_finding(finding: Finding, safe: Callable[[str], str]) -> Finding:
         tuple(map(safe, finding.cassettes)),
         tuple(map(safe, finding.sources)),
     )
-
-
-def withhold(text: str, keys: Sequence[str]) -> str:
-    """Return a text, or what is said instead if it looks like a secret.
-
-    Args:
-        text: Something that is about to be printed or written.
-        keys: Keys in use.
-    """
-    found = dict.fromkeys(each.partition(" in line")[0] for each in find_secrets(text, keys))
-    return f"(withheld: {', '.join(found)})" if found else text

@@ -14,7 +14,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from conformance.drift.changes import Severity
-from conformance.drift.report import SEVERITIES, clean, withhold
+from conformance.drift.report import SEVERITIES, clean
+from conformance.recording.scanner import withhold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -41,8 +41,8 @@ def _is_basic(value: str) -> bool:
 
 
 def _is_baseten(value: str) -> bool:
-    # Not `document.` and a hash, which has letters of one size.
-    return value[9:] not in {value[9:].lower(), value[9:].upper()} and _is_mixed(value)
+    # Not `document.` and a hash.
+    return _is_mixed(value) and not re.fullmatch("[0-9a-f]+|[0-9A-F]+", value[9:])
 
 
 def _is_anything(value: str) -> bool:

@@ -203,7 +203,7 @@ def _decode(body: str) -> Iterator[dict[str, Any]]:
     for line in lines or [body]:
         try:
             said = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(said, dict):
             yield said

@@ -58,6 +58,7 @@ PLANTED = [
     ("ASIAABCDEFGHIJKLMNOP", "a cloud key"),
     (f"AIza{'a1B2' * 8}abc", "a cloud key"),
     (BASETEN, "a Baseten key"),
+    (f"{BASETEN[:9]}0123456789abcdefghijklmnopqrstuv", "a Baseten key"),
     (f"{BASETEN}. ", "a Baseten key"),
     (f"{BASETEN}...", "a Baseten key"),
     (f"key_{BASETEN}", "a Baseten key"),

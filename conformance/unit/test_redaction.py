@@ -133,6 +133,13 @@ def test_short_data_stays_readable() -> None:
     assert redaction.hash_assets("data:image/png;base64,AAAA") == "data:image/png;base64,AAAA"
 
 
+def test_a_body_that_is_nested_without_end_teaches_nothing() -> None:
+    ids = redaction.Ids()
+    ids.learn({}, '{"id": "chatcmpl-94229fac47b7", "x": ' + "[" * 100_000)
+    ids.learn({}, "[" * 100_000 + "]" * 100_000)
+    assert ids.replace("chatcmpl-94229fac47b7") == "chatcmpl-94229fac47b7"
+
+
 def test_ids_are_replaced_and_stay_equal_or_different_as_they_were() -> None:
     ids = redaction.Ids()
     ids.learn({"x-request-id": ["3f2a-99bc-77de"]}, '{"id": "chatcmpl-94229fac47b7"}')
