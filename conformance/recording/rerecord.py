@@ -228,8 +228,8 @@ def _find_flawed(place: Place, tasks: Sequence[Task], _results: Results) -> dict
     keys, folder = find_keys(place.environment), place.bench.aside
     found = {}
     for task in tasks:
-        if secret := next(scan_file(folder / task.name, folder, keys), None):
-            found[task.name] = f"a secret would have been kept: {secret}"
+        if hit := next(scan_file(folder / task.name, folder, keys), None):
+            found[task.name] = f"a secret would have been kept: {hit.what}"
         elif flaw := find_flaw(folder / task.name, folder):
             found[task.name] = flaw
     return found

@@ -123,7 +123,7 @@ def test_in_part_a_planted_key_costs_its_own_cassette_alone(old: Path, runs: Run
     assert outcome.replaced == NAMES[:1]
     [(name, reason)] = outcome.left
     assert name == NAMES[1]
-    assert reason.startswith("a secret would have been kept: dedicated/tools/b.yaml: ")
+    assert reason.startswith("a secret would have been kept: a key in use")
     assert KEY not in reason
     assert read(old)[NAMES[1]] == before[NAMES[1]]
 
@@ -198,7 +198,7 @@ def test_a_run_that_ended_too_soon_leaves_the_old_cassettes(old: Path, runs: Run
 
 def test_a_planted_key_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
     runs.answer = f"a {KEY} b"
-    refuse(old, "a secret would have been kept: dedicated/tools/a.yaml: a key in use")
+    refuse(old, "dedicated/tools/a.yaml: a secret would have been kept: a key in use")
     runs.codes = [0, 0]
     with pytest.raises(rerecord.RecordingError) as caught:
         rerecord.record(Order(), old, {"BASETEN_API_KEY": KEY}, None, AGREED)
