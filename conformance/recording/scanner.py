@@ -53,7 +53,7 @@ _UNSEEN = re.compile(rf"[\s\\{INVISIBLE}]+")
 def _squeeze(text: str) -> str:
     """Return a text without what folds, breaks or escapes its words."""
     if text.isascii():
-        return "".join(text.split()).replace("\\", "").replace("\0", "")
+        return "".join(text.split()).replace("\\", "")
     return _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
 
 
@@ -171,11 +171,9 @@ def _search_name(name: str, keys: tuple[str, ...]) -> Iterator[str]:
 
 
 def _spread(name: str) -> Iterator[str]:
-    """Yield a name, and each of its parts: without endings, and from every word of it on."""
-    yield name
-    for part in name.split("/"):
-        for bare in (part, *(part[: dot.start()] for dot in re.finditer(r"\.", part))):
-            yield from (bare[found.end() :] for found in re.finditer(r"^|[\W_]+", bare))
+    """Yield a name with and without its endings, whole and from each of its words on."""
+    for bare in (name, *(name[: dot.start()] for dot in re.finditer(r"\.", name))):
+        yield from (bare[found.end() :] for found in re.finditer(r"^|[\W_]+", bare))
 
 
 def _search_file(path: Path, keys: tuple[str, ...]) -> Iterator[str]:

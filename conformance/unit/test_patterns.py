@@ -36,6 +36,7 @@ PLANTED = [
     ("?a=Bearer%20abcdefgh12345678", "a bearer token"),
     ("said bearer+abcdefgh12345678", "a bearer token"),
     ("Basic dXNlcjpwYXNzd29yZA==", "a name with its password"),
+    ("Basic YWJjZGVmZzo", "a name with its password"),
     ("said basic%20OnBhc3N3b3Jk", "a name with its password"),
     ("Set-Cookie: a=b", COOKIE),
     ("  cookie:\n  - a", COOKIE),
@@ -93,6 +94,8 @@ def test_a_secret_is_known_by_its_shape(planted: str, found: str) -> None:
         "x-bearer abcdefgh12345678",
         "Bearer abcdefghijklmnopqrstuvwxyz",
         "Bearer 1234567890123456789012",
+        "Bearer abcdefgh1234567",
+        "Basic cGFzc3dvcmQgb25seQ and Basic /zphYmNk/jo",
         "Basic authentication, and basic understanding of ratios",
         'Header: "Authorization: Bearer <token>"',
         'curl -H "Authorization: Bearer $BASETEN_API_KEY"',
@@ -107,8 +110,10 @@ def test_a_secret_is_known_by_its_shape(planted: str, found: str) -> None:
         'My recipe: "cookie: 2 cups flour"',
         '{"cookie": "chocolate chip"}',
         "cookie: take = 2",
+        "cookie: take= 2 of these",
         "Missing api-key: none given",
         "if cookie == a",
+        "cookie==a",
         "https://x.y/?page_token=abcdef",
         "https://x.y/?max_token=1000",
         "https://x.y/?api_key=REDACTED&secret={secret}",
@@ -157,6 +162,10 @@ def test_noise_is_no_secret(seed: int) -> None:
     assert names(b64encode(noise).decode()) == set()
 
 
+# No pattern is tried where its hints are not.
+HINTS = (
+    "cookies, authorizations, api-keys, basics, eyj akia aiza . -----begin :// sk- gsk_ key= -key-"
+)
 SLOW = (
     *("\n", " ", "- ", "eyJ-", "eyJaaaaaaaaa.", "a", "http://a", "://a:", "?api_key", "bearer "),
     *("-----BEGIN A", '" ', ",  ", "cookie:", "cookie: a b\n", "authorization", "Ab345678."),
@@ -166,7 +175,7 @@ SLOW = (
 
 @pytest.mark.parametrize("piece", SLOW)
 def test_no_text_takes_long(piece: str) -> None:
-    text = "x" + piece * (1_000_000 // len(piece)) + "x"
+    text = "x" + piece * (1_000_000 // len(piece)) + f"x {HINTS}"
     begun = time.process_time()
     names(text)
     assert time.process_time() - begun < 3

@@ -142,6 +142,10 @@ def test_odd_letters_hide_no_key(key: str, form: str) -> None:
         assert holds_key(scanner.find_secrets(form.format(said), [key]))
 
 
+def test_a_key_of_odd_letters_is_found_in_plain_ones() -> None:
+    assert holds_key(scanner.find_secrets("it is Fish1-and- Chips", ["\ufb01sh\u2460-and-chips"]))
+
+
 SAID: dict[str, Any] = {
     "a full stop behind it": {"error": f"Unknown key {PLAIN}."},
     "a line break before it": {"error": f"Unknown key:\n{PLAIN}"},
@@ -168,7 +172,7 @@ def test_a_clean_text_holds_no_secret() -> None:
         '{"model": "zai-org/GLM-5.2", "id": "chatcmpl-123", "content": "the cookie is a biscuit"}'
         " https://host/v1?api_key=REDACTED&limit=5 data:image/png;sha256," + "0a1b" * 16
     )
-    assert list(scanner.find_secrets(text, ("", "short"))) == []
+    assert list(scanner.find_secrets(text, ("", "a", "model"))) == []
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -389,6 +393,7 @@ def test_a_value_is_found_where_the_file_folds_it(tmp_path: Path) -> None:
         ("set-cookie", ["take two"], True),
         ("x-api-key", "x", True),
         ("authorization", ["REDACTED"], False),
+        ("authorization", "REDACTED", False),
         ("authorization", ["Bearer REDACTED"], False),
         ("cookie", ["REDACTED", "take two"], True),
         ("x-used-tokens", ["17"], False),
@@ -420,7 +425,9 @@ def test_a_document_without_headers_has_none(tmp_path: Path, text: str) -> None:
     assert scanner.scan_folder(tmp_path) == []
 
 
-@pytest.mark.parametrize("body", [b"\x1f\x8b broken", "x: [", "A" * 40, "-" * 30])
+@pytest.mark.parametrize(
+    "body", [b"\x1f\x8b broken", b"\x81\x00://x:\xffy@\x82" * 9, "x: [", "A" * 40, "-" * 30]
+)
 def test_what_cannot_be_unpacked_is_no_finding(tmp_path: Path, body: Any) -> None:
     write_cassette(tmp_path / "a.yaml", talk(body))
     assert scanner.scan_folder(tmp_path) == []
@@ -434,6 +441,7 @@ STRANGE: dict[str, tuple[str, bytes]] = {
     "an empty file": ("a.yaml", b""),
     "nothing but a comment": ("a.yaml", b"# nothing"),
     "a broken document": ("a.yaml", b"x: ["),
+    "a document and a broken one": ("a.yaml", b"x: y\n---\nx: ["),
     "two documents": ("a.yaml", b"x: y\n---\nx: y"),
     "a tag of its own": ("a.yaml", b"x: !!python/name:os.system y"),
     "a day that there is not": ("a.yaml", b"x: 2026-99-99"),
@@ -492,9 +500,11 @@ def test_what_is_no_file_is_a_finding_and_not_opened(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").mkdir()
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "b.yaml")
+    os.mkfifo(tmp_path / "c.pipe")
     assert show(scanner.scan_folder(tmp_path)) == [
         "a.yaml: is no cassette",
         "b.yaml: is no cassette",
+        "c.pipe: is no cassette",
     ]
 
 
