@@ -35,6 +35,9 @@ __all__ = ["Standing", "find_orphan", "main", "take_stock"]
 
 _RED, _USAGE = 1, 2
 _WIDTH = 160
+_DESCRIPTION = """Lists the cassettes: age, evidence, models, size; and what is wrong: altered,
+unused or orphaned ones, secrets, and files that are no cassettes. Age and evidence are information
+here: `release` judges them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,9 @@ def write_stock(stock: Sequence[Standing]) -> str:
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
     """Run `cassettes`; return 0 if all is well, 1 if something is wrong, 2 if it cannot be told."""
-    parser = argparse.ArgumentParser(prog="python -m conformance cassettes", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance cassettes", description=_DESCRIPTION
+    )
     parser.add_argument("--cassettes", type=Path, default=ROOT, help="folder of the cassettes")
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
     options = parser.parse_args(argv)
