@@ -132,6 +132,7 @@ def test_a_secret_is_known_by_its_shape(planted: str, found: str) -> None:
         "hf_hub_download_with_progress(x)",
         "sk-learn-contrib-and-friends-2",
         "pk-1234567890123456789",
+        "sk-image-abcdefg12345678-abcdefg12345678",
         "rk-4-runge-kutta-integration-scheme",
         f"x-sk-{MIXED} and task_r8_{MIXED}",
         "npm_config_registry_of_this_project",
