@@ -24,6 +24,7 @@ from conformance.recording.leash import InterruptedRunError, interruptible
 from conformance.recording.plan import Order, print_plan
 from conformance.recording.redaction import remove_keys
 from conformance.recording.rerecord import RecordingError, plan, record
+from conformance.recording.scanner import withhold
 from conformance.recording.served import ServedError, choose_model, list_served
 from conformance.recording.workbench import BusyError
 from conformance.targets import LANES, choose_settings, find_keys
@@ -64,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         complain.print(Text(f"cannot begin: {error}"))
         return _USAGE
     except (RecordingError, ServedError, SuiteFault, OSError) as error:
-        told = remove_keys(str(error), find_keys())
+        told = withhold(remove_keys(str(error), find_keys()), find_keys())
         complain.print(Text(f"{told}\nnothing was replaced"))
         return _RED
     except InterruptedRunError as error:
@@ -82,7 +83,7 @@ def read_order(options: argparse.Namespace) -> Order:
     given = (options.model_url, options.engine_version)
     addressee = find_addressee(options.target, lanes or tuple(LANES), *given, os.environ)
     return Order(
-        where=addressee.where,
+        where=withhold(addressee.where, find_keys()),
         target=options.target,
         lanes=lanes,
         claims=tuple(options.claim),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from conformance.recording.cassettes import ROOT, find_flaw, read_provenance
 from conformance.recording.leash import finish_first
 from conformance.recording.plan import Order, Plan, make_plan
-from conformance.recording.scanner import scan_file
+from conformance.recording.scanner import scan_file, withhold
 from conformance.recording.steps import (
     RecordingError,
     collect,
@@ -231,7 +231,7 @@ def _find_flawed(place: Place, tasks: Sequence[Task], _results: Results) -> dict
         if hit := next(scan_file(folder / task.name, folder, keys), None):
             found[task.name] = f"a secret would have been kept: {hit.what}"
         elif flaw := find_flaw(folder / task.name, folder):
-            found[task.name] = flaw
+            found[task.name] = withhold(flaw, keys)
     return found
 
 

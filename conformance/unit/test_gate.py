@@ -267,6 +267,17 @@ def test_a_tox_without_an_end_is_unknown(gate: Gate, error: Exception) -> None:
     assert ask("wheel", gate).word is Word.UNKNOWN
 
 
+def test_a_flaw_that_names_a_key_is_told_without_it(gate: Gate) -> None:
+    gate.keys = ("orchard-lantern-4471",)
+    path = gate.cassettes / "dedicated" / "orchard-lantern-4471.yaml"
+    path.parent.mkdir()
+    path.write_text(RECORDING)
+    answer = ask("secrets", gate)
+    assert answer.word is Word.NO
+    assert len(answer.rows) >= 2
+    assert "orchard" not in "".join(answer.rows)
+
+
 def test_rows_that_rest_on_fresh_live_traffic_are_a_yes(gate: Gate, tmp_path: Path) -> None:
     keep(gate, "live", "2026-10-23")
     see(gate, make(tmp_path, ALL_GREEN[1:3], outcomes=(outcome(CALLS, "dedicated"),)))

@@ -23,7 +23,7 @@ from conformance.unit.standin_runs import NAMES, Runs, read
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from conformance.peers import AnswerPlan
+    from conformance.peers import AnswerPlan, PeerRequest
 
 
 @pytest.fixture
@@ -203,3 +203,21 @@ def test_the_model_that_is_asked_for_is_said(
         assert record_command.main([f"--cassettes={old}", "--yes", *line]) == 0
     assert "asking for dedicated=acme/coder-7b" in capsys.readouterr().out
     assert "--model=dedicated=acme/coder-7b" in runs.told[1]
+
+
+def test_what_an_engine_says_of_itself_is_shown_without_a_secret(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "orchard-lantern-4471-quiet"
+
+    def answer(request: PeerRequest) -> AnswerPlan:
+        said = f"1 for {request.header('authorization')}"
+        return plan_json(200, {"version": said}) if request.path == "/version" else LISTS
+
+    monkeypatch.setenv("CONFORMANCE_ENGINE_KEY", key)
+    with PeerServer(answer) as server:
+        line = ["--target=engine", f"--model-url={server.url}/v1"]
+        assert record_command.main([f"--cassettes={old}", *line]) == 2
+    said = capsys.readouterr()
+    assert key not in said.out + said.err
+    assert "(withheld: it holds a key in use)" in " ".join(said.out.split())
