@@ -170,6 +170,21 @@ def test_a_folder_that_takes_no_cassette_is_found_before_anything_is_recorded(
     assert list(root.parent.iterdir()) == [root]
 
 
+def test_without_room_for_its_folder_nothing_is_held_and_nothing_is_removed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**options: Any) -> str:
+        raise OSError(errno.ENOSPC, "No space left")
+
+    monkeypatch.chdir(root)
+    with monkeypatch.context() as patch:
+        patch.setattr(workbench, "mkdtemp", refuse)
+        with pytest.raises(OSError, match="No space left"), Workbench(root):
+            pytest.fail("it began")
+    work(root)
+    assert read(root) == {name: f"new {name}" for name in NAMES}
+
+
 def test_a_probe_that_a_kill_left_is_removed(root: Path) -> None:
     (root / ".recording-probe").touch()
     with Workbench(root):
