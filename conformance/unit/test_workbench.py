@@ -181,6 +181,7 @@ def test_without_room_for_its_folder_nothing_is_held_and_nothing_is_removed(
         patch.setattr(workbench, "mkdtemp", refuse)
         with pytest.raises(OSError, match="No space left"), Workbench(root):
             pytest.fail("it began")
+    assert read(root) == OLD
     work(root)
     assert read(root) == {name: f"new {name}" for name in NAMES}
 
