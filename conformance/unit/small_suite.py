@@ -134,6 +134,10 @@ def load_small(folder: Path, text: str = CLAIMS) -> Table:
     return load_table(path)
 
 
+# Without the first check, the only one that judges `calls.invoke.once`.
+ONE_LESS = f"import pytest\n@pytest{PASSING.split('@pytest', maxsplit=2)[2]}"
+
+
 def write_suite(folder: Path, checks: str = PASSING, gaps: str = "") -> Suite:
     """Write the small suite with these checks in features/, and return where it stands."""
     features = folder / "features"
