@@ -189,7 +189,8 @@ def test_an_endless_body_of_an_error_is_not_listened_to_for_ever(
     assert type(outcome.error) is BasetenAPIError
     assert outcome.error.status_code == 500
     assert outcome.error.body
-    assert outcome.seconds < 1.9
+    # Without its own limit it would be the sixty seconds of the silence that never comes, or more.
+    assert outcome.seconds < 20
 
 
 def test_the_end_of_the_body_behind_done_may_take_its_time(
