@@ -91,6 +91,7 @@ WRAPPINGS: dict[str, Callable[[str], str]] = {
     "base64 in lines of Windows": lambda said: "  ".join(
         encodebytes(f"{'x' * 50}{said}".encode()).decode().splitlines(keepends=True)
     ).replace("\n", "\r\n"),
+    "base64 behind a slash": lambda said: f"ab/{_encode(said)}",
     "base64 in base64": lambda said: _encode(_encode(_encode(said))),
     "base64 of UTF-16": lambda said: b64encode(said.encode("utf-16-le")).decode(),
     "base64 of UTF-16, the other way": lambda said: b64encode(said.encode("utf-16-be")).decode(),
@@ -127,6 +128,27 @@ def test_an_encoding_is_read_whatever_its_length(length: int) -> None:
     for encoded in (b64encode(said * 2), b32encode(said * 2)):
         for text in (encoded.decode(), encoded.decode().rstrip("=")):
             assert holds(text, (said * 2).decode())
+
+
+@pytest.mark.parametrize("wrapping", ["base64 in a path", "base64 behind a slash"])
+def test_what_a_path_holds_begins_a_line_and_ends_it(wrapping: str) -> None:
+    found = read(WRAPPINGS[wrapping]("orchard-lantern-4471"))
+    assert any("orchard-lantern-4471" in each.split("\n") for each in found)
+
+
+def test_a_path_of_4096_letters_is_read_from_its_middle_on() -> None:
+    encoded = _encode(PLAIN).rstrip("=")
+    assert holds(f"/{encoded}".rjust(4096, "A"), PLAIN)
+
+
+def test_the_letters_of_a_url_are_those_of_base64() -> None:
+    encoded = urlsafe_b64encode(b"or>ha?bour-lantern").decode()
+    assert {"-", "_"} < set(encoded)
+    assert holds(encoded, "or>ha?bour-lantern")
+
+
+def test_three_kinds_of_escapes_are_read_in_one_text() -> None:
+    assert "aAbBc&d" in read("a\\x41b%42c&amp;d")
 
 
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
@@ -169,6 +191,25 @@ def test_what_is_packed_is_read(packing: str) -> None:
 def test_a_text_with_a_broken_letter_is_a_text() -> None:
     said = json.dumps({"größe": {"über": ["ä", "größer"]}}, ensure_ascii=False)
     assert holds(f'{said}\n["ü'.encode()[:-1], "\n\nüber: größer")
+
+
+@pytest.mark.parametrize(("others", "is_text"), [(18, False), (19, True)])
+def test_one_broken_letter_in_twenty_makes_no_text_unreadable(others: int, is_text: bool) -> None:
+    assert holds(b"\xff" + b"a" * others, "\ufffd") == is_text
+
+
+@pytest.mark.parametrize(("said", "is_read"), [("中文字中文字ab", False), ("中文字中文abc", True)])
+def test_letters_of_two_bytes_are_read_if_more_than_an_eighth_are_zero(
+    said: str, is_read: bool
+) -> None:
+    assert holds(said.encode("utf-16-le"), said) == is_read
+    assert holds(said.encode("utf-16-be"), said) == is_read
+
+
+def test_pieces_among_broken_letters_stand_in_lines_of_their_own() -> None:
+    said = [b"one orchard\x81\x82", b"two lantern\x81\x82"]
+    found = read(" ".join(b64encode(each).decode() for each in said))
+    assert {"one orchard", "two lantern"} <= {line for each in found for line in each.split("\n")}
 
 
 @pytest.mark.parametrize(
@@ -269,6 +310,15 @@ def test_what_is_nested_too_deeply_is_said_to_be_so() -> None:
     assert holds(_nest(PLAIN, 5), PLAIN)
     with pytest.raises(TooDeepError):
         read(_nest(PLAIN, 8))
+
+
+def test_what_is_packed_too_deeply_is_said_to_be_so() -> None:
+    packed = b"orchard"
+    for _ in range(6):
+        packed = zlib.compress(packed)
+    assert holds(packed, "orchard")
+    with pytest.raises(TooDeepError):
+        read(zlib.compress(packed))
 
 
 BOMBS: dict[str, str | bytes] = {

@@ -129,7 +129,7 @@ def test_what_lacks_a_letter_of_a_key_is_not_that_key(disguise: str, part: str) 
 
 @pytest.mark.parametrize("encode", [bytes.hex, lambda data: data.hex().upper()])
 def test_a_short_key_is_found_encoded_as_well(encode: Callable[[bytes], str]) -> None:
-    assert holds_key(scanner.find_secrets(f"x {encode(b'abcdef')} y", ["abcdef"]))
+    assert holds_key(scanner.find_secrets(f"x {encode(b'jklmno')} y", ["jklmno"]))
 
 
 @pytest.mark.parametrize("key", ['ab/cd"ef\\gh+ij=kl', "pässwörd-lang-1", '<tag>&amp;key"%41'])
@@ -141,6 +141,28 @@ def test_odd_letters_hide_no_key(key: str, form: str) -> None:
 
 def test_a_key_of_odd_letters_is_found_in_plain_ones() -> None:
     assert holds_key(scanner.find_secrets("it is Fish1-and- Chips", ["\ufb01sh\u2460-and-chips"]))
+
+
+def test_a_key_with_half_a_letter_is_found() -> None:
+    assert holds_key(scanner.find_secrets("it is orchard\udcff!", ["orchard\udcff"]))
+
+
+def test_a_key_of_blanks_is_none() -> None:
+    assert list(scanner.find_secrets(f"it is {b' ' * 6!r} {(b' ' * 6).hex()}", [" " * 6])) == []
+
+
+# a text -> where a secret in it is, though there are letters that no text has, or other ones
+ODD = {
+    f"\x01\n\x01\n{PLAIN}": "a Baseten key in line 3",
+    b64encode(f"it is \x01{PLAIN}".encode()).decode(): "a Baseten key of a value",
+    b64encode(f"it is so:\x01{PLAIN}".encode()).decode(): "a Baseten key of a value",
+    b64encode("https://a:ü@y".encode()).decode(): "a password in a URL of a value",
+}
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_a_secret_is_found_beside_odd_letters(text: str) -> None:
+    assert list(scanner.find_secrets(text)) == [ODD[text]]
 
 
 SAID: dict[str, Any] = {
