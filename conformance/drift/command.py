@@ -27,12 +27,16 @@ from conformance.drift.telling import print_drift, write_json, write_markdown
 from conformance.drift.timings import Stopwatch, judge_timing
 from conformance.recording.addressee import AddresseeError
 from conformance.recording.cassettes import ROOT
-from conformance.recording.command import add_options, is_agreed, read_order, settle_models
+from conformance.recording.command import (
+    add_options,
+    is_agreed,
+    read_order,
+    settle_models,
+    tell_safely,
+)
 from conformance.recording.leash import InterruptedRunError, interruptible
 from conformance.recording.plan import print_plan
-from conformance.recording.redaction import remove_keys
 from conformance.recording.rerecord import RecordingError, hear, plan
-from conformance.recording.scanner import withhold
 from conformance.recording.served import ServedError
 from conformance.recording.workbench import BusyError
 from conformance.targets import LANES, choose_settings, find_keys
@@ -159,8 +163,7 @@ def main(argv: Sequence[str]) -> int:
         complain.print(Text(f"cannot begin: {error}"))
         return _USAGE
     except (RecordingError, ServedError, SuiteFault, OSError) as error:
-        told = withhold(remove_keys(str(error), find_keys()), find_keys())
-        complain.print(Text(f"NO REPORT: {told}"))
+        complain.print(Text(f"NO REPORT: {tell_safely(error)}"))
         return _NO_REPORT
     except InterruptedRunError as error:
         complain.print(Text(f"{error}: NO REPORT"))

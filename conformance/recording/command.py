@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from conformance.recording.rerecord import Outcome
 
-__all__ = ["add_options", "is_agreed", "main", "read_order", "settle_models"]
+__all__ = ["add_options", "is_agreed", "main", "read_order", "settle_models", "tell_safely"]
 
 _RED, _USAGE = 1, 2
 _WIDTH = 140
@@ -65,12 +65,17 @@ def main(argv: Sequence[str]) -> int:
         complain.print(Text(f"cannot begin: {error}"))
         return _USAGE
     except (RecordingError, ServedError, SuiteFault, OSError) as error:
-        told = withhold(remove_keys(str(error), find_keys()), find_keys())
-        complain.print(Text(f"{told}\nnothing was replaced"))
+        complain.print(Text(f"{tell_safely(error)}\nnothing was replaced"))
         return _RED
     except InterruptedRunError as error:
         complain.print(Text(f"{error}: nothing was replaced"))
         return 128 + error.number
+
+
+def tell_safely(error: Exception) -> str:
+    """Return an error's words as they may be shown: a service may have had a part in them."""
+    keys = find_keys()
+    return withhold(remove_keys(str(error), keys), keys)
 
 
 def read_order(options: argparse.Namespace) -> Order:

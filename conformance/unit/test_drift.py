@@ -19,7 +19,8 @@ from conformance.recording.leash import InterruptedRunError
 from conformance.recording.plan import Order, Plan
 from conformance.recording.rerecord import RecordingError
 from conformance.recording.served import ServedError
-from conformance.unit.shelf_of_two import ABOUT, talk, write_cassette
+from conformance.unit.shelf_of_two import ABOUT, write_cassette
+from conformance.unit.shelf_of_two_ages import PASSED, A, B, said, write_both
 from conformance.unit.standin_runs import AGREED as TWO
 from conformance.unit.standin_service import KEY, LIVE, REAL, Service, surround
 
@@ -29,20 +30,10 @@ if TYPE_CHECKING:
 
     from conformance.peers.exchange import AnswerPlan, PeerRequest
 
-A, B = (task.name for task in TWO.tasks)
-PASSED = {task.check: {"result": "passed", "reason": ""} for task in TWO.tasks}
-
-
-def said(**fields: Any) -> Any:
-    return talk(json.dumps(fields))
-
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for name in (A, B):
-        write_cassette(tmp_path / "old" / name, said(a=1, b="x"))
-        write_cassette(tmp_path / "new" / name, said(a=2, b="y"))
-    return tmp_path
+    return write_both(tmp_path)
 
 
 @pytest.fixture

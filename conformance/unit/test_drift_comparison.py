@@ -1,32 +1,23 @@
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from conformance.drift.comparison import Comparison, compare
-from conformance.unit.shelf_of_two import talk, write_cassette
+from conformance.unit.shelf_of_two import write_cassette
+from conformance.unit.shelf_of_two_ages import PASSED, A, B, said, write_both
 from conformance.unit.standin_runs import AGREED as TWO
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-A, B = (task.name for task in TWO.tasks)
 CHECK, OTHER = (task.check for task in TWO.tasks)
-PASSED = {task.check: {"result": "passed", "reason": ""} for task in TWO.tasks}
-
-
-def said(**fields: Any) -> Any:
-    return talk(json.dumps(fields))
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for name in (A, B):
-        write_cassette(tmp_path / "old" / name, said(a=1, b="x"))
-        write_cassette(tmp_path / "new" / name, said(a=2, b="y"))
-    return tmp_path
+    return write_both(tmp_path)
 
 
 def look(root: Path, results: Any = PASSED, agreed: Any = TWO) -> Comparison:

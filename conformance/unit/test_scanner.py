@@ -12,20 +12,14 @@ from urllib.parse import quote
 import pytest
 
 from conformance.recording import redaction, scanner
+from conformance.unit.planted import KEY, PLAIN, encode, escape, holds_key
 from conformance.unit.shelf_of_two import talk, write_cassette
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
-KEY = 'planted "key/with+odd ümlaut'
-ZIPPED = b64encode(gzip.compress(b"is it a plainword or not")).decode()
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
-PLAIN = "AbCdEfGh.0123456789abcdefghijABCDEFGHIJ01"
-
-
-def holds_key(found: Iterable[str]) -> bool:
-    return any(each.startswith("a key in use") for each in found)
 
 
 def test_a_secret_is_named_with_its_line_and_not_shown() -> None:
@@ -41,10 +35,6 @@ def _events(key: str, length: int) -> str:
     return "".join(f"data: {json.dumps(each)}\n\n" for each in deltas) + "data: [DONE]\n\n"
 
 
-def _escape(key: str, form: str) -> str:
-    return "".join(form.format(ord(letter)) for letter in key)
-
-
 def _percent(key: str) -> str:
     return "".join(f"%{byte:02x}" for byte in key.encode())
 
@@ -54,40 +44,36 @@ def _one_escape(key: str) -> str:
     return f'{{"m": "{key[:middle]}\\u{ord(key[middle]):04x}{key[middle + 1 :]}"}}'
 
 
-def _encode(key: str) -> str:
-    return b64encode(f"k: {key}".encode()).decode()
-
-
 # What any key is found in, and by its shape one that has a shape.
 DISGUISES: dict[str, Callable[[str], str]] = {
     "plain": str,
     "in JSON": json.dumps,
     "in a URL": lambda key: quote(key, safe=""),
     "percent thrice": lambda key: quote(quote(_percent(key))),
-    "escaped": lambda key: _escape(key, "\\u{:04x}"),
-    "escaped in capitals": lambda key: _escape(key, "\\u{:04X}"),
-    "escaped shortly": lambda key: _escape(key, "\\x{:02X}"),
+    "escaped": lambda key: escape(key, "\\u{:04x}"),
+    "escaped in capitals": lambda key: escape(key, "\\u{:04X}"),
+    "escaped shortly": lambda key: escape(key, "\\x{:02X}"),
     "one letter escaped": _one_escape,
     "one letter escaped in JSON in JSON": lambda key: json.dumps({"a": _one_escape(key)}),
     "one letter escaped, three deep": lambda key: json.dumps([json.dumps({"a": _one_escape(key)})]),
     "percent of escapes": lambda key: quote(_one_escape(key)),
-    "escapes of percent": lambda key: _escape(_percent(key), "\\u{:04x}"),
-    "entities": lambda key: _escape(key, "&#{};"),
+    "escapes of percent": lambda key: escape(_percent(key), "\\u{:04x}"),
+    "entities": lambda key: escape(key, "&#{};"),
     "one entity": lambda key: f"{key[:5]}&#x{ord(key[5]):x};{key[6:]}",
-    "base64": _encode,
+    "base64": encode,
     "base64 for URLs": lambda key: urlsafe_b64encode(f"\xff?>:{key}".encode()).decode(),
-    "base64 thrice": lambda key: _encode(_encode(_encode(key))),
+    "base64 thrice": lambda key: encode(encode(encode(key))),
     "base64 in lines": lambda key: encodebytes(f"{'x' * 50} {key} {'y' * 50}".encode()).decode(),
     "base64 of zipped": lambda key: b64encode(gzip.compress(key.encode())).decode(),
     "base64 of deflated": lambda key: b64encode(zlib.compress(key.encode())).decode(),
     "base64 of wide letters": lambda key: b64encode(key.encode("utf-16-le")).decode(),
-    "base64 of escapes": lambda key: _encode(_one_escape(key)),
-    "escapes of base64": lambda key: _escape(_encode(key), "\\u{:04x}"),
-    "base64 in a path": lambda key: f"/x/{_encode(key)}/y",
+    "base64 of escapes": lambda key: encode(_one_escape(key)),
+    "escapes of base64": lambda key: escape(encode(key), "\\u{:04x}"),
+    "base64 in a path": lambda key: f"/x/{encode(key)}/y",
     "base32": lambda key: b32encode(f"{key} is it".encode()).decode(),
     "hex": lambda key: key.encode().hex(),
     "hex with spaces": lambda key: key.encode().hex(" ").upper(),
-    "hex of base64": lambda key: _encode(key).encode().hex(),
+    "hex of base64": lambda key: encode(key).encode().hex(),
     "in two events": lambda key: _events(key, (len(key) + 1) // 2),
     "letter by letter": lambda key: _events(key, 1),
     "a list of letters": lambda key: json.dumps(list(key)),
@@ -215,9 +201,9 @@ def test_what_cannot_be_looked_through_is_a_finding() -> None:
         ("no such model", "no such model"),
         ("", ""),
         ("a plainword", "(withheld: it holds a key in use)"),
-        (_encode("plainword"), "(withheld: it holds a key in use)"),
+        (encode("plainword"), "(withheld: it holds a key in use)"),
         (f"x\n{PLAIN}", "(withheld: it holds a Baseten key)"),
-        (_encode(PLAIN), "(withheld: it holds a Baseten key)"),
+        (encode(PLAIN), "(withheld: it holds a Baseten key)"),
         (
             "[" * 9999,
             "(withheld: it holds what is nested too deeply to be looked through)",

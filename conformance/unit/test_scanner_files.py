@@ -12,28 +12,14 @@ import pytest
 import yaml
 
 from conformance.recording import scanner
+from conformance.unit.planted import KEY, PLAIN, encode, escape, holds_key
 from conformance.unit.shelf_of_two import ABOUT, talk, write_cassette
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-KEY = 'planted "key/with+odd ümlaut'
 ZIPPED = b64encode(gzip.compress(b"is it a plainword or not")).decode()
-TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
-PLAIN = "AbCdEfGh.0123456789abcdefghijABCDEFGHIJ01"
-
-
-def holds_key(found: Iterable[str]) -> bool:
-    return any(each.startswith("a key in use") for each in found)
-
-
-def _encode(key: str) -> str:
-    return b64encode(f"k: {key}".encode()).decode()
-
-
-def _escape(key: str, form: str) -> str:
-    return "".join(form.format(ord(letter)) for letter in key)
 
 
 def _plant_in_header(folder: Path) -> None:
@@ -160,7 +146,7 @@ def test_a_key_without_a_shape_is_found_in_text_and_name(
         "{}.d/e/a.yaml",
     ],
 )
-@pytest.mark.parametrize("secret", [PLAIN, "sk-abcdefghijklmnop1234", _encode(PLAIN).rstrip("=")])
+@pytest.mark.parametrize("secret", [PLAIN, "sk-abcdefghijklmnop1234", encode(PLAIN).rstrip("=")])
 def test_a_secret_is_found_in_every_part_of_a_name(tmp_path: Path, name: str, secret: str) -> None:
     path = tmp_path / name.format(secret)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -279,15 +265,15 @@ def test_what_is_no_cassette_is_a_finding(tmp_path: Path, strange: str) -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("a.txt", _encode(PLAIN).encode()),
+        ("a.txt", encode(PLAIN).encode()),
         ("a.gz", gzip.compress(PLAIN.encode())),
         ("a.txt", f"key {PLAIN}".encode("utf-16")),
-        ("a.yaml", f"a: 1\n---\nb: {_encode(PLAIN)}".encode()),
+        ("a.yaml", f"a: 1\n---\nb: {encode(PLAIN)}".encode()),
         ("a.yaml", b"a: 1\n---\nb: !!binary " + b64encode(gzip.compress(PLAIN.encode()))),
-        ("a.yaml", f"a: !foo 1\nb: {_encode(PLAIN)}".encode()),
-        ("a.yaml", f"a: 1 # {_encode(PLAIN)}".encode()),
+        ("a.yaml", f"a: !foo 1\nb: {encode(PLAIN)}".encode()),
+        ("a.yaml", f"a: 1 # {encode(PLAIN)}".encode()),
         ("a.yaml", f'? [a, "{quote(quote(PLAIN, safe=""))}"]\n: 1'.encode()),
-        ("a.yaml", f'a: "{_escape(PLAIN, chr(92) + "x{:02x}")}"'.encode()),
+        ("a.yaml", f'a: "{escape(PLAIN, chr(92) + "x{:02x}")}"'.encode()),
         ("a.yaml", f"a: {PLAIN}\na: b".encode()),
     ],
 )
