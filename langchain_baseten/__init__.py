@@ -1,6 +1,6 @@
 """LangChain chat model and embeddings for Baseten's inference service."""
 
-from langchain_baseten._errors import (
+from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenAuthenticationError,
     BasetenConflictError,
@@ -8,17 +8,17 @@ from langchain_baseten._errors import (
     BasetenContextOverflowError,
     BasetenError,
     BasetenInvalidRequestError,
-    BasetenMalformedAnswerError,
+    BasetenInvalidResponseError,
     BasetenNotFoundError,
     BasetenPermissionDeniedError,
     BasetenRateLimitError,
     BasetenRefusalError,
     BasetenRequestTooLargeError,
-    BasetenStreamCutError,
+    BasetenIncompleteStreamError,
     BasetenTimeoutError,
     BasetenUnprocessableError,
-    BasetenUnsendableRequestError,
-    LostToolCallWarning,
+    BasetenRequestError,
+    MissingToolCallWarning,
 )
 from langchain_baseten._version import VERSION
 from langchain_baseten.chat_models import ChatBaseten
@@ -35,17 +35,17 @@ __all__ = [
     "BasetenEmbeddings",
     "BasetenError",
     "BasetenInvalidRequestError",
-    "BasetenMalformedAnswerError",
+    "BasetenInvalidResponseError",
     "BasetenNotFoundError",
     "BasetenPermissionDeniedError",
     "BasetenRateLimitError",
     "BasetenRefusalError",
     "BasetenRequestTooLargeError",
-    "BasetenStreamCutError",
+    "BasetenIncompleteStreamError",
     "BasetenTimeoutError",
     "BasetenUnprocessableError",
-    "BasetenUnsendableRequestError",
+    "BasetenRequestError",
     "ChatBaseten",
-    "LostToolCallWarning",
+    "MissingToolCallWarning",
     "__version__",
 ]

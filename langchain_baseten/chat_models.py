@@ -14,28 +14,28 @@ from typing import TYPE_CHECKING, Any, Self
 from langchain_core.messages.utils import count_tokens_approximately
 from pydantic import model_validator
 
-import langchain_baseten._blocks  # noqa: F401  registers the block translator
-from langchain_baseten._binding import (
+import langchain_baseten._protocol.content_blocks  # noqa: F401  registers the block translator
+from langchain_baseten._protocol.tools import (
     METHODS,
     Method,
     choose_parser,
-    keep_raw,
+    with_raw,
     name_of,
     with_title,
     write_response_format,
     write_tool_choice,
     write_tools,
 )
-from langchain_baseten._connected import BasetenConnected
-from langchain_baseten._errors import BasetenError, LostToolCallWarning
-from langchain_baseten._plan import Plan, name_fields, plan_call
-from langchain_baseten._profiles import find_profile
-from langchain_baseten._reply import combine_outputs, read_answer, read_header_metadata
-from langchain_baseten._secrets import is_secret_name
-from langchain_baseten._settings import DEFAULT_MODEL
-from langchain_baseten._stream import AnswerStream
+from langchain_baseten._config.connections_tmp import BasetenConnected
+from langchain_baseten.exceptions import BasetenError, MissingToolCallWarning
+from langchain_baseten._config.request_tmp import Plan, request_fields, plan_call
+from langchain_baseten.data._profiles import find_profile
+from langchain_baseten._protocol.response import combine_outputs, read_response, read_header_metadata
+from langchain_baseten._config.api_key import is_secret_name
+from langchain_baseten._config.service import DEFAULT_MODEL
+from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten._version import VERSION
-from langchain_baseten._wire import AsyncWire, SyncWire
+from langchain_baseten._http.transport import AsyncTransport, SyncTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
 
-    from langchain_baseten._call import Fetched
+    from langchain_baseten._http.request import Fetched
 
 
 class ChatBaseten(BasetenConnected):
@@ -89,7 +89,7 @@ class ChatBaseten(BasetenConnected):
         **kwargs: Any,
     ) -> ChatResult:
         plan = self._plan(messages, stop, kwargs, run_manager, stream=False)
-        return self._read(SyncWire(self._sync_client()).fetch(plan.call), plan)
+        return self._read(SyncTransport(self._sync_client()).fetch(plan.call), plan)
 
     async def _agenerate(
         self,
@@ -99,7 +99,7 @@ class ChatBaseten(BasetenConnected):
         **kwargs: Any,
     ) -> ChatResult:
         plan = self._plan(messages, stop, kwargs, run_manager, stream=False)
-        return self._read(await AsyncWire(await self._async_client()).fetch(plan.call), plan)
+        return self._read(await AsyncTransport(await self._async_client()).fetch(plan.call), plan)
 
     def _stream(
         self,
@@ -109,7 +109,7 @@ class ChatBaseten(BasetenConnected):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         plan = self._plan(messages, stop, kwargs, run_manager, stream=True)
-        for chunk in SyncWire(self._sync_client()).stream(plan.call, self._begin(plan)):
+        for chunk in SyncTransport(self._sync_client()).stream(plan.call, self._begin(plan)):
             _warn_if_lost(chunk.message)
             yield chunk
 
@@ -121,7 +121,7 @@ class ChatBaseten(BasetenConnected):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         plan = self._plan(messages, stop, kwargs, run_manager, stream=True)
-        wire = AsyncWire(await self._async_client())
+        wire = AsyncTransport(await self._async_client())
         async with aclosing(wire.stream(plan.call, self._begin(plan))) as chunks:
             async for chunk in chunks:
                 _warn_if_lost(chunk.message)
@@ -143,14 +143,14 @@ class ChatBaseten(BasetenConnected):
         keep = self.include_response_headers
         metadata = read_header_metadata(fetched.headers, keep_all=keep)
         try:
-            result = read_answer(fetched.text, header_metadata=metadata, **plan.about)
+            result = read_response(fetched.text, header_metadata=metadata, **plan.about)
         except BasetenError as error:
             raise plan.call.clean(error) from None
         _warn_if_lost(result.generations[0].message)
         return result
 
-    def _begin(self, plan: Plan) -> Callable[[], AnswerStream]:
-        return partial(AnswerStream, keep_headers=self.include_response_headers, **plan.about)
+    def _begin(self, plan: Plan) -> Callable[[], StreamReader]:
+        return partial(StreamReader, keep_headers=self.include_response_headers, **plan.about)
 
     # --- what is bound ------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ class ChatBaseten(BasetenConnected):
             **kwargs: Further request settings, bound as well.
 
         Raises:
-            BasetenUnsendableRequestError: If the tool choice is unknown or names no tool.
+            BasetenRequestError: If the tool choice is unknown or names no tool.
         """
         written = write_tools(tools, strict=strict)
         if tool_choice:
@@ -234,7 +234,7 @@ class ChatBaseten(BasetenConnected):
         else:
             model = bound(response_format={"type": "json_object"})
         parser = choose_parser(schema, method)
-        return keep_raw(model, parser) if include_raw else model | parser
+        return with_raw(model, parser) if include_raw else model | parser
 
     def _bind_format(
         self, tools: Sequence[Any] | None, **kwargs: Any
@@ -270,7 +270,7 @@ class ChatBaseten(BasetenConnected):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"endpoint": str(self.endpoint), **self.model_kwargs, **name_fields(self)}
+        return {"endpoint": str(self.endpoint), **self.model_kwargs, **request_fields(self)}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         stop = stop or ([self.stop] if isinstance(self.stop, str) else self.stop)
@@ -300,10 +300,10 @@ class ChatBaseten(BasetenConnected):
 
 
 def _warn_if_lost(message: Any) -> None:
-    if "tool_call_lost" in message.response_metadata:
+    if "tool_call_missing" in message.response_metadata:
         warnings.warn(
             "A tool call was required, but the server's message holds none; it is returned as it "
-            "came, with response_metadata['tool_call_lost'] set.",
-            LostToolCallWarning,
+            "came, with response_metadata['tool_call_missing'] set.",
+            MissingToolCallWarning,
             stacklevel=2,
         )

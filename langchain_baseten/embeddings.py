@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Any, Self
 from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
-from langchain_baseten._call import Call
-from langchain_baseten._diagnosis import parse_body
-from langchain_baseten._endpoint import Endpoint, parse_model_url
-from langchain_baseten._http import Connections, check_colour
-from langchain_baseten._reply import malformed
-from langchain_baseten._request import dump_json
-from langchain_baseten._secrets import (
+from langchain_baseten._http.request import Call
+from langchain_baseten._protocol.error_responses import parse_body
+from langchain_baseten._config.endpoint import Endpoint, parse_model_url
+from langchain_baseten._http.clients import Connections, check_client_kind
+from langchain_baseten._protocol.response import malformed
+from langchain_baseten._protocol.messages import dump_json
+from langchain_baseten._config.api_key import (
     MISSING_KEY,
     BearerAuth,
     clean_key,
     find_key,
-    hide_key,
+    reference_for,
     key_from_environment,
 )
 from langchain_baseten._version import VERSION
-from langchain_baseten._wire import AsyncWire, SyncWire
+from langchain_baseten._http.transport import AsyncTransport, SyncTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -97,15 +97,15 @@ class BasetenEmbeddings(BaseModel, Embeddings):
     @model_validator(mode="after")
     def _check_settings(self) -> Self:
         parse_model_url(self.model_url)
-        check_colour("http_client", self.http_client, asynchronous=False)
-        check_colour("http_async_client", self.http_async_client, asynchronous=True)
+        check_client_kind("http_client", self.http_client, asynchronous=False)
+        check_client_kind("http_async_client", self.http_async_client, asynchronous=True)
         return self
 
     def __getstate__(self) -> dict[Any, Any]:
         """Return the state without the key: a pickle gets a reference to it instead."""
         state = super().__getstate__()
         fields = {k: v for k, v in state["__dict__"].items() if k not in _STAY_HERE}
-        return {**state, "__dict__": fields, "reference": hide_key(self.api_key)}
+        return {**state, "__dict__": fields, "reference": reference_for(self.api_key)}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         """Take a state over; the key comes from this process.
@@ -144,7 +144,7 @@ class BasetenEmbeddings(BaseModel, Embeddings):
         """
         calls = [(self._plan(batch), len(batch)) for batch in _batch(texts)]
         own = self.http_client
-        wire = SyncWire(self._connections.sync_client() if own is None else own)
+        wire = SyncTransport(self._connections.sync_client() if own is None else own)
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
             context = copy_context()
             answers = [pool.submit(context.copy().run, wire.fetch, call) for call, _ in calls]
@@ -176,7 +176,7 @@ class BasetenEmbeddings(BaseModel, Embeddings):
             BasetenError: If a batch got no answer.
         """
         own = self.http_async_client
-        wire = AsyncWire(await self._connections.async_client() if own is None else own)
+        wire = AsyncTransport(await self._connections.async_client() if own is None else own)
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def embed(batch: list[str]) -> list[list[float]]:
@@ -239,7 +239,7 @@ def read_vectors(text: str, count: int) -> list[list[float]]:
         count: How many texts were sent.
 
     Raises:
-        BasetenMalformedAnswerError: If the answer does not hold a vector for each text.
+        BasetenInvalidResponseError: If the answer does not hold a vector for each text.
     """
     body = parse_body(text)
     data = body.get("data") if isinstance(body, dict) else None

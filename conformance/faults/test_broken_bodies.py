@@ -21,8 +21,8 @@ from conformance.faults.wire_bytes import (
 from langchain_baseten import (
     BasetenConnectionError,
     BasetenError,
-    BasetenMalformedAnswerError,
-    BasetenStreamCutError,
+    BasetenInvalidResponseError,
+    BasetenIncompleteStreamError,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ BROKEN_ANSWERS: dict[str, tuple[bytes, type[BasetenError]]] = {
     ),
     "longer than it says": (
         frame("200 OK", BODY, length=len(BODY) - 5),
-        BasetenMalformedAnswerError,
+        BasetenInvalidResponseError,
     ),
     "cut in a chunk": (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\n" + BODY[:20],
@@ -50,13 +50,13 @@ BROKEN_ANSWERS: dict[str, tuple[bytes, type[BasetenError]]] = {
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(BODY),
         BasetenConnectionError,
     ),
-    "said to be gzip but is not": (frame("200 OK", BODY, GZIP), BasetenMalformedAnswerError),
+    "said to be gzip but is not": (frame("200 OK", BODY, GZIP), BasetenInvalidResponseError),
     "gzip that breaks": (
         frame("200 OK", ZIPPED[:20] + b"\xff" * 20, GZIP),
-        BasetenMalformedAnswerError,
+        BasetenInvalidResponseError,
     ),
-    "half of the gzip": (frame("200 OK", ZIPPED[:30], GZIP), BasetenMalformedAnswerError),
-    "empty": (frame("200 OK", b""), BasetenMalformedAnswerError),
+    "half of the gzip": (frame("200 OK", ZIPPED[:30], GZIP), BasetenInvalidResponseError),
+    "empty": (frame("200 OK", b""), BasetenInvalidResponseError),
     "not HTTP": (b"EHLO\r\n\r\n", BasetenConnectionError),
 }
 
@@ -70,30 +70,30 @@ class Broken(NamedTuple):
 BROKEN_STREAMS = {
     "shorter than it says": Broken(
         frame("200 OK", EVENTS, length=len(EVENTS) + 1),
-        BasetenStreamCutError,
+        BasetenIncompleteStreamError,
         "Hello",
     ),
     "longer than it says": Broken(
         frame("200 OK", EVENTS + EVENTS, length=len(EVENTS)),
-        BasetenStreamCutError,
+        BasetenIncompleteStreamError,
         "Hello",
     ),
     "cut in a chunk": Broken(
-        HEAD + say("Hello") + b"50\r\ndata: {", BasetenStreamCutError, "Hello"
+        HEAD + say("Hello") + b"50\r\ndata: {", BasetenIncompleteStreamError, "Hello"
     ),
     "a chunk with a false length": Broken(
         HEAD + say("Hello") + b"xyz\r\n",
-        BasetenStreamCutError,
+        BasetenIncompleteStreamError,
         "Hello",
     ),
     "said to be gzip but is not": Broken(
         frame("200 OK", EVENTS, GZIP),
-        BasetenMalformedAnswerError,
+        BasetenInvalidResponseError,
         "",
     ),
     "an event that is cut": Broken(
         HEAD + say("Hello") + chunk(b'data: {"choi') + END,
-        BasetenStreamCutError,
+        BasetenIncompleteStreamError,
         "Hello",
     ),
 }

@@ -14,9 +14,9 @@ from langchain_baseten import (
     BasetenConnectionError,
     BasetenError,
     BasetenPermissionDeniedError,
-    BasetenStreamCutError,
+    BasetenIncompleteStreamError,
 )
-from langchain_baseten._http import tls_context
+from langchain_baseten._http.clients import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,10 +113,10 @@ class Cut(NamedTuple):
 
 CUTS = {
     "reset in the first event": Cut(reset_in_first_event, BasetenConnectionError, ""),
-    "reset after the first event": Cut(reset_after_first_event, BasetenStreamCutError, "Hel"),
-    "half closed in mid-stream": Cut(half_close_after_first_event, BasetenStreamCutError, "Hel"),
-    "ended without a finish": Cut(end_after_first_event, BasetenStreamCutError, "Hel"),
-    "cut after the finish": Cut(cut_after_finish, BasetenStreamCutError, "Hel"),
+    "reset after the first event": Cut(reset_after_first_event, BasetenIncompleteStreamError, "Hel"),
+    "half closed in mid-stream": Cut(half_close_after_first_event, BasetenIncompleteStreamError, "Hel"),
+    "ended without a finish": Cut(end_after_first_event, BasetenIncompleteStreamError, "Hel"),
+    "cut after the finish": Cut(cut_after_finish, BasetenIncompleteStreamError, "Hel"),
 }
 
 

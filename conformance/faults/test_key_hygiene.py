@@ -107,7 +107,7 @@ def test_no_error_has_an_exception_of_the_http_library_in_its_chain(
 ) -> None:
     outcome = ask(aim(serve_script(script).url, timeout=(2, 0.2)))
     assert [type(link).__module__ for link in _chain(outcome.error)] == [
-        "langchain_baseten._errors"
+        "langchain_baseten.exceptions"
     ]
 
 

@@ -13,7 +13,7 @@ from conformance.faults.wire_bytes import ANSWER, END, HEAD, STREAM, ask_again, 
 from langchain_baseten import (
     BasetenAPIError,
     BasetenError,
-    BasetenMalformedAnswerError,
+    BasetenInvalidResponseError,
     BasetenRateLimitError,
 )
 
@@ -121,7 +121,7 @@ def test_an_answer_that_cannot_be_read_is_not_asked_for_again(
 ) -> None:
     server = serve_script(refuse(frame("200 OK", b"<html>hello</html>")))
     outcome = ask(aim(server.url, max_retries=3))
-    assert type(outcome.error) is BasetenMalformedAnswerError
+    assert type(outcome.error) is BasetenInvalidResponseError
     assert len(server.requests) == 1
 
 

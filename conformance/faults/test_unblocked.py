@@ -14,7 +14,7 @@ from blockbuster import BlockingError, blockbuster_ctx
 from conformance.faults.askers import run
 from conformance.faults.wire_bytes import ask_again, frame, serve
 from langchain_baseten import BasetenAPIError, BasetenRateLimitError
-from langchain_baseten._http import tls_context
+from langchain_baseten._http.clients import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

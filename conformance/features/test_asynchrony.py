@@ -88,7 +88,7 @@ def life(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
 
 @pytest.fixture
 def _slow_certificates(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    tls_context = importlib.import_module("langchain_baseten._http").tls_context
+    tls_context = importlib.import_module("langchain_baseten._http.clients").tls_context
     context = tls_context()
 
     def read_slowly() -> Any:

@@ -170,10 +170,10 @@ def test_a_forced_call_that_did_not_come_is_pointed_out(
 ) -> None:
     model = mount(lane, evidence, change_answers(lose_calls))
     forced = model.bind_tools([get_weather], tool_choice="any")
-    lost = importlib.import_module("langchain_baseten").LostToolCallWarning
-    with pytest.warns(lost, match="tool_call_lost"):
+    lost = importlib.import_module("langchain_baseten").MissingToolCallWarning
+    with pytest.warns(lost, match="tool_call_missing"):
         message = ask(forced, ONE_CITY)
-    assert message.response_metadata["tool_call_lost"] is True
+    assert message.response_metadata["tool_call_missing"] is True
 
 
 @pytest.mark.claim("tools.choice.lost-call")
@@ -182,7 +182,7 @@ def test_a_forced_call_that_did_not_come_is_pointed_out(
 def test_without_force_nothing_is_lost(lane: str, evidence: Evidence, ask: Ask) -> None:
     model = mount(lane, evidence, change_answers(lose_calls))
     message = ask(model.bind_tools([get_weather]), ONE_CITY)
-    assert "tool_call_lost" not in message.response_metadata
+    assert "tool_call_missing" not in message.response_metadata
 
 
 def lose_calls(payload: Any) -> Any:

@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableLambda
 from conformance.liars import answer_with
 from langchain_baseten import (
     BasetenError,
-    BasetenStreamCutError,
+    BasetenIncompleteStreamError,
     ChatBaseten,
     _blocks,
     _call,
@@ -19,8 +19,8 @@ from langchain_baseten import (
     _tool_calls,
     chat_models,
 )
-from langchain_baseten._stream import AnswerStream
-from langchain_baseten._tool_calls import CallDeltas, CallIds
+from langchain_baseten._protocol.stream import StreamReader
+from langchain_baseten._protocol.tool_calls import ToolCallAssembler, ToolCallIds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +67,7 @@ __all__ = [
 def drops_reasoning(patch: Patch) -> None:
     for module in (_reply, _stream):
         answer_with(
-            patch, module, "read_side_texts", lambda texts: _without(texts, "reasoning_content")
+            patch, module, "read_reasoning_and_refusal", lambda texts: _without(texts, "reasoning_content")
         )
 
 
@@ -76,7 +76,7 @@ def thinks_aloud(patch: Patch) -> None:
         thought = (said.pop("additional_kwargs", None) or {}).get("reasoning_content", "")
         return {**said, "content": thought + said.get("content", "")}
 
-    answer_with(patch, AnswerStream, "_read_delta", speak)
+    answer_with(patch, StreamReader, "_read_delta", speak)
 
 
 def drops_reasoning_blocks(patch: Patch) -> None:
@@ -95,33 +95,33 @@ def loses_calls_of_whole_answers(patch: Patch) -> None:
 
 def hears_one_call_only(patch: Patch) -> None:
     answer_with(patch, _reply, "read_calls", lambda read: (read[0][:1], read[1]))
-    answer_with(patch, CallDeltas, "add", lambda chunks: [c for c in chunks if c["index"] == 0])
+    answer_with(patch, ToolCallAssembler, "add", lambda chunks: [c for c in chunks if c["index"] == 0])
 
 
 def merges_tool_calls(patch: Patch) -> None:
-    real = CallDeltas._find
-    patch.setattr(CallDeltas, "_find", lambda self, _index, name, key: real(self, 0, name, key))
+    real = ToolCallAssembler._find
+    patch.setattr(ToolCallAssembler, "_find", lambda self, _index, name, key: real(self, 0, name, key))
     patch.setattr(_tool_calls._Slot, "is_over", lambda *_: False)
 
 
 def begins_a_call_with_each_id(patch: Patch) -> None:
-    real = CallDeltas._find
+    real = ToolCallAssembler._find
 
     def find(self: Any, index: object, name: str, wire_id: str) -> Any:
         known = [slot for slot in self._slots if slot.wire_id == wire_id]
         self._by_index = {index: known[0]} if known else {} if wire_id else self._by_index
         return real(self, index, name, wire_id)
 
-    patch.setattr(CallDeltas, "_find", find)
+    patch.setattr(ToolCallAssembler, "_find", find)
 
 
 def expects_calls_in_pieces(patch: Patch) -> None:
-    real = CallDeltas.add
-    patch.setattr(CallDeltas, "add", lambda self, deltas: real(self, deltas[:1]))
+    real = ToolCallAssembler.add
+    patch.setattr(ToolCallAssembler, "add", lambda self, deltas: real(self, deltas[:1]))
 
 
 def keeps_shared_ids(patch: Patch) -> None:
-    patch.setattr(CallIds, "claim", lambda self, wire_id: wire_id or self._fresh())
+    patch.setattr(ToolCallIds, "claim", lambda self, wire_id: wire_id or self._fresh())
 
 
 def loses_invalid_calls(patch: Patch) -> None:
@@ -187,13 +187,13 @@ def drops_logprobs(patch: Patch) -> None:
 
 def drops_finish_reasons(patch: Patch) -> None:
     _choices(patch, lambda choice: {**choice, "finish_reason": None})
-    real = AnswerStream._last
+    real = StreamReader._last
 
     def end(self: Any) -> Any:
         self._finish_reason = None
         return real(self)
 
-    patch.setattr(AnswerStream, "_last", end)
+    patch.setattr(StreamReader, "_last", end)
 
 
 def forgets_who_answered(patch: Patch) -> None:
@@ -208,36 +208,36 @@ def traces_another_provider(patch: Patch) -> None:
 
 
 def drops_last_words(patch: Patch) -> None:
-    real = AnswerStream.feed
+    real = StreamReader.feed
 
     def feed(self: Any, piece: bytes) -> Iterator[Any]:
         for chunk in real(self, piece):
             if not chunk.text.endswith("."):
                 yield chunk
 
-    patch.setattr(AnswerStream, "feed", feed)
+    patch.setattr(StreamReader, "feed", feed)
 
 
 def stops_at_finish(patch: Patch) -> None:
-    real = AnswerStream._read_choice
+    real = StreamReader._read_choice
 
     def read(self: Any, choice: Any) -> Any:
         chunk = real(self, choice)
         self.done = self.done or self._finish_reason is not None
         return chunk
 
-    patch.setattr(AnswerStream, "_read_choice", read)
+    patch.setattr(StreamReader, "_read_choice", read)
 
 
 def ends_twice(patch: Patch) -> None:
-    real = AnswerStream.close
+    real = StreamReader.close
 
     def close(self: Any) -> Iterator[Any]:
         for chunk in real(self):
             yield chunk
             yield chunk.model_copy(deep=True)
 
-    patch.setattr(AnswerStream, "close", close)
+    patch.setattr(StreamReader, "close", close)
 
 
 def waits_for_done(patch: Patch) -> None:
@@ -249,17 +249,17 @@ def insists_on_a_finish_reason(patch: Patch) -> None:
 
 
 def hides_a_cut(patch: Patch) -> None:
-    real = AnswerStream.close
+    real = StreamReader.close
 
     def close(self: Any) -> Iterator[Any]:
         self._finish_reason = self._finish_reason or "stop"
         return real(self)
 
-    patch.setattr(AnswerStream, "close", close)
+    patch.setattr(StreamReader, "close", close)
 
 
 def swallows_error_frames(patch: Patch) -> None:
-    real = AnswerStream._read_payload
+    real = StreamReader._read_payload
 
     def read(self: Any, payload: Any, name: str) -> Any:
         try:
@@ -268,7 +268,7 @@ def swallows_error_frames(patch: Patch) -> None:
             self._finish_reason, self._answered = "stop", True
             return []
 
-    patch.setattr(AnswerStream, "_read_payload", read)
+    patch.setattr(StreamReader, "_read_payload", read)
 
 
 def calls_every_error_the_same(patch: Patch) -> None:
@@ -279,7 +279,7 @@ def calls_every_error_the_same(patch: Patch) -> None:
 
 
 def drops_raw_messages(patch: Patch) -> None:
-    patch.setattr(chat_models, "keep_raw", lambda model, parser: model | parser)
+    patch.setattr(chat_models, "with_raw", lambda model, parser: model | parser)
 
 
 def parses_at_the_end(patch: Patch) -> None:
@@ -296,23 +296,23 @@ def _choices(patch: Patch, change: Callable[[Any], Any]) -> None:
 
 
 def _choose_usage(patch: Patch, choose: Callable[[Any, Any], Any]) -> None:
-    real = AnswerStream._read_payload
+    real = StreamReader._read_payload
 
     def read(self: Any, payload: Any, name: str) -> Any:
         first, said = self._usage, real(self, payload, name)
         self._usage = choose(first, self._usage) if first and payload.get("usage") else self._usage
         return said
 
-    patch.setattr(AnswerStream, "_read_payload", read)
+    patch.setattr(StreamReader, "_read_payload", read)
 
 
 def _demand(patch: Patch, is_whole: Callable[[Any], bool]) -> None:
-    real = AnswerStream.close
+    real = StreamReader.close
 
     def close(self: Any) -> Iterator[Any]:
         last = list(real(self))
         if not is_whole(self):
-            raise BasetenStreamCutError("The stream has no proper end.")
+            raise BasetenIncompleteStreamError("The stream has no proper end.")
         return iter(last)
 
-    patch.setattr(AnswerStream, "close", close)
+    patch.setattr(StreamReader, "close", close)

@@ -11,9 +11,9 @@ from langchain_core.language_models import BaseChatModel
 import langchain_baseten
 from conformance.liars import answer_with
 from langchain_baseten import ChatBaseten
-from langchain_baseten._http import Connections
-from langchain_baseten._settings import BasetenSettings
-from langchain_baseten._wire import AsyncWire, SyncWire
+from langchain_baseten._http.clients import Connections
+from langchain_baseten._config.service import BasetenSettings
+from langchain_baseten._http.transport import AsyncTransport, SyncTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -47,29 +47,29 @@ def streams_from_a_thread(patch: Patch) -> None:
 
 
 def buffers_streams(patch: Patch) -> None:
-    real = SyncWire.stream
-    patch.setattr(SyncWire, "stream", lambda self, call, begin: iter([*real(self, call, begin)]))
+    real = SyncTransport.stream
+    patch.setattr(SyncTransport, "stream", lambda self, call, begin: iter([*real(self, call, begin)]))
 
 
 def pretends_to_stream(patch: Patch) -> None:
     """Gather a whole answer on the event loop, then hand it out as if it were coming."""
-    real = AsyncWire.stream
+    real = AsyncTransport.stream
 
     async def stream(self: Any, call: Any, begin: Any) -> AsyncIterator[Any]:
         for chunk in [chunk async for chunk in real(self, call, begin)]:
             yield chunk
 
-    patch.setattr(AsyncWire, "stream", stream)
+    patch.setattr(AsyncTransport, "stream", stream)
 
 
 def takes_turns(patch: Patch) -> None:
-    real, turn = AsyncWire._send, asyncio.Lock()
+    real, turn = AsyncTransport._send, asyncio.Lock()
 
     async def send(self: Any, call: Any) -> Any:
         async with turn:
             return await real(self, call)
 
-    patch.setattr(AsyncWire, "_send", send)
+    patch.setattr(AsyncTransport, "_send", send)
 
 
 def blocks_the_loop(patch: Patch) -> None:
@@ -95,12 +95,12 @@ def keeps_one_async_client(patch: Patch) -> None:
 
 def outlives_cancellation(patch: Patch) -> None:
     for name in ("_fetch", "_begin"):
-        real = getattr(AsyncWire, name)
+        real = getattr(AsyncTransport, name)
 
         async def go_on(*args: Any, real: Any = real) -> Any:
             return await asyncio.shield(asyncio.ensure_future(real(*args)))
 
-        patch.setattr(AsyncWire, name, go_on)
+        patch.setattr(AsyncTransport, name, go_on)
 
 
 def forgets_tools_on_the_loop(patch: Patch) -> None:

@@ -59,12 +59,12 @@ def calls_side_by_side_anyway(patch: Patch) -> None:
 
 
 def lets_the_constructor_win(patch: Patch) -> None:
-    real = _request.merge_settings
+    real = _request.merge_parameters
 
     def merge(extra: Any, own: Any, now: Any, asked: Any) -> Any:
         return real(extra, now, asked, own)
 
-    patch.setattr(_plan, "merge_settings", merge)
+    patch.setattr(_plan, "merge_parameters", merge)
 
 
 def asks_a_deployment_for_no_model(patch: Patch) -> None:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from conformance.liars import answer_with, hear_with
 from langchain_baseten import (
-    BasetenUnsendableRequestError,
+    BasetenRequestError,
     ChatBaseten,
     _content,
     _plan,
@@ -18,8 +18,8 @@ from langchain_baseten import (
     _settings,
     chat_models,
 )
-from langchain_baseten._endpoint import Endpoint, EndpointError, parse_base_url, parse_model_url
-from langchain_baseten._profiles import find_profile
+from langchain_baseten._config.endpoint import Endpoint, EndpointError, parse_base_url, parse_model_url
+from langchain_baseten.data._profiles import find_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ def mislabels_images(patch: Patch) -> None:
 def refuses_image_urls(patch: Patch) -> None:
     def refuse(part: Any) -> Any:
         if part["type"] == "image_url" and part["image_url"]["url"].startswith("http"):
-            raise BasetenUnsendableRequestError("Images must be data.")
+            raise BasetenRequestError("Images must be data.")
         return part
 
     _parts(patch, refuse)
@@ -126,7 +126,7 @@ def guesses_which_models_see(patch: Patch) -> None:
     def guess(messages: Any, settings: Any, *rest: Any, **options: Any) -> bytes:
         profile = find_profile(settings["model"]) or {}
         if not profile.get("image_inputs") and "image_url" in str(messages):
-            raise BasetenUnsendableRequestError(f"{settings['model']} takes no images.")
+            raise BasetenRequestError(f"{settings['model']} takes no images.")
         return real(messages, settings, *rest, **options)
 
     patch.setattr(_plan, "write_body", guess)
@@ -224,7 +224,7 @@ def asks_the_default_model(patch: Patch) -> None:
     answer_with(
         patch,
         _plan,
-        "name_fields",
+        "request_fields",
         lambda fields: {**fields, "model_name": _settings.DEFAULT_MODEL},
     )
 

@@ -12,14 +12,14 @@ from conformance.liars import answer_with, hear_with
 from langchain_baseten import (
     BasetenError,
     BasetenInvalidRequestError,
-    BasetenMalformedAnswerError,
+    BasetenInvalidResponseError,
     _call,
     _retry,
 )
-from langchain_baseten._call import Call
-from langchain_baseten._connected import BasetenConnected
-from langchain_baseten._http import Connections
-from langchain_baseten._wire import AsyncWire, SyncWire
+from langchain_baseten._http.request import Call
+from langchain_baseten._config.connections_tmp import BasetenConnected
+from langchain_baseten._http.clients import Connections
+from langchain_baseten._http.transport import AsyncTransport, SyncTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -100,12 +100,12 @@ def retries_once_too_often(patch: Patch) -> None:
 def pays_twice(patch: Patch) -> None:
     real = _retry.may_retry
     patch.setattr(
-        _retry, "may_retry", lambda f: real(f) or isinstance(f, BasetenMalformedAnswerError)
+        _retry, "may_retry", lambda f: real(f) or isinstance(f, BasetenInvalidResponseError)
     )
 
 
 def begins_again_midway(patch: Patch) -> None:
-    real = SyncWire.stream
+    real = SyncTransport.stream
 
     def stream(self: Any, call: Any, begin: Any) -> Iterator[Any]:
         try:
@@ -113,7 +113,7 @@ def begins_again_midway(patch: Patch) -> None:
         except BasetenError:
             yield from real(self, call, begin)
 
-    patch.setattr(SyncWire, "stream", stream)
+    patch.setattr(SyncTransport, "stream", stream)
 
 
 def hides_what_the_server_said(patch: Patch) -> None:
@@ -134,7 +134,7 @@ def forgets_the_requests_id(patch: Patch) -> None:
 
 def waits_in_silence(patch: Patch) -> None:
     patch.setattr(_call, "hurry", lambda *_: None)
-    patch.setattr("langchain_baseten._wire.hurry", lambda *_: None)
+    patch.setattr("langchain_baseten._http.transport.hurry", lambda *_: None)
 
 
 def never_closes(patch: Patch) -> None:
@@ -154,7 +154,7 @@ def closes_foreign_clients(patch: Patch) -> None:
 
 def leaves_streams_open(patch: Patch) -> None:
     kept: list[Any] = []
-    real, awaited = SyncWire.stream, AsyncWire.stream
+    real, awaited = SyncTransport.stream, AsyncTransport.stream
 
     def stream(self: Any, call: Any, begin: Any) -> Iterator[Any]:
         kept.append(chunks := real(self, call, begin))
@@ -165,5 +165,5 @@ def leaves_streams_open(patch: Patch) -> None:
         async for chunk in chunks:
             yield chunk
 
-    patch.setattr(SyncWire, "stream", stream)
-    patch.setattr(AsyncWire, "stream", stream_on_loop)
+    patch.setattr(SyncTransport, "stream", stream)
+    patch.setattr(AsyncTransport, "stream", stream_on_loop)

@@ -21,10 +21,10 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_baseten._content import write_content
-from langchain_baseten._errors import BasetenUnsendableRequestError
-from langchain_baseten._reply import read_answer
-from langchain_baseten._request import dump_json, merge_settings, write_body, write_messages
+from langchain_baseten._protocol.content import write_content
+from langchain_baseten.exceptions import BasetenRequestError
+from langchain_baseten._protocol.response import read_response
+from langchain_baseten._protocol.messages import dump_json, merge_parameters, write_body, write_messages
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 100, derandomize=not EXAMPLES, deadline=None)
@@ -83,7 +83,7 @@ def write(conversation: list[BaseMessage], **options: Any) -> bytes | str:
     """Gives the bytes of the conversation, or the words with which it is refused."""
     try:
         return dump_json(write_messages(conversation, **options))
-    except BasetenUnsendableRequestError as error:
+    except BasetenRequestError as error:
         return str(error)
 
 
@@ -120,7 +120,7 @@ def test_every_turn_has_a_role_and_no_other_key_than_the_wire_knows(
 def test_any_blocks_are_parts_with_a_type_or_refused(content: list[Any]) -> None:
     try:
         parts = write_content(content)
-    except BasetenUnsendableRequestError as error:
+    except BasetenRequestError as error:
         assert "Received" in str(error)  # noqa: PT017  most are one or the other, both are judged
     else:
         assert parts == "" or all(part["type"] in part for part in parts if isinstance(part, dict))
@@ -132,7 +132,7 @@ def test_any_blocks_are_parts_with_a_type_or_refused(content: list[Any]) -> None
 def test_json_is_the_same_bytes_again_or_refused(value: Any) -> None:
     try:
         written = dump_json(value)
-    except BasetenUnsendableRequestError as error:
+    except BasetenRequestError as error:
         assert "not JSON" in str(error)  # noqa: PT017  both are judged
     else:
         assert json.loads(written) == value
@@ -147,7 +147,7 @@ def test_each_setting_has_the_value_of_the_last_layer_that_names_it(
     before = copy.deepcopy(layers)
     flat = {name: value for layer in layers for name, value in layer.items()}
 
-    assert merge_settings(*layers) == {k: v for k, v in flat.items() if v is not None}
+    assert merge_parameters(*layers) == {k: v for k, v in flat.items() if v is not None}
     assert layers == before
 
 
@@ -177,7 +177,7 @@ def test_what_was_answered_goes_back_as_it_came(
     ]
     message = {"content": content, "reasoning_content": reasoning, "tool_calls": sent}
     body = json.dumps({"choices": [{"index": 0, "message": message}]})
-    found = read_answer(body, fresh_id=lambda: "x", asked_model="asked").generations[0].message
+    found = read_response(body, fresh_id=lambda: "x", requested_model="asked").generations[0].message
     (turn,) = write_messages([found])
 
     assert turn.get("content", "") == content

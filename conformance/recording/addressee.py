@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from conformance.recording.served import Served
-    from langchain_baseten._endpoint import Endpoint
+    from langchain_baseten._config.endpoint import Endpoint
 
 __all__ = [
     "Addressee",
@@ -137,7 +137,7 @@ def find_endpoint(settings: Mapping[str, object]) -> Endpoint:
     Raises:
         AddresseeError: It makes none; the message is the client's.
     """
-    module = import_module("langchain_baseten._endpoint")
+    module = import_module("langchain_baseten._config.endpoint")
     name = "model_url" if "model_url" in settings else "base_url"
     try:
         found: Endpoint = getattr(module, f"parse_{name}")(settings[name])

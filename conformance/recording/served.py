@@ -76,7 +76,7 @@ def fetch(url: str, key: str) -> Any:
     """
     headers = {"authorization": f"Bearer {key}"} if key else {}
     # As the client trusts authorities; what is on this machine is behind no proxy.
-    tls = import_module("langchain_baseten._http").tls_context()
+    tls = import_module("langchain_baseten._http.clients").tls_context()
     near = urlsplit(url).hostname in _LOOPBACK
     try:
         answer = httpx.get(url, headers=headers, timeout=_PATIENCE, verify=tls, trust_env=not near)

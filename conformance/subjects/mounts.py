@@ -101,7 +101,7 @@ def tap(model: Any) -> Iterator[tuple[Any, Tape]]:
     tape = Tape()
     if chosen().ours:
         # Imported here: somebody else's model is judged without our client.
-        from langchain_baseten._http import tls_context  # noqa: PLC0415
+        from langchain_baseten._http.clients import tls_context  # noqa: PLC0415
 
         hooks: Any = {"request": [tape.note_request], "response": [tape.note_response]}
         with httpx.Client(event_hooks=hooks, verify=tls_context()) as client:

@@ -28,8 +28,8 @@ _KINDS: dict[str, tuple[str, str, range]] = {
     "invalid-request": ("BasetenInvalidRequestError", "ModelInvalidRequestError", _CLIENT),
     "any": ("BasetenError", "", range(0)),
     "timeout": ("BasetenTimeoutError", "ModelTimeoutError", range(408, 409)),
-    "unsendable": ("BasetenUnsendableRequestError", "", range(0)),
-    "stream-cut": ("BasetenStreamCutError", "", range(0)),
+    "unsendable": ("BasetenRequestError", "", range(0)),
+    "stream-cut": ("BasetenIncompleteStreamError", "", range(0)),
 }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessageChunk
 
-from langchain_baseten._stream import AnswerStream
+from langchain_baseten._protocol.stream import StreamReader
 
 if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk
@@ -37,10 +37,10 @@ def usage(tokens: int, **other: Any) -> bytes:
     return event({"choices": [], "usage": counted, **other})
 
 
-def begin(**settings: Any) -> AnswerStream:
+def begin(**settings: Any) -> StreamReader:
     numbers = count()
-    given = {"fresh_id": lambda: f"fresh-{next(numbers)}", "asked_model": "asked", **settings}
-    return AnswerStream(**given)
+    given = {"fresh_id": lambda: f"fresh-{next(numbers)}", "requested_model": "asked", **settings}
+    return StreamReader(**given)
 
 
 def read(*pieces: bytes, **settings: Any) -> list[ChatGenerationChunk]:

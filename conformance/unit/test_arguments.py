@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from langchain_baseten import _arguments
-from langchain_baseten._arguments import name_settings
-from langchain_baseten._settings import BasetenSettings
+from langchain_baseten._config import arguments as _arguments
+from langchain_baseten._config.arguments import name_settings
+from langchain_baseten._config.service import BasetenSettings
 
 FIELDS = list(BasetenSettings.model_fields)
 KEY = "sk-secret-1234567890"
@@ -101,18 +101,18 @@ def test_no_near_name_is_no_guess() -> None:
     assert "Did you mean" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", _arguments._FOREIGN)
+@pytest.mark.parametrize("name", _arguments._OPENAI_ONLY)
 def test_a_setting_of_another_client_is_refused_with_what_to_use(name: str) -> None:
     with pytest.raises(ValueError, match="is not a setting of ChatBaseten: ") as caught:
         name_settings({name: "x"}, FIELDS)
 
     assert str(caught.value) == (
-        f"{name} is not a setting of ChatBaseten: {_arguments._FOREIGN[name]}."
+        f"{name} is not a setting of ChatBaseten: {_arguments._OPENAI_ONLY[name]}."
     )
 
 
 def test_no_setting_of_ours_is_foreign() -> None:
-    assert _arguments._FOREIGN.keys().isdisjoint(FIELDS)
+    assert _arguments._OPENAI_ONLY.keys().isdisjoint(FIELDS)
     assert set(_arguments._ALIASES.values()) <= set(FIELDS)
     assert set(FIELDS) >= _arguments._NONE_COUNTS
 

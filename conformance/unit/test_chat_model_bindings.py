@@ -153,7 +153,7 @@ def test_without_raw_what_does_not_parse_is_an_exception(method: Any) -> None:
         desk.model().with_structured_output(JOKE_SCHEMA, method=method).invoke("Hi")
 
 
-@pytest.mark.filterwarnings("ignore::langchain_baseten.LostToolCallWarning")
+@pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
 @pytest.mark.parametrize("schema", [Joke, JOKE_SCHEMA], ids=["pydantic", "JSON schema"])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
@@ -166,7 +166,7 @@ def test_a_refusal_is_an_exception_of_its_own(
     assert raised.value.raw_message.additional_kwargs["refusal"] == "No jokes today"
 
 
-@pytest.mark.filterwarnings("ignore::langchain_baseten.LostToolCallWarning")
+@pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
 @pytest.mark.parametrize("method", METHODS)
 def test_with_raw_a_refusal_is_the_parsing_error(method: Any) -> None:
     shaped = Desk(REFUSED).model().with_structured_output(Joke, method=method, include_raw=True)
@@ -223,7 +223,7 @@ CHOICES: dict[str, tuple[Any, Any]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::langchain_baseten.LostToolCallWarning")
+@pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
 @pytest.mark.parametrize(("choice", "sent"), CHOICES.values(), ids=CHOICES)
 def test_a_tool_choice_is_sent_in_the_form_of_the_wire(choice: Any, sent: Any) -> None:
     desk = Desk()

@@ -18,7 +18,7 @@ from langchain_core.runnables import ConfigurableField
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
 from conformance.unit.desk import KEY, USAGE, Desk, calling, whole
-from langchain_baseten import ChatBaseten, LostToolCallWarning
+from langchain_baseten import ChatBaseten, MissingToolCallWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,10 +100,10 @@ def test_what_a_single_call_sets_beats_the_model(ask: Callable[..., AIMessage]) 
 @in_every_way
 def test_a_call_that_had_to_come_and_did_not_is_warned_of(ask: Callable[..., AIMessage]) -> None:
     bound = Desk().model().bind_tools([TOOL], tool_choice="look")
-    with pytest.warns(LostToolCallWarning, match="tool_call_lost"):
+    with pytest.warns(MissingToolCallWarning, match="tool_call_missing"):
         message = ask(bound)
     assert message.content == "Hello"
-    assert message.response_metadata["tool_call_lost"] is True
+    assert message.response_metadata["tool_call_missing"] is True
 
 
 @in_every_way

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from langchain_baseten._content import _write_as_it_is, write_block, write_content
-from langchain_baseten._errors import BasetenUnsendableRequestError
+from langchain_baseten._protocol.content import _write_as_it_is, write_block, write_content
+from langchain_baseten.exceptions import BasetenRequestError
 
 URL = "https://example.com/a"
 
@@ -241,7 +241,7 @@ UNSENDABLE: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("block", "words"), UNSENDABLE.values(), ids=UNSENDABLE)
 def test_what_cannot_be_sent_is_refused_with_the_reason(block: Any, words: str) -> None:
-    with pytest.raises(BasetenUnsendableRequestError) as caught:
+    with pytest.raises(BasetenRequestError) as caught:
         write_content(["a", block])
 
     assert str(caught.value).startswith("A content block cannot be sent: ")
@@ -250,7 +250,7 @@ def test_what_cannot_be_sent_is_refused_with_the_reason(block: Any, words: str) 
 
 
 def test_what_was_received_is_shown_shortened() -> None:
-    with pytest.raises(BasetenUnsendableRequestError) as caught:
+    with pytest.raises(BasetenRequestError) as caught:
         write_block({"type": "hologram", "data": "A" * 100_000})
 
     assert "'data': 'AAA" in str(caught.value)
@@ -259,7 +259,7 @@ def test_what_was_received_is_shown_shortened() -> None:
 
 @pytest.mark.parametrize("block", [block for block, _ in UNSENDABLE.values()], ids=UNSENDABLE)
 def test_a_refusal_quotes_the_block(block: Any) -> None:
-    with pytest.raises(BasetenUnsendableRequestError) as caught:
+    with pytest.raises(BasetenRequestError) as caught:
         write_block(block)
 
     inner = block["value"] if isinstance(block, dict) and block.get("value") == 7 else block
@@ -268,14 +268,14 @@ def test_a_refusal_quotes_the_block(block: Any) -> None:
 
 
 def test_a_value_is_quoted_up_to_40_characters_and_a_block_up_to_200() -> None:
-    with pytest.raises(BasetenUnsendableRequestError) as caught:
+    with pytest.raises(BasetenRequestError) as caught:
         write_block({"type": "hologram", "a": "A" * 41, "b": "B" * 40})
 
     assert f"Received {{'type': 'hologram', 'a': '{'A' * 39}…', 'b': '{'B' * 40}'}}." in str(
         caught.value
     )
 
-    with pytest.raises(BasetenUnsendableRequestError) as caught:
+    with pytest.raises(BasetenRequestError) as caught:
         write_block({"type": "hologram", **{str(n): "A" * 40 for n in range(9)}})
 
     quoted = str(caught.value).partition("Received ")[2].partition(". Baseten")[0]

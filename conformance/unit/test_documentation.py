@@ -19,7 +19,7 @@ import pytest
 
 from conformance.__main__ import _COMMANDS, _OWN_PARSERS
 from conformance.peers import AsyncPeerTransport, PeerTransport
-from langchain_baseten._http import Connections
+from langchain_baseten._http.clients import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

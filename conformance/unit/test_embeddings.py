@@ -13,7 +13,7 @@ from langchain_baseten import (
     BasetenAPIError,
     BasetenConnectionError,
     BasetenEmbeddings,
-    BasetenMalformedAnswerError,
+    BasetenInvalidResponseError,
     BasetenRateLimitError,
 )
 from langchain_baseten.embeddings import read_vectors
@@ -152,7 +152,7 @@ def test_after_a_failure_no_batch_is_begun() -> None:
     ],
 )
 def test_an_answer_without_a_vector_for_each_text_is_refused(text: str) -> None:
-    with pytest.raises(BasetenMalformedAnswerError, match="does not hold 2 vectors"):
+    with pytest.raises(BasetenInvalidResponseError, match="does not hold 2 vectors"):
         read_vectors(text, 2)
 
 
@@ -196,7 +196,7 @@ def test_a_pickle_holds_no_key_and_no_client_and_works_where_it_lands(
     assert KEY.encode() not in state
     landed = pickle.loads(state)  # noqa: S301  our own bytes
     assert (landed.api_key.get_secret_value(), landed.http_client) == (KEY, None)
-    monkeypatch.setattr("langchain_baseten._secrets._VAULT", {})
+    monkeypatch.setattr("langchain_baseten._config.api_key._SECRETS_BY_REFERENCE", {})
     with pytest.raises(ValueError, match="No API key"):
         pickle.loads(state)  # noqa: S301  same
     monkeypatch.setenv("BASETEN_API_KEY", "another-key")

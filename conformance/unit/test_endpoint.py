@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from langchain_baseten import _endpoint, _url
-from langchain_baseten._endpoint import (
+from langchain_baseten._config import endpoint as _endpoint
+from langchain_baseten._config import url as _url
+from langchain_baseten._config.endpoint import (
     Endpoint,
     EndpointError,
     parse_base_url,

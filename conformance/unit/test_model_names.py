@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from conformance.unit.desk import KEY, Desk
-from langchain_baseten import BasetenMalformedAnswerError, ChatBaseten
+from langchain_baseten import BasetenInvalidResponseError, ChatBaseten
 
 
 def test_the_default_model_has_its_profile() -> None:
@@ -30,7 +30,7 @@ def test_a_copy_with_another_url_asks_for_that_urls_model() -> None:
 
 def test_a_key_that_an_unreadable_answer_echoes_is_not_shown() -> None:
     model = Desk(httpx.Response(200, text=f"<html><body>your key is {KEY}</body></html>")).model()
-    with pytest.raises(BasetenMalformedAnswerError, match=r"your key is \[redacted\]") as caught:
+    with pytest.raises(BasetenInvalidResponseError, match=r"your key is \[redacted\]") as caught:
         model.invoke("Hi")
     assert KEY not in str(caught.value.body)
     assert caught.value.__cause__ is None

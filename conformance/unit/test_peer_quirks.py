@@ -16,9 +16,9 @@ from langchain_baseten import (
     BasetenContextOverflowError,
     BasetenError,
     BasetenInvalidRequestError,
-    BasetenMalformedAnswerError,
+    BasetenInvalidResponseError,
     BasetenRateLimitError,
-    BasetenStreamCutError,
+    BasetenIncompleteStreamError,
 )
 
 LANE = LANES["dedicated"]
@@ -80,7 +80,7 @@ def test_a_quirk_changes_what_is_on_the_wire(name: str) -> None:
 
 @choose("cut")
 async def test_a_stream_that_ends_early_is_cut(quirk: Quirk, way: str) -> None:
-    with pytest.raises(BasetenStreamCutError) as caught:
+    with pytest.raises(BasetenIncompleteStreamError) as caught:
         await ask(mount(quirk.mount(respond)), QUESTIONS["text"], way)
     assert caught.value.partial is not None
     assert caught.value.partial.additional_kwargs["reasoning_content"]
@@ -88,7 +88,7 @@ async def test_a_stream_that_ends_early_is_cut(quirk: Quirk, way: str) -> None:
 
 @choose("unreadable")
 async def test_what_is_no_answer_is_an_error_with_either_call(quirk: Quirk, way: str) -> None:
-    with pytest.raises((BasetenMalformedAnswerError, BasetenStreamCutError)):
+    with pytest.raises((BasetenInvalidResponseError, BasetenIncompleteStreamError)):
         await ask(mount(quirk.mount(respond)), QUESTIONS["text"], way)
 
 
@@ -100,7 +100,7 @@ async def test_a_refusal_is_raised_with_its_status_and_its_own_sentence(
         await ask(mount(quirk.mount(respond)), QUESTIONS["text"], way)
     assert quirk.says in str(caught.value)
     assert caught.value.status_code == quirk.status
-    assert not isinstance(caught.value, BasetenStreamCutError)
+    assert not isinstance(caught.value, BasetenIncompleteStreamError)
 
 
 @pytest.mark.parametrize("way", [way for way, travels in WAYS.items() if travels == "streamed"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from langchain_core.language_models import ModelProfile
 
-from langchain_baseten import _profiles
-from langchain_baseten._profiles import find_profile
+from langchain_baseten.data import _profiles
+from langchain_baseten.data._profiles import find_profile
 
 SLUGS = [row[0] for row in _profiles._ROWS]
 FEATURES = {"tools", "structured_outputs", "reasoning", "image"}

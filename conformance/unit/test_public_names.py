@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import langchain_baseten
-from langchain_baseten import _errors
+from langchain_baseten import exceptions as _errors
 from langchain_baseten._version import VERSION
 
 ROOT = Path(__file__).parents[2]

@@ -11,9 +11,9 @@ from langchain_baseten import (
     BasetenAPIError,
     BasetenError,
     BasetenInvalidRequestError,
-    BasetenStreamCutError,
+    BasetenIncompleteStreamError,
     BasetenTimeoutError,
-    BasetenUnsendableRequestError,
+    BasetenRequestError,
 )
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def _stranger() -> Iterator[None]:
     [
         ("any", BasetenError),
         ("invalid-request", BasetenInvalidRequestError),
-        ("unsendable", BasetenUnsendableRequestError),
-        ("stream-cut", BasetenStreamCutError),
+        ("unsendable", BasetenRequestError),
+        ("stream-cut", BasetenIncompleteStreamError),
         ("timeout", BasetenTimeoutError),
     ],
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from langchain_baseten._sse import Event, EventDecoder
+from langchain_baseten._protocol.sse import Event, EventDecoder
 
 BOM = b"\xef\xbb\xbf"
 

@@ -204,7 +204,7 @@ REQUIRED: dict[str, tuple[bytes, bool, bool]] = {
 def test_a_required_call_that_is_missing_is_marked(body: bytes, required: bool, lost: bool) -> None:
     metadata = merge(body, call_required=required).response_metadata
 
-    assert metadata.get("tool_call_lost", False) is lost
+    assert metadata.get("tool_call_missing", False) is lost
 
 
 def test_the_chunks_merge_to_the_message_that_an_invocation_would_give() -> None:

@@ -12,22 +12,22 @@ import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk
 
 from conformance.unit.frames import DONE, STOP, begin, call, event, said, text, usage
-from langchain_baseten._errors import (
+from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenContextOverflowError,
     BasetenError,
     BasetenInvalidRequestError,
-    BasetenMalformedAnswerError,
+    BasetenInvalidResponseError,
     BasetenNotFoundError,
     BasetenRateLimitError,
-    BasetenStreamCutError,
+    BasetenIncompleteStreamError,
 )
 
 if TYPE_CHECKING:
-    from langchain_baseten._stream import AnswerStream
+    from langchain_baseten._protocol.stream import StreamReader
 
 
-def drain(stream: AnswerStream, pieces: tuple[bytes, ...]) -> None:
+def drain(stream: StreamReader, pieces: tuple[bytes, ...]) -> None:
     for piece in pieces:
         list(stream.feed(piece))
     list(stream.close())
@@ -131,9 +131,9 @@ FRAMES: dict[str, tuple[bytes, type[BasetenError], int | None, str]] = {
         400,
         "maximum context length",
     ),
-    "not JSON": (event(b'{"choices": [}'), BasetenMalformedAnswerError, None, "not JSON"),
-    "an array that is not JSON": (event(b"[1,"), BasetenMalformedAnswerError, None, "not JSON"),
-    "nested too deep": (event(b"[" * 99_999), BasetenMalformedAnswerError, None, "not JSON"),
+    "not JSON": (event(b'{"choices": [}'), BasetenInvalidResponseError, None, "not JSON"),
+    "an array that is not JSON": (event(b"[1,"), BasetenInvalidResponseError, None, "not JSON"),
+    "nested too deep": (event(b"[" * 99_999), BasetenInvalidResponseError, None, "not JSON"),
 }
 
 
@@ -167,22 +167,22 @@ def test_what_came_before_an_error_is_handed_out_and_kept() -> None:
 
 # body -> class of the error, words, text of what had arrived
 ENDS: dict[str, tuple[bytes, type[BasetenError], str, str | None]] = {
-    "cut behind content": (text("a") + text("b"), BasetenStreamCutError, "ended before", "ab"),
+    "cut behind content": (text("a") + text("b"), BasetenIncompleteStreamError, "ended before", "ab"),
     "cut behind an empty delta": (
         said({"role": "assistant"}),
-        BasetenStreamCutError,
+        BasetenIncompleteStreamError,
         "ended",
         None,
     ),
     "cut inside an event": (
         text("a") + b'data: {"choices":[{"del',
-        BasetenStreamCutError,
+        BasetenIncompleteStreamError,
         "ended before",
         "a",
     ),
     "cut inside the first event": (
         b'data: {"choices":[{"del',
-        BasetenMalformedAnswerError,
+        BasetenInvalidResponseError,
         "without any choices",
         None,
     ),
@@ -192,19 +192,19 @@ ENDS: dict[str, tuple[bytes, type[BasetenError], str, str | None]] = {
         "gone",
         "a",
     ),
-    "nothing": (b"", BasetenMalformedAnswerError, "an empty body", None),
-    "white space": (b"\n\n\n", BasetenMalformedAnswerError, "an empty body", None),
-    "comments alone": (b": ping\n\n", BasetenMalformedAnswerError, ": ping", None),
-    "[DONE] alone": (DONE, BasetenMalformedAnswerError, "without any choices", None),
-    "usage alone": (usage(2) + DONE, BasetenMalformedAnswerError, "without any choices", None),
-    "junk alone": (event(b"ping"), BasetenMalformedAnswerError, "without any choices", None),
+    "nothing": (b"", BasetenInvalidResponseError, "an empty body", None),
+    "white space": (b"\n\n\n", BasetenInvalidResponseError, "an empty body", None),
+    "comments alone": (b": ping\n\n", BasetenInvalidResponseError, ": ping", None),
+    "[DONE] alone": (DONE, BasetenInvalidResponseError, "without any choices", None),
+    "usage alone": (usage(2) + DONE, BasetenInvalidResponseError, "without any choices", None),
+    "junk alone": (event(b"ping"), BasetenInvalidResponseError, "without any choices", None),
     "a page": (
         b"<!DOCTYPE html><html><head><style>p{}</style><title>502</title></head></html>",
-        BasetenMalformedAnswerError,
+        BasetenInvalidResponseError,
         "not an event stream: 502",
         None,
     ),
-    "text": (b"no healthy upstream", BasetenMalformedAnswerError, "no healthy upstream", None),
+    "text": (b"no healthy upstream", BasetenInvalidResponseError, "no healthy upstream", None),
     "an error without an event (Truss)": (
         b'{"error":{"message":"model is gone","code":404}}',
         BasetenNotFoundError,
@@ -217,21 +217,21 @@ ENDS: dict[str, tuple[bytes, type[BasetenError], str, str | None]] = {
         "gone",
         None,
     ),
-    "JSON that is no answer": (b'{"x": 1}', BasetenMalformedAnswerError, "not an event", None),
+    "JSON that is no answer": (b'{"x": 1}', BasetenInvalidResponseError, "not an event", None),
     "an answer that did not stream": (
         b'{"choices": [{"message": {"content": "whole"}, "finish_reason": "stop"}]}',
-        BasetenMalformedAnswerError,
+        BasetenInvalidResponseError,
         "not an event stream",
         "whole",
     ),
     "choices of the wrong type": (
         b'{"choices": [1]}',
-        BasetenMalformedAnswerError,
+        BasetenInvalidResponseError,
         "holds no choices",
         None,
     ),
-    "JSON nested too deep": (b"[" * 99_999, BasetenMalformedAnswerError, "not an event", None),
-    "an endless body": (b"x" * 200_000, BasetenMalformedAnswerError, "not an event", None),
+    "JSON nested too deep": (b"[" * 99_999, BasetenInvalidResponseError, "not an event", None),
+    "an endless body": (b"x" * 200_000, BasetenInvalidResponseError, "not an event", None),
 }
 
 

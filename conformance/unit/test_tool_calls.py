@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.messages import AIMessageChunk
 
-from langchain_baseten._tool_calls import CallDeltas, CallIds, read_calls, write_arguments
+from langchain_baseten._protocol.tool_calls import ToolCallAssembler, ToolCallIds, read_calls, write_arguments
 
 if TYPE_CHECKING:
     from langchain_core.messages import ToolCallChunk
@@ -20,9 +20,9 @@ Delta = dict[str, Any]
 Call = tuple[str | None, str | None, Any]
 
 
-def numbered() -> CallIds:
+def numbered() -> ToolCallIds:
     numbers = count()
-    return CallIds(lambda: f"fresh-{next(numbers)}")
+    return ToolCallIds(lambda: f"fresh-{next(numbers)}")
 
 
 def delta(arguments: Any = "", *, name: Any = ..., call: Any = ..., index: Any = 0) -> Delta:
@@ -35,7 +35,7 @@ def delta(arguments: Any = "", *, name: Any = ..., call: Any = ..., index: Any =
 
 def join(events: list[list[Any]]) -> list[Call]:
     """Reads events and merges their chunks as LangChain does."""
-    deltas = CallDeltas(numbered())
+    deltas = ToolCallAssembler(numbered())
     parts = [deltas.add(event) for event in events] + [deltas.close()]
     first, *rest = [AIMessageChunk(content="", tool_call_chunks=part) for part in parts]
     merged: list[ToolCallChunk] = (first + rest).tool_call_chunks
@@ -201,7 +201,7 @@ def test_deltas_become_calls(events: list[list[Any]], calls: list[Call]) -> None
 
 @pytest.mark.parametrize(("events", "calls"), SHAPES.values(), ids=SHAPES)
 def test_the_calls_are_counted(events: list[list[Any]], calls: list[Call]) -> None:
-    deltas = CallDeltas(numbered())
+    deltas = ToolCallAssembler(numbered())
     for event in events:
         deltas.add(event)
 
@@ -212,7 +212,7 @@ def test_the_calls_are_counted(events: list[list[Any]], calls: list[Call]) -> No
 def test_one_event_never_holds_two_chunks_of_one_call(
     events: list[list[Any]], calls: list[Call]
 ) -> None:
-    deltas = CallDeltas(numbered())
+    deltas = ToolCallAssembler(numbered())
 
     for event in events:
         indices = [chunk["index"] for chunk in deltas.add(event)]
@@ -222,14 +222,14 @@ def test_one_event_never_holds_two_chunks_of_one_call(
 def test_what_one_event_says_of_a_call_in_two_pieces_is_one_chunk() -> None:
     other = delta("{}", name="g", call="z", index=4)
     pieces = [delta('{"x"', index=5), delta(": 1}", name="f", call="a", index=5)]
-    _, chunk = CallDeltas(numbered()).add([other, *pieces])
+    _, chunk = ToolCallAssembler(numbered()).add([other, *pieces])
 
     assert (chunk["index"], chunk["id"], chunk["name"]) == (1, "a", "f")
     assert chunk["args"] == '{"x": 1}'
 
 
 def test_a_name_and_an_id_are_told_once() -> None:
-    deltas = CallDeltas(numbered())
+    deltas = ToolCallAssembler(numbered())
     chunks = [deltas.add([delta("", name="f", call=f"id-{n}")])[0] for n in range(3)]
 
     assert [chunk["name"] for chunk in chunks] == ["f", None, None]
@@ -237,7 +237,7 @@ def test_a_name_and_an_id_are_told_once() -> None:
 
 
 def test_closing_names_only_calls_without_an_id() -> None:
-    deltas = CallDeltas(numbered())
+    deltas = ToolCallAssembler(numbered())
     deltas.add([delta("{}", name="f", call="a"), delta("{}", name="g", index=1)])
 
     assert [(chunk["index"], chunk["id"]) for chunk in deltas.close()] == [(1, "fresh-0")]
@@ -268,7 +268,7 @@ def test_no_two_calls_get_the_same_id(sent: list[str], given: list[str]) -> None
 
 
 def test_a_fresh_id_that_is_taken_is_not_given_again() -> None:
-    ids = CallIds(lambda: "a")
+    ids = ToolCallIds(lambda: "a")
 
     assert [ids.claim("a"), ids.claim("")] == ["a", "a_1"]
 

@@ -1,0 +1,298 @@
+"""The key stays out of everything that is written down, and finds its way all the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from langchain_core.load import dumps
+from pydantic import SecretStr
+
+from langchain_baseten import BasetenEmbeddings, ChatBaseten, _secrets
+from langchain_baseten._config.api_key import (
+    BearerAuth,
+    clean_key,
+    find_key,
+    find_secret,
+    reference_for,
+    is_secret_name,
+    key_from_environment,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEY = "sk-secret-1234567890"
+URL = "https://model-abcd1234.api.baseten.co"
+
+CLEANED: dict[str, tuple[Any, str]] = {
+    "plain": (KEY, KEY),
+    "white space around it": (f" \t{KEY}\r\n", KEY),
+    "a secret": (SecretStr(KEY), KEY),
+    "a secret with white space": (SecretStr(f"{KEY}\n"), KEY),
+}
+
+
+@pytest.mark.parametrize(("given", "key"), CLEANED.values(), ids=CLEANED)
+def test_a_key_becomes_a_secret(given: Any, key: str) -> None:
+    found = clean_key(given)
+
+    assert isinstance(found, SecretStr)
+    assert found.get_secret_value() == key
+
+
+@pytest.mark.parametrize("given", [None, 7, b"x"])
+def test_what_is_no_key_is_left_to_be_judged(given: Any) -> None:
+    assert clean_key(given) is given
+
+
+MANGLED: dict[str, tuple[Any, str]] = {
+    "empty": ("", "The API key is empty"),
+    "white space": (" \n", "The API key is empty"),
+    "a space inside": (f"{KEY} x", "white space, control or non-ASCII"),
+    "a line break inside": (f"{KEY}\nx", "white space, control or non-ASCII"),
+    "a null byte": (f"{KEY}\0", "white space, control or non-ASCII"),
+    "a dash of a word processor": (f"{KEY}\u2013x", "white space, control or non-ASCII"),
+}
+
+
+def chat(**settings: Any) -> ChatBaseten:
+    return ChatBaseten(model="m", **settings)
+
+
+CONSTRUCT: dict[str, Callable[[Any], object]] = {
+    "api_key": lambda key: ChatBaseten(model="m", api_key=key),
+    "baseten_api_key": lambda key: chat(baseten_api_key=key),
+    "embeddings": lambda key: BasetenEmbeddings(model_url=URL, api_key=key),
+}
+
+
+def write_down(error: BaseException) -> str:
+    """Writes an error with every local of ours; the caller's own frames hold the key anyway."""
+    entry = error.__traceback__
+    while entry and "/langchain_baseten/" not in entry.tb_frame.f_code.co_filename:
+        entry = entry.tb_next
+    found = traceback.TracebackException(type(error), error, entry, capture_locals=True)
+    return "".join(found.format()) + repr(error)
+
+
+@pytest.mark.parametrize(("given", "words"), MANGLED.values(), ids=MANGLED)
+@pytest.mark.parametrize("construct", CONSTRUCT.values(), ids=CONSTRUCT)
+@pytest.mark.parametrize("wrap", [str, SecretStr])
+def test_a_mangled_key_is_refused_and_shown_nowhere(
+    given: str, words: str, construct: Callable[[Any], object], wrap: Callable[[str], Any]
+) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        construct(wrap(given))
+
+    assert KEY not in write_down(caught.value)
+
+
+FAILURES: dict[str, Callable[[str], object]] = {
+    "a wrong type": lambda key: chat(api_key=key, temperature="hot"),
+    "an unknown name": lambda key: chat(api_key=key, hologram=1),
+    "a bad URL": lambda key: chat(api_key=key, model_url="x"),
+    "a stream of two": lambda key: chat(api_key=key, n=2, streaming=True),
+    "a second key": lambda key: chat(api_key="other", baseten_api_key=key),
+    "embeddings, a bad URL": lambda key: BasetenEmbeddings(api_key=key, model_url="x"),
+    "embeddings, an unknown name": lambda key: BasetenEmbeddings(
+        api_key=key, model_url=URL, hologram=1
+    ),
+}
+
+
+@pytest.mark.parametrize("construct", FAILURES.values(), ids=FAILURES)
+def test_no_failed_construction_shows_the_key(construct: Callable[[str], object]) -> None:
+    with pytest.raises(ValueError, match=r"error|setting|https") as caught:
+        construct(KEY)
+
+    assert KEY not in write_down(caught.value)
+
+
+@pytest.mark.parametrize("given", [KEY, f"{KEY} x"], ids=["good", "mangled"])
+def test_no_failed_construction_shows_the_key_of_the_environment(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", given)
+    with pytest.raises(ValueError, match="ChatBaseten") as caught:
+        ChatBaseten(model="m", temperature="hot")  # type: ignore[arg-type]  # wrong on purpose
+
+    assert KEY not in write_down(caught.value)
+
+
+def test_a_second_key_in_model_kwargs_is_not_told() -> None:
+    with pytest.raises(ValueError, match="baseten_api_key") as caught:
+        ChatBaseten(api_key="other", model_kwargs={"api_key": KEY})
+
+    assert KEY not in str(caught.value)
+
+
+MODEL = ChatBaseten(
+    model="m",
+    api_key=KEY,
+    default_headers={"X-Token": f"{KEY}-header", "x-session-affinity": "a"},
+)
+WRITTEN: dict[str, Callable[[ChatBaseten], Any]] = {
+    "repr": repr,
+    "str": str,
+    "dumps": dumps,
+    "pickle": lambda model: pickle.dumps(model).decode("latin-1"),
+    "model_dump of the key": lambda model: model.model_dump(include={"baseten_api_key"}),
+    "JSON of the key": lambda model: model.model_dump_json(include={"baseten_api_key"}),
+    "a dict": lambda model: model.model_dump(),
+    "JSON": lambda model: model.model_dump_json(),
+    "identifying parameters": lambda model: model._identifying_params,
+    "tracing parameters": lambda model: model._get_ls_params(),
+    "a cache's key": lambda model: model._get_llm_string(),
+    "a bound model": lambda model: repr(model.bind(seed=1)),
+    "the writer of the key": lambda model: repr(BearerAuth(SecretStr(KEY))),
+    "the locals of the writer": lambda model: str(vars(BearerAuth(SecretStr(KEY)))),
+}
+
+
+@pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
+def test_the_key_is_written_nowhere(write: Callable[[ChatBaseten], Any]) -> None:
+    written = str(write(MODEL))
+
+    assert written
+    assert KEY not in written
+
+
+def test_what_is_dumped_names_the_variable_and_keeps_plain_headers() -> None:
+    dumped = json.loads(dumps(MODEL))["kwargs"]
+
+    assert dumped["baseten_api_key"] == {"lc": 1, "type": "secret", "id": ["BASETEN_API_KEY"]}
+    assert dumped["default_headers"] == {"x-session-affinity": "a"}
+
+
+def test_what_is_dumped_by_pydantic_keeps_plain_headers() -> None:
+    masked = {"X-Token": "**********", "x-session-affinity": "a"}
+
+    assert MODEL.model_dump()["default_headers"] == masked
+    assert ChatBaseten(model="m", api_key=KEY).model_dump()["default_headers"] is None
+
+
+def test_a_pickle_finds_its_secrets_in_the_same_process() -> None:
+    found = pickle.loads(pickle.dumps(MODEL))  # noqa: S301  our own bytes
+
+    assert found.baseten_api_key.get_secret_value() == KEY
+    assert found.default_headers == MODEL.default_headers
+
+
+PROGRAM = """
+import pickle, sys
+model = pickle.loads(sys.stdin.buffer.read())
+key = model.baseten_api_key
+print(key and key.get_secret_value(), sorted(model.default_headers.items()), model.model_name)
+"""
+
+
+@pytest.mark.parametrize("own", ["sk-own", None], ids=["with a key", "without a key"])
+def test_a_pickle_in_another_process_takes_the_key_of_its_environment(own: str | None) -> None:
+    root = Path(sys.modules["langchain_baseten"].__file__ or "").parents[1]
+    variables = {**os.environ, "PYTHONPATH": str(root)} | ({"BASETEN_API_KEY": own} if own else {})
+    found = subprocess.run(  # noqa: S603  our own program
+        [sys.executable, "-c", PROGRAM],
+        input=pickle.dumps(MODEL),
+        env=variables,
+        capture_output=True,
+        check=True,
+    )
+
+    assert found.stdout.decode().strip() == f"{own} [('x-session-affinity', 'a')] m"
+
+
+def test_one_secret_has_one_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_secrets, "_SECRETS_BY_REFERENCE", {})
+    first, again, other = map(reference_for, [SecretStr("a"), SecretStr("a"), SecretStr("b")])
+
+    assert first == again
+    assert other != first
+    assert {find_secret(first), find_secret(other)} == {SecretStr("a"), SecretStr("b")}
+    assert "a" not in _secrets._SECRETS_BY_REFERENCE
+
+
+@pytest.mark.parametrize("reference", [None, "", "never given"])
+def test_an_unknown_reference_is_no_secret(reference: str | None) -> None:
+    assert find_secret(reference) is None
+    assert find_key(reference) is None
+
+
+@pytest.mark.parametrize(("variable", "key"), [(" sk-own\n", "sk-own"), (" ", None)])
+def test_an_unknown_reference_reads_the_environment(
+    variable: str, key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", variable)
+    found = find_key("never given")
+
+    assert (found and found.get_secret_value()) == key
+
+
+def test_a_known_reference_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", "sk-own")
+    found = find_key(reference_for(SecretStr(KEY)))
+
+    assert found == SecretStr(KEY)
+
+
+def test_the_environment_gives_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", f"{KEY}\n")
+
+    assert key_from_environment() == SecretStr(KEY)
+    assert ChatBaseten(model="m").baseten_api_key == SecretStr(KEY)
+    assert BasetenEmbeddings(model_url=URL).api_key == SecretStr(KEY)
+
+
+@pytest.mark.parametrize("variable", [None, ""], ids=["unset", "empty"])
+@pytest.mark.parametrize(
+    "construct",
+    [
+        key_from_environment,
+        lambda: ChatBaseten(model="m"),
+        lambda: BasetenEmbeddings(model_url=URL),
+    ],
+    ids=["the environment", "a model", "embeddings"],
+)
+def test_no_key_is_refused_with_where_to_get_one(
+    construct: Callable[[], object], variable: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("BASETEN_API_KEY", variable)
+
+    with pytest.raises(ValueError, match=r"No API key.*BASETEN_API_KEY.*settings/api_keys"):
+        construct()
+
+
+def test_the_key_is_written_into_the_request_at_last() -> None:
+    request = httpx.Request("POST", "https://inference.baseten.co/v1/chat/completions")
+
+    assert BearerAuth(SecretStr(KEY))(request) is request
+    assert request.headers["Authorization"] == f"Bearer {KEY}"
+
+
+def test_an_echoed_key_is_scrubbed() -> None:
+    assert BearerAuth(SecretStr(KEY)).scrub(f"key {KEY} of {KEY}") == "key [redacted] of [redacted]"
+
+
+SECRET_NAMES: dict[str, bool] = {
+    "Authorization": True,
+    "X-API-KEY": True,
+    "apikey": True,
+    "X-Auth-Token": True,
+    "Cookie": True,
+    "x-session-affinity": False,
+    "User-Agent": False,
+}
+
+
+@pytest.mark.parametrize(("name", "secret"), SECRET_NAMES.items())
+def test_a_secret_header_is_known_by_its_name(name: str, secret: bool) -> None:
+    assert is_secret_name(name) is secret

@@ -1,0 +1,375 @@
+"""Settings, messages and call options to one call: which of several values wins."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+from pydantic import BaseModel
+
+from langchain_baseten import ChatBaseten
+from langchain_baseten.exceptions import BasetenRequestError
+from langchain_baseten._config.request_tmp import Plan, plan_call, build_parameters
+from langchain_baseten._version import VERSION
+
+if TYPE_CHECKING:
+    from langchain_baseten._http.request import Call
+
+KEY = "sk-secret-1234567890"
+
+
+class Sum(BaseModel):
+    """A sum."""
+
+    value: int
+
+
+def plan(settings: dict[str, Any], options: dict[str, Any] | None = None, **given: Any) -> Plan:
+    asked: dict[str, Any] = {"stop": None, "stream": False, "on_retry": None, **given}
+    model = ChatBaseten(**{"model": "m", "api_key": KEY, **settings})
+    return plan_call(model, [HumanMessage("a")], asked.pop("stop"), options or {}, **asked)
+
+
+def call(settings: dict[str, Any], options: dict[str, Any] | None = None, **given: Any) -> Call:
+    return plan(settings, options, **given).call
+
+
+def body(settings: dict[str, Any], options: dict[str, Any] | None = None, **given: Any) -> Any:
+    found = json.loads(call(settings, options, **given).body)
+    assert found.pop("messages") == [{"role": "user", "content": "a"}]
+    return found
+
+
+TOOL = {"type": "function", "function": {"name": "f", "description": "", "parameters": {}}}
+
+# settings, call options -> body besides the messages
+BODIES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "nothing set": ({}, {}, {"model": "m"}),
+    "every setting": (
+        {
+            "temperature": 0.0,
+            "max_tokens": 1,
+            "top_p": 0.5,
+            "stop": "x",
+            "n": 1,
+            "seed": 0,
+            "presence_penalty": 0.1,
+            "frequency_penalty": 0.2,
+            "logprobs": False,
+            "top_logprobs": 0,
+            "logit_bias": {5: 1.0},
+            "reasoning_effort": "low",
+            "reasoning": {"effort": "low"},
+            "service_tier": "flex",
+            "verbosity": "low",
+        },
+        {},
+        {
+            "model": "m",
+            "temperature": 0.0,
+            "max_tokens": 1,
+            "top_p": 0.5,
+            "stop": "x",
+            "n": 1,
+            "seed": 0,
+            "presence_penalty": 0.1,
+            "frequency_penalty": 0.2,
+            "logprobs": False,
+            "top_logprobs": 0,
+            "logit_bias": {"5": 1.0},
+            "reasoning_effort": "low",
+            "reasoning": {"effort": "low"},
+            "service_tier": "flex",
+            "verbosity": "low",
+        },
+    ),
+    "vendor parameters": (
+        {"model_kwargs": {"top_k": 40}, "extra_body": {"chat_template_args": {"x": True}}},
+        {"min_p": 0.1},
+        {"model": "m", "top_k": 40, "min_p": 0.1, "chat_template_args": {"x": True}},
+    ),
+    "the call beats the field": (
+        {"temperature": 1},
+        {"temperature": 0},
+        {"model": "m", "temperature": 0},
+    ),
+    "the call takes the field away": ({"temperature": 1}, {"temperature": None}, {"model": "m"}),
+    "the call by another name": (
+        {"max_tokens": 1},
+        {"max_completion_tokens": 2},
+        {"model": "m", "max_tokens": 2},
+    ),
+    "another model": ({}, {"model": "other"}, {"model": "other"}),
+    "model_kwargs in the call's favour": (
+        {"model_kwargs": {"top_k": 1}},
+        {"top_k": 2},
+        {"model": "m", "top_k": 2},
+    ),
+    "the call's extra body beats the model's": (
+        {"extra_body": {"a": 1, "b": 1}},
+        {"extra_body": {"b": 2}},
+        {"model": "m", "a": 1, "b": 2},
+    ),
+    "an extra body beats all": (
+        {"seed": 1},
+        {"seed": 2, "extra_body": {"seed": 3}},
+        {"model": "m", "seed": 3},
+    ),
+    "options are not sent": (
+        {},
+        {
+            "timeout": 3,
+            "extra_headers": {"a": "b"},
+            "extra_query": {"a": "b"},
+            "stream": True,
+            "stream_usage": True,
+            "ls_structured_output_format": {"x": 1},
+        },
+        {"model": "m"},
+    ),
+    "no tools": ({}, {"tools": [], "tool_choice": "auto"}, {"model": "m"}),
+    "tools": (
+        {},
+        {"tools": [TOOL], "tool_choice": "any"},
+        {"model": "m", "tools": [TOOL], "tool_choice": "required"},
+    ),
+    "tools in model_kwargs": (
+        {"model_kwargs": {"tools": [TOOL], "tool_choice": "f"}},
+        {},
+        {
+            "model": "m",
+            "tools": [TOOL],
+            "tool_choice": {"type": "function", "function": {"name": "f"}},
+        },
+    ),
+    "a response format": (
+        {},
+        {"response_format": {"type": "json_object"}},
+        {"model": "m", "response_format": {"type": "json_object"}},
+    ),
+    "a disabled parameter": (
+        {"disabled_params": {"parallel_tool_calls": None}},
+        {"parallel_tool_calls": False},
+        {"model": "m"},
+    ),
+    "a disabled value": (
+        {"disabled_params": {"seed": [1, 2]}, "temperature": 1},
+        {"seed": 2},
+        {"model": "m", "temperature": 1.0},
+    ),
+    "a value that is not disabled": (
+        {"disabled_params": {"seed": [1, 2]}},
+        {"seed": 3},
+        {"model": "m", "seed": 3},
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "options", "found"), BODIES.values(), ids=BODIES)
+def test_values_win_by_their_rank(
+    settings: dict[str, Any], options: dict[str, Any], found: dict[str, Any]
+) -> None:
+    assert body(settings, options) == found
+
+
+STOPS: dict[str, tuple[Any, list[str] | None, dict[str, Any], Any]] = {
+    "the model's": (["x"], None, {}, ["x"]),
+    "the call's": (["x"], ["y"], {}, ["y"]),
+    "an empty list of the call is none": (["x"], [], {}, ["x"]),
+    "an option": (["x"], None, {"stop": ["z"]}, ["z"]),
+    "an option by another name": (["x"], None, {"stop_sequences": ["z"]}, ["z"]),
+    "an empty list is not sent": ([], None, {}, ...),
+    "none": (None, None, {}, ...),
+}
+
+
+@pytest.mark.parametrize(("own", "stop", "options", "sent"), STOPS.values(), ids=STOPS)
+def test_stop_sequences_are_those_of_the_call_else_the_models(
+    own: Any, stop: list[str] | None, options: dict[str, Any], sent: Any
+) -> None:
+    assert body({"stop": own}, options, stop=stop).get("stop", ...) == sent
+
+
+def test_a_class_is_a_response_format() -> None:
+    found = body({}, {"response_format": Sum})["response_format"]
+
+    assert found["type"] == "json_schema"
+    assert found["json_schema"]["name"] == "Sum"
+    assert found["json_schema"]["schema"]["required"] == ["value"]
+
+
+COUNTED: dict[str, tuple[Any, Any, bool]] = {
+    "by default": (None, None, True),
+    "the model says no": (False, None, False),
+    "the call says yes": (False, True, True),
+    "the call says no": (True, False, False),
+}
+
+
+@pytest.mark.parametrize(("own", "asked", "counted"), COUNTED.values(), ids=COUNTED)
+def test_a_stream_counts_its_tokens_unless_told_otherwise(
+    own: Any, asked: Any, counted: bool
+) -> None:
+    options = {} if asked is None else {"stream_usage": asked}
+    found = body({"stream_usage": own}, options, stream=True)
+
+    assert found["stream"] is True
+    assert ("stream_options" in found) is counted
+
+
+@pytest.mark.parametrize("settings", [{"n": 2}, {"model_kwargs": {"n": 2}}], ids=str)
+def test_a_stream_is_one_answer(settings: dict[str, Any]) -> None:
+    with pytest.raises(BasetenRequestError, match="n must be 1"):
+        plan(settings, stream=True)
+    assert body(settings)["n"] == 2
+
+
+HEADERS: dict[str, tuple[Any, Any, dict[str, str]]] = {
+    "ours": (
+        None,
+        None,
+        {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "User-Agent": f"langchain-baseten/{VERSION}",
+        },
+    ),
+    "the model's": (
+        {"x-session-affinity": "a", "User-Agent": "mine"},
+        None,
+        {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "User-Agent": "mine",
+            "x-session-affinity": "a",
+        },
+    ),
+    "the call's, whatever their case": (
+        {"X-Session-Affinity": "a", "user-agent": "mine"},
+        {"x-session-affinity": "b", "USER-AGENT": "yours"},
+        {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "USER-AGENT": "yours",
+            "x-session-affinity": "b",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("own", "asked", "sent"), HEADERS.values(), ids=HEADERS)
+def test_headers_are_joined_without_doubles(own: Any, asked: Any, sent: dict[str, str]) -> None:
+    assert call({"default_headers": own}, {"extra_headers": asked}).headers == sent
+
+
+def test_a_stream_asks_for_events() -> None:
+    assert call({}, stream=True).headers["Accept"] == "text/event-stream"
+
+
+@pytest.mark.parametrize("place", ["default_headers", "extra_headers"])
+@pytest.mark.parametrize("name", ["Authorization", "authorization"])
+def test_an_authorization_of_the_users_replaces_the_key(place: str, name: str) -> None:
+    headers = {name: "Api-Key other"}
+    own = {"default_headers": headers} if place == "default_headers" else {}
+    found = call(own, {} if own else {"extra_headers": headers})
+
+    assert found.auth is None
+    assert found.headers[name] == "Api-Key other"
+
+
+def test_the_key_is_written_by_the_call_and_stands_in_no_header() -> None:
+    found = call({})
+
+    assert found.auth is not None
+    assert KEY not in str(found.headers)
+
+
+def test_a_model_without_a_key_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pickled = pickle.dumps(ChatBaseten(model="m", api_key=KEY))
+    monkeypatch.setattr("langchain_baseten._config.api_key._SECRETS_BY_REFERENCE", {})  # as in another process
+    lost = pickle.loads(pickled)  # noqa: S301  our own bytes
+
+    with pytest.raises(BasetenRequestError, match="Set BASETEN_API_KEY in this process"):
+        plan_call(lost, [HumanMessage("a")], None, {}, stream=False, on_retry=None)
+
+
+# settings, options -> attributes of the call
+CALLS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "defaults": (
+        {},
+        {},
+        {
+            "url": "https://inference.baseten.co/v1/chat/completions",
+            "params": {},
+            "timeout": None,
+            "idle": 120.0,
+            "max_retries": 2,
+            "on_retry": None,
+        },
+    ),
+    "another server": (
+        {"base_url": "https://example.com/v1"},
+        {},
+        {"url": "https://example.com/v1/chat/completions"},
+    ),
+    "the model's timeout": ({"timeout": 5}, {}, {"timeout": 5}),
+    "the call's timeout": ({"timeout": 5}, {"timeout": 0.5}, {"timeout": 0.5}),
+    "no timeout of the call": ({"timeout": 5}, {"timeout": None}, {"timeout": 5}),
+    "silence": ({"stream_chunk_timeout": 3}, {}, {"idle": 3.0}),
+    "silence without end": ({"stream_chunk_timeout": None}, {}, {"idle": None}),
+    "silence of zero is without end": ({"stream_chunk_timeout": 0}, {}, {"idle": None}),
+    "no retries": ({"max_retries": 0}, {}, {"max_retries": 0}),
+    "a query": (
+        {"default_query": {"a": 1, "b": 1}},
+        {"extra_query": {"b": 2}},
+        {"params": {"a": 1, "b": 2}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "options", "found"), CALLS.values(), ids=CALLS)
+def test_a_call_is_sent_as_set(
+    settings: dict[str, Any], options: dict[str, Any], found: dict[str, Any]
+) -> None:
+    made = call(settings, options)
+
+    assert {name: getattr(made, name) for name in found} == found
+
+
+def test_the_call_tells_who_asked() -> None:
+    def told(state: object) -> None: ...
+
+    assert call({}, on_retry=told).on_retry is told
+
+
+FORCED: dict[str, tuple[dict[str, Any], bool]] = {
+    "required": ({"tools": [TOOL], "tool_choice": "any"}, True),
+    "one tool": ({"tools": [TOOL], "tool_choice": "f"}, True),
+    "auto": ({"tools": [TOOL], "tool_choice": "auto"}, False),
+    "no choice": ({"tools": [TOOL]}, False),
+    "no tools": ({}, False),
+}
+
+
+@pytest.mark.parametrize(("options", "forced"), FORCED.values(), ids=FORCED)
+def test_the_reader_is_told_what_was_asked(options: dict[str, Any], forced: bool) -> None:
+    about = plan({}, {**options, "model": "other"}).about
+    ids = [about["fresh_id"]() for _ in range(3)]
+
+    assert about["requested_model"] == "other"
+    assert about["call_required"] is forced
+    assert len(set(ids)) == 3
+    assert all(one.startswith("call_") for one in ids)
+
+
+def test_an_unknown_tool_choice_is_refused() -> None:
+    with pytest.raises(BasetenRequestError, match="tool_choice='g' is not understood"):
+        plan({}, {"tools": [TOOL], "tool_choice": "g"})
+
+
+def test_what_only_the_client_uses_is_never_sent_from_model_kwargs() -> None:
+    model = ChatBaseten(model="m", api_key="k" * 20, model_kwargs={"stream": True, "top_k": 2})
+    assert build_parameters(model, None, {}) == {"top_k": 2, "model": "m"}

@@ -1,0 +1,170 @@
+"""What is tried again, how long is waited first, and how Retry-After is read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tenacity import RetryCallState, Retrying
+
+from langchain_baseten._http import retries as _retry
+from langchain_baseten.exceptions import (
+    BasetenAPIError,
+    BasetenAuthenticationError,
+    BasetenConflictError,
+    BasetenConnectionError,
+    BasetenContextOverflowError,
+    BasetenError,
+    BasetenInvalidRequestError,
+    BasetenInvalidResponseError,
+    BasetenNotFoundError,
+    BasetenPermissionDeniedError,
+    BasetenRateLimitError,
+    BasetenRefusalError,
+    BasetenRequestTooLargeError,
+    BasetenIncompleteStreamError,
+    BasetenTimeoutError,
+    BasetenUnprocessableError,
+    BasetenRequestError,
+)
+from langchain_baseten._http.retries import build_policy, choose_wait, may_retry, read_retry_after
+
+NOW = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
+
+RETRIED: dict[type[BaseException], bool] = {
+    BasetenAPIError: True,
+    BasetenConflictError: True,
+    BasetenConnectionError: True,
+    BasetenRateLimitError: True,
+    BasetenTimeoutError: True,
+    BasetenAuthenticationError: False,
+    BasetenContextOverflowError: False,
+    BasetenError: False,
+    BasetenInvalidRequestError: False,
+    BasetenInvalidResponseError: False,
+    BasetenNotFoundError: False,
+    BasetenPermissionDeniedError: False,
+    BasetenRefusalError: False,
+    BasetenRequestTooLargeError: False,
+    BasetenIncompleteStreamError: False,
+    BasetenUnprocessableError: False,
+    BasetenRequestError: False,
+    ValueError: False,
+    ConnectionError: False,
+    KeyboardInterrupt: False,
+}
+
+
+@pytest.mark.parametrize(("cls", "again"), RETRIED.items(), ids=[cls.__name__ for cls in RETRIED])
+def test_only_what_may_pass_by_itself_is_tried_again(cls: type[BaseException], again: bool) -> None:
+    assert may_retry(cls("x")) is again
+
+
+HEADERS: dict[str, tuple[dict[str, str], float | None]] = {
+    "none": ({}, None),
+    "empty": ({"retry-after": ""}, None),
+    "seconds": ({"retry-after": "37"}, 37.0),
+    "zero": ({"retry-after": "0"}, 0.0),
+    "part of a second": ({"retry-after": "0.5"}, 0.5),
+    "white space": ({"retry-after": " 5 "}, 5.0),
+    "negative": ({"retry-after": "-5"}, None),
+    "endless": ({"retry-after": "inf"}, None),
+    "no number": ({"retry-after": "nan"}, None),
+    "words": ({"retry-after": "soon"}, None),
+    "a date to come": ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT"}, 30.0),
+    "a date of another zone": ({"retry-after": "Wed, 21 Oct 2026 09:28:30 +0200"}, 30.0),
+    "a date without a zone": ({"retry-after": "Wed, 21 Oct 2026 07:28:30 -0000"}, 30.0),
+    "a date gone by": ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+    "a date that is none": ({"retry-after": "Wed, 99 Oct 2026 07:28:00 GMT"}, None),
+    "a year beyond every calendar": ({"retry-after": "Wed, 21 Oct 99999999999 07:28:00 GMT"}, None),
+    "milliseconds": ({"retry-after-ms": "1500"}, 1.5),
+    "milliseconds come first": ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+    "zero milliseconds": ({"retry-after-ms": "0", "retry-after": "9"}, 0.0),
+    "milliseconds that are none": ({"retry-after-ms": "x", "retry-after": "9"}, 9.0),
+    "negative milliseconds": ({"retry-after-ms": "-1", "retry-after": "9"}, 9.0),
+}
+
+
+@pytest.mark.parametrize(("headers", "seconds"), HEADERS.values(), ids=HEADERS)
+def test_a_wait_is_read_from_the_headers(headers: dict[str, str], seconds: float | None) -> None:
+    assert read_retry_after(headers, NOW) == seconds
+
+
+def state_of(failure: BaseException | None, attempt: int = 1) -> RetryCallState:
+    state = RetryCallState(Retrying(), None, (), {})
+    state.attempt_number = attempt
+    if failure is not None:
+        state.set_exception((type(failure), failure, None))
+    return state
+
+
+ASKED: dict[str, tuple[float, float]] = {
+    "as asked": (7.0, 7.0),
+    "at once": (0.0, 0.0),
+    "the longest": (60.0, 60.0),
+    "capped": (3600.0, 60.0),
+}
+
+
+@pytest.mark.parametrize(("asked", "waited"), ASKED.values(), ids=ASKED)
+def test_what_the_server_asks_is_waited_up_to_a_limit(asked: float, waited: float) -> None:
+    assert choose_wait(state_of(BasetenRateLimitError("x", retry_after=asked))) == waited
+
+
+@pytest.mark.parametrize(("attempt", "least"), [(1, 0.5), (2, 1.0), (3, 2.0), (5, 8.0), (30, 8.0)])
+@pytest.mark.parametrize("failure", [BasetenAPIError("x"), None], ids=["failed", "no outcome"])
+def test_without_a_wish_the_wait_doubles_with_jitter_up_to_a_limit(
+    attempt: int, least: float, failure: BaseException | None
+) -> None:
+    waits = [choose_wait(state_of(failure, attempt)) for _ in range(50)]
+
+    assert all(least <= wait <= least + 0.5 for wait in waits)
+    assert len(set(waits)) > 1
+
+
+def run(
+    failures: list[BaseException], **policy: Any
+) -> tuple[int, list[int], BaseException | None]:
+    """Runs a call that fails so; gives the tries, the waits that were told, the last failure."""
+    tries, told = iter(failures), []
+    made = 0
+
+    def call() -> None:
+        nonlocal made
+        made += 1
+        if (failure := next(tries, None)) is not None:
+            raise failure
+
+    settings = build_policy(on_retry=lambda state: told.append(state.attempt_number), **policy)
+    try:
+        Retrying(**{**settings, "sleep": lambda _: None})(call)
+    except BasetenError as last:
+        return made, told, last
+    return made, told, None
+
+
+def test_a_call_is_tried_until_it_succeeds_and_each_wait_is_told() -> None:
+    assert run([BasetenAPIError("1"), BasetenTimeoutError("2")], max_retries=2) == (3, [1, 2], None)
+
+
+def test_the_last_failure_is_raised_as_it_is() -> None:
+    failures = [BasetenAPIError(str(n)) for n in range(5)]
+
+    assert run([*failures], max_retries=2) == (3, [1, 2], failures[2])
+
+
+def test_without_retries_there_is_one_try() -> None:
+    failure = BasetenAPIError("x")
+
+    assert run([failure], max_retries=0) == (1, [], failure)
+
+
+def test_a_hopeless_failure_is_not_tried_again() -> None:
+    failure = BasetenNotFoundError("x")
+
+    assert run([failure], max_retries=5) == (1, [], failure)
+
+
+def test_the_limit_is_a_minute() -> None:
+    assert _retry.LONGEST_WAIT == 60.0

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from conformance.peers import (
+    AnswerPlan,
+    AsyncPeerTransport,
+    BodyPiece,
+    PeerRequest,
+    PeerTransport,
+)
+from conformance.unit.frames import DONE, STOP, begin, event, text
+from langchain_baseten import BasetenError, BasetenRateLimitError, BasetenIncompleteStreamError, _wire
+from langchain_baseten._http.request import Call
+from langchain_baseten._http.transport import AsyncTransport, SyncTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.outputs import ChatGenerationChunk
+
+STREAM = (text("Hel"), text("lo"), STOP, DONE)
+
+
+def plan(*pieces: bytes, status: int = 200, ending: Any = "complete") -> AnswerPlan:
+    kind = (("content-type", "text/event-stream"),)
+    return AnswerPlan(status, kind, tuple(map(BodyPiece, pieces)), ending)
+
+
+class Silent:
+    """Reads an answer, and finds nothing to say."""
+
+    started = done = False
+    events = 0
+
+    def feed(self, piece: bytes) -> list[Any]:
+        return []
+
+    def close(self) -> list[Any]:
+        return []
+
+
+class Wires:
+    """One peer behind both wires."""
+
+    def __init__(self, *plans: AnswerPlan) -> None:
+        self.left = list(plans)
+        self.mounts = PeerTransport(self.answer), AsyncPeerTransport(self.answer)
+
+    def answer(self, request: PeerRequest) -> AnswerPlan:
+        return self.left.pop(0)
+
+    @property
+    def open_answers(self) -> int:
+        return sum(mount.open_answers for mount in self.mounts)
+
+    @staticmethod
+    def call(retries: int = 0) -> Call:
+        return Call("http://peer.test/v1", b"{}", {}, {}, None, 5, 5, retries, None)
+
+    def fetch(self, retries: int = 0) -> str:
+        with httpx.Client(transport=self.mounts[0]) as client:
+            return SyncTransport(client).fetch(self.call(retries)).text
+
+    def afetch(self, retries: int = 0) -> str:
+        async def work() -> str:
+            async with httpx.AsyncClient(transport=self.mounts[1]) as client:
+                return (await AsyncTransport(client).fetch(self.call(retries))).text
+
+        return asyncio.run(work())
+
+    def stream(self, made: Callable[[], Any] = begin) -> list[ChatGenerationChunk]:
+        with httpx.Client(transport=self.mounts[0]) as client:
+            return list(SyncTransport(client).stream(self.call(), made))
+
+    def astream(self, made: Callable[[], Any] = begin) -> list[ChatGenerationChunk]:
+        async def work() -> list[ChatGenerationChunk]:
+            async with httpx.AsyncClient(transport=self.mounts[1]) as client:
+                return [chunk async for chunk in AsyncTransport(client).stream(self.call(), made)]
+
+        return asyncio.run(work())
+
+
+fetches = pytest.mark.parametrize("fetch", [Wires.fetch, Wires.afetch], ids=["sync", "async"])
+streams = pytest.mark.parametrize("stream", [Wires.stream, Wires.astream], ids=["sync", "async"])
+
+
+@fetches
+def test_a_whole_answer_is_read_and_its_response_closed(fetch: Any) -> None:
+    wires = Wires(plan(b"{}"))
+    assert fetch(wires) == "{}"
+    assert wires.open_answers == 0
+
+
+@streams
+def test_a_stream_is_read_to_its_end_and_its_response_closed(stream: Any) -> None:
+    wires = Wires(plan(*STREAM))
+    assert "".join(chunk.text for chunk in stream(wires)) == "Hello"
+    assert wires.open_answers == 0
+
+
+@streams
+def test_nothing_behind_done_is_handed_out(stream: Any) -> None:
+    assert (
+        "".join(
+            c.text for c in stream(Wires(plan(*STREAM[:-1], DONE + text("more"), text("most"))))
+        )
+        == "Hello"
+    )
+
+
+@streams
+def test_a_reader_that_says_nothing_makes_an_empty_stream(stream: Any) -> None:
+    wires = Wires(plan(*STREAM))
+    assert stream(wires, Silent) == []
+    assert wires.open_answers == 0
+
+
+@fetches
+def test_each_try_is_closed_before_the_next(fetch: Any) -> None:
+    again = AnswerPlan(503, (("retry-after", "0"),), (BodyPiece(b"down"),))
+    wires = Wires(again, again, plan(b"{}"))
+    assert fetch(wires, 2) == "{}"
+    assert wires.open_answers == 0
+
+
+@streams
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (plan(b"{}", status=429), BasetenRateLimitError),
+        (plan(text("Hel"), ending="reset"), BasetenIncompleteStreamError),
+        (plan(text("Hel"), event({"error": {"code": 429}})), BasetenRateLimitError),
+    ],
+    ids=["status", "reset", "error event"],
+)
+def test_a_stream_that_fails_is_closed(
+    stream: Any, answer: AnswerPlan, error: type[BasetenError]
+) -> None:
+    wires = Wires(answer)
+    with pytest.raises(error):
+        stream(wires)
+    assert wires.open_answers == 0
+
+
+@fetches
+def test_a_body_of_an_error_is_read_up_to_a_megabyte(
+    fetch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_wire, "_ERROR_BYTES", 10)
+    with pytest.raises(BasetenError) as raised:
+        fetch(Wires(plan(b"12345678", b"90ab", b"never read", status=500)))
+    assert raised.value.body == "1234567890ab"
+
+
+@fetches
+def test_a_mistake_outside_of_the_wire_stays_what_it_is_in_a_call(fetch: Any) -> None:
+    with pytest.raises(IndexError):
+        fetch(Wires())
+
+
+@streams
+def test_a_mistake_outside_of_the_wire_stays_what_it_is_in_a_stream(stream: Any) -> None:
+    class Broken(Silent):
+        def feed(self, piece: bytes) -> list[Any]:
+            raise KeyError("a mistake of the reader")
+
+    wires = Wires(plan(*STREAM))
+    with pytest.raises(KeyError, match="a mistake of the reader"):
+        stream(wires, Broken)
+    assert wires.open_answers == 0

@@ -1,0 +1,100 @@
+"""When to try again, and how long to wait first: a policy over tenacity.
+
+Knows failures and Retry-After; must not know requests. Only what nobody has seen a part of is tried
+again, so the callers ask before they hand anything out.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from tenacity import (
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+
+from langchain_baseten.exceptions import (
+    BasetenError,
+    BasetenInvalidResponseError,
+    BasetenIncompleteStreamError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+LONGEST_WAIT = 60.0
+"""Seconds: a server may ask for more, but is not waited for longer."""
+
+_BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0, 0.5)
+
+
+def build_policy(max_retries: int, on_retry: Callable[..., Any] | None) -> dict[str, Any]:
+    """Return the arguments for tenacity's `Retrying` and `AsyncRetrying`.
+
+    Args:
+        max_retries: Tries after the first one.
+        on_retry: Called (or awaited) with the retry state before each wait.
+    """
+    return {
+        "stop": stop_after_attempt(max_retries + 1),
+        "retry": retry_if_exception(may_retry),
+        "wait": choose_wait,
+        "before_sleep": on_retry,
+        "reraise": True,
+    }
+
+
+def may_retry(failure: BaseException) -> bool:
+    """Tell whether the same request may be sent again.
+
+    Connection failures, timeouts, 408, 409, 429 and 5xx may (Baseten's docs name 429, 500, 502,
+    503, 504; 529 is an overload too). An answer that came but was cut or unreadable may not: it has
+    been paid for and would come the same way again.
+    """
+    came = isinstance(failure, BasetenIncompleteStreamError | BasetenInvalidResponseError)
+    return isinstance(failure, BasetenError) and failure.is_retryable and not came
+
+
+def choose_wait(state: RetryCallState) -> float:
+    """Return the seconds to wait: what the server asked for, capped, else jittered backoff."""
+    failure = state.outcome.exception() if state.outcome else None
+    asked = getattr(failure, "retry_after", None)
+    return min(asked, LONGEST_WAIT) if asked is not None else _BACKOFF(state)
+
+
+def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the seconds that a server asks to wait.
+
+    Args:
+        headers: Response headers, lower-case names. `retry-after-ms` is finer than `retry-after`
+            (RFC 9110 §10.2.3: seconds or an HTTP date) and comes first.
+        now: The present, with its time zone.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    return seconds if seconds is not None or not value else _until(value, now)
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = float(value or "")
+    except ValueError:
+        return None
+    return number if 0 <= number < float("inf") else None
+
+
+def _until(value: str, now: datetime) -> float | None:
+    try:
+        then = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):  # a year beyond every calendar overflows
+        return None
+    then = then if then.tzinfo else then.replace(tzinfo=UTC)
+    return max(0.0, (then - now).total_seconds())

@@ -1,0 +1,175 @@
+"""Content blocks of every origin to the content parts that Baseten takes.
+
+Knows LangChain's standard blocks (v0, v1) and OpenAI's and Anthropic's own; must not know messages.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_baseten._protocol.error_responses import shorten
+from langchain_baseten.exceptions import BasetenRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Part = dict[str, Any]
+
+_AUDIO_FORMATS = {
+    "mpeg": "mp3",
+    "mpeg3": "mp3",
+    "mpga": "mp3",
+    "x-mpeg": "mp3",
+    "x-wav": "wav",
+    "wave": "wav",
+    "vnd.wave": "wav",
+    "mp4": "m4a",
+    "x-m4a": "m4a",
+    "x-flac": "flac",
+}
+"""MIME subtypes whose name is not the `input_audio.format` that engines know."""
+
+
+def write_content(content: str | list[Any]) -> str | list[Part]:
+    """Return a message's content as the wire takes it: a string, or a list of parts.
+
+    Args:
+        content: A LangChain message's content.
+
+    Raises:
+        BasetenRequestError: If a block cannot be sent; it says which, and why.
+    """
+    if isinstance(content, str):
+        return content
+    parts = [part for block in content for part in write_block(block)]
+    return parts or ""
+
+
+def write_block(block: Any) -> list[Part]:
+    """Return the parts for one block: one, or none for marks that mean nothing here.
+
+    Raises:
+        BasetenRequestError: If the block cannot be sent.
+    """
+    if isinstance(block, str):
+        return [{"type": "text", "text": block}]
+    if not isinstance(block, dict):
+        raise _unsendable(block, "a content block must be a string or a dict")
+    if "cachePoint" in block or block.get("type") == "cache_point":
+        return []
+    writer = _WRITERS.get(str(block.get("type")))
+    if writer is None:
+        raise _unsendable(block, "its type is not one that Baseten takes")
+    try:
+        return [writer(block)]
+    except (KeyError, TypeError, AttributeError) as flaw:
+        reason = f"it is incomplete ({type(flaw).__name__}: {flaw})"
+    raise _unsendable(block, reason)
+
+
+def _unsendable(block: Any, reason: str) -> BasetenRequestError:
+    shown = {k: shorten(str(v), 40) for k, v in block.items()} if isinstance(block, dict) else block
+    return BasetenRequestError(
+        f"A content block cannot be sent: {reason}. Received {shorten(str(shown), 200)}. "
+        f"Baseten takes these types: {', '.join(sorted(_WRITERS.keys() - {'video'}))}."
+    )
+
+
+def _write_text(block: Mapping[str, Any]) -> Part:
+    return {"type": "text", "text": block["text"]}
+
+
+def _write_image_url(block: Mapping[str, Any]) -> Part:
+    image = block["image_url"]
+    if not isinstance(image, str | dict):
+        raise _unsendable(block, "its image_url is neither a URL nor an object with one")
+    return {"type": "image_url", "image_url": {"url": image} if isinstance(image, str) else image}
+
+
+def _write_image(block: Mapping[str, Any]) -> Part:
+    extras = block.get("extras") or {}
+    detail = block.get("detail") or extras.get("detail")
+    image = {"url": _locate(block, "image")}
+    return {"type": "image_url", "image_url": {**image, **({"detail": detail} if detail else {})}}
+
+
+def _locate(block: Mapping[str, Any], kind: str) -> str:
+    """Return the URL of a block's data: its own, or a data URL made from its base64."""
+    source = block.get("source") or block  # Anthropic wraps what others write flat
+    if source.get("url"):
+        return str(source["url"])
+    data = source.get("base64") or source.get("data")
+    if not data:
+        raise _unsendable(block, f"its {kind} has neither a URL nor base64 data")
+    mime = source.get("mime_type") or source.get("media_type")
+    if not mime:
+        raise _unsendable(block, "base64 data needs a mime_type")
+    return f"data:{mime};base64,{data}"
+
+
+def _write_audio(block: Mapping[str, Any]) -> Part:
+    if block.get("url"):
+        return {"type": "audio_url", "audio_url": {"url": block["url"]}}
+    data = block.get("base64") or block.get("data")
+    mime = str(block.get("mime_type") or "")
+    if not data or "/" not in mime:
+        raise _unsendable(block, "audio needs a URL, or base64 data with its mime_type")
+    subtype = mime.partition("/")[2].partition(";")[0].strip().lower()
+    audio = {"data": data, "format": _AUDIO_FORMATS.get(subtype, subtype)}
+    return {"type": "input_audio", "input_audio": audio}
+
+
+def _write_file(block: Mapping[str, Any]) -> Part:
+    if isinstance(block.get("file"), dict):
+        return {"type": "file", "file": block["file"]}
+    if block.get("file_id") or block.get("id", "").startswith("file-"):
+        return {"type": "file", "file": {"file_id": block.get("file_id") or block["id"]}}
+    source = block.get("source") or block
+    if source.get("text") or source.get("type") == "text":
+        return {"type": "text", "text": source.get("text") or source["data"]}
+    if source.get("url"):
+        raise _unsendable(block, "a file goes as base64 data, not as a URL")
+    extras = block.get("extras") or {}
+    name = block.get("filename") or extras.get("filename") or block.get("title") or "file"
+    return {"type": "file", "file": {"filename": name, "file_data": _locate(block, "file")}}
+
+
+def _write_plain_text(block: Mapping[str, Any]) -> Part:
+    return _write_text(block) if block.get("text") else _write_file(block)
+
+
+def _write_as_it_is(name: str) -> Callable[[Mapping[str, Any]], Part]:
+    return lambda block: {"type": name, name: block[name]}
+
+
+def _write_foreign(block: Mapping[str, Any]) -> Part:
+    parts = write_block(block["value"])
+    if not parts:
+        raise _unsendable(block, "its value holds nothing to send")
+    return parts[0]
+
+
+def _refuse_video(block: Mapping[str, Any]) -> Part:
+    raise _unsendable(
+        block,
+        "ChatBaseten has no video input. A deployment that takes video takes it as "
+        '{"type": "video_url", "video_url": {"url": …}}',
+    )
+
+
+_WRITERS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
+    "text": _write_text,
+    "input_text": _write_text,
+    "output_text": _write_text,
+    "image_url": _write_image_url,
+    "image": _write_image,
+    "audio": _write_audio,
+    "input_audio": _write_as_it_is("input_audio"),
+    "audio_url": _write_as_it_is("audio_url"),
+    "video_url": _write_as_it_is("video_url"),
+    "video": _refuse_video,
+    "file": _write_file,
+    "document": _write_file,
+    "text-plain": _write_plain_text,
+    "non_standard": _write_foreign,
+}

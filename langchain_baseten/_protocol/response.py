@@ -1,0 +1,267 @@
+"""An answer's JSON to messages: whole answers, and the parts that stream events share.
+
+Knows the keys of an answer, absent, null or doubled as they may be; must not know requests,
+streams or the network.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessage
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from langchain_baseten._protocol.error_responses import (
+    error_from_event,
+    find_sentence,
+    is_error_payload,
+    parse_body,
+)
+from langchain_baseten.exceptions import BasetenInvalidResponseError
+from langchain_baseten._protocol.tool_calls import ToolCallIds, read_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PROVIDER = "baseten"
+"""`response_metadata["model_provider"]`: selects the block translator, marks our own history."""
+
+KNOWN_TOP = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier"}
+)
+KNOWN_CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
+
+
+def read_response(
+    text: str,
+    *,
+    fresh_id: Callable[[], str],
+    requested_model: str,
+    call_required: bool = False,
+    header_metadata: Mapping[str, Any] | None = None,
+) -> ChatResult:
+    """Read the body of a whole answer.
+
+    Args:
+        text: The body, decoded.
+        fresh_id: Makes an id for a tool call that came without one.
+        requested_model: The model that was asked for, named where the answer names none.
+        call_required: Whether the request's `tool_choice` forced a call.
+        header_metadata: What the response's headers add to the metadata.
+
+    Returns:
+        One generation for each choice; usage sits on the first.
+
+    Raises:
+        BasetenInvalidResponseError: If the body is not an answer.
+        BasetenError: If the body is an error in spite of HTTP 200.
+    """
+    payload = parse_body(text)
+    if not isinstance(payload, dict):
+        raise malformed("is not a JSON object", text)
+    if is_error_payload(payload):
+        raise error_from_event(payload)
+    choices = payload.get("choices")
+    choices = [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
+    if not choices:
+        raise malformed("holds no choices", text)
+    shared = {**read_top(payload, requested_model), **(header_metadata or {})}
+    usage = payload.get("usage")
+    shared["token_usage"] = usage if isinstance(usage, dict) else {}
+    generations = [_read_choice(c, shared, fresh_id, call_required) for c in choices]
+    generations[0].message.usage_metadata = read_usage(usage)  # type: ignore[attr-defined]  # _read_choice makes AIMessages
+    named: dict[str, Any] = {
+        k: shared[k] for k in ("model_name", "system_fingerprint", "id") if k in shared
+    }
+    return ChatResult(
+        generations=list(generations),
+        llm_output={"token_usage": shared["token_usage"], "model_provider": PROVIDER, **named},
+    )
+
+
+def _read_choice(
+    choice: Mapping[str, Any],
+    shared: Mapping[str, Any],
+    fresh_id: Callable[[], str],
+    call_required: bool,
+) -> ChatGeneration:
+    message = choice.get("message")
+    message = message if isinstance(message, dict) else {}
+    calls, invalid = read_calls(wire_calls(message), ToolCallIds(fresh_id))
+    metadata = {**read_extras(choice, KNOWN_CHOICE), **shared}
+    metadata["finish_reason"] = choice.get("finish_reason")
+    if choice.get("logprobs") is not None:
+        metadata["logprobs"] = choice["logprobs"]
+    if call_required and not calls and not invalid:
+        metadata["tool_call_missing"] = True
+    about: dict[str, Any] = {k: metadata[k] for k in ("finish_reason", "logprobs") if k in metadata}
+    return ChatGeneration(
+        message=AIMessage(
+            content=read_text(message.get("content")),
+            additional_kwargs=read_reasoning_and_refusal(message),
+            tool_calls=calls,
+            invalid_tool_calls=invalid,
+            response_metadata=metadata,
+        ),
+        generation_info=about,
+    )
+
+
+def wire_calls(message: Mapping[str, Any]) -> Any:
+    """Return a message's or delta's tool calls; the legacy `function_call` counts as one."""
+    calls = message.get("tool_calls")
+    if calls:
+        return calls if isinstance(calls, list) else [calls]
+    legacy = message.get("function_call")
+    return [{"index": 0, "function": legacy}] if isinstance(legacy, dict) else []
+
+
+def read_text(content: Any) -> str:
+    """Return the text of a message's or delta's `content`: a string, null, or a list of parts."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    texts = (part.get("text") if isinstance(part, dict) else part for part in content)
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def read_reasoning_and_refusal(message: Mapping[str, Any]) -> dict[str, str]:
+    """Return reasoning and refusal, where a message or delta has them.
+
+    vLLM sends `reasoning`, SGLang and Model APIs `reasoning_content`, some send both with the same
+    text: the first that is there counts, so nothing is doubled.
+    """
+    texts: dict[str, str] = {}
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    if reasoning and isinstance(reasoning, str):
+        texts["reasoning_content"] = reasoning
+    refusal = message.get("refusal")
+    if refusal and isinstance(refusal, str):
+        texts["refusal"] = refusal
+    return texts
+
+
+_TOP = {
+    "id": "id",
+    "model": "model_name",
+    "system_fingerprint": "system_fingerprint",
+    "service_tier": "service_tier",
+}
+"""Top-level keys of an answer that are response metadata, and their names there."""
+
+
+def read_top(payload: Mapping[str, Any], requested_model: str) -> dict[str, Any]:
+    """Return the response metadata that an answer's top level holds, unknown fields included."""
+    metadata = {"model_provider": PROVIDER, "model_name": requested_model}
+    update_top(metadata, payload)
+    return metadata
+
+
+def update_top(metadata: dict[str, Any], payload: Mapping[str, Any]) -> None:
+    """Add to response metadata what an answer's or event's top level holds."""
+    if unknown := read_extras(payload, KNOWN_TOP):
+        metadata.update({k: v for k, v in unknown.items() if k not in RESERVED_METADATA})
+    for key, name in _TOP.items():
+        if value := payload.get(key):
+            metadata[name] = value
+
+
+RESERVED_METADATA = frozenset({"model_provider", "token_usage", "finish_reason", "output_version"})
+"""Names that mean something here or to langchain-core; no server's field may take them."""
+
+
+def read_header_metadata(headers: Mapping[str, str], *, keep_all: bool) -> dict[str, Any]:
+    """Return the response metadata that headers hold.
+
+    Args:
+        headers: Response headers, lower-case names.
+        keep_all: Whether to keep the headers themselves, cookies left out.
+    """
+    metadata: dict[str, Any] = {}
+    if headers.get("x-baseten-request-id"):
+        metadata["request_id"] = headers["x-baseten-request-id"]
+    if keep_all:
+        metadata["headers"] = {k: v for k, v in headers.items() if k != "set-cookie"}
+    return metadata
+
+
+def read_extras(payload: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """Return the fields that are neither known nor empty: another engine's news is kept."""
+    unknown = payload.keys() - known
+    if not unknown:
+        return {}
+    # In the payload's order: a set has none that is the same tomorrow.
+    return {k: v for k, v in payload.items() if k in unknown and v not in (None, "", [], {})}
+
+
+def read_usage(usage: Any) -> UsageMetadata | None:
+    """Return token counts as LangChain counts them, or None where there are none.
+
+    Args:
+        usage: The answer's `usage`; details may be absent or null.
+    """
+    if not isinstance(usage, dict) or not usage:
+        return None
+    inputs, outputs = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    result = UsageMetadata(
+        input_tokens=inputs,
+        output_tokens=outputs,
+        total_tokens=_count(usage, "total_tokens") or inputs + outputs,
+    )
+    prompt, completion = _details(usage, "prompt"), _details(usage, "completion")
+    # SGLang counts reasoning beside the details, not in them.
+    completion.setdefault("reasoning_tokens", usage.get("reasoning_tokens"))
+    if details := _named(prompt, cached_tokens="cache_read", audio_tokens="audio"):
+        result["input_token_details"] = InputTokenDetails(**details)  # type: ignore[typeddict-item]  # keys named just above
+    if details := _named(completion, reasoning_tokens="reasoning", audio_tokens="audio"):
+        result["output_token_details"] = OutputTokenDetails(**details)  # type: ignore[typeddict-item]  # keys named just above
+    return result
+
+
+def combine_outputs(outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+    """Return the `llm_output` of a batch: its token counts added up, the rest from the last."""
+    combined: dict[str, Any] = {}
+    usage: dict[str, int] = {}
+    for output in filter(None, outputs):
+        combined.update(output)
+        for name, count in (output.get("token_usage") or {}).items():
+            if isinstance(count, int):
+                usage[name] = usage.get(name, 0) + count
+    return {**combined, "token_usage": usage}
+
+
+def _count(usage: Mapping[str, Any], key: str) -> int:
+    value = usage.get(key)
+    return value if isinstance(value, int) else 0
+
+
+def _details(usage: Mapping[str, Any], side: str) -> dict[str, Any]:
+    details = usage.get(f"{side}_tokens_details")
+    return dict(details) if isinstance(details, dict) else {}
+
+
+def _named(details: Mapping[str, Any], **names: str) -> dict[str, int]:
+    return {new: details[old] for old, new in names.items() if isinstance(details.get(old), int)}
+
+
+def malformed(what: str, text: str) -> BasetenInvalidResponseError:
+    """Return the error for a 200 whose body is not an answer."""
+    body = parse_body(text)
+    shown = find_sentence(body) or "an empty body"
+    return BasetenInvalidResponseError(
+        f"The server said HTTP 200, but its answer {what}: {shown}", body=body
+    )
+
+
+def decode_json(data: bytes) -> Any:
+    """Return an event's data as JSON, or None where it is none.
+
+    Broken UTF-8 becomes replacement characters: one bad byte must not cost the whole stream.
+    """
+    try:
+        return json.loads(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
