@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parent.parent / "langchain_baseten" / "_profiles.py"
+TARGET = Path(__file__).parent.parent / "langchain_baseten" / "data" / "_profiles.py"
 
 _HEAD = '''"""Model profiles: what each Model API model takes and gives.
 
