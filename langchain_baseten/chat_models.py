@@ -1,85 +1,396 @@
-"""`ChatBaseten`: LangChain's hooks over the request, wire and reply modules.
+"""`ChatBaseten`: its parameters with their documentation, and LangChain's hooks.
 
-Knows what langchain-core calls and when; must not know the wire. The class lives here because
+Knows what langchain-core calls and when; must not know the transport. The class lives here because
 langchain-core's load map names this path.
 """
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import Annotated, Any, ClassVar, Self
+from uuid import uuid4
 
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
-from pydantic import model_validator
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from pydantic import Field, model_validator
 
 import langchain_baseten._protocol.content_blocks  # noqa: F401  registers the block translator
+from langchain_baseten._config.caller_warnings import warn_caller
+from langchain_baseten._config.service import BasetenService, DerivedName, check_mapping
+from langchain_baseten._http.redaction import is_secret_name
+from langchain_baseten._http.request import HttpRequest, RawResponse
+from langchain_baseten._protocol.messages import write_messages
+from langchain_baseten._protocol.parameters import (
+    ClientOnly,
+    Sent,
+    build_body,
+    build_parameters,
+)
+from langchain_baseten._protocol.response import ResponseContext, combine_outputs, read_response
+from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten._protocol.tools import (
-    METHODS,
-    Method,
-    choose_parser,
-    with_raw,
     name_of,
+    requires_call,
     with_title,
     write_response_format,
     write_tool_choice,
     write_tools,
 )
-from langchain_baseten._config.connections_tmp import BasetenConnected
-from langchain_baseten.exceptions import BasetenError, MissingToolCallWarning
-from langchain_baseten._config.request_tmp import Plan, request_fields, plan_call
-from langchain_baseten.data._profiles import find_profile
-from langchain_baseten._protocol.response import combine_outputs, read_response, read_header_metadata
-from langchain_baseten._config.api_key import is_secret_name
-from langchain_baseten._config.service import DEFAULT_MODEL
-from langchain_baseten._protocol.stream import StreamReader
+from langchain_baseten._structured_output import METHODS, Method, choose_parser, with_raw
 from langchain_baseten._version import VERSION
-from langchain_baseten._http.transport import AsyncTransport, SyncTransport
+from langchain_baseten.data._profiles import _PROFILES
+from langchain_baseten.exceptions import BasetenRequestError, MissingToolCallWarning
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-
-    from langchain_core.callbacks import (
-        AsyncCallbackManagerForLLMRun,
-        CallbackManagerForLLMRun,
-    )
-    from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
-    from langchain_core.messages import AIMessage, BaseMessage
-    from langchain_core.outputs import ChatGenerationChunk, ChatResult
-    from langchain_core.runnables import Runnable
-    from langchain_core.tools import BaseTool
-
-    from langchain_baseten._http.request import Fetched
+DEFAULT_MODEL = "zai-org/GLM-5.2"
 
 
-class ChatBaseten(BasetenConnected):
+class ChatBaseten(BasetenService, BaseChatModel):
     """Chat model for Baseten: Model APIs by slug, dedicated deployments by URL.
 
-    Example:
+    Setup:
+        Install `langchain-baseten` and set the environment variable `BASETEN_API_KEY`.
+
+        ```bash
+        pip install -U langchain-baseten
+        export BASETEN_API_KEY="your-api-key"
+        ```
+
+    Key init args, completion parameters:
+        model: Model slug, or the served model name of a deployment.
+        temperature: Sampling temperature.
+        max_tokens: Maximum number of tokens to generate.
+        reasoning_effort: How much a reasoning model thinks.
+
+    Key init args, client parameters:
+        model_url: URL of a dedicated deployment.
+        api_key: API key; else `BASETEN_API_KEY`.
+        base_url: Base URL of the Model APIs or of a proxy.
+        timeout: Time limits in seconds.
+        max_retries: Maximum number of retries.
+
+        Every parameter is described at its field.
+
+    Instantiate:
         ```python
         from langchain_baseten import ChatBaseten
 
-        model = ChatBaseten(model="moonshotai/Kimi-K2-Instruct-0905")
-        model = ChatBaseten(
+        model = ChatBaseten(model="zai-org/GLM-5.2", temperature=0, max_retries=2)
+        deployment = ChatBaseten(
             model_url="https://model-<id>.api.baseten.co/environments/production/predict"
         )
-        model.invoke("Hello, how are you?")
         ```
 
-    Every setting is documented at its field in `BasetenSettings`. Whatever goes wrong is a
-    `BasetenError`; a broken stream's error holds what had arrived in `.partial`.
+    Invoke:
+        ```python
+        messages = [("system", "Be brief."), ("human", "What is 3 + 4?")]
+        response = model.invoke(messages)
+        print(response.text)
+        ```
+
+    Stream:
+        ```python
+        for chunk in model.stream(messages):
+            print(chunk.text, end="")
+        ```
+
+    Async:
+        ```python
+        import asyncio
+
+
+        async def main() -> None:
+            print((await model.ainvoke(messages)).text)
+            async for chunk in model.astream(messages):
+                print(chunk.text, end="")
+
+
+        asyncio.run(main())
+        ```
+
+    Tool calling:
+        ```python
+        def get_weather(city: str) -> str:
+            """Get the weather of a city."""
+            return f"Sunny in {city}"
+
+
+        response = model.bind_tools([get_weather]).invoke("What is the weather in 'Paris'?")
+        print(response.tool_calls)
+        ```
+
+    Structured output:
+        ```python
+        from pydantic import BaseModel
+
+
+        class Joke(BaseModel):
+            """A joke."""
+
+            setup: str
+            punchline: str
+
+
+        print(model.with_structured_output(Joke, method="json_schema").invoke("Tell a joke."))
+        ```
+
+    Images and audio:
+        Models that take images or audio get them as content blocks.
+
+        ```python
+        image = {"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}
+        vision = ChatBaseten(model="moonshotai/Kimi-K2.6")
+        vision.invoke([("human", [{"type": "text", "text": "What is this?"}, image])])
+        ```
+
+    Reasoning:
+        Reasoning stands in `content_blocks` and in `additional_kwargs["reasoning_content"]`, apart
+        from the text, and goes back to the model with its message.
+
+        ```python
+        response = ChatBaseten(model="openai/gpt-oss-120b", reasoning_effort="high").invoke("Hi")
+        print([block for block in response.content_blocks if block["type"] == "reasoning"])
+        ```
+
+    Token usage:
+        ```python
+        print(model.invoke(messages).usage_metadata)
+        ```
+
+    Response metadata:
+        ```python
+        print(model.invoke(messages).response_metadata["finish_reason"])
+        ```
+
+    Errors:
+        A failed call raises a `BasetenError` under langchain-core's `ModelError`. The error of a
+        stream that broke holds what had arrived in `.partial`. Exceptions of your own code, such as
+        event hooks and callbacks, are passed on as they are.
+
+        ```python
+        from langchain_baseten import BasetenError
+
+        try:
+            ChatBaseten(model="no/such-model", max_retries=0).invoke("Hi")
+        except BasetenError as error:
+            print(error.status_code, error.request_id)
+        ```
 
     A model is a value: it pickles and copies, and opens its connections where it is used. Close
     them with `close()`, `aclose()` or a `with` block; the next call opens new ones.
     """
+
+    _default_model: ClassVar[str] = DEFAULT_MODEL
+
+    # --- sent with each request ---------------------------------------------------------------
+
+    temperature: Annotated[float | None, Sent()] = None
+    """Sampling temperature. The Model APIs accept 0 to 2."""
+
+    max_tokens: Annotated[int | None, Sent(also=("max_completion_tokens",))] = None
+    """Maximum number of tokens to generate."""
+
+    top_p: Annotated[float | None, Sent()] = None
+    """Nucleus sampling: cumulative probability, above 0 and up to 1."""
+
+    stop: Annotated[list[str] | str | None, Sent(also=("stop_sequences",))] = None
+    """Stop sequences. The Model APIs accept up to 32."""
+
+    n: Annotated[int | None, Sent()] = Field(default=None, ge=1)
+    """Number of responses per request. The Model APIs accept 1 only; a stream is always one
+    response."""
+
+    seed: Annotated[int | None, Sent()] = None
+    """Seed for sampling."""
+
+    presence_penalty: Annotated[float | None, Sent()] = None
+    """Penalty for tokens that have appeared in the text."""
+
+    frequency_penalty: Annotated[float | None, Sent()] = None
+    """Penalty for tokens by how often they have appeared in the text."""
+
+    logprobs: Annotated[bool | None, Sent()] = None
+    """Whether to return log probabilities. The Model APIs refuse or ignore it; vLLM deployments
+    return them in `response_metadata["logprobs"]`."""
+
+    top_logprobs: Annotated[int | None, Sent()] = None
+    """Number of alternatives per token, 0 to 20; see `logprobs`."""
+
+    logit_bias: Annotated[dict[int, float] | None, Sent()] = None
+    """Bias by token id."""
+
+    reasoning_effort: Annotated[str | None, Sent()] = None
+    """How much a reasoning model thinks: `none`, `minimal`, `low`, `medium`, `high`, `xhigh` or `max`,
+    depending on the model."""
+
+    reasoning: Annotated[dict[str, Any] | None, Sent()] = None
+    """Reasoning settings as an object, such as `{"effort": "low"}`."""
+
+    service_tier: Annotated[str | None, Sent()] = None
+    """Service tier, such as `flex`."""
+
+    verbosity: Annotated[str | None, Sent()] = None
+    """Length of the response, for models that support it."""
+
+    user: Annotated[str | None, Sent()] = None
+    """Identifier of the end user."""
+
+    priority: Annotated[int | None, Sent()] = None
+    """Scheduling priority, for engines that support it; vLLM serves lower values first."""
+
+    parallel_tool_calls: Annotated[bool | None, Sent()] = None
+    """Whether one response may hold several tool calls."""
+
+    response_format: Annotated[dict[str, Any] | type | None, Sent()] = None
+    """Format of the response: a pydantic class, or an object as in OpenAI's API."""
+
+    top_k: Annotated[int | None, Sent()] = None
+    """Number of most probable tokens to sample from; -1 for all."""
+
+    top_p_min: Annotated[float | None, Sent()] = None
+    """Lower limit of `top_p` where it decays, for TensorRT-LLM."""
+
+    min_p: Annotated[float | None, Sent()] = None
+    """Minimum probability of a token, relative to the most probable one."""
+
+    repetition_penalty: Annotated[float | None, Sent()] = None
+    """Penalty for repeated tokens; above 1 discourages repetition."""
+
+    length_penalty: Annotated[float | None, Sent()] = None
+    """Penalty for length, in beam search."""
+
+    dynamic_temperature: Annotated[dict[str, Any] | None, Sent()] = None
+    """Settings of a temperature that changes while tokens are generated."""
+
+    best_of: Annotated[int | None, Sent()] = None
+    """Number of candidates from which the best response is chosen."""
+
+    early_stopping: Annotated[bool | None, Sent()] = None
+    """Whether beam search ends with the first complete candidates."""
+
+    min_tokens: Annotated[int | None, Sent()] = None
+    """Minimum number of tokens to generate."""
+
+    bad: Annotated[list[str] | None, Sent()] = None
+    """Texts that must not be generated."""
+
+    bad_token_ids: Annotated[list[int] | None, Sent()] = None
+    """Ids of tokens that must not be generated."""
+
+    stop_token_ids: Annotated[list[int] | None, Sent()] = None
+    """Ids of tokens that end the response."""
+
+    include_stop_str_in_output: Annotated[bool | None, Sent()] = None
+    """Whether the stop sequence is part of the response."""
+
+    ignore_eos: Annotated[bool | None, Sent()] = None
+    """Whether to go on after the end-of-sequence token."""
+
+    skip_special_tokens: Annotated[bool | None, Sent()] = None
+    """Whether special tokens are left out of the response."""
+
+    spaces_between_special_tokens: Annotated[bool | None, Sent()] = None
+    """Whether special tokens are separated by spaces."""
+
+    truncate_prompt_tokens: Annotated[int | None, Sent()] = None
+    """Number of last prompt tokens to keep."""
+
+    echo: Annotated[bool | None, Sent()] = None
+    """Whether the response begins with the last message of the conversation."""
+
+    add_generation_prompt: Annotated[bool | None, Sent()] = None
+    """Whether the chat template appends the prompt of the assistant's turn."""
+
+    add_special_tokens: Annotated[bool | None, Sent()] = None
+    """Whether special tokens are added to what the chat template produces."""
+
+    documents: Annotated[list[dict[str, Any]] | None, Sent()] = None
+    """Documents for chat templates that support retrieval."""
+
+    chat_template: Annotated[str | None, Sent()] = None
+    """Jinja chat template to use instead of the model's own."""
+
+    chat_template_args: Annotated[dict[str, Any] | None, Sent()] = None
+    """Arguments of the chat template, such as `{"enable_thinking": True}`."""
+
+    chat_template_kwargs: Annotated[dict[str, Any] | None, Sent()] = None
+    """Arguments of the chat template under the name that vLLM and SGLang use."""
+
+    thinking: Annotated[dict[str, Any] | None, Sent()] = None
+    """Thinking settings as an object, such as `{"type": "enabled"}`."""
+
+    thinking_token_budget: Annotated[int | None, Sent()] = None
+    """Maximum number of tokens to think."""
+
+    disaggregated_params: Annotated[dict[str, Any] | None, Sent()] = None
+    """Settings of disaggregated serving."""
+
+    b10_cache_control: Annotated[dict[str, Any] | None, Sent()] = None
+    """Settings of Baseten's prompt cache."""
+
+    baseten: Annotated[dict[str, Any] | None, Sent()] = None
+    """Settings of Baseten's hosted tools."""
+
+    # --- the client's own -----------------------------------------------------------------------
+
+    streaming: Annotated[bool, ClientOnly()] = False
+    """Whether `invoke` streams as well."""
+
+    stream_usage: Annotated[bool, ClientOnly(per_call="stream_usage")] = True
+    """Whether a stream reports token counts."""
+
+    replay_reasoning: Annotated[bool, ClientOnly(per_call="replay_reasoning")] = True
+    """Whether reasoning that came from Baseten is sent back with its message. Reasoning models need
+    it to continue after a tool call."""
+
+    model_kwargs: Annotated[dict[str, Any], ClientOnly(per_call="model_kwargs")] = Field(
+        default_factory=dict
+    )
+    """Further request parameters by name. Fields and call arguments override them."""
+
+    extra_body: Annotated[Mapping[str, Any] | None, ClientOnly(per_call="extra_body")] = None
+    """Request fields that are sent as they are and override everything else."""
+
+    disabled_params: Annotated[dict[str, Any] | None, ClientOnly()] = None
+    """Parameters never to send: `{"parallel_tool_calls": None}` for any value, or a list of the
+    values to hold back."""
+
+    include_response_headers: Annotated[
+        bool, ClientOnly(per_call="include_response_headers")
+    ] = False
+    """Whether `response_metadata["headers"]` holds the response's headers."""
+
+    stream_chunk_timeout: Annotated[
+        float | None, ClientOnly(per_call="stream_chunk_timeout")
+    ] = Field(default=120.0, ge=0, allow_inf_nan=False)
+    """Maximum silence inside a stream that has begun, in seconds; None or 0 for no limit. Keep-alive
+    comments do not reset the timer. Until the first event the read timeout applies."""
+
+    @model_validator(mode="after")
+    def _check_parameters(self) -> Self:
+        if self.n is not None and self.n > 1 and self.streaming:
+            raise ValueError("n must be 1 when streaming: a stream is one response.")
+        for name, values in (self.disabled_params or {}).items():
+            if values is not None and not isinstance(values, list | tuple | set | frozenset):
+                raise ValueError(
+                    f"disabled_params[{name!r}] must be None, for any value, or a list of values: "
+                    f"write [{values!r}]."
+                )
+        return self
 
     @model_validator(mode="after")
     def _set_baseten_version(self) -> Self:
         self._add_version("langchain-baseten", VERSION)
         return self
 
-    # --- LangChain's hooks --------------------------------------------------------------------
+    # --- LangChain's hooks ------------------------------------------------------------------------
 
     def _generate(
         self,
@@ -88,8 +399,10 @@ class ChatBaseten(BasetenConnected):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        plan = self._plan(messages, stop, kwargs, run_manager, stream=False)
-        return self._read(SyncTransport(self._sync_client()).fetch(plan.call), plan)
+        request, context = self._build_request(messages, stop, kwargs, run_manager, stream=False)
+        result = self._sync_transport.fetch(request, partial(_read, context=context))
+        _warn_of_missing_call(result.generations[0].message)
+        return result
 
     async def _agenerate(
         self,
@@ -98,8 +411,10 @@ class ChatBaseten(BasetenConnected):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        plan = self._plan(messages, stop, kwargs, run_manager, stream=False)
-        return self._read(await AsyncTransport(await self._async_client()).fetch(plan.call), plan)
+        request, context = self._build_request(messages, stop, kwargs, run_manager, stream=False)
+        result = await self._async_transport.fetch(request, partial(_read, context=context))
+        _warn_of_missing_call(result.generations[0].message)
+        return result
 
     def _stream(
         self,
@@ -108,9 +423,9 @@ class ChatBaseten(BasetenConnected):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        plan = self._plan(messages, stop, kwargs, run_manager, stream=True)
-        for chunk in SyncTransport(self._sync_client()).stream(plan.call, self._begin(plan)):
-            _warn_if_lost(chunk.message)
+        request, context = self._build_request(messages, stop, kwargs, run_manager, stream=True)
+        for chunk in self._sync_transport.stream(request, partial(StreamReader, context)):
+            _warn_of_missing_call(chunk.message)
             yield chunk
 
     async def _astream(
@@ -120,39 +435,68 @@ class ChatBaseten(BasetenConnected):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        plan = self._plan(messages, stop, kwargs, run_manager, stream=True)
-        wire = AsyncTransport(await self._async_client())
-        async with aclosing(wire.stream(plan.call, self._begin(plan))) as chunks:
+        request, context = self._build_request(messages, stop, kwargs, run_manager, stream=True)
+        stream = self._async_transport.stream(request, partial(StreamReader, context))
+        async with aclosing(stream) as chunks:
             async for chunk in chunks:
-                _warn_if_lost(chunk.message)
+                _warn_of_missing_call(chunk.message)
                 yield chunk
 
-    def _plan(
+    def _build_request(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None,
-        options: dict[str, Any],
-        run_manager: Any,
+        kwargs: dict[str, Any],
+        run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
         *,
         stream: bool,
-    ) -> Plan:
-        told = run_manager.on_retry if run_manager else None
-        return plan_call(self, messages, stop, options, stream=stream, on_retry=told)
+    ) -> tuple[HttpRequest, ResponseContext]:
+        """Return the request for a response, and what its reader needs to know."""
+        of_call, options = self._parameters().split_options(kwargs)
+        parameters = self._build_parameters(stop, of_call, options.get("model_kwargs"))
+        if stream and parameters.get("n", 1) != 1:
+            raise BasetenRequestError("A stream is one response: n must be 1.")
 
-    def _read(self, fetched: Fetched, plan: Plan) -> ChatResult:
-        keep = self.include_response_headers
-        metadata = read_header_metadata(fetched.headers, keep_all=keep)
-        try:
-            result = read_response(fetched.text, header_metadata=metadata, **plan.about)
-        except BasetenError as error:
-            raise plan.call.clean(error) from None
-        _warn_if_lost(result.generations[0].message)
-        return result
+        def option(name: str) -> Any:
+            return options.get(name, getattr(self, name))
 
-    def _begin(self, plan: Plan) -> Callable[[], StreamReader]:
-        return partial(StreamReader, keep_headers=self.include_response_headers, **plan.about)
+        body = build_body(
+            write_messages(messages, replay_reasoning=option("replay_reasoning")),
+            parameters,
+            {**(self.extra_body or {}), **check_mapping("extra_body", options.get("extra_body"))},
+            stream=stream,
+            stream_usage=option("stream_usage"),
+        )
+        request = self._build_http_request(
+            self.endpoint.chat_url,
+            body,
+            accept="text/event-stream" if stream else "application/json",
+            idle=option("stream_chunk_timeout") or None,
+            on_retry=run_manager.on_retry if run_manager else None,
+            options=options,
+        )
+        return request, ResponseContext(
+            requested_model=str(parameters.get("model", "")),
+            call_required=requires_call(parameters.get("tool_choice")),
+            keep_headers=option("include_response_headers"),
+            new_id=_new_id,
+        )
 
-    # --- what is bound ------------------------------------------------------------------------
+    def _build_parameters(
+        self, stop: list[str] | None, of_call: Mapping[str, Any], model_kwargs: Any
+    ) -> dict[str, Any]:
+        """Return the request's parameters: the call's override `stop`, fields and `model_kwargs`."""
+        table = self._parameters()
+        weak = {**self.model_kwargs, **check_mapping("model_kwargs", model_kwargs)}
+        layers = [table.rename(weak), self._sent_fields(), {"stop": stop} if stop else {}, of_call]
+        return build_parameters(layers, table.rename(self.disabled_params or {}))
+
+    def _sent_fields(self) -> dict[str, Any]:
+        """Return the fields that are sent, by their names in the body, where they are set."""
+        sent = {body: getattr(self, name) for name, body in self._parameters().sent.items()}
+        return {name: v for name, v in {**sent, "model": self.model}.items() if v is not None}
+
+    # --- bound arguments --------------------------------------------------------------------------
 
     def bind_tools(
         self,
@@ -243,7 +587,7 @@ class ChatBaseten(BasetenConnected):
             return self.bind_tools(tools, **kwargs)
         return super().bind(**kwargs)
 
-    # --- what others ask about the model ------------------------------------------------------
+    # --- what others ask about the model ------------------------------------------------------------
 
     @property
     def _llm_type(self) -> str:
@@ -251,43 +595,60 @@ class ChatBaseten(BasetenConnected):
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """Constructor arguments that are never written down, and where they come from instead."""
+        """Constructor arguments that are never serialised, and their environment variables."""
         return {"baseten_api_key": "BASETEN_API_KEY"}
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Whether `langchain_core.load` may dump and load the model."""
+        """Whether `langchain_core.load` may dump and load the model.
+
+        `loads(dumps(model), allowed_objects=[ChatBaseten], secrets_map={"BASETEN_API_KEY": key})`
+        gives an equal model; without `secrets_map` pass `secrets_from_env=True`.
+        """
         return True
 
     def to_json(self) -> Any:
         """Return the model as `langchain_core.load` writes it, without headers that are secret."""
-        dumped = super().to_json()
-        headers = dumped.get("kwargs", {}).get("default_headers")  # type: ignore[attr-defined]  # constructor form
-        if headers:
-            shown = {k: v for k, v in headers.items() if not is_secret_name(k)}
-            dumped["kwargs"]["default_headers"] = shown  # type: ignore[typeddict-item]  # same
+        dumped: Any = super().to_json()
+        fields = dumped.get("kwargs", {})
+        if isinstance(fields.get("model_name"), DerivedName):
+            del fields["model_name"]
+        if headers := fields.get("default_headers"):
+            fields["default_headers"] = {k: v for k, v in headers.items() if not is_secret_name(k)}
         return dumped
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"endpoint": str(self.endpoint), **self.model_kwargs, **request_fields(self)}
+        fields = {name: getattr(self, name) for name in self._parameters().sent}
+        given = {name: value for name, value in fields.items() if value is not None}
+        named = {**self.model_kwargs, **given, "model_name": self.model}
+        return {"endpoint": str(self.endpoint), **named}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         stop = stop or ([self.stop] if isinstance(self.stop, str) else self.stop)
         params = super()._get_ls_params(stop=stop, **kwargs)
         params["ls_provider"] = "baseten"
-        params["ls_model_name"] = kwargs.get("model") or kwargs.get("model_name") or self.model_name
+        params["ls_model_name"] = kwargs.get("model") or kwargs.get("model_name") or self.model
         return params
 
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
         return combine_outputs(llm_outputs)
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        # langchain-core asks before the default model's name is filled in.
-        return find_profile(self.model_name or ("" if self.model_url else DEFAULT_MODEL))
+        # langchain-core asks before a derived name is filled in.
+        name = self.model_name or ("" if self.model_url else DEFAULT_MODEL)
+        profile: ModelProfile = {**_PROFILES.get(name, {})}
+        return profile
 
     def get_num_tokens(self, text: str) -> int:
-        """Return roughly how many tokens a text is, without downloading a tokenizer."""
+        """Return roughly how many tokens a text has, without downloading a tokenizer.
+
+        Args:
+            text: The text.
+
+        Returns:
+            The number of tokens.
+        """
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
         return count_tokens_approximately([text])
@@ -295,15 +656,30 @@ class ChatBaseten(BasetenConnected):
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
     ) -> int:
-        """Return roughly how many tokens messages and tools are, without any download."""
+        """Return roughly how many tokens messages and tools have, without any download.
+
+        Args:
+            messages: The conversation.
+            tools: Tools that are sent with it.
+
+        Returns:
+            The number of tokens.
+        """
         return count_tokens_approximately(messages, tools=list(tools) if tools else None)
 
 
-def _warn_if_lost(message: Any) -> None:
+def _read(response: RawResponse, context: ResponseContext) -> ChatResult:
+    return read_response(response.text, response.headers, context)
+
+
+def _new_id() -> str:
+    return f"call_{uuid4().hex}"
+
+
+def _warn_of_missing_call(message: BaseMessage) -> None:
     if "tool_call_missing" in message.response_metadata:
-        warnings.warn(
-            "A tool call was required, but the server's message holds none; it is returned as it "
+        warn_caller(
+            "A tool call was required, but the response holds none. The message is returned as it "
             "came, with response_metadata['tool_call_missing'] set.",
             MissingToolCallWarning,
-            stacklevel=2,
         )

@@ -1,0 +1,1 @@
+"""What the user set, and the service that it stands for."""

@@ -1,13 +1,15 @@
-"""The API key: how it is taken in, and how it stays out of everything that is written down.
+"""The API key: how it is taken in, and how it stays out of everything that is written.
 
-Knows key hygiene only. A pickle carries a reference instead of a key: the same process and its
-forked children find the key by it, any other process reads its own environment.
+Knows the hygiene of secrets only. A pickle holds a reference instead of a key: the same process and
+its forked children find the key by it, any other process reads its own environment.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-from typing import Any
+import secrets
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from pydantic import SecretStr
@@ -18,10 +20,6 @@ MISSING_KEY = (
     f"No API key. Pass api_key=… or set the environment variable {KEY_VARIABLE}; keys are made at "
     "https://app.baseten.co/settings/api_keys."
 )
-
-_SECRET_WORDS = ("authorization", "api-key", "apikey", "token", "secret", "cookie", "password")
-
-_SHORTEST_KEY = 8
 
 _SECRETS_BY_REFERENCE: dict[str, SecretStr] = {}
 
@@ -51,63 +49,66 @@ def clean_key(key: Any) -> Any:
     return SecretStr(key.strip())
 
 
-def key_from_environment() -> SecretStr:
-    """Return the key of the environment.
+class Reference(NamedTuple):
+    """What a pickle holds in the place of a secret.
 
-    Raises:
-        ValueError: If there is none.
+    Attributes:
+        name: Finds the secret in the process that had it, and in its forked children.
+        fingerprint: A short salted hash, by which another process recognises the same key in its
+            environment; empty where any key of the environment will do.
     """
-    key = clean_key(os.environ.get(KEY_VARIABLE) or None)
-    if key is None:
-        raise ValueError(MISSING_KEY)
-    return SecretStr(key.get_secret_value())
+
+    name: str
+    fingerprint: str = ""
 
 
-def reference_for(key: SecretStr) -> str:
-    """Return a reference to a key or another secret, good in this process and its forks."""
-    for reference, known in _SECRETS_BY_REFERENCE.items():
-        if known == key:
-            return reference
-    reference = uuid4().hex
-    _SECRETS_BY_REFERENCE[reference] = key
-    return reference
+def reference_for(secret: SecretStr) -> Reference:
+    """Return a reference to a secret, good in this process and its forks."""
+    for name, known in _SECRETS_BY_REFERENCE.items():
+        if known == secret:
+            return Reference(name)
+    name = uuid4().hex
+    _SECRETS_BY_REFERENCE[name] = secret
+    return Reference(name)
 
 
-def find_key(reference: str | None) -> SecretStr | None:
-    """Return the key of a reference, or this process's own from the environment, or None."""
-    own = os.environ.get(KEY_VARIABLE, "").strip()
-    return find_secret(reference) or (SecretStr(own) if own else None)
+def reference_for_key(key: SecretStr) -> Reference:
+    """Return a reference to an API key.
+
+    A key that is not the environment's is referred to with its fingerprint: a worker whose
+    environment holds another key must not use that one in its place.
+    """
+    reference = reference_for(key)
+    if key == read_environment_key():
+        return reference
+    return Reference(reference.name, _fingerprint(reference.name, key))
 
 
-def find_secret(reference: str | None) -> SecretStr | None:
+def find_key(reference: Reference | None) -> SecretStr | None:
+    """Return the key of a reference: this process's copy, the environment's if it may be, or None.
+
+    Args:
+        reference: What the pickle held; None where the model had no key.
+    """
+    if reference is None or (found := find_secret(reference)) is not None:
+        return found if reference else None
+    own = read_environment_key()
+    if own is None or not reference.fingerprint:
+        return own
+    same = secrets.compare_digest(_fingerprint(reference.name, own), reference.fingerprint)
+    return own if same else None
+
+
+def find_secret(reference: Reference) -> SecretStr | None:
     """Return the secret of a reference, or None in a process that never had it."""
-    return _SECRETS_BY_REFERENCE.get(reference or "")
+    return _SECRETS_BY_REFERENCE.get(reference.name)
 
 
-class BearerAuth:
-    """Writes the key into a request at the last moment, so that no other object holds it.
-
-    Baseten takes `Authorization: Bearer <key>` on every endpoint
-    (https://docs.baseten.co/inference/calling-your-model).
-    """
-
-    def __init__(self, key: SecretStr) -> None:
-        self._key = key
-
-    def __call__(self, request: Any) -> Any:
-        """Return the request with its authorization header."""
-        request.headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
-        return request
-
-    def scrub(self, text: str) -> str:
-        """Return text without the key, should a server have echoed it.
-
-        A key of a few letters is no secret but a placeholder, and a part of many words.
-        """
-        key = self._key.get_secret_value()
-        return text.replace(key, "[redacted]") if len(key) >= _SHORTEST_KEY else text
+def read_environment_key() -> SecretStr | None:
+    """Return the key in `BASETEN_API_KEY`, or None."""
+    own = os.environ.get(KEY_VARIABLE, "").strip()
+    return SecretStr(own) if own else None
 
 
-def is_secret_name(name: str) -> bool:
-    """Tell whether a header's name says that its value is a secret."""
-    return any(word in name.lower() for word in _SECRET_WORDS)
+def _fingerprint(salt: str, key: SecretStr) -> str:
+    return hashlib.sha256(f"{salt}:{key.get_secret_value()}".encode()).hexdigest()[:16]

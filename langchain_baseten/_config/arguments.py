@@ -1,6 +1,6 @@
-"""Constructor arguments to settings: other names, foreign names, unknown names, doubled values.
+"""A constructor's arguments to fields: other names, unknown names, two values for one parameter.
 
-Knows what callers write; must not know what the settings do.
+Knows what callers write; must not know what the parameters do.
 """
 
 from __future__ import annotations
@@ -8,103 +8,101 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
+from langchain_baseten._http.redaction import is_secret_name
+from langchain_baseten._protocol.error_responses import shorten
+from langchain_baseten._protocol.parameters import OPENAI_ONLY
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_ALIASES: dict[str, str] = {
-    "model": "model_name",
-    "api_key": "baseten_api_key",
-    "base_url": "baseten_api_base",
-    "stop_sequences": "stop",
-    "timeout": "request_timeout",
-    "max_completion_tokens": "max_tokens",
-}
+    from langchain_baseten._protocol.parameters import ParameterTable
 
-_NONE_COUNTS = frozenset({"stream_chunk_timeout"})
-"""Settings where None is a value: no limit."""
-
-_NEVER_SENT = frozenset({"baseten_api_key", "baseten_api_base", "model_url", "request_timeout"})
-"""Settings of the client that must not end up in a request's body."""
-
-_OPENAI_ONLY: dict[str, str] = {
-    "openai_api_key": "use api_key",
-    "openai_api_base": "use base_url",
-    "openai_organization": "Baseten keys belong to one workspace; leave it out",
-    "organization": "Baseten keys belong to one workspace; leave it out",
-    "openai_proxy": "use http_client=httpx.Client(proxy=…), or HTTPS_PROXY",
-    "client": "use http_client",
-    "async_client": "use http_async_client",
-    "root_client": "use http_client",
-    "root_async_client": "use http_async_client",
-    "use_responses_api": "ChatBaseten speaks chat completions only; leave it out",
-    "use_previous_response_id": "ChatBaseten speaks chat completions only; leave it out",
-    "context_management": "ChatBaseten speaks chat completions only; leave it out",
-    "include": "ChatBaseten speaks chat completions only; leave it out",
-    "store": "Baseten stores no conversations; leave it out",
-    "truncation": "Baseten does not shorten inputs; use trim_messages",
-    "tiktoken_model_name": "tokens are counted approximately, without downloads; leave it out",
-}
-"""Settings of OpenAI's client that the former package took and that mean nothing at Baseten."""
+_PLAUSIBLE = 0.85
+"""Similarity, from 0 to 1, from which a name counts as a typing error of another."""
 
 
-def name_settings(values: Mapping[str, Any], fields: Iterable[str]) -> dict[str, Any]:
+def read_arguments(arguments: Mapping[str, Any], table: ParameterTable) -> dict[str, Any]:
     """Return a constructor's arguments by field name; what is None is left out.
 
     Args:
-        values: The arguments as given.
-        fields: The names of all settings.
+        arguments: The arguments as given, by any of their names.
+        table: The parameters of the class.
 
     Raises:
-        ValueError: If a name is unknown or foreign, or one setting has two values. Keys are not
+        ValueError: If a name is unknown or OpenAI's, or one field has two values. Keys are not
             shown.
     """
-    settings = _use_field_names(_without_foreign(values))
-    _refuse_unknown(settings, list(fields))
-    _refuse_doubled(settings)
-    return settings
-
-
-def _without_foreign(values: Mapping[str, Any]) -> dict[str, Any]:
-    for name in sorted(_OPENAI_ONLY.keys() & values.keys()):
-        # The former package's defaults, passed on by code written for it, ask for nothing.
-        if values[name] is not None and values[name] is not False:
-            raise ValueError(f"{name} is not a setting of ChatBaseten: {_OPENAI_ONLY[name]}.")
-    return {name: value for name, value in values.items() if name not in _OPENAI_ONLY}
-
-
-def _use_field_names(values: dict[str, Any]) -> dict[str, Any]:
-    settings: dict[str, Any] = {}
-    for name, value in values.items():
-        if value is None and name not in _NONE_COUNTS:
+    fields: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if name in OPENAI_ONLY:
+            _check_openai_only(name, value, table)
             continue
-        field = _ALIASES.get(name, name)
-        if field in settings and settings[field] != value:
-            shown = "" if field == "baseten_api_key" else f": {settings[field]!r} and {value!r}"
-            raise ValueError(f"Conflicting values for one setting, {field} (also {name}){shown}.")
-        settings[field] = value
-    return settings
+        row = table.by_name.get(name)
+        if row is None:
+            raise ValueError(explain_unknown(name, value, table))
+        if value is not None or row.none_counts:
+            _refuse_conflict(fields, row.field, name, value)
+            fields[row.field] = value
+    if isinstance(extra := fields.get("model_kwargs"), dict):
+        _check_model_kwargs(extra, fields, table)
+    return fields
 
 
-def _refuse_unknown(settings: dict[str, Any], fields: list[str]) -> None:
-    for name in sorted(settings.keys() - set(fields)):
-        near = difflib.get_close_matches(name, [*fields, *_ALIASES], n=1)
-        meant = f" Did you mean {near[0]}?" if near else ""
-        raise ValueError(
-            f"{name} is not a setting of ChatBaseten.{meant} Request fields without a "
-            "setting of their own go into model_kwargs."
-        )
+def explain_unknown(name: str, value: Any, table: ParameterTable) -> str:
+    """Return the message for a name that is no parameter, with what to write instead.
+
+    Args:
+        name: The name as written.
+        value: The value; it is quoted, shortened, unless its name says that it is a secret.
+        table: The parameters of the class.
+    """
+    near = find_near(name, table.by_name)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    message = f"{name} is not a parameter of {table.title}.{meant}"
+    if "model_kwargs" not in table.by_name:
+        return message
+    shown = "…" if is_secret_name(name) else shorten(repr(value), 60)
+    return f"{message} To send it to the model as it is, write model_kwargs={{{name!r}: {shown}}}."
 
 
-def _refuse_doubled(settings: dict[str, Any]) -> None:
-    extra = settings.get("model_kwargs")
-    for name, value in (extra if isinstance(extra, dict) else {}).items():
-        field = _ALIASES.get(name, str(name))
-        if settings.get(field) not in (None, value):
-            shown = "" if field == "baseten_api_key" else f": {settings[field]!r} and {value!r}"
+def find_near(name: str, known: Iterable[str]) -> list[str]:
+    """Return the known names of which a name is a plausible typing error, the nearest first.
+
+    Args:
+        name: The name as written.
+        known: The names to compare it with.
+    """
+    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.75)
+    return [other for other in near if _is_typo(name, other)]
+
+
+def _is_typo(name: str, other: str) -> bool:
+    if sorted(name) == sorted(other):
+        return True
+    return difflib.SequenceMatcher(None, name, other).ratio() >= _PLAUSIBLE
+
+
+def _check_openai_only(name: str, value: Any, table: ParameterTable) -> None:
+    # Release 0.2's defaults, passed on by code that was written for it, change nothing.
+    if value is not None and value is not False:
+        raise ValueError(f"{name} is not a parameter of {table.title}. {OPENAI_ONLY[name]}")
+
+
+def _refuse_conflict(fields: Mapping[str, Any], field: str, name: str, value: Any) -> None:
+    if fields.get(field) not in (None, value):
+        shown = "" if is_secret_name(field) else f": {fields[field]!r} and {value!r}"
+        raise ValueError(f"Two values for one parameter, {field} (also {name}){shown}.")
+
+
+def _check_model_kwargs(
+    extra: Mapping[str, Any], fields: Mapping[str, Any], table: ParameterTable
+) -> None:
+    for name, value in extra.items():
+        row = table.by_name.get(name) or table.by_call.get(name)
+        if row is not None and row.body_name:
+            _refuse_conflict(fields, row.field, f"{name} in model_kwargs", value)
+        elif row is not None or name in OPENAI_ONLY:
             raise ValueError(
-                f"Conflicting values for one setting, {field} (also {name} in model_kwargs){shown}."
-            )
-        if field in _NEVER_SENT:
-            raise ValueError(
-                f"{name} is a setting of the client, no request field: pass it beside model_kwargs."
+                f"{name} is a setting of the client and never sent: take it out of model_kwargs "
+                f"and pass it to {table.title} itself."
             )

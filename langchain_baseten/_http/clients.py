@@ -1,7 +1,7 @@
-"""Connections: the only module that imports httpx, and the one that owns its clients.
+"""The HTTP clients of a model: the only module that imports httpx.
 
-Knows TLS, timeouts, sockets, event loops and processes; must not know requests. `_wire` sends and
-reads through the clients that this module hands out.
+Knows TLS, sockets, event loops and processes; must not know requests. `transport` sends through the
+clients that this module makes.
 """
 
 from __future__ import annotations
@@ -22,13 +22,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable, Sequence
 
-COLD_START = 1200.0
-"""Seconds: Baseten holds a request while a replica starts, and gives up after 20 minutes
-(https://docs.baseten.co/inference/calling-your-model)."""
-
-_CONNECT = 10.0
 _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=60.0)
-_HTTPX_DEFAULT = 5.0
 
 _SocketOptions = list[tuple[int, int, int]]
 _AsyncClients: TypeAlias = "weakref.WeakKeyDictionary[Any, tuple[httpx.AsyncClient, Any]]"
@@ -46,7 +40,7 @@ class Connections:
     A copy or a pickle of it is empty: connections do not travel.
 
     Args:
-        socket_options: Set on each socket; None for TCP keep-alive.
+        socket_options: Options of each socket, as (level, name, value); None for TCP keep-alive.
     """
 
     def __init__(self, socket_options: Sequence[tuple[int, int, int]] | None = None) -> None:
@@ -142,24 +136,6 @@ async def _close_with_loop(
         await client.aclose()
 
 
-def choose_timeout(timeout: Any, client: Any) -> Any:
-    """Return the timeout to send with, or None for the client's own.
-
-    Args:
-        timeout: What the user set: seconds, a tuple, an httpx.Timeout, or None.
-        client: The client; its own timeout counts where the user chose one there alone.
-    """
-    if isinstance(timeout, tuple | list):
-        names = ("connect", "read", "write", "pool")
-        return httpx.Timeout(COLD_START, **dict(zip(names, timeout, strict=False)))
-    if timeout is not None:
-        return timeout
-    own = client.timeout
-    if own != type(own)(_HTTPX_DEFAULT):
-        return None
-    return type(own)(COLD_START, connect=_CONNECT)
-
-
 def _keep_alive_options() -> _SocketOptions:
     # A NAT that forgets a silent connection is noticed within three minutes.
     wanted = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
@@ -169,7 +145,12 @@ def _keep_alive_options() -> _SocketOptions:
 
 
 def check_client_kind(name: str, client: Any, *, asynchronous: bool) -> None:
-    """Refuse a client that cannot do its job: an async one for threads, or the other way round.
+    """Refuse a client of the wrong kind: an async one for threads, or the other way round.
+
+    Args:
+        name: The argument that it was passed as.
+        client: The client, or None.
+        asynchronous: Whether an async client is needed.
 
     Raises:
         ValueError: If it is neither None nor of the right kind.
@@ -177,6 +158,9 @@ def check_client_kind(name: str, client: Any, *, asynchronous: bool) -> None:
     if client is None:
         return
     send = getattr(client, "send", None)
-    if not callable(send) or iscoroutinefunction(send) is not asynchronous:
+    complete = callable(send) and callable(getattr(client, "build_request", None))
+    if not complete or iscoroutinefunction(send) is not asynchronous:
         kind = "httpx.AsyncClient" if asynchronous else "httpx.Client"
-        raise ValueError(f"{name} must be an {kind}, not a {type(client).__name__}.")
+        raise ValueError(
+            f"{name} must be an {kind} (or its equal of httpx2), not a {type(client).__name__}."
+        )

@@ -1,189 +1,260 @@
-"""One request and what it may turn into: sent how, answered how, failed how.
+"""One HTTP request: what is sent, with which options, and which error a failure stands for.
 
-Knows the course of an HTTP call; must not do any of it: `_wire` does, in both colours.
+Knows the course of a request, and the parts of httpx and httpx2 that it needs, as protocols. Must
+not wait for anything: `transport` does.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from langchain_baseten._protocol.error_responses import error_from_status
+from langchain_baseten._http.redaction import Redactor, is_secret_name
+from langchain_baseten._http.retries import read_retry_after, retry_options
+from langchain_baseten._http.timeouts import Timeouts, choose_timeouts
+from langchain_baseten._http.transport_errors import error_from_exception, error_from_setup
+from langchain_baseten._protocol.error_responses import error_from_response
 from langchain_baseten.exceptions import (
     BasetenConnectionError,
     BasetenError,
     BasetenIncompleteStreamError,
-    BasetenTimeoutError,
+    BasetenInvalidResponseError,
 )
-from langchain_baseten._http.transport_errors import translate
-from langchain_baseten._http.clients import choose_timeout
-from langchain_baseten._http.retries import build_policy, read_retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Iterator,
+        Mapping,
+        MutableMapping,
+        Sequence,
+    )
 
-    from langchain_baseten._config.api_key import BearerAuth
+    from langchain_baseten._http.auth import BearerAuth
     from langchain_baseten._protocol.stream import StreamReader
 
 
+class Request(Protocol):
+    """What is needed of an `httpx.Request` or `httpx2.Request`."""
+
+    @property
+    def headers(self) -> MutableMapping[str, str]: ...
+    @property
+    def extensions(self) -> MutableMapping[str, Any]: ...
+
+
+class Response(Protocol):
+    """What is needed of a response, synchronous or not."""
+
+    @property
+    def status_code(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def request(self) -> Request: ...
+    @property
+    def extensions(self) -> MutableMapping[str, Any]: ...
+    @property
+    def stream(self) -> Iterable[bytes] | AsyncIterable[bytes]: ...
+
+
+class SyncResponse(Response, Protocol):
+    """What is needed of a response of a synchronous client."""
+
+    def read(self) -> bytes: ...
+    def iter_bytes(self) -> Iterator[bytes]: ...
+    def close(self) -> None: ...
+
+
+class AsyncResponse(Response, Protocol):
+    """What is needed of a response of an asynchronous client."""
+
+    async def aread(self) -> bytes: ...
+    def aiter_bytes(self) -> AsyncIterator[bytes]: ...
+    async def aclose(self) -> None: ...
+
+
+class Client(Protocol):
+    """What is needed of a client, synchronous or not."""
+
+    @property
+    def timeout(self) -> Any: ...
+    @property
+    def auth(self) -> Any: ...
+    def build_request(
+        self,
+        method: str,
+        url: str,
+        *,
+        content: bytes,
+        headers: dict[str, str],
+        params: Any = None,
+        timeout: Any = None,
+    ) -> Any: ...
+
+
+class SyncClient(Client, Protocol):
+    """What is needed of an `httpx.Client` or `httpx2.Client`."""
+
+    def send(
+        self, request: Any, *, stream: bool, auth: Any, follow_redirects: bool
+    ) -> SyncResponse: ...
+
+
+class AsyncClient(Client, Protocol):
+    """What is needed of an `httpx.AsyncClient` or `httpx2.AsyncClient`."""
+
+    def send(
+        self, request: Any, *, stream: bool, auth: Any, follow_redirects: bool
+    ) -> Awaitable[AsyncResponse]: ...
+
+
 @dataclass(frozen=True)
-class Call:
+class HttpRequest:
     """One request, ready to be sent.
 
     Attributes:
         url: Absolute URL; the key is sent to its host and to no other.
         body: JSON bytes.
-        headers: Without the key. They, the parameters and the body stay out of the repr: a user's
-            own secrets may be in there, and tracebacks show locals.
+        headers: Without the key. They, the parameters and the body stay out of the repr: the user's
+            own secrets may be among them, and tracebacks show locals.
         params: Query parameters.
-        auth: Writes the key, or None where the user's own header does.
-        timeout: Seconds, a (connect, read[, write[, pool]]) tuple, an httpx.Timeout, or None.
+        auth: Writes the key, None where the user's own header does.
+        timeouts: Time limits of the user's, None for those of the client.
         idle: Seconds of silence inside a stream, None for no limit.
-        max_retries: Tries after the first one.
-        on_retry: Told before each wait.
+        max_retries: Retries after the first try.
+        on_retry: Called with tenacity's state before each wait.
+        model: The requested model, for messages.
+        url_source: The setting or variable that the URL came from, for messages.
+        known_models: Slugs to compare an unknown model with.
     """
 
     url: str
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
-    params: Mapping[str, Any] = field(repr=False)
+    params: Mapping[str, object] = field(repr=False)
     auth: BearerAuth | None
-    timeout: Any
+    timeouts: Timeouts | None
     idle: float | None
     max_retries: int
     on_retry: Callable[..., Any] | None = None
+    model: str = ""
+    url_source: str = ""
+    known_models: Sequence[str] = field(default=(), repr=False)
 
     @property
     def host(self) -> str:
-        """The host, for messages."""
-        return urlsplit(self.url).hostname or self.url
+        """The host, and the port where one is named, for messages."""
+        return urlsplit(self.url).netloc or self.url
 
-    @property
-    def policy(self) -> dict[str, Any]:
-        """The arguments for tenacity."""
-        return build_policy(self.max_retries, self.on_retry)
+    def retry_options(self) -> dict[str, Any]:
+        """Return the arguments for tenacity."""
+        return retry_options(self.max_retries, self.on_retry, self.url)
 
-    def build(self, client: Any) -> Any:
+    def build(self, client: Client) -> Any:
         """Return the client's own kind of request."""
-        timeout = choose_timeout(self.timeout, client)
+        timeouts = choose_timeouts(self.timeouts, client)
         return client.build_request(
             "POST",
             self.url,
             content=self.body,
             headers=dict(self.headers),
             params=dict(self.params) or None,
-            **({} if timeout is None else {"timeout": timeout}),
+            **({} if timeouts is None else {"timeout": timeouts}),
         )
 
-    @property
-    def sending(self) -> dict[str, Any]:
-        """The arguments of the client's `send`. A redirect is never followed with the key."""
-        auth = {} if self.auth is None else {"auth": self.auth}
-        return {"stream": True, "follow_redirects": False, **auth}
+    def send_options(self, client: Client) -> dict[str, Any]:
+        """Return the arguments of the client's `send`.
 
-    def error(self, response: Any, data: bytes) -> BasetenError:
-        """Return the error that an answer other than 200 stands for."""
-        headers = {k: self._scrub(v) for k, v in read_headers(response).items()}
-        text = self._scrub(data.decode("utf-8", "replace"))
+        A redirect is never followed with the key. A client of the user's with authentication of its
+        own keeps it.
+        """
+        own = self.auth is None or client.auth is not None
+        return {"stream": True, "follow_redirects": False, **({} if own else {"auth": self.auth})}
+
+    def error_from_status(self, response: Response, data: bytes) -> BasetenError:
+        """Return the error that a response without success stands for.
+
+        Args:
+            response: The response; its body is not read here.
+            data: The body, or as much of it as came.
+        """
+        headers = read_headers(response)
+        text = data.decode("utf-8", "replace")
         if "location" in headers and not text:
             text = f"the server redirects to {headers['location']}; set that URL if you trust it"
-        return error_from_status(
+        return error_from_response(
             response.status_code,
             text,
             headers,
             retry_after=read_retry_after(headers, datetime.now(UTC)),
+            model=self.model,
+            url=self.url,
+            known_models=self.known_models,
         )
 
-    def fault(
-        self, exception: Exception, answer: StreamReader | None = None
+    def error_from_exception(
+        self, exception: Exception, reader: StreamReader | None = None, *, reading: bool = False
     ) -> BasetenError | None:
-        """Return the error that an exception stands for, or None if it is not the wire's.
+        """Return the error that an exception stands for, or None for one of the user's own code.
 
         Args:
-            exception: What was raised while the call was under way.
-            answer: The stream that it broke; what had arrived goes with the error.
+            exception: What was raised while the request was under way.
+            reader: The reader of the stream that it ended; what had arrived goes with the error.
+            reading: Whether it was raised while something that had arrived was read.
         """
         own = exception if isinstance(exception, BasetenError) else None
-        error = own or translate(exception, self.host)
-        if error is None:
+        error = own or error_from_exception(exception, self.host, source=self.url_source)
+        if error is None and not reading:
             return None
-        if answer is not None and answer.started:
+        error = error or BasetenInvalidResponseError(
+            f"The response could not be read ({type(exception).__name__}: {exception})."
+        )
+        if reader is not None and reader.started:
             if isinstance(error, BasetenConnectionError):
                 error = BasetenIncompleteStreamError(f"The stream was cut. {error}")
-            error = answer.blame(error)
-        return self.clean(error)
+            error = reader.attach_partial(error)
+        return self.redact(error)
 
-    def clean(self, error: BasetenError) -> BasetenError:
-        """Return an error without the key, should a server have echoed it.
+    def error_from_client(self, exception: Exception) -> BasetenError | None:
+        """Return the error for an exception of a client that could not be made."""
+        error = error_from_setup(exception)
+        return None if error is None else self.redact(error)
 
-        The frames that read it are dropped from the traceback as well: tracebacks show locals.
-        """
-        error.args = tuple(map(self._scrub, error.args))
-        error.body = self._scrub(error.body)
-        return error.with_traceback(None)
+    def redact(self, error: BasetenError) -> BasetenError:
+        """Return an error without the key and other secrets, should the server have echoed one."""
+        return Redactor(self._read_secrets).redact_error(error)
 
-    def _scrub(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.auth.scrub(value) if self.auth else value
-        if isinstance(value, dict):
-            return {k: self._scrub(v) for k, v in value.items()}
-        return [self._scrub(v) for v in value] if isinstance(value, list) else value
-
-
-def hurry(request: Any, seconds: float | None) -> None:
-    """Shorten a request's read timeout once its headers are here: no cold start is left to await.
-
-    The HTTP library looks at it again when the body is begun.
-
-    Args:
-        request: The request under way.
-        seconds: The new limit of silence, None to change nothing.
-    """
-    timeouts = request.extensions.get("timeout")
-    if timeouts and seconds is not None:
-        timeouts["read"] = min(seconds, timeouts.get("read") or seconds)
-
-
-@dataclass
-class IdleTimer:
-    """Notices a stream that sends comments, but nothing else, for too long."""
-
-    limit: float | None
-    events: int = 0
-    since: float = field(default_factory=time.monotonic)
-
-    def check(self, answer: StreamReader) -> None:
-        """Raise if the last event is too long ago.
-
-        Raises:
-            BasetenTimeoutError: If it is.
-        """
-        now = time.monotonic()
-        if answer.events != self.events:
-            self.events, self.since = answer.events, now
-        elif self.limit is not None and now - self.since > self.limit:
-            raise BasetenTimeoutError(
-                f"No event for {self.limit:g} s, only keep-alive comments "
-                "(see the stream_chunk_timeout= argument, in seconds)"
-            )
-
-
-def read_headers(response: Any) -> dict[str, str]:
-    """Return a response's headers with lower-case names."""
-    return {name.lower(): value for name, value in response.headers.items()}
+    def _read_secrets(self) -> list[str]:
+        own = [] if self.auth is None else [self.auth.secret]
+        named = [*self.headers.items(), *((k, str(v)) for k, v in self.params.items())]
+        return [*own, *(value for name, value in named if is_secret_name(name))]
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """A whole answer: its body as text, and its headers."""
+class RawResponse:
+    """A response that arrived as a whole.
+
+    Attributes:
+        text: The body, with broken UTF-8, if any, replaced.
+        headers: The headers, with lower-case names.
+    """
 
     text: str
     headers: dict[str, str]
 
     @classmethod
-    def of(cls, response: Any, data: bytes) -> Fetched:
-        """Return the answer with its broken UTF-8, if any, replaced."""
+    def of(cls, response: Response, data: bytes) -> RawResponse:
+        """Return a response with its body decoded."""
         return cls(data.decode("utf-8", "replace"), read_headers(response))
+
+
+def read_headers(response: Response) -> dict[str, str]:
+    """Return a response's headers with lower-case names."""
+    return {name.lower(): value for name, value in response.headers.items()}

@@ -1,30 +1,47 @@
-"""The border: sends a call, reads its answer, and sees that every response is closed.
+"""The border: sends a request, runs the reader of its response, and closes every response.
 
-Knows read loops and nothing else. `SyncTransport` and `AsyncTransport` share all that can be shared; what
-differs is where they wait.
+Knows read loops and nothing else. Whatever a server sent passes here on its way to the user, so no
+error leaves without its type, without what had arrived, or with a secret in it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from contextlib import aclosing, closing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import AsyncRetrying, Retrying
 
-from langchain_baseten._http.request import Call, Fetched, IdleTimer, hurry, read_headers
+from langchain_baseten._http.bodies import Body
+from langchain_baseten._http.request import RawResponse, read_headers
+from langchain_baseten._http.timeouts import IdleTimer, read_timeout_of, shorten_read_timeout
+from langchain_baseten._protocol.error_responses import is_success
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Generator,
+        Iterator,
+    )
 
     from langchain_core.outputs import ChatGenerationChunk
 
+    from langchain_baseten._http.request import (
+        AsyncClient,
+        AsyncResponse,
+        HttpRequest,
+        SyncClient,
+        SyncResponse,
+    )
     from langchain_baseten._protocol.stream import StreamReader
 
-_OK = 200
+    ResultT = TypeVar("ResultT")
+
 _ERROR_BODY = 10.0
-"""Seconds that an error's body may take, or be silent; the status is known, so nobody waits."""
+"""Seconds that an error's body may take, or be silent; the status is known already."""
 _ERROR_BYTES = 1_000_000
 _TAIL = 0.25
 """Seconds that the end of a body may take after `[DONE]`; then the connection is not kept."""
@@ -32,80 +49,97 @@ _TAIL = 0.25
 
 # Errors are raised outside of the `except` blocks that translate them: a chained exception of the
 # HTTP library would carry frames whose locals hold the key. Nor may a local of this module hold
-# what a server said in its error: it may have echoed the key.
+# what a server sent in its error: it may have echoed the key.
 
 
 class SyncTransport:
-    """Sends calls through a synchronous client.
+    """Sends requests through a synchronous client.
 
     Args:
-        client: An `httpx.Client` or its equal.
+        client: Returns the client; called anew for each try.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Callable[[], SyncClient]) -> None:
         self._client = client
 
-    def fetch(self, call: Call) -> Fetched:
-        """Return a whole answer.
+    def fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
+        """Return what a reader makes of a complete response.
+
+        Args:
+            request: The request.
+            read: Reads the response.
 
         Raises:
-            BasetenError: If none came.
+            BasetenError: If no response came, or none that can be read.
         """
-        result: Fetched = Retrying(**call.policy)(self._fetch, call)
+        result: ResultT = Retrying(**request.retry_options())(self._fetch, request, read)
         return result
 
     def stream(
-        self, call: Call, begin: Callable[[], StreamReader]
+        self, request: HttpRequest, reader: Callable[[], StreamReader]
     ) -> Generator[ChatGenerationChunk, None, None]:
-        """Yield what a streamed answer says; only what comes before the first chunk is retried.
+        """Yield the chunks of a streamed response; only what precedes the first one is retried.
 
         Args:
-            call: The request.
-            begin: Makes the reader of an answer, anew for each try.
+            request: The request.
+            reader: Makes the reader of the response, anew for each try.
 
         Raises:
-            BasetenError: If the answer did not come whole.
+            BasetenError: If the response did not arrive complete.
         """
-        first, rest = Retrying(**call.policy)(self._begin, call, begin)
+        attempts = Retrying(**request.retry_options())
+        first, rest = attempts(self._begin, request, reader)
         with closing(rest):
             if first is not None:
                 yield first
             yield from rest
 
-    def _begin(self, call: Call, begin: Callable[[], StreamReader]) -> tuple[Any, Any]:
-        chunks = self._read(call, begin())
+    def _begin(
+        self, request: HttpRequest, reader: Callable[[], StreamReader]
+    ) -> tuple[ChatGenerationChunk | None, Generator[ChatGenerationChunk, None, None]]:
+        chunks = self._read(request, reader())
         return next(chunks, None), chunks
 
-    def _fetch(self, call: Call) -> Fetched:
-        response = None
+    def _fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
+        response, raw = None, None
         try:
-            response = self._send(call)
-            return Fetched.of(response, response.read())
+            response = self._send(request)
+            raw = RawResponse.of(response, response.read())
+            return read(raw)
         except Exception as exception:
-            if (error := call.fault(exception)) is None:
+            reading, raw = raw is not None, None
+            if (error := request.error_from_exception(exception, reading=reading)) is None:
                 raise
         finally:
             if response is not None:
                 response.close()
         raise error
 
-    def _read(self, call: Call, answer: StreamReader) -> Generator[ChatGenerationChunk, None, None]:
-        response = None
+    def _read(
+        self, request: HttpRequest, reader: StreamReader
+    ) -> Generator[ChatGenerationChunk, None, None]:
+        response, data = None, None
         try:
-            response = self._send(call)
-            answer.headers = read_headers(response)
-            hurry(response.request, call.idle)
-            watch, pieces = IdleTimer(call.idle), response.iter_bytes()
-            for piece in pieces:
-                yield from answer.feed(piece)
-                if answer.done:
+            response = self._send(request)
+            reader.headers = read_headers(response)
+            timer = IdleTimer(read_timeout_of(response.request), request.idle)
+            body = Body(response, response.iter_bytes())
+            while (data := next(body.parts, None)) is not None:
+                yield from reader.feed(data)
+                if reader.done:
                     break
-                watch.check(answer)
-            yield from answer.close()
-            _drain(response, pieces)
+                timer.check(reader.events)
+                if reader.events:
+                    body.shorten_once(request.idle)
+                data = None
+            data = b""
+            yield from reader.close()
+            data = None
+            _drain(body)
         except Exception as exception:
-            piece = b""
-            if (error := call.fault(exception, answer)) is None:
+            reading, data = data is not None, None
+            error = request.error_from_exception(exception, reader, reading=reading)
+            if error is None:
                 raise
         else:
             return
@@ -114,88 +148,97 @@ class SyncTransport:
                 response.close()
         raise error
 
-    def _send(self, call: Call) -> Any:
-        response = self._client.send(call.build(self._client), **call.sending)
-        if response.status_code == _OK:
+    def _send(self, request: HttpRequest) -> SyncResponse:
+        client = self._open(request)
+        response = client.send(request.build(client), **request.send_options(client))
+        if is_success(response.status_code):
             return response
-        hurry(response.request, _ERROR_BODY)
+        shorten_read_timeout(response.request, _ERROR_BODY)
         data, until = b"", time.monotonic() + _ERROR_BODY
         # A status without its body is still an answer: Baseten has been seen to reset a 403.
         with suppress(Exception), closing(response):
-            for piece in response.iter_bytes():
-                data += piece
+            for part in response.iter_bytes():
+                data += part
                 if len(data) > _ERROR_BYTES or time.monotonic() > until:
                     break
-        raise call.error(response, data)
+        raise request.error_from_status(response, data)
+
+    def _open(self, request: HttpRequest) -> SyncClient:
+        try:
+            return self._client()
+        except Exception as exception:
+            if (error := request.error_from_client(exception)) is None:
+                raise
+        raise error
 
 
-def _drain(response: Any, pieces: Iterator[bytes]) -> None:
-    # Reading the few bytes behind [DONE] lets the connection be used again; a server that keeps
-    # silent there must not hold the user, so the socket's patience is cut for that read.
-    stream = response.extensions.get("network_stream")
-    if stream is None or response.extensions.get("http_version") != b"HTTP/1.1":
-        return
-    read, until = stream.read, time.monotonic() + _TAIL
-    stream.read = lambda size, **_: read(size, timeout=_TAIL)
-    try:
+def _drain(body: Body[Iterator[bytes]]) -> None:
+    # Reading the few bytes after [DONE] lets the connection be used again.
+    until = time.monotonic() + _TAIL
+    if body.iterate_again(_TAIL):
         with suppress(Exception):
-            for _ in pieces:
-                if time.monotonic() > until:
-                    break
-    finally:
-        del stream.read
+            while next(body.parts, None) is not None and time.monotonic() < until:
+                pass
 
 
 class AsyncTransport:
-    """Sends calls through an asynchronous client.
+    """Sends requests through an asynchronous client.
 
     Args:
-        client: An `httpx.AsyncClient` or its equal, of the running event loop.
+        client: Returns the client of the running event loop; called anew for each try.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Callable[[], Awaitable[AsyncClient]]) -> None:
         self._client = client
 
-    async def fetch(self, call: Call) -> Fetched:
-        """Return a whole answer.
+    async def fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
+        """Return what a reader makes of a complete response.
+
+        Args:
+            request: The request.
+            read: Reads the response.
 
         Raises:
-            BasetenError: If none came.
+            BasetenError: If no response came, or none that can be read.
         """
-        result: Fetched = await AsyncRetrying(**call.policy)(self._fetch, call)
+        result: ResultT = await AsyncRetrying(**request.retry_options())(self._fetch, request, read)
         return result
 
     async def stream(
-        self, call: Call, begin: Callable[[], StreamReader]
+        self, request: HttpRequest, reader: Callable[[], StreamReader]
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
-        """Yield what a streamed answer says; only what comes before the first chunk is retried.
+        """Yield the chunks of a streamed response; only what precedes the first one is retried.
 
         Args:
-            call: The request.
-            begin: Makes the reader of an answer, anew for each try.
+            request: The request.
+            reader: Makes the reader of the response, anew for each try.
 
         Raises:
-            BasetenError: If the answer did not come whole.
+            BasetenError: If the response did not arrive complete.
         """
-        begun: tuple[Any, Any] = await AsyncRetrying(**call.policy)(self._begin, call, begin)
-        first, rest = begun
+        attempts = AsyncRetrying(**request.retry_options())
+        first, rest = await attempts(self._begin, request, reader)
         async with aclosing(rest):
             if first is not None:
                 yield first
             async for chunk in rest:
                 yield chunk
 
-    async def _begin(self, call: Call, begin: Callable[[], StreamReader]) -> tuple[Any, Any]:
-        chunks = self._read(call, begin())
+    async def _begin(
+        self, request: HttpRequest, reader: Callable[[], StreamReader]
+    ) -> tuple[ChatGenerationChunk | None, AsyncGenerator[ChatGenerationChunk, None]]:
+        chunks = self._read(request, reader())
         return await anext(chunks, None), chunks
 
-    async def _fetch(self, call: Call) -> Fetched:
-        response = None
+    async def _fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
+        response, raw = None, None
         try:
-            response = await self._send(call)
-            return Fetched.of(response, await response.aread())
+            response = await self._send(request)
+            raw = RawResponse.of(response, await response.aread())
+            return read(raw)
         except Exception as exception:
-            if (error := call.fault(exception)) is None:
+            reading, raw = raw is not None, None
+            if (error := request.error_from_exception(exception, reading=reading)) is None:
                 raise
         finally:
             if response is not None:
@@ -203,29 +246,32 @@ class AsyncTransport:
         raise error
 
     async def _read(
-        self, call: Call, answer: StreamReader
+        self, request: HttpRequest, reader: StreamReader
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
-        response = None
+        response, data = None, None
         try:
-            response = await self._send(call)
-            answer.headers = read_headers(response)
-            hurry(response.request, call.idle)
-            watch, pieces = IdleTimer(call.idle), response.aiter_bytes()
-            async for piece in pieces:
-                for chunk in answer.feed(piece):
+            response = await self._send(request)
+            reader.headers = read_headers(response)
+            timer = IdleTimer(read_timeout_of(response.request), request.idle)
+            body = Body(response, response.aiter_bytes())
+            while (data := await anext(body.parts, None)) is not None:
+                for chunk in reader.feed(data):
                     yield chunk
-                if answer.done:
+                if reader.done:
                     break
-                watch.check(answer)
-            for chunk in answer.close():
+                timer.check(reader.events)
+                if reader.events:
+                    body.shorten_once(request.idle)
+                data = None
+            data = b""
+            for chunk in reader.close():
                 yield chunk
-            with suppress(Exception):
-                async with asyncio.timeout(_TAIL):
-                    async for _ in pieces:
-                        pass
+            data = None
+            await _drain_async(body)
         except Exception as exception:
-            piece = b""
-            if (error := call.fault(exception, answer)) is None:
+            reading, data = data is not None, None
+            error = request.error_from_exception(exception, reader, reading=reading)
+            if error is None:
                 raise
         else:
             return
@@ -234,17 +280,34 @@ class AsyncTransport:
                 await response.aclose()
         raise error
 
-    async def _send(self, call: Call) -> Any:
-        response = await self._client.send(call.build(self._client), **call.sending)
-        if response.status_code == _OK:
+    async def _send(self, request: HttpRequest) -> AsyncResponse:
+        client = await self._open(request)
+        response = await client.send(request.build(client), **request.send_options(client))
+        if is_success(response.status_code):
             return response
-        hurry(response.request, _ERROR_BODY)
+        shorten_read_timeout(response.request, _ERROR_BODY)
         data, until = b"", time.monotonic() + _ERROR_BODY
         # A status without its body is still an answer: Baseten has been seen to reset a 403.
         with suppress(Exception):
             async with aclosing(response):
-                async for piece in response.aiter_bytes():
-                    data += piece
+                async for part in response.aiter_bytes():
+                    data += part
                     if len(data) > _ERROR_BYTES or time.monotonic() > until:
                         break
-        raise call.error(response, data)
+        raise request.error_from_status(response, data)
+
+    async def _open(self, request: HttpRequest) -> AsyncClient:
+        try:
+            return await self._client()
+        except Exception as exception:
+            if (error := request.error_from_client(exception)) is None:
+                raise
+        raise error
+
+
+async def _drain_async(body: Body[AsyncIterator[bytes]]) -> None:
+    until = time.monotonic() + _TAIL
+    if body.iterate_again(_TAIL):
+        with suppress(Exception):
+            while await anext(body.parts, None) is not None and time.monotonic() < until:
+                pass

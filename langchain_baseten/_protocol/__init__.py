@@ -1,0 +1,1 @@
+"""The protocol of Baseten's API: pure, no I/O and no clock."""

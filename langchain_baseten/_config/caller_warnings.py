@@ -1,0 +1,48 @@
+"""Warnings that point at the line of the caller's own code.
+
+Knows the call stack only.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_LIBRARIES = frozenset(
+    {"langchain_baseten", "langchain_core", "langchain", "langgraph", "pydantic", "asyncio"}
+    | {"concurrent", "threading", "contextlib", "runpy"}
+)
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Warn at the nearest line outside of LangChain, each time.
+
+    Python shows a warning once for each line of code. Here each one is about another response, so
+    none is taken for a repetition; filters of the user's own still apply.
+
+    Args:
+        message: The text.
+        category: The class of the warning.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  warnings.warn counts frames the same way
+    outermost = frame
+    while frame is not None and _is_library(frame):
+        outermost, frame = frame, frame.f_back
+    at = frame or outermost
+    if at is not None:
+        warnings.warn_explicit(
+            message, category, at.f_code.co_filename, at.f_lineno, module=_module_of(at), registry={}
+        )
+
+
+def _is_library(frame: FrameType) -> bool:
+    return _module_of(frame).partition(".")[0] in _LIBRARIES
+
+
+def _module_of(frame: FrameType) -> str:
+    name: str = frame.f_globals.get("__name__", "")
+    return name

@@ -1,0 +1,66 @@
+"""Secrets taken out of everything that a server may have echoed.
+
+Knows what is secret about one request; must not know how it is sent. What the model wrote is never
+altered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from langchain_baseten.exceptions import BasetenError
+
+_SECRET_WORDS = "authorization api-key api_key apikey token secret cookie password".split()
+_SECRET_ENDINGS = ("-key", "-signature")
+_SHORTEST_SECRET = 8
+"""Characters: a shorter value is a placeholder, and a part of many words."""
+
+_SHOWN = "[redacted]"
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether the name of a header, parameter or setting says that its value is a secret."""
+    name = name.lower()
+    if name.endswith("tokens"):
+        return False
+    return name.endswith(_SECRET_ENDINGS) or any(word in name for word in _SECRET_WORDS)
+
+
+class Redactor:
+    """Replaces the secrets of one request.
+
+    Args:
+        read_secrets: Returns the secrets; called when something is redacted, so that no object
+            holds them.
+    """
+
+    def __init__(self, read_secrets: Callable[[], Iterable[str]]) -> None:
+        self._read_secrets = read_secrets
+
+    def redact(self, value: Any) -> Any:
+        """Return a value without the secrets: text, and text in dicts and lists, names as well."""
+        if isinstance(value, str):
+            for secret in self._read_secrets():
+                if len(secret) >= _SHORTEST_SECRET:
+                    value = value.replace(secret, _SHOWN)
+            return value
+        if isinstance(value, dict):
+            return {self.redact(k): self.redact(v) for k, v in value.items()}
+        return [self.redact(v) for v in value] if isinstance(value, list) else value
+
+    def redact_error(self, error: BasetenError) -> BasetenError:
+        """Return an error without the secrets, in every attribute but the model's own message.
+
+        The frames that read the response are dropped from its traceback: tracebacks show locals.
+        """
+        error.args = tuple(map(self.redact, error.args))
+        error.body = self.redact(error.body)
+        error.request_id = self.redact(error.request_id)
+        if (response := error.response) is not None:
+            text, headers = self.redact(response.text), self.redact(dict(response.headers))
+            error.response = replace(response, text=text, headers=headers)
+        return error.with_traceback(None)
