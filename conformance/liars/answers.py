@@ -12,13 +12,10 @@ from langchain_baseten import (
     BasetenError,
     BasetenIncompleteStreamError,
     ChatBaseten,
-    _blocks,
-    _call,
-    _reply,
-    _stream,
-    _tool_calls,
     chat_models,
 )
+from langchain_baseten._http import request as requests
+from langchain_baseten._protocol import content_blocks, response, stream, tool_calls
 from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten._protocol.tool_calls import ToolCallAssembler, ToolCallIds
 
@@ -65,7 +62,7 @@ __all__ = [
 
 
 def drops_reasoning(patch: Patch) -> None:
-    for module in (_reply, _stream):
+    for module in (response, stream):
         answer_with(
             patch, module, "read_reasoning_and_refusal", lambda texts: _without(texts, "reasoning_content")
         )
@@ -81,27 +78,27 @@ def thinks_aloud(patch: Patch) -> None:
 
 def drops_reasoning_blocks(patch: Patch) -> None:
     answer_with(
-        patch, _blocks, "_translate_texts", lambda found: [b for b in found if b["type"] == "text"]
+        patch, content_blocks, "_translate_texts", lambda found: [b for b in found if b["type"] == "text"]
     )
 
 
 def merges_blocks(patch: Patch) -> None:
-    patch.setattr(_blocks, "_INDICES", dict.fromkeys(_blocks._INDICES, 0))
+    patch.setattr(content_blocks, "_INDICES", dict.fromkeys(content_blocks._INDICES, 0))
 
 
 def loses_calls_of_whole_answers(patch: Patch) -> None:
-    answer_with(patch, _reply, "read_calls", lambda _: ([], []))
+    answer_with(patch, response, "read_calls", lambda _: ([], []))
 
 
 def hears_one_call_only(patch: Patch) -> None:
-    answer_with(patch, _reply, "read_calls", lambda read: (read[0][:1], read[1]))
+    answer_with(patch, response, "read_calls", lambda read: (read[0][:1], read[1]))
     answer_with(patch, ToolCallAssembler, "add", lambda chunks: [c for c in chunks if c["index"] == 0])
 
 
 def merges_tool_calls(patch: Patch) -> None:
     real = ToolCallAssembler._find
     patch.setattr(ToolCallAssembler, "_find", lambda self, _index, name, key: real(self, 0, name, key))
-    patch.setattr(_tool_calls._Slot, "is_over", lambda *_: False)
+    patch.setattr(tool_calls._Slot, "is_over", lambda *_: False)
 
 
 def begins_a_call_with_each_id(patch: Patch) -> None:
@@ -125,7 +122,7 @@ def keeps_shared_ids(patch: Patch) -> None:
 
 
 def loses_invalid_calls(patch: Patch) -> None:
-    answer_with(patch, _reply, "read_calls", lambda read: (read[0], []))
+    answer_with(patch, response, "read_calls", lambda read: (read[0], []))
 
 
 def rejects_empty_arguments(patch: Patch) -> None:
@@ -134,17 +131,17 @@ def rejects_empty_arguments(patch: Patch) -> None:
         empty = [invalid_tool_call(name=c["name"], id=c["id"]) for c in valid if not c["args"]]
         return [call for call in valid if call["args"]], [*invalid, *empty]
 
-    answer_with(patch, _reply, "read_calls", reject)
+    answer_with(patch, response, "read_calls", reject)
 
 
 def spells_arguments_in_ascii(patch: Patch) -> None:
     answer_with(
-        patch, _tool_calls, "write_arguments", lambda text: text.encode("ascii", "replace").decode()
+        patch, tool_calls, "write_arguments", lambda text: text.encode("ascii", "replace").decode()
     )
 
 
 def hides_lost_calls(patch: Patch) -> None:
-    patch.setattr(chat_models, "_warn_if_lost", lambda _message: None)
+    patch.setattr(chat_models, "_warn_of_missing_call", lambda _message: None)
 
 
 def doubles_usage(patch: Patch) -> None:
@@ -152,19 +149,19 @@ def doubles_usage(patch: Patch) -> None:
         counts = {k: 2 * v for k, v in (usage or {}).items() if isinstance(v, int)}
         return usage and {**usage, **counts}
 
-    for module in (_reply, _stream):
+    for module in (response, stream):
         answer_with(patch, module, "read_usage", double)
 
 
 def fills_in_zeros(patch: Patch) -> None:
     zeros = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-    for module in (_reply, _stream):
+    for module in (response, stream):
         answer_with(patch, module, "read_usage", lambda usage: usage or zeros)
 
 
 def drops_usage_details(patch: Patch) -> None:
     names = ("input_token_details", "output_token_details")
-    for module in (_reply, _stream):
+    for module in (response, stream):
         answer_with(patch, module, "read_usage", lambda usage: usage and _without(usage, *names))
 
 
@@ -181,7 +178,7 @@ def adds_up_usage(patch: Patch) -> None:
 
 
 def drops_logprobs(patch: Patch) -> None:
-    patch.setattr(_stream, "_read_logprobs", lambda _: {})
+    patch.setattr(stream, "_read_logprobs", lambda _: {})
     _choices(patch, lambda choice: _without(choice, "logprobs"))
 
 
@@ -197,7 +194,7 @@ def drops_finish_reasons(patch: Patch) -> None:
 
 
 def forgets_who_answered(patch: Patch) -> None:
-    for module in (_reply, _stream):
+    for module in (response, stream):
         patch.setattr(module, "update_top", lambda _metadata, _payload: None)
 
 
@@ -275,7 +272,7 @@ def calls_every_error_the_same(patch: Patch) -> None:
     def flatten(error: BasetenError) -> BasetenError:
         return BasetenError(str(error))
 
-    answer_with(patch, _call, "error_from_status", flatten)
+    answer_with(patch, requests, "error_from_response", flatten)
 
 
 def drops_raw_messages(patch: Patch) -> None:
@@ -291,8 +288,8 @@ def _without(table: Any, *names: str) -> Any:
 
 
 def _choices(patch: Patch, change: Callable[[Any], Any]) -> None:
-    real = _reply._read_choice
-    patch.setattr(_reply, "_read_choice", lambda choice, *rest: real(change(choice), *rest))
+    real = response._read_choice
+    patch.setattr(response, "_read_choice", lambda choice, *rest: real(change(choice), *rest))
 
 
 def _choose_usage(patch: Patch, choose: Callable[[Any, Any], Any]) -> None:

@@ -11,8 +11,8 @@ from langchain_core.language_models import BaseChatModel
 import langchain_baseten
 from conformance.liars import answer_with
 from langchain_baseten import ChatBaseten
+from langchain_baseten._config.service import BasetenService
 from langchain_baseten._http.clients import Connections
-from langchain_baseten._config.service import BasetenSettings
 from langchain_baseten._http.transport import AsyncTransport, SyncTransport
 
 if TYPE_CHECKING:
@@ -136,15 +136,15 @@ def writes_itself_without_settings(patch: Patch) -> None:
 
 
 def pickles_the_key(patch: Patch) -> None:
-    patch.setattr(BasetenSettings, "__getstate__", BaseChatModel.__getstate__)
-    patch.setattr(BasetenSettings, "__setstate__", BaseChatModel.__setstate__)
+    patch.setattr(BasetenService, "__getstate__", BaseChatModel.__getstate__)
+    patch.setattr(BasetenService, "__setstate__", BaseChatModel.__setstate__)
 
 
 def shows_the_key(patch: Patch) -> None:
     def show(self: Any) -> Iterator[Any]:
         yield "api_key", self.baseten_api_key.get_secret_value()
 
-    patch.setattr(BasetenSettings, "__repr_args__", show)
+    patch.setattr(BasetenService, "__repr_args__", show)
 
 
 def _toolless(options: Any) -> Any:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conformance.liars import hear_with
-from langchain_baseten import ChatBaseten, _binding, _plan, _request, _settings
+from langchain_baseten import ChatBaseten, _structured_output, chat_models
+from langchain_baseten._config import service
+from langchain_baseten._protocol import messages as messages_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +49,7 @@ def drops_zeros(patch: Patch) -> None:
 
 def drops_extras(patch: Patch) -> None:
     _fields(patch, lambda fields: _without(fields, "top_k"))
-    hear_with(patch, _plan, "write_body", 2, lambda _: {})
+    hear_with(patch, chat_models, "build_body", 2, lambda _: {})
 
 
 def sends_a_temperature(patch: Patch) -> None:
@@ -59,12 +61,11 @@ def calls_side_by_side_anyway(patch: Patch) -> None:
 
 
 def lets_the_constructor_win(patch: Patch) -> None:
-    real = _request.merge_parameters
+    def reorder(layers: Any) -> Any:
+        extra, own, now, of_call = layers
+        return [extra, now, of_call, own]
 
-    def merge(extra: Any, own: Any, now: Any, asked: Any) -> Any:
-        return real(extra, now, asked, own)
-
-    patch.setattr(_plan, "merge_parameters", merge)
+    hear_with(patch, chat_models, "build_parameters", 0, reorder)
 
 
 def asks_a_deployment_for_no_model(patch: Patch) -> None:
@@ -72,26 +73,26 @@ def asks_a_deployment_for_no_model(patch: Patch) -> None:
 
 
 def keeps_reasoning_here(patch: Patch) -> None:
-    patch.setattr(_request, "_own_reasoning", lambda _message: "")
+    patch.setattr(messages_module, "_own_reasoning", lambda _message: "")
 
 
 def replays_foreign_reasoning(patch: Patch) -> None:
     patch.setattr(
-        _request, "_own_reasoning", lambda m: m.additional_kwargs.get("reasoning_content", "")
+        messages_module, "_own_reasoning", lambda m: m.additional_kwargs.get("reasoning_content", "")
     )
 
 
 def replays_reasoning_always(patch: Patch) -> None:
-    real = _request.write_messages
-    patch.setattr(_plan, "write_messages", lambda messages, **_: real(messages))
+    real = messages_module.write_messages
+    patch.setattr(chat_models, "write_messages", lambda messages, **_: real(messages))
 
 
 def overlooks_refusals(patch: Patch) -> None:
-    patch.setattr(_binding, "raise_if_refused", lambda _result: None)
+    patch.setattr(_structured_output, "raise_if_refused", lambda _result: None)
 
 
 def reads_the_older_variable_first(patch: Patch) -> None:
-    patch.setattr(_settings, "BASE_VARIABLES", _settings.BASE_VARIABLES[::-1])
+    patch.setattr(service, "BASE_VARIABLES", service.BASE_VARIABLES[::-1])
 
 
 def forgets_an_argument(patch: Patch) -> None:
@@ -106,7 +107,7 @@ def forgets_an_argument(patch: Patch) -> None:
 
 
 def _fields(patch: Patch, change: Callable[[Any], Any]) -> None:
-    hear_with(patch, _plan, "write_body", 1, change)
+    hear_with(patch, chat_models, "build_body", 1, change)
 
 
 def _is_derived(fields: Any) -> bool:

@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from conformance.liars import answer_with, hear_with
-from langchain_baseten import (
-    BasetenRequestError,
-    ChatBaseten,
-    _content,
-    _plan,
-    _request,
-    _secrets,
-    _settings,
-    chat_models,
-)
+from langchain_baseten import BasetenRequestError, ChatBaseten, chat_models
+from langchain_baseten._config import service
+from langchain_baseten._http import auth
+from langchain_baseten._protocol import content
+from langchain_baseten._protocol.parameters import build_body
 from langchain_baseten._config.endpoint import Endpoint, EndpointError, parse_base_url, parse_model_url
-from langchain_baseten.data._profiles import find_profile
+from langchain_baseten.data._profiles import _PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +58,7 @@ __all__ = [
 
 
 def alters_every_body(patch: Patch) -> None:
-    hear_with(patch, _plan, "write_body", 1, lambda settings: {**settings, "user": "canary"})
+    hear_with(patch, chat_models, "build_body", 1, lambda settings: {**settings, "user": "canary"})
 
 
 def drops_system_messages(patch: Patch) -> None:
@@ -121,30 +116,28 @@ def refuses_image_urls(patch: Patch) -> None:
 
 
 def guesses_which_models_see(patch: Patch) -> None:
-    real = _request.write_body
-
     def guess(messages: Any, settings: Any, *rest: Any, **options: Any) -> bytes:
-        profile = find_profile(settings["model"]) or {}
+        profile = _PROFILES.get(settings["model"], {})
         if not profile.get("image_inputs") and "image_url" in str(messages):
             raise BasetenRequestError(f"{settings['model']} takes no images.")
-        return real(messages, settings, *rest, **options)
+        return build_body(messages, settings, *rest, **options)
 
-    patch.setattr(_plan, "write_body", guess)
+    patch.setattr(chat_models, "build_body", guess)
 
 
 def calls_formats_by_their_mime_type(patch: Patch) -> None:
-    patch.setattr(_content, "_AUDIO_FORMATS", {})
+    patch.setattr(content, "_AUDIO_FORMATS", {})
 
 
 def sends_video_blocks(patch: Patch) -> None:
     def write(block: Any) -> Any:
         return {"type": "video_url", "video_url": {"url": block.get("url") or "data:video/mp4"}}
 
-    patch.setitem(_content._WRITERS, "video", write)
+    patch.setitem(content._WRITERS, "video", write)
 
 
 def refuses_video_parts(patch: Patch) -> None:
-    patch.delitem(_content._WRITERS, "video_url")
+    patch.delitem(content._WRITERS, "video_url")
 
 
 def loses_descriptions(patch: Patch) -> None:
@@ -223,9 +216,9 @@ def always_asks_for_usage(patch: Patch) -> None:
 def asks_the_default_model(patch: Patch) -> None:
     answer_with(
         patch,
-        _plan,
-        "request_fields",
-        lambda fields: {**fields, "model_name": _settings.DEFAULT_MODEL},
+        ChatBaseten,
+        "_sent_fields",
+        lambda fields: {**fields, "model": chat_models.DEFAULT_MODEL},
     )
 
 
@@ -234,11 +227,11 @@ def sends_the_key_in_the_old_scheme(patch: Patch) -> None:
         request.headers["Authorization"] = f"Api-Key {self._key.get_secret_value()}"
         return request
 
-    patch.setattr(_secrets.BearerAuth, "__call__", write)
+    patch.setattr(auth.BearerAuth, "__call__", write)
 
 
 def ignores_the_environments_key(patch: Patch) -> None:
-    patch.setattr(_settings, "KEY_VARIABLE", "BASETEN_KEY")
+    patch.setattr(service, "KEY_VARIABLE", "BASETEN_KEY")
 
 
 def prefers_the_environments_key(patch: Patch) -> None:
@@ -247,11 +240,11 @@ def prefers_the_environments_key(patch: Patch) -> None:
             SecretStr(os.environ.get("BASETEN_API_KEY") or key.get_secret_value()) if key else key
         )
 
-    answer_with(patch, _settings, "clean_key", prefer)
+    answer_with(patch, service, "clean_key", prefer)
 
 
 def misses_no_key(patch: Patch) -> None:
-    answer_with(patch, _settings, "clean_key", lambda key: key or SecretStr("none"))
+    answer_with(patch, service, "clean_key", lambda key: key or SecretStr("none"))
 
 
 def prefers_the_environments_base(patch: Patch) -> None:
@@ -285,7 +278,7 @@ def accepts_any_url(patch: Patch) -> None:
         return accept
 
     for name in ("parse_model_url", "parse_base_url"):
-        _parse(patch, name, forgive(getattr(_settings, name)))
+        _parse(patch, name, forgive(getattr(service, name)))
 
 
 def _as_written(url: str) -> Endpoint:
@@ -293,13 +286,13 @@ def _as_written(url: str) -> Endpoint:
 
 
 def _parse(patch: Patch, name: str, parse: Callable[[str], Endpoint]) -> None:
-    patch.setattr(_settings, name, parse)
-    find: Any = _settings._find_endpoint
-    patch.setattr(_settings, "_find_endpoint", getattr(find, "__wrapped__", find))  # no cache
+    patch.setattr(service, name, parse)
+    find: Any = service._find_endpoint
+    patch.setattr(service, "_find_endpoint", getattr(find, "__wrapped__", find))  # no cache
 
 
 def _messages(patch: Patch, change: Callable[[Any], Any]) -> None:
-    answer_with(patch, _plan, "write_messages", change)
+    answer_with(patch, chat_models, "write_messages", change)
 
 
 def _each(patch: Patch, change: Callable[[Any], Any]) -> None:
@@ -320,7 +313,8 @@ def _choice(patch: Patch, change: Callable[[Any], Any]) -> None:
 
 
 def _usage(patch: Patch, *, asked: bool) -> None:
-    real = _request.write_body
     patch.setattr(
-        _plan, "write_body", lambda *args, **kw: real(*args, **{**kw, "stream_usage": asked})
+        chat_models,
+        "build_body",
+        lambda *args, **kw: build_body(*args, **{**kw, "stream_usage": asked}),
     )

@@ -13,12 +13,14 @@ from langchain_baseten import (
     BasetenError,
     BasetenInvalidRequestError,
     BasetenInvalidResponseError,
-    _call,
-    _retry,
 )
-from langchain_baseten._http.request import Call
-from langchain_baseten._config.connections_tmp import BasetenConnected
+from langchain_baseten._config.service import BasetenService
+from langchain_baseten._http import request as requests
+from langchain_baseten._http import retries as policy
+from langchain_baseten._http.bodies import Body
 from langchain_baseten._http.clients import Connections
+from langchain_baseten._http.redaction import Redactor
+from langchain_baseten._http.request import HttpRequest
 from langchain_baseten._http.transport import AsyncTransport, SyncTransport
 
 if TYPE_CHECKING:
@@ -47,60 +49,60 @@ __all__ = [
 
 
 def retries_a_400(patch: Patch) -> None:
-    real = _retry.may_retry
+    real = policy.may_retry
 
     def may_retry(failure: BaseException) -> bool:
         return real(failure) or isinstance(failure, BasetenInvalidRequestError)
 
-    patch.setattr(_retry, "may_retry", may_retry)
+    patch.setattr(policy, "may_retry", may_retry)
 
 
 def never_retries(patch: Patch) -> None:
-    patch.setattr(_retry, "may_retry", lambda _failure: False)
+    patch.setattr(policy, "may_retry", lambda _failure: False)
 
 
 def ignores_retry_after(patch: Patch) -> None:
-    patch.setattr(_retry, "choose_wait", lambda _state: 0.0)
+    patch.setattr(policy, "choose_wait", lambda _state: 0.0)
 
 
 def follows_redirects(patch: Patch) -> None:
-    def send(call: Any) -> dict[str, Any]:
-        return {"stream": True, "follow_redirects": True, "auth": call.auth}
+    def send(self: Any, _client: Any) -> dict[str, Any]:
+        return {"stream": True, "follow_redirects": True, "auth": self.auth}
 
-    patch.setattr(Call, "sending", property(send))
+    patch.setattr(HttpRequest, "send_options", send)
 
 
 def logs_the_key(patch: Patch) -> None:
-    real = Call.build
+    real = HttpRequest.build
 
     def build(self: Any, client: Any) -> Any:
         logging.getLogger("langchain_baseten").debug("key %s", self.auth._key.get_secret_value())
         return real(self, client)
 
-    patch.setattr(Call, "build", build)
+    patch.setattr(HttpRequest, "build", build)
 
 
 def repeats_an_echoed_key(patch: Patch) -> None:
-    patch.setattr(Call, "_scrub", lambda _self, value: value)
+    patch.setattr(Redactor, "redact", lambda _self, value: value)
 
 
 def leaks_http_errors(patch: Patch) -> None:
-    real = Call.fault
+    real = HttpRequest.error_from_exception
 
-    def leak(self: Any, exception: Exception, answer: Any = None) -> BasetenError | None:
-        return real(self, exception, answer) if isinstance(exception, BasetenError) else None
+    def leak(self: Any, exception: Exception, *rest: Any, **facts: Any) -> BasetenError | None:
+        return real(self, exception, *rest, **facts) if isinstance(exception, BasetenError) else None
 
-    patch.setattr(Call, "fault", leak)
+    patch.setattr(HttpRequest, "error_from_exception", leak)
 
 
 def retries_once_too_often(patch: Patch) -> None:
-    hear_with(patch, _call, "build_policy", 0, lambda retries: retries + 1)
+    hear_with(patch, requests, "retry_options", 0, lambda retries: retries + 1)
 
 
 def pays_twice(patch: Patch) -> None:
-    real = _retry.may_retry
+    real = policy.may_retry
     patch.setattr(
-        _retry, "may_retry", lambda f: real(f) or isinstance(f, BasetenInvalidResponseError)
+        policy, "may_retry", lambda f: real(f) or isinstance(f, BasetenInvalidResponseError)
     )
 
 
@@ -121,7 +123,7 @@ def hides_what_the_server_said(patch: Patch) -> None:
         error.args = ("The request failed.",)
         return error
 
-    answer_with(patch, _call, "error_from_status", hide)
+    answer_with(patch, requests, "error_from_response", hide)
 
 
 def forgets_the_requests_id(patch: Patch) -> None:
@@ -129,12 +131,11 @@ def forgets_the_requests_id(patch: Patch) -> None:
         error.request_id = None
         return error
 
-    answer_with(patch, _call, "error_from_status", forget)
+    answer_with(patch, requests, "error_from_response", forget)
 
 
 def waits_in_silence(patch: Patch) -> None:
-    patch.setattr(_call, "hurry", lambda *_: None)
-    patch.setattr("langchain_baseten._http.transport.hurry", lambda *_: None)
+    patch.setattr(Body, "shorten_once", lambda *_: None)
 
 
 def never_closes(patch: Patch) -> None:
@@ -142,14 +143,14 @@ def never_closes(patch: Patch) -> None:
 
 
 def closes_foreign_clients(patch: Patch) -> None:
-    real = BasetenConnected.close
+    real = BasetenService.close
 
     def close(self: Any) -> None:
         real(self)
         if self.http_client is not None:
             self.http_client.close()
 
-    patch.setattr(BasetenConnected, "close", close)
+    patch.setattr(BasetenService, "close", close)
 
 
 def leaves_streams_open(patch: Patch) -> None:
