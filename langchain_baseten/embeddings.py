@@ -15,7 +15,7 @@ from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_baseten._http.request import Call
-from langchain_baseten._protocol.error_responses import parse_body
+from langchain_baseten._protocol.json_text import parse_body
 from langchain_baseten._config.endpoint import Endpoint, parse_model_url
 from langchain_baseten._http.clients import Connections, check_client_kind
 from langchain_baseten._protocol.response import malformed

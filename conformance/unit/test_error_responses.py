@@ -9,11 +9,11 @@ import pytest
 
 from langchain_baseten._protocol.error_responses import (
     error_from_event,
-    error_from_status,
+    error_from_response,
     is_error_payload,
-    parse_body,
     shorten,
 )
+from langchain_baseten._protocol.json_text import parse_body
 from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenAuthenticationError,
@@ -57,7 +57,7 @@ STATUSES: dict[int, type[BasetenError]] = {
 @pytest.mark.parametrize(("status", "cls"), STATUSES.items())
 @pytest.mark.parametrize("body", ['{"error": "why"}', "why"], ids=["JSON", "text"])
 def test_a_status_has_its_class(status: int, cls: type[BasetenError], body: str) -> None:
-    error = error_from_status(status, body, {})
+    error = error_from_response(status, body, {})
 
     assert type(error) is cls
     assert error.status_code == status
@@ -145,7 +145,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize(("body", "sentence"), DIALECTS.values(), ids=DIALECTS)
 def test_every_dialect_gives_its_sentence(body: str, sentence: str) -> None:
-    assert str(error_from_status(500, body, {})) == f"{sentence} (HTTP 500 Internal Server Error)"
+    assert str(error_from_response(500, body, {})) == f"{sentence} (HTTP 500 Internal Server Error)"
 
 
 OVERFLOWS = {
@@ -168,7 +168,7 @@ OVERFLOWS = {
 @pytest.mark.parametrize("sentence", OVERFLOWS.values(), ids=OVERFLOWS)
 @pytest.mark.parametrize("status", [400, 422, 500])
 def test_an_overflow_is_known_by_its_wording(sentence: str, status: int) -> None:
-    error = error_from_status(status, json.dumps({"error": sentence}), {})
+    error = error_from_response(status, json.dumps({"error": sentence}), {})
 
     assert type(error) is BasetenContextOverflowError
     assert str(error).endswith("Shorten the input.")
@@ -193,7 +193,7 @@ LABELLED = [
 def test_an_overflow_is_known_by_its_label(labels: dict[str, Any]) -> None:
     body = {"error": {"message": "too much", **labels}}
 
-    assert type(error_from_status(400, json.dumps(body), {})) is BasetenContextOverflowError
+    assert type(error_from_response(400, json.dumps(body), {})) is BasetenContextOverflowError
     assert type(error_from_event(body)) is BasetenContextOverflowError
 
 
@@ -222,7 +222,7 @@ NO_OVERFLOWS: dict[str, tuple[int, str, type[BasetenError]]] = {
 def test_what_only_sounds_like_an_overflow_is_none(
     status: int, sentence: str, cls: type[BasetenError]
 ) -> None:
-    assert type(error_from_status(status, sentence, {})) is cls
+    assert type(error_from_response(status, sentence, {})) is cls
 
 
 def test_a_complaint_about_max_tokens_inside_a_stream_is_no_overflow() -> None:
@@ -307,12 +307,12 @@ HINTS: dict[int, str] = {
 
 @pytest.mark.parametrize(("status", "hint"), HINTS.items())
 def test_an_error_says_what_to_do(status: int, hint: str) -> None:
-    assert str(error_from_status(status, "why", {})).endswith(f"). {hint}")
+    assert str(error_from_response(status, "why", {})).endswith(f"). {hint}")
 
 
 @pytest.mark.parametrize(("status", "words"), [(404, "HTTP 404 Not Found"), (529, "HTTP 529")])
 def test_an_error_names_its_status(status: int, words: str) -> None:
-    assert str(error_from_status(status, "why", {})).startswith(f"why ({words})")
+    assert str(error_from_response(status, "why", {})).startswith(f"why ({words})")
 
 
 IDS: dict[str, tuple[dict[str, str], str, str | None]] = {
@@ -329,7 +329,7 @@ IDS: dict[str, tuple[dict[str, str], str, str | None]] = {
 
 @pytest.mark.parametrize(("headers", "body", "found"), IDS.values(), ids=IDS)
 def test_the_request_id_is_found(headers: dict[str, str], body: str, found: str | None) -> None:
-    assert error_from_status(500, body, headers).request_id == found
+    assert error_from_response(500, body, headers).request_id == found
 
 
 WAITS: dict[str, tuple[str, float | None, float | None]] = {
@@ -349,11 +349,11 @@ WAITS: dict[str, tuple[str, float | None, float | None]] = {
 
 @pytest.mark.parametrize(("body", "header", "seconds"), WAITS.values(), ids=WAITS)
 def test_the_wait_is_found(body: str, header: float | None, seconds: float | None) -> None:
-    assert error_from_status(429, body, {}, retry_after=header).retry_after == seconds
+    assert error_from_response(429, body, {}, retry_after=header).retry_after == seconds
 
 
 def test_the_whole_answer_goes_with_the_error_but_no_cookie() -> None:
-    error = error_from_status(400, '{"error": "why"}', {"via": "1.1 google", "set-cookie": "s"})
+    error = error_from_response(400, '{"error": "why"}', {"via": "1.1 google", "set-cookie": "s"})
 
     assert error.body == {"error": "why"}
     assert error.response == ErrorResponse(400, '{"error": "why"}', {"via": "1.1 google"})

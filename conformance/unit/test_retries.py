@@ -28,7 +28,7 @@ from langchain_baseten.exceptions import (
     BasetenUnprocessableError,
     BasetenRequestError,
 )
-from langchain_baseten._http.retries import build_policy, choose_wait, may_retry, read_retry_after
+from langchain_baseten._http.retries import retry_options, choose_wait, may_retry, read_retry_after
 
 NOW = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
 
@@ -136,7 +136,7 @@ def run(
         if (failure := next(tries, None)) is not None:
             raise failure
 
-    settings = build_policy(on_retry=lambda state: told.append(state.attempt_number), **policy)
+    settings = retry_options(on_retry=lambda state: told.append(state.attempt_number), **policy)
     try:
         Retrying(**{**settings, "sleep": lambda _: None})(call)
     except BasetenError as last:

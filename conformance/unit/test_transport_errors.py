@@ -18,7 +18,7 @@ from langchain_baseten.exceptions import (
     BasetenTimeoutError,
     BasetenRequestError,
 )
-from langchain_baseten._http.transport_errors import translate
+from langchain_baseten._http.transport_errors import error_from_exception
 
 HOST = "inference.baseten.co"
 SEE = "(see the timeout= argument, in seconds)"
@@ -113,7 +113,7 @@ FAULTS: dict[str, tuple[BaseException, type[BasetenError], str]] = {
 def test_an_exception_of_the_wire_becomes_one_of_ours(
     exception: BaseException, cls: type[BasetenError], sentence: str
 ) -> None:
-    error = translate(exception, HOST)
+    error = error_from_exception(exception, HOST)
 
     assert type(error) is cls
     assert str(error) == sentence
@@ -121,7 +121,7 @@ def test_an_exception_of_the_wire_becomes_one_of_ours(
 
 def test_exceptions_are_known_by_the_names_of_their_ancestors() -> None:
     ancestor = type("ReadTimeout", (Exception,), {})
-    error = translate(type("Successor", (ancestor,), {})("late"), HOST)
+    error = error_from_exception(type("Successor", (ancestor,), {})("late"), HOST)
 
     assert type(error) is BasetenTimeoutError
     assert "silent for longer than the read timeout: late" in str(error)
@@ -129,7 +129,7 @@ def test_exceptions_are_known_by_the_names_of_their_ancestors() -> None:
 
 @pytest.mark.parametrize("exception", [RuntimeError("x"), KeyError("x"), ValueError("x")])
 def test_what_is_not_the_wires_is_left_alone(exception: Exception) -> None:
-    assert translate(exception, HOST) is None
+    assert error_from_exception(exception, HOST) is None
 
 
 SECRET = "sk-secret-1234567890"
@@ -142,7 +142,7 @@ TELLTALES: dict[str, Exception] = {
 
 @pytest.mark.parametrize("exception", TELLTALES.values(), ids=TELLTALES)
 def test_a_header_value_is_never_quoted(exception: Exception) -> None:
-    error = translate(exception, HOST)
+    error = error_from_exception(exception, HOST)
 
     assert type(error) is BasetenRequestError
     assert SECRET not in repr(error)
@@ -150,7 +150,7 @@ def test_a_header_value_is_never_quoted(exception: Exception) -> None:
 
 
 def test_a_long_reason_is_cut() -> None:
-    error = translate(httpx.ReadError("x" * 1000), HOST)
+    error = error_from_exception(httpx.ReadError("x" * 1000), HOST)
 
     assert str(error).endswith("x…")
     assert len(str(error)) < 300

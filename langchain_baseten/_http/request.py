@@ -11,16 +11,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from langchain_baseten._protocol.error_responses import error_from_status
+from langchain_baseten._protocol.error_responses import error_from_response
 from langchain_baseten.exceptions import (
     BasetenConnectionError,
     BasetenError,
     BasetenIncompleteStreamError,
     BasetenTimeoutError,
 )
-from langchain_baseten._http.transport_errors import translate
+from langchain_baseten._http.transport_errors import error_from_exception
 from langchain_baseten._http.clients import choose_timeout
-from langchain_baseten._http.retries import build_policy, read_retry_after
+from langchain_baseten._http.retries import retry_options, read_retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,7 +64,7 @@ class Call:
     @property
     def policy(self) -> dict[str, Any]:
         """The arguments for tenacity."""
-        return build_policy(self.max_retries, self.on_retry)
+        return retry_options(self.max_retries, self.on_retry)
 
     def build(self, client: Any) -> Any:
         """Return the client's own kind of request."""
@@ -90,7 +90,7 @@ class Call:
         text = self._scrub(data.decode("utf-8", "replace"))
         if "location" in headers and not text:
             text = f"the server redirects to {headers['location']}; set that URL if you trust it"
-        return error_from_status(
+        return error_from_response(
             response.status_code,
             text,
             headers,
@@ -107,7 +107,7 @@ class Call:
             answer: The stream that it broke; what had arrived goes with the error.
         """
         own = exception if isinstance(exception, BasetenError) else None
-        error = own or translate(exception, self.host)
+        error = own or error_from_exception(exception, self.host)
         if error is None:
             return None
         if answer is not None and answer.started:

@@ -1,7 +1,7 @@
-"""When to try again, and how long to wait first: a policy over tenacity.
+"""Which failed requests are sent again, and after how many seconds.
 
-Knows failures and Retry-After; must not know requests. Only what nobody has seen a part of is tried
-again, so the callers ask before they hand anything out.
+Knows errors and Retry-After; must not know requests. A request is only sent again before any part
+of its response was handed out: the caller sees to that.
 """
 
 from __future__ import annotations
@@ -33,12 +33,15 @@ LONGEST_WAIT = 60.0
 _BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0, 0.5)
 
 
-def build_policy(max_retries: int, on_retry: Callable[..., Any] | None) -> dict[str, Any]:
+def retry_options(max_retries: int, on_retry: Callable[..., Any] | None) -> dict[str, Any]:
     """Return the arguments for tenacity's `Retrying` and `AsyncRetrying`.
 
     Args:
-        max_retries: Tries after the first one.
-        on_retry: Called (or awaited) with the retry state before each wait.
+        max_retries: Maximum number of retries.
+        on_retry: Called (or awaited) with tenacity's retry state before each wait.
+
+    Returns:
+        Keyword arguments.
     """
     return {
         "stop": stop_after_attempt(max_retries + 1),

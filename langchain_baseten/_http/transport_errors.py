@@ -44,7 +44,7 @@ _QUOTED = re.compile(r"\bb(['\"]).*\1", re.DOTALL)
 """Bytes that an HTTP library quotes when it refuses a header: they may be a secret."""
 
 
-def translate(exception: BaseException, host: str) -> BasetenError | None:
+def error_from_exception(exception: BaseException, host: str) -> BasetenError | None:
     """Return the error for an exception of an HTTP library, or None if it is none of theirs.
 
     Args:

@@ -10,6 +10,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from langchain_baseten._protocol.json_text import parse_body
 from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenAuthenticationError,
@@ -95,7 +96,7 @@ _LONGEST = 1e9
 _REQUEST_ID_HEADERS = ("x-baseten-request-id", "x-request-id", "request-id")
 
 
-def error_from_status(
+def error_from_response(
     status: int, text: str, headers: Mapping[str, str], *, retry_after: float | None = None
 ) -> BasetenError:
     """Return the error that an HTTP answer other than 2xx stands for.
@@ -151,14 +152,6 @@ def is_error_payload(payload: Mapping[str, Any], event: str = "") -> bool:
 
 def _is_flat_error(payload: Mapping[str, Any]) -> bool:
     return "message" in payload and ("code" in payload or payload.get("type") == "error")
-
-
-def parse_body(text: str) -> Any:
-    """Return a body as JSON where it is JSON, else as the text it is."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
 
 
 def find_sentence(body: Any) -> str:
