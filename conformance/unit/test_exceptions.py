@@ -121,7 +121,9 @@ def test_docstring_shows_each_error_under_its_parent(name: str) -> None:
 
 @EVERY_CLASS
 @pytest.mark.parametrize("travel", TRAVEL.values(), ids=TRAVEL)
-def test_error_keeps_its_attributes_when_pickled_or_copied(name: str, travel: Callable[[Any], Any]) -> None:
+def test_error_keeps_its_attributes_when_pickled_or_copied(
+    name: str, travel: Callable[[Any], Any]
+) -> None:
     error = carrying(name)
     found = travel(error)
 

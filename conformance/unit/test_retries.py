@@ -9,6 +9,7 @@ import pytest
 from tenacity import RetryCallState, Retrying
 
 from langchain_baseten._http import retries as _retry
+from langchain_baseten._http.retries import choose_wait, may_retry, read_retry_after, retry_options
 from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenAuthenticationError,
@@ -16,19 +17,18 @@ from langchain_baseten.exceptions import (
     BasetenConnectionError,
     BasetenContextOverflowError,
     BasetenError,
+    BasetenIncompleteStreamError,
     BasetenInvalidRequestError,
     BasetenInvalidResponseError,
     BasetenNotFoundError,
     BasetenPermissionDeniedError,
     BasetenRateLimitError,
     BasetenRefusalError,
+    BasetenRequestError,
     BasetenRequestTooLargeError,
-    BasetenIncompleteStreamError,
     BasetenTimeoutError,
     BasetenUnprocessableError,
-    BasetenRequestError,
 )
-from langchain_baseten._http.retries import retry_options, choose_wait, may_retry, read_retry_after
 
 NOW = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
 

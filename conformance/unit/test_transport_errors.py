@@ -11,14 +11,14 @@ import ssl
 import httpx
 import pytest
 
+from langchain_baseten._http.transport_errors import error_from_exception
 from langchain_baseten.exceptions import (
     BasetenConnectionError,
     BasetenError,
     BasetenInvalidResponseError,
-    BasetenTimeoutError,
     BasetenRequestError,
+    BasetenTimeoutError,
 )
-from langchain_baseten._http.transport_errors import error_from_exception
 
 HOST = "inference.baseten.co"
 SEE = "(see the timeout= argument, in seconds)"

@@ -20,8 +20,8 @@ from tenacity import (
 
 from langchain_baseten.exceptions import (
     BasetenError,
-    BasetenInvalidResponseError,
     BasetenIncompleteStreamError,
+    BasetenInvalidResponseError,
 )
 
 if TYPE_CHECKING:

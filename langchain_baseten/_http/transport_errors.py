@@ -14,8 +14,8 @@ from langchain_baseten.exceptions import (
     BasetenConnectionError,
     BasetenError,
     BasetenInvalidResponseError,
-    BasetenTimeoutError,
     BasetenRequestError,
+    BasetenTimeoutError,
 )
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ def error_from_exception(exception: BaseException, host: str) -> BasetenError | 
     """
     if isinstance(exception, UnicodeError):
         # The exception itself quotes the whole value, which may be a secret.
-        return BasetenRequestError(
-            "A header value or the host is not ASCII; nothing was sent."
-        )
+        return BasetenRequestError("A header value or the host is not ASCII; nothing was sent.")
     ancestry = [cls.__name__ for cls in type(exception).__mro__]
     found = _find(ancestry) or _system_fault(exception)
     if found is None:
