@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LONGEST_WAIT = 60.0
-"""Seconds: a server may ask for more, but is not waited for longer."""
+"""Seconds. If the server asks to wait longer, the error is raised at once instead."""
 
 _BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0, 0.5)
 
@@ -53,21 +53,37 @@ def retry_options(max_retries: int, on_retry: Callable[..., Any] | None) -> dict
 
 
 def may_retry(failure: BaseException) -> bool:
-    """Tell whether the same request may be sent again.
+    """Return whether the same request may be sent again.
 
-    Connection failures, timeouts, 408, 409, 429 and 5xx may (Baseten's docs name 429, 500, 502,
-    503, 504; 529 is an overload too). An answer that came but was cut or unreadable may not: it has
-    been paid for and would come the same way again.
+    Connection failures, timeouts, 408, 409, 429 and 5xx are retried (Baseten's documentation names
+    429, 500, 502, 503 and 504; 529 reports an overload). A response that was received but is
+    incomplete or unreadable is not: it has been billed, and is likely to be the same again.
+
+    Args:
+        failure: Exception that the request ended with.
+
+    Returns:
+        False as well if the server asks to wait longer than `LONGEST_WAIT`.
     """
-    came = isinstance(failure, BasetenIncompleteStreamError | BasetenInvalidResponseError)
-    return isinstance(failure, BasetenError) and failure.is_retryable and not came
+    if not isinstance(failure, BasetenError) or not failure.is_retryable:
+        return False
+    if isinstance(failure, BasetenIncompleteStreamError | BasetenInvalidResponseError):
+        return False
+    return failure.retry_after is None or failure.retry_after <= LONGEST_WAIT
 
 
 def choose_wait(state: RetryCallState) -> float:
-    """Return the seconds to wait: what the server asked for, capped, else jittered backoff."""
+    """Return the seconds to wait before the next try.
+
+    Args:
+        state: tenacity's state of the request.
+
+    Returns:
+        The wait that the server asked for, or else a jittered exponential back-off.
+    """
     failure = state.outcome.exception() if state.outcome else None
-    asked = getattr(failure, "retry_after", None)
-    return min(asked, LONGEST_WAIT) if asked is not None else _BACKOFF(state)
+    requested: float | None = getattr(failure, "retry_after", None)
+    return _BACKOFF(state) if requested is None else requested
 
 
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -76,7 +92,10 @@ def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     Args:
         headers: Response headers, lower-case names. `retry-after-ms` is finer than `retry-after`
             (RFC 9110 §10.2.3: seconds or an HTTP date) and comes first.
-        now: The present, with its time zone.
+        now: The current time, with its time zone.
+
+    Returns:
+        Seconds, or None if the headers name no valid wait.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
