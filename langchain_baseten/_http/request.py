@@ -86,12 +86,16 @@ class Call:
 
     def error(self, response: Any, data: bytes) -> BasetenError:
         """Return the error that an answer other than 200 stands for."""
-        headers = {k: self._scrub(v) for k, v in read_headers(response).items()}
-        text = self._scrub(data.decode("utf-8", "replace"))
+        text = data.decode("utf-8", "replace")
+        return self._error_from_text(response.status_code, text, read_headers(response))
+
+    def _error_from_text(self, status: int, text: str, headers: dict[str, str]) -> BasetenError:
+        headers = {k: self._scrub(v) for k, v in headers.items()}
+        text = self._scrub(text)
         if "location" in headers and not text:
             text = f"the server redirects to {headers['location']}; set that URL if you trust it"
         return error_from_response(
-            response.status_code,
+            status,
             text,
             headers,
             retry_after=read_retry_after(headers, datetime.now(UTC)),
@@ -107,7 +111,9 @@ class Call:
             answer: The stream that it broke; what had arrived goes with the error.
         """
         own = exception if isinstance(exception, BasetenError) else None
-        error = own or error_from_exception(exception, self.host)
+        error = own or error_from_exception(
+            exception, self.host, from_response=self._error_from_text
+        )
         if error is None:
             return None
         if answer is not None and answer.started:
