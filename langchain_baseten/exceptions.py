@@ -1,24 +1,27 @@
-"""What can go wrong, as one tree under langchain-core's `ModelError`.
+"""The errors of this package, all under langchain-core's `ModelError`.
 
-Knows what an error carries; must not know how an answer is read (`_diagnosis` chooses the class).
+Knows what an error carries; must not know which response stands for which error: that is
+`_protocol/error_responses`.
 
-BasetenError                          (langchain_core ModelError)
-├── BasetenAuthenticationError        401                 ModelAuthenticationError
-├── BasetenPermissionDeniedError      402, 403            ModelPermissionDeniedError
-├── BasetenNotFoundError              404                 ModelNotFoundError
-├── BasetenInvalidRequestError        400, other 4xx      ModelInvalidRequestError
-│   ├── BasetenRequestError never sent          and ValueError
-│   ├── BasetenUnprocessableError     422
-│   └── BasetenContextOverflowError   by wording          and ContextOverflowError
-│       └── BasetenRequestTooLargeError 413
-├── BasetenConflictError              409, retryable
-├── BasetenRateLimitError             429, retryable      ModelRateLimitError
-├── BasetenTimeoutError               408, retryable      ModelTimeoutError
-├── BasetenConnectionError            retryable           ModelConnectionError
-├── BasetenAPIError                   5xx, retryable      ModelAPIError
-│   ├── BasetenIncompleteStreamError         the body ended before the answer did
-│   └── BasetenInvalidResponseError   not an answer at all
-└── BasetenRefusalError               the model declined  ModelRefusalError
+BasetenError                              every error           ModelError
+├── BasetenAuthenticationError            401                   ModelAuthenticationError
+│   └── BasetenInvalidKeyError            403 about the key     also a permission error
+├── BasetenPermissionDeniedError          402, 403              ModelPermissionDeniedError
+├── BasetenNotFoundError                  404                   ModelNotFoundError
+├── BasetenInvalidRequestError            400, other 4xx        ModelInvalidRequestError
+│   ├── BasetenRequestError               nothing was sent      also a ValueError
+│   │   └── EndpointError                 unusable URL
+│   ├── BasetenUnprocessableError         422
+│   └── BasetenContextOverflowError       by wording            ContextOverflowError
+│       └── BasetenRequestTooLargeError   413
+├── BasetenConflictError                  409, retryable
+├── BasetenRateLimitError                 429, retryable        ModelRateLimitError
+├── BasetenTimeoutError                   408, retryable        ModelTimeoutError
+├── BasetenConnectionError                retryable             ModelConnectionError
+├── BasetenAPIError                       5xx, retryable        ModelAPIError
+│   ├── BasetenIncompleteStreamError      the stream ended early
+│   └── BasetenInvalidResponseError       200, but no usable response
+└── BasetenRefusalError                   the model refused     ModelRefusalError
 """
 
 from __future__ import annotations
@@ -40,14 +43,14 @@ else:
 
 @dataclass(frozen=True)
 class ErrorResponse:
-    """What the server answered, detached from any HTTP library.
+    """An error response, independent of any HTTP library.
 
     LangChain's tracers read `status_code`, `headers` and `json()` from it.
 
     Attributes:
         status_code: HTTP status.
-        text: The body, decoded.
-        headers: Response headers, lower-case names; cookies are left out.
+        text: Body, decoded.
+        headers: Response headers with lower-case names, without cookies.
     """
 
     status_code: int
@@ -57,6 +60,9 @@ class ErrorResponse:
     def json(self) -> Any:
         """Return the body as JSON.
 
+        Returns:
+            The parsed body.
+
         Raises:
             ValueError: If the body is not JSON.
         """
@@ -64,15 +70,15 @@ class ErrorResponse:
 
 
 class BasetenError(core.ModelError):
-    """Anything that kept an answer from arriving whole.
+    """Base class of every error that this package raises.
 
     Attributes:
         status_code: HTTP status, or the code of an error event inside a stream.
-        request_id: Baseten's id of the request, to quote to support.
-        body: The error body, parsed where it was JSON.
-        response: The whole answer, if there was one.
+        request_id: Baseten's id of the request, to quote to its support.
+        body: Error body, parsed if it was JSON.
+        response: The error response, if there was one.
         retry_after: Seconds that the server asked to wait.
-        partial: What had arrived of a message before the failure.
+        partial: The part of the message that had been received before the failure.
     """
 
     def __init__(  # noqa: PLR0913  one keyword for each public attribute
@@ -96,27 +102,35 @@ class BasetenError(core.ModelError):
 
 
 class BasetenAuthenticationError(BasetenError, core.ModelAuthenticationError):
-    """No key, or one that Baseten does not know (HTTP 401)."""
+    """The key is missing or unknown (HTTP 401)."""
 
 
 class BasetenPermissionDeniedError(BasetenError, core.ModelPermissionDeniedError):
-    """The key may not do this, or billing forbids it (HTTP 402, 403)."""
+    """The key lacks a permission, or billing does not allow the request (HTTP 402, 403)."""
+
+
+class BasetenInvalidKeyError(BasetenAuthenticationError, BasetenPermissionDeniedError):
+    """The key is unknown, reported as HTTP 403; caught as a 401 and as a 403 alike."""
 
 
 class BasetenNotFoundError(BasetenError, core.ModelNotFoundError):
-    """No such model, deployment or route (HTTP 404)."""
+    """The model, deployment or route does not exist (HTTP 404)."""
 
 
 class BasetenInvalidRequestError(BasetenError, core.ModelInvalidRequestError):
-    """The server refused the request as it stands (HTTP 400 and other 4xx)."""
+    """The server rejected the request (HTTP 400 and other 4xx)."""
 
 
 class BasetenRequestError(BasetenInvalidRequestError, ValueError):
-    """The request cannot be written down, so nothing was sent."""
+    """The request cannot be built, so nothing was sent."""
+
+
+class EndpointError(BasetenRequestError):
+    """The URL cannot be used for requests; the message says what to write instead."""
 
 
 class BasetenUnprocessableError(BasetenInvalidRequestError):
-    """The request is well formed but makes no sense to the engine (HTTP 422)."""
+    """The request is well-formed, but the engine rejected its values (HTTP 422)."""
 
 
 class BasetenContextOverflowError(BasetenInvalidRequestError, core.ContextOverflowError):
@@ -124,11 +138,11 @@ class BasetenContextOverflowError(BasetenInvalidRequestError, core.ContextOverfl
 
 
 class BasetenRequestTooLargeError(BasetenContextOverflowError):
-    """The request body is larger than the server takes (HTTP 413)."""
+    """The request body is larger than the server accepts (HTTP 413)."""
 
 
 class BasetenConflictError(BasetenError):
-    """The request collided with another one (HTTP 409)."""
+    """The request conflicts with another one (HTTP 409)."""
 
     is_retryable = True
 
@@ -138,11 +152,11 @@ class BasetenRateLimitError(BasetenError, core.ModelRateLimitError):
 
 
 class BasetenTimeoutError(BasetenError, core.ModelTimeoutError):
-    """No answer within the time allowed (here, or HTTP 408)."""
+    """A timeout expired, here or at the server (HTTP 408)."""
 
 
 class BasetenConnectionError(BasetenError, core.ModelConnectionError):
-    """The server could not be reached, or the connection broke before an answer."""
+    """The server could not be reached, or the connection broke before a response."""
 
 
 class BasetenAPIError(BasetenError, core.ModelAPIError):
@@ -150,15 +164,15 @@ class BasetenAPIError(BasetenError, core.ModelAPIError):
 
 
 class BasetenIncompleteStreamError(BasetenAPIError):
-    """A stream ended before the answer did; `partial` holds what had arrived."""
+    """A stream ended before its message was complete; `partial` holds what was received."""
 
 
 class BasetenInvalidResponseError(BasetenAPIError):
-    """The server said 200, but what it sent is not an answer."""
+    """The status was 200, but the body cannot be read as a response."""
 
 
 class BasetenRefusalError(BasetenError, _CoreRefusal):
-    """The model declined to produce the structured output asked for.
+    """The model refused to produce the requested structured output.
 
     Attributes:
         raw_message: The message that holds the refusal.
@@ -170,4 +184,4 @@ class BasetenRefusalError(BasetenError, _CoreRefusal):
 
 
 class MissingToolCallWarning(UserWarning):
-    """A tool call was required, yet the server's message holds none."""
+    """A tool call was required, but the message contains none."""

@@ -1,25 +1,25 @@
-"""Statuses, bodies and wordings of every dialect seen, to the error that each stands for."""
+"""Statuses, bodies and wordings of every known dialect, and the error that each stands for."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from langchain_baseten._protocol.error_responses import (
     error_from_event,
-    error_from_status,
+    error_from_response,
     is_error_payload,
-    parse_body,
+    is_success,
     shorten,
 )
+from langchain_baseten._protocol.json_text import parse_body
 from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenAuthenticationError,
     BasetenConflictError,
-    BasetenContextOverflowError,
     BasetenError,
+    BasetenInvalidKeyError,
     BasetenInvalidRequestError,
     BasetenNotFoundError,
     BasetenPermissionDeniedError,
@@ -56,8 +56,8 @@ STATUSES: dict[int, type[BasetenError]] = {
 
 @pytest.mark.parametrize(("status", "cls"), STATUSES.items())
 @pytest.mark.parametrize("body", ['{"error": "why"}', "why"], ids=["JSON", "text"])
-def test_a_status_has_its_class(status: int, cls: type[BasetenError], body: str) -> None:
-    error = error_from_status(status, body, {})
+def test_status_has_its_class(status: int, cls: type[BasetenError], body: str) -> None:
+    error = error_from_response(status, body, {})
 
     assert type(error) is cls
     assert error.status_code == status
@@ -144,91 +144,8 @@ DIALECTS: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("body", "sentence"), DIALECTS.values(), ids=DIALECTS)
-def test_every_dialect_gives_its_sentence(body: str, sentence: str) -> None:
-    assert str(error_from_status(500, body, {})) == f"{sentence} (HTTP 500 Internal Server Error)"
-
-
-OVERFLOWS = {
-    "vLLM": "This model's maximum context length is 2048 tokens. However, you requested 4000.",
-    "vLLM's engine": "The decoder prompt (length 9) is longer than the maximum model length of 8.",
-    "SGLang": "The input (8010 tokens) is longer than the model's context length (2048 tokens).",
-    "SGLang, total": "Requested token count exceeds the model's maximum context length of 2048.",
-    "TensorRT": "Input length 9 exceeds the maximum allowed input length of 8 tokens.",
-    "TensorRT's engine": "Prompt length (9) exceeds maximum input length (8).",
-    "TensorRT's limit by name": "prompt length 9 exceeds max_input_len 8",
-    "llama.cpp": "the request exceeds the available context size, try increasing it",
-    "llama.cpp's code": "exceed_context_size_error",
-    "OpenAI's code": "context_length_exceeded",
-    "OpenAI": "Your input exceeds the context window of this model.",
-    "DeepSeek": "This model's maximum context length is 65536 tokens. Please reduce the length.",
-    "Anthropic's words": "prompt is too long: 9 tokens > 8 maximum",
-}
-
-
-@pytest.mark.parametrize("sentence", OVERFLOWS.values(), ids=OVERFLOWS)
-@pytest.mark.parametrize("status", [400, 422, 500])
-def test_an_overflow_is_known_by_its_wording(sentence: str, status: int) -> None:
-    error = error_from_status(status, json.dumps({"error": sentence}), {})
-
-    assert type(error) is BasetenContextOverflowError
-    assert str(error).endswith("Shorten the input.")
-
-
-@pytest.mark.parametrize("sentence", OVERFLOWS.values(), ids=OVERFLOWS)
-@pytest.mark.parametrize("code", [{}, {"code": 400}], ids=["uncoded", "coded"])
-def test_an_overflow_inside_a_stream_is_known_too(sentence: str, code: dict[str, int]) -> None:
-    error = error_from_event({"error": {"message": sentence, **code}})
-
-    assert type(error) is BasetenContextOverflowError
-
-
-LABELLED = [
-    {"code": "context_length_exceeded"},
-    {"type": "exceed_context_size_error", "code": 400},
-    {"code": "Context Length Exceeded"},
-]
-
-
-@pytest.mark.parametrize("labels", LABELLED, ids=",".join)
-def test_an_overflow_is_known_by_its_label(labels: dict[str, Any]) -> None:
-    body = {"error": {"message": "too much", **labels}}
-
-    assert type(error_from_status(400, json.dumps(body), {})) is BasetenContextOverflowError
-    assert type(error_from_event(body)) is BasetenContextOverflowError
-
-
-NO_OVERFLOWS: dict[str, tuple[int, str, type[BasetenError]]] = {
-    "vLLM's limit of max_tokens": (
-        400,
-        (
-            "'max_tokens' or 'max_completion_tokens' is too large: 9. This model's maximum context "
-            "length is 8 tokens."
-        ),
-        BasetenInvalidRequestError,
-    ),
-    "max_tokens alone": (
-        400,
-        "max_tokens is too large: 9. This model's maximum context length is 8 tokens.",
-        BasetenInvalidRequestError,
-    ),
-    "a limit of requests": (429, "maximum context length per minute", BasetenRateLimitError),
-    "no such model": (404, "maximum context length", BasetenNotFoundError),
-    "a large body": (413, "prompt is too long", BasetenRequestTooLargeError),
-    "another length": (400, "name exceeds the maximum length of 64", BasetenInvalidRequestError),
-}
-
-
-@pytest.mark.parametrize(("status", "sentence", "cls"), NO_OVERFLOWS.values(), ids=NO_OVERFLOWS)
-def test_what_only_sounds_like_an_overflow_is_none(
-    status: int, sentence: str, cls: type[BasetenError]
-) -> None:
-    assert type(error_from_status(status, sentence, {})) is cls
-
-
-def test_a_complaint_about_max_tokens_inside_a_stream_is_no_overflow() -> None:
-    sentence = "max_tokens is too large: 9. This model's maximum context length is 8 tokens."
-
-    assert type(error_from_event({"error": sentence})) is BasetenAPIError
+def test_sentence_is_found_in_every_dialect(body: str, sentence: str) -> None:
+    assert str(error_from_response(500, body, {})) == f"{sentence} (HTTP 500 Internal Server Error)"
 
 
 LABELS: dict[str, type[BasetenError]] = {
@@ -250,14 +167,14 @@ LABELS: dict[str, type[BasetenError]] = {
 
 @pytest.mark.parametrize(("label", "cls"), LABELS.items())
 @pytest.mark.parametrize("key", ["code", "type"])
-def test_an_event_without_a_number_is_known_by_its_label(
+def test_event_without_a_number_is_known_by_its_label(
     label: str, cls: type[BasetenError], key: str
 ) -> None:
     error = error_from_event({"error": {"message": "why", key: label}})
 
     assert type(error) is cls
     assert error.status_code is None
-    assert str(error).startswith("why (inside an answer that began with HTTP 200)")
+    assert str(error).startswith("why (inside a response that began with HTTP 200)")
 
 
 CODES: dict[str, tuple[Any, int | None]] = {
@@ -279,7 +196,7 @@ CODES: dict[str, tuple[Any, int | None]] = {
 
 @pytest.mark.parametrize(("fields", "status"), CODES.values(), ids=CODES)
 @pytest.mark.parametrize("wrapped", [True, False], ids=["wrapped", "flat"])
-def test_an_event_has_the_status_of_its_code(
+def test_event_has_the_status_of_its_code(
     fields: dict[str, Any], status: int | None, wrapped: bool
 ) -> None:
     inner = {"message": "why", **fields}
@@ -288,31 +205,193 @@ def test_an_event_has_the_status_of_its_code(
 
 
 @pytest.mark.parametrize("payload", ["it broke", ["it broke"], {"error": "it broke"}])
-def test_an_event_of_any_type_is_an_error(payload: Any) -> None:
+def test_event_of_any_type_becomes_an_error(payload: Any) -> None:
     error = error_from_event(payload)
 
-    assert str(error) == "it broke (inside an answer that began with HTTP 200)"
+    assert str(error) == "it broke (inside a response that began with HTTP 200)"
     assert error.body == payload
     assert error.response is None
     assert str(error_from_event({})).startswith("the server gave no reason (")
 
 
+MODEL_HINT = "Check model= (a slug of your workspace) or model_url=."
+PATH_HINT = (
+    "No model seems to be served at this path: check the path of base_url= (it usually ends in "
+    "/v1) or model_url=."
+)
 HINTS: dict[int, str] = {
     401: "Check BASETEN_API_KEY (or api_key=).",
-    403: "Check BASETEN_API_KEY (or api_key=) and what it may do.",
-    404: "Check model= (a slug of your workspace) or model_url=.",
+    403: "Check the permissions of BASETEN_API_KEY (or api_key=).",
+    404: MODEL_HINT,
     413: "Send less: smaller images or audio, or a shorter history.",
 }
 
 
 @pytest.mark.parametrize(("status", "hint"), HINTS.items())
-def test_an_error_says_what_to_do(status: int, hint: str) -> None:
-    assert str(error_from_status(status, "why", {})).endswith(f"). {hint}")
+def test_message_says_what_to_do(status: int, hint: str) -> None:
+    assert str(error_from_response(status, '{"error": "why"}', {})).endswith(f"). {hint}")
+    assert str(error_from_event({"message": "why", "code": status})).endswith(f"). {hint}")
+
+
+# status, body -> whether the path of the URL looks wrong
+PATHS: dict[str, tuple[int, str, bool]] = {
+    "a page": (404, "<html><head><title>404 Not Found</title></head></html>", True),
+    "Go's router": (404, "404 page not found\n", True),
+    "plain text": (404, "no such route", True),
+    "no body": (404, "", True),
+    "Starlette's router": (404, '{"detail":"Not Found"}', True),
+    "Starlette's router, wrong method": (405, '{"detail":"Method Not Allowed"}', True),
+    "nginx, wrong method": (405, "<html><title>405 Not Allowed</title></html>", True),
+    "llama.cpp's router": (404, '{"error":{"code":404,"message":"File Not Found"}}', True),
+    "Model APIs": (404, '{"error":"please check the model you provided"}', False),
+    "Model APIs, wrapped": (404, '{"error":{"message":"Model not found","code":404}}', False),
+    "Model APIs, wrapped, short": (404, '{"error":{"message":"Not Found","code":404}}', False),
+    "vLLM": (404, '{"error":{"message":"The model `x` does not exist.","code":404}}', False),
+    "FastAPI, a sentence": (404, '{"detail":"Model x is not loaded."}', False),
+    "another status": (400, "404 page not found", False),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "wrong"), PATHS.values(), ids=PATHS)
+def test_wrong_path_has_a_hint_of_its_own(status: int, body: str, wrong: bool) -> None:
+    assert str(error_from_response(status, body, {})).endswith(PATH_HINT) is wrong
+
+
+URL = "https://inference.baseten.co/v1/chat/completions"
+KNOWN = (
+    "deepseek-ai/DeepSeek-V3.1",
+    "moonshotai/Kimi-K2.5",
+    "moonshotai/Kimi-K2.6",
+    "openai/gpt-oss-120b",
+    "zai-org/GLM-4.7",
+    "zai-org/GLM-5.2",
+    "zai-org/GLM-5.2-Fast",
+)
+# model -> what is suggested
+SUGGESTIONS: dict[str, str] = {
+    "zai-org/GLM-5.2-fast": "Did you mean 'zai-org/GLM-5.2-Fast', ",
+    "GLM-5.2": "Did you mean 'zai-org/GLM-5.2'",
+    "gpt-oss-120b": "Did you mean 'openai/gpt-oss-120b'?",
+    "baseten/openai/gpt-oss-120b": "Did you mean 'openai/gpt-oss-120b'?",
+    "openai/gpt-oss-20b": "Did you mean 'openai/gpt-oss-120b'?",
+    "kimi k2.5": "Did you mean 'moonshotai/Kimi-K2.5', 'moonshotai/Kimi-K2.6'?",
+    "moonshotai/Kimi-K2,6": "Did you mean 'moonshotai/Kimi-K2.6', 'moonshotai/Kimi-K2.5'?",
+    "deepseek-v3.1": "Did you mean 'deepseek-ai/DeepSeek-V3.1'?",
+    "zai-org/GLM-4.7": "",
+    "no/such-model": "",
+    "gpt-4o": "",
+    "claude": "",
+    "x": "",
+    "/": "",
+}
+
+
+@pytest.mark.parametrize(("model", "suggestion"), SUGGESTIONS.items())
+def test_unknown_model_is_named_with_the_url_and_similar_models(
+    model: str, suggestion: str
+) -> None:
+    error = error_from_response(
+        404, '{"error": "why"}', {}, model=model, url=URL, known_models=KNOWN
+    )
+
+    expected = f"why (HTTP 404 Not Found). Requested model {model!r} at {URL}. {suggestion}"
+    assert str(error).startswith(expected)
+    assert ("Did you mean" in str(error)) is bool(suggestion)
+    assert str(error).endswith(MODEL_HINT)
+
+
+def test_wrong_path_names_the_url_but_suggests_no_model() -> None:
+    error = error_from_response(404, "", {}, model="GLM-5.2", url=URL, known_models=KNOWN)
+
+    assert str(error).endswith(f"Requested model 'GLM-5.2' at {URL}. {PATH_HINT}")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, ""),
+        ({"model": "m"}, "Requested model 'm'. "),
+        ({"url": URL}, f"Requested {URL}. "),
+        ({"url": "https://u:pass@h/v1?key=pass#pass"}, "Requested https://h/v1. "),
+        ({"model": "m" * 300}, f"Requested model '{'m' * 99}…'. "),
+    ],
+    ids=["nothing", "model", "URL", "URL with secrets", "long model"],
+)
+def test_only_what_is_known_of_the_request_is_named(given: dict[str, Any], words: str) -> None:
+    error = error_from_response(404, '{"error": "why"}', {}, **given)
+
+    assert str(error) == f"why (HTTP 404 Not Found). {words}{MODEL_HINT}"
+
+
+def test_request_is_named_for_a_wrong_address_only() -> None:
+    error = error_from_response(400, "why", {}, model="GLM-5.2", url=URL, known_models=KNOWN)
+
+    assert str(error) == "why (HTTP 400 Bad Request)"
+
+
+KEY_BODIES: dict[str, tuple[int, str, type[BasetenError]]] = {
+    "recorded": (403, '{"error":"please check the api-key you provided"}', BasetenInvalidKeyError),
+    "two words": (403, '{"error":{"message":"Invalid API key."}}', BasetenInvalidKeyError),
+    "one word": (403, "Invalid apikey", BasetenInvalidKeyError),
+    "no word of the key": (403, '{"error":"Forbidden"}', BasetenPermissionDeniedError),
+    "permission": (
+        403,
+        '{"error":"Your API key does not have permission to call this model."}',
+        BasetenPermissionDeniedError,
+    ),
+    "scope": (403, '{"error":"API key out of scope"}', BasetenPermissionDeniedError),
+    "access": (
+        403,
+        '{"error":"This api key has no access to the environment."}',
+        BasetenPermissionDeniedError,
+    ),
+    "401": (401, '{"error":"check the api key"}', BasetenAuthenticationError),
+    "400": (400, '{"error":"check the api key"}', BasetenInvalidRequestError),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "cls"), KEY_BODIES.values(), ids=KEY_BODIES)
+def test_wrong_key_is_known_by_status_and_wording(
+    status: int, body: str, cls: type[BasetenError]
+) -> None:
+    assert type(error_from_response(status, body, {})) is cls
+
+
+def test_wrong_key_says_what_to_check() -> None:
+    error = error_from_response(403, "wrong api-key", {})
+
+    assert str(error).endswith("). Check BASETEN_API_KEY (or api_key=).")
+
+
+@pytest.mark.parametrize(
+    ("status", "success"),
+    [(100, False), (199, False), (200, True), (204, True), (299, True), (300, False), (404, False)],
+)
+def test_every_status_from_200_to_299_is_success(status: int, success: bool) -> None:
+    assert is_success(status) is success
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, ""),
+        (0.0, ""),
+        (0.2, ". The server asks to wait 1 s."),
+        (37.4, ". The server asks to wait 37 s."),
+        (3600.0, ". The server asks to wait 3600 s."),
+        (1e9, ". The server asks to wait 1000000000 s."),
+        (1e300, ""),
+    ],
+)
+def test_message_names_the_requested_wait(seconds: float | None, words: str) -> None:
+    error = error_from_response(429, "why", {}, retry_after=seconds)
+
+    assert str(error) == f"why (HTTP 429 Too Many Requests){words}"
 
 
 @pytest.mark.parametrize(("status", "words"), [(404, "HTTP 404 Not Found"), (529, "HTTP 529")])
-def test_an_error_names_its_status(status: int, words: str) -> None:
-    assert str(error_from_status(status, "why", {})).startswith(f"why ({words})")
+def test_message_names_the_status(status: int, words: str) -> None:
+    assert str(error_from_response(status, "why", {})).startswith(f"why ({words})")
 
 
 IDS: dict[str, tuple[dict[str, str], str, str | None]] = {
@@ -328,8 +407,8 @@ IDS: dict[str, tuple[dict[str, str], str, str | None]] = {
 
 
 @pytest.mark.parametrize(("headers", "body", "found"), IDS.values(), ids=IDS)
-def test_the_request_id_is_found(headers: dict[str, str], body: str, found: str | None) -> None:
-    assert error_from_status(500, body, headers).request_id == found
+def test_request_id_is_found(headers: dict[str, str], body: str, found: str | None) -> None:
+    assert error_from_response(500, body, headers).request_id == found
 
 
 WAITS: dict[str, tuple[str, float | None, float | None]] = {
@@ -348,12 +427,12 @@ WAITS: dict[str, tuple[str, float | None, float | None]] = {
 
 
 @pytest.mark.parametrize(("body", "header", "seconds"), WAITS.values(), ids=WAITS)
-def test_the_wait_is_found(body: str, header: float | None, seconds: float | None) -> None:
-    assert error_from_status(429, body, {}, retry_after=header).retry_after == seconds
+def test_retry_after_is_found(body: str, header: float | None, seconds: float | None) -> None:
+    assert error_from_response(429, body, {}, retry_after=header).retry_after == seconds
 
 
-def test_the_whole_answer_goes_with_the_error_but_no_cookie() -> None:
-    error = error_from_status(400, '{"error": "why"}', {"via": "1.1 google", "set-cookie": "s"})
+def test_error_has_the_response_without_its_cookies() -> None:
+    error = error_from_response(400, '{"error": "why"}', {"via": "1.1 google", "set-cookie": "s"})
 
     assert error.body == {"error": "why"}
     assert error.response == ErrorResponse(400, '{"error": "why"}', {"via": "1.1 google"})
@@ -380,7 +459,7 @@ PAYLOADS: dict[str, tuple[dict[str, Any], str, bool]] = {
 
 
 @pytest.mark.parametrize(("payload", "event", "judged"), PAYLOADS.values(), ids=PAYLOADS)
-def test_an_error_is_told_from_an_answer(payload: dict[str, Any], event: str, judged: bool) -> None:
+def test_error_payload_is_recognized(payload: dict[str, Any], event: str, judged: bool) -> None:
     assert is_error_payload(payload, event) is judged
 
 
@@ -389,12 +468,12 @@ def test_an_error_is_told_from_an_answer(payload: dict[str, Any], event: str, ju
     [("[1]", [1]), ("x", "x"), ("", ""), ("[" * 99_999, "[" * 99_999)],
     ids=["JSON", "text", "nothing", "nested too deep"],
 )
-def test_a_body_is_json_where_it_can_be(text: str, body: Any) -> None:
+def test_body_is_parsed_if_it_is_json(text: str, body: Any) -> None:
     assert parse_body(text) == body
 
 
 @pytest.mark.parametrize("length", [1, 9, 10, 11, 1000])
-def test_a_text_is_cut_to_a_limit(length: int) -> None:
+def test_text_is_shortened_to_a_limit(length: int) -> None:
     found = shorten("x" * length, 10)
 
     assert found == ("x" * length if length <= 10 else "x" * 9 + "…")

@@ -1,21 +1,21 @@
-"""The edges of what a body may say; everything else stands in `test_diagnosis`."""
+"""Limits of the values in an error body; everything else is in `test_error_responses`."""
 
 from __future__ import annotations
 
 import pytest
 
-from langchain_baseten._protocol.error_responses import error_from_status, find_sentence
+from langchain_baseten._protocol.error_responses import error_from_response, find_sentence
 
 # `retry_after` in the body -> seconds
 WAITS = {"0": 0.0, "1e9": 1e9, "1000000001": None, "-0.5": None}
 
 
-@pytest.mark.parametrize(("said", "seconds"), WAITS.items())
-def test_a_wait_is_between_nothing_and_a_thousand_million_seconds(
-    said: str, seconds: float | None
+@pytest.mark.parametrize(("value", "seconds"), WAITS.items())
+def test_retry_after_is_between_zero_and_a_thousand_million_seconds(
+    value: str, seconds: float | None
 ) -> None:
-    assert error_from_status(429, f'{{"retry_after": {said}}}', {}).retry_after == seconds
+    assert error_from_response(429, f'{{"retry_after": {value}}}', {}).retry_after == seconds
 
 
-def test_a_body_without_a_sentence_is_shown_with_its_letters() -> None:
+def test_body_without_a_sentence_is_shown_unescaped() -> None:
     assert find_sentence({"grund": "ä"}) == '{"grund": "ä"}'

@@ -1,4 +1,4 @@
-"""The error tree: its shape, what its members carry, and that they travel whole."""
+"""The error tree: its classes, their attributes, and that they can be pickled and copied."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import copy
 import importlib.util
 import pickle
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from langchain_core import exceptions as core
 from langchain_core.messages import AIMessage
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from langchain_baseten import exceptions as _errors
+from langchain_baseten._config.endpoint import parse_base_url, parse_model_url
 from langchain_baseten.exceptions import BasetenError, BasetenRefusalError, ErrorResponse
 
 if TYPE_CHECKING:
@@ -22,10 +24,15 @@ if TYPE_CHECKING:
 TREE: dict[str, tuple[tuple[str, ...], bool]] = {
     "BasetenError": (("ModelError",), False),
     "BasetenAuthenticationError": (("BasetenError", "ModelAuthenticationError"), False),
+    "BasetenInvalidKeyError": (
+        ("BasetenAuthenticationError", "BasetenPermissionDeniedError"),
+        False,
+    ),
     "BasetenPermissionDeniedError": (("BasetenError", "ModelPermissionDeniedError"), False),
     "BasetenNotFoundError": (("BasetenError", "ModelNotFoundError"), False),
     "BasetenInvalidRequestError": (("BasetenError", "ModelInvalidRequestError"), False),
     "BasetenRequestError": (("BasetenInvalidRequestError", "ValueError"), False),
+    "EndpointError": (("BasetenRequestError",), False),
     "BasetenUnprocessableError": (("BasetenInvalidRequestError",), False),
     "BasetenContextOverflowError": (
         ("BasetenInvalidRequestError", "ContextOverflowError"),
@@ -76,7 +83,7 @@ def carrying(name: str) -> BasetenError:
     return cls("slow down", **CARRIED)
 
 
-def test_the_table_names_every_error() -> None:
+def test_table_lists_every_error() -> None:
     own = {name for name, value in vars(_errors).items() if _is_own_error(value)}
 
     assert own == TREE.keys()
@@ -92,7 +99,7 @@ def _is_own_error(value: Any) -> bool:
 
 
 @EVERY_CLASS
-def test_each_error_stands_at_its_place_in_the_tree(name: str) -> None:
+def test_error_has_its_bases_and_its_retryability(name: str) -> None:
     bases, again = TREE[name]
 
     assert tuple(base.__name__ for base in find(name).__bases__) == bases
@@ -101,9 +108,9 @@ def test_each_error_stands_at_its_place_in_the_tree(name: str) -> None:
 
 
 @EVERY_CLASS
-def test_the_drawing_shows_each_error_under_its_parent(name: str) -> None:
-    names = list(re.finditer(r"Baseten\w+Error|BasetenError", _errors.__doc__ or ""))
-    depths = {found[0]: len(found.string[: found.start()].splitlines()[-1]) for found in names}
+def test_docstring_shows_each_error_under_its_parent(name: str) -> None:
+    names = list(re.finditer(r"(?m)^([│├└─ ]*)(\w+Error)\b", _errors.__doc__ or ""))
+    depths = {found[2]: len(found[1]) for found in names}
     above = [
         other for other in list(depths)[: list(depths).index(name)] if depths[other] < depths[name]
     ]
@@ -114,7 +121,9 @@ def test_the_drawing_shows_each_error_under_its_parent(name: str) -> None:
 
 @EVERY_CLASS
 @pytest.mark.parametrize("travel", TRAVEL.values(), ids=TRAVEL)
-def test_an_error_travels_with_all_that_it_carries(name: str, travel: Callable[[Any], Any]) -> None:
+def test_error_keeps_its_attributes_when_pickled_or_copied(
+    name: str, travel: Callable[[Any], Any]
+) -> None:
     error = carrying(name)
     found = travel(error)
 
@@ -125,14 +134,14 @@ def test_an_error_travels_with_all_that_it_carries(name: str, travel: Callable[[
 
 
 @EVERY_CLASS
-def test_an_error_carries_nothing_unless_told(name: str) -> None:
+def test_attributes_are_none_by_default(name: str) -> None:
     error = find(name)("what was wrong")
 
     assert str(error) == "what was wrong"
     assert {getattr(error, attribute) for attribute in CARRIED} == {None}
 
 
-def test_a_refusal_carries_its_message_as_what_had_arrived() -> None:
+def test_refusal_has_its_message_as_partial() -> None:
     message = AIMessage("", additional_kwargs={"refusal": "no"})
     error = BasetenRefusalError("refused", raw_message=message)
 
@@ -140,18 +149,18 @@ def test_a_refusal_carries_its_message_as_what_had_arrived() -> None:
     assert error.partial is message
 
 
-def test_a_response_reads_as_json() -> None:
+def test_response_can_be_read_as_json() -> None:
     assert RESPONSE.json() == {"error": "slow down"}
     with pytest.raises(ValueError, match="Expecting value"):
         ErrorResponse(502, "<html>").json()
 
 
-def test_a_response_has_headers_even_when_there_were_none() -> None:
+def test_response_headers_are_empty_by_default() -> None:
     assert ErrorResponse(502, "").headers == {}
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["with refusals", "without refusals"])
-def test_a_refusal_is_langchains_where_langchain_knows_refusals(
+def test_refusal_is_langchains_where_langchain_has_refusals(
     known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusal = type("ModelRefusalError", (core.ModelError,), {})
@@ -167,3 +176,15 @@ def test_a_refusal_is_langchains_where_langchain_knows_refusals(
 
     assert issubclass(fresh.BasetenRefusalError, refusal) is known
     assert issubclass(fresh.BasetenRefusalError, core.ModelError)
+
+
+def test_bad_url_is_caught_as_a_baseten_error_and_as_a_value_error() -> None:
+    with pytest.raises(BasetenError, match="is empty"):
+        parse_base_url("")
+    with pytest.raises(ValueError, match="is empty"):
+        parse_model_url("")
+
+
+def test_bad_url_in_a_setting_is_still_a_validation_error() -> None:
+    with pytest.raises(ValidationError, match="is empty"):
+        TypeAdapter(Annotated[str, AfterValidator(parse_base_url)]).validate_python("")

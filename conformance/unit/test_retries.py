@@ -1,4 +1,4 @@
-"""What is tried again, how long is waited first, and how Retry-After is read."""
+"""Which errors are retried, after which wait, and how Retry-After is read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from tenacity import RetryCallState, Retrying
 
 from langchain_baseten._http import retries as _retry
+from langchain_baseten._http.retries import choose_wait, may_retry, read_retry_after, retry_options
 from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenAuthenticationError,
@@ -16,19 +17,18 @@ from langchain_baseten.exceptions import (
     BasetenConnectionError,
     BasetenContextOverflowError,
     BasetenError,
+    BasetenIncompleteStreamError,
     BasetenInvalidRequestError,
     BasetenInvalidResponseError,
     BasetenNotFoundError,
     BasetenPermissionDeniedError,
     BasetenRateLimitError,
     BasetenRefusalError,
+    BasetenRequestError,
     BasetenRequestTooLargeError,
-    BasetenIncompleteStreamError,
     BasetenTimeoutError,
     BasetenUnprocessableError,
-    BasetenRequestError,
 )
-from langchain_baseten._http.retries import build_policy, choose_wait, may_retry, read_retry_after
 
 NOW = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
 
@@ -57,7 +57,7 @@ RETRIED: dict[type[BaseException], bool] = {
 
 
 @pytest.mark.parametrize(("cls", "again"), RETRIED.items(), ids=[cls.__name__ for cls in RETRIED])
-def test_only_what_may_pass_by_itself_is_tried_again(cls: type[BaseException], again: bool) -> None:
+def test_only_transient_errors_are_retried(cls: type[BaseException], again: bool) -> None:
     assert may_retry(cls("x")) is again
 
 
@@ -87,7 +87,7 @@ HEADERS: dict[str, tuple[dict[str, str], float | None]] = {
 
 
 @pytest.mark.parametrize(("headers", "seconds"), HEADERS.values(), ids=HEADERS)
-def test_a_wait_is_read_from_the_headers(headers: dict[str, str], seconds: float | None) -> None:
+def test_wait_is_read_from_the_headers(headers: dict[str, str], seconds: float | None) -> None:
     assert read_retry_after(headers, NOW) == seconds
 
 
@@ -99,22 +99,29 @@ def state_of(failure: BaseException | None, attempt: int = 1) -> RetryCallState:
     return state
 
 
-ASKED: dict[str, tuple[float, float]] = {
-    "as asked": (7.0, 7.0),
-    "at once": (0.0, 0.0),
-    "the longest": (60.0, 60.0),
-    "capped": (3600.0, 60.0),
-}
+@pytest.mark.parametrize("seconds", [0.0, 0.25, 7.0, 60.0])
+def test_requested_wait_up_to_a_minute_is_kept(seconds: float) -> None:
+    error = BasetenRateLimitError("x", retry_after=seconds)
+
+    assert may_retry(error)
+    assert choose_wait(state_of(error)) == seconds
 
 
-@pytest.mark.parametrize(("asked", "waited"), ASKED.values(), ids=ASKED)
-def test_what_the_server_asks_is_waited_up_to_a_limit(asked: float, waited: float) -> None:
-    assert choose_wait(state_of(BasetenRateLimitError("x", retry_after=asked))) == waited
+@pytest.mark.parametrize("seconds", [60.001, 61.0, 3600.0, 1e300])
+@pytest.mark.parametrize("cls", [BasetenRateLimitError, BasetenAPIError])
+def test_request_is_not_retried_if_the_requested_wait_is_too_long(
+    cls: type[BasetenError], seconds: float
+) -> None:
+    error = cls("x", retry_after=seconds)
+
+    assert not may_retry(error)
+    assert run([error], max_retries=2) == (1, [], error)
+    assert error.retry_after == seconds
 
 
 @pytest.mark.parametrize(("attempt", "least"), [(1, 0.5), (2, 1.0), (3, 2.0), (5, 8.0), (30, 8.0)])
 @pytest.mark.parametrize("failure", [BasetenAPIError("x"), None], ids=["failed", "no outcome"])
-def test_without_a_wish_the_wait_doubles_with_jitter_up_to_a_limit(
+def test_wait_doubles_with_jitter_up_to_a_limit_by_default(
     attempt: int, least: float, failure: BaseException | None
 ) -> None:
     waits = [choose_wait(state_of(failure, attempt)) for _ in range(50)]
@@ -126,8 +133,8 @@ def test_without_a_wish_the_wait_doubles_with_jitter_up_to_a_limit(
 def run(
     failures: list[BaseException], **policy: Any
 ) -> tuple[int, list[int], BaseException | None]:
-    """Runs a call that fails so; gives the tries, the waits that were told, the last failure."""
-    tries, told = iter(failures), []
+    """Return the number of tries, the reported attempts and the last error of a failing request."""
+    tries, reported = iter(failures), []
     made = 0
 
     def call() -> None:
@@ -136,35 +143,35 @@ def run(
         if (failure := next(tries, None)) is not None:
             raise failure
 
-    settings = build_policy(on_retry=lambda state: told.append(state.attempt_number), **policy)
+    settings = retry_options(on_retry=lambda state: reported.append(state.attempt_number), **policy)
     try:
         Retrying(**{**settings, "sleep": lambda _: None})(call)
     except BasetenError as last:
-        return made, told, last
-    return made, told, None
+        return made, reported, last
+    return made, reported, None
 
 
-def test_a_call_is_tried_until_it_succeeds_and_each_wait_is_told() -> None:
+def test_request_is_retried_until_it_succeeds_and_each_wait_is_reported() -> None:
     assert run([BasetenAPIError("1"), BasetenTimeoutError("2")], max_retries=2) == (3, [1, 2], None)
 
 
-def test_the_last_failure_is_raised_as_it_is() -> None:
+def test_last_error_is_raised_unchanged() -> None:
     failures = [BasetenAPIError(str(n)) for n in range(5)]
 
     assert run([*failures], max_retries=2) == (3, [1, 2], failures[2])
 
 
-def test_without_retries_there_is_one_try() -> None:
+def test_request_is_sent_once_without_retries() -> None:
     failure = BasetenAPIError("x")
 
     assert run([failure], max_retries=0) == (1, [], failure)
 
 
-def test_a_hopeless_failure_is_not_tried_again() -> None:
+def test_permanent_error_is_not_retried() -> None:
     failure = BasetenNotFoundError("x")
 
     assert run([failure], max_retries=5) == (1, [], failure)
 
 
-def test_the_limit_is_a_minute() -> None:
+def test_longest_wait_is_a_minute() -> None:
     assert _retry.LONGEST_WAIT == 60.0

@@ -291,7 +291,7 @@ def test_an_error_event_carries_its_id_and_says_what_to_do() -> None:
 
     assert (error.request_id, error.body) == ("d", payload)
     assert str(error) == (
-        "No such model (inside an answer that began with HTTP 200). "
+        "No such model (inside a response that began with HTTP 200). "
         "Check model= (a slug of your workspace) or model_url=."
     )
 

@@ -1,6 +1,6 @@
-"""Exceptions of an HTTP library, known by their names, to the errors that a user meets.
+"""Exceptions of httpx, httpx2 and httpcore, and the error that each becomes.
 
-Knows real httpx exceptions and look-alikes of them; sockets are broken in `faults/`.
+Knows real exceptions and look-alikes of them; sockets are broken in `faults/`.
 """
 
 from __future__ import annotations
@@ -8,17 +8,21 @@ from __future__ import annotations
 import socket
 import ssl
 
+import httpcore
 import httpx
 import pytest
 
+from langchain_baseten._http.transport_errors import error_from_exception, find_address
 from langchain_baseten.exceptions import (
+    BasetenAPIError,
+    BasetenAuthenticationError,
     BasetenConnectionError,
     BasetenError,
     BasetenInvalidResponseError,
-    BasetenTimeoutError,
+    BasetenRateLimitError,
     BasetenRequestError,
+    BasetenTimeoutError,
 )
-from langchain_baseten._http.transport_errors import translate
 
 HOST = "inference.baseten.co"
 SEE = "(see the timeout= argument, in seconds)"
@@ -38,17 +42,17 @@ FAULTS: dict[str, tuple[BaseException, type[BasetenError], str]] = {
     "write timeout": (
         httpx.WriteTimeout(""),
         BasetenTimeoutError,
-        f"{HOST} did not take the request in time. {SEE}",
+        f"{HOST} did not accept the request within the write timeout. {SEE}",
     ),
     "read timeout": (
         httpx.ReadTimeout(""),
         BasetenTimeoutError,
-        f"{HOST} was silent for longer than the read timeout. {SEE}",
+        f"{HOST} did not respond within the read timeout. {SEE}",
     ),
     "some timeout": (
         httpx.TimeoutException("slow"),
         BasetenTimeoutError,
-        f"{HOST} did not answer in time: slow {SEE}",
+        f"{HOST} did not respond in time: slow {SEE}",
     ),
     "refused": (
         httpx.ConnectError("[Errno 111] Connection refused"),
@@ -58,14 +62,14 @@ FAULTS: dict[str, tuple[BaseException, type[BasetenError], str]] = {
     "proxy": (
         httpx.ProxyError("407 Proxy Authentication Required"),
         BasetenConnectionError,
-        "The proxy did not let the request through: 407 Proxy Authentication Required",
+        "The proxy rejected the connection: 407 Proxy Authentication Required",
     ),
     "reset": (
         httpx.ReadError("[Errno 104] Connection reset by peer"),
         BasetenConnectionError,
         f"The connection to {HOST} broke: [Errno 104] Connection reset by peer",
     ),
-    "bad answer on the wire": (
+    "bad response": (
         httpx.RemoteProtocolError("peer closed connection"),
         BasetenConnectionError,
         f"The connection to {HOST} broke: peer closed connection",
@@ -78,7 +82,7 @@ FAULTS: dict[str, tuple[BaseException, type[BasetenError], str]] = {
     "broken compression": (
         httpx.DecodingError("Error -3"),
         BasetenInvalidResponseError,
-        "The answer's compression is broken: Error -3",
+        "The compression of the response is broken: Error -3",
     ),
     "no such protocol": (
         httpx.UnsupportedProtocol("Request URL is missing an 'http://' or 'https://' protocol."),
@@ -110,26 +114,172 @@ FAULTS: dict[str, tuple[BaseException, type[BasetenError], str]] = {
 
 
 @pytest.mark.parametrize(("exception", "cls", "sentence"), FAULTS.values(), ids=FAULTS)
-def test_an_exception_of_the_wire_becomes_one_of_ours(
+def test_transport_exception_becomes_a_baseten_error(
     exception: BaseException, cls: type[BasetenError], sentence: str
 ) -> None:
-    error = translate(exception, HOST)
+    error = error_from_exception(exception, HOST)
 
     assert type(error) is cls
     assert str(error) == sentence
 
 
-def test_exceptions_are_known_by_the_names_of_their_ancestors() -> None:
-    ancestor = type("ReadTimeout", (Exception,), {})
-    error = translate(type("Successor", (ancestor,), {})("late"), HOST)
+def make_class(name: str, module: str, *bases: type[Exception]) -> type[Exception]:
+    return type(name, bases or (Exception,), {"__module__": module})
+
+
+@pytest.mark.parametrize("package", ["httpx", "httpx2", "httpcore", "httpcore2"])
+@pytest.mark.parametrize("module", ["", "._exceptions"])
+def test_exception_of_a_known_library_is_known_by_its_name(package: str, module: str) -> None:
+    error = error_from_exception(make_class("ReadTimeout", package + module)("late"), HOST)
 
     assert type(error) is BasetenTimeoutError
-    assert "silent for longer than the read timeout: late" in str(error)
+    assert "did not respond within the read timeout: late" in str(error)
+
+
+@pytest.mark.parametrize("module", ["__main__", "app", "myhttpx", "httpx_retries", "app.httpx"])
+@pytest.mark.parametrize("name", ["ReadTimeout", "ConnectError", "HTTPStatusError", "InvalidURL"])
+def test_exception_that_is_merely_named_like_one_of_them_is_not_translated(
+    module: str, name: str
+) -> None:
+    assert error_from_exception(make_class(name, module)("mine"), HOST) is None
+
+
+def test_subclass_from_another_module_is_known_by_its_base() -> None:
+    cls = make_class("ConnectError", "app", httpx.ReadTimeout)
+
+    assert type(error_from_exception(cls("late"), HOST)) is BasetenTimeoutError
+
+
+# exception -> class
+CORE: dict[str, tuple[Exception, type[BasetenError]]] = {
+    "connect timeout": (httpcore.ConnectTimeout("x"), BasetenTimeoutError),
+    "timeout": (httpcore.TimeoutException("x"), BasetenTimeoutError),
+    "refused": (httpcore.ConnectError("x"), BasetenConnectionError),
+    "reset": (httpcore.ReadError("x"), BasetenConnectionError),
+    "bad response": (httpcore.RemoteProtocolError("x"), BasetenConnectionError),
+    "bad request": (httpcore.LocalProtocolError("x"), BasetenRequestError),
+    "proxy": (httpcore.ProxyError("x"), BasetenConnectionError),
+    "no such protocol": (httpcore.UnsupportedProtocol("x"), BasetenRequestError),
+}
+
+
+@pytest.mark.parametrize(("exception", "cls"), CORE.values(), ids=CORE)
+def test_exception_of_httpcore_becomes_a_baseten_error(
+    exception: Exception, cls: type[BasetenError]
+) -> None:
+    assert type(error_from_exception(exception, HOST)) is cls
+
+
+# exception -> whether its message names what chose the host
+SOURCES: dict[str, tuple[Exception, bool]] = {
+    "refused": (httpx.ConnectError("[Errno 111] Connection refused"), True),
+    "connect timeout": (httpx.ConnectTimeout("slow"), True),
+    "no such host": (socket.gaierror(-2, "Name or service not known"), True),
+    "read timeout": (httpx.ReadTimeout("slow"), False),
+    "pool timeout": (httpx.PoolTimeout("slow"), False),
+}
+
+
+@pytest.mark.parametrize(("exception", "named"), SOURCES.values(), ids=SOURCES)
+def test_failed_connection_names_port_and_setting(exception: Exception, named: bool) -> None:
+    error = error_from_exception(exception, "127.0.0.1:8000", source="BASETEN_BASE_URL")
+
+    assert "127.0.0.1:8000" in str(error)
+    assert ("127.0.0.1:8000 (set by BASETEN_BASE_URL)" in str(error)) is named
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("https://inference.baseten.co/v1/chat/completions", "inference.baseten.co:443"),
+        ("http://127.0.0.1/v1", "127.0.0.1:80"),
+        ("http://127.0.0.1:8000/v1", "127.0.0.1:8000"),
+        ("https://[::1]:8443/v1", "[::1]:8443"),
+        ("http://[::1]/v1", "[::1]:80"),
+        ("https://user:secret@h.example/v1?key=secret", "h.example:443"),
+        ("ftp://h.example/v1", "h.example"),
+        ("https://h:x/v1", "h:x"),
+        ("nowhere", "nowhere"),
+    ],
+)
+def test_address_is_host_and_port(url: str, address: str) -> None:
+    assert find_address(url) == address
+
+
+def status_error(response: httpx.Response) -> httpx.HTTPStatusError:
+    response.request = httpx.Request("POST", "https://inference.baseten.co/v1/chat/completions")
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        response.raise_for_status()
+    return caught.value
+
+
+def test_status_error_of_a_hook_becomes_the_error_of_its_status() -> None:
+    headers = {"X-Baseten-Request-Id": "r1"}
+    exception = status_error(httpx.Response(429, json={"error": "slow down"}, headers=headers))
+    error = error_from_exception(exception, HOST)
+
+    assert type(error) is BasetenRateLimitError
+    assert str(error) == "slow down (HTTP 429 Too Many Requests)"
+    assert (error.status_code, error.request_id) == (429, "r1")
+    assert error.response is not None
+    assert error.response.headers["x-baseten-request-id"] == "r1"
+
+
+def test_status_error_of_an_unread_response_has_the_class_of_its_status() -> None:
+    exception = status_error(httpx.Response(401, stream=httpx.ByteStream(b"unread")))
+    error = error_from_exception(exception, HOST)
+
+    assert type(error) is BasetenAuthenticationError
+    assert str(error).startswith("the server gave no reason (HTTP 401 Unauthorized)")
+
+
+def test_caller_can_build_the_error_of_a_status() -> None:
+    exception = status_error(httpx.Response(503, text="full", headers={"Retry-After": "9"}))
+    expected = BasetenAPIError("mine")
+    given: list[object] = []
+
+    def build(*response: object) -> BasetenError:
+        given.extend(response)
+        return expected
+
+    assert error_from_exception(exception, HOST, from_response=build) is expected
+    assert given[:2] == [503, "full"]
+    assert isinstance(given[2], dict)
+    assert given[2]["retry-after"] == "9"
+
+
+FAILED_CHECK = httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
+
+
+@pytest.mark.parametrize(
+    ("variables", "hint"),
+    [
+        ({}, "(behind a proxy that replaces certificates, set SSL_CERT_FILE to its certificates)"),
+        ({"SSL_CERT_FILE": "a.pem"}, "(trusted are the certificates of SSL_CERT_FILE='a.pem')"),
+        ({"SSL_CERT_DIR": "/no/such"}, "(trusted are the certificates of SSL_CERT_DIR='/no/such')"),
+        (
+            {"SSL_CERT_DIR": "/no/such", "SSL_CERT_FILE": "a.pem"},
+            "(trusted are the certificates of SSL_CERT_FILE='a.pem')",
+        ),
+    ],
+    ids=["none", "file", "folder", "both"],
+)
+def test_untrusted_certificate_names_what_chooses_the_trusted_ones(
+    variables: dict[str, str], hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    error = error_from_exception(FAILED_CHECK, HOST)
+
+    assert type(error) is BasetenConnectionError
+    assert str(error).endswith(hint)
 
 
 @pytest.mark.parametrize("exception", [RuntimeError("x"), KeyError("x"), ValueError("x")])
-def test_what_is_not_the_wires_is_left_alone(exception: Exception) -> None:
-    assert translate(exception, HOST) is None
+def test_other_exception_is_not_translated(exception: Exception) -> None:
+    assert error_from_exception(exception, HOST) is None
 
 
 SECRET = "sk-secret-1234567890"
@@ -141,16 +291,16 @@ TELLTALES: dict[str, Exception] = {
 
 
 @pytest.mark.parametrize("exception", TELLTALES.values(), ids=TELLTALES)
-def test_a_header_value_is_never_quoted(exception: Exception) -> None:
-    error = translate(exception, HOST)
+def test_header_value_is_never_quoted(exception: Exception) -> None:
+    error = error_from_exception(exception, HOST)
 
     assert type(error) is BasetenRequestError
     assert SECRET not in repr(error)
     assert "header value" in str(error)
 
 
-def test_a_long_reason_is_cut() -> None:
-    error = translate(httpx.ReadError("x" * 1000), HOST)
+def test_long_reason_is_shortened() -> None:
+    error = error_from_exception(httpx.ReadError("x" * 1000), HOST)
 
     assert str(error).endswith("x…")
     assert len(str(error)) < 300

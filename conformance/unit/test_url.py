@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from langchain_baseten._config.url import EndpointError, split_url
+from langchain_baseten._config.url import split_url
+from langchain_baseten.exceptions import EndpointError
 
 PLAIN = "https://proxy.example/team/v1"
 KEY_ID, KEY_SECRET = "Ab3dEf6h", "k9XyZ0123456789abcdefABCDEF01234"

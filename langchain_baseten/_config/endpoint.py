@@ -14,11 +14,11 @@ from langchain_baseten._config.url import (
     EXAMPLE_HOST,
     PASTE_DEDICATED,
     PASTE_MODEL_APIS,
-    EndpointError,
     Url,
     placeholder,
     split_url,
 )
+from langchain_baseten.exceptions import EndpointError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
+from langchain_baseten.exceptions import EndpointError
+
 # The documentation builds a model with this host as it stands, so it has to construct.
 EXAMPLE_HOST: Final = "model-<id>.api.baseten.co"
 PASTE_DEDICATED: Final = (
@@ -62,10 +64,6 @@ _LONGEST_HOST: Final = 253
 _LAST_PORT: Final = 65535
 _LONGEST_QUOTE: Final = 100
 _KEY_LIKE: Final = re.compile(r"(?:[A-Za-z0-9_]+\.)?[A-Za-z0-9_]{20,}")
-
-
-class EndpointError(ValueError):
-    """A URL that no chat request can be sent to; the message says what to paste instead."""
 
 
 @dataclass(frozen=True, slots=True)

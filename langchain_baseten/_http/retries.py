@@ -1,7 +1,7 @@
-"""When to try again, and how long to wait first: a policy over tenacity.
+"""Which failed requests are sent again, and after how many seconds.
 
-Knows failures and Retry-After; must not know requests. Only what nobody has seen a part of is tried
-again, so the callers ask before they hand anything out.
+Knows errors and Retry-After; must not know requests. A request is only sent again before any part
+of its response was handed out: the caller sees to that.
 """
 
 from __future__ import annotations
@@ -20,25 +20,28 @@ from tenacity import (
 
 from langchain_baseten.exceptions import (
     BasetenError,
-    BasetenInvalidResponseError,
     BasetenIncompleteStreamError,
+    BasetenInvalidResponseError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LONGEST_WAIT = 60.0
-"""Seconds: a server may ask for more, but is not waited for longer."""
+"""Seconds. If the server asks to wait longer, the error is raised at once instead."""
 
 _BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0, 0.5)
 
 
-def build_policy(max_retries: int, on_retry: Callable[..., Any] | None) -> dict[str, Any]:
+def retry_options(max_retries: int, on_retry: Callable[..., Any] | None) -> dict[str, Any]:
     """Return the arguments for tenacity's `Retrying` and `AsyncRetrying`.
 
     Args:
-        max_retries: Tries after the first one.
-        on_retry: Called (or awaited) with the retry state before each wait.
+        max_retries: Maximum number of retries.
+        on_retry: Called (or awaited) with tenacity's retry state before each wait.
+
+    Returns:
+        Keyword arguments.
     """
     return {
         "stop": stop_after_attempt(max_retries + 1),
@@ -50,21 +53,37 @@ def build_policy(max_retries: int, on_retry: Callable[..., Any] | None) -> dict[
 
 
 def may_retry(failure: BaseException) -> bool:
-    """Tell whether the same request may be sent again.
+    """Return whether the same request may be sent again.
 
-    Connection failures, timeouts, 408, 409, 429 and 5xx may (Baseten's docs name 429, 500, 502,
-    503, 504; 529 is an overload too). An answer that came but was cut or unreadable may not: it has
-    been paid for and would come the same way again.
+    Connection failures, timeouts, 408, 409, 429 and 5xx are retried (Baseten's documentation names
+    429, 500, 502, 503 and 504; 529 reports an overload). A response that was received but is
+    incomplete or unreadable is not: it has been billed, and is likely to be the same again.
+
+    Args:
+        failure: Exception that the request ended with.
+
+    Returns:
+        False as well if the server asks to wait longer than `LONGEST_WAIT`.
     """
-    came = isinstance(failure, BasetenIncompleteStreamError | BasetenInvalidResponseError)
-    return isinstance(failure, BasetenError) and failure.is_retryable and not came
+    if not isinstance(failure, BasetenError) or not failure.is_retryable:
+        return False
+    if isinstance(failure, BasetenIncompleteStreamError | BasetenInvalidResponseError):
+        return False
+    return failure.retry_after is None or failure.retry_after <= LONGEST_WAIT
 
 
 def choose_wait(state: RetryCallState) -> float:
-    """Return the seconds to wait: what the server asked for, capped, else jittered backoff."""
+    """Return the seconds to wait before the next try.
+
+    Args:
+        state: tenacity's state of the request.
+
+    Returns:
+        The wait that the server asked for, or else a jittered exponential back-off.
+    """
     failure = state.outcome.exception() if state.outcome else None
-    asked = getattr(failure, "retry_after", None)
-    return min(asked, LONGEST_WAIT) if asked is not None else _BACKOFF(state)
+    requested: float | None = getattr(failure, "retry_after", None)
+    return _BACKOFF(state) if requested is None else requested
 
 
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -73,7 +92,10 @@ def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     Args:
         headers: Response headers, lower-case names. `retry-after-ms` is finer than `retry-after`
             (RFC 9110 §10.2.3: seconds or an HTTP date) and comes first.
-        now: The present, with its time zone.
+        now: The current time, with its time zone.
+
+    Returns:
+        Seconds, or None if the headers name no valid wait.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:

@@ -1,21 +1,25 @@
-"""What an answer's status, body and wording mean, as three tables that choose an error.
+"""Which error an error response or an error event stands for, by status, labels and wording.
 
-Knows every error dialect seen from Baseten and its engines; must not know how it was fetched.
+Knows every error body seen from Baseten and its engines; must not know how it was received.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from langchain_baseten._protocol.json_text import parse_body
+from langchain_baseten._protocol.overflow_wordings import reports_overflow
 from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenAuthenticationError,
     BasetenConflictError,
     BasetenContextOverflowError,
     BasetenError,
+    BasetenInvalidKeyError,
     BasetenInvalidRequestError,
     BasetenNotFoundError,
     BasetenPermissionDeniedError,
@@ -27,10 +31,12 @@ from langchain_baseten.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _SHOWN = 500
-"""Characters of a foreign text that an error message repeats."""
+"""Maximum number of characters of a server's text in a message."""
+
+_NO_REASON = "the server gave no reason"
 
 _BY_STATUS: dict[int, type[BasetenError]] = {
     400: BasetenInvalidRequestError,
@@ -47,7 +53,6 @@ _BY_STATUS: dict[int, type[BasetenError]] = {
 
 _BY_LABEL: tuple[tuple[str, type[BasetenError]], ...] = (
     ("context_length", BasetenContextOverflowError),
-    ("exceed_context_size", BasetenContextOverflowError),
     ("rate_limit", BasetenRateLimitError),
     ("authentication", BasetenAuthenticationError),
     ("permission", BasetenPermissionDeniedError),
@@ -58,84 +63,118 @@ _BY_LABEL: tuple[tuple[str, type[BasetenError]], ...] = (
     ("badrequest", BasetenInvalidRequestError),
     ("timeout", BasetenTimeoutError),
 )
-"""Labels in `code` and `type`, lower case, where an error event has no number."""
-
-_OVERFLOW = re.compile(
-    r"maximum context length"  # vLLM, OpenAI, DeepSeek
-    r"|longer than the model'?s context length"  # SGLang
-    r"|longer than the maximum model length"  # vLLM's engine
-    r"|exceeds? (?:the )?(?:model'?s )?max(?:imum)?(?: allowed)?[ _](?:input|prompt|seq|context)"
-    r"|exceeds? (?:the )?(?:available )?context (?:size|window|length)"  # llama.cpp
-    r"|context[ _]length[ _]exceeded"
-    r"|exceed_context_size_error"
-    r"|(?:prompt|input) is too long",
-    re.IGNORECASE,
-)
-_OWN_LIMIT = re.compile(
-    r"max_(?:completion_)?tokens['\"`]?(?: or .{0,40})? is too large", re.IGNORECASE
-)
-"""vLLM's complaint about `max_tokens` names the context too; a shorter input is not the cure."""
+"""Labels in `code` and `type`, lower case, for error events without a number."""
 
 _IS_PAGE = re.compile(r"<(?:!doctype|html|head|title|body|h1)\b", re.IGNORECASE)
-"""A web page; an angle bracket alone is the server's own wording."""
+"""A web page. An angle bracket alone may be part of the server's sentence."""
 
-_NOT_OVERFLOW = frozenset({401, 402, 403, 404, 429})
+_WRONG_KEY = re.compile(
+    r"(?!.*\b(?:permi(?:t|ssion)|scope|access))(?=.*\bapi[-_ ]?key\b)", re.IGNORECASE | re.DOTALL
+)
+"""A 403 about the key itself, and not about what the key may be used for."""
+
+_NOT_OVERFLOW = frozenset({401, 402, 403, 404, 413, 429})
+"""Statuses that have a class of their own, whatever the wording."""
 
 _HINTS: dict[type[BasetenError], str] = {
     BasetenAuthenticationError: "Check BASETEN_API_KEY (or api_key=).",
-    BasetenPermissionDeniedError: "Check BASETEN_API_KEY (or api_key=) and what it may do.",
+    BasetenInvalidKeyError: "Check BASETEN_API_KEY (or api_key=).",
+    BasetenPermissionDeniedError: "Check the permissions of BASETEN_API_KEY (or api_key=).",
     BasetenNotFoundError: "Check model= (a slug of your workspace) or model_url=.",
     BasetenContextOverflowError: "Shorten the input.",
     BasetenRequestTooLargeError: "Send less: smaller images or audio, or a shorter history.",
 }
 
+_PATH_HINT = (
+    "No model seems to be served at this path: check the path of base_url= (it usually ends in "
+    "/v1) or model_url=."
+)
+_ROUTER_BODIES = ({"detail": "Not Found"}, {"detail": "Method Not Allowed"})
+"""What Starlette answers if it has no such route; vLLM, SGLang and Truss are built on it."""
+_ROUTER_SENTENCE = "File Not Found"
+"""What llama.cpp answers if it has no such route."""
+
+_SIMILARITY = 0.75
+_SUGGESTIONS = 3
+
 _LONGEST = 1e9
-"""Seconds; a longer `retry_after` is nonsense."""
+"""Seconds; a larger `retry_after` in a body is ignored."""
 
 _REQUEST_ID_HEADERS = ("x-baseten-request-id", "x-request-id", "request-id")
 
 
-def error_from_status(
-    status: int, text: str, headers: Mapping[str, str], *, retry_after: float | None = None
-) -> BasetenError:
-    """Return the error that an HTTP answer other than 2xx stands for.
+def is_success(status: int) -> bool:
+    """Return whether an HTTP status reports success.
 
     Args:
         status: HTTP status.
-        text: The body, decoded; may be JSON of any dialect, plain text or HTML.
-        headers: Response headers, lower-case names.
-        retry_after: Seconds that the server asked to wait, already read.
+    """
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def error_from_response(  # noqa: PLR0913  one keyword for each thing that a message may name
+    status: int,
+    text: str,
+    headers: Mapping[str, str],
+    *,
+    retry_after: float | None = None,
+    model: str = "",
+    url: str = "",
+    known_models: Sequence[str] = (),
+) -> BasetenError:
+    """Return the error that an HTTP response without success stands for.
+
+    Args:
+        status: HTTP status.
+        text: Body, decoded: JSON of any dialect, plain text or HTML.
+        headers: Response headers with lower-case names.
+        retry_after: Seconds to wait that the headers ask for.
+        model: Requested model, to be named if it was not found.
+        url: Requested URL, to be named if it was not found.
+        known_models: Slugs among which similar ones are suggested for an unknown model.
 
     Returns:
         An error of the class that the status and the wording call for.
     """
     body = parse_body(text)
-    sentence = find_sentence(body) or "the server gave no reason"
+    sentence = find_sentence(body) or _NO_REASON
     cls = _class_of(status, sentence, body)
-    kept = {k: v for k, v in headers.items() if k != "set-cookie"}
     if retry_after is None and isinstance(body, dict):
         retry_after = _seconds(body.get("retry_after"))
+    wrong_path = _is_wrong_path(status, body)
+    notes = [_describe_wait(retry_after)]
+    if wrong_path or cls is BasetenNotFoundError:
+        notes += [
+            _describe_request(model, url),
+            "" if wrong_path else _suggest(model, known_models),
+        ]
+    notes.append(_PATH_HINT if wrong_path else _HINTS.get(cls, ""))
     return cls(
-        _compose(sentence, cls, _status_words(status)),
+        _compose(sentence, _status_words(status), *notes),
         status_code=status,
         request_id=_request_id(headers, body),
         body=body,
-        response=ErrorResponse(status, text, kept),
+        response=ErrorResponse(
+            status, text, {k: v for k, v in headers.items() if k != "set-cookie"}
+        ),
         retry_after=retry_after,
     )
 
 
 def error_from_event(payload: Any) -> BasetenError:
-    """Return the error that an error event inside a 200 stream stands for.
+    """Return the error that an error event inside a stream with status 200 stands for.
 
     Args:
-        payload: The event's data, parsed where it was JSON.
+        payload: Data of the event, parsed if it was JSON.
+
+    Returns:
+        An error of the class that the code, the labels and the wording call for.
     """
-    sentence = find_sentence(payload) or "the server gave no reason"
+    sentence = find_sentence(payload) or _NO_REASON
     status = _code_of(payload)
     cls = _class_of(status, sentence, payload) if status else _class_by_label(payload, sentence)
     return cls(
-        _compose(sentence, cls, "inside an answer that began with HTTP 200"),
+        _compose(sentence, "inside a response that began with HTTP 200", _HINTS.get(cls, "")),
         status_code=status,
         request_id=_request_id({}, payload),
         body=payload,
@@ -143,7 +182,12 @@ def error_from_event(payload: Any) -> BasetenError:
 
 
 def is_error_payload(payload: Mapping[str, Any], event: str = "") -> bool:
-    """Tell whether an event's data is an error, in any of the known dialects."""
+    """Return whether the data of an event is an error, in any of the known dialects.
+
+    Args:
+        payload: Data of the event.
+        event: Name of the event, if it has one.
+    """
     if payload.get("error") or event == "error" or payload.get("object") == "error":
         return True
     return "choices" not in payload and ("detail" in payload or _is_flat_error(payload))
@@ -153,20 +197,15 @@ def _is_flat_error(payload: Mapping[str, Any]) -> bool:
     return "message" in payload and ("code" in payload or payload.get("type") == "error")
 
 
-def parse_body(text: str) -> Any:
-    """Return a body as JSON where it is JSON, else as the text it is."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-
-
 def find_sentence(body: Any) -> str:
-    """Return the human sentence in an error body of any dialect, or an empty string.
+    """Return the sentence that an error body of any dialect holds.
 
     Args:
         body: Parsed JSON (Baseten's flat, wrapped and string forms, vLLM, SGLang, FastAPI),
             or text, or HTML.
+
+    Returns:
+        The sentence, shortened, or an empty string if there is none.
     """
     if isinstance(body, str):
         return shorten(_strip_markup(body))
@@ -181,7 +220,12 @@ def find_sentence(body: Any) -> str:
 
 
 def shorten(text: str, limit: int = _SHOWN) -> str:
-    """Return text on one line, cut to a limit of characters."""
+    """Return a text on one line, shortened.
+
+    Args:
+        text: Any text.
+        limit: Maximum number of characters.
+    """
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
@@ -194,19 +238,19 @@ def _strip_markup(text: str) -> str:
 
 
 def _class_of(status: int, sentence: str, body: Any) -> type[BasetenError]:
-    if status not in _NOT_OVERFLOW and status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        words = f"{sentence} {_labels(body)}"
-        if _OVERFLOW.search(words) and not _OWN_LIMIT.search(words):
-            return BasetenContextOverflowError
+    if status not in _NOT_OVERFLOW and reports_overflow(f"{sentence} {_labels(body)}"):
+        return BasetenContextOverflowError
+    if status == HTTPStatus.FORBIDDEN and _WRONG_KEY.match(sentence):
+        return BasetenInvalidKeyError
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return BasetenAPIError
     return _BY_STATUS.get(status, BasetenInvalidRequestError)
 
 
 def _class_by_label(payload: Any, sentence: str) -> type[BasetenError]:
-    if _OVERFLOW.search(sentence) and not _OWN_LIMIT.search(sentence):
-        return BasetenContextOverflowError
     labels = _labels(payload)
+    if reports_overflow(f"{sentence} {labels}"):
+        return BasetenContextOverflowError
     return next((cls for label, cls in _BY_LABEL if label in labels), BasetenAPIError)
 
 
@@ -251,6 +295,44 @@ def _status_words(status: int) -> str:
         return f"HTTP {status}"
 
 
-def _compose(sentence: str, cls: type[BasetenError], context: str) -> str:
-    hint = _HINTS.get(cls)
-    return f"{sentence} ({context})" + (f". {hint}" if hint else "")
+def _is_wrong_path(status: int, body: Any) -> bool:
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return True
+    by_router = body in _ROUTER_BODIES or find_sentence(body) == _ROUTER_SENTENCE
+    return status == HTTPStatus.NOT_FOUND and (isinstance(body, str) or by_router)
+
+
+def _describe_wait(seconds: float | None) -> str:
+    if not seconds or seconds > _LONGEST:
+        return ""
+    return f"The server asks to wait {max(1, round(seconds))} s."
+
+
+def _describe_request(model: str, url: str) -> str:
+    target = re.sub(r"[?#].*|(?<=//)[^/]*@", "", url, flags=re.DOTALL)
+    named = f"model {shorten(model, 100)!r}" if model else ""
+    words = " at ".join(filter(None, (named, target)))
+    return f"Requested {words}." if words else ""
+
+
+def _suggest(model: str, known_models: Sequence[str]) -> str:
+    if model in known_models:
+        return ""
+    names = {name: slug for slug in known_models for name in _spellings(slug)}
+    close = [
+        names[found]
+        for name in _spellings(model)
+        for found in difflib.get_close_matches(name, names, _SUGGESTIONS, _SIMILARITY)
+    ]
+    shown = [repr(slug) for slug in dict.fromkeys(close)][:_SUGGESTIONS]
+    return f"Did you mean {', '.join(shown)}?" if shown else ""
+
+
+def _spellings(slug: str) -> tuple[str, str]:
+    """Return a slug as it may be compared: lower case, with and without its organization."""
+    return slug.lower(), slug.lower().rpartition("/")[2]
+
+
+def _compose(sentence: str, context: str, *notes: str) -> str:
+    given = " ".join(filter(None, notes))
+    return f"{sentence} ({context})" + (f". {given}" if given else "")

@@ -17,8 +17,8 @@ from langchain_baseten._protocol.error_responses import (
     error_from_event,
     find_sentence,
     is_error_payload,
-    parse_body,
 )
+from langchain_baseten._protocol.json_text import parse_body
 from langchain_baseten.exceptions import BasetenInvalidResponseError
 from langchain_baseten._protocol.tool_calls import ToolCallIds, read_calls
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_baseten._protocol.error_responses import error_from_event, is_error_payload, parse_body
+from langchain_baseten._protocol.error_responses import error_from_event, is_error_payload
+from langchain_baseten._protocol.json_text import parse_body
 from langchain_baseten.exceptions import (
     BasetenError,
     BasetenInvalidResponseError,
