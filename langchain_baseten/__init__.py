@@ -1,5 +1,9 @@
 """LangChain chat model and embeddings for Baseten's inference service."""
 
+from langchain_baseten._config.endpoint import Endpoint
+from langchain_baseten._version import VERSION
+from langchain_baseten.chat_models import ChatBaseten
+from langchain_baseten.embeddings import BasetenEmbeddings
 from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenAuthenticationError,
@@ -7,6 +11,7 @@ from langchain_baseten.exceptions import (
     BasetenConnectionError,
     BasetenContextOverflowError,
     BasetenError,
+    BasetenIncompleteStreamError,
     BasetenInvalidKeyError,
     BasetenInvalidRequestError,
     BasetenInvalidResponseError,
@@ -14,16 +19,14 @@ from langchain_baseten.exceptions import (
     BasetenPermissionDeniedError,
     BasetenRateLimitError,
     BasetenRefusalError,
+    BasetenRequestError,
     BasetenRequestTooLargeError,
-    BasetenIncompleteStreamError,
     BasetenTimeoutError,
     BasetenUnprocessableError,
-    BasetenRequestError,
+    EndpointError,
+    ErrorResponse,
     MissingToolCallWarning,
 )
-from langchain_baseten._version import VERSION
-from langchain_baseten.chat_models import ChatBaseten
-from langchain_baseten.embeddings import BasetenEmbeddings
 
 __version__ = VERSION
 
@@ -35,6 +38,7 @@ __all__ = [
     "BasetenContextOverflowError",
     "BasetenEmbeddings",
     "BasetenError",
+    "BasetenIncompleteStreamError",
     "BasetenInvalidKeyError",
     "BasetenInvalidRequestError",
     "BasetenInvalidResponseError",
@@ -42,12 +46,14 @@ __all__ = [
     "BasetenPermissionDeniedError",
     "BasetenRateLimitError",
     "BasetenRefusalError",
+    "BasetenRequestError",
     "BasetenRequestTooLargeError",
-    "BasetenIncompleteStreamError",
     "BasetenTimeoutError",
     "BasetenUnprocessableError",
-    "BasetenRequestError",
     "ChatBaseten",
+    "Endpoint",
+    "EndpointError",
+    "ErrorResponse",
     "MissingToolCallWarning",
     "__version__",
 ]

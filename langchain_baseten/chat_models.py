@@ -474,6 +474,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             idle=option("stream_chunk_timeout") or None,
             on_retry=run_manager.on_retry if run_manager else None,
             options=options,
+            known_models=() if self.model_url else list(_PROFILES),
         )
         return request, ResponseContext(
             requested_model=str(parameters.get("model", "")),

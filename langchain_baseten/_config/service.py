@@ -239,6 +239,7 @@ class BasetenService(BaseModel):
         idle: float | None = None,
         on_retry: Callable[..., Any] | None = None,
         options: Mapping[str, Any] | None = None,
+        known_models: Sequence[str] = (),
     ) -> HttpRequest:
         """Return a request to the service.
 
@@ -249,6 +250,7 @@ class BasetenService(BaseModel):
             idle: Seconds of silence inside a stream, None for no limit.
             on_retry: Called before each wait.
             options: Settings of this call by field name; they override the model's.
+            known_models: Slugs to compare with one that is not found.
 
         Raises:
             BasetenRequestError: If there is no key, or a setting of this call cannot be used.
@@ -274,6 +276,7 @@ class BasetenService(BaseModel):
             on_retry=on_retry,
             model=self.model,
             url_source=self._url_source,
+            known_models=known_models,
         )
 
     def _choose_auth(self, headers: Mapping[str, str]) -> BearerAuth | None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
 
 from langchain_baseten._http.redaction import Redactor, is_secret_name
 from langchain_baseten._http.retries import read_retry_after, retry_options
 from langchain_baseten._http.timeouts import Timeouts, choose_timeouts
-from langchain_baseten._http.transport_errors import error_from_exception, error_from_setup
+from langchain_baseten._http.transport_errors import (
+    error_from_exception,
+    error_from_setup,
+    find_address,
+)
 from langchain_baseten._protocol.error_responses import error_from_response
 from langchain_baseten.exceptions import (
     BasetenConnectionError,
@@ -150,12 +153,12 @@ class HttpRequest:
 
     @property
     def host(self) -> str:
-        """The host, and the port where one is named, for messages."""
-        return urlsplit(self.url).netloc or self.url
+        """Host and port, for messages."""
+        return find_address(self.url)
 
     def retry_options(self) -> dict[str, Any]:
         """Return the arguments for tenacity."""
-        return retry_options(self.max_retries, self.on_retry, self.url)
+        return retry_options(self.max_retries, self.on_retry, self.host)
 
     def build(self, client: Client) -> Any:
         """Return the client's own kind of request."""
@@ -186,11 +189,13 @@ class HttpRequest:
             data: The body, or as much of it as came.
         """
         headers = read_headers(response)
-        text = data.decode("utf-8", "replace")
+        return self._build_error(response.status_code, data.decode("utf-8", "replace"), headers)
+
+    def _build_error(self, status: int, text: str, headers: dict[str, str]) -> BasetenError:
         if "location" in headers and not text:
             text = f"the server redirects to {headers['location']}; set that URL if you trust it"
         return error_from_response(
-            response.status_code,
+            status,
             text,
             headers,
             retry_after=read_retry_after(headers, datetime.now(UTC)),
@@ -210,7 +215,9 @@ class HttpRequest:
             reading: Whether it was raised while something that had arrived was read.
         """
         own = exception if isinstance(exception, BasetenError) else None
-        error = own or error_from_exception(exception, self.host, source=self.url_source)
+        error = own or error_from_exception(
+            exception, self.host, source=self.url_source, from_response=self._build_error
+        )
         if error is None and not reading:
             return None
         error = error or BasetenInvalidResponseError(

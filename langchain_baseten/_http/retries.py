@@ -6,8 +6,10 @@ of its response was handed out: the caller sees to that.
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from tenacity import (
@@ -33,12 +35,21 @@ LONGEST_WAIT = 60.0
 _BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0, 0.5)
 
 
-def retry_options(max_retries: int, on_retry: Callable[..., Any] | None) -> dict[str, Any]:
+_LONG_WAIT = 5.0
+"""Seconds from which a wait is logged as a warning."""
+
+_log = logging.getLogger("langchain_baseten")
+
+
+def retry_options(
+    max_retries: int, on_retry: Callable[..., Any] | None, target: str
+) -> dict[str, Any]:
     """Return the arguments for tenacity's `Retrying` and `AsyncRetrying`.
 
     Args:
         max_retries: Maximum number of retries.
         on_retry: Called (or awaited) with tenacity's retry state before each wait.
+        target: What the request is sent to, for the log.
 
     Returns:
         Keyword arguments.
@@ -47,9 +58,43 @@ def retry_options(max_retries: int, on_retry: Callable[..., Any] | None) -> dict
         "stop": stop_after_attempt(max_retries + 1),
         "retry": retry_if_exception(may_retry),
         "wait": choose_wait,
-        "before_sleep": on_retry,
+        "before_sleep": _report_to(on_retry, target, max_retries),
         "reraise": True,
     }
+
+
+def _report_to(
+    on_retry: Callable[..., Any] | None, target: str, max_retries: int
+) -> Callable[[RetryCallState], Any]:
+    """Return what tenacity calls before it sleeps: the log, then the user's callback."""
+
+    def report(state: RetryCallState) -> None:
+        _log_retry(state, target, max_retries)
+        if on_retry is not None:
+            on_retry(state)
+
+    async def report_async(state: RetryCallState) -> None:
+        _log_retry(state, target, max_retries)
+        if on_retry is not None:
+            await on_retry(state)
+
+    return report_async if iscoroutinefunction(on_retry) else report
+
+
+def _log_retry(state: RetryCallState, target: str, max_retries: int) -> None:
+    seconds = state.next_action.sleep if state.next_action else 0.0
+    failure = state.outcome.exception() if state.outcome else None
+    status = getattr(failure, "status_code", None)
+    _log.log(
+        logging.WARNING if seconds >= _LONG_WAIT else logging.INFO,
+        "Retrying request to %s in %.2f seconds (retry %d of %d) after %s%s",
+        target,
+        seconds,
+        state.attempt_number,
+        max_retries,
+        type(failure).__name__,
+        f" (HTTP {status})" if status else "",
+    )
 
 
 def may_retry(failure: BaseException) -> bool:
