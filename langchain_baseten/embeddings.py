@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Annotated
 
 from langchain_core.embeddings import Embeddings
+from pydantic import SecretStr
 
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._http.request import HttpRequest, RawResponse
@@ -61,6 +62,11 @@ class BasetenEmbeddings(BasetenService, Embeddings):
 
     model_url: Annotated[str, ClientOnly()]
     """URL of the deployment, in any form that Baseten's pages show."""
+
+    @property
+    def api_key(self) -> SecretStr | None:
+        """The API key, under the name that release 0.2 gave it."""
+        return self.baseten_api_key
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text, in the texts' order.

@@ -16,16 +16,19 @@ import pytest
 from langchain_core.load import dumps
 from pydantic import SecretStr
 
-from langchain_baseten import BasetenEmbeddings, ChatBaseten, _secrets
+from langchain_baseten import BasetenEmbeddings, ChatBaseten
+from langchain_baseten._config import api_key
 from langchain_baseten._config.api_key import (
-    BearerAuth,
+    Reference,
     clean_key,
     find_key,
     find_secret,
+    read_environment_key,
     reference_for,
-    is_secret_name,
-    key_from_environment,
+    reference_for_key,
 )
+from langchain_baseten._http.auth import BearerAuth
+from langchain_baseten._http.redaction import Redactor, is_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +114,7 @@ FAILURES: dict[str, Callable[[str], object]] = {
 
 @pytest.mark.parametrize("construct", FAILURES.values(), ids=FAILURES)
 def test_no_failed_construction_shows_the_key(construct: Callable[[str], object]) -> None:
-    with pytest.raises(ValueError, match=r"error|setting|https") as caught:
+    with pytest.raises(ValueError, match=r"error|parameter|https") as caught:
         construct(KEY)
 
     assert KEY not in write_down(caught.value)
@@ -208,22 +211,49 @@ def test_a_pickle_in_another_process_takes_the_key_of_its_environment(own: str |
     )
 
     assert found.stdout.decode().strip() == f"{own} [('x-session-affinity', 'a')] m"
+    assert (b"pickled with another API key" in found.stderr) is (own is not None)
+    assert b"sk-" not in found.stderr
+
+
+def test_a_pickle_of_the_environments_key_takes_the_one_where_it_lands(
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", KEY)
+    pickled = pickle.dumps(ChatBaseten(model="m"))
+    monkeypatch.setattr(api_key, "_SECRETS_BY_REFERENCE", {})  # as in another process
+    monkeypatch.setenv("BASETEN_API_KEY", "sk-rotated-0123456789")
+
+    assert pickle.loads(pickled).baseten_api_key == SecretStr("sk-rotated-0123456789")  # noqa: S301  our own bytes
+    assert not recwarn.list
+
+
+def test_the_same_key_of_another_process_is_no_warning(
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    reference = reference_for_key(SecretStr(KEY))
+    monkeypatch.setattr(api_key, "_SECRETS_BY_REFERENCE", {})  # as in another process
+    monkeypatch.setenv("BASETEN_API_KEY", KEY)
+
+    assert find_key(reference) == SecretStr(KEY)
+    assert not recwarn.list
+    assert reference.fingerprint
+    assert KEY not in str(reference)
 
 
 def test_one_secret_has_one_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_secrets, "_SECRETS_BY_REFERENCE", {})
+    monkeypatch.setattr(api_key, "_SECRETS_BY_REFERENCE", {})
     first, again, other = map(reference_for, [SecretStr("a"), SecretStr("a"), SecretStr("b")])
 
     assert first == again
     assert other != first
     assert {find_secret(first), find_secret(other)} == {SecretStr("a"), SecretStr("b")}
-    assert "a" not in _secrets._SECRETS_BY_REFERENCE
+    assert "a" not in api_key._SECRETS_BY_REFERENCE
 
 
-@pytest.mark.parametrize("reference", [None, "", "never given"])
-def test_an_unknown_reference_is_no_secret(reference: str | None) -> None:
-    assert find_secret(reference) is None
-    assert find_key(reference) is None
+def test_an_unknown_reference_is_no_secret() -> None:
+    assert find_secret(Reference("never given")) is None
+    assert find_key(Reference("never given")) is None
+    assert find_key(None) is None
 
 
 @pytest.mark.parametrize(("variable", "key"), [(" sk-own\n", "sk-own"), (" ", None)])
@@ -231,7 +261,7 @@ def test_an_unknown_reference_reads_the_environment(
     variable: str, key: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", variable)
-    found = find_key("never given")
+    found = find_key(Reference("never given"))
 
     assert (found and found.get_secret_value()) == key
 
@@ -246,7 +276,7 @@ def test_a_known_reference_beats_the_environment(monkeypatch: pytest.MonkeyPatch
 def test_the_environment_gives_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", f"{KEY}\n")
 
-    assert key_from_environment() == SecretStr(KEY)
+    assert read_environment_key() == SecretStr(KEY)
     assert ChatBaseten(model="m").baseten_api_key == SecretStr(KEY)
     assert BasetenEmbeddings(model_url=URL).api_key == SecretStr(KEY)
 
@@ -254,12 +284,8 @@ def test_the_environment_gives_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("variable", [None, ""], ids=["unset", "empty"])
 @pytest.mark.parametrize(
     "construct",
-    [
-        key_from_environment,
-        lambda: ChatBaseten(model="m"),
-        lambda: BasetenEmbeddings(model_url=URL),
-    ],
-    ids=["the environment", "a model", "embeddings"],
+    [lambda: ChatBaseten(model="m"), lambda: BasetenEmbeddings(model_url=URL)],
+    ids=["a model", "embeddings"],
 )
 def test_no_key_is_refused_with_where_to_get_one(
     construct: Callable[[], object], variable: str | None, monkeypatch: pytest.MonkeyPatch
@@ -278,8 +304,15 @@ def test_the_key_is_written_into_the_request_at_last() -> None:
     assert request.headers["Authorization"] == f"Bearer {KEY}"
 
 
-def test_an_echoed_key_is_scrubbed() -> None:
-    assert BearerAuth(SecretStr(KEY)).scrub(f"key {KEY} of {KEY}") == "key [redacted] of [redacted]"
+def test_an_echoed_secret_is_redacted_wherever_it_stands() -> None:
+    redact = Redactor(lambda: [KEY, "short"]).redact
+
+    assert redact(f"key {KEY} of {KEY}") == "key [redacted] of [redacted]"
+    assert redact({KEY: [KEY, 1, None], "a": {"b": f"<{KEY}>"}}) == {
+        "[redacted]": ["[redacted]", 1, None],
+        "a": {"b": "<[redacted]>"},
+    }
+    assert redact("a short word") == "a short word"
 
 
 SECRET_NAMES: dict[str, bool] = {
@@ -288,7 +321,11 @@ SECRET_NAMES: dict[str, bool] = {
     "apikey": True,
     "X-Auth-Token": True,
     "Cookie": True,
-    "x-session-affinity": False,
+    "Ocp-Apim-Subscription-Key": True,
+    "baseten_api_key": True,
+    "X-Password": True,
+    "max_tokens": False,
+        "x-session-affinity": False,
     "User-Agent": False,
 }
 

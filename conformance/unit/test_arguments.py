@@ -1,4 +1,4 @@
-"""Constructor arguments as callers write them: aliases, foreign names, typos, doubled values."""
+"""Constructor arguments as callers write them: aliases, OpenAI's names, typos, two values."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from langchain_baseten._config import arguments as _arguments
-from langchain_baseten._config.arguments import name_settings
-from langchain_baseten._config.service import BasetenSettings
+from langchain_baseten import BasetenEmbeddings, ChatBaseten
+from langchain_baseten._config.arguments import find_near, read_arguments
+from langchain_baseten._protocol.parameters import OPENAI_ONLY, ParameterTable
 
-FIELDS = list(BasetenSettings.model_fields)
+TABLE = ParameterTable(ChatBaseten)
 KEY = "sk-secret-1234567890"
 
 # arguments -> settings
@@ -60,61 +60,105 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("values", "settings"), NAMED.values(), ids=NAMED)
 def test_arguments_are_named_after_fields(values: dict[str, Any], settings: dict[str, Any]) -> None:
-    assert name_settings(values, FIELDS) == settings
+    assert read_arguments(values, TABLE) == settings
 
 
 REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "a typo": ({"temprature": 1}, ["temprature is not a setting", "Did you mean temperature?"]),
-    "a typo of an alias": ({"modle": "m"}, ["modle is not a setting", "Did you mean model?"]),
-    "an unknown name": ({"hologram": 1}, ["hologram is not a setting", "model_kwargs"]),
+    "a typo": ({"temprature": 1}, ["temprature is not a parameter", "Did you mean temperature?"]),
+    "a typo of an alias": ({"modle": "m"}, ["modle is not a parameter", "Did you mean model?"]),
+    "an unknown name": (
+        {"hologram": 1},
+        ["hologram is not a parameter", "write model_kwargs={'hologram': 1}."],
+    ),
+    "an unknown name with a long value": (
+        {"hologram": "x" * 100},
+        [f"write model_kwargs={{'hologram': '{'x' * 58}…}}."],
+    ),
+    "an unknown name of a secret": (
+        {"other_api_key": "sk-hush"},
+        ["write model_kwargs={'other_api_key': …}."],
+    ),
     "two values": (
         {"model": "a", "model_name": "b"},
-        ["one setting, model_name (also model_name)", "'a' and 'b'"],
+        ["one parameter, model_name (also model_name)", "'a' and 'b'"],
     ),
     "two values, the other way round": (
         {"max_tokens": 1, "max_completion_tokens": 2},
-        ["one setting, max_tokens (also max_completion_tokens)", "1 and 2"],
+        ["one parameter, max_tokens (also max_completion_tokens)", "1 and 2"],
     ),
     "two values, one in model_kwargs": (
         {"max_tokens": 1, "model_kwargs": {"max_completion_tokens": 2}},
-        ["one setting, max_tokens (also max_completion_tokens in model_kwargs)", "1 and 2"],
+        ["one parameter, max_tokens (also max_completion_tokens in model_kwargs)", "1 and 2"],
     ),
     "a client's setting in model_kwargs": (
         {"model_kwargs": {"timeout": 5}},
-        ["timeout is a setting of the client", "beside model_kwargs"],
+        ["timeout is a setting of the client", "take it out of model_kwargs"],
+    ),
+    "headers of one call in model_kwargs": (
+        {"model_kwargs": {"extra_headers": {"x-token": "sk-hush"}}},
+        ["extra_headers is a setting of the client"],
+    ),
+    "a key of another client in model_kwargs": (
+        {"model_kwargs": {"openai_api_key": "sk-hush"}},
+        ["openai_api_key is a setting of the client"],
     ),
 }
 
 
 @pytest.mark.parametrize(("values", "words"), REFUSED.values(), ids=REFUSED)
 def test_what_is_unclear_is_refused(values: dict[str, Any], words: list[str]) -> None:
-    with pytest.raises(ValueError, match="setting") as caught:
-        name_settings(values, FIELDS)
+    with pytest.raises(ValueError, match="setting|parameter") as caught:
+        read_arguments(values, TABLE)
 
     assert [word for word in words if word not in str(caught.value)] == []
+    assert "hush" not in str(caught.value)
 
 
 def test_no_near_name_is_no_guess() -> None:
     with pytest.raises(ValueError, match="hologram") as caught:
-        name_settings({"hologram": 1}, FIELDS)
+        read_arguments({"hologram": 1}, TABLE)
 
     assert "Did you mean" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", _arguments._OPENAI_ONLY)
+# names of other services' parameters, which are no typing errors of ours
+STRANGERS = ["top_x", "min_k", "beam_width", "guided_json", "x", "max_input_tokens"]
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_a_name_that_is_no_plausible_typo_gets_no_suggestion(name: str) -> None:
+    assert find_near(name, TABLE.by_name) == []
+
+
+TYPOS = {
+    **{"temperatur": "temperature", "max_token": "max_tokens", "max_tokens_": "max_tokens"},
+    **{"top_pk": "top_k", "api_ky": "api_key", "streeming": "streaming", "time_out": "timeout"},
+}
+
+
+@pytest.mark.parametrize(("name", "meant"), TYPOS.items())
+def test_a_plausible_typo_gets_the_name_that_was_meant(name: str, meant: str) -> None:
+    assert meant in find_near(name, TABLE.by_name)
+
+
+def test_a_class_without_model_kwargs_does_not_recommend_them() -> None:
+    with pytest.raises(ValueError, match="not a parameter of BasetenEmbeddings") as caught:
+        read_arguments({"hologram": 1}, ParameterTable(BasetenEmbeddings))
+
+    assert "model_kwargs" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", OPENAI_ONLY)
 def test_a_setting_of_another_client_is_refused_with_what_to_use(name: str) -> None:
-    with pytest.raises(ValueError, match="is not a setting of ChatBaseten: ") as caught:
-        name_settings({name: "x"}, FIELDS)
+    with pytest.raises(ValueError, match="is not a parameter of ChatBaseten") as caught:
+        read_arguments({name: "x"}, TABLE)
 
-    assert str(caught.value) == (
-        f"{name} is not a setting of ChatBaseten: {_arguments._OPENAI_ONLY[name]}."
-    )
+    assert str(caught.value) == f"{name} is not a parameter of ChatBaseten. {OPENAI_ONLY[name]}"
 
 
-def test_no_setting_of_ours_is_foreign() -> None:
-    assert _arguments._OPENAI_ONLY.keys().isdisjoint(FIELDS)
-    assert set(_arguments._ALIASES.values()) <= set(FIELDS)
-    assert set(FIELDS) >= _arguments._NONE_COUNTS
+def test_no_parameter_of_ours_is_openais_only() -> None:
+    assert OPENAI_ONLY.keys().isdisjoint(TABLE.by_name)
+    assert {row.field for row in TABLE.rows if row.none_counts} == {"stream_chunk_timeout"}
 
 
 DOUBLED: dict[str, dict[str, Any]] = {
@@ -126,8 +170,8 @@ DOUBLED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("values", DOUBLED.values(), ids=DOUBLED)
 def test_two_keys_are_refused_and_neither_is_shown(values: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="one setting, baseten_api_key") as caught:
-        name_settings(values, FIELDS)
+    with pytest.raises(ValueError, match="one parameter, baseten_api_key") as caught:
+        read_arguments(values, TABLE)
 
     assert KEY not in str(caught.value)
 
@@ -135,6 +179,6 @@ def test_two_keys_are_refused_and_neither_is_shown(values: dict[str, Any]) -> No
 def test_arguments_are_never_changed() -> None:
     values = {"model": "m", "store": None, "model_kwargs": {"top_k": 1}}
     before = repr(values)
-    name_settings(values, FIELDS)
+    read_arguments(values, TABLE)
 
     assert repr(values) == before

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import copy
-import inspect
 import pickle
-from itertools import pairwise
+import socket
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from langchain_core.language_models import BaseChatModel
-from pydantic import SecretStr
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import ConfigurableField
+from pydantic import BaseModel, Field, SecretStr
 
-from langchain_baseten import ChatBaseten
-from langchain_baseten._config.service import DEFAULT_API_BASE, DEFAULT_MODEL, BasetenSettings
+from langchain_baseten import BasetenEmbeddings, BasetenRequestError, ChatBaseten
+from langchain_baseten._config.service import DEFAULT_API_BASE, DerivedName
+from langchain_baseten.chat_models import DEFAULT_MODEL
 
 KEY = "sk-secret-1234567890"
 DEDICATED = "https://model-abcd1234.api.baseten.co/environments/production/predict"
@@ -90,19 +91,19 @@ NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "the field": ({"model_name": "a/b"}, "a/b"),
     "a deployment's": ({"model_url": DEDICATED}, "model-abcd1234"),
     "a deployment's, by argument": ({"model_url": DEDICATED, "model": "a/b"}, "a/b"),
-    "a derived name of another deployment": (
-        {"model_url": DEDICATED, "model": "model-zzzz9999"},
-        "model-abcd1234",
+    "a name that looks like another deployment's": (
+        {"model_url": DEDICATED, "model": "model-7b"},
+        "model-7b",
     ),
-    "a derived name of a proxy": (
+    "a name that looks like a proxy's": (
         {"model_url": DEDICATED, "model": "baseten-model"},
+        "baseten-model",
+    ),
+    "a name that was derived from another URL": (
+        {"model_url": DEDICATED, "model": DerivedName("model-zzzz9999")},
         "model-abcd1234",
     ),
-    "a name that only looks derived": (
-        {"model_url": DEDICATED, "model": "model-a/b"},
-        "model-a/b",
-    ),
-    "a derived name without a deployment": ({"model": "model-zzzz9999"}, "model-zzzz9999"),
+    "such a name without a deployment": ({"model": "model-zzzz9999"}, "model-zzzz9999"),
 }
 
 
@@ -110,7 +111,56 @@ NAMES: dict[str, tuple[dict[str, Any], str]] = {
 def test_the_model_is_the_one_that_was_named(settings: dict[str, Any], name: str) -> None:
     made = make(**settings)
 
-    assert made.model_name == name
+    assert made.model_name == made.model == name
+    assert made._sent_fields()["model"] == name
+
+
+def test_a_derived_name_follows_the_url_of_a_copy_and_a_chosen_one_does_not() -> None:
+    other = "https://model-wxyz9876.api.baseten.co/environments/production/sync/v1"
+    copied = make(model_url=DEDICATED).model_copy(update={"model_url": other})
+
+    assert copied.model == copied.model_name == "model-wxyz9876"
+    assert make(model_url=DEDICATED, model="a/b").model_copy(update={"model_url": other}).model == (
+        "a/b"
+    )
+    assert make().model_copy(update={"model_url": other}).model == "model-wxyz9876"
+    assert make(model_url=DEDICATED).model_copy(update={"model_name": "a/b"}).model == "a/b"
+    assert pickle.loads(pickle.dumps(copied)).model == "model-wxyz9876"  # noqa: S301  our own bytes
+    configurable = make(model_url=DEDICATED).configurable_fields(model_url=ConfigurableField("u"))
+    configured, _ = configurable.prepare({"configurable": {"u": other}})
+    assert configured.model == "model-wxyz9876"  # type: ignore[attr-defined]  # a ChatBaseten
+
+
+def test_a_derived_name_is_not_serialised_and_derived_again() -> None:
+    made = make(model_url=DEDICATED)
+
+    assert "model_name" not in made.to_json()["kwargs"]
+    assert make(model_url=DEDICATED, model="a/b").to_json()["kwargs"]["model_name"] == "a/b"
+
+
+class OwnDefaults(ChatBaseten):
+    """A subclass with defaults of its own."""
+
+    baseten_api_base: str = Field("http://127.0.0.1:9/v1", alias="base_url")
+    baseten_api_key: SecretStr | None = SecretStr("sk-own-default-0123456789")
+
+
+class OwnUrl(ChatBaseten):
+    """A subclass for one deployment."""
+
+    model_url: str | None = DEDICATED
+
+
+def test_defaults_of_a_subclass_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASETEN_BASE_URL", "https://c.example/v1")
+    monkeypatch.setenv("BASETEN_API_KEY", "sk-environment-0123456789")
+    made = OwnDefaults()
+
+    assert made.endpoint.base_url == "http://127.0.0.1:9/v1"
+    assert made.baseten_api_key == SecretStr("sk-own-default-0123456789")
+    assert OwnDefaults(base_url="https://a.example/v1").endpoint.base_url == "https://a.example/v1"
+    assert OwnUrl().endpoint.deployment == "abcd1234"
+    assert OwnUrl().model == "model-abcd1234"
 
 
 def test_every_alias_is_taken() -> None:
@@ -127,11 +177,18 @@ def test_a_setting_that_is_none_keeps_its_default() -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "an unknown name": ({"hologram": 1}, "hologram is not a setting"),
+    "an unknown name": ({"hologram": 1}, "hologram is not a parameter"),
     "a wrong type": ({"temperature": "hot"}, "temperature"),
     "n of zero": ({"n": 0}, "greater than or equal to 1"),
-    "n of a stream": ({"n": 2, "streaming": True}, "a stream is one answer"),
+    "n of a stream": ({"n": 2, "streaming": True}, "a stream is one response"),
     "retries below zero": ({"max_retries": -1}, "greater than or equal to 0"),
+    "a header of None": ({"default_headers": {"X": None}}, "default_headers"),
+    "a header of a number": ({"default_headers": {"X": 1}}, "default_headers"),
+    "a body that is no dict": ({"extra_body": [1]}, "extra_body"),
+    "a disabled value outside of a list": ({"disabled_params": {"seed": 5}}, r"write \[5\]"),
+    "silence below zero": ({"stream_chunk_timeout": -1}, "stream_chunk_timeout"),
+    "silence that is no number": ({"stream_chunk_timeout": float("nan")}, "stream_chunk_timeout"),
+    "a timeout in a text": ({"timeout": "30"}, "timeout='30' is not a time limit"),
     "a URL that is none": ({"base_url": "x"}, "https://"),
     "a deployment's URL that is none": ({"model_url": "x"}, "https://"),
 }
@@ -192,19 +249,52 @@ def test_a_model_with_a_client_of_its_own_does_not_pickle(client: dict[str, Any]
         pickle.dumps(make(**client))
 
 
-def test_every_setting_is_described() -> None:
-    (tree,) = ast.parse(inspect.getsource(BasetenSettings)).body
-    assert isinstance(tree, ast.ClassDef)
-    pairs = list(pairwise(tree.body))
-    described = {
-        field.target.id
-        for field, text in pairs
-        if isinstance(field, ast.AnnAssign)
-        and isinstance(field.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-    }
+def test_every_parameter_is_described() -> None:
+    for model, others in ((ChatBaseten, BaseChatModel), (BasetenEmbeddings, BaseModel)):
+        own = model.model_fields.keys() - others.model_fields.keys()
+        described = {name: model.model_fields[name].description or "" for name in own}
+        assert own
+        assert [name for name, text in described.items() if not text.endswith(".")] == []
 
-    own = BasetenSettings.model_fields.keys() - BaseChatModel.model_fields.keys()
-    assert own
-    assert own - described == set()
+
+def test_two_urls_are_a_warning_at_the_callers_line() -> None:
+    with pytest.warns(UserWarning, match="model_url and base_url are both given") as caught:
+        made = make(model_url=DEDICATED, base_url="https://a.example/v1")
+
+    assert [warning.filename for warning in caught] == [__file__]
+    assert made.endpoint.deployment == "abcd1234"
+
+
+KEYS: dict[str, Any] = {
+    "assigned": lambda made: setattr(made, "baseten_api_key", KEY) or made,
+    "a copy's": lambda made: made.model_copy(update={"baseten_api_key": KEY}),
+    "past every check": lambda made: made.__dict__.update(baseten_api_key=KEY) or made,
+}
+
+
+@pytest.mark.parametrize("give", KEYS.values(), ids=KEYS)
+def test_a_plain_key_is_a_secret_whichever_way_it_came(give: Any) -> None:
+    made = give(ChatBaseten(model="m", api_key="sk-first-0123456789"))
+    request, _ = made._build_request([HumanMessage("a")], None, {}, None, stream=False)
+
+    assert request.auth is not None
+    assert request.auth.secret == KEY
+    assert KEY not in f"{made!r}{made}{request}"
+    assert KEY.encode() not in pickle.dumps(made)
+
+
+def test_copies_have_connections_of_their_own() -> None:
+    options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+    made = make()
+    others = [copy.copy(made), copy.deepcopy(made), made.model_copy()]
+    tuned = made.model_copy(update={"http_socket_options": options})
+
+    assert len({id(other._connections) for other in [made, *others, tuned]}) == 5
+    assert tuned._connections._socket_options == options
+
+
+def test_a_bad_url_of_a_copy_is_an_error_of_the_package() -> None:
+    made = make().model_copy(update={"baseten_api_base": "nowhere"})
+
+    with pytest.raises(BasetenRequestError, match="nowhere"):
+        made.invoke("a")

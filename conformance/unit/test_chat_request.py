@@ -1,9 +1,10 @@
-"""Settings, messages and call options to one call: which of several values wins."""
+"""Parameters, messages and call options to one request: which of several values is sent."""
 
 from __future__ import annotations
 
 import json
 import pickle
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,12 +12,13 @@ from langchain_core.messages import HumanMessage
 from pydantic import BaseModel
 
 from langchain_baseten import ChatBaseten
-from langchain_baseten.exceptions import BasetenRequestError
-from langchain_baseten._config.request_tmp import Plan, plan_call, build_parameters
+from langchain_baseten._http.timeouts import Timeouts
 from langchain_baseten._version import VERSION
+from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:
-    from langchain_baseten._http.request import Call
+    from langchain_baseten._http.request import HttpRequest
+    from langchain_baseten._protocol.response import ResponseContext
 
 KEY = "sk-secret-1234567890"
 
@@ -27,18 +29,22 @@ class Sum(BaseModel):
     value: int
 
 
-def plan(settings: dict[str, Any], options: dict[str, Any] | None = None, **given: Any) -> Plan:
-    asked: dict[str, Any] = {"stop": None, "stream": False, "on_retry": None, **given}
+def build(
+    settings: dict[str, Any],
+    options: dict[str, Any] | None = None,
+    *,
+    stop: list[str] | None = None,
+    run_manager: Any = None,
+    stream: bool = False,
+) -> tuple[HttpRequest, ResponseContext]:
     model = ChatBaseten(**{"model": "m", "api_key": KEY, **settings})
-    return plan_call(model, [HumanMessage("a")], asked.pop("stop"), options or {}, **asked)
-
-
-def call(settings: dict[str, Any], options: dict[str, Any] | None = None, **given: Any) -> Call:
-    return plan(settings, options, **given).call
+    return model._build_request(
+        [HumanMessage("a")], stop, options or {}, run_manager, stream=stream
+    )
 
 
 def body(settings: dict[str, Any], options: dict[str, Any] | None = None, **given: Any) -> Any:
-    found = json.loads(call(settings, options, **given).body)
+    found = json.loads(build(settings, options, **given)[0].body)
     assert found.pop("messages") == [{"role": "user", "content": "a"}]
     return found
 
@@ -223,7 +229,7 @@ def test_a_stream_counts_its_tokens_unless_told_otherwise(
 @pytest.mark.parametrize("settings", [{"n": 2}, {"model_kwargs": {"n": 2}}], ids=str)
 def test_a_stream_is_one_answer(settings: dict[str, Any]) -> None:
     with pytest.raises(BasetenRequestError, match="n must be 1"):
-        plan(settings, stream=True)
+        build(settings, stream=True)
     assert body(settings)["n"] == 2
 
 
@@ -262,11 +268,11 @@ HEADERS: dict[str, tuple[Any, Any, dict[str, str]]] = {
 
 @pytest.mark.parametrize(("own", "asked", "sent"), HEADERS.values(), ids=HEADERS)
 def test_headers_are_joined_without_doubles(own: Any, asked: Any, sent: dict[str, str]) -> None:
-    assert call({"default_headers": own}, {"extra_headers": asked}).headers == sent
+    assert build({"default_headers": own}, {"extra_headers": asked})[0].headers == sent
 
 
 def test_a_stream_asks_for_events() -> None:
-    assert call({}, stream=True).headers["Accept"] == "text/event-stream"
+    assert build({}, stream=True)[0].headers["Accept"] == "text/event-stream"
 
 
 @pytest.mark.parametrize("place", ["default_headers", "extra_headers"])
@@ -274,14 +280,14 @@ def test_a_stream_asks_for_events() -> None:
 def test_an_authorization_of_the_users_replaces_the_key(place: str, name: str) -> None:
     headers = {name: "Api-Key other"}
     own = {"default_headers": headers} if place == "default_headers" else {}
-    found = call(own, {} if own else {"extra_headers": headers})
+    found, _ = build(own, {} if own else {"extra_headers": headers})
 
     assert found.auth is None
     assert found.headers[name] == "Api-Key other"
 
 
 def test_the_key_is_written_by_the_call_and_stands_in_no_header() -> None:
-    found = call({})
+    found, _ = build({})
 
     assert found.auth is not None
     assert KEY not in str(found.headers)
@@ -293,7 +299,7 @@ def test_a_model_without_a_key_sends_nothing(monkeypatch: pytest.MonkeyPatch) ->
     lost = pickle.loads(pickled)  # noqa: S301  our own bytes
 
     with pytest.raises(BasetenRequestError, match="Set BASETEN_API_KEY in this process"):
-        plan_call(lost, [HumanMessage("a")], None, {}, stream=False, on_retry=None)
+        lost._build_request([HumanMessage("a")], None, {}, None, stream=False)
 
 
 # settings, options -> attributes of the call
@@ -304,7 +310,7 @@ CALLS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {
             "url": "https://inference.baseten.co/v1/chat/completions",
             "params": {},
-            "timeout": None,
+            "timeouts": None,
             "idle": 120.0,
             "max_retries": 2,
             "on_retry": None,
@@ -315,9 +321,25 @@ CALLS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {},
         {"url": "https://example.com/v1/chat/completions"},
     ),
-    "the model's timeout": ({"timeout": 5}, {}, {"timeout": 5}),
-    "the call's timeout": ({"timeout": 5}, {"timeout": 0.5}, {"timeout": 0.5}),
-    "no timeout of the call": ({"timeout": 5}, {"timeout": None}, {"timeout": 5}),
+    "the model's timeout": ({"timeout": 5}, {}, {"timeouts": Timeouts(5, 5, 5, 5)}),
+    "the call's timeout": (
+        {"timeout": 5},
+        {"timeout": (1, 0.5)},
+        {"timeouts": Timeouts(1, 0.5, 1200, 1200)},
+    ),
+    "the call's timeout by its other name": (
+        {"timeout": 5},
+        {"request_timeout": 1},
+        {"timeouts": Timeouts(1, 1, 1, 1)},
+    ),
+    "no timeout of the call": (
+        {"timeout": 5},
+        {"timeout": None},
+        {"timeouts": Timeouts(5, 5, 5, 5)},
+    ),
+    "silence of the call": ({}, {"stream_chunk_timeout": 3}, {"idle": 3}),
+    "silence of the call without end": ({}, {"stream_chunk_timeout": None}, {"idle": None}),
+    "retries of the call": ({"max_retries": 5}, {"max_retries": 0}, {"max_retries": 0}),
     "silence": ({"stream_chunk_timeout": 3}, {}, {"idle": 3.0}),
     "silence without end": ({"stream_chunk_timeout": None}, {}, {"idle": None}),
     "silence of zero is without end": ({"stream_chunk_timeout": 0}, {}, {"idle": None}),
@@ -334,15 +356,16 @@ CALLS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 def test_a_call_is_sent_as_set(
     settings: dict[str, Any], options: dict[str, Any], found: dict[str, Any]
 ) -> None:
-    made = call(settings, options)
+    made, _ = build(settings, options)
 
     assert {name: getattr(made, name) for name in found} == found
 
 
-def test_the_call_tells_who_asked() -> None:
-    def told(state: object) -> None: ...
+def test_retries_are_reported_to_the_run_manager() -> None:
+    def on_retry(state: object) -> None: ...
 
-    assert call({}, on_retry=told).on_retry is told
+    manager = SimpleNamespace(on_retry=on_retry)
+    assert build({}, run_manager=manager)[0].on_retry is on_retry
 
 
 FORCED: dict[str, tuple[dict[str, Any], bool]] = {
@@ -355,21 +378,90 @@ FORCED: dict[str, tuple[dict[str, Any], bool]] = {
 
 
 @pytest.mark.parametrize(("options", "forced"), FORCED.values(), ids=FORCED)
-def test_the_reader_is_told_what_was_asked(options: dict[str, Any], forced: bool) -> None:
-    about = plan({}, {**options, "model": "other"}).about
-    ids = [about["fresh_id"]() for _ in range(3)]
+def test_the_reader_knows_what_was_requested(options: dict[str, Any], forced: bool) -> None:
+    _, context = build({}, {**options, "model": "other"})
+    ids = [context.new_id() for _ in range(3)]
 
-    assert about["requested_model"] == "other"
-    assert about["call_required"] is forced
+    assert context.requested_model == "other"
+    assert context.call_required is forced
     assert len(set(ids)) == 3
     assert all(one.startswith("call_") for one in ids)
 
 
 def test_an_unknown_tool_choice_is_refused() -> None:
     with pytest.raises(BasetenRequestError, match="tool_choice='g' is not understood"):
-        plan({}, {"tools": [TOOL], "tool_choice": "g"})
+        build({}, {"tools": [TOOL], "tool_choice": "g"})
 
 
 def test_what_only_the_client_uses_is_never_sent_from_model_kwargs() -> None:
-    model = ChatBaseten(model="m", api_key="k" * 20, model_kwargs={"stream": True, "top_k": 2})
-    assert build_parameters(model, None, {}) == {"top_k": 2, "model": "m"}
+    assert body({"model_kwargs": {"stream": True, "top_kk": 2}}) == {"top_kk": 2, "model": "m"}
+
+
+# option of one call -> what the message says to write
+CLIENT_ONLY: dict[str, Any] = {
+    "api_key": "sk-other-0123456789",
+    "baseten_api_key": "sk-other-0123456789",
+    "openai_api_key": "sk-other-0123456789",
+    "base_url": "https://example.com/v1",
+    "baseten_api_base": "https://example.com/v1",
+    "model_url": "https://example.com/v1",
+    "streaming": True,
+    "http_client": object(),
+    "http_async_client": object(),
+    "http_socket_options": [],
+    "disabled_params": {},
+    "cache": True,
+}
+
+
+@pytest.mark.parametrize("name", CLIENT_ONLY)
+def test_a_setting_of_the_client_is_refused_as_a_call_option(name: str) -> None:
+    with pytest.raises(BasetenRequestError, match=rf"Pass it to ChatBaseten\({name}=") as caught:
+        build({}, {name: CLIENT_ONLY[name]})
+
+    assert "sk-other" not in str(caught.value)
+
+
+# options of one call that change the request, but not as a field of the body
+USED = [
+    *({"max_retries": 0}, {"request_timeout": 3}, {"replay_reasoning": False}),
+    *({"include_response_headers": True}, {"default_headers": {"a": "b"}}),
+    *({"default_query": {"a": "b"}}, {"stream_chunk_timeout": 3}),
+]
+
+
+@pytest.mark.parametrize("options", USED, ids=str)
+def test_a_setting_of_the_client_is_used_and_not_sent(options: dict[str, Any]) -> None:
+    assert body({}, options) == {"model": "m"}
+    assert build({}, options) != build({})
+
+
+def test_model_kwargs_of_a_call_are_request_parameters() -> None:
+    assert body({"model_kwargs": {"a": 1, "b": 1}}, {"model_kwargs": {"b": 2}}) == {
+        **{"model": "m", "a": 1, "b": 2}
+    }
+
+
+def test_a_later_name_of_one_parameter_overrides_an_earlier_one() -> None:
+    bound = {"max_tokens": 1}  # bind comes first in what langchain-core passes
+    assert body({}, {**bound, "max_completion_tokens": 2}) == {"model": "m", "max_tokens": 2}
+
+
+# options of one call that cannot be used
+UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
+    "a header of None": ({"extra_headers": {"X": None}}, r"extra_headers\['X'\] must be text"),
+    "headers in a list": ({"extra_headers": ["X"]}, "extra_headers must be a dict, not list"),
+    "a body in a list": ({"extra_body": [1]}, "extra_body must be a dict, not list"),
+    "a query in a text": ({"extra_query": "a=b"}, "extra_query must be a dict, not str"),
+    "names that are no text": ({"model_kwargs": {1: 2}}, "model_kwargs must be a dict"),
+    "a timeout in a text": ({"timeout": "30"}, "timeout='30' is not a time limit"),
+    "a timeout of zero": ({"timeout": 0}, "timeout=0 is not a time limit"),
+    "retries below zero": ({"max_retries": -1}, "max_retries=-1 is not a number of retries"),
+    "retries in a text": ({"max_retries": "2"}, "max_retries='2' is not a number of retries"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), UNUSABLE.values(), ids=UNUSABLE)
+def test_an_option_that_cannot_be_used_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(BasetenRequestError, match=message):
+        build({}, options)

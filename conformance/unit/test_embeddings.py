@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import pickle
 from typing import Any
@@ -15,8 +16,9 @@ from langchain_baseten import (
     BasetenEmbeddings,
     BasetenInvalidResponseError,
     BasetenRateLimitError,
+    BasetenRequestError,
 )
-from langchain_baseten.embeddings import read_vectors
+from langchain_baseten._protocol.embeddings import read_vectors
 
 URL = "https://model-abcd1234.api.baseten.co/environments/production/sync"
 
@@ -24,7 +26,7 @@ WAYS: dict[str, Any] = {
     "sync": lambda model, texts: model.embed_documents(texts),
     "async": lambda model, texts: asyncio.run(model.aembed_documents(texts)),
 }
-in_both_colours = pytest.mark.parametrize("embed", WAYS.values(), ids=WAYS)
+sync_and_async = pytest.mark.parametrize("embed", WAYS.values(), ids=WAYS)
 
 
 class Engine:
@@ -56,7 +58,7 @@ class Engine:
         return httpx.Response(200, json={"data": rows[::-1]})
 
 
-@in_both_colours
+@sync_and_async
 def test_each_text_gets_its_vector_in_order(embed: Any) -> None:
     engine = Engine()
     assert embed(engine.model(), ["a", "bbb", "cc"]) == [[1.0], [3.0], [2.0]]
@@ -72,14 +74,14 @@ def test_a_query_gets_one_vector() -> None:
     assert asyncio.run(model.aembed_query("four")) == [4.0]
 
 
-@in_both_colours
+@sync_and_async
 def test_no_texts_need_no_request(embed: Any) -> None:
     engine = Engine()
     assert embed(engine.model(), []) == []
     assert not engine.requests
 
 
-@in_both_colours
+@sync_and_async
 def test_many_texts_go_in_batches_and_come_back_in_order(embed: Any) -> None:
     engine = Engine()
     texts = ["x" * (n % 7 + 1) for n in range(100)]
@@ -87,7 +89,7 @@ def test_many_texts_go_in_batches_and_come_back_in_order(embed: Any) -> None:
     assert sorted(map(len, engine.batches)) == [4, 32, 32, 32]
 
 
-@in_both_colours
+@sync_and_async
 def test_long_texts_go_in_smaller_batches(embed: Any) -> None:
     engine = Engine()
     embed(engine.model(), ["x" * 5000, "y" * 5000, "z" * 9000, "a"])
@@ -100,14 +102,14 @@ def test_a_served_model_name_is_sent() -> None:
     assert json.loads(engine.requests[0].content)["model"] == "bge"
 
 
-@in_both_colours
+@sync_and_async
 def test_a_failure_that_may_pass_is_tried_again(embed: Any) -> None:
     engine = Engine(httpx.Response(503, headers={"retry-after": "0"}))
     assert embed(engine.model(max_retries=1), ["a"]) == [[1.0]]
     assert len(engine.requests) == 2
 
 
-@in_both_colours
+@sync_and_async
 def test_a_failure_of_one_batch_is_the_failure_of_all(embed: Any) -> None:
     engine = Engine(httpx.Response(429, json={"error": "slow down"}))
     with pytest.raises(BasetenRateLimitError, match="slow down"):
@@ -149,6 +151,13 @@ def test_after_a_failure_no_batch_is_begun() -> None:
         '{"data": [{"embedding": [1]}]}',
         '{"data": [{"embedding": [1]}, {"embedding": "AAA="}]}',
         '{"data": [{"embedding": [1]}, {}]}',
+        '{"data": [{"embedding": [1]}, {"embedding": []}]}',
+        '{"data": [{"embedding": [1]}, {"embedding": [1, 2]}]}',
+        '{"data": [{"embedding": [1]}, {"embedding": [NaN]}]}',
+        '{"data": [{"embedding": [1]}, {"embedding": [true]}]}',
+        '{"data": [{"embedding": [1], "index": 0}, {"embedding": [1], "index": 0}]}',
+        '{"data": [{"embedding": [1], "index": 0}, {"embedding": [1], "index": 2}]}',
+        '{"data": [{"embedding": [1]}, {"embedding": [1]}, {"embedding": [1]}]}',
     ],
 )
 def test_an_answer_without_a_vector_for_each_text_is_refused(text: str) -> None:
@@ -192,15 +201,54 @@ def test_the_built_in_clients_are_used_unless_others_are_given() -> None:
 def test_a_pickle_holds_no_key_and_no_client_and_works_where_it_lands(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    state = pickle.dumps(Engine().model())
+    with pytest.raises(TypeError, match="BasetenEmbeddings with http_client"):
+        pickle.dumps(Engine().model())
+    state = pickle.dumps(BasetenEmbeddings(model_url=URL, api_key=KEY))
     assert KEY.encode() not in state
     landed = pickle.loads(state)  # noqa: S301  our own bytes
-    assert (landed.api_key.get_secret_value(), landed.http_client) == (KEY, None)
+    assert landed.api_key.get_secret_value() == KEY
     monkeypatch.setattr("langchain_baseten._config.api_key._SECRETS_BY_REFERENCE", {})
-    with pytest.raises(ValueError, match="No API key"):
-        pickle.loads(state)  # noqa: S301  same
-    monkeypatch.setenv("BASETEN_API_KEY", "another-key")
-    assert pickle.loads(state).api_key.get_secret_value() == "another-key"  # noqa: S301  same
+    with pytest.raises(BasetenRequestError, match="unpickled without its API key"):
+        pickle.loads(state).embed_query("a")  # noqa: S301  same
+    monkeypatch.setenv("BASETEN_API_KEY", KEY)
+    assert pickle.loads(state).api_key.get_secret_value() == KEY  # noqa: S301  same
+
+
+def test_an_error_inside_a_200_is_that_error() -> None:
+    failed = httpx.Response(200, json={"error": {"message": f"slow down, {KEY}", "code": 429}})
+    for embed in WAYS.values():
+        with pytest.raises(BasetenRateLimitError, match="slow down") as caught:
+            embed(Engine(failed).model(), ["a"])
+        assert KEY not in f"{caught.value}{caught.value.body}{caught.value.response}"
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ("one text", "takes a list of texts"),
+        (["a", None], "Text 1 of embed_documents is a NoneType"),
+        ([b"a"], "Text 0 of embed_documents is a bytes"),
+    ],
+    ids=["one text", "none", "bytes"],
+)
+def test_what_is_no_list_of_texts_is_refused_before_anything_is_sent(
+    embed: Any, texts: Any, message: str
+) -> None:
+    engine = Engine()
+    with pytest.raises(BasetenRequestError, match=message):
+        embed(engine.model(), texts)
+    assert not engine.requests
+
+
+def test_embeddings_copy_and_close_as_a_chat_model_does() -> None:
+    engine = Engine()
+    made = engine.model()
+    for other in (copy.copy(made), copy.deepcopy(made), made.model_copy()):
+        assert other == made
+        assert other._connections is not made._connections
+        with other as entered:
+            assert entered.embed_query("four") == [4.0]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +256,7 @@ def test_a_pickle_holds_no_key_and_no_client_and_works_where_it_lands(
     [{"http_client": httpx.AsyncClient()}, {"http_async_client": httpx.Client()}],
     ids=lambda client: next(iter(client)),
 )
-def test_a_client_of_the_wrong_colour_is_refused(client: dict[str, Any]) -> None:
+def test_a_client_of_the_wrong_kind_is_refused(client: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(client))} must be an httpx"):
         BasetenEmbeddings(model_url=URL, api_key=KEY, **client)
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,12 @@ from langchain_baseten import (
     BasetenAuthenticationError,
     BasetenConnectionError,
     BasetenIncompleteStreamError,
+    BasetenInvalidResponseError,
     BasetenTimeoutError,
 )
-from langchain_baseten._http.request import Call, Fetched, IdleTimer, hurry, read_headers
-from langchain_baseten._config.api_key import BearerAuth
+from langchain_baseten._http.auth import BearerAuth
+from langchain_baseten._http.request import HttpRequest, RawResponse, read_headers
+from langchain_baseten._http.timeouts import parse_timeout
 
 if TYPE_CHECKING:
     from langchain_baseten._protocol.stream import StreamReader
@@ -25,18 +26,18 @@ if TYPE_CHECKING:
 KEY = "sk-call-0123456789"
 
 
-def make_call(**settings: Any) -> Call:
+def make_request(**settings: Any) -> HttpRequest:
     given = {
         "url": "https://host.example.com/v1/chat/completions",
         "body": b"{}",
         "headers": {"x-token": "hush"},
         "params": {"secret": "hush"},
         "auth": BearerAuth(SecretStr(KEY)),
-        "timeout": None,
+        "timeouts": None,
         "idle": None,
         "max_retries": 0,
     }
-    return Call(**{**given, **settings})
+    return HttpRequest(**{**given, **settings})
 
 
 def begun() -> StreamReader:
@@ -46,7 +47,7 @@ def begun() -> StreamReader:
 
 
 def test_a_call_shows_neither_headers_nor_parameters_nor_body_nor_key() -> None:
-    shown = repr(make_call(body=b"private"))
+    shown = repr(make_request(body=b"private"))
     assert "host.example.com" in shown
     assert "hush" not in shown
     assert "private" not in shown
@@ -55,15 +56,15 @@ def test_a_call_shows_neither_headers_nor_parameters_nor_body_nor_key() -> None:
 
 @pytest.mark.parametrize(
     ("url", "host"),
-    [("https://a.example.com:8443/v1", "a.example.com"), ("nowhere", "nowhere")],
+    [("https://a.example.com:8443/v1", "a.example.com:8443"), ("nowhere", "nowhere")],
 )
-def test_the_host_is_named_without_its_port(url: str, host: str) -> None:
-    assert make_call(url=url).host == host
+def test_the_host_is_named_with_its_port(url: str, host: str) -> None:
+    assert make_request(url=url).host == host
 
 
 def test_a_request_holds_body_headers_and_parameters() -> None:
     with httpx.Client() as client:
-        request = make_call(params={"a": 1}).build(client)
+        request = make_request(params={"a": 1}).build(client)
     assert (request.method, request.content) == ("POST", b"{}")
     assert str(request.url).endswith("?a=1")
     assert request.headers["x-token"] == "hush"
@@ -77,20 +78,31 @@ def test_a_request_holds_body_headers_and_parameters() -> None:
 )
 def test_the_timeout_is_the_calls_or_else_the_clients(asked: Any, own: float, read: float) -> None:
     with httpx.Client(timeout=own) as client:
-        request = make_call(timeout=asked).build(client)
+        request = make_request(timeouts=parse_timeout(asked)).build(client)
     assert request.extensions["timeout"]["read"] == read
 
 
 def test_a_header_of_the_users_replaces_the_key() -> None:
-    assert "auth" in make_call().sending
-    assert "auth" not in make_call(auth=None).sending
-    assert make_call(auth=None).sending["follow_redirects"] is False
+    with httpx.Client() as client:
+        assert "auth" in make_request().send_options(client)
+        assert "auth" not in make_request(auth=None).send_options(client)
+        assert make_request(auth=None).send_options(client)["follow_redirects"] is False
+
+
+def test_the_authentication_of_a_client_of_the_users_is_kept() -> None:
+    with httpx.Client(auth=("user", "password")) as client:
+        assert "auth" not in make_request().send_options(client)
 
 
 @pytest.mark.parametrize("auth", [None, BearerAuth(SecretStr(KEY))], ids=["none", "bearer"])
 def test_a_status_becomes_an_error_that_shows_no_key(auth: Any) -> None:
     headers = {"x-request-id": "r1", "retry-after": "3", "x-echo": KEY}
-    error = make_call(auth=auth).error(httpx.Response(401, headers=headers), KEY.encode() + b"\xff")
+    error = make_request(auth=auth).error_from_exception(
+        make_request(auth=auth).error_from_status(
+            httpx.Response(401, headers=headers), KEY.encode() + b"\xff"
+        )
+    )
+    assert error is not None
     assert type(error) is BasetenAuthenticationError
     assert (error.request_id, error.retry_after) == ("r1", 3)
     assert (KEY in str(error) + repr(error.response)) is (auth is None)
@@ -103,12 +115,12 @@ def test_a_redirect_names_its_target_unless_it_has_words_of_its_own(
     body: bytes, words: str
 ) -> None:
     response = httpx.Response(307, headers={"Location": "https://b.example.com"})
-    assert words in str(make_call().error(response, body))
+    assert words in str(make_request().error_from_status(response, body))
 
 
-def test_what_is_not_of_the_wire_is_not_an_error_of_the_provider() -> None:
-    assert make_call().fault(KeyError("mine")) is None
-    assert make_call().fault(KeyError("mine"), begun()) is None
+def test_an_exception_of_the_users_code_is_not_translated() -> None:
+    assert make_request().error_from_exception(KeyError("mine")) is None
+    assert make_request().error_from_exception(KeyError("mine"), begun()) is None
 
 
 def test_an_error_is_freed_of_the_key_and_of_the_frames_that_read_it() -> None:
@@ -116,7 +128,7 @@ def test_an_error_is_freed_of_the_key_and_of_the_frames_that_read_it() -> None:
     try:
         raise received
     except BasetenAPIError as caught:
-        error = make_call().fault(caught)
+        error = make_request().error_from_exception(caught)
     assert error is received
     assert str(error) == "bad [redacted]"
     assert error.body == {"a": ["[redacted]", 1], "b": {"c": "[redacted]"}}
@@ -125,62 +137,33 @@ def test_an_error_is_freed_of_the_key_and_of_the_frames_that_read_it() -> None:
 
 def test_a_broken_connection_before_the_first_chunk_is_a_connection_error() -> None:
     for answer in (None, begin()):
-        error = make_call().fault(httpx.ReadError("reset"), answer)
+        error = make_request().error_from_exception(httpx.ReadError("reset"), answer)
         assert type(error) is BasetenConnectionError
         assert error.partial is None
 
 
 def test_a_broken_connection_after_the_first_chunk_is_a_cut_that_holds_what_had_arrived() -> None:
-    error = make_call().fault(httpx.ReadError("reset"), begun())
+    error = make_request().error_from_exception(httpx.ReadError("reset"), begun())
     assert type(error) is BasetenIncompleteStreamError
     assert error.partial is not None
     assert error.partial.content == "Hel"
 
 
 def test_a_timeout_after_the_first_chunk_stays_a_timeout() -> None:
-    error = make_call().fault(httpx.ReadTimeout("slow"), begun())
+    error = make_request().error_from_exception(httpx.ReadTimeout("slow"), begun())
     assert type(error) is BasetenTimeoutError
     assert error.partial is not None
 
 
-@pytest.mark.parametrize(
-    ("limit", "seconds", "then"),
-    [(60, 3, 3), (2, 3, 2), (None, 3, 3), (60, None, 60)],
-    ids=["shorter", "not longer", "where there was none", "unchanged"],
-)
-def test_a_read_timeout_is_only_ever_shortened(limit: Any, seconds: Any, then: Any) -> None:
-    request = httpx.Request(
-        "POST", "https://a.example.com", extensions={"timeout": {"read": limit}}
-    )
-    hurry(request, seconds)
-    assert request.extensions["timeout"]["read"] == then
+def test_an_exception_of_the_reader_is_an_invalid_response() -> None:
+    error = make_request().error_from_exception(KeyError(KEY), reading=True)
 
-
-def test_a_request_without_timeouts_is_left_alone() -> None:
-    request = httpx.Request("POST", "https://a.example.com")
-    hurry(request, 3)
-    assert "timeout" not in request.extensions
-
-
-def test_an_idle_watch_counts_from_the_last_event() -> None:
-    answer = begin()
-    watch = IdleTimer(0.05)
-    watch.check(answer)
-    time.sleep(0.06)
-    list(answer.feed(text("Hel")))
-    watch.check(answer)
-    watch.check(answer)
-    time.sleep(0.06)
-    with pytest.raises(BasetenTimeoutError, match=r"No event for 0\.05 s"):
-        watch.check(answer)
-
-
-def test_an_idle_watch_without_a_limit_never_ends_a_stream() -> None:
-    watch = IdleTimer(None, since=time.monotonic() - 1e6)
-    watch.check(begin())
+    assert type(error) is BasetenInvalidResponseError
+    assert "KeyError" in str(error)
+    assert KEY not in str(error)
 
 
 def test_headers_are_read_in_lower_case_and_broken_text_is_replaced() -> None:
     response = SimpleNamespace(headers={"X-One": "1"})
     assert read_headers(response) == {"x-one": "1"}
-    assert Fetched.of(response, b"a\xff") == Fetched("a�", {"x-one": "1"})
+    assert RawResponse.of(response, b"a\xff") == RawResponse("a�", {"x-one": "1"})

@@ -1,4 +1,4 @@
-"""Settings and turns to the bytes of a request: what goes, what wins, what is refused."""
+"""The table of parameters, and the bytes of a request: what is sent and what is refused."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 
+from langchain_baseten import BasetenEmbeddings, ChatBaseten
+from langchain_baseten._protocol.json_text import dump_json
+from langchain_baseten._protocol.parameters import ParameterTable, build_body, build_parameters
 from langchain_baseten.exceptions import BasetenRequestError
-from langchain_baseten._protocol.messages import dump_json, merge_parameters, write_body
+
+TABLE = ParameterTable(ChatBaseten)
 
 # layers, weakest first -> settings
 MERGED: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
@@ -40,14 +44,37 @@ MERGED: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("layers", "settings"), MERGED.values(), ids=MERGED)
 def test_settings_are_merged(layers: list[dict[str, Any]], settings: dict[str, Any]) -> None:
-    assert merge_parameters(*layers) == settings
+    assert build_parameters([TABLE.rename(layer) for layer in layers], {}) == settings
 
 
 def test_two_values_for_one_setting_are_refused() -> None:
-    with pytest.raises(
-        BasetenRequestError, match=r"max_completion_tokens=6.*max_tokens=5"
-    ):
-        merge_parameters({"max_tokens": 5, "max_completion_tokens": 6})
+    with pytest.raises(BasetenRequestError, match=r"max_completion_tokens=6.*max_tokens=5"):
+        TABLE.rename({"max_tokens": 5, "max_completion_tokens": 6})
+
+
+def test_every_field_of_a_model_stands_in_the_table() -> None:
+    for model in (ChatBaseten, BasetenEmbeddings):
+        assert [row.field for row in ParameterTable(model).rows] == list(model.model_fields)
+
+
+def test_the_table_knows_what_is_sent_and_under_which_name() -> None:
+    sent = TABLE.sent
+
+    assert (sent["model_name"], sent["max_tokens"], sent["top_k"]) == ("model", "max_tokens", "top_k")
+    kept = {"baseten_api_key", "model_url", "http_client", "streaming", "request_timeout", "cache"}
+    assert kept & sent.keys() == set()
+
+
+def test_a_subclass_inherits_marks_and_names_that_it_does_not_repeat() -> None:
+    class Own(ChatBaseten):
+        model_name: str = "own/model"
+        temperature: float | None = 0.5
+        internal: str = "never sent"
+
+    made = Own(api_key="sk-subclass-0123456789", model="a/b")
+    assert made.model == "a/b"
+    assert made._sent_fields() == {"model": "a/b", "temperature": 0.5}
+    assert Own(api_key="sk-subclass-0123456789").model == "own/model"
 
 
 TOOL = {"type": "function", "function": {"name": "f"}}
@@ -128,7 +155,7 @@ def test_a_body_is_written(
 ) -> None:
     messages = [{"role": "user", "content": "ä"}]
     before = repr((settings, extra))
-    found = json.loads(write_body(messages, settings, extra, **asked))
+    found = json.loads(build_body(messages, settings, extra, **asked))
 
     assert found == {"messages": messages, **body}
     assert repr((settings, extra)) == before
@@ -182,7 +209,8 @@ PROGRAM = """
 import sys
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_baseten._protocol.tools import write_tools
-from langchain_baseten._protocol.messages import merge_parameters, write_body, write_messages
+from langchain_baseten._protocol.messages import write_messages
+from langchain_baseten._protocol.parameters import build_body, build_parameters
 
 def find(place: str, kinds: list[str] | None = None) -> str:
     "Find a place."
@@ -193,8 +221,8 @@ messages = [
 ]
 schema = {"title": "T", "type": "object", "properties": {"b": {}, "a": {}}}
 tools = write_tools([find, schema], strict=None)
-settings = merge_parameters({"top_k": 1, "seed": 2}, {"stop_sequences": ["x"], "tools": tools})
-body = write_body(write_messages(messages), settings, {"z": 1, "b": 2}, stream=True)
+settings = build_parameters([{"top_k": 1, "seed": 2}, {"stop": ["x"], "tools": tools}], {})
+body = build_body(write_messages(messages), settings, {"z": 1, "b": 2}, stream=True)
 sys.stdout.buffer.write(body)
 """
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import langchain_baseten
-from langchain_baseten import exceptions as _errors
+from langchain_baseten import exceptions
 from langchain_baseten._version import VERSION
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def test_the_public_names_are_sorted_and_all_there_is() -> None:
 
 
 def test_every_error_and_warning_is_public() -> None:
-    own = {name for name in vars(_errors) if re.match(r"Baseten|Lost", name)}
+    own = {name for name in vars(exceptions) if re.match(r"Baseten|Missing|End|Err", name)}
 
     assert own <= set(langchain_baseten.__all__)
 

@@ -14,8 +14,14 @@ from conformance.peers import (
     PeerTransport,
 )
 from conformance.unit.frames import DONE, STOP, begin, event, text
-from langchain_baseten import BasetenError, BasetenRateLimitError, BasetenIncompleteStreamError, _wire
-from langchain_baseten._http.request import Call
+from langchain_baseten import (
+    BasetenError,
+    BasetenIncompleteStreamError,
+    BasetenInvalidResponseError,
+    BasetenRateLimitError,
+)
+from langchain_baseten._http import transport
+from langchain_baseten._http.request import HttpRequest, RawResponse
 from langchain_baseten._http.transport import AsyncTransport, SyncTransport
 
 if TYPE_CHECKING:
@@ -31,11 +37,20 @@ def plan(*pieces: bytes, status: int = 200, ending: Any = "complete") -> AnswerP
     return AnswerPlan(status, kind, tuple(map(BodyPiece, pieces)), ending)
 
 
+def read_text(raw: RawResponse) -> str:
+    return raw.text
+
+
+async def give(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    return client
+
+
 class Silent:
-    """Reads an answer, and finds nothing to say."""
+    """Reads a response, and returns nothing."""
 
     started = done = False
     events = 0
+    headers: dict[str, str]
 
     def feed(self, piece: bytes) -> list[Any]:
         return []
@@ -59,28 +74,31 @@ class Wires:
         return sum(mount.open_answers for mount in self.mounts)
 
     @staticmethod
-    def call(retries: int = 0) -> Call:
-        return Call("http://peer.test/v1", b"{}", {}, {}, None, 5, 5, retries, None)
+    def request(retries: int = 0) -> HttpRequest:
+        return HttpRequest("http://peer.test/v1", b"{}", {}, {}, None, None, 5, retries)
 
     def fetch(self, retries: int = 0) -> str:
         with httpx.Client(transport=self.mounts[0]) as client:
-            return SyncTransport(client).fetch(self.call(retries)).text
+            found: str = SyncTransport(lambda: client).fetch(self.request(retries), read_text)
+            return found
 
     def afetch(self, retries: int = 0) -> str:
         async def work() -> str:
             async with httpx.AsyncClient(transport=self.mounts[1]) as client:
-                return (await AsyncTransport(client).fetch(self.call(retries))).text
+                made = AsyncTransport(lambda: give(client))
+                return await made.fetch(self.request(retries), read_text)
 
         return asyncio.run(work())
 
     def stream(self, made: Callable[[], Any] = begin) -> list[ChatGenerationChunk]:
         with httpx.Client(transport=self.mounts[0]) as client:
-            return list(SyncTransport(client).stream(self.call(), made))
+            return list(SyncTransport(lambda: client).stream(self.request(), made))
 
     def astream(self, made: Callable[[], Any] = begin) -> list[ChatGenerationChunk]:
         async def work() -> list[ChatGenerationChunk]:
             async with httpx.AsyncClient(transport=self.mounts[1]) as client:
-                return [chunk async for chunk in AsyncTransport(client).stream(self.call(), made)]
+                opened = AsyncTransport(lambda: give(client))
+                return [chunk async for chunk in opened.stream(self.request(), made)]
 
         return asyncio.run(work())
 
@@ -151,25 +169,25 @@ def test_a_stream_that_fails_is_closed(
 def test_a_body_of_an_error_is_read_up_to_a_megabyte(
     fetch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_wire, "_ERROR_BYTES", 10)
+    monkeypatch.setattr(transport, "_ERROR_BYTES", 10)
     with pytest.raises(BasetenError) as raised:
         fetch(Wires(plan(b"12345678", b"90ab", b"never read", status=500)))
     assert raised.value.body == "1234567890ab"
 
 
 @fetches
-def test_a_mistake_outside_of_the_wire_stays_what_it_is_in_a_call(fetch: Any) -> None:
+def test_an_exception_of_the_users_transport_is_passed_on(fetch: Any) -> None:
     with pytest.raises(IndexError):
         fetch(Wires())
 
 
 @streams
-def test_a_mistake_outside_of_the_wire_stays_what_it_is_in_a_stream(stream: Any) -> None:
+def test_an_exception_of_the_reader_becomes_an_error_of_the_package(stream: Any) -> None:
     class Broken(Silent):
         def feed(self, piece: bytes) -> list[Any]:
             raise KeyError("a mistake of the reader")
 
     wires = Wires(plan(*STREAM))
-    with pytest.raises(KeyError, match="a mistake of the reader"):
+    with pytest.raises(BasetenInvalidResponseError, match="a mistake of the reader"):
         stream(wires, Broken)
     assert wires.open_answers == 0

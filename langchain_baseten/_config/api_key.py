@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from pydantic import SecretStr
+
+from langchain_baseten._config.caller_warnings import warn_caller
 
 KEY_VARIABLE = "BASETEN_API_KEY"
 
@@ -55,7 +56,7 @@ class Reference(NamedTuple):
     Attributes:
         name: Finds the secret in the process that had it, and in its forked children.
         fingerprint: A short salted hash, by which another process recognises the same key in its
-            environment; empty where any key of the environment will do.
+            environment; empty for a key that came from the environment itself.
     """
 
     name: str
@@ -76,7 +77,7 @@ def reference_for_key(key: SecretStr) -> Reference:
     """Return a reference to an API key.
 
     A key that is not the environment's is referred to with its fingerprint: a worker whose
-    environment holds another key must not use that one in its place.
+    environment holds another key must not use that one silently.
     """
     reference = reference_for(key)
     if key == read_environment_key():
@@ -93,10 +94,13 @@ def find_key(reference: Reference | None) -> SecretStr | None:
     if reference is None or (found := find_secret(reference)) is not None:
         return found if reference else None
     own = read_environment_key()
-    if own is None or not reference.fingerprint:
-        return own
-    same = secrets.compare_digest(_fingerprint(reference.name, own), reference.fingerprint)
-    return own if same else None
+    if own is not None and reference.fingerprint not in {"", _fingerprint(reference.name, own)}:
+        warn_caller(
+            f"This model was pickled with another API key than {KEY_VARIABLE} holds in this "
+            "process. A pickle never holds a key, so the one of this process is used.",
+            UserWarning,
+        )
+    return own
 
 
 def find_secret(reference: Reference) -> SecretStr | None:

@@ -286,9 +286,8 @@ class BasetenService(BaseModel):
         key = clean_key(self.baseten_api_key)
         if key is None:
             raise BasetenRequestError(
-                "This model has no API key: a pickle never holds one. Set BASETEN_API_KEY in this "
-                "process to the key that the model was made with (another key is not used in its "
-                "place), or assign model.baseten_api_key."
+                "This model was unpickled without its API key, which never travels in a pickle. "
+                "Set BASETEN_API_KEY in this process too, or assign model.baseten_api_key."
             )
         return BearerAuth(key)
 

@@ -143,6 +143,8 @@ class ParameterTable:
         """
         renamed: dict[str, Any] = {}
         for name, value in parameters.items():
+            if name in _NEVER_SENT:
+                continue
             row = self.by_name.get(name)
             body_name = (row.body_name if row else None) or name
             if value is not None and renamed.get(body_name) not in (None, value):
