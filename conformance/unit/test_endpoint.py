@@ -17,6 +17,7 @@ from langchain_baseten._config import url as _url
 from langchain_baseten._config.endpoint import (
     Endpoint,
     EndpointError,
+    example_error,
     parse_base_url,
     parse_model_url,
 )
@@ -132,6 +133,19 @@ REFUSED = {
     "https://model-your-id.api.baseten.co/v1": ("has a placeholder", "Replace it"),
     "https://model-xxxxxxxx.api.baseten.co/v1": ("has a placeholder", "Replace it"),
     "https://model-id.api.baseten.co/v1": ("has a placeholder", "Replace it"),
+    "https://api.baseten.co": ("manages models and runs none", "Paste https://model-<id>.api"),
+    "https://api.baseten.co/v1/models/abcd1234": ("manages models and runs none", "sync/v1"),
+    "https://abcd1234.api.baseten.co/v1": (
+        "names no model",
+        "Paste https://model-abcd1234.api.baseten.co/environments/production/sync/v1.",
+    ),
+    "https://wxyz7890.api.baseten.co": ("names no model", "https://model-wxyz7890.api.baseten.co/"),
+    "https://model.api.baseten.co/v1": ("names no model", "the host is model-<id>.api.baseten.co"),
+    "https://us-east.api.baseten.co/v1": (
+        "names no model",
+        "the host is model-<id>.api.baseten.co",
+    ),
+    "https://a.b.api.baseten.co/v1": ("names no model", "the host is model-<id>.api.baseten.co"),
     "https://inference.baseten.co/v1/models": ("do not serve", "https://inference.baseten.co/v1."),
     "https://inference.baseten.co/predict": ("do not serve", "https://inference.baseten.co/v1."),
 }
@@ -223,9 +237,34 @@ def test_a_url_that_answers_no_chat_is_refused_with_what_to_paste(
     assert url.split("://")[1].rstrip("/") in message
 
 
+@pytest.mark.parametrize(
+    ("url", "example"),
+    [
+        ("https://model-<id>.api.baseten.co/environments/production/predict", True),
+        ("https://model-<ID>.api.baseten.co:8443/v1", True),
+        ("https://model-abcd1234.api.baseten.co/environments/production/predict", False),
+        ("https://inference.baseten.co/v1", False),
+        ("https://proxy.example/v1", False),
+    ],
+)
+def test_example_of_the_documentation_is_known(url: str, example: bool) -> None:
+    assert parse_model_url(url).is_example is example
+
+
+def test_error_of_the_example_says_what_to_replace() -> None:
+    error = example_error(parse_model_url("https://model-<id>.api.baseten.co/sync/v1"))
+
+    assert isinstance(error, EndpointError)
+    assert str(error) == (
+        "The URL is the example of the documentation: "
+        "'https://model-<id>.api.baseten.co/sync/v1'. Replace <id> with the id of your model, "
+        "which app.baseten.co shows in the URL of each model; it has eight letters and digits."
+    )
+
+
 @BOTH
 @pytest.mark.parametrize("path", ["/environments/production/predict", "/sync", "", "/v1"])
-def test_the_documentations_own_example_constructs(
+def test_example_of_the_documentation_is_accepted(
     parse: Callable[[str], Endpoint], path: str
 ) -> None:
     endpoint = parse(f"https://model-<id>.api.baseten.co{path}")
@@ -301,6 +340,16 @@ SENTENCES = {
     ),
     "https://model-a.grpc.api.baseten.co": (
         f"The URL speaks gRPC, not HTTP: 'https://model-a.grpc.api.baseten.co'. {OWN_URL}"
+    ),
+    "https://api.baseten.co/v1": (
+        "The URL belongs to the management API, which manages models and runs none: "
+        "'https://api.baseten.co/v1'. Paste https://model-<id>.api.baseten.co/environments/"
+        "production/sync/v1 with the id of your model, or https://inference.baseten.co/v1 for "
+        "Model APIs."
+    ),
+    "https://x.api.baseten.co": (
+        "The URL names no model: 'https://x.api.baseten.co'. For the model with the id <id>, the "
+        "host is model-<id>.api.baseten.co."
     ),
     "https://chain-a.api.baseten.co": (
         f"The URL is a chain, not a chat model: 'https://chain-a.api.baseten.co'. {OWN_URL}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -22,17 +23,57 @@ MISSING_KEY = (
     "https://app.baseten.co/settings/api_keys."
 )
 
+_PREFIXES = {
+    "Authorization": r"authorization\s*:",
+    "Bearer": r"bearer(?:[\s:=]|\Z)",
+    "Api-Key": r"api-key(?:[\s:=]|\Z)",
+    KEY_VARIABLE: rf"{KEY_VARIABLE}\s*=",
+}
+_FLAWS = (
+    *(
+        (
+            re.compile(pattern, re.IGNORECASE),
+            (
+                f"The API key begins with {name}, which is no part of it. Leave out {name} and "
+                "pass the key alone."
+            ),
+        )
+        for name, pattern in _PREFIXES.items()
+    ),
+    (
+        re.compile("[\"'`\u201c\u2018]|.*[\"'`\u201d\u2019]\\Z", re.DOTALL),
+        (
+            "The API key begins or ends with a quotation mark, which is part of it here. Pass the "
+            "key alone, without quotation marks."
+        ),
+    ),
+    (
+        re.compile(
+            rf"(?:<.*>|\{{.*\}}|\$\w+|\$\{{.*\}}|\$\(.*\)|%\w+%|{KEY_VARIABLE})\Z", re.DOTALL
+        ),
+        (
+            "The API key is a placeholder. Replace it with a key: keys are made at "
+            "https://app.baseten.co/settings/api_keys."
+        ),
+    ),
+)
+"""What a pasted key may look like, and the message for it. No message shows the key."""
+
 _SECRETS_BY_REFERENCE: dict[str, SecretStr] = {}
 
 
 def clean_key(key: Any) -> Any:
-    """Return a key as a secret, without the white space that env files and pastes add.
+    """Return a key as a secret, without the white space that a copy or an env file adds.
 
     Args:
-        key: A `str` or `SecretStr`; anything else is returned for pydantic to judge.
+        key: A `str` or `SecretStr`; anything else is returned for pydantic to validate.
+
+    Returns:
+        The key as a `SecretStr`.
 
     Raises:
-        ValueError: If the key cannot be a header value. The key is not shown.
+        ValueError: If the key is empty, not a key alone, or cannot be a header value. The key is
+            not shown.
     """
     if isinstance(key, SecretStr):
         key = key.get_secret_value()
@@ -41,13 +82,20 @@ def clean_key(key: Any) -> Any:
     # No local name holds the stripped key: tracebacks show locals.
     if not key.strip():
         raise ValueError(f"The API key is empty. Pass api_key= or set {KEY_VARIABLE}.")
+    if flaw := _find_flaw(key.strip()):
+        key = ""
+        raise ValueError(flaw)
     if not key.strip().isascii() or not key.strip().isprintable() or " " in key.strip():
         key = ""
         raise ValueError(
-            "The API key holds white space, control or non-ASCII characters inside, so it was "
-            "mangled on its way. Copy it again from https://app.baseten.co/settings/api_keys."
+            "The API key contains white space, control or non-ASCII characters, so it was not "
+            "copied correctly. Copy it again from https://app.baseten.co/settings/api_keys."
         )
     return SecretStr(key.strip())
+
+
+def _find_flaw(key: str) -> str:
+    return next((message for pattern, message in _FLAWS if pattern.match(key)), "")
 
 
 class Reference(NamedTuple):
@@ -91,8 +139,10 @@ def find_key(reference: Reference | None) -> SecretStr | None:
     Args:
         reference: What the pickle held; None where the model had no key.
     """
-    if reference is None or (found := find_secret(reference)) is not None:
-        return found if reference else None
+    if reference is None:
+        return None
+    if (found := find_secret(reference)) is not None:
+        return found
     own = read_environment_key()
     if own is not None and reference.fingerprint not in {"", _fingerprint(reference.name, own)}:
         warn_caller(

@@ -1,7 +1,7 @@
-"""Turns any URL a user may paste into the one OpenAI base URL of an endpoint.
+"""Turns any URL that a user may paste into the OpenAI base URL of an endpoint.
 
-Knows Baseten's hosts and paths, and which of them can never answer a chat request.
-Must not know requests, keys, the environment or the network: text in, `Endpoint` out.
+Knows Baseten's hosts and paths, and which of them cannot serve a chat request. Must not know
+requests, keys, the environment or the network.
 """
 
 from __future__ import annotations
@@ -23,16 +23,51 @@ from langchain_baseten.exceptions import EndpointError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Endpoint", "EndpointError", "Kind", "parse_base_url", "parse_model_url"]
+__all__ = [
+    "Endpoint",
+    "EndpointError",
+    "Kind",
+    "example_error",
+    "parse_base_url",
+    "parse_model_url",
+]
 
 Kind = Literal["model-apis", "dedicated", "custom"]
 Segments = tuple[str, ...]
 
 _MODEL_APIS_HOST: Final = "inference.baseten.co"
 _MODEL_HOST: Final = re.compile(r"model-([a-z0-9]+)(?:-([a-z0-9-]+))?\.api\.baseten\.co")
-# Ids are eight letters and digits; these stand where a page says what to fill in.
+# Ids have eight letters and digits; these are placeholders for one.
 _UNFILLED_ID: Final = re.compile(r"your|my|model|id|x{4,}")
-_PAGES: Final = frozenset({"app.baseten.co", "www.baseten.co", "docs.baseten.co", "baseten.co"})
+
+_HOST_ADVICE: Final = f"For the model with the id <id>, the host is {EXAMPLE_HOST}."
+_UNUSABLE_HOSTS: Final = tuple(
+    (re.compile(pattern), what, advice)
+    for pattern, what, advice in (
+        (
+            r"(?:(?:app|www|docs)\.)?baseten\.co",
+            "is a page for people, not an endpoint",
+            PASTE_DEDICATED,
+        ),
+        (r".*\.grpc\.api\.baseten\.co", "speaks gRPC, not HTTP", PASTE_DEDICATED),
+        (r"chain-.*", "is a chain, not a chat model", PASTE_DEDICATED),
+        (
+            r"api\.baseten\.co",
+            "belongs to the management API, which manages models and runs none",
+            (
+                f"Paste https://{EXAMPLE_HOST}/environments/production/sync/v1 with the id of your "
+                "model, or https://inference.baseten.co/v1 for Model APIs."
+            ),
+        ),
+        (
+            r"([a-z0-9]{8})\.api\.baseten\.co",
+            "names no model",
+            "Paste https://model-{}.api.baseten.co/environments/production/sync/v1.",
+        ),
+        (r"(?!model-).*\.api\.baseten\.co", "names no model", _HOST_ADVICE),
+    )
+)
+"""Hosts of baseten.co that serve no chat requests: pattern, what is wrong, what to write."""
 
 _NOT_CHAT: Final = {
     "async_predict": "queues a request and answers with its id",
@@ -48,13 +83,13 @@ _ENDINGS: Final = frozenset({"predict", "sync", "v1", *_NOT_CHAT})
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One place that answers OpenAI-shaped requests.
+    """A server that takes OpenAI requests.
 
     Attributes:
-        base_url: The OpenAI base URL, without a slash at its end.
+        base_url: OpenAI base URL, without a slash at its end.
         kind: Model APIs, a dedicated deployment on Baseten's hosts, or any other host.
-        deployment: The model id that the host names; None where it names none.
-        environment: The environment that the path or a regional host names, if any.
+        deployment: Model id in the host, if any.
+        environment: Environment in the path or in a regional host, if any.
     """
 
     base_url: str
@@ -64,58 +99,76 @@ class Endpoint:
 
     @property
     def chat_url(self) -> str:
-        """The URL that takes chat requests."""
+        """URL of chat requests."""
         return f"{self.base_url}/chat/completions"
 
     @property
     def embeddings_url(self) -> str:
-        """The URL that takes embedding requests."""
+        """URL of embedding requests."""
         return f"{self.base_url}/embeddings"
 
     @property
     def model_name(self) -> str:
-        """The name to send when the user gives none, derived as langchain-baseten 0.2 did."""
+        """Model to request if the user names none, derived as in langchain-baseten 0.2."""
         return f"model-{self.deployment}" if self.deployment else "baseten-model"
+
+    @property
+    def is_example(self) -> bool:
+        """Whether the URL is the documentation's example, which can be parsed but not requested."""
+        return self.base_url.partition("://")[2].startswith(EXAMPLE_HOST)
 
     def __str__(self) -> str:
         return self.base_url
 
 
 def parse_model_url(url: str) -> Endpoint:
-    """Reads the `model_url=` argument.
+    """Return the endpoint of the `model_url=` argument.
 
-    Baseten's hosts follow its documented paths; on any other host a last segment `predict`
-    becomes `sync/v1`, and every path is made to end in `v1`, as langchain-baseten 0.2 did.
+    Baseten's hosts have its documented paths. On any other host, a last segment `predict` becomes
+    `sync/v1`, and `v1` is appended unless it is there, as in langchain-baseten 0.2.
 
     Args:
-        url: A model's URL in any form that Baseten's pages show: with `predict`, `sync`,
-            `sync/v1`, `v1`, `/chat/completions` or nothing behind the target.
+        url: URL of a model in any form that Baseten's pages show: with `predict`, `sync`,
+            `sync/v1`, `v1`, `/chat/completions` or nothing after the target.
 
     Returns:
-        The endpoint; parsing its text again gives the same endpoint.
+        The endpoint. Parsing its text again gives the same endpoint.
 
     Raises:
-        EndpointError: The URL is malformed, or cannot answer a chat request.
+        EndpointError: If the URL is malformed, or cannot serve a chat request.
     """
     return _parse(url, _end_in_v1)
 
 
 def parse_base_url(url: str) -> Endpoint:
-    """Reads the `base_url=` argument or its environment variable.
+    """Return the endpoint of the `base_url=` argument or its environment variable.
 
-    Baseten's hosts follow its documented paths; on any other host the path is taken as it
-    stands, but for slashes at its end, a pasted route, and a last `predict` or `sync`.
+    Baseten's hosts have its documented paths. On any other host the path is kept, except for
+    slashes at its end, the route of a request, and a last segment `predict` or `sync`.
 
     Args:
-        url: An OpenAI base URL, such as https://inference.baseten.co/v1.
+        url: OpenAI base URL, such as https://inference.baseten.co/v1.
 
     Returns:
-        The endpoint; parsing its text again gives the same endpoint.
+        The endpoint. Parsing its text again gives the same endpoint.
 
     Raises:
-        EndpointError: The URL is malformed, or cannot answer a chat request.
+        EndpointError: If the URL is malformed, or cannot serve a chat request.
     """
     return _parse(url, _keep)
+
+
+def example_error(endpoint: Endpoint) -> EndpointError:
+    """Return the error for a request to the example of the documentation.
+
+    Args:
+        endpoint: Endpoint whose `is_example` is true.
+    """
+    return split_url(endpoint.base_url).refusal(
+        "is the example of the documentation",
+        "Replace <id> with the id of your model, which app.baseten.co shows in the URL of each "
+        "model; it has eight letters and digits.",
+    )
 
 
 def _parse(received: str, finish: Callable[[Segments], Segments]) -> Endpoint:
@@ -139,10 +192,10 @@ def _read_model_apis(url: Url) -> Endpoint:
 
 
 def _read_dedicated(url: Url, deployment: str | None, region: str | None) -> Endpoint:
-    """Keeps the target as it stands and rewrites what follows it.
+    """Return the endpoint of a model's host: the target is kept, what follows is normalized.
 
     Baseten documents both `/v1` and `/sync/v1` on the bare host (and on a regional one, which
-    has bare paths only), but `sync/v1` alone behind a target.
+    has bare paths only), but only `sync/v1` after a target.
     """
     length, environment = _find_target(url)
     target, rest = url.segments[:length], url.segments[length:]
@@ -154,7 +207,7 @@ def _read_dedicated(url: Url, deployment: str | None, region: str | None) -> End
 
 
 def _find_target(url: Url) -> tuple[int, str | None]:
-    """Returns how many segments name the target, and the environment among them."""
+    """Return how many segments name the target, and the environment among them."""
     match url.segments:
         case ("production" | "development" as environment, *_):
             return 1, environment
@@ -167,7 +220,7 @@ def _find_target(url: Url) -> tuple[int, str | None]:
 
 
 def _end_in_v1(segments: Segments) -> Segments:
-    """Rewrites the last segment only: `predict` may be part of a prefix as well."""
+    """Return segments that end in `v1`. Only a last `predict` is replaced: others are a prefix."""
     match segments:
         case (*head, "predict"):
             return (*head, "sync", "v1")
@@ -192,13 +245,9 @@ def _check_purpose(url: Url, segments: Segments) -> None:
 
 
 def _check_host(url: Url) -> None:
-    """Refuses the hosts of baseten.co that no chat request can be sent to."""
-    if url.host in _PAGES:
-        raise url.refusal("is a page for people, not an endpoint", PASTE_DEDICATED)
-    if url.host.endswith(".grpc.api.baseten.co"):
-        raise url.refusal("speaks gRPC, not HTTP", PASTE_DEDICATED)
-    if url.host.startswith("chain-"):
-        raise url.refusal("is a chain, not a chat model", PASTE_DEDICATED)
+    for pattern, what, advice in _UNUSABLE_HOSTS:
+        if found := pattern.fullmatch(url.host):
+            raise url.refusal(what, advice.format(*found.groups()))
     if url.origin.startswith("http:"):
         what = "would send the API key in clear text"
         raise url.refusal(what, "Write https:// instead of http://.")

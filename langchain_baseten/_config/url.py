@@ -1,7 +1,7 @@
-"""Splits text that should be a URL into well-formed parts, or says what is wrong with it.
+"""Splits a URL into well-formed parts, or reports what is wrong with it.
 
-Knows the syntax of URLs, what a copy brings along, and how a message may quote a URL.
-Must not know what Baseten's hosts and paths mean: that is `_endpoint`.
+Knows the syntax of URLs, which characters a copy may add, and how a message may quote a URL. Must
+not know what Baseten's hosts and paths mean: that is `endpoint`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from langchain_baseten.exceptions import EndpointError
 
-# The documentation builds a model with this host as it stands, so it has to construct.
+# The documentation constructs a model with this host, so it is accepted until a request is sent.
 EXAMPLE_HOST: Final = "model-<id>.api.baseten.co"
 PASTE_DEDICATED: Final = (
     f"Paste the model's own URL instead: https://{EXAMPLE_HOST}/environments/production/sync/v1."
@@ -29,13 +29,13 @@ _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)")
 _AUTHORITY: Final = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::(.*))?")
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-# Such a host is an IPv4 address or nothing (WHATWG URL): resolvers read 127.1 and 010.0.0.1 each
-# in their own way, and httpx refuses some of them only when a request is sent.
+# A host that ends in a number must be an IPv4 address (WHATWG URL): resolvers disagree about 127.1
+# and 010.0.0.1, and httpx rejects some of them only when a request is sent.
 _NUMBER_LAST: Final = re.compile(r"(?:.*\.)?[0-9]+")
 _PATH: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 _DOT_SEGMENT: Final = re.compile(r"(?:\.|%2[eE]){1,2}")
 _PLACEHOLDER: Final = re.compile(r"[<>{}]|\$[A-Z_(]", re.IGNORECASE | re.ASCII)
-# A colon before the slashes is a URL inside a proxy's path, where both slashes count.
+# After a colon, both slashes belong to a URL inside the path of a proxy.
 _DOUBLED_SLASH: Final = re.compile(r"(?<!:)/{2,}")
 _ROUTES: Final = re.compile(r"(?:/|/chat/completions|(?<=/v1)/embeddings)+\Z")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -68,13 +68,13 @@ _KEY_LIKE: Final = re.compile(r"(?:[A-Za-z0-9_]+\.)?[A-Za-z0-9_]{20,}")
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A well-formed URL: no user, no query, no fragment, no route of an API at its end.
+    """A well-formed URL without user, query, fragment, and route of an API at its end.
 
     Attributes:
         origin: Scheme, host and port (unless it is the default one), in lower case.
-        host: The host as it stands in the origin.
-        segments: The segments of the path, byte for byte as they were received.
-        quote: How a message may quote the text that was received.
+        host: Host in the origin.
+        segments: Segments of the path, byte for byte as received.
+        quote: The received text as a message may quote it.
     """
 
     origin: str
@@ -83,22 +83,28 @@ class Url:
     quote: str
 
     def refusal(self, what: str, advice: str) -> EndpointError:
-        """Builds the error for a URL whose syntax is fine but whose meaning is not."""
+        """Return the error for a URL that is well-formed but cannot be used.
+
+        Args:
+            what: What is wrong, as the predicate of "The URL".
+            advice: What to write instead.
+        """
         return _refusal(self.quote, what, advice)
 
 
 def split_url(received: str) -> Url:
-    """Splits a URL as it was pasted.
+    """Return the parts of a URL.
 
     Args:
-        received: The URL, with whatever a copy or an environment file brought along.
+        received: The URL as it was pasted: quotation marks, brackets and white space around it
+            are removed.
 
     Returns:
-        Its parts (RFC 3986), freed of everything that does not name an endpoint.
+        Its parts (RFC 3986), without those that do not name an endpoint.
 
     Raises:
-        EndpointError: It is not text, not an http or https URL, malformed, or holds a user
-            name, a placeholder, a dot segment or a character that no URL has.
+        EndpointError: If it is not text, not an http or https URL, malformed, or contains a user
+            name, a placeholder, a dot segment or an invalid character.
     """
     if not isinstance(received, str):
         what = f"The URL must be text, not {type(received).__name__}."
@@ -120,7 +126,11 @@ def split_url(received: str) -> Url:
 
 
 def placeholder(quote: str) -> EndpointError:
-    """Builds the error for a URL of the documentation that was not filled in."""
+    """Return the error for a URL that still contains a placeholder.
+
+    Args:
+        quote: The URL as a message may quote it.
+    """
     return _refusal(
         quote,
         "still has a placeholder in it",
@@ -129,7 +139,7 @@ def placeholder(quote: str) -> EndpointError:
 
 
 def _unwrap(text: str) -> str:
-    """Takes off what a copy brings along: white space, a byte order mark, quotes, brackets."""
+    """Remove what a copy may add: white space, a byte order mark, quotation marks, brackets."""
     while True:
         bare = text.strip().strip(_INVISIBLE)
         if len(bare) > 1 and _WRAPPERS.get(bare[0]) == bare[-1]:
@@ -168,7 +178,7 @@ def _read_authority(authority: str, path: str, quote: str) -> str:
     if "@" in authority:
         what = "has a user name or a password in it"
         raise _refusal(quote, what, "Take it out; the API key goes to api_key=.")
-    if not authority.isascii():  # asked before lower(): it would make U+212A an ASCII k
+    if not authority.isascii():  # before lower(), which makes U+212A an ASCII k
         what = "has a host that is not ASCII"
         raise _refusal(quote, what, "Type it by hand, or write it in its xn-- form.")
     authority = authority.lower()
@@ -218,7 +228,7 @@ def _refusal(quote: str, what: str, advice: str) -> EndpointError:
 
 
 def _quote(text: str) -> str:
-    """Shortens a URL for a message: no user, password, query value or anything like a key."""
+    """Return a URL for a message: shortened, without user, password, query and possible keys."""
     if "@" in text or "%40" in text:
         scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text)
         text = f"{scheme[0] if scheme else ''}***"
