@@ -15,11 +15,8 @@ from langchain_core.messages.utils import count_tokens_approximately
 from pydantic import model_validator
 
 import langchain_baseten._protocol.content_blocks  # noqa: F401  registers the block translator
+from langchain_baseten._structured_output import METHODS, Method, choose_parser, with_raw
 from langchain_baseten._protocol.tools import (
-    METHODS,
-    Method,
-    choose_parser,
-    with_raw,
     name_of,
     with_title,
     write_response_format,

@@ -5,28 +5,19 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 import pytest
-from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration, Generation
-from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from pydantic import BaseModel
 from pydantic.v1 import BaseModel as OldModel
 
 from langchain_baseten._protocol.tools import (
-    METHODS,
-    Method,
-    choose_parser,
-    with_raw,
     name_of,
-    raise_if_refused,
     requires_call,
     with_title,
     write_response_format,
     write_tool_choice,
     write_tools,
 )
-from langchain_baseten.exceptions import BasetenRefusalError, BasetenRequestError
+from langchain_baseten.exceptions import BasetenRequestError
 
 
 class Sum(BaseModel):
@@ -207,111 +198,3 @@ def test_a_schema_gets_a_name(schema: Any, titled: Any) -> None:
 
 def test_a_schemas_name_is_its_tools() -> None:
     assert (name_of(Sum), name_of(PLAIN)) == ("Sum", "response")
-
-
-def called(name: str, arguments: dict[str, Any]) -> AIMessage:
-    return AIMessage("", tool_calls=[{"name": name, "args": arguments, "id": "a"}])
-
-
-PARSED: dict[str, tuple[Any, Method, AIMessage, Any]] = {
-    "a call to a class": (Sum, "function_calling", called("Sum", {"value": 1}), Sum(value=1)),
-    "a call to an old class": (
-        OldSum,
-        "function_calling",
-        called("OldSum", {"value": 1}),
-        OldSum(value=1),
-    ),
-    "a call to a TypedDict": (
-        Total,
-        "function_calling",
-        called("Total", {"value": 1}),
-        {"value": 1},
-    ),
-    "a call to a bare schema": (
-        PLAIN,
-        "function_calling",
-        called("response", {"value": 1}),
-        {"value": 1},
-    ),
-    "no call": (PLAIN, "function_calling", AIMessage("x"), None),
-    "text to a class": (Sum, "json_schema", AIMessage('{"value": 1}'), Sum(value=1)),
-    "text to a dict": (PLAIN, "json_schema", AIMessage('{"value": 1}'), {"value": 1}),
-    "any JSON": (None, "json_mode", AIMessage('{"value": 1}'), {"value": 1}),
-    "any JSON to a class": (Sum, "json_mode", AIMessage('{"value": 1}'), Sum(value=1)),
-}
-
-
-@pytest.mark.parametrize(("schema", "method", "message", "found"), PARSED.values(), ids=PARSED)
-def test_an_answer_is_parsed(schema: Any, method: Method, message: AIMessage, found: Any) -> None:
-    assert choose_parser(schema, method).invoke(message) == found
-
-
-@pytest.mark.parametrize("schema", [Sum, PLAIN], ids=["class", "dict"])
-@pytest.mark.parametrize("method", METHODS)
-def test_a_refusal_is_raised_before_anything_is_parsed(schema: Any, method: Method) -> None:
-    message = AIMessage("", additional_kwargs={"refusal": "I won't."})
-
-    with pytest.raises(BasetenRefusalError, match=r"I won't\.") as caught:
-        choose_parser(schema, method).invoke(message)
-    assert caught.value.raw_message == message
-
-
-@pytest.mark.parametrize(
-    "result",
-    [[], [Generation(text="x")], [ChatGeneration(message=AIMessage("x"))]],
-    ids=["nothing", "text", "no refusal"],
-)
-def test_what_is_no_refusal_raises_nothing(result: list[Generation]) -> None:
-    raise_if_refused(result)
-
-
-def broken(arguments: Any, name: str | None = "f") -> AIMessage:
-    call = {"name": name, "args": arguments, "id": "a", "error": "x", "type": "invalid_tool_call"}
-    return AIMessage("", invalid_tool_calls=[call])
-
-
-@pytest.mark.parametrize("schema", [Sum, PLAIN], ids=["class", "dict"])
-@pytest.mark.parametrize(
-    ("arguments", "words"), [('{"value": 1', r"f with arguments.*\{\"value\": 1"), (None, "f with")]
-)
-def test_a_call_that_cannot_be_read_is_an_error_and_not_nothing(
-    schema: Any, arguments: str | None, words: str
-) -> None:
-    with pytest.raises(OutputParserException, match=words) as caught:
-        choose_parser(schema, "function_calling").invoke(broken(arguments))
-
-    assert caught.value.llm_output == arguments
-
-
-@pytest.mark.parametrize("schema", [Sum, PLAIN], ids=["class", "dict"])
-def test_a_call_that_still_grows_is_no_error(schema: Any) -> None:
-    parser = choose_parser(schema, "function_calling")
-    result = [ChatGeneration(message=broken('{"value": 1'))]
-
-    assert parser.parse_result(result, partial=True) is None  # type: ignore[attr-defined]  # a parser
-
-
-def test_a_whole_call_beside_a_broken_one_is_taken() -> None:
-    message = called("Sum", {"value": 1})
-    message.invalid_tool_calls = broken("{").invalid_tool_calls
-
-    assert choose_parser(Sum, "function_calling").invoke(message) == Sum(value=1)
-
-
-RAW: dict[str, tuple[AIMessage, Any, type[Exception] | None]] = {
-    "parsed": (AIMessage('{"value": 1}'), Sum(value=1), None),
-    "not parsed": (AIMessage("x"), None, OutputParserException),
-    "refused": (AIMessage("", additional_kwargs={"refusal": "no"}), None, BasetenRefusalError),
-}
-
-
-@pytest.mark.parametrize(("message", "parsed", "error"), RAW.values(), ids=RAW)
-def test_the_raw_answer_is_kept_whatever_it_parses_to(
-    message: AIMessage, parsed: Any, error: type[Exception] | None
-) -> None:
-    model: RunnableLambda[str, AIMessage] = RunnableLambda(lambda _: message)
-    found = with_raw(model, choose_parser(Sum, "json_schema")).invoke("x")
-
-    assert found["raw"] is message
-    assert found["parsed"] == parsed
-    assert type(found["parsing_error"]) is (error or type(None))

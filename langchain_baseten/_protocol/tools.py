@@ -5,31 +5,14 @@ Knows conversions and parsers; must not know the model they are bound to.
 
 from __future__ import annotations
 
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import AIMessage
-from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
-from langchain_core.output_parsers.openai_tools import (
-    JsonOutputKeyToolsParser,
-    PydanticToolsParser,
-)
-from langchain_core.runnables import RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
-from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from langchain_baseten._protocol.error_responses import shorten
-from langchain_baseten.exceptions import BasetenRefusalError, BasetenRequestError
+from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from langchain_core.outputs import Generation
-    from langchain_core.runnables import Runnable
-
-Method = Literal["function_calling", "json_schema", "json_mode"]
-METHODS: tuple[Method, ...] = ("function_calling", "json_schema", "json_mode")
 
 _CHOICES: dict[Any, str] = {"any": "required", "required": "required", True: "required"} | {
     name: name for name in ("auto", "none")
@@ -119,88 +102,11 @@ def name_of(schema: Any) -> str:
     return str(convert_to_openai_tool(with_title(schema))["function"]["name"])
 
 
-def choose_parser(schema: Any, method: Method) -> Runnable[Any, Any]:
-    """Return the parser that turns an answer into what the schema describes.
+def describes_object(schema: Any) -> bool:
+    """Return whether only JSON objects can match a schema.
 
     Args:
-        schema: What was asked for; a pydantic class gives instances, anything else dicts.
-        method: How it was asked for.
+        schema: A schema in any form.
     """
-    is_class = isinstance(schema, type) and is_basemodel_subclass(schema)
-    if method == "function_calling":
-        if is_class:
-            return _PydanticCalls(tools=[schema], first_tool_only=True)
-        return _JsonCalls(key_name=name_of(schema), first_tool_only=True)
-    return _PydanticText(pydantic_object=schema) if is_class else _JsonText()
-
-
-def raise_if_refused(result: Sequence[Generation]) -> None:
-    """Raise if the model refused.
-
-    Raises:
-        BasetenRefusalError: With the refusal's words and the message that holds them.
-    """
-    message = getattr(result[0], "message", None) if result else None
-    refusal = message.additional_kwargs.get("refusal") if isinstance(message, AIMessage) else None
-    if refusal:
-        raise BasetenRefusalError(
-            f"The model refused to produce the requested output: {refusal}", raw_message=message
-        )
-
-
-def with_raw(model: Runnable[Any, Any], parser: Runnable[Any, Any]) -> Runnable[Any, Any]:
-    """Return a chain that gives the message, what it parses to, and why it did not."""
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    parsed = RunnablePassthrough.assign(
-        parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
-    )
-    return RunnableMap(raw=model) | parsed.with_fallbacks([failed], exception_key="parsing_error")
-
-
-def raise_on_invalid_call(result: Sequence[Generation]) -> None:
-    """Raise if the only call is one whose arguments cannot be used: None would hide it.
-
-    Raises:
-        OutputParserException: With the call's raw arguments.
-    """
-    message = getattr(result[0], "message", None) if result else None
-    if isinstance(message, AIMessage) and message.invalid_tool_calls and not message.tool_calls:
-        broken = message.invalid_tool_calls[0]
-        raise OutputParserException(
-            f"The model called {broken['name']} with arguments that are not a JSON object: "
-            f"{shorten(broken['args'] or '')}",
-            llm_output=broken["args"],
-        )
-
-
-class _Refusable:
-    """Looks for a refusal before anything is parsed."""
-
-    def parse_result(self, result: list[Any], *, partial: bool = False) -> Any:
-        raise_if_refused(result)
-        return super().parse_result(result, partial=partial)  # type: ignore[misc]  # a mixin
-
-
-class _Breakable(_Refusable):
-    """Looks for broken calls as well; while a stream grows, every call is broken."""
-
-    def parse_result(self, result: list[Any], *, partial: bool = False) -> Any:
-        if not partial:
-            raise_on_invalid_call(result)
-        return super().parse_result(result, partial=partial)
-
-
-class _PydanticCalls(_Breakable, PydanticToolsParser):
-    pass
-
-
-class _JsonCalls(_Breakable, JsonOutputKeyToolsParser):
-    pass
-
-
-class _PydanticText(_Refusable, PydanticOutputParser[Any]):
-    pass
-
-
-class _JsonText(_Refusable, JsonOutputParser):
-    pass
+    root = write_response_format(schema)["json_schema"]["schema"]
+    return root.get("type") == "object" or "properties" in root
