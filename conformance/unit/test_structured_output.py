@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import RunnableGenerator, RunnableLambda
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 from pydantic.v1 import BaseModel as OldModel
 
 from conformance.unit.desk import Desk, calling, whole
@@ -70,6 +70,10 @@ class PersonDict(TypedDict):
 
     name: str
     text: str
+
+
+class Numbers(RootModel[list[int]]):
+    """Numbers."""
 
 
 PLAIN = {
@@ -433,6 +437,14 @@ def test_json_that_is_no_object_is_an_error_where_one_was_requested(
     assert parsed == []
 
 
+def test_a_schema_of_an_array_gives_a_list() -> None:
+    schema = {"title": "Numbers", "type": "array", "items": {"type": "integer"}}
+
+    assert choose_parser(schema, "json_schema").invoke(AIMessage("[1, 2]")) == [1, 2]
+    assert choose_parser(Numbers, "json_schema").invoke(AIMessage("[1, 2]")) == Numbers([1, 2])
+    assert list((streaming(in_chunks("[1, 2]")) | choose_parser(schema, "json_schema")).stream("x"))
+
+
 @pytest.mark.parametrize("schema", [Sum, OldSum], ids=["pydantic", "pydantic 1"])
 def test_json_that_breaks_the_schema_is_an_error_with_its_text_shortened(schema: Any) -> None:
     text = json.dumps({"value": "x" * 10_000})
@@ -587,6 +599,44 @@ def test_with_raw_a_parsed_response_has_no_error() -> None:
         assert found["parsing_error"] is None
 
 
+def look(at: int) -> str:
+    """Look there."""
+    return str(at)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schema", [Sum, {"title": "Sum", **PLAIN}], ids=["class", "dict"])
+def test_further_tools_are_sent_with_every_method(schema: Any, method: Method) -> None:
+    calls = method == "function_calling"
+    desk = Desk(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
+    shaped = desk.model().with_structured_output(schema, method=method, tools=[look])
+    found = shaped.invoke("Hi")
+
+    assert (found if isinstance(found, dict) else found.model_dump()) == {"value": 1}
+    names = [tool["function"]["name"] for tool in desk.body["tools"]]
+    assert names == (["Sum", "look"] if calls else ["look"])
+    assert desk.body.get("tool_choice") == ("required" if calls else None)
+
+
+def test_a_call_of_a_further_tool_only_is_the_parsing_error() -> None:
+    model = Desk(calling("look", {"at": 1})).model()
+    found: Any = model.with_structured_output(Sum, tools=[look], include_raw=True).invoke("Hi")
+
+    assert found["raw"].tool_calls[0]["name"] == "look"
+    assert found["parsed"] is None
+    assert "no call of Sum, it called look" in str(found["parsing_error"])
+
+
+def test_the_tool_choice_of_structured_output_may_be_set() -> None:
+    desk = Desk(calling("Sum", {"value": 1}))
+    desk.model().with_structured_output(Sum, tool_choice="auto", parallel_tool_calls=True).invoke(
+        "x"
+    )
+
+    assert desk.body["tool_choice"] == "auto"
+    assert desk.body["parallel_tool_calls"] is True
+
+
 WAYS: dict[str, Callable[[Any], Any]] = {
     "invoke": lambda chain: chain.invoke("Hi"),
     "ainvoke": lambda chain: asyncio.run(chain.ainvoke("Hi")),
@@ -616,3 +666,39 @@ def test_a_model_that_does_not_stream_gives_the_same_structured_output(method: M
     shaped = desk.model(disable_streaming=True).with_structured_output(Sum, method=method)
 
     assert list(shaped.stream("Hi")) == [Sum(value=1)]
+
+
+NAMED_SCHEMAS: dict[str, Any] = {
+    "the schema of a response format": {"name": "Sum", "schema": PLAIN, "strict": True},
+    "a response format": {
+        "type": "json_schema",
+        "json_schema": {"name": "Sum", "schema": PLAIN, "strict": True},
+    },
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schema", NAMED_SCHEMAS.values(), ids=NAMED_SCHEMAS)
+def test_a_response_format_works_with_every_method(schema: Any, method: Method) -> None:
+    calls = method == "function_calling"
+    desk = Desk(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
+    shaped: Any = desk.model().with_structured_output(schema, method=method)
+
+    assert shaped.invoke("Hi") == {"value": 1}
+    assert shaped.first.kwargs["ls_structured_output_format"]["schema"] is schema
+    if calls:
+        (tool,) = desk.body["tools"]
+        assert tool["function"] == {"name": "Sum", "parameters": PLAIN, "strict": True}
+        assert desk.body["tool_choice"] == {"type": "function", "function": {"name": "Sum"}}
+    elif method == "json_schema":
+        assert desk.body["response_format"] == NAMED_SCHEMAS["a response format"]
+
+
+@pytest.mark.parametrize("disabled", [True, False])
+def test_anthropics_choice_may_rule_out_parallel_calls(disabled: bool) -> None:
+    desk = Desk()
+    choice = {"type": "auto", "disable_parallel_tool_use": disabled}
+    desk.model().bind_tools([look], tool_choice=choice).invoke("Hi")
+
+    assert desk.body["tool_choice"] == "auto"
+    assert desk.body["parallel_tool_calls"] is not disabled
