@@ -37,6 +37,7 @@ from langchain_baseten._protocol.parameters import (
 from langchain_baseten._protocol.response import ResponseContext, combine_outputs, read_response
 from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten._protocol.tools import (
+    allows_parallel_calls,
     name_of,
     requires_call,
     with_title,
@@ -511,19 +512,26 @@ class ChatBaseten(BasetenService, BaseChatModel):
         """Return this model with tools.
 
         Args:
-            tools: Functions, pydantic classes, `BaseTool`s, JSON schemas or OpenAI tools.
+            tools: Functions, pydantic classes, TypedDicts, `BaseTool`s, JSON schemas, or tools as
+                OpenAI, Anthropic or Bedrock write them.
             tool_choice: A tool's name; `"auto"`, `"none"`, `"any"`, `"required"`; True for any; a
-                dict as in OpenAI's API; None or False to leave it to the server.
+                dict as in OpenAI's or Anthropic's API; None or False to leave it to the server.
             strict: Whether the server must hold calls to the tools' schemas.
-            parallel_tool_calls: Whether one answer may hold several calls.
+            parallel_tool_calls: Whether one response may hold several calls.
             **kwargs: Further request settings, bound as well.
 
+        Returns:
+            A model that sends the tools with every request.
+
         Raises:
-            BasetenRequestError: If the tool choice is unknown or names no tool.
+            BasetenRequestError: If a tool cannot be converted, or the tool choice is unknown or
+                names no tool.
         """
         written = write_tools(tools, strict=strict)
         if tool_choice:
             kwargs["tool_choice"] = write_tool_choice(tool_choice, written)
+        if parallel_tool_calls is None:
+            parallel_tool_calls = allows_parallel_calls(tool_choice)
         if parallel_tool_calls is not None:
             kwargs["parallel_tool_calls"] = parallel_tool_calls
         response_format = kwargs.get("response_format")
@@ -541,21 +549,28 @@ class ChatBaseten(BasetenService, BaseChatModel):
         tools: Sequence[Any] | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        """Return this model with answers of a given shape.
+        """Return this model with structured output.
 
         Args:
-            schema: A pydantic class (v2 or v1) gives instances; a TypedDict, JSON schema or OpenAI
-                function gives dicts. `json_mode` works without one.
+            schema: A pydantic class (v2 or v1) gives instances; a TypedDict, a JSON schema, a
+                function or a response format gives dicts. `json_mode` works without one.
             method: `function_calling` forces a call, `json_schema` constrains decoding to the
-                schema, `json_mode` asks for any JSON (name the fields in the prompt).
+                schema, `json_mode` requests any JSON object (name the fields in the prompt).
             include_raw: Whether to return `{"raw", "parsed", "parsing_error"}` and never raise on
                 parsing.
             strict: Whether every object is closed and every property required.
-            tools: Tools to bind besides, for `json_schema` and `json_mode`.
+            tools: Tools to bind besides. With `function_calling` the model must then call either
+                one of them or the schema.
             **kwargs: Further request settings, bound as well.
+
+        Returns:
+            A chain from messages to the parsed output. Streamed, it yields what has arrived so
+            far, and checks the whole at the end.
 
         Raises:
             ValueError: If the method is unknown, or needs a schema and has none.
+            BasetenRequestError: If the schema or a tool cannot be converted.
+            OutputParserException: When run, if the response does not hold what was requested.
             BasetenRefusalError: When run, if the model refuses.
         """
         if method not in METHODS:
@@ -563,16 +578,15 @@ class ChatBaseten(BasetenService, BaseChatModel):
         if schema is None and method != "json_mode":
             raise ValueError(f"with_structured_output(method={method!r}) needs a schema.")
         schema = with_title(schema)
-        asked = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
-        bound = partial(self._bind_format, tools, ls_structured_output_format=asked, **kwargs)
+        requested = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
+        bound = partial(self._bind_format, tools, ls_structured_output_format=requested, **kwargs)
         if method == "function_calling":
+            forced = {"tool_choice": "required" if tools else name_of(schema), **kwargs}
             model = self.bind_tools(
-                [schema],
-                tool_choice=name_of(schema),
+                [schema, *(tools or ())],
                 strict=strict,
-                parallel_tool_calls=False,
-                ls_structured_output_format=asked,
-                **kwargs,
+                ls_structured_output_format=requested,
+                **{"parallel_tool_calls": False, **forced},
             )
         elif method == "json_schema":
             model = bound(response_format=write_response_format(schema, strict=strict))

@@ -49,7 +49,8 @@ def body(settings: dict[str, Any], options: dict[str, Any] | None = None, **give
     return found
 
 
-TOOL = {"type": "function", "function": {"name": "f", "description": "", "parameters": {}}}
+EMPTY = {"type": "object", "properties": {}}
+TOOL = {"type": "function", "function": {"name": "f", "description": "", "parameters": EMPTY}}
 
 # settings, call options -> body besides the messages
 BODIES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {

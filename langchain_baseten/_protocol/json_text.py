@@ -34,15 +34,33 @@ def decode_event(data: bytes) -> Any:
         return None
 
 
-def parse_object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that a text is, or None where it is anything else.
+def parse_strictly(text: str) -> Any:
+    """Return the value that a JSON text holds.
 
     Raw control characters inside strings are accepted, as models write them; NaN and Infinity are
     not (RFC 8259 §6).
+
+    Args:
+        text: The text, with nothing around the value but white space.
+
+    Raises:
+        ValueError: If the text is not JSON, or is nested too deeply.
     """
     try:
-        value = json.loads(text, strict=False, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+        return json.loads(text, strict=False, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("It is nested too deeply.") from None
+
+
+def parse_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a text is, or None where it is anything else.
+
+    Args:
+        text: The text, parsed by `parse_strictly`.
+    """
+    try:
+        value = parse_strictly(text)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 
