@@ -30,7 +30,7 @@ from langchain_baseten._config.connections_tmp import BasetenConnected
 from langchain_baseten.exceptions import BasetenError, MissingToolCallWarning
 from langchain_baseten._config.request_tmp import Plan, request_fields, plan_call
 from langchain_baseten.data._profiles import find_profile
-from langchain_baseten._protocol.response import combine_outputs, read_response, read_header_metadata
+from langchain_baseten._protocol.response import ResponseContext, combine_outputs, read_response
 from langchain_baseten._config.api_key import is_secret_name
 from langchain_baseten._config.service import DEFAULT_MODEL
 from langchain_baseten._protocol.stream import StreamReader
@@ -140,17 +140,18 @@ class ChatBaseten(BasetenConnected):
         return plan_call(self, messages, stop, options, stream=stream, on_retry=told)
 
     def _read(self, fetched: Fetched, plan: Plan) -> ChatResult:
-        keep = self.include_response_headers
-        metadata = read_header_metadata(fetched.headers, keep_all=keep)
         try:
-            result = read_response(fetched.text, header_metadata=metadata, **plan.about)
+            result = read_response(fetched.text, fetched.headers, self._context(plan))
         except BasetenError as error:
             raise plan.call.clean(error) from None
         _warn_if_lost(result.generations[0].message)
         return result
 
     def _begin(self, plan: Plan) -> Callable[[], StreamReader]:
-        return partial(StreamReader, keep_headers=self.include_response_headers, **plan.about)
+        return partial(StreamReader, self._context(plan))
+
+    def _context(self, plan: Plan) -> ResponseContext:
+        return ResponseContext(keep_headers=self.include_response_headers, **plan.about)
 
     # --- what is bound ------------------------------------------------------------------------
 

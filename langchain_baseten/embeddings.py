@@ -19,7 +19,7 @@ from langchain_baseten._protocol.error_responses import parse_body
 from langchain_baseten._config.endpoint import Endpoint, parse_model_url
 from langchain_baseten._http.clients import Connections, check_client_kind
 from langchain_baseten._protocol.response import malformed
-from langchain_baseten._protocol.messages import dump_json
+from langchain_baseten._protocol.json_text import dump_json
 from langchain_baseten._config.api_key import (
     MISSING_KEY,
     BearerAuth,

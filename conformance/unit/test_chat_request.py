@@ -357,7 +357,7 @@ FORCED: dict[str, tuple[dict[str, Any], bool]] = {
 @pytest.mark.parametrize(("options", "forced"), FORCED.values(), ids=FORCED)
 def test_the_reader_is_told_what_was_asked(options: dict[str, Any], forced: bool) -> None:
     about = plan({}, {**options, "model": "other"}).about
-    ids = [about["fresh_id"]() for _ in range(3)]
+    ids = [about["new_id"]() for _ in range(3)]
 
     assert about["requested_model"] == "other"
     assert about["call_required"] is forced

@@ -61,7 +61,7 @@ class Plan(NamedTuple):
 
     Attributes:
         call: The request.
-        about: Arguments for `read_response` and `StreamReader`.
+        about: Fields of the `ResponseContext`.
     """
 
     call: Call
@@ -117,7 +117,7 @@ def plan_call(  # noqa: PLR0913  what LangChain passes, and two facts about the 
     )
     forced = requires_call(settings.get("tool_choice"))
     name = str(settings.get("model", ""))
-    return Plan(call, {"fresh_id": _fresh_id, "requested_model": name, "call_required": forced})
+    return Plan(call, {"new_id": _new_id, "requested_model": name, "call_required": forced})
 
 
 def build_parameters(
@@ -193,5 +193,5 @@ def _own_headers(stream: bool) -> dict[str, str]:
     }
 
 
-def _fresh_id() -> str:
+def _new_id() -> str:
     return f"call_{uuid4().hex}"

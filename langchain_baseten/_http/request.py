@@ -113,7 +113,7 @@ class Call:
         if answer is not None and answer.started:
             if isinstance(error, BasetenConnectionError):
                 error = BasetenIncompleteStreamError(f"The stream was cut. {error}")
-            error = answer.blame(error)
+            error = answer.attach_partial(error)
         return self.clean(error)
 
     def clean(self, error: BasetenError) -> BasetenError:
