@@ -23,12 +23,14 @@ from langchain_core.messages import (
 
 from langchain_baseten._protocol.content import write_content
 from langchain_baseten.exceptions import BasetenRequestError
-from langchain_baseten._protocol.response import read_response
-from langchain_baseten._protocol.messages import dump_json, merge_parameters, write_body, write_messages
+from langchain_baseten._protocol.response import ResponseContext, read_response
+from langchain_baseten._protocol.json_text import dump_json
+from langchain_baseten._protocol.messages import merge_parameters, write_body, write_messages
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 100, derandomize=not EXAMPLES, deadline=None)
 
+CONTEXT = ResponseContext(new_id=lambda: "x", requested_model="asked")
 TEXTS = st.text(max_size=8)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
 JSON = st.recursive(
@@ -177,7 +179,7 @@ def test_what_was_answered_goes_back_as_it_came(
     ]
     message = {"content": content, "reasoning_content": reasoning, "tool_calls": sent}
     body = json.dumps({"choices": [{"index": 0, "message": message}]})
-    found = read_response(body, fresh_id=lambda: "x", requested_model="asked").generations[0].message
+    found = read_response(body, {}, CONTEXT).generations[0].message
     (turn,) = write_messages([found])
 
     assert turn.get("content", "") == content

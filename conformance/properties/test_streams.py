@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
 from langchain_baseten.exceptions import BasetenError
-from langchain_baseten._protocol.response import combine_outputs, read_response
+from langchain_baseten._protocol.response import ResponseContext, combine_outputs, read_response
 from langchain_baseten._protocol.sse import EventDecoder
 from langchain_baseten._protocol.stream import StreamReader
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 100, derandomize=not EXAMPLES, deadline=None)
 
+CONTEXT = ResponseContext(new_id=lambda: "x", requested_model="asked")
 TEXTS = st.text(max_size=12)
 SEEDS = st.randoms(use_true_random=False)
 VALUES = st.recursive(
@@ -33,7 +34,9 @@ VALUES = st.recursive(
 
 def begin() -> StreamReader:
     numbers = count()
-    return StreamReader(fresh_id=lambda: f"fresh-{next(numbers)}", requested_model="asked")
+    return StreamReader(
+        ResponseContext(new_id=lambda: f"fresh-{next(numbers)}", requested_model="asked")
+    )
 
 
 def merge(chunks: list[Any]) -> AIMessage:
@@ -58,7 +61,7 @@ def outcome(pieces: list[bytes]) -> tuple[Any, ...]:
             chunks += stream.feed(piece)
         chunks += stream.close()
     except BasetenError as error:
-        return type(error), str(error), stream.blame(error).partial
+        return type(error), str(error), stream.attach_partial(error).partial
     return merge(chunks), stream.events, stream.done
 
 
@@ -163,7 +166,7 @@ def test_a_stream_says_what_the_whole_answer_says(
     }
     choice = {"index": 0, "message": message, "finish_reason": answer["finish"]}
     body = json.dumps({"choices": [choice], "usage": answer["usage"]})
-    whole = read_response(body, fresh_id=lambda: "x", requested_model="asked").generations[0].message
+    whole = read_response(body, {}, CONTEXT).generations[0].message
     streamed = read(stream_of(answer, deltas))
 
     assert isinstance(whole, AIMessage)
@@ -297,7 +300,7 @@ def test_any_json_as_events_ends_in_a_message_or_an_error_of_ours(
 @example(payload={"choices": [{"message": {"content": "a"}}], "usage": "x"})
 def test_any_json_as_an_answer_ends_in_a_message_or_an_error_of_ours(payload: Any) -> None:
     try:
-        found = read_response(json.dumps(payload), fresh_id=lambda: "x", requested_model="asked")
+        found = read_response(json.dumps(payload), {}, CONTEXT)
     except BasetenError as error:
         assert str(error)  # noqa: PT017  most payloads parse or fail, both are judged
     else:

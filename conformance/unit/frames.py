@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessageChunk
 
+from langchain_baseten._protocol.response import ResponseContext
 from langchain_baseten._protocol.stream import StreamReader
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def usage(tokens: int, **other: Any) -> bytes:
 
 def begin(**settings: Any) -> StreamReader:
     numbers = count()
-    given = {"fresh_id": lambda: f"fresh-{next(numbers)}", "requested_model": "asked", **settings}
-    return StreamReader(**given)
+    given = {"new_id": lambda: f"fresh-{next(numbers)}", "requested_model": "asked", **settings}
+    return StreamReader(ResponseContext(**given))
 
 
 def read(*pieces: bytes, **settings: Any) -> list[ChatGenerationChunk]:

@@ -15,9 +15,10 @@ from langchain_baseten.exceptions import (
     BasetenInvalidRequestError,
     BasetenInvalidResponseError,
 )
+from langchain_baseten._protocol.json_text import decode_event
 from langchain_baseten._protocol.response import (
+    ResponseContext,
     combine_outputs,
-    decode_json,
     read_response,
     read_extras,
     read_header_metadata,
@@ -34,8 +35,9 @@ def answer(message: Any = None, *, choice: dict[str, Any] | None = None, **top: 
 
 def read_all(body: str, **settings: Any) -> Any:
     numbers = count()
-    given = {"fresh_id": lambda: f"fresh-{next(numbers)}", "requested_model": "asked", **settings}
-    return read_response(body, **given)
+    headers = settings.pop("headers", {})
+    given = {"new_id": lambda: f"fresh-{next(numbers)}", "requested_model": "asked", **settings}
+    return read_response(body, headers, ResponseContext(**given))
 
 
 def read(body: str, **settings: Any) -> AIMessage:
@@ -166,7 +168,7 @@ def test_all_that_names_the_answer_is_kept() -> None:
         kv=None,
         usage={"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
     )
-    result = read_all(body, header_metadata={"request_id": "r1"})
+    result = read_all(body, headers={"x-baseten-request-id": "r1"})
 
     assert result.generations[0].message.response_metadata == {
         "model_provider": "baseten",
@@ -328,4 +330,4 @@ def test_an_empty_name_of_the_model_is_none() -> None:
     ids=["broken UTF-8", "text", "nothing", "nested too deep"],
 )
 def test_an_events_data_is_json_or_nothing(data: bytes, value: Any) -> None:
-    assert decode_json(data) == value
+    assert decode_event(data) == value

@@ -38,7 +38,7 @@ def fail(*pieces: bytes) -> BasetenError:
     stream = begin()
     with pytest.raises(BasetenError) as caught:
         drain(stream, pieces)
-    return stream.blame(caught.value)
+    return stream.attach_partial(caught.value)
 
 
 # the event -> class of the error, its status
@@ -158,7 +158,7 @@ def test_what_came_before_an_error_is_handed_out_and_kept() -> None:
     assert next(chunks).text == "a"
     with pytest.raises(BasetenAPIError) as caught:
         next(chunks)
-    error = stream.blame(caught.value)
+    error = stream.attach_partial(caught.value)
     assert isinstance(error.partial, AIMessage)
     assert not isinstance(error.partial, AIMessageChunk)
     assert error.partial.content == "a"
@@ -260,7 +260,7 @@ def test_an_error_keeps_the_part_that_it_already_has() -> None:
     stream = begin()
     list(stream.feed(text("a")))
 
-    assert stream.blame(BasetenAPIError("x", partial=own)).partial is own
+    assert stream.attach_partial(BasetenAPIError("x", partial=own)).partial is own
 
 
 def test_nothing_is_kept_of_a_foreign_body_beyond_its_head() -> None:

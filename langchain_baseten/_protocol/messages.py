@@ -21,8 +21,9 @@ from langchain_core.messages import (
 
 from langchain_baseten._protocol.content import write_content
 from langchain_baseten._protocol.error_responses import shorten
-from langchain_baseten.exceptions import BasetenRequestError
+from langchain_baseten._protocol.json_text import dump_json
 from langchain_baseten._protocol.response import PROVIDER
+from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -228,22 +229,3 @@ def write_body(
             body["stream_options"] = options
     return dump_json({**body, **extra_body})
 
-
-def dump_json(value: Any) -> bytes:
-    """Return a value as JSON bytes.
-
-    Raises:
-        BasetenRequestError: If it is not JSON, or holds a lone surrogate.
-    """
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return text.encode("utf-8")
-    except UnicodeEncodeError as flaw:
-        around = flaw.object[max(0, flaw.start - 20) : flaw.end + 20]
-        reason = f"a text holds half of a surrogate pair, near {around!a}"
-    except (TypeError, ValueError, RecursionError) as flaw:
-        reason = str(flaw)
-    raise BasetenRequestError(
-        f"The request is not JSON, so nothing was sent: {reason}. Everything in messages, tools, "
-        "model_kwargs and extra_body must be strings, finite numbers, booleans, lists and dicts."
-    )

@@ -6,7 +6,7 @@ streams or the network.
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage
@@ -19,8 +19,8 @@ from langchain_baseten._protocol.error_responses import (
     is_error_payload,
 )
 from langchain_baseten._protocol.json_text import parse_body
-from langchain_baseten.exceptions import BasetenInvalidResponseError
 from langchain_baseten._protocol.tool_calls import ToolCallIds, read_calls
+from langchain_baseten.exceptions import BasetenInvalidResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,28 +34,36 @@ KNOWN_TOP = frozenset(
 KNOWN_CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
 
 
-def read_response(
-    text: str,
-    *,
-    fresh_id: Callable[[], str],
-    requested_model: str,
-    call_required: bool = False,
-    header_metadata: Mapping[str, Any] | None = None,
-) -> ChatResult:
-    """Read the body of a whole answer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseContext:
+    """What the reader of a response needs to know about its request.
+
+    Attributes:
+        requested_model: Model of the request, reported where the response names none.
+        call_required: Whether the request's `tool_choice` forces a tool call.
+        keep_headers: Whether the response headers become response metadata.
+        new_id: Returns an id for a tool call that the server sent without one.
+    """
+
+    requested_model: str
+    call_required: bool = False
+    keep_headers: bool = False
+    new_id: Callable[[], str]
+
+
+def read_response(text: str, headers: Mapping[str, str], context: ResponseContext) -> ChatResult:
+    """Read the body of a response that is not streamed.
 
     Args:
         text: The body, decoded.
-        fresh_id: Makes an id for a tool call that came without one.
-        requested_model: The model that was asked for, named where the answer names none.
-        call_required: Whether the request's `tool_choice` forced a call.
-        header_metadata: What the response's headers add to the metadata.
+        headers: Response headers, lower-case names.
+        context: What the request asked for.
 
     Returns:
-        One generation for each choice; usage sits on the first.
+        One generation for each choice; usage metadata is on the first.
 
     Raises:
-        BasetenInvalidResponseError: If the body is not an answer.
+        BasetenInvalidResponseError: If the body is not a chat completion.
         BasetenError: If the body is an error in spite of HTTP 200.
     """
     payload = parse_body(text)
@@ -67,10 +75,11 @@ def read_response(
     choices = [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
     if not choices:
         raise malformed("holds no choices", text)
-    shared = {**read_top(payload, requested_model), **(header_metadata or {})}
+    shared = read_top(payload, context.requested_model)
+    shared |= read_header_metadata(headers, keep_all=context.keep_headers)
     usage = payload.get("usage")
     shared["token_usage"] = usage if isinstance(usage, dict) else {}
-    generations = [_read_choice(c, shared, fresh_id, call_required) for c in choices]
+    generations = [_read_choice(c, shared, context) for c in choices]
     generations[0].message.usage_metadata = read_usage(usage)  # type: ignore[attr-defined]  # _read_choice makes AIMessages
     named: dict[str, Any] = {
         k: shared[k] for k in ("model_name", "system_fingerprint", "id") if k in shared
@@ -82,19 +91,16 @@ def read_response(
 
 
 def _read_choice(
-    choice: Mapping[str, Any],
-    shared: Mapping[str, Any],
-    fresh_id: Callable[[], str],
-    call_required: bool,
+    choice: Mapping[str, Any], shared: Mapping[str, Any], context: ResponseContext
 ) -> ChatGeneration:
     message = choice.get("message")
     message = message if isinstance(message, dict) else {}
-    calls, invalid = read_calls(wire_calls(message), ToolCallIds(fresh_id))
+    calls, invalid = read_calls(wire_calls(message), ToolCallIds(context.new_id))
     metadata = {**read_extras(choice, KNOWN_CHOICE), **shared}
     metadata["finish_reason"] = choice.get("finish_reason")
     if choice.get("logprobs") is not None:
         metadata["logprobs"] = choice["logprobs"]
-    if call_required and not calls and not invalid:
+    if context.call_required and not calls and not invalid:
         metadata["tool_call_missing"] = True
     about: dict[str, Any] = {k: metadata[k] for k in ("finish_reason", "logprobs") if k in metadata}
     return ChatGeneration(
@@ -255,13 +261,3 @@ def malformed(what: str, text: str) -> BasetenInvalidResponseError:
         f"The server said HTTP 200, but its answer {what}: {shown}", body=body
     )
 
-
-def decode_json(data: bytes) -> Any:
-    """Return an event's data as JSON, or None where it is none.
-
-    Broken UTF-8 becomes replacement characters: one bad byte must not cost the whole stream.
-    """
-    try:
-        return json.loads(data.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return None

@@ -13,21 +13,16 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_baseten._protocol.error_responses import error_from_event, is_error_payload
-from langchain_baseten._protocol.json_text import parse_body
-from langchain_baseten.exceptions import (
-    BasetenError,
-    BasetenInvalidResponseError,
-    BasetenIncompleteStreamError,
-)
+from langchain_baseten._protocol.json_text import decode_event, parse_body
 from langchain_baseten._protocol.response import (
     KNOWN_CHOICE,
     PROVIDER,
-    decode_json,
+    ResponseContext,
     malformed,
-    read_response,
     read_extras,
     read_header_metadata,
     read_reasoning_and_refusal,
+    read_response,
     read_text,
     read_usage,
     update_top,
@@ -35,9 +30,14 @@ from langchain_baseten._protocol.response import (
 )
 from langchain_baseten._protocol.sse import Event, EventDecoder
 from langchain_baseten._protocol.tool_calls import ToolCallAssembler, ToolCallIds
+from langchain_baseten.exceptions import (
+    BasetenError,
+    BasetenIncompleteStreamError,
+    BasetenInvalidResponseError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 _DONE = b"[DONE]"
 _HEAD = 65_536
@@ -45,13 +45,10 @@ _HEAD = 65_536
 
 
 class StreamReader:
-    """Reads one streamed answer, piece by piece.
+    """Reads one streamed response.
 
     Args:
-        fresh_id: Makes an id for a tool call that came without one.
-        requested_model: The model that was asked for, named where the stream names none.
-        call_required: Whether the request's `tool_choice` forced a call.
-        keep_headers: Whether the response's headers belong to the metadata.
+        context: What the request asked for.
 
     Attributes:
         done: Whether `[DONE]` was seen; what follows it is not read.
@@ -59,23 +56,13 @@ class StreamReader:
         headers: The response's headers, lower-case names; set by who reads the response.
     """
 
-    def __init__(
-        self,
-        *,
-        fresh_id: Callable[[], str],
-        requested_model: str,
-        call_required: bool = False,
-        keep_headers: bool = False,
-    ) -> None:
+    def __init__(self, context: ResponseContext) -> None:
         self.done = False
         self.events = 0
         self.headers: dict[str, str] = {}
         self._decoder = EventDecoder()
-        self._fresh_id = fresh_id
-        self._asked_model = requested_model
-        self._call_required = call_required
-        self._keep_headers = keep_headers
-        self._calls = ToolCallAssembler(ToolCallIds(fresh_id))
+        self._context = context
+        self._calls = ToolCallAssembler(ToolCallIds(context.new_id))
         self._head = b""
         self._answered = False
         self._finish_reason: Any = None
@@ -98,19 +85,19 @@ class StreamReader:
         whole = message_chunk_to_message(first + rest if rest else first)
         return whole if isinstance(whole, AIMessage) else None
 
-    def feed(self, piece: bytes) -> Iterator[ChatGenerationChunk]:
+    def feed(self, chunk: bytes) -> Iterator[ChatGenerationChunk]:
         """Take the next piece of the body, and yield what it says.
 
         Args:
-            piece: Bytes, cut anywhere.
+            chunk: Bytes of the body, split anywhere.
 
         Raises:
             BasetenError: If the stream holds an error event or something unreadable; what came
                 before it has been yielded.
         """
         if not self.events and len(self._head) < _HEAD:
-            self._head += piece
-        for event in self._decoder.feed(piece):
+            self._head += chunk
+        for event in self._decoder.feed(chunk):
             if self.done:
                 return
             yield from self._read(event)
@@ -139,7 +126,7 @@ class StreamReader:
             )
         yield self._last()
 
-    def blame(self, error: BasetenError) -> BasetenError:
+    def attach_partial(self, error: BasetenError) -> BasetenError:
         """Give an error what had arrived before it."""
         if error.partial is None:
             error.partial = self.partial
@@ -150,7 +137,7 @@ class StreamReader:
         if event.data.strip() == _DONE:
             self.done = True
             return []
-        payload = decode_json(event.data)
+        payload = decode_event(event.data)
         if isinstance(payload, dict):
             return self._read_payload(payload, event.name)
         text = event.data.decode("utf-8", "replace")
@@ -203,11 +190,11 @@ class StreamReader:
         return said
 
     def _last(self) -> ChatGenerationChunk:
-        own = {"model_provider": PROVIDER, "model_name": self._asked_model}
+        own = {"model_provider": PROVIDER, "model_name": self._context.requested_model}
         metadata = {**self._extras, **own, **self._metadata}
-        metadata.update(read_header_metadata(self.headers, keep_all=self._keep_headers))
+        metadata.update(read_header_metadata(self.headers, keep_all=self._context.keep_headers))
         metadata["finish_reason"] = self._finish_reason
-        if self._call_required and not len(self._calls):
+        if self._context.call_required and not len(self._calls):
             metadata["tool_call_missing"] = True
         message = AIMessageChunk(
             content="",
@@ -229,7 +216,7 @@ class StreamReader:
         error = malformed("is not an event stream", text)
         if isinstance(payload, dict) and payload.get("choices"):
             # A server that ignores `stream`: its answer is kept, but it did not stream.
-            result = read_response(text, fresh_id=self._fresh_id, requested_model=self._asked_model)
+            result = read_response(text, self.headers, self._context)
             message = result.generations[0].message
             error.partial = message if isinstance(message, AIMessage) else None
         return error

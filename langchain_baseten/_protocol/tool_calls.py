@@ -25,16 +25,16 @@ class ToolCallIds:
     """Gives each call of one message an id of its own.
 
     Args:
-        fresh: Makes an id where the server sent none.
+        new_id: Returns an id for a call that the server sent without one.
     """
 
-    def __init__(self, fresh: Callable[[], str]) -> None:
-        self._fresh = fresh
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self._new_id = new_id
         self._taken: set[str] = set()
 
     def claim(self, wire_id: str) -> str:
         """Return the server's id, a neighbour of it if another call has it, or a fresh one."""
-        wanted = wire_id or self._fresh()
+        wanted = wire_id or self._new_id()
         while wanted in self._taken:
             wanted = _neighbour(wanted)
         self._taken.add(wanted)
@@ -59,7 +59,7 @@ class _Slot:
         """Tell whether the arguments so far are a JSON object."""
         return isinstance(_parse("".join(self.arguments)), dict)
 
-    def is_over(self, name: str, wire_id: str) -> bool:
+    def begins_new_call(self, name: str, wire_id: str) -> bool:
         """Tell whether a delta with this name and id begins another call at the same index."""
         renamed = bool(name and self.name and wire_id and wire_id != self.wire_id)
         return renamed and self.is_whole()
@@ -97,8 +97,8 @@ class ToolCallAssembler:
             function = function if isinstance(function, dict) else {}
             name, wire_id = _text(function.get("name")), _text(delta.get("id"))
             slot = self._find(delta.get("index"), name, wire_id)
-            new = self._take(slot, name, wire_id, write_arguments(function.get("arguments")))
-            chunks[slot.number] = _fold(chunks.get(slot.number), new)
+            new = self._emit(slot, name, wire_id, write_arguments(function.get("arguments")))
+            chunks[slot.number] = _join(chunks.get(slot.number), new)
         return list(chunks.values())
 
     def close(self) -> list[ToolCallChunk]:
@@ -112,7 +112,7 @@ class ToolCallAssembler:
     def _find(self, index: object, name: str, wire_id: str) -> _Slot:
         place = index if isinstance(index, int) and not isinstance(index, bool) else None
         slot = self._by_index.get(place) if place is not None else self._guess(name, wire_id)
-        if slot is None or slot.is_over(name, wire_id):
+        if slot is None or slot.begins_new_call(name, wire_id):
             slot = _Slot(number=len(self._slots))
             self._slots.append(slot)
         if place is not None:
@@ -128,7 +128,7 @@ class ToolCallAssembler:
             return last
         return None if name != last.name or last.is_whole() else last
 
-    def _take(self, slot: _Slot, name: str, wire_id: str, arguments: str) -> ToolCallChunk:
+    def _emit(self, slot: _Slot, name: str, wire_id: str, arguments: str) -> ToolCallChunk:
         new_name = name if name and not slot.name else None
         new_id = self._ids.claim(wire_id) if wire_id and not slot.identified else None
         slot.name = slot.name or name
@@ -138,7 +138,7 @@ class ToolCallAssembler:
         return tool_call_chunk(name=new_name, args=arguments, id=new_id, index=slot.number)
 
 
-def _fold(first: ToolCallChunk | None, second: ToolCallChunk) -> ToolCallChunk:
+def _join(first: ToolCallChunk | None, second: ToolCallChunk) -> ToolCallChunk:
     # langchain-core never joins two entries of one event, so they are joined here.
     if first is None:
         return second
