@@ -119,7 +119,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
     Tool calling:
         ```python
         def get_weather(city: str) -> str:
-            """Get the weather of a city."""
+            '''Get the weather of a city.'''
             return f"Sunny in {city}"
 
 
@@ -133,7 +133,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
 
 
         class Joke(BaseModel):
-            """A joke."""
+            '''A joke.'''
 
             setup: str
             punchline: str

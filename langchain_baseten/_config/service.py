@@ -33,7 +33,12 @@ from langchain_baseten._config.api_key import (
 )
 from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._config.arguments import read_arguments
-from langchain_baseten._config.endpoint import Endpoint, parse_base_url, parse_model_url
+from langchain_baseten._config.endpoint import (
+    Endpoint,
+    example_error,
+    parse_base_url,
+    parse_model_url,
+)
 from langchain_baseten._config.gateway import apply_gateway, gateway_headers
 from langchain_baseten._http.auth import BearerAuth
 from langchain_baseten._http.clients import Connections, check_client_kind
@@ -255,6 +260,8 @@ class BasetenService(BaseModel):
         Raises:
             BasetenRequestError: If there is no key, or a setting of this call cannot be used.
         """
+        if self.endpoint.is_example:
+            raise example_error(self.endpoint)
         options = options or {}
         query = check_mapping("extra_query", options.get("default_query"))
         extra = check_headers("extra_headers", options.get("default_headers"))

@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from langchain_baseten._http.redaction import Redactor, is_secret_name
 from langchain_baseten._http.retries import read_retry_after, retry_options
+from langchain_baseten._http.setup_errors import error_from_setup
 from langchain_baseten._http.timeouts import Timeouts, choose_timeouts
-from langchain_baseten._http.transport_errors import (
-    error_from_exception,
-    error_from_setup,
-    find_address,
-)
+from langchain_baseten._http.transport_errors import error_from_exception, find_address
 from langchain_baseten._protocol.error_responses import error_from_response
 from langchain_baseten.exceptions import (
     BasetenConnectionError,
