@@ -1,6 +1,6 @@
-"""Every documented URL form, and the forms that no chat request can be sent to.
+"""Every documented form of URL, and the forms that no chat request can be sent to.
 
-Knows Baseten's hosts and paths by the case tables below; syntax is judged in `test_url`.
+Syntax is tested in `test_url`.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ REFUSED = {
 
 @BOTH
 @pytest.mark.parametrize("pasted", DEDICATED)
-def test_a_model_host_keeps_its_target_and_ends_in_the_openai_route(
+def test_model_host_keeps_its_target_and_ends_in_the_openai_route(
     parse: Callable[[str], Endpoint], pasted: str
 ) -> None:
     path, environment = DEDICATED[pasted]
@@ -173,13 +173,13 @@ def test_a_model_host_keeps_its_target_and_ends_in_the_openai_route(
         ("/v1", "/v1"),
     ],
 )
-def test_a_regional_host_names_model_and_environment_and_keeps_bare_paths(
+def test_regional_host_names_model_and_environment_and_keeps_bare_paths(
     parse: Callable[[str], Endpoint], pasted: str, path: str
 ) -> None:
     assert parse(REGION + pasted) == Endpoint(REGION + path, "dedicated", "abcd1234", "prod-eu")
 
 
-def test_a_target_behind_a_regional_host_names_the_environment() -> None:
+def test_target_after_a_regional_host_names_the_environment() -> None:
     endpoint = parse_model_url(f"{REGION}/environments/canary/predict")
 
     assert endpoint == Endpoint(
@@ -189,7 +189,7 @@ def test_a_target_behind_a_regional_host_names_the_environment() -> None:
 
 @BOTH
 @pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/", "/v1/chat/completions", "/v1?x=1"])
-def test_every_spelling_of_model_apis_reaches_their_one_base_url(
+def test_every_spelling_of_model_apis_has_the_same_base_url(
     parse: Callable[[str], Endpoint], path: str
 ) -> None:
     expected = Endpoint("https://inference.baseten.co/v1", "model-apis", None, None)
@@ -202,7 +202,7 @@ def test_every_spelling_of_model_apis_reaches_their_one_base_url(
     "origin",
     ["https://proxy.example", "http://127.0.0.1:8000", "https://gateway.smith.langchain.com"],
 )
-def test_a_custom_host_is_finished_by_model_url_and_kept_by_base_url(
+def test_path_of_a_custom_host_is_completed_by_model_url_and_kept_by_base_url(
     origin: str, pasted: str
 ) -> None:
     finished, kept = CUSTOM[pasted]
@@ -220,13 +220,13 @@ def test_a_custom_host_is_finished_by_model_url_and_kept_by_base_url(
         "https://notbaseten.co/v1",
     ],
 )
-def test_base_url_takes_every_other_host_as_it_stands(url: str) -> None:
+def test_base_url_keeps_every_other_host_unchanged(url: str) -> None:
     assert parse_base_url(url) == Endpoint(url, "custom", None, None)
 
 
 @BOTH
 @pytest.mark.parametrize("url", REFUSED)
-def test_a_url_that_answers_no_chat_is_refused_with_what_to_paste(
+def test_url_that_serves_no_chat_is_rejected_with_what_to_paste(
     parse: Callable[[str], Endpoint], url: str
 ) -> None:
     with pytest.raises(EndpointError) as caught:
@@ -292,11 +292,11 @@ def test_an_endpoint_derives_its_urls_and_its_text_from_the_base_url() -> None:
         ("https://proxy.example/predict", "baseten-model"),
     ],
 )
-def test_a_model_host_names_the_model_when_the_user_does_not(url: str, name: str) -> None:
+def test_model_host_names_the_model_by_default(url: str, name: str) -> None:
     assert parse_model_url(url).model_name == name
 
 
-def test_an_endpoint_is_a_value_that_travels() -> None:
+def test_endpoint_can_be_pickled_and_hashed() -> None:
     endpoint = parse_model_url(f"{REGION}/predict")
 
     assert pickle.loads(pickle.dumps(endpoint)) == endpoint  # noqa: S301 - pickled one line above
@@ -304,7 +304,7 @@ def test_an_endpoint_is_a_value_that_travels() -> None:
 
 
 @pytest.mark.parametrize("module", [_endpoint, _url])
-def test_the_module_imports_nothing_but_the_standard_library(module: ModuleType) -> None:
+def test_module_imports_only_the_standard_library_and_this_package(module: ModuleType) -> None:
     with open(str(module.__file__), encoding="utf-8") as source:  # noqa: PTH123 - one read, no path
         tree = ast.parse(source.read())
     named = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
@@ -322,7 +322,7 @@ OWN_URL = (
     "https://model-<id>.api.baseten.co/environments/production/sync/v1."
 )
 
-# URL -> what is said: the flaw, what was received, what to do
+# URL -> message: the flaw, the URL, what to do
 SENTENCES = {
     f"{MODEL}/wake": (
         f"The URL is no chat endpoint (wake starts a replica): '{MODEL}/wake'. {OWN_URL}"
@@ -362,7 +362,7 @@ SENTENCES = {
 
 
 @pytest.mark.parametrize(("url", "sentences"), SENTENCES.items())
-def test_a_refusal_says_what_is_wrong_what_came_and_what_to_do(url: str, sentences: str) -> None:
+def test_message_names_the_flaw_the_url_and_what_to_do(url: str, sentences: str) -> None:
     with pytest.raises(EndpointError) as caught:
         parse_model_url(url)
 

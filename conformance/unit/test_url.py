@@ -1,4 +1,4 @@
-"""What a copy brings along is taken off; what is malformed or unsafe is named and refused.
+"""Splitting of URLs: what a copy adds is removed, what is malformed or unsafe is rejected.
 
 Knows the syntax of URLs; what Baseten's hosts and paths mean is judged in `test_endpoint`.
 """
@@ -186,7 +186,7 @@ SECRETS = {
 
 
 @pytest.mark.parametrize("spelling", WRAPPED)
-def test_what_a_copy_brings_along_does_not_count(spelling: str) -> None:
+def test_characters_around_a_copied_url_are_removed(spelling: str) -> None:
     url = split_url(WRAPPED[spelling])
 
     assert (url.origin, url.host) == ("https://proxy.example", "proxy.example")
@@ -194,7 +194,7 @@ def test_what_a_copy_brings_along_does_not_count(spelling: str) -> None:
 
 
 @pytest.mark.parametrize("received", ORIGINS)
-def test_scheme_host_and_port_are_kept_in_their_normal_form(received: str) -> None:
+def test_scheme_host_and_port_are_normalized(received: str) -> None:
     url = split_url(received)
 
     assert (url.origin, url.host) == ORIGINS[received]
@@ -214,14 +214,14 @@ def test_scheme_host_and_port_are_kept_in_their_normal_form(received: str) -> No
         ("https://h/.../.well-known/v1", ("...", ".well-known", "v1")),
     ],
 )
-def test_the_segments_of_a_path_are_kept_byte_for_byte(
+def test_segments_of_the_path_are_kept_byte_for_byte(
     received: str, segments: tuple[str, ...]
 ) -> None:
     assert split_url(received).segments == segments
 
 
 @pytest.mark.parametrize(("received", "words"), (SCHEMES | HOSTS | INSIDES).items())
-def test_what_is_no_url_is_refused_with_the_reason(received: str, words: str) -> None:
+def test_invalid_url_is_rejected_with_the_reason(received: str, words: str) -> None:
     with pytest.raises(EndpointError) as caught:
         split_url(received)
 
@@ -233,7 +233,7 @@ def test_what_is_no_url_is_refused_with_the_reason(received: str, words: str) ->
 
 
 @pytest.mark.parametrize("received", [None, 7, b"https://h/v1", ["https://h/v1"]])
-def test_what_is_not_text_is_refused_by_its_type_and_not_shown(received: Any) -> None:
+def test_other_type_is_rejected_and_not_shown(received: Any) -> None:
     with pytest.raises(EndpointError, match=f"not {type(received).__name__}") as caught:
         split_url(received)
 
@@ -241,7 +241,7 @@ def test_what_is_not_text_is_refused_by_its_type_and_not_shown(received: Any) ->
 
 
 @pytest.mark.parametrize("received", SECRETS)
-def test_a_refusal_shows_no_password_no_query_value_and_no_key(received: str) -> None:
+def test_message_shows_no_password_no_query_value_and_no_key(received: str) -> None:
     with pytest.raises(EndpointError) as caught:
         split_url(received)
 
@@ -250,7 +250,7 @@ def test_a_refusal_shows_no_password_no_query_value_and_no_key(received: str) ->
     assert caught.value.__context__ is None
 
 
-def test_a_long_url_is_shortened_in_a_refusal() -> None:
+def test_long_url_is_shortened_in_the_message() -> None:
     with pytest.raises(EndpointError) as caught:
         split_url(f"ftp://proxy.example/{'team-a/' * 200}")
 
@@ -259,12 +259,12 @@ def test_a_long_url_is_shortened_in_a_refusal() -> None:
     assert str(caught.value).count("team-a/") == 11
 
 
-def test_a_lookalike_is_spelt_out_in_a_refusal() -> None:
+def test_lookalike_letter_is_escaped_in_the_message() -> None:
     with pytest.raises(EndpointError, match=r"b\\u0430seten"):
         split_url("https://inference.b\u0430seten.co/v1")
 
 
-def test_the_url_quotes_itself_in_later_refusals() -> None:
+def test_later_error_quotes_the_url() -> None:
     error = split_url("https://proxy.example/wake?k=1").refusal("is odd", "Do this.")
 
     assert str(error) == "The URL is odd: 'https://proxy.example/wake?***'. Do this."
@@ -277,7 +277,7 @@ OWN_URL = (
 )
 EITHER = f"{OWN_URL} For Model APIs paste https://inference.baseten.co/v1."
 
-# what was received -> what is said: the flaw, what was received, what to do
+# URL -> message: the flaw, the URL, what to do
 SENTENCES = {
     "": f"The URL is empty. {EITHER}",
     f"https://h/{'a' * 2039}": (
@@ -342,9 +342,7 @@ SENTENCES = {
 
 
 @pytest.mark.parametrize(("received", "sentences"), SENTENCES.items())
-def test_a_refusal_says_what_is_wrong_what_came_and_what_to_do(
-    received: str, sentences: str
-) -> None:
+def test_message_names_the_flaw_the_url_and_what_to_do(received: str, sentences: str) -> None:
     with pytest.raises(EndpointError) as caught:
         split_url(received)
 

@@ -89,10 +89,10 @@ _PATH_HINT = (
     "No model seems to be served at this path: check the path of base_url= (it usually ends in "
     "/v1) or model_url=."
 )
-_ROUTER_BODIES = ({"detail": "Not Found"}, {"detail": "Method Not Allowed"})
-"""What Starlette answers if it has no such route; vLLM, SGLang and Truss are built on it."""
+_ROUTER_BODY = {"detail": "Not Found"}
+"""Starlette's response if it has no such route; vLLM, SGLang and Truss are built on it."""
 _ROUTER_SENTENCE = "File Not Found"
-"""What llama.cpp answers if it has no such route."""
+"""llama.cpp's response if it has no such route."""
 
 _SIMILARITY = 0.75
 _SUGGESTIONS = 3
@@ -141,22 +141,18 @@ def error_from_response(  # noqa: PLR0913  one keyword for each thing that a mes
     cls = _class_of(status, sentence, body)
     if retry_after is None and isinstance(body, dict):
         retry_after = _seconds(body.get("retry_after"))
-    wrong_path = _is_wrong_path(status, body)
-    notes = [_describe_wait(retry_after)]
-    if wrong_path or cls is BasetenNotFoundError:
-        notes += [
-            _describe_request(model, url),
-            "" if wrong_path else _suggest(model, known_models),
-        ]
-    notes.append(_PATH_HINT if wrong_path else _HINTS.get(cls, ""))
+    notes = [_describe_wait(retry_after), _HINTS.get(cls, "")]
+    if _is_wrong_path(status, body):
+        notes = [_describe_request(model, url), _PATH_HINT]
+    elif cls is BasetenNotFoundError:
+        notes[:1] = [_describe_request(model, url), _suggest(model, known_models)]
+    kept = {name: value for name, value in headers.items() if name != "set-cookie"}
     return cls(
         _compose(sentence, _status_words(status), *notes),
         status_code=status,
         request_id=_request_id(headers, body),
         body=body,
-        response=ErrorResponse(
-            status, text, {k: v for k, v in headers.items() if k != "set-cookie"}
-        ),
+        response=ErrorResponse(status, text, kept),
         retry_after=retry_after,
     )
 
@@ -298,7 +294,7 @@ def _status_words(status: int) -> str:
 def _is_wrong_path(status: int, body: Any) -> bool:
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return True
-    by_router = body in _ROUTER_BODIES or find_sentence(body) == _ROUTER_SENTENCE
+    by_router = body == _ROUTER_BODY or find_sentence(body) == _ROUTER_SENTENCE
     return status == HTTPStatus.NOT_FOUND and (isinstance(body, str) or by_router)
 
 
