@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from uuid import uuid4
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 
 import langchain_baseten._protocol.content_blocks  # noqa: F401  registers the block translator
 from langchain_baseten._config.caller_warnings import warn_caller
-from langchain_baseten._config.service import BasetenService, DerivedName, check_mapping
+from langchain_baseten._config.service import BasetenService, check_mapping
 from langchain_baseten._http.redaction import is_secret_name
 from langchain_baseten._http.request import HttpRequest, RawResponse
 from langchain_baseten._protocol.messages import write_messages
@@ -201,8 +201,15 @@ class ChatBaseten(BasetenService, BaseChatModel):
     top_p: Annotated[float | None, Sent()] = None
     """Nucleus sampling: cumulative probability, above 0 and up to 1."""
 
-    stop: Annotated[list[str] | str | None, Sent(also=("stop_sequences",))] = None
-    """Stop sequences. The Model APIs accept up to 32."""
+    if TYPE_CHECKING:
+        # Both names type-check.
+        stop: list[str] | str | None = None
+        stop_sequences: list[str] | str | None = None
+    else:
+        stop: Annotated[list[str] | str | None, Sent()] = Field(
+            default=None, alias="stop_sequences"
+        )
+        """Stop sequences. The Model APIs accept up to 32."""
 
     n: Annotated[int | None, Sent()] = Field(default=None, ge=1)
     """Number of responses per request. The Model APIs accept 1 only; a stream is always one
@@ -626,8 +633,6 @@ class ChatBaseten(BasetenService, BaseChatModel):
         """Return the model as `langchain_core.load` writes it, without headers that are secret."""
         dumped: Any = super().to_json()
         fields = dumped.get("kwargs", {})
-        if isinstance(fields.get("model_name"), DerivedName):
-            del fields["model_name"]
         if headers := fields.get("default_headers"):
             fields["default_headers"] = {k: v for k, v in headers.items() if not is_secret_name(k)}
         return dumped

@@ -31,10 +31,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langchain_core import exceptions as core
+from langchain_core.messages import AIMessage
 
 if TYPE_CHECKING:
-    from langchain_core.messages import AIMessage
-
     _CoreRefusal = core.ModelError
 else:
     # langchain-core has ModelRefusalError from 1.7.5 on.

@@ -126,7 +126,7 @@ def test_no_traceback_of_a_cancelled_call_shows_the_key(serve_script: Serve, aim
     with pytest.raises(TimeoutError) as raised:
         run(work())
     shown = _with_locals(raised.value)
-    assert "_wire.py" in shown
+    assert "transport.py" in shown
     assert KEY not in shown
 
 

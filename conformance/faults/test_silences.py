@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.faults.wire_bytes import COMMENT, DONE, END, FINISH, HEAD, STREAM, chunk, say
-from langchain_baseten import BasetenAPIError, BasetenTimeoutError, _wire
+from langchain_baseten import BasetenAPIError, BasetenTimeoutError
+from langchain_baseten._http import transport
 
 if TYPE_CHECKING:
     from conformance.faults.askers import Aim, Ask
@@ -91,10 +92,13 @@ def fail_and_fall_silent(line: Line) -> None:
 
 
 SILENT_STREAMS: dict[str, tuple[Script, str]] = {
-    "silence before the first event": (stall_before_first_event, ""),
     "silence in mid-stream": (stall_in_mid_stream, "Hel"),
-    "comments alone": (comment_for_ever, ""),
     "comments alone in mid-stream": (comment_for_ever_in_mid_stream, "Hel"),
+}
+
+UNBEGUN_STREAMS: dict[str, Script] = {
+    "silence before the first event": stall_before_first_event,
+    "comments alone": comment_for_ever,
 }
 
 TALKERS: dict[str, Script] = {
@@ -123,6 +127,24 @@ def test_silence_in_a_stream_ends_by_the_stream_chunk_timeout(
     assert outcome.text == text
     assert outcome.partial_text == text
     assert SOON <= outcome.seconds < 1.9
+
+
+@pytest.mark.parametrize("unbegun", UNBEGUN_STREAMS.values(), ids=UNBEGUN_STREAMS)
+def test_a_stream_that_has_not_begun_ends_by_the_read_timeout(
+    serve_script: Serve, aim: Aim, stream: Ask, unbegun: Script
+) -> None:
+    outcome = stream(aim(serve_script(unbegun).url, timeout=(2, SOON), stream_chunk_timeout=0.01))
+    assert type(outcome.error) is BasetenTimeoutError
+    assert outcome.text == ""
+    assert SOON <= outcome.seconds < 1.9
+
+
+def test_comments_before_the_first_event_are_waited_for_and_not_retried(
+    serve_script: Serve, aim: Aim, stream: Ask
+) -> None:
+    server = serve_script(comment_then_answer)
+    assert stream(aim(server.url, stream_chunk_timeout=0.05, max_retries=2)).text == "Hello"
+    assert len(server.requests) == 1
 
 
 def test_without_a_stream_chunk_timeout_the_read_timeout_counts(
@@ -184,7 +206,7 @@ def test_a_stream_returns_promptly_after_done_though_the_server_keeps_it_open(
 def test_an_endless_body_of_an_error_is_not_listened_to_for_ever(
     serve_script: Serve, aim: Aim, ask: Ask, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_wire, "_ERROR_BODY", SOON)
+    monkeypatch.setattr(transport, "_ERROR_BODY", SOON)
     outcome = ask(aim(serve_script(script).url, timeout=60))
     assert type(outcome.error) is BasetenAPIError
     assert outcome.error.status_code == 500

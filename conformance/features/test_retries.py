@@ -126,10 +126,22 @@ def test_an_answer_that_cannot_be_read_is_not_paid_for_twice(
 def test_the_wait_is_the_one_that_the_server_named(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
 ) -> None:
-    for asked in ("7", "0", "3600"):
+    for asked in ("7", "0", "60"):
         peer = _refuse_first(429, [], {"retry-after": asked})
         assert ask(mount(lane, evidence, peer, max_retries=1), GREETING).text
     assert waits == [7.0, _LONGEST]
+
+
+@pytest.mark.claim("retries.after.honoured")
+@both_ways
+def test_a_wait_of_more_than_a_minute_is_raised_at_once(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
+) -> None:
+    peer = _refuse_first(429, [], {"retry-after": "3600"})
+    with expect(429) as caught:
+        ask(mount(lane, evidence, peer, max_retries=1), GREETING)
+    assert waits == []
+    assert caught.value.retry_after == 3600
 
 
 @pytest.mark.claim("retries.after.honoured")

@@ -26,7 +26,8 @@ METHODS = [
     for base in cls.__mro__
     if base.__module__.startswith("langchain_baseten")
     for name, value in vars(base).items()
-    if inspect.isfunction(value) or isinstance(value, classmethod | staticmethod | property)
+    if (inspect.isfunction(value) and value.__module__.startswith("langchain_baseten"))
+    or isinstance(value, classmethod | staticmethod | property)
 ]
 
 

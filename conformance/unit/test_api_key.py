@@ -132,7 +132,7 @@ def test_no_failed_construction_shows_the_key_of_the_environment(
 
 
 def test_a_second_key_in_model_kwargs_is_not_told() -> None:
-    with pytest.raises(ValueError, match="baseten_api_key") as caught:
+    with pytest.raises(ValueError, match="api_key is a setting of the client") as caught:
         ChatBaseten(api_key="other", model_kwargs={"api_key": KEY})
 
     assert KEY not in str(caught.value)

@@ -164,7 +164,6 @@ def test_no_parameter_of_ours_is_openais_only() -> None:
 DOUBLED: dict[str, dict[str, Any]] = {
     "two names": {"api_key": SecretStr("a"), "baseten_api_key": SecretStr(KEY)},
     "two plain names": {"api_key": "a", "baseten_api_key": KEY},
-    "in model_kwargs": {"api_key": SecretStr("a"), "model_kwargs": {"api_key": KEY}},
 }
 
 

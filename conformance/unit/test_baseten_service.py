@@ -79,6 +79,7 @@ BASES: dict[str, tuple[dict[str, str], dict[str, Any], str]] = {
     indirect=["set_variables"],
 )
 @pytest.mark.usefixtures("set_variables")
+@pytest.mark.filterwarnings("ignore:model_url and base_url are both given")
 def test_the_server_is_the_one_that_was_named(settings: dict[str, Any], base: str) -> None:
     assert make(**settings).endpoint.base_url == base
 
@@ -129,13 +130,6 @@ def test_a_derived_name_follows_the_url_of_a_copy_and_a_chosen_one_does_not() ->
     configurable = make(model_url=DEDICATED).configurable_fields(model_url=ConfigurableField("u"))
     configured, _ = configurable.prepare({"configurable": {"u": other}})
     assert configured.model == "model-wxyz9876"  # type: ignore[attr-defined]  # a ChatBaseten
-
-
-def test_a_derived_name_is_not_serialised_and_derived_again() -> None:
-    made = make(model_url=DEDICATED)
-
-    assert "model_name" not in made.to_json()["kwargs"]
-    assert make(model_url=DEDICATED, model="a/b").to_json()["kwargs"]["model_name"] == "a/b"
 
 
 class OwnDefaults(ChatBaseten):

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from langchain_baseten._http import clients as _http
-from langchain_baseten._http.clients import Connections, choose_timeout, tls_context
+from langchain_baseten._http import clients
+from langchain_baseten._http.clients import Connections, tls_context
 
 NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -131,7 +131,7 @@ def test_a_forked_child_leaves_its_parents_clients_alone(monkeypatch: pytest.Mon
     connections = Connections([NO_DELAY])
     parents = connections.sync_client()
     with monkeypatch.context() as child:
-        child.setattr(_http, "_INHERITED_CLIENTS", [])
+        child.setattr(clients, "_INHERITED_CLIENTS", [])
         child.setattr(os, "getpid", lambda: -1)
         connections.close()
         assert not parents.is_closed
@@ -166,9 +166,9 @@ def test_sockets_are_kept_alive_unless_other_options_are_given() -> None:
 
 
 def test_keep_alive_is_tuned_where_the_system_lets_it_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4) in _http._keep_alive_options()
+    assert (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4) in clients._keep_alive_options()
     monkeypatch.delattr(socket, "TCP_KEEPCNT")
-    assert all(option[1:] != (6, 4) for option in _http._keep_alive_options())
+    assert all(option[1:] != (6, 4) for option in clients._keep_alive_options())
 
 
 @pytest.mark.parametrize(
@@ -191,24 +191,3 @@ def test_a_proxy_of_the_environment_is_used_unless_socket_options_are_set(
     assert any(client._mounts.values()) is mounted
     assert (socket_options(client) is None) is mounted
     connections.close()
-
-
-@pytest.mark.parametrize(
-    ("asked", "chosen"),
-    [
-        (3, 3),
-        ((2, 4), httpx.Timeout(1200, connect=2, read=4)),
-        ([2, 4, 6, 8], httpx.Timeout(connect=2, read=4, write=6, pool=8)),
-        (httpx.Timeout(9), httpx.Timeout(9)),
-        (None, httpx.Timeout(1200, connect=10)),
-    ],
-    ids=["seconds", "pair", "four", "of httpx", "unset"],
-)
-def test_a_timeout_may_be_given_in_any_form(asked: Any, chosen: Any) -> None:
-    with httpx.Client() as client:
-        assert choose_timeout(asked, client) == chosen
-
-
-def test_a_client_with_a_timeout_of_its_own_keeps_it() -> None:
-    with httpx.Client(timeout=7) as client:
-        assert choose_timeout(None, client) is None

@@ -65,6 +65,7 @@ def test_another_model_is_answered_over_a_socket_as_if_at_the_canonical_host(
 
 
 @pytest.mark.usefixtures("_stranger")
+@pytest.mark.filterwarnings("ignore:model_url and base_url are both given")
 def test_the_deployments_url_names_the_host_and_keeps_its_path(
     peer: Any, seen: list[PeerRequest]
 ) -> None:

@@ -143,7 +143,8 @@ def run(
         if (failure := next(tries, None)) is not None:
             raise failure
 
-    settings = retry_options(on_retry=lambda state: reported.append(state.attempt_number), **policy)
+    report = lambda state: reported.append(state.attempt_number)  # noqa: E731  a list's method
+    settings = retry_options(on_retry=report, target="host:443", **policy)
     try:
         Retrying(**{**settings, "sleep": lambda _: None})(call)
     except BasetenError as last:

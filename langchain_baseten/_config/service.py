@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
@@ -48,7 +49,7 @@ from langchain_baseten._http.timeouts import parse_timeout
 from langchain_baseten._http.transport import AsyncTransport, SyncTransport
 from langchain_baseten._protocol.parameters import ClientOnly, ParameterTable, Sent
 from langchain_baseten._version import VERSION
-from langchain_baseten.exceptions import BasetenRequestError
+from langchain_baseten.exceptions import BasetenRequestError, EndpointError
 
 if TYPE_CHECKING:
     # What a caller may write; it is a SecretStr from then on.
@@ -195,8 +196,9 @@ class BasetenService(BaseModel):
         self._connections = Connections(self.http_socket_options)
         if self.model_url is None:
             self._gateway_headers = {k: SecretStr(v) for k, v in gateway_headers().items()}
+        endpoint = self.endpoint
         if not self.model_name:
-            self.model_name = self._derive_name(self.endpoint)
+            self.model_name = self._derive_name(endpoint)
         return self
 
     def _derive_name(self, endpoint: Endpoint) -> DerivedName:
@@ -370,7 +372,8 @@ class BasetenService(BaseModel):
         copied = super().model_copy(update=values, deep=deep)
         copied._connections = Connections(copied.http_socket_options)
         if isinstance(copied.model_name, DerivedName):
-            copied.__dict__["model_name"] = copied._derive_name(copied.endpoint)
+            with suppress(EndpointError):  # which the next call raises
+                copied.__dict__["model_name"] = copied._derive_name(copied.endpoint)
         return copied
 
     def __copy__(self) -> Self:

@@ -58,16 +58,16 @@ class Body(Generic[PartsT]):
         """Shorten the read timeout and begin a new iteration, where that goes on with the body.
 
         Args:
-            seconds: The new limit.
+            seconds: The new limit. A transport of the user's may read it without a new iteration.
 
         Returns:
             Whether there is a new iteration.
         """
+        shorten_read_timeout(self._response.request, seconds)
         stream: Any = self._response.stream
         inner = type(getattr(stream, "_stream", None)).__name__
         if inner not in _OF_A_CONNECTION or "content-encoding" in self._response.headers:
             return False
-        shorten_read_timeout(self._response.request, seconds)
         self.parts = iter(stream) if hasattr(stream, "__iter__") else aiter(stream)
         self._kept.append(self.parts)
         return True

@@ -158,9 +158,9 @@ def check_client_kind(name: str, client: Any, *, asynchronous: bool) -> None:
     if client is None:
         return
     send = getattr(client, "send", None)
-    complete = callable(send) and callable(getattr(client, "build_request", None))
-    if not complete or iscoroutinefunction(send) is not asynchronous:
+    if not callable(send) or iscoroutinefunction(send) is not asynchronous:
         kind = "httpx.AsyncClient" if asynchronous else "httpx.Client"
         raise ValueError(
-            f"{name} must be an {kind} (or its equal of httpx2), not a {type(client).__name__}."
+            f"{name} must be an {kind}, not a {type(client).__name__}. A client of httpx2 will do "
+            "as well."
         )
