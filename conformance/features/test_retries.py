@@ -138,10 +138,10 @@ def test_a_wait_of_more_than_a_minute_is_raised_at_once(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
 ) -> None:
     peer = _refuse_first(429, [], {"retry-after": "3600"})
-    with expect(429) as caught:
+    with expect("any") as caught:
         ask(mount(lane, evidence, peer, max_retries=1), GREETING)
+    expect_status(caught.value, 429)
     assert waits == []
-    assert caught.value.retry_after == 3600
 
 
 @pytest.mark.claim("retries.after.honoured")

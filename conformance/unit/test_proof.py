@@ -121,7 +121,7 @@ def test_a_run_that_left_no_record_is_cut(tmp_path: Path) -> None:
 CHECKS = """
 import pytest
 import langchain_baseten
-from langchain_baseten._config import request_tmp as _plan
+from langchain_baseten import chat_models
 
 @pytest.fixture(autouse=True)
 def _played(request):
@@ -131,7 +131,7 @@ def _played(request):
 
 @pytest.mark.claim("calls.invoke.once")
 def test_recorded(lane):
-    assert _plan.write_body.__module__ == "langchain_baseten._protocol.messages"
+    assert chat_models.build_body.__module__ == "langchain_baseten._protocol.parameters"
     assert "ChatBaseten" in langchain_baseten.__all__
 
 @pytest.mark.claim("keys.read.environment")
@@ -212,7 +212,7 @@ def test_a_claim_that_nobody_kills_and_a_check_that_misses_the_canary_are_named(
     text = checks.read_text(encoding="utf-8")
     checks.write_text(
         text.replace(
-            '    assert _plan.write_body.__module__ == "langchain_baseten._protocol.messages"\n', ""
+            '    assert chat_models.build_body.__module__ == "langchain_baseten._protocol.parameters"\n', ""
         ).replace("def test_the_key_is_read", "def test_the_key_is_read_recorded"),
         encoding="utf-8",
     )

@@ -50,24 +50,25 @@ class Body(Generic[PartsT]):
         Args:
             seconds: The new limit, None to change nothing.
         """
-        if not self._shortened and seconds is not None:
-            self.iterate_again(seconds)
+        if not self._shortened and seconds is not None and not self.iterate_again(seconds):
+            # A transport of the user's may look at the limit before each read.
+            shorten_read_timeout(self._response.request, seconds)
         self._shortened = True
 
     def iterate_again(self, seconds: float) -> bool:
         """Shorten the read timeout and begin a new iteration, where that goes on with the body.
 
         Args:
-            seconds: The new limit. A transport of the user's may read it without a new iteration.
+            seconds: The new limit.
 
         Returns:
             Whether there is a new iteration.
         """
-        shorten_read_timeout(self._response.request, seconds)
         stream: Any = self._response.stream
         inner = type(getattr(stream, "_stream", None)).__name__
         if inner not in _OF_A_CONNECTION or "content-encoding" in self._response.headers:
             return False
+        shorten_read_timeout(self._response.request, seconds)
         self.parts = iter(stream) if hasattr(stream, "__iter__") else aiter(stream)
         self._kept.append(self.parts)
         return True
