@@ -11,14 +11,31 @@ from typing import Any, NoReturn
 
 from langchain_baseten.exceptions import BasetenRequestError
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_ESCAPED_IN_BYTES = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?"
+    r"|u[dD][c-fC-F][0-9a-fA-F]{2}|.)",
+    re.DOTALL,
+)
+"""Any escape in JSON text; a surrogate pair is one match, so a match of six characters is half."""
+_HALF_ESCAPE = len(r"\ud83d")
+
+_OPEN_TEXT = re.compile("([\ud800-\udbff]?)\\Z")
+_OPEN_JSON = re.compile(
+    r"(?<!\\)(?:\\\\)*"  # escaped backslashes begin no escape
+    r"((?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?|[\ud800-\udbff])\Z"
+)
+"""The end of a text that may be half of a surrogate pair, or an unfinished escape of one."""
 
 
 def parse_body(text: str) -> Any:
-    """Return a body as JSON where it is JSON, else as the text it is."""
+    """Return a body as JSON where it is JSON, else as text; lone surrogates become U+FFFD."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        return clean_value(value) if _ESCAPED_SURROGATE.search(text) else value
     except (ValueError, RecursionError):
         return text
 
@@ -26,10 +43,12 @@ def parse_body(text: str) -> Any:
 def decode_event(data: bytes) -> Any:
     """Return an event's data as JSON, or None where it is none.
 
-    Broken UTF-8 becomes replacement characters: one bad byte must not cost the whole stream.
+    Broken UTF-8 becomes replacement characters, so that one bad byte does not fail the stream.
+    Lone surrogates do too, except inside of `delta`: the other half may be in the next event.
     """
     try:
-        return json.loads(data.decode("utf-8", "replace"))
+        value = json.loads(data.decode("utf-8", "replace"))
+        return clean_value(value, skip="delta") if _ESCAPED_IN_BYTES.search(data) else value
     except (ValueError, RecursionError):
         return None
 
@@ -74,13 +93,75 @@ def dump_json(value: Any) -> bytes:
 def join_surrogates(text: str) -> str:
     """Return text that UTF-8 can encode: pairs joined, lone surrogates replaced by U+FFFD.
 
-    JSON may write an emoji as two escapes, and a stream may cut between them (RFC 8259 §8.2).
+    JSON may write an emoji as two escapes, and a stream may split them (RFC 8259 §8.2).
     """
-    if not _LONE_SURROGATE.search(text):
+    if text.isascii() or not _SURROGATE.search(text):
         return text
     joined = _PAIR.sub(lambda pair: _join(pair[0]), text)
-    return _LONE_SURROGATE.sub("\ufffd", joined)
+    return _SURROGATE.sub("\ufffd", joined)
 
 
 def _join(pair: str) -> str:
     return pair.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+
+
+def clean_json_text(text: str) -> str:
+    r"""Return JSON text whose strings hold no lone surrogates, neither raw nor as `\ud83d`."""
+    text = join_surrogates(text)
+    if not _ESCAPED_SURROGATE.search(text):
+        return text
+    return _ESCAPE.sub(lambda m: r"\ufffd" if len(m[0]) == _HALF_ESCAPE else m[0], text)
+
+
+def clean_value(value: Any, *, skip: str = "") -> Any:
+    """Return a JSON value without lone surrogates in its strings and keys.
+
+    Args:
+        value: A JSON value, decoded.
+        skip: Key of objects whose values are returned as they are.
+    """
+    if isinstance(value, str):
+        return join_surrogates(value)
+    if isinstance(value, list):
+        return [clean_value(item, skip=skip) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        join_surrogates(key): item if key == skip else clean_value(item, skip=skip)
+        for key, item in value.items()
+    }
+
+
+class SurrogateJoiner:
+    r"""Joins surrogate pairs that a stream splits, and replaces lone surrogates.
+
+    The first half of a pair is held back until the next chunk of the same text.
+
+    Args:
+        in_json: Whether the text is JSON, where an escape such as `\ud83d` is half of a pair too.
+    """
+
+    def __init__(self, *, in_json: bool = False) -> None:
+        self._held = ""
+        self._open = _OPEN_JSON if in_json else _OPEN_TEXT
+        self._clean = clean_json_text if in_json else join_surrogates
+        self._in_json = in_json
+
+    @property
+    def rest(self) -> str:
+        """The text to add if no further chunk arrives."""
+        return self._clean(self._held)
+
+    def feed(self, text: str) -> str:
+        """Return a chunk of the text as far as it is complete.
+
+        Args:
+            text: The next chunk.
+        """
+        if not self._held and text.isascii() and not (self._in_json and "\\" in text):
+            return text
+        text = self._held + text
+        match = self._open.search(text)
+        end = match.start(1) if match else len(text)
+        self._held = text[end:]
+        return self._clean(text[:end])
