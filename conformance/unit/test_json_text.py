@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from langchain_baseten._protocol.json_text import (
+    ControlEscaper,
     SurrogateJoiner,
     clean_json_text,
     clean_value,
@@ -19,6 +20,10 @@ from langchain_baseten._protocol.json_text import (
     parse_object,
 )
 from langchain_baseten.exceptions import BasetenRequestError
+
+DEEP: list[Any] = []
+for _ in range(9999):
+    DEEP = [DEEP]
 
 OBJECTS: dict[str, tuple[str, Any]] = {
     "an object": ('{"a": [1, null]}', {"a": [1, None]}),
@@ -80,6 +85,8 @@ JSON_TEXTS: dict[str, tuple[str, str]] = {
     "an unfinished escape": (r"a\ud83", r"a\ud83"),
     "an unfinished second half": (r"a\ud83d\ude0", r"a\ufffd\ude0"),
     "a backslash at the end": ("a\\", "a\\"),
+    "a long row of backslashes": ("\\" * 50 + r"\ud83d", "\\" * 50 + r"\ufffd"),
+    "a long text": ("a" * 50 + r"\ud83d\ude00", "a" * 50 + r"\ud83d\ude00"),
     "line breaks behind a backslash": ("\\\n\\ud83d", "\\\n\\ufffd"),
 }
 
@@ -109,12 +116,9 @@ def test_text_without_surrogates_is_never_held_back() -> None:
 
 def test_values_are_cleaned_at_every_depth() -> None:
     dirty = {"\ud83d": ["\ud83d\ude00", {"a": "\ude00"}, 1, None]}
+    assert clean_value(DEEP) is DEEP
 
     assert clean_value(dirty) == {"\ufffd": ["\U0001f600", {"a": "\ufffd"}, 1, None]}
-    assert clean_value({"delta": "\ud83d", "a": [{"delta": "\ud83d"}]}, skip="delta") == {
-        "delta": "\ud83d",
-        "a": [{"delta": "\ud83d"}],
-    }
 
 
 @pytest.mark.parametrize(
@@ -137,7 +141,7 @@ def test_a_body_is_json_or_the_text_that_it_is(text: str, value: Any) -> None:
         (b"[", None),
         (b"[" * 99_999, None),
         (b'"\xff"', "\ufffd"),
-        (rb'{"delta":"\ud83d","a":"\ud83d"}', {"delta": "\ud83d", "a": "\ufffd"}),
+        (rb'"\ud83d"', "\ud83d"),
     ],
 )
 def test_event_data_is_json_or_none(data: bytes, value: Any) -> None:
@@ -146,11 +150,6 @@ def test_event_data_is_json_or_none(data: bytes, value: Any) -> None:
 
 def test_json_is_written_without_spaces_and_as_utf_8() -> None:
     assert dump_json({"ä": [1, None]}) == '{"ä":[1,null]}'.encode()
-
-
-DEEP: list[Any] = []
-for _ in range(9999):
-    DEEP = [DEEP]
 
 
 @pytest.mark.parametrize(
@@ -171,3 +170,26 @@ def test_what_is_not_json_is_refused(value: Any, reason: str) -> None:
 
 def test_python_would_take_what_the_standard_refuses() -> None:
     assert math.isnan(json.loads('{"a": NaN}')["a"])
+
+
+CONTROLS: dict[str, tuple[list[str], list[str]]] = {
+    "none": (["{", '"a": 1}'], ["{", '"a": 1}']),
+    "outside of strings": (["{\n", '"a":\t1\r}'], ["{\n", '"a":\t1\r}']),
+    "inside a string": (['{"a": "x\ny\x01"}'], [r'{"a": "x\ny\u0001"}']),
+    "inside a string that began earlier": (
+        ['{"a', '": "', "\n", '"}\n'],
+        ['{"a', '": "', r"\n", '"}\n'],
+    ),
+    "behind an escaped quote": (['{"a": "\\"', "\n"], ['{"a": "\\"', r"\n"]),
+    "behind an escaped backslash": (['{"a": "\\\\"', "\n"], ['{"a": "\\\\"', "\n"]),
+    "between other letters": (['{"ä\u2028', "\n"], ['{"ä\u2028', r"\n"]),
+}
+
+
+@pytest.mark.parametrize(("chunks", "escaped"), CONTROLS.values(), ids=CONTROLS)
+def test_control_characters_are_escaped_inside_of_strings_only(
+    chunks: list[str], escaped: list[str]
+) -> None:
+    escaper = ControlEscaper()
+
+    assert [escaper.feed(chunk) for chunk in chunks] == escaped

@@ -6,12 +6,14 @@ Knows bodies and errors; whole answers are judged in `test_stream`.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk
 
 from conformance.unit.frames import DONE, STOP, begin, call, event, said, text, usage
+from langchain_baseten._protocol.response import ResponseContext, read_response
 from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenContextOverflowError,
@@ -414,3 +416,29 @@ def test_an_error_event_with_half_an_emoji_can_be_printed() -> None:
     error = fail(event({"error": {"message": "no \ud83d"}}))
 
     assert "no \ufffd" in str(error)
+
+
+def nest(levels: int) -> str:
+    return '{"error":' * levels + "1" + "}" * levels
+
+
+DEEP: dict[str, str] = {
+    "an error": "%s",
+    "an unknown field": '{"choices":[{"delta":{"content":"a"}}],"x":%s}',
+    "logprobs": '{"choices":[{"delta":{"content":"a"},"logprobs":{"x":[%s]}}]}',
+    "arguments": '{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":%s}}]}}]}',
+}
+
+
+@pytest.mark.parametrize("payload", DEEP.values(), ids=DEEP)
+@pytest.mark.parametrize("levels", [300, 600, 930, 945, 960])
+def test_deep_values_end_in_a_message_or_an_error_of_ours(payload: str, levels: int) -> None:
+    body = event((payload % nest(levels)).encode())
+    stream = begin()
+    try:
+        drain(stream, (body, STOP, DONE))
+    except BasetenError as error:
+        stream.attach_partial(error)
+    text = payload.replace("delta", "message") % nest(levels)
+    with suppress(BasetenError):
+        read_response(text, {}, ResponseContext(requested_model="asked", new_id=lambda: "x"))

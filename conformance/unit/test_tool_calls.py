@@ -510,3 +510,12 @@ def test_ids_and_names_hold_no_lone_surrogates() -> None:
     ((call,), _) = read_calls([sent], numbered())
 
     assert (chunk["name"], chunk["id"]) == (call["name"], call["id"]) == ("f\ufffd", "a\ufffd")
+
+
+def test_raw_line_breaks_in_streamed_strings_are_escaped() -> None:
+    assembler = ToolCallAssembler(numbered())
+    sent = ['{\n"a": "x', "\n", 'y"}']
+    found = [assembler.add([delta(text, name="f", call="a")])[0]["args"] for text in sent]
+
+    assert found == ['{\n"a": "x', "\\n", 'y"}']
+    assert assembler.close() == []

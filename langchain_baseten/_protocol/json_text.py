@@ -14,13 +14,15 @@ from langchain_baseten.exceptions import BasetenRequestError
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_ESCAPED_IN_BYTES = re.compile(rb"\\u[dD][89a-fA-F]")
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?"
     r"|u[dD][c-fC-F][0-9a-fA-F]{2}|.)",
     re.DOTALL,
 )
 """Any escape in JSON text; a surrogate pair is one match, so a match of six characters is half."""
+_CONTROL = re.compile("[\x00-\x1f]")
+_MARK = re.compile(r'\\.|"|[\x00-\x1f]', re.DOTALL)
+"""What a scan for strings stops at: escapes, quotes and control characters."""
 _HALF_ESCAPE = len(r"\ud83d")
 
 _OPEN_TEXT = re.compile("([\ud800-\udbff]?)\\Z")
@@ -29,6 +31,7 @@ _OPEN_JSON = re.compile(
     r"((?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?|[\ud800-\udbff])\Z"
 )
 """The end of a text that may be half of a surrogate pair, or an unfinished escape of one."""
+_LONGEST_OPEN = len(r"\ud83d\ude0")
 
 
 def parse_body(text: str) -> Any:
@@ -44,11 +47,10 @@ def decode_event(data: bytes) -> Any:
     """Return an event's data as JSON, or None where it is none.
 
     Broken UTF-8 becomes replacement characters, so that one bad byte does not fail the stream.
-    Lone surrogates do too, except inside of `delta`: the other half may be in the next event.
+    Lone surrogates are kept: the other half may be in the next event.
     """
     try:
-        value = json.loads(data.decode("utf-8", "replace"))
-        return clean_value(value, skip="delta") if _ESCAPED_IN_BYTES.search(data) else value
+        return json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
 
@@ -113,23 +115,25 @@ def clean_json_text(text: str) -> str:
     return _ESCAPE.sub(lambda m: r"\ufffd" if len(m[0]) == _HALF_ESCAPE else m[0], text)
 
 
-def clean_value(value: Any, *, skip: str = "") -> Any:
-    """Return a JSON value without lone surrogates in its strings and keys.
+def clean_value(value: Any) -> Any:
+    """Return a decoded JSON value without lone surrogates in its strings and keys.
 
-    Args:
-        value: A JSON value, decoded.
-        skip: Key of objects whose values are returned as they are.
+    A value that is nested too deep to be walked is returned as it is.
     """
+    try:
+        return _clean(value)
+    except RecursionError:
+        return value
+
+
+def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return join_surrogates(value)
     if isinstance(value, list):
-        return [clean_value(item, skip=skip) for item in value]
+        return [_clean(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {
-        join_surrogates(key): item if key == skip else clean_value(item, skip=skip)
-        for key, item in value.items()
-    }
+    return {join_surrogates(key): _clean(item) for key, item in value.items()}
 
 
 class SurrogateJoiner:
@@ -161,7 +165,41 @@ class SurrogateJoiner:
         if not self._held and text.isascii() and not (self._in_json and "\\" in text):
             return text
         text = self._held + text
-        match = self._open.search(text)
+        # Only the tail is searched, from the first of its backslashes on.
+        match = self._open.search(text, len(text[:-_LONGEST_OPEN].rstrip("\\")))
         end = match.start(1) if match else len(text)
         self._held = text[end:]
         return self._clean(text[:end])
+
+
+class ControlEscaper:
+    """Escapes raw control characters inside the strings of JSON text that arrives in chunks.
+
+    Models write them, and this package's own parser accepts them, but events of langchain-core's
+    version 3 are parsed strictly. Chunks must not end inside an escape, as `SurrogateJoiner`
+    returns them. Text is scanned for quotes only once a control character is found.
+    """
+
+    def __init__(self) -> None:
+        self._unscanned: list[str] = []
+        self._in_string = False
+
+    def feed(self, text: str) -> str:
+        """Return the next chunk of the text, with control characters in strings escaped.
+
+        Args:
+            text: The next chunk.
+        """
+        if text.isprintable() or not _CONTROL.search(text):
+            self._unscanned.append(text)
+            return text
+        _MARK.sub(self._replace, "".join(self._unscanned))
+        self._unscanned.clear()
+        return _MARK.sub(self._replace, text)
+
+    def _replace(self, match: re.Match[str]) -> str:
+        mark = match[0]
+        if mark == '"':
+            self._in_string = not self._in_string
+        escaped = self._in_string and len(mark) == 1 and mark != '"'
+        return json.dumps(mark)[1:-1] if escaped else mark

@@ -82,7 +82,8 @@ def read_response(text: str, headers: Mapping[str, str], context: ResponseContex
     messages = [generation.message for generation in generations]
     messages[0].usage_metadata = read_usage(usage)  # type: ignore[attr-defined]  # an AIMessage
     for message in messages:
-        check_finish_reason(message.response_metadata["finish_reason"], message)
+        if (reason := message.response_metadata["finish_reason"]) in ENGINE_FAILURES:
+            raise engine_failure(reason, message)
     named: dict[str, Any] = {
         k: shared[k] for k in ("model_name", "system_fingerprint", "id") if k in shared
     }
@@ -106,22 +107,18 @@ def _parse_completion(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return payload, choices
 
 
-def check_finish_reason(reason: Any, partial: BaseMessage | None) -> None:
-    """Raise if a finish reason reports that the engine failed.
+def engine_failure(reason: Any, partial: BaseMessage | None) -> BasetenAPIError:
+    """Return the error for a finish reason that reports a failure of the engine.
 
     Args:
-        reason: The finish reason, whatever the server sent.
-        partial: What had arrived of the message.
-
-    Raises:
-        BasetenAPIError: If the engine failed.
+        reason: The finish reason.
+        partial: The message as far as it arrived.
     """
-    if reason in ENGINE_FAILURES:
-        raise BasetenAPIError(
-            f"The engine failed and ended the response with the finish reason {reason!r}. "
-            "What had arrived is in `.partial`.",
-            partial=partial if isinstance(partial, AIMessage) else None,
-        )
+    return BasetenAPIError(
+        f"The engine failed and ended the response with the finish reason {reason!r}. "
+        "What had arrived is in `.partial`.",
+        partial=partial if isinstance(partial, AIMessage) else None,
+    )
 
 
 def _read_choice(

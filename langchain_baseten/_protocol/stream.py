@@ -25,7 +25,7 @@ from langchain_baseten._protocol.response import (
     KNOWN_CHOICE,
     PROVIDER,
     ResponseContext,
-    check_finish_reason,
+    engine_failure,
     malformed,
     read_extras,
     read_header_metadata,
@@ -143,7 +143,8 @@ class StreamReader:
         self._check_end()
         lost = self._context.call_required and not len(self._calls)
         for message in self._ending(self._calls.close()):
-            yield self._send(message)
+            self._sent.append(message)
+            yield ChatGenerationChunk(message=message)
         self._closed = True
         yield self._last(tool_call_missing=lost)
 
@@ -162,7 +163,8 @@ class StreamReader:
             raise self._no_stream()
         if not self._has_choices:
             raise BasetenInvalidResponseError("The stream ended without any choices.")
-        check_finish_reason(self._finish_reason, self.partial)
+        if self._finish_reason in ENGINE_FAILURES:
+            raise engine_failure(self._finish_reason, self.partial)
         if not self.done and self._finish_reason is None:
             raise BasetenIncompleteStreamError(
                 "The stream ended before the response was complete: it held neither a finish "
@@ -210,7 +212,10 @@ class StreamReader:
         logprobs = _read_logprobs(choice.get("logprobs"))
         if not fields and not logprobs:
             return None
-        return self._send(_make_chunk(fields, logprobs))
+        metadata = {"model_provider": PROVIDER, **logprobs}
+        message = AIMessageChunk(**{"content": "", "response_metadata": metadata, **fields})
+        self._sent.append(message)
+        return ChatGenerationChunk(message=message)
 
     def _read_delta(self, delta: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a message chunk that the delta fills; most fill one."""
@@ -235,8 +240,13 @@ class StreamReader:
         rest = {name: joiner.rest for name, joiner in self._texts.items() if joiner.rest}
         if not rest and not calls:
             return []
-        fields = {"content": rest.pop("content", ""), "tool_call_chunks": calls}
-        return [_make_chunk({**fields, "additional_kwargs": rest}, {})]
+        message = AIMessageChunk(
+            content=rest.pop("content", ""),
+            additional_kwargs=rest,
+            tool_call_chunks=calls,
+            response_metadata={"model_provider": PROVIDER},
+        )
+        return [message]
 
     def _last(self, *, tool_call_missing: bool = False) -> ChatGenerationChunk:
         own = {"model_provider": PROVIDER, "model_name": self._context.requested_model}
@@ -245,19 +255,17 @@ class StreamReader:
         metadata["finish_reason"] = self._finish_reason
         if tool_call_missing:
             metadata["tool_call_missing"] = True
+        metadata = clean_value(metadata)
         message = AIMessageChunk(
             content="",
-            response_metadata=clean_value(metadata),
+            response_metadata=metadata,
             usage_metadata=read_usage(self._usage),
             chunk_position="last",
         )
-        return self._send(message, {"finish_reason": metadata["finish_reason"]})
-
-    def _send(
-        self, message: AIMessageChunk, info: dict[str, Any] | None = None
-    ) -> ChatGenerationChunk:
         self._sent.append(message)
-        return ChatGenerationChunk(message=message, generation_info=info)
+        return ChatGenerationChunk(
+            message=message, generation_info={"finish_reason": metadata["finish_reason"]}
+        )
 
     def _no_stream(self) -> BasetenError:
         text = self._head.decode("utf-8", "replace")
@@ -273,14 +281,9 @@ class StreamReader:
         return error
 
 
-def _make_chunk(fields: dict[str, Any], metadata: dict[str, Any]) -> AIMessageChunk:
-    metadata = {"model_provider": PROVIDER, **metadata}
-    return AIMessageChunk(**{"content": "", "response_metadata": metadata, **fields})
-
-
 def _read_logprobs(logprobs: Any) -> dict[str, Any]:
     # langchain-core merges them chunk by chunk, and merges only lists in every combination.
     if not logprobs or not isinstance(logprobs, dict):
         return {}
     whole = all(value is None or isinstance(value, list) for value in logprobs.values())
-    return {"logprobs": logprobs} if whole else {}
+    return {"logprobs": clean_value(logprobs)} if whole else {}

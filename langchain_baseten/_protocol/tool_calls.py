@@ -16,6 +16,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call
 from langchain_core.utils.json import parse_partial_json
 
 from langchain_baseten._protocol.json_text import (
+    ControlEscaper,
     SurrogateJoiner,
     clean_json_text,
     join_surrogates,
@@ -69,6 +70,7 @@ class _Slot:
         begun: Whether the argument text is emitted as it arrives: None until its first character
             that is no white space is known, then whether that is `{`.
         joiner: Holds back the first halves of surrogate pairs.
+        escaper: Escapes line breaks and the like that models write into strings.
     """
 
     number: int
@@ -78,6 +80,7 @@ class _Slot:
     arguments: list[str] = field(default_factory=list)
     begun: bool | None = None
     joiner: SurrogateJoiner = field(default_factory=lambda: SurrogateJoiner(in_json=True))
+    escaper: ControlEscaper = field(default_factory=ControlEscaper)
 
     @property
     def text(self) -> str:
@@ -99,7 +102,7 @@ class _Slot:
         Only what begins an object is emitted: `null` stands for no arguments, and a chunk that
         was emitted cannot be taken back.
         """
-        text = self.joiner.feed(text)
+        text = self.escaper.feed(self.joiner.feed(text))
         self.arguments.append(text)
         if self.begun is None and (first := text.lstrip()[:1]):
             self.begun = first == "{"
