@@ -22,10 +22,10 @@ from langchain_core.messages import (
 )
 
 from langchain_baseten._protocol.content import write_content
-from langchain_baseten.exceptions import BasetenRequestError
-from langchain_baseten._protocol.response import ResponseContext, read_response
 from langchain_baseten._protocol.json_text import dump_json
 from langchain_baseten._protocol.messages import merge_parameters, write_body, write_messages
+from langchain_baseten._protocol.response import ResponseContext, read_response
+from langchain_baseten.exceptions import BasetenRequestError
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 100, derandomize=not EXAMPLES, deadline=None)

@@ -12,12 +12,21 @@ from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from langchain_core.language_models._compat_bridge import (
+    chunks_to_events,
+    finalize_tool_call_chunk,
+)
+from langchain_core.load import dumpd, dumps
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
+from langchain_core.utils.json import parse_partial_json
 
-from langchain_baseten.exceptions import BasetenError
+from langchain_baseten._protocol.json_text import dump_json
+from langchain_baseten._protocol.messages import write_messages
 from langchain_baseten._protocol.response import ResponseContext, combine_outputs, read_response
 from langchain_baseten._protocol.sse import EventDecoder
 from langchain_baseten._protocol.stream import StreamReader
+from langchain_baseten._protocol.tool_calls import _closing_suffix
+from langchain_baseten.exceptions import BasetenError
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 100, derandomize=not EXAMPLES, deadline=None)
@@ -320,3 +329,152 @@ def test_each_prefix_of_the_chunks_adds_up_to_a_prefix_of_the_text(
     assert all(isinstance(one, AIMessageChunk) for one in sums)
     assert all(answer["content"].startswith(str(one.content)) for one in sums)
     assert sums[-1].content == answer["content"]
+
+
+# Text as a broken model or server writes it: halves of surrogate pairs, quotes, brackets, escapes.
+DIRTY = st.text(
+    st.sampled_from('\ud83d\ude00\\"{}[]:,nu1 \n') | st.characters(exclude_categories=()),
+    max_size=12,
+)
+ESCAPES = st.sampled_from([r"\ud83d", r"\ude00", r"\n", r"\\", r"\u00e9", r"\u00"])
+OBJECTS = st.dictionaries(DIRTY, VALUES | DIRTY | ESCAPES, max_size=2)
+ARGUMENTS = st.one_of(
+    OBJECTS.map(json.dumps),
+    OBJECTS.map(lambda value: json.dumps(value, ensure_ascii=False)),
+    st.builds(lambda value, at: json.dumps(value)[: at % 40], OBJECTS, st.integers(0, 40)),
+    st.lists(DIRTY | ESCAPES | st.sampled_from(["{", '{"a":"', '"}', "null", "NaN", " "])).map(
+        "".join
+    ),
+)
+
+
+@often
+@given(text=ARGUMENTS)
+@example(text='{"path": "/tmp/a", "content": "hello wor')
+@example(text='{"a": ["b\\')
+@example(text='{"a": 1}{"b": 2}')
+@example(text="[1")
+def test_every_text_can_be_ended_so_that_langchain_takes_it_for_no_object(text: str) -> None:
+    ended = text + _closing_suffix(text)
+
+    assert not isinstance(parse_partial_json(ended), dict) if _repairs(ended) else True
+    block = finalize_tool_call_chunk(
+        raw_args=ended, id_="a", name="f", extras={}, finalized_type="tool_call"
+    )
+    assert block["type"] == "invalid_tool_call"
+
+
+def _repairs(text: str) -> bool:
+    try:
+        parse_partial_json(text)
+    except ValueError:
+        return False
+    return True
+
+
+@st.composite
+def dirty_messages(draw: Any) -> dict[str, Any]:
+    """A message with texts that no encoding takes, and calls that are no calls."""
+    names = st.sampled_from(["f", "g", ""]) | DIRTY
+    calls = draw(st.lists(st.tuples(names, ARGUMENTS), max_size=2))
+    message: dict[str, Any] = {
+        key: draw(DIRTY | ESCAPES) for key in ("content", "reasoning_content", "refusal")
+    }
+    message["tool_calls"] = [
+        {"id": f"id-{n}", "function": {"name": name, "arguments": arguments}}
+        for n, (name, arguments) in enumerate(calls)
+    ]
+    return message
+
+
+def dirty_stream(message: dict[str, Any], places: list[int]) -> list[bytes]:
+    texts = ("content", "reasoning_content", "refusal")
+    found = [say({key: part}) for key in texts for part in cut(message[key], places)]
+    for index, call in enumerate(message["tool_calls"]):
+        function = call["function"]
+        opening = {"index": index, "id": call["id"], "function": {"name": function["name"]}}
+        found.append(say({"tool_calls": [opening]}))
+        found += [
+            say({"tool_calls": [{"index": index, "function": {"arguments": part}}]})
+            for part in cut(function["arguments"], places)
+        ]
+    return found
+
+
+def survive(message: AIMessage) -> None:
+    """Prints and dumps a message, and sends it back in the next turn."""
+    for text in (str(message), repr(message), message.pretty_repr(), dumps(message)):
+        text.encode()
+    message.model_dump_json()
+    json.dumps(dumpd(message), ensure_ascii=False).encode()
+    (turn,) = json.loads(dump_json(write_messages([message])))
+    for call in turn.get("tool_calls", []):
+        assert isinstance(json.loads(call["function"]["arguments"]), dict)
+        assert call["function"]["name"]
+
+
+@often
+@given(message=dirty_messages(), places=PLACES, at=st.integers(0, 100))
+@example(
+    message={
+        "content": "\ud83d\ude00\ud83d",
+        "reasoning_content": "\ude00",
+        "refusal": "",
+        "tool_calls": [{"id": "id-0", "function": {"name": "f", "arguments": r'{"a":"\ud83d\n"}'}}],
+    },
+    places=[1, 8, 9, 10],
+    at=9,
+)
+def test_what_a_server_sends_can_be_shown_kept_and_sent_back(
+    message: dict[str, Any], places: list[int], at: int
+) -> None:
+    body = json.dumps({"choices": [{"message": message, "finish_reason": "stop"}]})
+    invoked = read_response(body, {}, CONTEXT).generations[0].message
+    events = dirty_stream(message, places)
+    streamed = read([*events, say({}, finish_reason="stop")])
+    assert isinstance(invoked, AIMessage)
+
+    assert streamed.content == invoked.content
+    assert streamed.additional_kwargs == invoked.additional_kwargs
+    assert repr(streamed.tool_calls) == repr(invoked.tool_calls)
+    assert [(c["id"], c["name"]) for c in streamed.invalid_tool_calls] == [
+        (c["id"], c["name"]) for c in invoked.invalid_tool_calls
+    ]
+    survive(invoked)
+    survive(streamed)
+    partial = outcome([b"".join(events[: at % (len(events) + 1)])])[2]
+    if partial is not None:
+        survive(partial)
+        whole = {call["id"]: call for call in invoked.tool_calls}
+        for call in partial.tool_calls:
+            assert call["id"] in whole
+            assert isinstance(call["args"], dict)
+
+
+@often
+@given(message=dirty_messages(), places=PLACES)
+@example(
+    message={
+        "content": "",
+        "reasoning_content": "",
+        "refusal": "",
+        "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": '{\n"a":"\n\t"}'}}],
+    },
+    places=[3, 7],
+)
+def test_events_of_version_3_hold_the_same_calls(
+    message: dict[str, Any], places: list[int]
+) -> None:
+    stream = begin()
+    body = b"".join([*dirty_stream(message, places), say({}, finish_reason="stop")])
+    chunks = [*stream.feed(body), *stream.close()]
+    events = list(chunks_to_events(iter(chunks)))
+    blocks: list[Any] = [e["content"] for e in events if e["event"] == "content-block-finish"]
+    merged = merge(chunks)
+
+    assert [repr(b["args"]) for b in blocks if b["type"] == "tool_call"] == [
+        repr(call["args"]) for call in merged.tool_calls
+    ]
+    assert [b["id"] for b in blocks if b["type"] == "invalid_tool_call"] == [
+        call["id"] for call in merged.invalid_tool_calls
+    ]

@@ -63,3 +63,32 @@ STOP = said({}, finish_reason="stop")
 
 def call(arguments: str, **other: Any) -> dict[str, Any]:
     return {"index": 0, "function": {"name": "f", "arguments": arguments}, **other}
+
+
+# content parts -> text, reasoning
+REASONED_PARTS: dict[str, tuple[list[Any], str, str]] = {
+    "thinking": (
+        [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "a"}],
+        "a",
+        "hm",
+    ),
+    "thinking as a list (Mistral)": (
+        [{"type": "thinking", "thinking": [{"type": "text", "text": "h"}, "m"]}, "a"],
+        "a",
+        "hm",
+    ),
+    "reasoning": ([{"type": "reasoning", "reasoning": "hm"}], "", "hm"),
+    "reasoning with text": ([{"type": "reasoning", "text": "hm"}, {"text": "a"}], "a", "hm"),
+    "reasoning with a summary": (
+        [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}],
+        "",
+        "hm",
+    ),
+    "reasoning with content": (
+        [{"type": "reasoning", "content": [{"type": "reasoning_text", "text": "hm"}]}],
+        "",
+        "hm",
+    ),
+    "thinking of the wrong type": ([{"type": "thinking", "thinking": 7}, "a"], "a", ""),
+    "a type that is no string": ([{"type": ["thinking"], "text": "a"}], "a", ""),
+}

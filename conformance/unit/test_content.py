@@ -295,3 +295,57 @@ def test_a_block_is_never_changed(block: dict[str, Any]) -> None:
     write_block(block)
 
     assert repr(block) == before
+
+
+RAW = b"\x89PNG\r\n"
+RAW_TEXT = "iVBORw0K"
+
+# data -> base64 text
+DATA: dict[str, tuple[Any, str]] = {
+    "text": ("AA==", "AA=="),
+    "base64 text as bytes": (b"AA==", "AA=="),
+    "base64 text in lines": (b"AA\nAA\n", "AAAA"),
+    "raw bytes": (RAW, RAW_TEXT),
+    "a bytearray": (bytearray(RAW), RAW_TEXT),
+    "a memoryview": (memoryview(RAW), RAW_TEXT),
+    "bytes that are nearly base64": (b"AA=", "QUE9"),
+}
+
+
+@pytest.mark.parametrize(("data", "text"), DATA.values(), ids=DATA)
+def test_data_may_be_bytes(data: Any, text: str) -> None:
+    def write(kind: str, mime: str, **more: Any) -> Any:
+        return write_block({"type": kind, "mime_type": mime, **more})
+
+    url = f"data:image/png;base64,{text}"
+    assert write("image", "image/png", base64=data) == [image(url)]
+    assert write("image", "image/png", data=data) == [image(url)]
+    source = {"type": "base64", "media_type": "image/png", "data": data}
+    assert write_block({"type": "image", "source": source}) == [image(url)]
+    (audio,) = write("audio", "audio/wav", base64=data)
+    assert audio["input_audio"] == {"data": text, "format": "wav"}
+    (pdf,) = write("file", "application/pdf", base64=data)
+    assert pdf["file"]["file_data"] == f"data:application/pdf;base64,{text}"
+
+
+@pytest.mark.parametrize("data", [7, ["AA=="], {"a": 1}, object()])
+@pytest.mark.parametrize(
+    ("kind", "mime"), [("image", "image/png"), ("audio", "audio/wav"), ("file", "application/pdf")]
+)
+def test_data_of_another_type_is_refused(kind: str, mime: str, data: Any) -> None:
+    with pytest.raises(BasetenRequestError, match="must be base64 text or bytes"):
+        write_block({"type": kind, "mime_type": mime, "base64": data})
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ({"type": "image", "url": b"https://a"}, "its URL must be a string"),
+        ({"type": "audio", "url": b"https://a"}, "its URL must be a string"),
+        ({"type": "image", "base64": "AA==", "mime_type": b"image/png"}, "needs a mime_type"),
+        ({"type": "audio", "base64": "AA==", "mime_type": b"audio/wav"}, "its mime_type"),
+    ],
+)
+def test_a_url_or_type_that_is_no_text_is_refused(block: dict[str, Any], words: str) -> None:
+    with pytest.raises(BasetenRequestError, match=words):
+        write_block(block)

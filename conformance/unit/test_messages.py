@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -15,10 +17,11 @@ from langchain_core.messages import (
     RemoveMessage,
     SystemMessage,
     ToolMessage,
+    filter_messages,
 )
 
+from langchain_baseten._protocol.messages import INVALID_ARGUMENTS, UNNAMED_TOOL, write_messages
 from langchain_baseten.exceptions import BasetenRequestError
-from langchain_baseten._protocol.messages import write_messages
 
 OWN = {"model_provider": "baseten"}
 CALL = {"name": "f", "args": {"ä": 1}, "id": "a", "type": "tool_call"}
@@ -113,7 +116,7 @@ TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
         AIMessage("", tool_calls=[{**CALL, "id": None}]),
         [{"role": "assistant", "tool_calls": [{**WIRE_CALL, "id": ""}]}],
     ),
-    "broken calls go back as they came": (
+    "broken calls go back as JSON objects": (
         AIMessage(
             "",
             tool_calls=[CALL],
@@ -127,8 +130,16 @@ TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
                 "role": "assistant",
                 "tool_calls": [
                     WIRE_CALL,
-                    {"id": "b", "type": "function", "function": {"name": "g", "arguments": '{"x'}},
-                    {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
+                    {
+                        "id": "b",
+                        "type": "function",
+                        "function": {"name": "g", "arguments": '{"invalid_arguments": "{\\"x"}'},
+                    },
+                    {
+                        "id": "",
+                        "type": "function",
+                        "function": {"name": "unnamed_tool", "arguments": "{}"},
+                    },
                 ],
             }
         ],
@@ -157,28 +168,27 @@ TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
         ),
         [{"role": "assistant", "content": "a", "tool_calls": [WIRE_CALL]}],
     ),
-    "calls that are blocks only": (
+    "calls that are blocks only are no calls": (
         AIMessage(
             [
                 {"type": "tool_use", "id": "a", "name": "f", "input": {"ä": 1}},
                 {"type": "tool_call", "id": "b", "name": "g", "args": None},
-                {"type": "tool_use", "id": "c", "name": "h", "input": '{"x":1}'},
+                {"type": "invalid_tool_call", "id": "c", "name": "g", "args": "", "text": "x"},
+                {"type": "tool_call_chunk", "id": "d", "name": "g", "args": "", "text": "x"},
             ]
         ),
-        [
-            {
-                "role": "assistant",
-                "tool_calls": [
-                    WIRE_CALL,
-                    {"id": "b", "type": "function", "function": {"name": "g", "arguments": "{}"}},
-                    {
-                        "id": "c",
-                        "type": "function",
-                        "function": {"name": "h", "arguments": '{"x":1}'},
-                    },
-                ],
-            }
-        ],
+        [{"role": "assistant", "content": ""}],
+    ),
+    "a call that a guard took out of our own message": (
+        own(
+            [
+                {"type": "text", "text": "a"},
+                {"type": "tool_call", "id": "a", "name": "f", "args": {"ä": 1}},
+                {"type": "tool_call", "id": "b", "name": "rm", "args": {}},
+            ],
+            tool_calls=[CALL],
+        ),
+        [{"role": "assistant", "content": "a", "tool_calls": [WIRE_CALL]}],
     ),
     "reasoning from Baseten": (
         own("a", additional_kwargs={"reasoning_content": "hm"}),
@@ -232,7 +242,7 @@ TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
                 {"type": "text", "text": "b"},
             ]
         ),
-        [{"role": "assistant", "content": "ab", "tool_calls": [WIRE_CALL]}],
+        [{"role": "assistant", "content": "ab"}],
     ),
     "v1 content from elsewhere": (
         AIMessage([{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": "a"}]),
@@ -259,6 +269,18 @@ def test_reasoning_can_be_kept_back(message: BaseMessage, wire: list[dict[str, A
     assert write_messages([message], replay_reasoning=False) == kept
 
 
+LOOP: dict[str, Any] = {}
+LOOP["x"] = LOOP
+DEEP: dict[str, Any] = {}
+for _ in range(9999):
+    DEEP = {"x": DEEP}
+BARE: dict[str, Any] = {
+    "invalid_tool_calls": [],
+    "additional_kwargs": {},
+    "response_metadata": {},
+    "type": "ai",
+}
+
 UNSENDABLE: dict[str, tuple[list[BaseMessage], str]] = {
     "no messages": ([], "There is no message to send"),
     "a message that is no turn": (
@@ -270,9 +292,13 @@ UNSENDABLE: dict[str, tuple[list[BaseMessage], str]] = {
         "Received 7.",
     ),
     "a block that is none": ([HumanMessage([{"type": "hologram"}])], "A content block cannot be"),
-    "arguments with a number that is none": (
-        [AIMessage("", tool_calls=[{**CALL, "args": {"x": float("nan")}}])],
-        "A tool call's arguments are not JSON: Out of range float values",
+    "arguments that hold themselves": (
+        [AIMessage.model_construct(content="", tool_calls=[{**CALL, "args": LOOP}], **BARE)],
+        "A tool call's arguments are not JSON: Circular reference",
+    ),
+    "arguments nested too deep": (
+        [AIMessage.model_construct(content="", tool_calls=[{**CALL, "args": DEEP}], **BARE)],
+        "A tool call's arguments are not JSON",
     ),
     "arguments that are not JSON": (
         [AIMessage("", tool_calls=[{**CALL, "args": {"x": {1, 2}}}])],
@@ -303,3 +329,71 @@ def test_no_message_at_all_is_told_what_to_pass() -> None:
     assert str(caught.value) == (
         "There is no message to send. Pass a string, or a list of at least one message."
     )
+
+
+def wrapped(text: str) -> str:
+    return json.dumps({"invalid_arguments": text}, ensure_ascii=False)
+
+
+# arguments of an invalid call, or of a call that was not validated -> on the wire
+ARGUMENTS: dict[str, tuple[Any, str]] = {
+    "text": ("x=1", wrapped("x=1")),
+    "a cut object": ('{"ä": "', wrapped('{"ä": "')),
+    "an array": ("[1]", wrapped("[1]")),
+    "NaN": ('{"a": NaN}', wrapped('{"a": NaN}')),
+    "null": ("null", "{}"),
+    "nothing": ("", "{}"),
+    "white space": (" ", "{}"),
+    "none": (None, "{}"),
+    "a list": ([1], wrapped("[1]")),
+    "an object with NaN": ({"a": float("nan")}, wrapped('{"a": NaN}')),
+    "an object with Infinity": ({"ä": [float("-inf")]}, wrapped('{"ä": [-Infinity]}')),
+}
+
+
+@pytest.mark.parametrize(("arguments", "text"), ARGUMENTS.values(), ids=ARGUMENTS)
+@pytest.mark.parametrize("field", ["tool_calls", "invalid_tool_calls"])
+def test_arguments_on_the_wire_are_always_an_object(field: str, arguments: Any, text: str) -> None:
+    calls = {field: [{"name": "f", "args": arguments, "id": "a"}]}
+    message = AIMessage.model_construct(content="", **{**BARE, "tool_calls": [], **calls})
+    (turn,) = write_messages([message])
+
+    assert turn["tool_calls"][0]["function"] == {"name": "f", "arguments": text}
+    assert isinstance(json.loads(text), dict)
+
+
+UNVALIDATED: dict[str, tuple[str, str]] = {
+    "an object goes as it is": ('{"x":1}', '{"x":1}'),
+    "raw line breaks are escaped": ('{"x":"a\nb"}', '{"x": "a\\nb"}'),
+}
+
+
+@pytest.mark.parametrize(("arguments", "text"), UNVALIDATED.values(), ids=UNVALIDATED)
+def test_arguments_that_are_text_of_an_object_are_that_object(arguments: str, text: str) -> None:
+    calls = [{"name": "f", "args": arguments, "id": "a"}]
+    message = AIMessage.model_construct(content="", **BARE, tool_calls=calls)
+    (turn,) = write_messages([message])
+
+    assert turn["tool_calls"][0]["function"]["arguments"] == text
+
+
+def test_an_invalid_call_without_a_name_gets_one_that_engines_take() -> None:
+    bad = {"name": None, "args": '{"x": 1}]', "id": "a", "error": None, "type": "invalid_tool_call"}
+    (turn,) = write_messages([AIMessage("", invalid_tool_calls=[bad])])
+
+    assert turn["tool_calls"][0]["function"] == {
+        "name": UNNAMED_TOOL,
+        "arguments": wrapped('{"x": 1}]'),
+    }
+    assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", UNNAMED_TOOL)
+    assert json.loads(wrapped("x")) == {INVALID_ARGUMENTS: "x"}
+
+
+def test_a_filtered_message_sends_no_filtered_call() -> None:
+    message = own(
+        [{"type": "text", "text": "a"}, {"type": "tool_call", **CALL}], tool_calls=[CALL], id="m"
+    )
+    found = filter_messages([message], exclude_tool_calls=["a"])
+    found += filter_messages([message.model_copy(update={"tool_calls": []})])
+
+    assert all("tool_calls" not in turn for turn in write_messages(found))

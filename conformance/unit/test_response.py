@@ -9,20 +9,21 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 
+from conformance.unit.frames import REASONED_PARTS as REASONED
+from langchain_baseten._protocol.json_text import decode_event
+from langchain_baseten._protocol.response import (
+    ResponseContext,
+    combine_outputs,
+    read_extras,
+    read_header_metadata,
+    read_response,
+    read_top,
+)
 from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenError,
     BasetenInvalidRequestError,
     BasetenInvalidResponseError,
-)
-from langchain_baseten._protocol.json_text import decode_event
-from langchain_baseten._protocol.response import (
-    ResponseContext,
-    combine_outputs,
-    read_response,
-    read_extras,
-    read_header_metadata,
-    read_top,
 )
 
 CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
@@ -54,8 +55,6 @@ MESSAGES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "content empty": ({"content": ""}, "", {}),
     "content as parts": ({"content": [{"type": "text", "text": "a"}, "b", {"x": 1}, 7]}, "ab", {}),
     "content of the wrong type": ({"content": {"text": "a"}}, "", {}),
-    "message null": (None, "", {}),
-    "message of the wrong type": ("a", "", {}),
     "reasoning_content": (
         {"content": "a", "reasoning_content": "r"},
         "a",
@@ -73,7 +72,17 @@ MESSAGES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "a refusal": ({"content": None, "refusal": "no"}, "", {"refusal": "no"}),
     "refusal of the wrong type": ({"content": "a", "refusal": {"x": 1}}, "a", {}),
     "refusal null": ({"content": "a", "refusal": None}, "a", {}),
-    "half a surrogate pair": ({"content": "\ud83e"}, "\ud83e", {}),
+    "half a surrogate pair": (
+        {"content": "\ud83e", "reasoning": "\ud83er", "refusal": "\udd16"},
+        "\ufffd",
+        {"reasoning_content": "\ufffdr", "refusal": "\ufffd"},
+    ),
+    "a surrogate pair": ({"content": "\ud83e\udd16"}, "\U0001f916", {}),
+    "reasoning beside a part that repeats it": (
+        {"content": [{"type": "thinking", "thinking": "r"}], "reasoning_content": "r"},
+        "",
+        {"reasoning_content": "r"},
+    ),
 }
 
 
@@ -197,7 +206,7 @@ def test_all_that_names_the_answer_is_kept() -> None:
 
 
 def test_an_answer_that_names_nothing_is_named_after_what_was_asked() -> None:
-    result = read_all('{"choices": [{}]}')
+    result = read_all('{"choices": [{"message": {}}]}')
 
     assert result.generations[0].message.response_metadata == {
         "model_provider": "baseten",
@@ -250,11 +259,23 @@ REFUSED: dict[str, tuple[str, type[BasetenError], str]] = {
     "cut off": ('{"choices": [{', BasetenInvalidResponseError, "is not a JSON object"),
     "nested too deep": ("[" * 99_999, BasetenInvalidResponseError, "is not a JSON object"),
     "an event stream": ('data: {"x": 1}\n\n', BasetenInvalidResponseError, "is not a JSON object"),
-    "choices absent": ('{"id": "x"}', BasetenInvalidResponseError, "answer holds no choices: "),
+    "choices absent": ('{"id": "x"}', BasetenInvalidResponseError, "response holds no choices: "),
     "choices null": ('{"choices": null}', BasetenInvalidResponseError, "holds no choices"),
     "choices empty": ('{"choices": []}', BasetenInvalidResponseError, "holds no choices"),
     "choices of the wrong type": ('{"choices": 5}', BasetenInvalidResponseError, "no choices"),
     "choices that are no objects": ('{"choices": [1]}', BasetenInvalidResponseError, "no choices"),
+    "message null": (answer(None), BasetenInvalidResponseError, "a choice without a message"),
+    "message absent": (
+        '{"choices": [{"finish_reason": "stop"}]}',
+        BasetenInvalidResponseError,
+        "a choice without a message",
+    ),
+    "message of the wrong type": (answer("a"), BasetenInvalidResponseError, "without a message"),
+    "a second message null": (
+        '{"choices": [{"message": {"content": "a"}}, {"message": null}]}',
+        BasetenInvalidResponseError,
+        "a choice without a message",
+    ),
     "an error": ('{"error": "boom"}', BasetenAPIError, "boom"),
     "a coded error": (
         '{"error": {"message": "boom", "code": "400"}}',
@@ -331,3 +352,68 @@ def test_an_empty_name_of_the_model_is_none() -> None:
 )
 def test_an_events_data_is_json_or_nothing(data: bytes, value: Any) -> None:
     assert decode_event(data) == value
+
+
+@pytest.mark.parametrize(("parts", "text", "reasoning"), REASONED.values(), ids=REASONED)
+def test_reasoning_parts_are_reasoning_and_no_text(
+    parts: list[Any], text: str, reasoning: str
+) -> None:
+    found = read(answer({"content": parts}))
+
+    assert found.content == text
+    assert found.additional_kwargs.get("reasoning_content", "") == reasoning
+
+
+@pytest.mark.parametrize("reason", ["abort", "error"])
+@pytest.mark.parametrize("failed", [0, 1], ids=["first choice", "second choice"])
+def test_a_failure_of_the_engine_is_an_error_with_what_had_arrived(
+    reason: str, failed: int
+) -> None:
+    choices = [
+        {"index": n, "message": {"content": f"par{n}"}, "finish_reason": "stop"} for n in range(2)
+    ]
+    choices[failed]["finish_reason"] = reason
+    with pytest.raises(BasetenAPIError, match=f"finish reason {reason!r}") as caught:
+        read_all(json.dumps({"choices": choices, "usage": {"prompt_tokens": 1}}))
+
+    error = caught.value
+    assert type(error) is BasetenAPIError
+    assert error.partial is not None
+    assert error.partial.content == f"par{failed}"
+    assert error.partial.response_metadata["finish_reason"] == reason
+
+
+def test_an_engine_that_failed_before_its_message_is_reported() -> None:
+    with pytest.raises(BasetenAPIError, match="finish reason 'abort'") as caught:
+        read_all(answer(None, choice={"finish_reason": "abort"}))
+
+    assert type(caught.value) is BasetenAPIError
+
+
+@pytest.mark.parametrize("reason", [["abort"], {"type": "stop"}, 7, None])
+def test_a_finish_reason_of_the_wrong_type_is_kept(reason: Any) -> None:
+    found = read(answer({"content": "a"}, choice={"finish_reason": reason}))
+
+    assert found.response_metadata["finish_reason"] == reason
+
+
+def test_nothing_that_a_response_holds_has_lone_surrogates() -> None:
+    half = "\ud83d"
+    function = {"name": half, "arguments": json.dumps({half: half})}
+    message = {"content": half, "tool_calls": [{"id": half, "function": function}]}
+    choice = {"logprobs": {"content": [{"token": half}]}, "x": half, "finish_reason": half}
+    result = read_all(answer(message, choice=choice, model=half, y={half: half}))
+
+    repr(result).encode()
+    json.dumps(result.llm_output, ensure_ascii=False).encode()
+    found = result.generations[0].message
+    found.model_dump_json()
+    assert found.tool_calls[0]["args"] == {"\ufffd": "\ufffd"}
+
+
+def test_an_error_that_holds_half_an_emoji_can_be_printed() -> None:
+    with pytest.raises(BasetenAPIError) as caught:
+        read_all('{"error": {"message": "no \\ud83d"}}')
+
+    assert "no \ufffd" in str(caught.value)
+    json.dumps(caught.value.body, ensure_ascii=False).encode()

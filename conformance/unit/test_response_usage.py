@@ -23,7 +23,30 @@ COUNTS: dict[str, tuple[dict[str, Any], tuple[int, int, int], dict[str, int], di
         {},
         {},
     ),
-    "wrong types": ({"prompt_tokens": "1", "completion_tokens": 2.5}, (0, 0, 0), {}, {}),
+    "wrong types": ({"prompt_tokens": "1", "completion_tokens": [2]}, (0, 0, 0), {}, {}),
+    "floats": (
+        {
+            "prompt_tokens": 12.0,
+            "completion_tokens": 2.5,
+            "prompt_tokens_details": {"cached_tokens": 3.0},
+            "reasoning_tokens": 1.0,
+        },
+        (12, 2, 14),
+        {"cache_read": 3},
+        {"reasoning": 1},
+    ),
+    "no numbers": (
+        {
+            "prompt_tokens": float("nan"),
+            "completion_tokens": float("inf"),
+            "total_tokens": -1,
+            "prompt_tokens_details": {"cached_tokens": True, "audio_tokens": -1},
+        },
+        (0, 0, 0),
+        {},
+        {},
+    ),
+    "booleans": ({"prompt_tokens": True, "completion_tokens": 1}, (0, 1, 1), {}, {}),
     "details (Model APIs)": (
         {
             "prompt_tokens": 9,
@@ -94,3 +117,16 @@ def test_the_outputs_of_a_batch_are_added_up() -> None:
         "token_usage": {"prompt_tokens": 3, "total_tokens": 3},
     }
     assert combine_outputs([]) == {"token_usage": {}}
+
+
+def test_only_counts_of_a_batch_are_added_up() -> None:
+    nan, inf = float("nan"), float("inf")
+    outputs: list[dict[str, Any] | None] = [
+        {"token_usage": {"a": 1.0, "b": True, "c": nan, "d": -1, "e": "1", "f": inf}},
+        {"token_usage": {"a": 2, "b": 1}},
+        {"token_usage": [1]},
+    ]
+
+    usage = combine_outputs(outputs)["token_usage"]
+    assert usage == {"a": 3, "b": 1}
+    assert all(type(count) is int for count in usage.values())

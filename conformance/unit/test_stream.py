@@ -8,9 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from langchain_core.language_models._compat_bridge import chunks_to_events
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
-from conformance.unit.frames import DONE, STOP, call, event, merge, read, said, text, usage
+from conformance.unit.frames import (
+    DONE,
+    REASONED_PARTS,
+    STOP,
+    call,
+    event,
+    merge,
+    read,
+    said,
+    text,
+    usage,
+)
 
 # body -> text of the answer
 TEXTS: dict[str, tuple[list[bytes], str]] = {
@@ -51,7 +63,14 @@ TEXTS: dict[str, tuple[list[bytes], str]] = {
     "empty answer": ([said({"role": "assistant"}), STOP, DONE], ""),
     "error null": ([event({"error": None, "choices": []}), text("a"), STOP], "a"),
     "broken UTF-8": ([event(b'{"choices":[{"delta":{"content":"\xff"}}]}'), STOP], "\ufffd"),
-    "half a surrogate pair": ([text("\ud83e"), STOP], "\ud83e"),
+    "half a surrogate pair": ([text("a\ud83e"), STOP], "a\ufffd"),
+    "half a surrogate pair and text": ([text("\ud83e"), text("a"), STOP], "\ufffda"),
+    "the second half of a surrogate pair": ([text("\udd16a"), STOP], "\ufffda"),
+    "a surrogate pair over two events": ([text("a\ud83e"), text("\udd16b"), STOP], "a\U0001f916b"),
+    "a surrogate pair around another delta": (
+        [text("\ud83e"), said({"reasoning": "r"}), text("\udd16"), STOP],
+        "\U0001f916",
+    ),
     "a whole message instead of a delta": (
         [event({"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}), DONE],
         "a",
@@ -60,7 +79,6 @@ TEXTS: dict[str, tuple[list[bytes], str]] = {
         [text("a"), event({"choices": [{"message": {"content": "a"}}]}), STOP],
         "a",
     ),
-    "abort is a finish (vLLM, SIGTERM)": ([text("a"), said({}, finish_reason="abort"), DONE], "a"),
 }
 
 
@@ -103,6 +121,14 @@ REASONED: dict[str, tuple[list[Any], dict[str, str]]] = {
     "empty": ([{"reasoning_content": "", "refusal": ""}], {}),
     "null": ([{"reasoning_content": None, "refusal": None}], {}),
     "a refusal": ([{"refusal": "I "}, {"refusal": "won't"}], {"refusal": "I won't"}),
+    "surrogate pairs over two deltas": (
+        [
+            {"reasoning": "\ud83e", "refusal": "\ud83e"},
+            {"reasoning": "\udd16", "refusal": "\udd16"},
+        ],
+        {"reasoning_content": "\U0001f916", "refusal": "\U0001f916"},
+    ),
+    "half a surrogate pair": ([{"reasoning": "\ud83e"}], {"reasoning_content": "\ufffd"}),
 }
 
 
@@ -223,3 +249,121 @@ def test_the_chunks_merge_to_the_message_that_an_invocation_would_give() -> None
     assert whole.content == "a"
     assert [(c["id"], c["args"]) for c in whole.tool_calls] == [("a", {"x": 1}), ("b", {})]
     assert whole.usage_metadata == {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+
+
+@pytest.mark.parametrize(
+    ("parts", "content", "reasoning"), REASONED_PARTS.values(), ids=REASONED_PARTS
+)
+def test_reasoning_parts_are_reasoning_and_no_text(
+    parts: list[Any], content: str, reasoning: str
+) -> None:
+    found = merge(said({"content": parts}), STOP)
+
+    assert found.content == content
+    assert found.additional_kwargs.get("reasoning_content", "") == reasoning
+
+
+CUT_CALL = '{"path": "/tmp/a", "content": "hello wor'
+
+
+@pytest.mark.parametrize("reason", ["tool_calls", "length", "stop", None])
+def test_a_call_that_was_cut_is_invalid_whatever_the_finish_reason(reason: str | None) -> None:
+    calls = said({"tool_calls": [call(CUT_CALL, id="a")]})
+    whole = message_chunk_to_message(merge(calls, said({}, finish_reason=reason), DONE))
+
+    assert isinstance(whole, AIMessage)
+    assert whole.tool_calls == []
+    ((invalid),) = whole.invalid_tool_calls
+    assert (invalid["id"], invalid["name"]) == ("a", "f")
+    assert str(invalid["args"]).startswith(CUT_CALL)
+    assert [block["type"] for block in whole.content_blocks] == ["invalid_tool_call"]
+
+
+def test_the_chunk_that_ends_the_calls_comes_before_the_last() -> None:
+    calls = said({"tool_calls": [call("{}"), call("[1", index=1)]})
+    chunks = [chunk.message for chunk in read(calls, STOP, DONE)]
+    _, ending, last = [chunk for chunk in chunks if isinstance(chunk, AIMessageChunk)]
+
+    assert [(c["index"], c["id"], c["args"]) for c in ending.tool_call_chunks] == [
+        (0, "fresh-0", None),
+        (1, "fresh-1", "[1}"),
+    ]
+    assert ending.chunk_position is None
+    assert (last.tool_call_chunks, last.chunk_position) == ([], "last")
+
+
+@pytest.mark.parametrize("arguments", ["null", None, "", " \n", " null "])
+def test_no_arguments_are_an_empty_object(arguments: Any) -> None:
+    (found,) = merge(said({"tool_calls": [call(arguments, id="a")]}), STOP).tool_calls
+
+    assert found["args"] == {}
+
+
+def test_a_call_that_names_no_tool_is_invalid() -> None:
+    found = merge(said({"tool_calls": [{"index": 0}]}), STOP)
+
+    assert found.tool_calls == []
+    assert [(c["name"], c["id"]) for c in found.invalid_tool_calls] == [(None, "fresh-0")]
+
+
+def test_metadata_of_a_stream_holds_no_lone_surrogates() -> None:
+    half = "\ud83d"
+    one = event(
+        {
+            "model": half,
+            "x": {half: half},
+            "choices": [
+                {
+                    "delta": {"content": "a"},
+                    "logprobs": {"content": [{"token": half}]},
+                    "finish_reason": half,
+                    "y": half,
+                }
+            ],
+        }
+    )
+    found = merge(one)
+
+    found.model_dump_json()
+    assert found.response_metadata["model_name"] == "\ufffd"
+    assert found.response_metadata["finish_reason"] == "\ufffd"
+
+
+def test_events_of_version_3_hold_the_calls_that_the_message_holds() -> None:
+    body = (
+        text("Hi ")
+        + said({"tool_calls": [call(CUT_CALL), call("[1]", index=1), call("{}", index=2)]})
+        + said({"tool_calls": [call("null", index=3), {"index": 4}]})
+        + STOP
+    )
+    events = list(chunks_to_events(iter(read(body))))
+    finished = [e["content"] for e in events if e["event"] == "content-block-finish"]
+
+    assert [block["type"] for block in finished] == [
+        "text", "invalid_tool_call", "invalid_tool_call", "tool_call", "tool_call",
+        "invalid_tool_call",
+    ]  # fmt: skip
+    assert [block.get("id") for block in finished[1:]] == [f"fresh-{n}" for n in range(5)]
+    assert [block["args"] for block in finished if block["type"] == "tool_call"] == [{}, {}]
+
+
+def test_content_of_version_1_never_makes_a_valid_call_of_a_cut_one() -> None:
+    provider = {"output_version": "v1"}
+    chunks = []
+    for chunk in read(said({"tool_calls": [call(CUT_CALL, id="a"), call("{}", index=1)]}), STOP):
+        one = chunk.message
+        chunks.append(
+            one.model_copy(
+                update={
+                    "content": one.content_blocks,
+                    "response_metadata": {**one.response_metadata, **provider},
+                }
+            )
+        )
+    first, *rest = [chunk for chunk in chunks if isinstance(chunk, AIMessageChunk)]
+    merged = first + rest
+
+    assert [c["name"] for c in merged.tool_calls] == ["f"]
+    assert [c["id"] for c in merged.invalid_tool_calls] == ["a"]
+    types = [block["type"] for block in merged.content if isinstance(block, dict)]
+    assert types == ["tool_call_chunk", "tool_call"]

@@ -6,21 +6,23 @@ Knows bodies and errors; whole answers are judged in `test_stream`.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk
 
 from conformance.unit.frames import DONE, STOP, begin, call, event, said, text, usage
+from langchain_baseten._protocol.response import ResponseContext, read_response
 from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenContextOverflowError,
     BasetenError,
+    BasetenIncompleteStreamError,
     BasetenInvalidRequestError,
     BasetenInvalidResponseError,
     BasetenNotFoundError,
     BasetenRateLimitError,
-    BasetenIncompleteStreamError,
 )
 
 if TYPE_CHECKING:
@@ -167,7 +169,12 @@ def test_what_came_before_an_error_is_handed_out_and_kept() -> None:
 
 # body -> class of the error, words, text of what had arrived
 ENDS: dict[str, tuple[bytes, type[BasetenError], str, str | None]] = {
-    "cut behind content": (text("a") + text("b"), BasetenIncompleteStreamError, "ended before", "ab"),
+    "cut behind content": (
+        text("a") + text("b"),
+        BasetenIncompleteStreamError,
+        "ended before",
+        "ab",
+    ),
     "cut behind an empty delta": (
         said({"role": "assistant"}),
         BasetenIncompleteStreamError,
@@ -316,17 +323,17 @@ SENTENCES: dict[str, tuple[tuple[bytes, ...], str]] = {
     "cut": (
         (text("a"),),
         (
-            "The stream ended before the answer did: neither a finish reason nor [DONE] came. "
-            "What had arrived is in `.partial`."
+            "The stream ended before the response was complete: it held neither a finish reason "
+            "nor [DONE]. What had arrived is in `.partial`."
         ),
     ),
     "an event that is not JSON": (
-        (event(b" {caf\xe9"),),
-        "The server said HTTP 200, but its answer holds an event that is not JSON: {caf\ufffd",
+        (event(b" {\xe9"),),
+        "The server returned HTTP 200, but its response holds an event that is not JSON: {\ufffd",
     ),
     "no events, in two pieces": (
         (b"Sign", b" in"),
-        "The server said HTTP 200, but its answer is not an event stream: Sign in",
+        "The server returned HTTP 200, but its response is not an event stream: Sign in",
     ),
 }
 
@@ -342,3 +349,96 @@ def test_the_last_chunk_is_a_part_of_what_was_handed_out() -> None:
 
     assert stream.partial is not None
     assert stream.partial.response_metadata["finish_reason"] == "stop"
+
+
+CUT: dict[str, tuple[list[dict[str, Any]], list[str], list[str]]] = {
+    "inside a string": ([call('{"path": "/tmp/a", "content": "hello wor', id="a")], [], ["a"]),
+    "behind a value": ([call('{"a": 1', id="a")], [], ["a"]),
+    "a call that is whole": ([call('{"a": 1}', id="a")], ["a"], []),
+    "a call and a half": ([call("{}", id="a"), call("{", id="b", index=1)], ["a"], ["b"]),
+    "arguments that had not begun": ([call("", id="a")], [], ["a"]),
+    "text that is no object": ([call("x=1", id="a")], [], ["a"]),
+    "a call without a name": ([{"index": 0, "id": "a"}], [], ["a"]),
+}
+
+
+@pytest.mark.parametrize(("calls", "valid", "invalid"), CUT.values(), ids=CUT)
+def test_a_cut_never_leaves_a_repaired_call(
+    calls: list[dict[str, Any]], valid: list[str], invalid: list[str]
+) -> None:
+    error = fail(said({"tool_calls": calls}))
+
+    assert error.partial is not None
+    assert [c["id"] for c in error.partial.tool_calls] == valid
+    assert [c["id"] for c in error.partial.invalid_tool_calls] == invalid
+
+
+def test_looking_at_what_had_arrived_changes_nothing() -> None:
+    stream = begin()
+    list(stream.feed(text("a\ud83e") + said({"tool_calls": [call('{"a":', id="a")]})))
+    assert stream.partial is not None
+    assert (stream.partial.content, stream.partial.tool_calls) == ("a\ufffd", [])
+
+    rest = said({"content": "\udd16", "tool_calls": [call("1}")]}) + STOP
+    list(stream.feed(rest))
+    assert stream.partial.content == "a\U0001f916"
+    assert [c["args"] for c in stream.partial.tool_calls] == [{"a": 1}]
+    before = stream.partial.content
+    list(stream.close())
+    assert stream.partial.content == before
+
+
+@pytest.mark.parametrize("reason", ["abort", "error"])
+def test_a_failure_of_the_engine_is_an_error_with_what_had_arrived(reason: str) -> None:
+    stream = begin()
+    chunks = list(stream.feed(text("par") + said({"content": "t"}, finish_reason=reason)))
+    chunks += stream.feed(said({"tool_calls": [call("", id="a")]}) + DONE)
+    assert [chunk.text for chunk in chunks] == ["par", "t", ""]
+    with pytest.raises(BasetenAPIError, match=f"finish reason {reason!r}") as caught:
+        list(stream.close())
+
+    error = caught.value
+    assert type(error) is BasetenAPIError
+    assert error.partial is not None
+    assert error.partial.content == "part"
+    assert error.partial.tool_calls == []
+
+
+def test_a_finish_reason_of_a_second_choice_is_not_ours() -> None:
+    stream = begin()
+    drain(stream, (text("a"), said({}, index=1, finish_reason="abort"), STOP, DONE))
+
+    assert stream.partial is not None
+    assert stream.partial.content == "a"
+
+
+def test_an_error_event_with_half_an_emoji_can_be_printed() -> None:
+    error = fail(event({"error": {"message": "no \ud83d"}}))
+
+    assert "no \ufffd" in str(error)
+
+
+def nest(levels: int) -> str:
+    return '{"error":' * levels + "1" + "}" * levels
+
+
+DEEP: dict[str, str] = {
+    "an error": "%s",
+    "an unknown field": '{"choices":[{"delta":{"content":"a"}}],"x":%s}',
+    "logprobs": '{"choices":[{"delta":{"content":"a"},"logprobs":{"x":[%s]}}]}',
+    "arguments": '{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":%s}}]}}]}',
+}
+
+
+@pytest.mark.parametrize("payload", DEEP.values(), ids=DEEP)
+@pytest.mark.parametrize("levels", [300, 600, 930, 945, 960])
+def test_deep_values_end_in_a_message_or_an_error_of_ours(payload: str, levels: int) -> None:
+    body = event((payload % nest(levels)).encode())
+    stream = begin()
+    try:
+        drain(stream, (body, STOP, DONE))
+    except BasetenError as error:
+        stream.attach_partial(error)
+    text = payload.replace("delta", "message") % nest(levels)
+    with suppress(BasetenError):
+        read_response(text, {}, ResponseContext(requested_model="asked", new_id=lambda: "x"))

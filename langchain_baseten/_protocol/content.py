@@ -1,10 +1,12 @@
-"""Content blocks of every origin to the content parts that Baseten takes.
+"""Content blocks of every origin to the content parts that Baseten accepts.
 
 Knows LangChain's standard blocks (v0, v1) and OpenAI's and Anthropic's own; must not know messages.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import TYPE_CHECKING, Any
 
 from langchain_baseten._protocol.error_responses import shorten
@@ -27,17 +29,17 @@ _AUDIO_FORMATS = {
     "x-m4a": "m4a",
     "x-flac": "flac",
 }
-"""MIME subtypes whose name is not the `input_audio.format` that engines know."""
+"""MIME subtypes and the `input_audio.format` that engines know them by."""
 
 
 def write_content(content: str | list[Any]) -> str | list[Part]:
-    """Return a message's content as the wire takes it: a string, or a list of parts.
+    """Return a message's content as the payload holds it: a string, or a list of parts.
 
     Args:
         content: A LangChain message's content.
 
     Raises:
-        BasetenRequestError: If a block cannot be sent; it says which, and why.
+        BasetenRequestError: If a block cannot be sent; the message says which, and why.
     """
     if isinstance(content, str):
         return content
@@ -46,7 +48,10 @@ def write_content(content: str | list[Any]) -> str | list[Part]:
 
 
 def write_block(block: Any) -> list[Part]:
-    """Return the parts for one block: one, or none for marks that mean nothing here.
+    """Return the parts for one block: one, or none for other providers' cache points.
+
+    Args:
+        block: A content block: a string, or a dict of any provider's form.
 
     Raises:
         BasetenRequestError: If the block cannot be sent.
@@ -95,24 +100,47 @@ def _write_image(block: Mapping[str, Any]) -> Part:
 
 def _locate(block: Mapping[str, Any], kind: str) -> str:
     """Return the URL of a block's data: its own, or a data URL made from its base64."""
-    source = block.get("source") or block  # Anthropic wraps what others write flat
+    source = block.get("source") or block  # Anthropic nests what others write flat
     if source.get("url"):
-        return str(source["url"])
-    data = source.get("base64") or source.get("data")
-    if not data:
+        return _url_of(source)
+    if not (data := _data_of(source)):
         raise _unsendable(block, f"its {kind} has neither a URL nor base64 data")
     mime = source.get("mime_type") or source.get("media_type")
-    if not mime:
+    if not mime or not isinstance(mime, str):
         raise _unsendable(block, "base64 data needs a mime_type")
     return f"data:{mime};base64,{data}"
 
 
+def _url_of(block: Mapping[str, Any]) -> str:
+    url = block["url"]
+    if not isinstance(url, str):
+        raise _unsendable(block, "its URL must be a string")
+    return url
+
+
+def _data_of(block: Mapping[str, Any]) -> str:
+    """Return the base64 text of a block's data, or an empty string where it has none.
+
+    Bytes that are base64 text are that text; other bytes are encoded.
+    """
+    data = block.get("base64") or block.get("data")
+    if not data or isinstance(data, str):
+        return data or ""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise _unsendable(block, "its data must be base64 text or bytes")
+    given = b"".join(bytes(data).split())
+    try:
+        base64.b64decode(given, validate=True)
+    except binascii.Error:
+        return base64.b64encode(data).decode("ascii")
+    return given.decode("ascii")
+
+
 def _write_audio(block: Mapping[str, Any]) -> Part:
     if block.get("url"):
-        return {"type": "audio_url", "audio_url": {"url": block["url"]}}
-    data = block.get("base64") or block.get("data")
-    mime = str(block.get("mime_type") or "")
-    if not data or "/" not in mime:
+        return {"type": "audio_url", "audio_url": {"url": _url_of(block)}}
+    data, mime = _data_of(block), block.get("mime_type")
+    if not data or not isinstance(mime, str) or "/" not in mime:
         raise _unsendable(block, "audio needs a URL, or base64 data with its mime_type")
     subtype = mime.partition("/")[2].partition(";")[0].strip().lower()
     audio = {"data": data, "format": _AUDIO_FORMATS.get(subtype, subtype)}

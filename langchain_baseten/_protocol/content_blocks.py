@@ -23,16 +23,24 @@ Block = dict[str, Any]
 
 
 def translate_message(message: AIMessage) -> list[blocks.ContentBlock]:
-    """Return a whole message as standard blocks: reasoning, text, refusal, calls."""
+    """Return a message as standard blocks: reasoning, text, refusal, tool calls.
+
+    Args:
+        message: A message of a response that was not streamed.
+    """
     found = [*_translate_texts(message), *_translate_calls(message)]
     return cast("list[blocks.ContentBlock]", found)
 
 
 def translate_chunk(chunk: AIMessageChunk) -> list[blocks.ContentBlock]:
-    """Return a chunk as standard blocks, each with the index that it merges by."""
+    """Return a chunk as standard blocks, each with the index that it merges by.
+
+    Args:
+        chunk: A chunk of a stream, or chunks that were merged.
+    """
     found = [{**block, "index": _INDICES[block["type"]]} for block in _translate_texts(chunk)]
-    if chunk.chunk_position == "last" and chunk.tool_calls:
-        # A merged stream: its calls are whole now.
+    if chunk.chunk_position == "last":
+        # A merged stream: its calls are complete. The last chunk itself holds none.
         return cast("list[blocks.ContentBlock]", [*found, *_translate_calls(chunk)])
     found += [
         {

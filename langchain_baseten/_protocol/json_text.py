@@ -11,14 +11,34 @@ from typing import Any, NoReturn
 
 from langchain_baseten.exceptions import BasetenRequestError
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?"
+    r"|u[dD][c-fC-F][0-9a-fA-F]{2}|.)",
+    re.DOTALL,
+)
+"""Any escape in JSON text; a surrogate pair is one match, so a match of six characters is half."""
+_CONTROL = re.compile("[\x00-\x1f]")
+_MARK = re.compile(r'\\.|"|[\x00-\x1f]', re.DOTALL)
+"""What a scan for strings stops at: escapes, quotes and control characters."""
+_HALF_ESCAPE = len(r"\ud83d")
+
+_OPEN_TEXT = re.compile("([\ud800-\udbff]?)\\Z")
+_OPEN_JSON = re.compile(
+    r"(?<!\\)(?:\\\\)*"  # escaped backslashes begin no escape
+    r"((?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?|[\ud800-\udbff])\Z"
+)
+"""The end of a text that may be half of a surrogate pair, or an unfinished escape of one."""
+_LONGEST_OPEN = len(r"\ud83d\ude0")
 
 
 def parse_body(text: str) -> Any:
-    """Return a body as JSON where it is JSON, else as the text it is."""
+    """Return a body as JSON where it is JSON, else as text; lone surrogates become U+FFFD."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        return clean_value(value) if _ESCAPED_SURROGATE.search(text) else value
     except (ValueError, RecursionError):
         return text
 
@@ -26,7 +46,8 @@ def parse_body(text: str) -> Any:
 def decode_event(data: bytes) -> Any:
     """Return an event's data as JSON, or None where it is none.
 
-    Broken UTF-8 becomes replacement characters: one bad byte must not cost the whole stream.
+    Broken UTF-8 becomes replacement characters, so that one bad byte does not fail the stream.
+    Lone surrogates are kept: the other half may be in the next event.
     """
     try:
         return json.loads(data.decode("utf-8", "replace"))
@@ -92,13 +113,111 @@ def dump_json(value: Any) -> bytes:
 def join_surrogates(text: str) -> str:
     """Return text that UTF-8 can encode: pairs joined, lone surrogates replaced by U+FFFD.
 
-    JSON may write an emoji as two escapes, and a stream may cut between them (RFC 8259 §8.2).
+    JSON may write an emoji as two escapes, and a stream may split them (RFC 8259 §8.2).
     """
-    if not _LONE_SURROGATE.search(text):
+    if text.isascii() or not _SURROGATE.search(text):
         return text
     joined = _PAIR.sub(lambda pair: _join(pair[0]), text)
-    return _LONE_SURROGATE.sub("\ufffd", joined)
+    return _SURROGATE.sub("\ufffd", joined)
 
 
 def _join(pair: str) -> str:
     return pair.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+
+
+def clean_json_text(text: str) -> str:
+    r"""Return JSON text whose strings hold no lone surrogates, neither raw nor as `\ud83d`."""
+    text = join_surrogates(text)
+    if not _ESCAPED_SURROGATE.search(text):
+        return text
+    return _ESCAPE.sub(lambda m: r"\ufffd" if len(m[0]) == _HALF_ESCAPE else m[0], text)
+
+
+def clean_value(value: Any) -> Any:
+    """Return a decoded JSON value without lone surrogates in its strings and keys.
+
+    A value that is nested too deep to be walked is returned as it is.
+    """
+    try:
+        return _clean(value)
+    except RecursionError:
+        return value
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return join_surrogates(value)
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {join_surrogates(key): _clean(item) for key, item in value.items()}
+
+
+class SurrogateJoiner:
+    r"""Joins surrogate pairs that a stream splits, and replaces lone surrogates.
+
+    The first half of a pair is held back until the next chunk of the same text.
+
+    Args:
+        in_json: Whether the text is JSON, where an escape such as `\ud83d` is half of a pair too.
+    """
+
+    def __init__(self, *, in_json: bool = False) -> None:
+        self._held = ""
+        self._open = _OPEN_JSON if in_json else _OPEN_TEXT
+        self._clean = clean_json_text if in_json else join_surrogates
+        self._in_json = in_json
+
+    @property
+    def rest(self) -> str:
+        """The text to add if no further chunk arrives."""
+        return self._clean(self._held)
+
+    def feed(self, text: str) -> str:
+        """Return a chunk of the text as far as it is complete.
+
+        Args:
+            text: The next chunk.
+        """
+        if not self._held and text.isascii() and not (self._in_json and "\\" in text):
+            return text
+        text = self._held + text
+        # Only the tail is searched, from the first of its backslashes on.
+        match = self._open.search(text, len(text[:-_LONGEST_OPEN].rstrip("\\")))
+        end = match.start(1) if match else len(text)
+        self._held = text[end:]
+        return self._clean(text[:end])
+
+
+class ControlEscaper:
+    """Escapes raw control characters inside the strings of JSON text that arrives in chunks.
+
+    Models write them, and this package's own parser accepts them, but events of langchain-core's
+    version 3 are parsed strictly. Chunks must not end inside an escape, as `SurrogateJoiner`
+    returns them. Text is scanned for quotes only once a control character is found.
+    """
+
+    def __init__(self) -> None:
+        self._unscanned: list[str] = []
+        self._in_string = False
+
+    def feed(self, text: str) -> str:
+        """Return the next chunk of the text, with control characters in strings escaped.
+
+        Args:
+            text: The next chunk.
+        """
+        if text.isprintable() or not _CONTROL.search(text):
+            self._unscanned.append(text)
+            return text
+        _MARK.sub(self._replace, "".join(self._unscanned))
+        self._unscanned.clear()
+        return _MARK.sub(self._replace, text)
+
+    def _replace(self, match: re.Match[str]) -> str:
+        mark = match[0]
+        if mark == '"':
+            self._in_string = not self._in_string
+        escaped = self._in_string and len(mark) == 1 and mark != '"'
+        return json.dumps(mark)[1:-1] if escaped else mark

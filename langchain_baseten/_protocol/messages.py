@@ -1,12 +1,13 @@
-"""LangChain messages and settings to the bytes of a request.
+"""LangChain messages and parameters to the bytes of a request.
 
-Knows what Baseten's `/chat/completions` takes; must not know how it is sent. The same input gives
+Knows what Baseten's `/chat/completions` accepts; must not know how it is sent. The same input gives
 the same bytes.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import (
@@ -21,7 +22,7 @@ from langchain_core.messages import (
 
 from langchain_baseten._protocol.content import write_content
 from langchain_baseten._protocol.error_responses import shorten
-from langchain_baseten._protocol.json_text import dump_json
+from langchain_baseten._protocol.json_text import dump_json, parse_object
 from langchain_baseten._protocol.response import PROVIDER
 from langchain_baseten.exceptions import BasetenRequestError
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 ALIASES = {"max_completion_tokens": "max_tokens", "model_name": "model", "stop_sequences": "stop"}
-"""Names that callers use, and the one that every Baseten lane takes. The gateway refused
+"""Names that callers use, and the one that every Baseten lane accepts. The gateway refused
 `max_completion_tokens` in September 2026."""
 
 _ROLES: tuple[tuple[type[BaseMessage], str], ...] = (
@@ -38,18 +39,26 @@ _ROLES: tuple[tuple[type[BaseMessage], str], ...] = (
     (FunctionMessage, "function"),
 )
 
-_CALL_BLOCKS = {"tool_use": "input", "tool_call": "args"}
-"""Blocks in an assistant's content that are calls, and where each keeps its arguments."""
+_CALL_BLOCKS = frozenset({"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"})
+"""Blocks in an assistant's content that repeat `tool_calls`. They are never sent: a call that was
+removed from `tool_calls` must not come back out of them."""
+
+INVALID_ARGUMENTS = "invalid_arguments"
+"""Key under which the raw text of arguments goes back that are no JSON object. Engines parse the
+arguments of every call in the history, and refuse the request if one is no object."""
+
+UNNAMED_TOOL = "unnamed_tool"
+"""Name that a call without one is sent with: engines refuse an empty name."""
 
 
 def write_messages(
     messages: Sequence[BaseMessage], *, replay_reasoning: bool = True
 ) -> list[dict[str, Any]]:
-    """Return a conversation as the wire takes it.
+    """Return a conversation as the request's `messages`.
 
     Args:
         messages: The conversation, from any provider.
-        replay_reasoning: Whether reasoning that came from Baseten goes back with its message.
+        replay_reasoning: Whether reasoning that came from Baseten is sent back with its message.
 
     Raises:
         BasetenRequestError: If there is no message, or one cannot be sent.
@@ -81,7 +90,7 @@ def _write_message(message: BaseMessage, replay_reasoning: bool) -> Iterable[dic
 def _write_turn(role: str, message: BaseMessage) -> Iterator[dict[str, Any]]:
     blocks = message.content
     if isinstance(blocks, list):
-        # Anthropic keeps tool results inside the human turn; here each is a message of its own.
+        # Anthropic puts tool results into the human message; here each is a message of its own.
         results = [b for b in blocks if isinstance(b, dict) and b.get("type") == "tool_result"]
         for result in results:
             content = result.get("content") or ""
@@ -104,10 +113,10 @@ def _with_name(wire: dict[str, Any], message: BaseMessage) -> dict[str, Any]:
 
 def _write_assistant(message: AIMessage, replay_reasoning: bool) -> dict[str, Any]:
     wire: dict[str, Any] = {"role": "assistant"}
-    calls = [*_write_calls(message), *_write_foreign_calls(message)]
+    calls = list(_write_calls(message))
     text = _assistant_text(message)
     if text or not calls:
-        # With calls and no text the key is absent, as in Baseten's own answers.
+        # With calls and no text the key is absent, as in Baseten's own responses.
         wire["content"] = text
     if replay_reasoning and (reasoning := _own_reasoning(message)):
         wire["reasoning_content"] = reasoning
@@ -120,7 +129,7 @@ def _assistant_text(message: AIMessage) -> str | list[dict[str, Any]]:
     if isinstance(message.content, str):
         return message.content or str(message.additional_kwargs.get("refusal") or "")
     blocks = [{"text": b} if isinstance(b, str) else b for b in message.content]
-    # Calls and reasoning travel in fields of their own; a foreign provider's marks stay there.
+    # Calls and reasoning are sent in fields of their own; other providers' blocks are not sent.
     texts = (b.get("text") or b.get("refusal") for b in blocks if b.get("type") not in _CALL_BLOCKS)
     return "".join(text for text in texts if isinstance(text, str))
 
@@ -137,46 +146,61 @@ def _own_reasoning(message: AIMessage) -> str:
 
 def _write_calls(message: AIMessage) -> Iterator[dict[str, Any]]:
     for call in message.tool_calls:
-        yield _write_call(call.get("id"), call["name"], _dump_arguments(call["args"]))
-    for broken in message.invalid_tool_calls:
-        yield _write_call(broken.get("id"), broken.get("name"), broken.get("args"))
+        yield _write_call(call, _write_arguments(call["args"]))
+    for invalid in message.invalid_tool_calls:
+        yield _write_call(invalid, _wrap_arguments(invalid.get("args")))
 
 
-def _write_foreign_calls(message: AIMessage) -> Iterator[dict[str, Any]]:
-    known = {call.get("id") for call in (*message.tool_calls, *message.invalid_tool_calls)}
-    for block in message.content if isinstance(message.content, list) else ():
-        if not isinstance(block, dict) or block.get("type") not in _CALL_BLOCKS:
-            continue
-        if block.get("id") not in known:
-            arguments = block.get(_CALL_BLOCKS[block["type"]]) or {}
-            yield _write_call(block.get("id"), block.get("name"), _dump_arguments(arguments))
+def _write_call(call: Mapping[str, Any], arguments: str) -> dict[str, Any]:
+    function = {"name": call.get("name") or UNNAMED_TOOL, "arguments": arguments}
+    return {"id": call.get("id") or "", "type": "function", "function": function}
 
 
-def _write_call(call_id: Any, name: Any, arguments: Any) -> dict[str, Any]:
-    function = {"name": name or "", "arguments": arguments or ""}
-    return {"id": call_id or "", "type": "function", "function": function}
+def _write_arguments(arguments: Any) -> str:
+    """Return arguments as the text of a JSON object."""
+    if isinstance(arguments, str) and (value := parse_object(arguments)) is not None:
+        # Control characters in strings are accepted from models, but not by engines.
+        return arguments if arguments.isprintable() else _dump(value)
+    if isinstance(arguments, dict) and _is_finite(text := _dump(arguments)):
+        return text
+    return _wrap_arguments(arguments)
 
 
-def _dump_arguments(arguments: Any) -> str:
-    if isinstance(arguments, str):
-        return arguments
+def _wrap_arguments(arguments: Any) -> str:
+    """Return arguments that are no JSON object as the text of one that quotes them."""
+    text = arguments if isinstance(arguments, str) else _dump(arguments)
+    return _dump({INVALID_ARGUMENTS: text}) if text.strip() not in ("", "null") else "{}"
+
+
+def _is_finite(text: str) -> bool:
+    # Most arguments hold neither word, and are not parsed again.
+    return not ("NaN" in text or "Infinity" in text) or parse_object(text) is not None
+
+
+def _dump(value: Any) -> str:
     try:
-        return json.dumps(arguments, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as flaw:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as flaw:
         reason = str(flaw)
     raise BasetenRequestError(
-        f"A tool call's arguments are not JSON: {reason}. Received {shorten(str(arguments), 200)}."
+        f"A tool call's arguments are not JSON: {reason}. Received {_show(value)}."
     )
 
 
+def _show(value: Any) -> str:
+    with suppress(RecursionError):
+        return shorten(str(value), 200)
+    return f"a {type(value).__name__} of too many levels"
+
+
 def merge_parameters(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings by their wire names, later layers first in rank; None means not set.
+    """Return parameters under the names that are sent; later layers override earlier ones.
 
     Args:
-        layers: Settings, weakest first.
+        layers: Parameters; None means not set.
 
     Raises:
-        BasetenRequestError: If one layer sets one thing under two names to two values.
+        BasetenRequestError: If one layer sets a parameter under two names to two values.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
@@ -207,11 +231,11 @@ def write_body(
     """Return the request's JSON bytes.
 
     Args:
-        messages: The conversation, written.
-        settings: Settings by their wire names.
-        extra_body: Fields that go in as they are, over everything else.
-        stream: Whether a stream is asked for.
-        stream_usage: Whether the stream shall count tokens.
+        messages: The conversation, as `write_messages` returns it.
+        settings: Parameters under the names that are sent.
+        extra_body: Fields that are sent as they are, and override all others.
+        stream: Whether a stream is requested.
+        stream_usage: Whether the stream is requested with token counts.
 
     Raises:
         BasetenRequestError: If something in it is not JSON.
@@ -224,8 +248,7 @@ def write_body(
             body.pop(name, None)
     if stream:
         body["stream"] = True
-        asked = {"include_usage": True} if stream_usage else {}
-        if options := {**asked, **(options or {})}:
+        usage = {"include_usage": True} if stream_usage else {}
+        if options := {**usage, **(options or {})}:
             body["stream_options"] = options
     return dump_json({**body, **extra_body})
-

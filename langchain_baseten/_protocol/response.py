@@ -1,11 +1,12 @@
-"""An answer's JSON to messages: whole answers, and the parts that stream events share.
+"""Chat completions as JSON to LangChain messages, and the parts that stream events share.
 
-Knows the keys of an answer, absent, null or doubled as they may be; must not know requests,
+Knows the keys of a response, absent, null or duplicate as they may be; must not know requests,
 streams or the network.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +21,23 @@ from langchain_baseten._protocol.error_responses import (
 )
 from langchain_baseten._protocol.json_text import parse_body
 from langchain_baseten._protocol.tool_calls import ToolCallIds, read_calls
-from langchain_baseten.exceptions import BasetenInvalidResponseError
+from langchain_baseten.exceptions import BasetenAPIError, BasetenInvalidResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from langchain_core.messages import BaseMessage
 
 PROVIDER = "baseten"
-"""`response_metadata["model_provider"]`: selects the block translator, marks our own history."""
+"""`response_metadata["model_provider"]`: selects the block translator, marks messages of ours."""
 
 KNOWN_TOP = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier"}
 )
 KNOWN_CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
+
+ENGINE_FAILURES = ("abort", "error")
+"""Finish reasons with which an engine reports that it failed (vLLM, SGLang, Dynamo)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +70,28 @@ def read_response(text: str, headers: Mapping[str, str], context: ResponseContex
 
     Raises:
         BasetenInvalidResponseError: If the body is not a chat completion.
+        BasetenAPIError: If a finish reason reports that the engine failed.
         BasetenError: If the body is an error in spite of HTTP 200.
     """
+    payload, choices = _parse_completion(text)
+    shared = read_top(payload, context.requested_model)
+    shared |= read_header_metadata(headers, keep_all=context.keep_headers)
+    usage = payload.get("usage")
+    shared["token_usage"] = usage if isinstance(usage, dict) else {}
+    generations = [_read_choice(c, shared, context) for c in choices]
+    messages = [generation.message for generation in generations]
+    messages[0].usage_metadata = read_usage(usage)  # type: ignore[attr-defined]  # an AIMessage
+    for message in messages:
+        if (reason := message.response_metadata["finish_reason"]) in ENGINE_FAILURES:
+            raise engine_failure(reason, message)
+    named: dict[str, Any] = {
+        k: shared[k] for k in ("model_name", "system_fingerprint", "id") if k in shared
+    }
+    output = {"token_usage": shared["token_usage"], "model_provider": PROVIDER, **named}
+    return ChatResult(generations=list(generations), llm_output=output)
+
+
+def _parse_completion(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     payload = parse_body(text)
     if not isinstance(payload, dict):
         raise malformed("is not a JSON object", text)
@@ -75,18 +101,23 @@ def read_response(text: str, headers: Mapping[str, str], context: ResponseContex
     choices = [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
     if not choices:
         raise malformed("holds no choices", text)
-    shared = read_top(payload, context.requested_model)
-    shared |= read_header_metadata(headers, keep_all=context.keep_headers)
-    usage = payload.get("usage")
-    shared["token_usage"] = usage if isinstance(usage, dict) else {}
-    generations = [_read_choice(c, shared, context) for c in choices]
-    generations[0].message.usage_metadata = read_usage(usage)  # type: ignore[attr-defined]  # _read_choice makes AIMessages
-    named: dict[str, Any] = {
-        k: shared[k] for k in ("model_name", "system_fingerprint", "id") if k in shared
-    }
-    return ChatResult(
-        generations=list(generations),
-        llm_output={"token_usage": shared["token_usage"], "model_provider": PROVIDER, **named},
+    complete = (c for c in choices if c.get("finish_reason") not in ENGINE_FAILURES)
+    if not all(isinstance(choice.get("message"), dict) for choice in complete):
+        raise malformed("holds a choice without a message", text)
+    return payload, choices
+
+
+def engine_failure(reason: Any, partial: BaseMessage | None) -> BasetenAPIError:
+    """Return the error for a finish reason that reports a failure of the engine.
+
+    Args:
+        reason: The finish reason.
+        partial: The message as far as it arrived.
+    """
+    return BasetenAPIError(
+        f"The engine failed and ended the response with the finish reason {reason!r}. "
+        "What had arrived is in `.partial`.",
+        partial=partial if isinstance(partial, AIMessage) else None,
     )
 
 
@@ -130,18 +161,38 @@ def read_text(content: Any) -> str:
         return content
     if not isinstance(content, list):
         return ""
-    texts = (part.get("text") if isinstance(part, dict) else part for part in content)
+    parts = (part for part in content if not _is_reasoning(part))
+    texts = (part.get("text") if isinstance(part, dict) else part for part in parts)
     return "".join(text for text in texts if isinstance(text, str))
+
+
+_REASONING_PARTS = ("thinking", "reasoning")
+"""Types of content parts that are reasoning, as Mistral, Anthropic and OpenAI name them."""
+_REASONING_TEXTS = ("thinking", "reasoning", "text", "summary", "content")
+"""Keys of such a part that may hold its text or a list of parts, the first one first."""
+
+
+def _is_reasoning(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in _REASONING_PARTS
+
+
+def _read_reasoning_parts(content: Any) -> Iterator[str]:
+    for part in content if isinstance(content, list) else ():
+        if _is_reasoning(part):
+            texts = (read_text(part.get(key)) for key in _REASONING_TEXTS)
+            yield next(filter(None, texts), "")
 
 
 def read_reasoning_and_refusal(message: Mapping[str, Any]) -> dict[str, str]:
     """Return reasoning and refusal, where a message or delta has them.
 
     vLLM sends `reasoning`, SGLang and Model APIs `reasoning_content`, some send both with the same
-    text: the first that is there counts, so nothing is doubled.
+    text, some send content parts: only the first that is present is read.
     """
     texts: dict[str, str] = {}
     reasoning = message.get("reasoning_content") or message.get("reasoning")
+    if not reasoning and isinstance(message.get("content"), list):
+        reasoning = "".join(_read_reasoning_parts(message["content"]))
     if reasoning and isinstance(reasoning, str):
         texts["reasoning_content"] = reasoning
     refusal = message.get("refusal")
@@ -156,18 +207,18 @@ _TOP = {
     "system_fingerprint": "system_fingerprint",
     "service_tier": "service_tier",
 }
-"""Top-level keys of an answer that are response metadata, and their names there."""
+"""Top-level keys of a response that are response metadata, and their names there."""
 
 
 def read_top(payload: Mapping[str, Any], requested_model: str) -> dict[str, Any]:
-    """Return the response metadata that an answer's top level holds, unknown fields included."""
+    """Return the response metadata that a response's top level holds, with unknown fields."""
     metadata = {"model_provider": PROVIDER, "model_name": requested_model}
     update_top(metadata, payload)
     return metadata
 
 
 def update_top(metadata: dict[str, Any], payload: Mapping[str, Any]) -> None:
-    """Add to response metadata what an answer's or event's top level holds."""
+    """Add to response metadata what the top level of a response or event holds."""
     if unknown := read_extras(payload, KNOWN_TOP):
         metadata.update({k: v for k, v in unknown.items() if k not in RESERVED_METADATA})
     for key, name in _TOP.items():
@@ -176,7 +227,7 @@ def update_top(metadata: dict[str, Any], payload: Mapping[str, Any]) -> None:
 
 
 RESERVED_METADATA = frozenset({"model_provider", "token_usage", "finish_reason", "output_version"})
-"""Names that mean something here or to langchain-core; no server's field may take them."""
+"""Names with a meaning here or in langchain-core, never overwritten by a field of the server."""
 
 
 def read_header_metadata(headers: Mapping[str, str], *, keep_all: bool) -> dict[str, Any]:
@@ -184,7 +235,7 @@ def read_header_metadata(headers: Mapping[str, str], *, keep_all: bool) -> dict[
 
     Args:
         headers: Response headers, lower-case names.
-        keep_all: Whether to keep the headers themselves, cookies left out.
+        keep_all: Whether to keep all headers, except cookies.
     """
     metadata: dict[str, Any] = {}
     if headers.get("x-baseten-request-id"):
@@ -195,27 +246,28 @@ def read_header_metadata(headers: Mapping[str, str], *, keep_all: bool) -> dict[
 
 
 def read_extras(payload: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    """Return the fields that are neither known nor empty: another engine's news is kept."""
+    """Return the fields that are neither known nor empty, such as those of other engines."""
     unknown = payload.keys() - known
     if not unknown:
         return {}
-    # In the payload's order: a set has none that is the same tomorrow.
+    # In the payload's order: the order of a set changes from run to run.
     return {k: v for k, v in payload.items() if k in unknown and v not in (None, "", [], {})}
 
 
 def read_usage(usage: Any) -> UsageMetadata | None:
-    """Return token counts as LangChain counts them, or None where there are none.
+    """Return token counts as LangChain's usage metadata, or None where there are none.
 
     Args:
-        usage: The answer's `usage`; details may be absent or null.
+        usage: The response's `usage`; details may be absent or null.
     """
     if not isinstance(usage, dict) or not usage:
         return None
-    inputs, outputs = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    inputs = _count(usage.get("prompt_tokens")) or 0
+    outputs = _count(usage.get("completion_tokens")) or 0
     result = UsageMetadata(
         input_tokens=inputs,
         output_tokens=outputs,
-        total_tokens=_count(usage, "total_tokens") or inputs + outputs,
+        total_tokens=_count(usage.get("total_tokens")) or inputs + outputs,
     )
     prompt, completion = _details(usage, "prompt"), _details(usage, "completion")
     # SGLang counts reasoning beside the details, not in them.
@@ -228,20 +280,26 @@ def read_usage(usage: Any) -> UsageMetadata | None:
 
 
 def combine_outputs(outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
-    """Return the `llm_output` of a batch: its token counts added up, the rest from the last."""
+    """Return the `llm_output` of a batch: the sums of its token counts, the rest from the last.
+
+    Args:
+        outputs: The `llm_output` of each result.
+    """
     combined: dict[str, Any] = {}
     usage: dict[str, int] = {}
     for output in filter(None, outputs):
         combined.update(output)
-        for name, count in (output.get("token_usage") or {}).items():
-            if isinstance(count, int):
+        counts = output.get("token_usage")
+        for name, value in counts.items() if isinstance(counts, dict) else ():
+            if (count := _count(value)) is not None:
                 usage[name] = usage.get(name, 0) + count
     return {**combined, "token_usage": usage}
 
 
-def _count(usage: Mapping[str, Any], key: str) -> int:
-    value = usage.get(key)
-    return value if isinstance(value, int) else 0
+def _count(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if math.isfinite(value) and value >= 0 else None
 
 
 def _details(usage: Mapping[str, Any], side: str) -> dict[str, Any]:
@@ -250,14 +308,19 @@ def _details(usage: Mapping[str, Any], side: str) -> dict[str, Any]:
 
 
 def _named(details: Mapping[str, Any], **names: str) -> dict[str, int]:
-    return {new: details[old] for old, new in names.items() if isinstance(details.get(old), int)}
+    counts = {new: _count(details.get(old)) for old, new in names.items()}
+    return {name: count for name, count in counts.items() if count is not None}
 
 
 def malformed(what: str, text: str) -> BasetenInvalidResponseError:
-    """Return the error for a 200 whose body is not an answer."""
+    """Return the error for HTTP 200 with a body that is not a chat completion.
+
+    Args:
+        what: What is wrong with the response, to complete the sentence.
+        text: The body, decoded.
+    """
     body = parse_body(text)
     shown = find_sentence(body) or "an empty body"
     return BasetenInvalidResponseError(
-        f"The server said HTTP 200, but its answer {what}: {shown}", body=body
+        f"The server returned HTTP 200, but its response {what}: {shown}", body=body
     )
-

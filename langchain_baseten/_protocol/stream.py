@@ -1,7 +1,8 @@
-"""The life of one stream: what is emitted once, what is held back, and how it may end.
+"""Streamed responses to message chunks.
 
-Knows the order of events; must not know sockets or clocks. Finish reason, usage, ids and names of
-the answer are held back to one last chunk, because late content and late usage are real.
+Knows the order of events; must not know sockets or clocks. Finish reason, usage and the response's
+metadata are emitted with one last chunk, because servers send content and usage behind the finish
+reason, and because langchain-core concatenates what it merges.
 """
 
 from __future__ import annotations
@@ -13,11 +14,18 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_baseten._protocol.error_responses import error_from_event, is_error_payload
-from langchain_baseten._protocol.json_text import decode_event, parse_body
+from langchain_baseten._protocol.json_text import (
+    SurrogateJoiner,
+    clean_value,
+    decode_event,
+    parse_body,
+)
 from langchain_baseten._protocol.response import (
+    ENGINE_FAILURES,
     KNOWN_CHOICE,
     PROVIDER,
     ResponseContext,
+    engine_failure,
     malformed,
     read_extras,
     read_header_metadata,
@@ -39,9 +47,12 @@ from langchain_baseten.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from langchain_core.messages import ToolCallChunk
+
 _DONE = b"[DONE]"
+_TEXT_FIELDS = ("content", "reasoning_content", "refusal")
 _HEAD = 65_536
-"""Bytes kept of a body until its first event, to say what came instead of a stream."""
+"""Bytes kept of a body until its first event, to report what was sent instead of a stream."""
 
 
 class StreamReader:
@@ -51,9 +62,9 @@ class StreamReader:
         context: What the request asked for.
 
     Attributes:
-        done: Whether `[DONE]` was seen; what follows it is not read.
-        events: Events so far; comments do not count.
-        headers: The response's headers, lower-case names; set by who reads the response.
+        done: Whether `[DONE]` was read; what follows it is ignored.
+        events: Number of events so far, without comments.
+        headers: Response headers, lower-case names; set by the transport.
     """
 
     def __init__(self, context: ResponseContext) -> None:
@@ -63,37 +74,46 @@ class StreamReader:
         self._decoder = EventDecoder()
         self._context = context
         self._calls = ToolCallAssembler(ToolCallIds(context.new_id))
+        self._texts = {name: SurrogateJoiner() for name in _TEXT_FIELDS}
         self._head = b""
-        self._answered = False
+        self._has_choices = False
         self._finish_reason: Any = None
         self._usage: Any = None
         self._metadata: dict[str, Any] = {}
         self._extras: dict[str, Any] = {}
         self._sent: list[AIMessageChunk] = []
+        self._closed = False
 
     @property
     def started(self) -> bool:
-        """Whether anything was handed out."""
+        """Whether any chunk was emitted."""
         return bool(self._sent)
 
     @property
     def partial(self) -> AIMessage | None:
-        """What was handed out so far, as one message."""
+        """The chunks emitted so far as one message, or None; incomplete tool calls are invalid."""
         if not self._sent:
             return None
         first, *rest = self._sent
-        whole = message_chunk_to_message(first + rest if rest else first)
-        return whole if isinstance(whole, AIMessage) else None
+        if not self._closed:
+            failed = self._finish_reason in ENGINE_FAILURES
+            cut = failed or not (self.done or self._finish_reason)
+            rest += self._ending(self._calls.endings(cut=cut))
+        message = message_chunk_to_message(first + rest if rest else first)
+        return message if isinstance(message, AIMessage) else None
 
     def feed(self, chunk: bytes) -> Iterator[ChatGenerationChunk]:
-        """Take the next piece of the body, and yield what it says.
+        """Read the next chunk of the body.
 
         Args:
             chunk: Bytes of the body, split anywhere.
 
+        Yields:
+            The message chunks of the events that it completes.
+
         Raises:
-            BasetenError: If the stream holds an error event or something unreadable; what came
-                before it has been yielded.
+            BasetenError: If the stream holds an error event or something unreadable; the message
+                chunks before it have been yielded.
         """
         if not self.events and len(self._head) < _HEAD:
             self._head += chunk
@@ -103,34 +123,53 @@ class StreamReader:
             yield from self._read(event)
 
     def close(self) -> Iterator[ChatGenerationChunk]:
-        """Take the end of the body, and yield the last chunk.
+        """Read the end of the body.
+
+        Yields:
+            The message chunks of an unfinished last event, one that completes text and tool calls
+            where that is needed, and the last chunk.
 
         Raises:
-            BasetenIncompleteStreamError: If the body ended before the answer did.
-            BasetenInvalidResponseError: If there was no answer.
-            BasetenError: If the body was an error after all.
+            BasetenIncompleteStreamError: If the body ended before the response was complete.
+            BasetenInvalidResponseError: If the body is not a streamed chat completion.
+            BasetenError: If the body or the finish reason reports an error.
         """
         if not self.done:
             for event in self._decoder.close():
-                # A cut inside of an event is judged by what came before it.
+                # Whether a stream that is cut inside an event is complete depends on the events
+                # before it.
                 with suppress(BasetenInvalidResponseError):
                     yield from self._read(event)
-        if not self.events:
-            raise self._no_stream()
-        if not self._answered:
-            raise BasetenInvalidResponseError("The stream ended without any choices.")
-        if not self.done and self._finish_reason is None:
-            raise BasetenIncompleteStreamError(
-                "The stream ended before the answer did: neither a finish reason nor [DONE] came. "
-                "What had arrived is in `.partial`."
-            )
-        yield self._last()
+        self._check_end()
+        lost = self._context.call_required and not len(self._calls)
+        for message in self._ending(self._calls.close()):
+            self._sent.append(message)
+            yield ChatGenerationChunk(message=message)
+        self._closed = True
+        yield self._last(tool_call_missing=lost)
 
     def attach_partial(self, error: BasetenError) -> BasetenError:
-        """Give an error what had arrived before it."""
+        """Return an error with the message as far as it arrived, unless it has one.
+
+        Args:
+            error: The error that ended the stream.
+        """
         if error.partial is None:
             error.partial = self.partial
         return error
+
+    def _check_end(self) -> None:
+        if not self.events:
+            raise self._no_stream()
+        if not self._has_choices:
+            raise BasetenInvalidResponseError("The stream ended without any choices.")
+        if self._finish_reason in ENGINE_FAILURES:
+            raise engine_failure(self._finish_reason, self.partial)
+        if not self.done and self._finish_reason is None:
+            raise BasetenIncompleteStreamError(
+                "The stream ended before the response was complete: it held neither a finish "
+                "reason nor [DONE]. What had arrived is in `.partial`."
+            )
 
     def _read(self, event: Event) -> list[ChatGenerationChunk]:
         self.events += 1
@@ -142,26 +181,26 @@ class StreamReader:
             return self._read_payload(payload, event.name)
         text = event.data.decode("utf-8", "replace")
         if event.name == "error":
-            raise error_from_event(payload or text)
+            raise error_from_event(clean_value(payload) or text)
         if text.lstrip().startswith(("{", "[")):
             raise malformed("holds an event that is not JSON", text)
-        # Anything else is keep-alive junk, which Baseten's own switch tolerates as well.
+        # Anything else is a keep-alive that is no comment, which Baseten's gateway ignores too.
         return []
 
     def _read_payload(self, payload: dict[str, Any], name: str) -> list[ChatGenerationChunk]:
         if is_error_payload(payload, name):
-            raise error_from_event(payload)
+            raise error_from_event(clean_value(payload))
         if payload.get("usage"):
             self._usage = payload["usage"]
         update_top(self._metadata, payload)
-        # A second choice was never asked for; it must not leak into the first.
+        # A stream is requested with n=1: a second choice must not be mixed with the first.
         choices = payload.get("choices")
         choices = choices if isinstance(choices, list) else ()
         own = [c for c in choices if isinstance(c, dict) and not c.get("index")]
         return [chunk for choice in own if (chunk := self._read_choice(choice))]
 
     def _read_choice(self, choice: Mapping[str, Any]) -> ChatGenerationChunk | None:
-        self._answered = True
+        self._has_choices = True
         if choice.get("finish_reason") is not None:
             self._finish_reason = choice["finish_reason"]
         if unknown := read_extras(choice, KNOWN_CHOICE):
@@ -169,43 +208,63 @@ class StreamReader:
         delta = choice.get("delta")
         if delta is None and not self._sent:
             delta = choice.get("message")
-        said = self._read_delta(delta) if isinstance(delta, dict) else {}
+        fields = self._read_delta(delta) if isinstance(delta, dict) else {}
         logprobs = _read_logprobs(choice.get("logprobs"))
-        if not said and not logprobs:
+        if not fields and not logprobs:
             return None
         metadata = {"model_provider": PROVIDER, **logprobs}
-        message = AIMessageChunk(**{"content": "", "response_metadata": metadata, **said})
+        message = AIMessageChunk(**{"content": "", "response_metadata": metadata, **fields})
         self._sent.append(message)
         return ChatGenerationChunk(message=message)
 
     def _read_delta(self, delta: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a message chunk that the delta fills; most fill one."""
-        said: dict[str, Any] = {}
-        if text := read_text(delta.get("content")):
-            said["content"] = text
-        if side := read_reasoning_and_refusal(delta):
-            said["additional_kwargs"] = side
+        fields: dict[str, Any] = {}
+        text = read_text(delta.get("content"))
+        if text and (text := self._texts["content"].feed(text)):
+            fields["content"] = text
+        if texts := read_reasoning_and_refusal(delta):
+            texts = {name: self._texts[name].feed(text) for name, text in texts.items()}
+            if texts := {name: text for name, text in texts.items() if text}:
+                fields["additional_kwargs"] = texts
         if calls := wire_calls(delta):
-            said["tool_call_chunks"] = self._calls.add(calls)
-        return said
+            fields["tool_call_chunks"] = self._calls.add(calls)
+        return fields
 
-    def _last(self) -> ChatGenerationChunk:
+    def _ending(self, calls: list[ToolCallChunk]) -> list[AIMessageChunk]:
+        """Return the chunk that completes text and calls, in a list that may be empty.
+
+        It is not the last chunk: langchain-core and the block translator take calls in the last
+        chunk of a stream for complete ones.
+        """
+        rest = {name: joiner.rest for name, joiner in self._texts.items() if joiner.rest}
+        if not rest and not calls:
+            return []
+        message = AIMessageChunk(
+            content=rest.pop("content", ""),
+            additional_kwargs=rest,
+            tool_call_chunks=calls,
+            response_metadata={"model_provider": PROVIDER},
+        )
+        return [message]
+
+    def _last(self, *, tool_call_missing: bool = False) -> ChatGenerationChunk:
         own = {"model_provider": PROVIDER, "model_name": self._context.requested_model}
         metadata = {**self._extras, **own, **self._metadata}
         metadata.update(read_header_metadata(self.headers, keep_all=self._context.keep_headers))
         metadata["finish_reason"] = self._finish_reason
-        if self._context.call_required and not len(self._calls):
+        if tool_call_missing:
             metadata["tool_call_missing"] = True
+        metadata = clean_value(metadata)
         message = AIMessageChunk(
             content="",
-            tool_call_chunks=self._calls.close(),
             response_metadata=metadata,
             usage_metadata=read_usage(self._usage),
             chunk_position="last",
         )
         self._sent.append(message)
         return ChatGenerationChunk(
-            message=message, generation_info={"finish_reason": self._finish_reason}
+            message=message, generation_info={"finish_reason": metadata["finish_reason"]}
         )
 
     def _no_stream(self) -> BasetenError:
@@ -215,7 +274,7 @@ class StreamReader:
             return error_from_event(payload)
         error = malformed("is not an event stream", text)
         if isinstance(payload, dict) and payload.get("choices"):
-            # A server that ignores `stream`: its answer is kept, but it did not stream.
+            # A server that ignores `stream`: its message is kept, but it did not stream.
             result = read_response(text, self.headers, self._context)
             message = result.generations[0].message
             error.partial = message if isinstance(message, AIMessage) else None
@@ -223,8 +282,8 @@ class StreamReader:
 
 
 def _read_logprobs(logprobs: Any) -> dict[str, Any]:
-    # langchain-core adds them up chunk by chunk, which only lists survive in every combination.
+    # langchain-core merges them chunk by chunk, and merges only lists in every combination.
     if not logprobs or not isinstance(logprobs, dict):
         return {}
     whole = all(value is None or isinstance(value, list) for value in logprobs.values())
-    return {"logprobs": logprobs} if whole else {}
+    return {"logprobs": clean_value(logprobs)} if whole else {}

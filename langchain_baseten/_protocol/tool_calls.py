@@ -1,17 +1,27 @@
-"""Tool calls as the wire sends them, repaired: one slot a call, one id a call, one name a call.
+"""Tool calls of responses: deltas assigned to calls, one id and one name for each call.
 
-Knows every way in which servers repeat, drop or share ids, names and indices; must not know where
-the deltas come from.
+Knows every way in which servers repeat, drop or share ids, names and indices, and what
+langchain-core makes of incomplete arguments; must not know where the deltas come from.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
+from langchain_core.utils.json import parse_partial_json
+
+from langchain_baseten._protocol.json_text import (
+    ControlEscaper,
+    SurrogateJoiner,
+    clean_json_text,
+    join_surrogates,
+    parse_object,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,15 +43,15 @@ class ToolCallIds:
         self._taken: set[str] = set()
 
     def claim(self, wire_id: str) -> str:
-        """Return the server's id, a neighbour of it if another call has it, or a fresh one."""
+        """Return the server's id, the next free one like it if it is taken, or a new one."""
         wanted = wire_id or self._new_id()
         while wanted in self._taken:
-            wanted = _neighbour(wanted)
+            wanted = _next_like(wanted)
         self._taken.add(wanted)
         return wanted
 
 
-def _neighbour(taken: str) -> str:
+def _next_like(taken: str) -> str:
     # Kimi counts its calls: functions.NAME:0, functions.NAME:1; the next number is what it meant.
     match = _NUMBERED.fullmatch(taken)
     return f"{match[1]}{int(match[2]) + 1}" if match else f"{taken}_1"
@@ -49,20 +59,95 @@ def _neighbour(taken: str) -> str:
 
 @dataclass(slots=True)
 class _Slot:
+    """One call of a stream.
+
+    Attributes:
+        number: Position of the call in the message.
+        wire_id: First id that the server sent.
+        name: The tool's name.
+        identified: Whether an id was emitted.
+        arguments: Argument text so far, in deltas, cleaned.
+        begun: Whether the argument text is emitted as it arrives: None until its first character
+            that is no white space is known, then whether that is `{`.
+        joiner: Holds back the first halves of surrogate pairs.
+        escaper: Escapes line breaks and the like that models write into strings.
+    """
+
     number: int
     wire_id: str = ""
     name: str = ""
     identified: bool = False
     arguments: list[str] = field(default_factory=list)
+    begun: bool | None = None
+    joiner: SurrogateJoiner = field(default_factory=lambda: SurrogateJoiner(in_json=True))
+    escaper: ControlEscaper = field(default_factory=ControlEscaper)
+
+    @property
+    def text(self) -> str:
+        """The argument text so far."""
+        return "".join(self.arguments)
 
     def is_whole(self) -> bool:
-        """Tell whether the arguments so far are a JSON object."""
-        return isinstance(_parse("".join(self.arguments)), dict)
+        """Return whether the arguments so far end a JSON object, NaN and Infinity allowed."""
+        return isinstance(_parse(self.text), dict)
 
     def begins_new_call(self, name: str, wire_id: str) -> bool:
-        """Tell whether a delta with this name and id begins another call at the same index."""
+        """Return whether a delta with this name and id begins another call at the same index."""
         renamed = bool(name and self.name and wire_id and wire_id != self.wire_id)
         return renamed and self.is_whole()
+
+    def add(self, text: str) -> str:
+        """Add argument text, and return what of it can be emitted now.
+
+        Only what begins an object is emitted: `null` stands for no arguments, and a chunk that
+        was emitted cannot be taken back.
+        """
+        text = self.escaper.feed(self.joiner.feed(text))
+        self.arguments.append(text)
+        if self.begun is None and (first := text.lstrip()[:1]):
+            self.begun = first == "{"
+            text = self.text
+        return text if self.begun else ""
+
+    def ending(self, *, cut: bool) -> str:
+        """Return the argument text to emit when no delta follows.
+
+        Args:
+            cut: Whether the stream was cut, so that empty arguments may be incomplete.
+        """
+        rest = self.joiner.rest
+        text = self.text + rest
+        empty = _is_empty(text)
+        if self.name and (not cut if empty else parse_object(text) is not None):
+            return ""
+        return (rest if self.begun else text) + _closing_suffix(text)
+
+
+_SUFFIXES = ("]", "}", '"]', '"}', '""]', '""}')
+"""Text that langchain-core cannot repair to an object: a bracket that closes nothing, behind a
+quote where the text ends inside a string, or two where it ends with a backslash."""
+
+
+def _closing_suffix(text: str) -> str:
+    """Return the text that keeps langchain-core from taking call arguments for a JSON object.
+
+    `AIMessageChunk` repairs arguments with `parse_partial_json` (langchain_core/utils/json.py,
+    1.8.3), which closes strings and brackets that are open: a call that was cut in the middle of
+    `{"content": "hello wor` would be executed. It gives up at a closing bracket that does not
+    match. Events of version 3 (language_models/_compat_bridge.py) use `json.loads`, and take
+    whatever is JSON. The suffix is chosen by calling both, so that it holds for other versions.
+    """
+    return next((end for end in _SUFFIXES if _is_unusable(text + end)), _SUFFIXES[0])
+
+
+def _is_unusable(arguments: str) -> bool:
+    with suppress(ValueError, RecursionError):
+        json.loads(arguments)
+        return False
+    try:
+        return not isinstance(parse_partial_json(arguments), dict)
+    except (ValueError, RecursionError):
+        return True
 
 
 class ToolCallAssembler:
@@ -76,18 +161,19 @@ class ToolCallAssembler:
         self._ids = ids
         self._slots: list[_Slot] = []
         self._by_index: dict[int, _Slot] = {}
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._slots)
 
     def add(self, deltas: list[Any]) -> list[ToolCallChunk]:
-        """Take the deltas of one event.
+        """Read the deltas of one event.
 
         Args:
             deltas: The event's `tool_calls`.
 
         Returns:
-            One chunk for each call that the event touched, with name and id only where new.
+            One chunk for each call that the event names, with name and id only where new.
         """
         chunks: dict[int, ToolCallChunk] = {}
         for delta in deltas:
@@ -101,13 +187,38 @@ class ToolCallAssembler:
             chunks[slot.number] = _join(chunks.get(slot.number), new)
         return list(chunks.values())
 
-    def close(self) -> list[ToolCallChunk]:
-        """Return a chunk with an id for each call to which the server gave none."""
-        nameless = [slot for slot in self._slots if not slot.identified]
+    def endings(self, *, cut: bool = False) -> list[ToolCallChunk]:
+        """Return the chunks that make the calls so far read as they are, and change nothing.
+
+        Args:
+            cut: Whether the stream was cut, so that empty arguments may be incomplete.
+
+        Returns:
+            A chunk for each call whose arguments are no JSON object or that has no name: merged
+            with the chunks before it, the call is an invalid one.
+        """
+        slots = () if self._closed else self._slots
+        texts = [(slot.number, slot.ending(cut=cut)) for slot in slots]
         return [
-            tool_call_chunk(name=None, args=None, id=self._ids.claim(""), index=slot.number)
-            for slot in nameless
+            tool_call_chunk(name=None, args=text, id=None, index=number)
+            for number, text in texts
+            if text
         ]
+
+    def close(self) -> list[ToolCallChunk]:
+        """Return the last chunks of the stream's calls.
+
+        Returns:
+            The endings, and an id for each call to which the server gave none.
+        """
+        chunks = {int(chunk["index"] or 0): chunk for chunk in self.endings()}
+        for slot in () if self._closed else self._slots:
+            if not slot.identified:
+                new_id = self._ids.claim("")
+                new = tool_call_chunk(name=None, args=None, id=new_id, index=slot.number)
+                chunks[slot.number] = _join(chunks.get(slot.number), new)
+        self._closed = True
+        return [chunks[number] for number in sorted(chunks)]
 
     def _find(self, index: object, name: str, wire_id: str) -> _Slot:
         place = index if isinstance(index, int) and not isinstance(index, bool) else None
@@ -121,7 +232,7 @@ class ToolCallAssembler:
 
     def _guess(self, name: str, wire_id: str) -> _Slot | None:
         # Without an index a known id continues its call; else only a name can begin one, and a
-        # repeated name continues unless the arguments are already whole.
+        # repeated name continues unless the arguments are already complete.
         known = (slot for slot in self._slots if wire_id and slot.wire_id == wire_id)
         last = next(known, None) or (self._slots[-1] if self._slots else None)
         if last is None or not name:
@@ -134,42 +245,39 @@ class ToolCallAssembler:
         slot.name = slot.name or name
         slot.wire_id = slot.wire_id or wire_id
         slot.identified = slot.identified or new_id is not None
-        slot.arguments.append(arguments)
-        return tool_call_chunk(name=new_name, args=arguments, id=new_id, index=slot.number)
+        text = slot.add(arguments)
+        return tool_call_chunk(name=new_name, args=text, id=new_id, index=slot.number)
 
 
 def _join(first: ToolCallChunk | None, second: ToolCallChunk) -> ToolCallChunk:
-    # langchain-core never joins two entries of one event, so they are joined here.
+    # langchain-core never merges two entries of one chunk, so they are merged here.
     if first is None:
         return second
     return tool_call_chunk(
         name=first["name"] or second["name"],
-        args=f"{first['args']}{second['args']}",
+        args=f"{first['args'] or ''}{second['args'] or ''}",
         id=first["id"] or second["id"],
         index=first["index"],
     )
 
 
 def read_calls(raw: Any, ids: ToolCallIds) -> tuple[list[ToolCall], list[InvalidToolCall]]:
-    """Read the calls of a whole message.
+    """Read the calls of a message that is not streamed.
 
     Args:
-        raw: The message's `tool_calls`, whatever the server put there.
+        raw: The message's `tool_calls`, of whatever type the server sent.
         ids: Gives the calls their ids.
 
     Returns:
-        The calls, and those whose name or arguments cannot be used, with their raw text.
+        The valid calls, and those whose name or arguments cannot be used, with their raw text.
     """
     valid: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
     for call in raw if isinstance(raw, list) else []:
-        function = call.get("function") if isinstance(call, dict) else None
-        function = function if isinstance(function, dict) else {"arguments": call}
-        name = _text(function.get("name"))
-        text = write_arguments(function.get("arguments"))
-        call_id = ids.claim(_text(call.get("id")) if isinstance(call, dict) else "")
-        arguments = _parse(text) if text.strip() else {}
-        if name and isinstance(arguments, dict):
+        name, text, wire_id = _read_call(call)
+        call_id = ids.claim(wire_id)
+        arguments = {} if _is_empty(text) else parse_object(text)
+        if name and arguments is not None:
             valid.append(tool_call(name=name, args=arguments, id=call_id))
         else:
             problem = "the arguments are not a JSON object" if name else "the call has no name"
@@ -179,15 +287,27 @@ def read_calls(raw: Any, ids: ToolCallIds) -> tuple[list[ToolCall], list[Invalid
     return valid, invalid
 
 
+def _read_call(call: Any) -> tuple[str, str, str]:
+    fields = call if isinstance(call, dict) else {}
+    function = fields.get("function")
+    function = function if isinstance(function, dict) else {"arguments": call}
+    text = clean_json_text(write_arguments(function.get("arguments")))
+    return _text(function.get("name")), text, _text(fields.get("id"))
+
+
 def write_arguments(arguments: Any) -> str:
-    """Return a call's arguments as JSON text, whichever type the server sent."""
+    """Return a call's arguments as JSON text, of whichever type the server sent them."""
     if arguments is None:
         return ""
     return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 
+def _is_empty(arguments: str) -> bool:
+    return arguments.strip() in ("", "null")
+
+
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return join_surrogates(value) if isinstance(value, str) else ""
 
 
 def _parse(text: str) -> Any:
