@@ -24,7 +24,8 @@ from pydantic import Field, model_validator
 
 import langchain_baseten._protocol.content_blocks  # noqa: F401  registers the block translator
 from langchain_baseten._config.caller_warnings import warn_caller
-from langchain_baseten._config.service import BasetenService, check_mapping
+from langchain_baseten._config.service import BasetenService
+from langchain_baseten._config.settings import check_mapping
 from langchain_baseten._http.redaction import is_secret_name
 from langchain_baseten._http.request import HttpRequest, RawResponse
 from langchain_baseten._protocol.messages import write_messages

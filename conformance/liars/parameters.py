@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.liars import hear_with
 from langchain_baseten import ChatBaseten, _structured_output, chat_models
-from langchain_baseten._config import service
+from langchain_baseten._config import settings as client_settings
 from langchain_baseten._protocol import messages as messages_module
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def overlooks_refusals(patch: Patch) -> None:
 
 
 def reads_the_older_variable_first(patch: Patch) -> None:
-    patch.setattr(service, "BASE_VARIABLES", service.BASE_VARIABLES[::-1])
+    patch.setattr(client_settings, "BASE_VARIABLES", client_settings.BASE_VARIABLES[::-1])
 
 
 def forgets_an_argument(patch: Patch) -> None:

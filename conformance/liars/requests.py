@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from conformance.liars import answer_with, hear_with
 from langchain_baseten import BasetenRequestError, ChatBaseten, chat_models
-from langchain_baseten._config import service
+from langchain_baseten._config import settings as client_settings
 from langchain_baseten._http import auth
 from langchain_baseten._protocol import content
 from langchain_baseten._protocol.parameters import build_body
@@ -231,7 +231,7 @@ def sends_the_key_in_the_old_scheme(patch: Patch) -> None:
 
 
 def ignores_the_environments_key(patch: Patch) -> None:
-    patch.setattr(service, "KEY_VARIABLE", "BASETEN_KEY")
+    patch.setattr(client_settings, "KEY_VARIABLE", "BASETEN_KEY")
 
 
 def prefers_the_environments_key(patch: Patch) -> None:
@@ -240,11 +240,11 @@ def prefers_the_environments_key(patch: Patch) -> None:
             SecretStr(os.environ.get("BASETEN_API_KEY") or key.get_secret_value()) if key else key
         )
 
-    answer_with(patch, service, "clean_key", prefer)
+    answer_with(patch, client_settings, "clean_key", prefer)
 
 
 def misses_no_key(patch: Patch) -> None:
-    answer_with(patch, service, "clean_key", lambda key: key or SecretStr("none"))
+    answer_with(patch, client_settings, "clean_key", lambda key: key or SecretStr("none"))
 
 
 def prefers_the_environments_base(patch: Patch) -> None:
@@ -278,7 +278,7 @@ def accepts_any_url(patch: Patch) -> None:
         return accept
 
     for name in ("parse_model_url", "parse_base_url"):
-        _parse(patch, name, forgive(getattr(service, name)))
+        _parse(patch, name, forgive(getattr(client_settings, name)))
 
 
 def _as_written(url: str) -> Endpoint:
@@ -286,9 +286,9 @@ def _as_written(url: str) -> Endpoint:
 
 
 def _parse(patch: Patch, name: str, parse: Callable[[str], Endpoint]) -> None:
-    patch.setattr(service, name, parse)
-    find: Any = service._find_endpoint
-    patch.setattr(service, "_find_endpoint", getattr(find, "__wrapped__", find))  # no cache
+    patch.setattr(client_settings, name, parse)
+    find: Any = client_settings._find_endpoint
+    patch.setattr(client_settings, "_find_endpoint", getattr(find, "__wrapped__", find))  # no cache
 
 
 def _messages(patch: Patch, change: Callable[[Any], Any]) -> None:

@@ -23,7 +23,8 @@ from langchain_core.messages import (
 
 from langchain_baseten._protocol.content import write_content
 from langchain_baseten._protocol.json_text import dump_json
-from langchain_baseten._protocol.messages import merge_parameters, write_body, write_messages
+from langchain_baseten._protocol.messages import write_messages
+from langchain_baseten._protocol.parameters import build_body, build_parameters
 from langchain_baseten._protocol.response import ResponseContext, read_response
 from langchain_baseten.exceptions import BasetenRequestError
 
@@ -149,7 +150,7 @@ def test_each_setting_has_the_value_of_the_last_layer_that_names_it(
     before = copy.deepcopy(layers)
     flat = {name: value for layer in layers for name, value in layer.items()}
 
-    assert merge_parameters(*layers) == {k: v for k, v in flat.items() if v is not None}
+    assert build_parameters(layers, {}) == {k: v for k, v in flat.items() if v is not None}
     assert layers == before
 
 
@@ -158,7 +159,7 @@ def test_each_setting_has_the_value_of_the_last_layer_that_names_it(
 def test_an_extra_body_is_in_the_body_as_it_is(
     given: dict[str, Any], extra: dict[str, Any], stream: bool
 ) -> None:
-    body = json.loads(write_body([], given, extra, stream=stream))
+    body = json.loads(build_body([], given, extra, stream=stream))
 
     assert extra.items() <= body.items() or body | extra == body
     assert given.keys() - {"tools", "tool_choice", "stream_options", "messages"} <= body.keys()

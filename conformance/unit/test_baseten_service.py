@@ -16,7 +16,7 @@ from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel, Field, SecretStr
 
 from langchain_baseten import BasetenEmbeddings, BasetenRequestError, ChatBaseten
-from langchain_baseten._config.service import DEFAULT_API_BASE, DerivedName
+from langchain_baseten._config.settings import DEFAULT_API_BASE, DerivedName
 from langchain_baseten.chat_models import DEFAULT_MODEL
 
 KEY = "sk-secret-1234567890"

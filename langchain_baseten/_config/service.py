@@ -1,241 +1,58 @@
-"""The service that a model talks to: URL, key, time limits, retries, headers and connections.
+"""The service that a model talks to: its requests, its connections, and copies of it.
 
-The one base of `ChatBaseten` and `BasetenEmbeddings`. Knows the constructor's contract, the
-environment and copying; must not know messages or vectors.
+The one base of `ChatBaseten` and `BasetenEmbeddings`. Must not know messages or vectors.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache, lru_cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SecretStr,
-    field_serializer,
-    model_validator,
-)
+from pydantic import PrivateAttr, SecretStr, model_validator
 
 from langchain_baseten._config.api_key import (
-    KEY_VARIABLE,
-    MISSING_KEY,
     clean_key,
     find_key,
     find_secret,
     reference_for,
     reference_for_key,
 )
-from langchain_baseten._config.caller_warnings import warn_caller
-from langchain_baseten._config.arguments import read_arguments
-from langchain_baseten._config.endpoint import (
-    Endpoint,
-    example_error,
-    parse_base_url,
-    parse_model_url,
+from langchain_baseten._config.endpoint import example_error
+from langchain_baseten._config.settings import (
+    KEY_NAMES,
+    BasetenSettings,
+    DerivedName,
+    check_headers,
+    check_mapping,
 )
-from langchain_baseten._config.gateway import apply_gateway, gateway_headers
 from langchain_baseten._http.auth import BearerAuth
-from langchain_baseten._http.clients import Connections, check_client_kind
+from langchain_baseten._http.clients import Connections
 from langchain_baseten._http.redaction import is_secret_name
 from langchain_baseten._http.request import AsyncClient, HttpRequest, SyncClient
 from langchain_baseten._http.timeouts import parse_timeout
 from langchain_baseten._http.transport import AsyncTransport, SyncTransport
-from langchain_baseten._protocol.parameters import ClientOnly, ParameterTable, Sent
 from langchain_baseten._version import VERSION
 from langchain_baseten.exceptions import BasetenRequestError, EndpointError
 
-if TYPE_CHECKING:
-    # What a caller may write; it is a SecretStr from then on.
-    _Key = SecretStr | str
-else:
-    _Key = SecretStr
-
 _ValueT = TypeVar("_ValueT")
 
-DEFAULT_API_BASE = "https://inference.baseten.co/v1"
-BASE_VARIABLES = ("BASETEN_BASE_URL", "BASETEN_API_BASE")
 DEFAULT_RETRIES = 2
-_MASK = "**********"
-_KEY_NAMES = ("api_key", "baseten_api_key")
+_USER_AGENT = f"langchain-baseten/{VERSION}"
 
 
-class DerivedName(str):
-    """A model name that nobody chose: it follows the URL, which a copy may change."""
-
-    __slots__ = ()
-
-
-class BasetenService(BaseModel):
-    """Everything that a model needs to know of the service, and its connections."""
-
-    model_config = ConfigDict(
-        populate_by_name=True,
-        arbitrary_types_allowed=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        protected_namespaces=(),
-        use_attribute_docstrings=True,
-    )
-
-    _default_model: ClassVar[str] = ""
-    """The slug that Model APIs are asked for where nobody chose one."""
-
-    model_name: Annotated[str, Sent("model")] = Field(default="", alias="model")
-    """Model slug, such as `zai-org/GLM-5.2`. With `model_url` it may be left out: the name is
-    then derived from the URL. Deployments of vLLM and SGLang need their served model name."""
-
-    model_url: Annotated[str | None, ClientOnly()] = None
-    """URL of a dedicated deployment, in any form that Baseten's pages show. It overrides
-    `base_url`."""
-
-    baseten_api_key: Annotated[_Key | None, ClientOnly()] = Field(default=None, alias="api_key")
-    """API key. Read from the environment variable `BASETEN_API_KEY` if not given."""
-
-    baseten_api_base: Annotated[str, ClientOnly()] = Field(
-        default=DEFAULT_API_BASE, alias="base_url"
-    )
-    """Base URL of the Model APIs or of a proxy. Read from the environment variables
-    `BASETEN_BASE_URL` or `BASETEN_API_BASE` if not given."""
-
-    request_timeout: Annotated[Any, ClientOnly(per_call="timeout")] = Field(
-        default=None, alias="timeout"
-    )
-    """Time limits in seconds: a number, a `(connect, read)` tuple, or an `httpx.Timeout`. The
-    default is 10 to connect and 1,200 to wait, which is as long as Baseten holds a request during
-    a cold start."""
-
-    max_retries: Annotated[int | None, ClientOnly(per_call="max_retries")] = Field(
-        default=None, ge=0
-    )
-    """Maximum number of retries. The default is 2. Connection failures, timeouts, 408, 409, 429 and
-    5xx are retried, before anything was returned."""
-
-    default_headers: Annotated[
-        Mapping[str, str] | None, ClientOnly(per_call="extra_headers")
-    ] = Field(default=None, repr=False)
-    """Headers of every request. An `Authorization` here replaces the key. A single call adds its
-    own with `extra_headers`."""
-
-    default_query: Annotated[
-        Mapping[str, object] | None, ClientOnly(per_call="extra_query")
-    ] = Field(default=None, repr=False)
-    """Query parameters of every request. A single call adds its own with `extra_query`."""
-
-    http_client: Annotated[Any, ClientOnly()] = Field(default=None, exclude=True, repr=False)
-    """An `httpx.Client` of your own for synchronous calls. It is not closed."""
-
-    http_async_client: Annotated[Any, ClientOnly()] = Field(default=None, exclude=True, repr=False)
-    """An `httpx.AsyncClient` of your own for asynchronous calls. It is not closed."""
-
-    http_socket_options: Annotated[
-        Sequence[tuple[int, int, int]] | None, ClientOnly()
-    ] = Field(default=None, repr=False)
-    """Socket options of the built-in clients, as `(level, name, value)`. The default is TCP
-    keep-alive."""
+class BasetenService(BasetenSettings):
+    """The shared parameters with the requests and connections that they stand for."""
 
     _connections: Connections = PrivateAttr(default_factory=Connections)
-    _gateway_headers: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
-
-    def __init__(self, **settings: Any) -> None:
-        # The key becomes a secret before any other frame can hold it: tracebacks show locals.
-        for name in _KEY_NAMES:
-            if settings.get(name) is not None:
-                settings[name] = clean_key(settings.pop(name))
-        super().__init__(**settings)
-
-    # --- construction -------------------------------------------------------------------------
-
-    @classmethod
-    def _parameters(cls) -> ParameterTable:
-        """Return the one table of parameters of this class."""
-        return _read_table(cls)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _resolve_arguments(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        fields = read_arguments(values, cls._parameters())
-        if isinstance(fields.get("model_name"), DerivedName):
-            del fields["model_name"]
-        _warn_of_two_urls(fields)
-        for name, unset in (("baseten_api_base", DEFAULT_API_BASE), ("baseten_api_key", None)):
-            # A subclass's own default counts before the environment.
-            own = cls.model_fields[name].get_default(call_default_factory=True)
-            if own != unset:
-                fields.setdefault(name, own)
-        if fields.get("model_url", cls.model_fields["model_url"].default):
-            fields.setdefault("baseten_api_base", DEFAULT_API_BASE)
-            fields.setdefault("baseten_api_key", os.environ.get(KEY_VARIABLE) or None)
-        else:
-            apply_gateway(
-                fields,
-                cls,
-                base_variables=BASE_VARIABLES,
-                key_variable=KEY_VARIABLE,
-                default_base_url=DEFAULT_API_BASE,
-            )
-        fields["baseten_api_key"] = clean_key(fields.get("baseten_api_key"))
-        return fields
 
     @model_validator(mode="after")
-    def _check_service(self) -> Self:
-        if self.baseten_api_key is None:
-            raise ValueError(MISSING_KEY)
-        parse_timeout(self.request_timeout)
-        check_headers("default_headers", self.default_headers)
-        check_client_kind("http_client", self.http_client, asynchronous=False)
-        check_client_kind("http_async_client", self.http_async_client, asynchronous=True)
+    def _set_connections(self) -> Self:
         self._connections = Connections(self.http_socket_options)
-        if self.model_url is None:
-            self._gateway_headers = {k: SecretStr(v) for k, v in gateway_headers().items()}
-        endpoint = self.endpoint
-        if not self.model_name:
-            self.model_name = self._derive_name(endpoint)
         return self
 
-    def _derive_name(self, endpoint: Endpoint) -> DerivedName:
-        return DerivedName(endpoint.model_name if self.model_url else self._default_model)
-
-    @field_serializer("default_headers")
-    def _mask_headers(self, headers: Mapping[str, str] | None) -> dict[str, str] | None:
-        shown = {k: _MASK if is_secret_name(k) else v for k, v in (headers or {}).items()}
-        return shown or None
-
-    # --- what the settings mean -----------------------------------------------------------------
-
-    @property
-    def model(self) -> str:
-        """The model that requests name."""
-        if isinstance(self.model_name, DerivedName):
-            return self._derive_name(self.endpoint)
-        return self.model_name
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """Where requests go, normalised from `model_url` or `baseten_api_base`.
-
-        Raises:
-            EndpointError: If a copy was given a URL that no request can be sent to.
-        """
-        return _find_endpoint(self.model_url, self.baseten_api_base)
-
-    @property
-    def _url_source(self) -> str:
-        """The setting or variable that the URL came from, for messages."""
-        if self.model_url is not None:
-            return "model_url="
-        for name in BASE_VARIABLES:
-            if os.environ.get(name) == self.baseten_api_base:
-                return name
-        return "base_url="
+    # --- requests -------------------------------------------------------------------------------
 
     def _build_http_request(
         self,
@@ -352,12 +169,12 @@ class BasetenService(BaseModel):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; a key becomes a secret whichever way it comes."""
-        super().__setattr__(name, clean_key(value) if name in _KEY_NAMES else value)
+        super().__setattr__(name, clean_key(value) if name in KEY_NAMES else value)
 
     def __repr_args__(self) -> Any:
         """Return what the repr shows; a key that came past every check is masked as well."""
         for name, value in super().__repr_args__():
-            yield name, SecretStr(value) if name in _KEY_NAMES and isinstance(value, str) else value
+            yield name, SecretStr(value) if name in KEY_NAMES and isinstance(value, str) else value
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with connections of its own.
@@ -367,7 +184,7 @@ class BasetenService(BaseModel):
             deep: Whether to copy the values as well; HTTP clients passed in are shared.
         """
         values = dict(update or {})
-        for name in values.keys() & set(_KEY_NAMES):
+        for name in values.keys() & set(KEY_NAMES):
             values[name] = clean_key(values[name])
         copied = super().model_copy(update=values, deep=deep)
         copied._connections = Connections(copied.http_socket_options)
@@ -431,20 +248,6 @@ class BasetenService(BaseModel):
         self._gateway_headers = _find_secrets(gateway)
 
 
-_USER_AGENT = f"langchain-baseten/{VERSION}"
-
-
-@cache
-def _read_table(model: type[BaseModel]) -> ParameterTable:
-    return ParameterTable(model)
-
-
-@lru_cache(maxsize=256)
-def _find_endpoint(model_url: str | None, base_url: str) -> Endpoint:
-    # Each request asks, since `model_copy` may change the URL.
-    return parse_base_url(base_url) if model_url is None else parse_model_url(model_url)
-
-
 def _find_secrets(references: Mapping[str, Any]) -> dict[str, SecretStr]:
     found = {name: find_secret(reference) for name, reference in references.items()}
     return {name: value for name, value in found.items() if value is not None}
@@ -471,47 +274,3 @@ def _join(*layers: Mapping[str, Any] | None) -> dict[str, Any]:
     # Names know no case: a later layer's `user-agent` takes the place of a `User-Agent`.
     named = {k.lower(): (k, v) for layer in layers for k, v in (layer or {}).items()}
     return dict(named.values())
-
-
-def _warn_of_two_urls(fields: Mapping[str, Any]) -> None:
-    if fields.get("model_url") and fields.get("baseten_api_base", DEFAULT_API_BASE) != DEFAULT_API_BASE:
-        warn_caller(
-            "model_url and base_url are both given. Requests go to model_url; leave out base_url.",
-            UserWarning,
-        )
-
-
-def check_mapping(name: str, value: Any) -> Mapping[str, Any]:
-    """Return an option of a call that must be a dict, an empty one where it is None.
-
-    Args:
-        name: The option.
-        value: Its value.
-
-    Raises:
-        BasetenRequestError: If it is anything else.
-    """
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise BasetenRequestError(f"{name} must be a dict, not {type(value).__name__}.")
-    return value
-
-
-def check_headers(name: str, headers: Any) -> Mapping[str, str]:
-    """Return headers of which every name and value can be sent.
-
-    Args:
-        name: The argument that they were passed as.
-        headers: The headers, or None.
-
-    Raises:
-        BasetenRequestError: If they are no dict of text to text. Values are not shown.
-    """
-    for key, value in check_mapping(name, headers).items():
-        if not isinstance(value, str):
-            raise BasetenRequestError(
-                f"{name}[{key!r}] must be text, not {type(value).__name__}. Leave a header out "
-                "instead of setting it to None."
-            )
-    return headers or {}

@@ -1,0 +1,268 @@
+"""The parameters that chat model and embeddings share, and where their defaults come from.
+
+Knows the constructor's contract and the environment; must not know requests or connections.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_serializer,
+    model_validator,
+)
+
+from langchain_baseten._config.api_key import KEY_VARIABLE, MISSING_KEY, clean_key
+from langchain_baseten._config.arguments import read_arguments
+from langchain_baseten._config.caller_warnings import warn_caller
+from langchain_baseten._config.endpoint import Endpoint, parse_base_url, parse_model_url
+from langchain_baseten._config.gateway import apply_gateway, gateway_headers
+from langchain_baseten._http.clients import check_client_kind
+from langchain_baseten._http.redaction import is_secret_name
+from langchain_baseten._http.timeouts import parse_timeout
+from langchain_baseten._protocol.parameters import ClientOnly, ParameterTable, Sent
+from langchain_baseten.exceptions import BasetenRequestError
+
+if TYPE_CHECKING:
+    # What a caller may write; it is a SecretStr from then on.
+    _Key = SecretStr | str
+else:
+    _Key = SecretStr
+
+DEFAULT_API_BASE = "https://inference.baseten.co/v1"
+BASE_VARIABLES = ("BASETEN_BASE_URL", "BASETEN_API_BASE")
+KEY_NAMES = ("api_key", "baseten_api_key")
+_MASK = "**********"
+
+
+class DerivedName(str):
+    """A model name that nobody chose: it follows the URL, which a copy may change."""
+
+    __slots__ = ()
+
+
+class BasetenSettings(BaseModel):
+    """The parameters that chat model and embeddings share."""
+
+    model_config = ConfigDict(
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+        use_attribute_docstrings=True,
+    )
+
+    _default_model: ClassVar[str] = ""
+    """The slug that Model APIs are asked for where nobody chose one."""
+
+    model_name: Annotated[str, Sent("model")] = Field(default="", alias="model")
+    """Model slug, such as `zai-org/GLM-5.2`. With `model_url` it may be left out: the name is
+    then derived from the URL. Deployments of vLLM and SGLang need their served model name."""
+
+    model_url: Annotated[str | None, ClientOnly()] = None
+    """URL of a dedicated deployment, in any form that Baseten's pages show. It overrides
+    `base_url`."""
+
+    baseten_api_key: Annotated[_Key | None, ClientOnly()] = Field(default=None, alias="api_key")
+    """API key. Read from the environment variable `BASETEN_API_KEY` if not given."""
+
+    baseten_api_base: Annotated[str, ClientOnly()] = Field(
+        default=DEFAULT_API_BASE, alias="base_url"
+    )
+    """Base URL of the Model APIs or of a proxy. Read from the environment variables
+    `BASETEN_BASE_URL` or `BASETEN_API_BASE` if not given."""
+
+    request_timeout: Annotated[Any, ClientOnly(per_call="timeout")] = Field(
+        default=None, alias="timeout"
+    )
+    """Time limits in seconds: a number, a `(connect, read)` tuple, or an `httpx.Timeout`. The
+    default is 10 to connect and 1,200 to wait, which is as long as Baseten holds a request during
+    a cold start."""
+
+    max_retries: Annotated[int | None, ClientOnly(per_call="max_retries")] = Field(
+        default=None, ge=0
+    )
+    """Maximum number of retries. The default is 2. Connection failures, timeouts, 408, 409, 429 and
+    5xx are retried, before anything was returned."""
+
+    default_headers: Annotated[
+        Mapping[str, str] | None, ClientOnly(per_call="extra_headers")
+    ] = Field(default=None, repr=False)
+    """Headers of every request. An `Authorization` here replaces the key. A single call adds its
+    own with `extra_headers`."""
+
+    default_query: Annotated[
+        Mapping[str, object] | None, ClientOnly(per_call="extra_query")
+    ] = Field(default=None, repr=False)
+    """Query parameters of every request. A single call adds its own with `extra_query`."""
+
+    http_client: Annotated[Any, ClientOnly()] = Field(default=None, exclude=True, repr=False)
+    """An `httpx.Client` of your own for synchronous calls. It is not closed."""
+
+    http_async_client: Annotated[Any, ClientOnly()] = Field(default=None, exclude=True, repr=False)
+    """An `httpx.AsyncClient` of your own for asynchronous calls. It is not closed."""
+
+    http_socket_options: Annotated[
+        Sequence[tuple[int, int, int]] | None, ClientOnly()
+    ] = Field(default=None, repr=False)
+    """Socket options of the built-in clients, as `(level, name, value)`. The default is TCP
+    keep-alive."""
+
+    _gateway_headers: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
+
+    def __init__(self, **settings: Any) -> None:
+        # The key becomes a secret before any other frame can hold it: tracebacks show locals.
+        for name in KEY_NAMES:
+            if settings.get(name) is not None:
+                settings[name] = clean_key(settings.pop(name))
+        super().__init__(**settings)
+
+    # --- construction -------------------------------------------------------------------------
+
+    @classmethod
+    def _parameters(cls) -> ParameterTable:
+        """Return the one table of parameters of this class."""
+        return _read_table(cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _resolve_arguments(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        fields = read_arguments(values, cls._parameters())
+        if isinstance(fields.get("model_name"), DerivedName):
+            del fields["model_name"]
+        _warn_of_two_urls(fields)
+        for name, unset in (("baseten_api_base", DEFAULT_API_BASE), ("baseten_api_key", None)):
+            # A subclass's own default counts before the environment.
+            own = cls.model_fields[name].get_default(call_default_factory=True)
+            if own != unset:
+                fields.setdefault(name, own)
+        if fields.get("model_url", cls.model_fields["model_url"].default):
+            fields.setdefault("baseten_api_base", DEFAULT_API_BASE)
+            fields.setdefault("baseten_api_key", os.environ.get(KEY_VARIABLE) or None)
+        else:
+            apply_gateway(
+                fields,
+                cls,
+                base_variables=BASE_VARIABLES,
+                key_variable=KEY_VARIABLE,
+                default_base_url=DEFAULT_API_BASE,
+            )
+        fields["baseten_api_key"] = clean_key(fields.get("baseten_api_key"))
+        return fields
+
+    @model_validator(mode="after")
+    def _check_shared(self) -> Self:
+        if self.baseten_api_key is None:
+            raise ValueError(MISSING_KEY)
+        parse_timeout(self.request_timeout)
+        check_headers("default_headers", self.default_headers)
+        check_client_kind("http_client", self.http_client, asynchronous=False)
+        check_client_kind("http_async_client", self.http_async_client, asynchronous=True)
+        if self.model_url is None:
+            self._gateway_headers = {k: SecretStr(v) for k, v in gateway_headers().items()}
+        endpoint = self.endpoint
+        if not self.model_name:
+            self.model_name = self._derive_name(endpoint)
+        return self
+
+    def _derive_name(self, endpoint: Endpoint) -> DerivedName:
+        return DerivedName(endpoint.model_name if self.model_url else self._default_model)
+
+    @field_serializer("default_headers")
+    def _mask_headers(self, headers: Mapping[str, str] | None) -> dict[str, str] | None:
+        shown = {k: _MASK if is_secret_name(k) else v for k, v in (headers or {}).items()}
+        return shown or None
+
+    # --- what the settings mean -----------------------------------------------------------------
+
+    @property
+    def model(self) -> str:
+        """The model that requests name."""
+        if isinstance(self.model_name, DerivedName):
+            return self._derive_name(self.endpoint)
+        return self.model_name
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where requests go, normalised from `model_url` or `baseten_api_base`.
+
+        Raises:
+            EndpointError: If a copy was given a URL that no request can be sent to.
+        """
+        return _find_endpoint(self.model_url, self.baseten_api_base)
+
+    @property
+    def _url_source(self) -> str:
+        """The setting or variable that the URL came from, for messages."""
+        if self.model_url is not None:
+            return "model_url="
+        for name in BASE_VARIABLES:
+            if os.environ.get(name) == self.baseten_api_base:
+                return name
+        return "base_url="
+
+
+@cache
+def _read_table(model: type[BaseModel]) -> ParameterTable:
+    return ParameterTable(model)
+
+
+@lru_cache(maxsize=256)
+def _find_endpoint(model_url: str | None, base_url: str) -> Endpoint:
+    # Each request asks, since `model_copy` may change the URL.
+    return parse_base_url(base_url) if model_url is None else parse_model_url(model_url)
+
+
+def _warn_of_two_urls(fields: Mapping[str, Any]) -> None:
+    if fields.get("model_url") and fields.get("baseten_api_base", DEFAULT_API_BASE) != DEFAULT_API_BASE:
+        warn_caller(
+            "model_url and base_url are both given. Requests go to model_url; leave out base_url.",
+            UserWarning,
+        )
+
+
+def check_mapping(name: str, value: Any) -> Mapping[str, Any]:
+    """Return an option of a call that must be a dict, an empty one where it is None.
+
+    Args:
+        name: The option.
+        value: Its value.
+
+    Raises:
+        BasetenRequestError: If it is anything else.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise BasetenRequestError(f"{name} must be a dict, not {type(value).__name__}.")
+    return value
+
+
+def check_headers(name: str, headers: Any) -> Mapping[str, str]:
+    """Return headers of which every name and value can be sent.
+
+    Args:
+        name: The argument that they were passed as.
+        headers: The headers, or None.
+
+    Raises:
+        BasetenRequestError: If they are no dict of text to text. Values are not shown.
+    """
+    for key, value in check_mapping(name, headers).items():
+        if not isinstance(value, str):
+            raise BasetenRequestError(
+                f"{name}[{key!r}] must be text, not {type(value).__name__}. Leave a header out "
+                "instead of setting it to None."
+            )
+    return headers or {}
