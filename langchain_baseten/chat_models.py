@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 from uuid import uuid4
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -236,8 +236,8 @@ class ChatBaseten(BasetenService, BaseChatModel):
     """Bias by token id."""
 
     reasoning_effort: Annotated[str | None, Sent()] = None
-    """How much a reasoning model thinks: `none`, `minimal`, `low`, `medium`, `high`, `xhigh` or `max`,
-    depending on the model."""
+    """How much a reasoning model thinks: `none`, `minimal`, `low`, `medium`, `high`, `xhigh` or
+    `max`, depending on the model."""
 
     reasoning: Annotated[dict[str, Any] | None, Sent()] = None
     """Reasoning settings as an object, such as `{"effort": "low"}`."""
@@ -371,16 +371,16 @@ class ChatBaseten(BasetenService, BaseChatModel):
     """Parameters never to send: `{"parallel_tool_calls": None}` for any value, or a list of the
     values to hold back."""
 
-    include_response_headers: Annotated[
-        bool, ClientOnly(per_call="include_response_headers")
-    ] = False
+    include_response_headers: Annotated[bool, ClientOnly(per_call="include_response_headers")] = (
+        False
+    )
     """Whether `response_metadata["headers"]` holds the response's headers."""
 
-    stream_chunk_timeout: Annotated[
-        float | None, ClientOnly(per_call="stream_chunk_timeout")
-    ] = Field(default=120.0, ge=0, allow_inf_nan=False)
-    """Maximum silence inside a stream that has begun, in seconds; None or 0 for no limit. Keep-alive
-    comments do not reset the timer. Until the first event the read timeout applies."""
+    stream_chunk_timeout: Annotated[float | None, ClientOnly(per_call="stream_chunk_timeout")] = (
+        Field(default=120.0, ge=0, allow_inf_nan=False)
+    )
+    """Maximum silence inside a stream that has begun, in seconds; None or 0 for no limit.
+    Keep-alive comments do not reset the timer. Until the first event the read timeout applies."""
 
     @model_validator(mode="after")
     def _check_parameters(self) -> Self:
@@ -469,10 +469,11 @@ class ChatBaseten(BasetenService, BaseChatModel):
         def option(name: str) -> Any:
             return options.get(name, getattr(self, name))
 
+        extra_body = check_mapping("extra_body", options.get("extra_body"))
         body = build_body(
             write_messages(messages, replay_reasoning=option("replay_reasoning")),
             parameters,
-            {**(self.extra_body or {}), **check_mapping("extra_body", options.get("extra_body"))},
+            {**(self.extra_body or {}), **extra_body},
             stream=stream,
             stream_usage=option("stream_usage"),
         )
@@ -495,7 +496,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
     def _build_parameters(
         self, stop: list[str] | None, of_call: Mapping[str, Any], model_kwargs: Any
     ) -> dict[str, Any]:
-        """Return the request's parameters: the call's override `stop`, fields and `model_kwargs`."""
+        """Return the request's parameters: those of the call override fields and `model_kwargs`."""
         table = self._parameters()
         weak = {**self.model_kwargs, **check_mapping("model_kwargs", model_kwargs)}
         layers = [table.rename(weak), self._sent_fields(), {"stop": stop} if stop else {}, of_call]
@@ -610,7 +611,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             return self.bind_tools(tools, **kwargs)
         return super().bind(**kwargs)
 
-    # --- what others ask about the model ------------------------------------------------------------
+    # --- what others ask about the model ----------------------------------------------------------
 
     @property
     def _llm_type(self) -> str:
@@ -658,8 +659,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
     def _resolve_model_profile(self) -> ModelProfile | None:
         # langchain-core asks before a derived name is filled in.
         name = self.model_name or ("" if self.model_url else DEFAULT_MODEL)
-        profile: ModelProfile = {**_PROFILES.get(name, {})}
-        return profile
+        return cast("ModelProfile", dict(_PROFILES.get(name, {})))
 
     def get_num_tokens(self, text: str) -> int:
         """Return roughly how many tokens a text has, without downloading a tokenizer.

@@ -15,6 +15,7 @@ from typing import Annotated
 from langchain_core.embeddings import Embeddings
 from pydantic import SecretStr
 
+from langchain_baseten._config.api_key import clean_key
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._http.request import HttpRequest, RawResponse
 from langchain_baseten._protocol.embeddings import read_vectors
@@ -66,7 +67,7 @@ class BasetenEmbeddings(BasetenService, Embeddings):
     @property
     def api_key(self) -> SecretStr | None:
         """The API key, under the name that release 0.2 gave it."""
-        return self.baseten_api_key
+        return clean_key(self.baseten_api_key)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text, in the texts' order.

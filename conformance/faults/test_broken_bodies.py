@@ -21,8 +21,8 @@ from conformance.faults.wire_bytes import (
 from langchain_baseten import (
     BasetenConnectionError,
     BasetenError,
-    BasetenInvalidResponseError,
     BasetenIncompleteStreamError,
+    BasetenInvalidResponseError,
 )
 
 if TYPE_CHECKING:

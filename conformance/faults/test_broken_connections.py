@@ -13,8 +13,8 @@ from conformance.faults.wire_bytes import BODY, DONE, END, FINISH, HEAD, chunk, 
 from langchain_baseten import (
     BasetenConnectionError,
     BasetenError,
-    BasetenPermissionDeniedError,
     BasetenIncompleteStreamError,
+    BasetenPermissionDeniedError,
 )
 from langchain_baseten._http.clients import tls_context
 
@@ -113,8 +113,12 @@ class Cut(NamedTuple):
 
 CUTS = {
     "reset in the first event": Cut(reset_in_first_event, BasetenConnectionError, ""),
-    "reset after the first event": Cut(reset_after_first_event, BasetenIncompleteStreamError, "Hel"),
-    "half closed in mid-stream": Cut(half_close_after_first_event, BasetenIncompleteStreamError, "Hel"),
+    "reset after the first event": Cut(
+        reset_after_first_event, BasetenIncompleteStreamError, "Hel"
+    ),
+    "half closed in mid-stream": Cut(
+        half_close_after_first_event, BasetenIncompleteStreamError, "Hel"
+    ),
     "ended without a finish": Cut(end_after_first_event, BasetenIncompleteStreamError, "Hel"),
     "cut after the finish": Cut(cut_after_finish, BasetenIncompleteStreamError, "Hel"),
 }

@@ -64,7 +64,10 @@ __all__ = [
 def drops_reasoning(patch: Patch) -> None:
     for module in (response, stream):
         answer_with(
-            patch, module, "read_reasoning_and_refusal", lambda texts: _without(texts, "reasoning_content")
+            patch,
+            module,
+            "read_reasoning_and_refusal",
+            lambda texts: _without(texts, "reasoning_content"),
         )
 
 
@@ -78,7 +81,10 @@ def thinks_aloud(patch: Patch) -> None:
 
 def drops_reasoning_blocks(patch: Patch) -> None:
     answer_with(
-        patch, content_blocks, "_translate_texts", lambda found: [b for b in found if b["type"] == "text"]
+        patch,
+        content_blocks,
+        "_translate_texts",
+        lambda found: [b for b in found if b["type"] == "text"],
     )
 
 
@@ -92,12 +98,16 @@ def loses_calls_of_whole_answers(patch: Patch) -> None:
 
 def hears_one_call_only(patch: Patch) -> None:
     answer_with(patch, response, "read_calls", lambda read: (read[0][:1], read[1]))
-    answer_with(patch, ToolCallAssembler, "add", lambda chunks: [c for c in chunks if c["index"] == 0])
+    answer_with(
+        patch, ToolCallAssembler, "add", lambda chunks: [c for c in chunks if c["index"] == 0]
+    )
 
 
 def merges_tool_calls(patch: Patch) -> None:
     real = ToolCallAssembler._find
-    patch.setattr(ToolCallAssembler, "_find", lambda self, _index, name, key: real(self, 0, name, key))
+    patch.setattr(
+        ToolCallAssembler, "_find", lambda self, _index, name, key: real(self, 0, name, key)
+    )
     patch.setattr(tool_calls._Slot, "is_over", lambda *_: False)
 
 

@@ -48,7 +48,9 @@ def streams_from_a_thread(patch: Patch) -> None:
 
 def buffers_streams(patch: Patch) -> None:
     real = SyncTransport.stream
-    patch.setattr(SyncTransport, "stream", lambda self, call, begin: iter([*real(self, call, begin)]))
+    patch.setattr(
+        SyncTransport, "stream", lambda self, call, begin: iter([*real(self, call, begin)])
+    )
 
 
 def pretends_to_stream(patch: Patch) -> None:

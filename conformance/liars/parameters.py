@@ -78,7 +78,9 @@ def keeps_reasoning_here(patch: Patch) -> None:
 
 def replays_foreign_reasoning(patch: Patch) -> None:
     patch.setattr(
-        messages_module, "_own_reasoning", lambda m: m.additional_kwargs.get("reasoning_content", "")
+        messages_module,
+        "_own_reasoning",
+        lambda m: m.additional_kwargs.get("reasoning_content", ""),
     )
 
 

@@ -10,10 +10,15 @@ from pydantic import SecretStr
 from conformance.liars import answer_with, hear_with
 from langchain_baseten import BasetenRequestError, ChatBaseten, chat_models
 from langchain_baseten._config import settings as client_settings
+from langchain_baseten._config.endpoint import (
+    Endpoint,
+    EndpointError,
+    parse_base_url,
+    parse_model_url,
+)
 from langchain_baseten._http import auth
 from langchain_baseten._protocol import content
 from langchain_baseten._protocol.parameters import build_body
-from langchain_baseten._config.endpoint import Endpoint, EndpointError, parse_base_url, parse_model_url
 from langchain_baseten.data._profiles import _PROFILES
 
 if TYPE_CHECKING:

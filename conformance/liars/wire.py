@@ -90,7 +90,9 @@ def leaks_http_errors(patch: Patch) -> None:
     real = HttpRequest.error_from_exception
 
     def leak(self: Any, exception: Exception, *rest: Any, **facts: Any) -> BasetenError | None:
-        return real(self, exception, *rest, **facts) if isinstance(exception, BasetenError) else None
+        return (
+            real(self, exception, *rest, **facts) if isinstance(exception, BasetenError) else None
+        )
 
     patch.setattr(HttpRequest, "error_from_exception", leak)
 

@@ -16,7 +16,12 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from langchain_baseten._config.endpoint import Endpoint, EndpointError, parse_base_url, parse_model_url
+from langchain_baseten._config.endpoint import (
+    Endpoint,
+    EndpointError,
+    parse_base_url,
+    parse_model_url,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -99,6 +99,7 @@ def test_a_mangled_key_is_refused_and_shown_nowhere(
     assert KEY not in write_down(caught.value)
 
 
+UNTYPED: Any = BasetenEmbeddings
 FAILURES: dict[str, Callable[[str], object]] = {
     "a wrong type": lambda key: chat(api_key=key, temperature="hot"),
     "an unknown name": lambda key: chat(api_key=key, hologram=1),
@@ -106,9 +107,7 @@ FAILURES: dict[str, Callable[[str], object]] = {
     "a stream of two": lambda key: chat(api_key=key, n=2, streaming=True),
     "a second key": lambda key: chat(api_key="other", baseten_api_key=key),
     "embeddings, a bad URL": lambda key: BasetenEmbeddings(api_key=key, model_url="x"),
-    "embeddings, an unknown name": lambda key: BasetenEmbeddings(
-        api_key=key, model_url=URL, hologram=1
-    ),
+    "embeddings, an unknown name": lambda key: UNTYPED(api_key=key, model_url=URL, hologram=1),
 }
 
 
@@ -325,7 +324,7 @@ SECRET_NAMES: dict[str, bool] = {
     "baseten_api_key": True,
     "X-Password": True,
     "max_tokens": False,
-        "x-session-affinity": False,
+    "x-session-affinity": False,
     "User-Agent": False,
 }
 

@@ -107,7 +107,7 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize(("values", "words"), REFUSED.values(), ids=REFUSED)
 def test_what_is_unclear_is_refused(values: dict[str, Any], words: list[str]) -> None:
-    with pytest.raises(ValueError, match="setting|parameter") as caught:
+    with pytest.raises(ValueError, match=r"setting|parameter") as caught:
         read_arguments(values, TABLE)
 
     assert [word for word in words if word not in str(caught.value)] == []
@@ -131,8 +131,13 @@ def test_a_name_that_is_no_plausible_typo_gets_no_suggestion(name: str) -> None:
 
 
 TYPOS = {
-    **{"temperatur": "temperature", "max_token": "max_tokens", "max_tokens_": "max_tokens"},
-    **{"top_pk": "top_k", "api_ky": "api_key", "streeming": "streaming", "time_out": "timeout"},
+    "temperatur": "temperature",
+    "max_token": "max_tokens",
+    "max_tokens_": "max_tokens",
+    "top_pk": "top_k",
+    "api_ky": "api_key",
+    "streeming": "streaming",
+    "time_out": "timeout",
 }
 
 

@@ -127,9 +127,11 @@ def test_a_derived_name_follows_the_url_of_a_copy_and_a_chosen_one_does_not() ->
     assert make().model_copy(update={"model_url": other}).model == "model-wxyz9876"
     assert make(model_url=DEDICATED).model_copy(update={"model_name": "a/b"}).model == "a/b"
     assert pickle.loads(pickle.dumps(copied)).model == "model-wxyz9876"  # noqa: S301  our own bytes
-    configurable = make(model_url=DEDICATED).configurable_fields(model_url=ConfigurableField("u"))
+    configurable: Any = make(model_url=DEDICATED).configurable_fields(
+        model_url=ConfigurableField("u")
+    )
     configured, _ = configurable.prepare({"configurable": {"u": other}})
-    assert configured.model == "model-wxyz9876"  # type: ignore[attr-defined]  # a ChatBaseten
+    assert configured.model == "model-wxyz9876"
 
 
 class OwnDefaults(ChatBaseten):
@@ -148,7 +150,8 @@ class OwnUrl(ChatBaseten):
 def test_defaults_of_a_subclass_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BASETEN_BASE_URL", "https://c.example/v1")
     monkeypatch.setenv("BASETEN_API_KEY", "sk-environment-0123456789")
-    made = OwnDefaults()
+    own: Any = OwnDefaults
+    made = own()
 
     assert made.endpoint.base_url == "http://127.0.0.1:9/v1"
     assert made.baseten_api_key == SecretStr("sk-own-default-0123456789")
@@ -259,8 +262,13 @@ def test_two_urls_are_a_warning_at_the_callers_line() -> None:
     assert made.endpoint.deployment == "abcd1234"
 
 
+def assign(made: ChatBaseten) -> ChatBaseten:
+    made.baseten_api_key = KEY
+    return made
+
+
 KEYS: dict[str, Any] = {
-    "assigned": lambda made: setattr(made, "baseten_api_key", KEY) or made,
+    "assigned": assign,
     "a copy's": lambda made: made.model_copy(update={"baseten_api_key": KEY}),
     "past every check": lambda made: made.__dict__.update(baseten_api_key=KEY) or made,
 }

@@ -296,7 +296,9 @@ def test_the_key_is_written_by_the_call_and_stands_in_no_header() -> None:
 
 def test_a_model_without_a_key_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     pickled = pickle.dumps(ChatBaseten(model="m", api_key=KEY))
-    monkeypatch.setattr("langchain_baseten._config.api_key._SECRETS_BY_REFERENCE", {})  # as in another process
+    monkeypatch.setattr(
+        "langchain_baseten._config.api_key._SECRETS_BY_REFERENCE", {}
+    )  # as in another process
     lost = pickle.loads(pickled)  # noqa: S301  our own bytes
 
     with pytest.raises(BasetenRequestError, match="Set BASETEN_API_KEY in this process"):
@@ -439,7 +441,9 @@ def test_a_setting_of_the_client_is_used_and_not_sent(options: dict[str, Any]) -
 
 def test_model_kwargs_of_a_call_are_request_parameters() -> None:
     assert body({"model_kwargs": {"a": 1, "b": 1}}, {"model_kwargs": {"b": 2}}) == {
-        **{"model": "m", "a": 1, "b": 2}
+        "model": "m",
+        "a": 1,
+        "b": 2,
     }
 
 

@@ -8,13 +8,15 @@ import pickle
 import socket
 import ssl
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from langchain_baseten._http import clients
 from langchain_baseten._http.clients import Connections, tls_context
+
+if TYPE_CHECKING:
+    import httpx
 
 NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from conformance.unit.desk import KEY
 from langchain_baseten import (
@@ -179,9 +180,9 @@ def test_the_key_comes_from_the_environment_and_is_never_shown(
 ) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", f" {KEY}\n")
     model = BasetenEmbeddings(model_url=URL)
-    assert model.api_key.get_secret_value() == KEY
+    assert model.api_key == SecretStr(KEY)
     assert KEY not in repr(model)
-    assert BasetenEmbeddings(model_url=URL, baseten_api_key="sk-other").api_key != model.api_key
+    assert BasetenEmbeddings(model_url=URL, api_key="sk-other").api_key != model.api_key
 
 
 def test_without_a_key_there_is_no_model() -> None:

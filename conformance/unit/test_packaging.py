@@ -4,8 +4,7 @@ import json
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conformance import profiles, stage
 from conformance.release import wheel

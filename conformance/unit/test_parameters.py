@@ -60,7 +60,11 @@ def test_every_field_of_a_model_stands_in_the_table() -> None:
 def test_the_table_knows_what_is_sent_and_under_which_name() -> None:
     sent = TABLE.sent
 
-    assert (sent["model_name"], sent["max_tokens"], sent["top_k"]) == ("model", "max_tokens", "top_k")
+    assert (sent["model_name"], sent["max_tokens"], sent["top_k"]) == (
+        "model",
+        "max_tokens",
+        "top_k",
+    )
     kept = {"baseten_api_key", "model_url", "http_client", "streaming", "request_timeout", "cache"}
     assert kept & sent.keys() == set()
 
@@ -71,7 +75,8 @@ def test_a_subclass_inherits_marks_and_names_that_it_does_not_repeat() -> None:
         temperature: float | None = 0.5
         internal: str = "never sent"
 
-    made = Own(api_key="sk-subclass-0123456789", model="a/b")
+    given: Any = {"api_key": "sk-subclass-0123456789", "model": "a/b"}
+    made = Own(**given)
     assert made.model == "a/b"
     assert made._sent_fields() == {"model": "a/b", "temperature": 0.5}
     assert Own(api_key="sk-subclass-0123456789").model == "own/model"

@@ -15,10 +15,10 @@ from conformance.unit.four_ways import QUESTIONS, WAYS, ask, build, mount, tell
 from langchain_baseten import (
     BasetenContextOverflowError,
     BasetenError,
+    BasetenIncompleteStreamError,
     BasetenInvalidRequestError,
     BasetenInvalidResponseError,
     BasetenRateLimitError,
-    BasetenIncompleteStreamError,
 )
 
 LANE = LANES["dedicated"]

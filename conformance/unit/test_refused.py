@@ -10,10 +10,10 @@ from conformance.subjects.subject import choose
 from langchain_baseten import (
     BasetenAPIError,
     BasetenError,
-    BasetenInvalidRequestError,
     BasetenIncompleteStreamError,
-    BasetenTimeoutError,
+    BasetenInvalidRequestError,
     BasetenRequestError,
+    BasetenTimeoutError,
 )
 
 if TYPE_CHECKING:

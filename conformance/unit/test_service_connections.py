@@ -23,7 +23,7 @@ def test_a_model_makes_its_clients_itself_and_closes_them() -> None:
     model = ChatBaseten(model="m", api_key=KEY)
     with model as entered:
         assert entered is model
-        client = model._sync_client()
+        client: Any = model._sync_client()
         assert not client.is_closed
     assert client.is_closed
 
@@ -34,7 +34,8 @@ def test_a_model_closes_its_async_client_as_well() -> None:
     async def work() -> None:
         async with model as entered:
             assert entered is model
-            client, threads = await model._async_client(), model._sync_client()
+            client: Any = await model._async_client()
+            threads: Any = model._sync_client()
         assert client.is_closed
         assert threads.is_closed
 
@@ -59,7 +60,8 @@ def test_clients_of_the_users_own_go_first_and_stay_open() -> None:
 
 def test_socket_options_reach_the_connections() -> None:
     with ChatBaseten(model="m", api_key=KEY, http_socket_options=[NO_DELAY]) as model:
-        assert model._sync_client()._transport._pool._socket_options == [NO_DELAY]
+        client: Any = model._sync_client()
+        assert client._transport._pool._socket_options == [NO_DELAY]
 
 
 def test_a_deep_copy_has_connections_of_its_own() -> None:
@@ -91,6 +93,6 @@ def test_a_client_of_the_wrong_colour_is_refused_at_once(
 
 
 def test_a_client_of_another_library_is_taken() -> None:
-    client = Successor()
+    client: Any = Successor()
     model = ChatBaseten(model="m", api_key=KEY, http_client=client)
     assert model._sync_client() is client

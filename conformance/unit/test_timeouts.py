@@ -42,16 +42,25 @@ def test_every_form_of_a_timeout_is_understood(value: Any, found: Timeouts | Non
 
 
 REFUSED: dict[str, Any] = {
-    **{"a text": "30", "zero": 0, "negative": -1, "true": True, "a dict": {"read": 3}},
-    **{"not a number": float("nan"), "endless": float("inf"), "one part": (3,), "no part": ()},
-    **{"five parts": (1, 2, 3, 4, 5), "a part in a text": (3, "60"), "a part of zero": (0, 3)},
+    "a text": "30",
+    "zero": 0,
+    "negative": -1,
+    "true": True,
+    "a dict": {"read": 3},
+    "not a number": float("nan"),
+    "endless": float("inf"),
+    "one part": (3,),
+    "no part": (),
+    "five parts": (1, 2, 3, 4, 5),
+    "a part in a text": (3, "60"),
+    "a part of zero": (0, 3),
     "httpx of zero": httpx.Timeout(0),
 }
 
 
 @pytest.mark.parametrize("value", REFUSED.values(), ids=REFUSED)
 def test_what_is_no_time_limit_is_refused_at_construction(value: Any) -> None:
-    with pytest.raises(ValueError, match="is not a time limit. Write seconds above 0"):
+    with pytest.raises(ValueError, match=r"is not a time limit\. Write seconds above 0"):
         ChatBaseten(model="m", api_key=KEY, timeout=value)
 
 
@@ -104,7 +113,9 @@ def test_until_the_first_event_the_read_timeout_applies() -> None:
     time.sleep(0.02)
     timer.check(0)
     time.sleep(0.04)
-    with pytest.raises(BasetenTimeoutError, match=r"No event for 0\.05 s.*see the timeout=") as caught:
+    with pytest.raises(
+        BasetenTimeoutError, match=r"No event for 0\.05 s.*see the timeout="
+    ) as caught:
         timer.check(0)
     assert caught.value.is_retryable is False
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 from uuid import uuid4
 
 from pydantic import SecretStr
@@ -62,6 +62,12 @@ _FLAWS = (
 _SECRETS_BY_REFERENCE: dict[str, SecretStr] = {}
 
 
+@overload
+def clean_key(key: str | SecretStr) -> SecretStr: ...
+@overload
+def clean_key(key: str | SecretStr | None) -> SecretStr | None: ...
+@overload
+def clean_key(key: Any) -> Any: ...
 def clean_key(key: Any) -> Any:
     """Return a key as a secret, without the white space that a copy or an env file adds.
 

@@ -34,9 +34,8 @@ def warn_caller(message: str, category: type[Warning]) -> None:
         outermost, frame = frame, frame.f_back
     at = frame or outermost
     if at is not None:
-        warnings.warn_explicit(
-            message, category, at.f_code.co_filename, at.f_lineno, module=_module_of(at), registry={}
-        )
+        place = (at.f_code.co_filename, at.f_lineno, _module_of(at))
+        warnings.warn_explicit(message, category, *place, registry={})
 
 
 def _is_library(frame: FrameType) -> bool:

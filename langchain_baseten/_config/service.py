@@ -54,7 +54,7 @@ class BasetenService(BasetenSettings):
 
     # --- requests -------------------------------------------------------------------------------
 
-    def _build_http_request(
+    def _build_http_request(  # noqa: PLR0913  one keyword for each property of a request
         self,
         url: str,
         body: bytes,
@@ -190,7 +190,8 @@ class BasetenService(BasetenSettings):
         copied._connections = Connections(copied.http_socket_options)
         if isinstance(copied.model_name, DerivedName):
             with suppress(EndpointError):  # which the next call raises
-                copied.__dict__["model_name"] = copied._derive_name(copied.endpoint)
+                derived = copied._derive_name(copied.endpoint)  # noqa: SLF001  same
+                copied.__dict__["model_name"] = derived
         return copied
 
     def __copy__(self) -> Self:
@@ -219,7 +220,7 @@ class BasetenService(BasetenSettings):
             )
         state = super().__getstate__()
         fields = dict(state["__dict__"])
-        key = clean_key(fields.pop("baseten_api_key"))
+        key: SecretStr | None = clean_key(fields.pop("baseten_api_key"))
         headers = dict(self.default_headers or {})
         secret = {k: SecretStr(headers.pop(k)) for k in [*headers] if is_secret_name(k)}
         if secret:

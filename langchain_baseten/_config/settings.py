@@ -94,15 +94,15 @@ class BasetenSettings(BaseModel):
     """Maximum number of retries. The default is 2. Connection failures, timeouts, 408, 409, 429 and
     5xx are retried, before anything was returned."""
 
-    default_headers: Annotated[
-        Mapping[str, str] | None, ClientOnly(per_call="extra_headers")
-    ] = Field(default=None, repr=False)
+    default_headers: Annotated[Mapping[str, str] | None, ClientOnly(per_call="extra_headers")] = (
+        Field(default=None, repr=False)
+    )
     """Headers of every request. An `Authorization` here replaces the key. A single call adds its
     own with `extra_headers`."""
 
-    default_query: Annotated[
-        Mapping[str, object] | None, ClientOnly(per_call="extra_query")
-    ] = Field(default=None, repr=False)
+    default_query: Annotated[Mapping[str, object] | None, ClientOnly(per_call="extra_query")] = (
+        Field(default=None, repr=False)
+    )
     """Query parameters of every request. A single call adds its own with `extra_query`."""
 
     http_client: Annotated[Any, ClientOnly()] = Field(default=None, exclude=True, repr=False)
@@ -111,9 +111,9 @@ class BasetenSettings(BaseModel):
     http_async_client: Annotated[Any, ClientOnly()] = Field(default=None, exclude=True, repr=False)
     """An `httpx.AsyncClient` of your own for asynchronous calls. It is not closed."""
 
-    http_socket_options: Annotated[
-        Sequence[tuple[int, int, int]] | None, ClientOnly()
-    ] = Field(default=None, repr=False)
+    http_socket_options: Annotated[Sequence[tuple[int, int, int]] | None, ClientOnly()] = Field(
+        default=None, repr=False
+    )
     """Socket options of the built-in clients, as `(level, name, value)`. The default is TCP
     keep-alive."""
 
@@ -225,7 +225,8 @@ def _find_endpoint(model_url: str | None, base_url: str) -> Endpoint:
 
 
 def _warn_of_two_urls(fields: Mapping[str, Any]) -> None:
-    if fields.get("model_url") and fields.get("baseten_api_base", DEFAULT_API_BASE) != DEFAULT_API_BASE:
+    base_url = fields.get("baseten_api_base", DEFAULT_API_BASE)
+    if fields.get("model_url") and base_url != DEFAULT_API_BASE:
         warn_caller(
             "model_url and base_url are both given. Requests go to model_url; leave out base_url.",
             UserWarning,

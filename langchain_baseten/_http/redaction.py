@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from langchain_baseten.exceptions import BasetenError
 
-_SECRET_WORDS = "authorization api-key api_key apikey token secret cookie password".split()
+_SECRET_WORDS = (
+    *("authorization", "api-key", "api_key", "apikey"),
+    *("token", "secret", "cookie", "password"),
+)
 _SECRET_ENDINGS = ("-key", "-signature")
 _SHORTEST_SECRET = 8
 """Characters: a shorter value is a placeholder, and a part of many words."""

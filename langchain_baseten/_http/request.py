@@ -87,7 +87,7 @@ class Client(Protocol):
     def timeout(self) -> Any: ...
     @property
     def auth(self) -> Any: ...
-    def build_request(
+    def build_request(  # noqa: PLR0913  the parts of a request
         self,
         method: str,
         url: str,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import aclosing, closing, suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from tenacity import AsyncRetrying, Retrying
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from langchain_baseten._protocol.stream import StreamReader
 
     ResultT = TypeVar("ResultT")
+    _Begun: TypeAlias = tuple[ChatGenerationChunk | None, AsyncGenerator[ChatGenerationChunk, None]]
 
 _ERROR_BODY = 10.0
 """Seconds that an error's body may take, or be silent; the status is known already."""
@@ -217,16 +218,15 @@ class AsyncTransport:
             BasetenError: If the response did not arrive complete.
         """
         attempts = AsyncRetrying(**request.retry_options())
-        first, rest = await attempts(self._begin, request, reader)
+        begun: _Begun = await attempts(self._begin, request, reader)
+        first, rest = begun
         async with aclosing(rest):
             if first is not None:
                 yield first
             async for chunk in rest:
                 yield chunk
 
-    async def _begin(
-        self, request: HttpRequest, reader: Callable[[], StreamReader]
-    ) -> tuple[ChatGenerationChunk | None, AsyncGenerator[ChatGenerationChunk, None]]:
+    async def _begin(self, request: HttpRequest, reader: Callable[[], StreamReader]) -> _Begun:
         chunks = self._read(request, reader())
         return await anext(chunks, None), chunks
 

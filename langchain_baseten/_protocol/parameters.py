@@ -16,7 +16,7 @@ from langchain_baseten._protocol.tools import write_response_format, write_tool_
 from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -60,8 +60,8 @@ class Parameter:
     field: str
     names: frozenset[str]
     body_name: str | None
-    per_call: str
-    none_counts: bool
+    per_call: str = ""
+    none_counts: bool = False
 
 
 OPENAI_ONLY: dict[str, str] = {
@@ -179,11 +179,11 @@ def _read_row(model: type[BaseModel], name: str) -> Parameter:
     if isinstance(mark, ClientOnly):
         return Parameter(name, frozenset(names), None, mark.per_call, none_counts)
     body_name = mark.name or name
-    return Parameter(name, frozenset({*names, body_name, *mark.also}), body_name, "", False)
+    return Parameter(name, frozenset({*names, body_name, *mark.also}), body_name)
 
 
 def build_parameters(
-    layers: list[Mapping[str, Any]], disabled: Mapping[str, Any]
+    layers: Sequence[Mapping[str, Any]], disabled: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the request's parameters, merged and converted to JSON values.
 
