@@ -190,7 +190,7 @@ class BasetenService(BasetenSettings):
         copied._connections = Connections(copied.http_socket_options)
         if isinstance(copied.model_name, DerivedName):
             with suppress(EndpointError):  # which the next call raises
-                derived = copied._derive_name(copied.endpoint)  # noqa: SLF001  same
+                derived = copied._derive_name(copied.endpoint)
                 copied.__dict__["model_name"] = derived
         return copied
 
