@@ -123,9 +123,10 @@ class _Slot:
         return (rest if self.begun else text) + _closing_suffix(text)
 
 
-_SUFFIXES = ("]", "}", '"]', '"}', '""]', '""}')
-"""Text that langchain-core cannot repair to an object: a bracket that closes nothing, behind a
-quote where the text ends inside a string, or two where it ends with a backslash."""
+_SUFFIXES = ("", "]", "}", '"]', '"}', '""]', '""}')
+"""Ends of a text that langchain-core cannot repair to an object: none where it cannot anyway, else
+a bracket that closes nothing, behind a quote where the text ends inside a string, or behind two
+where it ends with a backslash."""
 
 
 def _closing_suffix(text: str) -> str:
@@ -137,10 +138,12 @@ def _closing_suffix(text: str) -> str:
     match. Events of version 3 (language_models/_compat_bridge.py) use `json.loads`, and take
     whatever is JSON. The suffix is chosen by calling both, so that it holds for other versions.
     """
-    return next((end for end in _SUFFIXES if _is_unusable(text + end)), _SUFFIXES[0])
+    return next((end for end in _SUFFIXES if _is_unusable(text + end)), _SUFFIXES[-1])
 
 
 def _is_unusable(arguments: str) -> bool:
+    if not arguments:  # stands for an empty object
+        return False
     with suppress(ValueError, RecursionError):
         json.loads(arguments)
         return False
