@@ -198,6 +198,16 @@ TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
         own(additional_kwargs={"reasoning_content": "hm"}, tool_calls=[CALL]),
         [{"role": "assistant", "reasoning_content": "hm", "tool_calls": [WIRE_CALL]}],
     ),
+    "reasoning blocks from elsewhere that hold text": (
+        AIMessage(
+            [
+                {"type": "reasoning", "text": "hm"},
+                {"type": "thinking", "thinking": "hm", "text": "hm"},
+                {"type": "text", "text": "a"},
+            ]
+        ),
+        [{"role": "assistant", "content": "a"}],
+    ),
     "reasoning from elsewhere": (
         AIMessage("a", additional_kwargs={"reasoning_content": "hm"}),
         [{"role": "assistant", "content": "a"}],

@@ -105,10 +105,10 @@ async def test_a_refusal_is_raised_with_its_status_and_its_own_sentence(
 
 @pytest.mark.parametrize("way", [way for way, travels in WAYS.items() if travels == "streamed"])
 async def test_an_answer_broken_off_says_so_and_keeps_what_came(way: str) -> None:
-    message = await ask(mount(QUIRKS["aborted"].mount(respond)), QUESTIONS["text"], way)
-    assert message.response_metadata["finish_reason"] == "abort"
-    assert message.additional_kwargs["reasoning_content"]
-    assert message.usage_metadata is not None
+    with pytest.raises(BasetenError, match="finish reason 'abort'") as caught:
+        await ask(mount(QUIRKS["aborted"].mount(respond)), QUESTIONS["text"], way)
+    assert caught.value.partial is not None
+    assert caught.value.partial.additional_kwargs["reasoning_content"]
 
 
 @pytest.mark.parametrize(

@@ -280,13 +280,13 @@ def test_a_call_that_was_cut_is_invalid_whatever_the_finish_reason(reason: str |
 
 
 def test_the_chunk_that_ends_the_calls_comes_before_the_last() -> None:
-    calls = said({"tool_calls": [call("{}"), call("[1", index=1)]})
+    calls = said({"tool_calls": [call("{}"), call("[1]", index=1)]})
     chunks = [chunk.message for chunk in read(calls, STOP, DONE)]
     _, ending, last = [chunk for chunk in chunks if isinstance(chunk, AIMessageChunk)]
 
     assert [(c["index"], c["id"], c["args"]) for c in ending.tool_call_chunks] == [
         (0, "fresh-0", None),
-        (1, "fresh-1", "[1}"),
+        (1, "fresh-1", "[1]]"),
     ]
     assert ending.chunk_position is None
     assert (last.tool_call_chunks, last.chunk_position) == ([], "last")

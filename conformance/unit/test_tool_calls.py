@@ -419,6 +419,15 @@ def test_streamed_arguments_that_are_no_object_are_never_a_valid_call(
         assert block["type"] == "invalid_tool_call"
 
 
+@pytest.mark.parametrize("text", ["x=1", '"city": "Paris"}', "nul", "[1", "}", "{}}"])
+def test_text_that_langchain_cannot_repair_is_kept_as_it_came(text: str) -> None:
+    assembler = ToolCallAssembler(numbered())
+    parts = [assembler.add([delta(text, name="f", call="a")]), assembler.close()]
+    first, *rest = [AIMessageChunk(content="", tool_call_chunks=part) for part in parts]
+
+    assert [call["args"] for call in (first + rest).invalid_tool_calls] == [text]
+
+
 # arguments in deltas -> what each event hands out, and what the end does
 HELD: dict[str, tuple[list[str], list[str], str]] = {
     "an object goes out as it comes": (["{", '"a": ', "1}"], ["{", '"a": ', "1}"], ""),
@@ -463,7 +472,7 @@ def test_calls_end_once() -> None:
     assembler = ToolCallAssembler(numbered())
     assembler.add([delta("[1", name="f")])
 
-    assert [(c["id"], c["args"]) for c in assembler.close()] == [("fresh-0", "[1}")]
+    assert [(c["id"], c["args"]) for c in assembler.close()] == [("fresh-0", "[1")]
     assert assembler.close() == []
     assert assembler.endings() == []
 

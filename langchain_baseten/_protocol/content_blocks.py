@@ -1,7 +1,7 @@
 """The content-block translator that langchain-core looks up under "baseten".
 
-Knows how our messages become standard blocks. The `lc_` indices keep text, reasoning and calls of a
-merged stream apart: langchain-core merges blocks by index alone.
+Knows how messages of this package become standard blocks. The `lc_` indices keep text, reasoning
+and calls of a merged stream apart: langchain-core merges blocks by index alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AIMessageChunk
 
 _KNOWS_REFUSAL = hasattr(blocks, "RefusalContentBlock")
-"""langchain-core has refusal blocks from 1.7.5 on; before, a refusal travels as non-standard."""
+"""langchain-core has refusal blocks from 1.7.5 on; before, a refusal is a non-standard block."""
 
 Block = dict[str, Any]
 

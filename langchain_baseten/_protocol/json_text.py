@@ -25,6 +25,8 @@ _MARK = re.compile(r'\\.|"|[\x00-\x1f]', re.DOTALL)
 """What a scan for strings stops at: escapes, quotes and control characters."""
 _HALF_ESCAPE = len(r"\ud83d")
 
+_SUSPECT_JSON = re.compile(r"[\ud800-\udfff]|\\u[dD]|\\(?:u[0-9a-fA-F]{0,3})?\Z")
+"""What JSON text without surrogates and unfinished escapes does not hold, found in one search."""
 _OPEN_TEXT = re.compile("([\ud800-\udbff]?)\\Z")
 _OPEN_JSON = re.compile(
     r"(?<!\\)(?:\\\\)*"  # escaped backslashes begin no escape
@@ -167,7 +169,7 @@ class SurrogateJoiner:
         self._held = ""
         self._open = _OPEN_JSON if in_json else _OPEN_TEXT
         self._clean = clean_json_text if in_json else join_surrogates
-        self._in_json = in_json
+        self._suspect = _SUSPECT_JSON if in_json else _SURROGATE
 
     @property
     def rest(self) -> str:
@@ -180,7 +182,7 @@ class SurrogateJoiner:
         Args:
             text: The next chunk.
         """
-        if not self._held and text.isascii() and not (self._in_json and "\\" in text):
+        if not self._held and not self._suspect.search(text):
             return text
         text = self._held + text
         # Only the tail is searched, from the first of its backslashes on.

@@ -39,9 +39,11 @@ _ROLES: tuple[tuple[type[BaseMessage], str], ...] = (
     (FunctionMessage, "function"),
 )
 
-_CALL_BLOCKS = frozenset({"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call"})
-"""Blocks in an assistant's content that repeat `tool_calls`. They are never sent: a call that was
-removed from `tool_calls` must not come back out of them."""
+_UNSENT_BLOCKS = frozenset(
+    {"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call", "thinking", "reasoning"}
+)
+"""Blocks in an assistant's content that are sent in fields of their own, if at all. Those that
+repeat `tool_calls` are not read: a call that was removed from there must not come back."""
 
 INVALID_ARGUMENTS = "invalid_arguments"
 """Key under which the raw text of arguments goes back that are no JSON object. Engines parse the
@@ -68,15 +70,15 @@ def write_messages(
             "There is no message to send. Pass a string, or a list of at least one message."
         )
     written = (_write_message(message, replay_reasoning) for message in messages)
-    return [wire for group in written for wire in group]
+    return [turn for turns in written for turn in turns]
 
 
 def _write_message(message: BaseMessage, replay_reasoning: bool) -> Iterable[dict[str, Any]]:
     if isinstance(message, AIMessage):
         return [_with_name(_write_assistant(message, replay_reasoning), message)]
     if isinstance(message, ToolMessage):
-        wire = _write_tool(message.tool_call_id, message.content)
-        return [_with_name(wire, message)]
+        turn = _write_tool(message.tool_call_id, message.content)
+        return [_with_name(turn, message)]
     role = next((role for kind, role in _ROLES if isinstance(message, kind)), None)
     role = message.role if isinstance(message, ChatMessage) else role
     if role is None:
@@ -106,31 +108,31 @@ def _write_tool(call_id: str, content: str | list[Any]) -> dict[str, Any]:
     return {"role": "tool", "content": write_content(content), "tool_call_id": call_id}
 
 
-def _with_name(wire: dict[str, Any], message: BaseMessage) -> dict[str, Any]:
+def _with_name(turn: dict[str, Any], message: BaseMessage) -> dict[str, Any]:
     name = message.name or message.additional_kwargs.get("name")
-    return {**wire, "name": name} if name else wire
+    return {**turn, "name": name} if name else turn
 
 
 def _write_assistant(message: AIMessage, replay_reasoning: bool) -> dict[str, Any]:
-    wire: dict[str, Any] = {"role": "assistant"}
+    turn: dict[str, Any] = {"role": "assistant"}
     calls = list(_write_calls(message))
     text = _assistant_text(message)
     if text or not calls:
         # With calls and no text the key is absent, as in Baseten's own responses.
-        wire["content"] = text
+        turn["content"] = text
     if replay_reasoning and (reasoning := _own_reasoning(message)):
-        wire["reasoning_content"] = reasoning
+        turn["reasoning_content"] = reasoning
     if calls:
-        wire["tool_calls"] = calls
-    return wire
+        turn["tool_calls"] = calls
+    return turn
 
 
 def _assistant_text(message: AIMessage) -> str | list[dict[str, Any]]:
     if isinstance(message.content, str):
         return message.content or str(message.additional_kwargs.get("refusal") or "")
     blocks = [{"text": b} if isinstance(b, str) else b for b in message.content]
-    # Calls and reasoning are sent in fields of their own; other providers' blocks are not sent.
-    texts = (b.get("text") or b.get("refusal") for b in blocks if b.get("type") not in _CALL_BLOCKS)
+    blocks = [block for block in blocks if block.get("type") not in _UNSENT_BLOCKS]
+    texts = (block.get("text") or block.get("refusal") for block in blocks)
     return "".join(text for text in texts if isinstance(text, str))
 
 

@@ -126,7 +126,7 @@ def _read_choice(
 ) -> ChatGeneration:
     message = choice.get("message")
     message = message if isinstance(message, dict) else {}
-    calls, invalid = read_calls(wire_calls(message), ToolCallIds(context.new_id))
+    calls, invalid = read_calls(raw_calls(message), ToolCallIds(context.new_id))
     metadata = {**read_extras(choice, KNOWN_CHOICE), **shared}
     metadata["finish_reason"] = choice.get("finish_reason")
     if choice.get("logprobs") is not None:
@@ -146,7 +146,7 @@ def _read_choice(
     )
 
 
-def wire_calls(message: Mapping[str, Any]) -> Any:
+def raw_calls(message: Mapping[str, Any]) -> Any:
     """Return a message's or delta's tool calls; the legacy `function_call` counts as one."""
     calls = message.get("tool_calls")
     if calls:

@@ -1,4 +1,4 @@
-"""Bytes, cut anywhere, to server-sent events.
+"""Bytes, split anywhere, to server-sent events.
 
 Knows the WHATWG event stream format (https://html.spec.whatwg.org/#event-stream-interpretation);
 must not know what the payloads mean.
@@ -26,11 +26,11 @@ class Event(NamedTuple):
 
 
 class EventDecoder:
-    """Turns pieces of a body into events, however the pieces were cut.
+    """Turns chunks of a body into events, wherever the chunks are split.
 
     An event without a data line is not dispatched (comments, `id:` or `retry:` alone). At the end
-    of the body an unfinished last event is dispatched as well: WHATWG would drop it, but servers
-    that end without a blank line exist and their last words count.
+    of the body an unfinished last event is dispatched too: WHATWG drops it, but some servers end
+    their last event without a blank line.
     """
 
     def __init__(self) -> None:
@@ -39,19 +39,19 @@ class EventDecoder:
         self._data: list[bytes] = []
         self._name = ""
 
-    def feed(self, piece: bytes) -> list[Event]:
-        """Take the next piece of the body.
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Read the next chunk of the body.
 
         Args:
-            piece: Bytes, cut anywhere.
+            chunk: Bytes of the body, split anywhere.
 
         Returns:
-            The events that the piece completed, in order.
+            The events that the chunk completes, in order.
         """
-        # Pieces of one long line are only joined when its end comes: no quadratic copying.
+        # Chunks of one long line are joined only at its end, which avoids quadratic copying.
         open_cr = bool(self._rest) and self._rest[-1].endswith(b"\r")
-        self._rest.append(piece)
-        if self._started and not open_cr and b"\n" not in piece and b"\r" not in piece:
+        self._rest.append(chunk)
+        if self._started and not open_cr and b"\n" not in chunk and b"\r" not in chunk:
             return []
         buffer = self._skip_bom(b"".join(self._rest))
         *lines, rest = self._split(buffer)
@@ -59,7 +59,7 @@ class EventDecoder:
         return self._read(lines)
 
     def close(self) -> list[Event]:
-        """Take the end of the body and return what it completes."""
+        """Read the end of the body, and return the events that it completes."""
         buffer, self._rest = b"".join(self._rest), []
         return self._read([*_LINE_END.split(buffer), b""])
 
@@ -73,7 +73,7 @@ class EventDecoder:
     def _split(buffer: bytes) -> list[bytes]:
         if b"\r" not in buffer:
             return buffer.split(b"\n")
-        # A trailing CR may be half of a CRLF: it waits for the next byte.
+        # A trailing CR may be half of a CRLF, so it is held back until the next byte.
         held = b"\r" if buffer.endswith(b"\r") else b""
         *lines, rest = _LINE_END.split(buffer[: len(buffer) - len(held)])
         return [*lines, rest + held]

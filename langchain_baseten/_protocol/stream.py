@@ -27,6 +27,7 @@ from langchain_baseten._protocol.response import (
     ResponseContext,
     engine_failure,
     malformed,
+    raw_calls,
     read_extras,
     read_header_metadata,
     read_reasoning_and_refusal,
@@ -34,7 +35,6 @@ from langchain_baseten._protocol.response import (
     read_text,
     read_usage,
     update_top,
-    wire_calls,
 )
 from langchain_baseten._protocol.sse import Event, EventDecoder
 from langchain_baseten._protocol.tool_calls import ToolCallAssembler, ToolCallIds
@@ -227,7 +227,7 @@ class StreamReader:
             texts = {name: self._texts[name].feed(text) for name, text in texts.items()}
             if texts := {name: text for name, text in texts.items() if text}:
                 fields["additional_kwargs"] = texts
-        if calls := wire_calls(delta):
+        if calls := raw_calls(delta):
             fields["tool_call_chunks"] = self._calls.add(calls)
         return fields
 

@@ -52,7 +52,7 @@ class ToolCallIds:
 
 
 def _next_like(taken: str) -> str:
-    # Kimi counts its calls: functions.NAME:0, functions.NAME:1; the next number is what it meant.
+    # Kimi counts its calls: functions.NAME:0, functions.NAME:1; the next number is the one meant.
     match = _NUMBERED.fullmatch(taken)
     return f"{match[1]}{int(match[2]) + 1}" if match else f"{taken}_1"
 
@@ -87,14 +87,14 @@ class _Slot:
         """The argument text so far."""
         return "".join(self.arguments)
 
-    def is_whole(self) -> bool:
-        """Return whether the arguments so far end a JSON object, NaN and Infinity allowed."""
+    def is_complete(self) -> bool:
+        """Return whether the arguments so far are a JSON object, NaN and Infinity allowed."""
         return isinstance(_parse(self.text), dict)
 
     def begins_new_call(self, name: str, wire_id: str) -> bool:
         """Return whether a delta with this name and id begins another call at the same index."""
         renamed = bool(name and self.name and wire_id and wire_id != self.wire_id)
-        return renamed and self.is_whole()
+        return renamed and self.is_complete()
 
     def add(self, text: str) -> str:
         """Add argument text, and return what of it can be emitted now.
@@ -123,9 +123,10 @@ class _Slot:
         return (rest if self.begun else text) + _closing_suffix(text)
 
 
-_SUFFIXES = ("]", "}", '"]', '"}', '""]', '""}')
-"""Text that langchain-core cannot repair to an object: a bracket that closes nothing, behind a
-quote where the text ends inside a string, or two where it ends with a backslash."""
+_SUFFIXES = ("", "]", "}", '"]', '"}', '""]', '""}')
+"""Ends of a text that langchain-core cannot repair to an object: none where it cannot anyway, else
+a bracket that closes nothing, behind a quote where the text ends inside a string, or behind two
+where it ends with a backslash."""
 
 
 def _closing_suffix(text: str) -> str:
@@ -137,10 +138,12 @@ def _closing_suffix(text: str) -> str:
     match. Events of version 3 (language_models/_compat_bridge.py) use `json.loads`, and take
     whatever is JSON. The suffix is chosen by calling both, so that it holds for other versions.
     """
-    return next((end for end in _SUFFIXES if _is_unusable(text + end)), _SUFFIXES[0])
+    return next((end for end in _SUFFIXES if _is_unusable(text + end)), _SUFFIXES[-1])
 
 
 def _is_unusable(arguments: str) -> bool:
+    if not arguments:  # stands for an empty object
+        return False
     with suppress(ValueError, RecursionError):
         json.loads(arguments)
         return False
@@ -237,7 +240,7 @@ class ToolCallAssembler:
         last = next(known, None) or (self._slots[-1] if self._slots else None)
         if last is None or not name:
             return last
-        return None if name != last.name or last.is_whole() else last
+        return None if name != last.name or last.is_complete() else last
 
     def _emit(self, slot: _Slot, name: str, wire_id: str, arguments: str) -> ToolCallChunk:
         new_name = name if name and not slot.name else None
