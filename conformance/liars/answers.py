@@ -108,7 +108,7 @@ def merges_tool_calls(patch: Patch) -> None:
     patch.setattr(
         ToolCallAssembler, "_find", lambda self, _index, name, key: real(self, 0, name, key)
     )
-    patch.setattr(tool_calls._Slot, "is_over", lambda *_: False)
+    patch.setattr(tool_calls._Slot, "begins_new_call", lambda *_: False)
 
 
 def begins_a_call_with_each_id(patch: Patch) -> None:
@@ -128,7 +128,7 @@ def expects_calls_in_pieces(patch: Patch) -> None:
 
 
 def keeps_shared_ids(patch: Patch) -> None:
-    patch.setattr(ToolCallIds, "claim", lambda self, wire_id: wire_id or self._fresh())
+    patch.setattr(ToolCallIds, "claim", lambda self, wire_id: wire_id or self._new_id())
 
 
 def loses_invalid_calls(patch: Patch) -> None:
@@ -196,9 +196,9 @@ def drops_finish_reasons(patch: Patch) -> None:
     _choices(patch, lambda choice: {**choice, "finish_reason": None})
     real = StreamReader._last
 
-    def end(self: Any) -> Any:
+    def end(self: Any, **facts: Any) -> Any:
         self._finish_reason = None
-        return real(self)
+        return real(self, **facts)
 
     patch.setattr(StreamReader, "_last", end)
 
@@ -272,7 +272,7 @@ def swallows_error_frames(patch: Patch) -> None:
         try:
             return real(self, payload, name)
         except BasetenError:
-            self._finish_reason, self._answered = "stop", True
+            self._finish_reason, self._has_choices = "stop", True
             return []
 
     patch.setattr(StreamReader, "_read_payload", read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.load import dumps
@@ -13,7 +13,9 @@ from langchain_core.utils import _gateway
 
 from conformance.unit.desk import KEY, Desk
 from conformance.unit.four_ways import WAYS, ask
-from langchain_baseten import ChatBaseten
+
+if TYPE_CHECKING:
+    from langchain_baseten import ChatBaseten
 
 GATEWAY_KEY = "ls-gateway-0123456789"
 METADATA = {"provider": "baseten", "model": "m"}

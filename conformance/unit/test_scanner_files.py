@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-ZIPPED = b64encode(gzip.compress(b"is it a plainword or not")).decode()
+ZIPPED = b64encode(gzip.compress(b"is it a plainword or not", mtime=0)).decode()
 
 
 def _plant_in_header(folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from langchain_baseten._protocol.error_responses import error_from_event, is_error_payload
 from langchain_baseten._protocol.json_text import parse_body
-from langchain_baseten._protocol.response import malformed as invalid_response
+from langchain_baseten._protocol.response import invalid_response
 
 
 def read_vectors(text: str, count: int) -> list[list[float]]:

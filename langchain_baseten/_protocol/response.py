@@ -79,6 +79,7 @@ def read_response(text: str, headers: Mapping[str, str], context: ResponseContex
     usage = payload.get("usage")
     shared["token_usage"] = usage if isinstance(usage, dict) else {}
     generations = [_read_choice(c, shared, context) for c in choices]
+    (generations[0].generation_info or {}).update(read_gateway_metadata(headers))
     messages = [generation.message for generation in generations]
     messages[0].usage_metadata = read_usage(usage)  # type: ignore[attr-defined]  # an AIMessage
     for message in messages:
@@ -94,16 +95,16 @@ def read_response(text: str, headers: Mapping[str, str], context: ResponseContex
 def _parse_completion(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     payload = parse_body(text)
     if not isinstance(payload, dict):
-        raise malformed("is not a JSON object", text)
+        raise invalid_response("is not a JSON object", text)
     if is_error_payload(payload):
         raise error_from_event(payload)
     choices = payload.get("choices")
     choices = [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
     if not choices:
-        raise malformed("holds no choices", text)
+        raise invalid_response("holds no choices", text)
     complete = (c for c in choices if c.get("finish_reason") not in ENGINE_FAILURES)
     if not all(isinstance(choice.get("message"), dict) for choice in complete):
-        raise malformed("holds a choice without a message", text)
+        raise invalid_response("holds a choice without a message", text)
     return payload, choices
 
 
@@ -245,6 +246,18 @@ def read_header_metadata(headers: Mapping[str, str], *, keep_all: bool) -> dict[
     return metadata
 
 
+def read_gateway_metadata(headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return the generation info that the LangSmith gateway's header holds, empty without one.
+
+    Header and key are those of langchain-core (`utils/_gateway.py`), whose tracer reads the key.
+
+    Args:
+        headers: Response headers, lower-case names.
+    """
+    found = parse_body(headers.get("x-langsmith-gateway-metadata", ""))
+    return {"lc_gateway_metadata": found} if isinstance(found, dict) else {}
+
+
 def read_extras(payload: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     """Return the fields that are neither known nor empty, such as those of other engines."""
     unknown = payload.keys() - known
@@ -312,7 +325,7 @@ def _named(details: Mapping[str, Any], **names: str) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count is not None}
 
 
-def malformed(what: str, text: str) -> BasetenInvalidResponseError:
+def invalid_response(what: str, text: str) -> BasetenInvalidResponseError:
     """Return the error for HTTP 200 with a body that is not a chat completion.
 
     Args:

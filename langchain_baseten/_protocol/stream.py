@@ -26,9 +26,10 @@ from langchain_baseten._protocol.response import (
     PROVIDER,
     ResponseContext,
     engine_failure,
-    malformed,
+    invalid_response,
     raw_calls,
     read_extras,
+    read_gateway_metadata,
     read_header_metadata,
     read_reasoning_and_refusal,
     read_response,
@@ -183,7 +184,7 @@ class StreamReader:
         if event.name == "error":
             raise error_from_event(clean_value(payload) or text)
         if text.lstrip().startswith(("{", "[")):
-            raise malformed("holds an event that is not JSON", text)
+            raise invalid_response("holds an event that is not JSON", text)
         # Anything else is a keep-alive that is no comment, which Baseten's gateway ignores too.
         return []
 
@@ -263,16 +264,15 @@ class StreamReader:
             chunk_position="last",
         )
         self._sent.append(message)
-        return ChatGenerationChunk(
-            message=message, generation_info={"finish_reason": metadata["finish_reason"]}
-        )
+        info = {"finish_reason": metadata["finish_reason"], **read_gateway_metadata(self.headers)}
+        return ChatGenerationChunk(message=message, generation_info=info)
 
     def _no_stream(self) -> BasetenError:
         text = self._head.decode("utf-8", "replace")
         payload = parse_body(text)
         if isinstance(payload, dict) and is_error_payload(payload):
             return error_from_event(payload)
-        error = malformed("is not an event stream", text)
+        error = invalid_response("is not an event stream", text)
         if isinstance(payload, dict) and payload.get("choices"):
             # A server that ignores `stream`: its message is kept, but it did not stream.
             result = read_response(text, self.headers, self._context)
