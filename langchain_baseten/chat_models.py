@@ -626,8 +626,11 @@ class ChatBaseten(BasetenService, BaseChatModel):
     def is_lc_serializable(cls) -> bool:
         """Whether `langchain_core.load` may dump and load the model.
 
-        `loads(dumps(model), allowed_objects=[ChatBaseten], secrets_map={"BASETEN_API_KEY": key})`
-        gives an equal model; without `secrets_map` pass `secrets_from_env=True`.
+        `loads` needs `valid_namespaces=["langchain_baseten"]`, `allowed_objects=[ChatBaseten]` and
+        `secrets_map={"BASETEN_API_KEY": key}` (or `secrets_from_env=True`).
+
+        Returns:
+            True.
         """
         return True
 
