@@ -159,8 +159,8 @@ def _refusals(blocks: list[Any]) -> list[str]:
 def _sort_calls(
     message: AIMessage, valid: list[ArrivedCall], broken: list[ArrivedCall], arrived: Arrived
 ) -> None:
-    # langchain-core completes cut arguments whenever it adds chunks. No client can prevent that,
-    # so such a call counts as invalid, with the raw text that the chunks kept.
+    # langchain-core completes cut arguments whenever it adds chunks. A client that lets it do so
+    # is read by the raw text that the chunks kept.
     raw = {c["id"]: c["args"] or "" for c in getattr(message, "tool_call_chunks", [])}
     cut = {key for key, text in raw.items() if oracle.parse_args(text) is None}
     arrived.calls = [call for call in valid if call.id not in cut]
@@ -228,9 +228,21 @@ def _check_calls(expected: Expected, arrived: Arrived) -> list[Loss]:
         *_differ(
             "invalid tool calls",
             [(c.name, c.text) for c in broken],
-            [c[1:] for c in arrived.invalid],
+            [
+                (call.name, _without_closing(call.args, broken[n].text if n < len(broken) else ""))
+                for n, call in enumerate(arrived.invalid)
+            ],
         ),
     ]
+
+
+_CLOSINGS = frozenset({"]", "}", '"]', '"}', '""]', '""}'})
+"""What a client may put behind cut arguments so that langchain-core does not complete them."""
+
+
+def _without_closing(arrived: Any, expected: str) -> Any:
+    closed = isinstance(arrived, str) and arrived.startswith(expected)
+    return expected if closed and arrived[len(expected) :] in _CLOSINGS else arrived
 
 
 def _check_ids(expected: Expected, arrived: Arrived) -> list[Loss]:

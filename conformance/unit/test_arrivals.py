@@ -229,3 +229,16 @@ def test_long_values_are_shortened_in_the_middle() -> None:
     assert short.startswith('"ax')
     assert short.endswith('xz"')
     assert len(short) == arrivals.SHOWN + 1
+
+
+@pytest.mark.parametrize("closing", ["]", '"}', '""]'])
+def test_a_cut_call_may_be_closed_so_that_it_stays_invalid(closing: str) -> None:
+    cut = Call(("b",), "g", '{"x"', None)
+    expected = dataclasses.replace(EXPECTED, calls=(CALLS[0], cut))
+    valid = [tool_call(name="f", args={}, id="a")]
+    for text, losses in (
+        (cut.text + closing, []),
+        (f"{cut.text} {closing}", ["invalid tool calls"]),
+    ):
+        kept = invalid_tool_call(name=cut.name, args=text, id="b", error=None)
+        assert losses_of(expected, tool_calls=valid, invalid_tool_calls=[kept]) == losses
