@@ -191,3 +191,16 @@ def test_an_exception_of_the_reader_becomes_an_error_of_the_package(stream: Any)
     with pytest.raises(BasetenInvalidResponseError, match="a mistake of the reader"):
         stream(wires, Broken)
     assert wires.open_answers == 0
+
+
+def test_an_exception_of_the_users_code_that_opens_a_client_is_passed_on() -> None:
+    def fail() -> httpx.Client:
+        raise IndexError("mine")
+
+    async def fail_on_loop() -> httpx.AsyncClient:
+        raise IndexError("mine")
+
+    with pytest.raises(IndexError, match="mine"):
+        SyncTransport(fail).fetch(Wires.request(), read_text)
+    with pytest.raises(IndexError, match="mine"):
+        asyncio.run(AsyncTransport(fail_on_loop).fetch(Wires.request(), read_text))

@@ -28,14 +28,11 @@ def warn_caller(message: str, category: type[Warning]) -> None:
         message: The text.
         category: The class of the warning.
     """
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  warnings.warn counts frames the same way
-    outermost = frame
-    while frame is not None and _is_library(frame):
-        outermost, frame = frame, frame.f_back
-    at = frame or outermost
-    if at is not None:
-        place = (at.f_code.co_filename, at.f_lineno, _module_of(at))
-        warnings.warn_explicit(message, category, *place, registry={})
+    at = sys._getframe(1)  # noqa: SLF001  the way in which warnings.warn counts frames
+    while _is_library(at) and at.f_back is not None:
+        at = at.f_back
+    place = (at.f_code.co_filename, at.f_lineno, _module_of(at))
+    warnings.warn_explicit(message, category, *place, registry={})
 
 
 def _is_library(frame: FrameType) -> bool:

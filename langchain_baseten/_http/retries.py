@@ -67,18 +67,21 @@ def _report_to(
     on_retry: Callable[..., Any] | None, target: str, max_retries: int
 ) -> Callable[[RetryCallState], Any]:
     """Return what tenacity calls before it sleeps: the log, then the user's callback."""
+    call: Callable[..., Any] = on_retry or _ignore
 
     def report(state: RetryCallState) -> None:
         _log_retry(state, target, max_retries)
-        if on_retry is not None:
-            on_retry(state)
+        call(state)
 
     async def report_async(state: RetryCallState) -> None:
         _log_retry(state, target, max_retries)
-        if on_retry is not None:
-            await on_retry(state)
+        await call(state)
 
-    return report_async if iscoroutinefunction(on_retry) else report
+    return report_async if iscoroutinefunction(call) else report
+
+
+def _ignore(_: RetryCallState) -> None:
+    """Do nothing where there is no callback."""
 
 
 def _log_retry(state: RetryCallState, target: str, max_retries: int) -> None:
