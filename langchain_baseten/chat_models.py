@@ -24,6 +24,7 @@ from pydantic import Field, model_validator
 
 import langchain_baseten._protocol.content_blocks  # noqa: F401  registers the block translator
 from langchain_baseten._config.caller_warnings import warn_caller
+from langchain_baseten._config.field_docs import describe_fields
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._config.settings import check_mapping
 from langchain_baseten._http.redaction import is_secret_name
@@ -484,7 +485,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             idle=option("stream_chunk_timeout") or None,
             on_retry=run_manager.on_retry if run_manager else None,
             options=options,
-            known_models=() if self.model_url else list(_PROFILES),
+            known_models=() if self.model_url else _PROFILES,
         )
         return request, ResponseContext(
             requested_model=str(parameters.get("model", "")),
@@ -504,8 +505,10 @@ class ChatBaseten(BasetenService, BaseChatModel):
 
     def _sent_fields(self) -> dict[str, Any]:
         """Return the fields that are sent, by their names in the body, where they are set."""
-        sent = {body: getattr(self, name) for name, body in self._parameters().sent.items()}
-        return {name: v for name, v in {**sent, "model": self.model}.items() if v is not None}
+        fields = self.__dict__
+        names = self._parameters().sent
+        sent = {body: v for name, body in names.items() if (v := fields[name]) is not None}
+        return {**sent, "model": self.model}
 
     # --- bound arguments --------------------------------------------------------------------------
 
@@ -644,8 +647,8 @@ class ChatBaseten(BasetenService, BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        fields = {name: getattr(self, name) for name in self._parameters().sent}
-        given = {name: value for name, value in fields.items() if value is not None}
+        fields = self.__dict__
+        given = {k: v for k in self._parameters().sent if (v := fields[k]) is not None}
         named = {**self.model_kwargs, **given, "model_name": self.model}
         return {"endpoint": str(self.endpoint), **named}
 
@@ -690,6 +693,10 @@ class ChatBaseten(BasetenService, BaseChatModel):
             The number of tokens.
         """
         return count_tokens_approximately(messages, tools=list(tools) if tools else None)
+
+
+describe_fields(ChatBaseten)
+ChatBaseten.model_rebuild()
 
 
 def _read(response: RawResponse, context: ResponseContext) -> ChatResult:

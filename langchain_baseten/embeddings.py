@@ -16,6 +16,7 @@ from langchain_core.embeddings import Embeddings
 from pydantic import SecretStr
 
 from langchain_baseten._config.api_key import clean_key
+from langchain_baseten._config.field_docs import describe_fields
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._http.request import HttpRequest, RawResponse
 from langchain_baseten._protocol.embeddings import read_vectors
@@ -160,6 +161,9 @@ class BasetenEmbeddings(BasetenService, Embeddings):
     def _build_request(self, batch: list[str]) -> HttpRequest:
         body = dump_json({"input": batch, "model": self.model})
         return self._build_http_request(self.endpoint.embeddings_url, body)
+
+
+describe_fields(BasetenEmbeddings)
 
 
 def _reader(count: int) -> Callable[[RawResponse], list[list[float]]]:

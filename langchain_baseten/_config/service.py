@@ -5,7 +5,7 @@ The one base of `ChatBaseten` and `BasetenEmbeddings`. Must not know messages or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -49,7 +49,8 @@ class BasetenService(BasetenSettings):
 
     @model_validator(mode="after")
     def _set_connections(self) -> Self:
-        self._connections = Connections(self.http_socket_options)
+        if self.http_socket_options is not None:
+            self._connections = Connections(self.http_socket_options)
         return self
 
     # --- requests -------------------------------------------------------------------------------
@@ -63,7 +64,7 @@ class BasetenService(BasetenSettings):
         idle: float | None = None,
         on_retry: Callable[..., Any] | None = None,
         options: Mapping[str, Any] | None = None,
-        known_models: Sequence[str] = (),
+        known_models: Collection[str] = (),
     ) -> HttpRequest:
         """Return a request to the service.
 

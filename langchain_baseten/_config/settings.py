@@ -24,6 +24,7 @@ from langchain_baseten._config.api_key import KEY_VARIABLE, MISSING_KEY, clean_k
 from langchain_baseten._config.arguments import read_arguments
 from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._config.endpoint import Endpoint, parse_base_url, parse_model_url
+from langchain_baseten._config.field_docs import describe_fields
 from langchain_baseten._config.gateway import apply_gateway, gateway_headers
 from langchain_baseten._http.clients import check_client_kind
 from langchain_baseten._http.redaction import is_secret_name
@@ -58,7 +59,7 @@ class BasetenSettings(BaseModel):
         extra="forbid",
         hide_input_in_errors=True,
         protected_namespaces=(),
-        use_attribute_docstrings=True,
+        defer_build=True,  # this class is never built; its subclasses are, where they are used
     )
 
     _default_model: ClassVar[str] = ""
@@ -211,6 +212,9 @@ class BasetenSettings(BaseModel):
             if os.environ.get(name) == self.baseten_api_base:
                 return name
         return "base_url="
+
+
+describe_fields(BasetenSettings)
 
 
 @cache

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
         AsyncIterator,
         Awaitable,
         Callable,
+        Collection,
         Iterable,
         Iterator,
         Mapping,
         MutableMapping,
-        Sequence,
     )
 
     from langchain_baseten._http.auth import BearerAuth
@@ -146,7 +146,7 @@ class HttpRequest:
     on_retry: Callable[..., Any] | None = None
     model: str = ""
     url_source: str = ""
-    known_models: Sequence[str] = field(default=(), repr=False)
+    known_models: Collection[str] = field(default=(), repr=False)
 
     @property
     def host(self) -> str:

@@ -31,7 +31,7 @@ from langchain_baseten.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
 _SHOWN = 500
 """Maximum number of characters of a server's text in a message."""
@@ -120,7 +120,7 @@ def error_from_response(  # noqa: PLR0913  one keyword for each thing that a mes
     retry_after: float | None = None,
     model: str = "",
     url: str = "",
-    known_models: Sequence[str] = (),
+    known_models: Collection[str] = (),
 ) -> BasetenError:
     """Return the error that an HTTP response without success stands for.
 
@@ -311,7 +311,7 @@ def _describe_request(model: str, url: str) -> str:
     return f"Requested {words}." if words else ""
 
 
-def _suggest(model: str, known_models: Sequence[str]) -> str:
+def _suggest(model: str, known_models: Collection[str]) -> str:
     if model in known_models:
         return ""
     names = {name: slug for slug in known_models for name in _spellings(slug)}

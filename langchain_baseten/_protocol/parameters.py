@@ -93,6 +93,13 @@ class ParameterTable:
 
     Args:
         model: The class. Marks and aliases that a subclass does not repeat are inherited.
+
+    Attributes:
+        title: The name of the class, for messages.
+        rows: One row for each field.
+        by_name: The rows by every name that callers may use.
+        by_call: The rows that a single call may set, by the name that it uses.
+        sent: The fields that go into the request body, and their names there.
     """
 
     def __init__(self, model: type[BaseModel]) -> None:
@@ -100,11 +107,7 @@ class ParameterTable:
         self.rows = [_read_row(model, name) for name in model.model_fields]
         self.by_name = {name: row for row in self.rows for name in row.names}
         self.by_call = {row.per_call: row for row in self.rows if row.per_call}
-
-    @property
-    def sent(self) -> dict[str, str]:
-        """The fields that go into the request body, and their names there."""
-        return {row.field: row.body_name for row in self.rows if row.body_name}
+        self.sent = {row.field: row.body_name for row in self.rows if row.body_name}
 
     def split_options(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return a call's options: those for the request body, and those for the client.

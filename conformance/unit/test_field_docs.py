@@ -1,0 +1,73 @@
+"""Descriptions of fields are the docstrings below them, where the source is installed."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from langchain_baseten import ChatBaseten
+from langchain_baseten._config.field_docs import describe_fields
+
+
+class Described(BaseModel):
+    """A model with one described field."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    first: int = 1
+    """The first
+    field."""
+
+    second: int = 2
+
+
+class Bare(BaseModel):
+    """A model without fields."""
+
+
+def test_a_docstring_below_a_field_is_its_description() -> None:
+    describe_fields(Described)
+    describe_fields(Bare)
+
+    assert Described.model_fields["first"].description == "The first\nfield."
+    assert Described.model_fields["second"].description is None
+    assert Described.model_json_schema()["properties"]["first"]["description"].startswith(
+        "The first"
+    )
+
+
+@pytest.mark.parametrize("loader", [None, object()], ids=["none", "one without sources"])
+def test_without_a_source_fields_have_no_description(
+    loader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Frozen(BaseModel):
+        """A model of a frozen application."""
+
+        first: int = 1
+        """The first field."""
+
+    monkeypatch.setattr(sys.modules[__name__], "__loader__", loader)
+    describe_fields(Frozen)
+
+    assert Frozen.model_fields["first"].description is None
+
+
+def test_every_docstring_of_a_field_is_found() -> None:
+    (tree,) = ast.parse(inspect.getsource(ChatBaseten)).body
+    assert isinstance(tree, ast.ClassDef)
+    named = {
+        field.target.id
+        for field, text in pairwise(tree.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+    }
+
+    assert len(named) > 45
+    assert {name for name in named if not ChatBaseten.model_fields[name].description} == set()
