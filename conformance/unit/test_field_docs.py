@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-import sys
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict
 
 from langchain_baseten import ChatBaseten
+from langchain_baseten._config import field_docs
 from langchain_baseten._config.field_docs import describe_fields
 
 
@@ -42,9 +41,9 @@ def test_a_docstring_below_a_field_is_its_description() -> None:
     )
 
 
-@pytest.mark.parametrize("loader", [None, object()], ids=["none", "one without sources"])
+@pytest.mark.parametrize("failure", [OSError, TypeError])
 def test_without_a_source_fields_have_no_description(
-    loader: Any, monkeypatch: pytest.MonkeyPatch
+    failure: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Frozen(BaseModel):
         """A model of a frozen application."""
@@ -52,7 +51,10 @@ def test_without_a_source_fields_have_no_description(
         first: int = 1
         """The first field."""
 
-    monkeypatch.setattr(sys.modules[__name__], "__loader__", loader)
+    def fail(_: object) -> str:
+        raise failure
+
+    monkeypatch.setattr(field_docs, "getsource", fail)
     describe_fields(Frozen)
 
     assert Frozen.model_fields["first"].description is None

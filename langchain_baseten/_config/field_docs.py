@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ast
 import sys
-from inspect import cleandoc
+from inspect import cleandoc, getsource
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 
 
 def describe_fields(model: type[BaseModel]) -> None:
-    """Set the descriptions of the fields that a model defines itself, and complete the model.
+    """Set the descriptions of the fields that a model defines itself.
 
     Where the source is not installed, the fields stay without descriptions.
 
     Args:
         model: The class, with `defer_build` in its configuration.
     """
-    loader: Any = getattr(sys.modules[model.__module__], "__loader__", None)
-    source = loader.get_source(model.__module__) if hasattr(loader, "get_source") else None
-    for name, text in _read_docs(source or "", model.__name__):
+    try:
+        source = getsource(sys.modules[model.__module__])
+    except (OSError, TypeError):
+        return
+    for name, text in _read_docs(source, model.__name__):
         if name in model.model_fields:
             model.model_fields[name].description = text
 
