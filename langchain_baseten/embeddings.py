@@ -49,7 +49,7 @@ class BasetenEmbeddings(BasetenService, Embeddings):
         from langchain_baseten import BasetenEmbeddings
 
         embeddings = BasetenEmbeddings(
-            model_url="https://model-<id>.api.baseten.co/environments/production/sync"
+            model_url="https://model-abcd1234.api.baseten.co/environments/production/sync"
         )
         ```
 

@@ -6,6 +6,7 @@ Knows Markdown's fences and indents and tox.ini; must not know what the pages ex
 from __future__ import annotations
 
 import configparser
+import inspect
 import re
 import shlex
 import tomllib
@@ -19,6 +20,7 @@ import pytest
 
 from conformance.__main__ import _COMMANDS, _OWN_PARSERS
 from conformance.peers import AsyncPeerTransport, PeerTransport
+from langchain_baseten import BasetenEmbeddings, ChatBaseten
 from langchain_baseten._http.clients import Connections
 
 if TYPE_CHECKING:
@@ -109,20 +111,49 @@ def _answered_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", "documentation-key")
 
 
+def _run_blocks(text: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = [b for b in _read_blocks(text) if b.language == "python"]
+    namespace: dict[str, Any] = {"__name__": name}
+    for block in blocks:
+        # Moved to its own line, so that a traceback points into the page.
+        code = compile("\n" * (block.line - 1) + block.text, name, "exec", dont_inherit=True)
+        exec(code, namespace)  # noqa: S102  running the page is the check
+        printed = capsys.readouterr().out.strip()
+        assert printed or "print(" not in block.text, f"{name}:{block.line} printed nothing"
+    assert blocks
+
+
 @pytest.mark.usefixtures("_answered_here")
 @pytest.mark.parametrize("page", _RUN, ids=lambda page: page.name)
 def test_every_block_of_a_page_runs_from_top_to_bottom(
     page: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    blocks = [b for b in _read_blocks(page.read_text(encoding="utf-8")) if b.language == "python"]
-    namespace: dict[str, Any] = {"__name__": page.stem}
-    for block in blocks:
-        # Moved to its own line, so that a traceback points into the page.
-        code = compile("\n" * (block.line - 1) + block.text, page, "exec", dont_inherit=True)
-        exec(code, namespace)  # noqa: S102  running the page is the check
-        printed = capsys.readouterr().out.strip()
-        assert printed or "print(" not in block.text, f"{page.name}:{block.line} printed nothing"
-    assert blocks
+    _run_blocks(page.read_text(encoding="utf-8"), str(page), capsys)
+
+
+_SECTIONS = (
+    *("Setup", "Key init args, completion parameters", "Key init args, client parameters"),
+    *("Instantiate", "Invoke", "Stream", "Async", "Tool calling", "Structured output"),
+    *("Images and audio", "Reasoning", "Token usage", "Response metadata", "Errors"),
+)
+"""Sections of a chat model's docstring, as LangChain's integrations have them."""
+
+
+@pytest.mark.usefixtures("_answered_here")
+@pytest.mark.parametrize("documented", [ChatBaseten, BasetenEmbeddings])
+def test_every_block_of_a_class_docstring_runs(
+    documented: type, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # A section's text is indented below its heading.
+    text = re.sub(r"(?m)^ {4}", "", inspect.getdoc(documented) or "")
+
+    _run_blocks(text, documented.__name__, capsys)
+
+
+def test_the_docstring_of_the_chat_model_has_the_usual_sections() -> None:
+    text = inspect.getdoc(ChatBaseten) or ""
+
+    assert tuple(re.findall(r"(?m)^([A-Z][a-z, ]+):$", text)) == _SECTIONS
 
 
 @pytest.mark.parametrize("page", _READ, ids=lambda page: page.name)

@@ -34,7 +34,7 @@ def test_a_docstring_below_a_field_is_its_description() -> None:
     describe_fields(Described)
     describe_fields(Bare)
 
-    assert Described.model_fields["first"].description == "The first\nfield."
+    assert Described.model_fields["first"].description == "The first field."
     assert Described.model_fields["second"].description is None
     assert Described.model_json_schema()["properties"]["first"]["description"].startswith(
         "The first"
