@@ -68,5 +68,5 @@ def test_a_pickle_in_another_process_takes_the_key_of_its_environment(
     )
     assert child.stdout.split() == [b"Hello", b"m"], child.stderr.decode()
     assert child.stderr.count(b"pickled with another API key") == 1
-    assert len(child.stderr.splitlines()) == 1
+    assert b"Traceback" not in child.stderr
     assert b"authorization: bearer sk-of-the-child-42" in server.requests[-1].lower()
