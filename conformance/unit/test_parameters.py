@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -246,3 +247,20 @@ def test_the_same_request_gives_the_same_bytes_in_every_process() -> None:
 
     assert json.loads(seeded[0])["messages"][0]["content"] == "ä"
     assert seeded[0] == seeded[1] == seeded[2]
+
+
+def test_the_guide_names_every_setting_that_a_single_call_may_change() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "chat.md").read_text(encoding="utf-8")
+    start = guide.index("A single call may also change these settings")
+    listed = re.findall(r"`(\w+)`", guide[start : guide.index(". Other settings", start)])
+
+    assert {*listed, "model_kwargs", "extra_body"} == TABLE.by_call.keys()
+
+
+def test_the_guide_names_only_parameters_that_exist() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "chat.md").read_text(encoding="utf-8")
+    start = guide.index("Parameters of the engines such as")
+    listed = re.findall(r"`(\w+)`", guide[start : guide.index("are arguments as well", start)])
+
+    assert len(listed) > 3
+    assert set(listed) <= TABLE.sent.keys()
