@@ -39,7 +39,7 @@ KNOWN_CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprob
 ENGINE_FAILURES = ("abort", "error")
 """Finish reasons with which an engine reports that it failed (vLLM, SGLang, Dynamo)."""
 
-CUT_REASONS = ("length", "content_filter")
+CUT_REASONS = (*ENGINE_FAILURES, "length", "content_filter")
 """Finish reasons of a response that was cut: a call whose arguments had not begun is incomplete."""
 
 

@@ -98,7 +98,8 @@ class StreamReader:
             return None
         first, *rest = self._sent
         if not self._closed:
-            cut = self._is_cut() or not (self.done or self._finish_reason)
+            cut = self._finish_reason in CUT_REASONS
+            cut = cut or not (self.done or self._finish_reason)
             rest += self._ending(self._calls.endings(cut=cut))
         message = message_chunk_to_message(first + rest if rest else first)
         return message if isinstance(message, AIMessage) else None
@@ -143,7 +144,8 @@ class StreamReader:
                     yield from self._read(event)
         self._check_end()
         lost = self._context.call_required and not len(self._calls)
-        for message in self._ending(self._calls.close(cut=self._is_cut())):
+        cut = self._finish_reason in CUT_REASONS
+        for message in self._ending(self._calls.close(cut=cut)):
             self._sent.append(message)
             yield ChatGenerationChunk(message=message)
         self._closed = True
@@ -158,9 +160,6 @@ class StreamReader:
         if error.partial is None:
             error.partial = self.partial
         return error
-
-    def _is_cut(self) -> bool:
-        return self._finish_reason in (*ENGINE_FAILURES, *CUT_REASONS)
 
     def _check_end(self) -> None:
         if not self.events:
