@@ -499,6 +499,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         """Return the request's parameters: those of the call override fields and `model_kwargs`."""
         table = self._parameters()
         weak = {**self.model_kwargs, **check_mapping("model_kwargs", model_kwargs)}
+        table.check_model_kwargs(weak)
         layers = [table.rename(weak), self._sent_fields(), {"stop": stop} if stop else {}, of_call]
         return build_parameters(layers, table.rename(self.disabled_params or {}))
 

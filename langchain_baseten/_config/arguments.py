@@ -101,11 +101,7 @@ def _check_model_kwargs(
     extra: Mapping[str, Any], fields: Mapping[str, Any], table: ParameterTable
 ) -> None:
     for name, value in extra.items():
-        row = table.by_name.get(name) or table.by_call.get(name)
+        row = table.by_name.get(name)
         if row is not None and row.body_name:
             _refuse_conflict(fields, row.field, f"{name} in model_kwargs", value)
-        elif row is not None or name in OPENAI_ONLY:
-            raise ValueError(
-                f"{name} is a setting of the client and never sent: take it out of model_kwargs "
-                f"and pass it to {table.title} itself."
-            )
+    table.check_model_kwargs(extra)
