@@ -510,6 +510,15 @@ class ChatBaseten(BasetenService, BaseChatModel):
 
     # --- bound arguments --------------------------------------------------------------------------
 
+    if not TYPE_CHECKING:  # where langchain-core's own, narrower return type counts
+
+        def bind(self, **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
+            """Return this model with call arguments, which those of a call override."""
+            # langchain-core passes `stop` apart from the others: under its other name a bound value
+            # would override that of the call.
+            named = {"stop" if k == "stop_sequences" and v else k: v for k, v in kwargs.items()}
+            return super().bind(**named)
+
     def bind_tools(
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
@@ -547,7 +556,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         response_format = kwargs.get("response_format")
         if response_format is not None and not isinstance(response_format, dict):
             kwargs["response_format"] = write_response_format(response_format, strict=strict)
-        return super().bind(tools=written, **kwargs)
+        return self.bind(tools=written, **kwargs)
 
     def with_structured_output(
         self,
@@ -610,7 +619,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
     ) -> Runnable[LanguageModelInput, AIMessage]:
         if tools:
             return self.bind_tools(tools, **kwargs)
-        return super().bind(**kwargs)
+        return self.bind(**kwargs)
 
     # --- what others ask about the model ----------------------------------------------------------
 
