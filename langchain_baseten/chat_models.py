@@ -28,6 +28,7 @@ from langchain_baseten._config.service import BasetenService
 from langchain_baseten._config.settings import check_mapping
 from langchain_baseten._http.redaction import is_secret_name
 from langchain_baseten._http.request import HttpRequest, RawResponse
+from langchain_baseten._http.timeouts import parse_idle
 from langchain_baseten._protocol.messages import write_messages
 from langchain_baseten._protocol.parameters import (
     ClientOnly,
@@ -481,7 +482,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             self.endpoint.chat_url,
             body,
             accept="text/event-stream" if stream else "application/json",
-            idle=option("stream_chunk_timeout") or None,
+            idle=parse_idle(option("stream_chunk_timeout")),
             on_retry=run_manager.on_retry if run_manager else None,
             options=options,
             known_models=() if self.model_url else list(_PROFILES),
