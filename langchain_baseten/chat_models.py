@@ -29,6 +29,7 @@ from langchain_baseten._config.service import BasetenService
 from langchain_baseten._config.settings import check_mapping
 from langchain_baseten._http.redaction import is_secret_name
 from langchain_baseten._http.request import HttpRequest, RawResponse
+from langchain_baseten._http.timeouts import parse_idle
 from langchain_baseten._protocol.messages import write_messages
 from langchain_baseten._protocol.parameters import (
     ClientOnly,
@@ -482,7 +483,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             self.endpoint.chat_url,
             body,
             accept="text/event-stream" if stream else "application/json",
-            idle=option("stream_chunk_timeout") or None,
+            idle=parse_idle(option("stream_chunk_timeout")),
             on_retry=run_manager.on_retry if run_manager else None,
             options=options,
             known_models=() if self.model_url else _PROFILES,
@@ -500,6 +501,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         """Return the request's parameters: those of the call override fields and `model_kwargs`."""
         table = self._parameters()
         weak = {**self.model_kwargs, **check_mapping("model_kwargs", model_kwargs)}
+        table.check_model_kwargs(weak)
         layers = [table.rename(weak), self._sent_fields(), {"stop": stop} if stop else {}, of_call]
         return build_parameters(layers, table.rename(self.disabled_params or {}))
 
@@ -511,6 +513,15 @@ class ChatBaseten(BasetenService, BaseChatModel):
         return {**sent, "model": self.model}
 
     # --- bound arguments --------------------------------------------------------------------------
+
+    if not TYPE_CHECKING:  # where langchain-core's own, narrower return type counts
+
+        def bind(self, **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
+            """Return this model with call arguments, which those of a call override."""
+            # langchain-core passes `stop` apart from the others: under its other name a bound value
+            # would override that of the call.
+            named = {"stop" if k == "stop_sequences" and v else k: v for k, v in kwargs.items()}
+            return super().bind(**named)
 
     def bind_tools(
         self,
@@ -549,7 +560,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         response_format = kwargs.get("response_format")
         if response_format is not None and not isinstance(response_format, dict):
             kwargs["response_format"] = write_response_format(response_format, strict=strict)
-        return super().bind(tools=written, **kwargs)
+        return self.bind(tools=written, **kwargs)
 
     def with_structured_output(
         self,
@@ -612,7 +623,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
     ) -> Runnable[LanguageModelInput, AIMessage]:
         if tools:
             return self.bind_tools(tools, **kwargs)
-        return super().bind(**kwargs)
+        return self.bind(**kwargs)
 
     # --- what others ask about the model ----------------------------------------------------------
 

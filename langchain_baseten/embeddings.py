@@ -171,7 +171,7 @@ def _reader(count: int) -> Callable[[RawResponse], list[list[float]]]:
 
 
 def _batch(texts: Iterable[str]) -> Iterator[list[str]]:
-    if isinstance(texts, str):
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
         raise BasetenRequestError("embed_documents takes a list of texts. Write [text] for one.")
     batch: list[str] = []
     for place, text in enumerate(texts):

@@ -404,7 +404,6 @@ def test_what_only_the_client_uses_is_never_sent_from_model_kwargs() -> None:
 CLIENT_ONLY: dict[str, Any] = {
     "api_key": "sk-other-0123456789",
     "baseten_api_key": "sk-other-0123456789",
-    "openai_api_key": "sk-other-0123456789",
     "base_url": "https://example.com/v1",
     "baseten_api_base": "https://example.com/v1",
     "model_url": "https://example.com/v1",

@@ -53,15 +53,18 @@ def explain_unknown(name: str, value: Any, table: ParameterTable) -> str:
 
     Args:
         name: The name as written.
-        value: The value; it is quoted, shortened, unless its name says that it is a secret.
+        value: The value; it is quoted, shortened, unless its name, or a name in it, says that it
+            is a secret.
         table: The parameters of the class.
     """
-    near = find_near(name, table.by_name)
+    of_call = table.by_call.get(name)
+    near = [of_call.field] if of_call else find_near(name, table.by_name)
     meant = f" Did you mean {near[0]}?" if near else ""
     message = f"{name} is not a parameter of {table.title}.{meant}"
-    if "model_kwargs" not in table.by_name:
+    if of_call or "model_kwargs" not in table.by_name:
         return message
-    shown = "…" if is_secret_name(name) else shorten(repr(value), 60)
+    text = repr(value)
+    shown = "…" if is_secret_name(name) or is_secret_name(text) else shorten(text, 60)
     return f"{message} To send it to the model as it is, write model_kwargs={{{name!r}: {shown}}}."
 
 
@@ -98,11 +101,7 @@ def _check_model_kwargs(
     extra: Mapping[str, Any], fields: Mapping[str, Any], table: ParameterTable
 ) -> None:
     for name, value in extra.items():
-        row = table.by_name.get(name) or table.by_call.get(name)
+        row = table.by_name.get(name)
         if row is not None and row.body_name:
             _refuse_conflict(fields, row.field, f"{name} in model_kwargs", value)
-        elif row is not None or name in OPENAI_ONLY:
-            raise ValueError(
-                f"{name} is a setting of the client and never sent: take it out of model_kwargs "
-                f"and pass it to {table.title} itself."
-            )
+    table.check_model_kwargs(extra)

@@ -249,8 +249,10 @@ def check_mapping(name: str, value: Any) -> Mapping[str, Any]:
     """
     if value is None:
         return {}
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+    if not isinstance(value, Mapping):
         raise BasetenRequestError(f"{name} must be a dict, not {type(value).__name__}.")
+    if not all(isinstance(key, str) for key in value):
+        raise BasetenRequestError(f"{name} must be a dict of names that are text.")
     return value
 
 

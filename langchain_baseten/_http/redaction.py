@@ -18,7 +18,8 @@ _SECRET_WORDS = (
     *("authorization", "api-key", "api_key", "apikey"),
     *("token", "secret", "cookie", "password"),
 )
-_SECRET_ENDINGS = ("-key", "-signature")
+_SECRET_ENDINGS = ("-key", "_key", "-signature")
+_SECRET_NAMES = frozenset({"auth", "bearer", "headers", "key"})
 _SHORTEST_SECRET = 8
 """Characters: a shorter value is a placeholder, and a part of many words."""
 
@@ -30,7 +31,8 @@ def is_secret_name(name: str) -> bool:
     name = name.lower()
     if name.endswith("tokens"):
         return False
-    return name.endswith(_SECRET_ENDINGS) or any(word in name for word in _SECRET_WORDS)
+    secret = name in _SECRET_NAMES or name.endswith(_SECRET_ENDINGS)
+    return secret or any(word in name for word in _SECRET_WORDS)
 
 
 class Redactor:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import time
+from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langchain_baseten.exceptions import BasetenTimeoutError
+from langchain_baseten.exceptions import BasetenRequestError, BasetenTimeoutError
 
 if TYPE_CHECKING:
     from langchain_baseten._http.request import Client, Request
@@ -69,9 +70,29 @@ def _check_seconds(value: Any) -> float | None:
     if value is None:
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value <= 0:
+    if not is_number or not 0 < value <= TIMEOUT_MAX:
         raise _refuse(value)
     return float(value)
+
+
+def parse_idle(value: Any) -> float | None:
+    """Return the seconds of silence that a `stream_chunk_timeout` allows, None for no limit.
+
+    Args:
+        value: Seconds; None or 0 for no limit.
+
+    Raises:
+        BasetenRequestError: If it is neither, or not finite, or below 0.
+    """
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < math.inf:
+        raise BasetenRequestError(
+            f"stream_chunk_timeout={value!r} is not a time limit. Write seconds above 0, or None "
+            "or 0 for no limit."
+        )
+    return value or None
 
 
 def _refuse(value: Any) -> ValueError:

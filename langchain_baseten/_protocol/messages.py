@@ -46,7 +46,7 @@ INVALID_ARGUMENTS = "invalid_arguments"
 arguments of every call in the history, and refuse the request if one is no object."""
 
 UNNAMED_TOOL = "unnamed_tool"
-"""Name that a call without one is sent with: engines refuse an empty name."""
+"""Name that a call without one, or with white space only, is sent with: engines refuse those."""
 
 
 def write_messages(
@@ -150,7 +150,8 @@ def _write_calls(message: AIMessage) -> Iterator[dict[str, Any]]:
 
 
 def _write_call(call: Mapping[str, Any], arguments: str) -> dict[str, Any]:
-    function = {"name": call.get("name") or UNNAMED_TOOL, "arguments": arguments}
+    name = call.get("name") or ""
+    function = {"name": name if name.strip() else UNNAMED_TOOL, "arguments": arguments}
     return {"id": call.get("id") or "", "type": "function", "function": function}
 
 

@@ -132,11 +132,32 @@ class ParameterTable:
                     client[option.field] = value
             elif row and row.body_name:
                 body[row.body_name] = value
-            elif row or name in OPENAI_ONLY:
+            elif self.is_client_only(name):
                 raise BasetenRequestError(self._explain_client_only(name))
             elif name not in _NEVER_SENT:
                 body[name] = value
         return body, client
+
+    def is_client_only(self, name: str) -> bool:
+        """Return whether a name is a setting of the client, which is never sent."""
+        row = self.by_name.get(name) or self.by_call.get(name)
+        return name in OPENAI_ONLY if row is None else row.body_name is None
+
+    def check_model_kwargs(self, parameters: Mapping[str, Any]) -> None:
+        """Check that no request parameter is a setting of the client.
+
+        Args:
+            parameters: The parameters, by any of their names.
+
+        Raises:
+            BasetenRequestError: If one is. Its value is not shown.
+        """
+        for name in parameters:
+            if self.is_client_only(name):
+                raise BasetenRequestError(
+                    f"{name} is a setting of the client and never sent: take it out of "
+                    f"model_kwargs and pass it to {self.title} itself."
+                )
 
     def rename(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return request parameters by their names in the body.
@@ -159,6 +180,8 @@ class ParameterTable:
         return renamed
 
     def _explain_client_only(self, name: str) -> str:
+        if name in OPENAI_ONLY:
+            return f"{name} is not a parameter of {self.title}. {OPENAI_ONLY[name]}"
         return (
             f"{name} is a setting of the client, which a single call cannot change, and it is "
             f"never sent. Pass it to {self.title}({name}=…)."

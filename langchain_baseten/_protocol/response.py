@@ -39,6 +39,9 @@ KNOWN_CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprob
 ENGINE_FAILURES = ("abort", "error")
 """Finish reasons with which an engine reports that it failed (vLLM, SGLang, Dynamo)."""
 
+CUT_REASONS = (*ENGINE_FAILURES, "length", "content_filter")
+"""Finish reasons of a response that was cut: a call whose arguments had not begun is incomplete."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseContext:
@@ -127,7 +130,8 @@ def _read_choice(
 ) -> ChatGeneration:
     message = choice.get("message")
     message = message if isinstance(message, dict) else {}
-    calls, invalid = read_calls(raw_calls(message), ToolCallIds(context.new_id))
+    cut = choice.get("finish_reason") in CUT_REASONS
+    calls, invalid = read_calls(raw_calls(message), ToolCallIds(context.new_id), cut=cut)
     metadata = {**read_extras(choice, KNOWN_CHOICE), **shared}
     metadata["finish_reason"] = choice.get("finish_reason")
     if choice.get("logprobs") is not None:

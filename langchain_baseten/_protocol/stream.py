@@ -21,6 +21,7 @@ from langchain_baseten._protocol.json_text import (
     parse_body,
 )
 from langchain_baseten._protocol.response import (
+    CUT_REASONS,
     ENGINE_FAILURES,
     KNOWN_CHOICE,
     PROVIDER,
@@ -97,8 +98,8 @@ class StreamReader:
             return None
         first, *rest = self._sent
         if not self._closed:
-            failed = self._finish_reason in ENGINE_FAILURES
-            cut = failed or not (self.done or self._finish_reason)
+            cut = self._finish_reason in CUT_REASONS
+            cut = cut or not (self.done or self._finish_reason)
             rest += self._ending(self._calls.endings(cut=cut))
         message = message_chunk_to_message(first + rest if rest else first)
         return message if isinstance(message, AIMessage) else None
@@ -143,7 +144,8 @@ class StreamReader:
                     yield from self._read(event)
         self._check_end()
         lost = self._context.call_required and not len(self._calls)
-        for message in self._ending(self._calls.close()):
+        cut = self._finish_reason in CUT_REASONS
+        for message in self._ending(self._calls.close(cut=cut)):
             self._sent.append(message)
             yield ChatGenerationChunk(message=message)
         self._closed = True

@@ -113,7 +113,7 @@ class _Slot:
         """Return the argument text to emit when no delta follows.
 
         Args:
-            cut: Whether the stream was cut, so that empty arguments may be incomplete.
+            cut: Whether the response was cut here, so that empty arguments are incomplete.
         """
         rest = self.joiner.rest
         text = self.text + rest
@@ -184,7 +184,7 @@ class ToolCallAssembler:
                 continue
             function = delta.get("function")
             function = function if isinstance(function, dict) else {}
-            name, wire_id = _text(function.get("name")), _text(delta.get("id"))
+            name, wire_id = _name(function.get("name")), _text(delta.get("id"))
             slot = self._find(delta.get("index"), name, wire_id)
             new = self._emit(slot, name, wire_id, write_arguments(function.get("arguments")))
             chunks[slot.number] = _join(chunks.get(slot.number), new)
@@ -194,27 +194,31 @@ class ToolCallAssembler:
         """Return the chunks that make the calls so far read as they are, and change nothing.
 
         Args:
-            cut: Whether the stream was cut, so that empty arguments may be incomplete.
+            cut: Whether the response was cut, so that empty arguments of the last call are
+                incomplete.
 
         Returns:
             A chunk for each call whose arguments are no JSON object or that has no name: merged
             with the chunks before it, the call is an invalid one.
         """
         slots = () if self._closed else self._slots
-        texts = [(slot.number, slot.ending(cut=cut)) for slot in slots]
+        texts = [(s.number, s.ending(cut=cut and s is self._slots[-1])) for s in slots]
         return [
             tool_call_chunk(name=None, args=text, id=None, index=number)
             for number, text in texts
             if text
         ]
 
-    def close(self) -> list[ToolCallChunk]:
+    def close(self, *, cut: bool = False) -> list[ToolCallChunk]:
         """Return the last chunks of the stream's calls.
+
+        Args:
+            cut: As for `endings`.
 
         Returns:
             The endings, and an id for each call to which the server gave none.
         """
-        chunks = {int(chunk["index"] or 0): chunk for chunk in self.endings()}
+        chunks = {int(chunk["index"] or 0): chunk for chunk in self.endings(cut=cut)}
         for slot in () if self._closed else self._slots:
             if not slot.identified:
                 new_id = self._ids.claim("")
@@ -264,22 +268,27 @@ def _join(first: ToolCallChunk | None, second: ToolCallChunk) -> ToolCallChunk:
     )
 
 
-def read_calls(raw: Any, ids: ToolCallIds) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+def read_calls(
+    raw: Any, ids: ToolCallIds, *, cut: bool = False
+) -> tuple[list[ToolCall], list[InvalidToolCall]]:
     """Read the calls of a message that is not streamed.
 
     Args:
         raw: The message's `tool_calls`, of whatever type the server sent.
         ids: Gives the calls their ids.
+        cut: Whether the response was cut, so that empty arguments of the last call are incomplete.
 
     Returns:
         The valid calls, and those whose name or arguments cannot be used, with their raw text.
     """
     valid: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
-    for call in raw if isinstance(raw, list) else []:
+    calls = raw if isinstance(raw, list) else []
+    for number, call in enumerate(calls, start=1):
         name, text, wire_id = _read_call(call)
         call_id = ids.claim(wire_id)
-        arguments = {} if _is_empty(text) else parse_object(text)
+        complete = not (cut and number == len(calls))
+        arguments = {} if complete and _is_empty(text) else parse_object(text)
         if name and arguments is not None:
             valid.append(tool_call(name=name, args=arguments, id=call_id))
         else:
@@ -295,7 +304,7 @@ def _read_call(call: Any) -> tuple[str, str, str]:
     function = fields.get("function")
     function = function if isinstance(function, dict) else {"arguments": call}
     text = clean_json_text(write_arguments(function.get("arguments")))
-    return _text(function.get("name")), text, _text(fields.get("id"))
+    return _name(function.get("name")), text, _text(fields.get("id"))
 
 
 def write_arguments(arguments: Any) -> str:
@@ -307,6 +316,12 @@ def write_arguments(arguments: Any) -> str:
 
 def _is_empty(arguments: str) -> bool:
     return arguments.strip() in ("", "null")
+
+
+def _name(value: Any) -> str:
+    # White space names no tool.
+    text = _text(value)
+    return text if text.strip() else ""
 
 
 def _text(value: Any) -> str:
