@@ -8,11 +8,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from conformance.faults.askers import CALLS, STREAMS, run
-from conformance.faults.wire_bytes import ANSWER, FINISH, HEAD, STREAM, say, serve
+from conformance.faults.wire_bytes import ANSWER, END, FINISH, HEAD, STREAM, say, serve
 from langchain_baseten import BasetenConnectionError
+from langchain_baseten._http import transport
 
 if TYPE_CHECKING:
     from conformance.faults.askers import Aim, Ask
@@ -50,6 +52,36 @@ def test_async_calls_and_streams_in_turn_share_one_connection(
 
     run(work())
     assert server.connections == 1
+
+
+def serve_without_done(line: Line) -> None:
+    while line.request() is not None:
+        line.send(HEAD, say("Hello"), FINISH, END)
+
+
+@pytest.mark.parametrize("ask", STREAMS.values(), ids=STREAMS)
+def test_nothing_is_waited_for_after_a_stream_without_done(
+    serve_script: Serve, aim: Aim, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "_TAIL", 20.0)
+    url = serve_script(serve_without_done).url
+    outcome = ask(aim(url, timeout=20, stream_chunk_timeout=20))
+    assert outcome.text == "Hello"
+    assert outcome.seconds < 10
+
+
+def test_a_stream_that_a_hook_has_read_is_read_from_memory(serve_script: Serve, aim: Aim) -> None:
+    async def read_on_loop(response: httpx.Response) -> None:
+        await response.aread()
+
+    async def work() -> str:
+        async with httpx.AsyncClient(event_hooks={"response": [read_on_loop]}) as client:
+            return await aread_stream(aim(url, http_async_client=client))
+
+    url = serve_script(serve_without_done).url
+    with httpx.Client(event_hooks={"response": [httpx.Response.read]}) as client:
+        assert read_stream(aim(url, http_client=client)) == "Hello"
+    assert run(work()) == "Hello"
 
 
 def test_an_error_with_a_body_does_not_cost_the_connection(serve_script: Serve, aim: Aim) -> None:

@@ -27,7 +27,9 @@ class Body(Generic[PartsT]):
     where the last one stopped only for streams of a connection, which httpx 0.28 and httpx2 2.16
     keep in a class named `ResponseStream` or `AsyncResponseStream` (`_transports/default.py`)
     behind `response.stream`. The streams of recordings and test transports begin anew instead, so
-    any other class is left alone; then the timeout of the request stays as it is.
+    any other class is left alone; then the timeout of the request stays as it is. So is a response
+    that is closed, for a hook of the user's has read it: its connection has nothing more to give,
+    and a new iteration would wait for it.
 
     Args:
         response: The response.
@@ -67,6 +69,8 @@ class Body(Generic[PartsT]):
         stream: Any = self._response.stream
         inner = type(getattr(stream, "_stream", None)).__name__
         if inner not in _OF_A_CONNECTION or "content-encoding" in self._response.headers:
+            return False
+        if self._response.is_closed:
             return False
         shorten_read_timeout(self._response.request, seconds)
         self.parts = iter(stream) if hasattr(stream, "__iter__") else aiter(stream)

@@ -136,7 +136,7 @@ class SyncTransport:
             data = b""
             yield from reader.close()
             data = None
-            _drain(body)
+            _drain(body, reader)
         except Exception as exception:
             reading, data = data is not None, None
             error = request.error_from_exception(exception, reader, reading=reading)
@@ -173,10 +173,11 @@ class SyncTransport:
         raise error
 
 
-def _drain(body: Body[Iterator[bytes]]) -> None:
-    # Reading the few bytes after [DONE] lets the connection be used again.
+def _drain(body: Body[Iterator[bytes]], reader: StreamReader) -> None:
+    # Reading the few bytes after [DONE] lets the connection be used again. A body without [DONE]
+    # has been read to its end: nobody would send what another read waited for.
     until = time.monotonic() + _TAIL
-    if body.iterate_again(_TAIL):
+    if reader.done and body.iterate_again(_TAIL):
         with suppress(Exception):
             while next(body.parts, None) is not None and time.monotonic() < until:
                 pass
@@ -267,7 +268,7 @@ class AsyncTransport:
             for chunk in reader.close():
                 yield chunk
             data = None
-            await _drain_async(body)
+            await _drain_async(body, reader)
         except Exception as exception:
             reading, data = data is not None, None
             error = request.error_from_exception(exception, reader, reading=reading)
@@ -305,9 +306,9 @@ class AsyncTransport:
         raise error
 
 
-async def _drain_async(body: Body[AsyncIterator[bytes]]) -> None:
+async def _drain_async(body: Body[AsyncIterator[bytes]], reader: StreamReader) -> None:
     until = time.monotonic() + _TAIL
-    if body.iterate_again(_TAIL):
+    if reader.done and body.iterate_again(_TAIL):
         with suppress(Exception):
             while await anext(body.parts, None) is not None and time.monotonic() < until:
                 pass
