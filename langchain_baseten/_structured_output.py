@@ -25,7 +25,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from langchain_baseten._protocol.error_responses import shorten
 from langchain_baseten._protocol.json_text import parse_object, parse_strictly
-from langchain_baseten._protocol.tools import describes_object, name_of
+from langchain_baseten._protocol.schemas import describes_object, name_of
 from langchain_baseten.exceptions import BasetenRefusalError
 
 if TYPE_CHECKING:

@@ -38,13 +38,11 @@ from langchain_baseten._protocol.parameters import (
     build_parameters,
 )
 from langchain_baseten._protocol.response import ResponseContext, combine_outputs, read_response
+from langchain_baseten._protocol.schemas import name_of, with_title, write_response_format
 from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten._protocol.tools import (
     allows_parallel_calls,
-    name_of,
     requires_call,
-    with_title,
-    write_response_format,
     write_tool_choice,
     write_tools,
 )

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic_core import PydanticUndefined
 
 from langchain_baseten._protocol.json_text import dump_json
-from langchain_baseten._protocol.tools import write_response_format, write_tool_choice, write_tools
+from langchain_baseten._protocol.schemas import write_response_format
+from langchain_baseten._protocol.tools import write_tool_choice, write_tools
 from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:
