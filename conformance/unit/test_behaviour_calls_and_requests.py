@@ -408,7 +408,9 @@ UNUSABLE: dict[str, str] = {
 @parsed_in_every_way
 @with_every_streaming
 @with_every_method
-@pytest.mark.parametrize(("name", "form"), zip(UNUSABLE, itertools.cycle(SCHEMAS), strict=False))
+@pytest.mark.parametrize(
+    ("name", "form"), list(zip(UNUSABLE, itertools.cycle(SCHEMAS), strict=False))
+)
 async def test_a_response_that_is_no_object_is_never_repaired_into_one(
     way: str, settings: dict[str, Any], method: Any, name: str, form: str
 ) -> None:
