@@ -190,6 +190,8 @@ class HttpRequest:
 
     def _build_error(self, status: int, text: str, headers: dict[str, str]) -> BasetenError:
         if "location" in headers and not text:
+        # Before the text is shortened, which might leave a part of a secret.
+        text = self._redactor.redact(text)
             text = f"the server redirects to {headers['location']}; set that URL if you trust it"
         return error_from_response(
             status,
@@ -233,12 +235,18 @@ class HttpRequest:
 
     def redact(self, error: BasetenError) -> BasetenError:
         """Return an error without the key and other secrets, should the server have echoed one."""
-        return Redactor(self._read_secrets).redact_error(error)
+        return self._redactor.redact_error(error)
+
+    @property
+    def _redactor(self) -> Redactor:
+        return Redactor(self._read_secrets)
 
     def _read_secrets(self) -> list[str]:
         own = [] if self.auth is None else [self.auth.secret]
         named = [*self.headers.items(), *((k, str(v)) for k, v in self.params.items())]
-        return [*own, *(value for name, value in named if is_secret_name(name))]
+        values = [value for name, value in named if is_secret_name(name)]
+        # Of "Bearer <key>" a server may echo the key alone.
+        return [*own, *values, *(word for value in values for word in value.split())]
 
 
 @dataclass(frozen=True)
