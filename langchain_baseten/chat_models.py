@@ -473,7 +473,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         body = build_body(
             write_messages(messages, replay_reasoning=option("replay_reasoning")),
             parameters,
-            {**(self.extra_body or {}), **extra_body},
+            {**check_mapping("extra_body", self.extra_body), **extra_body},
             stream=stream,
             stream_usage=option("stream_usage"),
         )
@@ -481,7 +481,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             self.endpoint.chat_url,
             body,
             accept="text/event-stream" if stream else "application/json",
-            idle=option("stream_chunk_timeout") or None,
+            idle=option("stream_chunk_timeout"),
             on_retry=run_manager.on_retry if run_manager else None,
             options=options,
             known_models=() if self.model_url else list(_PROFILES),
@@ -498,7 +498,9 @@ class ChatBaseten(BasetenService, BaseChatModel):
     ) -> dict[str, Any]:
         """Return the request's parameters: those of the call override fields and `model_kwargs`."""
         table = self._parameters()
-        weak = {**self.model_kwargs, **check_mapping("model_kwargs", model_kwargs)}
+        kept = check_mapping("model_kwargs", self.model_kwargs)
+        weak = {**kept, **check_mapping("model_kwargs", model_kwargs)}
+        disabled = check_mapping("disabled_params", self.disabled_params)
         layers = [table.rename(weak), self._sent_fields(), {"stop": stop} if stop else {}, of_call]
         return build_parameters(layers, table.rename(self.disabled_params or {}))
 
@@ -638,7 +640,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         """Return the model as `langchain_core.load` writes it, without headers that are secret."""
         dumped: Any = super().to_json()
         fields = dumped.get("kwargs", {})
-        if headers := fields.get("default_headers"):
+        if headers := check_mapping("default_headers", fields.get("default_headers")):
             fields["default_headers"] = {k: v for k, v in headers.items() if not is_secret_name(k)}
         return dumped
 
@@ -646,7 +648,11 @@ class ChatBaseten(BasetenService, BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         fields = {name: getattr(self, name) for name in self._parameters().sent}
         given = {name: value for name, value in fields.items() if value is not None}
-        named = {**self.model_kwargs, **given, "model_name": self.model}
+        named = {
+            **check_mapping("model_kwargs", self.model_kwargs),
+            **given,
+            "model_name": self.model,
+        }
         return {"endpoint": str(self.endpoint), **named}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:

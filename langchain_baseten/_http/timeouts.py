@@ -65,6 +65,24 @@ def parse_timeout(value: Any) -> Timeouts | None:
     return Timeouts(seconds, seconds, seconds, seconds)
 
 
+def parse_idle_limit(value: Any) -> float | None:
+    """Return the seconds that a `stream_chunk_timeout=` argument sets, None for no limit.
+
+    Args:
+        value: Seconds; None or 0 for no limit.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and (not is_number or not 0 <= value < math.inf):
+        raise ValueError(
+            f"stream_chunk_timeout={value!r} is not a time limit. Write seconds above 0 such as "
+            "stream_chunk_timeout=60, or None for no limit."
+        )
+    return value or None
+
+
 def _check_seconds(value: Any) -> float | None:
     if value is None:
         return None
