@@ -392,6 +392,10 @@ class ChatBaseten(BasetenService, BaseChatModel):
                     f"disabled_params[{name!r}] must be None, for any value, or a list of values: "
                     f"write [{values!r}]."
                 )
+        if not self.streaming:
+            # langchain-core's `stream` does not stream where False is set, as copies made by
+            # `configurable_fields` set every field.
+            self.model_fields_set.discard("streaming")
         return self
 
     @model_validator(mode="after")
@@ -502,7 +506,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         weak = {**kept, **check_mapping("model_kwargs", model_kwargs)}
         disabled = check_mapping("disabled_params", self.disabled_params)
         layers = [table.rename(weak), self._sent_fields(), {"stop": stop} if stop else {}, of_call]
-        return build_parameters(layers, table.rename(self.disabled_params or {}))
+        return build_parameters(layers, table.rename(disabled))
 
     def _sent_fields(self) -> dict[str, Any]:
         """Return the fields that are sent, by their names in the body, where they are set."""
