@@ -88,8 +88,11 @@ class BasetenService(BasetenSettings):
         query = check_mapping("extra_query", options.get("default_query"))
         extra = check_headers("extra_headers", options.get("default_headers"))
         own = _join(check_headers("default_headers", self.default_headers), extra)
+        # Compression holds events back, and hides from `bodies` where the next one begins.
+        encoding = {"Accept-Encoding": "identity"} if accept == "text/event-stream" else {}
         headers = _join(
             {"Accept": accept, "Content-Type": "application/json", "User-Agent": _USER_AGENT},
+            encoding,
             own,
             {name: value.get_secret_value() for name, value in self._gateway_headers.items()},
         )
