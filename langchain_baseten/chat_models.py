@@ -29,7 +29,6 @@ from langchain_baseten._config.service import BasetenService
 from langchain_baseten._config.settings import check_mapping
 from langchain_baseten._http.redaction import is_secret_name
 from langchain_baseten._http.request import HttpRequest, RawResponse
-from langchain_baseten._http.timeouts import parse_idle
 from langchain_baseten._protocol.messages import write_messages
 from langchain_baseten._protocol.parameters import (
     ClientOnly,
@@ -392,6 +391,10 @@ class ChatBaseten(BasetenService, BaseChatModel):
                     f"disabled_params[{name!r}] must be None, for any value, or a list of values: "
                     f"write [{values!r}]."
                 )
+        if not self.streaming:
+            # langchain-core's `stream` does not stream where False is set, as copies made by
+            # `configurable_fields` set every field.
+            self.model_fields_set.discard("streaming")
         return self
 
     @model_validator(mode="after")
@@ -473,7 +476,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         body = build_body(
             write_messages(messages, replay_reasoning=option("replay_reasoning")),
             parameters,
-            {**(self.extra_body or {}), **extra_body},
+            {**check_mapping("extra_body", self.extra_body), **extra_body},
             stream=stream,
             stream_usage=option("stream_usage"),
         )
@@ -481,7 +484,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             self.endpoint.chat_url,
             body,
             accept="text/event-stream" if stream else "application/json",
-            idle=parse_idle(option("stream_chunk_timeout")),
+            idle=option("stream_chunk_timeout"),
             on_retry=run_manager.on_retry if run_manager else None,
             options=options,
             known_models=() if self.model_url else _PROFILES,
@@ -498,10 +501,12 @@ class ChatBaseten(BasetenService, BaseChatModel):
     ) -> dict[str, Any]:
         """Return the request's parameters: those of the call override fields and `model_kwargs`."""
         table = self._parameters()
-        weak = {**self.model_kwargs, **check_mapping("model_kwargs", model_kwargs)}
+        kept = check_mapping("model_kwargs", self.model_kwargs)
+        weak = {**kept, **check_mapping("model_kwargs", model_kwargs)}
         table.check_model_kwargs(weak)
+        disabled = check_mapping("disabled_params", self.disabled_params)
         layers = [table.rename(weak), self._sent_fields(), {"stop": stop} if stop else {}, of_call]
-        return build_parameters(layers, table.rename(self.disabled_params or {}))
+        return build_parameters(layers, table.rename(disabled))
 
     def _sent_fields(self) -> dict[str, Any]:
         """Return the fields that are sent, by their names in the body, where they are set."""
@@ -650,15 +655,16 @@ class ChatBaseten(BasetenService, BaseChatModel):
         """Return the model as `langchain_core.load` writes it, without headers that are secret."""
         dumped: Any = super().to_json()
         fields = dumped.get("kwargs", {})
-        if headers := fields.get("default_headers"):
+        if headers := check_mapping("default_headers", fields.get("default_headers")):
             fields["default_headers"] = {k: v for k, v in headers.items() if not is_secret_name(k)}
         return dumped
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        fields = self.__dict__
-        given = {k: v for k in self._parameters().sent if (v := fields[k]) is not None}
-        named = {**self.model_kwargs, **given, "model_name": self.model}
+        fields, table = self.__dict__, self._parameters()
+        given = {k: v for k in table.sent if (v := fields[k]) is not None}
+        kept = check_mapping("model_kwargs", self.model_kwargs)
+        named = {**kept, **given, "model_name": self.model}
         return {"endpoint": str(self.endpoint), **named}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:

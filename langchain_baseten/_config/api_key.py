@@ -15,6 +15,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from langchain_baseten._config.caller_warnings import warn_caller
+from langchain_baseten.exceptions import BasetenRequestError
 
 KEY_VARIABLE = "BASETEN_API_KEY"
 
@@ -78,8 +79,8 @@ def clean_key(key: Any) -> Any:
         The key as a `SecretStr`.
 
     Raises:
-        ValueError: If the key is empty, not a key alone, or cannot be a header value. The key is
-            not shown.
+        BasetenRequestError: If the key is empty, not a key alone, or cannot be a header value. The
+            key is not shown. It is a `ValueError` too.
     """
     if isinstance(key, SecretStr):
         key = key.get_secret_value()
@@ -87,13 +88,13 @@ def clean_key(key: Any) -> Any:
         return key
     # No local name holds the stripped key: tracebacks show locals.
     if not key.strip():
-        raise ValueError(f"The API key is empty. Pass api_key= or set {KEY_VARIABLE}.")
+        raise BasetenRequestError(f"The API key is empty. Pass api_key= or set {KEY_VARIABLE}.")
     if flaw := _find_flaw(key.strip()):
         key = ""
-        raise ValueError(flaw)
+        raise BasetenRequestError(flaw)
     if not key.strip().isascii() or not key.strip().isprintable() or " " in key.strip():
         key = ""
-        raise ValueError(
+        raise BasetenRequestError(
             "The API key contains white space, control or non-ASCII characters, so it was not "
             "copied correctly. Copy it again from https://app.baseten.co/settings/api_keys."
         )

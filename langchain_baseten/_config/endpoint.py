@@ -173,6 +173,9 @@ def example_error(endpoint: Endpoint) -> EndpointError:
 
 def _parse(received: str, finish: Callable[[Segments], Segments]) -> Endpoint:
     url = split_url(received)
+    if f".{url.host}".endswith(".baseten.com"):
+        host = f"{url.host.removesuffix('.com')}.co"
+        raise url.refusal("is under baseten.com, not baseten.co", f"Write the host as {host}.")
     if f".{url.host}".endswith(".baseten.co"):
         _check_host(url)
     if url.host == _MODEL_APIS_HOST:

@@ -28,10 +28,10 @@ from langchain_baseten._config.settings import (
     check_mapping,
 )
 from langchain_baseten._http.auth import BearerAuth
-from langchain_baseten._http.clients import Connections
+from langchain_baseten._http.clients import Connections, check_client_kind
 from langchain_baseten._http.redaction import is_secret_name
 from langchain_baseten._http.request import AsyncClient, HttpRequest, SyncClient
-from langchain_baseten._http.timeouts import parse_timeout
+from langchain_baseten._http.timeouts import parse_idle_limit, parse_timeout
 from langchain_baseten._http.transport import AsyncTransport, SyncTransport
 from langchain_baseten._version import VERSION
 from langchain_baseten.exceptions import BasetenRequestError, EndpointError
@@ -82,12 +82,18 @@ class BasetenService(BasetenSettings):
         """
         if self.endpoint.is_example:
             raise example_error(self.endpoint)
+        # A copy or an assignment may have set anything.
+        check_client_kind("http_client", self.http_client, asynchronous=False)
+        check_client_kind("http_async_client", self.http_async_client, asynchronous=True)
         options = options or {}
         query = check_mapping("extra_query", options.get("default_query"))
         extra = check_headers("extra_headers", options.get("default_headers"))
-        own = _join(self.default_headers, extra)
+        own = _join(check_headers("default_headers", self.default_headers), extra)
+        # Compression holds events back, and hides from `bodies` where the next one begins.
+        encoding = {"Accept-Encoding": "identity"} if accept == "text/event-stream" else {}
         headers = _join(
             {"Accept": accept, "Content-Type": "application/json", "User-Agent": _USER_AGENT},
+            encoding,
             own,
             {name: value.get_secret_value() for name, value in self._gateway_headers.items()},
         )
@@ -95,10 +101,10 @@ class BasetenService(BasetenSettings):
             url=url,
             body=body,
             headers=headers,
-            params={**(self.default_query or {}), **query},
+            params={**check_mapping("default_query", self.default_query), **query},
             auth=self._choose_auth(own),
             timeouts=_choose(options.get("request_timeout"), self.request_timeout, parse_timeout),
-            idle=idle,
+            idle=_choose(None, idle, parse_idle_limit),
             max_retries=_choose(options.get("max_retries"), self.max_retries, _check_retries),
             on_retry=on_retry,
             model=self.model,
@@ -116,6 +122,8 @@ class BasetenService(BasetenSettings):
                 "This model was unpickled without its API key, which never travels in a pickle. "
                 "Set BASETEN_API_KEY in this process too, or assign model.baseten_api_key."
             )
+        if not isinstance(key, SecretStr):
+            raise BasetenRequestError(f"The API key must be text, not {type(key).__name__}.")
         return BearerAuth(key)
 
     # --- connections ----------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
+from langchain_baseten.exceptions import BasetenRequestError
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -153,14 +155,14 @@ def check_client_kind(name: str, client: Any, *, asynchronous: bool) -> None:
         asynchronous: Whether an async client is needed.
 
     Raises:
-        ValueError: If it is neither None nor of the right kind.
+        BasetenRequestError: If it is neither None nor of the right kind.
     """
     if client is None:
         return
     send = getattr(client, "send", None)
     if not callable(send) or iscoroutinefunction(send) is not asynchronous:
         kind = "httpx.AsyncClient" if asynchronous else "httpx.Client"
-        raise ValueError(
+        raise BasetenRequestError(
             f"{name} must be an {kind}, not a {type(client).__name__}. A client of httpx2 will do "
             "as well."
         )

@@ -6,8 +6,11 @@ altered.
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,7 +54,7 @@ class Redactor:
         if isinstance(value, str):
             for secret in self._read_secrets():
                 if len(secret) >= _SHORTEST_SECRET:
-                    value = value.replace(secret, _SHOWN)
+                    value = _hide(value, secret)
             return value
         if isinstance(value, dict):
             return {self.redact(k): self.redact(v) for k, v in value.items()}
@@ -69,3 +72,25 @@ class Redactor:
             text, headers = self.redact(response.text), self.redact(dict(response.headers))
             error.response = replace(response, text=text, headers=headers)
         return error.with_traceback(None)
+
+
+def _hide(text: str, secret: str) -> str:
+    in_json = json.dumps(secret)[1:-1]
+    spellings = {
+        secret,
+        in_json,
+        in_json.replace("/", r"\/"),
+        quote(secret),
+        quote(secret, safe=""),
+    }
+    for spelling in spellings:
+        text = text.replace(spelling, _SHOWN)
+    # A message is shortened before it comes here, and a body may be cut: half a secret is one too.
+    lengths = (
+        range(len(secret) - 1, _SHORTEST_SECRET - 1, -1)
+        if secret[:_SHORTEST_SECRET] in text
+        else ()
+    )
+    for length in lengths:
+        text = re.sub(re.escape(secret[:length]) + r"(?=…|\Z)", _SHOWN, text)
+    return text

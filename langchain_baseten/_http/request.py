@@ -21,6 +21,7 @@ from langchain_baseten.exceptions import (
     BasetenError,
     BasetenIncompleteStreamError,
     BasetenInvalidResponseError,
+    BasetenTimeoutError,
 )
 
 if TYPE_CHECKING:
@@ -191,6 +192,8 @@ class HttpRequest:
         return self._build_error(response.status_code, data.decode("utf-8", "replace"), headers)
 
     def _build_error(self, status: int, text: str, headers: dict[str, str]) -> BasetenError:
+        # Before the text is shortened, which might leave a part of a secret.
+        text = self._redactor.redact(text)
         if "location" in headers and not text:
             text = f"the server redirects to {headers['location']}; set that URL if you trust it"
         return error_from_response(
@@ -222,11 +225,22 @@ class HttpRequest:
         error = error or BasetenInvalidResponseError(
             f"The response could not be read ({type(exception).__name__}: {exception})."
         )
+        if own is None and isinstance(error, BasetenTimeoutError) and reader and reader.events:
+            error = self._silence(error, reader)
         if reader is not None and reader.started:
             if isinstance(error, BasetenConnectionError):
                 error = BasetenIncompleteStreamError(f"The stream was cut. {error}")
             error = reader.attach_partial(error)
         return self.redact(error)
+
+    def _silence(self, error: BasetenError, reader: StreamReader) -> BasetenError:
+        silence = BasetenTimeoutError(
+            f"{self.host} fell silent inside the stream (see the stream_chunk_timeout= and "
+            "timeout= arguments, in seconds)"
+        )
+        # Before the first chunk it would be sent again, though the service works on it.
+        silence.is_retryable = reader.started and error.is_retryable
+        return silence
 
     def error_from_client(self, exception: Exception) -> BasetenError | None:
         """Return the error for an exception of a client that could not be made."""
@@ -235,12 +249,18 @@ class HttpRequest:
 
     def redact(self, error: BasetenError) -> BasetenError:
         """Return an error without the key and other secrets, should the server have echoed one."""
-        return Redactor(self._read_secrets).redact_error(error)
+        return self._redactor.redact_error(error)
+
+    @property
+    def _redactor(self) -> Redactor:
+        return Redactor(self._read_secrets)
 
     def _read_secrets(self) -> list[str]:
         own = [] if self.auth is None else [self.auth.secret]
         named = [*self.headers.items(), *((k, str(v)) for k, v in self.params.items())]
-        return [*own, *(value for name, value in named if is_secret_name(name))]
+        values = [value for name, value in named if is_secret_name(name)]
+        # Of "Bearer <key>" a server may echo the key alone.
+        return [*own, *values, *(word for value in values for word in value.split())]
 
 
 @dataclass(frozen=True)

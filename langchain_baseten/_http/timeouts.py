@@ -10,7 +10,7 @@ import time
 from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langchain_baseten.exceptions import BasetenRequestError, BasetenTimeoutError
+from langchain_baseten.exceptions import BasetenTimeoutError
 
 if TYPE_CHECKING:
     from langchain_baseten._http.request import Client, Request
@@ -66,6 +66,24 @@ def parse_timeout(value: Any) -> Timeouts | None:
     return Timeouts(seconds, seconds, seconds, seconds)
 
 
+def parse_idle_limit(value: Any) -> float | None:
+    """Return the seconds that a `stream_chunk_timeout=` argument sets, None for no limit.
+
+    Args:
+        value: Seconds; None or 0 for no limit.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and (not is_number or not 0 <= value < math.inf):
+        raise ValueError(
+            f"stream_chunk_timeout={value!r} is not a time limit. Write seconds above 0 such as "
+            "stream_chunk_timeout=60, or None for no limit."
+        )
+    return value or None
+
+
 def _check_seconds(value: Any) -> float | None:
     if value is None:
         return None
@@ -73,26 +91,6 @@ def _check_seconds(value: Any) -> float | None:
     if not is_number or not 0 < value <= TIMEOUT_MAX:
         raise _refuse(value)
     return float(value)
-
-
-def parse_idle(value: Any) -> float | None:
-    """Return the seconds of silence that a `stream_chunk_timeout` allows, None for no limit.
-
-    Args:
-        value: Seconds; None or 0 for no limit.
-
-    Raises:
-        BasetenRequestError: If it is neither, or not finite, or below 0.
-    """
-    if value is None:
-        return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < math.inf:
-        raise BasetenRequestError(
-            f"stream_chunk_timeout={value!r} is not a time limit. Write seconds above 0, or None "
-            "or 0 for no limit."
-        )
-    return value or None
 
 
 def _refuse(value: Any) -> ValueError:

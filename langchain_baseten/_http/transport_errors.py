@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import traceback
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -54,6 +56,9 @@ _ROWS: tuple[_Row, ...] = (
 
 _SYSTEM_ROW: _Row = ("OSError", BasetenConnectionError, "The connection to {target} broke")
 
+_CALLS_BACK = frozenset({"_send_handling_redirects", "_send_handling_auth"})
+"""Methods of a client that call event hooks and authentication (httpx 0.28, httpx2 2.16)."""
+
 _QUOTED = re.compile(r"\bb(['\"]).*\1", re.DOTALL)
 """Bytes that the HTTP library quotes if it refuses a header: they may be a secret."""
 
@@ -83,6 +88,8 @@ def error_from_exception(
     Returns:
         The error, or None if the exception is not one of the HTTP library or the system.
     """
+    if isinstance(exception, OSError | EOFError | UnicodeError) and _is_of_callback(exception):
+        return None
     if isinstance(exception, UnicodeError):
         # The exception itself quotes the whole value, which may be a secret.
         return BasetenRequestError("A header value or the host is not ASCII; nothing was sent.")
@@ -99,6 +106,23 @@ def error_from_exception(
     why = shorten(_QUOTED.sub("…", str(exception)), 200)
     given = sentence.format(host=host, target=target) + (f": {why}" if why else ".")
     return error(given + _hint(error, why))
+
+
+def _is_of_callback(exception: BaseException) -> bool:
+    """Return whether an event hook or authentication of the user's raised an exception.
+
+    The library calls them from few places. What it calls elsewhere, such as a transport of the
+    user's, stands for the connection.
+    """
+    frames = [frame for frame, _ in traceback.walk_tb(exception.__traceback__)]
+    names = [frame.f_globals.get("__name__", "") for frame in frames]
+    roots = [name.partition(".")[0] for name in names]
+    return any(
+        roots[at] in LIBRARIES
+        and roots[after] not in LIBRARIES | {"langchain_baseten"}
+        and (names[at].endswith("._auth") or frames[at].f_code.co_name in _CALLS_BACK)
+        for at, after in pairwise(range(len(frames)))
+    )
 
 
 def library_names(exception: BaseException) -> frozenset[str]:

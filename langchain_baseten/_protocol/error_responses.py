@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 500
 """Maximum number of characters of a server's text in a message."""
+_READ = 5000
+"""Maximum number of characters in which wordings are looked for: a traceback may come first."""
 
 _NO_REASON = "the server gave no reason"
 
@@ -137,10 +139,10 @@ def error_from_response(  # noqa: PLR0913  one keyword for each thing that a mes
         An error of the class that the status and the wording call for.
     """
     body = parse_body(text)
-    sentence = find_sentence(body) or _NO_REASON
+    sentence = find_sentence(body, _READ) or _NO_REASON
     cls = _class_of(status, sentence, body)
-    if retry_after is None and isinstance(body, dict):
-        retry_after = _seconds(body.get("retry_after"))
+    if retry_after is None:
+        retry_after = _find_wait(body)
     notes = [_describe_wait(retry_after), _HINTS.get(cls, "")]
     if _is_wrong_path(status, body):
         notes = [_describe_request(model, url), _PATH_HINT]
@@ -166,7 +168,7 @@ def error_from_event(payload: Any) -> BasetenError:
     Returns:
         An error of the class that the code, the labels and the wording call for.
     """
-    sentence = find_sentence(payload) or _NO_REASON
+    sentence = find_sentence(payload, _READ) or _NO_REASON
     status = _code_of(payload)
     cls = _class_of(status, sentence, payload) if status else _class_by_label(payload, sentence)
     return cls(
@@ -174,6 +176,7 @@ def error_from_event(payload: Any) -> BasetenError:
         status_code=status,
         request_id=_request_id({}, payload),
         body=payload,
+        retry_after=_find_wait(payload),
     )
 
 
@@ -193,26 +196,28 @@ def _is_flat_error(payload: Mapping[str, Any]) -> bool:
     return "message" in payload and ("code" in payload or payload.get("type") == "error")
 
 
-def find_sentence(body: Any) -> str:
+def find_sentence(body: Any, limit: int = _SHOWN) -> str:
     """Return the sentence that an error body of any dialect holds.
 
     Args:
         body: Parsed JSON (Baseten's flat, wrapped and string forms, vLLM, SGLang, FastAPI),
             or text, or HTML.
+        limit: Maximum number of characters.
 
     Returns:
         The sentence, shortened, or an empty string if there is none.
     """
     if isinstance(body, str):
-        return shorten(_strip_markup(body))
+        return shorten(_strip_markup(body), limit)
     if isinstance(body, list):
-        return shorten("; ".join(filter(None, map(find_sentence, body))))
+        sentences = (find_sentence(item, limit) for item in body)
+        return shorten("; ".join(filter(None, sentences)), limit)
     if not isinstance(body, dict):
         return ""
     for key in ("error", "message", "detail", "msg", "error_message", "errors"):
-        if body.get(key) and (sentence := find_sentence(body[key])):
+        if body.get(key) and (sentence := find_sentence(body[key], limit)):
             return sentence
-    return shorten(json.dumps(body, ensure_ascii=False)) if body else ""
+    return shorten(json.dumps(body, ensure_ascii=False), limit) if body else ""
 
 
 def shorten(text: str, limit: int = _SHOWN) -> str:
@@ -280,8 +285,16 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _find_wait(body: Any) -> float | None:
+    outer = body if isinstance(body, dict) else {}
+    waits = (_seconds(fields.get("retry_after")) for fields in (outer, _inner(body)))
+    return next((wait for wait in waits if wait is not None), None)
+
+
 def _seconds(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and 0 <= value <= _LONGEST else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= _LONGEST else None
 
 
 def _status_words(status: int) -> str:
@@ -331,4 +344,4 @@ def _spellings(slug: str) -> tuple[str, str]:
 
 def _compose(sentence: str, context: str, *notes: str) -> str:
     given = " ".join(filter(None, notes))
-    return f"{sentence} ({context})" + (f". {given}" if given else "")
+    return f"{shorten(sentence)} ({context})" + (f". {given}" if given else "")

@@ -35,26 +35,51 @@ _OPEN_JSON = re.compile(
 """The end of a text that may be half of a surrogate pair, or an unfinished escape of one."""
 _LONGEST_OPEN = len(r"\ud83d\ude0")
 
+_DEEPEST = 100
+"""Levels of a value that can be walked: each one takes frames, of which Python has a thousand and
+the caller may have used many."""
+
 
 def parse_body(text: str) -> Any:
-    """Return a body as JSON where it is JSON, else as text; lone surrogates become U+FFFD."""
+    """Return a body as JSON where it is JSON, else as text; lone surrogates become U+FFFD.
+
+    JSON that is nested too deeply to be walked is returned as text.
+    """
     try:
-        value = json.loads(text)
+        value = _parse_shallow(text)
         return clean_value(value) if _ESCAPED_SURROGATE.search(text) else value
     except (ValueError, RecursionError):
         return text
 
 
 def decode_event(data: bytes) -> Any:
-    """Return an event's data as JSON, or None where it is none.
+    """Return an event's data as JSON, or None where it is none or is nested too deeply.
 
     Broken UTF-8 becomes replacement characters, so that one bad byte does not fail the stream.
     Lone surrogates are kept: the other half may be in the next event.
     """
     try:
-        return json.loads(data.decode("utf-8", "replace"))
+        return _parse_shallow(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
+
+
+def _parse_shallow(text: str) -> Any:
+    value = json.loads(text)
+    # Most texts hold fewer brackets than levels are allowed, and need no walk.
+    if text.count("[") + text.count("{") > _DEEPEST and _is_deep(value):
+        raise ValueError("It is nested too deeply.")
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    level: list[Any] = [[value]]
+    for _ in range(_DEEPEST):
+        inner = (v.values() if isinstance(v, dict) else v for v in level)
+        level = [v for values in inner for v in values if isinstance(v, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def parse_strictly(text: str) -> Any:

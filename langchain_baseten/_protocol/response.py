@@ -316,7 +316,8 @@ def combine_outputs(outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
 def _count(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if math.isfinite(value) and value >= 0 else None
+    # A comparison, since an int may be too large for `math.isfinite`.
+    return int(value) if 0 <= value < math.inf else None
 
 
 def _details(usage: Mapping[str, Any], side: str) -> dict[str, Any]:
