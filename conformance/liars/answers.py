@@ -242,7 +242,8 @@ def ends_twice(patch: Patch) -> None:
     def close(self: Any) -> Iterator[Any]:
         for chunk in real(self):
             yield chunk
-            yield chunk.model_copy(deep=True)
+            if chunk.message.chunk_position == "last":
+                yield chunk.model_copy(deep=True)
 
     patch.setattr(StreamReader, "close", close)
 
