@@ -711,7 +711,6 @@ class ChatBaseten(BasetenService, BaseChatModel):
 
 
 describe_fields(ChatBaseten)
-ChatBaseten.model_rebuild()
 
 
 def _read(response: RawResponse, context: ResponseContext) -> ChatResult:

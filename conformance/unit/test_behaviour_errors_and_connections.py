@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 import traceback
-import typing
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -1531,20 +1530,6 @@ async def test_tools_and_structured_output_of_fallbacks(way: str) -> None:
     chain = backed.with_structured_output(Weather)
     found = (await chain.ainvoke("Hello")) if way.startswith("a") else chain.invoke("Hello")
     assert found == Weather(city="Paris")
-
-
-@pytest.mark.parametrize("cls", [ChatBaseten, BasetenEmbeddings, *exceptions()])
-def test_type_hints_of_public_methods_can_be_read(cls: type) -> None:
-    own = [c for c in cls.__mro__ if c.__module__.startswith("langchain_baseten")]
-    for owner in own:
-        for name, value in vars(owner).items():
-            member = (
-                value.fget if isinstance(value, property) else getattr(value, "__func__", value)
-            )
-            if getattr(member, "__module__", "").partition(".")[0] != "langchain_baseten":
-                continue
-            if inspect.isfunction(member) and (not name.startswith("_") or name == "__init__"):
-                typing.get_type_hints(member)
 
 
 def test_threads_are_not_left_behind() -> None:

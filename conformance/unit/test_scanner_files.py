@@ -51,7 +51,7 @@ def _plant_in_bytes(folder: Path) -> None:
 
 
 def _plant_zipped(folder: Path) -> None:
-    write_cassette(folder / "a.yaml", talk(gzip.compress(PLAIN.encode())))
+    write_cassette(folder / "a.yaml", talk(gzip.compress(PLAIN.encode(), mtime=0)))
 
 
 def _plant_encoded(folder: Path) -> None:
@@ -266,10 +266,10 @@ def test_what_is_no_cassette_is_a_finding(tmp_path: Path, strange: str) -> None:
     ("name", "data"),
     [
         ("a.txt", encode(PLAIN).encode()),
-        ("a.gz", gzip.compress(PLAIN.encode())),
+        ("a.gz", gzip.compress(PLAIN.encode(), mtime=0)),
         ("a.txt", f"key {PLAIN}".encode("utf-16")),
         ("a.yaml", f"a: 1\n---\nb: {encode(PLAIN)}".encode()),
-        ("a.yaml", b"a: 1\n---\nb: !!binary " + b64encode(gzip.compress(PLAIN.encode()))),
+        ("a.yaml", b"a: 1\n---\nb: !!binary " + b64encode(gzip.compress(PLAIN.encode(), mtime=0))),
         ("a.yaml", f"a: !foo 1\nb: {encode(PLAIN)}".encode()),
         ("a.yaml", f"a: 1 # {encode(PLAIN)}".encode()),
         ("a.yaml", f'? [a, "{quote(quote(PLAIN, safe=""))}"]\n: 1'.encode()),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def describe_fields(model: type[BaseModel]) -> None:
-    """Set the descriptions of the fields that a model defines itself.
+    """Set the descriptions of the fields that a model defines itself, then build the model.
 
     Where the source is not installed, the fields stay without descriptions.
 
@@ -29,10 +29,11 @@ def describe_fields(model: type[BaseModel]) -> None:
     try:
         source = getsource(sys.modules[model.__module__])
     except (OSError, TypeError):
-        return
+        source = ""
     for name, text in _read_docs(source, model.__name__):
         if name in model.model_fields:
             model.model_fields[name].description = text
+    model.model_rebuild()
 
 
 def _read_docs(source: str, class_name: str) -> Iterator[tuple[str, str]]:

@@ -258,6 +258,9 @@ class BasetenService(BasetenSettings):
         self._gateway_headers = _find_secrets(gateway)
 
 
+BasetenService.model_rebuild()
+
+
 def _find_secrets(references: Mapping[str, Any]) -> dict[str, SecretStr]:
     found = {name: find_secret(reference) for name, reference in references.items()}
     return {name: value for name, value in found.items() if value is not None}

@@ -59,7 +59,7 @@ class BasetenSettings(BaseModel):
         extra="forbid",
         hide_input_in_errors=True,
         protected_namespaces=(),
-        defer_build=True,  # this class is never built; its subclasses are, where they are used
+        defer_build=True,  # until the descriptions of the fields are read
     )
 
     _default_model: ClassVar[str] = ""
