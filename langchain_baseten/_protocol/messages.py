@@ -1,7 +1,7 @@
-"""LangChain messages and parameters to the bytes of a request.
+"""Convert LangChain messages to the request's JSON.
 
 Knows what Baseten's `/chat/completions` accepts; must not know how it is sent. The same input gives
-the same bytes.
+the same JSON.
 """
 
 from __future__ import annotations
@@ -22,16 +22,12 @@ from langchain_core.messages import (
 
 from langchain_baseten._protocol.content import write_content
 from langchain_baseten._protocol.error_responses import shorten
-from langchain_baseten._protocol.json_text import dump_json, parse_object
+from langchain_baseten._protocol.json_text import parse_object
 from langchain_baseten._protocol.response import PROVIDER
 from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-ALIASES = {"max_completion_tokens": "max_tokens", "model_name": "model", "stop_sequences": "stop"}
-"""Names that callers use, and the one that every Baseten lane accepts. The gateway refused
-`max_completion_tokens` in September 2026."""
 
 _ROLES: tuple[tuple[type[BaseMessage], str], ...] = (
     (SystemMessage, "system"),
@@ -193,64 +189,3 @@ def _show(value: Any) -> str:
     with suppress(RecursionError):
         return shorten(str(value), 200)
     return f"a {type(value).__name__} of too many levels"
-
-
-def merge_parameters(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters under the names that are sent; later layers override earlier ones.
-
-    Args:
-        layers: Parameters; None means not set.
-
-    Raises:
-        BasetenRequestError: If one layer sets a parameter under two names to two values.
-    """
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        merged.update(_use_wire_names(layer))
-    return {name: value for name, value in merged.items() if value is not None}
-
-
-def _use_wire_names(layer: Mapping[str, Any]) -> dict[str, Any]:
-    renamed: dict[str, Any] = {}
-    for name, value in layer.items():
-        wire = ALIASES.get(name, name)
-        if renamed.get(wire) not in (None, value) and value is not None:
-            raise BasetenRequestError(
-                f"Conflicting values for one setting: {name}={value!r}, {wire}={renamed[wire]!r}."
-            )
-        renamed[wire] = renamed.get(wire) if value is None else value
-    return renamed
-
-
-def write_body(
-    messages: list[dict[str, Any]],
-    settings: Mapping[str, Any],
-    extra_body: Mapping[str, Any],
-    *,
-    stream: bool,
-    stream_usage: bool = True,
-) -> bytes:
-    """Return the request's JSON bytes.
-
-    Args:
-        messages: The conversation, as `write_messages` returns it.
-        settings: Parameters under the names that are sent.
-        extra_body: Fields that are sent as they are, and override all others.
-        stream: Whether a stream is requested.
-        stream_usage: Whether the stream is requested with token counts.
-
-    Raises:
-        BasetenRequestError: If something in it is not JSON.
-    """
-    body: dict[str, Any] = {"messages": messages, **settings}
-    options = body.pop("stream_options", None)
-    if not body.get("tools", True):
-        # An empty list of tools, and a choice among them, are HTTP 400 at Baseten.
-        for name in ("tools", "tool_choice", "parallel_tool_calls"):
-            body.pop(name, None)
-    if stream:
-        body["stream"] = True
-        usage = {"include_usage": True} if stream_usage else {}
-        if options := {**usage, **(options or {})}:
-            body["stream_options"] = options
-    return dump_json({**body, **extra_body})
