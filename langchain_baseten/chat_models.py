@@ -458,7 +458,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         *,
         stream: bool,
     ) -> tuple[HttpRequest, ResponseContext]:
-        """Return the request for a response, and what its reader needs to know."""
+        """Return the request, and the context that the reader of its response needs."""
         of_call, options = self._parameters().split_options(kwargs)
         parameters = self._build_parameters(stop, of_call, options.get("model_kwargs"))
         if stream and parameters.get("n", 1) != 1:
@@ -501,7 +501,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         return build_parameters(layers, table.rename(self.disabled_params or {}))
 
     def _sent_fields(self) -> dict[str, Any]:
-        """Return the fields that are sent, by their names in the body, where they are set."""
+        """Return the fields that are sent and set, by their names in the body."""
         sent = {body: getattr(self, name) for name, body in self._parameters().sent.items()}
         return {name: v for name, v in {**sent, "model": self.model}.items() if v is not None}
 
@@ -609,7 +609,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             return self.bind_tools(tools, **kwargs)
         return super().bind(**kwargs)
 
-    # --- what others ask about the model ----------------------------------------------------------
+    # --- serialization and token counts -----------------------------------------------------------
 
     @property
     def _llm_type(self) -> str:
@@ -658,7 +658,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         return combine_outputs(llm_outputs)
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        # langchain-core asks before a derived name is filled in.
+        # langchain-core calls this before a derived name is filled in.
         name = self.model_name or ("" if self.model_url else DEFAULT_MODEL)
         return cast("ModelProfile", dict(_PROFILES.get(name, {})))
 

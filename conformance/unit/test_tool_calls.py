@@ -270,7 +270,7 @@ SHARED: dict[str, tuple[list[str], list[str]]] = {
 def test_no_two_calls_get_the_same_id(sent: list[str], given: list[str]) -> None:
     ids = numbered()
 
-    assert [ids.claim(wire_id) for wire_id in sent] == given
+    assert [ids.claim(server_id) for server_id in sent] == given
 
 
 def test_a_fresh_id_that_is_taken_is_not_given_again() -> None:
