@@ -309,6 +309,7 @@ DATA: dict[str, tuple[Any, str]] = {
     "a bytearray": (bytearray(RAW), RAW_TEXT),
     "a memoryview": (memoryview(RAW), RAW_TEXT),
     "bytes that are nearly base64": (b"AA=", "QUE9"),
+    "base64 text with another character": (b"AA!AA", "QUEhQUE="),
 }
 
 
@@ -349,3 +350,19 @@ def test_data_of_another_type_is_refused(kind: str, mime: str, data: Any) -> Non
 def test_a_url_or_type_that_is_no_text_is_refused(block: dict[str, Any], words: str) -> None:
     with pytest.raises(BasetenRequestError, match=words):
         write_block(block)
+
+
+@pytest.mark.parametrize(
+    ("block", "reason"),
+    [
+        ({"type": "image", "url": 7}, "its URL must be a string"),
+        ({"type": "image", "base64": 7}, "its data must be base64 text or bytes"),
+    ],
+)
+def test_the_message_quotes_the_block_and_the_reason(block: dict[str, Any], reason: str) -> None:
+    shown = {key: str(value) for key, value in block.items()}
+
+    with pytest.raises(BasetenRequestError) as caught:
+        write_block(block)
+
+    assert f"cannot be sent: {reason}. Received {shown}." in str(caught.value)

@@ -208,3 +208,9 @@ def test_strict_leaves_objects_inside_of_data_alone() -> None:
     given = {"name": "f", "parameters": {"properties": {"c": {"default": data}}}}
 
     assert function_of(given, strict=True)["parameters"]["properties"]["c"] == {"default": data}
+
+
+def test_parameters_that_have_a_type_keep_the_order_of_their_keys() -> None:
+    schema = {"properties": {}, "type": "object"}
+
+    assert list(function_of({"name": "f", "parameters": schema})["parameters"]) == [*schema]

@@ -310,7 +310,7 @@ UNSENDABLE: dict[str, tuple[list[BaseMessage], str]] = {
     ),
     "arguments nested too deep": (
         [AIMessage.model_construct(content="", tool_calls=[{**CALL, "args": DEEP}], **BARE)],
-        "A tool call's arguments are not JSON",
+        "Received a dict of too many levels.",
     ),
     "arguments that are not JSON": (
         [AIMessage("", tool_calls=[{**CALL, "args": {"x": {1, 2}}}])],
@@ -409,3 +409,10 @@ def test_a_filtered_message_sends_no_filtered_call() -> None:
     found += filter_messages([message.model_copy(update={"tool_calls": []})])
 
     assert all("tool_calls" not in turn for turn in write_messages(found))
+
+
+def test_arguments_that_mention_nan_are_sent_unchanged() -> None:
+    message = AIMessage("", tool_calls=[{**CALL, "args": {"x": "NaN", "y": "Infinity"}}])
+    (turn,) = write_messages([message])
+
+    assert turn["tool_calls"][0]["function"]["arguments"] == '{"x": "NaN", "y": "Infinity"}'

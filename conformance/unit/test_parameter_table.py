@@ -31,7 +31,10 @@ class Sample(BaseModel):
     internal: str = ""
 
 
-TABLE = ParameterTable(Sample)
+@pytest.fixture
+def table() -> ParameterTable:
+    return ParameterTable(Sample)
+
 
 # options of a call -> parameters of the body, settings of the client
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
@@ -55,15 +58,18 @@ OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("options", "body", "client"), OPTIONS.values(), ids=OPTIONS)
 def test_options_are_split_into_parameters_and_settings_of_the_client(
-    options: dict[str, Any], body: dict[str, Any], client: dict[str, Any]
+    table: ParameterTable,
+    options: dict[str, Any],
+    body: dict[str, Any],
+    client: dict[str, Any],
 ) -> None:
-    assert TABLE.split_options(options) == (body, client)
+    assert table.split_options(options) == (body, client)
 
 
 @pytest.mark.parametrize("name", ["internal", "openai_organization"])
-def test_an_option_that_a_call_cannot_change_is_refused(name: str) -> None:
+def test_an_option_that_a_call_cannot_change_is_refused(table: ParameterTable, name: str) -> None:
     with pytest.raises(BasetenRequestError) as caught:
-        TABLE.split_options({name: "x"})
+        table.split_options({name: "x"})
 
     assert str(caught.value) == (
         f"{name} is a setting of the client, which a single call cannot change, and it is never "
@@ -71,10 +77,10 @@ def test_an_option_that_a_call_cannot_change_is_refused(name: str) -> None:
     )
 
 
-def test_unknown_parameters_keep_their_names() -> None:
+def test_unknown_parameters_keep_their_names(table: ParameterTable) -> None:
     given = {"stream": True, "anything": 1, "model_id": "x"}
 
-    assert TABLE.rename(given) == {"anything": 1, "model": "x"}
+    assert table.rename(given) == {"anything": 1, "model": "x"}
 
 
 # parameters -> parameters as they are sent

@@ -423,3 +423,20 @@ def test_an_error_that_holds_half_an_emoji_can_be_printed() -> None:
 
     assert "no \ufffd" in str(caught.value)
     json.dumps(caught.value.body, ensure_ascii=False).encode()
+
+
+def test_metadata_of_the_gateway_is_generation_info() -> None:
+    headers = {"x-langsmith-gateway-metadata": '{"run": "x"}'}
+    (generation,) = read_all(completion({"content": "a"}), headers=headers).generations
+
+    assert generation.generation_info["lc_gateway_metadata"] == {"run": "x"}
+
+
+def test_the_message_of_a_failed_engine_names_the_finish_reason() -> None:
+    with pytest.raises(BasetenAPIError) as caught:
+        read_all(completion({"content": "a"}, choice={"finish_reason": "abort"}))
+
+    assert str(caught.value) == (
+        "The engine failed and ended the response with the finish reason 'abort'. What had "
+        "arrived is in `.partial`."
+    )

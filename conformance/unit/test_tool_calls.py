@@ -528,3 +528,15 @@ def test_raw_line_breaks_in_streamed_strings_are_escaped() -> None:
 
     assert found == ['{\n"a": "x', "\\n", 'y"}']
     assert assembler.close() == []
+
+
+def test_an_id_without_an_index_continues_its_call() -> None:
+    events: list[list[Any]] = [
+        [delta("[", name="f", call="a", index=...), delta("[", name="g", call="b", index=...)],
+        [delta("1]", call="a", index=...), delta("2]", call="b", index=...)],
+        [delta(name="f", call="a", index=...)],
+    ]
+    calls = join(events)
+
+    assert [(name, call) for name, call, _ in calls] == [("f", "a"), ("g", "b")]
+    assert [arguments[:3] for *_, arguments in calls] == ["[1]", "[2]"]

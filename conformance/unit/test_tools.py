@@ -29,7 +29,7 @@ from conformance.unit.schema_samples import (
     function_of,
     schema_of,
 )
-from langchain_baseten._protocol.schemas import describes_object, name_of, with_title
+from langchain_baseten._protocol.schemas import VENDOR_MARKS, describes_object, name_of, with_title
 from langchain_baseten._protocol.tools import write_tools
 from langchain_baseten.exceptions import BasetenRequestError
 
@@ -228,3 +228,7 @@ def test_arguments_that_langchain_injects_are_not_sent() -> None:
     properties = function_of(climb_with)["parameters"]["properties"]
 
     assert properties.keys() == {"height"}
+
+
+def test_a_dict_of_nothing_but_keys_of_other_vendors_is_not_sent() -> None:
+    assert write_tools([dict.fromkeys(VENDOR_MARKS, True)], strict=None) == []
