@@ -2,8 +2,8 @@
 
 Knows messages and what they must hold; must not know the request or the model.
 
-While a stream grows, chunks are repaired and parsed as far as they go. What a finished response
-holds is parsed strictly: a response that was cut is an error and never a shorter object.
+Partial responses of a stream are repaired and parsed. A finished response is parsed strictly: one
+that was cut is an error and never a shorter object.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def choose_parser(schema: Any, method: Method) -> Runnable[Any, Any]:
 
 
 def with_raw(model: Runnable[Any, Any], parser: Runnable[Any, Any]) -> Runnable[Any, Any]:
-    """Return a chain that gives the message, what it parses to, and the error if it does not.
+    """Return a chain that returns the message, the parsed output, and the parsing error, if any.
 
     Args:
         model: Gives the message.
@@ -152,7 +152,7 @@ def raise_on_missing_call(result: Sequence[Generation], tool_name: str) -> None:
 
 
 class _Parser(BaseTransformOutputParser[Any]):
-    """Parses the chunks of a stream as far as they go, and its end strictly."""
+    """Parses partial responses leniently, and the end of a stream strictly."""
 
     pydantic_class: Any = None
 
@@ -169,7 +169,7 @@ class _Parser(BaseTransformOutputParser[Any]):
             return self._parse_final(result)
         message = _message_of(result)
         if message is not None and message.additional_kwargs.get("refusal"):
-            return None  # It may still grow: the end of the stream raises it.
+            return None  # More may arrive; at the end of the stream it is raised.
         try:
             return self._parse_partial(result)
         except (ValueError, RecursionError):
@@ -181,7 +181,7 @@ class _Parser(BaseTransformOutputParser[Any]):
 
     @abstractmethod
     def _parse_partial(self, result: list[Generation]) -> Any:
-        """Return what has arrived of a response, or None or a `ValueError` for nothing yet."""
+        """Return the parsed part of a response so far; None or a `ValueError` if there is none."""
 
     # langchain-core 1.8 never parses the end of a stream: a cut response stays as it was repaired.
 
@@ -216,7 +216,7 @@ class _Parser(BaseTransformOutputParser[Any]):
 
 
 class ToolCallParser(_Parser):
-    """Gives the arguments of the requested call; named without underscore as traces show it.
+    """Returns the arguments of the requested call; named without underscore as traces show it.
 
     Attributes:
         tool_name: Name of the requested call.
@@ -242,7 +242,7 @@ class ToolCallParser(_Parser):
 
 
 class JsonTextParser(_Parser):
-    """Gives the JSON value that a response's text is; named without underscore as traces show it.
+    """Returns the JSON value that a response's text is; named without underscore as traces show it.
 
     Attributes:
         objects_only: Whether a value that is no object is an error.
@@ -290,7 +290,7 @@ def _read_json(result: Sequence[Generation]) -> Any:
 
 
 def _find_blocks(text: str) -> Iterator[str]:
-    """Yield what the fences around a whole text enclose, or the only fenced block in it."""
+    """Yield the content of the fences around a text, or of the only fenced block in it."""
     if enclosed := _ENCLOSED.fullmatch(text):
         yield enclosed[1]
     fences = list(_FENCE.finditer(text))

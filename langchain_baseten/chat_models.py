@@ -463,7 +463,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         *,
         stream: bool,
     ) -> tuple[HttpRequest, ResponseContext]:
-        """Return the request for a response, and what its reader needs to know."""
+        """Return the request, and the context that the reader of its response needs."""
         of_call, options = self._parameters().split_options(kwargs)
         parameters = self._build_parameters(stop, of_call, options.get("model_kwargs"))
         if stream and parameters.get("n", 1) != 1:
@@ -628,7 +628,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             return self.bind_tools(tools, **kwargs)
         return self.bind(**kwargs)
 
-    # --- what others ask about the model ----------------------------------------------------------
+    # --- serialization and token counts -----------------------------------------------------------
 
     @property
     def _llm_type(self) -> str:
@@ -678,7 +678,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         return combine_outputs(llm_outputs)
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        # langchain-core asks before a derived name is filled in.
+        # langchain-core calls this before a derived name is filled in.
         name = self.model_name or ("" if self.model_url else DEFAULT_MODEL)
         return cast("ModelProfile", dict(_PROFILES.get(name, {})))
 

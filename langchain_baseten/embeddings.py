@@ -138,7 +138,7 @@ class BasetenEmbeddings(BasetenService, Embeddings):
         try:
             found = await asyncio.gather(*tasks)
         finally:
-            # After a failure nothing goes on behind the caller's back.
+            # After a failure no request continues in the background.
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,6 +1,6 @@
 """The errors of this package, all under langchain-core's `ModelError`.
 
-Knows what an error carries; must not know which response stands for which error: that is
+Knows what an error carries; must not know which response becomes which error: that is
 `_protocol/error_responses`.
 
 BasetenError                              every error           ModelError

@@ -114,10 +114,10 @@ def merges_tool_calls(patch: Patch) -> None:
 def begins_a_call_with_each_id(patch: Patch) -> None:
     real = ToolCallAssembler._find
 
-    def find(self: Any, index: object, name: str, wire_id: str) -> Any:
-        known = [slot for slot in self._slots if slot.wire_id == wire_id]
-        self._by_index = {index: known[0]} if known else {} if wire_id else self._by_index
-        return real(self, index, name, wire_id)
+    def find(self: Any, index: object, name: str, server_id: str) -> Any:
+        known = [slot for slot in self._slots if slot.server_id == server_id]
+        self._by_index = {index: known[0]} if known else {} if server_id else self._by_index
+        return real(self, index, name, server_id)
 
     patch.setattr(ToolCallAssembler, "_find", find)
 
@@ -128,7 +128,7 @@ def expects_calls_in_pieces(patch: Patch) -> None:
 
 
 def keeps_shared_ids(patch: Patch) -> None:
-    patch.setattr(ToolCallIds, "claim", lambda self, wire_id: wire_id or self._new_id())
+    patch.setattr(ToolCallIds, "claim", lambda self, server_id: server_id or self._new_id())
 
 
 def loses_invalid_calls(patch: Patch) -> None:

@@ -53,7 +53,7 @@ def test_a_key_becomes_a_secret(given: Any, key: str) -> None:
 
 
 @pytest.mark.parametrize("given", [None, 7, b"x"])
-def test_what_is_no_key_is_left_to_be_judged(given: Any) -> None:
+def test_a_value_that_is_not_a_key_is_left_to_pydantic(given: Any) -> None:
     assert clean_key(given) is given
 
 
@@ -67,8 +67,8 @@ MANGLED: dict[str, tuple[Any, str]] = {
 }
 
 
-def chat(**settings: Any) -> ChatBaseten:
-    return ChatBaseten(model="m", **settings)
+def chat(**parameters: Any) -> ChatBaseten:
+    return ChatBaseten(model="m", **parameters)
 
 
 CONSTRUCT: dict[str, Callable[[Any], object]] = {
@@ -90,7 +90,7 @@ def write_down(error: BaseException) -> str:
 @pytest.mark.parametrize(("given", "words"), MANGLED.values(), ids=MANGLED)
 @pytest.mark.parametrize("construct", CONSTRUCT.values(), ids=CONSTRUCT)
 @pytest.mark.parametrize("wrap", [str, SecretStr])
-def test_a_mangled_key_is_refused_and_shown_nowhere(
+def test_a_malformed_key_is_refused_and_not_shown(
     given: str, words: str, construct: Callable[[Any], object], wrap: Callable[[str], Any]
 ) -> None:
     with pytest.raises(ValueError, match=words) as caught:
@@ -130,7 +130,7 @@ def test_no_failed_construction_shows_the_key_of_the_environment(
     assert KEY not in write_down(caught.value)
 
 
-def test_a_second_key_in_model_kwargs_is_not_told() -> None:
+def test_a_second_key_in_model_kwargs_is_not_shown() -> None:
     with pytest.raises(ValueError, match="api_key is a setting of the client") as caught:
         ChatBaseten(api_key="other", model_kwargs={"api_key": KEY})
 
@@ -198,7 +198,7 @@ print(key and key.get_secret_value(), sorted(model.default_headers.items()), mod
 
 
 @pytest.mark.parametrize("own", ["sk-own", None], ids=["with a key", "without a key"])
-def test_a_pickle_in_another_process_takes_the_key_of_its_environment(own: str | None) -> None:
+def test_a_pickle_in_another_process_uses_the_key_of_its_environment(own: str | None) -> None:
     root = Path(sys.modules["langchain_baseten"].__file__ or "").parents[1]
     variables = {**os.environ, "PYTHONPATH": str(root)} | ({"BASETEN_API_KEY": own} if own else {})
     found = subprocess.run(  # noqa: S603  our own program
@@ -214,7 +214,7 @@ def test_a_pickle_in_another_process_takes_the_key_of_its_environment(own: str |
     assert b"sk-" not in found.stderr
 
 
-def test_a_pickle_of_the_environments_key_takes_the_one_where_it_lands(
+def test_a_pickle_of_the_environments_key_uses_the_one_of_the_other_process(
     monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", KEY)
@@ -226,7 +226,7 @@ def test_a_pickle_of_the_environments_key_takes_the_one_where_it_lands(
     assert not recwarn.list
 
 
-def test_the_same_key_of_another_process_is_no_warning(
+def test_the_same_key_in_another_process_causes_no_warning(
     monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     reference = reference_for_key(SecretStr(KEY))
@@ -249,7 +249,7 @@ def test_one_secret_has_one_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "a" not in api_key._SECRETS_BY_REFERENCE
 
 
-def test_an_unknown_reference_is_no_secret() -> None:
+def test_an_unknown_reference_finds_no_secret() -> None:
     assert find_secret(Reference("never given")) is None
     assert find_key(Reference("never given")) is None
     assert find_key(None) is None
@@ -265,14 +265,14 @@ def test_an_unknown_reference_reads_the_environment(
     assert (found and found.get_secret_value()) == key
 
 
-def test_a_known_reference_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_known_reference_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", "sk-own")
     found = find_key(reference_for(SecretStr(KEY)))
 
     assert found == SecretStr(KEY)
 
 
-def test_the_environment_gives_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", f"{KEY}\n")
 
     assert read_environment_key() == SecretStr(KEY)
@@ -286,7 +286,7 @@ def test_the_environment_gives_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     [lambda: ChatBaseten(model="m"), lambda: BasetenEmbeddings(model_url=URL)],
     ids=["a model", "embeddings"],
 )
-def test_no_key_is_refused_with_where_to_get_one(
+def test_the_message_for_a_missing_key_links_to_the_page_of_keys(
     construct: Callable[[], object], variable: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if variable is not None:
@@ -296,14 +296,14 @@ def test_no_key_is_refused_with_where_to_get_one(
         construct()
 
 
-def test_the_key_is_written_into_the_request_at_last() -> None:
+def test_the_key_is_written_into_the_request_when_it_is_sent() -> None:
     request = httpx.Request("POST", "https://inference.baseten.co/v1/chat/completions")
 
     assert BearerAuth(SecretStr(KEY))(request) is request
     assert request.headers["Authorization"] == f"Bearer {KEY}"
 
 
-def test_an_echoed_secret_is_redacted_wherever_it_stands() -> None:
+def test_an_echoed_secret_is_redacted_everywhere() -> None:
     redact = Redactor(lambda: [KEY, "short"]).redact
 
     assert redact(f"key {KEY} of {KEY}") == "key [redacted] of [redacted]"
@@ -330,5 +330,5 @@ SECRET_NAMES: dict[str, bool] = {
 
 
 @pytest.mark.parametrize(("name", "secret"), SECRET_NAMES.items())
-def test_a_secret_header_is_known_by_its_name(name: str, secret: bool) -> None:
+def test_a_secret_header_is_recognized_by_its_name(name: str, secret: bool) -> None:
     assert is_secret_name(name) is secret

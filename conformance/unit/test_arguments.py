@@ -41,7 +41,7 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "False is a value": ({"logprobs": False}, {"logprobs": False}),
     "two names, one value": ({"model": "m", "model_name": "m"}, {"model_name": "m"}),
     "two names, one None": ({"model": None, "model_name": "m"}, {"model_name": "m"}),
-    "foreign defaults ask for nothing": (
+    "defaults of OpenAI's client change nothing": (
         {"openai_api_key": None, "use_responses_api": False, "organization": None, "seed": 1},
         {"seed": 1},
     ),
@@ -106,7 +106,9 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize(("values", "words"), REFUSED.values(), ids=REFUSED)
-def test_what_is_unclear_is_refused(values: dict[str, Any], words: list[str]) -> None:
+def test_ambiguous_and_unknown_arguments_are_refused(
+    values: dict[str, Any], words: list[str]
+) -> None:
     with pytest.raises(ValueError, match=r"setting|parameter") as caught:
         read_arguments(values, TABLE)
 
@@ -114,7 +116,7 @@ def test_what_is_unclear_is_refused(values: dict[str, Any], words: list[str]) ->
     assert "hush" not in str(caught.value)
 
 
-def test_no_near_name_is_no_guess() -> None:
+def test_a_name_without_a_similar_one_gets_no_suggestion() -> None:
     with pytest.raises(ValueError, match="hologram") as caught:
         read_arguments({"hologram": 1}, TABLE)
 
@@ -142,7 +144,7 @@ TYPOS = {
 
 
 @pytest.mark.parametrize(("name", "meant"), TYPOS.items())
-def test_a_plausible_typo_gets_the_name_that_was_meant(name: str, meant: str) -> None:
+def test_a_plausible_typo_gets_a_suggestion(name: str, meant: str) -> None:
     assert meant in find_near(name, TABLE.by_name)
 
 
@@ -154,14 +156,14 @@ def test_a_class_without_model_kwargs_does_not_recommend_them() -> None:
 
 
 @pytest.mark.parametrize("name", OPENAI_ONLY)
-def test_a_setting_of_another_client_is_refused_with_what_to_use(name: str) -> None:
+def test_a_parameter_of_openais_client_is_refused_with_an_alternative(name: str) -> None:
     with pytest.raises(ValueError, match="is not a parameter of ChatBaseten") as caught:
         read_arguments({name: "x"}, TABLE)
 
     assert str(caught.value) == f"{name} is not a parameter of ChatBaseten. {OPENAI_ONLY[name]}"
 
 
-def test_no_parameter_of_ours_is_openais_only() -> None:
+def test_no_parameter_of_the_package_is_openais_only() -> None:
     assert OPENAI_ONLY.keys().isdisjoint(TABLE.by_name)
     assert {row.field for row in TABLE.rows if row.none_counts} == {"stream_chunk_timeout"}
 

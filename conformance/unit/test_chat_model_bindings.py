@@ -1,4 +1,4 @@
-"""What is bound to a model: tools, tool choices, and the shapes of structured answers."""
+"""What is bound to a model: tools, tool choices, and the types of structured outputs."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ def look(at: int) -> str:
 JOKE_SCHEMA = {**Joke.model_json_schema(), "title": "Joke"}
 JOKE_FUNCTION = {"name": "Joke", "description": "A joke.", "parameters": JOKE_SCHEMA}
 NAMELESS = {key: value for key, value in JOKE_SCHEMA.items() if key != "title"}
-SAID = {"setup": "Knock", "score": 3}
+ARGUMENTS = {"setup": "Knock", "score": 3}
 
 SCHEMAS: dict[str, tuple[Any, Any, str]] = {
     "pydantic 2": (Joke, Joke(setup="Knock", score=3), "Joke"),
     "pydantic 1": (OldJoke, OldJoke(setup="Knock", score=3), "OldJoke"),
-    "TypedDict": (JokeDict, SAID, "JokeDict"),
-    "JSON schema": (JOKE_SCHEMA, SAID, "Joke"),
-    "OpenAI function": (JOKE_FUNCTION, SAID, "Joke"),
-    "nameless JSON schema": (NAMELESS, SAID, "response"),
+    "TypedDict": (JokeDict, ARGUMENTS, "JokeDict"),
+    "JSON schema": (JOKE_SCHEMA, ARGUMENTS, "Joke"),
+    "OpenAI function": (JOKE_FUNCTION, ARGUMENTS, "Joke"),
+    "nameless JSON schema": (NAMELESS, ARGUMENTS, "response"),
 }
 METHODS = ("function_calling", "json_schema", "json_mode")
 WAYS: dict[str, Callable[[Any], Any]] = {
@@ -67,19 +67,21 @@ WAYS: dict[str, Callable[[Any], Any]] = {
 REFUSED = whole(None, refusal="No jokes today")
 
 
-def answer(method: str, name: str, said: dict[str, Any] | None = None) -> dict[str, Any]:
-    said = SAID if said is None else said
-    return calling(name, said) if method == "function_calling" else whole(json.dumps(said))
+def respond(method: str, name: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
+    arguments = ARGUMENTS if arguments is None else arguments
+    return (
+        calling(name, arguments) if method == "function_calling" else whole(json.dumps(arguments))
+    )
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
-def test_an_answer_has_the_shape_that_was_asked_for(
+def test_the_output_has_the_requested_type(
     schema: tuple[Any, Any, str], method: Any, way: Callable[[Any], Any]
 ) -> None:
     shape, expected, name = schema
-    desk = Desk(answer(method, name))
+    desk = Desk(respond(method, name))
     assert way(desk.model().with_structured_output(shape, method=method)) == expected
 
 
@@ -88,7 +90,7 @@ def test_an_answer_has_the_shape_that_was_asked_for(
 def test_function_calling_forces_one_call_of_the_schema(
     schema: tuple[Any, Any, str], *, strict: bool | None
 ) -> None:
-    desk = Desk(calling(schema[2], SAID))
+    desk = Desk(calling(schema[2], ARGUMENTS))
     desk.model().with_structured_output(schema[0], strict=strict).invoke("Hi")
     (written,) = desk.body["tools"]
     assert written["function"]["name"] == schema[2]
@@ -101,7 +103,7 @@ def test_function_calling_forces_one_call_of_the_schema(
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 @pytest.mark.parametrize("strict", [None, True])
 def test_json_schema_sends_the_schema(schema: tuple[Any, Any, str], *, strict: bool | None) -> None:
-    desk = Desk(whole(json.dumps(SAID)))
+    desk = Desk(whole(json.dumps(ARGUMENTS)))
     shaped = desk.model().with_structured_output(schema[0], method="json_schema", strict=strict)
     shaped.invoke("Hi")
     form = desk.body["response_format"]
@@ -112,15 +114,15 @@ def test_json_schema_sends_the_schema(schema: tuple[Any, Any, str], *, strict: b
     assert "tools" not in desk.body
 
 
-def test_json_mode_asks_for_any_json_and_needs_no_schema() -> None:
+def test_json_mode_requests_any_json_and_needs_no_schema() -> None:
     desk = Desk(whole('{"any": 1}'))
     assert desk.model().with_structured_output(method="json_mode").invoke("Hi") == {"any": 1}
     assert desk.body["response_format"] == {"type": "json_object"}
 
 
 @pytest.mark.parametrize("method", ["json_schema", "json_mode"])
-def test_tools_may_be_bound_besides_a_schema(method: Any) -> None:
-    desk = Desk(whole(json.dumps(SAID)))
+def test_tools_can_be_bound_with_a_schema(method: Any) -> None:
+    desk = Desk(whole(json.dumps(ARGUMENTS)))
     shaped = desk.model().with_structured_output(Joke, method=method, tools=[look], strict=True)
     assert shaped.invoke("Hi") == Joke(setup="Knock", score=3)
     assert [t["function"]["name"] for t in desk.body["tools"]] == ["look"]
@@ -129,8 +131,8 @@ def test_tools_may_be_bound_besides_a_schema(method: Any) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_with_raw_the_message_and_what_it_parses_to_are_returned(method: Any) -> None:
-    desk = Desk(answer(method, "Joke"))
+def test_include_raw_returns_the_message_and_the_parsed_output(method: Any) -> None:
+    desk = Desk(respond(method, "Joke"))
     result = desk.model().with_structured_output(Joke, method=method, include_raw=True).invoke("Hi")
     assert result["raw"].response_metadata["id"] == "a1"
     assert result["parsed"] == Joke(setup="Knock", score=3)
@@ -138,8 +140,8 @@ def test_with_raw_the_message_and_what_it_parses_to_are_returned(method: Any) ->
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_with_raw_what_does_not_parse_is_no_exception(method: Any) -> None:
-    desk = Desk(answer(method, "Joke", {"setup": "Knock"}))
+def test_include_raw_returns_the_parsing_error(method: Any) -> None:
+    desk = Desk(respond(method, "Joke", {"setup": "Knock"}))
     result = desk.model().with_structured_output(Joke, method=method, include_raw=True).invoke("Hi")
     assert result["raw"].response_metadata["id"] == "a1"
     assert result["parsed"] is None
@@ -147,7 +149,7 @@ def test_with_raw_what_does_not_parse_is_no_exception(method: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["json_schema", "json_mode"])
-def test_without_raw_what_does_not_parse_is_an_exception(method: Any) -> None:
+def test_a_parsing_error_is_raised_without_include_raw(method: Any) -> None:
     desk = Desk(whole("no JSON at all"))
     with pytest.raises(OutputParserException):
         desk.model().with_structured_output(JOKE_SCHEMA, method=method).invoke("Hi")
@@ -157,7 +159,7 @@ def test_without_raw_what_does_not_parse_is_an_exception(method: Any) -> None:
 @pytest.mark.parametrize("schema", [Joke, JOKE_SCHEMA], ids=["pydantic", "JSON schema"])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_a_refusal_is_an_exception_of_its_own(
+def test_a_refusal_raises_a_refusal_error(
     schema: Any, method: Any, way: Callable[[Any], Any]
 ) -> None:
     with pytest.raises(BasetenRefusalError, match="No jokes today") as raised:
@@ -168,26 +170,26 @@ def test_a_refusal_is_an_exception_of_its_own(
 
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
 @pytest.mark.parametrize("method", METHODS)
-def test_with_raw_a_refusal_is_the_parsing_error(method: Any) -> None:
+def test_include_raw_returns_a_refusal_as_the_parsing_error(method: Any) -> None:
     shaped = Desk(REFUSED).model().with_structured_output(Joke, method=method, include_raw=True)
     result = shaped.invoke("Hi")
     assert result["parsed"] is None
     assert type(result["parsing_error"]) is BasetenRefusalError
 
 
-def test_further_settings_are_bound_as_well() -> None:
+def test_further_parameters_are_bound_as_well() -> None:
     for method in METHODS:
-        desk = Desk(answer(method, "Joke"))
+        desk = Desk(respond(method, "Joke"))
         desk.model().with_structured_output(Joke, method=method, temperature=0.25).invoke("Hi")  # type: ignore[arg-type]  # one of the methods
         assert desk.body["temperature"] == 0.25
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_traces_are_told_the_schema_and_it_is_not_sent(method: Any) -> None:
+def test_the_schema_is_traced_and_not_sent(method: Any) -> None:
     bound: Any = Desk().model().with_structured_output(Joke, method=method, strict=True).first  # type: ignore[attr-defined]  # a sequence
-    asked = bound.kwargs["ls_structured_output_format"]
-    assert asked == {"kwargs": {"method": method, "strict": True}, "schema": Joke}
-    desk = Desk(answer(method, "Joke"))
+    traced = bound.kwargs["ls_structured_output_format"]
+    assert traced == {"kwargs": {"method": method, "strict": True}, "schema": Joke}
+    desk = Desk(respond(method, "Joke"))
     desk.model().with_structured_output(Joke, method=method).invoke("Hi")
     assert "ls_structured_output_format" not in desk.body
 
@@ -200,7 +202,7 @@ def test_traces_are_told_the_schema_and_it_is_not_sent(method: Any) -> None:
         ({"schema": None, "method": "json_schema"}, "json_schema.*needs a schema"),
     ],
 )
-def test_a_shape_that_cannot_be_asked_for_is_refused_at_once(
+def test_an_output_that_cannot_be_requested_is_refused_at_once(
     arguments: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
@@ -225,7 +227,7 @@ CHOICES: dict[str, tuple[Any, Any]] = {
 
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
 @pytest.mark.parametrize(("choice", "sent"), CHOICES.values(), ids=CHOICES)
-def test_a_tool_choice_is_sent_in_the_form_of_the_wire(choice: Any, sent: Any) -> None:
+def test_a_tool_choice_is_sent_in_openais_form(choice: Any, sent: Any) -> None:
     desk = Desk()
     desk.model().bind_tools([look], tool_choice=choice).invoke("Hi")
     assert desk.body.get("tool_choice") == sent
@@ -255,29 +257,29 @@ TOOLS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("given", TOOLS.values(), ids=TOOLS)
-def test_a_tool_in_any_form_is_written_alike(given: Any) -> None:
+def test_a_tool_of_any_form_is_sent_in_the_same_form(given: Any) -> None:
     desk = Desk()
     desk.model().bind_tools([given]).invoke("Hi")
     assert desk.body["tools"] == [TOOLS["OpenAI tool"]]
 
 
 @pytest.mark.parametrize("parallel", [None, False, True])
-def test_parallel_calls_are_left_to_the_server_unless_set(*, parallel: bool | None) -> None:
+def test_parallel_tool_calls_can_be_disabled(*, parallel: bool | None) -> None:
     desk = Desk()
     desk.model().bind_tools([look], parallel_tool_calls=parallel).invoke("Hi")
     assert desk.body.get("parallel_tool_calls") == parallel
 
 
-def test_strict_tools_say_so() -> None:
+def test_strict_is_sent_with_tools() -> None:
     desk = Desk()
     desk.model().bind_tools([look], strict=True).invoke("Hi")
     assert desk.body["tools"][0]["function"]["strict"] is True
 
 
 @pytest.mark.parametrize(
-    "given", [Joke, {"type": "json_object"}], ids=["pydantic", "as on the wire"]
+    "given", [Joke, {"type": "json_object"}], ids=["pydantic", "as it is sent"]
 )
-def test_a_response_format_may_be_bound_with_tools(given: Any) -> None:
+def test_a_response_format_can_be_bound_with_tools(given: Any) -> None:
     desk = Desk()
     desk.model().bind_tools([look], response_format=given).invoke("Hi")
     kind = "json_object" if isinstance(given, dict) else "json_schema"

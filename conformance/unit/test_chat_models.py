@@ -1,4 +1,4 @@
-"""LangChain's hooks, one by one, over a model that asks a desk."""
+"""LangChain's hooks, one by one, with a model that uses a mocked service."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def gather_stream(model: Any, /, **options: Any) -> AIMessage:
     return join([chunk async for chunk in model.astream("Hi", **options)])
 
 
-ASK: dict[str, Callable[..., AIMessage]] = {
+METHODS: dict[str, Callable[..., AIMessage]] = {
     "invoke": lambda model, /, **options: model.invoke("Hi", **options),
     "ainvoke": lambda model, /, **options: asyncio.run(model.ainvoke("Hi", **options)),
     "stream": lambda model, /, **options: join(list(model.stream("Hi", **options))),
@@ -49,13 +49,13 @@ ASK: dict[str, Callable[..., AIMessage]] = {
 in_beta = pytest.mark.filterwarnings(
     "ignore:.* is in beta:langchain_core._api.beta_decorator.LangChainBetaWarning"
 )
-in_every_way = pytest.mark.parametrize("ask", ASK.values(), ids=ASK)
+every_method = pytest.mark.parametrize("run", METHODS.values(), ids=METHODS)
 
 
-@in_every_way
-def test_an_answer_is_the_same_in_every_way_of_asking(ask: Callable[..., AIMessage]) -> None:
+@every_method
+def test_every_method_returns_the_same_message(run: Callable[..., AIMessage]) -> None:
     desk = Desk(whole(reasoning_content="Hm"))
-    message = ask(desk.model())
+    message = run(desk.model())
     assert message.content == "Hello"
     assert message.additional_kwargs == {"reasoning_content": "Hm"}
     assert message.usage_metadata == {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
@@ -67,8 +67,8 @@ def test_an_answer_is_the_same_in_every_way_of_asking(ask: Callable[..., AIMessa
     assert len(desk.requests) == 1
 
 
-@in_every_way
-def test_what_a_single_call_sets_beats_the_model(ask: Callable[..., AIMessage]) -> None:
+@every_method
+def test_options_of_an_invocation_override_the_model(run: Callable[..., AIMessage]) -> None:
     desk = Desk()
     model = desk.model(
         stop=["a"],
@@ -77,7 +77,7 @@ def test_what_a_single_call_sets_beats_the_model(ask: Callable[..., AIMessage]) 
         default_headers={"x-one": "1", "x-two": "2"},
         extra_body={"top_k": 1, "min_p": 0.5},
     )
-    ask(
+    run(
         model,
         model="other",
         stop=["b"],
@@ -97,38 +97,38 @@ def test_what_a_single_call_sets_beats_the_model(ask: Callable[..., AIMessage]) 
     assert request.url.params["page"] == "4"
 
 
-@in_every_way
-def test_a_call_that_had_to_come_and_did_not_is_warned_of(ask: Callable[..., AIMessage]) -> None:
+@every_method
+def test_a_missing_required_tool_call_causes_a_warning(run: Callable[..., AIMessage]) -> None:
     bound = Desk().model().bind_tools([TOOL], tool_choice="look")
     with pytest.warns(MissingToolCallWarning, match="tool_call_missing"):
-        message = ask(bound)
+        message = run(bound)
     assert message.content == "Hello"
     assert message.response_metadata["tool_call_missing"] is True
 
 
-@in_every_way
-def test_a_call_that_had_to_come_and_did_is_not_warned_of(ask: Callable[..., AIMessage]) -> None:
+@every_method
+def test_a_required_tool_call_causes_no_warning(run: Callable[..., AIMessage]) -> None:
     bound = Desk(calling("look", {"at": 1})).model().bind_tools([TOOL], tool_choice="any")
-    message = ask(bound)
+    message = run(bound)
     assert [(c["name"], c["args"], c["id"]) for c in message.tool_calls] == [
         ("look", {"at": 1}, "call-1")
     ]
 
 
-@in_every_way
-def test_the_headers_of_a_response_are_kept_on_request(ask: Callable[..., AIMessage]) -> None:
+@every_method
+def test_the_headers_of_a_response_are_kept_on_request(run: Callable[..., AIMessage]) -> None:
     desk = Desk(headers={"X-Baseten-Request-Id": "r7", "Set-Cookie": "a=b"})
-    kept = ask(desk.model(include_response_headers=True)).response_metadata
+    kept = run(desk.model(include_response_headers=True)).response_metadata
     assert kept["headers"]["x-baseten-request-id"] == "r7"
     assert "set-cookie" not in kept["headers"]
-    plain = ask(desk.model()).response_metadata
+    plain = run(desk.model()).response_metadata
     assert plain["request_id"] == "r7"
     assert "headers" not in plain
 
 
-@in_every_way
-def test_content_of_version_1_is_blocks(ask: Callable[..., AIMessage]) -> None:
-    message = ask(Desk(whole(reasoning_content="Hm")).model(output_version="v1"))
+@every_method
+def test_content_of_version_1_is_blocks(run: Callable[..., AIMessage]) -> None:
+    message = run(Desk(whole(reasoning_content="Hm")).model(output_version="v1"))
     assert [b["type"] for b in message.content if isinstance(b, dict)] == ["reasoning", "text"]
     assert message.content == message.content_blocks
 
@@ -136,12 +136,12 @@ def test_content_of_version_1_is_blocks(ask: Callable[..., AIMessage]) -> None:
 @in_beta
 @pytest.mark.parametrize("version", ["v0", "v1"])
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [whole(reasoning_content="Hm"), calling("look", {"at": 1})],
     ids=["reasoning and text", "tool call"],
 )
-def test_events_of_version_3_live_as_the_protocol_says(version: str, answer: Any) -> None:
-    model = Desk(answer).model(output_version=version)
+def test_events_of_version_3_follow_the_protocol(version: str, response: Any) -> None:
+    model = Desk(response).model(output_version=version)
     events = list(model.stream_events("Hi", version="v3"))
     assert_valid_event_stream(events)
     assert events
@@ -153,7 +153,7 @@ def test_events_of_version_3_live_as_the_protocol_says(version: str, answer: Any
     assert_valid_event_stream(asyncio.run(gather()))
 
 
-def test_the_tokens_of_several_inputs_are_added_up() -> None:
+def test_the_tokens_of_a_batch_are_summed() -> None:
     result = Desk().model().generate([[HumanMessage("a")], [HumanMessage("b")]])
     assert result.llm_output is not None
     assert result.llm_output["token_usage"] == {k: 2 * v for k, v in USAGE.items()}
@@ -161,7 +161,7 @@ def test_the_tokens_of_several_inputs_are_added_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "option", "asked"),
+    ("stream_usage", "option", "requested"),
     [
         (None, {}, True),
         (True, {}, True),
@@ -170,16 +170,16 @@ def test_the_tokens_of_several_inputs_are_added_up() -> None:
     ],
     ids=["unset", "on", "off", "off for this call"],
 )
-def test_a_stream_counts_tokens_unless_told_not_to(
-    setting: bool | None, option: dict[str, Any], *, asked: bool
+def test_a_stream_reports_tokens_unless_disabled(
+    stream_usage: bool | None, option: dict[str, Any], *, requested: bool
 ) -> None:
     desk = Desk()
-    list(desk.model(stream_usage=setting).stream("Hi", **option))
-    assert desk.body.get("stream_options") == ({"include_usage": True} if asked else None)
+    list(desk.model(stream_usage=stream_usage).stream("Hi", **option))
+    assert desk.body.get("stream_options") == ({"include_usage": True} if requested else None)
 
 
 @pytest.mark.parametrize(
-    ("settings", "streamed"),
+    ("parameters", "streamed"),
     [
         ({}, [False, True]),
         ({"streaming": True}, [True, True]),
@@ -188,17 +188,15 @@ def test_a_stream_counts_tokens_unless_told_not_to(
     ],
     ids=["unset", "streaming", "disabled", "disabled with tools"],
 )
-def test_the_settings_decide_which_calls_stream(
-    settings: dict[str, Any], streamed: list[bool]
-) -> None:
+def test_streaming_is_configurable(parameters: dict[str, Any], streamed: list[bool]) -> None:
     desk = Desk()
-    model = desk.model(**settings)
+    model = desk.model(**parameters)
     model.invoke("Hi")
     list(model.stream("Hi"))
     assert [body.get("stream", False) for body in desk.bodies] == streamed
 
 
-def test_streaming_may_be_off_for_calls_with_tools_alone() -> None:
+def test_streaming_can_be_disabled_for_requests_with_tools() -> None:
     desk = Desk()
     list(desk.model(disable_streaming="tool_calling").bind_tools([TOOL]).stream("Hi"))
     assert not desk.body.get("stream")
@@ -224,13 +222,13 @@ class Watcher(BaseCallbackHandler):
         self.tokens.append(token)
 
 
-def test_a_callback_hears_each_token_once() -> None:
+def test_a_callback_receives_each_token_once() -> None:
     watcher = Watcher()
     list(Desk().model().stream("Hi", config={"callbacks": [watcher]}))
     assert [token for token in watcher.tokens if token] == ["Hello"]
 
 
-def test_a_rate_limiter_is_waited_for() -> None:
+def test_a_rate_limiter_is_respected() -> None:
     limiter = InMemoryRateLimiter(requests_per_second=10, check_every_n_seconds=0.01)
     model = Desk().model(rate_limiter=limiter)
     began = time.monotonic()
@@ -239,11 +237,11 @@ def test_a_rate_limiter_is_waited_for() -> None:
     assert time.monotonic() - began > 0.1
 
 
-# --- what others ask about the model --------------------------------------------------------
+# --- what LangChain reads from the model ----------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("settings", "options", "named"),
+    ("parameters", "options", "named"),
     [
         ({}, {}, {"ls_model_name": "m"}),
         ({}, {"model": "x"}, {"ls_model_name": "x"}),
@@ -254,16 +252,16 @@ def test_a_rate_limiter_is_waited_for() -> None:
         ({"stop": "a"}, {"stop": ["c"]}, {"ls_stop": ["c"]}),
     ],
 )
-def test_traces_name_the_provider_the_model_and_the_settings(
-    settings: dict[str, Any], options: dict[str, Any], named: dict[str, Any]
+def test_traces_name_the_provider_the_model_and_the_parameters(
+    parameters: dict[str, Any], options: dict[str, Any], named: dict[str, Any]
 ) -> None:
-    params = Desk().model(**settings)._get_ls_params(**options)
+    params = Desk().model(**parameters)._get_ls_params(**options)
     assert params["ls_provider"] == "baseten"
     assert params["ls_model_type"] == "chat"
     assert {key: params.get(key) for key in named} == named
 
 
-def test_the_model_says_what_it_is() -> None:
+def test_the_model_reports_its_type_and_identifying_parameters() -> None:
     model = ChatBaseten(model="m", api_key=KEY, model_kwargs={"top_k": 4}, temperature=0)
     assert model._llm_type == "baseten-chat"
     assert model._identifying_params["endpoint"] == "https://inference.baseten.co/v1"
@@ -281,7 +279,7 @@ def test_a_known_model_has_a_profile_and_an_unknown_one_has_none() -> None:
 
 
 @in_beta
-def test_a_model_is_written_down_without_secrets_and_read_again() -> None:
+def test_a_model_is_dumped_without_secrets_and_loaded() -> None:
     headers = {"X-Token": "hush", "x-plain": "loud"}
     model = ChatBaseten(model="m", api_key=KEY, temperature=0.5, default_headers=headers)
     written = dumps(model)
@@ -300,7 +298,7 @@ def test_a_model_is_written_down_without_secrets_and_read_again() -> None:
     assert again.baseten_api_key == model.baseten_api_key
 
 
-def test_a_model_without_headers_is_written_down_too() -> None:
+def test_a_model_without_headers_is_dumped_and_loaded() -> None:
     assert "default_headers" not in dumps(ChatBaseten(model="m", api_key=KEY))
 
 
@@ -317,7 +315,7 @@ def test_a_model_without_headers_is_written_down_too() -> None:
     ],
     ids=str,
 )
-def test_a_cache_tells_models_and_settings_apart(other: dict[str, Any]) -> None:
+def test_a_cache_distinguishes_models_and_parameters(other: dict[str, Any]) -> None:
     cache = InMemoryCache()
     first, second = Desk(whole("one")), Desk(whole("two"))
     assert first.model(cache=cache).invoke("Hi").content == "one"
@@ -344,14 +342,14 @@ def test_fields_can_be_made_configurable() -> None:
     assert [body.get("temperature") for body in desk.bodies] == [0.25, None]
 
 
-def test_a_copy_with_another_url_asks_there() -> None:
+def test_a_copy_with_another_url_sends_requests_there() -> None:
     desk = Desk()
     desk.model().model_copy(update={"model_url": OTHER}).invoke("Hi")
     assert str(desk.requests[0].url) == f"{OTHER}/chat/completions"
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_a_copy_is_equal_and_asks_through_the_same_clients(*, deep: bool) -> None:
+def test_a_copy_is_equal_and_uses_the_same_clients(*, deep: bool) -> None:
     desk = Desk()
     model = desk.model(temperature=0.5, default_headers={"a": "b"})
     copied = model.model_copy(deep=deep)
@@ -361,7 +359,7 @@ def test_a_copy_is_equal_and_asks_through_the_same_clients(*, deep: bool) -> Non
     assert (copied.default_headers is model.default_headers) is not deep
 
 
-def test_copy_and_pickle_keep_the_settings_and_the_key() -> None:
+def test_copy_and_pickle_keep_the_parameters_and_the_key() -> None:
     model = ChatBaseten(model="m", api_key=KEY, temperature=0.5)
     for again in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):  # noqa: S301  our own pickle
         assert (again.model_name, again.temperature) == ("m", 0.5)
@@ -379,12 +377,12 @@ def test_tokens_are_counted_without_a_tokenizer() -> None:
     assert 0 < few < model.get_num_tokens_from_messages([HumanMessage("Hi")], tools=[TOOL])
 
 
-def test_a_tokenizer_of_the_users_own_counts() -> None:
+def test_a_custom_tokenizer_is_used_for_counts() -> None:
     model = ChatBaseten(model="m", api_key=KEY, custom_get_token_ids=lambda text: [1] * len(text))
     assert model.get_num_tokens("12345") == 5
 
 
-def test_messages_are_trimmed_by_the_models_own_count() -> None:
+def test_messages_are_trimmed_by_the_models_count() -> None:
     model = ChatBaseten(model="m", api_key=KEY)
     messages = [HumanMessage("word " * 200), HumanMessage("last")]
     kept = trim_messages(messages, max_tokens=50, token_counter=model, strategy="last")

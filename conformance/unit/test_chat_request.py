@@ -30,21 +30,21 @@ class Sum(BaseModel):
 
 
 def build(
-    settings: dict[str, Any],
+    parameters: dict[str, Any],
     options: dict[str, Any] | None = None,
     *,
     stop: list[str] | None = None,
     run_manager: Any = None,
     stream: bool = False,
 ) -> tuple[HttpRequest, ResponseContext]:
-    model = ChatBaseten(**{"model": "m", "api_key": KEY, **settings})
+    model = ChatBaseten(**{"model": "m", "api_key": KEY, **parameters})
     return model._build_request(
         [HumanMessage("a")], stop, options or {}, run_manager, stream=stream
     )
 
 
-def body(settings: dict[str, Any], options: dict[str, Any] | None = None, **given: Any) -> Any:
-    found = json.loads(build(settings, options, **given)[0].body)
+def body(parameters: dict[str, Any], options: dict[str, Any] | None = None, **given: Any) -> Any:
+    found = json.loads(build(parameters, options, **given)[0].body)
     assert found.pop("messages") == [{"role": "user", "content": "a"}]
     return found
 
@@ -175,11 +175,11 @@ BODIES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("settings", "options", "found"), BODIES.values(), ids=BODIES)
-def test_values_win_by_their_rank(
-    settings: dict[str, Any], options: dict[str, Any], found: dict[str, Any]
+@pytest.mark.parametrize(("parameters", "options", "found"), BODIES.values(), ids=BODIES)
+def test_parameters_override_each_other_in_order(
+    parameters: dict[str, Any], options: dict[str, Any], found: dict[str, Any]
 ) -> None:
-    assert body(settings, options) == found
+    assert body(parameters, options) == found
 
 
 STOPS: dict[str, tuple[Any, list[str] | None, dict[str, Any], Any]] = {
@@ -194,7 +194,7 @@ STOPS: dict[str, tuple[Any, list[str] | None, dict[str, Any], Any]] = {
 
 
 @pytest.mark.parametrize(("own", "stop", "options", "sent"), STOPS.values(), ids=STOPS)
-def test_stop_sequences_are_those_of_the_call_else_the_models(
+def test_stop_sequences_of_the_invocation_override_the_models(
     own: Any, stop: list[str] | None, options: dict[str, Any], sent: Any
 ) -> None:
     assert body({"stop": own}, options, stop=stop).get("stop", ...) == sent
@@ -210,28 +210,28 @@ def test_a_class_is_a_response_format() -> None:
 
 COUNTED: dict[str, tuple[Any, Any, bool]] = {
     "by default": (None, None, True),
-    "the model says no": (False, None, False),
-    "the call says yes": (False, True, True),
-    "the call says no": (True, False, False),
+    "disabled by the model": (False, None, False),
+    "enabled by the call": (False, True, True),
+    "disabled by the call": (True, False, False),
 }
 
 
-@pytest.mark.parametrize(("own", "asked", "counted"), COUNTED.values(), ids=COUNTED)
-def test_a_stream_counts_its_tokens_unless_told_otherwise(
-    own: Any, asked: Any, counted: bool
+@pytest.mark.parametrize(("own", "requested", "counted"), COUNTED.values(), ids=COUNTED)
+def test_a_stream_requests_token_counts_unless_disabled(
+    own: Any, requested: Any, counted: bool
 ) -> None:
-    options = {} if asked is None else {"stream_usage": asked}
+    options = {} if requested is None else {"stream_usage": requested}
     found = body({"stream_usage": own}, options, stream=True)
 
     assert found["stream"] is True
     assert ("stream_options" in found) is counted
 
 
-@pytest.mark.parametrize("settings", [{"n": 2}, {"model_kwargs": {"n": 2}}], ids=str)
-def test_a_stream_is_one_answer(settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize("parameters", [{"n": 2}, {"model_kwargs": {"n": 2}}], ids=str)
+def test_a_stream_has_one_choice(parameters: dict[str, Any]) -> None:
     with pytest.raises(BasetenRequestError, match="n must be 1"):
-        build(settings, stream=True)
-    assert body(settings)["n"] == 2
+        build(parameters, stream=True)
+    assert body(parameters)["n"] == 2
 
 
 HEADERS: dict[str, tuple[Any, Any, dict[str, str]]] = {
@@ -267,18 +267,20 @@ HEADERS: dict[str, tuple[Any, Any, dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize(("own", "asked", "sent"), HEADERS.values(), ids=HEADERS)
-def test_headers_are_joined_without_doubles(own: Any, asked: Any, sent: dict[str, str]) -> None:
-    assert build({"default_headers": own}, {"extra_headers": asked})[0].headers == sent
+@pytest.mark.parametrize(("own", "requested", "sent"), HEADERS.values(), ids=HEADERS)
+def test_headers_are_merged_without_duplicates(
+    own: Any, requested: Any, sent: dict[str, str]
+) -> None:
+    assert build({"default_headers": own}, {"extra_headers": requested})[0].headers == sent
 
 
-def test_a_stream_asks_for_events() -> None:
+def test_a_stream_is_requested_as_events() -> None:
     assert build({}, stream=True)[0].headers["Accept"] == "text/event-stream"
 
 
 @pytest.mark.parametrize("place", ["default_headers", "extra_headers"])
 @pytest.mark.parametrize("name", ["Authorization", "authorization"])
-def test_an_authorization_of_the_users_replaces_the_key(place: str, name: str) -> None:
+def test_an_authorization_header_replaces_the_key(place: str, name: str) -> None:
     headers = {name: "Api-Key other"}
     own = {"default_headers": headers} if place == "default_headers" else {}
     found, _ = build(own, {} if own else {"extra_headers": headers})
@@ -287,7 +289,7 @@ def test_an_authorization_of_the_users_replaces_the_key(place: str, name: str) -
     assert found.headers[name] == "Api-Key other"
 
 
-def test_the_key_is_written_by_the_call_and_stands_in_no_header() -> None:
+def test_the_key_is_written_by_the_request_and_is_in_no_header() -> None:
     found, _ = build({})
 
     assert found.auth is not None
@@ -299,10 +301,10 @@ def test_a_model_without_a_key_sends_nothing(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(
         "langchain_baseten._config.api_key._SECRETS_BY_REFERENCE", {}
     )  # as in another process
-    lost = pickle.loads(pickled)  # noqa: S301  our own bytes
+    unpickled = pickle.loads(pickled)  # noqa: S301  our own bytes
 
     with pytest.raises(BasetenRequestError, match="Set BASETEN_API_KEY in this process"):
-        lost._build_request([HumanMessage("a")], None, {}, None, stream=False)
+        unpickled._build_request([HumanMessage("a")], None, {}, None, stream=False)
 
 
 # settings, options -> attributes of the call
@@ -355,11 +357,11 @@ CALLS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("settings", "options", "found"), CALLS.values(), ids=CALLS)
-def test_a_call_is_sent_as_set(
-    settings: dict[str, Any], options: dict[str, Any], found: dict[str, Any]
+@pytest.mark.parametrize(("parameters", "options", "found"), CALLS.values(), ids=CALLS)
+def test_client_options_are_set_on_the_request(
+    parameters: dict[str, Any], options: dict[str, Any], found: dict[str, Any]
 ) -> None:
-    made, _ = build(settings, options)
+    made, _ = build(parameters, options)
 
     assert {name: getattr(made, name) for name in found} == found
 
@@ -381,7 +383,7 @@ FORCED: dict[str, tuple[dict[str, Any], bool]] = {
 
 
 @pytest.mark.parametrize(("options", "forced"), FORCED.values(), ids=FORCED)
-def test_the_reader_knows_what_was_requested(options: dict[str, Any], forced: bool) -> None:
+def test_the_reader_gets_the_context_of_the_request(options: dict[str, Any], forced: bool) -> None:
     _, context = build({}, {**options, "model": "other"})
     ids = [context.new_id() for _ in range(3)]
 
@@ -396,7 +398,7 @@ def test_an_unknown_tool_choice_is_refused() -> None:
         build({}, {"tools": [TOOL], "tool_choice": "g"})
 
 
-def test_what_only_the_client_uses_is_never_sent_from_model_kwargs() -> None:
+def test_parameters_of_the_client_are_never_sent_from_model_kwargs() -> None:
     assert body({"model_kwargs": {"stream": True, "top_kk": 2}}) == {"top_kk": 2, "model": "m"}
 
 
@@ -417,7 +419,7 @@ CLIENT_ONLY: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", CLIENT_ONLY)
-def test_a_setting_of_the_client_is_refused_as_a_call_option(name: str) -> None:
+def test_a_parameter_of_the_client_is_refused_as_a_call_option(name: str) -> None:
     with pytest.raises(BasetenRequestError, match=rf"Pass it to ChatBaseten\({name}=") as caught:
         build({}, {name: CLIENT_ONLY[name]})
 
@@ -433,7 +435,7 @@ USED = [
 
 
 @pytest.mark.parametrize("options", USED, ids=str)
-def test_a_setting_of_the_client_is_used_and_not_sent(options: dict[str, Any]) -> None:
+def test_a_parameter_of_the_client_is_used_and_not_sent(options: dict[str, Any]) -> None:
     assert body({}, options) == {"model": "m"}
     assert build({}, options) != build({})
 

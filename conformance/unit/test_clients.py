@@ -37,7 +37,7 @@ def test_all_models_share_one_tls_context() -> None:
     assert tls_context().verify_mode is ssl.CERT_REQUIRED
 
 
-def test_a_client_is_made_once_and_made_anew_after_a_close() -> None:
+def test_a_client_is_created_once_and_again_after_close() -> None:
     connections = Connections()
     first = connections.sync_client()
     assert connections.sync_client() is first
@@ -57,7 +57,7 @@ def test_a_client_that_was_closed_is_not_kept() -> None:
     assert client() is None
 
 
-def test_connections_that_are_forgotten_are_closed() -> None:
+def test_garbage_collected_connections_are_closed() -> None:
     connections = Connections()
     client = connections.sync_client()
     del connections
@@ -65,7 +65,7 @@ def test_connections_that_are_forgotten_are_closed() -> None:
     assert client.is_closed
 
 
-def test_each_event_loop_has_a_client_of_its_own_which_ends_with_it() -> None:
+def test_each_event_loop_has_its_own_client_which_is_closed_with_it() -> None:
     connections = Connections()
 
     async def work() -> httpx.AsyncClient:
@@ -82,7 +82,7 @@ def test_each_event_loop_has_a_client_of_its_own_which_ends_with_it() -> None:
     assert not connections._async
 
 
-def test_aclose_ends_both_clients_and_the_next_call_makes_others() -> None:
+def test_aclose_closes_both_clients_and_the_next_request_creates_others() -> None:
     connections = Connections()
 
     async def work() -> None:
@@ -96,7 +96,7 @@ def test_aclose_ends_both_clients_and_the_next_call_makes_others() -> None:
     asyncio.run(work())
 
 
-def test_connections_that_are_forgotten_in_a_loop_are_closed_in_it() -> None:
+def test_garbage_collected_connections_of_a_loop_are_closed_in_it() -> None:
     async def work() -> None:
         connections = Connections()
         client = await connections.async_client()
@@ -120,7 +120,7 @@ def test_a_copy_and_a_pickle_are_empty_but_keep_the_socket_options() -> None:
     connections.close()
 
 
-def test_connections_are_equal_by_their_settings_whatever_is_open() -> None:
+def test_connections_are_equal_if_their_socket_options_are() -> None:
     opened, unopened = Connections([NO_DELAY]), Connections([NO_DELAY])
     opened.sync_client()
     assert opened == unopened
@@ -129,7 +129,7 @@ def test_connections_are_equal_by_their_settings_whatever_is_open() -> None:
     opened.close()
 
 
-def test_a_forked_child_leaves_its_parents_clients_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forked_child_does_not_use_its_parents_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     connections = Connections([NO_DELAY])
     parents = connections.sync_client()
     with monkeypatch.context() as child:
@@ -146,7 +146,7 @@ def test_a_forked_child_leaves_its_parents_clients_alone(monkeypatch: pytest.Mon
     parents.close()
 
 
-def test_a_child_that_forgets_everything_does_not_close_its_parents_client(
+def test_garbage_collection_in_a_child_does_not_close_its_parents_client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     connections = Connections()
@@ -167,7 +167,9 @@ def test_sockets_are_kept_alive_unless_other_options_are_given() -> None:
         connections.close()
 
 
-def test_keep_alive_is_tuned_where_the_system_lets_it_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keep_alive_is_configured_where_the_system_supports_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4) in clients._keep_alive_options()
     monkeypatch.delattr(socket, "TCP_KEEPCNT")
     assert all(option[1:] != (6, 4) for option in clients._keep_alive_options())

@@ -147,7 +147,7 @@ SOUNDS = {
 
 
 @pytest.mark.parametrize("kind", SOUNDS)
-def test_a_format_of_audio_has_the_name_that_engines_know(kind: str) -> None:
+def test_audio_formats_have_the_names_that_engines_use(kind: str) -> None:
     blocks = [
         {"type": "audio", "base64": "AA==", "mime_type": f"audio/{subtype}"}
         for subtype in SOUNDS[kind]
@@ -160,7 +160,7 @@ MARKS = [{"cachePoint": {"type": "default"}}, {"type": "cache_point"}]
 
 
 @pytest.mark.parametrize("mark", MARKS, ids=["cachePoint", "cache_point"])
-def test_a_foreign_mark_is_left_out(mark: dict[str, Any]) -> None:
+def test_cache_marks_of_other_providers_are_left_out(mark: dict[str, Any]) -> None:
     assert write_content([mark, "a"]) == [{"type": "text", "text": "a"}]
     assert write_content([mark]) == ""
 
@@ -240,7 +240,7 @@ UNSENDABLE: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("block", "words"), UNSENDABLE.values(), ids=UNSENDABLE)
-def test_what_cannot_be_sent_is_refused_with_the_reason(block: Any, words: str) -> None:
+def test_a_block_that_cannot_be_sent_is_refused_with_the_reason(block: Any, words: str) -> None:
     with pytest.raises(BasetenRequestError) as caught:
         write_content(["a", block])
 
@@ -249,7 +249,7 @@ def test_what_cannot_be_sent_is_refused_with_the_reason(block: Any, words: str) 
     assert str(caught.value).endswith("text, text-plain, video_url.")
 
 
-def test_what_was_received_is_shown_shortened() -> None:
+def test_the_message_shows_the_block_shortened() -> None:
     with pytest.raises(BasetenRequestError) as caught:
         write_block({"type": "hologram", "data": "A" * 100_000})
 
@@ -283,7 +283,7 @@ def test_a_value_is_quoted_up_to_40_characters_and_a_block_up_to_200() -> None:
 
 
 @pytest.mark.parametrize("name", ["input_audio", "audio_url", "video_url"])
-def test_a_part_of_the_wires_own_keeps_its_name(name: str) -> None:
+def test_a_native_part_keeps_its_name_and_value(name: str) -> None:
     block = {"type": name, name: {"url": URL}, "extra": 1}
 
     assert _write_as_it_is(name)(block) == {"type": name, name: {"url": URL}}
@@ -309,11 +309,12 @@ DATA: dict[str, tuple[Any, str]] = {
     "a bytearray": (bytearray(RAW), RAW_TEXT),
     "a memoryview": (memoryview(RAW), RAW_TEXT),
     "bytes that are nearly base64": (b"AA=", "QUE9"),
+    "base64 text with another character": (b"AA!AA", "QUEhQUE="),
 }
 
 
 @pytest.mark.parametrize(("data", "text"), DATA.values(), ids=DATA)
-def test_data_may_be_bytes(data: Any, text: str) -> None:
+def test_data_can_be_bytes(data: Any, text: str) -> None:
     def write(kind: str, mime: str, **more: Any) -> Any:
         return write_block({"type": kind, "mime_type": mime, **more})
 
@@ -349,3 +350,19 @@ def test_data_of_another_type_is_refused(kind: str, mime: str, data: Any) -> Non
 def test_a_url_or_type_that_is_no_text_is_refused(block: dict[str, Any], words: str) -> None:
     with pytest.raises(BasetenRequestError, match=words):
         write_block(block)
+
+
+@pytest.mark.parametrize(
+    ("block", "reason"),
+    [
+        ({"type": "image", "url": 7}, "its URL must be a string"),
+        ({"type": "image", "base64": 7}, "its data must be base64 text or bytes"),
+    ],
+)
+def test_the_message_quotes_the_block_and_the_reason(block: dict[str, Any], reason: str) -> None:
+    shown = {key: str(value) for key, value in block.items()}
+
+    with pytest.raises(BasetenRequestError) as caught:
+        write_block(block)
+
+    assert f"cannot be sent: {reason}. Received {shown}." in str(caught.value)

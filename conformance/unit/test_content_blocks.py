@@ -1,4 +1,4 @@
-"""Our messages as LangChain's standard content blocks, whole and in chunks."""
+"""This package's messages as LangChain's standard content blocks, invoked and streamed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REFUSAL = {"type": "refusal", "refusal": "no"}
 FOREIGN = {"type": "non_standard", "value": REFUSAL}
 
 
-def test_the_translator_is_registered_under_our_name() -> None:
+def test_the_translator_is_registered_under_the_providers_name() -> None:
     assert get_translator("baseten") == {
         "translate_content": translate_message,
         "translate_content_chunk": translate_chunk,
@@ -59,7 +59,7 @@ def test_a_refusal_is_a_block_as_langchain_knows_it(
     assert translate_chunk(chunk) == [{**block, "index": "lc_rf_0"}]
 
 
-def test_each_kind_of_block_merges_by_an_index_of_its_own() -> None:
+def test_each_kind_of_block_has_its_own_index() -> None:
     chunk = AIMessageChunk(
         content="a",
         additional_kwargs=SIDE,
@@ -75,7 +75,7 @@ def test_each_kind_of_block_merges_by_an_index_of_its_own() -> None:
     assert found[3:] == [("tool_call_chunk", "lc_tc_0"), ("tool_call_chunk", "lc_tc_1")]
 
 
-def test_a_chunk_of_a_call_keeps_what_it_says() -> None:
+def test_a_tool_call_chunk_keeps_its_fields() -> None:
     part = tool_call_chunk(name="f", args='{"x"', id="a", index=None)
     (block,) = translate_chunk(AIMessageChunk(content="", tool_call_chunks=[part]))
 
@@ -89,7 +89,7 @@ def test_a_chunk_of_a_call_keeps_what_it_says() -> None:
 
 
 @pytest.mark.parametrize("position", [None, "last"])
-def test_calls_are_whole_in_a_merged_stream(position: Any) -> None:
+def test_tool_calls_of_a_merged_stream_are_complete(position: Any) -> None:
     part = tool_call_chunk(name="f", args='{"x": 1}', id="a", index=0)
     chunk = AIMessageChunk(content="a", tool_call_chunks=[part], chunk_position=position)
     text, call = translate_chunk(chunk)
@@ -111,7 +111,7 @@ def test_langchain_finds_the_translator_by_the_provider() -> None:
     assert [block["type"] for block in message.content_blocks] == ["reasoning", "text", "tool_call"]
 
 
-def test_merged_chunks_give_the_blocks_of_the_whole() -> None:
+def test_merged_chunks_have_the_blocks_of_the_invoked_message() -> None:
     provider = {"model_provider": "baseten"}
     first = AIMessageChunk(
         content="", additional_kwargs={"reasoning_content": "h"}, response_metadata=provider

@@ -152,6 +152,7 @@ def test_after_a_failure_no_batch_is_begun() -> None:
         '{"data": [{"embedding": [1]}]}',
         '{"data": [{"embedding": [1]}, {"embedding": "AAA="}]}',
         '{"data": [{"embedding": [1]}, {}]}',
+        '{"data": [{"embedding": [1]}, {"embedding": 5}]}',
         '{"data": [{"embedding": [1]}, {"embedding": []}]}',
         '{"data": [{"embedding": [1]}, {"embedding": [1, 2]}]}',
         '{"data": [{"embedding": [1]}, {"embedding": [NaN]}]}',

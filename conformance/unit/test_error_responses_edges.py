@@ -19,3 +19,12 @@ def test_retry_after_is_between_zero_and_a_thousand_million_seconds(
 
 def test_body_without_a_sentence_is_shown_unescaped() -> None:
     assert find_sentence({"grund": "ä"}) == '{"grund": "ä"}'
+
+
+@pytest.mark.parametrize("model", ["zai-org/GLM-5.2", "GLM-4.9"], ids=["known", "unlike"])
+def test_only_similar_models_are_suggested(model: str) -> None:
+    known = {"known_models": ["zai-org/GLM-5.2"]}
+    plain = error_from_response(404, '{"error": "why"}', {}, model=model)
+    error = error_from_response(404, '{"error": "why"}', {}, model=model, **known)  # type: ignore[arg-type]  # a list of str
+
+    assert str(error) == str(plain)

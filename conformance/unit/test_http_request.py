@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 KEY = "sk-call-0123456789"
 
 
-def make_request(**settings: Any) -> HttpRequest:
+def make_request(**fields: Any) -> HttpRequest:
     given = {
         "url": "https://host.example.com/v1/chat/completions",
         "body": b"{}",
@@ -37,16 +37,16 @@ def make_request(**settings: Any) -> HttpRequest:
         "idle": None,
         "max_retries": 0,
     }
-    return HttpRequest(**{**given, **settings})
+    return HttpRequest(**{**given, **fields})
 
 
 def begun() -> StreamReader:
-    answer = begin()
-    assert list(answer.feed(text("Hel")))
-    return answer
+    reader = begin()
+    assert list(reader.feed(text("Hel")))
+    return reader
 
 
-def test_a_call_shows_neither_headers_nor_parameters_nor_body_nor_key() -> None:
+def test_the_repr_of_a_request_holds_no_headers_parameters_body_or_key() -> None:
     shown = repr(make_request(body=b"private"))
     assert "host.example.com" in shown
     assert "hush" not in shown
@@ -72,24 +72,26 @@ def test_a_request_holds_body_headers_and_parameters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "own", "read"),
+    ("requested", "own", "read"),
     [(3, 7, 3), (None, 7, 7), (None, 5, 1200), ((2, 4), 7, 4)],
     ids=["of the call", "of the client", "the library's default", "a tuple"],
 )
-def test_the_timeout_is_the_calls_or_else_the_clients(asked: Any, own: float, read: float) -> None:
+def test_a_timeout_of_the_request_overrides_the_clients(
+    requested: Any, own: float, read: float
+) -> None:
     with httpx.Client(timeout=own) as client:
-        request = make_request(timeouts=parse_timeout(asked)).build(client)
+        request = make_request(timeouts=parse_timeout(requested)).build(client)
     assert request.extensions["timeout"]["read"] == read
 
 
-def test_a_header_of_the_users_replaces_the_key() -> None:
+def test_an_authorization_header_replaces_the_key() -> None:
     with httpx.Client() as client:
         assert "auth" in make_request().send_options(client)
         assert "auth" not in make_request(auth=None).send_options(client)
         assert make_request(auth=None).send_options(client)["follow_redirects"] is False
 
 
-def test_the_authentication_of_a_client_of_the_users_is_kept() -> None:
+def test_the_authentication_of_a_custom_client_is_kept() -> None:
     with httpx.Client(auth=("user", "password")) as client:
         assert "auth" not in make_request().send_options(client)
 
@@ -111,9 +113,7 @@ def test_a_status_becomes_an_error_that_shows_no_key(auth: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "words"), [(b"", "redirects to https://b.example.com"), (b"moved", "moved")]
 )
-def test_a_redirect_names_its_target_unless_it_has_words_of_its_own(
-    body: bytes, words: str
-) -> None:
+def test_a_redirect_without_a_body_names_its_target(body: bytes, words: str) -> None:
     response = httpx.Response(307, headers={"Location": "https://b.example.com"})
     assert words in str(make_request().error_from_status(response, body))
 
@@ -123,7 +123,7 @@ def test_an_exception_of_the_users_code_is_not_translated() -> None:
     assert make_request().error_from_exception(KeyError("mine"), begun()) is None
 
 
-def test_an_error_is_freed_of_the_key_and_of_the_frames_that_read_it() -> None:
+def test_an_error_holds_neither_the_key_nor_frames_that_read_it() -> None:
     received = BasetenAPIError(f"bad {KEY}", body={"a": [KEY, 1], "b": {"c": KEY}})
     try:
         raise received
@@ -136,20 +136,20 @@ def test_an_error_is_freed_of_the_key_and_of_the_frames_that_read_it() -> None:
 
 
 def test_a_broken_connection_before_the_first_chunk_is_a_connection_error() -> None:
-    for answer in (None, begin()):
-        error = make_request().error_from_exception(httpx.ReadError("reset"), answer)
+    for reader in (None, begin()):
+        error = make_request().error_from_exception(httpx.ReadError("reset"), reader)
         assert type(error) is BasetenConnectionError
         assert error.partial is None
 
 
-def test_a_broken_connection_after_the_first_chunk_is_a_cut_that_holds_what_had_arrived() -> None:
+def test_a_broken_connection_after_the_first_chunk_is_an_incomplete_stream() -> None:
     error = make_request().error_from_exception(httpx.ReadError("reset"), begun())
     assert type(error) is BasetenIncompleteStreamError
     assert error.partial is not None
     assert error.partial.content == "Hel"
 
 
-def test_a_timeout_after_the_first_chunk_stays_a_timeout() -> None:
+def test_a_timeout_after_the_first_chunk_is_a_timeout_error() -> None:
     error = make_request().error_from_exception(httpx.ReadTimeout("slow"), begun())
     assert type(error) is BasetenTimeoutError
     assert error.partial is not None

@@ -116,6 +116,7 @@ def test_a_root_that_is_a_reference_is_followed_in_parameters_only() -> None:
 UNFOLLOWED_REFERENCES: dict[str, dict[str, Any]] = {
     "another document": {"$ref": "https://example.com/schema"},
     "a missing definition": {"$ref": "#/$defs/A/properties/b", "$defs": {"A": True}},
+    "a definition that is no object": {"$ref": "#/$defs/A", "$defs": {"A": True}},
     "no text": {"$ref": 1},
     "a circle": {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}},
 }
@@ -200,3 +201,16 @@ def test_strict_closes_an_object_without_properties() -> None:
         **EMPTY,
         "additionalProperties": False,
     }
+
+
+def test_strict_leaves_objects_inside_of_data_alone() -> None:
+    data = {"a": {"properties": {"b": {"type": "string"}}}}
+    given = {"name": "f", "parameters": {"properties": {"c": {"default": data}}}}
+
+    assert function_of(given, strict=True)["parameters"]["properties"]["c"] == {"default": data}
+
+
+def test_parameters_that_have_a_type_keep_the_order_of_their_keys() -> None:
+    schema = {"properties": {}, "type": "object"}
+
+    assert list(function_of({"name": "f", "parameters": schema})["parameters"]) == [*schema]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from langchain_baseten._protocol.json_text import (
     join_surrogates,
     parse_body,
     parse_object,
+    parse_strictly,
 )
 from langchain_baseten.exceptions import BasetenRequestError
 
@@ -193,3 +195,20 @@ def test_control_characters_are_escaped_inside_of_strings_only(
     escaper = ControlEscaper()
 
     assert [escaper.feed(chunk) for chunk in chunks] == escaped
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("[" * 99_999, "It is nested too deeply."), ("[NaN]", "NaN is not JSON.")],
+    ids=["depth", "a constant"],
+)
+def test_the_reason_is_given_if_text_is_not_json(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=rf"\A{re.escape(reason)}\Z"):
+        parse_strictly(text)
+
+
+def test_escapes_are_text_outside_of_json() -> None:
+    joiner = SurrogateJoiner()
+
+    assert joiner.feed(r"a \ud83d b \ud83d") == r"a \ud83d b \ud83d"
+    assert joiner.rest == ""

@@ -32,7 +32,7 @@ def own(content: Any = "", **other: Any) -> AIMessage:
     return AIMessage(content, response_metadata=OWN, **other)
 
 
-# message -> what goes over the wire
+# message -> what is sent
 TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
     "system": (SystemMessage("a"), [{"role": "system", "content": "a"}]),
     "human": (HumanMessage("a"), [{"role": "user", "content": "a"}]),
@@ -244,7 +244,7 @@ TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
         [{"role": "assistant", "content": "a", "reasoning_content": "hm"}],
     ),
     "own content without reasoning": (own("a"), [{"role": "assistant", "content": "a"}]),
-    "a foreign call between texts": (
+    "a tool call of another provider between texts": (
         AIMessage(
             [
                 {"type": "text", "text": "a"},
@@ -261,20 +261,22 @@ TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize(("message", "wire"), TURNS.values(), ids=TURNS)
-def test_a_message_becomes_turns(message: BaseMessage, wire: list[dict[str, Any]]) -> None:
-    assert write_messages([message]) == wire
+@pytest.mark.parametrize(("message", "turns"), TURNS.values(), ids=TURNS)
+def test_a_message_becomes_turns(message: BaseMessage, turns: list[dict[str, Any]]) -> None:
+    assert write_messages([message]) == turns
 
 
 def test_a_conversation_keeps_its_order() -> None:
     conversation = [message for message, _ in TURNS.values()]
 
-    assert write_messages(conversation) == [turn for _, wire in TURNS.values() for turn in wire]
+    assert write_messages(conversation) == [turn for _, turns in TURNS.values() for turn in turns]
 
 
-@pytest.mark.parametrize(("message", "wire"), TURNS.values(), ids=TURNS)
-def test_reasoning_can_be_kept_back(message: BaseMessage, wire: list[dict[str, Any]]) -> None:
-    kept = [{k: v for k, v in turn.items() if k != "reasoning_content"} for turn in wire]
+@pytest.mark.parametrize(("message", "turns"), TURNS.values(), ids=TURNS)
+def test_sending_reasoning_can_be_disabled(
+    message: BaseMessage, turns: list[dict[str, Any]]
+) -> None:
+    kept = [{k: v for k, v in turn.items() if k != "reasoning_content"} for turn in turns]
 
     assert write_messages([message], replay_reasoning=False) == kept
 
@@ -308,7 +310,7 @@ UNSENDABLE: dict[str, tuple[list[BaseMessage], str]] = {
     ),
     "arguments nested too deep": (
         [AIMessage.model_construct(content="", tool_calls=[{**CALL, "args": DEEP}], **BARE)],
-        "A tool call's arguments are not JSON",
+        "Received a dict of too many levels.",
     ),
     "arguments that are not JSON": (
         [AIMessage("", tool_calls=[{**CALL, "args": {"x": {1, 2}}}])],
@@ -325,14 +327,14 @@ UNSENDABLE: dict[str, tuple[list[BaseMessage], str]] = {
 
 
 @pytest.mark.parametrize(("messages", "words"), UNSENDABLE.values(), ids=UNSENDABLE)
-def test_what_cannot_be_sent_is_refused(messages: list[BaseMessage], words: str) -> None:
+def test_a_message_that_cannot_be_sent_is_refused(messages: list[BaseMessage], words: str) -> None:
     with pytest.raises(BasetenRequestError) as caught:
         write_messages(messages)
 
     assert words in str(caught.value)
 
 
-def test_no_message_at_all_is_told_what_to_pass() -> None:
+def test_an_empty_conversation_is_refused_with_a_hint() -> None:
     with pytest.raises(BasetenRequestError) as caught:
         write_messages([])
 
@@ -345,7 +347,7 @@ def wrapped(text: str) -> str:
     return json.dumps({"invalid_arguments": text}, ensure_ascii=False)
 
 
-# arguments of an invalid call, or of a call that was not validated -> on the wire
+# arguments of an invalid call, or of a call that was not validated -> as it is sent
 ARGUMENTS: dict[str, tuple[Any, str]] = {
     "text": ("x=1", wrapped("x=1")),
     "a cut object": ('{"ä": "', wrapped('{"ä": "')),
@@ -363,7 +365,7 @@ ARGUMENTS: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("arguments", "text"), ARGUMENTS.values(), ids=ARGUMENTS)
 @pytest.mark.parametrize("field", ["tool_calls", "invalid_tool_calls"])
-def test_arguments_on_the_wire_are_always_an_object(field: str, arguments: Any, text: str) -> None:
+def test_arguments_are_always_sent_as_an_object(field: str, arguments: Any, text: str) -> None:
     calls = {field: [{"name": "f", "args": arguments, "id": "a"}]}
     message = AIMessage.model_construct(content="", **{**BARE, "tool_calls": [], **calls})
     (turn,) = write_messages([message])
@@ -387,7 +389,7 @@ def test_arguments_that_are_text_of_an_object_are_that_object(arguments: str, te
     assert turn["tool_calls"][0]["function"]["arguments"] == text
 
 
-def test_an_invalid_call_without_a_name_gets_one_that_engines_take() -> None:
+def test_an_invalid_tool_call_without_a_name_gets_one() -> None:
     bad = {"name": None, "args": '{"x": 1}]', "id": "a", "error": None, "type": "invalid_tool_call"}
     (turn,) = write_messages([AIMessage("", invalid_tool_calls=[bad])])
 
@@ -407,3 +409,10 @@ def test_a_filtered_message_sends_no_filtered_call() -> None:
     found += filter_messages([message.model_copy(update={"tool_calls": []})])
 
     assert all("tool_calls" not in turn for turn in write_messages(found))
+
+
+def test_arguments_that_mention_nan_are_sent_unchanged() -> None:
+    message = AIMessage("", tool_calls=[{**CALL, "args": {"x": "NaN", "y": "Infinity"}}])
+    (turn,) = write_messages([message])
+
+    assert turn["tool_calls"][0]["function"]["arguments"] == '{"x": "NaN", "y": "Infinity"}'

@@ -43,22 +43,22 @@ MERGED: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("layers", "settings"), MERGED.values(), ids=MERGED)
-def test_settings_are_merged(layers: list[dict[str, Any]], settings: dict[str, Any]) -> None:
-    assert build_parameters([TABLE.rename(layer) for layer in layers], {}) == settings
+@pytest.mark.parametrize(("layers", "parameters"), MERGED.values(), ids=MERGED)
+def test_parameters_are_merged(layers: list[dict[str, Any]], parameters: dict[str, Any]) -> None:
+    assert build_parameters([TABLE.rename(layer) for layer in layers], {}) == parameters
 
 
-def test_two_values_for_one_setting_are_refused() -> None:
+def test_two_values_for_one_parameter_are_refused() -> None:
     with pytest.raises(BasetenRequestError, match=r"max_completion_tokens=6.*max_tokens=5"):
         TABLE.rename({"max_tokens": 5, "max_completion_tokens": 6})
 
 
-def test_every_field_of_a_model_stands_in_the_table() -> None:
+def test_every_field_of_a_model_is_in_the_table() -> None:
     for model in (ChatBaseten, BasetenEmbeddings):
         assert [row.field for row in ParameterTable(model).rows] == list(model.model_fields)
 
 
-def test_the_table_knows_what_is_sent_and_under_which_name() -> None:
+def test_the_table_names_the_fields_that_are_sent() -> None:
     sent = TABLE.sent
 
     assert (sent["model_name"], sent["max_tokens"], sent["top_k"]) == (
@@ -155,16 +155,16 @@ BODIES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str
 }
 
 
-@pytest.mark.parametrize(("settings", "extra", "asked", "body"), BODIES.values(), ids=BODIES)
-def test_a_body_is_written(
-    settings: dict[str, Any], extra: dict[str, Any], asked: dict[str, Any], body: dict[str, Any]
+@pytest.mark.parametrize(("parameters", "extra", "options", "body"), BODIES.values(), ids=BODIES)
+def test_a_body_is_built(
+    parameters: dict[str, Any], extra: dict[str, Any], options: dict[str, Any], body: dict[str, Any]
 ) -> None:
     messages = [{"role": "user", "content": "ä"}]
-    before = repr((settings, extra))
-    found = json.loads(build_body(messages, settings, extra, **asked))
+    before = repr((parameters, extra))
+    found = json.loads(build_body(messages, parameters, extra, **options))
 
     assert found == {"messages": messages, **body}
-    assert repr((settings, extra)) == before
+    assert repr((parameters, extra)) == before
 
 
 def test_json_is_compact_and_readable() -> None:
@@ -198,7 +198,7 @@ NOT_JSON: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("value", "words"), NOT_JSON.values(), ids=NOT_JSON)
-def test_what_is_not_json_is_refused_before_it_is_sent(value: Any, words: str) -> None:
+def test_a_value_that_is_not_json_is_refused_before_it_is_sent(value: Any, words: str) -> None:
     with pytest.raises(BasetenRequestError) as caught:
         dump_json(value)
 

@@ -29,7 +29,7 @@ from langchain_baseten.exceptions import (
 CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
 
 
-def answer(message: Any = None, *, choice: dict[str, Any] | None = None, **top: Any) -> str:
+def completion(message: Any = None, *, choice: dict[str, Any] | None = None, **top: Any) -> str:
     one = {"index": 0, "message": message, "finish_reason": "stop", **(choice or {})}
     return json.dumps({"choices": [one], **top})
 
@@ -87,10 +87,10 @@ MESSAGES: dict[str, tuple[Any, str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("message", "content", "side"), MESSAGES.values(), ids=MESSAGES)
-def test_a_message_gives_text_reasoning_and_refusal(
+def test_text_reasoning_and_refusal_are_read(
     message: Any, content: str, side: dict[str, Any]
 ) -> None:
-    found = read(answer(message))
+    found = read(completion(message))
 
     assert found.content == content
     assert found.additional_kwargs == side
@@ -120,22 +120,20 @@ CALLED: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
 
 
 @pytest.mark.parametrize(("message", "valid", "broken"), CALLED.values(), ids=CALLED)
-def test_a_message_gives_its_calls(
-    message: dict[str, Any], valid: list[str], broken: list[str]
-) -> None:
-    found = read(answer(message))
+def test_tool_calls_are_read(message: dict[str, Any], valid: list[str], broken: list[str]) -> None:
+    found = read(completion(message))
 
     assert [call["name"] for call in found.tool_calls] == valid
     assert [call["name"] for call in found.invalid_tool_calls] == broken
 
 
 def test_parallel_calls_never_share_an_id() -> None:
-    found = read(answer({"tool_calls": [CALL, CALL, {**CALL, "id": ""}]}))
+    found = read(completion({"tool_calls": [CALL, CALL, {**CALL, "id": ""}]}))
 
     assert [call["id"] for call in found.tool_calls] == ["a", "a_1", "fresh-0"]
 
 
-def test_each_choice_has_calls_of_its_own() -> None:
+def test_each_choice_has_its_own_tool_calls() -> None:
     choices = [{"index": n, "message": {"tool_calls": [CALL]}} for n in range(2)]
     found = read_all(json.dumps({"choices": choices})).generations
 
@@ -158,13 +156,13 @@ REQUIRED: dict[str, tuple[dict[str, Any], bool, bool]] = {
 def test_a_required_call_that_is_missing_is_marked(
     message: dict[str, Any], required: bool, lost: bool
 ) -> None:
-    metadata = read(answer(message), call_required=required).response_metadata
+    metadata = read(completion(message), call_required=required).response_metadata
 
     assert metadata.get("tool_call_missing", False) is lost
 
 
-def test_all_that_names_the_answer_is_kept() -> None:
-    body = answer(
+def test_metadata_of_the_response_is_kept() -> None:
+    body = completion(
         {"content": "a"},
         choice={"stop_reason": 154827, "logprobs": {"content": []}, "matched_stop": None},
         id="chatcmpl-1",
@@ -205,7 +203,7 @@ def test_all_that_names_the_answer_is_kept() -> None:
     }
 
 
-def test_an_answer_that_names_nothing_is_named_after_what_was_asked() -> None:
+def test_a_response_without_a_model_gets_the_requested_model() -> None:
     result = read_all('{"choices": [{"message": {}}]}')
 
     assert result.generations[0].message.response_metadata == {
@@ -221,16 +219,18 @@ def test_an_answer_that_names_nothing_is_named_after_what_was_asked() -> None:
     }
 
 
-def test_fields_of_the_server_never_take_the_place_of_ours() -> None:
-    lies = {"model_provider": "x", "token_usage": {"x": 1}, "finish_reason": "x"}
-    metadata = read(answer({}, choice=lies | {"finish_reason": "stop"}, **lies)).response_metadata
+def test_fields_of_the_server_never_replace_reserved_metadata() -> None:
+    conflicting = {"model_provider": "x", "token_usage": {"x": 1}, "finish_reason": "x"}
+    metadata = read(
+        completion({}, choice=conflicting | {"finish_reason": "stop"}, **conflicting)
+    ).response_metadata
 
     assert metadata["model_provider"] == "baseten"
     assert metadata["token_usage"] == {}
     assert metadata["finish_reason"] == "stop"
 
 
-def test_usage_sits_on_the_first_choice_only() -> None:
+def test_usage_is_on_the_first_choice_only() -> None:
     choices = [{"index": n, "message": {"content": str(n)}} for n in range(2)]
     usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
     found = read_all(json.dumps({"choices": choices, "usage": usage})).generations
@@ -241,7 +241,7 @@ def test_usage_sits_on_the_first_choice_only() -> None:
 
 @pytest.mark.parametrize("usage", [None, "x", 7, [1], {}])
 def test_usage_of_the_wrong_type_is_none(usage: Any) -> None:
-    result = read_all(answer({"content": "a"}, usage=usage))
+    result = read_all(completion({"content": "a"}, usage=usage))
 
     assert result.generations[0].message.usage_metadata is None
     assert combine_outputs([result.llm_output])["token_usage"] == {}
@@ -264,13 +264,17 @@ REFUSED: dict[str, tuple[str, type[BasetenError], str]] = {
     "choices empty": ('{"choices": []}', BasetenInvalidResponseError, "holds no choices"),
     "choices of the wrong type": ('{"choices": 5}', BasetenInvalidResponseError, "no choices"),
     "choices that are no objects": ('{"choices": [1]}', BasetenInvalidResponseError, "no choices"),
-    "message null": (answer(None), BasetenInvalidResponseError, "a choice without a message"),
+    "message null": (completion(None), BasetenInvalidResponseError, "a choice without a message"),
     "message absent": (
         '{"choices": [{"finish_reason": "stop"}]}',
         BasetenInvalidResponseError,
         "a choice without a message",
     ),
-    "message of the wrong type": (answer("a"), BasetenInvalidResponseError, "without a message"),
+    "message of the wrong type": (
+        completion("a"),
+        BasetenInvalidResponseError,
+        "without a message",
+    ),
     "a second message null": (
         '{"choices": [{"message": {"content": "a"}}, {"message": null}]}',
         BasetenInvalidResponseError,
@@ -287,7 +291,9 @@ REFUSED: dict[str, tuple[str, type[BasetenError], str]] = {
 
 
 @pytest.mark.parametrize(("body", "cls", "words"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_answer_is_an_error(body: str, cls: type[BasetenError], words: str) -> None:
+def test_a_body_that_is_no_completion_is_an_error(
+    body: str, cls: type[BasetenError], words: str
+) -> None:
     with pytest.raises(BasetenError, match=words) as caught:
         read_all(body)
 
@@ -295,15 +301,15 @@ def test_what_is_no_answer_is_an_error(body: str, cls: type[BasetenError], words
 
 
 @pytest.mark.parametrize(("text", "body"), [('{"id": "x"}', {"id": "x"}), ("<p>", "<p>")])
-def test_what_is_no_answer_goes_with_the_error(text: str, body: Any) -> None:
+def test_the_error_holds_a_body_that_is_no_completion(text: str, body: Any) -> None:
     with pytest.raises(BasetenError) as caught:
         read_all(text)
 
     assert caught.value.body == body
 
 
-def test_error_null_is_an_answer() -> None:
-    assert read(answer({"content": "a"}, error=None)).content == "a"
+def test_a_response_with_error_null_is_read() -> None:
+    assert read(completion({"content": "a"}, error=None)).content == "a"
 
 
 def test_extra_fields_are_kept_in_their_order_and_empty_ones_are_not() -> None:
@@ -327,7 +333,7 @@ def test_extra_fields_are_kept_in_their_order_and_empty_ones_are_not() -> None:
 
 
 @pytest.mark.parametrize("keep", [True, False], ids=["kept", "not kept"])
-def test_headers_are_kept_on_demand_without_cookies(keep: bool) -> None:
+def test_headers_are_kept_on_request_without_cookies(keep: bool) -> None:
     headers = {"x-baseten-request-id": "r1", "set-cookie": "s", "via": "1.1 google"}
     found = read_header_metadata(headers, keep_all=keep)
 
@@ -358,7 +364,7 @@ def test_an_events_data_is_json_or_nothing(data: bytes, value: Any) -> None:
 def test_reasoning_parts_are_reasoning_and_no_text(
     parts: list[Any], text: str, reasoning: str
 ) -> None:
-    found = read(answer({"content": parts}))
+    found = read(completion({"content": parts}))
 
     assert found.content == text
     assert found.additional_kwargs.get("reasoning_content", "") == reasoning
@@ -366,7 +372,7 @@ def test_reasoning_parts_are_reasoning_and_no_text(
 
 @pytest.mark.parametrize("reason", ["abort", "error"])
 @pytest.mark.parametrize("failed", [0, 1], ids=["first choice", "second choice"])
-def test_a_failure_of_the_engine_is_an_error_with_what_had_arrived(
+def test_a_failure_of_the_engine_is_an_error_with_the_partial_message(
     reason: str, failed: int
 ) -> None:
     choices = [
@@ -385,14 +391,14 @@ def test_a_failure_of_the_engine_is_an_error_with_what_had_arrived(
 
 def test_an_engine_that_failed_before_its_message_is_reported() -> None:
     with pytest.raises(BasetenAPIError, match="finish reason 'abort'") as caught:
-        read_all(answer(None, choice={"finish_reason": "abort"}))
+        read_all(completion(None, choice={"finish_reason": "abort"}))
 
     assert type(caught.value) is BasetenAPIError
 
 
 @pytest.mark.parametrize("reason", [["abort"], {"type": "stop"}, 7, None])
 def test_a_finish_reason_of_the_wrong_type_is_kept(reason: Any) -> None:
-    found = read(answer({"content": "a"}, choice={"finish_reason": reason}))
+    found = read(completion({"content": "a"}, choice={"finish_reason": reason}))
 
     assert found.response_metadata["finish_reason"] == reason
 
@@ -402,7 +408,7 @@ def test_nothing_that_a_response_holds_has_lone_surrogates() -> None:
     function = {"name": half, "arguments": json.dumps({half: half})}
     message = {"content": half, "tool_calls": [{"id": half, "function": function}]}
     choice = {"logprobs": {"content": [{"token": half}]}, "x": half, "finish_reason": half}
-    result = read_all(answer(message, choice=choice, model=half, y={half: half}))
+    result = read_all(completion(message, choice=choice, model=half, y={half: half}))
 
     repr(result).encode()
     json.dumps(result.llm_output, ensure_ascii=False).encode()
@@ -417,3 +423,20 @@ def test_an_error_that_holds_half_an_emoji_can_be_printed() -> None:
 
     assert "no \ufffd" in str(caught.value)
     json.dumps(caught.value.body, ensure_ascii=False).encode()
+
+
+def test_metadata_of_the_gateway_is_generation_info() -> None:
+    headers = {"x-langsmith-gateway-metadata": '{"run": "x"}'}
+    (generation,) = read_all(completion({"content": "a"}), headers=headers).generations
+
+    assert generation.generation_info["lc_gateway_metadata"] == {"run": "x"}
+
+
+def test_the_message_of_a_failed_engine_names_the_finish_reason() -> None:
+    with pytest.raises(BasetenAPIError) as caught:
+        read_all(completion({"content": "a"}, choice={"finish_reason": "abort"}))
+
+    assert str(caught.value) == (
+        "The engine failed and ended the response with the finish reason 'abort'. What had "
+        "arrived is in `.partial`."
+    )

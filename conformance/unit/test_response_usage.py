@@ -90,7 +90,7 @@ COUNTS: dict[str, tuple[dict[str, Any], tuple[int, int, int], dict[str, int], di
 
 
 @pytest.mark.parametrize(("usage", "tokens", "inputs", "outputs"), COUNTS.values(), ids=COUNTS)
-def test_tokens_are_counted_as_langchain_counts_them(
+def test_token_counts_become_usage_metadata(
     usage: dict[str, Any],
     tokens: tuple[int, int, int],
     inputs: dict[str, int],
@@ -104,7 +104,7 @@ def test_tokens_are_counted_as_langchain_counts_them(
     assert found == dict(zip(names, tokens, strict=True))
 
 
-def test_the_outputs_of_a_batch_are_added_up() -> None:
+def test_the_outputs_of_a_batch_are_combined() -> None:
     outputs: list[dict[str, Any] | None] = [
         {"token_usage": {"prompt_tokens": 1, "details": {"x": 1}}, "model_name": "a"},
         None,
@@ -119,7 +119,7 @@ def test_the_outputs_of_a_batch_are_added_up() -> None:
     assert combine_outputs([]) == {"token_usage": {}}
 
 
-def test_only_counts_of_a_batch_are_added_up() -> None:
+def test_only_counts_of_a_batch_are_summed() -> None:
     nan, inf = float("nan"), float("inf")
     outputs: list[dict[str, Any] | None] = [
         {"token_usage": {"a": 1.0, "b": True, "c": nan, "d": -1, "e": "1", "f": inf}},

@@ -118,6 +118,7 @@ def test_a_named_schema_of_a_response_format_is_sent_unchanged(
         (Total, True),
         (PLAIN, True),
         ({"properties": {}}, True),
+        ({"type": "object"}, True),
         ({"type": "array", "items": {}}, False),
         ({"name": "f", "schema": {"type": "array"}}, False),
     ],
@@ -129,3 +130,15 @@ def test_a_schema_of_objects_is_recognized(schema: Any, only_objects: bool) -> N
 
 def test_an_empty_title_is_replaced() -> None:
     assert with_title({"title": "", **PLAIN}) == {"title": "response", **PLAIN}
+
+
+def test_the_schema_is_quoted_if_it_has_no_name() -> None:
+    nameless = {"type": "function", "function": {"parameters": PLAIN}}
+
+    with pytest.raises(BasetenRequestError) as caught:
+        name_of(nameless)
+
+    assert str(caught.value) == (
+        f"A tool has no name: { ({**nameless, 'title': 'response'})!r}. A JSON schema is named by "
+        "its 'title', a function by its 'name'."
+    )

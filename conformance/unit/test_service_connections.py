@@ -13,13 +13,13 @@ KEY = "sk-connected-0123456789"
 NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def test_a_model_opens_nothing_before_it_is_asked() -> None:
+def test_a_model_opens_no_connection_before_the_first_request() -> None:
     model = ChatBaseten(model="m", api_key=KEY)
     assert model._connections._sync is None
     assert not model._connections._async
 
 
-def test_a_model_makes_its_clients_itself_and_closes_them() -> None:
+def test_a_model_creates_and_closes_its_clients() -> None:
     model = ChatBaseten(model="m", api_key=KEY)
     with model as entered:
         assert entered is model
@@ -42,7 +42,7 @@ def test_a_model_closes_its_async_client_as_well() -> None:
     asyncio.run(work())
 
 
-def test_clients_of_the_users_own_go_first_and_stay_open() -> None:
+def test_custom_clients_are_used_and_not_closed() -> None:
     async def work() -> None:
         with httpx.Client() as own:
             async with httpx.AsyncClient() as async_own:
@@ -64,7 +64,7 @@ def test_socket_options_reach_the_connections() -> None:
         assert client._transport._pool._socket_options == [NO_DELAY]
 
 
-def test_a_deep_copy_has_connections_of_its_own() -> None:
+def test_a_deep_copy_has_its_own_connections() -> None:
     with ChatBaseten(model="m", api_key=KEY) as model, model.model_copy(deep=True) as other:
         assert model._sync_client() is not other._sync_client()
 
@@ -77,7 +77,7 @@ class Successor:
 
 
 @pytest.mark.parametrize(
-    ("setting", "kind", "wanted"),
+    ("argument", "kind", "wanted"),
     [
         ("http_client", httpx.AsyncClient, r"httpx\.Client, not a AsyncClient"),
         ("http_async_client", httpx.Client, r"httpx\.AsyncClient, not a Client"),
@@ -85,14 +85,14 @@ class Successor:
     ],
     ids=["async for sync", "sync for async", "no client at all"],
 )
-def test_a_client_of_the_wrong_colour_is_refused_at_once(
-    setting: str, kind: Any, wanted: str
+def test_a_client_of_the_wrong_kind_is_refused_by_the_constructor(
+    argument: str, kind: Any, wanted: str
 ) -> None:
     with pytest.raises(ValueError, match=wanted):
-        ChatBaseten(model="m", api_key=KEY, **{setting: kind()})
+        ChatBaseten(model="m", api_key=KEY, **{argument: kind()})
 
 
-def test_a_client_of_another_library_is_taken() -> None:
+def test_a_client_of_another_library_is_accepted() -> None:
     client: Any = Successor()
     model = ChatBaseten(model="m", api_key=KEY, http_client=client)
     assert model._sync_client() is client

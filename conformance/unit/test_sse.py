@@ -1,4 +1,4 @@
-"""Event streams by the WHATWG format, whole, cut anywhere, and byte by byte.
+"""Event streams by the WHATWG format: in one chunk, split anywhere, and byte by byte.
 
 Knows bytes and events; what the payloads mean is judged in `test_stream`.
 """
@@ -73,14 +73,14 @@ BODIES = {
 EVERY_BODY = pytest.mark.parametrize(("body", "events"), BODIES.values(), ids=BODIES)
 
 
-def decode(*pieces: bytes) -> list[Event]:
+def decode(*chunks: bytes) -> list[Event]:
     decoder = EventDecoder()
-    found = [event for piece in pieces for event in decoder.feed(piece)]
+    found = [event for chunk in chunks for event in decoder.feed(chunk)]
     return found + decoder.close()
 
 
 @EVERY_BODY
-def test_a_whole_body_gives_its_events(body: bytes, events: list[Event]) -> None:
+def test_a_body_in_one_chunk_is_decoded(body: bytes, events: list[Event]) -> None:
     assert decode(body) == events
 
 
@@ -97,14 +97,14 @@ def test_byte_by_byte_gives_the_same_events(body: bytes, events: list[Event]) ->
 
 
 @EVERY_BODY
-def test_empty_pieces_change_nothing(body: bytes, events: list[Event]) -> None:
-    pieces = [piece for at in range(len(body)) for piece in (b"", body[at : at + 1], b"")]
+def test_empty_chunks_change_nothing(body: bytes, events: list[Event]) -> None:
+    chunks = [chunk for at in range(len(body)) for chunk in (b"", body[at : at + 1], b"")]
 
-    assert decode(*pieces) == events
+    assert decode(*chunks) == events
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_an_event_is_handed_out_with_the_byte_that_completes_it(end: str) -> None:
+def test_an_event_is_returned_with_the_byte_that_completes_it(end: str) -> None:
     # A CR at the edge may be half of a CRLF, so that one event waits for one byte more.
     decoder, line = EventDecoder(), ENDS[end]
 
@@ -114,17 +114,17 @@ def test_an_event_is_handed_out_with_the_byte_that_completes_it(end: str) -> Non
     assert decoder.feed(b"data: b") == []
 
 
-def test_a_long_line_in_many_pieces_is_not_copied_for_each() -> None:
+def test_a_long_line_in_many_chunks_is_not_copied_for_each() -> None:
     decoder = EventDecoder()
     decoder.feed(b"data: ")
-    pieces = [b"x" * 10 for _ in range(1000)]
+    chunks = [b"x" * 10 for _ in range(1000)]
 
-    assert [event for piece in pieces for event in decoder.feed(piece)] == []
-    assert len(decoder._rest) > len(pieces)  # kept apart until the line ends
+    assert [event for chunk in chunks for event in decoder.feed(chunk)] == []
+    assert len(decoder._rest) > len(chunks)  # kept apart until the line ends
     assert decoder.feed(b"\n\n") == [Event(b"x" * 10_000)]
 
 
-def test_nothing_is_left_behind_the_end() -> None:
+def test_nothing_is_left_after_the_end() -> None:
     decoder = EventDecoder()
     decoder.feed(b"data: a")
 
@@ -132,7 +132,7 @@ def test_nothing_is_left_behind_the_end() -> None:
     assert decoder.close() == []
 
 
-def test_an_event_that_a_carriage_return_ends_is_given_at_once() -> None:
+def test_an_event_that_a_carriage_return_ends_is_returned_at_once() -> None:
     decoder = EventDecoder()
     decoder.feed(b": begun\n\n")
 

@@ -1,4 +1,4 @@
-"""What one stream says: text, reasoning, refusals and calls, in every shape seen.
+"""The content of one stream: text, reasoning, refusals and calls, in every shape seen.
 
 Knows events and messages; metadata and ends are judged in files of their own.
 """
@@ -82,25 +82,25 @@ TEXTS: dict[str, tuple[list[bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize(("pieces", "content"), TEXTS.values(), ids=TEXTS)
-def test_a_stream_gives_its_text(pieces: list[bytes], content: str) -> None:
-    assert merge(*pieces).content == content
+@pytest.mark.parametrize(("chunks", "content"), TEXTS.values(), ids=TEXTS)
+def test_the_text_of_a_stream_is_read(chunks: list[bytes], content: str) -> None:
+    assert merge(*chunks).content == content
 
 
-@pytest.mark.parametrize(("pieces", "content"), TEXTS.values(), ids=TEXTS)
-def test_only_the_last_chunk_says_that_it_is_the_last(pieces: list[bytes], content: str) -> None:
-    *before, last = [chunk.message for chunk in read(*pieces)]
+@pytest.mark.parametrize(("chunks", "content"), TEXTS.values(), ids=TEXTS)
+def test_only_the_last_chunk_is_marked_as_last(chunks: list[bytes], content: str) -> None:
+    *before, last = [chunk.message for chunk in read(*chunks)]
 
     assert isinstance(last, AIMessageChunk)
     assert last.chunk_position == "last"
     assert {getattr(chunk, "chunk_position", "") for chunk in before} <= {None}
 
 
-@pytest.mark.parametrize(("pieces", "content"), TEXTS.values(), ids=TEXTS)
-def test_byte_by_byte_gives_the_same_message(pieces: list[bytes], content: str) -> None:
-    body = b"".join(pieces)
+@pytest.mark.parametrize(("chunks", "content"), TEXTS.values(), ids=TEXTS)
+def test_byte_by_byte_gives_the_same_message(chunks: list[bytes], content: str) -> None:
+    body = b"".join(chunks)
 
-    assert merge(*(body[at : at + 1] for at in range(len(body)))) == merge(*pieces)
+    assert merge(*(body[at : at + 1] for at in range(len(body)))) == merge(*chunks)
 
 
 REASONED: dict[str, tuple[list[Any], dict[str, str]]] = {
@@ -211,9 +211,11 @@ CALLS: dict[str, tuple[list[bytes], list[tuple[str, str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize(("pieces", "calls"), CALLS.values(), ids=CALLS)
-def test_a_stream_gives_its_calls(pieces: list[bytes], calls: list[tuple[str, str, Any]]) -> None:
-    found = merge(*pieces)
+@pytest.mark.parametrize(("chunks", "calls"), CALLS.values(), ids=CALLS)
+def test_the_tool_calls_of_a_stream_are_read(
+    chunks: list[bytes], calls: list[tuple[str, str, Any]]
+) -> None:
+    found = merge(*chunks)
 
     assert [(c["name"], c["id"], c["args"]) for c in found.tool_calls] == calls
     assert found.invalid_tool_calls == []
@@ -233,9 +235,9 @@ def test_a_required_call_that_is_missing_is_marked(body: bytes, required: bool, 
     assert metadata.get("tool_call_missing", False) is lost
 
 
-def test_the_chunks_merge_to_the_message_that_an_invocation_would_give() -> None:
+def test_merged_chunks_equal_the_invoked_message() -> None:
     calls = [call('{"x":', id="a"), call("{}", id="b", index=1)]
-    whole = message_chunk_to_message(
+    message = message_chunk_to_message(
         merge(
             text("a"),
             said({"tool_calls": calls}),
@@ -245,10 +247,10 @@ def test_the_chunks_merge_to_the_message_that_an_invocation_would_give() -> None
         )
     )
 
-    assert isinstance(whole, AIMessage)
-    assert whole.content == "a"
-    assert [(c["id"], c["args"]) for c in whole.tool_calls] == [("a", {"x": 1}), ("b", {})]
-    assert whole.usage_metadata == {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    assert isinstance(message, AIMessage)
+    assert message.content == "a"
+    assert [(c["id"], c["args"]) for c in message.tool_calls] == [("a", {"x": 1}), ("b", {})]
+    assert message.usage_metadata == {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
 
 
 @pytest.mark.parametrize(
@@ -269,14 +271,14 @@ CUT_CALL = '{"path": "/tmp/a", "content": "hello wor'
 @pytest.mark.parametrize("reason", ["tool_calls", "length", "stop", None])
 def test_a_call_that_was_cut_is_invalid_whatever_the_finish_reason(reason: str | None) -> None:
     calls = said({"tool_calls": [call(CUT_CALL, id="a")]})
-    whole = message_chunk_to_message(merge(calls, said({}, finish_reason=reason), DONE))
+    message = message_chunk_to_message(merge(calls, said({}, finish_reason=reason), DONE))
 
-    assert isinstance(whole, AIMessage)
-    assert whole.tool_calls == []
-    ((invalid),) = whole.invalid_tool_calls
+    assert isinstance(message, AIMessage)
+    assert message.tool_calls == []
+    ((invalid),) = message.invalid_tool_calls
     assert (invalid["id"], invalid["name"]) == ("a", "f")
     assert str(invalid["args"]).startswith(CUT_CALL)
-    assert [block["type"] for block in whole.content_blocks] == ["invalid_tool_call"]
+    assert [block["type"] for block in message.content_blocks] == ["invalid_tool_call"]
 
 
 def test_the_chunk_that_ends_the_calls_comes_before_the_last() -> None:

@@ -1,6 +1,6 @@
 """How a stream may end otherwise than well, and what is kept of it.
 
-Knows bodies and errors; whole answers are judged in `test_stream`.
+Knows bodies and errors; complete messages are tested in `test_stream`.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from langchain_baseten._protocol.stream import StreamReader
 
 
-def drain(stream: StreamReader, pieces: tuple[bytes, ...]) -> None:
-    for piece in pieces:
-        list(stream.feed(piece))
+def drain(stream: StreamReader, chunks: tuple[bytes, ...]) -> None:
+    for chunk in chunks:
+        list(stream.feed(chunk))
     list(stream.close())
 
 
-def fail(*pieces: bytes) -> BasetenError:
+def fail(*chunks: bytes) -> BasetenError:
     """Reads a stream that must fail; gives the error with what had arrived."""
     stream = begin()
     with pytest.raises(BasetenError) as caught:
-        drain(stream, pieces)
+        drain(stream, chunks)
     return stream.attach_partial(caught.value)
 
 
@@ -143,7 +143,7 @@ FRAMES: dict[str, tuple[bytes, type[BasetenError], int | None, str]] = {
 @pytest.mark.parametrize(
     "before", [b"", text("par") + text("tial"), STOP], ids=["first", "later", "finished"]
 )
-def test_an_error_event_is_raised_whenever_it_comes(
+def test_an_error_event_is_raised_at_any_position(
     frame: bytes, cls: type[BasetenError], status: int | None, words: str, before: bytes
 ) -> None:
     error = fail(before + frame + DONE)
@@ -153,7 +153,7 @@ def test_an_error_event_is_raised_whenever_it_comes(
     assert words in str(error)
 
 
-def test_what_came_before_an_error_is_handed_out_and_kept() -> None:
+def test_chunks_before_an_error_are_yielded_and_kept() -> None:
     stream = begin()
     chunks = stream.feed(said({"content": "a", "reasoning_content": "r"}) + event({"error": "x"}))
 
@@ -243,7 +243,7 @@ ENDS: dict[str, tuple[bytes, type[BasetenError], str, str | None]] = {
 
 
 @pytest.mark.parametrize(("body", "cls", "words", "arrived"), ENDS.values(), ids=ENDS)
-def test_a_stream_that_is_no_whole_answer_fails_with_what_had_arrived(
+def test_an_incomplete_stream_raises_with_the_partial_message(
     body: bytes, cls: type[BasetenError], words: str, arrived: str | None
 ) -> None:
     error = fail(body)
@@ -253,7 +253,7 @@ def test_a_stream_that_is_no_whole_answer_fails_with_what_had_arrived(
     assert (error.partial and error.partial.content) == arrived
 
 
-def test_a_cut_keeps_reasoning_and_calls() -> None:
+def test_the_partial_message_holds_reasoning_and_tool_calls() -> None:
     calls = [call('{"x": 1}', id="a"), call("{}", id="b", index=1)]
     error = fail(said({"reasoning_content": "r"}) + said({"tool_calls": calls}))
 
@@ -262,7 +262,7 @@ def test_a_cut_keeps_reasoning_and_calls() -> None:
     assert [c["id"] for c in error.partial.tool_calls] == ["a", "b"]
 
 
-def test_an_error_keeps_the_part_that_it_already_has() -> None:
+def test_an_error_keeps_the_partial_message_that_it_has() -> None:
     own = AIMessage("own")
     stream = begin()
     list(stream.feed(text("a")))
@@ -270,7 +270,7 @@ def test_an_error_keeps_the_part_that_it_already_has() -> None:
     assert stream.attach_partial(BasetenAPIError("x", partial=own)).partial is own
 
 
-def test_nothing_is_kept_of_a_foreign_body_beyond_its_head() -> None:
+def test_only_the_head_of_a_body_that_is_no_stream_is_kept() -> None:
     stream = begin()
     for _ in range(40):
         list(stream.feed(b"x" * 10_000))
@@ -278,7 +278,7 @@ def test_nothing_is_kept_of_a_foreign_body_beyond_its_head() -> None:
     assert len(stream._head) < 80_000
 
 
-def test_only_what_was_handed_out_counts_as_begun() -> None:
+def test_a_stream_has_started_once_a_chunk_was_yielded() -> None:
     stream = begin()
     assert (stream.started, stream.partial) == (False, None)
 
@@ -292,7 +292,7 @@ def test_only_what_was_handed_out_counts_as_begun() -> None:
     assert (stream.done, stream.events) == (True, 3)
 
 
-def test_an_error_event_carries_its_id_and_says_what_to_do() -> None:
+def test_an_error_event_has_its_request_id_and_a_hint() -> None:
     payload = {"error": {"message": "No such model", "code": 404, "request_id": "d"}}
     error = fail(event(payload))
 
@@ -303,14 +303,14 @@ def test_an_error_event_carries_its_id_and_says_what_to_do() -> None:
     )
 
 
-def test_what_came_instead_of_a_stream_is_shown_though_bytes_are_broken() -> None:
+def test_a_body_that_is_no_stream_is_shown_with_broken_bytes_replaced() -> None:
     assert "not an event stream: caf\ufffd" in str(fail(b"caf\xe9"))
 
 
-def test_the_answer_of_a_server_that_did_not_stream_is_repaired_and_named() -> None:
+def test_the_response_of_a_server_that_did_not_stream_is_kept() -> None:
     function = {"name": "f", "arguments": "{}"}
-    answer = {"choices": [{"message": {"tool_calls": [{"function": function}]}}]}
-    error = fail(json.dumps(answer).encode())
+    completion = {"choices": [{"message": {"tool_calls": [{"function": function}]}}]}
+    error = fail(json.dumps(completion).encode())
 
     assert error.partial is not None
     assert [call["id"] for call in error.partial.tool_calls] == ["fresh-0"]
@@ -338,12 +338,14 @@ SENTENCES: dict[str, tuple[tuple[bytes, ...], str]] = {
 }
 
 
-@pytest.mark.parametrize(("pieces", "sentence"), SENTENCES.values(), ids=SENTENCES)
-def test_a_stream_that_failed_says_how(pieces: tuple[bytes, ...], sentence: str) -> None:
-    assert str(fail(*pieces)) == sentence
+@pytest.mark.parametrize(("chunks", "sentence"), SENTENCES.values(), ids=SENTENCES)
+def test_the_message_of_a_failed_stream_names_the_reason(
+    chunks: tuple[bytes, ...], sentence: str
+) -> None:
+    assert str(fail(*chunks)) == sentence
 
 
-def test_the_last_chunk_is_a_part_of_what_was_handed_out() -> None:
+def test_the_last_chunk_is_in_the_partial_message() -> None:
     stream = begin()
     drain(stream, (text("a"), STOP, DONE))
 
@@ -363,7 +365,7 @@ CUT: dict[str, tuple[list[dict[str, Any]], list[str], list[str]]] = {
 
 
 @pytest.mark.parametrize(("calls", "valid", "invalid"), CUT.values(), ids=CUT)
-def test_a_cut_never_leaves_a_repaired_call(
+def test_the_partial_message_never_holds_a_repaired_tool_call(
     calls: list[dict[str, Any]], valid: list[str], invalid: list[str]
 ) -> None:
     error = fail(said({"tool_calls": calls}))
@@ -373,7 +375,7 @@ def test_a_cut_never_leaves_a_repaired_call(
     assert [c["id"] for c in error.partial.invalid_tool_calls] == invalid
 
 
-def test_looking_at_what_had_arrived_changes_nothing() -> None:
+def test_reading_the_partial_message_changes_nothing() -> None:
     stream = begin()
     list(stream.feed(text("a\ud83e") + said({"tool_calls": [call('{"a":', id="a")]})))
     assert stream.partial is not None
@@ -389,7 +391,7 @@ def test_looking_at_what_had_arrived_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("reason", ["abort", "error"])
-def test_a_failure_of_the_engine_is_an_error_with_what_had_arrived(reason: str) -> None:
+def test_a_failure_of_the_engine_is_an_error_with_the_partial_message(reason: str) -> None:
     stream = begin()
     chunks = list(stream.feed(text("par") + said({"content": "t"}, finish_reason=reason)))
     chunks += stream.feed(said({"tool_calls": [call("", id="a")]}) + DONE)
@@ -404,7 +406,7 @@ def test_a_failure_of_the_engine_is_an_error_with_what_had_arrived(reason: str) 
     assert error.partial.tool_calls == []
 
 
-def test_a_finish_reason_of_a_second_choice_is_not_ours() -> None:
+def test_a_finish_reason_of_a_second_choice_is_ignored() -> None:
     stream = begin()
     drain(stream, (text("a"), said({}, index=1, finish_reason="abort"), STOP, DONE))
 
@@ -432,7 +434,7 @@ DEEP: dict[str, str] = {
 
 @pytest.mark.parametrize("payload", DEEP.values(), ids=DEEP)
 @pytest.mark.parametrize("levels", [300, 600, 930, 945, 960])
-def test_deep_values_end_in_a_message_or_an_error_of_ours(payload: str, levels: int) -> None:
+def test_deep_values_end_in_a_message_or_a_baseten_error(payload: str, levels: int) -> None:
     body = event((payload % nest(levels)).encode())
     stream = begin()
     try:

@@ -1,4 +1,4 @@
-"""What a stream says about its answer: usage, names and log probabilities, each once.
+"""The metadata of a stream: usage, names and log probabilities, each once.
 
 Knows events and messages; text and calls are judged in `test_stream`.
 """
@@ -33,19 +33,19 @@ USAGES: dict[str, tuple[list[bytes], tuple[int, int, int] | None]] = {
 }
 
 
-@pytest.mark.parametrize(("pieces", "tokens"), USAGES.values(), ids=USAGES)
+@pytest.mark.parametrize(("chunks", "tokens"), USAGES.values(), ids=USAGES)
 def test_usage_is_the_last_that_was_sent(
-    pieces: list[bytes], tokens: tuple[int, int, int] | None
+    chunks: list[bytes], tokens: tuple[int, int, int] | None
 ) -> None:
-    found = merge(*pieces).usage_metadata
+    found = merge(*chunks).usage_metadata
 
     names = ("input_tokens", "output_tokens", "total_tokens")
     assert found == (tokens and dict(zip(names, tokens, strict=True)))
 
 
-@pytest.mark.parametrize(("pieces", "tokens"), USAGES.values(), ids=USAGES)
-def test_usage_is_on_the_last_chunk_only(pieces: list[bytes], tokens: Any) -> None:
-    *before, _ = [chunk.message for chunk in read(*pieces)]
+@pytest.mark.parametrize(("chunks", "tokens"), USAGES.values(), ids=USAGES)
+def test_usage_is_on_the_last_chunk_only(chunks: list[bytes], tokens: Any) -> None:
+    *before, _ = [chunk.message for chunk in read(*chunks)]
 
     assert [chunk for chunk in before if getattr(chunk, "usage_metadata", None)] == []
 
@@ -72,7 +72,7 @@ def repeated(delta: Any, **choice: Any) -> bytes:
     return event({**TOP, "choices": [{"index": 0, "delta": delta, **choice}]})
 
 
-def test_what_names_the_answer_is_on_one_chunk_however_often_it_was_sent() -> None:
+def test_metadata_that_is_sent_repeatedly_is_on_one_chunk() -> None:
     chunks = read(
         repeated({"content": "a"}, finish_reason="stop"),
         repeated({"content": "b"}, finish_reason="stop", stop_reason=154827),
@@ -90,31 +90,31 @@ def test_what_names_the_answer_is_on_one_chunk_however_often_it_was_sent() -> No
     assert [chunk.generation_info for chunk in chunks] == [None, None, {"finish_reason": "stop"}]
 
 
-def test_merging_does_not_repeat_what_names_the_answer() -> None:
-    whole = merge(repeated({"content": "a"}), repeated({}, finish_reason="stop"), DONE)
+def test_merged_chunks_do_not_repeat_metadata() -> None:
+    merged = merge(repeated({"content": "a"}), repeated({}, finish_reason="stop"), DONE)
 
-    assert whole.response_metadata == {
+    assert merged.response_metadata == {
         **NAMED,
         "model_provider": "baseten",
         "finish_reason": "stop",
     }
 
 
-def test_a_stream_that_names_no_model_is_named_after_the_one_asked_for() -> None:
-    whole = merge(event({"model": "", "id": None, "choices": [{"delta": {}}]}), DONE)
+def test_a_stream_without_a_model_gets_the_requested_model() -> None:
+    merged = merge(event({"model": "", "id": None, "choices": [{"delta": {}}]}), DONE)
 
-    assert whole.response_metadata == {
+    assert merged.response_metadata == {
         "model_provider": "baseten",
         "model_name": "asked",
         "finish_reason": None,
     }
 
 
-def test_unknown_fields_of_a_choice_never_replace_those_of_the_answer() -> None:
-    lies = {"id": "x", "model_name": "x", "model_provider": "x", "token_ids": [1]}
-    whole = merge(repeated({"content": "a"}, finish_reason="stop", **lies))
+def test_unknown_fields_of_a_choice_never_replace_metadata_of_the_response() -> None:
+    conflicting = {"id": "x", "model_name": "x", "model_provider": "x", "token_ids": [1]}
+    merged = merge(repeated({"content": "a"}, finish_reason="stop", **conflicting))
 
-    assert whole.response_metadata == {
+    assert merged.response_metadata == {
         **NAMED,
         "model_provider": "baseten",
         "token_ids": [1],
@@ -148,12 +148,12 @@ LOGPROBS: dict[str, tuple[list[Any], Any]] = {
 
 @pytest.mark.parametrize(("sent", "kept"), LOGPROBS.values(), ids=LOGPROBS)
 def test_logprobs_are_kept(sent: list[Any], kept: Any) -> None:
-    whole = merge(*(said({"content": "a"}, logprobs=part) for part in sent), STOP)
+    merged = merge(*(said({"content": "a"}, logprobs=part) for part in sent), STOP)
 
-    assert whole.response_metadata["logprobs"] == kept
+    assert merged.response_metadata["logprobs"] == kept
 
 
 def test_logprobs_without_text_are_kept() -> None:
-    whole = merge(said({}, logprobs={"content": [{"token": ""}]}), STOP)
+    merged = merge(said({}, logprobs={"content": [{"token": ""}]}), STOP)
 
-    assert whole.response_metadata["logprobs"] == {"content": [{"token": ""}]}
+    assert merged.response_metadata["logprobs"] == {"content": [{"token": ""}]}

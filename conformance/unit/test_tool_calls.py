@@ -270,7 +270,7 @@ SHARED: dict[str, tuple[list[str], list[str]]] = {
 def test_no_two_calls_get_the_same_id(sent: list[str], given: list[str]) -> None:
     ids = numbered()
 
-    assert [ids.claim(wire_id) for wire_id in sent] == given
+    assert [ids.claim(server_id) for server_id in sent] == given
 
 
 def test_a_fresh_id_that_is_taken_is_not_given_again() -> None:
@@ -528,3 +528,15 @@ def test_raw_line_breaks_in_streamed_strings_are_escaped() -> None:
 
     assert found == ['{\n"a": "x', "\\n", 'y"}']
     assert assembler.close() == []
+
+
+def test_an_id_without_an_index_continues_its_call() -> None:
+    events: list[list[Any]] = [
+        [delta("[", name="f", call="a", index=...), delta("[", name="g", call="b", index=...)],
+        [delta("1]", call="a", index=...), delta("2]", call="b", index=...)],
+        [delta(name="f", call="a", index=...)],
+    ]
+    calls = join(events)
+
+    assert [(name, call) for name, call, _ in calls] == [("f", "a"), ("g", "b")]
+    assert [arguments[:3] for *_, arguments in calls] == ["[1]", "[2]"]

@@ -130,3 +130,14 @@ def test_a_choice_dict_forces_a_call_unless_it_allows_none(choice: Any, forced: 
 )
 def test_parallel_calls_can_be_disabled_by_a_choice(choice: Any, allowed: bool | None) -> None:
     assert allows_parallel_calls(choice) is allowed
+
+
+def test_the_message_for_an_unknown_choice_names_every_form() -> None:
+    with pytest.raises(BasetenRequestError) as caught:
+        write_tool_choice("g", [])
+
+    assert str(caught.value) == (
+        "tool_choice='g' is not understood. Use one of the bound tools' names (there are none), "
+        "'auto', 'none', 'any', 'required', True, or a dict such as {'type': 'function', "
+        "'function': {'name': …}}."
+    )

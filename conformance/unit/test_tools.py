@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from langchain_core.tools import StructuredTool, Tool, tool
+from langchain_core.tools import InjectedToolArg, StructuredTool, Tool, tool
 from langchain_core.utils.function_calling import convert_to_json_schema
 
 from conformance.unit.schema_samples import (
@@ -29,7 +29,7 @@ from conformance.unit.schema_samples import (
     function_of,
     schema_of,
 )
-from langchain_baseten._protocol.schemas import describes_object, name_of, with_title
+from langchain_baseten._protocol.schemas import VENDOR_MARKS, describes_object, name_of, with_title
 from langchain_baseten._protocol.tools import write_tools
 from langchain_baseten.exceptions import BasetenRequestError
 
@@ -202,3 +202,33 @@ def test_flat_schemas_are_written_as_langchain_writes_them(given: Any) -> None:
         key: value for key, value in theirs.items() if key != "description"
     }
     assert function["description"] == theirs["description"]
+
+
+def test_the_tool_is_quoted_if_it_has_no_name() -> None:
+    with pytest.raises(BasetenRequestError) as caught:
+        write_tools([PLAIN], strict=None)
+
+    assert str(caught.value) == (
+        f"A tool has no name: {PLAIN!r}. A JSON schema is named by its 'title', a function by its "
+        "'name'."
+    )
+
+
+@pytest.mark.parametrize("kind", ["function", "object"])
+def test_a_dict_of_a_type_that_is_not_hosted_needs_a_name(kind: str) -> None:
+    with pytest.raises(BasetenRequestError, match="no name"):
+        write_tools([{"type": kind}], strict=None)
+
+
+def test_arguments_that_langchain_injects_are_not_sent() -> None:
+    def climb_with(height: int, callbacks: str, helper: Any) -> None: ...
+
+    # langchain-core does not resolve annotations that are strings, as in this module.
+    climb_with.__annotations__.update(height=int, helper=Annotated[str, InjectedToolArg])
+    properties = function_of(climb_with)["parameters"]["properties"]
+
+    assert properties.keys() == {"height"}
+
+
+def test_a_dict_of_nothing_but_keys_of_other_vendors_is_not_sent() -> None:
+    assert write_tools([dict.fromkeys(VENDOR_MARKS, True)], strict=None) == []

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 STREAM = (text("Hel"), text("lo"), STOP, DONE)
 
 
-def plan(*pieces: bytes, status: int = 200, ending: Any = "complete") -> AnswerPlan:
+def plan(*chunks: bytes, status: int = 200, ending: Any = "complete") -> AnswerPlan:
     kind = (("content-type", "text/event-stream"),)
-    return AnswerPlan(status, kind, tuple(map(BodyPiece, pieces)), ending)
+    return AnswerPlan(status, kind, tuple(map(BodyPiece, chunks)), ending)
 
 
 def read_text(raw: RawResponse) -> str:
@@ -52,15 +52,15 @@ class Silent:
     events = 0
     headers: dict[str, str]
 
-    def feed(self, piece: bytes) -> list[Any]:
+    def feed(self, chunk: bytes) -> list[Any]:
         return []
 
     def close(self) -> list[Any]:
         return []
 
 
-class Wires:
-    """One peer behind both wires."""
+class Server:
+    """One peer behind a sync and an async transport."""
 
     def __init__(self, *plans: AnswerPlan) -> None:
         self.left = list(plans)
@@ -103,47 +103,47 @@ class Wires:
         return asyncio.run(work())
 
 
-fetches = pytest.mark.parametrize("fetch", [Wires.fetch, Wires.afetch], ids=["sync", "async"])
-streams = pytest.mark.parametrize("stream", [Wires.stream, Wires.astream], ids=["sync", "async"])
+fetches = pytest.mark.parametrize("fetch", [Server.fetch, Server.afetch], ids=["sync", "async"])
+streams = pytest.mark.parametrize("stream", [Server.stream, Server.astream], ids=["sync", "async"])
 
 
 @fetches
-def test_a_whole_answer_is_read_and_its_response_closed(fetch: Any) -> None:
-    wires = Wires(plan(b"{}"))
-    assert fetch(wires) == "{}"
-    assert wires.open_answers == 0
+def test_an_invoked_response_is_read_and_closed(fetch: Any) -> None:
+    server = Server(plan(b"{}"))
+    assert fetch(server) == "{}"
+    assert server.open_answers == 0
 
 
 @streams
-def test_a_stream_is_read_to_its_end_and_its_response_closed(stream: Any) -> None:
-    wires = Wires(plan(*STREAM))
-    assert "".join(chunk.text for chunk in stream(wires)) == "Hello"
-    assert wires.open_answers == 0
+def test_a_streamed_response_is_read_to_its_end_and_closed(stream: Any) -> None:
+    server = Server(plan(*STREAM))
+    assert "".join(chunk.text for chunk in stream(server)) == "Hello"
+    assert server.open_answers == 0
 
 
 @streams
-def test_nothing_behind_done_is_handed_out(stream: Any) -> None:
+def test_nothing_after_done_is_yielded(stream: Any) -> None:
     assert (
         "".join(
-            c.text for c in stream(Wires(plan(*STREAM[:-1], DONE + text("more"), text("most"))))
+            c.text for c in stream(Server(plan(*STREAM[:-1], DONE + text("more"), text("most"))))
         )
         == "Hello"
     )
 
 
 @streams
-def test_a_reader_that_says_nothing_makes_an_empty_stream(stream: Any) -> None:
-    wires = Wires(plan(*STREAM))
-    assert stream(wires, Silent) == []
-    assert wires.open_answers == 0
+def test_a_reader_without_chunks_makes_an_empty_stream(stream: Any) -> None:
+    server = Server(plan(*STREAM))
+    assert stream(server, Silent) == []
+    assert server.open_answers == 0
 
 
 @fetches
-def test_each_try_is_closed_before_the_next(fetch: Any) -> None:
+def test_each_attempt_is_closed_before_the_next(fetch: Any) -> None:
     again = AnswerPlan(503, (("retry-after", "0"),), (BodyPiece(b"down"),))
-    wires = Wires(again, again, plan(b"{}"))
-    assert fetch(wires, 2) == "{}"
-    assert wires.open_answers == 0
+    server = Server(again, again, plan(b"{}"))
+    assert fetch(server, 2) == "{}"
+    assert server.open_answers == 0
 
 
 @streams
@@ -159,10 +159,10 @@ def test_each_try_is_closed_before_the_next(fetch: Any) -> None:
 def test_a_stream_that_fails_is_closed(
     stream: Any, answer: AnswerPlan, error: type[BasetenError]
 ) -> None:
-    wires = Wires(answer)
+    server = Server(answer)
     with pytest.raises(error):
-        stream(wires)
-    assert wires.open_answers == 0
+        stream(server)
+    assert server.open_answers == 0
 
 
 @fetches
@@ -171,23 +171,23 @@ def test_a_body_of_an_error_is_read_up_to_a_megabyte(
 ) -> None:
     monkeypatch.setattr(transport, "_ERROR_BYTES", 10)
     with pytest.raises(BasetenError) as raised:
-        fetch(Wires(plan(b"12345678", b"90ab", b"never read", status=500)))
+        fetch(Server(plan(b"12345678", b"90ab", b"never read", status=500)))
     assert raised.value.body == "1234567890ab"
 
 
 @fetches
-def test_an_exception_of_the_users_transport_is_passed_on(fetch: Any) -> None:
+def test_an_exception_of_a_custom_transport_is_raised_unchanged(fetch: Any) -> None:
     with pytest.raises(IndexError):
-        fetch(Wires())
+        fetch(Server())
 
 
 @streams
 def test_an_exception_of_the_reader_becomes_an_error_of_the_package(stream: Any) -> None:
     class Broken(Silent):
-        def feed(self, piece: bytes) -> list[Any]:
+        def feed(self, chunk: bytes) -> list[Any]:
             raise KeyError("a mistake of the reader")
 
-    wires = Wires(plan(*STREAM))
+    server = Server(plan(*STREAM))
     with pytest.raises(BasetenInvalidResponseError, match="a mistake of the reader"):
         stream(wires, Broken)
     assert wires.open_answers == 0

@@ -1,1 +1,1 @@
-"""What the user set, and the service that it stands for."""
+"""What the user configures, and the service that it describes."""

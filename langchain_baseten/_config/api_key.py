@@ -1,6 +1,6 @@
-"""The API key: how it is taken in, and how it stays out of everything that is written.
+"""The API key: how it is read, and how it is kept out of everything that is written.
 
-Knows the hygiene of secrets only. A pickle holds a reference instead of a key: the same process and
+Knows secrets only. A pickle holds a reference instead of a key: the same process and
 its forked children find the key by it, any other process reads its own environment.
 """
 
@@ -119,7 +119,11 @@ class Reference(NamedTuple):
 
 
 def reference_for(secret: SecretStr) -> Reference:
-    """Return a reference to a secret, good in this process and its forks."""
+    """Return a reference to a secret, valid in this process and its forks.
+
+    Args:
+        secret: The secret.
+    """
     for name, known in _SECRETS_BY_REFERENCE.items():
         if known == secret:
             return Reference(name)
@@ -131,8 +135,11 @@ def reference_for(secret: SecretStr) -> Reference:
 def reference_for_key(key: SecretStr) -> Reference:
     """Return a reference to an API key.
 
-    A key that is not the environment's is referred to with its fingerprint: a worker whose
+    The reference to a key that is not the environment's has its fingerprint: a worker whose
     environment holds another key must not use that one silently.
+
+    Args:
+        key: The key.
     """
     reference = reference_for(key)
     if key == read_environment_key():
@@ -161,7 +168,11 @@ def find_key(reference: Reference | None) -> SecretStr | None:
 
 
 def find_secret(reference: Reference) -> SecretStr | None:
-    """Return the secret of a reference, or None in a process that never had it."""
+    """Return the secret of a reference, or None in a process that never had it.
+
+    Args:
+        reference: The reference.
+    """
     return _SECRETS_BY_REFERENCE.get(reference.name)
 
 

@@ -1,4 +1,4 @@
-"""The service that a model talks to: its requests, its connections, and copies of it.
+"""The service that a model uses: requests, connections and copies.
 
 The one base of `ChatBaseten` and `BasetenEmbeddings`. Must not know messages or vectors.
 """
@@ -43,7 +43,7 @@ _USER_AGENT = f"langchain-baseten/{VERSION}"
 
 
 class BasetenService(BasetenSettings):
-    """The shared parameters with the requests and connections that they stand for."""
+    """The shared parameters, with the requests and connections that they configure."""
 
     _connections: Connections = PrivateAttr(default_factory=Connections)
 
@@ -72,7 +72,7 @@ class BasetenService(BasetenSettings):
             url: Absolute URL.
             body: JSON bytes.
             accept: Media type of the response.
-            idle: Seconds of silence inside a stream, None for no limit.
+            idle: Maximum seconds between two events of a stream, None for no limit.
             on_retry: Called before each wait.
             options: Settings of this call by field name; they override the model's.
             known_models: Slugs to compare with one that is not found.
@@ -113,7 +113,7 @@ class BasetenService(BasetenSettings):
         )
 
     def _choose_auth(self, headers: Mapping[str, str]) -> BearerAuth | None:
-        """Return what writes the key, or None where a header of the user's does."""
+        """Return the authentication, or None if a header of the user replaces it."""
         if any(name.lower() == "authorization" for name in headers):
             return None
         key = clean_key(self.baseten_api_key)
@@ -177,11 +177,11 @@ class BasetenService(BasetenSettings):
     # --- copies ---------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; a key becomes a secret whichever way it comes."""
+        """Set an attribute; an API key is converted to a `SecretStr`."""
         super().__setattr__(name, clean_key(value) if name in KEY_NAMES else value)
 
     def __repr_args__(self) -> Any:
-        """Return what the repr shows; a key that came past every check is masked as well."""
+        """Return what the repr shows; a key that was set without validation is masked as well."""
         for name, value in super().__repr_args__():
             yield name, SecretStr(value) if name in KEY_NAMES and isinstance(value, str) else value
 
@@ -198,7 +198,7 @@ class BasetenService(BasetenSettings):
         copied = super().model_copy(update=values, deep=deep)
         copied._connections = Connections(copied.http_socket_options)
         if isinstance(copied.model_name, DerivedName):
-            with suppress(EndpointError):  # which the next call raises
+            with suppress(EndpointError):  # raised by the next request
                 derived = copied._derive_name(copied.endpoint)
                 copied.__dict__["model_name"] = derived
         return copied
@@ -220,7 +220,7 @@ class BasetenService(BasetenSettings):
         """Return the state without secrets: a pickle gets references to them instead.
 
         Raises:
-            TypeError: If the model has an HTTP client of its own, which cannot travel.
+            TypeError: If an HTTP client was passed in, which cannot be pickled.
         """
         if self.http_client is not None or self.http_async_client is not None:
             raise TypeError(
@@ -247,7 +247,7 @@ class BasetenService(BasetenSettings):
         }
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
-        """Take a state over; key and secret headers come from this process."""
+        """Restore a state; key and secret headers are read from this process."""
         kept = dict(state)
         key, headers, gateway = kept.pop("key"), kept.pop("headers"), kept.pop("gateway")
         fields = {**kept["__dict__"], "baseten_api_key": find_key(key)}
@@ -284,6 +284,6 @@ def _check_retries(retries: Any) -> int:
 
 
 def _join(*layers: Mapping[str, Any] | None) -> dict[str, Any]:
-    # Names know no case: a later layer's `user-agent` takes the place of a `User-Agent`.
+    # Header names are case-insensitive: a later layer's `user-agent` replaces a `User-Agent`.
     named = {k.lower(): (k, v) for layer in layers for k, v in (layer or {}).items()}
     return dict(named.values())

@@ -33,7 +33,7 @@ from langchain_baseten._protocol.parameters import ClientOnly, ParameterTable, S
 from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:
-    # What a caller may write; it is a SecretStr from then on.
+    # What a caller may pass; the field always holds a SecretStr.
     _Key = SecretStr | str
 else:
     _Key = SecretStr
@@ -45,7 +45,7 @@ _MASK = "**********"
 
 
 class DerivedName(str):
-    """A model name that nobody chose: it follows the URL, which a copy may change."""
+    """A model name that was derived from the URL; derived again if a copy changes the URL."""
 
     __slots__ = ()
 
@@ -63,7 +63,7 @@ class BasetenSettings(BaseModel):
     )
 
     _default_model: ClassVar[str] = ""
-    """The slug that Model APIs are asked for where nobody chose one."""
+    """The slug that is requested from the Model APIs if none is given."""
 
     model_name: Annotated[str, Sent("model")] = Field(default="", alias="model")
     """Model slug, such as `zai-org/GLM-5.2`. With `model_url` it may be left out: the name is
@@ -144,7 +144,7 @@ class BasetenSettings(BaseModel):
             del fields["model_name"]
         _warn_of_two_urls(fields)
         for name, unset in (("baseten_api_base", DEFAULT_API_BASE), ("baseten_api_key", None)):
-            # A subclass's own default counts before the environment.
+            # A default that a subclass sets overrides the environment.
             own = cls.model_fields[name].get_default(call_default_factory=True)
             if own != unset:
                 fields.setdefault(name, own)
@@ -196,7 +196,7 @@ class BasetenSettings(BaseModel):
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where requests go, normalised from `model_url` or `baseten_api_base`.
+        """The endpoint of requests, normalised from `model_url` or `baseten_api_base`.
 
         Raises:
             EndpointError: If a copy was given a URL that no request can be sent to.
@@ -224,7 +224,7 @@ def _read_table(model: type[BaseModel]) -> ParameterTable:
 
 @lru_cache(maxsize=256)
 def _find_endpoint(model_url: str | None, base_url: str) -> Endpoint:
-    # Each request asks, since `model_copy` may change the URL.
+    # Computed for each request, since `model_copy` may change the URL.
     return parse_base_url(base_url) if model_url is None else parse_model_url(model_url)
 
 
@@ -238,7 +238,7 @@ def _warn_of_two_urls(fields: Mapping[str, Any]) -> None:
 
 
 def check_mapping(name: str, value: Any) -> Mapping[str, Any]:
-    """Return an option of a call that must be a dict, an empty one where it is None.
+    """Return an option of a call that must be a dict; None becomes an empty one.
 
     Args:
         name: The option.

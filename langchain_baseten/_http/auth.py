@@ -1,4 +1,4 @@
-"""Authentication: what writes the API key into a request, at the last moment.
+"""Authentication: writes the API key into a request just before it is sent.
 
 Knows the header; must not know where the key came from.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class BearerAuth:
-    """Writes the key into a request at the last moment, so that no other object holds it.
+    """Writes the key into a request just before it is sent, so that no other object holds it.
 
     Baseten takes `Authorization: Bearer <key>` on every endpoint
     (https://docs.baseten.co/inference/calling-your-model).

@@ -1,4 +1,4 @@
-"""The body of a response under way, and the one way to shorten its read timeout.
+"""The body of a response that is being received, and how its read timeout is shortened.
 
 Knows how httpx and httpcore iterate; must not know what the bytes mean.
 """
@@ -42,7 +42,7 @@ class Body(Generic[PartsT]):
     def __init__(self, response: Response, parts: PartsT) -> None:
         self.parts = parts
         self._response = response
-        # An iteration that is dropped closes the connection, so each is kept to the end.
+        # An iterator that is garbage-collected closes the connection, so each is kept to the end.
         self._kept: list[PartsT] = [parts]
         self._shortened = False
 
@@ -53,12 +53,12 @@ class Body(Generic[PartsT]):
             seconds: The new limit, None to change nothing.
         """
         if not self._shortened and seconds is not None and not self.iterate_again(seconds):
-            # A transport of the user's may look at the limit before each read.
+            # A custom transport may read the limit before each read.
             shorten_read_timeout(self._response.request, seconds)
         self._shortened = True
 
     def iterate_again(self, seconds: float) -> bool:
-        """Shorten the read timeout and begin a new iteration, where that goes on with the body.
+        """Shorten the read timeout and begin a new iteration, if that continues the body.
 
         Args:
             seconds: The new limit.

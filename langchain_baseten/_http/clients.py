@@ -39,7 +39,7 @@ def tls_context() -> ssl.SSLContext:
 class Connections:
     """The clients of one model: made on first use, one async client for each event loop.
 
-    A copy or a pickle of it is empty: connections do not travel.
+    A copy or a pickle of it is empty, because connections cannot be copied.
 
     Args:
         socket_options: Options of each socket, as (level, name, value); None for TCP keep-alive.
@@ -54,10 +54,10 @@ class Connections:
         self._async: _AsyncClients = weakref.WeakKeyDictionary()
 
     def __eq__(self, other: object) -> bool:
-        # Two models with the same settings are equal, whatever each has open.
+        # Two models with the same settings are equal, whichever connections each has open.
         return isinstance(other, Connections) and other._socket_options == self._socket_options
 
-    __hash__ = None  # type: ignore[assignment]  # mutable, and nobody's key
+    __hash__ = None  # type: ignore[assignment]  # mutable, and never a dict key
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Connections, (self._socket_options,))
@@ -76,7 +76,7 @@ class Connections:
         loop = asyncio.get_running_loop()
         self._reset_after_fork()
         if (known := self._async.get(loop)) is None:
-            # Reads the certificates off the loop; another task may win meanwhile.
+            # Reads the certificates in a thread; another task may create the client meanwhile.
             await asyncio.to_thread(tls_context)
         if (known := known or self._async.get(loop)) is None:
             client = httpx.AsyncClient(**self._settings(httpx.AsyncHTTPTransport))
@@ -108,7 +108,7 @@ class Connections:
 
     def _settings(self, transport: Callable[..., Any]) -> dict[str, Any]:
         shared = {"verify": tls_context(), "limits": _LIMITS}
-        # A transport of our own would switch off the proxies of the environment.
+        # A custom transport would disable the proxies of the environment.
         if self._socket_options is None and urllib.request.getproxies().keys() - {"no"}:
             return shared
         chosen = self._socket_options
@@ -128,8 +128,8 @@ def _close_own(client: httpx.Client, process: int) -> None:
 async def _close_with_loop(
     client: httpx.AsyncClient, clients: weakref.ref[_AsyncClients]
 ) -> AsyncIterator[None]:
-    # An event loop closes its unfinished async generators when it ends, and so the client. A
-    # generator holds on to its loop, so one that was kept would keep every loop there ever was.
+    # An event loop closes its unfinished async generators when it ends, and with this one the
+    # client. A generator references its loop, so a strong reference would keep every loop alive.
     try:
         yield
     finally:
@@ -139,7 +139,7 @@ async def _close_with_loop(
 
 
 def _keep_alive_options() -> _SocketOptions:
-    # A NAT that forgets a silent connection is noticed within three minutes.
+    # A connection that a NAT has dropped is detected within three minutes.
     wanted = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
     had = {name: value for name, value in wanted.items() if hasattr(socket, name)}
     tuned = [(socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in had.items()]
@@ -147,7 +147,7 @@ def _keep_alive_options() -> _SocketOptions:
 
 
 def check_client_kind(name: str, client: Any, *, asynchronous: bool) -> None:
-    """Refuse a client of the wrong kind: an async one for threads, or the other way round.
+    """Raise if a client is of the wrong kind: async where a sync one is needed, or vice versa.
 
     Args:
         name: The argument that it was passed as.

@@ -1,7 +1,7 @@
-"""Secrets taken out of everything that a server may have echoed.
+"""Remove secrets from everything that a server may have echoed.
 
-Knows what is secret about one request; must not know how it is sent. What the model wrote is never
-altered.
+Knows what is secret in one request; must not know how it is sent. Messages of the model are never
+changed.
 """
 
 from __future__ import annotations
@@ -24,13 +24,17 @@ _SECRET_WORDS = (
 _SECRET_ENDINGS = ("-key", "_key", "-signature")
 _SECRET_NAMES = frozenset({"auth", "bearer", "headers", "key"})
 _SHORTEST_SECRET = 8
-"""Characters: a shorter value is a placeholder, and a part of many words."""
+"""Minimum number of characters: shorter values are placeholders, and occur inside words."""
 
 _SHOWN = "[redacted]"
 
 
 def is_secret_name(name: str) -> bool:
-    """Tell whether the name of a header, parameter or setting says that its value is a secret."""
+    """Return whether the value of a header, parameter or argument is a secret, by its name.
+
+    Args:
+        name: The name, in any case.
+    """
     name = name.lower()
     if name.endswith("tokens"):
         return False
@@ -50,7 +54,11 @@ class Redactor:
         self._read_secrets = read_secrets
 
     def redact(self, value: Any) -> Any:
-        """Return a value without the secrets: text, and text in dicts and lists, names as well."""
+        """Return a value without the secrets.
+
+        Args:
+            value: A JSON value; strings in lists, and keys and values of dicts are redacted.
+        """
         if isinstance(value, str):
             for secret in self._read_secrets():
                 if len(secret) >= _SHORTEST_SECRET:
@@ -63,7 +71,10 @@ class Redactor:
     def redact_error(self, error: BasetenError) -> BasetenError:
         """Return an error without the secrets, in every attribute but the model's own message.
 
-        The frames that read the response are dropped from its traceback: tracebacks show locals.
+        The traceback is removed, because tracebacks may show local variables.
+
+        Args:
+            error: The error; changed in place.
         """
         error.args = tuple(map(self.redact, error.args))
         error.body = self.redact(error.body)

@@ -1,7 +1,7 @@
-"""One HTTP request: what is sent, with which options, and which error a failure stands for.
+"""One HTTP request: its content, its options, and the errors for its failures.
 
-Knows the course of a request, and the parts of httpx and httpx2 that it needs, as protocols. Must
-not wait for anything: `transport` does.
+Knows the parts of httpx and httpx2 that a request needs, as protocols. Must not do any I/O:
+`transport` does.
 """
 
 from __future__ import annotations
@@ -128,9 +128,9 @@ class HttpRequest:
         headers: Without the key. They, the parameters and the body stay out of the repr: the user's
             own secrets may be among them, and tracebacks show locals.
         params: Query parameters.
-        auth: Writes the key, None where the user's own header does.
-        timeouts: Time limits of the user's, None for those of the client.
-        idle: Seconds of silence inside a stream, None for no limit.
+        auth: Writes the key, None if a header of the user does.
+        timeouts: Time limits that the user set, None for those of the client.
+        idle: Maximum seconds between two events of a stream, None for no limit.
         max_retries: Retries after the first try.
         on_retry: Called with tenacity's state before each wait.
         model: The requested model, for messages.
@@ -161,7 +161,11 @@ class HttpRequest:
         return retry_options(self.max_retries, self.on_retry, self.host)
 
     def build(self, client: Client) -> Any:
-        """Return the client's own kind of request."""
+        """Return the request as the client's library represents it.
+
+        Args:
+            client: The client that will send it.
+        """
         timeouts = choose_timeouts(self.timeouts, client)
         return client.build_request(
             "POST",
@@ -175,18 +179,21 @@ class HttpRequest:
     def send_options(self, client: Client) -> dict[str, Any]:
         """Return the arguments of the client's `send`.
 
-        A redirect is never followed with the key. A client of the user's with authentication of its
-        own keeps it.
+        Redirects are not followed, because the key would be sent to another URL. A client that has
+        authentication of its own keeps it.
+
+        Args:
+            client: The client that sends the request.
         """
         own = self.auth is None or client.auth is not None
         return {"stream": True, "follow_redirects": False, **({} if own else {"auth": self.auth})}
 
     def error_from_status(self, response: Response, data: bytes) -> BasetenError:
-        """Return the error that a response without success stands for.
+        """Return the error for a response whose status is not a success.
 
         Args:
             response: The response; its body is not read here.
-            data: The body, or as much of it as came.
+            data: The body, or the part of it that was received.
         """
         headers = read_headers(response)
         return self._build_error(response.status_code, data.decode("utf-8", "replace"), headers)
@@ -209,12 +216,12 @@ class HttpRequest:
     def error_from_exception(
         self, exception: Exception, reader: StreamReader | None = None, *, reading: bool = False
     ) -> BasetenError | None:
-        """Return the error that an exception stands for, or None for one of the user's own code.
+        """Return the error for an exception, or None for an exception of the user's code.
 
         Args:
             exception: What was raised while the request was under way.
-            reader: The reader of the stream that it ended; what had arrived goes with the error.
-            reading: Whether it was raised while something that had arrived was read.
+            reader: The reader of the stream that it ended; its partial message is attached.
+            reading: Whether it was raised by the reader of a received body.
         """
         own = exception if isinstance(exception, BasetenError) else None
         error = own or error_from_exception(
@@ -243,7 +250,11 @@ class HttpRequest:
         return silence
 
     def error_from_client(self, exception: Exception) -> BasetenError | None:
-        """Return the error for an exception of a client that could not be made."""
+        """Return the error for an exception that was raised while a client was built.
+
+        Args:
+            exception: The exception.
+        """
         error = error_from_setup(exception)
         return None if error is None else self.redact(error)
 
@@ -265,7 +276,7 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class RawResponse:
-    """A response that arrived as a whole.
+    """A response whose body was received completely.
 
     Attributes:
         text: The body, with broken UTF-8, if any, replaced.
@@ -277,10 +288,19 @@ class RawResponse:
 
     @classmethod
     def of(cls, response: Response, data: bytes) -> RawResponse:
-        """Return a response with its body decoded."""
+        """Return a response with its body decoded.
+
+        Args:
+            response: The response; its body is not read here.
+            data: The body.
+        """
         return cls(data.decode("utf-8", "replace"), read_headers(response))
 
 
 def read_headers(response: Response) -> dict[str, str]:
-    """Return a response's headers with lower-case names."""
+    """Return a response's headers with lower-case names.
+
+    Args:
+        response: The response.
+    """
     return {name.lower(): value for name, value in response.headers.items()}

@@ -1,7 +1,7 @@
-"""Which failed requests are sent again, and after how many seconds.
+"""Decide which failed requests are retried, and after how many seconds.
 
-Knows errors and Retry-After; must not know requests. A request is only sent again before any part
-of its response was handed out: the caller sees to that.
+Knows errors and Retry-After; must not know requests. The caller makes sure that no part of a
+response has been returned before a retry.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LONGEST_WAIT = 60.0
-"""Seconds. If the server asks to wait longer, the error is raised at once instead."""
+"""Seconds. If the server requests a longer wait, the error is raised at once instead."""
 
 _BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0, 0.5)
 
@@ -49,7 +49,7 @@ def retry_options(
     Args:
         max_retries: Maximum number of retries.
         on_retry: Called (or awaited) with tenacity's retry state before each wait.
-        target: What the request is sent to, for the log.
+        target: Host and port of the request, for the log.
 
     Returns:
         Keyword arguments.
@@ -111,7 +111,7 @@ def may_retry(failure: BaseException) -> bool:
         failure: Exception that the request ended with.
 
     Returns:
-        False as well if the server asks to wait longer than `LONGEST_WAIT`.
+        False as well if the server requests a wait longer than `LONGEST_WAIT`.
     """
     if not isinstance(failure, BasetenError) or not failure.is_retryable:
         return False
@@ -127,7 +127,7 @@ def choose_wait(state: RetryCallState) -> float:
         state: tenacity's state of the request.
 
     Returns:
-        The wait that the server asked for, or else a jittered exponential back-off.
+        The wait that the server requested, or else a jittered exponential back-off.
     """
     failure = state.outcome.exception() if state.outcome else None
     requested: float | None = getattr(failure, "retry_after", None)
@@ -135,11 +135,11 @@ def choose_wait(state: RetryCallState) -> float:
 
 
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds that a server asks to wait.
+    """Return the wait that a server requests, in seconds.
 
     Args:
-        headers: Response headers, lower-case names. `retry-after-ms` is finer than `retry-after`
-            (RFC 9110 §10.2.3: seconds or an HTTP date) and comes first.
+        headers: Response headers, lower-case names. `retry-after-ms` is more precise, and
+            overrides `retry-after` (RFC 9110 §10.2.3: seconds or an HTTP date).
         now: The current time, with its time zone.
 
     Returns:
@@ -164,7 +164,7 @@ def _number(value: str | None) -> float | None:
 def _until(value: str, now: datetime) -> float | None:
     try:
         then = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):  # a year beyond every calendar overflows
+    except (ValueError, OverflowError):  # a year that is out of range overflows
         return None
     then = then if then.tzinfo else then.replace(tzinfo=UTC)
     return max(0.0, (then - now).total_seconds())

@@ -1,4 +1,4 @@
-"""Which error an exception stands for that was raised while an HTTP client was being built.
+"""Translate exceptions that are raised while an HTTP client is built.
 
 Knows the environment variables that httpx reads, and what each may hold. Nothing was sent yet, and
 trying again would fail again, so what the environment causes is a BasetenRequestError.

@@ -1,4 +1,4 @@
-"""The time limits of a request: every form that a user may write, and silence inside a stream.
+"""The time limits of a request, and the idle timer of a stream.
 
 Knows seconds; must not know what is sent.
 """
@@ -21,7 +21,7 @@ COLD_START = 1200.0
 
 _CONNECT = 10.0
 _LIBRARY_DEFAULT = 5.0
-"""Seconds: what httpx and httpx2 use where nobody set a timeout."""
+"""Seconds: what httpx and httpx2 use if no timeout is set."""
 
 
 class Timeouts(NamedTuple):
@@ -106,7 +106,7 @@ def choose_timeouts(own: Timeouts | None, client: Client) -> Timeouts | None:
 
     Args:
         own: What the user set on the model or for the call.
-        client: The client; its own timeout counts where the user chose one there alone.
+        client: The client; its timeout is used if the user set one only there.
     """
     if own is not None:
         return own
@@ -115,20 +115,24 @@ def choose_timeouts(own: Timeouts | None, client: Client) -> Timeouts | None:
 
 
 def read_timeout_of(request: Request) -> float | None:
-    """Return the seconds that a request under way may wait for its next packet."""
+    """Return the read timeout of a request that has been sent, in seconds.
+
+    Args:
+        request: The request.
+    """
     timeouts = request.extensions.get("timeout") or {}
     seconds: float | None = timeouts.get("read")
     return seconds
 
 
 def shorten_read_timeout(request: Request, seconds: float | None) -> None:
-    """Shorten the read timeout of a request under way.
+    """Shorten the read timeout of a request that has been sent.
 
-    It counts from the next iteration of the response's stream on: httpcore reads it when an
+    It applies from the next iteration of the response's stream on: httpcore reads it when an
     iteration begins.
 
     Args:
-        request: The request. Nobody else holds its dict of timeouts.
+        request: The request. Its dict of timeouts is not shared with other requests.
         seconds: The new limit, None to change nothing.
     """
     timeouts = request.extensions.get("timeout")
@@ -137,11 +141,11 @@ def shorten_read_timeout(request: Request, seconds: float | None) -> None:
 
 
 class IdleTimer:
-    """Notices a stream that sends comments but no event for too long.
+    """Raises if a stream sends comments but no event for too long.
 
     Args:
-        first: Seconds until the first event, None for no limit. A model that thinks, or a replica
-            that starts, may send comments only.
+        first: Seconds until the first event, None for no limit. While a model thinks, or a
+            replica starts, a server may send comments only.
         later: Seconds between two events, None for no limit.
     """
 
@@ -151,13 +155,13 @@ class IdleTimer:
         self._since = time.monotonic()
 
     def check(self, events: int) -> None:
-        """Raise if the last event is too long ago.
+        """Raise if the limit since the last event has passed.
 
         Args:
             events: How many events have arrived so far.
 
         Raises:
-            BasetenTimeoutError: If it is. It is not retried: the service works on the request.
+            BasetenTimeoutError: If it has. It is not retried: the service works on the request.
         """
         now = time.monotonic()
         limit = self._limits[events > 0]

@@ -1,7 +1,7 @@
-"""The border: sends a request, runs the reader of its response, and closes every response.
+"""Send a request, run the reader of its response, and close every response.
 
-Knows read loops and nothing else. Whatever a server sent passes here on its way to the user, so no
-error leaves without its type, without what had arrived, or with a secret in it.
+Knows read loops and nothing else. Every error that is raised here is a BasetenError that holds the
+partial message, if there is one, and no secrets.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     _Begun: TypeAlias = tuple[ChatGenerationChunk | None, AsyncGenerator[ChatGenerationChunk, None]]
 
 _ERROR_BODY = 10.0
-"""Seconds that an error's body may take, or be silent; the status is known already."""
+"""Maximum seconds for an error's body, in total and between packets."""
 _ERROR_BYTES = 1_000_000
 _TAIL = 0.25
-"""Seconds that the end of a body may take after `[DONE]`; then the connection is not kept."""
+"""Maximum seconds for the end of a body after `[DONE]`; after that the connection is not reused."""
 
 
 # Errors are raised outside of the `except` blocks that translate them: a chained exception of the
@@ -57,21 +57,21 @@ class SyncTransport:
     """Sends requests through a synchronous client.
 
     Args:
-        client: Returns the client; called anew for each try.
+        client: Returns the client; called for each try.
     """
 
     def __init__(self, client: Callable[[], SyncClient]) -> None:
         self._client = client
 
     def fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
-        """Return what a reader makes of a complete response.
+        """Return what a reader returns for a complete response.
 
         Args:
             request: The request.
             read: Reads the response.
 
         Raises:
-            BasetenError: If no response came, or none that can be read.
+            BasetenError: If no response was received, or none that can be read.
         """
         result: ResultT = Retrying(**request.retry_options())(self._fetch, request, read)
         return result
@@ -83,7 +83,7 @@ class SyncTransport:
 
         Args:
             request: The request.
-            reader: Makes the reader of the response, anew for each try.
+            reader: Makes a reader of the response, called for each try.
 
         Raises:
             BasetenError: If the response did not arrive complete.
@@ -156,7 +156,7 @@ class SyncTransport:
             return response
         shorten_read_timeout(response.request, _ERROR_BODY)
         data, until = b"", time.monotonic() + _ERROR_BODY
-        # A status without its body is still an answer: Baseten has been seen to reset a 403.
+        # A status without its body is reported too: Baseten may reset the connection after a 403.
         with suppress(Exception), closing(response):
             for part in response.iter_bytes():
                 data += part
@@ -187,21 +187,21 @@ class AsyncTransport:
     """Sends requests through an asynchronous client.
 
     Args:
-        client: Returns the client of the running event loop; called anew for each try.
+        client: Returns the client of the running event loop; called for each try.
     """
 
     def __init__(self, client: Callable[[], Awaitable[AsyncClient]]) -> None:
         self._client = client
 
     async def fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
-        """Return what a reader makes of a complete response.
+        """Return what a reader returns for a complete response.
 
         Args:
             request: The request.
             read: Reads the response.
 
         Raises:
-            BasetenError: If no response came, or none that can be read.
+            BasetenError: If no response was received, or none that can be read.
         """
         result: ResultT = await AsyncRetrying(**request.retry_options())(self._fetch, request, read)
         return result
@@ -213,7 +213,7 @@ class AsyncTransport:
 
         Args:
             request: The request.
-            reader: Makes the reader of the response, anew for each try.
+            reader: Makes a reader of the response, called for each try.
 
         Raises:
             BasetenError: If the response did not arrive complete.
@@ -288,7 +288,7 @@ class AsyncTransport:
             return response
         shorten_read_timeout(response.request, _ERROR_BODY)
         data, until = b"", time.monotonic() + _ERROR_BODY
-        # A status without its body is still an answer: Baseten has been seen to reset a 403.
+        # A status without its body is reported too: Baseten may reset the connection after a 403.
         with suppress(Exception):
             async with aclosing(response):
                 async for part in response.aiter_bytes():

@@ -1,4 +1,4 @@
-"""Which error an exception of the HTTP library stands for.
+"""Translate exceptions of the HTTP library to errors of this package.
 
 Knows exceptions by name and module, so that httpx, httpx2 and their httpcore need one table; must
 not import any of them.
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _Row = tuple[str, type[BasetenError], str]
 
 LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2"})
-"""Packages whose exceptions are translated. A class of another package that merely has the same
-name is somebody else's."""
+"""Packages whose exceptions are translated. A class of another package is not, even if
+it has the same name."""
 
 _ROWS: tuple[_Row, ...] = (
     ("ConnectTimeout", BasetenTimeoutError, "No connection to {target} within the connect timeout"),
@@ -76,7 +76,7 @@ def error_from_exception(
     source: str = "",
     from_response: Callable[[int, str, dict[str, str]], BasetenError] = error_from_response,
 ) -> BasetenError | None:
-    """Return the error that an exception stands for.
+    """Return the error for an exception.
 
     Args:
         exception: What was raised while a request was sent or its response was read.

@@ -29,7 +29,7 @@ _AUDIO_FORMATS = {
     "x-m4a": "m4a",
     "x-flac": "flac",
 }
-"""MIME subtypes and the `input_audio.format` that engines know them by."""
+"""MIME subtypes and the `input_audio.format` that engines use for them."""
 
 
 def write_content(content: str | list[Any]) -> str | list[Part]:
@@ -100,7 +100,7 @@ def _write_image(block: Mapping[str, Any]) -> Part:
 
 def _locate(block: Mapping[str, Any], kind: str) -> str:
     """Return the URL of a block's data: its own, or a data URL made from its base64."""
-    source = block.get("source") or block  # Anthropic nests what others write flat
+    source = block.get("source") or block  # Anthropic nests the fields that others write flat
     if source.get("url"):
         return _url_of(source)
     if not (data := _data_of(source)):
@@ -170,7 +170,7 @@ def _write_as_it_is(name: str) -> Callable[[Mapping[str, Any]], Part]:
     return lambda block: {"type": name, name: block[name]}
 
 
-def _write_foreign(block: Mapping[str, Any]) -> Part:
+def _write_non_standard(block: Mapping[str, Any]) -> Part:
     parts = write_block(block["value"])
     if not parts:
         raise _unsendable(block, "its value holds nothing to send")
@@ -199,5 +199,5 @@ _WRITERS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "file": _write_file,
     "document": _write_file,
     "text-plain": _write_plain_text,
-    "non_standard": _write_foreign,
+    "non_standard": _write_non_standard,
 }

@@ -1,4 +1,4 @@
-"""An embeddings response to vectors.
+"""Convert an embeddings response to vectors.
 
 Knows the keys of the response; must not know batches or the network.
 """
@@ -41,7 +41,7 @@ def read_vectors(text: str, count: int) -> list[list[float]]:
 
 
 def _read_row(place: int, row: dict[str, Any]) -> tuple[int, list[float] | None]:
-    # Rows without an index stand in the order of the texts.
+    # Rows without an index are in the order of the texts.
     index, vector = row.get("index"), row.get("embedding")
     index = index if type(index) is int else place
     if not isinstance(vector, list) or not vector or not all(map(_is_number, vector)):

@@ -1,4 +1,4 @@
-"""Which error an error response or an error event stands for, by status, labels and wording.
+"""Classify error responses and error events by status, labels and wording.
 
 Knows every error body seen from Baseten and its engines; must not know how it was received.
 """
@@ -124,13 +124,13 @@ def error_from_response(  # noqa: PLR0913  one keyword for each thing that a mes
     url: str = "",
     known_models: Collection[str] = (),
 ) -> BasetenError:
-    """Return the error that an HTTP response without success stands for.
+    """Return the error for an HTTP response whose status is not a success.
 
     Args:
         status: HTTP status.
         text: Body, decoded: JSON of any dialect, plain text or HTML.
         headers: Response headers with lower-case names.
-        retry_after: Seconds to wait that the headers ask for.
+        retry_after: Seconds to wait that the headers request.
         model: Requested model, to be named if it was not found.
         url: Requested URL, to be named if it was not found.
         known_models: Slugs among which similar ones are suggested for an unknown model.
@@ -160,7 +160,7 @@ def error_from_response(  # noqa: PLR0913  one keyword for each thing that a mes
 
 
 def error_from_event(payload: Any) -> BasetenError:
-    """Return the error that an error event inside a stream with status 200 stands for.
+    """Return the error for an error event inside a stream with status 200.
 
     Args:
         payload: Data of the event, parsed if it was JSON.
@@ -338,7 +338,7 @@ def _suggest(model: str, known_models: Collection[str]) -> str:
 
 
 def _spellings(slug: str) -> tuple[str, str]:
-    """Return a slug as it may be compared: lower case, with and without its organization."""
+    """Return the forms of a slug to compare: lower case, with and without its organization."""
     return slug.lower(), slug.lower().rpartition("/")[2]
 
 

@@ -1,4 +1,4 @@
-"""JSON text as RFC 8259 defines it: reading, writing, and what Python's parser takes besides.
+"""Read and write JSON text as RFC 8259 defines it, which is stricter than Python's parser.
 
 Knows text only. Python accepts NaN, Infinity and lone surrogates; engines refuse all three.
 """
@@ -57,6 +57,9 @@ def decode_event(data: bytes) -> Any:
 
     Broken UTF-8 becomes replacement characters, so that one bad byte does not fail the stream.
     Lone surrogates are kept: the other half may be in the next event.
+
+    Args:
+        data: The data of the event.
     """
     try:
         return _parse_shallow(data.decode("utf-8", "replace"))
@@ -120,6 +123,9 @@ def _refuse_constant(name: str) -> NoReturn:
 def dump_json(value: Any) -> bytes:
     """Return a value as JSON bytes.
 
+    Args:
+        value: Any value.
+
     Raises:
         BasetenRequestError: If it is not JSON, or holds a lone surrogate.
     """
@@ -141,6 +147,9 @@ def join_surrogates(text: str) -> str:
     """Return text that UTF-8 can encode: pairs joined, lone surrogates replaced by U+FFFD.
 
     JSON may write an emoji as two escapes, and a stream may split them (RFC 8259 §8.2).
+
+    Args:
+        text: Any text.
     """
     if text.isascii() or not _SURROGATE.search(text):
         return text
@@ -153,7 +162,11 @@ def _join(pair: str) -> str:
 
 
 def clean_json_text(text: str) -> str:
-    r"""Return JSON text whose strings hold no lone surrogates, neither raw nor as `\ud83d`."""
+    r"""Return JSON text whose strings hold no lone surrogates, neither raw nor as `\ud83d`.
+
+    Args:
+        text: JSON text, complete or not.
+    """
     text = join_surrogates(text)
     if not _ESCAPED_SURROGATE.search(text):
         return text
@@ -163,7 +176,10 @@ def clean_json_text(text: str) -> str:
 def clean_value(value: Any) -> Any:
     """Return a decoded JSON value without lone surrogates in its strings and keys.
 
-    A value that is nested too deep to be walked is returned as it is.
+    A value that is nested too deeply is returned unchanged.
+
+    Args:
+        value: The value; not changed itself.
     """
     try:
         return _clean(value)

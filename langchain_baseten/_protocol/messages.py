@@ -1,7 +1,7 @@
 """LangChain messages to the conversation of a request.
 
 Knows what Baseten's `/chat/completions` accepts; must not know how it is sent. The same input gives
-the same bytes.
+the same JSON.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _UNSENT_BLOCKS = frozenset(
     {"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call", "thinking", "reasoning"}
 )
 """Blocks in an assistant's content that are sent in fields of their own, if at all. Those that
-repeat `tool_calls` are not read: a call that was removed from there must not come back."""
+repeat `tool_calls` are not read: a call that was removed from there must not be sent again."""
 
 INVALID_ARGUMENTS = "invalid_arguments"
-"""Key under which the raw text of arguments goes back that are no JSON object. Engines parse the
-arguments of every call in the history, and refuse the request if one is no object."""
+"""Key of the raw text of arguments that are not a JSON object, if they are sent back. Engines parse
+the arguments of every call in the history, and refuse the request if one is no object."""
 
 UNNAMED_TOOL = "unnamed_tool"
 """Name that a call without one, or with white space only, is sent with: engines refuse those."""

@@ -1,6 +1,6 @@
 """The wordings by which engines report that the input exceeds the context length.
 
-Knows sentences only; which error they stand for is decided in `error_responses`.
+Knows sentences only; `error_responses` decides which error they become.
 """
 
 from __future__ import annotations

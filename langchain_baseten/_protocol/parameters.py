@@ -1,6 +1,6 @@
-"""The one table of parameters, derived from marks on a model's fields.
+"""The table of parameters, derived from marks on a model's fields.
 
-Knows which field is sent under which name, which is the client's alone, and which one call may set.
+Knows which field is sent under which name, which is never sent, and which a call may override.
 Must not know what a parameter does.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Marks a field that goes into the request body.
+    """Marks a field that is sent in the request body.
 
     Attributes:
         name: Its name in the body; the field's own where empty.
@@ -37,7 +37,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class ClientOnly:
-    """Marks a field that never goes into the request body. A field without a mark is one as well.
+    """Marks a field that is never sent in the request body. A field without a mark is not either.
 
     Attributes:
         per_call: The name under which a single call may set it; empty where none may.
@@ -86,7 +86,7 @@ OPENAI_ONLY: dict[str, str] = {
 """Settings of OpenAI's client that release 0.2 took and that have no meaning at Baseten."""
 
 _NEVER_SENT = frozenset({"stream", "ls_structured_output_format"})
-"""Call options of langchain-core's own."""
+"""Call options of langchain-core."""
 
 
 class ParameterTable:
@@ -114,8 +114,8 @@ class ParameterTable:
         """Return a call's options: those for the request body, and those for the client.
 
         Args:
-            options: Keyword arguments of `invoke`, `stream` or `bind`. Where two names of one
-                parameter are among them, the later one counts: `bind` comes before the call.
+            options: Keyword arguments of `invoke`, `stream` or `bind`. If they contain two
+                names of one parameter, the later one is used: call arguments follow `bind`'s.
 
         Returns:
             Request parameters by their names in the body, and client settings by field name.
@@ -162,6 +162,9 @@ class ParameterTable:
 
     def rename(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return request parameters by their names in the body.
+
+        Args:
+            parameters: Parameters by any of their names.
 
         Raises:
             BasetenRequestError: If one parameter has two values under two names.
@@ -215,8 +218,9 @@ def build_parameters(
     """Return the request's parameters, merged and converted to JSON values.
 
     Args:
-        layers: Parameters by their names in the body, the weakest layer first; None means not set.
-        disabled: Parameters never to send: None for any value, or the values to hold back.
+        layers: Parameters by their names in the body; later layers override earlier ones, and None
+            means not set.
+        disabled: Parameters that are not sent: None for any value, or a list of values.
 
     Raises:
         BasetenRequestError: If the tool choice or a schema cannot be converted.
@@ -251,9 +255,9 @@ def build_body(
     Args:
         messages: The conversation, as the service takes it.
         parameters: Parameters by their names in the body.
-        extra_body: Fields that go in as they are, over everything else.
+        extra_body: Fields that are sent as they are, and override all others.
         stream: Whether to request a stream.
-        stream_usage: Whether the stream shall report token counts.
+        stream_usage: Whether to request token counts with the stream.
 
     Raises:
         BasetenRequestError: If something in it is not JSON.

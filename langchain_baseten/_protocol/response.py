@@ -1,6 +1,6 @@
 """Chat completions as JSON to LangChain messages, and the parts that stream events share.
 
-Knows the keys of a response, absent, null or duplicate as they may be; must not know requests,
+Knows the keys of a response, which may be absent, null or duplicate; must not know requests,
 streams or the network.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 PROVIDER = "baseten"
-"""`response_metadata["model_provider"]`: selects the block translator, marks messages of ours."""
+"""`response_metadata["model_provider"]`: selects the block translator, marks own messages."""
 
 KNOWN_TOP = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier"}
@@ -66,7 +66,7 @@ def read_response(text: str, headers: Mapping[str, str], context: ResponseContex
     Args:
         text: The body, decoded.
         headers: Response headers, lower-case names.
-        context: What the request asked for.
+        context: What the reader needs to know about the request.
 
     Returns:
         One generation for each choice; usage metadata is on the first.
@@ -116,7 +116,7 @@ def engine_failure(reason: Any, partial: BaseMessage | None) -> BasetenAPIError:
 
     Args:
         reason: The finish reason.
-        partial: The message as far as it arrived.
+        partial: The message as far as it was received.
     """
     return BasetenAPIError(
         f"The engine failed and ended the response with the finish reason {reason!r}. "
@@ -152,7 +152,11 @@ def _read_choice(
 
 
 def raw_calls(message: Mapping[str, Any]) -> Any:
-    """Return a message's or delta's tool calls; the legacy `function_call` counts as one."""
+    """Return a message's or delta's tool calls; the legacy `function_call` counts as one.
+
+    Args:
+        message: The message or delta.
+    """
     calls = message.get("tool_calls")
     if calls:
         return calls if isinstance(calls, list) else [calls]
@@ -161,7 +165,11 @@ def raw_calls(message: Mapping[str, Any]) -> Any:
 
 
 def read_text(content: Any) -> str:
-    """Return the text of a message's or delta's `content`: a string, null, or a list of parts."""
+    """Return the text of a message's or delta's `content`.
+
+    Args:
+        content: A string, null, or a list of parts.
+    """
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
@@ -189,10 +197,16 @@ def _read_reasoning_parts(content: Any) -> Iterator[str]:
 
 
 def read_reasoning_and_refusal(message: Mapping[str, Any]) -> dict[str, str]:
-    """Return reasoning and refusal, where a message or delta has them.
+    """Return the reasoning and refusal of a message or delta.
 
     vLLM sends `reasoning`, SGLang and Model APIs `reasoning_content`, some send both with the same
     text, some send content parts: only the first that is present is read.
+
+    Args:
+        message: The message or delta.
+
+    Returns:
+        Those of `reasoning_content` and `refusal` that are not empty.
     """
     texts: dict[str, str] = {}
     reasoning = message.get("reasoning_content") or message.get("reasoning")
@@ -216,14 +230,24 @@ _TOP = {
 
 
 def read_top(payload: Mapping[str, Any], requested_model: str) -> dict[str, Any]:
-    """Return the response metadata that a response's top level holds, with unknown fields."""
+    """Return the response metadata at the top level of a response, with unknown fields.
+
+    Args:
+        payload: The response.
+        requested_model: Model of the request, reported if the response names none.
+    """
     metadata = {"model_provider": PROVIDER, "model_name": requested_model}
     update_top(metadata, payload)
     return metadata
 
 
 def update_top(metadata: dict[str, Any], payload: Mapping[str, Any]) -> None:
-    """Add to response metadata what the top level of a response or event holds."""
+    """Add the fields at the top level of a response or event to response metadata.
+
+    Args:
+        metadata: Response metadata; changed in place.
+        payload: The response or event.
+    """
     if unknown := read_extras(payload, KNOWN_TOP):
         metadata.update({k: v for k, v in unknown.items() if k not in RESERVED_METADATA})
     for key, name in _TOP.items():
@@ -263,7 +287,12 @@ def read_gateway_metadata(headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def read_extras(payload: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    """Return the fields that are neither known nor empty, such as those of other engines."""
+    """Return the fields that are neither known nor empty, such as those of other engines.
+
+    Args:
+        payload: A JSON object of the response.
+        known: Names of the fields to leave out.
+    """
     unknown = payload.keys() - known
     if not unknown:
         return {}
@@ -287,7 +316,7 @@ def read_usage(usage: Any) -> UsageMetadata | None:
         total_tokens=_count(usage.get("total_tokens")) or inputs + outputs,
     )
     prompt, completion = _details(usage, "prompt"), _details(usage, "completion")
-    # SGLang counts reasoning beside the details, not in them.
+    # SGLang reports reasoning tokens outside of the details.
     completion.setdefault("reasoning_tokens", usage.get("reasoning_tokens"))
     if details := _named(prompt, cached_tokens="cache_read", audio_tokens="audio"):
         result["input_token_details"] = InputTokenDetails(**details)  # type: ignore[typeddict-item]  # keys named just above

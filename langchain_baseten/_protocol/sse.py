@@ -1,4 +1,4 @@
-"""Bytes, split anywhere, to server-sent events.
+"""Decode server-sent events from bytes that may be split anywhere.
 
 Knows the WHATWG event stream format (https://html.spec.whatwg.org/#event-stream-interpretation);
 must not know what the payloads mean.

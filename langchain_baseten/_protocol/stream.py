@@ -1,4 +1,4 @@
-"""Streamed responses to message chunks.
+"""Convert streamed responses to message chunks.
 
 Knows the order of events; must not know sockets or clocks. Finish reason, usage and the response's
 metadata are emitted with one last chunk, because servers send content and usage behind the finish
@@ -61,7 +61,7 @@ class StreamReader:
     """Reads one streamed response.
 
     Args:
-        context: What the request asked for.
+        context: What the reader needs to know about the request.
 
     Attributes:
         done: Whether `[DONE]` was read; what follows it is ignored.
@@ -149,10 +149,10 @@ class StreamReader:
             self._sent.append(message)
             yield ChatGenerationChunk(message=message)
         self._closed = True
-        yield self._last(tool_call_missing=lost)
+        yield self._last(tool_call_missing=missing)
 
     def attach_partial(self, error: BasetenError) -> BasetenError:
-        """Return an error with the message as far as it arrived, unless it has one.
+        """Return an error with the message as far as it was received, unless it has one.
 
         Args:
             error: The error that ended the stream.
@@ -187,7 +187,7 @@ class StreamReader:
             raise error_from_event(clean_value(payload) or text)
         if text.lstrip().startswith(("{", "[")):
             raise invalid_response("holds an event that is not JSON", text)
-        # Anything else is a keep-alive that is no comment, which Baseten's gateway ignores too.
+        # Anything else is a keep-alive that is not a comment; Baseten's gateway ignores it too.
         return []
 
     def _read_payload(self, payload: dict[str, Any], name: str) -> list[ChatGenerationChunk]:
@@ -287,5 +287,5 @@ def _read_logprobs(logprobs: Any) -> dict[str, Any]:
     # langchain-core merges them chunk by chunk, and merges only lists in every combination.
     if not logprobs or not isinstance(logprobs, dict):
         return {}
-    whole = all(value is None or isinstance(value, list) for value in logprobs.values())
-    return {"logprobs": clean_value(logprobs)} if whole else {}
+    mergeable = all(value is None or isinstance(value, list) for value in logprobs.values())
+    return {"logprobs": clean_value(logprobs)} if mergeable else {}

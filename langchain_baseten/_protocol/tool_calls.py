@@ -42,9 +42,13 @@ class ToolCallIds:
         self._new_id = new_id
         self._taken: set[str] = set()
 
-    def claim(self, wire_id: str) -> str:
-        """Return the server's id, the next free one like it if it is taken, or a new one."""
-        wanted = wire_id or self._new_id()
+    def claim(self, server_id: str) -> str:
+        """Return the server's id, a variant of it if it is taken, or a new one.
+
+        Args:
+            server_id: The id that the server sent, or an empty string.
+        """
+        wanted = server_id or self._new_id()
         while wanted in self._taken:
             wanted = _next_like(wanted)
         self._taken.add(wanted)
@@ -63,7 +67,7 @@ class _Slot:
 
     Attributes:
         number: Position of the call in the message.
-        wire_id: First id that the server sent.
+        server_id: First id that the server sent.
         name: The tool's name.
         identified: Whether an id was emitted.
         arguments: Argument text so far, in deltas, cleaned.
@@ -74,7 +78,7 @@ class _Slot:
     """
 
     number: int
-    wire_id: str = ""
+    server_id: str = ""
     name: str = ""
     identified: bool = False
     arguments: list[str] = field(default_factory=list)
@@ -91,15 +95,15 @@ class _Slot:
         """Return whether the arguments so far are a JSON object, NaN and Infinity allowed."""
         return isinstance(_parse(self.text), dict)
 
-    def begins_new_call(self, name: str, wire_id: str) -> bool:
+    def begins_new_call(self, name: str, server_id: str) -> bool:
         """Return whether a delta with this name and id begins another call at the same index."""
-        renamed = bool(name and self.name and wire_id and wire_id != self.wire_id)
+        renamed = bool(name and self.name and server_id and server_id != self.server_id)
         return renamed and self.is_complete()
 
     def add(self, text: str) -> str:
         """Add argument text, and return what of it can be emitted now.
 
-        Only what begins an object is emitted: `null` stands for no arguments, and a chunk that
+        Only what begins an object is emitted: `null` means no arguments, and a chunk that
         was emitted cannot be taken back.
         """
         text = self.escaper.feed(self.joiner.feed(text))
@@ -142,7 +146,7 @@ def _closing_suffix(text: str) -> str:
 
 
 def _is_unusable(arguments: str) -> bool:
-    if not arguments:  # stands for an empty object
+    if not arguments:  # taken for an empty object
         return False
     with suppress(ValueError, RecursionError):
         json.loads(arguments)
@@ -227,30 +231,30 @@ class ToolCallAssembler:
         self._closed = True
         return [chunks[number] for number in sorted(chunks)]
 
-    def _find(self, index: object, name: str, wire_id: str) -> _Slot:
+    def _find(self, index: object, name: str, server_id: str) -> _Slot:
         place = index if isinstance(index, int) and not isinstance(index, bool) else None
-        slot = self._by_index.get(place) if place is not None else self._guess(name, wire_id)
-        if slot is None or slot.begins_new_call(name, wire_id):
+        slot = self._by_index.get(place) if place is not None else self._guess(name, server_id)
+        if slot is None or slot.begins_new_call(name, server_id):
             slot = _Slot(number=len(self._slots))
             self._slots.append(slot)
         if place is not None:
             self._by_index[place] = slot
         return slot
 
-    def _guess(self, name: str, wire_id: str) -> _Slot | None:
+    def _guess(self, name: str, server_id: str) -> _Slot | None:
         # Without an index a known id continues its call; else only a name can begin one, and a
         # repeated name continues unless the arguments are already complete.
-        known = (slot for slot in self._slots if wire_id and slot.wire_id == wire_id)
+        known = (slot for slot in self._slots if server_id and slot.server_id == server_id)
         last = next(known, None) or (self._slots[-1] if self._slots else None)
         if last is None or not name:
             return last
         return None if name != last.name or last.is_complete() else last
 
-    def _emit(self, slot: _Slot, name: str, wire_id: str, arguments: str) -> ToolCallChunk:
+    def _emit(self, slot: _Slot, name: str, server_id: str, arguments: str) -> ToolCallChunk:
         new_name = name if name and not slot.name else None
-        new_id = self._ids.claim(wire_id) if wire_id and not slot.identified else None
+        new_id = self._ids.claim(server_id) if server_id and not slot.identified else None
         slot.name = slot.name or name
-        slot.wire_id = slot.wire_id or wire_id
+        slot.server_id = slot.server_id or server_id
         slot.identified = slot.identified or new_id is not None
         text = slot.add(arguments)
         return tool_call_chunk(name=new_name, args=text, id=new_id, index=slot.number)
@@ -308,7 +312,11 @@ def _read_call(call: Any) -> tuple[str, str, str]:
 
 
 def write_arguments(arguments: Any) -> str:
-    """Return a call's arguments as JSON text, of whichever type the server sent them."""
+    """Return a call's arguments as JSON text.
+
+    Args:
+        arguments: The arguments, of any type that a server may send.
+    """
     if arguments is None:
         return ""
     return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
