@@ -242,7 +242,7 @@ def ends_twice(patch: Patch) -> None:
     def close(self: Any) -> Iterator[Any]:
         for chunk in real(self):
             yield chunk
-            if chunk.message.chunk_position == "last":
+            if getattr(chunk.message, "chunk_position", None) == "last":
                 yield chunk.model_copy(deep=True)
 
     patch.setattr(StreamReader, "close", close)

@@ -189,8 +189,8 @@ def test_an_exception_of_the_reader_becomes_an_error_of_the_package(stream: Any)
 
     server = Server(plan(*STREAM))
     with pytest.raises(BasetenInvalidResponseError, match="a mistake of the reader"):
-        stream(wires, Broken)
-    assert wires.open_answers == 0
+        stream(server, Broken)
+    assert server.open_answers == 0
 
 
 def test_an_exception_of_the_users_code_that_opens_a_client_is_passed_on() -> None:
@@ -201,6 +201,6 @@ def test_an_exception_of_the_users_code_that_opens_a_client_is_passed_on() -> No
         raise IndexError("mine")
 
     with pytest.raises(IndexError, match="mine"):
-        SyncTransport(fail).fetch(Wires.request(), read_text)
+        SyncTransport(fail).fetch(Server.request(), read_text)
     with pytest.raises(IndexError, match="mine"):
-        asyncio.run(AsyncTransport(fail_on_loop).fetch(Wires.request(), read_text))
+        asyncio.run(AsyncTransport(fail_on_loop).fetch(Server.request(), read_text))

@@ -143,7 +143,7 @@ class StreamReader:
                 with suppress(BasetenInvalidResponseError):
                     yield from self._read(event)
         self._check_end()
-        lost = self._context.call_required and not len(self._calls)
+        missing = self._context.call_required and not len(self._calls)
         cut = self._finish_reason in CUT_REASONS
         for message in self._ending(self._calls.close(cut=cut)):
             self._sent.append(message)
