@@ -76,7 +76,7 @@ class BasetenError(core.ModelError):
         request_id: Baseten's id of the request, to quote to its support.
         body: Error body, parsed if it was JSON.
         response: The error response, if there was one.
-        retry_after: Seconds that the server asked to wait.
+        retry_after: Wait that the server requested, in seconds.
         partial: The part of the message that had been received before the failure.
     """
 

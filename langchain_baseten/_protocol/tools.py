@@ -136,7 +136,7 @@ def requires_call(choice: Any) -> bool:
 
 
 def allows_parallel_calls(choice: Any) -> bool | None:
-    """Return whether a tool choice as in Anthropic's API allows several calls, None if unsaid.
+    """Return whether a tool choice as in Anthropic's API allows parallel calls, None if unset.
 
     Args:
         choice: A tool choice as `write_tool_choice` takes it.
