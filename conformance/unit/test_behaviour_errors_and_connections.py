@@ -441,7 +441,8 @@ def check_travels(error: BasetenError) -> None:
     for other in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301  our own bytes
         assert type(other) is type(error)
         assert str(other) == str(error)
-        assert {**vars(other), "partial": None} == {**vars(error), "partial": None}
+        # as text: a NaN in a body is equal to nothing
+        assert repr({**vars(other), "partial": None}) == repr({**vars(error), "partial": None})
 
 
 @in_every_way
@@ -515,7 +516,9 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+)
 @given(
     place=st.sampled_from(PLACES), value=json_values, whole_body=st.booleans(), status=st.booleans()
 )

@@ -66,15 +66,26 @@ def test_options_are_split_into_parameters_and_settings_of_the_client(
     assert table.split_options(options) == (body, client)
 
 
-@pytest.mark.parametrize("name", ["internal", "openai_organization"])
-def test_an_option_that_a_call_cannot_change_is_refused(table: ParameterTable, name: str) -> None:
+REFUSED = {
+    "internal": (
+        "internal is a setting of the client, which a single call cannot change, and it is never "
+        "sent. Pass it to Sample(internal=…)."
+    ),
+    "openai_organization": (
+        "openai_organization is not a parameter of Sample. Baseten keys belong to one workspace; "
+        "leave it out."
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "message"), REFUSED.items())
+def test_an_option_that_a_call_cannot_change_is_refused(
+    table: ParameterTable, name: str, message: str
+) -> None:
     with pytest.raises(BasetenRequestError) as caught:
         table.split_options({name: "x"})
 
-    assert str(caught.value) == (
-        f"{name} is a setting of the client, which a single call cannot change, and it is never "
-        f"sent. Pass it to Sample({name}=…)."
-    )
+    assert str(caught.value) == message
 
 
 def test_unknown_parameters_keep_their_names(table: ParameterTable) -> None:
