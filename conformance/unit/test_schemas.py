@@ -142,3 +142,16 @@ def test_the_schema_is_quoted_if_it_has_no_name() -> None:
         f"A tool has no name: { ({**nameless, 'title': 'response'})!r}. A JSON schema is named by "
         "its 'title', a function by its 'name'."
     )
+
+
+def test_a_docstring_that_names_another_argument_is_an_error_of_the_package() -> None:
+    def find(place: str) -> str:
+        """Find a place.
+
+        Args:
+            other: Not an argument.
+        """
+        return place
+
+    with pytest.raises(BasetenRequestError, match="other"):
+        write_tools([find], strict=None)

@@ -128,8 +128,8 @@ def read_function(tool: Any) -> dict[str, Any]:
     """
     if isinstance(tool, dict):
         return _read_dict(tool)
-    arguments, own = _read_arguments(tool)
     try:
+        arguments, own = _read_arguments(tool)
         function = {**convert_to_openai_function(arguments), **own}
     except RecursionError:
         raise BasetenRequestError(
