@@ -149,6 +149,7 @@ def test_a_docstring_that_names_another_argument_is_an_error_of_the_package() ->
         """Find a place.
 
         Args:
+            place: The place.
             other: Not an argument.
         """
         return place
