@@ -217,11 +217,14 @@ def test_an_answer_without_a_finish_reason_is_complete(
     with tapped(model) as (tapped_model, tape):
         schema = {"title": "Visit", **PARAMETERS}
         chain = tapped_model.with_structured_output(schema, method=method, model="zai-org/GLM-5")
-        bound, parser = chain.steps
+        bound, *parsers = chain.steps
         message = ask(bound, f"{PLAN} Answer in JSON.")
     assert "finish_reason" not in tape.answers[0]
     assert message.response_metadata.get("finish_reason") is None
-    assert parser.invoke(message)
+    parsed: Any = message
+    for parser in parsers:
+        parsed = parser.invoke(parsed)
+    assert parsed
 
 
 @pytest.mark.claim("structured.bind.schemas")
