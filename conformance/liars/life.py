@@ -49,7 +49,7 @@ def streams_from_a_thread(patch: Patch) -> None:
 def buffers_streams(patch: Patch) -> None:
     real = SyncTransport.stream
     patch.setattr(
-        SyncTransport, "stream", lambda self, call, begin: iter([*real(self, call, begin)])
+        SyncTransport, "stream", lambda self, request, reader: iter([*real(self, request, reader)])
     )
 
 
@@ -57,8 +57,8 @@ def pretends_to_stream(patch: Patch) -> None:
     """Gather a whole answer on the event loop, then hand it out as if it were coming."""
     real = AsyncTransport.stream
 
-    async def stream(self: Any, call: Any, begin: Any) -> AsyncIterator[Any]:
-        for chunk in [chunk async for chunk in real(self, call, begin)]:
+    async def stream(self: Any, request: Any, reader: Any) -> AsyncIterator[Any]:
+        for chunk in [chunk async for chunk in real(self, request, reader)]:
             yield chunk
 
     patch.setattr(AsyncTransport, "stream", stream)
@@ -67,9 +67,9 @@ def pretends_to_stream(patch: Patch) -> None:
 def takes_turns(patch: Patch) -> None:
     real, turn = AsyncTransport._send, asyncio.Lock()
 
-    async def send(self: Any, call: Any) -> Any:
+    async def send(self: Any, request: Any) -> Any:
         async with turn:
-            return await real(self, call)
+            return await real(self, request)
 
     patch.setattr(AsyncTransport, "_send", send)
 

@@ -111,11 +111,11 @@ def pays_twice(patch: Patch) -> None:
 def begins_again_midway(patch: Patch) -> None:
     real = SyncTransport.stream
 
-    def stream(self: Any, call: Any, begin: Any) -> Iterator[Any]:
+    def stream(self: Any, request: Any, reader: Any) -> Iterator[Any]:
         try:
-            yield from real(self, call, begin)
+            yield from real(self, request, reader)
         except BasetenError:
-            yield from real(self, call, begin)
+            yield from real(self, request, reader)
 
     patch.setattr(SyncTransport, "stream", stream)
 
@@ -159,12 +159,12 @@ def leaves_streams_open(patch: Patch) -> None:
     kept: list[Any] = []
     real, awaited = SyncTransport.stream, AsyncTransport.stream
 
-    def stream(self: Any, call: Any, begin: Any) -> Iterator[Any]:
-        kept.append(chunks := real(self, call, begin))
+    def stream(self: Any, request: Any, reader: Any) -> Iterator[Any]:
+        kept.append(chunks := real(self, request, reader))
         yield from iter(chunks.__next__, None)
 
-    async def stream_on_loop(self: Any, call: Any, begin: Any) -> AsyncIterator[Any]:
-        kept.append(chunks := awaited(self, call, begin))
+    async def stream_on_loop(self: Any, request: Any, reader: Any) -> AsyncIterator[Any]:
+        kept.append(chunks := awaited(self, request, reader))
         async for chunk in chunks:
             yield chunk
 
