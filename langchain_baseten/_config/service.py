@@ -116,7 +116,9 @@ class BasetenService(BasetenSettings):
         """Return the authentication, or None if a header of the user replaces it."""
         if any(name.lower() == "authorization" for name in headers):
             return None
-        key = clean_key(self.baseten_api_key)
+        key: Any = self.baseten_api_key
+        if isinstance(key, str):  # it came past every check
+            key = clean_key(key)
         if key is None:
             raise BasetenRequestError(
                 "This model was unpickled without its API key, which never travels in a pickle. "
