@@ -16,6 +16,7 @@ from pydantic import BaseModel, RootModel, ValidationError
 from pydantic.v1 import BaseModel as OldModel
 
 from conformance.unit.desk import Desk, calling, whole
+from conformance.unit.schema_samples import OldSum, Sum, Total
 from langchain_baseten._structured_output import (
     METHODS,
     Method,
@@ -31,24 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from langchain_core.runnables import Runnable
-
-
-class Sum(BaseModel):
-    """A sum."""
-
-    value: int
-
-
-class Total(TypedDict):
-    """A total."""
-
-    value: int
-
-
-class OldSum(OldModel):
-    """An old sum."""
-
-    value: int
 
 
 class Person(BaseModel):

@@ -75,8 +75,7 @@ def parse_idle_limit(value: Any) -> float | None:
     Raises:
         ValueError: If it is neither.
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value is not None and (not is_number or not 0 <= value < math.inf):
+    if value is not None and (not _is_number(value) or not 0 <= value < math.inf):
         raise ValueError(
             f"stream_chunk_timeout={value!r} is not a time limit. Write seconds above 0 such as "
             "stream_chunk_timeout=60, or None for no limit."
@@ -84,11 +83,14 @@ def parse_idle_limit(value: Any) -> float | None:
     return value or None
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _check_seconds(value: Any) -> float | None:
     if value is None:
         return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 < value <= TIMEOUT_MAX:
+    if not _is_number(value) or not 0 < value <= TIMEOUT_MAX:
         raise _refuse(value)
     return float(value)
 
