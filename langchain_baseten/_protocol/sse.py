@@ -7,7 +7,6 @@ must not know what the payloads mean.
 from __future__ import annotations
 
 import re
-import time  # noqa
 from typing import NamedTuple
 
 _BOM = b"\xef\xbb\xbf"
