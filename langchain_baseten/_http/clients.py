@@ -1,4 +1,4 @@
-"""The HTTP clients of a model: the only module that imports httpx.
+"""The HTTP clients of a model: the only module that imports httpx2.
 
 Knows TLS, sockets, event loops and processes; must not know requests. `transport` sends through the
 clients that this module makes.
@@ -16,7 +16,7 @@ from functools import cache
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import httpx
+import httpx2
 
 from langchain_baseten.exceptions import BasetenRequestError
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable, Sequence
 
-_LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=60.0)
+_LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=1000, keepalive_expiry=60.0)
 
 _SocketOptions = list[tuple[int, int, int]]
-_AsyncClients: TypeAlias = "weakref.WeakKeyDictionary[Any, tuple[httpx.AsyncClient, Any]]"
+_AsyncClients: TypeAlias = "weakref.WeakKeyDictionary[Any, tuple[httpx2.AsyncClient, Any]]"
 
 
 @cache
 def tls_context() -> ssl.SSLContext:
     """Return the one TLS context of this process; making one costs some 25 ms of file reading."""
-    return httpx.create_ssl_context()
+    return httpx2.create_ssl_context()
 
 
 class Connections:
@@ -49,7 +49,7 @@ class Connections:
         self._socket_options = socket_options
         self._lock = threading.Lock()
         self._process = os.getpid()
-        self._sync: httpx.Client | None = None
+        self._sync: httpx2.Client | None = None
         self._closer: Callable[[], object] | None = None
         self._async: _AsyncClients = weakref.WeakKeyDictionary()
 
@@ -62,16 +62,16 @@ class Connections:
     def __reduce__(self) -> tuple[Any, ...]:
         return (Connections, (self._socket_options,))
 
-    def sync_client(self) -> httpx.Client:
+    def sync_client(self) -> httpx2.Client:
         """Return the client for threads."""
         self._reset_after_fork()
         with self._lock:
             if self._sync is None:
-                self._sync = httpx.Client(**self._settings(httpx.HTTPTransport))
+                self._sync = httpx2.Client(**self._settings(httpx2.HTTPTransport))
                 self._closer = weakref.finalize(self, _close_own, self._sync, self._process)
             return self._sync
 
-    async def async_client(self) -> httpx.AsyncClient:
+    async def async_client(self) -> httpx2.AsyncClient:
         """Return the client for the running event loop."""
         loop = asyncio.get_running_loop()
         self._reset_after_fork()
@@ -79,7 +79,7 @@ class Connections:
             # Reads the certificates in a thread; another task may create the client meanwhile.
             await asyncio.to_thread(tls_context)
         if (known := known or self._async.get(loop)) is None:
-            client = httpx.AsyncClient(**self._settings(httpx.AsyncHTTPTransport))
+            client = httpx2.AsyncClient(**self._settings(httpx2.AsyncHTTPTransport))
             lifeline = _close_with_loop(client, weakref.ref(self._async))
             self._async[loop] = known = (client, lifeline)
             await anext(lifeline)
@@ -120,13 +120,13 @@ _INHERITED_CLIENTS: list[Any] = []
 """A parent's clients, kept from being closed by a forked child's garbage collector."""
 
 
-def _close_own(client: httpx.Client, process: int) -> None:
+def _close_own(client: httpx2.Client, process: int) -> None:
     if process == os.getpid():
         client.close()
 
 
 async def _close_with_loop(
-    client: httpx.AsyncClient, clients: weakref.ref[_AsyncClients]
+    client: httpx2.AsyncClient, clients: weakref.ref[_AsyncClients]
 ) -> AsyncIterator[None]:
     # An event loop closes its unfinished async generators when it ends, and with this one the
     # client. A generator references its loop, so a strong reference would keep every loop alive.
@@ -161,8 +161,8 @@ def check_client_kind(name: str, client: Any, *, asynchronous: bool) -> None:
         return
     send = getattr(client, "send", None)
     if not callable(send) or iscoroutinefunction(send) is not asynchronous:
-        kind = "httpx.AsyncClient" if asynchronous else "httpx.Client"
+        kind = "httpx2.AsyncClient" if asynchronous else "httpx2.Client"
         raise BasetenRequestError(
-            f"{name} must be an {kind}, not a {type(client).__name__}. A client of httpx2 will do "
+            f"{name} must be an {kind}, not a {type(client).__name__}. A client of httpx will do "
             "as well."
         )
