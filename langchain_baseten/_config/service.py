@@ -28,7 +28,8 @@ from langchain_baseten._config.settings import (
     check_mapping,
 )
 from langchain_baseten._http.auth import BearerAuth
-from langchain_baseten._http.clients import Connections, check_client_kind
+from langchain_baseten._http.clients import check_client_kind
+from langchain_baseten._http.connections import Connections
 from langchain_baseten._http.redaction import is_secret_name
 from langchain_baseten._http.request import AsyncClient, HttpRequest, SyncClient
 from langchain_baseten._http.timeouts import parse_idle_limit, parse_timeout
@@ -132,11 +133,11 @@ class BasetenService(BasetenSettings):
 
     def _sync_client(self) -> SyncClient:
         own: SyncClient | None = self.http_client
-        return self._connections.sync_client() if own is None else own
+        return self._connections.sync_client(self.endpoint.server) if own is None else own
 
     async def _async_client(self) -> AsyncClient:
         own: AsyncClient | None = self.http_async_client
-        return await self._connections.async_client() if own is None else own
+        return await self._connections.async_client(self.endpoint.server) if own is None else own
 
     @property
     def _sync_transport(self) -> SyncTransport:
