@@ -90,11 +90,13 @@ class BasetenService(BasetenSettings):
         query = check_mapping("extra_query", options.get("default_query"))
         extra = check_headers("extra_headers", options.get("default_headers"))
         own = _join(check_headers("default_headers", self.default_headers), extra)
-        # Compression holds events back, and hides from `bodies` where the next one begins.
-        encoding = {"Accept-Encoding": "identity"} if accept == "text/event-stream" else {}
         headers = _join(
-            {"Accept": accept, "Content-Type": "application/json", "User-Agent": _USER_AGENT},
-            encoding,
+            {
+                "Accept": accept,
+                "Accept-Encoding": "identity",  # compression holds events back
+                "Content-Type": "application/json",
+                "User-Agent": _USER_AGENT,
+            },
             own,
             {name: value.get_secret_value() for name, value in self._gateway_headers.items()},
         )
@@ -107,6 +109,7 @@ class BasetenService(BasetenSettings):
             timeouts=_choose(options.get("request_timeout"), self.request_timeout, parse_timeout),
             idle=_choose(None, idle, parse_idle_limit),
             max_retries=_choose(options.get("max_retries"), self.max_retries, _check_retries),
+            max_bytes=self.max_response_bytes,
             on_retry=on_retry,
             model=self.model,
             url_source=self._url_source,

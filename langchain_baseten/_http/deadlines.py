@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
+from langchain_baseten.exceptions import BasetenTimeoutError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -27,16 +29,36 @@ class Deadline:
 
     Args:
         seconds: The limit, None for none.
+
+    Attributes:
+        seconds: The limit.
     """
 
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float | None = None) -> None:
+        self.seconds = seconds
         self._until: float | None = None
 
     def begin(self) -> None:
         """Note that a part of the request was sent."""
-        if self._seconds is not None:
-            self._until = time.monotonic() + self._seconds
+        if self.seconds is not None:
+            self._until = time.monotonic() + self.seconds
+
+    def begin_once(self) -> None:
+        """Note that a response begins: of a user's own client no part of a request was noted."""
+        if self._until is None:
+            self.begin()
+
+    def check(self) -> None:
+        """Raise if the time is over.
+
+        Raises:
+            BasetenTimeoutError: If it is.
+        """
+        if self._until is not None and time.monotonic() > self._until:
+            raise BasetenTimeoutError(
+                f"The response did not arrive complete within {self.seconds:g} s (see the timeout= "
+                "argument, in seconds)"
+            )
 
     def shorten(self, timeout: float | None) -> float | None:
         """Return a read timeout in seconds that does not exceed what is left.
