@@ -62,6 +62,7 @@ class _Shared:
     Attributes:
         users: The token of each `Connections` that uses the client.
         lifeline: An asynchronous generator of the event loop, which closes the client.
+        ending: The task that ends it, once the model is forgotten.
     """
 
     def __init__(self, client: Any, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -69,6 +70,7 @@ class _Shared:
         self.loop = loop
         self.users: set[object] = set()
         self.lifeline: AsyncGenerator[None, None] | None = None
+        self.ending: asyncio.Task[None] | None = None
 
 
 class _Process:
@@ -76,14 +78,14 @@ class _Process:
 
     Attributes:
         clients: Shared clients by event loop, None for threads, and by key.
-        forgotten: Tokens of models that were collected as garbage, and what they used.
+        forgotten: When models were collected as garbage, their tokens, and what they used.
         reaping: Whether a thread is at work on them.
     """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.clients: dict[asyncio.AbstractEventLoop | None, dict[_Key, _Shared]] = {}
-        self.forgotten: deque[tuple[object, weakref.WeakSet[_Shared]]] = deque()
+        self.forgotten: deque[tuple[float, object, weakref.WeakSet[_Shared]]] = deque()
         self.reaping = False
 
     def find(self, loop: asyncio.AbstractEventLoop | None, key: _Key | None) -> _Shared | None:
@@ -122,24 +124,24 @@ class _Process:
         It may be called in any thread at any point, so it takes no lock, and starts its thread
         without those of `threading`.
         """
-        self.forgotten.append((token, joined))
+        self.forgotten.append((time.monotonic(), token, joined))
         if not self.reaping:
             self.reaping = True
             with suppress(RuntimeError):  # at the end of the interpreter
                 _thread.start_new_thread(self.reap, ())
 
     def reap(self) -> None:
-        """Close what forgotten models have left, a moment later."""
-        while True:
-            time.sleep(_LINGER)
+        """Close what forgotten models have left, each a moment later."""
+        while self.reaping:
             while self.forgotten:
-                token, joined = self.forgotten.popleft()
+                since, token, joined = self.forgotten[0]
+                time.sleep(max(0.0, since + _LINGER - time.monotonic()))
+                self.forgotten.popleft()
                 for shared in [shared for shared in joined if self.leave(token, shared)]:
                     _close_from_outside(shared)
             self.reaping = False
-            if not self.forgotten:
-                return
-            self.reaping = True
+            # One may have been forgotten since.
+            self.reaping = bool(self.forgotten)
 
 
 _process = _Process()
@@ -231,8 +233,8 @@ class Connections:
         process = _process
         with process.lock:
             shared = process.find(asyncio.get_running_loop(), self._key)
-        if shared is not None and process.leave(self._token, shared) and shared.lifeline:
-            await shared.lifeline.aclose()
+        if shared is not None and process.leave(self._token, shared):
+            await _end(shared)
         self.close()
 
     def _find_key(self, server: str) -> _Key:
@@ -260,13 +262,18 @@ def _close_from_outside(shared: _Shared) -> None:
     """Close a client of a forgotten model, in its event loop if it has one."""
     if shared.loop is None:
         shared.client.close()
-    elif shared.lifeline is not None:
+    else:
         with suppress(RuntimeError):  # the loop is closed
-            asyncio.run_coroutine_threadsafe(_end(shared.lifeline), shared.loop)
+            shared.loop.call_soon_threadsafe(_close_inside, shared)
 
 
-async def _end(lifeline: AsyncGenerator[None, None]) -> None:
-    await lifeline.aclose()
+def _close_inside(shared: _Shared) -> None:
+    shared.ending = asyncio.ensure_future(_end(shared))
+
+
+async def _end(shared: _Shared) -> None:
+    if shared.lifeline is not None:
+        await shared.lifeline.aclose()
 
 
 async def _close_with_loop(shared: _Shared) -> AsyncGenerator[None, None]:
