@@ -16,7 +16,7 @@ from langchain_baseten._http import clients
 from langchain_baseten._http.clients import Connections, tls_context
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -68,7 +68,7 @@ def test_garbage_collected_connections_are_closed() -> None:
 def test_each_event_loop_has_its_own_client_which_is_closed_with_it() -> None:
     connections = Connections()
 
-    async def work() -> httpx.AsyncClient:
+    async def work() -> httpx2.AsyncClient:
         first, second = await asyncio.gather(connections.async_client(), connections.async_client())
         assert first is second
         assert await connections.async_client() is first
