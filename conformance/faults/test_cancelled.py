@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from conformance.faults.sockets import Line, Serve
     from langchain_baseten import ChatBaseten
 
+    Work = Callable[[], Awaitable[Any]]
+
 SLOW = 0.05
 CALLS_AT_ONCE = 40
-
-Work = "Callable[[], Awaitable[Any]]"
 
 
 def serve_slowly(line: Line) -> None:
