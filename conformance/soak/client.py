@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_core.exceptions import LangChainException
 
-from conformance.subjects.subject import read_spec
+from conformance.subjects.subject import SubjectError, read_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,12 +139,15 @@ def load_client(spec: str) -> Client:
             `base_url`, `api_key`, `timeout` and `max_retries`; empty for our own client.
 
     Raises:
-        SubjectError: It is not written so.
+        SubjectError: It is not written so, or cannot be imported.
     """
     if not spec:
         return _load_own()
     module, name = read_spec(spec)
-    make = getattr(importlib.import_module(module), name)
+    try:
+        make = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise SubjectError(f"{spec} cannot be imported: {error}") from error
     sample = make(
         model="soaked", base_url="http://127.0.0.1:9/v1", api_key="k", timeout=1, max_retries=0
     )

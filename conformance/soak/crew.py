@@ -50,6 +50,7 @@ class Crew:
         loops: Event loops that last.
         heavy: Held by the one call at a time that takes much memory.
         ended: Set when the work is over.
+        conducts: What the server may be asked to do.
         deeds: How many deeds each worker does; 0 for as many as the time allows.
     """
 
@@ -58,6 +59,7 @@ class Crew:
     ledger: Ledger
     gate: Gate
     loops: list[LastingLoop]
+    conducts: Mapping[str, Conduct] = field(default_factory=lambda: CONDUCTS)
     deeds: int = 0
     heavy: threading.Lock = field(default_factory=threading.Lock)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -98,6 +100,7 @@ class Deed:
             right=tuple(right(nonce, self.key) for nonce in self.nonces),
             key=self.key,
             whole=self.ask[1].whole,
+            brisk=self.conduct[1].brisk,
             **seen,
         )
 
@@ -105,7 +108,7 @@ class Deed:
 def draw(chance: random.Random, crew: Crew, asks: Mapping[str, Ask]) -> Deed:
     """Draw a deed: the same one from the same chance."""
     ask = _draw(chance, {k: a for k, a in asks.items() if a.kind in crew.client.makers})
-    conduct = _draw(chance, CONDUCTS)
+    conduct = _draw(chance, crew.conducts)
     if conduct[1].brisk and ask[1].kind == "vectors":
         # An embedding call takes no options, so nothing can make it brisk.
         conduct = ("plain", CONDUCTS["plain"])

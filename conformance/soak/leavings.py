@@ -60,10 +60,14 @@ async def _leave_group(begin: Begin, delay: float) -> Any:
     async def listen() -> None:
         heard.append(await begin())
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(listen)
-        await anyio.sleep(delay)
-        group.cancel_scope.cancel()
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(listen)
+            await anyio.sleep(delay)
+            group.cancel_scope.cancel()
+    except BaseExceptionGroup as errors:
+        # A group wraps the one error that it was given; it is the call's.
+        raise errors.exceptions[0] from None
     return heard[0] if heard else None
 
 

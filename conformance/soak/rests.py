@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance.soak.census import Census, take_census
@@ -26,18 +27,25 @@ if TYPE_CHECKING:
 
 __all__ = ["look", "probe", "settle"]
 
-_SETTLING = 5.0
-"""Seconds that what a call leaves may take to go: the other end has to notice, too."""
 _PROBE = 10.0
 """Seconds within which a single call at rest is served."""
 _NONCE = "0123456789abcdef"
 
 
 def settle(
-    see: Callable[[], SeenT], judge: Callable[[SeenT], Iterator[Fault]]
+    see: Callable[[], SeenT], judge: Callable[[SeenT], Iterator[Fault]], patience: float
 ) -> tuple[SeenT, list[Fault]]:
-    """Look until nothing is wrong, or for some seconds; return the last look and its faults."""
-    until = time.monotonic() + _SETTLING
+    """Look until nothing is wrong.
+
+    Args:
+        see: Looks.
+        judge: Tells what is wrong with what is seen.
+        patience: Seconds that what a call leaves may take to go: the other end has to notice, too.
+
+    Returns:
+        The last look, and its faults.
+    """
+    until = time.monotonic() + patience
     while (faults := list(judge(seen := see()))) and time.monotonic() < until:
         time.sleep(0.1)
     return seen, faults
@@ -53,9 +61,9 @@ def look(crew: Crew, served: Served, before: Census, refused: tuple[str, ...]) -
 def probe(crew: Crew) -> tuple[str, ...]:
     """Call once by a thread and once in each loop that lasts; return what was not served."""
     chat, prompt = crew.client.shared["chat"], write_prompt("plain", _NONCE)
-    ways: dict[str, Callable[[], Any]] = {"a thread": lambda: chat.invoke(prompt)}
+    ways: dict[str, Callable[[], Any]] = {"a thread": partial(chat.invoke, prompt)}
     for number, loop in enumerate(crew.loops):
-        ways[f"loop {number}"] = lambda loop=loop: loop.run(lambda: chat.ainvoke(prompt))
+        ways[f"loop {number}"] = partial(loop.run, partial(chat.ainvoke, prompt))
     found = ((name, _try(way)) for name, way in ways.items())
     return tuple(f"{name}: {flaw}" for name, flaw in found if flaw)
 

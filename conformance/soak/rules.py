@@ -66,6 +66,7 @@ class Call:
         error: What was raised.
         caused: Whether the caller cancelled it, or set a time limit of its own.
         disturbed: Whether meanwhile the server restarted or its model was closed.
+        brisk: Whether it was made not to wait long, since the server does not answer in time.
     """
 
     deed: str
@@ -77,6 +78,7 @@ class Call:
     error: BaseException | None = None
     caused: bool = False
     disturbed: bool = False
+    brisk: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,9 @@ def judge_call(call: Call, is_typed: Callable[[BaseException], bool]) -> Iterato
         yield Fault("untyped error", _name(error), _tell(call, error))
     elif call.due is Due.ANSWER and not call.disturbed:
         yield Fault("error for an answer", f"{_name(error)}: {error}"[:120], _tell(call, error))
+    elif "Timeout" in _name(error) and not call.brisk:
+        # A connection that breaks, or is closed, is no reason to wait: it is seen at once.
+        yield Fault("waited for nobody", _name(error), _tell(call, error))
     yield from _judge_words(call, error)
 
 
@@ -131,7 +136,11 @@ def _judge_answer(call: Call) -> Iterator[Fault]:
         if partial and not call.right[0].startswith(partial):
             yield Fault("wrong answer", "partial", f"{call.deed}: {partial!r:.200}")
         return
-    right = call.right if call.whole else tuple(r[: len(h)] for r, h in zip(call.right, heard, strict=False))
+    right = (
+        call.right
+        if call.whole
+        else tuple(r[: len(h)] for r, h in zip(call.right, heard, strict=False))
+    )
     if heard != right:
         detail = f"{call.deed}: {heard!r:.300} is not {call.right!r:.300}"
         yield Fault("wrong answer", call.deed.partition(" ")[0], detail)

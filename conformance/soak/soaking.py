@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from conformance.soak.asks import ASYNC_ASKS, SYNC_ASKS
 from conformance.soak.census import Census, take_census
 from conformance.soak.client import find_holders
+from conformance.soak.conducts import CONDUCTS
 from conformance.soak.crew import Crew, Worker
 from conformance.soak.gate import Gate
 from conformance.soak.leavings import LastingLoop
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from conformance.soak.client import Client
 
-__all__ = ["Plan", "Soak", "Soaked"]
+__all__ = ["Plan", "Soak", "SoakError", "Soaked"]
 
 _LOOPS = 2
 _TICK = 0.1
@@ -43,6 +44,10 @@ _AWAY = (0.02, 0.3)
 _NONCE = "0123456789abcdef"
 
 
+class SoakError(Exception):
+    """The soak cannot begin."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is asked for.
@@ -53,6 +58,8 @@ class Plan:
         threads: How many workers.
         bound: Most seconds that a call may take.
         deeds: Deeds of each worker, after which the work ends early; 0 for no such end.
+        conducts: What the server may be asked to do; all of the table if empty.
+        patience: Seconds that what a call leaves may take to go.
         rests: How often what is left is counted while models live, at the end of the work included.
     """
 
@@ -61,6 +68,8 @@ class Plan:
     threads: int = 8
     bound: float = 45.0
     deeds: int = 0
+    conducts: tuple[str, ...] = ()
+    patience: float = 5.0
     rests: int = 3
 
 
@@ -115,7 +124,9 @@ class Soak:
                 loops = _start_loops(stack)
                 gate = Gate(self._plan.threads)
                 ledger = self.found.ledger
-                crew = Crew(self._client, holders, ledger, gate, loops, self._plan.deeds)
+                names = self._plan.conducts or tuple(CONDUCTS)
+                table = {name: CONDUCTS[name] for name in names}
+                crew = Crew(self._client, holders, ledger, gate, loops, table, self._plan.deeds)
                 if not self._work(crew, served):
                     # Nothing can be closed under a call that hangs: the process has to end.
                     stack.pop_all()
@@ -127,11 +138,21 @@ class Soak:
 
     def _look_back(self, said: list[tuple[str, str]]) -> None:
         start = self.found.start
-        self.found.end, faults = settle(take_census, lambda end: judge_end(start, end))
+        self.found.end, faults = settle(take_census, partial(judge_end, start), self._plan.patience)
         self.found.ledger.blame([*faults, *judge_overheard(said)])
 
     def _warm_up(self) -> None:
-        """Do once what allocates once: imports, caches, state of threads."""
+        """Do once what allocates once: imports, caches, state of threads.
+
+        Raises:
+            SoakError: The client does not even answer when nothing is wrong.
+        """
+        try:
+            self._ask_each_way()
+        except Exception as error:
+            raise SoakError(f"the client does not answer an idle server: {error!r:.300}") from error
+
+    def _ask_each_way(self) -> None:
         prompt = write_prompt("slow", _NONCE)
         with ExitStack() as stack:
             loops = _start_loops(stack)
@@ -170,9 +191,7 @@ class Soak:
             worker.join(self._plan.bound if ended else _TICK)
         return ended and self._blame_waits(crew) and self._rest(crew, served, before)
 
-    def _watch(
-        self, crew: Crew, served: Served, before: Census, workers: list[Worker]
-    ) -> bool:
+    def _watch(self, crew: Crew, served: Served, before: Census, workers: list[Worker]) -> bool:
         """Restart the server, ask for rest, tell what goes on; return False once a call hangs."""
         now = began = time.monotonic()
         restart, news = now + self._chance.uniform(*_CALM), now + _NEWS
@@ -206,7 +225,9 @@ class Soak:
             crew.ledger.blame(judge_waits(crew.ledger.waits(), self._plan.bound))
             return False
         refused = probe(crew)
-        _, faults = settle(lambda: look(crew, served, before, refused), judge_rest)
+        _, faults = settle(
+            lambda: look(crew, served, before, refused), judge_rest, self._plan.patience
+        )
         crew.ledger.blame(faults)
         crew.gate.open()
         return True

@@ -1,0 +1,50 @@
+"""The soak can fail: each client that breaks one thing turns it red, by the rule for that thing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+_CALM = ("--conduct", "plain", "--conduct", "slow")
+_WRONG = ("--conduct", "cut-inside", "--conduct", "no-json")
+
+# client -> what the report has to say, and what the server does
+BROKEN: dict[str, tuple[str, tuple[str, ...]]] = {
+    "Mixing": ("wrong answer: ainvoke", _CALM),
+    "Raising": ("untyped error: builtins.RuntimeError", _CALM),
+    "Cancelling": ("cancelled by nobody: asyncio.exceptions.CancelledError", _CALM),
+    "Failing": ("error for an answer: langchain_baseten.exceptions.BasetenAPIError", _CALM),
+    "Telling": ("key told: text of langchain_baseten.exceptions.BasetenAPIError", _CALM),
+    "Hoarding": ("memory leaked: at the end", _CALM),
+    "Spawning": ("threads leaked: at the end", _CALM),
+    "Opening": ("files leaked: at the end", _CALM),
+    "Sleeping": ("hangs: ", (*_CALM, "--bound", "2")),
+    "Inventing": ("answer out of nothing: invoke", _WRONG),
+    "Keeping": ("connection held: a call has ended, its response has not", _CALM),
+    "Reminding": ("tasks leaked: at rest", _CALM),
+    "Muttering": ("said behind our back: asyncio: Exception in callback", _CALM),
+    "Baking": ("cookie sent: a request carried a cookie", _CALM),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_client_that_breaks_one_thing_turns_the_soak_red(name: str) -> None:
+    rule, options = BROKEN[name]
+    ran = subprocess.run(  # noqa: S603  this interpreter, and a module of our own
+        [
+            *(sys.executable, "-m", "conformance", "soak", "--seed", "11", "--threads", "6"),
+            *("--deeds", "8", "--minutes", "1", "--patience", "0.2", *options),
+            *("--client", f"conformance.unit.broken_clients:{name}"),
+        ],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
+    )
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert rule in ran.stdout
+    assert "RED" in ran.stdout
