@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 import sys
 import threading
 from collections import Counter, OrderedDict
@@ -138,26 +139,53 @@ class Line(asyncio.Protocol):
         self._transport.abort()
 
 
-async def _listen(house: House, port: int) -> asyncio.Server:
-    loop = asyncio.get_running_loop()
-    return await loop.create_server(lambda: Line(house), "127.0.0.1", port, backlog=1024)
+class Door:
+    """Where the server listens. Not asyncio's: that forgets whom it accepts while it closes.
+
+    Args:
+        house: What its connections share.
+        port: Where to listen; 0 for a free port.
+    """
+
+    def __init__(self, house: House, port: int) -> None:
+        self._house = house
+        self._loop = asyncio.get_running_loop()
+        self._guests: set[asyncio.Task[object]] = set()
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=1024)
+        self._socket.setblocking(False)
+        self._loop.add_reader(self._socket, self._admit)
+        self.port: int = self._socket.getsockname()[1]
+
+    def _admit(self) -> None:
+        try:
+            guest, _ = self._socket.accept()
+        except OSError:
+            return  # It went away before it was let in.
+        coming = self._loop.connect_accepted_socket(lambda: Line(self._house), guest)
+        task: asyncio.Task[object] = self._loop.create_task(coming)
+        self._guests.add(task)
+        task.add_done_callback(self._guests.discard)
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
 
 
 async def _serve() -> None:
     house = House()
-    server = await _listen(house, 0)
-    port = server.sockets[0].getsockname()[1]
-    _say({"port": port})
+    door = Door(house, 0)
+    _say({"port": door.port})
     orders: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     threading.Thread(target=_read_orders, args=(loop, orders), daemon=True).start()
     while order := await orders.get():
         if order.startswith("restart"):
-            server.close()
+            door.close()
             for line in list(house.lines):
                 line.drop()
             await asyncio.sleep(float(order.split()[1]))
-            server = await _listen(house, port)
+            door = Door(house, door.port)
         _say(house.count())
 
 

@@ -6,11 +6,11 @@ Knows our own client, from which they inherit all that is right.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import socket
 import threading
 import time
+from collections import Counter
 from typing import Any, Never
 from urllib.parse import urlsplit
 
@@ -22,28 +22,30 @@ from langchain_baseten import BasetenAPIError, BasetenError, ChatBaseten
 
 _EVERY = 5
 _KEPT: list[Any] = []
-_TURNS = itertools.count(1)
+_HEARD: list[ChatResult] = []
+_TURNS: Counter[str] = Counter()
 
 
 _FIRST = 20
 """Calls that are left alone: the soak warms up with some."""
 
 
-def _is_due() -> bool:
-    turn = next(_TURNS)
-    return turn > _FIRST and turn % _EVERY == 0
+def _is_due(model: object) -> bool:
+    name = type(model).__name__
+    _TURNS[name] += 1
+    return _TURNS[name] > _FIRST and _TURNS[name] % _EVERY == 0
 
 
 class Broken(ChatBaseten):
     """Does something wrong at every fifth whole answer, before or after it came."""
 
     def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
-        if _is_due():
+        if _is_due(self):
             self._spoil()
         return self._alter(super()._generate(*args, **kwargs))
 
     async def _agenerate(self, *args: Any, **kwargs: Any) -> ChatResult:
-        if _is_due():
+        if _is_due(self):
             self._spoil()
         return self._alter(await super()._agenerate(*args, **kwargs))
 
@@ -57,8 +59,8 @@ class Mixing(Broken):
     """Gives an answer to the next caller."""
 
     def _alter(self, result: ChatResult) -> ChatResult:
-        _KEPT.append(result)
-        return _KEPT[-2] if len(_KEPT) % _EVERY == 0 else result
+        _HEARD.append(result)
+        return _HEARD[-2] if len(_HEARD) % _EVERY == 0 else result
 
 
 class Raising(Broken):

@@ -38,7 +38,8 @@ FORMS: dict[str, dict[str, bool]] = {
 
 
 def ask(conduct: str, form: str, tries: int = 0) -> Asked:
-    return replace(Asked(conduct, (NONCE,), key=KEY, tries=tries), **FORMS[form])
+    streamed, vectors = form == "stream", form == "vectors"
+    return Asked(conduct, (NONCE,), streamed, vectors, KEY, tries=tries)
 
 
 def written(steps: Iterable[Step]) -> bytes:

@@ -116,7 +116,7 @@ def test_what_is_said_behind_our_back_is_overheard() -> None:
     with listen() as said:
         logging.getLogger("asyncio").error("gone", exc_info=ValueError("lost"))
         logging.getLogger("asyncio").warning("slow")
-        dying = threading.Thread(target=lambda: [][1])
+        dying = threading.Thread(target=[].pop)
         dying.start()
         dying.join()
         sys.unraisablehook(cast("Any", SimpleNamespace(exc_value=KeyError("x"), object=None)))
