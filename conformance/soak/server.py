@@ -152,7 +152,7 @@ class Door:
         self._loop = asyncio.get_running_loop()
         self._guests: set[asyncio.Task[object]] = set()
         self._socket = socket.create_server(("127.0.0.1", port), backlog=1024)
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)
         self._loop.add_reader(self._socket, self._admit)
         self.port: int = self._socket.getsockname()[1]
 

@@ -5,6 +5,7 @@ Knows the order of things and the clock; must not judge (`rules`), nor print.
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 from contextlib import ExitStack
@@ -114,6 +115,15 @@ class Soak:
 
     def run(self) -> Soaked:
         """Soak, and return what came of it."""
+        # What was imported stays: to look through it at each census would take most of the time.
+        gc.collect()
+        gc.freeze()
+        try:
+            return self._run()
+        finally:
+            gc.unfreeze()
+
+    def _run(self) -> Soaked:
         with Served() as served, listen() as said:
             self._client.aim(served.url)
             holders, self.found.left_out = find_holders(self._client)
