@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import random
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -157,23 +157,21 @@ class Soak:
         Raises:
             SoakError: The client does not even answer when nothing is wrong.
         """
+        prompt = write_prompt("slow", _NONCE)
         try:
-            self._ask_each_way()
+            self._client.shared["chat"].invoke(prompt)
         except Exception as error:
             raise SoakError(f"the client does not answer an idle server: {error!r:.300}") from error
-
-    def _ask_each_way(self) -> None:
-        prompt = write_prompt("slow", _NONCE)
         with ExitStack() as stack:
             loops = _start_loops(stack)
             for ask in SYNC_ASKS.values():
                 if model := self._client.shared.get(ask.kind):
-                    ask.run(model, [prompt] * ask.prompts, {})
+                    _try(partial(ask.run, model, [prompt] * ask.prompts, {}))
             for ask in ASYNC_ASKS.values():
                 if model := self._client.shared.get(ask.kind):
                     begin = partial(ask.run, model, [prompt] * ask.prompts, {})
                     for loop in loops:
-                        loop.run(begin)
+                        _try(partial(loop.run, begin))
             self._close(loops)
 
     def _close(self, loops: list[LastingLoop]) -> None:
@@ -258,3 +256,9 @@ class Soak:
 
 def _start_loops(stack: ExitStack) -> list[LastingLoop]:
     return [stack.enter_context(LastingLoop()) for _ in range(_LOOPS)]
+
+
+def _try(way: Callable[[], object]) -> None:
+    # Whether it works is asked later, of every call.
+    with suppress(Exception):
+        way()
