@@ -112,6 +112,9 @@ def draw(chance: random.Random, crew: Crew, asks: Mapping[str, Ask]) -> Deed:
     if conduct[1].brisk and ask[1].kind == "vectors":
         # An embedding call takes no options, so nothing can make it brisk.
         conduct = ("plain", CONDUCTS["plain"])
+    if conduct[1].heavy and ask[1].prompts > 1 and ask[1].kind == "chat":
+        # One attack on memory at a time is what the bound is for.
+        conduct = ("plain", CONDUCTS["plain"])
     holder = _draw(chance, crew.holders)
     nonces = tuple(f"{chance.getrandbits(64):016x}" for _ in range(ask[1].prompts))
     own = f"sk-soak-{chance.getrandbits(64):016x}"
