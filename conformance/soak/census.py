@@ -13,12 +13,16 @@ import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
-__all__ = ["Census", "take_census"]
+__all__ = ["Census", "take_census", "tame_memory"]
 
 _DESCRIPTORS = Path("/proc/self/fd")
 _STATUS = Path("/proc/self/status")
 _KILOBYTE = 1024
+_SHOWN = 3
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8
+"""Names of glibc's malloc.h."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Census:
         threads: Threads.
         memory: Resident bytes.
         peak: Most bytes that were resident since the process began.
+        doing: What some of the tasks are at, to find who left them.
     """
 
     sockets: int = 0
@@ -40,6 +45,7 @@ class Census:
     threads: int = 0
     memory: int = 0
     peak: int = 0
+    doing: tuple[str, ...] = ()
 
 
 def take_census() -> Census:
@@ -50,17 +56,24 @@ def take_census() -> Census:
     links = _read_links()
     sockets = sum(link.startswith("socket:") for link in links)
     kilobytes = _read_status()
+    pending = [thing for thing in gc.get_objects() if _is_pending(thing)]
     return Census(
         sockets=sockets,
         files=len(links) - sockets,
-        tasks=sum(_is_pending(thing) for thing in gc.get_objects()),
+        tasks=len(pending),
         threads=threading.active_count(),
         memory=kilobytes.get("VmRSS", 0) * _KILOBYTE,
         peak=kilobytes.get("VmHWM", 0) * _KILOBYTE,
+        doing=tuple(_describe(task) for task in pending[:_SHOWN]),
     )
 
 
-def _is_pending(thing: object) -> bool:
+def _describe(task: asyncio.Task[object]) -> str:
+    frames = [f"{frame.f_code.co_qualname}:{frame.f_lineno}" for frame in task.get_stack()]
+    return f"{task!r:.300} at {frames}"
+
+
+def _is_pending(thing: object) -> TypeGuard[asyncio.Task[object]]:
     # Not isinstance: it asks proxies for their class, and a proxy may answer with an error.
     return type(thing) is asyncio.Task and not thing.done()
 
@@ -81,7 +94,18 @@ def _read_status() -> dict[str, int]:
     return {row[0].rstrip(":"): int(row[1]) for row in rows if row[-1:] == ["kB"]}
 
 
+def tame_memory() -> None:
+    """Have the C library give back what is freed, so that resident memory tells what is held.
+
+    glibc keeps a heap for each thread and never gives back its end: 130 MB after a minute of
+    soaking, with 19 MB in use. One heap is trimmed, and large blocks are mapped one by one (mallopt(3)).
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(_ARENA_MAX, 1)
+        libc.mallopt(_MMAP_THRESHOLD, 128 * _KILOBYTE)
+
+
 def _give_back_memory() -> None:
-    # What was freed and is kept for later by the C library is no growth.
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)

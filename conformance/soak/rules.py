@@ -30,7 +30,7 @@ __all__ = [
     "judge_waits",
 ]
 
-GROWTH = 64_000_000
+GROWTH = 32_000_000
 """Bytes that may be resident at the end beyond the start: what allocators keep, and no more."""
 PEAK = 512_000_000
 """Bytes by which memory may have risen at any moment, with one attack on memory at a time."""
@@ -177,7 +177,8 @@ def judge_rest(rest: Rest) -> Iterator[Fault]:
         detail = f"{added} more than at the start, {rest.allowed} calls at once at most"
         yield Fault("sockets leaked", "more kept than were ever used at once", detail)
     if rest.now.tasks > rest.before.tasks:
-        yield Fault("tasks leaked", "at rest", f"{rest.before.tasks} became {rest.now.tasks}")
+        detail = f"{rest.before.tasks} became {rest.now.tasks}"
+        yield Fault("tasks leaked", "at rest", "\n".join((detail, *rest.now.doing)))
     for refused in rest.refused:
         yield Fault("not served at once", "a single call at rest", refused)
     if rest.cookies:
@@ -189,7 +190,9 @@ def judge_end(start: Census, end: Census) -> Iterator[Fault]:
     for name in ("sockets", "files", "tasks", "threads"):
         before, after = getattr(start, name), getattr(end, name)
         if after > before:
-            yield Fault(f"{name} leaked", "at the end", f"{before} became {after}")
+            doing = end.doing if name == "tasks" else ()
+            detail = "\n".join((f"{before} became {after}", *doing))
+            yield Fault(f"{name} leaked", "at the end", detail)
     grown, risen = end.memory - start.memory, end.peak - start.memory
     if grown > GROWTH:
         detail = f"{grown / 1e6:.0f} MB more, {GROWTH / 1e6:.0f} allowed"

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.soak.asks import ASYNC_ASKS, SYNC_ASKS
-from conformance.soak.census import Census, take_census
+from conformance.soak.census import Census, take_census, tame_memory
 from conformance.soak.client import find_holders
 from conformance.soak.conducts import CONDUCTS
 from conformance.soak.crew import Crew, Worker
@@ -115,6 +115,7 @@ class Soak:
 
     def run(self) -> Soaked:
         """Soak, and return what came of it."""
+        tame_memory()
         # What was imported stays: to look through it at each census would take most of the time.
         gc.collect()
         gc.freeze()
