@@ -98,7 +98,8 @@ def tame_memory() -> None:
     """Have the C library give back what is freed, so that resident memory tells what is held.
 
     glibc keeps a heap for each thread and never gives back its end: 130 MB after a minute of
-    soaking, with 19 MB in use. One heap is trimmed, and large blocks are mapped one by one (mallopt(3)).
+    soaking, with 19 MB in use. One heap is trimmed, and large blocks are mapped one by one: see
+    mallopt(3).
     """
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")

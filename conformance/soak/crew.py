@@ -248,8 +248,8 @@ class Worker(threading.Thread):
         if where == "thread":
             do(crew, draw(chance, crew, SYNC_ASKS))
             return
-        # A generator that is left in a loop which is closed at once cannot be finished by anybody,
-        # and `astream` of langchain-core is one: asyncio would tell, and it would be true.
+        # What langchain-core itself leaves running, a generator of `astream` or a call of `abatch`,
+        # nobody can finish in a loop that is closed at once. asyncio tells, and is right.
         asks = ASYNC_ASKS if where != PLAINLY else {n: a for n, a in ASYNC_ASKS.items() if a.ends}
         burst = [draw(chance, crew, asks) for _ in range(chance.randint(1, _BURST))]
         if where == "lasting":
