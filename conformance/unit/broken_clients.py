@@ -11,14 +11,17 @@ import socket
 import threading
 import time
 from collections import Counter
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
 from urllib.parse import urlsplit
 
 from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import SecretStr
 
 from langchain_baseten import BasetenAPIError, BasetenError, ChatBaseten
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
 
 _EVERY = 5
 _KEPT: list[Any] = []
@@ -71,10 +74,18 @@ class Raising(Broken):
 
 
 class Cancelling(Broken):
-    """Is cancelled, though nobody did."""
+    """Is cancelled, though nobody did; in streams, since `agenerate` takes that for an answer."""
 
-    def _spoil(self) -> Never:
-        raise asyncio.CancelledError
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        if _is_due(self):
+            raise asyncio.CancelledError
+        yield from super()._stream(*args, **kwargs)
+
+    async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        if _is_due(self):
+            raise asyncio.CancelledError
+        async for chunk in super()._astream(*args, **kwargs):
+            yield chunk
 
 
 class Failing(Broken):
