@@ -32,7 +32,7 @@ __all__ = [
 
 GROWTH = 32_000_000
 """Bytes that may be resident at the end beyond the start: what allocators keep, and no more."""
-PEAK = 512_000_000
+PEAK = 768_000_000
 """Bytes by which memory may have risen at any moment, with one attack on memory at a time."""
 _CAUSED = (asyncio.CancelledError, TimeoutError)
 

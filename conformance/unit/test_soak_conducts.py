@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import h11
 import pytest
 
-from conformance.soak.conducts import CONDUCTS, STRANGER, Due, play
+from conformance.soak.conducts import CONDUCTS, ENDLESS, STRANGER, Due, play
 from conformance.soak.wire import (
     Asked,
     Cut,
@@ -121,9 +121,15 @@ def test_an_echo_holds_the_key_in_its_head_and_its_body() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, conduct in CONDUCTS.items() if conduct.heavy])
-def test_the_heavy_begin_as_an_ordinary_response_does(name: str) -> None:
-    steps = iter(play(ask(name, "stream")))
-    assert next(steps).startswith(b"HTTP/1.1 ")  # type: ignore[union-attr]
+def test_the_heavy_begin_as_an_ordinary_response_does_and_end_at_last(name: str) -> None:
+    sizes, begins = [], b""
+    for step in play(ask(name, "stream")):
+        if isinstance(step, bytes):
+            begins = begins or step
+            sizes.append(len(step))
+    assert begins.startswith(b"HTTP/1.1 ")
+    assert sum(sizes) < ENDLESS + 1000
+    assert ("endless" in name) is (sum(sizes) > ENDLESS - 100_000)
 
 
 def test_a_closing_server_says_so() -> None:
