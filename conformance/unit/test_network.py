@@ -49,7 +49,7 @@ class AsyncInner(Inner):
     async def read(self, size: int, timeout: float | None) -> bytes:  # type: ignore[override]  # noqa: ASYNC109  httpcore's
         return super().read(size, timeout)
 
-    async def write(self, data: bytes, timeout: float | None) -> None:  # noqa: ASYNC109  same
+    async def write(self, data: bytes, timeout: float | None) -> None:  # type: ignore[override]  # noqa: ASYNC109  same
         super().write(data, timeout)
 
     async def start_tls(self, *_: Any) -> AsyncInner:  # type: ignore[override]
