@@ -97,8 +97,9 @@ class Desk:
     def _answer(self, request: Any) -> Any:
         answer = self._answers[min(len(self.requests), len(self._answers) - 1)]
         self.requests.append(request)
+        library = library_of(request)
         if hasattr(answer, "status_code"):
             return answer
         if json.loads(request.content).get("stream"):
-            return httpx2.Response(200, content=as_events(answer), headers=self._headers)
-        return httpx2.Response(200, json=answer, headers=self._headers)
+            return library.Response(200, content=as_events(answer), headers=self._headers)
+        return library.Response(200, json=answer, headers=self._headers)
