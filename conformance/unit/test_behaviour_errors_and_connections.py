@@ -1206,7 +1206,7 @@ async def test_many_tasks_share_one_model(start: Any) -> None:
 
 def libraries() -> Iterator[Any]:
     yield httpx
-    yield pytest.importorskip("httpx2")
+    yield httpx2
 
 
 @in_every_way_and_embeddings
