@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from langchain_baseten._http.redaction import Redactor, is_secret_name
+from langchain_baseten._http.credentials import read_credentials, reveal
+from langchain_baseten._http.redaction import Redactor
+from langchain_baseten._http.request_logs import hide_queries
 from langchain_baseten._http.retries import read_retry_after, retry_options
-from langchain_baseten._http.setup_errors import error_from_setup
+from langchain_baseten._http.setup_errors import error_from_setup, read_proxy_secrets
 from langchain_baseten._http.timeouts import Timeouts, choose_timeouts
 from langchain_baseten._http.transport_errors import error_from_exception, find_address
 from langchain_baseten._protocol.error_responses import error_from_response
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
         Mapping,
         MutableMapping,
     )
+
+    from pydantic import SecretStr
 
     from langchain_baseten._http.auth import BearerAuth
     from langchain_baseten._protocol.stream import StreamReader
@@ -126,8 +130,9 @@ class HttpRequest:
         url: Absolute URL; the key is sent to its host and to no other.
         body: JSON bytes.
         headers: Without the key. They, the parameters and the body stay out of the repr: the user's
-            own secrets may be among them, and tracebacks show locals.
-        params: Query parameters.
+            own secrets may be among them, and tracebacks show locals. A credential is a
+            `SecretStr` until it is sent.
+        params: Query parameters, of which the same is true.
         auth: Writes the key, None if a header of the user does.
         timeouts: Time limits that the user set, None for those of the client.
         idle: Maximum seconds between two events of a stream, None for no limit.
@@ -140,7 +145,7 @@ class HttpRequest:
 
     url: str
     body: bytes = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str | SecretStr] = field(repr=False)
     params: Mapping[str, object] = field(repr=False)
     auth: BearerAuth | None
     timeouts: Timeouts | None
@@ -167,12 +172,14 @@ class HttpRequest:
             client: The client that will send it.
         """
         timeouts = choose_timeouts(self.timeouts, client)
+        if read_credentials(self.params):
+            hide_queries(client)
         return client.build_request(
             "POST",
             self.url,
             content=self.body,
-            headers=dict(self.headers),
-            params=dict(self.params) or None,
+            headers=reveal(self.headers),
+            params=reveal(self.params) or None,
             **({} if timeouts is None else {"timeout": timeouts}),
         )
 
@@ -200,7 +207,7 @@ class HttpRequest:
 
     def _build_error(self, status: int, text: str, headers: dict[str, str]) -> BasetenError:
         # Before the text is shortened, which might leave a part of a secret.
-        text = self._redactor.redact(text)
+        text, headers = self.redact_value(text), self.redact_value(headers)
         if "location" in headers and not text:
             text = f"the server redirects to {headers['location']}; set that URL if you trust it"
         return error_from_response(
@@ -260,18 +267,15 @@ class HttpRequest:
 
     def redact(self, error: BasetenError) -> BasetenError:
         """Return an error without the key and other secrets, should the server have echoed one."""
-        return self._redactor.redact_error(error)
+        return Redactor(lambda: [*self._read_secrets(), *read_proxy_secrets()]).redact_error(error)
 
-    @property
-    def _redactor(self) -> Redactor:
-        return Redactor(self._read_secrets)
+    def redact_value(self, value: Any) -> Any:
+        """Return a JSON value, such as response metadata, without the key and other secrets."""
+        return Redactor(self._read_secrets).redact(value)
 
     def _read_secrets(self) -> list[str]:
         own = [] if self.auth is None else [self.auth.secret]
-        named = [*self.headers.items(), *((k, str(v)) for k, v in self.params.items())]
-        values = [value for name, value in named if is_secret_name(name)]
-        # Of "Bearer <key>" a server may echo the key alone.
-        return [*own, *values, *(word for value in values for word in value.split())]
+        return own + read_credentials(self.headers) + read_credentials(self.params)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,10 @@ CUT_REASONS = (*ENGINE_FAILURES, "length", "content_filter")
 """Finish reasons of a response that was cut: a call whose arguments had not begun is incomplete."""
 
 
+def _keep(value: Any) -> Any:
+    return value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseContext:
     """What the reader of a response needs to know about its request.
@@ -52,12 +56,14 @@ class ResponseContext:
         call_required: Whether the request's `tool_choice` forces a tool call.
         keep_headers: Whether the response headers become response metadata.
         new_id: Returns an id for a tool call that the server sent without one.
+        redact: Returns response metadata without secrets that the server repeats.
     """
 
     requested_model: str
     call_required: bool = False
     keep_headers: bool = False
     new_id: Callable[[], str]
+    redact: Callable[[Any], Any] = _keep
 
 
 def read_response(text: str, headers: Mapping[str, str], context: ResponseContext) -> ChatResult:
@@ -81,8 +87,9 @@ def read_response(text: str, headers: Mapping[str, str], context: ResponseContex
     shared |= read_header_metadata(headers, keep_all=context.keep_headers)
     usage = payload.get("usage")
     shared["token_usage"] = usage if isinstance(usage, dict) else {}
+    shared = context.redact(shared)
     generations = [_read_choice(c, shared, context) for c in choices]
-    (generations[0].generation_info or {}).update(read_gateway_metadata(headers))
+    (generations[0].generation_info or {}).update(context.redact(read_gateway_metadata(headers)))
     messages = [generation.message for generation in generations]
     messages[0].usage_metadata = read_usage(usage)  # type: ignore[attr-defined]  # an AIMessage
     for message in messages:
@@ -132,7 +139,7 @@ def _read_choice(
     message = message if isinstance(message, dict) else {}
     cut = choice.get("finish_reason") in CUT_REASONS
     calls, invalid = read_calls(raw_calls(message), ToolCallIds(context.new_id), cut=cut)
-    metadata = {**read_extras(choice, KNOWN_CHOICE), **shared}
+    metadata = {**context.redact(read_extras(choice, KNOWN_CHOICE)), **shared}
     metadata["finish_reason"] = choice.get("finish_reason")
     if choice.get("logprobs") is not None:
         metadata["logprobs"] = choice["logprobs"]
