@@ -14,17 +14,17 @@ from typing import Any, Self, TypeVar
 from pydantic import PrivateAttr, SecretStr, model_validator
 
 from langchain_baseten._config.api_key import clean_key, find_key, reference_for_key
+from langchain_baseten._config.call_options import conceal_options
 from langchain_baseten._config.endpoint import example_error
 from langchain_baseten._config.references import Reference, find_secret, reference_for
 from langchain_baseten._config.settings import (
     KEY_NAMES,
-    URL_NAMES,
     BasetenSettings,
     DerivedName,
     check_credentials,
     check_headers,
 )
-from langchain_baseten._config.url import hide_credentials
+from langchain_baseten._config.url_credentials import move_credentials
 from langchain_baseten._http.auth import BearerAuth
 from langchain_baseten._http.clients import Connections, check_client_kind
 from langchain_baseten._http.credentials import conceal, reveal, split_credentials
@@ -141,8 +141,9 @@ class BasetenService(BasetenSettings):
             key = clean_key(key)
         if key is None:
             raise BasetenRequestError(
-                "This model was unpickled without its API key, which never travels in a pickle. "
-                "Set BASETEN_API_KEY in this process too, or assign model.baseten_api_key."
+                "This model was unpickled without its API key, which never travels in a pickle and "
+                "is not remembered here. Set BASETEN_API_KEY in this process too, or assign "
+                "model.baseten_api_key."
             )
         if not isinstance(key, SecretStr):
             raise BasetenRequestError(f"The API key must be text, not {type(key).__name__}.")
@@ -200,7 +201,17 @@ class BasetenService(BasetenSettings):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; an API key becomes a `SecretStr`, and a URL loses its query."""
-        super().__setattr__(name, _clean(name, value))
+        for changed, settled in self._settle({name: value}).items():
+            super().__setattr__(changed, settled)
+
+    def _settle(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return new values of attributes with their secrets out of sight."""
+        for name in values.keys() & set(KEY_NAMES):
+            values[name] = clean_key(values[name])
+        move_credentials(values, self.__dict__)
+        for name in values.keys() & {"model_kwargs"}:  # the next call refuses headers there
+            values.update(conceal_options({name: values[name]}))
+        return values
 
     def __repr_args__(self) -> Any:
         """Return what the repr shows; a key that was set without validation is masked as well."""
@@ -214,8 +225,7 @@ class BasetenService(BasetenSettings):
             update: New values by field name; they are not validated, but a key becomes a secret.
             deep: Whether to copy the values as well; HTTP clients passed in are shared.
         """
-        values = {name: _clean(name, value) for name, value in (update or {}).items()}
-        copied = super().model_copy(update=values, deep=deep)
+        copied = super().model_copy(update=self._settle(dict(update or {})), deep=deep)
         copied._connections = Connections(copied.http_socket_options)
         _forget_dump(copied)
         if isinstance(copied.model_name, DerivedName):
@@ -289,12 +299,6 @@ class BasetenService(BasetenSettings):
 
 
 BasetenService.model_rebuild()
-
-
-def _clean(name: str, value: Any) -> Any:
-    if name in KEY_NAMES:
-        return clean_key(value)
-    return hide_credentials(value) if name in URL_NAMES else value
 
 
 def _forget_dump(model: BasetenService) -> None:

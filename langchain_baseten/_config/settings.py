@@ -28,7 +28,7 @@ from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._config.endpoint import Endpoint, parse_base_url, parse_model_url
 from langchain_baseten._config.field_docs import describe_fields
 from langchain_baseten._config.gateway import apply_gateway, gateway_headers
-from langchain_baseten._config.url import hide_credentials
+from langchain_baseten._config.url_credentials import hide_credentials, move_credentials
 from langchain_baseten._http.clients import check_client_kind
 from langchain_baseten._http.credentials import mask, reveal
 from langchain_baseten._http.timeouts import parse_timeout
@@ -44,7 +44,6 @@ else:
 DEFAULT_API_BASE = "https://inference.baseten.co/v1"
 BASE_VARIABLES = ("BASETEN_BASE_URL", "BASETEN_API_BASE")
 KEY_NAMES = ("api_key", "baseten_api_key")
-URL_NAMES = ("base_url", "baseten_api_base", "model_url")
 
 
 class DerivedName(str):
@@ -128,8 +127,7 @@ class BasetenSettings(BaseModel):
         for name in KEY_NAMES:
             if settings.get(name) is not None:
                 settings[name] = clean_key(settings.pop(name))
-        for name in settings.keys() & set(URL_NAMES):
-            settings[name] = hide_credentials(settings.pop(name))
+        move_credentials(settings, {})
         settings.update(conceal_options(settings))
         super().__init__(**settings)
 
@@ -171,7 +169,7 @@ class BasetenSettings(BaseModel):
                 default_base_url=DEFAULT_API_BASE,
             )
         fields["baseten_api_key"] = clean_key(fields.get("baseten_api_key"))
-        fields["baseten_api_base"] = hide_credentials(fields["baseten_api_base"])
+        move_credentials(fields, {})
         return fields
 
     @model_validator(mode="after")

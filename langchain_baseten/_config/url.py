@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Final
+from typing import Final
 
 from langchain_baseten.exceptions import EndpointError
 
@@ -109,7 +109,7 @@ def split_url(received: str) -> Url:
     if not isinstance(received, str):
         what = f"The URL must be text, not {type(received).__name__}."
         raise EndpointError(f"{what} {_PASTE_EITHER}")
-    text = _unwrap(received)
+    text = unwrap(received)
     quote = _quote(text)
     _check_characters(text, quote)
     found = _URL.match(text)
@@ -125,27 +125,6 @@ def split_url(received: str) -> Url:
     return Url(origin, host, _read_path(path, quote), quote)
 
 
-def hide_credentials(url: Any) -> Any:
-    """Return a URL without what may be a credential and is never sent.
-
-    Args:
-        url: A URL as it was pasted; anything but text is returned as it is.
-
-    Returns:
-        The URL without its query and fragment. One that cannot be used and may hold a password is
-        replaced by one that is refused as well.
-    """
-    if not isinstance(url, str) or not re.search(r"[@?#]", url):
-        return url
-    text = _unwrap(url)
-    try:
-        split_url(text)
-    except EndpointError:
-        if "@" in text:
-            return f"{_scheme(text)}***@"
-    return re.split(r"[?#]", text, maxsplit=1)[0]
-
-
 def placeholder(quote: str) -> EndpointError:
     """Return the error for a URL that still contains a placeholder.
 
@@ -159,8 +138,12 @@ def placeholder(quote: str) -> EndpointError:
     )
 
 
-def _unwrap(text: str) -> str:
-    """Remove what a copy may add: white space, a byte order mark, quotation marks, brackets."""
+def unwrap(text: str) -> str:
+    """Return a text without what a copy may add: white space, quotation marks, brackets.
+
+    Args:
+        text: A URL as it was pasted.
+    """
     while True:
         bare = text.strip().strip(_INVISIBLE)
         if len(bare) > 1 and _WRAPPERS.get(bare[0]) == bare[-1]:
@@ -248,15 +231,11 @@ def _refusal(quote: str, what: str, advice: str) -> EndpointError:
     return EndpointError(f"The URL {what}: {quote}. {advice}")
 
 
-def _scheme(text: str) -> str:
-    found = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text)
-    return found[0] if found else ""
-
-
 def _quote(text: str) -> str:
     """Return a URL for a message: shortened, without user, password, query and possible keys."""
     if "@" in text or "%40" in text:
-        text = f"{_scheme(text)}***"
+        scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text)
+        text = f"{scheme[0] if scheme else ''}***"
     visible = _KEY_LIKE.sub("***", re.sub(r"[?#].*", "?***", text, flags=re.DOTALL))
     if len(visible) > _LONGEST_QUOTE:
         visible = f"{visible[:_LONGEST_QUOTE]}..."

@@ -36,7 +36,16 @@ of Azure API Management, `x-functions-key` of Azure Functions, `sig` of a shared
 
 _NAMES = frozenset(
     {
-        *("code", "headers", "sid", "session", "x-session", "x-access", "x-goog-user-identity"),
+        *(
+            "code",
+            "dpop",
+            "headers",
+            "sid",
+            "session",
+            "x-session",
+            "x-access",
+            "x-goog-user-identity",
+        ),
         *("cf-access-client-id", "x-forwarded-client-cert", "x-real-key"),
     }
 )
@@ -54,6 +63,9 @@ _SECRET_VALUE = re.compile(
     re.IGNORECASE,
 )
 """How values begin that are credentials, whatever their name."""
+_RUN = re.compile(r"[A-Za-z0-9]{20,}")
+_DIGIT = re.compile(r"[0-9]")
+"""A run of letters of both cases with digits is random; ids are mostly of one case."""
 
 
 def is_secret_name(name: str) -> bool:
@@ -83,8 +95,12 @@ def is_credential(name: str, value: object) -> bool:
     if value in (None, "") or isinstance(value, bool):
         return False
     values = value if isinstance(value, list | tuple) else [value]
-    return is_secret_name(name) or any(
-        isinstance(v, str) and _SECRET_VALUE.match(v.strip()) for v in values
+    return is_secret_name(name) or any(isinstance(v, str) and _is_secret(v) for v in values)
+
+
+def _is_secret(value: str) -> bool:
+    return _SECRET_VALUE.match(value.strip()) is not None or any(
+        run.upper() != run != run.lower() and _DIGIT.search(run) for run in _RUN.findall(value)
     )
 
 
