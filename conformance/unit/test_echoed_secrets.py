@@ -13,7 +13,7 @@ import pytest
 
 from conformance.unit.desk import Desk, as_events, whole
 from conformance.unit.exposed import Exposed, expose
-from langchain_baseten import BasetenEmbeddings, ChatBaseten
+from langchain_baseten import BasetenEmbeddings, BasetenError, ChatBaseten
 from langchain_baseten._http.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ BODIES: dict[str, str] = {
     "a page": "<html><body>denied <b>ECHO</b></body></html>",
     "a long sentence": '{"error": {"message": "PADDING ECHO"}}',
     "a request id": '{"error": "bad", "request_id": "ECHO"}',
-    "no choices and no vectors": '{"id": "ECHO", "echo": ["ECHO"], "data": [{"embedding": "ECHO"}]}',
+    "no choices and no vectors": '{"id": "ECHO", "data": [{"embedding": "ECHO"}]}',
     "a list": '["ECHO"]',
     "broken JSON": '{"echo": "ECHO',
     "nested deeply": "[" * 200 + '"ECHO"' + "]" * 200,
@@ -110,9 +110,9 @@ BODIES: dict[str, str] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("status", [200, 307, 401, 429, 500])
+@pytest.mark.parametrize("status", [200, 307, 401])
 @pytest.mark.parametrize("body", BODIES)
-@pytest.mark.parametrize("spelling", ["plain", "JSON escapes", "base64 of bearer", "lower case"])
+@pytest.mark.parametrize("spelling", ["plain", "base64 of bearer"])
 def test_a_body_that_repeats_the_key_shows_it_nowhere(
     spelling: str, body: str, status: int, way: str
 ) -> None:
@@ -158,6 +158,7 @@ def test_headers_that_repeat_the_key_show_it_nowhere(spelling: str, status: int,
 
 SAYS_HI = 'data: {"choices": [{"index": 0, "delta": {"content": "hi"}}]}\n\n'
 ENDS = 'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+ECHOES = 'data: {"echo": {"ECHO": "ECHO"}, "id": "ECHO", "choices": []}\n\n'
 STREAMS: dict[str, str] = {
     "an error event": f'{SAYS_HI}data: {{"error": {{"message": "bad ECHO", "k": "ECHO"}}}}\n\n',
     "a name in an error event": f'{SAYS_HI}data: {{"error": {{"message": "bad", "ECHO": 1}}}}\n\n',
@@ -173,8 +174,8 @@ STREAMS: dict[str, str] = {
         f'{SAYS_HI}data: {{"a": "FIRST", "choices": []}}\n\n'
         f'data: {{"b": "HALF", "choices": []}}\n\n{ENDS}'
     ),
-    "metadata": f'{SAYS_HI}data: {{"echo": {{"ECHO": "ECHO"}}, "id": "ECHO", "choices": []}}\n\n{ENDS}',
-    "metadata that is cut off": f'{SAYS_HI}data: {{"echo": "ECHO", "id": "ECHO", "choices": []}}\n\n',
+    "metadata": f"{SAYS_HI}{ECHOES}{ENDS}",
+    "metadata that is cut off": f"{SAYS_HI}{ECHOES}",
     "an engine's failure": (
         f'{SAYS_HI}data: {{"echo": "ECHO", "choices": '
         '[{"index": 0, "delta": {}, "finish_reason": "abort", "note": "ECHO"}]}\n\n'
@@ -204,14 +205,10 @@ def test_a_stream_that_repeats_the_key_shows_it_nowhere(
 
 @pytest.mark.parametrize("way", CHAT)
 def test_what_the_model_says_is_not_altered(way: str) -> None:
-    call = {
-        "id": "c1",
-        "type": "function",
-        "function": {"name": "f", "arguments": f'{{"k": "{KEY}"}}'},
-    }
-    message = {"reasoning_content": f"think {KEY}", "tool_calls": [{"index": 0, **call}]}
-    answer = whole(f"say {KEY}", **message)
-    desk = Desk(answer)
+    function = {"name": "f", "arguments": json.dumps({"k": KEY})}
+    calls = [{"index": 0, "id": "c1", "type": "function", "function": function}]
+    message = {"reasoning_content": f"think {KEY}", "tool_calls": calls}
+    desk = Desk(whole(f"say {KEY}", **message))
 
     found = CHAT[way](desk.model(api_key=KEY))
     parts = found if isinstance(found, list) else [found]
@@ -233,12 +230,13 @@ def test_what_had_arrived_of_the_model_is_not_altered(way: str) -> None:
     assert not any(".args" in place or "body" in place for place in places)
 
 
-def test_an_error_is_chained_to_nothing_that_the_server_sent() -> None:
-    try:
-        raise ValueError(KEY)
-    except ValueError:
-        exposed = _ask("invoke", httpx.Response(401, text="no"))
-    assert exposed.where("HTTP 401")
+def test_a_redacted_error_is_chained_to_nothing() -> None:
+    error = BasetenError("no")
+    error.__cause__ = error.__context__ = ValueError(KEY)
+
+    redacted = Redactor(lambda: [KEY]).redact_error(error)
+
+    assert (redacted.__cause__, redacted.__context__) == (None, None)
 
 
 TOO_SHORT = ["EMPTY", "token", "abc", "a1"]
@@ -255,21 +253,14 @@ def test_a_short_secret_is_hidden_where_it_is_a_word() -> None:
     assert redact("user:pa55@host pa55word") == "user:[redacted]@host pa55word"
 
 
+SIGNED = "AWS4-HMAC-SHA256 Signature"
+QUOTED = 'quo"te\\d-0123456'
 PARTS: dict[str, tuple[str, str]] = {
     "the key of a bearer": (f"Bearer {KEY}", KEY),
     "the value of a cookie": ("theme=dark; session=0123456789ab", "0123456789ab"),
-    "the password of basic authentication": (
-        f"Basic {_base64('me:hunter2-hunter2')}",
-        "hunter2-hunter2",
-    ),
-    "the signature of a signed request": (
-        "AWS4-HMAC-SHA256 Signature=f00ba4f00ba4",
-        "f00ba4f00ba4",
-    ),
-    "a key with quotation marks and backslashes": (
-        'quo"te\\d-0123456',
-        json.dumps('quo"te\\d-0123456')[1:-1],
-    ),
+    "the password of basic authentication": (f"Basic {_base64('me:hunter2-x')}", "hunter2-x"),
+    "the signature of a signed request": (f"{SIGNED}=f00ba4f00ba4", "f00ba4f00ba4"),
+    "a key with quotation marks and backslashes": (QUOTED, json.dumps(QUOTED)[1:-1]),
     "a key with percent signs": ("per%41cent+/key=", quote("per%41cent+/key=", safe="")),
     "eight characters inside a word": ("abcdefg8", "xabcdefg8x"),
 }
@@ -284,7 +275,7 @@ def test_a_part_of_a_secret_is_hidden_as_well(secret: str, echo: str) -> None:
 
 
 def test_the_words_of_a_scheme_are_no_secrets() -> None:
-    redact = Redactor(lambda: ["AWS4-HMAC-SHA256 Signature=f00ba4f00ba4"]).redact
+    redact = Redactor(lambda: [f"{SIGNED}=f00ba4f00ba4"]).redact
 
     assert redact("AWS4-HMAC-SHA256 is required") == "AWS4-HMAC-SHA256 is required"
 
