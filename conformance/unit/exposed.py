@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class Exposed:
         self.look_at(dict(vars(error)), f"vars of {place}")
         self.look_at(error.__cause__, f"{place}.__cause__")
         self.look_at(error.__context__, f"{place}.__context__")
-        self.places.append((f"pickle of {place}", pickle.dumps(error).decode("latin1")))
+        with suppress(TypeError):  # pydantic's own errors cannot be pickled
+            self.places.append((f"pickle of {place}", pickle.dumps(error).decode("latin1")))
         for name, local in _read_locals(error):
             self.look_at(local, f"local {name} of {place}")
             self.places.append((f"repr of local {name} of {place}", repr(local)))

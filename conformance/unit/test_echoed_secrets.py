@@ -139,6 +139,7 @@ def test_headers_that_repeat_the_key_show_it_nowhere(spelling: str, status: int,
     echo = SPELLINGS[spelling]
     headers = {
         "x-request-id": echo,
+        "x-echo": echo,
         "x-baseten-request-id": echo,
         "location": f"https://a.invalid/?k={echo}",
         "www-authenticate": f"Bearer {echo}",
@@ -263,6 +264,7 @@ PARTS: dict[str, tuple[str, str]] = {
     "a key with quotation marks and backslashes": (QUOTED, json.dumps(QUOTED)[1:-1]),
     "a key with percent signs": ("per%41cent+/key=", quote("per%41cent+/key=", safe="")),
     "eight characters inside a word": ("abcdefg8", "xabcdefg8x"),
+    "base64 of eight characters": ("abcdefg8", _base64("abcdefg8").rstrip("=")),
 }
 
 
@@ -272,6 +274,14 @@ def test_a_part_of_a_secret_is_hidden_as_well(secret: str, echo: str) -> None:
 
     assert "[redacted]" in redacted
     assert echo.strip("x") not in redacted
+
+
+def test_a_piece_that_consists_of_words_is_hidden_only_if_it_is_half_of_the_secret() -> None:
+    redact = Redactor(lambda: ["gateway-service-key"]).redact
+
+    assert redact("x-langsmith-gateway-metadata") == "x-langsmith-gateway-metadata"
+    assert redact("a service-key of it") == "a [redacted] of it"
+    assert redact("Gateway-Servic…") == "[redacted]…"
 
 
 def test_the_words_of_a_scheme_are_no_secrets() -> None:

@@ -292,10 +292,9 @@ class BasetenService(BasetenSettings):
                 fields[name] = {**fields[name], **reveal(found[name])}
         super().__setstate__({**kept, "__dict__": fields})
         self._gateway_headers = found["gateway"]
-        self._left_out = {
-            field: {*self._left_out.get(field, ()), *_list_lost(names, references, found)}
-            for field, names in _LEFT_OUT.items()
-        }
+        for field, names in _LEFT_OUT.items():
+            if lost := set(_list_lost(names, references, found)):
+                self._left_out[field] = self._left_out.get(field, set()) | lost
 
 
 BasetenService.model_rebuild()

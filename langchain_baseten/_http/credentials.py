@@ -18,7 +18,7 @@ _Hide: TypeAlias = Callable[[str], Any]
 
 _PARTS = (
     *("authorization", "authentication", "api-key", "api_key", "apikey"),
-    *("token", "secret", "cookie", "passw", "passphrase", "credential", "signature"),
+    *("secret", "cookie", "passw", "passphrase", "credential", "signature"),
     *("session-key", "sessionid", "subscriptionkey", "functionskey", "accesskey"),
 )
 """Any name that contains one of these is secret."""
@@ -52,6 +52,9 @@ _NAMES = frozenset(
 """Names that are secret as a whole: `code` holds the key of an Azure function in a query."""
 
 _HARMLESS = frozenset({"idempotency-key", "x-idempotency-key", "sec-websocket-key"})
+_TOKEN = re.compile(r"token(?!s|[-_](?:budget|count|ids?|limit|type|usage)\b)")
+"""A token, unless it is one of those that a model counts."""
+
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -75,9 +78,9 @@ def is_secret_name(name: str) -> bool:
         name: The name, in any case.
     """
     lowered = name.lower()
-    if lowered.endswith("tokens") or lowered in _HARMLESS:
+    if lowered in _HARMLESS:
         return False
-    if lowered in _NAMES or any(part in lowered for part in _PARTS):
+    if lowered in _NAMES or _TOKEN.search(lowered) or any(part in lowered for part in _PARTS):
         return True
     words = _SEPARATORS.split(_HUMP.sub("-", name).lower())
     return not _WORDS.isdisjoint(words)

@@ -141,6 +141,8 @@ class HttpRequest:
         model: The requested model, for messages.
         url_source: The setting or variable that the URL came from, for messages.
         known_models: Slugs to compare an unknown model with.
+        sent: The request of the last try, as its library represents it. Its client may have added
+            credentials that a server may repeat.
     """
 
     url: str
@@ -155,6 +157,7 @@ class HttpRequest:
     model: str = ""
     url_source: str = ""
     known_models: Collection[str] = field(default=(), repr=False)
+    sent: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def host(self) -> str:
@@ -174,14 +177,17 @@ class HttpRequest:
         timeouts = choose_timeouts(self.timeouts, client)
         if read_credentials(self.params):
             hide_queries(client)
-        return client.build_request(
-            "POST",
-            self.url,
-            content=self.body,
-            headers=reveal(self.headers),
-            params=reveal(self.params) or None,
-            **({} if timeouts is None else {"timeout": timeouts}),
-        )
+        self.sent[:] = [
+            client.build_request(
+                "POST",
+                self.url,
+                content=self.body,
+                headers=reveal(self.headers),
+                params=reveal(self.params) or None,
+                **({} if timeouts is None else {"timeout": timeouts}),
+            )
+        ]
+        return self.sent[0]
 
     def send_options(self, client: Client) -> dict[str, Any]:
         """Return the arguments of the client's `send`.
@@ -275,7 +281,9 @@ class HttpRequest:
 
     def _read_secrets(self) -> list[str]:
         own = [] if self.auth is None else [self.auth.secret]
-        return own + read_credentials(self.headers) + read_credentials(self.params)
+        added = (dict(each) for r in self.sent for each in (r.headers, r.url.params))
+        parts = [self.headers, self.params, *added]
+        return own + [secret for part in parts for secret in read_credentials(part)]
 
 
 @dataclass(frozen=True)

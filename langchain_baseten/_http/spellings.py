@@ -22,6 +22,7 @@ _SHORTEST = 8
 by a server or because a message is shortened: half a key is one too. Shorter values are mostly
 placeholders, such as `EMPTY`, so they are hidden only if they are no mere word."""
 _SHORTEST_WORD = 4
+_SHORTEST_CORE = 11
 
 _ESCAPE = re.compile(
     r"\\+(?:u00|x|U0{6}|u\{0*)(?P<slash>[0-9a-fA-F]{2})\}?"  # JSON, JavaScript, Python
@@ -47,14 +48,16 @@ class Spelling(NamedTuple):
 
     Attributes:
         text: What is looked for.
-        least: Minimum number of characters at its beginning or end that are hidden alone; 0 where
-            it is hidden only if it is a word of its own.
+        first: Minimum number of characters at its beginning that are hidden alone; 0 where it is
+            hidden only if it is a word of its own.
+        last: The same at its end.
         lowered: Whether it is looked for in lower case.
         in_bits: Whether the characters around it may hold some bits of the secret as well.
     """
 
     text: str
-    least: int
+    first: int
+    last: int
     lowered: bool = True
     in_bits: bool = False
 
@@ -89,15 +92,28 @@ def _spell(secret: str) -> Iterator[Spelling]:
     plain = flatten(secret)[0]
     if len(plain) < _SHORTEST:
         if len(plain) >= _SHORTEST_WORD and not plain.isalpha():
-            yield Spelling(plain, 0, lowered=False)
+            yield Spelling(plain, 0, 0, lowered=False)
         return
-    composed = re.search(r"[\s;=]", plain.rstrip("="))  # its words are spelled apart
-    yield Spelling(plain.translate(_LOWER), len(plain) if composed else _SHORTEST)
+    half = max(_SHORTEST, (len(plain) + 1) // 2)
+    if re.search(r"[\s;=]", plain.rstrip("=")):
+        first = last = len(plain)  # its parts are spelled apart
+    else:
+        lengths = range(_SHORTEST, half)
+        first = next((n for n in lengths if not _is_words(plain[:n])), half)
+        last = next((n for n in lengths if not _is_words(plain[-n:])), half)
+    yield Spelling(plain.translate(_LOWER), first, last)
     octets = secret.encode("utf-8", "surrogatepass")
-    yield Spelling(octets.hex(), 2 * _SHORTEST)
+    yield Spelling(octets.hex(), 2 * _SHORTEST, 2 * _SHORTEST)
     for core in _encode_cores(octets):
         for text in {core, core.translate(_URL_SAFE)}:
-            yield Spelling(text, _SHORTEST + 3, lowered=False, in_bits=True)
+            least = min(len(text), _SHORTEST_CORE)
+            yield Spelling(text, least, least, lowered=False, in_bits=True)
+
+
+def _is_words(text: str) -> bool:
+    """Return whether a piece of a secret may stand in any text, as `gateway-` of a key's name."""
+    parts = re.split(r"[\W_]+", text)
+    return all(p.isalpha() and (p.islower() or p.isupper() or p.istitle()) for p in parts if p)
 
 
 def _encode_cores(octets: bytes) -> Iterator[str]:
@@ -168,22 +184,22 @@ def _widen(plain: str, begin: int, end: int) -> tuple[int, int]:
 
 
 def _find_pieces(text: str, spelling: Spelling) -> Iterator[tuple[int, int]]:
-    secret, least = spelling.text, spelling.least
-    if not least:
+    secret, first, last = spelling.text, spelling.first, spelling.last
+    if not first:
         whole = rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])"
         yield from (found.span() for found in re.finditer(whole, text))
         return
-    begin = text.find(secret[:least])
+    begin = text.find(secret[:first])
     while begin >= 0:
-        length = least
+        length = first
         while secret[length : length + 1] == text[begin + length : begin + length + 1] != "":
             length += 1
         yield begin, begin + length
-        begin = text.find(secret[:least], begin + length)
-    end = text.find(secret[-least:]) + least
-    while end >= least:
-        length = least
+        begin = text.find(secret[:first], begin + length)
+    begin = text.find(secret[-last:])
+    while begin >= 0:
+        end, length = begin + last, last
         while length < len(secret) and secret[-length - 1] == text[end - length - 1 : end - length]:
             length += 1
         yield end - length, end
-        end = text.find(secret[-least:], end) + least
+        begin = text.find(secret[-last:], end)

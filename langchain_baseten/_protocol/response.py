@@ -36,6 +36,9 @@ KNOWN_TOP = frozenset(
 )
 KNOWN_CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
 
+_WORDS = frozenset({"message", "logprobs"})
+"""The keys of a choice that hold the model's words."""
+
 ENGINE_FAILURES = ("abort", "error")
 """Finish reasons with which an engine reports that it failed (vLLM, SGLang, Dynamo)."""
 
@@ -83,13 +86,17 @@ def read_response(text: str, headers: Mapping[str, str], context: ResponseContex
         BasetenError: If the body is an error in spite of HTTP 200.
     """
     payload, choices = _parse_completion(text)
+    # A server may repeat the key in anything but the model's words, which are not altered.
+    about = [{k: v for k, v in choice.items() if k not in _WORDS} for choice in choices]
+    payload, headers, about = context.redact([{**payload, "choices": None}, dict(headers), about])
+    words = ({k: v for k, v in choice.items() if k in _WORDS} for choice in choices)
+    choices = [said | clean for said, clean in zip(words, about, strict=True)]
     shared = read_top(payload, context.requested_model)
     shared |= read_header_metadata(headers, keep_all=context.keep_headers)
     usage = payload.get("usage")
     shared["token_usage"] = usage if isinstance(usage, dict) else {}
-    shared = context.redact(shared)
     generations = [_read_choice(c, shared, context) for c in choices]
-    (generations[0].generation_info or {}).update(context.redact(read_gateway_metadata(headers)))
+    (generations[0].generation_info or {}).update(read_gateway_metadata(headers))
     messages = [generation.message for generation in generations]
     messages[0].usage_metadata = read_usage(usage)  # type: ignore[attr-defined]  # an AIMessage
     for message in messages:
@@ -139,7 +146,7 @@ def _read_choice(
     message = message if isinstance(message, dict) else {}
     cut = choice.get("finish_reason") in CUT_REASONS
     calls, invalid = read_calls(raw_calls(message), ToolCallIds(context.new_id), cut=cut)
-    metadata = {**context.redact(read_extras(choice, KNOWN_CHOICE)), **shared}
+    metadata = {**read_extras(choice, KNOWN_CHOICE), **shared}
     metadata["finish_reason"] = choice.get("finish_reason")
     if choice.get("logprobs") is not None:
         metadata["logprobs"] = choice["logprobs"]
