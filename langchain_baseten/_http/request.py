@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from langchain_baseten._http.credentials import read_credentials, reveal
 from langchain_baseten._http.redaction import Redactor
-from langchain_baseten._http.request_logs import hide_queries
+from langchain_baseten._http.request_logs import redact_logs
 from langchain_baseten._http.retries import read_retry_after, retry_options
 from langchain_baseten._http.setup_errors import error_from_setup, read_proxy_secrets
 from langchain_baseten._http.timeouts import Timeouts, choose_timeouts
@@ -175,8 +175,7 @@ class HttpRequest:
             client: The client that will send it.
         """
         timeouts = choose_timeouts(self.timeouts, client)
-        if read_credentials(self.params):
-            hide_queries(client)
+        redact_logs(self.redact_value)
         self.sent[:] = [
             client.build_request(
                 "POST",
@@ -273,7 +272,7 @@ class HttpRequest:
 
     def redact(self, error: BasetenError) -> BasetenError:
         """Return an error without the key and other secrets, should the server have echoed one."""
-        return Redactor(lambda: [*self._read_secrets(), *read_proxy_secrets()]).redact_error(error)
+        return Redactor(self._read_secrets).redact_error(error)
 
     def redact_value(self, value: Any) -> Any:
         """Return a JSON value, such as response metadata, without the key and other secrets."""
@@ -283,7 +282,8 @@ class HttpRequest:
         own = [] if self.auth is None else [self.auth.secret]
         added = (dict(each) for r in self.sent for each in (r.headers, r.url.params))
         parts = [self.headers, self.params, *added]
-        return own + [secret for part in parts for secret in read_credentials(part)]
+        named = [secret for part in parts for secret in read_credentials(part)]
+        return [*own, *named, *read_proxy_secrets()]
 
 
 @dataclass(frozen=True)

@@ -1,48 +1,56 @@
-"""Keeps credentials in a URL's query out of the log of the HTTP library.
+"""Keeps secrets out of what the HTTP library logs about a request.
 
-Knows that httpx and httpx2 log the URL of each request (`_client.py`, `_send_single_request`).
+Knows that httpx and httpx2 log the URL of each request (`_client.py`, `_send_single_request`), and
+httpcore and httpcore2, at level DEBUG, the headers of each response (`_trace.py`): a server may
+repeat the key there.
 """
 
 from __future__ import annotations
 
 import logging
-import re
-from typing import Any
-from urllib.parse import unquote_plus
+import weakref
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
-from langchain_baseten._http.credentials import MASK, is_credential
-from langchain_baseten._http.transport_errors import LIBRARIES
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-_PARAMETER = re.compile(r"(?<=[?&])([^=&#]+)=([^&#]*)")
+_CORE = ("connection", "http11", "http2", "proxy", "socks")
+_LEVELS = {
+    **dict.fromkeys(("httpx", "httpx2"), logging.INFO),
+    **{f"{core}.{part}": logging.DEBUG for core in ("httpcore", "httpcore2") for part in _CORE},
+}
+"""The loggers, and the lowest level at which each shows something of a request."""
+
+_redact: ContextVar[Callable[[], Callable[[Any], Any] | None]] = ContextVar("redact")
+"""What redacts the request under way in this context; a weak reference, so that it ends with it."""
 
 
-def hide_queries(client: Any) -> None:
-    """Have the logger of a client's library mask credentials in URLs, from now on.
+def redact_logs(redact: Callable[[Any], Any]) -> None:
+    """Have what is logged in this context redacted, as long as the request is alive.
 
-    A filter of the logger is the one way that changes nothing but the log: signatures and test
-    transports read the URL of the request itself. Adding it again changes nothing.
+    A filter of the loggers is the one way that changes nothing but the log: signatures and test
+    transports read the request itself. Records of other contexts are left alone.
 
     Args:
-        client: The client.
+        redact: A method of the request, which returns a value without its secrets.
     """
-    for cls in type(client).__mro__:
-        if (library := cls.__module__.partition(".")[0]) in LIBRARIES:
-            logging.getLogger(library).addFilter(_mask_record)
+    loggers = map(logging.getLogger, _LEVELS)
+    shown = [log for log in loggers if log.isEnabledFor(_LEVELS[log.name])]
+    for log in shown:
+        log.addFilter(_redact_record)  # changes nothing if it is there
+    if shown:
+        _redact.set(weakref.WeakMethod(redact))
 
 
-def _mask_record(record: logging.LogRecord) -> bool:
-    if isinstance(record.args, tuple):
-        record.args = tuple(map(_mask_url, record.args))
+def _redact_record(record: logging.LogRecord) -> bool:
+    redact = _redact.get(_nothing)()
+    if redact is not None:
+        record.msg = redact(str(record.msg))
+        if isinstance(record.args, tuple):
+            record.args = tuple(a if isinstance(a, int) else redact(str(a)) for a in record.args)
     return True
 
 
-def _mask_url(value: object) -> object:
-    if not hasattr(value, "raw_path"):  # a URL of either library
-        return value
-    return _PARAMETER.sub(_mask_parameter, str(value))
-
-
-def _mask_parameter(parameter: re.Match[str]) -> str:
-    name, value = parameter.groups()
-    hidden = is_credential(unquote_plus(name), unquote_plus(value))
-    return f"{name}={MASK}" if hidden else parameter[0]
+def _nothing() -> None:
+    """Return nothing, in the place of a reference, where no request is under way."""
