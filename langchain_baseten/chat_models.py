@@ -496,7 +496,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             call_required=requires_call(parameters.get("tool_choice")),
             keep_headers=option("include_response_headers"),
             new_id=_new_id,
-            redact=request.redact_value,
+            redact=request.redact_metadata,
         )
 
     def _build_parameters(

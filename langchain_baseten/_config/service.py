@@ -98,7 +98,8 @@ class BasetenService(BasetenSettings):
             check_headers("default_headers", conceal(self.default_headers)),
             check_headers("extra_headers", conceal(options.get("default_headers"))),
         )
-        self._check_unpickled(own, query)
+        if self._left_out:
+            self._check_unpickled(own, query)
         # Compression holds events back, and hides from `bodies` where the next one begins.
         encoding = {"Accept-Encoding": "identity"} if accept == "text/event-stream" else {}
         headers = _join(

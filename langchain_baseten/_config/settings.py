@@ -101,7 +101,7 @@ class BasetenSettings(BaseModel):
         Field(default=None, repr=False)
     )
     """Headers of every request. An `Authorization` here replaces the key. A single call adds its
-    own with `extra_headers`."""
+    own with `extra_headers`. Credentials, known by name or value, are written down nowhere."""
 
     default_query: Annotated[Mapping[str, object] | None, ClientOnly(per_call="extra_query")] = (
         Field(default=None, repr=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from pydantic import SecretStr
@@ -86,6 +87,10 @@ def is_secret_name(name: str) -> bool:
     return not _WORDS.isdisjoint(words)
 
 
+_is_secret_name = lru_cache(maxsize=1024)(is_secret_name)
+"""For names alone; `is_secret_name` is also called with values."""
+
+
 def is_credential(name: str, value: object) -> bool:
     """Return whether a header or query parameter is a credential, by its name or its value.
 
@@ -98,7 +103,7 @@ def is_credential(name: str, value: object) -> bool:
     if value in (None, "") or isinstance(value, bool):
         return False
     values = value if isinstance(value, list | tuple) else [value]
-    return is_secret_name(name) or any(isinstance(v, str) and _is_secret(v) for v in values)
+    return _is_secret_name(name) or any(isinstance(v, str) and _is_secret(v) for v in values)
 
 
 def _is_secret(value: str) -> bool:
@@ -168,12 +173,12 @@ def split_credentials(values: Any) -> tuple[Any, dict[str, Any]]:
     return {k: v for k, v in values.items() if k not in secret}, secret
 
 
-def read_credentials(values: Mapping[str, Any]) -> list[str]:
+def read_concealed(values: Mapping[str, Any]) -> list[str]:
     """Return the credentials among headers or query parameters, in clear text.
 
     Args:
-        values: Values by name; concealed or not.
+        values: Values by name, as `conceal` returns them.
     """
-    secret = reveal(split_credentials(values)[1]).values()
-    lists = (value if isinstance(value, list | tuple) else [value] for value in secret)
-    return [str(part) for parts in lists for part in parts]
+    lists = (value if isinstance(value, list) else [value] for value in values.values())
+    parts = (part for parts in lists for part in parts)
+    return [part.get_secret_value() for part in parts if isinstance(part, SecretStr)]

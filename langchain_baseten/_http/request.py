@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from langchain_baseten._http.credentials import read_credentials, reveal
+from langchain_baseten._http.credentials import conceal, read_concealed, reveal
 from langchain_baseten._http.redaction import Redactor
 from langchain_baseten._http.request_logs import redact_logs
 from langchain_baseten._http.retries import read_retry_after, retry_options
@@ -175,7 +175,7 @@ class HttpRequest:
             client: The client that will send it.
         """
         timeouts = choose_timeouts(self.timeouts, client)
-        redact_logs(self.redact_value)
+        redact_logs(self._redact_all)
         self.sent[:] = [
             client.build_request(
                 "POST",
@@ -212,7 +212,7 @@ class HttpRequest:
 
     def _build_error(self, status: int, text: str, headers: dict[str, str]) -> BasetenError:
         # Before the text is shortened, which might leave a part of a secret.
-        text, headers = self.redact_value(text), self.redact_value(headers)
+        text, headers = self._redact_all([text, headers])
         if "location" in headers and not text:
             text = f"the server redirects to {headers['location']}; set that URL if you trust it"
         return error_from_response(
@@ -272,18 +272,28 @@ class HttpRequest:
 
     def redact(self, error: BasetenError) -> BasetenError:
         """Return an error without the key and other secrets, should the server have echoed one."""
-        return Redactor(self._read_secrets).redact_error(error)
+        return Redactor(self._read_all_secrets).redact_error(error)
 
-    def redact_value(self, value: Any) -> Any:
-        """Return a JSON value, such as response metadata, without the key and other secrets."""
+    def redact_metadata(self, value: Any) -> Any:
+        """Return the metadata of a message without the secrets of this request.
+
+        Args:
+            value: A JSON value.
+        """
         return Redactor(self._read_secrets).redact(value)
+
+    def _redact_all(self, value: Any) -> Any:
+        return Redactor(self._read_all_secrets).redact(value)
 
     def _read_secrets(self) -> list[str]:
         own = [] if self.auth is None else [self.auth.secret]
-        added = (dict(each) for r in self.sent for each in (r.headers, r.url.params))
-        parts = [self.headers, self.params, *added]
-        named = [secret for part in parts for secret in read_credentials(part)]
-        return [*own, *named, *read_proxy_secrets()]
+        return [*own, *read_concealed(self.headers), *read_concealed(self.params)]
+
+    def _read_all_secrets(self) -> list[str]:
+        """Return also what the client and the environment's proxy have added."""
+        added = [dict(each) for r in self.sent for each in (r.headers, r.url.params)]
+        named = [secret for part in added for secret in read_concealed(conceal(part))]
+        return [*self._read_secrets(), *named, *read_proxy_secrets()]
 
 
 @dataclass(frozen=True)

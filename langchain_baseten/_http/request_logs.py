@@ -20,7 +20,8 @@ _LEVELS = {
     **dict.fromkeys(("httpx", "httpx2"), logging.INFO),
     **{f"{core}.{part}": logging.DEBUG for core in ("httpcore", "httpcore2") for part in _CORE},
 }
-"""The loggers, and the lowest level at which each shows something of a request."""
+_LOGGERS = [(logging.getLogger(name), level) for name, level in _LEVELS.items()]
+"""The loggers, and the level at which each shows something of a request."""
 
 _redact: ContextVar[Callable[[], Callable[[Any], Any] | None]] = ContextVar("redact")
 """What redacts the request under way in this context; a weak reference, so that it ends with it."""
@@ -35,8 +36,7 @@ def redact_logs(redact: Callable[[Any], Any]) -> None:
     Args:
         redact: A method of the request, which returns a value without its secrets.
     """
-    loggers = map(logging.getLogger, _LEVELS)
-    shown = [log for log in loggers if log.isEnabledFor(_LEVELS[log.name])]
+    shown = [log for log, level in _LOGGERS if log.isEnabledFor(level)]
     for log in shown:
         log.addFilter(_redact_record)  # changes nothing if it is there
     if shown:

@@ -89,25 +89,30 @@ def _split(secret: str) -> Iterator[str]:
 
 
 def _spell(secret: str) -> Iterator[Spelling]:
-    plain = flatten(secret)[0]
-    if len(plain) < _SHORTEST:
-        if len(plain) >= _SHORTEST_WORD and not plain.isalpha():
-            yield Spelling(plain, 0, 0, lowered=False)
+    if len(secret) < _SHORTEST:
+        if len(secret) >= _SHORTEST_WORD and not secret.isalpha():
+            yield Spelling(secret, 0, 0, lowered=False)
         return
-    half = max(_SHORTEST, (len(plain) + 1) // 2)
-    if re.search(r"[\s;=]", plain.rstrip("=")):
-        first = last = len(plain)  # its parts are spelled apart
-    else:
-        lengths = range(_SHORTEST, half)
-        first = next((n for n in lengths if not _is_words(plain[:n])), half)
-        last = next((n for n in lengths if not _is_words(plain[-n:])), half)
-    yield Spelling(plain.translate(_LOWER), first, last)
+    # What looks like an escape in the secret itself may be resolved in the text, or escaped there.
+    for plain in {secret, flatten(secret)[0]}:
+        yield Spelling(plain.translate(_LOWER), *_shortest_pieces(plain))
     octets = secret.encode("utf-8", "surrogatepass")
     yield Spelling(octets.hex(), 2 * _SHORTEST, 2 * _SHORTEST)
     for core in _encode_cores(octets):
         for text in {core, core.translate(_URL_SAFE)}:
             least = min(len(text), _SHORTEST_CORE)
             yield Spelling(text, least, least, lowered=False, in_bits=True)
+
+
+def _shortest_pieces(secret: str) -> tuple[int, int]:
+    """Return how many characters of a secret's beginning, and of its end, are hidden alone."""
+    if re.search(r"[\s;=]", secret.rstrip("=")):
+        return len(secret), len(secret)  # its parts are spelled apart
+    half = min(len(secret), max(_SHORTEST, (len(secret) + 1) // 2))
+    lengths = range(_SHORTEST, half)
+    first = next((n for n in lengths if not _is_words(secret[:n])), half)
+    last = next((n for n in lengths if not _is_words(secret[-n:])), half)
+    return first, last
 
 
 def _is_words(text: str) -> bool:
