@@ -23,12 +23,11 @@ from langchain_core.tools import BaseTool
 from pydantic import Field, model_validator
 
 import langchain_baseten._protocol.content_blocks  # noqa: F401  registers the block translator
-from langchain_baseten._config.call_options import conceal_options, mask_options
+from langchain_baseten._config.call_options import conceal_options, drop_credentials, mask_options
 from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._config.field_docs import describe_fields
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._config.settings import check_mapping
-from langchain_baseten._http.credentials import split_credentials
 from langchain_baseten._http.request import HttpRequest, RawResponse
 from langchain_baseten._protocol.messages import write_messages
 from langchain_baseten._protocol.parameters import (
@@ -379,8 +378,11 @@ class ChatBaseten(BasetenService, BaseChatModel):
     stream_chunk_timeout: Annotated[float | None, ClientOnly(per_call="stream_chunk_timeout")] = (
         Field(default=120.0, ge=0, allow_inf_nan=False)
     )
-    """Maximum silence inside a stream that has begun, in seconds; None or 0 for no limit.
-    Keep-alive comments do not reset the timer. Until the first event the read timeout applies."""
+    """Maximum silence inside a stream that has begun, in seconds; None or 0 for no limit. Comments
+    and events that say nothing are silence. Until the first event the read timeout applies."""
+
+    max_event_bytes: Annotated[int, ClientOnly()] = Field(default=2**23, gt=0)
+    """Maximum number of bytes of one event of a stream. The default is 8 MiB."""
 
     @model_validator(mode="after")
     def _check_parameters(self) -> Self:
@@ -495,6 +497,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             requested_model=str(parameters.get("model", "")),
             call_required=requires_call(parameters.get("tool_choice")),
             keep_headers=option("include_response_headers"),
+            max_event_bytes=self.max_event_bytes,
             new_id=_new_id,
             redact=request.redact_metadata,
         )
@@ -656,11 +659,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
 
     def to_json(self) -> Any:
         """Return the model as `langchain_core.load` writes it, without any credentials."""
-        dumped: Any = super().to_json()
-        fields = dumped.get("kwargs", {})
-        for name in fields.keys() & {"default_headers", "default_query"}:
-            fields[name] = split_credentials(fields[name])[0]
-        return dumped
+        return drop_credentials(super().to_json())
 
     @property
     def _identifying_params(self) -> dict[str, Any]:

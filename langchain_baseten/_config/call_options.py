@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from langchain_baseten._config.references import Concealed
-from langchain_baseten._http.credentials import MASK, conceal, is_credential, mask
+from langchain_baseten._http.credentials import (
+    MASK,
+    conceal,
+    is_credential,
+    mask,
+    split_credentials,
+)
 
 if TYPE_CHECKING:
     from langchain_baseten._protocol.parameters import ParameterTable
@@ -60,3 +66,15 @@ def _mask(name: str, value: Any, table: ParameterTable) -> Any:
     if (row and row.body_name) or not isinstance(value, str | SecretStr):
         return value
     return MASK if is_credential(name, value) else value
+
+
+def drop_credentials(dumped: Any) -> Any:
+    """Return a model as langchain-core dumps it, without the credentials among its arguments.
+
+    Args:
+        dumped: The dump; changed in place.
+    """
+    arguments = dumped.get("kwargs", {})
+    for name in arguments.keys() & _OF_CREDENTIALS:
+        arguments[name] = split_credentials(arguments[name])[0]
+    return dumped
