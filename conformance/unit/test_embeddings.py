@@ -105,7 +105,7 @@ def test_a_served_model_name_is_sent() -> None:
 
 @sync_and_async
 def test_a_failure_that_may_pass_is_tried_again(embed: Any) -> None:
-    engine = Engine(httpx.Response(503, headers={"retry-after": "0"}))
+    engine = Engine(httpx.Response(503, headers={"retry-after": "0.1"}))
     assert embed(engine.model(max_retries=1), ["a"]) == [[1.0]]
     assert len(engine.requests) == 2
 
