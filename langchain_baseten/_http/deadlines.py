@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
+from langchain_baseten._http.parallel import find_stop
 from langchain_baseten.exceptions import BasetenTimeoutError
 
 if TYPE_CHECKING:
@@ -137,6 +138,9 @@ class _Stream(_Wrapper):
         deadline = _CURRENT.get()
         if deadline is not None:
             timeout = deadline.shorten(timeout)
+        stop = find_stop()
+        if stop is not None:
+            return stop.read(self._inner, max_bytes, timeout)
         received: bytes = self._inner.read(max_bytes, timeout)
         return received
 
