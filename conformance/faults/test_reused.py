@@ -6,15 +6,14 @@ import asyncio
 import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from conformance.faults.askers import CALLS, STREAMS, run
 from conformance.faults.wire_bytes import ANSWER, END, FINISH, HEAD, STREAM, say, serve
 from langchain_baseten import BasetenConnectionError
-from langchain_baseten._http import transport
+from langchain_baseten._http import connections, transport
 
 if TYPE_CHECKING:
     from conformance.faults.askers import Aim, Ask
@@ -70,16 +69,18 @@ def test_nothing_is_waited_for_after_a_stream_without_done(
     assert outcome.seconds < 10
 
 
-def test_a_stream_that_a_hook_has_read_is_read_from_memory(serve_script: Serve, aim: Aim) -> None:
-    async def read_on_loop(response: httpx.Response) -> None:
+def test_a_stream_that_a_hook_has_read_is_read_from_memory(
+    serve_script: Serve, aim: Aim, library: Any
+) -> None:
+    async def read_on_loop(response: Any) -> None:
         await response.aread()
 
     async def work() -> str:
-        async with httpx.AsyncClient(event_hooks={"response": [read_on_loop]}) as client:
+        async with library.AsyncClient(event_hooks={"response": [read_on_loop]}) as client:
             return await aread_stream(aim(url, http_async_client=client))
 
     url = serve_script(serve_without_done).url
-    with httpx.Client(event_hooks={"response": [httpx.Response.read]}) as client:
+    with library.Client(event_hooks={"response": [library.Response.read]}) as client:
         assert read_stream(aim(url, http_client=client)) == "Hello"
     assert run(work()) == "Hello"
 
@@ -167,7 +168,7 @@ def test_loops_that_ended_are_forgotten(serve_script: Serve, aim: Aim) -> None:
     for _ in range(3):
         CALLS["ainvoke"](model)
     gc.collect()
-    assert not model._connections._async
+    assert not [loop for loop in connections._process.clients if loop is not None]
 
 
 def test_one_model_serves_loops_in_several_threads_at_once(serve_script: Serve, aim: Aim) -> None:

@@ -105,8 +105,7 @@ def check_client_kind(name: str, client: Any, *, asynchronous: bool) -> None:
         return
     send = getattr(client, "send", None)
     if not callable(send) or iscoroutinefunction(send) is not asynchronous:
-        kind = "httpx2.AsyncClient" if asynchronous else "httpx2.Client"
+        kind = "AsyncClient" if asynchronous else "Client"
         raise BasetenRequestError(
-            f"{name} must be an {kind}, not a {type(client).__name__}. A client of httpx will do "
-            "as well."
+            f"{name} must be an httpx2.{kind} or httpx.{kind}, not a {type(client).__name__}."
         )

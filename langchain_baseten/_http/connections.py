@@ -29,9 +29,8 @@ from langchain_baseten._http.clients import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    import httpx2
-
     from langchain_baseten._http.clients import SocketOptions
+    from langchain_baseten._http.request import AsyncClient, SyncClient
 
 _LINGER = 0.5
 """Seconds that a client is kept when the last model that used it has been forgotten: where each
@@ -62,6 +61,7 @@ class _Shared:
     Attributes:
         users: The token of each `Connections` that uses the client.
         lifeline: An asynchronous generator of the event loop, which closes the client.
+        ending: The task that ends it, once the model is forgotten.
     """
 
     def __init__(self, client: Any, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -69,6 +69,7 @@ class _Shared:
         self.loop = loop
         self.users: set[object] = set()
         self.lifeline: AsyncGenerator[None, None] | None = None
+        self.ending: asyncio.Task[None] | None = None
 
 
 class _Process:
@@ -76,14 +77,14 @@ class _Process:
 
     Attributes:
         clients: Shared clients by event loop, None for threads, and by key.
-        forgotten: Tokens of models that were collected as garbage, and what they used.
+        forgotten: When models were collected as garbage, their tokens, and what they used.
         reaping: Whether a thread is at work on them.
     """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.clients: dict[asyncio.AbstractEventLoop | None, dict[_Key, _Shared]] = {}
-        self.forgotten: deque[tuple[object, weakref.WeakSet[_Shared]]] = deque()
+        self.forgotten: deque[tuple[float, object, weakref.WeakSet[_Shared]]] = deque()
         self.reaping = False
 
     def find(self, loop: asyncio.AbstractEventLoop | None, key: _Key | None) -> _Shared | None:
@@ -122,24 +123,24 @@ class _Process:
         It may be called in any thread at any point, so it takes no lock, and starts its thread
         without those of `threading`.
         """
-        self.forgotten.append((token, joined))
+        self.forgotten.append((time.monotonic(), token, joined))
         if not self.reaping:
             self.reaping = True
             with suppress(RuntimeError):  # at the end of the interpreter
                 _thread.start_new_thread(self.reap, ())
 
     def reap(self) -> None:
-        """Close what forgotten models have left, a moment later."""
-        while True:
-            time.sleep(_LINGER)
+        """Close what forgotten models have left, each a moment later."""
+        while self.reaping:
             while self.forgotten:
-                token, joined = self.forgotten.popleft()
+                since, token, joined = self.forgotten[0]
+                time.sleep(max(0.0, since + _LINGER - time.monotonic()))
+                self.forgotten.popleft()
                 for shared in [shared for shared in joined if self.leave(token, shared)]:
                     _close_from_outside(shared)
             self.reaping = False
-            if not self.forgotten:
-                return
-            self.reaping = True
+            # One may have been forgotten since.
+            self.reaping = bool(self.forgotten)
 
 
 _process = _Process()
@@ -189,7 +190,7 @@ class Connections:
     def __reduce__(self) -> tuple[Any, ...]:
         return (Connections, (self._socket_options,))
 
-    def sync_client(self, server: str) -> httpx2.Client:
+    def sync_client(self, server: str) -> SyncClient:
         """Return the client for threads.
 
         Args:
@@ -198,10 +199,10 @@ class Connections:
         key = self._find_key(server)
         while (client := self._join(None, key)) is None:
             _process.add(key, _Shared(make_client(self._socket_options)))
-        own: httpx2.Client = client
+        own: SyncClient = client
         return own
 
-    async def async_client(self, server: str) -> httpx2.AsyncClient:
+    async def async_client(self, server: str) -> AsyncClient:
         """Return the client for the running event loop.
 
         Args:
@@ -215,7 +216,7 @@ class Connections:
             if _process.add(key, shared) is shared:
                 shared.lifeline = _close_with_loop(shared)
                 await anext(shared.lifeline)
-        own: httpx2.AsyncClient = client
+        own: AsyncClient = client
         return own
 
     def close(self) -> None:
@@ -231,8 +232,8 @@ class Connections:
         process = _process
         with process.lock:
             shared = process.find(asyncio.get_running_loop(), self._key)
-        if shared is not None and process.leave(self._token, shared) and shared.lifeline:
-            await shared.lifeline.aclose()
+        if shared is not None and process.leave(self._token, shared):
+            await _end(shared)
         self.close()
 
     def _find_key(self, server: str) -> _Key:
@@ -260,13 +261,18 @@ def _close_from_outside(shared: _Shared) -> None:
     """Close a client of a forgotten model, in its event loop if it has one."""
     if shared.loop is None:
         shared.client.close()
-    elif shared.lifeline is not None:
+    else:
         with suppress(RuntimeError):  # the loop is closed
-            asyncio.run_coroutine_threadsafe(_end(shared.lifeline), shared.loop)
+            shared.loop.call_soon_threadsafe(_close_inside, shared)
 
 
-async def _end(lifeline: AsyncGenerator[None, None]) -> None:
-    await lifeline.aclose()
+def _close_inside(shared: _Shared) -> None:
+    shared.ending = asyncio.ensure_future(_end(shared))
+
+
+async def _end(shared: _Shared) -> None:
+    if shared.lifeline is not None:
+        await shared.lifeline.aclose()
 
 
 async def _close_with_loop(shared: _Shared) -> AsyncGenerator[None, None]:
