@@ -12,7 +12,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import httpx2
 import pytest
 
 from conformance.faults.askers import run
@@ -182,9 +181,11 @@ def test_no_batch_is_begun_or_tried_again_after_a_failure(
     assert sorted(texts) == [["bad"], ["held"], ["held"]]
 
 
-def test_a_client_of_ones_own_is_not_waited_for(serve_script: Serve, aim: Aim) -> None:
+def test_a_client_of_ones_own_is_not_waited_for(
+    serve_script: Serve, aim: Aim, library: Any
+) -> None:
     server = Server(wait_for=5)
-    with httpx2.Client() as client:
+    with library.Client() as client:
         model = aim(serve_script(server.script).url, http_client=client, max_retries=2)
         with pytest.raises(BasetenInvalidRequestError, match="too hot"):
             model.embed_documents([*HELD, "bad"])

@@ -113,7 +113,7 @@ def state_of(failure: BaseException | None, attempt: int = 1) -> RetryCallState:
     return state
 
 
-def waits_for(error: BasetenError | None, attempt: int = 1) -> list[float]:
+def waits_for(error: BaseException | None, attempt: int = 1) -> list[float]:
     return [choose_wait(state_of(error, attempt)) for _ in range(200)]
 
 
