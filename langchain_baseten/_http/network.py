@@ -9,6 +9,7 @@ import select
 from typing import Any, Protocol
 
 from langchain_baseten._http.deadlines import CURRENT
+from langchain_baseten._http.parallel import find_stop
 
 
 class Transport(Protocol):
@@ -76,6 +77,9 @@ class _Stream(_AnyStream):
         deadline = CURRENT.get()
         if deadline is not None:
             timeout = deadline.shorten(timeout)
+        stop = find_stop()
+        if stop is not None:
+            return stop.read(self._inner, max_bytes, timeout)
         received: bytes = self._inner.read(max_bytes, timeout)
         return received
 

@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying, Retrying
 
 from langchain_baseten._http.bodies import AsyncBody, SyncBody
 from langchain_baseten._http.deadlines import Deadline, apply_deadline
+from langchain_baseten._http.parallel import pause
 from langchain_baseten._http.receipts import ErrorResponseBody, StreamedResponse, WholeResponse
 from langchain_baseten._http.request import RawResponse
 from langchain_baseten._http.timeouts import read_timeout_of
@@ -59,7 +60,8 @@ class SyncTransport:
         Raises:
             BasetenError: If no response was received, or none that can be read.
         """
-        result: ResultT = Retrying(**request.retry_options())(self._fetch, request, read)
+        attempts = Retrying(sleep=pause, **request.retry_options())
+        result: ResultT = attempts(self._fetch, request, read)
         return result
 
     def stream(
