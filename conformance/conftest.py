@@ -15,6 +15,7 @@ from langchain_core.globals import set_llm_cache
 from pydantic import SecretStr
 
 from conformance import SuiteFault, assets
+from conformance.parts import is_about_the_package
 from conformance.peers.server import PeerServer
 from conformance.plugin import evidence_of, note_play
 from conformance.proof import canary, gallery
@@ -43,6 +44,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--cassettes", type=Path, default=ROOT, help="folder of the cassettes")
     group.addoption("--model-url", metavar="URL", help="where the engine or deployment answers")
     group.addoption("--model", action="append", default=[], metavar="[LANE=]SLUG", help="ask this")
+    group.addoption("--of-package", action="store_true", help="what interpreters can differ in")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if not config.option.of_package or not collection_path.match("test_*.py"):
+        return None
+    return None if is_about_the_package(collection_path) else True
 
 
 def pytest_recording_configure(config: pytest.Config, vcr: VCR) -> None:
