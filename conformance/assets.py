@@ -67,7 +67,7 @@ _MAKERS: dict[str, Callable[[], bytes]] = {".png": make_png, ".wav": make_wav, "
 
 
 def serve(url: str, **_: Any) -> SimpleNamespace:
-    """Answer in the place of `httpx.get`.
+    """Answer in the place of a library's `get`.
 
     Args:
         url: What a standard test wants to download.

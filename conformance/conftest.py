@@ -9,12 +9,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from langchain_core.globals import set_llm_cache
 from pydantic import SecretStr
 
 from conformance import SuiteFault, assets
+from conformance.libraries import LIBRARIES
 from conformance.parts import is_about_the_package
 from conformance.peers.server import PeerServer
 from conformance.plugin import evidence_of, note_play
@@ -101,7 +101,8 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
 def _own_assets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.path.parent.name == "standard":
         monkeypatch.setenv("LANGCHAIN_TESTS_USER_AGENT", "langchain-baseten conformance suite")
-        monkeypatch.setattr(httpx, "get", assets.serve)
+        for library in LIBRARIES.values():
+            monkeypatch.setattr(library, "get", assets.serve)
 
 
 @pytest.fixture(scope="session", autouse=True)

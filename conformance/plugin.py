@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evidence_of", "is_bound", "note_cost", "note_play", "places_of"]
 
-_PACKAGES = ("langchain-baseten", "langchain-core", "langchain-tests", "httpx")
+_PACKAGES = ("langchain-baseten", "langchain-core", "langchain-tests", "httpx2", "httpx")
 _CREDENTIAL = re.compile(r"(?i)\b(bearer|api-key)\s+\S+")
 _EVIDENCE = pytest.StashKey[Evidence]()
 _PLACES = pytest.StashKey[tuple[Place, ...]]()

@@ -378,8 +378,11 @@ class ChatBaseten(BasetenService, BaseChatModel):
     stream_chunk_timeout: Annotated[float | None, ClientOnly(per_call="stream_chunk_timeout")] = (
         Field(default=120.0, ge=0, allow_inf_nan=False)
     )
-    """Maximum silence inside a stream that has begun, in seconds; None or 0 for no limit.
-    Keep-alive comments do not reset the timer. Until the first event the read timeout applies."""
+    """Maximum silence inside a stream that has begun, in seconds; None or 0 for no limit. Comments
+    and events that say nothing are silence. Until the first event the read timeout applies."""
+
+    max_event_bytes: Annotated[int, ClientOnly()] = Field(default=2**23, gt=0)
+    """Maximum number of bytes of one event of a stream. The default is 8 MiB."""
 
     @model_validator(mode="after")
     def _check_parameters(self) -> Self:
@@ -493,6 +496,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             requested_model=str(parameters.get("model", "")),
             call_required=requires_call(parameters.get("tool_choice")),
             keep_headers=option("include_response_headers"),
+            max_event_bytes=self.max_event_bytes,
             new_id=_new_id,
         )
 

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 
 from conformance.benchmarks.floor import FloorModel
 from langchain_baseten import ChatBaseten
@@ -51,10 +51,10 @@ _ANSWER = {
 }
 
 
-def _answer(request: httpx.Request) -> httpx.Response:
+def _answer(request: httpx2.Request) -> httpx2.Response:
     if json.loads(request.content).get("stream"):
-        return httpx.Response(200, content=_STREAM)
-    return httpx.Response(200, json=_ANSWER)
+        return httpx2.Response(200, content=_STREAM)
+    return httpx2.Response(200, json=_ANSWER)
 
 
 def _cost(work: Callable[[], object]) -> float:
@@ -71,7 +71,7 @@ def compare(first: Callable[[], object], second: Callable[[], object]) -> tuple[
 
 def main() -> int:
     """Print the ratios."""
-    client = httpx.Client(transport=httpx.MockTransport(_answer))
+    client = httpx2.Client(transport=httpx2.MockTransport(_answer))
     floor = FloorModel(http_client=client)
     model = ChatBaseten(model="m", api_key="k", http_client=client)
     works: dict[str, tuple[int, Callable[[Any], Callable[[], object]]]] = {

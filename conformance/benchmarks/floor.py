@@ -1,7 +1,7 @@
 """The floor: the least that any LangChain chat model over HTTP has to do for the same bytes.
 
-Raw httpx, one JSON decode an event, one chunk an event, through the same `BaseChatModel`. It checks
-nothing and repairs nothing.
+Raw httpx2, one JSON decode an event, one chunk an event, through the same `BaseChatModel`. It
+checks nothing and repairs nothing.
 """
 
 from __future__ import annotations

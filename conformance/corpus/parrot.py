@@ -1,6 +1,6 @@
 """A chat model that says what the oracle reads: right by definition, unless told to lie.
 
-Proves that the replay of a corpus finds losses. Knows LangChain's hooks and httpx; must not know
+Proves that the replay of a corpus finds losses. Knows LangChain's hooks and httpx2; must not know
 the client that the suite judges.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 from langchain_core import exceptions
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, convert_to_openai_messages
@@ -39,16 +39,16 @@ class Parrot(BaseChatModel):
     def bind_tools(self, tools: Any, **kwargs: Any) -> Runnable[Any, Any]:
         return self.bind(tools=tools, **kwargs)
 
-    def _request(self, messages: Any, **more: Any) -> httpx.Request:
+    def _request(self, messages: Any, **more: Any) -> httpx2.Request:
         if self.model == "unsendable":
             raise ValueError("cannot be sent")
         body = {"model": self.model, "messages": convert_to_openai_messages(messages)} | more
         key = {"authorization": f"Bearer {self.settings['api_key']}"}
         place = self.settings.get("base_url") or self.settings["model_url"]
-        request = httpx.Request("POST", f"{place}/chat/completions", headers=key, json=body)
+        request = httpx2.Request("POST", f"{place}/chat/completions", headers=key, json=body)
         return self.alter(request)  # type: ignore[no-any-return]  # a test's function
 
-    def _say(self, response: httpx.Response, body: bytes, broken: Exception | None) -> Chunks:
+    def _say(self, response: httpx2.Response, body: bytes, broken: Exception | None) -> Chunks:
         kind = response.headers.get("content-type", "")
         complete = broken is None
         streamed = bool(json.loads(response.request.content).get("stream"))
@@ -73,7 +73,7 @@ class Parrot(BaseChatModel):
         try:
             for piece in response.iter_raw():
                 body += piece
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             broken = error
         for chunk in self._say(response, body, broken):
             yield emit(chunk)
@@ -86,7 +86,7 @@ class Parrot(BaseChatModel):
         try:
             async for piece in response.aiter_raw():
                 body += piece
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             broken = error
         for chunk in self._say(response, body, broken):
             yield emit(chunk)

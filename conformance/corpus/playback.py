@@ -1,7 +1,7 @@
 """One recorded answer played through a chat model: cut into pieces, sync and async.
 
-Knows httpx transports and LangChain's four calls; must not know what a whole answer is, nor where
-recordings are kept.
+Knows transports of HTTP libraries and LangChain's four calls; must not know what a whole answer is,
+nor where recordings are kept.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import httpx
+import httpx2
 
 from conformance.corpus.arrivals import Arrived, count_carriers, observe
+from conformance.libraries import AsyncBody, AsyncTransport, Body, Transport, library_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AIMessageChunk
 
     from conformance.corpus.recorded_calls import Writing
+    from conformance.libraries import Request
 
 MakeModel: TypeAlias = "Callable[..., BaseChatModel]"
 """Builds the chat model under judgement from constructor arguments; `ChatBaseten` is one."""
@@ -69,7 +71,7 @@ class Played(NamedTuple):
     """What the application got (streams: once for each way to add chunks), what was sent."""
 
     arrived: list[Arrived]
-    sent: list[httpx.Request]
+    sent: list[Request]
 
 
 def _cut_events(body: bytes) -> list[bytes]:
@@ -83,48 +85,49 @@ CUTS: dict[str, Callable[[bytes], list[bytes]]] = {
 }
 
 
-class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
+class Pieces(Body, AsyncBody):
     """A body that arrives in the given pieces, and then breaks if the recorded one did."""
 
-    def __init__(self, pieces: Sequence[bytes], *, complete: bool) -> None:
+    def __init__(self, pieces: Sequence[bytes], broken: Exception | None) -> None:
         self._pieces = pieces
-        self._complete = complete
+        self._broken = broken
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._pieces
-        if not self._complete:
-            raise httpx.RemoteProtocolError("peer closed connection without the last chunk")
+        if self._broken is not None:
+            raise self._broken
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece in iter(self):
             yield piece
 
 
-class Recorded(httpx.BaseTransport, httpx.AsyncBaseTransport):
+class Recorded(Transport, AsyncTransport):
     """A transport that gives one recorded answer to every request, and keeps the requests."""
 
     def __init__(self, answer: Answer, cut: str) -> None:
-        self.requests: list[httpx.Request] = []
+        self.requests: list[Request] = []
         self._answer = answer
         self._cut = cut
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: Request) -> Any:
         """Answer."""
         request.read()
         return self._respond(request)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: Request) -> Any:
         """Answer."""
         await request.aread()
         return self._respond(request)
 
-    def _respond(self, request: httpx.Request) -> httpx.Response:
+    def _respond(self, request: Request) -> Any:
         self.requests.append(request)
-        pieces = CUTS[self._cut](self._answer.body)
-        return httpx.Response(
-            self._answer.status,
-            headers=[pair for pair in self._answer.headers if pair[0].lower() not in FRAMING],
-            stream=Pieces(pieces, complete=self._answer.complete),
+        library, answer = library_of(request), self._answer
+        broken = library.RemoteProtocolError("peer closed connection without the last chunk")
+        return library.Response(
+            answer.status,
+            headers=[pair for pair in answer.headers if pair[0].lower() not in FRAMING],
+            stream=Pieces(CUTS[self._cut](answer.body), None if answer.complete else broken),
         )
 
 
@@ -169,8 +172,8 @@ def _build(make_model: MakeModel, take: Take, transport: Recorded, version: str)
         api_key="not-a-key",
         max_retries=0,
         output_version=version,
-        http_client=httpx.Client(transport=transport, trust_env=False),
-        http_async_client=httpx.AsyncClient(transport=transport, trust_env=False),
+        http_client=httpx2.Client(transport=transport, trust_env=False),
+        http_async_client=httpx2.AsyncClient(transport=transport, trust_env=False),
     )
 
 

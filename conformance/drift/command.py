@@ -131,7 +131,7 @@ def _time(order: Order, name: str, environment: Mapping[str, str]) -> Change:
     settings = choose_settings(LANES[name], order.target, None, url, environment)
     settings["model"] = order.casts.get(name, {}).get("model", settings["model"])
     watch = Stopwatch(verify=import_module("langchain_baseten._http.clients").tls_context())
-    with import_module("httpx").Client(transport=watch) as http:
+    with import_module("httpx2").Client(transport=watch) as http:
         try:
             for _ in client.ChatBaseten(**settings, http_client=http).stream(prompt):
                 pass

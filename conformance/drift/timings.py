@@ -1,6 +1,6 @@
 """When the events of a live stream arrive, which no recording can tell.
 
-Knows httpx's byte streams and a clock; the judgement on the times is pure. Must not know claims.
+Knows httpx2's byte streams and a clock; the judgement on the times is pure. Must not know claims.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import httpx
+import httpx2
 
 from conformance.drift.changes import Change, Severity
 from conformance.drift.events import Framer
@@ -41,7 +41,7 @@ class Arrival(NamedTuple):
     text: bool
 
 
-class Stopwatch(httpx.HTTPTransport):
+class Stopwatch(httpx2.HTTPTransport):
     """A transport that notes when each event of an answer is complete.
 
     It reads to the end before anybody else does: a reader that takes its time would seem to be a
@@ -49,7 +49,7 @@ class Stopwatch(httpx.HTTPTransport):
 
     Args:
         clock: Seconds; default the monotonic clock.
-        settings: Those of `httpx.HTTPTransport`.
+        settings: Those of `httpx2.HTTPTransport`.
 
     Attributes:
         arrivals: The events of the last answer.
@@ -60,21 +60,21 @@ class Stopwatch(httpx.HTTPTransport):
         self.arrivals: list[Arrival] = []
         self._clock = clock
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; see `httpx.BaseTransport`."""
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request; see `httpx2.BaseTransport`."""
         self.arrivals = []
         # What is compressed comes when the compressor likes, and is not seen here as it is.
         request.headers["accept-encoding"] = "identity"
         began = self._clock()
         response = super().handle_request(request)
         stream = response.stream
-        assert isinstance(stream, httpx.SyncByteStream)
+        assert isinstance(stream, httpx2.SyncByteStream)
         try:
             reads = [(self._clock() - began, piece) for piece in stream]
         finally:
             stream.close()
         self.arrivals = list(_find_arrivals(reads))
-        response.stream = httpx.ByteStream(b"".join(piece for _, piece in reads))
+        response.stream = httpx2.ByteStream(b"".join(piece for _, piece in reads))
         return response
 
 

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -150,8 +150,8 @@ def run(command: Command, log: Path) -> Iterator[None]:
 def _await_ready(process: subprocess.Popen[bytes], command: Command, log: Path) -> None:
     deadline = time.monotonic() + command.patience
     while process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(command.ready, timeout=5.0, trust_env=False).status_code == 200:
+        with contextlib.suppress(httpx2.TransportError):
+            if httpx2.get(command.ready, timeout=5.0, trust_env=False).status_code == 200:
                 return
         time.sleep(_POLL)
     told = log.read_text(encoding="utf-8", errors="replace")[-1500:]

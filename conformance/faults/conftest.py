@@ -16,6 +16,7 @@ import pytest
 
 from conformance.faults.askers import CALLS, EITHER, STREAMS
 from conformance.faults.sockets import ScriptServer
+from conformance.libraries import LIBRARIES
 from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
@@ -56,6 +57,12 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in _PROXIES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request: pytest.FixtureRequest) -> Any:
+    """The module of each HTTP library that a client of the user's own may come from."""
+    return LIBRARIES[request.param]
 
 
 @pytest.fixture

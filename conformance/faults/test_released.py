@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from conformance.faults.askers import run
@@ -216,9 +215,11 @@ def test_closing_twice_or_before_any_call_does_nothing(aim: Aim) -> None:
     run(model.aclose())
 
 
-def test_a_client_of_the_users_own_is_used_and_never_closed(serve_script: Serve, aim: Aim) -> None:
+def test_a_client_of_the_users_own_is_used_and_never_closed(
+    serve_script: Serve, aim: Aim, library: Any
+) -> None:
     server = serve_script(serve)
-    with httpx.Client(headers={"x-mine": "yes"}) as client:
+    with library.Client(headers={"x-mine": "yes"}) as client:
         with aim(server.url, http_client=client) as model:
             model.invoke("Hi")
             list(model.stream("Hi"))
@@ -230,12 +231,12 @@ def test_a_client_of_the_users_own_is_used_and_never_closed(serve_script: Serve,
 
 
 def test_an_async_client_of_the_users_own_is_used_and_never_closed(
-    serve_script: Serve, aim: Aim
+    serve_script: Serve, aim: Aim, library: Any
 ) -> None:
     server = serve_script(serve)
 
     async def work() -> None:
-        async with httpx.AsyncClient(headers={"x-mine": "yes"}) as client:
+        async with library.AsyncClient(headers={"x-mine": "yes"}) as client:
             async with aim(server.url, http_async_client=client) as model:
                 await model.ainvoke("Hi")
                 assert [chunk async for chunk in model.astream("Hi")]
@@ -246,21 +247,23 @@ def test_an_async_client_of_the_users_own_is_used_and_never_closed(
     assert server.connections == 1
 
 
-def test_the_timeout_of_a_client_of_the_users_own_counts(serve_script: Serve, aim: Aim) -> None:
+def test_the_timeout_of_a_client_of_the_users_own_counts(
+    serve_script: Serve, aim: Aim, library: Any
+) -> None:
     server = serve_script(be_silent_until_left)
-    with httpx.Client(timeout=SOON) as client:
+    with library.Client(timeout=SOON) as client:
         model = aim(server.url, http_client=client, timeout=None)
         with pytest.raises(BasetenTimeoutError):
             model.invoke("Hi")
 
 
 def test_the_timeout_of_an_async_client_of_the_users_own_counts(
-    serve_script: Serve, aim: Aim
+    serve_script: Serve, aim: Aim, library: Any
 ) -> None:
     server = serve_script(be_silent_until_left)
 
     async def work() -> None:
-        async with httpx.AsyncClient(timeout=SOON) as client:
+        async with library.AsyncClient(timeout=SOON) as client:
             model = aim(server.url, http_async_client=client, timeout=None)
             with pytest.raises(BasetenTimeoutError):
                 await model.ainvoke("Hi")
@@ -268,8 +271,8 @@ def test_the_timeout_of_an_async_client_of_the_users_own_counts(
     run(work())
 
 
-def test_a_client_of_the_users_own_that_is_closed_says_so(aim: Aim) -> None:
-    client = httpx.Client()
+def test_a_client_of_the_users_own_that_is_closed_says_so(aim: Aim, library: Any) -> None:
+    client = library.Client()
     client.close()
     with pytest.raises(RuntimeError, match="closed"):
         aim("http://127.0.0.1:9/v1", http_client=client).invoke("Hi")

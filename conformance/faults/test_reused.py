@@ -6,9 +6,8 @@ import asyncio
 import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from conformance.faults.askers import CALLS, STREAMS, run
@@ -70,16 +69,18 @@ def test_nothing_is_waited_for_after_a_stream_without_done(
     assert outcome.seconds < 10
 
 
-def test_a_stream_that_a_hook_has_read_is_read_from_memory(serve_script: Serve, aim: Aim) -> None:
-    async def read_on_loop(response: httpx.Response) -> None:
+def test_a_stream_that_a_hook_has_read_is_read_from_memory(
+    serve_script: Serve, aim: Aim, library: Any
+) -> None:
+    async def read_on_loop(response: Any) -> None:
         await response.aread()
 
     async def work() -> str:
-        async with httpx.AsyncClient(event_hooks={"response": [read_on_loop]}) as client:
+        async with library.AsyncClient(event_hooks={"response": [read_on_loop]}) as client:
             return await aread_stream(aim(url, http_async_client=client))
 
     url = serve_script(serve_without_done).url
-    with httpx.Client(event_hooks={"response": [httpx.Response.read]}) as client:
+    with library.Client(event_hooks={"response": [library.Response.read]}) as client:
         assert read_stream(aim(url, http_client=client)) == "Hello"
     assert run(work()) == "Hello"
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from conformance.faults.conftest import KEY
@@ -32,11 +31,13 @@ def test_a_redirect_to_another_host_is_an_error_and_the_key_does_not_travel(
     assert other.connections == 0
 
 
-def test_a_client_that_follows_redirects_is_kept_from_it(serve_script: Serve, aim: Aim) -> None:
+def test_a_client_that_follows_redirects_is_kept_from_it(
+    serve_script: Serve, aim: Aim, library: Any
+) -> None:
     other = serve_script(serve)
     answer = frame("307 Elsewhere", b"", f"Location: {other.url}")
     server = serve_script(lambda line: line.answer(answer))
-    with httpx.Client(follow_redirects=True) as client, pytest.raises(BasetenError):
+    with library.Client(follow_redirects=True) as client, pytest.raises(BasetenError):
         aim(server.url, http_client=client).invoke("Hi")
     assert other.connections == 0
 
@@ -50,12 +51,13 @@ def test_a_proxy_of_the_environment_is_used(
     assert proxy.requests[0].startswith(b"POST http://far-away.invalid/v1/chat/completions ")
 
 
+@pytest.mark.parametrize("hosts", ["127.0.0.1", "[::1,a:port,127.0.0.1"], ids=["well", "half"])
 def test_a_host_that_the_environment_exempts_from_its_proxy_is_reached_directly(
-    serve_script: Serve, aim: Aim, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    serve_script: Serve, aim: Aim, ask: Ask, hosts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy, server = serve_script(serve), serve_script(serve)
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", hosts)
     assert ask(aim(server.url)).text == "Hello"
     assert proxy.connections == 0
 

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 import pytest
 from blockbuster import BlockingError, blockbuster_ctx
 
@@ -67,7 +67,7 @@ def test_the_certificates_are_read_off_the_loop(
         readers.append(threading.current_thread())
         return ssl.create_default_context()
 
-    monkeypatch.setattr(httpx, "create_ssl_context", read)
+    monkeypatch.setattr(httpx2, "create_ssl_context", read)
     run(aim(serve_script(serve).url).ainvoke("Hi"))
     assert len(readers) == 1
     assert readers[0] is not threading.current_thread()

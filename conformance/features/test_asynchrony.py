@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import pytest
 from blockbuster import blockbuster_ctx
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from conformance.judge.evidence import Evidence
+    from conformance.libraries import Request
     from conformance.peers import AnswerPlan, BodyPiece, PeerRequest
 
 _MANY = 50
@@ -61,7 +62,7 @@ def _connect_on_loop(connection: socket.socket, address: Any) -> None:
 def _on_loop_only(monkeypatch: pytest.MonkeyPatch) -> None:
     if chosen().ours:
         monkeypatch.setattr(threading.Thread, "start", _leave_loop)
-        monkeypatch.setattr(httpx.Client, "send", _leave_loop)
+        monkeypatch.setattr(httpx2.Client, "send", _leave_loop)
     else:
         # A peer behind a socket has threads of its own, and a client may start one to look round;
         # what it must not do is talk to the service from one.
@@ -74,15 +75,15 @@ def life(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
     seen: dict[str, list[Any]] = {"transports": [], "closed": []}
     peer = AsyncPeerTransport()
 
-    async def answer(self: Any, request: httpx.Request) -> httpx.Response:
+    async def answer(self: Any, request: httpx2.Request) -> Any:
         seen["transports"].append(self)
         return await peer.handle_async_request(request)
 
     async def close(self: Any) -> None:
         seen["closed"].append(self)
 
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", answer)
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "aclose", close)
+    monkeypatch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", answer)
+    monkeypatch.setattr(httpx2.AsyncHTTPTransport, "aclose", close)
     return seen
 
 
@@ -96,7 +97,7 @@ def _slow_certificates(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return context
 
     tls_context.cache_clear()
-    monkeypatch.setattr(httpx, "create_ssl_context", read_slowly)
+    monkeypatch.setattr(httpx2, "create_ssl_context", read_slowly)
     yield
     tls_context.cache_clear()
 
@@ -175,14 +176,14 @@ class _Meeting(AsyncPeerTransport):
         super().__init__()
         self._all_here = asyncio.Barrier(size)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: Request) -> Any:
         await self._all_here.wait()
         return await super().handle_async_request(request)
 
 
 def _mount_meeting(lane: str, evidence: Evidence) -> Any:
     if chosen().ours:
-        client = httpx.AsyncClient(transport=_Meeting(_MANY))
+        client = httpx2.AsyncClient(transport=_Meeting(_MANY))
         return mount(lane, evidence, http_async_client=client)
     all_here = threading.Barrier(_MANY, timeout=_PATIENCE)
 
@@ -278,10 +279,10 @@ async def test_a_cancelled_call_closes_its_connection(
     evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
     transport = AsyncPeerTransport(change_plans(_hold_back))
-    client = httpx.AsyncClient(transport=transport)
+    client = httpx2.AsyncClient(transport=transport)
     call = asyncio.create_task(ask(mount("model-apis", evidence, http_async_client=client)))
     async with asyncio.timeout(_PATIENCE):
-        while not transport.open_answers:  # noqa: ASYNC110  httpx offers no event to wait for
+        while not transport.open_answers:  # noqa: ASYNC110  httpx2 offers no event to wait for
             await asyncio.sleep(0.01)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import pytest
 
 from conformance.features.questions import GREETING, TALE, change_plans, mount
@@ -47,7 +47,7 @@ def test_a_redirect_is_an_error_and_nobody_else_sees_the_key(evidence: Evidence)
 @pytest.mark.claim("connections.redirect.refused")
 async def test_nor_when_it_is_awaited_or_the_client_would_follow(evidence: Evidence) -> None:
     away = _Away()
-    client = httpx.AsyncClient(transport=AsyncPeerTransport(away), follow_redirects=True)
+    client = httpx2.AsyncClient(transport=AsyncPeerTransport(away), follow_redirects=True)
     model = mount("model-apis", evidence, away, http_async_client=client)
     with expect("any"):
         await model.ainvoke(GREETING)
@@ -60,8 +60,8 @@ async def test_nor_when_it_is_awaited_or_the_client_would_follow(evidence: Evide
 async def test_clients_of_ones_own_are_used_and_left_open(evidence: Evidence) -> None:
     sync, awaited = PeerTransport(), AsyncPeerTransport()
     clients: dict[str, Any] = {
-        "http_client": httpx.Client(transport=sync),
-        "http_async_client": httpx.AsyncClient(transport=awaited),
+        "http_client": httpx2.Client(transport=sync),
+        "http_async_client": httpx2.AsyncClient(transport=awaited),
     }
     model = mount("model-apis", evidence, **clients)
     with model:
@@ -81,9 +81,9 @@ def test_clients_that_the_model_made_are_closed(
     peer = PeerTransport()
     closed: list[Any] = []
     monkeypatch.setattr(
-        httpx.HTTPTransport, "handle_request", lambda _, request: peer.handle_request(request)
+        httpx2.HTTPTransport, "handle_request", lambda _, request: peer.handle_request(request)
     )
-    monkeypatch.setattr(httpx.HTTPTransport, "close", lambda own: closed.append(own))  # noqa: PLW0108  a method gets its object
+    monkeypatch.setattr(httpx2.HTTPTransport, "close", lambda own: closed.append(own))  # noqa: PLW0108  a method gets its object
     model = chosen().make(model="zai-org/GLM-5.2", api_key=FAKE_KEY)
     if how == "with":
         with model:
@@ -104,7 +104,7 @@ def _hold_back(plan: AnswerPlan) -> AnswerPlan:
 @pytest.mark.claim("connections.stream.left")
 def test_leaving_a_stream_early_closes_its_connection(evidence: Evidence) -> None:
     transport = PeerTransport(change_plans(_hold_back))
-    client = httpx.Client(transport=transport)
+    client = httpx2.Client(transport=transport)
     stream = mount("model-apis", evidence, http_client=client).stream(TALE)
     next(stream)
     assert transport.open_answers == 1
@@ -115,7 +115,7 @@ def test_leaving_a_stream_early_closes_its_connection(evidence: Evidence) -> Non
 @pytest.mark.claim("connections.stream.left")
 async def test_leaving_an_awaited_stream_early_closes_its_connection(evidence: Evidence) -> None:
     transport = AsyncPeerTransport(change_plans(_hold_back))
-    client = httpx.AsyncClient(transport=transport)
+    client = httpx2.AsyncClient(transport=transport)
     stream = mount("model-apis", evidence, http_async_client=client).astream(TALE)
     await anext(stream)
     assert transport.open_answers == 1
@@ -125,7 +125,7 @@ async def test_leaving_an_awaited_stream_early_closes_its_connection(evidence: E
 
 @pytest.mark.claim("connections.stream.silence")
 async def test_silence_inside_a_stream_has_a_limit(evidence: Evidence) -> None:
-    client = httpx.AsyncClient(transport=AsyncPeerTransport(change_plans(_hold_back)))
+    client = httpx2.AsyncClient(transport=AsyncPeerTransport(change_plans(_hold_back)))
     given: dict[str, Any] = {"http_async_client": client, "stream_chunk_timeout": 0.05}
     model = mount("dedicated", evidence, **given)
     heard: list[str] = []

@@ -1,6 +1,6 @@
 """Servers that are not Baseten: the reference peer and, built on it, the deviants.
 
-Everything here is sans-IO except `server` (sockets) and `transports` (httpx mounts).
+Everything here is sans-IO except `server` (sockets) and `transports` (mounts in HTTP clients).
 """
 
 from __future__ import annotations

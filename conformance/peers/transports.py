@@ -1,16 +1,22 @@
-"""Mounts a peer inside httpx: no socket, one body piece per read.
+"""Mounts a peer inside a client of either HTTP library: no socket, one body piece per read.
 
-The only importer of httpx here. Must not know what the peer answers.
+Knows requests and responses of the libraries; must not know what the peer answers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
+from conformance.libraries import (
+    AsyncBody,
+    AsyncTransport,
+    Body,
+    Request,
+    Transport,
+    library_of,
+)
 from conformance.peers.exchange import AnswerPlan, BodyPiece, Ending, Peer, PeerRequest
 from conformance.peers.reference import respond
 
@@ -31,7 +37,7 @@ class _Mount:
         self.requests: list[PeerRequest] = []
         self.open_answers = 0
 
-    def plan(self, request: httpx.Request) -> AnswerPlan:
+    def plan(self, request: Request) -> AnswerPlan:
         """Ask the peer."""
         asked = PeerRequest(
             method=request.method,
@@ -45,38 +51,40 @@ class _Mount:
         return plan
 
 
-class PeerTransport(_Mount, httpx.BaseTransport):
-    """A synchronous transport: `httpx.Client(transport=PeerTransport(peer))`.
+class PeerTransport(_Mount, Transport):
+    """A synchronous transport: `httpx2.Client(transport=PeerTransport(peer))`.
 
-    Delays are slept, and a delay beyond the request's read timeout is an `httpx.ReadTimeout`.
+    Delays are slept, and a delay beyond the request's read timeout is a `ReadTimeout`.
     """
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request; see `httpx.BaseTransport`."""
+    def handle_request(self, request: Request) -> Any:
+        """Answer a request; see `httpx2.BaseTransport`."""
         request.read()
         plan = self.plan(request)
-        stream = _Stream(self, request, plan)
-        return httpx.Response(plan.status, headers=list(plan.headers), stream=stream)
+        return _respond(request, plan, _Stream(self, request, plan))
 
 
-class AsyncPeerTransport(_Mount, httpx.AsyncBaseTransport):
-    """An asynchronous transport: `httpx.AsyncClient(transport=AsyncPeerTransport(peer))`.
+class AsyncPeerTransport(_Mount, AsyncTransport):
+    """An asynchronous transport: `httpx2.AsyncClient(transport=AsyncPeerTransport(peer))`.
 
-    Delays are slept, and a delay beyond the request's read timeout is an `httpx.ReadTimeout`.
+    Delays are slept, and a delay beyond the request's read timeout is a `ReadTimeout`.
     """
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request; see `httpx.AsyncBaseTransport`."""
+    async def handle_async_request(self, request: Request) -> Any:
+        """Answer a request; see `httpx2.AsyncBaseTransport`."""
         await request.aread()
         plan = self.plan(request)
-        stream = _AsyncStream(self, request, plan)
-        return httpx.Response(plan.status, headers=list(plan.headers), stream=stream)
+        return _respond(request, plan, _AsyncStream(self, request, plan))
 
 
-class _Body:
+def _respond(request: Request, plan: AnswerPlan, stream: Body | AsyncBody) -> Any:
+    return library_of(request).Response(plan.status, headers=list(plan.headers), stream=stream)
+
+
+class _Plan:
     """A plan's body on its way to one request."""
 
-    def __init__(self, mount: _Mount, request: httpx.Request, plan: AnswerPlan) -> None:
+    def __init__(self, mount: _Mount, request: Request, plan: AnswerPlan) -> None:
         self.mount = mount
         self.request = request
         self.plan = plan
@@ -90,16 +98,20 @@ class _Body:
             return patience, True
         return piece.delay, False
 
-    def time_out(self) -> httpx.ReadTimeout:
+    def fail(self, kind: str, message: str) -> Exception:
+        """Return an error of the client's own library, by its name."""
+        error: Exception = getattr(library_of(self.request), kind)(message, request=self.request)
+        return error
+
+    def time_out(self) -> Exception:
         """Return the error for a piece that came too late."""
-        return httpx.ReadTimeout("the peer was slower than the read timeout", request=self.request)
+        return self.fail("ReadTimeout", "the peer was slower than the read timeout")
 
     def end(self) -> None:
         """Raise what a connection raises that does not end as its framing says."""
         failure = _FAILURES.get(self.plan.ending)
         if failure is not None:
-            kind, message = failure
-            raise kind(message, request=self.request)
+            raise self.fail(*failure)
 
     def release(self) -> None:
         """Count the answer as closed, once."""
@@ -107,13 +119,13 @@ class _Body:
         self.closed = True
 
 
-_FAILURES: dict[Ending, tuple[type[httpx.TransportError], str]] = {
-    "abort": (httpx.RemoteProtocolError, "the peer closed the connection inside the body"),
-    "reset": (httpx.ReadError, "the peer reset the connection"),
+_FAILURES: dict[Ending, tuple[str, str]] = {
+    "abort": ("RemoteProtocolError", "the peer closed the connection inside the body"),
+    "reset": ("ReadError", "the peer reset the connection"),
 }
 
 
-class _Stream(_Body, httpx.SyncByteStream):
+class _Stream(_Plan, Body):
     def __iter__(self) -> Iterator[bytes]:
         for piece in self.plan.pieces:
             delay, late = self.wait_for(piece)
@@ -127,7 +139,7 @@ class _Stream(_Body, httpx.SyncByteStream):
         self.release()
 
 
-class _AsyncStream(_Body, httpx.AsyncByteStream):
+class _AsyncStream(_Plan, AsyncBody):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece in self.plan.pieces:
             delay, late = self.wait_for(piece)

@@ -10,13 +10,14 @@ import asyncio
 import select
 import socket
 import tempfile
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import vcr
 from vcr.errors import CannotOverwriteExistingCassetteException
 
 from conformance.judge.verdicts import Result
+from conformance.libraries import LIBRARIES, errors
 from conformance.recording.vcr_hooks import match_json_body, vcr_settings
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def _calls(function: ast.AST) -> set[str]:
 def probe_replay() -> Iterator[str]:
     """Ask for what no cassette holds, once on each transport, and yield what is wrong with that.
 
+    VCR patches the transports of each library by itself, and a release of it may not know one.
+
     A request must be refused before a socket is opened: a listener on loopback sees none.
     """
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
@@ -99,22 +102,27 @@ def _is_refused(ask: Callable[[str], None], url: str) -> bool:
         ask(url)
     except CannotOverwriteExistingCassetteException:
         return True
-    except httpx.HTTPError:
+    except _FAILURES:
         return False
     return False
 
 
-def _ask(url: str) -> None:
-    with httpx.Client(verify=False, timeout=_PATIENCE) as client:  # noqa: S501  nothing is sent
+def _ask(library: Any, url: str) -> None:
+    with library.Client(verify=False, timeout=_PATIENCE) as client:
         client.post(url, json={})
 
 
-def _ask_on_loop(url: str) -> None:
+def _ask_on_loop(library: Any, url: str) -> None:
     async def ask() -> None:
-        async with httpx.AsyncClient(verify=False, timeout=_PATIENCE) as client:  # noqa: S501  same
+        async with library.AsyncClient(verify=False, timeout=_PATIENCE) as client:
             await client.post(url, json={})
 
     asyncio.run(ask())
 
 
-_PROBES: dict[str, Callable[[str], None]] = {"sync": _ask, "async": _ask_on_loop}
+_FAILURES = errors("HTTPError")
+_PROBES: dict[str, Callable[[str], None]] = {
+    f"{colour} {name}": partial(ask, library)
+    for name, library in LIBRARIES.items()
+    for colour, ask in (("sync", _ask), ("async", _ask_on_loop))
+}

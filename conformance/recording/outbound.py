@@ -1,7 +1,7 @@
 """What every request passes on its way out while cassettes are recorded.
 
-Knows httpx's transports: waits out 429, stops the run when the key is refused or the service is
-gone, notes who answered. Must not know VCR, cassettes or checks.
+Knows the transports of HTTP libraries: waits out 429, stops the run when the key is refused or the
+service is gone, notes who answered. Must not know VCR, cassettes or checks.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-import httpx
+from conformance.libraries import errors, stand_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
+
+    from conformance.libraries import Request, Response
 
 __all__ = ["LONGEST_WAIT", "Outbound", "StoppedError", "read_wait"]
 
@@ -29,6 +31,8 @@ _REFUSALS = {401, 403}
 _TOO_MANY = 429
 _ATTEMPTS = 8
 _SETBACKS = 3
+_LOST = errors("TransportError")
+_SILENT = errors("ReadTimeout")
 
 
 class StoppedError(BaseException):
@@ -67,40 +71,42 @@ class Outbound:
         self.hosts = set()
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
-        """Stand in the way of httpx's own transports for as long as the patch holds."""
-        ask = httpx.HTTPTransport.handle_request
-        ask_async = httpx.AsyncHTTPTransport.handle_async_request
+        """Stand in the way of whatever leaves for as long as the patch holds."""
+        stand_before(patch, self._stand_before, self._stand_before_async)
 
-        def handle(transport: Any, request: httpx.Request) -> httpx.Response:
+    def _stand_before(self, ask: Callable[..., Any]) -> Callable[..., Any]:
+        def handle(transport: Any, request: Request) -> Any:
             attempt = 0
             while True:
                 self._open(request)
                 try:
                     response = ask(transport, request)
-                except httpx.TransportError as error:
+                except _LOST as error:
                     raise self._lose(error) from error
                 if not (wait := self._judge(request, response, attempt)):
                     return response
                 time.sleep(wait)
                 attempt += 1
 
-        async def handle_async(transport: Any, request: httpx.Request) -> httpx.Response:
+        return handle
+
+    def _stand_before_async(self, ask: Callable[..., Any]) -> Callable[..., Any]:
+        async def handle_async(transport: Any, request: Request) -> Any:
             attempt = 0
             while True:
                 self._open(request)
                 try:
-                    response = await ask_async(transport, request)
-                except httpx.TransportError as error:
+                    response = await ask(transport, request)
+                except _LOST as error:
                     raise self._lose(error) from error
                 if not (wait := self._judge(request, response, attempt)):
                     return response
                 await asyncio.sleep(wait)
                 attempt += 1
 
-        patch.setattr(httpx.HTTPTransport, "handle_request", handle)
-        patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async)
+        return handle_async
 
-    def _open(self, request: httpx.Request) -> None:
+    def _open(self, request: Request) -> None:
         if self.stopped:
             raise StoppedError(self.stopped)
         self.sent += 1
@@ -110,14 +116,14 @@ class Outbound:
             waits = {**given, "read": min(given.get("read") or math.inf, self._silence)}
             request.extensions = {**request.extensions, "timeout": waits}
 
-    def _lose(self, error: httpx.TransportError) -> StoppedError:
-        if isinstance(error, httpx.ReadTimeout):
+    def _lose(self, error: Exception) -> StoppedError:
+        if isinstance(error, _SILENT):
             return self._miss(f"the service was silent for too long at request {self.sent}")
         return self._miss(f"the service was lost at request {self.sent}: {type(error).__name__}")
 
-    def _judge(self, request: httpx.Request, response: httpx.Response, attempt: int) -> float:
+    def _judge(self, request: Request, response: Response, attempt: int) -> float:
         """Return the seconds to wait before the same request is sent again; 0 for an answer."""
-        self.hosts.add(_name_host(request.url))
+        self.hosts.add(_name_host(request))
         status = response.status_code
         if status in _REFUSALS:
             raise self._miss(
@@ -148,7 +154,8 @@ class Outbound:
         return StoppedError(self.stopped)
 
 
-def _name_host(url: httpx.URL) -> str:
+def _name_host(request: Request) -> str:
+    url = request.url
     return url.host if url.scheme == "https" else f"{url.scheme}://{url.host}"
 
 

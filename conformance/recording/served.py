@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 
 from conformance.targets import ENGINE_KEY, FAKE_KEY
 
@@ -79,8 +79,8 @@ def fetch(url: str, key: str) -> Any:
     tls = import_module("langchain_baseten._http.clients").tls_context()
     near = urlsplit(url).hostname in _LOOPBACK
     try:
-        answer = httpx.get(url, headers=headers, timeout=_PATIENCE, verify=tls, trust_env=not near)
-    except httpx.HTTPError as error:
+        answer = httpx2.get(url, headers=headers, timeout=_PATIENCE, verify=tls, trust_env=not near)
+    except httpx2.HTTPError as error:
         raise ServedError(f"{url} cannot be reached: {type(error).__name__}") from error
     if answer.status_code in _REFUSALS:
         told = f"; set {ENGINE_KEY} if it is an engine" if key in {"", FAKE_KEY} else ""

@@ -1,7 +1,8 @@
 """What every request to somebody's own service passes: the limits, the waits, the count.
 
-Knows httpx's transports and what answers cost; a check whose request may not leave, or that got no
-answer at all, is skipped with the reason. Must not know pytest's hooks, checks or lanes.
+Knows the transports of HTTP libraries and what answers cost; a check whose request may not leave,
+or that got no answer at all, is skipped with the reason. Must not know pytest's hooks, checks or
+lanes.
 """
 
 from __future__ import annotations
@@ -12,18 +13,24 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import httpx
 import pytest
 
 from conformance.judge.costs import count_answer
+from conformance.libraries import AsyncBody, Body, errors, library_of, stand_before
 from conformance.recording.outbound import read_wait
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from conformance.libraries import Request, Response
+
 __all__ = ["Limits", "Meter"]
 
 _REFUSALS = {401, 402, 403}
+_NOT_FOUND = 404
+_LOST = errors("TransportError")
+_SILENT = errors("TimeoutException")
+_UNREACHED = errors("ConnectTimeout")
 _PASSING = {429, 502, 503, 504}
 _ATTEMPTS = 4
 _LONGEST_WAIT = 60.0
@@ -63,20 +70,17 @@ class Meter:
         self._silences = 0
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
-        """Stand in the way of httpx's own transports for as long as the patch holds."""
-        handle = self._stand_before(httpx.HTTPTransport.handle_request)
-        patch.setattr(httpx.HTTPTransport, "handle_request", handle)
-        handle_async = self._stand_before_async(httpx.AsyncHTTPTransport.handle_async_request)
-        patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async)
+        """Stand in the way of whatever leaves for as long as the patch holds."""
+        stand_before(patch, self._stand_before, self._stand_before_async)
 
     def _stand_before(self, ask: Callable[..., Any]) -> Callable[..., Any]:
-        def handle(transport: Any, request: httpx.Request) -> httpx.Response:
+        def handle(transport: Any, request: Request) -> Any:
             attempt = 0
             while True:
                 self._admit(request)
                 try:
                     response = ask(transport, request)
-                except httpx.TransportError as error:
+                except _LOST as error:
                     wait = self._miss(request, error, attempt)
                 else:
                     if not (wait := self._judge(request, response, attempt)):
@@ -88,13 +92,13 @@ class Meter:
         return handle
 
     def _stand_before_async(self, ask: Callable[..., Any]) -> Callable[..., Any]:
-        async def handle_async(transport: Any, request: httpx.Request) -> httpx.Response:
+        async def handle_async(transport: Any, request: Request) -> Any:
             attempt = 0
             while True:
                 self._admit(request)
                 try:
                     response = await ask(transport, request)
-                except httpx.TransportError as error:
+                except _LOST as error:
                     wait = self._miss(request, error, attempt)
                 else:
                     if not (wait := self._judge(request, response, attempt)):
@@ -105,7 +109,7 @@ class Meter:
 
         return handle_async
 
-    def _admit(self, request: httpx.Request) -> None:
+    def _admit(self, request: Request) -> None:
         asked = _read_model(request)
         if self._model and asked != self._model:
             self._withhold(f"asks for another model, {asked!r:.80}")
@@ -117,13 +121,11 @@ class Meter:
                 self._stop(f"the limit of {limit} {name} is spent; --max-{name} sets it")
         self.requests += 1
 
-    def _miss(self, request: httpx.Request, error: httpx.TransportError, attempt: int) -> float:
+    def _miss(self, request: Request, error: Exception, attempt: int) -> float:
         """Return the seconds to wait after an attempt that nobody answered."""
         kind = type(error).__name__
         host = request.url.netloc.decode("ascii")
-        if isinstance(error, httpx.TimeoutException) and not isinstance(
-            error, httpx.ConnectTimeout
-        ):
+        if isinstance(error, _SILENT) and not isinstance(error, _UNREACHED):
             self._silences += 1
             if self._silences == _SILENCES:
                 self._stop(f"{host} is silent: {kind}, twice in a row")
@@ -132,12 +134,12 @@ class Meter:
             self._stop(f"{host} cannot be reached: {kind} in {_ATTEMPTS} attempts")
         return read_wait(None, attempt) / 4
 
-    def _judge(self, request: httpx.Request, response: httpx.Response, attempt: int) -> float:
+    def _judge(self, request: Request, response: Response, attempt: int) -> float:
         """Return the seconds to wait before the same request is sent again; 0 for an answer."""
         status, self._silences = response.status_code, 0
         if status in _REFUSALS:
             self._stop(f"the service refuses the key, or what it may cost: HTTP {status}")
-        if status == httpx.codes.NOT_FOUND and not self._answered:
+        if status == _NOT_FOUND and not self._answered:
             self._stop(f"no such model, or no chat endpoint: HTTP 404 at {request.url.path}")
         if status not in _PASSING:
             self._answered = True
@@ -147,22 +149,23 @@ class Meter:
             self._stop(f"HTTP {status} {attempt + 1} times, and is to wait {wait:.0f} s")
         return wait
 
-    def _count(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
+    def _count(self, request: Request, response: Response) -> Any:
         """Return the answer as it came, counted when its body has ended."""
+        library, headers = library_of(request), response.headers
 
         def note(body: bytes) -> None:
-            whole = httpx.Response(response.status_code, headers=response.headers, content=body)
+            whole = library.Response(response.status_code, headers=headers, content=body)
             asked = request.content.decode("utf-8", "replace")
             self.tokens += count_answer(response.status_code, asked, whole.text)
 
-        return httpx.Response(
+        return library.Response(
             response.status_code,
-            headers=response.headers,
+            headers=headers,
             stream=_Counted(response.stream, note, self._lose),
             extensions=response.extensions,
         )
 
-    def _lose(self, error: httpx.TransportError) -> NoReturn:
+    def _lose(self, error: Exception) -> NoReturn:
         self._withhold(f"the connection was lost inside an answer: {type(error).__name__}")
 
     def _stop(self, why: str) -> NoReturn:
@@ -175,21 +178,21 @@ class Meter:
         pytest.skip(why)
 
 
-def _read_model(request: httpx.Request) -> str:
+def _read_model(request: Request) -> str:
     try:
         return str(json.loads(request.content)["model"])
     except (ValueError, KeyError, TypeError):
         return ""
 
 
-class _Counted(httpx.SyncByteStream, httpx.AsyncByteStream):
+class _Counted(Body, AsyncBody):
     """A body that hands its pieces on as they come, and tells once what they were."""
 
     def __init__(
         self,
         stream: Any,
         note: Callable[[bytes], None],
-        lose: Callable[[httpx.TransportError], NoReturn],
+        lose: Callable[[Exception], NoReturn],
     ) -> None:
         self._stream = stream
         self._note = note
@@ -201,7 +204,7 @@ class _Counted(httpx.SyncByteStream, httpx.AsyncByteStream):
             for piece in self._stream:
                 self._body += piece
                 yield piece
-        except httpx.TransportError as error:
+        except _LOST as error:
             self._lose(error)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -209,10 +212,10 @@ class _Counted(httpx.SyncByteStream, httpx.AsyncByteStream):
             async for piece in self._stream:
                 self._body += piece
                 yield piece
-        except httpx.TransportError as error:
+        except _LOST as error:
             self._lose(error)
 
-    # httpx closes once, however the body ended.
+    # Clients close once, however the body ended.
     def close(self) -> None:
         self._note(bytes(self._body))
         self._stream.close()

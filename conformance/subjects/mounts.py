@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from conformance.peers import AsyncPeerTransport, PeerServer, PeerTransport
@@ -57,8 +57,8 @@ def mount(lane: Lane, peer: Peer, settings: dict[str, Any]) -> Any:
 
 def _mount_inside(peer: Peer, settings: dict[str, Any]) -> Any:
     clients = {
-        "http_client": httpx.Client(transport=PeerTransport(peer)),
-        "http_async_client": httpx.AsyncClient(transport=AsyncPeerTransport(peer)),
+        "http_client": httpx2.Client(transport=PeerTransport(peer)),
+        "http_async_client": httpx2.AsyncClient(transport=AsyncPeerTransport(peer)),
     }
     return chosen().make(**{**clients, **settings})
 
@@ -104,7 +104,7 @@ def tap(model: Any) -> Iterator[tuple[Any, Tape]]:
         from langchain_baseten._http.clients import tls_context  # noqa: PLC0415
 
         hooks: Any = {"request": [tape.note_request], "response": [tape.note_response]}
-        with httpx.Client(event_hooks=hooks, verify=tls_context()) as client:
+        with httpx2.Client(event_hooks=hooks, verify=tls_context()) as client:
             yield model.model_copy(update={"http_client": client}), tape
         return
     DECK.tapes.append(tape)

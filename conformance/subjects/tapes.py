@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.peers import respond
 
 if TYPE_CHECKING:
-    import httpx
-
+    from conformance.libraries import Request, Response
     from conformance.peers import AnswerPlan, PeerRequest
 
 __all__ = ["DECK", "Deck", "Tape"]
@@ -30,11 +29,11 @@ class Tape:
         self.sent: list[dict[str, Any]] = []
         self.answers: list[str] = []
 
-    def note_request(self, request: httpx.Request) -> None:
+    def note_request(self, request: Request) -> None:
         """Keep what is sent."""
         self.sent.append(json.loads(request.content))
 
-    def note_response(self, response: httpx.Response) -> None:
+    def note_response(self, response: Response) -> None:
         """Keep what comes back; a stream arrives in one piece behind this."""
         self.answers.append(response.read().decode("utf-8"))
 

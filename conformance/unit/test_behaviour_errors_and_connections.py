@@ -21,6 +21,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -156,7 +157,6 @@ UNBUILDABLE: dict[str, dict[str, str]] = {
     "unknown proxy scheme": {"HTTPS_PROXY": "ftp://u:hush-hush@127.0.0.1:9"},
     "malformed proxy": {"HTTPS_PROXY": "http://u:hush-hush@127.0.0.1:port"},
     "malformed proxy for all": {"ALL_PROXY": "http://u:hush-hush@[::1:9"},
-    "malformed exception": {"NO_PROXY": "[::1]", "HTTP_PROXY": "http://127.0.0.1:9"},
 }
 
 
@@ -1307,7 +1307,6 @@ async def test_exceptions_of_both_libraries_are_typed(
 
 @in_every_way
 async def test_httpx2_client_works_over_real_sockets(way: str, start: Any) -> None:
-    httpx2 = pytest.importorskip("httpx2")
     server = start(serve)
     with httpx2.Client() as client:
         async with httpx2.AsyncClient() as async_client:
@@ -1319,7 +1318,6 @@ async def test_httpx2_client_works_over_real_sockets(way: str, start: Any) -> No
 
 @streamed
 async def test_silence_inside_a_stream_ends_with_an_httpx2_client(way: str, start: Any) -> None:
-    httpx2 = pytest.importorskip("httpx2")
     server = start(silence_after(ROLE, say("Hel")))
     begun = time.monotonic()
     with httpx2.Client() as client:
@@ -1335,13 +1333,13 @@ async def test_socket_options_of_a_copy_take_effect(monkeypatch: pytest.MonkeyPa
 
     seen: list[Any] = []
     for name in ("HTTPTransport", "AsyncHTTPTransport"):
-        built = getattr(httpx, name)
+        built = getattr(httpx2, name)
 
         def build(*args: Any, built: Any = built, **kwargs: Any) -> Any:
             seen.append(kwargs.get("socket_options"))
             return built(*args, **kwargs)
 
-        monkeypatch.setattr(httpx, name, build)
+        monkeypatch.setattr(httpx2, name, build)
     option = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0)
     url = f"http://127.0.0.1:{unused_port()}/v1"
     first = ChatBaseten(model="m", api_key=KEY, base_url=url, max_retries=0)

@@ -12,6 +12,7 @@ import vcr
 import conformance
 from conformance.judge.ledger import Record
 from conformance.judge.verdicts import Outcome, Place, Result
+from conformance.libraries import LIBRARIES
 from conformance.proof import canary
 from conformance.proof.canary import find_green, find_silent, probe_replay
 
@@ -57,6 +58,12 @@ def test_replay_is_alive() -> None:
     assert list(probe_replay()) == []
 
 
+def test_every_transport_of_every_library_is_probed() -> None:
+    assert set(canary._PROBES) == {
+        f"{colour} {name}" for name in LIBRARIES for colour in ("sync", "async")
+    }
+
+
 class _Deaf:
     """Patches nothing, as a release that does not know a transport."""
 
@@ -67,7 +74,7 @@ class _Deaf:
         return pytest.MonkeyPatch.context()
 
 
-@pytest.mark.parametrize("silent", ["sync", "async"])
+@pytest.mark.parametrize("silent", ["sync httpx2", "async httpx2", "sync httpx", "async httpx"])
 def test_a_transport_that_lets_a_request_out_is_named(
     monkeypatch: pytest.MonkeyPatch, silent: str
 ) -> None:

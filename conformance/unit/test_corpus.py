@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import pytest
 from langchain_core.messages import AIMessageChunk
 
@@ -177,12 +177,12 @@ def test_merged_tool_calls_are_found(tmp_path: Path) -> None:
     assert {"tool calls", "invalid tool calls"} <= {row["what"] for row in report["answer_losses"]}
 
 
-def other_request(**changes: Any) -> Callable[[httpx.Request], httpx.Request]:
-    def change(request: httpx.Request) -> httpx.Request:
+def other_request(**changes: Any) -> Callable[[httpx2.Request], httpx2.Request]:
+    def change(request: httpx2.Request) -> httpx2.Request:
         body = json.loads(request.content) | changes.get("body", {})
         headers = {"authorization": changes.get("key", "Bearer not-a-key")}
         url = changes.get("url", str(request.url))
-        return httpx.Request(changes.get("method", "POST"), url, headers=headers, json=body)
+        return httpx2.Request(changes.get("method", "POST"), url, headers=headers, json=body)
 
     return change
 
@@ -198,7 +198,7 @@ def other_request(**changes: Any) -> Callable[[httpx.Request], httpx.Request]:
     ],
 )
 def test_every_change_of_a_request_is_found(tmp_path: Path, changes: Any, what: str) -> None:
-    make = lie(httpx.Request, other_request(**changes))
+    make = lie(httpx2.Request, other_request(**changes))
     code, report = replay(make, write_corpus(tmp_path, RECORDINGS["text"]))
     assert [row["what"] for row in report["request_losses"]] == [what]
     assert report["request_losses"][0]["met_in"][0] == "invoke/whole/v0"
@@ -284,7 +284,7 @@ def test_a_request_that_is_not_sent_is_a_loss_only_if_the_server_took_it(tmp_pat
 
 
 class Repeating(Parrot):
-    def _say(self, response: httpx.Response, body: bytes, broken: Exception | None) -> Chunks:
+    def _say(self, response: httpx2.Response, body: bytes, broken: Exception | None) -> Chunks:
         self.settings["http_client"].send(self._request([]))
         return super()._say(response, body, broken)
 
@@ -371,7 +371,7 @@ def test_the_module_runs_the_real_client(
 
 
 def test_a_request_is_judged_only_by_the_calls_that_make_it(tmp_path: Path) -> None:
-    make = lie(httpx.Request, other_request(body={"seed": 1}))
+    make = lie(httpx2.Request, other_request(body={"seed": 1}))
     _, report = replay(make, write_corpus(tmp_path, RECORDINGS["refused"]))
     (loss,) = report["request_losses"]
     assert {mode.split("/")[0] for mode in loss["met_in"]} == {"invoke", "ainvoke"}

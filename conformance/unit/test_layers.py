@@ -47,7 +47,7 @@ IMPURE = {
 }
 
 # what is installed with langchain-core, and nothing else
-INSTALLED = {"httpx", "langchain_core", "pydantic", "pydantic_core", "tenacity"}
+INSTALLED = {"httpx2", "langchain_core", "pydantic", "pydantic_core", "tenacity"}
 INSTALLED |= {"typing_extensions"}
 
 MODULES = sorted(str(path.relative_to(PACKAGE).with_suffix("")) for path in PACKAGE.rglob("*.py"))
@@ -135,7 +135,8 @@ def test_the_http_library_has_one_importer(module: str) -> None:
     every = names_in([n for n in ast.walk(parse(module)) if isinstance(n, ast.stmt)])
 
     assert {name.partition(".")[0] for name in every} & {"openai", "langchain_openai"} == set()
-    assert ("httpx" in every) is (module == "_http/clients")
+    assert ("httpx2" in every) is (module == "_http/clients")
+    assert "httpx" not in every
 
 
 @pytest.mark.parametrize("module", MODULES)

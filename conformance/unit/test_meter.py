@@ -5,8 +5,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import httpx2
 import pytest
 
+from conformance.libraries import LIBRARIES
 from conformance.peers import PeerServer, respond
 from conformance.peers.exchange import AnswerPlan, plan_json
 from conformance.subjects.meter import Limits, Meter
@@ -35,26 +37,43 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return noted
 
 
+def aim(url: str, **own: Any) -> ChatBaseten:
+    return ChatBaseten(model=SLUG, base_url=f"{url}/v1", api_key="k", max_retries=0, **own)
+
+
 def ask_whole(url: str) -> str:
-    with ChatBaseten(model=SLUG, base_url=f"{url}/v1", api_key="k", max_retries=0) as model:
+    with aim(url) as model:
         return model.invoke("Say hello to Ada.").text
 
 
 def ask_in_pieces(url: str) -> str:
-    with ChatBaseten(model=SLUG, base_url=f"{url}/v1", api_key="k", max_retries=0) as model:
+    with aim(url) as model:
         return "".join(chunk.text for chunk in model.stream("Say hello to Ada."))
 
 
 def ask_awaited(url: str) -> str:
     async def ask() -> str:
-        model = ChatBaseten(model=SLUG, base_url=f"{url}/v1", api_key="k", max_retries=0)
-        async with model:
+        async with aim(url) as model:
             return (await model.ainvoke("Say hello to Ada.")).text
 
     return asyncio.run(ask())
 
 
-every_way = pytest.mark.parametrize("ask", [ask_whole, ask_in_pieces, ask_awaited])
+def ask_with_httpx(url: str) -> str:
+    with httpx.Client() as client:
+        return aim(url, http_client=client).invoke("Say hello to Ada.").text
+
+
+def ask_awaited_with_httpx(url: str) -> str:
+    async def ask() -> str:
+        async with httpx.AsyncClient() as client:
+            return (await aim(url, http_async_client=client).ainvoke("Say hello to Ada.")).text
+
+    return asyncio.run(ask())
+
+
+WAYS = [ask_whole, ask_in_pieces, ask_awaited, ask_with_httpx, ask_awaited_with_httpx]
+every_way = pytest.mark.parametrize("ask", WAYS)
 
 
 def answer_after(*plans: AnswerPlan) -> Any:
@@ -126,8 +145,9 @@ def test_what_is_no_question_to_a_model_counts_as_no_model(
     meter = Meter(Limits())
     with PeerServer() as server, monkeypatch.context() as patch:
         meter.install(patch)
-        httpx.get(f"{server.url}/v1/models", headers={"authorization": "Bearer k"})
-    assert meter.requests == 1
+        for library in LIBRARIES.values():
+            library.get(f"{server.url}/v1/models", headers={"authorization": "Bearer k"})
+    assert meter.requests == len(LIBRARIES)
 
 
 @every_way
@@ -204,21 +224,24 @@ def test_a_dead_service_is_tried_again_and_then_left_alone(
     assert meter.requests == 4
 
 
+@pytest.mark.parametrize(
+    ("library", "ask"), [(httpx2, ask_whole), (httpx, ask_with_httpx)], ids=LIBRARIES
+)
 def test_a_silent_service_is_left_alone_after_the_second_silence(
-    monkeypatch: pytest.MonkeyPatch,
+    library: Any, ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def be_silent(transport: Any, request: httpx.Request) -> httpx.Response:
-        raise httpx.ReadTimeout("nothing", request=request)
+    def be_silent(transport: Any, request: Any) -> Any:
+        raise library.ReadTimeout("nothing", request=request)
 
     meter = Meter(Limits())
     with monkeypatch.context() as patch:
-        patch.setattr(httpx.HTTPTransport, "handle_request", be_silent)
+        patch.setattr(library.HTTPTransport, "handle_request", be_silent)
         meter.install(patch)
         with pytest.raises(SKIPPED, match="gave no answer in time: ReadTimeout"):
-            ask_whole("http://127.0.0.1:9")
+            ask("http://127.0.0.1:9")
         assert meter.stopped == ""
         with pytest.raises(SKIPPED, match="is silent: ReadTimeout, twice in a row"):
-            ask_whole("http://127.0.0.1:9")
+            ask("http://127.0.0.1:9")
     assert meter.stopped
 
 

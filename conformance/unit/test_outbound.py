@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import pytest
 
+from conformance.libraries import LIBRARIES
 from conformance.peers.exchange import AnswerPlan, PeerRequest, plan_json
 from conformance.peers.server import PeerServer
 from conformance.recording import outbound
@@ -52,19 +53,21 @@ def way(heard: list[str]) -> Iterator[Outbound]:
         yield out
 
 
-def ask_in_turn(url: str) -> int:
-    with httpx.Client(trust_env=False) as client:
-        return client.post(url, json={"a": 1}).status_code
+def ask_in_turn(url: str, library: Any = httpx2) -> int:
+    with library.Client(trust_env=False) as client:
+        return int(client.post(url, json={"a": 1}).status_code)
 
 
 async def ask(url: str, colour: str) -> int:
-    if colour == "sync":
-        return ask_in_turn(url)
-    async with httpx.AsyncClient(trust_env=False) as client:
-        return (await client.post(url, json={"a": 1})).status_code
+    kind, name = colour.split()
+    if kind == "sync":
+        return ask_in_turn(url, LIBRARIES[name])
+    async with LIBRARIES[name].AsyncClient(trust_env=False) as client:
+        return int((await client.post(url, json={"a": 1})).status_code)
 
 
-both = pytest.mark.parametrize("colour", ["sync", "async"])
+COLOURS = [f"{kind} {name}" for name in LIBRARIES for kind in ("sync", "async")]
+both = pytest.mark.parametrize("colour", COLOURS)
 
 
 @both
@@ -103,7 +106,7 @@ async def test_patience_ends(way: Outbound, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(outbound, "_ATTEMPTS", 2)
     script = Script(limited())
     with PeerServer(script) as server, pytest.raises(StoppedError, match=r"for the 2\. time"):
-        await ask(server.url, "sync")
+        await ask(server.url, COLOURS[0])
     assert script.asked == 2
 
 
@@ -171,16 +174,17 @@ async def test_patience_ends_where_nothing_was_answered_or_three_times_in_a_row(
     assert "nothing was sent after it" in patient_way.stopped
 
 
+@pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
 @pytest.mark.parametrize("read", [None, 60.0, 0.1])
 def test_a_service_may_be_silent_for_so_long_and_no_longer(
-    patient_way: Outbound, read: float | None
+    patient_way: Outbound, read: float | None, library: Any
 ) -> None:
     with (
         PeerServer(Script(SILENCE)) as server,
-        httpx.Client(trust_env=False) as client,
+        library.Client(trust_env=False) as client,
         pytest.raises(StoppedError, match="silent for too long at request 1"),
     ):
-        client.post(server.url, timeout=httpx.Timeout(5.0, read=read))
+        client.post(server.url, timeout=library.Timeout(5.0, read=read))
     assert patient_way.sent == 1
 
 
@@ -189,8 +193,10 @@ def test_no_check_can_take_a_stop_for_an_answer() -> None:
 
 
 def test_a_host_over_tls_goes_by_its_name() -> None:
-    assert outbound._name_host(httpx.URL("https://a.baseten.co/v1")) == "a.baseten.co"
-    assert outbound._name_host(httpx.URL("http://a.baseten.co/v1")) == "http://a.baseten.co"
+    assert outbound._name_host(httpx2.Request("POST", "https://a.baseten.co/v1")) == "a.baseten.co"
+    assert outbound._name_host(httpx2.Request("POST", "http://a.baseten.co/v1")) == (
+        "http://a.baseten.co"
+    )
 
 
 @pytest.mark.parametrize(

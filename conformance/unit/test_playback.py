@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from conformance.corpus import playback
+from conformance.libraries import LIBRARIES
 
 BODY = 'data: {"a": "é"}\n\ndata: [DONE]\n\n'.encode()
-REQUEST = httpx.Request("POST", "http://127.0.0.1/", content=b"{}")
+REQUEST = httpx2.Request("POST", "http://127.0.0.1/", content=b"{}")
+each_library = pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
 
 
 @pytest.mark.parametrize("body", [BODY, BODY[:-2], b'{"a": 1}', b""])
@@ -33,19 +36,23 @@ def test_the_recorded_framing_is_not_replayed() -> None:
     assert transport.requests == [REQUEST]
 
 
-def test_a_broken_connection_breaks_after_the_recorded_bytes() -> None:
+@each_library
+def test_a_broken_connection_breaks_after_the_recorded_bytes(library: Any) -> None:
     transport = playback.Recorded(playback.Answer(200, (), BODY, complete=False), "bytes7")
     received: list[bytes] = []
-    with pytest.raises(httpx.RemoteProtocolError):
-        received.extend(transport.handle_request(REQUEST).iter_raw())
+    request = library.Request("POST", "http://127.0.0.1/", content=b"{}")
+    with pytest.raises(library.RemoteProtocolError):
+        received.extend(transport.handle_request(request).iter_raw())
     assert b"".join(received) == BODY
 
 
-def test_async_reading_brings_the_same_pieces() -> None:
+@each_library
+def test_async_reading_brings_the_same_pieces(library: Any) -> None:
     async def read() -> list[bytes]:
         transport = playback.Recorded(playback.Answer(200, (), BODY), "events")
-        response = await transport.handle_async_request(REQUEST)
-        return [piece async for piece in response.aiter_raw()]
+        async with library.AsyncClient(transport=transport) as client:
+            response = await client.send(client.build_request("POST", "http://a/"), stream=True)
+            return [piece async for piece in response.aiter_raw()]
 
     pieces = [piece for piece in playback.CUTS["events"](BODY) if piece]
     assert asyncio.run(read()) == pieces

@@ -79,9 +79,9 @@ class Successor:
 @pytest.mark.parametrize(
     ("argument", "kind", "wanted"),
     [
-        ("http_client", httpx.AsyncClient, r"httpx\.Client, not a AsyncClient"),
-        ("http_async_client", httpx.Client, r"httpx\.AsyncClient, not a Client"),
-        ("http_client", dict, r"httpx\.Client, not a dict"),
+        ("http_client", httpx.AsyncClient, r"httpx2\.Client, not a AsyncClient"),
+        ("http_async_client", httpx.Client, r"httpx2\.AsyncClient, not a Client"),
+        ("http_client", dict, r"httpx2\.Client, not a dict"),
     ],
     ids=["async for sync", "sync for async", "no client at all"],
 )

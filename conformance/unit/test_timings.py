@@ -5,7 +5,7 @@ import time
 from itertools import count
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 import pytest
 
 from conformance.drift.timings import Arrival, Stopwatch, judge_timing
@@ -37,7 +37,7 @@ def serve(pieces: Sequence[BodyPiece]) -> PeerServer:
 
 def measure(*pieces: BodyPiece) -> list[Arrival]:
     watch = Stopwatch()
-    with serve(pieces) as server, httpx.Client(transport=watch, trust_env=False) as client:
+    with serve(pieces) as server, httpx2.Client(transport=watch, trust_env=False) as client:
         assert client.post(server.url).read() == b"".join(piece.data for piece in pieces)
     return watch.arrivals
 
@@ -187,7 +187,7 @@ def test_a_reader_that_takes_its_time_is_not_taken_for_the_server() -> None:
     pieces = [BodyPiece(word, delay=0.3 * (n == 0)) for n, word in enumerate(WORDS)]
     with (
         serve(pieces) as server,
-        httpx.Client(transport=watch, trust_env=False) as client,
+        httpx2.Client(transport=watch, trust_env=False) as client,
         client.stream("POST", server.url) as answer,
     ):
         for _ in answer.iter_bytes(1000):
@@ -203,12 +203,12 @@ def test_an_answer_that_breaks_off_leaves_nothing_open_and_nothing_noted() -> No
     watch = Stopwatch()
     with (
         PeerServer(lambda _: plans.pop(0)) as server,
-        httpx.Client(transport=watch, trust_env=False) as client,
+        httpx2.Client(transport=watch, trust_env=False) as client,
     ):
         client.post(server.url)
         assert [connection.is_idle() for connection in watch._pool.connections] == [True]
         assert len(watch.arrivals) == 1
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises(httpx2.RemoteProtocolError):
             client.post(server.url)
         assert watch._pool.connections == []
     assert watch.arrivals == []
@@ -219,7 +219,7 @@ def test_each_request_is_timed_anew() -> None:
     watch = Stopwatch(clock=lambda: float(next(ticks)))
     with (
         serve([BodyPiece(event("a"))]) as server,
-        httpx.Client(transport=watch, trust_env=False) as client,
+        httpx2.Client(transport=watch, trust_env=False) as client,
     ):
         client.post(server.url)
         client.post(server.url)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import pytest
 
 from conformance.peers import (
@@ -41,7 +41,7 @@ def read_text(raw: RawResponse) -> str:
     return raw.text
 
 
-async def give(client: httpx.AsyncClient) -> httpx.AsyncClient:
+async def give(client: httpx2.AsyncClient) -> httpx2.AsyncClient:
     return client
 
 
@@ -78,25 +78,25 @@ class Server:
         return HttpRequest("http://peer.test/v1", b"{}", {}, {}, None, None, 5, retries)
 
     def fetch(self, retries: int = 0) -> str:
-        with httpx.Client(transport=self.mounts[0]) as client:
+        with httpx2.Client(transport=self.mounts[0]) as client:
             found: str = SyncTransport(lambda: client).fetch(self.request(retries), read_text)
             return found
 
     def afetch(self, retries: int = 0) -> str:
         async def work() -> str:
-            async with httpx.AsyncClient(transport=self.mounts[1]) as client:
+            async with httpx2.AsyncClient(transport=self.mounts[1]) as client:
                 made = AsyncTransport(lambda: give(client))
                 return await made.fetch(self.request(retries), read_text)
 
         return asyncio.run(work())
 
     def stream(self, made: Callable[[], Any] = begin) -> list[ChatGenerationChunk]:
-        with httpx.Client(transport=self.mounts[0]) as client:
+        with httpx2.Client(transport=self.mounts[0]) as client:
             return list(SyncTransport(lambda: client).stream(self.request(), made))
 
     def astream(self, made: Callable[[], Any] = begin) -> list[ChatGenerationChunk]:
         async def work() -> list[ChatGenerationChunk]:
-            async with httpx.AsyncClient(transport=self.mounts[1]) as client:
+            async with httpx2.AsyncClient(transport=self.mounts[1]) as client:
                 opened = AsyncTransport(lambda: give(client))
                 return [chunk async for chunk in opened.stream(self.request(), made)]
 
@@ -194,10 +194,10 @@ def test_an_exception_of_the_reader_becomes_an_error_of_the_package(stream: Any)
 
 
 def test_an_exception_of_the_users_code_that_opens_a_client_is_passed_on() -> None:
-    def fail() -> httpx.Client:
+    def fail() -> httpx2.Client:
         raise IndexError("mine")
 
-    async def fail_on_loop() -> httpx.AsyncClient:
+    async def fail_on_loop() -> httpx2.AsyncClient:
         raise IndexError("mine")
 
     with pytest.raises(IndexError, match="mine"):

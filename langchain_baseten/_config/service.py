@@ -28,7 +28,8 @@ from langchain_baseten._config.settings import (
     check_mapping,
 )
 from langchain_baseten._http.auth import BearerAuth
-from langchain_baseten._http.clients import Connections, check_client_kind
+from langchain_baseten._http.clients import check_client_kind
+from langchain_baseten._http.connections import Connections
 from langchain_baseten._http.redaction import is_secret_name
 from langchain_baseten._http.request import AsyncClient, HttpRequest, SyncClient
 from langchain_baseten._http.timeouts import parse_idle_limit, parse_timeout
@@ -89,11 +90,13 @@ class BasetenService(BasetenSettings):
         query = check_mapping("extra_query", options.get("default_query"))
         extra = check_headers("extra_headers", options.get("default_headers"))
         own = _join(check_headers("default_headers", self.default_headers), extra)
-        # Compression holds events back, and hides from `bodies` where the next one begins.
-        encoding = {"Accept-Encoding": "identity"} if accept == "text/event-stream" else {}
         headers = _join(
-            {"Accept": accept, "Content-Type": "application/json", "User-Agent": _USER_AGENT},
-            encoding,
+            {
+                "Accept": accept,
+                "Accept-Encoding": "identity",  # compression holds events back
+                "Content-Type": "application/json",
+                "User-Agent": _USER_AGENT,
+            },
             own,
             {name: value.get_secret_value() for name, value in self._gateway_headers.items()},
         )
@@ -106,6 +109,7 @@ class BasetenService(BasetenSettings):
             timeouts=_choose(options.get("request_timeout"), self.request_timeout, parse_timeout),
             idle=_choose(None, idle, parse_idle_limit),
             max_retries=_choose(options.get("max_retries"), self.max_retries, _check_retries),
+            max_bytes=self.max_response_bytes,
             on_retry=on_retry,
             model=self.model,
             url_source=self._url_source,
@@ -132,11 +136,11 @@ class BasetenService(BasetenSettings):
 
     def _sync_client(self) -> SyncClient:
         own: SyncClient | None = self.http_client
-        return self._connections.sync_client() if own is None else own
+        return self._connections.sync_client(self.endpoint.server) if own is None else own
 
     async def _async_client(self) -> AsyncClient:
         own: AsyncClient | None = self.http_async_client
-        return await self._connections.async_client() if own is None else own
+        return await self._connections.async_client(self.endpoint.server) if own is None else own
 
     @property
     def _sync_transport(self) -> SyncTransport:

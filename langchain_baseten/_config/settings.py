@@ -95,6 +95,10 @@ class BasetenSettings(BaseModel):
     """Maximum number of retries. The default is 2. Connection failures, timeouts, 408, 409, 429 and
     5xx are retried, before anything was returned."""
 
+    max_response_bytes: Annotated[int, ClientOnly()] = Field(default=2**26, gt=0)
+    """Maximum number of bytes of a response that is not streamed, after decompression. A larger one
+    is a `BasetenInvalidResponseError`, and is not read to its end. The default is 64 MiB."""
+
     default_headers: Annotated[Mapping[str, str] | None, ClientOnly(per_call="extra_headers")] = (
         Field(default=None, repr=False)
     )

@@ -21,6 +21,7 @@ from langchain_baseten.exceptions import (
     BasetenError,
     BasetenIncompleteStreamError,
     BasetenInvalidResponseError,
+    BasetenRequestError,
     BasetenTimeoutError,
 )
 
@@ -64,13 +65,14 @@ class Response(Protocol):
     @property
     def is_closed(self) -> bool: ...
     @property
+    def is_stream_consumed(self) -> bool: ...
+    @property
     def stream(self) -> Iterable[bytes] | AsyncIterable[bytes]: ...
 
 
 class SyncResponse(Response, Protocol):
     """What is needed of a response of a synchronous client."""
 
-    def read(self) -> bytes: ...
     def iter_bytes(self) -> Iterator[bytes]: ...
     def close(self) -> None: ...
 
@@ -78,7 +80,6 @@ class SyncResponse(Response, Protocol):
 class AsyncResponse(Response, Protocol):
     """What is needed of a response of an asynchronous client."""
 
-    async def aread(self) -> bytes: ...
     def aiter_bytes(self) -> AsyncIterator[bytes]: ...
     async def aclose(self) -> None: ...
 
@@ -90,6 +91,8 @@ class Client(Protocol):
     def timeout(self) -> Any: ...
     @property
     def auth(self) -> Any: ...
+    @property
+    def is_closed(self) -> bool: ...
     def build_request(  # noqa: PLR0913  the parts of a request
         self,
         method: str,
@@ -132,6 +135,7 @@ class HttpRequest:
         timeouts: Time limits that the user set, None for those of the client.
         idle: Maximum seconds between two events of a stream, None for no limit.
         max_retries: Retries after the first try.
+        max_bytes: Maximum size of a response that is not streamed.
         on_retry: Called with tenacity's state before each wait.
         model: The requested model, for messages.
         url_source: The setting or variable that the URL came from, for messages.
@@ -146,6 +150,7 @@ class HttpRequest:
     timeouts: Timeouts | None
     idle: float | None
     max_retries: int
+    max_bytes: int = 2**26
     on_retry: Callable[..., Any] | None = None
     model: str = ""
     url_source: str = ""
@@ -188,7 +193,7 @@ class HttpRequest:
         own = self.auth is None or client.auth is not None
         return {"stream": True, "follow_redirects": False, **({} if own else {"auth": self.auth})}
 
-    def error_from_status(self, response: Response, data: bytes) -> BasetenError:
+    def error_from_status(self, response: Response, data: bytes | bytearray) -> BasetenError:
         """Return the error for a response whose status is not a success.
 
         Args:
@@ -232,7 +237,7 @@ class HttpRequest:
         error = error or BasetenInvalidResponseError(
             f"The response could not be read ({type(exception).__name__}: {exception})."
         )
-        if own is None and isinstance(error, BasetenTimeoutError) and reader and reader.events:
+        if own is None and isinstance(error, BasetenTimeoutError) and reader and reader.telling:
             error = self._silence(error, reader)
         if reader is not None and reader.started:
             if isinstance(error, BasetenConnectionError):
@@ -248,6 +253,19 @@ class HttpRequest:
         # Before the first chunk it would be sent again, though the service works on it.
         silence.is_retryable = reader.started and error.is_retryable
         return silence
+
+    def error_from_closed(self, *, again: bool) -> BasetenError:
+        """Return the error for a client that was closed before the request could be sent.
+
+        Args:
+            again: Whether another try finds another client.
+        """
+        if not again:
+            return BasetenRequestError(
+                "The HTTP client has been closed. Pass one that is open as http_client or "
+                "http_async_client."
+            )
+        return BasetenConnectionError(f"The connections to {self.host} were closed by close().")
 
     def error_from_client(self, exception: Exception) -> BasetenError | None:
         """Return the error for an exception that was raised while a client was built.
@@ -287,7 +305,7 @@ class RawResponse:
     headers: dict[str, str]
 
     @classmethod
-    def of(cls, response: Response, data: bytes) -> RawResponse:
+    def of(cls, response: Response, data: bytes | bytearray) -> RawResponse:
         """Return a response with its body decoded.
 
         Args:

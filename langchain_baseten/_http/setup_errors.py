@@ -1,6 +1,6 @@
 """Translate exceptions that are raised while an HTTP client is built.
 
-Knows the environment variables that httpx reads, and what each may hold. Nothing was sent yet, and
+Knows the environment variables that httpx2 reads, and what each may hold. Nothing was sent yet, and
 trying again would fail again, so what the environment causes is a BasetenRequestError.
 """
 
@@ -22,7 +22,7 @@ _CERTIFICATES = {
     "SSL_CERT_FILE": "a file of certificates in PEM form",
     "SSL_CERT_DIR": "a folder of certificates in PEM form",
 }
-"""What each variable has to be set to. httpx reads the second one only without the first."""
+"""What each variable has to be set to. httpx2 reads the second one only without the first."""
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _SOCKS = frozenset({"socks5", "socks5h"})
@@ -30,9 +30,6 @@ _SCHEMES = _SOCKS | {"http", "https"}
 
 _WRITE = "Write it as http://host:port, or socks5://host:port with the package socksio installed."
 _INSTALL = "Install it with pip install socksio, or use a proxy that begins with http://."
-_WRITE_HOSTS = (
-    "Write host names and addresses with commas between them, and IPv6 addresses without brackets."
-)
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
@@ -42,7 +39,8 @@ def error_from_setup(exception: Exception) -> BasetenError | None:
     """Return the error for an exception that was raised while a client was being built.
 
     Args:
-        exception: What `httpx.Client`, `httpx.AsyncClient` or `httpx.create_ssl_context` raised.
+        exception: What `httpx2.Client`, `httpx2.AsyncClient` or `httpx2.create_ssl_context`
+            raised.
 
     Returns:
         An error that names the environment variable or file and says what to write, or None if the
@@ -86,12 +84,8 @@ def _error_of_proxy(
 
 
 def _error_of_any_proxy() -> BasetenRequestError | None:
-    exceptions = _find_variables("NO_PROXY")
-    for name, value in exceptions.items():
-        if "[" in value:
-            given = f"{name}={shorten(value, 200)!r} is malformed"
-            return BasetenRequestError(f"{given}. {_WRITE_HOSTS}")
-    names = ", ".join({**_find_variables(*_PROXIES), **exceptions})
+    # NO_PROXY is not among them: httpx2 ignores what it cannot parse there (2.14).
+    names = ", ".join(_find_variables(*_PROXIES))
     return (
         BasetenRequestError(f"A proxy URL is malformed: see {names}. {_WRITE}") if names else None
     )

@@ -51,12 +51,14 @@ class ResponseContext:
         requested_model: Model of the request, reported where the response names none.
         call_required: Whether the request's `tool_choice` forces a tool call.
         keep_headers: Whether the response headers become response metadata.
+        max_event_bytes: Maximum size of one event of a stream, None for no limit.
         new_id: Returns an id for a tool call that the server sent without one.
     """
 
     requested_model: str
     call_required: bool = False
     keep_headers: bool = False
+    max_event_bytes: int | None = None
     new_id: Callable[[], str]
 
 

@@ -66,14 +66,17 @@ class StreamReader:
     Attributes:
         done: Whether `[DONE]` was read; what follows it is ignored.
         events: Number of events so far, without comments.
+        telling: Number of events that said something: that gave a chunk, or told of the first
+            choice, a finish reason, new usage or the end. The others are as silent as a comment.
         headers: Response headers, lower-case names; set by the transport.
     """
 
     def __init__(self, context: ResponseContext) -> None:
         self.done = False
         self.events = 0
+        self.telling = 0
         self.headers: dict[str, str] = {}
-        self._decoder = EventDecoder()
+        self._decoder = EventDecoder(context.max_event_bytes)
         self._context = context
         self._calls = ToolCallAssembler(ToolCallIds(context.new_id))
         self._texts = {name: SurrogateJoiner() for name in _TEXT_FIELDS}
@@ -178,10 +181,15 @@ class StreamReader:
         self.events += 1
         if event.data.strip() == _DONE:
             self.done = True
+            self.telling += 1
             return []
         payload = decode_event(event.data)
         if isinstance(payload, dict):
-            return self._read_payload(payload, event.name)
+            before = self._has_choices, self._finish_reason, self._usage
+            chunks = self._read_payload(payload, event.name)
+            if chunks or before != (self._has_choices, self._finish_reason, self._usage):
+                self.telling += 1
+            return chunks
         text = event.data.decode("utf-8", "replace")
         if event.name == "error":
             raise error_from_event(clean_value(payload) or text)
