@@ -5,11 +5,14 @@ Knows how targets, lanes and cassettes come together; must not judge anything.
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from langchain_core.globals import set_llm_cache
 from pydantic import SecretStr
 
@@ -51,6 +54,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if not config.option.of_package or not collection_path.match("test_*.py"):
         return None
     return None if is_about_the_package(collection_path) else True
+
+
+def pytest_configure() -> None:
+    # The same examples in every run, however busy the machine is; `tox -e deep` asks for others.
+    examples.register_profile(
+        "suite",
+        deadline=None,
+        derandomize="HYPOTHESIS_EXAMPLES" not in os.environ,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    examples.load_profile("suite")
 
 
 def pytest_recording_configure(config: pytest.Config, vcr: VCR) -> None:

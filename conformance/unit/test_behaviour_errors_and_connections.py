@@ -542,7 +542,7 @@ def test_fuzzed_body_raises_nothing_else(
     asyncio.run(work())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=st.binary(max_size=200))
 def test_fuzzed_bytes_raise_nothing_else(content: bytes) -> None:
     async def work() -> None:
