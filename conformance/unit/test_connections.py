@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from langchain_baseten._http import connections
+from langchain_baseten._http import clients, connections
 from langchain_baseten._http.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import httpx2
+    from langchain_baseten._http.request import AsyncClient
 
 NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 SERVER = "https://server.test"
@@ -130,11 +130,11 @@ def test_the_clients_of_a_forgotten_model_are_closed_a_moment_later() -> None:
 
 
 def test_the_next_model_takes_over_the_client_of_a_forgotten_one() -> None:
-    clients = set()
+    found = set()
     for _ in range(30):
-        clients.add(id(Connections().sync_client(SERVER)))
+        found.add(id(Connections().sync_client(SERVER)))
         gc.collect()
-    assert len(clients) == 1
+    assert len(found) == 1
 
 
 def test_a_model_that_is_forgotten_while_the_reaper_ends_is_reaped_too() -> None:
@@ -160,7 +160,7 @@ def test_a_model_that_is_forgotten_while_the_reaper_ends_is_reaped_too() -> None
 def test_each_event_loop_has_its_own_client_which_is_closed_with_it() -> None:
     model = Connections()
 
-    async def work() -> httpx2.AsyncClient:
+    async def work() -> AsyncClient:
         first, second = await asyncio.gather(model.async_client(SERVER), model.async_client(SERVER))
         assert first is second
         assert await model.async_client(SERVER) is first
@@ -249,7 +249,7 @@ def test_a_forked_child_does_not_use_or_close_its_parents_clients(
 ) -> None:
     monkeypatch.setattr(connections, "_parents", [])
     model = Connections([NO_DELAY])
-    parents = model.sync_client(SERVER)
+    parents: Any = model.sync_client(SERVER)
     process = connections._process
     with process.lock:  # as a thread may hold it when another one forks
         connections._begin_child()
@@ -274,7 +274,7 @@ def test_what_threads_still_share_is_closed_at_exit() -> None:
 def test_threads_that_come_at_once_get_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Connections()
     barrier = threading.Barrier(8)
-    make = connections.make_client
+    make = clients.make_client
 
     def make_together(options: Any) -> Any:
         barrier.wait(PATIENCE)

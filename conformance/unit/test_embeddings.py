@@ -265,9 +265,9 @@ def test_a_client_of_the_wrong_kind_is_refused(client: dict[str, Any]) -> None:
 
 def test_closing_lets_the_next_call_open_anew() -> None:
     model = BasetenEmbeddings(model_url=URL, api_key=KEY)
-    first = model._connections.sync_client()
+    first: Any = model._sync_client()
     model.close()
     assert first.is_closed
-    second = model._connections.sync_client()
+    second: Any = model._sync_client()
     asyncio.run(model.aclose())
     assert second.is_closed

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 import trustme
 
-from langchain_baseten._http.clients import Connections
+from langchain_baseten._http.connections import Connections
 from langchain_baseten._http.setup_errors import error_from_setup
 from langchain_baseten.exceptions import BasetenConnectionError, BasetenRequestError
 
@@ -182,7 +182,8 @@ def test_nothing_in_no_proxy_keeps_a_client_from_being_built(
     monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
     monkeypatch.setenv("NO_PROXY", hosts)
     with closing(Connections()) as connections:
-        assert not connections.sync_client().is_closed
+        client: Any = connections.sync_client("https://server.test")
+        assert not client.is_closed
 
 
 def test_every_proxy_variable_is_named_if_none_looks_bad(monkeypatch: pytest.MonkeyPatch) -> None:

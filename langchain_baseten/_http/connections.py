@@ -29,9 +29,8 @@ from langchain_baseten._http.clients import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    import httpx2
-
     from langchain_baseten._http.clients import SocketOptions
+    from langchain_baseten._http.request import AsyncClient, SyncClient
 
 _LINGER = 0.5
 """Seconds that a client is kept when the last model that used it has been forgotten: where each
@@ -191,7 +190,7 @@ class Connections:
     def __reduce__(self) -> tuple[Any, ...]:
         return (Connections, (self._socket_options,))
 
-    def sync_client(self, server: str) -> httpx2.Client:
+    def sync_client(self, server: str) -> SyncClient:
         """Return the client for threads.
 
         Args:
@@ -200,10 +199,10 @@ class Connections:
         key = self._find_key(server)
         while (client := self._join(None, key)) is None:
             _process.add(key, _Shared(make_client(self._socket_options)))
-        own: httpx2.Client = client
+        own: SyncClient = client
         return own
 
-    async def async_client(self, server: str) -> httpx2.AsyncClient:
+    async def async_client(self, server: str) -> AsyncClient:
         """Return the client for the running event loop.
 
         Args:
@@ -217,7 +216,7 @@ class Connections:
             if _process.add(key, shared) is shared:
                 shared.lifeline = _close_with_loop(shared)
                 await anext(shared.lifeline)
-        own: httpx2.AsyncClient = client
+        own: AsyncClient = client
         return own
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ one coding is read nevertheless.
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from langchain_baseten._protocol.error_responses import shorten
@@ -43,12 +44,11 @@ class Decoder:
             BasetenInvalidResponseError: If they are not of the coding.
         """
         while data and not self._stream.eof:
-            try:
+            piece = None
+            with suppress(zlib.error):
                 piece = self._stream.decompress(data, _STEP)
-            except zlib.error:
-                raise BasetenInvalidResponseError(
-                    "The compression of the response is broken."
-                ) from None
+            if piece is None:
+                raise BasetenInvalidResponseError("The compression of the response is broken.")
             data = self._stream.unconsumed_tail
             if piece:
                 yield piece

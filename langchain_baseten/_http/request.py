@@ -21,7 +21,6 @@ from langchain_baseten.exceptions import (
     BasetenError,
     BasetenIncompleteStreamError,
     BasetenInvalidResponseError,
-    BasetenRequestError,
     BasetenTimeoutError,
 )
 
@@ -254,17 +253,8 @@ class HttpRequest:
         silence.is_retryable = reader.started and error.is_retryable
         return silence
 
-    def error_from_closed(self, *, again: bool) -> BasetenError:
-        """Return the error for a client that was closed before the request could be sent.
-
-        Args:
-            again: Whether another try finds another client.
-        """
-        if not again:
-            return BasetenRequestError(
-                "The HTTP client has been closed. Pass one that is open as http_client or "
-                "http_async_client."
-            )
+    def error_from_closed(self) -> BasetenError:
+        """Return the error for connections that were closed before the request could be sent."""
         return BasetenConnectionError(f"The connections to {self.host} were closed by close().")
 
     def error_from_client(self, exception: Exception) -> BasetenError | None:

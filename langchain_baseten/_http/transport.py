@@ -135,13 +135,16 @@ class SyncTransport:
         client = self._open(request)
         built = request.build(client)
         deadline.seconds = read_timeout_of(built)
+        response = None
         try:
-            body = SyncBody(client.send(built, **request.send_options(client)))
+            response = client.send(built, **request.send_options(client))
         except RuntimeError:
-            if not client.is_closed:
+            # Closed by another thread, perhaps: then another try finds another client.
+            if not client.is_closed or self._client() is client:
                 raise
-            # By close(), in another thread. Another try asks for another client.
-            raise request.error_from_closed(again=self._client() is not client) from None
+        if response is None:
+            raise request.error_from_closed()
+        body = SyncBody(response)
         if is_success(body.response.status_code):
             return body
         received = ErrorResponseBody(body)
@@ -232,13 +235,16 @@ class AsyncTransport:
         client = await self._open(request)
         built = request.build(client)
         deadline.seconds = read_timeout_of(built)
+        response = None
         try:
-            body = AsyncBody(await client.send(built, **request.send_options(client)))
+            response = await client.send(built, **request.send_options(client))
         except RuntimeError:
-            if not client.is_closed:
+            # Closed by another task, perhaps: then another try finds another client.
+            if not client.is_closed or await self._client() is client:
                 raise
-            # By aclose(), in another task. Another try asks for another client.
-            raise request.error_from_closed(again=await self._client() is not client) from None
+        if response is None:
+            raise request.error_from_closed()
+        body = AsyncBody(response)
         if is_success(body.response.status_code):
             return body
         received = ErrorResponseBody(body)
