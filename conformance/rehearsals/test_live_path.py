@@ -97,6 +97,12 @@ class Street:
         return [*found, *(["printed"] if KEY in self.printed else [])]
 
 
+@pytest.fixture(autouse=True)
+def _unobserved(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What is walked here is covered by the units; coverage in every process doubles the time.
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
 @pytest.fixture
 def street(tmp_path: Path) -> Iterator[Street]:
     made = Street(tmp_path, trustme.CA())
