@@ -5,6 +5,7 @@ Knows how targets, lanes and cassettes come together; must not judge anything.
 
 from __future__ import annotations
 
+import gc
 import os
 from contextlib import nullcontext
 from pathlib import Path
@@ -91,6 +92,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.block_network)
         if not chosen().ours:
             item.add_marker(pytest.mark.block_network(allowed_hosts=_LOOPBACK))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    # What was imported and collected stays until the end. Walking it is what makes collecting
+    # garbage slow, which tests of what is left behind ask for again and again.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

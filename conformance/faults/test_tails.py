@@ -79,9 +79,7 @@ def test_bytes_behind_an_error_are_not_the_response_to_its_retry(
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
-def test_a_client_of_the_users_own_is_as_clean(
-    serve_script: Serve, aim: Aim, library: Any
-) -> None:
+def test_a_client_of_the_users_own_is_as_clean(serve_script: Serve, aim: Aim, library: Any) -> None:
     with library.Client() as client:
         model = aim(serve_script(send_more(STRANGER)).url, http_client=client, max_retries=0)
         assert [model.invoke("Hi").content for _ in range(3)] == ["Hello"] * 3

@@ -625,10 +625,10 @@ def in_an_hour() -> str:
     return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 
 
-LONG_WAITS: dict[str, tuple[dict[str, str], Any, tuple[float, float]]] = {
+LONG_WAITS: dict[str, tuple[dict[str, Any], Any, tuple[float, float]]] = {
     "seconds": ({"retry_after": "61"}, {"error": "x"}, (61, 61)),
     "fraction": ({"retry_after": "60.5"}, {"error": "x"}, (60.5, 60.5)),
-    "date": ({"retry_after": in_an_hour()}, {"error": "x"}, (3000, 3600)),
+    "date": ({"retry_after": in_an_hour}, {"error": "x"}, (3000, 3600)),
     "last date": ({"retry_after": "Fri, 31 Dec 9999 23:59:59 -2359"}, {}, (1e9, 1e12)),
     "milliseconds": ({"retry_after_ms": "90000"}, {"error": "x"}, (90, 90)),
     "milliseconds first": ({"retry_after_ms": "90000", "retry_after": "1"}, {}, (90, 90)),
@@ -641,9 +641,10 @@ LONG_WAITS: dict[str, tuple[dict[str, str], Any, tuple[float, float]]] = {
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("wait", LONG_WAITS.values(), ids=LONG_WAITS)
 async def test_long_wait_is_raised_at_once(
-    wait: tuple[dict[str, str], Any, tuple[float, float]], status: int, way: str
+    wait: tuple[dict[str, Any], Any, tuple[float, float]], status: int, way: str
 ) -> None:
-    headers, body, (least, most) = wait
+    told, body, (least, most) = wait
+    headers = {name: value() if callable(value) else value for name, value in told.items()}
     desk = Desk(respond(status, body, **headers))
     begun = time.monotonic()
     error = await fail(desk, way, max_retries=5)
@@ -798,6 +799,7 @@ async def test_retries_are_logged_and_reported_to_the_run(
     busy = respond(503, {"error": KEY}, retry_after="0", x_request_id=KEY)
     handler: Any = AsyncHandler() if way.startswith("a") else Handler()
     desk = Desk(busy, busy, whole())
+    caplog.clear()
     with caplog.at_level(logging.DEBUG, logger="langchain_baseten"):
         await ask(desk.model(max_retries=2, callbacks=[handler]), "Hello", way)
 
