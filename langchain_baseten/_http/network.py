@@ -63,8 +63,10 @@ class _AnyStream(_Wrapper):
         if self._poll is None:
             self._socket = self._inner.get_extra_info("socket")
             self._poll = select.poll()
-            self._poll.register(self._socket, select.POLLIN)
-        return self._socket.fileno() < 0 or bool(self._poll.poll(0))
+        if (number := self._socket.fileno()) < 0:
+            return True
+        self._poll.register(number, select.POLLIN)
+        return bool(self._poll.poll(0))
 
 
 class _Backend(_Wrapper):

@@ -146,7 +146,7 @@ class SyncTransport:
                 raise
         if response is None:
             raise request.error_from_closed()
-        body = SyncBody(response)
+        body = SyncBody(response, client)
         if is_success(body.response.status_code):
             return body
         received = ErrorResponseBody(body)
@@ -246,7 +246,7 @@ class AsyncTransport:
                 raise
         if response is None:
             raise request.error_from_closed()
-        body = AsyncBody(response)
+        body = AsyncBody(response, client)
         if is_success(body.response.status_code):
             return body
         received = ErrorResponseBody(body)
