@@ -22,6 +22,7 @@ from langchain_baseten import (
     BasetenRequestError,
     ErrorResponse,
 )
+from langchain_baseten._config.references import SecretTable
 from langchain_baseten._protocol.embeddings import BatchContext, read_vectors
 
 URL = "https://model-abcd1234.api.baseten.co/environments/production/sync"
@@ -347,7 +348,7 @@ def test_a_pickle_holds_no_key_and_no_client_and_works_where_it_lands(
     assert KEY.encode() not in state
     landed = pickle.loads(state)  # noqa: S301  our own bytes
     assert landed.api_key.get_secret_value() == KEY
-    monkeypatch.setattr("langchain_baseten._config.api_key._SECRETS_BY_REFERENCE", {})
+    monkeypatch.setattr("langchain_baseten._config.references._SECRETS_BY_REFERENCE", SecretTable())
     with pytest.raises(BasetenRequestError, match="unpickled without its API key"):
         pickle.loads(state).embed_query("a")  # noqa: S301  same
     monkeypatch.setenv("BASETEN_API_KEY", KEY)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from functools import cached_property
 from types import coroutine
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -16,6 +17,7 @@ from langchain_baseten._http.timeouts import shorten_read_timeout
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator
 
+    from langchain_baseten._http.content_coding import Decoder
     from langchain_baseten._http.request import AsyncResponse, Response, SyncResponse
 
 ResponseT = TypeVar("ResponseT", bound="Response")
@@ -46,7 +48,6 @@ class Body(Generic[ResponseT]):
         self._is_read = response.is_stream_consumed or response.is_closed
         inner = type(getattr(response.stream, "_stream", None)).__name__
         self._continues = inner in _OF_A_CONNECTION and not self._is_read
-        self._decoder = None if self._is_read else choose_decoder(response.headers)
         self._shortened = False
 
     def decode(self, data: bytes | None) -> Iterator[bytes]:
@@ -56,7 +57,7 @@ class Body(Generic[ResponseT]):
             data: The part, None for the end.
 
         Raises:
-            BasetenInvalidResponseError: If the compression is broken.
+            BasetenInvalidResponseError: If the compression is broken, or one that is not read.
         """
         if self._decoder is None:
             if data is not None:
@@ -65,6 +66,11 @@ class Body(Generic[ResponseT]):
             yield from self._decoder.feed(data)
         elif rest := self._decoder.close():
             yield rest
+
+    @cached_property
+    def _decoder(self) -> Decoder | None:
+        # Not before the response can be closed.
+        return None if self._is_read else choose_decoder(self.response.headers)
 
     def shorten_once(self, seconds: float | None) -> None:
         """Shorten the read timeout, once: later calls change nothing.

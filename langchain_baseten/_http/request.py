@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from langchain_baseten._http.redaction import Redactor, is_secret_name
+from langchain_baseten._http.credentials import conceal, read_concealed, reveal
+from langchain_baseten._http.redaction import Redactor
+from langchain_baseten._http.request_logs import redact_logs
 from langchain_baseten._http.retries import read_retry_after, retry_options
-from langchain_baseten._http.setup_errors import error_from_setup
+from langchain_baseten._http.setup_errors import error_from_setup, read_proxy_secrets
 from langchain_baseten._http.timeouts import Timeouts, choose_timeouts
 from langchain_baseten._http.transport_errors import error_from_exception, find_address
 from langchain_baseten._protocol.error_responses import error_from_response
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
         Mapping,
         MutableMapping,
     )
+
+    from pydantic import SecretStr
 
     from langchain_baseten._http.auth import BearerAuth
     from langchain_baseten._protocol.stream import StreamReader
@@ -130,8 +134,9 @@ class HttpRequest:
         url: Absolute URL; the key is sent to its host and to no other.
         body: JSON bytes.
         headers: Without the key. They, the parameters and the body stay out of the repr: the user's
-            own secrets may be among them, and tracebacks show locals.
-        params: Query parameters.
+            own secrets may be among them, and tracebacks show locals. A credential is a
+            `SecretStr` until it is sent.
+        params: Query parameters, of which the same is true.
         auth: Writes the key, None if a header of the user does.
         timeouts: Time limits that the user set, None for those of the client.
         idle: Maximum seconds between two events of a stream, None for no limit.
@@ -141,11 +146,13 @@ class HttpRequest:
         model: The requested model, for messages.
         url_source: The setting or variable that the URL came from, for messages.
         known_models: Slugs to compare an unknown model with.
+        sent: The request of the last try, as its library represents it. Its client may have added
+            credentials that a server may repeat.
     """
 
     url: str
     body: bytes = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str | SecretStr] = field(repr=False)
     params: Mapping[str, object] = field(repr=False)
     auth: BearerAuth | None
     timeouts: Timeouts | None
@@ -156,6 +163,7 @@ class HttpRequest:
     model: str = ""
     url_source: str = ""
     known_models: Collection[str] = field(default=(), repr=False)
+    sent: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def host(self) -> str:
@@ -173,14 +181,18 @@ class HttpRequest:
             client: The client that will send it.
         """
         timeouts = choose_timeouts(self.timeouts, client)
-        return client.build_request(
-            "POST",
-            self.url,
-            content=self.body,
-            headers=dict(self.headers),
-            params=dict(self.params) or None,
-            **({} if timeouts is None else {"timeout": timeouts}),
-        )
+        redact_logs(self._redact_all)
+        self.sent[:] = [
+            client.build_request(
+                "POST",
+                self.url,
+                content=self.body,
+                headers=reveal(self.headers),
+                params=reveal(self.params) or None,
+                **({} if timeouts is None else {"timeout": timeouts}),
+            )
+        ]
+        return self.sent[0]
 
     def send_options(self, client: Client) -> dict[str, Any]:
         """Return the arguments of the client's `send`.
@@ -206,7 +218,7 @@ class HttpRequest:
 
     def _build_error(self, status: int, text: str, headers: dict[str, str]) -> BasetenError:
         # Before the text is shortened, which might leave a part of a secret.
-        text = self._redactor.redact(text)
+        text, headers = self._redact_all([text, headers])
         return error_from_response(
             status,
             text,
@@ -268,18 +280,28 @@ class HttpRequest:
 
     def redact(self, error: BasetenError) -> BasetenError:
         """Return an error without the key and other secrets, should the server have echoed one."""
-        return self._redactor.redact_error(error)
+        return Redactor(self._read_all_secrets).redact_error(error)
 
-    @property
-    def _redactor(self) -> Redactor:
-        return Redactor(self._read_secrets)
+    def redact_metadata(self, value: Any) -> Any:
+        """Return the metadata of a message without the secrets of this request.
+
+        Args:
+            value: A JSON value.
+        """
+        return Redactor(self._read_secrets).redact(value)
+
+    def _redact_all(self, value: Any) -> Any:
+        return Redactor(self._read_all_secrets).redact(value)
 
     def _read_secrets(self) -> list[str]:
         own = [] if self.auth is None else [self.auth.secret]
-        named = [*self.headers.items(), *((k, str(v)) for k, v in self.params.items())]
-        values = [value for name, value in named if is_secret_name(name)]
-        # Of "Bearer <key>" a server may echo the key alone.
-        return [*own, *values, *(word for value in values for word in value.split())]
+        return [*own, *read_concealed(self.headers), *read_concealed(self.params)]
+
+    def _read_all_secrets(self) -> list[str]:
+        """Return also what the client and the environment's proxy have added."""
+        added = [dict(each) for r in self.sent for each in (r.headers, r.url.params)]
+        named = [secret for part in added for secret in read_concealed(conceal(part))]
+        return [*self._read_secrets(), *named, *read_proxy_secrets()]
 
 
 @dataclass(frozen=True)

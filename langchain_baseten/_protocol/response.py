@@ -33,11 +33,18 @@ KNOWN_TOP = frozenset(
 )
 KNOWN_CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
 
+_WORDS = frozenset({"message", "logprobs"})
+"""The keys of a choice that hold the model's words."""
+
 ENGINE_FAILURES = ("abort", "error")
 """Finish reasons with which an engine reports that it failed (vLLM, SGLang, Dynamo)."""
 
 CUT_REASONS = (*ENGINE_FAILURES, "length", "content_filter")
 """Finish reasons of a response that was cut: a call whose arguments had not begun is incomplete."""
+
+
+def _keep(value: Any) -> Any:
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +57,7 @@ class ResponseContext:
         keep_headers: Whether the response headers become response metadata.
         max_event_bytes: Maximum size of one event of a stream, None for no limit.
         new_id: Returns an id for a tool call that the server sent without one.
+        redact: Returns response metadata without secrets that the server repeats.
     """
 
     requested_model: str
@@ -57,6 +65,7 @@ class ResponseContext:
     keep_headers: bool = False
     max_event_bytes: int | None = None
     new_id: Callable[[], str]
+    redact: Callable[[Any], Any] = _keep
 
 
 def read_response(
@@ -83,6 +92,11 @@ def read_response(
         BasetenError: If the body is an error in spite of its status.
     """
     payload, choices = _parse_completion(text, status, headers)
+    # A server may repeat the key in anything but the model's words, which are not altered.
+    about = [{k: v for k, v in choice.items() if k not in _WORDS} for choice in choices]
+    payload, headers, about = context.redact([{**payload, "choices": None}, dict(headers), about])
+    words = ({k: v for k, v in choice.items() if k in _WORDS} for choice in choices)
+    choices = [said | clean for said, clean in zip(words, about, strict=True)]
     shared = read_top(payload, context.requested_model)
     shared |= read_header_metadata(headers, keep_all=context.keep_headers)
     usage = payload.get("usage")

@@ -268,7 +268,8 @@ class StreamReader:
         metadata["finish_reason"] = self._finish_reason
         if tool_call_missing:
             metadata["tool_call_missing"] = True
-        metadata = clean_value(metadata)
+        gateway = read_gateway_metadata(self.headers)
+        metadata, gateway = self._context.redact([clean_value(metadata), gateway])
         message = AIMessageChunk(
             content="",
             response_metadata=metadata,
@@ -276,7 +277,7 @@ class StreamReader:
             chunk_position="last",
         )
         self._sent.append(message)
-        info = {"finish_reason": metadata["finish_reason"], **read_gateway_metadata(self.headers)}
+        info = {"finish_reason": metadata["finish_reason"], **gateway}
         return ChatGenerationChunk(message=message, generation_info=info)
 
     def _invalid(self, what: str, text: str | None = None) -> BasetenInvalidResponseError:
