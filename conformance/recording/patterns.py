@@ -100,7 +100,7 @@ RULES: tuple[Rule, ...] = (
         is_one=is_baseten,
     ),
     Rule(
-        "an OpenAI or Anthropic key",
+        "a key",
         "sk-",
         rf"{_START}sk-(?:proj|svcacct|admin|ant|or|lf|None)-(?P<value>[\w-]{{16,}}+)",
         found="sk-ant-api03-[m9]-[m9]_[m9]-AA",

@@ -63,6 +63,43 @@ KEPT = (
 )
 """What is shown as it was said."""
 
+MARKUP = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "</td></table><b>bold</b>",
+    "![x](https://evil.example/p.png)",
+    "[x](javascript:alert(1))",
+    "[x][y] [^1]",
+    "[x]: https://evil.example",
+    "<https://evil.example>",
+    "see https://evil.example/x and www.evil.example",
+    "a | b | c",
+    "`code` ``x`` ```",
+    "```\ncode\n```",
+    "# heading",
+    "- item",
+    "+ item",
+    "* item",
+    "1. item",
+    "1) item",
+    "> quote",
+    "---",
+    "===",
+    "***bold*** __b__ ~~s~~",
+    "<!-- /matrix -->",
+    "<!-- matrix --> | <!-- /matrix -->",
+    "&lt;b&gt; &#60; &amp;",
+    "\\[x\\](y) \\\\",
+    "one\n\n# heading\n\n| a |\n| - |\n",
+    "    indented",
+    "$x$ $$y$$",
+    "[bold]x[/bold] [link=https://evil.example]y[/link] [/] [@click=x]z[/]",
+    ":smile: [red]",
+    "{{ 7*7 }} {% raw %}",
+    "]]> <![CDATA[",
+)
+"""What is markup in Markdown, HTML, XML or rich's own, and said by somebody is text."""
+
 _EMOJI_TAGS = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
 _JOINED = re.compile("(?<=[^\0-\u02ff\\s])[\u200c\u200d](?=[^\0-\u02ff\\s])")
 

@@ -59,7 +59,7 @@ def test_each_rule_is_tried_where_its_example_is_and_names_its_line(rule: Rule) 
 
 HEADER, COOKIE, NAMED = "an authorization header", "a cookie", "a secret by its name"
 URL, QUERY, KEY = "a password in a URL", "a key in a query", "a key"
-OPENAI, GITHUB, GITLAB = "an OpenAI or Anthropic key", "a GitHub token", "a GitLab token"
+GITHUB, GITLAB = "a GitHub token", "a GitLab token"
 SLACK, HOOK, GOOGLE = "a token of Slack's", "a web hook", "a key of Google's"
 TWILIO, AZURE = "a key of Twilio's, SendGrid's or Mailchimp's", "a secret of Azure's"
 BASIC, PRIVATE = "a name with its password", "a private key"
@@ -98,7 +98,7 @@ PLANTED = [
     *((f"{prefix}{MIXED}", KEY) for prefix in ("dop_v1_", "whsec_", "a1B2a1B2a1B2a1.atlasv1.")),
     (f"sk_live_{LETTERS[:24]}", KEY),
     (f"dapi{'a1b2' * 8}", KEY),
-    *((f"sk-{kind}-{MIXED}", OPENAI) for kind in ("proj", "svcacct", "admin", "ant-api03", "or")),
+    *((f"sk-{kind}-{MIXED}", KEY) for kind in ("proj", "svcacct", "admin", "ant-api03", "or")),
     (f"hf_{LETTERS[:34]}", "a Hugging Face token"),
     (f"api_org_{LETTERS[:34]}", "a Hugging Face token"),
     *((f"{prefix}{MIXED}", GITHUB) for prefix in ("ghp_", "gho_", "ghr_", "ghs_", "ghu_")),
