@@ -13,15 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
-
 from conformance.claims.pages import compare_page
 from conformance.claims.rows import TableError
 from conformance.claims.table import LANES, load_table
 from conformance.judge.gaps import is_target
 from conformance.judge.runs import HERE, CutRunError, Selection, Suite, collect, verify
 from conformance.judge.verdicts import Exit, Place
+from conformance.media import open_console, to_terminal
 from conformance.proof.gallery import load_gallery
 from conformance.reports.difference import OldReportError, compare, read_old
 from conformance.reports.formats import FORMATS
@@ -30,6 +28,8 @@ from conformance.subjects.subject import SubjectError, read_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from rich.console import Console
 
     from conformance.claims.table import Claim, Table
 
@@ -47,7 +47,6 @@ _OWN_PARSERS = {
 }
 _ELSEWHERE = ("factory", "target", "lane", "engine_url", "cassettes")
 _USAGE = 2
-_WIDTH = 140
 
 
 def main(argv: Sequence[str] | None = None, suite: Suite = HERE) -> int:
@@ -68,15 +67,15 @@ def main(argv: Sequence[str] | None = None, suite: Suite = HERE) -> int:
     if not arguments or (arguments[0] not in _COMMANDS and arguments[0] not in {"-h", "--help"}):
         arguments.insert(0, "verify")
     options = _build_parser().parse_args(arguments)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
-    complain = Console(stderr=True, highlight=False, width=_WIDTH)
+    console = open_console()
+    complain = open_console(stderr=True)
     try:
         return _COMMANDS[options.command](options, suite, console)
     except (TableError, OldReportError, OSError) as error:
-        complain.print(Text(f"cannot begin: {error}"))
+        complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
     except CutRunError as error:
-        complain.print(Text(f"NO REPORT: {error}"))
+        complain.print(to_terminal(f"NO REPORT: {error}"))
         return Exit.NO_REPORT
 
 
@@ -142,10 +141,10 @@ def _verify_service(options: argparse.Namespace, suite: Suite, console: Console)
     root = suite.cassettes or suite.root
     costs = [(check, module.estimate_check(check, lane, root)) for check, lane in checks]
     for check, cost in costs:
-        console.print(Text(f"{cost.requests:>4} requests {cost.tokens:>7} tokens  {check}"))
+        console.print(to_terminal(f"{cost.requests:>4} requests {cost.tokens:>7} tokens  {check}"))
     requests, tokens = (sum(getattr(cost, n) for _, cost in costs) for n in ("requests", "tokens"))
     console.print(
-        Text(
+        to_terminal(
             f"{len(costs)} checks in {service.lane}, evidence {service.target}: at most {requests} "
             f"requests (limit {limits.requests}), about {tokens} tokens (limit {limits.tokens}); "
             "nothing was sent"
@@ -169,18 +168,18 @@ def _store(path: Path, text: str) -> None:
 def _list(options: argparse.Namespace, suite: Suite, console: Console) -> int:
     table = load_table(suite.claims)
     if options.proposed:
-        console.print(Text(write_proposal(table)), soft_wrap=True)
+        console.print(to_terminal(write_proposal(table)), soft_wrap=True)
         return Exit.GREEN
     for claim in table.claims.values():
         where = ", ".join(claim.lanes) or "excluded"
-        console.print(Text(f"{claim.id:<40} {where:<22} {claim.excluded or claim.english}"))
-    console.print(Text(f"{len(table.judged)} judged, {len(table.excluded)} excluded"))
+        console.print(to_terminal(f"{claim.id:<40} {where:<22} {claim.excluded or claim.english}"))
+    console.print(to_terminal(f"{len(table.judged)} judged, {len(table.excluded)} excluded"))
     if options.page is None:
         return Exit.GREEN
     complaints = compare_page(table, options.page.read_text(encoding="utf-8"))
     for complaint in complaints:
-        console.print(Text(f"✗ {complaint}"))
-    console.print(Text(f"{options.page}: {len(complaints)} differences from the claims"))
+        console.print(to_terminal(f"✗ {complaint}"))
+    console.print(to_terminal(f"{options.page}: {len(complaints)} differences from the claims"))
     return Exit.RED if complaints else Exit.GREEN
 
 
@@ -190,19 +189,19 @@ def _explain(options: argparse.Namespace, suite: Suite, console: Console) -> int
     if claim is None:
         raise TableError(f"claim {options.id!r:.80} is unknown; `list` prints all ids")
     for name, text in _describe(claim, table):
-        console.print(Text(f"{name:<9} {text}"))
+        console.print(to_terminal(f"{name:<9} {text}"))
     if claim.excluded:
         return Exit.GREEN
     bindings = collect(suite, Selection(claims=(claim.id,)))
     gallery = load_gallery(table, suite.deviants).values()
     for lane in claim.lanes:
         checks = [check for check, place in bindings if place == (claim.id, lane)]
-        console.print(Text(f"\njudged in {lane} by {len(checks)} checks"))
+        console.print(to_terminal(f"\njudged in {lane} by {len(checks)} checks"))
         place = Place(claim.id, lane)
         killers = [f"killed by {d.target}: {d.lie}" for d in gallery if place in d.kills]
         for line in (*checks, *killers, *_recall(suite, claim.id, lane)):
-            console.print(Text(f"    {line}"))
-    console.print(Text(f"\nalone     python -m conformance verify --claim {claim.id}"))
+            console.print(to_terminal(f"    {line}"))
+    console.print(to_terminal(f"\nalone     python -m conformance verify --claim {claim.id}"))
     return Exit.GREEN
 
 

@@ -37,6 +37,9 @@ Method = Literal["function_calling", "json_schema", "json_mode"]
 METHODS: tuple[Method, ...] = ("function_calling", "json_schema", "json_mode")
 
 _ENCLOSED = re.compile(r"```\w*(.*)```", re.DOTALL)
+_REFUSAL = 2000
+"""Maximum number of characters of a refusal in a message: it is said to be read."""
+
 _FENCE = re.compile(r"^[ \t]*```[^`\n]*$", re.MULTILINE)
 
 
@@ -103,7 +106,8 @@ def raise_if_refused(result: Sequence[Generation]) -> None:
     message = _message_of(result)
     if message is not None and (refusal := message.additional_kwargs.get("refusal")):
         raise BasetenRefusalError(
-            f"The model refused to produce the requested output: {refusal}", raw_message=message
+            f"The model refused to produce the requested output: {shorten(str(refusal), _REFUSAL)}",
+            raw_message=message,
         )
 
 
@@ -123,8 +127,8 @@ def raise_on_invalid_call(result: Sequence[Generation], tool_name: str) -> None:
     for name, arguments in invalid:
         if name == tool_name or not valid:
             raise OutputParserException(
-                f"The model called {name} with arguments that are not a JSON object"
-                f"{_cut_note(result)}: {shorten(arguments or '')}",
+                f"The model called {shorten(str(name), 100)} with arguments that are not a JSON "
+                f"object{_cut_note(result)}: {shorten(arguments or '')}",
                 llm_output=arguments,
             )
 
@@ -143,7 +147,7 @@ def raise_on_missing_call(result: Sequence[Generation], tool_name: str) -> None:
     if any(name == tool_name for name, _ in valid):
         return
     text = _text_of(result)
-    instead = f", it called {', '.join(name for name, _ in valid)}" if valid else ""
+    instead = f", it called {_join_names(valid)}" if valid else ""
     raise OutputParserException(
         f"The model made no call of {tool_name}{instead}{_cut_note(result)}. "
         f"Its text: {shorten(text) or '(none)'}",
@@ -301,9 +305,15 @@ def _find_blocks(text: str) -> Iterator[str]:
 def _text_error(problem: str, result: Sequence[Generation]) -> OutputParserException:
     text = _text_of(result)
     valid, _ = _read_calls(_message_of(result))
-    called = f", the model called {', '.join(name for name, _ in valid)}" if valid else ""
+    called = (
+        f", the model called {', '.join(shorten(str(name)) for name, _ in valid)}" if valid else ""
+    )
     shown = f": {shorten(text)}" if text.strip() else "."
     return OutputParserException(f"{problem}{called}{_cut_note(result)}{shown}", llm_output=text)
+
+
+def _join_names(calls: Sequence[tuple[str, Any]]) -> str:
+    return ", ".join(shorten(str(name), 100) for name, _ in calls)
 
 
 def _cut_note(result: Sequence[Generation]) -> str:

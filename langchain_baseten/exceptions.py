@@ -33,6 +33,8 @@ from typing import TYPE_CHECKING, Any
 from langchain_core import exceptions as core
 from langchain_core.messages import AIMessage
 
+from langchain_baseten._plain_text import make_plain
+
 if TYPE_CHECKING:
     _CoreRefusal = core.ModelError
 else:
@@ -71,6 +73,9 @@ class ErrorResponse:
 class BasetenError(core.ModelError):
     """Base class of every error that this package raises.
 
+    Its message and `request_id` hold no control characters or escape sequences, whatever the
+    server said: they may be printed and logged. `body` and `response` hold what was received.
+
     Attributes:
         status_code: HTTP status, or the code of an error event inside a stream.
         request_id: Baseten's id of the request, to quote to its support.
@@ -91,9 +96,9 @@ class BasetenError(core.ModelError):
         retry_after: float | None = None,
         partial: AIMessage | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(make_plain(message))
         self.status_code = status_code
-        self.request_id = request_id
+        self.request_id = request_id and make_plain(request_id)
         self.body = body
         self.response = response
         self.retry_after = retry_after

@@ -23,6 +23,7 @@ from conformance.corpus import oracle
 from conformance.corpus.arrivals import Loss, find_losses
 from conformance.corpus.playback import CHAT_ROUTE, CUTS, Answer, Mode, Take, play
 from conformance.corpus.recorded_calls import UnwritableError, Writing, find_differences, write
+from conformance.media import to_json, to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -363,8 +364,8 @@ def main(argv: Sequence[str], make_model: MakeModel | None = None) -> int:
     plan = Plan(arguments.api, arguments.cuts, arguments.output_version)
     report = summarize(*run(cases, make_model or _import_client(), plan))
     if arguments.json:
-        arguments.json.write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
-    sys.stdout.write(render(report))
+        arguments.json.write_text(to_json(report, indent=1), "utf-8")
+    sys.stdout.write(to_plain(render(report)))
     whole = not report["answer_losses"] and not report["request_losses"]
     return 0 if whole and report["families"] else 1
 

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from rich.console import Console
-from rich.text import Text
 
 from conformance import SuiteFault
 from conformance.drift.casts import find_unsettled, follow_casts, list_lanes
@@ -25,6 +21,7 @@ from conformance.drift.comparison import Comparison, Found, compare
 from conformance.drift.report import Drift, find_sources, gather
 from conformance.drift.telling import print_drift, write_json, write_markdown
 from conformance.drift.timings import Stopwatch, judge_timing
+from conformance.media import open_console, to_terminal
 from conformance.recording.addressee import AddresseeError
 from conformance.recording.cassettes import ROOT
 from conformance.recording.command import (
@@ -44,13 +41,14 @@ from conformance.targets import LANES, choose_settings, find_keys
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rich.console import Console
+
     from conformance.drift.report import Source
     from conformance.recording.plan import Order, Plan
 
 __all__ = ["drift", "main"]
 
 _USAGE, _NO_REPORT = 2, 3
-_WIDTH = 140
 _ABOUT = """\
 Sends the requests of the cassettes again and compares the answers of today with the recorded
 ones: not what they say, but their shape, and what the checks say about them. A new field is
@@ -154,19 +152,19 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="store the report")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
     options = parser.parse_args(argv)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
-    complain = Console(stderr=True, highlight=False, width=_WIDTH)
+    console = open_console()
+    complain = open_console(stderr=True)
     try:
         with interruptible():
             return _drift_as_told(options, console)
     except (AddresseeError, BusyError, _UnwritableError) as error:
-        complain.print(Text(f"cannot begin: {error}"))
+        complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
     except (RecordingError, ServedError, SuiteFault, OSError) as error:
-        complain.print(Text(f"NO REPORT: {tell_safely(error)}"))
+        complain.print(to_terminal(f"NO REPORT: {tell_safely(error)}"))
         return _NO_REPORT
     except InterruptedRunError as error:
-        complain.print(Text(f"{error}: NO REPORT"))
+        complain.print(to_terminal(f"{error}: NO REPORT"))
         return 128 + error.number
 
 
@@ -184,7 +182,7 @@ def _drift_as_told(options: argparse.Namespace, console: Console) -> int:
     order, notes = follow_casts(order, agreed, options.cassettes)
     print_plan(agreed, order.where, console)
     for told in (*(f"asking for {model}, as recorded" for model in order.models), *notes):
-        console.print(Text(told), soft_wrap=True)
+        console.print(to_terminal(told), soft_wrap=True)
     if not options.yes and not is_agreed("ask them again? [y/N] ", console):
         console.print("nothing was sent; --yes asks")
         return _USAGE
@@ -204,7 +202,7 @@ def _settle(order: Order, lanes: tuple[str, ...], console: Console) -> Order:
     # To the other command no lane means every lane.
     settled = settle_models(replace(order, lanes=lanes)) if lanes else order
     for model in settled.models[len(order.models) :]:
-        console.print(Text(f"asking for {model}, which is served"))
+        console.print(to_terminal(f"asking for {model}, which is served"))
     return replace(order, models=settled.models)
 
 

@@ -7,14 +7,13 @@ looked through for secrets once more: what looks harmless in pieces may not be s
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 from rich.table import Table as Grid
-from rich.text import Text
 
 from conformance.drift.changes import Severity
 from conformance.drift.report import SEVERITIES, clean
+from conformance.media import to_json, to_markdown, to_markdown_code, to_terminal
 from conformance.recording.scanner import withhold
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ _NOUNS = {
     Severity.WARNING: ("warning", "warnings"),
     Severity.INFORMATION: ("for information", "for information"),
 }
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>&#|~$!])")
 
 
 def print_drift(report: Drift, console: Console, keys: Sequence[str] = ()) -> None:
@@ -50,15 +48,17 @@ def print_drift(report: Drift, console: Console, keys: Sequence[str] = ()) -> No
     for change, lane, names, _ in report.findings:
         mark = f"{_MARKS[change.severity]} {change.severity}\n  {lane}"
         seen = f"\nin {_tell_names([name.partition('/')[2] for name in names])}" if names else ""
-        grid.add_row(*map(Text, (mark, change.where, f"{change.what}{seen}")))
+        grid.add_row(*map(to_terminal, (mark, change.where, f"{change.what}{seen}")))
     if report.findings:
         console.print(grid)
     for reason, unasked in _group(report.unasked):
-        console.print(Text(f"· not compared: {_tell_names(unasked)}: {reason}"), soft_wrap=True)
+        console.print(
+            to_terminal(f"· not compared: {_tell_names(unasked)}: {reason}"), soft_wrap=True
+        )
     for note in report.notes:
-        console.print(Text(f"! {note}"), soft_wrap=True)
-    console.print(Text(_tell_sources(report)), soft_wrap=True)
-    console.print(Text(_sum_up(report)), soft_wrap=True)
+        console.print(to_terminal(f"! {note}"), soft_wrap=True)
+    console.print(to_terminal(_tell_sources(report)), soft_wrap=True)
+    console.print(to_terminal(_sum_up(report)), soft_wrap=True)
 
 
 def write_json(report: Drift, keys: Sequence[str] = ()) -> str:
@@ -83,7 +83,7 @@ def write_json(report: Drift, keys: Sequence[str] = ()) -> str:
         "findings": [_as_facts(finding) for finding in report.findings],
         "not_compared": [{"cassette": n, "reason": r} for n, r in report.unasked],
     }
-    text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+    text = to_json(facts, indent=1) + "\n"
     return text if withhold(text, keys) == text else json.dumps({"withheld": withhold(text, keys)})
 
 
@@ -104,40 +104,31 @@ def write_markdown(report: Drift, keys: Sequence[str] = ()) -> str:
         keys: Keys in use.
     """
     report = clean(report, keys)
-    lines = [f"# Drift, {report.when}", "", _escape(_sum_up(report)), ""]
-    lines += [_escape(_tell_sources(report)), ""]
-    lines += [line for note in report.notes for line in (f"> {_escape(note)}", "")]
+    lines = [f"# Drift, {to_markdown(report.when)}", "", to_markdown(_sum_up(report)), ""]
+    lines += [to_markdown(_tell_sources(report)), ""]
+    lines += [line for note in report.notes for line in (f"> {to_markdown(note)}", "")]
     if report.findings:
         lines += ["| | Lane | Where | What | Seen in |", "| :--- | :--- | :--- | :--- | :--- |"]
         lines += map(_write_row, report.findings)
     if report.unasked:
         lines += ["", "Not compared:", ""]
-        lines += [f"- {_fold(each)}: {_escape(why)}" for why, each in _group(report.unasked)]
+        lines += [f"- {_fold(each)}: {to_markdown(why)}" for why, each in _group(report.unasked)]
     return withhold("\n".join(lines).rstrip() + "\n", keys)
 
 
 def _write_row(finding: Finding) -> str:
     severity, where, what = finding.change
-    cells = (str(severity), finding.lane, _quote(where), _escape(what), _fold(finding.cassettes))
-    return f"| {' | '.join(cells)} |"
+    place = (str(severity), to_markdown(finding.lane), to_markdown_code(where))
+    return f"| {' | '.join((*place, to_markdown(what), _fold(finding.cassettes)))} |"
 
 
 def _fold(names: Sequence[str]) -> str:
     """Return all names, out of sight where they are many."""
-    quoted = [_quote(name) for name in names]
+    quoted = [to_markdown_code(name) for name in names]
     if len(quoted) <= 1:
         return "".join(quoted)
     summary = f"<summary>{len(quoted)} recordings</summary>"
     return f"<details>{summary}{'<br>'.join(quoted)}</details>"
-
-
-def _escape(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
-
-
-def _quote(text: str) -> str:
-    # Nothing can be escaped inside a code span but, in a table, the pipe.
-    return "`" + " ".join(text.split()).replace("`", "'").replace("|", "\\|") + "`"
 
 
 def _group(unasked: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:

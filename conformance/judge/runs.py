@@ -5,6 +5,7 @@ Knows where the parts of the suite stand and how pytest is called; must not know
 
 from __future__ import annotations
 
+import codecs
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.judge.gaps import GAPS_FILE, load_gaps
 from conformance.judge.ledger import CutRecordError, read_record
 from conformance.judge.verdicts import Judgement, Place, judge
+from conformance.media import to_plain
 from conformance.proof.gallery import GALLERY_FILE
 from conformance.recording.cassettes import ROOT, find_unplayed
 from conformance.reports.report import build_report
@@ -40,6 +42,9 @@ __all__ = [
     "verify",
     "write_line",
 ]
+
+_AT_ONCE = 65_536
+"""Bytes read at a time."""
 
 
 class CutRunError(RuntimeError):
@@ -168,22 +173,34 @@ def _run(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "record.jsonl")
         command = [*write_line(suite, selection), f"--claims-out={path}", *options]
-        done = subprocess.run(  # noqa: S603 - our own interpreter with arguments checked above
-            command,
-            cwd=suite.root,
-            env=surround(),
-            stdout=sys.stderr if verbose else subprocess.PIPE,
-            stderr=None if verbose else subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
-        output = "\n".join((done.stdout or "").splitlines()[-40:])
+        code, said = _listen(command, suite.root, verbose=verbose)
+        output = "\n".join(said.splitlines()[-40:])
         try:
             return read_record(path), output
         except CutRecordError as error:
-            raise CutRunError(f"pytest ended with {done.returncode}: {error}\n{output}") from error
+            raise CutRunError(f"pytest ended with {code}: {error}\n{output}") from error
+
+
+def _listen(command: Sequence[str], folder: Path, *, verbose: bool) -> tuple[int, str]:
+    """Run a command; return its exit code and what it said, shown as it comes if that is wanted.
+
+    It is shown as plain text: checks repeat what clients and services said.
+    """
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    said: list[str] = []
+    with subprocess.Popen(  # noqa: S603  our own interpreter with arguments checked above
+        command, cwd=folder, env=surround(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as child:
+        try:
+            while child.stdout and (data := os.read(child.stdout.fileno(), _AT_ONCE)):
+                said.append(decode(data))
+                if verbose:
+                    sys.stderr.write(to_plain(said[-1]))
+                    sys.stderr.flush()
+        except BaseException:
+            child.kill()
+            raise
+    return child.returncode, "".join(said)
 
 
 def surround() -> dict[str, str]:

@@ -9,27 +9,27 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table as Grid
-from rich.text import Text
 
 from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
 from conformance.judge.ledger import CutRecordError, read_record
 from conformance.judge.runs import HERE, CutRunError, Selection, Suite, surround, write_line
 from conformance.judge.verdicts import Exit, Place, Result, judge
+from conformance.media import open_console, to_terminal
 from conformance.proof.canary import CANARY, find_green
 from conformance.proof.gallery import load_gallery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from rich.console import Console
 
     from conformance.claims.table import Table
     from conformance.judge.ledger import Record
@@ -46,7 +46,6 @@ __all__ = [
 
 _NEVER = date.min
 _USAGE = 2
-_WIDTH = 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +172,7 @@ def _follow(suite: Suite, line: Sequence[str], console: Console) -> None:
         for text in running.stdout or ():
             said.append(text)
             if text.startswith("ran "):
-                console.print(Text(text.strip()), style="dim")
+                console.print(to_terminal(text.strip()), style="dim")
     if not any(text.startswith("ran ") for text in said):
         raise CutRunError(f"nothing was run\n{''.join(said[-40:])}")
 
@@ -213,13 +212,13 @@ def prove(
         problems += [f"killed by none: {place.claim} ({place.lane})" for place in survivors]
         problems += _ask_canary(suite, jobs, console)
     for problem in problems:
-        console.print(Text(f"✗ {problem}"))
+        console.print(to_terminal(f"✗ {problem}"))
     exact = sum(not finding.flaws for finding in findings)
     green = exact == len(findings) and not problems
     places = len({place for finding in findings for place in finding.killed})
     console.print(
-        Text(f"{'GREEN' if green else 'RED'}: {exact} of {len(findings)} deviants exact, ")
-        + Text(f"{places} of {len([*Selection().places(table)])} claims and lanes killed")
+        to_terminal(f"{'GREEN' if green else 'RED'}: {exact} of {len(findings)} deviants exact, ")
+        + to_terminal(f"{places} of {len([*Selection().places(table)])} claims and lanes killed")
     )
     return Exit.GREEN if green else Exit.RED
 
@@ -239,11 +238,11 @@ def print_findings(findings: Iterable[Finding], console: Console) -> None:
         deviant = finding.deviant
         kills = f"{len(finding.killed)}/{len(deviant.kills)}"
         verdict = "✗ not exact" if finding.flaws else "✓ exact"
-        grid.add_row(Text(deviant.target), Text(deviant.lie), kills, verdict)
+        grid.add_row(to_terminal(deviant.target), to_terminal(deviant.lie), kills, verdict)
     console.print(grid)
     for finding in findings:
         for flaw in finding.flaws:
-            console.print(Text(f"✗ {finding.deviant.target}: {flaw}"))
+            console.print(to_terminal(f"✗ {finding.deviant.target}: {flaw}"))
 
 
 def main(argv: Sequence[str], suite: Suite = HERE) -> int:
@@ -253,19 +252,19 @@ def main(argv: Sequence[str], suite: Suite = HERE) -> int:
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, help="at a time")
     parser.add_argument("--list", action="store_true", help="print the gallery, run nothing")
     options = parser.parse_args(argv)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    console = open_console()
     try:
         gallery = load_gallery(load_table(suite.claims), suite.deviants)
         _check_names(options.names, gallery)
         if not options.list:
             return prove(suite, gallery, options.names, options.jobs, console)
         for deviant in gallery.values():
-            console.print(Text(f"{deviant.target:<44} {deviant.lie}"))
+            console.print(to_terminal(f"{deviant.target:<44} {deviant.lie}"))
     except TableError as error:
-        console.print(Text(f"cannot begin: {error}"))
+        console.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
     except CutRunError as error:
-        console.print(Text(f"NO PROOF: {error}"))
+        console.print(to_terminal(f"NO PROOF: {error}"))
         return Exit.NO_REPORT
     return Exit.GREEN
 

@@ -11,23 +11,23 @@ import ast
 import difflib
 import json
 import re
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table as Grid
-from rich.text import Text
 
 from conformance import FOLDER
 from conformance.claims.rows import Key, TableError, load_toml, read_row
 from conformance.judge.verdicts import Exit
+from conformance.media import open_console, to_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from rich.console import Console
 
 __all__ = [
     "Fate",
@@ -46,7 +46,6 @@ LEAST = 0.9
 
 _RESULTS = "mutants"
 _USAGE = 2
-_WIDTH = 140
 _NAME = re.compile(r"(?P<module>.+)\.(?P<mangled>x(?:_|ǁ(?P<cls>.+)ǁ)(?P<function>.+))__mutmut_\d+")
 _GROUP = {"reason": Key(), "changes": Key("texts")}
 
@@ -197,10 +196,10 @@ def _write_score(mutants: Sequence[Mutant]) -> str:
 def print_survivors(reasons: Mapping[str, str], console: Console) -> None:
     """Print every reason once, with the changes that it excuses."""
     for reason in dict.fromkeys(reasons.values()):
-        console.print(Text(f"survive: {reason}"))
+        console.print(to_terminal(f"survive: {reason}"))
         for change, why in reasons.items():
             if why == reason:
-                console.print(Text(f"    {change}"), soft_wrap=True)
+                console.print(to_terminal(f"    {change}"), soft_wrap=True)
 
 
 def print_scores(mutants: Sequence[Mutant], console: Console) -> None:
@@ -219,20 +218,22 @@ def main(argv: Sequence[str], root: Path = Path()) -> int:
     parser = argparse.ArgumentParser(prog="python -m conformance mutants", description=__doc__)
     parser.add_argument("--survivors", type=Path, default=SURVIVORS_FILE, metavar="FILE")
     options = parser.parse_args(argv)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    console = open_console()
     try:
         reasons = load_survivors(options.survivors)
         mutants = [m for s in _list_sources(root) for m in read_mutants(root / _RESULTS, s)]
     except TableError as error:
-        console.print(Text(f"cannot begin: {error}"))
+        console.print(to_terminal(f"cannot begin: {error}"), soft_wrap=True)
         return _USAGE
     print_survivors(reasons, console)
     print_scores(mutants, console)
     wrong = judge(mutants, reasons)
     for complaint in wrong:
-        console.print(Text(f"✗ {complaint}"), soft_wrap=True)
+        console.print(to_terminal(f"✗ {complaint}"), soft_wrap=True)
     verdict = "RED" if wrong else "GREEN"
-    console.print(Text(f"{verdict}: {_write_score(mutants)} of {len(mutants)} mutants killed"))
+    console.print(
+        to_terminal(f"{verdict}: {_write_score(mutants)} of {len(mutants)} mutants killed")
+    )
     return Exit.RED if wrong else Exit.GREEN
 
 

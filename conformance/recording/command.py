@@ -14,10 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
-
 from conformance import SuiteFault
+from conformance.media import open_console, to_terminal
 from conformance.recording.addressee import AddresseeError, find_addressee, find_endpoint
 from conformance.recording.cassettes import ROOT, read_provenance
 from conformance.recording.leash import InterruptedRunError, interruptible
@@ -32,12 +30,13 @@ from conformance.targets import LANES, choose_settings, find_keys
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rich.console import Console
+
     from conformance.recording.rerecord import Outcome
 
 __all__ = ["add_options", "is_agreed", "main", "read_order", "settle_models", "tell_safely"]
 
 _RED, _USAGE = 1, 2
-_WIDTH = 140
 _OLD = 90
 _STALE_HELP = (
     f"only what is older than DAYS (default {_OLD}), is new, does not replay any more, or, with "
@@ -56,19 +55,19 @@ def main(argv: Sequence[str]) -> int:
         the signal's number when one came.
     """
     options = _read_options(argv)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
-    complain = Console(stderr=True, highlight=False, width=_WIDTH)
+    console = open_console()
+    complain = open_console(stderr=True)
     try:
         with interruptible():
             return _record_as_told(options, console)
     except (AddresseeError, BusyError) as error:
-        complain.print(Text(f"cannot begin: {error}"))
+        complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
     except (RecordingError, ServedError, SuiteFault, OSError) as error:
-        complain.print(Text(f"{tell_safely(error)}\nnothing was replaced"))
+        complain.print(to_terminal(f"{tell_safely(error)}\nnothing was replaced"))
         return _RED
     except InterruptedRunError as error:
-        complain.print(Text(f"{error}: nothing was replaced"))
+        complain.print(to_terminal(f"{error}: nothing was replaced"))
         return 128 + error.number
 
 
@@ -136,7 +135,7 @@ def _record_as_told(options: argparse.Namespace, console: Console) -> int:
         return _USAGE
     order = settle_models(order)
     for model in order.models:
-        console.print(Text(f"asking for {model}"))
+        console.print(to_terminal(f"asking for {model}"))
     outcome = record(order, options.cassettes, None, console, agreed)
     # What is replaced is replaced, also when nobody reads any more what became of it.
     with contextlib.suppress(OSError, SystemExit):
@@ -146,10 +145,12 @@ def _record_as_told(options: argparse.Namespace, console: Console) -> int:
 
 def _print_outcome(outcome: Outcome, root: Path, console: Console) -> None:
     for name, reason in outcome.left:
-        console.print(Text(f"· left as it was: {name}: {reason}"), soft_wrap=True)
+        console.print(to_terminal(f"· left as it was: {name}: {reason}"), soft_wrap=True)
     labels = _count_labels(root, outcome.replaced)
     console.print(
-        Text(f"{len(outcome.replaced)} recorded ({labels}), {len(outcome.left)} left as they were")
+        to_terminal(
+            f"{len(outcome.replaced)} recorded ({labels}), {len(outcome.left)} left as they were"
+        )
     )
 
 

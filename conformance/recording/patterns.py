@@ -1,154 +1,363 @@
 """The shapes of secrets: what one looks like, by itself or by the name that it is given.
 
-Knows headers, fields and the keys of many services. Must not know where a text came from, nor
-which keys are in use. What is said in words is no secret: one has digits, and no end.
+Knows headers, fields and the keys of many services, in one table with an example of what each rule
+finds and of what it leaves alone. Must not know where a text came from, nor which keys are in use.
 """
 
 from __future__ import annotations
 
-import base64
 import re
 from typing import TYPE_CHECKING, NamedTuple
+
+from conformance.recording.genuine import (
+    is_anything,
+    is_baseten,
+    is_basic,
+    is_cookie,
+    is_header,
+    is_key,
+    is_mixed,
+    is_random,
+    is_short,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["find_shapes"]
+__all__ = ["RULES", "Rule", "fill", "find_shapes"]
 
 
-def _is_mixed(value: str) -> bool:
-    """Tell whether this is nothing that anybody would say: long, with letters and with digits."""
-    return len(value) >= 16 and bool(re.search("[0-9]", value) and re.search("[A-Za-z]", value))
-
-
-def _is_random(value: str) -> bool:
-    # Names of models and packages are words, with something between them.
-    return any(map(_is_mixed, re.split("[^A-Za-z0-9]", value)))
-
-
-def _is_header(value: str) -> bool:
-    """Tell whether this may be a header's value: one word behind the scheme, or pairs."""
-    words = _SCHEME.sub("", value.strip(" \t\r-[\"'\\")).split()
-    if not words or _PLACEHOLDER.match(words[0]):
-        return False
-    return len(words) == 1 or "=" in words[0][1:-1] or any(map(_is_mixed, words[:2]))
-
-
-def _is_basic(value: str) -> bool:
-    whole = value[: len(value) // 4 * 4 + (0, 0, 2, 3)[len(value) % 4]]
-    said = base64.b64decode(whole + "=" * (-len(whole) % 4))
-    return b":" in said and said.isascii() and said.decode().isprintable()
-
-
-def _is_baseten(value: str) -> bool:
-    # Not `document.` and a hash.
-    return _is_mixed(value) and not re.fullmatch("[0-9a-f]+|[0-9A-F]+", value[9:])
-
-
-def _is_anything(value: str) -> bool:
-    return not _PLACEHOLDER.match(value)
-
-
-_SCHEME = re.compile(r"(?i)^(?:bearer|api-key|basic|token|digest)[ \t]+(?=\S)")
-_PLACEHOLDER = re.compile(
-    r"(?i)\W*(?:REDACTED|YOUR_|(?:null|true|false|none|token|key)\b)|[<{…]|%[sd]|\$[A-Z{(]|\*\*|\.\.\."
-)
-
-
-class _Shape(NamedTuple):
+class Rule(NamedTuple):
     """A kind of secret.
 
     Attributes:
         name: What it is called.
-        hints: It is looked for only where one of these is, in small letters: that is faster.
-        pattern: Where it may be; in small letters alone, unless capital ones matter to it.
+        hints: It is looked for only where one of these words is, in small letters: that is faster.
+        pattern: Where it may be; the group `value` is the secret, or else all of it.
+        found: An example, to be filled.
+        left: What is like it and none, to be filled.
         is_one: Tells whether what was found there is one.
     """
 
     name: str
-    hints: tuple[str, ...]
-    pattern: re.Pattern[str]
-    is_one: Callable[[str], bool]
+    hints: str
+    pattern: str
+    found: str
+    left: str
+    is_one: Callable[[str], bool] = is_anything
 
 
-def _shape(
-    name: str, hints: str, pattern: str, is_one: Callable[[str], bool] = _is_anything
-) -> _Shape:
-    return _Shape(name, tuple(hints.split()), re.compile(pattern, re.MULTILINE), is_one)
+# --- examples ---
+
+_LETTERS = {
+    "m": "aB3dE7gH1jK9mN5pQ2sT8vW4yZ6",
+    "l": "aBcDfGhJkLmNpQrStVwXzKbTdF",
+    "x": "3f9a0c7e1b5d8246",
+    "d": "7294618305",
+    "u": "Q7ZR3KX9V2M5T8WJ",
+}
+_BLANK = re.compile(r"\[([mlxdu])(\d+)\]")
 
 
-# Where a header begins: in a line of its own, or quoted; and its value, in the next line of YAML.
-_LINE, _SAID = r"(?:^[ \t-]*+|[\"'{,\[(][ \t]*+)[\"'\\]*+", r"[\\\"']*+[ \t]*[:=](?!=)[ \t]*"
-_VALUE = r"(?:\r?\n[ \t]*-[ \t])?(?P<value>[\"'\\\[]*+[^\r\n\"'\\\]}]*)"
-_TOKEN = r"[\\\"']*+(?:(?:bearer|token|basic)[ \t]+)?(?P<value>[\w.~+/=-]{16,}+)"
-_FIELDS = (
-    r"(?:token|secret|password|passwd|authorization|cookie"
-    r"|api[_-]?key|access[_-]?key|private[_-]?key|secret[_-]?key|auth[_-]?key)"
+def fill(example: str) -> str:
+    """Return an example with its blanks filled: `[m20]` are 20 letters and digits, mixed.
+
+    They are blank so that no other scanner takes an example for a secret. `l` are letters, `x` hex,
+    `d` digits, `u` capital letters and digits.
+    """
+    return _BLANK.sub(lambda found: (_LETTERS[found[1]] * 9)[: int(found[2])], example)
+
+
+# --- the table ---
+
+# Where a header begins: in a line of its own, quoted, or in a query; and its value, in the next
+# line of YAML. What follows a quoted name in code is quoted, or it is a variable.
+_LINE = r"(?i)(?:^[ \t-]*+|[\"'{,\[(?&=][ \t]*+)[\"'\\]*+"
+_SAID = r"(?:[\\\"']++[ \t]*[:=][ \t]*[fbr]?(?=[\[\"'\\])|[ \t]*[:=](?!=)[ \t]*)"
+_VALUE = r"(?:\r?\n[ \t]*-[ \t])?(?P<value>[\"'\\\[]*+[^\r\n\"'\\\]}&]*)"
+# What a name is followed by.
+_IS = r"[\\\"']*+[ \t]*(?:[:=]|=>|>)(?!=)[ \t]*[\\\"']*+"
+_TOKEN = r"(?:(?:bearer|token|basic)[ \t]+)?(?P<value>[\w.~+/=-]{16,}+)(?![(\[])"
+_HEADERS = (
+    r"(?:http_)?(?:(?:proxy-)?authorization|(?:x-)?(?:api|functions|goog-api|auth)-key"
+    r"|ocp-apim-subscription-key|x-(?:auth|access|amz-security)-token|private-token)"
 )
-_CAPITALS = (
-    _shape(
-        "a name with its password",
-        "basic",
-        r"(?i)(?<![\w-])basic(?:\s|%20|\+)++(?P<value>[A-Za-z0-9+/]{8,}+)",
-        _is_basic,
-    ),
-    _shape("a JSON web token", "eyj", r"(?<![\w-])(?P<value>eyJ[\w-]{8,}+\.[\w-]{8,}+\.)"),
-    _shape(
-        "a cloud key",
-        "akia asia aiza",
-        r"(?P<value>(?<![A-Za-z0-9+/])(?:AKIA|ASIA)[A-Z0-9]{16}\b|(?<![\w-])AIza[\w-]{35}(?![\w-]))",
-    ),
-    _shape(
+_FIELDS = (
+    r"(?:token|secret|password|passwd|passphrase|pwd|authorization|cookie|credential|signature"
+    r"|(?:api|access|account|private|secret|auth|subscription|functions|master|encryption)[._-]?key)"
+)
+_START, _END = r"(?<![\w-])", r"(?![\w-])"
+
+
+RULES: tuple[Rule, ...] = (
+    # By themselves: the services'.
+    Rule(
         "a Baseten key",
         ".",
         r"(?<![A-Za-z0-9.])(?P<value>[A-Za-z0-9]{8}\.[A-Za-z0-9]{32})(?!\w|\.\w)",
-        _is_baseten,
+        found="said [m8].[m32].",
+        left="document.[x32]",
+        is_one=is_baseten,
     ),
-    _shape("a private key", "-----begin ", r"-----BEGIN (?P<value>[A-Z ]{0,40}PRIVATE KEY)-----"),
-)
-_SMALL = (
-    _shape(
-        "an authorization header",
-        "authorization api-key",
-        rf"{_LINE}(?:http_|proxy-)?(?:authorization|(?:x-)?api-key){_SAID}{_VALUE}",
-        _is_header,
-    ),
-    _shape("a cookie", "cookie", rf"{_LINE}(?:http_)?(?:set-)?cookie{_SAID}{_VALUE}", _is_header),
-    _shape(
-        "a bearer token",
-        "bearer api-key",
-        r"(?<![\w-])(?:bearer|api-key)(?:\s|%20|\+)++(?P<value>[\w.~+/=-]{16,}+)",
-        _is_mixed,
-    ),
-    _shape(
-        "a secret by its name",
-        "key token secret passw authorization cookie",
-        rf"{_FIELDS}{_SAID}{_TOKEN}",
-        _is_mixed,
-    ),
-    _shape(
+    Rule(
         "a key",
-        "sk- pk- rk- hf- sk_ pk_ rk_ hf_ xox xapp- xai- r8_ fw_ dapi",
-        r"(?<![\w-])(?:(?:sk|pk|rk|hf|xox[abeprs]|xapp|xai|r8|fw)[-_]|dapi(?=[0-9a-f]{32}))(?P<value>[\w-]{16,}+)",
-        _is_random,
+        "sk-",
+        rf"{_START}sk-(?:proj|svcacct|admin|ant|or|lf|None)-(?P<value>[\w-]{{16,}}+)",
+        found="sk-ant-api03-[m9]-[m9]_[m9]-AA",
+        left="sk-ant-api03-your-own-key-goes-here",
+        is_one=is_mixed,
     ),
-    _shape(
+    Rule(
+        "a Hugging Face token",
+        "hf_ api_org_",
+        rf"{_START}(?:hf|api_org)_(?P<value>[A-Za-z0-9]{{30,}}+){_END}",
+        found="hf_[l34]",
+        left="hf_hub_download_with_progress_of_all_files",
+    ),
+    Rule(
+        "a GitHub token",
+        "ghp_ gho_ ghr_ ghs_ ghu_ github_pat_",
+        rf"{_START}(?:gh[oprsu]_(?P<value>[A-Za-z0-9]{{30,}}+){_END}|github_pat_[0-9A-Za-z_]{{30,}})",
+        found="github_pat_[m22]_[m59]",
+        left="ghp_of_the_whole_organisation_and_its_members",
+    ),
+    Rule(
+        "a GitLab token",
+        "glpat- gldt- glrt- glptt- glcbt- glsoat- glft- glimt- glagent-",
+        rf"{_START}gl(?:pat|dt|rt|ptt|cbt|soat|ft|imt|agent)-(?P<value>[\w.-]{{16,}}+)",
+        found="glpat-[m9]-[m10]",
+        left="glpat-documentation-of-version-17",
+        is_one=is_key,
+    ),
+    Rule(
+        "a key of Amazon's",
+        "akia asia abia acca",
+        r"(?<![A-Za-z0-9])(?P<value>(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16})\b",
+        found="AKIA[u16]",
+        left="xAKIA[u16] AKIA[u8]",
+    ),
+    Rule(
+        "a secret of Amazon's",
+        "secret",
+        rf"(?i)secret_?(?:access_?)?key{_IS}(?P<value>[A-Za-z0-9/+]{{40}})(?![\w/+=])",
+        found="<SecretAccessKey>[l20]/[l19]</SecretAccessKey>",
+        left="aws_secret_access_key=settings.aws_secret_access_key",
+    ),
+    Rule(
+        "a session of Amazon's",
+        "token",
+        rf"(?i)(?:session|security)_?-?token{_IS}(?P<value>[\w/+=%-]{{60,}}+)",
+        found="aws_session_token = IQoJb3JpZ2lu[m99]",
+        left="aws_session_token = session.credentials.token",
+    ),
+    Rule(
+        "a key of Google's",
+        "aiza ya29. gocspx- 1//0",
+        rf"{_START}(?P<value>AIza[\w-]{{35}}{_END}|ya29\.[\w-]{{20,}}|GOCSPX-[\w-]{{20,}}"
+        r"|1//0[\w-]{30,})",
+        found="AIza[m35]",
+        left="AIza[m36] AIzaSy",
+    ),
+    Rule(
+        "a token of Slack's",
+        "xox xapp-",
+        rf"{_START}(?:xox[a-z](?:\.xox[bp])?|xapp)-(?P<value>[\w%-]{{16,}}+)",
+        found="xoxb-[d11]-[d12]-[m24]",
+        left="xoxb-your-token-in-2-lines",
+        is_one=is_key,
+    ),
+    Rule(
+        "a web hook",
+        "hooks.slack.com discord.com discordapp.com office.com",
+        r"(?i)(?:hooks\.slack\.com/(?:services|workflows|triggers)"
+        r"|discord(?:app)?\.com/api/webhooks|webhook\.office\.com/webhookb2)/"
+        r"(?P<value>[\w/@-]{20,}+)",
+        found="https://hooks.slack.com/services/T[u9]/B[u9]/[m24]",
+        left="https://hooks.slack.com/services/your/own/hook/here",
+        is_one=is_random,
+    ),
+    Rule(
+        "a token of Discord's",
+        ".",
+        r"(?<![\w.-])(?P<value>[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,40})(?![\w.-])",
+        found="MT[m22].G[m5].[m38]",
+        left="ManagementOfInternationali.sation.DocumentationOfEverythingMore",
+        is_one=is_mixed,
+    ),
+    Rule(
+        "a token of Telegram's",
+        ":aa",
+        rf"{_START}(?P<value>\d{{8,10}}:AA[\w-]{{32,34}}){_END}",
+        found="[d10]:AA[m33]",
+        left="[d10]:AAAA",
+    ),
+    Rule(
+        "a key of Twilio's, SendGrid's or Mailchimp's",
+        "sk sg. -us",
+        rf"{_START}(?P<value>SK[0-9a-f]{{32}}|[0-9a-f]{{32}}-us\d{{1,2}}|SG\.[\w-]{{16,}}+\.[\w-]{{16,}}+){_END}",
+        found="SK[x32]",
+        left="SK[x40]",
+    ),
+    Rule(
+        "a secret of Azure's",
+        "sig= key= 8q~",
+        r"(?:(?<![\w-])sig|(?:Account|SharedAccess|Access)Key)=(?P<value>[\w%+/=-]{30,}+)"
+        r"|(?<![\w~.-])[\w~.-]{3}8Q~[\w~.-]{31,34}(?![\w~.-])",
+        found="https://x.blob.core.windows.net/a?sv=2024-11-04&sig=[m43]%3D",
+        left="https://x.blob.core.windows.net/a?sv=2024-11-04&sig=REDACTED",
+        is_one=is_mixed,
+    ),
+    Rule(
         "a key",
-        "gsk_ ghp_ gho_ ghr_ ghs_ ghu_ github_pat_ glpat- nvapi- pplx- npm_ pypi- lsv2_ sg. ya29."
-        " tgp_v1_ dop_v1_ whsec_",
-        r"(?<![\w-])(?:gsk_|gh[oprsu]_|github_pat_|glpat-|nvapi-|pplx-|npm_|pypi-|lsv2_|sg\.|ya29\."
-        r"|tgp_v1_|dop_v1_|whsec_)(?P<value>[\w.-]{16,}+)",
-        _is_mixed,
+        "sk- pk- rk- hf- sk_ pk_ rk_ hf_ xai- r8_ fw_ dapi",
+        rf"(?i){_START}(?:(?:sk|pk|rk|hf|xai|r8|fw)[-_]|dapi(?=[0-9a-f]{{32}}))"
+        r"(?P<value>[\w-]{16,}+)",
+        found="sk_live_[m24]",
+        left="sk-learn-contrib-and-friends-2",
+        is_one=is_random,
     ),
-    _shape("a password in a URL", "://", r"://[^/\s:@\"']*+:(?P<value>[^/\s@\"']++)@"),
-    _shape("a password in a URL", "://", r"://(?P<value>[^/\s:@\"']{16,}+)@", _is_mixed),
-    _shape(
+    Rule(
+        "a key",
+        "gsk_ npm_ pypi- nvapi- pplx- lsv2_ tgp_v1_ dop_v1_ doo_v1_ whsec_ tvly- csk- pcsk_ ntn_"
+        " lin_api_ shpat_ shpss_ sq0 nrak- glsa_ glc_ sntrys_ atatt3 atctt3 hvs. hvb. pmak- dckr_"
+        " rubygems_ figd_ sbp_ pscale_ jina_ pul- age-secret-key-1 key- dp. .atlasv1.",
+        rf"(?i){_START}(?:gsk_|npm_|pypi-|nvapi-|pplx-|lsv2_|tgp_v1_|do[op]_v1_|whsec_|tvly-|csk-|pcsk_"
+        r"|ntn_|lin_api_|shp(?:at|ss)_|sq0\w{3}-|nrak-|glsa_|glc_|sntrys_|at[ac]tt3|hv[bs]\.|pmak-"
+        r"|dckr_\w+_|rubygems_|figd_|sbp_|pscale_\w+_|jina_|pul-|age-secret-key-1|dp\.[a-z]+\.|\w{14}\.atlasv1\."
+        r"|key-(?=[0-9a-f]{32}))(?P<value>[\w.-]{16,}+)",
+        found="npm_[m36]",
+        left="npm_config_registry_of_2_projects",
+        is_one=is_key,
+    ),
+    Rule(
+        "a JSON web token",
+        "eyj",
+        rf"{_START}(?P<value>eyJ[\w-]{{8,}}+\.[\w-]{{8,}}+\.)",
+        found="eyJ[m20].eyJ[m30].[m40]",
+        left="eyJ in text, eyJabc.def.ghi",
+    ),
+    Rule(
+        "a private key",
+        "-----begin begin ssh2 putty-user-key",
+        r"---- ?-?BEGIN (?P<value>[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?) ?----|PuTTY-User-Key-",
+        found="-----BEGIN PGP PRIVATE KEY BLOCK-----",
+        left="-----BEGIN PGP PUBLIC KEY BLOCK----- -----BEGIN CERTIFICATE-----",
+    ),
+    # By what is said before them.
+    Rule(
+        "a name with its password",
+        "basic",
+        rf"(?i){_START}basic(?:\s|%20|\+)++(?P<value>[A-Za-z0-9+/]{{8,}}+)",
+        found="Basic dXNlcjpwYXNzd29yZA==",
+        left="Basic authentication, and basic understanding of ratios",
+        is_one=is_basic,
+    ),
+    Rule(
+        "a name with its password",
+        "auth",
+        r"(?i)(?<![A-Za-z0-9-])_?auth" + _IS + r"(?P<value>[A-Za-z0-9+/]{8,}+)",
+        found='{"auths": {"index.docker.io": {"auth": "dXNlcjpwYXNzd29yZA=="}}}',
+        left='{"auth": "requiredAtLogin", "auth": "basic"}',
+        is_one=is_basic,
+    ),
+    Rule(
+        "a name with its password",
+        "password",
+        r"(?:^|(?<=[\s\"'=:]))(?:machine\s+\S+|default)\s+login\s+\S+\s+(?:account\s+\S+\s+)?"
+        r"password\s+(?P<value>\S+)",
+        found="machine api.host.co\n  login me\n  password horse",
+        left="machine api.host.co login me password <password>",
+    ),
+    Rule(
+        "a name with its password",
+        "-u --user",
+        r"(?<![\w-])(?:-u|--user)[ =][\"']?[^\s:\"']+:(?P<value>[^\s\"']{8,}+)",
+        found="curl -u me:[m12] https://host",
+        left='curl -u "$USER:$PASSWORD_2" https://host; curl -u user:password',
+        is_one=is_short,
+    ),
+    Rule(
+        "a password in a URL",
+        "://",
+        r"://[^/\s:@\"']*+:(?P<value>[^/\s@\"']++)@",
+        found="https://me:word@host/v1",
+        left="https://name:$PASSWORD@host https://{name}:{password}@host http://[::1]:80/a@b",
+    ),
+    Rule(
+        "a password in a URL",
+        "://",
+        r"://(?P<value>[^/\s:@\"']{16,}+)@",
+        found="https://[m20]@host/x",
+        left="https://some-very-long-name-of-a-person@host",
+        is_one=is_mixed,
+    ),
+    Rule(
         "a key in a query",
         "key= secret= password= signature=",
-        r"[?&][\w-]*?(?:api[_-]?key|secret|password|signature)=(?P<value>[^&\s\"']{4,})",
+        r"(?i)[?&][\w-]*?(?:api[_-]?key|subscription-key|secret|password|signature)="
+        r"(?P<value>[^&\s\"']{4,})",
+        found="https://host/v1?a=b&api_key=abcdef",
+        left="https://host/?api_key=REDACTED&secret={secret}&key=b",
     ),
-    _shape("the suite's own key", "conformance-suite", r"(?P<value>conformance-suite-key-\d{4})"),
+    Rule(
+        "a key in a query",
+        "?key= &key= ?code= &code=",
+        r"(?i)[?&](?:key|code)=(?P<value>[\w%+/=.~-]{16,}+)",
+        found="https://host.azurewebsites.net/api/f?code=[m54]==",
+        left="https://host/?code=authorization-code-2&key=sort-by-name-2",
+        is_one=is_mixed,
+    ),
+    Rule(
+        "an authorization header",
+        "authorization -key -token",
+        rf"{_LINE}{_HEADERS}{_SAID}{_VALUE}",
+        found="Ocp-Apim-Subscription-Key: [x32]",
+        left='"Authorization": f"Bearer {key}", "api-key": settings.key, "x-api-key": "<your-key>"',
+        is_one=is_header,
+    ),
+    Rule(
+        "a cookie",
+        "cookie",
+        rf"{_LINE}(?:http_)?(?:set-)?cookie{_SAID}{_VALUE}",
+        found="  cookie:\n  - session=abcdef; path=/",
+        left='{"cookie": "chocolate", "cookie": "take = 2"}',
+        is_one=is_cookie,
+    ),
+    Rule(
+        "a bearer token",
+        "bearer api-key",
+        rf"(?i){_START}(?:bearer|api-key)(?:\s|%20|\+)++(?P<value>[\w.~+/=-]{{16,}}+)",
+        found="said Bearer [m16]",
+        left="Authorization: Bearer $TOKEN, or Bearer [l26]",
+        is_one=is_mixed,
+    ),
+    Rule(
+        "a secret by its name",
+        "key token secret passw passphrase pwd authorization cookie credential signature",
+        rf"(?i){_FIELDS}{_IS}{_TOKEN}",
+        found='client_secret="[x16]-[x16]"',
+        left="api_key = settings.baseten_key_2, token = get_token_2_of_many(x), secret: <your-key>",
+        is_one=is_mixed,
+    ),
+    Rule(
+        "a password by its name",
+        "passw pwd passphrase",
+        rf"(?i)(?:password|passwd|pwd|passphrase){_IS}(?P<value>[^\s\"'\\,;&(\[]{{8,}}+)(?![(\[])",
+        found="DB_PASSWORD=Tr0ub4dor&3",
+        left="password = b64decode(x), password=correct-horse-battery-staple, password: at least 8",
+        is_one=is_short,
+    ),
+    Rule(
+        "the suite's own key",
+        "conformance-suite",
+        r"(?P<value>conformance-suite-key-\d{4})",
+        found="conformance-suite-key-[d4]",
+        left="conformance-suite-key-of-the-suite",
+    ),
 )
+
+
+_COMPILED = [(rule, rule.hints.split(), re.compile(rule.pattern, re.MULTILINE)) for rule in RULES]
 
 
 def find_shapes(text: str) -> Iterator[tuple[str, int]]:
@@ -158,9 +367,8 @@ def find_shapes(text: str) -> Iterator[tuple[str, int]]:
         text: Any text.
     """
     small = text.lower()
-    for shapes, searched in ((_CAPITALS, text), (_SMALL, small)):
-        for name, hints, pattern, is_one in shapes:
-            if any(hint in small for hint in hints):
-                found = (each for each in pattern.finditer(searched) if is_one(each["value"]))
-                if first := next(found, None):
-                    yield name, searched.count("\n", 0, first.start()) + 1
+    for rule, hints, pattern in _COMPILED:
+        if any(hint in small for hint in hints):
+            found = (x for x in pattern.finditer(text) if rule.is_one(x[x.lastgroup or 0]))
+            if first := next(found, None):
+                yield rule.name, text.count("\n", 0, first.start()) + 1

@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from rich.table import Table as Grid
-from rich.text import Text
 
 from conformance.judge.costs import Cost, estimate
+from conformance.media import to_terminal
 from conformance.recording.cassettes import read_provenance
 from conformance.targets import read_casts
 
@@ -158,11 +158,11 @@ def print_plan(plan: Plan, where: str, console: Console) -> None:
         lane, folder, _ = task.name.split("/", 2)
         counts.setdefault((lane, folder), []).append(task)
     for (lane, folder), tasks in sorted(counts.items()):
-        grid.add_row(lane, folder, str(len(tasks)), Text(_tell_reasons(tasks)))
+        grid.add_row(*map(to_terminal, (lane, folder, len(tasks), _tell_reasons(tasks))))
     console.print(grid)
     requests, tokens = plan.cost
     console.print(
-        Text(
+        to_terminal(
             f"{len(plan.tasks)} cassettes, about {requests} requests and {tokens} tokens "
             f"by what the old ones took{_tell_unknown(plan)}; to be asked: {where}"
         )

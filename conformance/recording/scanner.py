@@ -6,15 +6,16 @@ what one forgets the other finds. Never shows what it found.
 
 from __future__ import annotations
 
-import base64
+import json
 import re
-import unicodedata
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 import yaml
 
 from conformance.recording.patterns import find_shapes
-from conformance.recording.readings import INVISIBLE, TooDeepError, read, read_tree
+from conformance.recording.readings import TooDeepError, list_texts, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,41 +45,11 @@ class Hit(NamedTuple):
         return f"<{self}>"
 
 
-# --- keys in use ---
-
-_SHORTEST = 6
-_UNSEEN = re.compile(rf"[\s\\{INVISIBLE}]+")
-
-
-def _squeeze(text: str) -> str:
-    """Return a text without what folds, breaks or escapes its words."""
-    if text.isascii():
-        return "".join(text.split()).replace("\\", "")
-    return _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
-
-
-def _spell(keys: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return how keys may stand in a squeezed text, and in one of small letters alone."""
-    plain = {key: _squeeze(key).casefold() for key in keys if len(key) >= _SHORTEST}
-    encoded = (each for key in plain for each in _encode(key.encode("utf-8", "replace")))
-    return frozenset(encoded), frozenset(filter(None, plain.values()))
-
-
-def _encode(data: bytes) -> Iterator[str]:
-    # Where a key begins inside what is encoded decides which letters stand for it.
-    for pad in range(3):
-        encoded = base64.b64encode(b"\0" * pad + data).decode()
-        inner = encoded[-(-pad * 8 // 6) : (pad + len(data)) * 8 // 6]
-        yield from (inner, inner.replace("+", "-").replace("/", "_"))
-    yield from (data.hex(), data.hex().upper())
-
-
 # --- texts ---
 
+_SHORTEST = 6
 _INSIDE = " of a value"
 _TOO_DEEP = "what is nested too deeply to be looked through"
-_PRINTABLE = re.compile(r"[\t\n\r\x20-\x7e]{8,}")
-_CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def find_secrets(text: str, keys: Iterable[str] = ()) -> Iterator[str]:
@@ -86,10 +57,17 @@ def find_secrets(text: str, keys: Iterable[str] = ()) -> Iterator[str]:
 
     Args:
         text: A cassette, a report, a log.
-        keys: Keys known to be in use, looked for to the letter and in every disguise: small
-            letters for capital ones, lines folded in the middle, whatever it may be wrapped in.
+        keys: Keys known to be in use, looked for as they are and as URLs, JSON and base64 spell
+            them; those of less than six characters are not looked for.
     """
-    yield from dict.fromkeys(_search(read(text), keys, text))
+    keys = tuple(keys)
+    found: list[str] = []
+    try:
+        for number, each in enumerate(read(text)):
+            found += _search(each, keys, inside=number > 0)
+    except TooDeepError:
+        found.append(_TOO_DEEP)
+    yield from dict.fromkeys(found)
 
 
 def withhold(text: str, keys: Iterable[str] = ()) -> str:
@@ -107,26 +85,29 @@ def _name(found: str) -> str:
     return found.partition(" in line ")[0].removesuffix(_INSIDE)
 
 
-def _search(readings: Iterable[str], keys: Iterable[str], text: str | None = None) -> Iterator[str]:
-    """Yield what readings hold; with the line, in what is the text itself and no reading of it."""
-    encoded, plain = _spell(keys)
-    try:
-        for each in readings:
-            shown = each is text
-            squeezed = _squeeze(each) if plain else ""
-            if any(key in squeezed for key in encoded) or any(
-                key in squeezed.casefold() for key in plain
-            ):
-                yield "a key in use" + ("" if shown else _INSIDE)
-            for name, line in find_shapes(each if shown else _clear(each)):
-                yield name + (f" in line {line}" if shown else _INSIDE)
-    except TooDeepError:
-        yield _TOO_DEEP
+def _search(text: str, keys: tuple[str, ...], *, inside: bool) -> Iterator[str]:
+    """Yield what one reading holds; with the line, if it is the text itself."""
+    small = text.casefold()
+    for key in filter(lambda key: len(key) >= _SHORTEST and key.strip(), keys):
+        if any(each in small for each in _spell(key)) or any(x in text for x in _encode(key)):
+            yield "a key in use" + _INSIDE * inside
+    for name, line in find_shapes(text):
+        yield name + (_INSIDE if inside else f" in line {line}")
 
 
-def _clear(text: str) -> str:
-    """Return of what is no text the parts that might be."""
-    return "\n".join(_PRINTABLE.findall(text)) if _CONTROL.search(text) else text
+def _spell(key: str) -> frozenset[str]:
+    """Return how a key stands in a text, in a URL and in JSON, in small letters."""
+    spelt = (key, quote(key, safe="", errors="replace"), json.dumps(key)[1:-1])
+    return frozenset(each.casefold() for each in spelt)
+
+
+def _encode(key: str) -> frozenset[str]:
+    # Where a key begins inside what is encoded decides which letters stand for it.
+    data = key.encode("utf-8", "replace")
+    parts = (b64encode(b"\0" * pad + data).decode() for pad in range(3))
+    ends = ((-(-pad * 8 // 6), (pad + len(data)) * 8 // 6) for pad in range(3))
+    inner = [part[start:end] for part, (start, end) in zip(parts, ends, strict=True)]
+    return frozenset(inner) | {each.replace("+", "-").replace("/", "_") for each in inner}
 
 
 # --- files ---
@@ -193,11 +174,18 @@ def _search_bytes(data: bytes, keys: tuple[str, ...], *, named: bool) -> Iterato
     if not named or text.encode() != data or len(documents) != 1 or documents[0] is None:
         yield _NO_CASSETTE
     yield from find_secrets(text, keys)
-    if text.encode() != data:
-        yield from _search(read(data), keys)
     for document in documents:
-        yield from _search(read_tree(document), keys)
+        for found in _search_values(document, keys):
+            yield _name(found) + _INSIDE
         yield from _search_headers(document)
+
+
+def _search_values(document: Any, keys: tuple[str, ...]) -> Iterator[str]:
+    texts = dict.fromkeys(list_texts(document))
+    # An empty line between: a header's value may stand in the line behind its name.
+    yield from find_secrets("\n\n".join(f"{name}: {said}" for name, said in texts if name), keys)
+    for said in dict.fromkeys(said for _, said in texts):
+        yield from find_secrets(said, keys)
 
 
 def _load(text: str) -> Iterator[Any]:

@@ -6,21 +6,18 @@ Knows how cassettes are listed. Age and evidence are information here: the relea
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Column
 from rich.table import Table as Grid
-from rich.text import Text
 
 from conformance import SuiteFault
+from conformance.media import open_console, to_json, to_terminal
 from conformance.recording.cassettes import ROOT, find_flaw, list_cassettes, read_provenance
 from conformance.recording.plan import name_age
 from conformance.recording.rerecord import RecordingError, collect_names
@@ -31,10 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import date
 
+    from rich.console import Console
+
 __all__ = ["Standing", "find_orphan", "main", "take_stock"]
 
 _RED, _USAGE = 1, 2
-_WIDTH = 160
 _DESCRIPTION = """Lists the cassettes: age, evidence, models, size; and what is wrong: altered,
 unused or orphaned ones, secrets, and files that are no cassettes. Age and evidence are information
 here: `release` judges them."""
@@ -153,12 +151,12 @@ def print_stock(stock: Sequence[Standing], console: Console) -> None:
         age = "?" if one.age is None else f"{one.age} d"
         sizes = (str(one.requests), f"{one.size / 1000:.1f} kB")
         name = one.name.removeprefix(f"{one.lane}/")
-        grid.add_row(*map(Text, (name, age, label, one.model, one.lane, *sizes)))
+        grid.add_row(*map(to_terminal, (name, age, label, one.model, one.lane, *sizes)))
     console.print(grid)
     for one in stock:
         for wrong in one.wrong:
-            console.print(Text(f"✗ {wrong}"), soft_wrap=True)
-    console.print(Text(_sum_up(stock)))
+            console.print(to_terminal(f"✗ {wrong}"), soft_wrap=True)
+    console.print(to_terminal(_sum_up(stock)))
 
 
 def _sum_up(stock: Sequence[Standing]) -> str:
@@ -178,7 +176,7 @@ def _sum_up(stock: Sequence[Standing]) -> str:
 def write_stock(stock: Sequence[Standing]) -> str:
     """Return the list as JSON."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return json.dumps({"listed": now, "cassettes": [asdict(one) for one in stock]}, indent=1)
+    return to_json({"listed": now, "cassettes": [asdict(one) for one in stock]}, indent=1)
 
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
@@ -189,15 +187,15 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     parser.add_argument("--cassettes", type=Path, default=ROOT, help="folder of the cassettes")
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
     options = parser.parse_args(argv)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    console, complain = open_console(160), open_console(stderr=True)
     root = options.cassettes
     if not root.is_dir():
-        print(f"{root} is no folder of cassettes", file=sys.stderr)
+        complain.print(to_terminal(f"{root} is no folder of cassettes"), soft_wrap=True)
         return _USAGE
     try:
         known = collect_names(root, environment)
     except RecordingError as error:
-        print(error, file=sys.stderr)
+        complain.print(to_terminal(error), soft_wrap=True)
         return _USAGE
     keys = find_keys(environment)
     stock = take_stock(root, known, keys)
@@ -211,5 +209,5 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         if missing := known - {one.name for one in stock}:
             print(f"· {len(missing)} checks have none: left out here, or `record --stale` makes it")
     for hit in beside:
-        print(f"✗ {hit}", file=sys.stderr)
+        complain.print(to_terminal(f"✗ {hit}"), soft_wrap=True)
     return _RED if beside or any(one.wrong for one in stock) else 0

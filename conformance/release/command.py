@@ -6,24 +6,23 @@ Knows how answers become a verdict and are shown; must not know how any is found
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table as Grid
-from rich.text import Text
 
 from conformance.judge.runs import HERE
+from conformance.media import open_console, to_json, to_terminal
 from conformance.recording.cassettes import ROOT
 from conformance.release.gate import QUESTIONS, STEPS, Answer, Gate, Word
 from conformance.targets import find_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
 
 __all__ = ["ask", "main"]
 
@@ -32,7 +31,6 @@ _GLYPHS = {Word.YES: "✓ yes", Word.NO: "✗ no", Word.UNKNOWN: "? unknown"}
 _SHOWN = 8
 _DESCRIPTION = """Asks everything there is to know before a release and gives one verdict. Whatever
 is not known counts as no. Without QUESTION all are asked, which takes many minutes."""
-_WIDTH = 120
 
 
 def ask(gate: Gate, names: Sequence[str], console: Console) -> dict[str, Answer]:
@@ -47,7 +45,7 @@ def ask(gate: Gate, names: Sequence[str], console: Console) -> dict[str, Answer]
     for name, (question, find) in QUESTIONS.items():
         if names and name not in names:
             continue
-        console.print(Text(f"{question}"), style="dim")
+        console.print(to_terminal(f"{question}"), style="dim")
         try:
             answers[name] = find(gate)
         except Exception as error:  # noqa: BLE001  whatever hinders an answer makes it unknown
@@ -78,11 +76,11 @@ def print_answers(answers: Mapping[str, Answer], console: Console, *, waived: bo
         word = _GLYPHS[answer.word]
         if waived and (name, answer.word) == _PROVEN_LATER:
             word = f"{word}, allowed"
-        grid.add_row(Text(f"{name}: {question}"), Text(word), Text(answer.detail))
+        grid.add_row(*map(to_terminal, (f"{name}: {question}", word, answer.detail)))
     console.print(grid)
     for name, answer in answers.items():
         for row in answer.told or _shorten(answer.rows):
-            console.print(Text(f"\n{name}: {row}"))
+            console.print(to_terminal(f"\n{name}: {row}"))
 
 
 def _shorten(rows: Sequence[str]) -> list[str]:
@@ -96,7 +94,7 @@ def main(argv: Sequence[str], gate: Gate | None = None) -> int:
     options = parser.parse_args(argv)
     if unknown := [name for name in options.questions if name not in QUESTIONS]:
         parser.error(f"{unknown[0]!r:.80} is none of {', '.join(QUESTIONS)}")
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    console = open_console(120)
     if gate is None:
         today = datetime.now(UTC).date()
         gate = Gate(HERE.root, HERE, ROOT, today, keys=find_keys())
@@ -106,7 +104,7 @@ def main(argv: Sequence[str], gate: Gate | None = None) -> int:
     blockers = find_blockers(answers, allow_unproven=options.allow_unproven)
     if options.json:
         document = _write(answers, gate, blockers, waived=options.allow_unproven)
-        options.json.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        options.json.write_text(to_json(document) + "\n", "utf-8")
     print_verdict(blockers, console)
     return 1 if blockers else 0
 
@@ -115,10 +113,10 @@ def print_verdict(blockers: Mapping[str, Word | None], console: Console) -> None
     """Print the verdict in a line, and what to do about each thing that stands in the way."""
     for name, word in blockers.items():
         if word is not None:
-            console.print(Text(f"→ {name}: {STEPS[name]}"))
+            console.print(to_terminal(f"→ {name}: {STEPS[name]}"))
     said = {word: [name for name, w in blockers.items() if w is word] for word in (*Word, None)}
     told = [f"{', '.join(names)}: {word or 'not asked'}" for word, names in said.items() if names]
-    console.print(Text(f"NO RELEASE: {'; '.join(told)}" if blockers else "RELEASE"))
+    console.print(to_terminal(f"NO RELEASE: {'; '.join(told)}" if blockers else "RELEASE"))
 
 
 def _write(

@@ -5,11 +5,11 @@ Knows JUnit's elements; must not know how anything was judged.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from conformance.judge.verdicts import Result, Status
+from conformance.media import to_xml
 from conformance.reports.origins import find_origin
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ _ELEMENTS: dict[Status, str | None] = {
 }
 _ATTRIBUTES = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
-# XML 1.0 has no way to write these.
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
 
 def write_junit(report: Report, root: Path) -> str:
     """Return the report as JUnit XML.
@@ -50,8 +47,8 @@ def write_junit(report: Report, root: Path) -> str:
     if report.problems:
         suite = _add_suite(top, report, "problems")
         for problem in report.problems:
-            case = ET.SubElement(suite, "testcase", classname="problems", name=_clean(problem))
-            ET.SubElement(case, "failure", type="problem", message=_clean(problem))
+            case = ET.SubElement(suite, "testcase", classname="problems", name=to_xml(problem))
+            ET.SubElement(case, "failure", type="problem", message=to_xml(problem))
     for element in (*top, top):
         _count(element)
     ET.indent(top)
@@ -60,37 +57,36 @@ def write_junit(report: Report, root: Path) -> str:
 
 def _add_suite(top: ET.Element, report: Report, name: str) -> ET.Element:
     started = report.run["started"]
-    suite = ET.SubElement(top, "testsuite", name=name, timestamp=started)
+    suite = ET.SubElement(top, "testsuite", name=to_xml(name), timestamp=to_xml(started))
     properties = ET.SubElement(suite, "properties")
     named = {key: report.run[key] for key in ("target", "subject") if key in report.run}
     values = named | report.run["versions"]
     for key, value in values.items():
-        ET.SubElement(properties, "property", name=key, value=str(value))
+        ET.SubElement(properties, "property", name=to_xml(key), value=to_xml(str(value)))
     return suite
 
 
 def _add_case(suite: ET.Element, line: Line, root: Path) -> None:
     case = ET.SubElement(
-        suite, "testcase", classname=f"{line.lane}.{line.feature}", name=line.claim
+        suite,
+        "testcase",
+        classname=to_xml(f"{line.lane}.{line.feature}"),
+        name=to_xml(line.claim),
     )
     if line.findings:
         checks = [f.check for f in line.findings if f.result is not Result.PASSED]
         file, number = find_origin(root, (*checks, line.findings[0].check)[0])
-        case.attrib |= {"file": file, "line": str(number)}
+        case.attrib |= {"file": to_xml(file), "line": str(number)}
     element = _ELEMENTS[line.status]
     if element:
-        message = _clean(line.reasons[0] if line.reasons else str(line.status))
+        message = to_xml(line.reasons[0] if line.reasons else str(line.status))
         child = ET.SubElement(case, element, type=str(line.status), message=message)
-        child.text = _clean("\n".join((line.english, *line.reasons)))
+        child.text = to_xml("\n".join((line.english, *line.reasons)))
     said = (f"{f.result} {f.check} ({', '.join(f.evidence)})" for f in line.findings)
-    ET.SubElement(case, "system-out").text = _clean("\n".join((line.english, *said)))
+    ET.SubElement(case, "system-out").text = to_xml("\n".join((line.english, *said)))
 
 
 def _count(element: ET.Element) -> None:
     element.set("tests", str(len(element.findall(".//testcase"))))
     for name, attribute in _ATTRIBUTES.items():
         element.set(attribute, str(len(element.findall(f".//{name}"))))
-
-
-def _clean(text: str) -> str:
-    return _UNWRITABLE.sub("\ufffd", text)

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from conformance import SuiteFault
 from conformance.judge.verdicts import Result, Status, worst
+from conformance.media import to_html
 from conformance.reports.exchanges import find_exchange
 from conformance.reports.origins import find_origin
 from conformance.reports.report import OTHER
@@ -46,6 +47,7 @@ def write_page(report: Report, root: Path) -> str:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
+        finalize=to_html,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

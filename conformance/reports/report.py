@@ -5,12 +5,12 @@ Knows how verdicts group into the page's table and how the model is stored; must
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from conformance.claims.table import LANES
 from conformance.judge.verdicts import GREEN, Status, count, worst
+from conformance.media import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -159,8 +159,7 @@ class Report:
 
     def to_json(self) -> str:
         """Return the model as JSON, with its format number first."""
-        text = json.dumps({"format": FORMAT} | asdict(self), ensure_ascii=False, indent=2)
-        return f"{text}\n"
+        return to_json({"format": FORMAT} | asdict(self)) + "\n"
 
 
 def build_report(table: Table, judgement: Judgement, record: Record) -> Report:

@@ -8,18 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.table import Table as Grid
-from rich.text import Text
 
 from conformance.claims.table import LANES
 from conformance.judge.verdicts import Status
+from conformance.media import to_markdown, to_markdown_code, to_terminal
 from conformance.reports.difference import Kind
 from conformance.reports.report import list_corrections
 from conformance.reports.words import NO_CLAIM, SAYS, UNCLAIMED, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from rich.console import Console
+    from rich.text import Text
 
     from conformance.claims.table import Column, Table
     from conformance.reports.difference import Difference
@@ -42,49 +43,50 @@ _MANY = 5
 
 def print_report(report: Report, console: Console) -> None:
     """Print the matrix, every verdict that is not a pass, the problems, the sum and a legend."""
-    console.print(Text(_name(report)))
+    console.print(to_terminal(_name(report)))
     grid = Grid()
     grid.add_column("feature", no_wrap=True)
     for lane in report.lanes:
-        grid.add_column(lane)
+        grid.add_column(to_terminal(lane))
     for feature in report.features:
         cells = (_draw(feature.cells.get(lane)) for lane in report.lanes)
-        grid.add_row(_title(feature), *cells)
+        grid.add_row(to_terminal(_title(feature)), *cells)
     console.print(grid)
     for text in (*_list_lines(report), *_list_problems(report), _sum_up(report), *_explain(report)):
         console.print(text)
     if cost := report.run.get("cost"):
         tokens = f"{cost['tokens']:,}".replace(",", " ")
-        console.print(Text(f"asked for: {cost['requests']} requests, about {tokens} tokens"))
+        console.print(to_terminal(f"asked for: {cost['requests']} requests, about {tokens} tokens"))
 
 
 def print_difference(difference: Difference, console: Console) -> None:
     """Print what changed since an earlier run as a table, the worst first, and the sum."""
-    console.print(Text(f"\nSince the run on {difference.since}:"))
+    console.print(to_terminal(f"\nSince the run on {difference.since}:"))
     if difference.changes:
         grid = Grid()
         for name in ("change", "claim", "lane", "was", "is", "why"):
             grid.add_column(name, overflow="fold")
         for change in difference.changes:
             was, now = _draw_status(change.old), _draw_status(change.new)
-            grid.add_row(str(change.kind), *change.place, was, now, Text(change.reason))
+            place = map(to_terminal, change.place)
+            grid.add_row(str(change.kind), *place, was, now, to_terminal(change.reason))
         console.print(grid)
     kinds = [change.kind for change in difference.changes]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in Kind)
     result = "WORSE" if difference.exit else "NOT WORSE"
-    console.print(Text(f"{result}: {counts}, {difference.unchanged} unchanged"))
+    console.print(to_terminal(f"{result}: {counts}, {difference.unchanged} unchanged"))
 
 
 def write_markdown(report: Report) -> str:
     """Return the matrix as a Markdown table, with what is not a pass listed beneath."""
     lines = [
-        f"- **{say(line.status)}** `{line.claim}` ({line.lane}): {line.english} "
-        f"{'; '.join(line.reasons)}".rstrip()
+        f"- **{say(line.status)}** {to_markdown_code(line.claim)} ({line.lane}): {line.english} "
+        f"{to_markdown('; '.join(line.reasons))}".rstrip()
         for line in report.lines
         if line.status is not Status.PASS
     ]
-    lines += [f"- **problem** {problem}" for problem in report.problems]
-    parts = (_name(report), write_matrix(report), "\n".join(lines), _count(report))
+    lines += [f"- **problem** {to_markdown(problem)}" for problem in report.problems]
+    parts = (to_markdown(_name(report)), write_matrix(report), "\n".join(lines), _count(report))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -97,7 +99,7 @@ def write_matrix(report: Report) -> str:
         [
             _indent(f, "&ensp;") + f.name,
             f.mark or NO_CLAIM,
-            *(_write(f.cells.get(lane)) for lane in report.lanes),
+            *(_write(f.cells.get(lane), to_markdown) for lane in report.lanes),
         ]
         for f in report.features
     )
@@ -146,7 +148,7 @@ def _write_reasons(corrections: Iterable[Correction]) -> str:
 
 
 def _draw_status(status: Status | None) -> Text:
-    return Text(say(status), style=SAYS[status].style) if status else Text(NO_CLAIM)
+    return to_terminal(say(status), style=SAYS[status].style) if status else to_terminal(NO_CLAIM)
 
 
 def _name(report: Report) -> str:
@@ -165,15 +167,16 @@ def _indent(feature: Feature, space: str) -> str:
     return f"{space}└ " if feature.under else ""
 
 
-def _write(cell: Cell | None) -> str:
+def _write(cell: Cell | None, quote: Callable[[str], str] = str) -> str:
     if cell is None:
         return NO_CLAIM
     words = f"{say(cell.status)} {cell.green}/{cell.claims}"
-    return f"{words} ({', '.join(cell.evidence)})" if cell.evidence else words
+    # Who answered may have named itself.
+    return f"{words} ({', '.join(map(quote, cell.evidence))})" if cell.evidence else words
 
 
 def _draw(cell: Cell | None) -> Text:
-    return Text(_write(cell), style=SAYS[cell.status].style if cell else "dim")
+    return to_terminal(_write(cell), style=SAYS[cell.status].style if cell else "dim")
 
 
 def _list_lines(report: Report) -> Iterator[Text]:
@@ -182,20 +185,20 @@ def _list_lines(report: Report) -> Iterator[Text]:
             continue
         should = " (should)" if line.level == "should" else ""
         head = f"\n{say(line.status)}  {line.claim} · {line.lane}{should}"
-        yield Text.assemble((head, SAYS[line.status].style), f"\n    {line.english}")
+        yield to_terminal(head, SAYS[line.status].style) + to_terminal(f"\n    {line.english}")
         for reason in line.reasons[:_MANY]:
-            yield Text(f"    - {reason}")
+            yield to_terminal(f"    - {reason}")
         if (more := len(line.reasons) - _MANY) > 0:
-            yield Text(f"    - and {more} more; see --json")
+            yield to_terminal(f"    - and {more} more; see --json")
 
 
 def _list_problems(report: Report) -> Iterator[Text]:
     for problem in report.problems:
-        yield Text(f"\n✗ PROBLEM  {problem}", style="bold red")
+        yield to_terminal(f"\n✗ PROBLEM  {problem}", style="bold red")
 
 
 def _sum_up(report: Report) -> Text:
-    return Text(f"\n{_count(report)}", style="green" if report.exit == 0 else "bold red")
+    return to_terminal(f"\n{_count(report)}", style="green" if report.exit == 0 else "bold red")
 
 
 def _count(report: Report) -> str:
@@ -209,11 +212,11 @@ def _count(report: Report) -> str:
 
 def _explain(report: Report) -> Iterator[Text]:
     shown = {line.status for line in report.lines}
-    yield Text(f"{NO_CLAIM}  {UNCLAIMED}", style="dim")
+    yield to_terminal(f"{NO_CLAIM}  {UNCLAIMED}", style="dim")
     for status, (glyph, _style, meaning) in SAYS.items():
         if status in shown:
-            yield Text(f"{glyph}  {str(status).replace('-', ' ')}: {meaning}", style="dim")
-    yield Text(
+            yield to_terminal(f"{glyph}  {str(status).replace('-', ' ')}: {meaning}", style="dim")
+    yield to_terminal(
         "n/m  green of judged claims; in brackets what they rest on; ✅ ❌ what the page says "
         "(a ❌ passes when the absence was shown)",
         style="dim",

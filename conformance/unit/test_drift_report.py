@@ -282,7 +282,7 @@ def test_what_is_harmless_stays_as_it_is() -> None:
 def test_what_is_a_secret_only_when_it_is_finished_is_withheld_as_a_whole() -> None:
     half = len(KEY) // 2
     cells = found(A, FAILURE, KEY[:half], KEY[half:])
-    page = write_markdown(make(cells), (f"{KEY[:half]}`|{KEY[half:]}",))
+    page = write_markdown(make(cells), (f"{KEY[:half]}` | {KEY[half:]}",))
     assert page == "(withheld: it holds a key in use)"
-    text = write_json(make(cells), (f'{KEY[:half]}","what":"{KEY[half:]}',))
+    text = write_json(make(cells), (f'{KEY[:half]}",\n   "what": "{KEY[half:]}',))
     assert json.loads(text) == {"withheld": "(withheld: it holds a key in use)"}

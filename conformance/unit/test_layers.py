@@ -22,10 +22,11 @@ PACKAGE = Path(langchain_baseten.__file__).parent
 
 # room -> rooms that it may import from; the public files stand above them all
 ROOMS: dict[str, set[str]] = {
-    "exceptions": set(),
+    "_plain_text": set(),
     "_version": set(),
     "data": set(),
-    "_protocol": {"_protocol", "exceptions"},
+    "exceptions": {"_plain_text"},
+    "_protocol": {"_plain_text", "_protocol", "exceptions"},
     "_http": {"_http", "_protocol", "exceptions"},
     "_config": {"_config", "_http", "_protocol", "exceptions", "_version"},
     "_structured_output": {"_protocol", "exceptions"},
@@ -37,7 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "__init__": {"_config", "_version", "chat_models", "embeddings", "exceptions"},
 }
 
-PURE = ("_protocol", "exceptions", "_structured_output", "data", "_version")
+PURE = ("_plain_text", "_protocol", "exceptions", "_structured_output", "data", "_version")
 """No clock, no chance, no environment, no socket, no log, no loop: what they need is passed in."""
 
 IMPURE = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import subprocess
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.__main__ import main
+from conformance.judge import runs
+from conformance.unit.nasty_texts import NASTY, find_nasty
 from conformance.unit.small_suite import ONE_LESS, PASSING, write_suite
 
 if TYPE_CHECKING:
@@ -249,6 +252,39 @@ def test_only_whole_runs_are_remembered(tmp_path: Path) -> None:
 def test_verbose_shows_pytest_at_work(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["--verbose"], write_suite(tmp_path)) == 0
     assert "4 passed" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("verbose", [(), ("--verbose",)], ids=["quiet", "verbose"])
+def test_what_a_client_says_is_shown_as_text(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], verbose: tuple[str, ...]
+) -> None:
+    said = "[red]x[/red] " + " ".join(NASTY.values())
+    checks = FAILING.replace("assert 0", f"print({said!a}); raise ValueError({said!a})")
+    assert main([*verbose, "--claim", "keys"], write_suite(tmp_path, checks)) == 1
+    told = capfd.readouterr()
+    assert find_nasty(told.out + told.err) == []
+    assert "[red]x[/red]" in told.out
+    assert "[red]x[/red]" in told.err or not verbose
+
+
+def test_a_run_that_is_interrupted_ends_its_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: str) -> str:
+        raise KeyboardInterrupt
+
+    ended: list[int] = []
+    kill = subprocess.Popen.kill
+
+    def note(child: subprocess.Popen[bytes]) -> None:
+        ended.append(child.pid)
+        kill(child)
+
+    monkeypatch.setattr(subprocess.Popen, "kill", note)
+    monkeypatch.setattr(runs, "to_plain", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        main(["--verbose"], write_suite(tmp_path))
+    assert len(ended) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,68 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from base64 import b64encode, urlsafe_b64encode
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
-from conformance.recording.patterns import find_shapes
+from conformance.recording.patterns import RULES, Rule, fill, find_shapes
+from conformance.recording.scanner import find_secrets
 from conformance.targets import FAKE_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BASETEN = "AbCdEfGh.0123456789abcdefghijABCDEFGHIJ01"
 LONG = "abcdef1234567890abcdef"
 MIXED = "a1B2" * 9
+LETTERS = "aBcDfGhJkLmNpQrStVwXzKbTdF" * 2
 
 
 def names(text: str) -> set[str]:
     return {name for name, _ in find_shapes(text)}
 
 
+# How a text comes into a cassette.
+WRAPPINGS: dict[str, Callable[[str], str]] = {
+    "itself": str,
+    "JSON": lambda said: json.dumps({"content": said}),
+    "an event": lambda said: f"event: x\ndata: {json.dumps({'choices': [{'text': said}]})}\n\n",
+    "a URL": lambda said: f"https://host/v1?page=2&q={quote(said, safe='')}&limit=5",
+}
+every_rule = pytest.mark.parametrize("rule", RULES, ids=[fill(rule.found) for rule in RULES])
+every_wrapping = pytest.mark.parametrize("wrapping", WRAPPINGS)
+
+
+@every_rule
+@every_wrapping
+def test_each_rule_finds_its_example(rule: Rule, wrapping: str) -> None:
+    found = find_secrets(WRAPPINGS[wrapping](fill(rule.found)))
+    names = {each.partition(" in line ")[0].removesuffix(" of a value") for each in found}
+    assert rule.name in names
+
+
+@every_rule
+@every_wrapping
+def test_each_rule_leaves_alone_what_is_like_it(rule: Rule, wrapping: str) -> None:
+    assert list(find_secrets(WRAPPINGS[wrapping](fill(rule.left)))) == []
+
+
+@every_rule
+def test_each_rule_is_tried_where_its_example_is_and_names_its_line(rule: Rule) -> None:
+    assert any(hint in fill(rule.found).lower() for hint in rule.hints.split())
+    assert (rule.name, 3) in set(find_shapes(f"\nİsecond line\n{fill(rule.found)}\n"))
+
+
 HEADER, COOKIE, NAMED = "an authorization header", "a cookie", "a secret by its name"
 URL, QUERY, KEY = "a password in a URL", "a key in a query", "a key"
+GITHUB, GITLAB = "a GitHub token", "a GitLab token"
+SLACK, HOOK, GOOGLE = "a token of Slack's", "a web hook", "a key of Google's"
+TWILIO, AZURE = "a key of Twilio's, SendGrid's or Mailchimp's", "a secret of Azure's"
+BASIC, PRIVATE = "a name with its password", "a private key"
 PLANTED = [
     ("authorization: x", HEADER),
     ("  Authorization:\n  - Bearer abcdefghijk", HEADER),
@@ -40,8 +83,8 @@ PLANTED = [
     ("Basic c29tZWJvZHktZWxzZS1lbnRpcmVseTo", "a name with its password"),
     ("said basic%20OnBhc3N3b3Jk", "a name with its password"),
     ("Set-Cookie: a=b", COOKIE),
-    ("  cookie:\n  - a", COOKIE),
-    ('{"Cookie": "a"}', COOKIE),
+    ("  cookie:\n  - a=b", COOKIE),
+    ('{"Cookie": "a=b"}', COOKIE),
     ("HTTP_COOKIE: session=abcdef123456", COOKIE),
     ("cookie: a=b; path=/; secure", COOKIE),
     ("cookie: a=b secure", COOKIE),
@@ -49,17 +92,46 @@ PLANTED = [
     ("sk-abcdefghijklmnop1234", KEY),
     ("hf_abcdefghijklmnop1234", KEY),
     *((f"{prefix}{MIXED}", KEY) for prefix in ("sk-proj-", "sk-ant-api03-", "pk_live_", "rk-")),
-    *((f"{prefix}{MIXED}", KEY) for prefix in ("xoxb-12-", "xapp-1-A0-", "xai-", "r8_", "fw_")),
-    *((f"{prefix}{MIXED}", KEY) for prefix in ("gsk_", "ghp_", "gho_", "ghr_", "ghs_", "ghu_")),
-    *((f"{prefix}{MIXED}", KEY) for prefix in ("github_pat_", "glpat-", "nvapi-", "pplx-", "npm_")),
-    *((f"{prefix}{MIXED}", KEY) for prefix in ("pypi-", "lsv2_pt_", "SG.", "ya29.", "tgp_v1_")),
-    *((f"{prefix}{MIXED}", KEY) for prefix in ("dop_v1_", "whsec_")),
-    ("SG.a1B2a1B2a1.a1B2a1B2a1B2", KEY),
-    ("glpat-a1_B2-a1_B2-a1_B2-", KEY),
+    *((f"{prefix}{MIXED}", KEY) for prefix in ("rk_live_", "sk_test_", "xai-", "r8_", "fw_")),
+    *((f"{prefix}{MIXED}", KEY) for prefix in ("gsk_", "nvapi-", "pplx-", "npm_", "dp.pt.")),
+    *((f"{prefix}{MIXED}", KEY) for prefix in ("pypi-", "lsv2_pt_", "tgp_v1_", "hvs.")),
+    *((f"{prefix}{MIXED}", KEY) for prefix in ("dop_v1_", "whsec_", "a1B2a1B2a1B2a1.atlasv1.")),
+    (f"sk_live_{LETTERS[:24]}", KEY),
     (f"dapi{'a1b2' * 8}", KEY),
-    ("AKIAABCDEFGHIJKLMNOP", "a cloud key"),
-    ("ASIAABCDEFGHIJKLMNOP", "a cloud key"),
-    (f"AIza{'a1B2' * 8}abc", "a cloud key"),
+    *((f"sk-{kind}-{MIXED}", KEY) for kind in ("proj", "svcacct", "admin", "ant-api03", "or")),
+    (f"hf_{LETTERS[:34]}", "a Hugging Face token"),
+    (f"api_org_{LETTERS[:34]}", "a Hugging Face token"),
+    *((f"{prefix}{MIXED}", GITHUB) for prefix in ("ghp_", "gho_", "ghr_", "ghs_", "ghu_")),
+    (f"github_pat_{MIXED}", GITHUB),
+    *((f"gl{kind}-{MIXED}", GITLAB) for kind in ("pat", "dt", "rt", "ptt", "cbt", "soat")),
+    (f"glpat-{LETTERS[:20]}", GITLAB),
+    *((f"{kind}-12-{MIXED}", SLACK) for kind in ("xoxb", "xoxp", "xoxe", "xoxe.xoxp", "xapp")),
+    (f"xoxd-a%2B{MIXED}%3D", SLACK),
+    (f"https://hooks.slack.com/workflows/T0/A0/{MIXED}", HOOK),
+    (f"https://discord.com/api/webhooks/1234/{MIXED}", HOOK),
+    *((f"{kind}ABCDEFGHIJKLMNOP", "a key of Amazon's") for kind in ("AKIA", "ASIA")),
+    (f'{{"SecretAccessKey": "{LETTERS[:40]}"}}', "a secret of Amazon's"),
+    (f'{{"SessionToken": "{LETTERS * 2}"}}', "a session of Amazon's"),
+    (f"x-amz-security-token: {LETTERS * 2}", "a session of Amazon's"),
+    *((f"{kind}{MIXED[:35]}", GOOGLE) for kind in ("AIza", "ya29.", "GOCSPX-", "1//0")),
+    ("SG.a1B2a1B2a1B2a1B2.a1B2a1B2a1B2a1B2", TWILIO),
+    (f"{'0a1b' * 8}-us12", TWILIO),
+    (f"AccountKey={MIXED * 2}==;", AZURE),
+    (f"SharedAccessKey={MIXED}=", AZURE),
+    (f"SharedAccessSignature sr=x&sig={MIXED}%3D&se=1", AZURE),
+    (f"abc8Q~{MIXED[:34]}", AZURE),
+    *((f"{name}: {'0a1b' * 8}", HEADER) for name in ("api-key", "x-functions-key")),
+    *((f"{name}: {'0a1b' * 8}", HEADER) for name in ("X-Goog-Api-Key", "X-Auth-Token")),
+    (f"https://host/v1?subscription-key={'0a1b' * 8}", QUERY),
+    ('{"auth": "dXNlcjpwYXNzd29yZA=="}', BASIC),
+    ("//host/:_auth=dXNlcjpwYXNzd29yZA==", BASIC),
+    ("default login me password abc", BASIC),
+    ('{"password": "S3cr3tP4ss!"}', "a password by its name"),
+    ("Server=x;User Id=sa;Password=P@ssw0rd12;", "a password by its name"),
+    *((f"-----BEGIN {kind}PRIVATE KEY-----", PRIVATE) for kind in ("", "EC ", "OPENSSH ")),
+    ("-----BEGIN PGP PRIVATE KEY BLOCK-----", PRIVATE),
+    ("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----", PRIVATE),
+    ("PuTTY-User-Key-File-3: ssh-rsa", PRIVATE),
     (BASETEN, "a Baseten key"),
     (f"{BASETEN[:9]}0123456789abcdefghijklmnopqrstuv", "a Baseten key"),
     (BASETEN.upper(), "a Baseten key"),
@@ -154,6 +226,27 @@ def test_a_secret_is_known_by_its_shape(planted: str, found: str) -> None:
         "ca8a6d9f-1396-4280-bd32-d2138c32f271 " + "0a1b" * 16,
         "data:image/png;sha256," + "0a1b" * 16,
         "xAKIAABCDEFGHIJKLMNOPQ AKIAABCDEFGH",
+        "commit 3f9a0c7e1b5d82463f9a0c7e1b5d82463f9a0c7e, md5=3f9a0c7e1b5d82463f9a0c7e1b5d8246",
+        "x-request-id: 3f9a0c7e1b5d82463f9a0c7e1b5d8246",
+        "traceparent: 00-3f9a0c7e1b5d82463f9a0c7e1b5d8246-3f9a0c7e1b5d8246-01",
+        f"chatcmpl-{MIXED} call_{MIXED} req_{MIXED} file-{MIXED} prompt_cache_key: {MIXED}",
+        f"ssh-rsa AAAAB3NzaC1yc2E{MIXED} me@host",
+        "Donaudampfschifffahrtsgesellschaftskapitaen token: internationalization2",
+        "api_key = settings.key; api_key = settings.baseten.api_keys_v2.production1",
+        "token = get_token(); token = self._client.get_token_v2_for_scope1(scope)",
+        "api_key = os.environ['BASETEN_API_KEY_2']; password = getpass.getpass()",
+        "const apiKey = process.env.BASETEN_API_KEY2; token: 'gpt-4o-mini-2024-07-18'",
+        "token = AutoTokenizer.from_pretrained('Qwen2.5-72B-Instruct')",
+        "headers = {'Authorization': f'Bearer {token}', 'api-key': settings.key}",
+        "headers = {'Authorization': 'Bearer ' + token}",
+        "Authorization: Bearer {api_key}",
+        "Authorization: Bearer sk-... or Authorization: Bearer ***",
+        "x-api-key: $API_KEY",
+        "<your-key> sk-xxxxxxxxxxxxxxxxxxxxxxxx api_key=your-api-key-here-12345678",
+        "eos_token: <|endoftext|> token='<|im_start|>'",
+        "signature = inspect.signature(f), secret_name: my-secret-name-v2-prod",
+        "private_key_path=/etc/ssl/private/server1-key-2.pem",
+        "?code=200&sig=...&sig=REDACTED",
     ],
 )
 def test_what_people_say_is_no_secret(text: str) -> None:

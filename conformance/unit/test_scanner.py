@@ -1,18 +1,16 @@
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import time
-import zlib
-from base64 import b32encode, b64encode, encodebytes, urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 
 from conformance.recording import redaction, scanner
-from conformance.unit.planted import KEY, PLAIN, encode, escape, holds_key
+from conformance.unit.planted import KEY, PLAIN, encode, holds_key
 from conformance.unit.shelf_of_two import talk, write_cassette
 
 if TYPE_CHECKING:
@@ -35,87 +33,52 @@ def _events(key: str, length: int) -> str:
     return "".join(f"data: {json.dumps(each)}\n\n" for each in deltas) + "data: [DONE]\n\n"
 
 
-def _percent(key: str) -> str:
-    return "".join(f"%{byte:02x}" for byte in key.encode())
-
-
-def _one_escape(key: str) -> str:
-    middle = len(key) // 2
-    return f'{{"m": "{key[:middle]}\\u{ord(key[middle]):04x}{key[middle + 1 :]}"}}'
-
-
-# What any key is found in, and by its shape one that has a shape.
-DISGUISES: dict[str, Callable[[str], str]] = {
+# How a key stands in what a service or the client says.
+FORMS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "in JSON": json.dumps,
-    "in a URL": lambda key: quote(key, safe=""),
-    "percent thrice": lambda key: quote(quote(_percent(key))),
-    "escaped": lambda key: escape(key, "\\u{:04x}"),
-    "escaped in capitals": lambda key: escape(key, "\\u{:04X}"),
-    "escaped shortly": lambda key: escape(key, "\\x{:02X}"),
-    "one letter escaped": _one_escape,
-    "one letter escaped in JSON in JSON": lambda key: json.dumps({"a": _one_escape(key)}),
-    "one letter escaped, three deep": lambda key: json.dumps([json.dumps({"a": _one_escape(key)})]),
-    "percent of escapes": lambda key: quote(_one_escape(key)),
-    "escapes of percent": lambda key: escape(_percent(key), "\\u{:04x}"),
-    "entities": lambda key: escape(key, "&#{};"),
-    "one entity": lambda key: f"{key[:5]}&#x{ord(key[5]):x};{key[6:]}",
-    "base64": encode,
-    "base64 for URLs": lambda key: urlsafe_b64encode(f"\xff?>:{key}".encode()).decode(),
-    "base64 thrice": lambda key: encode(encode(encode(key))),
-    "base64 in lines": lambda key: encodebytes(f"{'x' * 50} {key} {'y' * 50}".encode()).decode(),
-    "base64 of zipped": lambda key: b64encode(gzip.compress(key.encode())).decode(),
-    "base64 of deflated": lambda key: b64encode(zlib.compress(key.encode())).decode(),
-    "base64 of wide letters": lambda key: b64encode(key.encode("utf-16-le")).decode(),
-    "base64 of escapes": lambda key: encode(_one_escape(key)),
-    "escapes of base64": lambda key: escape(encode(key), "\\u{:04x}"),
-    "base64 in a path": lambda key: f"/x/{encode(key)}/y",
-    "base32": lambda key: b32encode(f"{key} is it".encode()).decode(),
-    "hex": lambda key: key.encode().hex(),
-    "hex with spaces": lambda key: key.encode().hex(" ").upper(),
-    "hex of base64": lambda key: encode(key).encode().hex(),
+    "in JSON, in all letters": lambda key: json.dumps([key], ensure_ascii=False),
+    "in JSON with escaped slashes": lambda key: json.dumps([key]).replace("/", "\\/"),
+    "in JSON in JSON": lambda key: json.dumps({"arguments": json.dumps({"a": key})}),
+    "one letter escaped": lambda key: f'"\\u{ord(key[0]):04x}{json.dumps(key[1:])[1:]}',
+    "in a URL": lambda key: f"https://host/?q={quote(key, safe='')}",
+    "in a URL in JSON": lambda key: json.dumps({"url": f"https://host/{quote(key)}"}),
+    "in small letters": str.lower,
+    "in an event": lambda key: _events(key, len(key)),
     "in two events": lambda key: _events(key, (len(key) + 1) // 2),
     "letter by letter": lambda key: _events(key, 1),
     "a list of letters": lambda key: json.dumps(list(key)),
-    "invisible letters": lambda key: f"{key[:5]}\u200b{key[5:]}",
-    "soft hyphens": "\u00ad".join,
-    "zeros": "\0".join,
 }
-# What only a key in use is found in: its shape is broken.
-FOLDS: dict[str, Callable[[str], str]] = {
-    "folded": lambda key: f"{key[:8]}\n      {key[8:]}",
-    "folded in quotes": lambda key: f"{key[:8]}\\\n  \\{key[8:]}",
-    "spaced": " ".join,
-    "in other letters": str.swapcase,
+# What a key in use is found in, and none by its shape.
+ENCODED: dict[str, Callable[[str], str]] = {
+    "base64": encode,
+    "base64 in a name and a password": lambda key: f"Basic {b64encode(f'me:{key}'.encode())!r}",
+    "base64 for URLs": lambda key: urlsafe_b64encode(f"\xff?>:{key}".encode()).decode(),
     "base64, one byte in": lambda key: b64encode(b"x" + key.encode() + b"end").decode(),
     "base64, two bytes in": lambda key: b64encode(b"xy" + key.encode() + b"end").decode(),
     "base64 behind letters": lambda key: f"ab{b64encode(key.encode()).decode()}",
-    "base64 for URLs behind letters": lambda key: f"ab{urlsafe_b64encode(key.encode()).decode()}",
+    "base64 in JSON": lambda key: json.dumps({"a": b64encode(key.encode()).decode()}),
+    "base64 in two events": lambda key: _events(encode(key), 9),
 }
 
 
-@pytest.mark.parametrize("disguise", DISGUISES | FOLDS)
+@pytest.mark.parametrize("form", FORMS | ENCODED)
 @pytest.mark.parametrize("key", [KEY, PLAIN, "plainword", "odd>>>???letters", "abcdef"])
-def test_a_key_in_use_is_found_in_every_disguise(disguise: str, key: str) -> None:
-    text = f"before\n{(DISGUISES | FOLDS)[disguise](key)}\nafter"
+def test_a_key_in_use_is_found_in_every_form(form: str, key: str) -> None:
+    text = f"before\n{(FORMS | ENCODED)[form](key)}\nafter"
     assert holds_key(scanner.find_secrets(text, ["another-key", key]))
 
 
-@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "in small letters"])
 @pytest.mark.parametrize("secret", [PLAIN, TOKEN, "sk-proj-a1B2c3D4e5F6a1B2c3D4"])
-def test_a_secret_is_found_by_its_shape_in_every_disguise(disguise: str, secret: str) -> None:
-    assert list(scanner.find_secrets(DISGUISES[disguise](secret)))
+def test_a_secret_is_found_by_its_shape_in_every_form(form: str, secret: str) -> None:
+    assert list(scanner.find_secrets(FORMS[form](secret)))
 
 
-@pytest.mark.parametrize("disguise", DISGUISES | FOLDS)
+@pytest.mark.parametrize("form", FORMS | ENCODED)
 @pytest.mark.parametrize("part", [KEY[1:], KEY[:-1]], ids=["headless", "cut"])
-def test_what_lacks_a_letter_of_a_key_is_not_that_key(disguise: str, part: str) -> None:
-    assert list(scanner.find_secrets((DISGUISES | FOLDS)[disguise](part), [KEY])) == []
-
-
-@pytest.mark.parametrize("encode", [bytes.hex, lambda data: data.hex().upper()])
-def test_a_short_key_is_found_encoded_as_well(encode: Callable[[bytes], str]) -> None:
-    assert holds_key(scanner.find_secrets(f"x {encode(b'jklmno')} y", ["jklmno"]))
+def test_what_lacks_a_letter_of_a_key_is_not_that_key(form: str, part: str) -> None:
+    assert list(scanner.find_secrets((FORMS | ENCODED)[form](part), [KEY])) == []
 
 
 @pytest.mark.parametrize("key", ['ab/cd"ef\\gh+ij=kl', "pässwörd-lang-1", '<tag>&amp;key"%41'])
@@ -125,30 +88,12 @@ def test_odd_letters_hide_no_key(key: str, form: str) -> None:
         assert holds_key(scanner.find_secrets(form.format(said), [key]))
 
 
-def test_a_key_of_odd_letters_is_found_in_plain_ones() -> None:
-    assert holds_key(scanner.find_secrets("it is Fish1-and- Chips", ["\ufb01sh\u2460-and-chips"]))
-
-
 def test_a_key_with_half_a_letter_is_found() -> None:
     assert holds_key(scanner.find_secrets("it is orchard\udcff!", ["orchard\udcff"]))
 
 
 def test_a_key_of_blanks_is_none() -> None:
     assert list(scanner.find_secrets(f"it is {b' ' * 6!r} {(b' ' * 6).hex()}", [" " * 6])) == []
-
-
-# a text -> where a secret in it is, though there are letters that no text has, or other ones
-ODD = {
-    f"\x01\n\x01\n{PLAIN}": "a Baseten key in line 3",
-    b64encode(f"it is \x01{PLAIN}".encode()).decode(): "a Baseten key of a value",
-    b64encode(f"it is so:\x01{PLAIN}".encode()).decode(): "a Baseten key of a value",
-    b64encode("https://a:ü@y".encode()).decode(): "a password in a URL of a value",
-}
-
-
-@pytest.mark.parametrize("text", ODD)
-def test_a_secret_is_found_beside_odd_letters(text: str) -> None:
-    assert list(scanner.find_secrets(text)) == [ODD[text]]
 
 
 SAID: dict[str, Any] = {
@@ -203,7 +148,7 @@ def test_what_cannot_be_looked_through_is_a_finding() -> None:
         ("a plainword", "(withheld: it holds a key in use)"),
         (encode("plainword"), "(withheld: it holds a key in use)"),
         (f"x\n{PLAIN}", "(withheld: it holds a Baseten key)"),
-        (encode(PLAIN), "(withheld: it holds a Baseten key)"),
+        (json.dumps(PLAIN), "(withheld: it holds a Baseten key)"),
         (
             "[" * 9999,
             "(withheld: it holds what is nested too deeply to be looked through)",

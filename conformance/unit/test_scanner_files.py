@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import gzip
 import json
 import os
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -18,8 +17,6 @@ from conformance.unit.shelf_of_two import ABOUT, talk, write_cassette
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-ZIPPED = b64encode(gzip.compress(b"is it a plainword or not", mtime=0)).decode()
 
 
 def _plant_in_header(folder: Path) -> None:
@@ -50,12 +47,8 @@ def _plant_in_bytes(folder: Path) -> None:
     write_cassette(folder / "a.yaml", talk(b"\xff\x00 " + PLAIN.encode() + b"\xfe"))
 
 
-def _plant_zipped(folder: Path) -> None:
-    write_cassette(folder / "a.yaml", talk(gzip.compress(PLAIN.encode(), mtime=0)))
-
-
-def _plant_encoded(folder: Path) -> None:
-    write_cassette(folder / "a.yaml", talk("see " + b64encode(f"k: {PLAIN}".encode()).decode()))
+def _plant_escaped(folder: Path) -> None:
+    write_cassette(folder / "a.yaml", talk(f'{{"said": "\\u{ord(PLAIN[0]):04x}{PLAIN[1:]}"}}'))
 
 
 def _plant_in_name(folder: Path) -> None:
@@ -66,9 +59,8 @@ def _plant_in_provenance(folder: Path) -> None:
     write_cassette(folder / "a.yaml", about=replace(ABOUT, source=PLAIN))
 
 
-def _plant_encoded_in_a_name(folder: Path) -> None:
-    name = b64encode(f"k: {PLAIN}".encode()).decode()
-    write_cassette(folder / "a.yaml", text=yaml.safe_dump({"interactions": [{name: 1}]}))
+def _plant_in_the_name_of_a_value(folder: Path) -> None:
+    write_cassette(folder / "a.yaml", text=yaml.safe_dump({"interactions": [{PLAIN: 1}]}))
 
 
 def _plant_between_broken_letters(folder: Path) -> None:
@@ -116,7 +108,9 @@ def test_each_finding_names_its_file_once(tmp_path: Path) -> None:
     ("name", "text", "found"),
     [
         ("a.txt", "x: [ plainword", ["a.txt: is no cassette", "a.txt: a key in use"]),
-        ("a.yaml", f"x: {ZIPPED}", ["a.yaml: a key in use of a value"]),
+        ("a.yaml", "x: plain\\\n  word", []),
+        ("a.yaml", 'x: "plain\\\n  word"', ["a.yaml: a key in use of a value"]),
+        ("a.yaml", f"x: {encode('plainword')}", ["a.yaml: a key in use"]),
         ("lane/plainword.yaml", "x: y", ["a file: its name holds a key in use"]),
         ("lane/Cookie: a=b.yaml", "x: y", ["a file: its name holds a cookie"]),
         ("a\nb.yaml", "x: y\n---\nplainword", ["a file: is no cassette", "a file: a key in use"]),
@@ -146,7 +140,7 @@ def test_a_key_without_a_shape_is_found_in_text_and_name(
         "{}.d/e/a.yaml",
     ],
 )
-@pytest.mark.parametrize("secret", [PLAIN, "sk-abcdefghijklmnop1234", encode(PLAIN).rstrip("=")])
+@pytest.mark.parametrize("secret", [PLAIN, "sk-abcdefghijklmnop1234"])
 def test_a_secret_is_found_in_every_part_of_a_name(tmp_path: Path, name: str, secret: str) -> None:
     path = tmp_path / name.format(secret)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,20 +149,6 @@ def test_a_secret_is_found_in_every_part_of_a_name(tmp_path: Path, name: str, se
     hit = next(hit for hit in found if hit.what.startswith("its name holds"))
     assert hit.name == "a file"
     assert secret not in str(hit)
-
-
-@pytest.mark.parametrize("length", range(6))
-def test_what_is_encoded_is_found_by_its_shape_whatever_its_length(
-    tmp_path: Path, length: int
-) -> None:
-    encoded = urlsafe_b64encode(f"~>>>???{'k' * length} {PLAIN}".encode()).decode()
-    assert {"-", "_"} <= set(encoded)
-    (tmp_path / "a.yaml").write_text(f"x: {encoded}", encoding="utf-8")
-    (tmp_path / "b.yaml").write_text(f"x: {encoded.rstrip('=')}", encoding="utf-8")
-    assert show(scanner.scan_folder(tmp_path)) == [
-        "a.yaml: a Baseten key of a value",
-        "b.yaml: a Baseten key of a value",
-    ]
 
 
 def test_a_key_is_named_alike_in_text_and_value(tmp_path: Path) -> None:
@@ -232,9 +212,9 @@ def test_a_document_without_headers_has_none(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"\x1f\x8b broken", b"\x81\x00://x:\xffy@\x82" * 9, "x: [", "A" * 40, "-" * 30]
+    "body", [b"\x1f\x8b broken", b"half a letter: \xc3", "x: [", "A" * 40, "-" * 30, "%zz \\u00"]
 )
-def test_what_cannot_be_unpacked_is_no_finding(tmp_path: Path, body: Any) -> None:
+def test_what_cannot_be_read_is_no_finding(tmp_path: Path, body: Any) -> None:
     write_cassette(tmp_path / "a.yaml", talk(body))
     assert scanner.scan_folder(tmp_path) == []
 
@@ -265,14 +245,13 @@ def test_what_is_no_cassette_is_a_finding(tmp_path: Path, strange: str) -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("a.txt", encode(PLAIN).encode()),
-        ("a.gz", gzip.compress(PLAIN.encode(), mtime=0)),
-        ("a.txt", f"key {PLAIN}".encode("utf-16")),
-        ("a.yaml", f"a: 1\n---\nb: {encode(PLAIN)}".encode()),
-        ("a.yaml", b"a: 1\n---\nb: !!binary " + b64encode(gzip.compress(PLAIN.encode(), mtime=0))),
-        ("a.yaml", f"a: !foo 1\nb: {encode(PLAIN)}".encode()),
-        ("a.yaml", f"a: 1 # {encode(PLAIN)}".encode()),
-        ("a.yaml", f'? [a, "{quote(quote(PLAIN, safe=""))}"]\n: 1'.encode()),
+        ("a.txt", f"key {PLAIN}".encode()),
+        ("a.txt", b"\xff" + PLAIN.encode()),
+        ("a.yaml", f"a: 1\n---\nb: {PLAIN}".encode()),
+        ("a.yaml", b"a: 1\n---\nb: !!binary " + b64encode(PLAIN.encode())),
+        ("a.yaml", f"a: !foo 1\nb: {PLAIN}".encode()),
+        ("a.yaml", f"a: 1 # {PLAIN}".encode()),
+        ("a.yaml", f'? "{PLAIN[:9]}\\\n {PLAIN[9:]}"\n: 1'.encode()),
         ("a.yaml", f'a: "{escape(PLAIN, chr(92) + "x{:02x}")}"'.encode()),
         ("a.yaml", f"a: {PLAIN}\na: b".encode()),
     ],

@@ -17,7 +17,7 @@ from langchain_baseten._http.retries import read_retry_after, retry_options
 from langchain_baseten._http.setup_errors import error_from_setup, read_proxy_secrets
 from langchain_baseten._http.timeouts import Timeouts, choose_timeouts
 from langchain_baseten._http.transport_errors import error_from_exception, find_address
-from langchain_baseten._protocol.error_responses import error_from_response
+from langchain_baseten._protocol.error_responses import error_from_response, shorten
 from langchain_baseten._protocol.invalid_responses import read_body
 from langchain_baseten._protocol.json_text import decode_body
 from langchain_baseten.exceptions import (
@@ -246,7 +246,8 @@ class HttpRequest:
         if error is None and not reading:
             return None
         error = error or BasetenInvalidResponseError(
-            f"The response could not be read ({type(exception).__name__}: {exception})."
+            f"The response could not be read ({type(exception).__name__}: "
+            f"{shorten(str(exception))})."
         )
         if own is None and isinstance(error, BasetenTimeoutError) and reader and reader.telling:
             error = self._silence(error, reader)

@@ -11,6 +11,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from langchain_baseten._plain_text import make_plain
 from langchain_baseten._protocol.json_text import parse_body
 from langchain_baseten._protocol.overflow_wordings import reports_overflow
 from langchain_baseten.exceptions import (
@@ -117,6 +118,9 @@ _SUGGESTIONS = 3
 
 _LONGEST = 1e9
 """Seconds; a larger `retry_after` in a body is ignored."""
+
+_LONGEST_ID = 200
+"""Maximum number of characters of a request id."""
 
 _REQUEST_ID_HEADERS = ("x-baseten-request-id", "x-request-id", "request-id")
 
@@ -256,13 +260,13 @@ def find_sentence(body: Any, limit: int = _SHOWN) -> str:
 
 
 def shorten(text: str, limit: int = _SHOWN) -> str:
-    """Return a text on one line, shortened.
+    """Return a text on one line, shortened, without what a terminal would obey.
 
     Args:
         text: Any text.
         limit: Maximum number of characters.
     """
-    line = " ".join(text.split())
+    line = " ".join(make_plain(text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
@@ -320,11 +324,8 @@ def find_request_id(headers: Mapping[str, str], body: Any) -> str | None:
         body: Parsed JSON, or text.
     """
     found = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
-    return found or _text(_inner(body).get("request_id"))
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    found = found or _inner(body).get("request_id")
+    return shorten(found, _LONGEST_ID) if isinstance(found, str) else None
 
 
 def _find_wait(body: Any) -> float | None:
