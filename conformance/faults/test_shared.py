@@ -34,25 +34,26 @@ def give_cookies(line: Line) -> None:
         line.send(whole.replace(b"HTTP/1.1 200 OK\r\n", cookie, 1))
 
 
-def test_a_model_for_each_request_opens_one_connection(serve_script: Serve, aim: Aim) -> None:
+def make(url: str, number: int) -> ChatBaseten:
+    """Return the model of one request, which ends with it."""
+    return ChatBaseten(model="m", api_key=f"sk-user-{number}-0123456789", base_url=url)
+
+
+def test_a_model_for_each_request_opens_one_connection(serve_script: Serve) -> None:
     server = serve_script(serve)
     for number in range(CALLS):
-        model = aim(server.url, api_key=f"sk-user-{number}-0123456789")
-        assert model.invoke("Hi").content == "Hello"
-        del model
+        assert make(server.url, number).invoke("Hi").content == "Hello"
     assert server.connections == 1
     for number, request in enumerate(server.requests):
         assert f"Bearer sk-user-{number}-".encode() in request
 
 
-def test_a_model_for_each_request_of_a_loop_opens_one_connection(
-    serve_script: Serve, aim: Aim
-) -> None:
+def test_a_model_for_each_request_of_a_loop_opens_one_connection(serve_script: Serve) -> None:
     server = serve_script(serve)
 
     async def work() -> None:
-        for _ in range(CALLS):
-            assert (await aim(server.url).ainvoke("Hi")).content == "Hello"
+        for number in range(CALLS):
+            assert (await make(server.url, number).ainvoke("Hi")).content == "Hello"
 
     asyncio.run(work())
     assert server.connections == 1
@@ -195,17 +196,16 @@ def fork(work: Callable[[], None]) -> int:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_process_may_fork_while_threads_call(serve_script: Serve, aim: Aim) -> None:
+def test_a_process_may_fork_while_threads_call(serve_script: Serve) -> None:
     server = serve_script(serve)
     over = threading.Event()
 
     def call() -> None:
         while not over.is_set():
-            aim(server.url).invoke("Hi")
+            make(server.url, 0).invoke("Hi")
 
     def ask() -> None:
-        model = ChatBaseten(model="m", api_key="sk-child-0123456789", base_url=server.url)
-        os._exit(0 if model.invoke("Hi").content == "Hello" else 2)
+        os._exit(0 if make(server.url, 1).invoke("Hi").content == "Hello" else 2)
 
     threads = [threading.Thread(target=call) for _ in range(4)]
     for thread in threads:
