@@ -722,7 +722,7 @@ describe_fields(ChatBaseten)
 
 
 def _read(response: RawResponse, context: ResponseContext) -> ChatResult:
-    return read_response(response.text, response.headers, context)
+    return read_response(response.text, response.headers, context, status=response.status)
 
 
 def _new_id() -> str:

@@ -15,14 +15,16 @@ from conformance.faults.wire_bytes import ANSWER, END, FINISH, HEAD, say
 from langchain_baseten._http import connections
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from conformance.faults.askers import Aim
     from conformance.faults.sockets import Line, Serve
     from langchain_baseten import ChatBaseten
 
+    Work = Callable[[], Coroutine[Any, Any, Any]]
+
 SLOW = 0.05
 CALLS_AT_ONCE = 40
-
-Work = "Callable[[], Awaitable[Any]]"
 
 
 def serve_slowly(line: Line) -> None:

@@ -103,9 +103,12 @@ def retries_once_too_often(patch: Patch) -> None:
 
 def pays_twice(patch: Patch) -> None:
     real = policy.may_retry
-    patch.setattr(
-        policy, "may_retry", lambda f: real(f) or isinstance(f, BasetenInvalidResponseError)
-    )
+
+    def may_retry(failure: BaseException) -> bool:
+        unread = isinstance(failure, BasetenInvalidResponseError) and failure.is_retryable
+        return real(failure) or unread
+
+    patch.setattr(policy, "may_retry", may_retry)
 
 
 def begins_again_midway(patch: Patch) -> None:

@@ -1,6 +1,6 @@
 """Laws of the endpoint: one place for every spelling, and never another host than the given one.
 
-Judges with `httpx.URL` as the independent parser, since that is what sends the key.
+Judges with the `URL` of either HTTP library as the independent parser: that is what sends the key.
 HYPOTHESIS_EXAMPLES asks for more (and random) examples; the default is fixed and fast.
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 from itertools import takewhile, zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from conformance.libraries import LIBRARIES
 from langchain_baseten._config.endpoint import (
     Endpoint,
     EndpointError,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
-often = settings(max_examples=EXAMPLES or 200, derandomize=not EXAMPLES, deadline=None)
+often = settings(max_examples=EXAMPLES or 60, derandomize=not EXAMPLES, deadline=None)
 both = pytest.mark.parametrize("parse", [parse_model_url, parse_base_url])
 
 IDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=7, max_size=8).filter(
@@ -115,12 +115,12 @@ def parse_if_any(parse: Callable[[str], Endpoint], text: str) -> Endpoint:
         raise
 
 
-def read_as_the_sender(text: str) -> tuple[str, str, int]:
+def read_as_the_sender(library: Any, text: str) -> tuple[str, str, int]:
     """Reads scheme, host and port as the client that sends the key does."""
-    url = httpx.URL(text)
+    url = library.URL(text)
     default = {"http": 80, "https": 443}[
         url.scheme
-    ]  # httpx keeps :443 behind an HTTPS:// in capitals
+    ]  # both libraries keep :443 behind an HTTPS:// in capitals
     return url.scheme, url.raw_host.decode().lower().removesuffix("."), url.port or default
 
 
@@ -178,11 +178,12 @@ def test_the_key_travels_to_the_host_and_port_that_were_given_and_to_no_other(
     parse: Callable[[str], Endpoint], text: str
 ) -> None:
     endpoint = parse_if_any(parse, text)
-    sent = httpx.URL(endpoint.chat_url)
-
-    assert read_as_the_sender(endpoint.chat_url) == read_as_the_sender(text.strip(BLANK))
-    assert sent.userinfo == sent.query == b""
-    assert sent.path.endswith("/chat/completions")
+    for library in LIBRARIES.values():
+        sent, given_text = library.URL(endpoint.chat_url), text.strip(BLANK)
+        taken = read_as_the_sender(library, endpoint.chat_url)
+        assert taken == read_as_the_sender(library, given_text)
+        assert sent.userinfo == sent.query == b""
+        assert sent.path.endswith("/chat/completions")
 
 
 @both
@@ -193,10 +194,12 @@ def test_two_parsers_agree_on_the_authority_of_the_result(
     parse: Callable[[str], Endpoint], text: str
 ) -> None:
     endpoint = parse_if_any(parse, text)
-    other, own = urlsplit(endpoint.base_url), httpx.URL(endpoint.base_url)
+    other = urlsplit(endpoint.base_url)
 
     assume("<id>" not in endpoint.base_url)  # no parser agrees on a host that cannot exist
-    assert (other.scheme, other.hostname, other.port) == (own.scheme, own.host, own.port)
+    for library in LIBRARIES.values():
+        own = library.URL(endpoint.base_url)
+        assert (other.scheme, other.hostname, other.port) == (own.scheme, own.host, own.port)
 
 
 @both

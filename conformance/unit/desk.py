@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 
+from conformance.libraries import library_of
 from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from conformance.libraries import Request
 
 KEY = "sk-desk-0123456789"
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
@@ -52,12 +55,12 @@ class Desk:
         requests: Every request.
 
     Args:
-        answers: Answers as JSON, or whole responses.
+        answers: Answers as JSON, or whole responses of either HTTP library.
         headers: Headers of each answer.
     """
 
     def __init__(self, *answers: Any, headers: Mapping[str, str] | None = None) -> None:
-        self.requests: list[httpx.Request] = []
+        self.requests: list[Request] = []
         self._answers = answers or (whole(),)
         self._headers = dict(headers or {})
 
@@ -73,10 +76,10 @@ class Desk:
 
     def clients(self) -> dict[str, Any]:
         """Return the constructor's arguments that lead here."""
-        transport = httpx.MockTransport(self._answer)
+        transport = httpx2.MockTransport(self._respond)
         return {
-            "http_client": httpx.Client(transport=transport),
-            "http_async_client": httpx.AsyncClient(transport=transport),
+            "http_client": httpx2.Client(transport=transport),
+            "http_async_client": httpx2.AsyncClient(transport=transport),
         }
 
     def model(self, **settings: Any) -> ChatBaseten:
@@ -84,11 +87,19 @@ class Desk:
         defaults = {"model": "m", "api_key": KEY, "max_retries": 0}
         return ChatBaseten(**{**defaults, **self.clients(), **settings})
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def _respond(self, request: Request) -> Any:
+        library, answer = library_of(request), self._answer(request)
+        if isinstance(answer, library.Response):
+            return answer
+        body, headers = answer.read(), answer.headers
+        return library.Response(answer.status_code, headers=headers, content=body)
+
+    def _answer(self, request: Any) -> Any:
         answer = self._answers[min(len(self.requests), len(self._answers) - 1)]
         self.requests.append(request)
-        if isinstance(answer, httpx.Response):
+        library = library_of(request)
+        if hasattr(answer, "status_code"):
             return answer
         if json.loads(request.content).get("stream"):
-            return httpx.Response(200, content=as_events(answer), headers=self._headers)
-        return httpx.Response(200, json=answer, headers=self._headers)
+            return library.Response(200, content=as_events(answer), headers=self._headers)
+        return library.Response(200, json=answer, headers=self._headers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 
 from conformance.peers import AsyncPeerTransport, PeerTransport
 from conformance.targets import LANES, choose_settings
@@ -34,8 +34,8 @@ def build(peer: Peer, lane: str = "dedicated", **settings: Any) -> ChatBaseten:
     known = choose_settings(LANES[lane], "peer") | {"model": LANES[lane].thinker, "max_retries": 0}
     return ChatBaseten(
         **known | settings,
-        http_client=httpx.Client(transport=PeerTransport(peer)),
-        http_async_client=httpx.AsyncClient(transport=AsyncPeerTransport(peer)),
+        http_client=httpx2.Client(transport=PeerTransport(peer)),
+        http_async_client=httpx2.AsyncClient(transport=AsyncPeerTransport(peer)),
     )
 
 

@@ -15,7 +15,7 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import pytest
 
 from conformance.__main__ import _COMMANDS, _OWN_PARSERS
@@ -100,10 +100,10 @@ def _list_environments() -> set[str]:
 
 @pytest.fixture
 def _answered_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = httpx.Client(transport=PeerTransport())
-    aclient = httpx.AsyncClient(transport=AsyncPeerTransport())
+    client = httpx2.Client(transport=PeerTransport())
+    aclient = httpx2.AsyncClient(transport=AsyncPeerTransport())
 
-    async def async_client(_self: Connections, _server: str) -> httpx.AsyncClient:
+    async def async_client(_self: Connections, _server: str) -> httpx2.AsyncClient:
         return aclient
 
     monkeypatch.setattr(Connections, "sync_client", lambda _self, _server: client)

@@ -87,9 +87,9 @@ class BasetenSettings(BaseModel):
     request_timeout: Annotated[Any, ClientOnly(per_call="timeout")] = Field(
         default=None, alias="timeout"
     )
-    """Time limits in seconds: a number, a `(connect, read)` tuple, or an `httpx.Timeout`. The
-    default is 10 to connect and 1,200 to wait, which is as long as Baseten holds a request during
-    a cold start."""
+    """Time limits in seconds: a number, a `(connect, read)` tuple, or the `Timeout` of httpx2 or
+    httpx. The default is 10 to connect and 1,200 to wait, which is as long as Baseten holds a
+    request during a cold start."""
 
     max_retries: Annotated[int | None, ClientOnly(per_call="max_retries")] = Field(
         default=None, ge=0
@@ -113,10 +113,12 @@ class BasetenSettings(BaseModel):
     """Query parameters of every request. A single call adds its own with `extra_query`."""
 
     http_client: Annotated[Any, ClientOnly()] = Field(default=None, exclude=True, repr=False)
-    """An `httpx.Client` of your own for synchronous calls. It is not closed."""
+    """A client of your own for synchronous calls: an `httpx2.Client` or `httpx.Client`. It is not
+    closed."""
 
     http_async_client: Annotated[Any, ClientOnly()] = Field(default=None, exclude=True, repr=False)
-    """An `httpx.AsyncClient` of your own for asynchronous calls. It is not closed."""
+    """A client of your own for asynchronous calls: an `httpx2.AsyncClient` or `httpx.AsyncClient`.
+    It is not closed."""
 
     http_socket_options: Annotated[Sequence[tuple[int, int, int]] | None, ClientOnly()] = Field(
         default=None, repr=False

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator
 
     from langchain_baseten._http.content_coding import Decoder
-    from langchain_baseten._http.request import AsyncResponse, Response, SyncResponse
+    from langchain_baseten._http.request import AsyncResponse, Client, Response, SyncResponse
 
 ResponseT = TypeVar("ResponseT", bound="Response")
 
@@ -41,10 +41,12 @@ class Body(Generic[ResponseT]):
 
     Args:
         response: The response.
+        client: The client that received it.
     """
 
-    def __init__(self, response: ResponseT) -> None:
+    def __init__(self, response: ResponseT, client: Client) -> None:
         self.response = response
+        self._client = client
         self._is_read = response.is_stream_consumed or response.is_closed
         inner = type(getattr(response.stream, "_stream", None)).__name__
         self._continues = inner in _OF_A_CONNECTION and not self._is_read
@@ -100,12 +102,17 @@ class Body(Generic[ResponseT]):
     def _begin(self) -> None:
         raise NotImplementedError
 
+    def _must_end(self) -> bool:
+        # A connection that was opened while another thread closed the client would be left open.
+        closed = self._client.is_closed and "network_stream" in self.response.extensions
+        return closed or holds_more(self.response)
+
 
 class SyncBody(Body["SyncResponse"]):
     """The body of a response of a synchronous client."""
 
-    def __init__(self, response: SyncResponse) -> None:
-        super().__init__(response)
+    def __init__(self, response: SyncResponse, client: Client) -> None:
+        super().__init__(response, client)
         # An iterator that is garbage-collected closes the connection, so each is kept to the end.
         self._kept: list[Iterator[bytes]] = []
         self._begin()
@@ -119,8 +126,8 @@ class SyncBody(Body["SyncResponse"]):
         return next(self._kept[-1], None)
 
     def close(self) -> None:
-        """Give the connection back, or close it if more has arrived than the response."""
-        if holds_more(self.response):
+        """Give the connection back, or close it if it must not be used again."""
+        if self._must_end():
             self.response.extensions["network_stream"].close()
         self.response.close()
 
@@ -128,8 +135,8 @@ class SyncBody(Body["SyncResponse"]):
 class AsyncBody(Body["AsyncResponse"]):
     """The body of a response of an asynchronous client."""
 
-    def __init__(self, response: AsyncResponse) -> None:
-        super().__init__(response)
+    def __init__(self, response: AsyncResponse, client: Client) -> None:
+        super().__init__(response, client)
         self._parts: AsyncIterator[bytes]
         self._begun = True
         self._begin()
@@ -147,8 +154,8 @@ class AsyncBody(Body["AsyncResponse"]):
         return await _begin_apart(self._parts)
 
     async def close(self) -> None:
-        """Give the connection back, or close it if more has arrived than the response."""
-        if holds_more(self.response):
+        """Give the connection back, or close it if it must not be used again."""
+        if self._must_end():
             await self.response.extensions["network_stream"].aclose()
         await self.response.aclose()
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from langchain_baseten._http.deadlines import limit_reads, limit_reads_async
+from langchain_baseten._http.network import limit_reads, limit_reads_async
 from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable
 
-    from langchain_baseten._http.deadlines import Transport
+    from langchain_baseten._http.network import Transport
 
 _LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=1000, keepalive_expiry=60.0)
 

@@ -1,8 +1,8 @@
 """A limit for the whole of a response, however slowly it drips.
 
-Knows reads of a connection; must not know HTTP. The read timeout of an HTTP library limits the wait
-for the next bytes, so a server that sends one byte at a time holds a call for ever. The network
-backends here, which httpcore lets one choose, shorten each read to what is left of the call's time.
+Knows seconds; must not know HTTP. The read timeout of an HTTP library limits the wait for the next
+bytes, so a server that sends one byte at a time holds a call for ever. `network` shortens each read
+to what is left of the call's time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from langchain_baseten.exceptions import BasetenTimeoutError
 
@@ -72,7 +72,7 @@ class Deadline:
         return left if timeout is None else min(timeout, left)
 
 
-_CURRENT: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+CURRENT: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 """The deadline of the request that this thread or task is at work on. Its connection is its own for
 that time, and no other object has to know."""
 
@@ -84,88 +84,8 @@ def apply_deadline(deadline: Deadline) -> Iterator[None]:
     Args:
         deadline: The deadline.
     """
-    token = _CURRENT.set(deadline)
+    token = CURRENT.set(deadline)
     try:
         yield
     finally:
-        _CURRENT.reset(token)
-
-
-class Transport(Protocol):
-    """What is needed of a transport of httpx2: its pool, which has no public name."""
-
-    _pool: Any
-
-
-def limit_reads(transport: Transport) -> None:
-    """Make the connections of a transport keep deadlines.
-
-    Args:
-        transport: A synchronous transport that has not been used yet.
-    """
-    pool = transport._pool  # noqa: SLF001  no public name
-    pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001  same
-
-
-def limit_reads_async(transport: Transport) -> None:
-    """Make the connections of an asynchronous transport keep deadlines.
-
-    Args:
-        transport: An asynchronous transport that has not been used yet.
-    """
-    pool = transport._pool  # noqa: SLF001  no public name
-    pool._network_backend = _AsyncBackend(pool._network_backend)  # noqa: SLF001  same
-
-
-class _Wrapper:
-    """Passes on everything that is not changed."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-
-class _Backend(_Wrapper):
-    def connect_tcp(self, *args: Any, **kwargs: Any) -> _Stream:
-        return _Stream(self._inner.connect_tcp(*args, **kwargs))
-
-
-class _Stream(_Wrapper):
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        deadline = _CURRENT.get()
-        if deadline is not None:
-            timeout = deadline.shorten(timeout)
-        received: bytes = self._inner.read(max_bytes, timeout)
-        return received
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, timeout)
-        if (deadline := _CURRENT.get()) is not None:
-            deadline.begin()
-
-    def start_tls(self, *args: Any, **kwargs: Any) -> _Stream:
-        return _Stream(self._inner.start_tls(*args, **kwargs))
-
-
-class _AsyncBackend(_Wrapper):
-    async def connect_tcp(self, *args: Any, **kwargs: Any) -> _AsyncStream:
-        return _AsyncStream(await self._inner.connect_tcp(*args, **kwargs))
-
-
-class _AsyncStream(_Wrapper):
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  httpcore's interface
-        deadline = _CURRENT.get()
-        if deadline is not None:
-            timeout = deadline.shorten(timeout)
-        received: bytes = await self._inner.read(max_bytes, timeout)
-        return received
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  same
-        await self._inner.write(buffer, timeout)
-        if (deadline := _CURRENT.get()) is not None:
-            deadline.begin()
-
-    async def start_tls(self, *args: Any, **kwargs: Any) -> _AsyncStream:
-        return _AsyncStream(await self._inner.start_tls(*args, **kwargs))
+        CURRENT.reset(token)

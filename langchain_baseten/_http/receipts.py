@@ -125,6 +125,7 @@ class StreamedResponse:
         self._body = body
         self._idle = request.idle
         self._timer = IdleTimer(read_timeout_of(body.response.request), request.idle)
+        reader.status = body.response.status_code
         reader.headers = read_headers(body.response)
 
     def read(self, part: bytes | None) -> Iterator[ChatGenerationChunk]:

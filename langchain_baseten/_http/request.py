@@ -18,6 +18,8 @@ from langchain_baseten._http.setup_errors import error_from_setup, read_proxy_se
 from langchain_baseten._http.timeouts import Timeouts, choose_timeouts
 from langchain_baseten._http.transport_errors import error_from_exception, find_address
 from langchain_baseten._protocol.error_responses import error_from_response
+from langchain_baseten._protocol.invalid_responses import read_body
+from langchain_baseten._protocol.json_text import decode_body
 from langchain_baseten.exceptions import (
     BasetenConnectionError,
     BasetenError,
@@ -211,14 +213,12 @@ class HttpRequest:
             response: The response; its body is not read here.
             data: The body, or the part of it that was received.
         """
-        headers = read_headers(response)
-        return self._build_error(response.status_code, data.decode("utf-8", "replace"), headers)
+        text, _ = decode_body(data)
+        return self._build_error(response.status_code, text, read_headers(response))
 
     def _build_error(self, status: int, text: str, headers: dict[str, str]) -> BasetenError:
         # Before the text is shortened, which might leave a part of a secret.
         text, headers = self._redact_all([text, headers])
-        if "location" in headers and not text:
-            text = f"the server redirects to {headers['location']}; set that URL if you trust it"
         return error_from_response(
             status,
             text,
@@ -309,10 +309,12 @@ class RawResponse:
     """A response whose body was received completely.
 
     Attributes:
+        status: HTTP status.
         text: The body, with broken UTF-8, if any, replaced.
         headers: The headers, with lower-case names.
     """
 
+    status: int
     text: str
     headers: dict[str, str]
 
@@ -323,8 +325,12 @@ class RawResponse:
         Args:
             response: The response; its body is not read here.
             data: The body.
+
+        Raises:
+            BasetenInvalidResponseError: If it is not UTF-8.
         """
-        return cls(data.decode("utf-8", "replace"), read_headers(response))
+        status, headers = response.status_code, read_headers(response)
+        return cls(status, read_body(data, status, headers), headers)
 
 
 def read_headers(response: Response) -> dict[str, str]:

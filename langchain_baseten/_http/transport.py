@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying, Retrying
 
 from langchain_baseten._http.bodies import AsyncBody, SyncBody
 from langchain_baseten._http.deadlines import Deadline, apply_deadline
+from langchain_baseten._http.parallel import pause
 from langchain_baseten._http.receipts import ErrorResponseBody, StreamedResponse, WholeResponse
 from langchain_baseten._http.request import RawResponse
 from langchain_baseten._http.timeouts import read_timeout_of
@@ -59,7 +60,8 @@ class SyncTransport:
         Raises:
             BasetenError: If no response was received, or none that can be read.
         """
-        result: ResultT = Retrying(**request.retry_options())(self._fetch, request, read)
+        attempts = Retrying(sleep=pause, **request.retry_options())
+        result: ResultT = attempts(self._fetch, request, read)
         return result
 
     def stream(
@@ -144,7 +146,7 @@ class SyncTransport:
                 raise
         if response is None:
             raise request.error_from_closed()
-        body = SyncBody(response)
+        body = SyncBody(response, client)
         if is_success(body.response.status_code):
             return body
         received = ErrorResponseBody(body)
@@ -244,7 +246,7 @@ class AsyncTransport:
                 raise
         if response is None:
             raise request.error_from_closed()
-        body = AsyncBody(response)
+        body = AsyncBody(response, client)
         if is_success(body.response.status_code):
             return body
         received = ErrorResponseBody(body)

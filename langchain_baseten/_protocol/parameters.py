@@ -70,7 +70,7 @@ OPENAI_ONLY: dict[str, str] = {
     "openai_api_base": "Use base_url.",
     "openai_organization": "Baseten keys belong to one workspace; leave it out.",
     "organization": "Baseten keys belong to one workspace; leave it out.",
-    "openai_proxy": "Use http_client=httpx.Client(proxy=…), or HTTPS_PROXY.",
+    "openai_proxy": "Use http_client=httpx2.Client(proxy=…), or HTTPS_PROXY.",
     "client": "Use http_client.",
     "async_client": "Use http_async_client.",
     "root_client": "Use http_client.",
