@@ -156,16 +156,19 @@ PLACES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "default_headers of a call": ({}, {"default_headers": {"x-api-key": SECRET}}),
     "extra_query": ({}, {"extra_query": {"sig": SECRET, "v": 1}}),
 }
-ECHO = httpx.Response(401, json={"error": {"message": f"bad {SECRET}", SECRET: 1}})
+ANSWERS: dict[str, Callable[[], Any]] = {
+    "answered": whole,
+    "echoed": lambda: httpx.Response(401, json={"error": {"message": f"bad {SECRET}", SECRET: 1}}),
+}
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("settings", "call"), PLACES.values(), ids=PLACES)
-@pytest.mark.parametrize("answer", [whole(), ECHO], ids=["answered", "echoed"])
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 def test_a_credential_is_sent_and_shown_by_no_call(
-    answer: Any, settings: dict[str, Any], call: dict[str, Any], way: str
+    answer: Callable[[], Any], settings: dict[str, Any], call: dict[str, Any], way: str
 ) -> None:
-    desk = Desk(answer)
+    desk = Desk(answer())
     exposed = _run(desk.model(**settings), way, **call)
 
     sent = desk.requests[0]
@@ -181,6 +184,34 @@ def test_a_credential_is_shown_by_no_request_that_cannot_be_built(
     exposed = _run(Desk().model(**settings), way, **call, timeout=-1)
 
     assert exposed.where("is not a time limit")
+    assert exposed.where(SECRET) == []
+
+
+class _HookError(Exception):
+    """An error of the user's own code."""
+
+
+def _fail(_: httpx.Response) -> None:
+    raise _HookError
+
+
+async def _fail_async(_: httpx.Response) -> None:
+    raise _HookError
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("settings", "call"), PLACES.values(), ids=PLACES)
+def test_a_credential_is_in_no_local_where_an_error_of_the_user_passes(
+    settings: dict[str, Any], call: dict[str, Any], way: str
+) -> None:
+    model = Desk().model(**settings)
+    model.http_client.event_hooks["response"] = [_fail]
+    model.http_async_client.event_hooks["response"] = [_fail_async]
+
+    exposed = _run(model, way, **call)
+
+    assert exposed.where("_HookError")
+    assert any("local" in place for place, _ in exposed.places)
     assert exposed.where(SECRET) == []
 
 

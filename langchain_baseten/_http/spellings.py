@@ -39,6 +39,8 @@ _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _SCHEME = re.compile(
     r"(?:bearer|basic|digest|negotiate|token|api-?key|aws4-hmac-sha256|shared\w+)\s+", re.IGNORECASE
 )
+_NAMED = re.compile(r"[\w.-]+=\"?([^=\"].*?)\"?")
+"""A cookie, or a parameter of a signature."""
 _BASE64_CHARACTER = re.compile(r"[A-Za-z0-9+/_-]")
 _URL_SAFE = str.maketrans("+/", "-_")
 
@@ -84,8 +86,8 @@ def _split(secret: str) -> Iterator[str]:
         yield decoded
         yield decoded.partition(":")[2]
     for word in re.split(r"[\s;,]+", bare):
-        value = word.partition("=")[2].strip('"=')
-        yield value or word
+        named = _NAMED.fullmatch(word)
+        yield named[1] if named else word
 
 
 def _spell(secret: str) -> Iterator[Spelling]:
@@ -106,7 +108,7 @@ def _spell(secret: str) -> Iterator[Spelling]:
 
 def _shortest_pieces(secret: str) -> tuple[int, int]:
     """Return how many characters of a secret's beginning, and of its end, are hidden alone."""
-    if re.search(r"[\s;=]", secret.rstrip("=")):
+    if re.search(r"[\s;]", secret) or _NAMED.fullmatch(secret):
         return len(secret), len(secret)  # its parts are spelled apart
     half = min(len(secret), max(_SHORTEST, (len(secret) + 1) // 2))
     lengths = range(_SHORTEST, half)

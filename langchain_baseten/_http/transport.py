@@ -135,11 +135,11 @@ class SyncTransport:
 
     def _send(self, request: HttpRequest, deadline: Deadline) -> SyncBody:
         client = self._open(request)
-        built = request.build(client)
-        deadline.seconds = read_timeout_of(built)
+        # No local holds the request: its repr shows the query, where a credential may be.
+        deadline.seconds = read_timeout_of(request.build(client))
         response = None
         try:
-            response = client.send(built, **request.send_options(client))
+            response = client.send(request.sent[0], **request.send_options(client))
         except RuntimeError:
             # Closed by another thread, perhaps: then another try finds another client.
             if not client.is_closed or self._client() is client:
@@ -235,11 +235,11 @@ class AsyncTransport:
             BasetenError: If the status is no success.
         """
         client = await self._open(request)
-        built = request.build(client)
-        deadline.seconds = read_timeout_of(built)
+        # No local holds the request: its repr shows the query, where a credential may be.
+        deadline.seconds = read_timeout_of(request.build(client))
         response = None
         try:
-            response = await client.send(built, **request.send_options(client))
+            response = await client.send(request.sent[0], **request.send_options(client))
         except RuntimeError:
             # Closed by another task, perhaps: then another try finds another client.
             if not client.is_closed or await self._client() is client:
