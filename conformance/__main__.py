@@ -43,6 +43,7 @@ _OWN_PARSERS = {
     "drift": "conformance.drift.command",
     "record": "conformance.recording.command",
     "release": "conformance.release.command",
+    "soak": "conformance.soak.command",
 }
 _ELSEWHERE = ("factory", "target", "lane", "engine_url", "cassettes")
 _USAGE = 2
@@ -275,6 +276,7 @@ def _build_parser() -> argparse.ArgumentParser:
     commands.add_parser("cassettes", help="list the cassettes: age, evidence, what is wrong")
     commands.add_parser("drift", help="ask again what was recorded, and compare the shapes")
     commands.add_parser("record", help="record the cassettes anew, and prove them first")
+    commands.add_parser("soak", help="everything at once, at random, and what is left afterwards")
     commands.add_parser("release", help="everything to know before a release, in one verdict")
     return parser
 

@@ -5,16 +5,21 @@ Knows how targets, lanes and cassettes come together; must not judge anything.
 
 from __future__ import annotations
 
+import gc
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from langchain_core.globals import set_llm_cache
 from pydantic import SecretStr
 
 from conformance import SuiteFault, assets
 from conformance.libraries import LIBRARIES
+from conformance.parts import is_about_the_package
 from conformance.peers.server import PeerServer
 from conformance.plugin import evidence_of, note_play
 from conformance.proof import canary, gallery
@@ -43,6 +48,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--cassettes", type=Path, default=ROOT, help="folder of the cassettes")
     group.addoption("--model-url", metavar="URL", help="where the engine or deployment answers")
     group.addoption("--model", action="append", default=[], metavar="[LANE=]SLUG", help="ask this")
+    group.addoption("--of-package", action="store_true", help="what interpreters can differ in")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if not config.option.of_package or not collection_path.match("test_*.py"):
+        return None
+    return None if is_about_the_package(collection_path) else True
+
+
+def pytest_configure() -> None:
+    # The same examples in every run, however busy the machine is; `tox -e deep` asks for others.
+    examples.register_profile(
+        "suite",
+        deadline=None,
+        derandomize="HYPOTHESIS_EXAMPLES" not in os.environ,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    examples.load_profile("suite")
 
 
 def pytest_recording_configure(config: pytest.Config, vcr: VCR) -> None:
@@ -69,6 +92,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.block_network)
         if not chosen().ours:
             item.add_marker(pytest.mark.block_network(allowed_hosts=_LOOPBACK))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    # What was imported and collected stays until the end. Walking it is what makes collecting
+    # garbage slow, which tests of what is left behind ask for again and again.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -10,7 +10,14 @@ import sys
 from pathlib import Path
 
 _FOLDERS = ("conformance", "cassettes", "docs")
-_FILES = ("pyproject.toml", "tox.ini", "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+FILES = (
+    ".ci/run",
+    "pyproject.toml",
+    "tox.ini",
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+)
 
 
 def stage(root: Path, target: Path) -> None:
@@ -25,7 +32,8 @@ def stage(root: Path, target: Path) -> None:
     for name in _FOLDERS:
         ignored = shutil.ignore_patterns("__pycache__", ".*")
         shutil.copytree(root / name, target / name, ignore=ignored)
-    for name in _FILES:
+    for name in FILES:
+        (target / name).parent.mkdir(exist_ok=True)
         shutil.copy2(root / name, target / name)
 
 

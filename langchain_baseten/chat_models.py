@@ -23,11 +23,11 @@ from langchain_core.tools import BaseTool
 from pydantic import Field, model_validator
 
 import langchain_baseten._protocol.content_blocks  # noqa: F401  registers the block translator
+from langchain_baseten._config.call_options import conceal_options, drop_credentials, mask_options
 from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._config.field_docs import describe_fields
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._config.settings import check_mapping
-from langchain_baseten._http.redaction import is_secret_name
 from langchain_baseten._http.request import HttpRequest, RawResponse
 from langchain_baseten._protocol.messages import write_messages
 from langchain_baseten._protocol.parameters import (
@@ -378,8 +378,11 @@ class ChatBaseten(BasetenService, BaseChatModel):
     stream_chunk_timeout: Annotated[float | None, ClientOnly(per_call="stream_chunk_timeout")] = (
         Field(default=120.0, ge=0, allow_inf_nan=False)
     )
-    """Maximum silence inside a stream that has begun, in seconds; None or 0 for no limit.
-    Keep-alive comments do not reset the timer. Until the first event the read timeout applies."""
+    """Maximum silence inside a stream that has begun, in seconds; None or 0 for no limit. Comments
+    and events that say nothing are silence. Until the first event the read timeout applies."""
+
+    max_event_bytes: Annotated[int, ClientOnly()] = Field(default=2**23, gt=0)
+    """Maximum number of bytes of one event of a stream. The default is 8 MiB."""
 
     @model_validator(mode="after")
     def _check_parameters(self) -> Self:
@@ -464,6 +467,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
         stream: bool,
     ) -> tuple[HttpRequest, ResponseContext]:
         """Return the request, and the context that the reader of its response needs."""
+        kwargs.update(conceal_options(kwargs))  # in the caller's frame as well
         of_call, options = self._parameters().split_options(kwargs)
         parameters = self._build_parameters(stop, of_call, options.get("model_kwargs"))
         if stream and parameters.get("n", 1) != 1:
@@ -493,7 +497,9 @@ class ChatBaseten(BasetenService, BaseChatModel):
             requested_model=str(parameters.get("model", "")),
             call_required=requires_call(parameters.get("tool_choice")),
             keep_headers=option("include_response_headers"),
+            max_event_bytes=self.max_event_bytes,
             new_id=_new_id,
+            redact=request.redact_metadata,
         )
 
     def _build_parameters(
@@ -524,7 +530,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             # langchain-core passes `stop` apart from the others: under its other name a bound value
             # would override that of the call.
             named = {"stop" if k == "stop_sequences" and v else k: v for k, v in kwargs.items()}
-            return super().bind(**named)
+            return super().bind(**conceal_options(named))
 
     def bind_tools(
         self,
@@ -652,20 +658,22 @@ class ChatBaseten(BasetenService, BaseChatModel):
         return True
 
     def to_json(self) -> Any:
-        """Return the model as `langchain_core.load` writes it, without headers that are secret."""
-        dumped: Any = super().to_json()
-        fields = dumped.get("kwargs", {})
-        if headers := check_mapping("default_headers", fields.get("default_headers")):
-            fields["default_headers"] = {k: v for k, v in headers.items() if not is_secret_name(k)}
-        return dumped
+        """Return the model as `langchain_core.load` writes it, without any credentials."""
+        return drop_credentials(super().to_json())
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
         fields, table = self.__dict__, self._parameters()
         given = {k: v for k in table.sent if (v := fields[k]) is not None}
         kept = check_mapping("model_kwargs", self.model_kwargs)
-        named = {**kept, **given, "model_name": self.model}
+        named = {**mask_options(kept, table), **given, "model_name": self.model}
         return {"endpoint": str(self.endpoint), **named}
+
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> Any:
+        return super()._get_invocation_params(stop, **mask_options(kwargs, self._parameters()))
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        return super()._get_llm_string(stop, **mask_options(kwargs, self._parameters()))
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         stop = stop or ([self.stop] if isinstance(self.stop, str) else self.stop)
@@ -714,7 +722,7 @@ describe_fields(ChatBaseten)
 
 
 def _read(response: RawResponse, context: ResponseContext) -> ChatResult:
-    return read_response(response.text, response.headers, context)
+    return read_response(response.text, response.headers, context, status=response.status)
 
 
 def _new_id() -> str:

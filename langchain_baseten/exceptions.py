@@ -20,7 +20,7 @@ BasetenError                              every error           ModelError
 ├── BasetenConnectionError                retryable             ModelConnectionError
 ├── BasetenAPIError                       5xx, retryable        ModelAPIError
 │   ├── BasetenIncompleteStreamError      the stream ended early
-│   └── BasetenInvalidResponseError       200, but no usable response
+│   └── BasetenInvalidResponseError       1xx, 2xx or 3xx without a usable response
 └── BasetenRefusalError                   the model refused     ModelRefusalError
 """
 
@@ -167,7 +167,7 @@ class BasetenIncompleteStreamError(BasetenAPIError):
 
 
 class BasetenInvalidResponseError(BasetenAPIError):
-    """The status was 200, but the body cannot be read as a response."""
+    """The server rejected nothing, but sent no usable response (HTTP 1xx, 2xx, 3xx)."""
 
 
 class BasetenRefusalError(BasetenError, _CoreRefusal):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import traceback
 from typing import TYPE_CHECKING
@@ -158,3 +159,43 @@ def test_a_key_that_a_header_of_an_error_echoes_is_not_shown(
     outcome = ask(aim(serve_script(lambda line: line.answer(answer)).url))
     assert "https://a.invalid/?key=" in str(outcome.error)
     assert KEY not in _with_locals(outcome.failure) + repr(vars(outcome.error))
+
+
+def test_no_debug_log_shows_a_key_that_headers_repeat(
+    serve_script: Serve, aim: Aim, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    answer = frame("401 No", b"{}", f"X-Echo: {KEY}", f"X-Raw: {KEY.encode().hex()}")
+    outcome = ask(aim(serve_script(lambda line: line.answer(answer)).url))
+    assert "receive_response_headers" in caplog.text
+    assert "[redacted]" in caplog.text
+    assert KEY not in caplog.text + repr(vars(outcome.failure))
+    assert KEY.encode().hex() not in caplog.text + repr(vars(outcome.failure))
+
+
+PASSWORDS = ["pr0xy-Passw0rd", "hunter2"]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_repeats_its_password_shows_it_nowhere(  # noqa: PLR0913, PLR0917  its fixtures
+    serve_script: Serve,
+    aim: Aim,
+    ask: Ask,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+    password: str,
+) -> None:
+    encoded = base64.b64encode(f"me:{password}".encode()).decode()
+    answer = frame(f"407 {encoded}", f"denied: me:{password}".encode(), f"X-Echo: {encoded}")
+    proxy = serve_script(lambda line: line.answer(answer)).url.removesuffix("/v1")
+    monkeypatch.setenv(f"{scheme}_proxy", proxy.replace("//", f"//me:{password}@"))
+    caplog.set_level(logging.DEBUG)
+
+    outcome = ask(aim(f"{scheme}://gateway.invalid/v1"))
+
+    shown = caplog.text + _with_locals(outcome.failure) + repr(vars(outcome.failure))
+    assert "407 Proxy Authentication Required" in str(outcome.error)
+    assert encoded not in shown
+    assert password not in shown

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 
-from conformance.faults.askers import EITHER
+from conformance.faults.askers import EITHER, run
 from conformance.faults.wire_bytes import ANSWER, END, HEAD, STREAM, ask_again, chunk, frame, say
 from langchain_baseten import (
     BasetenAPIError,
@@ -41,7 +44,7 @@ def refuse(first: bytes, times: int = 1) -> Script:
 def test_a_failure_that_may_pass_is_tried_again(
     serve_script: Serve, aim: Aim, ask: Ask, status: int
 ) -> None:
-    server = serve_script(refuse(ask_again(0, f"{status} Busy")))
+    server = serve_script(refuse(ask_again(0.1, f"{status} Busy")))
     outcome = ask(aim(server.url, max_retries=1))
     assert outcome.error is None
     assert outcome.text == "Hello"
@@ -53,7 +56,7 @@ def test_a_failure_that_may_pass_is_tried_again(
 def test_a_refusal_that_will_not_pass_is_not_tried_again(
     serve_script: Serve, aim: Aim, ask: Ask, status: int
 ) -> None:
-    server = serve_script(refuse(ask_again(0, f"{status} No")))
+    server = serve_script(refuse(ask_again(0.1, f"{status} No")))
     outcome = ask(aim(server.url, max_retries=3))
     assert isinstance(outcome.error, BasetenError)
     assert outcome.error.status_code == status
@@ -64,7 +67,7 @@ def test_a_refusal_that_will_not_pass_is_not_tried_again(
 def test_the_number_of_tries_is_one_more_than_the_retries(
     serve_script: Serve, aim: Aim, ask: Ask, retries: int
 ) -> None:
-    server = serve_script(refuse(ask_again(0), times=9))
+    server = serve_script(refuse(ask_again(0.1), times=9))
     outcome = ask(aim(server.url, max_retries=retries))
     assert type(outcome.error) is BasetenRateLimitError
     assert outcome.error.request_id == "r1"
@@ -72,7 +75,7 @@ def test_the_number_of_tries_is_one_more_than_the_retries(
 
 
 def test_unless_set_there_are_two_retries(serve_script: Serve, aim: Aim, ask: Ask) -> None:
-    server = serve_script(refuse(ask_again(0), times=9))
+    server = serve_script(refuse(ask_again(0.1), times=9))
     assert ask(aim(server.url, max_retries=None)).error is not None
     assert len(server.requests) == 3
 
@@ -149,7 +152,7 @@ class AsyncTold(AsyncCallbackHandler):
 def test_callbacks_are_told_of_each_retry(
     serve_script: Serve, aim: Aim, way: str, handler: type[Told | AsyncTold]
 ) -> None:
-    server = serve_script(refuse(ask_again(0), times=2))
+    server = serve_script(refuse(ask_again(0.1), times=2))
     told = handler()
     outcome = EITHER[way](aim(server.url, max_retries=2), config={"callbacks": [told]})
     assert outcome.text == "Hello"
@@ -161,3 +164,77 @@ def test_the_backoff_is_short_at_first(serve_script: Serve, aim: Aim, call: Ask)
     began = time.monotonic()
     assert call(aim(server.url, max_retries=1)).text == "Hello"
     assert 0.25 <= time.monotonic() - began < 1.8
+
+
+PAST = "retry-after: Wed, 21 Oct 2015 07:28:00 GMT"
+NO_WAITS = {
+    "zero": "retry-after: 0",
+    "the past": PAST,
+    "no milliseconds": "retry-after-ms: 0",
+    "one millisecond": "retry-after-ms: 1",
+}
+
+
+def waits_in(log: pytest.LogCaptureFixture) -> list[float]:
+    """Return the seconds of each wait, from the log: callbacks hear nothing of streams."""
+    lines = [r.getMessage() for r in log.records if r.name == "langchain_baseten"]
+    return [float(line.partition(" in ")[2].split()[0]) for line in lines]
+
+
+@pytest.mark.parametrize("header", NO_WAITS.values(), ids=NO_WAITS)
+def test_a_wait_that_is_none_does_not_use_up_the_tries(
+    serve_script: Serve, aim: Aim, ask: Ask, caplog: pytest.LogCaptureFixture, header: str
+) -> None:
+    caplog.set_level("INFO", "langchain_baseten")
+    server = serve_script(refuse(frame("429 No", b'{"error": "busy"}', header)))
+    assert ask(aim(server.url, max_retries=1)).text == "Hello"
+    (wait,) = waits_in(caplog)
+    assert 0.5 <= wait <= 1
+
+
+def test_the_error_says_what_the_server_asked_for(serve_script: Serve, aim: Aim, ask: Ask) -> None:
+    server = serve_script(refuse(frame("429 No", b'{"error": "busy"}', PAST)))
+    assert ask(aim(server.url)).failure.retry_after == 0
+
+
+def test_a_date_is_read_by_the_clock_of_the_server(serve_script: Serve, aim: Aim, ask: Ask) -> None:
+    date, later = (f"Wed, 21 Oct 2015 07:28:{second} GMT" for second in ("00", "50"))
+    busy = frame("429 No", b'{"error": "busy"}', f"date: {date}", f"retry-after: {later}")
+    server = serve_script(refuse(busy))
+    assert ask(aim(server.url)).failure.retry_after == 50
+
+
+def test_a_cancelled_wait_ends_at_once(serve_script: Serve, aim: Aim) -> None:
+    server = serve_script(refuse(ask_again(60), times=9))
+    waiting = threading.Event()
+
+    class Waits(AsyncCallbackHandler):
+        async def on_retry(self, *_: Any, **__: Any) -> None:
+            waiting.set()
+
+    async def work() -> None:
+        model = aim(server.url, max_retries=2)
+        task = asyncio.create_task(model.ainvoke("Hi", config={"callbacks": [Waits()]}))
+        await asyncio.to_thread(waiting.wait, 5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 10)
+
+    run(work())
+    assert len(server.requests) == 1
+
+
+def test_an_interrupted_wait_ends_at_once(serve_script: Serve, aim: Aim) -> None:
+    server = serve_script(refuse(ask_again(60), times=9))
+
+    class Interrupts(BaseCallbackHandler):
+        def on_retry(self, *_: Any, **__: Any) -> None:
+            # To this thread, as a terminal does: another thread's would not end a sleep.
+            target = (threading.get_ident(), signal.SIGINT)
+            threading.Timer(0.1, signal.pthread_kill, target).start()
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        aim(server.url, max_retries=2).invoke("Hi", config={"callbacks": [Interrupts()]})
+    assert time.monotonic() - began < 30  # of the sixty that the server asked for
+    assert len(server.requests) == 1

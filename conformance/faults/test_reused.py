@@ -13,7 +13,7 @@ import pytest
 from conformance.faults.askers import CALLS, STREAMS, run
 from conformance.faults.wire_bytes import ANSWER, END, FINISH, HEAD, STREAM, say, serve
 from langchain_baseten import BasetenConnectionError
-from langchain_baseten._http import transport
+from langchain_baseten._http import connections, transport
 
 if TYPE_CHECKING:
     from conformance.faults.askers import Aim, Ask
@@ -168,7 +168,7 @@ def test_loops_that_ended_are_forgotten(serve_script: Serve, aim: Aim) -> None:
     for _ in range(3):
         CALLS["ainvoke"](model)
     gc.collect()
-    assert not model._connections._async
+    assert not [loop for loop in connections._process.clients if loop is not None]
 
 
 def test_one_model_serves_loops_in_several_threads_at_once(serve_script: Serve, aim: Aim) -> None:

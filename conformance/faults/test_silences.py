@@ -9,7 +9,7 @@ import pytest
 
 from conformance.faults.wire_bytes import COMMENT, DONE, END, FINISH, HEAD, STREAM, chunk, say
 from langchain_baseten import BasetenAPIError, BasetenTimeoutError
-from langchain_baseten._http import transport
+from langchain_baseten._http import receipts
 
 if TYPE_CHECKING:
     from conformance.faults.askers import Aim, Ask
@@ -206,7 +206,7 @@ def test_a_stream_returns_promptly_after_done_though_the_server_keeps_it_open(
 def test_an_endless_body_of_an_error_is_not_listened_to_for_ever(
     serve_script: Serve, aim: Aim, ask: Ask, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "_ERROR_BODY", SOON)
+    monkeypatch.setattr(receipts, "_ERROR_SECONDS", SOON)
     outcome = ask(aim(serve_script(script).url, timeout=60))
     assert type(outcome.error) is BasetenAPIError
     assert outcome.error.status_code == 500

@@ -136,7 +136,8 @@ def test_a_copy_on_disk_finds_the_key_in_the_environment_of_its_reader(
     file.write_bytes(pickle.dumps(chosen().make(model="zai-org/GLM-5.2", api_key=_KEY)))
     assert b"S3cret" not in file.read_bytes()
     # Another process remembers no keys.
-    monkeypatch.setattr("langchain_baseten._config.api_key._SECRETS_BY_REFERENCE", {})
+    references = importlib.import_module("langchain_baseten._config.references")
+    monkeypatch.setattr(references, "_SECRETS_BY_REFERENCE", references.SecretTable())
     monkeypatch.setenv("BASETEN_API_KEY", "the-readers-own")
     with pytest.warns(UserWarning, match="pickled with another API key"):
         read = pickle.loads(file.read_bytes())  # noqa: S301  pickled a few lines above

@@ -12,8 +12,8 @@ import langchain_baseten
 from conformance.liars import answer_with
 from langchain_baseten import ChatBaseten
 from langchain_baseten._config.service import BasetenService
-from langchain_baseten._http.clients import Connections
-from langchain_baseten._http.transport import AsyncTransport, SyncTransport
+from langchain_baseten._http.connections import Connections
+from langchain_baseten._http.transport import AsyncChunks, AsyncTransport, SyncTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -65,13 +65,13 @@ def pretends_to_stream(patch: Patch) -> None:
 
 
 def takes_turns(patch: Patch) -> None:
-    real, turn = AsyncTransport._send, asyncio.Lock()
+    real, turn = AsyncTransport.send, asyncio.Lock()
 
-    async def send(self: Any, request: Any) -> Any:
+    async def send(self: Any, request: Any, deadline: Any) -> Any:
         async with turn:
-            return await real(self, request)
+            return await real(self, request, deadline)
 
-    patch.setattr(AsyncTransport, "_send", send)
+    patch.setattr(AsyncTransport, "send", send)
 
 
 def blocks_the_loop(patch: Patch) -> None:
@@ -87,22 +87,22 @@ def blocks_the_loop(patch: Patch) -> None:
 def keeps_one_async_client(patch: Patch) -> None:
     real = Connections.async_client
 
-    async def client(self: Any) -> Any:
+    async def client(self: Any, server: str) -> Any:
         if not hasattr(self, "kept"):
-            self.kept = await real(self)
+            self.kept = await real(self, server)
         return self.kept
 
     patch.setattr(Connections, "async_client", client)
 
 
 def outlives_cancellation(patch: Patch) -> None:
-    for name in ("_fetch", "_begin"):
-        real = getattr(AsyncTransport, name)
+    for owner, name in ((AsyncTransport, "_fetch"), (AsyncChunks, "_begin")):
+        real = getattr(owner, name)
 
         async def go_on(*args: Any, real: Any = real) -> Any:
             return await asyncio.shield(asyncio.ensure_future(real(*args)))
 
-        patch.setattr(AsyncTransport, name, go_on)
+        patch.setattr(owner, name, go_on)
 
 
 def forgets_tools_on_the_loop(patch: Patch) -> None:

@@ -18,7 +18,7 @@ from langchain_baseten._config.service import BasetenService
 from langchain_baseten._http import request as requests
 from langchain_baseten._http import retries as policy
 from langchain_baseten._http.bodies import Body
-from langchain_baseten._http.clients import Connections
+from langchain_baseten._http.connections import Connections
 from langchain_baseten._http.redaction import Redactor
 from langchain_baseten._http.request import HttpRequest
 from langchain_baseten._http.transport import AsyncTransport, SyncTransport

@@ -81,11 +81,11 @@ class PeerServer:
         self._wake.send(b"x")
         self._acceptor.join(_JOIN_SECONDS)
         with self._lock:
-            threads = dict(self._open)
-        for connection in threads.values():
-            # The client may have gone first.
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+            threads = list(self._open)
+            for connection in self._open.values():
+                # The client may have gone first.
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
         for thread in threads:
             thread.join(_JOIN_SECONDS)
         for opened in (self._listener, self._waker, self._wake):
@@ -127,8 +127,11 @@ class PeerServer:
         if self._tls is None:
             return connection
         # Known before the handshake, so that closing can cut a client that never shakes hands.
-        secured = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        # Wrapping leaves an empty socket behind, which closing must not find in its place.
         with self._lock:
+            secured = self._tls.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
             self._open[threading.current_thread()] = secured
         return secured
 

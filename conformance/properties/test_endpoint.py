@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
-often = settings(max_examples=EXAMPLES or 200, derandomize=not EXAMPLES, deadline=None)
+often = settings(max_examples=EXAMPLES or 60, derandomize=not EXAMPLES, deadline=None)
 both = pytest.mark.parametrize("parse", [parse_model_url, parse_base_url])
 
 IDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=7, max_size=8).filter(

@@ -29,7 +29,7 @@ from langchain_baseten._protocol.tool_calls import _closing_suffix
 from langchain_baseten.exceptions import BasetenError
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
-often = settings(max_examples=EXAMPLES or 100, derandomize=not EXAMPLES, deadline=None)
+often = settings(max_examples=EXAMPLES or 40, derandomize=not EXAMPLES, deadline=None)
 
 CONTEXT = ResponseContext(new_id=lambda: "x", requested_model="asked")
 TEXTS = st.text(max_size=12)

@@ -17,18 +17,22 @@ from langchain_core.load import dumps
 from pydantic import SecretStr
 
 from langchain_baseten import BasetenEmbeddings, ChatBaseten
-from langchain_baseten._config import api_key
+from langchain_baseten._config import references
 from langchain_baseten._config.api_key import (
-    Reference,
     clean_key,
     find_key,
-    find_secret,
     read_environment_key,
-    reference_for,
     reference_for_key,
 )
+from langchain_baseten._config.references import (
+    Reference,
+    SecretTable,
+    find_secret,
+    reference_for,
+)
 from langchain_baseten._http.auth import BearerAuth
-from langchain_baseten._http.redaction import Redactor, is_secret_name
+from langchain_baseten._http.credentials import is_secret_name
+from langchain_baseten._http.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,7 +223,7 @@ def test_a_pickle_of_the_environments_key_uses_the_one_of_the_other_process(
 ) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", KEY)
     pickled = pickle.dumps(ChatBaseten(model="m"))
-    monkeypatch.setattr(api_key, "_SECRETS_BY_REFERENCE", {})  # as in another process
+    monkeypatch.setattr(references, "_SECRETS_BY_REFERENCE", SecretTable())  # as in another process
     monkeypatch.setenv("BASETEN_API_KEY", "sk-rotated-0123456789")
 
     assert pickle.loads(pickled).baseten_api_key == SecretStr("sk-rotated-0123456789")  # noqa: S301  our own bytes
@@ -230,7 +234,7 @@ def test_the_same_key_in_another_process_causes_no_warning(
     monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     reference = reference_for_key(SecretStr(KEY))
-    monkeypatch.setattr(api_key, "_SECRETS_BY_REFERENCE", {})  # as in another process
+    monkeypatch.setattr(references, "_SECRETS_BY_REFERENCE", SecretTable())  # as in another process
     monkeypatch.setenv("BASETEN_API_KEY", KEY)
 
     assert find_key(reference) == SecretStr(KEY)
@@ -240,13 +244,13 @@ def test_the_same_key_in_another_process_causes_no_warning(
 
 
 def test_one_secret_has_one_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_key, "_SECRETS_BY_REFERENCE", {})
+    monkeypatch.setattr(references, "_SECRETS_BY_REFERENCE", SecretTable())
     first, again, other = map(reference_for, [SecretStr("a"), SecretStr("a"), SecretStr("b")])
 
     assert first == again
     assert other != first
     assert {find_secret(first), find_secret(other)} == {SecretStr("a"), SecretStr("b")}
-    assert "a" not in api_key._SECRETS_BY_REFERENCE
+    assert "'a'" not in str(vars(references._SECRETS_BY_REFERENCE))
 
 
 def test_an_unknown_reference_finds_no_secret() -> None:

@@ -292,7 +292,7 @@ def test_copies_have_connections_of_their_own() -> None:
     tuned = made.model_copy(update={"http_socket_options": options})
 
     assert len({id(other._connections) for other in [made, *others, tuned]}) == 5
-    assert tuned._connections._socket_options == options
+    assert tuned._connections._socket_options == tuple(options)
 
 
 def test_a_bad_url_of_a_copy_is_an_error_of_the_package() -> None:

@@ -22,6 +22,7 @@ from pydantic import BaseModel, RootModel
 
 from conformance.unit.desk import Desk
 from conformance.unit.frames import DONE, REASONED_PARTS, event
+from conformance.unit.in_each import in_each
 from langchain_baseten import (
     BasetenAPIError,
     BasetenEmbeddings,
@@ -150,8 +151,8 @@ WAYS: dict[str, Callable[..., Awaitable[Any]]] = {
     "astream_events v3": aevent_stream,
     "astream_events v2": events_of_version_2,
 }
-in_every_way = pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
-in_both_versions = pytest.mark.parametrize("version", ["v0", "v1"])
+in_every_way = in_each("ask", WAYS)
+in_both_versions = in_each("version", ["v0", "v1"])
 
 
 def valid_calls(message: AIMessage) -> list[tuple[str, Any]]:
@@ -196,7 +197,7 @@ NOT_OBJECTS: dict[str, str] = {
     "single quotes": "{'a': 1}",
     "a fence": '```json\n{"a": 1}\n```',
 }
-in_every_size = pytest.mark.parametrize("size", [1, 5, 9999])
+in_every_size = in_each("size", [1, 5, 9999])
 
 
 @in_every_way
@@ -353,7 +354,7 @@ SCHEMAS: dict[str, Any] = {
     "dict": {**Trip.model_json_schema(), "title": "Trip"},
 }
 METHODS = ("function_calling", "json_schema", "json_mode")
-in_every_form = pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+in_every_form = in_each("schema", SCHEMAS)
 with_every_method = pytest.mark.parametrize("method", METHODS)
 
 
@@ -380,9 +381,9 @@ async def parse(chain: Any, way: str) -> Any:
 
 
 PARSED_IN = ("invoke", "ainvoke", "stream", "astream", "events around invoke")
-parsed_in_every_way = pytest.mark.parametrize("way", PARSED_IN)
+parsed_in_every_way = in_each("way", PARSED_IN)
 STREAMING: list[dict[str, Any]] = [{}, {"streaming": True, "output_version": "v1"}]
-with_every_streaming = pytest.mark.parametrize("settings", STREAMING, ids=str)
+with_every_streaming = in_each("settings", STREAMING)
 
 UNUSABLE: dict[str, str] = {
     "cut inside a string": '{"city": "Par',
@@ -711,7 +712,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         method="json_mode", include_raw=True, **options
     ).invoke("Hi"),
 }
-in_every_call = pytest.mark.parametrize("make", CALLS.values(), ids=CALLS)
+in_every_call = in_each("make", CALLS)
 
 REFUSED: dict[str, Any] = {
     "api_key": SECRET,

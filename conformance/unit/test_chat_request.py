@@ -12,6 +12,8 @@ from langchain_core.messages import HumanMessage
 from pydantic import BaseModel
 
 from langchain_baseten import ChatBaseten
+from langchain_baseten._config.references import SecretTable
+from langchain_baseten._http.credentials import reveal
 from langchain_baseten._http.timeouts import Timeouts
 from langchain_baseten._version import VERSION
 from langchain_baseten.exceptions import BasetenRequestError
@@ -286,7 +288,7 @@ def test_an_authorization_header_replaces_the_key(place: str, name: str) -> None
     found, _ = build(own, {} if own else {"extra_headers": headers})
 
     assert found.auth is None
-    assert found.headers[name] == "Api-Key other"
+    assert reveal(found.headers)[name] == "Api-Key other"
 
 
 def test_the_key_is_written_by_the_request_and_is_in_no_header() -> None:
@@ -299,7 +301,7 @@ def test_the_key_is_written_by_the_request_and_is_in_no_header() -> None:
 def test_a_model_without_a_key_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     pickled = pickle.dumps(ChatBaseten(model="m", api_key=KEY))
     monkeypatch.setattr(
-        "langchain_baseten._config.api_key._SECRETS_BY_REFERENCE", {}
+        "langchain_baseten._config.references._SECRETS_BY_REFERENCE", SecretTable()
     )  # as in another process
     unpickled = pickle.loads(pickled)  # noqa: S301  our own bytes
 

@@ -21,7 +21,7 @@ import pytest
 from conformance.__main__ import _COMMANDS, _OWN_PARSERS
 from conformance.peers import AsyncPeerTransport, PeerTransport
 from langchain_baseten import BasetenEmbeddings, ChatBaseten
-from langchain_baseten._http.clients import Connections
+from langchain_baseten._http.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,10 +103,10 @@ def _answered_here(monkeypatch: pytest.MonkeyPatch) -> None:
     client = httpx2.Client(transport=PeerTransport())
     aclient = httpx2.AsyncClient(transport=AsyncPeerTransport())
 
-    async def async_client(_self: Connections) -> httpx2.AsyncClient:
+    async def async_client(_self: Connections, _server: str) -> httpx2.AsyncClient:
         return aclient
 
-    monkeypatch.setattr(Connections, "sync_client", lambda _self: client)
+    monkeypatch.setattr(Connections, "sync_client", lambda _self, _server: client)
     monkeypatch.setattr(Connections, "async_client", async_client)
     monkeypatch.setenv("BASETEN_API_KEY", "documentation-key")
 

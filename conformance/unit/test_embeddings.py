@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import copy
 import json
 import pickle
+import struct
 from typing import Any
 
 import httpx
@@ -18,8 +20,10 @@ from langchain_baseten import (
     BasetenInvalidResponseError,
     BasetenRateLimitError,
     BasetenRequestError,
+    ErrorResponse,
 )
-from langchain_baseten._protocol.embeddings import read_vectors
+from langchain_baseten._config.references import SecretTable
+from langchain_baseten._protocol.embeddings import BatchContext, read_vectors
 
 URL = "https://model-abcd1234.api.baseten.co/environments/production/sync"
 
@@ -30,6 +34,21 @@ WAYS: dict[str, Any] = {
 sync_and_async = pytest.mark.parametrize("embed", WAYS.values(), ids=WAYS)
 
 
+def finish(work: Any) -> Any:
+    """Return what a query comes to, awaited if need be."""
+    return asyncio.run(work) if asyncio.iscoroutine(work) else work
+
+
+def over(answer: Any, **settings: Any) -> BasetenEmbeddings:
+    transport = httpx.MockTransport(answer)
+    clients = {
+        "http_client": httpx.Client(transport=transport),
+        "http_async_client": httpx.AsyncClient(transport=transport),
+    }
+    given = {"model_url": URL, "api_key": KEY, "max_retries": 0}
+    return BasetenEmbeddings(**{**given, **clients, **settings})
+
+
 class Engine:
     """Embeds each text as its length, and answers in any order it likes."""
 
@@ -38,13 +57,7 @@ class Engine:
         self._failures = list(failures)
 
     def model(self, **settings: Any) -> BasetenEmbeddings:
-        transport = httpx.MockTransport(self._answer)
-        clients = {
-            "http_client": httpx.Client(transport=transport),
-            "http_async_client": httpx.AsyncClient(transport=transport),
-        }
-        given = {"model_url": URL, "api_key": KEY, "max_retries": 0}
-        return BasetenEmbeddings(**{**given, **clients, **settings})
+        return over(self._answer, **settings)
 
     @property
     def batches(self) -> list[list[str]]:
@@ -105,7 +118,7 @@ def test_a_served_model_name_is_sent() -> None:
 
 @sync_and_async
 def test_a_failure_that_may_pass_is_tried_again(embed: Any) -> None:
-    engine = Engine(httpx.Response(503, headers={"retry-after": "0"}))
+    engine = Engine(httpx.Response(503, headers={"retry-after": "0.1"}))
     assert embed(engine.model(max_retries=1), ["a"]) == [[1.0]]
     assert len(engine.requests) == 2
 
@@ -141,34 +154,160 @@ def test_after_a_failure_no_batch_is_begun() -> None:
     assert len(engine.requests) < 200
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "no JSON",
-        "[]",
-        "{}",
-        '{"data": {}}',
-        '{"data": [1, 2]}',
-        '{"data": [{"embedding": [1]}]}',
-        '{"data": [{"embedding": [1]}, {"embedding": "AAA="}]}',
-        '{"data": [{"embedding": [1]}, {}]}',
-        '{"data": [{"embedding": [1]}, {"embedding": 5}]}',
-        '{"data": [{"embedding": [1]}, {"embedding": []}]}',
-        '{"data": [{"embedding": [1]}, {"embedding": [1, 2]}]}',
-        '{"data": [{"embedding": [1]}, {"embedding": [NaN]}]}',
-        '{"data": [{"embedding": [1]}, {"embedding": [true]}]}',
-        '{"data": [{"embedding": [1], "index": 0}, {"embedding": [1], "index": 0}]}',
-        '{"data": [{"embedding": [1], "index": 0}, {"embedding": [1], "index": 2}]}',
-        '{"data": [{"embedding": [1]}, {"embedding": [1]}, {"embedding": [1]}]}',
-    ],
-)
-def test_an_answer_without_a_vector_for_each_text_is_refused(text: str) -> None:
-    with pytest.raises(BasetenInvalidResponseError, match="does not hold 2 vectors"):
-        read_vectors(text, 2)
+NO_VECTORS = "holds no list of vectors"
+NOT_FINITE = "holds a vector for text 41 that is not a list of finite numbers: "
+BASE64 = base64.b64encode(struct.pack("<2f", 1.5, -2)).decode()
+WRONG: dict[str, str] = {
+    "no JSON": NO_VECTORS,
+    "[]": NO_VECTORS,
+    "{}": NO_VECTORS,
+    '{"data": {}}': NO_VECTORS,
+    '{"data": [1, 2]}': NO_VECTORS,
+    '{"data": []}': "holds no vector for text 40",
+    '{"data": [{"embedding": [1]}]}': "holds no vector for text 41",
+    '{"data": [{"embedding": [1], "index": 1}]}': "holds no vector for text 40",
+    '{"data": [{"embedding": [1]}, {"embedding": "AAA="}]}': f'{NOT_FINITE}"AAA="',
+    '{"data": [{"embedding": [1]}, {"embedding": "text"}]}': f'{NOT_FINITE}"text"',
+    '{"data": [{"embedding": [1]}, {"embedding": "a b"}]}': f'{NOT_FINITE}"a b"',
+    '{"data": [{"embedding": [1]}, {"embedding": ""}]}': f'{NOT_FINITE}""',
+    '{"data": [{"embedding": [1]}, {"embedding": "AADAfw=="}]}': f'{NOT_FINITE}"AADAfw=="',
+    '{"data": [{"embedding": [1]}, {}]}': f"{NOT_FINITE}null",
+    '{"data": [{"embedding": [1]}, {"embedding": 5}]}': f"{NOT_FINITE}5",
+    '{"data": [{"embedding": [1]}, {"embedding": {"a": 1}}]}': f'{NOT_FINITE}{{"a": 1}}',
+    '{"data": [{"embedding": [1]}, {"embedding": []}]}': f"{NOT_FINITE}[]",
+    '{"data": [{"embedding": [1]}, {"embedding": [[1]]}]}': f"{NOT_FINITE}[[1]]",
+    '{"data": [{"embedding": [1]}, {"embedding": ["1"]}]}': f'{NOT_FINITE}["1"]',
+    '{"data": [{"embedding": [1]}, {"embedding": [null]}]}': f"{NOT_FINITE}[null]",
+    '{"data": [{"embedding": [1]}, {"embedding": [NaN]}]}': f"{NOT_FINITE}[NaN]",
+    '{"data": [{"embedding": [1]}, {"embedding": [-Infinity]}]}': f"{NOT_FINITE}[-Infinity]",
+    '{"data": [{"embedding": [1]}, {"embedding": [1e999]}]}': f"{NOT_FINITE}[Infinity]",
+    '{"data": [{"embedding": [1]}, {"embedding": [true]}]}': f"{NOT_FINITE}[true]",
+    f'{{"data": [{{"embedding": [1]}}, {{"embedding": [1{"0" * 400}]}}]}}': f"{NOT_FINITE}[10000",
+    '{"data": [{"embedding": [1]}, {"embedding": [1, 2]}]}': (
+        "holds a vector of 2 numbers for text 41, but one of 1 for text 40"
+    ),
+    '{"data": [{"embedding": [1], "index": 0}, {"embedding": [1], "index": 0}]}': (
+        "holds two vectors for text 40"
+    ),
+    '{"data": [{"embedding": [1]}, {"embedding": [1]}, {"embedding": [1]}]}': (
+        "holds a vector with the index 2, where 2 texts were sent from text 40 on"
+    ),
+    **{
+        f'{{"data": [{{"embedding": [1], "index": 0}}, {{"embedding": [1], "index": {index}}}]}}': (
+            f"holds a vector with the index {shown}, where 2 texts were sent from text 40 on"
+        )
+        for index, shown in {
+            "2": "2",
+            "-1": "-1",
+            "true": "True",
+            "null": "None",
+            '"1"': "'1'",
+            "1.0": "1.0",
+            "[1]": "[1]",
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize(("text", "words"), WRONG.items(), ids=[text[:80] for text in WRONG])
+def test_an_answer_without_a_vector_for_each_text_is_refused(text: str, words: str) -> None:
+    headers = {"x-baseten-request-id": "r1", "set-cookie": "a=b"}
+    with pytest.raises(BasetenInvalidResponseError) as caught:
+        read_vectors(text, BatchContext(count=2, first=40), status=201, headers=headers)
+    assert str(caught.value).startswith(f"The server returned HTTP 201, but its response {words}")
+    assert len(str(caught.value)) < 400
+    assert caught.value.request_id == "r1"
+    assert caught.value.response == ErrorResponse(201, text, {"x-baseten-request-id": "r1"})
+
+
+@pytest.mark.parametrize(("length", "wrong"), [(1, True), (2, False), (3, True)])
+def test_a_vector_has_the_length_that_was_requested(length: int, wrong: bool) -> None:
+    text = json.dumps({"data": [{"embedding": [1.0] * length}]})
+    context = BatchContext(count=1, first=7, dimensions=2)
+    if not wrong:
+        assert read_vectors(text, context) == [[1.0] * length]
+        return
+    message = f"a vector of {length} numbers for text 7, where dimensions=2 was requested"
+    with pytest.raises(BasetenInvalidResponseError, match=message):
+        read_vectors(text, context)
+
+
+def test_vectors_in_base64_are_read_beside_lists() -> None:
+    text = json.dumps({"data": [{"embedding": BASE64}, {"embedding": [3, 4]}]})
+    vectors = read_vectors(text, BatchContext(count=2))
+    assert vectors == [[1.5, -2.0], [3.0, 4.0]]
+    assert {type(number) for vector in vectors for number in vector} == {float}
 
 
 def test_rows_without_an_index_stay_in_their_order() -> None:
-    assert read_vectors('{"data": [{"embedding": [2]}, {"embedding": [1]}]}', 2) == [[2], [1]]
+    text = '{"data": [{"embedding": [2]}, {"embedding": [1], "index": null}]}'
+    assert read_vectors(text, BatchContext(count=2)) == [[2], [1]]
+
+
+def test_an_answer_with_a_remark_is_no_error() -> None:
+    text = '{"data": [{"embedding": [2]}], "message": "fine", "code": 0, "detail": "x"}'
+    assert read_vectors(text, BatchContext(count=1)) == [[2]]
+
+
+@sync_and_async
+def test_batches_with_vectors_of_different_lengths_are_refused(embed: Any) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        texts = json.loads(request.content)["input"]
+        return httpx.Response(200, json={"data": [{"embedding": [1.0] * len(t)} for t in texts]})
+
+    with pytest.raises(BasetenInvalidResponseError) as caught:
+        embed(over(answer, chunk_size=2), ["aa", "aa", "aa", "aa", "aaa"])
+    assert str(caught.value) == (
+        "The server returned a vector of 3 numbers for text 4, but one of 2 for text 0. Check that "
+        "all replicas serve one model."
+    )
+
+
+@sync_and_async
+def test_what_is_requested_of_vectors_is_sent(embed: Any) -> None:
+    engine = Engine()
+    embed(engine.model(dimensions=1, encoding_format="base64"), ["a"])
+    assert json.loads(engine.requests[0].content) == {
+        "input": ["a"],
+        "model": "model-abcd1234",
+        "dimensions": 1,
+        "encoding_format": "base64",
+    }
+    with pytest.raises(BasetenInvalidResponseError, match="dimensions=2 was requested"):
+        embed(engine.model(dimensions=2), ["a"])
+
+
+@sync_and_async
+def test_a_request_holds_no_more_texts_than_the_chunk_size(embed: Any) -> None:
+    engine = Engine()
+    assert embed(engine.model(chunk_size=3), ["a"] * 7) == [[1.0]] * 7
+    assert sorted(map(len, engine.batches)) == [1, 3, 3]
+
+
+@sync_and_async
+def test_empty_texts_are_sent_as_they_are(embed: Any) -> None:
+    engine = Engine()
+    assert embed(engine.model(), ["", "a", ""]) == [[0.0], [1.0], [0.0]]
+    assert engine.batches == [["", "a", ""]]
+
+
+@pytest.mark.parametrize("name", ["chunk_size", "max_concurrency", "dimensions"])
+@pytest.mark.parametrize("value", [0, -1, "many"])
+def test_a_number_that_cannot_be_is_refused_at_construction(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=name):
+        Engine().model(**{name: value})
+
+
+@sync_and_async
+@pytest.mark.parametrize("name", ["chunk_size", "max_concurrency"])
+@pytest.mark.parametrize("value", [0, "2"])
+def test_a_number_that_a_copy_was_given_is_checked_by_the_call(
+    embed: Any, name: str, value: Any
+) -> None:
+    engine = Engine()
+    with pytest.raises(BasetenRequestError, match=f"{name}={value!r} is not a number above 0"):
+        embed(engine.model().model_copy(update={name: value}), ["a"])
+    assert not engine.requests
 
 
 def test_a_url_that_takes_no_embeddings_is_refused_at_once() -> None:
@@ -209,7 +348,7 @@ def test_a_pickle_holds_no_key_and_no_client_and_works_where_it_lands(
     assert KEY.encode() not in state
     landed = pickle.loads(state)  # noqa: S301  our own bytes
     assert landed.api_key.get_secret_value() == KEY
-    monkeypatch.setattr("langchain_baseten._config.api_key._SECRETS_BY_REFERENCE", {})
+    monkeypatch.setattr("langchain_baseten._config.references._SECRETS_BY_REFERENCE", SecretTable())
     with pytest.raises(BasetenRequestError, match="unpickled without its API key"):
         pickle.loads(state).embed_query("a")  # noqa: S301  same
     monkeypatch.setenv("BASETEN_API_KEY", KEY)
@@ -228,11 +367,18 @@ def test_an_error_inside_a_200_is_that_error() -> None:
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ("one text", "takes a list of texts"),
+        ("one text", "takes a list of texts, not a str"),
+        (b"bytes", "takes a list of texts, not a bytes"),
+        (None, "takes a list of texts, not a NoneType"),
+        (5, "takes a list of texts, not a int"),
+        ({"a": "b"}, "takes a list of texts, not a dict"),
+        ({"a", "b"}, "takes a list of texts, not a set"),
         (["a", None], "Text 1 of embed_documents is a NoneType"),
         ([b"a"], "Text 0 of embed_documents is a bytes"),
+        ([["a"]], "Text 0 of embed_documents is a list"),
+        (["a"] * 99 + ["\ud83d"], "Text 99 of embed_documents holds half of a surrogate pair"),
     ],
-    ids=["one text", "none", "bytes"],
+    ids=lambda value: value[:40] if isinstance(value, str) else type(value).__name__,
 )
 def test_what_is_no_list_of_texts_is_refused_before_anything_is_sent(
     embed: Any, texts: Any, message: str
@@ -241,6 +387,21 @@ def test_what_is_no_list_of_texts_is_refused_before_anything_is_sent(
     with pytest.raises(BasetenRequestError, match=message):
         embed(engine.model(), texts)
     assert not engine.requests
+
+
+@pytest.mark.parametrize("text", [None, ["a"], b"a", 5, "\ud83d"])
+def test_a_query_that_is_no_text_is_refused(text: Any) -> None:
+    engine = Engine()
+    for query in (engine.model().embed_query, engine.model().aembed_query):
+        with pytest.raises(BasetenRequestError, match="The text of embed_query"):
+            finish(query(text))
+    assert not engine.requests
+
+
+@sync_and_async
+@pytest.mark.parametrize("make", [tuple, iter, lambda texts: (text for text in texts)])
+def test_anything_that_yields_texts_in_order_is_a_list_of_texts(embed: Any, make: Any) -> None:
+    assert embed(Engine().model(), make(["a", "bb"])) == [[1.0], [2.0]]
 
 
 def test_embeddings_copy_and_close_as_a_chat_model_does() -> None:
@@ -265,9 +426,9 @@ def test_a_client_of_the_wrong_kind_is_refused(client: dict[str, Any]) -> None:
 
 def test_closing_lets_the_next_call_open_anew() -> None:
     model = BasetenEmbeddings(model_url=URL, api_key=KEY)
-    first = model._connections.sync_client()
+    first: Any = model._sync_client()
     model.close()
     assert first.is_closed
-    second = model._connections.sync_client()
+    second: Any = model._sync_client()
     asyncio.run(model.aclose())
     assert second.is_closed

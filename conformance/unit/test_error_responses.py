@@ -21,6 +21,7 @@ from langchain_baseten.exceptions import (
     BasetenError,
     BasetenInvalidKeyError,
     BasetenInvalidRequestError,
+    BasetenInvalidResponseError,
     BasetenNotFoundError,
     BasetenPermissionDeniedError,
     BasetenRateLimitError,
@@ -31,7 +32,15 @@ from langchain_baseten.exceptions import (
 )
 
 STATUSES: dict[int, type[BasetenError]] = {
-    302: BasetenInvalidRequestError,
+    1: BasetenAPIError,
+    99: BasetenAPIError,
+    100: BasetenInvalidResponseError,
+    101: BasetenInvalidResponseError,
+    199: BasetenInvalidResponseError,
+    300: BasetenInvalidResponseError,
+    302: BasetenInvalidResponseError,
+    304: BasetenInvalidResponseError,
+    399: BasetenInvalidResponseError,
     400: BasetenInvalidRequestError,
     401: BasetenAuthenticationError,
     402: BasetenPermissionDeniedError,
@@ -51,6 +60,8 @@ STATUSES: dict[int, type[BasetenError]] = {
     504: BasetenAPIError,
     529: BasetenAPIError,
     599: BasetenAPIError,
+    600: BasetenAPIError,
+    999: BasetenAPIError,
 }
 
 
@@ -361,6 +372,82 @@ def test_wrong_key_says_what_to_check() -> None:
     error = error_from_response(403, "wrong api-key", {})
 
     assert str(error).endswith("). Check BASETEN_API_KEY (or api_key=).")
+
+
+REDIRECTS: dict[str, tuple[int, str, dict[str, str], str]] = {
+    "without a target": (
+        301,
+        "",
+        {},
+        (
+            "the server sent no answer (HTTP 301 Moved Permanently). Check base_url= or "
+            "model_url=, and any proxy on the way."
+        ),
+    ),
+    "with a target": (
+        302,
+        "",
+        {"location": "https://user:pass@a.example/v1?token=x#y"},
+        (
+            "the server sent no answer (HTTP 302 Found). It redirects to https://a.example/v1, "
+            "where the key is not sent. If you trust that URL, set it as base_url= or model_url=."
+        ),
+    ),
+    "with a page": (
+        307,
+        "<html>moved</html>",
+        {"location": "/login"},
+        (
+            "moved (HTTP 307 Temporary Redirect). It redirects to /login, where the key is not "
+            "sent. If you trust that URL, set it as base_url= or model_url=."
+        ),
+    ),
+    "with the wording of an overflow": (
+        300,
+        "maximum context length is 10 tokens",
+        {},
+        (
+            "maximum context length is 10 tokens (HTTP 300 Multiple Choices). Check base_url= or "
+            "model_url=, and any proxy on the way."
+        ),
+    ),
+    "no redirect": (
+        101,
+        "",
+        {"retry-after": "5"},
+        (
+            "the server sent no answer (HTTP 101 Switching Protocols). Check base_url= or "
+            "model_url=, and any proxy on the way."
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "message"), REDIRECTS.values(), ids=REDIRECTS
+)
+def test_a_status_that_rejects_nothing_is_a_failure_of_the_server(
+    status: int, body: str, headers: dict[str, str], message: str
+) -> None:
+    error = error_from_response(status, body, headers)
+
+    assert type(error) is BasetenInvalidResponseError
+    assert str(error) == message
+    assert not error.is_retryable
+
+
+def test_a_location_is_no_target_where_the_request_was_rejected() -> None:
+    error = error_from_response(400, "why", {"location": "https://a.example"})
+
+    assert str(error) == "why (HTTP 400 Bad Request)"
+    assert error_from_response(503, "why", {}).is_retryable
+
+
+def test_the_status_that_a_response_with_an_error_began_with_is_named() -> None:
+    error = error_from_event({"error": "why"}, 201, {"x-request-id": "r1"})
+
+    assert str(error) == "why (inside a response that began with HTTP 201)"
+    assert error.request_id == "r1"
 
 
 @pytest.mark.parametrize(

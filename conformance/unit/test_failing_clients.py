@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -141,18 +142,18 @@ async def test_the_authentication_of_a_client_of_the_users_is_kept(way: str) -> 
 async def test_each_retry_is_logged_without_a_secret(
     way: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    busy = httpx.Response(429, json={"error": KEY}, headers={"retry-after": "0"})
+    busy = httpx.Response(429, json={"error": KEY}, headers={"retry-after": "0.1"})
     desk = Desk(busy, whole())
     with caplog.at_level(logging.INFO, logger="langchain_baseten"):
         await ask(desk.model(max_retries=2), "Hello", way)
 
     logged = [r.getMessage() for r in caplog.records if r.name == "langchain_baseten"]
-    assert logged == [
-        (
-            "Retrying request to inference.baseten.co:443 in 0.00 seconds (retry 1 of 2) after "
-            "BasetenRateLimitError (HTTP 429)"
-        )
-    ]
+    line, *rest = logged
+    assert re.sub(r"0\.(1\d|20) ", "0.1 ", line) == (
+        "Retrying request to inference.baseten.co:443 in 0.1 seconds (retry 1 of 2) after "
+        "BasetenRateLimitError (HTTP 429)"
+    )
+    assert not rest
 
 
 async def test_a_long_wait_is_logged_as_a_warning(
@@ -164,7 +165,7 @@ async def test_a_long_wait_is_logged_as_a_warning(
     desk = Desk(httpx.Response(503, headers={"retry-after": "30"}), whole())
     await desk.model(max_retries=1).ainvoke("Hello")
 
-    assert [(r.levelname, "in 30.00 seconds" in r.getMessage()) for r in caplog.records] == [
+    assert [(r.levelname, "in 30." in r.getMessage()) for r in caplog.records] == [
         ("WARNING", True)
     ]
 

@@ -10,6 +10,7 @@ import pytest
 from langchain_core.load import dumps
 from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.utils import _gateway
+from pydantic import SecretStr
 
 from conformance.unit.desk import KEY, Desk
 from conformance.unit.four_ways import WAYS, ask
@@ -66,7 +67,7 @@ def test_headers_of_the_gateway_are_written_nowhere() -> None:
     assert "gateway-service-key" not in written
     copied = pickle.loads(pickled)  # noqa: S301  our own bytes
     request, _ = copied._build_request(ASKED, None, {}, None, stream=False)
-    assert request.headers["X-Service-Key"] == "gateway-service-key"
+    assert request.headers["X-Service-Key"] == SecretStr("gateway-service-key")
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -164,6 +164,6 @@ def test_an_exception_of_the_reader_is_an_invalid_response() -> None:
 
 
 def test_headers_are_read_in_lower_case_and_broken_text_is_replaced() -> None:
-    response = SimpleNamespace(headers={"X-One": "1"})
+    response = SimpleNamespace(status_code=201, headers={"X-One": "1"})
     assert read_headers(response) == {"x-one": "1"}
-    assert RawResponse.of(response, b"a\xff") == RawResponse("a�", {"x-one": "1"})
+    assert RawResponse.of(response, b"a\xff") == RawResponse(201, "a�", {"x-one": "1"})

@@ -191,16 +191,37 @@ def send_myself(number: signal.Signals) -> None:
         time.sleep(1)
 
 
-def test_a_run_whose_log_stands_still_is_ended(tmp_path: Path) -> None:
+class Clock:
+    """Stands still until it is told how far it goes on with each look at it."""
+
+    def __init__(self) -> None:
+        self.now = self.step = 0.0
+
+    def monotonic(self) -> float:
+        self.now += self.step
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def test_a_run_whose_log_stands_still_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(leash, "time", clock)
+    monkeypatch.setattr(leash, "_GRACE", 0.5)
     path = write_checks(tmp_path, SLEEPS)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     note = tmp_path / "features" / "pid"
 
     def watch(line: Any) -> None:
         assert wait_for(lambda: note.exists() and note.read_text(encoding="ascii"))
+        clock.step = 5.0
 
     with pytest.raises(TimeoutError, match="no answer was complete within 8 s"):
         run_leashed(("-q", path), tmp_path / "run.jsonl", environment, watch, 8.0)
+    assert clock.now == 15.0  # the line, one look within patience, and one beyond
     assert not is_alive(int(note.read_text(encoding="ascii")))
 
 

@@ -114,7 +114,7 @@ def test_a_broken_list_of_gaps_is_an_error_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], gaps: str, said: str
 ) -> None:
     assert main([], write_suite(tmp_path, gaps=gaps)) == 2
-    # Where a line is wrapped depends on how long the folder's name is.
+    # Where a line is broken depends on the length of the folder's name.
     assert said in " ".join(capsys.readouterr().err.split())
 
 

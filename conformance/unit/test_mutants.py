@@ -281,7 +281,6 @@ def test_nothing_to_judge_is_not_green(
     path = write_survivors(tmp_path)
     (tmp_path / "pyproject.toml").write_text(settings, encoding="utf-8")
     assert main(["--survivors", str(path)], tmp_path) == 2
-    # Where a line is wrapped depends on how long the folder's name is.
     assert "names no file to mutate" in " ".join(capsys.readouterr().out.split())
 
 

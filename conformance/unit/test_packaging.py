@@ -27,7 +27,8 @@ def test_the_staged_suite_leaves_the_package_behind(tmp_path: Path) -> None:
     for name in ("conformance", "cassettes", "docs", "langchain_baseten"):
         (root / name / "__pycache__").mkdir(parents=True)
         (root / name / "file").write_text(name, encoding="utf-8")
-    for name in ("pyproject.toml", "tox.ini", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+    (root / ".ci").mkdir()
+    for name in stage.FILES:
         (root / name).write_text(name, encoding="utf-8")
     (target / "stale").mkdir(parents=True)
     stage.stage(root, target)
@@ -36,6 +37,7 @@ def test_the_staged_suite_leaves_the_package_behind(tmp_path: Path) -> None:
     assert "stale" not in names
     assert (target / "conformance/file").exists()
     assert not (target / "conformance/__pycache__").exists()
+    assert all((target / name).exists() for name in stage.FILES)
 
 
 def test_a_wheel_that_holds_the_suite_is_noticed(tmp_path: Path) -> None:

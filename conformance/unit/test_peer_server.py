@@ -227,9 +227,18 @@ def test_https_is_served_with_the_given_certificate() -> None:
         assert server.connections == 2
 
 
-def test_a_client_that_never_shakes_hands_is_cut() -> None:
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with PeerServer(tls=tls) as server:
+class SlowlyWrapping(ssl.SSLContext):
+    """Leaves other threads time between taking a connection over and handing it out."""
+
+    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
+        secured = super().wrap_socket(*args, **options)
+        time.sleep(0.1)
+        return secured
+
+
+@pytest.mark.parametrize("kind", [ssl.SSLContext, SlowlyWrapping])
+def test_a_client_that_never_shakes_hands_is_cut(kind: type[ssl.SSLContext]) -> None:
+    with PeerServer(tls=kind(ssl.PROTOCOL_TLS_SERVER)) as server:
         parts = urlsplit(server.url)
         with socket.create_connection((parts.hostname, parts.port or 0), timeout=5) as client:
             while not server.connections:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,6 +62,9 @@ def test_only_transient_errors_are_retried(cls: type[BaseException], again: bool
     assert may_retry(cls("x")) is again
 
 
+FOUR = "Wed, 21 Oct 2026 03:58:00 GMT"
+HALF_PAST = "Wed, 21 Oct 2026 07:28:30 GMT"
+IN_AN_HOUR = "Wed, 21 Oct 2026 08:28:00 GMT"
 HEADERS: dict[str, tuple[dict[str, str], float | None]] = {
     "none": ({}, None),
     "empty": ({"retry-after": ""}, None),
@@ -83,6 +87,16 @@ HEADERS: dict[str, tuple[dict[str, str], float | None]] = {
     "zero milliseconds": ({"retry-after-ms": "0", "retry-after": "9"}, 0.0),
     "milliseconds that are none": ({"retry-after-ms": "x", "retry-after": "9"}, 9.0),
     "negative milliseconds": ({"retry-after-ms": "-1", "retry-after": "9"}, 9.0),
+    "a large number": ({"retry-after": "1e9"}, 1e9),
+    "more digits than a number has": ({"retry-after": "9" * 400}, None),
+    "sent twice": ({"retry-after": "5, 10"}, 10.0),
+    "sent twice, once with words": ({"retry-after": "soon, 5"}, 5.0),
+    "a date that is sent twice": ({"retry-after": f"{HALF_PAST}, {HALF_PAST}"}, 30.0),
+    "a date by a clock that is behind": ({"retry-after": HALF_PAST, "date": FOUR}, 12_630.0),
+    "a date by a clock that is ahead": ({"retry-after": IN_AN_HOUR, "date": HALF_PAST}, 3570.0),
+    "a date before the server's own": ({"retry-after": FOUR, "date": HALF_PAST}, 0.0),
+    "a date beside one that is none": ({"retry-after": HALF_PAST, "date": "today"}, 30.0),
+    "the last date": ({"retry-after": "Fri, 31 Dec 9999 23:59:59 -2359"}, 251_609_819_459.0),
 }
 
 
@@ -99,12 +113,42 @@ def state_of(failure: BaseException | None, attempt: int = 1) -> RetryCallState:
     return state
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.25, 7.0, 60.0])
-def test_requested_wait_up_to_a_minute_is_kept(seconds: float) -> None:
+def waits_for(error: BaseException | None, attempt: int = 1) -> list[float]:
+    return [choose_wait(state_of(error, attempt)) for _ in range(200)]
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(0.1, 0.2), (0.25, 0.5), (7.0, 8.0), (60.0, 61.0)])
+def test_requested_wait_up_to_a_minute_is_kept_with_a_random_share(
+    seconds: float, most: float
+) -> None:
+    error = BasetenRateLimitError("x", retry_after=seconds)
+    waits = waits_for(error)
+
+    assert may_retry(error)
+    assert all(seconds <= wait <= most for wait in waits)
+    assert max(waits) - min(waits) > 0.8 * (most - seconds)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.001, 0.0999])
+def test_requested_wait_that_is_none_is_answered_with_the_backoff(seconds: float) -> None:
     error = BasetenRateLimitError("x", retry_after=seconds)
 
     assert may_retry(error)
-    assert choose_wait(state_of(error)) == seconds
+    assert all(0.5 <= wait <= 1 for wait in waits_for(error))
+    assert all(2 <= wait <= 3 for wait in waits_for(error, attempt=3))
+    assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize("asked", [None, 0.0, 1.0, 30.0])
+def test_two_hundred_callers_who_are_refused_at_once_do_not_return_at_once(
+    asked: float | None,
+) -> None:
+    waits = waits_for(BasetenRateLimitError("x", retry_after=asked))
+    tenths = Counter(int(wait * 10) for wait in waits)
+
+    assert len(waits) == 200
+    assert len(tenths) >= 5
+    assert max(tenths.values()) <= 80
 
 
 @pytest.mark.parametrize("seconds", [60.001, 61.0, 3600.0, 1e300])
@@ -119,14 +163,16 @@ def test_request_is_not_retried_if_the_requested_wait_is_too_long(
     assert error.retry_after == seconds
 
 
-@pytest.mark.parametrize(("attempt", "least"), [(1, 0.5), (2, 1.0), (3, 2.0), (5, 8.0), (30, 8.0)])
+@pytest.mark.parametrize(
+    ("attempt", "least"), [(1, 0.5), (2, 1.0), (3, 2.0), (5, 8.0), (5000, 8.0)]
+)
 @pytest.mark.parametrize("failure", [BasetenAPIError("x"), None], ids=["failed", "no outcome"])
 def test_wait_doubles_with_jitter_up_to_a_limit_by_default(
     attempt: int, least: float, failure: BaseException | None
 ) -> None:
-    waits = [choose_wait(state_of(failure, attempt)) for _ in range(50)]
+    waits = waits_for(failure, attempt)
 
-    assert all(least <= wait <= least + 0.5 for wait in waits)
+    assert all(least <= wait <= least + min(least, 1) for wait in waits)
     assert len(set(waits)) > 1
 
 

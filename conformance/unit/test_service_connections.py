@@ -15,8 +15,7 @@ NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 def test_a_model_opens_no_connection_before_the_first_request() -> None:
     model = ChatBaseten(model="m", api_key=KEY)
-    assert model._connections._sync is None
-    assert not model._connections._async
+    assert model._connections._joined is None
 
 
 def test_a_model_creates_and_closes_its_clients() -> None:
@@ -64,9 +63,21 @@ def test_socket_options_reach_the_connections() -> None:
         assert client._transport._pool._socket_options == [NO_DELAY]
 
 
-def test_a_deep_copy_has_its_own_connections() -> None:
-    with ChatBaseten(model="m", api_key=KEY) as model, model.model_copy(deep=True) as other:
-        assert model._sync_client() is not other._sync_client()
+def test_a_copy_shares_its_connections_and_closing_it_leaves_them_open() -> None:
+    with ChatBaseten(model="m", api_key=KEY) as model:
+        client: Any = model._sync_client()
+        with model.model_copy(deep=True) as other:
+            assert other._sync_client() is client
+        assert not client.is_closed
+    assert client.is_closed
+
+
+def test_models_of_one_host_share_connections_whatever_their_paths() -> None:
+    with ChatBaseten(model="m", api_key=KEY, base_url="https://host.test/v1") as model:
+        with ChatBaseten(model="n", api_key=KEY, base_url="https://host.test/a/v1") as other:
+            assert other._sync_client() is model._sync_client()
+        with ChatBaseten(model="n", api_key=KEY, base_url="https://host.test:8443/v1") as other:
+            assert other._sync_client() is not model._sync_client()
 
 
 class Successor:
@@ -79,9 +90,13 @@ class Successor:
 @pytest.mark.parametrize(
     ("argument", "kind", "wanted"),
     [
-        ("http_client", httpx.AsyncClient, r"httpx2\.Client, not a AsyncClient"),
-        ("http_async_client", httpx.Client, r"httpx2\.AsyncClient, not a Client"),
-        ("http_client", dict, r"httpx2\.Client, not a dict"),
+        ("http_client", httpx.AsyncClient, r"httpx\.Client, not a AsyncClient"),
+        (
+            "http_async_client",
+            httpx.Client,
+            r"httpx\.AsyncClient, not a Client",
+        ),
+        ("http_client", dict, r"httpx2\.Client or httpx\.Client, not a dict"),
     ],
     ids=["async for sync", "sync for async", "no client at all"],
 )

@@ -13,8 +13,8 @@ import httpx2
 import pytest
 import trustme
 
-from langchain_baseten._http.clients import Connections
-from langchain_baseten._http.setup_errors import error_from_setup
+from langchain_baseten._http.connections import Connections
+from langchain_baseten._http.setup_errors import error_from_setup, read_proxy_secrets
 from langchain_baseten.exceptions import BasetenConnectionError, BasetenRequestError
 
 if TYPE_CHECKING:
@@ -182,7 +182,8 @@ def test_nothing_in_no_proxy_keeps_a_client_from_being_built(
     monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
     monkeypatch.setenv("NO_PROXY", hosts)
     with closing(Connections()) as connections:
-        assert not connections.sync_client().is_closed
+        client: Any = connections.sync_client("https://server.test")
+        assert not client.is_closed
 
 
 def test_every_proxy_variable_is_named_if_none_looks_bad(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,3 +218,20 @@ def test_other_exception_is_not_translated(
         monkeypatch.setenv(name, value)
 
     assert error_from_setup(exception) is None
+
+
+PROXY_SECRETS: dict[str, list[str]] = {
+    "http://me:p%40ss@proxy.example:80": ["me:p%40ss", "me:p@ss", "p@ss"],
+    "me:pass@proxy.example": ["me:pass", "me:pass", "pass"],
+    "http://token@proxy.example": ["token", "token", ""],
+    "http://proxy.example:80": [],
+}
+
+
+@pytest.mark.parametrize(("url", "secrets"), PROXY_SECRETS.items())
+def test_user_and_password_of_a_proxy_are_known_as_secrets(
+    url: str, secrets: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", url)
+
+    assert read_proxy_secrets() == secrets

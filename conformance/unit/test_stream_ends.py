@@ -133,9 +133,9 @@ FRAMES: dict[str, tuple[bytes, type[BasetenError], int | None, str]] = {
         400,
         "maximum context length",
     ),
-    "not JSON": (event(b'{"choices": [}'), BasetenInvalidResponseError, None, "not JSON"),
-    "an array that is not JSON": (event(b"[1,"), BasetenInvalidResponseError, None, "not JSON"),
-    "nested too deep": (event(b"[" * 99_999), BasetenInvalidResponseError, None, "not JSON"),
+    "not JSON": (event(b'{"choices": [}'), BasetenInvalidResponseError, 200, "not JSON"),
+    "an array that is not JSON": (event(b"[1,"), BasetenInvalidResponseError, 200, "not JSON"),
+    "nested too deep": (event(b"[" * 99_999), BasetenInvalidResponseError, 200, "not JSON"),
 }
 
 
@@ -319,7 +319,13 @@ def test_the_response_of_a_server_that_did_not_stream_is_kept() -> None:
 
 # bodies -> the whole message
 SENTENCES: dict[str, tuple[tuple[bytes, ...], str]] = {
-    "no choices": ((event({"id": "x"}), DONE), "The stream ended without any choices."),
+    "no choices": (
+        (event({"id": "x"}), DONE),
+        (
+            "The server returned HTTP 200, but its response ended without any choices: data: "
+            '{"id": "x"}. It is an event stream: check base_url= or model_url=.'
+        ),
+    ),
     "cut": (
         (text("a"),),
         (
@@ -329,11 +335,17 @@ SENTENCES: dict[str, tuple[tuple[bytes, ...], str]] = {
     ),
     "an event that is not JSON": (
         (event(b" {\xe9"),),
-        "The server returned HTTP 200, but its response holds an event that is not JSON: {\ufffd",
+        (
+            "The server returned HTTP 200, but its response holds an event that is not JSON: "
+            "{\ufffd. It is JSON that was cut, is broken or is nested too deeply."
+        ),
     ),
     "no events, in two pieces": (
         (b"Sign", b" in"),
-        "The server returned HTTP 200, but its response is not an event stream: Sign in",
+        (
+            "The server returned HTTP 200, but its response is not an event stream: Sign in. It is "
+            "plain text: check base_url= or model_url=."
+        ),
     ),
 }
 

@@ -20,7 +20,7 @@ from langchain_baseten import (
     BasetenInvalidResponseError,
     BasetenRateLimitError,
 )
-from langchain_baseten._http import transport
+from langchain_baseten._http import receipts
 from langchain_baseten._http.request import HttpRequest, RawResponse
 from langchain_baseten._http.transport import AsyncTransport, SyncTransport
 
@@ -49,7 +49,7 @@ class Silent:
     """Reads a response, and returns nothing."""
 
     started = done = False
-    events = 0
+    events = telling = 0
     headers: dict[str, str]
 
     def feed(self, chunk: bytes) -> list[Any]:
@@ -169,7 +169,7 @@ def test_a_stream_that_fails_is_closed(
 def test_a_body_of_an_error_is_read_up_to_a_megabyte(
     fetch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "_ERROR_BYTES", 10)
+    monkeypatch.setattr(receipts, "_ERROR_BYTES", 10)
     with pytest.raises(BasetenError) as raised:
         fetch(Server(plan(b"12345678", b"90ab", b"never read", status=500)))
     assert raised.value.body == "1234567890ab"

@@ -64,6 +64,16 @@ FAULTS: dict[str, tuple[BaseException, type[BasetenError], str]] = {
         BasetenConnectionError,
         "The proxy rejected the connection: 407 Proxy Authentication Required",
     ),
+    "proxy with words of its own": (
+        httpx.ProxyError("407 Basic bWU6cGFzcw=="),
+        BasetenConnectionError,
+        "The proxy rejected the connection: 407 Proxy Authentication Required",
+    ),
+    "proxy with a status of its own": (
+        httpx.ProxyError("599 Basic bWU6cGFzcw=="),
+        BasetenConnectionError,
+        "The proxy rejected the connection: 599",
+    ),
     "reset": (
         httpx.ReadError("[Errno 104] Connection reset by peer"),
         BasetenConnectionError,

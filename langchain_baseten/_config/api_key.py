@@ -1,7 +1,7 @@
 """The API key: how it is read, and how it is kept out of everything that is written.
 
-Knows secrets only. A pickle holds a reference instead of a key: the same process and
-its forked children find the key by it, any other process reads its own environment.
+Knows keys only. A pickle holds a reference instead of a key: the same process and its forked
+children find the key by it, any other process reads its own environment.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import Any, NamedTuple, overload
-from uuid import uuid4
+from typing import Any, overload
 
 from pydantic import SecretStr
 
 from langchain_baseten._config.caller_warnings import warn_caller
+from langchain_baseten._config.references import Reference, find_secret, is_own, reference_for
 from langchain_baseten.exceptions import BasetenRequestError
 
 KEY_VARIABLE = "BASETEN_API_KEY"
@@ -60,8 +60,6 @@ _FLAWS = (
 )
 """What a pasted key may look like, and the message for it. No message shows the key."""
 
-_SECRETS_BY_REFERENCE: dict[str, SecretStr] = {}
-
 
 @overload
 def clean_key(key: str | SecretStr) -> SecretStr: ...
@@ -105,33 +103,6 @@ def _find_flaw(key: str) -> str:
     return next((message for pattern, message in _FLAWS if pattern.match(key)), "")
 
 
-class Reference(NamedTuple):
-    """What a pickle holds in the place of a secret.
-
-    Attributes:
-        name: Finds the secret in the process that had it, and in its forked children.
-        fingerprint: A short salted hash, by which another process recognises the same key in its
-            environment; empty for a key that came from the environment itself.
-    """
-
-    name: str
-    fingerprint: str = ""
-
-
-def reference_for(secret: SecretStr) -> Reference:
-    """Return a reference to a secret, valid in this process and its forks.
-
-    Args:
-        secret: The secret.
-    """
-    for name, known in _SECRETS_BY_REFERENCE.items():
-        if known == secret:
-            return Reference(name)
-    name = uuid4().hex
-    _SECRETS_BY_REFERENCE[name] = secret
-    return Reference(name)
-
-
 def reference_for_key(key: SecretStr) -> Reference:
     """Return a reference to an API key.
 
@@ -150,6 +121,9 @@ def reference_for_key(key: SecretStr) -> Reference:
 def find_key(reference: Reference | None) -> SecretStr | None:
     """Return the key of a reference: this process's copy, the environment's if it may be, or None.
 
+    A key that this process has forgotten is not replaced by another one of the environment: that
+    may be another user's.
+
     Args:
         reference: What the pickle held; None where the model had no key.
     """
@@ -159,21 +133,14 @@ def find_key(reference: Reference | None) -> SecretStr | None:
         return found
     own = read_environment_key()
     if own is not None and reference.fingerprint not in {"", _fingerprint(reference.name, own)}:
+        if is_own(reference):
+            return None
         warn_caller(
             f"This model was pickled with another API key than {KEY_VARIABLE} holds in this "
             "process. A pickle never holds a key, so the one of this process is used.",
             UserWarning,
         )
     return own
-
-
-def find_secret(reference: Reference) -> SecretStr | None:
-    """Return the secret of a reference, or None in a process that never had it.
-
-    Args:
-        reference: The reference.
-    """
-    return _SECRETS_BY_REFERENCE.get(reference.name)
 
 
 def read_environment_key() -> SecretStr | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from langchain_baseten._http.redaction import is_secret_name
+from langchain_baseten._http.credentials import is_secret_name
 from langchain_baseten._protocol.error_responses import shorten
 from langchain_baseten._protocol.parameters import OPENAI_ONLY
 

@@ -108,6 +108,11 @@ class Endpoint:
         return f"{self.base_url}/embeddings"
 
     @property
+    def server(self) -> str:
+        """Scheme, host and port of the base URL."""
+        return "/".join(self.base_url.split("/", 3)[:3])
+
+    @property
     def model_name(self) -> str:
         """Model to request if the user names none, derived as in langchain-baseten 0.2."""
         return f"model-{self.deployment}" if self.deployment else "baseten-model"

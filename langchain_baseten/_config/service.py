@@ -5,31 +5,30 @@ The one base of `ChatBaseten` and `BasetenEmbeddings`. Must not know messages or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pydantic import PrivateAttr, SecretStr, model_validator
 
-from langchain_baseten._config.api_key import (
-    clean_key,
-    find_key,
-    find_secret,
-    reference_for,
-    reference_for_key,
-)
+from langchain_baseten._config.api_key import clean_key, find_key, reference_for_key
+from langchain_baseten._config.call_options import conceal_options
 from langchain_baseten._config.endpoint import example_error
+from langchain_baseten._config.references import Reference, find_secret, reference_for
 from langchain_baseten._config.settings import (
     KEY_NAMES,
     BasetenSettings,
     DerivedName,
+    check_credentials,
     check_headers,
-    check_mapping,
 )
+from langchain_baseten._config.url_credentials import move_credentials
 from langchain_baseten._http.auth import BearerAuth
-from langchain_baseten._http.clients import Connections, check_client_kind
-from langchain_baseten._http.redaction import is_secret_name
+from langchain_baseten._http.clients import check_client_kind
+from langchain_baseten._http.connections import Connections
+from langchain_baseten._http.credentials import conceal, reveal, split_credentials
 from langchain_baseten._http.request import AsyncClient, HttpRequest, SyncClient
 from langchain_baseten._http.timeouts import parse_idle_limit, parse_timeout
 from langchain_baseten._http.transport import AsyncTransport, SyncTransport
@@ -40,12 +39,18 @@ _ValueT = TypeVar("_ValueT")
 
 DEFAULT_RETRIES = 2
 _USER_AGENT = f"langchain-baseten/{VERSION}"
+_CREDENTIALS = ("default_headers", "default_query")
+_DUMP = "_serialized"
+"""The attribute in which langchain-core caches what a model is dumped as."""
+_LEFT_OUT = {"default_headers": ("default_headers", "gateway"), "default_query": ("default_query",)}
+"""Where a credential that did not travel is to be assigned, and from which parts of a pickle."""
 
 
 class BasetenService(BasetenSettings):
     """The shared parameters, with the requests and connections that they configure."""
 
     _connections: Connections = PrivateAttr(default_factory=Connections)
+    _left_out: dict[str, set[str]] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _set_connections(self) -> Self:
@@ -86,33 +91,53 @@ class BasetenService(BasetenSettings):
         check_client_kind("http_client", self.http_client, asynchronous=False)
         check_client_kind("http_async_client", self.http_async_client, asynchronous=True)
         options = options or {}
-        query = check_mapping("extra_query", options.get("default_query"))
-        extra = check_headers("extra_headers", options.get("default_headers"))
-        own = _join(check_headers("default_headers", self.default_headers), extra)
-        # Compression holds events back, and hides from `bodies` where the next one begins.
-        encoding = {"Accept-Encoding": "identity"} if accept == "text/event-stream" else {}
+        query = {
+            **check_credentials("default_query", conceal(self.default_query)),
+            **check_credentials("extra_query", conceal(options.get("default_query"))),
+        }
+        own = _join(
+            check_headers("default_headers", conceal(self.default_headers)),
+            check_headers("extra_headers", conceal(options.get("default_headers"))),
+        )
+        if self._left_out:
+            self._check_unpickled(own, query)
         headers = _join(
-            {"Accept": accept, "Content-Type": "application/json", "User-Agent": _USER_AGENT},
-            encoding,
+            {
+                "Accept": accept,
+                "Accept-Encoding": "identity",  # compression holds events back
+                "Content-Type": "application/json",
+                "User-Agent": _USER_AGENT,
+            },
             own,
-            {name: value.get_secret_value() for name, value in self._gateway_headers.items()},
+            conceal(reveal(self._gateway_headers)),
         )
         return HttpRequest(
             url=url,
             body=body,
             headers=headers,
-            params={**check_mapping("default_query", self.default_query), **query},
+            params=query,
             auth=self._choose_auth(own),
             timeouts=_choose(options.get("request_timeout"), self.request_timeout, parse_timeout),
             idle=_choose(None, idle, parse_idle_limit),
             max_retries=_choose(options.get("max_retries"), self.max_retries, _check_retries),
+            max_bytes=self.max_response_bytes,
             on_retry=on_retry,
             model=self.model,
             url_source=self._url_source,
             known_models=known_models,
         )
 
-    def _choose_auth(self, headers: Mapping[str, str]) -> BearerAuth | None:
+    def _check_unpickled(self, headers: Mapping[str, Any], query: Mapping[str, Any]) -> None:
+        for field, given in (("default_headers", headers), ("default_query", query)):
+            names = {name.lower() for name in given}
+            for name in sorted(self._left_out.get(field, ())):
+                if name.lower() not in names:
+                    raise BasetenRequestError(
+                        f"This model was unpickled without {field}[{name!r}], a credential, which "
+                        f"never travels in a pickle. Assign model.{field}, with all of them."
+                    )
+
+    def _choose_auth(self, headers: Mapping[str, Any]) -> BearerAuth | None:
         """Return the authentication, or None if a header of the user replaces it."""
         if any(name.lower() == "authorization" for name in headers):
             return None
@@ -121,8 +146,9 @@ class BasetenService(BasetenSettings):
             key = clean_key(key)
         if key is None:
             raise BasetenRequestError(
-                "This model was unpickled without its API key, which never travels in a pickle. "
-                "Set BASETEN_API_KEY in this process too, or assign model.baseten_api_key."
+                "This model was unpickled without its API key, which never travels in a pickle and "
+                "is not remembered here. Set BASETEN_API_KEY in this process too, or assign "
+                "model.baseten_api_key."
             )
         if not isinstance(key, SecretStr):
             raise BasetenRequestError(f"The API key must be text, not {type(key).__name__}.")
@@ -132,11 +158,11 @@ class BasetenService(BasetenSettings):
 
     def _sync_client(self) -> SyncClient:
         own: SyncClient | None = self.http_client
-        return self._connections.sync_client() if own is None else own
+        return self._connections.sync_client(self.endpoint.server) if own is None else own
 
     async def _async_client(self) -> AsyncClient:
         own: AsyncClient | None = self.http_async_client
-        return await self._connections.async_client() if own is None else own
+        return await self._connections.async_client(self.endpoint.server) if own is None else own
 
     @property
     def _sync_transport(self) -> SyncTransport:
@@ -179,8 +205,18 @@ class BasetenService(BasetenSettings):
     # --- copies ---------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; an API key is converted to a `SecretStr`."""
-        super().__setattr__(name, clean_key(value) if name in KEY_NAMES else value)
+        """Set an attribute; an API key becomes a `SecretStr`, and a URL loses its query."""
+        for changed, settled in self._settle({name: value}).items():
+            super().__setattr__(changed, settled)
+
+    def _settle(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return new values of attributes with their secrets out of sight."""
+        for name in values.keys() & set(KEY_NAMES):
+            values[name] = clean_key(values[name])
+        move_credentials(values, self.__dict__)
+        for name in values.keys() & {"model_kwargs"}:  # the next call refuses headers there
+            values.update(conceal_options({name: values[name]}))
+        return values
 
     def __repr_args__(self) -> Any:
         """Return what the repr shows; a key that was set without validation is masked as well."""
@@ -194,11 +230,9 @@ class BasetenService(BasetenSettings):
             update: New values by field name; they are not validated, but a key becomes a secret.
             deep: Whether to copy the values as well; HTTP clients passed in are shared.
         """
-        values = dict(update or {})
-        for name in values.keys() & set(KEY_NAMES):
-            values[name] = clean_key(values[name])
-        copied = super().model_copy(update=values, deep=deep)
+        copied = super().model_copy(update=self._settle(dict(update or {})), deep=deep)
         copied._connections = Connections(copied.http_socket_options)
+        _forget_dump(copied)
         if isinstance(copied.model_name, DerivedName):
             with suppress(EndpointError):  # raised by the next request
                 derived = copied._derive_name(copied.endpoint)
@@ -209,6 +243,7 @@ class BasetenService(BasetenSettings):
         """Return a shallow copy with connections of its own."""
         copied = super().__copy__()
         copied._connections = Connections(copied.http_socket_options)
+        _forget_dump(copied)
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
@@ -216,7 +251,8 @@ class BasetenService(BasetenSettings):
         memo = {} if memo is None else memo
         for client in (self.http_client, self.http_async_client):
             memo[id(client)] = client
-        return super().__deepcopy__(memo)
+        # Of a copy that no other thread changes meanwhile: langchain-core adds to the attributes.
+        return super(BasetenService, self.__copy__()).__deepcopy__(memo)
 
     def __getstate__(self) -> dict[Any, Any]:
         """Return the state without secrets: a pickle gets references to them instead.
@@ -229,43 +265,72 @@ class BasetenService(BasetenSettings):
                 f"A {type(self).__name__} with http_client or http_async_client cannot be pickled: "
                 "connections do not travel. Pickle one without, and pass clients where it is used."
             )
+        # Each part is copied in one step: other threads may assign and call meanwhile.
         state = super().__getstate__()
         fields = dict(state["__dict__"])
+        fields.pop(_DUMP, None)
         key: SecretStr | None = clean_key(fields.pop("baseten_api_key"))
-        headers = dict(self.default_headers or {})
-        secret = {k: SecretStr(headers.pop(k)) for k in [*headers] if is_secret_name(k)}
-        if secret:
-            fields["default_headers"] = headers
-        references = {name: reference_for(value) for name, value in secret.items()}
-        gateway = {k: reference_for(v) for k, v in self._gateway_headers.items()}
+        references: dict[str, dict[str, Any]] = {
+            "gateway": conceal(dict(self._gateway_headers), _refer)
+        }
+        for name in _CREDENTIALS:
+            fields[name], hidden = split_credentials(fields[name])
+            references[name] = conceal(hidden, _refer)
         private = {**(state["__pydantic_private__"] or {}), "_gateway_headers": {}}
         return {
             **state,
             "__dict__": fields,
+            "__pydantic_fields_set__": set(state["__pydantic_fields_set__"]),
             "__pydantic_private__": private,
             "key": None if key is None else reference_for_key(key),
-            "headers": references,
-            "gateway": gateway,
+            "references": references,
         }
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
-        """Restore a state; key and secret headers are read from this process."""
+        """Restore a state; key, secret headers and parameters are read from this process."""
         kept = dict(state)
-        key, headers, gateway = kept.pop("key"), kept.pop("headers"), kept.pop("gateway")
+        key, references = kept.pop("key"), kept.pop("references")
         fields = {**kept["__dict__"], "baseten_api_key": find_key(key)}
-        if found := _find_secrets(headers):
-            plain = {name: value.get_secret_value() for name, value in found.items()}
-            fields["default_headers"] = {**fields["default_headers"], **plain}
+        found = {name: _find_secrets(values) for name, values in references.items()}
+        for name in _CREDENTIALS:
+            if found[name]:
+                fields[name] = {**fields[name], **reveal(found[name])}
         super().__setstate__({**kept, "__dict__": fields})
-        self._gateway_headers = _find_secrets(gateway)
+        self._gateway_headers = found["gateway"]
+        for field, names in _LEFT_OUT.items():
+            if lost := set(_list_lost(names, references, found)):
+                self._left_out[field] = self._left_out.get(field, set()) | lost
 
 
 BasetenService.model_rebuild()
 
 
-def _find_secrets(references: Mapping[str, Any]) -> dict[str, SecretStr]:
-    found = {name: find_secret(reference) for name, reference in references.items()}
+def _forget_dump(model: BasetenService) -> None:
+    # What langchain-core keeps of the original is not what the copy would be dumped as.
+    model.__dict__.pop(_DUMP, None)
+
+
+def _list_lost(
+    names: Iterable[str], references: Mapping[str, Any], found: Mapping[str, Any]
+) -> Iterator[str]:
+    return chain.from_iterable(references[name].keys() - found[name].keys() for name in names)
+
+
+def _refer(text: str) -> Reference:
+    return reference_for(SecretStr(text))
+
+
+def _find_secrets(references: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the secrets by name, without those of which anything is not found."""
+    found = {name: _find_all(reference) for name, reference in references.items()}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _find_all(reference: Any) -> SecretStr | list[SecretStr] | None:
+    if isinstance(reference, Reference):
+        return find_secret(reference)
+    found = [find_secret(part) for part in reference]
+    return None if None in found else [value for value in found if value is not None]
 
 
 def _choose(of_call: Any, of_model: Any, check: Callable[[Any], _ValueT]) -> _ValueT:

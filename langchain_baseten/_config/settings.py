@@ -17,17 +17,20 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     field_serializer,
+    field_validator,
     model_validator,
 )
 
 from langchain_baseten._config.api_key import KEY_VARIABLE, MISSING_KEY, clean_key
 from langchain_baseten._config.arguments import read_arguments
+from langchain_baseten._config.call_options import conceal_options
 from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._config.endpoint import Endpoint, parse_base_url, parse_model_url
 from langchain_baseten._config.field_docs import describe_fields
 from langchain_baseten._config.gateway import apply_gateway, gateway_headers
+from langchain_baseten._config.url_credentials import hide_credentials, move_credentials
 from langchain_baseten._http.clients import check_client_kind
-from langchain_baseten._http.redaction import is_secret_name
+from langchain_baseten._http.credentials import mask, reveal
 from langchain_baseten._http.timeouts import parse_timeout
 from langchain_baseten._protocol.parameters import ClientOnly, ParameterTable, Sent
 from langchain_baseten.exceptions import BasetenRequestError
@@ -41,7 +44,6 @@ else:
 DEFAULT_API_BASE = "https://inference.baseten.co/v1"
 BASE_VARIABLES = ("BASETEN_BASE_URL", "BASETEN_API_BASE")
 KEY_NAMES = ("api_key", "baseten_api_key")
-_MASK = "**********"
 
 
 class DerivedName(str):
@@ -95,11 +97,15 @@ class BasetenSettings(BaseModel):
     """Maximum number of retries. The default is 2. Connection failures, timeouts, 408, 409, 429 and
     5xx are retried, before anything was returned."""
 
+    max_response_bytes: Annotated[int, ClientOnly()] = Field(default=2**26, gt=0)
+    """Maximum number of bytes of a response that is not streamed, after decompression. A larger one
+    is a `BasetenInvalidResponseError`, and is not read to its end. The default is 64 MiB."""
+
     default_headers: Annotated[Mapping[str, str] | None, ClientOnly(per_call="extra_headers")] = (
         Field(default=None, repr=False)
     )
     """Headers of every request. An `Authorization` here replaces the key. A single call adds its
-    own with `extra_headers`."""
+    own with `extra_headers`. Credentials, known by name or value, are written down nowhere."""
 
     default_query: Annotated[Mapping[str, object] | None, ClientOnly(per_call="extra_query")] = (
         Field(default=None, repr=False)
@@ -123,11 +129,18 @@ class BasetenSettings(BaseModel):
     _gateway_headers: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
 
     def __init__(self, **settings: Any) -> None:
-        # The key becomes a secret before any other frame can hold it: tracebacks show locals.
+        # Secrets are wrapped before any other frame can hold them: tracebacks show locals.
         for name in KEY_NAMES:
             if settings.get(name) is not None:
                 settings[name] = clean_key(settings.pop(name))
+        move_credentials(settings, {})
+        settings.update(conceal_options(settings))
         super().__init__(**settings)
+
+    @field_validator("default_headers", "default_query", mode="before")
+    @classmethod
+    def _reveal(cls, values: Any) -> Any:
+        return reveal(values)
 
     # --- construction -------------------------------------------------------------------------
 
@@ -162,6 +175,7 @@ class BasetenSettings(BaseModel):
                 default_base_url=DEFAULT_API_BASE,
             )
         fields["baseten_api_key"] = clean_key(fields.get("baseten_api_key"))
+        move_credentials(fields, {})
         return fields
 
     @model_validator(mode="after")
@@ -182,10 +196,9 @@ class BasetenSettings(BaseModel):
     def _derive_name(self, endpoint: Endpoint) -> DerivedName:
         return DerivedName(endpoint.model_name if self.model_url else self._default_model)
 
-    @field_serializer("default_headers")
-    def _mask_headers(self, headers: Mapping[str, str] | None) -> dict[str, str] | None:
-        shown = {k: _MASK if is_secret_name(k) else v for k, v in (headers or {}).items()}
-        return shown or None
+    @field_serializer("default_headers", "default_query")
+    def _mask(self, values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        return mask(values) or None
 
     # --- what the settings mean -----------------------------------------------------------------
 
@@ -211,7 +224,7 @@ class BasetenSettings(BaseModel):
         if self.model_url is not None:
             return "model_url="
         for name in BASE_VARIABLES:
-            if os.environ.get(name) == self.baseten_api_base:
+            if hide_credentials(os.environ.get(name)) == self.baseten_api_base:
                 return name
         return "base_url="
 
@@ -258,20 +271,39 @@ def check_mapping(name: str, value: Any) -> Mapping[str, Any]:
     return value
 
 
-def check_headers(name: str, headers: Any) -> Mapping[str, str]:
+def check_headers(name: str, headers: Any) -> Mapping[str, str | SecretStr]:
     """Return headers of which every name and value can be sent.
 
     Args:
         name: The argument that they were passed as.
-        headers: The headers, or None.
+        headers: The headers, or None. A value may be a secret.
 
     Raises:
         BasetenRequestError: If they are no dict of text to text. Values are not shown.
     """
-    for key, value in check_mapping(name, headers).items():
-        if not isinstance(value, str):
+    for key, value in check_credentials(name, headers).items():
+        if not isinstance(value, str | SecretStr):
             raise BasetenRequestError(
                 f"{name}[{key!r}] must be text, not {type(value).__name__}. Leave a header out "
                 "instead of setting it to None."
             )
     return headers or {}
+
+
+def check_credentials(name: str, values: Any) -> Mapping[str, Any]:
+    """Return headers or query parameters, none of which lost its value on the way.
+
+    Args:
+        name: The argument that they were passed as.
+        values: The values by name, or None.
+
+    Raises:
+        BasetenRequestError: If they are no dict, or a credential was left out of a pickle.
+    """
+    for key, value in check_mapping(name, values).items():
+        if isinstance(value, SecretStr) and not value.get_secret_value():
+            raise BasetenRequestError(
+                f"{name}[{key!r}] is a credential, which never travels in a pickle, so nothing was "
+                "sent. Bind it again in this process."
+            )
+    return values or {}

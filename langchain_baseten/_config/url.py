@@ -109,7 +109,7 @@ def split_url(received: str) -> Url:
     if not isinstance(received, str):
         what = f"The URL must be text, not {type(received).__name__}."
         raise EndpointError(f"{what} {_PASTE_EITHER}")
-    text = _unwrap(received)
+    text = unwrap(received)
     quote = _quote(text)
     _check_characters(text, quote)
     found = _URL.match(text)
@@ -138,8 +138,12 @@ def placeholder(quote: str) -> EndpointError:
     )
 
 
-def _unwrap(text: str) -> str:
-    """Remove what a copy may add: white space, a byte order mark, quotation marks, brackets."""
+def unwrap(text: str) -> str:
+    """Return a text without what a copy may add: white space, quotation marks, brackets.
+
+    Args:
+        text: A URL as it was pasted.
+    """
     while True:
         bare = text.strip().strip(_INVISIBLE)
         if len(bare) > 1 and _WRAPPERS.get(bare[0]) == bare[-1]:

@@ -1,50 +1,76 @@
-"""The body of a response that is being received, and how its read timeout is shortened.
+"""The body of a response that is being received: read part by part, decoded, and given back.
 
-Knows how httpx and httpcore iterate; must not know what the bytes mean.
+Knows how httpx2, httpx and httpcore iterate and close; must not know what the bytes mean.
 """
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
+from functools import cached_property
+from types import coroutine
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from langchain_baseten._http.content_coding import choose_decoder
 from langchain_baseten._http.timeouts import shorten_read_timeout
 
 if TYPE_CHECKING:
-    from langchain_baseten._http.request import Response
+    from collections.abc import AsyncIterator, Generator, Iterator
 
-PartsT = TypeVar("PartsT")
+    from langchain_baseten._http.content_coding import Decoder
+    from langchain_baseten._http.request import AsyncResponse, Response, SyncResponse
+
+ResponseT = TypeVar("ResponseT", bound="Response")
 
 _OF_A_CONNECTION = frozenset({"ResponseStream", "AsyncResponseStream"})
 
 
-class Body(Generic[PartsT]):
-    """The parts of one response's body.
+class Body(Generic[ResponseT]):
+    """The body of one response.
 
     A new iteration of a response's stream is the one way to change the read timeout of a response
     under way without touching its connection, which other requests may share: httpcore reads
-    `request.extensions["timeout"]` when an iteration of the body begins (httpcore 1.0.9,
-    `_sync/http11.py`, `_receive_response_body`; httpcore2 does the same). A new iteration goes on
-    where the last one stopped only for streams of a connection, which httpx 0.28 and httpx2 2.16
-    keep in a class named `ResponseStream` or `AsyncResponseStream` (`_transports/default.py`)
-    behind `response.stream`. The streams of recordings and test transports begin anew instead, so
-    any other class is left alone; then the timeout of the request stays as it is. So is a response
-    that is closed, for a hook of the user's has read it: its connection has nothing more to give,
-    and a new iteration would wait for it.
+    `request.extensions["timeout"]` when an iteration of the body begins (httpcore 1.0.9 and
+    httpcore2 2.16, `_sync/http11.py`, `_receive_response_body`). A new iteration goes on where the
+    last one stopped only for streams of a connection, which httpx 0.28 and httpx2 2.16 keep in a
+    class named `ResponseStream` or `AsyncResponseStream` (`_transports/default.py`) behind
+    `response.stream`. The streams of recordings and test transports begin anew instead, so any
+    other class is left alone; then the timeout of the request stays as it is.
+
+    A response that an event hook of the user's has read or closed holds its body, decoded.
 
     Args:
         response: The response.
-        parts: The first iteration of its body.
-
-    Attributes:
-        parts: The iteration to read from.
     """
 
-    def __init__(self, response: Response, parts: PartsT) -> None:
-        self.parts = parts
-        self._response = response
-        # An iterator that is garbage-collected closes the connection, so each is kept to the end.
-        self._kept: list[PartsT] = [parts]
+    def __init__(self, response: ResponseT) -> None:
+        self.response = response
+        self._is_read = response.is_stream_consumed or response.is_closed
+        inner = type(getattr(response.stream, "_stream", None)).__name__
+        self._continues = inner in _OF_A_CONNECTION and not self._is_read
         self._shortened = False
+
+    def decode(self, data: bytes | None) -> Iterator[bytes]:
+        """Yield the decoded bytes of a part of the body.
+
+        Args:
+            data: The part, None for the end.
+
+        Raises:
+            BasetenInvalidResponseError: If the compression is broken, or one that is not read.
+        """
+        if self._decoder is None:
+            if data is not None:
+                yield data
+        elif data is not None:
+            yield from self._decoder.feed(data)
+        elif rest := self._decoder.close():
+            yield rest
+
+    @cached_property
+    def _decoder(self) -> Decoder | None:
+        # Not before the response can be closed.
+        return None if self._is_read else choose_decoder(self.response.headers)
 
     def shorten_once(self, seconds: float | None) -> None:
         """Shorten the read timeout, once: later calls change nothing.
@@ -54,7 +80,7 @@ class Body(Generic[PartsT]):
         """
         if not self._shortened and seconds is not None and not self.iterate_again(seconds):
             # A custom transport may read the limit before each read.
-            shorten_read_timeout(self._response.request, seconds)
+            shorten_read_timeout(self.response.request, seconds)
         self._shortened = True
 
     def iterate_again(self, seconds: float) -> bool:
@@ -66,13 +92,130 @@ class Body(Generic[PartsT]):
         Returns:
             Whether there is a new iteration.
         """
-        stream: Any = self._response.stream
-        inner = type(getattr(stream, "_stream", None)).__name__
-        if inner not in _OF_A_CONNECTION or "content-encoding" in self._response.headers:
-            return False
-        if self._response.is_closed:
-            return False
-        shorten_read_timeout(self._response.request, seconds)
-        self.parts = iter(stream) if hasattr(stream, "__iter__") else aiter(stream)
-        self._kept.append(self.parts)
+        if self._continues:
+            shorten_read_timeout(self.response.request, seconds)
+            self._begin()
+        return self._continues
+
+    def _begin(self) -> None:
+        raise NotImplementedError
+
+
+class SyncBody(Body["SyncResponse"]):
+    """The body of a response of a synchronous client."""
+
+    def __init__(self, response: SyncResponse) -> None:
+        super().__init__(response)
+        # An iterator that is garbage-collected closes the connection, so each is kept to the end.
+        self._kept: list[Iterator[bytes]] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        stream: Any = self.response.stream
+        self._kept.append(self.response.iter_bytes() if self._is_read else iter(stream))
+
+    def receive(self) -> bytes | None:
+        """Return the next part as it is on the wire, None at the end."""
+        return next(self._kept[-1], None)
+
+    def close(self) -> None:
+        """Give the connection back, or close it if more has arrived than the response."""
+        if holds_more(self.response):
+            self.response.extensions["network_stream"].close()
+        self.response.close()
+
+
+class AsyncBody(Body["AsyncResponse"]):
+    """The body of a response of an asynchronous client."""
+
+    def __init__(self, response: AsyncResponse) -> None:
+        super().__init__(response)
+        self._parts: AsyncIterator[bytes]
+        self._begun = True
+        self._begin()
+
+    def _begin(self) -> None:
+        stream: Any = self.response.stream
+        self._parts = self.response.aiter_bytes() if self._is_read else aiter(stream)
+        self._begun = not self._continues
+
+    async def receive(self) -> bytes | None:
+        """Return the next part as it is on the wire, None at the end."""
+        if self._begun:
+            return await anext(self._parts, None)
+        self._begun = True
+        return await _begin_apart(self._parts)
+
+    async def close(self) -> None:
+        """Give the connection back, or close it if more has arrived than the response."""
+        if holds_more(self.response):
+            await self.response.extensions["network_stream"].aclose()
+        await self.response.aclose()
+
+
+@coroutine
+def _begin_apart(parts: AsyncIterator[bytes]) -> Generator[Any, Any, bytes | None]:
+    """Return the first part of an iteration whose generators the event loop does not know.
+
+    An event loop that ends closes all asynchronous generators that it knows, at once and in any
+    order. Those of the HTTP library lie in one another, so each would find the next one "already
+    running", and the loop reports that. They need no closing: `AsyncBody.close` ends what they
+    read from. A loop learns of a generator in its first step.
+    """
+    with _unknown_to_the_loop():
+        step = parts.__anext__().__await__()
+    failure: BaseException | None = None
+    while True:
+        try:
+            with _unknown_to_the_loop():
+                awaited = next(step) if failure is None else step.throw(failure)
+        except StopIteration as end:
+            part: bytes = end.value
+            return part
+        except StopAsyncIteration:
+            return None
+        failure = None
+        try:
+            yield awaited
+        except BaseException as exception:  # noqa: BLE001  it is thrown on
+            failure = exception
+
+
+@contextmanager
+def _unknown_to_the_loop() -> Iterator[None]:
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(firstiter=None, finalizer=_let_go)
+    try:
+        yield
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def _let_go(_: Any) -> None:
+    """Let a generator be collected as garbage; without a finalizer it would be closed."""
+
+
+def holds_more(response: Response) -> bool:
+    """Return whether bytes behind a response wait in the buffers of its connection.
+
+    They would be read as the response to the next request (RFC 9112 §6.3 and §9.2), which may be
+    another user's. Bytes that have not been read from the socket are seen by httpcore, which does
+    not use such a connection again. No name on the way to the buffers is public; where one is
+    missing, the answer is no.
+
+    Args:
+        response: The response.
+    """
+    connection = _follow(response.stream, "_stream", "_httpcore_stream", "_stream", "_connection")
+    parser = getattr(connection, "_h11_state", None)
+    if parser is not None and parser.trailing_data[0]:
         return True
+    network: Any = response.extensions.get("network_stream")
+    tls = _follow(network, "_stream", "_read_bio")
+    return bool(tls is not None and tls.pending)
+
+
+def _follow(start: Any, *names: str) -> Any:
+    for name in names:
+        start = getattr(start, name, None)
+    return start

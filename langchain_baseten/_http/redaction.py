@@ -1,45 +1,23 @@
 """Remove secrets from everything that a server may have echoed.
 
-Knows what is secret in one request; must not know how it is sent. Messages of the model are never
-changed.
+Knows errors and JSON values; must not know requests, nor how a secret may be spelled: that is
+`spellings`. Messages of the model are never changed.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+
+from langchain_baseten._http.spellings import find_secrets, flatten, spell_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from langchain_baseten._http.spellings import Spelling
     from langchain_baseten.exceptions import BasetenError
 
-_SECRET_WORDS = (
-    *("authorization", "api-key", "api_key", "apikey"),
-    *("token", "secret", "cookie", "password"),
-)
-_SECRET_ENDINGS = ("-key", "_key", "-signature")
-_SECRET_NAMES = frozenset({"auth", "bearer", "headers", "key"})
-_SHORTEST_SECRET = 8
-"""Minimum number of characters: shorter values are placeholders, and occur inside words."""
-
 _SHOWN = "[redacted]"
-
-
-def is_secret_name(name: str) -> bool:
-    """Return whether the value of a header, parameter or argument is a secret, by its name.
-
-    Args:
-        name: The name, in any case.
-    """
-    name = name.lower()
-    if name.endswith("tokens"):
-        return False
-    secret = name in _SECRET_NAMES or name.endswith(_SECRET_ENDINGS)
-    return secret or any(word in name for word in _SECRET_WORDS)
 
 
 class Redactor:
@@ -54,24 +32,25 @@ class Redactor:
         self._read_secrets = read_secrets
 
     def redact(self, value: Any) -> Any:
-        """Return a value without the secrets.
+        """Return a value without the secrets, however they are spelled.
 
         Args:
-            value: A JSON value; strings in lists, and keys and values of dicts are redacted.
+            value: A JSON value; strings in lists, and keys and values of dicts are redacted. A
+                value that is nested too deeply to be searched is replaced as a whole.
         """
-        if isinstance(value, str):
-            for secret in self._read_secrets():
-                if len(secret) >= _SHORTEST_SECRET:
-                    value = _hide(value, secret)
-            return value
-        if isinstance(value, dict):
-            return {self.redact(k): self.redact(v) for k, v in value.items()}
-        return [self.redact(v) for v in value] if isinstance(value, list) else value
+        try:
+            spellings = spell_all(self._read_secrets())
+            # Nearly all values hold none, which one search of all their texts together shows.
+            if not any(find_secrets(*flatten("\n".join(_texts(value))), spellings)):
+                return value
+            return _replace_in(value, spellings)
+        except RecursionError:
+            return _SHOWN
 
     def redact_error(self, error: BasetenError) -> BasetenError:
         """Return an error without the secrets, in every attribute but the model's own message.
 
-        The traceback is removed, because tracebacks may show local variables.
+        Its traceback and what it was chained to are removed, because both may show local variables.
 
         Args:
             error: The error; changed in place.
@@ -82,26 +61,36 @@ class Redactor:
         if (response := error.response) is not None:
             text, headers = self.redact(response.text), self.redact(dict(response.headers))
             error.response = replace(response, text=text, headers=headers)
+        error.__cause__ = error.__context__ = None
         return error.with_traceback(None)
 
 
-def _hide(text: str, secret: str) -> str:
-    in_json = json.dumps(secret)[1:-1]
-    spellings = {
-        secret,
-        in_json,
-        in_json.replace("/", r"\/"),
-        quote(secret),
-        quote(secret, safe=""),
-    }
-    for spelling in spellings:
-        text = text.replace(spelling, _SHOWN)
-    # A message is shortened before it comes here, and a body may be cut: half a secret is one too.
-    lengths = (
-        range(len(secret) - 1, _SHORTEST_SECRET - 1, -1)
-        if secret[:_SHORTEST_SECRET] in text
-        else ()
-    )
-    for length in lengths:
-        text = re.sub(re.escape(secret[:length]) + r"(?=…|\Z)", _SHOWN, text)
-    return text
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts(key)
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _replace_in(value: Any, spellings: Sequence[Spelling]) -> Any:
+    if isinstance(value, str):
+        return _hide(value, spellings)
+    if isinstance(value, dict):
+        return {
+            _replace_in(k, spellings): _replace_in(inner, spellings) for k, inner in value.items()
+        }
+    return [_replace_in(v, spellings) for v in value] if isinstance(value, list) else value
+
+
+def _hide(text: str, spellings: Sequence[Spelling]) -> str:
+    shown, end = [], 0
+    for begin, until in sorted(find_secrets(*flatten(text), spellings)):
+        if begin >= end:
+            shown += [text[end:begin], _SHOWN]
+        end = max(end, until)
+    return "".join([*shown, text[end:]])

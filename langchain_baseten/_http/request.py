@@ -10,12 +10,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from langchain_baseten._http.redaction import Redactor, is_secret_name
+from langchain_baseten._http.credentials import conceal, read_concealed, reveal
+from langchain_baseten._http.redaction import Redactor
+from langchain_baseten._http.request_logs import redact_logs
 from langchain_baseten._http.retries import read_retry_after, retry_options
-from langchain_baseten._http.setup_errors import error_from_setup
+from langchain_baseten._http.setup_errors import error_from_setup, read_proxy_secrets
 from langchain_baseten._http.timeouts import Timeouts, choose_timeouts
 from langchain_baseten._http.transport_errors import error_from_exception, find_address
 from langchain_baseten._protocol.error_responses import error_from_response
+from langchain_baseten._protocol.invalid_responses import read_body
+from langchain_baseten._protocol.json_text import decode_body
 from langchain_baseten.exceptions import (
     BasetenConnectionError,
     BasetenError,
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
         Mapping,
         MutableMapping,
     )
+
+    from pydantic import SecretStr
 
     from langchain_baseten._http.auth import BearerAuth
     from langchain_baseten._protocol.stream import StreamReader
@@ -64,13 +70,14 @@ class Response(Protocol):
     @property
     def is_closed(self) -> bool: ...
     @property
+    def is_stream_consumed(self) -> bool: ...
+    @property
     def stream(self) -> Iterable[bytes] | AsyncIterable[bytes]: ...
 
 
 class SyncResponse(Response, Protocol):
     """What is needed of a response of a synchronous client."""
 
-    def read(self) -> bytes: ...
     def iter_bytes(self) -> Iterator[bytes]: ...
     def close(self) -> None: ...
 
@@ -78,7 +85,6 @@ class SyncResponse(Response, Protocol):
 class AsyncResponse(Response, Protocol):
     """What is needed of a response of an asynchronous client."""
 
-    async def aread(self) -> bytes: ...
     def aiter_bytes(self) -> AsyncIterator[bytes]: ...
     async def aclose(self) -> None: ...
 
@@ -90,6 +96,8 @@ class Client(Protocol):
     def timeout(self) -> Any: ...
     @property
     def auth(self) -> Any: ...
+    @property
+    def is_closed(self) -> bool: ...
     def build_request(  # noqa: PLR0913  the parts of a request
         self,
         method: str,
@@ -126,30 +134,36 @@ class HttpRequest:
         url: Absolute URL; the key is sent to its host and to no other.
         body: JSON bytes.
         headers: Without the key. They, the parameters and the body stay out of the repr: the user's
-            own secrets may be among them, and tracebacks show locals.
-        params: Query parameters.
+            own secrets may be among them, and tracebacks show locals. A credential is a
+            `SecretStr` until it is sent.
+        params: Query parameters, of which the same is true.
         auth: Writes the key, None if a header of the user does.
         timeouts: Time limits that the user set, None for those of the client.
         idle: Maximum seconds between two events of a stream, None for no limit.
         max_retries: Retries after the first try.
+        max_bytes: Maximum size of a response that is not streamed.
         on_retry: Called with tenacity's state before each wait.
         model: The requested model, for messages.
         url_source: The setting or variable that the URL came from, for messages.
         known_models: Slugs to compare an unknown model with.
+        sent: The request of the last try, as its library represents it. Its client may have added
+            credentials that a server may repeat.
     """
 
     url: str
     body: bytes = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str | SecretStr] = field(repr=False)
     params: Mapping[str, object] = field(repr=False)
     auth: BearerAuth | None
     timeouts: Timeouts | None
     idle: float | None
     max_retries: int
+    max_bytes: int = 2**26
     on_retry: Callable[..., Any] | None = None
     model: str = ""
     url_source: str = ""
     known_models: Collection[str] = field(default=(), repr=False)
+    sent: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def host(self) -> str:
@@ -167,14 +181,18 @@ class HttpRequest:
             client: The client that will send it.
         """
         timeouts = choose_timeouts(self.timeouts, client)
-        return client.build_request(
-            "POST",
-            self.url,
-            content=self.body,
-            headers=dict(self.headers),
-            params=dict(self.params) or None,
-            **({} if timeouts is None else {"timeout": timeouts}),
-        )
+        redact_logs(self._redact_all)
+        self.sent[:] = [
+            client.build_request(
+                "POST",
+                self.url,
+                content=self.body,
+                headers=reveal(self.headers),
+                params=reveal(self.params) or None,
+                **({} if timeouts is None else {"timeout": timeouts}),
+            )
+        ]
+        return self.sent[0]
 
     def send_options(self, client: Client) -> dict[str, Any]:
         """Return the arguments of the client's `send`.
@@ -188,21 +206,19 @@ class HttpRequest:
         own = self.auth is None or client.auth is not None
         return {"stream": True, "follow_redirects": False, **({} if own else {"auth": self.auth})}
 
-    def error_from_status(self, response: Response, data: bytes) -> BasetenError:
+    def error_from_status(self, response: Response, data: bytes | bytearray) -> BasetenError:
         """Return the error for a response whose status is not a success.
 
         Args:
             response: The response; its body is not read here.
             data: The body, or the part of it that was received.
         """
-        headers = read_headers(response)
-        return self._build_error(response.status_code, data.decode("utf-8", "replace"), headers)
+        text, _ = decode_body(data)
+        return self._build_error(response.status_code, text, read_headers(response))
 
     def _build_error(self, status: int, text: str, headers: dict[str, str]) -> BasetenError:
         # Before the text is shortened, which might leave a part of a secret.
-        text = self._redactor.redact(text)
-        if "location" in headers and not text:
-            text = f"the server redirects to {headers['location']}; set that URL if you trust it"
+        text, headers = self._redact_all([text, headers])
         return error_from_response(
             status,
             text,
@@ -232,7 +248,7 @@ class HttpRequest:
         error = error or BasetenInvalidResponseError(
             f"The response could not be read ({type(exception).__name__}: {exception})."
         )
-        if own is None and isinstance(error, BasetenTimeoutError) and reader and reader.events:
+        if own is None and isinstance(error, BasetenTimeoutError) and reader and reader.telling:
             error = self._silence(error, reader)
         if reader is not None and reader.started:
             if isinstance(error, BasetenConnectionError):
@@ -249,6 +265,10 @@ class HttpRequest:
         silence.is_retryable = reader.started and error.is_retryable
         return silence
 
+    def error_from_closed(self) -> BasetenError:
+        """Return the error for connections that were closed before the request could be sent."""
+        return BasetenConnectionError(f"The connections to {self.host} were closed by close().")
+
     def error_from_client(self, exception: Exception) -> BasetenError | None:
         """Return the error for an exception that was raised while a client was built.
 
@@ -260,18 +280,28 @@ class HttpRequest:
 
     def redact(self, error: BasetenError) -> BasetenError:
         """Return an error without the key and other secrets, should the server have echoed one."""
-        return self._redactor.redact_error(error)
+        return Redactor(self._read_all_secrets).redact_error(error)
 
-    @property
-    def _redactor(self) -> Redactor:
-        return Redactor(self._read_secrets)
+    def redact_metadata(self, value: Any) -> Any:
+        """Return the metadata of a message without the secrets of this request.
+
+        Args:
+            value: A JSON value.
+        """
+        return Redactor(self._read_secrets).redact(value)
+
+    def _redact_all(self, value: Any) -> Any:
+        return Redactor(self._read_all_secrets).redact(value)
 
     def _read_secrets(self) -> list[str]:
         own = [] if self.auth is None else [self.auth.secret]
-        named = [*self.headers.items(), *((k, str(v)) for k, v in self.params.items())]
-        values = [value for name, value in named if is_secret_name(name)]
-        # Of "Bearer <key>" a server may echo the key alone.
-        return [*own, *values, *(word for value in values for word in value.split())]
+        return [*own, *read_concealed(self.headers), *read_concealed(self.params)]
+
+    def _read_all_secrets(self) -> list[str]:
+        """Return also what the client and the environment's proxy have added."""
+        added = [dict(each) for r in self.sent for each in (r.headers, r.url.params)]
+        named = [secret for part in added for secret in read_concealed(conceal(part))]
+        return [*self._read_secrets(), *named, *read_proxy_secrets()]
 
 
 @dataclass(frozen=True)
@@ -279,22 +309,28 @@ class RawResponse:
     """A response whose body was received completely.
 
     Attributes:
+        status: HTTP status.
         text: The body, with broken UTF-8, if any, replaced.
         headers: The headers, with lower-case names.
     """
 
+    status: int
     text: str
     headers: dict[str, str]
 
     @classmethod
-    def of(cls, response: Response, data: bytes) -> RawResponse:
+    def of(cls, response: Response, data: bytes | bytearray) -> RawResponse:
         """Return a response with its body decoded.
 
         Args:
             response: The response; its body is not read here.
             data: The body.
+
+        Raises:
+            BasetenInvalidResponseError: If it is not UTF-8.
         """
-        return cls(data.decode("utf-8", "replace"), read_headers(response))
+        status, headers = response.status_code, read_headers(response)
+        return cls(status, read_body(data, status, headers), headers)
 
 
 def read_headers(response: Response) -> dict[str, str]:

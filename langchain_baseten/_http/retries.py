@@ -32,8 +32,14 @@ if TYPE_CHECKING:
 LONGEST_WAIT = 60.0
 """Seconds. If the server requests a longer wait, the error is raised at once instead."""
 
-_BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0, 0.5)
+_SHORTEST_WAIT = 0.1
+"""Seconds. A shorter request, such as 0 or a date that has passed, is answered with the back-off:
+it would use up all tries at once."""
 
+_LONGEST_SHARE = 1.0
+"""Maximum seconds that chance adds to a wait, which it doubles at most."""
+
+_BACKOFF = wait_exponential(multiplier=0.5, max=8.0)
 
 _LONG_WAIT = 5.0
 """Seconds from which a wait is logged as a warning."""
@@ -104,8 +110,10 @@ def may_retry(failure: BaseException) -> bool:
     """Return whether the same request may be sent again.
 
     Connection failures, timeouts, 408, 409, 429 and 5xx are retried (Baseten's documentation names
-    429, 500, 502, 503 and 504; 529 reports an overload). A response that was received but is
-    incomplete or unreadable is not: it has been billed, and is likely to be the same again.
+    429, 500, 502, 503 and 504; 529 reports an overload). So is a status above 599, which RFC 9110
+    §15 treats as a 5xx. A response that was received but is incomplete or unreadable is not: it has
+    been billed, and is likely to be the same again. Nor is a 2xx without an answer, for the server
+    has accepted the request, or a 1xx or 3xx: the server will redirect the next request as well.
 
     Args:
         failure: Exception that the request ended with.
@@ -127,11 +135,13 @@ def choose_wait(state: RetryCallState) -> float:
         state: tenacity's state of the request.
 
     Returns:
-        The wait that the server requested, or else a jittered exponential back-off.
+        The wait that the server requested, or else an exponential back-off, and a random share: a
+        server that refuses many callers at once names the same second to all of them.
     """
     failure = state.outcome.exception() if state.outcome else None
-    requested: float | None = getattr(failure, "retry_after", None)
-    return _BACKOFF(state) if requested is None else requested
+    requested: float = getattr(failure, "retry_after", None) or 0.0
+    wait = requested if requested >= _SHORTEST_WAIT else _BACKOFF(state)
+    return wait + wait_random(0, min(wait, _LONGEST_SHARE))(state)
 
 
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -139,32 +149,41 @@ def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
     Args:
         headers: Response headers, lower-case names. `retry-after-ms` is more precise, and
-            overrides `retry-after` (RFC 9110 §10.2.3: seconds or an HTTP date).
+            overrides `retry-after` (RFC 9110 §10.2.3: seconds or an HTTP date). A date is compared
+            with the server's own `date`, if it sends one: the clocks may differ.
         now: The current time, with its time zone.
 
     Returns:
-        Seconds, or None if the headers name no valid wait.
+        Seconds, or None if the headers name no valid wait. Of several values the longest.
     """
-    milliseconds = _number(headers.get("retry-after-ms"))
+    milliseconds = _longest(headers.get("retry-after-ms", ""))
     if milliseconds is not None:
         return milliseconds / 1000
-    value = headers.get("retry-after")
-    seconds = _number(value)
-    return seconds if seconds is not None or not value else _until(value, now)
+    value = headers.get("retry-after", "")
+    seconds = _longest(value)
+    then = None if seconds is not None else _read_date(value)
+    if then is None:
+        return seconds
+    return max(0.0, (then - (_read_date(headers.get("date", "")) or now)).total_seconds())
 
 
-def _number(value: str | None) -> float | None:
+def _longest(value: str) -> float | None:
+    # A header that is sent twice arrives as one value with a comma.
+    numbers = (_number(part) for part in value.split(","))
+    return max((number for number in numbers if number is not None), default=None)
+
+
+def _number(value: str) -> float | None:
     try:
-        number = float(value or "")
+        number = float(value)
     except ValueError:
         return None
     return number if 0 <= number < float("inf") else None
 
 
-def _until(value: str, now: datetime) -> float | None:
+def _read_date(value: str) -> datetime | None:
     try:
         then = parsedate_to_datetime(value)
     except (ValueError, OverflowError):  # a year that is out of range overflows
         return None
-    then = then if then.tzinfo else then.replace(tzinfo=UTC)
-    return max(0.0, (then - now).total_seconds())
+    return then if then.tzinfo else then.replace(tzinfo=UTC)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from langchain_baseten._http.transport_errors import library_names
 from langchain_baseten._protocol.error_responses import shorten
@@ -57,6 +58,15 @@ def error_from_setup(exception: Exception) -> BasetenError | None:
     return None
 
 
+def read_proxy_secrets() -> list[str]:
+    """Return user and password of each proxy of the environment: a proxy may echo them."""
+    secrets = []
+    for value in _find_variables(*_PROXIES).values():
+        user, at, _ = value[len(_scheme_text(value)) :].rpartition("@")
+        secrets += [user, unquote(user), unquote(user.partition(":")[2])] if at else []
+    return secrets
+
+
 def _error_of_file(exception: OSError) -> BasetenError:
     why = shorten(str(exception), 200)
     key_log = os.environ.get(_KEY_LOG)
@@ -97,6 +107,11 @@ def _find_variables(*names: str) -> dict[str, str]:
     return {name: os.environ[name] for name in spelled if os.environ.get(name)}
 
 
+def _scheme_text(value: str) -> str:
+    found = _SCHEME.match(value)
+    return found[0] if found else ""
+
+
 def _scheme_of(value: str) -> str:
     found = _SCHEME.match(value)
     return found[1].lower() if found else "http"
@@ -117,8 +132,7 @@ def _is_malformed(value: str) -> bool:
 
 def _hide_password(value: str) -> str:
     """Return a proxy URL without user and password, and without anything that may be one."""
-    found = _SCHEME.match(value)
-    scheme = found[0] if found else ""
+    scheme = _scheme_text(value)
     user, at, address = value[len(scheme) :].rstrip("/").rpartition("@")
     shown = address if _ADDRESS.fullmatch(address) else "***"
     return scheme + (f"***@{shown}" if user + at and shown != "***" else shown)

@@ -143,7 +143,7 @@ def shorten_read_timeout(request: Request, seconds: float | None) -> None:
 
 
 class IdleTimer:
-    """Raises if a stream sends comments but no event for too long.
+    """Raises if a stream sends comments, but no event that says something, for too long.
 
     Args:
         first: Seconds until the first event, None for no limit. While a model thinks, or a
@@ -160,7 +160,7 @@ class IdleTimer:
         """Raise if the limit since the last event has passed.
 
         Args:
-            events: How many events have arrived so far.
+            events: How many events have said something so far.
 
         Raises:
             BasetenTimeoutError: If it has. It is not retried: the service works on the request.
@@ -172,8 +172,8 @@ class IdleTimer:
         elif limit is not None and now - self._since > limit:
             setting = "stream_chunk_timeout" if events else "timeout"
             error = BasetenTimeoutError(
-                f"No event for {limit:g} s, only keep-alive comments (see the {setting}= argument, "
-                "in seconds)"
+                f"No event for {limit:g} s, only keep-alive comments or events that say nothing "
+                f"(see the {setting}= argument, in seconds)"
             )
             error.is_retryable = False
             raise error

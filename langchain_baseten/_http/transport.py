@@ -1,4 +1,4 @@
-"""Send a request, run the reader of its response, and close every response.
+"""Send a request, run the reader of its response, and give every connection back.
 
 Knows read loops and nothing else. Every error that is raised here is a BasetenError that holds the
 partial message, if there is one, and no secrets.
@@ -7,43 +7,30 @@ partial message, if there is one, and no secrets.
 from __future__ import annotations
 
 import time
-from contextlib import aclosing, closing, suppress
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import AsyncRetrying, Retrying
 
-from langchain_baseten._http.bodies import Body
-from langchain_baseten._http.request import RawResponse, read_headers
-from langchain_baseten._http.timeouts import IdleTimer, read_timeout_of, shorten_read_timeout
+from langchain_baseten._http.bodies import AsyncBody, SyncBody
+from langchain_baseten._http.deadlines import Deadline, apply_deadline
+from langchain_baseten._http.parallel import pause
+from langchain_baseten._http.receipts import ErrorResponseBody, StreamedResponse, WholeResponse
+from langchain_baseten._http.request import RawResponse
+from langchain_baseten._http.timeouts import read_timeout_of
 from langchain_baseten._protocol.error_responses import is_success
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncGenerator,
-        AsyncIterator,
-        Awaitable,
-        Callable,
-        Generator,
-        Iterator,
-    )
+    from collections.abc import Awaitable, Callable, Generator, Iterator
+    from typing import Self
 
     from langchain_core.outputs import ChatGenerationChunk
 
-    from langchain_baseten._http.request import (
-        AsyncClient,
-        AsyncResponse,
-        HttpRequest,
-        SyncClient,
-        SyncResponse,
-    )
+    from langchain_baseten._http.request import AsyncClient, HttpRequest, SyncClient
     from langchain_baseten._protocol.stream import StreamReader
 
     ResultT = TypeVar("ResultT")
-    _Begun: TypeAlias = tuple[ChatGenerationChunk | None, AsyncGenerator[ChatGenerationChunk, None]]
 
-_ERROR_BODY = 10.0
-"""Maximum seconds for an error's body, in total and between packets."""
-_ERROR_BYTES = 1_000_000
 _TAIL = 0.25
 """Maximum seconds for the end of a body after `[DONE]`; after that the connection is not reused."""
 
@@ -73,7 +60,8 @@ class SyncTransport:
         Raises:
             BasetenError: If no response was received, or none that can be read.
         """
-        result: ResultT = Retrying(**request.retry_options())(self._fetch, request, read)
+        attempts = Retrying(sleep=pause, **request.retry_options())
+        result: ResultT = attempts(self._fetch, request, read)
         return result
 
     def stream(
@@ -102,67 +90,71 @@ class SyncTransport:
         return next(chunks, None), chunks
 
     def _fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
-        response, raw = None, None
+        body, raw = None, None
         try:
-            response = self._send(request)
-            raw = RawResponse.of(response, response.read())
+            deadline = Deadline()
+            with apply_deadline(deadline):
+                body = self._send(request, deadline)
+                whole = WholeResponse(body, request.max_bytes, deadline)
+                while whole.take(body.receive()):
+                    pass
+            raw = RawResponse.of(body.response, whole.data)
             return read(raw)
         except Exception as exception:
             reading, raw = raw is not None, None
             if (error := request.error_from_exception(exception, reading=reading)) is None:
                 raise
         finally:
-            if response is not None:
-                response.close()
+            if body is not None:
+                body.close()
         raise error
 
     def _read(
         self, request: HttpRequest, reader: StreamReader
     ) -> Generator[ChatGenerationChunk, None, None]:
-        response, data = None, None
+        body, stream = None, None
         try:
-            response = self._send(request)
-            reader.headers = read_headers(response)
-            timer = IdleTimer(read_timeout_of(response.request), request.idle)
-            body = Body(response, response.iter_bytes())
-            while (data := next(body.parts, None)) is not None:
-                yield from reader.feed(data)
-                if reader.done:
-                    break
-                timer.check(reader.events)
-                if reader.events:
-                    body.shorten_once(request.idle)
-                data = None
-            data = b""
-            yield from reader.close()
-            data = None
-            _drain(body, reader)
+            with apply_deadline(deadline := Deadline()):
+                body = self._send(request, deadline)
+            stream = StreamedResponse(request, reader, body)
+            while not stream.ended:
+                yield from stream.read(body.receive())
+            if stream.may_be_drained(_TAIL):
+                _drain(body)
         except Exception as exception:
-            reading, data = data is not None, None
+            reading = stream is not None and stream.reading
             error = request.error_from_exception(exception, reader, reading=reading)
             if error is None:
                 raise
         else:
             return
         finally:
-            if response is not None:
-                response.close()
+            if body is not None:
+                body.close()
         raise error
 
-    def _send(self, request: HttpRequest) -> SyncResponse:
+    def _send(self, request: HttpRequest, deadline: Deadline) -> SyncBody:
         client = self._open(request)
-        response = client.send(request.build(client), **request.send_options(client))
-        if is_success(response.status_code):
-            return response
-        shorten_read_timeout(response.request, _ERROR_BODY)
-        data, until = b"", time.monotonic() + _ERROR_BODY
+        built = request.build(client)
+        deadline.seconds = read_timeout_of(built)
+        response = None
+        try:
+            response = client.send(built, **request.send_options(client))
+        except RuntimeError:
+            # Closed by another thread, perhaps: then another try finds another client.
+            if not client.is_closed or self._client() is client:
+                raise
+        if response is None:
+            raise request.error_from_closed()
+        body = SyncBody(response)
+        if is_success(body.response.status_code):
+            return body
+        received = ErrorResponseBody(body)
         # A status without its body is reported too: Baseten may reset the connection after a 403.
-        with suppress(Exception), closing(response):
-            for part in response.iter_bytes():
-                data += part
-                if len(data) > _ERROR_BYTES or time.monotonic() > until:
-                    break
-        raise request.error_from_status(response, data)
+        with suppress(Exception), closing(body):
+            while received.take(body.receive()):
+                pass
+        raise request.error_from_status(body.response, received.data)
 
     def _open(self, request: HttpRequest) -> SyncClient:
         try:
@@ -173,14 +165,11 @@ class SyncTransport:
         raise error
 
 
-def _drain(body: Body[Iterator[bytes]], reader: StreamReader) -> None:
-    # Reading the few bytes after [DONE] lets the connection be used again. A body without [DONE]
-    # has been read to its end: nobody would send what another read waited for.
+def _drain(body: SyncBody) -> None:
     until = time.monotonic() + _TAIL
-    if reader.done and body.iterate_again(_TAIL):
-        with suppress(Exception):
-            while next(body.parts, None) is not None and time.monotonic() < until:
-                pass
+    with suppress(Exception):
+        while body.receive() is not None and time.monotonic() < until:
+            pass
 
 
 class AsyncTransport:
@@ -206,96 +195,69 @@ class AsyncTransport:
         result: ResultT = await AsyncRetrying(**request.retry_options())(self._fetch, request, read)
         return result
 
-    async def stream(
-        self, request: HttpRequest, reader: Callable[[], StreamReader]
-    ) -> AsyncGenerator[ChatGenerationChunk, None]:
-        """Yield the chunks of a streamed response; only what precedes the first one is retried.
+    def stream(self, request: HttpRequest, reader: Callable[[], StreamReader]) -> AsyncChunks:
+        """Return the chunks of a streamed response; only what precedes the first one is retried.
 
         Args:
             request: The request.
             reader: Makes a reader of the response, called for each try.
-
-        Raises:
-            BasetenError: If the response did not arrive complete.
         """
-        attempts = AsyncRetrying(**request.retry_options())
-        begun: _Begun = await attempts(self._begin, request, reader)
-        first, rest = begun
-        async with aclosing(rest):
-            if first is not None:
-                yield first
-            async for chunk in rest:
-                yield chunk
-
-    async def _begin(self, request: HttpRequest, reader: Callable[[], StreamReader]) -> _Begun:
-        chunks = self._read(request, reader())
-        return await anext(chunks, None), chunks
+        return AsyncChunks(self, request, reader)
 
     async def _fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
-        response, raw = None, None
+        body, raw = None, None
         try:
-            response = await self._send(request)
-            raw = RawResponse.of(response, await response.aread())
+            deadline = Deadline()
+            with apply_deadline(deadline):
+                body = await self.send(request, deadline)
+                whole = WholeResponse(body, request.max_bytes, deadline)
+                while whole.take(await body.receive()):
+                    pass
+            raw = RawResponse.of(body.response, whole.data)
             return read(raw)
         except Exception as exception:
             reading, raw = raw is not None, None
             if (error := request.error_from_exception(exception, reading=reading)) is None:
                 raise
         finally:
-            if response is not None:
-                await response.aclose()
+            if body is not None:
+                await body.close()
         raise error
 
-    async def _read(
-        self, request: HttpRequest, reader: StreamReader
-    ) -> AsyncGenerator[ChatGenerationChunk, None]:
-        response, data = None, None
-        try:
-            response = await self._send(request)
-            reader.headers = read_headers(response)
-            timer = IdleTimer(read_timeout_of(response.request), request.idle)
-            body = Body(response, response.aiter_bytes())
-            while (data := await anext(body.parts, None)) is not None:
-                for chunk in reader.feed(data):
-                    yield chunk
-                if reader.done:
-                    break
-                timer.check(reader.events)
-                if reader.events:
-                    body.shorten_once(request.idle)
-                data = None
-            data = b""
-            for chunk in reader.close():
-                yield chunk
-            data = None
-            await _drain_async(body, reader)
-        except Exception as exception:
-            reading, data = data is not None, None
-            error = request.error_from_exception(exception, reader, reading=reading)
-            if error is None:
-                raise
-        else:
-            return
-        finally:
-            if response is not None:
-                await response.aclose()
-        raise error
+    async def send(self, request: HttpRequest, deadline: Deadline) -> AsyncBody:
+        """Return the body of the response, whose status is a success.
 
-    async def _send(self, request: HttpRequest) -> AsyncResponse:
+        Args:
+            request: The request.
+            deadline: The time that the response may take, which begins here.
+
+        Raises:
+            BasetenError: If the status is no success.
+        """
         client = await self._open(request)
-        response = await client.send(request.build(client), **request.send_options(client))
-        if is_success(response.status_code):
-            return response
-        shorten_read_timeout(response.request, _ERROR_BODY)
-        data, until = b"", time.monotonic() + _ERROR_BODY
+        built = request.build(client)
+        deadline.seconds = read_timeout_of(built)
+        response = None
+        try:
+            response = await client.send(built, **request.send_options(client))
+        except RuntimeError:
+            # Closed by another task, perhaps: then another try finds another client.
+            if not client.is_closed or await self._client() is client:
+                raise
+        if response is None:
+            raise request.error_from_closed()
+        body = AsyncBody(response)
+        if is_success(body.response.status_code):
+            return body
+        received = ErrorResponseBody(body)
         # A status without its body is reported too: Baseten may reset the connection after a 403.
         with suppress(Exception):
-            async with aclosing(response):
-                async for part in response.aiter_bytes():
-                    data += part
-                    if len(data) > _ERROR_BYTES or time.monotonic() > until:
-                        break
-        raise request.error_from_status(response, data)
+            try:
+                while received.take(await body.receive()):
+                    pass
+            finally:
+                await body.close()
+        raise request.error_from_status(body.response, received.data)
 
     async def _open(self, request: HttpRequest) -> AsyncClient:
         try:
@@ -306,9 +268,97 @@ class AsyncTransport:
         raise error
 
 
-async def _drain_async(body: Body[AsyncIterator[bytes]], reader: StreamReader) -> None:
+class AsyncChunks:
+    """The chunks of a streamed response.
+
+    It is an iterator and no asynchronous generator: an event loop that ends closes all generators
+    at once, and one inside another would be in its way.
+
+    Args:
+        transport: Sends the request.
+        request: The request.
+        reader: Makes a reader of the response, called for each try.
+    """
+
+    def __init__(
+        self,
+        transport: AsyncTransport,
+        request: HttpRequest,
+        reader: Callable[[], StreamReader],
+    ) -> None:
+        self._transport = transport
+        self._request = request
+        self._make_reader = reader
+        self._begun = False
+        self._stream: StreamedResponse | None = None
+        self._body: AsyncBody | None = None
+        self._chunks: Iterator[ChatGenerationChunk] = iter(())
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ChatGenerationChunk:
+        """Return the next chunk.
+
+        Raises:
+            BasetenError: If the response did not arrive complete.
+        """
+        chunk: ChatGenerationChunk | None = None
+        if not self._begun:
+            self._begun = True
+            chunk = await AsyncRetrying(**self._request.retry_options())(self._begin)
+        elif self._body is not None and self._stream is not None:
+            chunk = await self._read(self._stream, self._body)
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        """Give the connection back. No chunk comes after it."""
+        self._begun = True
+        body, self._body = self._body, None
+        if body is not None:
+            await body.close()
+
+    async def _begin(self) -> ChatGenerationChunk | None:
+        """Send the request, and return the first chunk."""
+        reader = self._make_reader()
+        try:
+            with apply_deadline(deadline := Deadline()):
+                self._body = await self._transport.send(self._request, deadline)
+            self._stream = StreamedResponse(self._request, reader, self._body)
+        except Exception as exception:
+            if (error := self._request.error_from_exception(exception, reader)) is None:
+                raise
+        else:
+            return await self._read(self._stream, self._body)
+        raise error
+
+    async def _read(self, stream: StreamedResponse, body: AsyncBody) -> ChatGenerationChunk | None:
+        """Return the next chunk, or None. Whatever ends the stream gives its connection back."""
+        chunk = None
+        try:
+            while (chunk := next(self._chunks, None)) is None and not stream.ended:
+                self._chunks = stream.read(await body.receive())
+            if chunk is None and stream.may_be_drained(_TAIL):
+                await _drain_async(body)
+        except Exception as exception:
+            error = self._request.error_from_exception(
+                exception, stream.reader, reading=stream.reading
+            )
+            if error is None:
+                raise
+        else:
+            return chunk
+        finally:
+            if chunk is None:
+                self._chunks = iter(())
+                await self.aclose()
+        raise error
+
+
+async def _drain_async(body: AsyncBody) -> None:
     until = time.monotonic() + _TAIL
-    if reader.done and body.iterate_again(_TAIL):
-        with suppress(Exception):
-            while await anext(body.parts, None) is not None and time.monotonic() < until:
-                pass
+    with suppress(Exception):
+        while await body.receive() is not None and time.monotonic() < until:
+            pass

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import traceback
+from http import HTTPStatus
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -62,6 +63,9 @@ _CALLS_BACK = frozenset({"_send_handling_redirects", "_send_handling_auth"})
 _QUOTED = re.compile(r"\bb(['\"]).*\1", re.DOTALL)
 """Bytes that the HTTP library quotes if it refuses a header: they may be a secret."""
 
+_REASON = re.compile(r"\A([1-5]\d\d)\b.*", re.DOTALL)
+"""The status of a proxy that refused, whose own words may repeat the password."""
+
 _PORTS = {"http": 80, "https": 443}
 
 _TIMEOUT_HINT = " (see the timeout= argument, in seconds)"
@@ -103,9 +107,14 @@ def error_from_exception(
         return None
     _, error, sentence = row
     target = f"{host} (set by {source})" if source else host
-    why = shorten(_QUOTED.sub("…", str(exception)), 200)
+    why = shorten(_REASON.sub(_name_status, _QUOTED.sub("…", str(exception))), 200)
     given = sentence.format(host=host, target=target) + (f": {why}" if why else ".")
     return error(given + _hint(error, why))
+
+
+def _name_status(found: re.Match[str]) -> str:
+    phrases = {status.value: status.phrase for status in HTTPStatus}
+    return f"{found[1]} {phrases.get(int(found[1]), '')}".rstrip()
 
 
 def _is_of_callback(exception: BaseException) -> bool:

@@ -21,6 +21,7 @@ from langchain_baseten.exceptions import (
     BasetenError,
     BasetenInvalidKeyError,
     BasetenInvalidRequestError,
+    BasetenInvalidResponseError,
     BasetenNotFoundError,
     BasetenPermissionDeniedError,
     BasetenRateLimitError,
@@ -39,6 +40,7 @@ _READ = 5000
 """Maximum number of characters in which wordings are looked for: a traceback may come first."""
 
 _NO_REASON = "the server gave no reason"
+_NO_ANSWER = "the server sent no answer"
 
 _BY_STATUS: dict[int, type[BasetenError]] = {
     400: BasetenInvalidRequestError,
@@ -75,6 +77,14 @@ _WRONG_KEY = re.compile(
 )
 """A 403 about the key itself, and not about what the key may be used for."""
 
+_NO_ANSWER_STATUSES = range(100, 400)
+"""Statuses that reject nothing: without an answer they are the server's failure, whatever the
+wording. A success is read elsewhere."""
+
+_REJECTED = range(400, 500)
+"""Statuses that reject the request. Any other is treated as a 5xx, 600 and above as well (RFC 9110
+§15)."""
+
 _NOT_OVERFLOW = frozenset({401, 402, 403, 404, 413, 429})
 """Statuses that have a class of their own, whatever the wording."""
 
@@ -85,7 +95,13 @@ _HINTS: dict[type[BasetenError], str] = {
     BasetenNotFoundError: "Check model= (a slug of your workspace) or model_url=.",
     BasetenContextOverflowError: "Shorten the input.",
     BasetenRequestTooLargeError: "Send less: smaller images or audio, or a shorter history.",
+    BasetenInvalidResponseError: "Check base_url= or model_url=, and any proxy on the way.",
 }
+
+_REDIRECT_HINT = (
+    "It redirects to {target}, where the key is not sent. If you trust that URL, set it as "
+    "base_url= or model_url=."
+)
 
 _PATH_HINT = (
     "No model seems to be served at this path: check the path of base_url= (it usually ends in "
@@ -139,7 +155,8 @@ def error_from_response(  # noqa: PLR0913  one keyword for each thing that a mes
         An error of the class that the status and the wording call for.
     """
     body = parse_body(text)
-    sentence = find_sentence(body, _READ) or _NO_REASON
+    unanswered = status in _NO_ANSWER_STATUSES
+    sentence = find_sentence(body, _READ) or (_NO_ANSWER if unanswered else _NO_REASON)
     cls = _class_of(status, sentence, body)
     if retry_after is None:
         retry_after = _find_wait(body)
@@ -148,33 +165,51 @@ def error_from_response(  # noqa: PLR0913  one keyword for each thing that a mes
         notes = [_describe_request(model, url), _PATH_HINT]
     elif cls is BasetenNotFoundError:
         notes[:1] = [_describe_request(model, url), _suggest(model, known_models)]
-    kept = {name: value for name, value in headers.items() if name != "set-cookie"}
-    return cls(
+    elif unanswered and headers.get("location"):
+        notes = [_REDIRECT_HINT.format(target=shorten(_bare_url(headers["location"])))]
+    error = cls(
         _compose(sentence, _status_words(status), *notes),
         status_code=status,
-        request_id=_request_id(headers, body),
+        request_id=find_request_id(headers, body),
         body=body,
-        response=ErrorResponse(status, text, kept),
+        response=ErrorResponse(status, text, keep_headers(headers)),
         retry_after=retry_after,
     )
+    if unanswered:
+        error.is_retryable = False  # the next request would be redirected as well
+    return error
 
 
-def error_from_event(payload: Any) -> BasetenError:
-    """Return the error for an error event inside a stream with status 200.
+def keep_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the response headers that an error holds: all but cookies.
 
     Args:
-        payload: Data of the event, parsed if it was JSON.
+        headers: Response headers, lower-case names.
+    """
+    return {name: value for name, value in headers.items() if name != "set-cookie"}
+
+
+def error_from_event(
+    payload: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> BasetenError:
+    """Return the error for an error in a response whose status is a success.
+
+    Args:
+        payload: Data of an event or body, parsed if it was JSON.
+        status: HTTP status of the response.
+        headers: Response headers, lower-case names.
 
     Returns:
         An error of the class that the code, the labels and the wording call for.
     """
     sentence = find_sentence(payload, _READ) or _NO_REASON
-    status = _code_of(payload)
-    cls = _class_of(status, sentence, payload) if status else _class_by_label(payload, sentence)
+    code = _code_of(payload)
+    cls = _class_of(code, sentence, payload) if code else _class_by_label(payload, sentence)
+    began = f"inside a response that began with HTTP {status}"
     return cls(
-        _compose(sentence, "inside a response that began with HTTP 200", _HINTS.get(cls, "")),
-        status_code=status,
-        request_id=_request_id({}, payload),
+        _compose(sentence, began, _HINTS.get(cls, "")),
+        status_code=code,
+        request_id=find_request_id(headers or {}, payload),
         body=payload,
         retry_after=_find_wait(payload),
     )
@@ -239,13 +274,14 @@ def _strip_markup(text: str) -> str:
 
 
 def _class_of(status: int, sentence: str, body: Any) -> type[BasetenError]:
+    if status in _NO_ANSWER_STATUSES:
+        return BasetenInvalidResponseError
     if status not in _NOT_OVERFLOW and reports_overflow(f"{sentence} {_labels(body)}"):
         return BasetenContextOverflowError
     if status == HTTPStatus.FORBIDDEN and _WRONG_KEY.match(sentence):
         return BasetenInvalidKeyError
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return BasetenAPIError
-    return _BY_STATUS.get(status, BasetenInvalidRequestError)
+    rest = BasetenInvalidRequestError if status in _REJECTED else BasetenAPIError
+    return _BY_STATUS.get(status, rest)
 
 
 def _class_by_label(payload: Any, sentence: str) -> type[BasetenError]:
@@ -276,7 +312,13 @@ def _code_of(payload: Any) -> int | None:
     return None
 
 
-def _request_id(headers: Mapping[str, str], body: Any) -> str | None:
+def find_request_id(headers: Mapping[str, str], body: Any) -> str | None:
+    """Return the service's id of a request, or None.
+
+    Args:
+        headers: Response headers, lower-case names.
+        body: Parsed JSON, or text.
+    """
     found = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
     return found or _text(_inner(body).get("request_id"))
 
@@ -318,10 +360,15 @@ def _describe_wait(seconds: float | None) -> str:
 
 
 def _describe_request(model: str, url: str) -> str:
-    target = re.sub(r"[?#].*|(?<=//)[^/]*@", "", url, flags=re.DOTALL)
+    target = _bare_url(url)
     named = f"model {shorten(model, 100)!r}" if model else ""
     words = " at ".join(filter(None, (named, target)))
     return f"Requested {words}." if words else ""
+
+
+def _bare_url(url: str) -> str:
+    """Return a URL without user, password, query and fragment, which may be secrets."""
+    return re.sub(r"[?#].*|(?<=//)[^/]*@", "", url, flags=re.DOTALL)
 
 
 def _suggest(model: str, known_models: Collection[str]) -> str:

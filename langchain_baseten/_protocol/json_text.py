@@ -35,9 +35,35 @@ _OPEN_JSON = re.compile(
 """The end of a text that may be half of a surrogate pair, or an unfinished escape of one."""
 _LONGEST_OPEN = len(r"\ud83d\ude0")
 
+UTF_8 = "UTF-8"
+_ENCODINGS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
+    (re.compile(rb"\xef\xbb\xbf"), UTF_8, "utf-8"),
+    (re.compile(rb"\xff\xfe\0\0|[^\0]\0\0\0"), "UTF-32", "utf-32-le"),
+    (re.compile(rb"\0\0\xfe\xff|\0\0\0[^\0]"), "UTF-32", "utf-32-be"),
+    (re.compile(rb"\xff\xfe|[^\0]\0"), "UTF-16", "utf-16-le"),
+    (re.compile(rb"\xfe\xff|\0[^\0]"), "UTF-16", "utf-16-be"),
+)
+"""How a text begins, with or without a byte order mark (RFC 4627 §3), its encoding and codec."""
+
+_BOM = "\ufeff"
+
 _DEEPEST = 100
 """Levels of a value that can be walked: each one takes frames, of which Python has a thousand and
 the caller may have used many."""
+
+
+def decode_body(data: bytes | bytearray) -> tuple[str, str]:
+    """Return a body as text without its byte order mark, and the name of its encoding.
+
+    Servers have to send UTF-8, and may not begin it with a mark; readers may ignore one (RFC 8259
+    §8.1). Broken bytes become replacement characters.
+
+    Args:
+        data: The body.
+    """
+    found = (row for row in _ENCODINGS if row[0].match(data))
+    _, name, codec = next(found, (None, UTF_8, "utf-8"))
+    return data.decode(codec, "replace").removeprefix(_BOM), name
 
 
 def parse_body(text: str) -> Any:
@@ -45,6 +71,7 @@ def parse_body(text: str) -> Any:
 
     JSON that is nested too deeply to be walked is returned as text.
     """
+    text = text.removeprefix(_BOM)
     try:
         value = _parse_shallow(text)
         return clean_value(value) if _ESCAPED_SURROGATE.search(text) else value
@@ -62,7 +89,7 @@ def decode_event(data: bytes) -> Any:
         data: The data of the event.
     """
     try:
-        return _parse_shallow(data.decode("utf-8", "replace"))
+        return _parse_shallow(data.decode("utf-8", "replace").removeprefix(_BOM))
     except (ValueError, RecursionError):
         return None
 

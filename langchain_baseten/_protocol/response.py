@@ -14,14 +14,11 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from langchain_baseten._protocol.error_responses import (
-    error_from_event,
-    find_sentence,
-    is_error_payload,
-)
+from langchain_baseten._protocol.error_responses import error_from_event, is_error_payload
+from langchain_baseten._protocol.invalid_responses import invalid_response
 from langchain_baseten._protocol.json_text import parse_body
 from langchain_baseten._protocol.tool_calls import ToolCallIds, read_calls
-from langchain_baseten.exceptions import BasetenAPIError, BasetenInvalidResponseError
+from langchain_baseten.exceptions import BasetenAPIError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,11 +33,18 @@ KNOWN_TOP = frozenset(
 )
 KNOWN_CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
 
+_WORDS = frozenset({"message", "logprobs"})
+"""The keys of a choice that hold the model's words."""
+
 ENGINE_FAILURES = ("abort", "error")
 """Finish reasons with which an engine reports that it failed (vLLM, SGLang, Dynamo)."""
 
 CUT_REASONS = (*ENGINE_FAILURES, "length", "content_filter")
 """Finish reasons of a response that was cut: a call whose arguments had not begun is incomplete."""
+
+
+def _keep(value: Any) -> Any:
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +55,33 @@ class ResponseContext:
         requested_model: Model of the request, reported where the response names none.
         call_required: Whether the request's `tool_choice` forces a tool call.
         keep_headers: Whether the response headers become response metadata.
+        max_event_bytes: Maximum size of one event of a stream, None for no limit.
         new_id: Returns an id for a tool call that the server sent without one.
+        redact: Returns response metadata without secrets that the server repeats.
     """
 
     requested_model: str
     call_required: bool = False
     keep_headers: bool = False
+    max_event_bytes: int | None = None
     new_id: Callable[[], str]
+    redact: Callable[[Any], Any] = _keep
 
 
-def read_response(text: str, headers: Mapping[str, str], context: ResponseContext) -> ChatResult:
+def read_response(
+    text: str,
+    headers: Mapping[str, str],
+    context: ResponseContext,
+    *,
+    status: int = 200,
+) -> ChatResult:
     """Read the body of a response that is not streamed.
 
     Args:
         text: The body, decoded.
         headers: Response headers, lower-case names.
         context: What the reader needs to know about the request.
+        status: HTTP status, a success.
 
     Returns:
         One generation for each choice; usage metadata is on the first.
@@ -74,9 +89,14 @@ def read_response(text: str, headers: Mapping[str, str], context: ResponseContex
     Raises:
         BasetenInvalidResponseError: If the body is not a chat completion.
         BasetenAPIError: If a finish reason reports that the engine failed.
-        BasetenError: If the body is an error in spite of HTTP 200.
+        BasetenError: If the body is an error in spite of its status.
     """
-    payload, choices = _parse_completion(text)
+    payload, choices = _parse_completion(text, status, headers)
+    # A server may repeat the key in anything but the model's words, which are not altered.
+    about = [{k: v for k, v in choice.items() if k not in _WORDS} for choice in choices]
+    payload, headers, about = context.redact([{**payload, "choices": None}, dict(headers), about])
+    words = ({k: v for k, v in choice.items() if k in _WORDS} for choice in choices)
+    choices = [said | clean for said, clean in zip(words, about, strict=True)]
     shared = read_top(payload, context.requested_model)
     shared |= read_header_metadata(headers, keep_all=context.keep_headers)
     usage = payload.get("usage")
@@ -95,19 +115,21 @@ def read_response(text: str, headers: Mapping[str, str], context: ResponseContex
     return ChatResult(generations=list(generations), llm_output=output)
 
 
-def _parse_completion(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _parse_completion(
+    text: str, status: int, headers: Mapping[str, str]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     payload = parse_body(text)
     if not isinstance(payload, dict):
-        raise invalid_response("is not a JSON object", text)
+        raise invalid_response("is not a JSON object", text, status, headers)
     if is_error_payload(payload):
-        raise error_from_event(payload)
+        raise error_from_event(payload, status, headers)
     choices = payload.get("choices")
     choices = [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
     if not choices:
-        raise invalid_response("holds no choices", text)
+        raise invalid_response("holds no choices", text, status, headers)
     complete = (c for c in choices if c.get("finish_reason") not in ENGINE_FAILURES)
     if not all(isinstance(choice.get("message"), dict) for choice in complete):
-        raise invalid_response("holds a choice without a message", text)
+        raise invalid_response("holds a choice without a message", text, status, headers)
     return payload, choices
 
 
@@ -357,17 +379,3 @@ def _details(usage: Mapping[str, Any], side: str) -> dict[str, Any]:
 def _named(details: Mapping[str, Any], **names: str) -> dict[str, int]:
     counts = {new: _count(details.get(old)) for old, new in names.items()}
     return {name: count for name, count in counts.items() if count is not None}
-
-
-def invalid_response(what: str, text: str) -> BasetenInvalidResponseError:
-    """Return the error for HTTP 200 with a body that is not a chat completion.
-
-    Args:
-        what: What is wrong with the response, to complete the sentence.
-        text: The body, decoded.
-    """
-    body = parse_body(text)
-    shown = find_sentence(body) or "an empty body"
-    return BasetenInvalidResponseError(
-        f"The server returned HTTP 200, but its response {what}: {shown}", body=body
-    )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from langchain_baseten.exceptions import BasetenInvalidResponseError
+
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
@@ -31,9 +33,15 @@ class EventDecoder:
     An event without a data line is not dispatched (comments, `id:` or `retry:` alone). At the end
     of the body an unfinished last event is dispatched too: WHATWG drops it, but some servers end
     their last event without a blank line.
+
+    Args:
+        limit: Maximum number of bytes of one event, None for no limit. Without one, a line that
+            never ends takes all memory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+        self._held = 0
         self._rest: list[bytes] = []
         self._started = False
         self._data: list[bytes] = []
@@ -47,21 +55,40 @@ class EventDecoder:
 
         Returns:
             The events that the chunk completes, in order.
+
+        Raises:
+            BasetenInvalidResponseError: If the event that the chunk belongs to is too large.
         """
+        self._check_size()
         # Chunks of one long line are joined only at its end, which avoids quadratic copying.
         open_cr = bool(self._rest) and self._rest[-1].endswith(b"\r")
         self._rest.append(chunk)
+        self._held += len(chunk)
         if self._started and not open_cr and b"\n" not in chunk and b"\r" not in chunk:
             return []
         buffer = self._skip_bom(b"".join(self._rest))
         *lines, rest = self._split(buffer)
         self._rest = [rest] if rest else []
-        return self._read(lines)
+        events = self._read(lines)
+        self._held = len(rest) + sum(len(line) + 1 for line in self._data)
+        return events
 
     def close(self) -> list[Event]:
-        """Read the end of the body, and return the events that it completes."""
+        """Read the end of the body, and return the events that it completes.
+
+        Raises:
+            BasetenInvalidResponseError: If the last event is too large.
+        """
+        self._check_size()
         buffer, self._rest = b"".join(self._rest), []
         return self._read([*_LINE_END.split(buffer), b""])
+
+    def _check_size(self) -> None:
+        if self._limit is not None and self._held > self._limit:
+            raise BasetenInvalidResponseError(
+                f"The stream holds an event of more than {self._limit:,} bytes (see the "
+                "max_event_bytes= argument)."
+            )
 
     def _skip_bom(self, buffer: bytes) -> bytes:
         if self._started or (len(buffer) < len(_BOM) and _BOM.startswith(buffer)):

@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_baseten._protocol.error_responses import error_from_event, is_error_payload
+from langchain_baseten._protocol.invalid_responses import invalid_response, read_body
 from langchain_baseten._protocol.json_text import (
     SurrogateJoiner,
     clean_value,
@@ -27,7 +28,6 @@ from langchain_baseten._protocol.response import (
     PROVIDER,
     ResponseContext,
     engine_failure,
-    invalid_response,
     raw_calls,
     read_extras,
     read_gateway_metadata,
@@ -66,14 +66,19 @@ class StreamReader:
     Attributes:
         done: Whether `[DONE]` was read; what follows it is ignored.
         events: Number of events so far, without comments.
+        telling: Number of events that said something: that gave a chunk, or told of the first
+            choice, a finish reason, new usage or the end. The others are as silent as a comment.
+        status: HTTP status; set by the transport.
         headers: Response headers, lower-case names; set by the transport.
     """
 
     def __init__(self, context: ResponseContext) -> None:
         self.done = False
         self.events = 0
+        self.telling = 0
+        self.status = 200
         self.headers: dict[str, str] = {}
-        self._decoder = EventDecoder()
+        self._decoder = EventDecoder(context.max_event_bytes)
         self._context = context
         self._calls = ToolCallAssembler(ToolCallIds(context.new_id))
         self._texts = {name: SurrogateJoiner() for name in _TEXT_FIELDS}
@@ -165,7 +170,7 @@ class StreamReader:
         if not self.events:
             raise self._no_stream()
         if not self._has_choices:
-            raise BasetenInvalidResponseError("The stream ended without any choices.")
+            raise self._invalid("ended without any choices")
         if self._finish_reason in ENGINE_FAILURES:
             raise engine_failure(self._finish_reason, self.partial)
         if not self.done and self._finish_reason is None:
@@ -178,21 +183,26 @@ class StreamReader:
         self.events += 1
         if event.data.strip() == _DONE:
             self.done = True
+            self.telling += 1
             return []
         payload = decode_event(event.data)
         if isinstance(payload, dict):
-            return self._read_payload(payload, event.name)
+            before = self._has_choices, self._finish_reason, self._usage
+            chunks = self._read_payload(payload, event.name)
+            if chunks or before != (self._has_choices, self._finish_reason, self._usage):
+                self.telling += 1
+            return chunks
         text = event.data.decode("utf-8", "replace")
         if event.name == "error":
-            raise error_from_event(clean_value(payload) or text)
+            raise error_from_event(clean_value(payload) or text, self.status, self.headers)
         if text.lstrip().startswith(("{", "[")):
-            raise invalid_response("holds an event that is not JSON", text)
+            raise self._invalid("holds an event that is not JSON", text)
         # Anything else is a keep-alive that is not a comment; Baseten's gateway ignores it too.
         return []
 
     def _read_payload(self, payload: dict[str, Any], name: str) -> list[ChatGenerationChunk]:
         if is_error_payload(payload, name):
-            raise error_from_event(clean_value(payload))
+            raise error_from_event(clean_value(payload), self.status, self.headers)
         if payload.get("usage"):
             self._usage = payload["usage"]
         update_top(self._metadata, payload)
@@ -258,7 +268,8 @@ class StreamReader:
         metadata["finish_reason"] = self._finish_reason
         if tool_call_missing:
             metadata["tool_call_missing"] = True
-        metadata = clean_value(metadata)
+        gateway = read_gateway_metadata(self.headers)
+        metadata, gateway = self._context.redact([clean_value(metadata), gateway])
         message = AIMessageChunk(
             content="",
             response_metadata=metadata,
@@ -266,18 +277,22 @@ class StreamReader:
             chunk_position="last",
         )
         self._sent.append(message)
-        info = {"finish_reason": metadata["finish_reason"], **read_gateway_metadata(self.headers)}
+        info = {"finish_reason": metadata["finish_reason"], **gateway}
         return ChatGenerationChunk(message=message, generation_info=info)
 
+    def _invalid(self, what: str, text: str | None = None) -> BasetenInvalidResponseError:
+        text = self._head.decode("utf-8", "replace") if text is None else text
+        return invalid_response(what, text, self.status, self.headers)
+
     def _no_stream(self) -> BasetenError:
-        text = self._head.decode("utf-8", "replace")
+        text = read_body(self._head, self.status, self.headers)
         payload = parse_body(text)
         if isinstance(payload, dict) and is_error_payload(payload):
-            return error_from_event(payload)
-        error = invalid_response("is not an event stream", text)
+            return error_from_event(payload, self.status, self.headers)
+        error = self._invalid("is not an event stream", text)
         if isinstance(payload, dict) and payload.get("choices"):
             # A server that ignores `stream`: its message is kept, but it did not stream.
-            result = read_response(text, self.headers, self._context)
+            result = read_response(text, self.headers, self._context, status=self.status)
             message = result.generations[0].message
             error.partial = message if isinstance(message, AIMessage) else None
         return error

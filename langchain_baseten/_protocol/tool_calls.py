@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.utils.json import parse_partial_json
 
+from langchain_baseten._protocol.json_extent import ObjectExtent
 from langchain_baseten._protocol.json_text import (
     ControlEscaper,
     SurrogateJoiner,
@@ -41,6 +42,7 @@ class ToolCallIds:
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
         self._taken: set[str] = set()
+        self._latest: dict[str, str] = {}
 
     def claim(self, server_id: str) -> str:
         """Return the server's id, a variant of it if it is taken, or a new one.
@@ -48,10 +50,13 @@ class ToolCallIds:
         Args:
             server_id: The id that the server sent, or an empty string.
         """
-        wanted = server_id or self._new_id()
+        asked = server_id or self._new_id()
+        # All variants up to the latest are taken.
+        wanted = self._latest.get(asked, asked)
         while wanted in self._taken:
             wanted = _next_like(wanted)
         self._taken.add(wanted)
+        self._latest[asked] = wanted
         return wanted
 
 
@@ -75,6 +80,7 @@ class _Slot:
             that is no white space is known, then whether that is `{`.
         joiner: Holds back the first halves of surrogate pairs.
         escaper: Escapes line breaks and the like that models write into strings.
+        extent: Knows whether the arguments so far are a JSON object; it has read `seen` deltas.
     """
 
     number: int
@@ -85,6 +91,8 @@ class _Slot:
     begun: bool | None = None
     joiner: SurrogateJoiner = field(default_factory=lambda: SurrogateJoiner(in_json=True))
     escaper: ControlEscaper = field(default_factory=ControlEscaper)
+    extent: ObjectExtent = field(default_factory=ObjectExtent)
+    seen: int = 0
 
     @property
     def text(self) -> str:
@@ -93,7 +101,10 @@ class _Slot:
 
     def is_complete(self) -> bool:
         """Return whether the arguments so far are a JSON object, NaN and Infinity allowed."""
-        return isinstance(_parse(self.text), dict)
+        for text in self.arguments[self.seen :]:
+            self.extent.feed(text)
+        self.seen = len(self.arguments)
+        return self.extent.is_complete()
 
     def begins_new_call(self, name: str, server_id: str) -> bool:
         """Return whether a delta with this name and id begins another call at the same index."""
@@ -168,6 +179,7 @@ class ToolCallAssembler:
         self._ids = ids
         self._slots: list[_Slot] = []
         self._by_index: dict[int, _Slot] = {}
+        self._by_id: dict[str, _Slot] = {}
         self._closed = False
 
     def __len__(self) -> int:
@@ -244,8 +256,7 @@ class ToolCallAssembler:
     def _guess(self, name: str, server_id: str) -> _Slot | None:
         # Without an index a known id continues its call; else only a name can begin one, and a
         # repeated name continues unless the arguments are already complete.
-        known = (slot for slot in self._slots if server_id and slot.server_id == server_id)
-        last = next(known, None) or (self._slots[-1] if self._slots else None)
+        last = self._by_id.get(server_id) or (self._slots[-1] if self._slots else None)
         if last is None or not name:
             return last
         return None if name != last.name or last.is_complete() else last
@@ -254,7 +265,10 @@ class ToolCallAssembler:
         new_name = name if name and not slot.name else None
         new_id = self._ids.claim(server_id) if server_id and not slot.identified else None
         slot.name = slot.name or name
-        slot.server_id = slot.server_id or server_id
+        if server_id and not slot.server_id:
+            slot.server_id = server_id
+            first = self._by_id.setdefault(server_id, slot)
+            self._by_id[server_id] = min(first, slot, key=_number)
         slot.identified = slot.identified or new_id is not None
         text = slot.add(arguments)
         return tool_call_chunk(name=new_name, args=text, id=new_id, index=slot.number)
@@ -336,8 +350,5 @@ def _text(value: Any) -> str:
     return join_surrogates(value) if isinstance(value, str) else ""
 
 
-def _parse(text: str) -> Any:
-    try:
-        return json.loads(text, strict=False)
-    except (ValueError, RecursionError):
-        return None
+def _number(slot: _Slot) -> int:
+    return slot.number
