@@ -12,7 +12,12 @@ import pytest
 
 from conformance.faults.askers import CALLS, EITHER, STREAMS
 from conformance.faults.wire_bytes import BODY, HEAD, chunk, frame
-from langchain_baseten import BasetenAPIError, BasetenEmbeddings, BasetenInvalidResponseError
+from langchain_baseten import (
+    BasetenAPIError,
+    BasetenConnectionError,
+    BasetenEmbeddings,
+    BasetenInvalidResponseError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,6 +148,30 @@ def test_an_event_without_end_is_read_up_to_the_limit(
     assert type(outcome.error) is BasetenInvalidResponseError
     assert "max_event_bytes" in str(outcome.error)
     assert peak < SPARE
+
+
+@pytest.mark.parametrize("ask", EITHER.values(), ids=EITHER)
+def test_headers_without_end_are_read_up_to_the_limit(
+    serve_script: Serve, aim: Aim, ask: Ask
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\n"
+    model = aim(serve_script(without_end(b"x-many: y\r\n" * 1000, head)).url)
+    outcome, peak = peak_of(lambda: ask(model))
+    assert type(outcome.error) is BasetenConnectionError
+    assert peak < SPARE
+
+
+@pytest.mark.parametrize("ask", EITHER.values(), ids=EITHER)
+@pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
+def test_json_that_is_nested_deeply_is_text(
+    serve_script: Serve, aim: Aim, ask: Ask, status: str
+) -> None:
+    for levels, known in ((90, True), (110, False), (100_000, False)):
+        nested = b'{"error":' * levels + b'"too much"' + b"}" * levels
+        answer = frame(status, nested)
+        outcome = ask(aim(serve_script(lambda line, answer=answer: line.answer(answer)).url))
+        body = outcome.failure.body
+        assert (isinstance(body, dict)) is known
 
 
 def test_limits_are_numbers_of_bytes_above_zero(aim: Aim) -> None:

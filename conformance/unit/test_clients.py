@@ -48,6 +48,13 @@ def test_a_client_keeps_no_cookies(make: Callable[..., Any]) -> None:
         asyncio.run(client.aclose())
 
 
+@pytest.mark.parametrize("make", [make_client, make_async_client])
+def test_a_client_keeps_as_many_connections_as_it_may_open(make: Callable[..., Any]) -> None:
+    pool = make(None)._transport._pool
+    assert pool._max_connections == pool._max_keepalive_connections == 1000
+    assert pool._keepalive_expiry == 60
+
+
 def test_sockets_are_kept_alive_unless_other_options_are_given() -> None:
     for given, alive in ((None, True), ((NO_DELAY,), False), ((), False)):
         with make_client(given) as client:
