@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from conformance.libraries import LIBRARIES
 from conformance.peers import PeerServer, respond
 from conformance.peers.exchange import AnswerPlan, plan_json
+from conformance.subjects import meter
 from conformance.subjects.meter import Limits, Meter
 from langchain_baseten import BasetenNotFoundError, ChatBaseten
 
@@ -32,8 +34,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def note_on_loop(seconds: float) -> None:
         noted.append(seconds)
 
-    monkeypatch.setattr("time.sleep", noted.append)
-    monkeypatch.setattr("asyncio.sleep", note_on_loop)
+    # Of the meter alone: threads of the client sleep as well.
+    monkeypatch.setattr(meter, "time", SimpleNamespace(sleep=noted.append))
+    monkeypatch.setattr(meter, "asyncio", SimpleNamespace(sleep=note_on_loop))
     return noted
 
 
