@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from conformance import FOLDER
 from conformance.budget import find_excess, main
 
 pytest_plugins = ["pytester"]
@@ -26,12 +27,17 @@ def test_fails(): assert 0
 """
 
 
-@pytest.mark.parametrize("processes", [(), ("-p", "xdist", "-n2")], ids=["one", "several"])
-def test_what_is_written_down_is_processor_time_not_waiting(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, processes: tuple[str, ...]
-) -> None:
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     # Other people's plugins are slow to load, and none is needed here.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
+
+
+@pytest.mark.parametrize("processes", [(), ("-p", "xdist", "-n2")], ids=["one", "several"])
+def test_what_is_written_down_is_processor_time_not_waiting(
+    pytester: pytest.Pytester, processes: tuple[str, ...]
+) -> None:
     pytester.makepyfile(test_it=CHECKS)
     path = pytester.path / "costs.json"
     pytester.runpytest_subprocess("-p", "conformance.budget", f"--costs={path}", *processes)
@@ -42,9 +48,8 @@ def test_what_is_written_down_is_processor_time_not_waiting(
 
 
 def test_nothing_is_written_unless_asked_for(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester,
 ) -> None:
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyfile(test_it="def test_it(): pass")
     done = pytester.runpytest_subprocess("-p", "conformance.budget", "-p", "no:cacheprovider")
     assert done.parseoutcomes() == {"passed": 1}

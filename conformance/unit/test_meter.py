@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,6 +12,7 @@ import pytest
 from conformance.libraries import LIBRARIES
 from conformance.peers import PeerServer, respond
 from conformance.peers.exchange import AnswerPlan, plan_json
+from conformance.subjects import meter
 from conformance.subjects.meter import Limits, Meter
 from langchain_baseten import BasetenNotFoundError, ChatBaseten
 
@@ -30,19 +30,13 @@ NO_ANSWER = (SKIPPED, AttributeError)
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     noted: list[float] = []
-    asking, sleep = threading.get_ident(), time.sleep
-
-    def note(seconds: float) -> None:
-        if threading.get_ident() == asking:
-            noted.append(seconds)
-        else:
-            sleep(seconds)  # what else runs in this process has waits of its own
 
     async def note_on_loop(seconds: float) -> None:
         noted.append(seconds)
 
-    monkeypatch.setattr("time.sleep", note)
-    monkeypatch.setattr("asyncio.sleep", note_on_loop)
+    # Of the meter alone: threads of the client sleep as well.
+    monkeypatch.setattr(meter, "time", SimpleNamespace(sleep=noted.append))
+    monkeypatch.setattr(meter, "asyncio", SimpleNamespace(sleep=note_on_loop))
     return noted
 
 

@@ -134,7 +134,8 @@ class _Process:
         while self.reaping:
             while self.forgotten:
                 since, token, joined = self.forgotten[0]
-                time.sleep(max(0.0, since + _LINGER - time.monotonic()))
+                # Not `time.sleep`, which tests replace.
+                threading.Event().wait(max(0.0, since + _LINGER - time.monotonic()))
                 self.forgotten.popleft()
                 for shared in [shared for shared in joined if self.leave(token, shared)]:
                     _close_from_outside(shared)
