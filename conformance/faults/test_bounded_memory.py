@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from conformance.faults.sockets import Line, Serve
 
 LIMIT = 200_000
-SPARE = 8_000_000
+SPARE = 24_000_000
 """Bytes that a call may take beside what it is limited to."""
 ZEROS = gzip.compress(gzip.compress(bytes(400_000_000), 9), 9)
 """Some kilobytes that are 400 MB in the end."""

@@ -204,9 +204,13 @@ def _listen(command: Sequence[str], folder: Path, *, verbose: bool) -> tuple[int
 
 
 def surround() -> dict[str, str]:
-    """Return the environment of a run: ours, with this package and the working folder to import."""
+    """Return the environment of a run: ours, with this package and the working folder to import.
+
+    What another pytest has set is left out: a run inside one of its workers is not a worker.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     search = [str(HERE.root), str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, search))}
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, search))}
 
 
 def write_line(suite: Suite, selection: Selection) -> Sequence[str]:

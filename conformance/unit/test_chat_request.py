@@ -242,6 +242,7 @@ HEADERS: dict[str, tuple[Any, Any, dict[str, str]]] = {
         None,
         {
             "Accept": "application/json",
+            "Accept-Encoding": "identity",
             "Content-Type": "application/json",
             "User-Agent": f"langchain-baseten/{VERSION}",
         },
@@ -251,6 +252,7 @@ HEADERS: dict[str, tuple[Any, Any, dict[str, str]]] = {
         None,
         {
             "Accept": "application/json",
+            "Accept-Encoding": "identity",
             "Content-Type": "application/json",
             "User-Agent": "mine",
             "x-session-affinity": "a",
@@ -261,6 +263,7 @@ HEADERS: dict[str, tuple[Any, Any, dict[str, str]]] = {
         {"x-session-affinity": "b", "USER-AGENT": "yours"},
         {
             "Accept": "application/json",
+            "Accept-Encoding": "identity",
             "Content-Type": "application/json",
             "USER-AGENT": "yours",
             "x-session-affinity": "b",
