@@ -290,6 +290,13 @@ def test_the_words_of_a_scheme_are_no_secrets() -> None:
     assert redact("AWS4-HMAC-SHA256 is required") == "AWS4-HMAC-SHA256 is required"
 
 
+@pytest.mark.parametrize("between", ["\0", "\u200b", "\ufeff", "\x1b[1;31m", "\u202e"])
+def test_characters_that_no_terminal_shows_do_not_disguise_a_key(between: str) -> None:
+    text = f"bad {between.join(KEY)} given"
+
+    assert Redactor(lambda: [KEY]).redact(text) == "bad [redacted] given"
+
+
 def test_an_escape_of_no_character_is_left_alone() -> None:
     assert Redactor(lambda: [KEY]).redact(f"&nosuch; \\ {KEY}") == "&nosuch; \\ [redacted]"
 

@@ -30,8 +30,11 @@ _ESCAPE = re.compile(
     r"|&(?:amp;)*(?P<entity>#x?[0-9a-fA-F]{2,7}|[a-zA-Z]{2,8});"  # HTML
     r"|\\+(?P<bare>[^\w\s\\])"  # a quotation mark, a slash
     r"|\\(?P<run>\\)+"
+    "|\x1b\\[[0-?]*[ -/]*[@-~]"
+    "|[\0-\x08\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
 )
-"""One character as an escape, in any notation that a server may have taken it through."""
+"""One character as an escape, in any notation that a server may have taken it through, or one that
+no terminal shows."""
 
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 """`str.lower` changes the length of some texts."""
@@ -144,13 +147,13 @@ def flatten(text: str) -> tuple[str, Sequence[int]]:
         The text without escapes, and for each of its characters, and for its end, where it begins
         in the text as it was.
     """
-    if "\\" not in text and "%" not in text and "&" not in text:
+    if not _ESCAPE.search(text):
         return text, range(len(text) + 1)
     parts, places, end = [], array("q"), 0
     for escape in _ESCAPE.finditer(text):
-        if len(character := _resolve(escape)) == 1:
+        if len(character := _resolve(escape)) <= 1:
             parts += [text[end : escape.start()], character]
-            places.extend(range(end, escape.start() + 1))
+            places.extend(range(end, escape.start() + len(character)))
             end = escape.end()
     places.extend(range(end, len(text) + 1))
     return "".join([*parts, text[end:]]), places
@@ -160,7 +163,7 @@ def _resolve(escape: re.Match[str]) -> str:
     if entity := escape["entity"]:
         return html.unescape(f"&{entity};")
     code = escape["slash"] or escape["percent"]
-    return chr(int(code, 16)) if code else escape["bare"] or escape["run"]
+    return chr(int(code, 16)) if code else escape["bare"] or escape["run"] or ""
 
 
 def find_secrets(

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from langchain_baseten.exceptions import BasetenInvalidResponseError
 
 _BOM = b"\xef\xbb\xbf"
+_LINE = 8
+"""Bytes that a list takes for each line of data, an empty one too."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -70,7 +72,7 @@ class EventDecoder:
         *lines, rest = self._split(buffer)
         self._rest = [rest] if rest else []
         events = self._read(lines)
-        self._held = len(rest) + sum(len(line) + 1 for line in self._data)
+        self._held = len(rest) + sum(len(line) + _LINE for line in self._data)
         return events
 
     def close(self) -> list[Event]:
