@@ -158,11 +158,10 @@ def test_a_key_that_a_header_of_an_error_echoes_is_not_shown(
     answer = frame("307 Away", b"", f"Location: https://a.invalid/{KEY}/?key={KEY}")
     outcome = ask(aim(serve_script(lambda line: line.answer(answer)).url))
     assert "https://a.invalid/" in str(outcome.error)
-<<<<<<< HEAD
-=======
     assert outcome.failure.response
-    assert outcome.failure.response.headers["location"] == "https://a.invalid/?key=[redacted]"
->>>>>>> helper-a
+    assert outcome.failure.response.headers["location"] == (
+        "https://a.invalid/[redacted]/?key=[redacted]"
+    )
     assert KEY not in _with_locals(outcome.failure) + repr(vars(outcome.error))
 
 
