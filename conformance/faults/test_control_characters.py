@@ -157,7 +157,8 @@ def test_an_error_that_quotes_a_header_is_plain(
     for said in IN_HEADERS:
         failure = ask(model).failure
         _check(failure, caplog)
-        if build is _redirect:
+        # httpx 0.28 and httpx2 2.15 refuse such a location before anybody sees the response.
+        if build is _redirect and "Invalid URL in location header" not in str(failure):
             assert WORDS in str(failure), said
             assert WORDS in str(failure.request_id), said
 

@@ -30,11 +30,11 @@ _ESCAPE = re.compile(
     r"|&(?:amp;)*(?P<entity>#x?[0-9a-fA-F]{2,7}|[a-zA-Z]{2,8});"  # HTML
     r"|\\+(?P<bare>[^\w\s\\])"  # a quotation mark, a slash
     r"|\\(?P<run>\\)+"
-    "|\x1b\\[[0-?]*[ -/]*[@-~]"
-    "|[\0-\x08\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
+    "|(?:\x1b\\[[0-?]*[ -/]*[@-~]"
+    "|[\0-\x08\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff])++"
 )
-"""One character as an escape, in any notation that a server may have taken it through, or one that
-no terminal shows."""
+"""One character as an escape, in any notation that a server may have taken it through, or several
+that no terminal shows."""
 
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 """`str.lower` changes the length of some texts."""

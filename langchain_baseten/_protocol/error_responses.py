@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 500
 """Maximum number of characters of a server's text in a message."""
+_LOOKED_AT = 100_000
+"""Maximum number of characters of which those are taken: all others may be invisible."""
 _READ = 5000
 """Maximum number of characters in which wordings are looked for: a traceback may come first."""
 
@@ -266,7 +268,7 @@ def shorten(text: str, limit: int = _SHOWN) -> str:
         text: Any text.
         limit: Maximum number of characters.
     """
-    line = " ".join(make_plain(text).split())
+    line = " ".join(make_plain(text[: _LOOKED_AT + limit]).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
