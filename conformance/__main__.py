@@ -42,7 +42,9 @@ _OWN_PARSERS = {
     "mutants": "conformance.proof.mutants",
     "drift": "conformance.drift.command",
     "record": "conformance.recording.command",
+    "docs": "conformance.documentation.command",
     "release": "conformance.release.command",
+    "serve": "conformance.peers.command",
     "soak": "conformance.soak.command",
 }
 _ELSEWHERE = ("factory", "target", "lane", "engine_url", "cassettes")
@@ -276,6 +278,8 @@ def _build_parser() -> argparse.ArgumentParser:
     commands.add_parser("drift", help="ask again what was recorded, and compare the shapes")
     commands.add_parser("record", help="record the cassettes anew, and prove them first")
     commands.add_parser("soak", help="everything at once, at random, and what is left afterwards")
+    commands.add_parser("serve", help="start the reference server, to try things without a key")
+    commands.add_parser("docs", help="run the pages' examples and compare what they show")
     commands.add_parser("release", help="everything to know before a release, in one verdict")
     return parser
 

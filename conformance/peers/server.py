@@ -27,21 +27,34 @@ _JOIN_SECONDS = 5.0
 
 
 class PeerServer:
-    """Serves a peer on 127.0.0.1 at a free port for the length of a `with` block.
+    """Serves a peer on 127.0.0.1 for the length of a `with` block.
 
     Attributes:
         url: Root URL, without a trailing slash.
-        requests: Every request, in order of arrival.
+        requests: Every request, in order of arrival; empty if none is kept.
         connections: Number of connections accepted so far.
         failures: Exceptions that the peer raised; the first is raised at the end of the block.
 
     Args:
         peer: What answers.
         tls: Context for https; None for http.
+        port: The port; 0 for a free one.
+        keep: Whether requests are kept. A server that runs for days must not.
+
+    Raises:
+        OSError: The port is taken.
     """
 
-    def __init__(self, peer: Peer = respond, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        peer: Peer = respond,
+        *,
+        tls: ssl.SSLContext | None = None,
+        port: int = 0,
+        keep: bool = True,
+    ) -> None:
         self.peer = peer
+        self._keep = keep
         self.requests: list[PeerRequest] = []
         self.connections = 0
         self.failures: list[Exception] = []
@@ -49,7 +62,7 @@ class PeerServer:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._open: dict[threading.Thread, socket.socket] = {}
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self._waker, self._wake = socket.socketpair()
         self._acceptor = threading.Thread(target=self._accept, name="peer-acceptor", daemon=True)
         scheme = "http" if tls is None else "https"
@@ -138,8 +151,9 @@ class PeerServer:
     def _converse(self, connection: socket.socket) -> None:
         http = h11.Connection(h11.SERVER)
         while (request := _read_request(http, connection)) is not None:
-            with self._lock:
-                self.requests.append(request)
+            if self._keep:
+                with self._lock:
+                    self.requests.append(request)
             plan = self._plan(request)
             self._write(http, connection, plan)
             if plan.ending != "complete" or http.our_state is not h11.DONE:
