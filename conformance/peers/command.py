@@ -41,8 +41,8 @@ print(ChatBaseten(model_url=os.environ["MODEL_URL"], model="{model}").invoke("He
 _NOTICE = """\
 Serving at {url} until Ctrl-C. To use it, paste into another terminal:
 {lines}
-This is a reference server and not Baseten: it follows Baseten's documented API and repeats what it is
-asked, but runs no model. It accepts every key that does not begin with `bad`."""
+This is a reference server and not Baseten: it follows Baseten's documented API and repeats what it
+is asked, but runs no model. It accepts every key that does not begin with `bad`."""
 
 
 def main(argv: Sequence[str]) -> int:

@@ -33,7 +33,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
 def read_notice(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     lines: list[str] = []
-    while not (lines and lines[-1].startswith("asked, but runs no model")):
+    while not (lines and lines[-1].startswith("is asked, but runs no model")):
         lines.append(process.stdout.readline())
         assert lines[-1] or len(lines) < 2, process.communicate()
     return "".join(lines)
