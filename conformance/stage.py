@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-_FOLDERS = ("conformance", "cassettes", "docs")
+_FOLDERS = (".github", "conformance", "cassettes", "docs")
 FILES = (
     ".ci/run",
     "pyproject.toml",

@@ -1,3 +1,3 @@
 """The version, in the one place that the build and the code both read."""
 
-VERSION = "1.0.0a1"
+VERSION = "0.3.0"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.__main__ import _COMMANDS, _OWN_PARSERS
+from conformance.__main__ import _COMMANDS, _OWN_PARSERS, main
 from conformance.claims.pages import read_features
 from conformance.claims.table import load_table
 from conformance.documentation import command as pages
@@ -220,10 +220,39 @@ def test_every_command_of_a_page_names_what_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", _READ, ids=lambda page: page.name)
+def test_every_option_of_a_command_exists(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in _read_commands(page.read_text(encoding="utf-8")):
+        if words[:3] != ["python", "-m", "conformance"]:
+            continue
+        name = next((word for word in words[3:4] if not word.startswith("-")), "verify")
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        shown = capsys.readouterr().out
+        options = [word for word in words[3:] if word.startswith("--")]
+        assert [option for option in options if option not in shown] == [], shlex.join(words)
+
+
+@pytest.mark.parametrize("page", _READ, ids=lambda page: page.name)
 def test_every_block_of_a_page_is_closed_and_says_its_language(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert 2 * len(read_blocks(text)) == len(re.findall(r"^\s*```", text, re.MULTILINE))
-    assert {block.language for block in read_blocks(text)} <= {"python", "bash", "text", "mermaid"}
+    assert {block.language for block in read_blocks(text)} <= {
+        "python",
+        "bash",
+        "text",
+        "mermaid",
+        "toml",
+    }
+
+
+def test_the_page_on_checks_quotes_the_suite() -> None:
+    page = (_ROOT / "docs" / "authoring-checks.md").read_text(encoding="utf-8")
+    suite = [*(_ROOT / "conformance").rglob("*.py"), *(_ROOT / "conformance").glob("*.toml")]
+    texts = [path.read_text(encoding="utf-8") for path in suite]
+    quoted = [b for b in read_blocks(page) if b.language in {"python", "toml"}]
+
+    assert len(quoted) > 3
+    assert [b.line for b in quoted if not any(b.text in text for text in texts)] == []
 
 
 def test_the_page_of_the_package_has_commands_and_blocks() -> None:

@@ -24,7 +24,7 @@ MODEL = {
 
 def test_the_staged_suite_leaves_the_package_behind(tmp_path: Path) -> None:
     root, target = tmp_path / "root", tmp_path / "suite"
-    for name in ("conformance", "cassettes", "docs", "langchain_baseten"):
+    for name in (".github", "conformance", "cassettes", "docs", "langchain_baseten"):
         (root / name / "__pycache__").mkdir(parents=True)
         (root / name / "file").write_text(name, encoding="utf-8")
     (root / ".ci").mkdir()
