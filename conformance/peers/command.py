@@ -33,14 +33,17 @@ print(ChatBaseten(model="{model}").invoke("Hello").text)'
 """,
     "dedicated": """
     export BASETEN_API_KEY={key}
-    export MODEL_URL={url}/environments/production/sync/v1
+    export MODEL_URL={url}{deployment}
     python -c 'import os; from langchain_baseten import ChatBaseten; \
 print(ChatBaseten(model_url=os.environ["MODEL_URL"], model="{model}").invoke("Hello").text)'
 """,
 }
+_DEPLOYMENT = "/environments/production/sync/v1"
 _NOTICE = """\
 Serving at {url} until Ctrl-C. To use it, paste into another terminal:
 {lines}
+A dedicated deployment is at {url}{deployment}: pass it as `model_url`.
+
 This is a reference server and not Baseten: it follows Baseten's documented API and repeats what it
 is asked, but runs no model. It accepts every key that does not begin with `bad`."""
 
@@ -71,14 +74,19 @@ def main(argv: Sequence[str]) -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         with server:
-            lines = _LINES[options.lane].format(key=_KEY, url=server.url, model=model)
-            print(_NOTICE.format(url=server.url, lines=lines), flush=True)
+            lines = _write_lines(options.lane, server.url, model)
+            notice = _NOTICE.format(url=server.url, lines=lines, deployment=_DEPLOYMENT)
+            print(notice, flush=True)
             threading.Event().wait()
     except KeyboardInterrupt:
         print("\nThe reference server has stopped.")
     if server.failures:
         print(f"failed to answer: {server.failures[0]!r}", file=sys.stderr)
     return int(bool(server.failures))
+
+
+def _write_lines(lane: str, url: str, model: str) -> str:
+    return _LINES[lane].format(key=_KEY, url=url, model=model, deployment=_DEPLOYMENT)
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -1,13 +1,14 @@
 """`python wheel.py DIST`: installs the one wheel of a folder alone, and looks at what came with it.
 
-Fails if the suite is inside, if anything is installed beyond what langchain-core brings, or if the
-import is not whole.
+Fails if the suite is inside, if the types, the licence or a file of the sdist is missing, if
+anything is installed beyond what langchain-core brings, or if the import is not whole.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import tempfile
 import venv
 import zipfile
@@ -15,11 +16,31 @@ from pathlib import Path
 
 _IMPORT = "import langchain_baseten as b; assert all(hasattr(b, n) for n in b.__all__)"
 
+_IN_WHEEL = ("langchain_baseten/py.typed", "licenses/LICENSE")
+_IN_SDIST = (
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "pyproject.toml", "tox.ini"),
+    *(".ci/run", ".github/ISSUE_TEMPLATE/bug.yml", "conformance/claims.toml", "docs/chat.md"),
+)
+
 
 def list_strangers(wheel: Path) -> list[str]:
     """Return the files of a wheel that are neither the package's nor its metadata."""
     names = zipfile.ZipFile(wheel).namelist()
     return [name for name in names if not name.startswith("langchain_baseten")]
+
+
+def list_missing(wheel: Path, sdist: Path) -> list[str]:
+    """Return the files that the two archives of a release must hold and do not.
+
+    Args:
+        wheel: The wheel.
+        sdist: The source archive, from which the suite can be run as well.
+    """
+    inside = zipfile.ZipFile(wheel).namelist()
+    with tarfile.open(sdist) as archive:
+        sources = [name.partition("/")[2] for name in archive.getnames()]
+    missing = [name for name in _IN_WHEEL if not any(found.endswith(name) for found in inside)]
+    return missing + [name for name in _IN_SDIST if name not in sources]
 
 
 def list_installed(python: Path) -> set[str]:
@@ -38,6 +59,10 @@ def main(argv: list[str]) -> int:
     (wheel,) = Path(argv[0]).glob("*.whl")
     if strangers := list_strangers(wheel):
         print(f"{wheel.name} holds what is not the package: {strangers}")
+        return 1
+    (sdist,) = Path(argv[0]).glob("*.tar.gz")
+    if missing := list_missing(wheel, sdist):
+        print(f"{wheel.name} and {sdist.name} lack {missing}")
         return 1
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,16 @@ def test_a_wheel_that_holds_the_suite_is_noticed(tmp_path: Path) -> None:
         archive.writestr("langchain_baseten-1.dist-info/METADATA", "")
         archive.writestr("conformance/__init__.py", "")
     assert wheel.list_strangers(path) == ["conformance/__init__.py"]
+
+
+def test_what_a_release_lacks_is_noticed(tmp_path: Path) -> None:
+    built, sources = tmp_path / "x-1-py3-none-any.whl", tmp_path / "x-1.tar.gz"
+    with zipfile.ZipFile(built, "w") as archive:
+        archive.writestr("x-1.dist-info/licenses/LICENSE", "")
+    with tarfile.open(sources, "w:gz") as folder:
+        for name in wheel._IN_SDIST[1:]:
+            folder.addfile(tarfile.TarInfo(f"x-1/{name}"))
+    assert wheel.list_missing(built, sources) == ["langchain_baseten/py.typed", "README.md"]
 
 
 def test_the_installed_distributions_are_listed_by_name() -> None:

@@ -10,6 +10,8 @@ import tomllib
 from pathlib import Path
 from types import ModuleType
 
+from packaging.specifiers import SpecifierSet
+
 import langchain_baseten
 from langchain_baseten import exceptions
 from langchain_baseten._version import VERSION
@@ -59,6 +61,11 @@ def test_the_version_is_in_the_changelog_and_well_formed() -> None:
     assert newest is not None
     assert newest[1] == VERSION == langchain_baseten.__version__
     assert re.fullmatch(r"\d+\.\d+\.\d+(a|b|rc)?\d*", VERSION)
+
+
+def test_the_version_is_within_what_dependents_pin() -> None:
+    # deepagents-code 0.1.57, extra `baseten`, read on 2026-11-29
+    assert SpecifierSet("<1.0.0,>=0.2.3").contains(VERSION)
 
 
 def test_the_lowest_versions_that_are_tested_are_the_lowest_that_are_allowed() -> None:

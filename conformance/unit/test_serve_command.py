@@ -63,6 +63,7 @@ def test_the_server_answers_until_it_is_interrupted(
     )
     assert 'You said "Hello".' in response.json()["choices"][0]["message"]["content"]
     assert "reference server and not Baseten" in notice
+    assert "/environments/production/sync/v1: pass it as `model_url`" in notice
 
     served.send_signal(signal.SIGINT)
     rest, errors = served.communicate(timeout=30)
