@@ -25,6 +25,17 @@ integration:
 {flags}
 ---
 """
+TITLES = {
+    "import getpass\n": 'Set API key icon="key"',
+    '# os.environ["LANGSMITH_API_KEY"]': 'Enable tracing icon="flask"',
+    "from langchain_baseten import ChatBaseten\n": 'Initialize with model slug icon="robot"',
+    "dedicated = ChatBaseten(": 'Initialize with model URL icon="link"',
+    "messages = [\n": 'Dictionary format icon="book"',
+    "from langchain_core.messages import": 'Message objects icon="message"',
+    "print(response.text)\n": 'Text content icon="cursor-text"',
+}
+"""How an example of the template begins, and the title and icon that it has there."""
+
 _SITE = "https://github.com/basetenlabs/langchain-baseten/blob/main/docs/"
 _GUIDES = "https://docs.langchain.com/oss/python/"
 _TITLE = re.compile(r"\A# .*\n+")
@@ -51,6 +62,8 @@ def write_mdx(page: str, flags: Mapping[str, bool]) -> str:
     prose = prose.replace(f"]({_GUIDES}", "](/oss/")
     prose = _RELATIVE.sub(rf"]({_SITE}\1)", prose)
     prose = re.sub(r"\n{3,}", "\n\n", prose)
+    for start, title in TITLES.items():
+        prose = prose.replace(f"```python\n{start}", f"```python {title}\n{start}", 1)
     return f"{_FRONT.format(flags=front)}\n{prose}"
 
 

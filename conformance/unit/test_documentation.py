@@ -27,7 +27,7 @@ from conformance.documentation.examples import (
     run_page,
     write_outputs,
 )
-from conformance.documentation.mdx import find_unsafe
+from conformance.documentation.mdx import TITLES, find_unsafe
 from langchain_baseten import BasetenEmbeddings, ChatBaseten
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ def test_the_mdx_page_is_the_chat_page_in_the_form_of_langchain() -> None:
     assert mdx.startswith('---\ntitle: "ChatBaseten integration"\ndescription: ')
     assert find_unsafe(mdx) == []
     assert "<CodeGroup>\n```bash pip\n" in mdx
+    assert [title for title in TITLES.values() if f"```python {title}\n" not in mdx] == []
     assert not re.search(r"\]\((?!https?://|/|#)", mdx), "a link that only works in the repository"
 
 
