@@ -1,0 +1,62 @@
+"""Figures and verdicts in words, the same in the terminal and on the page. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conformance.maintenance.benchmarks.analysis import Line, Row, Spread
+
+__all__ = ["write_aim", "write_cost", "write_growth", "write_ratio", "write_size", "write_title"]
+
+_MEBIBYTE = 1 << 20
+_SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+
+
+def write_cost(figure: float, measure: str = "cpu") -> str:
+    """Return seconds or bytes in a unit that suits, three digits at most before the unit.
+
+    Args:
+        figure: Seconds of processor time, or bytes.
+        measure: `cpu` or `peak`.
+    """
+    if measure == "peak":
+        return f"{figure / _MEBIBYTE:.0f} MiB"
+    scale, unit = next((s for s in _SCALES if figure >= s[0]), _SCALES[-1])
+    return f"{figure / scale:.3g} {unit}" if figure / scale < 100 else f"{figure / scale:.0f} {unit}"
+
+
+def write_ratio(ratio: Spread | None) -> str:
+    """Return a ratio with its quartiles, as in `1.20× (1.18-1.23)`."""
+    if ratio is None:
+        return "–"
+    digits = 2 if ratio.median < 10 else 0
+    low, high = f"{ratio.low:.{digits}f}", f"{ratio.high:.{digits}f}"
+    return f"{ratio.median:.{digits}f}×" + (f" ({low}-{high})" if low != high else "")
+
+
+def write_size(row: Row) -> str:
+    """Return the size that a row was measured at, empty where there is one only."""
+    return f"{row.size:,} {row.quantity.counted}" if row.quantity.counted else ""
+
+
+def write_title(row: Row) -> str:
+    """Return what a row is about."""
+    title = row.quantity.title if row.measure == "cpu" else f"{row.quantity.title}, peak memory"
+    return title if row.measure == "peak" else f"{title}, per {row.quantity.unit}"
+
+
+def write_aim(row: Row) -> str:
+    """Return a row's aim, and whether it was kept."""
+    mark = {True: " ✓", False: " ✗", None: ""}[row.kept]
+    return row.aim + mark
+
+
+def write_growth(line: Line) -> str:
+    """Return whether a cost grows linearly, and if not, from where on and why."""
+    growth, counted = line.growth, line.quantity.counted
+    if growth.turn is None:
+        return f"linear or less (power {growth.power:.2f})"
+    where = f"not linear from {growth.turn:,} {counted} on (power {growth.power:.2f}; a unit of the "
+    where += f"largest costs {growth.times:.1f} times as much)"
+    return f"{where}: {line.quantity.steeper or 'the reason is not known'}"
