@@ -125,7 +125,7 @@ def sum_up(run: Run, quantities: Sequence[Quantity], floor: str, ours: str) -> S
     rows: list[Row] = []
     lines: list[Line] = []
     for quantity in quantities:
-        measures = ("cpu", "peak") if quantity.fresh and quantity.counted else ("cpu",)
+        measures = ("cpu", "peak") if quantity.memory else ("cpu",)
         made = (_make_row(found, quantity, measure, floor, ours) for measure in measures)
         rows += [row for row in made if row.cells]
         if quantity.counted:

@@ -41,7 +41,7 @@ class Quantity:
         unit: What the cost is given for.
         each: Whether the cost is divided by the size, as for a chunk of a stream.
         repeats: Times that the work is done in one measurement, which is their mean.
-        fresh: Whether each measurement has a process of its own, whose memory is a result as well.
+        memory: Whether peak memory is a result as well; each measurement then has its own process.
         beside: Another quantity of the same subject to compare with.
         aim: What is to be reached.
         steeper: Why it grows faster than its size, where that is known and nobody's mistake.
@@ -56,7 +56,7 @@ class Quantity:
     unit: str = "call"
     each: bool = False
     repeats: int = 1
-    fresh: bool = False
+    memory: bool = False
     beside: str = ""
     aim: Aim = Aim()
     steeper: str = ""
@@ -69,7 +69,7 @@ _PAIRS = (
 )
 
 QUANTITIES: tuple[Quantity, ...] = (
-    Quantity("import", "Import", "import", unit="process", fresh=True, aim=Aim(1.05)),
+    Quantity("import", "Import", "import", unit="process", aim=Aim(1.05)),
     Quantity(
         "constructor",
         "Constructor",
@@ -120,7 +120,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         sizes=(25, 50, 100, 200),
         counted="concurrent streams",
         unit="all streams",
-        fresh=True,
+        memory=True,
         aim=Aim(0.9, peak=80),
     ),
     Quantity(

@@ -88,8 +88,8 @@ def measure(
         for number in range(rounds + 1):
             for quantity, size, subject in _list_turns(subjects, quantities, number):
                 key = (quantity.name, size, subject.name)
-                if key in failed or (number == 0 and quantity.fresh):
-                    continue  # a process of its own has nothing to warm
+                if key in failed:
+                    continue
                 advance(f"{quantity.title}, {subject.name}")
                 reply = _ask(quantity, size, subject, workers[subject.name], url)
                 if flaw := _find_flaw(quantity, size, reply):
@@ -103,16 +103,18 @@ def measure(
 
 def count_turns(subjects: Sequence[Subject], quantities: Sequence[Quantity], rounds: int) -> int:
     """Return how often `advance` is called if nothing fails."""
-    sizes = ((len(q.sizes), rounds if q.fresh else rounds + 1) for q in quantities)
-    return sum(count * times for count, times in sizes) * len(subjects)
+    return sum(len(list(_list_turns(subjects, quantities, n))) for n in range(rounds + 1))
 
 
 def _list_turns(
     subjects: Sequence[Subject], quantities: Sequence[Quantity], number: int
 ) -> Iterator[tuple[Quantity, int, Subject]]:
+    """Yield what a round measures; round 0 warms up, for which the smallest sizes do."""
     first = number % len(subjects)
     order = [*subjects[first:], *subjects[:first]]
-    return ((q, size, subject) for q in quantities for size in q.sizes for subject in order)
+    for quantity in quantities:
+        for size in quantity.sizes if number else quantity.sizes[:1]:
+            yield from ((quantity, size, subject) for subject in order)
 
 
 def _ask(
@@ -121,7 +123,7 @@ def _ask(
     if quantity.work == "import":
         return measure_import(subject)
     job = {"work": quantity.work, "size": size, "repeats": quantity.repeats}
-    if not quantity.fresh:
+    if not quantity.memory:
         return worker.ask(job)
     with start_worker(subject, url) as alone:
         return alone.ask(job)

@@ -1,0 +1,83 @@
+"""The result in the terminal: one table, how each cost grows, and what was not done correctly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from conformance.maintenance.benchmarks.wording import (
+    write_aim,
+    write_cost,
+    write_growth,
+    write_ratio,
+    write_size,
+    write_title,
+)
+from conformance.media import to_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
+
+    from conformance.maintenance.benchmarks.analysis import Row, Summary
+
+__all__ = ["print_summary"]
+
+
+def print_summary(
+    console: Console, summary: Summary, subjects: Sequence[str], wrong: Sequence[str]
+) -> None:
+    """Print everything.
+
+    Args:
+        console: Where to.
+        summary: What the run comes to.
+        subjects: Names of the subjects, the floor first.
+        wrong: What was not done correctly.
+    """
+    console.print(_draw_table(summary, subjects))
+    for text in _list_growth(summary):
+        console.print(text)
+    for sentence in wrong:
+        console.print(to_terminal(f"WRONG  {sentence}", style="bold red"))
+
+
+def _draw_table(summary: Summary, subjects: Sequence[str]) -> Table:
+    table = Table(
+        title="Processor time, median of the rounds; times the floor (middle half of the rounds)",
+        title_justify="left",
+    )
+    table.add_column("what")
+    for name in (*subjects, "aim"):
+        table.add_column(to_terminal(name), justify="right")
+    for row in summary.rows:
+        cells = [_draw_cell(row, name, first=name == subjects[0]) for name in subjects]
+        table.add_row(_draw_title(row), *cells, write_aim(row))
+    return table
+
+
+def _draw_title(row: Row) -> Text:
+    size = write_size(row)
+    return to_terminal(write_title(row)) + to_terminal(f"\n{size}" if size else "", style="dim")
+
+
+def _draw_cell(row: Row, subject: str, *, first: bool) -> Text:
+    cell = row.cells.get(subject)
+    if cell is None:
+        return to_terminal("–", style="dim")
+    text = to_terminal(write_cost(cell.cost.median, row.measure))
+    if not first:
+        text += to_terminal(f"\n{write_ratio(cell.ratio)}")
+    if cell.beside is not None:
+        text += to_terminal(f"\n{write_ratio(cell.beside)} of {row.quantity.beside}", style="dim")
+    return text
+
+
+def _list_growth(summary: Summary) -> Iterator[Text]:
+    for line in summary.lines:
+        style = "" if line.growth.linear else "yellow"
+        what = f"{line.quantity.title} by {line.quantity.counted}, {line.subject}"
+        yield to_terminal(f"{what}: {write_growth(line)}", style=style)
