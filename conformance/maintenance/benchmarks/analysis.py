@@ -149,9 +149,7 @@ class _Figures:
         return [float(getattr(measurement, measure)) for measurement in series]
 
 
-def _make_row(
-    found: _Figures, quantity: Quantity, measure: str, floor: str, ours: str
-) -> Row:
+def _make_row(found: _Figures, quantity: Quantity, measure: str, floor: str, ours: str) -> Row:
     size = quantity.sizes[-1]
     lowest = found.find(quantity.name, size, floor, measure)
     cells: dict[str, Cell] = {}
@@ -185,7 +183,7 @@ def _judge_aim(quantity: Quantity, measure: str, cell: Cell | None) -> tuple[str
         limit, text = aim.seconds, f"≤ {aim.seconds * 1e6:g} µs"
         figure = cell.cost.median if cell else None
     else:
-        limit, text = aim.ratio, f"≤ {aim.ratio}×"
+        limit, text = aim.ratio, f"≤ {aim.ratio} x"
         figure = cell.ratio.median if cell and cell.ratio else None
     if limit is None:
         return "", None

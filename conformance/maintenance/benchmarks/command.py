@@ -1,4 +1,4 @@
-"""`python -m conformance.maintenance.benchmarks`: what the client costs, beside the floor and others.
+"""`tox -e bench`: what the client costs, compared with the floor and with other clients.
 
 Exit code 0 if everything that was measured was also done correctly, 1 if anything was not, 2 if the
 run could not begin. Costs do not change it: they depend on the machine.
@@ -135,5 +135,3 @@ def _describe_run(options: argparse.Namespace) -> dict[str, Any]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
         "load": round(os.getloadavg()[0], 1),
     }
-
-

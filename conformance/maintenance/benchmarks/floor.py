@@ -49,7 +49,9 @@ class FloorModel(BaseChatModel):
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, AIMessage]:
         return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
 
-    def _request(self, messages: list[BaseMessage], stream: bool, options: Any) -> dict[str, Any]:
+    def _request(
+        self, messages: list[BaseMessage], options: Any, *, stream: bool
+    ) -> dict[str, Any]:
         sent = [{"role": _ROLES[m.type], "content": m.content} for m in messages]
         tools = {"tools": options["tools"]} if "tools" in options else {}
         return {
@@ -61,18 +63,22 @@ class FloorModel(BaseChatModel):
     def _generate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
-        return _read_reply(self._client.post(**self._request(messages, False, kwargs)).content)
+        return _read_reply(
+            self._client.post(**self._request(messages, kwargs, stream=False)).content
+        )
 
     async def _agenerate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
-        request = self._request(messages, False, kwargs)
+        request = self._request(messages, kwargs, stream=False)
         return _read_reply((await self._async_client.post(**request)).content)
 
     def _stream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
-        with self._client.stream("POST", **self._request(messages, True, kwargs)) as response:
+        with self._client.stream(
+            "POST", **self._request(messages, kwargs, stream=True)
+        ) as response:
             rest = b""
             for piece in response.iter_bytes():
                 *events, rest = (rest + piece).split(b"\n\n")
@@ -83,7 +89,7 @@ class FloorModel(BaseChatModel):
     async def _astream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        request = self._request(messages, True, kwargs)
+        request = self._request(messages, kwargs, stream=True)
         async with self._async_client.stream("POST", **request) as response:
             rest = b""
             async for piece in response.aiter_bytes():

@@ -1,4 +1,4 @@
-"""The table of what is measured: each quantity with its sizes, its unit and the aim of this project.
+"""The table of what is measured: each quantity with its sizes, its unit and our aim.
 
 Pure data; a new quantity is a row here and, if it is new work, a function in `works`.
 """

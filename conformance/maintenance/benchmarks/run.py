@@ -1,12 +1,12 @@
 """One run: every quantity, size and subject in turns, round after round.
 
-The subjects of a case follow each other at once, so that whatever else the machine does meets all of
-them; who begins changes from round to round.
+The subjects of a case follow each other at once, so that whatever else the machine does meets all
+of them; who begins changes from round to round.
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,14 @@ from conformance.maintenance.benchmarks.processes import (
 from conformance.maintenance.benchmarks.quantities import find_outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from conformance.maintenance.benchmarks.processes import Process
     from conformance.maintenance.benchmarks.quantities import Quantity
+    from conformance.maintenance.benchmarks.scenarios import Outcome
     from conformance.maintenance.benchmarks.subjects import Subject
 
-__all__ = ["Measurement", "Run", "count_turns", "measure"]
+__all__ = ["Measurement", "Run", "count_turns", "find_flaw", "measure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class Measurement:
     cpu: float
     peak: int = 0
 
+    @property
+    def case(self) -> tuple[str, int, str]:
+        """What was measured."""
+        return self.quantity, self.size, self.subject
+
 
 @dataclass(slots=True)
 class Run:
@@ -53,12 +59,33 @@ class Run:
     Attributes:
         measurements: In the order in which they were taken; those of a subject by round.
         versions: Versions that each subject stands on, by its name.
-        wrong: What was not done correctly, a sentence each; its cost is not kept.
+        failed: What was not done correctly, by case; such a case's costs are not kept.
     """
 
     measurements: list[Measurement] = field(default_factory=list)
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
+    failed: dict[tuple[str, int, str], str] = field(default_factory=dict)
+
+    @property
+    def wrong(self) -> list[str]:
+        """A sentence for each case that was not done correctly."""
+        return [
+            f"{subject}: {quantity}, size {size}: {flaw}"
+            for (quantity, size, subject), flaw in self.failed.items()
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A quantity at one size, for one subject."""
+
+    quantity: Quantity
+    size: int
+    subject: Subject
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        return self.quantity.name, self.size, self.subject.name
 
 
 def measure(
@@ -68,6 +95,8 @@ def measure(
     advance: Callable[[str], object],
 ) -> Run:
     """Measure, after one round that only warms up, and check what came out.
+
+    Ctrl-C ends it early, with what was measured until then.
 
     Args:
         subjects: Who is measured; the first one is the floor.
@@ -84,62 +113,65 @@ def measure(
         url = f"http://127.0.0.1:{server.hello['port']}/v1"
         workers = {s.name: stack.enter_context(start_worker(s, url)) for s in subjects}
         run.versions = {name: worker.hello["versions"] for name, worker in workers.items()}
-        failed: set[tuple[str, int, str]] = set()
-        for number in range(rounds + 1):
-            for quantity, size, subject in _list_turns(subjects, quantities, number):
-                key = (quantity.name, size, subject.name)
-                if key in failed:
-                    continue
-                advance(f"{quantity.title}, {subject.name}")
-                reply = _ask(quantity, size, subject, workers[subject.name], url)
-                if flaw := _find_flaw(quantity, size, reply):
-                    failed.add(key)
-                    run.wrong.append(f"{subject.name}, {quantity.title}, {size}: {flaw}")
-                elif number:
-                    run.measurements.append(Measurement(*key, reply["cpu"], reply["peak"]))
-    run.measurements = [m for m in run.measurements if _key(m) not in failed]
+        with suppress(KeyboardInterrupt):
+            for number in range(rounds + 1):
+                for case in _list_turns(subjects, quantities, number):
+                    advance(f"round {number}, {case.quantity.title}, {case.subject.name}")
+                    _take(run, case, workers[case.subject.name], url, keep=number > 0)
+    run.measurements = [m for m in run.measurements if m.case not in run.failed]
     return run
 
 
+def _take(run: Run, case: _Case, worker: Process, url: str, *, keep: bool) -> None:
+    """Measure a case, unless it went wrong before, and keep its cost or what is wrong."""
+    if case.key in run.failed:
+        return
+    reply = _ask(case, worker, url)
+    if flaw := find_flaw(find_outcome(case.quantity, case.size), reply):
+        run.failed[case.key] = flaw
+    elif keep:
+        run.measurements.append(Measurement(*case.key, reply["cpu"], reply["peak"]))
+
+
 def count_turns(subjects: Sequence[Subject], quantities: Sequence[Quantity], rounds: int) -> int:
-    """Return how often `advance` is called if nothing fails."""
+    """Return how often `advance` is called."""
     return sum(len(list(_list_turns(subjects, quantities, n))) for n in range(rounds + 1))
 
 
 def _list_turns(
     subjects: Sequence[Subject], quantities: Sequence[Quantity], number: int
-) -> Iterator[tuple[Quantity, int, Subject]]:
+) -> Iterator[_Case]:
     """Yield what a round measures; round 0 warms up, for which the smallest sizes do."""
     first = number % len(subjects)
     order = [*subjects[first:], *subjects[:first]]
     for quantity in quantities:
         for size in quantity.sizes if number else quantity.sizes[:1]:
-            yield from ((quantity, size, subject) for subject in order)
+            yield from (_Case(quantity, size, subject) for subject in order)
 
 
-def _ask(
-    quantity: Quantity, size: int, subject: Subject, worker: Process, url: str
-) -> dict[str, Any]:
+def _ask(case: _Case, worker: Process, url: str) -> dict[str, Any]:
+    quantity = case.quantity
     if quantity.work == "import":
-        return measure_import(subject)
-    job = {"work": quantity.work, "size": size, "repeats": quantity.repeats}
+        return measure_import(case.subject)
+    job = {"work": quantity.work, "size": case.size, "repeats": quantity.repeats}
     if not quantity.memory:
         return worker.ask(job)
-    with start_worker(subject, url) as alone:
+    with start_worker(case.subject, url) as alone:
         return alone.ask(job)
 
 
-def _find_flaw(quantity: Quantity, size: int, reply: dict[str, Any]) -> str:
-    """Return what is wrong with a reply, or an empty text."""
+def find_flaw(expected: Outcome | None, reply: Mapping[str, Any]) -> str:
+    """Return what is wrong with a worker's reply; an empty text if nothing is.
+
+    Args:
+        expected: What a faithful subject returns; None if it returns nothing.
+        reply: What the worker sent.
+    """
     if "error" in reply:
         return str(reply["error"])
-    outcome = find_outcome(quantity, size)
-    expected = asdict(outcome) if outcome else {}
-    differing = [name for name, value in expected.items() if reply["outcome"][name] != value]
+    received = reply["outcome"]
     return "; ".join(
-        f"{name} {reply['outcome'][name]!r}, not {expected[name]!r}" for name in differing
+        f"{name} is {received[name]!r}, not {value!r}"
+        for name, value in (asdict(expected) if expected else {}).items()
+        if received[name] != value
     )
-
-
-def _key(measurement: Measurement) -> tuple[str, int, str]:
-    return measurement.quantity, measurement.size, measurement.subject

@@ -1,4 +1,4 @@
-"""What the benchmark's server sends, and what a client must make of it: pure, standard library only.
+"""What the benchmark's server sends, and what a client must make of it. Pure.
 
 The name of the model chooses the scenario, as in `words-250`. The server, the workers and the
 judgement read it from here, so a client that loses or alters anything is noticed.
@@ -95,11 +95,9 @@ class Scenario:
 def list_messages(size: int) -> list[tuple[str, str]]:
     """Return a conversation as pairs of role and text; the last one is the user's."""
     roles = ("user", "assistant")
-    first = [("system", "Answer briefly.")] if size > 1 else []
-    rest = [
-        (roles[n % 2], f"Message {n}: what does this cost?") for n in range(size - len(first), 0, -1)
-    ]
-    return first + [("user" if n == len(rest) - 1 else r, t) for n, (r, t) in enumerate(rest)]
+    turns = [(roles[n % 2], f"Message {n}: what does this cost?") for n in range(size)]
+    # Counted from the end, so that the last message is the user's.
+    return [*reversed(turns)]
 
 
 def list_tool_names(size: int) -> list[str]:
@@ -180,9 +178,7 @@ def _list_text_deltas(scenario: Scenario) -> list[dict[str, Any]]:
 def _list_call_deltas(scenario: Scenario) -> list[dict[str, Any]]:
     head = {"index": 0, "id": "call_1", "type": "function"}
     first = {**head, "function": {"name": _TOOL, "arguments": ""}}
-    rest = [
-        {"index": 0, "function": {"arguments": part}} for part in make_arguments(scenario)[1]
-    ]
+    rest = [{"index": 0, "function": {"arguments": part}} for part in make_arguments(scenario)[1]]
     return [{"role": "assistant", "content": None}, *({"tool_calls": [c]} for c in (first, *rest))]
 
 

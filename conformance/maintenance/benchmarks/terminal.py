@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.table import Table
-from rich.text import Text
 
 from conformance.maintenance.benchmarks.wording import (
     write_aim,
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.console import Console
+    from rich.text import Text
 
     from conformance.maintenance.benchmarks.analysis import Row, Summary
 
@@ -67,7 +67,7 @@ def _draw_title(row: Row) -> Text:
 def _draw_cell(row: Row, subject: str, *, first: bool) -> Text:
     cell = row.cells.get(subject)
     if cell is None:
-        return to_terminal("–", style="dim")
+        return to_terminal("-", style="dim")
     text = to_terminal(write_cost(cell.cost.median, row.measure))
     if not first:
         text += to_terminal(f"\n{write_ratio(cell.ratio)}")

@@ -23,16 +23,17 @@ def write_cost(figure: float, measure: str = "cpu") -> str:
     if measure == "peak":
         return f"{figure / _MEBIBYTE:.0f} MiB"
     scale, unit = next((s for s in _SCALES if figure >= s[0]), _SCALES[-1])
-    return f"{figure / scale:.3g} {unit}" if figure / scale < 100 else f"{figure / scale:.0f} {unit}"
+    number = figure / scale
+    return f"{number:.3g} {unit}" if number < 100 else f"{number:.0f} {unit}"
 
 
 def write_ratio(ratio: Spread | None) -> str:
-    """Return a ratio with its quartiles, as in `1.20× (1.18-1.23)`."""
+    """Return a ratio with its quartiles, as in `1.20 x (1.18-1.23)`."""
     if ratio is None:
-        return "–"
+        return "-"
     digits = 2 if ratio.median < 10 else 0
     low, high = f"{ratio.low:.{digits}f}", f"{ratio.high:.{digits}f}"
-    return f"{ratio.median:.{digits}f}×" + (f" ({low}-{high})" if low != high else "")
+    return f"{ratio.median:.{digits}f} x" + (f" ({low}-{high})" if low != high else "")
 
 
 def write_size(row: Row) -> str:
@@ -57,6 +58,6 @@ def write_growth(line: Line) -> str:
     growth, counted = line.growth, line.quantity.counted
     if growth.turn is None:
         return f"linear or less (power {growth.power:.2f})"
-    where = f"not linear from {growth.turn:,} {counted} on (power {growth.power:.2f}; a unit of the "
-    where += f"largest costs {growth.times:.1f} times as much)"
+    where = f"not linear from {growth.turn:,} {counted} on (power {growth.power:.2f}, "
+    where += f"{growth.times:.1f} times the cost of a unit at the largest size)"
     return f"{where}: {line.quantity.steeper or 'the reason is not known'}"
