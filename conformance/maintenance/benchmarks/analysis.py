@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from conformance.maintenance.benchmarks.growth import judge_growth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from conformance.maintenance.benchmarks.growth import Growth
     from conformance.maintenance.benchmarks.quantities import Quantity
@@ -121,7 +121,7 @@ def sum_up(run: Run, quantities: Sequence[Quantity], floor: str, ours: str) -> S
         floor: Name of the subject that ratios are taken to.
         ours: Name of the subject that has aims.
     """
-    found = _Figures(run.measurements)
+    found = _Figures(run)
     rows: list[Row] = []
     lines: list[Line] = []
     for quantity in quantities:
@@ -136,13 +136,11 @@ def sum_up(run: Run, quantities: Sequence[Quantity], floor: str, ours: str) -> S
 class _Figures:
     """The figures of a run by what they belong to, each series in the order of the rounds."""
 
-    def __init__(self, measurements: Iterable[Measurement]) -> None:
-        self.subjects: list[str] = []
+    def __init__(self, run: Run) -> None:
+        self.subjects = list(run.versions)
         self._series: dict[tuple[str, int, str], list[Measurement]] = {}
-        for m in measurements:
-            self._series.setdefault((m.quantity, m.size, m.subject), []).append(m)
-            if m.subject not in self.subjects:
-                self.subjects.append(m.subject)
+        for measurement in run.measurements:
+            self._series.setdefault(measurement.case, []).append(measurement)
 
     def find(self, quantity: str, size: int, subject: str, measure: str) -> list[float]:
         series = self._series.get((quantity, size, subject), ())

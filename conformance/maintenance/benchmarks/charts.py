@@ -32,7 +32,8 @@ _RIGHT = 348
 _GROWTH_LEFT, _GROWTH_TOP, _GROWTH_BOTTOM = 56, 10, 204
 _RATIO_LEFT, _RATIO_TOP, _BAND, _LANE = 12, 26, 22, 12
 _MARGIN = 1.15
-_FEW = 1.5
+_STEPS = ((0.7, (1, 1.5, 2, 3, 5, 7)), (2.2, (1, 2, 5)), (math.inf, (1,)))
+"""Length of an axis in decades, and the values of each decade that get a tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ class Axis:
         return round(self.begin + share * (self.end - self.begin), 1)
 
     def list_ticks(self) -> list[float]:
-        """Return round values on the axis: 1, 2, 5 of each decade, or decades where it is long."""
+        """Return round values on the axis, the more of each decade the shorter it is."""
         decades = math.log10(self.high / self.low)
-        steps = (1, 2, 5) if decades < _FEW else (1,)
+        steps = next(steps for longest, steps in _STEPS if decades < longest)
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
         values = (step * 10.0**power for power in range(first, last + 1) for step in steps)
         return [value for value in values if self.low <= value <= self.high]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from conformance.maintenance.benchmarks.wording import write_reason
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -54,6 +56,6 @@ def _describe_line(line: Line) -> dict[str, Any]:
         "counted": line.quantity.counted,
         "points": [list(point) for point in line.points],
         "linear": line.growth.linear,
-        "reason": "" if line.growth.linear else line.quantity.steeper,
+        "reason": write_reason([line]),
         **asdict(line.growth),
     }

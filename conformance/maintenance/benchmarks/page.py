@@ -56,8 +56,8 @@ def write_page(run: Run, summary: Summary, about: Mapping[str, Any]) -> str:
 
 def _arrange(summary: Summary, subjects: list[str]) -> list[dict[str, Any]]:
     """Return what each growth chart shows; lines of a quantity follow each other."""
-    found: list[dict[str, Any]] = []
-    for _, group in groupby(summary.lines, lambda line: line.quantity.name):
-        lines = sorted(group, key=lambda line: subjects.index(line.subject))
-        found.append({"lines": lines, "chart": draw_growth(lines, subjects)})
-    return found
+    groups = groupby(summary.lines, lambda line: line.quantity.name)
+    return [
+        {"lines": (lines := list(group)), "chart": draw_growth(lines, subjects)}
+        for _, group in groups
+    ]

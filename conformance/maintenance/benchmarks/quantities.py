@@ -64,8 +64,8 @@ class Quantity:
 
 _CHUNKS = (250, 1000, 4000)
 _PAIRS = (
-    "the user adds chunks in pairs, and langchain-core parses the arguments joined so far again in "
-    "each addition"
+    "The user adds chunks in pairs, and langchain-core copies and parses the arguments that are "
+    "joined so far again in each addition."
 )
 
 QUANTITIES: tuple[Quantity, ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -11,6 +12,7 @@ from conformance.maintenance.benchmarks.wording import (
     write_cost,
     write_growth,
     write_ratio,
+    write_reason,
     write_size,
     write_title,
 )
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["print_summary"]
 
+_ABOUT = "Processor time, median of the rounds; times the floor (middle half of the rounds)"
+
 
 def print_summary(
     console: Console, summary: Summary, subjects: Sequence[str], wrong: Sequence[str]
@@ -38,6 +42,7 @@ def print_summary(
         subjects: Names of the subjects, the floor first.
         wrong: What was not done correctly.
     """
+    console.print(to_terminal(_ABOUT))
     console.print(_draw_table(summary, subjects))
     for text in _list_growth(summary):
         console.print(text)
@@ -46,10 +51,7 @@ def print_summary(
 
 
 def _draw_table(summary: Summary, subjects: Sequence[str]) -> Table:
-    table = Table(
-        title="Processor time, median of the rounds; times the floor (middle half of the rounds)",
-        title_justify="left",
-    )
+    table = Table()
     table.add_column("what")
     for name in (*subjects, "aim"):
         table.add_column(to_terminal(name), justify="right")
@@ -77,7 +79,12 @@ def _draw_cell(row: Row, subject: str, *, first: bool) -> Text:
 
 
 def _list_growth(summary: Summary) -> Iterator[Text]:
-    for line in summary.lines:
-        style = "" if line.growth.linear else "yellow"
-        what = f"{line.quantity.title} by {line.quantity.counted}, {line.subject}"
-        yield to_terminal(f"{what}: {write_growth(line)}", style=style)
+    for _, group in groupby(summary.lines, lambda line: line.quantity.name):
+        lines = list(group)
+        quantity = lines[0].quantity
+        yield to_terminal(f"{quantity.title}, cost by {quantity.counted}", style="bold")
+        for line in lines:
+            style = "" if line.growth.linear else "yellow"
+            yield to_terminal(f"  {line.subject}: {write_growth(line)}", style=style)
+        if reason := write_reason(lines):
+            yield to_terminal(f"  {reason}", style="dim")

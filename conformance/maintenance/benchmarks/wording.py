@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from conformance.maintenance.benchmarks.analysis import Line, Row, Spread
 
-__all__ = ["write_aim", "write_cost", "write_growth", "write_ratio", "write_size", "write_title"]
+__all__ = [
+    "write_aim",
+    "write_cost",
+    "write_growth",
+    "write_ratio",
+    "write_reason",
+    "write_size",
+    "write_title",
+]
 
 _MEBIBYTE = 1 << 20
 _SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
@@ -54,10 +64,15 @@ def write_aim(row: Row) -> str:
 
 
 def write_growth(line: Line) -> str:
-    """Return whether a cost grows linearly, and if not, from where on and why."""
-    growth, counted = line.growth, line.quantity.counted
+    """Return whether a cost grows linearly, and if not, from where on and how much."""
+    growth = line.growth
     if growth.turn is None:
         return f"linear or less (power {growth.power:.2f})"
-    where = f"not linear from {growth.turn:,} {counted} on (power {growth.power:.2f}, "
-    where += f"{growth.times:.1f} times the cost of a unit at the largest size)"
-    return f"{where}: {line.quantity.steeper or 'the reason is not known'}"
+    where = f"not linear from {growth.turn:,} {line.quantity.counted} on (power {growth.power:.2f}"
+    return f"{where}; at most {growth.times:.1f} times the cost of each)"
+
+
+def write_reason(lines: Iterable[Line]) -> str:
+    """Return why a quantity's cost is not linear; an empty text if it is for every subject."""
+    steep = [line for line in lines if not line.growth.linear]
+    return (steep[0].quantity.steeper or "The reason is not known.") if steep else ""
