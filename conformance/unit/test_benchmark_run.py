@@ -176,6 +176,12 @@ def test_an_error_is_a_flaw_and_an_import_has_no_outcome() -> None:
     assert find_flaw(None, {"outcome": None}) == ""
 
 
+def test_an_import_costs_what_its_process_costs() -> None:
+    reply = measure_import(Subject("json", "json:JSONDecoder", "from json import JSONDecoder"))
+    assert reply["cpu"] > 0
+    assert find_flaw(None, reply) == ""
+
+
 def test_a_failing_import_says_why() -> None:
     broken = Subject("broken", "json:nothing", "from json import nothing")
     reply = measure_import(broken)
@@ -184,7 +190,7 @@ def test_a_failing_import_says_why() -> None:
 
 def test_a_process_that_ends_early_says_what_it_printed() -> None:
     subject = choose_subjects([], [], [])[0]
-    with pytest.raises(ProcessFailedError, match="(?s)nowhere ended early: .*No module named"):
+    with pytest.raises(ProcessFailedError, match=r"(?s)nowhere ended early: .*No module named"):
         Process(subject.python, "nowhere")
 
 
@@ -201,8 +207,8 @@ def test_a_quick_run_measures_floor_and_ours_and_catches_a_model_that_loses_a_ch
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [f"--json={tmp_path}/bench.json", f"--html={tmp_path}/bench.html"]
-    only = ["--only=stream", "--only=import", "--rounds=1"]
-    assert command.main(["--quick", *only, "--subject", LOSSY, *files]) == 1
+    asked = ["--quick", "--only=stream", "--rounds=1", f"--subject={LOSSY}"]
+    assert command.main([*asked, *files]) == 1
     told = capsys.readouterr().out
     assert "WRONG  lossy: stream, size 250: text is " in told
     assert "chunks is 249, not 250" in told

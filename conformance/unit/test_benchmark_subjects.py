@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import venv
 from importlib import metadata
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.maintenance.benchmarks import subjects
 from conformance.maintenance.benchmarks.subjects import STRANGERS, choose_subjects, install
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OPENAI = STRANGERS["openai"]
 
@@ -69,7 +71,7 @@ def test_an_environment_is_made_once_for_each_set_of_releases(
         commands.append(command)
 
     monkeypatch.setattr(venv, "create", create)
-    monkeypatch.setattr(subjects.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     for _ in range(2):
         made = install(OPENAI, tmp_path)
         assert made.python == str(tmp_path / "openai" / "bin" / "python")
