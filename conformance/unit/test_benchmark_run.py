@@ -233,3 +233,5 @@ def test_a_run_in_which_all_is_right_ends_well(
 def test_a_run_that_cannot_begin_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--subject", "mine"]) == 2
     assert capsys.readouterr().err == "cannot measure: 'mine' is not NAME=VALUE\n"
+    assert command.main(["--json", "nowhere/at/all.json"]) == 2
+    assert "there is no folder for nowhere/at/all.json" in capsys.readouterr().err

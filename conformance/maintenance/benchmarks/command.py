@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         chosen = choose_subjects(options.strangers, options.python, options.subject)
         subjects = [install(subject, options.environments) for subject in chosen]
         quantities = _choose_quantities(options)
+        _check_folders(options.json, options.html)
         run = _measure(console, subjects, quantities, options.rounds)
     except (ValueError, OSError, ProcessFailedError, subprocess.CalledProcessError) as error:
         complain = open_console(stderr=True)
@@ -112,6 +113,13 @@ def _choose_quantities(options: argparse.Namespace) -> list[Quantity]:
     options.rounds = options.rounds or (_QUICK_ROUNDS if options.quick else _ROUNDS)
     chosen = [q for q in QUANTITIES if not options.only or q.name in options.only]
     return [shrink(quantity) for quantity in chosen] if options.quick else chosen
+
+
+def _check_folders(*files: Path | None) -> None:
+    """Notice before the run, not after it, that a file cannot be written."""
+    for file in files:
+        if file and not file.absolute().parent.is_dir():
+            raise ValueError(f"there is no folder for {file}")
 
 
 def _measure(
