@@ -18,7 +18,6 @@ STREAM = Quantity(
     counted="chunks",
     unit="chunk",
     each=True,
-    beside="invoke",
 )
 STEEP = Quantity(
     "deltas",
@@ -28,6 +27,7 @@ STEEP = Quantity(
     sizes=(10, 100, 1000),
     counted="deltas",
     unit="stream",
+    beside="stream",
     aim=Aim(seconds=1.0),
     steeper="Pairs <b>.",
 )

@@ -45,7 +45,8 @@ def test_a_row_is_compared_with_another_quantity_only_at_a_size_that_both_have()
     beside = row.cells["ours"].beside
     assert beside is not None
     assert beside.median == pytest.approx(3)
-    assert sum_up(run, (STREAM,), "floor", "ours").rows[0].cells["ours"].beside is None
+    other = replace(STREAM, beside="invoke")
+    assert sum_up(run, (other,), "floor", "ours").rows[0].cells["ours"].beside is None
 
 
 def test_memory_is_a_row_of_its_own_and_is_not_divided() -> None:

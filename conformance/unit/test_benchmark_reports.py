@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from conformance.maintenance.benchmarks.analysis import Spread
-from conformance.maintenance.benchmarks.charts import Axis, draw_growth, draw_ratios
+from conformance.maintenance.benchmarks.charts import Axis, draw_growth, draw_mark, draw_ratios
 from conformance.maintenance.benchmarks.page import write_page
 from conformance.maintenance.benchmarks.terminal import print_summary
 from conformance.maintenance.benchmarks.wording import (
@@ -98,6 +98,7 @@ def test_the_table_has_costs_ratios_and_aims() -> None:
     assert re.search(r"invoke, per call +│ +20 µs │ +40 µs │ +200 µs │ +≤ 1.2 x ✗", text)
     assert re.search(r"2\.00 x │ +10 x", text)
     assert re.search(r"Streams, peak memory +│ +40 MiB │ +80 MiB │ +400 MiB │ +≤ 80 MiB ✓", text)
+    assert text.count("1000 x of stream") == 3
     assert "WRONG" not in text
 
 
@@ -176,6 +177,12 @@ def test_a_ratio_chart_leaves_out_what_has_no_ratio() -> None:
     assert draw_ratios([], ("floor",)).bands == []
 
 
+def test_four_subjects_can_be_told_apart_without_colours() -> None:
+    forms = [draw_mark(number, 10, 10) for number in range(5)]
+    assert len(set(forms)) == 4
+    assert forms[4] == forms[0]
+
+
 # --- the page ---
 
 
@@ -216,6 +223,7 @@ def test_the_page_has_the_tables_figures_and_what_each_subject_stands_on() -> No
     text = Reader(page(make_run())).text
     assert "Streamed chunk, per chunk 1,000 chunks 20 µs 40 µs 2.00 x 200 µs 10 x" in text
     assert "Streams, peak memory 2 streams 40 MiB 80 MiB 2.00 x 400 MiB 10 x ≤ 80 MiB ✓" in text
+    assert "1000 x of stream" in text
     assert "✓ Everything that was measured was done correctly." in text
     assert "ours python 3.11" in text
 
