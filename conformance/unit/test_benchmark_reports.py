@@ -76,7 +76,7 @@ def test_growth_is_written_as_linear_or_from_where_on_and_why() -> None:
     steep = [line for line in lines if not line.growth.linear]
     assert write_growth(linear[0]) == "linear or less (power 1.00)"
     assert write_reason(linear) == ""
-    text = "not linear from 10 deltas on (power 2.00; at most 100.0 times the cost of each)"
+    text = "not linear from 10 deltas on (power 2.00; at 1,000 each costs 100.0 times as much)"
     assert write_growth(steep[0]) == text
     assert write_reason([*linear, *steep]) == "Pairs <b>."
     unknown = replace(steep[0], quantity=replace(steep[0].quantity, steeper=""))
@@ -98,7 +98,7 @@ def test_the_table_has_costs_ratios_and_aims() -> None:
     assert re.search(r"invoke, per call +│ +20 µs │ +40 µs │ +200 µs │ +≤ 1.2 x ✗", text)
     assert re.search(r"2\.00 x │ +10 x", text)
     assert re.search(r"Streams, peak memory +│ +40 MiB │ +80 MiB │ +400 MiB │ +≤ 80 MiB ✓", text)
-    assert text.count("1000 x of stream") == 3
+    assert text.count("1000.00 times stream") == 3
     assert "WRONG" not in text
 
 
@@ -223,7 +223,7 @@ def test_the_page_has_the_tables_figures_and_what_each_subject_stands_on() -> No
     text = Reader(page(make_run())).text
     assert "Streamed chunk, per chunk 1,000 chunks 20 µs 40 µs 2.00 x 200 µs 10 x" in text
     assert "Streams, peak memory 2 streams 40 MiB 80 MiB 2.00 x 400 MiB 10 x ≤ 80 MiB ✓" in text
-    assert "1000 x of stream" in text
+    assert "1000.00 times stream" in text
     assert "✓ Everything that was measured was done correctly." in text
     assert "ours python 3.11" in text
 

@@ -87,7 +87,7 @@ def stage(
     return staged
 
 
-def ignore(_: str) -> None:
+def ignore(number: int, what: str) -> None:
     pass
 
 
@@ -118,10 +118,11 @@ def test_the_warming_round_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_progress_is_told_as_often_as_it_was_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     stage(monkeypatch)
-    told: list[str] = []
-    measure(SUBJECTS, QUANTITIES, 3, told.append)
+    told: list[tuple[int, str]] = []
+    measure(SUBJECTS, QUANTITIES, 3, lambda *words: told.append(words))
     assert len(told) == count_turns(SUBJECTS, QUANTITIES, 3) == 2 * (3 + 3 * 6)
-    assert told[0] == "round 0, Import, floor"
+    assert told[0] == (0, "Import, floor")
+    assert told[-1][0] == 3
 
 
 def test_memory_is_measured_in_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +228,9 @@ def test_a_run_in_which_all_is_right_ends_well(
     monkeypatch.setattr(command, "QUANTITIES", (STREAM,))
     stage(monkeypatch)
     assert command.main([]) == 0
-    assert "Streamed chunk, per chunk" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "warming up\nround 1 of 5\n" in told
+    assert "Streamed chunk, per chunk" in told
 
 
 def test_a_run_that_cannot_begin_says_why(capsys: pytest.CaptureFixture[str]) -> None:

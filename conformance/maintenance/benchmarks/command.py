@@ -127,10 +127,15 @@ def _measure(
 ) -> Run:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+        begun: list[str] = []
         task = progress.add_task("starting", total=count_turns(subjects, quantities, rounds))
 
-        def advance(what: str) -> None:
-            progress.update(task, advance=1, description=what)
+        def advance(number: int, what: str) -> None:
+            name = f"round {number} of {rounds}" if number else "warming up"
+            progress.update(task, advance=1, description=f"{name}: {what}")
+            if not console.is_terminal and name not in begun:
+                begun.append(name)
+                console.print(to_terminal(name))
 
         return measure(subjects, quantities, rounds, advance)
 

@@ -92,7 +92,7 @@ def measure(
     subjects: Sequence[Subject],
     quantities: Sequence[Quantity],
     rounds: int,
-    advance: Callable[[str], object],
+    advance: Callable[[int, str], object],
 ) -> Run:
     """Measure, after one round that only warms up, and check what came out.
 
@@ -102,7 +102,7 @@ def measure(
         subjects: Who is measured; the first one is the floor.
         quantities: What is measured.
         rounds: Measurements of each size of each quantity.
-        advance: Called before each measurement with what is measured next.
+        advance: Called before each measurement with the round and with what is measured next.
 
     Raises:
         ProcessFailedError: The server or a subject's process ended early.
@@ -116,7 +116,7 @@ def measure(
         with suppress(KeyboardInterrupt):
             for number in range(rounds + 1):
                 for case in _list_turns(subjects, quantities, number):
-                    advance(f"round {number}, {case.quantity.title}, {case.subject.name}")
+                    advance(number, f"{case.quantity.title}, {case.subject.name}")
                     _take(run, case, workers[case.subject.name], url, keep=number > 0)
     run.measurements = [m for m in run.measurements if m.case not in run.failed]
     return run

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from conformance.maintenance.benchmarks.wording import (
     write_aim,
+    write_beside,
     write_cost,
     write_growth,
     write_ratio,
@@ -73,8 +74,8 @@ def _draw_cell(row: Row, subject: str, *, first: bool) -> Text:
     text = to_terminal(write_cost(cell.cost.median, row.measure))
     if not first:
         text += to_terminal(f"\n{write_ratio(cell.ratio)}")
-    if cell.beside is not None:
-        text += to_terminal(f"\n{write_ratio(cell.beside)} of {row.quantity.beside}", style="dim")
+    if beside := write_beside(row, cell):
+        text += to_terminal(f"\n{beside}", style="dim")
     return text
 
 

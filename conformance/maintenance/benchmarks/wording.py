@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from conformance.maintenance.benchmarks.analysis import Line, Row, Spread
+    from conformance.maintenance.benchmarks.analysis import Cell, Line, Row, Spread
 
 __all__ = [
     "write_aim",
+    "write_beside",
     "write_cost",
     "write_growth",
     "write_ratio",
@@ -46,6 +47,13 @@ def write_ratio(ratio: Spread | None) -> str:
     return f"{ratio.median:.{digits}f} x" + (f" ({low}-{high})" if low != high else "")
 
 
+def write_beside(row: Row, cell: Cell) -> str:
+    """Return a subject's cost in times of what its row is compared with; an empty text without."""
+    if cell.beside is None:
+        return ""
+    return f"{cell.beside.median:.2f} times {row.quantity.beside}"
+
+
 def write_size(row: Row) -> str:
     """Return the size that a row was measured at, empty where there is one only."""
     return f"{row.size:,} {row.quantity.counted}" if row.quantity.counted else ""
@@ -68,8 +76,10 @@ def write_growth(line: Line) -> str:
     growth = line.growth
     if growth.turn is None:
         return f"linear or less (power {growth.power:.2f})"
-    where = f"not linear from {growth.turn:,} {line.quantity.counted} on (power {growth.power:.2f}"
-    return f"{where}; at most {growth.times:.1f} times the cost of each)"
+    where = (
+        f"not linear from {growth.turn:,} {line.quantity.counted} on (power {growth.power:.2f}; "
+    )
+    return f"{where}at {line.points[-1][0]:,} each costs {growth.times:.1f} times as much)"
 
 
 def write_reason(lines: Iterable[Line]) -> str:
