@@ -90,10 +90,16 @@ def test_without_the_floor_there_is_a_cost_but_no_ratio() -> None:
 def test_a_line_says_how_a_cost_grows() -> None:
     lines = {(line.quantity.name, line.subject): line for line in make_summary().lines}
     assert lines["stream", "ours"].growth.linear
+    # The first round was the fastest.
     points = dict(lines["stream", "ours"].points)
-    assert points == pytest.approx({10: 4e-4, 100: 4e-3, 1000: 4e-2})
+    assert points == pytest.approx({10: 2e-4, 100: 2e-3, 1000: 2e-2})
     assert lines["deltas", "other"].growth.turn == 10
-    assert {name for name, _ in lines} == {"stream", "deltas", "crowd"}
+
+
+def test_two_sizes_are_too_few_to_say_how_a_cost_grows() -> None:
+    named = {line.quantity.name for line in make_summary().lines}
+    assert named == {"stream", "deltas"}
+    assert len(MEMORY.sizes) == 2
 
 
 def test_what_failed_or_was_not_reached_is_left_out() -> None:

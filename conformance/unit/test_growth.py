@@ -37,5 +37,5 @@ def test_a_quadratic_cost_is_noticed_behind_a_fixed_one() -> None:
     assert growth.times == pytest.approx((2e6 + 4000**2) / 4000 / 3000)
 
 
-def test_two_sizes_are_enough() -> None:
-    assert judge_growth((10, 100), (1.0, 100.0)).turn == 10
+def test_three_sizes_are_enough() -> None:
+    assert judge_growth((10, 100, 1000), (1.0, 100.0, 1e4)).turn == 10

@@ -9,7 +9,7 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conformance.maintenance.benchmarks.growth import judge_growth
+from conformance.maintenance.benchmarks.growth import FEWEST_SIZES, judge_growth
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ class Line:
     Attributes:
         quantity: The quantity.
         subject: Name of the subject.
-        points: Pairs of size and seconds of processor time in all.
+        points: Pairs of size and seconds of processor time in all, the lowest of the rounds.
         growth: What comes of it.
     """
 
@@ -105,7 +105,7 @@ class Summary:
 
     Attributes:
         rows: A row for each quantity, two where memory is a result as well.
-        lines: A line for each quantity with several sizes, and each subject.
+        lines: A line for each quantity with sizes enough, and each subject.
     """
 
     rows: list[Row]
@@ -192,8 +192,9 @@ def _draw_lines(found: _Figures, quantity: Quantity) -> list[Line]:
     lines: list[Line] = []
     for subject in found.subjects:
         series = ((s, found.find(quantity.name, s, subject, "cpu")) for s in quantity.sizes)
-        points = tuple((size, Spread.of(figures).median) for size, figures in series if figures)
-        if len(points) > 1:
+        # What else the machine does can only add, and not to every size alike.
+        points = tuple((size, min(figures)) for size, figures in series if figures)
+        if len(points) >= FEWEST_SIZES:
             growth = judge_growth([size for size, _ in points], [cost for _, cost in points])
             lines.append(Line(quantity, subject, points, growth))
     return lines

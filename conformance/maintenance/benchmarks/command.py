@@ -84,7 +84,7 @@ def _build_parser() -> argparse.ArgumentParser:
     names = [quantity.name for quantity in QUANTITIES]
     add("--only", action="append", default=[], choices=names, help="measure this; repeatable")
     add("--rounds", type=int, help=f"measurements of each size; default {_ROUNDS}")
-    add("--quick", action="store_true", help="the smallest sizes, two rounds: does it work?")
+    add("--quick", action="store_true", help="the two smallest sizes, two rounds: does it work?")
     for name, subject in STRANGERS.items():
         add(
             f"--with-{name}",

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Growth", "fit_power", "judge_growth"]
+__all__ = ["FEWEST_SIZES", "Growth", "fit_power", "judge_growth"]
 
 _LINEAR = 1.15
 """The largest power that counts as linear: what the noise of a busy machine makes of 1."""
-_LAST = 3
+FEWEST_SIZES = 3
+"""Sizes that a verdict takes: two can differ by chance alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,10 @@ def judge_growth(sizes: Sequence[int], costs: Sequence[float]) -> Growth:
     """Judge a series of costs.
 
     Args:
-        sizes: Two sizes or more, rising.
+        sizes: `FEWEST_SIZES` or more, rising.
         costs: What each of them costs in all.
     """
-    power = fit_power(sizes[-_LAST:], costs[-_LAST:])
+    power = fit_power(sizes[-FEWEST_SIZES:], costs[-FEWEST_SIZES:])
     each = [cost / size for size, cost in zip(sizes, costs, strict=True)]
     lowest = min(range(len(each)), key=each.__getitem__)
     turn = sizes[lowest] if power > _LINEAR else None

@@ -7,12 +7,10 @@ after the clock has stopped.
 from __future__ import annotations
 
 import asyncio
-import warnings
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from langchain_core._api import LangChainBetaWarning
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.tools import StructuredTool
 
@@ -150,8 +148,6 @@ def _merge_arguments(bench: Bench, size: int) -> tuple[Run, Read]:
 
 def _stream_events(bench: Bench, size: int) -> tuple[Run, Read]:
     model = bench.model("words", size)
-    warnings.simplefilter("ignore", LangChainBetaWarning)  # v3 is announced as a beta
-
     return lambda: list(model.stream_events(_PROMPT, version="v3")), _read_events
 
 
