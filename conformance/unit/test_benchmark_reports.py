@@ -224,7 +224,7 @@ def test_the_page_has_the_tables_figures_and_what_each_subject_stands_on() -> No
     assert "Streamed chunk, per chunk 1,000 chunks 20 µs 40 µs 2.00 x 200 µs 10 x" in text
     assert "Streams, peak memory 2 streams 40 MiB 80 MiB 2.00 x 400 MiB 10 x ≤ 80 MiB ✓" in text
     assert "1000.00 times stream" in text
-    assert "✓ Everything that was measured was done correctly." in text
+    assert "✓ All results are correct." in text
     assert "ours python 3.11" in text
 
 
@@ -245,7 +245,7 @@ def test_the_page_names_what_was_done_wrong_and_nothing_in_it_becomes_markup() -
     run.failed["invoke", 1, "other"] = "<script>alert(1)</script>"
     run.measurements = [m for m in run.measurements if m.case not in run.failed]
     text = page(run)
-    assert "✗ Not everything was done correctly." in Reader(text).text
+    assert "✗ Some results are wrong." in Reader(text).text
     assert "<script" not in text
     assert "other: invoke, size 1: &lt;script&gt;" in text
     assert text.count("Pairs &lt;b&gt;.") == 1
@@ -257,5 +257,5 @@ def test_a_page_of_the_floor_alone_has_no_chart_of_ratios() -> None:
     alone = ("floor", "invoke")
     run.measurements = [m for m in run.measurements if (m.subject, m.quantity) == alone]
     text = page(run)
-    assert "Times the floor</h2>" not in text
+    assert "Ratio to the floor</h2>" not in text
     assert "Growth</h2>" not in text

@@ -27,7 +27,7 @@ LOSSY = "lossy=conformance.unit.lossy_model:LossyModel"
 
 
 class Staged:
-    """Stands in for every process; replies what it is told to, and keeps what it was asked.
+    """Stands in for every process; replies as the test says, and keeps what it was asked.
 
     Args:
         reply: What is replied to each job of a subject.
@@ -116,13 +116,13 @@ def test_the_warming_round_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.wrong == []
 
 
-def test_progress_is_told_as_often_as_it_was_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_reported_as_often_as_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     stage(monkeypatch)
-    told: list[tuple[int, str]] = []
-    measure(SUBJECTS, QUANTITIES, 3, lambda *words: told.append(words))
-    assert len(told) == count_turns(SUBJECTS, QUANTITIES, 3) == 2 * (3 + 3 * 6)
-    assert told[0] == (0, "Import, floor")
-    assert told[-1][0] == 3
+    reported: list[tuple[int, str]] = []
+    measure(SUBJECTS, QUANTITIES, 3, lambda *words: reported.append(words))
+    assert len(reported) == count_turns(SUBJECTS, QUANTITIES, 3) == 2 * (3 + 3 * 6)
+    assert reported[0] == (0, "Import, floor")
+    assert reported[-1][0] == 3
 
 
 def test_memory_is_measured_in_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,9 +210,9 @@ def test_a_quick_run_measures_floor_and_ours_and_catches_a_model_that_loses_a_ch
     files = [f"--json={tmp_path}/bench.json", f"--html={tmp_path}/bench.html"]
     asked = ["--quick", "--only=stream", "--rounds=1", f"--subject={LOSSY}"]
     assert command.main([*asked, *files]) == 1
-    told = capsys.readouterr().out
-    assert "WRONG  lossy: stream, size 250: text is " in told
-    assert "chunks is 249, not 250" in told
+    reported = capsys.readouterr().out
+    assert "WRONG  lossy: stream, size 250: text is " in reported
+    assert "chunks is 249, not 250" in reported
     document = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
     assert [sentence.split(":")[0] for sentence in document["wrong"]] == ["lossy", "lossy"]
     stream = next(row for row in document["rows"] if row["quantity"] == "stream")
@@ -228,9 +228,9 @@ def test_a_run_in_which_all_is_right_ends_well(
     monkeypatch.setattr(command, "QUANTITIES", (STREAM,))
     stage(monkeypatch)
     assert command.main([]) == 0
-    told = capsys.readouterr().out
-    assert "warming up\nround 1 of 5\n" in told
-    assert "Streamed chunk, per chunk" in told
+    reported = capsys.readouterr().out
+    assert "warming up\nround 1 of 5\n" in reported
+    assert "Streamed chunk, per chunk" in reported
 
 
 def test_a_run_that_cannot_begin_says_why(capsys: pytest.CaptureFixture[str]) -> None:

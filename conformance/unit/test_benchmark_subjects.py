@@ -1,4 +1,4 @@
-"""Who is measured, and the environments that other people's clients get."""
+"""The subjects of a benchmark, and the environments of third-party clients."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.maintenance.benchmarks.subjects import STRANGERS, choose_subjects, install
+from conformance.maintenance.benchmarks.subjects import THIRD_PARTY, choose_subjects, install
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-OPENAI = STRANGERS["openai"]
+OPENAI = THIRD_PARTY["openai"]
 
 
 def test_without_options_it_is_the_floor_and_ours() -> None:
@@ -26,13 +26,13 @@ def test_without_options_it_is_the_floor_and_ours() -> None:
     assert not floor.requirement + ours.requirement
 
 
-def test_strangers_are_pinned_and_installed_where_nothing_of_ours_is() -> None:
+def test_third_party_clients_are_pinned_and_installed_apart() -> None:
     chosen = {subject.name: subject for subject in choose_subjects(["incumbent", "openai"], [], [])}
     assert chosen["incumbent"].requirement == "langchain-baseten==0.2.5"
     assert chosen["openai"].requirement == "langchain-openai==1.7.4"
 
 
-def test_an_interpreter_that_has_a_stranger_needs_no_installation() -> None:
+def test_an_interpreter_that_has_a_third_party_client_needs_no_installation() -> None:
     *_, incumbent = choose_subjects([], ["incumbent=/there/python"], [])
     assert (incumbent.name, incumbent.python) == ("incumbent", "/there/python")
     assert incumbent.requirement == ""
@@ -52,7 +52,7 @@ def test_any_other_chat_model_can_be_named() -> None:
         (["nobody=/python"], [], "names no subject: nobody"),
     ],
 )
-def test_an_option_that_names_nobody_is_refused(
+def test_an_option_that_names_no_subject_is_refused(
     pythons: list[str], others: list[str], complaint: str
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
@@ -77,7 +77,7 @@ def test_an_environment_is_made_once_for_each_set_of_releases(
         assert made.python == str(tmp_path / "openai" / "bin" / "python")
     (command,) = commands
     assert command[0] == made.python
-    # What both stand on is the same release, so that only the clients differ.
+    # The shared dependencies have the same release, so that only the clients differ.
     assert {OPENAI.requirement, f"langchain-core=={metadata.version('langchain-core')}"} <= {
         *command
     }

@@ -1,6 +1,6 @@
-"""From measurements to what reports show: medians, ratios with their spread, growth. Pure.
+"""Summarises a run: medians, ratios with their spread, growth. Pure.
 
-A ratio is taken within a round, where both costs met the same machine, and only then summed up.
+A ratio is taken within a round, where both costs were measured under the same load.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run comes to.
+    """The summary of a run.
 
     Attributes:
         rows: A row for each quantity, two where memory is a result as well.
@@ -113,7 +113,7 @@ class Summary:
 
 
 def sum_up(run: Run, quantities: Sequence[Quantity], floor: str, ours: str) -> Summary:
-    """Sum a run up.
+    """Return the summary of a run.
 
     Args:
         run: The run.

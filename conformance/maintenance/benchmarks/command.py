@@ -1,7 +1,7 @@
 """`tox -e bench`: what the client costs, compared with the floor and with other clients.
 
-Exit code 0 if everything that was measured was also done correctly, 1 if anything was not, 2 if the
-run could not begin. Costs do not change it: they depend on the machine.
+Exit code 0 if every result is correct, 1 if any is wrong, 2 if the run could not start. Costs do
+not change it: they depend on the machine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from conformance.maintenance.benchmarks.run import count_turns, measure
 from conformance.maintenance.benchmarks.subjects import (
     FLOOR,
     OURS,
-    STRANGERS,
+    THIRD_PARTY,
     choose_subjects,
     install,
 )
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _build_parser().parse_args(argv)
     console = open_console()
     try:
-        chosen = choose_subjects(options.strangers, options.python, options.subject)
+        chosen = choose_subjects(options.third_party, options.python, options.subject)
         subjects = [install(subject, options.environments) for subject in chosen]
         quantities = _choose_quantities(options)
         _check_folders(options.json, options.html)
@@ -85,10 +85,10 @@ def _build_parser() -> argparse.ArgumentParser:
     add("--only", action="append", default=[], choices=names, help="measure this; repeatable")
     add("--rounds", type=int, help=f"measurements of each size; default {_ROUNDS}")
     add("--quick", action="store_true", help="the two smallest sizes, two rounds: does it work?")
-    for name, subject in STRANGERS.items():
+    for name, subject in THIRD_PARTY.items():
         add(
             f"--with-{name}",
-            dest="strangers",
+            dest="third_party",
             action="append_const",
             const=name,
             default=[],
@@ -116,7 +116,7 @@ def _choose_quantities(options: argparse.Namespace) -> list[Quantity]:
 
 
 def _check_folders(*files: Path | None) -> None:
-    """Notice before the run, not after it, that a file cannot be written."""
+    """Raise before the run, not after it, if a file cannot be written."""
     for file in files:
         if file and not file.absolute().parent.is_dir():
             raise ValueError(f"there is no folder for {file}")

@@ -1,4 +1,4 @@
-"""The result as a JSON document: every measurement, and what they come to. Pure."""
+"""The result as a JSON document: every measurement, and the summary. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def build_document(run: Run, summary: Summary, about: Mapping[str, Any]) -> dict
 
     Args:
         run: What was measured.
-        summary: What it comes to.
+        summary: Its summary.
         about: When, where and how often it was measured.
     """
     return {

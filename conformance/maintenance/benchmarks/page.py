@@ -28,7 +28,7 @@ def write_page(run: Run, summary: Summary, about: Mapping[str, Any]) -> str:
 
     Args:
         run: What was measured.
-        summary: What it comes to.
+        summary: Its summary.
         about: When, where and how often it was measured.
     """
     environment = Environment(

@@ -67,7 +67,7 @@ class Process:
             ProcessFailedError: The process has ended.
         """
         assert self._child.stdin is not None
-        with suppress(BrokenPipeError):  # then the reply is missing as well, which is told
+        with suppress(BrokenPipeError):  # then there is no reply either, which raises
             self._child.stdin.write(json.dumps(job) + "\n")
             self._child.stdin.flush()
         return self._read()

@@ -59,7 +59,7 @@ class Run:
     Attributes:
         measurements: In the order in which they were taken; those of a subject by round.
         versions: Versions that each subject stands on, by its name.
-        failed: What was not done correctly, by case; such a case's costs are not kept.
+        failed: What is wrong with a result, by case; the costs of such a case are left out.
     """
 
     measurements: list[Measurement] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Run:
 
     @property
     def wrong(self) -> list[str]:
-        """A sentence for each case that was not done correctly."""
+        """A sentence for each case whose result is wrong."""
         return [
             f"{subject}: {quantity}, size {size}: {flaw}"
             for (quantity, size, subject), flaw in self.failed.items()
@@ -94,12 +94,12 @@ def measure(
     rounds: int,
     advance: Callable[[int, str], object],
 ) -> Run:
-    """Measure, after one round that only warms up, and check what came out.
+    """Measure in rounds, the first of which only warms up, and check every result.
 
-    Ctrl-C ends it early, with what was measured until then.
+    Ctrl-C ends it early; what was measured until then is returned.
 
     Args:
-        subjects: Who is measured; the first one is the floor.
+        subjects: The subjects, the floor first.
         quantities: What is measured.
         rounds: Measurements of each size of each quantity.
         advance: Called before each measurement with the round and with what is measured next.
@@ -123,7 +123,7 @@ def measure(
 
 
 def _take(run: Run, case: _Case, worker: Process, url: str, *, keep: bool) -> None:
-    """Measure a case, unless it went wrong before, and keep its cost or what is wrong."""
+    """Measure a case, unless it failed before, and keep its cost or its flaw."""
     if case.key in run.failed:
         return
     reply = _ask(case, worker, url)

@@ -1,4 +1,4 @@
-"""The benchmark's server, in a process of its own, so that its cost is nobody's.
+"""The benchmark's server, in its own process, so that its cost is not measured.
 
 Prints its port, serves until its standard input ends, and never outlives its parent.
 """

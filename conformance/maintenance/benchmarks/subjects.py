@@ -1,4 +1,4 @@
-"""Who is measured: a chat model's class, how it is imported, and the interpreter that runs it."""
+"""The subjects of a benchmark: a class, its import statement and the interpreter that runs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["FLOOR", "OURS", "STRANGERS", "Subject", "choose_subjects", "install"]
+__all__ = ["FLOOR", "OURS", "THIRD_PARTY", "Subject", "choose_subjects", "install"]
 
 FLOOR = "floor"
 OURS = "ours"
@@ -22,7 +22,7 @@ _SHARED = ("langchain-core", "pydantic", "httpx2", "httpx")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A subject.
+    """A chat model that is measured.
 
     Attributes:
         name: What it is called in reports.
@@ -53,32 +53,32 @@ _HERE = (
     ),
     Subject.of(OURS, "langchain_baseten:ChatBaseten"),
 )
-STRANGERS = {
+THIRD_PARTY = {
     "incumbent": Subject.of(
         "incumbent", "langchain_baseten:ChatBaseten", "langchain-baseten==0.2.5"
     ),
     "openai": Subject.of("openai", "langchain_openai:ChatOpenAI", "langchain-openai==1.7.4"),
 }
-"""Other people's clients, each in an environment of its own."""
+"""Third-party clients, each installed in its own environment."""
 
 
 def choose_subjects(
-    strangers: Iterable[str], pythons: Iterable[str], others: Iterable[str]
+    third_party: Iterable[str], pythons: Iterable[str], others: Iterable[str]
 ) -> list[Subject]:
-    """Return the floor, our own client, and whoever else is asked for.
+    """Return the floor, our own client, and the other requested subjects.
 
     Args:
-        strangers: Names in `STRANGERS`.
-        pythons: `NAME=PATH`, an interpreter that has what a subject needs; a stranger that is named
-            here need not be named in `strangers`.
+        third_party: Names in `THIRD_PARTY`.
+        pythons: `NAME=PATH`, an interpreter that has what a subject needs. A third-party client
+            that is named here need not be in `third_party`.
         others: `NAME=MODULE:CLASS`, any other chat model.
 
     Raises:
-        ValueError: An option is not of that form, or names nobody.
+        ValueError: An option is not of that form, or names no subject.
     """
     paths = dict(_split(option) for option in pythons)
     chosen = {subject.name: subject for subject in _HERE}
-    chosen |= {n: s for n, s in STRANGERS.items() if n in paths or n in set(strangers)}
+    chosen |= {n: s for n, s in THIRD_PARTY.items() if n in paths or n in set(third_party)}
     chosen |= {name: Subject.of(name, spec) for name, spec in map(_split, others)}
     if unknown := paths.keys() - chosen.keys():
         raise ValueError(f"--python names no subject: {', '.join(sorted(unknown))}")
@@ -98,10 +98,10 @@ def _split(option: str) -> tuple[str, str]:
 
 
 def install(subject: Subject, folder: Path) -> Subject:
-    """Return a subject with its environment, which is made if it is not there yet.
+    """Return a subject with its own environment, which is created if it does not exist.
 
-    What all subjects stand on is installed in the releases of this environment: only the clients
-    are to differ.
+    The shared dependencies are installed in the same releases as in this environment, so that only
+    the clients differ.
 
     Args:
         subject: A subject; one without a requirement is returned as it is.

@@ -1,4 +1,4 @@
-"""The result in the terminal: one table, how each cost grows, and what was not done correctly."""
+"""The result in the terminal: a table of costs, how each one grows, and wrong results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["print_summary"]
 
-_ABOUT = "Processor time, median of the rounds; times the floor (middle half of the rounds)"
+_ABOUT = "Processor time, median of the rounds; ratio to the floor (first to third quartile)"
 
 
 def print_summary(
@@ -39,9 +39,9 @@ def print_summary(
 
     Args:
         console: Where to.
-        summary: What the run comes to.
+        summary: The summary of the run.
         subjects: Names of the subjects, the floor first.
-        wrong: What was not done correctly.
+        wrong: A sentence for each wrong result.
     """
     console.print(to_terminal(_ABOUT))
     console.print(_draw_table(summary, subjects))
