@@ -202,6 +202,22 @@ def test_a_process_that_has_ended_is_noticed_when_it_is_asked() -> None:
         server._child.wait()
         with pytest.raises(ProcessFailedError, match="server ended early"):
             server.ask({})
+        with pytest.raises(ProcessFailedError, match="server had ended before"):
+            server.ask({})
+
+
+def test_a_process_that_ends_early_fails_its_own_cases_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def reply(name: str, job: dict[str, Any]) -> dict[str, Any]:
+        if name == "ours":
+            raise ProcessFailedError("ours ended early: out of memory")
+        return reply_faithfully(name, job)
+
+    stage(monkeypatch, reply)
+    done = measure(SUBJECTS, [STREAM], 1, ignore)
+    assert {m.subject for m in done.measurements} == {"floor"}
+    assert done.wrong[0] == "ours: stream, size 10: ours ended early: out of memory"
 
 
 def test_a_quick_run_measures_floor_and_ours_and_catches_a_model_that_loses_a_chunk(

@@ -55,7 +55,9 @@ class Process:
             stderr=self._errors,
             env=_environment(),
             text=True,
+            process_group=0,  # Ctrl-C is for the run, which then ends its children
         )
+        self._ended = False
         self._name = f"{module} {' '.join(arguments)}".strip()
         self.hello = self._read()
         """The first line: what the process says of itself."""
@@ -66,6 +68,8 @@ class Process:
         Raises:
             ProcessFailedError: The process has ended.
         """
+        if self._ended:
+            raise ProcessFailedError(f"{self._name} had ended before")
         assert self._child.stdin is not None
         with suppress(BrokenPipeError):  # then there is no reply either, which raises
             self._child.stdin.write(json.dumps(job) + "\n")
@@ -85,6 +89,9 @@ class Process:
 
     def close(self) -> None:
         """End the process, and wait until it has gone."""
+        if self._ended:
+            return
+        self._ended = True
         self._child.terminate()
         with suppress(BrokenPipeError):
             self._child.communicate()

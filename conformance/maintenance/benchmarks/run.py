@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from conformance.maintenance.benchmarks.processes import (
+    ProcessFailedError,
     measure_import,
     start_server,
     start_worker,
@@ -105,7 +106,7 @@ def measure(
         advance: Called before each measurement with the round and with what is measured next.
 
     Raises:
-        ProcessFailedError: The server or a subject's process ended early.
+        ProcessFailedError: The server or a subject's process could not start.
     """
     run = Run()
     with ExitStack() as stack:
@@ -126,7 +127,10 @@ def _take(run: Run, case: _Case, worker: Process, url: str, *, keep: bool) -> No
     """Measure a case, unless it failed before, and keep its cost or its flaw."""
     if case.key in run.failed:
         return
-    reply = _ask(case, worker, url)
+    try:
+        reply = _ask(case, worker, url)
+    except ProcessFailedError as error:
+        reply = {"error": str(error)}
     if flaw := find_flaw(find_outcome(case.quantity, case.size), reply):
         run.failed[case.key] = flaw
     elif keep:
