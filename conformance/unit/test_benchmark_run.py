@@ -239,11 +239,13 @@ def test_a_quick_run_measures_floor_and_ours_and_catches_a_model_that_loses_a_ch
 
 
 def test_a_run_in_which_all_is_right_ends_well(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "QUANTITIES", (STREAM,))
     stage(monkeypatch)
-    assert command.main([]) == 0
+    path = tmp_path / "bench.json"
+    assert command.main([f"--json={path}"]) == 0
+    assert json.loads(path.read_text(encoding="utf-8"))["rounds"] == 5
     reported = capsys.readouterr().out
     assert "warming up\nround 1 of 5\n" in reported
     assert "Streamed chunk, per chunk" in reported

@@ -10,6 +10,7 @@ import argparse
 import os
 import platform
 import subprocess
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain.print(to_terminal(f"cannot measure: {error}"))
         return _USAGE
     summary = sum_up(run, quantities, FLOOR, OURS)
-    about = _describe_run(options)
+    about = _describe_run(options, run)
     print_summary(console, summary, [subject.name for subject in subjects], run.wrong)
     document = build_document(run, summary, about)
     if options.json:
@@ -140,10 +141,10 @@ def _measure(
         return measure(subjects, quantities, rounds, advance)
 
 
-def _describe_run(options: argparse.Namespace) -> dict[str, Any]:
+def _describe_run(options: argparse.Namespace, run: Run) -> dict[str, Any]:
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "rounds": options.rounds,
+        "rounds": max(Counter(m.case for m in run.measurements).values(), default=0),
         "quick": options.quick,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
         "load": round(os.getloadavg()[0], 1),
