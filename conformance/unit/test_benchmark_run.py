@@ -160,6 +160,18 @@ def test_an_interrupted_run_keeps_what_was_measured(monkeypatch: pytest.MonkeyPa
     assert staged.open == 0
 
 
+def test_a_run_that_is_interrupted_before_anything_was_measured_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def reply(name: str, job: dict[str, Any]) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    staged = stage(monkeypatch, reply)
+    with pytest.raises(KeyboardInterrupt):
+        measure(SUBJECTS, [STREAM], 4, ignore)
+    assert staged.open == 0
+
+
 @pytest.mark.parametrize(
     ("outcome", "flaw"),
     [

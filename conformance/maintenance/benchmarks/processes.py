@@ -92,9 +92,13 @@ class Process:
         if self._ended:
             return
         self._ended = True
-        self._child.terminate()
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.kill()  # it has nothing to save
+        self._child.wait()
         with suppress(BrokenPipeError):
-            self._child.communicate()
+            self._child.stdin.close()
+        self._child.stdout.close()
         self._errors.close()
 
     def __enter__(self) -> Self:

@@ -6,7 +6,7 @@ of them; who begins changes from round to round.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,7 @@ def measure(
 ) -> Run:
     """Measure in rounds, the first of which only warms up, and check every result.
 
-    Ctrl-C ends it early; what was measured until then is returned.
+    Ctrl-C ends it early; what was measured until then, if anything, is returned.
 
     Args:
         subjects: The subjects, the floor first.
@@ -109,16 +109,19 @@ def measure(
         ProcessFailedError: The server or a subject's process could not start.
     """
     run = Run()
-    with ExitStack() as stack:
-        server = stack.enter_context(start_server())
-        url = f"http://127.0.0.1:{server.hello['port']}/v1"
-        workers = {s.name: stack.enter_context(start_worker(s, url)) for s in subjects}
-        run.versions = {name: worker.hello["versions"] for name, worker in workers.items()}
-        with suppress(KeyboardInterrupt):
+    try:
+        with ExitStack() as stack:
+            server = stack.enter_context(start_server())
+            url = f"http://127.0.0.1:{server.hello['port']}/v1"
+            workers = {s.name: stack.enter_context(start_worker(s, url)) for s in subjects}
+            run.versions = {name: worker.hello["versions"] for name, worker in workers.items()}
             for number in range(rounds + 1):
                 for case in _list_turns(subjects, quantities, number):
                     advance(number, f"{case.quantity.title}, {case.subject.name}")
                     _take(run, case, workers[case.subject.name], url, keep=number > 0)
+    except KeyboardInterrupt:
+        if not run.measurements:
+            raise
     run.measurements = [m for m in run.measurements if m.case not in run.failed]
     return run
 
