@@ -258,6 +258,9 @@ def test_a_run_in_which_all_is_right_ends_well(
     path = tmp_path / "bench.json"
     assert command.main([f"--json={path}"]) == 0
     assert json.loads(path.read_text(encoding="utf-8"))["rounds"] == 5
+    path.unlink()
+    assert command.main([]) == 0
+    assert list(tmp_path.iterdir()) == []
     reported = capsys.readouterr().out
     assert "warming up\nround 1 of 5\n" in reported
     assert "Streamed chunk, per chunk" in reported
