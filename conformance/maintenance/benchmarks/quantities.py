@@ -79,7 +79,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         aim=Aim(seconds=100e-6),
     ),
     Quantity("invoke", "invoke", "invoke", repeats=50, aim=Aim(1.2)),
-    Quantity("ainvoke", "ainvoke", "ainvoke", repeats=50, aim=Aim(1.2)),
+    Quantity("ainvoke", "ainvoke", "ainvoke", sizes=(50,), each=True, aim=Aim(1.2)),
     Quantity(
         "stream",
         "Streamed chunk, sync",
