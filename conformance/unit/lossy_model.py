@@ -1,0 +1,26 @@
+"""A chat model that loses one chunk of a stream: the benchmark has to notice it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conformance.maintenance.benchmarks.floor import FloorModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langchain_core.messages import BaseMessage
+    from langchain_core.outputs import ChatGenerationChunk
+
+_LOST = 7
+
+
+class LossyModel(FloorModel):
+    """A model that loses its eighth chunk."""
+
+    def _stream(
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+    ) -> Iterator[ChatGenerationChunk]:
+        for number, chunk in enumerate(super()._stream(messages, *args, **kwargs)):
+            if number != _LOST:
+                yield chunk

@@ -1,0 +1,92 @@
+"""The subjects of a benchmark, and the environments of third-party clients."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.maintenance.benchmarks.subjects import THIRD_PARTY, choose_subjects, install
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OPENAI = THIRD_PARTY["openai"]
+
+
+def test_without_options_it_is_the_floor_and_ours() -> None:
+    floor, ours = choose_subjects([], [], [])
+    assert (floor.name, ours.name) == ("floor", "ours")
+    assert ours.imports == "from langchain_baseten import ChatBaseten"
+    assert {floor.python, ours.python} == {sys.executable}
+    assert not floor.requirement + ours.requirement
+
+
+def test_third_party_clients_are_pinned_and_installed_apart() -> None:
+    chosen = {subject.name: subject for subject in choose_subjects(["incumbent", "openai"], [], [])}
+    assert chosen["incumbent"].requirement == "langchain-baseten==0.2.5"
+    assert chosen["openai"].requirement == "langchain-openai==1.7.4"
+
+
+def test_an_interpreter_that_has_a_third_party_client_needs_no_installation() -> None:
+    *_, incumbent = choose_subjects([], ["incumbent=/there/python"], [])
+    assert (incumbent.name, incumbent.python) == ("incumbent", "/there/python")
+    assert incumbent.requirement == ""
+
+
+def test_any_other_chat_model_can_be_named() -> None:
+    *_, other = choose_subjects([], ["mine=/my/python"], ["mine=package.module:Model"])
+    assert other.imports == "from package.module import Model"
+    assert (other.spec, other.python) == ("package.module:Model", "/my/python")
+
+
+@pytest.mark.parametrize(
+    ("pythons", "others", "complaint"),
+    [
+        (["python"], [], "'python' is not NAME=VALUE"),
+        ([], ["=a:B"], "'=a:B' is not NAME=VALUE"),
+        (["nobody=/python"], [], "names no subject: nobody"),
+    ],
+)
+def test_an_option_that_names_no_subject_is_refused(
+    pythons: list[str], others: list[str], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        choose_subjects([], pythons, others)
+
+
+def test_an_environment_is_made_once_for_each_set_of_releases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+
+    def create(place: Path, **_: Any) -> None:
+        place.mkdir(parents=True, exist_ok=True)
+
+    def run(command: list[str], **_: Any) -> None:
+        commands.append(command)
+
+    monkeypatch.setattr(venv, "create", create)
+    monkeypatch.setattr(subprocess, "run", run)
+    for _ in range(2):
+        made = install(OPENAI, tmp_path)
+        assert made.python == str(tmp_path / "openai" / "bin" / "python")
+    (command,) = commands
+    assert command[0] == made.python
+    # The shared dependencies have the same release, so that only the clients differ.
+    assert {OPENAI.requirement, f"langchain-core=={metadata.version('langchain-core')}"} <= {
+        *command
+    }
+    (tmp_path / "openai" / "installed.txt").write_text("another release", encoding="utf-8")
+    install(OPENAI, tmp_path)
+    assert len(commands) == 2
+
+
+def test_what_is_installed_here_gets_no_environment(tmp_path: Path) -> None:
+    ours = choose_subjects([], [], [])[1]
+    assert install(ours, tmp_path) is ours
+    assert list(tmp_path.iterdir()) == []
