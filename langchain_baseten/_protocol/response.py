@@ -33,6 +33,11 @@ KNOWN_TOP = frozenset(
 )
 KNOWN_CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
 
+SIDE_KEYS = frozenset({"reasoning_content", "reasoning", "refusal"})
+"""Keys of a message or delta that may hold reasoning or a refusal, besides its content."""
+CALL_KEYS = frozenset({"tool_calls", "function_call"})
+"""Keys of a message or delta that may hold tool calls."""
+
 _WORDS = frozenset({"message", "logprobs"})
 """The keys of a choice that hold the model's words."""
 
@@ -315,9 +320,9 @@ def read_extras(payload: Mapping[str, Any], known: frozenset[str]) -> dict[str, 
         payload: A JSON object of the response.
         known: Names of the fields to leave out.
     """
-    unknown = payload.keys() - known
-    if not unknown:
+    if payload.keys() <= known:
         return {}
+    unknown = payload.keys() - known
     # In the payload's order: the order of a set changes from run to run.
     return {k: v for k, v in payload.items() if k in unknown and v not in (None, "", [], {})}
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from langchain_baseten.exceptions import BasetenInvalidResponseError
 
 _BOM = b"\xef\xbb\xbf"
+_DATA = b"data: "
 _LINE = 8
 """Bytes that a list takes for each line of data, an empty one too."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -120,6 +121,9 @@ class EventDecoder:
         return events
 
     def _read_field(self, line: bytes) -> None:
+        if line.startswith(_DATA):  # nearly every line
+            self._data.append(line[len(_DATA) :])
+            return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
