@@ -15,7 +15,7 @@ from langchain_baseten._http.content_coding import choose_decoder
 from langchain_baseten._http.timeouts import shorten_read_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 
     from langchain_baseten._http.content_coding import Decoder
     from langchain_baseten._http.request import AsyncResponse, Client, Response, SyncResponse
@@ -52,22 +52,19 @@ class Body(Generic[ResponseT]):
         self._continues = inner in _OF_A_CONNECTION and not self._is_read
         self._shortened = False
 
-    def decode(self, data: bytes | None) -> Iterator[bytes]:
-        """Yield the decoded bytes of a part of the body.
+    def decode(self, data: bytes | None) -> Iterable[bytes]:
+        """Return the decoded bytes of a part of the body, in one or several pieces.
 
         Args:
             data: The part, None for the end.
 
         Raises:
-            BasetenInvalidResponseError: If the compression is broken, or one that is not read.
+            BasetenInvalidResponseError: If the compression is broken, or one that is not read;
+                also while the pieces are iterated.
         """
         if self._decoder is None:
-            if data is not None:
-                yield data
-        elif data is not None:
-            yield from self._decoder.feed(data)
-        elif rest := self._decoder.close():
-            yield rest
+            return () if data is None else (data,)
+        return self._decoder.feed(data) if data is not None else filter(None, [self._decoder.close()])
 
     @cached_property
     def _decoder(self) -> Decoder | None:

@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any, NoReturn
 
+from langchain_baseten._protocol.json_bytes import parse_bytes
 from langchain_baseten.exceptions import BasetenRequestError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -89,14 +90,16 @@ def decode_event(data: bytes) -> Any:
         data: The data of the event.
     """
     try:
-        return _parse_shallow(data.decode("utf-8", "replace").removeprefix(_BOM))
+        value = parse_bytes(data)
+        # Most texts hold fewer brackets than levels are allowed, and need no walk.
+        deep = data.count(b"[") + data.count(b"{") > _DEEPEST and _is_deep(value)
     except (ValueError, RecursionError):
         return None
+    return None if deep else value
 
 
 def _parse_shallow(text: str) -> Any:
     value = json.loads(text)
-    # Most texts hold fewer brackets than levels are allowed, and need no walk.
     if text.count("[") + text.count("{") > _DEEPEST and _is_deep(value):
         raise ValueError("It is nested too deeply.")
     return value

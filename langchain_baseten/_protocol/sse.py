@@ -63,14 +63,15 @@ class EventDecoder:
             BasetenInvalidResponseError: If the event that the chunk belongs to is too large.
         """
         self._check_size()
-        # Chunks of one long line are joined only at its end, which avoids quadratic copying.
-        open_cr = bool(self._rest) and self._rest[-1].endswith(b"\r")
-        self._rest.append(chunk)
         self._held += len(chunk)
-        if self._started and not open_cr and b"\n" not in chunk and b"\r" not in chunk:
-            return []
-        buffer = self._skip_bom(b"".join(self._rest))
-        *lines, rest = self._split(buffer)
+        if self._rest or not self._started:
+            # Chunks of one long line are joined only at its end, which avoids quadratic copying.
+            open_cr = bool(self._rest) and self._rest[-1].endswith(b"\r")
+            self._rest.append(chunk)
+            if self._started and not open_cr and b"\n" not in chunk and b"\r" not in chunk:
+                return []
+            chunk = self._skip_bom(b"".join(self._rest))
+        *lines, rest = self._split(chunk)
         self._rest = [rest] if rest else []
         events = self._read(lines)
         self._held = len(rest) + sum(len(line) + _LINE for line in self._data)
