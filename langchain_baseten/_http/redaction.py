@@ -39,7 +39,7 @@ class Redactor:
                 value that is nested too deeply to be searched is replaced as a whole.
         """
         try:
-            spellings = spell_all(self._read_secrets())
+            spellings = spell_all(tuple(self._read_secrets()))
             # Nearly all values hold none, which one search of all their texts together shows.
             if not any(find_secrets(*flatten("\n".join(_texts(value))), spellings)):
                 return value

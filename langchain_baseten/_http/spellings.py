@@ -10,6 +10,7 @@ import binascii
 import html
 import re
 from array import array
+from functools import lru_cache
 from itertools import chain
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,6 +36,11 @@ _ESCAPE = re.compile(
 )
 """One character as an escape, in any notation that a server may have taken it through, or several
 that no terminal shows."""
+
+_BEGINS_ESCAPE = re.compile(
+    "[\\\\%&\0-\x08\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
+)
+"""The characters that an escape begins with: most texts hold none, and this search is quick."""
 
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 """`str.lower` changes the length of some texts."""
@@ -67,15 +73,18 @@ class Spelling(NamedTuple):
     in_bits: bool = False
 
 
-def spell_all(secrets: Iterable[str]) -> list[Spelling]:
+@lru_cache(maxsize=64)
+def spell_all(secrets: tuple[str, ...]) -> tuple[Spelling, ...]:
     """Return every spelling of secrets, and of what they are composed of.
+
+    Those of the last models are remembered: spelling takes longer than searching most responses.
 
     Args:
         secrets: Keys, and values of headers and parameters: of `Bearer <key>` a server may echo
             the key alone, of a cookie its value, of `Basic <base64>` the password.
     """
     parts = dict.fromkeys(chain.from_iterable(map(_split, secrets)))
-    return [spelling for part in parts for spelling in _spell(part)]
+    return tuple(spelling for part in parts for spelling in _spell(part))
 
 
 def _split(secret: str) -> Iterator[str]:
@@ -147,7 +156,7 @@ def flatten(text: str) -> tuple[str, Sequence[int]]:
         The text without escapes, and for each of its characters, and for its end, where it begins
         in the text as it was.
     """
-    if not _ESCAPE.search(text):
+    if not _BEGINS_ESCAPE.search(text) or not _ESCAPE.search(text):
         return text, range(len(text) + 1)
     parts, places, end = [], array("q"), 0
     for escape in _ESCAPE.finditer(text):
