@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tenacity import AsyncRetrying, Retrying
 
 from langchain_baseten._http.bodies import AsyncBody, SyncBody
-from langchain_baseten._http.deadlines import Deadline, apply_deadline
+from langchain_baseten._http.deadlines import Deadline
 from langchain_baseten._http.parallel import pause
 from langchain_baseten._http.receipts import ErrorResponseBody, StreamedResponse, WholeResponse
 from langchain_baseten._http.request import RawResponse
@@ -105,8 +105,7 @@ class SyncTransport:
     def _fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
         body, raw = None, None
         try:
-            deadline = Deadline()
-            with apply_deadline(deadline):
+            with Deadline() as deadline:
                 body = self._send(request, deadline)
                 whole = WholeResponse(body, request.max_bytes, deadline)
                 while whole.take(body.receive()):
@@ -127,7 +126,7 @@ class SyncTransport:
     ) -> Generator[ChatGenerationChunk, None, None]:
         body, stream = None, None
         try:
-            with apply_deadline(deadline := Deadline()):
+            with Deadline() as deadline:
                 body = self._send(request, deadline)
             stream = StreamedResponse(request, reader, body)
             while not stream.ended:
@@ -226,8 +225,7 @@ class AsyncTransport:
     async def _fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
         body, raw = None, None
         try:
-            deadline = Deadline()
-            with apply_deadline(deadline):
+            with Deadline() as deadline:
                 body = await self.send(request, deadline)
                 whole = WholeResponse(body, request.max_bytes, deadline)
                 while whole.take(await body.receive()):
@@ -353,7 +351,7 @@ class AsyncChunks:
         """Send the request, and return the first chunk."""
         reader = self._make_reader()
         try:
-            with apply_deadline(deadline := Deadline()):
+            with Deadline() as deadline:
                 self._body = await self._transport.send(self._request, deadline)
             self._stream = StreamedResponse(self._request, reader, self._body)
         except Exception as exception:

@@ -48,6 +48,8 @@ _ENCODINGS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
 
 _BOM = "\ufeff"
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 _DEEPEST = 100
 """Levels of a value that can be walked: each one takes frames, of which Python has a thousand and
 the caller may have used many."""
@@ -160,8 +162,7 @@ def dump_json(value: Any) -> bytes:
         BasetenRequestError: If it is not JSON, or holds a lone surrogate.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return text.encode("utf-8")
+        return _ENCODER.encode(value).encode("utf-8")
     except UnicodeEncodeError as flaw:
         around = flaw.object[max(0, flaw.start - 20) : flaw.end + 20]
         reason = f"a text holds half of a surrogate pair, near {around!a}"

@@ -311,7 +311,8 @@ def read_gateway_metadata(headers: Mapping[str, str]) -> dict[str, Any]:
     Args:
         headers: Response headers, lower-case names.
     """
-    found = parse_body(headers.get("x-langsmith-gateway-metadata", ""))
+    text = headers.get("x-langsmith-gateway-metadata")
+    found = parse_body(text) if text else None
     return {"lc_gateway_metadata": found} if isinstance(found, dict) else {}
 
 
