@@ -64,7 +64,10 @@ class Body(Generic[ResponseT]):
         """
         if self._decoder is None:
             return () if data is None else (data,)
-        return self._decoder.feed(data) if data is not None else filter(None, [self._decoder.close()])
+        if data is not None:
+            return self._decoder.feed(data)
+        rest = self._decoder.close()
+        return (rest,) if rest else ()
 
     @cached_property
     def _decoder(self) -> Decoder | None:

@@ -184,11 +184,12 @@ class HttpRequest:
             client: The client that will send it.
         """
         timeouts = choose_timeouts(self.timeouts, client)
+        kind: Any = type(client.base_url)
         redact_logs(self._redact_all)
         self.sent[:] = [
             client.build_request(
                 "POST",
-                _parse_url(type(client.base_url), self.url),
+                _parse_url(kind, self.url),
                 content=self.body,
                 headers=reveal(self.headers),
                 params=reveal(self.params) or None,

@@ -151,7 +151,7 @@ def flatten(text: str) -> tuple[str, Sequence[int]]:
         The text without escapes, and for each of its characters, and for its end, where it begins
         in the text as it was.
     """
-    # The first line is quick, and true of most texts: every visible escape begins with one of these.
+    # Quick, and true of most texts: every escape begins with one of these or cannot be printed.
     plain = text.isprintable() and not ("\\" in text or "%" in text or "&" in text)
     if plain or not _ESCAPE.search(text):
         return text, range(len(text) + 1)

@@ -60,13 +60,21 @@ _SIDE_TEXT = _Template(AIMessageChunk(content="", response_metadata={}, addition
 _GENERATION = _Template(ChatGenerationChunk(message=AIMessageChunk(content="")))
 
 
-def make_chunk(fields: dict[str, Any]) -> ChatGenerationChunk:
-    """Return the chunk whose message has these fields, equal to what the constructors make.
+def make_message(fields: dict[str, Any]) -> AIMessageChunk:
+    """Return the message chunk with these fields, equal to what the constructor makes.
 
     Args:
-        fields: `content` and `response_metadata`, and any others of `AIMessageChunk`, by name.
+        fields: `content`, a text, and `response_metadata`, and any others of `AIMessageChunk`.
     """
     if not fields.keys() <= _PLAIN:
-        return ChatGenerationChunk(message=AIMessageChunk(**fields))
-    message = (_SIDE_TEXT if "additional_kwargs" in fields else _TEXT).fill(fields)
+        return AIMessageChunk(**fields)
+    return (_SIDE_TEXT if "additional_kwargs" in fields else _TEXT).fill(fields)
+
+
+def make_generation(message: AIMessageChunk) -> ChatGenerationChunk:
+    """Return the generation chunk of a message, equal to what the constructor makes.
+
+    Args:
+        message: A message chunk whose content is a text.
+    """
     return _GENERATION.fill({"message": message, "text": message.text})

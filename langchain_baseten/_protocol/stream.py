@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_baseten._protocol.argument_runs import ArgumentRun
-from langchain_baseten._protocol.chunks import make_chunk
+from langchain_baseten._protocol.chunks import make_generation, make_message
 from langchain_baseten._protocol.error_responses import error_from_event, is_error_payload
 from langchain_baseten._protocol.invalid_responses import invalid_response, read_body
 from langchain_baseten._protocol.json_text import (
@@ -96,6 +96,7 @@ class StreamReader:
         self._extras: dict[str, Any] = {}
         self._arguments = ArgumentRun()
         self._sent: list[AIMessageChunk] = []
+        self._begun = False
         self._closed = False
 
     @property
@@ -234,11 +235,12 @@ class StreamReader:
         if unknown := read_extras(choice, KNOWN_CHOICE):
             self._extras.update(unknown)
         delta = choice.get("delta")
-        if delta is None and not self._sent:
+        if delta is None and not self._begun:
             delta = choice.get("message")
         fields = self._read_delta(delta) if isinstance(delta, dict) else {}
         if logprobs := _read_logprobs(choice.get("logprobs")):
             fields["response_metadata"] = logprobs
+        self._begun = self._begun or bool(fields)
         return fields
 
     def _read_delta(self, delta: Mapping[str, Any]) -> Fields:
@@ -259,9 +261,9 @@ class StreamReader:
 
     def _emit(self, fields: Fields) -> ChatGenerationChunk:
         metadata = {"model_provider": PROVIDER, **fields.get("response_metadata", {})}
-        chunk = make_chunk({"content": "", **fields, "response_metadata": metadata})
-        self._sent.append(chunk.message)
-        return chunk
+        message = make_message({"content": "", **fields, "response_metadata": metadata})
+        self._sent.append(message)
+        return make_generation(message)
 
     def _ending(self, calls: list[ToolCallChunk]) -> list[AIMessageChunk]:
         """Return the chunk that completes text and calls, in a list that may be empty.
