@@ -26,6 +26,11 @@ class ArgumentRun:
         self._call: ToolCallChunk | None = None
         self._texts: list[str] = []
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is held back."""
+        return self._call is not None
+
     def add(self, fields: Fields) -> tuple[Fields, ...]:
         """Return what is to be emitted now, in order.
 

@@ -51,7 +51,7 @@ from langchain_baseten.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from langchain_core.messages import ToolCallChunk
 
@@ -61,6 +61,10 @@ _DONE = b"[DONE]"
 _TEXT_FIELDS = ("content", "reasoning_content", "refusal")
 _HEAD = 65_536
 """Bytes kept of a body until its first event, to report what was sent instead of a stream."""
+
+
+def _has_none() -> bool:
+    return False
 
 
 class StreamReader:
@@ -117,11 +121,15 @@ class StreamReader:
         message = message_chunk_to_message(first + rest if rest else first)
         return message if isinstance(message, AIMessage) else None
 
-    def feed(self, chunk: bytes) -> Iterator[ChatGenerationChunk]:
+    def feed(
+        self, chunk: bytes, has_next: Callable[[], bool] = _has_none
+    ) -> Iterator[ChatGenerationChunk]:
         """Read the next chunk of the body.
 
         Args:
             chunk: Bytes of the body, split anywhere.
+            has_next: Returns whether the next chunk has arrived already, so that arguments may
+                be joined with those in it.
 
         Yields:
             The message chunks of the events that it completes.
@@ -142,7 +150,8 @@ class StreamReader:
                 raise
             for fields in found:
                 yield from map(self._emit, self._arguments.add(fields))
-        yield from map(self._emit, self._arguments.end())
+        if self._arguments.is_open and (self.done or not has_next()):
+            yield from map(self._emit, self._arguments.end())
 
     def close(self) -> Iterator[ChatGenerationChunk]:
         """Read the end of the body.
@@ -156,6 +165,7 @@ class StreamReader:
             BasetenInvalidResponseError: If the body is not a streamed chat completion.
             BasetenError: If the body or the finish reason reports an error.
         """
+        yield from map(self._emit, self._arguments.end())
         if not self.done:
             for event in self._decoder.close():
                 # Whether a stream that is cut inside an event is complete depends on the events
