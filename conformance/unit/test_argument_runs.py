@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessageChunk
 
+from langchain_baseten._protocol import argument_runs
 from langchain_baseten._protocol.response import ResponseContext
 from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten.exceptions import BasetenError
@@ -100,12 +101,30 @@ ROWS: dict[str, tuple[list[bytes], list[Any]]] = {
 }
 
 
+@pytest.fixture
+def join_from_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(argument_runs, "_SINGLY", 0)
+
+
+def test_the_first_arguments_of_each_call_are_passed_on_one_by_one() -> None:
+    first = [_calls(_call(str(n))) for n in range(argument_runs._SINGLY + 3)]
+    other = [_calls(_call(str(n), 1)) for n in range(argument_runs._SINGLY + 2)]
+    counts = [len(chunk[0][2]) for chunk in _show(_read(b"".join([*first, *other])))]
+    # Of what is no object, nothing is emitted before the end.
+    assert counts == [0] * (2 * argument_runs._SINGLY + 2)
+    singles = [_calls(_call("{" if n == 0 else "x")) for n in range(argument_runs._SINGLY + 3)]
+    lengths = [len(chunk[0][2]) for chunk in _show(_read(b"".join(singles)))]
+    assert lengths == [1] * argument_runs._SINGLY + [3]
+
+
+@pytest.mark.usefixtures("join_from_the_first")
 @pytest.mark.parametrize("name", ROWS)
 def test_only_arguments_of_one_call_in_one_read_are_joined(name: str) -> None:
     parts, expected = ROWS[name]
     assert _show(_read(*parts)) == expected
 
 
+@pytest.mark.usefixtures("join_from_the_first")
 def test_what_was_held_back_comes_before_the_error_that_ends_the_stream() -> None:
     reader = StreamReader(_CONTEXT)
     broken = b'data: {"error": {"message": "overloaded", "code": 503}}\n\n'
@@ -118,11 +137,13 @@ def test_what_was_held_back_comes_before_the_error_that_ends_the_stream() -> Non
     assert reader.partial.invalid_tool_calls[0]["args"].startswith('{"a": 1')  # type: ignore[union-attr]  # it has some
 
 
+@pytest.mark.usefixtures("join_from_the_first")
 def test_what_was_held_back_comes_before_done() -> None:
     body = _BEGIN + _calls(_call("{")) + _calls(_call("}")) + b"data: [DONE]\n\n" + b"data: x\n\n"
     assert _show(_read(body)) == [[(0, "f", "")], [(0, None, "{}")]]
 
 
+@pytest.mark.usefixtures("join_from_the_first")
 def test_a_message_behind_arguments_that_are_held_back_is_no_delta() -> None:
     late = b'data: {"choices": [{"message": {"content": "whole"}}]}\n\n'
     assert _show(_read(_calls(_call("{}")) + late)) == [[(0, None, "{}")]]

@@ -3,11 +3,13 @@
 Knows the fields of message chunks; must not know events. A chunk for each delta is what makes calls
 dear: whoever adds chunks with `+` has langchain-core parse the arguments so far at each. Deltas of
 one network read are there at the same time, so joining them changes nothing that a user could see
-earlier.
+earlier. The first ones of each call are passed on as they are: they cost little, and a short call
+looks the same however it has arrived.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ Fields = dict[str, Any]
 """The fields of a message chunk, by name."""
 
 _ARGUMENTS_ONLY = {"tool_call_chunks"}
+_SINGLY = 16
+"""Number of argument deltas of each call that are never joined."""
 
 
 class ArgumentRun:
@@ -25,6 +29,7 @@ class ArgumentRun:
     def __init__(self) -> None:
         self._call: ToolCallChunk | None = None
         self._texts: list[str] = []
+        self._counts: Counter[int | None] = Counter()
 
     @property
     def is_open(self) -> bool:
@@ -38,7 +43,8 @@ class ArgumentRun:
             fields: The fields of the next chunk.
         """
         call = _find_arguments(fields)
-        if call is None:
+        if call is None or self._counts[call["index"]] < _SINGLY:
+            self._counts.update([call["index"]] if call else ())
             return (fields,) if self._call is None else (*self.end(), fields)
         ready = () if self._call and self._call["index"] == call["index"] else self.end()
         self._call = call

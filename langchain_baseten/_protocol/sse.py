@@ -74,7 +74,9 @@ class EventDecoder:
         *lines, rest = self._split(chunk)
         self._rest = [rest] if rest else []
         events = self._read(lines)
-        self._held = len(rest) + sum(len(line) + _LINE for line in self._data)
+        self._held = len(rest)
+        if self._data:
+            self._held += sum(len(line) + _LINE for line in self._data)
         return events
 
     def close(self) -> list[Event]:
