@@ -1,10 +1,9 @@
 """Join the argument deltas of one tool call that arrived together.
 
-Knows the fields of message chunks; must not know events. A chunk for each delta is what makes calls
-dear: whoever adds chunks with `+` has langchain-core parse the arguments so far at each. Deltas of
-one network read are there at the same time, so joining them changes nothing that a user could see
-earlier. The first ones of each call are passed on as they are: they cost little, and a short call
-looks the same however it has arrived.
+Knows the fields of message chunks; must not know events. Whoever adds chunks with `+` has
+langchain-core parse the arguments so far at each. Deltas of one network read are there at the same
+time, so joining them delays nothing. The first of each call, which cost little, are passed on as
+they are: a short call looks the same however it has arrived.
 """
 
 from __future__ import annotations

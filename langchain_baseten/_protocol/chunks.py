@@ -1,10 +1,8 @@
 """Message chunks as the constructors of langchain-core make them, at less than half of the cost.
 
-Knows which fields of a chunk most events fill; must not know events. pydantic validates a chunk
-twice, as a message and as part of a generation, which took more time than reading its event.
-Here the constructor runs once for each set of fields, and chunks are copies of what it made: a
-property holds them to be equal, attribute by attribute, to what the constructor makes of the same
-fields. Fields with rules of their own, such as tool calls, always go through the constructor.
+Knows which fields most events fill; must not know events. pydantic validates each chunk twice,
+which took longer than reading its event. Here the constructor runs once for each set of fields, and
+chunks are copies of what it made. Fields with rules of their own, such as tool calls, go through it.
 """
 
 from __future__ import annotations
