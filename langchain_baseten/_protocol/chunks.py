@@ -2,7 +2,7 @@
 
 Knows which fields most events fill; must not know events. pydantic validates each chunk twice,
 which took longer than reading its event. Here the constructor runs once for each set of fields, and
-chunks are copies of what it made. Fields with rules of their own, such as tool calls, go through it.
+chunks are copies of what it made. Fields with rules of their own, as tool calls, go through it.
 """
 
 from __future__ import annotations
