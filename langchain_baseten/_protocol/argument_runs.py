@@ -42,9 +42,11 @@ class ArgumentRun:
             fields: The fields of the next chunk.
         """
         call = _find_arguments(fields)
-        if call is None or self._counts[call["index"]] < _SINGLY:
-            self._counts.update([call["index"]] if call else ())
+        if call is None:
             return (fields,) if self._call is None else (*self.end(), fields)
+        if self._counts[call["index"]] < _SINGLY:
+            self._counts[call["index"]] += 1
+            return (*self.end(), fields)
         ready = () if self._call and self._call["index"] == call["index"] else self.end()
         self._call = call
         self._texts.append(call["args"] or "")
