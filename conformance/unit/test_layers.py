@@ -50,6 +50,7 @@ IMPURE = {
 # what is installed with langchain-core, and nothing else
 INSTALLED = {"httpx2", "langchain_core", "pydantic", "pydantic_core", "tenacity"}
 INSTALLED |= {"typing_extensions"}
+INSTALLED |= {"orjson"}  # by langsmith; where it is missing, Python's own parser is used
 
 MODULES = sorted(str(path.relative_to(PACKAGE).with_suffix("")) for path in PACKAGE.rglob("*.py"))
 PURE_MODULES = [module for module in MODULES if module.partition("/")[0] in PURE]

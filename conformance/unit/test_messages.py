@@ -14,6 +14,7 @@ from langchain_core.messages import (
     ChatMessage,
     FunctionMessage,
     HumanMessage,
+    HumanMessageChunk,
     RemoveMessage,
     SystemMessage,
     ToolMessage,
@@ -36,6 +37,7 @@ def own(content: Any = "", **other: Any) -> AIMessage:
 TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
     "system": (SystemMessage("a"), [{"role": "system", "content": "a"}]),
     "human": (HumanMessage("a"), [{"role": "user", "content": "a"}]),
+    "a subclass of human": (HumanMessageChunk(content="a"), [{"role": "user", "content": "a"}]),
     "human with a name": (
         HumanMessage("a", name="Ann"),
         [{"role": "user", "content": "a", "name": "Ann"}],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from langchain_baseten._http.deadlines import Deadline, apply_deadline
+from langchain_baseten._http.deadlines import Deadline
 from langchain_baseten._http.network import limit_reads, limit_reads_async
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ async def connect_async(inner: Inner) -> Any:
 def read_timeouts(seconds: float | None, timeout: float | None) -> list[float | None]:
     inner = Inner()
     stream = connect(inner)
-    with apply_deadline(Deadline(seconds)):
+    with Deadline(seconds):
         assert stream.read(9, timeout) == b"x"
         stream.write(b"request", None)
         stream.read(9, timeout)
@@ -105,7 +105,7 @@ def read_timeouts_async(seconds: float | None, timeout: float | None) -> list[fl
 
     async def work() -> None:
         stream = await connect_async(inner)
-        with apply_deadline(Deadline(seconds)):
+        with Deadline(seconds):
             assert await stream.read(9, timeout) == b"x"
             await stream.write(b"request", None)
             await stream.read(9, timeout)

@@ -52,7 +52,7 @@ class Silent:
     events = telling = 0
     headers: dict[str, str]
 
-    def feed(self, chunk: bytes) -> list[Any]:
+    def feed(self, chunk: bytes, has_next: Any = None) -> list[Any]:
         return []
 
     def close(self) -> list[Any]:
@@ -184,7 +184,7 @@ def test_an_exception_of_a_custom_transport_is_raised_unchanged(fetch: Any) -> N
 @streams
 def test_an_exception_of_the_reader_becomes_an_error_of_the_package(stream: Any) -> None:
     class Broken(Silent):
-        def feed(self, chunk: bytes) -> list[Any]:
+        def feed(self, chunk: bytes, has_next: Any = None) -> list[Any]:
             raise KeyError("a mistake of the reader")
 
     server = Server(plan(*STREAM))

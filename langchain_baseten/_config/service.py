@@ -99,18 +99,18 @@ class BasetenService(BasetenSettings):
             check_headers("default_headers", conceal(self.default_headers)),
             check_headers("extra_headers", conceal(options.get("default_headers"))),
         )
-        if self._left_out:
+        # By name each of them takes as long as all headers: pydantic looks for it elsewhere first.
+        private: dict[str, Any] = self.__pydantic_private__ or {}
+        if private["_left_out"]:
             self._check_unpickled(own, query)
-        headers = _join(
-            {
-                "Accept": accept,
-                "Accept-Encoding": "identity",  # compression holds events back
-                "Content-Type": "application/json",
-                "User-Agent": _USER_AGENT,
-            },
-            own,
-            conceal(reveal(self._gateway_headers)),
-        )
+        headers: dict[str, Any] = {
+            "Accept": accept,
+            "Accept-Encoding": "identity",  # compression holds events back
+            "Content-Type": "application/json",
+            "User-Agent": _USER_AGENT,
+        }
+        if own or private["_gateway_headers"]:
+            headers = _join(headers, own, conceal(reveal(private["_gateway_headers"])))
         return HttpRequest(
             url=url,
             body=body,

@@ -5,6 +5,7 @@ Knows how httpx2, httpx and httpcore iterate and close; must not know what the b
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import contextmanager
 from functools import cached_property
@@ -15,7 +16,7 @@ from langchain_baseten._http.content_coding import choose_decoder
 from langchain_baseten._http.timeouts import shorten_read_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 
     from langchain_baseten._http.content_coding import Decoder
     from langchain_baseten._http.request import AsyncResponse, Client, Response, SyncResponse
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 ResponseT = TypeVar("ResponseT", bound="Response")
 
 _OF_A_CONNECTION = frozenset({"ResponseStream", "AsyncResponseStream"})
+
+
+_NEXT_CHUNK = re.compile(rb"(?:\r\n)?0*[1-9a-fA-F][0-9a-fA-F]*(?:;[^\r\n]*)?\r\n.", re.DOTALL)
+"""The end of a chunk of HTTP, and the beginning of another one that is not the last."""
 
 
 class Body(Generic[ResponseT]):
@@ -52,22 +57,22 @@ class Body(Generic[ResponseT]):
         self._continues = inner in _OF_A_CONNECTION and not self._is_read
         self._shortened = False
 
-    def decode(self, data: bytes | None) -> Iterator[bytes]:
-        """Yield the decoded bytes of a part of the body.
+    def decode(self, data: bytes | None) -> Iterable[bytes]:
+        """Return the decoded bytes of a part of the body, in one or several pieces.
 
         Args:
             data: The part, None for the end.
 
         Raises:
-            BasetenInvalidResponseError: If the compression is broken, or one that is not read.
+            BasetenInvalidResponseError: If the compression is broken, or one that is not read;
+                also while the pieces are iterated.
         """
         if self._decoder is None:
-            if data is not None:
-                yield data
-        elif data is not None:
-            yield from self._decoder.feed(data)
-        elif rest := self._decoder.close():
-            yield rest
+            return () if data is None else (data,)
+        if data is not None:
+            return self._decoder.feed(data)
+        rest = self._decoder.close()
+        return (rest,) if rest else ()
 
     @cached_property
     def _decoder(self) -> Decoder | None:
@@ -98,6 +103,16 @@ class Body(Generic[ResponseT]):
             shorten_read_timeout(self.response.request, seconds)
             self._begin()
         return self._continues
+
+    def has_next(self) -> bool:
+        """Return whether the next part has arrived already, so that to receive it takes no time.
+
+        A server that sends each event as a chunk of its own (RFC 9112 §7.1) has often sent several
+        when one is read, but the HTTP library returns them one by one. Where the name on the way
+        to its buffer is missing, as for test transports, the answer is no.
+        """
+        parser = getattr(_connection_of(self.response), "_h11_state", None)
+        return parser is not None and _NEXT_CHUNK.match(parser.trailing_data[0]) is not None
 
     def _begin(self) -> None:
         raise NotImplementedError
@@ -213,13 +228,16 @@ def holds_more(response: Response) -> bool:
     Args:
         response: The response.
     """
-    connection = _follow(response.stream, "_stream", "_httpcore_stream", "_stream", "_connection")
-    parser = getattr(connection, "_h11_state", None)
+    parser = getattr(_connection_of(response), "_h11_state", None)
     if parser is not None and parser.trailing_data[0]:
         return True
     network: Any = response.extensions.get("network_stream")
     tls = _follow(network, "_stream", "_read_bio")
     return bool(tls is not None and tls.pending)
+
+
+def _connection_of(response: Response) -> Any:
+    return _follow(response.stream, "_stream", "_httpcore_stream", "_stream", "_connection")
 
 
 def _follow(start: Any, *names: str) -> Any:

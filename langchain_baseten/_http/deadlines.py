@@ -8,14 +8,10 @@ to what is left of the call's time.
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import Self
 
 from langchain_baseten.exceptions import BasetenTimeoutError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _SHORTEST = 0.001
 """Seconds: a read needs some time to find what has arrived, and to time out as any other read."""
@@ -25,7 +21,7 @@ class Deadline:
     """The time that a response may take, counted from the last part of its request.
 
     A call may wait for a free connection first, and for the connection to open: limits of their
-    own hold for both.
+    own hold for both. As a context it applies to the reads of this thread or task.
 
     Args:
         seconds: The limit, None for none.
@@ -37,6 +33,13 @@ class Deadline:
     def __init__(self, seconds: float | None = None) -> None:
         self.seconds = seconds
         self._until: float | None = None
+
+    def __enter__(self) -> Self:
+        self._token = CURRENT.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        CURRENT.reset(self._token)
 
     def begin(self) -> None:
         """Note that a part of the request was sent."""
@@ -75,17 +78,3 @@ class Deadline:
 CURRENT: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 """The deadline of the request that this thread or task is at work on. Its connection is its own for
 that time, and no other object has to know."""
-
-
-@contextmanager
-def apply_deadline(deadline: Deadline) -> Iterator[None]:
-    """Apply a deadline to the reads of this thread or task.
-
-    Args:
-        deadline: The deadline.
-    """
-    token = CURRENT.set(deadline)
-    try:
-        yield
-    finally:
-        CURRENT.reset(token)

@@ -139,7 +139,7 @@ class StreamedResponse:
         """
         self.reading = True
         for piece in self._body.decode(part):
-            yield from self.reader.feed(piece)
+            yield from self.reader.feed(piece, self._body.has_next)
         if part is None or self.reader.done:
             yield from self.reader.close()
             self.ended = True

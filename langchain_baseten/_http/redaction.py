@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from langchain_baseten._http.spellings import find_secrets, flatten, spell_all
+from langchain_baseten._http.spellings import find_secrets, flatten, may_hold_secrets, spell_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from langchain_baseten._http.spellings import Spelling
     from langchain_baseten.exceptions import BasetenError
@@ -39,9 +39,11 @@ class Redactor:
                 value that is nested too deeply to be searched is replaced as a whole.
         """
         try:
-            spellings = spell_all(self._read_secrets())
+            spellings = spell_all(tuple(self._read_secrets()))
             # Nearly all values hold none, which one search of all their texts together shows.
-            if not any(find_secrets(*flatten("\n".join(_texts(value))), spellings)):
+            texts: list[str] = []
+            _collect_texts(value, texts)
+            if not may_hold_secrets(flatten(" ".join(texts))[0], spellings):
                 return value
             return _replace_in(value, spellings)
         except RecursionError:
@@ -65,16 +67,15 @@ class Redactor:
         return error.with_traceback(None)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _collect_texts(value: Any, texts: list[str]) -> None:
     if isinstance(value, str):
-        yield value
+        texts.append(value)
     elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _texts(key)
-            yield from _texts(inner)
+        _collect_texts(list(value), texts)
+        _collect_texts(list(value.values()), texts)
     elif isinstance(value, list):
         for inner in value:
-            yield from _texts(inner)
+            _collect_texts(inner, texts)
 
 
 def _replace_in(value: Any, spellings: Sequence[Spelling]) -> Any:

@@ -10,7 +10,7 @@ import logging
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenacity import (
     RetryCallState,
@@ -27,7 +27,9 @@ from langchain_baseten.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
+
+ResultT = TypeVar("ResultT")
 
 LONGEST_WAIT = 60.0
 """Seconds. If the server requests a longer wait, the error is raised at once instead."""
@@ -67,6 +69,41 @@ def retry_options(
         "before_sleep": _report_to(on_retry, target, max_retries),
         "reraise": True,
     }
+
+
+def resume(failures: list[BasetenError], send: Callable[..., ResultT]) -> Callable[..., ResultT]:
+    """Return a function for tenacity to call whose first call raises what the first try ended with.
+
+    So tenacity, which takes longer than all else that is done for a request, is entered only if a
+    try has failed, and counts that one.
+
+    Args:
+        failures: The error of the first try. It is taken out: nothing else refers to it then.
+        send: Sends the request again.
+    """
+
+    def attempt(*args: Any) -> ResultT:
+        if failures:
+            raise failures.pop()
+        return send(*args)
+
+    return attempt
+
+
+def resume_async(
+    failures: list[BasetenError], send: Callable[..., Awaitable[ResultT]]
+) -> Callable[..., Awaitable[ResultT]]:
+    """Return the same for an asynchronous function.
+
+    Args:
+        failures: As for `resume`.
+        send: As for `resume`.
+    """
+
+    async def attempt(*args: Any) -> ResultT:
+        return await resume(failures, send)(*args)
+
+    return attempt
 
 
 def _report_to(

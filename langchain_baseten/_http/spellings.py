@@ -10,6 +10,7 @@ import binascii
 import html
 import re
 from array import array
+from functools import lru_cache
 from itertools import chain
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, NamedTuple
@@ -67,15 +68,18 @@ class Spelling(NamedTuple):
     in_bits: bool = False
 
 
-def spell_all(secrets: Iterable[str]) -> list[Spelling]:
+@lru_cache(maxsize=64)
+def spell_all(secrets: tuple[str, ...]) -> tuple[Spelling, ...]:
     """Return every spelling of secrets, and of what they are composed of.
+
+    Those of the last models are remembered: spelling takes longer than searching most responses.
 
     Args:
         secrets: Keys, and values of headers and parameters: of `Bearer <key>` a server may echo
             the key alone, of a cookie its value, of `Basic <base64>` the password.
     """
     parts = dict.fromkeys(chain.from_iterable(map(_split, secrets)))
-    return [spelling for part in parts for spelling in _spell(part)]
+    return tuple(spelling for part in parts for spelling in _spell(part))
 
 
 def _split(secret: str) -> Iterator[str]:
@@ -147,7 +151,9 @@ def flatten(text: str) -> tuple[str, Sequence[int]]:
         The text without escapes, and for each of its characters, and for its end, where it begins
         in the text as it was.
     """
-    if not _ESCAPE.search(text):
+    # Quick, and true of most texts: every escape begins with one of these or cannot be printed.
+    plain = text.isprintable() and not ("\\" in text or "%" in text or "&" in text)
+    if plain or not _ESCAPE.search(text):
         return text, range(len(text) + 1)
     parts, places, end = [], array("q"), 0
     for escape in _ESCAPE.finditer(text):
@@ -166,6 +172,26 @@ def _resolve(escape: re.Match[str]) -> str:
     return chr(int(code, 16)) if code else escape["bare"] or escape["run"] or ""
 
 
+def _lower(text: str) -> str:
+    return text.lower() if text.isascii() else text.translate(_LOWER)
+
+
+def may_hold_secrets(plain: str, spellings: Iterable[Spelling]) -> bool:
+    """Return whether `find_secrets` may find anything, which costs a third of looking.
+
+    Args:
+        plain: The text without escapes, as `flatten` returns it.
+        spellings: What is looked for.
+    """
+    lowered = _lower(plain)
+    for text, first, last, in_lower_case, _ in spellings:
+        searched = lowered if in_lower_case else plain
+        # A spelling that is hidden as a whole word only has 0 for both.
+        if text[: first or None] in searched or text[-last:] in searched:
+            return True
+    return False
+
+
 def find_secrets(
     plain: str, places: Sequence[int], spellings: Iterable[Spelling]
 ) -> Iterator[tuple[int, int]]:
@@ -179,7 +205,7 @@ def find_secrets(
     Yields:
         Begin and end in the text as it was. Places may overlap.
     """
-    lowered = plain.translate(_LOWER)
+    lowered = _lower(plain)
     for spelling in spellings:
         for begin, end in _find_pieces(lowered if spelling.lowered else plain, spelling):
             first, last = _widen(plain, begin, end) if spelling.in_bits else (begin, end)

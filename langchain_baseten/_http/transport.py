@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, TypeVar
 from tenacity import AsyncRetrying, Retrying
 
 from langchain_baseten._http.bodies import AsyncBody, SyncBody
-from langchain_baseten._http.deadlines import Deadline, apply_deadline
+from langchain_baseten._http.deadlines import Deadline
 from langchain_baseten._http.parallel import pause
 from langchain_baseten._http.receipts import ErrorResponseBody, StreamedResponse, WholeResponse
 from langchain_baseten._http.request import RawResponse
+from langchain_baseten._http.retries import resume, resume_async
 from langchain_baseten._http.timeouts import read_timeout_of
 from langchain_baseten._protocol.error_responses import is_success
+from langchain_baseten.exceptions import BasetenError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterator
@@ -60,8 +62,13 @@ class SyncTransport:
         Raises:
             BasetenError: If no response was received, or none that can be read.
         """
+        failures: list[BasetenError] = []
+        try:
+            return self._fetch(request, read)
+        except BasetenError as failure:
+            failures.append(failure)
         attempts = Retrying(sleep=pause, **request.retry_options())
-        result: ResultT = attempts(self._fetch, request, read)
+        result: ResultT = attempts(resume(failures, self._fetch), request, read)
         return result
 
     def stream(
@@ -76,8 +83,14 @@ class SyncTransport:
         Raises:
             BasetenError: If the response did not arrive complete.
         """
-        attempts = Retrying(**request.retry_options())
-        first, rest = attempts(self._begin, request, reader)
+        failures: list[BasetenError] = []
+        try:
+            first, rest = self._begin(request, reader)
+        except BasetenError as failure:
+            failures.append(failure)
+        if failures:
+            attempts = Retrying(**request.retry_options())
+            first, rest = attempts(resume(failures, self._begin), request, reader)
         with closing(rest):
             if first is not None:
                 yield first
@@ -92,8 +105,7 @@ class SyncTransport:
     def _fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
         body, raw = None, None
         try:
-            deadline = Deadline()
-            with apply_deadline(deadline):
+            with Deadline() as deadline:
                 body = self._send(request, deadline)
                 whole = WholeResponse(body, request.max_bytes, deadline)
                 while whole.take(body.receive()):
@@ -114,7 +126,7 @@ class SyncTransport:
     ) -> Generator[ChatGenerationChunk, None, None]:
         body, stream = None, None
         try:
-            with apply_deadline(deadline := Deadline()):
+            with Deadline() as deadline:
                 body = self._send(request, deadline)
             stream = StreamedResponse(request, reader, body)
             while not stream.ended:
@@ -192,7 +204,13 @@ class AsyncTransport:
         Raises:
             BasetenError: If no response was received, or none that can be read.
         """
-        result: ResultT = await AsyncRetrying(**request.retry_options())(self._fetch, request, read)
+        failures: list[BasetenError] = []
+        try:
+            return await self._fetch(request, read)
+        except BasetenError as failure:
+            failures.append(failure)
+        attempts = AsyncRetrying(**request.retry_options())
+        result: ResultT = await attempts(resume_async(failures, self._fetch), request, read)
         return result
 
     def stream(self, request: HttpRequest, reader: Callable[[], StreamReader]) -> AsyncChunks:
@@ -207,8 +225,7 @@ class AsyncTransport:
     async def _fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
         body, raw = None, None
         try:
-            deadline = Deadline()
-            with apply_deadline(deadline):
+            with Deadline() as deadline:
                 body = await self.send(request, deadline)
                 whole = WholeResponse(body, request.max_bytes, deadline)
                 while whole.take(await body.receive()):
@@ -306,7 +323,7 @@ class AsyncChunks:
         chunk: ChatGenerationChunk | None = None
         if not self._begun:
             self._begun = True
-            chunk = await AsyncRetrying(**self._request.retry_options())(self._begin)
+            chunk = await self._begin_or_retry()
         elif self._body is not None and self._stream is not None:
             chunk = await self._read(self._stream, self._body)
         if chunk is None:
@@ -320,11 +337,21 @@ class AsyncChunks:
         if body is not None:
             await body.close()
 
+    async def _begin_or_retry(self) -> ChatGenerationChunk | None:
+        failures: list[BasetenError] = []
+        try:
+            return await self._begin()
+        except BasetenError as failure:
+            failures.append(failure)
+        attempts = AsyncRetrying(**self._request.retry_options())
+        first: ChatGenerationChunk | None = await attempts(resume_async(failures, self._begin))
+        return first
+
     async def _begin(self) -> ChatGenerationChunk | None:
         """Send the request, and return the first chunk."""
         reader = self._make_reader()
         try:
-            with apply_deadline(deadline := Deadline()):
+            with Deadline() as deadline:
                 self._body = await self._transport.send(self._request, deadline)
             self._stream = StreamedResponse(self._request, reader, self._body)
         except Exception as exception:

@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any, NoReturn
 
+from langchain_baseten._protocol.json_bytes import parse_bytes
 from langchain_baseten.exceptions import BasetenRequestError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -46,6 +47,8 @@ _ENCODINGS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
 """How a text begins, with or without a byte order mark (RFC 4627 §3), its encoding and codec."""
 
 _BOM = "\ufeff"
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 _DEEPEST = 100
 """Levels of a value that can be walked: each one takes frames, of which Python has a thousand and
@@ -89,14 +92,16 @@ def decode_event(data: bytes) -> Any:
         data: The data of the event.
     """
     try:
-        return _parse_shallow(data.decode("utf-8", "replace").removeprefix(_BOM))
+        value = parse_bytes(data)
+        # Most texts hold fewer brackets than levels are allowed, and need no walk.
+        deep = data.count(b"[") + data.count(b"{") > _DEEPEST and _is_deep(value)
     except (ValueError, RecursionError):
         return None
+    return None if deep else value
 
 
 def _parse_shallow(text: str) -> Any:
     value = json.loads(text)
-    # Most texts hold fewer brackets than levels are allowed, and need no walk.
     if text.count("[") + text.count("{") > _DEEPEST and _is_deep(value):
         raise ValueError("It is nested too deeply.")
     return value
@@ -157,8 +162,7 @@ def dump_json(value: Any) -> bytes:
         BasetenRequestError: If it is not JSON, or holds a lone surrogate.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return text.encode("utf-8")
+        return _ENCODER.encode(value).encode("utf-8")
     except UnicodeEncodeError as flaw:
         around = flaw.object[max(0, flaw.start - 20) : flaw.end + 20]
         reason = f"a text holds half of a surrogate pair, near {around!a}"

@@ -29,11 +29,11 @@ from langchain_baseten.exceptions import BasetenRequestError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-_ROLES: tuple[tuple[type[BaseMessage], str], ...] = (
-    (SystemMessage, "system"),
-    (HumanMessage, "user"),
-    (FunctionMessage, "function"),
-)
+_ROLES: dict[type[BaseMessage], str] = {
+    SystemMessage: "system",
+    HumanMessage: "user",
+    FunctionMessage: "function",
+}
 
 _UNSENT_BLOCKS = frozenset(
     {"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call", "thinking", "reasoning"}
@@ -65,38 +65,46 @@ def write_messages(
         raise BasetenRequestError(
             "There is no message to send. Pass a string, or a list of at least one message."
         )
-    written = (_write_message(message, replay_reasoning) for message in messages)
-    return [turn for turns in written for turn in turns]
+    turns: list[dict[str, Any]] = []
+    for message in messages:
+        turns += _write_message(message, replay_reasoning)
+    return turns
 
 
 def _write_message(message: BaseMessage, replay_reasoning: bool) -> Iterable[dict[str, Any]]:
-    if isinstance(message, AIMessage):
-        return [_with_name(_write_assistant(message, replay_reasoning), message)]
-    if isinstance(message, ToolMessage):
+    role = _ROLES.get(type(message))
+    if role is None and isinstance(message, AIMessage):
+        return (_with_name(_write_assistant(message, replay_reasoning), message),)
+    if role is None and isinstance(message, ToolMessage):
         turn = _write_tool(message.tool_call_id, message.content)
-        return [_with_name(turn, message)]
-    role = next((role for kind, role in _ROLES if isinstance(message, kind)), None)
-    role = message.role if isinstance(message, ChatMessage) else role
-    if role is None:
-        raise BasetenRequestError(
-            f"A {type(message).__name__} cannot be sent. Send system, human, AI, tool or chat "
-            "messages."
-        )
+        return (_with_name(turn, message),)
+    role = role or _find_role(message)
+    if isinstance(message.content, str):
+        return (_with_name({"role": role, "content": message.content}, message),)
     return _write_turn(role, message)
 
 
+def _find_role(message: BaseMessage) -> str:
+    for kind, role in _ROLES.items():
+        if isinstance(message, kind):
+            return role
+    if isinstance(message, ChatMessage):
+        return message.role
+    raise BasetenRequestError(
+        f"A {type(message).__name__} cannot be sent. Send system, human, AI, tool or chat messages."
+    )
+
+
 def _write_turn(role: str, message: BaseMessage) -> Iterator[dict[str, Any]]:
-    blocks = message.content
-    if isinstance(blocks, list):
-        # Anthropic puts tool results into the human message; here each is a message of its own.
-        results = [b for b in blocks if isinstance(b, dict) and b.get("type") == "tool_result"]
-        for result in results:
-            content = result.get("content") or ""
-            content = content if isinstance(content, str | list) else [content]
-            yield _write_tool(result.get("tool_use_id", ""), content)
-        blocks = [block for block in blocks if block not in results]
-        if results and not blocks:
-            return
+    # Anthropic puts tool results into the human message; here each is a message of its own.
+    results = [b for b in message.content if isinstance(b, dict) and b.get("type") == "tool_result"]
+    for result in results:
+        content = result.get("content") or ""
+        content = content if isinstance(content, str | list) else [content]
+        yield _write_tool(result.get("tool_use_id", ""), content)
+    blocks = [block for block in message.content if block not in results]
+    if results and not blocks:
+        return
     yield _with_name({"role": role, "content": write_content(blocks)}, message)
 
 
@@ -105,13 +113,14 @@ def _write_tool(call_id: str, content: str | list[Any]) -> dict[str, Any]:
 
 
 def _with_name(turn: dict[str, Any], message: BaseMessage) -> dict[str, Any]:
-    name = message.name or message.additional_kwargs.get("name")
-    return {**turn, "name": name} if name else turn
+    if name := message.name or message.additional_kwargs.get("name"):
+        turn["name"] = name
+    return turn
 
 
 def _write_assistant(message: AIMessage, replay_reasoning: bool) -> dict[str, Any]:
     turn: dict[str, Any] = {"role": "assistant"}
-    calls = list(_write_calls(message))
+    calls = _write_calls(message)
     text = _assistant_text(message)
     if text or not calls:
         # With calls and no text the key is absent, as in Baseten's own responses.
@@ -142,11 +151,12 @@ def _own_reasoning(message: AIMessage) -> str:
     return "".join(str(block.get("reasoning") or "") for block in blocks)
 
 
-def _write_calls(message: AIMessage) -> Iterator[dict[str, Any]]:
-    for call in message.tool_calls:
-        yield _write_call(call, _write_arguments(call["args"]))
-    for invalid in message.invalid_tool_calls:
-        yield _write_call(invalid, _wrap_arguments(invalid.get("args")))
+def _write_calls(message: AIMessage) -> list[dict[str, Any]]:
+    valid = [_write_call(call, _write_arguments(call["args"])) for call in message.tool_calls]
+    if not message.invalid_tool_calls:
+        return valid
+    invalid = message.invalid_tool_calls
+    return valid + [_write_call(call, _wrap_arguments(call.get("args"))) for call in invalid]
 
 
 def _write_call(call: Mapping[str, Any], arguments: str) -> dict[str, Any]:

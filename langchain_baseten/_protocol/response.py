@@ -33,8 +33,10 @@ KNOWN_TOP = frozenset(
 )
 KNOWN_CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
 
-_WORDS = frozenset({"message", "logprobs"})
-"""The keys of a choice that hold the model's words."""
+SIDE_KEYS = frozenset({"reasoning_content", "reasoning", "refusal"})
+"""Keys of a message or delta that may hold reasoning or a refusal, besides its content."""
+CALL_KEYS = frozenset({"tool_calls", "function_call"})
+"""Keys of a message or delta that may hold tool calls."""
 
 ENGINE_FAILURES = ("abort", "error")
 """Finish reasons with which an engine reports that it failed (vLLM, SGLang, Dynamo)."""
@@ -92,17 +94,19 @@ def read_response(
         BasetenError: If the body is an error in spite of its status.
     """
     payload, choices = _parse_completion(text, status, headers)
-    # A server may repeat the key in anything but the model's words, which are not altered.
-    about = [{k: v for k, v in choice.items() if k not in _WORDS} for choice in choices]
-    payload, headers, about = context.redact([{**payload, "choices": None}, dict(headers), about])
-    words = ({k: v for k, v in choice.items() if k in _WORDS} for choice in choices)
-    choices = [said | clean for said, clean in zip(words, about, strict=True)]
+    usage = payload.get("usage")
     shared = read_top(payload, context.requested_model)
     shared |= read_header_metadata(headers, keep_all=context.keep_headers)
-    usage = payload.get("usage")
     shared["token_usage"] = usage if isinstance(usage, dict) else {}
-    generations = [_read_choice(c, shared, context) for c in choices]
-    (generations[0].generation_info or {}).update(read_gateway_metadata(headers))
+    about = [_describe_choice(choice) for choice in choices]
+    gateway = read_gateway_metadata(headers)
+    # A server may repeat the key in anything but the model's words, which are not altered.
+    shared, about, gateway = context.redact([shared, about, gateway])
+    generations = [
+        _read_choice(choice, own | shared, context)
+        for choice, own in zip(choices, about, strict=True)
+    ]
+    (generations[0].generation_info or {}).update(gateway)
     messages = [generation.message for generation in generations]
     messages[0].usage_metadata = read_usage(usage)  # type: ignore[attr-defined]  # an AIMessage
     for message in messages:
@@ -147,15 +151,18 @@ def engine_failure(reason: Any, partial: BaseMessage | None) -> BasetenAPIError:
     )
 
 
+def _describe_choice(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the response metadata that a choice holds, without the model's words."""
+    return {**read_extras(choice, KNOWN_CHOICE), "finish_reason": choice.get("finish_reason")}
+
+
 def _read_choice(
-    choice: Mapping[str, Any], shared: Mapping[str, Any], context: ResponseContext
+    choice: Mapping[str, Any], metadata: dict[str, Any], context: ResponseContext
 ) -> ChatGeneration:
     message = choice.get("message")
     message = message if isinstance(message, dict) else {}
     cut = choice.get("finish_reason") in CUT_REASONS
     calls, invalid = read_calls(raw_calls(message), ToolCallIds(context.new_id), cut=cut)
-    metadata = {**read_extras(choice, KNOWN_CHOICE), **shared}
-    metadata["finish_reason"] = choice.get("finish_reason")
     if choice.get("logprobs") is not None:
         metadata["logprobs"] = choice["logprobs"]
     if context.call_required and not calls and not invalid:
@@ -304,7 +311,8 @@ def read_gateway_metadata(headers: Mapping[str, str]) -> dict[str, Any]:
     Args:
         headers: Response headers, lower-case names.
     """
-    found = parse_body(headers.get("x-langsmith-gateway-metadata", ""))
+    text = headers.get("x-langsmith-gateway-metadata")
+    found = parse_body(text) if text else None
     return {"lc_gateway_metadata": found} if isinstance(found, dict) else {}
 
 
@@ -315,9 +323,9 @@ def read_extras(payload: Mapping[str, Any], known: frozenset[str]) -> dict[str, 
         payload: A JSON object of the response.
         known: Names of the fields to leave out.
     """
-    unknown = payload.keys() - known
-    if not unknown:
+    if known.issuperset(payload):  # as nearly always
         return {}
+    unknown = payload.keys() - known
     # In the payload's order: the order of a set changes from run to run.
     return {k: v for k, v in payload.items() if k in unknown and v not in (None, "", [], {})}
 

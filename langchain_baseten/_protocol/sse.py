@@ -12,6 +12,7 @@ from typing import NamedTuple
 from langchain_baseten.exceptions import BasetenInvalidResponseError
 
 _BOM = b"\xef\xbb\xbf"
+_DATA = b"data: "
 _LINE = 8
 """Bytes that a list takes for each line of data, an empty one too."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -62,17 +63,20 @@ class EventDecoder:
             BasetenInvalidResponseError: If the event that the chunk belongs to is too large.
         """
         self._check_size()
-        # Chunks of one long line are joined only at its end, which avoids quadratic copying.
-        open_cr = bool(self._rest) and self._rest[-1].endswith(b"\r")
-        self._rest.append(chunk)
         self._held += len(chunk)
-        if self._started and not open_cr and b"\n" not in chunk and b"\r" not in chunk:
-            return []
-        buffer = self._skip_bom(b"".join(self._rest))
-        *lines, rest = self._split(buffer)
+        if self._rest or not self._started:
+            # Chunks of one long line are joined only at its end, which avoids quadratic copying.
+            open_cr = bool(self._rest) and self._rest[-1].endswith(b"\r")
+            self._rest.append(chunk)
+            if self._started and not open_cr and b"\n" not in chunk and b"\r" not in chunk:
+                return []
+            chunk = self._skip_bom(b"".join(self._rest))
+        *lines, rest = self._split(chunk)
         self._rest = [rest] if rest else []
         events = self._read(lines)
-        self._held = len(rest) + sum(len(line) + _LINE for line in self._data)
+        self._held = len(rest)
+        if self._data:
+            self._held += sum(len(line) + _LINE for line in self._data)
         return events
 
     def close(self) -> list[Event]:
@@ -120,6 +124,9 @@ class EventDecoder:
         return events
 
     def _read_field(self, line: bytes) -> None:
+        if line.startswith(_DATA):  # nearly every line
+            self._data.append(line[len(_DATA) :])
+            return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":

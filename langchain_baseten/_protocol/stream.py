@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.outputs import ChatGenerationChunk
 
+from langchain_baseten._protocol.argument_runs import ArgumentRun
+from langchain_baseten._protocol.chunks import make_generation, make_message
 from langchain_baseten._protocol.error_responses import error_from_event, is_error_payload
 from langchain_baseten._protocol.invalid_responses import invalid_response, read_body
 from langchain_baseten._protocol.json_text import (
@@ -22,10 +24,12 @@ from langchain_baseten._protocol.json_text import (
     parse_body,
 )
 from langchain_baseten._protocol.response import (
+    CALL_KEYS,
     CUT_REASONS,
     ENGINE_FAILURES,
     KNOWN_CHOICE,
     PROVIDER,
+    SIDE_KEYS,
     ResponseContext,
     engine_failure,
     raw_calls,
@@ -47,14 +51,20 @@ from langchain_baseten.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from langchain_core.messages import ToolCallChunk
+
+    from langchain_baseten._protocol.argument_runs import Fields
 
 _DONE = b"[DONE]"
 _TEXT_FIELDS = ("content", "reasoning_content", "refusal")
 _HEAD = 65_536
 """Bytes kept of a body until its first event, to report what was sent instead of a stream."""
+
+
+def _has_none() -> bool:
+    return False
 
 
 class StreamReader:
@@ -88,7 +98,9 @@ class StreamReader:
         self._usage: Any = None
         self._metadata: dict[str, Any] = {}
         self._extras: dict[str, Any] = {}
+        self._arguments = ArgumentRun()
         self._sent: list[AIMessageChunk] = []
+        self._begun = False
         self._closed = False
 
     @property
@@ -109,11 +121,15 @@ class StreamReader:
         message = message_chunk_to_message(first + rest if rest else first)
         return message if isinstance(message, AIMessage) else None
 
-    def feed(self, chunk: bytes) -> Iterator[ChatGenerationChunk]:
+    def feed(
+        self, chunk: bytes, has_next: Callable[[], bool] = _has_none
+    ) -> Iterator[ChatGenerationChunk]:
         """Read the next chunk of the body.
 
         Args:
             chunk: Bytes of the body, split anywhere.
+            has_next: Returns whether the next chunk has arrived already, so that arguments may
+                be joined with those in it.
 
         Yields:
             The message chunks of the events that it completes.
@@ -126,8 +142,16 @@ class StreamReader:
             self._head += chunk
         for event in self._decoder.feed(chunk):
             if self.done:
-                return
-            yield from self._read(event)
+                break
+            try:
+                found = self._read(event)
+            except BasetenError:
+                yield from map(self._emit, self._arguments.end())
+                raise
+            for fields in found:
+                yield from map(self._emit, self._arguments.add(fields))
+        if self._arguments.is_open and (self.done or not has_next()):
+            yield from map(self._emit, self._arguments.end())
 
     def close(self) -> Iterator[ChatGenerationChunk]:
         """Read the end of the body.
@@ -141,12 +165,13 @@ class StreamReader:
             BasetenInvalidResponseError: If the body is not a streamed chat completion.
             BasetenError: If the body or the finish reason reports an error.
         """
+        yield from map(self._emit, self._arguments.end())
         if not self.done:
             for event in self._decoder.close():
                 # Whether a stream that is cut inside an event is complete depends on the events
                 # before it.
                 with suppress(BasetenInvalidResponseError):
-                    yield from self._read(event)
+                    yield from map(self._emit, self._read(event))
         self._check_end()
         missing = self._context.call_required and not len(self._calls)
         cut = self._finish_reason in CUT_REASONS
@@ -179,7 +204,8 @@ class StreamReader:
                 "reason nor [DONE]. What had arrived is in `.partial`."
             )
 
-    def _read(self, event: Event) -> list[ChatGenerationChunk]:
+    def _read(self, event: Event) -> list[Fields]:
+        """Return the fields of the message chunks that an event gives, mostly one."""
         self.events += 1
         if event.data.strip() == _DONE:
             self.done = True
@@ -188,10 +214,10 @@ class StreamReader:
         payload = decode_event(event.data)
         if isinstance(payload, dict):
             before = self._has_choices, self._finish_reason, self._usage
-            chunks = self._read_payload(payload, event.name)
-            if chunks or before != (self._has_choices, self._finish_reason, self._usage):
+            found = self._read_payload(payload, event.name)
+            if found or before != (self._has_choices, self._finish_reason, self._usage):
                 self.telling += 1
-            return chunks
+            return found
         text = event.data.decode("utf-8", "replace")
         if event.name == "error":
             raise error_from_event(clean_value(payload) or text, self.status, self.headers)
@@ -200,7 +226,7 @@ class StreamReader:
         # Anything else is a keep-alive that is not a comment; Baseten's gateway ignores it too.
         return []
 
-    def _read_payload(self, payload: dict[str, Any], name: str) -> list[ChatGenerationChunk]:
+    def _read_payload(self, payload: dict[str, Any], name: str) -> list[Fields]:
         if is_error_payload(payload, name):
             raise error_from_event(clean_value(payload), self.status, self.headers)
         if payload.get("usage"):
@@ -210,39 +236,44 @@ class StreamReader:
         choices = payload.get("choices")
         choices = choices if isinstance(choices, list) else ()
         own = [c for c in choices if isinstance(c, dict) and not c.get("index")]
-        return [chunk for choice in own if (chunk := self._read_choice(choice))]
+        return [fields for choice in own if (fields := self._read_choice(choice))]
 
-    def _read_choice(self, choice: Mapping[str, Any]) -> ChatGenerationChunk | None:
+    def _read_choice(self, choice: Mapping[str, Any]) -> Fields:
         self._has_choices = True
         if choice.get("finish_reason") is not None:
             self._finish_reason = choice["finish_reason"]
         if unknown := read_extras(choice, KNOWN_CHOICE):
             self._extras.update(unknown)
         delta = choice.get("delta")
-        if delta is None and not self._sent:
+        if delta is None and not self._begun:
             delta = choice.get("message")
         fields = self._read_delta(delta) if isinstance(delta, dict) else {}
-        logprobs = _read_logprobs(choice.get("logprobs"))
-        if not fields and not logprobs:
-            return None
-        metadata = {"model_provider": PROVIDER, **logprobs}
-        message = AIMessageChunk(**{"content": "", "response_metadata": metadata, **fields})
-        self._sent.append(message)
-        return ChatGenerationChunk(message=message)
+        if logprobs := _read_logprobs(choice.get("logprobs")):
+            fields["response_metadata"] = logprobs
+        self._begun = self._begun or bool(fields)
+        return fields
 
-    def _read_delta(self, delta: Mapping[str, Any]) -> dict[str, Any]:
+    def _read_delta(self, delta: Mapping[str, Any]) -> Fields:
         """Return the fields of a message chunk that the delta fills; most fill one."""
-        fields: dict[str, Any] = {}
-        text = read_text(delta.get("content"))
+        fields: Fields = {}
+        content = delta.get("content")
+        text = read_text(content)
         if text and (text := self._texts["content"].feed(text)):
             fields["content"] = text
-        if texts := read_reasoning_and_refusal(delta):
+        if isinstance(content, list) or not SIDE_KEYS.isdisjoint(delta):
+            texts = read_reasoning_and_refusal(delta)
             texts = {name: self._texts[name].feed(text) for name, text in texts.items()}
             if texts := {name: text for name, text in texts.items() if text}:
                 fields["additional_kwargs"] = texts
-        if calls := raw_calls(delta):
+        if not CALL_KEYS.isdisjoint(delta) and (calls := raw_calls(delta)):
             fields["tool_call_chunks"] = self._calls.add(calls)
         return fields
+
+    def _emit(self, fields: Fields) -> ChatGenerationChunk:
+        metadata = {"model_provider": PROVIDER, **fields.get("response_metadata", {})}
+        message = make_message({"content": "", **fields, "response_metadata": metadata})
+        self._sent.append(message)
+        return make_generation(message)
 
     def _ending(self, calls: list[ToolCallChunk]) -> list[AIMessageChunk]:
         """Return the chunk that completes text and calls, in a list that may be empty.
