@@ -62,7 +62,9 @@ def find_evidence(folder: Path, make_model: MakeModel | None = None) -> CorpusEv
         FileNotFoundError: If there is nothing to load.
     """
     cases = [case for case in command.load(folder) if case.source and _find_lane(case)]
-    verdicts, _ = command.run(cases, make_model or command.import_client(), _PLAN)
+    judged, _ = command.run(cases, make_model or command.import_client(), _PLAN)
+    # A request that LangChain cannot write was never sent, so it says nothing about the client.
+    verdicts = [verdict for verdict in judged if verdict.unwritten is None]
     played = [(_observe(verdict.case), verdict) for verdict in verdicts]
     lanes = sorted({_find_lane(verdict.case) for verdict in verdicts})
     outcomes = [
@@ -110,5 +112,4 @@ def _find_loss(verdict: Verdict) -> str:
     for loss in (*verdict.answer, *verdict.request):
         arrived = f"expected {loss.expected}, arrived {loss.arrived}"
         return f"{verdict.case.id}: {loss.what}: {arrived}"
-    # A request that LangChain cannot write was never sent: it proves nothing about the client.
-    return f"{verdict.case.id}: {verdict.unwritten}" if verdict.unwritten else ""
+    return ""
