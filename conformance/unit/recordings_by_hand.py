@@ -23,6 +23,7 @@ CACHED = {
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
 IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]
 JSON = {"type": "json_object"}
+LOGPROBS = {"content": [{"token": "a", "logprob": -0.1}]}
 
 
 def call(arguments: str = "{}", call_id: str = "a", name: str | None = "f", index: int = 0) -> Any:
@@ -32,8 +33,10 @@ def call(arguments: str = "{}", call_id: str = "a", name: str | None = "f", inde
 
 def told(finish: str | None = "stop", usage: Any = USAGE, **message: Any) -> Any:
     """Return an invoked answer."""
+    beside = {"logprobs": message.pop("logprobs")} if "logprobs" in message else {}
     said = {"role": "assistant", "content": None, **message}
-    choice = {"index": 0, "message": said, **({} if finish is None else {"finish_reason": finish})}
+    end = {} if finish is None else {"finish_reason": finish}
+    choice = {"index": 0, "message": said, **beside, **end}
     return {"id": "c1", "model": "m", "choices": [choice], **({"usage": usage} if usage else {})}
 
 
@@ -184,20 +187,7 @@ MISSING: dict[str, list[dict[str, Any]]] = {
     "usage.stream.once": [HELLOS],
     "logprobs.model-apis.absent": [
         record(REFUSED, status=400),
-        record(
-            {
-                **told(),
-                "choices": [
-                    {
-                        "index": 0,
-                        "message": {"content": "a"},
-                        "finish_reason": "stop",
-                        "logprobs": {"content": [{"token": "a", "logprob": -0.1}]},
-                    }
-                ],
-            },
-            logprobs=True,
-        ),
+        record(told(content="a", logprobs=LOGPROBS), logprobs=True),
     ],
     "parameters.stop.ends": [
         record(told(content="a b"), stop=["b"]),
