@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.corpus import oracle
 from conformance.corpus.arrivals import Loss, find_losses
+from conformance.corpus.go_vcr import read_folder
 from conformance.corpus.playback import CHAT_ROUTE, CUTS, Answer, Mode, Take, play
 from conformance.corpus.recorded_calls import UnwritableError, Writing, find_differences, write
 from conformance.media import to_json, to_plain
@@ -116,7 +117,7 @@ def load(path: Path) -> list[Case]:
     """Load recordings.
 
     Args:
-        path: A `.jsonl.gz` file, or a folder of them.
+        path: A `.jsonl.gz` file, or a folder of them, or one of go-vcr's YAML files.
 
     Returns:
         Every recorded exchange, chat or not.
@@ -125,9 +126,9 @@ def load(path: Path) -> list[Case]:
         FileNotFoundError: If there is nothing to load.
     """
     files = sorted(path.glob("*.jsonl.gz")) if path.is_dir() else [path]
-    if not files:
-        raise FileNotFoundError(f"no *.jsonl.gz in {path}")
-    cases = []
+    cases = [] if files else [_read_case(line) for line in read_folder(path)]
+    if not files and not cases:
+        raise FileNotFoundError(f"no *.jsonl.gz and no recordings of go-vcr in {path}")
     for file in files:
         with gzip.open(file, "rt", encoding="utf-8") as lines:
             cases += [_read_case(json.loads(line)) for line in lines if line.strip()]
@@ -345,7 +346,9 @@ def _render_loss(loss: Json) -> list[str]:
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="conformance corpus", description=__doc__)
-    parser.add_argument("path", type=Path, nargs="+", help="a .jsonl.gz file or a folder of them")
+    parser.add_argument(
+        "path", type=Path, nargs="+", help="a .jsonl.gz file, or a folder of them or of go-vcr"
+    )
     parser.add_argument("--cuts", nargs="+", choices=tuple(CUTS), default=tuple(CUTS))
     parser.add_argument("--api", nargs="+", choices=APIS, default=APIS)
     parser.add_argument("--output-version", nargs="+", choices=VERSIONS, default=VERSIONS)
