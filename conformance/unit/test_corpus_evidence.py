@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,8 +24,6 @@ from conformance.unit.recordings_by_hand import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conformance.judge.verdicts import Outcome
 
 SOURCE = ("corpus someone/else@01234567",)
@@ -38,6 +38,12 @@ def test_every_proof_is_of_a_claim_of_the_model_apis_and_has_an_example() -> Non
     claims = load_table().claims
     assert all("model-apis" in claims[claim].lanes for claim in PROOFS)
     assert set(PROVING) == set(PROOFS)
+
+
+def test_the_page_names_every_claim_that_recordings_can_prove() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+(?:[.][\w-]+){2})`", page))
+    assert named == set(PROOFS)
 
 
 @pytest.mark.parametrize("claim", PROOFS)
