@@ -173,6 +173,7 @@ MISSING: dict[str, list[dict[str, Any]]] = {
     ],
     "structured.finish.missing": [
         record(told(content="{}"), response_format=JSON),
+        record(told(None, content="{}")),
         record((piece(content="{}"), *END)),
     ],
     "image.model-apis.text-model": [
@@ -193,5 +194,9 @@ MISSING: dict[str, list[dict[str, Any]]] = {
         record(told(content="a b"), stop=["b"]),
         record((piece(content="a"), piece("length"), last(), "[DONE]"), stop=["b"]),
     ],
-    "errors.sentence.kept": [record(REFUSED, status=400), HELLO],
+    "errors.sentence.kept": [
+        HELLO,
+        record(REFUSED, status=400),
+        record((piece(content="a"), {"error": {"message": "boom", "code": 500}})),
+    ],
 }

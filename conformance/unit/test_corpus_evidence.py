@@ -61,6 +61,17 @@ def test_what_comes_close_proves_nothing(claim: str, tmp_path: Path) -> None:
     assert claim not in _find(tmp_path, *MISSING[claim])
 
 
+@pytest.mark.parametrize("claim", MISSING)
+def test_nothing_that_comes_close_takes_the_place_of_a_recording(
+    claim: str, tmp_path: Path
+) -> None:
+    needed = PROVING[claim]
+    for close in (each for each in MISSING[claim] if each not in needed):
+        for place in range(len(needed)):
+            others = [*needed[:place], *needed[place + 1 :]]
+            assert claim not in _find(tmp_path, *others, close)
+
+
 @pytest.mark.parametrize(
     "change",
     [
