@@ -47,7 +47,7 @@ _OWN_PARSERS = {
     "serve": "conformance.peers.command",
     "soak": "conformance.soak.command",
 }
-_ELSEWHERE = ("factory", "target", "lane", "engine_url", "cassettes")
+_ELSEWHERE = ("factory", "target", "lane", "engine_url", "cassettes", "corpus")
 _USAGE = 2
 
 
@@ -95,7 +95,16 @@ def _verify(options: argparse.Namespace, suite: Suite, console: Console) -> int:
             raise TableError("--cassettes names a folder of cassettes to replay")
         suite = replace(suite, cassettes=folder.absolute())
         more = (f"--cassettes={folder.absolute()}",)
-    selection = Selection(target, lanes, tuple(options.claim), options.factory or "", more)
+    if options.corpus and (target != "replay" or not options.corpus.exists()):
+        raise TableError("--corpus names recordings to weigh besides a replay")
+    selection = Selection(
+        target,
+        lanes,
+        tuple(options.claim),
+        options.factory or "",
+        more,
+        corpus=options.corpus,
+    )
     return _judge(options, selection, suite, console)
 
 
@@ -109,7 +118,7 @@ def _judge(
     for name, form in FORMATS.items():
         if path := getattr(options, name):
             _store(path, form.write(report, suite.root))
-    if selection.whole and not selection.factory and not options.cassettes:
+    if selection.whole and not (selection.factory or options.cassettes or options.corpus):
         suite.memory.mkdir(exist_ok=True)
         name = f"last-{selection.target.replace(':', '-')}.json"
         _store(suite.memory / name, report.to_json())
@@ -260,6 +269,9 @@ def _build_parser() -> argparse.ArgumentParser:
         "--dry-run", action="store_true", help="say what that would cost; send nothing"
     )
     run.add_argument("--cassettes", type=Path, metavar="FOLDER", help="replay these")
+    run.add_argument(
+        "--corpus", type=Path, metavar="FOLDER", help="weigh recordings of others as well"
+    )
     run.add_argument("--engine-url", metavar="URL", help="root of the front before an engine")
     run.add_argument("--engine-name", metavar="NAME", help="its name and version, if it is silent")
     for name, form in FORMATS.items():

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.corpus import oracle
 from conformance.corpus.arrivals import Loss, find_losses
+from conformance.corpus.go_vcr import read_folder
 from conformance.corpus.playback import CHAT_ROUTE, CUTS, Answer, Mode, Take, play
 from conformance.corpus.recorded_calls import UnwritableError, Writing, find_differences, write
 from conformance.media import to_json, to_plain
@@ -55,6 +56,8 @@ class Case:
         url: The whole URL; of a chat call the one that the client calls.
         body: The request body, decoded where it was JSON.
         answer: The recorded answer.
+        source: `owner/repository@commit` of a recording that was made with the service itself;
+            empty if it is not told, or if another service stood between.
     """
 
     id: str
@@ -63,6 +66,7 @@ class Case:
     url: str
     body: Any
     answer: Answer
+    source: str = ""
 
     @property
     def streamed(self) -> bool:
@@ -113,7 +117,7 @@ def load(path: Path) -> list[Case]:
     """Load recordings.
 
     Args:
-        path: A `.jsonl.gz` file, or a folder of them.
+        path: A `.jsonl.gz` file, or a folder of them, or one of go-vcr's YAML files.
 
     Returns:
         Every recorded exchange, chat or not.
@@ -122,9 +126,9 @@ def load(path: Path) -> list[Case]:
         FileNotFoundError: If there is nothing to load.
     """
     files = sorted(path.glob("*.jsonl.gz")) if path.is_dir() else [path]
-    if not files:
-        raise FileNotFoundError(f"no *.jsonl.gz in {path}")
-    cases = []
+    cases = [] if files else [_read_case(line) for line in read_folder(path)]
+    if not files and not cases:
+        raise FileNotFoundError(f"no *.jsonl.gz and no recordings of go-vcr in {path}")
     for file in files:
         with gzip.open(file, "rt", encoding="utf-8") as lines:
             cases += [_read_case(json.loads(line)) for line in lines if line.strip()]
@@ -133,7 +137,8 @@ def load(path: Path) -> list[Case]:
 
 def _read_case(line: Json) -> Case:
     request, response = line["request"], line["response"]
-    via = (line.get("provenance") or {}).get("via", "direct")
+    origin = line.get("provenance") or {}
+    via = origin.get("via", "direct")
     family = line.get("engine") or line.get("model") or "(no model)"
     encoded = response.get("body_base64")
     body = (response.get("body") or "").encode() if encoded is None else base64.b64decode(encoded)
@@ -145,7 +150,14 @@ def _read_case(line: Json) -> Case:
         url=_name_chat_route(request.get("url") or LOOPBACK + request["path"]),
         body=request.get("body"),
         answer=Answer(response["status"], tuple(headers), body, response.get("complete", True)),
+        source=_name_source(origin) if via == "direct" else "",
     )
+
+
+def _name_source(origin: Json) -> str:
+    repository, commit = origin.get("repository") or "", origin.get("commit") or ""
+    name = "/".join(repository.rstrip("/").rsplit("/", 2)[-2:])
+    return f"{name}@{commit[:8]}" if name and commit else ""
 
 
 def _name_chat_route(url: str) -> str:
@@ -181,7 +193,7 @@ def judge(case: Case, make_model: MakeModel, plan: Plan, runner: asyncio.Runner)
     Returns:
         All losses.
     """
-    verdict, expected = Verdict(case), _consult(case)
+    verdict, expected = Verdict(case), consult(case)
     try:
         take = Take(write(case.body), case.url, case.answer)
     except UnwritableError as error:
@@ -205,7 +217,8 @@ def judge(case: Case, make_model: MakeModel, plan: Plan, runner: asyncio.Runner)
     return verdict
 
 
-def _consult(case: Case) -> oracle.Expected:
+def consult(case: Case) -> oracle.Expected:
+    """Return what the oracle reads in a case's answer."""
     answer = case.answer
     kinds = [value for name, value in answer.headers if name.lower() == "content-type"]
     return oracle.read(
@@ -333,7 +346,9 @@ def _render_loss(loss: Json) -> list[str]:
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="conformance corpus", description=__doc__)
-    parser.add_argument("path", type=Path, nargs="+", help="a .jsonl.gz file or a folder of them")
+    parser.add_argument(
+        "path", type=Path, nargs="+", help="a .jsonl.gz file, or a folder of them or of go-vcr"
+    )
     parser.add_argument("--cuts", nargs="+", choices=tuple(CUTS), default=tuple(CUTS))
     parser.add_argument("--api", nargs="+", choices=APIS, default=APIS)
     parser.add_argument("--output-version", nargs="+", choices=VERSIONS, default=VERSIONS)
@@ -342,7 +357,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _import_client() -> MakeModel:
+def import_client() -> MakeModel:
+    """Return our own client."""
     # Late, so that the oracle and its tests run without the client.
     from langchain_baseten import ChatBaseten  # noqa: PLC0415  see above
 
@@ -362,7 +378,7 @@ def main(argv: Sequence[str], make_model: MakeModel | None = None) -> int:
     arguments = _parse(argv)
     cases = [case for path in arguments.path for case in load(path) if arguments.only in case.id]
     plan = Plan(arguments.api, arguments.cuts, arguments.output_version)
-    report = summarize(*run(cases, make_model or _import_client(), plan))
+    report = summarize(*run(cases, make_model or import_client(), plan))
     if arguments.json:
         arguments.json.write_text(to_json(report, indent=1), "utf-8")
     sys.stdout.write(to_plain(render(report)))

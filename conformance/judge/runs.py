@@ -6,6 +6,7 @@ Knows where the parts of the suite stand and how pytest is called; must not know
 from __future__ import annotations
 
 import codecs
+import importlib
 import os
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from conformance import FOLDER
 from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.judge.gaps import GAPS_FILE, load_gaps
 from conformance.judge.ledger import CutRecordError, read_record
-from conformance.judge.verdicts import Judgement, Place, judge
+from conformance.judge.verdicts import Judgement, Place, Result, judge
 from conformance.media import to_plain
 from conformance.proof.gallery import GALLERY_FILE
 from conformance.recording.cassettes import ROOT, find_unplayed
@@ -95,6 +96,7 @@ class Selection:
         factory: Whose chat model is judged, as `package.module:callable`; empty for our own.
         options: What else pytest is told, such as where an engine is.
         bound_only: Whether claims are left out whose every check is; the rest is not to be judged.
+        corpus: Folder with recordings of others, whose evidence counts as well; None for none.
     """
 
     target: str = "replay"
@@ -103,6 +105,7 @@ class Selection:
     factory: str = ""
     options: tuple[str, ...] = ()
     bound_only: bool = False
+    corpus: Path | None = None
 
     @property
     def whole(self) -> bool:
@@ -145,6 +148,8 @@ def verify(suite: Suite, selection: Selection, *, verbose: bool = False) -> Repo
         places = [place for place in places if place in bound]
     if record.cost:
         record.header["cost"] = record.cost
+    if selection.corpus:
+        _add_corpus(record, selection.corpus, set(places))
     today = datetime.now(UTC).date()
     judged = judge(places, record.outcomes, gaps, target=selection.target, today=today)
     strays = (f"{where}: bound to no claim: {reason}" for where, reason in record.strays)
@@ -153,6 +158,19 @@ def verify(suite: Suite, selection: Selection, *, verbose: bool = False) -> Repo
         unplayed = find_unplayed(suite.cassettes, {name for name, _ in record.plays})
     judgement = Judgement(judged.verdicts, (*judged.problems, *strays, *unplayed))
     return build_report(table, judgement, record)
+
+
+def _add_corpus(record: Record, folder: Path, places: set[Place]) -> None:
+    """Add what recordings say about the places that are asked for."""
+    # Imported when asked for: it needs the client.
+    found = importlib.import_module("conformance.corpus.evidence").find_evidence(folder)
+    told = [outcome for outcome in found.outcomes if outcome.place in places]
+    record.outcomes.extend(told)
+    record.header["corpus"] = {
+        "exchanges": found.exchanges,
+        "sources": list(found.sources),
+        "proven": [o.place.claim for o in told if o.result is Result.PASSED],
+    }
 
 
 def collect(suite: Suite, selection: Selection) -> list[tuple[str, Place]]:

@@ -5,7 +5,7 @@ Knows words, glyphs and layout; must not know how anything was judged.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table as Grid
 
@@ -54,9 +54,17 @@ def print_report(report: Report, console: Console) -> None:
     console.print(grid)
     for text in (*_list_lines(report), *_list_problems(report), _sum_up(report), *_explain(report)):
         console.print(text)
+    if corpus := report.run.get("corpus"):
+        console.print(to_terminal(_describe_corpus(corpus)))
     if cost := report.run.get("cost"):
         tokens = f"{cost['tokens']:,}".replace(",", " ")
         console.print(to_terminal(f"asked for: {cost['requests']} requests, about {tokens} tokens"))
+
+
+def _describe_corpus(corpus: Mapping[str, Any]) -> str:
+    proven, sources = corpus["proven"], ", ".join(corpus["sources"])
+    named = f": {', '.join(proven)}" if proven else ""
+    return f"{corpus['exchanges']} recorded exchanges ({sources}) prove {len(proven)} claims{named}"
 
 
 def print_difference(difference: Difference, console: Console) -> None:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.__main__ import main
+from conformance.corpus.evidence import CorpusEvidence
 from conformance.judge import runs
+from conformance.judge.verdicts import Outcome, Place, Result
 from conformance.unit.nasty_texts import NASTY, find_nasty
 from conformance.unit.small_suite import ONE_LESS, PASSING, write_suite
 
@@ -159,6 +161,39 @@ def test_another_folder_of_cassettes_is_replayed_and_not_remembered(
     assert main([f"--cassettes={other}"], suite) == 1
     assert "client/nobody.yaml: a cassette that no check plays" in capsys.readouterr().out
     assert not suite.memory.exists()
+
+
+def test_recordings_of_others_count_as_evidence_and_are_not_remembered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [Place("calls.invoke.once", "model-apis"), Place("not.asked.for", "model-apis")]
+    evidence = ("corpus someone/else@01234567",)
+    outcomes = tuple(Outcome(p, "proofs", Result.PASSED, "", evidence) for p in places)
+    found = CorpusEvidence(outcomes, 7, ("someone/else@01234567",))
+    monkeypatch.setattr("conformance.corpus.evidence.find_evidence", lambda folder: found)
+    stored, suite = tmp_path / "report.json", write_suite(tmp_path)
+    assert main([f"--corpus={tmp_path}", f"--json={stored}"], suite) == 0
+
+    told = json.loads(stored.read_text(encoding="utf-8"))
+    by_place = {(line["claim"], line["lane"]): line["evidence"] for line in told["lines"]}
+    assert evidence[0] in by_place[places[0]]
+    assert evidence[0] not in by_place["calls.invoke.once", "dedicated"]
+    assert told["run"]["corpus"] == {
+        "exchanges": 7,
+        "sources": ["someone/else@01234567"],
+        "proven": ["calls.invoke.once"],
+    }
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "7 recorded exchanges (someone/else@01234567) prove 1 claims" in printed
+    assert not suite.memory.exists()
+
+
+@pytest.mark.parametrize("options", [["--corpus=nowhere"], ["--target=peer", "--corpus=."]])
+def test_recordings_are_weighed_besides_a_replay_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    assert main(options, write_suite(tmp_path)) == 2
+    assert "--corpus names recordings to weigh besides a replay" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [["--cassettes=nowhere"], ["--target=peer", "--cassettes=."]])

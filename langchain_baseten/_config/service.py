@@ -16,6 +16,7 @@ from pydantic import PrivateAttr, SecretStr, model_validator
 from langchain_baseten._config.api_key import clean_key, find_key, reference_for_key
 from langchain_baseten._config.call_options import conceal_options
 from langchain_baseten._config.endpoint import example_error
+from langchain_baseten._config.rate_limiters import prepare_limiter
 from langchain_baseten._config.references import Reference, find_secret, reference_for
 from langchain_baseten._config.settings import (
     KEY_NAMES,
@@ -42,6 +43,8 @@ _USER_AGENT = f"langchain-baseten/{VERSION}"
 _CREDENTIALS = ("default_headers", "default_query")
 _DUMP = "_serialized"
 """The attribute in which langchain-core caches what a model is dumped as."""
+_LIMITER = "rate_limiter"
+"""The attribute in which a chat model of langchain-core keeps its rate limiter."""
 _LEFT_OUT = {"default_headers": ("default_headers", "gateway"), "default_query": ("default_query",)}
 """Where a credential that did not travel is to be assigned, and from which parts of a pickle."""
 
@@ -247,10 +250,10 @@ class BasetenService(BasetenSettings):
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """Return a copy that shares the HTTP clients passed in: they cannot be copied."""
+        """Return a copy that shares HTTP clients and a rate limiter: they cannot be copied."""
         memo = {} if memo is None else memo
-        for client in (self.http_client, self.http_async_client):
-            memo[id(client)] = client
+        for shared in (self.http_client, self.http_async_client, self.__dict__.get(_LIMITER)):
+            memo[id(shared)] = shared
         # Of a copy that no other thread changes meanwhile: langchain-core adds to the attributes.
         return super(BasetenService, self.__copy__()).__deepcopy__(memo)
 
@@ -258,7 +261,8 @@ class BasetenService(BasetenSettings):
         """Return the state without secrets: a pickle gets references to them instead.
 
         Raises:
-            TypeError: If an HTTP client was passed in, which cannot be pickled.
+            TypeError: If an HTTP client was passed in, or a rate limiter of the user's own with a
+                lock, which cannot be pickled.
         """
         if self.http_client is not None or self.http_async_client is not None:
             raise TypeError(
@@ -269,6 +273,8 @@ class BasetenService(BasetenSettings):
         state = super().__getstate__()
         fields = dict(state["__dict__"])
         fields.pop(_DUMP, None)
+        if _LIMITER in fields:
+            fields[_LIMITER] = prepare_limiter(fields[_LIMITER])
         key: SecretStr | None = clean_key(fields.pop("baseten_api_key"))
         references: dict[str, dict[str, Any]] = {
             "gateway": conceal(dict(self._gateway_headers), _refer)

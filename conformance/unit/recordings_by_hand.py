@@ -1,0 +1,202 @@
+"""Recorded exchanges made by hand, one for each claim that a recording can prove, and near misses.
+
+Knows chat completions as recorders keep them; must not know what proves what.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+URL = "https://inference.baseten.co/v1/chat/completions"
+ORIGIN = {"repository": "https://github.com/someone/else", "commit": "0123456789abcdef"}
+USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+CACHED = {
+    **USAGE,
+    "prompt_tokens_details": {"cached_tokens": 4},
+    "completion_tokens_details": {"reasoning_tokens": 1},
+}
+TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]
+JSON = {"type": "json_object"}
+LOGPROBS = {"content": [{"token": "a", "logprob": -0.1}]}
+
+
+def call(arguments: str = "{}", call_id: str = "a", name: str | None = "f", index: int = 0) -> Any:
+    function = {"arguments": arguments, **({} if name is None else {"name": name})}
+    return {"index": index, "id": call_id, "type": "function", "function": function}
+
+
+def told(finish: str | None = "stop", usage: Any = USAGE, **message: Any) -> Any:
+    """Return an invoked answer."""
+    beside = {"logprobs": message.pop("logprobs")} if "logprobs" in message else {}
+    said = {"role": "assistant", "content": None, **message}
+    end = {} if finish is None else {"finish_reason": finish}
+    choice = {"index": 0, "message": said, **beside, **end}
+    return {"id": "c1", "model": "m", "choices": [choice], **({"usage": usage} if usage else {})}
+
+
+def piece(finish: str | None = None, usage: Any = None, **delta: Any) -> Any:
+    """Return an event of a stream."""
+    choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
+    return {"id": "c1", "model": "m", "choices": choices, "usage": usage}
+
+
+def last(usage: Any = USAGE) -> Any:
+    """Return the event that carries the usage alone."""
+    return {"id": "c1", "model": "m", "choices": [], "usage": usage}
+
+
+END = (piece("stop"), last(), "[DONE]")
+
+
+def record(
+    answer: Any, *, status: int = 200, url: str = URL, origin: Any = ORIGIN, **request: Any
+) -> dict[str, Any]:
+    """Return a recording; a tuple is a stream."""
+    streamed = isinstance(answer, tuple)
+    events = answer if streamed else ()
+    texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
+    body = "".join(f"data: {text}\n\n" for text in texts) if streamed else json.dumps(answer)
+    kind = "text/event-stream" if streamed else "application/json"
+    sent = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **request}
+    return {
+        "id": "one",
+        "model": "m",
+        "request": {
+            "method": "POST",
+            "url": url,
+            "body": sent | ({"stream": True} if streamed else {}),
+        },
+        "response": {"status": status, "headers": {"Content-Type": [kind]}, "body": body},
+        "provenance": origin,
+    }
+
+
+def write_corpus(folder: Path, *recordings: dict[str, Any]) -> Path:
+    """Write recordings where `load` finds them."""
+    folder.mkdir(exist_ok=True)
+    with gzip.open(folder / "cases.jsonl.gz", "wt", encoding="utf-8") as lines:
+        for number, line in enumerate(recordings):
+            lines.write(json.dumps({**line, "id": f"case-{number}"}) + "\n")
+    return folder
+
+
+def _called(*calls: Any, **request: Any) -> dict[str, Any]:
+    return record(told("tool_calls", tool_calls=list(calls)), tools=TOOLS, **request)
+
+
+def _calls(*pieces: Any) -> dict[str, Any]:
+    events = (piece(tool_calls=[each]) for each in pieces)
+    return record((*events, piece("tool_calls"), last(), "[DONE]"), tools=TOOLS)
+
+
+HELLO, HELLOS = record(told(content="Hello")), record((piece(content="Hello"), *END))
+REFUSED = {"error": {"message": "not supported", "code": 400}}
+
+# claim -> recordings that prove it together; each alone does not, where there are several
+PROVING: dict[str, list[dict[str, Any]]] = {
+    "tools.invoke.call": [_called(call())],
+    "tools.async.call": [_called(call()), _calls(call())],
+    "tools.invoke.unicode": [_called(call('{"city": "Zürich"}'))],
+    "tools.invoke.parallel": [_called(call(), call(call_id="b", index=1))],
+    "tools.invoke.shared-id": [_called(call(), call(index=1))],
+    "tools.invoke.invalid-arguments": [_called(call('{"city": '))],
+    "tools.choice.none": [
+        record(told(content="No."), tools=TOOLS, tool_choice="none"),
+        record((piece(content="No."), *END), tools=TOOLS, tool_choice="none"),
+    ],
+    "tools.stream.merge-by-index": [
+        _calls(call("{"), call("}", "b")),
+        _calls(call("{"), call("}", "a")),
+        _calls(call("{"), call("}", "", "")),
+        _calls(call("{"), call("}", "a", None)),
+    ],
+    "tools.stream.whole-call": [_calls(call()), _calls(call("{"), call("}"))],
+    "structured.finish.missing": [
+        record(told(None, content="{}"), response_format=JSON),
+        record((piece(content="{}"), last(), "[DONE]"), response_format=JSON),
+    ],
+    "image.model-apis.text-model": [record(REFUSED, status=400, messages=IMAGE)],
+    "streaming.text.after-finish": [
+        record((piece(content="a"), piece("stop"), piece(content="b"), last(), "[DONE]"))
+    ],
+    "streaming.end.once": [HELLOS],
+    "streaming.end.without-done": [record((piece(content="a"), *END[:2]))],
+    "streaming.end.error-inside": [
+        record((piece(content="a"), {"error": {"message": "boom", "code": 500}}))
+    ],
+    "usage.invoke.once": [HELLO],
+    "usage.invoke.details": [record(told(content="a", usage=CACHED))],
+    "usage.invoke.absent": [record(told(content="a", usage=None))],
+    "usage.stream.once": [record((piece(content="a", usage=USAGE), *END))],
+    "usage.stream.last": [
+        record((piece(content="a", usage=USAGE), *END)),
+        record((piece(content="a", usage=USAGE), piece("stop", USAGE), "[DONE]")),
+    ],
+    "usage.cache.read": [
+        record(told(content="a", usage=CACHED)),
+        record((piece(content="a"), piece("stop"), last(CACHED), "[DONE]")),
+    ],
+    "logprobs.model-apis.absent": [record(REFUSED, status=400, logprobs=True)],
+    "metadata.finish.reason": [HELLO, HELLOS],
+    "reasoning.answer.kept": [
+        record(told(content="a", reasoning_content="b")),
+        record((piece(reasoning_content="b"), piece(content="a"), *END)),
+    ],
+    "parameters.stop.ends": [
+        record(told(content="a"), stop=["b"]),
+        record((piece(content="a"), *END), stop=["b"]),
+    ],
+    "errors.sentence.kept": [
+        record(REFUSED, status=400),
+        record({"error": "please check the key"}, status=403),
+        record({"message": "not supported", "code": 400}, status=400),
+    ],
+}
+
+# claim -> recordings that come close and prove nothing
+MISSING: dict[str, list[dict[str, Any]]] = {
+    "tools.invoke.call": [HELLO, HELLOS, _calls(call()), _called(call("{"))],
+    "tools.invoke.unicode": [_called(call('{"city": "Paris"}'))],
+    "tools.invoke.parallel": [_called(call(), call("{", "b"))],
+    "tools.invoke.shared-id": [_called(call(), call(call_id="b", index=1))],
+    "tools.invoke.invalid-arguments": [_called(call())],
+    "tools.choice.none": [
+        record(told(content="No."), tool_choice="none"),
+        record((piece(content="No."), *END), tools=TOOLS),
+        _called(call(), tool_choice="none"),
+    ],
+    "structured.finish.missing": [
+        record(told(content="{}"), response_format=JSON),
+        record(told(None, content="{}")),
+        record((piece(content="{}"), *END)),
+    ],
+    "image.model-apis.text-model": [
+        record(REFUSED, status=400, messages=IMAGE),
+        record(told(content="A picture."), messages=IMAGE),
+    ],
+    "streaming.text.after-finish": [HELLOS, record((piece(content="a"), last(), "[DONE]"))],
+    "streaming.end.without-done": [HELLOS],
+    "streaming.end.error-inside": [record((piece(content="a"),)), record(REFUSED, status=400)],
+    "usage.invoke.details": [HELLO],
+    "usage.invoke.absent": [HELLO],
+    "usage.stream.once": [HELLOS],
+    "logprobs.model-apis.absent": [
+        record(REFUSED, status=400),
+        record(told(content="a", logprobs=LOGPROBS), logprobs=True),
+    ],
+    "parameters.stop.ends": [
+        record(told(content="a b"), stop=["b"]),
+        record((piece(content="a"), piece("length"), last(), "[DONE]"), stop=["b"]),
+    ],
+    "errors.sentence.kept": [
+        HELLO,
+        record(REFUSED, status=400),
+        record((piece(content="a"), {"error": {"message": "boom", "code": 500}})),
+    ],
+}
