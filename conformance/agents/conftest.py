@@ -1,7 +1,7 @@
 """Agents run only where their packages are: `tox -e agents` installs them.
 
-Where deepagents is not installed, nothing here is collected, and a run of this folder alone fails for
-want of tests. The packages that it needs, langchain and langgraph, come with it.
+Where deepagents is not installed, nothing here is collected, and a run of this folder alone fails
+for want of tests. The packages that it needs, langchain and langgraph, come with it.
 """
 
 from __future__ import annotations
