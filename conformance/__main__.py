@@ -13,18 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conformance.broken.registry import load_gallery
 from conformance.claims.pages import compare_page
 from conformance.claims.rows import TableError
 from conformance.claims.table import LANES, load_table
-from conformance.judge.gaps import is_target
-from conformance.judge.runs import HERE, CutRunError, Selection, Suite, collect, verify
-from conformance.judge.verdicts import Exit, Place
 from conformance.media import open_console, to_terminal
-from conformance.proof.gallery import load_gallery
 from conformance.reports.difference import OldReportError, compare, read_old
 from conformance.reports.formats import FORMATS
 from conformance.reports.tables import print_difference, print_report, write_proposal
+from conformance.runner import HERE, CutRunError, Selection, Suite, collect, verify
 from conformance.subjects.subject import SubjectError, read_spec
+from conformance.verdicts.expected_failures import is_target
+from conformance.verdicts.verdicts import Exit, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _OWN_PARSERS = {
-    "cassettes": "conformance.recording.shelf",
-    "corpus": "conformance.corpus.command",
-    "deviants": "conformance.proof.command",
-    "mutants": "conformance.proof.mutants",
-    "drift": "conformance.drift.command",
+    "cassettes": "conformance.recording.inventory",
+    "corpus": "conformance.maintenance.corpus.command",
+    "deviants": "conformance.broken.command",
+    "mutants": "conformance.maintenance.mutation",
+    "drift": "conformance.maintenance.drift.command",
     "record": "conformance.recording.command",
-    "docs": "conformance.documentation.command",
-    "release": "conformance.release.command",
-    "serve": "conformance.peers.command",
-    "soak": "conformance.soak.command",
+    "docs": "conformance.maintenance.documentation.command",
+    "release": "conformance.maintenance.release.command",
+    "serve": "conformance.reference.command",
+    "soak": "conformance.maintenance.soak.command",
 }
 _ELSEWHERE = ("factory", "target", "lane", "engine_url", "cassettes", "corpus")
 _USAGE = 2
@@ -131,7 +131,7 @@ def _judge(
 
 def _verify_service(options: argparse.Namespace, suite: Suite, console: Console) -> int:
     # Imported when asked for: it needs the client.
-    module = importlib.import_module("conformance.subjects.service")
+    module = importlib.import_module("conformance.services.deployment")
     if any(getattr(options, name) for name in _ELSEWHERE):
         raise TableError("--model-url and --model say where and whom to ask; leave out the rest")
     limits = module.Limits(options.max_requests, options.max_tokens)
@@ -168,7 +168,12 @@ def _aim_at_engine(options: argparse.Namespace) -> tuple[str, ...]:
     if not options.engine_url:
         raise TableError("the target engine needs --engine-url: the root of its front")
     name = (f"--engine-name={options.engine_name}",) if options.engine_name else ()
-    return ("-p", "conformance.engines.aim", f"--engine-url={options.engine_url}", *name)
+    return (
+        "-p",
+        "conformance.maintenance.engines.pytest_engine",
+        f"--engine-url={options.engine_url}",
+        *name,
+    )
 
 
 def _store(path: Path, text: str) -> None:

@@ -17,19 +17,20 @@ from hypothesis import settings as examples
 from langchain_core.globals import set_llm_cache
 from pydantic import SecretStr
 
-from conformance import SuiteFault, assets
+from conformance import FOLDER, SuiteFault
+from conformance.broken import canary
+from conformance.broken import registry as gallery
+from conformance.checks import assets
 from conformance.libraries import LIBRARIES
-from conformance.parts import is_about_the_package
-from conformance.peers.server import PeerServer
-from conformance.plugin import evidence_of, note_play
-from conformance.proof import canary, gallery
 from conformance.recording.cassettes import ROOT, find_flaw, name_cassette, read_provenance
 from conformance.recording.recorder import find_lane, find_recorder, is_recorded
 from conformance.recording.vcr_hooks import match_json_body, vcr_settings
-from conformance.subjects import mounts
+from conformance.reference.server import PeerServer
+from conformance.subjects import connect as mounts
 from conformance.subjects.subject import chosen
-from conformance.subjects.tapes import DECK
+from conformance.subjects.traffic import DECK
 from conformance.targets import LANES, choose_settings, find_stage, read_casts
+from conformance.verdicts.bound_items import evidence_of, note_play
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -52,9 +53,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    if not config.option.of_package or not collection_path.match("test_*.py"):
+    if not config.option.of_package or collection_path.parent != FOLDER / "tests":
         return None
-    return None if is_about_the_package(collection_path) else True
+    return collection_path.name != "package" or None
 
 
 def pytest_configure() -> None:

@@ -1,0 +1,1 @@
+"""What maintainers run: drift, corpus, engines, release, mutation, benchmarks, soak, profiles."""

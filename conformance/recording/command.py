@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 from conformance import SuiteFault
 from conformance.media import open_console, to_terminal
-from conformance.recording.addressee import AddresseeError, find_addressee, find_endpoint
 from conformance.recording.cassettes import ROOT, read_provenance
-from conformance.recording.leash import InterruptedRunError, interruptible
+from conformance.recording.child_run import InterruptedRunError, interruptible
+from conformance.recording.model_listing import ServedError, choose_model, list_served
 from conformance.recording.plan import Order, print_plan
 from conformance.recording.redaction import remove_keys
 from conformance.recording.rerecord import RecordingError, plan, record
 from conformance.recording.scanner import withhold
-from conformance.recording.served import ServedError, choose_model, list_served
-from conformance.recording.workbench import BusyError
+from conformance.recording.service_discovery import AddresseeError, find_addressee, find_endpoint
+from conformance.recording.staging import BusyError
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table as Grid
 
-from conformance.judge.costs import Cost, estimate
 from conformance.media import to_terminal
 from conformance.recording.cassettes import read_provenance
 from conformance.targets import read_casts
+from conformance.verdicts.costs import Cost, estimate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.plugin import places_of
 from conformance.recording.cassettes import name_cassette
-from conformance.recording.outbound import Outbound
 from conformance.recording.provenance import Provenance, derive_evidence
 from conformance.recording.redaction import remove_keys
 from conformance.recording.scanner import withhold
+from conformance.recording.transport_guard import Outbound
 from conformance.targets import LANES, find_keys, read_casts
+from conformance.verdicts.bound_items import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from conformance.recording.cassettes import ROOT, find_flaw, read_provenance
-from conformance.recording.leash import finish_first
+from conformance.recording.child_run import finish_first
 from conformance.recording.plan import Order, Plan, make_plan
-from conformance.recording.scanner import scan_file, withhold
-from conformance.recording.steps import (
+from conformance.recording.pytest_runs import (
     RecordingError,
     collect,
     find_changed,
@@ -24,7 +23,8 @@ from conformance.recording.steps import (
     run,
     write_options,
 )
-from conformance.recording.workbench import Workbench
+from conformance.recording.scanner import scan_file, withhold
+from conformance.recording.staging import Workbench
 from conformance.targets import find_keys
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from conformance.recording.leash import Done
+    from conformance.recording.child_run import Done
     from conformance.recording.plan import Task
-    from conformance.recording.steps import Place, Results
+    from conformance.recording.pytest_runs import Place, Results
 
 __all__ = ["Outcome", "RecordingError", "collect_names", "hear", "plan", "record"]
 

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import yaml
 
+from conformance.recording.decoders import TooDeepError, list_texts, read
 from conformance.recording.patterns import find_shapes
-from conformance.recording.readings import TooDeepError, list_texts, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,1 +1,1 @@
-"""What a run found, told: as a table, a page, JSON, JUnit, Markdown, a badge, a difference."""
+"""The reports of a run: as a table, a page, JSON, JUnit, Markdown, a badge, a difference."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from conformance.judge.verdicts import GREEN, Status
+from conformance.verdicts.verdicts import GREEN, Status
 
 if TYPE_CHECKING:
     from conformance.reports.report import Report

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from conformance.judge.verdicts import Exit, Place, Status
+from conformance.verdicts.verdicts import Exit, Place, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from conformance.judge.verdicts import Result, Status
 from conformance.media import to_xml
 from conformance.reports.origins import find_origin
+from conformance.verdicts.verdicts import Result, Status
 
 if TYPE_CHECKING:
     from pathlib import Path

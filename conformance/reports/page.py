@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from conformance import SuiteFault
-from conformance.judge.verdicts import Result, Status, worst
 from conformance.media import to_html
-from conformance.reports.exchanges import find_exchange
+from conformance.reports.exchange import find_exchange
+from conformance.reports.labels import NO_CLAIM, SAYS, UNCLAIMED, say
 from conformance.reports.origins import find_origin
 from conformance.reports.report import OTHER
-from conformance.reports.words import NO_CLAIM, SAYS, UNCLAIMED, say
+from conformance.verdicts.verdicts import Result, Status, worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.reports.exchanges import Exchange
+    from conformance.reports.exchange import Exchange
     from conformance.reports.report import Finding, Line, Report
 
 __all__ = ["write_page"]

@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from conformance.claims.table import LANES
-from conformance.judge.verdicts import GREEN, Status, count, worst
 from conformance.media import to_json
+from conformance.verdicts.verdicts import GREEN, Status, count, worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from conformance.claims.table import Column, Detail, Table
-    from conformance.judge.ledger import Record
-    from conformance.judge.verdicts import Judgement, Outcome, Place, Result, Verdict
+    from conformance.verdicts.run_record import Record
+    from conformance.verdicts.verdicts import Judgement, Outcome, Place, Result, Verdict
 
 __all__ = [
     "FORMAT",

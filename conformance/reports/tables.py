@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table as Grid
 
 from conformance.claims.table import LANES
-from conformance.judge.verdicts import Status
 from conformance.media import to_markdown, to_markdown_code, to_terminal
 from conformance.reports.difference import Kind
+from conformance.reports.labels import NO_CLAIM, SAYS, UNCLAIMED, say
 from conformance.reports.report import list_corrections
-from conformance.reports.words import NO_CLAIM, SAYS, UNCLAIMED, say
+from conformance.verdicts.verdicts import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

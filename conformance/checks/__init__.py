@@ -1,0 +1,1 @@
+"""What is judged: features, LangChain's standard suites, faults and properties."""

@@ -1,0 +1,238 @@
+"""No error, log or warning passes on what a terminal would obey (CWE-150)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import traceback
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+from langchain_core.exceptions import OutputParserException
+
+from conformance.checks.faults.call_modes import run
+from conformance.checks.faults.conftest import KEY
+from conformance.checks.faults.wire_bytes import END, HEAD, chunk, event, frame, say
+from conformance.checks.nasty_texts import NASTY, WORDS, find_nasty
+from langchain_baseten import BasetenEmbeddings, BasetenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from conformance.checks.faults.call_modes import Aim, Ask
+    from conformance.checks.faults.sockets import Line, Script, Serve
+
+Build: TypeAlias = "Callable[[str], bytes]"
+"""What a server sends that says a text."""
+
+HALF = re.compile("[\ud800-\udfff]")
+JSON = "Content-Type: application/json"
+
+
+def _describe(said: str) -> dict[str, str]:
+    return {"message": said, "code": said, "type": said, "request_id": said}
+
+
+def _refuse(said: str) -> bytes:
+    return frame("400 Bad Request", json.dumps({"error": _describe(said)}).encode(), JSON)
+
+
+def _fail(said: str) -> bytes:
+    return frame("500 Oops", json.dumps({"detail": [{"msg": said}], "a": said}).encode(), JSON)
+
+
+def _as_text(said: str) -> bytes:
+    return frame("404 Not Found", said.encode("utf-8", "surrogatepass"), "Content-Type: text/plain")
+
+
+def _as_page(said: str) -> bytes:
+    page = f"<html><body><h1>{said}</h1></body></html>"
+    return frame("503 Busy", page.encode("utf-8", "surrogatepass"), "Retry-After: 0")
+
+
+def _with_http_200(said: str) -> bytes:
+    return frame("200 OK", json.dumps({"error": said}).encode(), JSON)
+
+
+def _without_choices(said: str) -> bytes:
+    return frame("200 OK", json.dumps({"message": said, "id": 1}).encode(), JSON)
+
+
+def _as_a_name(said: str) -> bytes:
+    return frame("200 OK", json.dumps({said: {said: said}}).encode(), JSON)
+
+
+def _as_reason(said: str) -> bytes:
+    choice = {"index": 0, "message": {"content": said}, "finish_reason": "error", "x": said}
+    return frame("200 OK", json.dumps({"choices": [choice]}).encode(), JSON)
+
+
+ANSWERS: dict[str, Build] = {
+    each.__name__.strip("_"): each
+    for each in (
+        *(_refuse, _fail, _as_text, _as_page),
+        *(_with_http_200, _without_choices, _as_a_name, _as_reason),
+    )
+}
+EVENTS: dict[str, Build] = {
+    "an error event": lambda said: event({"error": _describe(said)}),
+    "an event that is no JSON": lambda said: chunk(
+        b"data: {" + re.sub("[\r\n]", " ", said).encode("utf-8", "surrogatepass") + b"\n\n"
+    ),
+    "an event named error": lambda said: chunk(
+        b"event: error\ndata: " + json.dumps(said).encode() + b"\n\n"
+    ),
+}
+# Of headers and the status line only what HTTP lets through.
+IN_HEADERS = [said for said in NASTY.values() if not set(said) & set("\0\r\n\x0b\x0c\ud83d\udc00")]
+
+
+def _redirect(said: str) -> bytes:
+    return frame("307 Away", b"", f"Location: https://a.invalid/{said}", f"X-Request-Id: {said}")
+
+
+def _status_line(said: str) -> bytes:
+    return frame(f"500 {said}", b"{}")
+
+
+def _all_of(build: Build, texts: Iterable[str]) -> Script:
+    """Return a script that answers each request with the next text."""
+    answers = [build(said) for said in texts]
+
+    def answer(line: Line) -> None:
+        while answers and line.request() is not None:
+            line.send(answers.pop(0))
+
+    return answer
+
+
+def _check(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+    chain = "".join(traceback.format_exception(error))
+    named = getattr(error, "request_id", None)
+    assert find_nasty(f"{error}\n{error!r}\n{error.args}\n{chain}\n{caplog.text}\n{named}") == []
+    assert "\n" not in str(named)
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_an_error_of_an_answer_is_plain(
+    answer: str, ask: Ask, aim: Aim, serve_script: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "langchain_baseten")
+    model = aim(serve_script(_all_of(ANSWERS[answer], NASTY.values())).url)
+    for name, said in NASTY.items():
+        failure = ask(model).failure
+        _check(failure, caplog)
+        if answer not in {"as_reason", "as_a_name"}:
+            assert WORDS in str(failure), name
+        if answer == "refuse":
+            # What was received stays to be looked at; half a character alone is a broken one.
+            assert failure.body["error"]["message"] == HALF.sub("\ufffd", said)
+            assert json.loads(failure.response.text)["error"]["message"] == said  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("sent", EVENTS)
+def test_an_error_inside_a_stream_is_plain(
+    sent: str, stream: Ask, aim: Aim, serve_script: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    def build(said: str) -> bytes:
+        return HEAD + say("Hel") + EVENTS[sent](said) + END
+
+    model = aim(serve_script(_all_of(build, NASTY.values())).url)
+    for name in NASTY:
+        failure = stream(model).failure
+        _check(failure, caplog)
+        assert WORDS in str(failure), name
+
+
+@pytest.mark.parametrize("build", [_redirect, _status_line])
+def test_an_error_that_quotes_a_header_is_plain(
+    build: Build,
+    ask: Ask,
+    aim: Aim,
+    serve_script: Serve,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = aim(serve_script(_all_of(build, IN_HEADERS)).url)
+    for said in IN_HEADERS:
+        failure = ask(model).failure
+        _check(failure, caplog)
+        # httpx 0.28 and httpx2 2.15 refuse such a location before anybody sees the response.
+        if build is _redirect and "Invalid URL in location header" not in str(failure):
+            assert WORDS in str(failure), said
+            assert WORDS in str(failure.request_id), said
+
+
+def test_an_error_that_is_retried_is_logged_in_plain_text(
+    ask: Ask, aim: Aim, serve_script: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "langchain_baseten")
+    model = aim(serve_script(_all_of(_as_page, [*NASTY.values()][:3])).url, max_retries=2)
+    _check(ask(model).failure, caplog)
+    assert "Retrying request" in caplog.text
+
+
+def _embed(model: BasetenEmbeddings, colour: str) -> None:
+    if colour == "embed":
+        model.embed_query("Hi")
+    else:
+        run(model.aembed_query("Hi"))
+
+
+@pytest.mark.parametrize("colour", ["embed", "aembed"])
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_an_error_of_embeddings_is_plain(
+    answer: str, colour: str, serve_script: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = serve_script(_all_of(ANSWERS[answer], NASTY.values())).url
+    model = BasetenEmbeddings(model="m", model_url=url, api_key=KEY, max_retries=0)
+    for name in NASTY:
+        with pytest.raises(BasetenError) as raised:
+            _embed(model, colour)
+        _check(raised.value, caplog)
+        if answer not in {"as_reason", "as_a_name"}:
+            assert WORDS in str(raised.value), name
+    model.close()
+
+
+METHODS = ("function_calling", "json_schema", "json_mode")
+
+
+def _speak(said: str, **more: Any) -> bytes:
+    message = {"role": "assistant", "content": said, **more}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return frame("200 OK", json.dumps({"choices": [choice]}).encode(), JSON)
+
+
+def _call(said: str) -> bytes:
+    function = {"name": said, "arguments": f'{{"{said}'}
+    calls = [{"index": 0, "id": "a", "type": "function", "function": function}]
+    return _speak(said, tool_calls=calls)
+
+
+def _call_another(said: str) -> bytes:
+    function = {"name": said, "arguments": "{}"}
+    return _speak(said, tool_calls=[{"id": "a", "type": "function", "function": function}])
+
+
+SPOKEN: dict[str, Build] = {
+    "text": _speak,
+    "call": _call,
+    "another call": _call_another,
+    "refusal": lambda said: _speak("", refusal=said),
+}
+
+
+@pytest.mark.filterwarnings("ignore::langchain_baseten.exceptions.MissingToolCallWarning")
+@pytest.mark.parametrize("spoken", [(s, m) for s in SPOKEN for m in METHODS], ids=" by ".join)
+@pytest.mark.parametrize("colour", ["invoke", "ainvoke"])
+def test_an_error_that_quotes_the_model_is_plain(
+    spoken: tuple[str, Any], colour: str, aim: Aim, serve_script: Serve, caplog: Any
+) -> None:
+    model = aim(serve_script(_all_of(SPOKEN[spoken[0]], NASTY.values())).url)
+    schema = {"title": "Answer", "type": "object", "properties": {"a": {"type": "string"}}}
+    chain = model.with_structured_output(schema, method=spoken[1])
+    for _ in NASTY:
+        with pytest.raises((BasetenError, OutputParserException)) as raised:
+            chain.invoke("Hi") if colour == "invoke" else run(chain.ainvoke("Hi"))
+        _check(raised.value, caplog)

@@ -1,0 +1,197 @@
+"""What several checks ask, and how they look at what is sent and how it is answered.
+
+Knows prompts, tools, taps and mounted peers; must not judge anything.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from conformance.reference import AnswerPlan, Peer, respond
+from conformance.subjects import connect as mounts
+from conformance.subjects.traffic import Tape
+from conformance.targets import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+
+    from langchain_core.messages import AIMessage, AIMessageChunk
+    from langchain_core.runnables import Runnable
+
+    from conformance.reference import BodyPiece, PeerRequest
+    from conformance.verdicts.evidence import Evidence
+
+GREETING = "Say hello to Ada."
+TALE = "Write a short story about a harbour."
+ONE_CITY = "What is the weather in Paris?"
+TWO_CITIES = "What is the weather in Paris and in Rome?"
+
+__all__ = [
+    "BOTH_WAYS",
+    "GREETING",
+    "ONE_CITY",
+    "TALE",
+    "TWO_CITIES",
+    "Tape",
+    "add_up",
+    "ask_in_pieces",
+    "ask_whole",
+    "change_answers",
+    "change_plans",
+    "count_pieces",
+    "find_wire_calls",
+    "get_weather",
+    "mount",
+    "name_of",
+    "note_bodies",
+    "note_requests",
+    "opened",
+    "spoil_arguments",
+    "tapped",
+]
+
+
+def get_weather(city: str) -> str:
+    """Get the weather of a city."""
+    return f"Sunny in {city}."
+
+
+@contextmanager
+def tapped(model: Any) -> Iterator[tuple[Any, Tape]]:
+    """Give a model that works as the one given, and the tape of its traffic.
+
+    Args:
+        model: A model aimed at the target; its cassette is around these calls, too.
+    """
+    with mounts.tap(model) as (tapped_model, tape):
+        yield tapped_model, tape
+
+
+@asynccontextmanager
+async def opened(model: Any) -> AsyncIterator[Any]:
+    """Give the model, and close its connections on this event loop if it knows how to."""
+    if not hasattr(model, "__aenter__"):
+        yield model
+        return
+    async with model:
+        yield model
+
+
+def name_of(model: Any) -> str:
+    """Return the name under which a model asks the service for its model."""
+    return str(getattr(model, "model_name", None) or model.model)
+
+
+def ask_whole(model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any) -> AIMessage:
+    """Return the answer of `invoke`."""
+    return model.invoke(prompt, **options)
+
+
+def ask_in_pieces(model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any) -> AIMessage:
+    """Return the sum of what `stream` hands out."""
+    return add_up(model.stream(prompt, **options))
+
+
+BOTH_WAYS = (ask_whole, ask_in_pieces)
+
+
+def add_up(chunks: Iterable[AIMessage]) -> AIMessageChunk:
+    """Return the sum of a stream's chunks."""
+    first, *rest = cast("list[AIMessageChunk]", list(chunks))
+    return first + rest if rest else first
+
+
+def mount(lane: str, evidence: Evidence, peer: Peer = respond, **settings: Any) -> Any:
+    """Return a model of a lane that a peer answers, in both colours.
+
+    Args:
+        lane: Name of the lane.
+        evidence: Where the check states that the reference peer is what it is judged on.
+        peer: What answers, the reference peer itself or built on it.
+        settings: Constructor's arguments that differ from the lane's.
+    """
+    evidence.came_from("reference")
+    return mounts.mount(LANES[lane], peer, settings)
+
+
+def change_plans(change: Callable[[AnswerPlan], AnswerPlan]) -> Peer:
+    """Return the reference peer with each of its answers changed."""
+    return lambda request: change(respond(request))
+
+
+def change_answers(change: Callable[[Any], Any]) -> Peer:
+    """Return the reference peer with each JSON answer and each stream event changed.
+
+    Args:
+        change: Takes the decoded body or event, returns the one to send; None drops an event.
+    """
+    return change_plans(lambda plan: plan.map_json(change).map_events(change))
+
+
+def count_pieces(taken: list[BodyPiece], peer: Peer = respond) -> Peer:
+    """Return a peer that notes each piece of a body at the moment it is sent.
+
+    Args:
+        taken: Gets the pieces.
+        peer: What answers.
+    """
+
+    def hand_out(pieces: Iterable[BodyPiece]) -> Iterator[BodyPiece]:
+        for piece in pieces:
+            time.sleep(mounts.pace())
+            taken.append(piece)
+            yield piece
+
+    def answer(request: PeerRequest) -> AnswerPlan:
+        plan = peer(request)
+        # A body is only ever iterated; being lazy is what makes the moment known.
+        return replace(plan, pieces=cast("tuple[BodyPiece, ...]", hand_out(plan.pieces)))
+
+    return answer
+
+
+def note_bodies(sent: list[dict[str, Any]], peer: Peer = respond) -> Peer:
+    """Return a peer that notes each body that it is asked with.
+
+    Args:
+        sent: Gets the bodies, decoded.
+        peer: What answers.
+    """
+
+    def answer(request: PeerRequest) -> AnswerPlan:
+        sent.append(request.json())
+        return peer(request)
+
+    return answer
+
+
+def note_requests(seen: list[PeerRequest], peer: Peer = respond) -> Peer:
+    """Return a peer that notes each request that it gets, host and headers included.
+
+    Args:
+        seen: Gets the requests.
+        peer: What answers.
+    """
+
+    def answer(request: PeerRequest) -> AnswerPlan:
+        seen.append(request)
+        return peer(request)
+
+    return answer
+
+
+def find_wire_calls(payload: Any) -> list[dict[str, Any]]:
+    """Return the tool calls of a whole answer or of one event, to be changed in place."""
+    parts = [c.get("message") or c.get("delta") or {} for c in payload.get("choices") or ()]
+    return [call for part in parts for call in part.get("tool_calls") or ()]
+
+
+def spoil_arguments(payload: Any) -> Any:
+    """Return an answer or an event whose tool calls' arguments are not JSON any more."""
+    for call in find_wire_calls(payload):
+        function = call["function"]
+        function["arguments"] = function.get("arguments", "").replace("{", "")
+    return payload

@@ -1,0 +1,92 @@
+"""Audio input: what leaves the client, who takes it, and who refuses it."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+
+from conformance.checks.assets import make_wav
+from conformance.checks.features.questions import tapped
+from conformance.subjects.expected_errors import expect, expect_status
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from conformance.checks.features.questions import Tape
+
+pytestmark = pytest.mark.usefixtures("lane")
+
+TEXT = "What do you hear?"
+DATA = b64encode(make_wav()).decode("ascii")
+FORMS: dict[str, dict[str, Any]] = {
+    "standard": {"type": "audio", "base64": DATA, "mime_type": "audio/wav"},
+    "older-standard": {
+        "type": "audio",
+        "source_type": "base64",
+        "data": DATA,
+        "mime_type": "audio/wav",
+    },
+    "wire": {"type": "input_audio", "input_audio": {"data": DATA, "format": "wav"}},
+}
+FORMATS = {
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/wave": "wav",
+    "audio/vnd.wave": "wav",
+    "audio/WAVE; codecs=1": "wav",
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+    "audio/mpeg3": "mp3",
+    "audio/x-mpeg": "mp3",
+}
+
+
+def ask_about(block: dict[str, Any]) -> list[HumanMessage]:
+    return [HumanMessage([{"type": "text", "text": TEXT}, block])]
+
+
+def find_audio(tape: Tape) -> dict[str, str]:
+    """Return the one sound in the last message of the last request."""
+    parts = tape.sent[-1]["messages"][-1]["content"]
+    [sound] = [part["input_audio"] for part in parts if part["type"] == "input_audio"]
+    return dict(sound)
+
+
+@pytest.mark.claim("audio.dedicated.data")
+@pytest.mark.parametrize("block", FORMS.values(), ids=FORMS)
+def test_audio_given_as_data_arrives_unchanged(model: BaseChatModel, block: dict[str, Any]) -> None:
+    with tapped(model) as (tapped_model, tape):
+        answer = tapped_model.invoke(ask_about(block))
+    sound = find_audio(tape)
+    assert b64decode(sound["data"]) == make_wav()
+    assert sound["format"] == "wav"
+    assert answer.text
+
+
+@pytest.mark.claim("audio.dedicated.format")
+@pytest.mark.parametrize(
+    ("mime", "name"),
+    FORMATS.items(),
+    ids=[mime[6:].replace("; codecs=", "-codec-") for mime in FORMATS],
+)
+def test_a_mime_type_goes_under_the_wires_name(model: BaseChatModel, mime: str, name: str) -> None:
+    with tapped(model) as (tapped_model, tape):
+        answer = tapped_model.invoke(
+            ask_about({"type": "audio", "base64": DATA, "mime_type": mime})
+        )
+    assert find_audio(tape) == {"data": DATA, "format": name}
+    assert answer.text
+
+
+@pytest.mark.claim("audio.model-apis.text-model")
+def test_a_text_model_refuses_audio_with_a_typed_error(model: BaseChatModel) -> None:
+    with tapped(model) as (tapped_model, tape):
+        assert tapped_model.invoke(TEXT, model="zai-org/GLM-5.2").text
+        with expect("invalid-request", match="does not support multimodal") as caught:
+            tapped_model.invoke(ask_about(FORMS["standard"]), model="zai-org/GLM-5.2")
+    expect_status(caught.value, 400)
+    assert tape.sent[1]["model"] == "zai-org/GLM-5.2"
+    assert b64decode(find_audio(tape)["data"]) == make_wav()

@@ -1,0 +1,88 @@
+"""The key: read, sent, and missed by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import SecretStr
+
+from conformance.checks.features.questions import (
+    BOTH_WAYS,
+    GREETING,
+    mount,
+    note_requests,
+)
+from conformance.subjects.subject import chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference import PeerRequest
+    from conformance.verdicts.evidence import Evidence
+
+both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+
+
+@pytest.mark.claim("credentials.key.environment")
+@both_ways
+@pytest.mark.parametrize("written", ["from-the-shell", " from-the-shell\n"], ids=["bare", "padded"])
+def test_the_key_of_the_environment_is_sent_as_a_bearer_token(
+    monkeypatch: pytest.MonkeyPatch, evidence: Evidence, ask: Callable[..., Any], written: str
+) -> None:
+    seen: list[PeerRequest] = []
+    monkeypatch.setenv("BASETEN_API_KEY", written)
+    model = mount("model-apis", evidence, note_requests(seen), api_key=None)
+    assert ask(model, GREETING).text
+    assert [each.header("authorization") for each in seen] == ["Bearer from-the-shell"]
+
+
+@pytest.mark.claim("credentials.key.environment")
+async def test_the_key_of_the_environment_is_sent_asynchronously_as_well(
+    monkeypatch: pytest.MonkeyPatch, evidence: Evidence
+) -> None:
+    seen: list[PeerRequest] = []
+    monkeypatch.setenv("BASETEN_API_KEY", "from-the-shell")
+    model = mount("dedicated", evidence, note_requests(seen), api_key=None)
+    await model.ainvoke(GREETING)
+    assert [chunk async for chunk in model.astream(GREETING)]
+    assert [each.header("authorization") for each in seen] == ["Bearer from-the-shell"] * 2
+
+
+@pytest.mark.claim("credentials.key.argument")
+@pytest.mark.parametrize("environment", [None, "from-the-shell"], ids=["alone", "both"])
+@pytest.mark.parametrize("name", ["api_key", "baseten_api_key"])
+@pytest.mark.parametrize("kind", [str, SecretStr])
+def test_the_key_given_as_an_argument_is_sent_and_beats_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+    evidence: Evidence,
+    environment: str | None,
+    name: str,
+    kind: Callable[[str], Any],
+) -> None:
+    seen: list[PeerRequest] = []
+    if environment:
+        monkeypatch.setenv("BASETEN_API_KEY", environment)
+    given = {"api_key": None, name: kind("your-api-key")}
+    mount("model-apis", evidence, note_requests(seen), **given).invoke(GREETING)
+    assert [each.header("authorization") for each in seen] == ["Bearer your-api-key"]
+
+
+@pytest.mark.claim("credentials.key.missing")
+@pytest.mark.parametrize("settings", [{"model": "zai-org/GLM-5.2"}, {}], ids=["slug", "nothing"])
+def test_without_any_key_the_error_names_the_variable(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="BASETEN_API_KEY"):
+        chosen().make(**settings)
+
+
+@pytest.mark.claim("credentials.key.missing")
+@pytest.mark.parametrize("blank", ["", "  \n"], ids=["empty", "white space"])
+@pytest.mark.parametrize("place", ["argument", "environment"])
+def test_a_key_that_is_only_blank_is_missed_as_well(
+    monkeypatch: pytest.MonkeyPatch, blank: str, place: str
+) -> None:
+    if place == "environment":
+        monkeypatch.setenv("BASETEN_API_KEY", blank)
+    given: dict[str, Any] = {"api_key": blank} if place == "argument" else {}
+    with pytest.raises(ValueError, match="BASETEN_API_KEY"):
+        chosen().make(model="zai-org/GLM-5.2", **given)

@@ -1,0 +1,168 @@
+"""URLs: every documented spelling arrives at one chat endpoint, and what cannot is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.checks.features.questions import GREETING, mount, note_requests
+from conformance.subjects.subject import chosen
+from conformance.targets import FAKE_KEY
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from conformance.reference import PeerRequest
+    from conformance.verdicts.evidence import Evidence
+
+_HOST = "model-abcd1234.api.baseten.co"
+_REGION = "model-abcd1234-prod-eu.api.baseten.co"
+_CHAT = "/chat/completions"
+
+_ENDINGS = ("/predict", "/sync", "/sync/v1", "/sync/v1/chat/completions", "/predict/", "")
+_TARGETS = (
+    "/production",
+    "/development",
+    "/environments/production",
+    "/environments/staging",
+    "/deployment/wxyz789",
+)
+_BARE = ("/predict", "/sync/v1", "/sync/v1/chat/completions", "")
+
+_HOSTED = (
+    "https://inference.baseten.co/v1",
+    "https://inference.baseten.co/v1/",
+    "https://inference.baseten.co",
+    "https://inference.baseten.co/",
+    "https://inference.baseten.co/v1/chat/completions",
+    " https://Inference.Baseten.co/v1 ",
+)
+
+# URL -> what the message must say: what is wrong, and what to paste
+_REFUSED = {
+    "https://chain-abcd1234.api.baseten.co/production/run_remote": ("chain", "sync/v1"),
+    f"https://{_HOST}/production/async_predict": ("queues", "sync/v1"),
+    f"https://{_HOST}/production/wake": ("starts a replica", "sync/v1"),
+    f"wss://{_HOST}/production/websocket": ("WebSocket", "sync/v1"),
+    "https://model-abcd1234.grpc.api.baseten.co": ("gRPC", "sync/v1"),
+    "https://app.baseten.co/models/abcd1234/overview": ("page for people", "sync/v1"),
+    "https://inference.baseten.co/v1/models": ("path", "https://inference.baseten.co/v1"),
+    "https://model-YOUR_MODEL_ID.api.baseten.co/v1": ("placeholder", "Replace it"),
+    f"http://{_HOST}/production/predict": ("clear text", "https://"),
+    f"{_HOST}/production/predict": ("begin with https://", "Put https://"),
+    "abcd1234": ("not a URL", "https://model-abcd1234.api.baseten.co"),
+}
+
+
+_BASES = {
+    "argument": ("argument", ("BASETEN_BASE_URL", "BASETEN_API_BASE")),
+    "first variable": ("BASETEN_BASE_URL", ("BASETEN_BASE_URL", "BASETEN_API_BASE")),
+    "second variable": ("BASETEN_API_BASE", ("BASETEN_API_BASE",)),
+    "none": ("inference", ()),
+}
+
+
+def _ask_at(lane: str, evidence: Evidence, setting: str, url: str) -> tuple[str, str]:
+    """Return host and path of the one request that an answered question made."""
+    seen: list[PeerRequest] = []
+    model = mount(lane, evidence, note_requests(seen), **{setting: url})
+    assert model.invoke("Repeat after me: arrived").text == "arrived"
+    (request,) = seen
+    return request.host, request.path
+
+
+def _judge_spelling(model: Any, settings: dict[str, Any]) -> None:
+    spelt = chosen().make(**settings, max_retries=0)
+    assert spelt.invoke(GREETING).text
+    if chosen().ours:
+        assert spelt.endpoint == model.endpoint
+        spelt.close()
+
+
+@pytest.mark.claim("endpoint.normalise.model-url")
+@pytest.mark.parametrize("ending", _ENDINGS)
+@pytest.mark.parametrize("target", _TARGETS)
+def test_every_spelling_of_a_deployments_url_reaches_its_one_chat_endpoint(
+    lane: str, evidence: Evidence, target: str, ending: str
+) -> None:
+    arrived = _ask_at(lane, evidence, "model_url", f"https://{_HOST}{target}{ending}")
+    assert arrived == (_HOST, f"{target}/sync/v1{_CHAT}")
+
+
+@pytest.mark.claim("endpoint.normalise.model-url")
+@pytest.mark.parametrize("ending", _BARE)
+@pytest.mark.parametrize("host", [_HOST, _REGION], ids=["bare", "regional"])
+def test_the_bare_forms_of_a_deployments_host_reach_its_bare_endpoint(
+    lane: str, evidence: Evidence, host: str, ending: str
+) -> None:
+    arrived = _ask_at(lane, evidence, "model_url", f"https://{host}{ending}")
+    assert arrived == (host, f"/sync/v1{_CHAT}")
+
+
+@pytest.mark.claim("endpoint.normalise.model-url")
+@pytest.mark.parametrize("ending", ["predict", "sync", "sync/v1", "sync/v1/chat/completions"])
+def test_the_target_answers_at_every_spelling(
+    lane: str, model: BaseChatModel, settings: dict[str, Any], ending: str
+) -> None:
+    base = settings["model_url"].removesuffix("predict")
+    _judge_spelling(model, {**settings, "model_url": f"{base}{ending}"})
+
+
+@pytest.mark.claim("endpoint.normalise.base-url")
+@pytest.mark.parametrize("url", _HOSTED)
+def test_every_spelling_of_the_model_apis_base_reaches_its_one_chat_endpoint(
+    lane: str, evidence: Evidence, url: str
+) -> None:
+    arrived = _ask_at(lane, evidence, "base_url", url)
+    assert arrived == ("inference.baseten.co", f"/v1{_CHAT}")
+
+
+@pytest.mark.claim("endpoint.normalise.base-url")
+@pytest.mark.parametrize("variable", ["BASETEN_BASE_URL", "BASETEN_API_BASE"])
+def test_the_environment_may_spell_the_base_as_well(
+    lane: str, evidence: Evidence, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    seen: list[PeerRequest] = []
+    monkeypatch.setenv(variable, "https://inference.baseten.co/v1/chat/completions/\n")
+    mount(lane, evidence, note_requests(seen), base_url=None).invoke(GREETING)
+    assert [each.path for each in seen] == [f"/v1{_CHAT}"]
+
+
+@pytest.mark.claim("endpoint.normalise.base-url")
+@pytest.mark.parametrize("ending", ["", "/", "/chat/completions"], ids=["bare", "slash", "route"])
+def test_the_target_answers_at_every_spelling_of_its_base(
+    lane: str, model: BaseChatModel, settings: dict[str, Any], ending: str
+) -> None:
+    base = settings["base_url"]
+    _judge_spelling(model, {**settings, "base_url": f"{base}{ending}"})
+
+
+@pytest.mark.claim("endpoint.refuse.other")
+@pytest.mark.parametrize("setting", ["model_url", "base_url"])
+@pytest.mark.parametrize("url", _REFUSED)
+def test_a_url_that_is_no_chat_endpoint_is_refused_with_what_to_paste_instead(
+    setting: str, url: str
+) -> None:
+    settings: dict[str, Any] = {"model": "m", "api_key": FAKE_KEY, setting: url}
+    with pytest.raises(ValueError, match="The URL " if chosen().ours else "") as refusal:
+        chosen().make(**settings)
+    message = str(refusal.value)
+    # What is wrong may be said in other words; what to paste instead may not.
+    words = _REFUSED[url] if chosen().ours else _REFUSED[url][1:]
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.claim("endpoint.base.order")
+@pytest.mark.parametrize("case", _BASES)
+def test_the_base_url_comes_from_the_argument_else_from_the_variables_in_order(
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    expected, variables = _BASES[case]
+    hosts = {name: f"{name.lower().replace('_', '-')}.baseten.co" for name in variables}
+    for name, host in hosts.items():
+        monkeypatch.setenv(name, f"https://{host}/v1")
+    given = "https://argument.baseten.co/v1" if expected == "argument" else None
+    seen: list[PeerRequest] = []
+    mount("model-apis", evidence, note_requests(seen), base_url=given).invoke(GREETING)
+    assert [each.host for each in seen] == [hosts.get(expected, f"{expected}.baseten.co")]

@@ -1,0 +1,161 @@
+"""Errors: typed for LangChain, with the server's own sentence, and never with the key."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core import exceptions as core
+
+from conformance.checks.features.questions import BOTH_WAYS, GREETING, change_plans, mount
+from conformance.reference.exchange import plan_bytes, plan_json
+from conformance.subjects.expected_errors import catch, expect, expect_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference import AnswerPlan, Peer, PeerRequest
+    from conformance.verdicts.evidence import Evidence
+
+both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+
+_KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
+_SENTENCE = "The lighthouse is closed today."
+_TOO_LONG = (
+    "This model's maximum context length is 2048 tokens. However, you requested 9000 tokens."
+)
+
+_CLASSES: dict[int, type[Exception]] = {
+    400: core.ModelInvalidRequestError,
+    401: core.ModelAuthenticationError,
+    403: core.ModelPermissionDeniedError,
+    404: core.ModelNotFoundError,
+    408: core.ModelTimeoutError,
+    413: core.ContextOverflowError,
+    422: core.ModelInvalidRequestError,
+    429: core.ModelRateLimitError,
+    500: core.ModelAPIError,
+    503: core.ModelAPIError,
+}
+_WORDINGS: dict[str, Any] = {
+    "gateway": {"error": _SENTENCE},
+    "engine": {"error": {"message": _SENTENCE, "type": "BadRequestError", "code": 400}},
+    "flat": {"object": "error", "message": _SENTENCE, "code": 400},
+    "framework": {"detail": _SENTENCE},
+}
+
+
+def _refuse(status: int, body: Any) -> Peer:
+    return lambda request: plan_json(status, body, {"x-request-id": "req-7"})
+
+
+@pytest.mark.claim("errors.types.core")
+@both_ways
+@pytest.mark.parametrize(("status", "kind"), _CLASSES.items(), ids=map(str, _CLASSES))
+def test_an_error_has_langchains_type_the_status_and_the_requests_id(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], status: int, kind: type[Exception]
+) -> None:
+    model = mount(lane, evidence, _refuse(status, {"error": "No."}))
+    with pytest.raises(kind) as caught:
+        ask(model, GREETING)
+    assert isinstance(caught.value, catch("any"))
+    told: Any = caught.value
+    assert (told.status_code, told.request_id) == (status, "req-7")
+
+
+@pytest.mark.claim("errors.types.core")
+async def test_an_error_has_the_same_type_when_it_is_awaited(lane: str, evidence: Evidence) -> None:
+    model = mount(lane, evidence, _refuse(429, {"error": "Slow down."}))
+    with pytest.raises(core.ModelRateLimitError):
+        await model.ainvoke(GREETING)
+    with pytest.raises(core.ModelRateLimitError):
+        _ = [chunk async for chunk in model.astream(GREETING)]
+
+
+@pytest.mark.claim("errors.types.core")
+@both_ways
+def test_a_prompt_that_is_too_long_is_told_apart(
+    lane: str, evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    body = {"error": {"message": _TOO_LONG, "type": "BadRequestError", "code": 400}}
+    with pytest.raises(core.ContextOverflowError):
+        ask(mount(lane, evidence, _refuse(400, body)), GREETING)
+
+
+@pytest.mark.claim("errors.types.core")
+@both_ways
+def test_a_page_in_the_place_of_an_answer_is_an_error(
+    lane: str, evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    page = plan_bytes(502, "text/html", b"<html><h1>502 Bad Gateway</h1></html>")
+    with pytest.raises(core.ModelAPIError) as caught:
+        ask(mount(lane, evidence, lambda request: page), GREETING)
+    assert "502" in str(caught.value)
+
+
+@pytest.mark.claim("errors.sentence.kept")
+@both_ways
+@pytest.mark.parametrize("wording", _WORDINGS)
+def test_an_error_says_what_the_server_said(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], wording: str
+) -> None:
+    with pytest.raises(core.ModelInvalidRequestError) as caught:
+        ask(mount(lane, evidence, _refuse(400, _WORDINGS[wording])), GREETING)
+    assert _SENTENCE in str(caught.value)
+
+
+@pytest.mark.claim("errors.sentence.kept")
+@both_ways
+def test_an_error_of_the_service_itself_says_its_sentence(
+    lane: str, evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    heard: list[str] = []
+
+    def listen(plan: AnswerPlan) -> AnswerPlan:
+        heard.append(plan.body.decode())
+        return plan
+
+    with pytest.raises(core.ModelInvalidRequestError) as caught:
+        ask(mount(lane, evidence, change_plans(listen), max_tokens=-1), GREETING)
+    said = str(caught.value)
+    assert any(word in said for word in heard[0].split('"') if len(word) > 20)
+
+
+@pytest.mark.claim("errors.key.hidden")
+@both_ways
+@pytest.mark.parametrize("status", [401, 500])
+def test_a_key_that_the_server_repeats_stands_in_no_error(
+    evidence: Evidence, ask: Callable[..., Any], status: int
+) -> None:
+    def repeat(request: PeerRequest) -> AnswerPlan:
+        return plan_json(status, {"error": f"Bad header {request.header('authorization')}"})
+
+    with expect("any") as caught:
+        ask(mount("model-apis", evidence, repeat, api_key=_KEY), GREETING)
+    error = caught.value
+    expect_status(error, status)
+    shown = f"{error} {error!r} {[str(value) for value in vars(error).values()]}"
+    assert "Bad header" in shown
+    assert "S3cret" not in shown
+
+
+@pytest.mark.claim("errors.key.hidden")
+def test_no_log_line_shows_the_key(
+    evidence: Evidence, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    caplog.set_level(logging.DEBUG)
+    model = mount("dedicated", evidence, api_key=_KEY)
+    model.invoke(GREETING)
+    asyncio.run(model.ainvoke(GREETING))
+    failing = mount("model-apis", evidence, _refuse(503, {"error": _KEY}), api_key=_KEY)
+    with expect("any"):
+        _ask_all(failing)
+    assert caplog.records
+    assert "S3cret" not in f"{caplog.text} {[vars(record) for record in caplog.records]}"
+
+
+def _ask_all(model: Any) -> None:
+    _ = [chunk.text for chunk in model.stream(GREETING)]

@@ -1,0 +1,144 @@
+"""Image input: what leaves the client, who takes it, and who refuses it."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+from conformance.checks.assets import make_png
+from conformance.checks.features.questions import get_weather, mount, note_bodies, tapped
+from conformance.reference import make_request, respond
+from conformance.subjects.expected_errors import expect, expect_status
+from conformance.subjects.subject import chosen
+from conformance.targets import LANES
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from conformance.verdicts.evidence import Evidence
+
+pytestmark = pytest.mark.usefixtures("lane")
+
+TEXT = "What is in this image?"
+URL = "https://upload.wikimedia.org/wikipedia/commons/4/47/PNG_transparency_demonstration_1.png"
+DATA = b64encode(make_png()).decode("ascii")
+BLOCK = {"type": "image", "base64": DATA, "mime_type": "image/png"}
+FORMS = {
+    "standard": BLOCK,
+    "older-standard": {
+        "type": "image",
+        "source_type": "base64",
+        "data": DATA,
+        "mime_type": "image/png",
+    },
+    "wire": {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{DATA}"}},
+    "anthropic": {
+        "type": "image",
+        "source": {"type": "base64", "media_type": "image/png", "data": DATA},
+    },
+}
+URL_FORMS = {
+    "standard": {"type": "image", "url": URL},
+    "older-standard": {"type": "image", "source_type": "url", "url": URL},
+    "wire": {"type": "image_url", "image_url": {"url": URL}},
+    "plain": {"type": "image_url", "image_url": URL},
+}
+
+by_form = pytest.mark.parametrize("block", FORMS.values(), ids=FORMS)
+
+
+def ask_about(block: dict[str, Any]) -> list[HumanMessage]:
+    return [HumanMessage([{"type": "text", "text": TEXT}, block])]
+
+
+def find_url(body: dict[str, Any]) -> str:
+    """Return the URL of the one image in the last message of a request."""
+    parts = body["messages"][-1]["content"]
+    [image] = [part for part in parts if part["type"] == "image_url"]
+    url = image["image_url"]
+    # Engines take the URL alone as well; ours always writes the form that is documented.
+    return url if isinstance(url, str) and not chosen().ours else str(url["url"])
+
+
+def read_data(url: str) -> bytes:
+    head, _, data = url.partition(",")
+    assert head == "data:image/png;base64"
+    return b64decode(data)
+
+
+@pytest.mark.claim("image.dedicated.data", "image.model-apis.vision-model", "image.block.forms")
+@by_form
+def test_an_image_given_as_data_arrives_unchanged(
+    model: BaseChatModel, block: dict[str, Any]
+) -> None:
+    with tapped(model) as (tapped_model, tape):
+        answer = tapped_model.invoke(ask_about(block))
+    assert read_data(find_url(tape.sent[-1])) == make_png()
+    assert answer.text
+
+
+@pytest.mark.claim("image.dedicated.url", "image.model-apis.vision-model")
+@pytest.mark.parametrize("block", URL_FORMS.values(), ids=URL_FORMS)
+def test_an_image_given_by_url_arrives_unchanged(
+    model: BaseChatModel, block: dict[str, Any]
+) -> None:
+    with tapped(model) as (tapped_model, tape):
+        answer = tapped_model.invoke(ask_about(block))
+    assert find_url(tape.sent[-1]) == URL
+    assert answer.text
+
+
+@pytest.mark.claim("image.model-apis.vision-model")
+def test_every_model_that_lists_images_gets_them(lane: str, evidence: Evidence) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent))
+    listing = respond(make_request("https://inference.baseten.co/v1/models", method="GET"))
+    listed = json.loads(listing.body)["data"]
+    seers = [each["id"] for each in listed if "image" in each["input_modalities"]]
+    assert {LANES[lane].seer, "zai-org/GLM-5.3-Flash"} < set(seers) < {e["id"] for e in listed}
+    assert all(model.invoke(ask_about(BLOCK), model=slug).text for slug in seers)
+    assert [(body["model"], read_data(find_url(body))) for body in sent] == [
+        (slug, make_png()) for slug in seers
+    ]
+
+
+@pytest.mark.claim("image.model-apis.text-model")
+@pytest.mark.parametrize(
+    ("slug", "sentence"),
+    [
+        pytest.param("zai-org/GLM-5.2", "does not support multimodal", id="flat-refusal"),
+        pytest.param("deepseek-ai/DeepSeek-V3.1", "image_url is not supported", id="wrapped"),
+    ],
+)
+def test_a_text_model_refuses_an_image_with_a_typed_error(
+    model: BaseChatModel, slug: str, sentence: str
+) -> None:
+    with tapped(model) as (tapped_model, tape):
+        assert tapped_model.invoke(TEXT, model=slug).text
+        with expect("invalid-request", match=sentence) as caught:
+            tapped_model.invoke(ask_about(BLOCK), model=slug)
+    expect_status(caught.value, 400)
+    assert tape.sent[1]["model"] == slug
+    assert read_data(find_url(tape.sent[-1])) == make_png()
+
+
+@pytest.mark.claim("image.tool.message")
+@by_form
+def test_an_image_inside_a_tool_message_arrives_unchanged(
+    model: BaseChatModel, block: dict[str, Any]
+) -> None:
+    call = {"name": "get_weather", "args": {"city": "Paris"}, "id": "call_0"}
+    messages = [
+        HumanMessage("Photograph the sky above Paris, then describe what you see."),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage([block], tool_call_id="call_0"),
+    ]
+    with tapped(model) as (tapped_model, tape):
+        answer = tapped_model.bind_tools([get_weather]).invoke(messages)
+    assert tape.sent[0]["messages"][-1]["role"] == "tool"
+    assert read_data(find_url(tape.sent[-1])) == make_png()
+    assert answer.text

@@ -1,0 +1,107 @@
+"""The page's two options: a slug for Model APIs, a URL for a dedicated deployment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.checks.features.questions import (
+    BOTH_WAYS,
+    GREETING,
+    get_weather,
+    mount,
+    name_of,
+    note_requests,
+    tapped,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+
+    from conformance.reference import PeerRequest
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., AIMessage]
+
+both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+
+_PAGE_SLUG = "moonshotai/Kimi-K2-Instruct-0905"
+_HOST = "model-abcd1234.api.baseten.co"
+
+
+def _targets(seen: list[PeerRequest]) -> set[tuple[str, str, str]]:
+    return {(each.host, each.path, each.json()["model"]) for each in seen}
+
+
+@pytest.mark.claim("instantiation.model.slug")
+async def test_a_slug_goes_to_model_apis_as_the_model_of_every_request(
+    lane: str, evidence: Evidence
+) -> None:
+    seen: list[PeerRequest] = []
+    model = mount(lane, evidence, note_requests(seen), base_url=None, model=_PAGE_SLUG)
+    model.invoke(GREETING)
+    assert list(model.stream(GREETING))
+    await model.ainvoke(GREETING)
+    assert [chunk async for chunk in model.astream(GREETING)]
+    model.bind_tools([get_weather]).invoke(GREETING)
+    assert len(seen) == 5
+    assert _targets(seen) == {("inference.baseten.co", "/v1/chat/completions", _PAGE_SLUG)}
+
+
+@pytest.mark.claim("instantiation.model.slug")
+@both_ways
+def test_a_slug_is_sent_and_answered_by_its_model(
+    lane: str, model: BaseChatModel, ask: Ask
+) -> None:
+    with tapped(model) as (watched, tape):
+        answer = ask(watched, GREETING)
+    assert answer.text
+    assert [body["model"] for body in tape.sent] == [name_of(model)]
+    assert answer.response_metadata["model_name"] == name_of(model)
+
+
+@pytest.mark.claim("instantiation.model.url")
+async def test_the_url_of_a_deployment_goes_to_that_deployment(
+    lane: str, evidence: Evidence
+) -> None:
+    seen: list[PeerRequest] = []
+    url = f"https://{_HOST}/environments/production/predict"
+    model = mount(lane, evidence, note_requests(seen), model_url=url)
+    model.invoke(GREETING)
+    assert list(model.stream(GREETING))
+    await model.ainvoke(GREETING)
+    assert [chunk async for chunk in model.astream(GREETING)]
+    path = "/environments/production/sync/v1/chat/completions"
+    assert len(seen) == 4
+    assert _targets(seen) == {(_HOST, path, "omni")}
+
+
+@pytest.mark.claim("instantiation.model.url", "instantiation.model.name")
+def test_without_a_model_the_name_is_derived_from_the_url(lane: str, evidence: Evidence) -> None:
+    seen: list[PeerRequest] = []
+    assert mount(lane, evidence, note_requests(seen), model=None).invoke(GREETING).text
+    assert [each.json()["model"] for each in seen] == ["model-abcd1234"]
+
+
+@pytest.mark.claim("instantiation.model.url")
+def test_the_url_beats_the_base_url_of_the_environment(
+    lane: str, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[PeerRequest] = []
+    monkeypatch.setenv("BASETEN_BASE_URL", "https://elsewhere.example/v1")
+    mount(lane, evidence, note_requests(seen)).invoke(GREETING)
+    assert [each.host for each in seen] == [_HOST]
+
+
+@pytest.mark.claim("instantiation.model.url", "instantiation.model.name")
+@both_ways
+def test_a_deployment_is_answered_by_its_model(lane: str, model: BaseChatModel, ask: Ask) -> None:
+    with tapped(model) as (watched, tape):
+        answer = ask(watched, GREETING)
+    assert answer.text
+    assert [body["model"] for body in tape.sent] == [name_of(model)]
+    assert answer.response_metadata["model_name"] == name_of(model)

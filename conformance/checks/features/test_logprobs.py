@@ -1,0 +1,74 @@
+"""Log probabilities: not on Model APIs, kept on dedicated deployments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.checks.features.questions import BOTH_WAYS, GREETING, tapped
+from conformance.subjects.expected_errors import catch, is_typed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+
+    Ask = Callable[..., AIMessage]
+
+both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+
+_REFUSING = "deepseek-ai/DeepSeek-V3.1"
+_REFUSING_SEVERAL = "zai-org/GLM-5.2"
+_IGNORING = "openai/gpt-oss-120b"
+
+
+def leave_blanks(answer: AIMessage) -> dict[str, Any]:
+    """Return what the metadata say; a name without a value says nothing."""
+    return {name: said for name, said in answer.response_metadata.items() if said is not None}
+
+
+@pytest.mark.claim("logprobs.model-apis.absent")
+@pytest.mark.parametrize(
+    "slug", [_REFUSING, _REFUSING_SEVERAL, _IGNORING], ids=["refused", "several", "ignored"]
+)
+@both_ways
+def test_model_apis_refuse_log_probabilities_or_answer_without_them(
+    lane: str, model: BaseChatModel, slug: str, ask: Ask
+) -> None:
+    with tapped(model) as (watched, tape):
+        try:
+            answer = ask(watched, GREETING, model=slug, logprobs=True, top_logprobs=2)
+        except catch("invalid-request") as refusal:
+            assert is_typed("invalid-request", refusal)  # noqa: PT017  either outcome is the claim
+            assert "log probs" in str(refusal) or "logprobs" in str(refusal)  # noqa: PT017  either outcome is the claim
+        else:
+            assert answer.text
+            assert "logprobs" not in leave_blanks(answer)
+    assert [(body["model"], body["logprobs"], body["top_logprobs"]) for body in tape.sent] == [
+        (slug, True, 2)
+    ]
+
+
+@pytest.mark.claim("logprobs.dedicated.kept")
+@both_ways
+def test_the_log_probabilities_of_a_deployment_stand_in_the_metadata(
+    lane: str, model: BaseChatModel, ask: Ask
+) -> None:
+    answer = ask(model, GREETING, logprobs=True, top_logprobs=2)
+    tokens = answer.response_metadata["logprobs"]["content"]
+    spelt = b"".join(bytes(token["bytes"]) for token in tokens).decode()
+    assert answer.text
+    # An engine gives them for all that its model wrote, the marks around its thoughts included.
+    assert answer.text in spelt
+    assert {len(token["top_logprobs"]) for token in tokens} == {2}
+    assert all(token["logprob"] <= 0 for token in tokens)
+
+
+@pytest.mark.claim("logprobs.dedicated.kept")
+@both_ways
+def test_there_are_none_where_none_were_asked_for(
+    lane: str, model: BaseChatModel, ask: Ask
+) -> None:
+    assert "logprobs" not in leave_blanks(ask(model, GREETING))

@@ -1,0 +1,141 @@
+"""What a conversation may be written as: text, dictionaries, pairs, message objects."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.prompts import ChatPromptTemplate
+
+from conformance.checks.features.questions import BOTH_WAYS, mount, note_bodies, tapped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.language_models import BaseChatModel
+
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., AIMessage]
+
+both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+
+_POET = "You are a poetry expert"
+_HAIKU = "Write a haiku about spring"
+_WIRE = [{"role": "system", "content": _POET}, {"role": "user", "content": _HAIKU}]
+
+_CALL = {"name": "get_weather", "args": {"city": "Paris"}, "id": "call_1", "type": "tool_call"}
+_WIRE_CALL = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'},
+}
+
+
+def _ask(model: BaseChatModel, ask: Ask, question: Any) -> tuple[AIMessage, list[dict[str, Any]]]:
+    """Return the answer, and the messages that the question became."""
+    with tapped(model) as (watched, tape):
+        answer = ask(watched, question)
+    (body,) = tape.sent
+    # A field without a value says as much as none.
+    return answer, [{k: v for k, v in each.items() if v is not None} for each in body["messages"]]
+
+
+@pytest.mark.claim("messages.invoke.string")
+@both_ways
+def test_a_plain_string_is_answered(lane: str, model: BaseChatModel, ask: Ask) -> None:
+    answer, sent = _ask(model, ask, "Hello, how are you?")
+    assert sent == [{"role": "user", "content": "Hello, how are you?"}]
+    assert answer.text
+
+
+@pytest.mark.claim("messages.invoke.string")
+def test_one_question_gets_one_answer(lane: str, model: BaseChatModel) -> None:
+    with tapped(model) as (watched, tape):
+        (generations,) = watched.generate([[HumanMessage("Hello, how are you?")]]).generations
+        list(watched.stream("Hello, how are you?"))
+    assert len(generations) == 1
+    events = [json.loads(e[6:]) for e in tape.answers[1].splitlines() if e.startswith("data: {")]
+    assert {choice["index"] for event in events for choice in event["choices"]} == {0}
+
+
+@pytest.mark.claim("messages.invoke.dictionaries")
+@both_ways
+def test_messages_given_as_dictionaries_are_answered(
+    lane: str, model: BaseChatModel, ask: Ask
+) -> None:
+    answer, sent = _ask(model, ask, [dict(each) for each in _WIRE])
+    assert sent == _WIRE
+    assert answer.text
+
+
+@pytest.mark.claim("messages.invoke.tuples")
+@both_ways
+def test_messages_given_as_pairs_are_answered(lane: str, model: BaseChatModel, ask: Ask) -> None:
+    pairs = [("system", _POET), ("human", "Hi"), ("ai", "Hello."), ("human", _HAIKU)]
+    answer, sent = _ask(model, ask, pairs)
+    roles = ["system", "user", "assistant", "user"]
+    assert [each["role"] for each in sent] == roles
+    assert [each["content"] for each in sent] == [text for _, text in pairs]
+    assert answer.text
+
+
+@pytest.mark.claim("messages.invoke.objects")
+@both_ways
+def test_messages_given_as_objects_are_answered(lane: str, model: BaseChatModel, ask: Ask) -> None:
+    answer, sent = _ask(model, ask, [SystemMessage(_POET), HumanMessage(_HAIKU)])
+    assert sent == _WIRE
+    assert answer.text
+
+
+@pytest.mark.claim("messages.invoke.objects")
+@both_ways
+def test_a_conversation_of_every_role_is_answered(
+    lane: str, model: BaseChatModel, ask: Ask
+) -> None:
+    question: list[BaseMessage] = [
+        SystemMessage("Be brief."),
+        HumanMessage("What is the weather in Paris?", name="ada"),
+        AIMessage("", tool_calls=[_CALL]),
+        ToolMessage("Sunny.", tool_call_id="call_1"),
+        AIMessage("It is sunny."),
+        ChatMessage(role="user", content="And what do I wear?"),
+    ]
+    answer, sent = _ask(model, ask, question)
+    assert sent == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "What is the weather in Paris?", "name": "ada"},
+        {"role": "assistant", "tool_calls": [_WIRE_CALL]},
+        {"role": "tool", "content": "Sunny.", "tool_call_id": "call_1"},
+        {"role": "assistant", "content": "It is sunny."},
+        {"role": "user", "content": "And what do I wear?"},
+    ]
+    assert answer.text
+
+
+@pytest.mark.claim("messages.invoke.objects")
+def test_an_answer_goes_back_as_it_came(lane: str, model: BaseChatModel) -> None:
+    first = model.invoke("Hello, how are you?")
+    _, sent = _ask(
+        model, BOTH_WAYS[0], [HumanMessage("Hello, how are you?"), first, ("human", "?")]
+    )
+    assert sent[1] == {"role": "assistant", "content": first.content}
+
+
+@pytest.mark.claim("messages.invoke.objects")
+async def test_a_prompt_template_is_answered_in_both_colours(lane: str, evidence: Evidence) -> None:
+    sent: list[dict[str, Any]] = []
+    template = ChatPromptTemplate([("system", _POET), ("human", "Write a haiku about {season}")])
+    chain = template | mount(lane, evidence, note_bodies(sent))
+    answers = [chain.invoke({"season": "spring"}), await chain.ainvoke({"season": "spring"})]
+    assert [body["messages"] for body in sent] == [_WIRE, _WIRE]
+    assert all(_HAIKU in answer.text for answer in answers)

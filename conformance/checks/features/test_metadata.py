@@ -1,0 +1,111 @@
+"""What an answer and a trace say about themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+
+from conformance.checks.features.questions import (
+    BOTH_WAYS,
+    GREETING,
+    ONE_CITY,
+    TALE,
+    get_weather,
+    mount,
+)
+from conformance.targets import FAKE_KEY, LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., AIMessage]
+
+both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+
+
+@pytest.mark.claim("metadata.finish.reason")
+@both_ways
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [({}, "stop"), ({"stop": ["harbour"]}, "stop"), ({"max_tokens": 5}, "length")],
+    ids=["end", "stop", "length"],
+)
+def test_an_answer_says_why_it_ended(
+    lane: str, model: BaseChatModel, ask: Ask, options: dict[str, Any], reason: str
+) -> None:
+    assert ask(model, TALE, **options).response_metadata["finish_reason"] == reason
+
+
+@pytest.mark.claim("metadata.finish.reason")
+@both_ways
+def test_an_answer_that_calls_a_tool_says_so(lane: str, model: BaseChatModel, ask: Ask) -> None:
+    answer = ask(model.bind_tools([get_weather]), ONE_CITY)
+    assert answer.tool_calls
+    assert answer.response_metadata["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.claim("metadata.finish.reason")
+@both_ways
+def test_an_answer_names_its_provider_its_model_and_its_id(
+    lane: str, model: BaseChatModel, ask: Ask
+) -> None:
+    metadata = ask(model, GREETING).response_metadata
+    assert metadata["model_provider"] == "baseten"
+    assert metadata["model_name"] == LANES[lane].model
+    assert metadata["id"].startswith("chatcmpl-")
+
+
+class _Trace(BaseCallbackHandler):
+    def __init__(self) -> None:
+        self.starts: list[dict[str, Any]] = []
+
+    def on_chat_model_start(self, serialized: dict[str, Any], messages: Any, **about: Any) -> None:
+        self.starts.append({**about, "serialized": serialized})
+
+
+@pytest.mark.claim("metadata.tracing.parameters")
+@both_ways
+def test_a_trace_names_the_provider_the_model_and_its_parameters(
+    evidence: Evidence, ask: Ask
+) -> None:
+    trace = _Trace()
+    model = mount("model-apis", evidence, temperature=0.5, max_tokens=50, top_p=0.9, stop=["END"])
+    ask(model, GREETING, config={"callbacks": [trace]})
+    (start,) = trace.starts
+    assert start["metadata"].items() >= {
+        ("ls_provider", "baseten"),
+        ("ls_model_name", LANES["model-apis"].model),
+        ("ls_model_type", "chat"),
+        ("ls_temperature", 0.5),
+        ("ls_max_tokens", 50),
+    }
+    assert start["metadata"]["ls_stop"] == ["END"]
+    assert start["invocation_params"].items() >= {("top_p", 0.9), ("temperature", 0.5)}
+    assert FAKE_KEY not in str(trace.starts)
+
+
+@pytest.mark.claim("metadata.tracing.parameters")
+def test_a_trace_names_what_the_call_changed(evidence: Evidence) -> None:
+    trace = _Trace()
+    model = mount("model-apis", evidence, temperature=0.5)
+    other = LANES["model-apis"].other
+    model.invoke(GREETING, config={"callbacks": [trace]}, model=other, temperature=0.1)
+    (start,) = trace.starts
+    assert start["metadata"]["ls_model_name"] == other
+    assert start["metadata"]["ls_temperature"] == 0.1
+
+
+@pytest.mark.claim("metadata.tracing.parameters")
+def test_a_trace_of_a_deployment_names_the_model_behind_the_url(evidence: Evidence) -> None:
+    trace = _Trace()
+    mount("dedicated", evidence, model=None).invoke(GREETING, config={"callbacks": [trace]})
+    (start,) = trace.starts
+    assert start["metadata"]["ls_provider"] == "baseten"
+    assert start["metadata"]["ls_model_name"] == "model-abcd1234"

@@ -1,0 +1,125 @@
+"""Parameters: what is given is sent, by whichever door, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.checks.features.questions import (
+    BOTH_WAYS,
+    GREETING,
+    TALE,
+    TWO_CITIES,
+    get_weather,
+    mount,
+    note_bodies,
+    tapped,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., AIMessage]
+
+both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+
+_GIVEN: dict[str, Any] = {
+    "temperature": 0.5,
+    "top_p": 0.9,
+    "max_tokens": 50,
+    "stop": ["END"],
+    "seed": 7,
+    "presence_penalty": 0.1,
+    "frequency_penalty": 0.2,
+    "logit_bias": {"7": -1.0},
+}
+_DOORS: dict[str, Callable[..., Any]] = {
+    "constructor": lambda build, ask, given: ask(build(**given), GREETING),
+    "bind": lambda build, ask, given: ask(build().bind(**given), GREETING),
+    "call": lambda build, ask, given: ask(build(), GREETING, **given),
+}
+_EXTRAS = ("model_kwargs", "extra_body")
+_OWN = {"model", "messages", "stream", "stream_options"}
+
+
+@pytest.mark.claim("parameters.given.sent")
+@both_ways
+@pytest.mark.parametrize("door", _DOORS)
+def test_what_is_given_is_sent(lane: str, evidence: Evidence, ask: Ask, door: str) -> None:
+    sent: list[dict[str, Any]] = []
+    _DOORS[door](lambda **given: mount(lane, evidence, note_bodies(sent), **given), ask, _GIVEN)
+    assert {name: sent[0].get(name) for name in _GIVEN} == _GIVEN
+
+
+@pytest.mark.claim("parameters.given.sent")
+@both_ways
+def test_nothing_else_is_sent(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    ask(mount(lane, evidence, note_bodies(sent)), GREETING)
+    assert {"model", "messages"} <= sent[0].keys() <= _OWN
+
+
+@pytest.mark.claim("parameters.given.sent")
+@both_ways
+@pytest.mark.parametrize("extra", _EXTRAS)
+def test_what_has_no_argument_is_sent_as_well(
+    lane: str, evidence: Evidence, ask: Ask, extra: str
+) -> None:
+    sent: list[dict[str, Any]] = []
+    ask(mount(lane, evidence, note_bodies(sent), **{extra: {"top_k": 40}}), GREETING)
+    assert sent[0]["top_k"] == 40
+
+
+@pytest.mark.claim("parameters.nearest.wins")
+@both_ways
+def test_a_calls_own_value_wins(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent), temperature=0.1, seed=1)
+    bound = model.bind(temperature=0.2)
+    ask(bound, GREETING, temperature=0.3)
+    ask(bound, GREETING)
+    ask(model, GREETING)
+    assert [body["temperature"] for body in sent] == [0.3, 0.2, 0.1]
+    assert [body["seed"] for body in sent] == [1, 1, 1]
+
+
+@pytest.mark.claim("parameters.stop.ends")
+@both_ways
+def test_an_answer_ends_before_a_stop_sequence(lane: str, model: BaseChatModel, ask: Ask) -> None:
+    with tapped(model) as (tapped_model, tape):
+        whole = ask(tapped_model, TALE).text
+        assert whole.count("harbour") > 0
+        stopped = ask(tapped_model, TALE, stop=["harbour"])
+    assert tape.sent[1]["stop"] == ["harbour"]
+    assert stopped.text == whole.partition("harbour")[0]
+    assert stopped.response_metadata["finish_reason"] == "stop"
+
+
+@pytest.mark.claim("parameters.seed.sent")
+@both_ways
+def test_a_seed_is_sent_and_answered(lane: str, model: BaseChatModel, ask: Ask) -> None:
+    with tapped(model) as (tapped_model, tape):
+        first, second = (ask(tapped_model, GREETING, seed=seed) for seed in (0, 7))
+    assert [body["seed"] for body in tape.sent] == [0, 7]
+    assert first.text
+    assert second.text
+
+
+@pytest.mark.claim("tools.parallel.forbidden")
+@both_ways
+def test_calls_side_by_side_can_be_forbidden(lane: str, model: BaseChatModel, ask: Ask) -> None:
+    with tapped(model) as (tapped_model, tape):
+        both = ask(tapped_model.bind_tools([get_weather]), TWO_CITIES)
+        bound = tapped_model.bind_tools([get_weather], parallel_tool_calls=False, strict=True)
+        one = ask(bound, TWO_CITIES)
+    assert "parallel_tool_calls" not in tape.sent[0]
+    assert tape.sent[1]["parallel_tool_calls"] is False
+    assert tape.sent[1]["tools"][0]["function"]["strict"] is True
+    assert len(both.tool_calls) == 2
+    assert len(one.tool_calls) == 1

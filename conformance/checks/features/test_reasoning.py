@@ -1,0 +1,101 @@
+"""Reasoning: asked for, kept apart from the answer, and sent back with its message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+from conformance.checks.features.questions import (
+    BOTH_WAYS,
+    ONE_CITY,
+    get_weather,
+    mount,
+    note_bodies,
+    tapped,
+)
+from conformance.targets import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.language_models import BaseChatModel
+
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., AIMessage]
+
+both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+
+_RIDDLE = "What is 3 + 4? Think first."
+
+
+@pytest.mark.claim("reasoning.answer.kept")
+@both_ways
+def test_reasoning_stands_beside_the_answer_not_in_it(
+    lane: str, model: BaseChatModel, ask: Ask
+) -> None:
+    answer = ask(model, _RIDDLE, model=LANES[lane].thinker)
+    thoughts = answer.additional_kwargs["reasoning_content"]
+    assert thoughts.strip()
+    assert answer.text
+    assert thoughts not in answer.text
+    assert answer.content == answer.text
+
+
+@pytest.mark.claim("reasoning.effort.sent")
+@both_ways
+def test_the_effort_that_was_asked_for_is_sent(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent), reasoning_effort="high")
+    ask(model, _RIDDLE)
+    ask(model, _RIDDLE, reasoning_effort="low")
+    ask(mount(lane, evidence, note_bodies(sent)), _RIDDLE)
+    assert [body.get("reasoning_effort") for body in sent] == ["high", "low", None]
+
+
+def _play_turns(model: BaseChatModel, lane: str, ask: Ask) -> tuple[AIMessage, AIMessage]:
+    """Let the model think and call, then read the tool's result."""
+    bound = model.bind_tools([get_weather], model=LANES[lane].thinker)
+    question = HumanMessage(ONE_CITY)
+    call = ask(bound, [question])
+    result = ToolMessage("Sunny.", tool_call_id=call.tool_calls[0]["id"])
+    return call, ask(bound, [question, call, result])
+
+
+@pytest.mark.claim("reasoning.replay.sent")
+@both_ways
+def test_reasoning_goes_back_with_its_message(lane: str, model: BaseChatModel, ask: Ask) -> None:
+    with tapped(model) as (tapped_model, tape):
+        call, _ = _play_turns(tapped_model, lane, ask)
+    thoughts = call.additional_kwargs["reasoning_content"]
+    _, replayed, _ = tape.sent[1]["messages"]
+    assert thoughts.strip()
+    assert replayed["reasoning_content"] == thoughts
+
+
+@pytest.mark.claim("reasoning.replay.sent")
+@both_ways
+def test_reasoning_of_other_providers_stays_here(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    foreign = AIMessage(
+        "7",
+        additional_kwargs={"reasoning_content": "Three and four."},
+        response_metadata={"model_provider": "deepseek"},
+    )
+    ask(mount(lane, evidence, note_bodies(sent)), [HumanMessage("3 + 4?"), foreign, ("human", "?")])
+    assert sent[0]["messages"][1] == {"role": "assistant", "content": "7"}
+
+
+@pytest.mark.claim("reasoning.replay.off")
+@pytest.mark.own("the argument is one of langchain-baseten", applies=False)
+@both_ways
+def test_reasoning_stays_here_when_replay_is_off(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent), replay_reasoning=False)
+    call, answer = _play_turns(model, lane, ask)
+    assert call.additional_kwargs["reasoning_content"].strip()
+    assert answer.text
+    assert "reasoning_content" not in sent[1]["messages"][1]
+    assert sent[1]["messages"][1]["tool_calls"]

@@ -1,0 +1,216 @@
+"""Retries: what may pass by itself is asked for again, after the wait named; nothing else is."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from conformance.checks.features.questions import (
+    BOTH_WAYS,
+    GREETING,
+    TALE,
+    change_answers,
+    mount,
+    note_requests,
+)
+from conformance.reference import respond
+from conformance.reference.exchange import plan_json
+from conformance.subjects.expected_errors import expect, expect_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference import AnswerPlan, Peer, PeerRequest
+    from conformance.verdicts.evidence import Evidence
+
+both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+
+_AGAIN = (408, 409, 429, 500, 502, 503, 504)
+_NEVER = (400, 401, 403, 404, 413, 422)
+_LONGEST = 60.0
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that were waited for; nobody really waits."""
+    noted: list[float] = []
+    asking, sleep = threading.get_ident(), time.sleep
+
+    def note(seconds: float) -> None:
+        if threading.get_ident() != asking:
+            sleep(seconds)  # what else runs in this process has waits of its own
+        elif seconds:
+            noted.append(seconds)
+
+    async def note_on_loop(seconds: float, *_: Any) -> None:
+        note(seconds)
+
+    monkeypatch.setattr(time, "sleep", note)
+    monkeypatch.setattr(asyncio, "sleep", note_on_loop)
+    monkeypatch.setattr(anyio, "sleep", note_on_loop)
+    return noted
+
+
+def _refuse_first(status: int, seen: list[PeerRequest], headers: Any = None) -> Peer:
+    """Refuse one request, then answer."""
+
+    def answer(request: PeerRequest) -> AnswerPlan:
+        again = bool(seen)
+        seen.append(request)
+        return respond(request) if again else plan_json(status, {"error": "Not now."}, headers)
+
+    return answer
+
+
+@pytest.mark.claim("retries.policy.transient")
+@both_ways
+@pytest.mark.parametrize("status", _AGAIN)
+def test_what_may_pass_is_tried_again(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], status: int
+) -> None:
+    seen: list[PeerRequest] = []
+    model = mount(lane, evidence, _refuse_first(status, seen), max_retries=1)
+    assert ask(model, GREETING).text
+    assert len(seen) == 2
+    assert seen[0].body == seen[1].body
+
+
+@pytest.mark.claim("retries.policy.transient")
+async def test_awaited_calls_are_tried_again_as_well(lane: str, evidence: Evidence) -> None:
+    seen: list[PeerRequest] = []
+    model = mount(lane, evidence, _refuse_first(503, seen), max_retries=1)
+    assert (await model.ainvoke(GREETING)).text
+    assert len(seen) == 2
+
+
+@pytest.mark.claim("retries.policy.transient")
+@both_ways
+def test_it_is_tried_so_many_times_and_not_more(
+    lane: str, evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    for given, tries in (({"max_retries": 0}, 1), ({"max_retries": 4}, 5)):
+        seen: list[PeerRequest] = []
+        peer = note_requests(seen, lambda request: plan_json(503, {"error": "Not now."}))
+        with expect("any"):
+            ask(mount(lane, evidence, peer, **given), GREETING)
+        assert len(seen) == tries
+
+
+@pytest.mark.claim("retries.policy.final")
+@both_ways
+@pytest.mark.parametrize("status", _NEVER)
+def test_what_will_not_pass_is_not_tried_again(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], status: int
+) -> None:
+    seen: list[PeerRequest] = []
+    with expect("any") as caught:
+        ask(mount(lane, evidence, _refuse_first(status, seen), max_retries=3), GREETING)
+    expect_status(caught.value, status)
+    assert len(seen) == 1
+
+
+@pytest.mark.claim("retries.policy.final")
+@both_ways
+def test_an_answer_that_cannot_be_read_is_not_paid_for_twice(
+    lane: str, evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    seen: list[PeerRequest] = []
+    nonsense = note_requests(seen, lambda request: plan_json(200, {"hello": "world"}))
+    with expect("any"):
+        ask(mount(lane, evidence, nonsense, max_retries=3), GREETING)
+    assert len(seen) == 1
+
+
+@pytest.mark.claim("retries.after.honoured")
+@both_ways
+def test_the_wait_is_the_one_that_the_server_named(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
+) -> None:
+    for asked in ("7", "60"):
+        peer = _refuse_first(429, [], {"retry-after": asked})
+        assert ask(mount(lane, evidence, peer, max_retries=1), GREETING).text
+    assert [int(wait) for wait in waits] == [7, 60]
+
+
+@pytest.mark.claim("retries.after.honoured")
+@both_ways
+@pytest.mark.parametrize("asked", ["0", "Wed, 21 Oct 2015 07:28:00 GMT"], ids=["zero", "the past"])
+def test_a_server_that_names_no_wait_is_not_asked_again_at_once(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float], asked: str
+) -> None:
+    seen: list[PeerRequest] = []
+    peer = note_requests(seen, lambda _: plan_json(429, {"error": "No."}, {"retry-after": asked}))
+    with expect("any"):
+        ask(mount(lane, evidence, peer, max_retries=3), GREETING)
+    assert len(seen) == 4
+    assert len(waits) == 3
+    assert 0 < waits[0] < waits[2]
+
+
+@pytest.mark.claim("retries.after.honoured")
+@both_ways
+def test_callers_who_were_refused_together_do_not_return_together(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
+) -> None:
+    for _ in range(30):
+        peer = _refuse_first(429, [], {"retry-after": "7"})
+        assert ask(mount(lane, evidence, peer, max_retries=1), GREETING).text
+    assert min(waits) >= 7
+    assert max(Counter(int(wait * 10) for wait in waits).values()) <= 15
+
+
+@pytest.mark.claim("retries.after.honoured")
+@both_ways
+def test_a_wait_of_more_than_a_minute_is_raised_at_once(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
+) -> None:
+    peer = _refuse_first(429, [], {"retry-after": "3600"})
+    with expect("any") as caught:
+        ask(mount(lane, evidence, peer, max_retries=1), GREETING)
+    expect_status(caught.value, 429)
+    assert waits == []
+
+
+@pytest.mark.claim("retries.after.honoured")
+async def test_awaited_calls_wait_as_long(
+    lane: str, evidence: Evidence, waits: list[float]
+) -> None:
+    peer = _refuse_first(429, [], {"retry-after": "7"})
+    assert (await mount(lane, evidence, peer, max_retries=1).ainvoke(GREETING)).text
+    assert [int(wait) for wait in waits] == [7]
+
+
+@pytest.mark.claim("retries.after.honoured")
+@both_ways
+def test_unless_the_server_names_one_the_wait_is_short_and_grows(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
+) -> None:
+    peer: Peer = lambda request: plan_json(503, {"error": "Not now."})  # noqa: E731  it is typed
+    with expect("any"):
+        ask(mount(lane, evidence, peer, max_retries=3), GREETING)
+    assert len(waits) == 3
+    assert 0 < waits[0] <= 1
+    assert waits[0] < waits[2] <= _LONGEST
+
+
+@pytest.mark.claim("retries.stream.handed-out")
+def test_nothing_is_tried_again_once_a_word_was_handed_out(lane: str, evidence: Evidence) -> None:
+    seen: list[PeerRequest] = []
+    words: list[str] = []
+
+    def fail(event: Any) -> Any:
+        words.append("said")
+        return {"error": {"code": 503, "message": "Not now."}} if len(words) > 5 else event
+
+    model = mount(lane, evidence, note_requests(seen, change_answers(fail)), max_retries=3)
+    heard: list[str] = []
+    with expect("any"):
+        heard.extend(chunk.text for chunk in model.stream(TALE))
+    assert "".join(heard)
+    assert len(seen) == 1

@@ -1,0 +1,272 @@
+"""Token-level streaming: when pieces come, what they add up to, and how a stream ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from conformance.checks.features.questions import (
+    BOTH_WAYS,
+    ONE_CITY,
+    TALE,
+    TWO_CITIES,
+    add_up,
+    change_plans,
+    count_pieces,
+    get_weather,
+    mount,
+    tapped,
+)
+from conformance.reference import AnswerPlan, BodyPiece
+from conformance.reference.exchange import DONE, encode_event
+from conformance.subjects.expected_errors import expect, expect_status
+from conformance.subjects.subject import chosen
+from conformance.targets import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage, AIMessageChunk
+    from langchain_core.runnables import Runnable
+
+    from conformance.reference.exchange import Ending
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., AIMessage]
+
+pytestmark = pytest.mark.usefixtures("lane")
+
+STREAM_ONLY = {"token_usage", "request_id", "id"}
+"""Metadata that differs between an invoked and a streamed answer: two requests, two ids."""
+
+
+def stream(model: Runnable[Any, AIMessage], prompt: str, /, **options: Any) -> list[AIMessageChunk]:
+    return cast("list[AIMessageChunk]", list(model.stream(prompt, **options)))
+
+
+def reasoning_of(message: AIMessage) -> str:
+    return str(message.additional_kwargs.get("reasoning_content", ""))
+
+
+def called(message: AIMessage) -> list[tuple[str, dict[str, Any]]]:
+    return [(call["name"], call["args"]) for call in message.tool_calls]
+
+
+@pytest.mark.claim("streaming.sync.incremental")
+def test_each_piece_is_handed_out_before_the_next_is_sent(lane: str, evidence: Evidence) -> None:
+    taken: list[BodyPiece] = []
+    model = mount(lane, evidence, count_pieces(taken))
+    counts = [len(taken) for chunk in model.stream(TALE) if chunk.text]
+    assert len(counts) > 10
+    if not chosen().ours:
+        # Over a socket the next piece may be under way; a client that waits for all of them shows.
+        assert counts[0] < len(taken) / 2
+        assert counts == sorted(counts)
+        return
+    assert counts[0] <= 2
+    assert all(later == earlier + 1 for earlier, later in pairwise(counts))
+    assert counts[-1] < len(taken)
+
+
+@pytest.mark.claim("streaming.sync.adds-up")
+@pytest.mark.parametrize("prompt", [TALE, TWO_CITIES], ids=["text", "calls"])
+def test_the_sum_of_the_pieces_is_the_invoked_answer(model: BaseChatModel, prompt: str) -> None:
+    bound = model.bind_tools([get_weather])
+    streamed, invoked = add_up(bound.stream(prompt)), bound.invoke(prompt)
+    assert streamed.text or streamed.tool_calls
+    assert streamed.text == invoked.text
+    assert called(streamed) == called(invoked)
+    told = invoked.response_metadata.items()
+    kept = {k: v for k, v in told if k not in STREAM_ONLY and v is not None}
+    assert streamed.response_metadata.items() >= kept.items()
+
+
+@pytest.mark.claim("streaming.reasoning.pieces")
+def test_reasoning_streams_in_pieces_apart_from_the_text(model: BaseChatModel, lane: str) -> None:
+    thinker = LANES[lane].thinker
+    chunks = stream(model, TALE, model=thinker)
+    thoughts = [chunk for chunk in chunks if reasoning_of(chunk)]
+    words = [chunk for chunk in chunks if chunk.text]
+    assert min(len(thoughts), len(words)) > 2
+    assert not any(chunk.text for chunk in thoughts)
+    assert chunks.index(thoughts[-1]) < chunks.index(words[0])
+    invoked = model.invoke(TALE, model=thinker)
+    assert "".join(map(reasoning_of, thoughts)) == reasoning_of(invoked)
+    assert "".join(chunk.text for chunk in words) == invoked.text
+
+
+@pytest.mark.claim("streaming.blocks.apart")
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_text_reasoning_and_calls_never_merge(
+    model: BaseChatModel, lane: str, version: str
+) -> None:
+    thinker = model.model_copy(update={"output_version": version})
+    bound = thinker.bind_tools([get_weather], model=LANES[lane].thinker)
+    chunks = stream(bound, TWO_CITIES)
+    blocks: list[Any] = list(add_up(chunks).content_blocks)
+    kinds = [block["type"] for block in blocks]
+    assert kinds == ["reasoning", "text", "tool_call", "tool_call"]
+    pieces: list[Any] = [block for chunk in chunks[:-1] for block in chunk.content_blocks]
+    for kind, whole in zip(("reasoning", "text"), blocks, strict=False):
+        assert "".join(piece.get(kind, "") for piece in pieces) == whole[kind]
+    assert [block["args"] for block in blocks[2:]] == [{"city": "Paris"}, {"city": "Rome"}]
+
+
+@pytest.mark.claim("blocks.whole.told")
+@pytest.mark.parametrize("ask", BOTH_WAYS)
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_standard_blocks_tell_the_whole_answer(
+    model: BaseChatModel, lane: str, version: str, ask: Ask
+) -> None:
+    thinker = model.model_copy(update={"output_version": version})
+    answer = ask(thinker.bind_tools([get_weather], model=LANES[lane].thinker), ONE_CITY)
+    told: list[Any] = list(answer.content_blocks)
+    by_kind = {block["type"]: block for block in told}
+    assert set(by_kind) - {"text"} == {"reasoning", "tool_call"}
+    assert by_kind["reasoning"]["reasoning"].strip()
+    assert by_kind["tool_call"]["name"] == "get_weather"
+    assert by_kind["tool_call"]["args"] == {"city": "Paris"}
+    assert "".join(block["text"] for block in told if block["type"] == "text") == answer.text
+    assert answer.content == (told if version == "v1" else answer.text)
+
+
+@pytest.mark.claim("streaming.events.typed")
+def test_typed_events_tell_the_same_story(model: BaseChatModel, lane: str) -> None:
+    bound: Any = model.bind_tools([get_weather], model=LANES[lane].thinker)
+    told = bound.stream_events(TWO_CITIES, version="v3")
+    deltas = [event["delta"] for event in told if event["event"] == "content-block-delta"]
+    whole = add_up(bound.stream(TWO_CITIES))
+    for kind, said in (("reasoning", reasoning_of(whole)), ("text", whole.text)):
+        assert "".join(d[kind] for d in deltas if d["type"] == f"{kind}-delta") == said
+    assert called(told.output) == called(whole)
+    # Two requests: their ids differ, and the second may find more of its prompt in a cache.
+    for name in ("input_tokens", "output_tokens", "total_tokens"):
+        assert told.output.usage_metadata[name] == cast("Any", whole.usage_metadata)[name]
+    for name in ("finish_reason", "model_name"):
+        assert told.output.response_metadata[name] == whole.response_metadata[name]
+    assert told.output.response_metadata["id"]
+
+
+@pytest.mark.claim("streaming.text.after-finish")
+@pytest.mark.parametrize("slug", ["zai-org/GLM-5.2", "deepseek-ai/DeepSeek-V4-Pro"], ids=str.lower)
+def test_text_after_the_finish_reason_is_kept(model: BaseChatModel, slug: str) -> None:
+    with tapped(model) as (tapped_model, tape):
+        whole = add_up(tapped_model.stream("Repeat after me: Yes", model=slug))
+    finish, text = (tape.answers[0].index(mark) for mark in ('"finish_reason":"stop"', '"Yes"'))
+    assert finish < text
+    assert whole.text == "Yes"
+    assert whole.response_metadata["finish_reason"] == "stop"
+
+
+@pytest.mark.claim("streaming.end.once")
+@pytest.mark.parametrize("prompt", [TALE, ONE_CITY], ids=["text", "call"])
+def test_exactly_one_piece_is_the_last_and_it_alone_carries_the_end(
+    model: BaseChatModel, prompt: str
+) -> None:
+    *earlier, last = stream(model.bind_tools([get_weather]), prompt)
+    assert len(earlier) > 2
+    assert last.chunk_position == "last"
+    assert last.response_metadata["finish_reason"] in {"stop", "tool_calls"}
+    assert last.response_metadata["model_name"]
+    assert last.usage_metadata
+    for chunk in earlier:
+        assert chunk.chunk_position is None
+        assert chunk.usage_metadata is None
+        assert chunk.response_metadata.keys() <= {"model_provider"}
+
+
+@pytest.mark.claim("streaming.end.without-done")
+@pytest.mark.parametrize(
+    "slug",
+    [
+        pytest.param("moonshotai/Kimi-K2.6", id="with-usage-event"),
+        pytest.param("zai-org/GLM-5.1", id="ends-with-its-finish"),
+    ],
+)
+def test_a_stream_without_done_ended_well(model: BaseChatModel, slug: str) -> None:
+    with tapped(model) as (tapped_model, tape):
+        whole = add_up(tapped_model.stream("Count from 1 to 9.", stop=["5"], model=slug))
+    assert "[DONE]" not in tape.answers[0]
+    assert whole.text == "1, 2, 3, 4, "
+    assert whole.response_metadata["finish_reason"] == "stop"
+    assert whole.chunk_position == "last"
+
+
+def cut(plan: AnswerPlan, ending: Ending) -> AnswerPlan:
+    """Return a stream that ends, somehow, in the middle of its text."""
+    assert b"[DONE]" in plan.pieces[-1].data
+    return replace(plan, pieces=plan.pieces[:8], ending=ending)
+
+
+def collect(model: Any, kind: str) -> tuple[str, Exception]:
+    """Return what a failing stream hands out, and its failure."""
+    texts: list[str] = []
+    with expect(kind) as caught:
+        texts.extend(chunk.text for chunk in model.stream(TALE))
+    return "".join(texts), caught.value
+
+
+@pytest.mark.claim("streaming.end.cut")
+@pytest.mark.parametrize("ending", ["complete", "abort", "reset"])
+def test_a_stream_without_finish_and_done_is_an_error_that_holds_what_arrived(
+    lane: str, evidence: Evidence, ending: Ending
+) -> None:
+    model = mount(lane, evidence, change_plans(lambda plan: cut(plan, ending)))
+    text, error = collect(model, "stream-cut")
+    assert text.startswith("You said")
+    judge_partial(error, text)
+
+
+SENTENCE = "The replica was drained."
+ERRORS: dict[str, dict[str, Any]] = {
+    "number": {"error": {"message": SENTENCE, "code": 500}},
+    "number-as-text": {"error": {"message": SENTENCE, "code": "500"}},
+    "type-only": {"error": {"message": SENTENCE, "type": "internal_server_error"}},
+    "label": {
+        "error": {
+            "message": SENTENCE,
+            "type": "api_error",
+            "param": None,
+            "code": "upstream_error",
+        }
+    },
+    "engine": {"object": "error", "message": SENTENCE, "type": "ServerError", "code": 500},
+    "text": {"error": SENTENCE},
+}
+
+
+def judge_partial(error: Any, text: str) -> None:
+    """Another client has handed out what arrived, and no agreed place to keep it as well."""
+    if chosen().ours:
+        assert error.partial.text == text
+
+
+def fail_with(event: dict[str, Any]) -> Callable[[AnswerPlan], AnswerPlan]:
+    pieces = BodyPiece(encode_event(event)), BodyPiece(DONE)
+    return lambda plan: replace(plan, pieces=plan.pieces[:8] + pieces)
+
+
+@pytest.mark.claim("streaming.end.error-inside")
+@pytest.mark.parametrize("event", ERRORS.values(), ids=ERRORS)
+def test_an_error_inside_a_stream_is_raised_with_the_services_own_sentence(
+    lane: str, evidence: Evidence, event: dict[str, Any]
+) -> None:
+    model = mount(lane, evidence, change_plans(fail_with(event)))
+    text, error = collect(model, "any")
+    assert SENTENCE in str(error)
+    assert "StreamCut" not in type(error).__name__
+    assert text.startswith("You said")
+    judge_partial(error, text)
+
+
+@pytest.mark.claim("streaming.end.error-inside", lane="dedicated")
+def test_a_request_refused_after_the_200_is_an_error(model: BaseChatModel) -> None:
+    schema = {"name": "place", "schema": {"type": "city"}}
+    form = {"type": "json_schema", "json_schema": schema}
+    with expect("any", match="Grammar error: Invalid type: city") as caught:
+        add_up(model.stream(TALE, response_format=form))
+    expect_status(caught.value, 400)

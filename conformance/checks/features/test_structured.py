@@ -1,0 +1,261 @@
+"""Structured output: every method as it is sent, and what becomes of the answers."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import pytest
+from langchain_core.exceptions import OutputParserException
+from pydantic import BaseModel, ValidationError
+from typing_extensions import TypedDict
+
+from conformance.checks.features.questions import (
+    BOTH_WAYS,
+    change_answers,
+    find_wire_calls,
+    mount,
+    note_bodies,
+    opened,
+    spoil_arguments,
+    tapped,
+)
+from conformance.subjects.expected_errors import expect
+from conformance.subjects.subject import chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., AIMessage]
+
+Method = Literal["function_calling", "json_schema", "json_mode"]
+
+pytestmark = pytest.mark.usefixtures("lane")
+
+PLAN = "Plan a visit of 3 days in New York City."
+NAME = "Name a city and its country. Answer in JSON with the keys 'city' and 'country'."
+PARAMETERS = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+    "required": ["city", "days"],
+}
+PLANNED = {"city": "New York City", "days": 3}
+
+
+class Visit(BaseModel):
+    """A visit to a city."""
+
+    city: str
+    days: int
+
+
+class GuidedVisit(Visit):
+    """A visit to a city."""
+
+    guide: str | None = None
+
+
+class VisitDict(TypedDict):
+    """A visit to a city."""
+
+    city: str
+    days: int
+
+
+DESCRIBED = {"description": "A visit to a city."}
+SCHEMAS = {
+    "pydantic": Visit,
+    "typed-dict": VisitDict,
+    "json-schema": {"title": "Visit", **DESCRIBED, **PARAMETERS},
+    "function": {"name": "Visit", **DESCRIBED, "parameters": PARAMETERS},
+}
+
+by_schema = pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+by_method = pytest.mark.parametrize("method", ["function_calling", "json_schema"])
+
+
+def leave_titles(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema without its fields' titles, which say what their names say."""
+    fields = schema["properties"].items()
+    bare = {name: {k: v for k, v in field.items() if k != "title"} for name, field in fields}
+    return {**schema, "properties": bare}
+
+
+def as_dict(answer: Any) -> Any:
+    return answer.model_dump() if isinstance(answer, BaseModel) else answer
+
+
+@pytest.mark.claim("structured.invoke.default")
+@by_schema
+def test_every_schema_comes_back_filled(model: BaseChatModel, schema: Any) -> None:
+    answer = model.with_structured_output(schema).invoke(PLAN)
+    assert isinstance(answer, Visit if schema is Visit else dict)
+    assert as_dict(answer) == PLANNED
+
+
+@pytest.mark.claim("structured.async.default")
+@by_method
+async def test_schemas_come_back_filled_from_the_event_loop(
+    model: BaseChatModel, method: Method
+) -> None:
+    async with opened(model):
+        assert await model.with_structured_output(Visit, method=method).ainvoke(PLAN) == Visit(
+            city="New York City", days=3
+        )
+
+
+@pytest.mark.claim("structured.method.function-calling")
+def test_function_calling_sends_the_schema_as_a_forced_tool(model: BaseChatModel) -> None:
+    with tapped(model) as (tapped_model, tape):
+        chain = tapped_model.with_structured_output(Visit, method="function_calling")
+        answer = chain.invoke(PLAN)
+    [body] = tape.sent
+    function = {"name": "Visit", **DESCRIBED, "parameters": PARAMETERS}
+    assert body["tools"] == [{"type": "function", "function": function}]
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "Visit"}}
+    assert "response_format" not in body
+    assert as_dict(answer) == PLANNED
+
+
+@pytest.mark.claim("structured.method.json-schema")
+def test_json_schema_sends_the_schema_as_response_format(model: BaseChatModel) -> None:
+    with tapped(model) as (tapped_model, tape):
+        answer = tapped_model.with_structured_output(Visit, method="json_schema").invoke(PLAN)
+    [body] = tape.sent
+    assert body["response_format"]["type"] == "json_schema"
+    assert body["response_format"]["json_schema"]["name"] == "Visit"
+    sent = leave_titles(body["response_format"]["json_schema"]["schema"])
+    assert {name: sent[name] for name in PARAMETERS} == PARAMETERS
+    assert "tools" not in body
+    assert as_dict(answer) == PLANNED
+
+
+@pytest.mark.claim("structured.method.json-mode")
+def test_json_mode_asks_for_any_object_and_parses_it(model: BaseChatModel) -> None:
+    with tapped(model) as (tapped_model, tape):
+        answer = tapped_model.with_structured_output(None, method="json_mode").invoke(NAME)
+    [body] = tape.sent
+    assert body["response_format"] == {"type": "json_object"}
+    assert "tools" not in body
+    assert set(answer) == {"city", "country"}
+
+
+@pytest.mark.claim("structured.schema.optional-field")
+@by_method
+def test_an_optional_field_may_be_left_out(model: BaseChatModel, method: Method) -> None:
+    chain = model.with_structured_output(GuidedVisit, method=method, include_raw=True)
+    answer: Any = chain.invoke(PLAN)
+    said = answer["raw"].text or answer["raw"].tool_calls[0]["args"]
+    assert "guide" not in said
+    assert answer["parsed"] == GuidedVisit(city="New York City", days=3, guide=None)
+
+
+@pytest.mark.claim("structured.raw.kept")
+@by_method
+def test_the_message_stays_beside_what_was_parsed(model: BaseChatModel, method: Method) -> None:
+    chain = model.with_structured_output(Visit, method=method, include_raw=True)
+    answer: Any = chain.invoke(PLAN)
+    assert set(answer) == {"raw", "parsed", "parsing_error"}
+    assert as_dict(answer["parsed"]) == PLANNED
+    assert answer["parsing_error"] is None
+    assert answer["raw"].usage_metadata["total_tokens"] > 0
+
+
+@pytest.mark.claim("structured.raw.kept")
+@pytest.mark.parametrize("schema", [Visit, VisitDict])
+def test_arguments_that_are_not_json_stay_with_their_error(
+    lane: str, evidence: Evidence, schema: Any
+) -> None:
+    model = mount(lane, evidence, change_answers(spoil_arguments))
+    answer = model.with_structured_output(schema, include_raw=True).invoke(PLAN)
+    [broken] = answer["raw"].invalid_tool_calls
+    assert "New York City" in broken["args"]
+    assert answer["parsed"] is None
+    assert isinstance(answer["parsing_error"], OutputParserException)
+
+
+@pytest.mark.claim("structured.raw.kept")
+def test_an_answer_that_breaks_the_schema_stays_with_its_error(
+    lane: str, evidence: Evidence
+) -> None:
+    def misspell(payload: Any) -> Any:
+        for call in find_wire_calls(payload):
+            arguments = call["function"]["arguments"]
+            call["function"]["arguments"] = arguments.replace("days", "nights")
+        return payload
+
+    model = mount(lane, evidence, change_answers(misspell))
+    answer = model.with_structured_output(Visit, include_raw=True).invoke(PLAN)
+    assert answer["raw"].tool_calls[0]["args"]["nights"] == 3
+    assert answer["parsed"] is None
+    assert isinstance(answer["parsing_error"], ValidationError)
+
+
+@pytest.mark.claim("structured.stream.grows")
+@by_method
+def test_a_streamed_answer_grows_into_the_invoked_one(model: BaseChatModel, method: Method) -> None:
+    chain = model.with_structured_output(VisitDict, method=method)
+    pieces: list[Any] = list(chain.stream(PLAN))
+    assert len(pieces) > 2
+    for earlier, later in pairwise(pieces):
+        assert earlier.keys() <= later.keys()
+        assert later.get("city", "").startswith(earlier.get("city", ""))
+    assert pieces[-1] == chain.invoke(PLAN) == PLANNED
+
+
+@pytest.mark.claim("structured.finish.missing")
+@pytest.mark.parametrize("ask", BOTH_WAYS)
+@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+def test_an_answer_without_a_finish_reason_is_complete(
+    model: BaseChatModel, ask: Ask, method: Method
+) -> None:
+    with tapped(model) as (tapped_model, tape):
+        schema = {"title": "Visit", **PARAMETERS}
+        chain = tapped_model.with_structured_output(schema, method=method, model="zai-org/GLM-5")
+        bound, *parsers = chain.steps
+        message = ask(bound, f"{PLAN} Answer in JSON.")
+    assert "finish_reason" not in tape.answers[0]
+    assert message.response_metadata.get("finish_reason") is None
+    parsed: Any = message
+    for parser in parsers:
+        parsed = parser.invoke(parsed)
+    assert parsed
+
+
+@pytest.mark.claim("structured.bind.schemas")
+@by_schema
+@pytest.mark.parametrize("method", get_args(Method))
+@pytest.mark.parametrize("strict", [None, False, True])
+def test_every_schema_is_bound_before_anything_is_sent(
+    schema: Any, method: Method, strict: bool | None, evidence: Evidence
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount("model-apis", evidence, note_bodies(sent))
+    if not chosen().ours and method == "json_mode":
+        strict = None  # It means nothing there, and others may say so.
+    chain = model.with_structured_output(schema, method=method, strict=strict, include_raw=True)
+    assert sent == []
+    chain.invoke(NAME)
+    assert len(sent) == 1
+
+
+@pytest.mark.claim("structured.refusal.raised")
+def test_a_refusal_in_the_place_of_a_structured_answer_is_an_error(
+    lane: str, evidence: Evidence
+) -> None:
+    def refuse(body: Any) -> Any:
+        for choice in body["choices"]:
+            choice["message"] |= {"content": None, "refusal": "I plan no visits."}
+        return body
+
+    model = mount(lane, evidence, change_answers(refuse))
+    with expect("any", match="I plan no visits") as caught:
+        model.with_structured_output(Visit, method="json_schema").invoke(PLAN)
+    if chosen().ours:
+        assert type(caught.value).__name__ == "BasetenRefusalError"
+        assert caught.value.raw_message.additional_kwargs["refusal"] == "I plan no visits."

@@ -1,0 +1,364 @@
+"""Tool calling: bound, called, forced, forbidden, streamed, and told again in later turns."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import pytest
+from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.tools import tool
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+from conformance.checks.features.questions import (
+    BOTH_WAYS,
+    GREETING,
+    ONE_CITY,
+    TWO_CITIES,
+    add_up,
+    ask_in_pieces,
+    change_answers,
+    find_wire_calls,
+    get_weather,
+    mount,
+    note_bodies,
+    spoil_arguments,
+    tapped,
+)
+from conformance.reference import AnswerPlan, PeerRequest, respond
+from conformance.reference.exchange import DONE, encode_event, encode_json, plan_stream
+from conformance.subjects.expected_errors import expect, expect_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage, AIMessageChunk
+    from langchain_core.runnables import Runnable
+
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., AIMessage]
+
+pytestmark = pytest.mark.usefixtures("lane")
+
+both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+
+PARIS, ROME = ({"name": "get_weather", "args": {"city": city}} for city in ("Paris", "Rome"))
+
+
+def read_calls(message: AIMessage) -> list[dict[str, Any]]:
+    assert message.invalid_tool_calls == []
+    return [{"name": call["name"], "args": call["args"]} for call in message.tool_calls]
+
+
+def read_ids(message: AIMessage) -> list[str | None]:
+    return [call["id"] for call in message.tool_calls]
+
+
+@pytest.mark.claim("tools.invoke.call")
+@both_ways
+def test_a_bound_tool_is_called_by_name_with_parsed_arguments_and_an_id(
+    model: BaseChatModel, ask: Ask
+) -> None:
+    message = ask(model.bind_tools([get_weather]), ONE_CITY)
+    assert read_calls(message) == [PARIS]
+    assert all(read_ids(message))
+    assert message.response_metadata["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.claim("tools.invoke.no-arguments")
+@both_ways
+def test_no_text_at_all_for_arguments_is_an_empty_object(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    def empty(payload: Any) -> Any:
+        for call in find_wire_calls(payload):
+            call["function"]["arguments"] = ""
+        return payload
+
+    model = mount(lane, evidence, change_answers(empty))
+    assert read_calls(ask(model.bind_tools([get_weather]), ONE_CITY)) == [{**PARIS, "args": {}}]
+
+
+@pytest.mark.claim("tools.invoke.unicode")
+@both_ways
+def test_arguments_outside_ascii_come_back_as_they_were_said(
+    model: BaseChatModel, ask: Ask
+) -> None:
+    message = ask(model.bind_tools([get_weather]), "What is the weather in 「北京 🌧」?")
+    assert read_calls(message) == [{**PARIS, "args": {"city": "北京 🌧"}}]
+
+
+@pytest.mark.claim("tools.invoke.parallel")
+@both_ways
+def test_two_calls_in_one_answer_are_two_tool_calls_in_order(
+    model: BaseChatModel, ask: Ask
+) -> None:
+    message = ask(model.bind_tools([get_weather]), TWO_CITIES)
+    assert read_calls(message) == [PARIS, ROME]
+    assert len({*read_ids(message), None}) == 3
+
+
+@pytest.mark.claim("tools.invoke.shared-id")
+@both_ways
+def test_two_calls_with_one_id_stay_two_calls_with_ids_that_differ(
+    model: BaseChatModel, ask: Ask
+) -> None:
+    with tapped(model) as (tapped_model, tape):
+        thinker = tapped_model.bind_tools([get_weather], model="moonshotai/Kimi-K2-Thinking")
+        message = ask(thinker, TWO_CITIES)
+    assert '"functions.get_weather:0"' in tape.answers[0]
+    assert '"functions.get_weather:1"' not in tape.answers[0]
+    assert read_calls(message) == [PARIS, ROME]
+    assert len({*read_ids(message), None}) == 3
+
+
+@pytest.mark.claim("tools.invoke.invalid-arguments")
+@both_ways
+def test_arguments_that_are_not_json_are_kept_raw(lane: str, evidence: Evidence, ask: Ask) -> None:
+    model = mount(lane, evidence, change_answers(spoil_arguments))
+    message = ask(model.bind_tools([get_weather]), ONE_CITY)
+    assert message.tool_calls == []
+    [broken] = message.invalid_tool_calls
+    assert (broken["name"], broken["args"]) == ("get_weather", '"city": "Paris"}')
+    assert broken["id"]
+
+
+@pytest.mark.claim("tools.choice.forced")
+@pytest.mark.parametrize("choice", ["any", "required", True, "get_weather"])
+def test_a_forced_call_is_sent_as_such_and_comes(model: BaseChatModel, choice: Any) -> None:
+    named = {"type": "function", "function": {"name": "get_weather"}}
+    with tapped(model) as (tapped_model, tape):
+        tools: Any = [get_time, get_weather]
+        message = tapped_model.bind_tools(tools, tool_choice=choice).invoke(ONE_CITY)
+    assert tape.sent[0]["tool_choice"] == (named if choice == "get_weather" else "required")
+    assert read_calls(message)[0] == PARIS
+
+
+def get_time(city: str) -> None:
+    """Get the time of day in a city."""
+
+
+@pytest.mark.claim("tools.choice.forced")
+@both_ways
+def test_a_tool_forced_by_name_is_called_against_the_prompt(model: BaseChatModel, ask: Ask) -> None:
+    tools: Any = [get_weather, get_time]
+    message = ask(model.bind_tools(tools, tool_choice="get_time"), ONE_CITY)
+    assert {call["name"] for call in read_calls(message)} == {"get_time"}
+
+
+@pytest.mark.claim("tools.choice.none")
+@both_ways
+def test_forbidden_tools_are_sent_as_such_and_no_call_comes(model: BaseChatModel, ask: Ask) -> None:
+    with tapped(model) as (tapped_model, tape):
+        message = ask(tapped_model.bind_tools([get_weather], tool_choice="none"), ONE_CITY)
+    [body] = tape.sent
+    assert (body["tool_choice"], len(body["tools"])) == ("none", 1)
+    assert read_calls(message) == []
+    assert message.text
+
+
+@pytest.mark.claim("tools.choice.lost-call")
+@pytest.mark.own("the warning is a class of langchain-baseten", applies=False)
+@both_ways
+def test_a_forced_call_that_did_not_come_is_pointed_out(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    model = mount(lane, evidence, change_answers(lose_calls))
+    forced = model.bind_tools([get_weather], tool_choice="any")
+    lost = importlib.import_module("langchain_baseten").MissingToolCallWarning
+    with pytest.warns(lost, match="tool_call_missing"):
+        message = ask(forced, ONE_CITY)
+    assert message.response_metadata["tool_call_missing"] is True
+
+
+@pytest.mark.claim("tools.choice.lost-call")
+@pytest.mark.own("the warning is a class of langchain-baseten", applies=False)
+@both_ways
+def test_without_force_nothing_is_lost(lane: str, evidence: Evidence, ask: Ask) -> None:
+    model = mount(lane, evidence, change_answers(lose_calls))
+    message = ask(model.bind_tools([get_weather]), ONE_CITY)
+    assert "tool_call_missing" not in message.response_metadata
+
+
+def lose_calls(payload: Any) -> Any:
+    for choice in payload["choices"]:
+        # As recorded: nothing but the role, and a natural stop.
+        for part in ("message", "delta"):
+            choice[part] = {"role": "assistant"} if part in choice else None
+        choice["finish_reason"] = choice.get("finish_reason") and "stop"
+    return payload
+
+
+class WeatherModel(BaseModel):
+    """Get the weather of a city."""
+
+    city: str = Field(description="Its name")
+
+
+class WeatherDict(TypedDict):
+    """Get the weather of a city."""
+
+    city: Annotated[str, ..., "Its name"]
+
+
+def weather_function(city: Annotated[str, "Its name"]) -> None:
+    """Get the weather of a city."""
+
+
+PARAMETERS = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "description": "Its name"}},
+    "required": ["city"],
+}
+DESCRIBED = {"description": "Get the weather of a city."}
+
+
+@pytest.mark.claim("tools.bind.schemas")
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        (weather_function, "weather_function"),
+        (tool(weather_function), "weather_function"),
+        (WeatherModel, "WeatherModel"),
+        (WeatherDict, "WeatherDict"),
+        ({"title": "weather", **DESCRIBED, **PARAMETERS}, "weather"),
+        ({"name": "weather", **DESCRIBED, "parameters": PARAMETERS}, "weather"),
+        ({"name": "weather", **DESCRIBED, "input_schema": PARAMETERS}, "weather"),
+    ],
+    ids=["function", "tool", "pydantic", "typed-dict", "json-schema", "openai", "anthropic"],
+)
+def test_every_form_of_a_tool_is_one_on_the_wire(form: Any, name: str, evidence: Evidence) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount("model-apis", evidence, note_bodies(sent))
+    model.bind_tools([form]).invoke(GREETING)
+    function = {"name": name, **DESCRIBED, "parameters": PARAMETERS}
+    assert sent[0]["tools"] == [{"type": "function", "function": function}]
+
+
+@pytest.mark.claim("tools.stream.merge-by-index", lane="model-apis")
+@pytest.mark.parametrize(
+    "slug",
+    [
+        pytest.param("MiniMaxAI/MiniMax-M2.5", id="fresh-id-empty-name"),
+        pytest.param("moonshotai/Kimi-K2-Instruct-0905", id="same-id-empty-name"),
+        pytest.param("openai/gpt-oss-120b", id="empty-id-null-name"),
+        pytest.param("zai-org/GLM-5.1", id="same-id-null-name"),
+        pytest.param("zai-org/GLM-5.2", id="same-id-no-name"),
+    ],
+)
+def test_pieces_merge_whatever_their_ids_and_names_say(model: BaseChatModel, slug: str) -> None:
+    judge_pieces(model.bind_tools([get_weather], model=slug))
+
+
+@pytest.mark.claim("tools.stream.merge-by-index", lane="dedicated")
+def test_pieces_without_any_id_and_name_merge(model: BaseChatModel) -> None:
+    judge_pieces(model.bind_tools([get_weather]))
+
+
+def judge_pieces(bound: Runnable[Any, AIMessage]) -> None:
+    chunks = cast("list[AIMessageChunk]", list(bound.stream(TWO_CITIES)))
+    pieces = [piece for chunk in chunks for piece in chunk.tool_call_chunks]
+    whole = add_up(chunks)
+    assert len(pieces) > 2
+    assert read_calls(whole) == [PARIS, ROME]
+    assert [piece["id"] for piece in pieces if piece["id"]] == read_ids(whole)
+
+
+@pytest.mark.claim("tools.stream.merge-by-index")
+def test_pieces_of_one_index_in_one_event_merge(lane: str, evidence: Evidence) -> None:
+    def pack(event: Any) -> Any:
+        for choice in event["choices"]:
+            calls = choice["delta"].get("tool_calls") or []
+            choice["delta"]["tool_calls"] = [half for call in calls for half in halve(call)]
+        return event
+
+    model = mount(lane, evidence, lambda request: respond(request).map_events(pack))
+    message = ask_in_pieces(model.bind_tools([get_weather]), TWO_CITIES)
+    assert read_calls(message) == [PARIS, ROME]
+
+
+def halve(call: dict[str, Any]) -> list[dict[str, Any]]:
+    said = call["function"].get("arguments", "")
+    first = {**call, "function": {**call["function"], "arguments": said[:2]}}
+    return [first, {"index": call["index"], "function": {"arguments": said[2:]}}]
+
+
+@pytest.mark.claim("tools.stream.whole-call")
+def test_a_call_in_one_piece_equals_one_in_many(lane: str, evidence: Evidence) -> None:
+    question = (get_weather,), TWO_CITIES
+    in_one, in_many = (
+        list(mount(lane, evidence, peer).bind_tools(question[0]).stream(question[1]))
+        for peer in (answer_in_one_event, respond)
+    )
+    assert len(in_one) < len(in_many)
+    assert read_calls(add_up(in_one)) == read_calls(add_up(in_many)) == [PARIS, ROME]
+    assert len({*read_ids(add_up(in_one)), None}) == 3
+
+
+def answer_in_one_event(request: PeerRequest) -> AnswerPlan:
+    """Send the message of a whole answer as the one delta of a stream."""
+    asked = {k: v for k, v in request.json().items() if not k.startswith("stream")}
+    whole = respond(PeerRequest("POST", request.target, request.headers, encode_json(asked)))
+    event = json.loads(whole.body)
+    [choice] = event["choices"]
+    message = choice.pop("message")
+    calls = [{"index": at, **call} for at, call in enumerate(message["tool_calls"])]
+    choice["delta"] = {**message, "tool_calls": calls}
+    return plan_stream([encode_event(event), DONE], "text/event-stream")
+
+
+@pytest.mark.claim("tools.stream.whole-call", lane="model-apis")
+def test_a_model_that_sends_whole_calls_is_understood(model: BaseChatModel) -> None:
+    bound = model.bind_tools([get_weather], model="deepseek-ai/DeepSeek-V3.1")
+    chunks = list(bound.stream(TWO_CITIES))
+    called = [chunk for chunk in chunks if chunk.tool_calls]
+    assert [call for chunk in called for call in read_calls(chunk)] == [PARIS, ROME]
+    assert read_calls(add_up(chunks)) == [PARIS, ROME]
+
+
+@pytest.mark.claim("tools.stream.cut-off")
+def test_a_call_cut_off_by_max_tokens_ends_in_the_services_own_sentence(
+    model: BaseChatModel,
+) -> None:
+    bound = model.bind_tools([get_weather], max_tokens=3)
+    with expect("any", match=r"Tool calls cutoff by max_tokens\.") as caught:
+        add_up(bound.stream(ONE_CITY))
+    expect_status(caught.value, 400)
+
+
+@pytest.mark.claim("tools.history.round-trip")
+@pytest.mark.parametrize("status", ["success", "error"])
+def test_calls_and_their_results_go_back_to_the_service(model: BaseChatModel, status: Any) -> None:
+    result = {"success": "Sunny, 21 °C", "error": "Error: the station is down"}[status]
+    with tapped(model) as (tapped_model, tape):
+        bound = tapped_model.bind_tools([get_weather])
+        called = bound.invoke(ONE_CITY)
+        [call_id] = read_ids(called)
+        told = ToolMessage(result, tool_call_id=call_id, status=status)
+        answer = bound.invoke([HumanMessage(ONE_CITY), called, told])
+    _, assistant, tool_message = tape.sent[1]["messages"]
+    assert assistant["tool_calls"][0]["id"] == tool_message["tool_call_id"] == call_id
+    assert json.loads(assistant["tool_calls"][0]["function"]["arguments"]) == PARIS["args"]
+    assert tool_message["content"] == result
+    assert read_calls(answer) == []
+    assert answer.text
+
+
+@pytest.mark.claim("tools.agent.loop")
+@both_ways
+def test_an_agent_calls_both_tools_reads_the_results_and_answers(
+    model: BaseChatModel, ask: Ask
+) -> None:
+    bound, messages = model.bind_tools([get_weather]), [HumanMessage(TWO_CITIES)]
+    answer = ask(bound, messages)
+    results = [tool(get_weather).invoke(call) for call in answer.tool_calls]
+    final = ask(bound, [*messages, answer, *results])
+    assert read_calls(answer) == [PARIS, ROME]
+    assert read_calls(final) == []
+    places = [final.text.find(city) for city in ("Paris", "Rome")]
+    assert all(0 <= first < second for first, second in pairwise(places))

@@ -1,0 +1,186 @@
+"""Token usage: what the service counted, once, wherever it stood."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.callbacks import get_usage_metadata_callback
+from langchain_core.messages import AIMessage, HumanMessage
+
+from conformance.checks.features.questions import (
+    BOTH_WAYS,
+    GREETING,
+    TALE,
+    add_up,
+    ask_in_pieces,
+    change_answers,
+    change_plans,
+    mount,
+    note_bodies,
+)
+from conformance.targets import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.language_models import BaseChatModel
+
+    from conformance.reference import AnswerPlan
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., AIMessage]
+
+both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+
+_RIDDLE = "What is 3 + 4? Think first."
+_LONG_PROMPT = "Summarise in one word. " + "Nets are mended and boats are counted. " * 120
+_PROMPT_TOKENS = 7
+_COUNTING_ALL_ALONG = {"stream_options": {"include_usage": True, "continuous_usage_stats": True}}
+
+
+@pytest.mark.claim("usage.invoke.once")
+def test_an_answer_reports_prompt_answer_and_sum_once(lane: str, model: BaseChatModel) -> None:
+    with get_usage_metadata_callback() as counted:
+        answer = model.invoke(GREETING)
+    usage, told = answer.usage_metadata, answer.response_metadata["token_usage"]
+    assert usage is not None
+    assert 0 < usage["input_tokens"] == told["prompt_tokens"]
+    assert 0 < usage["output_tokens"] == told["completion_tokens"]
+    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
+    assert counted.usage_metadata == {answer.response_metadata["model_name"]: usage}
+
+
+@pytest.mark.claim("usage.invoke.once", lane="dedicated")
+def test_several_answers_to_one_question_report_their_tokens_once(
+    lane: str, model: BaseChatModel
+) -> None:
+    result = model.generate([[HumanMessage(GREETING)]], n=2)
+    first, second = (each.message for each in result.generations[0])  # type: ignore[union-attr]  # a chat model's generations hold messages
+    assert isinstance(first, AIMessage)
+    assert isinstance(second, AIMessage)
+    assert first.usage_metadata is not None
+    assert second.usage_metadata is None
+
+
+@pytest.mark.claim("usage.invoke.details")
+@both_ways
+def test_reasoning_tokens_are_reported(lane: str, model: BaseChatModel, ask: Ask) -> None:
+    usage = ask(model, _RIDDLE, model=LANES[lane].thinker).usage_metadata
+    assert usage is not None
+    assert 0 < usage["output_token_details"]["reasoning"] <= usage["output_tokens"]
+
+
+@pytest.mark.claim("usage.cache.read")
+@both_ways
+def test_cached_tokens_are_reported(lane: str, model: BaseChatModel, ask: Ask) -> None:
+    model.invoke(_LONG_PROMPT)
+    usage = ask(model, _LONG_PROMPT).usage_metadata
+    assert usage is not None
+    assert 0 < usage["input_token_details"]["cache_read"] <= usage["input_tokens"]
+
+
+@pytest.mark.claim("usage.invoke.absent")
+@pytest.mark.parametrize("absent", [{}, {"usage": None}, {"usage": {}}], ids=["no", "null", "{}"])
+@both_ways
+def test_usage_that_did_not_come_is_not_reported_as_zeros(
+    lane: str, evidence: Evidence, absent: dict[str, Any], ask: Ask
+) -> None:
+    def drop(body: dict[str, Any]) -> dict[str, Any]:
+        body.pop("usage", None)
+        return {**body, **absent}
+
+    with get_usage_metadata_callback() as counted:
+        answer = ask(mount(lane, evidence, change_answers(drop)), GREETING)
+    assert answer.text
+    assert answer.usage_metadata is None
+    assert counted.usage_metadata == {}
+
+
+@pytest.mark.claim("usage.stream.once")
+def test_one_piece_carries_the_usage_of_the_whole_stream(lane: str, model: BaseChatModel) -> None:
+    with get_usage_metadata_callback() as counted:
+        chunks = list(model.stream(TALE))
+    usage = add_up(chunks).usage_metadata
+    assert usage is not None
+    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] > 0
+    assert [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata] == [usage]
+    assert list(counted.usage_metadata.values()) == [usage]
+
+
+@pytest.mark.claim("usage.stream.once")
+def test_a_streamed_answer_counts_as_many_tokens_as_an_invoked_one(
+    lane: str, model: BaseChatModel
+) -> None:
+    invoked = model.invoke(GREETING).usage_metadata
+    streamed = add_up(model.stream(GREETING)).usage_metadata
+    assert invoked is not None
+    assert streamed is not None
+    assert streamed["input_tokens"] == invoked["input_tokens"]
+    assert streamed["output_tokens"] == invoked["output_tokens"]
+
+
+@pytest.mark.claim("usage.stream.once")
+def test_counts_that_grow_from_piece_to_piece_are_not_added_up(
+    lane: str, evidence: Evidence
+) -> None:
+    plans: list[AnswerPlan] = []
+
+    def keep(plan: AnswerPlan) -> AnswerPlan:
+        plans.append(plan)
+        return plan
+
+    model = mount(lane, evidence, change_plans(keep), extra_body=_COUNTING_ALL_ALONG)
+    usage = add_up(model.stream(TALE)).usage_metadata
+    counts = [event["usage"]["completion_tokens"] for event in plans[0].events]
+    assert len(set(counts)) > 10
+    assert usage is not None
+    assert usage["output_tokens"] == max(counts) == counts[-1]
+
+
+@pytest.mark.claim("usage.stream.last")
+@pytest.mark.parametrize("last", [0, 3, -2, -1], ids=["first", "inner", "finish", "trailer"])
+def test_the_last_usage_counts_on_whichever_piece_it_rides(
+    lane: str, evidence: Evidence, last: int
+) -> None:
+    riders: list[int] = []
+
+    def ride(plan: AnswerPlan) -> AnswerPlan:
+        at = itertools.count()
+        riders.append(last % len(plan.events))
+        return plan.map_events(lambda event: event | {"usage": _count(next(at), riders[0])})
+
+    usage = ask_in_pieces(mount(lane, evidence, change_plans(ride)), TALE).usage_metadata
+    assert usage is not None
+    assert (usage["input_tokens"], usage["output_tokens"]) == (_PROMPT_TOKENS, 1 + riders[0])
+
+
+def _count(at: int, last: int) -> dict[str, int] | None:
+    total = _PROMPT_TOKENS + 1 + at
+    counts = {"prompt_tokens": _PROMPT_TOKENS, "completion_tokens": 1 + at, "total_tokens": total}
+    return counts if at <= last else None
+
+
+@pytest.mark.claim("usage.stream.asked-for")
+@pytest.mark.parametrize("wanted", [None, True])
+async def test_a_streamed_request_asks_for_usage(evidence: Evidence, wanted: bool | None) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount("dedicated", evidence, note_bodies(sent), stream_usage=wanted)
+    assert ask_in_pieces(model, GREETING).usage_metadata
+    assert add_up([chunk async for chunk in model.astream(GREETING)]).usage_metadata
+    assert [each["stream_options"] for each in sent] == [{"include_usage": True}] * 2
+
+
+@pytest.mark.claim("usage.stream.asked-for")
+@pytest.mark.parametrize("place", ["model", "call"])
+async def test_a_streamed_request_does_not_ask_when_told_not_to(
+    evidence: Evidence, place: str
+) -> None:
+    sent: list[dict[str, Any]] = []
+    off: dict[str, Any] = {"stream_usage": False}
+    model = mount("dedicated", evidence, note_bodies(sent), **(off if place == "model" else {}))
+    options: dict[str, Any] = off if place == "call" else {}
+    assert ask_in_pieces(model, GREETING, **options).usage_metadata is None
+    assert [chunk async for chunk in model.astream(GREETING, **options)]
+    assert [each.keys() & {"stream_options"} for each in sent] == [set(), set()]

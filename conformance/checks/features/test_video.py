@@ -1,0 +1,51 @@
+"""Video input, of which there is none: who refuses it, and how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+
+from conformance.checks.features.questions import mount, note_bodies, tapped
+from conformance.subjects.expected_errors import expect, expect_status
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from conformance.verdicts.evidence import Evidence
+
+pytestmark = pytest.mark.usefixtures("lane")
+
+TEXT = {"type": "text", "text": "What happens in this video?"}
+URL = "https://example.com/harbour.mp4"
+BLOCKS = {
+    "url": {"type": "video", "url": URL},
+    "data": {"type": "video", "base64": "AAAAIGZ0eXA=", "mime_type": "video/mp4"},
+    "file": {"type": "video", "file_id": "file-0"},
+}
+PART = {"type": "video_url", "video_url": {"url": URL}}
+
+
+@pytest.mark.claim("video.block.refused")
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS)
+def test_a_standard_video_block_is_refused_before_anything_is_sent(
+    block: dict[str, Any], evidence: Evidence
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount("dedicated", evidence, note_bodies(sent))
+    assert model.invoke([HumanMessage([TEXT])]).text
+    assert len(sent) == 1
+    with expect("unsendable", ours=r"no video input.*video_url"):
+        model.invoke([HumanMessage([TEXT, block])])
+    assert len(sent) == 1
+
+
+@pytest.mark.claim("video.part.refused")
+def test_a_video_part_is_forwarded_to_a_text_model_which_refuses_it(model: BaseChatModel) -> None:
+    with tapped(model) as (tapped_model, tape):
+        assert tapped_model.invoke([HumanMessage([TEXT])], model="zai-org/GLM-5.2").text
+        with expect("invalid-request", match="does not support multimodal") as caught:
+            tapped_model.invoke([HumanMessage([TEXT, PART])], model="zai-org/GLM-5.2")
+    expect_status(caught.value, 400)
+    assert tape.sent[1]["messages"] == [{"role": "user", "content": [TEXT, PART]}]

@@ -1,1 +1,0 @@
-"""From what single checks found to one verdict per claim and lane."""

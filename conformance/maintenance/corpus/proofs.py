@@ -1,0 +1,291 @@
+"""Which observations in recorded exchanges prove which claim; pure.
+
+Knows requests and answers as recorded, and the claims' ids; must not know the client, nor how an
+exchange is played. An observation counts only if its exchange reached the application whole, sync
+and async: whoever plays it sees to that.
+
+Left out is what playing a recording cannot show: tokens that arrive one by one, time limits, chains
+such as `with_structured_output`, and claims about every parameter or every status.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from conformance.maintenance.corpus import oracle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conformance.maintenance.corpus.oracle import Call, Expected, Json
+
+__all__ = ["PROOFS", "Exchange", "Proof", "read_exchange"]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A recorded exchange of a chat model.
+
+    Attributes:
+        request: The request body.
+        status: The HTTP status.
+        body: The answer's body.
+        events: The answer's JSON objects: those of a stream, or the one document.
+        expected: What the oracle reads in the answer.
+    """
+
+    request: Json
+    status: int
+    body: str
+    events: tuple[Json, ...]
+    expected: Expected
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the request asked for a stream."""
+        return bool(self.request.get("stream"))
+
+    @property
+    def answered(self) -> bool:
+        """Whether the answer is a message."""
+        return self.expected.failure is None
+
+
+Observation: TypeAlias = Callable[[Exchange], bool]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What proves a claim.
+
+    Attributes:
+        needs: Observations; each has to be made in at least one exchange.
+        unless: An observation that speaks against the claim: one, and nothing is proven.
+    """
+
+    needs: tuple[Observation, ...]
+    unless: Observation = lambda _: False
+
+
+def read_exchange(request: Json, status: int, body: str, expected: Expected) -> Exchange:
+    """Return an exchange with the JSON objects of its answer.
+
+    Args:
+        request: The request body.
+        status: The HTTP status.
+        body: The answer's body.
+        expected: What the oracle reads in it.
+    """
+    texts = oracle.payloads(body) if request.get("stream") and status < 400 else [body]
+    events = tuple(event for text in texts if (event := oracle.parse_object(text)) is not None)
+    return Exchange(request, status, body, events, expected)
+
+
+def _invoked(seen: Observation) -> Observation:
+    return lambda e: not e.streamed and e.answered and seen(e)
+
+
+def _streamed(seen: Observation) -> Observation:
+    return lambda e: e.streamed and e.answered and seen(e)
+
+
+# --- calls ----------------------------------------------------------------------------------------
+
+
+def _list_calls(exchange: Exchange) -> list[Call]:
+    return [c for c in exchange.expected.calls if c.args is not None and c.name]
+
+
+def _calls_outside_ascii(exchange: Exchange) -> bool:
+    return any(not repr(call.args).isascii() for call in _list_calls(exchange))
+
+
+def _calls_twice(exchange: Exchange) -> bool:
+    return len(_list_calls(exchange)) > 1
+
+
+def _shares_an_id(exchange: Exchange) -> bool:
+    ids = [call.ids for call in _list_calls(exchange)]
+    return len(set(ids)) < len(ids)
+
+
+def _calls_invalidly(exchange: Exchange) -> bool:
+    return any(call.args is None for call in exchange.expected.calls)
+
+
+def _forbids_calls(exchange: Exchange) -> bool:
+    asked = exchange.request
+    forbidden = bool(asked.get("tools")) and asked.get("tool_choice") == "none"
+    return forbidden and not exchange.expected.calls
+
+
+def _list_fragments(exchange: Exchange) -> list[list[Json]]:
+    """Return the fragments of each streamed call."""
+    found: dict[int, list[Json]] = defaultdict(list)
+    for event in exchange.events:
+        for part in _read_choice(event).get("delta", {}).get("tool_calls") or []:
+            found[part["index"]].append(part)
+    return list(found.values())
+
+
+def _arrives_whole(exchange: Exchange) -> bool:
+    return any(len(parts) == 1 for parts in _list_fragments(exchange))
+
+
+def _arrives_in_pieces(exchange: Exchange) -> bool:
+    return any(len(parts) > 1 for parts in _list_fragments(exchange))
+
+
+def _continues_with(test: Callable[[Json, Json], bool]) -> Observation:
+    """Return the observation of a later fragment that stands so to the first one."""
+    return lambda e: any(test(p[0], later) for p in _list_fragments(e) for later in p[1:])
+
+
+def _name_in(part: Json) -> Any:
+    return (part.get("function") or {}).get("name")
+
+
+# --- text, reasoning, ends ------------------------------------------------------------------------
+
+
+def _read_choice(event: Json) -> Json:
+    return oracle.first_choice(event) or {}
+
+
+def _reasons(exchange: Exchange) -> bool:
+    return bool(exchange.expected.reasoning and exchange.expected.text)
+
+
+def _finishes(exchange: Exchange) -> bool:
+    return "finish_reason" in exchange.expected.metadata
+
+
+def _speaks_after_its_end(exchange: Exchange) -> bool:
+    choices = [_read_choice(event) for event in exchange.events]
+    ends = [n for n, choice in enumerate(choices) if choice.get("finish_reason")]
+    later = choices[ends[0] + 1 :] if ends else []
+    return any((choice.get("delta") or {}).get("content") for choice in later)
+
+
+def _ends_without_done(exchange: Exchange) -> bool:
+    return _finishes(exchange) and "[DONE]" not in oracle.payloads(exchange.body)
+
+
+def _breaks_off_with_an_error(exchange: Exchange) -> bool:
+    failure = exchange.expected.failure
+    return exchange.streamed and exchange.status < 400 and bool(failure and failure.sentence)
+
+
+def _is_json_without_an_end(exchange: Exchange) -> bool:
+    return bool(exchange.request.get("response_format")) and not _finishes(exchange)
+
+
+def _stops(exchange: Exchange) -> bool:
+    stops, said = exchange.request.get("stop") or [], exchange.expected
+    told = said.metadata.get("finish_reason") == "stop"
+    return bool(stops) and told and not any(stop in said.text + said.reasoning for stop in stops)
+
+
+# --- usage ----------------------------------------------------------------------------------------
+
+
+def _counts(*names: str) -> Observation:
+    return lambda e: all((e.expected.usage or {}).get(name) for name in names)
+
+
+def _list_usages(exchange: Exchange) -> list[Json]:
+    return [event for event in exchange.events if event.get("usage")]
+
+
+def _counts_repeatedly(exchange: Exchange) -> bool:
+    return len(_list_usages(exchange)) > 1
+
+
+def _counts_last_beside(choices: bool) -> Observation:
+    return lambda e: _counts_repeatedly(e) and bool(_list_usages(e)[-1].get("choices")) is choices
+
+
+# --- refusals -------------------------------------------------------------------------------------
+
+
+def _sends_image(exchange: Exchange) -> bool:
+    messages = exchange.request.get("messages") or []
+    parts = [part for m in messages if isinstance(m.get("content"), list) for part in m["content"]]
+    return any(part.get("type") == "image_url" for part in parts)
+
+
+def _asks_for_logprobs(exchange: Exchange) -> bool:
+    return bool(exchange.request.get("logprobs"))
+
+
+def _refuses(exchange: Exchange) -> bool:
+    return 400 <= exchange.status < 500
+
+
+def _fails_in_form(test: Callable[[Json], bool]) -> Observation:
+    return lambda e: e.status >= 400 and any(map(test, e.events))
+
+
+PROOFS: Mapping[str, Proof] = {
+    "tools.invoke.call": Proof((_invoked(lambda e: bool(_list_calls(e))),)),
+    "tools.async.call": Proof(
+        (_invoked(lambda e: bool(_list_calls(e))), _streamed(lambda e: bool(_list_calls(e))))
+    ),
+    "tools.invoke.unicode": Proof((_invoked(_calls_outside_ascii),)),
+    "tools.invoke.parallel": Proof((_invoked(_calls_twice),)),
+    "tools.invoke.shared-id": Proof((_invoked(_shares_an_id),)),
+    "tools.invoke.invalid-arguments": Proof((_invoked(_calls_invalidly),)),
+    "tools.choice.none": Proof((_invoked(_forbids_calls), _streamed(_forbids_calls))),
+    "tools.stream.merge-by-index": Proof(
+        (
+            _streamed(_continues_with(lambda a, b: bool(b.get("id")) and a["id"] != b["id"])),
+            _streamed(_continues_with(lambda a, b: a.get("id") == b.get("id"))),
+            _streamed(_continues_with(lambda _, b: not b.get("id"))),
+            _streamed(_continues_with(lambda _, b: _name_in(b) == "")),
+            _streamed(_continues_with(lambda _, b: _name_in(b) is None)),
+        )
+    ),
+    "tools.stream.whole-call": Proof((_streamed(_arrives_whole), _streamed(_arrives_in_pieces))),
+    "structured.finish.missing": Proof(
+        (_invoked(_is_json_without_an_end), _streamed(_is_json_without_an_end))
+    ),
+    "image.model-apis.text-model": Proof(
+        (lambda e: _sends_image(e) and _refuses(e),),
+        unless=lambda e: _sends_image(e) and e.answered,
+    ),
+    "streaming.text.after-finish": Proof((_streamed(_speaks_after_its_end),)),
+    "streaming.end.once": Proof((_streamed(lambda e: _finishes(e) and bool(e.expected.usage)),)),
+    "streaming.end.without-done": Proof((_streamed(_ends_without_done),)),
+    "streaming.end.error-inside": Proof((_breaks_off_with_an_error,)),
+    "usage.invoke.once": Proof((_invoked(_counts("input_tokens", "output_tokens")),)),
+    "usage.invoke.details": Proof(
+        (_invoked(_counts("cache_read")), _invoked(_counts("reasoning")))
+    ),
+    "usage.invoke.absent": Proof((_invoked(lambda e: e.expected.usage is None),)),
+    "usage.stream.once": Proof((_streamed(_counts_repeatedly),)),
+    "usage.stream.last": Proof(
+        (
+            _streamed(_counts_last_beside(choices=True)),
+            _streamed(_counts_last_beside(choices=False)),
+        )
+    ),
+    "usage.cache.read": Proof((_invoked(_counts("cache_read")), _streamed(_counts("cache_read")))),
+    "logprobs.model-apis.absent": Proof(
+        (lambda e: _asks_for_logprobs(e) and (_refuses(e) or e.answered),),
+        unless=lambda e: "logprobs" in e.expected.metadata,
+    ),
+    "metadata.finish.reason": Proof((_invoked(_finishes), _streamed(_finishes))),
+    "reasoning.answer.kept": Proof((_invoked(_reasons), _streamed(_reasons))),
+    "parameters.stop.ends": Proof((_invoked(_stops), _streamed(_stops))),
+    "errors.sentence.kept": Proof(
+        (
+            _fails_in_form(lambda body: isinstance(body.get("error"), dict)),
+            _fails_in_form(lambda body: isinstance(body.get("error"), str)),
+            _fails_in_form(lambda body: isinstance(body.get("message"), str)),
+        )
+    ),
+}
+"""Claim id -> what proves it, in the lane that the exchange's host belongs to."""

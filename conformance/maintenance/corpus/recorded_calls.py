@@ -1,0 +1,291 @@
+"""A recorded request, written again as an application would write it with LangChain.
+
+Knows request bodies and LangChain's messages; must not know the client's own modules nor the
+answers. Also says in what a sent body differs from the recorded one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+
+from conformance.maintenance.corpus.comparison import Loss, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.messages import BaseMessage
+
+    from conformance.maintenance.corpus.oracle import Json
+
+# Body key -> constructor argument.
+SETTINGS = {
+    "model": "model",
+    "temperature": "temperature",
+    "max_tokens": "max_tokens",
+    "max_completion_tokens": "max_tokens",
+    "top_p": "top_p",
+    "n": "n",
+    "seed": "seed",
+    "stop": "stop",
+    "presence_penalty": "presence_penalty",
+    "frequency_penalty": "frequency_penalty",
+    "logprobs": "logprobs",
+    "top_logprobs": "top_logprobs",
+    "logit_bias": "logit_bias",
+    "reasoning_effort": "reasoning_effort",
+}
+# What an application binds to a model rather than sets on it.
+BOUND = ("tool_choice", "parallel_tool_calls", "response_format")
+# What follows from the call itself (`stream`, not `invoke`).
+IMPLIED = ("messages", "tools", "stream", "stream_options")
+
+
+class UnwritableError(ValueError):
+    """No LangChain application can make this request."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A request in LangChain's terms.
+
+    Attributes:
+        settings: Constructor arguments.
+        messages: The conversation.
+        tools: Tools for `bind_tools`, as OpenAI dicts.
+        bound: Further arguments for `bind` or `bind_tools`.
+    """
+
+    settings: Json = field(default_factory=lambda: {"model": "stand-in"})
+    messages: tuple[BaseMessage, ...] = (HumanMessage("Hello"),)
+    tools: list[Json] | None = None
+    bound: Json = field(default_factory=dict)
+
+
+def write(body: Any) -> Writing:
+    """Write a recorded body as an application would.
+
+    Args:
+        body: The recorded body, decoded.
+
+    Returns:
+        Settings, messages and tools.
+
+    Raises:
+        UnwritableError: If LangChain has no words for it (an unknown role, no messages, …).
+    """
+    if not isinstance(body, dict) or not isinstance(body.get("model"), str):
+        raise UnwritableError("the body is no JSON object with a model")
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise UnwritableError("`messages` is not a list with entries")
+    if body.get("stream") and (body.get("n") or 1) > 1:
+        raise UnwritableError("a stream of several answers: LangChain streams one")
+    if _names_no_tool(body.get("tool_choice"), body.get("tools")):
+        raise UnwritableError("its tool_choice names none of its tools: refused before it is sent")
+    settings = {name: body[key] for key, name in SETTINGS.items() if key in body}
+    if (body.get("stream_options") or {}).get("include_usage") is False:
+        settings["stream_usage"] = False
+    known = (*SETTINGS, *BOUND, *IMPLIED)
+    vendor = {key: value for key, value in body.items() if key not in known}
+    return Writing(
+        settings=settings | ({"extra_body": vendor} if vendor else {}),
+        messages=tuple(_write_message(message) for message in messages),
+        tools=body.get("tools"),
+        bound={key: body[key] for key in BOUND if key in body},
+    )
+
+
+def _names_no_tool(choice: Any, tools: Any) -> bool:
+    if not isinstance(choice, dict) or not isinstance(tools, list):
+        return False
+    names = [tool["function"].get("name") for tool in tools if isinstance(tool, dict)]
+    return (choice.get("function") or {}).get("name") not in names
+
+
+def _write_message(message: Any) -> BaseMessage:
+    role = message.get("role") if isinstance(message, dict) else None
+    if role not in WRITERS:
+        raise UnwritableError(f"a message with the role {role!r}")
+    try:
+        return WRITERS[role](message)
+    except KeyError as error:
+        raise UnwritableError(f"a {role} message without its `{error.args[0]}`") from error
+    except (TypeError, ValueError) as error:
+        raise UnwritableError(f"a {role} message with a value that none can have") from error
+
+
+def _write_assistant(message: Json) -> BaseMessage:
+    calls, broken = [], []
+    for call in message.get("tool_calls") or []:
+        text = call["function"]["arguments"]
+        entry = {"id": call["id"], "name": call["function"]["name"]}
+        args = _parse(text)
+        if isinstance(args, dict):
+            calls.append(entry | {"args": args})
+        else:
+            broken.append(entry | {"args": text, "error": None, "type": "invalid_tool_call"})
+    thoughts = message.get("reasoning_content") or message.get("reasoning")
+    return AIMessage(
+        content=message.get("content") or "",
+        name=message.get("name"),
+        tool_calls=calls,
+        invalid_tool_calls=broken,
+        additional_kwargs={"reasoning_content": thoughts} if thoughts else {},
+        response_metadata={"model_provider": "baseten"},
+    )
+
+
+def _write_tool(message: Json) -> BaseMessage:
+    return ToolMessage(
+        content=message["content"],
+        tool_call_id=message["tool_call_id"],
+        name=message.get("name"),
+    )
+
+
+def _write_developer(message: Json) -> BaseMessage:
+    # LangChain has no class for this role: this is how its own converter keeps it.
+    role = {"__openai_role__": "developer"}
+    return SystemMessage(content=message["content"], additional_kwargs=role)
+
+
+WRITERS: dict[str | None, Callable[[Json], BaseMessage]] = {
+    "system": lambda m: SystemMessage(content=m["content"], name=m.get("name")),
+    "developer": _write_developer,
+    "user": lambda m: HumanMessage(content=m["content"], name=m.get("name")),
+    "assistant": _write_assistant,
+    "tool": _write_tool,
+}
+
+
+class Equivalence(NamedTuple):
+    """Two ways to write the same request: `rewrite` brings a body to one of them."""
+
+    reason: str
+    rewrite: Callable[[Json], Json]
+
+
+def _read_stream(body: Json) -> Json:
+    usage = (body.get("stream_options") or {}).get("include_usage")
+    wanted = {"stream": True, "stream_options": bool(usage)} if body.get("stream") else {}
+    return {k: v for k, v in body.items() if k not in {"stream", "stream_options"}} | wanted
+
+
+def _rename_limit(body: Json) -> Json:
+    return {"max_tokens" if k == "max_completion_tokens" else k: v for k, v in body.items()}
+
+
+def _list_stop(body: Json) -> Json:
+    stop = body.get("stop")
+    return body | {"stop": [stop]} if isinstance(stop, str) else body
+
+
+def _name_choice(body: Json) -> Json:
+    return body | {"tool_choice": "required"} if body.get("tool_choice") == "any" else body
+
+
+def _drop_no_tools(body: Json) -> Json:
+    return {k: v for k, v in body.items() if k != "tools" or v}
+
+
+def _on_messages(change: Callable[[Json], Json]) -> Callable[[Json], Json]:
+    return lambda body: body | {"messages": [change(one) for one in body.get("messages") or []]}
+
+
+def _drop_blank_content(message: Json) -> Json:
+    blank = message.get("role") == "assistant" and not message.get("content")
+    return {k: v for k, v in message.items() if k != "content"} if blank else message
+
+
+def _name_system(message: Json) -> Json:
+    return message | {"role": "system"} if message.get("role") == "developer" else message
+
+
+def _join_text_parts(message: Json) -> Json:
+    parts = message.get("content")
+    plain = isinstance(parts, list) and {part.get("type") for part in parts} == {"text"}
+    if message.get("role") != "assistant" or not plain:
+        return message
+    return message | {"content": "".join(part["text"] for part in parts or [])}
+
+
+def _read_arguments(message: Json) -> Json:
+    calls = message.get("tool_calls")
+    return message | {"tool_calls": [_read_call(call) for call in calls]} if calls else message
+
+
+def _read_call(call: Json) -> Json:
+    function = call.get("function") or {}
+    text = function.get("arguments")
+    arguments = [_parse(text)] if isinstance(text, str) else text
+    return {"type": "function"} | call | {"function": function | {"arguments": arguments}}
+
+
+EQUIVALENCES = (
+    Equivalence("of the stream options only the wish for usage counts", _read_stream),
+    Equivalence("max_tokens is the name that every Baseten server takes", _rename_limit),
+    Equivalence("one stop sequence may stand alone or in a list", _list_stop),
+    Equivalence("LangChain says any where the wire says required", _name_choice),
+    Equivalence("an empty list of tools is no tools", _drop_no_tools),
+    Equivalence(
+        "Baseten documents the system role only; developer is its newer name",
+        _on_messages(_name_system),
+    ),
+    Equivalence(
+        "the text parts of an assistant message may be one string", _on_messages(_join_text_parts)
+    ),
+    Equivalence(
+        "an assistant message that only calls tools has no, null or empty content",
+        _on_messages(_drop_blank_content),
+    ),
+    Equivalence(
+        "arguments are compared as JSON, white space aside; a call is a function call",
+        _on_messages(_read_arguments),
+    ),
+)
+
+
+def find_differences(recorded: Json, sent: Json) -> list[Loss]:
+    """Compare a sent body with the recorded one, equivalent spellings aside.
+
+    Args:
+        recorded: The recorded body.
+        sent: The body that the client sent.
+
+    Returns:
+        One loss for each key, or each message, that differs.
+    """
+    if recorded.get("stream"):
+        # The client asks every stream for its usage, unless it is told not to.
+        recorded = {"stream_options": {"include_usage": True}} | recorded
+    for equivalence in EQUIVALENCES:
+        recorded, sent = equivalence.rewrite(recorded), equivalence.rewrite(sent)
+    left, right = _flatten(recorded), _flatten(sent)
+    return [
+        Loss(key, shorten(left.get(key, "(absent)")), shorten(right.get(key, "(absent)")))
+        for key in sorted({*left, *right})
+        if _canonical(left.get(key)) != _canonical(right.get(key))
+        or (key in left) != (key in right)
+    ]
+
+
+def _flatten(body: Json) -> Json:
+    rest = {key: value for key, value in body.items() if key != "messages"}
+    return rest | {f"messages[{i}]": one for i, one in enumerate(body.get("messages") or [])}
+
+
+def _canonical(value: Any) -> str:
+    # JSON has one number: 0 and 0.0 are the same, though Python writes them apart.
+    plain = json.loads(json.dumps(value), parse_int=float)
+    return json.dumps(plain, sort_keys=True)
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text, strict=False)
+    except ValueError:
+        return text

@@ -1,0 +1,137 @@
+"""When the events of a live stream arrive, which no recording can tell.
+
+Knows httpx2's byte streams and a clock; the judgement on the times is pure. Must not know claims.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import httpx2
+
+from conformance.maintenance.drift.events import Framer
+from conformance.maintenance.drift.shape_diff import Change, Severity
+from conformance.maintenance.drift.streams import says_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+__all__ = ["Arrival", "Stopwatch", "judge_timing"]
+
+_SMALL = 0.1
+"""A part of the whole time; what is shorter is nothing beside the wait."""
+_STEADY = 0.01
+"""Seconds between two events that no buffer leaves: it hands them over as fast as it can."""
+_FEW = 3
+
+
+class Arrival(NamedTuple):
+    """One event that is complete.
+
+    Attributes:
+        at: Seconds since the request.
+        text: Whether it carries text or reasoning.
+    """
+
+    at: float
+    text: bool
+
+
+class Stopwatch(httpx2.HTTPTransport):
+    """A transport that notes when each event of an answer is complete.
+
+    It reads to the end before anybody else does: a reader that takes its time would seem to be a
+    server that does.
+
+    Args:
+        clock: Seconds; default the monotonic clock.
+        settings: Those of `httpx2.HTTPTransport`.
+
+    Attributes:
+        arrivals: The events of the last answer.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.arrivals: list[Arrival] = []
+        self._clock = clock
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request; see `httpx2.BaseTransport`."""
+        self.arrivals = []
+        # What is compressed comes when the compressor likes, and is not seen here as it is.
+        request.headers["accept-encoding"] = "identity"
+        began = self._clock()
+        response = super().handle_request(request)
+        stream = response.stream
+        assert isinstance(stream, httpx2.SyncByteStream)
+        try:
+            reads = [(self._clock() - began, piece) for piece in stream]
+        finally:
+            stream.close()
+        self.arrivals = list(_find_arrivals(reads))
+        response.stream = httpx2.ByteStream(b"".join(piece for _, piece in reads))
+        return response
+
+
+def _find_arrivals(reads: Iterable[tuple[float, bytes]]) -> Iterator[Arrival]:
+    framer = Framer()
+    for at, piece in reads:
+        yield from (Arrival(at, _carries_text(data)) for data in framer.feed(piece))
+
+
+def _carries_text(data: bytes) -> bool:
+    try:
+        return says_text(json.loads(data))
+    except (ValueError, RecursionError):
+        return False
+
+
+def judge_timing(lane: str, arrivals: Sequence[tuple[float, bool]]) -> Change:
+    """Return what the arrival times say about token-level streaming.
+
+    Only events with text count: a role at once, pings and a late `[DONE]` prove nothing. A buffer
+    gives itself away by a wait beside which the time that its text takes is nothing.
+
+    Args:
+        lane: Where it streamed.
+        arrivals: For each event of one long answer: seconds since the request, and whether it
+            carries text.
+    """
+    where = f"token-level streaming ({lane})"
+    times = [at for at, text in arrivals if text]
+    if not times:
+        what = f"no text came in {len(arrivals)} events" if arrivals else "no event came"
+        return Change(Severity.WARNING, where, what)
+    noun = "event" if len(times) == 1 else "events"
+    told = f"{len(times)} {noun} with text, the first after {times[0]:.3f} s"
+    bursts = _find_bursts(times)
+    gaps = [after - before for before, after in pairwise(times)]
+    busy = sum(burst[-1] - burst[0] for burst in bursts)
+    buffered = busy <= _SMALL * times[-1] and (len(times) < _FEW or median(gaps) < _STEADY)
+    if buffered and len(bursts) < _FEW:
+        return Change(Severity.WARNING, where, f"{told}: {_name_bursts(bursts)}")
+    tempo = f", the median gap {median(gaps) * 1000:.1f} ms, the last after {times[-1]:.3f} s"
+    also = f", {_name_bursts(bursts)}" if buffered else ""
+    return Change(Severity.INFORMATION, where, told + tempo + also)
+
+
+def _find_bursts(times: Sequence[float]) -> list[list[float]]:
+    """Return the times in groups that long gaps divide."""
+    bursts = [[times[0]]]
+    for before, at in pairwise(times):
+        if at - before > _SMALL * times[-1]:
+            bursts.append([])
+        bursts[-1].append(at)
+    return bursts
+
+
+def _name_bursts(bursts: Sequence[Sequence[float]]) -> str:
+    if len(bursts) == 1:
+        return "all at once, so nothing streams"
+    told = ", ".join(f"{len(burst)} at {burst[0]:.3f} s" for burst in bursts)
+    return f"in {len(bursts)} bursts: {told}"

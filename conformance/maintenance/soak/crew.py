@@ -1,0 +1,270 @@
+"""The crew: workers that draw deeds from their own generators of chance, do and record them.
+
+Knows the tables of ways and the ledger; must not judge (`rules`), nor know sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from conformance.maintenance.soak.asks import ASYNC_ASKS, SYNC_ASKS
+from conformance.maintenance.soak.client import SHARED_KEY, Client, Holder
+from conformance.maintenance.soak.conducts import CONDUCTS
+from conformance.maintenance.soak.leavings import (
+    LEAVINGS,
+    LOOPS,
+    PLAINLY,
+    TRANSIENT,
+    LastingLoop,
+    Leaving,
+)
+from conformance.maintenance.soak.rules import Call, judge_call
+from conformance.maintenance.soak.wire import answer_text, answer_vector, write_prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conformance.maintenance.soak.asks import Ask
+    from conformance.maintenance.soak.conducts import Conduct
+    from conformance.maintenance.soak.gate import Gate
+    from conformance.maintenance.soak.ledger import Ledger, Ticket
+
+    RowT = TypeVar("RowT", bound=Any)
+
+__all__ = ["Crew", "Deed", "Worker", "do", "draw"]
+
+_DELAYS = (0.0, 0.0005, 0.002, 0.005, 0.01, 0.05)
+"""Seconds after which a caller leaves: before, inside and after a usual answer."""
+_BURST = 8
+_LEFT = "left by the caller"
+_ANSWERED = "answered"
+
+
+@dataclass
+class Crew:
+    """What all workers share.
+
+    Attributes:
+        client: Who is soaked.
+        holders: The ways to come by a model.
+        ledger: The books.
+        gate: Where workers wait while a census is taken.
+        loops: Event loops that last.
+        heavy: Held by the one call at a time that takes much memory.
+        ended: Set when the work is over.
+        conducts: What the server may be asked to do.
+        deeds: How many deeds each worker does; 0 for as many as the time allows.
+    """
+
+    client: Client
+    holders: Mapping[str, Holder]
+    ledger: Ledger
+    gate: Gate
+    loops: list[LastingLoop]
+    conducts: Mapping[str, Conduct] = field(default_factory=lambda: CONDUCTS)
+    deeds: int = 0
+    heavy: threading.Lock = field(default_factory=threading.Lock)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass
+class Deed:
+    """One call, drawn: how, of whom, with which model, and how it is left.
+
+    Attributes:
+        ask: The way to ask, and its name.
+        conduct: What the server will do, and its name.
+        holder: How the caller comes by its model, and its name.
+        nonces: What makes its answers its own.
+        key: The key of a model of its own.
+        leaving: How the caller stops waiting, and its name; asynchronous only.
+        delay: Seconds after which it does.
+    """
+
+    ask: tuple[str, Ask]
+    conduct: tuple[str, Conduct]
+    holder: tuple[str, Holder]
+    nonces: tuple[str, ...]
+    key: str
+    leaving: tuple[str, Leaving] = ("", LEAVINGS["awaited"])
+    delay: float = 0.0
+
+    def __str__(self) -> str:
+        parts = (self.ask[0], self.conduct[0], self.holder[0], self.leaving[0])
+        return " / ".join(part for part in parts if part)
+
+    def call(self, **seen: Any) -> Call:
+        """Return the call that it became."""
+        right = answer_vector if self.ask[1].kind == "vectors" else answer_text
+        return Call(
+            deed=str(self),
+            due=self.conduct[1].due,
+            right=tuple(right(nonce, self.key) for nonce in self.nonces),
+            key=self.key,
+            whole=self.ask[1].whole,
+            brisk=self.conduct[1].brisk,
+            **seen,
+        )
+
+
+def draw(chance: random.Random, crew: Crew, asks: Mapping[str, Ask]) -> Deed:
+    """Draw a deed: the same one from the same chance."""
+    ask = _draw(chance, {k: a for k, a in asks.items() if a.kind in crew.client.makers})
+    conduct = _draw(chance, crew.conducts)
+    if conduct[1].brisk and ask[1].kind == "vectors":
+        # An embedding call takes no options, so nothing can make it brisk.
+        conduct = ("plain", CONDUCTS["plain"])
+    if conduct[1].heavy and ask[1].prompts > 1 and ask[1].kind == "chat":
+        # One attack on memory at a time is what the bound is for.
+        conduct = ("plain", CONDUCTS["plain"])
+    holder = _draw(chance, crew.holders)
+    nonces = tuple(f"{chance.getrandbits(64):016x}" for _ in range(ask[1].prompts))
+    own = f"sk-soak-{chance.getrandbits(64):016x}"
+    deed = Deed(ask, conduct, holder, nonces, own if holder[1].own_key else SHARED_KEY)
+    if asks is not SYNC_ASKS:
+        deed.leaving = _draw(chance, LEAVINGS)
+        deed.delay = chance.choice(_DELAYS)
+    return deed
+
+
+def _draw(chance: random.Random, table: Mapping[str, RowT]) -> tuple[str, RowT]:
+    (name,) = chance.choices(list(table), [row.weight for row in table.values()])
+    return name, table[name]
+
+
+class _Heavy:
+    """Holds the lock of heavy calls, or makes a call light if somebody else does."""
+
+    def __init__(self, crew: Crew, deed: Deed) -> None:
+        self._lock = crew.heavy
+        self._held = False
+        if deed.conduct[1].heavy:
+            self._held = self._lock.acquire(blocking=False)
+            if not self._held:
+                deed.conduct = ("plain", CONDUCTS["plain"])
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        if self._held:
+            self._lock.release()
+
+
+def _begin(crew: Crew, deed: Deed, pool: str) -> tuple[Ticket, list[str], dict[str, Any]]:
+    scope = "shared" if deed.holder[1].shared else ""
+    prompts = [write_prompt(deed.conduct[0], nonce) for nonce in deed.nonces]
+    options = crew.client.brisk if deed.conduct[1].brisk else {}
+    ticket = crew.ledger.begin(f"{deed} / {pool}", pool, scope, len(prompts))
+    return ticket, prompts, options
+
+
+def _end(crew: Crew, deed: Deed, ticket: Ticket, **seen: Any) -> None:
+    error = seen.get("error")
+    how = _ANSWERED if seen.get("heard") is not None else _LEFT
+    if error is not None:
+        how = f"{type(error).__module__.partition('.')[0]}.{type(error).__name__}"
+    disturbed = crew.ledger.end(ticket, how)
+    call = deed.call(disturbed=disturbed, caused=deed.leaving[1].caused, **seen)
+    crew.ledger.blame(judge_call(call, crew.client.is_typed))
+
+
+def do(crew: Crew, deed: Deed) -> None:
+    """Do a deed in this thread, and record what came of it."""
+    with _Heavy(crew, deed):
+        ticket, prompts, options = _begin(crew, deed, "threads")
+        try:
+            heard = _use(crew, deed, prompts, options)
+        except BaseException as error:  # noqa: BLE001  whatever it is, it is judged
+            _end(crew, deed, ticket, error=error)
+        else:
+            _end(crew, deed, ticket, heard=heard)
+
+
+def _use(crew: Crew, deed: Deed, prompts: list[str], options: dict[str, Any]) -> Any:
+    holder, ask = deed.holder[1], deed.ask[1]
+    model = holder.take(crew.client, ask.kind, deed.key)
+    if holder.leave == "with":
+        with model:
+            return ask.run(model, prompts, options)
+    try:
+        return ask.run(model, prompts, options)
+    finally:
+        if holder.leave == "close":
+            with crew.ledger.upheaval("shared" if holder.shared else "nobody"):
+                model.close()
+
+
+async def _do_async(crew: Crew, deed: Deed, pool: str) -> None:
+    with _Heavy(crew, deed):
+        ticket, prompts, options = _begin(crew, deed, pool)
+        try:
+            begin = partial(_use_async, crew, deed, prompts, options)
+            heard = await deed.leaving[1].run(begin, deed.delay)
+        except BaseException as error:  # noqa: BLE001  whatever it is, it is judged
+            _end(crew, deed, ticket, error=error)
+        else:
+            _end(crew, deed, ticket, heard=heard)
+
+
+async def _use_async(crew: Crew, deed: Deed, prompts: list[str], options: dict[str, Any]) -> Any:
+    holder, ask = deed.holder[1], deed.ask[1]
+    model = holder.take(crew.client, ask.kind, deed.key)
+    if holder.leave == "with":
+        async with model:
+            return await ask.run(model, prompts, options)
+    try:
+        return await ask.run(model, prompts, options)
+    finally:
+        if holder.leave == "close":
+            with crew.ledger.upheaval("shared" if holder.shared else "nobody"):
+                await model.aclose()
+
+
+class Worker(threading.Thread):
+    """A thread that does one deed after another.
+
+    Args:
+        crew: What it shares with the others.
+        seed: Decides, with its number, what it does.
+        number: Which worker it is.
+    """
+
+    def __init__(self, crew: Crew, seed: int, number: int) -> None:
+        super().__init__(name=f"soak-{number}", daemon=True)
+        self._crew = crew
+        self._chance = random.Random(f"{seed}:{number}")  # noqa: S311  a game, to be played again
+
+    def run(self) -> None:
+        """Work until the crew's work is over."""
+        done = 0
+        while not self._crew.ended.is_set() and not (0 < self._crew.deeds <= done):
+            self._crew.gate.pass_through()
+            self._work()
+            done += 1
+        self._crew.gate.leave()
+
+    def _work(self) -> None:
+        crew, chance = self._crew, self._chance
+        where = chance.choice(["thread", "thread", "lasting", *LOOPS])
+        if where == "thread":
+            do(crew, draw(chance, crew, SYNC_ASKS))
+            return
+        # What langchain-core itself leaves running, a generator of `astream` or a call of `abatch`,
+        # nobody can finish in a loop that is closed at once. asyncio tells, and is right.
+        asks = ASYNC_ASKS if where != PLAINLY else {n: a for n, a in ASYNC_ASKS.items() if a.ends}
+        burst = [draw(chance, crew, asks) for _ in range(chance.randint(1, _BURST))]
+        if where == "lasting":
+            number = chance.randrange(len(crew.loops))
+            crew.loops[number].run(partial(_do_all, crew, burst, f"loop {number}"))
+        else:
+            LOOPS[where](partial(_do_all, crew, burst, TRANSIENT))
+
+
+async def _do_all(crew: Crew, burst: list[Deed], pool: str) -> None:
+    await asyncio.gather(*[_do_async(crew, deed, pool) for deed in burst])

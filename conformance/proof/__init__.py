@@ -1,1 +1,0 @@
-"""Proof that the suite can fail: liars, canary, mutants."""

@@ -1,0 +1,30 @@
+"""What engines behind a dedicated deployment word otherwise than the one that the peer speaks as.
+
+One row a quirk: where it was seen, how it stands over a peer, how it must end for the client.
+Only rewording: what is said comes from the peer. Must not know the client.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from conformance.reference.quirks.bodies import BODIES
+from conformance.reference.quirks.endings import ENDINGS
+from conformance.reference.quirks.errors import ERRORS
+from conformance.reference.quirks.framings import FRAMINGS
+from conformance.reference.quirks.llama import LLAMA
+from conformance.reference.quirks.packing import PACKINGS
+from conformance.reference.quirks.parsers import PARSERS
+from conformance.reference.quirks.quirk import Quirk
+from conformance.reference.quirks.wordings import WORDINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["QUIRKS", "Quirk"]
+
+QUIRKS: Mapping[str, Quirk] = MappingProxyType(
+    {**PACKINGS, **WORDINGS, **FRAMINGS, **ENDINGS, **BODIES, **PARSERS, **ERRORS, **LLAMA}
+)
+"""Name to quirk."""

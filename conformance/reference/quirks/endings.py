@@ -1,0 +1,81 @@
+"""Streams that do not end well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from conformance.reference.exchange import DONE, BodyPiece, encode_event
+from conformance.reference.quirks.framings import COMMENT, retype
+from conformance.reference.quirks.quirk import Quirk
+from conformance.reference.quirks.rewording import in_runs, in_streams, reword
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conformance.reference.exchange import Ending
+    from conformance.reference.quirks.rewording import Change, Payload
+
+__all__ = ["ENDINGS"]
+
+_STREAMED = ("streamed",)
+_EARLY = 6
+"""Pieces that are sent before a stream goes wrong."""
+
+_DIED = {
+    "message": "EngineCore encountered an issue. See stack trace (above) for the root cause.",
+    "type": "InternalServerError",
+    "param": None,
+    "code": 500,
+}
+
+
+def _break_off(*last: bytes, ending: Ending = "complete") -> Change:
+    """Send the first pieces of a stream, then these, then end it so."""
+    pieces = tuple(map(BodyPiece, last))
+    return in_streams(
+        lambda plan: replace(plan, pieces=plan.pieces[:_EARLY] + pieces, ending=ending)
+    )
+
+
+def _abort(run: list[Payload]) -> list[Payload]:
+    """Finish a run early; the engine still says what was spent, and that it is done."""
+    choice: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": "abort"}
+    return [*run[:_EARLY], run[-1] | {"choices": [choice]}]
+
+
+ENDINGS: Mapping[str, Quirk] = {
+    "dies-inside": Quirk(
+        "vLLM 0.32, engine killed: an event, then [DONE]; noted by those who saw it, not captured",
+        reword(_break_off(encode_event({"error": _DIED}), DONE)),
+        ends="refused",
+        status=500,
+        says="EngineCore encountered an issue",
+        ways=_STREAMED,
+    ),
+    "aborted": Quirk(
+        "vLLM 0.32 after SIGTERM: a finish of its own; noted by those who saw it, not captured",
+        reword(in_runs(_abort)),
+        ends="otherwise",
+        ways=_STREAMED,
+    ),
+    "ends-quietly": Quirk(
+        "Truss 0.18, predict: a generator that raises",
+        reword(in_streams(lambda plan: retype(_break_off()(plan)))),
+        ends="cut",
+        ways=_STREAMED,
+    ),
+    "comment-then-closed": Quirk(
+        "llama.cpp after SIGTERM",
+        reword(_break_off(COMMENT, ending="abort")),
+        ends="cut",
+        ways=_STREAMED,
+    ),
+    "closed": Quirk(
+        "Truss 0.18, a streaming response that raises; llama.cpp killed",
+        reword(_break_off(ending="abort")),
+        ends="cut",
+        ways=_STREAMED,
+    ),
+}
+"""Name to quirk."""

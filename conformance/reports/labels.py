@@ -1,0 +1,49 @@
+"""How a status is said: its glyph, its word, its colour, its meaning.
+
+Knows words; must not know where they are printed or how anything was judged.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from conformance.verdicts.verdicts import GREEN, Status
+
+__all__ = ["NO_CLAIM", "SAYS", "UNCLAIMED", "Saying", "say"]
+
+NO_CLAIM = "·"
+UNCLAIMED = "the page claims nothing for this lane"
+
+
+class Saying(NamedTuple):
+    """How one status is said.
+
+    Attributes:
+        style: Its style in a terminal, in rich's terms.
+    """
+
+    glyph: str
+    style: str
+    meaning: str
+
+
+SAYS: dict[Status, Saying] = {
+    Status.PASS: Saying("✓", "green", "every check that judges it passed"),
+    Status.KNOWN_GAP: Saying(
+        "~", "yellow", "fails, as the list of known gaps says, until the day it names"
+    ),
+    Status.NOT_APPLICABLE: Saying("○", "dim", "does not apply here; the check observed why"),
+    Status.UNTESTED: Saying(
+        "?", "red", "no check ran, or one was skipped: nobody knows, which is red"
+    ),
+    Status.BROKEN: Saying(
+        "!", "magenta", "the suite itself failed: it says nothing about the client"
+    ),
+    Status.FAIL: Saying("✗", "bold red", "a check judged it and it does not hold"),
+}
+
+
+def say(status: Status) -> str:
+    """Return glyph and word; what makes a run red is said loudly, so that colour is not needed."""
+    word = str(status).replace("-", " ")
+    return f"{SAYS[status].glyph} {word if status in GREEN else word.upper()}"

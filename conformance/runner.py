@@ -1,0 +1,269 @@
+"""One run of the checks in a process of its own, and the judgement on its record.
+
+Knows where the parts of the suite stand and how pytest is called; must not know how verdicts merge.
+"""
+
+from __future__ import annotations
+
+import codecs
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conformance import FOLDER
+from conformance.claims.table import CLAIMS_FILE, LANES, load_table
+from conformance.media import to_plain
+from conformance.recording.cassettes import ROOT, find_unplayed
+from conformance.reports.report import build_report
+from conformance.verdicts.expected_failures import GAPS_FILE, load_gaps
+from conformance.verdicts.run_record import CutRecordError, read_record
+from conformance.verdicts.verdicts import Judgement, Place, Result, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from conformance.claims.table import Table
+    from conformance.reports.report import Report
+    from conformance.verdicts.run_record import Record
+
+__all__ = [
+    "HERE",
+    "CutRunError",
+    "Selection",
+    "Suite",
+    "collect",
+    "surround",
+    "verify",
+    "write_line",
+]
+
+_AT_ONCE = 65_536
+"""Bytes read at a time."""
+
+
+class CutRunError(RuntimeError):
+    """The run was cut: there is nothing to report; the message ends in pytest's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Where the parts of a suite stand.
+
+    Attributes:
+        root: Folder in which pytest runs.
+        claims: The claims table.
+        gaps: The known gaps.
+        checks: Folders of checks, relative to the root; those that do not exist are left out.
+        cassettes: Folder of the cassettes, all of which a whole replay must play; None for none.
+        deviants: The table of deviants; None for none.
+    """
+
+    root: Path
+    claims: Path
+    gaps: Path
+    checks: tuple[str, ...]
+    cassettes: Path | None = None
+    deviants: Path | None = None
+
+    @property
+    def memory(self) -> Path:
+        """The folder that keeps the last report of each target."""
+        return self.root / "report"
+
+
+HERE = Suite(
+    root=FOLDER.parent,
+    claims=CLAIMS_FILE,
+    gaps=GAPS_FILE,
+    checks=("conformance/checks/features", "conformance/checks/standard"),
+    cassettes=ROOT,
+    deviants=FOLDER / "broken.toml",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a run is asked to judge; no lanes or claims means all of them.
+
+    Attributes:
+        factory: Whose chat model is judged, as `package.module:callable`; empty for our own.
+        options: What else pytest is told, such as where an engine is.
+        bound_only: Whether claims are left out whose every check is; the rest is not to be judged.
+        corpus: Folder with recordings of others, whose evidence counts as well; None for none.
+    """
+
+    target: str = "replay"
+    lanes: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+    factory: str = ""
+    options: tuple[str, ...] = ()
+    bound_only: bool = False
+    corpus: Path | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is left out."""
+        return not self.lanes and not self.claims
+
+    def places(self, table: Table) -> Iterator[Place]:
+        """Yield every place that the selection asks for, in the order of the table.
+
+        Raises:
+            TableError: One of the claims is unknown or excluded.
+        """
+        lanes = self.lanes or LANES
+        for claim in table.select(self.claims):
+            yield from (Place(claim.id, lane) for lane in claim.lanes if lane in lanes)
+
+
+def verify(suite: Suite, selection: Selection, *, verbose: bool = False) -> Report:
+    """Run the checks and judge what they found.
+
+    Args:
+        suite: The suite.
+        selection: What to judge, and on which target.
+        verbose: Whether pytest's own output is shown while it runs.
+
+    Raises:
+        TableError: The claims or the known gaps break their rules, or a claim is unknown.
+        CutRunError: The run was not completed.
+    """
+    table = load_table(suite.claims)
+    gaps = load_gaps(suite.gaps, table)
+    if selection.factory:
+        gaps = ()  # They are our own client's.
+    places = list(selection.places(table))
+    record, output = _run(suite, selection, verbose=verbose)
+    if not record.complete:
+        raise CutRunError(f"the run was cut, and is no report\n{output}")
+    if selection.bound_only:
+        bound = {place for _, place in record.bindings}
+        places = [place for place in places if place in bound]
+    if record.cost:
+        record.header["cost"] = record.cost
+    if selection.corpus:
+        _add_corpus(record, selection.corpus, set(places))
+    today = datetime.now(UTC).date()
+    judged = judge(places, record.outcomes, gaps, target=selection.target, today=today)
+    strays = (f"{where}: bound to no claim: {reason}" for where, reason in record.strays)
+    unplayed = []
+    if suite.cassettes and selection.whole and selection.target == "replay":
+        unplayed = find_unplayed(suite.cassettes, {name for name, _ in record.plays})
+    judgement = Judgement(judged.verdicts, (*judged.problems, *strays, *unplayed))
+    return build_report(table, judgement, record)
+
+
+def _add_corpus(record: Record, folder: Path, places: set[Place]) -> None:
+    """Add what recordings say about the places that are asked for."""
+    # Imported when asked for: it needs the client.
+    found = importlib.import_module("conformance.maintenance.corpus.evidence").find_evidence(folder)
+    told = [outcome for outcome in found.outcomes if outcome.place in places]
+    record.outcomes.extend(told)
+    record.header["corpus"] = {
+        "exchanges": found.exchanges,
+        "sources": list(found.sources),
+        "proven": [o.place.claim for o in told if o.result is Result.PASSED],
+    }
+
+
+def collect(suite: Suite, selection: Selection) -> list[tuple[str, Place]]:
+    """Collect the checks without running them, with the places each is bound to.
+
+    Raises:
+        CutRunError: Something cannot be collected.
+    """
+    record, output = _run(suite, selection, "--collect-only")
+    if record.strays:
+        raise CutRunError(f"the checks cannot be collected\n{output}")
+    return record.bindings
+
+
+def _run(
+    suite: Suite, selection: Selection, *options: str, verbose: bool = False
+) -> tuple[Record, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "record.jsonl")
+        command = [*write_line(suite, selection), f"--claims-out={path}", *options]
+        code, said = _listen(command, suite.root, verbose=verbose)
+        output = "\n".join(said.splitlines()[-40:])
+        try:
+            return read_record(path), output
+        except CutRecordError as error:
+            raise CutRunError(f"pytest ended with {code}: {error}\n{output}") from error
+
+
+def _listen(command: Sequence[str], folder: Path, *, verbose: bool) -> tuple[int, str]:
+    """Run a command; return its exit code and what it said, shown as it comes if that is wanted.
+
+    It is shown as plain text: checks repeat what clients and services said.
+    """
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    said: list[str] = []
+    with subprocess.Popen(  # noqa: S603  our own interpreter with arguments checked above
+        command, cwd=folder, env=surround(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as child:
+        try:
+            while child.stdout and (data := os.read(child.stdout.fileno(), _AT_ONCE)):
+                said.append(decode(data))
+                if verbose:
+                    sys.stderr.write(to_plain(said[-1]))
+                    sys.stderr.flush()
+        except BaseException:
+            child.kill()
+            raise
+    return child.returncode, "".join(said)
+
+
+def surround() -> dict[str, str]:
+    """Return the environment of a run: ours, with this package and the working folder to import.
+
+    What another pytest has set is left out: a run inside one of its workers is not a worker.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    search = [str(HERE.root), str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, search))}
+
+
+def write_line(suite: Suite, selection: Selection) -> Sequence[str]:
+    """Return the command line that runs a selection's checks."""
+    return [
+        *(sys.executable, "-m", "pytest", "-p", "conformance.pytest_plugin", "-q"),
+        "--continue-on-collection-errors",
+        f"--claims-file={suite.claims}",
+        f"--target={selection.target}",
+        *([f"--factory={selection.factory}"] if selection.factory else ()),
+        *selection.options,
+        *(f"--lane={lane}" for lane in selection.lanes),
+        *(f"--claim={claim}" for claim in selection.claims),
+        *_choose_checks(suite, selection),
+    ]
+
+
+def _choose_checks(suite: Suite, selection: Selection) -> list[str]:
+    """Return the folders of checks; for some claims, only the files that can judge them.
+
+    Collecting everything takes longer than most claims. LangChain's own tests carry no marks, so
+    they come along as soon as one of the claims names any.
+    """
+    folders = [folder for folder in suite.checks if (suite.root / folder).exists()]
+    if not selection.claims:
+        return folders
+    claims = load_table(suite.claims).select(selection.claims)
+    marks = {f'"{claim.id}"' for claim in claims}
+    inherited = any(claim.standard for claim in claims)
+    files = [
+        file for folder in folders for file in sorted((suite.root / folder).rglob("test_*.py"))
+    ]
+    wanted = (
+        file.relative_to(suite.root).as_posix()
+        for file in files
+        if (inherited and file.parent.name == "standard")
+        or any(mark in file.read_text(encoding="utf-8") for mark in marks)
+    )
+    return list(wanted) or folders

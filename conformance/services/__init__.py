@@ -1,0 +1,1 @@
+"""Which deployment is judged, and with what budget of requests and tokens."""

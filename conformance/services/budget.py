@@ -1,0 +1,225 @@
+"""What every request to somebody's own service passes: the limits, the waits, the count.
+
+Knows the transports of HTTP libraries and what answers cost; a check whose request may not leave,
+or that got no answer at all, is skipped with the reason. Must not know pytest's hooks, checks or
+lanes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from conformance.libraries import AsyncBody, Body, errors, library_of, stand_before
+from conformance.recording.transport_guard import read_wait
+from conformance.verdicts.costs import count_answer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from conformance.libraries import Request, Response
+
+__all__ = ["Limits", "Meter"]
+
+_REFUSALS = {401, 402, 403}
+_NOT_FOUND = 404
+_LOST = errors("TransportError")
+_SILENT = errors("TimeoutException")
+_UNREACHED = errors("ConnectTimeout")
+_PASSING = {429, 502, 503, 504}
+_ATTEMPTS = 4
+_LONGEST_WAIT = 60.0
+_SILENCES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may cost: no request leaves once one of them is reached."""
+
+    requests: int = 200
+    tokens: int = 50_000
+
+
+class Meter:
+    """Stands between the client and the network.
+
+    Attributes:
+        requests: How many requests have left.
+        tokens: What the answers so far have counted, or about that.
+        stopped: Why nothing leaves any more; empty while all is well.
+        withheld: Why a request got no answer, until somebody empties it; no check may pass then.
+
+    Args:
+        limits: When to stop.
+        model: The only model that may be asked; empty for any.
+    """
+
+    def __init__(self, limits: Limits, model: str = "") -> None:
+        self.requests = 0
+        self.tokens = 0
+        self.stopped = ""
+        self.withheld = ""
+        self._limits = limits
+        self._model = model
+        self._answered = False
+        self._silences = 0
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        """Stand in the way of whatever leaves for as long as the patch holds."""
+        stand_before(patch, self._stand_before, self._stand_before_async)
+
+    def _stand_before(self, ask: Callable[..., Any]) -> Callable[..., Any]:
+        def handle(transport: Any, request: Request) -> Any:
+            attempt = 0
+            while True:
+                self._admit(request)
+                try:
+                    response = ask(transport, request)
+                except _LOST as error:
+                    wait = self._miss(request, error, attempt)
+                else:
+                    if not (wait := self._judge(request, response, attempt)):
+                        return self._count(request, response)
+                    response.close()
+                time.sleep(wait)
+                attempt += 1
+
+        return handle
+
+    def _stand_before_async(self, ask: Callable[..., Any]) -> Callable[..., Any]:
+        async def handle_async(transport: Any, request: Request) -> Any:
+            attempt = 0
+            while True:
+                self._admit(request)
+                try:
+                    response = await ask(transport, request)
+                except _LOST as error:
+                    wait = self._miss(request, error, attempt)
+                else:
+                    if not (wait := self._judge(request, response, attempt)):
+                        return self._count(request, response)
+                    await response.aclose()
+                await asyncio.sleep(wait)
+                attempt += 1
+
+        return handle_async
+
+    def _admit(self, request: Request) -> None:
+        asked = _read_model(request)
+        if self._model and asked != self._model:
+            self._withhold(f"asks for another model, {asked!r:.80}")
+        if self.stopped:
+            self._withhold(self.stopped)
+        for name in ("requests", "tokens"):
+            limit = getattr(self._limits, name)
+            if getattr(self, name) >= limit:
+                self._stop(f"the limit of {limit} {name} is spent; --max-{name} sets it")
+        self.requests += 1
+
+    def _miss(self, request: Request, error: Exception, attempt: int) -> float:
+        """Return the seconds to wait after an attempt that nobody answered."""
+        kind = type(error).__name__
+        host = request.url.netloc.decode("ascii")
+        if isinstance(error, _SILENT) and not isinstance(error, _UNREACHED):
+            self._silences += 1
+            if self._silences == _SILENCES:
+                self._stop(f"{host} is silent: {kind}, twice in a row")
+            self._withhold(f"{host} gave no answer in time: {kind}")
+        if attempt + 1 == _ATTEMPTS:
+            self._stop(f"{host} cannot be reached: {kind} in {_ATTEMPTS} attempts")
+        return read_wait(None, attempt) / 4
+
+    def _judge(self, request: Request, response: Response, attempt: int) -> float:
+        """Return the seconds to wait before the same request is sent again; 0 for an answer."""
+        status, self._silences = response.status_code, 0
+        if status in _REFUSALS:
+            self._stop(f"the service refuses the key, or what it may cost: HTTP {status}")
+        if status == _NOT_FOUND and not self._answered:
+            self._stop(f"no such model, or no chat endpoint: HTTP 404 at {request.url.path}")
+        if status not in _PASSING:
+            self._answered = True
+            return 0.0
+        wait = read_wait(response.headers.get("retry-after"), attempt)
+        if wait > _LONGEST_WAIT or attempt + 1 == _ATTEMPTS:
+            self._stop(f"HTTP {status} {attempt + 1} times, and is to wait {wait:.0f} s")
+        return wait
+
+    def _count(self, request: Request, response: Response) -> Any:
+        """Return the answer as it came, counted when its body has ended."""
+        library, headers = library_of(request), response.headers
+
+        def note(body: bytes) -> None:
+            whole = library.Response(response.status_code, headers=headers, content=body)
+            asked = request.content.decode("utf-8", "replace")
+            self.tokens += count_answer(response.status_code, asked, whole.text)
+
+        return library.Response(
+            response.status_code,
+            headers=headers,
+            stream=_Counted(response.stream, note, self._lose),
+            extensions=response.extensions,
+        )
+
+    def _lose(self, error: Exception) -> NoReturn:
+        self._withhold(f"the connection was lost inside an answer: {type(error).__name__}")
+
+    def _stop(self, why: str) -> NoReturn:
+        self.stopped = self.stopped or why
+        self._withhold(self.stopped)
+
+    def _withhold(self, why: str) -> NoReturn:
+        # Kept as well: on its way through event loops a skip may turn into any other exception.
+        self.withheld = self.withheld or why
+        pytest.skip(why)
+
+
+def _read_model(request: Request) -> str:
+    try:
+        return str(json.loads(request.content)["model"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+class _Counted(Body, AsyncBody):
+    """A body that hands its pieces on as they come, and tells once what they were."""
+
+    def __init__(
+        self,
+        stream: Any,
+        note: Callable[[bytes], None],
+        lose: Callable[[Exception], NoReturn],
+    ) -> None:
+        self._stream = stream
+        self._note = note
+        self._lose = lose
+        self._body = bytearray()
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for piece in self._stream:
+                self._body += piece
+                yield piece
+        except _LOST as error:
+            self._lose(error)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._stream:
+                self._body += piece
+                yield piece
+        except _LOST as error:
+            self._lose(error)
+
+    # Clients close once, however the body ended.
+    def close(self) -> None:
+        self._note(bytes(self._body))
+        self._stream.close()
+
+    async def aclose(self) -> None:
+        self._note(bytes(self._body))
+        await self._stream.aclose()

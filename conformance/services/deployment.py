@@ -1,0 +1,202 @@
+"""Somebody's own service under judgement: where it is, what it is asked, and what that may cost.
+
+Knows URLs of services, and the pytest plugin of such a run; must not know how requests are counted
+(`meter`) nor what a verdict is.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from conformance.recording.cassettes import ROOT, name_cassette
+from conformance.recording.model_listing import ServedError, choose_model, list_served
+from conformance.recording.recorder import is_recorded
+from conformance.recording.service_discovery import (
+    AddresseeError,
+    check_url,
+    find_endpoint,
+    find_front,
+)
+from conformance.services.budget import Limits, Meter
+from conformance.targets import LANES, choose_settings
+from conformance.verdicts.bound_items import evidence_of, is_bound, note_cost
+from conformance.verdicts.costs import Cost, estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping
+    from pathlib import Path
+
+    from conformance.verdicts.evidence import Evidence
+
+__all__ = ["Service", "ServiceError", "aim", "estimate_check", "state_source"]
+
+_HOSTED = "inference.baseten.co"
+_OWN = ".baseten.co"
+_ROLES = ("model", "other", "thinker", "seer")
+_METER = pytest.StashKey[Meter]()
+_SOURCE = pytest.StashKey[str]()
+
+
+class ServiceError(ValueError):
+    """The service cannot be judged as asked for; the message says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where somebody's own model answers.
+
+    Attributes:
+        target: `live` at Baseten's own hosts, `engine` anywhere else.
+        lane: The lane whose checks it is asked.
+        url: Its URL; empty for Model APIs.
+        model: The model to ask for; empty if the service is to be asked for its name.
+    """
+
+    target: str
+    lane: str
+    url: str
+    model: str
+
+    def write_options(self, limits: Limits) -> tuple[str, ...]:
+        """Return what pytest is told; never a key."""
+        return (
+            *("-p", "conformance.services.deployment"),
+            *([f"--model-url={self.url}"] if self.url else ()),
+            *([f"--model={self.model}"] if self.model else ()),
+            f"--max-requests={limits.requests}",
+            f"--max-tokens={limits.tokens}",
+        )
+
+
+def aim(url: str, model: str, environment: Mapping[str, str] = os.environ) -> Service:
+    """Return the service that a URL, a slug, or both stand for.
+
+    Args:
+        url: A deployment's URL in any form that the client takes, or an engine's base URL.
+        model: A model's slug.
+        environment: Where the key stands.
+
+    Raises:
+        ServiceError: The URL is none, Model APIs are asked without a slug, or the key is missing.
+    """
+    if url:
+        try:
+            check_url(url)
+        except AddresseeError as error:
+            raise ServiceError(f"--model-url: {error}") from error
+    host = (urlsplit(url.strip()).hostname or "").lower()
+    hosted = not url or host == _HOSTED
+    if hosted and not model:
+        raise ServiceError("Model APIs serve many models: name one with --model SLUG")
+    own = hosted or host.endswith(_OWN)
+    if own and not environment.get("BASETEN_API_KEY", "").strip():
+        raise ServiceError("the key is missing: set BASETEN_API_KEY in the environment")
+    lane = "model-apis" if hosted else "dedicated"
+    return Service("live" if own else "engine", lane, "" if hosted else url.strip(), model)
+
+
+def estimate_check(check: str, lane: str, root: Path = ROOT) -> Cost:
+    """Return what a check cost when its cassette was recorded; nothing without a cassette.
+
+    Args:
+        check: Node id.
+        lane: Its lane.
+        root: Folder of the cassettes.
+    """
+    path = root / name_cassette(check, lane)
+    return estimate([path.read_text(encoding="utf-8")] if path.is_file() else [])
+
+
+def state_source(evidence: Evidence, target: str, host: str) -> None:
+    """State what a check rests on; what is live states itself, with its date."""
+    if target == "engine":
+        evidence.came_from("engine", f"at {host}")
+
+
+# --- the plugin of the run ------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    option = parser.getgroup("conformance").addoption
+    option("--max-requests", type=int, default=Limits().requests, help="send no more requests")
+    option("--max-tokens", type=int, default=Limits().tokens, help="spend no more tokens")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    option = session.config.option
+    service = aim(option.model_url or "", next(iter(option.model), ""))
+    model, stopped = service.model, ""
+    if service.url and not option.collectonly:
+        try:
+            option.model_url, served = _look_up(service)
+            model = model or served
+        except (AddresseeError, ServedError) as error:
+            stopped = str(error)
+    if model:
+        cast = dict.fromkeys(_ROLES, model)
+        LANES[service.lane] = LANES[service.lane].recast(cast)
+    meter = Meter(Limits(option.max_requests, option.max_tokens), model)
+    meter.stopped = stopped
+    session.config.stash[_METER] = meter
+    session.config.stash[_SOURCE] = urlsplit(service.url).netloc
+
+
+def _look_up(service: Service) -> tuple[str, str]:
+    """Return the service's URL as the client takes it, and its model unless it is the lane's."""
+    lane = LANES[service.lane]
+    settings = choose_settings(lane, service.target, url=service.url)
+    key = settings["api_key"]
+    url = find_front(service.url, key)
+    endpoint = find_endpoint(settings | {lane.setting: url})
+    if service.model:
+        return url, ""
+    served = list_served(endpoint.base_url, key)
+    # A deployment without a list is asked for the name that the client derives from its URL.
+    return url, choose_model(lane, served, endpoint.model_name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left = [item for item in items if not _is_asked(item)]
+    items[:] = [item for item in items if _is_asked(item)]
+    config.hook.pytest_deselected(items=left)
+
+
+def _is_asked(item: pytest.Item) -> bool:
+    # A benchmark asks as often as it pleases; what judges no claim costs no token.
+    return is_recorded(item) and is_bound(item) and not item.get_closest_marker("benchmark")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # There is none when the session could not start.
+    if meter := session.config.stash.get(_METER, None):
+        note_cost(session.config, Cost(meter.requests, meter.tokens))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    meter = item.config.stash[_METER]
+    meter.withheld = ""
+    try:
+        yield
+    finally:
+        if meter.withheld:
+            # Whatever the check made of it: it did not get what it asked for.
+            pytest.skip(meter.withheld)
+
+
+@pytest.fixture(autouse=True)
+def _metered(request: pytest.FixtureRequest, target: str) -> Iterator[None]:
+    """Lie around whatever the check sends, and say who answered."""
+    meter = request.config.stash[_METER]
+    state_source(evidence_of(request.node), target, request.config.stash[_SOURCE])
+    if meter.stopped:
+        pytest.skip(meter.stopped)
+    with pytest.MonkeyPatch.context() as patch:
+        meter.install(patch)
+        yield

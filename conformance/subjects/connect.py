@@ -1,0 +1,114 @@
+"""How a model meets a peer: ours inside this process, anybody else's over loopback sockets.
+
+Knows transports, servers and canonical addresses; must not know what is asked or answered.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from conformance.reference import AsyncPeerTransport, PeerServer, PeerTransport
+from conformance.subjects.subject import chosen
+from conformance.subjects.traffic import DECK, Tape
+from conformance.targets import choose_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.reference import AnswerPlan, Peer, PeerRequest
+    from conformance.targets import Lane
+
+__all__ = ["OPENED", "PACE", "mount", "pace", "tap"]
+
+PACE = 0.03
+"""Seconds between two pieces on a socket, so that the client has handed one out before the next."""
+
+_ROOT = re.compile(r"https?://[^/?#\s]+")
+_TELLING = re.compile(r"/(v1|sync|predict)(/|$)")
+_INSIDE = {"http_client", "http_async_client"}
+
+OPENED = ExitStack()
+"""The servers of the running check; closed when it has ended."""
+
+
+def pace() -> float:
+    """Return how long a peer waits before each piece, for its moments to be told apart."""
+    return 0.0 if chosen().ours else PACE
+
+
+def mount(lane: Lane, peer: Peer, settings: dict[str, Any]) -> Any:
+    """Return a model that a peer answers, in both colours.
+
+    Args:
+        lane: Whose settings are the default.
+        peer: What answers.
+        settings: Constructor's arguments that differ.
+    """
+    given = {**choose_settings(lane, "peer"), "max_retries": 0, **settings}
+    return _mount_inside(peer, given) if chosen().ours else _mount_on_loopback(peer, given)
+
+
+def _mount_inside(peer: Peer, settings: dict[str, Any]) -> Any:
+    clients = {
+        "http_client": httpx2.Client(transport=PeerTransport(peer)),
+        "http_async_client": httpx2.AsyncClient(transport=AsyncPeerTransport(peer)),
+    }
+    return chosen().make(**{**clients, **settings})
+
+
+def _mount_on_loopback(peer: Peer, settings: dict[str, Any]) -> Any:
+    if inside := settings.keys() & _INSIDE:
+        pytest.skip(f"{min(inside)} is our own client's way to be answered inside the process")
+    settings = {name: value for name, value in settings.items() if value is not None}
+    places = settings.keys() & {"base_url", "model_url"}
+    if not places:
+        pytest.skip("without a URL another client would leave this machine")
+    # Of two URLs the deployment's is the one that counts.
+    place = urlsplit(settings[max(places)].strip())
+    if "model" not in settings or not _TELLING.search(place.path):
+        pytest.skip("a client may read this off Baseten's host name, and loopback has another")
+    host = place.hostname or ""
+    server = OPENED.enter_context(PeerServer(_at_host(host, peer)))
+    moved = {name: _ROOT.sub(server.url, settings[name], count=1) for name in places}
+    return chosen().make(**{**settings, **moved})
+
+
+def _at_host(host: str, peer: Peer) -> Peer:
+    """Return the peer as it is at a host: a path alone does not tell every lane from the other."""
+
+    def answer(request: PeerRequest) -> AnswerPlan:
+        rest = tuple(pair for pair in request.headers if pair[0] != "host")
+        return peer(replace(request, headers=(("host", host), *rest)))
+
+    return answer
+
+
+@contextmanager
+def tap(model: Any) -> Iterator[tuple[Any, Tape]]:
+    """Give a model that works as the one given, and the tape of its traffic.
+
+    Args:
+        model: A model aimed at the target. Ours is given a client that notes what passes; for any
+            other the server that it talks to takes the notes.
+    """
+    tape = Tape()
+    if chosen().ours:
+        # Imported here: somebody else's model is judged without our client.
+        from langchain_baseten._http.clients import tls_context  # noqa: PLC0415
+
+        hooks: Any = {"request": [tape.note_request], "response": [tape.note_response]}
+        with httpx2.Client(event_hooks=hooks, verify=tls_context()) as client:
+            yield model.model_copy(update={"http_client": client}), tape
+        return
+    DECK.tapes.append(tape)
+    try:
+        yield model, tape
+    finally:
+        DECK.tapes.remove(tape)

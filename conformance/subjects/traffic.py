@@ -1,0 +1,65 @@
+"""What went over the wire, noted on either side of it.
+
+Knows requests and answers as they pass; must not know who sends them or what a check wants.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from conformance.reference import respond
+
+if TYPE_CHECKING:
+    from conformance.libraries import Request, Response
+    from conformance.reference import AnswerPlan, PeerRequest
+
+__all__ = ["DECK", "Deck", "Tape"]
+
+
+class Tape:
+    """What went over the wire.
+
+    Attributes:
+        sent: Bodies that left the client, decoded.
+        answers: Bodies that came back, as text.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.answers: list[str] = []
+
+    def note_request(self, request: Request) -> None:
+        """Keep what is sent."""
+        self.sent.append(json.loads(request.content))
+
+    def note_response(self, response: Response) -> None:
+        """Keep what comes back; a stream arrives in one piece behind this."""
+        self.answers.append(response.read().decode("utf-8"))
+
+    def note_exchange(self, request: PeerRequest, plan: AnswerPlan) -> None:
+        """Keep what a server got, and what it is about to answer."""
+        self.sent.append(request.json())
+        self.answers.append(plan.body.decode("utf-8"))
+
+
+class Deck:
+    """The reference peer, with the tapes that run beside it.
+
+    Attributes:
+        tapes: Those that run; whoever puts one on takes it off again.
+    """
+
+    def __init__(self) -> None:
+        self.tapes: list[Tape] = []
+
+    def __call__(self, request: PeerRequest) -> AnswerPlan:
+        """Answer as the reference peer."""
+        plan = respond(request)
+        for tape in self.tapes:
+            tape.note_exchange(request, plan)
+        return plan
+
+
+DECK = Deck()
+"""What stands behind the session's server, and what its tapes are put on."""

@@ -1,0 +1,1 @@
+"""Tests of the package, of this suite, and of whole commands end to end."""

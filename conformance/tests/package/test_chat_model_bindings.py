@@ -1,0 +1,295 @@
+"""What is bound to a model: tools, tool choices, and the types of structured outputs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import pydantic.v1
+import pytest
+from langchain_core.exceptions import OutputParserException
+from langchain_core.tools import tool
+from pydantic import BaseModel
+
+from conformance.tests.package.mock_service import Desk, calling, whole
+from langchain_baseten import BasetenRefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Joke(BaseModel):
+    """A joke."""
+
+    setup: str
+    score: int
+
+
+class OldJoke(pydantic.v1.BaseModel):
+    """A joke."""
+
+    setup: str
+    score: int
+
+
+class JokeDict(TypedDict):
+    """A joke."""
+
+    setup: str
+    score: int
+
+
+def look(at: int) -> str:
+    """Look there."""
+    return str(at)
+
+
+JOKE_SCHEMA = {**Joke.model_json_schema(), "title": "Joke"}
+JOKE_FUNCTION = {"name": "Joke", "description": "A joke.", "parameters": JOKE_SCHEMA}
+NAMELESS = {key: value for key, value in JOKE_SCHEMA.items() if key != "title"}
+ARGUMENTS = {"setup": "Knock", "score": 3}
+
+SCHEMAS: dict[str, tuple[Any, Any, str]] = {
+    "pydantic 2": (Joke, Joke(setup="Knock", score=3), "Joke"),
+    "pydantic 1": (OldJoke, OldJoke(setup="Knock", score=3), "OldJoke"),
+    "TypedDict": (JokeDict, ARGUMENTS, "JokeDict"),
+    "JSON schema": (JOKE_SCHEMA, ARGUMENTS, "Joke"),
+    "OpenAI function": (JOKE_FUNCTION, ARGUMENTS, "Joke"),
+    "nameless JSON schema": (NAMELESS, ARGUMENTS, "response"),
+}
+METHODS = ("function_calling", "json_schema", "json_mode")
+WAYS: dict[str, Callable[[Any], Any]] = {
+    "invoke": lambda chain: chain.invoke("Hi"),
+    "ainvoke": lambda chain: asyncio.run(chain.ainvoke("Hi")),
+    "stream": lambda chain: list(chain.stream("Hi"))[-1],
+}
+REFUSED = whole(None, refusal="No jokes today")
+
+
+def respond(method: str, name: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
+    arguments = ARGUMENTS if arguments is None else arguments
+    return (
+        calling(name, arguments) if method == "function_calling" else whole(json.dumps(arguments))
+    )
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+def test_the_output_has_the_requested_type(
+    schema: tuple[Any, Any, str], method: Any, way: Callable[[Any], Any]
+) -> None:
+    shape, expected, name = schema
+    desk = Desk(respond(method, name))
+    assert way(desk.model().with_structured_output(shape, method=method)) == expected
+
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+@pytest.mark.parametrize("strict", [None, False, True])
+def test_function_calling_forces_one_call_of_the_schema(
+    schema: tuple[Any, Any, str], *, strict: bool | None
+) -> None:
+    desk = Desk(calling(schema[2], ARGUMENTS))
+    desk.model().with_structured_output(schema[0], strict=strict).invoke("Hi")
+    (written,) = desk.body["tools"]
+    assert written["function"]["name"] == schema[2]
+    assert set(written["function"]["parameters"]["properties"]) == {"setup", "score"}
+    assert written["function"].get("strict") == strict
+    assert desk.body["tool_choice"] == {"type": "function", "function": {"name": schema[2]}}
+    assert desk.body["parallel_tool_calls"] is False
+
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+@pytest.mark.parametrize("strict", [None, True])
+def test_json_schema_sends_the_schema(schema: tuple[Any, Any, str], *, strict: bool | None) -> None:
+    desk = Desk(whole(json.dumps(ARGUMENTS)))
+    shaped = desk.model().with_structured_output(schema[0], method="json_schema", strict=strict)
+    shaped.invoke("Hi")
+    form = desk.body["response_format"]
+    assert form["type"] == "json_schema"
+    assert form["json_schema"]["name"] == schema[2]
+    assert set(form["json_schema"]["schema"]["properties"]) == {"setup", "score"}
+    assert form["json_schema"].get("strict") == strict
+    assert "tools" not in desk.body
+
+
+def test_json_mode_requests_any_json_and_needs_no_schema() -> None:
+    desk = Desk(whole('{"any": 1}'))
+    assert desk.model().with_structured_output(method="json_mode").invoke("Hi") == {"any": 1}
+    assert desk.body["response_format"] == {"type": "json_object"}
+
+
+@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+def test_tools_can_be_bound_with_a_schema(method: Any) -> None:
+    desk = Desk(whole(json.dumps(ARGUMENTS)))
+    shaped = desk.model().with_structured_output(Joke, method=method, tools=[look], strict=True)
+    assert shaped.invoke("Hi") == Joke(setup="Knock", score=3)
+    assert [t["function"]["name"] for t in desk.body["tools"]] == ["look"]
+    assert desk.body["response_format"]["type"].startswith("json_")
+    assert "tool_choice" not in desk.body
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_include_raw_returns_the_message_and_the_parsed_output(method: Any) -> None:
+    desk = Desk(respond(method, "Joke"))
+    result = desk.model().with_structured_output(Joke, method=method, include_raw=True).invoke("Hi")
+    assert result["raw"].response_metadata["id"] == "a1"
+    assert result["parsed"] == Joke(setup="Knock", score=3)
+    assert result["parsing_error"] is None
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_include_raw_returns_the_parsing_error(method: Any) -> None:
+    desk = Desk(respond(method, "Joke", {"setup": "Knock"}))
+    result = desk.model().with_structured_output(Joke, method=method, include_raw=True).invoke("Hi")
+    assert result["raw"].response_metadata["id"] == "a1"
+    assert result["parsed"] is None
+    assert "score" in str(result["parsing_error"])
+
+
+@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+def test_a_parsing_error_is_raised_without_include_raw(method: Any) -> None:
+    desk = Desk(whole("no JSON at all"))
+    with pytest.raises(OutputParserException):
+        desk.model().with_structured_output(JOKE_SCHEMA, method=method).invoke("Hi")
+
+
+@pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
+@pytest.mark.parametrize("schema", [Joke, JOKE_SCHEMA], ids=["pydantic", "JSON schema"])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_refusal_raises_a_refusal_error(
+    schema: Any, method: Any, way: Callable[[Any], Any]
+) -> None:
+    with pytest.raises(BasetenRefusalError, match="No jokes today") as raised:
+        way(Desk(REFUSED).model().with_structured_output(schema, method=method))
+    assert raised.value.raw_message is not None
+    assert raised.value.raw_message.additional_kwargs["refusal"] == "No jokes today"
+
+
+@pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
+@pytest.mark.parametrize("method", METHODS)
+def test_include_raw_returns_a_refusal_as_the_parsing_error(method: Any) -> None:
+    shaped = Desk(REFUSED).model().with_structured_output(Joke, method=method, include_raw=True)
+    result = shaped.invoke("Hi")
+    assert result["parsed"] is None
+    assert type(result["parsing_error"]) is BasetenRefusalError
+
+
+def test_further_parameters_are_bound_as_well() -> None:
+    for method in METHODS:
+        desk = Desk(respond(method, "Joke"))
+        desk.model().with_structured_output(Joke, method=method, temperature=0.25).invoke("Hi")  # type: ignore[arg-type]  # one of the methods
+        assert desk.body["temperature"] == 0.25
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_schema_is_traced_and_not_sent(method: Any) -> None:
+    bound: Any = Desk().model().with_structured_output(Joke, method=method, strict=True).first  # type: ignore[attr-defined]  # a sequence
+    traced = bound.kwargs["ls_structured_output_format"]
+    assert traced == {"kwargs": {"method": method, "strict": True}, "schema": Joke}
+    desk = Desk(respond(method, "Joke"))
+    desk.model().with_structured_output(Joke, method=method).invoke("Hi")
+    assert "ls_structured_output_format" not in desk.body
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"schema": Joke, "method": "guessing"}, "guessing.*function_calling, json_schema"),
+        ({"schema": None}, "function_calling.*needs a schema"),
+        ({"schema": None, "method": "json_schema"}, "json_schema.*needs a schema"),
+    ],
+)
+def test_an_output_that_cannot_be_requested_is_refused_at_once(
+    arguments: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        Desk().model().with_structured_output(**arguments)
+
+
+CHOICES: dict[str, tuple[Any, Any]] = {
+    "none given": (None, None),
+    "False": (False, None),
+    "True": (True, "required"),
+    "any": ("any", "required"),
+    "required": ("required", "required"),
+    "auto": ("auto", "auto"),
+    "none": ("none", "none"),
+    "a name": ("look", {"type": "function", "function": {"name": "look"}}),
+    "a dict": (
+        {"type": "function", "function": {"name": "look"}},
+        {"type": "function", "function": {"name": "look"}},
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
+@pytest.mark.parametrize(("choice", "sent"), CHOICES.values(), ids=CHOICES)
+def test_a_tool_choice_is_sent_in_openais_form(choice: Any, sent: Any) -> None:
+    desk = Desk()
+    desk.model().bind_tools([look], tool_choice=choice).invoke("Hi")
+    assert desk.body.get("tool_choice") == sent
+
+
+def test_a_tool_choice_that_names_no_tool_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match=r"'jump'.*look"):
+        Desk().model().bind_tools([look], tool_choice="jump")
+
+
+TOOLS: dict[str, Any] = {
+    "function": look,
+    "BaseTool": tool(look),
+    "OpenAI tool": {
+        "type": "function",
+        "function": {
+            "name": "look",
+            "description": "Look there.",
+            "parameters": {
+                "type": "object",
+                "properties": {"at": {"type": "integer"}},
+                "required": ["at"],
+            },
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("given", TOOLS.values(), ids=TOOLS)
+def test_a_tool_of_any_form_is_sent_in_the_same_form(given: Any) -> None:
+    desk = Desk()
+    desk.model().bind_tools([given]).invoke("Hi")
+    assert desk.body["tools"] == [TOOLS["OpenAI tool"]]
+
+
+@pytest.mark.parametrize("parallel", [None, False, True])
+def test_parallel_tool_calls_can_be_disabled(*, parallel: bool | None) -> None:
+    desk = Desk()
+    desk.model().bind_tools([look], parallel_tool_calls=parallel).invoke("Hi")
+    assert desk.body.get("parallel_tool_calls") == parallel
+
+
+def test_strict_is_sent_with_tools() -> None:
+    desk = Desk()
+    desk.model().bind_tools([look], strict=True).invoke("Hi")
+    assert desk.body["tools"][0]["function"]["strict"] is True
+
+
+@pytest.mark.parametrize(
+    "given", [Joke, {"type": "json_object"}], ids=["pydantic", "as it is sent"]
+)
+def test_a_response_format_can_be_bound_with_tools(given: Any) -> None:
+    desk = Desk()
+    desk.model().bind_tools([look], response_format=given).invoke("Hi")
+    kind = "json_object" if isinstance(given, dict) else "json_schema"
+    assert desk.body["response_format"]["type"] == kind
+
+
+def test_binding_does_not_change_the_model() -> None:
+    desk = Desk()
+    model = desk.model()
+    model.bind_tools([look], tool_choice="auto", temperature=0.25).invoke("Hi")
+    assert desk.body["temperature"] == 0.25
+    model.invoke("Hi")
+    assert not {"tools", "tool_choice", "temperature"} & desk.body.keys()

@@ -1,0 +1,219 @@
+"""Clients that cannot be built, and code of the user's that raises while a request is under way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from conformance.tests.package.call_modes import WAYS, ask
+from conformance.tests.package.mock_service import KEY, Desk, calling, whole
+from langchain_baseten import (
+    BasetenError,
+    BasetenRateLimitError,
+    BasetenRequestError,
+    ChatBaseten,
+    MissingToolCallWarning,
+)
+from langchain_baseten._config.caller_warnings import warn_caller
+from langchain_baseten._http.clients import tls_context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+in_every_way = pytest.mark.parametrize("way", WAYS)
+URL = "https://127.0.0.1:9/v1"
+
+
+@pytest.fixture
+def _fresh_tls() -> Iterator[None]:
+    tls_context.cache_clear()
+    yield
+    tls_context.cache_clear()
+
+
+# environment -> what the message names
+UNBUILDABLE: dict[str, tuple[dict[str, str], str]] = {
+    "a certificate file that is missing": ({"SSL_CERT_FILE": "/no/such/file.pem"}, "SSL_CERT_FILE"),
+    "a proxy of an unknown scheme": ({"HTTPS_PROXY": "ftp://u:hush@127.0.0.1:9"}, "HTTPS_PROXY"),
+    "a malformed proxy": ({"HTTPS_PROXY": "http://u:hush@127.0.0.1:port"}, "HTTPS_PROXY"),
+}
+
+
+@in_every_way
+@pytest.mark.parametrize(("variables", "named"), UNBUILDABLE.values(), ids=UNBUILDABLE)
+@pytest.mark.usefixtures("_fresh_tls")
+async def test_a_client_that_cannot_be_built_is_an_error_of_the_package(
+    variables: dict[str, str], named: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    model = ChatBaseten(model="m", api_key=KEY, base_url=URL, max_retries=0)
+    with pytest.raises(BasetenRequestError, match=named) as caught:
+        await ask(model, "Hello", way)
+
+    assert "hush" not in str(caught.value)
+
+
+class Mine(Exception):  # noqa: N818  named as httpx names one of its own below
+    """An exception of the user's."""
+
+
+ReadTimeout = type("ReadTimeout", (Exception,), {})
+
+
+def raising(exception: Exception) -> Any:
+    def hook(_: object) -> None:
+        raise exception
+
+    async def hook_on_loop(_: object) -> None:
+        raise exception
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=whole()))
+    return {
+        "http_client": httpx.Client(transport=transport, event_hooks={"response": [hook]}),
+        "http_async_client": httpx.AsyncClient(
+            transport=transport, event_hooks={"response": [hook_on_loop]}
+        ),
+    }
+
+
+@in_every_way
+@pytest.mark.parametrize(
+    "exception", [Mine("mine"), ReadTimeout("mine"), KeyError("mine")], ids=str
+)
+async def test_an_exception_of_the_users_own_code_is_passed_on(
+    exception: Exception, way: str
+) -> None:
+    model = ChatBaseten(model="m", api_key=KEY, max_retries=0, **raising(exception))
+    with pytest.raises(type(exception), match="mine") as caught:
+        await ask(model, "Hello", way)
+
+    assert caught.value is exception
+
+
+@in_every_way
+async def test_an_event_hook_that_raises_for_status_gives_the_error_of_the_status(way: str) -> None:
+    async def raise_on_loop(response: httpx.Response) -> None:
+        response.raise_for_status()
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(429, headers={"x-request-id": "r1"}))
+    hooks: dict[str, Any] = {
+        "http_client": httpx.Client(
+            transport=transport, event_hooks={"response": [httpx.Response.raise_for_status]}
+        ),
+        "http_async_client": httpx.AsyncClient(
+            transport=transport, event_hooks={"response": [raise_on_loop]}
+        ),
+    }
+    model = ChatBaseten(model="m", api_key=KEY, max_retries=0, **hooks)
+    with pytest.raises(BasetenRateLimitError) as caught:
+        await ask(model, "Hello", way)
+
+    assert (caught.value.status_code, caught.value.request_id) == (429, "r1")
+
+
+@in_every_way
+async def test_the_authentication_of_a_client_of_the_users_is_kept(way: str) -> None:
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> Any:
+        seen.append(request.headers["authorization"])
+        return Desk()._answer(request)
+
+    transport = httpx.MockTransport(answer)
+    model = ChatBaseten(
+        model="m",
+        api_key=KEY,
+        http_client=httpx.Client(transport=transport, auth=("user", "password")),
+        http_async_client=httpx.AsyncClient(transport=transport, auth=("user", "password")),
+    )
+    await ask(model, "Hello", way)
+
+    assert [header.split()[0] for header in seen] == ["Basic"]
+
+
+@in_every_way
+async def test_each_retry_is_logged_without_a_secret(
+    way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    busy = httpx.Response(429, json={"error": KEY}, headers={"retry-after": "0.1"})
+    desk = Desk(busy, whole())
+    with caplog.at_level(logging.INFO, logger="langchain_baseten"):
+        await ask(desk.model(max_retries=2), "Hello", way)
+
+    logged = [r.getMessage() for r in caplog.records if r.name == "langchain_baseten"]
+    line, *rest = logged
+    assert re.sub(r"0\.(1\d|20) ", "0.1 ", line) == (
+        "Retrying request to inference.baseten.co:443 in 0.1 seconds (retry 1 of 2) after "
+        "BasetenRateLimitError (HTTP 429)"
+    )
+    assert not rest
+
+
+async def test_a_long_wait_is_logged_as_a_warning(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wait(_: float) -> None: ...
+
+    monkeypatch.setattr(asyncio, "sleep", wait)
+    desk = Desk(httpx.Response(503, headers={"retry-after": "30"}), whole())
+    await desk.model(max_retries=1).ainvoke("Hello")
+
+    assert [(r.levelname, "in 30." in r.getMessage()) for r in caplog.records] == [
+        ("WARNING", True)
+    ]
+
+
+def get_weather(city: str) -> str:
+    """Get the weather of a city."""
+    return city
+
+
+@in_every_way
+async def test_a_missing_call_warns_at_the_callers_line_each_time(way: str) -> None:
+    model: Any = Desk(whole("No.")).model().bind_tools([get_weather], tool_choice="any")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        messages = [await ask(model, "Hello", way) for _ in range(2)]
+
+    found = [w for w in caught if w.category is MissingToolCallWarning]
+    assert [message.response_metadata["tool_call_missing"] for message in messages] == [True, True]
+    assert len(found) == 2
+    if way != "ainvoke":  # langchain-core awaits in a task, whose stack ends at the event loop
+        assert {w.filename.rpartition("/")[2] for w in found} == {"four_ways.py"}
+
+
+def test_a_call_that_came_is_no_warning(recwarn: pytest.WarningsRecorder) -> None:
+    answered = Desk(calling("get_weather", {"city": "Paris"})).model()
+    assert answered.bind_tools([get_weather], tool_choice="any").invoke("Hello").tool_calls
+    assert not recwarn.list
+
+
+def test_a_warning_without_any_caller_points_at_the_outermost_frame() -> None:
+    namespace = {"__name__": "langchain_core.made_up", "warn_caller": warn_caller}
+    with pytest.warns(UserWarning, match="hello") as caught:
+        exec("warn_caller('hello', UserWarning)", namespace)  # noqa: S102  our own text
+
+    assert caught[0].filename == __file__
+
+
+@in_every_way
+async def test_an_unusable_url_of_a_copy_is_an_error_of_the_package(way: str) -> None:
+    for update in ({"model_url": "nowhere"}, {"baseten_api_base": "ftp://host"}):
+        with pytest.raises(BasetenError, match="URL"):
+            await ask(Desk().model().model_copy(update=update), "Hello", way)
+
+
+@in_every_way
+async def test_the_example_of_the_documentation_says_what_to_replace(way: str) -> None:
+    model = ChatBaseten(
+        model_url="https://model-<id>.api.baseten.co/environments/production/predict", api_key=KEY
+    )
+    with pytest.raises(BasetenRequestError, match="example of the documentation"):
+        await ask(model, "Hello", way)

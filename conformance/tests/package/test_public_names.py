@@ -1,0 +1,88 @@
+"""What users may import, and the numbers that are written down more than once."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+from packaging.specifiers import SpecifierSet
+
+import langchain_baseten
+from langchain_baseten import exceptions
+from langchain_baseten._version import VERSION
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_public_names_are_sorted_and_all_there_is() -> None:
+    names = langchain_baseten.__all__
+    importable = {
+        name
+        for name, value in vars(langchain_baseten).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType) and name != "VERSION"
+    }
+
+    assert names == sorted(names)
+    assert set(names) == importable | {"__version__"}
+
+
+def test_every_error_and_warning_is_public() -> None:
+    own = {name for name in vars(exceptions) if re.match(r"Baseten|Missing|End|Err", name)}
+
+    assert own <= set(langchain_baseten.__all__)
+
+
+def test_imports_of_the_former_package_still_work() -> None:
+    program = (
+        "from langchain_baseten import BasetenEmbeddings, ChatBaseten, __version__\n"
+        "from langchain_baseten.chat_models import ChatBaseten as C\n"
+        "from langchain_baseten.embeddings import BasetenEmbeddings as E\n"
+        "print(C is ChatBaseten, E is BasetenEmbeddings, __version__)"
+    )
+    found = subprocess.run(  # noqa: S603  our own program
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=Path(langchain_baseten.__file__).parents[1],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+
+    assert found.stdout.strip() == f"True True {VERSION}"
+
+
+def test_the_version_is_in_the_changelog_and_well_formed() -> None:
+    newest = re.search(r"^## \[([^]]+)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+
+    assert newest is not None
+    assert newest[1] == VERSION == langchain_baseten.__version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+(a|b|rc)?\d*", VERSION)
+
+
+def test_the_version_is_within_what_dependents_pin() -> None:
+    # deepagents-code 0.1.57, extra `baseten`, read on 2026-11-29
+    assert SpecifierSet("<1.0.0,>=0.2.3").contains(VERSION)
+
+
+def test_the_lowest_versions_that_are_tested_are_the_lowest_that_are_allowed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    floors = {re.sub(r">=([^,]+),.*", r"==\1", need) for need in project["dependencies"]}
+
+    assert set(tox["testenv:lowest"]["deps"].split()) == floors
+    assert all("==" in floor for floor in floors)
+
+
+def test_the_lowest_python_that_is_tested_is_the_lowest_that_is_allowed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    lowest = project["requires-python"].removeprefix(">=")
+
+    assert tox["testenv:lowest"]["base_python"] == "py" + lowest.replace(".", "")
+    assert f"Programming Language :: Python :: {lowest}" in project["classifiers"]

@@ -1,0 +1,234 @@
+"""Tools in every form that callers pass, and what is sent."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pytest
+from langchain_core.tools import InjectedToolArg, StructuredTool, Tool, tool
+from langchain_core.utils.function_calling import convert_to_json_schema
+
+from conformance.tests.package.schema_samples import (
+    ANTHROPIC,
+    DICT_FORMS,
+    EITHER,
+    EMPTY,
+    FUNCTION,
+    HOSTED,
+    ITSELF,
+    OPENAI,
+    OTHER_VENDORS_KEYS,
+    PLAIN,
+    OldSum,
+    Scores,
+    Sum,
+    Total,
+    Tree,
+    climb,
+    find,
+    function_of,
+    schema_of,
+)
+from langchain_baseten._protocol.schemas import VENDOR_MARKS, describes_object, name_of, with_title
+from langchain_baseten._protocol.tools import write_tools
+from langchain_baseten.exceptions import BasetenRequestError
+
+TOOLS: dict[str, tuple[Any, str]] = {
+    "a function": (find, "find"),
+    "a tool": (tool(find), "find"),
+    "a pydantic class": (Sum, "Sum"),
+    "a pydantic v1 class": (OldSum, "OldSum"),
+    "a TypedDict": (Total, "Total"),
+    "an OpenAI tool": (OPENAI, "f"),
+    "an OpenAI function": ({"name": "f", "description": "d", "parameters": PLAIN}, "f"),
+    "an Anthropic tool": (ANTHROPIC, "f"),
+    "an Anthropic tool with a type": ({**ANTHROPIC, "type": "custom"}, "f"),
+    "a JSON schema": ({"title": "f", **PLAIN}, "f"),
+}
+
+
+@pytest.mark.parametrize(("given", "name"), TOOLS.values(), ids=TOOLS)
+def test_a_tool_of_any_kind_becomes_a_function(given: Any, name: str) -> None:
+    (written,) = write_tools([given], strict=None)
+
+    assert written["type"] == "function"
+    assert written["function"]["name"] == name
+    assert written["function"]["parameters"]["type"] == "object"
+    assert "strict" not in written["function"]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_strict_is_sent(strict: bool) -> None:
+    (written,) = write_tools([Sum], strict=strict)
+
+    assert written["function"]["strict"] is strict
+
+
+def test_a_hosted_tool_is_sent_unchanged() -> None:
+    (written,) = write_tools([HOSTED], strict=True)
+
+    assert written == HOSTED
+    assert written is not HOSTED
+
+
+@pytest.mark.parametrize("form", DICT_FORMS.values(), ids=DICT_FORMS)
+def test_every_dict_form_is_written_as_the_same_function(form: Any) -> None:
+    assert function_of(form) == FUNCTION
+    assert name_of(form) == "f"
+    assert with_title(form) is form
+
+
+@pytest.mark.parametrize("form", DICT_FORMS.values(), ids=DICT_FORMS)
+def test_keys_of_other_vendors_are_stripped_from_every_form(form: Any) -> None:
+    marked = {**form, **OTHER_VENDORS_KEYS}
+    for wrapper in ("function", "toolSpec", "json_schema"):
+        if wrapper in form:
+            marked[wrapper] = {**form[wrapper], **OTHER_VENDORS_KEYS}
+
+    assert function_of(marked) == FUNCTION
+
+
+def test_extras_of_a_langchain_tool_are_not_sent() -> None:
+    given = StructuredTool.from_function(find, extras=OTHER_VENDORS_KEYS)
+
+    assert function_of(given) == function_of(find)
+
+
+def test_a_cache_point_among_the_tools_is_not_sent() -> None:
+    assert write_tools([find, {"cachePoint": {"type": "default"}}], strict=None) == write_tools(
+        [find], strict=None
+    )
+
+
+def test_keys_of_other_vendors_are_stripped_from_hosted_tools() -> None:
+    assert write_tools([{**HOSTED, **OTHER_VENDORS_KEYS}], strict=None) == [HOSTED]
+
+
+WITHOUT_PARAMETERS: dict[str, Any] = {
+    "a bare function": {"name": "f"},
+    "a function with a mark": {"name": "f", "unknown": 1},
+    "an OpenAI tool": {"type": "function", "function": {"name": "f"}},
+    "empty parameters": {"name": "f", "parameters": {}},
+    "no parameters": {"name": "f", "parameters": None},
+    "a title": {"title": "f"},
+    "an Anthropic tool": {"name": "f", "input_schema": {}},
+}
+
+
+@pytest.mark.parametrize("given", WITHOUT_PARAMETERS.values(), ids=WITHOUT_PARAMETERS)
+def test_a_tool_that_takes_nothing_has_empty_parameters(given: Any) -> None:
+    assert function_of(given)["parameters"] == EMPTY
+    assert schema_of(given) == EMPTY
+    assert describes_object(given)
+
+
+def test_a_description_that_is_null_is_left_out() -> None:
+    assert function_of({"name": "f", "description": None, "strict": None}) == {
+        "name": "f",
+        "parameters": EMPTY,
+    }
+
+
+@pytest.mark.parametrize("nameless", [PLAIN, {"type": "function", "function": {}}], ids=str)
+def test_a_tool_without_a_name_is_refused(nameless: Any) -> None:
+    with pytest.raises(BasetenRequestError, match="no name"):
+        write_tools([nameless], strict=None)
+
+
+@pytest.mark.parametrize("given", [1, None, "find"], ids=str)
+def test_an_unsupported_value_is_refused(given: Any) -> None:
+    with pytest.raises(BasetenRequestError, match="Unsupported function"):
+        write_tools([given], strict=None)
+
+
+def test_a_documented_function_keeps_its_description_and_its_arguments() -> None:
+    def climb_to(height: int, foot: str = "left") -> None:
+        """Climb up.
+
+        Not down.
+
+        Args:
+            height: In metres.
+            foot: Which first.
+        """
+
+    assert function_of(climb_to) == {
+        "name": "climb_to",
+        "description": "Climb up. Not down.",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "height": {"description": "In metres.", "type": "integer"},
+                "foot": {"default": "left", "description": "Which first.", "type": "string"},
+            },
+            "required": ["height"],
+        },
+    }
+
+
+def test_a_function_without_a_docstring_has_no_description() -> None:
+    def climb_on(height: int) -> None: ...
+
+    assert function_of(climb_on)["description"] == ""
+
+
+def test_a_simple_langchain_tool_keeps_its_one_argument() -> None:
+    simple = Tool(name="f", description="d", func=find)
+
+    assert function_of(simple)["parameters"]["required"] == ["__arg1"]
+
+
+def test_a_tool_keeps_its_own_strict() -> None:
+    assert function_of({**FUNCTION, "strict": True}) == {**FUNCTION, "strict": True}
+
+
+def test_strict_that_contradicts_the_tools_own_is_refused() -> None:
+    with pytest.raises(BasetenRequestError, match="strict=True was passed, but 'f' has"):
+        write_tools([{**FUNCTION, "strict": False}], strict=True)
+
+
+def test_written_tools_are_written_again_unchanged() -> None:
+    written = write_tools([Tree, climb, Scores, ITSELF, EITHER, HOSTED], strict=True)
+
+    assert write_tools(written, strict=None) == written
+
+
+@pytest.mark.parametrize("given", [Sum, Total, OldSum, find, tool(find), ANTHROPIC, FUNCTION])
+def test_flat_schemas_are_written_as_langchain_writes_them(given: Any) -> None:
+    function = function_of(given)
+    theirs = convert_to_json_schema(given)
+
+    assert {"title": function["name"], **function["parameters"]} == {
+        key: value for key, value in theirs.items() if key != "description"
+    }
+    assert function["description"] == theirs["description"]
+
+
+def test_the_tool_is_quoted_if_it_has_no_name() -> None:
+    with pytest.raises(BasetenRequestError) as caught:
+        write_tools([PLAIN], strict=None)
+
+    assert str(caught.value) == (
+        f"A tool has no name: {PLAIN!r}. A JSON schema is named by its 'title', a function by its "
+        "'name'."
+    )
+
+
+@pytest.mark.parametrize("kind", ["function", "object"])
+def test_a_dict_of_a_type_that_is_not_hosted_needs_a_name(kind: str) -> None:
+    with pytest.raises(BasetenRequestError, match="no name"):
+        write_tools([{"type": kind}], strict=None)
+
+
+def test_arguments_that_langchain_injects_are_not_sent() -> None:
+    def climb_with(height: int, callbacks: str, helper: Any) -> None: ...
+
+    # langchain-core does not resolve annotations that are strings, as in this module.
+    climb_with.__annotations__.update(height=int, helper=Annotated[str, InjectedToolArg])
+    properties = function_of(climb_with)["parameters"]["properties"]
+
+    assert properties.keys() == {"height"}
+
+
+def test_a_dict_of_nothing_but_keys_of_other_vendors_is_not_sent() -> None:
+    assert write_tools([dict.fromkeys(VENDOR_MARKS, True)], strict=None) == []

@@ -1,0 +1,76 @@
+"""Runs of pytest that do as they are told, over two cassettes: for the tests of the recorder.
+
+Knows what a step reports and writes; must not know what any test makes of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conformance.recording.child_run import Done
+from conformance.recording.plan import Plan, Task
+from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.verdicts.costs import Cost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HERE = Path(__file__).parents[3]
+KEY = "sk-rehearsed-0123456789abcdef"
+NAMES = ("dedicated/tools/a.yaml", "dedicated/tools/b.yaml")
+TASKS = tuple(Task(name, f"test_tools.py::test_{name[16]}", "asked for") for name in NAMES)
+AGREED = Plan(TASKS, Cost(2, 0))
+
+
+def read(root: Path) -> dict[str, bytes]:
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+
+
+class Runs:
+    """Stands in for pytest: each step writes and reports what a test wants it to."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+        self.recorded: dict[str, str] = dict.fromkeys(NAMES, "passed")
+        self.replayed: dict[str, str] = dict.fromkeys(NAMES, "passed")
+        self.codes = [0, 0]
+        self.answer = "new"
+        self.answers: dict[str, str] = {}
+        self.extra: list[dict[str, Any]] = []
+        self.interrupt: BaseException | None = None
+
+    def __call__(
+        self,
+        arguments: tuple[str, ...],
+        log: Path,
+        environment: Any,
+        watch: Callable[..., None],
+        patience: float = 0.0,
+    ) -> Done:
+        self.told.append(tuple(arguments))
+        if "--collect-only" in arguments:
+            lines: list[dict[str, Any]] = [
+                {"planned": task.name, "check": task.check, "claims": ["a.b.c"]} for task in TASKS
+            ]
+            return Done(self.codes.pop(0) if len(self.codes) > 2 else 0, "said", lines)
+        recording = "--record" in arguments
+        if self.interrupt:
+            raise self.interrupt
+        results = self.recorded if recording else self.replayed
+        if recording:
+            folder = Path(next(a for a in arguments if "--cassettes" in a).partition("=")[2])
+            for name in results:
+                write_cassette(folder / name, talk(self.answers.get(name, self.answer)))
+        found: list[dict[str, Any]] = [
+            {"check": task.check, "result": results[task.name], "reason": "", "sent": 3}
+            for task in TASKS
+            if task.name in results
+        ]
+        for line in found:
+            line["reason"] = "" if line["result"] == "passed" else f"it {line['result']}"
+        found += self.extra
+        for line in found:
+            watch(line)
+        return Done(self.codes.pop(0), "what pytest said", found)

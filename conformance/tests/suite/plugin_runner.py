@@ -1,0 +1,64 @@
+"""Runs checks written as text, in this process, with the small suite: for the tests of the plugin.
+
+Knows how pytest is called; must not know what any check says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.tests.suite.sample_suite import write_suite
+from conformance.verdicts.run_record import read_record
+from conformance.verdicts.verdicts import Place
+
+if TYPE_CHECKING:
+    from conformance.verdicts.run_record import Record
+    from conformance.verdicts.verdicts import Outcome
+
+CALLS = "calls.invoke.once"
+KEYS = Place("keys.read.environment", "client")
+
+
+class Bench:
+    """One folder with checks, their run and its record."""
+
+    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Other people's plugins are slow to load, and none is needed here.
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        self.pytester = pytester
+        self.record_path = pytester.path / "record.jsonl"
+
+    def run(self, checks: str, *options: str, folder: str = "features") -> pytest.RunResult:
+        suite = write_suite(self.pytester.path)
+        (suite.root / "features" / "test_checks.py").unlink()
+        place = suite.root / folder
+        place.mkdir(exist_ok=True)
+        (place / "test_checks.py").write_text(f"import pytest\n{checks}", encoding="utf-8")
+        return self.pytester.runpytest_inprocess(
+            *("-p", "conformance.pytest_plugin", f"--claims-file={suite.claims}"),
+            *(f"--claims-out={self.record_path}", *options, folder),
+            no_reraise_ctrlc=True,
+        )
+
+    def record(self, checks: str, *options: str, folder: str = "features") -> Record:
+        self.run(checks, *options, folder=folder)
+        return read_record(self.record_path)
+
+    def outcomes(self, checks: str, *options: str) -> list[Outcome]:
+        return self.record(checks, *options).outcomes
+
+    def refusal(self, checks: str, *options: str, folder: str = "features") -> str:
+        result = self.run(checks, *options, folder=folder)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        assert not self.record_path.exists() or not read_record(self.record_path).complete
+        return str(result.stderr)
+
+
+def mark(arguments: str, body: str = "pass", parameters: str = "") -> str:
+    return f"@pytest.mark.claim({arguments})\ndef test_it({parameters}):\n    {body}\n"
+
+
+def key_check(body: str, parameters: str = "") -> str:
+    return mark(f'"{KEYS.claim}"', body, parameters)

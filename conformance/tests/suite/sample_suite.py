@@ -1,0 +1,154 @@
+"""A whole suite in miniature, written into a folder: for the tests of the judge.
+
+Knows a table of four claims; must not know what any test makes of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.claims.table import load_table
+from conformance.runner import Suite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conformance.claims.table import Table
+
+CLAIMS = """
+[pages.chat]
+title = "Chat"
+url = "https://page.example"
+language = "en"
+read = 2026-11-22
+
+[sources.traffic]
+what = "recorded traffic"
+url = "https://traffic.example"
+read = 2026-10-01
+
+[[columns]]
+key = "calls"
+heading = "Calls"
+english = "Tool calling"
+mark = "✅"
+
+[[columns]]
+key = "logprobs"
+heading = "Logprobs"
+english = "Logprobs"
+mark = "❌"
+
+[[claim]]
+id = "calls.invoke.once"
+sentence = "Calls"
+english = "A tool is called."
+page = "chat"
+cell = "calls"
+scope = "client"
+basis = "documented"
+level = "must"
+lanes = ["model-apis", "dedicated"]
+source = "chat"
+standard = ["test_tool_calling"]
+
+[[claim]]
+id = "keys.read.environment"
+sentence = "set the variable"
+english = "The key is read from the environment."
+page = "chat"
+scope = "client"
+basis = "observed"
+level = "should"
+lanes = ["client"]
+source = "traffic"
+
+[[claim]]
+id = "logprobs.dedicated.absent"
+sentence = "Logprobs"
+english = "No answer carries logprobs."
+page = "chat"
+cell = "logprobs"
+scope = "dedicated"
+basis = "documented"
+level = "must"
+lanes = ["dedicated"]
+source = "chat"
+absence = true
+layer = "service"
+prerequisite = "logprobs was in the body"
+
+[[claim]]
+id = "badges.count.downloads"
+sentence = "downloads"
+english = "Downloads are counted."
+page = "chat"
+scope = "client"
+source = "chat"
+excluded = "a badge"
+"""
+
+CORRECTED = CLAIMS.replace(
+    'mark = "❌"\n',
+    """mark = "❌"
+proposed = { dedicated = "✅ some", why = "Engines differ." }
+
+[[details]]
+heading = "Serialisable"
+english = "Serialisable"
+mark = "beta"
+claims = ["keys.read.environment"]
+proposed = { client = "✅", why = "It is whole." }
+""",
+)
+
+PAGE = """
+To begin, set the variable and look at the downloads.
+
+| [Calls](/tools) | Logprobs |
+| :---: | :---: |
+| ✅ | ❌ |
+"""
+
+PASSING = """
+import pytest
+
+@pytest.mark.claim("calls.invoke.once")
+def test_a_tool_is_called(lane):
+    assert lane in {"model-apis", "dedicated"}
+
+@pytest.mark.claim("keys.read.environment")
+def test_the_key_is_read():
+    pass
+
+@pytest.mark.claim("logprobs.dedicated.absent")
+def test_no_logprobs(evidence):
+    evidence.came_from("engine", "vLLM 0.32.0")
+"""
+
+
+def load_small(folder: Path, text: str = CLAIMS) -> Table:
+    """Load a claims table from its text, by way of a file in the folder."""
+    path = folder / "claims.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_table(path)
+
+
+# Without the first check, the only one that judges `calls.invoke.once`.
+ONE_LESS = f"import pytest\n@pytest{PASSING.split('@pytest', maxsplit=2)[2]}"
+
+
+def write_suite(folder: Path, checks: str = PASSING, gaps: str = "") -> Suite:
+    """Write the small suite with these checks in features/, and return where it stands."""
+    features = folder / "features"
+    features.mkdir(exist_ok=True)
+    (folder / "claims.toml").write_text(CLAIMS, encoding="utf-8")
+    (folder / "expected-failures.toml").write_text(gaps, encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+    (features / "test_checks.py").write_text(checks, encoding="utf-8")
+    return Suite(
+        root=folder,
+        claims=folder / "claims.toml",
+        gaps=folder / "expected-failures.toml",
+        checks=("features", "standard"),
+    )

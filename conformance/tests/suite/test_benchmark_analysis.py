@@ -1,0 +1,130 @@
+"""From measurements to rows and lines: ratios within a round, spread, aims, and what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conformance.maintenance.benchmarks.analysis import Spread, sum_up
+from conformance.maintenance.benchmarks.document import build_document
+from conformance.maintenance.benchmarks.quantities import Aim
+from conformance.maintenance.benchmarks.run import Measurement, Run
+from conformance.media import to_json
+from conformance.tests.suite.benchmark_runs import (
+    CALL,
+    MEMORY,
+    STEEP,
+    STREAM,
+    make_run,
+    make_summary,
+)
+
+
+def test_a_spread_is_the_median_and_the_quartiles() -> None:
+    assert Spread.of([4.0, 1.0, 2.0, 3.0, 5.0]) == Spread(3.0, 2.0, 4.0)
+    assert Spread.of([4.0]) == Spread(4.0, 4.0, 4.0)
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    ours = make_summary().rows[0].cells["ours"]
+    assert ours.cost.low < ours.cost.median < ours.cost.high
+    assert ours.ratio == Spread(2.0, 2.0, 2.0)
+
+
+def test_a_row_shows_the_largest_size_and_the_cost_of_a_unit() -> None:
+    rows = {(row.quantity.name, row.measure): row for row in make_summary().rows}
+    stream = rows["stream", "cpu"]
+    assert stream.size == 1000
+    assert stream.cells["floor"].cost.median == pytest.approx(2e-5)
+    assert rows["deltas", "cpu"].cells["floor"].cost.median == pytest.approx(20)
+
+
+def test_a_row_is_compared_with_another_quantity_only_at_a_size_that_both_have() -> None:
+    alike = replace(STREAM, name="events", beside="stream")
+    run = make_run()
+    run.measurements += [
+        replace(m, quantity="events", cpu=m.cpu * 3)
+        for m in run.measurements
+        if m.quantity == "stream"
+    ]
+    row = sum_up(run, (alike,), "floor", "ours").rows[0]
+    beside = row.cells["ours"].beside
+    assert beside is not None
+    assert beside.median == pytest.approx(3)
+    other = replace(STREAM, beside="invoke")
+    assert sum_up(run, (other,), "floor", "ours").rows[0].cells["ours"].beside is None
+
+
+def test_memory_is_a_row_of_its_own_and_is_not_divided() -> None:
+    row = next(row for row in make_summary().rows if row.measure == "peak")
+    assert row.quantity is MEMORY
+    assert row.cells["ours"].cost.median == 80 << 20
+    assert (row.aim, row.kept) == ("≤ 80 MiB", True)
+
+
+@pytest.mark.parametrize(
+    ("aim", "text", "kept"),
+    [
+        (Aim(), "", None),
+        (Aim(ratio=2.0), "≤ 2.0 x", True),
+        (Aim(ratio=1.9), "≤ 1.9 x", False),
+        (Aim(seconds=40e-6), "≤ 40 µs", True),
+        (Aim(seconds=39e-6), "≤ 39 µs", False),
+    ],
+)
+def test_an_aim_is_kept_or_missed_by_our_own_client(aim: Aim, text: str, kept: bool | None) -> None:
+    row = sum_up(make_run(), (replace(CALL, aim=aim),), "floor", "ours").rows[0]
+    assert (row.aim, row.kept) == (text, kept)
+
+
+@pytest.mark.parametrize("aim", [Aim(ratio=1.0), Aim(seconds=1.0)])
+def test_an_aim_is_not_judged_where_ours_was_not_measured(aim: Aim) -> None:
+    assert sum_up(make_run(), (replace(CALL, aim=aim),), "floor", "nobody").rows[0].kept is None
+
+
+def test_an_aim_of_memory_is_not_judged_where_ours_was_not_measured() -> None:
+    rows = sum_up(make_run(), (MEMORY,), "floor", "nobody").rows
+    assert [row.kept for row in rows] == [None, None]
+
+
+def test_without_the_floor_there_is_a_cost_but_no_ratio() -> None:
+    row = sum_up(make_run(), (CALL,), "nobody", "ours").rows[0]
+    assert row.cells["ours"].ratio is None
+    assert row.kept is None
+
+
+def test_a_line_says_how_a_cost_grows() -> None:
+    lines = {(line.quantity.name, line.subject): line for line in make_summary().lines}
+    assert lines["stream", "ours"].growth.linear
+    # The first round was the fastest.
+    points = dict(lines["stream", "ours"].points)
+    assert points == pytest.approx({10: 2e-4, 100: 2e-3, 1000: 2e-2})
+    assert lines["deltas", "other"].growth.turn == 10
+
+
+def test_two_sizes_are_too_few_to_say_how_a_cost_grows() -> None:
+    named = {line.quantity.name for line in make_summary().lines}
+    assert named == {"stream", "deltas"}
+    assert len(MEMORY.sizes) == 2
+
+
+def test_what_failed_or_was_not_reached_is_left_out() -> None:
+    few = Run(versions={"floor": {}, "ours": {}})
+    few.measurements = [Measurement("stream", 10, "floor", 1.0)]
+    summary = sum_up(few, (CALL, STREAM, STEEP), "floor", "ours")
+    assert (summary.rows, summary.lines) == ([], [])
+
+
+def test_the_document_holds_every_figure_and_what_they_come_to() -> None:
+    run = make_run()
+    run.failed["invoke", 1, "other"] = "lost"
+    document = build_document(run, make_summary(run), {"rounds": 3})
+    assert len(document["measurements"]) == len(run.measurements)
+    assert document["rounds"] == 3
+    assert document["wrong"] == ["other: invoke, size 1: lost"]
+    steep = [growth for growth in document["growth"] if not growth["linear"]]
+    assert {growth["reason"] for growth in steep} == {STEEP.steeper}
+    assert {growth["quantity"] for growth in steep} == {"deltas"}
+    assert document["rows"][0]["subjects"]["ours"]["ratio"]["median"] == 2.0
+    assert to_json(document)

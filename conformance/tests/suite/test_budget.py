@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import httpx2
+import pytest
+
+from conformance.libraries import LIBRARIES
+from conformance.reference import PeerServer, respond
+from conformance.reference.exchange import AnswerPlan, plan_json
+from conformance.services import budget as meter
+from conformance.services.budget import Limits, Meter
+from langchain_baseten import BasetenNotFoundError, ChatBaseten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference import PeerRequest
+
+SLUG = "moonshotai/Kimi-K2.6"
+SKIPPED = pytest.skip.Exception
+NO_ANSWER = (SKIPPED, AttributeError)
+"""LangChain's awaited calls stumble over a skip; what counts is that the meter has the reason."""
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    noted: list[float] = []
+
+    async def note_on_loop(seconds: float) -> None:
+        noted.append(seconds)
+
+    # Of the meter alone: threads of the client sleep as well.
+    monkeypatch.setattr(meter, "time", SimpleNamespace(sleep=noted.append))
+    monkeypatch.setattr(meter, "asyncio", SimpleNamespace(sleep=note_on_loop))
+    return noted
+
+
+def aim(url: str, **own: Any) -> ChatBaseten:
+    return ChatBaseten(model=SLUG, base_url=f"{url}/v1", api_key="k", max_retries=0, **own)
+
+
+def ask_whole(url: str) -> str:
+    with aim(url) as model:
+        return model.invoke("Say hello to Ada.").text
+
+
+def ask_in_pieces(url: str) -> str:
+    with aim(url) as model:
+        return "".join(chunk.text for chunk in model.stream("Say hello to Ada."))
+
+
+def ask_awaited(url: str) -> str:
+    async def ask() -> str:
+        async with aim(url) as model:
+            return (await model.ainvoke("Say hello to Ada.")).text
+
+    return asyncio.run(ask())
+
+
+def ask_with_httpx(url: str) -> str:
+    with httpx.Client() as client:
+        return aim(url, http_client=client).invoke("Say hello to Ada.").text
+
+
+def ask_awaited_with_httpx(url: str) -> str:
+    async def ask() -> str:
+        async with httpx.AsyncClient() as client:
+            return (await aim(url, http_async_client=client).ainvoke("Say hello to Ada.")).text
+
+    return asyncio.run(ask())
+
+
+WAYS = [ask_whole, ask_in_pieces, ask_awaited, ask_with_httpx, ask_awaited_with_httpx]
+every_way = pytest.mark.parametrize("ask", WAYS)
+
+
+def answer_after(*plans: AnswerPlan) -> Any:
+    left = list(plans)
+    return lambda request: left.pop(0) if left else respond(request)
+
+
+def refuse(status: int, wait: str | None = None) -> AnswerPlan:
+    headers = {"retry-after": wait} if wait else {}
+    return plan_json(status, {"error": "No."}, headers)
+
+
+@every_way
+def test_what_is_asked_and_answered_is_counted(
+    ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+
+    def answer(request: PeerRequest) -> AnswerPlan:
+        plan = respond(request)
+        payloads = plan.events if plan.is_stream else [json.loads(plan.body)]
+        told.append(max(each["usage"]["total_tokens"] for each in payloads if each.get("usage")))
+        return plan
+
+    meter = Meter(Limits(), SLUG)
+    with PeerServer(answer) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        assert ask(server.url)
+        assert ask(server.url)
+    assert (meter.requests, meter.tokens) == (2, sum(told))
+    assert meter.stopped == ""
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (Limits(requests=1), r"the limit of 1 requests is spent; --max-requests"),
+        (Limits(tokens=5), r"the limit of 5 tokens is spent; --max-tokens"),
+        (Limits(requests=0), r"the limit of 0 requests is spent"),
+    ],
+)
+def test_nothing_leaves_once_a_limit_is_reached(
+    limits: Limits, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = Meter(limits)
+    with PeerServer() as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        if limits.requests:
+            assert ask_whole(server.url)
+        for _ in range(2):
+            with pytest.raises(SKIPPED, match=reason):
+                ask_whole(server.url)
+        assert len(server.requests) == min(limits.requests, 1)
+
+
+def test_another_model_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = Meter(Limits(), "mine")
+    with PeerServer() as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        with pytest.raises(SKIPPED, match=f"asks for another model, '{SLUG}'"):
+            ask_whole(server.url)
+        assert server.requests == []
+    assert meter.stopped == ""
+
+
+def test_what_is_no_question_to_a_model_counts_as_no_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meter = Meter(Limits())
+    with PeerServer() as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        for library in LIBRARIES.values():
+            library.get(f"{server.url}/v1/models", headers={"authorization": "Bearer k"})
+    assert meter.requests == len(LIBRARIES)
+
+
+@every_way
+def test_a_limited_request_waits_as_long_as_it_is_told(
+    ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> None:
+    meter = Meter(Limits())
+    peer = answer_after(refuse(429, "7"), refuse(503))
+    with PeerServer(peer) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        assert ask(server.url)
+    assert waits == [7.0, 2.0]
+    assert meter.requests == 3
+
+
+@pytest.mark.parametrize(
+    ("plans", "reason", "sent"),
+    [
+        ([refuse(401)], "refuses the key, or what it may cost: HTTP 401", 1),
+        ([refuse(402)], "HTTP 402", 1),
+        ([refuse(403)], "HTTP 403", 1),
+        ([refuse(404)], "no such model, or no chat endpoint: HTTP 404 at /v1/chat", 1),
+        ([refuse(429, "3600")], "HTTP 429 1 times, and is to wait 3600 s", 1),
+        ([refuse(502)] * 9, "HTTP 502 4 times", 4),
+    ],
+)
+def test_a_service_that_will_not_answer_is_left_alone(
+    plans: list[AnswerPlan], reason: str, sent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = Meter(Limits())
+    with PeerServer(answer_after(*plans)) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        for _ in range(2):
+            with pytest.raises(SKIPPED, match=reason):
+                ask_whole(server.url)
+        assert len(server.requests) == sent
+
+
+def test_a_404_after_an_answer_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = Meter(Limits())
+    asked: list[PeerRequest] = []
+
+    def answer(request: PeerRequest) -> AnswerPlan:
+        asked.append(request)
+        return refuse(404) if len(asked) > 1 else respond(request)
+
+    with (
+        PeerServer(answer) as server,
+        monkeypatch.context() as patch,
+    ):
+        meter.install(patch)
+        assert ask_whole(server.url)
+        # A skip is no Exception, and would only skip this test.
+        with pytest.raises(BaseException, match=r"No\.") as caught:
+            ask_whole(server.url)
+    assert isinstance(caught.value, BasetenNotFoundError)
+    assert meter.stopped == ""
+
+
+@every_way
+def test_a_dead_service_is_tried_again_and_then_left_alone(
+    ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> None:
+    with PeerServer() as server:
+        url = server.url
+    meter = Meter(Limits())
+    with monkeypatch.context() as patch:
+        meter.install(patch)
+        for _ in range(2):
+            with pytest.raises(NO_ANSWER):
+                ask(url)
+            assert "cannot be reached: ConnectError in 4 attempts" in meter.withheld
+    assert waits == [0.25, 0.5, 1.0]
+    assert meter.requests == 4
+
+
+@pytest.mark.parametrize(
+    ("library", "ask"), [(httpx2, ask_whole), (httpx, ask_with_httpx)], ids=LIBRARIES
+)
+def test_a_silent_service_is_left_alone_after_the_second_silence(
+    library: Any, ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_silent(transport: Any, request: Any) -> Any:
+        raise library.ReadTimeout("nothing", request=request)
+
+    meter = Meter(Limits())
+    with monkeypatch.context() as patch:
+        patch.setattr(library.HTTPTransport, "handle_request", be_silent)
+        meter.install(patch)
+        with pytest.raises(SKIPPED, match="gave no answer in time: ReadTimeout"):
+            ask("http://127.0.0.1:9")
+        assert meter.stopped == ""
+        with pytest.raises(SKIPPED, match="is silent: ReadTimeout, twice in a row"):
+            ask("http://127.0.0.1:9")
+    assert meter.stopped
+
+
+@every_way
+def test_an_answer_that_is_lost_on_its_way_is_no_answer(
+    ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(request: PeerRequest) -> AnswerPlan:
+        plan = respond(request)
+        half = plan.with_body(plan.body[:40])
+        headers = [pair for pair in half.headers if pair[0] != "content-length"]
+        return AnswerPlan(200, tuple(headers), half.pieces, "abort")
+
+    meter = Meter(Limits())
+    with PeerServer(lose) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        with pytest.raises(NO_ANSWER):
+            ask(server.url)
+    assert "lost inside an answer: RemoteProtocolError" in meter.withheld
+    assert meter.stopped == ""

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance import SuiteFault
+from conformance.recording import cassettes
+from conformance.recording.scanner import scan_folder
+from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_cassette(tmp_path / "a/one.yaml", talk(), talk())
+    write_cassette(tmp_path / "b/two.yaml")
+    return tmp_path
+
+
+def test_each_cassette_says_where_it_came_from(folder: Path) -> None:
+    found = cassettes.read_provenance(folder / "a/one.yaml")
+    assert found is not None
+    assert (found.evidence, found.model, found.requests) == ("reference", "m", ABOUT.requests)
+
+
+def test_only_the_first_lines_are_read(folder: Path) -> None:
+    path = folder / "a/one.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "\n}{ not YAML", encoding="utf-8")
+    assert cassettes.read_provenance(path) is not None
+
+
+@pytest.mark.parametrize("text", ["interactions: []\n", "", "x: 1\nprovenance:\n"])
+def test_an_unlabelled_cassette_says_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
+    assert cassettes.read_provenance(tmp_path / "a.yaml") is None
+
+
+def test_a_whole_set_has_no_flaw(folder: Path) -> None:
+    assert cassettes.find_flaws(folder) == []
+
+
+def test_unlabelled_altered_and_unreadable_cassettes_are_flaws(folder: Path) -> None:
+    (folder / "c.yaml").write_text("interactions: []", encoding="utf-8")
+    (folder / "d.yaml").write_bytes(b"\xff\xfe")
+    two = folder / "b/two.yaml"
+    two.write_text(two.read_text(encoding="utf-8").replace("hello", "bye"), encoding="utf-8")
+    assert cassettes.find_flaws(folder) == [
+        "b/two.yaml: altered since it was recorded",
+        "c.yaml: no provenance",
+        "d.yaml: not UTF-8",
+    ]
+
+
+def test_a_cassette_is_a_file_and_no_link(folder: Path) -> None:
+    (folder / "c.yaml").mkdir()
+    (folder / "d.yaml").symlink_to(folder / "a/one.yaml")
+    (folder / "e.yaml").symlink_to(folder / "nowhere")
+    assert cassettes.list_cassettes(folder) == [folder / "a/one.yaml", folder / "b/two.yaml"]
+    assert cassettes.find_flaws(folder) == []
+
+
+def test_a_cassette_that_nobody_played_is_named(folder: Path) -> None:
+    assert cassettes.find_unplayed(folder, {"a/one.yaml", "b/two.yaml"}) == []
+    assert cassettes.find_unplayed(folder, {"b/two.yaml"}) == [
+        "a/one.yaml: a cassette that no check plays"
+    ]
+
+
+def test_a_request_without_a_body_counts_as_an_empty_one(tmp_path: Path) -> None:
+    path = write_cassette(tmp_path / "a.yaml", talk(body=""), talk(body='{"model": "x"}'))
+    assert cassettes.read_bodies(path) == [{}, {"model": "x"}]
+
+
+@pytest.mark.parametrize("text", ["interactions: []", "interactions:\n- 5", "x: [", "[]"])
+def test_an_emptied_or_broken_cassette_is_the_suites_fault(tmp_path: Path, text: str) -> None:
+    path = write_cassette(tmp_path / "one.yaml", about=None, text=text)
+    with pytest.raises(SuiteFault, match=r"one\.yaml"):
+        cassettes.read_bodies(path)
+
+
+@pytest.mark.parametrize(
+    ("check", "name"),
+    [
+        ("features/test_tools.py::test_it", "dedicated/tools/test_it.yaml"),
+        (
+            "conformance/checks/standard/test_unit.py::TestIt::test_it[a::b-[c/d]]",
+            "dedicated/unit/TestIt.test_it[a--b-[c-d]].yaml",
+        ),
+    ],
+)
+def test_a_cassette_is_named_after_lane_and_check(check: str, name: str) -> None:
+    assert cassettes.name_cassette(check, "dedicated") == name
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("- 1", "TypeError"), ("interactions:\n- request: {body: '{'}", "JSONDecodeError")],
+)
+def test_a_broken_cassette_is_named_with_the_kind_of_its_flaw(
+    tmp_path: Path, text: str, kind: str
+) -> None:
+    path = tmp_path / "one.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SuiteFault, match=rf"^one\.yaml is not a cassette: {kind}$"):
+        cassettes.read_bodies(path)
+
+
+def test_a_body_that_is_no_json_is_the_suites_fault(tmp_path: Path) -> None:
+    path = write_cassette(tmp_path / "one.yaml", talk(body="{"))
+    with pytest.raises(SuiteFault, match=r"one\.yaml is not a cassette"):
+        cassettes.read_bodies(path)
+
+
+# --- the cassettes of this repository -------------------------------------------------------------
+
+
+def test_the_cassettes_here_are_labelled_and_unaltered() -> None:
+    assert cassettes.list_cassettes()
+    assert cassettes.find_flaws() == []
+
+
+def test_the_cassettes_here_hold_no_secret() -> None:
+    assert scan_folder(cassettes.ROOT) == []
+
+
+def test_beside_the_cassettes_there_is_nothing() -> None:
+    files = [path for path in cassettes.ROOT.rglob("*") if path.is_file()]
+    assert sorted(files) == cassettes.list_cassettes()
+
+
+def test_each_cassette_here_says_what_answered() -> None:
+    for path in cassettes.list_cassettes():
+        about = cassettes.read_provenance(path)
+        assert about is not None
+        assert about.evidence in {"reference", "engine", "live"}
+        assert (about.evidence == "reference") == (about.source == "reference peer"), path.name
+        assert (about.evidence == "live") == about.host.endswith(".baseten.co"), path.name
+        assert about.lane == path.relative_to(cassettes.ROOT).parts[0]

@@ -1,0 +1,287 @@
+"""The claims table: the committed one, and every rule that its loader holds."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+from langchain_tests.unit_tests import ChatModelUnitTests
+
+from conformance.claims.rows import TableError
+from conformance.claims.table import LANES, Claim, Column, Page, Proposal, Table, load_table
+from conformance.tests.suite.sample_suite import CLAIMS, CORRECTED, load_small
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def committed() -> Table:
+    return load_table()
+
+
+# --- the committed table ---
+
+
+def test_the_committed_table_has_the_nine_columns_with_their_marks(committed: Table) -> None:
+    marks = {column.key: column.mark for column in committed.columns}
+    assert marks == {
+        "tool-calling": "✅",
+        "structured-output": "✅",
+        "image-input": "✅",
+        "audio-input": "✅",
+        "video-input": "❌",
+        "token-streaming": "✅",
+        "native-async": "✅",
+        "token-usage": "✅",
+        "logprobs": "❌",
+    }
+
+
+def test_each_lane_is_judged_in_the_committed_table(committed: Table) -> None:
+    assert {lane for claim in committed.judged for lane in claim.lanes} == set(LANES)
+
+
+def test_no_two_committed_claims_say_the_same(committed: Table) -> None:
+    said = [claim.english for claim in committed.claims.values() if claim.cell]
+    assert {english for english in said if said.count(english) > 2} == set()
+
+
+def test_the_standard_tests_that_claims_name_exist(committed: Table) -> None:
+    known = {*dir(ChatModelIntegrationTests), *dir(ChatModelUnitTests)}
+    named = {name for claim in committed.judged for name in claim.standard}
+    assert "test_tool_calling" in named
+    assert named <= known
+
+
+# --- what a row becomes ---
+
+
+def test_a_row_becomes_a_claim_with_the_url_and_date_of_its_source(tmp_path: Path) -> None:
+    table = load_small(tmp_path, CLAIMS)
+    assert table.claims["keys.read.environment"] == Claim(
+        id="keys.read.environment",
+        sentence="set the variable",
+        english="The key is read from the environment.",
+        page="chat",
+        scope="client",
+        source="https://traffic.example",
+        read=date(2026, 10, 1),
+        basis="observed",
+        level="should",
+        lanes=("client",),
+    )
+    assert table.claims["calls.invoke.once"].source == "https://page.example"
+    assert table.claims["calls.invoke.once"].read == date(2026, 11, 22)
+    assert table.claims["calls.invoke.once"].standard == ("test_tool_calling",)
+
+
+def test_an_absence_keeps_its_layer_and_prerequisite(tmp_path: Path) -> None:
+    claim = load_small(tmp_path, CLAIMS).claims["logprobs.dedicated.absent"]
+    assert claim.absence
+    assert (claim.layer, claim.prerequisite) == ("service", "logprobs was in the body")
+
+
+def test_the_page_and_the_columns_stand_in_the_table(tmp_path: Path) -> None:
+    table = load_small(tmp_path, CLAIMS)
+    assert table.pages["chat"] == Page("Chat", "https://page.example", "en", date(2026, 11, 22))
+    assert table.columns[0] == Column("calls", "Calls", "Tool calling", "✅")
+
+
+def test_claims_are_either_judged_or_excluded(tmp_path: Path) -> None:
+    table = load_small(tmp_path, CLAIMS)
+    assert [claim.id for claim in table.judged] == [
+        "calls.invoke.once",
+        "keys.read.environment",
+        "logprobs.dedicated.absent",
+    ]
+    assert [(claim.id, claim.excluded) for claim in table.excluded] == [
+        ("badges.count.downloads", "a badge")
+    ]
+
+
+def test_a_correction_keeps_its_lanes_in_the_order_of_the_matrix(tmp_path: Path) -> None:
+    text = CORRECTED.replace('"keys.read.environment"]', '"calls.invoke.once"]')
+    text = text.replace('client = "✅", why', 'dedicated = "b", model-apis = "a", why')
+    table = load_small(tmp_path, text)
+    assert table.columns[0].proposed is None
+    assert table.columns[1].proposed == Proposal({"dedicated": "✅ some"}, "Engines differ.")
+    (detail,) = table.details
+    assert (detail.heading, detail.mark, detail.claims) == (
+        "Serialisable",
+        "beta",
+        ("calls.invoke.once",),
+    )
+    assert list(detail.proposed.cells.items()) == [("model-apis", "a"), ("dedicated", "b")]
+    assert load_small(tmp_path, CLAIMS).details == ()
+
+
+def test_the_committed_table_corrects_what_is_coarse_or_stale(committed: Table) -> None:
+    corrected = {column.key: column.proposed for column in committed.columns if column.proposed}
+    assert {key: tuple(proposal.cells) for key, proposal in corrected.items()} == {
+        "image-input": ("model-apis", "dedicated"),
+        "audio-input": ("model-apis", "dedicated"),
+        "logprobs": ("model-apis", "dedicated"),
+    }
+    assert [detail.english for detail in committed.details] == ["Serialisable"]
+
+
+# --- selecting ---
+
+
+@pytest.mark.parametrize(
+    ("names", "selected"),
+    [
+        ([], ["calls.invoke.once", "keys.read.environment", "logprobs.dedicated.absent"]),
+        (["keys.read.environment"], ["keys.read.environment"]),
+        (["keys"], ["keys.read.environment"]),
+        (["logprobs.dedicated", "calls"], ["calls.invoke.once", "logprobs.dedicated.absent"]),
+    ],
+)
+def test_claims_are_selected_by_id_or_dotted_beginning(
+    tmp_path: Path, names: list[str], selected: list[str]
+) -> None:
+    assert [claim.id for claim in load_small(tmp_path, CLAIMS).select(names)] == selected
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("key", "claim 'key' is unknown"),
+        ("keys.read.environment.more", "is unknown"),
+        ("", "is unknown"),
+        ("badges.count.downloads", "is not judged: a badge"),
+    ],
+)
+def test_selecting_what_is_not_judged_is_an_error(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(TableError, match=message):
+        load_small(tmp_path, CLAIMS).select([name])
+
+
+# --- the rules, one case each: what is replaced in the small table, and the complaint ---
+
+ROW = 'id = "keys.read.environment"'
+
+BROKEN = [
+    ("[pages.chat]", "[pages.chat", "claims.toml: cannot be read as TOML"),
+    ("[[columns]]", "[[column]]", r"claims.toml: unknown key `column`"),
+    ("[pages.chat]", "[extra]\n[pages.chat]", r"unknown key `extra`"),
+    ("[sources.traffic]", "[pages.traffic]", r"missing key `sources`"),
+    ('title = "Chat"', 'name = "Chat"', r"pages.chat: unknown key `name`"),
+    ('title = "Chat"', "", r"pages.chat: missing key `title`"),
+    ("read = 2026-11-22", 'read = "2026-11-22"', r"pages.chat: read: expected a date"),
+    ("read = 2026-11-22", "read = 2026-11-22T10:00:00", r"pages.chat: read: expected a date"),
+    ('what = "recorded traffic"', "", r"sources.traffic: missing key `what`"),
+    ('mark = "❌"', 'mark = "maybe"', r"column 2: mark: 'maybe' is none of"),
+    ('key = "logprobs"', 'key = "calls"', "duplicate column `calls`"),
+    (ROW, f"{ROW}\nsevere = true", r"claim 2 \(keys.read.environment\): unknown key `severe`"),
+    (ROW, "", r"claim 2 \(without id\): missing key `id`"),
+    (ROW, 'id = "calls.invoke.once"', r"claim 2 \(calls.invoke.once\): duplicate id"),
+    (ROW, 'id = "keys"', "an id is lower-case words"),
+    (ROW, 'id = "Keys.read"', "an id is lower-case words"),
+    (ROW, 'id = "keys.read_all"', "an id is lower-case words"),
+    (ROW, "id = 7", "id: expected a text that is not blank, found 7"),
+    ('sentence = "set the variable"\n', "", "missing key `sentence`"),
+    ('sentence = "set the variable"', 'sentence = " "', "sentence: expected a text"),
+    ('level = "should"', 'level = "may"', "level: 'may' is none of `must`, `should`"),
+    ('basis = "observed"', 'basis = "hoped"', "basis: 'hoped' is none of"),
+    ('lanes = ["client"]', "lanes = []", "lanes: expected a list, not empty"),
+    ('lanes = ["client"]', 'lanes = "client"', "lanes: expected a list, not empty"),
+    ('lanes = ["client"]', 'lanes = ["client", "client"]', "of texts that differ"),
+    ('lanes = ["client"]', 'lanes = ["client", 1]', "lanes: expected a list, not empty"),
+    ('lanes = ["client"]', 'lanes = ["client", "moon"]', "lanes: 'moon' is none of"),
+    ('lanes = ["client"]\n', "", "missing key `lanes`"),
+    ('source = "traffic"', 'source = "rumour"', "source `rumour` is among neither"),
+    ('page = "chat"\nscope', 'page = "home"\nscope', "page `home` is not among the pages"),
+    ('cell = "calls"', 'cell = "phones"', "cell `phones` is not among the columns"),
+    ('scope = "dedicated"', 'scope = "model-apis"', "scope `model-apis` allows that lane only"),
+    ('scope = "dedicated"', 'scope = "moon"', "scope: 'moon' is none of"),
+    ('excluded = "a badge"', 'excluded = ""', "excluded: expected a text"),
+    ('excluded = "a badge"', "", "missing key `basis`, `level`, `lanes`"),
+    (
+        'excluded = "a badge"',
+        'excluded = "a badge"\nlanes = ["client"]',
+        r"claim 4 \(badges.count.downloads\): excluded, and yet judged by lanes",
+    ),
+    (
+        'excluded = "a badge"',
+        'excluded = "a badge"\nstandard = ["test_x"]',
+        "excluded, and yet judged by standard",
+    ),
+    ("absence = true", 'absence = "yes"', "absence: expected true or false"),
+    ("absence = true", "absence = false", "layer, prerequisite stands on absences only"),
+    ("absence = true\n", "", "layer, prerequisite stands on absences only"),
+    ('layer = "service"\n', "", "an absence names its layer and its observed prerequisite"),
+    ('layer = "service"', 'layer = "moon"', "layer: 'moon' is none of"),
+    ('prerequisite = "logprobs was in the body"', "", "an absence names its layer"),
+    ('cell = "logprobs"\n', "", "column `logprobs` says ❌, no absence is judged"),
+    ('cell = "calls"\n', "", "column `calls` says ✅, no presence is judged"),
+    ('mark = "❌"', 'mark = "✅"', "column `logprobs` says ✅, no presence is judged"),
+    ('\n[[claim]]\nid = "badges', '\n[[claim]]\nid = "badges".x', "cannot be read as TOML"),
+]
+
+
+BROKEN_CORRECTIONS = [
+    ('why = "Engines differ."', 'reason = "x"', "column 2: proposed: unknown key `reason`"),
+    (', why = "Engines differ."', "", "column 2: proposed: missing key `why`"),
+    ('dedicated = "✅ some", ', "", "no lane; name one of model-apis, dedicated, client"),
+    ('dedicated = "✅ some"', "dedicated = true", "proposed: dedicated: expected a text"),
+    ('dedicated = "✅ some"', 'moon = "✅"', "proposed: unknown key `moon`"),
+    ('dedicated = "✅ some"', 'client = "✅"', "`logprobs`: proposed: no claim .* the lane client"),
+    ("proposed = { dedicated", "proposed = 7 # {", "column 2: proposed: expected a table"),
+    ('mark = "beta"', "", "detail 1: missing key `mark`"),
+    ('proposed = { client = "✅", why = "It is whole." }', "", "detail 1: missing key `proposed`"),
+    (', why = "It is whole."', "", "detail 1: proposed: missing key `why`"),
+    ('["keys.read.environment"]', '["keys.read.moon"]', "detail 1: claim `keys.read.moon` is unkn"),
+    ('["keys.read.environment"]', "[]", "detail 1: claims: expected a list, not empty"),
+    ('client = "✅"', 'dedicated = "✅"', "detail 1: proposed: no claim .* the lane dedicated"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), BROKEN_CORRECTIONS)
+def test_a_correction_that_breaks_a_rule_is_refused(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in CORRECTED
+    with pytest.raises(TableError, match=message) as caught:
+        load_small(tmp_path, CORRECTED.replace(old, new, 1))
+    assert str(caught.value).startswith(str(tmp_path / "claims.toml"))
+
+
+@pytest.mark.parametrize(("old", "new", "message"), BROKEN)
+def test_a_table_that_breaks_a_rule_is_refused_with_file_and_row(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in CLAIMS
+    with pytest.raises(TableError, match=message) as caught:
+        load_small(tmp_path, CLAIMS.replace(old, new, 1))
+    assert str(caught.value).startswith(str(tmp_path / "claims.toml"))
+
+
+def test_an_excluded_row_does_not_judge_its_column(tmp_path: Path) -> None:
+    text = CLAIMS.replace('cell = "calls"\n', "").replace("excluded", 'cell = "calls"\nexcluded')
+    with pytest.raises(TableError, match="column `calls` says ✅, no presence is judged"):
+        load_small(tmp_path, text)
+
+
+def test_a_row_that_is_no_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"pages.chat: expected a table, found 7"):
+        load_small(tmp_path, CLAIMS.replace("[pages.chat]", "[pages]\nchat = 7\n[pages.other]", 1))
+
+
+def test_claims_that_are_no_list_of_tables_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="claim: expected a list of tables"):
+        load_small(tmp_path, f"claim = [1]\n{CLAIMS.split('[[claim]]', maxsplit=1)[0]}")
+
+
+def test_sources_that_are_no_table_are_refused(tmp_path: Path) -> None:
+    text = CLAIMS.replace("[sources.traffic]", "[pages.more]", 1)
+    with pytest.raises(TableError, match="sources: expected a table, found 7"):
+        load_small(tmp_path, f"sources = 7\n{text}")
+
+
+def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"absent.toml: cannot be read as TOML"):
+        load_table(tmp_path / "absent.toml")

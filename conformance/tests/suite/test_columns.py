@@ -1,0 +1,151 @@
+"""The rows of the matrix: finer ones of our own, how they are read, counted and shown."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from conformance.claims.columns import Finer
+from conformance.claims.pages import compare_page
+from conformance.claims.rows import TableError
+from conformance.claims.table import load_table
+from conformance.reports.page import write_page
+from conformance.reports.tables import print_report, write_matrix
+from conformance.tests.suite.sample_report import ALL_GREEN, CALLS, make, verdict
+from conformance.tests.suite.sample_suite import CLAIMS, CORRECTED, PAGE, load_small
+from conformance.verdicts.verdicts import Status
+
+ROOT = Path(__file__).parents[3]
+
+FEATURES = """
+[[features]]
+key = "forced"
+english = "Forced calls"
+under = "calls"
+
+[[features]]
+key = "keys"
+english = "Keys"
+
+"""
+FINER = CLAIMS.replace("[[claim]]", f"{FEATURES}[[claim]]", 1)
+FINER = FINER.replace('cell = "calls"\n', 'cell = "calls"\nfeature = "forced"\n')
+FINER = FINER.replace(
+    'page = "chat"\nscope = "client"\nbasis = "observed"',
+    'page = "chat"\nfeature = "keys"\nscope = "client"\nbasis = "observed"',
+)
+_BEYOND = (
+    "tool-choice parallel-tools streamed-tools json-mode json-schema reasoning reasoning-replay "
+    "prompt-cache stop seed errors retries cancellation v1-blocks v3-events serialisation"
+)
+
+
+def test_finer_rows_are_read_in_their_order(tmp_path: Path) -> None:
+    table = load_small(tmp_path, FINER)
+    assert table.features == (
+        Finer("forced", "Forced calls", under="calls"),
+        Finer("keys", "Keys"),
+    )
+    assert table.claims["keys.read.environment"].feature == "keys"
+    assert load_small(tmp_path, CLAIMS).features == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('key = "keys"', 'key = "forced"', "feature 2: duplicate key `forced`"),
+        ('key = "keys"', 'key = "calls"', "feature 2: duplicate key `calls`"),
+        ('under = "calls"', 'under = "moon"', "feature 1: `moon` is not among the columns"),
+        ('under = "calls"', 'under = "logprobs"', "stands under `logprobs`, the claim in calls"),
+        ('feature = "keys"', 'feature = "moon"', "keys.read.environment: feature `moon` is unkn"),
+        ('feature = "keys"\n', "", "feature `keys` has no judged claim"),
+        ('feature = "keys"', 'feature = "forced"', "under `calls`, the claim in no cell"),
+        ('english = "Keys"', 'colour = "red"', "feature 2: "),
+    ],
+)
+def test_finer_rows_that_break_a_rule_are_refused(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert FINER.count(old) >= 1
+    with pytest.raises(TableError, match=message) as caught:
+        load_small(tmp_path, FINER.replace(old, new, 1))
+    assert str(caught.value).startswith(str(tmp_path / "claims.toml"))
+
+
+def test_an_excluded_claim_does_not_fill_a_row(tmp_path: Path) -> None:
+    text = FINER.replace('feature = "keys"\n', "")
+    text = text.replace('excluded = "a badge"', 'feature = "keys"\nexcluded = "a badge"')
+    with pytest.raises(TableError, match="feature `keys` has no judged claim"):
+        load_small(tmp_path, text)
+
+
+def test_a_finer_row_stands_beneath_its_column_and_counts_for_both(tmp_path: Path) -> None:
+    report = make(tmp_path, (*ALL_GREEN[1:], verdict(CALLS, "model-apis", Status.FAIL)), text=FINER)
+    assert [(f.key, f.under, f.mark) for f in report.features] == [
+        ("calls", "", "✅"),
+        ("forced", "calls", ""),
+        ("logprobs", "", "❌"),
+        ("keys", "", ""),
+    ]
+    column, finer, *_ = report.features
+    assert column.cells == finer.cells
+    assert finer.cells["model-apis"].status is Status.FAIL
+    assert {line.feature for line in report.lines} == {"forced", "keys", "logprobs"}
+
+
+def test_finer_rows_are_told_apart_in_each_table(tmp_path: Path) -> None:
+    report = make(tmp_path, text=FINER)
+    console = Console(file=io.StringIO(), width=140, highlight=False)
+    print_report(report, console)
+    assert isinstance(console.file, io.StringIO)
+    assert "│   └ Forced calls │" in console.file.getvalue()
+    assert "| &ensp;└ Forced calls | · |" in write_matrix(report)
+    assert "| Keys | · |" in write_matrix(report)
+
+
+def test_the_page_shows_finer_rows_in_a_table_of_their_own(tmp_path: Path) -> None:
+    text = write_page(make(tmp_path, text=FINER), tmp_path)
+    matrix, _, finer = text.partition('<h2 id="finer">')
+    assert "Forced calls" not in matrix
+    assert '<a href="#feature-forced"><span class="soft">Tool calling /</span> Forced' in finer
+    assert text.count('id="feature-forced"') == 1
+    assert 'id="finer"' not in write_page(make(tmp_path), tmp_path)
+
+
+def test_the_committed_table_goes_beyond_the_pages_columns() -> None:
+    assert {*_BEYOND.split()} <= {finer.key for finer in load_table().features}
+
+
+@pytest.mark.parametrize("name", [n for n, page in load_table().pages.items() if page.file])
+def test_our_own_pages_say_what_the_claims_quote(name: str) -> None:
+    table = load_table()
+    text = (ROOT / str(table.pages[name].file)).read_text(encoding="utf-8")
+    assert compare_page(table, text, name) == []
+
+
+def test_of_our_own_pages_only_the_sentences_are_compared(tmp_path: Path) -> None:
+    text = CLAIMS.replace('language = "en"\n', 'language = "en"\nfile = "README.md"\n')
+    table = load_small(tmp_path, text)
+    assert compare_page(table, "Calls, Logprobs, downloads. To begin, set\nthe variable.") == []
+    (complaint,) = compare_page(table, "Calls, Logprobs, downloads.")
+    assert "set the variable" in complaint
+
+
+@pytest.mark.parametrize(
+    ("page", "complaints"),
+    [
+        ("| Class | Serialisable |\n| :--- | :---: |\n| Chat | beta |\n", []),
+        (
+            "| Class | Serialisable |\n| :--- | :---: |\n| Chat | yes |\n",
+            ["details, Serialisable: beta in the claims, yes on the page"],
+        ),
+        ("", ["details, Serialisable: beta in the claims, nothing on the page"]),
+    ],
+)
+def test_cells_outside_the_feature_table_are_compared(
+    tmp_path: Path, page: str, complaints: list[str]
+) -> None:
+    assert compare_page(load_small(tmp_path, CORRECTED), f"{page}{PAGE}") == complaints

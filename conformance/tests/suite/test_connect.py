@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from conformance.reference import PeerServer, respond
+from conformance.subjects import connect as mounts
+from conformance.subjects.subject import choose
+from conformance.subjects.traffic import DECK
+from conformance.targets import FAKE_KEY, LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.reference import AnswerPlan, PeerRequest
+
+STRANGER = "conformance.tests.suite.factories:of_ours"
+
+
+@pytest.fixture
+def seen() -> list[PeerRequest]:
+    return []
+
+
+@pytest.fixture
+def peer(seen: list[PeerRequest]) -> Any:
+    def answer(request: PeerRequest) -> AnswerPlan:
+        seen.append(request)
+        return respond(request)
+
+    return answer
+
+
+@pytest.fixture
+def _stranger() -> Iterator[None]:
+    choose(STRANGER)
+    with mounts.OPENED:
+        yield
+    choose("")
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_our_own_model_is_answered_inside_the_process(
+    lane: str, peer: Any, seen: list[PeerRequest]
+) -> None:
+    model = mounts.mount(LANES[lane], peer, {"temperature": 0.5})
+    assert model.invoke("Hello").text
+    assert [each.host for each in seen] == [LANES[lane].host]
+    assert seen[0].json()["temperature"] == 0.5
+    assert mounts.pace() == 0
+
+
+@pytest.mark.usefixtures("_stranger")
+@pytest.mark.parametrize("lane", LANES)
+def test_another_model_is_answered_over_a_socket_as_if_at_the_canonical_host(
+    lane: str, peer: Any, seen: list[PeerRequest]
+) -> None:
+    model = mounts.mount(LANES[lane], peer, {"temperature": 0.5})
+    assert model.endpoint.base_url.startswith("http://127.0.0.1:")
+    assert model.invoke("Hello").text
+    assert [each.host for each in seen] == [LANES[lane].host]
+    assert mounts.pace() == mounts.PACE
+
+
+@pytest.mark.usefixtures("_stranger")
+@pytest.mark.filterwarnings("ignore:model_url and base_url are both given")
+def test_the_deployments_url_names_the_host_and_keeps_its_path(
+    peer: Any, seen: list[PeerRequest]
+) -> None:
+    url = " https://model-abcd1234.api.baseten.co/production/predict "
+    settings = {"base_url": "https://elsewhere.example/v1", "model_url": url}
+    assert mounts.mount(LANES["dedicated"], peer, settings).invoke("Hello").text
+    [request] = seen
+    assert request.host == "model-abcd1234.api.baseten.co"
+    assert request.path == "/production/sync/v1/chat/completions"
+
+
+@pytest.mark.usefixtures("_stranger")
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"base_url": None}, "would leave this machine"),
+        ({"http_client": httpx.Client()}, "http_client is our own client's way"),
+        ({"model": None}, "off Baseten's host name"),
+        ({"base_url": "https://inference.baseten.co/"}, "off Baseten's host name"),
+        ({"model_url": "https://model-a.api.baseten.co/production"}, "off Baseten's host name"),
+    ],
+)
+def test_what_cannot_be_put_to_another_model_is_skipped_with_the_reason(
+    settings: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(pytest.skip.Exception, match=reason):
+        mounts.mount(LANES["model-apis"], respond, settings)
+
+
+@pytest.mark.usefixtures("_stranger")
+def test_the_servers_of_a_check_are_closed_with_it() -> None:
+    model = mounts.mount(LANES["model-apis"], respond, {})
+    url = f"{model.endpoint.base_url}/models"
+    assert httpx.get(url).status_code
+    mounts.OPENED.close()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+
+
+@pytest.mark.parametrize("spec", ["", STRANGER], ids=["ours", "another"])
+def test_a_tape_holds_what_was_sent_and_answered(spec: str) -> None:
+    who = choose(spec)
+    with PeerServer(DECK) as server:
+        model = who.make(base_url=f"{server.url}/v1", model="moonshotai/Kimi-K2.6", api_key="k")
+        with mounts.tap(model) as (watched, tape):
+            assert watched.invoke("Hello").text
+        model.invoke("Not on the tape")
+    choose("")
+    assert [body["messages"][0]["content"] for body in tape.sent] == ["Hello"]
+    assert ['"usage"' in answer for answer in tape.answers] == [True]
+    assert FAKE_KEY not in str(vars(tape))
+    assert DECK.tapes == []

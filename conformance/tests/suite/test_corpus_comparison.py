@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from langchain_core.exceptions import ModelError, ModelRateLimitError
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
+
+from conformance.maintenance.corpus import comparison as arrivals
+from conformance.maintenance.corpus.oracle import Call, Expected, Failure
+
+METADATA = {"model_name": "m", "finish_reason": "stop", "id": "c1"}
+USAGE = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7, "cache_read": 1, "reasoning": 0}
+CALLS = (Call(("a", "a2"), "f", "{}", {}), Call(("b",), "g", '{"x": 1}', {"x": 1}))
+EXPECTED = Expected("text", "thought", "", CALLS, USAGE, METADATA | {"logprobs": [{"token": "t"}]})
+
+
+def message(**changes: Any) -> AIMessage:
+    """Build the message that `EXPECTED` asks for."""
+    fields: dict[str, Any] = {
+        "content": "text",
+        "additional_kwargs": {"reasoning_content": "thought"},
+        "tool_calls": [
+            tool_call(name="f", args={}, id="a"),
+            tool_call(name="g", args={"x": 1}, id="b"),
+        ],
+        "usage_metadata": {
+            "input_tokens": 5,
+            "output_tokens": 2,
+            "total_tokens": 7,
+            "input_token_details": {"cache_read": 1},
+            "output_token_details": {"reasoning": 0},
+        },
+        "response_metadata": METADATA
+        | {"model_provider": "baseten", "logprobs": {"content": [{"token": "t"}]}},
+    }
+    return AIMessage(**fields | changes)
+
+
+def losses_of(expected: Expected = EXPECTED, version: str = "v0", **changes: Any) -> list[str]:
+    arrived = arrivals.observe(message(**changes), version)
+    return [loss.what for loss in arrivals.find_losses(expected, arrived)]
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_a_whole_answer_has_no_loss(version: str) -> None:
+    content: Any = "text"
+    if version == "v1":
+        content = [
+            {"type": "reasoning", "reasoning": "thought"},
+            {"type": "text", "text": "text"},
+            tool_call(name="f", args={}, id="a"),
+            tool_call(name="g", args={"x": 1}, id="b"),
+        ]
+    metadata = message().response_metadata | {"output_version": version}
+    assert losses_of(version=version, content=content, response_metadata=metadata) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"content": "tex"}, "text"),
+        ({"additional_kwargs": {}}, "reasoning"),
+        ({"additional_kwargs": {"reasoning_content": "thought", "refusal": "no"}}, "refusal"),
+        ({"tool_calls": [tool_call(name="f", args={}, id="a")]}, "tool calls"),
+        ({"usage_metadata": None}, "usage"),
+        ({"response_metadata": METADATA | {"model_provider": "baseten"}}, "logprobs"),
+        (
+            {"response_metadata": METADATA | {"logprobs": {"content": [{"token": "t"}]}}},
+            "model_provider",
+        ),
+    ],
+)
+def test_each_missing_part_is_one_loss(changes: Any, what: str) -> None:
+    assert losses_of(**changes) == [what]
+
+
+def test_double_usage_is_a_loss() -> None:
+    usage = {"input_tokens": 10, "output_tokens": 4, "total_tokens": 14}
+    (loss,) = arrivals.find_losses(
+        dataclasses.replace(EXPECTED, usage={k: v // 2 for k, v in usage.items()}),
+        arrivals.observe(message(usage_metadata=usage), "v0"),
+    )
+    assert loss.what == "usage"
+    assert '"input_tokens": 5' in loss.expected
+    assert '"input_tokens": 10' in loss.arrived
+
+
+def test_true_is_not_one() -> None:
+    calls = (CALLS[0], dataclasses.replace(CALLS[1], args={"x": True}))
+    assert losses_of(dataclasses.replace(EXPECTED, calls=calls)) == ["tool calls"]
+
+
+@pytest.mark.parametrize("ids", [("a", "a"), ("a", ""), ("a", None)])
+def test_tool_call_ids_must_be_there_and_differ(ids: tuple[Any, Any]) -> None:
+    calls = [tool_call(name="f", args={}, id=ids[0]), tool_call(name="g", args={"x": 1}, id=ids[1])]
+    assert losses_of(tool_calls=calls) == ["tool call ids"]
+
+
+def test_an_id_that_was_never_sent_is_a_loss() -> None:
+    calls = [
+        tool_call(name="f", args={}, id="a"),
+        tool_call(name="g", args={"x": 1}, id="stranger"),
+    ]
+    assert losses_of(tool_calls=calls) == ["invented tool call ids"]
+
+
+@pytest.mark.parametrize("ids", [("a",), ()], ids=["shared", "absent"])
+def test_an_id_may_be_invented_where_none_of_its_own_was_sent(ids: tuple[str, ...]) -> None:
+    calls = (CALLS[0], dataclasses.replace(CALLS[1], ids=ids))
+    invented = [
+        tool_call(name="f", args={}, id="a"),
+        tool_call(name="g", args={"x": 1}, id="stranger"),
+    ]
+    assert losses_of(dataclasses.replace(EXPECTED, calls=calls), tool_calls=invented) == []
+
+
+@pytest.mark.parametrize("call", [Call(("b",), "g", '{"x"', None), Call(("b",), "", "{}", {})])
+def test_an_invalid_call_must_arrive_with_its_raw_text(call: Call) -> None:
+    expected = dataclasses.replace(EXPECTED, calls=(CALLS[0], call))
+    kept = invalid_tool_call(name=call.name, args=call.text, id="b", error=None)
+    valid = [tool_call(name="f", args={}, id="a")]
+    assert losses_of(expected, tool_calls=valid, invalid_tool_calls=[kept]) == []
+    assert losses_of(expected, tool_calls=valid) == ["invalid tool calls"]
+
+
+def test_a_sum_of_chunks_keeps_the_raw_text_of_a_cut_call() -> None:
+    chunk = AIMessageChunk(
+        content="",
+        tool_call_chunks=[tool_call_chunk(name="g", args='{"x": 1', id="b", index=0)],
+        chunk_position="last",
+    )
+    assert chunk.tool_calls[0]["args"] == {"x": 1}
+    for version in ("v0", "v1"):
+        arrived = arrivals.observe(chunk, version)
+        assert arrived.calls == []
+        assert arrived.invalid == [("b", "g", '{"x": 1')]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "refusal", "refusal": "no"},
+        {"type": "non_standard", "value": {"type": "refusal", "refusal": "no"}},
+    ],
+)
+def test_a_refusal_is_found_among_the_blocks(block: Any) -> None:
+    metadata = {"output_version": "v1"}
+    answer = AIMessage(content=[block], response_metadata=metadata)
+    assert arrivals.observe(answer, "v1").refusal == "no"
+
+
+def test_a_finish_reason_that_was_never_sent_is_a_loss() -> None:
+    sent = {key: value for key, value in EXPECTED.metadata.items() if key != "finish_reason"}
+    assert losses_of(dataclasses.replace(EXPECTED, metadata=sent)) == ["finish_reason"]
+
+
+def test_every_fact_must_come_on_one_chunk() -> None:
+    def losses(*chunks: AIMessageChunk) -> list[str]:
+        arrived = arrivals.observe(message(), "v0")
+        arrived.once = arrivals.count_carriers(chunks)
+        return [loss.what for loss in arrivals.find_losses(EXPECTED, arrived)]
+
+    usage: Any = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    last = AIMessageChunk(
+        content="", response_metadata=METADATA, usage_metadata=usage, chunk_position="last"
+    )
+    assert losses(AIMessageChunk(content="a"), last) == []
+    assert losses(last, last) == ["chunks that carry it"]
+    unmarked = last.model_copy(update={"chunk_position": None})
+    assert losses(unmarked) == ["chunks that carry it"]
+    nothing = AIMessageChunk(content="a", response_metadata={"finish_reason": None})
+    assert losses(nothing, last) == []
+    assert losses(AIMessageChunk(content="", usage_metadata=usage), last) == [
+        "chunks that carry it"
+    ]
+
+
+class LimitError(ModelRateLimitError):
+    status_code = 429
+    partial: AIMessage | None = None
+
+
+def failing(error: Exception | None, failure: Failure, **rest: Any) -> list[str]:
+    expected = Expected(text="so far", failure=failure)
+    arrived = arrivals.Arrived(error=error, **rest)
+    return [loss.what for loss in arrivals.find_losses(expected, arrived)]
+
+
+def test_the_right_error_is_no_loss() -> None:
+    failure = Failure("ModelRateLimitError", "slow down", 429)
+    assert failing(LimitError("Baseten says: slow\n  down"), failure) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (None, "error"),
+        (LimitError("stop"), "error sentence"),
+        (type("Odd", (ModelError,), {"status_code": 429})("slow down"), "error class"),
+        (type("Odd", (ModelRateLimitError,), {"status_code": 500})("slow down"), "status_code"),
+        (ModelRateLimitError("slow down"), "status_code"),
+    ],
+)
+def test_a_wrong_error_is_a_loss(error: Exception | None, what: str) -> None:
+    assert failing(error, Failure("ModelRateLimitError", "slow down", 429)) == [what]
+
+
+def test_an_error_in_place_of_an_answer_is_a_loss() -> None:
+    (loss,) = arrivals.find_losses(EXPECTED, arrivals.Arrived(error=ValueError("x")))
+    assert loss == ("answer", "an answer", "\"ValueError('x')\"")
+
+
+def test_a_failure_after_a_200_must_hand_over_what_came_before() -> None:
+    failure, error = Failure("ModelError", ""), LimitError("cut")
+    assert failing(error, failure) == ["partial text"]
+    error.partial = AIMessage("so far")
+    assert failing(error, failure) == []
+    assert failing(error, failure, once={}, text="so") == ["text before the error"]
+    error.partial = AIMessage("so far", additional_kwargs={"reasoning_content": "?"})
+    assert failing(error, failure) == ["partial reasoning"]
+
+
+def test_long_values_are_shortened_in_the_middle() -> None:
+    assert arrivals.shorten("ab") == '"ab"'
+    short = arrivals.shorten("a" + "x" * 1000 + "z")
+    assert short.startswith('"ax')
+    assert short.endswith('xz"')
+    assert len(short) == arrivals.SHOWN + 1
+
+
+@pytest.mark.parametrize("closing", ["]", '"}', '""]'])
+def test_a_cut_call_may_be_closed_so_that_it_stays_invalid(closing: str) -> None:
+    cut = Call(("b",), "g", '{"x"', None)
+    expected = dataclasses.replace(EXPECTED, calls=(CALLS[0], cut))
+    valid = [tool_call(name="f", args={}, id="a")]
+    for text, losses in (
+        (cut.text + closing, []),
+        (f"{cut.text} {closing}", ["invalid tool calls"]),
+    ):
+        kept = invalid_tool_call(name=cut.name, args=text, id="b", error=None)
+        assert losses_of(expected, tool_calls=valid, invalid_tool_calls=[kept]) == losses

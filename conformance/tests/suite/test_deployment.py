@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.__main__ import main
+from conformance.reference import PeerServer, respond
+from conformance.reference.exchange import AnswerPlan, plan_json
+from conformance.runner import HERE
+from conformance.services.deployment import (
+    Service,
+    ServiceError,
+    aim,
+    estimate_check,
+    pytest_sessionfinish,
+    state_source,
+)
+from conformance.targets import ENGINE_KEY
+from conformance.verdicts.costs import Cost
+from conformance.verdicts.evidence import Evidence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conformance.reference import PeerRequest
+
+KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
+WITH_KEY = {"BASETEN_API_KEY": KEY}
+CHECK = "conformance/checks/features/test_metadata.py::test_an_answer_that_calls_a_tool_says_so"
+# One file of checks is collected in a second.
+SUITE = replace(HERE, checks=("conformance/checks/features/test_metadata.py",))
+ONE = ["--claim", "metadata.finish.reason"]
+
+
+# --- where it is ---
+
+
+@pytest.mark.parametrize(
+    ("url", "model", "found"),
+    [
+        ("", "zai-org/GLM-5.2", Service("live", "model-apis", "", "zai-org/GLM-5.2")),
+        ("https://inference.baseten.co/v1", "m", Service("live", "model-apis", "", "m")),
+        (
+            " https://model-x.api.baseten.co/environments/production/predict ",
+            "",
+            Service(
+                "live",
+                "dedicated",
+                "https://model-x.api.baseten.co/environments/production/predict",
+                "",
+            ),
+        ),
+        (
+            "http://127.0.0.1:8000/v1",
+            "m",
+            Service("engine", "dedicated", "http://127.0.0.1:8000/v1", "m"),
+        ),
+        (
+            "https://baseten.co.elsewhere.example/v1",
+            "",
+            Service("engine", "dedicated", "https://baseten.co.elsewhere.example/v1", ""),
+        ),
+    ],
+)
+def test_only_basetens_own_hosts_are_live(url: str, model: str, found: Service) -> None:
+    assert aim(url, model, WITH_KEY) == found
+
+
+@pytest.mark.parametrize(
+    ("url", "model", "environment", "said"),
+    [
+        ("", "", WITH_KEY, "--model SLUG"),
+        ("https://inference.baseten.co/v1", "", WITH_KEY, "--model SLUG"),
+        ("abcd1234", "m", WITH_KEY, "no http URL"),
+        ("wss://model-x.api.baseten.co/production/websocket", "", WITH_KEY, "wss is no http URL"),
+        (
+            f"https://{KEY}@elsewhere.example/v1",
+            "m",
+            WITH_KEY,
+            "leave out of the URL",
+        ),
+        (
+            f"https://elsewhere.example/v1?key={KEY}",
+            "m",
+            WITH_KEY,
+            "leave out of the URL",
+        ),
+        ("", "m", {}, "set BASETEN_API_KEY"),
+        ("https://model-x.api.baseten.co/predict", "", {"BASETEN_API_KEY": " "}, "the key is"),
+    ],
+)
+def test_what_is_missing_is_said_without_the_key(
+    url: str, model: str, environment: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ServiceError) as refusal:
+        aim(url, model, environment)
+    assert said in str(refusal.value)
+    assert "S3cret" not in str(refusal.value)
+
+
+# --- what it costs ---
+
+
+def test_a_check_costs_what_its_cassette_cost() -> None:
+    whole = f"{CHECK}[dedicated-ask_whole]"
+    cost = estimate_check(whole, "dedicated")
+    assert cost.requests == 1
+    assert cost.tokens > 10
+    assert estimate_check(f"{CHECK}[no-such]", "dedicated") == Cost(0, 0)
+
+
+# --- what it rests on ---
+
+
+def test_an_engine_is_named_and_what_is_live_gets_its_date() -> None:
+    engine, live = Evidence(), Evidence()
+    state_source(engine, "engine", "127.0.0.1:8000")
+    state_source(live, "live", "model-x.api.baseten.co")
+    assert engine.settle("engine", "dedicated", "2026-11-22") == ("engine at 127.0.0.1:8000",)
+    assert live.settle("live", "dedicated", "2026-11-22") == ("live 2026-11-22",)
+
+
+def test_a_session_that_never_started_has_cost_nothing() -> None:
+    session: Any = SimpleNamespace(config=SimpleNamespace(stash=pytest.Stash()))
+    pytest_sessionfinish(session)
+    assert len(session.config.stash) == 0
+
+
+# --- the rehearsal: the whole command over loopback ---
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", KEY)
+    monkeypatch.setenv(ENGINE_KEY, f"{KEY}-engine")
+
+
+def judge(
+    capfd: pytest.CaptureFixture[str], url: str, *options: str, report: Path | None = None
+) -> tuple[int, str]:
+    stored = [f"--json={report}"] if report else []
+    code = main(["verify", "--model-url", url, *ONE, *options, *stored], SUITE)
+    out, err = capfd.readouterr()
+    assert "S3cret" not in out + err
+    assert report is None or "S3cret" not in report.read_text(encoding="utf-8")
+    return code, out + err
+
+
+def test_a_service_that_does_it_all_is_green_and_what_it_cost_is_said(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "report.json"
+    with PeerServer() as server:
+        url = f"{server.url}/environments/production/predict"
+        code, said = judge(capfd, url, "--model=omni", "--verbose", report=path)
+        assert {each.header("authorization") for each in server.requests} == {
+            f"Bearer {KEY}-engine"
+        }
+        sent = len(server.requests)
+    assert code == 0, said
+    report = json.loads(path.read_text(encoding="utf-8"))
+    [line] = report["lines"]
+    assert (line["claim"], line["lane"], line["status"]) == (ONE[1], "dedicated", "pass")
+    assert line["evidence"] == [f"engine at {server.url.removeprefix('http://')}"]
+    assert report["run"]["cost"]["requests"] == sent > 5
+    assert f"asked for: {sent} requests, about " in said
+
+
+def test_a_failing_service_fails_without_showing_the_key(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def answer(request: PeerRequest) -> AnswerPlan:
+        return plan_json(400, {"error": f"Bad header {request.header('authorization')}"})
+
+    with PeerServer(answer) as server:
+        code, said = judge(capfd, server.url, "--model=omni", "--verbose")
+    assert code == 1
+    assert "✗ FAIL  metadata.finish.reason" in said
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(401, "refuses the key"), (404, "no such model, or no chat endpoint")],
+)
+def test_a_service_that_refuses_everything_is_untested_after_one_request(
+    capfd: pytest.CaptureFixture[str], status: int, reason: str
+) -> None:
+    with PeerServer(lambda request: plan_json(status, {"error": "No."})) as server:
+        code, said = judge(capfd, server.url, "--model=omni")
+        asked = [request.method for request in server.requests]
+        assert asked in (["GET"], ["GET", "POST"])
+    assert code == 1
+    assert "? UNTESTED  metadata.finish.reason" in said
+    assert reason in " ".join(said.split())
+    assert "FAIL" not in said
+
+
+@pytest.mark.parametrize("options", [["--model=omni"], []], ids=["named", "to be asked"])
+def test_a_dead_service_is_untested_not_failed(
+    capfd: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    with PeerServer() as server:
+        url = server.url
+    code, said = judge(capfd, f"{url}/v1", *options)
+    assert code == 1
+    assert "? UNTESTED  metadata.finish.reason" in said
+    assert "cannot be reached" in " ".join(said.split())
+    assert "FAIL" not in said
+
+
+def test_what_the_limits_leave_unasked_is_untested_and_says_so(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with PeerServer() as server:
+        url = f"{server.url}/environments/production/predict"
+        code, said = judge(capfd, url, "--model=omni", "--max-requests=2")
+        assert len(server.requests) == 2
+    assert code == 1
+    assert "the limit of 2 requests is spent" in " ".join(said.split())
+
+
+def test_without_a_name_the_one_model_of_the_service_is_asked(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def answer(request: PeerRequest) -> AnswerPlan:
+        if request.path.endswith("/models"):
+            return plan_json(200, {"data": [{"id": "omni"}]})
+        asked.append(request.json()["model"])
+        return respond(request)
+
+    asked: list[Any] = []
+    with PeerServer(answer) as server:
+        code, said = judge(capfd, f"{server.url}/environments/production/predict")
+    assert code == 0, said
+    assert set(asked) == {"omni"}
+
+
+def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with PeerServer() as server:
+        code, said = judge(capfd, f"{server.url}/v1", "--dry-run", "--max-tokens=7")
+        assert server.requests == []
+    assert code == 0
+    assert f"{CHECK}[dedicated-ask_whole]" in said
+    said = " ".join(said.split())
+    assert "evidence engine: at most" in said
+    assert "requests (limit 200)" in said
+    assert "tokens (limit 7); nothing was sent" in said
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--factory=a:b"],
+        ["--target=peer"],
+        ["--lane=dedicated"],
+        ["--engine-url=http://127.0.0.1:1"],
+        ["--cassettes=."],
+    ],
+)
+def test_what_contradicts_a_service_is_refused(
+    capfd: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    assert main(["verify", "--model=m", *options]) == 2
+    assert "leave out the rest" in capfd.readouterr().err
+
+
+def test_a_service_that_cannot_be_one_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--model-url=abcd1234"], HERE) == 2
+    assert "no http URL" in capfd.readouterr().err

@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.maintenance.drift import command as drift_command
+from conformance.maintenance.drift.command import drift
+from conformance.maintenance.drift.render import write_json
+from conformance.maintenance.drift.report import Source
+from conformance.recording.child_run import InterruptedRunError
+from conformance.recording.model_listing import ServedError
+from conformance.recording.plan import Order, Plan
+from conformance.recording.rerecord import RecordingError
+from conformance.reference.server import PeerServer
+from conformance.tests.suite.aged_cassettes import PASSED, A, B, said, write_both
+from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
+from conformance.tests.suite.fake_runs import AGREED as TWO
+from conformance.tests.suite.fake_service import KEY, LIVE, REAL, Service, surround
+from conformance.verdicts.costs import Cost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from conformance.reference.exchange import AnswerPlan, PeerRequest
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_both(tmp_path)
+
+
+@pytest.fixture
+def heard(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What asking again brings."""
+    brought: dict[str, Any] = {"results": PASSED, "plan": TWO, "orders": []}
+
+    @contextmanager
+    def hear(order: Order, *_: Any) -> Iterator[Any]:
+        brought["orders"].append(order)
+        if error := brought.get("error"):
+            raise error
+        yield root / "new", brought["results"]
+        if error := brought.get("late"):
+            raise error
+
+    monkeypatch.setattr(drift_command, "hear", hear)
+    monkeypatch.setattr(drift_command, "plan", lambda *_: brought["plan"])
+    return brought
+
+
+def run(root: Path, *options: str) -> int:
+    return drift_command.main([f"--cassettes={root / 'old'}", *options])
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def test_without_a_yes_nothing_is_asked(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(root) == 2
+    assert heard["orders"] == []
+    assert "nothing was sent; --yes asks" in capsys.readouterr().out
+
+
+def test_where_nothing_is_selected_nothing_is_asked(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard["plan"] = Plan((), Cost(0, 0))
+    assert run(root) == 0
+    assert heard["orders"] == []
+    assert capsys.readouterr().out == "there is nothing to ask\n"
+
+
+def test_the_command_writes_what_it_found(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_cassette(root / "new" / A, said(a="2", b="y"))
+    options = (f"--json={root / 'd.json'}", f"--markdown={root / 'd.md'}")
+    assert run(root, "--yes", *options) == 1
+    assert "DRIFT: 2 of 2 recordings compared" in capsys.readouterr().out
+    stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
+    assert (stored["exit"], stored["compared"], stored["planned"]) == (1, 2, 2)
+    assert stored["compared_with"]["sources"] == {"reference: reference peer": 2}
+    assert (root / "d.md").read_text(encoding="utf-8").startswith("# Drift, ")
+    write_cassette(root / "new" / A, said(a=1, b="y"))
+    assert run(root, "--yes") == 0
+
+
+@pytest.mark.parametrize("option", ["--json", "--markdown"])
+def test_a_report_that_cannot_be_written_is_known_before_anything_is_asked(
+    root: Path, heard: Any, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for wrong in (root / "missing" / "d", root):
+        assert run(root, "--yes", f"{option}={wrong}") == 2
+        assert "cannot begin: " in capsys.readouterr().err
+    assert heard["orders"] == []
+
+
+def test_to_look_whether_a_report_can_be_written_leaves_everything_as_it_was(
+    root: Path, heard: Any
+) -> None:
+    (root / "old.json").write_text("{}", encoding="utf-8")
+    options = (f"--json={root / 'old.json'}", f"--markdown={root / 'new.md'}")
+    assert run(root, *options) == 2
+    assert (root / "old.json").read_text(encoding="utf-8") == "{}"
+    assert not (root / "new.md").exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RecordingError(f"lost {KEY}"), ServedError(f"lost {KEY}"), OSError(28, "No space left")],
+)
+def test_a_lost_service_is_no_report_and_shows_no_key(
+    root: Path,
+    heard: Any,
+    error: Exception,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", KEY)
+    heard["error"] = error
+    assert run(root, "--yes") == 3
+    told = capsys.readouterr().err
+    assert "NO REPORT" in told
+    assert KEY not in told
+
+
+def test_a_service_that_is_lost_half_way_leaves_a_report_of_the_first_half(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_cassette(root / "new" / A, said(a="2", b="y"))
+    heard["results"] = {TWO.tasks[0].check: PASSED[TWO.tasks[0].check]}
+    heard["late"] = RecordingError("the service is gone")
+    assert run(root, "--yes", f"--json={root / 'd.json'}") == 3
+    stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
+    assert (stored["cut"], stored["exit"], stored["compared"]) == ("the service is gone", 3, 1)
+    assert [finding["where"] for finding in stored["findings"]] == ["a"]
+    assert stored["not_compared"] == [{"cassette": B, "reason": "it was not asked any more"}]
+    assert "CUT: the service is gone: 1 of 2 recordings compared" in capsys.readouterr().out
+
+
+def test_a_service_that_is_lost_before_anything_came_leaves_no_report(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard["results"], heard["late"] = {}, RecordingError("the service is gone")
+    assert run(root, "--yes") == 3
+    assert "NO REPORT: the service is gone" in capsys.readouterr().err
+
+
+def test_a_signal_is_no_report(root: Path, heard: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    heard["error"] = InterruptedRunError(signal.SIGINT)
+    assert run(root, "--yes") == 130
+    assert "SIGINT: NO REPORT" in capsys.readouterr().err
+
+
+def test_the_command_says_what_is_missing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("BASETEN_API_KEY", raising=False)
+    assert run(root, "--target=live", "--yes") == 2
+    assert "cannot begin" in capsys.readouterr().err
+
+
+def test_the_help_is_for_users(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        drift_command.main(["--help"])
+    told = capsys.readouterr().out
+    assert "Sends the requests of the cassettes again" in told
+    assert "rerecord" not in told
+
+
+def test_no_field_that_looks_like_a_secret_is_told(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = "Rehearse.0123456789abcdefghijklmnopqrstuv"
+    write_cassette(root / "new" / A, said(**{"a": 1, "b": "x", f"to {secret}": 1}))
+    assert run(root, "--yes", f"--json={root / 'd.json'}", f"--markdown={root / 'd.md'}") == 0
+    told = capsys.readouterr().out
+    written = [(root / name).read_text(encoding="utf-8") for name in ("d.json", "d.md")]
+    for text in (told, *written):
+        assert secret not in text
+        assert "withheld" in text
+
+
+# --- the models -----------------------------------------------------------------------------------
+
+
+def recast(root: Path, *names: str) -> None:
+    cast = dict.fromkeys(("model", "other", "thinker", "seer"), "tiny")
+    for name in names:
+        write_cassette(root / "old" / name, said(a=1, b="x"), about=replace(ABOUT, cast=cast))
+
+
+def test_the_models_that_were_recorded_are_asked(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recast(root, A, B)
+    assert run(root, "--yes") == 0
+    assert heard["orders"][0].models == ("dedicated=tiny",)
+    assert "asking for dedicated=tiny, as recorded" in capsys.readouterr().out
+    assert run(root, "--yes", "--model=dedicated=mine") == 0
+    assert heard["orders"][1].models == ("dedicated=mine",)
+    drift(Order(), TWO, root / "old")
+    assert heard["orders"][2].models == ("dedicated=tiny",)
+
+
+def test_of_several_casts_one_is_asked_and_the_report_says_so_once(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recast(root, B)
+    assert run(root, "--yes", f"--json={root / 'd.json'}") == 0
+    note = "dedicated was recorded 1 with the lane's own models, 1 with tiny: asked as most of them"
+    assert json.loads((root / "d.json").read_text(encoding="utf-8"))["notes"] == [note]
+    assert f"! {note}\n" in capsys.readouterr().out
+
+
+def test_the_service_is_asked_what_it_serves_where_nothing_else_says_it(
+    root: Path, heard: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def settle(order: Order) -> Order:
+        asked.append(order)
+        return Order(models=(*order.models, "dedicated=served"))
+
+    monkeypatch.setattr(drift_command, "settle_models", settle)
+    assert run(root) == 2
+    assert asked == []
+    assert run(root, "--yes") == 0
+    assert (asked[0].lanes, heard["orders"][0].lanes) == (("dedicated",), ())
+    assert heard["orders"][0].models == ("dedicated=served",)
+    assert "asking for dedicated=served, which is served" in capsys.readouterr().out
+    for name in (A, B):
+        write_cassette(root / "old" / name, about=replace(ABOUT, evidence="peer"))
+    run(root, "--yes")
+    assert len(asked) == 1
+
+
+# --- over real sockets ----------------------------------------------------------------------------
+
+
+class Changed(Service):
+    """A service that changed since it was recorded."""
+
+    def __call__(self, request: PeerRequest) -> AnswerPlan:
+        plan = super().__call__(request)
+        return plan.map_json(self.change).map_events(self.change)
+
+    @staticmethod
+    def change(answer: Any) -> Any:
+        created = {"created": str(answer["created"])} if "created" in answer else {}
+        return {**answer, **created, "new": 1, "id": "other-0a1b2c3d4e5f"}
+
+
+def test_a_changed_service_is_found_out_and_nothing_is_replaced(tmp_path: Path) -> None:
+    from conformance.recording.cassettes import ROOT  # noqa: PLC0415  only here are the real ones meant
+
+    before = {task.name: (ROOT / task.name).read_bytes() for task in REAL.tasks}
+    with PeerServer(Changed()) as server:
+        report = drift(LIVE, REAL, ROOT, surround(server.url))
+        sent = {each.header("authorization") for each in server.requests}
+    assert sent == {f"Bearer {KEY}"}
+    told = {(f.change.severity, f.change.where.partition(" (")[0]) for f in report.findings}
+    assert {
+        ("failure", "created"),
+        ("failure", "verdict of no claim"),
+        ("information", "new"),
+    } <= told
+    # How fast the stand-in writes is no news: what its times say is a matter of the machine's load.
+    assert "token-level streaming" in {where for _, where in told}
+    assert report.exit == 1
+    assert (len(report.compared), report.planned) == (3, 3)
+    assert report.notes == (drift_command._STANDIN,)
+    assert KEY not in write_json(report)
+    assert before == {task.name: (ROOT / task.name).read_bytes() for task in REAL.tasks}
+
+
+def test_a_stream_that_fails_is_a_warning() -> None:
+    with PeerServer(Service()) as server:
+        url = server.url
+    [(lane, _, change)] = drift_command._time_streams(LIVE, ("model-apis",), surround(url))
+    assert (lane, change.severity) == ("model-apis", "warning")
+    assert "the stream failed: BasetenConnectionError" in change.what
+
+
+def test_a_model_of_ones_own_is_timed_where_it_was_asked_for() -> None:
+    with PeerServer(Service()) as server:
+        order = Order("live", models=("a/b",), url=f"{server.url}/environments/production/predict")
+        lanes = ("model-apis", "dedicated", "client")
+        found = drift_command._time_streams(order, lanes, surround(server.url))
+        asked = [(request.path, request.json()["model"]) for request in server.requests]
+    assert [lane for lane, _, _ in found] == ["model-apis", "dedicated"]
+    assert {model for _, model in asked} == {"a/b"}
+    assert asked[-1][0] == "/environments/production/sync/v1/chat/completions"
+
+
+def test_the_peer_is_not_timed() -> None:
+    assert drift_command._time_streams(Order(), ("dedicated",), os.environ) == []
+
+
+def test_recordings_that_are_live_are_compared_without_a_warning() -> None:
+    order = Order("live")
+    live = Source("live", "Baseten", "2026-11-22")
+    assert drift_command._warn(order, [live]) == []
+    assert drift_command._warn(order, [live, live._replace(evidence="engine")]) != []
+    assert drift_command._warn(Order(), [live._replace(evidence="engine")]) == []

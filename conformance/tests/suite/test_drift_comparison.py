@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.maintenance.drift.comparison import Comparison, compare
+from conformance.tests.suite.aged_cassettes import PASSED, A, B, said, write_both
+from conformance.tests.suite.cassette_builders import write_cassette
+from conformance.tests.suite.fake_runs import AGREED as TWO
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHECK, OTHER = (task.check for task in TWO.tasks)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_both(tmp_path)
+
+
+def look(root: Path, results: Any = PASSED, agreed: Any = TWO) -> Comparison:
+    return compare(agreed, root / "old", root / "new", results)
+
+
+def tell(heard: Comparison) -> list[str]:
+    return [f"{name[16]} {c.severity} {c.where}: {c.what}" for _, name, c in heard.found]
+
+
+def test_the_same_shapes_are_no_drift(root: Path) -> None:
+    assert look(root) == Comparison((), (A, B), ())
+
+
+def test_each_recording_is_compared_with_its_own_answer(root: Path) -> None:
+    write_cassette(root / "new" / B, said(a="2", c=None))
+    heard = look(root)
+    assert tell(heard) == [
+        "b information c: new, null",
+        "b warning b: missing, was string",
+        "b failure a: integer became string",
+    ]
+    assert {lane for lane, *_ in heard.found} == {"dedicated"}
+    assert (heard.compared, heard.unasked) == ((A, B), ())
+
+
+def test_a_type_that_another_recording_of_the_lane_has_is_no_change(root: Path) -> None:
+    write_cassette(root / "new" / A, said(a="2", b="y"))
+    write_cassette(root / "old" / "dedicated" / "z" / "unasked.yaml", said(a="x"))
+    assert look(root).found == ()
+    write_cassette(root / "old" / "dedicated" / "z" / "unasked.yaml", said(a=1))
+    write_cassette(root / "old" / "model-apis" / "z" / "unasked.yaml", said(a="x"))
+    assert tell(look(root)) == ["a failure a: integer became string"]
+
+
+def test_a_verdict_that_changed_fails_once_for_each_claim(root: Path) -> None:
+    results = {**PASSED, CHECK: {"result": "failed", "reason": "it said no"}}
+    agreed = type(TWO)(TWO.tasks, TWO.cost, {CHECK: ("x.y", "z")})
+    what = "passed when it was recorded, fails now: it said no"
+    assert tell(look(root, results, agreed)) == [
+        f"a failure verdict of x.y: {what}",
+        f"a failure verdict of z: {what}",
+    ]
+    assert tell(look(root, results)) == [f"a failure verdict of no claim: {what}"]
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_was_answered_and_is_skipped_now_warns(root: Path, answered: bool) -> None:
+    results = {**PASSED, CHECK: {"result": "skipped", "reason": "not here"}}
+    if not answered:
+        (root / "new" / A).unlink()
+    heard = look(root, results)
+    what = "was answered when it was recorded, is skipped now: not here"
+    assert tell(heard) == [f"a warning verdict of no claim: {what}"]
+    assert heard.unasked == (() if answered else ((A, "not here"),))
+
+
+@pytest.mark.parametrize(
+    ("result", "reason", "told", "unasked"),
+    [
+        (
+            "failed",
+            "it said no",
+            ["a information verdict of no claim: never recorded; fails: it said no"],
+            "it was never recorded",
+        ),
+        ("skipped", "not here", [], "not here"),
+        ("passed", "", [], "it was never recorded"),
+    ],
+)
+def test_what_was_never_recorded_cannot_have_become_worse(
+    root: Path, result: str, reason: str, told: list[str], unasked: str
+) -> None:
+    (root / "old" / A).unlink()
+    heard = look(root, {**PASSED, CHECK: {"result": result, "reason": reason}})
+    assert (tell(heard), heard.unasked) == (told, ((A, unasked),))
+
+
+def test_what_was_not_answered_is_not_compared(root: Path) -> None:
+    (root / "new" / A).unlink()
+    assert look(root) == Comparison((), (B,), ((A, "no answer"),))
+
+
+def test_a_check_that_was_not_reached_is_neither_compared_nor_judged(root: Path) -> None:
+    write_cassette(root / "new" / B, said(a="2"))
+    heard = look(root, {CHECK: PASSED[CHECK]})
+    assert heard == Comparison((), (A,), ((B, "it was not asked any more"),))
+
+
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_a_recording_that_cannot_be_read_is_not_compared_and_hinders_no_other(
+    root: Path, side: str
+) -> None:
+    write_cassette(root / side / A, text="interactions: []\n")
+    heard = look(root)
+    assert heard.compared == (B,)
+    assert heard.unasked == ((A, "a.yaml holds no interaction"),)

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance import SuiteFault
+from conformance.maintenance.drift.exchanges import Talk, compare_talks, read_talks
+from conformance.maintenance.drift.shapes import read_shape
+from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.tests.suite.response_builders import response
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def made(request: str, answer: Any = None, status: int = 200) -> Talk:
+    return Talk(request, read_shape(response({"a": 1} if answer is None else answer, "", status)))
+
+
+def tell(before: list[Talk], today: list[Talk]) -> list[str]:
+    return [f"{c.severity} {c.where}: {c.what}" for c in compare_talks(before, today)]
+
+
+ONE, TWO, BUSY = made("1"), made("2", {"b": 1}), made("1", {"error": "busy"}, 503)
+OTHER = "information request: the request is another one now"
+
+
+@pytest.mark.parametrize(
+    ("before", "today", "told"),
+    [
+        ([ONE, TWO], [ONE, TWO], []),
+        ([ONE, TWO], [TWO, ONE], []),
+        ([ONE, TWO], [BUSY, ONE, TWO], ["2 became 3, 503 besides"]),
+        ([ONE, TWO], [ONE, BUSY, TWO], ["2 became 3, 503 besides"]),
+        ([ONE, TWO], [ONE, TWO, ONE], ["2 became 3"]),
+        ([ONE], [ONE, made("3", {"c": 1})], ["1 became 2"]),
+        ([BUSY, ONE, TWO], [ONE, TWO], ["3 became 2"]),
+        ([BUSY, ONE], [BUSY, BUSY, ONE], ["2 became 3, 503 besides"]),
+        ([ONE, ONE], [BUSY, ONE, ONE], ["2 became 3, 503 besides"]),
+    ],
+)
+def test_talks_are_paired_by_what_is_asked(
+    before: list[Talk], today: list[Talk], told: list[str]
+) -> None:
+    assert tell(before, today) == [f"warning number of requests: {what}" for what in told]
+
+
+def test_of_what_is_asked_twice_the_first_belongs_to_the_first() -> None:
+    first, second = made("1", {"a": 1}), made("1", {"a": "x"})
+    assert tell([first, second], [first, second]) == []
+    assert tell([first, second], [second, first]) == [
+        "failure a: integer became string",
+        "failure a: string became integer",
+    ]
+
+
+def test_an_answer_that_never_became_better_is_compared() -> None:
+    assert tell([ONE], [BUSY, BUSY]) == [
+        "warning number of requests: 1 became 2, 503 besides",
+        "failure status: 200 became 503",
+    ]
+
+
+def test_another_request_is_said_and_its_changes_are_no_failures() -> None:
+    before, today = [ONE, made("x")], [made("3", {"a": "x", "b": 1}), made("x", {"a": "x"})]
+    assert tell(before, today) == [
+        "failure a: integer became string",
+        OTHER,
+        "information b: new, integer",
+        "warning a: integer became string",
+    ]
+
+
+def test_other_requests_are_paired_by_their_position_after_those_that_are_the_same() -> None:
+    before, today = (
+        [ONE, made("a", {"x": 1}), made("b", {"y": 1})],
+        [
+            made("c", {"x": 1}),
+            ONE,
+            made("d", {"y": 1}),
+        ],
+    )
+    assert tell(before, today) == [OTHER, OTHER]
+
+
+def hash_of(tmp_path: Path, body: str | bytes) -> str:
+    path = write_cassette(tmp_path / "c.yaml", {**talk(), "request": {"body": body}})
+    [found] = read_talks(path)
+    return found.request
+
+
+CALLS = '{"messages": [{"tool_calls": [{"id": "%s"}, {"id": "%s"}]}, {"tool_call_id": "%s"}]}'
+SOUND = '{"data": "%s"}'
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ('{"a": 1, "b": 2}', '{"b":2,"a":1}', True),
+        ('{"a": 1}', '{"a": 2}', False),
+        ('{"a": 1}', b'{"a": 1}', True),
+        (CALLS % ("x", "y", "x"), CALLS % ("v", "w", "v"), True),
+        (CALLS % ("x", "y", "x"), CALLS % ("v", "w", "w"), False),
+        (SOUND % ("A" * 300), SOUND % ("B" * 300), False),
+        ("no json", "no json", True),
+        ("no json", "no other", False),
+        ("[" * 100_000, "[" * 99_999, False),
+        ("", "null", True),
+    ],
+)
+def test_a_request_is_what_it_says_whatever_ids_it_repeats(
+    tmp_path: Path, one: Any, other: Any, same: bool
+) -> None:
+    assert (hash_of(tmp_path, one) == hash_of(tmp_path, other)) is same
+
+
+def test_a_sound_is_the_same_request_whether_it_was_hashed_or_not(tmp_path: Path) -> None:
+    from conformance.recording.redaction import hash_assets  # noqa: PLC0415  only here
+
+    raw = SOUND % ("A" * 300)
+    assert hash_assets(raw) != raw
+    assert hash_of(tmp_path, raw) == hash_of(tmp_path, hash_assets(raw))
+
+
+def test_a_recording_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    path = write_cassette(tmp_path / "c.yaml", text="interactions: []\n")
+    with pytest.raises(SuiteFault):
+        read_talks(path)
+
+
+def test_the_hash_is_the_one_that_cassettes_carry(tmp_path: Path) -> None:
+    from conformance.recording.provenance import hash_request  # noqa: PLC0415  only here
+
+    body = {"model": "m", "messages": [{"role": "user", "content": "é"}]}
+    assert hash_of(tmp_path, json.dumps(body)) == hash_request(body)

@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+
+from conformance.maintenance.drift.comparison import Found
+from conformance.maintenance.drift.render import print_drift, write_json, write_markdown
+from conformance.maintenance.drift.report import Drift, Source, clean, find_sources, gather
+from conformance.maintenance.drift.shape_diff import Change, Severity
+from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "Rehearse.0123456789abcdefghijklmnopqrstuv"
+FAILURE, WARNING, INFORMATION = Severity.FAILURE, Severity.WARNING, Severity.INFORMATION
+PEER = Source("reference", "reference peer", "2026-11-22")
+VLLM = Source("engine", "vllm 0.32.0", "2026-11-24")
+A, B, C = (f"dedicated/tools/{name}.yaml" for name in "abc")
+SOURCES = {A: PEER, B: PEER, C: VLLM}
+
+
+def found(name: str, severity: Severity, where: str, what: str, lane: str = "dedicated") -> Found:
+    return Found(lane, name, Change(severity, where, what))
+
+
+FOUND = (
+    found(A, INFORMATION, "c", "new, integer"),
+    found(A, FAILURE, "b", "string became integer"),
+    found(C, FAILURE, "b", "string became integer"),
+    found(C, FAILURE, "b", "string became integer"),
+    found(B, WARNING, "a", "missing, was integer"),
+    found(B, FAILURE, "b", "string became integer", "model-apis"),
+    found("", WARNING, "token-level streaming (dedicated)", "no event came"),
+)
+
+
+def make(*told: Found, compared: int = 3, planned: int = 3, **more: Any) -> Drift:
+    sources = tuple(SOURCES.values())[:compared]
+    findings = gather(told, SOURCES)
+    return Drift("a host", "2026-11-25T00:00:00+00:00", planned, sources, findings, **more)
+
+
+def show(report: Drift, width: int = 140, keys: tuple[str, ...] = ()) -> str:
+    told = io.StringIO()
+    print_drift(report, Console(file=told, width=width, highlight=False), keys)
+    return told.getvalue()
+
+
+# --- what it means --------------------------------------------------------------------------------
+
+
+def test_the_same_change_is_told_once_for_each_lane_and_the_worst_first() -> None:
+    told = [
+        (f.change.severity, f.lane, f.change.where, f.cassettes) for f in gather(FOUND, SOURCES)
+    ]
+    assert told == [
+        ("failure", "dedicated", "b", (A, C)),
+        ("failure", "model-apis", "b", (B,)),
+        ("warning", "dedicated", "a", (B,)),
+        ("warning", "dedicated", "token-level streaming (dedicated)", ()),
+        ("information", "dedicated", "c", (A,)),
+    ]
+
+
+def test_a_finding_says_where_its_recordings_came_from() -> None:
+    first, second, *_ = gather(FOUND, SOURCES)
+    assert first.sources == ("reference: reference peer", "engine: vllm 0.32.0")
+    assert second.sources == ("reference: reference peer",)
+    assert gather(FOUND, {})[0].sources == ()
+
+
+def test_a_claim_that_fails_in_many_ways_is_one_finding() -> None:
+    where, words = "verdict of x.y", "passed when it was recorded, fails now: "
+    texts = (f"{words}assert 1", f"{words}assert 2: no", f"{words}assert 3", f"{words}assert 1")
+    told = [
+        found(name, FAILURE, where, what) for name, what in zip((A, B, C, C), texts, strict=True)
+    ]
+    other = found(A, WARNING, where, "was answered when it was recorded, is skipped now: x")
+    one, skipped = gather([*told, other], SOURCES)
+    assert one.change.what == f"{words}assert 1 (and 2 other reasons)"
+    assert one.cassettes == (A, B, C)
+    assert skipped.change == other.change
+    assert gather(told[:2], SOURCES)[0].change.what == f"{words}assert 1 (and 1 other reason)"
+    apart = gather([found(A, FAILURE, "a", "x: 1"), found(A, FAILURE, "a", "x: 2")], SOURCES)
+    assert len(apart) == 2
+
+
+@pytest.mark.parametrize(
+    ("report", "code", "head"),
+    [
+        (make(), 0, "NO DRIFT THAT MATTERS"),
+        (make(*FOUND[4:5], *FOUND[:1]), 0, "NO DRIFT THAT MATTERS"),
+        (make(*FOUND), 1, "DRIFT"),
+        (make(compared=0), 3, "NOTHING COMPARED"),
+        (make(*FOUND, compared=0), 3, "NOTHING COMPARED"),
+        (make(compared=2, planned=4), 0, "NO DRIFT THAT MATTERS"),
+        (make(compared=2, planned=5), 0, "TOO LITTLE COMPARED TO TELL"),
+        (make(*FOUND, compared=2, planned=5), 1, "DRIFT"),
+        (make(cut="the service is gone"), 3, "CUT: the service is gone"),
+        (make(*FOUND, cut="x"), 3, "CUT: x"),
+    ],
+)
+def test_a_report_means_what_was_compared(report: Drift, code: int, head: str) -> None:
+    assert (report.exit, report.head) == (code, head)
+
+
+def test_sources_are_read_from_the_recordings(tmp_path: Path) -> None:
+    write_cassette(tmp_path / A)
+    write_cassette(tmp_path / B, about=None)
+    write_cassette(tmp_path / C, about=replace(ABOUT, evidence="live", source="Baseten"))
+    sources = find_sources(tmp_path, (A, B, C))
+    assert [source.label for source in sources.values()] == [
+        "reference: reference peer",
+        "unlabelled",
+        "live: Baseten",
+    ]
+
+
+# --- how it is told -------------------------------------------------------------------------------
+
+
+def test_the_report_is_printed_for_a_maintainer() -> None:
+    told = show(make(*FOUND, notes=("mind the gap",)))
+    assert "✗ failure" in told
+    assert "string became integer" in told
+    assert "in 2 recordings: tools/a, …" in told
+    assert "in tools/b" in told
+    assert "! mind the gap\n" in told
+    assert (
+        "compared with 2 reference: reference peer, 1 engine: vllm 0.32.0, "
+        "recorded 2026-11-22 to 2026-11-24\n"
+        "DRIFT: 3 of 3 recordings compared, asked again of a host; "
+        "2 failures, 2 warnings, 1 for information\n" in told
+    )
+
+
+def test_no_drift_is_two_lines() -> None:
+    told = show(make(compared=1, planned=1))
+    assert told == (
+        "compared with 1 reference: reference peer, recorded 2026-11-22\n"
+        "NO DRIFT THAT MATTERS: 1 of 1 recording compared, asked again of a host; "
+        "0 failures, 0 warnings, 0 for information\n"
+    )
+    assert "1 failure, 1 warning, 0" in show(make(*FOUND[1:2], *FOUND[4:5]))
+    unlabelled = Source("unlabelled", "", "")
+    assert "compared with 1 unlabelled\n" in show(replace(make(), compared=(unlabelled,)))
+    told = show(replace(make(), compared=(PEER, unlabelled)))
+    assert "compared with 1 reference: reference peer, 1 unlabelled, recorded 2026-11-22\n" in told
+    assert show(make(compared=0)).startswith("compared with nothing\n")
+
+
+def test_what_was_not_compared_is_told_by_its_reason() -> None:
+    told = show(make(unasked=((A, "not | here"), (B, "no answer"), (C, "not | here"))))
+    assert "· not compared: 2 recordings: dedicated/tools/a, …: not | here\n" in told
+    assert "· not compared: dedicated/tools/b: no answer\n" in told
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_nothing_is_cut_off_at_any_width(width: int) -> None:
+    where = "usage.prompt_tokens_details.created_cache_tokens_that_are_named_at_length"
+    what = (
+        "passed when it was recorded, fails now: AssertionErrorOfAnUncommonLengthWithoutSpaces" * 2
+    )
+    told = show(make(found(A, FAILURE, where, what)), width)
+    columns = [line.split("│")[2:4] for line in told.splitlines() if line.count("│") == 4]
+    seen = ["".join(part.strip() for part in column) for column in zip(*columns, strict=True)]
+    assert seen[0] == where
+    assert seen[1].replace(" ", "").startswith(what.replace(" ", ""))
+    assert max(len(line) for line in told.splitlines() if "│" in line) <= width
+    assert "dedicated" in told
+
+
+def test_the_report_can_be_stored() -> None:
+    report = make(*FOUND, unasked=((B, "not | here"),), notes=("n",), planned=4)
+    stored = json.loads(write_json(report))
+    assert stored["counts"] == {"failure": 2, "warning": 2, "information": 1}
+    assert stored["findings"][0] == {
+        "severity": "failure",
+        "where": "b",
+        "what": "string became integer",
+        "lane": "dedicated",
+        "cassettes": [A, C],
+        "sources": ["reference: reference peer", "engine: vllm 0.32.0"],
+    }
+    assert stored["compared_with"] == {
+        "sources": {"reference: reference peer": 2, "engine: vllm 0.32.0": 1},
+        "recorded": ["2026-11-22", "2026-11-24"],
+    }
+    assert stored["not_compared"] == [{"cassette": B, "reason": "not | here"}]
+    assert (stored["compared"], stored["planned"], stored["exit"]) == (3, 4, 1)
+    assert (stored["head"], stored["cut"], stored["notes"]) == ("DRIFT", "", ["n"])
+    assert json.loads(write_json(make(cut="why")))["cut"] == "why"
+
+
+def test_the_report_can_be_read_as_a_page() -> None:
+    page = write_markdown(make(*FOUND, unasked=((B, "not | here"),), notes=("mind\nthe gap",)))
+    assert page.startswith("# Drift, 2026-11-25T00:00:00+00:00\n\nDRIFT: 3 of 3 recordings")
+    assert "\ncompared with 2 reference: reference peer, 1 engine: vllm 0.32.0, recorded" in page
+    assert "\n> mind the gap\n" in page
+    assert (
+        "| failure | dedicated | `b` | string became integer | "
+        f"<details><summary>2 recordings</summary>`{A}`<br>`{C}`</details> |" in page
+    )
+    assert f"| failure | model-apis | `b` | string became integer | `{B}` |" in page
+    assert "| no event came |  |" in page
+    assert f"- `{B}`: not \\| here\n" in page
+    assert "|" not in write_markdown(make())
+
+
+def test_nothing_breaks_out_of_its_cell() -> None:
+    name = "dedicated/tools/a[x|y].yaml"
+    odd = found(name, FAILURE, "a`b\n|c", "said | <b>no</b>\n\n# and `more` [x](y) \\ *z* a_b")
+    page = write_markdown(make(odd, unasked=((name, "one\ntwo"),)))
+    [row] = [line for line in page.splitlines() if line.startswith("| failure")]
+    assert row == (
+        "| failure | dedicated | `a'b \\|c` | said \\| \\<b\\>no\\</b\\> \\# and \\`more\\` "
+        "\\[x\\]\\(y\\) \\\\ \\*z\\* a\\_b | `dedicated/tools/a[x\\|y].yaml` |"
+    )
+    assert "- `dedicated/tools/a[x\\|y].yaml`: one two\n" in page
+
+
+# --- nothing secret -------------------------------------------------------------------------------
+
+
+def spoil(place: str, secret: str) -> Drift:
+    report = make(*FOUND, unasked=((A, "x"),), notes=("n",), cut="c")
+    [first, *rest] = report.findings
+    spoilt: dict[str, dict[str, Any]] = {
+        "where": {"where": secret},
+        "compared": {"compared": (PEER._replace(source=secret),)},
+        "field": {"findings": (first._replace(change=first.change._replace(where=secret)), *rest)},
+        "what": {"findings": (first._replace(change=first.change._replace(what=secret)), *rest)},
+        "names": {"findings": (first._replace(cassettes=(secret,)), *rest)},
+        "sources": {"findings": (first._replace(sources=(secret,)), *rest)},
+        "unasked name": {"unasked": ((secret, "x"),)},
+        "unasked reason": {"unasked": ((A, secret),)},
+        "notes": {"notes": (secret,)},
+        "cut": {"cut": secret},
+    }
+    return replace(report, **spoilt[place])
+
+
+@pytest.mark.parametrize("secret", [KEY, "my own key", 'my "own" key'])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "where",
+        "compared",
+        "field",
+        "what",
+        "names",
+        "sources",
+        "unasked name",
+        "unasked reason",
+        "notes",
+        "cut",
+    ],
+)
+def test_nothing_that_looks_like_a_secret_is_told(place: str, secret: str) -> None:
+    keys = () if secret == KEY else (secret,)
+    report = spoil(place, f"x {secret} y")
+    told = (show(report, 400, keys), write_json(report, keys), write_markdown(report, keys))
+    for text in told:
+        assert secret not in text
+        assert json.dumps(secret)[1:-1] not in text
+    assert "withheld" in told[1]
+    assert json.loads(told[1])["exit"] == 3
+    assert told[2].startswith("# Drift, ")
+
+
+def test_what_is_harmless_stays_as_it_is() -> None:
+    report = make(*FOUND)
+    assert clean(report, (KEY,)) == report
+
+
+def test_what_is_a_secret_only_when_it_is_finished_is_withheld_as_a_whole() -> None:
+    half = len(KEY) // 2
+    cells = found(A, FAILURE, KEY[:half], KEY[half:])
+    page = write_markdown(make(cells), (f"{KEY[:half]}` | {KEY[half:]}",))
+    assert page == "(withheld: it holds a key in use)"
+    text = write_json(make(cells), (f'{KEY[:half]}",\n   "what": "{KEY[half:]}',))
+    assert json.loads(text) == {"withheld": "(withheld: it holds a key in use)"}

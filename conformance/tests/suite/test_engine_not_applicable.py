@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.checks.standard.test_integration import TestDedicated as Dedicated
+from conformance.claims.rows import TableError
+from conformance.maintenance.engines.not_applicable import (
+    BEYOND_FILE,
+    Beyond,
+    find_reason,
+    load_beyond,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUITE = BEYOND_FILE.parents[2] / "checks"
+LIST = (
+    Beyond(("features/test_a.py::test_x",), "all of x"),
+    Beyond(("features/test_a.py::test_y[two]",), "one of y", "vllm"),
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "engine", "reason"),
+    [
+        ("conformance/checks/features/test_a.py::test_x[one]", "vllm 1", "all of x"),
+        ("features/test_a.py::test_x", "llama.cpp b1", "all of x"),
+        ("/home/conformance/checks/features/test_a.py::test_x", "vllm 1", "all of x"),
+        ("conformance/checks/features/test_a.py::test_y[two]", "vllm 1", "one of y"),
+        ("conformance/checks/features/test_a.py::test_y[two]", "llama.cpp b1", ""),
+        ("conformance/checks/features/test_a.py::test_y[one]", "vllm 1", ""),
+        ("conformance/checks/features/test_a.py::test_xx", "vllm 1", ""),
+    ],
+)
+def test_a_check_is_found_with_or_without_its_parameters(
+    check: str, engine: str, reason: str
+) -> None:
+    assert find_reason(check, engine, LIST) == reason
+
+
+ROW = '[[beyond]]\nchecks = ["a"]\nreason = "r"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "missing key"),
+        (ROW.replace("reason", "because"), "unknown key"),
+        (ROW.replace('"r"', '" "'), "not blank"),
+        (ROW + ROW, "stands twice"),
+    ],
+)
+def test_a_list_that_breaks_its_rules_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "beyond.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(TableError, match=complaint):
+        load_beyond(path)
+
+
+def test_one_check_may_stand_for_two_engines(tmp_path: Path) -> None:
+    path = tmp_path / "beyond.toml"
+    path.write_text(ROW + 'engine = "vllm"\n' + ROW + 'engine = "llama.cpp"\n', encoding="utf-8")
+    assert [one.engine for one in load_beyond(path)] == ["vllm", "llama.cpp"]
+
+
+@pytest.mark.parametrize("check", [c for one in load_beyond() for c in one.checks])
+def test_every_listed_check_exists(check: str) -> None:
+    file, *names = check.partition("[")[0].split("::")
+    if file.startswith("standard/"):
+        assert names[0] == "TestDedicated"
+        assert hasattr(Dedicated, names[-1])
+        return
+    tree = ast.parse((SUITE / file).read_text(encoding="utf-8"))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    assert names[0] in {node.name for node in tree.body if isinstance(node, functions)}

@@ -1,0 +1,92 @@
+"""What the page shows of a cassette: the first exchange, named, sourced, shortened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance import SuiteFault
+from conformance.reports.exchange import MOST, find_exchange
+from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def record(folder: Path, name: str, count: int = 1, answer: Any = "hello") -> None:
+    write_cassette(folder / name, *[talk(answer)] * count)
+
+
+def test_an_exchange_shows_request_and_answer_with_their_headers(tmp_path: Path) -> None:
+    record(tmp_path, "dedicated/tools/test_a.yaml", count=3)
+    found = find_exchange(
+        "conformance/checks/features/test_tools.py::test_a", "dedicated", tmp_path
+    )
+    assert found is not None
+    assert found.request == (
+        'POST https://model-abcd1234.api.baseten.co/v1\naccept: a/b, c/d\n\n{"model": "m"}'
+    )
+    assert found.response == "200 OK\ncontent-type: text/plain\n\nhello"
+    assert found.cassette == "dedicated/tools/test_a.yaml"
+    assert found.source == "reference: reference peer, recorded on 2026-11-22"
+    assert found.more == 2
+
+
+@pytest.mark.parametrize(
+    ("check", "name"),
+    [
+        ("x/test_tools.py::test_a[client-b]", "client/tools/test_a[client-b].yaml"),
+        ("x/test_unit.py::TestLane::test_a[m0]", "client/unit/TestLane.test_a[m0].yaml"),
+        ("test_tools.py::test_a[/v1/?x=1:a]", "client/tools/test_a[-v1--x=1-a].yaml"),
+        ("test_tools.py::test_a[a::b%]", "client/tools/test_a[a--b-].yaml"),
+    ],
+)
+def test_a_cassette_is_named_after_its_check(tmp_path: Path, check: str, name: str) -> None:
+    record(tmp_path, name)
+    assert find_exchange(check, "client", tmp_path) is not None
+    assert find_exchange(check, "dedicated", tmp_path) is None
+
+
+def test_the_committed_cassettes_are_found() -> None:
+    checks = {
+        "conformance/checks/standard/test_integration.py::TestDedicated::test_invoke": "dedicated",
+        "conformance/checks/features/test_audio.py::"
+        "test_a_text_model_refuses_audio_with_a_typed_error[model-apis]": "model-apis",
+    }
+    assert all(find_exchange(check, lane) for check, lane in checks.items())
+
+
+def test_long_bodies_are_shortened_and_say_by_how_much(tmp_path: Path) -> None:
+    record(tmp_path, "client/a/test_a.yaml", answer="x" * MOST)
+    found = find_exchange("test_a.py::test_a", "client", tmp_path)
+    assert found is not None
+    assert found.response.endswith("\n\n" + "x" * MOST)
+    record(tmp_path, "client/a/test_a.yaml", answer="x" * (MOST + 7))
+    found = find_exchange("test_a.py::test_a", "client", tmp_path)
+    assert found is not None
+    assert found.response.endswith("x\n… and 7 more characters")
+    assert found.response.count("x") - found.response.count("text") == MOST
+
+
+def test_bytes_that_are_no_text_are_shown_all_the_same(tmp_path: Path) -> None:
+    record(tmp_path, "client/a/test_a.yaml", answer=b"a\xff")
+    found = find_exchange("test_a.py::test_a", "client", tmp_path)
+    assert found is not None
+    assert found.response.endswith("\n\na\ufffd")
+
+
+def test_a_cassette_without_provenance_says_so(tmp_path: Path) -> None:
+    write_cassette(tmp_path / "client/a/test_a.yaml", about=None)
+    found = find_exchange("test_a.py::test_a", "client", tmp_path)
+    assert found is not None
+    assert found.source == "no provenance"
+
+
+@pytest.mark.parametrize(
+    "text", ["interactions: []", "interactions: [1]", "interactions: [", "interactions: 1"]
+)
+def test_what_is_no_cassette_is_the_suites_fault(tmp_path: Path, text: str) -> None:
+    write_cassette(tmp_path / "client/a/test_a.yaml", about=ABOUT, text=text)
+    with pytest.raises(SuiteFault, match=r"test_a\.yaml (is not|holds)"):
+        find_exchange("test_a.py::test_a", "client", tmp_path)

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core import exceptions as core
+
+from conformance.subjects.expected_errors import catch, expect, expect_status
+from conformance.subjects.subject import choose
+from langchain_baseten import (
+    BasetenAPIError,
+    BasetenError,
+    BasetenIncompleteStreamError,
+    BasetenInvalidRequestError,
+    BasetenRequestError,
+    BasetenTimeoutError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class StatusError(Exception):
+    def __init__(self, status: Any) -> None:
+        super().__init__(f"HTTP {status}: no")
+        self.status_code = status
+
+
+@pytest.fixture
+def _stranger() -> Iterator[None]:
+    choose("conformance.tests.suite.factories:of_ours")
+    yield
+    choose("")
+
+
+@pytest.mark.parametrize(
+    ("kind", "own"),
+    [
+        ("any", BasetenError),
+        ("invalid-request", BasetenInvalidRequestError),
+        ("unsendable", BasetenRequestError),
+        ("stream-cut", BasetenIncompleteStreamError),
+        ("timeout", BasetenTimeoutError),
+    ],
+)
+def test_our_own_client_is_held_to_its_own_classes(kind: str, own: type[BasetenError]) -> None:
+    assert catch(kind) is own
+    with expect(kind, match="lost") as caught:
+        raise own("lost and found")
+    assert type(caught.value) is own
+    with pytest.raises(ValueError, match="lost"), expect(kind):
+        raise ValueError("lost")
+
+
+def test_its_own_words_are_asked_of_our_own_client_alone() -> None:
+    with pytest.raises(AssertionError), expect("any", ours="in our words"):
+        raise BasetenAPIError("in the service's")
+
+
+@pytest.mark.usefixtures("_stranger")
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("any", OSError("no")),
+        ("unsendable", TypeError("no")),
+        ("stream-cut", OSError("no")),
+        ("invalid-request", core.ModelInvalidRequestError("no")),
+        ("invalid-request", StatusError(400)),
+        ("invalid-request", StatusError(422)),
+        ("timeout", core.ModelTimeoutError("no")),
+        ("timeout", StatusError(408)),
+    ],
+)
+def test_another_client_may_raise_langchains_class_or_carry_the_status(
+    kind: str, error: Exception
+) -> None:
+    assert catch(kind) is Exception
+    with expect(kind, match="no", ours="in our words") as caught:
+        raise error
+    assert caught.value is error
+
+
+@pytest.mark.usefixtures("_stranger")
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("invalid-request", ValueError("no")),
+        ("invalid-request", StatusError(500)),
+        ("invalid-request", StatusError(None)),
+        ("invalid-request", core.ModelAPIError("no")),
+        ("timeout", StatusError(400)),
+    ],
+)
+def test_what_says_nothing_by_its_type_is_no_typed_error(kind: str, error: Exception) -> None:
+    with pytest.raises(AssertionError, match="nor carries a status_code"), expect(kind):
+        raise error
+
+
+@pytest.mark.usefixtures("_stranger")
+def test_another_client_must_repeat_the_services_sentence() -> None:
+    with pytest.raises(AssertionError), expect("any", match="drained"):
+        raise OSError("something happened")
+
+
+def test_our_own_errors_carry_the_status() -> None:
+    expect_status(BasetenAPIError("no", status_code=503), 503)
+    for status in (500, None):
+        with pytest.raises(AssertionError, match="is not 503"):
+            expect_status(BasetenAPIError("no", status_code=status), 503)
+
+
+@pytest.mark.usefixtures("_stranger")
+def test_others_need_not_but_must_not_carry_another() -> None:
+    expect_status(OSError("no"), 503)
+    expect_status(StatusError(503), 503)
+    with pytest.raises(AssertionError, match="500 is not 503"):
+        expect_status(StatusError(500), 503)

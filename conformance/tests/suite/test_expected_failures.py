@@ -1,0 +1,112 @@
+"""The list of known gaps: every rule that its loader holds."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.claims.rows import TableError
+from conformance.claims.table import load_table
+from conformance.tests.suite.sample_suite import write_suite
+from conformance.verdicts.expected_failures import GAPS_FILE, KnownGap, is_target, load_gaps
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GAP = """
+[[gap]]
+target = "engine"
+claim = "calls.invoke.once"
+lane = "dedicated"
+reason = "no parser"
+since = 2026-11-01
+expires = 2026-12-01
+link = "https://issue.example/1"
+"""
+
+
+def load(folder: Path, text: str) -> tuple[KnownGap, ...]:
+    suite = write_suite(folder, gaps=text)
+    return load_gaps(suite.gaps, load_table(suite.claims))
+
+
+def test_the_committed_gaps_fit_the_committed_claims() -> None:
+    assert isinstance(load_gaps(GAPS_FILE, load_table()), tuple)
+
+
+def test_a_list_without_rows_holds_no_gap(tmp_path: Path) -> None:
+    assert load(tmp_path, "# nothing") == ()
+
+
+def test_a_row_becomes_a_gap(tmp_path: Path) -> None:
+    assert load(tmp_path, GAP) == (
+        KnownGap(
+            target="engine",
+            claim="calls.invoke.once",
+            lane="dedicated",
+            reason="no parser",
+            since=date(2026, 11, 1),
+            expires=date(2026, 12, 1),
+            link="https://issue.example/1",
+        ),
+    )
+
+
+@pytest.mark.parametrize(("old", "new"), [("dedicated", "model-apis"), ("engine", "live")])
+def test_the_same_claim_may_have_a_gap_in_another_lane_or_target(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    assert len(load(tmp_path, GAP + GAP.replace(old, new))) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[[gap]]", "[[gaps]]", "unknown key `gaps`"),
+        ('lane = "dedicated"', "", r"gap 1 \(calls.invoke.once\): missing key `lane`"),
+        ('claim = "calls.invoke.once"', "", r"gap 1 \(without claim\): missing key `claim`"),
+        ("reason", "because", "unknown key `because`"),
+        ('"no parser"', '""', "reason: expected a text"),
+        ("2026-12-01", '"soon"', "expires: expected a date"),
+        ("2026-12-01", "2026-11-01", "expires on 2026-11-01, not after it began"),
+        ("link", "lnik", "unknown key `lnik`"),
+        ('"engine"', '"moon"', "'moon' is no target"),
+        ("calls.invoke.once", "calls.invoke.twice", "no claim of that id is judged in the lane"),
+        ('"dedicated"', '"client"', "no claim of that id is judged in the lane client"),
+        ("calls.invoke.once", "badges.count.downloads", "no claim of that id is judged"),
+        ("\n[[gap]]", f"{GAP}\n[[gap]]", r"gap 2 .*: stands twice for engine, dedicated"),
+    ],
+)
+def test_a_list_that_breaks_a_rule_is_refused_with_file_and_row(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in GAP
+    with pytest.raises(TableError, match=message) as caught:
+        load(tmp_path, GAP.replace(old, new, 1))
+    assert str(caught.value).startswith(str(tmp_path / "expected-failures.toml"))
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("replay", True),
+        ("peer", True),
+        ("engine", True),
+        ("live", True),
+        ("peer:drops-usage", True),
+        ("client:drops-usage", True),
+        ("replay:drops-usage", True),
+        ("client", False),
+        ("client:", False),
+        ("live:drops-usage", False),
+        ("peer:", False),
+        ("peer:Drops", False),
+        ("engine:x", False),
+        ("", False),
+        ("lively", False),
+    ],
+)
+def test_targets_are_known_by_name(name: str, known: bool) -> None:
+    assert is_target(name) is known

@@ -1,0 +1,90 @@
+"""Other people's models, the whole command: who is judged, on what, and what is never a pass."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.__main__ import main
+from conformance.runner import HERE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOME = "conformance.tests.suite.factories"
+FOUR = ("metadata", "package", "audio", "connections")
+SUITE = replace(HERE, checks=tuple(f"conformance/checks/features/test_{name}.py" for name in FOUR))
+CLAIMS = (
+    "metadata.finish.reason",
+    "package.import.name",
+    "audio.dedicated.data",
+    "connections.clients.own",
+)
+
+
+@pytest.fixture
+def report(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Any:
+    def judge(factory: str) -> dict[str, Any]:
+        path = tmp_path / "report.json"
+        claims = [word for claim in CLAIMS for word in ("--claim", claim)]
+        code = main(["verify", "--factory", factory, *claims, "--json", str(path)], SUITE)
+        said = " ".join(capfd.readouterr().out.split())
+        return {**json.loads(path.read_text(encoding="utf-8")), "code": code, "said": said}
+
+    return judge
+
+
+def statuses(report: dict[str, Any]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for line in report["lines"]:
+        found.setdefault(line["claim"], set()).add(line["status"])
+    return found
+
+
+def test_a_good_stranger_passes_what_can_be_put_to_it(report: Any) -> None:
+    found = report(f"{HOME}:of_ours")
+    assert statuses(found) == {
+        "metadata.finish.reason": {"pass"},
+        "package.import.name": {"not-applicable"},
+        "audio.dedicated.data": {"pass"},
+        "connections.clients.own": {"untested"},
+    }
+    assert found["code"] == 1
+    assert found["run"]["target"] == "peer"
+    assert found["run"]["subject"].endswith(f"made by {HOME}:of_ours")
+    assert f"made by {HOME}:of_ours on target peer" in found["said"]
+    assert {source for line in found["lines"] for source in line["evidence"]} <= {
+        "reference",
+        "client",
+    }
+    assert "connections are watched from inside the process" in found["said"]
+
+
+def test_a_useless_stranger_fails(report: Any) -> None:
+    found = report(f"{HOME}:of_canned_words")
+    assert statuses(found)["metadata.finish.reason"] == {"fail"}
+    assert statuses(found)["audio.dedicated.data"] == {"fail"}
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--factory", f"{HOME}:of_nothing"], 3, "returned NoneType, no BaseChatModel"),
+        (["--factory", f"{HOME}:of_ours", "--target=replay"], 2, "is judged on the target peer"),
+    ],
+)
+def test_what_cannot_be_judged_is_no_report(
+    capfd: pytest.CaptureFixture[str], options: list[str], code: int, said: str
+) -> None:
+    assert main(["verify", *options], SUITE) == code
+    assert said in " ".join(capfd.readouterr().err.split())
+
+
+def test_a_factory_that_is_written_wrongly_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        main(["verify", "--factory", "nowhere"])
+    assert refusal.value.code == 2
+    assert "package.module:callable" in capfd.readouterr().err

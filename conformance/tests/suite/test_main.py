@@ -1,0 +1,402 @@
+"""The command line: exit codes above all, then what each command prints and writes."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance import runner as runs
+from conformance.__main__ import main
+from conformance.checks.nasty_texts import NASTY, find_nasty
+from conformance.maintenance.corpus.evidence import CorpusEvidence
+from conformance.tests.suite.sample_suite import ONE_LESS, PASSING, write_suite
+from conformance.verdicts.verdicts import Outcome, Place, Result
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+FAILING = PASSING.replace("pass\n", "assert 0\n", 1)
+GAP = """
+[[gap]]
+target = "replay"
+claim = "keys.read.environment"
+lane = "client"
+reason = "not read yet"
+since = 2026-11-01
+expires = {expires}
+link = "https://issue.example/1"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Other people's plugins are slow to load, and none is needed here.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
+# --- verify: the exit code ---
+
+
+@pytest.mark.parametrize(
+    ("checks", "code", "said"),
+    [
+        (PASSING, 0, "GREEN: 4 pass"),
+        (FAILING, 1, "- features/test_checks.py::test_the_key_is_read: assert 0"),
+        (PASSING.replace("pass\n", "pytest.skip('x')\n"), 1, "? UNTESTED  keys.read.environment"),
+        (PASSING.replace("read():", "read(no):"), 1, "! BROKEN  keys.read.environment"),
+        (ONE_LESS, 1, "? UNTESTED  calls.invoke.once · dedicated"),
+        ("", 1, "nothing ran: not one check spoke"),
+        ("import nothing_of_that_name", 1, "PROBLEM  collecting features/test_checks.py: bound to"),
+    ],
+)
+def test_only_a_whole_run_of_passes_exits_with_zero(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], checks: str, code: int, said: str
+) -> None:
+    assert main([], write_suite(tmp_path, checks)) == code
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("checks", "said"),
+    [
+        (PASSING.replace("pass\n", "raise KeyboardInterrupt\n"), "the run was cut"),
+        (PASSING.replace("pass\n", "pytest.exit('x', returncode=0)\n"), "the run was cut"),
+        (PASSING.replace("pass\n", "__import__('os')._exit(0)\n"), "the run was cut"),
+        (PASSING.replace("calls.invoke.once", "calls.invoke.twice"), "unknown claim"),
+    ],
+)
+def test_a_run_that_was_cut_is_no_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], checks: str, said: str
+) -> None:
+    suite = write_suite(tmp_path, checks)
+    assert main(["verify"], suite) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("NO REPORT: ")
+    assert said in captured.err
+    assert not suite.memory.exists()
+
+
+def test_a_run_that_pytest_cannot_begin_is_no_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    assert main([], suite) == 3
+    assert "pytest ended with 4: the record cannot be read" in capsys.readouterr().err
+
+
+def test_folders_without_checks_are_red(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = write_suite(tmp_path)
+    (tmp_path / "features" / "test_checks.py").unlink()
+    (tmp_path / "features").rmdir()
+    assert main([], suite) == 1
+    assert "nothing ran" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("checks", "expires", "code"),
+    [(FAILING, "2999-01-01", 0), (FAILING, "2026-11-02", 1), (PASSING, "2999-01-01", 1)],
+)
+def test_a_known_gap_is_green_while_it_fails_and_has_not_expired(
+    tmp_path: Path, checks: str, expires: str, code: int
+) -> None:
+    assert main([], write_suite(tmp_path, checks, GAP.format(expires=expires))) == code
+
+
+@pytest.mark.parametrize(
+    ("gaps", "said"),
+    [("[[gap", "expected-failures.toml: cannot be read"), ("[[gap]]", "missing key `target`")],
+)
+def test_a_broken_list_of_gaps_is_an_error_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], gaps: str, said: str
+) -> None:
+    assert main([], write_suite(tmp_path, gaps=gaps)) == 2
+    # Where a line is broken depends on the length of the folder's name.
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+# --- verify: options ---
+
+
+def test_options_without_a_command_are_those_of_verify(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--target", "peer", "--lane", "dedicated", "--claim", "calls"]
+    assert main(arguments, write_suite(tmp_path, ONE_LESS + PASSING)) == 0
+    assert "target peer" in capsys.readouterr().out
+
+
+def test_a_cassette_that_a_whole_replay_does_not_play_is_red(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cassettes = tmp_path / "cassettes"
+    cassettes.mkdir()
+    (cassettes / "stale.yaml").write_text("interactions: []", encoding="utf-8")
+    suite = replace(write_suite(tmp_path), cassettes=cassettes)
+    assert main([], suite) == 1
+    assert "PROBLEM  stale.yaml: a cassette that no check plays" in capsys.readouterr().out
+    assert main(["--target", "peer"], suite) == 0
+    assert main(["--lane", "dedicated"], suite) == 0
+
+
+def test_another_folder_of_cassettes_is_replayed_and_not_remembered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path)
+    other = tmp_path / "others"
+    (other / "client").mkdir(parents=True)
+    (other / "client" / "nobody.yaml").touch()
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser): parser.addoption('--cassettes')\n"
+        f"def pytest_configure(config): assert config.option.cassettes == {str(other)!r}\n"
+    )
+    assert main([f"--cassettes={other}"], suite) == 1
+    assert "client/nobody.yaml: a cassette that no check plays" in capsys.readouterr().out
+    assert not suite.memory.exists()
+
+
+def test_recordings_of_others_count_as_evidence_and_are_not_remembered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [Place("calls.invoke.once", "model-apis"), Place("not.asked.for", "model-apis")]
+    evidence = ("corpus someone/else@01234567",)
+    outcomes = tuple(Outcome(p, "proofs", Result.PASSED, "", evidence) for p in places)
+    found = CorpusEvidence(outcomes, 7, ("someone/else@01234567",))
+    monkeypatch.setattr(
+        "conformance.maintenance.corpus.evidence.find_evidence", lambda folder: found
+    )
+    stored, suite = tmp_path / "report.json", write_suite(tmp_path)
+    assert main([f"--corpus={tmp_path}", f"--json={stored}"], suite) == 0
+
+    told = json.loads(stored.read_text(encoding="utf-8"))
+    by_place = {(line["claim"], line["lane"]): line["evidence"] for line in told["lines"]}
+    assert evidence[0] in by_place[places[0]]
+    assert evidence[0] not in by_place["calls.invoke.once", "dedicated"]
+    assert told["run"]["corpus"] == {
+        "exchanges": 7,
+        "sources": ["someone/else@01234567"],
+        "proven": ["calls.invoke.once"],
+    }
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "7 recorded exchanges (someone/else@01234567) prove 1 claims" in printed
+    assert not suite.memory.exists()
+
+
+@pytest.mark.parametrize("options", [["--corpus=nowhere"], ["--target=peer", "--corpus=."]])
+def test_recordings_are_weighed_besides_a_replay_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    assert main(options, write_suite(tmp_path)) == 2
+    assert "--corpus names recordings to weigh besides a replay" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["--cassettes=nowhere"], ["--target=peer", "--cassettes=."]])
+def test_only_a_folder_can_be_replayed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    assert main(options, write_suite(tmp_path)) == 2
+    assert "--cassettes names a folder of cassettes to replay" in capsys.readouterr().err
+
+
+def test_a_failure_outside_the_selection_does_not_count(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path, FAILING)
+    assert main(["--claim", "calls", "--claim", "logprobs"], suite) == 0
+    assert main(["--claim", "keys.read.environment"], suite) == 1
+
+
+def test_the_report_is_written_to_every_file_asked_for(tmp_path: Path) -> None:
+    names = ["json", "junit", "html", "markdown", "badge"]
+    options = [f"--{name}={tmp_path / name}" for name in names]
+    assert main(options, write_suite(tmp_path)) == 0
+    texts = {name: (tmp_path / name).read_text(encoding="utf-8") for name in names}
+    assert json.loads(texts["json"])["exit"] == 0
+    assert texts["junit"].startswith('<testsuites name="conformance" tests="4"')
+    assert 'features/test_checks.py" line="5"' in texts["junit"]
+    assert texts["html"].startswith("<!DOCTYPE html>")
+    assert "features/test_checks.py:5" in texts["html"]
+    assert texts["markdown"].startswith("Conformance of ChatBaseten of langchain-baseten ")
+    assert json.loads(texts["badge"])["message"] == "4/4"
+
+
+def test_half_a_character_in_a_reason_loses_no_report(tmp_path: Path) -> None:
+    checks = FAILING.replace("assert 0", 'raise ValueError("a\\ud800b")')
+    stored = tmp_path / "out.json"
+    assert main(["--json", str(stored)], write_suite(tmp_path, checks)) == 1
+    (line,) = [each for each in json.loads(stored.read_text("utf-8"))["lines"] if each["reasons"]]
+    assert line["findings"][0]["reason"] == "ValueError: a\ud800b"
+
+
+# --- verify: the difference from an earlier run ---
+
+
+def test_a_run_is_compared_with_the_very_file_it_then_replaces(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = str(tmp_path / "out.json")
+    assert main(["--json", stored], write_suite(tmp_path)) == 0
+    assert main(["--json", stored, "--diff", stored], write_suite(tmp_path, FAILING)) == 1
+    assert "WORSE: 1 regressed, 0 vanished" in capsys.readouterr().out
+    assert main(["--json", stored, "--diff", stored], write_suite(tmp_path)) == 0
+    assert "NOT WORSE: 0 regressed, 0 vanished, 0 expired, 1 fixed" in capsys.readouterr().out
+
+
+def test_a_green_run_that_judges_less_than_before_is_red(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = tmp_path / "out.json"
+    suite = write_suite(tmp_path)
+    assert main(["--json", str(stored)], suite) == 0
+    old = stored.read_text(encoding="utf-8").replace('"keys.read.environment"', '"keys.read.file"')
+    stored.write_text(old, encoding="utf-8")
+    assert main(["--diff", str(stored)], suite) == 1
+    said = capsys.readouterr().out
+    assert "GREEN: 4 pass" in said
+    assert "WORSE: 0 regressed, 1 vanished, 0 expired, 0 fixed, 1 new, 3 unchanged" in said
+
+
+@pytest.mark.parametrize(("text", "said"), [(None, "No such file"), ("{}", "is no report: $")])
+def test_an_old_report_that_cannot_be_read_stops_the_run_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, said: str
+) -> None:
+    old = tmp_path / "old.json"
+    if text:
+        old.write_text(text, encoding="utf-8")
+    suite = write_suite(tmp_path)
+    assert main(["--diff", str(old)], suite) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert said in captured.err
+    assert not suite.memory.exists()
+
+
+def test_only_whole_runs_are_remembered(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path)
+    assert main(["--claim", "keys"], suite) == 0
+    assert main(["--lane", "client"], suite) == 0
+    assert not suite.memory.exists()
+    assert main(["--target", "peer:lies"], suite) == 0
+    assert [path.name for path in suite.memory.iterdir()] == ["last-peer-lies.json"]
+
+
+def test_verbose_shows_pytest_at_work(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--verbose"], write_suite(tmp_path)) == 0
+    assert "4 passed" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("verbose", [(), ("--verbose",)], ids=["quiet", "verbose"])
+def test_what_a_client_says_is_shown_as_text(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], verbose: tuple[str, ...]
+) -> None:
+    said = "[red]x[/red] " + " ".join(NASTY.values())
+    checks = FAILING.replace("assert 0", f"print({said!a}); raise ValueError({said!a})")
+    assert main([*verbose, "--claim", "keys"], write_suite(tmp_path, checks)) == 1
+    told = capfd.readouterr()
+    assert find_nasty(told.out + told.err) == []
+    assert "[red]x[/red]" in told.out
+    assert "[red]x[/red]" in told.err or not verbose
+
+
+def test_a_run_that_is_interrupted_ends_its_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: str) -> str:
+        raise KeyboardInterrupt
+
+    ended: list[int] = []
+    kill = subprocess.Popen.kill
+
+    def note(child: subprocess.Popen[bytes]) -> None:
+        ended.append(child.pid)
+        kill(child)
+
+    monkeypatch.setattr(subprocess.Popen, "kill", note)
+    monkeypatch.setattr(runs, "to_plain", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        main(["--verbose"], write_suite(tmp_path))
+    assert len(ended) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--target", "moon"], "'moon' is no target"),
+        (["--lane", "moon"], "invalid choice: 'moon'"),
+        (["moon"], "unrecognized arguments: moon"),
+        (["explain"], "required: CLAIM"),
+    ],
+)
+def test_arguments_that_mean_nothing_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments, write_suite(tmp_path))
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--claim", "moon"], ["explain", "moon"]])
+def test_a_claim_nobody_knows_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert main(arguments, write_suite(tmp_path)) == 2
+    assert "cannot begin: claim 'moon' is unknown" in capsys.readouterr().err
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    named = capsys.readouterr().out.partition("{")[2].partition("}")[0]
+    assert {"verify", "list", "explain", "cassettes", "drift", "record"} < set(named.split(","))
+
+
+# --- the rest ---
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        ("cassettes", "conformance.recording.inventory"),
+        ("corpus", "conformance.maintenance.corpus.command"),
+        ("deviants", "conformance.broken.command"),
+        ("drift", "conformance.maintenance.drift.command"),
+        ("record", "conformance.recording.command"),
+    ],
+)
+def test_a_command_with_its_own_options_gets_them(
+    command: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Command:
+        @staticmethod
+        def main(argv: list[str]) -> int:
+            return 7 if argv == ["folder", "--cuts=whole"] else 8
+
+    monkeypatch.setitem(sys.modules, module, Command)
+    assert main([command, "folder", "--cuts=whole"]) == 7
+
+
+def test_the_package_runs_as_a_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["conformance", "list"])
+    monkeypatch.delitem(sys.modules, "conformance.__main__")
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("conformance", run_name="__main__")
+    assert caught.value.code == 0
+    assert "tools.invoke.call " in capsys.readouterr().out
+
+
+def test_arguments_are_those_of_the_process_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["conformance", "list"])
+    assert main(suite=write_suite(tmp_path)) == 0
+    assert "3 judged" in capsys.readouterr().out

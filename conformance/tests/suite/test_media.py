@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import io
+import json
+import time
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any, TypeAlias
+from xml.etree import ElementTree as ET
+
+import pytest
+from markdown_it import MarkdownIt
+from rich.console import Console
+from rich.table import Table as Grid
+
+from conformance.checks.nasty_texts import KEPT, MARKUP, NASTY, WORDS, find_nasty
+from conformance.maintenance.drift.render import print_drift, write_json
+from conformance.maintenance.drift.render import write_markdown as write_drift
+from conformance.maintenance.drift.report import Source
+from conformance.maintenance.release.command import print_answers
+from conformance.maintenance.release.gate import Answer, Word
+from conformance.media import (
+    open_console,
+    to_json,
+    to_markdown,
+    to_markdown_code,
+    to_plain,
+    to_terminal,
+    to_xml,
+)
+from conformance.recording.inventory import Standing, print_stock, write_stock
+from conformance.recording.plan import Plan, Task, print_plan
+from conformance.reports.difference import compare
+from conformance.reports.formats import FORMATS
+from conformance.reports.tables import (
+    MATRIX_BEGINS,
+    MATRIX_ENDS,
+    print_difference,
+    print_report,
+    write_matrix,
+)
+from conformance.tests.suite.sample_report import CALLS, KEYS, make, outcome, verdict
+from conformance.tests.suite.test_drift_report import FAILURE, found
+from conformance.tests.suite.test_drift_report import make as make_drift
+from conformance.verdicts.costs import Cost
+from conformance.verdicts.verdicts import Result, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conformance.reports.report import Report
+
+ALL = (*NASTY.values(), *MARKUP)
+every_text = pytest.mark.parametrize("said", ALL, ids=[*NASTY, *map(repr, MARKUP)])
+
+
+def _shown(said: str) -> str:
+    """Return how a text stands in one line, in a medium that shows it."""
+    return " ".join(to_plain(said).split())
+
+
+# --- one function for each medium ---
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_what_a_terminal_would_obey_is_taken_out(name: str) -> None:
+    assert find_nasty(to_plain(NASTY[name])) == []
+    assert WORDS in _shown(NASTY[name])
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_every_script_and_emoji_stay(text: str) -> None:
+    assert to_plain(text) == to_xml(text) == text
+    assert to_terminal(text).plain == text
+    assert json.loads(to_json([text])) == [text]
+    assert text in to_json([text])
+
+
+@every_text
+def test_the_package_and_the_suite_agree_on_what_is_plain(said: str) -> None:
+    make_plain = pytest.importorskip("langchain_baseten._plain_text").make_plain
+    assert to_plain(said) == make_plain(said)
+
+
+@every_text
+def test_a_text_in_json_is_whole_and_can_be_shown(said: str) -> None:
+    stored = to_json({"said": said, said: [said]})
+    assert json.loads(stored) == {"said": said, said: [said]}
+    assert find_nasty(stored) == []
+    assert stored.encode()
+
+
+@pytest.mark.parametrize("said", ["a\ufffeb\uffff", *NASTY.values()])
+def test_a_text_in_xml_is_one_that_xml_can_hold(said: str) -> None:
+    element = ET.Element("a", b=to_xml(said))
+    element.text = to_xml(said)
+    read = ET.fromstring(ET.tostring(element, encoding="unicode"))  # noqa: S314  our own
+    assert find_nasty(f"{read.text}{read.get('b')}") == []
+
+
+def _print(*printed: Any) -> str:
+    console = Console(file=io.StringIO(), width=400, highlight=False, force_terminal=False)
+    for each in printed:
+        console.print(each)
+    return str(getattr(console.file, "getvalue")())  # noqa: B009  it is one
+
+
+@every_text
+def test_a_text_in_a_terminal_is_no_style_and_no_command(said: str) -> None:
+    grid = Grid()
+    grid.add_column(to_terminal(said))
+    grid.add_row(to_terminal(said))
+    told = _print(to_terminal(said), grid)
+    assert find_nasty(told) == []
+    assert to_plain(said).split("\n")[0].strip() in told
+
+
+def test_a_string_on_the_console_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    for each in (open_console(), open_console(stderr=True)):
+        each.print("[bold]:smile:[/bold]")
+    assert capsys.readouterr() == ("[bold]:smile:[/bold]\n",) * 2
+
+
+# --- Markdown ---
+
+PLACES = {
+    "a paragraph": "{}",
+    "a sentence": "it said {} and left",
+    "an item": "- **problem** {}",
+    "a quotation": "> {}",
+    "a cell": "| a | b |\n| :--- | :--- |\n| {} | x |",
+}
+
+
+def _parse(text: str) -> list[Any]:
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+
+
+def _structure(text: str) -> list[str]:
+    return [token.type for token in _parse(text) if token.type != "inline"]
+
+
+def _say(text: str) -> list[tuple[str, str]]:
+    children = [x for token in _parse(text) for x in token.children or () if token.children]
+    return [(child.type, child.content) for child in children]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@every_text
+def test_a_text_in_markdown_is_text_wherever_it_stands(place: str, said: str) -> None:
+    text = PLACES[place].format(to_markdown(said))
+    plain = PLACES[place].format("word")
+    assert _structure(text) == _structure(plain)
+    kinds = [kind for kind, _ in _say(text)]
+    assert kinds == [kind for kind, _ in _say(plain)]
+    assert _shown(said) in "".join(content for _, content in _say(text))
+    assert "://" not in text.replace("\\://", "")
+
+
+@every_text
+def test_a_text_as_code_in_markdown_is_one_span(said: str) -> None:
+    span = to_markdown_code(said)
+    assert [kind for kind, _ in _say(f"see {span}!")] == ["text", "code_inline", "text"]
+    row = f"| a | b |\n| :--- | :--- |\n| {span} | x |"
+    assert _structure(row) == _structure(row.replace(span, "`a`"))
+    assert find_nasty(span) == []
+
+
+# --- every report ---
+
+
+class _Page(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, tuple[str, ...]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, tuple(name for name, _ in attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def _report(folder: Path, said: str) -> Report:
+    """Return a report in which everything that somebody else may have said is this text."""
+    verdicts = (
+        verdict(CALLS, "dedicated", Status.FAIL, said, said, evidence=(f"engine {said}", said)),
+        verdict(CALLS, "model-apis", Status.KNOWN_GAP, said),
+        verdict(KEYS, "client", Status.UNTESTED, said),
+    )
+    outcomes = (outcome(CALLS, "dedicated", result=Result.FAILED, reason=said),)
+    names: dict[str, Any] = {
+        "subject": said,
+        "versions": {"python": "3", said: said},
+        "target": "peer",
+    }
+    return make(folder, verdicts, (said,), outcomes, **names)
+
+
+Write: TypeAlias = "Callable[[Report, Path], str]"
+
+
+def _print_report(report: Report, root: Path) -> str:
+    told = io.StringIO()
+    print_report(report, Console(file=told, width=300))
+    old = {"run": report.run, "lines": [{"claim": CALLS, "lane": "dedicated", "status": "pass"}]}
+    print_difference(compare(old, report), Console(file=told, width=300))
+    return told.getvalue()
+
+
+WRITERS: dict[str, Write] = {name: form.write for name, form in FORMATS.items()}
+WRITERS |= {"terminal": _print_report, "README": lambda report, root: write_matrix(report)}
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_no_report_holds_what_a_terminal_would_obey(tmp_path: Path, name: str) -> None:
+    report = _report(tmp_path, NASTY[name])
+    for medium, write in WRITERS.items():
+        text = write(report, tmp_path)
+        assert find_nasty(text) == [], medium
+        assert text.encode()
+        if medium not in {"badge", "json"}:
+            assert WORDS in " ".join(text.split()), medium
+
+
+@every_text
+def test_a_report_as_xml_is_well_formed(tmp_path: Path, said: str) -> None:
+    top = ET.fromstring(WRITERS["junit"](_report(tmp_path, said), tmp_path))  # noqa: S314  our own
+    assert _shown(said) in {" ".join(str(x.get("message")).split()) for x in top.iter("failure")}
+
+
+@every_text
+def test_a_report_as_json_says_what_was_said(tmp_path: Path, said: str) -> None:
+    stored = json.loads(WRITERS["json"](_report(tmp_path, said), tmp_path))
+    assert stored["problems"] == [said]
+
+
+@every_text
+def test_a_report_as_a_page_has_no_element_more(tmp_path: Path, said: str) -> None:
+    page = _Page(WRITERS["html"](_report(tmp_path, said), tmp_path))
+    harmless = _Page(WRITERS["html"](_report(tmp_path, "word"), tmp_path))
+    assert page.tags == harmless.tags
+    assert _shown(said) in " ".join(page.text.split())
+
+
+@every_text
+def test_a_report_in_markdown_has_no_markup_more(tmp_path: Path, said: str) -> None:
+    for medium in ("markdown", "README"):
+        text = WRITERS[medium](_report(tmp_path, said), tmp_path)
+        harmless = WRITERS[medium](_report(tmp_path, "word"), tmp_path)
+        assert _structure(text) == _structure(harmless)
+        assert [kind for kind, _ in _say(text)] == [kind for kind, _ in _say(harmless)]
+        assert _shown(said) in " ".join("".join(said for _, said in _say(text)).split())
+        assert [text.count(mark) for mark in (MATRIX_BEGINS, MATRIX_ENDS)] == [1, 1]
+
+
+@every_text
+def test_a_report_in_a_terminal_shows_brackets_as_they_are(tmp_path: Path, said: str) -> None:
+    told = _print_report(_report(tmp_path, said), tmp_path)
+    assert to_plain(said).split("\n")[0].strip() in told
+    assert find_nasty(told) == []
+
+
+@every_text
+def test_a_drift_report_holds_text_alone(said: str) -> None:
+    def build(said: str) -> Any:
+        finding = found(f"dedicated/tools/{said}", FAILURE, said, said, said)
+        drift = make_drift(finding, unasked=((said, said),), notes=(said,), cut=said)
+        return replace(drift, where=said, compared=(Source("engine", said, said),))
+
+    told = io.StringIO()
+    print_drift(build(said), Console(file=told, width=300))
+    page, harmless = write_drift(build(said)), write_drift(build("word"))
+    assert find_nasty(told.getvalue() + write_json(build(said)) + page) == []
+    assert to_plain(said).split("\n")[0].strip() in told.getvalue()
+    assert json.loads(write_json(build(said)))["notes"] == [said]
+    assert _structure(page) == _structure(harmless)
+    assert [kind for kind, _ in _say(page)] == [kind for kind, _ in _say(harmless)]
+
+
+@every_text
+def test_lists_and_answers_of_the_other_commands_hold_text_alone(said: str) -> None:
+    told = io.StringIO()
+    console = Console(file=told, width=300)
+    stock = [Standing(f"{said}.yaml", "live", said, 1, said, "dedicated", 1, 1, (said,))]
+    print_stock(stock, console)
+    print_plan(
+        Plan((Task(f"dedicated/{said.replace('/', '')}/x", said, said),), Cost(1, 1)), said, console
+    )
+    print_answers({"claims": Answer(Word.NO, said, (said,))}, console, waived=False)
+    assert find_nasty(told.getvalue() + write_stock(stock)) == []
+    assert to_plain(said).split("\n")[0].strip() in told.getvalue()
+
+
+PIECES = ("\x1b", "\x9b", "\x9d", "\x1b]", "\u200d", "\ufe0f", "\U0001f3f4", "[", "://", "1")
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_no_text_takes_long(piece: str) -> None:
+    text = piece * (500_000 // len(piece))
+    began = time.process_time()
+    to_markdown(text)
+    to_json(text)
+    assert time.process_time() - began < 3

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.recording.model_listing import (
+    Served,
+    ServedError,
+    choose_model,
+    fetch,
+    list_served,
+)
+from conformance.reference import PeerServer
+from conformance.reference.exchange import AnswerPlan, plan_bytes, plan_json
+from conformance.targets import FAKE_KEY, LANES
+
+if TYPE_CHECKING:
+    from typing import Any
+
+KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
+LANE = LANES["dedicated"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ([{"id": "tiny", "owned_by": "vllm"}], (Served("tiny", "vllm"),)),
+        ([{"id": "a"}, {"id": "b", "owned_by": None}], (Served("a", ""), Served("b", ""))),
+        ([], ()),
+        ([5, {"name": "a"}, {"id": 7}], ()),
+    ],
+)
+def test_a_service_is_asked_for_the_models_that_it_serves(
+    rows: list[Any], found: tuple[Served, ...]
+) -> None:
+    with PeerServer(lambda request: plan_json(200, {"data": rows})) as server:
+        assert list_served(f"{server.url}/v1", KEY) == found
+        [request] = server.requests
+    assert (request.method, request.path) == ("GET", "/v1/models")
+    assert request.header("authorization") == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        plan_json(404, {"error": "No."}),
+        plan_json(500, {"data": []}),
+        plan_json(200, {"data": {}}),
+        plan_json(200, []),
+        plan_bytes(200, "text/html", b"<html>"),
+    ],
+)
+def test_a_service_need_not_have_a_list(answer: AnswerPlan) -> None:
+    with PeerServer(lambda request: answer) as server:
+        assert list_served(f"{server.url}/v1", "") is None
+        [request] = server.requests
+    assert request.header("authorization") is None
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("key", "said"), [("", "; set CONFORMANCE_"), (FAKE_KEY, "; set CONFORMANCE_"), (KEY, "$")]
+)
+def test_a_refusal_is_told_without_the_key(status: int, key: str, said: str) -> None:
+    with (
+        PeerServer(lambda request: plan_json(status, {"error": KEY})) as server,
+        pytest.raises(ServedError, match=f"refuses the key: HTTP {status}{said}") as refusal,
+    ):
+        fetch(f"{server.url}/v1/models", key)
+    assert KEY not in str(refusal.value)
+
+
+def test_nobody_there_is_told() -> None:
+    with PeerServer() as server:
+        url = server.url
+    with pytest.raises(ServedError, match=f"{url}/version cannot be reached: ConnectError"):
+        fetch(f"{url}/version", "")
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["omni"], ""),
+        (["tiny", "omni", "more"], ""),
+        (["acme/coder-7b"], "acme/coder-7b"),
+        ([], "derived"),
+        (None, "derived"),
+    ],
+)
+def test_the_lanes_own_model_is_asked_for_if_it_is_there_and_else_the_one_that_is(
+    names: list[str] | None, chosen: str
+) -> None:
+    served = None if names is None else tuple(Served(name, "") for name in names)
+    assert choose_model(LANE, served, "derived") == chosen
+
+
+def test_of_several_strangers_one_has_to_be_named() -> None:
+    served = tuple(Served(name, "") for name in "abcdefg")
+    with pytest.raises(ServedError, match=r"serves 7 models \(a, b, c, d, e\): choose one with"):
+        choose_model(LANE, served, "derived")

@@ -1,0 +1,82 @@
+"""Comparing the claims with a copy of the page they quote."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.claims.pages import compare_page, read_features
+from conformance.claims.table import load_table
+from conformance.tests.suite.sample_suite import PAGE, write_suite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaints"),
+    [
+        ("To begin", "To start", []),
+        (
+            "set the variable",
+            "set a variable",
+            ["keys.read.environment: the page does not say 'set the variable'"],
+        ),
+        (
+            "downloads",
+            "uploads",
+            ["badges.count.downloads: the page does not say 'downloads'"],
+        ),
+        (
+            "| ✅ | ❌ |",
+            "| ✅ | ✅ |",
+            ["feature table, Logprobs: ❌ in the claims, ✅ on the page"],
+        ),
+        (
+            "| Logprobs |\n| :---: | :---: |\n| ✅ | ❌ |",
+            "| Logprobs | Video |\n| :---: | :---: | :---: |\n| ✅ | ❌ | ❌ |",
+            ["feature table, Video: no column in the claims, ❌ on the page"],
+        ),
+        (
+            "| Logprobs |\n| :---: | :---: |\n| ✅ | ❌ |",
+            "|\n| :---: |\n| ✅ |\n\nLogprobs",
+            ["feature table, Logprobs: ❌ in the claims, no column on the page"],
+        ),
+        (
+            "| :---: | :---: |\n| ✅ | ❌ |",
+            "",
+            ["the page has no feature table with Calls, Logprobs"],
+        ),
+    ],
+)
+def test_each_difference_from_the_page_is_named(
+    tmp_path: Path, old: str, new: str, complaints: list[str]
+) -> None:
+    assert old in PAGE
+    table = load_table(write_suite(tmp_path).claims)
+    assert compare_page(table, PAGE.replace(old, new, 1)) == complaints
+
+
+def test_claims_of_another_page_are_left_alone(tmp_path: Path) -> None:
+    table = load_table(write_suite(tmp_path).claims)
+    assert compare_page(table, PAGE.replace("downloads", ""), page="other") == []
+
+
+def test_other_tables_on_the_page_are_passed_over() -> None:
+    text = f"| Class |\n| :---: |\n| Chat |\n{PAGE}"
+    assert read_features(text, {"Calls": "✅"}) == {"Calls": "✅", "Logprobs": "❌"}
+
+
+def test_prose_that_begins_with_a_heading_is_no_table() -> None:
+    text = f"Calls\n\nare made.\n{PAGE}"
+    assert read_features(text, {"Calls": "✅"}) == {"Calls": "✅", "Logprobs": "❌"}
+
+
+def test_differences_in_the_feature_table_stand_in_order(tmp_path: Path) -> None:
+    table = load_table(write_suite(tmp_path).claims)
+    page = PAGE.replace("| ✅ | ❌ |", "| ❌ | ✅ |")
+    assert [complaint.split(":")[0] for complaint in compare_page(table, page)] == [
+        "feature table, Calls",
+        "feature table, Logprobs",
+    ]

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conformance import SuiteFault
+from conformance.recording import provenance
+from conformance.tests.suite.cassette_builders import ABOUT
+
+RECORDING = "interactions:\n- a: 1\nversion: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "target", "told"),
+    [
+        (["inference.baseten.co"], "live", ("live", "Baseten")),
+        (["model-x.api.baseten.co", "inference.baseten.co"], "live", ("live", "Baseten")),
+        (["inference.baseten.co"], "engine", ("live", "Baseten")),
+        (["127.0.0.1"], "live", ("reference", "a stand-in for Baseten")),
+        (["http://inference.baseten.co"], "live", ("reference", "a stand-in for Baseten")),
+        (["evilbaseten.co"], "live", ("reference", "a stand-in for Baseten")),
+        (["baseten.co.evil.example"], "live", ("reference", "a stand-in for Baseten")),
+        (["inference.baseten.co", "127.0.0.1"], "live", ("reference", "a stand-in for Baseten")),
+        ([], "live", ("reference", "a stand-in for Baseten")),
+        (["http://127.0.0.1"], "peer", ("reference", "reference peer")),
+        (["http://127.0.0.1"], "engine", ("engine", "vllm 1")),
+    ],
+)
+def test_evidence_follows_who_answered_and_not_who_was_meant_to(
+    hosts: list[str], target: str, told: tuple[str, str]
+) -> None:
+    assert provenance.derive_evidence(hosts, target, "vllm 1") == told
+
+
+def test_an_engine_that_was_not_named_has_no_name() -> None:
+    assert provenance.derive_evidence(["127.0.0.1"], "engine") == ("engine", "")
+
+
+def test_a_header_comes_back_as_it_was_written() -> None:
+    about = replace(ABOUT, cast={"model": "tiny"}, source="vllm: ünicode 'x'")
+    header, recording = provenance.split(provenance.join(about, RECORDING))
+    assert recording == RECORDING
+    read = provenance.read_header(header, "a")
+    assert read is not None
+    assert replace(read, sha256="") == about
+    assert len(read.sha256) == 64
+
+
+# Every committed cassette is sealed in this way: to seal otherwise is to record them all anew.
+SEALED = """\
+provenance:
+  evidence: reference
+  source: reference peer
+  recorded: '2026-11-22'
+  host: http://127.0.0.1
+  lane: dedicated
+  model: m
+  client: '1.0'
+  recorder: vcrpy 8
+  requests:
+  - deea0f7771b9f0a56298d0fdc590f8b0c7ce655b94bfd162763a86afdd1b4a4f
+  sha256: 4ab78cd6af84e21c06eb92ee04dc0dbee79be5dd76b156624d5fe42bd7e50282
+"""
+
+
+def test_a_header_is_sealed_and_written_in_one_way_only() -> None:
+    assert provenance.join(ABOUT, RECORDING) == SEALED + RECORDING
+
+
+def test_a_text_of_a_header_stays_on_its_line_with_its_letters() -> None:
+    source = "an ümlaut, and more words than any line below would hold, " * 3
+    header = provenance.join(replace(ABOUT, source=source), RECORDING)
+    assert header.splitlines()[2] == f"  source: '{source}'"
+
+
+def test_a_text_without_a_header_has_none() -> None:
+    assert provenance.split(RECORDING) == ("", RECORDING)
+    assert provenance.split("provenance:\n  no recording") == (
+        "",
+        "provenance:\n  no recording",
+    )
+    noted = f"# by hand\n{RECORDING}"
+    assert provenance.split(noted) == ("", noted)
+    assert provenance.read_header("", "a") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("- a: 1", "- a: 2"),
+        ("evidence: reference", "evidence: live"),
+        ("recorded: '2026-11-22'", "recorded: '2026-11-23'"),
+        ("version: 1\n", "version: 1\n\n"),
+    ],
+)
+def test_every_alteration_is_noticed(old: str, new: str) -> None:
+    text = provenance.join(ABOUT, RECORDING)
+    assert provenance.find_alteration(text, "a") == ""
+    assert old in text
+    altered = provenance.find_alteration(text.replace(old, new), "a")
+    assert altered == "a: altered since it was recorded"
+
+
+def test_an_unlabelled_recording_is_a_flaw() -> None:
+    assert provenance.find_alteration(RECORDING, "a") == "a: no provenance"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "provenance:\n  x: [",
+        "provenance:\n- 1",
+        "provenance: 5",
+        "provenance:\n  evidence: reference",
+        "provenance:\n  requests: 5",
+    ],
+)
+def test_an_unreadable_header_is_the_suites_fault(header: str) -> None:
+    with pytest.raises(SuiteFault, match="a: its provenance cannot be read"):
+        provenance.read_header(header, "a")
+    assert "cannot be read" in provenance.find_alteration(f"{header}\n{RECORDING}", "a") or (
+        not header.startswith("provenance:\n")
+    )
+
+
+def test_a_header_that_cannot_be_read_is_named_with_the_kind_of_its_flaw() -> None:
+    text = f"provenance:\n  requests: 5\n{RECORDING}"
+    assert provenance.find_alteration(text, "a") == (
+        "a: its provenance cannot be read (TypeError); record it anew"
+    )
+
+
+@pytest.mark.parametrize("value", ["5", "[a]", "null", "2026-11-22"])
+def test_a_header_holds_nothing_but_texts(value: str) -> None:
+    header, _ = provenance.split(provenance.join(ABOUT, RECORDING))
+    with pytest.raises(SuiteFault, match="cannot be read"):
+        provenance.read_header(header.replace("model: m", f"model: {value}"), "a")
+
+
+def test_equal_bodies_have_equal_hashes_whatever_their_order() -> None:
+    first = provenance.hash_request({"a": 1, "b": 2})
+    assert first == provenance.hash_request({"b": 2, "a": 1})
+    assert first != provenance.hash_request({"a": 1, "b": 3})

@@ -1,0 +1,322 @@
+"""The pytest plugin: what becomes of a check, what is written down, and when it is silent."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance import pytest_plugin as plugin
+from conformance.tests.suite.plugin_runner import CALLS, KEYS, Bench, key_check, mark
+from conformance.tests.suite.sample_suite import PASSING, write_suite
+from conformance.verdicts.verdicts import Place, Result
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def bench(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(pytester, monkeypatch)
+
+
+# --- what becomes of a check ---
+
+FAULT = "from conformance import SuiteFault\n"
+TRANSLATED = """
+    from conformance import SuiteFault
+    try:
+        raise SuiteFault("no such cassette")
+    except SuiteFault as error:
+        raise OSError("connection lost") {how}
+"""
+
+
+@pytest.mark.parametrize(
+    ("checks", "result", "reason"),
+    [
+        (key_check("pass"), Result.PASSED, ""),
+        (key_check("assert 1 == 2"), Result.FAILED, "assert 1 == 2"),
+        (key_check("raise ValueError('no\\n  key')"), Result.FAILED, "ValueError: no key"),
+        (key_check("pytest.skip('no server')"), Result.SKIPPED, "Skipped: no server"),
+        (
+            "@pytest.mark.skip(reason='later')\n" + key_check("pass"),
+            Result.SKIPPED,
+            "setup: Skipped: later",
+        ),
+        (
+            "@pytest.mark.xfail(reason='known')\n" + key_check("assert 0"),
+            Result.FAILED,
+            "marked xfail: known; list it as a known gap",
+        ),
+        (
+            "@pytest.mark.xfail(strict=False)\n" + key_check("pass"),
+            Result.FAILED,
+            "marked xfail: no reason; list it as a known gap",
+        ),
+        (
+            "@pytest.mark.xfail(reason='gone', strict=True)\n" + key_check("pass"),
+            Result.FAILED,
+            "[XPASS(strict)] gone",
+        ),
+        (
+            key_check("evidence.not_applicable('seen: no audio')", "evidence"),
+            Result.NOT_APPLICABLE,
+            "Skipped: not applicable: seen: no audio",
+        ),
+        (
+            "@pytest.fixture\ndef server(): raise OSError('port')\n" + key_check("pass", "server"),
+            Result.BROKEN,
+            "setup: OSError: port",
+        ),
+        (key_check("pass", "nothing"), Result.BROKEN, "setup: "),
+        (
+            "@pytest.fixture\ndef server():\n    yield\n    raise OSError('port')\n"
+            + key_check("pass", "server"),
+            Result.BROKEN,
+            "teardown: OSError: port",
+        ),
+        (
+            "@pytest.fixture\ndef server():\n    yield\n    raise OSError('port')\n"
+            + key_check("assert 0", "server"),
+            Result.FAILED,
+            "assert 0",
+        ),
+        (
+            FAULT + key_check("raise SuiteFault('my own')"),
+            Result.BROKEN,
+            "conformance.SuiteFault: my own",
+        ),
+        (key_check(TRANSLATED.format(how="from error")), Result.BROKEN, "OSError: connection"),
+        (key_check(TRANSLATED.format(how="")), Result.BROKEN, "OSError: connection lost"),
+        (key_check("pytest.fail('x' * 999)"), Result.FAILED, "Failed: xxx"),
+    ],
+)
+def test_a_check_ends_in_one_result_with_one_line_of_reason(
+    bench: Bench, checks: str, result: Result, reason: str
+) -> None:
+    (outcome,) = bench.outcomes(checks)
+    assert outcome.result is result
+    assert outcome.reason.startswith(reason)
+    assert bool(outcome.reason) == bool(reason)
+    assert "\n" not in outcome.reason
+    assert len(outcome.reason) <= 300
+
+
+def test_no_credential_gets_into_the_record(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", "abc.secret")
+    checks = key_check("raise ValueError('abc.secret; Bearer xyz; Api-Key uvw; no more')")
+    (outcome,) = bench.outcomes(checks)
+    assert outcome.reason == "ValueError: ***; Bearer *** Api-Key *** no more"
+    assert "secret" not in bench.record_path.read_text(encoding="utf-8")
+
+
+KEY = "orchard-lantern-4471-quiet"
+
+
+@pytest.mark.parametrize("length", range(260, 300, 7))
+def test_of_a_key_at_the_cut_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", "orchard")
+    monkeypatch.setenv("CONFORMANCE_ENGINE_KEY", KEY)
+    line = plugin._tidy(f"{'x' * length} {KEY} and more")
+    assert not {"orch", "lant", "quie"} & {line[at : at + 4] for at in range(300)}
+    assert line.startswith("x" * length)
+    assert len(line) == 300 or line.endswith("*** and more")
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (KEY.replace("-", "%2D"), "a key in use"),
+        (KEY.upper(), "a key in use"),
+        ("Set-Cookie: session=abcdef123456", "a cookie"),
+        ("sk-proj-a1B2c3D4e5F6a1B2c3D4", "a key"),
+    ],
+)
+def test_a_reason_that_holds_a_secret_is_withheld(
+    monkeypatch: pytest.MonkeyPatch, said: str, kind: str
+) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", KEY)
+    assert plugin._tidy(f"assert '{said}' == 1") == f"(withheld: it holds {kind})"
+
+
+def test_a_fixture_states_evidence_for_the_check_that_uses_it(bench: Bench) -> None:
+    fixture = (
+        "from conformance.verdicts.bound_items import evidence_of\n"
+        "@pytest.fixture\ndef played(request):\n"
+        "    evidence_of(request.node).came_from('live', '2026-11-20')\n"
+    )
+    (outcome,) = bench.outcomes(fixture + key_check("pass", "played"))
+    assert outcome.evidence == ("live 2026-11-20",)
+
+
+def test_checks_can_ask_for_the_target(bench: Bench) -> None:
+    checks = mark(f'"{CALLS}", lane="dedicated"', 'assert target == "peer:lies"', "target")
+    (outcome,) = bench.outcomes(checks, "--target=peer:lies")
+    assert (outcome.result, outcome.evidence) == (Result.PASSED, ("reference",))
+
+
+# --- what belongs to no claim ---
+
+
+@pytest.mark.parametrize(
+    ("checks", "reason"),
+    [
+        ("def test_it(): assert 0", "failed: assert 0"),
+        ("def test_it(nothing): pass", "broken: setup: "),
+    ],
+)
+def test_a_failure_that_no_claim_covers_is_a_stray(bench: Bench, checks: str, reason: str) -> None:
+    record = bench.record(checks, folder="unit")
+    ((where, why),) = record.strays
+    assert where == "unit/test_checks.py::test_it"
+    assert why.startswith(reason)
+
+
+def test_a_skip_that_no_claim_covers_is_no_stray(bench: Bench) -> None:
+    assert bench.record("def test_it(): pytest.skip('x')", folder="unit").strays == []
+
+
+def test_a_file_that_cannot_be_collected_is_a_stray(bench: Bench) -> None:
+    record = bench.record("import nothing_of_that_name", "--continue-on-collection-errors")
+    ((where, why),) = record.strays
+    assert where == "collecting features/test_checks.py"
+    assert "nothing_of_that_name" in why
+
+
+# --- when a run is complete ---
+
+TWO = key_check("assert 0") + key_check("pass").replace("test_it", "test_other")
+
+
+@pytest.mark.parametrize(
+    ("checks", "options", "complete"),
+    [
+        (PASSING, (), True),
+        (TWO, (), True),
+        ("", (), True),
+        (TWO, ("-x",), False),
+        (TWO, ("--maxfail=1",), False),
+        (PASSING, ("--collect-only",), False),
+        ("import nothing_of_that_name", (), False),
+        (key_check("raise KeyboardInterrupt"), (), False),
+        (key_check("pytest.exit('enough')"), (), False),
+        (key_check("pytest.exit('enough', returncode=0)"), (), False),
+    ],
+)
+def test_only_a_run_that_came_to_its_end_has_a_footer(
+    bench: Bench, checks: str, options: tuple[str, ...], complete: bool
+) -> None:
+    assert bench.record(checks, *options).complete is complete
+
+
+def test_collecting_alone_tells_the_bindings(bench: Bench) -> None:
+    record = bench.record(PASSING, "--collect-only")
+    assert len(record.bindings) == 4
+    assert record.outcomes == []
+
+
+def test_the_header_says_what_was_asked_for_and_what_was_there(bench: Bench) -> None:
+    record = bench.record(PASSING, "--target=peer", "--lane=client", "--claim=keys")
+    assert record.header["target"] == "peer"
+    assert record.header["lanes"] == ["client"]
+    assert record.header["claims"] == ["keys"]
+    assert set(record.header["versions"]) >= {"python", "langchain-core", "langchain-baseten"}
+
+
+def test_a_package_that_is_not_installed_is_named_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin, "_PACKAGES", ("no-such-package-at-all",))
+    versions = bench.record(PASSING).header["versions"]
+    assert versions["no-such-package-at-all"] == "not installed"
+
+
+PLAYED = """
+@pytest.fixture
+def _played(request):
+    from conformance.verdicts.bound_items import note_play
+    note_play(request.config, "a.yaml", request.node.name)
+"""
+
+
+def test_a_fixture_states_which_cassette_a_check_asked_for(bench: Bench) -> None:
+    record = bench.record(PLAYED + key_check("pass", "_played"))
+    assert record.plays == [("a.yaml", "test_it")]
+
+
+def test_a_cassette_is_played_without_a_record_as_well(bench: Bench) -> None:
+    checks = f"import pytest\n{PLAYED}{key_check('pass', '_played')}"
+    suite = write_suite(bench.pytester.path, checks)
+    options = ("-p", "conformance.pytest_plugin", f"--claims-file={suite.claims}")
+    bench.pytester.runpytest_inprocess(*options, "features").assert_outcomes(passed=1)
+
+
+def test_without_a_file_to_write_nothing_is_recorded(bench: Bench) -> None:
+    suite = write_suite(bench.pytester.path)
+    options = ("-p", "conformance.pytest_plugin", f"--claims-file={suite.claims}")
+    bench.pytester.runpytest_inprocess(*options, "features").assert_outcomes(passed=4)
+    assert list(bench.pytester.path.glob("*.jsonl")) == []
+
+
+# --- selecting ---
+
+
+@pytest.mark.parametrize(
+    ("options", "places"),
+    [
+        (("--lane=client",), [KEYS]),
+        (("--claim=keys",), [KEYS]),
+        (("--claim=calls", "--lane=dedicated"), [Place(CALLS, "dedicated")]),
+        (("--claim=calls", "--lane=client"), []),
+    ],
+)
+def test_only_checks_of_the_selection_run(
+    bench: Bench, options: tuple[str, ...], places: list[Place]
+) -> None:
+    record = bench.record(PASSING, *options)
+    assert [outcome.place for outcome in record.outcomes] == places
+    assert [place for _check, place in record.bindings] == places
+    assert record.complete
+
+
+STANDARD = """
+class TestDedicated:
+    lane = "dedicated"
+    def test_tool_calling(self): pass
+    def test_of_no_claim(self): pass
+class TestModelApis(TestDedicated):
+    lane = "model-apis"
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "ran"),
+    [
+        (
+            "--lane=dedicated",
+            ["TestDedicated::test_tool_calling", "TestDedicated::test_of_no_claim"],
+        ),
+        ("--claim=calls", ["TestDedicated::test_tool_calling", "TestModelApis::test_tool_calling"]),
+        ("--lane=client", []),
+    ],
+)
+def test_a_lane_alone_keeps_the_whole_of_its_standard_suite(
+    bench: Bench, option: str, ran: list[str]
+) -> None:
+    result = bench.run(STANDARD, option, "-v", folder="standard")
+    lines = [line for line in result.outlines if " PASSED" in line]
+    assert [line.split(".py::")[1].split(" ")[0] for line in lines] == ran
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--target=moon", "--target: 'moon' is no target"),
+        ("--lane=moon", "invalid choice: 'moon'"),
+        ("--claim=moon", "claim 'moon' is unknown"),
+        ("--claim=badges.count.downloads", "is not judged: a badge"),
+        ("--claims-file=absent.toml", "absent.toml: cannot be read"),
+    ],
+)
+def test_an_option_that_names_nothing_stops_the_run(
+    bench: Bench, option: str, message: str
+) -> None:
+    assert message in bench.refusal(PASSING, option)

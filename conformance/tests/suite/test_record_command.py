@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.recording import command as record_command
+from conformance.recording import pytest_runs as steps
+from conformance.recording.child_run import InterruptedRunError
+from conformance.recording.command import settle_models
+from conformance.recording.plan import Order
+from conformance.recording.staging import Workbench
+from conformance.reference import PeerServer
+from conformance.reference.exchange import plan_json
+from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.tests.suite.fake_runs import NAMES, Runs, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from conformance.reference import AnswerPlan, PeerRequest
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
+    made = Runs()
+    monkeypatch.setattr(steps, "run_leashed", made)
+    return made
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "cassettes"
+    for name in (*NAMES, "dedicated/tools/other.yaml"):
+        write_cassette(folder / name, talk("old"))
+    yield folder
+    assert list(tmp_path.iterdir()) == [folder], "something was left behind"
+
+
+HERE = Path(__file__).parents[3]
+
+
+def test_without_a_yes_the_plan_is_printed_and_nothing_is_sent(
+    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = read(old)
+    assert record_command.main([f"--cassettes={old}"]) == 2
+    said = capsys.readouterr().out
+    assert "2 cassettes, about 2 requests" in said
+    assert "the reference peer, on loopback" in said
+    assert "nothing was sent; --yes records" in said
+    assert (read(old), len(runs.told)) == (before, 1)
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), (" Yes ", 0), ("n", 2), ("", 2)])
+def test_a_terminal_is_asked(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda *_: answer)
+    assert record_command.main([f"--cassettes={old}"]) == code
+    assert (b"new" in read(old)[NAMES[0]]) == (code == 0)
+
+
+def test_the_command_says_what_became_of_each(
+    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.recorded[NAMES[1]] = "skipped"
+    runs.extra = [{"waiting": "429: waiting 1 s"}, {"check": "x", "other": 1}]
+    assert record_command.main([f"--cassettes={old}", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert "left as it was: dedicated/tools/b.yaml: it skipped" in said
+    assert "1 recorded (1 reference: reference peer), 1 left as they were" in said
+
+
+def test_the_command_says_when_there_is_nothing_to_do(
+    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert record_command.main([f"--cassettes={old}", "--yes", "--stale", "100000"]) == 0
+    assert "there is nothing to record" in capsys.readouterr().out
+
+
+def test_the_command_says_why_nothing_was_replaced(
+    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.codes = [3, 0]
+    assert record_command.main([f"--cassettes={old}", "--yes"]) == 1
+    assert "recording was cut (exit code 3)" in (said := capsys.readouterr().err)
+    assert "nothing was replaced" in said
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--target=live"], ["--target=engine"], ["--target=live", "--lane=dedicated"]]
+)
+def test_the_command_says_what_is_missing(
+    old: Path,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("BASETEN_API_KEY", raising=False)
+    assert record_command.main([f"--cassettes={old}", *arguments]) == 2
+    assert "cannot begin: The " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_ends_with_the_signals_number(
+    old: Path, runs: Runs, number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.interrupt = InterruptedRunError(number)
+    assert record_command.main([f"--cassettes={old}", "--yes"]) == 128 + number
+    assert f"{number.name}: nothing was replaced" in capsys.readouterr().err
+
+
+def test_what_is_replaced_is_said_to_be_though_a_signal_came_late(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace = Workbench.replace
+
+    def interrupted(bench: Workbench, names: Iterable[str]) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        replace(bench, names)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Workbench, "replace", interrupted)
+    assert record_command.main([f"--cassettes={old}", "--yes"]) == 0
+    assert "2 recorded" in capsys.readouterr().out
+    assert all(b"new" in read(old)[name] for name in NAMES)
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), SystemExit(1)])
+def test_what_is_replaced_is_a_success_though_nobody_reads_it(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(record_command, "_print_outcome", fail)
+    assert record_command.main([f"--cassettes={old}", "--yes"]) == 0
+    assert all(b"new" in read(old)[name] for name in NAMES)
+
+
+LISTS = plan_json(200, {"data": [{"id": "acme/coder-7b", "owned_by": "vllm"}]})
+
+
+@pytest.mark.parametrize(
+    ("order", "answer", "models"),
+    [
+        (Order(), LISTS, ()),
+        (Order("engine", ("dedicated",)), LISTS, ("dedicated=acme/coder-7b",)),
+        (Order("engine", ("dedicated",), models=("dedicated=x",)), LISTS, ("dedicated=x",)),
+        (
+            Order("engine", ("model-apis",), models=("dedicated=x",)),
+            LISTS,
+            ("dedicated=x", "model-apis=acme/coder-7b"),
+        ),
+        (Order("live"), LISTS, ("dedicated=acme/coder-7b",)),
+        (Order("live", ("model-apis",)), LISTS, ()),
+        (Order("live", ("dedicated",)), plan_json(404, {}), ("dedicated=baseten-model",)),
+        (Order("live", ("dedicated",)), plan_json(200, {"data": [{"id": "omni"}]}), ()),
+    ],
+)
+def test_a_service_is_asked_for_what_it_serves(
+    order: Order, answer: AnswerPlan, models: tuple[str, ...]
+) -> None:
+    with PeerServer(lambda request: answer) as server:
+        environment = {
+            "BASETEN_API_KEY": "sk-rehearsed",
+            "BASETEN_BASE_URL": f"{server.url}/v1",
+            "BASETEN_DEDICATED_MODEL_URL": f"{server.url}/predict",
+        }
+        url = f"{server.url}/v1" if order.target == "engine" else None
+        assert settle_models(replace(order, url=url), environment).models == models
+        assert {each.method for each in server.requests} <= {"GET"}
+
+
+def test_a_service_that_refuses_the_key_is_told_and_asked_nothing_more(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = read(old)
+    with PeerServer(lambda request: plan_json(401, {"error": "No."})) as server:
+        monkeypatch.setenv("BASETEN_API_KEY", "sk-rehearsed")
+        monkeypatch.setenv("BASETEN_DEDICATED_MODEL_URL", f"{server.url}/predict")
+        line = [f"--cassettes={old}", "--target=live", "--lane=dedicated", "--yes"]
+        assert record_command.main(line) == 1
+        assert len(server.requests) == 1
+    said = capsys.readouterr().err
+    assert "refuses the key: HTTP 401" in said
+    assert "nothing was replaced" in said
+    assert read(old) == before
+
+
+def test_the_model_that_is_asked_for_is_said(
+    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with PeerServer(lambda request: LISTS) as server:
+        line = ["--target=engine", f"--model-url={server.url}/v1", "--engine-version=mine 1"]
+        assert record_command.main([f"--cassettes={old}", "--yes", *line]) == 0
+    assert "asking for dedicated=acme/coder-7b" in capsys.readouterr().out
+    assert "--model=dedicated=acme/coder-7b" in runs.told[1]
+
+
+def test_what_an_engine_says_of_itself_is_shown_without_a_secret(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "orchard-lantern-4471-quiet"
+
+    def answer(request: PeerRequest) -> AnswerPlan:
+        said = f"1 for {request.header('authorization')}"
+        return plan_json(200, {"version": said}) if request.path == "/version" else LISTS
+
+    monkeypatch.setenv("CONFORMANCE_ENGINE_KEY", key)
+    with PeerServer(answer) as server:
+        line = ["--target=engine", f"--model-url={server.url}/v1"]
+        assert record_command.main([f"--cassettes={old}", *line]) == 2
+    said = capsys.readouterr()
+    assert key not in said.out + said.err
+    assert "(withheld: it holds a key in use)" in " ".join(said.out.split())

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace as change
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.recording import rerecord
+from conformance.recording.cassettes import find_flaws, read_provenance
+from conformance.recording.plan import Order, Plan, Task
+from conformance.recording.service_discovery import find_addressee
+from conformance.recording.staging import Workbench
+from conformance.reference import respond
+from conformance.reference.exchange import AnswerPlan, PeerRequest, plan_json
+from conformance.reference.server import PeerServer
+from conformance.targets import FAKE_KEY
+from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.tests.suite.fake_runs import read
+from conformance.tests.suite.fake_service import CHECKS, KEY, LIVE, REAL, Service, surround
+from conformance.verdicts.costs import Cost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "cassettes"
+    for task in CHECKS:
+        write_cassette(folder / task.name, talk("old"))
+    yield folder
+    assert list(tmp_path.iterdir()) == [folder], "something was left behind"
+
+
+def test_the_live_path_records_what_a_stand_in_answers_and_calls_it_that(shelf: Path) -> None:
+    limited = plan_json(429, {}, {"retry-after": "0.2"})
+    with PeerServer(Service(2, limited)) as server:
+        outcome = rerecord.record(LIVE, shelf, surround(server.url), None, REAL)
+        assert len(server.requests) == 4
+        assert {each.header("authorization") for each in server.requests} == {f"Bearer {KEY}"}
+    assert len(outcome.replaced) == 3
+    assert find_flaws(shelf) == []
+    for path in shelf.rglob("*.yaml"):
+        about = read_provenance(path)
+        assert about is not None
+        assert (about.evidence, about.source) == ("reference", "a stand-in for Baseten")
+        assert (about.host, about.lane) == ("http://127.0.0.1", "model-apis")
+        text = path.read_text(encoding="utf-8")
+        assert "https://inference.baseten.co/v1/chat/completions" in text
+        assert "x-request-id:\n      - 00000000-0001" in text
+        assert re.search(r"chatcmpl-0{30}", text)
+        assert not re.search(rf"{KEY}|set-cookie|0a1b2c3d", text)
+
+
+def test_an_engine_is_recorded_under_its_own_name_and_replays_with_its_own_model(
+    tmp_path: Path,
+) -> None:
+    task = Task(
+        "dedicated/metadata/test_an_answer_names_its_provider_its_model_and_its_id"
+        "[dedicated-ask_whole].yaml",
+        "conformance/checks/features/test_metadata.py::"
+        "test_an_answer_names_its_provider_its_model_and_its_id[dedicated-ask_whole]",
+        "new",
+    )
+
+    def answer(request: PeerRequest) -> AnswerPlan:
+        if request.path == "/version":
+            return plan_json(200, {"version": "0.32.0"})
+        return respond(change(request, target=f"/environments/production/sync{request.target}"))
+
+    with PeerServer(answer) as server:
+        found = find_addressee("engine", ("dedicated",), server.url, "", {})
+        order = Order("engine", ("dedicated",), (), ("tiny",), found.url, found.engine)
+        environment = surround(server.url)
+        rerecord.record(order, tmp_path / "cassettes", environment, None, Plan((task,), Cost(1, 0)))
+        keys = {request.header("authorization") for request in server.requests[-1:]}
+    assert keys == {f"Bearer {FAKE_KEY}"}, "an engine got Baseten's key"
+    about = read_provenance(tmp_path / "cassettes" / task.name)
+    assert about is not None
+    assert (about.evidence, about.source, about.model) == ("engine", "vllm 0.32.0", "tiny")
+    assert about.cast["model"] == "tiny"
+
+
+def test_a_refused_key_stops_at_the_first_request(shelf: Path) -> None:
+    before = read(shelf)
+    with PeerServer(Service(1, plan_json(401, {"error": "Unauthorized"}))) as server:
+        with pytest.raises(rerecord.RecordingError, match="request 1 was refused with 401"):
+            rerecord.record(LIVE, shelf, surround(server.url), None, REAL)
+        assert len(server.requests) == 1
+    assert read(shelf) == before
+
+
+def test_a_service_that_dies_on_the_way_leaves_the_old_cassettes(shelf: Path) -> None:
+    before = read(shelf)
+    lost = AnswerPlan(200, (("content-type", "application/json"),), ending="reset")
+    with PeerServer(Service(2, lost)) as server:
+        with pytest.raises(rerecord.RecordingError, match="the service was lost at request 2"):
+            rerecord.record(LIVE, shelf, surround(server.url), None, REAL)
+        assert len(server.requests) == 2
+    assert read(shelf) == before
+
+
+RECORDS = """
+import os, pathlib, sys
+from conformance.recording.child_run import interruptible
+from conformance.recording.rerecord import record
+from conformance.tests.suite.fake_service import LIVE, REAL
+with interruptible():
+    record(LIVE, pathlib.Path(sys.argv[1]), dict(os.environ), None, REAL)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "term"])
+def test_a_recorder_ended_at_any_moment_leaves_whole_cassettes_and_nobody_behind(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    folder = tmp_path / "cassettes"
+    for task in CHECKS:
+        write_cassette(folder / task.name, talk("old"))
+    before = read(folder)
+    with PeerServer(Service()) as server:
+        command = [sys.executable, "-c", RECORDS, str(folder)]
+        with subprocess.Popen(command, env=surround(server.url)) as recorder:  # noqa: S603  our own
+            time.sleep(random.uniform(0.5, 8))  # noqa: S311  any moment will do
+            recorder.send_signal(number)
+        time.sleep(2)
+        asked = len(server.requests)
+        time.sleep(1)
+        assert len(server.requests) == asked, "somebody still sends"
+    assert find_flaws(folder) == []
+    after = read(folder)
+    assert after.keys() == before.keys()
+    with Workbench(folder):
+        pass
+    assert list(tmp_path.iterdir()) == [folder]

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from conformance.recording.plan import Order, make_plan, name_age, print_plan
+from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
+from conformance.verdicts.costs import Cost
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TODAY = date(2026, 12, 2)
+PLANNED = {f"dedicated/tools/{name}.yaml": f"test_tools.py::test_{name}" for name in "abcd"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "dedicated/tools"
+    answer = '{"usage": {"total_tokens": 7}}'
+    write_cassette(folder / "a.yaml", talk(answer), talk(answer))
+    write_cassette(folder / "b.yaml", talk(answer), about=replace(ABOUT, recorded="2026-12-01"))
+    write_cassette(folder / "c.yaml", talk(answer), about=None)
+    return tmp_path
+
+
+def reasons(
+    root: Path, stale: int | None = None, changed: tuple[str, ...] = (), target: str = "peer"
+) -> list[str]:
+    order = Order(target, stale=stale)
+    plan = make_plan(PLANNED, root, order, [f"dedicated/tools/{x}.yaml" for x in changed], TODAY)
+    return [f"{task.name[16]} {task.why}" for task in plan.tasks]
+
+
+def test_everything_that_was_asked_for_is_recorded(root: Path) -> None:
+    assert reasons(root) == ["a asked for", "b asked for", "c asked for", "d new"]
+
+
+def test_only_what_is_older_or_unlabelled_or_new_is_stale(root: Path) -> None:
+    assert reasons(root, 5) == ["a 10 days old", "c of unknown age", "d new"]
+    assert reasons(root, 10) == ["c of unknown age", "d new"]
+    assert reasons(root, 0) == ["a 10 days old", "b 1 days old", "c of unknown age", "d new"]
+
+
+def test_what_does_not_replay_any_more_is_stale_at_any_age(root: Path) -> None:
+    assert reasons(root, 100, ("b",)) == ["b changed", "c of unknown age", "d new"]
+
+
+def test_for_live_what_is_not_live_is_stale_at_any_age(root: Path) -> None:
+    live = replace(ABOUT, recorded="2026-12-01", evidence="live")
+    write_cassette(root / "dedicated/tools/b.yaml", about=live)
+    assert reasons(root, 100, target="live") == [
+        "a not live but reference",
+        "c of unknown age",
+        "d new",
+    ]
+
+
+def test_the_cost_is_that_of_the_old_ones_and_a_request_for_each_new_one(root: Path) -> None:
+    assert make_plan(PLANNED, root, Order()).cost == Cost(5, 28)
+    assert make_plan({}, root, Order()).cost == Cost(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "age"), [("2026-12-02", 0), ("2026-11-22", 10), ("yesterday", None)]
+)
+def test_an_age_is_counted_in_days(recorded: str, age: int | None) -> None:
+    assert name_age(recorded, TODAY) == age
+
+
+def test_today_is_the_day_by_default() -> None:
+    assert name_age("2000-01-01") is not None
+
+
+def test_the_plan_tells_how_many_why_and_what_it_costs(root: Path) -> None:
+    said = io.StringIO()
+    plan = make_plan(PLANNED, root, Order(stale=5), (), TODAY)
+    print_plan(plan, "vllm at http://x", Console(file=said, width=120))
+    assert "dedicated" in said.getvalue()
+    assert "1 10 days old, 1 of unknown age, 1 new" in said.getvalue()
+    assert "3 cassettes, about 4 requests and 21 tokens" in said.getvalue()
+    words = " ".join(said.getvalue().split())
+    assert "(1 of them never recorded: at least a request each)" in words
+    assert "to be asked: vllm at http://x" in words
+    assert plan.names == {f"dedicated/tools/{x}.yaml" for x in "acd"}

@@ -1,0 +1,96 @@
+"""The LangSmith gateway, by its context manager: URL, key, headers, metadata."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.load import dumps
+from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.utils import _gateway
+from pydantic import SecretStr
+
+from conformance.tests.package.call_modes import WAYS, ask
+from conformance.tests.package.mock_service import KEY, Desk
+
+if TYPE_CHECKING:
+    from langchain_baseten import ChatBaseten
+
+GATEWAY_KEY = "ls-gateway-0123456789"
+METADATA = {"provider": "baseten", "model": "m"}
+ASKED: list[BaseMessage] = [HumanMessage("a")]
+
+langsmith_gateway: Any = getattr(_gateway, "langsmith_gateway", None)
+pytestmark = pytest.mark.skipif(
+    langsmith_gateway is None, reason="this langchain-core has no context manager for the gateway"
+)
+
+
+def build(desk: Desk, **settings: Any) -> ChatBaseten:
+    headers = {"X-Service-Key": "gateway-service-key", "X-Team": "harbour"}
+    with langsmith_gateway(api_key=GATEWAY_KEY, base_url="https://g.example/", headers=headers):
+        return desk.model(**settings)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_requests_go_through_the_gateway_with_its_key_and_headers(way: str) -> None:
+    desk = Desk()
+    mine = {"base_url": "https://elsewhere.example/v1", "default_headers": {"x-team": "mine"}}
+    await ask(build(desk, **mine), "Hello", way)
+    request = desk.requests[0]
+
+    assert str(request.url) == "https://g.example/baseten/v1/chat/completions"
+    assert request.headers["authorization"] == f"Bearer {GATEWAY_KEY}"
+    assert request.headers["x-service-key"] == "gateway-service-key"
+    assert request.headers.get_list("x-team") == ["harbour"]
+
+
+async def test_a_dedicated_deployment_stays_out_of_the_gateway() -> None:
+    desk = Desk()
+    url = "https://model-abcd1234.api.baseten.co/environments/production/sync/v1"
+    await ask(build(desk, model_url=url), "Hello", "invoke")
+    request = desk.requests[0]
+
+    assert str(request.url) == f"{url}/chat/completions"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert "x-service-key" not in request.headers
+
+
+def test_headers_of_the_gateway_are_written_nowhere() -> None:
+    made = build(Desk())
+    bare = made.model_copy(update={"http_client": None, "http_async_client": None})
+    pickled = pickle.dumps(bare)
+    written = f"{made!r}{dumps(made)}{made.model_dump()}{pickled!r}{vars(made)}"
+
+    assert "gateway-service-key" not in written
+    copied = pickle.loads(pickled)  # noqa: S301  our own bytes
+    request, _ = copied._build_request(ASKED, None, {}, None, stream=False)
+    assert request.headers["X-Service-Key"] == SecretStr("gateway-service-key")
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_metadata_of_the_gateway_is_kept(way: str) -> None:
+    header = {"X-LangSmith-Gateway-Metadata": json.dumps(METADATA)}
+    model = build(Desk(headers=header))
+    found: list[Any] = []
+    if way == "invoke":
+        found = model.generate([ASKED]).generations[0]
+    elif way == "ainvoke":
+        found = (await model.agenerate([ASKED])).generations[0]
+    elif way == "stream":
+        found = list(model._stream(ASKED))
+    else:
+        found = [chunk async for chunk in model._astream(ASKED)]
+    infos = [one.generation_info or {} for one in found]
+
+    assert [i["lc_gateway_metadata"] for i in infos if "lc_gateway_metadata" in i] == [METADATA]
+
+
+@pytest.mark.parametrize("value", ["", "no JSON", "[1]"])
+def test_metadata_that_cannot_be_read_is_left_out(value: str) -> None:
+    model = build(Desk(headers={"X-LangSmith-Gateway-Metadata": value}))
+    found = model._generate(ASKED).generations[0]
+
+    assert "lc_gateway_metadata" not in (found.generation_info or {})

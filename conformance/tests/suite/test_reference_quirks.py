@@ -1,0 +1,415 @@
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from conformance.reference import AnswerPlan, Peer, make_request, respond
+from conformance.reference.catalogue import HOSTED
+from conformance.reference.quirks import QUIRKS, Quirk
+from conformance.reference.quirks.rewording import in_deltas, reword
+from conformance.targets import LANES
+from conformance.tests.package.call_modes import QUESTIONS, WAYS, ask, build, mount, tell
+from langchain_baseten import (
+    BasetenContextOverflowError,
+    BasetenError,
+    BasetenIncompleteStreamError,
+    BasetenInvalidRequestError,
+    BasetenInvalidResponseError,
+    BasetenRateLimitError,
+)
+
+LANE = LANES["dedicated"]
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": CITY}}]
+BASE = f"https://{LANE.host}/sync/v1"
+CHAT = f"{BASE}/chat/completions"
+HOSTED_CHAT = f"https://{LANES['model-apis'].host}/v1/chat/completions"
+
+
+def choose(*ends: str) -> pytest.MarkDecorator:
+    rows = [
+        pytest.param(quirk, way, id=f"{name}-{way}")
+        for name, quirk in QUIRKS.items()
+        if quirk.ends in ends
+        for way, travels in WAYS.items()
+        if travels in quirk.ways
+    ]
+    return pytest.mark.parametrize(("quirk", "way"), rows)
+
+
+def body(question: str, **fields: Any) -> dict[str, Any]:
+    messages = [{"role": "user", "content": question}]
+    return {"model": LANE.thinker, "messages": messages} | fields
+
+
+def plan(peer: Peer, question: str, **fields: Any) -> AnswerPlan:
+    return peer(make_request(CHAT, body(question, **fields)))
+
+
+def stream(name: str, question: str, **fields: Any) -> list[dict[str, Any]]:
+    usage = {"include_usage": True}
+    told = plan(QUIRKS[name].mount(respond), question, stream=True, stream_options=usage, **fields)
+    assert told.says_done
+    return told.events
+
+
+def whole(name: str, question: str, **fields: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(plan(QUIRKS[name].mount(respond), question, **fields).body)
+    return answer
+
+
+def parts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [choice["delta"] for event in events for choice in event["choices"]]
+
+
+# How the client ends it.
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, quirk in QUIRKS.items() if quirk.ends != "refused"]
+)
+def test_a_quirk_changes_what_is_on_the_wire(name: str) -> None:
+    def ask_both(peer: Peer) -> list[AnswerPlan]:
+        return [plan(peer, QUESTIONS["calls"], stream=way, tools=TOOLS) for way in (True, False)]
+
+    assert ask_both(QUIRKS[name].mount(respond)) != ask_both(respond)
+
+
+@choose("cut")
+async def test_a_stream_that_ends_early_is_cut(quirk: Quirk, way: str) -> None:
+    with pytest.raises(BasetenIncompleteStreamError) as caught:
+        await ask(mount(quirk.mount(respond)), QUESTIONS["text"], way)
+    assert caught.value.partial is not None
+    assert caught.value.partial.additional_kwargs["reasoning_content"]
+
+
+@choose("unreadable")
+async def test_what_is_no_answer_is_an_error_with_either_call(quirk: Quirk, way: str) -> None:
+    with pytest.raises((BasetenInvalidResponseError, BasetenIncompleteStreamError)):
+        await ask(mount(quirk.mount(respond)), QUESTIONS["text"], way)
+
+
+@choose("refused")
+async def test_a_refusal_is_raised_with_its_status_and_its_own_sentence(
+    quirk: Quirk, way: str
+) -> None:
+    with pytest.raises(BasetenError) as caught:
+        await ask(mount(quirk.mount(respond)), QUESTIONS["text"], way)
+    assert quirk.says in str(caught.value)
+    assert caught.value.status_code == quirk.status
+    assert not isinstance(caught.value, BasetenIncompleteStreamError)
+
+
+@pytest.mark.parametrize("way", [way for way, travels in WAYS.items() if travels == "streamed"])
+async def test_an_answer_broken_off_says_so_and_keeps_what_came(way: str) -> None:
+    with pytest.raises(BasetenError, match="finish reason 'abort'") as caught:
+        await ask(mount(QUIRKS["aborted"].mount(respond)), QUESTIONS["text"], way)
+    assert caught.value.partial is not None
+    assert caught.value.partial.additional_kwargs["reasoning_content"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("overflow-by-type", BasetenContextOverflowError),
+        ("rate-limit-raised", BasetenRateLimitError),
+        ("rate-limit-passed-on", BasetenRateLimitError),
+    ],
+)
+async def test_an_error_is_known_by_what_it_says_of_itself(name: str, kind: type) -> None:
+    with pytest.raises(kind):
+        await ask(mount(QUIRKS[name].mount(respond)), QUESTIONS["text"], "invoke")
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_no_arguments_at_all_are_an_empty_object(way: str) -> None:
+    def forget(part: dict[str, Any]) -> None:
+        for call in part.get("tool_calls") or ():
+            call["function"].pop("arguments", None)
+
+    model = mount(reword(in_deltas(forget))(respond))
+    message = await ask(model, QUESTIONS["calls"], way)
+    assert [call["args"] for call in message.tool_calls] == [{}, {}]
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke"])
+async def test_several_greedy_choices_are_a_bad_request(way: str) -> None:
+    with pytest.raises(BasetenInvalidRequestError, match="n must be 1 when using greedy sampling"):
+        await ask(build(respond, temperature=0, n=2), "Hello", way)
+
+
+# What a quirk leaves alone.
+
+
+BAD_SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "objekt"}}}
+OTHERS = {
+    "models": make_request(f"{BASE}/models", method="GET"),
+    "hosted models": make_request(f"https://{LANES['model-apis'].host}/v1/models", method="GET"),
+    "embeddings": make_request(f"{BASE}/embeddings", {"model": "tiny", "input": "Hello"}),
+    "refusal": make_request(CHAT, body("Hello", temperature=-1)),
+    "late refusal": make_request(CHAT, body("Hello", response_format=BAD_SCHEMA, stream=True)),
+    "no route": make_request(f"{BASE}/nothing", body("Hello")),
+    "no JSON": make_request(CHAT, b'{"messages": ['),
+    "no object": make_request(CHAT, [1]),
+    "bad key": make_request(
+        CHAT,
+        body("Hello", tools=TOOLS, logprobs=True, stream=True),
+        authorization="Bearer bad",
+    ),
+}
+ANSWERS = [name for name, quirk in QUIRKS.items() if quirk.ends in ("same", "otherwise")]
+
+
+@pytest.mark.parametrize("request_of", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("name", ANSWERS)
+def test_what_holds_no_answer_passes_unchanged(name: str, request_of: Any) -> None:
+    quirk = QUIRKS[name].mount(respond)(request_of)
+    assert quirk.status == respond(request_of).status
+    if name not in ("one-read", "comments"):
+        assert quirk.body == respond(request_of).body
+    assert QUIRKS["no-parsers"].mount(respond)(request_of) == respond(request_of)
+
+
+@pytest.mark.parametrize("model", {model.family: slug for slug, model in HOSTED.items()}.values())
+@pytest.mark.parametrize("name", QUIRKS)
+def test_a_quirk_can_stand_over_any_dialect(name: str, model: str) -> None:
+    peer = QUIRKS[name].mount(respond)
+    form = {"type": "json_object"}
+    for fields in ({"tools": TOOLS}, {"response_format": form}, {"stop": ["a"]}):
+        for streams in (True, False):
+            asked = make_request(
+                HOSTED_CHAT, body(QUESTIONS["calls"], model=model, stream=streams) | fields
+            )
+            assert respond(asked).status == 200
+            assert peer(asked).status in (200, QUIRKS[name].status)
+
+
+QUIET = {"chat_template_kwargs": {"enable_thinking": False}}
+OTHER = ("malformed-call", "aborted", "one-read", "both-reasoning-keys", "thoughts-inline")
+UNCHANGED = [name for name in ANSWERS if name not in OTHER]
+
+
+def said(told: AnswerPlan) -> dict[Any, str]:
+    """The texts, arguments and finish reasons of a stream, by their place in it."""
+    found: dict[Any, str] = defaultdict(str)
+    for choice in (choice for event in told.events for choice in event["choices"]):
+        part, at = choice["delta"], choice["index"]
+        for key in ("content", "reasoning", "reasoning_content"):
+            found[at, "thought" if key != "content" else "text"] += part.get(key) or ""
+        for call in part.get("tool_calls") or ():
+            found[at, call["index"]] += call["function"].get("arguments") or ""
+        found[at, "finish"] += choice.get("finish_reason") or ""
+    return found
+
+
+REQUESTS: dict[str, list[dict[str, Any]]] = {
+    "cut calls": [{"tools": TOOLS, "max_tokens": budget} | QUIET for budget in range(1, 20)],
+    "two choices": [{"tools": TOOLS, "n": 2} | QUIET],
+    "two texts": [{"n": 2}],
+}
+
+
+@pytest.mark.parametrize("fields", REQUESTS.values(), ids=REQUESTS)
+@pytest.mark.parametrize("name", UNCHANGED)
+def test_a_quirk_keeps_what_a_stream_says(name: str, fields: list[dict[str, Any]]) -> None:
+    for more in fields:
+        asked = make_request(CHAT, body(QUESTIONS["calls"], stream=True) | more)
+        assert said(QUIRKS[name].mount(respond)(asked)) == said(respond(asked))
+
+
+def test_a_stream_that_does_not_say_why_it_ends_is_packed_whole() -> None:
+    form = {"response_format": {"type": "json_object"}, "stream": True}
+    asked = make_request(HOSTED_CHAT, body("Hello", model="zai-org/GLM-5") | form)
+    packed = QUIRKS["one-delta-many-pieces"].mount(respond)(asked)
+    assert said(packed) == said(respond(asked))
+    assert said(packed)[0, "finish"] == ""
+    assert len(packed.pieces) < len(respond(asked).pieces)
+
+
+# What is on the wire, as recorded.
+
+
+def test_events_of_several_tokens_join_calls_thoughts_and_the_finish() -> None:
+    events = stream("one-delta-many-pieces", QUESTIONS["calls"], tools=TOOLS)
+    role, *joined = [choice for event in events for choice in event["choices"]]
+    assert role["delta"] == {"role": "assistant", "content": ""}
+    assert len(joined) < 5
+    assert ["content", "reasoning", "tool_calls"] in [list(one["delta"]) for one in joined]
+    calls = max((one["delta"].get("tool_calls") or [] for one in joined), key=len)
+    assert [(call["index"], *call["function"]) for call in calls[-3:]] == [
+        (0, "arguments"),
+        (1, "name"),
+        (1, "arguments"),
+    ]
+    assert [one["finish_reason"] for one in joined][-2:] == [None, "tool_calls"]
+    assert list(joined[-1])[-2:] == ["stop_reason", "token_ids"]
+    assert events[-1]["usage"]
+
+
+def test_a_llama_stream_has_its_own_keys_and_begins_a_call_at_once() -> None:
+    events = stream("llama.cpp", QUESTIONS["calls"], tools=TOOLS)
+    keys = ["choices", "created", "id", "model", "system_fingerprint", "object"]
+    assert [list(event) for event in events[:-1]] == [keys] * (len(events) - 1)
+    assert list(events[-1]) == [*keys, "usage", "timings"]
+    assert events[0]["choices"] == [
+        {"finish_reason": None, "index": 0, "delta": {"role": "assistant", "content": None}}
+    ]
+    calls = [part for part in parts(events) if "tool_calls" in part]
+    assert all(list(part) == ["tool_calls"] for part in calls)
+    first, second = calls[0]["tool_calls"][0], calls[1]["tool_calls"][0]
+    assert first["function"] == {"name": "get_weather", "arguments": "{"}
+    assert list(second) == ["index", "function"]
+    assert events[0]["system_fingerprint"].startswith("b1-")
+
+
+def test_a_llama_body_has_its_own_keys() -> None:
+    answer = whole("llama.cpp", QUESTIONS["calls"], tools=TOOLS)
+    assert list(answer)[:4] == ["choices", "created", "model", "system_fingerprint"]
+    assert list(answer)[4:] == ["object", "usage", "id", "timings"]
+    assert list(answer["choices"][0]) == ["finish_reason", "index", "message"]
+
+
+PIXEL = "data:image/png;base64,iVBORw0KGgo="
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"messages": [{"role": "user", "content": "word " * 40_000}]}, "exceed_context_size"),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [{"type": "image_url", "image_url": {"url": PIXEL}}],
+                    }
+                ]
+            },
+            "image input is not supported",
+        ),
+        ({"logprobs": True, "tools": TOOLS, "stream": True}, "logprobs is not supported with"),
+    ],
+    ids=["too long", "image", "logprobs beside tools"],
+)
+def test_a_llama_refusal_is_worded_as_its_own(fields: dict[str, Any], told: str) -> None:
+    answer = plan(QUIRKS["llama.cpp"].mount(respond), "Hello", **fields)
+    assert answer.status in (400, 500)
+    assert told in answer.body.decode()
+    assert dict(answer.headers)["content-type"] == "application/json; charset=utf-8"
+
+
+NAMED = {"type": "function", "function": {"name": "get_weather"}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ("auto", '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser'),
+        ("required", 'tool_choice="required" requires --tool-call-parser to be set'),
+        (NAMED, 'tool_choice=function "get_weather" requires --tool-call-parser to be set'),
+    ],
+    ids=["auto", "required", "named"],
+)
+def test_without_parsers_each_choice_of_tools_has_its_own_refusal(choice: Any, told: str) -> None:
+    error = whole("no-parsers", "Hello", tools=TOOLS, tool_choice=choice)["error"]
+    assert error["message"].startswith(told)
+    assert (error["type"], error["param"], error["code"]) == ("BadRequestError", None, 400)
+
+
+def test_without_parsers_thoughts_stand_in_the_text_and_are_not_counted() -> None:
+    answer = whole("no-parsers", "Hello", tools=TOOLS, tool_choice="none")
+    message = answer["choices"][0]["message"]
+    assert message["content"].startswith("<think>\nThe user wrote")
+    assert message["content"].endswith('.\n</think>\n\nYou said "Hello".')
+    assert message["reasoning"] is None
+    assert answer["usage"]["completion_tokens_details"] is None
+    events = stream("no-parsers", "Hello")
+    deltas = parts(events)
+    assert [set(part) for part in deltas[1:]] == [{"content"}] * (len(deltas) - 1)
+    assert deltas[1] == {"content": "<think>"}
+    assert deltas[-1] == {"content": ""}
+    assert "".join(part["content"] for part in deltas) == message["content"]
+    assert "completion_tokens_details" not in events[-1]["usage"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_thoughts_in_the_text_stay_there(way: str) -> None:
+    said = tell(await ask(build(QUIRKS["no-parsers"].mount(respond)), "Hello", way))
+    assert said["text"].startswith("<think>")
+    assert said["reasoning"] is None
+    assert said["thought"] in (None, {})
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_malformed_call_is_text_or_an_invalid_call(way: str) -> None:
+    question = "What is the weather in Paris?"
+    model = mount(QUIRKS["malformed-call"].mount(respond))
+    said = tell(await ask(model, question, way))
+    assert said["calls"] == []
+    if WAYS[way] == "whole":
+        raw = '<tool_call>\n{"name": "get_weather", "arguments": {"city": Paris}}\n</tool_call>'
+        assert said["text"].strip() == raw
+        assert (said["finish"], said["invalid"]) == ("stop", [])
+    else:
+        assert said["finish"] == "tool_calls"
+        assert said["invalid"] == [("get_weather", '{"city": Paris}}')]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_call_of_an_unknown_tool_is_passed_on(way: str) -> None:
+    said = tell(await ask(mount(QUIRKS["unknown-tool"].mount(respond)), QUESTIONS["calls"], way))
+    assert said["calls"] == [
+        ("no_such_tool", {"city": "Paris"}),
+        ("no_such_tool", {"city": "Rome"}),
+    ]
+
+
+OCTETS = ["nothing-at-all", "raw-text", "bare-error", "ends-quietly", "octet-stream"]
+TRUSS = ["loading", "user-code-raised", "rate-limit-raised", "rate-limit-passed-on"]
+TRUSS_CODES = dict.fromkeys(TRUSS, "600") | {
+    "rate-limit-passed-on": "700",
+    "no-such-method": "700",
+    "unreadable-body": "700",
+}
+
+
+@pytest.mark.parametrize(("name", "code"), TRUSS_CODES.items())
+def test_an_error_of_truss_names_its_source_and_its_code(name: str, code: str) -> None:
+    headers = dict(plan(QUIRKS[name].mount(respond), "Hello").headers)
+    assert (headers["x-baseten-error-source"], headers["x-baseten-error-code"]) == ("04", code)
+    assert headers.get("retry-after") == ("1" if name == "rate-limit-passed-on" else None)
+
+
+@pytest.mark.parametrize("name", OCTETS)
+def test_a_generator_of_truss_sends_octets_without_a_length(name: str) -> None:
+    told = plan(QUIRKS[name].mount(respond), "Hello", stream=True)
+    headers = dict(told.headers)
+    assert headers["content-type"] == "application/octet-stream"
+    assert "content-length" not in headers
+    assert told.ending == "complete"
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [("bare-string", b'"Hello! How can I help you today?"'), ("list", b'["a", "b"]')],
+)
+def test_a_model_of_truss_may_return_any_json(name: str, sent: bytes) -> None:
+    told = plan(QUIRKS[name].mount(respond), "Hello")
+    assert told.body == sent
+    assert ("content-type", "application/json") in told.headers
+
+
+def test_a_closed_connection_ends_without_a_word() -> None:
+    told = plan(QUIRKS["closed"].mount(respond), "Hello", stream=True)
+    assert told.ending == "abort"
+    assert all(piece.event for piece in told.pieces)
+
+
+def test_an_abort_still_says_what_was_spent() -> None:
+    finish, usage = stream("aborted", "Hello")[-2:]
+    assert finish["choices"] == [{"index": 0, "delta": {}, "finish_reason": "abort"}]
+    assert usage["choices"] == []
+    assert usage["usage"]["completion_tokens"]

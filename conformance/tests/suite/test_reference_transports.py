@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx2
+import pytest
+
+from conformance.libraries import LIBRARIES
+from conformance.reference import (
+    AnswerPlan,
+    AsyncPeerTransport,
+    BodyPiece,
+    Ending,
+    Peer,
+    PeerServer,
+    PeerTransport,
+    respond,
+)
+
+STREAM = (("content-type", "text/event-stream"),)
+BODY = {
+    "model": "zai-org/GLM-5.2",
+    "messages": [{"role": "user", "content": "Hello"}],
+    "stream": True,
+    "stream_options": {"include_usage": True},
+}
+KEY = {"authorization": "Bearer key"}
+each_library = pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
+
+
+def plan_of(*pieces: BodyPiece, ending: Ending = "complete") -> Peer:
+    return lambda _request: AnswerPlan(200, STREAM, pieces, ending)
+
+
+def read(
+    peer: Peer, got: list[bytes] | None = None, library: Any = httpx2, **options: Any
+) -> list[bytes]:
+    got = [] if got is None else got
+    with (
+        library.Client(transport=PeerTransport(peer), **options) as client,
+        client.stream("GET", "http://peer/x") as answer,
+    ):
+        for piece in answer.iter_raw():
+            got.append(piece)
+    return got
+
+
+async def aread(
+    peer: Peer, got: list[bytes] | None = None, library: Any = httpx2, **options: Any
+) -> list[bytes]:
+    got = [] if got is None else got
+    async with (
+        library.AsyncClient(transport=AsyncPeerTransport(peer), **options) as client,
+        client.stream("GET", "http://peer/x") as answer,
+    ):
+        async for piece in answer.aiter_raw():
+            got.append(piece)
+    return got
+
+
+def post(url: str, **options: Any) -> httpx2.Response:
+    with httpx2.Client(**options) as client:
+        return client.post(url, json=BODY, headers=KEY)
+
+
+@each_library
+async def test_every_piece_is_one_read_in_both_colours(library: Any) -> None:
+    peer = plan_of(BodyPiece(b"ab"), BodyPiece(b"c", 0.001), BodyPiece(b"d"))
+    assert read(peer, library=library) == [b"ab", b"c", b"d"]
+    assert await aread(peer, library=library) == [b"ab", b"c", b"d"]
+
+
+async def test_all_mounts_give_the_same_bytes() -> None:
+    with PeerServer(respond) as server:
+        url = f"{server.url}/v1/chat/completions"
+        served, mounted = post(url), post(url, transport=PeerTransport())
+        async with httpx2.AsyncClient(transport=AsyncPeerTransport()) as client:
+            amounted = await client.post(url, json=BODY, headers=KEY)
+    assert served.content == mounted.content == amounted.content
+    assert served.content.endswith(b"data: [DONE]\n\n")
+    assert served.status_code == mounted.status_code == amounted.status_code == 200
+    assert served.headers["content-type"] == mounted.headers["content-type"]
+    assert mounted.headers == amounted.headers
+
+
+@each_library
+@pytest.mark.parametrize(
+    ("ending", "error"), [("abort", "RemoteProtocolError"), ("reset", "ReadError")]
+)
+async def test_a_body_that_does_not_end_well_raises_after_its_last_piece(
+    ending: Ending, error: str, library: Any
+) -> None:
+    peer = plan_of(BodyPiece(b"ab"), ending=ending)
+    got: list[bytes] = []
+    with pytest.raises(getattr(library, error)):
+        read(peer, got, library)
+    assert got == [b"ab"]
+    with pytest.raises(getattr(library, error)):
+        await aread(peer, got, library)
+    assert got == [b"ab", b"ab"]
+
+
+@each_library
+async def test_a_delay_beyond_the_read_timeout_is_a_timeout(library: Any) -> None:
+    peer = plan_of(BodyPiece(b"a"), BodyPiece(b"b", 30.0))
+    with pytest.raises(library.ReadTimeout):
+        read(peer, library=library, timeout=0.01)
+    with pytest.raises(library.ReadTimeout):
+        await aread(peer, library=library, timeout=0.01)
+    assert read(plan_of(BodyPiece(b"a", 0.01)), library=library, timeout=None) == [b"a"]
+
+
+def test_requests_are_recorded_as_sent() -> None:
+    transport = PeerTransport(plan_of())
+    with httpx2.Client(transport=transport) as client:
+        client.post("http://peer/v1/x?y=1", json={"a": 1}, headers={"X-Test": "One"})
+    (request,) = transport.requests
+    assert (request.method, request.target) == ("POST", "/v1/x?y=1")
+    assert request.host == "peer"
+    assert request.header("x-test") == "One"
+    assert request.json() == {"a": 1}
+
+
+def test_answers_are_counted_until_they_are_closed() -> None:
+    transport = PeerTransport(plan_of(BodyPiece(b"a"), BodyPiece(b"b")))
+    with httpx2.Client(transport=transport) as client:
+        with client.stream("GET", "http://peer/") as answer:
+            # httpx2 closes an answer whose iterator is dropped.
+            pieces = answer.iter_raw()
+            assert next(pieces) == b"a"
+            assert transport.open_answers == 1
+        assert transport.open_answers == 0
+        answer.close()
+        assert transport.open_answers == 0
+
+
+async def test_answers_are_counted_until_they_are_closed_in_the_other_colour() -> None:
+    amount = AsyncPeerTransport(plan_of(BodyPiece(b"a")))
+    async with httpx2.AsyncClient(transport=amount) as client:
+        async with client.stream("GET", "http://peer/"):
+            assert amount.open_answers == 1
+        assert amount.open_answers == 0
+
+
+async def test_concurrent_requests_do_not_mix() -> None:
+    async with httpx2.AsyncClient(transport=AsyncPeerTransport()) as client:
+
+        async def ask(word: str) -> str:
+            messages = [{"role": "user", "content": f"Repeat after me: {word}"}]
+            body = {"model": "zai-org/GLM-5", "messages": messages}
+            url = "https://inference.baseten.co/v1/chat/completions"
+            answer = await client.post(url, json=body, headers=KEY)
+            return str(answer.json()["choices"][0]["message"]["content"])
+
+        words = [f"word{number}" for number in range(20)]
+        assert await asyncio.gather(*map(ask, words)) == words

@@ -1,0 +1,183 @@
+"""The release's verdict: all questions, all answered yes; unknown means no."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.maintenance.release import command as release
+from conformance.maintenance.release.gate import QUESTIONS, STEPS, Answer, Gate, Word
+from conformance.tests.suite.sample_suite import write_suite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ALL_YES = dict.fromkeys(QUESTIONS, Answer(Word.YES, "seen"))
+LONG = tuple(f"row {number}" for number in range(20))
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> dict[str, Answer]:
+    """What will be answered, by name."""
+    answers = dict(ALL_YES)
+    questions = {
+        name: (sentence, lambda _, name=name: answers[name])
+        for name, (sentence, _) in QUESTIONS.items()
+    }
+    monkeypatch.setattr(release, "QUESTIONS", questions)
+    return answers
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    return Gate(tmp_path, write_suite(tmp_path), tmp_path, date(2026, 11, 22))
+
+
+def test_when_every_answer_is_yes_there_is_a_release(
+    said: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert release.main([], gate) == 0
+    printed = capsys.readouterr().out
+    assert printed.rstrip().endswith("\nRELEASE")
+    assert printed.count("✓ yes") == len(QUESTIONS)
+
+
+@pytest.mark.parametrize("word", [Word.NO, Word.UNKNOWN])
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_one_no_or_unknown_is_enough(
+    said: dict[str, Answer],
+    gate: Gate,
+    name: str,
+    word: Word,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said[name] = Answer(word, "not seen", LONG)
+    assert release.main([], gate) == 1
+    printed = capsys.readouterr().out
+    assert "NO RELEASE" in printed
+    assert f"{name}: row 0" in printed
+    assert f"{name}: and 12 more" in printed
+
+
+@pytest.mark.parametrize(("name", "code"), [("evidence", 0), ("claims", 1)])
+def test_only_missing_live_evidence_can_be_allowed(
+    said: dict[str, Answer],
+    gate: Gate,
+    name: str,
+    code: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said[name] = Answer(Word.NO, "not seen", ("one row",))
+    assert release.main(["--allow-unproven"], gate) == code
+    printed = capsys.readouterr().out
+    assert (", allowed" in printed) is (code == 0)
+    assert f"{name}: one row" in printed
+
+
+def test_a_part_of_the_questions_is_no_release(
+    said: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert release.main(["secrets", "version", "--allow-unproven"], gate) == 1
+    printed = capsys.readouterr().out
+    assert "NO RELEASE: tree, claims, pages, wheel, tests, evidence: not asked" in printed
+    assert printed.count("? unknown") == len(QUESTIONS) - 2
+
+
+def test_an_unknown_question_is_refused(
+    said: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        release.main(["weather"], gate)
+    assert caught.value.code == 2
+    assert "'weather' is none of tree, version" in capsys.readouterr().err
+
+
+def test_what_cannot_be_answered_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, gate: Gate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: Gate) -> Answer:
+        raise RuntimeError("the disk is gone")
+
+    monkeypatch.setattr(release, "QUESTIONS", {"tree": ("Is it?", fail)})
+    assert release.main([], gate) == 1
+    printed = capsys.readouterr().out
+    assert "? unknown" in printed
+    assert "the disk is gone" in printed
+
+
+def test_the_answers_are_written_down(said: dict[str, Answer], gate: Gate, tmp_path: Path) -> None:
+    said["evidence"] = Answer(Word.NO, "none", LONG)
+    file = tmp_path / "release.json"
+    assert release.main(["--json", str(file), "--fresh", "7"], gate) == 1
+    document = json.loads(file.read_text(encoding="utf-8"))
+    assert document["release"] is False
+    told = {"word": "no", "detail": "none", "rows": [*LONG], "told": []}
+    assert document["answers"]["evidence"] == told
+    assert document["blockers"] == {"evidence": "no"}
+    facts = {name: document[name] for name in ("date", "version", "fresh", "allow_unproven")}
+    assert facts == {"date": "2026-11-22", "version": None, "fresh": 7, "allow_unproven": False}
+
+
+def test_what_stands_in_the_way_is_named_with_what_to_do(
+    said: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    said["version"] = said["evidence"] = Answer(Word.NO, "no")
+    said["wheel"] = Answer(Word.UNKNOWN, "who knows")
+    file = tmp_path / "release.json"
+    names = [name for name in QUESTIONS if name != "tests"]
+    assert release.main([*names, "--json", str(file)], gate) == 1
+    printed = capsys.readouterr().out
+    assert "NO RELEASE: version, evidence: no; wheel: unknown; tests: not asked" in printed
+    assert "→ version: date the newest entry" in printed
+    assert "→ tests" not in printed
+    assert json.loads(file.read_text(encoding="utf-8"))["blockers"] == {
+        "version": "no",
+        "wheel": "unknown",
+        "tests": "not asked",
+        "evidence": "no",
+    }
+
+
+def test_missing_evidence_that_is_unknown_is_never_allowed(
+    said: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said["evidence"] = Answer(Word.UNKNOWN, "the replay did not end")
+    assert release.main(["--allow-unproven"], gate) == 1
+    assert ", allowed" not in capsys.readouterr().out
+
+
+def test_what_is_told_in_fewer_lines_is_told_whole(
+    said: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = tuple(f"lane, reference ({n}): a.b.c" for n in range(12))
+    said["evidence"] = Answer(Word.NO, "none", LONG, told)
+    said["tree"] = Answer(Word.YES, "clean", told=("also this",))
+    assert release.main([], gate) == 1
+    printed = capsys.readouterr().out
+    assert all(f"evidence: {line}" in printed for line in told)
+    assert "row 0" not in printed
+    assert "tree: also this" in printed
+
+
+def test_every_question_has_its_next_step() -> None:
+    assert STEPS.keys() == QUESTIONS.keys()
+
+
+def test_without_a_gate_it_is_this_repository_and_the_key_in_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Gate] = []
+    monkeypatch.setenv("BASETEN_API_KEY", "harbour-and-lighthouse")
+
+    def note(gate: Gate) -> Answer:
+        seen.append(gate)
+        return Answer(Word.YES, "seen")
+
+    monkeypatch.setattr(release, "QUESTIONS", {"tree": ("Is it?", note)})
+    assert release.main(["--fresh", "7"]) == 0
+    (gate,) = seen
+    assert (gate.fresh, tuple(gate.keys)) == (7, ("harbour-and-lighthouse",))
+    assert (gate.root / "conformance" / "pytest_plugin.py").is_file()

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.recording import cassettes, rerecord
+from conformance.recording import pytest_runs as steps
+from conformance.recording.plan import Order
+from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.tests.suite.fake_runs import AGREED, KEY, NAMES, TASKS, Runs, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
+    made = Runs()
+    monkeypatch.setattr(steps, "run_leashed", made)
+    return made
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "cassettes"
+    for name in (*NAMES, "dedicated/tools/other.yaml"):
+        write_cassette(folder / name, talk("old"))
+    yield folder
+    assert list(tmp_path.iterdir()) == [folder], "something was left behind"
+
+
+HERE = Path(__file__).parents[3]
+
+
+def refuse(old: Path, why: str, order: Order | None = None) -> None:
+    before = read(old)
+    with pytest.raises(rerecord.RecordingError, match=why):
+        rerecord.record(order or Order(), old, {"BASETEN_API_KEY": KEY}, None, AGREED)
+    assert read(old) == before
+
+
+def test_new_cassettes_are_recorded_then_replayed_then_put_in_place(old: Path, runs: Runs) -> None:
+    outcome = rerecord.record(Order(), old)
+    assert outcome == rerecord.Outcome(NAMES, ())
+    steps = ["--collect-only", "--record", "--target=replay"]
+    assert [step in told for step, told in zip(steps, runs.told, strict=True)] == [True] * 3
+    assert all(b"new" in read(old)[name] for name in NAMES)
+    assert b"old" in read(old)["dedicated/tools/other.yaml"]
+
+
+def test_an_order_is_passed_on(old: Path, runs: Runs) -> None:
+    order = Order("engine", ("dedicated",), ("a.b.c",), ("tiny",), "http://x/v1", "vllm 1")
+    rerecord.record(order, old)
+    collected, recorded, _ = runs.told
+    assert {"--lane=dedicated", "--claim=a.b.c"} < set(collected)
+    assert {"--target=engine", "--model=tiny", "--model-url=http://x/v1"} < set(recorded)
+    assert {"--engine-version=vllm 1", "--engine-name=vllm 1"} < set(recorded)
+
+
+def test_the_names_of_all_cassettes_are_known_without_asking_anybody(old: Path, runs: Runs) -> None:
+    assert rerecord.collect_names(old, {}) == frozenset(NAMES)
+    assert all("--record" not in told for told in runs.told)
+
+
+def test_a_stale_order_asks_which_do_not_replay_any_more(old: Path, runs: Runs) -> None:
+    runs.replayed[NAMES[0]] = "failed"
+    plan = rerecord.plan(Order(stale=100_000), old, {})
+    assert [(task.name, task.why) for task in plan.tasks] == [(NAMES[0], "changed")]
+    assert plan.claims[TASKS[0].check] == ("a.b.c",)
+
+
+def test_nothing_to_record_is_nothing_done(old: Path, runs: Runs) -> None:
+    before = read(old)
+    assert rerecord.record(Order(stale=100_000), old) == rerecord.Outcome((), ())
+    assert read(old) == before
+
+
+def test_checks_that_cannot_be_collected_end_it(old: Path, runs: Runs) -> None:
+    runs.codes = [2, 0, 0]
+    with pytest.raises(rerecord.RecordingError, match="cannot be collected\nsaid"):
+        rerecord.plan(Order(), old)
+
+
+def test_a_failing_check_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
+    runs.recorded[NAMES[0]] = "failed"
+    runs.codes = [1, 0]
+    refuse(
+        old,
+        r"1 cassette is not fit to be kept\n"
+        r"  dedicated/tools/a.yaml: failed while recording: it failed$",
+    )
+
+
+def test_long_lists_of_failures_are_cut() -> None:
+    told = rerecord._tell({f"n{number}": "r" for number in range(15)})
+    assert told.startswith("15 cassettes are not fit to be kept\n  n0: r\n")
+    assert told.count("\n") == 13
+    assert told.endswith("… and 3 more")
+
+
+def test_a_check_left_out_leaves_its_cassette_and_says_why(old: Path, runs: Runs) -> None:
+    before = read(old)
+    runs.recorded[NAMES[1]] = "skipped"
+    outcome = rerecord.record(Order(), old)
+    assert outcome == rerecord.Outcome(NAMES[:1], ((NAMES[1], "it skipped"),))
+    assert read(old)[NAMES[1]] == before[NAMES[1]]
+
+
+def test_in_part_a_failing_check_leaves_its_own_cassette_alone(old: Path, runs: Runs) -> None:
+    before = read(old)
+    runs.recorded[NAMES[1]] = "failed"
+    runs.codes = [1, 0]
+    outcome = rerecord.record(Order(partial=True), old)
+    assert outcome.left == ((NAMES[1], "failed while recording: it failed"),)
+    assert read(old)[NAMES[1]] == before[NAMES[1]]
+
+
+def test_in_part_a_planted_key_costs_its_own_cassette_alone(old: Path, runs: Runs) -> None:
+    before = read(old)
+    runs.answers[NAMES[1]] = f"a {KEY} b"
+    outcome = rerecord.record(Order(partial=True), old, {"BASETEN_API_KEY": KEY}, None, AGREED)
+    assert outcome.replaced == NAMES[:1]
+    [(name, reason)] = outcome.left
+    assert name == NAMES[1]
+    assert reason.startswith("a secret would have been kept: a key in use")
+    assert KEY not in reason
+    assert read(old)[NAMES[1]] == before[NAMES[1]]
+
+
+def test_in_part_what_does_not_replay_costs_its_own_cassette_alone(old: Path, runs: Runs) -> None:
+    before = read(old)
+    runs.replayed[NAMES[0]] = "failed"
+    runs.codes = [0, 1]
+    outcome = rerecord.record(Order(partial=True), old, {}, None, AGREED)
+    assert outcome.left == ((NAMES[0], "does not replay: it failed"),)
+    assert read(old)[NAMES[0]] == before[NAMES[0]]
+    assert b"new" in read(old)[NAMES[1]]
+
+
+def test_if_all_that_was_not_left_out_failed_nothing_was_recorded(old: Path, runs: Runs) -> None:
+    runs.recorded = {NAMES[0]: "failed", NAMES[1]: "skipped"}
+    runs.codes = [1, 0]
+    refuse(old, "a.yaml: failed while recording: it failed", Order(partial=True))
+
+
+def test_what_was_known_of_a_replaced_cassette_is_forgotten(old: Path, runs: Runs) -> None:
+    before = cassettes.read_provenance(old / NAMES[0])
+    rerecord.record(Order(), old)
+    after = cassettes.read_provenance(old / NAMES[0])
+    assert before is not None
+    assert after is not None
+    assert before.sha256 != after.sha256
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_only_who_takes_a_part_goes_on_after_a_check_without_an_answer(
+    old: Path, runs: Runs, *, partial: bool
+) -> None:
+    rerecord.record(Order(partial=partial), old)
+    assert ("--record-partial" in runs.told[1]) == partial
+
+
+def test_if_everything_failed_nothing_was_recorded(old: Path, runs: Runs) -> None:
+    runs.recorded = dict.fromkeys(NAMES, "failed")
+    runs.codes = [1, 0]
+    refuse(
+        old,
+        "2 cassettes are not fit to be kept\n  dedicated/tools/a.yaml: failed while recording",
+        Order(partial=True),
+    )
+
+
+def test_if_everything_was_left_out_that_is_no_error(old: Path, runs: Runs) -> None:
+    before = read(old)
+    runs.recorded = dict.fromkeys(NAMES, "skipped")
+    assert rerecord.record(Order(), old).replaced == ()
+    assert read(old) == before
+
+
+def test_a_service_that_is_lost_leaves_the_old_cassettes_even_in_part(
+    old: Path, runs: Runs
+) -> None:
+    runs.extra = [{"stopped": "the service was lost"}]
+    refuse(old, "the service was lost", Order(partial=True))
+
+
+@pytest.mark.parametrize("code", [2, 3, 70, -9])
+def test_a_run_that_was_cut_leaves_the_old_cassettes(old: Path, runs: Runs, code: int) -> None:
+    runs.codes = [code, 0]
+    refuse(old, f"cut .exit code {code}.\nwhat pytest said")
+
+
+def test_a_run_that_ended_too_soon_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
+    del runs.recorded[NAMES[1]]
+    refuse(old, "recording was cut")
+
+
+def test_a_planted_key_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
+    runs.answer = f"a {KEY} b"
+    refuse(old, "dedicated/tools/a.yaml: a secret would have been kept: a key in use")
+    runs.codes = [0, 0]
+    with pytest.raises(rerecord.RecordingError) as caught:
+        rerecord.record(Order(), old, {"BASETEN_API_KEY": KEY}, None, AGREED)
+    assert KEY not in str(caught.value)
+
+
+def test_an_unlabelled_cassette_leaves_the_old_ones(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rerecord, "find_flaw", lambda *_: "a: no provenance")
+    refuse(old, "a: no provenance")
+
+
+@pytest.mark.parametrize(("result", "code"), [("failed", 1), ("skipped", 0)])
+def test_what_does_not_replay_leaves_the_old_cassettes(
+    old: Path, runs: Runs, result: str, code: int
+) -> None:
+    runs.replayed[NAMES[0]] = result
+    runs.codes = [0, code]
+    refuse(old, f"dedicated/tools/a.yaml: does not replay: it {result}")
+
+
+def test_a_replay_that_was_cut_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
+    runs.codes = [0, 3]
+    refuse(old, r"replaying was cut .exit code 3.\nwhat pytest said", Order(partial=True))
+
+
+def test_a_check_that_did_not_replay_at_all_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
+    del runs.replayed[NAMES[0]]
+    refuse(old, "dedicated/tools/a.yaml: does not replay: it did not run")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_whatever_interrupts_leaves_the_old_cassettes(
+    old: Path, runs: Runs, error: BaseException
+) -> None:
+    before = read(old)
+    runs.interrupt = error
+    with pytest.raises(type(error)):
+        rerecord.record(Order(), old, {}, None, AGREED)
+    assert read(old) == before

@@ -1,0 +1,107 @@
+"""The record of a run: what is written comes back, and what was cut is never complete."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.verdicts.run_record import CutRecordError, Ledger, read_record
+from conformance.verdicts.verdicts import Outcome, Place, Result
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLACE = Place("calls.invoke.once", "dedicated")
+OUTCOME = Outcome(PLACE, "test_a", Result.FAILED, "\u2028 no call came: 无", ("reference",))
+
+
+def write(path: Path, *, complete: bool = True) -> Path:
+    ledger = Ledger.open(path, {"target": "peer"})
+    ledger.write_binding("test_a", PLACE)
+    ledger.write_outcome(OUTCOME)
+    ledger.write_stray("test_b", "it broke")
+    ledger.write_play("a.yaml", "test_a")
+    ledger.close(complete=complete)
+    return path
+
+
+def test_what_is_written_comes_back(tmp_path: Path) -> None:
+    record = read_record(write(tmp_path / "deep" / "record.jsonl"))
+    assert record.header == {"kind": "header", "format": 1, "target": "peer"}
+    assert record.bindings == [("test_a", PLACE)]
+    assert record.outcomes == [OUTCOME]
+    assert record.strays == [("test_b", "it broke")]
+    assert record.plays == [("a.yaml", "test_a")]
+    assert record.complete
+
+
+def test_a_record_without_its_footer_is_not_complete(tmp_path: Path) -> None:
+    record = read_record(write(tmp_path / "record.jsonl", complete=False))
+    assert record.outcomes == [OUTCOME]
+    assert not record.complete
+
+
+def test_every_line_is_on_disk_at_once(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "record.jsonl", {})
+    ledger.write_outcome(OUTCOME)
+    assert read_record(tmp_path / "record.jsonl").outcomes == [OUTCOME]
+    ledger.close(complete=False)
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3, 4])
+def test_a_record_that_lost_a_line_is_not_complete(tmp_path: Path, lost: int) -> None:
+    path = write(tmp_path / "record.jsonl")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(lines[:lost] + lines[lost + 1 :]), encoding="utf-8")
+    assert not read_record(path).complete
+
+
+def test_nothing_may_stand_after_the_footer(tmp_path: Path) -> None:
+    path = write(tmp_path / "record.jsonl")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text + text.splitlines()[2], encoding="utf-8")
+    with pytest.raises(CutRecordError, match="line 7 of the record is of no known kind"):
+        read_record(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no header of format 1"),
+        ('{"kind": "outcome"}', "no header of format 1"),
+        ('{"kind": "header", "format": 2}', "no header of format 1"),
+        ('{"kind": "header", "format": 1}\n{"kind": "out', "the record cannot be read"),
+        ('{"kind": "header", "format": 1}\n{"kind": "odd"}', "line 2 of the record"),
+        ('{"kind": "header", "format": 1}\n{"kind": "binding"}', "line 2 of the record"),
+    ],
+)
+def test_a_record_that_is_none_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "record.jsonl"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CutRecordError, match=message):
+        read_record(path)
+
+
+def test_a_record_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CutRecordError, match="the record cannot be read"):
+        read_record(tmp_path / "absent.jsonl")
+
+
+def test_a_result_of_no_known_name_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "record.jsonl")
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines[2]["result"] = "fine"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    with pytest.raises(CutRecordError, match="line 3 of the record"):
+        read_record(path)
+
+
+def test_what_a_service_was_asked_for_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    ledger = Ledger.open(path, {})
+    ledger.write_cost(12, 3_456)
+    ledger.close(complete=True)
+    assert read_record(path).cost == {"requests": 12, "tokens": 3_456}
+    assert read_record(path).complete

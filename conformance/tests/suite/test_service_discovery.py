@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.recording.service_discovery import AddresseeError, find_addressee, find_endpoint
+from conformance.reference.exchange import AnswerPlan, PeerRequest, plan_bytes, plan_json
+from conformance.reference.server import PeerServer
+from conformance.targets import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BOTH = ("model-apis", "dedicated")
+MISSING = plan_json(404, {"detail": "Not Found"})
+
+
+def serving(routes: Mapping[str, AnswerPlan]) -> PeerServer:
+    def answer(request: PeerRequest) -> AnswerPlan:
+        return routes.get(request.path, MISSING)
+
+    return PeerServer(answer)
+
+
+def test_the_peer_needs_nothing() -> None:
+    assert find_addressee("peer", BOTH, None, "", {}).where == "the reference peer, on loopback"
+
+
+def test_live_names_the_addresses_and_never_the_key() -> None:
+    environment = {
+        "BASETEN_API_KEY": " sk-secret\n",
+        "BASETEN_DEDICATED_MODEL_URL": "https://model-x.api.baseten.co/predict",
+    }
+    found = find_addressee("live", BOTH, None, "", environment)
+    assert found.where == (
+        "https://inference.baseten.co/v1, https://model-x.api.baseten.co/predict"
+    )
+    given = find_addressee("live", BOTH, "https://model-y.api.baseten.co", "", environment)
+    assert given.url == "https://model-y.api.baseten.co"
+    assert given.where.startswith("https://inference.baseten.co/v1, https://model-y")
+    assert "sk-secret" not in repr((found, given))
+
+
+@pytest.mark.parametrize(
+    ("target", "environment", "missing"),
+    [
+        ("live", {}, "BASETEN_API_KEY"),
+        ("live", {"BASETEN_API_KEY": "sk-secret"}, "BASETEN_DEDICATED_MODEL_URL"),
+        ("engine", {}, "--model-url"),
+    ],
+)
+def test_what_is_missing_is_named(target: str, environment: dict[str, str], missing: str) -> None:
+    with pytest.raises(AddresseeError, match=missing):
+        find_addressee(target, ("dedicated",) if environment else BOTH, None, "", environment)
+
+
+def served_by(owner: str, *names: str) -> AnswerPlan:
+    return plan_json(200, {"data": [{"id": name, "owned_by": owner} for name in names or ("m",)]})
+
+
+@pytest.mark.parametrize(
+    ("owner", "route", "said", "name"),
+    [
+        ("vllm", "/version", {"version": "0.32.0"}, "vllm 0.32.0"),
+        ("llamacpp", "/props", {"build_info": "b1-x"}, "llama.cpp b1-x"),
+        ("sglang", "/get_server_info", {"version": "0.5"}, "sglang 0.5"),
+        ("", "/get_server_info", {"version": "0.5"}, "sglang 0.5"),
+        ("sglang", "/server_info", {"version": "0.6"}, "sglang 0.6"),
+    ],
+)
+def test_an_engine_is_asked_what_it_is(
+    owner: str, route: str, said: dict[str, str], name: str
+) -> None:
+    routes = {route: plan_json(200, said), "/v1/models": served_by(owner)}
+    with serving(routes) as server:
+        found = find_addressee("engine", ("dedicated",), server.url, "", {})
+        assert all(request.method == "GET" for request in server.requests)
+    assert (found.engine, found.url) == (name, server.url)
+    assert found.where == f"{name} at {server.url}"
+
+
+@pytest.mark.parametrize("route", ["/version", "/server_info"])
+def test_a_route_that_many_have_names_nobody(route: str) -> None:
+    routes = {route: plan_json(200, {"version": "v2"}), "/v1/models": served_by("localai")}
+    with serving(routes) as server, pytest.raises(AddresseeError, match="--engine-version"):
+        find_addressee("engine", ("dedicated",), server.url, "", {})
+
+
+def test_models_of_several_owners_name_nobody() -> None:
+    mixed = plan_json(200, {"data": [{"id": "a", "owned_by": "vllm"}, {"id": "b"}]})
+    routes = {"/version": plan_json(200, {"version": "1"}), "/v1/models": mixed}
+    with serving(routes) as server, pytest.raises(AddresseeError, match="--engine-version"):
+        find_addressee("engine", ("dedicated",), server.url, "", {})
+
+
+def test_behind_baselines_front_the_engine_is_below_sync() -> None:
+    lane = LANES["dedicated"]
+    routes = {
+        f"{lane.base_path}/models": served_by("vllm"),
+        "/environments/production/sync/version": plan_json(200, {"version": "1"}),
+    }
+    with serving(routes) as server:
+        found = find_addressee("engine", ("dedicated",), f"{server.url}/", "", {})
+    assert found.url == f"{server.url}/environments/production/predict"
+    assert found.engine == "vllm 1"
+
+
+def test_a_page_at_every_path_is_no_front() -> None:
+    page = plan_bytes(200, "text/html", b"<html>")
+    with PeerServer(lambda request: page) as server:
+        found = find_addressee("engine", ("dedicated",), server.url, "mine 1", {})
+    assert found.url == server.url
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1", "/v1/", "/v1/chat/completions", "/sync/v1/chat/completions", "/predict", "/predict/"],
+)
+@pytest.mark.parametrize("prefix", ["", "/api"])
+def test_a_url_with_a_path_is_taken_as_it_is_whatever_its_form(prefix: str, path: str) -> None:
+    front = "/sync" if "/v1" not in path or "sync" in path else ""
+    routes = {
+        f"{prefix}{front}/v1/models": served_by("vllm"),
+        f"{prefix}{front}/version": plan_json(200, {"version": "1"}),
+    }
+    with serving(routes) as server:
+        url = f"{server.url}{prefix}{path}"
+        found = find_addressee("engine", ("dedicated",), url, "", {})
+    assert (found.url, found.engine) == (url, "vllm 1")
+
+
+def test_a_version_may_stand_at_the_servers_root() -> None:
+    routes = {
+        "/api/v1/models": served_by("vllm"),
+        "/version": plan_json(200, {"version": "1"}),
+    }
+    with serving(routes) as server:
+        found = find_addressee("engine", ("dedicated",), f"{server.url}/api/v1", "", {})
+    assert found.engine == "vllm 1"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("localhost:8000/v1", "it is no http URL of a service"),
+        ("ftp://host/v1", "ftp is no http URL"),
+        ("http://127.0.0.1:abc/v1", "http is no http URL"),
+        ("http://[::1", "http is no http URL"),
+        ("http:///v1", "http is no http URL"),
+        ("http://me:s3cretword@host/v1", "leave out of the URL what is secret"),
+        ("http://host/v1?api_key=s3cretword", "leave out of the URL what is secret"),
+        ("http://host/v1#s3cretword", "leave out of the URL what is secret"),
+        ("http://host/production/websocket", "is no chat endpoint"),
+    ],
+)
+def test_a_url_of_no_use_is_refused_before_anybody_is_asked(url: str, said: str) -> None:
+    with pytest.raises(AddresseeError, match=said) as refusal:
+        find_addressee("engine", ("dedicated",), url, "", {})
+    assert "s3cretword" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("key", ["nonone", "EMPTY", "schlüssel-lang-genug", "with\nlines-in-it"])
+def test_a_key_that_cannot_be_hidden_or_sent_is_refused(key: str) -> None:
+    environment = {"CONFORMANCE_ENGINE_KEY": key}
+    with pytest.raises(AddresseeError, match=f"the key has {len(key)} characters") as refusal:
+        find_addressee("engine", ("dedicated",), "http://127.0.0.1:9/v1", "x 1", environment)
+    assert key not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "HTTP 401; set CONFORMANCE_ENGINE_KEY"),
+        ({"CONFORMANCE_ENGINE_KEY": "wrong-key"}, "refuses the key"),
+    ],
+)
+def test_a_key_that_is_missing_or_wrong_is_said_to_be(
+    environment: dict[str, str], said: str
+) -> None:
+    with (
+        PeerServer(lambda request: plan_json(401, {"error": "No."})) as server,
+        pytest.raises(AddresseeError, match=said),
+    ):
+        find_addressee("engine", ("dedicated",), server.url, "", environment)
+
+
+def test_the_client_says_where_a_setting_leads() -> None:
+    model, base = "https://model-abcd1234.api.baseten.co/production/predict", "http://h/x/v1/"
+    assert find_endpoint({"model_url": model}).base_url == (
+        "https://model-abcd1234.api.baseten.co/production/sync/v1"
+    )
+    assert find_endpoint({"base_url": base}).base_url == "http://h/x/v1"
+
+
+def test_a_given_name_is_believed_and_the_key_is_sent() -> None:
+    with serving({}) as server:
+        environment = {"CONFORMANCE_ENGINE_KEY": " engine-key "}
+        found = find_addressee("engine", ("dedicated",), server.url, "my engine 3", environment)
+        assert [each.header("authorization") for each in server.requests] == ["Bearer engine-key"]
+    assert found.engine == "my engine 3"
+
+
+@pytest.mark.parametrize(
+    "answer", [plan_bytes(200, "text/html", b"<html>"), plan_json(200, []), plan_json(200, {})]
+)
+def test_an_engine_that_does_not_say_what_it_is_must_be_named(answer: AnswerPlan) -> None:
+    with (
+        serving({"/version": answer}) as server,
+        pytest.raises(AddresseeError, match="--engine-version"),
+    ):
+        find_addressee("engine", ("dedicated",), server.url, "", {})
+
+
+def test_an_engine_that_does_not_answer_is_named() -> None:
+    with serving({}) as server:
+        url = server.url
+    with pytest.raises(AddresseeError, match=f"{url}.* cannot be reached: ConnectError"):
+        find_addressee("engine", ("dedicated",), url, "", {})

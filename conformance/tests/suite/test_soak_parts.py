@@ -1,0 +1,210 @@
+"""The soak's smaller parts: its books, its gate, its census, and what its report says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import socket
+import sys
+import threading
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from langchain_core.language_models import FakeListChatModel
+
+from conformance.__main__ import main
+from conformance.maintenance.soak.asks import ASYNC_ASKS, SYNC_ASKS
+from conformance.maintenance.soak.census import Census, take_census
+from conformance.maintenance.soak.client import HOLDERS, Client, find_holders, load_client
+from conformance.maintenance.soak.command import write_report
+from conformance.maintenance.soak.crew import Crew, draw
+from conformance.maintenance.soak.gate import Gate
+from conformance.maintenance.soak.ledger import Ledger
+from conformance.maintenance.soak.overheard import listen
+from conformance.maintenance.soak.rests import settle
+from conformance.maintenance.soak.rules import Fault
+from conformance.maintenance.soak.soaking import Soaked
+from conformance.subjects.subject import SubjectError
+from langchain_baseten import BasetenError, ChatBaseten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOWHERE = "http://127.0.0.1:9/v1"
+
+
+def test_the_ledger_knows_who_is_under_way_and_how_many_at_once() -> None:
+    ledger = Ledger()
+    first, second = ledger.begin("one", "threads"), ledger.begin("two", "threads", size=3)
+    assert sorted(deed for deed, _ in ledger.waits()) == ["one", "two"]
+    ledger.end(first, "answered")
+    ledger.end(second, "answered")
+    ledger.end(ledger.begin("three", "loop 0"), "left")
+    assert ledger.waits() == []
+    assert ledger.peaks == {"threads": 4, "loop 0": 1}
+    assert ledger.ended == {"answered": 2, "left": 1}
+    assert {deed.partition(":")[0] for _, deed in ledger.longest} == {"one", "two", "three"}
+
+
+def test_an_upheaval_disturbs_the_calls_of_its_scope_that_it_meets() -> None:
+    ledger = Ledger()
+    before, other = ledger.begin("a", "p", "shared"), ledger.begin("b", "p")
+    with ledger.upheaval("shared"):
+        inside = ledger.begin("c", "p", "shared")
+    after = ledger.begin("d", "p", "shared")
+    assert [ledger.end(t, "") for t in (before, inside, after, other)] == [True, True, False, False]
+
+
+def test_an_upheaval_of_everybody_disturbs_every_call() -> None:
+    ledger = Ledger()
+    met = ledger.begin("a", "p"), ledger.begin("b", "p", "shared")
+    with ledger.upheaval():
+        assert [ledger.end(ticket, "") for ticket in met] == [True, True]
+
+
+def test_faults_of_one_kind_are_counted_and_the_first_is_kept() -> None:
+    ledger = Ledger()
+    ledger.blame([Fault("r", "w", "first"), Fault("r", "w", "second"), Fault("r", "v")])
+    assert ledger.faults == {("r", "w"): 2, ("r", "v"): 1}
+    assert ledger.samples["r", "w"].detail == "first"
+
+
+def test_a_closed_gate_holds_all_who_come_until_it_opens() -> None:
+    gate, passed = Gate(1), threading.Event()
+    assert not gate.close(patience=0.01)
+
+    def walk() -> None:
+        gate.pass_through()
+        passed.set()
+        gate.leave()
+
+    walker = threading.Thread(target=walk)
+    walker.start()
+    assert gate.close(patience=10)
+    assert not passed.is_set()
+    gate.open()
+    walker.join(10)
+    assert passed.is_set()
+    assert gate.close(patience=0)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="only /proc tells")  # noqa: PTH110  the path is Linux's
+async def test_a_census_counts_each_kind_of_thing_that_is_held() -> None:
+    before = take_census()
+    task = asyncio.create_task(asyncio.sleep(60))
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    filler = b"x" * 50_000_000
+    with socket.socket(), open(os.devnull), open(os.devnull):  # noqa: ASYNC230, PTH123  what is counted
+        held = take_census()
+    stop.set()
+    thread.join()
+    task.cancel()
+    assert held.sockets - before.sockets == 1
+    assert held.files - before.files == 2
+    assert held.tasks - before.tasks == 1
+    assert held.threads - before.threads == 1
+    assert held.memory - before.memory > len(filler) // 2
+    assert held.peak >= held.memory
+
+
+def test_what_is_said_behind_our_back_is_overheard() -> None:
+    with listen() as said:
+        logging.getLogger("asyncio").error("gone", exc_info=ValueError("lost"))
+        logging.getLogger("asyncio").warning("slow")
+        dying = threading.Thread(target=[].pop)
+        dying.start()
+        dying.join()
+        sys.unraisablehook(cast("Any", SimpleNamespace(exc_value=KeyError("x"), object=None)))
+    assert [(who, what.splitlines()[0][:9]) for who, what in said] == [
+        ("asyncio", "gone"),
+        ("thread", "IndexErro"),
+        ("finalizer", "KeyError("),
+    ]
+    assert "ValueError: lost" in said[0][1]
+
+
+def test_settling_ends_as_soon_as_nothing_is_wrong() -> None:
+    seen = iter([2, 1, 0])
+
+    def judge(left: int) -> Iterator[Fault]:
+        yield from [Fault("left", "something")] * left
+
+    assert settle(lambda: next(seen), judge, 60) == (0, [])
+    assert settle(lambda: 1, judge, 0) == (1, [Fault("left", "something")])
+
+
+def test_our_own_client_is_held_in_every_way() -> None:
+    client = load_client("")
+    client.aim(NOWHERE)
+    assert find_holders(client) == (HOLDERS, {})
+    assert client.is_typed(BasetenError("x"))
+    assert not client.is_typed(OSError("x"))
+    assert set(client.makers) == {"chat", "vectors"}
+
+
+def test_a_client_of_ours_that_a_factory_makes_keeps_our_errors() -> None:
+    client = load_client("conformance.tests.suite.factories:of_ours")
+    client.aim(NOWHERE)
+    assert isinstance(client.shared["chat"], ChatBaseten)
+    assert not client.is_typed(OSError("x"))
+
+
+def test_another_client_is_held_in_the_ways_that_it_can() -> None:
+    client = load_client("conformance.tests.suite.factories:of_canned_words")
+    client.aim(NOWHERE)
+    able, left_out = find_holders(client)
+    assert {"shared", "copy", "own"} <= able.keys()
+    assert left_out["own, closed"] == "FakeListChatModel has no close"
+    assert able.keys() | left_out.keys() == HOLDERS.keys()
+    assert not client.is_typed(OSError("x"))
+
+
+def test_what_refuses_to_be_pickled_is_left_out_with_its_reason() -> None:
+    client = Client({"chat": lambda **_: Unpicklable(responses=[""])}, bool, {})
+    client.aim(NOWHERE)
+    assert "TypeError: not me" in find_holders(client)[1]["pickled"]
+
+
+class Unpicklable(FakeListChatModel):
+    def __reduce__(self) -> Any:
+        raise TypeError("not me")
+
+
+@pytest.mark.parametrize(
+    "spec", ["nonsense", "conformance.nowhere:make", "conformance.maintenance.soak:make"]
+)
+def test_a_client_that_cannot_be_found_ends_the_command(
+    spec: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SubjectError):
+        load_client(spec)
+    assert main(["soak", "--client", spec]) == 2
+    assert "cannot begin" in capsys.readouterr().err
+
+
+def test_the_same_chance_draws_the_same_deeds() -> None:
+    client = load_client("")
+    crew = Crew(client, HOLDERS, Ledger(), Gate(1), [])
+    for asks in (SYNC_ASKS, ASYNC_ASKS):
+        one, two = (
+            [str(draw(random.Random(7), crew, asks)) for _ in range(5)]  # noqa: S311  no secret
+            for _ in range(2)
+        )
+        assert one == two
+    drawn = [draw(random.Random(seed), crew, ASYNC_ASKS) for seed in range(200)]  # noqa: S311  same
+    assert len({str(deed) for deed in drawn}) > 100
+    assert len({deed.nonces for deed in drawn}) == 200
+
+
+def test_the_report_names_calls_errors_things_and_faults() -> None:
+    soaked = Soaked(start=Census(sockets=1, memory=5_000_000), left_out={"pickled": "no"})
+    soaked.ledger.end(soaked.ledger.begin("invoke", "threads"), "answered")
+    soaked.ledger.blame([Fault("hangs", "invoke", "for ever")])
+    text = "\n".join(write_report(soaked))
+    for part in ("1 calls", "1 answered", "left out: pickled (no)", "5 MB", "hangs: invoke"):
+        assert part in text

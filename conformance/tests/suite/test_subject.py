@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel, FakeListChatModel
+
+from conformance.runner import HERE, surround
+from conformance.subjects import subject
+from conformance.subjects.subject import OwnClient, SubjectError, choose, chosen, read_spec
+from conformance.tests.suite import factories as strangers
+from langchain_baseten import ChatBaseten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HOME = "conformance.tests.suite.factories"
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    yield
+    choose("")
+
+
+def test_our_own_client_is_judged_unless_a_factory_is_named() -> None:
+    assert isinstance(chosen(), OwnClient)
+    assert chosen().ours
+    assert chosen().kind is ChatBaseten
+    assert chosen().name.startswith("ChatBaseten of langchain-baseten ")
+    assert isinstance(chosen().make(model="m", api_key="k"), ChatBaseten)
+
+
+def test_a_factory_is_judged_once_it_is_named_and_says_whose_it_is() -> None:
+    found = choose(f"{HOME}:of_canned_words")
+    assert chosen() is found
+    assert not found.ours
+    assert found.package == "langchain-core"
+    assert found.name.startswith("FakeListChatModel of langchain-core ")
+    assert found.name.endswith(f", made by {HOME}:of_canned_words")
+
+
+def test_a_class_from_no_package_is_named_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.subjects.subject.metadata.packages_distributions", dict)
+    assert choose(f"{HOME}:of_canned_words").name.startswith("FakeListChatModel, made by ")
+
+
+def test_a_version_that_nobody_knows_is_said_to_be_unknown() -> None:
+    assert subject._find_version("no-such-package-anywhere") == "(not installed)"
+
+
+def test_what_is_none_is_left_out() -> None:
+    given: dict[str, Any] = {}
+
+    def build(**settings: Any) -> Any:
+        given.update(settings)
+        return FakeListChatModel(responses=[])
+
+    subject.Factory("a:b", build).make(model="m", api_key=None)
+    assert given == {"model": "m"}
+
+
+def test_what_a_factory_cannot_take_leaves_the_check_untested() -> None:
+    made = choose(f"{HOME}:of_canned_words")
+    with pytest.raises(pytest.skip.Exception, match="the factory says: words in cans"):
+        made.make(temperature=0.5)
+
+
+def test_the_standard_suite_sees_a_class() -> None:
+    kind = choose(f"{HOME}:of_canned_words").kind
+    assert isinstance(kind(model="m"), FakeListChatModel)
+    assert kind.bind_tools is BaseChatModel.bind_tools
+
+
+@pytest.mark.parametrize("spec", ["a", "a:", ":b", "a:b:c", "a.b", "a b:c", "a.:b", "a:b()"])
+def test_a_factory_is_written_as_module_and_callable(spec: str) -> None:
+    with pytest.raises(SubjectError, match=r"package\.module:callable"):
+        read_spec(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("no_such_module_here:make", "cannot be imported: No module named"),
+        (f"{HOME}:of_gold", "cannot be imported: module"),
+        (f"{HOME}:of_nothing", "returned NoneType, no BaseChatModel"),
+        (f"{HOME}:of_trouble", "could not make a model: OSError('no such model here')"),
+        (f"{HOME}:of_no_use", "could not make a model: the factory says: never"),
+        (f"{HOME}:number", "could not make a model: TypeError"),
+    ],
+)
+def test_a_factory_of_no_use_is_refused_with_the_reason(spec: str, said: str) -> None:
+    with pytest.raises(SubjectError) as refusal:
+        choose(spec)
+    assert said in str(refusal.value)
+    assert chosen().ours
+
+
+def test_nothing_that_judges_others_imports_our_client(tmp_path: Path) -> None:
+    (tmp_path / "alone.py").write_text(
+        "import sys\n"
+        "sys.modules['langchain_baseten'] = None\n"
+        "from conformance.tests.suite.factories import of_canned_words\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "--target=peer"]
+    folders = [f"conformance/checks/{name}" for name in ("features", "standard")]
+    done = subprocess.run(  # noqa: S603  our own interpreter and our own checks
+        [*command, "--factory=alone:of_canned_words", *folders],
+        cwd=HERE.root,
+        env=surround() | {"PYTHONPATH": f"{HERE.root}:{tmp_path}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_the_strangers_are_strangers() -> None:
+    assert isinstance(strangers.of_ours(model="m", api_key="k"), ChatBaseten)

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from conformance.libraries import LIBRARIES
+from conformance.recording import transport_guard as outbound
+from conformance.recording.transport_guard import Outbound, StoppedError, read_wait
+from conformance.reference.exchange import AnswerPlan, PeerRequest, plan_json
+from conformance.reference.server import PeerServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OK = plan_json(200, {})
+REFUSED, SILENCE = plan_json(403, {}), plan_json(200, {"late": True})
+
+
+class Script:
+    """A peer that gives these answers in order, the last one from then on."""
+
+    def __init__(self, *plans: AnswerPlan) -> None:
+        self.plans = list(plans)
+        self.asked = 0
+
+    def __call__(self, request: PeerRequest) -> AnswerPlan:
+        self.asked += 1
+        plan = self.plans.pop(0) if len(self.plans) > 1 else self.plans[0]
+        if plan is SILENCE:
+            time.sleep(0.6)
+        return plan
+
+
+def limited(seconds: str = "0.01") -> AnswerPlan:
+    return plan_json(429, {}, {"retry-after": seconds})
+
+
+@pytest.fixture
+def heard() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def way(heard: list[str]) -> Iterator[Outbound]:
+    with pytest.MonkeyPatch.context() as patch:
+        out = Outbound(heard.append)
+        out.install(patch)
+        yield out
+
+
+def ask_in_turn(url: str, library: Any = httpx2) -> int:
+    with library.Client(trust_env=False) as client:
+        return int(client.post(url, json={"a": 1}).status_code)
+
+
+async def ask(url: str, colour: str) -> int:
+    kind, name = colour.split()
+    if kind == "sync":
+        return ask_in_turn(url, LIBRARIES[name])
+    async with LIBRARIES[name].AsyncClient(trust_env=False) as client:
+        return int((await client.post(url, json={"a": 1})).status_code)
+
+
+COLOURS = [f"{kind} {name}" for name in LIBRARIES for kind in ("sync", "async")]
+both = pytest.mark.parametrize("colour", COLOURS)
+
+
+@both
+async def test_an_answer_passes_and_tells_who_gave_it(way: Outbound, colour: str) -> None:
+    with PeerServer(Script(OK)) as server:
+        assert await ask(server.url, colour) == 200
+    assert way.hosts == {"http://127.0.0.1"}
+    assert way.sent == 1
+    way.begin()
+    assert way.hosts == set()
+
+
+@both
+async def test_a_limited_request_waits_and_goes_again_whole(
+    way: Outbound, heard: list[str], colour: str
+) -> None:
+    script = Script(limited(), limited(), OK)
+    with PeerServer(script) as server:
+        assert await ask(server.url, colour) == 200
+        assert [request.json() for request in server.requests] == [{"a": 1}] * 3
+    assert [each for each in heard if "waiting" in each] == ["429: waiting 0.1 s"] * 2
+    assert [each for each in heard if "out" in each] == [f"request {n} is out" for n in (1, 2, 3)]
+
+
+@both
+async def test_a_service_that_asks_for_too_long_a_wait_is_left_alone(
+    way: Outbound, colour: str
+) -> None:
+    script = Script(limited("3600"))
+    with PeerServer(script) as server, pytest.raises(StoppedError, match=r"next try in 3600\.0 s"):
+        await ask(server.url, colour)
+    assert script.asked == 1
+
+
+async def test_patience_ends(way: Outbound, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "_ATTEMPTS", 2)
+    script = Script(limited())
+    with PeerServer(script) as server, pytest.raises(StoppedError, match=r"for the 2\. time"):
+        await ask(server.url, COLOURS[0])
+    assert script.asked == 2
+
+
+@both
+@pytest.mark.parametrize("status", [401, 403])
+async def test_nothing_is_sent_after_a_refused_key(way: Outbound, colour: str, status: int) -> None:
+    script = Script(plan_json(status, {}))
+    with PeerServer(script) as server:
+        with pytest.raises(StoppedError, match=f"request 1 was refused with {status}"):
+            await ask(server.url, colour)
+        with pytest.raises(StoppedError, match="request 1 was refused"):
+            await ask(server.url, colour)
+    assert script.asked == way.sent == 1
+    assert "refused" in way.stopped
+
+
+@both
+async def test_nothing_is_sent_after_the_service_was_lost(way: Outbound, colour: str) -> None:
+    with PeerServer(Script(OK)) as server:
+        url = server.url
+    with pytest.raises(StoppedError, match="lost at request 1: ConnectError"):
+        await ask(url, colour)
+    with pytest.raises(StoppedError, match="lost at request 1"):
+        await ask(url, colour)
+    assert way.sent == 1
+
+
+@pytest.fixture
+def patient_way() -> Iterator[Outbound]:
+    with pytest.MonkeyPatch.context() as patch:
+        out = Outbound(lambda _: None, patient=True, silence=0.3)
+        out.install(patch)
+        yield out
+
+
+@both
+@pytest.mark.parametrize("miss", [REFUSED, SILENCE], ids=["refused", "silent"])
+async def test_who_is_patient_goes_on_after_a_check_without_an_answer(
+    patient_way: Outbound, colour: str, miss: AnswerPlan
+) -> None:
+    script = Script(OK, miss, OK, miss, miss, OK)
+    with PeerServer(script) as server:
+        for answered in (True, False, True, False, False, True):
+            # A busy machine answers late: only what gets no answer has little time.
+            patient_way._silence = 30.0 if answered else 0.3
+            if answered:
+                assert await ask(server.url, colour) == 200
+            else:
+                with pytest.raises(StoppedError):
+                    await ask(server.url, colour)
+    assert patient_way.stopped == ""
+
+
+@both
+@pytest.mark.parametrize("first", [[], [OK]], ids=["at the start", "later"])
+async def test_patience_ends_where_nothing_was_answered_or_three_times_in_a_row(
+    patient_way: Outbound, colour: str, first: list[AnswerPlan]
+) -> None:
+    script = Script(*first, REFUSED)
+    with PeerServer(script) as server:
+        for _ in first:
+            assert await ask(server.url, colour) == 200
+        for _ in range(4):
+            with pytest.raises(StoppedError):
+                await ask(server.url, colour)
+    assert script.asked == (4 if first else 1)
+    assert "nothing was sent after it" in patient_way.stopped
+
+
+@pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
+@pytest.mark.parametrize("read", [None, 60.0, 0.1])
+def test_a_service_may_be_silent_for_so_long_and_no_longer(
+    patient_way: Outbound, read: float | None, library: Any
+) -> None:
+    with (
+        PeerServer(Script(SILENCE)) as server,
+        library.Client(trust_env=False) as client,
+        pytest.raises(StoppedError, match="silent for too long at request 1"),
+    ):
+        client.post(server.url, timeout=library.Timeout(5.0, read=read))
+    assert patient_way.sent == 1
+
+
+def test_no_check_can_take_a_stop_for_an_answer() -> None:
+    assert not issubclass(StoppedError, Exception)
+
+
+def test_a_host_over_tls_goes_by_its_name() -> None:
+    assert outbound._name_host(httpx2.Request("POST", "https://a.baseten.co/v1")) == "a.baseten.co"
+    assert outbound._name_host(httpx2.Request("POST", "http://a.baseten.co/v1")) == (
+        "http://a.baseten.co"
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "attempt", "seconds"),
+    [
+        ("3", 0, 3.0),
+        (" 2.5 ", 4, 2.5),
+        ("0", 0, 0.1),
+        ("-5", 0, 0.1),
+        (None, 0, 1.0),
+        ("", 3, 8.0),
+        ("nan", 1, 2.0),
+        ("soon", 0, 1.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0.1),
+        ("Wed, 21 Oct 2015 07:28:00", 0, 0.1),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", 0, 0.1),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 0, 1.0),
+    ],
+)
+def test_the_wait_is_what_the_service_asks_for_or_doubles(
+    header: str | None, attempt: int, seconds: float
+) -> None:
+    assert read_wait(header, attempt) == seconds
+
+
+def test_a_date_is_waited_for() -> None:
+    later: Any = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    assert 55 < read_wait(later, 0) < 61

@@ -1,0 +1,154 @@
+"""The record of one run of the checks: JSON lines with a header, findings, and a footer.
+
+Knows the format, both ways; must not know pytest or what the findings mean. A record without its
+footer, or with fewer lines than the footer counts, is of a run that was cut: not a report.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from conformance import SuiteFault
+from conformance.verdicts.verdicts import Outcome, Place, Result
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Self, TextIO
+
+__all__ = ["FORMAT", "CutRecordError", "Ledger", "Record", "read_record"]
+
+FORMAT = 1
+
+
+class CutRecordError(SuiteFault):
+    """The record is not of a completed run; the message says what is missing."""
+
+
+@dataclass(slots=True)
+class Record:
+    """What one run wrote.
+
+    Attributes:
+        header: Target, versions, selection, start.
+        bindings: Every check selected, with the places it is bound to.
+        outcomes: One per check and place.
+        strays: What failed without being bound to any claim: (where, why).
+        plays: Every cassette that was played, or would have been, and the check that asked for it.
+        complete: Whether the footer stands and counts right.
+        cost: Requests and tokens that somebody's service was asked for, if it was counted.
+    """
+
+    header: dict[str, Any]
+    bindings: list[tuple[str, Place]] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    strays: list[tuple[str, str]] = field(default_factory=list)
+    plays: list[tuple[str, str]] = field(default_factory=list)
+    complete: bool = False
+    cost: dict[str, int] = field(default_factory=dict)
+
+
+class Ledger:
+    """Writes a record line by line, each one flushed, so that a crash leaves what was true."""
+
+    def __init__(self, file: TextIO, header: dict[str, Any]) -> None:
+        self._file = file
+        self._lines = 0
+        self._write({"kind": "header", "format": FORMAT, **header})
+
+    @classmethod
+    def open(cls, path: Path, header: dict[str, Any]) -> Self:
+        """Begin a record in a new file.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return cls(path.open("w", encoding="utf-8"), header)
+
+    def write_binding(self, check: str, place: Place) -> None:
+        """Note that a selected check is bound to a place."""
+        self._write({"kind": "binding", "check": check, **place._asdict()})
+
+    def write_outcome(self, outcome: Outcome) -> None:
+        """Note what a check found about a place."""
+        self._write(
+            {
+                "kind": "outcome",
+                **outcome.place._asdict(),
+                "check": outcome.check,
+                "result": outcome.result,
+                "reason": outcome.reason,
+                "evidence": outcome.evidence,
+            }
+        )
+
+    def write_stray(self, where: str, reason: str) -> None:
+        """Note a failure that belongs to no claim."""
+        self._write({"kind": "stray", "where": where, "reason": reason})
+
+    def write_play(self, cassette: str, check: str) -> None:
+        """Note that a check asked for a cassette."""
+        self._write({"kind": "play", "cassette": cassette, "check": check})
+
+    def write_cost(self, requests: int, tokens: int) -> None:
+        """Note what a service was asked for."""
+        self._write({"kind": "cost", "requests": requests, "tokens": tokens})
+
+    def close(self, *, complete: bool) -> None:
+        """End the record, with its footer if the run was completed."""
+        if complete:
+            self._write({"kind": "footer", "lines": self._lines})
+        self._file.close()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+        self._lines += 1
+
+
+def read_record(path: Path) -> Record:
+    """Read a record, complete or not.
+
+    Raises:
+        CutRecordError: There is no header of a known format, or a line is not one of a record.
+    """
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise CutRecordError(f"the record cannot be read: {error}") from error
+    if not lines or (lines[0].get("kind"), lines[0].get("format")) != ("header", FORMAT):
+        raise CutRecordError(f"the record has no header of format {FORMAT}")
+    record = Record(lines[0])
+    for number, line in enumerate(lines[1:], start=1):
+        try:
+            _take_line(record, line, number)
+        except (KeyError, ValueError) as error:
+            raise CutRecordError(f"line {number + 1} of the record is of no known kind") from error
+    return record
+
+
+def _take_line(record: Record, line: dict[str, Any], number: int) -> None:
+    if record.complete:
+        raise ValueError("a line after the footer")
+    match line:
+        case {"kind": "binding", "check": check, "claim": claim, "lane": lane}:
+            record.bindings.append((check, Place(claim, lane)))
+        case {"kind": "outcome", "claim": claim, "lane": lane, "check": check, **found}:
+            record.outcomes.append(_read_outcome(Place(claim, lane), check, found))
+        case {"kind": "stray", "where": where, "reason": reason}:
+            record.strays.append((where, reason))
+        case {"kind": "play", "cassette": cassette, "check": check}:
+            record.plays.append((cassette, check))
+        case {"kind": "cost", "requests": requests, "tokens": tokens}:
+            record.cost = {"requests": requests, "tokens": tokens}
+        case {"kind": "footer", "lines": lines}:
+            record.complete = lines == number
+        case _:
+            raise ValueError(line)
+
+
+def _read_outcome(place: Place, check: str, found: dict[str, Any]) -> Outcome:
+    sources = tuple(found["evidence"])
+    return Outcome(place, check, Result(found["result"]), found["reason"], sources)
