@@ -17,6 +17,7 @@ from langchain_baseten._config.api_key import clean_key, find_key, reference_for
 from langchain_baseten._config.call_options import conceal_options
 from langchain_baseten._config.endpoint import example_error
 from langchain_baseten._config.references import Reference, find_secret, reference_for
+from langchain_baseten._config.session import session_header
 from langchain_baseten._config.settings import (
     KEY_NAMES,
     BasetenSettings,
@@ -39,6 +40,7 @@ _ValueT = TypeVar("_ValueT")
 
 DEFAULT_RETRIES = 2
 _USER_AGENT = f"langchain-baseten/{VERSION}"
+_NAMING = frozenset({"model_name", "model_url", "baseten_api_base"})
 _CREDENTIALS = ("default_headers", "default_query")
 _DUMP = "_serialized"
 """The attribute in which langchain-core caches what a model is dumped as."""
@@ -70,17 +72,21 @@ class BasetenService(BasetenSettings):
         on_retry: Callable[..., Any] | None = None,
         options: Mapping[str, Any] | None = None,
         known_models: Collection[str] = (),
+        method: str = "POST",
+        thread: str = "",
     ) -> HttpRequest:
         """Return a request to the service.
 
         Args:
             url: Absolute URL.
-            body: JSON bytes.
+            body: JSON bytes, empty for a GET.
             accept: Media type of the response.
             idle: Maximum seconds between two events of a stream, None for no limit.
             on_retry: Called before each wait.
             options: Settings of this call by field name; they override the model's.
             known_models: Slugs to compare with one that is not found.
+            method: HTTP method.
+            thread: Id of the LangGraph thread, whose requests name one session.
 
         Raises:
             BasetenRequestError: If there is no key, or a setting of this call cannot be used.
@@ -105,9 +111,10 @@ class BasetenService(BasetenSettings):
             {
                 "Accept": accept,
                 "Accept-Encoding": "identity",  # compression holds events back
-                "Content-Type": "application/json",
+                **({"Content-Type": "application/json"} if body else {}),
                 "User-Agent": _USER_AGENT,
             },
+            session_header(thread, own),
             own,
             conceal(reveal(self._gateway_headers)),
         )
@@ -122,9 +129,10 @@ class BasetenService(BasetenSettings):
             max_retries=_choose(options.get("max_retries"), self.max_retries, _check_retries),
             max_bytes=self.max_response_bytes,
             on_retry=on_retry,
-            model=self.model,
+            model=self.model if body else "",
             url_source=self._url_source,
             known_models=known_models,
+            method=method,
         )
 
     def _check_unpickled(self, headers: Mapping[str, Any], query: Mapping[str, Any]) -> None:
@@ -208,6 +216,14 @@ class BasetenService(BasetenSettings):
         """Set an attribute; an API key becomes a `SecretStr`, and a URL loses its query."""
         for changed, settled in self._settle({name: value}).items():
             super().__setattr__(changed, settled)
+            if changed in _NAMING:
+                self._derive_again()
+
+    def _derive_again(self) -> None:
+        """Derive from the model's name and URL what follows them."""
+        if isinstance(self.model_name, DerivedName):
+            with suppress(EndpointError):  # raised by the next request
+                self.__dict__["model_name"] = self._derive_name(self.endpoint)
 
     def _settle(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return new values of attributes with their secrets out of sight."""
@@ -233,10 +249,7 @@ class BasetenService(BasetenSettings):
         copied = super().model_copy(update=self._settle(dict(update or {})), deep=deep)
         copied._connections = Connections(copied.http_socket_options)
         _forget_dump(copied)
-        if isinstance(copied.model_name, DerivedName):
-            with suppress(EndpointError):  # raised by the next request
-                derived = copied._derive_name(copied.endpoint)
-                copied.__dict__["model_name"] = derived
+        copied._derive_again()
         return copied
 
     def __copy__(self) -> Self:

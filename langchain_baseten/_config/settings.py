@@ -28,6 +28,7 @@ from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._config.endpoint import Endpoint, parse_base_url, parse_model_url
 from langchain_baseten._config.field_docs import describe_fields
 from langchain_baseten._config.gateway import apply_gateway, gateway_headers
+from langchain_baseten._config.profile import DerivedProfile
 from langchain_baseten._config.url_credentials import hide_credentials, move_credentials
 from langchain_baseten._http.clients import check_client_kind
 from langchain_baseten._http.credentials import mask, reveal
@@ -155,8 +156,9 @@ class BasetenSettings(BaseModel):
         if not isinstance(values, dict):
             return values
         fields = read_arguments(values, cls._parameters())
-        if isinstance(fields.get("model_name"), DerivedName):
-            del fields["model_name"]
+        for name, derived in (("model_name", DerivedName), ("profile", DerivedProfile)):
+            if isinstance(fields.get(name), derived):
+                del fields[name]
         _warn_of_two_urls(fields)
         for name, unset in (("baseten_api_base", DEFAULT_API_BASE), ("baseten_api_key", None)):
             # A default that a subclass sets overrides the environment.

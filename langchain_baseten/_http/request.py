@@ -132,7 +132,7 @@ class HttpRequest:
 
     Attributes:
         url: Absolute URL; the key is sent to its host and to no other.
-        body: JSON bytes.
+        body: JSON bytes, empty for a GET.
         headers: Without the key. They, the parameters and the body stay out of the repr: the user's
             own secrets may be among them, and tracebacks show locals. A credential is a
             `SecretStr` until it is sent.
@@ -146,6 +146,7 @@ class HttpRequest:
         model: The requested model, for messages.
         url_source: The setting or variable that the URL came from, for messages.
         known_models: Slugs to compare an unknown model with.
+        method: HTTP method.
         sent: The request of the last try, as its library represents it. Its client may have added
             credentials that a server may repeat.
     """
@@ -163,6 +164,7 @@ class HttpRequest:
     model: str = ""
     url_source: str = ""
     known_models: Collection[str] = field(default=(), repr=False)
+    method: str = "POST"
     sent: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -184,7 +186,7 @@ class HttpRequest:
         redact_logs(self._redact_all)
         self.sent[:] = [
             client.build_request(
-                "POST",
+                self.method,
                 self.url,
                 content=self.body,
                 headers=reveal(self.headers),
