@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from langchain_core.embeddings import Embeddings
 from pydantic import Field, SecretStr
 
-from langchain_baseten._config.api_key import clean_key
+from langchain_baseten._config.api_key import KeyProvider, clean_key
 from langchain_baseten._config.field_docs import describe_fields
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._http.parallel import run_in_tasks, run_in_threads
@@ -83,7 +83,7 @@ class BasetenEmbeddings(BasetenService, Embeddings):
     """Maximum number of requests that one call sends at the same time."""
 
     @property
-    def api_key(self) -> SecretStr | None:
+    def api_key(self) -> SecretStr | KeyProvider | None:
         """The API key, under the name that release 0.2 gave it."""
         return clean_key(self.baseten_api_key)
 

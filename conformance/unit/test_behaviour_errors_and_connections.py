@@ -939,7 +939,7 @@ READ_PICKLE = """
 import pickle, sys, warnings
 warnings.simplefilter("always")
 model = pickle.loads(bytes.fromhex(sys.argv[1]))
-print(model._choose_auth({}).secret)
+print(model._choose_auth({}).secrets[0])
 """
 
 

@@ -13,7 +13,12 @@ from typing import Any, Self, TypeVar
 
 from pydantic import PrivateAttr, SecretStr, model_validator
 
-from langchain_baseten._config.api_key import clean_key, find_key, reference_for_key
+from langchain_baseten._config.api_key import (
+    KeyProvider,
+    clean_key,
+    find_key,
+    reference_for_key,
+)
 from langchain_baseten._config.call_options import conceal_options
 from langchain_baseten._config.endpoint import example_error
 from langchain_baseten._config.references import Reference, find_secret, reference_for
@@ -150,7 +155,7 @@ class BasetenService(BasetenSettings):
         if any(name.lower() == "authorization" for name in headers):
             return None
         key: Any = self.baseten_api_key
-        if isinstance(key, str):  # it came past every check
+        if isinstance(key, str) or callable(key):  # it came past every check
             key = clean_key(key)
         if key is None:
             raise BasetenRequestError(
@@ -158,7 +163,7 @@ class BasetenService(BasetenSettings):
                 "is not remembered here. Set BASETEN_API_KEY in this process too, or assign "
                 "model.baseten_api_key."
             )
-        if not isinstance(key, SecretStr):
+        if not isinstance(key, SecretStr | KeyProvider):
             raise BasetenRequestError(f"The API key must be text, not {type(key).__name__}.")
         return BearerAuth(key)
 
@@ -282,7 +287,7 @@ class BasetenService(BasetenSettings):
         state = super().__getstate__()
         fields = dict(state["__dict__"])
         fields.pop(_DUMP, None)
-        key: SecretStr | None = clean_key(fields.pop("baseten_api_key"))
+        key: SecretStr | KeyProvider | None = clean_key(fields.pop("baseten_api_key"))
         references: dict[str, dict[str, Any]] = {
             "gateway": conceal(dict(self._gateway_headers), _refer)
         }
@@ -295,7 +300,8 @@ class BasetenService(BasetenSettings):
             "__dict__": fields,
             "__pydantic_fields_set__": set(state["__pydantic_fields_set__"]),
             "__pydantic_private__": private,
-            "key": None if key is None else reference_for_key(key),
+            # A function travels by its name, a key by a reference.
+            "key": reference_for_key(key) if isinstance(key, SecretStr) else key,
             "references": references,
         }
 
@@ -303,7 +309,8 @@ class BasetenService(BasetenSettings):
         """Restore a state; key, secret headers and parameters are read from this process."""
         kept = dict(state)
         key, references = kept.pop("key"), kept.pop("references")
-        fields = {**kept["__dict__"], "baseten_api_key": find_key(key)}
+        found_key = key if isinstance(key, KeyProvider) else find_key(key)
+        fields = {**kept["__dict__"], "baseten_api_key": found_key}
         found = {name: _find_secrets(values) for name, values in references.items()}
         for name in _CREDENTIALS:
             if found[name]:

@@ -6,7 +6,7 @@ Knows the constructor's contract and the environment; must not know requests or 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -21,7 +21,12 @@ from pydantic import (
     model_validator,
 )
 
-from langchain_baseten._config.api_key import KEY_VARIABLE, MISSING_KEY, clean_key
+from langchain_baseten._config.api_key import (
+    KEY_VARIABLE,
+    MISSING_KEY,
+    KeyProvider,
+    clean_key,
+)
 from langchain_baseten._config.arguments import read_arguments
 from langchain_baseten._config.call_options import conceal_options
 from langchain_baseten._config.caller_warnings import warn_caller
@@ -37,10 +42,11 @@ from langchain_baseten._protocol.parameters import ClientOnly, ParameterTable, S
 from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:
-    # What a caller may pass; the field always holds a SecretStr.
-    _Key = SecretStr | str
+    # What a caller may pass; the field always holds a SecretStr or a KeyProvider.
+    _Text = SecretStr | str
+    _Key = _Text | Callable[[], _Text] | Callable[[], Awaitable[_Text]]
 else:
-    _Key = SecretStr
+    _Key = SecretStr | KeyProvider
 
 DEFAULT_API_BASE = "https://inference.baseten.co/v1"
 BASE_VARIABLES = ("BASETEN_BASE_URL", "BASETEN_API_BASE")
@@ -77,7 +83,9 @@ class BasetenSettings(BaseModel):
     `base_url`."""
 
     baseten_api_key: Annotated[_Key | None, ClientOnly()] = Field(default=None, alias="api_key")
-    """API key. Read from the environment variable `BASETEN_API_KEY` if not given."""
+    """API key. Read from the environment variable `BASETEN_API_KEY` if not given. A function that
+    returns one, async or not, is called for each request that is sent, retries included, perhaps
+    from several threads at once."""
 
     baseten_api_base: Annotated[str, ClientOnly()] = Field(
         default=DEFAULT_API_BASE, alias="base_url"

@@ -176,6 +176,20 @@ class HttpRequest:
         """Return the arguments for tenacity."""
         return retry_options(self.max_retries, self.on_retry, self.host)
 
+    def renew_key(self) -> None:
+        """Ask for the key of the next try, where a function of the user returns it.
+
+        What that function raises is passed on as it is, so it is called where nothing is
+        translated.
+        """
+        if self.auth is not None:
+            self.auth.renew()
+
+    async def arenew_key(self) -> None:
+        """Ask for the key of the next try, as `renew_key` does."""
+        if self.auth is not None:
+            await self.auth.arenew()
+
     def build(self, client: Client) -> Any:
         """Return the request as the client's library represents it.
 
@@ -297,7 +311,7 @@ class HttpRequest:
         return Redactor(self._read_all_secrets).redact(value)
 
     def _read_secrets(self) -> list[str]:
-        own = [] if self.auth is None else [self.auth.secret]
+        own = [] if self.auth is None else self.auth.secrets
         return [*own, *read_concealed(self.headers), *read_concealed(self.params)]
 
     def _read_all_secrets(self) -> list[str]:

@@ -90,6 +90,7 @@ class SyncTransport:
         return next(chunks, None), chunks
 
     def _fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
+        request.renew_key()
         body, raw = None, None
         try:
             deadline = Deadline()
@@ -112,6 +113,7 @@ class SyncTransport:
     def _read(
         self, request: HttpRequest, reader: StreamReader
     ) -> Generator[ChatGenerationChunk, None, None]:
+        request.renew_key()
         body, stream = None, None
         try:
             with apply_deadline(deadline := Deadline()):
@@ -205,6 +207,7 @@ class AsyncTransport:
         return AsyncChunks(self, request, reader)
 
     async def _fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
+        await request.arenew_key()
         body, raw = None, None
         try:
             deadline = Deadline()
@@ -323,6 +326,7 @@ class AsyncChunks:
     async def _begin(self) -> ChatGenerationChunk | None:
         """Send the request, and return the first chunk."""
         reader = self._make_reader()
+        await self._request.arenew_key()
         try:
             with apply_deadline(deadline := Deadline()):
                 self._body = await self._transport.send(self._request, deadline)
