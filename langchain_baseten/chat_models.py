@@ -203,14 +203,19 @@ class ChatBaseten(ListingService, SessionModel):
     """Nucleus sampling: cumulative probability, above 0 and up to 1."""
 
     if TYPE_CHECKING:
-        # Both names type-check.
+        # A type checker knows one name of a field; both names of this can be written.
         stop: list[str] | str | None = None
+        """Stop sequences. The Model APIs accept up to 32."""
         stop_sequences: list[str] | str | None = None
     else:
         stop: Annotated[list[str] | str | None, Sent()] = Field(
             default=None, alias="stop_sequences"
         )
-        """Stop sequences. The Model APIs accept up to 32."""
+
+        @property
+        def stop_sequences(self) -> list[str] | str | None:
+            """The stop sequences."""
+            return self.stop
 
     n: Annotated[int | None, Sent()] = Field(default=None, ge=1)
     """Number of responses per request. The Model APIs accept 1 only; a stream is always one

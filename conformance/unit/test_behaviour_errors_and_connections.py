@@ -361,7 +361,7 @@ def test_mangled_key_is_an_error_of_the_package_wherever_it_is_set(key: str, wor
 
     attempts: list[Callable[[], Any]] = [
         lambda: ChatBaseten(api_key=key),
-        lambda: ChatBaseten(baseten_api_key=key),  # type: ignore[call-arg]  # the field's own name
+        lambda: ChatBaseten(baseten_api_key=key),
         lambda: BasetenEmbeddings(model_url=MODEL_URL, api_key=key),
         lambda: model.model_copy(update={"baseten_api_key": key}),
         assign,

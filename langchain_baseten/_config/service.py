@@ -218,7 +218,10 @@ class BasetenService(BasetenSettings):
     # --- copies ---------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; an API key becomes a `SecretStr`, and a URL loses its query."""
+        """Set an attribute, by either name of a field.
+
+        An API key becomes a `SecretStr`, and a URL loses its query.
+        """
         for changed, settled in self._settle({name: value}).items():
             super().__setattr__(changed, settled)
             if changed in _NAMING:
@@ -231,7 +234,9 @@ class BasetenService(BasetenSettings):
                 self.__dict__["model_name"] = self._derive_name(self.endpoint)
 
     def _settle(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return new values of attributes with their secrets out of sight."""
+        """Return new values by field name, with their secrets out of sight."""
+        known = self._parameters().by_name
+        values = {known[k].field if k in known else k: v for k, v in values.items()}
         for name in values.keys() & set(KEY_NAMES):
             values[name] = clean_key(values[name])
         move_credentials(values, self.__dict__)
@@ -248,7 +253,8 @@ class BasetenService(BasetenSettings):
         """Return a copy with connections of its own.
 
         Args:
-            update: New values by field name; they are not validated, but a key becomes a secret.
+            update: New values by either name of a field; they are not validated, but a key becomes
+                a secret.
             deep: Whether to copy the values as well; HTTP clients passed in are shared.
         """
         copied = super().model_copy(update=self._settle(dict(update or {})), deep=deep)
