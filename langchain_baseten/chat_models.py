@@ -51,6 +51,8 @@ from langchain_baseten._version import VERSION
 from langchain_baseten.data._profiles import _PROFILES
 from langchain_baseten.exceptions import BasetenRequestError, MissingToolCallWarning
 
+__all__ = ["DEFAULT_MODEL", "ChatBaseten"]
+
 DEFAULT_MODEL = "zai-org/GLM-5.2"
 
 

@@ -23,6 +23,8 @@ from langchain_baseten._protocol.json_text import dump_json, join_surrogates
 from langchain_baseten._protocol.parameters import ClientOnly, Sent
 from langchain_baseten.exceptions import BasetenRequestError
 
+__all__ = ["BasetenEmbeddings"]
+
 _BATCH_CHARACTERS = 8000
 """Engines are slow with long texts, so a batch holds fewer of them; a longer text goes alone."""
 
