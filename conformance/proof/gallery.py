@@ -27,7 +27,7 @@ __all__ = ["GALLERY_FILE", "Deviant", "find_lie", "install", "load_gallery", "re
 
 GALLERY_FILE = FOLDER / "deviants.toml"
 
-_LIARS = ("requests", "parameters", "answers", "life", "wire")
+_LIARS = ("additions", "requests", "parameters", "answers", "life", "wire")
 _MODULES = {
     "peer": ("conformance.peers.deviants",),
     "client": tuple(f"conformance.liars.{name}" for name in _LIARS),
