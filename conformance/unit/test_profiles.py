@@ -217,8 +217,10 @@ def test_fields_that_an_older_langchain_core_does_not_know_are_left_out(
         name: str
 
     monkeypatch.setattr(profile_module, "ModelProfile", Older)
+    profile_module._find_known.cache_clear()
 
     assert find_by_name(GLM) == {"name": "GLM 5.2"}
+    profile_module._find_known.cache_clear()
 
 
 def test_lists_of_a_profile_are_copied_as_well() -> None:

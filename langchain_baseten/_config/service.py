@@ -235,8 +235,9 @@ class BasetenService(BasetenSettings):
 
     def _settle(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return new values by field name, with their secrets out of sight."""
-        known = self._parameters().by_name
-        values = {known[k].field if k in known else k: v for k, v in values.items()}
+        for name in [name for name in values if name not in self.__pydantic_fields__]:
+            if row := self._parameters().by_name.get(name):
+                values[row.field] = values.pop(name)
         for name in values.keys() & set(KEY_NAMES):
             values[name] = clean_key(values[name])
         move_credentials(values, self.__dict__)
