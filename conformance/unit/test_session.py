@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import pickle
+import traceback
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -188,3 +189,22 @@ def test_a_session_is_a_short_hash_of_any_text() -> None:
 
     assert len(session) == 32
     assert set(session) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize("ask", [WAYS["invoke"], WAYS["ainvoke"], WAYS["events"]])
+def test_no_frame_of_the_package_holds_what_else_the_config_holds(
+    ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_self: Any, _text: Any) -> Any:
+        raise RuntimeError("of the user")
+
+    monkeypatch.setattr(ChatBaseten, "_convert_input", fail)
+    secret = "sk-in-the-config-0123456789"
+    config: RunnableConfig = {"configurable": {"thread_id": THREAD, "api_key": secret}}
+    with pytest.raises(RuntimeError) as caught:
+        ask(Desk().model(), config)
+
+    found = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    package = [frame.locals for frame in found.stack if "/langchain_baseten/" in frame.filename]
+    assert package
+    assert secret not in str(package)

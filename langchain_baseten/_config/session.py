@@ -19,6 +19,8 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
+from langchain_baseten._config.call_options import conceal_options
+
 SESSION_HEADER = "x-session-affinity"
 SESSION_HEADERS = frozenset({SESSION_HEADER, "x-baseten-session-id", "x-session-id", "session-id"})
 """The headers by which Baseten knows a session."""
@@ -85,8 +87,9 @@ class SessionModel(BaseChatModel):
         **kwargs: Any,
     ) -> AIMessage:
         """Return the model's message, as langchain-core describes it."""
-        model = self._in_thread(config)
-        return super(SessionModel, model).invoke(input, config, stop=stop, **kwargs)
+        model, held, kwargs = self._in_thread(config), [config], conceal_options(kwargs)
+        del config  # tracebacks show locals, and the config may hold a key
+        return super(SessionModel, model).invoke(input, held.pop(), stop=stop, **kwargs)
 
     async def ainvoke(
         self,
@@ -97,8 +100,9 @@ class SessionModel(BaseChatModel):
         **kwargs: Any,
     ) -> AIMessage:
         """Return the model's message, as langchain-core describes it."""
-        model = self._in_thread(config)
-        return await super(SessionModel, model).ainvoke(input, config, stop=stop, **kwargs)
+        model, held, kwargs = self._in_thread(config), [config], conceal_options(kwargs)
+        del config  # tracebacks show locals, and the config may hold a key
+        return await super(SessionModel, model).ainvoke(input, held.pop(), stop=stop, **kwargs)
 
     def stream(
         self,
@@ -128,12 +132,12 @@ class SessionModel(BaseChatModel):
 
         def stream_events(self, input: Any, config: Any = None, **kwargs: Any) -> Any:  # noqa: A002
             """Return the events of the model's message, as langchain-core describes them."""
-            return super(SessionModel, self._in_thread(config)).stream_events(
-                input, config, **kwargs
-            )
+            model, held, kwargs = self._in_thread(config), [config], conceal_options(kwargs)
+            del config
+            return super(SessionModel, model).stream_events(input, held.pop(), **kwargs)
 
         def astream_events(self, input: Any, config: Any = None, **kwargs: Any) -> Any:  # noqa: A002
             """Return the events of the model's message, as langchain-core describes them."""
-            return super(SessionModel, self._in_thread(config)).astream_events(
-                input, config, **kwargs
-            )
+            model, held, kwargs = self._in_thread(config), [config], conceal_options(kwargs)
+            del config
+            return super(SessionModel, model).astream_events(input, held.pop(), **kwargs)
