@@ -41,6 +41,7 @@ _OWN_PARSERS = {
     "deviants": "conformance.broken.command",
     "mutants": "conformance.maintenance.mutation",
     "drift": "conformance.maintenance.drift.command",
+    "profiles": "conformance.maintenance.profiles",
     "record": "conformance.recording.command",
     "docs": "conformance.maintenance.documentation.command",
     "release": "conformance.maintenance.release.command",
@@ -291,6 +292,7 @@ def _build_parser() -> argparse.ArgumentParser:
     commands.add_parser("corpus", help="replay a folder of recordings through the client")
     commands.add_parser("deviants", help="prove that the suite can fail, liar by liar")
     commands.add_parser("mutants", help="judge what mutmut found against the known survivors")
+    commands.add_parser("profiles", help="refresh the model profiles, or print what has changed")
     commands.add_parser("cassettes", help="list the cassettes: age, evidence, what is wrong")
     commands.add_parser("drift", help="ask again what was recorded, and compare the shapes")
     commands.add_parser("record", help="record the cassettes anew, and prove them first")

@@ -1,6 +1,7 @@
 """LangChain chat model and embeddings for Baseten's inference service."""
 
 from langchain_baseten._config.endpoint import Endpoint
+from langchain_baseten._protocol.model_listing import ListedModel
 from langchain_baseten._version import VERSION
 from langchain_baseten.chat_models import ChatBaseten
 from langchain_baseten.embeddings import BasetenEmbeddings
@@ -54,6 +55,7 @@ __all__ = [
     "Endpoint",
     "EndpointError",
     "ErrorResponse",
+    "ListedModel",
     "MissingToolCallWarning",
     "__version__",
 ]

@@ -14,7 +14,6 @@ from uuid import uuid4
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
-from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
@@ -26,7 +25,9 @@ import langchain_baseten._protocol.content_blocks  # noqa: F401  registers the b
 from langchain_baseten._config.call_options import conceal_options, drop_credentials, mask_options
 from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._config.field_docs import describe_fields
-from langchain_baseten._config.service import BasetenService
+from langchain_baseten._config.listing import ListingService
+from langchain_baseten._config.profile import DerivedProfile, find_profile
+from langchain_baseten._config.session import SessionModel
 from langchain_baseten._config.settings import check_mapping
 from langchain_baseten._http.request import HttpRequest, RawResponse
 from langchain_baseten._protocol.messages import write_messages
@@ -50,10 +51,12 @@ from langchain_baseten._version import VERSION
 from langchain_baseten.data._profiles import _PROFILES
 from langchain_baseten.exceptions import BasetenRequestError, MissingToolCallWarning
 
+__all__ = ["DEFAULT_MODEL", "ChatBaseten"]
+
 DEFAULT_MODEL = "zai-org/GLM-5.2"
 
 
-class ChatBaseten(BasetenService, BaseChatModel):
+class ChatBaseten(ListingService, SessionModel):
     """Chat model for Baseten: Model APIs by slug, dedicated deployments by URL.
 
     Setup:
@@ -202,14 +205,19 @@ class ChatBaseten(BasetenService, BaseChatModel):
     """Nucleus sampling: cumulative probability, above 0 and up to 1."""
 
     if TYPE_CHECKING:
-        # Both names type-check.
+        # A type checker knows one name of a field; both names of this can be written.
         stop: list[str] | str | None = None
+        """Stop sequences. The Model APIs accept up to 32."""
         stop_sequences: list[str] | str | None = None
     else:
         stop: Annotated[list[str] | str | None, Sent()] = Field(
             default=None, alias="stop_sequences"
         )
-        """Stop sequences. The Model APIs accept up to 32."""
+
+        @property
+        def stop_sequences(self) -> list[str] | str | None:
+            """The stop sequences."""
+            return self.stop
 
     n: Annotated[int | None, Sent()] = Field(default=None, ge=1)
     """Number of responses per request. The Model APIs accept 1 only; a stream is always one
@@ -384,6 +392,11 @@ class ChatBaseten(BasetenService, BaseChatModel):
     max_event_bytes: Annotated[int, ClientOnly()] = Field(default=2**23, gt=0)
     """Maximum number of bytes of one event of a stream. The default is 8 MiB."""
 
+    session_affinity: Annotated[bool, ClientOnly(per_call="session_affinity")] = True
+    """Whether the requests of one LangGraph thread name the same session, in `x-session-affinity`,
+    so that Baseten finds their prompt cache. A hash of the thread's id is sent, and a header of
+    your own is left alone."""
+
     @model_validator(mode="after")
     def _check_parameters(self) -> Self:
         if self.n is not None and self.n > 1 and self.streaming:
@@ -492,6 +505,7 @@ class ChatBaseten(BasetenService, BaseChatModel):
             on_retry=run_manager.on_retry if run_manager else None,
             options=options,
             known_models=() if self.model_url else _PROFILES,
+            thread=self._current_thread if option("session_affinity") else "",
         )
         return request, ResponseContext(
             requested_model=str(parameters.get("model", "")),
@@ -688,7 +702,12 @@ class ChatBaseten(BasetenService, BaseChatModel):
     def _resolve_model_profile(self) -> ModelProfile | None:
         # langchain-core calls this before a derived name is filled in.
         name = self.model_name or ("" if self.model_url else DEFAULT_MODEL)
-        return cast("ModelProfile", dict(_PROFILES.get(name, {})))
+        return cast("ModelProfile", find_profile(name))
+
+    def _derive_again(self) -> None:
+        super()._derive_again()
+        if isinstance(self.profile, DerivedProfile) and self.profile.model_name != self.model_name:
+            self.__dict__["profile"] = find_profile(self.model_name)
 
     def get_num_tokens(self, text: str) -> int:
         """Return roughly how many tokens a text has, without downloading a tokenizer.

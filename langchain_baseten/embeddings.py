@@ -12,9 +12,8 @@ from itertools import chain
 from typing import Annotated, Any, Literal
 
 from langchain_core.embeddings import Embeddings
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from langchain_baseten._config.api_key import clean_key
 from langchain_baseten._config.field_docs import describe_fields
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._http.parallel import run_in_tasks, run_in_threads
@@ -23,6 +22,8 @@ from langchain_baseten._protocol.embeddings import BatchContext, check_lengths, 
 from langchain_baseten._protocol.json_text import dump_json, join_surrogates
 from langchain_baseten._protocol.parameters import ClientOnly, Sent
 from langchain_baseten.exceptions import BasetenRequestError
+
+__all__ = ["BasetenEmbeddings"]
 
 _BATCH_CHARACTERS = 8000
 """Engines are slow with long texts, so a batch holds fewer of them; a longer text goes alone."""
@@ -64,7 +65,7 @@ class BasetenEmbeddings(BasetenService, Embeddings):
     Errors are those of `ChatBaseten`: all are a `BasetenError`.
     """
 
-    model_url: Annotated[str, ClientOnly()]
+    model_url: Annotated[str, ClientOnly()] = Field(...)
     """URL of the deployment, in any form that Baseten's pages show."""
 
     dimensions: Annotated[int | None, Sent()] = Field(default=None, ge=1)
@@ -81,11 +82,6 @@ class BasetenEmbeddings(BasetenService, Embeddings):
 
     max_concurrency: Annotated[int, ClientOnly()] = Field(default=16, ge=1)
     """Maximum number of requests that one call sends at the same time."""
-
-    @property
-    def api_key(self) -> SecretStr | None:
-        """The API key, under the name that release 0.2 gave it."""
-        return clean_key(self.baseten_api_key)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text, in the texts' order.

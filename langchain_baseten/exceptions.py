@@ -41,6 +41,30 @@ else:
     # langchain-core has ModelRefusalError from 1.7.5 on.
     _CoreRefusal = getattr(core, "ModelRefusalError", core.ModelError)
 
+__all__ = [
+    "BasetenAPIError",
+    "BasetenAuthenticationError",
+    "BasetenConflictError",
+    "BasetenConnectionError",
+    "BasetenContextOverflowError",
+    "BasetenError",
+    "BasetenIncompleteStreamError",
+    "BasetenInvalidKeyError",
+    "BasetenInvalidRequestError",
+    "BasetenInvalidResponseError",
+    "BasetenNotFoundError",
+    "BasetenPermissionDeniedError",
+    "BasetenRateLimitError",
+    "BasetenRefusalError",
+    "BasetenRequestError",
+    "BasetenRequestTooLargeError",
+    "BasetenTimeoutError",
+    "BasetenUnprocessableError",
+    "EndpointError",
+    "ErrorResponse",
+    "MissingToolCallWarning",
+]
+
 
 @dataclass(frozen=True)
 class ErrorResponse:

@@ -27,7 +27,7 @@ __all__ = ["GALLERY_FILE", "Deviant", "find_lie", "install", "load_gallery", "re
 
 GALLERY_FILE = FOLDER / "broken.toml"
 
-_LIARS = ("requests", "parameters", "answers", "life", "transport")
+_LIARS = ("additions", "requests", "parameters", "answers", "life", "transport")
 _MODULES = {
     "peer": ("conformance.broken.servers",),
     "client": tuple(f"conformance.broken.clients.{name}" for name in _LIARS),

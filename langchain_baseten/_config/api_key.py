@@ -6,16 +6,23 @@ children find the key by it, any other process reads its own environment.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+import pickle
 import re
-from typing import Any, overload
+from inspect import isawaitable, iscoroutine, iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from pydantic import SecretStr
+from pydantic_core import CoreSchema, core_schema
 
 from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._config.references import Reference, find_secret, is_own, reference_for
 from langchain_baseten.exceptions import BasetenRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEY_VARIABLE = "BASETEN_API_KEY"
 
@@ -61,20 +68,114 @@ _FLAWS = (
 """What a pasted key may look like, and the message for it. No message shows the key."""
 
 
+class KeyProvider:
+    """A function of the user that returns the API key, called for each request that is sent.
+
+    Nothing shows the function: its arguments may hold secrets.
+
+    Args:
+        function: Takes nothing and returns the key, or an awaitable of it.
+    """
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+
+    def fetch(self) -> SecretStr:
+        """Return the key of now.
+
+        Raises:
+            BasetenRequestError: If the function returns no key. What it raises is passed on.
+        """
+        return clean_key(_check_fetched(self._function()))
+
+    async def afetch(self) -> SecretStr:
+        """Return the key of now. A function that is not async runs in a thread.
+
+        Raises:
+            BasetenRequestError: If the function returns no key. What it raises is passed on.
+        """
+        return clean_key(_check_fetched(await self._call()))
+
+    async def _call(self) -> Any:
+        called: Any = getattr(self._function, "__call__", None)  # noqa: B004  a class may be async
+        if iscoroutinefunction(self._function) or iscoroutinefunction(called):
+            return await self._function()
+        found = await asyncio.to_thread(self._function)
+        return await found if isawaitable(found) else found
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('**********')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, KeyProvider) and self._function == other._function
+
+    def __hash__(self) -> int:
+        return hash((KeyProvider, id(self._function)))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Callable[[], Any]]]:
+        """Return the function, which travels by its name.
+
+        Raises:
+            TypeError: If it cannot be pickled.
+        """
+        try:
+            pickle.dumps(self._function)
+        except Exception as error:  # noqa: BLE001  pickle raises many kinds
+            reason = type(error).__name__
+        else:
+            return type(self), (self._function,)
+        raise TypeError(
+            f"The function that was passed as api_key cannot be pickled ({reason}). Define it at "
+            "the top level of a module, or pass a key, which is found again by reference."
+        )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.is_instance_schema(
+            cls,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda _: "**********", when_used="json"
+            ),
+        )
+
+
+def _check_fetched(found: Any) -> str | SecretStr:
+    if isinstance(found, str | SecretStr):
+        return found
+    kind, is_async = type(found).__name__, isawaitable(found)
+    if iscoroutine(found):
+        found.close()  # it would complain that nobody awaited it
+    found = None  # tracebacks show locals
+    if is_async:
+        raise BasetenRequestError(
+            "api_key is an async function, which a synchronous call cannot await. Use ainvoke, "
+            "astream and the other async methods, or pass a function that is not async."
+        )
+    raise BasetenRequestError(
+        f"The function that was passed as api_key returned a {kind}, not the text of a key."
+    )
+
+
 @overload
 def clean_key(key: str | SecretStr) -> SecretStr: ...
 @overload
-def clean_key(key: str | SecretStr | None) -> SecretStr | None: ...
+def clean_key(key: str | SecretStr | KeyProvider | None) -> SecretStr | KeyProvider | None: ...
 @overload
 def clean_key(key: Any) -> Any: ...
 def clean_key(key: Any) -> Any:
     """Return a key as a secret, without the white space that a copy or an env file adds.
 
     Args:
-        key: A `str` or `SecretStr`; anything else is returned for pydantic to validate.
+        key: A `str`, a `SecretStr` or a function that returns one; anything else is returned for
+            pydantic to validate.
 
     Returns:
-        The key as a `SecretStr`.
+        The key as a `SecretStr`, or the function as a `KeyProvider`.
 
     Raises:
         BasetenRequestError: If the key is empty, not a key alone, or cannot be a header value. The
@@ -83,7 +184,7 @@ def clean_key(key: Any) -> Any:
     if isinstance(key, SecretStr):
         key = key.get_secret_value()
     if not isinstance(key, str):
-        return key
+        return KeyProvider(key) if callable(key) else key
     # No local name holds the stripped key: tracebacks show locals.
     if not key.strip():
         raise BasetenRequestError(f"The API key is empty. Pass api_key= or set {KEY_VARIABLE}.")

@@ -75,6 +75,7 @@ def drop_credentials(dumped: Any) -> Any:
         dumped: The dump; changed in place.
     """
     arguments = dumped.get("kwargs", {})
+    arguments.pop("api_key", None)  # langchain-core writes a secret under both names of its field
     for name in arguments.keys() & _OF_CREDENTIALS:
         arguments[name] = split_credentials(arguments[name])[0]
     return dumped

@@ -108,6 +108,11 @@ class Endpoint:
         return f"{self.base_url}/embeddings"
 
     @property
+    def models_url(self) -> str:
+        """URL of the list of models."""
+        return f"{self.base_url}/models"
+
+    @property
     def server(self) -> str:
         """Scheme, host and port of the base URL."""
         return "/".join(self.base_url.split("/", 3)[:3])

@@ -13,11 +13,17 @@ from typing import Any, Self, TypeVar
 
 from pydantic import PrivateAttr, SecretStr, model_validator
 
-from langchain_baseten._config.api_key import clean_key, find_key, reference_for_key
+from langchain_baseten._config.api_key import (
+    KeyProvider,
+    clean_key,
+    find_key,
+    reference_for_key,
+)
 from langchain_baseten._config.call_options import conceal_options
 from langchain_baseten._config.endpoint import example_error
 from langchain_baseten._config.rate_limiters import prepare_limiter
 from langchain_baseten._config.references import Reference, find_secret, reference_for
+from langchain_baseten._config.session import session_header
 from langchain_baseten._config.settings import (
     KEY_NAMES,
     BasetenSettings,
@@ -40,6 +46,7 @@ _ValueT = TypeVar("_ValueT")
 
 DEFAULT_RETRIES = 2
 _USER_AGENT = f"langchain-baseten/{VERSION}"
+_NAMING = frozenset({"model_name", "model_url", "baseten_api_base"})
 _CREDENTIALS = ("default_headers", "default_query")
 _DUMP = "_serialized"
 """The attribute in which langchain-core caches what a model is dumped as."""
@@ -73,17 +80,21 @@ class BasetenService(BasetenSettings):
         on_retry: Callable[..., Any] | None = None,
         options: Mapping[str, Any] | None = None,
         known_models: Collection[str] = (),
+        method: str = "POST",
+        thread: str = "",
     ) -> HttpRequest:
         """Return a request to the service.
 
         Args:
             url: Absolute URL.
-            body: JSON bytes.
+            body: JSON bytes, empty for a GET.
             accept: Media type of the response.
             idle: Maximum seconds between two events of a stream, None for no limit.
             on_retry: Called before each wait.
             options: Settings of this call by field name; they override the model's.
             known_models: Slugs to compare with one that is not found.
+            method: HTTP method.
+            thread: Id of the LangGraph thread, whose requests name one session.
 
         Raises:
             BasetenRequestError: If there is no key, or a setting of this call cannot be used.
@@ -109,11 +120,13 @@ class BasetenService(BasetenSettings):
         headers: dict[str, Any] = {
             "Accept": accept,
             "Accept-Encoding": "identity",  # compression holds events back
-            "Content-Type": "application/json",
+            **({"Content-Type": "application/json"} if body else {}),
             "User-Agent": _USER_AGENT,
         }
-        if own or private["_gateway_headers"]:
-            headers = _join(headers, own, conceal(reveal(private["_gateway_headers"])))
+        session = session_header(thread, own)
+        if session or own or private["_gateway_headers"]:
+            gateway = conceal(reveal(private["_gateway_headers"]))
+            headers = _join(headers, session, own, gateway)
         return HttpRequest(
             url=url,
             body=body,
@@ -125,9 +138,10 @@ class BasetenService(BasetenSettings):
             max_retries=_choose(options.get("max_retries"), self.max_retries, _check_retries),
             max_bytes=self.max_response_bytes,
             on_retry=on_retry,
-            model=self.model,
+            model=self.model if body else "",
             url_source=self._url_source,
             known_models=known_models,
+            method=method,
         )
 
     def _check_unpickled(self, headers: Mapping[str, Any], query: Mapping[str, Any]) -> None:
@@ -145,7 +159,7 @@ class BasetenService(BasetenSettings):
         if any(name.lower() == "authorization" for name in headers):
             return None
         key: Any = self.baseten_api_key
-        if isinstance(key, str):  # it came past every check
+        if isinstance(key, str) or callable(key):  # it came past every check
             key = clean_key(key)
         if key is None:
             raise BasetenRequestError(
@@ -153,7 +167,7 @@ class BasetenService(BasetenSettings):
                 "is not remembered here. Set BASETEN_API_KEY in this process too, or assign "
                 "model.baseten_api_key."
             )
-        if not isinstance(key, SecretStr):
+        if not isinstance(key, SecretStr | KeyProvider):
             raise BasetenRequestError(f"The API key must be text, not {type(key).__name__}.")
         return BearerAuth(key)
 
@@ -208,12 +222,26 @@ class BasetenService(BasetenSettings):
     # --- copies ---------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; an API key becomes a `SecretStr`, and a URL loses its query."""
+        """Set an attribute, by either name of a field.
+
+        An API key becomes a `SecretStr`, and a URL loses its query.
+        """
         for changed, settled in self._settle({name: value}).items():
             super().__setattr__(changed, settled)
+            if changed in _NAMING:
+                self._derive_again()
+
+    def _derive_again(self) -> None:
+        """Derive from the model's name and URL what follows them."""
+        if isinstance(self.model_name, DerivedName):
+            with suppress(EndpointError):  # raised by the next request
+                self.__dict__["model_name"] = self._derive_name(self.endpoint)
 
     def _settle(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return new values of attributes with their secrets out of sight."""
+        """Return new values by field name, with their secrets out of sight."""
+        for name in [name for name in values if name not in self.__pydantic_fields__]:
+            if row := self._parameters().by_name.get(name):
+                values[row.field] = values.pop(name)
         for name in values.keys() & set(KEY_NAMES):
             values[name] = clean_key(values[name])
         move_credentials(values, self.__dict__)
@@ -230,16 +258,14 @@ class BasetenService(BasetenSettings):
         """Return a copy with connections of its own.
 
         Args:
-            update: New values by field name; they are not validated, but a key becomes a secret.
+            update: New values by either name of a field; they are not validated, but a key becomes
+                a secret.
             deep: Whether to copy the values as well; HTTP clients passed in are shared.
         """
         copied = super().model_copy(update=self._settle(dict(update or {})), deep=deep)
         copied._connections = Connections(copied.http_socket_options)
         _forget_dump(copied)
-        if isinstance(copied.model_name, DerivedName):
-            with suppress(EndpointError):  # raised by the next request
-                derived = copied._derive_name(copied.endpoint)
-                copied.__dict__["model_name"] = derived
+        copied._derive_again()
         return copied
 
     def __copy__(self) -> Self:
@@ -275,7 +301,7 @@ class BasetenService(BasetenSettings):
         fields.pop(_DUMP, None)
         if _LIMITER in fields:
             fields[_LIMITER] = prepare_limiter(fields[_LIMITER])
-        key: SecretStr | None = clean_key(fields.pop("baseten_api_key"))
+        key: SecretStr | KeyProvider | None = clean_key(fields.pop("baseten_api_key"))
         references: dict[str, dict[str, Any]] = {
             "gateway": conceal(dict(self._gateway_headers), _refer)
         }
@@ -288,7 +314,8 @@ class BasetenService(BasetenSettings):
             "__dict__": fields,
             "__pydantic_fields_set__": set(state["__pydantic_fields_set__"]),
             "__pydantic_private__": private,
-            "key": None if key is None else reference_for_key(key),
+            # A function travels by its name, a key by a reference.
+            "key": reference_for_key(key) if isinstance(key, SecretStr) else key,
             "references": references,
         }
 
@@ -296,7 +323,8 @@ class BasetenService(BasetenSettings):
         """Restore a state; key, secret headers and parameters are read from this process."""
         kept = dict(state)
         key, references = kept.pop("key"), kept.pop("references")
-        fields = {**kept["__dict__"], "baseten_api_key": find_key(key)}
+        found_key = key if isinstance(key, KeyProvider) else find_key(key)
+        fields = {**kept["__dict__"], "baseten_api_key": found_key}
         found = {name: _find_secrets(values) for name, values in references.items()}
         for name in _CREDENTIALS:
             if found[name]:

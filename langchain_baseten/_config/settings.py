@@ -6,7 +6,7 @@ Knows the constructor's contract and the environment; must not know requests or 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -21,25 +21,32 @@ from pydantic import (
     model_validator,
 )
 
-from langchain_baseten._config.api_key import KEY_VARIABLE, MISSING_KEY, clean_key
+from langchain_baseten._config.api_key import (
+    KEY_VARIABLE,
+    MISSING_KEY,
+    KeyProvider,
+    clean_key,
+)
 from langchain_baseten._config.arguments import read_arguments
 from langchain_baseten._config.call_options import conceal_options
 from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._config.endpoint import Endpoint, parse_base_url, parse_model_url
 from langchain_baseten._config.field_docs import describe_fields
 from langchain_baseten._config.gateway import apply_gateway, gateway_headers
+from langchain_baseten._config.profile import DerivedProfile
 from langchain_baseten._config.url_credentials import hide_credentials, move_credentials
 from langchain_baseten._http.clients import check_client_kind
 from langchain_baseten._http.credentials import mask, reveal
-from langchain_baseten._http.timeouts import parse_timeout
+from langchain_baseten._http.timeouts import TimeLimits, parse_timeout
 from langchain_baseten._protocol.parameters import ClientOnly, ParameterTable, Sent
 from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:
-    # What a caller may pass; the field always holds a SecretStr.
-    _Key = SecretStr | str
+    # What a caller may pass; the field always holds a SecretStr or a KeyProvider.
+    _Text = SecretStr | str
+    _Key = _Text | Callable[[], _Text] | Callable[[], Awaitable[_Text]]
 else:
-    _Key = SecretStr
+    _Key = SecretStr | KeyProvider
 
 DEFAULT_API_BASE = "https://inference.baseten.co/v1"
 BASE_VARIABLES = ("BASETEN_BASE_URL", "BASETEN_API_BASE")
@@ -67,29 +74,42 @@ class BasetenSettings(BaseModel):
     _default_model: ClassVar[str] = ""
     """The slug that is requested from the Model APIs if none is given."""
 
-    model_name: Annotated[str, Sent("model")] = Field(default="", alias="model")
-    """Model slug, such as `zai-org/GLM-5.2`. With `model_url` it may be left out: the name is
-    then derived from the URL. Deployments of vLLM and SGLang need their served model name."""
+    if TYPE_CHECKING:
+        # A type checker knows one name of a field; both names of these can be written.
+        model_name: str = ""
+        """Model slug, such as `zai-org/GLM-5.2`. With `model_url` it may be left out: the name is
+        then derived from the URL. Deployments of vLLM and SGLang need their served model name."""
+        model: str = ""
+
+        baseten_api_key: _Key | None = None
+        """API key. Read from the environment variable `BASETEN_API_KEY` if not given. A function
+        that returns one, async or not, is called for each request that is sent, retries included,
+        perhaps from several threads at once."""
+        api_key: _Key | None = None
+
+        baseten_api_base: str = DEFAULT_API_BASE
+        """Base URL of the Model APIs or of a proxy. Read from the environment variables
+        `BASETEN_BASE_URL` or `BASETEN_API_BASE` if not given."""
+        base_url: str = DEFAULT_API_BASE
+
+        request_timeout: TimeLimits = None
+        """Time limits in seconds: a number, a `(connect, read)` tuple, or the `Timeout` of httpx2
+        or httpx. The default is 10 to connect and 1,200 to wait, which is as long as Baseten holds
+        a request during a cold start."""
+        timeout: TimeLimits = None
+    else:
+        model_name: Annotated[str, Sent("model")] = Field(default="", alias="model")
+        baseten_api_key: Annotated[_Key | None, ClientOnly()] = Field(default=None, alias="api_key")
+        baseten_api_base: Annotated[str, ClientOnly()] = Field(
+            default=DEFAULT_API_BASE, alias="base_url"
+        )
+        request_timeout: Annotated[Any, ClientOnly(per_call="timeout")] = Field(
+            default=None, alias="timeout"
+        )
 
     model_url: Annotated[str | None, ClientOnly()] = None
     """URL of a dedicated deployment, in any form that Baseten's pages show. It overrides
     `base_url`."""
-
-    baseten_api_key: Annotated[_Key | None, ClientOnly()] = Field(default=None, alias="api_key")
-    """API key. Read from the environment variable `BASETEN_API_KEY` if not given."""
-
-    baseten_api_base: Annotated[str, ClientOnly()] = Field(
-        default=DEFAULT_API_BASE, alias="base_url"
-    )
-    """Base URL of the Model APIs or of a proxy. Read from the environment variables
-    `BASETEN_BASE_URL` or `BASETEN_API_BASE` if not given."""
-
-    request_timeout: Annotated[Any, ClientOnly(per_call="timeout")] = Field(
-        default=None, alias="timeout"
-    )
-    """Time limits in seconds: a number, a `(connect, read)` tuple, or the `Timeout` of httpx2 or
-    httpx. The default is 10 to connect and 1,200 to wait, which is as long as Baseten holds a
-    request during a cold start."""
 
     max_retries: Annotated[int | None, ClientOnly(per_call="max_retries")] = Field(
         default=None, ge=0
@@ -155,8 +175,9 @@ class BasetenSettings(BaseModel):
         if not isinstance(values, dict):
             return values
         fields = read_arguments(values, cls._parameters())
-        if isinstance(fields.get("model_name"), DerivedName):
-            del fields["model_name"]
+        for name, derived in (("model_name", DerivedName), ("profile", DerivedProfile)):
+            if isinstance(fields.get(name), derived):
+                del fields[name]
         _warn_of_two_urls(fields)
         for name, unset in (("baseten_api_base", DEFAULT_API_BASE), ("baseten_api_key", None)):
             # A default that a subclass sets overrides the environment.
@@ -202,12 +223,29 @@ class BasetenSettings(BaseModel):
 
     # --- what the settings mean -----------------------------------------------------------------
 
-    @property
-    def model(self) -> str:
-        """The model that requests name."""
-        if isinstance(self.model_name, DerivedName):
-            return self._derive_name(self.endpoint)
-        return self.model_name
+    if not TYPE_CHECKING:  # fields, to a type checker
+
+        @property
+        def model(self) -> str:
+            """The model that requests name."""
+            if isinstance(self.model_name, DerivedName):
+                return self._derive_name(self.endpoint)
+            return self.model_name
+
+        @property
+        def api_key(self) -> SecretStr | KeyProvider | None:
+            """The API key, or the function that returns it."""
+            return clean_key(self.baseten_api_key)
+
+        @property
+        def base_url(self) -> str:
+            """The base URL, as it was given."""
+            return self.baseten_api_base
+
+        @property
+        def timeout(self) -> Any:
+            """The time limits, as they were given."""
+            return self.request_timeout
 
     @property
     def endpoint(self) -> Endpoint:

@@ -135,7 +135,7 @@ class HttpRequest:
 
     Attributes:
         url: Absolute URL; the key is sent to its host and to no other.
-        body: JSON bytes.
+        body: JSON bytes, empty for a GET.
         headers: Without the key. They, the parameters and the body stay out of the repr: the user's
             own secrets may be among them, and tracebacks show locals. A credential is a
             `SecretStr` until it is sent.
@@ -149,6 +149,7 @@ class HttpRequest:
         model: The requested model, for messages.
         url_source: The setting or variable that the URL came from, for messages.
         known_models: Slugs to compare an unknown model with.
+        method: HTTP method.
         sent: The request of the last try, as its library represents it. Its client may have added
             credentials that a server may repeat.
     """
@@ -166,6 +167,7 @@ class HttpRequest:
     model: str = ""
     url_source: str = ""
     known_models: Collection[str] = field(default=(), repr=False)
+    method: str = "POST"
     sent: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -176,6 +178,20 @@ class HttpRequest:
     def retry_options(self) -> dict[str, Any]:
         """Return the arguments for tenacity."""
         return retry_options(self.max_retries, self.on_retry, self.host)
+
+    def renew_key(self) -> None:
+        """Ask for the key of the next try, where a function of the user returns it.
+
+        What that function raises is passed on as it is, so it is called where nothing is
+        translated.
+        """
+        if self.auth is not None:
+            self.auth.renew()
+
+    async def arenew_key(self) -> None:
+        """Ask for the key of the next try, as `renew_key` does."""
+        if self.auth is not None:
+            await self.auth.arenew()
 
     def build(self, client: Client) -> Any:
         """Return the request as the client's library represents it.
@@ -188,7 +204,7 @@ class HttpRequest:
         redact_logs(self._redact_all)
         self.sent[:] = [
             client.build_request(
-                "POST",
+                self.method,
                 _parse_url(kind, self.url),
                 content=self.body,
                 headers=reveal(self.headers),
@@ -299,7 +315,7 @@ class HttpRequest:
         return Redactor(self._read_all_secrets).redact(value)
 
     def _read_secrets(self) -> list[str]:
-        own = [] if self.auth is None else [self.auth.secret]
+        own = [] if self.auth is None else self.auth.secrets
         return [*own, *read_concealed(self.headers), *read_concealed(self.params)]
 
     def _read_all_secrets(self) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from threading import TIMEOUT_MAX
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from langchain_baseten.exceptions import BasetenTimeoutError
 
@@ -39,6 +39,23 @@ class Timeouts(NamedTuple):
     write: float | None
     pool: float | None
 
+
+class LibraryTimeout(Protocol):
+    """What is needed of an `httpx.Timeout` or `httpx2.Timeout`."""
+
+    @property
+    def connect(self) -> float | None: ...
+    @property
+    def read(self) -> float | None: ...
+    @property
+    def write(self) -> float | None: ...
+    @property
+    def pool(self) -> float | None: ...
+
+
+TimeLimits: TypeAlias = float | tuple[float | None, ...] | LibraryTimeout | None
+"""What users may set: seconds, (connect, read, write, pool) of which the last two may be missing,
+or what an HTTP library takes."""
 
 DEFAULT = Timeouts(_CONNECT, COLD_START, COLD_START, COLD_START)
 

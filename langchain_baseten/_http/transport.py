@@ -103,6 +103,7 @@ class SyncTransport:
         return next(chunks, None), chunks
 
     def _fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
+        request.renew_key()
         body, raw = None, None
         try:
             with Deadline() as deadline:
@@ -124,6 +125,7 @@ class SyncTransport:
     def _read(
         self, request: HttpRequest, reader: StreamReader
     ) -> Generator[ChatGenerationChunk, None, None]:
+        request.renew_key()
         body, stream = None, None
         try:
             with Deadline() as deadline:
@@ -223,6 +225,7 @@ class AsyncTransport:
         return AsyncChunks(self, request, reader)
 
     async def _fetch(self, request: HttpRequest, read: Callable[[RawResponse], ResultT]) -> ResultT:
+        await request.arenew_key()
         body, raw = None, None
         try:
             with Deadline() as deadline:
@@ -350,6 +353,7 @@ class AsyncChunks:
     async def _begin(self) -> ChatGenerationChunk | None:
         """Send the request, and return the first chunk."""
         reader = self._make_reader()
+        await self._request.arenew_key()
         try:
             with Deadline() as deadline:
                 self._body = await self._transport.send(self._request, deadline)

@@ -229,7 +229,7 @@ def asks_the_default_model(patch: Patch) -> None:
 
 def sends_the_key_in_the_old_scheme(patch: Patch) -> None:
     def write(self: Any, request: Any) -> Any:
-        request.headers["Authorization"] = f"Api-Key {self._key.get_secret_value()}"
+        request.headers["Authorization"] = f"Api-Key {self._keys[-1].get_secret_value()}"
         return request
 
     patch.setattr(auth.BearerAuth, "__call__", write)

@@ -13,12 +13,14 @@ from conformance.checks.features.questions import (
     mount,
     note_requests,
 )
+from conformance.reference import respond
+from conformance.reference.exchange import plan_json
 from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.reference import PeerRequest
+    from conformance.reference import AnswerPlan, PeerRequest
     from conformance.verdicts.evidence import Evidence
 
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
@@ -86,3 +88,47 @@ def test_a_key_that_is_only_blank_is_missed_as_well(
     given: dict[str, Any] = {"api_key": blank} if place == "argument" else {}
     with pytest.raises(ValueError, match="BASETEN_API_KEY"):
         chosen().make(model="zai-org/GLM-5.2", **given)
+
+
+@pytest.mark.own("keys that rotate are an addition of langchain-baseten", applies=False)
+@pytest.mark.claim("credentials.key.rotates")
+async def test_a_function_is_asked_for_the_key_of_each_request(evidence: Evidence) -> None:
+    seen: list[PeerRequest] = []
+    keys: list[str] = []
+
+    def rotate() -> str:
+        keys.append(f"rotated-key-{len(keys)}")
+        return keys[-1]
+
+    model = mount("model-apis", evidence, note_requests(seen), api_key=rotate)
+    model.invoke(GREETING)
+    list(model.stream(GREETING))
+    await model.ainvoke(GREETING)
+    assert [chunk async for chunk in model.astream(GREETING)]
+    assert [each.header("authorization") for each in seen] == [f"Bearer {key}" for key in keys]
+    assert len(keys) == len(set(keys)) == 4
+    assert "rotated-key" not in f"{model!r}{model.model_dump()}"
+
+
+@pytest.mark.own("keys that rotate are an addition of langchain-baseten", applies=False)
+@pytest.mark.claim("credentials.key.rotates")
+async def test_a_retry_has_the_key_of_its_own_moment(
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("langchain_baseten._http.retries.choose_wait", lambda _: 0)
+    seen: list[PeerRequest] = []
+    keys = iter(["old-rotated-key", "new-rotated-key"])
+
+    async def rotate() -> str:
+        return next(keys)
+
+    def answer(request: PeerRequest) -> AnswerPlan:
+        return respond(request) if len(seen) > 1 else plan_json(503, {"error": "later"})
+
+    settings = {"api_key": rotate, "max_retries": 1}
+    model = mount("model-apis", evidence, note_requests(seen, answer), **settings)
+    assert (await model.ainvoke(GREETING)).text
+    assert [each.header("authorization") for each in seen] == [
+        "Bearer old-rotated-key",
+        "Bearer new-rotated-key",
+    ]

@@ -100,6 +100,6 @@ class Desk:
         library = library_of(request)
         if hasattr(answer, "status_code"):
             return answer
-        if json.loads(request.content).get("stream"):
+        if json.loads(request.content or b"{}").get("stream"):
             return library.Response(200, content=as_events(answer), headers=self._headers)
         return library.Response(200, json=answer, headers=self._headers)

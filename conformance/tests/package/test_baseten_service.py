@@ -280,7 +280,7 @@ def test_a_plain_key_is_a_secret_whichever_way_it_came(give: Any) -> None:
     request, _ = made._build_request([HumanMessage("a")], None, {}, None, stream=False)
 
     assert request.auth is not None
-    assert request.auth.secret == KEY
+    assert request.auth.secrets == [KEY]
     assert KEY not in f"{made!r}{made}{request}"
     assert KEY.encode() not in pickle.dumps(made)
 

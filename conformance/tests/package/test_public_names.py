@@ -10,10 +10,11 @@ import tomllib
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 from packaging.specifiers import SpecifierSet
 
 import langchain_baseten
-from langchain_baseten import exceptions
+from langchain_baseten import chat_models, embeddings, exceptions
 from langchain_baseten._version import VERSION
 
 ROOT = Path(__file__).parents[3]
@@ -29,6 +30,19 @@ def test_the_public_names_are_sorted_and_all_there_is() -> None:
 
     assert names == sorted(names)
     assert set(names) == importable | {"__version__"}
+
+
+@pytest.mark.parametrize("module", [chat_models, embeddings, exceptions])
+def test_a_public_module_lists_what_is_public_in_it(module: ModuleType) -> None:
+    defined = {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+    }
+
+    assert sorted(module.__all__) == sorted(set(module.__all__))
+    assert defined <= set(module.__all__) <= {*defined, "DEFAULT_MODEL"}
+    assert defined <= set(langchain_baseten.__all__)
 
 
 def test_every_error_and_warning_is_public() -> None:

@@ -1,26 +1,12 @@
 from __future__ import annotations
 
-import json
 import sys
 import tarfile
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from conformance.maintenance import profiles, stage
+from conformance.maintenance import stage
 from conformance.maintenance.release import wheel
-
-if TYPE_CHECKING:
-    import pytest
-
-MODEL = {
-    "id": "a/b",
-    "name": "B",
-    "context_length": 10,
-    "max_completion_tokens": 5,
-    "supported_features": ["tools", "json_mode"],
-    "input_modalities": ["text", "image"],
-}
 
 
 def test_the_staged_suite_leaves_the_package_behind(tmp_path: Path) -> None:
@@ -62,25 +48,3 @@ def test_what_a_release_lacks_is_noticed(tmp_path: Path) -> None:
 
 def test_the_installed_distributions_are_listed_by_name() -> None:
     assert {"pytest", "langchain-core"} <= wheel.list_installed(Path(sys.executable))
-
-
-def test_a_listing_becomes_a_module_of_profiles() -> None:
-    older = {"data": [{**MODEL, "context_length": 1}, {**MODEL, "id": "c/d"}]}
-    source = profiles.write_module([older, {"data": [MODEL]}], "2026-01-01")
-    namespace: dict[str, object] = {}
-    exec(compile(source, "profiles", "exec"), namespace)  # noqa: S102  our own text
-    written: Any = namespace["_PROFILES"]
-    found = written["a/b"]
-    assert found["max_input_tokens"] == 10
-    assert found["image_inputs"] is True
-    assert found["reasoning_output"] is False
-    assert list(written) == ["a/b", "c/d"]
-    assert "of 2026-01-01" in source
-
-
-def test_the_command_writes_the_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listing, target = tmp_path / "l.json", tmp_path / "p.py"
-    listing.write_text(json.dumps({"data": [MODEL]}), encoding="utf-8")
-    monkeypatch.setattr(profiles, "TARGET", target)
-    assert profiles.main([str(listing), "2026-01-01"]) == 0
-    assert "a/b" in target.read_text(encoding="utf-8")

@@ -1,0 +1,73 @@
+"""Which models there are, and what each of them takes: the list of the service, and profiles."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.runnables import ConfigurableField
+
+from conformance.checks.features.questions import GREETING, mount, note_bodies, note_requests
+from conformance.reference import make_request, respond
+from conformance.subjects.subject import chosen
+from conformance.targets import FAKE_KEY, LANES
+
+if TYPE_CHECKING:
+    from conformance.reference import PeerRequest
+    from conformance.verdicts.evidence import Evidence
+
+pytestmark = pytest.mark.own("listing models is an addition of langchain-baseten", applies=False)
+
+_GLM, _KIMI = "zai-org/GLM-5.2", "moonshotai/Kimi-K3"
+
+
+async def _list_both_ways(model: Any) -> list[Any]:
+    return [model.list_models(), await model.alist_models()]
+
+
+@pytest.mark.claim("models.list.rows")
+async def test_what_the_service_lists_comes_as_typed_rows(evidence: Evidence) -> None:
+    seen: list[PeerRequest] = []
+    listings = await _list_both_ways(mount("model-apis", evidence, note_requests(seen)))
+    answered = respond(make_request(f"{LANES['model-apis'].url()}/models", method="GET"))
+    sent = json.loads(answered.body)["data"]
+    assert [(each.method, each.path) for each in seen] == [("GET", "/v1/models")] * 2
+    for rows in listings:
+        assert [row.id for row in rows] == [row["id"] for row in sent]
+        [glm] = [row for row in rows if row.id == _GLM]
+        assert (glm.context_length, glm.max_completion_tokens) == (1_048_576, 262_144)
+        assert glm.input_modalities == ("text",)
+        assert {"tools", "reasoning"} <= set(glm.supported_features)
+        assert glm.pricing["prompt"] == Decimal(0)
+
+
+@pytest.mark.claim("models.list.rows")
+async def test_a_deployment_lists_what_its_engine_serves(evidence: Evidence) -> None:
+    for rows in await _list_both_ways(mount("dedicated", evidence)):
+        assert {row.id: row.context_length for row in rows}["omni"] == 32_768
+
+
+@pytest.mark.claim("models.profile.follows")
+def test_a_profile_follows_the_model(evidence: Evidence) -> None:
+    model = mount("model-apis", evidence, model=_GLM)
+    fields = model.configurable_fields(model_name=ConfigurableField(id="model"))
+    configured = fields.with_config(configurable={"model": _KIMI})
+    copied = model.model_copy(update={"model_name": _KIMI})
+    seen = [copied.profile, fields._prepare({"configurable": {"model": _KIMI}})[0].profile]
+    model.model_name = _KIMI
+    assert configured.invoke(GREETING).text
+    for profile in (*seen, model.profile):
+        assert (profile["name"], profile["image_inputs"]) == ("Kimi K3", True)
+
+
+@pytest.mark.claim("models.profile.follows")
+def test_a_deployment_has_the_profile_that_it_is_given(evidence: Evidence) -> None:
+    given = {"max_input_tokens": 32_768}
+    sent: list[dict[str, Any]] = []
+    model = mount("dedicated", evidence, note_bodies(sent), profile=given)
+    assert model.invoke(GREETING).text
+    assert model.model_copy(update={"model_name": _KIMI}).profile == given
+    assert chosen().make(model=_GLM, api_key=FAKE_KEY).profile["max_input_tokens"] == 1_048_576
+    assert "profile" not in sent[0]

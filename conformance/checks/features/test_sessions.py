@@ -1,0 +1,89 @@
+"""Prompt-cache affinity: the requests of one LangGraph thread name one session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.runnables import RunnableLambda
+
+from conformance.checks.features.questions import GREETING, mount, note_requests
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+
+    from conformance.reference import PeerRequest
+    from conformance.verdicts.evidence import Evidence
+
+pytestmark = pytest.mark.own("affinity is an addition of langchain-baseten", applies=False)
+
+_THREAD = "customer-ada-4711"
+_HEADER = "x-session-affinity"
+
+
+def _config(thread: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": thread}}
+
+
+async def _ask_each_way(model: Any, config: RunnableConfig | None) -> None:
+    model.invoke(GREETING, config)
+    list(model.stream(GREETING, config))
+    await model.ainvoke(GREETING, config)
+    assert [chunk async for chunk in model.astream(GREETING, config)]
+
+
+@pytest.mark.claim("session.thread.named")
+async def test_the_requests_of_a_thread_name_one_session(evidence: Evidence) -> None:
+    seen: list[PeerRequest] = []
+    model = mount("model-apis", evidence, note_requests(seen))
+    await _ask_each_way(model, _config(_THREAD))
+
+    async def run(_text: str) -> None:
+        await _ask_each_way(model, None)
+
+    await RunnableLambda(run).ainvoke("", _config(_THREAD))
+    RunnableLambda(lambda _: model.invoke(GREETING)).invoke("", _config(_THREAD))
+    named = {each.header(_HEADER) for each in seen}
+    assert len(seen) == 9
+    assert len(named) == 1
+    assert None not in named
+
+
+@pytest.mark.claim("session.thread.named")
+async def test_another_thread_is_another_session_and_no_thread_is_none(evidence: Evidence) -> None:
+    seen: list[PeerRequest] = []
+    model = mount("dedicated", evidence, note_requests(seen))
+    for config in (_config("ada"), _config("bob"), None):
+        await _ask_each_way(model, config)
+    named = [each.header(_HEADER) for each in seen]
+    assert len({*named[:4]}) == len({*named[4:8]}) == 1
+    assert named[0] != named[4]
+    assert named[8:] == [None] * 4
+
+
+@pytest.mark.claim("session.thread.hidden")
+async def test_the_id_of_the_thread_is_not_sent(evidence: Evidence) -> None:
+    seen: list[PeerRequest] = []
+    await _ask_each_way(mount("model-apis", evidence, note_requests(seen)), _config(_THREAD))
+    assert _THREAD not in str([(each.target, each.headers, each.body) for each in seen])
+
+
+@pytest.mark.claim("session.header.own")
+@pytest.mark.parametrize("name", [_HEADER, "X-Baseten-Session-Id", "x-session-id", "session-id"])
+async def test_a_session_of_the_users_own_is_left_alone(evidence: Evidence, name: str) -> None:
+    seen: list[PeerRequest] = []
+    own = {"default_headers": {name: "mine"}}
+    await _ask_each_way(mount("model-apis", evidence, note_requests(seen), **own), _config("ada"))
+    assert {each.header(name.lower()) for each in seen} == {"mine"}
+    assert {each.header(_HEADER) for each in seen} == {"mine" if name == _HEADER else None}
+
+
+@pytest.mark.claim("session.header.own")
+async def test_the_session_can_be_switched_off(evidence: Evidence) -> None:
+    seen: list[PeerRequest] = []
+    model = mount("model-apis", evidence, note_requests(seen), session_affinity=False)
+    await _ask_each_way(model, _config(_THREAD))
+    mount("model-apis", evidence, note_requests(seen)).invoke(
+        GREETING, _config(_THREAD), session_affinity=False
+    )
+    assert {each.header(_HEADER) for each in seen} == {None}

@@ -1,0 +1,199 @@
+"""`list_models`: typed rows of GET /v1/models, over the same border as every other call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+import pytest
+from langchain_core.language_models import ModelProfile
+
+from conformance.tests.package.mock_service import KEY, Desk
+from langchain_baseten import (
+    BasetenAPIError,
+    BasetenInvalidResponseError,
+    BasetenNotFoundError,
+    ChatBaseten,
+    EndpointError,
+    ListedModel,
+)
+from langchain_baseten._protocol.model_listing import read_model, read_models
+
+ROW = {
+    "id": "a/b",
+    "name": "B",
+    "description": "Good.",
+    "created": 1754410981,
+    "object": "model",
+    "owned_by": "baseten",
+    "context_length": 200_000,
+    "max_completion_tokens": 100_000,
+    "quantization": "fp4",
+    "pricing": {"prompt": "0.0000001", "completion": "0.0000005", "image": "0"},
+    "supported_sampling_parameters": ["temperature", "stop"],
+    "supported_features": ["tools", "json_mode", "structured_outputs", "reasoning"],
+    "input_modalities": ["text", "image"],
+    "output_modalities": ["text"],
+}
+ENGINE_ROW = {"id": "tiny", "object": "model", "max_model_len": 2048, "owned_by": "vllm"}
+
+WAYS: dict[str, Any] = {
+    "sync": lambda model: model.list_models(),
+    "async": lambda model: asyncio.run(model.alist_models()),
+}
+sync_and_async = pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
+
+
+@sync_and_async
+def test_models_are_listed_in_the_order_of_the_server(ask: Any) -> None:
+    desk = Desk({"data": [ROW, ENGINE_ROW]})
+    first, second = ask(desk.model())
+
+    assert first == ListedModel(
+        id="a/b",
+        name="B",
+        description="Good.",
+        created=1754410981,
+        owned_by="baseten",
+        context_length=200_000,
+        max_completion_tokens=100_000,
+        quantization="fp4",
+        pricing={
+            "prompt": Decimal("1E-7"),
+            "completion": Decimal("5E-7"),
+            "image": Decimal(0),
+        },
+        supported_features=("tools", "json_mode", "structured_outputs", "reasoning"),
+        supported_sampling_parameters=("temperature", "stop"),
+        input_modalities=("text", "image"),
+        output_modalities=("text",),
+        raw=ROW,
+    )
+    assert (second.id, second.context_length, second.pricing) == ("tiny", 2048, {})
+
+
+@sync_and_async
+def test_a_listing_is_requested_without_a_body(ask: Any) -> None:
+    desk = Desk({"data": []})
+    assert ask(desk.model(default_headers={"X-Team": "a"}, default_query={"v": "1"})) == []
+    [request] = desk.requests
+
+    assert request.method == "GET"
+    assert str(request.url) == "https://inference.baseten.co/v1/models?v=1"
+    assert request.content == b""
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["x-team"] == "a"
+    assert request.headers["user-agent"].startswith("langchain-baseten/")
+    assert not {"content-type", "content-length"} & set(request.headers)
+
+
+@sync_and_async
+def test_a_deployment_lists_what_its_engine_serves(ask: Any) -> None:
+    desk = Desk({"data": [ENGINE_ROW]})
+    url = "https://model-abcd1234.api.baseten.co/environments/production/predict"
+
+    assert [model.id for model in ask(desk.model(model=None, model_url=url))] == ["tiny"]
+    assert str(desk.requests[0].url).endswith("/environments/production/sync/v1/models")
+
+
+@sync_and_async
+def test_a_failure_that_may_pass_is_tried_again(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("langchain_baseten._http.retries.choose_wait", lambda _: 0)
+    desk = Desk(httpx2.Response(503), {"data": [ROW]})
+
+    assert len(ask(desk.model(max_retries=1))) == 1
+    assert len(desk.requests) == 2
+
+
+FAILURES: dict[str, tuple[Any, type[Exception], str]] = {
+    "404": (
+        lambda: httpx2.Response(404, json={"detail": "Not Found"}),
+        BasetenNotFoundError,
+        "Not Found",
+    ),
+    "500": (lambda: httpx2.Response(500, text=f"bad {KEY}"), BasetenAPIError, "redacted"),
+    "a page": (lambda: httpx2.Response(200, text="<html>"), BasetenInvalidResponseError, "no list"),
+    "a list": ([ROW], BasetenInvalidResponseError, "holds no list of models"),
+    "no list": ({"data": "x"}, BasetenInvalidResponseError, "holds no list of models"),
+    "no rows": ({"data": ["x"]}, BasetenInvalidResponseError, "holds no list of models"),
+    "no ids": ({"data": [{"id": 7}]}, BasetenInvalidResponseError, "holds no list of models"),
+    "an error": ({"error": {"message": "broken"}}, BasetenAPIError, "broken"),
+}
+
+
+@sync_and_async
+@pytest.mark.parametrize(("answer", "kind", "words"), FAILURES.values(), ids=FAILURES)
+def test_what_is_no_listing_is_a_typed_error_without_the_key(
+    ask: Any, answer: Any, kind: type[Exception], words: str
+) -> None:
+    with pytest.raises(kind, match=words) as caught:
+        ask(Desk(answer() if callable(answer) else answer).model())
+
+    assert KEY not in f"{caught.value}{vars(caught.value)}"
+
+
+def test_a_row_that_repeats_the_key_is_shown_without_it() -> None:
+    [row] = Desk({"data": [{**ROW, "description": f"for {KEY}"}]}).model().list_models()
+
+    assert row.description == "for [redacted]"
+    assert KEY not in f"{row}{row.raw}"
+
+
+def test_a_url_that_cannot_be_requested_lists_nothing() -> None:
+    model = ChatBaseten(api_key=KEY).model_copy(update={"baseten_api_base": "nowhere"})
+
+    with pytest.raises(EndpointError):
+        model.list_models()
+
+
+def test_fields_of_another_type_count_as_not_sent() -> None:
+    odd = {
+        "id": "a",
+        "name": 7,
+        "created": "yesterday",
+        "context_length": True,
+        "pricing": {"prompt": "free", "completion": None, "image": "NaN", "request": "0.1"},
+        "supported_features": "tools",
+        "input_modalities": ["text", 7],
+    }
+    row = read_model(odd)
+
+    assert (row.name, row.created, row.context_length) == (None, None, None)
+    assert row.pricing == {"request": Decimal("0.1")}
+    assert (row.supported_features, row.input_modalities) == ((), ("text",))
+    assert row.raw is odd
+    assert read_model({"id": "a", "pricing": "free"}).pricing == {}
+
+
+def test_a_profile_says_what_the_row_says_and_no_more() -> None:
+    [row] = read_models(json.dumps({"data": [ROW]}))
+
+    assert row.profile == {
+        "name": "B",
+        "max_input_tokens": 200_000,
+        "max_output_tokens": 100_000,
+        "text_inputs": True,
+        "image_inputs": True,
+        "audio_inputs": False,
+        "video_inputs": False,
+        "text_outputs": True,
+        "image_outputs": False,
+        "audio_outputs": False,
+        "video_outputs": False,
+        "reasoning_output": True,
+        "tool_calling": True,
+        "structured_output": True,
+        "temperature": True,
+    }
+    assert row.profile.keys() <= ModelProfile.__annotations__.keys()
+    assert read_model(ENGINE_ROW).profile == {"max_input_tokens": 2048}
+
+
+def test_a_listed_model_can_be_used_with_its_profile() -> None:
+    desk = Desk({"data": [ROW]})
+    [row] = desk.model().list_models()
+
+    assert ChatBaseten(model=row.id, profile=row.profile, api_key=KEY).profile == row.profile
