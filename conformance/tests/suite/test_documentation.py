@@ -63,22 +63,22 @@ def _find_flaw(words: list[str]) -> str | None:
             return f"tox has no environment {', '.join(sorted(missing))}" if missing else None
         case ["python", "-m", "pip", *rest] | ["pip", *rest] | ["uv", *rest]:
             return _find_pip_flaw(rest)
-        case ["python", "-m", "conformance"] | [
-            "python",
-            "-m",
-            "conformance.maintenance.engines",
-            *_,
-        ]:
+        case ["python", "-m", "conformance" | "conformance.maintenance.engines"]:
             return None
+        case ["python", "-m", "conformance.maintenance.engines", *_]:
+            return None
+        case ["python", "-m", "pytest", *rest]:
+            missing = {word for word in rest if "/" in word and not (_ROOT / word).exists()}
+            return f"there is no {', '.join(sorted(missing))}" if missing else None
         case ["python", "-m", "conformance", name, *_]:
-            known = {*_COMMANDS, *_OWN_PARSERS}
-            return None if name in known else f"the suite has no command {name}"
+            known = name.startswith("-") or name in {*_COMMANDS, *_OWN_PARSERS}
+            return None if known else f"the suite has no command {name}"
     return f"{words[0]} is not a command of this project"
 
 
 def _find_pip_flaw(words: list[str]) -> str | None:
     settings = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    known = {settings["project"]["name"], "tox", ".", *settings["dependency-groups"]}
+    known = {settings["project"]["name"], "pip", "tox", ".", *settings["dependency-groups"]}
     named = [word for word in words[1:] if not word.startswith("-")]
     strangers = set(named) - known
     if words[0] not in {"install", "add"} or not named or strangers:
@@ -277,12 +277,16 @@ def test_the_page_of_the_package_has_commands_and_blocks() -> None:
         ("pip install -U", "does not install this project"),
         ("pip uninstall langchain-baseten", "does not install this project"),
         ("python -m pip install tox", None),
+        ("python -m pip install -U pip", None),
         ("pip install -e . --group test", None),
         ("pip install --group nonsense", "does not install this project"),
         ("uv add langchain-baseten", None),
         ("uv add langchain-openai", "does not install this project"),
         ("python -m conformance", None),
         ("python -m conformance list", None),
+        ("python -m conformance --claim some.claim", None),
+        ("python -m pytest -q conformance/tests/package", None),
+        ("python -m pytest conformance/unit", "there is no conformance/unit"),
         ("python -m conformance dance", "no command dance"),
         ("make test", "make is not a command"),
     ],
