@@ -13,11 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+try:
+    from conformance.media import open_console, to_terminal
+except ModuleNotFoundError as error:  # the first import of a package that the suite needs
+    sys.exit(
+        f"cannot begin: the suite needs {error.name}; in a checkout, run\n"
+        "    python -m pip install -U pip && pip install -e . --group test"
+    )
 from conformance.broken.registry import load_gallery
 from conformance.claims.pages import compare_page
 from conformance.claims.rows import TableError
 from conformance.claims.table import LANES, load_table
-from conformance.media import open_console, to_terminal
 from conformance.reports.difference import OldReportError, compare, read_old
 from conformance.reports.formats import FORMATS
 from conformance.reports.tables import print_difference, print_report, write_proposal

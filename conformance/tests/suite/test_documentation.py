@@ -63,17 +63,23 @@ def _find_flaw(words: list[str]) -> str | None:
             return f"tox has no environment {', '.join(sorted(missing))}" if missing else None
         case ["python", "-m", "pip", *rest] | ["pip", *rest] | ["uv", *rest]:
             return _find_pip_flaw(rest)
-        case ["python", "-m", "conformance" | "conformance.maintenance.engines"]:
-            return None
-        case ["python", "-m", "conformance.maintenance.engines", *_]:
-            return None
-        case ["python", "-m", "pytest", *rest]:
-            missing = {word for word in rest if "/" in word and not (_ROOT / word).exists()}
-            return f"there is no {', '.join(sorted(missing))}" if missing else None
-        case ["python", "-m", "conformance", name, *_]:
+        case ["python", "-m", module, *rest]:
+            return _find_module_flaw(module, rest)
+    return f"{words[0]} is not a command of this project"
+
+
+def _find_module_flaw(module: str, words: list[str]) -> str | None:
+    match module:
+        case "conformance":
+            name = words[0] if words else "verify"
             known = name.startswith("-") or name in {*_COMMANDS, *_OWN_PARSERS}
             return None if known else f"the suite has no command {name}"
-    return f"{words[0]} is not a command of this project"
+        case "pytest":
+            missing = {word for word in words if "/" in word and not (_ROOT / word).exists()}
+            return f"there is no {', '.join(sorted(missing))}" if missing else None
+        case "conformance.maintenance.engines":
+            return None
+    return f"python -m {module} is not a command of this project"
 
 
 def _find_pip_flaw(words: list[str]) -> str | None:

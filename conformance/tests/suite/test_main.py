@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance import __main__ as command
 from conformance import runner as runs
 from conformance.__main__ import main
 from conformance.checks.nasty_texts import NASTY, find_nasty
@@ -400,3 +401,14 @@ def test_arguments_are_those_of_the_process_by_default(
     monkeypatch.setattr(sys, "argv", ["conformance", "list"])
     assert main(suite=write_suite(tmp_path)) == 0
     assert "3 judged" in capsys.readouterr().out
+
+
+def test_a_missing_package_of_the_suite_is_named_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "conformance.media")
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(command.__file__)
+    assert str(stopped.value).startswith("cannot begin: the suite needs rich")
+    assert "pip install -e . --group test" in str(stopped.value)
