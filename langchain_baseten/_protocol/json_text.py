@@ -101,7 +101,9 @@ def decode_event(data: bytes) -> Any:
 
 
 def _parse_shallow(text: str) -> Any:
-    value = json.loads(text)
+    # Bytes are parsed several times as fast; text that holds surrogates has none.
+    plain = text.isascii() or not _SURROGATE.search(text)
+    value = parse_bytes(text.encode()) if plain else json.loads(text)
     if text.count("[") + text.count("{") > _DEEPEST and _is_deep(value):
         raise ValueError("It is nested too deeply.")
     return value

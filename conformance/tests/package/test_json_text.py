@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from langchain_baseten._protocol import json_bytes
 from langchain_baseten._protocol.json_text import (
     ControlEscaper,
     SurrogateJoiner,
@@ -130,10 +131,20 @@ def test_values_are_cleaned_at_every_depth() -> None:
         ("oops", "oops"),
         ("[" * 99_999, "[" * 99_999),
         (r'"\ud83d\ud83d\ude00"', "\ufffd\U0001f600"),
+        ('["\ud83d"]', ["\ud83d"]),
     ],
 )
 def test_a_body_is_json_or_the_text_that_it_is(text: str, value: Any) -> None:
     assert parse_body(text) == value
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', '{"a": "\u4f60"}'])
+def test_a_body_is_parsed_by_the_faster_parser(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+    monkeypatch.setattr(json_bytes, "_fast_loads", parsed.append)
+    parse_body(text)
+
+    assert parsed == [text.encode()]
 
 
 @pytest.mark.parametrize(
