@@ -93,7 +93,7 @@ def _verify(options: argparse.Namespace, suite: Suite, console: Console) -> int:
         return _verify_service(options, suite, console)
     target = options.target or ("peer" if options.factory else "replay")
     if options.factory and not target.startswith("peer"):
-        raise TableError("a --factory is judged on the target peer, or peer:<lie>")
+        raise TableError("a --factory is judged on the target peer, or peer:<broken server>")
     engine = _aim_at_engine(options) if target == "engine" else ()
     lanes = tuple(options.lane) or (("dedicated",) if engine else ())
     more = engine
@@ -278,14 +278,14 @@ def _build_parser() -> argparse.ArgumentParser:
     run.add_argument("--max-requests", type=int, default=200, metavar="N", help="default: 200")
     run.add_argument("--max-tokens", type=int, default=50_000, metavar="N", help="default: 50000")
     run.add_argument(
-        "--dry-run", action="store_true", help="say what that would cost; send nothing"
+        "--dry-run", action="store_true", help="print what that would cost; send nothing"
     )
     run.add_argument("--cassettes", type=Path, metavar="FOLDER", help="replay these")
     run.add_argument(
         "--corpus", type=Path, metavar="FOLDER", help="weigh recordings of others as well"
     )
-    run.add_argument("--engine-url", metavar="URL", help="root of the front before an engine")
-    run.add_argument("--engine-name", metavar="NAME", help="its name and version, if it is silent")
+    run.add_argument("--engine-url", metavar="URL", help="root URL of the proxy before an engine")
+    run.add_argument("--engine-name", metavar="NAME", help="its name and version, if not reported")
     for name, form in FORMATS.items():
         run.add_argument(f"--{name}", type=Path, metavar="FILE", help=form.help)
     run.add_argument("--diff", type=Path, metavar="OLD.json", help="compare with a stored report")
@@ -293,19 +293,19 @@ def _build_parser() -> argparse.ArgumentParser:
     rows = commands.add_parser("list", help="print every claim")
     rows.add_argument("--page", type=Path, metavar="FILE", help="compare with a copy of the page")
     rows.add_argument("--proposed", action="store_true", help="print the page's table corrected")
-    one = commands.add_parser("explain", help="say where a claim stands and what judges it")
+    one = commands.add_parser("explain", help="print a claim's sources, checks and verdicts")
     one.add_argument("id", metavar="CLAIM")
     commands.add_parser("corpus", help="replay a folder of recordings through the client")
-    commands.add_parser("deviants", help="prove that the suite can fail, liar by liar")
+    commands.add_parser("deviants", help="run the broken implementations: every check can fail")
     commands.add_parser("mutants", help="judge what mutmut found against the known survivors")
     commands.add_parser("profiles", help="refresh the model profiles, or print what has changed")
     commands.add_parser("cassettes", help="list the cassettes: age, evidence, what is wrong")
-    commands.add_parser("drift", help="ask again what was recorded, and compare the shapes")
-    commands.add_parser("record", help="record the cassettes anew, and prove them first")
-    commands.add_parser("soak", help="everything at once, at random, and what is left afterwards")
+    commands.add_parser("drift", help="re-send recorded requests and compare response shapes")
+    commands.add_parser("record", help="record cassettes; replay them before they replace the old")
+    commands.add_parser("soak", help="random load for minutes; what is lost, mixed up or left open")
     commands.add_parser("serve", help="start the reference server, to try things without a key")
     commands.add_parser("docs", help="run the pages' examples and compare what they show")
-    commands.add_parser("release", help="everything to know before a release, in one verdict")
+    commands.add_parser("release", help="whether this tree may be released, in one verdict")
     return parser
 
 
