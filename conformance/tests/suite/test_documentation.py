@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.__main__ import _COMMANDS, _OWN_PARSERS, main
 from conformance.claims.pages import read_features
 from conformance.claims.table import load_table
+from conformance.cli.main import ELSEWHERE, HERE_ADDED, main
 from conformance.maintenance.documentation import command as pages
 from conformance.maintenance.documentation.blocks import read_blocks, read_examples
 from conformance.maintenance.documentation.examples import (
@@ -71,7 +71,7 @@ def _find_flaw(words: list[str]) -> str | None:
         ]:
             return None
         case ["python", "-m", "conformance", name, *_]:
-            known = {*_COMMANDS, *_OWN_PARSERS}
+            known = {*HERE_ADDED, *ELSEWHERE}
             return None if name in known else f"the suite has no command {name}"
     return f"{words[0]} is not a command of this project"
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance import runner as runs
-from conformance.__main__ import main
 from conformance.checks.nasty_texts import NASTY, find_nasty
+from conformance.cli.main import main
 from conformance.maintenance.corpus.evidence import CorpusEvidence
 from conformance.tests.suite.sample_suite import ONE_LESS, PASSING, write_suite
 from conformance.verdicts.verdicts import Outcome, Place, Result

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.__main__ import main
+from conformance.cli.main import main
 from conformance.tests.suite.sample_suite import CORRECTED, ONE_LESS, PAGE, write_suite
 
 if TYPE_CHECKING:
