@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance import SuiteFault
+from conformance.child_environment import find_foreign_secrets, mask
 from conformance.claims.rows import TableError
 from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.recording.scanner import withhold
@@ -246,8 +247,8 @@ def _explain(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
 def _tidy(text: str) -> str:
     """One short line without credentials."""
     line = " ".join(text.split())
-    for key in sorted(find_keys(), key=len, reverse=True):
-        line = line.replace(key, "***")
+    secrets = {*find_keys(), *find_foreign_secrets()}
+    line = mask(line, sorted(secrets, key=len, reverse=True))
     line = withhold(_CREDENTIAL.sub(r"\1 ***", line), find_keys())
     # Cut last: what is left of a key at the cut is no key that anybody would know again.
     return line if len(line) <= 300 else f"{line[:299]}…"

@@ -5,28 +5,33 @@ Knows where the parts of the suite stand and how pytest is called; must not know
 
 from __future__ import annotations
 
-import codecs
 import importlib
-import os
+import signal
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from conformance import FOLDER
+from conformance.child_environment import (
+    child_environment,
+    find_foreign_secrets,
+    list_plugins,
+    mask,
+)
 from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.media import to_plain
 from conformance.recording.cassettes import ROOT, find_unplayed
 from conformance.reports.report import build_report
 from conformance.verdicts.expected_failures import GAPS_FILE, load_gaps
 from conformance.verdicts.run_record import CutRecordError, read_record
-from conformance.verdicts.verdicts import Judgement, Place, Result, judge
+from conformance.verdicts.verdicts import Judgement, Outcome, Place, Result, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from conformance.claims.table import Table
     from conformance.reports.report import Report
@@ -38,13 +43,12 @@ __all__ = [
     "Selection",
     "Suite",
     "collect",
-    "surround",
     "verify",
     "write_line",
 ]
 
-_AT_ONCE = 65_536
-"""Bytes read at a time."""
+_LAST_WORDS = 15.0
+"""Seconds that an interrupted run has to end by itself."""
 
 
 class CutRunError(RuntimeError):
@@ -140,6 +144,8 @@ def verify(suite: Suite, selection: Selection, *, verbose: bool = False) -> Repo
         gaps = ()  # They are our own client's.
     places = list(selection.places(table))
     record, output = _run(suite, selection, verbose=verbose)
+    if record.interrupted:
+        return _report_until_then(table, record, places, selection)
     if not record.complete:
         raise CutRunError(f"the run was cut, and is no report\n{output}")
     if selection.bound_only:
@@ -157,6 +163,29 @@ def verify(suite: Suite, selection: Selection, *, verbose: bool = False) -> Repo
         unplayed = find_unplayed(suite.cassettes, {name for name, _ in record.plays})
     judgement = Judgement(judged.verdicts, (*judged.problems, *strays, *unplayed))
     return build_report(table, judgement, record)
+
+
+def _report_until_then(
+    table: Table, record: Record, places: Sequence[Place], selection: Selection
+) -> Report:
+    """Return the report of a run that was interrupted: what had not run by then is untested.
+
+    Raises:
+        KeyboardInterrupt: Nothing had run.
+    """
+    ran = {(outcome.check, outcome.place) for outcome in record.outcomes}
+    if not ran:
+        raise KeyboardInterrupt
+    left = [each for each in record.bindings if each not in ran]
+    reason = "the run was interrupted before this check"
+    record.outcomes += [Outcome(place, check, Result.SKIPPED, reason) for check, place in left]
+    today = datetime.now(UTC).date()
+    judged = judge(places, record.outcomes, target=selection.target, today=today)
+    checks = {check for check, _ in record.bindings}
+    done = len(checks - {check for check, _ in left})
+    record.header["interrupted"] = True
+    problem = f"the run was interrupted after {done} of {len(checks)} checks"
+    return build_report(table, Judgement(judged.verdicts, (problem, *judged.problems)), record)
 
 
 def _add_corpus(record: Record, folder: Path, places: set[Place]) -> None:
@@ -184,56 +213,82 @@ def collect(suite: Suite, selection: Selection) -> list[tuple[str, Place]]:
     return record.bindings
 
 
+class _Ended(NamedTuple):
+    """How a child ended, and what it said."""
+
+    code: int
+    said: str
+    interrupted: bool = False
+
+
 def _run(
     suite: Suite, selection: Selection, *options: str, verbose: bool = False
 ) -> tuple[Record, str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "record.jsonl")
         command = [*write_line(suite, selection), f"--claims-out={path}", *options]
-        code, said = _listen(command, suite.root, verbose=verbose)
-        output = "\n".join(said.splitlines()[-40:])
+        environment = child_environment(selection.target)
+        ended = _listen(command, suite.root, environment, verbose=verbose)
+        output = "\n".join(ended.said.splitlines()[-40:])
         try:
-            return read_record(path), output
+            record = read_record(path)
         except CutRecordError as error:
-            raise CutRunError(f"pytest ended with {code}: {error}\n{output}") from error
+            if ended.interrupted:
+                raise KeyboardInterrupt from error
+            raise CutRunError(f"pytest ended with {ended.code}: {error}\n{output}") from error
+    if ended.interrupted:
+        record.interrupted = True
+    return record, output
 
 
-def _listen(command: Sequence[str], folder: Path, *, verbose: bool) -> tuple[int, str]:
-    """Run a command; return its exit code and what it said, shown as it comes if that is wanted.
+def _listen(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], *, verbose: bool
+) -> _Ended:
+    """Run a command; return how it ended and what it said, shown as it comes if that is wanted.
 
-    It is shown as plain text: checks repeat what clients and services said.
+    It is shown as plain text without secrets: checks repeat what clients and services said.
     """
-    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     said: list[str] = []
     with subprocess.Popen(  # noqa: S603  our own interpreter with arguments checked above
-        command, cwd=folder, env=surround(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as child:
         try:
-            while child.stdout and (data := os.read(child.stdout.fileno(), _AT_ONCE)):
-                said.append(decode(data))
-                if verbose:
-                    sys.stderr.write(to_plain(said[-1]))
-                    sys.stderr.flush()
+            _read_lines(child, said, verbose=verbose)
+        except KeyboardInterrupt:
+            _end(child)
+            return _Ended(child.wait(), "".join(said), interrupted=True)
         except BaseException:
             child.kill()
             raise
-    return child.returncode, "".join(said)
+    return _Ended(child.returncode, "".join(said))
 
 
-def surround() -> dict[str, str]:
-    """Return the environment of a run: ours, with this package and the working folder to import.
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a run as Ctrl-C does, which a terminal may have told it as well; kill what goes on."""
+    child.send_signal(signal.SIGINT)
+    try:
+        child.communicate(timeout=_LAST_WORDS)
+    except BaseException as reason:
+        child.kill()
+        if not isinstance(reason, subprocess.TimeoutExpired):
+            raise
 
-    What another pytest has set is left out: a run inside one of its workers is not a worker.
-    """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    search = [str(HERE.root), str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
-    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, search))}
+
+def _read_lines(child: subprocess.Popen[bytes], said: list[str], *, verbose: bool) -> None:
+    """Add each line that a child says, as soon as it is whole: no secret is cut in two."""
+    secrets = find_foreign_secrets()
+    for line in child.stdout or ():
+        said.append(mask(line.decode("utf-8", "replace"), secrets))
+        if verbose:
+            sys.stderr.write(to_plain(said[-1]))
+            sys.stderr.flush()
 
 
 def write_line(suite: Suite, selection: Selection) -> Sequence[str]:
     """Return the command line that runs a selection's checks."""
     return [
-        *(sys.executable, "-m", "pytest", "-p", "conformance.pytest_plugin", "-q"),
+        *(sys.executable, "-m", "pytest", *list_plugins()),
+        *("-p", "conformance.pytest_plugin", "-p", "no:cacheprovider", "-q"),
         "--continue-on-collection-errors",
         f"--claims-file={suite.claims}",
         f"--target={selection.target}",

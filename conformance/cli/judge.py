@@ -5,9 +5,13 @@ Knows files and printing; must not know whom a command judges.
 
 from __future__ import annotations
 
+import signal
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conformance.media import open_console, to_terminal
 from conformance.reports.difference import compare, read_old
 from conformance.reports.formats import FORMATS
 from conformance.reports.tables import print_difference, print_report
@@ -15,9 +19,11 @@ from conformance.runner import verify
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from rich.console import Console
 
+    from conformance.reports.report import Report
     from conformance.runner import Selection, Suite
 
 __all__ = ["add_report_options", "judge"]
@@ -53,20 +59,63 @@ def judge(
     """
     # Read first: it may be the very file that this run is stored in.
     old = read_old(options.diff) if options.diff else None
-    report = verify(suite, selection, verbose=options.verbose)
+    for name in FORMATS:
+        if path := getattr(options, name):
+            _check_writable(path)
+    with _interrupted_by_termination():
+        report = verify(suite, selection, verbose=options.verbose)
     print_report(report, console)
     for name, form in FORMATS.items():
         if path := getattr(options, name):
             _store(path, form.write(report, suite.root))
-    if remembered:
-        suite.memory.mkdir(exist_ok=True)
-        name = f"last-{selection.target.replace(':', '-')}.json"
-        _store(suite.memory / name, report.to_json())
+    if remembered and not report.run.get("interrupted"):
+        _remember(suite, selection, report)
     if old is None:
         return report.exit
     difference = compare(old, report)
     print_difference(difference, console)
     return max(report.exit, difference.exit)
+
+
+@contextmanager
+def _interrupted_by_termination() -> Iterator[None]:
+    """Take SIGTERM for Ctrl-C meanwhile, so that no run goes on without its parent."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Only the main thread may say what a signal does.
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _check_writable(path: Path) -> None:
+    """See that a report can be written, before the run that it is about.
+
+    Raises:
+        OSError: It cannot.
+    """
+    there = path.exists()
+    with path.open("a", encoding="utf-8"):
+        pass
+    if not there:
+        path.unlink()
+
+
+def _remember(suite: Suite, selection: Selection, report: Report) -> None:
+    """Keep the report as the target's last; a checkout that cannot be written to has none."""
+    try:
+        suite.memory.mkdir(exist_ok=True)
+        name = f"last-{selection.target.replace(':', '-')}.json"
+        _store(suite.memory / name, report.to_json())
+    except OSError as error:
+        note = f"not kept for `explain`: {error}"
+        open_console(stderr=True).print(to_terminal(note))
 
 
 def _store(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ ELSEWHERE = {
 """Commands with a parser of their own: the module and the help of each."""
 
 _USAGE = 2
+_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None, suite: Suite = HERE) -> int:
@@ -61,9 +63,11 @@ def main(argv: Sequence[str] | None = None, suite: Suite = HERE) -> int:
         suite: The suite to judge with.
 
     Returns:
-        0 green; 1 red; 2 a table or an argument is wrong; 3 the run was cut: there is no report.
+        0 green; 1 red; 2 a table or an argument is wrong; 3 the run was cut: there is no report;
+        130 it was interrupted before anything was judged.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _accept_every_character()
     if arguments and arguments[0] in ELSEWHERE:
         # Imported when asked for: they need the client, and the judge does not.
         module = importlib.import_module(ELSEWHERE[arguments[0]][0])
@@ -80,6 +84,16 @@ def main(argv: Sequence[str] | None = None, suite: Suite = HERE) -> int:
     except CutRunError as error:
         complain.print(to_terminal(f"NO REPORT: {error}"))
         return Exit.NO_REPORT
+    except KeyboardInterrupt:
+        complain.print("interrupted: nothing was judged")
+        return _INTERRUPTED
+
+
+def _accept_every_character() -> None:
+    """Escape what the output's encoding lacks, such as a terminal's that is not UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -38,6 +38,7 @@ class Record:
         plays: Every cassette that was played, or would have been, and the check that asked for it.
         complete: Whether the footer stands and counts right.
         cost: Requests and tokens that somebody's service was asked for, if it was counted.
+        interrupted: Whether somebody ended the run before its end.
     """
 
     header: dict[str, Any]
@@ -47,6 +48,7 @@ class Record:
     plays: list[tuple[str, str]] = field(default_factory=list)
     complete: bool = False
     cost: dict[str, int] = field(default_factory=dict)
+    interrupted: bool = False
 
 
 class Ledger:
