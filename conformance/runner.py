@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +32,7 @@ from conformance.verdicts.run_record import CutRecordError, read_record
 from conformance.verdicts.verdicts import Judgement, Outcome, Place, Result, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from conformance.claims.table import Table
     from conformance.reports.report import Report
@@ -47,6 +48,8 @@ __all__ = [
     "write_line",
 ]
 
+_TICK = 0.25
+"""Seconds between two looks at a run."""
 _LAST_WORDS = 15.0
 """Seconds that an interrupted run has to end by itself."""
 
@@ -126,13 +129,20 @@ class Selection:
             yield from (Place(claim.id, lane) for lane in claim.lanes if lane in lanes)
 
 
-def verify(suite: Suite, selection: Selection, *, verbose: bool = False) -> Report:
+def verify(
+    suite: Suite,
+    selection: Selection,
+    *,
+    verbose: bool = False,
+    watch: Callable[[Path], None] = lambda _: None,
+) -> Report:
     """Run the checks and judge what they found.
 
     Args:
         suite: The suite.
         selection: What to judge, and on which target.
         verbose: Whether pytest's own output is shown while it runs.
+        watch: Called a few times a second with the path of the record that the run is writing.
 
     Raises:
         TableError: The claims or the known gaps break their rules, or a claim is unknown.
@@ -143,7 +153,7 @@ def verify(suite: Suite, selection: Selection, *, verbose: bool = False) -> Repo
     if selection.factory:
         gaps = ()  # They are our own client's.
     places = list(selection.places(table))
-    record, output = _run(suite, selection, verbose=verbose)
+    record, output = _run(suite, selection, verbose=verbose, watch=watch)
     if record.interrupted:
         return _report_until_then(table, record, places, selection)
     if not record.complete:
@@ -222,13 +232,17 @@ class _Ended(NamedTuple):
 
 
 def _run(
-    suite: Suite, selection: Selection, *options: str, verbose: bool = False
+    suite: Suite,
+    selection: Selection,
+    *options: str,
+    verbose: bool = False,
+    watch: Callable[[Path], None] = lambda _: None,
 ) -> tuple[Record, str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "record.jsonl")
         command = [*write_line(suite, selection), f"--claims-out={path}", *options]
         environment = child_environment(selection.target)
-        ended = _listen(command, suite.root, environment, verbose=verbose)
+        ended = _listen(command, suite.root, environment, lambda: watch(path), verbose=verbose)
         output = "\n".join(ended.said.splitlines()[-40:])
         try:
             record = read_record(path)
@@ -242,18 +256,30 @@ def _run(
 
 
 def _listen(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], *, verbose: bool
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    watch: Callable[[], None],
+    *,
+    verbose: bool,
 ) -> _Ended:
     """Run a command; return how it ended and what it said, shown as it comes if that is wanted.
 
     It is shown as plain text without secrets: checks repeat what clients and services said.
     """
     said: list[str] = []
-    with subprocess.Popen(  # noqa: S603  our own interpreter with arguments checked above
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as child:
+    with (
+        subprocess.Popen(  # noqa: S603  our own interpreter with arguments checked above
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as child,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        # Read in another thread: a signal just before a read that blocks would wait for its end.
+        reading = pool.submit(_read_lines, child, said, verbose=verbose)
         try:
-            _read_lines(child, said, verbose=verbose)
+            while not wait([reading], _TICK).done:
+                watch()
+            reading.result()
         except KeyboardInterrupt:
             _end(child)
             return _Ended(child.wait(), "".join(said), interrupted=True)
@@ -265,11 +291,12 @@ def _listen(
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """End a run as Ctrl-C does, which a terminal may have told it as well; kill what goes on."""
-    child.send_signal(signal.SIGINT)
     try:
-        child.communicate(timeout=_LAST_WORDS)
+        child.send_signal(signal.SIGINT)
+        child.wait(_LAST_WORDS)
     except BaseException as reason:
         child.kill()
+        child.wait()  # Popen itself hardly waits when it is left by KeyboardInterrupt.
         if not isinstance(reason, subprocess.TimeoutExpired):
             raise
 

@@ -248,7 +248,9 @@ def print_findings(findings: Iterable[Finding], console: Console) -> None:
 
 def main(argv: Sequence[str], suite: Suite = HERE) -> int:
     """Run `deviants`; return the exit code: 0 proved, 1 not, 2 wrong arguments, 3 no run."""
-    parser = argparse.ArgumentParser(prog="python -m conformance deviants", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance deviants", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="these only; default: all")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, help="at a time")
     parser.add_argument("--list", action="store_true", help="print the gallery, run nothing")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from conformance.broken.registry import load_gallery
 from conformance.claims.pages import compare_page
-from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
 from conformance.media import to_terminal
 from conformance.reports.tables import write_proposal
@@ -20,6 +19,7 @@ from conformance.verdicts.verdicts import Exit, Place
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from rich.console import Console
 
@@ -41,7 +41,7 @@ def add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Add the command to the tree."""
     one = commands.add_parser("explain", help="say where a claim stands and what judges it")
     one.set_defaults(run=_explain)
-    one.add_argument("id", metavar="CLAIM")
+    one.add_argument("id", metavar="CLAIM", help="an id, or its dotted beginning")
 
 
 def _list(options: argparse.Namespace, suite: Suite, console: Console) -> int:
@@ -51,7 +51,8 @@ def _list(options: argparse.Namespace, suite: Suite, console: Console) -> int:
         return Exit.GREEN
     for claim in table.claims.values():
         where = ", ".join(claim.lanes) or "excluded"
-        console.print(to_terminal(f"{claim.id:<40} {where:<22} {claim.excluded or claim.english}"))
+        row = f"{claim.id:<40} {where:<22} {claim.excluded or claim.english}"
+        console.print(to_terminal(row), soft_wrap=True)
     console.print(to_terminal(f"{len(table.judged)} judged, {len(table.excluded)} excluded"))
     if options.page is None:
         return Exit.GREEN
@@ -65,13 +66,27 @@ def _list(options: argparse.Namespace, suite: Suite, console: Console) -> int:
 def _explain(options: argparse.Namespace, suite: Suite, console: Console) -> int:
     table = load_table(suite.claims)
     claim = table.claims.get(options.id)
-    if claim is None:
-        raise TableError(f"claim {options.id!r:.80} is unknown; `list` prints all ids")
+    claims = [claim] if claim else table.select([options.id])
+    judged = tuple(each.id for each in claims if not each.excluded)
+    bindings = collect(suite, Selection(claims=judged)) if judged else []
+    for number, each in enumerate(claims):
+        if number:
+            console.print()
+        _explain_one(each, table, bindings, suite, console)
+    return Exit.GREEN
+
+
+def _explain_one(
+    claim: Claim,
+    table: Table,
+    bindings: Sequence[tuple[str, Place]],
+    suite: Suite,
+    console: Console,
+) -> None:
     for name, text in _describe(claim, table):
-        console.print(to_terminal(f"{name:<9} {text}"))
+        console.print(to_terminal(f"{name:<9} {text}"), soft_wrap=True)
     if claim.excluded:
-        return Exit.GREEN
-    bindings = collect(suite, Selection(claims=(claim.id,)))
+        return
     gallery = load_gallery(table, suite.deviants).values()
     for lane in claim.lanes:
         checks = [check for check, place in bindings if place == (claim.id, lane)]
@@ -79,9 +94,8 @@ def _explain(options: argparse.Namespace, suite: Suite, console: Console) -> int
         place = Place(claim.id, lane)
         killers = [f"killed by {d.target}: {d.lie}" for d in gallery if place in d.kills]
         for line in (*checks, *killers, *_recall(suite, claim.id, lane)):
-            console.print(to_terminal(f"    {line}"))
+            console.print(to_terminal(f"    {line}"), soft_wrap=True)
     console.print(to_terminal(f"\nalone     python -m conformance verify --claim {claim.id}"))
-    return Exit.GREEN
 
 
 def _describe(claim: Claim, table: Table) -> list[tuple[str, str]]:

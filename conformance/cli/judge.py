@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conformance.cli.progress import Progress
 from conformance.media import open_console, to_terminal
 from conformance.reports.difference import compare, read_old
 from conformance.reports.formats import FORMATS
@@ -62,8 +63,9 @@ def judge(
     for name in FORMATS:
         if path := getattr(options, name):
             _check_writable(path)
-    with _interrupted_by_termination():
-        report = verify(suite, selection, verbose=options.verbose)
+    progress = Progress(silent=options.verbose)
+    with _interrupted_by_termination(), closing(progress):
+        report = verify(suite, selection, verbose=options.verbose, watch=progress.show)
     print_report(report, console)
     for name, form in FORMATS.items():
         if path := getattr(options, name):

@@ -83,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m conformance.maintenance.engines", description=__doc__
+        prog="python -m conformance.maintenance.engines",
+        description=(__doc__ or "").partition("\n")[0],
     )
     parser.add_argument("--engine", action="append", choices=ENGINES, help="only this one")
     parser.add_argument("--cache", type=Path, default=HERE.root / ".engines", help="kept there")
