@@ -60,8 +60,9 @@ def child_environment(
 
 def list_plugins() -> list[str]:
     """Return the options that load the declared plugins, those of them that are installed."""
-    found = {entry.name for entry in metadata.entry_points(group="pytest11")}
-    return [word for name in _PLUGINS if name in found for word in ("-p", name)]
+    found = {entry.name: entry.value for entry in metadata.entry_points(group="pytest11")}
+    # By module: pytest takes `-p asyncio` for the standard library's as well, and warns of it.
+    return [word for name in _PLUGINS if name in found for word in ("-p", found[name])]
 
 
 def find_foreign_secrets(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from conformance.child_environment import find_foreign_secrets, mask
 from conformance.claims.rows import TableError
 from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.recording.scanner import withhold
-from conformance.subjects.subject import SubjectError, choose, chosen
+from conformance.subjects.subject import SubjectError, choose, chosen, is_defect
 from conformance.targets import find_keys
 from conformance.verdicts.bindings import BindingError, bind, spread_lanes
 from conformance.verdicts.bound_items import RECORDER, bind_item, evidence_of, is_bound, places_of
@@ -163,6 +163,10 @@ class _Recorder:
         """Write down that a check asked for a cassette."""
         self._ledger.write_play(cassette, check)
 
+    def note_refusal(self, reason: str) -> None:
+        """Write down why no check can run."""
+        self._ledger.write_refusal(_tidy(reason))
+
     def note_cost(self, cost: Cost) -> None:
         """Write down what a service was asked for."""
         self._ledger.write_cost(cost.requests, cost.tokens)
@@ -223,7 +227,9 @@ def _classify(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Tes
     if report.skipped:
         return Result.NOT_APPLICABLE if evidence_of(item).inapplicable else Result.SKIPPED
     error = call.excinfo.value if call.excinfo else None
-    return Result.BROKEN if report.when != "call" or _is_fault(error) else Result.FAILED
+    if _is_fault(error):
+        return Result.BROKEN
+    return Result.FAILED if report.when == "call" or is_defect(error) else Result.BROKEN
 
 
 def _is_fault(error: BaseException | None) -> bool:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HERE",
     "CutRunError",
+    "RefusedRunError",
     "Selection",
     "Suite",
     "collect",
@@ -56,6 +57,10 @@ _LAST_WORDS = 15.0
 
 class CutRunError(RuntimeError):
     """The run was cut: there is nothing to report; the message ends in pytest's own words."""
+
+
+class RefusedRunError(CutRunError):
+    """No check can run, such as when the client cannot be imported; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +255,8 @@ def _run(
             if ended.interrupted:
                 raise KeyboardInterrupt from error
             raise CutRunError(f"pytest ended with {ended.code}: {error}\n{output}") from error
+    if record.refusal:
+        raise RefusedRunError(record.refusal)
     if ended.interrupted:
         record.interrupted = True
     return record, output

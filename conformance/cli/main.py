@@ -15,7 +15,7 @@ from conformance.claims.rows import TableError
 from conformance.cli import claims, services, verify
 from conformance.media import open_console, to_terminal
 from conformance.reports.difference import OldReportError
-from conformance.runner import HERE, CutRunError
+from conformance.runner import HERE, CutRunError, RefusedRunError
 from conformance.verdicts.verdicts import Exit
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None, suite: Suite = HERE) -> int:
     complain = open_console(stderr=True)
     try:
         return int(options.run(options, suite, open_console()))
-    except (TableError, OldReportError, OSError) as error:
+    except (TableError, OldReportError, OSError, RefusedRunError) as error:
         complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
     except CutRunError as error:

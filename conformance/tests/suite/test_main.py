@@ -504,8 +504,8 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     assert caught.value.code == 0
-    named = capsys.readouterr().out.partition("{")[2].partition("}")[0]
-    assert {"verify", "list", "explain", "cassettes", "drift", "record"} < set(named.split(","))
+    lines = capsys.readouterr().out.splitlines()
+    assert {*HERE_ADDED, *ELSEWHERE} < {line.split()[0] for line in lines if line.strip()}
 
 
 @pytest.mark.parametrize("command", [*HERE_ADDED, *ELSEWHERE])
@@ -515,7 +515,7 @@ def test_help_says_how_a_command_is_used(command: str, capsys: pytest.CaptureFix
     assert caught.value.code == 0
     said = capsys.readouterr().out
     assert said.startswith("usage: ")
-    assert "not know" not in said  # the boundary that closes each module's docstring
+    assert "ust not know" not in said  # the boundary that closes each module's docstring
 
 
 # --- the rest ---
