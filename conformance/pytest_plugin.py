@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance import SuiteFault
+from conformance.child_environment import find_foreign_secrets, mask
 from conformance.claims.rows import TableError
 from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.recording.scanner import withhold
-from conformance.subjects.subject import SubjectError, choose, chosen
+from conformance.subjects.subject import SubjectError, choose, chosen, is_defect
 from conformance.targets import find_keys
 from conformance.verdicts.bindings import BindingError, bind, spread_lanes
 from conformance.verdicts.bound_items import RECORDER, bind_item, evidence_of, is_bound, places_of
@@ -162,6 +163,10 @@ class _Recorder:
         """Write down that a check asked for a cassette."""
         self._ledger.write_play(cassette, check)
 
+    def note_refusal(self, reason: str) -> None:
+        """Write down why no check can run."""
+        self._ledger.write_refusal(_tidy(reason))
+
     def note_cost(self, cost: Cost) -> None:
         """Write down what a service was asked for."""
         self._ledger.write_cost(cost.requests, cost.tokens)
@@ -222,7 +227,9 @@ def _classify(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Tes
     if report.skipped:
         return Result.NOT_APPLICABLE if evidence_of(item).inapplicable else Result.SKIPPED
     error = call.excinfo.value if call.excinfo else None
-    return Result.BROKEN if report.when != "call" or _is_fault(error) else Result.FAILED
+    if _is_fault(error):
+        return Result.BROKEN
+    return Result.FAILED if report.when == "call" or is_defect(error) else Result.BROKEN
 
 
 def _is_fault(error: BaseException | None) -> bool:
@@ -246,8 +253,8 @@ def _explain(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
 def _tidy(text: str) -> str:
     """One short line without credentials."""
     line = " ".join(text.split())
-    for key in sorted(find_keys(), key=len, reverse=True):
-        line = line.replace(key, "***")
+    secrets = {*find_keys(), *find_foreign_secrets()}
+    line = mask(line, sorted(secrets, key=len, reverse=True))
     line = withhold(_CREDENTIAL.sub(r"\1 ***", line), find_keys())
     # Cut last: what is left of a key at the cut is no key that anybody would know again.
     return line if len(line) <= 300 else f"{line[:299]}…"

@@ -5,28 +5,34 @@ Knows where the parts of the suite stand and how pytest is called; must not know
 
 from __future__ import annotations
 
-import codecs
 import importlib
-import os
+import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from conformance import FOLDER
+from conformance.child_environment import (
+    child_environment,
+    find_foreign_secrets,
+    list_plugins,
+    mask,
+)
 from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.media import to_plain
 from conformance.recording.cassettes import ROOT, find_unplayed
 from conformance.reports.report import build_report
 from conformance.verdicts.expected_failures import GAPS_FILE, load_gaps
 from conformance.verdicts.run_record import CutRecordError, read_record
-from conformance.verdicts.verdicts import Judgement, Place, Result, judge
+from conformance.verdicts.verdicts import Judgement, Outcome, Place, Result, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from conformance.claims.table import Table
     from conformance.reports.report import Report
@@ -35,20 +41,26 @@ if TYPE_CHECKING:
 __all__ = [
     "HERE",
     "CutRunError",
+    "RefusedRunError",
     "Selection",
     "Suite",
     "collect",
-    "surround",
     "verify",
     "write_line",
 ]
 
-_AT_ONCE = 65_536
-"""Bytes read at a time."""
+_TICK = 0.25
+"""Seconds between two looks at a run."""
+_LAST_WORDS = 15.0
+"""Seconds that an interrupted run has to end by itself."""
 
 
 class CutRunError(RuntimeError):
     """The run was cut: there is nothing to report; the message ends in pytest's own words."""
+
+
+class RefusedRunError(CutRunError):
+    """No check can run, such as when the client cannot be imported; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +134,20 @@ class Selection:
             yield from (Place(claim.id, lane) for lane in claim.lanes if lane in lanes)
 
 
-def verify(suite: Suite, selection: Selection, *, verbose: bool = False) -> Report:
+def verify(
+    suite: Suite,
+    selection: Selection,
+    *,
+    verbose: bool = False,
+    watch: Callable[[Path], None] = lambda _: None,
+) -> Report:
     """Run the checks and judge what they found.
 
     Args:
         suite: The suite.
         selection: What to judge, and on which target.
         verbose: Whether pytest's own output is shown while it runs.
+        watch: Called a few times a second with the path of the record that the run is writing.
 
     Raises:
         TableError: The claims or the known gaps break their rules, or a claim is unknown.
@@ -139,7 +158,9 @@ def verify(suite: Suite, selection: Selection, *, verbose: bool = False) -> Repo
     if selection.factory:
         gaps = ()  # They are our own client's.
     places = list(selection.places(table))
-    record, output = _run(suite, selection, verbose=verbose)
+    record, output = _run(suite, selection, verbose=verbose, watch=watch)
+    if record.interrupted:
+        return _report_until_then(table, record, places, selection)
     if not record.complete:
         raise CutRunError(f"the run was cut, and is no report\n{output}")
     if selection.bound_only:
@@ -157,6 +178,29 @@ def verify(suite: Suite, selection: Selection, *, verbose: bool = False) -> Repo
         unplayed = find_unplayed(suite.cassettes, {name for name, _ in record.plays})
     judgement = Judgement(judged.verdicts, (*judged.problems, *strays, *unplayed))
     return build_report(table, judgement, record)
+
+
+def _report_until_then(
+    table: Table, record: Record, places: Sequence[Place], selection: Selection
+) -> Report:
+    """Return the report of a run that was interrupted: what had not run by then is untested.
+
+    Raises:
+        KeyboardInterrupt: Nothing had run.
+    """
+    ran = {(outcome.check, outcome.place) for outcome in record.outcomes}
+    if not ran:
+        raise KeyboardInterrupt
+    left = [each for each in record.bindings if each not in ran]
+    reason = "the run was interrupted before this check"
+    record.outcomes += [Outcome(place, check, Result.SKIPPED, reason) for check, place in left]
+    today = datetime.now(UTC).date()
+    judged = judge(places, record.outcomes, target=selection.target, today=today)
+    checks = {check for check, _ in record.bindings}
+    done = len(checks - {check for check, _ in left})
+    record.header["interrupted"] = True
+    problem = f"the run was interrupted after {done} of {len(checks)} checks"
+    return build_report(table, Judgement(judged.verdicts, (problem, *judged.problems)), record)
 
 
 def _add_corpus(record: Record, folder: Path, places: set[Place]) -> None:
@@ -184,56 +228,101 @@ def collect(suite: Suite, selection: Selection) -> list[tuple[str, Place]]:
     return record.bindings
 
 
+class _Ended(NamedTuple):
+    """How a child ended, and what it said."""
+
+    code: int
+    said: str
+    interrupted: bool = False
+
+
 def _run(
-    suite: Suite, selection: Selection, *options: str, verbose: bool = False
+    suite: Suite,
+    selection: Selection,
+    *options: str,
+    verbose: bool = False,
+    watch: Callable[[Path], None] = lambda _: None,
 ) -> tuple[Record, str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "record.jsonl")
         command = [*write_line(suite, selection), f"--claims-out={path}", *options]
-        code, said = _listen(command, suite.root, verbose=verbose)
-        output = "\n".join(said.splitlines()[-40:])
+        environment = child_environment(selection.target)
+        ended = _listen(command, suite.root, environment, lambda: watch(path), verbose=verbose)
+        output = "\n".join(ended.said.splitlines()[-40:])
         try:
-            return read_record(path), output
+            record = read_record(path)
         except CutRecordError as error:
-            raise CutRunError(f"pytest ended with {code}: {error}\n{output}") from error
+            if ended.interrupted:
+                raise KeyboardInterrupt from error
+            raise CutRunError(f"pytest ended with {ended.code}: {error}\n{output}") from error
+    if record.refusal:
+        raise RefusedRunError(record.refusal)
+    if ended.interrupted:
+        record.interrupted = True
+    return record, output
 
 
-def _listen(command: Sequence[str], folder: Path, *, verbose: bool) -> tuple[int, str]:
-    """Run a command; return its exit code and what it said, shown as it comes if that is wanted.
+def _listen(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    watch: Callable[[], None],
+    *,
+    verbose: bool,
+) -> _Ended:
+    """Run a command; return how it ended and what it said, shown as it comes if that is wanted.
 
-    It is shown as plain text: checks repeat what clients and services said.
+    It is shown as plain text without secrets: checks repeat what clients and services said.
     """
-    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     said: list[str] = []
-    with subprocess.Popen(  # noqa: S603  our own interpreter with arguments checked above
-        command, cwd=folder, env=surround(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as child:
+    with (
+        subprocess.Popen(  # noqa: S603  our own interpreter with arguments checked above
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as child,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        # Read in another thread: a signal just before a read that blocks would wait for its end.
+        reading = pool.submit(_read_lines, child, said, verbose=verbose)
         try:
-            while child.stdout and (data := os.read(child.stdout.fileno(), _AT_ONCE)):
-                said.append(decode(data))
-                if verbose:
-                    sys.stderr.write(to_plain(said[-1]))
-                    sys.stderr.flush()
+            while not wait([reading], _TICK).done:
+                watch()
+            reading.result()
+        except KeyboardInterrupt:
+            _end(child)
+            return _Ended(child.wait(), "".join(said), interrupted=True)
         except BaseException:
             child.kill()
             raise
-    return child.returncode, "".join(said)
+    return _Ended(child.returncode, "".join(said))
 
 
-def surround() -> dict[str, str]:
-    """Return the environment of a run: ours, with this package and the working folder to import.
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a run as Ctrl-C does, which a terminal may have told it as well; kill what goes on."""
+    try:
+        child.send_signal(signal.SIGINT)
+        child.wait(_LAST_WORDS)
+    except BaseException as reason:
+        child.kill()
+        child.wait()  # Popen itself hardly waits when it is left by KeyboardInterrupt.
+        if not isinstance(reason, subprocess.TimeoutExpired):
+            raise
 
-    What another pytest has set is left out: a run inside one of its workers is not a worker.
-    """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    search = [str(HERE.root), str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
-    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, search))}
+
+def _read_lines(child: subprocess.Popen[bytes], said: list[str], *, verbose: bool) -> None:
+    """Add each line that a child says, as soon as it is whole: no secret is cut in two."""
+    secrets = find_foreign_secrets()
+    for line in child.stdout or ():
+        said.append(mask(line.decode("utf-8", "replace"), secrets))
+        if verbose:
+            sys.stderr.write(to_plain(said[-1]))
+            sys.stderr.flush()
 
 
 def write_line(suite: Suite, selection: Selection) -> Sequence[str]:
     """Return the command line that runs a selection's checks."""
     return [
-        *(sys.executable, "-m", "pytest", "-p", "conformance.pytest_plugin", "-q"),
+        *(sys.executable, "-m", "pytest", *list_plugins()),
+        *("-p", "conformance.pytest_plugin", "-p", "no:cacheprovider", "-q"),
         "--continue-on-collection-errors",
         f"--claims-file={suite.claims}",
         f"--target={selection.target}",

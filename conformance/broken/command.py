@@ -19,10 +19,11 @@ from rich.table import Table as Grid
 
 from conformance.broken.canary import CANARY, find_green
 from conformance.broken.registry import load_gallery
+from conformance.child_environment import child_environment
 from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
 from conformance.media import open_console, to_terminal
-from conformance.runner import HERE, CutRunError, Selection, Suite, surround, write_line
+from conformance.runner import HERE, CutRunError, Selection, Suite, write_line
 from conformance.verdicts.run_record import CutRecordError, read_record
 from conformance.verdicts.verdicts import Exit, Place, Result, judge
 
@@ -163,7 +164,7 @@ def _follow(suite: Suite, line: Sequence[str], console: Console) -> None:
     with subprocess.Popen(  # noqa: S603  our own interpreter, with targets of our own table
         line,
         cwd=suite.root,
-        env=surround(),
+        env=child_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -247,7 +248,9 @@ def print_findings(findings: Iterable[Finding], console: Console) -> None:
 
 def main(argv: Sequence[str], suite: Suite = HERE) -> int:
     """Run `deviants`; return the exit code: 0 proved, 1 not, 2 wrong arguments, 3 no run."""
-    parser = argparse.ArgumentParser(prog="python -m conformance deviants", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance deviants", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="these only; default: all")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, help="at a time")
     parser.add_argument("--list", action="store_true", help="print the gallery, run nothing")

@@ -214,7 +214,9 @@ def print_scores(mutants: Sequence[Mutant], console: Console) -> None:
 
 def main(argv: Sequence[str], root: Path = Path()) -> int:
     """Run `mutants`; return the exit code: 0 green, 1 red, 2 there is nothing to judge."""
-    parser = argparse.ArgumentParser(prog="python -m conformance mutants", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance mutants", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--survivors", type=Path, default=SURVIVORS_FILE, metavar="FILE")
     options = parser.parse_args(argv)
     console = open_console()

@@ -240,7 +240,9 @@ def _read_listing(path: Path | None) -> list[ListedModel]:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m conformance profiles", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance profiles", description=(__doc__ or "").partition("\n")[0]
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--refresh", action="store_true", help="write _profiles.py anew")
     what.add_argument("--difference", action="store_true", help="print what would change")

@@ -90,7 +90,9 @@ def _write_lines(lane: str, url: str, model: str) -> str:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m conformance serve", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance serve", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--port", type=_read_port, default=_PORT, help=f"default {_PORT}; 0: any")
     parser.add_argument("--lane", choices=tuple(_LINES), default="model-apis")
     parser.add_argument(

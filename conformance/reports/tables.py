@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from conformance.claims.table import Column, Table
     from conformance.reports.difference import Difference
-    from conformance.reports.report import Cell, Correction, Feature, Report
+    from conformance.reports.report import Cell, Correction, Feature, Line, Report
 
 __all__ = [
     "MATRIX_BEGINS",
@@ -188,16 +188,40 @@ def _draw(cell: Cell | None) -> Text:
 
 
 def _list_lines(report: Report) -> Iterator[Text]:
+    told: dict[str, str] = {}
     for line in report.lines:
         if line.status is Status.PASS:
             continue
         should = " (should)" if line.level == "should" else ""
         head = f"\n{say(line.status)}  {line.claim} · {line.lane}{should}"
         yield to_terminal(head, SAYS[line.status].style) + to_terminal(f"\n    {line.english}")
-        for reason in line.reasons[:_MANY]:
-            yield to_terminal(f"    - {reason}")
-        if (more := len(line.reasons) - _MANY) > 0:
+        groups = _group(line)
+        for reason, checks in groups[:_MANY]:
+            yield to_terminal(f"    - {_tell(reason, checks, told, line.claim)}")
+        if (more := len(groups) - _MANY) > 0:
             yield to_terminal(f"    - and {more} more; see --json")
+
+
+def _group(line: Line) -> list[tuple[str, list[str]]]:
+    """Return a line's reasons, each once, with the checks that gave it, if any did."""
+    gave = {f"{each.check}: {each.reason or each.result}": each for each in line.findings}
+    groups: dict[str, list[str]] = {}
+    for text in line.reasons:
+        found = gave.get(text)
+        checks = groups.setdefault((found.reason or found.result) if found else text, [])
+        checks += [found.check] if found else []
+    return list(groups.items())
+
+
+def _tell(reason: str, checks: list[str], told: dict[str, str], claim: str) -> str:
+    """Return a reason with its checks; one that another claim has told already, by that claim."""
+    if not checks:
+        return reason
+    who = checks[0] if len(checks) == 1 else f"{checks[0]} and {len(checks) - 1} more"
+    first = told.setdefault(reason, claim)
+    # What is shorter than the reference to it is told again.
+    again = f"the reason of {first}"
+    return f"{who}: {again if first != claim and len(reason) > len(again) else reason}"
 
 
 def _list_problems(report: Report) -> Iterator[Text]:

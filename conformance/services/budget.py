@@ -21,8 +21,10 @@ from conformance.verdicts.costs import count_answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from typing import Self
 
     from conformance.libraries import Request, Response
+    from conformance.verdicts.costs import Cost
 
 __all__ = ["Limits", "Meter"]
 
@@ -44,6 +46,21 @@ class Limits:
     requests: int = 200
     tokens: int = 50_000
 
+    @classmethod
+    def covering(cls, estimate: Cost) -> Self:
+        """Return limits that a run of this estimate does not reach if all goes well.
+
+        Half of the requests may be sent again after a wait. Another model counts other tokens and
+        may say more than the recorded one: three times as many are left to it.
+
+        Args:
+            estimate: What the recorded exchanges of the run's checks cost.
+        """
+        least = cls()
+        return cls(
+            max(least.requests, estimate.requests * 3 // 2), max(least.tokens, estimate.tokens * 3)
+        )
+
 
 class Meter:
     """Stands between the client and the network.
@@ -53,6 +70,7 @@ class Meter:
         tokens: What the answers so far have counted, or about that.
         stopped: Why nothing leaves any more; empty while all is well.
         withheld: Why a request got no answer, until somebody empties it; no check may pass then.
+        limits: When to stop.
 
     Args:
         limits: When to stop.
@@ -64,7 +82,7 @@ class Meter:
         self.tokens = 0
         self.stopped = ""
         self.withheld = ""
-        self._limits = limits
+        self.limits = limits
         self._model = model
         self._answered = False
         self._silences = 0
@@ -116,7 +134,7 @@ class Meter:
         if self.stopped:
             self._withhold(self.stopped)
         for name in ("requests", "tokens"):
-            limit = getattr(self._limits, name)
+            limit = getattr(self.limits, name)
             if getattr(self, name) >= limit:
                 self._stop(f"the limit of {limit} {name} is spent; --max-{name} sets it")
         self.requests += 1

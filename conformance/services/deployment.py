@@ -15,7 +15,7 @@ import pytest
 
 from conformance.recording.cassettes import ROOT, name_cassette
 from conformance.recording.model_listing import ServedError, choose_model, list_served
-from conformance.recording.recorder import is_recorded
+from conformance.recording.recorder import find_lane, is_recorded
 from conformance.recording.service_discovery import (
     AddresseeError,
     check_url,
@@ -25,7 +25,7 @@ from conformance.recording.service_discovery import (
 from conformance.services.budget import Limits, Meter
 from conformance.targets import LANES, choose_settings
 from conformance.verdicts.bound_items import evidence_of, is_bound, note_cost
-from conformance.verdicts.costs import Cost, estimate
+from conformance.verdicts.costs import Cost, add_up, estimate
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from conformance.verdicts.evidence import Evidence
 
-__all__ = ["Service", "ServiceError", "aim", "estimate_check", "state_source"]
+__all__ = ["Service", "ServiceError", "aim", "choose_limits", "estimate_check", "state_source"]
 
 _HOSTED = "inference.baseten.co"
 _OWN = ".baseten.co"
@@ -62,14 +62,21 @@ class Service:
     url: str
     model: str
 
-    def write_options(self, limits: Limits) -> tuple[str, ...]:
-        """Return what pytest is told; never a key."""
+    def write_options(
+        self, max_requests: int | None = None, max_tokens: int | None = None
+    ) -> tuple[str, ...]:
+        """Return what pytest is told; never a key.
+
+        Args:
+            max_requests: Limit of requests; None for what the checks are estimated to need.
+            max_tokens: The same of tokens.
+        """
         return (
             *("-p", "conformance.services.deployment"),
             *([f"--model-url={self.url}"] if self.url else ()),
             *([f"--model={self.model}"] if self.model else ()),
-            f"--max-requests={limits.requests}",
-            f"--max-tokens={limits.tokens}",
+            *([] if max_requests is None else [f"--max-requests={max_requests}"]),
+            *([] if max_tokens is None else [f"--max-tokens={max_tokens}"]),
         )
 
 
@@ -88,11 +95,11 @@ def aim(url: str, model: str, environment: Mapping[str, str] = os.environ) -> Se
         try:
             check_url(url)
         except AddresseeError as error:
-            raise ServiceError(f"--model-url: {error}") from error
+            raise ServiceError(f"the URL: {error}") from error
     host = (urlsplit(url.strip()).hostname or "").lower()
     hosted = not url or host == _HOSTED
     if hosted and not model:
-        raise ServiceError("Model APIs serve many models: name one with --model SLUG")
+        raise ServiceError("Model APIs serve many models: name one, as `model SLUG`")
     own = hosted or host.endswith(_OWN)
     if own and not environment.get("BASETEN_API_KEY", "").strip():
         raise ServiceError("the key is missing: set BASETEN_API_KEY in the environment")
@@ -112,6 +119,21 @@ def estimate_check(check: str, lane: str, root: Path = ROOT) -> Cost:
     return estimate([path.read_text(encoding="utf-8")] if path.is_file() else [])
 
 
+def choose_limits(estimate: Cost, max_requests: int | None, max_tokens: int | None) -> Limits:
+    """Return a run's limits: those that are given, else what covers the estimate.
+
+    Args:
+        estimate: What the checks of the run are estimated to cost.
+        max_requests: Limit of requests, if one is given.
+        max_tokens: Limit of tokens, if one is given.
+    """
+    limits = Limits.covering(estimate)
+    return Limits(
+        limits.requests if max_requests is None else max_requests,
+        limits.tokens if max_tokens is None else max_tokens,
+    )
+
+
 def state_source(evidence: Evidence, target: str, host: str) -> None:
     """State what a check rests on; what is live states itself, with its date."""
     if target == "engine":
@@ -123,8 +145,8 @@ def state_source(evidence: Evidence, target: str, host: str) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     option = parser.getgroup("conformance").addoption
-    option("--max-requests", type=int, default=Limits().requests, help="send no more requests")
-    option("--max-tokens", type=int, default=Limits().tokens, help="spend no more tokens")
+    option("--max-requests", type=int, help="send no more requests")
+    option("--max-tokens", type=int, help="spend no more tokens")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -140,7 +162,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if model:
         cast = dict.fromkeys(_ROLES, model)
         LANES[service.lane] = LANES[service.lane].recast(cast)
-    meter = Meter(Limits(option.max_requests, option.max_tokens), model)
+    meter = Meter(Limits(), model)
     meter.stopped = stopped
     session.config.stash[_METER] = meter
     session.config.stash[_SOURCE] = urlsplit(service.url).netloc
@@ -165,6 +187,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left = [item for item in items if not _is_asked(item)]
     items[:] = [item for item in items if _is_asked(item)]
     config.hook.pytest_deselected(items=left)
+    option = config.option
+    estimate = add_up(estimate_item(item, option.cassettes) for item in items)
+    limits = choose_limits(estimate, option.max_requests, option.max_tokens)
+    config.stash[_METER].limits = limits
+
+
+def estimate_item(item: pytest.Item, root: Path) -> Cost:
+    """Return what a check cost when its cassette was recorded; nothing outside a lane.
+
+    Args:
+        item: The check.
+        root: Folder of the cassettes.
+    """
+    lane = find_lane(item)
+    return estimate_check(item.nodeid, lane.name, root) if lane else Cost(0, 0)
 
 
 def _is_asked(item: pytest.Item) -> bool:

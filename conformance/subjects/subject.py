@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
     from langchain_core.language_models import BaseChatModel
 
-__all__ = ["Factory", "OwnClient", "Subject", "SubjectError", "choose", "chosen", "read_spec"]
+__all__ = [
+    "Factory",
+    "OwnClient",
+    "Subject",
+    "SubjectError",
+    "choose",
+    "chosen",
+    "is_defect",
+    "read_spec",
+]
 
 _NOWHERE = "http://127.0.0.1:9"
 """A sample is made for its class alone; nothing is ever sent there."""
@@ -143,6 +152,23 @@ class Factory:
         """Class, package and version, and the factory."""
         of = f" of {self.package} {_find_version(self.package)}" if self.package else ""
         return f"{self._class.__name__}{of}, made by {self.spec}"
+
+
+def is_defect(error: BaseException | None) -> bool:
+    """Tell whether the judged client raised an error: while it was made, or in its own package.
+
+    Args:
+        error: What ended a check, or what prepares or cleans up after it.
+    """
+    step = error.__traceback__ if error else None
+    while step:
+        module = str(step.tb_frame.f_globals.get("__name__"))
+        if (module, step.tb_frame.f_code.co_name) == (__name__, "make"):
+            return True
+        if module.partition(".")[0] == "langchain_baseten" and chosen().ours:
+            return True
+        step = step.tb_next
+    return False
 
 
 def _find_version(package: str) -> str:

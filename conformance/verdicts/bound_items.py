@@ -24,6 +24,7 @@ __all__ = [
     "is_bound",
     "note_cost",
     "note_play",
+    "note_refusal",
     "places_of",
 ]
 
@@ -70,3 +71,10 @@ def note_cost(config: pytest.Config, cost: Cost) -> None:
     recorder = config.pluginmanager.get_plugin(RECORDER)
     if recorder is not None:
         recorder.note_cost(cost)
+
+
+def note_refusal(config: pytest.Config, reason: str) -> None:
+    """Write into the run's record, if there is one, why no check can run."""
+    recorder = config.pluginmanager.get_plugin(RECORDER)
+    if recorder is not None:
+        recorder.note_refusal(reason)

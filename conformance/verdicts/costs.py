@@ -15,7 +15,7 @@ from conformance import SuiteFault
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Cost", "count_answer", "estimate"]
+__all__ = ["Cost", "add_up", "count_answer", "estimate"]
 
 _REFUSED = 400
 _CHARACTERS_PER_TOKEN = 4
@@ -47,6 +47,16 @@ def estimate(cassettes: Iterable[str]) -> Cost:
     """
     talks = [talk for text in cassettes for talk in _read(text)]
     return Cost(len(talks), sum(count_answer(*talk) for talk in talks))
+
+
+def add_up(costs: Iterable[Cost]) -> Cost:
+    """Return what several things cost together.
+
+    Args:
+        costs: What each of them costs.
+    """
+    each = list(costs)
+    return Cost(sum(cost.requests for cost in each), sum(cost.tokens for cost in each))
 
 
 def count_answer(status: int, request: str, answer: str) -> int:

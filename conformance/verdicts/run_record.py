@@ -38,6 +38,8 @@ class Record:
         plays: Every cassette that was played, or would have been, and the check that asked for it.
         complete: Whether the footer stands and counts right.
         cost: Requests and tokens that somebody's service was asked for, if it was counted.
+        refusal: Why no check could run; empty if they could.
+        interrupted: Whether somebody ended the run before its end.
     """
 
     header: dict[str, Any]
@@ -47,6 +49,8 @@ class Record:
     plays: list[tuple[str, str]] = field(default_factory=list)
     complete: bool = False
     cost: dict[str, int] = field(default_factory=dict)
+    interrupted: bool = False
+    refusal: str = ""
 
 
 class Ledger:
@@ -91,6 +95,10 @@ class Ledger:
     def write_play(self, cassette: str, check: str) -> None:
         """Note that a check asked for a cassette."""
         self._write({"kind": "play", "cassette": cassette, "check": check})
+
+    def write_refusal(self, reason: str) -> None:
+        """Note why no check can run."""
+        self._write({"kind": "refusal", "reason": reason})
 
     def write_cost(self, requests: int, tokens: int) -> None:
         """Note what a service was asked for."""
@@ -141,6 +149,8 @@ def _take_line(record: Record, line: dict[str, Any], number: int) -> None:
             record.strays.append((where, reason))
         case {"kind": "play", "cassette": cassette, "check": check}:
             record.plays.append((cassette, check))
+        case {"kind": "refusal", "reason": reason}:
+            record.refusal = reason
         case {"kind": "cost", "requests": requests, "tokens": tokens}:
             record.cost = {"requests": requests, "tokens": tokens}
         case {"kind": "footer", "lines": lines}:

@@ -80,7 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tox -e bench --", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="tox -e bench --", description=(__doc__ or "").partition("\n")[0]
+    )
     add = parser.add_argument
     names = [quantity.name for quantity in QUANTITIES]
     add("--only", action="append", default=[], choices=names, help="measure this; repeatable")

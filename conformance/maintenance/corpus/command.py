@@ -350,7 +350,9 @@ def _render_loss(loss: Json) -> list[str]:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="conformance corpus", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="conformance corpus", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument(
         "path", type=Path, nargs="+", help="a .jsonl.gz file, or a folder of them or of go-vcr"
     )

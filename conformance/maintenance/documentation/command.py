@@ -39,7 +39,9 @@ def main(argv: Sequence[str]) -> int:
     Returns:
         0; 1 if a page differs and was not written.
     """
-    parser = argparse.ArgumentParser(prog="python -m conformance docs", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance docs", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--write", action="store_true", help="write the pages that differ")
     options = parser.parse_args(argv)
     stale = 0

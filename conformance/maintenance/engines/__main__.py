@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conformance.child_environment import child_environment
 from conformance.maintenance.engines.proxy import FrontError, Tools, find_nginx, front_server
 from conformance.maintenance.engines.serve import (
     Command,
@@ -28,7 +29,7 @@ from conformance.maintenance.engines.serve import (
     vllm_server,
 )
 from conformance.maintenance.engines.training_data import gather_lessons, write_lessons
-from conformance.runner import HERE, surround
+from conformance.runner import HERE
 from conformance.targets import LANES
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m conformance.maintenance.engines", description=__doc__
+        prog="python -m conformance.maintenance.engines",
+        description=(__doc__ or "").partition("\n")[0],
     )
     parser.add_argument("--engine", action="append", choices=ENGINES, help="only this one")
     parser.add_argument("--cache", type=Path, default=HERE.root / ".engines", help="kept there")
@@ -209,7 +211,7 @@ def _use(
             return 0
         line = [sys.executable, "-m", "conformance", "verify", "--target=engine"]
         line += [f"--engine-url={url}", *more]
-        done = subprocess.run(line, check=False, env=surround())  # noqa: S603  our own command
+        done = subprocess.run(line, check=False, env=child_environment("engine"))  # noqa: S603  our own command
         print(f"{name}: exit code {done.returncode}", flush=True)
         return done.returncode
 

@@ -62,7 +62,9 @@ def _soak(options: argparse.Namespace) -> int:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m conformance soak", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance soak", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--minutes", type=float, default=1.0, metavar="N", help="default: 1")
     parser.add_argument("--seed", type=int, metavar="S", help="default: another each time")
     parser.add_argument("--threads", type=int, default=12, metavar="T", help="default: 12")

@@ -15,7 +15,7 @@ import pytest
 from langchain_core.language_models import ModelProfile
 from langchain_core.runnables import ConfigurableField, RunnableConfig
 
-from conformance.__main__ import main
+from conformance.cli.main import main
 from conformance.maintenance import profiles
 from conformance.tests.package.mock_service import Desk
 from langchain_baseten import ChatBaseten, ListedModel

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from conformance.__main__ import main
 from conformance.broken import command as proof
 from conformance.broken.command import check_honest, compare, find_survivors, run_targets
 from conformance.broken.registry import Deviant
 from conformance.claims.table import load_table
+from conformance.cli.main import main
 from conformance.runner import CutRunError
 from conformance.tests.suite.sample_suite import write_suite
 from conformance.verdicts.run_record import Record

@@ -7,20 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.__main__ import main
+from conformance.cli.main import main
+from conformance.recording.cassettes import ROOT
 from conformance.reference import PeerServer, respond
 from conformance.reference.exchange import AnswerPlan, plan_json
 from conformance.runner import HERE
+from conformance.services import deployment
+from conformance.services.budget import Limits, Meter
 from conformance.services.deployment import (
     Service,
     ServiceError,
     aim,
+    choose_limits,
     estimate_check,
+    estimate_item,
+    pytest_collection_modifyitems,
     pytest_sessionfinish,
     state_source,
 )
 from conformance.targets import ENGINE_KEY
-from conformance.verdicts.costs import Cost
+from conformance.verdicts.costs import Cost, add_up, estimate
 from conformance.verdicts.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -73,8 +79,8 @@ def test_only_basetens_own_hosts_are_live(url: str, model: str, found: Service) 
 @pytest.mark.parametrize(
     ("url", "model", "environment", "said"),
     [
-        ("", "", WITH_KEY, "--model SLUG"),
-        ("https://inference.baseten.co/v1", "", WITH_KEY, "--model SLUG"),
+        ("", "", WITH_KEY, "model SLUG"),
+        ("https://inference.baseten.co/v1", "", WITH_KEY, "model SLUG"),
         ("abcd1234", "m", WITH_KEY, "no http URL"),
         ("wss://model-x.api.baseten.co/production/websocket", "", WITH_KEY, "wss is no http URL"),
         (
@@ -113,6 +119,40 @@ def test_a_check_costs_what_its_cassette_cost() -> None:
     assert estimate_check(f"{CHECK}[no-such]", "dedicated") == Cost(0, 0)
 
 
+@pytest.mark.parametrize("lane", ["dedicated", "model-apis"])
+def test_default_limits_cover_what_every_check_of_a_lane_is_estimated_to_cost(lane: str) -> None:
+    # Every cassette of the lane is more than any target's checks ask for.
+    texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / lane).rglob("*.yaml"))]
+    cost = estimate(texts)
+    limits = choose_limits(cost, None, None)
+    assert 200 < cost.requests <= limits.requests * 2 / 3 + 1
+    assert cost.tokens <= limits.tokens / 2
+    assert choose_limits(cost, 7, None) == Limits(7, limits.tokens)
+    assert choose_limits(cost, None, 0) == Limits(limits.requests, 0)
+
+
+def test_a_small_run_has_room_for_a_talkative_model() -> None:
+    assert choose_limits(Cost(1, 9), None, None) == Limits(200, 50_000)
+
+
+def test_a_run_has_the_limits_that_its_own_checks_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost = estimate_check(f"{CHECK}[dedicated-ask_whole]", "dedicated")
+    lane = SimpleNamespace(params={"lane": "dedicated"})
+    item: Any = SimpleNamespace(nodeid=f"{CHECK}[dedicated-ask_whole]", callspec=lane)
+    client: Any = SimpleNamespace(nodeid=f"{CHECK}[x]")
+    assert estimate_item(item, ROOT) == cost
+    assert estimate_item(client, ROOT) == Cost(0, 0)
+    assert add_up([cost, cost]) == Cost(2 * cost.requests, 2 * cost.tokens)
+
+    monkeypatch.setattr(deployment, "_is_asked", lambda _: True)
+    option = SimpleNamespace(cassettes=ROOT, max_requests=None, max_tokens=8)
+    hook = SimpleNamespace(pytest_deselected=lambda items: None)
+    config: Any = SimpleNamespace(option=option, hook=hook, stash=pytest.Stash())
+    config.stash[deployment._METER] = Meter(Limits())
+    pytest_collection_modifyitems(config, [item] * 201)
+    assert config.stash[deployment._METER].limits == Limits(301, 8)
+
+
 # --- what it rests on ---
 
 
@@ -143,7 +183,7 @@ def judge(
     capfd: pytest.CaptureFixture[str], url: str, *options: str, report: Path | None = None
 ) -> tuple[int, str]:
     stored = [f"--json={report}"] if report else []
-    code = main(["verify", "--model-url", url, *ONE, *options, *stored], SUITE)
+    code = main(["deployment", url, *ONE, *options, *stored], SUITE)
     out, err = capfd.readouterr()
     assert "S3cret" not in out + err
     assert report is None or "S3cret" not in report.read_text(encoding="utf-8")
@@ -248,28 +288,39 @@ def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(
     assert code == 0
     assert f"{CHECK}[dedicated-ask_whole]" in said
     said = " ".join(said.split())
-    assert "evidence engine: at most" in said
+    assert "evidence engine: about" in said
     assert "requests (limit 200)" in said
     assert "tokens (limit 7); nothing was sent" in said
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("arguments", "said"),
     [
-        ["--factory=a:b"],
-        ["--target=peer"],
-        ["--lane=dedicated"],
-        ["--engine-url=http://127.0.0.1:1"],
-        ["--cassettes=."],
+        (["deployment", ""], "is the variable that it comes from set?"),
+        (["deployment", "http://127.0.0.1:9/v1", "--model= "], "is the variable that it comes"),
+        (["model", ""], "is the variable that it comes from set?"),
+        (["deployment"], "required: URL"),
+        (["deployment", "http://127.0.0.1:9/v1", "--target=peer"], "unrecognized arguments"),
+        (["verify", "--model-url="], "use `python -m conformance deployment URL`"),
+        (["verify", "--model", "m"], "use `python -m conformance model SLUG`"),
     ],
 )
-def test_what_contradicts_a_service_is_refused(
-    capfd: pytest.CaptureFixture[str], options: list[str]
+def test_a_service_that_is_not_named_is_refused_and_never_replaced_by_our_own_client(
+    capfd: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
-    assert main(["verify", "--model=m", *options]) == 2
-    assert "leave out the rest" in capfd.readouterr().err
+    with pytest.raises(SystemExit) as refusal:
+        main(arguments, SUITE)
+    assert refusal.value.code == 2
+    assert said in " ".join(capfd.readouterr().err.split())
 
 
 def test_a_service_that_cannot_be_one_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", "--model-url=abcd1234"], HERE) == 2
+    assert main(["deployment", "abcd1234"], HERE) == 2
     assert "no http URL" in capfd.readouterr().err
+
+
+def test_a_model_of_model_apis_is_estimated_in_its_lane(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["model", "zai-org/GLM-5.2", "--dry-run", *ONE], SUITE) == 0
+    assert "checks in model-apis, evidence live: about" in " ".join(capfd.readouterr().out.split())

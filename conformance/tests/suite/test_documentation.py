@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.__main__ import _COMMANDS, _OWN_PARSERS, main
 from conformance.claims.pages import read_features
 from conformance.claims.table import load_table
+from conformance.cli.main import ELSEWHERE, HERE_ADDED, main
 from conformance.maintenance.documentation import command as pages
 from conformance.maintenance.documentation.blocks import read_blocks, read_examples
 from conformance.maintenance.documentation.examples import (
@@ -72,7 +72,7 @@ def _find_module_flaw(module: str, words: list[str]) -> str | None:
     match module:
         case "conformance":
             name = words[0] if words else "verify"
-            known = name.startswith("-") or name in {*_COMMANDS, *_OWN_PARSERS}
+            known = name.startswith("-") or name in {*HERE_ADDED, *ELSEWHERE}
             return None if known else f"the suite has no command {name}"
         case "pytest":
             missing = {word for word in words if "/" in word and not (_ROOT / word).exists()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.__main__ import main
+from conformance.cli.main import main
 from conformance.runner import HERE
 
 if TYPE_CHECKING:

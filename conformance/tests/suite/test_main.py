@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import runpy
+import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,8 +17,8 @@ import pytest
 
 from conformance import __main__ as command
 from conformance import runner as runs
-from conformance.__main__ import main
 from conformance.checks.nasty_texts import NASTY, find_nasty
+from conformance.cli.main import ELSEWHERE, HERE_ADDED, main
 from conformance.maintenance.corpus.evidence import CorpusEvidence
 from conformance.tests.suite.sample_suite import ONE_LESS, PASSING, write_suite
 from conformance.verdicts.verdicts import Outcome, Place, Result
@@ -305,12 +309,64 @@ def test_what_a_client_says_is_shown_as_text(
     assert "[red]x[/red]" in told.err or not verbose
 
 
-def test_a_run_that_is_interrupted_ends_its_checks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupt(_: str) -> str:
-        raise KeyboardInterrupt
+def signalling(number: int) -> str:
+    """Return what sends a signal to this process, as a terminal does to both, and goes on."""
+    return f"__import__('os').kill({os.getpid()}, {number}); __import__('time').sleep(60)"
 
+
+def replace_second(what: str) -> str:
+    """Return the passing checks with something else in the second of them."""
+    return PASSING.replace("():\n    pass", f"():\n    {what}")
+
+
+def test_a_run_that_is_interrupted_reports_what_was_judged_until_then(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = tmp_path / "out.json"
+    suite = write_suite(tmp_path, replace_second(signalling(signal.SIGINT)))
+    assert main([f"--json={stored}"], suite) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert "the run was interrupted after 2 of 4 checks" in told
+    report = json.loads(stored.read_text(encoding="utf-8"))
+    assert report["run"]["interrupted"] is True
+    assert {(line["claim"], line["status"]) for line in report["lines"]} == {
+        ("calls.invoke.once", "pass"),
+        ("keys.read.environment", "untested"),
+        ("logprobs.dedicated.absent", "untested"),
+    }
+    assert not suite.memory.exists()
+
+
+def test_a_run_that_is_terminated_ends_its_checks(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    suite = write_suite(tmp_path, replace_second(signalling(signal.SIGTERM)))
+    assert main([], suite) == 1
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_thread_of_its_own_runs_without_signals(tmp_path: Path) -> None:
+    suite, codes = write_suite(tmp_path), list[int]()
+    thread = threading.Thread(target=lambda: codes.append(main([], suite)))
+    thread.start()
+    thread.join()
+    assert codes == [0]
+
+
+@pytest.mark.parametrize("before", ["import pytest", "    assert lane in"])
+def test_what_is_interrupted_before_a_check_ended_says_so_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], before: str
+) -> None:
+    indent = before[: -len(before.lstrip())]
+    first = f"{indent}{signalling(signal.SIGINT)}\n"
+    suite = write_suite(tmp_path, PASSING.replace(before, first + before, 1))
+    assert main([], suite) == 130
+    assert capsys.readouterr().err == "interrupted: nothing was judged\n"
+
+
+@pytest.mark.parametrize("patience", [0.1, None], ids=["goes on", "told twice"])
+def test_a_run_that_does_not_end_when_told_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float | None
+) -> None:
     ended: list[int] = []
     kill = subprocess.Popen.kill
 
@@ -318,11 +374,105 @@ def test_a_run_that_is_interrupted_ends_its_checks(
         ended.append(child.pid)
         kill(child)
 
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    def tell(child: subprocess.Popen[bytes], number: int) -> None:
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        os.kill(child.pid, number)
+
     monkeypatch.setattr(subprocess.Popen, "kill", note)
     monkeypatch.setattr(runs, "to_plain", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        main(["--verbose"], write_suite(tmp_path))
+    if patience is None:
+        monkeypatch.setattr(subprocess.Popen, "send_signal", tell)
+    else:
+        monkeypatch.setattr(runs, "_LAST_WORDS", patience)
+    deaf = "import signal; signal.signal(2, signal.SIG_IGN); print(1, flush=True)"
+    wait = "__import__('sys').__stdout__.write('x\\n'); __import__('time').sleep(60)"
+    checks = f"{deaf}\n{PASSING}".replace("    assert lane in", f"    {wait}; assert lane in")
+    assert main(["--verbose"], write_suite(tmp_path, checks)) in {1, 130}
     assert len(ended) == 1
+
+
+def test_what_breaks_while_a_run_is_read_kills_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: str) -> str:
+        raise RuntimeError("here")
+
+    monkeypatch.setattr(runs, "to_plain", fail)
+    with pytest.raises(RuntimeError, match="here"):
+        main(["--verbose"], write_suite(tmp_path))
+
+
+# --- other people's machines ---
+
+
+def test_the_settings_of_a_user_change_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {
+        "PYTHONOPTIMIZE": "2",
+        "PYTEST_ADDOPTS": "-n 2 --no-such-option",
+        "PYTEST_PLUGINS": "no_such_plugin",
+        "ALL_PROXY": "socks5://127.0.0.1:9",
+        "LANGCHAIN_TRACING_V2": "true",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    check = f"import os; assert not set(os.environ) & {set(settings)}"
+    assert main([], write_suite(tmp_path, replace_second(check))) == 0
+
+
+def test_output_that_lacks_characters_shows_their_codes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", errors="strict")
+    monkeypatch.setattr(sys, "stdout", out)
+    assert main([], write_suite(tmp_path, FAILING)) == 1
+    out.flush()
+    assert b"\\u2717 FAIL  keys.read.environment" in out.buffer.getvalue()
+
+
+def test_a_checkout_that_cannot_be_written_to_is_judged_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path)
+    suite.memory.touch()
+    assert main([], suite) == 0
+    told = capsys.readouterr()
+    assert "GREEN" in told.out
+    assert "not kept for `explain`" in told.err
+
+
+def test_a_report_that_cannot_be_written_is_found_before_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there, missing = tmp_path / "there.json", tmp_path / "no" / "such.json"
+    suite = write_suite(tmp_path)
+    assert main([f"--json={there}", f"--html={missing}"], suite) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "cannot begin" in told.err
+    assert not there.exists()
+    assert not suite.memory.exists()
+
+
+def test_keys_of_other_services_are_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ACME_API_KEY", "acme-0123456789")
+    raised = (
+        "import os; print(os.environ['ACME_API_KEY']); raise ValueError(os.environ['ACME_API_KEY'])"
+    )
+    stored = tmp_path / "out.json"
+    checks = FAILING.replace("assert 0", raised)
+    assert main(["--verbose", f"--json={stored}"], write_suite(tmp_path, checks)) == 1
+    told = capfd.readouterr()
+    assert "0123456789" not in told.out + told.err + stored.read_text(encoding="utf-8")
+    assert "ValueError: ***" in told.err
+    assert "ValueError: ***" in told.out
 
 
 @pytest.mark.parametrize(
@@ -355,8 +505,18 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     assert caught.value.code == 0
-    named = capsys.readouterr().out.partition("{")[2].partition("}")[0]
-    assert {"verify", "list", "explain", "cassettes", "drift", "record"} < set(named.split(","))
+    lines = capsys.readouterr().out.splitlines()
+    assert {*HERE_ADDED, *ELSEWHERE} < {line.split()[0] for line in lines if line.strip()}
+
+
+@pytest.mark.parametrize("command", [*HERE_ADDED, *ELSEWHERE])
+def test_help_says_how_a_command_is_used(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    said = capsys.readouterr().out
+    assert said.startswith("usage: ")
+    assert "ust not know" not in said  # the boundary that closes each module's docstring
 
 
 # --- the rest ---
@@ -406,7 +566,8 @@ def test_arguments_are_those_of_the_process_by_default(
 def test_a_missing_package_of_the_suite_is_named_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delitem(sys.modules, "conformance.media")
+    for name in ("conformance.cli.main", "conformance.media"):
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "rich.console", None)
     with pytest.raises(SystemExit) as stopped:
         runpy.run_path(command.__file__)

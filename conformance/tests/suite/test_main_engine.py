@@ -6,7 +6,8 @@ import argparse
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-from conformance import __main__ as program
+from conformance.cli import main as program
+from conformance.cli.verify import aim_at_engine
 from conformance.tests.suite.sample_suite import write_suite
 from conformance.verdicts.bound_items import note_cost, note_play
 from conformance.verdicts.costs import Cost
@@ -26,13 +27,13 @@ def test_an_engine_needs_its_address(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_an_engine_is_aimed_at_by_its_address_and_called_by_its_name() -> None:
     given = argparse.Namespace(engine_url=URL, engine_name="vllm 0.32.0")
-    assert program._aim_at_engine(given) == (
+    assert aim_at_engine(given) == (
         *("-p", "conformance.maintenance.engines.pytest_engine"),
         f"--engine-url={URL}",
         "--engine-name=vllm 0.32.0",
     )
     given.engine_name = ""
-    assert program._aim_at_engine(given)[2:] == (f"--engine-url={URL}",)
+    assert aim_at_engine(given)[2:] == (f"--engine-url={URL}",)
 
 
 def test_without_a_record_nothing_is_noted() -> None:

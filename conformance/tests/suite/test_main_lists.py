@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.__main__ import main
-from conformance.tests.suite.sample_suite import CORRECTED, ONE_LESS, PAGE, write_suite
+from conformance.cli.main import main
+from conformance.tests.suite.sample_suite import CORRECTED, ONE_LESS, PAGE, PASSING, write_suite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,37 @@ def test_list_prints_the_pages_table_as_it_should_stand(
     assert lines[-1] == "- **Serialisable**, beta on the page: client ✅. It is whole."
 
 
+def test_list_puts_each_claim_on_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path)
+    long = "The key is read. " * 30
+    text = suite.claims.read_text(encoding="utf-8")
+    suite.claims.write_text(
+        text.replace("The key is read from the environment.", long), encoding="utf-8"
+    )
+    assert main(["list"], suite) == 0
+    assert f" {long}\n" in capsys.readouterr().out
+
+
 # --- explain ---
+
+
+def test_explain_takes_what_verify_takes_for_a_claim(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path)
+    text = suite.claims.read_text(encoding="utf-8")
+    text = text.replace('"logprobs.dedicated.absent"', '"calls.dedicated.absent"')
+    suite.claims.write_text(text, encoding="utf-8")
+    checks = PASSING.replace("logprobs.dedicated.absent", "calls.dedicated.absent")
+    write_checks = suite.root / "features" / "test_checks.py"
+    write_checks.write_text(checks, encoding="utf-8")
+    said = explain(suite, "calls", capsys)
+    assert said.count("\nclaim     ") == 1
+    assert said.startswith("claim     calls.invoke.once\n")
+    assert "verify --claim calls.invoke.once\n\nclaim     calls.dedicated.absent\n" in said
+    assert "judged in dedicated by 1 checks\n    features/test_checks.py::test_no_logprobs" in said
 
 
 def explain(suite: Suite, claim: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from conformance.__main__ import main
+from conformance.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -32,7 +32,7 @@ BROKEN: dict[str, tuple[str, tuple[str, ...]]] = {
 
 _PROGRAM = """
 import sys
-from conformance.__main__ import main
+from conformance.cli.main import main
 for spec in sys.argv[1:]:
     name, *options = spec.split()
     print("===", name, flush=True)

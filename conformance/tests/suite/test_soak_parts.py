@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from langchain_core.language_models import FakeListChatModel
 
-from conformance.__main__ import main
+from conformance.cli.main import main
 from conformance.maintenance.soak.asks import ASYNC_ASKS, SYNC_ASKS
 from conformance.maintenance.soak.census import Census, take_census
 from conformance.maintenance.soak.client import HOLDERS, Client, find_holders, load_client

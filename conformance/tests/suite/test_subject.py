@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.language_models import BaseChatModel, FakeListChatModel
 
-from conformance.runner import HERE, surround
+from conformance.child_environment import child_environment, list_plugins
+from conformance.runner import HERE
 from conformance.subjects import subject
 from conformance.subjects.subject import OwnClient, SubjectError, choose, chosen, read_spec
 from conformance.tests.suite import factories as strangers
@@ -105,12 +106,20 @@ def test_nothing_that_judges_others_imports_our_client(tmp_path: Path) -> None:
         "sys.modules['langchain_baseten'] = None\n"
         "from conformance.tests.suite.factories import of_canned_words\n"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "--target=peer"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *list_plugins(),
+        "-q",
+        "--collect-only",
+        "--target=peer",
+    ]
     folders = [f"conformance/checks/{name}" for name in ("features", "standard")]
     done = subprocess.run(  # noqa: S603  our own interpreter and our own checks
         [*command, "--factory=alone:of_canned_words", *folders],
         cwd=HERE.root,
-        env=surround() | {"PYTHONPATH": f"{HERE.root}:{tmp_path}"},
+        env=child_environment() | {"PYTHONPATH": f"{HERE.root}:{tmp_path}"},
         capture_output=True,
         text=True,
         check=False,

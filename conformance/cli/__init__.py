@@ -1,0 +1,1 @@
+"""What stands behind `python -m conformance`: one parser tree, and its commands."""

@@ -1,0 +1,81 @@
+"""Defects of the judged client, and missing cassettes: who is blamed, and how often."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.cli.main import main
+from conformance.runner import HERE
+from conformance.subjects.subject import OwnClient, is_defect
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# One file of checks is collected in a second.
+SUITE = replace(HERE, checks=("conformance/checks/features/test_metadata.py",))
+ONE = ["--claim", "metadata.finish.reason"]
+DEFECT = """
+import langchain_baseten
+
+def fail(self, **settings):
+    raise RuntimeError("there is no model today, nor will there be one tomorrow, or ever again")
+
+langchain_baseten.ChatBaseten.__init__ = fail
+"""
+
+
+def break_client(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Let every interpreter that imports from the working folder begin with this."""
+    (folder / "sitecustomize.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(folder)
+
+
+def test_a_client_that_cannot_be_imported_is_said_once_before_any_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    break_client(tmp_path, monkeypatch, "import sys; sys.modules['langchain_baseten'] = None")
+    assert main(ONE, SUITE) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("the client cannot be imported: ModuleNotFoundError") == 1
+    assert len(told.err.splitlines()) == 1
+
+
+def test_a_constructor_that_raises_is_a_failure_of_the_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    break_client(tmp_path, monkeypatch, DEFECT)
+    assert main([*ONE, "--target=peer"], SUITE) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "FAIL metadata.finish.reason" in said
+    assert " more: setup: RuntimeError: there is no model today" in said
+    assert "0 broken" in said
+    # Said for the first lane; the second refers to it by being the same claim's.
+    assert said.count("RuntimeError: there is no model today") == 2
+
+
+def test_a_check_without_a_cassette_is_untested(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*ONE, f"--cassettes={tmp_path}"], SUITE) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "UNTESTED metadata.finish.reason" in said
+    assert "not recorded yet: python -m conformance record --claim metadata.finish.reason" in said
+    assert "0 fail;" in said
+
+
+def test_what_the_client_did_not_raise_is_no_defect_of_it() -> None:
+    with pytest.raises(ValueError, match="model") as made:
+        OwnClient().make(model=[])
+    model = OwnClient().make(model="m", api_key="k")
+    with pytest.raises((TypeError, ValueError)) as called:
+        model.bind_tools([3])
+    with pytest.raises(ValueError, match="invalid literal") as other:
+        int("x")
+    assert is_defect(made.value)
+    assert is_defect(called.value)
+    assert not is_defect(other.value)
+    assert not is_defect(None)

@@ -1,0 +1,50 @@
+"""How far a run is: on a terminal, in a log, and before there is anything to count."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from conformance.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECORD = '{"kind": "header"}\n' + '{"kind": "binding"}\n' * 12 + '{"kind": "outcome"}\n' * 5
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_log_gets_a_line_every_ten_seconds(tmp_path: Path) -> None:
+    out, record = io.StringIO(), tmp_path / "record.jsonl"
+    seconds = iter([0.0, 9.0, 11.0, 12.0, 22.0])
+    progress = Progress(out, lambda: next(seconds))
+    progress.show(record)
+    progress.show(record)
+    record.write_text(RECORD, encoding="utf-8")
+    progress.show(record)
+    progress.show(record)
+    progress.close()
+    assert out.getvalue() == "collecting the checks\n5 of 12 judged\n"
+
+
+def test_a_terminal_has_one_line_that_is_empty_in_the_end(tmp_path: Path) -> None:
+    out, record = Terminal(), tmp_path / "record.jsonl"
+    progress = Progress(out)
+    progress.show(record)
+    record.write_text(RECORD, encoding="utf-8")
+    progress.show(record)
+    progress.close()
+    blank = " " * len("5 of 12 judged")
+    assert out.getvalue() == f"\rcollecting the checks\r{'5 of 12 judged':<21}\r{blank}\r"
+
+
+def test_what_shows_the_run_itself_shows_no_progress(tmp_path: Path) -> None:
+    out = Terminal()
+    progress = Progress(out, silent=True)
+    progress.show(tmp_path)
+    progress.close()
+    assert out.getvalue() == ""
