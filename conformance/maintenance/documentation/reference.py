@@ -45,8 +45,8 @@ def read_module() -> pdoc.doc.Module:
     """Return the package as pdoc sees it, with each field at its class."""
     module = pdoc.doc.Module(langchain_baseten)
     with warnings.catch_warnings():
-        # A field whose declaration depends on TYPE_CHECKING is not found in the class's source.
-        warnings.filterwarnings("ignore", message="Cannot determine where .*\\.stop is taken from")
+        # Fields that are declared twice, by TYPE_CHECKING, are not found in the class's source.
+        warnings.filterwarnings("ignore", message="Cannot determine where .* is taken from")
         for shown, model in _classes(module):
             shown.docstring = _list_arguments(shown.docstring)
             for name, field in model.model_fields.items():
