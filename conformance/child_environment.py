@@ -72,7 +72,8 @@ def find_foreign_secrets(environment: Mapping[str, str] = os.environ) -> tuple[s
         environment: Where they stand.
     """
     values = {value.strip() for name, value in environment.items() if _SECRET.fullmatch(name)}
-    return tuple(sorted((each for each in values if len(each) >= _SHORTEST), key=len, reverse=True))
+    long = (each for each in values if len(each) >= _SHORTEST)
+    return tuple(sorted(long, key=lambda each: (-len(each), each)))
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:

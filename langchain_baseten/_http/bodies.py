@@ -114,8 +114,7 @@ class Body(Generic[ResponseT]):
         parser = getattr(_connection_of(self.response), "_h11_state", None)
         return parser is not None and _NEXT_CHUNK.match(parser.trailing_data[0]) is not None
 
-    def _begin(self) -> None:
-        raise NotImplementedError
+    def _begin(self) -> None: ...
 
     def _must_end(self) -> bool:
         # A connection that was opened while another thread closed the client would be left open.

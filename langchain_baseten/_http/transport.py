@@ -367,7 +367,7 @@ class AsyncChunks:
 
     async def _read(self, stream: StreamedResponse, body: AsyncBody) -> ChatGenerationChunk | None:
         """Return the next chunk, or None. Whatever ends the stream gives its connection back."""
-        chunk = None
+        chunk, error = None, None
         try:
             while (chunk := next(self._chunks, None)) is None and not stream.ended:
                 self._chunks = stream.read(await body.receive())
@@ -379,13 +379,13 @@ class AsyncChunks:
             )
             if error is None:
                 raise
-        else:
-            return chunk
         finally:
             if chunk is None:
                 self._chunks = iter(())
                 await self.aclose()
-        raise error
+        if error is not None:
+            raise error
+        return chunk
 
 
 async def _drain_async(body: AsyncBody) -> None:

@@ -218,6 +218,37 @@ def test_the_client_of_a_forgotten_model_is_closed_in_its_running_loop() -> None
     asyncio.run(work())
 
 
+def test_a_client_is_closed_from_another_thread_in_its_running_loop() -> None:
+    async def work() -> None:
+        model = Connections()
+        client = await model.async_client(SERVER)
+        (shared,) = list(model._joined or ())
+        connections._close_from_outside(shared)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert client.is_closed
+
+    asyncio.run(work())
+
+
+def test_a_client_whose_loop_has_not_seen_it_yet_is_left_to_who_makes_it() -> None:
+    client = clients.make_async_client(())
+    asyncio.run(connections._end(connections._Shared(client, None)))
+    assert not client.is_closed
+    asyncio.run(client.aclose())
+
+
+def test_tasks_that_wait_for_the_certificates_at_once_get_one_client() -> None:
+    model = Connections()
+
+    async def work() -> None:
+        clients.tls_context.cache_clear()
+        first, second = await asyncio.gather(model.async_client(SERVER), model.async_client(SERVER))
+        assert first is second
+
+    asyncio.run(work())
+
+
 def test_a_model_that_is_forgotten_after_its_loop_was_closed_plainly_is_no_failure() -> None:
     model = Connections()
     loop = asyncio.new_event_loop()

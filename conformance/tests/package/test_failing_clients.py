@@ -186,7 +186,7 @@ async def test_a_missing_call_warns_at_the_callers_line_each_time(way: str) -> N
     assert [message.response_metadata["tool_call_missing"] for message in messages] == [True, True]
     assert len(found) == 2
     if way != "ainvoke":  # langchain-core awaits in a task, whose stack ends at the event loop
-        assert {w.filename.rpartition("/")[2] for w in found} == {"four_ways.py"}
+        assert {w.filename.rpartition("/")[2] for w in found} == {"call_modes.py"}
 
 
 def test_a_call_that_came_is_no_warning(recwarn: pytest.WarningsRecorder) -> None:

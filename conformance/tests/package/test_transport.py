@@ -15,6 +15,7 @@ from conformance.reference import (
 )
 from conformance.tests.package.sse_builders import DONE, STOP, begin, event, text
 from langchain_baseten import (
+    BasetenConnectionError,
     BasetenError,
     BasetenIncompleteStreamError,
     BasetenInvalidResponseError,
@@ -25,7 +26,7 @@ from langchain_baseten._http.request import HttpRequest, RawResponse
 from langchain_baseten._http.transport import AsyncTransport, SyncTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from langchain_core.outputs import ChatGenerationChunk
 
@@ -191,6 +192,51 @@ def test_an_exception_of_the_reader_becomes_an_error_of_the_package(stream: Any)
     with pytest.raises(BasetenInvalidResponseError, match="a mistake of the reader"):
         stream(server, Broken)
     assert server.open_answers == 0
+
+
+class Breaking(httpx2.SyncByteStream, httpx2.AsyncByteStream):
+    """A body of a transport of the user's, which has a mistake."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield text("Hel")
+        raise IndexError("mine")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self:
+            yield part
+
+
+def test_an_exception_of_a_custom_transport_inside_a_stream_is_raised_unchanged() -> None:
+    mount = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Breaking()))
+
+    async def work() -> None:
+        async with httpx2.AsyncClient(transport=mount) as client:
+            opened = AsyncTransport(lambda: give(client)).stream(Server.request(), begin)
+            assert (await anext(opened)).text == "Hel"
+            with pytest.raises(IndexError, match="mine"):
+                await anext(opened)
+            assert await anext(opened, None) is None
+
+    with httpx2.Client(transport=mount) as client, pytest.raises(IndexError, match="mine"):
+        list(SyncTransport(lambda: client).stream(Server.request(), begin))
+    asyncio.run(work())
+
+
+def test_a_client_that_another_task_closed_is_named() -> None:
+    async def work() -> None:
+        async with httpx2.AsyncClient() as other, httpx2.AsyncClient() as client:
+
+            async def close(*_: Any, **__: Any) -> Any:
+                await client.aclose()
+                raise RuntimeError("the client has been closed")
+
+            client.send = close  # type: ignore[method-assign]
+            found = iter((client, other))
+            transport = AsyncTransport(lambda: give(next(found)))
+            with pytest.raises(BasetenConnectionError, match=r"closed by close\(\)"):
+                await transport.fetch(Server.request(), read_text)
+
+    asyncio.run(work())
 
 
 def test_an_exception_of_the_users_code_that_opens_a_client_is_passed_on() -> None:

@@ -62,8 +62,8 @@ def test_secrets_of_other_services_are_found_by_the_names_of_their_variables() -
     found = find_foreign_secrets(environment)
     assert found == (
         "acme-key-of-some-length-and-more",
-        "pass word of a database",
         "acme-key-of-some-length",
+        "pass word of a database",
     )
     said = "a acme-key-of-some-length-and-more b acme-key-of-some-length c passed"
     assert mask(said, found) == "a *** b *** c passed"

@@ -563,6 +563,14 @@ def test_arguments_are_those_of_the_process_by_default(
     assert "3 judged" in capsys.readouterr().out
 
 
+def test_output_that_is_no_file_is_written_to_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", written := io.StringIO())
+    assert main(["list"], write_suite(tmp_path)) == 0
+    assert "3 judged" in written.getvalue()
+
+
 def test_a_missing_package_of_the_suite_is_named_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from conformance.cli import main as program
 from conformance.cli.verify import aim_at_engine
 from conformance.tests.suite.sample_suite import write_suite
-from conformance.verdicts.bound_items import note_cost, note_play
+from conformance.verdicts.bound_items import note_cost, note_play, note_refusal
 from conformance.verdicts.costs import Cost
 
 if TYPE_CHECKING:
@@ -42,4 +42,5 @@ def test_without_a_record_nothing_is_noted() -> None:
     config = cast("Any", SimpleNamespace(pluginmanager=manager))
     note_play(config, "a.yaml", "test_a")
     note_cost(config, Cost(1, 2))
-    assert asked == ["conformance-recorder"] * 2
+    note_refusal(config, "nothing can run")
+    assert asked == ["conformance-recorder"] * 3

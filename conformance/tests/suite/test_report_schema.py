@@ -64,7 +64,7 @@ def test_the_schema_allows_nothing_that_it_does_not_name() -> None:
     header = load_schema()["properties"]["run"]
     for each in objects:
         # What is judged and what it cost stand in the header of runs that know it.
-        optional = {"subject", "cost"} if each == header else set()
+        optional = {"subject", "cost", "interrupted"} if each == header else set()
         assert set(each["required"]) | optional == set(each["properties"])
         assert each["additionalProperties"] is (each == header)
 
