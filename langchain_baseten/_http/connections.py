@@ -273,7 +273,8 @@ def _close_inside(shared: _Shared) -> None:
 
 async def _end(shared: _Shared) -> None:
     if shared.lifeline is not None:
-        await shared.lifeline.aclose()
+        with suppress(RuntimeError):  # its event loop, or another user of it, is closing it already
+            await shared.lifeline.aclose()
 
 
 async def _close_with_loop(shared: _Shared) -> AsyncGenerator[None, None]:

@@ -231,6 +231,24 @@ def test_a_client_is_closed_from_another_thread_in_its_running_loop() -> None:
     asyncio.run(work())
 
 
+def test_a_client_that_two_close_at_once_is_closed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        model = Connections()
+        client = await model.async_client(SERVER)
+        (shared,) = list(model._joined or ())
+        close = client.aclose
+
+        async def close_slowly() -> None:
+            await asyncio.sleep(0)
+            await close()
+
+        monkeypatch.setattr(client, "aclose", close_slowly)
+        await asyncio.gather(connections._end(shared), connections._end(shared))
+        assert client.is_closed
+
+    asyncio.run(work())
+
+
 def test_a_client_whose_loop_has_not_seen_it_yet_is_left_to_who_makes_it() -> None:
     client = clients.make_async_client(())
     asyncio.run(connections._end(connections._Shared(client, None)))
