@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenacity import AsyncRetrying, Retrying
 
@@ -62,14 +63,7 @@ class SyncTransport:
         Raises:
             BasetenError: If no response was received, or none that can be read.
         """
-        failures: list[BasetenError] = []
-        try:
-            return self._fetch(request, read)
-        except BasetenError as failure:
-            failures.append(failure)
-        attempts = Retrying(sleep=pause, **request.retry_options())
-        result: ResultT = attempts(resume(failures, self._fetch), request, read)
-        return result
+        return _retry(request, partial(self._fetch, request, read), sleep=pause)
 
     def stream(
         self, request: HttpRequest, reader: Callable[[], StreamReader]
@@ -83,14 +77,7 @@ class SyncTransport:
         Raises:
             BasetenError: If the response did not arrive complete.
         """
-        failures: list[BasetenError] = []
-        try:
-            first, rest = self._begin(request, reader)
-        except BasetenError as failure:
-            failures.append(failure)
-        if failures:
-            attempts = Retrying(**request.retry_options())
-            first, rest = attempts(resume(failures, self._begin), request, reader)
+        first, rest = _retry(request, partial(self._begin, request, reader))
         with closing(rest):
             if first is not None:
                 yield first
@@ -206,14 +193,7 @@ class AsyncTransport:
         Raises:
             BasetenError: If no response was received, or none that can be read.
         """
-        failures: list[BasetenError] = []
-        try:
-            return await self._fetch(request, read)
-        except BasetenError as failure:
-            failures.append(failure)
-        attempts = AsyncRetrying(**request.retry_options())
-        result: ResultT = await attempts(resume_async(failures, self._fetch), request, read)
-        return result
+        return await _retry_async(request, partial(self._fetch, request, read))
 
     def stream(self, request: HttpRequest, reader: Callable[[], StreamReader]) -> AsyncChunks:
         """Return the chunks of a streamed response; only what precedes the first one is retried.
@@ -326,7 +306,7 @@ class AsyncChunks:
         chunk: ChatGenerationChunk | None = None
         if not self._begun:
             self._begun = True
-            chunk = await self._begin_or_retry()
+            chunk = await _retry_async(self._request, self._begin)
         elif self._body is not None and self._stream is not None:
             chunk = await self._read(self._stream, self._body)
         if chunk is None:
@@ -339,16 +319,6 @@ class AsyncChunks:
         body, self._body = self._body, None
         if body is not None:
             await body.close()
-
-    async def _begin_or_retry(self) -> ChatGenerationChunk | None:
-        failures: list[BasetenError] = []
-        try:
-            return await self._begin()
-        except BasetenError as failure:
-            failures.append(failure)
-        attempts = AsyncRetrying(**self._request.retry_options())
-        first: ChatGenerationChunk | None = await attempts(resume_async(failures, self._begin))
-        return first
 
     async def _begin(self) -> ChatGenerationChunk | None:
         """Send the request, and return the first chunk."""
@@ -386,6 +356,28 @@ class AsyncChunks:
         if error is not None:
             raise error
         return chunk
+
+
+def _retry(request: HttpRequest, work: Callable[[], ResultT], **options: Any) -> ResultT:
+    # tenacity is entered only after a failure: it takes longer than a request is built.
+    failures: list[BasetenError] = []
+    try:
+        return work()
+    except BasetenError as failure:
+        failures.append(failure)
+    result: ResultT = Retrying(**options, **request.retry_options())(resume(failures, work))
+    return result
+
+
+async def _retry_async(request: HttpRequest, work: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    failures: list[BasetenError] = []
+    try:
+        return await work()
+    except BasetenError as failure:
+        failures.append(failure)
+    attempts = AsyncRetrying(**request.retry_options())
+    result: ResultT = await attempts(resume_async(failures, work))
+    return result
 
 
 async def _drain_async(body: AsyncBody) -> None:
