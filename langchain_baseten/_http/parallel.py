@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
 ResultT = TypeVar("ResultT")
+_INTERRUPTIBLE = 0.5
+"""Seconds until an interrupt is seen at the latest."""
 
 
 class StoppedError(Exception):
@@ -143,12 +145,13 @@ def run_in_threads(jobs: Sequence[Callable[[], ResultT]], limit: int) -> list[Re
                     done.put((number, None, failure))
                     stop.set()
 
-    threads = [_start(work) for _ in range(min(limit, len(jobs)))]
+    threads: list[threading.Thread] = []
     results: dict[int, ResultT] = {}
     failure = None
     try:
+        threads.extend(_start(work) for _ in range(min(limit, len(jobs))))
         for _ in jobs:
-            number, result, failure = done.get()
+            number, result, failure = _wait_for(done)
             if failure is not None:
                 raise failure
             results[number] = result
@@ -158,6 +161,14 @@ def run_in_threads(jobs: Sequence[Callable[[], ResultT]], limit: int) -> list[Re
     for thread in threads:
         thread.join()
     return [results[number] for number in range(len(jobs))]
+
+
+def _wait_for(queue: SimpleQueue[ResultT]) -> ResultT:
+    # Ctrl-C does not end a wait that begins at the same moment, nor any on Windows, nor if the
+    # signal is given to another thread: it is seen when the wait ends.
+    while True:
+        with suppress(Empty):
+            return queue.get(timeout=_INTERRUPTIBLE)
 
 
 def _start(work: Callable[[], None]) -> threading.Thread:

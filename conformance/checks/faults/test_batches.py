@@ -226,6 +226,24 @@ def test_an_interrupt_ends_a_call_and_its_batches(serve_script: Serve, aim: Aim)
     assert server.wait_until_left(5)
 
 
+def test_an_interrupt_that_another_thread_is_told_of_ends_a_call(
+    serve_script: Serve, aim: Aim
+) -> None:
+    server = Server()
+    model = aim(serve_script(server.script).url)
+
+    def interrupt() -> None:
+        server.wait(lambda: server.held == 5)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    interrupter = threading.Thread(target=interrupt)
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        model.embed_documents(HELD)
+    interrupter.join()
+    assert server.wait_until_left(5)
+
+
 PROGRAM = """
 from langchain_baseten import BasetenEmbeddings
 import httpx2

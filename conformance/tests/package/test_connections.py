@@ -234,7 +234,7 @@ def test_a_client_is_closed_from_another_thread_in_its_running_loop() -> None:
 def test_a_client_that_two_close_at_once_is_closed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         model = Connections()
-        client = await model.async_client(SERVER)
+        client: Any = await model.async_client(SERVER)
         (shared,) = list(model._joined or ())
         close = client.aclose
 
