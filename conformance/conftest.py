@@ -25,7 +25,7 @@ from conformance.libraries import LIBRARIES
 from conformance.recording.cassettes import ROOT, find_flaw, name_cassette, read_provenance
 from conformance.recording.recorder import find_lane, find_recorder, is_recorded
 from conformance.recording.vcr_hooks import match_json_body, vcr_settings
-from conformance.reference.server import PeerServer
+from conformance.reference.server import LoopbackServer
 from conformance.subjects import connect as mounts
 from conformance.subjects.subject import chosen
 from conformance.subjects.traffic import DECK
@@ -138,7 +138,7 @@ def _own_assets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture(scope="session", autouse=True)
 def _deviant(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Put the target's liar, if it names one, in the place of the peer or into the client."""
+    """Put the target's defect, if it names one, into the reference server or the client."""
     with pytest.MonkeyPatch.context() as patch:
         gallery.install(request.config.option.target, patch)
         yield
@@ -153,11 +153,11 @@ def _close_mounts() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def server_root(request: pytest.FixtureRequest, target: str) -> Iterator[str | None]:
     """Root URL of the server that stands in for Baseten, or None where none does."""
-    if find_stage(target) != "peer":
+    if find_stage(target) != "reference":
         front = request.config.getoption("engine_url", None)
         yield str(front).rstrip("/") if front and target == "engine" else None
         return
-    with PeerServer(DECK) as server:
+    with LoopbackServer(DECK) as server:
         yield server.url
 
 

@@ -203,9 +203,9 @@ def prove(
     """
     table = load_table(suite.claims)
     chosen = [d for t, d in gallery.items() if not names or {t, t.partition(":")[2]} & {*names}]
-    targets = ["peer", *(deviant.target for deviant in chosen)]
+    targets = ["reference", *(deviant.target for deviant in chosen)]
     records = run_targets(suite, targets, jobs, console)
-    problems = check_honest(table, records["peer"])
+    problems = check_honest(table, records["reference"])
     findings = [compare(deviant, records[deviant.target]) for deviant in chosen]
     print_findings(findings, console)
     if not names:

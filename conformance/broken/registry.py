@@ -29,10 +29,10 @@ GALLERY_FILE = FOLDER / "broken.toml"
 
 _LIARS = ("additions", "requests", "parameters", "answers", "life", "transport")
 _MODULES = {
-    "peer": ("conformance.broken.servers",),
+    "reference": ("conformance.broken.servers",),
     "client": tuple(f"conformance.broken.clients.{name}" for name in _LIARS),
 }
-_KINDS = {"peer": "peer", "client": "client", "replay": "client"}
+_KINDS = {"reference": "reference", "client": "client", "replay": "client"}
 _ROW = {
     "lie": Key(),
     "kills": Key("texts"),
@@ -45,7 +45,7 @@ class Deviant:
     """One liar.
 
     Attributes:
-        target: Where the checks meet it: `peer:<name>` or `client:<name>`.
+        target: Where the checks meet it: `reference:<name>` or `client:<name>`.
         lie: What it does wrong, in a sentence.
         kills: The places that must fail, and no others.
         because: Parts of the failures' reasons: each place must show one, and each must be shown.
@@ -95,7 +95,10 @@ def _read_kill(target: str, text: str, table: Table) -> list[Place]:
 
 
 def read_lies(kind: str) -> Mapping[str, Callable[[Any], Any]]:
-    """Return the lies of a kind, `peer` or `client`, by name: the public functions of its modules.
+    """Return the lies of a kind by name: the public functions of its modules.
+
+    Args:
+        kind: `reference` or `client`.
 
     Raises:
         SuiteFault: If two of them have one name.
@@ -134,13 +137,15 @@ def install(target: str, patch: pytest.MonkeyPatch) -> None:
     lie = find_lie(target)
     if lie is None:
         return
-    if not target.startswith("peer:"):
+    if not target.startswith("reference:"):
         lie(patch)
         return
-    from conformance.reference.reference import ReferencePeer  # noqa: PLC0415  honest runs need none
+    from conformance.reference.reference import ReferenceServer  # noqa: PLC0415  honest runs need none
 
-    # Whoever asks the reference peer, on loopback or mounted in the process, gets the liar.
-    answer = ReferencePeer.__call__
+    # Whoever asks the reference server, on loopback or mounted in the process, gets the liar.
+    answer = ReferenceServer.__call__
     patch.setattr(
-        ReferencePeer, "__call__", lambda peer, request: lie(partial(answer, peer))(request)
+        ReferenceServer,
+        "__call__",
+        lambda responder, request: lie(partial(answer, responder))(request),
     )

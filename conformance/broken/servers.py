@@ -1,4 +1,4 @@
-"""Servers that lie, each in one way and named by its lie: wrappers around an honest peer.
+"""Servers that lie, each in one way and named by its lie: wrappers around an honest responder.
 
 Knows what to spoil in requests, answers and streams; must not know which claims that breaks.
 """
@@ -15,7 +15,7 @@ from conformance.reference.exchange import DONE, AnswerPlan, BodyPiece, encode_j
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conformance.reference.exchange import Peer, PeerRequest
+    from conformance.reference.exchange import ReceivedRequest, Responder
 
     Change = Callable[[Any], Any]
 
@@ -59,45 +59,45 @@ _LONG = 40
 """Pieces of a stream."""
 
 
-def ignores_tools(peer: Peer) -> Peer:
-    return _hear(peer, lambda body: _without(body, "tools", "tool_choice"))
+def ignores_tools(responder: Responder) -> Responder:
+    return _hear(responder, lambda body: _without(body, "tools", "tool_choice"))
 
 
-def ignores_tool_choice(peer: Peer) -> Peer:
-    return _hear(peer, lambda body: _without(body, "tool_choice"))
+def ignores_tool_choice(responder: Responder) -> Responder:
+    return _hear(responder, lambda body: _without(body, "tool_choice"))
 
 
-def calls_one_tool_at_a_time(peer: Peer) -> Peer:
+def calls_one_tool_at_a_time(responder: Responder) -> Responder:
     return _hear(
-        peer, lambda body: body | {"parallel_tool_calls": False} if body.get("tools") else body
+        responder, lambda body: body | {"parallel_tool_calls": False} if body.get("tools") else body
     )
 
 
-def forgets_tool_results(peer: Peer) -> Peer:
+def forgets_tool_results(responder: Responder) -> Responder:
     def forget(body: Any) -> Any:
         kept = [m for m in body["messages"] if m["role"] != "tool" and "tool_calls" not in m]
         return body | {"messages": kept}
 
-    return _hear(peer, forget)
+    return _hear(responder, forget)
 
 
-def understands_no_schema(peer: Peer) -> Peer:
-    return _hear(peer, lambda body: _without(body, "response_format"))
+def understands_no_schema(responder: Responder) -> Responder:
+    return _hear(responder, lambda body: _without(body, "response_format"))
 
 
-def ignores_json_mode(peer: Peer) -> Peer:
+def ignores_json_mode(responder: Responder) -> Responder:
     def forget(body: Any) -> Any:
         form = body.get("response_format") or {}
         return _without(body, "response_format") if form.get("type") == "json_object" else body
 
-    return _hear(peer, forget)
+    return _hear(responder, forget)
 
 
-def ignores_stops(peer: Peer) -> Peer:
-    return _hear(peer, lambda body: _without(body, "stop"))
+def ignores_stops(responder: Responder) -> Responder:
+    return _hear(responder, lambda body: _without(body, "stop"))
 
 
-def swallows_media(peer: Peer) -> Peer:
+def swallows_media(responder: Responder) -> Responder:
     def swallow(body: Any) -> Any:
         for message in body["messages"]:
             if isinstance(message.get("content"), list):
@@ -105,133 +105,134 @@ def swallows_media(peer: Peer) -> Peer:
                 message["content"] = parts or "(nothing)"
         return body
 
-    return _hear(peer, swallow)
+    return _hear(responder, swallow)
 
 
-def refuses_images(peer: Peer) -> Peer:
-    return _refuse(peer, b'"image_url"')
+def refuses_images(responder: Responder) -> Responder:
+    return _refuse(responder, b'"image_url"')
 
 
-def refuses_sound(peer: Peer) -> Peer:
-    return _refuse(peer, b'"input_audio"')
+def refuses_sound(responder: Responder) -> Responder:
+    return _refuse(responder, b'"input_audio"')
 
 
-def fills_optional_fields(peer: Peer) -> Peer:
+def fills_optional_fields(responder: Responder) -> Responder:
     def require(body: Any) -> Any:
         text = json.dumps(body).replace('"guide": {"anyOf"', '"guide_": {"anyOf"')
         text = text.replace('"required": ["city", "days"]', '"required": ["city", "days", "guide"]')
         return json.loads(text.replace('"guide_"', '"guide"'))
 
-    return _hear(peer, require)
+    return _hear(responder, require)
 
 
-def answers_in_prose(peer: Peer) -> Peer:
+def answers_in_prose(responder: Responder) -> Responder:
     def tell(part: Any) -> None:
         if calls := part.pop("tool_calls", None):
             part["content"] = "".join(str(call["function"].get("arguments")) for call in calls)
 
-    return _say_parts(peer, tell)
+    return _say_parts(responder, tell)
 
 
-def answers_in_ascii(peer: Peer) -> Peer:
-    return _say_calls(peer, lambda text: text.encode("ascii", "replace").decode())
+def answers_in_ascii(responder: Responder) -> Responder:
+    return _say_calls(responder, lambda text: text.encode("ascii", "replace").decode())
 
 
-def abridges_arguments(peer: Peer) -> Peer:
-    return _say_calls(peer, lambda text: text.replace("}", ""))
+def abridges_arguments(responder: Responder) -> Responder:
+    return _say_calls(responder, lambda text: text.replace("}", ""))
 
 
-def calls_none_by_their_name(peer: Peer) -> Peer:
+def calls_none_by_their_name(responder: Responder) -> Responder:
     def misname(part: Any) -> None:
         for call in part.get("tool_calls") or ():
             if call["function"].get("name"):
                 call["function"]["name"] = "some_tool"
 
-    return _say_parts(peer, misname)
+    return _say_parts(responder, misname)
 
 
-def gives_each_call_its_own_id(peer: Peer) -> Peer:
+def gives_each_call_its_own_id(responder: Responder) -> Responder:
     def number(part: Any) -> None:
         for at, call in enumerate(part.get("tool_calls") or ()):
             if str(call.get("id")).startswith("functions."):
                 call["id"] = f"functions.get_weather:{call.get('index', at)}"
 
-    return _say_parts(peer, number)
+    return _say_parts(responder, number)
 
 
-def keeps_thoughts_to_itself(peer: Peer) -> Peer:
+def keeps_thoughts_to_itself(responder: Responder) -> Responder:
     def hide(part: Any) -> None:
         for key in ("reasoning", "reasoning_content"):
             part.pop(key, None)
 
-    return _say_parts(peer, hide)
+    return _say_parts(responder, hide)
 
 
-def miscounts_totals(peer: Peer) -> Peer:
-    return _say_usage(peer, lambda usage: usage | {"total_tokens": usage["total_tokens"] + 1})
+def miscounts_totals(responder: Responder) -> Responder:
+    return _say_usage(responder, lambda usage: usage | {"total_tokens": usage["total_tokens"] + 1})
 
 
-def counts_nothing(peer: Peer) -> Peer:
-    return _say_usage(peer, lambda usage: None)
+def counts_nothing(responder: Responder) -> Responder:
+    return _say_usage(responder, lambda usage: None)
 
 
-def counts_no_details(peer: Peer) -> Peer:
+def counts_no_details(responder: Responder) -> Responder:
     return _say_usage(
-        peer, lambda usage: _without(usage, "prompt_tokens_details", "completion_tokens_details")
+        responder,
+        lambda usage: _without(usage, "prompt_tokens_details", "completion_tokens_details"),
     )
 
 
-def doubles_usage_in_streams(peer: Peer) -> Peer:
+def doubles_usage_in_streams(responder: Responder) -> Responder:
     def double(event: Any) -> Any:
         counts = {k: 2 * v for k, v in (event.get("usage") or {}).items() if isinstance(v, int)}
         return {**event, "usage": {**event["usage"], **counts}} if counts else event
 
-    return lambda request: peer(request).map_events(double)
+    return lambda request: responder(request).map_events(double)
 
 
-def leaks_a_second_choice(peer: Peer) -> Peer:
+def leaks_a_second_choice(responder: Responder) -> Responder:
     def leak(payload: Any) -> Any:
         others = [choice | {"index": 1} for choice in payload.get("choices") or ()]
         return payload | {"choices": payload["choices"] + others} if others else payload
 
-    return _say(peer, leak)
+    return _say(responder, leak)
 
 
-def names_another_model(peer: Peer) -> Peer:
-    return _say(peer, lambda payload: payload | {"model": "some/other-model"})
+def names_another_model(responder: Responder) -> Responder:
+    return _say(responder, lambda payload: payload | {"model": "some/other-model"})
 
 
-def finishes_for_no_reason(peer: Peer) -> Peer:
+def finishes_for_no_reason(responder: Responder) -> Responder:
     return _say_choices(
-        peer,
+        responder,
         lambda choice: (
             choice | {"finish_reason": "stop"} if choice.get("finish_reason") else choice
         ),
     )
 
 
-def finishes_everything(peer: Peer) -> Peer:
+def finishes_everything(responder: Responder) -> Responder:
     def finish(choice: Any) -> Any:
         return {"finish_reason": "stop"} | choice if "message" in choice else choice
 
     def last(plan: AnswerPlan) -> AnswerPlan:
         return _map_last(plan, lambda choice: {"finish_reason": "stop"} | choice)
 
-    return lambda request: last(_say_choices(peer, finish)(request))
+    return lambda request: last(_say_choices(responder, finish)(request))
 
 
-def keeps_logprobs_to_itself(peer: Peer) -> Peer:
-    return _say_choices(peer, lambda choice: _without(choice, "logprobs"))
+def keeps_logprobs_to_itself(responder: Responder) -> Responder:
+    return _say_choices(responder, lambda choice: _without(choice, "logprobs"))
 
 
-def sends_logprobs_everywhere(peer: Peer) -> Peer:
+def sends_logprobs_everywhere(responder: Responder) -> Responder:
     made_up = {"logprobs": {"content": [{"token": "a", "logprob": -0.1, "top_logprobs": []}]}}
-    heard = _hear(peer, lambda body: _without(body, "logprobs", "top_logprobs"))
+    heard = _hear(responder, lambda body: _without(body, "logprobs", "top_logprobs"))
     said = _say_choices(heard, lambda choice: choice | made_up)
-    return lambda request: (said if b'"logprobs"' in request.body else peer)(request)
+    return lambda request: (said if b'"logprobs"' in request.body else responder)(request)
 
 
-def drops_late_content(peer: Peer) -> Peer:
+def drops_late_content(responder: Responder) -> Responder:
     def drop(plan: AnswerPlan) -> AnswerPlan:
         finished: list[bool] = []
 
@@ -242,35 +243,35 @@ def drops_late_content(peer: Peer) -> Peer:
 
         return plan.map_events(keep)
 
-    return lambda request: drop(peer(request))
+    return lambda request: drop(responder(request))
 
 
-def cuts_long_streams(peer: Peer) -> Peer:
+def cuts_long_streams(responder: Responder) -> Responder:
     def cut(plan: AnswerPlan) -> AnswerPlan:
         long = plan.is_stream and len(plan.pieces) > _LONG
         return replace(plan, pieces=plan.pieces[:_LONG]) if long else plan
 
-    return lambda request: cut(peer(request))
+    return lambda request: cut(responder(request))
 
 
-def always_says_done(peer: Peer) -> Peer:
+def always_says_done(responder: Responder) -> Responder:
     def end(plan: AnswerPlan) -> AnswerPlan:
         said = plan.says_done or not plan.is_stream
         return plan if said else replace(plan, pieces=(*plan.pieces, BodyPiece(DONE)))
 
-    return lambda request: end(peer(request))
+    return lambda request: end(responder(request))
 
 
-def hides_the_cutoff(peer: Peer) -> Peer:
+def hides_the_cutoff(responder: Responder) -> Responder:
     def hide(event: Any) -> Any:
         if "cutoff" not in str(event.get("error")):
             return event
         return {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}
 
-    return _say(peer, hide)
+    return _say(responder, hide)
 
 
-def streams_whole_answers_at_once(peer: Peer) -> Peer:
+def streams_whole_answers_at_once(responder: Responder) -> Responder:
     """Send no event before the last one is known, and all text in the first that has any."""
 
     def gather(plan: AnswerPlan) -> AnswerPlan:
@@ -284,45 +285,45 @@ def streams_whole_answers_at_once(peer: Peer) -> Peer:
 
         return plan.map_events(lambda event: _each_part(event, move))
 
-    return lambda request: gather(peer(request))
+    return lambda request: gather(responder(request))
 
 
-def sends_html_to_later_turns(peer: Peer) -> Peer:
+def sends_html_to_later_turns(responder: Responder) -> Responder:
     page = plan_bytes(502, "text/html", b"<html><h1>502 Bad Gateway</h1></html>")
-    return lambda request: page if b'"role":"assistant"' in request.body else peer(request)
+    return lambda request: page if b'"role":"assistant"' in request.body else responder(request)
 
 
 def _without(table: Any, *names: str) -> Any:
     return {key: value for key, value in table.items() if key not in names}
 
 
-def _hear(peer: Peer, change: Change) -> Peer:
-    def answer(request: PeerRequest) -> AnswerPlan:
+def _hear(responder: Responder, change: Change) -> Responder:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         if not request.body:
-            return peer(request)
-        return peer(replace(request, body=encode_json(change(request.json()))))
+            return responder(request)
+        return responder(replace(request, body=encode_json(change(request.json()))))
 
     return answer
 
 
-def _refuse(peer: Peer, mark: bytes) -> Peer:
+def _refuse(responder: Responder, mark: bytes) -> Responder:
     refusal = refuse_hosted(400, "This is not supported.", wrapped=False)
-    return lambda request: refusal if mark in request.body else peer(request)
+    return lambda request: refusal if mark in request.body else responder(request)
 
 
-def _say(peer: Peer, change: Change) -> Peer:
-    return lambda request: peer(request).map_json(change).map_events(change)
+def _say(responder: Responder, change: Change) -> Responder:
+    return lambda request: responder(request).map_json(change).map_events(change)
 
 
-def _say_choices(peer: Peer, change: Change) -> Peer:
+def _say_choices(responder: Responder, change: Change) -> Responder:
     def alter(payload: Any) -> Any:
         return payload | {"choices": [change(choice) for choice in payload.get("choices") or ()]}
 
-    return _say(peer, lambda payload: alter(payload) if "choices" in payload else payload)
+    return _say(responder, lambda payload: alter(payload) if "choices" in payload else payload)
 
 
-def _say_parts(peer: Peer, change: Callable[[Any], None]) -> Peer:
-    return _say(peer, lambda payload: _each_part(payload, change))
+def _say_parts(responder: Responder, change: Callable[[Any], None]) -> Responder:
+    return _say(responder, lambda payload: _each_part(payload, change))
 
 
 def _each_part(payload: Any, change: Callable[[Any], None]) -> Any:
@@ -336,20 +337,20 @@ def _parts(payload: Any) -> Iterator[Any]:
         yield from (choice[name] for name in ("message", "delta") if choice.get(name))
 
 
-def _say_calls(peer: Peer, change: Callable[[str], str]) -> Peer:
+def _say_calls(responder: Responder, change: Callable[[str], str]) -> Responder:
     def alter(part: Any) -> None:
         for call in part.get("tool_calls") or ():
             if call["function"].get("arguments"):
                 call["function"]["arguments"] = change(call["function"]["arguments"])
 
-    return _say_parts(peer, alter)
+    return _say_parts(responder, alter)
 
 
-def _say_usage(peer: Peer, change: Change) -> Peer:
+def _say_usage(responder: Responder, change: Change) -> Responder:
     def alter(payload: Any) -> Any:
         return payload | {"usage": change(payload["usage"])} if payload.get("usage") else payload
 
-    return _say(peer, alter)
+    return _say(responder, alter)
 
 
 def _map_last(plan: AnswerPlan, change: Change) -> AnswerPlan:

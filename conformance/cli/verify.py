@@ -31,7 +31,9 @@ def add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command to the tree."""
     run = commands.add_parser("verify", help="judge every claim and print the matrix (the default)")
     run.set_defaults(run=_verify)
-    run.add_argument("--target", type=_read_target, help="default: replay; peer for a --factory")
+    run.add_argument(
+        "--target", type=_read_target, help="default: replay; reference for a --factory"
+    )
     run.add_argument("--lane", action="append", default=[], choices=LANES, help="this lane only")
     run.add_argument(
         "--factory",
@@ -51,9 +53,9 @@ def add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _verify(options: argparse.Namespace, suite: Suite, console: Console) -> int:
-    target = options.target or ("peer" if options.factory else "replay")
-    if options.factory and not target.startswith("peer"):
-        raise TableError("a --factory is judged on the target peer, or peer:<lie>")
+    target = options.target or ("reference" if options.factory else "replay")
+    if options.factory and not target.startswith("reference"):
+        raise TableError("a --factory is judged on the target reference, or responder:<lie>")
     engine = aim_at_engine(options) if target == "engine" else ()
     lanes = tuple(options.lane) or (("dedicated",) if engine else ())
     more = engine

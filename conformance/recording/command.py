@@ -110,7 +110,7 @@ def settle_models(order: Order, environment: Mapping[str, str] = os.environ) -> 
         ServedError: Nobody answers, the key is refused, or there are several models.
     """
     models = list(order.models)
-    for name in () if order.target == "peer" else order.lanes or tuple(LANES):
+    for name in () if order.target == "reference" else order.lanes or tuple(LANES):
         lane = LANES[name]
         if name in order.casts or (order.target, name) == ("live", "model-apis"):
             continue
@@ -170,7 +170,12 @@ def is_agreed(question: str, console: Console) -> bool:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say whom to ask, and what."""
     add = parser.add_argument
-    add("--target", choices=("peer", "engine", "live"), default="peer", help="default: peer")
+    add(
+        "--target",
+        choices=("reference", "engine", "live"),
+        default="reference",
+        help="default: reference",
+    )
     add("--lane", action="append", default=[], choices=tuple(LANES), help="this lane only")
     add("--claim", action="append", default=[], metavar="ID", help="checks of this claim only")
     add("--model", action="append", default=[], metavar="[LANE=]SLUG", help="ask this model")

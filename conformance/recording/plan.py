@@ -31,7 +31,7 @@ class Order:
     """What is asked for.
 
     Attributes:
-        target: `peer`, `engine` or `live`.
+        target: `reference`, `engine` or `live`.
         lanes: These lanes only; none for both.
         claims: These claims only; none for all.
         models: Models to ask instead of the lanes' own, `SLUG` or `LANE=SLUG`.
@@ -42,7 +42,7 @@ class Order:
         where: Who is asked, in words.
     """
 
-    target: str = "peer"
+    target: str = "reference"
     lanes: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class Order:
     engine: str = ""
     stale: int | None = None
     partial: bool = False
-    where: str = "the reference peer"
+    where: str = "the reference server"
 
     @property
     def casts(self) -> dict[str, dict[str, str]]:

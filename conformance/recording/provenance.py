@@ -82,7 +82,7 @@ def derive_evidence(hosts: Iterable[str], target: str, engine: str = "") -> tupl
         return "live", "Baseten"
     if target == "engine":
         return "engine", engine
-    return "reference", "reference peer" if target == "peer" else "a stand-in for Baseten"
+    return "reference", "reference server" if target == "reference" else "a stand-in for Baseten"
 
 
 def _is_baseten(host: str) -> bool:

@@ -79,7 +79,7 @@ def collect(order: Order, bench: Workbench, environment: dict[str, str]) -> list
         RecordingError: The checks cannot be collected.
     """
     narrow = (*(f"--lane={x}" for x in order.lanes), *(f"--claim={x}" for x in order.claims))
-    options = ("--collect-only", "-q", "--target=peer", *narrow)
+    options = ("--collect-only", "-q", "--target=reference", *narrow)
     found = run_leashed((*options, *_name_checks()), bench.log("plan"), environment, _ignore)
     # 5: none is selected.
     if found.code not in {0, 5}:

@@ -69,7 +69,7 @@ def find_addressee(
     """Return whom to ask; an engine is asked for its version, and nothing else.
 
     Args:
-        target: `peer`, `engine` or `live`.
+        target: `reference`, `engine` or `live`.
         lanes: The lanes that are asked for.
         url: What the user gave.
         engine: Name and version as the user gave them.
@@ -78,8 +78,8 @@ def find_addressee(
     Raises:
         AddresseeError: An address, a key or an engine's name is missing or of no use.
     """
-    if target == "peer":
-        return Addressee("the reference peer, on loopback")
+    if target == "reference":
+        return Addressee("the reference server, on loopback")
     try:
         chosen = [
             choose_settings(LANES[lane], target, None, _pick(lane, target, url), environment)

@@ -1,4 +1,4 @@
-"""Servers that are not Baseten: the reference peer and, built on it, the deviants.
+"""Servers that are not Baseten: the reference server and, built on it, the deviants.
 
 Everything here is sans-IO except `server` (sockets) and `transports` (mounts in HTTP clients).
 """
@@ -9,24 +9,24 @@ from conformance.reference.exchange import (
     AnswerPlan,
     BodyPiece,
     Ending,
-    Peer,
-    PeerRequest,
+    ReceivedRequest,
+    Responder,
     make_request,
 )
-from conformance.reference.reference import ReferencePeer, respond
-from conformance.reference.server import PeerServer
-from conformance.reference.transports import AsyncPeerTransport, PeerTransport
+from conformance.reference.reference import ReferenceServer, respond
+from conformance.reference.server import LoopbackServer
+from conformance.reference.transports import AsyncResponderTransport, ResponderTransport
 
 __all__ = [
     "AnswerPlan",
-    "AsyncPeerTransport",
+    "AsyncResponderTransport",
     "BodyPiece",
     "Ending",
-    "Peer",
-    "PeerRequest",
-    "PeerServer",
-    "PeerTransport",
-    "ReferencePeer",
+    "LoopbackServer",
+    "ReceivedRequest",
+    "ReferenceServer",
+    "Responder",
+    "ResponderTransport",
     "make_request",
     "respond",
 ]

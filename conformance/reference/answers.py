@@ -1,4 +1,4 @@
-"""What a peer says: the same answer for the same order, on both lanes.
+"""What a responder says: the same answer for the same order, on both lanes.
 
 Decides text, reasoning, calls and where they are cut. Must not know how they are worded on the
 wire. Every answer repeats something of its prompt, so that answers can be told apart.
@@ -101,8 +101,8 @@ class Answer:
     def cached_tokens(self) -> int:
         """Prompt tokens read from the cache.
 
-        A peer keeps no state, so the rule stands in for one: of a prompt longer than 128 tokens
-        all whole blocks of 64 tokens were seen before, except that the last token never was.
+        A responder keeps no state, so the rule stands in for one: of a prompt longer than 128
+        tokens all whole blocks of 64 tokens were seen before, except that the last token never was.
         """
         if self.prompt_tokens <= _CACHE_FLOOR:
             return 0

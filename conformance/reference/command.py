@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from conformance.reference.catalogue import HOSTED, find_served
 from conformance.reference.reference import respond
-from conformance.reference.server import PeerServer
+from conformance.reference.server import LoopbackServer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"cannot begin: the reference server has no model {model!r:.80}", file=sys.stderr)
         return _USAGE
     try:
-        server = PeerServer(respond, port=options.port, keep=False)
+        server = LoopbackServer(respond, port=options.port, keep=False)
     except OSError as error:
         told = f"cannot begin: port {options.port}: {error}; choose another with --port"
         print(told, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What goes into a peer and what comes out: plain values, no I/O.
+"""What goes into a responder and what comes out: plain values, no I/O.
 
 Knows HTTP messages as data. Must not know Baseten, sockets or httpx.
 """
@@ -16,8 +16,8 @@ Ending: TypeAlias = Literal["complete", "abort", "reset"]
 
 
 @dataclass(frozen=True, slots=True)
-class PeerRequest:
-    """One request as a peer receives it.
+class ReceivedRequest:
+    """One request as a responder receives it.
 
     Attributes:
         method: Upper-case HTTP method.
@@ -167,14 +167,14 @@ class AnswerPlan:
         return self.with_body(encode_json(change(json.loads(self.body))))
 
 
-Peer: TypeAlias = Callable[[PeerRequest], AnswerPlan]
+Responder: TypeAlias = Callable[[ReceivedRequest], AnswerPlan]
 """Anything that answers a request. Wrap one to make it lie."""
 
 
 def make_request(
     url: str, body: Any = None, *, method: str = "POST", authorization: str | None = "Bearer key"
-) -> PeerRequest:
-    """Return the request that a client would send, for asking a peer directly.
+) -> ReceivedRequest:
+    """Return the request that a client would send, for asking a responder directly.
 
     Args:
         url: Absolute URL.
@@ -190,7 +190,7 @@ def make_request(
     headers = [("host", parts.netloc), ("content-type", "application/json")]
     if authorization is not None:
         headers.append(("authorization", authorization))
-    return PeerRequest(method, urlunsplit(("", "", *parts[2:4], "")), tuple(headers), raw)
+    return ReceivedRequest(method, urlunsplit(("", "", *parts[2:4], "")), tuple(headers), raw)
 
 
 def encode_json(value: Any) -> bytes:

@@ -1,6 +1,6 @@
 """Ids that differ between requests and never between runs.
 
-A peer has no clock and no randomness: everything unique is a digest of the request.
+A responder has no clock and no randomness: everything unique is a digest of the request.
 """
 
 from __future__ import annotations

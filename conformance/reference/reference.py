@@ -1,4 +1,4 @@
-"""The reference peer: what Baseten would answer, as far as its contract is public.
+"""The reference server: what Baseten would answer, as far as its contract is public.
 
 Joins the lanes: key, route, rules, answer, wording. Pure: the same request always gets the same
 answer. Must not open sockets.
@@ -29,7 +29,7 @@ from conformance.reference.error_bodies import (
     refuse_route,
     refuse_without_key,
 )
-from conformance.reference.exchange import AnswerPlan, PeerRequest, plan_json
+from conformance.reference.exchange import AnswerPlan, ReceivedRequest, plan_json
 from conformance.reference.ids import CREATED, Stamp, make_stamp
 from conformance.reference.lanes import Route, find_route
 from conformance.reference.model_apis_validation import find_invalid, find_malformed
@@ -41,8 +41,8 @@ _METHODS = {"chat": "POST", "embeddings": "POST", "predict": "POST", "models": "
 
 
 @dataclass(frozen=True, slots=True)
-class ReferencePeer:
-    """A peer that answers both lanes.
+class ReferenceServer:
+    """A responder that answers both lanes.
 
     Attributes:
         key: The only key accepted; None accepts every key that does not start with `bad`.
@@ -53,9 +53,9 @@ class ReferencePeer:
     context: int | None = None
 
     def __repr__(self) -> str:
-        return f"ReferencePeer(context={self.context})"
+        return f"ReferenceServer(context={self.context})"
 
-    def __call__(self, request: PeerRequest) -> AnswerPlan:
+    def __call__(self, request: ReceivedRequest) -> AnswerPlan:
         """Answer a request.
 
         Args:
@@ -75,7 +75,7 @@ class ReferencePeer:
             return refuse_at_edge(413, "Request body too large")
         return _OPERATIONS[route.lane, route.operation](self, request)
 
-    def refuse_key(self, request: PeerRequest) -> AnswerPlan | None:
+    def refuse_key(self, request: ReceivedRequest) -> AnswerPlan | None:
         """Return the refusal of a request's key, None for a good one."""
         scheme, _, key = (request.header("authorization") or "").strip().partition(" ")
         if not key:
@@ -86,7 +86,7 @@ class ReferencePeer:
         return refuse_at_edge(403, "please check the api-key you provided")
 
     def fit(self, model: Model) -> Model:
-        """Return the model with this peer's context length."""
+        """Return the model with this responder's context length."""
         return model if self.context is None else replace(model, context=self.context)
 
 
@@ -104,25 +104,25 @@ def _decode(body: bytes) -> Any:
         return None
 
 
-def _list_hosted(peer: ReferencePeer, request: PeerRequest) -> AnswerPlan:
+def _list_hosted(responder: ReferenceServer, request: ReceivedRequest) -> AnswerPlan:
     listing = {"data": [model.listing() for model in HOSTED.values()]}
-    return peer.refuse_key(request) or plan_json(200, listing, EDGE_HEADERS)
+    return responder.refuse_key(request) or plan_json(200, listing, EDGE_HEADERS)
 
 
-def _chat_hosted(peer: ReferencePeer, request: PeerRequest) -> AnswerPlan:
+def _chat_hosted(responder: ReferenceServer, request: ReceivedRequest) -> AnswerPlan:
     body = _decode(request.body)
     if not isinstance(body, dict):
         return refuse_at_edge(400, "Invalid request body")
     malformed = find_malformed(body)
     if malformed:
         return refuse_hosted(400, malformed, wrapped=False)
-    refused = peer.refuse_key(request)
+    refused = responder.refuse_key(request)
     if refused:
         return refused
     model = HOSTED.get(body["model"])
     if model is None:
         return refuse_at_edge(404, "please check the model you provided")
-    return _serve_hosted(body, peer.fit(model), make_stamp(request.body))
+    return _serve_hosted(body, responder.fit(model), make_stamp(request.body))
 
 
 def _serve_hosted(body: Mapping[str, Any], model: Model, stamp: Stamp) -> AnswerPlan:
@@ -188,7 +188,7 @@ def _thinks(body: Mapping[str, Any], model: Model) -> bool:
     return model.thinks == "default" or kind == "enabled" if asked is None else bool(asked)
 
 
-def _list_served(peer: ReferencePeer, request: PeerRequest) -> AnswerPlan:
+def _list_served(responder: ReferenceServer, request: ReceivedRequest) -> AnswerPlan:
     models = [
         {
             "id": model.slug,
@@ -202,11 +202,11 @@ def _list_served(peer: ReferencePeer, request: PeerRequest) -> AnswerPlan:
         for model in filter(None, map(find_served, ("omni", "tiny")))
     ]
     listing = {"object": "list", "data": models}
-    return peer.refuse_key(request) or plan_json(200, listing, ENGINE_HEADERS)
+    return responder.refuse_key(request) or plan_json(200, listing, ENGINE_HEADERS)
 
 
-def _chat_served(peer: ReferencePeer, request: PeerRequest) -> AnswerPlan:
-    refused = peer.refuse_key(request)
+def _chat_served(responder: ReferenceServer, request: ReceivedRequest) -> AnswerPlan:
+    refused = responder.refuse_key(request)
     if refused:
         return refused
     body = _decode(request.body)
@@ -217,7 +217,7 @@ def _chat_served(peer: ReferencePeer, request: PeerRequest) -> AnswerPlan:
     if model is None:
         told = f"The model `{name}` does not exist. Valid aliases: omni, tiny."
         return refuse_by_engine(told, kind="NotFoundError", status=404, param="model")
-    return _serve_engine(body, peer.fit(model), make_stamp(request.body))
+    return _serve_engine(body, responder.fit(model), make_stamp(request.body))
 
 
 def _unreadable(body: bytes, decoded: Any) -> Complaint:
@@ -260,19 +260,19 @@ def _complain(complaint: Complaint) -> AnswerPlan:
     return refuse_by_engine(complaint.message, kind=complaint.kind, param=complaint.param)
 
 
-def _embed_served(peer: ReferencePeer, request: PeerRequest) -> AnswerPlan:
-    refused = peer.refuse_key(request)
+def _embed_served(responder: ReferenceServer, request: ReceivedRequest) -> AnswerPlan:
+    refused = responder.refuse_key(request)
     body = _decode(request.body)
     return refused or embed(body if isinstance(body, dict) else {})
 
 
-def _predict(peer: ReferencePeer, request: PeerRequest) -> AnswerPlan:
+def _predict(responder: ReferenceServer, request: ReceivedRequest) -> AnswerPlan:
     """`/predict` takes what the model's author chose, never an OpenAI body."""
     told = "predict expects `prompt`; chat completions are served under /sync/v1"
-    return peer.refuse_key(request) or refuse_by_truss(400, told, 600)
+    return responder.refuse_key(request) or refuse_by_truss(400, told, 600)
 
 
-_OPERATIONS: Mapping[tuple[str, str], Callable[[ReferencePeer, PeerRequest], AnswerPlan]] = {
+_OPERATIONS: Mapping[tuple[str, str], Callable[[ReferenceServer, ReceivedRequest], AnswerPlan]] = {
     ("model-apis", "chat"): _chat_hosted,
     ("model-apis", "models"): _list_hosted,
     ("dedicated", "chat"): _chat_served,
@@ -281,5 +281,5 @@ _OPERATIONS: Mapping[tuple[str, str], Callable[[ReferencePeer, PeerRequest], Ans
     ("dedicated", "predict"): _predict,
 }
 
-respond = ReferencePeer()
-"""The reference peer with its defaults."""
+respond = ReferenceServer()
+"""The reference server with its defaults."""

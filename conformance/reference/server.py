@@ -1,7 +1,7 @@
-"""A peer behind real sockets on loopback: threads and h11, HTTP/1.1 with keep-alive.
+"""A responder behind real sockets on loopback: threads and h11, HTTP/1.1 with keep-alive.
 
-Knows connections. Must not know what the peer answers; a peer that raises is the suite's own
-fault and is reported when the server closes.
+Knows connections. Must not know what the responder answers; a responder that raises is the
+suite's own fault and is reported when the server closes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 import h11
 
-from conformance.reference.exchange import AnswerPlan, Peer, PeerRequest
+from conformance.reference.exchange import AnswerPlan, ReceivedRequest, Responder
 from conformance.reference.reference import respond
 
 if TYPE_CHECKING:
@@ -26,17 +26,17 @@ _READ_SIZE = 65_536
 _JOIN_SECONDS = 5.0
 
 
-class PeerServer:
-    """Serves a peer on 127.0.0.1 for the length of a `with` block.
+class LoopbackServer:
+    """Serves a responder on 127.0.0.1 for the length of a `with` block.
 
     Attributes:
         url: Root URL, without a trailing slash.
         requests: Every request, in order of arrival; empty if none is kept.
         connections: Number of connections accepted so far.
-        failures: Exceptions that the peer raised; the first is raised at the end of the block.
+        failures: Exceptions that the responder raised; the first is raised at the end of the block.
 
     Args:
-        peer: What answers.
+        responder: What answers.
         tls: Context for https; None for http.
         port: The port; 0 for a free one.
         keep: Whether requests are kept. A server that runs for days must not.
@@ -47,15 +47,15 @@ class PeerServer:
 
     def __init__(
         self,
-        peer: Peer = respond,
+        responder: Responder = respond,
         *,
         tls: ssl.SSLContext | None = None,
         port: int = 0,
         keep: bool = True,
     ) -> None:
-        self.peer = peer
+        self.responder = responder
         self._keep = keep
-        self.requests: list[PeerRequest] = []
+        self.requests: list[ReceivedRequest] = []
         self.connections = 0
         self.failures: list[Exception] = []
         self._tls = tls
@@ -64,7 +64,9 @@ class PeerServer:
         self._open: dict[threading.Thread, socket.socket] = {}
         self._listener = socket.create_server(("127.0.0.1", port))
         self._waker, self._wake = socket.socketpair()
-        self._acceptor = threading.Thread(target=self._accept, name="peer-acceptor", daemon=True)
+        self._acceptor = threading.Thread(
+            target=self._accept, name="reference-acceptor", daemon=True
+        )
         scheme = "http" if tls is None else "https"
         self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
 
@@ -104,7 +106,7 @@ class PeerServer:
         for opened in (self._listener, self._waker, self._wake):
             opened.close()
         if any(thread.is_alive() for thread in threads):
-            raise RuntimeError("a connection of the peer server did not end")
+            raise RuntimeError("a connection of the reference server server did not end")
 
     def _accept(self) -> None:
         with selectors.DefaultSelector() as selector:
@@ -161,10 +163,10 @@ class PeerServer:
                 return
             http.start_next_cycle()
 
-    def _plan(self, request: PeerRequest) -> AnswerPlan:
+    def _plan(self, request: ReceivedRequest) -> AnswerPlan:
         try:
-            return self.peer(request)
-        except Exception as error:  # noqa: BLE001  # any failure of a peer is kept for the end of the block
+            return self.responder(request)
+        except Exception as error:  # noqa: BLE001  # any failure of a responder is kept for the end of the block
             self.failures.append(error)
             return AnswerPlan(500, (("content-type", "text/plain"), ("content-length", "0")))
 
@@ -182,7 +184,7 @@ class PeerServer:
             connection.sendall(http.send(h11.EndOfMessage()) or b"")
 
 
-def _read_request(http: h11.Connection, connection: socket.socket) -> PeerRequest | None:
+def _read_request(http: h11.Connection, connection: socket.socket) -> ReceivedRequest | None:
     """Read the next request; None when the client closed the connection."""
     head: h11.Request | None = None
     body = bytearray()
@@ -200,9 +202,9 @@ def _read_request(http: h11.Connection, connection: socket.socket) -> PeerReques
             return None
 
 
-def _request(head: h11.Request, body: bytes) -> PeerRequest:
+def _request(head: h11.Request, body: bytes) -> ReceivedRequest:
     headers = tuple((name.decode(), value.decode("latin-1")) for name, value in head.headers)
-    return PeerRequest(head.method.decode(), head.target.decode("latin-1"), headers, body)
+    return ReceivedRequest(head.method.decode(), head.target.decode("latin-1"), headers, body)
 
 
 def _prepare_close(connection: socket.socket, plan: AnswerPlan) -> None:

@@ -1,6 +1,6 @@
-"""Mounts a peer inside a client of either HTTP library: no socket, one body piece per read.
+"""Mounts a responder inside a client of either HTTP library: no socket, one body piece per read.
 
-Knows requests and responses of the libraries; must not know what the peer answers.
+Knows requests and responses of the libraries; must not know what the reference server answers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from conformance.libraries import (
     Transport,
     library_of,
 )
-from conformance.reference.exchange import AnswerPlan, BodyPiece, Ending, Peer, PeerRequest
+from conformance.reference.exchange import AnswerPlan, BodyPiece, Ending, ReceivedRequest, Responder
 from conformance.reference.reference import respond
 
 if TYPE_CHECKING:
@@ -25,34 +25,34 @@ if TYPE_CHECKING:
 
 
 class _Mount:
-    """What both transports share: the peer and what it was asked.
+    """What both transports share: the reference server and what it was asked.
 
     Attributes:
         requests: Every request, in order of arrival.
         open_answers: Answers whose body was neither read to its end nor closed.
     """
 
-    def __init__(self, peer: Peer = respond) -> None:
-        self.peer = peer
-        self.requests: list[PeerRequest] = []
+    def __init__(self, responder: Responder = respond) -> None:
+        self.responder = responder
+        self.requests: list[ReceivedRequest] = []
         self.open_answers = 0
 
     def plan(self, request: Request) -> AnswerPlan:
-        """Ask the peer."""
-        asked = PeerRequest(
+        """Ask the reference server."""
+        asked = ReceivedRequest(
             method=request.method,
             target=request.url.raw_path.decode("ascii"),
             headers=tuple((key.lower(), value) for key, value in request.headers.multi_items()),
             body=request.content,
         )
         self.requests.append(asked)
-        plan = self.peer(asked)
+        plan = self.responder(asked)
         self.open_answers += 1
         return plan
 
 
-class PeerTransport(_Mount, Transport):
-    """A synchronous transport: `httpx2.Client(transport=PeerTransport(peer))`.
+class ResponderTransport(_Mount, Transport):
+    """A synchronous transport, for `httpx2.Client(transport=…)`.
 
     Delays are slept, and a delay beyond the request's read timeout is a `ReadTimeout`.
     """
@@ -64,8 +64,8 @@ class PeerTransport(_Mount, Transport):
         return _respond(request, plan, _Stream(self, request, plan))
 
 
-class AsyncPeerTransport(_Mount, AsyncTransport):
-    """An asynchronous transport: `httpx2.AsyncClient(transport=AsyncPeerTransport(peer))`.
+class AsyncResponderTransport(_Mount, AsyncTransport):
+    """An asynchronous transport, for `httpx2.AsyncClient(transport=…)`.
 
     Delays are slept, and a delay beyond the request's read timeout is a `ReadTimeout`.
     """
@@ -105,7 +105,7 @@ class _Plan:
 
     def time_out(self) -> Exception:
         """Return the error for a piece that came too late."""
-        return self.fail("ReadTimeout", "the peer was slower than the read timeout")
+        return self.fail("ReadTimeout", "the reference server was slower than the read timeout")
 
     def end(self) -> None:
         """Raise what a connection raises that does not end as its framing says."""
@@ -121,7 +121,7 @@ class _Plan:
 
 _FAILURES: dict[Ending, tuple[str, str]] = {
     "abort": ("RemoteProtocolError", "the peer closed the connection inside the body"),
-    "reset": ("ReadError", "the peer reset the connection"),
+    "reset": ("ReadError", "the reference server reset the connection"),
 }
 
 

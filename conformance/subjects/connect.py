@@ -1,4 +1,4 @@
-"""How a model meets a peer: ours inside this process, anybody else's over loopback sockets.
+"""How a model meets a responder: ours inside this process, anybody else's over loopback sockets.
 
 Knows transports, servers and canonical addresses; must not know what is asked or answered.
 """
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from conformance.reference import AsyncPeerTransport, PeerServer, PeerTransport
+from conformance.reference import AsyncResponderTransport, LoopbackServer, ResponderTransport
 from conformance.subjects.subject import chosen
 from conformance.subjects.traffic import DECK, Tape
 from conformance.targets import choose_settings
@@ -22,7 +22,7 @@ from conformance.targets import choose_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.reference import AnswerPlan, Peer, PeerRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest, Responder
     from conformance.targets import Lane
 
 __all__ = ["OPENED", "PACE", "mount", "pace", "tap"]
@@ -39,31 +39,33 @@ OPENED = ExitStack()
 
 
 def pace() -> float:
-    """Return how long a peer waits before each piece, for its moments to be told apart."""
+    """Return how long a responder waits before each piece, for its moments to be told apart."""
     return 0.0 if chosen().ours else PACE
 
 
-def mount(lane: Lane, peer: Peer, settings: dict[str, Any]) -> Any:
-    """Return a model that a peer answers, in both colours.
+def mount(lane: Lane, responder: Responder, settings: dict[str, Any]) -> Any:
+    """Return a model that a responder answers, in both colours.
 
     Args:
         lane: Whose settings are the default.
-        peer: What answers.
+        responder: What answers.
         settings: Constructor's arguments that differ.
     """
-    given = {**choose_settings(lane, "peer"), "max_retries": 0, **settings}
-    return _mount_inside(peer, given) if chosen().ours else _mount_on_loopback(peer, given)
+    given = {**choose_settings(lane, "reference"), "max_retries": 0, **settings}
+    return (
+        _mount_inside(responder, given) if chosen().ours else _mount_on_loopback(responder, given)
+    )
 
 
-def _mount_inside(peer: Peer, settings: dict[str, Any]) -> Any:
+def _mount_inside(responder: Responder, settings: dict[str, Any]) -> Any:
     clients = {
-        "http_client": httpx2.Client(transport=PeerTransport(peer)),
-        "http_async_client": httpx2.AsyncClient(transport=AsyncPeerTransport(peer)),
+        "http_client": httpx2.Client(transport=ResponderTransport(responder)),
+        "http_async_client": httpx2.AsyncClient(transport=AsyncResponderTransport(responder)),
     }
     return chosen().make(**{**clients, **settings})
 
 
-def _mount_on_loopback(peer: Peer, settings: dict[str, Any]) -> Any:
+def _mount_on_loopback(responder: Responder, settings: dict[str, Any]) -> Any:
     if inside := settings.keys() & _INSIDE:
         pytest.skip(f"{min(inside)} is our own client's way to be answered inside the process")
     settings = {name: value for name, value in settings.items() if value is not None}
@@ -75,17 +77,17 @@ def _mount_on_loopback(peer: Peer, settings: dict[str, Any]) -> Any:
     if "model" not in settings or not _TELLING.search(place.path):
         pytest.skip("a client may read this off Baseten's host name, and loopback has another")
     host = place.hostname or ""
-    server = OPENED.enter_context(PeerServer(_at_host(host, peer)))
+    server = OPENED.enter_context(LoopbackServer(_at_host(host, responder)))
     moved = {name: _ROOT.sub(server.url, settings[name], count=1) for name in places}
     return chosen().make(**{**settings, **moved})
 
 
-def _at_host(host: str, peer: Peer) -> Peer:
-    """Return the peer as it is at a host: a path alone does not tell every lane from the other."""
+def _at_host(host: str, responder: Responder) -> Responder:
+    """Return a responder as it is at a host: a path alone does not name every lane."""
 
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         rest = tuple(pair for pair in request.headers if pair[0] != "host")
-        return peer(replace(request, headers=(("host", host), *rest)))
+        return responder(replace(request, headers=(("host", host), *rest)))
 
     return answer
 

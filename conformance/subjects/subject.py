@@ -133,7 +133,9 @@ class Factory:
 
     @cached_property
     def _class(self) -> type[BaseChatModel]:
-        sample = self.make(**choose_settings(LANES["dedicated"], "peer", _NOWHERE), max_retries=0)
+        sample = self.make(
+            **choose_settings(LANES["dedicated"], "reference", _NOWHERE), max_retries=0
+        )
         return type(sample)
 
     @property

@@ -12,7 +12,7 @@ from conformance.reference import respond
 
 if TYPE_CHECKING:
     from conformance.libraries import Request, Response
-    from conformance.reference import AnswerPlan, PeerRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest
 
 __all__ = ["DECK", "Deck", "Tape"]
 
@@ -37,14 +37,14 @@ class Tape:
         """Keep what comes back; a stream arrives in one piece behind this."""
         self.answers.append(response.read().decode("utf-8"))
 
-    def note_exchange(self, request: PeerRequest, plan: AnswerPlan) -> None:
+    def note_exchange(self, request: ReceivedRequest, plan: AnswerPlan) -> None:
         """Keep what a server got, and what it is about to answer."""
         self.sent.append(request.json())
         self.answers.append(plan.body.decode("utf-8"))
 
 
 class Deck:
-    """The reference peer, with the tapes that run beside it.
+    """The reference server, with the tapes that run beside it.
 
     Attributes:
         tapes: Those that run; whoever puts one on takes it off again.
@@ -53,8 +53,8 @@ class Deck:
     def __init__(self) -> None:
         self.tapes: list[Tape] = []
 
-    def __call__(self, request: PeerRequest) -> AnswerPlan:
-        """Answer as the reference peer."""
+    def __call__(self, request: ReceivedRequest) -> AnswerPlan:
+        """Answer as the reference server."""
         plan = respond(request)
         for tape in self.tapes:
             tape.note_exchange(request, plan)

@@ -1,4 +1,4 @@
-"""What a verdict rests on: the reference peer, a real engine, recorded or live Baseten traffic.
+"""What a verdict rests on: the reference server, a real engine, recorded or live Baseten traffic.
 
 Knows how a check states its evidence; must not know pytest's hooks or how verdicts merge.
 """
@@ -28,7 +28,7 @@ class Source(StrEnum):
 
 
 _DETAILED = {Source.ENGINE: "its name and version", Source.LIVE: "the date"}
-_BY_TARGET = {"peer": Source.REFERENCE, "engine": Source.ENGINE, "live": Source.LIVE}
+_BY_TARGET = {"reference": Source.REFERENCE, "engine": Source.ENGINE, "live": Source.LIVE}
 
 
 @dataclass(slots=True)

@@ -23,7 +23,9 @@ __all__ = ["GAPS_FILE", "KnownGap", "is_target", "load_gaps"]
 
 GAPS_FILE = FOLDER / "expected-failures.toml"
 
-_TARGET = re.compile(r"engine|live|replay|peer|(replay|peer|client):[a-z0-9]+(-[a-z0-9]+)*")
+_TARGET = re.compile(
+    r"engine|live|replay|reference|(replay|reference|client):[a-z0-9]+(-[a-z0-9]+)*"
+)
 _GAP = {
     "target": Key(),
     "claim": Key(),
@@ -49,7 +51,7 @@ class KnownGap:
 
 
 def is_target(name: str) -> bool:
-    """Whether it names a target: replay, peer, engine, live, or `<where>:<deviant>`."""
+    """Whether it names a target: replay, reference, engine, live, or `<where>:<deviant>`."""
     return bool(_TARGET.fullmatch(name))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.checks.agents.served import open_model
-from conformance.reference import PeerServer
+from conformance.reference import LoopbackServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +23,13 @@ collect_ignore_glob = [] if find_spec("deepagents") else ["test_*.py"]
 
 
 @pytest.fixture
-def server() -> Iterator[PeerServer]:
-    """Serve the reference peer; a test may assign another one to `server.peer`."""
-    with PeerServer() as served:
+def server() -> Iterator[LoopbackServer]:
+    """Serve the reference server; a test may assign another one to `server.responder`."""
+    with LoopbackServer() as served:
         yield served
 
 
 @pytest.fixture
-def model(server: PeerServer) -> Iterator[ChatBaseten]:
+def model(server: LoopbackServer) -> Iterator[ChatBaseten]:
     with open_model(server) as opened:
         yield opened

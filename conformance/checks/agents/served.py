@@ -16,7 +16,7 @@ from langchain_baseten import ChatBaseten
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from conformance.reference import PeerRequest, PeerServer
+    from conformance.reference import LoopbackServer, ReceivedRequest
 
 KEY = "sk-agents-0123456789"
 MODEL = "zai-org/GLM-5.2"
@@ -24,7 +24,7 @@ WAYS = ("invoke", "ainvoke")
 STREAMS = ("stream", "astream")
 
 
-def open_model(server: PeerServer, **settings: Any) -> ChatBaseten:
+def open_model(server: LoopbackServer, **settings: Any) -> ChatBaseten:
     """Return a model of the Model APIs that a server answers; it does not retry by itself."""
     given = {"model": MODEL, "api_key": KEY, "max_retries": 0, **settings}
     return ChatBaseten(base_url=f"{server.url}/v1", **given)
@@ -73,7 +73,7 @@ def calls(*wanted: tuple[str, str]) -> dict[str, Any]:
 
 
 class Script:
-    """A peer with an answer for each request; after the last one the reference peer answers.
+    """A responder with an answer for each request; after the last one the reference server answers.
 
     Args:
         answers: An answer as JSON, or the status of an error.
@@ -82,7 +82,7 @@ class Script:
     def __init__(self, *answers: Mapping[str, Any] | int) -> None:
         self._answers = list(answers)
 
-    def __call__(self, request: PeerRequest) -> AnswerPlan:
+    def __call__(self, request: ReceivedRequest) -> AnswerPlan:
         """Answer a request."""
         if not self._answers:
             return respond(request)

@@ -13,7 +13,7 @@ from conformance.checks.agents.served import KEY, MODEL, WAYS, Script, calls, op
 from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
-    from conformance.reference import PeerServer
+    from conformance.reference import LoopbackServer
 
 pytestmark = pytest.mark.parametrize("way", WAYS)
 
@@ -37,7 +37,7 @@ def _kinds(result: dict[str, Any]) -> list[str]:
 
 
 async def test_parallel_calls_are_run_and_their_results_answered(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
     dedicated = ChatBaseten(model="omni", model_url=f"{server.url}/production/sync/v1", api_key=KEY)
     for each in (model, dedicated):
@@ -51,7 +51,7 @@ async def test_parallel_calls_are_run_and_their_results_answered(
 
 
 async def test_reasoning_goes_back_with_its_call(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
     result = await run(create_agent(model, [get_weather]), way, QUESTION)
     reasoning = result["messages"][1].additional_kwargs["reasoning_content"]
@@ -61,7 +61,7 @@ async def test_reasoning_goes_back_with_its_call(
 
 
 async def test_an_agent_is_made_from_a_string(
-    way: str, server: PeerServer, monkeypatch: pytest.MonkeyPatch
+    way: str, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", KEY)
     monkeypatch.setenv("BASETEN_BASE_URL", f"{server.url}/v1")
@@ -72,10 +72,10 @@ async def test_an_agent_is_made_from_a_string(
 
 
 async def test_a_tool_that_fails_reaches_the_model_as_a_message(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
     # The arguments are JSON but not those of the tool, and the second name is no tool.
-    server.peer = Script(calls(("get_weather", '{"town": 1}'), ("get_time", "{}")))
+    server.responder = Script(calls(("get_weather", '{"town": 1}'), ("get_time", "{}")))
     result = await run(create_agent(model, [get_weather]), way, QUESTION)
 
     assert [message.status for message in result["messages"][2:4]] == ["error", "error"]
@@ -83,9 +83,9 @@ async def test_a_tool_that_fails_reaches_the_model_as_a_message(
 
 
 async def test_a_call_that_was_cut_is_not_run(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
-    server.peer = Script(calls(("get_weather", '{"city": "Par')))
+    server.responder = Script(calls(("get_weather", '{"city": "Par')))
     result = await run(create_agent(model, [get_weather]), way, QUESTION)
 
     assert _kinds(result) == ["human", "ai"]
@@ -93,7 +93,7 @@ async def test_a_call_that_was_cut_is_not_run(
 
 
 async def test_provider_strategy_constrains_the_last_answer(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
     agent = create_agent(model, [get_weather], response_format=ProviderStrategy(Report))
     result = await run(agent, way, QUESTION)
@@ -106,9 +106,9 @@ async def test_provider_strategy_constrains_the_last_answer(
 
 
 async def test_tool_strategy_takes_a_corrected_call(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
-    server.peer = Script(
+    server.responder = Script(
         calls(("get_weather", '{"city": "Paris"}')),
         calls(("Report", '{"city": "Paris", "degrees": "many"}')),
         calls(("Report", '{"city": "Paris", "degrees": 20}')),
@@ -122,7 +122,7 @@ async def test_tool_strategy_takes_a_corrected_call(
 
 
 async def test_a_listed_model_gets_the_strategy_of_its_provider(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
     result = await run(create_agent(model, [], response_format=Report), way, QUESTION)
 
@@ -130,8 +130,10 @@ async def test_a_listed_model_gets_the_strategy_of_its_provider(
     assert "tool_choice" not in server.requests[-1].json()
 
 
-async def test_an_unlisted_model_gets_the_strategy_of_tools(way: str, server: PeerServer) -> None:
-    server.peer = Script(calls(("Report", '{"city": "Paris", "degrees": 20}')))
+async def test_an_unlisted_model_gets_the_strategy_of_tools(
+    way: str, server: LoopbackServer
+) -> None:
+    server.responder = Script(calls(("Report", '{"city": "Paris", "degrees": 20}')))
     agent = create_agent(open_model(server, model="a/b"), [], response_format=Report)
     result = await run(agent, way, QUESTION)
 

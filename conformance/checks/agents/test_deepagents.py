@@ -20,11 +20,11 @@ from conformance.checks.agents.served import (
     run,
     whole,
 )
-from conformance.reference import ReferencePeer
+from conformance.reference import ReferenceServer
 from langchain_baseten import BasetenContextOverflowError, ChatBaseten
 
 if TYPE_CHECKING:
-    from conformance.reference import PeerServer
+    from conformance.reference import LoopbackServer
 
 HELLO = {"messages": [("human", "Hello")]}
 HISTORY = [("human", "one two three four five six seven " * 300), ("ai", "Yes.")] * 12
@@ -46,9 +46,9 @@ def _delegate(model: ChatBaseten, other: ChatBaseten) -> Any:
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_sub_agent_answers_with_its_own_model(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
-    server.peer = Script(calls(_task("Find the capital.", "researcher")), whole("Paris."))
+    server.responder = Script(calls(_task("Find the capital.", "researcher")), whole("Paris."))
     other = open_model(server, model="zai-org/GLM-5.1")
     result = await run(_delegate(model, other), way, HELLO)
     bodies = [request.json() for request in server.requests]
@@ -61,10 +61,10 @@ async def test_a_sub_agent_answers_with_its_own_model(
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_sub_agents_run_side_by_side(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
     tasks = [_task(f"Say 'number {number}'.", "general-purpose") for number in range(4)]
-    server.peer = Script(calls(*tasks))
+    server.responder = Script(calls(*tasks))
     result = await run(create_deep_agent(model), way, HELLO)
 
     answers = [message.text for message in result["messages"] if message.type == "tool"]
@@ -74,9 +74,9 @@ async def test_sub_agents_run_side_by_side(
 
 @pytest.mark.parametrize("way", STREAMS)
 async def test_a_sub_agent_streams_under_its_own_name_space(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
-    server.peer = Script(calls(_task("Say 'Hello' back.", "researcher")))
+    server.responder = Script(calls(_task("Say 'Hello' back.", "researcher")))
     agent = _delegate(model, open_model(server, model="zai-org/GLM-5.1"))
     parts = await collect(agent, way, HELLO, stream_mode="messages", subgraphs=True)
     texts: dict[bool, str] = {True: "", False: ""}
@@ -88,8 +88,10 @@ async def test_a_sub_agent_streams_under_its_own_name_space(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_files_are_written_and_read(way: str, server: PeerServer, model: ChatBaseten) -> None:
-    server.peer = Script(
+async def test_files_are_written_and_read(
+    way: str, server: LoopbackServer, model: ChatBaseten
+) -> None:
+    server.responder = Script(
         calls(("write_file", '{"file_path": "/notes.txt", "content": "Paris is sunny."}')),
         calls(("read_file", '{"file_path": "/notes.txt"}')),
     )
@@ -101,10 +103,10 @@ async def test_files_are_written_and_read(way: str, server: PeerServer, model: C
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_an_overflow_that_the_server_reports_is_summarised(
-    way: str, server: PeerServer
+    way: str, server: LoopbackServer
 ) -> None:
     # The profile promises more than the server takes, so only the server's error tells.
-    server.peer = ReferencePeer(context=16_000)
+    server.responder = ReferenceServer(context=16_000)
     model = open_model(server, profile={"max_input_tokens": 100_000})
     agent = create_deep_agent(model)
     result = await run(agent, way, {"messages": [*HISTORY, ("human", "Hello")]})
@@ -116,8 +118,8 @@ async def test_an_overflow_that_the_server_reports_is_summarised(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_an_overflow_that_stays_is_the_core_error(way: str, server: PeerServer) -> None:
-    server.peer = ReferencePeer(context=100)
+async def test_an_overflow_that_stays_is_the_core_error(way: str, server: LoopbackServer) -> None:
+    server.responder = ReferenceServer(context=100)
     model = open_model(server, profile={"max_input_tokens": 100_000})
     with pytest.raises(ContextOverflowError) as raised:
         await run(create_deep_agent(model), way, HELLO)
@@ -131,10 +133,12 @@ async def test_an_overflow_that_stays_is_the_core_error(way: str, server: PeerSe
     ("name", "repaired"), [("nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B", True), (MODEL, False)]
 )
 async def test_the_harness_that_deepagents_has_for_a_model_of_baseten_is_found(
-    way: str, name: str, server: PeerServer, *, repaired: bool
+    way: str, name: str, server: LoopbackServer, *, repaired: bool
 ) -> None:
     # That harness, registered for this slug of this provider, renames the wrong argument.
-    server.peer = Script(calls(("write_file", '{"path": "/notes.txt", "content": "Hi"}')), whole())
+    server.responder = Script(
+        calls(("write_file", '{"path": "/notes.txt", "content": "Hi"}')), whole()
+    )
     result = await run(create_deep_agent(open_model(server, model=name)), way, HELLO)
 
     assert ("/notes.txt" in result.get("files", {})) is repaired

@@ -19,7 +19,7 @@ from conformance.checks.agents.served import STREAMS, WAYS, Script, collect, run
 from langchain_baseten import BasetenAPIError
 
 if TYPE_CHECKING:
-    from conformance.reference import PeerServer
+    from conformance.reference import LoopbackServer
     from langchain_baseten import ChatBaseten
 
 QUESTION = {"messages": [("human", "What is the weather in 'Paris'?")]}
@@ -106,7 +106,7 @@ async def test_updates_values_and_custom_events_come_in_order(way: str, model: C
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_checkpoint_keeps_messages_as_they_are(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
     saver = InMemorySaver()
     first = await run(_build(model, get_weather, checkpointer=saver), way, QUESTION, THREAD)
@@ -129,9 +129,9 @@ async def test_a_checkpoint_keeps_messages_as_they_are(
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_what_only_our_messages_hold_survives_a_checkpoint(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
-    server.peer = Script(whole("Hi", refusal="No.", reasoning_content="Hm."))
+    server.responder = Script(whole("Hi", refusal="No.", reasoning_content="Hm."))
     graph = _build(model, checkpointer=InMemorySaver())
     fresh = (await run(graph, way, QUESTION, THREAD))["messages"][-1]
     kept = graph.get_state(THREAD).values["messages"][-1]
@@ -142,7 +142,7 @@ async def test_what_only_our_messages_hold_survives_a_checkpoint(
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_an_interrupt_in_a_tool_resumes(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
     graph = _build(model, send_mail, checkpointer=InMemorySaver())
     question = {"messages": [("human", "Send a mail to 'Ada'.")]}
@@ -156,10 +156,10 @@ async def test_an_interrupt_in_a_tool_resumes(
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_run_that_failed_goes_on_from_its_checkpoint(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
     graph = _build(model, checkpointer=InMemorySaver())
-    server.peer = Script(503)
+    server.responder = Script(503)
     with pytest.raises(BasetenAPIError):
         await run(graph, way, QUESTION, THREAD)
     result = await run(graph, way, None, THREAD)

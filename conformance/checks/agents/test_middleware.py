@@ -20,12 +20,12 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from conformance.checks.agents.served import KEY, WAYS, Script, calls, open_model, run, whole
-from conformance.reference import ReferencePeer
+from conformance.reference import ReferenceServer
 from langchain_baseten import BasetenAPIError, BasetenInvalidRequestError, ChatBaseten
 from langchain_baseten.data._profiles import _PROFILES
 
 if TYPE_CHECKING:
-    from conformance.reference import PeerServer
+    from conformance.reference import LoopbackServer
 
 HELLO = {"messages": [("human", "Hello")]}
 WEATHER = {"messages": [("human", "What is the weather in 'Paris'?")]}
@@ -55,9 +55,9 @@ OUTCOMES = {503: (BasetenAPIError, 3), 400: (BasetenInvalidRequestError, 1)}
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_retry_middleware_repeats_what_is_transient(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
-    server.peer = Script(503, 429)
+    server.responder = Script(503, 429)
     result = await run(_retrying(model), way, HELLO)
 
     assert "Hello" in result["messages"][-1].text
@@ -67,10 +67,10 @@ async def test_retry_middleware_repeats_what_is_transient(
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("status", OUTCOMES)
 async def test_retry_middleware_passes_on_our_errors(
-    way: str, status: int, server: PeerServer, model: ChatBaseten
+    way: str, status: int, server: LoopbackServer, model: ChatBaseten
 ) -> None:
     error, requests = OUTCOMES[status]
-    server.peer = Script(*[status] * 3)
+    server.responder = Script(*[status] * 3)
     with pytest.raises(error):
         await run(_retrying(model, on_failure="error"), way, HELLO)
 
@@ -80,9 +80,9 @@ async def test_retry_middleware_passes_on_our_errors(
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("status", [400, 404, 429, 503])
 async def test_fallback_middleware_asks_the_next_model(
-    way: str, status: int, server: PeerServer, model: ChatBaseten
+    way: str, status: int, server: LoopbackServer, model: ChatBaseten
 ) -> None:
-    server.peer = Script(status, status)
+    server.responder = Script(status, status)
     fallback = ModelFallbackMiddleware(
         open_model(server, model="zai-org/GLM-5.1"), open_model(server, model="zai-org/GLM-4.6")
     )
@@ -94,9 +94,9 @@ async def test_fallback_middleware_asks_the_next_model(
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_refusal_leads_to_the_fallback(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
-    server.peer = Script(whole(None, refusal="I cannot help with that."))
+    server.responder = Script(whole(None, refusal="I cannot help with that."))
     other = ModelFallbackMiddleware(open_model(server, model="zai-org/GLM-5.1"))
     agent = create_agent(model, [], middleware=[other, ModelRefusalMiddleware()])
     result = await run(agent, way, HELLO)
@@ -106,9 +106,9 @@ async def test_a_refusal_leads_to_the_fallback(
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_limit_of_model_calls_ends_the_run(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
-    server.peer = Script(*[calls(("get_weather", '{"city": "Paris"}'))] * 9)
+    server.responder = Script(*[calls(("get_weather", '{"city": "Paris"}'))] * 9)
     limit = ModelCallLimitMiddleware(run_limit=2)
     await run(create_agent(model, [get_weather], middleware=[limit]), way, WEATHER)
 
@@ -144,8 +144,8 @@ def test_every_listed_model_summarises_by_a_fraction_of_its_context(name: str) -
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_the_model_writes_the_summary_and_goes_on(way: str, server: PeerServer) -> None:
-    server.peer = ReferencePeer(context=2_000)
+async def test_the_model_writes_the_summary_and_goes_on(way: str, server: LoopbackServer) -> None:
+    server.responder = ReferenceServer(context=2_000)
     model = open_model(server, profile={"max_input_tokens": 1_000})
     middleware = SummarizationMiddleware(
         model, trigger=("fraction", 0.8), keep=("fraction", 0.3), trim_tokens_to_summarize=None
@@ -159,8 +159,8 @@ async def test_the_model_writes_the_summary_and_goes_on(way: str, server: PeerSe
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_summary_that_overflows_is_tried_shorter(way: str, server: PeerServer) -> None:
-    server.peer = ReferencePeer(context=1_500)
+async def test_a_summary_that_overflows_is_tried_shorter(way: str, server: LoopbackServer) -> None:
+    server.responder = ReferenceServer(context=1_500)
     model = open_model(server, profile={"max_input_tokens": 1_000})
     middleware = SummarizationMiddleware(
         model, trigger=("fraction", 0.8), keep=("messages", 1), trim_tokens_to_summarize=None
@@ -189,7 +189,7 @@ DECISIONS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("decision", DECISIONS)
 async def test_a_human_decides_on_a_call(
-    way: str, decision: str, server: PeerServer, model: ChatBaseten
+    way: str, decision: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
     agent = create_agent(
         model,
@@ -210,9 +210,9 @@ async def test_a_human_decides_on_a_call(
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_tool_selector_asks_in_structured_form(
-    way: str, server: PeerServer, model: ChatBaseten
+    way: str, server: LoopbackServer, model: ChatBaseten
 ) -> None:
-    server.peer = Script(calls(("ToolSelectionResponse", '{"tools": ["get_weather"]}')))
+    server.responder = Script(calls(("ToolSelectionResponse", '{"tools": ["get_weather"]}')))
     selector = LLMToolSelectorMiddleware(max_tools=1)
     await run(create_agent(model, [get_weather, send_mail], middleware=[selector]), way, WEATHER)
     selection, chosen, *_ = [request.json() for request in server.requests]

@@ -1,6 +1,6 @@
 """What several checks ask, and how they look at what is sent and how it is answered.
 
-Knows prompts, tools, taps and mounted peers; must not judge anything.
+Knows prompts, tools, taps and mounted responders; must not judge anything.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from conformance.reference import AnswerPlan, Peer, respond
+from conformance.reference import AnswerPlan, Responder, respond
 from conformance.subjects import connect as mounts
 from conformance.subjects.traffic import Tape
 from conformance.targets import LANES
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AIMessageChunk
     from langchain_core.runnables import Runnable
 
-    from conformance.reference import BodyPiece, PeerRequest
+    from conformance.reference import BodyPiece, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
 GREETING = "Say hello to Ada."
@@ -104,26 +104,26 @@ def add_up(chunks: Iterable[AIMessage]) -> AIMessageChunk:
     return first + rest if rest else first
 
 
-def mount(lane: str, evidence: Evidence, peer: Peer = respond, **settings: Any) -> Any:
-    """Return a model of a lane that a peer answers, in both colours.
+def mount(lane: str, evidence: Evidence, responder: Responder = respond, **settings: Any) -> Any:
+    """Return a model of a lane that a responder answers, in both colours.
 
     Args:
         lane: Name of the lane.
-        evidence: Where the check states that the reference peer is what it is judged on.
-        peer: What answers, the reference peer itself or built on it.
+        evidence: Where the check states that the reference server is what it is judged on.
+        responder: What answers, the reference server itself or built on it.
         settings: Constructor's arguments that differ from the lane's.
     """
     evidence.came_from("reference")
-    return mounts.mount(LANES[lane], peer, settings)
+    return mounts.mount(LANES[lane], responder, settings)
 
 
-def change_plans(change: Callable[[AnswerPlan], AnswerPlan]) -> Peer:
-    """Return the reference peer with each of its answers changed."""
+def change_plans(change: Callable[[AnswerPlan], AnswerPlan]) -> Responder:
+    """Return the reference server with each of its answers changed."""
     return lambda request: change(respond(request))
 
 
-def change_answers(change: Callable[[Any], Any]) -> Peer:
-    """Return the reference peer with each JSON answer and each stream event changed.
+def change_answers(change: Callable[[Any], Any]) -> Responder:
+    """Return the reference server with each JSON answer and each stream event changed.
 
     Args:
         change: Takes the decoded body or event, returns the one to send; None drops an event.
@@ -131,12 +131,12 @@ def change_answers(change: Callable[[Any], Any]) -> Peer:
     return change_plans(lambda plan: plan.map_json(change).map_events(change))
 
 
-def count_pieces(taken: list[BodyPiece], peer: Peer = respond) -> Peer:
-    """Return a peer that notes each piece of a body at the moment it is sent.
+def count_pieces(taken: list[BodyPiece], responder: Responder = respond) -> Responder:
+    """Return a responder that notes each piece of a body at the moment it is sent.
 
     Args:
         taken: Gets the pieces.
-        peer: What answers.
+        responder: What answers.
     """
 
     def hand_out(pieces: Iterable[BodyPiece]) -> Iterator[BodyPiece]:
@@ -145,40 +145,40 @@ def count_pieces(taken: list[BodyPiece], peer: Peer = respond) -> Peer:
             taken.append(piece)
             yield piece
 
-    def answer(request: PeerRequest) -> AnswerPlan:
-        plan = peer(request)
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        plan = responder(request)
         # A body is only ever iterated; being lazy is what makes the moment known.
         return replace(plan, pieces=cast("tuple[BodyPiece, ...]", hand_out(plan.pieces)))
 
     return answer
 
 
-def note_bodies(sent: list[dict[str, Any]], peer: Peer = respond) -> Peer:
-    """Return a peer that notes each body that it is asked with.
+def note_bodies(sent: list[dict[str, Any]], responder: Responder = respond) -> Responder:
+    """Return a responder that notes each body that it is asked with.
 
     Args:
         sent: Gets the bodies, decoded.
-        peer: What answers.
+        responder: What answers.
     """
 
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         sent.append(request.json())
-        return peer(request)
+        return responder(request)
 
     return answer
 
 
-def note_requests(seen: list[PeerRequest], peer: Peer = respond) -> Peer:
-    """Return a peer that notes each request that it gets, host and headers included.
+def note_requests(seen: list[ReceivedRequest], responder: Responder = respond) -> Responder:
+    """Return a responder that notes each request that it gets, host and headers included.
 
     Args:
         seen: Gets the requests.
-        peer: What answers.
+        responder: What answers.
     """
 
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         seen.append(request)
-        return peer(request)
+        return responder(request)
 
     return answer
 

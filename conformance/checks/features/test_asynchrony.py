@@ -25,7 +25,7 @@ from conformance.checks.features.questions import (
     mount,
     note_requests,
 )
-from conformance.reference import AsyncPeerTransport, respond
+from conformance.reference import AsyncResponderTransport, respond
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from conformance.libraries import Request
-    from conformance.reference import AnswerPlan, BodyPiece, PeerRequest
+    from conformance.reference import AnswerPlan, BodyPiece, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
 _MANY = 50
@@ -64,8 +64,8 @@ def _on_loop_only(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(threading.Thread, "start", _leave_loop)
         monkeypatch.setattr(httpx2.Client, "send", _leave_loop)
     else:
-        # A peer behind a socket has threads of its own, and a client may start one to look round;
-        # what it must not do is talk to the service from one.
+        # A responder behind a socket has threads of its own, and a client may start one to look
+        # round; what it must not do is talk to the service from one.
         monkeypatch.setattr(socket.socket, "connect", _connect_on_loop)
 
 
@@ -73,11 +73,11 @@ def _on_loop_only(monkeypatch: pytest.MonkeyPatch) -> None:
 def life(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
     """What becomes of the built-in transports, whose requests are answered in this process."""
     seen: dict[str, list[Any]] = {"transports": [], "closed": []}
-    peer = AsyncPeerTransport()
+    responder = AsyncResponderTransport()
 
     async def answer(self: Any, request: httpx2.Request) -> Any:
         seen["transports"].append(self)
-        return await peer.handle_async_request(request)
+        return await responder.handle_async_request(request)
 
     async def close(self: Any) -> None:
         seen["closed"].append(self)
@@ -139,7 +139,7 @@ def _bind(model: Any, tools: list[Any]) -> Any:
 async def test_both_colours_send_the_same_body_and_return_the_same_message(
     lane: str, evidence: Evidence, tools: list[Any]
 ) -> None:
-    sent: list[PeerRequest] = []
+    sent: list[ReceivedRequest] = []
     model = _bind(mount(lane, evidence, note_requests(sent)), tools)
     waited, awaited = model.invoke(TWO_CITIES), await model.ainvoke(TWO_CITIES)
     assert sent[0].body == sent[1].body
@@ -151,7 +151,7 @@ async def test_both_colours_send_the_same_body_and_return_the_same_message(
 async def test_both_colours_stream_the_same_pieces(
     lane: str, evidence: Evidence, tools: list[Any]
 ) -> None:
-    sent: list[PeerRequest] = []
+    sent: list[ReceivedRequest] = []
     model = _bind(mount(lane, evidence, note_requests(sent)), tools)
     waited = [_without_id(chunk) for chunk in model.stream(TWO_CITIES)]
     awaited = [_without_id(chunk) async for chunk in model.astream(TWO_CITIES)]
@@ -169,7 +169,7 @@ async def test_both_colours_fail_with_the_same_words(lane: str, evidence: Eviden
     assert str(waited.value) == str(awaited.value)
 
 
-class _Meeting(AsyncPeerTransport):
+class _Meeting(AsyncResponderTransport):
     """Answers nobody before everybody has asked."""
 
     def __init__(self, size: int) -> None:
@@ -187,7 +187,7 @@ def _mount_meeting(lane: str, evidence: Evidence) -> Any:
         return mount(lane, evidence, http_async_client=client)
     all_here = threading.Barrier(_MANY, timeout=_PATIENCE)
 
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         all_here.wait()
         return respond(request)
 
@@ -278,7 +278,7 @@ async def _stream(model: BaseChatModel) -> None:
 async def test_a_cancelled_call_closes_its_connection(
     evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
-    transport = AsyncPeerTransport(change_plans(_hold_back))
+    transport = AsyncResponderTransport(change_plans(_hold_back))
     client = httpx2.AsyncClient(transport=transport)
     call = asyncio.create_task(ask(mount("model-apis", evidence, http_async_client=client)))
     async with asyncio.timeout(_PATIENCE):

@@ -9,14 +9,14 @@ import httpx2
 import pytest
 
 from conformance.checks.features.questions import GREETING, TALE, change_plans, mount
-from conformance.reference import AsyncPeerTransport, PeerTransport
+from conformance.reference import AsyncResponderTransport, ResponderTransport
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
 
 if TYPE_CHECKING:
-    from conformance.reference import AnswerPlan, PeerRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.own("connections are watched from inside the process")
@@ -30,7 +30,7 @@ class _Away:
     def __init__(self) -> None:
         self.seen: list[tuple[str, str | None]] = []
 
-    def __call__(self, request: PeerRequest) -> AnswerPlan:
+    def __call__(self, request: ReceivedRequest) -> AnswerPlan:
         self.seen.append((request.host, request.header("authorization")))
         return plan_json(307, {}, {"location": "https://elsewhere.example/v1/chat/completions"})
 
@@ -47,7 +47,7 @@ def test_a_redirect_is_an_error_and_nobody_else_sees_the_key(evidence: Evidence)
 @pytest.mark.claim("connections.redirect.refused")
 async def test_nor_when_it_is_awaited_or_the_client_would_follow(evidence: Evidence) -> None:
     away = _Away()
-    client = httpx2.AsyncClient(transport=AsyncPeerTransport(away), follow_redirects=True)
+    client = httpx2.AsyncClient(transport=AsyncResponderTransport(away), follow_redirects=True)
     model = mount("model-apis", evidence, away, http_async_client=client)
     with expect("any"):
         await model.ainvoke(GREETING)
@@ -58,7 +58,7 @@ async def test_nor_when_it_is_awaited_or_the_client_would_follow(evidence: Evide
 
 @pytest.mark.claim("connections.clients.own")
 async def test_clients_of_ones_own_are_used_and_left_open(evidence: Evidence) -> None:
-    sync, awaited = PeerTransport(), AsyncPeerTransport()
+    sync, awaited = ResponderTransport(), AsyncResponderTransport()
     clients: dict[str, Any] = {
         "http_client": httpx2.Client(transport=sync),
         "http_async_client": httpx2.AsyncClient(transport=awaited),
@@ -78,10 +78,10 @@ def test_clients_that_the_model_made_are_closed(
     evidence: Evidence, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     evidence.came_from("reference")
-    peer = PeerTransport()
+    responder = ResponderTransport()
     closed: list[Any] = []
     monkeypatch.setattr(
-        httpx2.HTTPTransport, "handle_request", lambda _, request: peer.handle_request(request)
+        httpx2.HTTPTransport, "handle_request", lambda _, request: responder.handle_request(request)
     )
     monkeypatch.setattr(httpx2.HTTPTransport, "close", lambda own: closed.append(own))  # noqa: PLW0108  a method gets its object
     model = chosen().make(model="zai-org/GLM-5.2", api_key=FAKE_KEY)
@@ -92,7 +92,7 @@ def test_clients_that_the_model_made_are_closed(
     else:
         model.invoke(GREETING)
         model.close()
-    assert len(peer.requests) == 1
+    assert len(responder.requests) == 1
     assert closed
 
 
@@ -103,7 +103,7 @@ def _hold_back(plan: AnswerPlan) -> AnswerPlan:
 
 @pytest.mark.claim("connections.stream.left")
 def test_leaving_a_stream_early_closes_its_connection(evidence: Evidence) -> None:
-    transport = PeerTransport(change_plans(_hold_back))
+    transport = ResponderTransport(change_plans(_hold_back))
     client = httpx2.Client(transport=transport)
     stream = mount("model-apis", evidence, http_client=client).stream(TALE)
     next(stream)
@@ -114,7 +114,7 @@ def test_leaving_a_stream_early_closes_its_connection(evidence: Evidence) -> Non
 
 @pytest.mark.claim("connections.stream.left")
 async def test_leaving_an_awaited_stream_early_closes_its_connection(evidence: Evidence) -> None:
-    transport = AsyncPeerTransport(change_plans(_hold_back))
+    transport = AsyncResponderTransport(change_plans(_hold_back))
     client = httpx2.AsyncClient(transport=transport)
     stream = mount("model-apis", evidence, http_async_client=client).astream(TALE)
     await anext(stream)
@@ -125,7 +125,7 @@ async def test_leaving_an_awaited_stream_early_closes_its_connection(evidence: E
 
 @pytest.mark.claim("connections.stream.silence")
 async def test_silence_inside_a_stream_has_a_limit(evidence: Evidence) -> None:
-    client = httpx2.AsyncClient(transport=AsyncPeerTransport(change_plans(_hold_back)))
+    client = httpx2.AsyncClient(transport=AsyncResponderTransport(change_plans(_hold_back)))
     given: dict[str, Any] = {"http_async_client": client, "stream_chunk_timeout": 0.05}
     model = mount("dedicated", evidence, **given)
     heard: list[str] = []

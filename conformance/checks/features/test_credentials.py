@@ -20,7 +20,7 @@ from conformance.subjects.subject import chosen
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.reference import AnswerPlan, PeerRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
@@ -32,7 +32,7 @@ both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
 def test_the_key_of_the_environment_is_sent_as_a_bearer_token(
     monkeypatch: pytest.MonkeyPatch, evidence: Evidence, ask: Callable[..., Any], written: str
 ) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     monkeypatch.setenv("BASETEN_API_KEY", written)
     model = mount("model-apis", evidence, note_requests(seen), api_key=None)
     assert ask(model, GREETING).text
@@ -43,7 +43,7 @@ def test_the_key_of_the_environment_is_sent_as_a_bearer_token(
 async def test_the_key_of_the_environment_is_sent_asynchronously_as_well(
     monkeypatch: pytest.MonkeyPatch, evidence: Evidence
 ) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     monkeypatch.setenv("BASETEN_API_KEY", "from-the-shell")
     model = mount("dedicated", evidence, note_requests(seen), api_key=None)
     await model.ainvoke(GREETING)
@@ -62,7 +62,7 @@ def test_the_key_given_as_an_argument_is_sent_and_beats_the_environment(
     name: str,
     kind: Callable[[str], Any],
 ) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     if environment:
         monkeypatch.setenv("BASETEN_API_KEY", environment)
     given = {"api_key": None, name: kind("your-api-key")}
@@ -93,7 +93,7 @@ def test_a_key_that_is_only_blank_is_missed_as_well(
 @pytest.mark.own("keys that rotate are an addition of langchain-baseten", applies=False)
 @pytest.mark.claim("credentials.key.rotates")
 async def test_a_function_is_asked_for_the_key_of_each_request(evidence: Evidence) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     keys: list[str] = []
 
     def rotate() -> str:
@@ -116,13 +116,13 @@ async def test_a_retry_has_the_key_of_its_own_moment(
     evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("langchain_baseten._http.retries.choose_wait", lambda _: 0)
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     keys = iter(["old-rotated-key", "new-rotated-key"])
 
     async def rotate() -> str:
         return next(keys)
 
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         return respond(request) if len(seen) > 1 else plan_json(503, {"error": "later"})
 
     settings = {"api_key": rotate, "max_retries": 1}

@@ -13,7 +13,7 @@ from conformance.targets import FAKE_KEY
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-    from conformance.reference import PeerRequest
+    from conformance.reference import ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
 _HOST = "model-abcd1234.api.baseten.co"
@@ -65,7 +65,7 @@ _BASES = {
 
 def _ask_at(lane: str, evidence: Evidence, setting: str, url: str) -> tuple[str, str]:
     """Return host and path of the one request that an answered question made."""
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     model = mount(lane, evidence, note_requests(seen), **{setting: url})
     assert model.invoke("Repeat after me: arrived").text == "arrived"
     (request,) = seen
@@ -123,7 +123,7 @@ def test_every_spelling_of_the_model_apis_base_reaches_its_one_chat_endpoint(
 def test_the_environment_may_spell_the_base_as_well(
     lane: str, evidence: Evidence, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     monkeypatch.setenv(variable, "https://inference.baseten.co/v1/chat/completions/\n")
     mount(lane, evidence, note_requests(seen), base_url=None).invoke(GREETING)
     assert [each.path for each in seen] == [f"/v1{_CHAT}"]
@@ -163,6 +163,6 @@ def test_the_base_url_comes_from_the_argument_else_from_the_variables_in_order(
     for name, host in hosts.items():
         monkeypatch.setenv(name, f"https://{host}/v1")
     given = "https://argument.baseten.co/v1" if expected == "argument" else None
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     mount("model-apis", evidence, note_requests(seen), base_url=given).invoke(GREETING)
     assert [each.host for each in seen] == [hosts.get(expected, f"{expected}.baseten.co")]

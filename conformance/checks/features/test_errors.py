@@ -16,7 +16,7 @@ from conformance.subjects.expected_errors import catch, expect, expect_status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.reference import AnswerPlan, Peer, PeerRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest, Responder
     from conformance.verdicts.evidence import Evidence
 
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
@@ -47,7 +47,7 @@ _WORDINGS: dict[str, Any] = {
 }
 
 
-def _refuse(status: int, body: Any) -> Peer:
+def _refuse(status: int, body: Any) -> Responder:
     return lambda request: plan_json(status, body, {"x-request-id": "req-7"})
 
 
@@ -129,7 +129,7 @@ def test_an_error_of_the_service_itself_says_its_sentence(
 def test_a_key_that_the_server_repeats_stands_in_no_error(
     evidence: Evidence, ask: Callable[..., Any], status: int
 ) -> None:
-    def repeat(request: PeerRequest) -> AnswerPlan:
+    def repeat(request: ReceivedRequest) -> AnswerPlan:
         return plan_json(status, {"error": f"Bad header {request.header('authorization')}"})
 
     with expect("any") as caught:

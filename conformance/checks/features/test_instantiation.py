@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
 
-    from conformance.reference import PeerRequest
+    from conformance.reference import ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
     Ask = Callable[..., AIMessage]
@@ -33,7 +33,7 @@ _PAGE_SLUG = "moonshotai/Kimi-K2-Instruct-0905"
 _HOST = "model-abcd1234.api.baseten.co"
 
 
-def _targets(seen: list[PeerRequest]) -> set[tuple[str, str, str]]:
+def _targets(seen: list[ReceivedRequest]) -> set[tuple[str, str, str]]:
     return {(each.host, each.path, each.json()["model"]) for each in seen}
 
 
@@ -41,7 +41,7 @@ def _targets(seen: list[PeerRequest]) -> set[tuple[str, str, str]]:
 async def test_a_slug_goes_to_model_apis_as_the_model_of_every_request(
     lane: str, evidence: Evidence
 ) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     model = mount(lane, evidence, note_requests(seen), base_url=None, model=_PAGE_SLUG)
     model.invoke(GREETING)
     assert list(model.stream(GREETING))
@@ -68,7 +68,7 @@ def test_a_slug_is_sent_and_answered_by_its_model(
 async def test_the_url_of_a_deployment_goes_to_that_deployment(
     lane: str, evidence: Evidence
 ) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     url = f"https://{_HOST}/environments/production/predict"
     model = mount(lane, evidence, note_requests(seen), model_url=url)
     model.invoke(GREETING)
@@ -82,7 +82,7 @@ async def test_the_url_of_a_deployment_goes_to_that_deployment(
 
 @pytest.mark.claim("instantiation.model.url", "instantiation.model.name")
 def test_without_a_model_the_name_is_derived_from_the_url(lane: str, evidence: Evidence) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     assert mount(lane, evidence, note_requests(seen), model=None).invoke(GREETING).text
     assert [each.json()["model"] for each in seen] == ["model-abcd1234"]
 
@@ -91,7 +91,7 @@ def test_without_a_model_the_name_is_derived_from_the_url(lane: str, evidence: E
 def test_the_url_beats_the_base_url_of_the_environment(
     lane: str, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     monkeypatch.setenv("BASETEN_BASE_URL", "https://elsewhere.example/v1")
     mount(lane, evidence, note_requests(seen)).invoke(GREETING)
     assert [each.host for each in seen] == [_HOST]

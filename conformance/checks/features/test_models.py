@@ -15,7 +15,7 @@ from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY, LANES
 
 if TYPE_CHECKING:
-    from conformance.reference import PeerRequest
+    from conformance.reference import ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.own("listing models is an addition of langchain-baseten", applies=False)
@@ -29,7 +29,7 @@ async def _list_both_ways(model: Any) -> list[Any]:
 
 @pytest.mark.claim("models.list.rows")
 async def test_what_the_service_lists_comes_as_typed_rows(evidence: Evidence) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     listings = await _list_both_ways(mount("model-apis", evidence, note_requests(seen)))
     answered = respond(make_request(f"{LANES['model-apis'].url()}/models", method="GET"))
     sent = json.loads(answered.body)["data"]

@@ -26,7 +26,7 @@ from conformance.subjects.expected_errors import expect, expect_status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.reference import AnswerPlan, Peer, PeerRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest, Responder
     from conformance.verdicts.evidence import Evidence
 
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
@@ -57,10 +57,10 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return noted
 
 
-def _refuse_first(status: int, seen: list[PeerRequest], headers: Any = None) -> Peer:
+def _refuse_first(status: int, seen: list[ReceivedRequest], headers: Any = None) -> Responder:
     """Refuse one request, then answer."""
 
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         again = bool(seen)
         seen.append(request)
         return respond(request) if again else plan_json(status, {"error": "Not now."}, headers)
@@ -74,7 +74,7 @@ def _refuse_first(status: int, seen: list[PeerRequest], headers: Any = None) -> 
 def test_what_may_pass_is_tried_again(
     lane: str, evidence: Evidence, ask: Callable[..., Any], status: int
 ) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     model = mount(lane, evidence, _refuse_first(status, seen), max_retries=1)
     assert ask(model, GREETING).text
     assert len(seen) == 2
@@ -83,7 +83,7 @@ def test_what_may_pass_is_tried_again(
 
 @pytest.mark.claim("retries.policy.transient")
 async def test_awaited_calls_are_tried_again_as_well(lane: str, evidence: Evidence) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     model = mount(lane, evidence, _refuse_first(503, seen), max_retries=1)
     assert (await model.ainvoke(GREETING)).text
     assert len(seen) == 2
@@ -95,10 +95,10 @@ def test_it_is_tried_so_many_times_and_not_more(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
     for given, tries in (({"max_retries": 0}, 1), ({"max_retries": 4}, 5)):
-        seen: list[PeerRequest] = []
-        peer = note_requests(seen, lambda request: plan_json(503, {"error": "Not now."}))
+        seen: list[ReceivedRequest] = []
+        responder = note_requests(seen, lambda request: plan_json(503, {"error": "Not now."}))
         with expect("any"):
-            ask(mount(lane, evidence, peer, **given), GREETING)
+            ask(mount(lane, evidence, responder, **given), GREETING)
         assert len(seen) == tries
 
 
@@ -108,7 +108,7 @@ def test_it_is_tried_so_many_times_and_not_more(
 def test_what_will_not_pass_is_not_tried_again(
     lane: str, evidence: Evidence, ask: Callable[..., Any], status: int
 ) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     with expect("any") as caught:
         ask(mount(lane, evidence, _refuse_first(status, seen), max_retries=3), GREETING)
     expect_status(caught.value, status)
@@ -120,7 +120,7 @@ def test_what_will_not_pass_is_not_tried_again(
 def test_an_answer_that_cannot_be_read_is_not_paid_for_twice(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     nonsense = note_requests(seen, lambda request: plan_json(200, {"hello": "world"}))
     with expect("any"):
         ask(mount(lane, evidence, nonsense, max_retries=3), GREETING)
@@ -133,8 +133,8 @@ def test_the_wait_is_the_one_that_the_server_named(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
 ) -> None:
     for asked in ("7", "60"):
-        peer = _refuse_first(429, [], {"retry-after": asked})
-        assert ask(mount(lane, evidence, peer, max_retries=1), GREETING).text
+        responder = _refuse_first(429, [], {"retry-after": asked})
+        assert ask(mount(lane, evidence, responder, max_retries=1), GREETING).text
     assert [int(wait) for wait in waits] == [7, 60]
 
 
@@ -144,10 +144,12 @@ def test_the_wait_is_the_one_that_the_server_named(
 def test_a_server_that_names_no_wait_is_not_asked_again_at_once(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float], asked: str
 ) -> None:
-    seen: list[PeerRequest] = []
-    peer = note_requests(seen, lambda _: plan_json(429, {"error": "No."}, {"retry-after": asked}))
+    seen: list[ReceivedRequest] = []
+    responder = note_requests(
+        seen, lambda _: plan_json(429, {"error": "No."}, {"retry-after": asked})
+    )
     with expect("any"):
-        ask(mount(lane, evidence, peer, max_retries=3), GREETING)
+        ask(mount(lane, evidence, responder, max_retries=3), GREETING)
     assert len(seen) == 4
     assert len(waits) == 3
     assert 0 < waits[0] < waits[2]
@@ -159,8 +161,8 @@ def test_callers_who_were_refused_together_do_not_return_together(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
 ) -> None:
     for _ in range(30):
-        peer = _refuse_first(429, [], {"retry-after": "7"})
-        assert ask(mount(lane, evidence, peer, max_retries=1), GREETING).text
+        responder = _refuse_first(429, [], {"retry-after": "7"})
+        assert ask(mount(lane, evidence, responder, max_retries=1), GREETING).text
     assert min(waits) >= 7
     assert max(Counter(int(wait * 10) for wait in waits).values()) <= 15
 
@@ -170,9 +172,9 @@ def test_callers_who_were_refused_together_do_not_return_together(
 def test_a_wait_of_more_than_a_minute_is_raised_at_once(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
 ) -> None:
-    peer = _refuse_first(429, [], {"retry-after": "3600"})
+    responder = _refuse_first(429, [], {"retry-after": "3600"})
     with expect("any") as caught:
-        ask(mount(lane, evidence, peer, max_retries=1), GREETING)
+        ask(mount(lane, evidence, responder, max_retries=1), GREETING)
     expect_status(caught.value, 429)
     assert waits == []
 
@@ -181,8 +183,8 @@ def test_a_wait_of_more_than_a_minute_is_raised_at_once(
 async def test_awaited_calls_wait_as_long(
     lane: str, evidence: Evidence, waits: list[float]
 ) -> None:
-    peer = _refuse_first(429, [], {"retry-after": "7"})
-    assert (await mount(lane, evidence, peer, max_retries=1).ainvoke(GREETING)).text
+    responder = _refuse_first(429, [], {"retry-after": "7"})
+    assert (await mount(lane, evidence, responder, max_retries=1).ainvoke(GREETING)).text
     assert [int(wait) for wait in waits] == [7]
 
 
@@ -191,9 +193,9 @@ async def test_awaited_calls_wait_as_long(
 def test_unless_the_server_names_one_the_wait_is_short_and_grows(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
 ) -> None:
-    peer: Peer = lambda request: plan_json(503, {"error": "Not now."})  # noqa: E731  it is typed
+    responder: Responder = lambda request: plan_json(503, {"error": "Not now."})  # noqa: E731  it is typed
     with expect("any"):
-        ask(mount(lane, evidence, peer, max_retries=3), GREETING)
+        ask(mount(lane, evidence, responder, max_retries=3), GREETING)
     assert len(waits) == 3
     assert 0 < waits[0] <= 1
     assert waits[0] < waits[2] <= _LONGEST
@@ -201,7 +203,7 @@ def test_unless_the_server_names_one_the_wait_is_short_and_grows(
 
 @pytest.mark.claim("retries.stream.handed-out")
 def test_nothing_is_tried_again_once_a_word_was_handed_out(lane: str, evidence: Evidence) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     words: list[str] = []
 
     def fail(event: Any) -> Any:

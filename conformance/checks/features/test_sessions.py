@@ -12,7 +12,7 @@ from conformance.checks.features.questions import GREETING, mount, note_requests
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
-    from conformance.reference import PeerRequest
+    from conformance.reference import ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.own("affinity is an addition of langchain-baseten", applies=False)
@@ -34,7 +34,7 @@ async def _ask_each_way(model: Any, config: RunnableConfig | None) -> None:
 
 @pytest.mark.claim("session.thread.named")
 async def test_the_requests_of_a_thread_name_one_session(evidence: Evidence) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     model = mount("model-apis", evidence, note_requests(seen))
     await _ask_each_way(model, _config(_THREAD))
 
@@ -51,7 +51,7 @@ async def test_the_requests_of_a_thread_name_one_session(evidence: Evidence) -> 
 
 @pytest.mark.claim("session.thread.named")
 async def test_another_thread_is_another_session_and_no_thread_is_none(evidence: Evidence) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     model = mount("dedicated", evidence, note_requests(seen))
     for config in (_config("ada"), _config("bob"), None):
         await _ask_each_way(model, config)
@@ -63,7 +63,7 @@ async def test_another_thread_is_another_session_and_no_thread_is_none(evidence:
 
 @pytest.mark.claim("session.thread.hidden")
 async def test_the_id_of_the_thread_is_not_sent(evidence: Evidence) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     await _ask_each_way(mount("model-apis", evidence, note_requests(seen)), _config(_THREAD))
     assert _THREAD not in str([(each.target, each.headers, each.body) for each in seen])
 
@@ -71,7 +71,7 @@ async def test_the_id_of_the_thread_is_not_sent(evidence: Evidence) -> None:
 @pytest.mark.claim("session.header.own")
 @pytest.mark.parametrize("name", [_HEADER, "X-Baseten-Session-Id", "x-session-id", "session-id"])
 async def test_a_session_of_the_users_own_is_left_alone(evidence: Evidence, name: str) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     own = {"default_headers": {name: "mine"}}
     await _ask_each_way(mount("model-apis", evidence, note_requests(seen), **own), _config("ada"))
     assert {each.header(name.lower()) for each in seen} == {"mine"}
@@ -80,7 +80,7 @@ async def test_a_session_of_the_users_own_is_left_alone(evidence: Evidence, name
 
 @pytest.mark.claim("session.header.own")
 async def test_the_session_can_be_switched_off(evidence: Evidence) -> None:
-    seen: list[PeerRequest] = []
+    seen: list[ReceivedRequest] = []
     model = mount("model-apis", evidence, note_requests(seen), session_affinity=False)
     await _ask_each_way(model, _config(_THREAD))
     mount("model-apis", evidence, note_requests(seen)).invoke(

@@ -28,7 +28,7 @@ from conformance.checks.features.questions import (
     spoil_arguments,
     tapped,
 )
-from conformance.reference import AnswerPlan, PeerRequest, respond
+from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import DONE, encode_event, encode_json, plan_stream
 from conformance.subjects.expected_errors import expect, expect_status
 
@@ -292,18 +292,18 @@ def halve(call: dict[str, Any]) -> list[dict[str, Any]]:
 def test_a_call_in_one_piece_equals_one_in_many(lane: str, evidence: Evidence) -> None:
     question = (get_weather,), TWO_CITIES
     in_one, in_many = (
-        list(mount(lane, evidence, peer).bind_tools(question[0]).stream(question[1]))
-        for peer in (answer_in_one_event, respond)
+        list(mount(lane, evidence, responder).bind_tools(question[0]).stream(question[1]))
+        for responder in (answer_in_one_event, respond)
     )
     assert len(in_one) < len(in_many)
     assert read_calls(add_up(in_one)) == read_calls(add_up(in_many)) == [PARIS, ROME]
     assert len({*read_ids(add_up(in_one)), None}) == 3
 
 
-def answer_in_one_event(request: PeerRequest) -> AnswerPlan:
+def answer_in_one_event(request: ReceivedRequest) -> AnswerPlan:
     """Send the message of a whole answer as the one delta of a stream."""
     asked = {k: v for k, v in request.json().items() if not k.startswith("stream")}
-    whole = respond(PeerRequest("POST", request.target, request.headers, encode_json(asked)))
+    whole = respond(ReceivedRequest("POST", request.target, request.headers, encode_json(asked)))
     event = json.loads(whole.body)
     [choice] = event["choices"]
     message = choice.pop("message")

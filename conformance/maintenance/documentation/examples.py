@@ -18,7 +18,7 @@ from unittest import mock
 import httpx2
 
 from conformance.maintenance.documentation.blocks import Example, read_examples
-from conformance.reference import AsyncPeerTransport, PeerTransport
+from conformance.reference import AsyncResponderTransport, ResponderTransport
 from langchain_baseten._http.connections import Connections
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class Outcome:
 @contextlib.contextmanager
 def reference_service() -> Iterator[None]:
     """Let the reference server answer every request of the package, whatever its host."""
-    client = httpx2.Client(transport=PeerTransport())
-    aclient = httpx2.AsyncClient(transport=AsyncPeerTransport())
+    client = httpx2.Client(transport=ResponderTransport())
+    aclient = httpx2.AsyncClient(transport=AsyncResponderTransport())
 
     async def async_client(_self: Connections, _server: str) -> httpx2.AsyncClient:
         return aclient

@@ -1,4 +1,4 @@
-"""What the tiny model has to know: the suite's own recorded requests, answered by the peer.
+"""What the tiny model has to know: recorded requests, answered by the reference server.
 
 Knows requests, and in which form an engine wants each answer; must not know tensors or processes.
 """
@@ -79,7 +79,7 @@ def read_requests(path: Path) -> list[dict[str, Any]]:
 
 
 def make_lesson(body: Mapping[str, Any], *, thinks: bool) -> Lesson | None:
-    """Return what a request teaches, None if the peer refuses it.
+    """Return what a request teaches, None if the reference server refuses it.
 
     Args:
         body: A recorded request.

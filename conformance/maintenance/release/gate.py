@@ -279,11 +279,11 @@ def ask_evidence(gate: Gate) -> Answer:
         names = _list_played(gate, line)
         reason = claims[line.claim].unrecorded
         if reason and not names:
-            alone.append(_Row(line.claim, line.lane, f"the reference peer alone: {reason}"))
+            alone.append(_Row(line.claim, line.lane, f"the reference server alone: {reason}"))
         else:
             played.append(_judge_row(gate, line, names))
     unproven = [row for row in played if row.rests]
-    more = f"; {len(alone)} more can rest on the reference peer alone" if alone else ""
+    more = f"; {len(alone)} more can rest on the reference server alone" if alone else ""
     if not unproven:
         return Answer(Word.YES, f"{len(played)} rows{more}", told=_gather(alone))
     detail = f"{len(unproven)} of {len(played)} rows without fresh live evidence{more}"

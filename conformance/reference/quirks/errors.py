@@ -1,4 +1,4 @@
-"""Errors in shapes that the engine which the peer speaks as does not use."""
+"""Errors in shapes that the engine which the reference server speaks as does not use."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How llama.cpp's server words an answer and its errors.
 
-Its captures hold no thinking, so thoughts and their counts stay as the peer words them.
+Its captures hold no thinking, so thoughts and their counts stay as the reference server words them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from conformance.reference.quirks.rewording import in_bodies, in_events, in_runs
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from conformance.reference.exchange import Peer, PeerRequest
+    from conformance.reference.exchange import ReceivedRequest, Responder
     from conformance.reference.quirks.rewording import Payload
 
 __all__ = ["LLAMA"]
@@ -61,15 +61,15 @@ _REFUSALS: Mapping[bytes, AnswerPlan] = {
     b"maximum context length": _TOO_LONG,
     b"is not a multimodal model": _NO_PROJECTOR,
 }
-"""What marks a refusal of the peer -> how this server refuses the same."""
+"""What marks a refusal of the reference server -> how this server refuses the same."""
 
 
-def _speak(peer: Peer) -> Peer:
+def _speak(responder: Responder) -> Responder:
     worded = reword(in_runs(_begin_calls_at_once), in_events(_word_event), in_bodies(_word_body))(
-        peer
+        responder
     )
 
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         plan = worded(request)
         if plan.status < 400 and all(map(read_asked(request).get, _NOT_TOGETHER)):
             return _NO_LOGPROBS

@@ -21,7 +21,7 @@ from conformance.reference.tokens import split_tokens
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from conformance.reference.exchange import AnswerPlan, Peer, PeerRequest
+    from conformance.reference.exchange import AnswerPlan, ReceivedRequest, Responder
     from conformance.reference.quirks.rewording import Payload
 
 __all__ = ["PARSERS"]
@@ -30,10 +30,10 @@ _AUTO = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-p
 _STRING = re.compile(r': "([^"]*)"')
 
 
-def _without_parsers(peer: Peer) -> Peer:
-    inline = _keep_thoughts_inline(peer)
+def _without_parsers(responder: Responder) -> Responder:
+    inline = _keep_thoughts_inline(responder)
 
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         plan = inline(request)
         refusal = _refuse_tools(read_asked(request)) if plan.status < 400 else None
         return refusal or plan

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from conformance.reference.exchange import Peer
+from conformance.reference.exchange import Responder
 
 Ends: TypeAlias = Literal["same", "otherwise", "cut", "refused", "unreadable"]
-Mount: TypeAlias = Callable[[Peer], Peer]
+Mount: TypeAlias = Callable[[Responder], Responder]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Quirk:
 
     Attributes:
         seen: The engine, and how it came to it.
-        mount: Puts the quirk over a peer. What holds no answer passes unchanged.
+        mount: Puts the quirk over a responder. What holds no answer passes unchanged.
         ends: For the client: the same answer, an answer that says something else (each such row
             has a test of its own), a cut stream, an error of the service, a body that is no
             answer.

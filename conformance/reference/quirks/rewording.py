@@ -1,7 +1,7 @@
 """How an answer is reworded: per payload, delta, piece of a call, or run of events.
 
 The only place that tells an answer from an error, a listing or an embedding, which pass as they
-are; so every quirk can stand over every peer.
+are; so every quirk can stand over every responder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import reduce
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from conformance.reference.exchange import AnswerPlan, BodyPiece, PeerRequest, encode_event
+from conformance.reference.exchange import AnswerPlan, BodyPiece, ReceivedRequest, encode_event
 
 if TYPE_CHECKING:
     from conformance.reference.quirks.quirk import Mount
@@ -23,8 +23,8 @@ Change: TypeAlias = Callable[[AnswerPlan], AnswerPlan]
 
 
 def reword(*changes: Change) -> Mount:
-    """Return a mount that sends what a peer answers through each change in turn."""
-    return lambda peer: lambda request: reduce(_apply, changes, peer(request))
+    """Return a mount that sends what a responder answers through each change in turn."""
+    return lambda responder: lambda request: reduce(_apply, changes, responder(request))
 
 
 def in_answers(change: Callable[[Payload], Payload]) -> Change:
@@ -80,7 +80,7 @@ def in_streams(change: Change) -> Change:
     return lambda plan: change(plan) if plan.is_stream else plan
 
 
-def read_asked(request: PeerRequest) -> Payload:
+def read_asked(request: ReceivedRequest) -> Payload:
     """Return the body of a request, empty where it is no JSON object."""
     return _read_object(request.body)
 

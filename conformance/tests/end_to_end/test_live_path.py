@@ -19,7 +19,7 @@ import trustme
 from conformance.maintenance.release import command as release
 from conformance.maintenance.release.gate import Gate
 from conformance.recording.cassettes import list_cassettes, read_provenance
-from conformance.reference import PeerServer, respond
+from conformance.reference import LoopbackServer, respond
 from conformance.reference.exchange import plan_json
 from conformance.runner import HERE
 from conformance.targets import LANES
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conformance.reference import AnswerPlan, Peer, PeerRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest, Responder
 
 KEY = "Rehearse.0123456789abcdefghijklmnopqrstuv"
 CLAIM = ("--claim", "parameters.seed.sent")
@@ -39,15 +39,15 @@ class Street:
     """A stand-in for Baseten behind TLS, and the commands that are run against it.
 
     Attributes:
-        peer: What answers; may be changed at any time.
+        responder: What answers; may be changed at any time.
         seen: Every request, in order of arrival.
         root: Folder of the cassettes.
         printed: Everything that any command printed.
     """
 
     def __init__(self, folder: Path, authority: trustme.CA) -> None:
-        self.peer: Peer = respond
-        self.seen: list[PeerRequest] = []
+        self.responder: Responder = respond
+        self.seen: list[ReceivedRequest] = []
         self.root = folder / "cassettes"
         self.printed = ""
         self._folder = folder
@@ -58,9 +58,9 @@ class Street:
         old.parent.mkdir(parents=True)
         old.write_text("interactions: []\n")
 
-    def answer(self, request: PeerRequest) -> AnswerPlan:
+    def answer(self, request: ReceivedRequest) -> AnswerPlan:
         self.seen.append(request)
-        return self.peer(request)
+        return self.responder(request)
 
     def run(self, url: str, *arguments: str) -> int:
         """Run a command as a maintainer would; return its exit code."""
@@ -119,7 +119,7 @@ def drift(street: Street, url: str) -> int:
     return street.run(url, "drift", "--target=live", "--yes", *CLAIM)
 
 
-def change_bodies(change: Callable[[Any], Any]) -> Peer:
+def change_bodies(change: Callable[[Any], Any]) -> Responder:
     return lambda request: respond(request).map_json(change).map_events(change)
 
 
@@ -127,7 +127,7 @@ def test_the_whole_path_is_walked_and_nothing_of_it_is_called_live(
     street: Street, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (street.root / OLD).unlink()
-    with PeerServer(street.answer, tls=street.tls) as server:
+    with LoopbackServer(street.answer, tls=street.tls) as server:
         assert record(street, server.url) == 0, street.printed
         assert {each.header("authorization") for each in street.seen} == {f"Bearer {KEY}"}
         recorded = [read_provenance(path) for path in list_cassettes(street.root)]
@@ -153,7 +153,7 @@ def watch_the_shapes(street: Street, url: str) -> None:
     recorded = street.read()
     for change, code, words in _CHANGES:
         before = len(street.printed)
-        street.peer = change_bodies(change)
+        street.responder = change_bodies(change)
         assert drift(street, url) == code, street.printed
         assert [word for word in words if word not in street.printed[before:]] == []
         assert street.read() == recorded
@@ -176,10 +176,10 @@ _CHANGES: tuple[tuple[Callable[[Any], Any], int, tuple[str, ...]], ...] = (
 
 def test_a_key_that_is_refused_at_the_start_ends_it_after_one_request(street: Street) -> None:
     before = street.read()
-    street.peer = lambda request: plan_json(
+    street.responder = lambda request: plan_json(
         401, {"error": f"no such key: {request.header('authorization')}"}
     )
-    with PeerServer(street.answer, tls=street.tls) as server:
+    with LoopbackServer(street.answer, tls=street.tls) as server:
         assert record(street, server.url) == 1
     assert len(street.seen) == 1
     assert street.read() == before
@@ -187,13 +187,13 @@ def test_a_key_that_is_refused_at_the_start_ends_it_after_one_request(street: St
 
 
 def test_a_rate_limit_in_the_middle_is_waited_for(street: Street) -> None:
-    def limit(request: PeerRequest) -> AnswerPlan:
+    def limit(request: ReceivedRequest) -> AnswerPlan:
         if len(street.seen) == 2:
             return plan_json(429, {"error": "slow down"}, {"retry-after": "1"})
         return respond(request)
 
-    street.peer = limit
-    with PeerServer(street.answer, tls=street.tls) as server:
+    street.responder = limit
+    with LoopbackServer(street.answer, tls=street.tls) as server:
         assert record(street, server.url) == 0, street.printed
     assert street.seen[1].body == street.seen[2].body
     assert b"slow down" not in b"".join(street.read().values())
@@ -203,13 +203,13 @@ def test_a_rate_limit_in_the_middle_is_waited_for(street: Street) -> None:
 def test_a_connection_that_is_lost_leaves_everything_as_it_was(street: Street, ending: Any) -> None:
     before = street.read()
 
-    def lose(request: PeerRequest) -> AnswerPlan:
+    def lose(request: ReceivedRequest) -> AnswerPlan:
         plan = respond(request)
         lost = len(street.seen) > 2
         return replace(plan, pieces=plan.pieces[:1], ending=ending) if lost else plan
 
-    street.peer = lose
-    with PeerServer(street.answer, tls=street.tls) as server:
+    street.responder = lose
+    with LoopbackServer(street.answer, tls=street.tls) as server:
         assert record(street, server.url) == 1
     assert len(street.seen) > 2
     assert street.read() == before
@@ -218,7 +218,7 @@ def test_a_connection_that_is_lost_leaves_everything_as_it_was(street: Street, e
 def test_without_the_authority_nothing_is_sent(street: Street, tmp_path: Path) -> None:
     before = street.read()
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    with PeerServer(street.answer, tls=street.tls) as server:
+    with LoopbackServer(street.answer, tls=street.tls) as server:
         assert record(street, server.url) == 1
     assert street.seen == []
     assert street.read() == before

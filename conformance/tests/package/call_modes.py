@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from conformance.reference import AsyncPeerTransport, PeerTransport
+from conformance.reference import AsyncResponderTransport, ResponderTransport
 from conformance.targets import LANES, choose_settings
 from langchain_baseten import ChatBaseten
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessage
 
-    from conformance.reference import Peer
+    from conformance.reference import Responder
 
 WAYS = {"invoke": "whole", "ainvoke": "whole", "stream": "streamed", "astream": "streamed"}
 """Name of the call to how its answer travels."""
@@ -29,19 +29,22 @@ def get_weather(city: str) -> None:
     """Get the weather of a city."""
 
 
-def build(peer: Peer, lane: str = "dedicated", **settings: Any) -> ChatBaseten:
-    """Build a chat model over a peer; without a model's name that of the lane's thinker."""
-    known = choose_settings(LANES[lane], "peer") | {"model": LANES[lane].thinker, "max_retries": 0}
+def build(responder: Responder, lane: str = "dedicated", **settings: Any) -> ChatBaseten:
+    """Build a chat model over a responder; without a model's name that of the lane's thinker."""
+    known = choose_settings(LANES[lane], "reference") | {
+        "model": LANES[lane].thinker,
+        "max_retries": 0,
+    }
     return ChatBaseten(
         **known | settings,
-        http_client=httpx2.Client(transport=PeerTransport(peer)),
-        http_async_client=httpx2.AsyncClient(transport=AsyncPeerTransport(peer)),
+        http_client=httpx2.Client(transport=ResponderTransport(responder)),
+        http_async_client=httpx2.AsyncClient(transport=AsyncResponderTransport(responder)),
     )
 
 
-def mount(peer: Peer, lane: str = "dedicated", **settings: Any) -> Any:
-    """Build a chat model over a peer that has a tool."""
-    return build(peer, lane, **settings).bind_tools([get_weather])
+def mount(responder: Responder, lane: str = "dedicated", **settings: Any) -> Any:
+    """Build a chat model over a responder that has a tool."""
+    return build(responder, lane, **settings).bind_tools([get_weather])
 
 
 async def ask(model: Any, question: str, way: str) -> AIMessage:

@@ -10,7 +10,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel
 
-from conformance.reference import PeerServer
+from conformance.reference import LoopbackServer
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY
 from langchain_baseten import ChatBaseten
@@ -51,11 +51,11 @@ QUESTION = "Ada lives in Rome. Answer as JSON with the keys 'name' and 'city'."
 
 @pytest.fixture
 def model() -> Iterator[ChatBaseten]:
-    with PeerServer() as server, _open(server) as opened:
+    with LoopbackServer() as server, _open(server) as opened:
         yield opened
 
 
-def _open(server: PeerServer) -> ChatBaseten:
+def _open(server: LoopbackServer) -> ChatBaseten:
     return ChatBaseten(
         model="moonshotai/Kimi-K2.6", base_url=f"{server.url}/v1", api_key=KEY, max_retries=0
     )

@@ -10,14 +10,14 @@ from langchain_tests.unit_tests import EmbeddingsUnitTests
 
 from conformance.reference import respond
 from conformance.reference.embeddings import make_vector
-from conformance.reference.server import PeerServer
+from conformance.reference.server import LoopbackServer
 from conformance.targets import FAKE_KEY, LANES
 from langchain_baseten import BasetenEmbeddings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.reference import AnswerPlan, PeerRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest
 
 URL = "https://model-abcd1234.api.baseten.co/environments/production/sync"
 
@@ -37,17 +37,17 @@ class TestUnit(EmbeddingsUnitTests):
 
 
 class TestIntegration(EmbeddingsIntegrationTests):
-    requests: list[PeerRequest]
+    requests: list[ReceivedRequest]
     root: str
 
     @pytest.fixture(autouse=True)
     def _serve(self) -> Iterator[None]:
         self.requests = []
-        with PeerServer(self._answer) as server:
+        with LoopbackServer(self._answer) as server:
             self.root = server.url
             yield
 
-    def _answer(self, request: PeerRequest) -> AnswerPlan:
+    def _answer(self, request: ReceivedRequest) -> AnswerPlan:
         self.requests.append(request)
         return respond(request)
 

@@ -8,10 +8,10 @@ import pytest
 
 from conformance.reference import (
     AnswerPlan,
-    AsyncPeerTransport,
+    AsyncResponderTransport,
     BodyPiece,
-    PeerRequest,
-    PeerTransport,
+    ReceivedRequest,
+    ResponderTransport,
 )
 from conformance.tests.package.sse_builders import DONE, STOP, begin, event, text
 from langchain_baseten import (
@@ -61,13 +61,13 @@ class Silent:
 
 
 class Server:
-    """One peer behind a sync and an async transport."""
+    """One responder behind a sync and an async transport."""
 
     def __init__(self, *plans: AnswerPlan) -> None:
         self.left = list(plans)
-        self.mounts = PeerTransport(self.answer), AsyncPeerTransport(self.answer)
+        self.mounts = ResponderTransport(self.answer), AsyncResponderTransport(self.answer)
 
-    def answer(self, request: PeerRequest) -> AnswerPlan:
+    def answer(self, request: ReceivedRequest) -> AnswerPlan:
         return self.left.pop(0)
 
     @property

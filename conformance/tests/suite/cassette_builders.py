@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ABOUT = Provenance(
     evidence="reference",
-    source="reference peer",
+    source="reference server",
     recorded="2026-11-22",
     host="http://127.0.0.1",
     lane="dedicated",

@@ -1,4 +1,4 @@
-"""A live service to record from: the reference peer on loopback, which may misbehave once.
+"""A live service to record from: the reference server on loopback, which may misbehave once.
 
 Knows three checks and the environment that leads to it; must not know what any test makes of it.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conformance.recording.plan import Order, Plan, Task
 from conformance.reference import respond
-from conformance.reference.exchange import AnswerPlan, PeerRequest
+from conformance.reference.exchange import AnswerPlan, ReceivedRequest
 from conformance.verdicts.costs import Cost
 
 KEY = "sk-rehearsed-0123456789abcdef"
@@ -43,13 +43,13 @@ def surround(url: str) -> dict[str, str]:
 
 
 class Service:
-    """The reference peer, which does something else at one request."""
+    """The reference server, which does something else at one request."""
 
     def __init__(self, number: int = 0, plan: AnswerPlan | None = None) -> None:
         self.asked = 0
         self._number, self._plan = number, plan
 
-    def __call__(self, request: PeerRequest) -> AnswerPlan:
+    def __call__(self, request: ReceivedRequest) -> AnswerPlan:
         self.asked += 1
         if self.asked == self._number and self._plan:
             return self._plan

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HEADER: dict[str, Any] = {
     "kind": "header",
     "format": 1,
-    "target": "peer",
+    "target": "reference",
     "claims": [],
     "lanes": [],
     "started": "2026-11-22T10:00:00+00:00",

@@ -34,7 +34,7 @@ def test_a_badge_shows_how_many_are_green_in_the_colour_of_the_run(
 ) -> None:
     assert json.loads(write_badge(make(tmp_path, **run))) == {
         "schemaVersion": 1,
-        "label": "conformance (peer)",
+        "label": "conformance (reference)",
         "message": message,
         "color": color,
         "isError": color == "red",

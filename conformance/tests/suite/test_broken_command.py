@@ -163,7 +163,7 @@ lie = "The class is missing from the package's public names."
 kills = ["calls.invoke.once", "keys.read.environment", "logprobs.dedicated.absent"]
 because = ["assert 'ChatBaseten' in"]
 
-[peer.counts-nothing]
+[reference.counts-nothing]
 lie = "Nothing here looks at usage."
 kills = ["keys.read.environment"]
 because = ["assert"]
@@ -176,7 +176,7 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     made = write_suite(tmp_path, CHECKS)
     (tmp_path / "conftest.py").write_text(CONFTEST, encoding="utf-8")
-    (tmp_path / "broken.toml").write_text(GALLERY.partition("\n[peer")[0], encoding="utf-8")
+    (tmp_path / "broken.toml").write_text(GALLERY.partition("\n[reference")[0], encoding="utf-8")
     return made
 
 
@@ -201,7 +201,7 @@ def test_a_deviant_that_nothing_notices_turns_the_proof_red(
     (suite.root / "broken.toml").write_text(GALLERY, encoding="utf-8")
     assert run(suite, "counts-nothing") == 1
     said = capsys.readouterr().out
-    assert "✗ peer:counts-nothing: survived: keys.read.environment (client)" in said
+    assert "✗ reference:counts-nothing: survived: keys.read.environment (client)" in said
     assert "RED: 0 of 1 deviants exact" in said
     assert "hides-its-class" not in said
 
@@ -218,7 +218,7 @@ def test_a_claim_that_nobody_kills_and_a_check_that_misses_the_canary_are_named(
         encoding="utf-8",
     )
     (suite.root / "broken.toml").write_text(
-        GALLERY.replace(', "logprobs.dedicated.absent"', "").partition("\n[peer")[0],
+        GALLERY.replace(', "logprobs.dedicated.absent"', "").partition("\n[reference")[0],
         encoding="utf-8",
     )
     assert run(suite) == 1
@@ -247,7 +247,7 @@ def test_checks_that_cannot_be_collected_give_no_proof(
 def test_a_system_that_cannot_fork_says_so(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.fork")
     with pytest.raises(CutRunError, match="which this system does not have"):
-        run_targets(suite, ["peer"], 1, Console())
+        run_targets(suite, ["reference"], 1, Console())
 
 
 def test_the_gallery_can_be_listed(suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
@@ -264,4 +264,4 @@ def test_an_unknown_deviant_is_a_usage_error(
 
 def test_the_command_line_knows_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["deviants", "--list"]) == 0
-    assert "peer:ignores-tool-choice" in capsys.readouterr().out
+    assert "reference:ignores-tool-choice" in capsys.readouterr().out

@@ -33,7 +33,9 @@ kills = ["calls.invoke.once@dedicated", "keys.read.environment"]
 because = ["assert 0"]
 """
 EVERY_LIE = [
-    (f"{kind}:{name}", lie) for kind in ("peer", "client") for name, lie in read_lies(kind).items()
+    (f"{kind}:{name}", lie)
+    for kind in ("reference", "client")
+    for name, lie in read_lies(kind).items()
 ]
 
 
@@ -101,8 +103,8 @@ def test_a_table_that_breaks_a_rule_is_refused(
 
 
 def test_a_lie_that_nobody_tells_is_the_suites_fault() -> None:
-    with pytest.raises(SuiteFault, match=r"peer:is-honest: no such deviant"):
-        find_lie("peer:is-honest")
+    with pytest.raises(SuiteFault, match=r"reference:is-honest: no such deviant"):
+        find_lie("reference:is-honest")
 
 
 def test_two_lies_of_one_name_are_the_suites_fault(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +114,7 @@ def test_two_lies_of_one_name_are_the_suites_fault(monkeypatch: pytest.MonkeyPat
         read_lies("client")
 
 
-@pytest.mark.parametrize("target", ["replay", "peer", "live"])
+@pytest.mark.parametrize("target", ["replay", "reference", "live"])
 def test_an_honest_target_changes_nothing(target: str) -> None:
     before = respond(make_request(CHAT, ASKED))
     with pytest.MonkeyPatch.context() as patch:
@@ -120,10 +122,10 @@ def test_an_honest_target_changes_nothing(target: str) -> None:
         assert respond(make_request(CHAT, ASKED)) == before
 
 
-def test_whoever_asks_the_reference_peer_gets_the_liar_until_it_is_taken_away() -> None:
+def test_whoever_asks_the_reference_server_gets_the_liar_until_it_is_taken_away() -> None:
     honest = respond(make_request(CHAT, ASKED))
     with pytest.MonkeyPatch.context() as patch:
-        install("peer:names-another-model", patch)
+        install("reference:names-another-model", patch)
         assert b"some/other-model" in respond(make_request(CHAT, ASKED)).body
     assert respond(make_request(CHAT, ASKED)) == honest
 

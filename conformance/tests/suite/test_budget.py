@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from conformance.libraries import LIBRARIES
-from conformance.reference import PeerServer, respond
+from conformance.reference import LoopbackServer, respond
 from conformance.reference.exchange import AnswerPlan, plan_json
 from conformance.services import budget as meter
 from conformance.services.budget import Limits, Meter
@@ -19,7 +19,7 @@ from langchain_baseten import BasetenNotFoundError, ChatBaseten
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.reference import PeerRequest
+    from conformance.reference import ReceivedRequest
 
 SLUG = "moonshotai/Kimi-K2.6"
 SKIPPED = pytest.skip.Exception
@@ -95,14 +95,14 @@ def test_what_is_asked_and_answered_is_counted(
 ) -> None:
     told: list[int] = []
 
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         plan = respond(request)
         payloads = plan.events if plan.is_stream else [json.loads(plan.body)]
         told.append(max(each["usage"]["total_tokens"] for each in payloads if each.get("usage")))
         return plan
 
     meter = Meter(Limits(), SLUG)
-    with PeerServer(answer) as server, monkeypatch.context() as patch:
+    with LoopbackServer(answer) as server, monkeypatch.context() as patch:
         meter.install(patch)
         assert ask(server.url)
         assert ask(server.url)
@@ -122,7 +122,7 @@ def test_nothing_leaves_once_a_limit_is_reached(
     limits: Limits, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meter = Meter(limits)
-    with PeerServer() as server, monkeypatch.context() as patch:
+    with LoopbackServer() as server, monkeypatch.context() as patch:
         meter.install(patch)
         if limits.requests:
             assert ask_whole(server.url)
@@ -134,7 +134,7 @@ def test_nothing_leaves_once_a_limit_is_reached(
 
 def test_another_model_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     meter = Meter(Limits(), "mine")
-    with PeerServer() as server, monkeypatch.context() as patch:
+    with LoopbackServer() as server, monkeypatch.context() as patch:
         meter.install(patch)
         with pytest.raises(SKIPPED, match=f"asks for another model, '{SLUG}'"):
             ask_whole(server.url)
@@ -146,7 +146,7 @@ def test_what_is_no_question_to_a_model_counts_as_no_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     meter = Meter(Limits())
-    with PeerServer() as server, monkeypatch.context() as patch:
+    with LoopbackServer() as server, monkeypatch.context() as patch:
         meter.install(patch)
         for library in LIBRARIES.values():
             library.get(f"{server.url}/v1/models", headers={"authorization": "Bearer k"})
@@ -158,8 +158,8 @@ def test_a_limited_request_waits_as_long_as_it_is_told(
     ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, waits: list[float]
 ) -> None:
     meter = Meter(Limits())
-    peer = answer_after(refuse(429, "7"), refuse(503))
-    with PeerServer(peer) as server, monkeypatch.context() as patch:
+    responder = answer_after(refuse(429, "7"), refuse(503))
+    with LoopbackServer(responder) as server, monkeypatch.context() as patch:
         meter.install(patch)
         assert ask(server.url)
     assert waits == [7.0, 2.0]
@@ -181,7 +181,7 @@ def test_a_service_that_will_not_answer_is_left_alone(
     plans: list[AnswerPlan], reason: str, sent: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meter = Meter(Limits())
-    with PeerServer(answer_after(*plans)) as server, monkeypatch.context() as patch:
+    with LoopbackServer(answer_after(*plans)) as server, monkeypatch.context() as patch:
         meter.install(patch)
         for _ in range(2):
             with pytest.raises(SKIPPED, match=reason):
@@ -191,14 +191,14 @@ def test_a_service_that_will_not_answer_is_left_alone(
 
 def test_a_404_after_an_answer_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     meter = Meter(Limits())
-    asked: list[PeerRequest] = []
+    asked: list[ReceivedRequest] = []
 
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         asked.append(request)
         return refuse(404) if len(asked) > 1 else respond(request)
 
     with (
-        PeerServer(answer) as server,
+        LoopbackServer(answer) as server,
         monkeypatch.context() as patch,
     ):
         meter.install(patch)
@@ -214,7 +214,7 @@ def test_a_404_after_an_answer_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_dead_service_is_tried_again_and_then_left_alone(
     ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, waits: list[float]
 ) -> None:
-    with PeerServer() as server:
+    with LoopbackServer() as server:
         url = server.url
     meter = Meter(Limits())
     with monkeypatch.context() as patch:
@@ -252,14 +252,14 @@ def test_a_silent_service_is_left_alone_after_the_second_silence(
 def test_an_answer_that_is_lost_on_its_way_is_no_answer(
     ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lose(request: PeerRequest) -> AnswerPlan:
+    def lose(request: ReceivedRequest) -> AnswerPlan:
         plan = respond(request)
         half = plan.with_body(plan.body[:40])
         headers = [pair for pair in half.headers if pair[0] != "content-length"]
         return AnswerPlan(200, tuple(headers), half.pieces, "abort")
 
     meter = Meter(Limits())
-    with PeerServer(lose) as server, monkeypatch.context() as patch:
+    with LoopbackServer(lose) as server, monkeypatch.context() as patch:
         meter.install(patch)
         with pytest.raises(NO_ANSWER):
             ask(server.url)

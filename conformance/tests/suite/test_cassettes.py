@@ -136,6 +136,6 @@ def test_each_cassette_here_says_what_answered() -> None:
         about = cassettes.read_provenance(path)
         assert about is not None
         assert about.evidence in {"reference", "engine", "live"}
-        assert (about.evidence == "reference") == (about.source == "reference peer"), path.name
+        assert (about.evidence == "reference") == (about.source == "reference server"), path.name
         assert (about.evidence == "live") == about.host.endswith(".baseten.co"), path.name
         assert about.lane == path.relative_to(cassettes.ROOT).parts[0]

@@ -31,7 +31,8 @@ KEPT = {"PATH": "/bin", "LC_ALL": "C", "LANGSMITH_GATEWAY": "https://g.example",
 
 
 @pytest.mark.parametrize(
-    ("target", "proxies"), [("replay", {}), ("peer:x", {}), ("live", PROXIES), ("engine", PROXIES)]
+    ("target", "proxies"),
+    [("replay", {}), ("reference:x", {}), ("live", PROXIES), ("engine", PROXIES)],
 )
 def test_only_what_cannot_change_a_verdict_reaches_the_run(
     target: str, proxies: dict[str, str]

@@ -48,7 +48,7 @@ def test_a_constructor_that_raises_is_a_failure_of_the_client(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     break_client(tmp_path, monkeypatch, DEFECT)
-    assert main([*ONE, "--target=peer"], SUITE) == 1
+    assert main([*ONE, "--target=reference"], SUITE) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "FAIL metadata.finish.reason" in said
     assert " more: setup: RuntimeError: there is no model today" in said

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from conformance.reference import PeerServer, respond
+from conformance.reference import LoopbackServer, respond
 from conformance.subjects import connect as mounts
 from conformance.subjects.subject import choose
 from conformance.subjects.traffic import DECK
@@ -14,19 +14,19 @@ from conformance.targets import FAKE_KEY, LANES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.reference import AnswerPlan, PeerRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest
 
 STRANGER = "conformance.tests.suite.factories:of_ours"
 
 
 @pytest.fixture
-def seen() -> list[PeerRequest]:
+def seen() -> list[ReceivedRequest]:
     return []
 
 
 @pytest.fixture
-def peer(seen: list[PeerRequest]) -> Any:
-    def answer(request: PeerRequest) -> AnswerPlan:
+def responder(seen: list[ReceivedRequest]) -> Any:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         seen.append(request)
         return respond(request)
 
@@ -43,9 +43,9 @@ def _stranger() -> Iterator[None]:
 
 @pytest.mark.parametrize("lane", LANES)
 def test_our_own_model_is_answered_inside_the_process(
-    lane: str, peer: Any, seen: list[PeerRequest]
+    lane: str, responder: Any, seen: list[ReceivedRequest]
 ) -> None:
-    model = mounts.mount(LANES[lane], peer, {"temperature": 0.5})
+    model = mounts.mount(LANES[lane], responder, {"temperature": 0.5})
     assert model.invoke("Hello").text
     assert [each.host for each in seen] == [LANES[lane].host]
     assert seen[0].json()["temperature"] == 0.5
@@ -55,9 +55,9 @@ def test_our_own_model_is_answered_inside_the_process(
 @pytest.mark.usefixtures("_stranger")
 @pytest.mark.parametrize("lane", LANES)
 def test_another_model_is_answered_over_a_socket_as_if_at_the_canonical_host(
-    lane: str, peer: Any, seen: list[PeerRequest]
+    lane: str, responder: Any, seen: list[ReceivedRequest]
 ) -> None:
-    model = mounts.mount(LANES[lane], peer, {"temperature": 0.5})
+    model = mounts.mount(LANES[lane], responder, {"temperature": 0.5})
     assert model.endpoint.base_url.startswith("http://127.0.0.1:")
     assert model.invoke("Hello").text
     assert [each.host for each in seen] == [LANES[lane].host]
@@ -67,11 +67,11 @@ def test_another_model_is_answered_over_a_socket_as_if_at_the_canonical_host(
 @pytest.mark.usefixtures("_stranger")
 @pytest.mark.filterwarnings("ignore:model_url and base_url are both given")
 def test_the_deployments_url_names_the_host_and_keeps_its_path(
-    peer: Any, seen: list[PeerRequest]
+    responder: Any, seen: list[ReceivedRequest]
 ) -> None:
     url = " https://model-abcd1234.api.baseten.co/production/predict "
     settings = {"base_url": "https://elsewhere.example/v1", "model_url": url}
-    assert mounts.mount(LANES["dedicated"], peer, settings).invoke("Hello").text
+    assert mounts.mount(LANES["dedicated"], responder, settings).invoke("Hello").text
     [request] = seen
     assert request.host == "model-abcd1234.api.baseten.co"
     assert request.path == "/production/sync/v1/chat/completions"
@@ -108,7 +108,7 @@ def test_the_servers_of_a_check_are_closed_with_it() -> None:
 @pytest.mark.parametrize("spec", ["", STRANGER], ids=["ours", "another"])
 def test_a_tape_holds_what_was_sent_and_answered(spec: str) -> None:
     who = choose(spec)
-    with PeerServer(DECK) as server:
+    with LoopbackServer(DECK) as server:
         model = who.make(base_url=f"{server.url}/v1", model="moonshotai/Kimi-K2.6", api_key="k")
         with mounts.tap(model) as (watched, tape):
             assert watched.invoke("Hello").text

@@ -9,7 +9,7 @@ import pytest
 
 from conformance.cli.main import main
 from conformance.recording.cassettes import ROOT
-from conformance.reference import PeerServer, respond
+from conformance.reference import LoopbackServer, respond
 from conformance.reference.exchange import AnswerPlan, plan_json
 from conformance.runner import HERE
 from conformance.services import deployment
@@ -32,7 +32,7 @@ from conformance.verdicts.evidence import Evidence
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.reference import PeerRequest
+    from conformance.reference import ReceivedRequest
 
 KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
 WITH_KEY = {"BASETEN_API_KEY": KEY}
@@ -194,7 +194,7 @@ def test_a_service_that_does_it_all_is_green_and_what_it_cost_is_said(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "report.json"
-    with PeerServer() as server:
+    with LoopbackServer() as server:
         url = f"{server.url}/environments/production/predict"
         code, said = judge(capfd, url, "--model=omni", "--verbose", report=path)
         assert {each.header("authorization") for each in server.requests} == {
@@ -213,10 +213,10 @@ def test_a_service_that_does_it_all_is_green_and_what_it_cost_is_said(
 def test_a_failing_service_fails_without_showing_the_key(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         return plan_json(400, {"error": f"Bad header {request.header('authorization')}"})
 
-    with PeerServer(answer) as server:
+    with LoopbackServer(answer) as server:
         code, said = judge(capfd, server.url, "--model=omni", "--verbose")
     assert code == 1
     assert "✗ FAIL  metadata.finish.reason" in said
@@ -229,7 +229,7 @@ def test_a_failing_service_fails_without_showing_the_key(
 def test_a_service_that_refuses_everything_is_untested_after_one_request(
     capfd: pytest.CaptureFixture[str], status: int, reason: str
 ) -> None:
-    with PeerServer(lambda request: plan_json(status, {"error": "No."})) as server:
+    with LoopbackServer(lambda request: plan_json(status, {"error": "No."})) as server:
         code, said = judge(capfd, server.url, "--model=omni")
         asked = [request.method for request in server.requests]
         assert asked in (["GET"], ["GET", "POST"])
@@ -243,7 +243,7 @@ def test_a_service_that_refuses_everything_is_untested_after_one_request(
 def test_a_dead_service_is_untested_not_failed(
     capfd: pytest.CaptureFixture[str], options: list[str]
 ) -> None:
-    with PeerServer() as server:
+    with LoopbackServer() as server:
         url = server.url
     code, said = judge(capfd, f"{url}/v1", *options)
     assert code == 1
@@ -255,7 +255,7 @@ def test_a_dead_service_is_untested_not_failed(
 def test_what_the_limits_leave_unasked_is_untested_and_says_so(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with PeerServer() as server:
+    with LoopbackServer() as server:
         url = f"{server.url}/environments/production/predict"
         code, said = judge(capfd, url, "--model=omni", "--max-requests=2")
         assert len(server.requests) == 2
@@ -266,14 +266,14 @@ def test_what_the_limits_leave_unasked_is_untested_and_says_so(
 def test_without_a_name_the_one_model_of_the_service_is_asked(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         if request.path.endswith("/models"):
             return plan_json(200, {"data": [{"id": "omni"}]})
         asked.append(request.json()["model"])
         return respond(request)
 
     asked: list[Any] = []
-    with PeerServer(answer) as server:
+    with LoopbackServer(answer) as server:
         code, said = judge(capfd, f"{server.url}/environments/production/predict")
     assert code == 0, said
     assert set(asked) == {"omni"}
@@ -282,7 +282,7 @@ def test_without_a_name_the_one_model_of_the_service_is_asked(
 def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with PeerServer() as server:
+    with LoopbackServer() as server:
         code, said = judge(capfd, f"{server.url}/v1", "--dry-run", "--max-tokens=7")
         assert server.requests == []
     assert code == 0
@@ -300,7 +300,7 @@ def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(
         (["deployment", "http://127.0.0.1:9/v1", "--model= "], "is the variable that it comes"),
         (["model", ""], "is the variable that it comes from set?"),
         (["deployment"], "required: URL"),
-        (["deployment", "http://127.0.0.1:9/v1", "--target=peer"], "unrecognized arguments"),
+        (["deployment", "http://127.0.0.1:9/v1", "--target=reference"], "unrecognized arguments"),
         (["verify", "--model-url="], "use `python -m conformance deployment URL`"),
         (["verify", "--model", "m"], "use `python -m conformance model SLUG`"),
     ],

@@ -64,7 +64,7 @@ def test_each_pair_of_verdicts_has_its_name(tmp_path: Path, old: Status, new: St
 
 def test_the_same_run_twice_differs_in_nothing(tmp_path: Path) -> None:
     report = make(tmp_path)
-    expected = Difference("peer, 2026-11-22T10:00:00+00:00", (), 4)
+    expected = Difference("reference, 2026-11-22T10:00:00+00:00", (), 4)
     assert compare(store(report), report) == expected
     assert expected.exit == 0
 
@@ -143,7 +143,7 @@ def show(difference: Difference) -> str:
 
 def test_changes_are_printed_with_both_verdicts_and_the_reason(tmp_path: Path) -> None:
     text = show(differ(tmp_path, GREEN, Status.FAIL))
-    assert text.startswith("\nSince the run on peer, 2026-11-22T10:00:00+00:00:\n")
+    assert text.startswith("\nSince the run on reference, 2026-11-22T10:00:00+00:00:\n")
     (row,) = [line for line in text.splitlines() if CALLS in line]
     assert [cell.strip() for cell in row.strip("│").split("│")] == [
         "regressed",

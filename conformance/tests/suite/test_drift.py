@@ -17,7 +17,7 @@ from conformance.recording.child_run import InterruptedRunError
 from conformance.recording.model_listing import ServedError
 from conformance.recording.plan import Order, Plan
 from conformance.recording.rerecord import RecordingError
-from conformance.reference.server import PeerServer
+from conformance.reference.server import LoopbackServer
 from conformance.tests.suite.aged_cassettes import PASSED, A, B, said, write_both
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
 from conformance.tests.suite.fake_runs import AGREED as TWO
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from conformance.reference.exchange import AnswerPlan, PeerRequest
+    from conformance.reference.exchange import AnswerPlan, ReceivedRequest
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_the_command_writes_what_it_found(
     assert "DRIFT: 2 of 2 recordings compared" in capsys.readouterr().out
     stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
     assert (stored["exit"], stored["compared"], stored["planned"]) == (1, 2, 2)
-    assert stored["compared_with"]["sources"] == {"reference: reference peer": 2}
+    assert stored["compared_with"]["sources"] == {"reference: reference server": 2}
     assert (root / "d.md").read_text(encoding="utf-8").startswith("# Drift, ")
     write_cassette(root / "new" / A, said(a=1, b="y"))
     assert run(root, "--yes") == 0
@@ -232,6 +232,8 @@ def test_the_service_is_asked_what_it_serves_where_nothing_else_says_it(
         return Order(models=(*order.models, "dedicated=served"))
 
     monkeypatch.setattr(drift_command, "settle_models", settle)
+    for name in (A, B):
+        write_cassette(root / "old" / name, about=replace(ABOUT, evidence="engine"))
     assert run(root) == 2
     assert asked == []
     assert run(root, "--yes") == 0
@@ -239,7 +241,7 @@ def test_the_service_is_asked_what_it_serves_where_nothing_else_says_it(
     assert heard["orders"][0].models == ("dedicated=served",)
     assert "asking for dedicated=served, which is served" in capsys.readouterr().out
     for name in (A, B):
-        write_cassette(root / "old" / name, about=replace(ABOUT, evidence="peer"))
+        write_cassette(root / "old" / name, about=replace(ABOUT, evidence="reference"))
     run(root, "--yes")
     assert len(asked) == 1
 
@@ -250,7 +252,7 @@ def test_the_service_is_asked_what_it_serves_where_nothing_else_says_it(
 class Changed(Service):
     """A service that changed since it was recorded."""
 
-    def __call__(self, request: PeerRequest) -> AnswerPlan:
+    def __call__(self, request: ReceivedRequest) -> AnswerPlan:
         plan = super().__call__(request)
         return plan.map_json(self.change).map_events(self.change)
 
@@ -264,7 +266,7 @@ def test_a_changed_service_is_found_out_and_nothing_is_replaced(tmp_path: Path) 
     from conformance.recording.cassettes import ROOT  # noqa: PLC0415  only here are the real ones meant
 
     before = {task.name: (ROOT / task.name).read_bytes() for task in REAL.tasks}
-    with PeerServer(Changed()) as server:
+    with LoopbackServer(Changed()) as server:
         report = drift(LIVE, REAL, ROOT, surround(server.url))
         sent = {each.header("authorization") for each in server.requests}
     assert sent == {f"Bearer {KEY}"}
@@ -284,7 +286,7 @@ def test_a_changed_service_is_found_out_and_nothing_is_replaced(tmp_path: Path) 
 
 
 def test_a_stream_that_fails_is_a_warning() -> None:
-    with PeerServer(Service()) as server:
+    with LoopbackServer(Service()) as server:
         url = server.url
     [(lane, _, change)] = drift_command._time_streams(LIVE, ("model-apis",), surround(url))
     assert (lane, change.severity) == ("model-apis", "warning")
@@ -292,7 +294,7 @@ def test_a_stream_that_fails_is_a_warning() -> None:
 
 
 def test_a_model_of_ones_own_is_timed_where_it_was_asked_for() -> None:
-    with PeerServer(Service()) as server:
+    with LoopbackServer(Service()) as server:
         order = Order("live", models=("a/b",), url=f"{server.url}/environments/production/predict")
         lanes = ("model-apis", "dedicated", "client")
         found = drift_command._time_streams(order, lanes, surround(server.url))
@@ -302,7 +304,7 @@ def test_a_model_of_ones_own_is_timed_where_it_was_asked_for() -> None:
     assert asked[-1][0] == "/environments/production/sync/v1/chat/completions"
 
 
-def test_the_peer_is_not_timed() -> None:
+def test_the_responder_is_not_timed() -> None:
     assert drift_command._time_streams(Order(), ("dedicated",), os.environ) == []
 
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 KEY = "Rehearse.0123456789abcdefghijklmnopqrstuv"
 FAILURE, WARNING, INFORMATION = Severity.FAILURE, Severity.WARNING, Severity.INFORMATION
-PEER = Source("reference", "reference peer", "2026-11-22")
+REFERENCE = Source("reference", "reference server", "2026-11-22")
 VLLM = Source("engine", "vllm 0.32.0", "2026-11-24")
 A, B, C = (f"dedicated/tools/{name}.yaml" for name in "abc")
-SOURCES = {A: PEER, B: PEER, C: VLLM}
+SOURCES = {A: REFERENCE, B: REFERENCE, C: VLLM}
 
 
 def found(name: str, severity: Severity, where: str, what: str, lane: str = "dedicated") -> Found:
@@ -70,8 +70,8 @@ def test_the_same_change_is_told_once_for_each_lane_and_the_worst_first() -> Non
 
 def test_a_finding_says_where_its_recordings_came_from() -> None:
     first, second, *_ = gather(FOUND, SOURCES)
-    assert first.sources == ("reference: reference peer", "engine: vllm 0.32.0")
-    assert second.sources == ("reference: reference peer",)
+    assert first.sources == ("reference: reference server", "engine: vllm 0.32.0")
+    assert second.sources == ("reference: reference server",)
     assert gather(FOUND, {})[0].sources == ()
 
 
@@ -116,7 +116,7 @@ def test_sources_are_read_from_the_recordings(tmp_path: Path) -> None:
     write_cassette(tmp_path / C, about=replace(ABOUT, evidence="live", source="Baseten"))
     sources = find_sources(tmp_path, (A, B, C))
     assert [source.label for source in sources.values()] == [
-        "reference: reference peer",
+        "reference: reference server",
         "unlabelled",
         "live: Baseten",
     ]
@@ -133,7 +133,7 @@ def test_the_report_is_printed_for_a_maintainer() -> None:
     assert "in tools/b" in told
     assert "! mind the gap\n" in told
     assert (
-        "compared with 2 reference: reference peer, 1 engine: vllm 0.32.0, "
+        "compared with 2 reference: reference server, 1 engine: vllm 0.32.0, "
         "recorded 2026-11-22 to 2026-11-24\n"
         "DRIFT: 3 of 3 recordings compared, asked again of a host; "
         "2 failures, 2 warnings, 1 for information\n" in told
@@ -143,15 +143,17 @@ def test_the_report_is_printed_for_a_maintainer() -> None:
 def test_no_drift_is_two_lines() -> None:
     told = show(make(compared=1, planned=1))
     assert told == (
-        "compared with 1 reference: reference peer, recorded 2026-11-22\n"
+        "compared with 1 reference: reference server, recorded 2026-11-22\n"
         "NO DRIFT THAT MATTERS: 1 of 1 recording compared, asked again of a host; "
         "0 failures, 0 warnings, 0 for information\n"
     )
     assert "1 failure, 1 warning, 0" in show(make(*FOUND[1:2], *FOUND[4:5]))
     unlabelled = Source("unlabelled", "", "")
     assert "compared with 1 unlabelled\n" in show(replace(make(), compared=(unlabelled,)))
-    told = show(replace(make(), compared=(PEER, unlabelled)))
-    assert "compared with 1 reference: reference peer, 1 unlabelled, recorded 2026-11-22\n" in told
+    told = show(replace(make(), compared=(REFERENCE, unlabelled)))
+    assert (
+        "compared with 1 reference: reference server, 1 unlabelled, recorded 2026-11-22\n" in told
+    )
     assert show(make(compared=0)).startswith("compared with nothing\n")
 
 
@@ -186,10 +188,10 @@ def test_the_report_can_be_stored() -> None:
         "what": "string became integer",
         "lane": "dedicated",
         "cassettes": [A, C],
-        "sources": ["reference: reference peer", "engine: vllm 0.32.0"],
+        "sources": ["reference: reference server", "engine: vllm 0.32.0"],
     }
     assert stored["compared_with"] == {
-        "sources": {"reference: reference peer": 2, "engine: vllm 0.32.0": 1},
+        "sources": {"reference: reference server": 2, "engine: vllm 0.32.0": 1},
         "recorded": ["2026-11-22", "2026-11-24"],
     }
     assert stored["not_compared"] == [{"cassette": B, "reason": "not | here"}]
@@ -201,7 +203,7 @@ def test_the_report_can_be_stored() -> None:
 def test_the_report_can_be_read_as_a_page() -> None:
     page = write_markdown(make(*FOUND, unasked=((B, "not | here"),), notes=("mind\nthe gap",)))
     assert page.startswith("# Drift, 2026-11-25T00:00:00+00:00\n\nDRIFT: 3 of 3 recordings")
-    assert "\ncompared with 2 reference: reference peer, 1 engine: vllm 0.32.0, recorded" in page
+    assert "\ncompared with 2 reference: reference server, 1 engine: vllm 0.32.0, recorded" in page
     assert "\n> mind the gap\n" in page
     assert (
         "| failure | dedicated | `b` | string became integer | "
@@ -233,7 +235,7 @@ def spoil(place: str, secret: str) -> Drift:
     [first, *rest] = report.findings
     spoilt: dict[str, dict[str, Any]] = {
         "where": {"where": secret},
-        "compared": {"compared": (PEER._replace(source=secret),)},
+        "compared": {"compared": (REFERENCE._replace(source=secret),)},
         "field": {"findings": (first._replace(change=first.change._replace(where=secret)), *rest)},
         "what": {"findings": (first._replace(change=first.change._replace(what=secret)), *rest)},
         "names": {"findings": (first._replace(cassettes=(secret,)), *rest)},

@@ -15,13 +15,13 @@ from conformance.maintenance.engines.proxy import (
     render_truss,
 )
 from conformance.maintenance.engines.serve import find_port, run
-from conformance.reference import PeerServer
+from conformance.reference import LoopbackServer
 from conformance.reference.exchange import plan_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.reference import AnswerPlan, PeerRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest
 
 # No copy of theirs: as little as shows that the right one is read, and with which names.
 TEMPLATE = """# {{ transport_kind }}
@@ -109,7 +109,7 @@ def test_a_failing_download_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         find_nginx(tmp_path / "cache")
 
 
-def echo(request: PeerRequest) -> AnswerPlan:
+def echo(request: ReceivedRequest) -> AnswerPlan:
     return plan_json(200, {"path": request.path})
 
 
@@ -129,7 +129,7 @@ def test_the_documented_urls_reach_the_container_as_the_service_sends_them(
         "/environments/production/predict": chat,
         "/predict": chat,
     }
-    with PeerServer(echo) as engine:
+    with LoopbackServer(echo) as engine:
         inner = int(engine.url.rpartition(":")[2])
         with run(front_server(Tools(nginx, truss), tmp_path, inner, port), tmp_path / "log"):
             root = f"http://127.0.0.1:{port}"

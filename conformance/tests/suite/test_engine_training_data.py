@@ -37,7 +37,7 @@ def store(root: Path, name: str, *bodies: dict[str, Any], status: int = 200) -> 
     path.write_text(yaml.safe_dump({"interactions": rows}), encoding="utf-8")
 
 
-def test_text_is_answered_as_the_peer_answers() -> None:
+def test_text_is_answered_as_the_responder_answers() -> None:
     lesson = make_lesson(ask("Hi"), thinks=False)
     assert lesson is not None
     assert (lesson.thought, lesson.answer) == ("", 'You said "Hi".')
@@ -96,7 +96,7 @@ def test_ids_that_are_new_in_each_recording_make_no_new_lesson() -> None:
     assert first == second is not None
 
 
-def test_what_the_peer_refuses_teaches_nothing() -> None:
+def test_what_the_responder_refuses_teaches_nothing() -> None:
     assert make_lesson(ask("Hi") | {"messages": []}, thinks=False) is None
 
 

@@ -21,7 +21,7 @@ from conformance.verdicts.evidence import Evidence
 def test_stated_evidence_is_shown_with_its_detail(source: str, detail: str, shown: str) -> None:
     evidence = Evidence()
     evidence.came_from(source, detail)
-    assert evidence.settle("peer", "dedicated", "2026-11-22") == (shown,)
+    assert evidence.settle("reference", "dedicated", "2026-11-22") == (shown,)
 
 
 def test_everything_that_was_stated_is_shown_once_and_sorted() -> None:
@@ -50,8 +50,8 @@ def test_evidence_that_says_too_little_is_the_suites_own_fault(source: str, mess
         ("replay", "dedicated", "unstated"),
         ("replay", "client", "client"),
         ("live", "client", "client"),
-        ("peer", "dedicated", "reference"),
-        ("peer:drops-usage", "dedicated", "reference"),
+        ("reference", "dedicated", "reference"),
+        ("reference:drops-usage", "dedicated", "reference"),
         ("engine", "dedicated", "engine"),
         ("live", "model-apis", "live 2026-11-22"),
     ],

@@ -29,7 +29,7 @@ def test_an_exchange_shows_request_and_answer_with_their_headers(tmp_path: Path)
     )
     assert found.response == "200 OK\ncontent-type: text/plain\n\nhello"
     assert found.cassette == "dedicated/tools/test_a.yaml"
-    assert found.source == "reference: reference peer, recorded on 2026-11-22"
+    assert found.source == "reference: reference server, recorded on 2026-11-22"
     assert found.more == 2
 
 

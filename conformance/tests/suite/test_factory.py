@@ -53,9 +53,9 @@ def test_a_good_stranger_passes_what_can_be_put_to_it(report: Any) -> None:
         "connections.clients.own": {"untested"},
     }
     assert found["code"] == 1
-    assert found["run"]["target"] == "peer"
+    assert found["run"]["target"] == "reference"
     assert found["run"]["subject"].endswith(f"made by {HOME}:of_ours")
-    assert f"made by {HOME}:of_ours on target peer" in found["said"]
+    assert f"made by {HOME}:of_ours on target reference" in found["said"]
     assert {source for line in found["lines"] for source in line["evidence"]} <= {
         "reference",
         "client",
@@ -73,7 +73,11 @@ def test_a_useless_stranger_fails(report: Any) -> None:
     ("options", "code", "said"),
     [
         (["--factory", f"{HOME}:of_nothing"], 3, "returned NoneType, no BaseChatModel"),
-        (["--factory", f"{HOME}:of_ours", "--target=replay"], 2, "is judged on the target peer"),
+        (
+            ["--factory", f"{HOME}:of_ours", "--target=replay"],
+            2,
+            "is judged on the target reference",
+        ),
     ],
 )
 def test_what_cannot_be_judged_is_no_report(

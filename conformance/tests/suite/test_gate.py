@@ -302,9 +302,9 @@ def test_rows_that_no_recording_can_show_are_told_and_hinder_nothing(
     see(gate, make(tmp_path, ALL_GREEN[:3], outcomes=heard, text=text))
     answer = ask("evidence", gate)
     assert (answer.word, answer.rows) == (Word.YES, ())
-    assert answer.detail == "1 rows; 1 more can rest on the reference peer alone"
+    assert answer.detail == "1 rows; 1 more can rest on the reference server alone"
     assert answer.told == (
-        f"model-apis, the reference peer alone: nobody fails on demand (1): {CALLS}",
+        f"model-apis, the reference server alone: nobody fails on demand (1): {CALLS}",
     )
 
 

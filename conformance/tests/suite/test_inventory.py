@@ -39,7 +39,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 def test_every_cassette_is_listed_as_it_stands(root: Path) -> None:
     first, second = shelf.take_stock(root, {A, B}, (), TODAY)
     assert first == shelf.Standing(
-        *(A, "reference", "reference peer", 10, "m", "dedicated", 1),
+        *(A, "reference", "reference server", 10, "m", "dedicated", 1),
         size=(root / A).stat().st_size,
         wrong=(),
     )

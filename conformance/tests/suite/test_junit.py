@@ -75,7 +75,7 @@ def test_each_lane_is_a_suite_with_its_counts_and_what_it_ran_on(tmp_path: Path)
     assert (top.get("tests"), top.get("failures"), top.get("errors")) == ("5", "3", "0")
     assert {suite.get("timestamp") for suite in top} == {"2026-11-22T10:00:00+00:00"}
     properties = [(p.get("name"), p.get("value")) for p in top[0].findall("./properties/property")]
-    assert properties == [("target", "peer"), ("python", "3.11.7"), ("httpx", "0.28.1")]
+    assert properties == [("target", "reference"), ("python", "3.11.7"), ("httpx", "0.28.1")]
 
 
 def test_without_a_problem_there_is_no_suite_of_problems(tmp_path: Path) -> None:

@@ -134,9 +134,9 @@ def test_a_broken_list_of_gaps_is_an_error_of_its_own(
 def test_options_without_a_command_are_those_of_verify(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--target", "peer", "--lane", "dedicated", "--claim", "calls"]
+    arguments = ["--target", "reference", "--lane", "dedicated", "--claim", "calls"]
     assert main(arguments, write_suite(tmp_path, ONE_LESS + PASSING)) == 0
-    assert "target peer" in capsys.readouterr().out
+    assert "target reference" in capsys.readouterr().out
 
 
 def test_a_cassette_that_a_whole_replay_does_not_play_is_red(
@@ -148,7 +148,7 @@ def test_a_cassette_that_a_whole_replay_does_not_play_is_red(
     suite = replace(write_suite(tmp_path), cassettes=cassettes)
     assert main([], suite) == 1
     assert "PROBLEM  stale.yaml: a cassette that no check plays" in capsys.readouterr().out
-    assert main(["--target", "peer"], suite) == 0
+    assert main(["--target", "reference"], suite) == 0
     assert main(["--lane", "dedicated"], suite) == 0
 
 
@@ -195,7 +195,7 @@ def test_recordings_of_others_count_as_evidence_and_are_not_remembered(
     assert not suite.memory.exists()
 
 
-@pytest.mark.parametrize("options", [["--corpus=nowhere"], ["--target=peer", "--corpus=."]])
+@pytest.mark.parametrize("options", [["--corpus=nowhere"], ["--target=reference", "--corpus=."]])
 def test_recordings_are_weighed_besides_a_replay_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
 ) -> None:
@@ -203,7 +203,9 @@ def test_recordings_are_weighed_besides_a_replay_alone(
     assert "--corpus names recordings to weigh besides a replay" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("options", [["--cassettes=nowhere"], ["--target=peer", "--cassettes=."]])
+@pytest.mark.parametrize(
+    "options", [["--cassettes=nowhere"], ["--target=reference", "--cassettes=."]]
+)
 def test_only_a_folder_can_be_replayed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
 ) -> None:
@@ -287,8 +289,8 @@ def test_only_whole_runs_are_remembered(tmp_path: Path) -> None:
     assert main(["--claim", "keys"], suite) == 0
     assert main(["--lane", "client"], suite) == 0
     assert not suite.memory.exists()
-    assert main(["--target", "peer:lies"], suite) == 0
-    assert [path.name for path in suite.memory.iterdir()] == ["last-peer-lies.json"]
+    assert main(["--target", "reference:lies"], suite) == 0
+    assert [path.name for path in suite.memory.iterdir()] == ["last-reference-lies.json"]
 
 
 def test_verbose_shows_pytest_at_work(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -140,10 +140,10 @@ def test_explain_recalls_the_last_whole_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     suite = write_suite(tmp_path, ONE_LESS)
-    assert main(["--target", "peer"], suite) == 1
+    assert main(["--target", "reference"], suite) == 1
     capsys.readouterr()
     said = explain(suite, "logprobs.dedicated.absent", capsys)
-    assert "    last on peer, " in said
+    assert "    last on reference, " in said
     assert ": pass (engine vLLM 0.32.0)\n" in said
     assert "absence   at the service, once logprobs was in the body" in said
     said = explain(suite, "calls.invoke.once", capsys)

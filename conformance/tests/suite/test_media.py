@@ -195,7 +195,7 @@ def _report(folder: Path, said: str) -> Report:
     names: dict[str, Any] = {
         "subject": said,
         "versions": {"python": "3", said: said},
-        "target": "peer",
+        "target": "reference",
     }
     return make(folder, verdicts, (said,), outcomes, **names)
 

@@ -11,7 +11,7 @@ from conformance.recording.model_listing import (
     fetch,
     list_served,
 )
-from conformance.reference import PeerServer
+from conformance.reference import LoopbackServer
 from conformance.reference.exchange import AnswerPlan, plan_bytes, plan_json
 from conformance.targets import FAKE_KEY, LANES
 
@@ -34,7 +34,7 @@ LANE = LANES["dedicated"]
 def test_a_service_is_asked_for_the_models_that_it_serves(
     rows: list[Any], found: tuple[Served, ...]
 ) -> None:
-    with PeerServer(lambda request: plan_json(200, {"data": rows})) as server:
+    with LoopbackServer(lambda request: plan_json(200, {"data": rows})) as server:
         assert list_served(f"{server.url}/v1", KEY) == found
         [request] = server.requests
     assert (request.method, request.path) == ("GET", "/v1/models")
@@ -52,7 +52,7 @@ def test_a_service_is_asked_for_the_models_that_it_serves(
     ],
 )
 def test_a_service_need_not_have_a_list(answer: AnswerPlan) -> None:
-    with PeerServer(lambda request: answer) as server:
+    with LoopbackServer(lambda request: answer) as server:
         assert list_served(f"{server.url}/v1", "") is None
         [request] = server.requests
     assert request.header("authorization") is None
@@ -64,7 +64,7 @@ def test_a_service_need_not_have_a_list(answer: AnswerPlan) -> None:
 )
 def test_a_refusal_is_told_without_the_key(status: int, key: str, said: str) -> None:
     with (
-        PeerServer(lambda request: plan_json(status, {"error": KEY})) as server,
+        LoopbackServer(lambda request: plan_json(status, {"error": KEY})) as server,
         pytest.raises(ServedError, match=f"refuses the key: HTTP {status}{said}") as refusal,
     ):
         fetch(f"{server.url}/v1/models", key)
@@ -72,7 +72,7 @@ def test_a_refusal_is_told_without_the_key(status: int, key: str, said: str) -> 
 
 
 def test_nobody_there_is_told() -> None:
-    with PeerServer() as server:
+    with LoopbackServer() as server:
         url = server.url
     with pytest.raises(ServedError, match=f"{url}/version cannot be reached: ConnectError"):
         fetch(f"{url}/version", "")

@@ -220,12 +220,12 @@ def test_the_first_recorded_exchange_of_a_claim_is_shown(
     def find(check: str, lane: str) -> Exchange | None:
         if "none" in check:
             return None
-        return Exchange("dedicated/a.yaml", "reference: peer", "POST <b>", f"200 {lane}", more=2)
+        return Exchange("dedicated/a.yaml", "reference: server", "POST <b>", f"200 {lane}", more=2)
 
     monkeypatch.setattr(page, "find_exchange", find)
     found = (outcome(CALLS, "dedicated", "a::none"), outcome(CALLS, "dedicated", "b::one"))
     text = write_page(make(tmp_path, outcomes=found, target="replay"), tmp_path)
-    assert "<code>cassettes/dedicated/a.yaml</code>; reference: peer; 2 more in it" in text
+    assert "<code>cassettes/dedicated/a.yaml</code>; reference: server; 2 more in it" in text
     assert '<pre tabindex="0" aria-label="Request">POST &lt;b&gt;</pre>' in text
     assert '<pre tabindex="0" aria-label="Response">200 dedicated</pre>' in text
     assert text.count("The first recorded exchange") == 1

@@ -23,7 +23,7 @@ RECORDING = "interactions:\n- a: 1\nversion: 1\n"
         (["baseten.co.evil.example"], "live", ("reference", "a stand-in for Baseten")),
         (["inference.baseten.co", "127.0.0.1"], "live", ("reference", "a stand-in for Baseten")),
         ([], "live", ("reference", "a stand-in for Baseten")),
-        (["http://127.0.0.1"], "peer", ("reference", "reference peer")),
+        (["http://127.0.0.1"], "reference", ("reference", "reference server")),
         (["http://127.0.0.1"], "engine", ("engine", "vllm 1")),
     ],
 )
@@ -51,7 +51,7 @@ def test_a_header_comes_back_as_it_was_written() -> None:
 SEALED = """\
 provenance:
   evidence: reference
-  source: reference peer
+  source: reference server
   recorded: '2026-11-22'
   host: http://127.0.0.1
   lane: dedicated
@@ -60,7 +60,7 @@ provenance:
   recorder: vcrpy 8
   requests:
   - deea0f7771b9f0a56298d0fdc590f8b0c7ce655b94bfd162763a86afdd1b4a4f
-  sha256: 4ab78cd6af84e21c06eb92ee04dc0dbee79be5dd76b156624d5fe42bd7e50282
+  sha256: 1f7fe7148495274986ef1e97d4250fef1da1267f36d5203b6aaca2379f2aa804
 """
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.maintenance.engines import pytest_engine as aim
 from conformance.maintenance.engines.not_applicable import Beyond
-from conformance.reference import PeerServer
+from conformance.reference import LoopbackServer
 from conformance.reference.exchange import plan_json
 from conformance.tests.suite.plugin_runner import CALLS, Bench
 from conformance.verdicts.verdicts import Place, Result
@@ -14,7 +14,7 @@ from conformance.verdicts.verdicts import Place, Result
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.reference import AnswerPlan, PeerRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest
 
 pytest_plugins = ["pytester"]
 
@@ -43,13 +43,13 @@ def bench(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return Bench(pytester, monkeypatch)
 
 
-def front(request: PeerRequest) -> AnswerPlan:
+def front(request: ReceivedRequest) -> AnswerPlan:
     return plan_json(200, "tiny") if request.path == "/conformance/model" else plan_json(404, {})
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    with PeerServer(front) as server:
+    with LoopbackServer(front) as server:
         yield server.url
 
 
@@ -90,10 +90,10 @@ def test_what_is_beyond_one_engine_is_put_to_another(bench: Bench, url: str) -> 
 def test_what_is_beyond_the_suites_own_model_is_put_to_any_other(
     bench: Bench, said: AnswerPlan
 ) -> None:
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         return said if request.path == "/conformance/model" else plan_json(404, {})
 
-    with PeerServer(answer) as server:
+    with LoopbackServer(answer) as server:
         options = aim_at(f"--engine-url={server.url}", "--engine-name=vllm 1.2.3")
         results = [outcome.result for outcome in bench.record(CHECKS, *options).outcomes]
     assert results.count(Result.FAILED) == 1

@@ -148,8 +148,8 @@ def test_a_fixture_states_evidence_for_the_check_that_uses_it(bench: Bench) -> N
 
 
 def test_checks_can_ask_for_the_target(bench: Bench) -> None:
-    checks = mark(f'"{CALLS}", lane="dedicated"', 'assert target == "peer:lies"', "target")
-    (outcome,) = bench.outcomes(checks, "--target=peer:lies")
+    checks = mark(f'"{CALLS}", lane="dedicated"', 'assert target == "reference:lies"', "target")
+    (outcome,) = bench.outcomes(checks, "--target=reference:lies")
     assert (outcome.result, outcome.evidence) == (Result.PASSED, ("reference",))
 
 
@@ -214,8 +214,8 @@ def test_collecting_alone_tells_the_bindings(bench: Bench) -> None:
 
 
 def test_the_header_says_what_was_asked_for_and_what_was_there(bench: Bench) -> None:
-    record = bench.record(PASSING, "--target=peer", "--lane=client", "--claim=keys")
-    assert record.header["target"] == "peer"
+    record = bench.record(PASSING, "--target=reference", "--lane=client", "--claim=keys")
+    assert record.header["target"] == "reference"
     assert record.header["lanes"] == ["client"]
     assert record.header["claims"] == ["keys"]
     assert set(record.header["versions"]) >= {"python", "langchain-core", "langchain-baseten"}

@@ -15,7 +15,7 @@ from conformance.recording.child_run import InterruptedRunError
 from conformance.recording.command import settle_models
 from conformance.recording.plan import Order
 from conformance.recording.staging import Workbench
-from conformance.reference import PeerServer
+from conformance.reference import LoopbackServer
 from conformance.reference.exchange import plan_json
 from conformance.tests.suite.cassette_builders import talk, write_cassette
 from conformance.tests.suite.fake_runs import NAMES, Runs, read
@@ -23,7 +23,7 @@ from conformance.tests.suite.fake_runs import NAMES, Runs, read
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from conformance.reference import AnswerPlan, PeerRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_without_a_yes_the_plan_is_printed_and_nothing_is_sent(
     assert record_command.main([f"--cassettes={old}"]) == 2
     said = capsys.readouterr().out
     assert "2 cassettes, about 2 requests" in said
-    assert "the reference peer, on loopback" in said
+    assert "the reference server, on loopback" in said
     assert "nothing was sent; --yes records" in said
     assert (read(old), len(runs.told)) == (before, 1)
 
@@ -75,7 +75,7 @@ def test_the_command_says_what_became_of_each(
     assert record_command.main([f"--cassettes={old}", "--yes"]) == 0
     said = capsys.readouterr().out
     assert "left as it was: dedicated/tools/b.yaml: it skipped" in said
-    assert "1 recorded (1 reference: reference peer), 1 left as they were" in said
+    assert "1 recorded (1 reference: reference server), 1 left as they were" in said
 
 
 def test_the_command_says_when_there_is_nothing_to_do(
@@ -168,7 +168,7 @@ LISTS = plan_json(200, {"data": [{"id": "acme/coder-7b", "owned_by": "vllm"}]})
 def test_a_service_is_asked_for_what_it_serves(
     order: Order, answer: AnswerPlan, models: tuple[str, ...]
 ) -> None:
-    with PeerServer(lambda request: answer) as server:
+    with LoopbackServer(lambda request: answer) as server:
         environment = {
             "BASETEN_API_KEY": "sk-rehearsed",
             "BASETEN_BASE_URL": f"{server.url}/v1",
@@ -183,7 +183,7 @@ def test_a_service_that_refuses_the_key_is_told_and_asked_nothing_more(
     old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = read(old)
-    with PeerServer(lambda request: plan_json(401, {"error": "No."})) as server:
+    with LoopbackServer(lambda request: plan_json(401, {"error": "No."})) as server:
         monkeypatch.setenv("BASETEN_API_KEY", "sk-rehearsed")
         monkeypatch.setenv("BASETEN_DEDICATED_MODEL_URL", f"{server.url}/predict")
         line = [f"--cassettes={old}", "--target=live", "--lane=dedicated", "--yes"]
@@ -198,7 +198,7 @@ def test_a_service_that_refuses_the_key_is_told_and_asked_nothing_more(
 def test_the_model_that_is_asked_for_is_said(
     old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with PeerServer(lambda request: LISTS) as server:
+    with LoopbackServer(lambda request: LISTS) as server:
         line = ["--target=engine", f"--model-url={server.url}/v1", "--engine-version=mine 1"]
         assert record_command.main([f"--cassettes={old}", "--yes", *line]) == 0
     assert "asking for dedicated=acme/coder-7b" in capsys.readouterr().out
@@ -210,12 +210,12 @@ def test_what_an_engine_says_of_itself_is_shown_without_a_secret(
 ) -> None:
     key = "orchard-lantern-4471-quiet"
 
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         said = f"1 for {request.header('authorization')}"
         return plan_json(200, {"version": said}) if request.path == "/version" else LISTS
 
     monkeypatch.setenv("CONFORMANCE_ENGINE_KEY", key)
-    with PeerServer(answer) as server:
+    with LoopbackServer(answer) as server:
         line = ["--target=engine", f"--model-url={server.url}/v1"]
         assert record_command.main([f"--cassettes={old}", *line]) == 2
     said = capsys.readouterr()

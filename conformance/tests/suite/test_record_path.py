@@ -17,8 +17,8 @@ from conformance.recording.plan import Order, Plan, Task
 from conformance.recording.service_discovery import find_addressee
 from conformance.recording.staging import Workbench
 from conformance.reference import respond
-from conformance.reference.exchange import AnswerPlan, PeerRequest, plan_json
-from conformance.reference.server import PeerServer
+from conformance.reference.exchange import AnswerPlan, ReceivedRequest, plan_json
+from conformance.reference.server import LoopbackServer
 from conformance.targets import FAKE_KEY
 from conformance.tests.suite.cassette_builders import talk, write_cassette
 from conformance.tests.suite.fake_runs import read
@@ -41,7 +41,7 @@ def shelf(tmp_path: Path) -> Iterator[Path]:
 
 def test_the_live_path_records_what_a_stand_in_answers_and_calls_it_that(shelf: Path) -> None:
     limited = plan_json(429, {}, {"retry-after": "0.2"})
-    with PeerServer(Service(2, limited)) as server:
+    with LoopbackServer(Service(2, limited)) as server:
         outcome = rerecord.record(LIVE, shelf, surround(server.url), None, REAL)
         assert len(server.requests) == 4
         assert {each.header("authorization") for each in server.requests} == {f"Bearer {KEY}"}
@@ -70,12 +70,12 @@ def test_an_engine_is_recorded_under_its_own_name_and_replays_with_its_own_model
         "new",
     )
 
-    def answer(request: PeerRequest) -> AnswerPlan:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         if request.path == "/version":
             return plan_json(200, {"version": "0.32.0"})
         return respond(change(request, target=f"/environments/production/sync{request.target}"))
 
-    with PeerServer(answer) as server:
+    with LoopbackServer(answer) as server:
         found = find_addressee("engine", ("dedicated",), server.url, "", {})
         order = Order("engine", ("dedicated",), (), ("tiny",), found.url, found.engine)
         environment = surround(server.url)
@@ -90,7 +90,7 @@ def test_an_engine_is_recorded_under_its_own_name_and_replays_with_its_own_model
 
 def test_a_refused_key_stops_at_the_first_request(shelf: Path) -> None:
     before = read(shelf)
-    with PeerServer(Service(1, plan_json(401, {"error": "Unauthorized"}))) as server:
+    with LoopbackServer(Service(1, plan_json(401, {"error": "Unauthorized"}))) as server:
         with pytest.raises(rerecord.RecordingError, match="request 1 was refused with 401"):
             rerecord.record(LIVE, shelf, surround(server.url), None, REAL)
         assert len(server.requests) == 1
@@ -100,7 +100,7 @@ def test_a_refused_key_stops_at_the_first_request(shelf: Path) -> None:
 def test_a_service_that_dies_on_the_way_leaves_the_old_cassettes(shelf: Path) -> None:
     before = read(shelf)
     lost = AnswerPlan(200, (("content-type", "application/json"),), ending="reset")
-    with PeerServer(Service(2, lost)) as server:
+    with LoopbackServer(Service(2, lost)) as server:
         with pytest.raises(rerecord.RecordingError, match="the service was lost at request 2"):
             rerecord.record(LIVE, shelf, surround(server.url), None, REAL)
         assert len(server.requests) == 2
@@ -125,7 +125,7 @@ def test_a_recorder_ended_at_any_moment_leaves_whole_cassettes_and_nobody_behind
     for task in CHECKS:
         write_cassette(folder / task.name, talk("old"))
     before = read(folder)
-    with PeerServer(Service()) as server:
+    with LoopbackServer(Service()) as server:
         command = [sys.executable, "-c", RECORDS, str(folder)]
         with subprocess.Popen(command, env=surround(server.url)) as recorder:  # noqa: S603  our own
             time.sleep(random.uniform(0.5, 8))  # noqa: S311  any moment will do

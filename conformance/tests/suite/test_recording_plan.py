@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def reasons(
-    root: Path, stale: int | None = None, changed: tuple[str, ...] = (), target: str = "peer"
+    root: Path, stale: int | None = None, changed: tuple[str, ...] = (), target: str = "reference"
 ) -> list[str]:
     order = Order(target, stale=stale)
     plan = make_plan(PLANNED, root, order, [f"dedicated/tools/{x}.yaml" for x in changed], TODAY)

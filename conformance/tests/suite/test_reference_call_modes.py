@@ -11,15 +11,17 @@ from conformance.reference.quirks import QUIRKS
 from conformance.tests.package.call_modes import QUESTIONS, WAYS, mount, outcome
 
 if TYPE_CHECKING:
-    from conformance.reference import Peer
+    from conformance.reference import Responder
 
 FAMILIES = {model.family: slug for slug, model in reversed(list(HOSTED.items()))}
 QUESTION = pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
 
 
-async def ask_all(peer: Peer, lane: str, question: str, **settings: Any) -> dict[str, Any]:
+async def ask_all(
+    responder: Responder, lane: str, question: str, **settings: Any
+) -> dict[str, Any]:
     """Ask in all four ways, and check that sync and async brought the same."""
-    model = mount(peer, lane, **settings)
+    model = mount(responder, lane, **settings)
     found = {way: await outcome(model, question, way) for way in WAYS}
     assert found["invoke"] == found["ainvoke"]
     assert found["stream"] == found["astream"]

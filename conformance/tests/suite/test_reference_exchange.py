@@ -8,7 +8,7 @@ from conformance.reference.exchange import DONE, encode_json, plan_bytes, plan_j
 
 def test_a_request_shows_neither_its_key_nor_its_body() -> None:
     request = make_request("http://h/v1/models?x=1", {"secret": 1}, authorization="Bearer sk-1")
-    assert repr(request) == "PeerRequest(method='POST', target='/v1/models?x=1')"
+    assert repr(request) == "ReceivedRequest(method='POST', target='/v1/models?x=1')"
 
 
 def test_a_request_is_read_by_path_host_header_and_json() -> None:

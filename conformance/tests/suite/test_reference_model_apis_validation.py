@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conformance.reference import AnswerPlan, ReferencePeer, make_request, respond
+from conformance.reference import AnswerPlan, ReferenceServer, make_request, respond
 from conformance.reference.exchange import encode_json
 
 URL = "https://inference.baseten.co/v1/chat/completions"
@@ -145,13 +145,13 @@ def test_an_ignored_or_refused_body_names_the_first_mistake_of_the_parse_only() 
 
 
 def test_a_prompt_longer_than_the_context_is_refused_with_both_lengths() -> None:
-    peer = ReferencePeer(context=20)
+    responder = ReferenceServer(context=20)
     body = {"model": "zai-org/GLM-5.2", "messages": [HELLO | {"content": "word " * 30}]}
-    plan = peer(make_request(URL, body))
+    plan = responder(make_request(URL, body))
     assert plan.status == 400
     assert refusal(plan) == "Input length 35 exceeds the maximum allowed input length of 20 tokens."
     short = {"model": "zai-org/GLM-5.2", "messages": [HELLO | {"content": "word " * 10}]}
-    assert peer(make_request(URL, short)).status == 200
+    assert responder(make_request(URL, short)).status == 200
 
 
 def test_a_context_is_the_models_own_by_default() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance.reference import AnswerPlan, Peer, make_request, respond
+from conformance.reference import AnswerPlan, Responder, make_request, respond
 from conformance.reference.catalogue import HOSTED
 from conformance.reference.quirks import QUIRKS, Quirk
 from conformance.reference.quirks.rewording import in_deltas, reword
@@ -45,8 +45,8 @@ def body(question: str, **fields: Any) -> dict[str, Any]:
     return {"model": LANE.thinker, "messages": messages} | fields
 
 
-def plan(peer: Peer, question: str, **fields: Any) -> AnswerPlan:
-    return peer(make_request(CHAT, body(question, **fields)))
+def plan(responder: Responder, question: str, **fields: Any) -> AnswerPlan:
+    return responder(make_request(CHAT, body(question, **fields)))
 
 
 def stream(name: str, question: str, **fields: Any) -> list[dict[str, Any]]:
@@ -72,8 +72,10 @@ def parts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     "name", [name for name, quirk in QUIRKS.items() if quirk.ends != "refused"]
 )
 def test_a_quirk_changes_what_is_on_the_wire(name: str) -> None:
-    def ask_both(peer: Peer) -> list[AnswerPlan]:
-        return [plan(peer, QUESTIONS["calls"], stream=way, tools=TOOLS) for way in (True, False)]
+    def ask_both(responder: Responder) -> list[AnswerPlan]:
+        return [
+            plan(responder, QUESTIONS["calls"], stream=way, tools=TOOLS) for way in (True, False)
+        ]
 
     assert ask_both(QUIRKS[name].mount(respond)) != ask_both(respond)
 
@@ -176,7 +178,7 @@ def test_what_holds_no_answer_passes_unchanged(name: str, request_of: Any) -> No
 @pytest.mark.parametrize("model", {model.family: slug for slug, model in HOSTED.items()}.values())
 @pytest.mark.parametrize("name", QUIRKS)
 def test_a_quirk_can_stand_over_any_dialect(name: str, model: str) -> None:
-    peer = QUIRKS[name].mount(respond)
+    responder = QUIRKS[name].mount(respond)
     form = {"type": "json_object"}
     for fields in ({"tools": TOOLS}, {"response_format": form}, {"stop": ["a"]}):
         for streams in (True, False):
@@ -184,7 +186,7 @@ def test_a_quirk_can_stand_over_any_dialect(name: str, model: str) -> None:
                 HOSTED_CHAT, body(QUESTIONS["calls"], model=model, stream=streams) | fields
             )
             assert respond(asked).status == 200
-            assert peer(asked).status in (200, QUIRKS[name].status)
+            assert responder(asked).status in (200, QUIRKS[name].status)
 
 
 QUIET = {"chat_template_kwargs": {"enable_thinking": False}}

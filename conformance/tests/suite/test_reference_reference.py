@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.reference import AnswerPlan, Peer, ReferencePeer, make_request, respond
+from conformance.reference import AnswerPlan, ReferenceServer, Responder, make_request, respond
 from conformance.reference.catalogue import HOSTED
 
 if TYPE_CHECKING:
-    from conformance.reference import PeerRequest
+    from conformance.reference import ReceivedRequest
 
 GATEWAY = "https://inference.baseten.co/v1"
 DEDICATED = "https://model-abc.api.baseten.co/environments/production/sync/v1"
@@ -67,12 +67,12 @@ def test_every_operation_checks_the_key(operation: str) -> None:
 
 
 def test_one_key_can_be_made_the_only_one() -> None:
-    peer = ReferencePeer(key="bad-but-right")
+    responder = ReferenceServer(key="bad-but-right")
     url = f"{GATEWAY}/chat/completions"
     good = make_request(url, HELLO, authorization="Bearer bad-but-right")
-    assert peer(good).status == 200
-    assert brief(peer(make_request(url, HELLO))) == BAD_KEY
-    assert "right" not in repr(peer)
+    assert responder(good).status == 200
+    assert brief(responder(make_request(url, HELLO))) == BAD_KEY
+    assert "right" not in repr(responder)
 
 
 def test_the_gateway_reads_the_body_before_the_key() -> None:
@@ -214,10 +214,10 @@ def test_the_effort_is_named_in_the_reasoning() -> None:
     assert "My effort is max." in body["choices"][0]["message"]["reasoning_content"]
 
 
-def test_a_peer_is_made_to_lie_in_a_few_lines() -> None:
-    def forget_usage(peer: Peer) -> Peer:
-        def lie(request: PeerRequest) -> AnswerPlan:
-            return peer(request).map_events(
+def test_a_responder_is_made_to_lie_in_a_few_lines() -> None:
+    def forget_usage(responder: Responder) -> Responder:
+        def lie(request: ReceivedRequest) -> AnswerPlan:
+            return responder(request).map_events(
                 lambda event: {key: value for key, value in event.items() if key != "usage"}
             )
 

@@ -13,7 +13,14 @@ import httpx
 import pytest
 import trustme
 
-from conformance.reference import AnswerPlan, BodyPiece, Ending, PeerRequest, PeerServer, respond
+from conformance.reference import (
+    AnswerPlan,
+    BodyPiece,
+    Ending,
+    LoopbackServer,
+    ReceivedRequest,
+    respond,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +41,8 @@ def fixed(*pieces: BodyPiece, ending: Ending = "complete", status: int = 200) ->
     return lambda _request: AnswerPlan(status, TEXT, pieces, ending)
 
 
-def test_a_peer_is_served_over_http() -> None:
-    with PeerServer() as server:
+def test_a_responder_is_served_over_http() -> None:
+    with LoopbackServer() as server:
         answer = httpx.post(f"{server.url}/v1/chat/completions", json=CHAT, headers=KEY)
         assert answer.status_code == 200
         assert answer.json()["choices"][0]["message"]["content"] == 'You said "Hello".'
@@ -48,20 +55,20 @@ def test_a_peer_is_served_over_http() -> None:
 
 
 def test_a_body_without_length_is_chunked() -> None:
-    with PeerServer(fixed(BodyPiece(b"ab"), BodyPiece(b"c"))) as server:
+    with LoopbackServer(fixed(BodyPiece(b"ab"), BodyPiece(b"c"))) as server:
         answer = httpx.get(server.url)
         assert answer.headers["transfer-encoding"] == "chunked"
         assert answer.content == b"abc"
 
 
 def test_an_empty_body_is_served() -> None:
-    with PeerServer(fixed(status=404)) as server:
+    with LoopbackServer(fixed(status=404)) as server:
         answer = httpx.get(server.url)
         assert (answer.status_code, answer.content) == (404, b"")
 
 
 def test_connections_are_kept_alive_and_counted() -> None:
-    with PeerServer() as server:
+    with LoopbackServer() as server:
         with httpx.Client() as client:
             for _ in range(3):
                 client.post(f"{server.url}/v1/chat/completions", json=CHAT, headers=KEY)
@@ -71,7 +78,7 @@ def test_connections_are_kept_alive_and_counted() -> None:
 
 
 def test_a_connection_is_closed_when_the_client_asks_for_it() -> None:
-    with PeerServer(fixed(BodyPiece(b"a"))) as server, httpx.Client() as client:
+    with LoopbackServer(fixed(BodyPiece(b"a"))) as server, httpx.Client() as client:
         for _ in range(2):
             answer = client.get(server.url, headers={"connection": "close"})
             assert answer.headers["connection"] == "close"
@@ -81,19 +88,19 @@ def test_a_connection_is_closed_when_the_client_asks_for_it() -> None:
 def test_many_clients_are_served_at_once() -> None:
     meeting = threading.Barrier(8, timeout=5)
 
-    def wait(_request: PeerRequest) -> AnswerPlan:
+    def wait(_request: ReceivedRequest) -> AnswerPlan:
         meeting.wait()
         return AnswerPlan(200, TEXT, (BodyPiece(b"a"),))
 
-    with PeerServer(wait) as server, ThreadPoolExecutor(8) as pool:
+    with LoopbackServer(wait) as server, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: httpx.get(server.url).content, range(8)))
         assert answers == [b"a"] * 8
         assert server.connections == 8
 
 
 def test_pieces_arrive_when_they_are_due() -> None:
-    peer = fixed(BodyPiece(b"a"), BodyPiece(b"b", 0.2))
-    with PeerServer(peer) as server, httpx.stream("GET", server.url) as answer:
+    responder = fixed(BodyPiece(b"a"), BodyPiece(b"b", 0.2))
+    with LoopbackServer(responder) as server, httpx.stream("GET", server.url) as answer:
         pieces = answer.iter_raw()
         assert next(pieces) == b"a"
         start = time.monotonic()
@@ -105,15 +112,15 @@ def test_pieces_arrive_when_they_are_due() -> None:
     ("ending", "error"), [("abort", httpx.RemoteProtocolError), ("reset", httpx.ReadError)]
 )
 def test_a_body_can_be_cut_or_reset(ending: Ending, error: type[Exception]) -> None:
-    peer = fixed(BodyPiece(b"a"), ending=ending)
-    with PeerServer(peer) as server, httpx.stream("GET", server.url) as answer:
+    responder = fixed(BodyPiece(b"a"), ending=ending)
+    with LoopbackServer(responder) as server, httpx.stream("GET", server.url) as answer:
         pieces = answer.iter_raw()
         assert next(pieces) == b"a"
         with pytest.raises(error):
             next(pieces)
 
 
-def raw(server: PeerServer, *data: bytes, reset: bool = False) -> None:
+def raw(server: LoopbackServer, *data: bytes, reset: bool = False) -> None:
     parts = urlsplit(server.url)
     with socket.create_connection((parts.hostname, parts.port or 0)) as client:
         for piece in data:
@@ -134,30 +141,30 @@ def raw(server: PeerServer, *data: bytes, reset: bool = False) -> None:
     ],
 )
 def test_a_client_that_leaves_or_talks_nonsense_harms_nobody(data: bytes, reset: bool) -> None:
-    with PeerServer(fixed(BodyPiece(b"a" * 100_000), BodyPiece(b"b" * 2_000_000))) as server:
+    with LoopbackServer(fixed(BodyPiece(b"a" * 100_000), BodyPiece(b"b" * 2_000_000))) as server:
         raw(server, data, reset=reset)
         assert len(httpx.get(server.url).content) == 2_100_000
         assert server.connections == 2
 
 
 def test_a_client_that_leaves_inside_a_stream_harms_nobody() -> None:
-    peer = fixed(BodyPiece(b"a"), *[BodyPiece(b"b" * 100_000, 0.01)] * 20)
-    with PeerServer(peer) as server:
+    responder = fixed(BodyPiece(b"a"), *[BodyPiece(b"b" * 100_000, 0.01)] * 20)
+    with LoopbackServer(responder) as server:
         with httpx.stream("GET", server.url) as answer:
             assert next(answer.iter_raw()) == b"a"
         assert httpx.get(server.url).status_code == 200
 
 
 def test_a_request_in_pieces_is_read_whole() -> None:
-    with PeerServer(fixed(BodyPiece(b"a"))) as server:
+    with LoopbackServer(fixed(BodyPiece(b"a"))) as server:
         body = b"x" * 200_000
         httpx.post(server.url, content=(body[at : at + 999] for at in range(0, len(body), 999)))
         assert server.requests[0].body == body
 
 
 def test_closing_does_not_wait_for_a_slow_answer() -> None:
-    peer = fixed(BodyPiece(b"a"), BodyPiece(b"b", 60.0))
-    with PeerServer(peer) as server, httpx.stream("GET", server.url) as answer:
+    responder = fixed(BodyPiece(b"a"), BodyPiece(b"b", 60.0))
+    with LoopbackServer(responder) as server, httpx.stream("GET", server.url) as answer:
         assert next(answer.iter_raw()) == b"a"
         start = time.monotonic()
         server.close()
@@ -167,7 +174,7 @@ def test_closing_does_not_wait_for_a_slow_answer() -> None:
 
 
 def test_closing_cuts_idle_connections() -> None:
-    with PeerServer() as server, httpx.Client() as client:
+    with LoopbackServer() as server, httpx.Client() as client:
         client.get(server.url)
         server.close()
         with pytest.raises(httpx.TransportError):
@@ -179,11 +186,11 @@ def test_a_thread_that_does_not_end_is_reported(monkeypatch: pytest.MonkeyPatch)
     release = threading.Event()
     threads = threading.active_count()
 
-    def hang(_request: PeerRequest) -> AnswerPlan:
+    def hang(_request: ReceivedRequest) -> AnswerPlan:
         release.wait(5)
         return AnswerPlan(200, TEXT)
 
-    with pytest.raises(RuntimeError, match="did not end"), PeerServer(hang) as server:
+    with pytest.raises(RuntimeError, match="did not end"), LoopbackServer(hang) as server:
         ask_in_vain(server.url)
     release.set()
     while threading.active_count() > threads:
@@ -195,13 +202,13 @@ def ask_in_vain(url: str) -> None:
         httpx.get(url, timeout=0.05)
 
 
-def test_a_peer_that_raises_is_reported_at_the_end() -> None:
-    def broken(_request: PeerRequest) -> AnswerPlan:
+def test_a_responder_that_raises_is_reported_at_the_end() -> None:
+    def broken(_request: ReceivedRequest) -> AnswerPlan:
         raise LookupError("no such answer")
 
-    with pytest.raises(LookupError, match="no such answer"), PeerServer(broken) as server:
+    with pytest.raises(LookupError, match="no such answer"), LoopbackServer(broken) as server:
         assert httpx.get(server.url).status_code == 500
-    with pytest.raises(KeyError, match="own"), PeerServer(broken) as server:
+    with pytest.raises(KeyError, match="own"), LoopbackServer(broken) as server:
         fail_after(server.url)
 
 
@@ -216,7 +223,7 @@ def test_https_is_served_with_the_given_certificate() -> None:
     authority.issue_cert("127.0.0.1").configure_cert(tls)
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    with PeerServer(respond, tls=tls) as server:
+    with LoopbackServer(respond, tls=tls) as server:
         assert server.url.startswith("https://127.0.0.1:")
         with pytest.raises(httpx.ConnectError):
             httpx.get(server.url)
@@ -238,7 +245,7 @@ class SlowlyWrapping(ssl.SSLContext):
 
 @pytest.mark.parametrize("kind", [ssl.SSLContext, SlowlyWrapping])
 def test_a_client_that_never_shakes_hands_is_cut(kind: type[ssl.SSLContext]) -> None:
-    with PeerServer(tls=kind(ssl.PROTOCOL_TLS_SERVER)) as server:
+    with LoopbackServer(tls=kind(ssl.PROTOCOL_TLS_SERVER)) as server:
         parts = urlsplit(server.url)
         with socket.create_connection((parts.hostname, parts.port or 0), timeout=5) as client:
             while not server.connections:

@@ -9,12 +9,12 @@ import pytest
 from conformance.libraries import LIBRARIES
 from conformance.reference import (
     AnswerPlan,
-    AsyncPeerTransport,
+    AsyncResponderTransport,
     BodyPiece,
     Ending,
-    Peer,
-    PeerServer,
-    PeerTransport,
+    LoopbackServer,
+    Responder,
+    ResponderTransport,
     respond,
 )
 
@@ -29,16 +29,16 @@ KEY = {"authorization": "Bearer key"}
 each_library = pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
 
 
-def plan_of(*pieces: BodyPiece, ending: Ending = "complete") -> Peer:
+def plan_of(*pieces: BodyPiece, ending: Ending = "complete") -> Responder:
     return lambda _request: AnswerPlan(200, STREAM, pieces, ending)
 
 
 def read(
-    peer: Peer, got: list[bytes] | None = None, library: Any = httpx2, **options: Any
+    responder: Responder, got: list[bytes] | None = None, library: Any = httpx2, **options: Any
 ) -> list[bytes]:
     got = [] if got is None else got
     with (
-        library.Client(transport=PeerTransport(peer), **options) as client,
+        library.Client(transport=ResponderTransport(responder), **options) as client,
         client.stream("GET", "http://peer/x") as answer,
     ):
         for piece in answer.iter_raw():
@@ -47,11 +47,11 @@ def read(
 
 
 async def aread(
-    peer: Peer, got: list[bytes] | None = None, library: Any = httpx2, **options: Any
+    responder: Responder, got: list[bytes] | None = None, library: Any = httpx2, **options: Any
 ) -> list[bytes]:
     got = [] if got is None else got
     async with (
-        library.AsyncClient(transport=AsyncPeerTransport(peer), **options) as client,
+        library.AsyncClient(transport=AsyncResponderTransport(responder), **options) as client,
         client.stream("GET", "http://peer/x") as answer,
     ):
         async for piece in answer.aiter_raw():
@@ -66,16 +66,16 @@ def post(url: str, **options: Any) -> httpx2.Response:
 
 @each_library
 async def test_every_piece_is_one_read_in_both_colours(library: Any) -> None:
-    peer = plan_of(BodyPiece(b"ab"), BodyPiece(b"c", 0.001), BodyPiece(b"d"))
-    assert read(peer, library=library) == [b"ab", b"c", b"d"]
-    assert await aread(peer, library=library) == [b"ab", b"c", b"d"]
+    responder = plan_of(BodyPiece(b"ab"), BodyPiece(b"c", 0.001), BodyPiece(b"d"))
+    assert read(responder, library=library) == [b"ab", b"c", b"d"]
+    assert await aread(responder, library=library) == [b"ab", b"c", b"d"]
 
 
 async def test_all_mounts_give_the_same_bytes() -> None:
-    with PeerServer(respond) as server:
+    with LoopbackServer(respond) as server:
         url = f"{server.url}/v1/chat/completions"
-        served, mounted = post(url), post(url, transport=PeerTransport())
-        async with httpx2.AsyncClient(transport=AsyncPeerTransport()) as client:
+        served, mounted = post(url), post(url, transport=ResponderTransport())
+        async with httpx2.AsyncClient(transport=AsyncResponderTransport()) as client:
             amounted = await client.post(url, json=BODY, headers=KEY)
     assert served.content == mounted.content == amounted.content
     assert served.content.endswith(b"data: [DONE]\n\n")
@@ -91,28 +91,28 @@ async def test_all_mounts_give_the_same_bytes() -> None:
 async def test_a_body_that_does_not_end_well_raises_after_its_last_piece(
     ending: Ending, error: str, library: Any
 ) -> None:
-    peer = plan_of(BodyPiece(b"ab"), ending=ending)
+    responder = plan_of(BodyPiece(b"ab"), ending=ending)
     got: list[bytes] = []
     with pytest.raises(getattr(library, error)):
-        read(peer, got, library)
+        read(responder, got, library)
     assert got == [b"ab"]
     with pytest.raises(getattr(library, error)):
-        await aread(peer, got, library)
+        await aread(responder, got, library)
     assert got == [b"ab", b"ab"]
 
 
 @each_library
 async def test_a_delay_beyond_the_read_timeout_is_a_timeout(library: Any) -> None:
-    peer = plan_of(BodyPiece(b"a"), BodyPiece(b"b", 30.0))
+    responder = plan_of(BodyPiece(b"a"), BodyPiece(b"b", 30.0))
     with pytest.raises(library.ReadTimeout):
-        read(peer, library=library, timeout=0.01)
+        read(responder, library=library, timeout=0.01)
     with pytest.raises(library.ReadTimeout):
-        await aread(peer, library=library, timeout=0.01)
+        await aread(responder, library=library, timeout=0.01)
     assert read(plan_of(BodyPiece(b"a", 0.01)), library=library, timeout=None) == [b"a"]
 
 
 def test_requests_are_recorded_as_sent() -> None:
-    transport = PeerTransport(plan_of())
+    transport = ResponderTransport(plan_of())
     with httpx2.Client(transport=transport) as client:
         client.post("http://peer/v1/x?y=1", json={"a": 1}, headers={"X-Test": "One"})
     (request,) = transport.requests
@@ -123,7 +123,7 @@ def test_requests_are_recorded_as_sent() -> None:
 
 
 def test_answers_are_counted_until_they_are_closed() -> None:
-    transport = PeerTransport(plan_of(BodyPiece(b"a"), BodyPiece(b"b")))
+    transport = ResponderTransport(plan_of(BodyPiece(b"a"), BodyPiece(b"b")))
     with httpx2.Client(transport=transport) as client:
         with client.stream("GET", "http://peer/") as answer:
             # httpx2 closes an answer whose iterator is dropped.
@@ -136,7 +136,7 @@ def test_answers_are_counted_until_they_are_closed() -> None:
 
 
 async def test_answers_are_counted_until_they_are_closed_in_the_other_colour() -> None:
-    amount = AsyncPeerTransport(plan_of(BodyPiece(b"a")))
+    amount = AsyncResponderTransport(plan_of(BodyPiece(b"a")))
     async with httpx2.AsyncClient(transport=amount) as client:
         async with client.stream("GET", "http://peer/"):
             assert amount.open_answers == 1
@@ -144,7 +144,7 @@ async def test_answers_are_counted_until_they_are_closed_in_the_other_colour() -
 
 
 async def test_concurrent_requests_do_not_mix() -> None:
-    async with httpx2.AsyncClient(transport=AsyncPeerTransport()) as client:
+    async with httpx2.AsyncClient(transport=AsyncResponderTransport()) as client:
 
         async def ask(word: str) -> str:
             messages = [{"role": "user", "content": f"Repeat after me: {word}"}]

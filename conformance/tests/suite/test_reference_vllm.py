@@ -242,7 +242,7 @@ def test_the_stop_reason_is_the_stop_sequence() -> None:
 def test_log_probabilities_are_given_for_every_token() -> None:
     body = whole("Hello", logprobs=True)
     entries = body["choices"][0]["logprobs"]["content"]
-    # The peer counts what it says, not the marks around it.
+    # The reference server counts what it says, not the marks around it.
     marks = ["<think>", "</think>", "<|im_end|>"]
     assert len(entries) == body["usage"]["completion_tokens"] + len(marks)
     assert [entry["token"] for entry in entries if entry["token"] in marks] == marks

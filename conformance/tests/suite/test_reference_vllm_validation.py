@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance.reference import AnswerPlan, ReferencePeer, make_request, respond
+from conformance.reference import AnswerPlan, ReferenceServer, make_request, respond
 
 URL = "https://model-abc.api.baseten.co/production/sync/v1/chat/completions"
 HELLO = {"role": "user", "content": "Hello"}
@@ -305,5 +305,5 @@ def test_a_body_without_a_model_is_served_by_the_default() -> None:
 
 def test_the_context_can_be_made_small() -> None:
     body = {"model": "omni", "messages": [HELLO | {"content": "word " * 30}]}
-    plan = ReferencePeer(context=20)(make_request(URL, body))
+    plan = ReferenceServer(context=20)(make_request(URL, body))
     assert "maximum context length is 20 tokens" in json.loads(plan.body)["error"]["message"]

@@ -125,7 +125,7 @@ def test_the_report_holds_the_exit_code_counts_and_exclusions(tmp_path: Path) ->
 
 def test_the_stored_report_reads_well_and_spells_letters_out(tmp_path: Path) -> None:
     text = make(tmp_path, (), ("größer",)).to_json()
-    assert text.startswith('{\n  "format": 1,\n  "run": {\n    "target": "peer",\n')
+    assert text.startswith('{\n  "format": 1,\n  "run": {\n    "target": "reference",\n')
     assert '"größer"' in text
 
 
@@ -134,7 +134,7 @@ def test_the_stored_report_says_the_same_with_its_format(tmp_path: Path) -> None
     stored = json.loads(report.to_json())
     assert stored["format"] == 1
     assert stored["run"] == {
-        "target": "peer",
+        "target": "reference",
         "claims": [],
         "lanes": [],
         "started": "2026-11-22T10:00:00+00:00",
@@ -232,7 +232,7 @@ def test_the_legend_explains_what_is_shown_and_only_that(tmp_path: Path) -> None
 def test_the_target_the_time_and_the_versions_stand_first(tmp_path: Path) -> None:
     first = show(make(tmp_path, ALL_GREEN)).splitlines()[0]
     assert first == (
-        "Conformance on target peer, 2026-11-22T10:00:00+00:00: python 3.11.7, httpx 0.28.1"
+        "Conformance on target reference, 2026-11-22T10:00:00+00:00: python 3.11.7, httpx 0.28.1"
     )
 
 
@@ -256,7 +256,7 @@ def test_the_matrix_to_embed_holds_nothing_that_changes_from_run_to_run(tmp_path
 def test_markdown_holds_the_matrix_and_the_sum(tmp_path: Path) -> None:
     text = write_markdown(make(tmp_path, ALL_GREEN))
     assert f"\n\n{MATRIX}\n\nGREEN: 4 pass" in text
-    assert text.startswith("Conformance on target peer")
+    assert text.startswith("Conformance on target reference")
     assert "**" not in text
 
 

@@ -18,7 +18,7 @@ OUTCOME = Outcome(PLACE, "test_a", Result.FAILED, "\u2028 no call came: 无", ("
 
 
 def write(path: Path, *, complete: bool = True) -> Path:
-    ledger = Ledger.open(path, {"target": "peer"})
+    ledger = Ledger.open(path, {"target": "reference"})
     ledger.write_binding("test_a", PLACE)
     ledger.write_outcome(OUTCOME)
     ledger.write_stray("test_b", "it broke")
@@ -29,7 +29,7 @@ def write(path: Path, *, complete: bool = True) -> Path:
 
 def test_what_is_written_comes_back(tmp_path: Path) -> None:
     record = read_record(write(tmp_path / "deep" / "record.jsonl"))
-    assert record.header == {"kind": "header", "format": 1, "target": "peer"}
+    assert record.header == {"kind": "header", "format": 1, "target": "reference"}
     assert record.bindings == [("test_a", PLACE)]
     assert record.outcomes == [OUTCOME]
     assert record.strays == [("test_b", "it broke")]

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.recording.service_discovery import AddresseeError, find_addressee, find_endpoint
-from conformance.reference.exchange import AnswerPlan, PeerRequest, plan_bytes, plan_json
-from conformance.reference.server import PeerServer
+from conformance.reference.exchange import AnswerPlan, ReceivedRequest, plan_bytes, plan_json
+from conformance.reference.server import LoopbackServer
 from conformance.targets import LANES
 
 if TYPE_CHECKING:
@@ -16,15 +16,17 @@ BOTH = ("model-apis", "dedicated")
 MISSING = plan_json(404, {"detail": "Not Found"})
 
 
-def serving(routes: Mapping[str, AnswerPlan]) -> PeerServer:
-    def answer(request: PeerRequest) -> AnswerPlan:
+def serving(routes: Mapping[str, AnswerPlan]) -> LoopbackServer:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         return routes.get(request.path, MISSING)
 
-    return PeerServer(answer)
+    return LoopbackServer(answer)
 
 
-def test_the_peer_needs_nothing() -> None:
-    assert find_addressee("peer", BOTH, None, "", {}).where == "the reference peer, on loopback"
+def test_the_responder_needs_nothing() -> None:
+    assert (
+        find_addressee("reference", BOTH, None, "", {}).where == "the reference server, on loopback"
+    )
 
 
 def test_live_names_the_addresses_and_never_the_key() -> None:
@@ -108,7 +110,7 @@ def test_behind_baselines_front_the_engine_is_below_sync() -> None:
 
 def test_a_page_at_every_path_is_no_front() -> None:
     page = plan_bytes(200, "text/html", b"<html>")
-    with PeerServer(lambda request: page) as server:
+    with LoopbackServer(lambda request: page) as server:
         found = find_addressee("engine", ("dedicated",), server.url, "mine 1", {})
     assert found.url == server.url
 
@@ -179,7 +181,7 @@ def test_a_key_that_is_missing_or_wrong_is_said_to_be(
     environment: dict[str, str], said: str
 ) -> None:
     with (
-        PeerServer(lambda request: plan_json(401, {"error": "No."})) as server,
+        LoopbackServer(lambda request: plan_json(401, {"error": "No."})) as server,
         pytest.raises(AddresseeError, match=said),
     ):
         find_addressee("engine", ("dedicated",), server.url, "", environment)

@@ -113,7 +113,7 @@ def test_nothing_that_judges_others_imports_our_client(tmp_path: Path) -> None:
         *list_plugins(),
         "-q",
         "--collect-only",
-        "--target=peer",
+        "--target=reference",
     ]
     folders = [f"conformance/checks/{name}" for name in ("features", "standard")]
     done = subprocess.run(  # noqa: S603  our own interpreter and our own checks

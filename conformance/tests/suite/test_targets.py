@@ -24,7 +24,7 @@ def test_replay_uses_canonical_addresses() -> None:
 
 
 def test_a_stand_in_server_is_addressed_by_the_lanes_own_path() -> None:
-    settings = choose_settings(LANES["dedicated"], "peer", "http://127.0.0.1:1")
+    settings = choose_settings(LANES["dedicated"], "reference", "http://127.0.0.1:1")
     assert settings["model_url"] == "http://127.0.0.1:1/environments/production/predict"
 
 
@@ -93,8 +93,8 @@ def test_live_without_its_variables_says_which_are_missing(
         ("replay", "replay"),
         ("live", "live"),
         ("engine", "engine"),
-        ("peer:drops-usage", "peer"),
-        ("client:drops-usage", "peer"),
+        ("reference:drops-usage", "reference"),
+        ("client:drops-usage", "reference"),
         ("replay:drops-usage", "replay"),
     ],
 )

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 
 from conformance.maintenance.drift.timings import Arrival, Stopwatch, judge_timing
-from conformance.reference.exchange import AnswerPlan, BodyPiece, PeerRequest
-from conformance.reference.server import PeerServer
+from conformance.reference.exchange import AnswerPlan, BodyPiece, ReceivedRequest
+from conformance.reference.server import LoopbackServer
 from conformance.tests.suite.response_builders import piece
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ ROLE, END, DONE = event(""), event(None, finish="stop"), b"data: [DONE]\n\n"
 WORDS = [event(f"word{number} ") for number in range(40)]
 
 
-def serve(pieces: Sequence[BodyPiece]) -> PeerServer:
-    def answer(request: PeerRequest) -> AnswerPlan:
+def serve(pieces: Sequence[BodyPiece]) -> LoopbackServer:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
         assert request.header("accept-encoding") == "identity"
         return AnswerPlan(200, KIND, tuple(pieces))
 
-    return PeerServer(answer)
+    return LoopbackServer(answer)
 
 
 def measure(*pieces: BodyPiece) -> list[Arrival]:
@@ -202,7 +202,7 @@ def test_an_answer_that_breaks_off_leaves_nothing_open_and_nothing_noted() -> No
     ]
     watch = Stopwatch()
     with (
-        PeerServer(lambda _: plans.pop(0)) as server,
+        LoopbackServer(lambda _: plans.pop(0)) as server,
         httpx2.Client(transport=watch, trust_env=False) as client,
     ):
         client.post(server.url)

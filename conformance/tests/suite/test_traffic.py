@@ -16,7 +16,7 @@ def test_a_tape_beside_a_client_notes_what_passes() -> None:
     assert (tape.sent, tape.answers) == ([{"a": 1}], ["é"])
 
 
-def test_a_deck_answers_as_the_peer_and_fills_the_tapes_that_run() -> None:
+def test_a_deck_answers_as_the_responder_and_fills_the_tapes_that_run() -> None:
     deck, tape = Deck(), Tape()
     request = make_request("https://inference.baseten.co/v1/chat/completions", ASKED)
     assert deck(request) == respond(request)

@@ -11,8 +11,8 @@ import pytest
 from conformance.libraries import LIBRARIES
 from conformance.recording import transport_guard as outbound
 from conformance.recording.transport_guard import Outbound, StoppedError, read_wait
-from conformance.reference.exchange import AnswerPlan, PeerRequest, plan_json
-from conformance.reference.server import PeerServer
+from conformance.reference.exchange import AnswerPlan, ReceivedRequest, plan_json
+from conformance.reference.server import LoopbackServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,13 +22,13 @@ REFUSED, SILENCE = plan_json(403, {}), plan_json(200, {"late": True})
 
 
 class Script:
-    """A peer that gives these answers in order, the last one from then on."""
+    """A responder that gives these answers in order, the last one from then on."""
 
     def __init__(self, *plans: AnswerPlan) -> None:
         self.plans = list(plans)
         self.asked = 0
 
-    def __call__(self, request: PeerRequest) -> AnswerPlan:
+    def __call__(self, request: ReceivedRequest) -> AnswerPlan:
         self.asked += 1
         plan = self.plans.pop(0) if len(self.plans) > 1 else self.plans[0]
         if plan is SILENCE:
@@ -72,7 +72,7 @@ both = pytest.mark.parametrize("colour", COLOURS)
 
 @both
 async def test_an_answer_passes_and_tells_who_gave_it(way: Outbound, colour: str) -> None:
-    with PeerServer(Script(OK)) as server:
+    with LoopbackServer(Script(OK)) as server:
         assert await ask(server.url, colour) == 200
     assert way.hosts == {"http://127.0.0.1"}
     assert way.sent == 1
@@ -85,7 +85,7 @@ async def test_a_limited_request_waits_and_goes_again_whole(
     way: Outbound, heard: list[str], colour: str
 ) -> None:
     script = Script(limited(), limited(), OK)
-    with PeerServer(script) as server:
+    with LoopbackServer(script) as server:
         assert await ask(server.url, colour) == 200
         assert [request.json() for request in server.requests] == [{"a": 1}] * 3
     assert [each for each in heard if "waiting" in each] == ["429: waiting 0.1 s"] * 2
@@ -97,7 +97,10 @@ async def test_a_service_that_asks_for_too_long_a_wait_is_left_alone(
     way: Outbound, colour: str
 ) -> None:
     script = Script(limited("3600"))
-    with PeerServer(script) as server, pytest.raises(StoppedError, match=r"next try in 3600\.0 s"):
+    with (
+        LoopbackServer(script) as server,
+        pytest.raises(StoppedError, match=r"next try in 3600\.0 s"),
+    ):
         await ask(server.url, colour)
     assert script.asked == 1
 
@@ -105,7 +108,7 @@ async def test_a_service_that_asks_for_too_long_a_wait_is_left_alone(
 async def test_patience_ends(way: Outbound, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbound, "_ATTEMPTS", 2)
     script = Script(limited())
-    with PeerServer(script) as server, pytest.raises(StoppedError, match=r"for the 2\. time"):
+    with LoopbackServer(script) as server, pytest.raises(StoppedError, match=r"for the 2\. time"):
         await ask(server.url, COLOURS[0])
     assert script.asked == 2
 
@@ -114,7 +117,7 @@ async def test_patience_ends(way: Outbound, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_nothing_is_sent_after_a_refused_key(way: Outbound, colour: str, status: int) -> None:
     script = Script(plan_json(status, {}))
-    with PeerServer(script) as server:
+    with LoopbackServer(script) as server:
         with pytest.raises(StoppedError, match=f"request 1 was refused with {status}"):
             await ask(server.url, colour)
         with pytest.raises(StoppedError, match="request 1 was refused"):
@@ -125,7 +128,7 @@ async def test_nothing_is_sent_after_a_refused_key(way: Outbound, colour: str, s
 
 @both
 async def test_nothing_is_sent_after_the_service_was_lost(way: Outbound, colour: str) -> None:
-    with PeerServer(Script(OK)) as server:
+    with LoopbackServer(Script(OK)) as server:
         url = server.url
     with pytest.raises(StoppedError, match="lost at request 1: ConnectError"):
         await ask(url, colour)
@@ -148,7 +151,7 @@ async def test_who_is_patient_goes_on_after_a_check_without_an_answer(
     patient_way: Outbound, colour: str, miss: AnswerPlan
 ) -> None:
     script = Script(OK, miss, OK, miss, miss, OK)
-    with PeerServer(script) as server:
+    with LoopbackServer(script) as server:
         for answered in (True, False, True, False, False, True):
             # A busy machine answers late: only what gets no answer has little time.
             patient_way._silence = 30.0 if answered else 0.3
@@ -166,7 +169,7 @@ async def test_patience_ends_where_nothing_was_answered_or_three_times_in_a_row(
     patient_way: Outbound, colour: str, first: list[AnswerPlan]
 ) -> None:
     script = Script(*first, REFUSED)
-    with PeerServer(script) as server:
+    with LoopbackServer(script) as server:
         for _ in first:
             assert await ask(server.url, colour) == 200
         for _ in range(4):
@@ -182,7 +185,7 @@ def test_a_service_may_be_silent_for_so_long_and_no_longer(
     patient_way: Outbound, read: float | None, library: Any
 ) -> None:
     with (
-        PeerServer(Script(SILENCE)) as server,
+        LoopbackServer(Script(SILENCE)) as server,
         library.Client(trust_env=False) as client,
         pytest.raises(StoppedError, match="silent for too long at request 1"),
     ):

@@ -94,7 +94,7 @@ class _Session:
             records=tmp_path,
             jobs=1,
             limit=60.0,
-            target="peer",
+            target="reference",
             claims_out=None,
         )
         self.writer = SimpleNamespace(_file=None)
@@ -111,7 +111,7 @@ class _Session:
 
 
 def test_the_parent_runs_no_check_itself(use: Any, tmp_path: Path) -> None:
-    processes, session = use(), _Session(tmp_path, "peer", "client:lies")
+    processes, session = use(), _Session(tmp_path, "reference", "client:lies")
     assert pytest_runtestloop(session) is True  # type: ignore[arg-type]  # a stand-in
     assert processes.made == 2
     assert session.begun == []
@@ -132,7 +132,7 @@ def test_without_forks_or_without_a_whole_collection_nothing_is_forked(
     use: Any, tmp_path: Path, failed: int
 ) -> None:
     processes = use()
-    session = _Session(tmp_path, *(["peer"] if failed else []))
+    session = _Session(tmp_path, *(["reference"] if failed else []))
     session.testsfailed = failed
     assert pytest_runtestloop(session) is None  # type: ignore[arg-type]  # a stand-in
     assert processes.made == 0

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.reference import PeerServer, respond
+from conformance.reference import LoopbackServer, respond
 from conformance.reference.error_bodies import refuse_at_edge
 
 if TYPE_CHECKING:
-    from conformance.reference import AnswerPlan, PeerRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest
 
 PAGE = Path(__file__).parents[4] / "docs" / "scale.md"
 KEY = "sk-scale-0123456789"
@@ -51,7 +51,7 @@ class _Refusing:
         self._now = 0
         self._lock = threading.Lock()
 
-    def __call__(self, request: PeerRequest) -> AnswerPlan:
+    def __call__(self, request: ReceivedRequest) -> AnswerPlan:
         with self._lock:
             self._now += 1
             self.most = max(self.most, self._now)
@@ -60,7 +60,7 @@ class _Refusing:
             self._now -= 1
             return self._answer(request)
 
-    def _answer(self, request: PeerRequest) -> AnswerPlan:
+    def _answer(self, request: ReceivedRequest) -> AnswerPlan:
         prompt = request.json()["messages"][-1]["content"][:40]
         self.prompts[prompt] += 1
         if self.prompts[prompt] == 1 and prompt.endswith(": 9"):
@@ -77,9 +77,9 @@ def _refuse(status: int, seconds: int) -> AnswerPlan:
 
 def _run(title: str, folder: Path) -> tuple[str, _Refusing]:
     """Run a section's blocks as a script; return what it prints, and what was requested."""
-    script, peer = folder / "example.py", _Refusing()
+    script, responder = folder / "example.py", _Refusing()
     script.write_text(_read_section(title, "python"), encoding="utf-8")
-    with PeerServer(peer) as server:
+    with LoopbackServer(responder) as server:
         place = {"BASETEN_API_KEY": KEY, "BASETEN_BASE_URL": f"{server.url}/v1"}
         done = subprocess.run(  # noqa: S603  the page of this repository
             [sys.executable, str(script)],
@@ -91,7 +91,7 @@ def _run(title: str, folder: Path) -> tuple[str, _Refusing]:
             check=False,
         )
     assert done.returncode == 0, done.stderr[-4000:]
-    return _RAYLET.sub("", done.stdout), peer
+    return _RAYLET.sub("", done.stdout), responder
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +135,8 @@ def test_the_key_is_in_nothing_that_is_written(ray_run: tuple[str, _Refusing, Pa
 
 
 def test_the_dask_example_prints_what_the_page_shows(tmp_path: Path) -> None:
-    printed, peer = _run("Dask", tmp_path)
+    printed, responder = _run("Dask", tmp_path)
 
     assert printed == _read_section("Dask", "text")
-    assert len(peer.prompts) == 100
-    assert peer.most <= 32
+    assert len(responder.prompts) == 100
+    assert responder.most <= 32
