@@ -233,7 +233,9 @@ def test_the_service_is_asked_what_it_serves_where_nothing_else_says_it(
 
     monkeypatch.setattr(drift_command, "settle_models", settle)
     for name in (A, B):
-        write_cassette(root / "old" / name, about=replace(ABOUT, evidence="engine"))
+        write_cassette(
+            root / "old" / name, said(a=1, b="x"), about=replace(ABOUT, evidence="engine")
+        )
     assert run(root) == 2
     assert asked == []
     assert run(root, "--yes") == 0
@@ -241,8 +243,10 @@ def test_the_service_is_asked_what_it_serves_where_nothing_else_says_it(
     assert heard["orders"][0].models == ("dedicated=served",)
     assert "asking for dedicated=served, which is served" in capsys.readouterr().out
     for name in (A, B):
-        write_cassette(root / "old" / name, about=replace(ABOUT, evidence="reference"))
-    run(root, "--yes")
+        write_cassette(
+            root / "old" / name, said(a=1, b="x"), about=replace(ABOUT, evidence="reference")
+        )
+    assert run(root, "--yes") == 0
     assert len(asked) == 1
 
 
