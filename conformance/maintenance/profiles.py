@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from langchain_baseten import BasetenError, ChatBaseten
 from langchain_baseten._protocol.model_listing import MEDIA, read_models
 from langchain_baseten.data import _profiles
@@ -220,7 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         listing = [] if options.facts_only else _read_listing(options.listing)
     except (BasetenError, ValueError, OSError) as error:
-        print(f"cannot begin: {error}", file=sys.stderr)
+        print(f"cannot begin: {_describe(error)}", file=sys.stderr)
         return _USAGE
     profiles, sources = _profiles._PROFILES, _profiles._SOURCES
     merged, origins = merge(profiles, sources, listing, facts, options.read)
@@ -230,6 +232,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(bool(differences))
     TARGET.write_text(write_module(merged, origins, facts), encoding="utf-8")
     return 0
+
+
+def _describe(error: Exception) -> str:
+    # pydantic's own text of a missing key names its types and its pages.
+    if isinstance(error, ValidationError):
+        return "; ".join(detail["msg"].removeprefix("Value error, ") for detail in error.errors())
+    return str(error)
 
 
 def _read_listing(path: Path | None) -> list[ListedModel]:

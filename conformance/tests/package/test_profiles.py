@@ -366,3 +366,14 @@ def test_without_a_listing_nothing_is_compared(
 
     assert main(["profiles", "--difference", "--listing", str(listing)]) == 2
     assert "holds no list of models" in capsys.readouterr().err
+
+
+def test_without_a_key_the_command_says_what_to_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("BASETEN_API_KEY", raising=False)
+
+    assert main(["profiles", "--difference"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("cannot begin: No API key. Pass api_key=… or set the environment")
+    assert "pydantic" not in line
