@@ -219,7 +219,7 @@ class _Recorder:
 
 
 def _classify(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> Result:
-    # A mark `xfail` would hide a gap from the list of known gaps, which must see it fail.
+    # A mark `xfail` would hide a failure from the list of expected ones, which must see it fail.
     if hasattr(report, "wasxfail"):
         return Result.FAILED
     if report.passed:
@@ -243,7 +243,9 @@ def _is_fault(error: BaseException | None) -> bool:
 
 def _explain(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
     if hasattr(report, "wasxfail"):
-        return _tidy(f"marked xfail: {report.wasxfail or 'no reason'}; list it as a known gap")
+        return _tidy(
+            f"marked xfail: {report.wasxfail or 'no reason'}; list it as an expected failure"
+        )
     if report.passed:
         return ""
     text = call.excinfo.exconly(tryshort=True) if call.excinfo else str(report.longrepr)

@@ -27,7 +27,7 @@ from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.media import to_plain
 from conformance.recording.cassettes import ROOT, find_unplayed
 from conformance.reports.report import build_report
-from conformance.verdicts.expected_failures import GAPS_FILE, load_gaps
+from conformance.verdicts.expected_failures import EXPECTED_FAILURES_FILE, load_expected_failures
 from conformance.verdicts.run_record import CutRecordError, read_record
 from conformance.verdicts.verdicts import Judgement, Outcome, Place, Result, judge
 
@@ -70,7 +70,7 @@ class Suite:
     Attributes:
         root: Folder in which pytest runs.
         claims: The claims table.
-        gaps: The known gaps.
+        expected_failures: The expected failures.
         checks: Folders of checks, relative to the root; those that do not exist are left out.
         cassettes: Folder of the cassettes, all of which a whole replay must play; None for none.
         deviants: The table of deviants; None for none.
@@ -78,7 +78,7 @@ class Suite:
 
     root: Path
     claims: Path
-    gaps: Path
+    expected_failures: Path
     checks: tuple[str, ...]
     cassettes: Path | None = None
     deviants: Path | None = None
@@ -92,7 +92,7 @@ class Suite:
 HERE = Suite(
     root=FOLDER.parent,
     claims=CLAIMS_FILE,
-    gaps=GAPS_FILE,
+    expected_failures=EXPECTED_FAILURES_FILE,
     checks=("conformance/checks/features", "conformance/checks/standard"),
     cassettes=ROOT,
     deviants=FOLDER / "broken.toml",
@@ -150,13 +150,13 @@ def verify(
         watch: Called a few times a second with the path of the record that the run is writing.
 
     Raises:
-        TableError: The claims or the known gaps break their rules, or a claim is unknown.
+        TableError: The claims or the expected failures break their rules, or a claim is unknown.
         CutRunError: The run was not completed.
     """
     table = load_table(suite.claims)
-    gaps = load_gaps(suite.gaps, table)
+    expected_failures = load_expected_failures(suite.expected_failures, table)
     if selection.factory:
-        gaps = ()  # They are our own client's.
+        expected_failures = ()  # They are our own client's.
     places = list(selection.places(table))
     record, output = _run(suite, selection, verbose=verbose, watch=watch)
     if record.interrupted:
@@ -171,7 +171,7 @@ def verify(
     if selection.corpus:
         _add_corpus(record, selection.corpus, set(places))
     today = datetime.now(UTC).date()
-    judged = judge(places, record.outcomes, gaps, target=selection.target, today=today)
+    judged = judge(places, record.outcomes, expected_failures, target=selection.target, today=today)
     strays = (f"{where}: bound to no claim: {reason}" for where, reason in record.strays)
     unplayed = []
     if suite.cassettes and selection.whole and selection.target == "replay":

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from conformance import FOLDER, SuiteFault
-from conformance.claims.rows import Key, TableError, load_toml, read_row
+from conformance.claims.rows import Row, TableError, Text, Texts, load_rows
 from conformance.verdicts.verdicts import Place
 
 if TYPE_CHECKING:
@@ -33,11 +35,17 @@ _MODULES = {
     "client": tuple(f"conformance.broken.clients.{name}" for name in _LIARS),
 }
 _KINDS = {"reference": "reference", "client": "client", "replay": "client"}
-_ROW = {
-    "lie": Key(),
-    "kills": Key("texts"),
-    "because": Key("texts"),
-}
+
+
+class _Row(Row):
+    lie: Text
+    kills: Texts
+    because: Texts
+
+
+class _Document(Row):
+    reference: dict[str, _Row] = Field(default_factory=dict)
+    client: dict[str, _Row] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +77,19 @@ def load_gallery(table: Table, path: Path | None = GALLERY_FILE) -> dict[str, De
     """
     if path is None:
         return {}
-    kinds = dict.fromkeys(_MODULES, Key("table", required=False))
-    document = read_row(str(path), load_toml(path), kinds)
     rows = [
-        (f"{kind}:{name}", row) for kind, named in document.items() for name, row in named.items()
+        (f"{kind}:{name}", row)
+        for kind, named in load_rows(path, _Document)
+        for name, row in named.items()
     ]
     return {target: _read_deviant(target, row, table) for target, row in rows}
 
 
-def _read_deviant(target: str, row: Any, table: Table) -> Deviant:
-    read_row(target, row, _ROW)
-    kills = [place for text in row["kills"] for place in _read_kill(target, text, table)]
+def _read_deviant(target: str, row: _Row, table: Table) -> Deviant:
+    kills = [place for text in row.kills for place in _read_kill(target, text, table)]
     if len(set(kills)) != len(kills):
         raise TableError(f"{target}: names one claim and lane twice")
-    return Deviant(target, row["lie"], frozenset(kills), tuple(row["because"]))
+    return Deviant(target, row.lie, frozenset(kills), row.because)
 
 
 def _read_kill(target: str, text: str, table: Table) -> list[Place]:

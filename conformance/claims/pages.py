@@ -9,6 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conformance.claims.table import Table
 
 __all__ = ["compare_page", "read_features"]
@@ -70,7 +72,7 @@ def _compare_features(table: Table, text: str) -> list[str]:
     ]
 
 
-def read_features(text: str, headings: dict[str, str]) -> dict[str, str]:
+def read_features(text: str, headings: Mapping[str, str]) -> dict[str, str]:
     """Find the page's table that has any of the headings: its headings and the marks below them."""
     rows = [_split_row(line) for line in text.splitlines()]
     for head, _rule, marks in zip(rows, rows[1:], rows[2:], strict=False):

@@ -1,4 +1,4 @@
-"""Strict reading of one row of a TOML table: unknown, missing and ill-typed keys are errors.
+"""Rows of the suite's TOML files as pydantic models; what is wrong is said with file, row and rule.
 
 Knows the shape of a row only; must not know what any key means.
 """
@@ -6,40 +6,85 @@ Knows the shape of a row only; must not know what any key means.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["Key", "TableError", "load_toml", "read_row"]
+    from pydantic_core import ErrorDetails
 
-Kind = Literal["text", "texts", "flag", "date", "table", "tables"]
+__all__ = ["Day", "Many", "Row", "TableError", "Text", "Texts", "load_rows", "load_toml"]
+
+ItemT = TypeVar("ItemT")
+RowT = TypeVar("RowT", bound=BaseModel)
+
+_EXPECTED = {
+    "model_type": "a table",
+    "dict_type": "a table",
+    "tuple_type": "a list",
+    "string_type": "a text",
+    "bool_type": "true or false",
+}
+"""What pydantic's types are called in TOML."""
+_KEY_RULES = {"missing": "missing key", "extra_forbidden": "unknown key"}
+_NAMES = ("id", "claim")
+"""Keys that name a row, where it has one of them."""
 
 
 class TableError(ValueError):
     """A table of the suite breaks its own rules; the text names the file, the row and the rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What one key of a row may hold.
+class Row(BaseModel):
+    """One table of a TOML file: no key that is unknown, no value of another type."""
 
-    Attributes:
-        kind: Name of the kind of value.
-        required: Whether a row without the key is an error.
-        choices: The only texts allowed; empty means any.
-    """
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    kind: Kind = "text"
-    required: bool = True
-    choices: Collection[str] = ()
+
+def _check_text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("expected a text that is not blank")
+    return text
+
+
+def _check_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    if not texts or len(set(texts)) != len(texts):
+        raise ValueError("expected a list, not empty, of texts that differ")
+    return texts
+
+
+def _check_day(value: Any) -> Any:
+    # A TOML date-time at midnight is a date to pydantic as well.
+    if type(value) is not date:
+        raise ValueError("expected a date such as 2026-11-22")
+    return value
+
+
+Text: TypeAlias = Annotated[
+    str, AfterValidator(_check_text), Field(json_schema_extra={"pattern": r"\S"})
+]
+"""A text that is not blank."""
+Many: TypeAlias = Annotated[tuple[ItemT, ...], Field(strict=False)]
+"""A TOML array."""
+Texts: TypeAlias = Annotated[
+    tuple[Text, ...],
+    Field(strict=False, json_schema_extra={"minItems": 1, "uniqueItems": True}),
+    AfterValidator(_check_texts),
+]
+"""Texts that differ, at least one."""
+Day: TypeAlias = Annotated[date, BeforeValidator(_check_day)]
+"""A day, such as 2026-11-22."""
 
 
 def load_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
+
+    Args:
+        path: The file.
 
     Raises:
         TableError: The file cannot be read or is not TOML.
@@ -50,64 +95,51 @@ def load_toml(path: Path) -> dict[str, Any]:
         raise TableError(f"{path}: cannot be read as TOML: {error}") from error
 
 
-def read_row(where: str, row: Any, keys: Mapping[str, Key]) -> dict[str, Any]:
-    """Check one row against its keys and return it unchanged.
+def load_rows(path: Path, model: type[RowT], context: Any = None) -> RowT:
+    """Read a TOML file as a model.
 
     Args:
-        where: File and row, the beginning of every message.
-        row: What the TOML file holds there.
-        keys: Every key that the row may have.
+        path: The file.
+        model: What the whole file holds.
+        context: What the model's validators need to know besides.
 
     Raises:
-        TableError: Not a table, a key unknown or missing, a value of another kind or choice.
+        TableError: The file cannot be read, or breaks rules of the model, a line for each.
     """
-    if not isinstance(row, dict):
-        raise TableError(f"{where}: expected a table, found {row!r:.80}")
-    if unknown := sorted(row.keys() - keys.keys()):
-        raise TableError(f"{where}: unknown key {_quote(unknown)}; known are {_quote(keys)}")
-    if missing := [name for name, key in keys.items() if key.required and name not in row]:
-        raise TableError(f"{where}: missing key {_quote(missing)}")
-    for name, value in row.items():
-        _check_value(f"{where}: {name}", value, keys[name])
-    return row
+    document = load_toml(path)
+    try:
+        return model.model_validate(document, context=context)
+    except ValidationError as error:
+        lines = [line for detail in error.errors() for line in _describe(detail, document)]
+        raise TableError("\n".join(f"{path}: {line}" for line in lines)) from error
 
 
-def _check_value(where: str, value: Any, key: Key) -> None:
-    fits, description = _KINDS[key.kind]
-    if not fits(value):
-        raise TableError(f"{where}: expected {description}, found {value!r:.80}")
-    texts = value if isinstance(value, list) else [value]
-    if key.choices and (stray := [text for text in texts if text not in key.choices]):
-        raise TableError(f"{where}: {stray[0]!r:.80} is none of {_quote(key.choices)}")
+def _describe(error: ErrorDetails, document: Mapping[str, Any]) -> Iterable[str]:
+    """Say what is wrong, in a line or, of rules between rows, in one for each."""
+    kind, place = error["type"], error["loc"]
+    if kind in _KEY_RULES:
+        yield f"{_name_place(place[:-1], document)}{_KEY_RULES[kind]} `{place[-1]}`"
+        return
+    where = _name_place(place, document)
+    said = f"expected {_EXPECTED[kind]}" if kind in _EXPECTED else error["msg"]
+    for line in said.removeprefix("Value error, ").splitlines():
+        text = line.replace("Input should be", "expected")
+        found = f", found {error['input']!r:.80}" if text.startswith("expected") else ""
+        yield f"{where}{text}{found}"
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+def _name_place(place: Iterable[int | str], document: Any) -> str:
+    """Return the name of a place as the file writes it: `claim 2 (keys.read): lanes: `."""
+    name, value = "", document
+    for step in place:
+        value = value[step] if isinstance(step, int) or step in value else None
+        if isinstance(step, int):
+            name = f"{name.removesuffix('s')} {step + 1}{_name_row(value)}: "
+        else:
+            name += step if not name or name.endswith(" ") else f".{step}"
+    return f"{name}: " if name and not name.endswith(" ") else name
 
 
-def _is_texts(value: Any) -> bool:
-    texts = isinstance(value, list) and value and all(map(_is_text, value))
-    return bool(texts) and len(set(value)) == len(value)
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _is_tables(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_table, value))
-
-
-_KINDS: dict[Kind, tuple[Callable[[Any], bool], str]] = {
-    "text": (_is_text, "a text that is not blank"),
-    "texts": (_is_texts, "a list, not empty, of texts that differ"),
-    "flag": (lambda value: isinstance(value, bool), "true or false"),
-    # A TOML date-time is a `date` to Python as well, hence the exact type.
-    "date": (lambda value: type(value) is date, "a date such as 2026-11-22"),
-    "table": (_is_table, "a table"),
-    "tables": (_is_tables, "a list of tables"),
-}
-
-
-def _quote(names: Collection[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+def _name_row(row: Any) -> str:
+    named = [row[key] for key in _NAMES if key in row] if isinstance(row, dict) else []
+    return f" ({named[0]!s:.80})" if named else ""

@@ -6,12 +6,13 @@ Knows how claims are printed; must not know how checks run.
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.broken.registry import load_gallery
 from conformance.claims.pages import compare_page
-from conformance.claims.table import load_table
+from conformance.claims.table import load_table, write_schema
 from conformance.media import to_terminal
 from conformance.reports.tables import write_proposal
 from conformance.runner import Selection, collect
@@ -34,6 +35,7 @@ def add_list(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     rows = commands.add_parser("list", help="print every claim")
     rows.set_defaults(run=_list)
     rows.add_argument("--page", type=Path, metavar="FILE", help="compare with a copy of the page")
+    rows.add_argument("--schema", action="store_true", help="print the JSON Schema of claims.toml")
     rows.add_argument("--proposed", action="store_true", help="print the page's table corrected")
 
 
@@ -45,13 +47,16 @@ def add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _list(options: argparse.Namespace, suite: Suite, console: Console) -> int:
+    if options.schema:
+        sys.stdout.write(write_schema())
+        return Exit.GREEN
     table = load_table(suite.claims)
     if options.proposed:
         console.print(to_terminal(write_proposal(table)), soft_wrap=True)
         return Exit.GREEN
     for claim in table.claims.values():
         where = ", ".join(claim.lanes) or "excluded"
-        row = f"{claim.id:<40} {where:<22} {claim.excluded or claim.english}"
+        row = f"{claim.id:<40} {where:<22} {claim.excluded or claim.statement}"
         console.print(to_terminal(row), soft_wrap=True)
     console.print(to_terminal(f"{len(table.judged)} judged, {len(table.excluded)} excluded"))
     if options.page is None:
@@ -99,15 +104,15 @@ def _explain_one(
 
 
 def _describe(claim: Claim, table: Table) -> list[tuple[str, str]]:
-    page = table.pages[claim.page]
+    page, source = table.pages[claim.page], table.find_source(claim)
     names = {column.key: f"{column.heading} {column.mark}" for column in table.columns}
     cell = f", feature table, {names[claim.cell]}" if claim.cell else ""
     rows = [
         ("claim", claim.id),
-        ("says", claim.english),
+        ("says", claim.statement),
         ("sentence", claim.sentence),
         ("page", f"{page.title}{cell}: {page.url} ({page.language}, read {page.read})"),
-        ("source", f"{claim.source} (read {claim.read})"),
+        ("source", f"{source.url} (read {source.read})"),
         ("scope", claim.scope),
     ]
     if claim.excluded:

@@ -17,9 +17,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import Field, model_validator
 from rich.table import Table as Grid
 
-from conformance.claims.rows import Key, TableError, load_toml, read_row
+from conformance.claims.rows import Many, Row, TableError, Text, Texts, load_rows, load_toml
 from conformance.media import open_console, to_terminal
 from conformance.verdicts.verdicts import Exit
 
@@ -46,7 +47,6 @@ LEAST = 0.9
 _RESULTS = "mutants"
 _USAGE = 2
 _NAME = re.compile(r"(?P<module>.+)\.(?P<mangled>x(?:_|ǁ(?P<cls>.+)ǁ)(?P<function>.+))__mutmut_\d+")
-_GROUP = {"reason": Key(), "changes": Key("texts")}
 
 
 class Fate(StrEnum):
@@ -64,6 +64,28 @@ _FATES: dict[int | None, Fate] = {
     **dict.fromkeys((-24, 24, 36, 152, 255), Fate.KILLED),
     **dict.fromkeys((0, 5, 33), Fate.SURVIVED),
 }
+
+
+class _Group(Row):
+    changes: Texts
+    reason: Text
+
+
+class _Survivors(Row):
+    groups: Many[_Group] = Field(default=(), alias="group")
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        return {change: group.reason for group in self.groups for change in group.changes}
+
+    @model_validator(mode="after")
+    def _lists_each_change_once(self) -> _Survivors:
+        seen: set[str] = set()
+        for number, group in enumerate(self.groups, start=1):
+            if twice := seen.intersection(group.changes):
+                raise ValueError(f"group {number}: {min(twice)!r:.120} is listed twice")
+            seen.update(group.changes)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +169,7 @@ def load_survivors(path: Path) -> dict[str, str]:
     Raises:
         TableError: The first rule that the file breaks.
     """
-    document = read_row(str(path), load_toml(path), {"group": Key("tables", required=False)})
-    reasons: dict[str, str] = {}
-    for number, row in enumerate(document.get("group", []), start=1):
-        where = f"{path}: group {number}"
-        group = read_row(where, row, _GROUP)
-        for change in group["changes"]:
-            if change in reasons:
-                raise TableError(f"{where}: {change!r:.120} is listed twice")
-            reasons[change] = group["reason"]
-    return reasons
+    return load_rows(path, _Survivors).reasons
 
 
 def judge(mutants: Sequence[Mutant], reasons: Mapping[str, str]) -> list[str]:

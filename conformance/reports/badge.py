@@ -41,4 +41,4 @@ def write_badge(report: Report) -> str:
 def _choose_colour(report: Report) -> str:
     if report.exit != 0:
         return "red"
-    return "yellow" if report.counts[Status.KNOWN_GAP] else "brightgreen"
+    return "yellow" if report.counts[Status.EXPECTED_FAILURE] else "brightgreen"

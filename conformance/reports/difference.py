@@ -43,7 +43,7 @@ _RED = frozenset({Kind.REGRESSED, Kind.VANISHED, Kind.EXPIRED})
 # Statuses of one rank can replace each other without being a change for better or worse.
 _RANKS: dict[Status, int] = {
     Status.PASS: 0,
-    Status.KNOWN_GAP: 1,
+    Status.EXPECTED_FAILURE: 1,
     Status.NOT_APPLICABLE: 1,
     Status.UNTESTED: 2,
     Status.BROKEN: 2,
@@ -150,7 +150,7 @@ def _find_changes(before: Mapping[Place, Status], report: Report) -> Iterator[Ch
 def _classify(old: Status | None, new: Status) -> Kind | None:
     if old is None:
         return Kind.NEW
-    if (old, new) == (Status.KNOWN_GAP, Status.FAIL):
+    if (old, new) == (Status.EXPECTED_FAILURE, Status.FAIL):
         return Kind.EXPIRED
     if _RANKS[old] == _RANKS[new]:
         return None

@@ -22,7 +22,7 @@ __all__ = ["write_junit"]
 # A reader of JUnit takes "skipped" for harmless, and `untested` is not: nobody knows.
 _ELEMENTS: dict[Status, str | None] = {
     Status.PASS: None,
-    Status.KNOWN_GAP: "skipped",
+    Status.EXPECTED_FAILURE: "skipped",
     Status.NOT_APPLICABLE: "skipped",
     Status.UNTESTED: "failure",
     Status.BROKEN: "error",
@@ -81,9 +81,9 @@ def _add_case(suite: ET.Element, line: Line, root: Path) -> None:
     if element:
         message = to_xml(line.reasons[0] if line.reasons else str(line.status))
         child = ET.SubElement(case, element, type=str(line.status), message=message)
-        child.text = to_xml("\n".join((line.english, *line.reasons)))
+        child.text = to_xml("\n".join((line.statement, *line.reasons)))
     said = (f"{f.result} {f.check} ({', '.join(f.evidence)})" for f in line.findings)
-    ET.SubElement(case, "system-out").text = to_xml("\n".join((line.english, *said)))
+    ET.SubElement(case, "system-out").text = to_xml("\n".join((line.statement, *said)))
 
 
 def _count(element: ET.Element) -> None:

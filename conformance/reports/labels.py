@@ -29,8 +29,8 @@ class Saying(NamedTuple):
 
 SAYS: dict[Status, Saying] = {
     Status.PASS: Saying("✓", "green", "every check that judges it passed"),
-    Status.KNOWN_GAP: Saying(
-        "~", "yellow", "fails, as the list of known gaps says, until the day it names"
+    Status.EXPECTED_FAILURE: Saying(
+        "~", "yellow", "fails, as the list of expected failures says, until the day it names"
     ),
     Status.NOT_APPLICABLE: Saying("○", "dim", "does not apply here; the check observed why"),
     Status.UNTESTED: Saying(

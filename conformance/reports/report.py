@@ -15,7 +15,8 @@ from conformance.verdicts.verdicts import GREEN, Status, count, worst
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from conformance.claims.table import Column, Detail, Table
+    from conformance.claims.columns import Column, OtherCell
+    from conformance.claims.table import Table
     from conformance.verdicts.run_record import Record
     from conformance.verdicts.verdicts import Judgement, Outcome, Place, Result, Verdict
 
@@ -102,7 +103,7 @@ class Line:
     lane: str
     status: Status
     feature: str
-    english: str
+    statement: str
     page: str
     sentence: str
     language: str
@@ -185,10 +186,10 @@ def build_report(table: Table, judgement: Judgement, record: Record) -> Report:
 
 def list_corrections(table: Table) -> tuple[Correction, ...]:
     """Return the page's cells for which the table proposes another text, in the table's order."""
-    cells: list[tuple[str, Column | Detail]] = [(column.key, column) for column in table.columns]
+    cells: list[tuple[str, Column | OtherCell]] = [(column.key, column) for column in table.columns]
     cells += [("", detail) for detail in table.details]
     return tuple(
-        Correction(key, cell.english, cell.mark, dict(cell.proposed.cells), cell.proposed.why)
+        Correction(key, cell.statement, cell.mark, dict(cell.proposed.cells), cell.proposed.why)
         for key, cell in cells
         if cell.proposed
     )
@@ -205,7 +206,7 @@ def _group(outcomes: Iterable[Outcome]) -> dict[Place, list[Finding]]:
 def _build_features(table: Table, verdicts: Sequence[Verdict]) -> Iterable[Feature]:
     for column in table.columns:
         cells = _build_cells(table, verdicts, column.key)
-        yield Feature(column.key, column.english, column.mark, cells)
+        yield Feature(column.key, column.statement, column.mark, cells)
         yield from _build_finer(table, verdicts, column.key)
     yield from _build_finer(table, verdicts, None)
     yield Feature(OTHER, "Other promises", "", _build_cells(table, verdicts, OTHER))
@@ -213,7 +214,9 @@ def _build_features(table: Table, verdicts: Sequence[Verdict]) -> Iterable[Featu
 
 def _build_finer(table: Table, verdicts: Sequence[Verdict], under: str | None) -> Iterable[Feature]:
     return (
-        Feature(finer.key, finer.english, "", _build_cells(table, verdicts, finer.key), under or "")
+        Feature(
+            finer.key, finer.statement, "", _build_cells(table, verdicts, finer.key), under or ""
+        )
         for finer in table.features
         if finer.under == under
     )
@@ -244,14 +247,14 @@ def _describe(table: Table, verdict: Verdict, findings: Iterable[Finding]) -> Li
         lane=verdict.place.lane,
         status=verdict.status,
         feature=claim.feature or claim.cell or OTHER,
-        english=claim.english,
+        statement=claim.statement,
         page=table.pages[claim.page].title,
         sentence=claim.sentence,
         language=table.pages[claim.page].language,
         scope=claim.scope,
         basis=claim.basis,
         level=claim.level,
-        source=claim.source,
+        source=table.find_source(claim).url,
         absence=f"at the {claim.layer}, once {claim.prerequisite}" if claim.absence else "",
         reasons=verdict.reasons,
         evidence=verdict.evidence,

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from conformance.claims.table import Column, Table
+    from conformance.claims.columns import Column
+    from conformance.claims.table import Table
     from conformance.reports.difference import Difference
     from conformance.reports.report import Cell, Correction, Feature, Line, Report
 
@@ -88,7 +89,7 @@ def print_difference(difference: Difference, console: Console) -> None:
 def write_markdown(report: Report) -> str:
     """Return the matrix as a Markdown table, with what is not a pass listed beneath."""
     lines = [
-        f"- **{say(line.status)}** {to_markdown_code(line.claim)} ({line.lane}): {line.english} "
+        f"- **{say(line.status)}** {to_markdown_code(line.claim)} ({line.lane}): {line.statement} "
         f"{to_markdown('; '.join(line.reasons))}".rstrip()
         for line in report.lines
         if line.status is not Status.PASS
@@ -125,7 +126,7 @@ def write_proposal(table: Table) -> str:
     corrections = list_corrections(table)
     proposed = {correction.key: correction.cells for correction in corrections}
     rows = [
-        [c.english, c.mark, *_propose(table, c, proposed.get(c.key, {}))] for c in table.columns
+        [c.statement, c.mark, *_propose(table, c, proposed.get(c.key, {}))] for c in table.columns
     ]
     rows += [
         [c.name, c.page, *(c.cells.get(lane, NO_CLAIM) for lane in LANES)]
@@ -194,7 +195,7 @@ def _list_lines(report: Report) -> Iterator[Text]:
             continue
         should = " (should)" if line.level == "should" else ""
         head = f"\n{say(line.status)}  {line.claim} · {line.lane}{should}"
-        yield to_terminal(head, SAYS[line.status].style) + to_terminal(f"\n    {line.english}")
+        yield to_terminal(head, SAYS[line.status].style) + to_terminal(f"\n    {line.statement}")
         groups = _group(line)
         for reason, checks in groups[:_MANY]:
             yield to_terminal(f"    - {_tell(reason, checks, told, line.claim)}")

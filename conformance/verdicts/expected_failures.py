@@ -1,4 +1,4 @@
-"""Known gaps: which claim must fail where, why, since when, and until when that is accepted.
+"""Expected failures: which claim must fail where, why, since when, and until when.
 
 Knows the rules of `expected-failures.toml`; must not know what a run found.
 """
@@ -6,79 +6,87 @@ Knows the rules of `expected-failures.toml`; must not know what a run found.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import date  # noqa: TC003 - dataclasses resolve it
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field, ValidationInfo, model_validator
+
 from conformance import FOLDER
-from conformance.claims.rows import Key, TableError, load_toml, read_row
-from conformance.claims.table import LANES
+from conformance.claims.columns import Lane  # noqa: TC001 - pydantic resolves it
+from conformance.claims.rows import Day, Many, Row, Text, load_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.claims.table import Table
 
-__all__ = ["GAPS_FILE", "KnownGap", "is_target", "load_gaps"]
+__all__ = [
+    "EXPECTED_FAILURES_FILE",
+    "ExpectedFailure",
+    "ExpectedFailures",
+    "is_target",
+    "load_expected_failures",
+]
 
-GAPS_FILE = FOLDER / "expected-failures.toml"
+EXPECTED_FAILURES_FILE = FOLDER / "expected-failures.toml"
 
 _TARGET = re.compile(
     r"engine|live|replay|reference|(replay|reference|client):[a-z0-9]+(-[a-z0-9]+)*"
 )
-_GAP = {
-    "target": Key(),
-    "claim": Key(),
-    "lane": Key(choices=LANES),
-    "reason": Key(),
-    "since": Key("date"),
-    "expires": Key("date"),
-    "link": Key(),
-}
 
 
-@dataclass(frozen=True, slots=True)
-class KnownGap:
+class ExpectedFailure(Row):
     """A claim known to fail on a target; from the day `expires` on it is accepted no more."""
 
-    target: str
-    claim: str
-    lane: str
-    reason: str
-    since: date
-    expires: date
-    link: str
+    target: Text
+    claim: Text
+    lane: Lane
+    reason: Text
+    since: Day
+    expires: Day
+    link: Text
+
+    @model_validator(mode="after")
+    def _expires_on_a_target(self) -> ExpectedFailure:
+        if not is_target(self.target):
+            raise ValueError(f"{self.target!r:.80} is no target")
+        if self.expires <= self.since:
+            raise ValueError(f"expires on {self.expires}, not after it began on {self.since}")
+        return self
+
+
+class ExpectedFailures(Row):
+    """The whole file; one without rows is the best."""
+
+    rows: Many[ExpectedFailure] = Field(default=(), alias="failure")
+
+    @model_validator(mode="after")
+    def _names_judged_claims_once(self, info: ValidationInfo) -> ExpectedFailures:
+        table: Any = info.context
+        seen: set[tuple[str, str, str]] = set()
+        for number, row in enumerate(self.rows, start=1):
+            where = f"failure {number} ({row.claim})"
+            claim = table.claims.get(row.claim)
+            if claim is None or row.lane not in claim.lanes:
+                raise ValueError(f"{where}: no claim of that id is judged in the lane {row.lane}")
+            if (place := (row.target, row.claim, row.lane)) in seen:
+                raise ValueError(f"{where}: stands twice for {row.target}, {row.lane}")
+            seen.add(place)
+        return self
 
 
 def is_target(name: str) -> bool:
-    """Whether it names a target: replay, reference, engine, live, or `<where>:<deviant>`."""
+    """Whether it names a target: replay, reference, engine, live, or `<where>:<defect>`."""
     return bool(_TARGET.fullmatch(name))
 
 
-def load_gaps(path: Path, table: Table) -> tuple[KnownGap, ...]:
-    """Load and check the known gaps; a file without rows is the best one.
+def load_expected_failures(path: Path, table: Table) -> tuple[ExpectedFailure, ...]:
+    """Load and check the expected failures.
+
+    Args:
+        path: The file.
+        table: The claims that they are about.
 
     Raises:
-        TableError: The first rule that the file breaks, with the file and the row.
+        TableError: The rules that the file breaks, with the file and the row.
     """
-    document = read_row(str(path), load_toml(path), {"gap": Key("tables", required=False)})
-    gaps: list[KnownGap] = []
-    for number, row in enumerate(document.get("gap", []), start=1):
-        where = f"{path}: gap {number} ({row.get('claim', 'without claim')})"
-        gap = _read_gap(where, row, table)
-        if any((gap.target, gap.claim, gap.lane) == (g.target, g.claim, g.lane) for g in gaps):
-            raise TableError(f"{where}: stands twice for {gap.target}, {gap.lane}")
-        gaps.append(gap)
-    return tuple(gaps)
-
-
-def _read_gap(where: str, row: Any, table: Table) -> KnownGap:
-    gap = KnownGap(**read_row(where, row, _GAP))
-    if not is_target(gap.target):
-        raise TableError(f"{where}: {gap.target!r:.80} is no target")
-    claim = table.claims.get(gap.claim)
-    if claim is None or gap.lane not in claim.lanes:
-        raise TableError(f"{where}: no claim of that id is judged in the lane {gap.lane}")
-    if gap.expires <= gap.since:
-        raise TableError(f"{where}: expires on {gap.expires}, not after it began on {gap.since}")
-    return gap
+    return load_rows(path, ExpectedFailures, context=table).rows

@@ -1,6 +1,7 @@
 """From the results of single checks to one verdict per claim and lane, and to the exit code.
 
-Pure: knows statuses, how they merge, known gaps; must not know pytest, files, clocks or printing.
+Pure: knows statuses, how they merge, expected failures; must not know pytest, files, clocks or
+printing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
-    from conformance.verdicts.expected_failures import KnownGap
+    from conformance.verdicts.expected_failures import ExpectedFailure
 
 __all__ = [
     "GREEN",
@@ -47,14 +48,14 @@ class Status(StrEnum):
     """What is known about one claim in one lane."""
 
     PASS = "pass"
-    KNOWN_GAP = "known-gap"
+    EXPECTED_FAILURE = "expected-failure"
     NOT_APPLICABLE = "not-applicable"
     UNTESTED = "untested"
     BROKEN = "broken"
     FAIL = "fail"
 
 
-GREEN = frozenset({Status.PASS, Status.KNOWN_GAP, Status.NOT_APPLICABLE})
+GREEN = frozenset({Status.PASS, Status.EXPECTED_FAILURE, Status.NOT_APPLICABLE})
 
 # The worst result decides. A check that was skipped leaves a part of its claim unjudged, so it
 # outweighs a pass; a broken check says nothing about the client, so a failure outweighs it.
@@ -105,7 +106,7 @@ class Verdict:
 
     Attributes:
         status: The verdict.
-        reasons: One line for each outcome that decided it, or the gap's reason.
+        reasons: One line for each outcome that decided it, or the reason of an expected failure.
         evidence: What the deciding outcomes were judged on, sorted.
         checks: How many checks spoke.
     """
@@ -128,14 +129,14 @@ class Judgement:
     def exit(self) -> Exit:
         """GREEN only if every verdict is, nothing else is wrong, and something was judged."""
         statuses = {verdict.status for verdict in self.verdicts}
-        judged = statuses & {Status.PASS, Status.KNOWN_GAP}
+        judged = statuses & {Status.PASS, Status.EXPECTED_FAILURE}
         return Exit.GREEN if judged and statuses <= GREEN and not self.problems else Exit.RED
 
 
 def judge(
     places: Iterable[Place],
     outcomes: Sequence[Outcome],
-    gaps: Iterable[KnownGap] = (),
+    expected_failures: Iterable[ExpectedFailure] = (),
     *,
     target: str,
     today: date,
@@ -145,13 +146,13 @@ def judge(
     Args:
         places: Every claim and lane that has to be judged; the order of the verdicts.
         outcomes: What the checks found, in any order.
-        gaps: Known gaps of any target; those of other targets and places are left alone.
+        expected_failures: Of any target; those of other targets and places are left alone.
         target: Where the checks sent their requests.
-        today: The day on which known gaps are weighed.
+        today: The day on which expected failures are weighed.
 
     Returns:
-        The verdicts, and a problem for each gap that expired or did not fail, for each outcome
-        about a place nobody asked for, and for a run in which nothing ran.
+        The verdicts, and a problem for each expected failure that expired or did not fail, for each
+        outcome about a place nobody asked for, and for a run in which nothing ran.
     """
     found: dict[Place, list[Outcome]] = {place: [] for place in places}
     problems = []
@@ -165,10 +166,10 @@ def judge(
     if not outcomes:
         problems.append("nothing ran: not one check spoke")
     verdicts = {place: merge(place, group) for place, group in found.items()}
-    for gap in gaps:
-        place = Place(gap.claim, gap.lane)
-        if gap.target == target and place in verdicts:
-            verdicts[place], complaints = weigh(verdicts[place], gap, today)
+    for expected in expected_failures:
+        place = Place(expected.claim, expected.lane)
+        if expected.target == target and place in verdicts:
+            verdicts[place], complaints = weigh(verdicts[place], expected, today)
             problems += complaints
     return Judgement(tuple(verdicts.values()), tuple(sorted(problems)))
 
@@ -189,20 +190,20 @@ def merge(place: Place, outcomes: Sequence[Outcome]) -> Verdict:
     return Verdict(place, Status.UNTESTED, reasons=("no check ran",))
 
 
-def weigh(verdict: Verdict, gap: KnownGap, today: date) -> tuple[Verdict, list[str]]:
-    """Weigh a verdict against the gap that is known for its place.
+def weigh(verdict: Verdict, expected: ExpectedFailure, today: date) -> tuple[Verdict, list[str]]:
+    """Weigh a verdict against the failure that is expected of its place.
 
     Returns:
-        The verdict, now a known gap if it failed and the gap is still accepted, and complaints
-        about the gap itself.
+        The verdict, now an expected failure if it failed and that is still accepted, and
+        complaints about the expectation itself.
     """
-    name = f"known gap {_name(verdict.place)} on {gap.target}"
-    if today >= gap.expires:
-        return verdict, [f"{name} expired on {gap.expires}: close it or decide again"]
+    name = f"expected failure {_name(verdict.place)} on {expected.target}"
+    if today >= expected.expires:
+        return verdict, [f"{name} expired on {expected.expires}: close it or decide again"]
     if verdict.status is not Status.FAIL:
         return verdict, [f"{name} must fail, and is {verdict.status}: delete it from the list"]
-    reason = f"{gap.reason} (until {gap.expires}, {gap.link})"
-    return replace(verdict, status=Status.KNOWN_GAP, reasons=(reason,)), []
+    reason = f"{expected.reason} (until {expected.expires}, {expected.link})"
+    return replace(verdict, status=Status.EXPECTED_FAILURE, reasons=(reason,)), []
 
 
 def worst(statuses: Iterable[Status]) -> Status:

@@ -46,11 +46,15 @@ def write_features(page: str, table: Table) -> str:
     """
     if not _BLOCK.search(page):
         raise ValueError(f"the page has no {_BEGINS} … {_ENDS}")
-    heads = [_link(column.key, column.english) for column in table.columns]
-    rows = [heads, [":---:"] * len(heads), [column.mark for column in table.columns]]
+    heads = [_link(column.key, column.statement) for column in table.columns]
+    rows: list[list[str]] = [
+        heads,
+        [":---:"] * len(heads),
+        [column.mark for column in table.columns],
+    ]
     lines = [f"| {' | '.join(row)} |" for row in rows]
     notes = [
-        f"- {column.english}: "
+        f"- {column.statement}: "
         + "; ".join(f"{_LANES[lane]} {text}" for lane, text in column.proposed.cells.items())
         for column in table.columns
         if column.proposed

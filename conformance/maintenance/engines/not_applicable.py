@@ -5,11 +5,12 @@ Knows the list and how a check is named in it; must not know pytest's hooks or a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.claims.rows import Key, TableError, load_toml, read_row
+from pydantic import Field, model_validator
+
+from conformance.claims.rows import Many, Row, Text, Texts, load_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,11 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["BEYOND_FILE", "Beyond", "find_reason", "load_beyond"]
 
 BEYOND_FILE = Path(__file__).with_name("not_applicable.toml")
-_ROW = {"checks": Key("texts"), "reason": Key(), "engine": Key(required=False)}
 
 
-@dataclass(frozen=True, slots=True)
-class Beyond:
+class Beyond(Row):
     """Checks that are not put to an engine.
 
     Attributes:
@@ -30,28 +29,32 @@ class Beyond:
         engine: The only engine that this is about, by the beginning of its name; empty for all.
     """
 
-    checks: tuple[str, ...]
-    reason: str
+    checks: Texts
+    reason: Text
     engine: str = ""
+
+
+class _Document(Row):
+    rows: Many[Beyond] = Field(alias="beyond")
+
+    @model_validator(mode="after")
+    def _names_each_check_once(self) -> _Document:
+        seen: set[tuple[str, str]] = set()
+        for number, row in enumerate(self.rows, start=1):
+            for check in row.checks:
+                if (row.engine, check) in seen:
+                    raise ValueError(f"beyond {number}: {check} stands twice")
+                seen.add((row.engine, check))
+        return self
 
 
 def load_beyond(path: Path = BEYOND_FILE) -> tuple[Beyond, ...]:
     """Load the list.
 
     Raises:
-        TableError: The first rule that the file breaks, or a check that stands twice.
+        TableError: The rules that the file breaks.
     """
-    document = read_row(str(path), load_toml(path), {"beyond": Key("tables")})
-    found: list[Beyond] = []
-    for number, row in enumerate(document["beyond"], start=1):
-        where = f"{path}: beyond {number}"
-        read = read_row(where, row, _ROW)
-        one = Beyond(tuple(read["checks"]), read["reason"], read.get("engine", ""))
-        for other in found:
-            if other.engine == one.engine and (twice := set(other.checks) & set(one.checks)):
-                raise TableError(f"{where}: {min(twice)} stands twice")
-        found.append(one)
-    return tuple(found)
+    return load_rows(path, _Document).rows
 
 
 def find_reason(check: str, engine: str, beyond: Iterable[Beyond]) -> str:

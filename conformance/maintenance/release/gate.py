@@ -277,7 +277,7 @@ def ask_evidence(gate: Gate) -> Answer:
     played, alone = [], []
     for line in (line for line in report.lines if line.lane != "client"):
         names = _list_played(gate, line)
-        reason = claims[line.claim].unrecorded
+        reason = claims[line.claim].unrecordable
         if reason and not names:
             alone.append(_Row(line.claim, line.lane, f"the reference server alone: {reason}"))
         else:

@@ -30,19 +30,19 @@ read = 2026-10-01
 [[columns]]
 key = "calls"
 heading = "Calls"
-english = "Tool calling"
+statement = "Tool calling"
 mark = "✅"
 
 [[columns]]
 key = "logprobs"
 heading = "Logprobs"
-english = "Logprobs"
+statement = "Logprobs"
 mark = "❌"
 
 [[claim]]
 id = "calls.invoke.once"
 sentence = "Calls"
-english = "A tool is called."
+statement = "A tool is called."
 page = "chat"
 cell = "calls"
 scope = "client"
@@ -55,7 +55,7 @@ standard = ["test_tool_calling"]
 [[claim]]
 id = "keys.read.environment"
 sentence = "set the variable"
-english = "The key is read from the environment."
+statement = "The key is read from the environment."
 page = "chat"
 scope = "client"
 basis = "observed"
@@ -66,7 +66,7 @@ source = "traffic"
 [[claim]]
 id = "logprobs.dedicated.absent"
 sentence = "Logprobs"
-english = "No answer carries logprobs."
+statement = "No answer carries logprobs."
 page = "chat"
 cell = "logprobs"
 scope = "dedicated"
@@ -81,7 +81,7 @@ prerequisite = "logprobs was in the body"
 [[claim]]
 id = "badges.count.downloads"
 sentence = "downloads"
-english = "Downloads are counted."
+statement = "Downloads are counted."
 page = "chat"
 scope = "client"
 source = "chat"
@@ -95,7 +95,7 @@ proposed = { dedicated = "✅ some", why = "Engines differ." }
 
 [[details]]
 heading = "Serialisable"
-english = "Serialisable"
+statement = "Serialisable"
 mark = "beta"
 claims = ["keys.read.environment"]
 proposed = { client = "✅", why = "It is whole." }
@@ -138,17 +138,17 @@ def load_small(folder: Path, text: str = CLAIMS) -> Table:
 ONE_LESS = f"import pytest\n@pytest{PASSING.split('@pytest', maxsplit=2)[2]}"
 
 
-def write_suite(folder: Path, checks: str = PASSING, gaps: str = "") -> Suite:
+def write_suite(folder: Path, checks: str = PASSING, expected_failures: str = "") -> Suite:
     """Write the small suite with these checks in features/, and return where it stands."""
     features = folder / "features"
     features.mkdir(exist_ok=True)
     (folder / "claims.toml").write_text(CLAIMS, encoding="utf-8")
-    (folder / "expected-failures.toml").write_text(gaps, encoding="utf-8")
+    (folder / "expected-failures.toml").write_text(expected_failures, encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
     (features / "test_checks.py").write_text(checks, encoding="utf-8")
     return Suite(
         root=folder,
         claims=folder / "claims.toml",
-        gaps=folder / "expected-failures.toml",
+        expected_failures=folder / "expected-failures.toml",
         checks=("features", "standard"),
     )

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
+from conformance.claims.columns import Column, Correction
 from conformance.claims.rows import TableError
-from conformance.claims.table import LANES, Claim, Column, Page, Proposal, Table, load_table
+from conformance.claims.table import (
+    CLAIMS_FILE,
+    LANES,
+    Claim,
+    Page,
+    Table,
+    load_table,
+    write_schema,
+)
 from conformance.tests.suite.sample_suite import CLAIMS, CORRECTED, load_small
 
 if TYPE_CHECKING:
@@ -45,8 +57,8 @@ def test_each_lane_is_judged_in_the_committed_table(committed: Table) -> None:
 
 
 def test_no_two_committed_claims_say_the_same(committed: Table) -> None:
-    said = [claim.english for claim in committed.claims.values() if claim.cell]
-    assert {english for english in said if said.count(english) > 2} == set()
+    said = [claim.statement for claim in committed.claims.values() if claim.cell]
+    assert {statement for statement in said if said.count(statement) > 2} == set()
 
 
 def test_the_standard_tests_that_claims_name_exist(committed: Table) -> None:
@@ -64,17 +76,18 @@ def test_a_row_becomes_a_claim_with_the_url_and_date_of_its_source(tmp_path: Pat
     assert table.claims["keys.read.environment"] == Claim(
         id="keys.read.environment",
         sentence="set the variable",
-        english="The key is read from the environment.",
+        statement="The key is read from the environment.",
         page="chat",
         scope="client",
-        source="https://traffic.example",
-        read=date(2026, 10, 1),
+        source="traffic",
         basis="observed",
         level="should",
         lanes=("client",),
     )
-    assert table.claims["calls.invoke.once"].source == "https://page.example"
-    assert table.claims["calls.invoke.once"].read == date(2026, 11, 22)
+    source = table.find_source(table.claims["keys.read.environment"])
+    assert (source.url, source.read) == ("https://traffic.example", date(2026, 10, 1))
+    source = table.find_source(table.claims["calls.invoke.once"])
+    assert (source.url, source.read) == ("https://page.example", date(2026, 11, 22))
     assert table.claims["calls.invoke.once"].standard == ("test_tool_calling",)
 
 
@@ -86,8 +99,12 @@ def test_an_absence_keeps_its_layer_and_prerequisite(tmp_path: Path) -> None:
 
 def test_the_page_and_the_columns_stand_in_the_table(tmp_path: Path) -> None:
     table = load_small(tmp_path, CLAIMS)
-    assert table.pages["chat"] == Page("Chat", "https://page.example", "en", date(2026, 11, 22))
-    assert table.columns[0] == Column("calls", "Calls", "Tool calling", "✅")
+    assert table.pages["chat"] == Page(
+        title="Chat", url="https://page.example", language="en", read=date(2026, 11, 22)
+    )
+    assert table.columns[0] == Column(
+        key="calls", heading="Calls", statement="Tool calling", mark="✅"
+    )
 
 
 def test_claims_are_either_judged_or_excluded(tmp_path: Path) -> None:
@@ -107,7 +124,7 @@ def test_a_correction_keeps_its_lanes_in_the_order_of_the_matrix(tmp_path: Path)
     text = text.replace('client = "✅", why', 'dedicated = "b", model-apis = "a", why')
     table = load_small(tmp_path, text)
     assert table.columns[0].proposed is None
-    assert table.columns[1].proposed == Proposal({"dedicated": "✅ some"}, "Engines differ.")
+    assert table.columns[1].proposed == Correction(dedicated="✅ some", why="Engines differ.")
     (detail,) = table.details
     assert (detail.heading, detail.mark, detail.claims) == (
         "Serialisable",
@@ -125,7 +142,7 @@ def test_the_committed_table_corrects_what_is_coarse_or_stale(committed: Table) 
         "audio-input": ("model-apis", "dedicated"),
         "logprobs": ("model-apis", "dedicated"),
     }
-    assert [detail.english for detail in committed.details] == ["Serialisable"]
+    assert [detail.statement for detail in committed.details] == ["Serialisable"]
 
 
 # --- selecting ---
@@ -171,33 +188,41 @@ BROKEN = [
     ("[sources.traffic]", "[pages.traffic]", r"missing key `sources`"),
     ('title = "Chat"', 'name = "Chat"', r"pages.chat: unknown key `name`"),
     ('title = "Chat"', "", r"pages.chat: missing key `title`"),
-    ("read = 2026-11-22", 'read = "2026-11-22"', r"pages.chat: read: expected a date"),
-    ("read = 2026-11-22", "read = 2026-11-22T10:00:00", r"pages.chat: read: expected a date"),
+    ("read = 2026-11-22", 'read = "2026-11-22"', r"pages.chat.read: expected a date"),
+    ("read = 2026-11-22", "read = 2026-11-22T10:00:00", r"pages.chat.read: expected a date"),
     ('what = "recorded traffic"', "", r"sources.traffic: missing key `what`"),
-    ('mark = "❌"', 'mark = "maybe"', r"column 2: mark: 'maybe' is none of"),
+    ('mark = "❌"', 'mark = "maybe"', r"column 2: mark: expected '✅' or '❌', found 'maybe'"),
     ('key = "logprobs"', 'key = "calls"', "duplicate column `calls`"),
     (ROW, f"{ROW}\nsevere = true", r"claim 2 \(keys.read.environment\): unknown key `severe`"),
-    (ROW, "", r"claim 2 \(without id\): missing key `id`"),
+    (ROW, "", r"claim 2: missing key `id`"),
     (ROW, 'id = "calls.invoke.once"', r"claim 2 \(calls.invoke.once\): duplicate id"),
     (ROW, 'id = "keys"', "an id is lower-case words"),
     (ROW, 'id = "Keys.read"', "an id is lower-case words"),
     (ROW, 'id = "keys.read_all"', "an id is lower-case words"),
-    (ROW, "id = 7", "id: expected a text that is not blank, found 7"),
+    (ROW, "id = 7", "id: expected a text, found 7"),
     ('sentence = "set the variable"\n', "", "missing key `sentence`"),
     ('sentence = "set the variable"', 'sentence = " "', "sentence: expected a text"),
-    ('level = "should"', 'level = "may"', "level: 'may' is none of `must`, `should`"),
-    ('basis = "observed"', 'basis = "hoped"', "basis: 'hoped' is none of"),
+    ('level = "should"', 'level = "may"', "level: expected 'must' or 'should', found 'may'"),
+    (
+        'basis = "observed"',
+        'basis = "hoped"',
+        "basis: expected 'documented', 'observed' or 'compatibility', found 'hoped'",
+    ),
     ('lanes = ["client"]', "lanes = []", "lanes: expected a list, not empty"),
-    ('lanes = ["client"]', 'lanes = "client"', "lanes: expected a list, not empty"),
+    ('lanes = ["client"]', 'lanes = "client"', "lanes: expected a list, found 'client'"),
     ('lanes = ["client"]', 'lanes = ["client", "client"]', "of texts that differ"),
-    ('lanes = ["client"]', 'lanes = ["client", 1]', "lanes: expected a list, not empty"),
+    ('lanes = ["client"]', 'lanes = ["client", 1]', "lane 2: expected a text, found 1"),
     ('lanes = ["client"]', 'lanes = ["client", "moon"]', "lanes: 'moon' is none of"),
     ('lanes = ["client"]\n', "", "missing key `lanes`"),
     ('source = "traffic"', 'source = "rumour"', "source `rumour` is among neither"),
     ('page = "chat"\nscope', 'page = "home"\nscope', "page `home` is not among the pages"),
     ('cell = "calls"', 'cell = "phones"', "cell `phones` is not among the columns"),
     ('scope = "dedicated"', 'scope = "model-apis"', "scope `model-apis` allows that lane only"),
-    ('scope = "dedicated"', 'scope = "moon"', "scope: 'moon' is none of"),
+    (
+        'scope = "dedicated"',
+        'scope = "moon"',
+        "scope: expected 'model-apis', 'dedicated' or 'client', found 'moon'",
+    ),
     ('excluded = "a badge"', 'excluded = ""', "excluded: expected a text"),
     ('excluded = "a badge"', "", "missing key `basis`, `level`, `lanes`"),
     (
@@ -214,7 +239,7 @@ BROKEN = [
     ("absence = true", "absence = false", "layer, prerequisite stands on absences only"),
     ("absence = true\n", "", "layer, prerequisite stands on absences only"),
     ('layer = "service"\n', "", "an absence names its layer and its observed prerequisite"),
-    ('layer = "service"', 'layer = "moon"', "layer: 'moon' is none of"),
+    ('layer = "service"', 'layer = "moon"', "layer: expected 'client' or 'service', found 'moon'"),
     ('prerequisite = "logprobs was in the body"', "", "an absence names its layer"),
     ('cell = "logprobs"\n', "", "column `logprobs` says ❌, no absence is judged"),
     ('cell = "calls"\n', "", "column `calls` says ✅, no presence is judged"),
@@ -227,7 +252,7 @@ BROKEN_CORRECTIONS = [
     ('why = "Engines differ."', 'reason = "x"', "column 2: proposed: unknown key `reason`"),
     (', why = "Engines differ."', "", "column 2: proposed: missing key `why`"),
     ('dedicated = "✅ some", ', "", "no lane; name one of model-apis, dedicated, client"),
-    ('dedicated = "✅ some"', "dedicated = true", "proposed: dedicated: expected a text"),
+    ('dedicated = "✅ some"', "dedicated = true", "column 2: proposed.dedicated: expected a text"),
     ('dedicated = "✅ some"', 'moon = "✅"', "proposed: unknown key `moon`"),
     ('dedicated = "✅ some"', 'client = "✅"', "`logprobs`: proposed: no claim .* the lane client"),
     ("proposed = { dedicated", "proposed = 7 # {", "column 2: proposed: expected a table"),
@@ -272,7 +297,7 @@ def test_a_row_that_is_no_table_is_refused(tmp_path: Path) -> None:
 
 
 def test_claims_that_are_no_list_of_tables_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match="claim: expected a list of tables"):
+    with pytest.raises(TableError, match="claim 1: expected a table, found 1"):
         load_small(tmp_path, f"claim = [1]\n{CLAIMS.split('[[claim]]', maxsplit=1)[0]}")
 
 
@@ -285,3 +310,39 @@ def test_sources_that_are_no_table_are_refused(tmp_path: Path) -> None:
 def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"absent.toml: cannot be read as TOML"):
         load_table(tmp_path / "absent.toml")
+
+
+# --- the schema that editors take ---
+
+
+def test_the_schema_is_that_of_the_models() -> None:
+    written = (CLAIMS_FILE.parent / "claims" / "schema.json").read_text(encoding="utf-8")
+    renew = "`python -m conformance list --schema > conformance/claims/schema.json` renews it"
+    assert written == write_schema(), renew
+    assert CLAIMS_FILE.read_text(encoding="utf-8").startswith("#:schema ./claims/schema.json\n")
+
+
+def as_json(text: str) -> Any:
+    """Return a TOML text as editors' validators see it."""
+    return json.loads(json.dumps(tomllib.loads(text), default=str))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (ROW, f"{ROW}\nsevere = true"),
+        (ROW, ""),
+        (ROW, 'id = "keys"'),
+        ('sentence = "set the variable"', 'sentence = " "'),
+        ('level = "should"', 'level = "may"'),
+        ('lanes = ["client"]', "lanes = []"),
+        ('lanes = ["client"]', 'lanes = ["client", "moon"]'),
+        ('lanes = ["client"]\n', ""),
+        ('excluded = "a badge"', ""),
+        ('excluded = "a badge"', 'excluded = "a badge"\nlanes = ["client"]'),
+    ],
+)
+def test_editors_see_what_the_loader_refuses(old: str, new: str) -> None:
+    validator = Draft202012Validator(json.loads(write_schema()))
+    assert not list(validator.iter_errors(as_json(CLAIMS)))
+    assert list(validator.iter_errors(as_json(CLAIMS.replace(old, new, 1))))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from conformance.claims.columns import Finer
+from conformance.claims.columns import SubFeature
 from conformance.claims.pages import compare_page
 from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
@@ -23,12 +23,12 @@ ROOT = Path(__file__).parents[3]
 FEATURES = """
 [[features]]
 key = "forced"
-english = "Forced calls"
+statement = "Forced calls"
 under = "calls"
 
 [[features]]
 key = "keys"
-english = "Keys"
+statement = "Keys"
 
 """
 FINER = CLAIMS.replace("[[claim]]", f"{FEATURES}[[claim]]", 1)
@@ -46,8 +46,8 @@ _BEYOND = (
 def test_finer_rows_are_read_in_their_order(tmp_path: Path) -> None:
     table = load_small(tmp_path, FINER)
     assert table.features == (
-        Finer("forced", "Forced calls", under="calls"),
-        Finer("keys", "Keys"),
+        SubFeature(key="forced", statement="Forced calls", under="calls"),
+        SubFeature(key="keys", statement="Keys"),
     )
     assert table.claims["keys.read.environment"].feature == "keys"
     assert load_small(tmp_path, CLAIMS).features == ()
@@ -63,7 +63,7 @@ def test_finer_rows_are_read_in_their_order(tmp_path: Path) -> None:
         ('feature = "keys"', 'feature = "moon"', "keys.read.environment: feature `moon` is unkn"),
         ('feature = "keys"\n', "", "feature `keys` has no judged claim"),
         ('feature = "keys"', 'feature = "forced"', "under `calls`, the claim in no cell"),
-        ('english = "Keys"', 'colour = "red"', "feature 2: "),
+        ('statement = "Keys"', 'colour = "red"', "feature 2: "),
     ],
 )
 def test_finer_rows_that_break_a_rule_are_refused(

@@ -145,7 +145,7 @@ def test_an_example_without_its_optional_package_is_left_out(
 
 def test_the_features_table_is_that_of_the_claims() -> None:
     page = pages.CHAT.read_text(encoding="utf-8")
-    columns = {column.english: column.mark for column in load_table().columns}
+    columns = {column.statement: column.mark for column in load_table().columns}
 
     assert read_features(page, columns) == columns
     assert pages.renew_chat(page) == page, "`python -m conformance docs --write` renews it"

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 SUITE = BEYOND_FILE.parents[2] / "checks"
 LIST = (
-    Beyond(("features/test_a.py::test_x",), "all of x"),
-    Beyond(("features/test_a.py::test_y[two]",), "one of y", "vllm"),
+    Beyond(checks=("features/test_a.py::test_x",), reason="all of x"),
+    Beyond(checks=("features/test_a.py::test_y[two]",), reason="one of y", engine="vllm"),
 )
 
 

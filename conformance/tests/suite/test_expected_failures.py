@@ -1,4 +1,4 @@
-"""The list of known gaps: every rule that its loader holds."""
+"""The list of expected failures: every rule that its loader holds."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ import pytest
 from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
 from conformance.tests.suite.sample_suite import write_suite
-from conformance.verdicts.expected_failures import GAPS_FILE, KnownGap, is_target, load_gaps
+from conformance.verdicts.expected_failures import (
+    EXPECTED_FAILURES_FILE,
+    ExpectedFailure,
+    is_target,
+    load_expected_failures,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 GAP = """
-[[gap]]
+[[failure]]
 target = "engine"
 claim = "calls.invoke.once"
 lane = "dedicated"
@@ -27,13 +32,13 @@ link = "https://issue.example/1"
 """
 
 
-def load(folder: Path, text: str) -> tuple[KnownGap, ...]:
-    suite = write_suite(folder, gaps=text)
-    return load_gaps(suite.gaps, load_table(suite.claims))
+def load(folder: Path, text: str) -> tuple[ExpectedFailure, ...]:
+    suite = write_suite(folder, expected_failures=text)
+    return load_expected_failures(suite.expected_failures, load_table(suite.claims))
 
 
 def test_the_committed_gaps_fit_the_committed_claims() -> None:
-    assert isinstance(load_gaps(GAPS_FILE, load_table()), tuple)
+    assert isinstance(load_expected_failures(EXPECTED_FAILURES_FILE, load_table()), tuple)
 
 
 def test_a_list_without_rows_holds_no_gap(tmp_path: Path) -> None:
@@ -42,7 +47,7 @@ def test_a_list_without_rows_holds_no_gap(tmp_path: Path) -> None:
 
 def test_a_row_becomes_a_gap(tmp_path: Path) -> None:
     assert load(tmp_path, GAP) == (
-        KnownGap(
+        ExpectedFailure(
             target="engine",
             claim="calls.invoke.once",
             lane="dedicated",
@@ -64,9 +69,9 @@ def test_the_same_claim_may_have_a_gap_in_another_lane_or_target(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("[[gap]]", "[[gaps]]", "unknown key `gaps`"),
-        ('lane = "dedicated"', "", r"gap 1 \(calls.invoke.once\): missing key `lane`"),
-        ('claim = "calls.invoke.once"', "", r"gap 1 \(without claim\): missing key `claim`"),
+        ("[[failure]]", "[[failures]]", "unknown key `failures`"),
+        ('lane = "dedicated"', "", r"failure 1 \(calls.invoke.once\): missing key `lane`"),
+        ('claim = "calls.invoke.once"', "", r"failure 1: missing key `claim`"),
         ("reason", "because", "unknown key `because`"),
         ('"no parser"', '""', "reason: expected a text"),
         ("2026-12-01", '"soon"', "expires: expected a date"),
@@ -76,7 +81,11 @@ def test_the_same_claim_may_have_a_gap_in_another_lane_or_target(
         ("calls.invoke.once", "calls.invoke.twice", "no claim of that id is judged in the lane"),
         ('"dedicated"', '"client"', "no claim of that id is judged in the lane client"),
         ("calls.invoke.once", "badges.count.downloads", "no claim of that id is judged"),
-        ("\n[[gap]]", f"{GAP}\n[[gap]]", r"gap 2 .*: stands twice for engine, dedicated"),
+        (
+            "\n[[failure]]",
+            f"{GAP}\n[[failure]]",
+            r"failure 2 .*: stands twice for engine, dedicated",
+        ),
     ],
 )
 def test_a_list_that_breaks_a_rule_is_refused_with_file_and_row(

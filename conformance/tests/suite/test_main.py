@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FAILING = PASSING.replace("pass\n", "assert 0\n", 1)
 GAP = """
-[[gap]]
+[[failure]]
 target = "replay"
 claim = "keys.read.environment"
 lane = "client"
@@ -117,13 +117,16 @@ def test_a_known_gap_is_green_while_it_fails_and_has_not_expired(
 
 
 @pytest.mark.parametrize(
-    ("gaps", "said"),
-    [("[[gap", "expected-failures.toml: cannot be read"), ("[[gap]]", "missing key `target`")],
+    ("expected_failures", "said"),
+    [
+        ("[[failure", "expected-failures.toml: cannot be read"),
+        ("[[failure]]", "missing key `target`"),
+    ],
 )
 def test_a_broken_list_of_gaps_is_an_error_of_its_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], gaps: str, said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], expected_failures: str, said: str
 ) -> None:
-    assert main([], write_suite(tmp_path, gaps=gaps)) == 2
+    assert main([], write_suite(tmp_path, expected_failures=expected_failures)) == 2
     # Where a line is broken depends on the length of the folder's name.
     assert said in " ".join(capsys.readouterr().err.split())
 

@@ -121,7 +121,7 @@ def test_a_keyboard_and_a_screen_reader_get_around(tmp_path: Path) -> None:
 
 def test_a_verdict_is_said_in_words_and_not_by_its_colour(tmp_path: Path) -> None:
     text = read(make(tmp_path, ONE_OF_EACH), tmp_path).text
-    for words in ("✗ FAIL", "~ known gap", "? UNTESTED", "○ not applicable", "✗ RED"):
+    for words in ("✗ FAIL", "~ expected failure", "? UNTESTED", "○ not applicable", "✗ RED"):
         assert words in text
     assert "✓ GREEN 4 pass" in read(make(tmp_path), tmp_path).text
 
@@ -176,7 +176,7 @@ def test_a_check_says_its_result_its_source_line_and_why(tmp_path: Path) -> None
 
 def test_a_known_gap_and_a_claim_without_checks_say_why(tmp_path: Path) -> None:
     text = read(make(tmp_path, ONE_OF_EACH), tmp_path).text
-    assert "~ known gap dedicated reference no parser (until 2026-12-01, https://i)" in text
+    assert "~ expected failure dedicated reference no parser (until 2026-12-01, https://i)" in text
     assert "? UNTESTED client no evidence no check ran" in text
 
 
@@ -204,7 +204,7 @@ def test_the_legend_explains_what_is_shown_and_only_that(tmp_path: Path) -> None
 def test_nothing_that_a_check_says_becomes_markup(tmp_path: Path) -> None:
     evil = '<script>alert("x")</script>'
     found = (outcome(CALLS, "dedicated", f"a.py::test[{evil}]", Result.FAILED, evil),)
-    gap = verdict(KEYS, "client", Status.KNOWN_GAP, evil, evidence=(evil,))
+    gap = verdict(KEYS, "client", Status.EXPECTED_FAILURE, evil, evidence=(evil,))
     verdicts = (verdict(CALLS, "dedicated", Status.FAIL, evil), gap)
     text = write_page(make(tmp_path, verdicts, (evil,), found), tmp_path)
     assert "<script" not in text

@@ -38,7 +38,9 @@ def test_beyond(model): raise AssertionError("it must not run")
 
 @pytest.fixture
 def bench(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    listed = (Beyond(("features/test_checks.py::test_beyond",), "too much", "vllm"),)
+    listed = (
+        Beyond(checks=("features/test_checks.py::test_beyond",), reason="too much", engine="vllm"),
+    )
     monkeypatch.setattr(aim, "load_beyond", lambda: listed)
     return Bench(pytester, monkeypatch)
 

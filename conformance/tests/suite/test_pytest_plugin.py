@@ -44,12 +44,12 @@ TRANSLATED = """
         (
             "@pytest.mark.xfail(reason='known')\n" + key_check("assert 0"),
             Result.FAILED,
-            "marked xfail: known; list it as a known gap",
+            "marked xfail: known; list it as an expected failure",
         ),
         (
             "@pytest.mark.xfail(strict=False)\n" + key_check("pass"),
             Result.FAILED,
-            "marked xfail: no reason; list it as a known gap",
+            "marked xfail: no reason; list it as an expected failure",
         ),
         (
             "@pytest.mark.xfail(reason='gone', strict=True)\n" + key_check("pass"),

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from jsonschema import Draft202012Validator
 
-from conformance.claims.columns import Finer
+from conformance.claims.columns import SubFeature
 from conformance.claims.table import load_table
 from conformance.recording.scanner import find_secrets
 from conformance.reports.difference import load_schema
@@ -53,8 +53,11 @@ def read_embedded() -> str:
 def test_the_readme_has_every_column_of_the_page_with_its_mark(table: Table) -> None:
     rows = [line.split(" | ")[:2] for line in read_embedded().splitlines() if line[:2] == "| "]
     marks = {name.removeprefix("| ").removeprefix("&ensp;└ "): mark for name, mark in rows[2:]}
-    finer = {row.english: "·" for row in (*table.features, Finer("", "Other promises"))}
-    assert marks == {c.english: c.mark for c in table.columns} | finer
+    finer = {
+        row.statement: "·"
+        for row in (*table.features, SubFeature(key="other", statement="Other promises"))
+    }
+    assert marks == {c.statement: c.mark for c in table.columns} | finer
 
 
 def test_the_readme_counts_the_claims_of_every_lane(table: Table) -> None:

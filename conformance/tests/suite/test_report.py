@@ -55,7 +55,7 @@ def test_each_column_of_the_page_is_a_feature_and_the_rest_is_one_more(tmp_path:
 
 def test_a_cell_shows_the_worst_verdict_and_how_many_are_green(tmp_path: Path) -> None:
     verdicts = (
-        verdict(CALLS, "dedicated", Status.KNOWN_GAP, evidence=("corpus",)),
+        verdict(CALLS, "dedicated", Status.EXPECTED_FAILURE, evidence=("corpus",)),
         verdict(CALLS, "dedicated", Status.FAIL),
         verdict(CALLS, "dedicated"),
     )
@@ -74,7 +74,7 @@ def test_features_and_lanes_without_a_verdict_are_left_out(tmp_path: Path) -> No
 def test_each_verdict_is_a_line_with_what_its_claim_says(tmp_path: Path) -> None:
     line = make(tmp_path, ONE_OF_EACH).lines[2]
     assert (line.claim, line.lane, line.status) == (KEYS, "client", Status.UNTESTED)
-    assert line.english == "The key is read from the environment."
+    assert line.statement == "The key is read from the environment."
     assert (line.level, line.reasons) == ("should", ("no check ran",))
     assert (line.page, line.evidence) == ("Chat", ())
     assert (line.feature, line.sentence, line.language) == ("promises", "set the variable", "en")
@@ -114,7 +114,7 @@ def test_the_report_holds_the_exit_code_counts_and_exclusions(tmp_path: Path) ->
     assert report.excluded == {"badges.count.downloads": "a badge"}
     assert report.counts == {
         "pass": 0,
-        "known-gap": 1,
+        "expected-failure": 1,
         "not-applicable": 1,
         "untested": 1,
         "broken": 0,
@@ -148,7 +148,7 @@ def test_the_stored_report_says_the_same_with_its_format(tmp_path: Path) -> None
     }
     assert [line["status"] for line in stored["lines"]] == [
         "fail",
-        "known-gap",
+        "expected-failure",
         "untested",
         "not-applicable",
     ]
@@ -181,7 +181,7 @@ def test_bad_statuses_are_told_apart_without_colour(tmp_path: Path) -> None:
     assert "\x1b" not in text
     assert rows(text, "Tool calling")[1:] == [
         "✗ FAIL 0/1 (reference)",
-        "~ known gap 1/1 (reference)",
+        "~ expected failure 1/1 (reference)",
         "·",
     ]
     assert rows(text, "Other promises")[3] == "? UNTESTED 0/1"
@@ -193,7 +193,7 @@ def test_every_verdict_that_is_not_a_pass_stands_beneath_with_its_reasons(tmp_pa
     text = show(make(tmp_path, (*ONE_OF_EACH, verdict(CALLS, "client"))))
     assert f"✗ FAIL  {CALLS} · model-apis\n    A tool is called.\n    - check_0: assert 0\n" in text
     assert "    - check_4: assert 0\n    - and 2 more; see --json\n" in text
-    assert f"~ known gap  {CALLS} · dedicated\n" in text
+    assert f"~ expected failure  {CALLS} · dedicated\n" in text
     assert f"? UNTESTED  {KEYS} · client (should)\n" in text
     assert f"○ not applicable  {ABSENT} · dedicated\n" in text
     assert f"{CALLS} · client" not in text
@@ -206,15 +206,15 @@ def test_five_reasons_are_all_shown(tmp_path: Path) -> None:
 
 
 def test_problems_stand_beneath_and_in_the_sum(tmp_path: Path) -> None:
-    text = show(make(tmp_path, ALL_GREEN, ("known gap expired", "stray")))
-    assert "✗ PROBLEM  known gap expired\n" in text
+    text = show(make(tmp_path, ALL_GREEN, ("expected failure expired", "stray")))
+    assert "✗ PROBLEM  expected failure expired\n" in text
     assert "RED: 4 pass" in text
     assert "; problems: 2; 1 claims excluded with a reason\n" in text
 
 
 def test_the_sum_counts_every_status(tmp_path: Path) -> None:
     text = show(make(tmp_path, ALL_GREEN))
-    expected = "4 pass, 0 known gap, 0 not applicable, 0 untested, 0 broken, 0 fail"
+    expected = "4 pass, 0 expected failure, 0 not applicable, 0 untested, 0 broken, 0 fail"
     assert f"\nGREEN: {expected}; 1 claims excluded with a reason\n" in text
 
 
@@ -225,7 +225,7 @@ def test_the_legend_explains_what_is_shown_and_only_that(tmp_path: Path) -> None
     assert "✓  pass: every check" in green
     assert "✗  fail: " not in green
     assert "✗  fail: " in mixed
-    assert "~  known gap: " in mixed
+    assert "~  expected failure: " in mixed
     assert "✓  pass: " not in mixed
 
 

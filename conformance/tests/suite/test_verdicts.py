@@ -1,8 +1,7 @@
-"""The judge of the judge: how results merge, what a known gap may hide, when a run is green."""
+"""How results merge, what an expected failure may hide, when a run is green."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from itertools import permutations, product
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.verdicts.expected_failures import KnownGap
+from conformance.verdicts.expected_failures import ExpectedFailure
 from conformance.verdicts.verdicts import (
     GREEN,
     Exit,
@@ -35,10 +34,10 @@ if TYPE_CHECKING:
 TODAY = date(2026, 11, 22)
 HERE = Place("tools.invoke.call", "dedicated")
 THERE = Place("tools.invoke.call", "model-apis")
-GAP = KnownGap(
+GAP = ExpectedFailure(
     target="engine",
     claim=HERE.claim,
-    lane=HERE.lane,
+    lane="dedicated",
     reason="the engine has no tool parser",
     since=date(2026, 11, 1),
     expires=date(2026, 12, 1),
@@ -143,7 +142,7 @@ def test_the_worse_phase_of_a_check_wins(better: Result, worse: Result) -> None:
     [
         ([], Status.UNTESTED),
         ([Status.PASS], Status.PASS),
-        ([Status.PASS, Status.KNOWN_GAP], Status.KNOWN_GAP),
+        ([Status.PASS, Status.EXPECTED_FAILURE], Status.EXPECTED_FAILURE),
         ([Status.PASS, Status.NOT_APPLICABLE], Status.NOT_APPLICABLE),
         ([Status.NOT_APPLICABLE, Status.UNTESTED], Status.UNTESTED),
         ([Status.BROKEN, Status.UNTESTED], Status.BROKEN),
@@ -165,11 +164,11 @@ def test_every_status_is_counted_even_if_none_has_it() -> None:
 def run(
     *outcomes: Outcome,
     places: Sequence[Place] = (HERE,),
-    gaps: Sequence[KnownGap] = (),
+    expected_failures: Sequence[ExpectedFailure] = (),
     target: str = "engine",
     today: date = TODAY,
 ) -> Judgement:
-    return judge(places, outcomes, gaps, target=target, today=today)
+    return judge(places, outcomes, expected_failures, target=target, today=today)
 
 
 def test_a_run_in_which_all_passed_is_green() -> None:
@@ -218,12 +217,12 @@ def test_a_problem_makes_a_run_of_passes_red() -> None:
     assert Judgement((Verdict(HERE, Status.PASS),)).exit is Exit.GREEN
 
 
-# --- known gaps ---
+# --- expected failures ---
 
 
 def test_a_known_gap_that_fails_is_green_and_gives_its_reason() -> None:
-    judgement = run(*found(FAILED), gaps=[GAP])
-    assert judgement.verdicts[0].status is Status.KNOWN_GAP
+    judgement = run(*found(FAILED), expected_failures=[GAP])
+    assert judgement.verdicts[0].status is Status.EXPECTED_FAILURE
     assert judgement.verdicts[0].reasons == (
         "the engine has no tool parser (until 2026-12-01, https://issue.example/1)",
     )
@@ -245,27 +244,29 @@ def test_a_known_gap_that_does_not_fail_is_red(results: list[Result], status: st
     verdict, complaints = weigh(merge(HERE, found(*results)), GAP, TODAY)
     assert verdict.status == status
     (complaint,) = complaints
-    assert complaint.startswith("known gap tools.invoke.call (dedicated) on engine must fail, ")
+    assert complaint.startswith(
+        "expected failure tools.invoke.call (dedicated) on engine must fail, "
+    )
     assert complaint.endswith(f"and is {status}: delete it from the list")
-    assert run(*found(*results), gaps=[GAP]).exit is Exit.RED
+    assert run(*found(*results), expected_failures=[GAP]).exit is Exit.RED
 
 
 @pytest.mark.parametrize(
     ("today", "status"),
     [
-        (date(2026, 11, 30), Status.KNOWN_GAP),
+        (date(2026, 11, 30), Status.EXPECTED_FAILURE),
         (date(2026, 12, 1), Status.FAIL),
         (date(2026, 12, 2), Status.FAIL),
     ],
 )
 def test_a_known_gap_is_accepted_until_the_day_it_expires(today: date, status: Status) -> None:
-    judgement = run(*found(FAILED), gaps=[GAP], today=today)
+    judgement = run(*found(FAILED), expected_failures=[GAP], today=today)
     assert judgement.verdicts[0].status is status
     assert judgement.exit is (Exit.GREEN if status in GREEN else Exit.RED)
 
 
 def test_an_expired_gap_is_red_even_where_the_claim_passes() -> None:
-    judgement = run(*found(PASSED), gaps=[GAP], today=GAP.expires)
+    judgement = run(*found(PASSED), expected_failures=[GAP], today=GAP.expires)
     (problem,) = judgement.problems
     assert "tools.invoke.call (dedicated) on engine expired on 2026-12-01" in problem
     assert judgement.exit is Exit.RED
@@ -273,10 +274,14 @@ def test_an_expired_gap_is_red_even_where_the_claim_passes() -> None:
 
 @pytest.mark.parametrize(
     "gap",
-    [replace(GAP, target="live"), replace(GAP, lane="model-apis"), replace(GAP, claim="a.b")],
+    [
+        GAP.model_copy(update={"target": "live"}),
+        GAP.model_copy(update={"lane": "model-apis"}),
+        GAP.model_copy(update={"claim": "a.b"}),
+    ],
 )
-def test_a_gap_of_another_target_or_place_hides_nothing(gap: KnownGap) -> None:
-    judgement = run(*found(FAILED), gaps=[gap])
+def test_a_gap_of_another_target_or_place_hides_nothing(gap: ExpectedFailure) -> None:
+    judgement = run(*found(FAILED), expected_failures=[gap])
     assert judgement.verdicts[0].status is Status.FAIL
     assert judgement.problems == ()
 
@@ -293,7 +298,7 @@ def test_a_gap_that_does_not_fail_hides_no_other_problem() -> None:
     judgement = judge([HERE], outcomes, [GAP], target=GAP.target, today=TODAY)
     first, second = judgement.problems
     assert first == "check_0 judged tools.invoke.call (model-apis), which is not asked for"
-    assert second.startswith("known gap tools.invoke.call (dedicated) on engine must fail, ")
+    assert second.startswith("expected failure tools.invoke.call (dedicated) on engine must fail, ")
 
 
 @given(RESULTS, st.sampled_from([FAILED, BROKEN, SKIPPED]))
@@ -336,7 +341,7 @@ def test_a_green_run_has_a_check_for_each_place_and_nothing_bad(
 @pytest.mark.parametrize(("result", "today"), list(product(Result, [TODAY, GAP.expires])))
 def test_a_gap_turns_nothing_green_but_an_unexpired_failure(result: Result, today: date) -> None:
     without = run(*found(result), today=today).exit
-    with_gap = run(*found(result), gaps=[GAP], today=today).exit
+    with_gap = run(*found(result), expected_failures=[GAP], today=today).exit
     accepted = result is FAILED and today < GAP.expires
     assert (with_gap is Exit.GREEN) == accepted
     assert without is (Exit.GREEN if result is PASSED else Exit.RED)
