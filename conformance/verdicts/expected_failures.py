@@ -51,7 +51,7 @@ class KnownGap:
 
 
 def is_target(name: str) -> bool:
-    """Whether it names a target: replay, reference, engine, live, or `<where>:<deviant>`."""
+    """Whether it names a target: replay, reference, engine, live, or `<where>:<defect>`."""
     return bool(_TARGET.fullmatch(name))
 
 
