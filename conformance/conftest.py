@@ -18,8 +18,7 @@ from langchain_core.globals import set_llm_cache
 from pydantic import SecretStr
 
 from conformance import FOLDER, SuiteFault
-from conformance.broken import canary
-from conformance.broken import registry as gallery
+from conformance.broken import canary, registry
 from conformance.checks import assets
 from conformance.libraries import LIBRARIES
 from conformance.recording.cassettes import ROOT, find_flaw, name_cassette, read_provenance
@@ -137,10 +136,10 @@ def _own_assets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _deviant(request: pytest.FixtureRequest) -> Iterator[None]:
+def _defect(request: pytest.FixtureRequest) -> Iterator[None]:
     """Put the target's defect, if it names one, into the reference server or the client."""
     with pytest.MonkeyPatch.context() as patch:
-        gallery.install(request.config.option.target, patch)
+        registry.install(request.config.option.target, patch)
         yield
 
 

@@ -44,7 +44,9 @@ _TABLE = pytest.StashKey["Table"]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance")
     option = group.addoption
-    option("--target", default="replay", help="replay, reference, engine, live or responder:<lie>")
+    option(
+        "--target", default="replay", help="replay, reference, engine, live or reference:<defect>"
+    )
     option("--claims-out", type=Path, metavar="FILE", help="write the record of the run there")
     option("--claims-file", type=Path, default=CLAIMS_FILE, help="another claims table")
     option("--lane", action="append", default=[], choices=LANES, help="judge this lane only")
@@ -95,7 +97,7 @@ def _names_lane(metafunc: pytest.Metafunc) -> bool:
 
 @pytest.fixture(scope="session")
 def target(request: pytest.FixtureRequest) -> str:
-    """Where requests go: replay, reference, engine, live, or one of these with a deviant."""
+    """Where requests go: replay, reference, engine, live, or one of these with a defect."""
     return str(request.config.option.target)
 
 

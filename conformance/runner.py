@@ -73,7 +73,7 @@ class Suite:
         expected_failures: The expected failures.
         checks: Folders of checks, relative to the root; those that do not exist are left out.
         cassettes: Folder of the cassettes, all of which a whole replay must play; None for none.
-        deviants: The table of deviants; None for none.
+        broken: The table of broken implementations; None for none.
     """
 
     root: Path
@@ -81,7 +81,7 @@ class Suite:
     expected_failures: Path
     checks: tuple[str, ...]
     cassettes: Path | None = None
-    deviants: Path | None = None
+    broken: Path | None = None
 
     @property
     def memory(self) -> Path:
@@ -95,7 +95,7 @@ HERE = Suite(
     expected_failures=EXPECTED_FAILURES_FILE,
     checks=("conformance/checks/features", "conformance/checks/standard"),
     cassettes=ROOT,
-    deviants=FOLDER / "broken.toml",
+    broken=FOLDER / "broken.toml",
 )
 
 

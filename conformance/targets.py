@@ -112,8 +112,9 @@ def find_stage(target: str) -> str:
     """Return where the requests of a target go: replay, responder, engine or live.
 
     Args:
-        target: One of these, or one with a deviant behind a colon. A broken client, `client:<lie>`,
-            talks to the reference server; `replay:<lie>` is the same client over the cassettes.
+        target: One of these, or one with a defect behind a colon. `client:<defect>`, a broken
+            client, talks to the reference server; `replay:<defect>` is that client over
+            the cassettes.
     """
     kind = target.partition(":")[0]
     return "reference" if kind == "client" else kind
@@ -130,7 +131,7 @@ def choose_settings(
 
     Args:
         lane: The lane.
-        target: `replay`, `reference`, `engine`, `live`, or one with a deviant behind a colon.
+        target: `replay`, `reference`, `engine`, `live`, or one with a defect behind a colon.
         root: Root URL of the server that stands in for Baseten; None for Baseten itself.
         url: URL of the engine or deployment that was asked for, in any form that the client takes.
         environment: Where keys and addresses stand.

@@ -1,7 +1,7 @@
-"""`python -m conformance deviants`: shows that the suite can fail, liar by liar.
+"""`python -m conformance broken`: shows that the suite can fail, defect by defect.
 
-Knows what a deviant must kill and compares; must not know how any lie is told. `broken` never
-counts as a kill: it is the suite's own fault.
+Knows what must fail and compares; must not know how any defect is made. The verdict `broken` never
+counts as a failure: it is the suite's own fault.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table as Grid
 
 from conformance.broken.canary import CANARY, find_green
-from conformance.broken.registry import load_gallery
+from conformance.broken.registry import load_registry
 from conformance.child_environment import child_environment
 from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from conformance.broken.registry import Deviant
+    from conformance.broken.registry import BrokenImplementation
     from conformance.claims.table import Table
     from conformance.verdicts.run_record import Record
 
@@ -51,57 +51,61 @@ _USAGE = 2
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of one deviant.
+    """What became of one broken implementation.
 
     Attributes:
-        deviant: The liar.
-        killed: The declared places that failed for a declared reason.
+        implementation: The broken client or server.
+        failed: The declared places that failed for a declared reason.
         flaws: Why it is not exact; none means that it is.
     """
 
-    deviant: Deviant
-    killed: frozenset[Place]
+    implementation: BrokenImplementation
+    failed: frozenset[Place]
     flaws: tuple[str, ...] = field(default=())
 
 
-def compare(deviant: Deviant, record: Record | None) -> Finding:
-    """Hold what failed against what a deviant declares.
+def compare(implementation: BrokenImplementation, record: Record | None) -> Finding:
+    """Hold what failed against what a broken implementation declares.
 
     Args:
-        deviant: The liar.
+        implementation: The broken client or server.
         record: The record of the run on it; None if that run left none.
 
     Returns:
-        What was killed, and each difference: what survived, what fell beside it, what fell for
-        another reason, a reason that nothing showed, what is broken.
+        What failed, and each difference: what passed, what failed beside it, what failed with
+        another message, a message that nothing showed, what is broken.
     """
     if record is None or not record.complete:
-        return Finding(deviant, frozenset(), ("its run was cut",))
-    fallen, broken = _read_places(record)
-    wanted = {_name(place): place for place in deviant.kills}
+        return Finding(implementation, frozenset(), ("its run was cut",))
+    failed, broken = _read_places(record)
+    wanted = {_name(place): place for place in implementation.must_fail}
     right = {
         name
-        for name in wanted.keys() & fallen.keys()
-        if any(words in reason for reason in fallen[name] for words in deviant.because)
+        for name in wanted.keys() & failed.keys()
+        if any(words in reason for reason in failed[name] for words in implementation.messages)
     }
-    said = [reason for name in right for reason in fallen[name]]
+    said = [reason for name in right for reason in failed[name]]
     flaws = [
-        *_tell("survived", wanted.keys() - fallen.keys()),
-        *_tell("fell undeclared", fallen.keys() - wanted.keys()),
-        *_tell("fell for another reason", (wanted.keys() & fallen.keys()) - right),
-        *_tell("broken, not failed", broken - fallen.keys()),
-        *(f"no failure says {w!r}" for w in deviant.because if not any(w in s for s in said)),
+        *_tell("passed", wanted.keys() - failed.keys()),
+        *_tell("failed undeclared", failed.keys() - wanted.keys()),
+        *_tell("failed with another message", (wanted.keys() & failed.keys()) - right),
+        *_tell("broken, not failed", broken - failed.keys()),
+        *(
+            f"no failure says {w!r}"
+            for w in implementation.messages
+            if not any(w in s for s in said)
+        ),
     ]
-    return Finding(deviant, frozenset(wanted[name] for name in right), tuple(flaws))
+    return Finding(implementation, frozenset(wanted[name] for name in right), tuple(flaws))
 
 
 def _read_places(record: Record) -> tuple[dict[str, list[str]], set[str]]:
-    fallen: dict[str, list[str]] = {}
+    failed: dict[str, list[str]] = {}
     for outcome in record.outcomes:
         if outcome.result is Result.FAILED:
-            fallen.setdefault(_name(outcome.place), []).append(outcome.reason)
+            failed.setdefault(_name(outcome.place), []).append(outcome.reason)
     broken = {_name(o.place) for o in record.outcomes if o.result is Result.BROKEN}
-    return fallen, broken
+    return failed, broken
 
 
 def _name(place: Place) -> str:
@@ -113,19 +117,19 @@ def _tell(what: str, names: Iterable[str]) -> Iterable[str]:
 
 
 def find_survivors(table: Table, findings: Iterable[Finding]) -> list[Place]:
-    """Return every judged place that no exact deviant kills, in the order of the table."""
-    killed = {place for finding in findings if not finding.flaws for place in finding.killed}
-    return [place for place in Selection().places(table) if place not in killed]
+    """Return every judged place that no exact broken implementation makes fail, in table order."""
+    failed = {place for finding in findings if not finding.flaws for place in finding.failed}
+    return [place for place in Selection().places(table) if place not in failed]
 
 
 def check_honest(table: Table, record: Record | None) -> list[str]:
-    """Return what is not green without any lie; whatever falls then proves nothing."""
+    """Return what is not green without any defect; whatever fails then proves nothing."""
     if record is None or not record.complete:
         return ["the honest run was cut"]
     places = list(Selection().places(table))
     judged = judge(places, record.outcomes, target="", today=_NEVER)
     red = [v for v in judged.verdicts if v.status not in {"pass", "not-applicable"}]
-    return [f"without any lie: {v.status} {v.place.claim} ({v.place.lane})" for v in red]
+    return [f"without any defect: {v.status} {v.place.claim} ({v.place.lane})" for v in red]
 
 
 def run_targets(
@@ -146,7 +150,9 @@ def run_targets(
         CutRunError: The checks could not be collected, or this system cannot fork.
     """
     if not hasattr(os, "fork"):
-        raise CutRunError("deviants are run in forked processes, which this system does not have")
+        raise CutRunError(
+            "broken implementations are run in forked processes, which this system does not have"
+        )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         line = [
@@ -186,40 +192,48 @@ def _read(path: Path) -> Record | None:
 
 
 def prove(
-    suite: Suite, gallery: Mapping[str, Deviant], names: Sequence[str], jobs: int, console: Console
+    suite: Suite,
+    registry: Mapping[str, BrokenImplementation],
+    names: Sequence[str],
+    jobs: int,
+    console: Console,
 ) -> int:
-    """Run the deviants and print what each one killed.
+    """Run the broken implementations and print what failed by each one.
 
     Args:
         suite: The suite to prove.
-        gallery: Every deviant, by its target.
+        registry: Every broken implementation, by its target.
         names: Names or targets of those to run; none for all of them, and the canary.
         jobs: How many run at a time.
         console: Where the table goes.
 
     Returns:
-        0 if each one is exact and, when all were run, every judged claim is killed in every lane;
+        0 if each one is exact and, when all were run, every judged claim fails in every lane;
         else 1.
     """
     table = load_table(suite.claims)
-    chosen = [d for t, d in gallery.items() if not names or {t, t.partition(":")[2]} & {*names}]
-    targets = ["reference", *(deviant.target for deviant in chosen)]
+    chosen = [b for t, b in registry.items() if not names or {t, t.partition(":")[2]} & {*names}]
+    targets = ["reference", *(each.target for each in chosen)]
     records = run_targets(suite, targets, jobs, console)
     problems = check_honest(table, records["reference"])
-    findings = [compare(deviant, records[deviant.target]) for deviant in chosen]
+    findings = [compare(each, records[each.target]) for each in chosen]
     print_findings(findings, console)
     if not names:
         survivors = find_survivors(table, findings)
-        problems += [f"killed by none: {place.claim} ({place.lane})" for place in survivors]
+        problems += [f"caught by none: {place.claim} ({place.lane})" for place in survivors]
         problems += _ask_canary(suite, jobs, console)
     for problem in problems:
         console.print(to_terminal(f"✗ {problem}"))
     exact = sum(not finding.flaws for finding in findings)
     green = exact == len(findings) and not problems
-    places = len({place for finding in findings for place in finding.killed})
+    places = len({place for finding in findings for place in finding.failed})
     console.print(
-        to_terminal(f"{'GREEN' if green else 'RED'}: {exact} of {len(findings)} deviants exact, ")
-        + to_terminal(f"{places} of {len([*Selection().places(table)])} claims and lanes killed")
+        to_terminal(
+            f"{'GREEN' if green else 'RED'}: {exact} of {len(findings)} broken implementations "
+        )
+        + to_terminal(
+            f"exact, {places} of {len([*Selection().places(table)])} claims and lanes caught"
+        )
     )
     return Exit.GREEN if green else Exit.RED
 
@@ -233,36 +247,36 @@ def _ask_canary(suite: Suite, jobs: int, console: Console) -> list[str]:
 
 
 def print_findings(findings: Iterable[Finding], console: Console) -> None:
-    """Print a row for each deviant, and beneath the table why one is not exact."""
-    grid = Grid("deviant", "its lie", "kills", "verdict")
+    """Print a row for each broken implementation, and beneath the table why one is not exact."""
+    grid = Grid("implementation", "defect", "must fail", "verdict")
     for finding in findings:
-        deviant = finding.deviant
-        kills = f"{len(finding.killed)}/{len(deviant.kills)}"
+        broken = finding.implementation
+        failed = f"{len(finding.failed)}/{len(broken.must_fail)}"
         verdict = "✗ not exact" if finding.flaws else "✓ exact"
-        grid.add_row(to_terminal(deviant.target), to_terminal(deviant.lie), kills, verdict)
+        grid.add_row(to_terminal(broken.target), to_terminal(broken.defect), failed, verdict)
     console.print(grid)
     for finding in findings:
         for flaw in finding.flaws:
-            console.print(to_terminal(f"✗ {finding.deviant.target}: {flaw}"))
+            console.print(to_terminal(f"✗ {finding.implementation.target}: {flaw}"))
 
 
 def main(argv: Sequence[str], suite: Suite = HERE) -> int:
-    """Run `deviants`; return the exit code: 0 proved, 1 not, 2 wrong arguments, 3 no run."""
+    """Run `broken`; return the exit code: 0 proved, 1 not, 2 wrong arguments, 3 no run."""
     parser = argparse.ArgumentParser(
-        prog="python -m conformance deviants", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m conformance broken", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="these only; default: all")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, help="at a time")
-    parser.add_argument("--list", action="store_true", help="print the gallery, run nothing")
+    parser.add_argument("--list", action="store_true", help="print the registry, run nothing")
     options = parser.parse_args(argv)
     console = open_console()
     try:
-        gallery = load_gallery(load_table(suite.claims), suite.deviants)
-        _check_names(options.names, gallery)
+        registry = load_registry(load_table(suite.claims), suite.broken)
+        _check_names(options.names, registry)
         if not options.list:
-            return prove(suite, gallery, options.names, options.jobs, console)
-        for deviant in gallery.values():
-            console.print(to_terminal(f"{deviant.target:<44} {deviant.lie}"))
+            return prove(suite, registry, options.names, options.jobs, console)
+        for each in registry.values():
+            console.print(to_terminal(f"{each.target:<44} {each.defect}"))
     except TableError as error:
         console.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
@@ -272,8 +286,8 @@ def main(argv: Sequence[str], suite: Suite = HERE) -> int:
     return Exit.GREEN
 
 
-def _check_names(names: Iterable[str], gallery: Mapping[str, Deviant]) -> None:
-    known = {name for target in gallery for name in (target, target.partition(":")[2])}
+def _check_names(names: Iterable[str], registry: Mapping[str, BrokenImplementation]) -> None:
+    known = {name for target in registry for name in (target, target.partition(":")[2])}
     for name in names:
         if name not in known:
-            raise TableError(f"{name!r:.80} is no deviant; --list prints all")
+            raise TableError(f"{name!r:.80} is no broken implementation; --list prints all")

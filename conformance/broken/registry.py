@@ -1,6 +1,6 @@
-"""The gallery of deviants: each one's lie, the claims that it must kill, and the words it dies by.
+"""The registry of broken implementations: the defect of each, and the claims that must fail by it.
 
-Knows the rules of `broken.toml` and how a liar gets between the checks and what they judge; must
+Knows the rules of `broken.toml` and how a defect gets between the checks and what they judge; must
 not know what a run found.
 """
 
@@ -25,22 +25,29 @@ if TYPE_CHECKING:
 
     from conformance.claims.table import Table
 
-__all__ = ["GALLERY_FILE", "Deviant", "find_lie", "install", "load_gallery", "read_lies"]
+__all__ = [
+    "BROKEN_FILE",
+    "BrokenImplementation",
+    "find_defect",
+    "install",
+    "load_registry",
+    "read_defects",
+]
 
-GALLERY_FILE = FOLDER / "broken.toml"
+BROKEN_FILE = FOLDER / "broken.toml"
 
-_LIARS = ("additions", "requests", "parameters", "answers", "life", "transport")
+_CLIENT_MODULES = ("additions", "requests", "parameters", "answers", "life", "transport")
 _MODULES = {
     "reference": ("conformance.broken.servers",),
-    "client": tuple(f"conformance.broken.clients.{name}" for name in _LIARS),
+    "client": tuple(f"conformance.broken.clients.{name}" for name in _CLIENT_MODULES),
 }
 _KINDS = {"reference": "reference", "client": "client", "replay": "client"}
 
 
 class _Row(Row):
-    lie: Text
-    kills: Texts
-    because: Texts
+    defect: Text
+    must_fail: Texts
+    messages: Texts
 
 
 class _Document(Row):
@@ -49,28 +56,28 @@ class _Document(Row):
 
 
 @dataclass(frozen=True, slots=True)
-class Deviant:
-    """One liar.
+class BrokenImplementation:
+    """A client or server with one defect.
 
     Attributes:
         target: Where the checks meet it: `reference:<name>` or `client:<name>`.
-        lie: What it does wrong, in a sentence.
-        kills: The places that must fail, and no others.
-        because: Parts of the failures' reasons: each place must show one, and each must be shown.
+        defect: What it does wrong, in a sentence.
+        must_fail: The places that must fail, and no others.
+        messages: Parts of the failures' reasons: each place must show one, and each must be shown.
     """
 
     target: str
-    lie: str
-    kills: frozenset[Place]
-    because: tuple[str, ...]
+    defect: str
+    must_fail: frozenset[Place]
+    messages: tuple[str, ...]
 
 
-def load_gallery(table: Table, path: Path | None = GALLERY_FILE) -> dict[str, Deviant]:
-    """Return every deviant of the table by its target.
+def load_registry(table: Table, path: Path | None = BROKEN_FILE) -> dict[str, BrokenImplementation]:
+    """Return every broken implementation of the table by its target.
 
     Args:
-        table: The claims, to check what the deviants say they kill.
-        path: The table of deviants; None for a suite that has none.
+        table: The claims, to check the places that must fail.
+        path: The table of broken implementations; None for a suite that has none.
 
     Raises:
         TableError: The first rule that the file breaks.
@@ -82,17 +89,17 @@ def load_gallery(table: Table, path: Path | None = GALLERY_FILE) -> dict[str, De
         for kind, named in load_rows(path, _Document)
         for name, row in named.items()
     ]
-    return {target: _read_deviant(target, row, table) for target, row in rows}
+    return {target: _read_row(target, row, table) for target, row in rows}
 
 
-def _read_deviant(target: str, row: _Row, table: Table) -> Deviant:
-    kills = [place for text in row.kills for place in _read_kill(target, text, table)]
-    if len(set(kills)) != len(kills):
+def _read_row(target: str, row: _Row, table: Table) -> BrokenImplementation:
+    places = [place for text in row.must_fail for place in _read_places_of(target, text, table)]
+    if len(set(places)) != len(places):
         raise TableError(f"{target}: names one claim and lane twice")
-    return Deviant(target, row.lie, frozenset(kills), row.because)
+    return BrokenImplementation(target, row.defect, frozenset(places), row.messages)
 
 
-def _read_kill(target: str, text: str, table: Table) -> list[Place]:
+def _read_places_of(target: str, text: str, table: Table) -> list[Place]:
     name, _, lane = text.partition("@")
     claim = table.claims.get(name)
     lanes = claim.lanes if claim else ()
@@ -101,8 +108,8 @@ def _read_kill(target: str, text: str, table: Table) -> list[Place]:
     return [Place(name, each) for each in ([lane] if lane else lanes)]
 
 
-def read_lies(kind: str) -> Mapping[str, Callable[[Any], Any]]:
-    """Return the lies of a kind by name: the public functions of its modules.
+def read_defects(kind: str) -> Mapping[str, Callable[[Any], Any]]:
+    """Return the defects of a kind by name: the public functions of its modules.
 
     Args:
         kind: `reference` or `client`.
@@ -110,49 +117,51 @@ def read_lies(kind: str) -> Mapping[str, Callable[[Any], Any]]:
     Raises:
         SuiteFault: If two of them have one name.
     """
-    lies: dict[str, Callable[[Any], Any]] = {}
+    defects: dict[str, Callable[[Any], Any]] = {}
     for module in map(importlib.import_module, _MODULES[kind]):
         for name in module.__all__:
-            if name in lies:
-                raise SuiteFault(f"two lies are called {name}")
-            lies[name] = getattr(module, name)
-    return {name.replace("_", "-"): lie for name, lie in lies.items()}
+            if name in defects:
+                raise SuiteFault(f"two defects are called {name}")
+            defects[name] = getattr(module, name)
+    return {name.replace("_", "-"): defect for name, defect in defects.items()}
 
 
-def find_lie(target: str) -> Callable[[Any], Any] | None:
-    """Return the lie that a target names, or None if it is an honest one.
+def find_defect(target: str) -> Callable[[Any], Any] | None:
+    """Return the defect that a target names, or None if it names none.
 
     Raises:
-        SuiteFault: If nobody tells that lie.
+        SuiteFault: If there is no such defect.
     """
     where, _, name = target.partition(":")
     if not name:
         return None
-    lie = read_lies(_KINDS[where]).get(name)
-    if lie is None:
-        raise SuiteFault(f"{target}: no such deviant; `python -m conformance deviants --list`")
-    return lie
+    defect = read_defects(_KINDS[where]).get(name)
+    if defect is None:
+        raise SuiteFault(
+            f"{target}: no such broken implementation; `python -m conformance broken --list`"
+        )
+    return defect
 
 
 def install(target: str, patch: pytest.MonkeyPatch) -> None:
-    """Put a target's liar where the checks will meet it, for as long as the patch holds.
+    """Put a target's defect where the checks will meet it, for as long as the patch holds.
 
     Args:
-        target: The target; nothing is done for an honest one.
+        target: The target; nothing is done for one without a defect.
         patch: Undoes everything later.
     """
-    lie = find_lie(target)
-    if lie is None:
+    defect = find_defect(target)
+    if defect is None:
         return
     if not target.startswith("reference:"):
-        lie(patch)
+        defect(patch)
         return
-    from conformance.reference.reference import ReferenceServer  # noqa: PLC0415  honest runs need none
+    from conformance.reference.reference import ReferenceServer  # noqa: PLC0415  other runs need none
 
-    # Whoever asks the reference server, on loopback or mounted in the process, gets the liar.
+    # Whoever asks the reference server, on loopback or mounted in the process, gets the broken one.
     answer = ReferenceServer.__call__
     patch.setattr(
         ReferenceServer,
         "__call__",
-        lambda responder, request: lie(partial(answer, responder))(request),
+        lambda responder, request: defect(partial(answer, responder))(request),
     )

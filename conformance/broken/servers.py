@@ -1,4 +1,4 @@
-"""Servers that lie, each in one way and named by its lie: wrappers around an honest responder.
+"""Broken servers, each with one defect and named by it: wrappers around the reference server.
 
 Knows what to spoil in requests, answers and streams; must not know which claims that breaks.
 """

@@ -1,6 +1,7 @@
 """A pytest plugin that collects the checks once and runs them once per target, in forked children.
 
-Knows processes: collecting takes longer than most runs. Must not know deviants or verdicts.
+Knows processes: collecting takes longer than most runs. Must not know defects or
+verdicts.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--limit", type=float, default=300.0, help="seconds that a child may take")
 
 
-class Crew:
+class WorkerPool:
     """The children of one session, a few at a time.
 
     Attributes:
@@ -68,15 +69,15 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         return None
     told = [i for i in session.items if is_bound(i) or i.get_closest_marker("vcr")]
     session.items[:] = told or session.items
-    crew = Crew(option.jobs, option.limit)
+    pool = WorkerPool(option.jobs, option.limit)
     capture: Any = session.config.pluginmanager.get_plugin("capturemanager")
     with capture.global_and_fixture_disabled():
         for target in option.forks:
-            if crew.start(target):
+            if pool.start(target):
                 _begin(session, target)
                 return None
-        while crew.running:
-            crew.wait()
+        while pool.running:
+            pool.wait()
     return True
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.broken.registry import load_gallery
+from conformance.broken.registry import load_registry
 from conformance.claims.pages import compare_page
 from conformance.claims.table import load_table, write_schema
 from conformance.media import to_terminal
@@ -92,13 +92,13 @@ def _explain_one(
         console.print(to_terminal(f"{name:<9} {text}"), soft_wrap=True)
     if claim.excluded:
         return
-    gallery = load_gallery(table, suite.deviants).values()
+    registry = load_registry(table, suite.broken).values()
     for lane in claim.lanes:
         checks = [check for check, place in bindings if place == (claim.id, lane)]
         console.print(to_terminal(f"\njudged in {lane} by {len(checks)} checks"))
         place = Place(claim.id, lane)
-        killers = [f"killed by {d.target}: {d.lie}" for d in gallery if place in d.kills]
-        for line in (*checks, *killers, *_recall(suite, claim.id, lane)):
+        catches = [f"caught by {b.target}: {b.defect}" for b in registry if place in b.must_fail]
+        for line in (*checks, *catches, *_recall(suite, claim.id, lane)):
             console.print(to_terminal(f"    {line}"), soft_wrap=True)
     console.print(to_terminal(f"\nalone     python -m conformance verify --claim {claim.id}"))
 

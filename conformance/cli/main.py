@@ -37,6 +37,10 @@ HERE_ADDED: dict[str, Callable[[argparse._SubParsersAction[argparse.ArgumentPars
 """Commands of this folder, and what adds each to the tree."""
 
 ELSEWHERE = {
+    "broken": (
+        "conformance.broken.command",
+        "run the broken implementations: every check can fail",
+    ),
     "cassettes": (
         "conformance.recording.inventory",
         "list the cassettes: age, evidence, what is wrong",
@@ -44,10 +48,6 @@ ELSEWHERE = {
     "corpus": (
         "conformance.maintenance.corpus.command",
         "replay a folder of recordings through the client",
-    ),
-    "deviants": (
-        "conformance.broken.command",
-        "run the broken implementations: every check can fail",
     ),
     "docs": (
         "conformance.maintenance.documentation.command",

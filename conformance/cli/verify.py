@@ -55,7 +55,7 @@ def add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _verify(options: argparse.Namespace, suite: Suite, console: Console) -> int:
     target = options.target or ("reference" if options.factory else "replay")
     if options.factory and not target.startswith("reference"):
-        raise TableError("a --factory is judged on the target reference, or responder:<lie>")
+        raise TableError("a --factory is judged on the target reference, or reference:<defect>")
     engine = aim_at_engine(options) if target == "engine" else ()
     lanes = tuple(options.lane) or (("dedicated",) if engine else ())
     more = engine

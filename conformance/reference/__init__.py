@@ -1,4 +1,4 @@
-"""Servers that are not Baseten: the reference server and, built on it, the deviants.
+"""Servers that are not Baseten: the reference server and, built on it, the broken servers.
 
 Everything here is sans-IO except `server` (sockets) and `transports` (mounts in HTTP clients).
 """

@@ -168,7 +168,7 @@ class AnswerPlan:
 
 
 Responder: TypeAlias = Callable[[ReceivedRequest], AnswerPlan]
-"""Anything that answers a request. Wrap one to make it lie."""
+"""Anything that answers a request. Wrap one to give it a defect."""
 
 
 def make_request(

@@ -1,7 +1,7 @@
-"""Broken clients: each function spoils ChatBaseten in one way, and is named by the lie.
+"""Broken clients: each function puts one defect into ChatBaseten, and is named by it.
 
-A lie takes pytest's monkeypatch, which undoes it. They know the client's insides and must not know
-which claims that breaks. This file holds what they share.
+A defect takes pytest's monkeypatch, which undoes it. Knows the client's insides; must not know
+which claims that breaks. This file holds what the defects share.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Patch", "answer_with", "hear_with"]
 
 Patch: TypeAlias = pytest.MonkeyPatch
-"""What a lie is told with, and what takes it back."""
+"""What puts a defect in, and takes it out again."""
 
 
 def answer_with(patch: Patch, owner: Any, name: str, change: Callable[[Any], Any]) -> None:

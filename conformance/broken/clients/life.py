@@ -78,7 +78,7 @@ def blocks_the_loop(patch: Patch) -> None:
     real = ChatBaseten._async_client
 
     async def client(self: Any) -> Any:
-        time.sleep(0.001)  # noqa: ASYNC251  this is the lie
+        time.sleep(0.001)  # noqa: ASYNC251  this is the defect
         return await real(self)
 
     patch.setattr(ChatBaseten, "_async_client", client)

@@ -1,4 +1,4 @@
-"""A chat model that says what the oracle reads: right by definition, unless told to lie.
+"""A chat model that says what the oracle reads: right by definition, unless given a defect.
 
 Proves that the replay of a corpus finds losses. Knows LangChain's hooks and httpx2; must not know
 the client that the suite judges.
@@ -130,7 +130,7 @@ def write_error(reading: oracle.Expected) -> Exception:
     return error  # type: ignore[no-any-return]  # built above
 
 
-def lie(kind: type, change: Callable[[Any], Any]) -> Callable[..., Parrot]:
+def with_defect(kind: type, change: Callable[[Any], Any]) -> Callable[..., Parrot]:
     """Build a client that changes everything of one kind that goes through its hands."""
 
     def alter(value: Any) -> Any:
@@ -144,4 +144,4 @@ def lie(kind: type, change: Callable[[Any], Any]) -> Callable[..., Parrot]:
     return make
 
 
-honest = lie(type(None), lambda nothing: nothing)
+honest = with_defect(type(None), lambda nothing: nothing)

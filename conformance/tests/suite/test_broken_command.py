@@ -1,4 +1,4 @@
-"""The proof: what it takes for a deviant to be exact, and for the suite to be proved."""
+"""The command `broken`: when a broken implementation is exact, and when all claims are caught."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 
 from conformance.broken import command as proof
 from conformance.broken.command import check_honest, compare, find_survivors, run_targets
-from conformance.broken.registry import Deviant
+from conformance.broken.registry import BrokenImplementation
 from conformance.claims.table import load_table
 from conformance.cli.main import main
 from conformance.runner import CutRunError
@@ -28,92 +28,96 @@ KEYS, LOGPROBS = (
     Place("keys.read.environment", "client"),
     Place("logprobs.dedicated.absent", "dedicated"),
 )
-LIAR = Deviant("client:lies", "It lies.", frozenset({CALLS, KEYS}), ("assert 1 == 2", "no key"))
-FALLEN = {CALLS: "assert 1 == 2 in full", KEYS: "ValueError: no key"}
+WRONG = BrokenImplementation(
+    "client:wrong", "It is wrong.", frozenset({CALLS, KEYS}), ("assert 1 == 2", "no key")
+)
+FAILED = {CALLS: "assert 1 == 2 in full", KEYS: "ValueError: no key"}
 
 
 def record(
-    fallen: dict[Place, str], result: Result = Result.FAILED, *, complete: bool = True
+    failed: dict[Place, str], result: Result = Result.FAILED, *, complete: bool = True
 ) -> Record:
-    found = [Outcome(place, "test_x", result, reason) for place, reason in fallen.items()]
+    found = [Outcome(place, "test_x", result, reason) for place, reason in failed.items()]
     return Record({}, outcomes=found, complete=complete)
 
 
-def test_a_deviant_that_kills_what_it_declares_for_its_reasons_is_exact() -> None:
-    finding = compare(LIAR, record(FALLEN))
+def test_one_that_fails_what_it_declares_with_its_messages_is_exact() -> None:
+    finding = compare(WRONG, record(FAILED))
     assert finding.flaws == ()
-    assert finding.killed == {CALLS, KEYS}
+    assert finding.failed == {CALLS, KEYS}
 
 
 def test_one_failing_check_is_enough_and_passing_ones_beside_it_do_not_save_the_claim() -> None:
-    beside = record(FALLEN)
+    beside = record(FAILED)
     beside.outcomes.append(Outcome(CALLS, "test_y", Result.PASSED))
-    assert compare(LIAR, beside).flaws == ()
+    assert compare(WRONG, beside).flaws == ()
 
 
 @pytest.mark.parametrize(
-    ("fallen", "flaws"),
+    ("failed", "flaws"),
     [
         (
-            {CALLS: FALLEN[CALLS]},
-            ("survived: keys.read.environment (client)", "no failure says 'no key'"),
+            {CALLS: FAILED[CALLS]},
+            ("passed: keys.read.environment (client)", "no failure says 'no key'"),
         ),
         (
-            {**FALLEN, LOGPROBS: "assert 1 == 2"},
-            ("fell undeclared: logprobs.dedicated.absent (dedicated)",),
+            {**FAILED, LOGPROBS: "assert 1 == 2"},
+            ("failed undeclared: logprobs.dedicated.absent (dedicated)",),
         ),
         (
-            {**FALLEN, KEYS: "timeout"},
+            {**FAILED, KEYS: "timeout"},
             (
-                "fell for another reason: keys.read.environment (client)",
+                "failed with another message: keys.read.environment (client)",
                 "no failure says 'no key'",
             ),
         ),
         (
-            {**FALLEN, KEYS: "assert 1 == 2"},
+            {**FAILED, KEYS: "assert 1 == 2"},
             ("no failure says 'no key'",),
         ),
     ],
     ids=["survives", "undeclared", "other reason", "unsaid"],
 )
-def test_a_deviant_is_not_exact(fallen: dict[Place, str], flaws: tuple[str, ...]) -> None:
-    assert compare(LIAR, record(fallen)).flaws == flaws
+def test_one_is_not_exact(failed: dict[Place, str], flaws: tuple[str, ...]) -> None:
+    assert compare(WRONG, record(failed)).flaws == flaws
 
 
-def test_broken_is_no_kill_and_not_exact_either() -> None:
-    finding = compare(LIAR, record(FALLEN, Result.BROKEN))
-    assert finding.killed == frozenset()
-    assert "survived: calls.invoke.once (model-apis)" in finding.flaws
+def test_the_verdict_broken_is_no_failure_and_not_exact_either() -> None:
+    finding = compare(WRONG, record(FAILED, Result.BROKEN))
+    assert finding.failed == frozenset()
+    assert "passed: calls.invoke.once (model-apis)" in finding.flaws
     assert "broken, not failed: calls.invoke.once (model-apis)" in finding.flaws
 
 
-@pytest.mark.parametrize("left", [None, record(FALLEN, complete=False)])
-def test_a_run_that_was_cut_kills_nothing(left: Record | None) -> None:
-    finding = compare(LIAR, left)
+@pytest.mark.parametrize("left", [None, record(FAILED, complete=False)])
+def test_a_run_that_was_cut_catches_nothing(left: Record | None) -> None:
+    finding = compare(WRONG, left)
     assert finding.flaws == ("its run was cut",)
-    assert finding.killed == frozenset()
+    assert finding.failed == frozenset()
 
 
-def test_what_only_an_inexact_deviant_kills_has_survived(tmp_path: Path) -> None:
+def test_what_only_an_inexact_one_fails_has_survived(tmp_path: Path) -> None:
     table = load_table(write_suite(tmp_path).claims)
-    exact = compare(LIAR, record(FALLEN))
+    exact = compare(WRONG, record(FAILED))
     assert find_survivors(table, [exact]) == [DEDICATED, LOGPROBS]
-    inexact = compare(LIAR, record({**FALLEN, LOGPROBS: "x"}))
+    inexact = compare(WRONG, record({**FAILED, LOGPROBS: "x"}))
     assert find_survivors(table, [inexact]) == [CALLS, DEDICATED, KEYS, LOGPROBS]
 
 
-def test_without_any_lie_all_must_be_green(tmp_path: Path) -> None:
+def test_without_any_defect_all_must_be_green(tmp_path: Path) -> None:
     table = load_table(write_suite(tmp_path).claims)
     passed = record(dict.fromkeys([CALLS, DEDICATED, KEYS, LOGPROBS], ""), Result.PASSED)
     assert check_honest(table, passed) == []
     passed.outcomes.append(Outcome(KEYS, "test_y", Result.FAILED))
-    assert check_honest(table, passed) == ["without any lie: fail keys.read.environment (client)"]
+    assert check_honest(table, passed) == [
+        "without any defect: fail keys.read.environment (client)"
+    ]
     assert check_honest(table, None) == ["the honest run was cut"]
     assert check_honest(table, record({}, complete=False)) == ["the honest run was cut"]
 
 
 def test_a_run_that_left_no_record_is_cut(tmp_path: Path) -> None:
-    assert proof._read(tmp_path / "client-lies.jsonl") is None
+    assert proof._read(tmp_path / "client-wrong.jsonl") is None
 
 
 # --- whole runs of a small suite ---
@@ -152,21 +156,21 @@ import pytest
 from conformance.broken.registry import install
 
 @pytest.fixture(scope="session", autouse=True)
-def _deviant(request):
+def _broken(request):
     with pytest.MonkeyPatch.context() as patch:
         install(request.config.option.target, patch)
         yield
 """
-GALLERY = """
+BROKEN = """
 [client.hides-its-class]
-lie = "The class is missing from the package's public names."
-kills = ["calls.invoke.once", "keys.read.environment", "logprobs.dedicated.absent"]
-because = ["assert 'ChatBaseten' in"]
+defect = "The class is missing from the package's public names."
+must_fail = ["calls.invoke.once", "keys.read.environment", "logprobs.dedicated.absent"]
+messages = ["assert 'ChatBaseten' in"]
 
 [reference.counts-nothing]
-lie = "Nothing here looks at usage."
-kills = ["keys.read.environment"]
-because = ["assert"]
+defect = "Nothing here looks at usage."
+must_fail = ["keys.read.environment"]
+messages = ["assert"]
 """
 
 
@@ -176,37 +180,37 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     made = write_suite(tmp_path, CHECKS)
     (tmp_path / "conftest.py").write_text(CONFTEST, encoding="utf-8")
-    (tmp_path / "broken.toml").write_text(GALLERY.partition("\n[reference")[0], encoding="utf-8")
+    (tmp_path / "broken.toml").write_text(BROKEN.partition("\n[reference")[0], encoding="utf-8")
     return made
 
 
 def run(suite: Suite, *arguments: str) -> int:
-    gallery = replace(suite, deviants=suite.root / "broken.toml")
-    return proof.main(["-j", "2", *arguments], gallery)
+    broken = replace(suite, broken=suite.root / "broken.toml")
+    return proof.main(["-j", "2", *arguments], broken)
 
 
-def test_a_suite_whose_claims_are_all_killed_is_proved(
+def test_a_suite_whose_claims_are_all_caught_is_proved(
     suite: Suite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(suite) == 0
     said = capsys.readouterr().out
     assert "client:hides-its-class" in said
     assert "✓ exact" in said
-    assert "GREEN: 1 of 1 deviants exact, 4 of 4 claims and lanes killed" in said
+    assert "GREEN: 1 of 1 broken implementations exact, 4 of 4 claims and lanes caught" in said
 
 
-def test_a_deviant_that_nothing_notices_turns_the_proof_red(
+def test_a_defect_that_nothing_notices_turns_the_run_red(
     suite: Suite, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (suite.root / "broken.toml").write_text(GALLERY, encoding="utf-8")
+    (suite.root / "broken.toml").write_text(BROKEN, encoding="utf-8")
     assert run(suite, "counts-nothing") == 1
     said = capsys.readouterr().out
-    assert "✗ reference:counts-nothing: survived: keys.read.environment (client)" in said
-    assert "RED: 0 of 1 deviants exact" in said
+    assert "✗ reference:counts-nothing: passed: keys.read.environment (client)" in said
+    assert "RED: 0 of 1 broken implementations exact" in said
     assert "hides-its-class" not in said
 
 
-def test_a_claim_that_nobody_kills_and_a_check_that_misses_the_canary_are_named(
+def test_a_claim_that_none_fails_and_a_check_that_misses_the_canary_are_named(
     suite: Suite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checks = suite.root / "features" / "test_checks.py"
@@ -218,13 +222,13 @@ def test_a_claim_that_nobody_kills_and_a_check_that_misses_the_canary_are_named(
         encoding="utf-8",
     )
     (suite.root / "broken.toml").write_text(
-        GALLERY.replace(', "logprobs.dedicated.absent"', "").partition("\n[reference")[0],
+        BROKEN.replace(', "logprobs.dedicated.absent"', "").partition("\n[reference")[0],
         encoding="utf-8",
     )
     assert run(suite) == 1
     said = capsys.readouterr().out
-    assert "fell undeclared: logprobs.dedicated.absent (dedicated)" in said
-    assert "✗ killed by none: logprobs.dedicated.absent (dedicated)" in said
+    assert "failed undeclared: logprobs.dedicated.absent (dedicated)" in said
+    assert "✗ caught by none: logprobs.dedicated.absent (dedicated)" in said
     assert "replay:alters-every-body: features/test_checks.py::test_recorded[" in said
 
 
@@ -250,18 +254,16 @@ def test_a_system_that_cannot_fork_says_so(suite: Suite, monkeypatch: pytest.Mon
         run_targets(suite, ["reference"], 1, Console())
 
 
-def test_the_gallery_can_be_listed(suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_registry_can_be_listed(suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(suite, "--list") == 0
     assert "The class is missing from" in capsys.readouterr().out
 
 
-def test_an_unknown_deviant_is_a_usage_error(
-    suite: Suite, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_name_is_a_usage_error(suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(suite, "tells-the-truth") == 2
-    assert "cannot begin: 'tells-the-truth' is no deviant" in capsys.readouterr().out
+    assert "cannot begin: 'tells-the-truth' is no broken implementation" in capsys.readouterr().out
 
 
 def test_the_command_line_knows_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["deviants", "--list"]) == 0
+    assert main(["broken", "--list"]) == 0
     assert "reference:ignores-tool-choice" in capsys.readouterr().out

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from conformance.reference import AnswerPlan, ReceivedRequest
 
-STRANGER = "conformance.tests.suite.factories:of_ours"
+THIRD_PARTY = "conformance.tests.suite.factories:of_ours"
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def responder(seen: list[ReceivedRequest]) -> Any:
 
 
 @pytest.fixture
-def _stranger() -> Iterator[None]:
-    choose(STRANGER)
+def _third_party() -> Iterator[None]:
+    choose(THIRD_PARTY)
     with mounts.OPENED:
         yield
     choose("")
@@ -52,7 +52,7 @@ def test_our_own_model_is_answered_inside_the_process(
     assert mounts.pace() == 0
 
 
-@pytest.mark.usefixtures("_stranger")
+@pytest.mark.usefixtures("_third_party")
 @pytest.mark.parametrize("lane", LANES)
 def test_another_model_is_answered_over_a_socket_as_if_at_the_canonical_host(
     lane: str, responder: Any, seen: list[ReceivedRequest]
@@ -64,7 +64,7 @@ def test_another_model_is_answered_over_a_socket_as_if_at_the_canonical_host(
     assert mounts.pace() == mounts.PACE
 
 
-@pytest.mark.usefixtures("_stranger")
+@pytest.mark.usefixtures("_third_party")
 @pytest.mark.filterwarnings("ignore:model_url and base_url are both given")
 def test_the_deployments_url_names_the_host_and_keeps_its_path(
     responder: Any, seen: list[ReceivedRequest]
@@ -77,7 +77,7 @@ def test_the_deployments_url_names_the_host_and_keeps_its_path(
     assert request.path == "/production/sync/v1/chat/completions"
 
 
-@pytest.mark.usefixtures("_stranger")
+@pytest.mark.usefixtures("_third_party")
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
@@ -95,7 +95,7 @@ def test_what_cannot_be_put_to_another_model_is_skipped_with_the_reason(
         mounts.mount(LANES["model-apis"], respond, settings)
 
 
-@pytest.mark.usefixtures("_stranger")
+@pytest.mark.usefixtures("_third_party")
 def test_the_servers_of_a_check_are_closed_with_it() -> None:
     model = mounts.mount(LANES["model-apis"], respond, {})
     url = f"{model.endpoint.base_url}/models"
@@ -105,7 +105,7 @@ def test_the_servers_of_a_check_are_closed_with_it() -> None:
         httpx.get(url)
 
 
-@pytest.mark.parametrize("spec", ["", STRANGER], ids=["ours", "another"])
+@pytest.mark.parametrize("spec", ["", THIRD_PARTY], ids=["ours", "another"])
 def test_a_tape_holds_what_was_sent_and_answered(spec: str) -> None:
     who = choose(spec)
     with LoopbackServer(DECK) as server:

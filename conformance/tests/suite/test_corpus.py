@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessageChunk
 
 from conformance.maintenance.corpus import command as corpus
 from conformance.maintenance.corpus import oracle
-from conformance.maintenance.corpus.oracle_model import Chunks, Parrot, honest, lie
+from conformance.maintenance.corpus.oracle_model import Chunks, Parrot, honest, with_defect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +132,7 @@ def forget_partial(error: Any) -> Any:
     return error
 
 
-LIES = [
+DEFECTS = [
     ("reasoning", oracle.Expected, lambda r: replace(r, reasoning=""), {"reasoning"}),
     ("late", oracle.Expected, shorten_text, {"text"}),
     ("late", oracle.Expected, lambda r: replace(r, usage=None), {"usage", "chunks that carry it"}),
@@ -160,11 +160,11 @@ LIES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "kind", "change", "losses"), LIES)
-def test_every_lie_about_an_answer_is_found(
+@pytest.mark.parametrize(("name", "kind", "change", "losses"), DEFECTS)
+def test_every_defect_of_an_answer_is_found(
     tmp_path: Path, name: str, kind: type, change: Callable[[Any], Any], losses: set[str]
 ) -> None:
-    code, report = replay(lie(kind, change), write_corpus(tmp_path, RECORDINGS[name]))
+    code, report = replay(with_defect(kind, change), write_corpus(tmp_path, RECORDINGS[name]))
     assert {row["what"] for row in report["answer_losses"]} == losses
     assert report["families"]["total"]["whole"] == 0
     assert report["request_losses"] == []
@@ -173,7 +173,7 @@ def test_every_lie_about_an_answer_is_found(
 
 def test_merged_tool_calls_are_found(tmp_path: Path) -> None:
     path = write_corpus(tmp_path, RECORDINGS["stream-calls"])
-    _, report = replay(lie(list, merge_calls), path)
+    _, report = replay(with_defect(list, merge_calls), path)
     assert {"tool calls", "invalid tool calls"} <= {row["what"] for row in report["answer_losses"]}
 
 
@@ -198,7 +198,7 @@ def other_request(**changes: Any) -> Callable[[httpx2.Request], httpx2.Request]:
     ],
 )
 def test_every_change_of_a_request_is_found(tmp_path: Path, changes: Any, what: str) -> None:
-    make = lie(httpx2.Request, other_request(**changes))
+    make = with_defect(httpx2.Request, other_request(**changes))
     code, report = replay(make, write_corpus(tmp_path, RECORDINGS["text"]))
     assert [row["what"] for row in report["request_losses"]] == [what]
     assert report["request_losses"][0]["met_in"][0] == "invoke/whole/v0"
@@ -264,7 +264,7 @@ def test_an_answer_is_judged_even_if_its_request_cannot_be_written(tmp_path: Pat
     }
     (reason,) = report["requests_left_out"]
     assert "`messages` is not a list" in reason
-    _, report = replay(lie(oracle.Expected, shorten_text), path)
+    _, report = replay(with_defect(oracle.Expected, shorten_text), path)
     assert len(report["answer_losses"]) == 1
 
 
@@ -351,7 +351,7 @@ def test_the_way_to_a_model_and_its_deployment_are_kept(tmp_path: Path) -> None:
 def test_the_printed_report_shows_each_loss(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make = lie(oracle.Expected, shorten_text)
+    make = with_defect(oracle.Expected, shorten_text)
     replay(make, write_corpus(tmp_path, RECORDINGS["text"], elsewhere("get", method="GET")))
     printed = capsys.readouterr().out
     assert "left out: 1 (not chat: GET is no chat call)" in printed
@@ -371,7 +371,7 @@ def test_the_module_runs_the_real_client(
 
 
 def test_a_request_is_judged_only_by_the_calls_that_make_it(tmp_path: Path) -> None:
-    make = lie(httpx2.Request, other_request(body={"seed": 1}))
+    make = with_defect(httpx2.Request, other_request(body={"seed": 1}))
     _, report = replay(make, write_corpus(tmp_path, RECORDINGS["refused"]))
     (loss,) = report["request_losses"]
     assert {mode.split("/")[0] for mode in loss["met_in"]} == {"invoke", "ainvoke"}

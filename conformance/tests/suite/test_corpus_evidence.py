@@ -10,7 +10,7 @@ import pytest
 
 from conformance.claims.table import load_table
 from conformance.maintenance.corpus.evidence import find_evidence
-from conformance.maintenance.corpus.oracle_model import honest, lie
+from conformance.maintenance.corpus.oracle_model import honest, with_defect
 from conformance.maintenance.corpus.proofs import PROOFS
 from conformance.tests.suite.recordings_by_hand import (
     HELLO,
@@ -105,7 +105,7 @@ def test_what_the_client_loses_fails_the_claim(tmp_path: Path) -> None:
         return [chunk.model_copy(update={"usage_metadata": None}) for chunk in chunks]
 
     whole = _find(tmp_path, HELLO, make_model=honest)["usage.invoke.once"]
-    lossy = _find(tmp_path, HELLO, make_model=lie(list, forget_usage))["usage.invoke.once"]
+    lossy = _find(tmp_path, HELLO, make_model=with_defect(list, forget_usage))["usage.invoke.once"]
 
     assert whole.result is Result.PASSED
     assert (lossy.result, lossy.evidence) == (Result.FAILED, SOURCE)

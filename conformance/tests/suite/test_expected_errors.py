@@ -27,7 +27,7 @@ class StatusError(Exception):
 
 
 @pytest.fixture
-def _stranger() -> Iterator[None]:
+def _third_party() -> Iterator[None]:
     choose("conformance.tests.suite.factories:of_ours")
     yield
     choose("")
@@ -57,7 +57,7 @@ def test_its_own_words_are_asked_of_our_own_client_alone() -> None:
         raise BasetenAPIError("in the service's")
 
 
-@pytest.mark.usefixtures("_stranger")
+@pytest.mark.usefixtures("_third_party")
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
@@ -80,7 +80,7 @@ def test_another_client_may_raise_langchains_class_or_carry_the_status(
     assert caught.value is error
 
 
-@pytest.mark.usefixtures("_stranger")
+@pytest.mark.usefixtures("_third_party")
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
@@ -96,7 +96,7 @@ def test_what_says_nothing_by_its_type_is_no_typed_error(kind: str, error: Excep
         raise error
 
 
-@pytest.mark.usefixtures("_stranger")
+@pytest.mark.usefixtures("_third_party")
 def test_another_client_must_repeat_the_services_sentence() -> None:
     with pytest.raises(AssertionError), expect("any", match="drained"):
         raise OSError("something happened")
@@ -109,7 +109,7 @@ def test_our_own_errors_carry_the_status() -> None:
             expect_status(BasetenAPIError("no", status_code=status), 503)
 
 
-@pytest.mark.usefixtures("_stranger")
+@pytest.mark.usefixtures("_third_party")
 def test_others_need_not_but_must_not_carry_another() -> None:
     expect_status(OSError("no"), 503)
     expect_status(StatusError(503), 503)

@@ -44,7 +44,7 @@ def statuses(report: dict[str, Any]) -> dict[str, set[str]]:
     return found
 
 
-def test_a_good_stranger_passes_what_can_be_put_to_it(report: Any) -> None:
+def test_a_good_third_party_client_passes_what_can_be_put_to_it(report: Any) -> None:
     found = report(f"{HOME}:of_ours")
     assert statuses(found) == {
         "metadata.finish.reason": {"pass"},
@@ -63,7 +63,7 @@ def test_a_good_stranger_passes_what_can_be_put_to_it(report: Any) -> None:
     assert "connections are watched from inside the process" in found["said"]
 
 
-def test_a_useless_stranger_fails(report: Any) -> None:
+def test_a_useless_third_party_client_fails(report: Any) -> None:
     found = report(f"{HOME}:of_canned_words")
     assert statuses(found)["metadata.finish.reason"] == {"fail"}
     assert statuses(found)["audio.dedicated.data"] == {"fail"}

@@ -292,8 +292,8 @@ def test_only_whole_runs_are_remembered(tmp_path: Path) -> None:
     assert main(["--claim", "keys"], suite) == 0
     assert main(["--lane", "client"], suite) == 0
     assert not suite.memory.exists()
-    assert main(["--target", "reference:lies"], suite) == 0
-    assert [path.name for path in suite.memory.iterdir()] == ["last-reference-lies.json"]
+    assert main(["--target", "reference:wrong"], suite) == 0
+    assert [path.name for path in suite.memory.iterdir()] == ["last-reference-wrong.json"]
 
 
 def test_verbose_shows_pytest_at_work(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -532,7 +532,7 @@ def test_help_says_how_a_command_is_used(command: str, capsys: pytest.CaptureFix
     [
         ("cassettes", "conformance.recording.inventory"),
         ("corpus", "conformance.maintenance.corpus.command"),
-        ("deviants", "conformance.broken.command"),
+        ("broken", "conformance.broken.command"),
         ("drift", "conformance.maintenance.drift.command"),
         ("record", "conformance.recording.command"),
     ],

@@ -118,22 +118,22 @@ def test_explain_says_where_a_claim_stands_and_what_judges_it(
     assert "never run as a part of a whole run here" in said
     assert "python -m conformance verify --claim calls.invoke.once" in said
     assert "absence" not in said
-    assert "killed by" not in said
+    assert "caught by" not in said
 
 
-def test_explain_names_the_deviants_that_kill_a_claim(
+def test_explain_names_the_broken_implementations_that_a_claim_catches(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gallery = tmp_path / "broken.toml"
-    gallery.write_text(
-        '[client.calls-nothing]\nlie = "No tool is called."\nbecause = ["assert"]\n'
-        'kills = ["calls.invoke.once@dedicated"]\n',
+    registry = tmp_path / "broken.toml"
+    registry.write_text(
+        '[client.calls-nothing]\ndefect = "No tool is called."\nmessages = ["assert"]\n'
+        'must_fail = ["calls.invoke.once@dedicated"]\n',
         encoding="utf-8",
     )
-    suite = replace(write_suite(tmp_path), deviants=gallery)
+    suite = replace(write_suite(tmp_path), broken=registry)
     hosted, dedicated = explain(suite, "calls.invoke.once", capsys).split("judged in dedicated")
-    assert "    killed by client:calls-nothing: No tool is called.\n" in dedicated
-    assert "killed by" not in hosted
+    assert "    caught by client:calls-nothing: No tool is called.\n" in dedicated
+    assert "caught by" not in hosted
 
 
 def test_explain_recalls_the_last_whole_runs(

@@ -95,7 +95,7 @@ def test_the_lanes_own_model_is_asked_for_if_it_is_there_and_else_the_one_that_i
     assert choose_model(LANE, served, "derived") == chosen
 
 
-def test_of_several_strangers_one_has_to_be_named() -> None:
+def test_of_several_unknown_models_one_has_to_be_named() -> None:
     served = tuple(Served(name, "") for name in "abcdefg")
     with pytest.raises(ServedError, match=r"serves 7 models \(a, b, c, d, e\): choose one with"):
         choose_model(LANE, served, "derived")

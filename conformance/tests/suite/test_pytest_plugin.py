@@ -148,8 +148,8 @@ def test_a_fixture_states_evidence_for_the_check_that_uses_it(bench: Bench) -> N
 
 
 def test_checks_can_ask_for_the_target(bench: Bench) -> None:
-    checks = mark(f'"{CALLS}", lane="dedicated"', 'assert target == "reference:lies"', "target")
-    (outcome,) = bench.outcomes(checks, "--target=reference:lies")
+    checks = mark(f'"{CALLS}", lane="dedicated"', 'assert target == "reference:wrong"', "target")
+    (outcome,) = bench.outcomes(checks, "--target=reference:wrong")
     assert (outcome.result, outcome.evidence) == (Result.PASSED, ("reference",))
 
 

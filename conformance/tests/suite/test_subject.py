@@ -11,7 +11,7 @@ from conformance.child_environment import child_environment, list_plugins
 from conformance.runner import HERE
 from conformance.subjects import subject
 from conformance.subjects.subject import OwnClient, SubjectError, choose, chosen, read_spec
-from conformance.tests.suite import factories as strangers
+from conformance.tests.suite import factories
 from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
@@ -127,5 +127,5 @@ def test_nothing_that_judges_others_imports_our_client(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-def test_the_strangers_are_strangers() -> None:
-    assert isinstance(strangers.of_ours(model="m", api_key="k"), ChatBaseten)
+def test_the_factories_make_chat_models() -> None:
+    assert isinstance(factories.of_ours(model="m", api_key="k"), ChatBaseten)

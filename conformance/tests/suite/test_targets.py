@@ -98,7 +98,7 @@ def test_live_without_its_variables_says_which_are_missing(
         ("replay:drops-usage", "replay"),
     ],
 )
-def test_a_deviants_requests_go_where_its_kind_says(target: str, stage: str) -> None:
+def test_a_broken_implementation_s_requests_go_where_its_kind_says(target: str, stage: str) -> None:
     assert find_stage(target) == stage
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.broken.worker_pool import Crew, pytest_runtestloop
+from conformance.broken.worker_pool import WorkerPool, pytest_runtestloop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,10 +54,10 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_no_more_children_run_at_a_time_than_there_are_jobs(
     use: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    processes, crew = use(), Crew(2, 60.0)
-    assert [crew.start(f"client:{name}") for name in "abcde"] == [False] * 5
-    while crew.running:
-        crew.wait()
+    processes, pool = use(), WorkerPool(2, 60.0)
+    assert [pool.start(f"client:{name}") for name in "abcde"] == [False] * 5
+    while pool.running:
+        pool.wait()
     assert (processes.most, processes.made) == (2, 5)
     assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == [
         f"client:{name}" for name in "abcde"
@@ -65,22 +65,22 @@ def test_no_more_children_run_at_a_time_than_there_are_jobs(
 
 
 def test_a_child_that_takes_too_long_is_killed(use: Any) -> None:
-    processes, crew = use(stubborn=True), Crew(1, -1.0)
-    crew.start("client:hangs")
-    crew.wait()
+    processes, pool = use(stubborn=True), WorkerPool(1, -1.0)
+    pool.start("client:hangs")
+    pool.wait()
     assert processes.killed == [(1, signal.SIGKILL)]
-    assert crew.running == {}
+    assert pool.running == {}
 
 
 def test_a_child_within_its_time_is_left_alone(use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    processes, crew = use(stubborn=True), Crew(1, 60.0)
+    processes, pool = use(stubborn=True), WorkerPool(1, 60.0)
 
     def end(_seconds: float) -> None:
         processes.stubborn = False
 
     monkeypatch.setattr("conformance.broken.worker_pool.time.sleep", end)
-    crew.start("client:slow")
-    crew.wait()
+    pool.start("client:slow")
+    pool.wait()
     assert processes.killed == []
 
 
@@ -111,7 +111,7 @@ class _Session:
 
 
 def test_the_parent_runs_no_check_itself(use: Any, tmp_path: Path) -> None:
-    processes, session = use(), _Session(tmp_path, "reference", "client:lies")
+    processes, session = use(), _Session(tmp_path, "reference", "client:wrong")
     assert pytest_runtestloop(session) is True  # type: ignore[arg-type]  # a stand-in
     assert processes.made == 2
     assert session.begun == []
@@ -119,11 +119,11 @@ def test_the_parent_runs_no_check_itself(use: Any, tmp_path: Path) -> None:
 
 def test_a_child_becomes_a_session_of_its_own_target(use: Any, tmp_path: Path) -> None:
     use(is_child=True)
-    session = _Session(tmp_path, "client:lies", "client:never")
+    session = _Session(tmp_path, "client:wrong", "client:never")
     assert pytest_runtestloop(session) is None  # type: ignore[arg-type]  # a stand-in
     session.writer._file.close()
-    assert session.config.option.target == "client:lies"
-    assert session.config.option.claims_out == tmp_path / "client-lies.jsonl"
+    assert session.config.option.target == "client:wrong"
+    assert session.config.option.claims_out == tmp_path / "client-wrong.jsonl"
     assert session.begun == [session]
 
 
