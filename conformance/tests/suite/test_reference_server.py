@@ -182,7 +182,7 @@ def test_closing_cuts_idle_connections() -> None:
 
 
 def test_a_thread_that_does_not_end_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conformance.reference.server._JOIN_SECONDS", 0.01)
+    monkeypatch.setattr("conformance.reference.listener._JOIN_SECONDS", 0.01)
     release = threading.Event()
     threads = threading.active_count()
 
