@@ -9,7 +9,7 @@ import gc
 import os
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from hypothesis import HealthCheck
@@ -24,12 +24,12 @@ from conformance.libraries import LIBRARIES
 from conformance.recording.cassettes import ROOT, find_flaw, name_cassette, read_provenance
 from conformance.recording.recorder import find_lane, find_recorder, is_recorded
 from conformance.recording.vcr_hooks import match_json_body, vcr_settings
-from conformance.reference.server import LoopbackServer
 from conformance.subjects import connect as mounts
-from conformance.subjects.subject import chosen
+from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.traffic import DECK
 from conformance.targets import LANES, choose_settings, find_stage, read_casts
 from conformance.verdicts.bound_items import evidence_of, note_play, note_refusal, places_of
+from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -83,6 +83,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         reason = f"the client cannot be imported: {type(error).__name__}: {error}"
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason) from error
+    asked = not chosen().ours and not option.collectonly and "dedicated" in (option.lane or LANES)
+    if asked and (reason := mounts.find_misdirected(LANES["dedicated"])):
+        note_refusal(session.config, reason)
+        raise pytest.UsageError(reason)
     if find_stage(option.target) == "replay" and not option.collectonly:
         for fault in canary.probe_replay():
             raise pytest.UsageError(fault)
@@ -111,11 +115,8 @@ def pytest_collection_finish() -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     own = item.get_closest_marker("own")
-    if own is None or chosen().ours:
-        return
-    if own.kwargs.get("applies", True):
-        pytest.skip(f"can only be put to our own client: {own.args[0]}")
-    evidence_of(item).not_applicable(own.args[0])
+    if own is not None and not chosen().ours:
+        end_inapplicable(own.args[0])
 
 
 @pytest.fixture(autouse=True)
@@ -147,16 +148,25 @@ def _defect(request: pytest.FixtureRequest) -> Iterator[None]:
 def _close_mounts() -> Iterator[None]:
     with mounts.OPENED:
         yield
+    if not chosen().ours:
+        MADE.clear()
+        # A socket that a client left to the garbage collector is this check's, not the next one's.
+        gc.collect()
 
 
-@pytest.fixture(scope="session")
+def _choose_scope(fixture_name: str, config: pytest.Config) -> Literal["session", "function"]:
+    """Return how long a server lives: another maker's client may keep connections by its URL."""
+    return "session" if chosen().ours else "function"
+
+
+@pytest.fixture(scope=_choose_scope)
 def server_root(request: pytest.FixtureRequest, target: str) -> Iterator[str | None]:
     """Root URL of the server that stands in for Baseten, or None where none does."""
     if find_stage(target) != "reference":
         front = request.config.getoption("engine_url", None)
         yield str(front).rstrip("/") if front and target == "engine" else None
         return
-    with LoopbackServer(DECK) as server:
+    with mounts.serve(DECK) as server:
         yield server.url
 
 

@@ -23,6 +23,7 @@ from conformance.subjects.subject import SubjectError, choose, chosen, is_defect
 from conformance.targets import find_keys
 from conformance.verdicts.bindings import BindingError, bind, spread_lanes
 from conformance.verdicts.bound_items import RECORDER, bind_item, evidence_of, is_bound, places_of
+from conformance.verdicts.evidence import is_inapplicable
 from conformance.verdicts.expected_failures import is_target
 from conformance.verdicts.run_record import Ledger
 from conformance.verdicts.verdicts import Outcome, Place, Result, worst_result
@@ -192,7 +193,7 @@ class _Recorder:
         report = yield
         phases = item.stash.setdefault(_PHASES, [])
         if report.when == "call" or not report.passed:
-            phases.append((_classify(item, call, report), _explain(call, report)))
+            phases.append((_classify(call, report), _explain(call, report)))
         if report.when == "teardown":
             self._finish(item, phases)
         return report
@@ -220,15 +221,15 @@ class _Recorder:
             self._ledger.write_outcome(Outcome(place, item.nodeid, result, reason, sources))
 
 
-def _classify(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> Result:
+def _classify(call: pytest.CallInfo[None], report: pytest.TestReport) -> Result:
     # A mark `xfail` would hide a failure from the list of expected ones, which must see it fail.
     if hasattr(report, "wasxfail"):
         return Result.FAILED
     if report.passed:
         return Result.PASSED
-    if report.skipped:
-        return Result.NOT_APPLICABLE if evidence_of(item).inapplicable else Result.SKIPPED
     error = call.excinfo.value if call.excinfo else None
+    if report.skipped:
+        return Result.NOT_APPLICABLE if is_inapplicable(error) else Result.SKIPPED
     if _is_fault(error):
         return Result.BROKEN
     return Result.FAILED if report.when == "call" or is_defect(error) else Result.BROKEN

@@ -21,7 +21,8 @@ _FIELDS = (
     "model messages add_generation_prompt add_special_tokens b10_cache_control bad bad_token_ids "
     "baseten best_of chat_template chat_template_args chat_template_kwargs disaggregated_params "
     "documents dynamic_temperature early_stopping echo frequency_penalty ignore_eos "
-    "include_stop_str_in_output length_penalty logit_bias logprobs max_tokens min_p min_tokens n "
+    "include_stop_str_in_output length_penalty logit_bias logprobs max_completion_tokens "
+    "max_tokens min_p min_tokens n "
     "parallel_tool_calls presence_penalty reasoning reasoning_effort repetition_penalty "
     "response_format seed service_tier skip_special_tokens spaces_between_special_tokens stop "
     "stop_token_ids stream stream_options temperature thinking thinking_token_budget tool_choice "
@@ -31,6 +32,7 @@ _KNOWN = frozenset(_FIELDS.split())
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "max_tokens": int,
+    "max_completion_tokens": int,
     "n": int,
     "top_logprobs": int,
     "seed": int,
@@ -42,6 +44,8 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
 _BOUNDS = (
     ("max_tokens", operator.ge, 1, "greater than or equal to"),
     ("max_tokens", operator.le, 262_144, "less than or equal to"),
+    ("max_completion_tokens", operator.ge, 1, "greater than or equal to"),
+    ("max_completion_tokens", operator.le, 262_144, "less than or equal to"),
     ("n", operator.ge, 1, "greater than or equal to"),
     ("n", operator.le, 1, "less than or equal to"),
     ("top_logprobs", operator.ge, 0, "greater than or equal to"),

@@ -160,7 +160,7 @@ def read_order(body: Mapping[str, Any], model: Model) -> Order:
     """
     stops = body.get("stop") or ()
     served = model.family == "vllm"
-    budget = body.get("max_completion_tokens") if served else None
+    budget = body.get("max_completion_tokens")
     return Order(
         prompt=read_prompt(body["messages"], body.get("tools") or []),
         tools=body.get("tools") or (),

@@ -5,6 +5,7 @@ Knows how the report is arranged for a reader; the words and the looks stand in 
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,8 @@ def write_page(report: Report, root: Path) -> str:
         report=report,
         columns=columns,
         finer=[feature for feature in report.features if feature not in columns],
-        subject=report.run.get("subject", ""),
+        subject=(subject := report.run.get("subject", "")),
+        judged=re.split(" of |, ", subject)[0] or "ChatBaseten",
         names={feature.key: feature.name for feature in report.features},
         claims={f.key: _list_claims(report, f.key, root) for f in report.features},
         worse=[line for line in report.lines if line.status is not Status.PASS],

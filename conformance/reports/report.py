@@ -44,15 +44,17 @@ class Cell:
 
     Attributes:
         status: The worst of its verdicts.
-        green: How many of its verdicts are green.
-        claims: How many verdicts it has.
+        green: How many of its verdicts are green, of those that apply if any does.
+        claims: How many verdicts it has, of those that apply if any does.
         evidence: Everything its verdicts rest on, sorted.
+        inapplicable: How many of its claims do not apply.
     """
 
     status: Status
     green: int
     claims: int
     evidence: tuple[str, ...]
+    inapplicable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +234,13 @@ def _build_cells(table: Table, verdicts: Iterable[Verdict], key: str) -> dict[st
 
 
 def _merge_cell(verdicts: Sequence[Verdict]) -> Cell:
+    applying = [verdict for verdict in verdicts if verdict.status is not Status.NOT_APPLICABLE]
+    shown = applying or verdicts
     return Cell(
-        status=worst(verdict.status for verdict in verdicts),
-        green=sum(verdict.status in GREEN for verdict in verdicts),
-        claims=len(verdicts),
+        status=worst(verdict.status for verdict in shown),
+        green=sum(verdict.status in GREEN for verdict in shown),
+        claims=len(shown),
+        inapplicable=len(verdicts) - len(applying),
         evidence=tuple(sorted({source for verdict in verdicts for source in verdict.evidence})),
     )
 

@@ -180,6 +180,8 @@ def _write(cell: Cell | None, quote: Callable[[str], str] = str) -> str:
     if cell is None:
         return NO_CLAIM
     words = f"{say(cell.status)} {cell.green}/{cell.claims}"
+    if cell.inapplicable and cell.status is not Status.NOT_APPLICABLE:
+        words += f", {cell.inapplicable} not applicable"
     # Who answered may have named itself.
     return f"{words} ({', '.join(map(quote, cell.evidence))})" if cell.evidence else words
 

@@ -6,7 +6,7 @@ Knows transports, servers and canonical addresses; must not know what is asked o
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,10 +14,16 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from conformance.reference import AsyncResponderTransport, LoopbackServer, ResponderTransport
+from conformance.reference import (
+    AsyncResponderTransport,
+    LoopbackServer,
+    ResponderTransport,
+    respond,
+)
 from conformance.subjects.subject import chosen
 from conformance.subjects.traffic import DECK, Tape
 from conformance.targets import choose_settings
+from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
     from conformance.reference import AnswerPlan, ReceivedRequest, Responder
     from conformance.targets import Lane
 
-__all__ = ["OPENED", "PACE", "mount", "pace", "tap"]
+__all__ = ["OPENED", "PACE", "find_misdirected", "mount", "pace", "serve", "tap"]
 
 PACE = 0.03
 """Seconds between two pieces on a socket, so that the client has handed one out before the next."""
@@ -36,6 +42,50 @@ _INSIDE = {"http_client", "http_async_client"}
 
 OPENED = ExitStack()
 """The servers of the running check; closed when it has ended."""
+
+
+_SERVED: set[str] = set()
+
+
+@contextmanager
+def serve(responder: Responder) -> Iterator[LoopbackServer]:
+    """Give a server at a URL that this process has not used before.
+
+    Some makers keep one async client for each URL as long as the process lives. Its connections
+    belong to the event loop of the check that opened them, and no other check may be failed by it.
+
+    Args:
+        responder: What answers.
+    """
+    with ExitStack() as servers:
+        server = servers.enter_context(LoopbackServer(responder))
+        while server.url in _SERVED:
+            server = servers.enter_context(LoopbackServer(responder))
+        _SERVED.add(server.url)
+        yield server
+
+
+def find_misdirected(lane: Lane) -> str:
+    """Return what is wrong if somebody else's model asks a deployment at its `/predict` itself.
+
+    Args:
+        lane: The lane of the deployments.
+
+    Returns:
+        What to do about it; empty if nothing is wrong.
+    """
+    with serve(respond) as server:
+        with suppress(Exception, pytest.skip.Exception):  # The checks say what else is wrong.
+            model = chosen().make(**choose_settings(lane, "reference", server.url), max_retries=0)
+            model.invoke("Hello")
+        asked = [request.path for request in server.requests if "/predict" in request.path]
+    if not asked:
+        return ""
+    return (
+        f"the factory hands its client {lane.setting} as it is, and nothing answers at "
+        f"{asked[0]}. An OpenAI client wants {lane.base_path} in the place of {lane.path}: "
+        "README.md has a factory to copy. Or judge --lane model-apis alone."
+    )
 
 
 def pace() -> float:
@@ -67,17 +117,17 @@ def _mount_inside(responder: Responder, settings: dict[str, Any]) -> Any:
 
 def _mount_on_loopback(responder: Responder, settings: dict[str, Any]) -> Any:
     if inside := settings.keys() & _INSIDE:
-        pytest.skip(f"{min(inside)} is our own client's way to be answered inside the process")
+        end_inapplicable(f"{min(inside)} is our own client's way to be answered inside the process")
     settings = {name: value for name, value in settings.items() if value is not None}
     places = settings.keys() & {"base_url", "model_url"}
     if not places:
-        pytest.skip("without a URL another client would leave this machine")
+        end_inapplicable("without a URL another client would leave this machine")
     # Of two URLs the deployment's is the one that counts.
     place = urlsplit(settings[max(places)].strip())
     if "model" not in settings or not _TELLING.search(place.path):
-        pytest.skip("a client may read this off Baseten's host name, and loopback has another")
+        end_inapplicable("a client may read this off Baseten's host name, and loopback has another")
     host = place.hostname or ""
-    server = OPENED.enter_context(LoopbackServer(_at_host(host, responder)))
+    server = OPENED.enter_context(serve(_at_host(host, responder)))
     moved = {name: _ROOT.sub(server.url, settings[name], count=1) for name in places}
     return chosen().make(**{**settings, **moved})
 

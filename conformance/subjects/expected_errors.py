@@ -20,7 +20,7 @@ from conformance.subjects.subject import chosen
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["catch", "expect", "expect_status", "is_typed"]
+__all__ = ["catch", "expect", "expect_class", "expect_status", "is_typed"]
 
 # What a check asks for -> our class, langchain-core's, statuses that say the same.
 _CLIENT = range(400, 500)
@@ -68,13 +68,41 @@ def is_typed(kind: str, error: Exception) -> bool:
     if not name:
         return True
     family = getattr(core, name, None)
-    status = getattr(error, "status_code", None)
-    typed = (family is not None and isinstance(error, family)) or status in statuses
+    typed = (family is not None and isinstance(error, family)) or _status_of(error) in statuses
     assert typed, (
-        f"{type(error).__module__}.{type(error).__name__} is neither langchain_core's {name} "
-        f"nor carries a status_code: {error}"
+        f"{_name(error)} is neither langchain_core's {name} nor carries a status_code: {error}"
     )
     return True
+
+
+def expect_class(kind: type[Exception], status: int) -> Any:
+    """Return `pytest.raises` for one class of langchain-core.
+
+    Args:
+        kind: The class.
+        status: What the exception of another client may carry as its `status_code` instead.
+    """
+    if chosen().ours:
+        return pytest.raises(kind)
+
+    def says_so(error: Exception) -> bool:
+        assert isinstance(error, kind) or _status_of(error) == status, (
+            f"expected langchain_core's {kind.__name__} or an exception whose status_code is "
+            f"{status}, received {_name(error)} with status_code {_status_of(error)}: {error}"
+        )
+        return True
+
+    return pytest.raises(Exception, check=says_so)
+
+
+def _status_of(error: BaseException) -> Any:
+    """Return the status of an exception: its own, or that of the response that it holds."""
+    held = getattr(error, "response", None)
+    return getattr(error, "status_code", None) or getattr(held, "status_code", None)
+
+
+def _name(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__name__}"
 
 
 def expect_status(error: BaseException, status: int) -> None:
@@ -83,5 +111,5 @@ def expect_status(error: BaseException, status: int) -> None:
     Raises:
         AssertionError: The error says another.
     """
-    found = getattr(error, "status_code", None)
+    found = getattr(error, "status_code", None) if chosen().ours else _status_of(error)
     assert found == status or (found is None and not chosen().ours), f"{found} is not {status}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from conformance.targets import LANES, choose_settings
+from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 __all__ = [
+    "MADE",
     "Factory",
     "OwnClient",
     "Subject",
@@ -34,6 +36,10 @@ __all__ = [
 
 _NOWHERE = "http://127.0.0.1:9"
 """A sample is made for its class alone; nothing is ever sent there."""
+
+
+MADE: list[tuple[Any, dict[str, Any]]] = []
+"""What a factory made for the running check: each model, and the arguments it was made from."""
 
 
 class SubjectError(ValueError):
@@ -106,7 +112,7 @@ class Factory:
         build: The callable. It gets keyword arguments only: `model`, `api_key`, one of `base_url`
             and `model_url`, `max_retries`, and what a check varies (`temperature`, `max_tokens`,
             `stop`, `stream_usage`, ...). It raises NotImplementedError, with a reason, for what it
-            cannot take: the check is then untested, and says so.
+            cannot take: the check does then not apply, and the report says why.
     """
 
     spec: str
@@ -123,12 +129,13 @@ class Factory:
         try:
             made = self.build(**given)
         except NotImplementedError as reason:
-            pytest.skip(f"the factory says: {reason}")
+            end_inapplicable(f"the factory says: {reason}")
         # Imported late: whoever only reads a factory's name need not wait a second for it.
         from langchain_core.language_models import BaseChatModel  # noqa: PLC0415  see above
 
         if not isinstance(made, BaseChatModel):
             raise SubjectError(f"{self.spec} returned {type(made).__name__}, no BaseChatModel")
+        MADE.append((made, given))
         return made
 
     @cached_property

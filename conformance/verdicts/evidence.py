@@ -13,7 +13,9 @@ import pytest
 
 from conformance import SuiteFault
 
-__all__ = ["Evidence", "Source"]
+__all__ = ["Evidence", "Source", "end_inapplicable", "is_inapplicable"]
+
+_INAPPLICABLE = "not applicable: "
 
 
 class Source(StrEnum):
@@ -31,17 +33,34 @@ _DETAILED = {Source.ENGINE: "its name and version", Source.LIVE: "the date"}
 _BY_TARGET = {"reference": Source.REFERENCE, "engine": Source.ENGINE, "live": Source.LIVE}
 
 
+def end_inapplicable(reason: str) -> NoReturn:
+    """End the running check: its claim does not apply to the model that is judged.
+
+    Args:
+        reason: Why not; it stands in the report.
+
+    Raises:
+        SuiteFault: The reason is blank.
+    """
+    if not reason.strip():
+        raise SuiteFault("not applicable needs the reason that was observed")
+    pytest.skip(f"{_INAPPLICABLE}{reason.strip()}")
+
+
+def is_inapplicable(error: BaseException | None) -> bool:
+    """Return whether a check was ended by `end_inapplicable`."""
+    return isinstance(error, pytest.skip.Exception) and str(error).startswith(_INAPPLICABLE)
+
+
 @dataclass(slots=True)
 class Evidence:
     """Collected while one check runs.
 
     Attributes:
         sources: What the check has stated, ready to print: "engine vLLM 0.32.0".
-        inapplicable: Why the check's claim does not apply, if the check has shown so.
     """
 
     sources: set[str] = field(default_factory=set)
-    inapplicable: str = ""
 
     def came_from(self, source: str, detail: str = "") -> None:
         """State what the check is judged on; called once for each cassette or server it meets.
@@ -65,10 +84,7 @@ class Evidence:
         Raises:
             SuiteFault: The reason is blank.
         """
-        if not reason.strip():
-            raise SuiteFault("not applicable needs the reason that was observed")
-        self.inapplicable = reason.strip()
-        pytest.skip(f"not applicable: {self.inapplicable}")
+        end_inapplicable(reason)
 
     def settle(self, target: str, lane: str, today: str) -> tuple[str, ...]:
         """Return what the check stated, or else what its lane and target alone tell."""

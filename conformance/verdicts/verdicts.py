@@ -207,8 +207,11 @@ def weigh(verdict: Verdict, expected: ExpectedFailure, today: date) -> tuple[Ver
 
 
 def worst(statuses: Iterable[Status]) -> Status:
-    """Return the status that a group of verdicts shows as one; an empty group is `untested`."""
-    order = list(Status)
+    """Return the status that a group of verdicts shows as one; an empty group is `untested`.
+
+    What does not apply says nothing about the group's other verdicts, and hides none of them.
+    """
+    order = [Status.NOT_APPLICABLE, *(s for s in Status if s is not Status.NOT_APPLICABLE)]
     return max(statuses, key=order.index, default=Status.UNTESTED)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from conformance.reference import AnswerPlan, Responder, respond
 from conformance.subjects import connect as mounts
+from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.traffic import Tape
 from conformance.targets import LANES
 
@@ -39,6 +40,7 @@ __all__ = [
     "add_up",
     "ask_in_pieces",
     "ask_whole",
+    "at_model",
     "change_answers",
     "change_plans",
     "count_pieces",
@@ -81,8 +83,30 @@ async def opened(model: Any) -> AsyncIterator[Any]:
 
 
 def name_of(model: Any) -> str:
-    """Return the name under which a model asks the service for its model."""
-    return str(getattr(model, "model_name", None) or model.model)
+    """Return the name under which a model has to ask the service for its model."""
+    if chosen().ours:
+        return str(model.model_name)
+    return str(_arguments_of(model)["model"])
+
+
+def at_model(model: Any, name: str) -> tuple[Any, dict[str, Any]]:
+    """Return what asks a service for another model: a chat model, and the options of its calls.
+
+    Which option of a call names the model is for each maker to say, so somebody else's model is
+    made anew.
+
+    Args:
+        model: What the check got from its fixture, from `mount` or from `tapped`.
+        name: Name of the other model.
+    """
+    if chosen().ours:
+        return model, {"model": name}
+    return chosen().make(**{**_arguments_of(model), "model": name}), {}
+
+
+def _arguments_of(model: Any) -> dict[str, Any]:
+    """Return what somebody else's model was made from."""
+    return next(given for made, given in MADE if made is model)
 
 
 def ask_whole(model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any) -> AIMessage:

@@ -9,7 +9,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from conformance.checks.assets import make_wav
-from conformance.checks.features.questions import tapped
+from conformance.checks.features.questions import at_model, tapped
 from conformance.subjects.expected_errors import expect, expect_status
 
 if TYPE_CHECKING:
@@ -84,9 +84,10 @@ def test_a_mime_type_goes_under_the_wires_name(model: BaseChatModel, mime: str, 
 @pytest.mark.claim("audio.model-apis.text-model")
 def test_a_text_model_refuses_audio_with_a_typed_error(model: BaseChatModel) -> None:
     with tapped(model) as (tapped_model, tape):
-        assert tapped_model.invoke(TEXT, model="zai-org/GLM-5.2").text
+        named, options = at_model(tapped_model, "zai-org/GLM-5.2")
+        assert named.invoke(TEXT, **options).text
         with expect("invalid-request", match="does not support multimodal") as caught:
-            tapped_model.invoke(ask_about(FORMS["standard"]), model="zai-org/GLM-5.2")
+            named.invoke(ask_about(FORMS["standard"]), **options)
     expect_status(caught.value, 400)
     assert tape.sent[1]["model"] == "zai-org/GLM-5.2"
     assert b64decode(find_audio(tape)["data"]) == make_wav()

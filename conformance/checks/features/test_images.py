@@ -10,7 +10,13 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from conformance.checks.assets import make_png
-from conformance.checks.features.questions import get_weather, mount, note_bodies, tapped
+from conformance.checks.features.questions import (
+    at_model,
+    get_weather,
+    mount,
+    note_bodies,
+    tapped,
+)
 from conformance.reference import make_request, respond
 from conformance.subjects.expected_errors import expect, expect_status
 from conformance.subjects.subject import chosen
@@ -100,7 +106,9 @@ def test_every_model_that_lists_images_gets_them(lane: str, evidence: Evidence) 
     listed = json.loads(listing.body)["data"]
     seers = [each["id"] for each in listed if "image" in each["input_modalities"]]
     assert {LANES[lane].seer, "zai-org/GLM-5.3-Flash"} < set(seers) < {e["id"] for e in listed}
-    assert all(model.invoke(ask_about(BLOCK), model=slug).text for slug in seers)
+    for slug in seers:
+        named, options = at_model(model, slug)
+        assert named.invoke(ask_about(BLOCK), **options).text
     assert [(body["model"], read_data(find_url(body))) for body in sent] == [
         (slug, make_png()) for slug in seers
     ]
@@ -118,9 +126,10 @@ def test_a_text_model_refuses_an_image_with_a_typed_error(
     model: BaseChatModel, slug: str, sentence: str
 ) -> None:
     with tapped(model) as (tapped_model, tape):
-        assert tapped_model.invoke(TEXT, model=slug).text
+        named, options = at_model(tapped_model, slug)
+        assert named.invoke(TEXT, **options).text
         with expect("invalid-request", match=sentence) as caught:
-            tapped_model.invoke(ask_about(BLOCK), model=slug)
+            named.invoke(ask_about(BLOCK), **options)
     expect_status(caught.value, 400)
     assert tape.sent[1]["model"] == slug
     assert read_data(find_url(tape.sent[-1])) == make_png()

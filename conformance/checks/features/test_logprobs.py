@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.checks.features.questions import BOTH_WAYS, GREETING, tapped
+from conformance.checks.features.questions import BOTH_WAYS, GREETING, at_model, tapped
 from conformance.subjects.expected_errors import catch, is_typed
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ def test_model_apis_refuse_log_probabilities_or_answer_without_them(
     lane: str, model: BaseChatModel, slug: str, ask: Ask
 ) -> None:
     with tapped(model) as (watched, tape):
+        named, options = at_model(watched, slug)
         try:
-            answer = ask(watched, GREETING, model=slug, logprobs=True, top_logprobs=2)
+            answer = ask(named, GREETING, **options, logprobs=True, top_logprobs=2)
         except catch("invalid-request") as refusal:
             assert is_typed("invalid-request", refusal)  # noqa: PT017  either outcome is the claim
             assert "log probs" in str(refusal) or "logprobs" in str(refusal)  # noqa: PT017  either outcome is the claim

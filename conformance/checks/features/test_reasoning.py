@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from conformance.checks.features.questions import (
     BOTH_WAYS,
     ONE_CITY,
+    at_model,
     get_weather,
     mount,
     note_bodies,
@@ -36,7 +37,8 @@ _RIDDLE = "What is 3 + 4? Think first."
 def test_reasoning_stands_beside_the_answer_not_in_it(
     lane: str, model: BaseChatModel, ask: Ask
 ) -> None:
-    answer = ask(model, _RIDDLE, model=LANES[lane].thinker)
+    thinker, named = at_model(model, LANES[lane].thinker)
+    answer = ask(thinker, _RIDDLE, **named)
     thoughts = answer.additional_kwargs["reasoning_content"]
     assert thoughts.strip()
     assert answer.text
@@ -57,7 +59,8 @@ def test_the_effort_that_was_asked_for_is_sent(lane: str, evidence: Evidence, as
 
 def _play_turns(model: BaseChatModel, lane: str, ask: Ask) -> tuple[AIMessage, AIMessage]:
     """Let the model think and call, then read the tool's result."""
-    bound = model.bind_tools([get_weather], model=LANES[lane].thinker)
+    thinker, named = at_model(model, LANES[lane].thinker)
+    bound = thinker.bind_tools([get_weather], **named)
     question = HumanMessage(ONE_CITY)
     call = ask(bound, [question])
     result = ToolMessage("Sunny.", tool_call_id=call.tool_calls[0]["id"])

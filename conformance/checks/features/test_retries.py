@@ -156,6 +156,7 @@ def test_a_server_that_names_no_wait_is_not_asked_again_at_once(
 
 
 @pytest.mark.claim("retries.after.honoured")
+@pytest.mark.own("others may wait exactly as long as the server named", applies=False)
 @both_ways
 def test_callers_who_were_refused_together_do_not_return_together(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]

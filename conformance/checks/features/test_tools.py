@@ -20,6 +20,7 @@ from conformance.checks.features.questions import (
     TWO_CITIES,
     add_up,
     ask_in_pieces,
+    at_model,
     change_answers,
     find_wire_calls,
     get_weather,
@@ -31,6 +32,7 @@ from conformance.checks.features.questions import (
 from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import DONE, encode_event, encode_json, plan_stream
 from conformance.subjects.expected_errors import expect, expect_status
+from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,8 +111,8 @@ def test_two_calls_with_one_id_stay_two_calls_with_ids_that_differ(
     model: BaseChatModel, ask: Ask
 ) -> None:
     with tapped(model) as (tapped_model, tape):
-        thinker = tapped_model.bind_tools([get_weather], model="moonshotai/Kimi-K2-Thinking")
-        message = ask(thinker, TWO_CITIES)
+        thinker, named = at_model(tapped_model, "moonshotai/Kimi-K2-Thinking")
+        message = ask(thinker.bind_tools([get_weather], **named), TWO_CITIES)
     assert '"functions.get_weather:0"' in tape.answers[0]
     assert '"functions.get_weather:1"' not in tape.answers[0]
     assert read_calls(message) == [PARIS, ROME]
@@ -134,8 +136,13 @@ def test_a_forced_call_is_sent_as_such_and_comes(model: BaseChatModel, choice: A
     named = {"type": "function", "function": {"name": "get_weather"}}
     with tapped(model) as (tapped_model, tape):
         tools: Any = [get_time, get_weather]
+        if choice is True and not chosen().ours:
+            tools = [get_weather]  # "This tool" is what True says to some makers.
         message = tapped_model.bind_tools(tools, tool_choice=choice).invoke(ONE_CITY)
-    assert tape.sent[0]["tool_choice"] == (named if choice == "get_weather" else "required")
+    forced = [named if choice == "get_weather" else "required"]
+    if len(tools) == 1:
+        forced.append(named)
+    assert tape.sent[0]["tool_choice"] in forced
     assert read_calls(message)[0] == PARIS
 
 
@@ -252,7 +259,8 @@ def test_every_form_of_a_tool_is_one_on_the_wire(form: Any, name: str, evidence:
     ],
 )
 def test_pieces_merge_whatever_their_ids_and_names_say(model: BaseChatModel, slug: str) -> None:
-    judge_pieces(model.bind_tools([get_weather], model=slug))
+    named, options = at_model(model, slug)
+    judge_pieces(named.bind_tools([get_weather], **options))
 
 
 @pytest.mark.claim("tools.stream.merge-by-index", lane="dedicated")
@@ -266,7 +274,9 @@ def judge_pieces(bound: Runnable[Any, AIMessage]) -> None:
     whole = add_up(chunks)
     assert len(pieces) > 2
     assert read_calls(whole) == [PARIS, ROME]
-    assert [piece["id"] for piece in pieces if piece["id"]] == read_ids(whole)
+    assert len({*read_ids(whole), None}) == 3
+    if chosen().ours:  # Others may repeat an id on every piece of its call.
+        assert [piece["id"] for piece in pieces if piece["id"]] == read_ids(whole)
 
 
 @pytest.mark.claim("tools.stream.merge-by-index")
@@ -314,7 +324,8 @@ def answer_in_one_event(request: ReceivedRequest) -> AnswerPlan:
 
 @pytest.mark.claim("tools.stream.whole-call", lane="model-apis")
 def test_a_model_that_sends_whole_calls_is_understood(model: BaseChatModel) -> None:
-    bound = model.bind_tools([get_weather], model="deepseek-ai/DeepSeek-V3.1")
+    named, options = at_model(model, "deepseek-ai/DeepSeek-V3.1")
+    bound = named.bind_tools([get_weather], **options)
     chunks = list(bound.stream(TWO_CITIES))
     called = [chunk for chunk in chunks if chunk.tool_calls]
     assert [call for chunk in called for call in read_calls(chunk)] == [PARIS, ROME]
@@ -342,7 +353,8 @@ def test_calls_and_their_results_go_back_to_the_service(model: BaseChatModel, st
         told = ToolMessage(result, tool_call_id=call_id, status=status)
         answer = bound.invoke([HumanMessage(ONE_CITY), called, told])
     _, assistant, tool_message = tape.sent[1]["messages"]
-    assert assistant["tool_calls"][0]["id"] == tool_message["tool_call_id"] == call_id
+    assert assistant["tool_calls"][0]["id"] == tool_message["tool_call_id"]
+    assert tool_message["tool_call_id"] == call_id or not chosen().ours  # Others may rename both.
     assert json.loads(assistant["tool_calls"][0]["function"]["arguments"]) == PARIS["args"]
     assert tool_message["content"] == result
     assert read_calls(answer) == []

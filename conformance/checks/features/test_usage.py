@@ -15,6 +15,7 @@ from conformance.checks.features.questions import (
     TALE,
     add_up,
     ask_in_pieces,
+    at_model,
     change_answers,
     change_plans,
     mount,
@@ -67,7 +68,8 @@ def test_several_answers_to_one_question_report_their_tokens_once(
 @pytest.mark.claim("usage.invoke.details")
 @both_ways
 def test_reasoning_tokens_are_reported(lane: str, model: BaseChatModel, ask: Ask) -> None:
-    usage = ask(model, _RIDDLE, model=LANES[lane].thinker).usage_metadata
+    thinker, named = at_model(model, LANES[lane].thinker)
+    usage = ask(thinker, _RIDDLE, **named).usage_metadata
     assert usage is not None
     assert 0 < usage["output_token_details"]["reasoning"] <= usage["output_tokens"]
 

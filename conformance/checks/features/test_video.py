@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.messages import HumanMessage
 
-from conformance.checks.features.questions import mount, note_bodies, tapped
+from conformance.checks.features.questions import at_model, mount, note_bodies, tapped
 from conformance.subjects.expected_errors import expect, expect_status
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ def test_a_standard_video_block_is_refused_before_anything_is_sent(
 @pytest.mark.claim("video.part.refused")
 def test_a_video_part_is_forwarded_to_a_text_model_which_refuses_it(model: BaseChatModel) -> None:
     with tapped(model) as (tapped_model, tape):
-        assert tapped_model.invoke([HumanMessage([TEXT])], model="zai-org/GLM-5.2").text
+        named, options = at_model(tapped_model, "zai-org/GLM-5.2")
+        assert named.invoke([HumanMessage([TEXT])], **options).text
         with expect("invalid-request", match="does not support multimodal") as caught:
-            tapped_model.invoke([HumanMessage([TEXT, PART])], model="zai-org/GLM-5.2")
+            named.invoke([HumanMessage([TEXT, PART])], **options)
     expect_status(caught.value, 400)
     assert tape.sent[1]["messages"] == [{"role": "user", "content": [TEXT, PART]}]

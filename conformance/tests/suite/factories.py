@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import httpx
 from langchain_core.language_models import FakeListChatModel
 
 number = 7
@@ -33,3 +34,17 @@ def of_trouble(**settings: Any) -> Any:
 
 def of_no_use(**settings: Any) -> Any:
     raise NotImplementedError("never")
+
+
+def of_no_detour(**settings: Any) -> Any:
+    """A client of OpenAI's kind, which adds a route to whatever URL it is given."""
+    url = settings.get("model_url") or settings["base_url"]
+    return _AsksThere(url=f"{url}/chat/completions")
+
+
+class _AsksThere(FakeListChatModel):
+    url: str
+    responses: tuple[str, ...] = ()  # type: ignore[assignment]  # none is ever given
+
+    def _call(self, *_: Any, **__: Any) -> str:
+        return str(httpx.post(self.url, json={}).raise_for_status())

@@ -96,6 +96,36 @@ def test_what_cannot_be_put_to_another_model_is_skipped_with_the_reason(
 
 
 @pytest.mark.usefixtures("_third_party")
+def test_no_url_serves_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    with mounts.serve(respond) as first:
+        assert httpx.get(f"{first.url}/v1/models").status_code
+    urls = iter([first.url, first.url, "http://127.0.0.1:9"])
+    made = LoopbackServer.__init__
+
+    def reuse(self: LoopbackServer, *given: Any, **named: Any) -> None:
+        made(self, *given, **named)
+        self.url = next(urls)
+
+    monkeypatch.setattr(LoopbackServer, "__init__", reuse)
+    with mounts.serve(respond) as second:
+        assert second.url == "http://127.0.0.1:9"
+
+
+@pytest.mark.usefixtures("_third_party")
+def test_a_client_that_turns_the_deployments_url_into_its_endpoint_is_well_directed() -> None:
+    assert mounts.find_misdirected(LANES["dedicated"]) == ""
+
+
+@pytest.mark.usefixtures("_third_party")
+def test_a_client_that_asks_below_predict_is_told_what_to_do() -> None:
+    choose(THIRD_PARTY.replace("of_ours", "of_no_detour"))
+    told = mounts.find_misdirected(LANES["dedicated"])
+    assert "nothing answers at /environments/production/predict/chat/completions." in told
+    assert "wants /environments/production/sync/v1 in the place of" in told
+    assert len(told) <= 300  # The longest reason that a record keeps whole.
+
+
+@pytest.mark.usefixtures("_third_party")
 def test_the_servers_of_a_check_are_closed_with_it() -> None:
     model = mounts.mount(LANES["model-apis"], respond, {})
     url = f"{model.endpoint.base_url}/models"

@@ -126,6 +126,18 @@ def test_a_verdict_is_said_in_words_and_not_by_its_colour(tmp_path: Path) -> Non
     assert "✓ GREEN 4 pass" in read(make(tmp_path), tmp_path).text
 
 
+def test_the_page_is_headed_by_the_name_of_who_was_judged(tmp_path: Path) -> None:
+    subject = "ChatAcme of langchain-acme 1.2, made by acme:make"
+    assert "<h1>ChatAcme conformance</h1>" in write_page(make(tmp_path, subject=subject), tmp_path)
+    assert "<h1>ChatBaseten conformance</h1>" in write_page(make(tmp_path), tmp_path)
+
+
+def test_what_does_not_apply_is_counted_apart(tmp_path: Path) -> None:
+    apart = verdict(CALLS, "dedicated", Status.NOT_APPLICABLE, "check: seen")
+    text = read(make(tmp_path, (verdict(CALLS, "dedicated"), apart)), tmp_path).text
+    assert "✓ pass 1/1, 1 not applicable" in text
+
+
 def test_the_matrix_has_the_pages_row_above_ours(tmp_path: Path) -> None:
     text = read(make(tmp_path), tmp_path).text
     row = "The page says ✅ yes ❌ no no cell"

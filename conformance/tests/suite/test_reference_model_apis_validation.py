@@ -32,7 +32,7 @@ def refusal(plan: AnswerPlan) -> str:
     ("fields", "sentence"),
     [
         ({"frobnicate": 1}, "frobnicate (1): Extra inputs are not permitted"),
-        ({"max_completion_tokens": 8}, "max_completion_tokens (8): Extra inputs are not permitted"),
+        ({"max_output_tokens": 8}, "max_output_tokens (8): Extra inputs are not permitted"),
         ({"messages": []}, "messages: Field required"),
         ({"messages": "hi"}, "messages: Input should be a valid list"),
         ({"messages": ["hi"]}, "messages.0: Input should be a valid dictionary"),

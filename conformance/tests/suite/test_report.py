@@ -53,6 +53,14 @@ def test_each_column_of_the_page_is_a_feature_and_the_rest_is_one_more(tmp_path:
     assert report.lanes == ("model-apis", "dedicated", "client")
 
 
+def test_a_cell_counts_what_does_not_apply_apart(tmp_path: Path) -> None:
+    apart = verdict(CALLS, "dedicated", Status.NOT_APPLICABLE, "check: seen")
+    report = make(tmp_path, (verdict(CALLS, "dedicated"), apart))
+    assert rows(show(report), "Tool calling")[1] == "✓ pass 1/1, 1 not applicable (reference)"
+    report = make(tmp_path, (apart,))
+    assert rows(show(report), "Tool calling")[1] == "○ not applicable 1/1 (reference)"
+
+
 def test_a_cell_shows_the_worst_verdict_and_how_many_are_green(tmp_path: Path) -> None:
     verdicts = (
         verdict(CALLS, "dedicated", Status.EXPECTED_FAILURE, evidence=("corpus",)),
@@ -145,6 +153,7 @@ def test_the_stored_report_says_the_same_with_its_format(tmp_path: Path) -> None
         "green": 0,
         "claims": 1,
         "evidence": ["reference"],
+        "inapplicable": 0,
     }
     assert [line["status"] for line in stored["lines"]] == [
         "fail",
