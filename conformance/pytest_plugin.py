@@ -25,6 +25,7 @@ from conformance.verdicts.bindings import BindingError, bind, spread_lanes
 from conformance.verdicts.bound_items import RECORDER, bind_item, evidence_of, is_bound, places_of
 from conformance.verdicts.evidence import is_inapplicable
 from conformance.verdicts.expected_failures import is_target
+from conformance.verdicts.reasons import describe_failure
 from conformance.verdicts.run_record import Ledger
 from conformance.verdicts.verdicts import Outcome, Place, Result, worst_result
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from conformance.verdicts.costs import Cost
     from conformance.verdicts.evidence import Evidence
 
+LONGEST = 600
+"""Characters of a reason that are kept."""
 _PACKAGES = ("langchain-baseten", "langchain-core", "langchain-tests", "httpx2", "httpx")
 _CREDENTIAL = re.compile(r"(?i)\b(bearer|api-key)\s+\S+")
 _PHASES = pytest.StashKey[list[tuple[Result, str]]]()
@@ -251,7 +254,9 @@ def _explain(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
         )
     if report.passed:
         return ""
-    text = call.excinfo.exconly(tryshort=True) if call.excinfo else str(report.longrepr)
+    text = str(report.longrepr)
+    if call.excinfo:
+        text = describe_failure(call.excinfo.value, call.excinfo.exconly(tryshort=True))
     return _tidy(text if report.when == "call" else f"{report.when}: {text}")
 
 
@@ -262,7 +267,7 @@ def _tidy(text: str) -> str:
     line = mask(line, sorted(secrets, key=len, reverse=True))
     line = withhold(_CREDENTIAL.sub(r"\1 ***", line), find_keys())
     # Cut last: what is left of a key at the cut is no key that anybody would know again.
-    return line if len(line) <= 300 else f"{line[:299]}…"
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
 def _describe_run(config: pytest.Config) -> dict[str, Any]:

@@ -326,12 +326,17 @@ def write_line(suite: Suite, selection: Selection) -> Sequence[str]:
         "--continue-on-collection-errors",
         f"--claims-file={suite.claims}",
         f"--target={selection.target}",
-        *([f"--factory={selection.factory}"] if selection.factory else ()),
+        *(_of_factory(selection.factory) if selection.factory else ()),
         *selection.options,
         *(f"--lane={lane}" for lane in selection.lanes),
         *(f"--claim={claim}" for claim in selection.claims),
         *_choose_checks(suite, selection),
     ]
+
+
+def _of_factory(factory: str) -> tuple[str, ...]:
+    """Return what pytest is told about a factory: values are shown whole, to strangers' eyes."""
+    return f"--factory={factory}", "-o", "verbosity_assertions=2"
 
 
 def _choose_checks(suite: Suite, selection: Selection) -> list[str]:

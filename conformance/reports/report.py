@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.claims.table import LANES
 from conformance.media import to_json
+from conformance.reports.causes import Cause, list_causes
 from conformance.verdicts.verdicts import GREEN, Status, count, worst
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class Report:
     Attributes:
         run: The header of the run's record: target, versions, selection, start.
         lanes: The lanes that have a verdict, in the table's order.
+        causes: What failed, by cause.
         counts: Number of verdicts of each status.
         problems: What is wrong beyond the verdicts; each alone makes the run red.
         excluded: Id and reason of each claim that is left out.
@@ -154,6 +156,7 @@ class Report:
     lanes: tuple[str, ...]
     features: tuple[Feature, ...]
     lines: tuple[Line, ...]
+    causes: tuple[Cause, ...]
     counts: dict[str, int]
     problems: tuple[str, ...]
     excluded: dict[str, str]
@@ -170,14 +173,15 @@ def build_report(table: Table, judgement: Judgement, record: Record) -> Report:
     found = _group(record.outcomes)
     present = {verdict.place.lane for verdict in judgement.verdicts}
     features = _build_features(table, judgement.verdicts)
+    lines = tuple(
+        _describe(table, verdict, found.get(verdict.place, [])) for verdict in judgement.verdicts
+    )
     return Report(
         run={key: value for key, value in record.header.items() if key not in {"kind", "format"}},
         lanes=tuple(lane for lane in LANES if lane in present),
         features=tuple(feature for feature in features if feature.cells),
-        lines=tuple(
-            _describe(table, verdict, found.get(verdict.place, []))
-            for verdict in judgement.verdicts
-        ),
+        lines=lines,
+        causes=list_causes(lines),
         counts={str(status): number for status, number in count(judgement.verdicts).items()},
         problems=judgement.problems,
         excluded={claim.id: claim.excluded or "" for claim in table.excluded},

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from conformance.claims.columns import Column
     from conformance.claims.table import Table
+    from conformance.reports.causes import Cause
     from conformance.reports.difference import Difference
     from conformance.reports.report import Cell, Correction, Feature, Line, Report
 
@@ -53,7 +54,13 @@ def print_report(report: Report, console: Console) -> None:
         cells = (_draw(feature.cells.get(lane)) for lane in report.lanes)
         grid.add_row(to_terminal(_title(feature)), *cells)
     console.print(grid)
-    for text in (*_list_lines(report), *_list_problems(report), _sum_up(report), *_explain(report)):
+    for text in (
+        *_list_causes(report),
+        *_list_lines(report),
+        *_list_problems(report),
+        _sum_up(report),
+        *_explain(report),
+    ):
         console.print(text)
     if corpus := report.run.get("corpus"):
         console.print(to_terminal(_describe_corpus(corpus)))
@@ -190,8 +197,27 @@ def _draw(cell: Cell | None) -> Text:
     return to_terminal(_write(cell), style=SAYS[cell.status].style if cell else "dim")
 
 
+def _list_causes(report: Report) -> Iterator[Text]:
+    """Say what failed, each cause once; with as many causes as failed checks it says nothing."""
+    shared = _share(report)
+    if not shared:
+        return
+    single = len(report.causes) - len(shared)
+    yield to_terminal("\nWhat failed, by cause:", "bold")
+    for number, cause in enumerate(shared, start=1):
+        more = f" and {len(cause.claims) - 1} more claims" if len(cause.claims) > 1 else ""
+        head = f"    {number}. {cause.checks} checks of {cause.claims[0]}{more}"
+        yield to_terminal(f"{head}: {cause.reason}")
+    if single:
+        yield to_terminal(f"    - and {single} that failed one check each")
+
+
+def _share(report: Report) -> list[Cause]:
+    return [cause for cause in report.causes if cause.checks > 1]
+
+
 def _list_lines(report: Report) -> Iterator[Text]:
-    told: dict[str, str] = {}
+    told = {cause.reason: f"cause {n}" for n, cause in enumerate(_share(report), start=1)}
     for line in report.lines:
         if line.status is Status.PASS:
             continue
@@ -217,14 +243,14 @@ def _group(line: Line) -> list[tuple[str, list[str]]]:
 
 
 def _tell(reason: str, checks: list[str], told: dict[str, str], claim: str) -> str:
-    """Return a reason with its checks; one that another claim has told already, by that claim."""
+    """Return a reason with its checks; one that stands elsewhere already, by that place."""
     if not checks:
         return reason
     who = checks[0] if len(checks) == 1 else f"{checks[0]} and {len(checks) - 1} more"
-    first = told.setdefault(reason, claim)
+    here = f"the reason of {claim}"
+    again = told.setdefault(reason, here)
     # What is shorter than the reference to it is told again.
-    again = f"the reason of {first}"
-    return f"{who}: {again if first != claim and len(reason) > len(again) else reason}"
+    return f"{who}: {again if again != here and len(reason) > len(again) else reason}"
 
 
 def _list_problems(report: Report) -> Iterator[Text]:

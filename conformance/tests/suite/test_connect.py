@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from conformance.pytest_plugin import LONGEST
 from conformance.reference import LoopbackServer, respond
 from conformance.subjects import connect as mounts
 from conformance.subjects.subject import choose
@@ -122,7 +123,7 @@ def test_a_client_that_asks_below_predict_is_told_what_to_do() -> None:
     told = mounts.find_misdirected(LANES["dedicated"])
     assert "nothing answers at /environments/production/predict/chat/completions." in told
     assert "wants /environments/production/sync/v1 in the place of" in told
-    assert len(told) <= 300  # The longest reason that a record keeps whole.
+    assert len(told) <= LONGEST
 
 
 @pytest.mark.usefixtures("_third_party")

@@ -1,0 +1,58 @@
+"""What failed, by cause: one thing that is missing is told once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.reports.causes import Cause
+from conformance.reports.page import write_page
+from conformance.tests.suite.sample_report import CALLS, KEYS, make, outcome, verdict
+from conformance.tests.suite.test_report import show
+from conformance.verdicts.verdicts import Result, Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conformance.reports.report import Report
+
+READ = "expected to read `answer.{}['reasoning']`; received: KeyError: 'reasoning'"
+LOST = "HTTPError: 404 from http://127.0.0.1:{}/v1"
+
+
+def make_failing(folder: Path, *reasons: tuple[str, str, str]) -> Report:
+    outcomes = tuple(outcome(a, "dedicated", b, Result.FAILED, c) for a, b, c in reasons)
+    failing = {claim: None for claim, _, _ in reasons}
+    verdicts = tuple(verdict(claim, "dedicated", Status.FAIL, "it fails") for claim in failing)
+    return make(folder, verdicts, outcomes=outcomes)
+
+
+def test_findings_with_one_cause_are_one(tmp_path: Path) -> None:
+    report = make_failing(
+        tmp_path,
+        (CALLS, "a", READ.format("kwargs")),
+        (CALLS, "b", LOST.format(40979)),
+        (CALLS, "c", LOST.format(4711)),
+        (KEYS, "d", READ.format("metadata")),
+        (KEYS, "e", READ.format("extra")),
+        (KEYS, "f", "expected `a == 1`; received: assert 2 == 1"),
+        (KEYS, "g", "expected `b == 1`; received: assert 2 == 1"),
+    )
+    assert report.causes == (
+        Cause(READ.format("kwargs"), 3, (CALLS, KEYS)),
+        Cause(LOST.format(40979), 2, (CALLS,)),
+        Cause("expected `a == 1`; received: assert 2 == 1", 1, (KEYS,)),
+        Cause("expected `b == 1`; received: assert 2 == 1", 1, (KEYS,)),
+    )
+    told = " ".join(show(report).split())
+    assert f"1. 3 checks of {CALLS} and 1 more claims: {READ.format('kwargs')}" in told
+    assert f"2. 2 checks of {CALLS}: {LOST.format(40979)}" in told
+    assert told.count(READ.format("kwargs")) == 1
+    assert "- and 2 that failed one check each" in told
+    assert "What failed, by cause</h2>" in write_page(report, tmp_path)
+
+
+def test_what_passes_has_no_cause(tmp_path: Path) -> None:
+    report = make(tmp_path, outcomes=(outcome(CALLS, "dedicated"),))
+    assert report.causes == ()
+    assert "by cause" not in show(report)
+    assert "by cause" not in write_page(report, tmp_path)
