@@ -7,7 +7,9 @@ try:
 except ModuleNotFoundError as error:  # a package that the suite needs
     sys.exit(
         f"cannot begin: the suite needs {error.name}; in a checkout, run\n"
-        "    python -m pip install -U pip && pip install -e . --group test"
+        "    python -m pip install -U pip && pip install -e . --group test\n"
+        "or, to judge another chat model in an environment of its own,\n"
+        "    python -m pip install -r conformance/requirements.txt"
     )
 
 if __name__ == "__main__":

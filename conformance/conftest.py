@@ -83,8 +83,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         reason = f"the client cannot be imported: {type(error).__name__}: {error}"
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason) from error
-    asked = not chosen().ours and not option.collectonly and "dedicated" in (option.lane or LANES)
-    if asked and (reason := mounts.find_misdirected(LANES["dedicated"])):
+    lanes = () if chosen().ours or option.collectonly else LANES.keys() & (option.lane or LANES)
+    for reason in filter(None, (mounts.find_misdirected(LANES[name]) for name in sorted(lanes))):
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason)
     if find_stage(option.target) == "replay" and not option.collectonly:

@@ -66,10 +66,10 @@ def serve(responder: Responder) -> Iterator[LoopbackServer]:
 
 
 def find_misdirected(lane: Lane) -> str:
-    """Return what is wrong if somebody else's model asks a deployment at its `/predict` itself.
+    """Return what is wrong if somebody else's model asks where no chat completion is answered.
 
     Args:
-        lane: The lane of the deployments.
+        lane: Whose URL the model gets.
 
     Returns:
         What to do about it; empty if nothing is wrong.
@@ -78,13 +78,14 @@ def find_misdirected(lane: Lane) -> str:
         with suppress(Exception, pytest.skip.Exception):  # The checks say what else is wrong.
             model = chosen().make(**choose_settings(lane, "reference", server.url), max_retries=0)
             model.invoke("Hello")
-        asked = [request.path for request in server.requests if "/predict" in request.path]
-    if not asked:
+        asked = [request.path for request in server.requests]
+    wanted = f"{lane.base_path}/chat/completions"
+    if not asked or wanted in asked:
         return ""
     return (
-        f"the factory hands its client {lane.setting} as it is, and nothing answers at "
-        f"{asked[0]}. An OpenAI client wants {lane.base_path} in the place of {lane.path}: "
-        "README.md has a factory to copy. Or judge --lane model-apis alone."
+        f"given {lane.setting}=…{lane.path}, what the factory makes asks for {asked[0]}, where "
+        f"nothing answers, and not for {wanted}. An OpenAI client wants …{lane.base_path} as its "
+        "base URL: README.md has a factory to copy. Or judge the other --lane alone."
     )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "find_differences", "reference_service", "run_page", "write_outputs"]
 
-_OPTIONAL = ("deepagents", "langchain", "langgraph")
+_OPTIONAL = ("deepagents", "langchain", "langchain_openai", "langgraph")
 """Packages that an application installs beside this one. Blocks that import one which is not
 installed are left out."""
 

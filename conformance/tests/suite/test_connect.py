@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.reference import AnswerPlan, ReceivedRequest
+    from conformance.targets import Lane
 
 THIRD_PARTY = "conformance.tests.suite.factories:of_ours"
 
@@ -113,16 +114,22 @@ def test_no_url_serves_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_third_party")
-def test_a_client_that_turns_the_deployments_url_into_its_endpoint_is_well_directed() -> None:
-    assert mounts.find_misdirected(LANES["dedicated"]) == ""
+@pytest.mark.parametrize("lane", LANES.values(), ids=LANES)
+@pytest.mark.parametrize("name", ["of_ours", "of_canned_words"])
+def test_a_client_that_asks_where_it_is_answered_or_nowhere_may_be_judged(
+    lane: Lane, name: str
+) -> None:
+    choose(THIRD_PARTY.replace("of_ours", name))
+    assert mounts.find_misdirected(lane) == ""
 
 
 @pytest.mark.usefixtures("_third_party")
 def test_a_client_that_asks_below_predict_is_told_what_to_do() -> None:
     choose(THIRD_PARTY.replace("of_ours", "of_no_detour"))
+    assert mounts.find_misdirected(LANES["model-apis"]) == ""
     told = mounts.find_misdirected(LANES["dedicated"])
-    assert "nothing answers at /environments/production/predict/chat/completions." in told
-    assert "wants /environments/production/sync/v1 in the place of" in told
+    assert "asks for /environments/production/predict/chat/completions, where nothing" in told
+    assert "wants …/environments/production/sync/v1 as its base URL" in told
     assert len(told) <= LONGEST
 
 

@@ -9,10 +9,12 @@ import configparser
 import inspect
 import re
 import shlex
+import sys
 import tomllib
 from itertools import dropwhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,6 +30,7 @@ from conformance.maintenance.documentation.examples import (
     write_outputs,
 )
 from conformance.maintenance.documentation.mdx import TITLES, find_unsafe
+from conformance.targets import FAKE_KEY, LANES, choose_settings
 from langchain_baseten import BasetenEmbeddings, ChatBaseten
 
 if TYPE_CHECKING:
@@ -86,7 +89,7 @@ def _find_pip_flaw(words: list[str]) -> str | None:
     settings = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     known = {settings["project"]["name"], "pip", "tox", ".", *settings["dependency-groups"]}
     named = [word for word in words[1:] if not word.startswith("-")]
-    strangers = set(named) - known
+    strangers = {word for word in named if not (_ROOT / word).is_file()} - known
     if words[0] not in {"install", "add"} or not named or strangers:
         return f"pip {' '.join(words)} does not install this project"
     return None
@@ -109,6 +112,28 @@ def test_every_example_prints_what_the_page_shows(page: Path) -> None:
     assert outcomes
     if missing := {outcome.missing for outcome in outcomes} - {None}:
         pytest.skip(f"examples that need {missing} were left out; the rest agrees")
+
+
+def test_the_requirements_are_those_of_the_group() -> None:
+    settings = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    _comment, *lines = (_ROOT / "conformance/requirements.txt").read_text("utf-8").splitlines()
+    assert lines == settings["dependency-groups"]["test"]
+
+
+def test_the_factory_to_copy_makes_a_client_of_the_chat_endpoint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blocks = read_blocks((_ROOT / "README.md").read_text(encoding="utf-8"))
+    [code] = [block.text for block in blocks if "def make_model(" in block.text]
+    monkeypatch.setitem(sys.modules, "langchain_openai", SimpleNamespace(ChatOpenAI=dict))
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102  our own page
+    for lane in LANES.values():
+        made = names["make_model"](**choose_settings(lane, "reference"), temperature=0.5)
+        settings = {"model": lane.model, "api_key": FAKE_KEY, "temperature": 0.5}
+        assert made == settings | {"base_url": f"https://{lane.host}{lane.base_path}"}
+    with pytest.raises(NotImplementedError):
+        names["make_model"](model="m", base_url="https://inference.baseten.co/v1")
 
 
 def test_an_output_that_differs_is_reported_and_renewed() -> None:
@@ -286,6 +311,8 @@ def test_the_page_of_the_package_has_commands_and_blocks() -> None:
         ("python -m pip install -U pip", None),
         ("pip install -e . --group test", None),
         ("pip install --group nonsense", "does not install this project"),
+        ("pip install -r conformance/requirements.txt", None),
+        ("pip install -r conformance/nonsense.txt", "does not install this project"),
         ("uv add langchain-baseten", None),
         ("uv add langchain-openai", "does not install this project"),
         ("python -m conformance", None),

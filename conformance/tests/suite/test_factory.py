@@ -76,7 +76,7 @@ def test_a_useless_third_party_client_fails(report: Any) -> None:
         (
             ["--factory", f"{HOME}:of_no_detour"],
             2,
-            "nothing answers at /environments/production/predict/chat/completions.",
+            "asks for /environments/production/predict/chat/completions, where nothing",
         ),
         (
             ["--factory", f"{HOME}:of_ours", "--target=replay"],

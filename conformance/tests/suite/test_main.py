@@ -586,3 +586,4 @@ def test_a_missing_package_of_the_suite_is_named_with_what_to_install(
         runpy.run_path(command.__file__)
     assert str(stopped.value).startswith("cannot begin: the suite needs rich")
     assert "pip install -e . --group test" in str(stopped.value)
+    assert "pip install -r conformance/requirements.txt" in str(stopped.value)
