@@ -740,6 +740,7 @@ class ChatBaseten(ListingService, SessionModel):
 
 
 describe_fields(ChatBaseten)
+ChatBaseten.model_rebuild()
 
 
 def _read(response: RawResponse, context: ResponseContext) -> ChatResult:

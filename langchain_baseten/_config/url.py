@@ -7,9 +7,8 @@ not know what Baseten's hosts and paths mean: that is `endpoint`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final
+from typing import Final, NamedTuple
 
 from langchain_baseten.exceptions import EndpointError
 
@@ -67,8 +66,7 @@ _LONGEST_QUOTE: Final = 100
 _KEY_LIKE: Final = r"(?:[A-Za-z0-9_]+\.)?[A-Za-z0-9_]{20,}"
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
+class Url(NamedTuple):
     """A well-formed URL without user, query, fragment, and route of an API at its end.
 
     Attributes:
