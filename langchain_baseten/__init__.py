@@ -5,6 +5,10 @@ What only embeddings need is imported when it is first used.
 
 from typing import TYPE_CHECKING
 
+# Before our own modules: under their chain of imports, in a script that begins with this package,
+# CPython 3.11 to 3.13 map and unmap stack in each call, which takes a tenth of the whole import.
+import langchain_core.language_models.chat_models  # noqa: F401
+
 from langchain_baseten._config.endpoint import Endpoint
 from langchain_baseten._protocol.model_listing import ListedModel
 from langchain_baseten._version import VERSION
