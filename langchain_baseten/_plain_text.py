@@ -10,20 +10,18 @@ import re
 
 __all__ = ["make_plain"]
 
-_SEQUENCE = re.compile(
-    r"""(?x)
+_SEQUENCE = r"""(?x)
     (?: \x1b\[ | \x9b ) [0-?]*+ [\ -/]*+ [@-~]        # CSI: colours, movements, deletions
     | (?: \x1b[]PX^_] | [\x90\x98\x9d-\x9f] )         # OSC, DCS and others: titles, links
       [^\x07\x1b\x90\x98\x9c-\x9f]*+ (?: \x07 | \x1b\\ | \x9c )
     | \x1b [\ -/]*+ [0-~]                             # character sets, resets
     """
-)
 """Removed with their parameters, which would be left as letters."""
 
-_BREAK = re.compile("[\r\v\f\x1c-\x1f\x85\u2028\u2029]")
+_BREAK = "[\r\v\f\x1c-\x1f\x85\u2028\u2029]"
 """Line breaks of other kinds than a line feed."""
 
-_HIDDEN = re.compile(
+_HIDDEN = (
     # Controls of C0 and C1; the soft hyphen; marks and overrides of the direction (bidi); what has
     # no width; notes and formats; tags, but in flags of regions, which are made of them.
     "[\0-\b\x0e-\x1b\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
@@ -32,14 +30,14 @@ _HIDDEN = re.compile(
 )
 
 _ABOVE = "[^\0-\u02ff\\s]"
-_LOOSE = re.compile(
+_LOOSE = (
     # Joiners belong between letters of scripts that join them, and between emoji.
     f"(?<!{_ABOVE})[\u200c\u200d]+|[\u200c\u200d]+(?!{_ABOVE})|(?<=[\u200c\u200d])[\u200c\u200d]+"
     # One selector chooses a glyph; a row of them is hidden text.
     "|(?<=[\ufe00-\ufe0f\U000e0100-\U000e01ef])[\ufe00-\ufe0f\U000e0100-\U000e01ef]+"
 )
 
-_HALF = re.compile("[\ud800-\udfff]")
+_HALF = "[\ud800-\udfff]"
 """Half a character: it cannot be written as UTF-8."""
 
 
@@ -55,6 +53,6 @@ def make_plain(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    text = _BREAK.sub(" ", _SEQUENCE.sub("", text))
-    text = _HIDDEN.sub(lambda found: found[1] or "", text)
-    return _HALF.sub("\ufffd", _LOOSE.sub("", text))
+    text = re.sub(_BREAK, " ", re.sub(_SEQUENCE, "", text))
+    text = re.sub(_HIDDEN, lambda found: found[1] or "", text)
+    return re.sub(_HALF, "\ufffd", re.sub(_LOOSE, "", text))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pydantic
 import pydantic.v1
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
     from langchain_core.runnables import Runnable, RunnableConfig
 
-Method = Literal["function_calling", "json_schema", "json_mode"]
-METHODS: tuple[Method, ...] = ("function_calling", "json_schema", "json_mode")
+    from langchain_baseten._protocol.schemas import Method
 
 _ENCLOSED = re.compile(r"```\w*(.*)```", re.DOTALL)
 _REFUSAL = 2000

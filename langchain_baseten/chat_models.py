@@ -12,13 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 from uuid import uuid4
 
+from langchain_core import tools as core_tools
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from langchain_core.tools import BaseTool
 from pydantic import Field, model_validator
 
 import langchain_baseten._protocol.content_blocks  # noqa: F401  registers the block translator
@@ -38,7 +38,12 @@ from langchain_baseten._protocol.parameters import (
     build_parameters,
 )
 from langchain_baseten._protocol.response import ResponseContext, combine_outputs, read_response
-from langchain_baseten._protocol.schemas import name_of, with_title, write_response_format
+from langchain_baseten._protocol.schemas import (
+    Method,
+    name_of,
+    prepare_schema,
+    write_response_format,
+)
 from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten._protocol.tools import (
     allows_parallel_calls,
@@ -46,7 +51,6 @@ from langchain_baseten._protocol.tools import (
     write_tool_choice,
     write_tools,
 )
-from langchain_baseten._structured_output import METHODS, Method, choose_parser, with_raw
 from langchain_baseten._version import VERSION
 from langchain_baseten.data._profiles import _PROFILES
 from langchain_baseten.exceptions import BasetenRequestError, MissingToolCallWarning
@@ -548,7 +552,7 @@ class ChatBaseten(ListingService, SessionModel):
 
     def bind_tools(
         self,
-        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | core_tools.BaseTool],
         *,
         tool_choice: dict[str, Any] | str | bool | None = None,
         strict: bool | None = None,
@@ -619,11 +623,9 @@ class ChatBaseten(ListingService, SessionModel):
             OutputParserException: When run, if the response does not hold what was requested.
             BasetenRefusalError: When run, if the model refuses.
         """
-        if method not in METHODS:
-            raise ValueError(f"method={method!r} is not one of {', '.join(METHODS)}.")
-        if schema is None and method != "json_mode":
-            raise ValueError(f"with_structured_output(method={method!r}) needs a schema.")
-        schema = with_title(schema)
+        from langchain_baseten import _structured_output as output  # noqa: PLC0415  3 ms of classes
+
+        schema = prepare_schema(schema, method)
         requested = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
         bound = partial(self._bind_format, tools, ls_structured_output_format=requested, **kwargs)
         if method == "function_calling":
@@ -638,8 +640,8 @@ class ChatBaseten(ListingService, SessionModel):
             model = bound(response_format=write_response_format(schema, strict=strict))
         else:
             model = bound(response_format={"type": "json_object"})
-        parser = choose_parser(schema, method)
-        return with_raw(model, parser) if include_raw else model | parser
+        parser = output.choose_parser(schema, method)
+        return output.with_raw(model, parser) if include_raw else model | parser
 
     def _bind_format(
         self, tools: Sequence[Any] | None, **kwargs: Any
@@ -738,6 +740,7 @@ class ChatBaseten(ListingService, SessionModel):
 
 
 describe_fields(ChatBaseten)
+ChatBaseten.model_rebuild()
 
 
 def _read(response: RawResponse, context: ResponseContext) -> ChatResult:

@@ -187,6 +187,7 @@ class BasetenEmbeddings(BasetenService, Embeddings):
 
 
 describe_fields(BasetenEmbeddings)
+BasetenEmbeddings.model_rebuild()
 
 
 def _read(response: RawResponse, context: BatchContext) -> list[list[float]]:

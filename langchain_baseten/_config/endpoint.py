@@ -36,36 +36,33 @@ Kind = Literal["model-apis", "dedicated", "custom"]
 Segments = tuple[str, ...]
 
 _MODEL_APIS_HOST: Final = "inference.baseten.co"
-_MODEL_HOST: Final = re.compile(r"model-([a-z0-9]+)(?:-([a-z0-9-]+))?\.api\.baseten\.co")
+_MODEL_HOST: Final = r"model-([a-z0-9]+)(?:-([a-z0-9-]+))?\.api\.baseten\.co"
 # Ids have eight letters and digits; these are placeholders for one.
-_UNFILLED_ID: Final = re.compile(r"your|my|model|id|x{4,}")
+_UNFILLED_ID: Final = r"your|my|model|id|x{4,}"
 
 _HOST_ADVICE: Final = f"For the model with the id <id>, the host is {EXAMPLE_HOST}."
-_UNUSABLE_HOSTS: Final = tuple(
-    (re.compile(pattern), what, advice)
-    for pattern, what, advice in (
+_UNUSABLE_HOSTS: Final = (
+    (
+        r"(?:(?:app|www|docs)\.)?baseten\.co",
+        "is a page for people, not an endpoint",
+        PASTE_DEDICATED,
+    ),
+    (r".*\.grpc\.api\.baseten\.co", "speaks gRPC, not HTTP", PASTE_DEDICATED),
+    (r"chain-.*", "is a chain, not a chat model", PASTE_DEDICATED),
+    (
+        r"api\.baseten\.co",
+        "belongs to the management API, which manages models and runs none",
         (
-            r"(?:(?:app|www|docs)\.)?baseten\.co",
-            "is a page for people, not an endpoint",
-            PASTE_DEDICATED,
+            f"Paste https://{EXAMPLE_HOST}/environments/production/sync/v1 with the id of your "
+            "model, or https://inference.baseten.co/v1 for Model APIs."
         ),
-        (r".*\.grpc\.api\.baseten\.co", "speaks gRPC, not HTTP", PASTE_DEDICATED),
-        (r"chain-.*", "is a chain, not a chat model", PASTE_DEDICATED),
-        (
-            r"api\.baseten\.co",
-            "belongs to the management API, which manages models and runs none",
-            (
-                f"Paste https://{EXAMPLE_HOST}/environments/production/sync/v1 with the id of your "
-                "model, or https://inference.baseten.co/v1 for Model APIs."
-            ),
-        ),
-        (
-            r"([a-z0-9]{8})\.api\.baseten\.co",
-            "names no model",
-            "Paste https://model-{}.api.baseten.co/environments/production/sync/v1.",
-        ),
-        (r"(?!model-).*\.api\.baseten\.co", "names no model", _HOST_ADVICE),
-    )
+    ),
+    (
+        r"([a-z0-9]{8})\.api\.baseten\.co",
+        "names no model",
+        "Paste https://model-{}.api.baseten.co/environments/production/sync/v1.",
+    ),
+    (r"(?!model-).*\.api\.baseten\.co", "names no model", _HOST_ADVICE),
 )
 """Hosts of baseten.co that serve no chat requests: pattern, what is wrong, what to write."""
 
@@ -192,7 +189,7 @@ def _parse(received: str, finish: Callable[[Segments], Segments]) -> Endpoint:
         return _read_model_apis(url)
     if url.host == EXAMPLE_HOST:
         return _read_dedicated(url, None, None)
-    if named := _MODEL_HOST.fullmatch(url.host):
+    if named := re.fullmatch(_MODEL_HOST, url.host):
         return _read_dedicated(url, named[1], named[2])
     _check_purpose(url, url.segments[-1:])
     return Endpoint(_join(url, finish(url.segments)), "custom", None, None)
@@ -259,12 +256,12 @@ def _check_purpose(url: Url, segments: Segments) -> None:
 
 def _check_host(url: Url) -> None:
     for pattern, what, advice in _UNUSABLE_HOSTS:
-        if found := pattern.fullmatch(url.host):
+        if found := re.fullmatch(pattern, url.host):
             raise url.refusal(what, advice.format(*found.groups()))
     if url.origin.startswith("http:"):
         what = "would send the API key in clear text"
         raise url.refusal(what, "Write https:// instead of http://.")
     if url.host.startswith("model-") and url.host != EXAMPLE_HOST:
-        named = _MODEL_HOST.fullmatch(url.host)
-        if named is None or _UNFILLED_ID.fullmatch(named[1]):
+        named = re.fullmatch(_MODEL_HOST, url.host)
+        if named is None or re.fullmatch(_UNFILLED_ID, named[1]):
             raise placeholder(url.quote)

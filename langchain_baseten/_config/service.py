@@ -336,9 +336,6 @@ class BasetenService(BasetenSettings):
                 self._left_out[field] = self._left_out.get(field, set()) | lost
 
 
-BasetenService.model_rebuild()
-
-
 def _forget_dump(model: BasetenService) -> None:
     # What langchain-core keeps of the original is not what the copy would be dumped as.
     model.__dict__.pop(_DUMP, None)

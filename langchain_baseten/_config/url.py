@@ -7,9 +7,8 @@ not know what Baseten's hosts and paths mean: that is `endpoint`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final
+from typing import Final, NamedTuple
 
 from langchain_baseten.exceptions import EndpointError
 
@@ -24,36 +23,37 @@ _PASTE_EITHER: Final = f"{PASTE_DEDICATED} {PASTE_MODEL_APIS}"
 _WRAPPERS: Final = {'"': '"', "'": "'", "`": "`", "<": ">", "\u201c": "\u201d", "\u2018": "\u2019"}
 _INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u2060"
 
+# `re` compiles them when the first URL is read: at import that takes a tenth of all its time.
 # Written out in ASCII: with IGNORECASE these classes would also take U+017F and U+212A.
-_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)")
-_AUTHORITY: Final = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::(.*))?")
+_URL: Final = r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)"
+_AUTHORITY: Final = r"(\[[^\]]*\]|[^:\[\]]*)(?::(.*))?"
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_HOST: Final = rf"{_LABEL}(?:\.{_LABEL})*"
 # A host that ends in a number must be an IPv4 address (WHATWG URL): resolvers disagree about 127.1
 # and 010.0.0.1, and httpx rejects some of them only when a request is sent.
-_NUMBER_LAST: Final = re.compile(r"(?:.*\.)?[0-9]+")
-_PATH: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
-_DOT_SEGMENT: Final = re.compile(r"(?:\.|%2[eE]){1,2}")
-_PLACEHOLDER: Final = re.compile(r"[<>{}]|\$[A-Z_(]", re.IGNORECASE | re.ASCII)
+_NUMBER_LAST: Final = r"(?:.*\.)?[0-9]+"
+_PATH: Final = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"
+_DOT_SEGMENT: Final = r"(?:\.|%2[eE]){1,2}"
+_PLACEHOLDER: Final = r"(?ia)[<>{}]|\$[A-Z_(]"
 # After a colon, both slashes belong to a URL inside the path of a proxy.
-_DOUBLED_SLASH: Final = re.compile(r"(?<!:)/{2,}")
-_ROUTES: Final = re.compile(r"(?:/|/chat/completions|(?<=/v1)/embeddings)+\Z")
+_DOUBLED_SLASH: Final = r"(?<!:)/{2,}"
+_ROUTES: Final = r"(?:/|/chat/completions|(?<=/v1)/embeddings)+\Z"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _NOT_HTTP: Final = {"ws": "WebSocket", "wss": "WebSocket", "grpc": "gRPC", "grpcs": "gRPC"}
 
 _BARE: Final = (
     (
-        re.compile(r"[A-Za-z0-9]{4,8}"),
+        r"[A-Za-z0-9]{4,8}",
         "is a model id, not a URL",
         "Paste https://model-{}.api.baseten.co/environments/production/sync/v1.",
     ),
     (
-        re.compile(r"(?!localhost/)[A-Za-z0-9_-]+/[A-Za-z0-9._:-]+"),
+        r"(?!localhost/)[A-Za-z0-9_-]+/[A-Za-z0-9._:-]+",
         "is the name of a model, not a URL",
         "Pass it as model= and leave the URL out.",
     ),
     (
-        re.compile(r".*"),
+        r".*",
         "does not begin with https://",
         "Put https:// in front of the host (http:// for a server on your own machine).",
     ),
@@ -63,11 +63,10 @@ _LONGEST_URL: Final = 2048
 _LONGEST_HOST: Final = 253
 _LAST_PORT: Final = 65535
 _LONGEST_QUOTE: Final = 100
-_KEY_LIKE: Final = re.compile(r"(?:[A-Za-z0-9_]+\.)?[A-Za-z0-9_]{20,}")
+_KEY_LIKE: Final = r"(?:[A-Za-z0-9_]+\.)?[A-Za-z0-9_]{20,}"
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
+class Url(NamedTuple):
     """A well-formed URL without user, query, fragment, and route of an API at its end.
 
     Attributes:
@@ -112,7 +111,7 @@ def split_url(received: str) -> Url:
     text = unwrap(received)
     quote = _quote(text)
     _check_characters(text, quote)
-    found = _URL.match(text)
+    found = re.match(_URL, text)
     if found is None:
         raise _without_scheme(text, quote)
     scheme, path = found[1].lower(), found[3]
@@ -167,7 +166,7 @@ def _check_characters(text: str, quote: str) -> None:
 
 
 def _without_scheme(text: str, quote: str) -> EndpointError:
-    what, advice = next((what, advice) for form, what, advice in _BARE if form.fullmatch(text))
+    what, advice = next((what, advice) for form, what, advice in _BARE if re.fullmatch(form, text))
     return _refusal(quote, what, advice.format(text))
 
 
@@ -186,13 +185,13 @@ def _read_authority(authority: str, path: str, quote: str) -> str:
         what = "has a host that is not ASCII"
         raise _refusal(quote, what, "Type it by hand, or write it in its xn-- form.")
     authority = authority.lower()
-    if _PLACEHOLDER.search(authority.removeprefix(EXAMPLE_HOST) + path):
+    if re.search(_PLACEHOLDER, authority.removeprefix(EXAMPLE_HOST) + path):
         raise placeholder(quote)
     return authority
 
 
 def _read_host(authority: str, quote: str) -> tuple[str, int | None]:
-    found = _AUTHORITY.fullmatch(authority)
+    found = re.fullmatch(_AUTHORITY, authority)
     if found is None or not _is_host(host := found[1].removesuffix(".")):
         raise _refusal(quote, "has no valid host name", _PASTE_EITHER)
     if (port := found[2]) is None:
@@ -206,22 +205,22 @@ def _is_host(host: str) -> bool:
     try:
         if host.startswith("["):
             return IPv6Address(host[1:-1]).scope_id is None
-        if _NUMBER_LAST.fullmatch(host):
+        if re.fullmatch(_NUMBER_LAST, host):
             return str(IPv4Address(host)) == host
     except ValueError:
         return False
     if host == EXAMPLE_HOST:
         return True
-    return len(host) <= _LONGEST_HOST and _HOST.fullmatch(host) is not None
+    return len(host) <= _LONGEST_HOST and re.fullmatch(_HOST, host) is not None
 
 
 def _read_path(path: str, quote: str) -> tuple[str, ...]:
-    if not _PATH.fullmatch(path):
+    if not re.fullmatch(_PATH, path):
         what = "has a character in its path that no URL has"
         raise _refusal(quote, what, "Percent-encode it, or type the path by hand.")
-    path = _ROUTES.sub("", _DOUBLED_SLASH.sub("/", path))
+    path = re.sub(_ROUTES, "", re.sub(_DOUBLED_SLASH, "/", path))
     segments = tuple(path.split("/"))[1:]
-    if any(_DOT_SEGMENT.fullmatch(segment) for segment in segments):
+    if any(re.fullmatch(_DOT_SEGMENT, segment) for segment in segments):
         what = "has a . or .. segment in its path"
         raise _refusal(quote, what, "Write the path without it.")
     return segments
@@ -236,7 +235,7 @@ def _quote(text: str) -> str:
     if "@" in text or "%40" in text:
         scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text)
         text = f"{scheme[0] if scheme else ''}***"
-    visible = _KEY_LIKE.sub("***", re.sub(r"[?#].*", "?***", text, flags=re.DOTALL))
+    visible = re.sub(_KEY_LIKE, "***", re.sub(r"[?#].*", "?***", text, flags=re.DOTALL))
     if len(visible) > _LONGEST_QUOTE:
         visible = f"{visible[:_LONGEST_QUOTE]}..."
     return ascii(visible)

@@ -26,7 +26,7 @@ ResponseT = TypeVar("ResponseT", bound="Response")
 _OF_A_CONNECTION = frozenset({"ResponseStream", "AsyncResponseStream"})
 
 
-_NEXT_CHUNK = re.compile(rb"(?:\r\n)?0*[1-9a-fA-F][0-9a-fA-F]*(?:;[^\r\n]*)?\r\n.", re.DOTALL)
+_NEXT_CHUNK = rb"(?s)(?:\r\n)?0*[1-9a-fA-F][0-9a-fA-F]*(?:;[^\r\n]*)?\r\n."
 """The end of a chunk of HTTP, and the beginning of another one that is not the last."""
 
 
@@ -112,7 +112,7 @@ class Body(Generic[ResponseT]):
         to its buffer is missing, as for test transports, the answer is no.
         """
         parser = getattr(_connection_of(self.response), "_h11_state", None)
-        return parser is not None and _NEXT_CHUNK.match(parser.trailing_data[0]) is not None
+        return parser is not None and re.match(_NEXT_CHUNK, parser.trailing_data[0]) is not None
 
     def _begin(self) -> None: ...
 

@@ -59,12 +59,11 @@ _TOKEN = re.compile(r"token(?!s|[-_](?:budget|count|ids?|limit|type|usage)\b)")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
-_SECRET_VALUE = re.compile(
-    r"(?:bearer|basic|digest|negotiate|token|apikey|api-key|aws4-hmac-sha256|sharedkey"
+_CREDENTIAL = (
+    r"(?i)(?:bearer|basic|digest|negotiate|token|apikey|api-key|aws4-hmac-sha256|sharedkey"
     r"|sharedaccesssignature|hmac|signature|credential)[ =:]+\S"
     r"|eyJ[\w-]{8,}\.|sk[-_]\w|hf_\w{8}|gh[a-z]_\w{8}|github_pat_|glpat-|xox[a-z]-|AKIA\w{8}"
-    r"|AIza\w{8}|hvs\.\w|-----BEGIN",
-    re.IGNORECASE,
+    r"|AIza\w{8}|hvs\.\w|-----BEGIN"
 )
 """How values begin that are credentials, whatever their name."""
 _RUN = re.compile(r"[A-Za-z0-9]{20,}")
@@ -107,7 +106,7 @@ def is_credential(name: str, value: object) -> bool:
 
 
 def _is_secret(value: str) -> bool:
-    return _SECRET_VALUE.match(value.strip()) is not None or any(
+    return re.match(_CREDENTIAL, value.strip()) is not None or any(
         run.upper() != run != run.lower() and _DIGIT.search(run) for run in _RUN.findall(value)
     )
 

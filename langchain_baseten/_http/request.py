@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from langchain_baseten._http.credentials import conceal, read_concealed, reveal
 from langchain_baseten._http.redaction import Redactor
@@ -331,8 +331,7 @@ def _parse_url(kind: Callable[[str], Any], url: str) -> Any:
     return kind(url)
 
 
-@dataclass(frozen=True)
-class RawResponse:
+class RawResponse(NamedTuple):
     """A response whose body was received completely.
 
     Attributes:

@@ -7,18 +7,11 @@ response has been returned before a retry.
 from __future__ import annotations
 
 import logging
+import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
-
-from tenacity import (
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_exponential,
-    wait_random,
-)
 
 from langchain_baseten.exceptions import (
     BasetenError,
@@ -28,6 +21,8 @@ from langchain_baseten.exceptions import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+
+    from tenacity import RetryCallState
 
 ResultT = TypeVar("ResultT")
 
@@ -41,7 +36,11 @@ it would use up all tries at once."""
 _LONGEST_SHARE = 1.0
 """Maximum seconds that chance adds to a wait, which it doubles at most."""
 
-_BACKOFF = wait_exponential(multiplier=0.5, max=8.0)
+_FIRST_BACKOFF = 0.5
+"""Seconds before the first retry, if the server requests no wait. They double with each retry."""
+
+_LONGEST_BACKOFF = 8.0
+"""Seconds that they are doubled up to."""
 
 _LONG_WAIT = 5.0
 """Seconds from which a wait is logged as a warning."""
@@ -63,8 +62,8 @@ def retry_options(
         Keyword arguments.
     """
     return {
-        "stop": stop_after_attempt(max_retries + 1),
-        "retry": retry_if_exception(may_retry),
+        "stop": lambda state: state.attempt_number > max_retries,
+        "retry": lambda state: may_retry(state.outcome.exception()),
         "wait": choose_wait,
         "before_sleep": _report_to(on_retry, target, max_retries),
         "reraise": True,
@@ -177,8 +176,13 @@ def choose_wait(state: RetryCallState) -> float:
     """
     failure = state.outcome.exception() if state.outcome else None
     requested: float = getattr(failure, "retry_after", None) or 0.0
-    wait = requested if requested >= _SHORTEST_WAIT else _BACKOFF(state)
-    return wait + wait_random(0, min(wait, _LONGEST_SHARE))(state)
+    wait = requested if requested >= _SHORTEST_WAIT else _back_off(state.attempt_number)
+    return wait + random.uniform(0, min(wait, _LONGEST_SHARE))  # noqa: S311  hides no secret
+
+
+def _back_off(attempt: int) -> float:
+    # The exponent is limited as well: its power would become too large for a float.
+    return min(_FIRST_BACKOFF * 2.0 ** min(attempt - 1, 32), _LONGEST_BACKOFF)
 
 
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -32,8 +32,8 @@ _SCHEMES = _SOCKS | {"http", "https"}
 _WRITE = "Write it as http://host:port, or socks5://host:port with the package socksio installed."
 _INSTALL = "Install it with pip install socksio, or use a proxy that begins with http://."
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*)://"
+_ADDRESS = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?"
 
 
 def error_from_setup(exception: Exception) -> BasetenError | None:
@@ -108,12 +108,12 @@ def _find_variables(*names: str) -> dict[str, str]:
 
 
 def _scheme_text(value: str) -> str:
-    found = _SCHEME.match(value)
+    found = re.match(_SCHEME, value)
     return found[0] if found else ""
 
 
 def _scheme_of(value: str) -> str:
-    found = _SCHEME.match(value)
+    found = re.match(_SCHEME, value)
     return found[1].lower() if found else "http"
 
 
@@ -126,13 +126,13 @@ def _has_unknown_scheme(value: str) -> bool:
 
 
 def _is_malformed(value: str) -> bool:
-    authority = re.split(r"[/?#]", _SCHEME.sub("", value, count=1), maxsplit=1)[0]
-    return _ADDRESS.fullmatch(authority.rpartition("@")[2]) is None
+    authority = re.split(r"[/?#]", re.sub(_SCHEME, "", value, count=1), maxsplit=1)[0]
+    return re.fullmatch(_ADDRESS, authority.rpartition("@")[2]) is None
 
 
 def _hide_password(value: str) -> str:
     """Return a proxy URL without user and password, and without anything that may be one."""
     scheme = _scheme_text(value)
     user, at, address = value[len(scheme) :].rstrip("/").rpartition("@")
-    shown = address if _ADDRESS.fullmatch(address) else "***"
+    shown = address if re.fullmatch(_ADDRESS, address) else "***"
     return scheme + (f"***@{shown}" if user + at and shown != "***" else shown)

@@ -25,7 +25,7 @@ placeholders, such as `EMPTY`, so they are hidden only if they are no mere word.
 _SHORTEST_WORD = 4
 _SHORTEST_CORE = 11
 
-_ESCAPE = re.compile(
+_ESCAPE = (
     r"\\+(?:u00|x|U0{6}|u\{0*)(?P<slash>[0-9a-fA-F]{2})\}?"  # JSON, JavaScript, Python
     r"|%(?:25)*(?:u00)?(?P<percent>[0-9a-fA-F]{2})"  # URLs, escaped any number of times
     r"|&(?:amp;)*(?P<entity>#x?[0-9a-fA-F]{2,7}|[a-zA-Z]{2,8});"  # HTML
@@ -40,10 +40,8 @@ that no terminal shows."""
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 """`str.lower` changes the length of some texts."""
 
-_SCHEME = re.compile(
-    r"(?:bearer|basic|digest|negotiate|token|api-?key|aws4-hmac-sha256|shared\w+)\s+", re.IGNORECASE
-)
-_NAMED = re.compile(r"[\w.-]+=\"?([^=\"].*?)\"?")
+_SCHEME = r"(?i)(?:bearer|basic|digest|negotiate|token|api-?key|aws4-hmac-sha256|shared\w+)\s+"
+_NAMED = r"[\w.-]+=\"?([^=\"].*?)\"?"
 """A cookie, or a parameter of a signature."""
 _BASE64_CHARACTER = re.compile(r"[A-Za-z0-9+/_-]")
 _URL_SAFE = str.maketrans("+/", "-_")
@@ -83,7 +81,7 @@ def spell_all(secrets: tuple[str, ...]) -> tuple[Spelling, ...]:
 
 
 def _split(secret: str) -> Iterator[str]:
-    bare = _SCHEME.sub("", secret.strip(), count=1)
+    bare = re.sub(_SCHEME, "", secret.strip(), count=1)
     yield bare
     try:
         decoded = base64.b64decode(bare, validate=True).decode("ascii")
@@ -93,7 +91,7 @@ def _split(secret: str) -> Iterator[str]:
         yield decoded
         yield decoded.partition(":")[2]
     for word in re.split(r"[\s;,]+", bare):
-        named = _NAMED.fullmatch(word)
+        named = re.fullmatch(_NAMED, word)
         yield named[1] if named else word
 
 
@@ -115,7 +113,7 @@ def _spell(secret: str) -> Iterator[Spelling]:
 
 def _shortest_pieces(secret: str) -> tuple[int, int]:
     """Return how many characters of a secret's beginning, and of its end, are hidden alone."""
-    if re.search(r"[\s;]", secret) or _NAMED.fullmatch(secret):
+    if re.search(r"[\s;]", secret) or re.fullmatch(_NAMED, secret):
         return len(secret), len(secret)  # its parts are spelled apart
     half = min(len(secret), max(_SHORTEST, (len(secret) + 1) // 2))
     lengths = range(_SHORTEST, half)
@@ -153,10 +151,10 @@ def flatten(text: str) -> tuple[str, Sequence[int]]:
     """
     # Quick, and true of most texts: every escape begins with one of these or cannot be printed.
     plain = text.isprintable() and not ("\\" in text or "%" in text or "&" in text)
-    if plain or not _ESCAPE.search(text):
+    if plain or not re.search(_ESCAPE, text):
         return text, range(len(text) + 1)
     parts, places, end = [], array("q"), 0
-    for escape in _ESCAPE.finditer(text):
+    for escape in re.finditer(_ESCAPE, text):
         if len(character := _resolve(escape)) <= 1:
             parts += [text[end : escape.start()], character]
             places.extend(range(end, escape.start() + len(character)))

@@ -11,8 +11,6 @@ from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tenacity import AsyncRetrying, Retrying
-
 from langchain_baseten._http.bodies import AsyncBody, SyncBody
 from langchain_baseten._http.deadlines import Deadline
 from langchain_baseten._http.parallel import pause
@@ -365,6 +363,8 @@ def _retry(request: HttpRequest, work: Callable[[], ResultT], **options: Any) ->
         return work()
     except BasetenError as failure:
         failures.append(failure)
+    from tenacity import Retrying  # noqa: PLC0415  most processes see no failure
+
     result: ResultT = Retrying(**options, **request.retry_options())(resume(failures, work))
     return result
 
@@ -375,6 +375,8 @@ async def _retry_async(request: HttpRequest, work: Callable[[], Awaitable[Result
         return await work()
     except BasetenError as failure:
         failures.append(failure)
+    from tenacity import AsyncRetrying  # noqa: PLC0415  as above
+
     attempts = AsyncRetrying(**request.retry_options())
     result: ResultT = await attempts(resume_async(failures, work))
     return result

@@ -60,10 +60,10 @@ _SYSTEM_ROW: _Row = ("OSError", BasetenConnectionError, "The connection to {targ
 _CALLS_BACK = frozenset({"_send_handling_redirects", "_send_handling_auth"})
 """Methods of a client that call event hooks and authentication (httpx 0.28, httpx2 2.16)."""
 
-_QUOTED = re.compile(r"\bb(['\"]).*\1", re.DOTALL)
+_QUOTED = r"(?s)\bb(['\"]).*\1"
 """Bytes that the HTTP library quotes if it refuses a header: they may be a secret."""
 
-_REASON = re.compile(r"\A([1-5]\d\d)\b.*", re.DOTALL)
+_REASON = r"(?s)\A([1-5]\d\d)\b.*"
 """The status of a proxy that refused, whose own words may repeat the password."""
 
 _PORTS = {"http": 80, "https": 443}
@@ -107,7 +107,7 @@ def error_from_exception(
         return None
     _, error, sentence = row
     target = f"{host} (set by {source})" if source else host
-    why = shorten(_REASON.sub(_name_status, _QUOTED.sub("…", str(exception))), 200)
+    why = shorten(re.sub(_REASON, _name_status, re.sub(_QUOTED, "…", str(exception))), 200)
     given = sentence.format(host=host, target=target) + (f": {why}" if why else ".")
     return error(given + _hint(error, why))
 

@@ -72,12 +72,10 @@ _BY_LABEL: tuple[tuple[str, type[BasetenError]], ...] = (
 )
 """Labels in `code` and `type`, lower case, for error events without a number."""
 
-_IS_PAGE = re.compile(r"<(?:!doctype|html|head|title|body|h1)\b", re.IGNORECASE)
+_IS_PAGE = r"(?i)<(?:!doctype|html|head|title|body|h1)\b"
 """A web page. An angle bracket alone may be part of the server's sentence."""
 
-_WRONG_KEY = re.compile(
-    r"(?!.*\b(?:permi(?:t|ssion)|scope|access))(?=.*\bapi[-_ ]?key\b)", re.IGNORECASE | re.DOTALL
-)
+_WRONG_KEY = r"(?is)(?!.*\b(?:permi(?:t|ssion)|scope|access))(?=.*\bapi[-_ ]?key\b)"
 """A 403 about the key itself, and not about what the key may be used for."""
 
 _NO_ANSWER_STATUSES = range(100, 400)
@@ -273,7 +271,7 @@ def shorten(text: str, limit: int = _SHOWN) -> str:
 
 
 def _strip_markup(text: str) -> str:
-    if not _IS_PAGE.search(text):
+    if not re.search(_IS_PAGE, text):
         return text
     bare = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", " ", text)
     return re.sub(r"<[^>]*>", " ", bare)
@@ -284,7 +282,7 @@ def _class_of(status: int, sentence: str, body: Any) -> type[BasetenError]:
         return BasetenInvalidResponseError
     if status not in _NOT_OVERFLOW and reports_overflow(f"{sentence} {_labels(body)}"):
         return BasetenContextOverflowError
-    if status == HTTPStatus.FORBIDDEN and _WRONG_KEY.match(sentence):
+    if status == HTTPStatus.FORBIDDEN and re.match(_WRONG_KEY, sentence):
         return BasetenInvalidKeyError
     rest = BasetenInvalidRequestError if status in _REJECTED else BasetenAPIError
     return _BY_STATUS.get(status, rest)

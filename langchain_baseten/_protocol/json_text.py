@@ -13,12 +13,11 @@ from langchain_baseten._protocol.json_bytes import parse_bytes
 from langchain_baseten.exceptions import BasetenRequestError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_PAIR = "[\ud800-\udbff][\udc00-\udfff]"
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_ESCAPE = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?"
-    r"|u[dD][c-fC-F][0-9a-fA-F]{2}|.)",
-    re.DOTALL,
+_ESCAPE = (
+    r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?"
+    r"|u[dD][c-fC-F][0-9a-fA-F]{2}|.)"
 )
 """Any escape in JSON text; a surrogate pair is one match, so a match of six characters is half."""
 _CONTROL = re.compile("[\x00-\x1f]")
@@ -186,7 +185,7 @@ def join_surrogates(text: str) -> str:
     """
     if text.isascii() or not _SURROGATE.search(text):
         return text
-    joined = _PAIR.sub(lambda pair: _join(pair[0]), text)
+    joined = re.sub(_PAIR, lambda pair: _join(pair[0]), text)
     return _SURROGATE.sub("\ufffd", joined)
 
 
@@ -203,7 +202,7 @@ def clean_json_text(text: str) -> str:
     text = join_surrogates(text)
     if not _ESCAPED_SURROGATE.search(text):
         return text
-    return _ESCAPE.sub(lambda m: r"\ufffd" if len(m[0]) == _HALF_ESCAPE else m[0], text)
+    return re.sub(_ESCAPE, lambda m: r"\ufffd" if len(m[0]) == _HALF_ESCAPE else m[0], text)
 
 
 def clean_value(value: Any) -> Any:

@@ -178,12 +178,11 @@ WORDINGS: tuple[Wording, ...] = (
     ),
 )
 
-_OVERFLOW = re.compile("|".join(dict.fromkeys(row.pattern for row in WORDINGS)), re.IGNORECASE)
+_OVERFLOW = "(?i)" + "|".join(dict.fromkeys(row.pattern for row in WORDINGS))
 
-_OUTPUT_LIMIT = re.compile(
-    r"max_(?:completion_)?tokens['\"`]?(?: or .{0,40})? is too large"
-    r"|maximum input length of (?:0|-\d+) tokens",
-    re.IGNORECASE,
+_OUTPUT_LIMIT = (
+    r"(?i)max_(?:completion_)?tokens['\"`]?(?: or .{0,40})? is too large"
+    r"|maximum input length of (?:0|-\d+) tokens"
 )
 """vLLM names the context length as well if `max_tokens` alone exceeds it. Shortening the input
 does not help then."""
@@ -198,4 +197,4 @@ def reports_overflow(text: str) -> bool:
     Returns:
         False as well for a text that is about `max_tokens` alone.
     """
-    return _OVERFLOW.search(text) is not None and _OUTPUT_LIMIT.search(text) is None
+    return re.search(_OVERFLOW, text) is not None and re.search(_OUTPUT_LIMIT, text) is None

@@ -6,8 +6,7 @@ Must not know what a parameter does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from pydantic_core import PydanticUndefined
 
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """Marks a field that is sent in the request body.
 
     Attributes:
@@ -35,8 +33,7 @@ class Sent:
     also: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ClientOnly:
+class ClientOnly(NamedTuple):
     """Marks a field that is never sent in the request body. A field without a mark is not either.
 
     Attributes:
@@ -46,8 +43,7 @@ class ClientOnly:
     per_call: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One row of the table.
 
     Attributes:

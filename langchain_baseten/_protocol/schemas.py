@@ -7,9 +7,9 @@ is changed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from langchain_core.tools import BaseTool, create_schema_from_function
+from langchain_core import tools as core_tools  # loads its parts when they are used
 from langchain_core.utils.function_calling import convert_to_openai_function
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from typing_extensions import is_typeddict
@@ -26,6 +26,11 @@ from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+Method = Literal["function_calling", "json_schema", "json_mode"]
+"""How structured output is requested."""
+
+METHODS: tuple[Method, ...] = ("function_calling", "json_schema", "json_mode")
 
 WRAPPERS = ("json_schema", "function", "toolSpec")
 """Keys under which a dict may hold the function or the named schema itself."""
@@ -48,6 +53,23 @@ VENDOR_MARKS = frozenset(
 
 _NOT_SCHEMA = VENDOR_MARKS | {"name", "title", "description", "strict"}
 COMBINATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
+
+
+def prepare_schema(schema: Any, method: str) -> Any:
+    """Return a schema with a title, to be requested by a method of structured output.
+
+    Args:
+        schema: The schema in any form, or None.
+        method: How the output is requested.
+
+    Raises:
+        ValueError: If the method is unknown, or needs a schema and has none.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method={method!r} is not one of {', '.join(METHODS)}.")
+    if schema is None and method != "json_mode":
+        raise ValueError(f"with_structured_output(method={method!r}) needs a schema.")
+    return with_title(schema)
 
 
 def write_response_format(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
@@ -188,10 +210,10 @@ def set_strict(function: dict[str, Any], strict: bool | None) -> dict[str, Any]:
 
 def _read_arguments(tool: Any) -> tuple[Any, dict[str, Any]]:
     """Return what describes a tool's arguments, and the name and description it has besides."""
-    known = isinstance(tool, BaseTool) or is_typeddict(tool) or _is_pydantic_class(tool)
+    known = isinstance(tool, core_tools.BaseTool) or is_typeddict(tool) or _is_pydantic_class(tool)
     if known or not callable(tool):
         return tool, {}
-    model: Any = create_schema_from_function(
+    model: Any = core_tools.create_schema_from_function(
         tool.__name__,
         tool,
         filter_args=(),
@@ -230,7 +252,7 @@ def _find_schema(function: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_schema(arguments: Any) -> dict[str, Any]:
     """Return the JSON schema of arguments with its references; a TypedDict's is not read."""
-    if isinstance(arguments, BaseTool):
+    if isinstance(arguments, core_tools.BaseTool):
         arguments = arguments.tool_call_schema
     if isinstance(arguments, dict):
         return arguments

@@ -12,6 +12,7 @@ from langchain_baseten import (
     BasetenError,
     BasetenIncompleteStreamError,
     ChatBaseten,
+    _structured_output,
     chat_models,
 )
 from langchain_baseten._http import request as requests
@@ -287,11 +288,13 @@ def calls_every_error_the_same(patch: Patch) -> None:
 
 
 def drops_raw_messages(patch: Patch) -> None:
-    patch.setattr(chat_models, "with_raw", lambda model, parser: model | parser)
+    patch.setattr(_structured_output, "with_raw", lambda model, parser: model | parser)
 
 
 def parses_at_the_end(patch: Patch) -> None:
-    answer_with(patch, chat_models, "choose_parser", lambda parser: RunnableLambda(parser.invoke))
+    answer_with(
+        patch, _structured_output, "choose_parser", lambda parser: RunnableLambda(parser.invoke)
+    )
 
 
 def _without(table: Any, *names: str) -> Any:

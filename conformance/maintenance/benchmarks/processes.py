@@ -27,7 +27,8 @@ _START = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module(
 _START += "run_name='__main__', alter_sys=True)"
 _IMPORT = "import sys, time; sys.path.append(sys.argv[1]); {}; print(time.process_time())"
 _LEFT_OUT = (
-    *("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "PYTHONPATH"),
+    # The last one would have a checkout compiled in each process, but nothing that pip installed.
+    *("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"),
     *("BASETEN_", "COV_", "COVERAGE_", "LANGCHAIN_", "LANGSMITH_", "OPENAI_", "PYTEST_"),
 )
 _SHOWN = 2000

@@ -21,7 +21,7 @@ KEY = "sk-annotations-0123456789"
 
 METHODS = [
     (cls, name)
-    for cls in map(vars(langchain_baseten).get, langchain_baseten.__all__)
+    for cls in (getattr(langchain_baseten, name) for name in langchain_baseten.__all__)
     if inspect.isclass(cls)
     for base in cls.__mro__
     if base.__module__.startswith("langchain_baseten")

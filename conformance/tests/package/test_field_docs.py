@@ -27,14 +27,21 @@ class Described(BaseModel):
 
 
 class Bare(BaseModel):
-    """A model without fields."""
+    """A model without fields, below which stands another that has some."""
+
+
+class Other(BaseModel):
+    """A model whose fields have the names of another's."""
+
+    second: int = 2
+    """The other's."""
 
 
 def test_a_docstring_below_a_field_is_its_description() -> None:
     describe_fields(Described)
     describe_fields(Bare)
 
-    assert Described.model_fields["first"].description == "The first field."
+    assert Described.model_fields["first"].description == "The first\nfield."
     assert Described.model_fields["second"].description is None
     assert Described.model_json_schema()["properties"]["first"]["description"].startswith(
         "The first"

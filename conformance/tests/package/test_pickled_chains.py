@@ -14,12 +14,12 @@ from conformance.reference import LoopbackServer
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY
 from langchain_baseten import ChatBaseten
-from langchain_baseten._structured_output import METHODS
+from langchain_baseten._protocol.schemas import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from langchain_baseten._structured_output import Method
+    from langchain_baseten._protocol.schemas import Method
 
 
 class Person(BaseModel):

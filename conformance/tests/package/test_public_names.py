@@ -24,8 +24,10 @@ def test_the_public_names_are_sorted_and_all_there_is() -> None:
     names = langchain_baseten.__all__
     importable = {
         name
-        for name, value in vars(langchain_baseten).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType) and name != "VERSION"
+        for name in dir(langchain_baseten)
+        if not name.startswith("_")
+        and not isinstance(getattr(langchain_baseten, name), ModuleType)
+        and name not in {"TYPE_CHECKING", "VERSION"}
     }
 
     assert names == sorted(names)
@@ -51,22 +53,49 @@ def test_every_error_and_warning_is_public() -> None:
     assert own <= set(langchain_baseten.__all__)
 
 
-def test_imports_of_the_former_package_still_work() -> None:
-    program = (
-        "from langchain_baseten import BasetenEmbeddings, ChatBaseten, __version__\n"
-        "from langchain_baseten.chat_models import ChatBaseten as C\n"
-        "from langchain_baseten.embeddings import BasetenEmbeddings as E\n"
-        "print(C is ChatBaseten, E is BasetenEmbeddings, __version__)"
-    )
+def run(*statements: str) -> str:
+    """Return what a new interpreter prints."""
     found = subprocess.run(  # noqa: S603  our own program
-        [sys.executable, "-W", "error", "-c", program],
+        [sys.executable, "-W", "error", "-c", "\n".join(statements)],
         cwd=Path(langchain_baseten.__file__).parents[1],
         capture_output=True,
         check=True,
         text=True,
     )
+    return found.stdout.strip()
 
-    assert found.stdout.strip() == f"True True {VERSION}"
+
+def test_imports_of_the_former_package_still_work() -> None:
+    found = run(
+        "from langchain_baseten import BasetenEmbeddings, ChatBaseten, __version__",
+        "from langchain_baseten.chat_models import ChatBaseten as C",
+        "from langchain_baseten.embeddings import BasetenEmbeddings as E",
+        "print(C is ChatBaseten, E is BasetenEmbeddings, __version__)",
+    )
+
+    assert found == f"True True {VERSION}"
+
+
+def test_what_a_model_does_not_need_is_imported_when_it_is_used() -> None:
+    found = run(
+        "import sys",
+        "import langchain_baseten as b",
+        "b.ChatBaseten(api_key='k')",
+        "print({*b.__all__} <= {*dir(b)})",
+        "unused = {'tenacity', 'langchain_core.tools.base', 'langchain_baseten.embeddings'}",
+        "print(unused & {*sys.modules}, 'langchain_baseten._structured_output' in sys.modules)",
+        "print(b.BasetenEmbeddings is b.embeddings.BasetenEmbeddings)",
+        "del b.BasetenEmbeddings",
+        "from langchain_baseten import *",
+        "print(BasetenEmbeddings is b.embeddings.BasetenEmbeddings)",
+    )
+
+    assert found.splitlines() == ["True", "set() False", "True", "True"]
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'langchain_baseten' has no attribute 'ChatBased'"):
+        langchain_baseten.ChatBased  # type: ignore[attr-defined]  # noqa: B018  that is the point
 
 
 def test_the_version_is_in_the_changelog_and_well_formed() -> None:

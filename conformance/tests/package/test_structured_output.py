@@ -17,9 +17,8 @@ from pydantic.v1 import BaseModel as OldModel
 
 from conformance.tests.package.mock_service import Desk, calling, whole
 from conformance.tests.package.schema_samples import OldSum, Sum, Total
+from langchain_baseten._protocol.schemas import METHODS, Method
 from langchain_baseten._structured_output import (
-    METHODS,
-    Method,
     choose_parser,
     raise_if_refused,
     raise_on_invalid_call,

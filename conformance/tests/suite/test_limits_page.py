@@ -34,7 +34,7 @@ NUMBERS = {
     "retries |": f"{DEFAULT_RETRIES},",
     "the wait": f"{retries.LONGEST_WAIT:g} s, and a random share of up to",
     "a `Retry-After` of 0": (
-        f"{retries._BACKOFF.multiplier:g} s, doubled up to {retries._BACKOFF.max:g} s"
+        f"{retries._FIRST_BACKOFF:g} s, doubled up to {retries._LONGEST_BACKOFF:g} s"
     ),
 }
 """The beginning of a line, and what it has to say."""
