@@ -193,7 +193,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         complain.print(to_terminal(f"{root} is no folder of cassettes"), soft_wrap=True)
         return _USAGE
     try:
-        known = collect_names(root, environment)
+        known = collect_names(environment)
     except RecordingError as error:
         complain.print(to_terminal(error), soft_wrap=True)
         return _USAGE

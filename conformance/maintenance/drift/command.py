@@ -23,19 +23,18 @@ from conformance.maintenance.drift.shape_diff import Change, Severity
 from conformance.maintenance.drift.timings import Stopwatch, judge_timing
 from conformance.media import open_console, to_terminal
 from conformance.recording.cassettes import ROOT
-from conformance.recording.child_run import InterruptedRunError, interruptible
 from conformance.recording.command import (
+    INTERRUPTED,
     add_options,
     is_agreed,
-    read_order,
+    read_request,
     settle_models,
-    tell_safely,
+    to_safe_text,
 )
 from conformance.recording.model_listing import ServedError
 from conformance.recording.plan import print_plan
-from conformance.recording.rerecord import RecordingError, hear, plan
+from conformance.recording.rerecord import RecordingError, ask_again, plan
 from conformance.recording.service_discovery import AddresseeError
-from conformance.recording.staging import BusyError
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from conformance.maintenance.drift.report import Source
-    from conformance.recording.plan import Order, Plan
+    from conformance.recording.plan import Plan, RecordRequest
 
 __all__ = ["drift", "main"]
 
@@ -63,10 +62,10 @@ _STANDIN = (
 
 
 def drift(
-    order: Order,
+    order: RecordRequest,
     agreed: Plan,
     root: Path = ROOT,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] = os.environ,
     console: Console | None = None,
 ) -> Drift:
     """Ask again what the cassettes hold, and compare.
@@ -84,7 +83,7 @@ def drift(
     order, notes = follow_casts(order, agreed, root)
     heard, cut = Comparison(), ""
     try:
-        with hear(order, agreed, root, environment, console) as (folder, results):
+        with ask_again(order, agreed, environment, console) as (folder, results):
             heard = compare(agreed, root, folder, results)
     except RecordingError as error:
         # It may say so only after it has handed over what came until then.
@@ -93,8 +92,7 @@ def drift(
         cut = str(error)
     found = list(heard.found)
     if not cut:
-        variables = dict(os.environ if environment is None else environment)
-        found += _time_streams(order, list_lanes(agreed), variables)
+        found += _time_streams(order, list_lanes(agreed), environment)
     sources = find_sources(root, heard.compared)
     return Drift(
         where=order.where,
@@ -108,13 +106,13 @@ def drift(
     )
 
 
-def _warn(order: Order, sources: Iterable[Source]) -> list[str]:
+def _warn(order: RecordRequest, sources: Iterable[Source]) -> list[str]:
     standins = order.target == "live" and any(source.evidence != "live" for source in sources)
     return [_STANDIN] if standins else []
 
 
 def _time_streams(
-    order: Order, lanes: Iterable[str], environment: Mapping[str, str]
+    order: RecordRequest, lanes: Iterable[str], environment: Mapping[str, str]
 ) -> list[Found]:
     """Stream one long answer in each lane outside of any recording, and judge when it arrives."""
     if order.target == "reference":
@@ -122,12 +120,12 @@ def _time_streams(
     return [Found(name, "", _time(order, name, environment)) for name in lanes if name in LANES]
 
 
-def _time(order: Order, name: str, environment: Mapping[str, str]) -> Change:
+def _time(order: RecordRequest, name: str, environment: Mapping[str, str]) -> Change:
     client = import_module("langchain_baseten")
     prompt = import_module("conformance.checks.features.questions").TALE
     url = order.url if name == "dedicated" or order.target == "engine" else None
     settings = choose_settings(LANES[name], order.target, None, url, environment)
-    settings["model"] = order.casts.get(name, {}).get("model", settings["model"])
+    settings["model"] = order.model_overrides.get(name, {}).get("model", settings["model"])
     watch = Stopwatch(verify=import_module("langchain_baseten._http.clients").tls_context())
     with import_module("httpx2").Client(transport=watch) as http:
         try:
@@ -144,8 +142,7 @@ def main(argv: Sequence[str]) -> int:
 
     Returns:
         0 nothing failed, or there is nothing to ask; 1 a type or a verdict changed; 2 wrong
-        arguments, or nobody said yes; 3 it was cut, or nothing was compared; 128 and the signal's
-        number when one came.
+        arguments, or nobody said yes; 3 it was cut, or nothing was compared; 130 interrupted.
     """
     parser = argparse.ArgumentParser(prog="python -m conformance drift", description=_ABOUT)
     add_options(parser)
@@ -155,17 +152,16 @@ def main(argv: Sequence[str]) -> int:
     console = open_console()
     complain = open_console(stderr=True)
     try:
-        with interruptible():
-            return _drift_as_told(options, console)
-    except (AddresseeError, BusyError, _UnwritableError) as error:
+        return _drift_as_told(options, console)
+    except (AddresseeError, _UnwritableError) as error:
         complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
     except (RecordingError, ServedError, SuiteFault, OSError) as error:
-        complain.print(to_terminal(f"NO REPORT: {tell_safely(error)}"))
+        complain.print(to_terminal(f"NO REPORT: {to_safe_text(error)}"))
         return _NO_REPORT
-    except InterruptedRunError as error:
-        complain.print(to_terminal(f"{error}: NO REPORT"))
-        return 128 + error.number
+    except KeyboardInterrupt:
+        complain.print("interrupted: NO REPORT")
+        return INTERRUPTED
 
 
 class _UnwritableError(Exception):
@@ -174,7 +170,7 @@ class _UnwritableError(Exception):
 
 def _drift_as_told(options: argparse.Namespace, console: Console) -> int:
     _see_that_it_can_be_written(filter(None, (options.json, options.markdown)))
-    order = read_order(options)
+    order = read_request(options)
     agreed = plan(order, options.cassettes)
     if not agreed.tasks:
         console.print("there is nothing to ask")
@@ -187,7 +183,7 @@ def _drift_as_told(options: argparse.Namespace, console: Console) -> int:
         console.print("nothing was sent; --yes asks")
         return _USAGE
     order = _settle(order, find_unsettled(order, agreed, options.cassettes), console)
-    report = drift(order, agreed, options.cassettes, None, console)
+    report = drift(order, agreed, options.cassettes, console=console)
     report = replace(report, notes=tuple(dict.fromkeys((*notes, *report.notes))))
     print_drift(report, console, find_keys())
     if options.json:
@@ -197,7 +193,7 @@ def _drift_as_told(options: argparse.Namespace, console: Console) -> int:
     return report.exit
 
 
-def _settle(order: Order, lanes: tuple[str, ...], console: Console) -> Order:
+def _settle(order: RecordRequest, lanes: tuple[str, ...], console: Console) -> RecordRequest:
     """Return the order with the models that these lanes are found to serve."""
     # To the other command no lane means every lane.
     settled = settle_models(replace(order, lanes=lanes)) if lanes else order

@@ -15,7 +15,7 @@ from conformance.targets import LANES
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.recording.plan import Order, Plan
+    from conformance.recording.plan import Plan, RecordRequest
     from conformance.recording.provenance import Provenance
 
 __all__ = ["find_unsettled", "follow_casts", "list_lanes"]
@@ -28,7 +28,9 @@ def list_lanes(agreed: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(task.name.partition("/")[0] for task in agreed.tasks))
 
 
-def follow_casts(order: Order, agreed: Plan, root: Path) -> tuple[Order, tuple[str, ...]]:
+def follow_casts(
+    order: RecordRequest, agreed: Plan, root: Path
+) -> tuple[RecordRequest, tuple[str, ...]]:
     """Return the order with the models that each lane was recorded with, and what is to be said.
 
     Args:
@@ -40,7 +42,7 @@ def follow_casts(order: Order, agreed: Plan, root: Path) -> tuple[Order, tuple[s
     notes: list[str] = []
     for name in list_lanes(agreed):
         casts = _count_casts(agreed, root, name)
-        if name in order.casts or name not in LANES or not casts:
+        if name in order.model_overrides or name not in LANES or not casts:
             continue
         cast = dict(casts.most_common(1)[0][0])
         if cast:
@@ -51,7 +53,7 @@ def follow_casts(order: Order, agreed: Plan, root: Path) -> tuple[Order, tuple[s
     return replace(order, models=tuple(models)), tuple(notes)
 
 
-def find_unsettled(order: Order, agreed: Plan, root: Path) -> tuple[str, ...]:
+def find_unsettled(order: RecordRequest, agreed: Plan, root: Path) -> tuple[str, ...]:
     """Return the lanes for which no recording says which models this target has.
 
     What a stand-in or an engine was asked for need not be what a deployment serves; what was
