@@ -193,7 +193,7 @@ def test_no_field_that_looks_like_a_secret_is_told(
 # --- the models -----------------------------------------------------------------------------------
 
 
-def recast(root: Path, *names: str) -> None:
+def override(root: Path, *names: str) -> None:
     cast = dict.fromkeys(("model", "other", "thinker", "seer"), "tiny")
     for name in names:
         write_cassette(root / "old" / name, said(a=1, b="x"), about=replace(ABOUT, cast=cast))
@@ -202,7 +202,7 @@ def recast(root: Path, *names: str) -> None:
 def test_the_models_that_were_recorded_are_asked(
     root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recast(root, A, B)
+    override(root, A, B)
     assert run(root, "--yes") == 0
     assert heard["requests"][0].models == ("dedicated=tiny",)
     assert "asking for dedicated=tiny, as recorded" in capsys.readouterr().out
@@ -212,10 +212,10 @@ def test_the_models_that_were_recorded_are_asked(
     assert heard["requests"][2].models == ("dedicated=tiny",)
 
 
-def test_of_several_casts_one_is_asked_and_the_report_says_so_once(
+def test_of_several_models_one_is_asked_and_the_report_says_so_once(
     root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recast(root, B)
+    override(root, B)
     assert run(root, "--yes", f"--json={root / 'd.json'}") == 0
     note = "dedicated was recorded 1 with the lane's own models, 1 with tiny: asked as most of them"
     assert json.loads((root / "d.json").read_text(encoding="utf-8"))["notes"] == [note]

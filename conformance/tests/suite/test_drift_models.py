@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.maintenance.drift.models import find_unsettled, follow_casts, list_lanes
+from conformance.maintenance.drift.models import find_unsettled, follow_models, list_lanes
 from conformance.recording.plan import Plan, RecordRequest, Task
 from conformance.targets import LANES
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
@@ -48,7 +48,7 @@ def keep(root: Path, *casts: str, lane: str = "dedicated") -> Plan:
 def test_a_lane_is_asked_for_the_models_that_it_was_recorded_with(
     folder: Path, casts: tuple[str, ...], models: tuple[str, ...], note: str
 ) -> None:
-    request, notes = follow_casts(RecordRequest("live"), keep(folder, *casts), folder)
+    request, notes = follow_models(RecordRequest("live"), keep(folder, *casts), folder)
     assert request.models == models
     told = f"dedicated was recorded {note}: asked as most of them"
     assert notes == ((told,) if note else ())
@@ -59,9 +59,9 @@ def test_a_model_that_somebody_names_is_asked_and_the_other_lane_follows(folder:
     other = keep(folder, "a/b", lane="model-apis")
     agreed = Plan((*one.tasks, *other.tasks), Cost(0, 0))
     request = RecordRequest("live", models=("dedicated=mine",))
-    assert follow_casts(request, agreed, folder)[0].models == ("dedicated=mine", "model-apis=a/b")
+    assert follow_models(request, agreed, folder)[0].models == ("dedicated=mine", "model-apis=a/b")
     request = RecordRequest("live", models=("mine",))
-    assert follow_casts(request, agreed, folder)[0].models == ("mine",)
+    assert follow_models(request, agreed, folder)[0].models == ("mine",)
     assert list_lanes(agreed) == ("dedicated", "model-apis")
 
 
@@ -70,7 +70,7 @@ def test_what_is_no_lane_unlabelled_or_missing_has_no_cast(folder: Path) -> None
     names = ("client/a/b.yaml", "dedicated/a/b.yaml", "dedicated/a/c.yaml")
     write_cassette(folder / names[0], about=replace(ABOUT, cast={"model": "x"}))
     agreed = Plan(tuple(Task(name, name, "new") for name in names), Cost(0, 0))
-    assert follow_casts(RecordRequest(), agreed, folder) == (RecordRequest(), ())
+    assert follow_models(RecordRequest(), agreed, folder) == (RecordRequest(), ())
 
 
 @pytest.mark.parametrize(

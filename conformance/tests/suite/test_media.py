@@ -268,7 +268,7 @@ def test_a_report_in_a_terminal_shows_brackets_as_they_are(tmp_path: Path, said:
 def test_a_drift_report_holds_text_alone(said: str) -> None:
     def build(said: str) -> Any:
         finding = found(f"dedicated/tools/{said}", FAILURE, said, said, said)
-        drift = make_drift(finding, unasked=((said, said),), notes=(said,), cut=said)
+        drift = make_drift(finding, uncompared=((said, said),), notes=(said,), cut=said)
         return replace(drift, where=said, compared=(Source("engine", said, said),))
 
     told = io.StringIO()
