@@ -78,7 +78,7 @@ def replace_cassettes(staged: Path, root: Path, names: Iterable[str]) -> None:
         names: Paths below both.
 
     Raises:
-        ReplacedInPartError: One of them cannot be written.
+        ReplacedInPartError: One of them cannot be written, or Ctrl-C came.
     """
     ordered = sorted(names)
     for number, name in enumerate(ordered):
@@ -88,9 +88,10 @@ def replace_cassettes(staged: Path, root: Path, names: Iterable[str]) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(staged / name, new)
             new.replace(place)
-        except OSError as error:
+        except (OSError, KeyboardInterrupt) as error:
             with suppress(OSError):
                 new.unlink(missing_ok=True)
+            why = str(error) or "interrupted"
             raise ReplacedInPartError(
-                f"{number} of {len(ordered)} cassettes were replaced, then: {error}"
+                f"{number} of {len(ordered)} cassettes were replaced, then: {why}"
             ) from error

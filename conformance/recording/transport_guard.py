@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -35,13 +36,14 @@ _LOST = errors("TransportError")
 _SILENT = errors("ReadTimeout")
 
 
-class TransportGuard:
+class TransportGuard(ABC):
     """Stands between the client and the network; a subclass is a policy."""
 
+    @abstractmethod
     def admit(self, request: Request) -> None:
         """Count a request that is about to be sent; raise if it must not be."""
-        raise NotImplementedError
 
+    @abstractmethod
     def judge_error(self, request: Request, error: Exception, attempt: int) -> float:
         """Return the seconds to wait before a request without a response is sent again; or raise.
 
@@ -50,11 +52,10 @@ class TransportGuard:
             error: Transport error of either library.
             attempt: How often the request was sent before.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def judge_response(self, request: Request, response: Response, attempt: int) -> float:
         """Return the seconds to wait before a request is sent again, 0 to accept; or raise."""
-        raise NotImplementedError
 
     def accept(self, request: Request, response: Response) -> Response:
         """Return the response that the client gets."""

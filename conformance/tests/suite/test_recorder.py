@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import threading
 from types import SimpleNamespace
@@ -71,6 +72,20 @@ def test_what_is_waited_for_is_logged(tmp_path: Any) -> None:
     make(record_log=log).guard._report("429: waiting 1 s")
     assert log.read_text(encoding="utf-8") == '{"waiting": "429: waiting 1 s"}\n'
     make().guard._report("to nobody")
+
+
+def test_a_stopped_run_ends_and_says_why(tmp_path: Any) -> None:
+    log = tmp_path / "log"
+    made = make(record_log=log)
+    session: Any = SimpleNamespace(shouldstop=False)
+    made.pytest_sessionstart(session)
+    made.pytest_runtest_logfinish("a")
+    assert not session.shouldstop
+    made.guard.stopped = "the key is refused"
+    made.pytest_runtest_logfinish("b")
+    assert session.shouldstop == "the key is refused"
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert [line.get("stopped") for line in lines] == [None, None, "the key is refused"]
 
 
 def test_a_run_without_a_pipe_is_left_alone() -> None:

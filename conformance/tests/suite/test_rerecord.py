@@ -290,6 +290,12 @@ def test_equal_or_higher_evidence_replaces_a_recording(
     assert rerecord.record(RecordRequest(evidence), AGREED, old).replaced == NAMES
 
 
+@pytest.mark.parametrize("text", ["interactions: []\n", "provenance:\n  x: [\ninteractions: []\n"])
+def test_a_recording_without_a_readable_label_is_replaced(old: Path, runs: Runs, text: str) -> None:
+    (old / NAMES[0]).write_text(text, encoding="utf-8")
+    assert rerecord.record(RecordRequest(), AGREED, old).replaced == NAMES
+
+
 def test_runs_are_in_the_declared_environment(old: Path, runs: Runs) -> None:
     unwanted = {"LANGCHAIN_TRACING_V2": "true", "PYTHONOPTIMIZE": "2", "PYTEST_ADDOPTS": "-x"}
     mine = {**unwanted, "HTTPS_PROXY": "http://p", "BASETEN_API_KEY": KEY}

@@ -46,18 +46,25 @@ def test_only_what_is_named_is_replaced(root: Path, staged: Path) -> None:
     assert read(root) == {**OLD, NAMES[1]: NEW[NAMES[1]]}
 
 
+@pytest.mark.parametrize(
+    ("failure", "why"), [(OSError(errno.EIO, "full"), "full"), (KeyboardInterrupt(), "interrupted")]
+)
 def test_a_failure_leaves_complete_cassettes_and_says_how_many_are_new(
-    root: Path, staged: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path,
+    staged: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: BaseException,
+    why: str,
 ) -> None:
     move = Path.replace
 
     def fail(path: Path, target: Path) -> Path:
         if target.name == "two.yaml":
-            raise OSError(errno.EIO, "Input/output error")
+            raise failure
         return move(path, target)
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(ReplacedInPartError, match=r"2 of 3 cassettes were.*output"):
+    with pytest.raises(ReplacedInPartError, match=f"2 of 3 cassettes were replaced, then: .*{why}"):
         replace_cassettes(staged, root, NAMES)
     assert read(root) == {**NEW, NAMES[1]: OLD[NAMES[1]]}
 
