@@ -112,13 +112,13 @@ def read_request(options: argparse.Namespace) -> RecordRequest:
 def settle_models(
     request: RecordRequest, environment: Mapping[str, str] = os.environ
 ) -> RecordRequest:
-    """Return the request with the model that each service serves, where nobody named one.
+    """Return the request with the model that each service serves, where none was named.
 
     Model APIs serve the lane's own models; a deployment or an engine serves what it lists.
 
     Args:
         request: What is requested.
-        environment: Where keys and addresses stand.
+        environment: Variables with keys and addresses.
 
     Raises:
         ServedError: Nobody answers, the key is refused, or there are several models.
@@ -185,7 +185,7 @@ def _count_labels(root: Path, names: Sequence[str]) -> str:
 
 
 def is_agreed(question: str, console: Console) -> bool:
-    """Ask at the terminal; nobody there means no."""
+    """Ask at the terminal; without one the answer is no."""
     if not sys.stdin.isatty():
         return False
     return console.input(question).strip().lower() in {"y", "yes"}

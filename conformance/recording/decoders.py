@@ -41,10 +41,9 @@ def read(text: str) -> Iterator[str]:
         yield _unescape(joined)
 
 
-def list_texts(tree: Any) -> Iterator[tuple[str, str]]:
-    """Yield every text in a document with the name of its field, empty if it has none."""
-    for _, name, text in _walk([tree]):
-        yield name, text
+def list_texts(tree: Any) -> Iterator[str]:
+    """Yield every text in a document, those of its names too."""
+    return (text for _, _, text in _walk([tree]))
 
 
 def _unescape(text: str) -> str:

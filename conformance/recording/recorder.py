@@ -1,7 +1,7 @@
 """The pytest plugin of a run that records, or that replays for the recorder.
 
-Knows pytest's hooks, VCR's writer and the way out; keeps a log that another process reads while
-the run goes on. Must not know what is recorded why, or what becomes of it.
+Knows pytest's hooks, VCR's writer and the guard; writes a log that another process reads while the
+run goes on. Must not know why something is recorded, or what becomes of it.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def find_recorder(config: pytest.Config) -> Recorder | None:
 
 
 def is_recorded(item: pytest.Item) -> bool:
-    """Tell whether a check talks to the target, and so has a cassette."""
+    """Return whether a check sends requests to the target, and so has a cassette."""
     return item.path.parent.name in _FOLDERS and "model" in getattr(item, "fixturenames", ())
 
 
@@ -82,8 +82,8 @@ def find_lane(item: pytest.Item) -> Lane | None:
 
 
 @pytest.fixture(autouse=True)
-def _way_out(request: pytest.FixtureRequest, vcr: Any) -> Iterator[None]:
-    """Lie around VCR, which has its own hold on httpx for the length of the check."""
+def _guarded(request: pytest.FixtureRequest, vcr: Any) -> Iterator[None]:
+    """Guard requests outside of VCR, which patches httpx for the length of the check."""
     recorder = find_recorder(request.config)
     if recorder is None or vcr is None:
         yield
@@ -196,10 +196,10 @@ class Recorder:
 
 def _explain(report: pytest.TestReport, keys: Sequence[str]) -> str:
     if report.skipped and isinstance(report.longrepr, tuple):
-        said = str(report.longrepr[2]).removeprefix("Skipped: ")
+        reason = str(report.longrepr[2]).removeprefix("Skipped: ")
     else:
         crash = getattr(report.longrepr, "reprcrash", None)
-        said = str(crash.message if crash else report.longrepr)
-    text = withhold(remove_keys(" ".join(said.split()), keys), keys)
-    # Cut last: what is left of a key at the cut is no key that anybody would know again.
+        reason = str(crash.message if crash else report.longrepr)
+    text = withhold(remove_keys(" ".join(reason.split()), keys), keys)
+    # Cut last: a key that was cut would not be found any more.
     return text if len(text) <= 300 else f"{text[:299]}…"

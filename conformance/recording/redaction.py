@@ -54,7 +54,7 @@ _ASSETS = (
 _WORD = re.compile(r"\\++(?:u[0-9a-fA-F]{4}|.)|[\w-]+", re.ASCII | re.DOTALL)
 _ID_PREFIX = re.compile(r"(?:(?:chatcmpl|cmpl|embd|gen|msg|req|resp)[-_])*")
 _LETTER = re.compile(r"[A-Za-z0-9]")
-# Shorter ones name nothing that anybody could look up, and might stand in ordinary words.
+# Shorter ones identify nothing, and might be ordinary words.
 _SHORTEST_ID = 8
 
 
@@ -85,7 +85,7 @@ def make_canonical(uri: str, lane: Lane | None = None) -> str:
 
 
 def _find_route(path: str) -> str:
-    """Return what stands behind the base of an OpenAI-shaped URL, wherever that ends."""
+    """Return the route behind the base of an OpenAI-shaped URL, wherever that ends."""
     base, mark, route = path.rpartition("/v1/")
     return f"/{route}" if mark else base + path
 

@@ -74,7 +74,7 @@ def withhold(text: str, keys: Iterable[str] = ()) -> str:
     """Return a text that may be shown: as it is, or, if it holds a secret, what kind of.
 
     Args:
-        text: What somebody else said.
+        text: What a client or a service wrote.
         keys: Keys in use.
     """
     found = next(find_secrets(text, keys), "")
@@ -96,7 +96,7 @@ def _search(text: str, keys: tuple[str, ...], *, inside: bool) -> Iterator[str]:
 
 
 def _spell(key: str) -> frozenset[str]:
-    """Return how a key stands in a text, in a URL and in JSON, in small letters."""
+    """Return how a text, a URL and JSON spell a key, in lower case."""
     spelt = (key, quote(key, safe="", errors="replace"), json.dumps(key)[1:-1])
     return frozenset(each.casefold() for each in spelt)
 
@@ -174,10 +174,7 @@ def _load(text: str) -> Iterator[Any]:
 
 
 def _search_values(document: Any, keys: tuple[str, ...]) -> Iterator[str]:
-    texts = dict.fromkeys(list_texts(document))
-    # An empty line between: a header's value may stand in the line below its name.
-    yield from find_secrets("\n\n".join(f"{name}: {text}" for name, text in texts if name), keys)
-    for text in dict.fromkeys(text for _, text in texts):
+    for text in dict.fromkeys(list_texts(document)):
         yield from find_secrets(text, keys)
 
 

@@ -194,7 +194,7 @@ def _drift(options: argparse.Namespace, console: Console) -> int:
 
 
 def _settle(request: RecordRequest, lanes: tuple[str, ...], console: Console) -> RecordRequest:
-    """Return the order with the models that these lanes are found to serve."""
+    """Return the request with the models that these lanes are found to serve."""
     # To the other command no lane means every lane.
     settled = settle_models(replace(request, lanes=lanes)) if lanes else request
     for model in settled.models[len(request.models) :]:
