@@ -1,4 +1,4 @@
-"""`python -m conformance record`: the order as the command line gives it, and what became of it.
+"""`python -m conformance record`: its options, and what became of the cassettes.
 
 Knows the options, also those of other commands that ask a service, and prints. Must not know how
 anything is recorded.
@@ -17,31 +17,41 @@ from typing import TYPE_CHECKING
 from conformance import SuiteFault
 from conformance.media import open_console, to_terminal
 from conformance.recording.cassettes import ROOT, read_provenance
-from conformance.recording.child_run import InterruptedRunError, interruptible
 from conformance.recording.model_listing import ServedError, choose_model, list_served
-from conformance.recording.plan import Order, print_plan
+from conformance.recording.plan import RecordRequest, print_plan, protect_evidence
 from conformance.recording.redaction import remove_keys
 from conformance.recording.rerecord import RecordingError, plan, record
 from conformance.recording.scanner import withhold
 from conformance.recording.service_discovery import AddresseeError, find_addressee, find_endpoint
-from conformance.recording.staging import BusyError
+from conformance.recording.staging import ReplacedInPartError
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console
 
     from conformance.recording.rerecord import Outcome
 
-__all__ = ["add_options", "is_agreed", "main", "read_order", "settle_models", "tell_safely"]
+__all__ = [
+    "INTERRUPTED",
+    "add_options",
+    "is_agreed",
+    "main",
+    "read_request",
+    "settle_models",
+    "to_safe_text",
+]
 
 _RED, _USAGE = 1, 2
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as of any command that SIGINT ends."""
 _OLD = 90
 _STALE_HELP = (
     f"only what is older than DAYS (default {_OLD}), is new, does not replay any more, or, with "
     "--target live, is not live"
 )
+_LOWER_HELP = "replace live recordings by an engine's, and both by the reference server's, too"
 _DESCRIPTION = """Records cassettes: prints which, and about what they take, and goes on after a
 yes. What is recorded replaces an old cassette only after it was scanned for secrets and replayed.
 """
@@ -51,34 +61,36 @@ def main(argv: Sequence[str]) -> int:
     """Run `record`.
 
     Returns:
-        0 recorded; 1 not fit, nothing was replaced; 2 wrong arguments, or nobody said yes; 128 and
-        the signal's number when one came.
+        0 recorded; 1 not fit, nothing was replaced; 2 wrong arguments, or nobody said yes; 130
+        interrupted.
     """
     options = _read_options(argv)
     console = open_console()
     complain = open_console(stderr=True)
     try:
-        with interruptible():
-            return _record_as_told(options, console)
-    except (AddresseeError, BusyError) as error:
+        return _record(options, console)
+    except AddresseeError as error:
         complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
-    except (RecordingError, ServedError, SuiteFault, OSError) as error:
-        complain.print(to_terminal(f"{tell_safely(error)}\nnothing was replaced"))
+    except ReplacedInPartError as error:
+        complain.print(to_terminal(error))
         return _RED
-    except InterruptedRunError as error:
-        complain.print(to_terminal(f"{error}: nothing was replaced"))
-        return 128 + error.number
+    except (RecordingError, ServedError, SuiteFault, OSError) as error:
+        complain.print(to_terminal(f"{to_safe_text(error)}\nnothing was replaced"))
+        return _RED
+    except KeyboardInterrupt:
+        complain.print("interrupted: nothing was replaced")
+        return INTERRUPTED
 
 
-def tell_safely(error: Exception) -> str:
-    """Return an error's words as they may be shown: a service may have had a part in them."""
+def to_safe_text(error: Exception) -> str:
+    """Return an error's message as it may be shown: it may repeat what a service returned."""
     keys = find_keys()
     return withhold(remove_keys(str(error), keys), keys)
 
 
-def read_order(options: argparse.Namespace) -> Order:
-    """Return the order that the options of `add_options` give.
+def read_request(options: argparse.Namespace) -> RecordRequest:
+    """Return the request that the options of `add_options` describe.
 
     Raises:
         AddresseeError: An address, a key or an engine's name is missing.
@@ -86,7 +98,7 @@ def read_order(options: argparse.Namespace) -> Order:
     lanes = tuple(options.lane) or (("dedicated",) if options.target == "engine" else ())
     given = (options.model_url, options.engine_version)
     addressee = find_addressee(options.target, lanes or tuple(LANES), *given, os.environ)
-    return Order(
+    return RecordRequest(
         where=withhold(addressee.where, find_keys()),
         target=options.target,
         lanes=lanes,
@@ -97,55 +109,67 @@ def read_order(options: argparse.Namespace) -> Order:
     )
 
 
-def settle_models(order: Order, environment: Mapping[str, str] = os.environ) -> Order:
-    """Return the order with the model that each service serves, where nobody named one.
+def settle_models(
+    request: RecordRequest, environment: Mapping[str, str] = os.environ
+) -> RecordRequest:
+    """Return the request with the model that each service serves, where none was named.
 
     Model APIs serve the lane's own models; a deployment or an engine serves what it lists.
 
     Args:
-        order: What is asked for.
-        environment: Where keys and addresses stand.
+        request: What is requested.
+        environment: Variables with keys and addresses.
 
     Raises:
         ServedError: Nobody answers, the key is refused, or there are several models.
     """
-    models = list(order.models)
-    for name in () if order.target == "reference" else order.lanes or tuple(LANES):
+    models = list(request.models)
+    for name in () if request.target == "reference" else request.lanes or tuple(LANES):
         lane = LANES[name]
-        if name in order.casts or (order.target, name) == ("live", "model-apis"):
+        if name in request.model_overrides or (request.target, name) == ("live", "model-apis"):
             continue
-        settings = choose_settings(lane, order.target, None, order.url, environment)
+        settings = choose_settings(lane, request.target, None, request.url, environment)
         endpoint = find_endpoint(settings)
         served = list_served(endpoint.base_url, settings["api_key"])
         if model := choose_model(lane, served, endpoint.model_name):
             models.append(f"{name}={model}")
-    return replace(order, models=tuple(models))
+    return replace(request, models=tuple(models))
 
 
-def _record_as_told(options: argparse.Namespace, console: Console) -> int:
-    partial = options.partial or options.target == "engine"
-    order = replace(read_order(options), stale=options.stale, partial=partial)
-    agreed = plan(order, options.cassettes)
-    print_plan(agreed, order.where, console)
+def _record(options: argparse.Namespace, console: Console) -> int:
+    request = replace(
+        read_request(options),
+        stale=options.stale,
+        partial=options.partial or options.target == "engine",
+        lower_evidence=options.lower_evidence,
+    )
+    wanted = plan(request, options.cassettes)
+    agreed, protected = protect_evidence(wanted, options.cassettes, request)
+    print_plan(agreed, request.where, console)
+    _print_left(protected, console)
     if not agreed.tasks:
         console.print("there is nothing to record")
         return 0
     if not options.yes and not is_agreed("record? [y/N] ", console):
         console.print("nothing was sent; --yes records")
         return _USAGE
-    order = settle_models(order)
-    for model in order.models:
+    request = settle_models(request)
+    for model in request.models:
         console.print(to_terminal(f"asking for {model}"))
-    outcome = record(order, options.cassettes, None, console, agreed)
-    # What is replaced is replaced, also when nobody reads any more what became of it.
+    outcome = record(request, agreed, options.cassettes, console=console)
+    # The cassettes are replaced, also when nobody reads any more what became of them.
     with contextlib.suppress(OSError, SystemExit):
         _print_outcome(outcome, options.cassettes, console)
     return 0
 
 
-def _print_outcome(outcome: Outcome, root: Path, console: Console) -> None:
-    for name, reason in outcome.left:
+def _print_left(left: Iterable[tuple[str, str]], console: Console) -> None:
+    for name, reason in left:
         console.print(to_terminal(f"· left as it was: {name}: {reason}"), soft_wrap=True)
+
+
+def _print_outcome(outcome: Outcome, root: Path, console: Console) -> None:
+    _print_left(outcome.left, console)
     labels = _count_labels(root, outcome.replaced)
     console.print(
         to_terminal(
@@ -161,7 +185,7 @@ def _count_labels(root: Path, names: Sequence[str]) -> str:
 
 
 def is_agreed(question: str, console: Console) -> bool:
-    """Ask at the terminal; nobody there means no."""
+    """Ask at the terminal; without one the answer is no."""
     if not sys.stdin.isatty():
         return False
     return console.input(question).strip().lower() in {"y", "yes"}
@@ -191,4 +215,5 @@ def _read_options(argv: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--stale", nargs="?", type=int, const=_OLD, metavar="DAYS", help=_STALE_HELP)
     add("--partial", action="store_true", help="keep what passed when other checks failed")
+    add("--lower-evidence", action="store_true", help=_LOWER_HELP)
     return parser.parse_args(argv)

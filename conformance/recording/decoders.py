@@ -1,7 +1,7 @@
-"""The readings of a text: itself, without its escapes, and what its documents say in pieces.
+"""Read a text as it stands, without its escapes, and with the parts of its JSON values joined.
 
-Knows percent escapes, JSON and streams of events, and takes one look into each: what it guards has
-passed an allow-list before. Must not know what is looked for.
+Knows percent escapes, JSON and server-sent events, and looks into each of them once. Must not know
+what is searched for.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
@@ -17,36 +17,33 @@ if TYPE_CHECKING:
 
 __all__ = ["TooDeepError", "list_texts", "read"]
 
-
-class TooDeepError(Exception):
-    """A document is nested more deeply than it can be looked through."""
-
-
 _ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 _SHORT = dict(zip("bfnrt", "\b\f\n\r\t", strict=True))
 
 
+class TooDeepError(Exception):
+    """A document is nested too deeply to be decoded."""
+
+
 def read(text: str) -> Iterator[str]:
-    """Yield each reading of a text, itself first.
+    """Yield a text, the text without escapes, and the lines that its JSON or events spell.
 
     Args:
         text: Any text.
 
     Raises:
-        TooDeepError: After what was read: there is more in it.
+        TooDeepError: After the other forms: a document is nested too deeply.
     """
-    said = _unescape(text)
     yield text
-    if said != text:
-        yield said
-    if pieces := "\n".join(_join(_load(text))):
-        yield _unescape(pieces)
+    if (unescaped := _unescape(text)) != text:
+        yield unescaped
+    if joined := "\n".join(_join(_load(text))):
+        yield _unescape(joined)
 
 
-def list_texts(tree: Any) -> Iterator[tuple[str, str]]:
-    """Yield every text that a document holds, with the name that it has there, or with none."""
-    for _, name, value in _walk([tree]):
-        yield name, value
+def list_texts(tree: Any) -> Iterator[str]:
+    """Yield every text in a document, those of its names too."""
+    return (text for _, _, text in _walk([tree]))
 
 
 def _unescape(text: str) -> str:
@@ -60,7 +57,7 @@ def _read_escape(found: re.Match[str]) -> str:
 
 
 def _load(text: str) -> Iterator[Any]:
-    """Yield the documents that a text consists of: one, or one in each line or event."""
+    """Yield the documents of a text: one, or one in each line or event."""
     whole = list(_parse(text))
     yield from whole
     for line in () if whole else text.splitlines():
@@ -79,32 +76,26 @@ def _parse(text: str) -> Iterator[Any]:
 
 
 def _join(trees: Iterable[Any]) -> Iterator[str]:
-    """Yield what stands in pieces, in one line: what a stream says, and a name beside its value."""
+    """Yield a line for each field: the deltas of a stream joined, and a name beside its value."""
     parts: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for path, name, value in _walk(trees):
+    for path, name, text in _walk(trees):
         if path:
-            parts[path, name].append(value)
+            parts[path, name].append(text)
         elif name:
-            yield f"{name}: {value}"
-    for (_, name), pieces in parts.items():
-        if len(pieces) > 1:
-            yield f"{name}: {''.join(pieces)}"
-
-
-_Node: TypeAlias = "tuple[str, str, Any]"
+            yield f"{name}: {text}"
+    yield from (f"{name}: {''.join(texts)}" for (_, name), texts in parts.items() if texts[1:])
 
 
 def _walk(trees: Iterable[Any]) -> Iterator[tuple[str, str, str]]:
     """Yield every text in trees with its path, the same in every event, and its nearest name."""
-    waiting: list[_Node] = [("/", "", tree) for tree in trees]
-    waiting.reverse()
-    met: set[int] = set()
+    waiting = [("/", "", tree) for tree in trees][::-1]
+    seen: set[int] = set()
     while waiting:
         path, name, value = waiting.pop()
         if isinstance(value, dict | list | tuple | set):
             # In YAML one node may stand in many places, even in itself.
-            if id(value) not in met:
-                met.add(id(value))
+            if id(value) not in seen:
+                seen.add(id(value))
                 waiting += reversed([*_open(path, name, value)])
         elif isinstance(value, bytes):
             yield path, name, value.decode("utf-8", "replace")
@@ -112,7 +103,7 @@ def _walk(trees: Iterable[Any]) -> Iterator[tuple[str, str, str]]:
             yield path, name, str(value)
 
 
-def _open(path: str, name: str, value: Any) -> Iterator[_Node]:
+def _open(path: str, name: str, value: Any) -> Iterator[tuple[str, str, Any]]:
     if isinstance(value, dict):
         if isinstance(title := value.get("name", value.get("key")), str) and "value" in value:
             yield "", title, value["value"]
@@ -123,6 +114,6 @@ def _open(path: str, name: str, value: Any) -> Iterator[_Node]:
     if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
         yield "", value[0], value[1]
     for each in value:
-        # Which of the choices or calls of a stream this is its place does not say.
+        # A choice or call of a stream is known by its index, not by its place in the list.
         index = each.get("index", "") if isinstance(each, dict) else ""
         yield path and f"{path}/{index}", name, each

@@ -1,7 +1,6 @@
-"""Tells a secret from what only stands for one: a placeholder, a variable, words.
+"""Distinguish a secret from a placeholder, a variable or words.
 
-Knows how a value looks; must not know where it stood. What is said in words is no secret: one has
-digits, and no end.
+Knows how a value looks; must not know where it was found. Words with a version are no secret.
 """
 
 from __future__ import annotations
@@ -42,30 +41,30 @@ def is_anything(value: str) -> bool:
 
 
 def is_short(value: str) -> bool:
-    """Tell whether a password may be this: letters and digits, and no words."""
+    """Return whether this may be a password: letters and digits, and no words."""
     mixed = re.search("[0-9]", value) and re.search("[A-Za-z]", value)
     return bool(mixed) and is_anything(value) and not _WORDS.fullmatch(value)
 
 
 def is_mixed(value: str) -> bool:
-    """Tell whether this is nothing that anybody would say: long, with letters and with digits."""
+    """Return whether this is long, with letters and digits, and no words."""
     return len(value) >= 16 and is_short(value)
 
 
 def is_key(value: str) -> bool:
-    """Tell whether a key may be this, behind a prefix of its own: without a digit if in one run."""
+    """Return whether this may be a key behind a known prefix: without a digit if in one run."""
     runs = re.findall("[A-Za-z0-9]{20,}", value)
     mixed = any(not each.islower() and not each.isupper() for each in runs)
     return is_mixed(value) or (mixed and is_anything(value))
 
 
 def is_random(value: str) -> bool:
-    """Tell whether a part of this is a key: what is before it and behind it may be words."""
+    """Return whether a part of this is a key: the other parts may be words."""
     return any(map(is_key, re.split("[^A-Za-z0-9]", value)))
 
 
 def is_header(value: str) -> bool:
-    """Tell whether this may be a header's value: one word behind the scheme, or pairs."""
+    """Return whether this may be a header's value: one word behind the scheme, or pairs."""
     words = _SCHEME.sub("", value.strip(" \t\r-[\"'\\")).split()
     if not words or _PLACEHOLDER.match(words[0]) or _CODE.fullmatch(words[0]):
         return False
@@ -79,8 +78,8 @@ def is_cookie(value: str) -> bool:
 def is_basic(value: str) -> bool:
     value = value.rstrip("=")
     whole = value[: len(value) // 4 * 4 + (0, 0, 2, 3)[len(value) % 4]]
-    said = base64.b64decode(whole + "=" * (-len(whole) % 4))
-    return b":" in said and said.isascii() and said.decode().isprintable()
+    decoded = base64.b64decode(whole + "=" * (-len(whole) % 4))
+    return b":" in decoded and decoded.isascii() and decoded.decode().isprintable()
 
 
 def is_baseten(value: str) -> bool:

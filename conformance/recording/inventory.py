@@ -1,4 +1,4 @@
-"""`python -m conformance cassettes`: what stands on the shelf, how old it is, and what is wrong.
+"""`python -m conformance cassettes`: which cassettes there are, how old they are, what is wrong.
 
 Knows how cassettes are listed. Age and evidence are information here: the release gate judges them.
 """
@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Column
 from rich.table import Table as Grid
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["Standing", "find_orphan", "main", "take_stock"]
+__all__ = ["CassetteInfo", "find_orphan", "main", "take_inventory"]
 
 _RED, _USAGE = 1, 2
 _DESCRIPTION = """Lists the cassettes: age, evidence, models, size; and what is wrong: altered,
@@ -38,16 +38,19 @@ unused or orphaned ones, secrets, and files that are no cassettes. Age and evide
 here: `release` judges them."""
 
 
+_TEXTS = ("name", "evidence", "source", "model", "lane")
+
+
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One cassette as it stands.
+class CassetteInfo:
+    """One cassette.
 
     Attributes:
         name: Path below the folder.
         evidence: `reference`, `engine` or `live`; empty without a readable label.
         source: What answered.
         age: Days since it was recorded; None if it does not say.
-        model: Models asked for.
+        model: Models requested.
         lane: Lane.
         requests: How many requests it holds.
         size: Bytes.
@@ -65,18 +68,18 @@ class Standing:
     wrong: tuple[str, ...]
 
 
-def take_stock(
+def take_inventory(
     root: Path,
     known: Collection[str] | None = None,
     keys: Iterable[str] = (),
     today: date | None = None,
-) -> list[Standing]:
-    """Return every cassette below a folder, as it stands.
+) -> list[CassetteInfo]:
+    """Return every cassette below a folder.
 
     Args:
         root: The folder.
-        known: Names that the suite's checks play; None to leave that question out.
-        keys: Keys in use, which none may hold.
+        known: Names that the suite's checks replay; None to leave that question out.
+        keys: Keys in use, which none may hold, and which are not shown.
         today: The day that ages are counted to.
     """
     keys = tuple(keys)
@@ -85,49 +88,33 @@ def take_stock(
     for path in list_cassettes(root):
         name = path.relative_to(root).as_posix()
         orphan = "" if known is None else find_orphan(name, known, bare)
-        wrong = (find_flaw(path, root), orphan, *map(str, scan_file(path, root, keys)))
-        stands = _stand(path, name, tuple(filter(None, wrong)), today)
-        found.append(_withhold(stands, keys))
+        flaws = (find_flaw(path, root), orphan, *map(str, scan_file(path, root, keys)))
+        one = replace(_read(path, name, today), wrong=tuple(filter(None, flaws)))
+        shown: dict[str, Any] = {each: withhold(getattr(one, each), keys) for each in _TEXTS}
+        shown["wrong"] = tuple(withhold(flaw, keys) for flaw in one.wrong)
+        found.append(replace(one, **shown))
     return found
 
 
-def _withhold(one: Standing, keys: tuple[str, ...]) -> Standing:
-    """Return how a cassette stands, without what nobody may read in its name or its label."""
-
-    def show(text: str) -> str:
-        return withhold(text, keys)
-
-    return replace(
-        one,
-        name=show(one.name),
-        evidence=show(one.evidence),
-        source=show(one.source),
-        model=show(one.model),
-        lane=show(one.lane),
-        wrong=tuple(map(show, one.wrong)),
-    )
-
-
-def _stand(path: Path, name: str, wrong: tuple[str, ...], today: date | None) -> Standing:
+def _read(path: Path, name: str, today: date | None) -> CassetteInfo:
     size = path.stat().st_size
     try:
         about = read_provenance(path)
     except SuiteFault:
         about = None
     if about is None:
-        return Standing(name, "", "", None, "", name.partition("/")[0], 0, size, wrong)
-    age = name_age(about.recorded, today)
-    count = len(about.requests)
+        return CassetteInfo(name, "", "", None, "", name.partition("/")[0], 0, size, ())
+    age, count = name_age(about.recorded, today), len(about.requests)
     facts = (about.evidence, about.source, age, about.model, about.lane, count, size)
-    return Standing(name, *facts, wrong)
+    return CassetteInfo(name, *facts, ())
 
 
 def find_orphan(name: str, known: Collection[str], bare: Collection[str]) -> str:
-    """Return why nobody plays a cassette; empty if somebody does.
+    """Return why no check replays a cassette; empty if one does.
 
     Args:
         name: The cassette.
-        known: The cassettes that checks play.
+        known: The cassettes that checks replay.
         bare: The same without parameters.
     """
     if name in known:
@@ -141,46 +128,46 @@ def _strip(name: str) -> str:
     return name.removesuffix(".yaml").partition("[")[0]
 
 
-def print_stock(stock: Sequence[Standing], console: Console) -> None:
+def print_inventory(found: Sequence[CassetteInfo], console: Console) -> None:
     """Print a row for each cassette, the sums, and what is wrong."""
     grid = Grid(
         Column("cassette", overflow="fold"), "age", "evidence", "model", "lane", "requests", "size"
     )
-    for one in stock:
+    for one in found:
         label = f"{one.evidence}: {one.source}" if one.evidence else "none"
         age = "?" if one.age is None else f"{one.age} d"
         sizes = (str(one.requests), f"{one.size / 1000:.1f} kB")
         name = one.name.removeprefix(f"{one.lane}/")
         grid.add_row(*map(to_terminal, (name, age, label, one.model, one.lane, *sizes)))
     console.print(grid)
-    for one in stock:
+    for one in found:
         for wrong in one.wrong:
             console.print(to_terminal(f"✗ {wrong}"), soft_wrap=True)
-    console.print(to_terminal(_sum_up(stock)))
+    console.print(to_terminal(_sum_up(found)))
 
 
-def _sum_up(stock: Sequence[Standing]) -> str:
-    labels = Counter(one.evidence or "unlabelled" for one in stock)
-    ages = [one.age for one in stock if one.age is not None]
+def _sum_up(found: Sequence[CassetteInfo]) -> str:
+    labels = Counter(one.evidence or "unlabelled" for one in found)
+    ages = [one.age for one in found if one.age is not None]
     counted = ", ".join(f"{count} {label}" for label, count in sorted(labels.items()))
-    size = sum(one.size for one in stock) / 1_000_000
+    size = sum(one.size for one in found) / 1_000_000
     oldest = f", the oldest {max(ages)} days old" if ages else ""
-    requests = sum(one.requests for one in stock)
-    wrong = sum(bool(one.wrong) for one in stock)
+    requests = sum(one.requests for one in found)
+    wrong = sum(bool(one.wrong) for one in found)
     return (
-        f"{len(stock)} cassettes ({counted}), {requests} requests, {size:.1f} MB{oldest}; "
+        f"{len(found)} cassettes ({counted}), {requests} requests, {size:.1f} MB{oldest}; "
         f"{wrong} with something wrong"
     )
 
 
-def write_stock(stock: Sequence[Standing]) -> str:
+def write_inventory(found: Sequence[CassetteInfo]) -> str:
     """Return the list as JSON."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return to_json({"listed": now, "cassettes": [asdict(one) for one in stock]}, indent=1)
+    return to_json({"listed": now, "cassettes": [asdict(one) for one in found]}, indent=1)
 
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
-    """Run `cassettes`; return 0 if all is well, 1 if something is wrong, 2 if it cannot be told."""
+    """Run `cassettes`; return 0 if all is well, 1 if something is wrong, 2 if nothing is listed."""
     parser = argparse.ArgumentParser(
         prog="python -m conformance cassettes", description=_DESCRIPTION
     )
@@ -193,21 +180,21 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         complain.print(to_terminal(f"{root} is no folder of cassettes"), soft_wrap=True)
         return _USAGE
     try:
-        known = collect_names(root, environment)
+        known = collect_names(environment)
     except RecordingError as error:
         complain.print(to_terminal(error), soft_wrap=True)
         return _USAGE
     keys = find_keys(environment)
-    stock = take_stock(root, known, keys)
+    found = take_inventory(root, known, keys)
     # What lies beside the cassettes is published with them.
     listed = set(list_cassettes(root))
     beside = [hit for hit in scan_folder(root, keys) if hit.path not in listed]
     if options.json:
-        print(write_stock(stock))
+        print(write_inventory(found))
     else:
-        print_stock(stock, console)
-        if missing := known - {one.name for one in stock}:
+        print_inventory(found, console)
+        if missing := known - {one.name for one in found}:
             print(f"· {len(missing)} checks have none: left out here, or `record --stale` makes it")
     for hit in beside:
         complain.print(to_terminal(f"✗ {hit}"), soft_wrap=True)
-    return _RED if beside or any(one.wrong for one in stock) else 0
+    return _RED if beside or any(one.wrong for one in found) else 0

@@ -1,4 +1,4 @@
-"""Which models a service says it serves, and which of them a run asks for.
+"""Which models a service lists, and which of them a run requests.
 
 Knows `GET /models` as OpenAI-compatible services answer it; costs no tokens. Must not know checks
 or cassettes.
@@ -32,8 +32,8 @@ class Served(NamedTuple):
     """One entry of a list of models.
 
     Attributes:
-        name: What a request has to ask for.
-        owner: Who owns it, which is how engines say who they are; empty if nobody is named.
+        name: The model of a request.
+        owner: Who owns it, by which engines name themselves; empty if it is not given.
     """
 
     name: str
@@ -53,8 +53,8 @@ def list_served(endpoint: str, key: str) -> tuple[Served, ...] | None:
     Raises:
         ServedError: Nobody answers, or the key is refused.
     """
-    said = fetch(f"{endpoint}/models", key)
-    rows = said.get("data") if isinstance(said, dict) else None
+    listing = fetch(f"{endpoint}/models", key)
+    rows = listing.get("data") if isinstance(listing, dict) else None
     if not isinstance(rows, list):
         return None
     return tuple(
@@ -65,7 +65,7 @@ def list_served(endpoint: str, key: str) -> tuple[Served, ...] | None:
 
 
 def fetch(url: str, key: str) -> Any:
-    """Return the JSON that a URL answers with 200; None for anything else.
+    """Return the JSON of a successful response; None for anything else.
 
     Args:
         url: The URL.
@@ -79,14 +79,16 @@ def fetch(url: str, key: str) -> Any:
     tls = import_module("langchain_baseten._http.clients").tls_context()
     near = urlsplit(url).hostname in _LOOPBACK
     try:
-        answer = httpx2.get(url, headers=headers, timeout=_PATIENCE, verify=tls, trust_env=not near)
+        response = httpx2.get(
+            url, headers=headers, timeout=_PATIENCE, verify=tls, trust_env=not near
+        )
     except httpx2.HTTPError as error:
         raise ServedError(f"{url} cannot be reached: {type(error).__name__}") from error
-    if answer.status_code in _REFUSALS:
-        told = f"; set {ENGINE_KEY} if it is an engine" if key in {"", FAKE_KEY} else ""
-        raise ServedError(f"{url} refuses the key: HTTP {answer.status_code}{told}")
+    if response.status_code in _REFUSALS:
+        hint = f"; set {ENGINE_KEY} if it is an engine" if key in {"", FAKE_KEY} else ""
+        raise ServedError(f"{url} refuses the key: HTTP {response.status_code}{hint}")
     try:
-        return answer.json() if answer.is_success else None
+        return response.json() if response.is_success else None
     except ValueError:
         return None
 
@@ -106,6 +108,6 @@ def choose_model(lane: Lane, served: tuple[Served, ...] | None, otherwise: str) 
     if lane.model in names:
         return ""
     if len(names) > 1:
-        told = ", ".join(names[:5])
-        raise ServedError(f"it serves {len(names)} models ({told}): choose one with --model")
+        first = ", ".join(names[:5])
+        raise ServedError(f"it serves {len(names)} models ({first}): choose one with --model")
     return names[0] if names else otherwise

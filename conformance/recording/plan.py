@@ -1,17 +1,18 @@
 """What is to be recorded: which cassettes, why, and about what it costs.
 
-Knows the order that was given and the cassettes as they are; must not know how anything is
-recorded. Nothing is changed here, and nothing is sent.
+Knows what is requested and the cassettes as they are; must not know how anything is recorded.
+Nothing is changed here, and nothing is sent.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from rich.table import Table as Grid
 
+from conformance import SuiteFault
 from conformance.media import to_terminal
 from conformance.recording.cassettes import read_provenance
 from conformance.targets import read_casts
@@ -23,23 +24,35 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["Order", "Plan", "Task", "make_plan", "name_age", "print_plan"]
+__all__ = [
+    "Plan",
+    "RecordRequest",
+    "Task",
+    "make_plan",
+    "name_age",
+    "name_higher_evidence",
+    "print_plan",
+    "protect_evidence",
+]
+
+_RANKS = ("reference", "engine", "live")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is asked for.
+class RecordRequest:
+    """What is to be recorded, and from whom.
 
     Attributes:
         target: `reference`, `engine` or `live`.
         lanes: These lanes only; none for both.
         claims: These claims only; none for all.
-        models: Models to ask instead of the lanes' own, `SLUG` or `LANE=SLUG`.
+        models: Models to request instead of the lanes' own, `SLUG` or `LANE=SLUG`.
         url: Where the engine or the deployment answers.
         engine: Name and version of the engine.
         stale: Only what is older than so many days, or does not replay; None for everything.
         partial: Keep what was recorded by checks that passed although others failed.
         where: Who is asked, in words.
+        lower_evidence: Replace recordings of higher evidence as well.
     """
 
     target: str = "reference"
@@ -51,10 +64,11 @@ class Order:
     stale: int | None = None
     partial: bool = False
     where: str = "the reference server"
+    lower_evidence: bool = False
 
     @property
-    def casts(self) -> dict[str, dict[str, str]]:
-        """Who plays which role in each lane instead of the lane's own models."""
+    def model_overrides(self) -> dict[str, dict[str, str]]:
+        """The models by role that each lane requests instead of its own."""
         return read_casts(self.models)
 
 
@@ -64,7 +78,7 @@ class Task:
 
     Attributes:
         name: Its path below the cassettes' folder.
-        check: Node id of the check that speaks.
+        check: Node id of the check that sends the requests.
         why: `new`, `asked for`, `changed`, or its age.
     """
 
@@ -96,7 +110,7 @@ class Plan:
 def make_plan(
     planned: Mapping[str, str],
     root: Path,
-    order: Order,
+    request: RecordRequest,
     changed: Iterable[str] = (),
     today: date | None = None,
 ) -> Plan:
@@ -105,14 +119,14 @@ def make_plan(
     Args:
         planned: The cassettes of the selected checks, with the check of each.
         root: The cassettes as they are.
-        order: What is asked for.
+        request: What is requested.
         changed: Those that do not replay any more.
         today: The day that ages are counted to.
     """
     changed = set(changed)
     tasks = []
     for name, check in planned.items():
-        why = "changed" if name in changed else _judge(root / name, order, today)
+        why = "changed" if name in changed else _find_reason(root / name, request, today)
         if why:
             tasks.append(Task(name, check, why))
     old = [root / task.name for task in tasks if (root / task.name).is_file()]
@@ -121,19 +135,59 @@ def make_plan(
     return Plan(tuple(tasks), Cost(cost.requests + len(tasks) - len(old), cost.tokens))
 
 
-def _judge(path: Path, order: Order, today: date | None) -> str:
+def _find_reason(path: Path, request: RecordRequest, today: date | None) -> str:
     """Return why a cassette has to be recorded; empty if it need not be."""
     if not path.is_file():
         return "new"
-    if order.stale is None:
+    if request.stale is None:
         return "asked for"
     about = read_provenance(path)
     age = name_age(about.recorded, today) if about else None
     if about is None or age is None:
         return "of unknown age"
-    if order.target == "live" != about.evidence:
+    if request.target == "live" != about.evidence:
         return f"not live but {about.evidence}"
-    return f"{age} days old" if age > order.stale else ""
+    return f"{age} days old" if age > request.stale else ""
+
+
+def protect_evidence(
+    plan: Plan, root: Path, request: RecordRequest
+) -> tuple[Plan, tuple[tuple[str, str], ...]]:
+    """Return the plan without what would lower evidence, and what that is, with the reason.
+
+    Args:
+        plan: The plan.
+        root: The cassettes as they are.
+        request: What is requested.
+    """
+    reasons = {
+        task.name: name_higher_evidence(root / task.name, request.target, request)
+        for task in plan.tasks
+    }
+    kept = tuple(task for task in plan.tasks if not reasons[task.name])
+    return replace(plan, tasks=kept), tuple((n, why) for n, why in reasons.items() if why)
+
+
+def name_higher_evidence(path: Path, evidence: str, request: RecordRequest) -> str:
+    """Return why a new recording may not replace a cassette; empty if it may.
+
+    Args:
+        path: The cassette; there need be none.
+        evidence: Evidence of the new recording.
+        request: What was requested.
+    """
+    if request.lower_evidence or not path.is_file():
+        return ""
+    try:
+        about = read_provenance(path)
+    except SuiteFault:
+        return ""
+    if about is None or about.evidence not in _RANKS[_RANKS.index(evidence) + 1 :]:
+        return ""
+    return (
+        f"its evidence is {about.evidence} ({about.source}), the new one's would be {evidence}; "
+        "--lower-evidence replaces it"
+    )
 
 
 def name_age(recorded: str, today: date | None = None) -> int | None:
@@ -149,7 +203,7 @@ def print_plan(plan: Plan, where: str, console: Console) -> None:
 
     Args:
         plan: The plan.
-        where: Who is going to be asked.
+        where: Who will be asked.
         console: The terminal.
     """
     grid = Grid("lane", "checks in", "cassettes", "why")
@@ -158,22 +212,22 @@ def print_plan(plan: Plan, where: str, console: Console) -> None:
         lane, folder, _ = task.name.split("/", 2)
         counts.setdefault((lane, folder), []).append(task)
     for (lane, folder), tasks in sorted(counts.items()):
-        grid.add_row(*map(to_terminal, (lane, folder, len(tasks), _tell_reasons(tasks))))
+        grid.add_row(*map(to_terminal, (lane, folder, len(tasks), _count_reasons(tasks))))
     console.print(grid)
     requests, tokens = plan.cost
     console.print(
         to_terminal(
             f"{len(plan.tasks)} cassettes, about {requests} requests and {tokens} tokens "
-            f"by what the old ones took{_tell_unknown(plan)}; to be asked: {where}"
+            f"by what the old ones took{_count_new(plan)}; to be asked: {where}"
         )
     )
 
 
-def _tell_unknown(plan: Plan) -> str:
+def _count_new(plan: Plan) -> str:
     new = sum(task.why == "new" for task in plan.tasks)
     return f" ({new} of them never recorded: at least a request each)" if new else ""
 
 
-def _tell_reasons(tasks: Sequence[Task]) -> str:
+def _count_reasons(tasks: Sequence[Task]) -> str:
     reasons = [task.why for task in tasks]
     return ", ".join(f"{reasons.count(why)} {why}" for why in dict.fromkeys(reasons))

@@ -1,4 +1,4 @@
-"""Where a cassette came from, and how that stands at the top of its file.
+"""Where a cassette came from, as the header of its file.
 
 Knows the header's text, both ways, and the hash that binds it to what was recorded. Must not know
 files, VCR or what a check wants.
@@ -52,7 +52,7 @@ class Provenance:
         client: Version of langchain-baseten.
         recorder: Version of vcrpy.
         requests: SHA-256 of each request body, in order.
-        cast: Models that stood in for the lane's own, by role; replay has to name them again.
+        cast: Model overrides by role, which replay has to name again; named as in the file.
         sha256: Of everything above and of what was recorded.
     """
 
@@ -70,7 +70,7 @@ class Provenance:
 
 
 def derive_evidence(hosts: Iterable[str], target: str, engine: str = "") -> tuple[str, str]:
-    """Return evidence and source, from who answered and not from who was meant to.
+    """Return evidence and source, from the hosts that answered and not from the option.
 
     Args:
         hosts: Hosts that answered over TLS as they name themselves, others as `http://host`.

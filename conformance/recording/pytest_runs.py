@@ -1,6 +1,7 @@
 """The runs of pytest that a recording consists of: each in a process of its own.
 
-Knows what each run is told and how its log is read. Must not know what becomes of the cassettes.
+Knows the arguments of each run and how its log is read. Must not know what becomes of the
+cassettes.
 """
 
 from __future__ import annotations
@@ -12,23 +13,24 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from conformance import FOLDER
-from conformance.recording.child_run import run_leashed
+from conformance.child_environment import child_environment
+from conformance.recording.child_run import run_pytest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from conformance.recording.child_run import Done
-    from conformance.recording.plan import Order, Task
-    from conformance.recording.staging import Workbench
+    from conformance.recording.plan import RecordRequest, Task
+    from conformance.recording.staging import Staging
 
 __all__ = [
-    "Place",
     "RecordingError",
     "Results",
+    "RunContext",
     "collect",
     "find_changed",
-    "furnish",
+    "prepare",
     "read_results",
     "run",
     "write_options",
@@ -37,10 +39,10 @@ __all__ = [
 Results: TypeAlias = "dict[str, dict[str, Any]]"
 """How each check ended, by its node id."""
 
-_CHECKS = ("checks/features", "checks/standard/test_integration.py")
+_CHECKS = (f"{FOLDER}/checks/features", f"{FOLDER}/checks/standard/test_integration.py")
 _PATIENCE = {"live": 1260.0}
 _LOCAL_PATIENCE = 300.0
-"""Seconds that one answer may take: Baseten ends a request after 1,200 of them."""
+"""Seconds that one response may take: Baseten ends a request after 1,200 of them."""
 
 
 class RecordingError(Exception):
@@ -48,85 +50,78 @@ class RecordingError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the runs of one recording take place.
+class RunContext:
+    """What the runs of one recording share.
 
     Attributes:
-        bench: Its folder.
-        environment: Variables of the runs, keys among them.
+        staging: Their folder.
+        environment: Their variables, keys among them.
         console: Where progress is shown.
-        patience: Seconds that one answer may take.
+        patience: Seconds that one response may take.
     """
 
-    bench: Workbench
+    staging: Staging
     environment: dict[str, str]
     console: Console
     patience: float
 
 
-def furnish(
-    order: Order, bench: Workbench, environment: dict[str, str], console: Console | None
-) -> Place:
-    """Return a place for the runs of an order; without a console nothing is shown."""
-    patience = _PATIENCE.get(order.target, _LOCAL_PATIENCE)
-    return Place(bench, environment, console or Console(quiet=True), patience)
+def prepare(
+    request: RecordRequest,
+    staging: Staging,
+    environment: Mapping[str, str],
+    console: Console | None = None,
+) -> RunContext:
+    """Return what the runs share, in the declared environment; no console shows no progress."""
+    patience = _PATIENCE.get(request.target, _LOCAL_PATIENCE)
+    declared = child_environment(request.target, environment)
+    return RunContext(staging, declared, console or Console(quiet=True), patience)
 
 
-def collect(order: Order, bench: Workbench, environment: dict[str, str]) -> list[dict[str, Any]]:
+def collect(request: RecordRequest, context: RunContext) -> list[dict[str, Any]]:
     """Return the cassette of each selected check, its node id and its claims.
 
     Raises:
         RecordingError: The checks cannot be collected.
     """
-    narrow = (*(f"--lane={x}" for x in order.lanes), *(f"--claim={x}" for x in order.claims))
-    options = ("--collect-only", "-q", "--target=reference", *narrow)
-    found = run_leashed((*options, *_name_checks()), bench.log("plan"), environment, _ignore)
+    narrow = (*(f"--lane={x}" for x in request.lanes), *(f"--claim={x}" for x in request.claims))
+    options = ("--collect-only", "-q", "--target=reference", *narrow, *_CHECKS)
+    done = run_pytest(options, context.staging.log("plan"), context.environment)
     # 5: none is selected.
-    if found.code not in {0, 5}:
-        raise RecordingError(f"the checks cannot be collected\n{found.output}")
-    return [line for line in found.lines if "planned" in line]
+    if done.code not in {0, 5}:
+        raise RecordingError(f"the checks cannot be collected\n{done.output}")
+    return [line for line in done.lines if "planned" in line]
 
 
-def find_changed(
-    root: Path, bench: Workbench, environment: dict[str, str], planned: Mapping[str, str]
-) -> set[str]:
+def find_changed(root: Path, context: RunContext, planned: Mapping[str, str]) -> set[str]:
     """Return the cassettes that do not replay any more, so the requests are not what they were."""
-    only = bench.list_names("planned", planned)
-    options = ("-q", "--target=replay", f"--cassettes={root}", f"--record-only={only}")
-    done = run_leashed((*options, *_name_checks()), bench.log("changed"), environment, _ignore)
+    only = context.staging.list_names("planned", planned)
+    options = ("-q", "--target=replay", f"--cassettes={root}", f"--record-only={only}", *_CHECKS)
+    done = run_pytest(options, context.staging.log("changed"), context.environment)
     failed = {line["check"] for line in done.lines if line.get("result") == "failed"}
     return {name for name, check in planned.items() if check in failed}
 
 
-def write_options(order: Order, bench: Workbench) -> tuple[str, ...]:
-    """Return what a run that records is told, never a key."""
-    options = [f"--target={order.target}", "--record", f"--cassettes={bench.aside}"]
-    options += ["--record-partial"] if order.partial else []
-    options += [f"--model={model}" for model in order.models]
-    if order.url:
-        options.append(f"--model-url={order.url}")
-    if order.target == "engine":
-        # What the suite's own tiny model cannot honestly answer is not put to it.
-        options += [
-            "-p",
-            "conformance.maintenance.engines.pytest_engine",
-            f"--engine-url={order.url}",
-        ]
-        options += [f"--engine-name={order.engine}", f"--engine-version={order.engine}"]
+def write_options(request: RecordRequest, staging: Staging) -> tuple[str, ...]:
+    """Return the options of a run that records, never a key."""
+    options = [f"--target={request.target}", "--record", f"--cassettes={staging.staged}"]
+    options += ["--record-partial"] if request.partial else []
+    options += [f"--model={model}" for model in request.models]
+    options += [f"--model-url={request.url}"] if request.url else []
+    if request.target == "engine":
+        # Leaves out the checks that the suite's own tiny model cannot answer.
+        options += ["-p", "conformance.maintenance.engines.pytest_engine"]
+        options += [f"--engine-url={request.url}", f"--engine-name={request.engine}"]
+        options += [f"--engine-version={request.engine}"]
     return tuple(options)
 
 
-def run(place: Place, step: str, options: Sequence[str], tasks: Sequence[Task]) -> Done:
-    """Run the checks of some cassettes, and show how far they are."""
-    only = place.bench.list_names(step, [task.name for task in tasks])
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=place.console,
-    ) as progress:
+def run(context: RunContext, step: str, options: Sequence[str], tasks: Sequence[Task]) -> Done:
+    """Run the checks of some cassettes, and show the progress."""
+    only = context.staging.list_names(step, [task.name for task in tasks])
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    more = (TimeElapsedColumn(), TextColumn("{task.fields[note]}"))
+    with Progress(*columns, *more, console=context.console) as progress:
         bar = progress.add_task(step, total=len(tasks), note="")
 
         def watch(line: dict[str, object]) -> None:
@@ -139,15 +134,15 @@ def run(place: Place, step: str, options: Sequence[str], tasks: Sequence[Task]) 
         # Only the files that matter: collecting the others takes longer than they do.
         files = dict.fromkeys(task.check.partition("::")[0] for task in tasks)
         arguments = ("-q", "--no-header", *options, f"--record-only={only}", *files)
-        log = place.bench.log(step)
-        return run_leashed(arguments, log, place.environment, watch, place.patience)
+        log = context.staging.log(step)
+        return run_pytest(arguments, log, context.environment, watch, context.patience)
 
 
 def read_results(tasks: Sequence[Task], done: Done) -> Results:
     """Return how each check ended.
 
     Args:
-        tasks: What was asked.
+        tasks: What was run.
         done: The run.
 
     Raises:
@@ -160,11 +155,3 @@ def read_results(tasks: Sequence[Task], done: Done) -> Results:
     if done.code not in {0, 1} or len(results) < len(tasks):
         raise RecordingError(f"recording was cut (exit code {done.code})\n{done.output}")
     return results
-
-
-def _name_checks() -> list[str]:
-    return [str(FOLDER / name) for name in _CHECKS]
-
-
-def _ignore(_line: object) -> None:
-    pass

@@ -1,7 +1,7 @@
 """The pytest plugin of a run that records, or that replays for the recorder.
 
-Knows pytest's hooks, VCR's writer and the way out; keeps a log that another process reads while
-the run goes on. Must not know what is recorded why, or what becomes of it.
+Knows pytest's hooks, VCR's writer and the guard; writes a log that another process reads while the
+run goes on. Must not know why something is recorded, or what becomes of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from conformance.recording.cassettes import name_cassette
 from conformance.recording.provenance import Provenance, derive_evidence
 from conformance.recording.redaction import remove_keys
 from conformance.recording.scanner import withhold
-from conformance.recording.transport_guard import Outbound
+from conformance.recording.transport_guard import RecordingGuard
 from conformance.targets import LANES, find_keys, read_casts
 from conformance.verdicts.bound_items import places_of
 
@@ -48,18 +48,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--record-log", type=Path, metavar="FILE", help="say there how each check ended")
     option("--record-only", type=Path, metavar="FILE", help="the cassettes that matter, by line")
     option("--engine-version", default="", help="name and version of the engine that answers")
-    option("--leash", type=int, metavar="FD", help="end when the other end of this pipe does")
+    option("--parent-pipe", type=int, metavar="FD", help="end when the other end is closed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Recorder(config), _NAME)
-    if config.option.leash is not None:
-        threading.Thread(target=_follow, args=(config.option.leash,), daemon=True).start()
+    if config.option.parent_pipe is not None:
+        threading.Thread(target=_follow, args=(config.option.parent_pipe,), daemon=True).start()
 
 
-def _follow(leash: int) -> None:
-    # Nobody writes: reading ends when the recorder has died, however it died.
-    os.read(leash, 1)
+def _follow(pipe: int) -> None:
+    # Nobody writes: reading ends when the parent has ended, however it ended.
+    os.read(pipe, 1)
     os._exit(_ABANDONED)
 
 
@@ -70,7 +70,7 @@ def find_recorder(config: pytest.Config) -> Recorder | None:
 
 
 def is_recorded(item: pytest.Item) -> bool:
-    """Tell whether a check talks to the target, and so has a cassette."""
+    """Return whether a check sends requests to the target, and so has a cassette."""
     return item.path.parent.name in _FOLDERS and "model" in getattr(item, "fixturenames", ())
 
 
@@ -82,14 +82,14 @@ def find_lane(item: pytest.Item) -> Lane | None:
 
 
 @pytest.fixture(autouse=True)
-def _way_out(request: pytest.FixtureRequest, vcr: Any) -> Iterator[None]:
-    """Lie around VCR, which has its own hold on httpx for the length of the check."""
+def _guarded(request: pytest.FixtureRequest, vcr: Any) -> Iterator[None]:
+    """Guard requests outside of VCR, which patches httpx for the length of the check."""
     recorder = find_recorder(request.config)
     if recorder is None or vcr is None:
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
-        recorder.outbound.install(patch)
+        recorder.guard.install(patch)
         yield
 
 
@@ -97,7 +97,7 @@ class Recorder:
     """What the run knows about its cassettes.
 
     Attributes:
-        outbound: What requests pass.
+        guard: What every request passes.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -106,8 +106,8 @@ class Recorder:
         self._worst: dict[str, tuple[str, str]] = {}
         self._session: pytest.Session | None = None
         self._keys = find_keys()
-        self.outbound = Outbound(
-            lambda words: self._write(waiting=words),
+        self.guard = RecordingGuard(
+            lambda text: self._write(waiting=text),
             patient=config.option.record_partial,
             # Only a deployment of Baseten's is held until a replica is up.
             silence=None if getattr(config.option, "target", "") == "live" else _SILENCE,
@@ -120,20 +120,18 @@ class Recorder:
             lane: Lane of the check that begins.
         """
         self._lane = lane
-        self.outbound.begin()
+        self.guard.begin()
         redactor: Redactor = import_module(_HOOKS).Redactor(lane, self._keys)
         return redactor
 
     def _describe(self, model: str, requests: tuple[str, ...]) -> Provenance:
         option, lane = self._option, self._lane
-        evidence, source = derive_evidence(
-            self.outbound.hosts, option.target, option.engine_version
-        )
+        evidence, source = derive_evidence(self.guard.hosts, option.target, option.engine_version)
         return Provenance(
             evidence=evidence,
             source=source,
             recorded=date.today().isoformat(),  # noqa: DTZ011  the maintainer's own day
-            host=", ".join(sorted(self.outbound.hosts)),
+            host=", ".join(sorted(self.guard.hosts)),
             lane=lane.name if lane else "client",
             model=model,
             client=import_module("langchain_baseten").__version__,
@@ -181,10 +179,10 @@ class Recorder:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         result, reason = self._worst.get(nodeid, ("passed", ""))
-        self._write(check=nodeid, result=result, reason=reason, sent=self.outbound.sent)
-        if self.outbound.stopped and self._session is not None:
-            self._write(stopped=self.outbound.stopped)
-            self._session.shouldstop = self.outbound.stopped
+        self._write(check=nodeid, result=result, reason=reason, sent=self.guard.sent)
+        if self.guard.stopped and self._session is not None:
+            self._write(stopped=self.guard.stopped)
+            self._session.shouldstop = self.guard.stopped
 
     def _name(self, nodeid: str, item: pytest.Item) -> str:
         lane = find_lane(item)
@@ -198,10 +196,10 @@ class Recorder:
 
 def _explain(report: pytest.TestReport, keys: Sequence[str]) -> str:
     if report.skipped and isinstance(report.longrepr, tuple):
-        said = str(report.longrepr[2]).removeprefix("Skipped: ")
+        reason = str(report.longrepr[2]).removeprefix("Skipped: ")
     else:
         crash = getattr(report.longrepr, "reprcrash", None)
-        said = str(crash.message if crash else report.longrepr)
-    text = withhold(remove_keys(" ".join(said.split()), keys), keys)
-    # Cut last: what is left of a key at the cut is no key that anybody would know again.
+        reason = str(crash.message if crash else report.longrepr)
+    text = withhold(remove_keys(" ".join(reason.split()), keys), keys)
+    # Cut last: a key that was cut would not be found any more.
     return text if len(text) <= 300 else f"{text[:299]}…"

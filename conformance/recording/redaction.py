@@ -1,7 +1,7 @@
-"""What a cassette may keep of a conversation: allow-lists, canonical addresses, replaced ids.
+"""What a cassette may keep of an exchange: allow-lists, canonical addresses, replaced ids.
 
-Knows which headers, query parameters and names are harmless; everything else goes. Must not know
-VCR, files or the scanner, which has its own opinion.
+Knows which headers, query parameters and names are harmless; everything else is removed. Must not
+know VCR, files or the scanner, which shares nothing with it.
 """
 
 from __future__ import annotations
@@ -47,22 +47,14 @@ _QUERY = frozenset({"a", "api-version", "environment", "limit", "page", "stream"
 _BASE64 = r"(?P<data>[A-Za-z0-9+/_-]{200,}={0,2})"
 _ASSETS = (
     re.compile(rf"(?P<before>data:[\w.+-]+/[\w.+-]+;)base64,{_BASE64}"),
-    # Sounds and files go over the wire bare.
+    # Sounds and files are sent without `data:`.
     re.compile(rf'(?P<before>"(?:file_)?data":\s*"){_BASE64}(?=")'),
 )
-_TOKEN = re.compile(
-    r"""(?x)
-    # What escapes a letter is none of it; an end of line ends what a quote began.
-    (?P<escape> \\++ (?: u[0-9a-fA-F]{4} | . ) ) | (?P<quote> " ) | (?P<line> \n )
-    | (?P<token> [\w-]++ (?: [.:/+=~@]++ [\w-]++ )*+ )
-    """
-)
-_NUMBER = re.compile(r"-?[0-9.]+(?:[eE][+-]?[0-9]+)?")
-_WORD = re.compile(r"[\w-]+", re.ASCII)
+# What escapes a letter is no part of the word behind it.
+_WORD = re.compile(r"\\++(?:u[0-9a-fA-F]{4}|.)|[\w-]+", re.ASCII | re.DOTALL)
 _ID_PREFIX = re.compile(r"(?:(?:chatcmpl|cmpl|embd|gen|msg|req|resp)[-_])*")
 _LETTER = re.compile(r"[A-Za-z0-9]")
-_DIGIT = re.compile(r"[0-9]")
-# Shorter ones name nothing that anybody could look up, and might stand in ordinary words.
+# Shorter ones identify nothing, and might be ordinary words.
 _SHORTEST_ID = 8
 
 
@@ -93,7 +85,7 @@ def make_canonical(uri: str, lane: Lane | None = None) -> str:
 
 
 def _find_route(path: str) -> str:
-    """Return what stands behind the base of an OpenAI-shaped URL, wherever that ends."""
+    """Return the route behind the base of an OpenAI-shaped URL, wherever that ends."""
     base, mark, route = path.rpartition("/v1/")
     return f"/{route}" if mark else base + path
 
@@ -134,14 +126,15 @@ class Ids:
     """The ids that a server gave to requests, and what stands for each in one cassette.
 
     Equal ids stay equal, different ones different, and each keeps its kind and its length. An id
-    has a digit: without one it might be a word that stands everywhere.
+    has a digit: without one it might be a word. One of digits alone is replaced only where nothing
+    else stands, as in a header: elsewhere it may be a number.
     """
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
 
     def learn(self, headers: Mapping[str, Any], body: str) -> None:
-        """Take note of the ids of one answer.
+        """Note the ids of one response.
 
         Args:
             headers: Its headers, names in lower case.
@@ -151,41 +144,17 @@ class Ids:
             values = headers[name]
             for value in [values] if isinstance(values, str) else values:
                 self._add(value)
-        for said in _decode(body):
-            self._add(said.get("id"))
-            self._add(said.get("request_id"))
+        for payload in _decode(body):
+            self._add(payload.get("id"))
+            self._add(payload.get("request_id"))
 
     def replace(self, text: str) -> str:
-        """Return a header's value, or the like, with every known id replaced."""
-        return self._known.get(text) or self._replace(text, numbers=True)
-
-    def replace_in_body(self, text: str) -> str:
-        """Return a body with every known id replaced; JSON stays JSON.
-
-        An id of digits alone is one between quotes only: elsewhere it is a number.
-        """
-        return self._replace(text, numbers=False)
-
-    def _replace(self, text: str, *, numbers: bool) -> str:
-        quoted = False
+        """Return a text with every known id replaced that is a word of its own."""
 
         def read(found: re.Match[str]) -> str:
-            nonlocal quoted
-            if found.lastgroup == "token":
-                return self._read(found[0], numbers=numbers or quoted)
-            quoted = quoted if found.lastgroup == "escape" else found[0] == '"' and not quoted
-            return found[0]
+            return found[0] if found[0].isdigit() else self._known.get(found[0], found[0])
 
-        return _TOKEN.sub(read, text) if self._known else text
-
-    def _read(self, token: str, *, numbers: bool) -> str:
-        def name(word: str) -> str:
-            kept = _NUMBER.fullmatch(word) and not numbers
-            return word if kept else self._known.get(word, word)
-
-        if token in self._known:
-            return name(token)
-        return _WORD.sub(lambda found: name(found[0]), token)
+        return self._known.get(text) or (_WORD.sub(read, text) if self._known else text)
 
     def _add(self, value: object) -> None:
         if not isinstance(value, str) or value in self._known:
@@ -193,7 +162,7 @@ class Ids:
         prefix = _ID_PREFIX.match(value)
         kept = prefix[0] if prefix else ""
         places = len(_LETTER.findall(value[len(kept) :]))
-        if places >= _SHORTEST_ID and _DIGIT.search(value):
+        if places >= _SHORTEST_ID and re.search("[0-9]", value):
             digits = iter(str(len(self._known) + 1).zfill(places))
             self._known[value] = kept + _LETTER.sub(lambda _: next(digits), value[len(kept) :])
 
@@ -202,8 +171,8 @@ def _decode(body: str) -> Iterator[dict[str, Any]]:
     lines = [line[5:] for line in body.splitlines() if line.startswith("data:")]
     for line in lines or [body]:
         try:
-            said = json.loads(line)
+            payload = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(said, dict):
-            yield said
+        if isinstance(payload, dict):
+            yield payload

@@ -1,7 +1,7 @@
-"""Finds secrets in what is about to be kept: cassettes, reports, logs.
+"""Find secrets in what is about to be kept: cassettes, reports, logs.
 
 Knows keys in use and what a folder of cassettes may hold. Must share nothing with the redaction:
-what one forgets the other finds. Never shows what it found.
+what one misses the other finds. Never shows what it found.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def withhold(text: str, keys: Iterable[str] = ()) -> str:
     """Return a text that may be shown: as it is, or, if it holds a secret, what kind of.
 
     Args:
-        text: What somebody else said.
+        text: What a client or a service wrote.
         keys: Keys in use.
     """
     found = next(find_secrets(text, keys), "")
@@ -96,7 +96,7 @@ def _search(text: str, keys: tuple[str, ...], *, inside: bool) -> Iterator[str]:
 
 
 def _spell(key: str) -> frozenset[str]:
-    """Return how a key stands in a text, in a URL and in JSON, in small letters."""
+    """Return how a text, a URL and JSON spell a key, in lower case."""
     spelt = (key, quote(key, safe="", errors="replace"), json.dumps(key)[1:-1])
     return frozenset(each.casefold() for each in spelt)
 
@@ -115,7 +115,6 @@ def _encode(key: str) -> frozenset[str]:
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NO_CASSETTE = "is no cassette"
 _CREDENTIAL = re.compile(r"(?i)auth|cookie|token(?!s)|secret|api-?key|passw|credential|signature")
-
 _REDACTED = re.compile(r"(?:[\w-]+ )?REDACTED")
 
 
@@ -131,7 +130,7 @@ def scan_folder(root: Path, keys: Iterable[str] = ()) -> list[Hit]:
 
 
 def scan_file(path: Path, root: Path, keys: Iterable[str] = ()) -> Iterator[Hit]:
-    """Yield what is wrong with one file: with its name, as it stands, with each value it holds.
+    """Yield what is wrong with one file: with its name, its text, and each value that it holds.
 
     Args:
         path: A cassette, with its header; or what lies where one should.
@@ -140,73 +139,56 @@ def scan_file(path: Path, root: Path, keys: Iterable[str] = ()) -> Iterator[Hit]
     """
     keys = tuple(keys)
     name = path.relative_to(root).as_posix()
-    named = list(_search_name(name, keys))
+    # Without its ending as well: a key may end where the ending begins.
+    named = [f"its name holds {_name(x)}" for x in find_secrets(f"{name}\n{name[:-5]}", keys)]
     shown = name if name.isprintable() and not named else "a file"
     for what in dict.fromkeys([*named, *_search_file(path, keys)]):
         yield Hit(path, shown, what)
 
 
-def _search_name(name: str, keys: tuple[str, ...]) -> Iterator[str]:
-    for found in find_secrets("\n".join(_spread(name)), keys):
-        yield f"its name holds {_name(found)}"
-
-
-def _spread(name: str) -> Iterator[str]:
-    """Yield a name with and without its endings, whole and from each of its words on."""
-    for bare in (name, *(name[: dot.start()] for dot in re.finditer(r"\.", name))):
-        yield from (bare[found.end() :] for found in re.finditer(r"^|[\W_]+", bare))
-
-
 def _search_file(path: Path, keys: tuple[str, ...]) -> Iterator[str]:
-    if path.is_symlink():
-        # What it points to is kept in its place; what is there is somebody else's.
-        yield f"{_NO_CASSETTE}, but a link"
-        yield from find_secrets(str(path.readlink()), keys)
-    elif path.is_file():
-        yield from _search_bytes(path.read_bytes(), keys, named=path.suffix == ".yaml")
-    elif path.suffix == ".yaml" or not path.is_dir():
+    if path.is_dir() and path.suffix != ".yaml" and not path.is_symlink():
+        return
+    # A link is not followed: what lies behind it is not what is published.
+    if path.is_symlink() or not path.is_file():
         yield _NO_CASSETTE
-
-
-def _search_bytes(data: bytes, keys: tuple[str, ...], *, named: bool) -> Iterator[str]:
+        return
+    data = path.read_bytes()
     text = data.decode("utf-8", "replace")
     documents = list(_load(text))
-    if not named or text.encode() != data or len(documents) != 1 or documents[0] is None:
+    whole = path.suffix == ".yaml" and text.encode() == data and len(documents) == 1
+    if not whole or documents[0] is None:
         yield _NO_CASSETTE
     yield from find_secrets(text, keys)
     for document in documents:
-        for found in _search_values(document, keys):
-            yield _name(found) + _INSIDE
+        yield from (_name(found) + _INSIDE for found in _search_values(document, keys))
         yield from _search_headers(document)
-
-
-def _search_values(document: Any, keys: tuple[str, ...]) -> Iterator[str]:
-    texts = dict.fromkeys(list_texts(document))
-    # An empty line between: a header's value may stand in the line behind its name.
-    yield from find_secrets("\n\n".join(f"{name}: {said}" for name, said in texts if name), keys)
-    for said in dict.fromkeys(said for _, said in texts):
-        yield from find_secrets(said, keys)
 
 
 def _load(text: str) -> Iterator[Any]:
     """Yield the documents of a text, and None for what cannot be read."""
     try:
         yield from yaml.load_all(text, Loader=_LOADER)
-    except Exception:  # noqa: BLE001  whatever the loader trips over, this is no cassette
+    except Exception:  # noqa: BLE001  whatever the loader fails on, this is no cassette
         yield None
+
+
+def _search_values(document: Any, keys: tuple[str, ...]) -> Iterator[str]:
+    for text in dict.fromkeys(list_texts(document)):
+        yield from find_secrets(text, keys)
 
 
 def _search_headers(document: Any) -> Iterator[str]:
     """Yield the headers that are a credential, whatever their values look like."""
     for name, values in _find_headers(document):
-        said = values if isinstance(values, list) else [values]
-        if _CREDENTIAL.search(str(name)) and not all(_REDACTED.fullmatch(str(x)) for x in said):
+        listed = values if isinstance(values, list) else [values]
+        if _CREDENTIAL.search(str(name)) and not all(_REDACTED.fullmatch(str(x)) for x in listed):
             yield f"a header with a credential{_INSIDE}"
 
 
 def _find_headers(document: Any) -> Iterator[tuple[Any, Any]]:
-    talks = document.get("interactions") if isinstance(document, dict) else ()
-    for talk in talks if isinstance(talks, list) else ():
-        for side in talk.values() if isinstance(talk, dict) else ():
+    exchanges = document.get("interactions") if isinstance(document, dict) else ()
+    for exchange in exchanges if isinstance(exchanges, list) else ():
+        for side in exchange.values() if isinstance(exchange, dict) else ():
             headers = side.get("headers") if isinstance(side, dict) else ()
             yield from headers.items() if isinstance(headers, dict) else ()

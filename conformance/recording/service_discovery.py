@@ -1,7 +1,7 @@
-"""Who is going to be asked: the address of an engine or a deployment, and what it calls itself.
+"""Which service is asked: the address of an engine or a deployment, and its name.
 
-Knows which routes tell an engine's name and version. Must not know checks or cassettes, nor which
-model is asked for (`served`).
+Knows which routes return an engine's name and version. Must not know checks or cassettes, nor
+which model is requested (`model_listing`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = [
 
 # Route -> what answers there, under which name its version stands, and who must own the models:
 # `/version` is a name that several engines use.
-_SAY = {
+_VERSIONS = {
     "/version": ("vllm", "version", "vllm"),
     "/props": ("llama.cpp", "build_info", ""),
     "/get_server_info": ("sglang", "version", ""),
@@ -41,12 +41,12 @@ _SHORTEST_KEY = 8
 
 
 class AddresseeError(RuntimeError):
-    """Nobody can be asked; the message says what is missing."""
+    """No service can be asked; the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """Whom a run asks.
+    """The service that a run asks.
 
     Attributes:
         where: In words.
@@ -66,14 +66,14 @@ def find_addressee(
     engine: str,
     environment: Mapping[str, str],
 ) -> Addressee:
-    """Return whom to ask; an engine is asked for its version, and nothing else.
+    """Return which service to ask; an engine is asked for its version only.
 
     Args:
         target: `reference`, `engine` or `live`.
         lanes: The lanes that are asked for.
         url: What the user gave.
         engine: Name and version as the user gave them.
-        environment: Where keys and addresses stand.
+        environment: Variables with keys and addresses.
 
     Raises:
         AddresseeError: An address, a key or an engine's name is missing or of no use.
@@ -106,7 +106,7 @@ def find_addressee(
 
 
 def check_url(url: str) -> None:
-    """Refuse what is no URL of a service, and a URL that holds something secret.
+    """Raise for what is no URL of a service, and for a URL that holds a secret.
 
     Raises:
         AddresseeError: It is one of these; the message does not show it.
@@ -179,11 +179,11 @@ def _ask_name(url: str, key: str) -> Iterator[str]:
     owner = _find_owner(list_served(endpoint, key) or ())
     parts = urlsplit(endpoint)
     for prefix in dict.fromkeys((parts.path.removesuffix("/v1"), "")):
-        for route, (name, version, owned) in _SAY.items():
+        for route, (name, version, owned) in _VERSIONS.items():
             if owned and owned != owner:
                 continue
-            said = fetch(urlunsplit((parts.scheme, parts.netloc, prefix + route, "", "")), key)
-            found = said.get(version) if isinstance(said, dict) else None
+            facts = fetch(urlunsplit((parts.scheme, parts.netloc, prefix + route, "", "")), key)
+            found = facts.get(version) if isinstance(facts, dict) else None
             if isinstance(found, str) and found:
                 yield f"{name} {found}"
 

@@ -1,7 +1,7 @@
-"""What every request passes on its way out while cassettes are recorded.
+"""Guard every request on its way out: send, judge, wait and send again, as a policy decides.
 
-Knows the transports of HTTP libraries: waits out 429, stops the run when the key is refused or the
-service is gone, notes who answered. Must not know VCR, cassettes or checks.
+Knows the transports of HTTP libraries. `RecordingGuard` is the policy while cassettes are recorded;
+the one for somebody's own service is `services.budget`. Must not know VCR, cassettes or checks.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
     from conformance.libraries import Request, Response
 
-__all__ = ["LONGEST_WAIT", "Outbound", "StoppedError", "read_wait"]
+__all__ = ["LONGEST_WAIT", "RecordingGuard", "StoppedError", "TransportGuard", "read_wait"]
 
 LONGEST_WAIT = 120.0
-"""Seconds; whoever asks for more gets no further request today."""
+"""Seconds; a service that asks for more gets no further request."""
 
 _REFUSALS = {401, 403}
 _TOO_MANY = 429
@@ -35,94 +36,135 @@ _LOST = errors("TransportError")
 _SILENT = errors("ReadTimeout")
 
 
+class TransportGuard(ABC):
+    """Stands between the client and the network; a subclass is a policy."""
+
+    @abstractmethod
+    def admit(self, request: Request) -> None:
+        """Count a request that is about to be sent; raise if it must not be."""
+
+    @abstractmethod
+    def judge_error(self, request: Request, error: Exception, attempt: int) -> float:
+        """Return the seconds to wait before a request without a response is sent again; or raise.
+
+        Args:
+            request: The request.
+            error: Transport error of either library.
+            attempt: How often the request was sent before.
+        """
+
+    @abstractmethod
+    def judge_response(self, request: Request, response: Response, attempt: int) -> float:
+        """Return the seconds to wait before a request is sent again, 0 to accept; or raise."""
+
+    def accept(self, request: Request, response: Response) -> Response:
+        """Return the response that the client gets."""
+        return response
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        """Guard the transports of both libraries for as long as the patch holds."""
+        stand_before(patch, self._guard, self._guard_async)
+
+    def _guard(self, send: Callable[..., Any]) -> Callable[..., Any]:
+        def handle(transport: Any, request: Request) -> Any:
+            attempt = 0
+            while True:
+                self.admit(request)
+                try:
+                    response = send(transport, request)
+                except _LOST as error:
+                    wait = self.judge_error(request, error, attempt)
+                else:
+                    if not (wait := self.judge_response(request, response, attempt)):
+                        return self.accept(request, response)
+                    response.close()
+                time.sleep(wait)
+                attempt += 1
+
+        return handle
+
+    def _guard_async(self, send: Callable[..., Any]) -> Callable[..., Any]:
+        async def handle_async(transport: Any, request: Request) -> Any:
+            attempt = 0
+            while True:
+                self.admit(request)
+                try:
+                    response = await send(transport, request)
+                except _LOST as error:
+                    wait = self.judge_error(request, error, attempt)
+                else:
+                    if not (wait := self.judge_response(request, response, attempt)):
+                        return self.accept(request, response)
+                    await response.aclose()
+                await asyncio.sleep(wait)
+                attempt += 1
+
+        return handle_async
+
+
 class StoppedError(BaseException):
-    """A request got no answer; the message says why. No check may take it for one."""
+    """A request got no response; the message says why. No check can catch it as a failure."""
 
 
-class Outbound:
-    """Stands between the client and the network.
+class RecordingGuard(TransportGuard):
+    """Waits out 429, stops when the key is refused or the service is gone, notes who responded.
 
     Attributes:
-        hosts: Who answered since `begin`: hosts over TLS by name, others as `http://host`.
-        sent: How many requests left in all.
-        stopped: Why nothing leaves any more; empty while all is well.
+        hosts: Who responded since `begin`: hosts over TLS by name, others as `http://host`.
+        sent: How many requests were sent in all.
+        stopped: Why nothing is sent any more; empty while all is well.
 
     Args:
-        say: Told what is being waited for, each request among it.
+        report: Called with what is being waited for, each request among it.
         patient: Whether a check that is refused or cut off costs that check alone. Even then
-            nothing leaves after three in a row, or before anything was ever answered.
+            nothing is sent after three in a row, or before anything was ever answered.
         silence: Seconds for which a service may be silent; None for as long as the client waits.
     """
 
     def __init__(
-        self, say: Callable[[str], None], *, patient: bool = False, silence: float | None = None
+        self, report: Callable[[str], None], *, patient: bool = False, silence: float | None = None
     ) -> None:
         self.hosts: set[str] = set()
         self.sent = 0
         self.stopped = ""
-        self._say = say
+        self._report = report
         self._patient = patient
         self._silence = silence
         self._answered = False
         self._setbacks = 0
 
     def begin(self) -> None:
-        """Forget who answered before: the next cassette begins."""
+        """Forget who responded before: the next cassette begins."""
         self.hosts = set()
 
-    def install(self, patch: pytest.MonkeyPatch) -> None:
-        """Stand in the way of whatever leaves for as long as the patch holds."""
-        stand_before(patch, self._stand_before, self._stand_before_async)
+    def admit(self, request: Request) -> None:
+        """Count a request, and shorten its read timeout.
 
-    def _stand_before(self, ask: Callable[..., Any]) -> Callable[..., Any]:
-        def handle(transport: Any, request: Request) -> Any:
-            attempt = 0
-            while True:
-                self._open(request)
-                try:
-                    response = ask(transport, request)
-                except _LOST as error:
-                    raise self._lose(error) from error
-                if not (wait := self._judge(request, response, attempt)):
-                    return response
-                time.sleep(wait)
-                attempt += 1
-
-        return handle
-
-    def _stand_before_async(self, ask: Callable[..., Any]) -> Callable[..., Any]:
-        async def handle_async(transport: Any, request: Request) -> Any:
-            attempt = 0
-            while True:
-                self._open(request)
-                try:
-                    response = await ask(transport, request)
-                except _LOST as error:
-                    raise self._lose(error) from error
-                if not (wait := self._judge(request, response, attempt)):
-                    return response
-                await asyncio.sleep(wait)
-                attempt += 1
-
-        return handle_async
-
-    def _open(self, request: Request) -> None:
+        Raises:
+            StoppedError: Nothing is sent any more.
+        """
         if self.stopped:
             raise StoppedError(self.stopped)
         self.sent += 1
-        self._say(f"request {self.sent} is out")
+        self._report(f"request {self.sent} is out")
         if self._silence is not None:
             given = request.extensions.get("timeout", {})
             waits = {**given, "read": min(given.get("read") or math.inf, self._silence)}
             request.extensions = {**request.extensions, "timeout": waits}
 
-    def _lose(self, error: Exception) -> StoppedError:
+    def judge_error(self, request: Request, error: Exception, attempt: int) -> float:
+        """Raise StoppedError: what was sent and lost is not sent again."""
         if isinstance(error, _SILENT):
-            return self._miss(f"the service was silent for too long at request {self.sent}")
-        return self._miss(f"the service was lost at request {self.sent}: {type(error).__name__}")
+            raise self._miss(f"the service was silent for too long at request {self.sent}")
+        kind = type(error).__name__
+        raise self._miss(f"the service was lost at request {self.sent}: {kind}") from error
 
-    def _judge(self, request: Request, response: Response, attempt: int) -> float:
-        """Return the seconds to wait before the same request is sent again; 0 for an answer."""
+    def judge_response(self, request: Request, response: Response, attempt: int) -> float:
+        """Return the seconds to wait after 429, 0 for any other response.
+
+        Raises:
+            StoppedError: The key is refused, or the wait is too long.
+        """
         self.hosts.add(_name_host(request))
         status = response.status_code
         if status in _REFUSALS:
@@ -139,7 +181,7 @@ class Outbound:
                 f"request {self.sent} was limited with 429 for the {attempt + 1}. time, the next "
                 f"try in {wait:.1f} s; record again later, or less at once with --claim and --lane"
             )
-        self._say(f"429: waiting {wait:.1f} s")
+        self._report(f"429: waiting {wait:.1f} s")
         return wait
 
     def _miss(self, why: str) -> StoppedError:

@@ -43,7 +43,7 @@ _TOO_MANY = 429
 
 
 class Redactor:
-    """Turns what goes over the wire into what one cassette holds; in replay, what is looked for.
+    """Turns requests and responses into what one cassette holds; in replay, what is looked for.
 
     Args:
         lane: Lane of the check; None to leave addresses as they are.
@@ -63,7 +63,7 @@ class Redactor:
         request.uri = make_canonical(remove_keys(request.uri, self._keys), self._lane)
         request.headers = keep_headers(request.headers, REQUEST_HEADERS)
         if request.body:
-            body = hash_assets(self._clean_text(_to_text(request.body)))
+            body = hash_assets(self._clean(_to_text(request.body)))
             request.body = body.encode("utf-8")
         return request
 
@@ -88,14 +88,11 @@ class Redactor:
     def _clean(self, text: str) -> str:
         return self._ids.replace(remove_keys(text, self._keys))
 
-    def _clean_text(self, text: str) -> str:
-        return self._ids.replace_in_body(remove_keys(text, self._keys))
-
     def _clean_body(self, body: bytes | str) -> bytes | str:
         if isinstance(body, str):
-            return self._clean_text(body)
+            return self._clean(body)
         # Half a character must survive as it came: a client has to live with it.
-        return self._clean_text(body.decode("utf-8", "surrogateescape")).encode(
+        return self._clean(body.decode("utf-8", "surrogateescape")).encode(
             "utf-8", "surrogateescape"
         )
 

@@ -1,22 +1,19 @@
-"""What every request to somebody's own service passes: the limits, the waits, the count.
+"""The policy for requests to somebody's own service: its limits, its waits, its count.
 
-Knows the transports of HTTP libraries and what answers cost; a check whose request may not leave,
-or that got no answer at all, is skipped with the reason. Must not know pytest's hooks, checks or
-lanes.
+Knows what responses cost; a check whose request must not be sent, or that got no response, is
+skipped with the reason. Must not know pytest's hooks, checks or lanes.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from conformance.libraries import AsyncBody, Body, errors, library_of, stand_before
-from conformance.recording.transport_guard import read_wait
+from conformance.libraries import AsyncBody, Body, errors, library_of
+from conformance.recording.transport_guard import TransportGuard, read_wait
 from conformance.verdicts.costs import count_answer
 
 if TYPE_CHECKING:
@@ -41,7 +38,7 @@ _SILENCES = 2
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may cost: no request leaves once one of them is reached."""
+    """What a run may cost: no request is sent once one of them is reached."""
 
     requests: int = 200
     tokens: int = 50_000
@@ -62,19 +59,19 @@ class Limits:
         )
 
 
-class Meter:
-    """Stands between the client and the network.
+class Meter(TransportGuard):
+    """Keeps a run within its limits.
 
     Attributes:
-        requests: How many requests have left.
-        tokens: What the answers so far have counted, or about that.
-        stopped: Why nothing leaves any more; empty while all is well.
-        withheld: Why a request got no answer, until somebody empties it; no check may pass then.
+        requests: How many requests were sent.
+        tokens: What the responses so far have counted, or about that.
+        stopped: Why nothing is sent any more; empty while all is well.
+        withheld: Why a request got no response, until somebody empties it; no check may pass then.
         limits: When to stop.
 
     Args:
         limits: When to stop.
-        model: The only model that may be asked; empty for any.
+        model: The only model that may be requested; empty for any.
     """
 
     def __init__(self, limits: Limits, model: str = "") -> None:
@@ -87,50 +84,11 @@ class Meter:
         self._answered = False
         self._silences = 0
 
-    def install(self, patch: pytest.MonkeyPatch) -> None:
-        """Stand in the way of whatever leaves for as long as the patch holds."""
-        stand_before(patch, self._stand_before, self._stand_before_async)
-
-    def _stand_before(self, ask: Callable[..., Any]) -> Callable[..., Any]:
-        def handle(transport: Any, request: Request) -> Any:
-            attempt = 0
-            while True:
-                self._admit(request)
-                try:
-                    response = ask(transport, request)
-                except _LOST as error:
-                    wait = self._miss(request, error, attempt)
-                else:
-                    if not (wait := self._judge(request, response, attempt)):
-                        return self._count(request, response)
-                    response.close()
-                time.sleep(wait)
-                attempt += 1
-
-        return handle
-
-    def _stand_before_async(self, ask: Callable[..., Any]) -> Callable[..., Any]:
-        async def handle_async(transport: Any, request: Request) -> Any:
-            attempt = 0
-            while True:
-                self._admit(request)
-                try:
-                    response = await ask(transport, request)
-                except _LOST as error:
-                    wait = self._miss(request, error, attempt)
-                else:
-                    if not (wait := self._judge(request, response, attempt)):
-                        return self._count(request, response)
-                    await response.aclose()
-                await asyncio.sleep(wait)
-                attempt += 1
-
-        return handle_async
-
-    def _admit(self, request: Request) -> None:
-        asked = _read_model(request)
-        if self._model and asked != self._model:
-            self._withhold(f"asks for another model, {asked!r:.80}")
+    def admit(self, request: Request) -> None:
+        """Count a request; skip the check if a limit is reached or the model is another one."""
+        requested = _read_model(request)
+        if self._model and requested != self._model:
+            self._withhold(f"asks for another model, {requested!r:.80}")
         if self.stopped:
             self._withhold(self.stopped)
         for name in ("requests", "tokens"):
@@ -139,8 +97,8 @@ class Meter:
                 self._stop(f"the limit of {limit} {name} is spent; --max-{name} sets it")
         self.requests += 1
 
-    def _miss(self, request: Request, error: Exception, attempt: int) -> float:
-        """Return the seconds to wait after an attempt that nobody answered."""
+    def judge_error(self, request: Request, error: Exception, attempt: int) -> float:
+        """Return the seconds to wait; skip the check after a silence or the last attempt."""
         kind = type(error).__name__
         host = request.url.netloc.decode("ascii")
         if isinstance(error, _SILENT) and not isinstance(error, _UNREACHED):
@@ -152,8 +110,8 @@ class Meter:
             self._stop(f"{host} cannot be reached: {kind} in {_ATTEMPTS} attempts")
         return read_wait(None, attempt) / 4
 
-    def _judge(self, request: Request, response: Response, attempt: int) -> float:
-        """Return the seconds to wait before the same request is sent again; 0 for an answer."""
+    def judge_response(self, request: Request, response: Response, attempt: int) -> float:
+        """Return the seconds to wait, 0 to accept; skip all checks if the service will not work."""
         status, self._silences = response.status_code, 0
         if status in _REFUSALS:
             self._stop(f"the service refuses the key, or what it may cost: HTTP {status}")
@@ -167,14 +125,14 @@ class Meter:
             self._stop(f"HTTP {status} {attempt + 1} times, and is to wait {wait:.0f} s")
         return wait
 
-    def _count(self, request: Request, response: Response) -> Any:
-        """Return the answer as it came, counted when its body has ended."""
+    def accept(self, request: Request, response: Response) -> Any:
+        """Return the response as it came; its tokens are counted when its body has ended."""
         library, headers = library_of(request), response.headers
 
         def note(body: bytes) -> None:
             whole = library.Response(response.status_code, headers=headers, content=body)
-            asked = request.content.decode("utf-8", "replace")
-            self.tokens += count_answer(response.status_code, asked, whole.text)
+            sent = request.content.decode("utf-8", "replace")
+            self.tokens += count_answer(response.status_code, sent, whole.text)
 
         return library.Response(
             response.status_code,
@@ -204,7 +162,7 @@ def _read_model(request: Request) -> str:
 
 
 class _Counted(Body, AsyncBody):
-    """A body that hands its pieces on as they come, and tells once what they were."""
+    """A body that passes its chunks on as they come, and reports once what they were."""
 
     def __init__(
         self,
@@ -219,17 +177,17 @@ class _Counted(Body, AsyncBody):
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            for piece in self._stream:
-                self._body += piece
-                yield piece
+            for chunk in self._stream:
+                self._body += chunk
+                yield chunk
         except _LOST as error:
             self._lose(error)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for piece in self._stream:
-                self._body += piece
-                yield piece
+            async for chunk in self._stream:
+                self._body += chunk
+                yield chunk
         except _LOST as error:
             self._lose(error)
 

@@ -1,6 +1,6 @@
-"""`python -m conformance drift`: asks again what was recorded, and says what is different today.
+"""`python -m conformance drift`: send recorded requests again and compare response shapes.
 
-Knows the options, the order of a drift run and its exit codes. Replaces nothing; how to ask is
+Knows the options, the steps of a drift run and its exit codes. Replaces nothing; how to ask is
 `rerecord`'s, what differs is `comparison`'s.
 """
 
@@ -16,26 +16,25 @@ from typing import TYPE_CHECKING
 
 from conformance import SuiteFault
 from conformance.maintenance.drift.comparison import Comparison, Found, compare
-from conformance.maintenance.drift.models import find_unsettled, follow_casts, list_lanes
+from conformance.maintenance.drift.models import find_unsettled, follow_models, list_lanes
 from conformance.maintenance.drift.render import print_drift, write_json, write_markdown
 from conformance.maintenance.drift.report import Drift, find_sources, gather
 from conformance.maintenance.drift.shape_diff import Change, Severity
 from conformance.maintenance.drift.timings import Stopwatch, judge_timing
 from conformance.media import open_console, to_terminal
 from conformance.recording.cassettes import ROOT
-from conformance.recording.child_run import InterruptedRunError, interruptible
 from conformance.recording.command import (
+    INTERRUPTED,
     add_options,
     is_agreed,
-    read_order,
+    read_request,
     settle_models,
-    tell_safely,
+    to_safe_text,
 )
 from conformance.recording.model_listing import ServedError
 from conformance.recording.plan import print_plan
-from conformance.recording.rerecord import RecordingError, hear, plan
+from conformance.recording.rerecord import RecordingError, ask_again, plan
 from conformance.recording.service_discovery import AddresseeError
-from conformance.recording.staging import BusyError
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from conformance.maintenance.drift.report import Source
-    from conformance.recording.plan import Order, Plan
+    from conformance.recording.plan import Plan, RecordRequest
 
 __all__ = ["drift", "main"]
 
@@ -63,16 +62,16 @@ _STANDIN = (
 
 
 def drift(
-    order: Order,
+    request: RecordRequest,
     agreed: Plan,
     root: Path = ROOT,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] = os.environ,
     console: Console | None = None,
 ) -> Drift:
     """Ask again what the cassettes hold, and compare.
 
     Args:
-        order: Whom to ask, and what.
+        request: Whom to ask, and what.
         agreed: The plan.
         root: The cassettes.
         environment: Variables of the run; default those of this process.
@@ -81,61 +80,60 @@ def drift(
     Raises:
         RecordingError: The service was lost, or refused the key, before anything was compared.
     """
-    order, notes = follow_casts(order, agreed, root)
-    heard, cut = Comparison(), ""
+    request, notes = follow_models(request, agreed, root)
+    comparison, cut = Comparison(), ""
     try:
-        with hear(order, agreed, root, environment, console) as (folder, results):
-            heard = compare(agreed, root, folder, results)
+        with ask_again(request, agreed, environment, console) as (folder, results):
+            comparison = compare(agreed, root, folder, results)
     except RecordingError as error:
         # It may say so only after it has handed over what came until then.
-        if not heard.compared:
+        if not comparison.compared:
             raise
         cut = str(error)
-    found = list(heard.found)
+    found = list(comparison.found)
     if not cut:
-        variables = dict(os.environ if environment is None else environment)
-        found += _time_streams(order, list_lanes(agreed), variables)
-    sources = find_sources(root, heard.compared)
+        found += _time_streams(request, list_lanes(agreed), environment)
+    sources = find_sources(root, comparison.compared)
     return Drift(
-        where=order.where,
+        where=request.where,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         planned=len(agreed.tasks),
         compared=tuple(sources.values()),
         findings=gather(found, sources),
-        unasked=heard.unasked,
-        notes=(*notes, *_warn(order, sources.values())),
+        uncompared=comparison.uncompared,
+        notes=(*notes, *_warn(request, sources.values())),
         cut=cut,
     )
 
 
-def _warn(order: Order, sources: Iterable[Source]) -> list[str]:
-    standins = order.target == "live" and any(source.evidence != "live" for source in sources)
+def _warn(request: RecordRequest, sources: Iterable[Source]) -> list[str]:
+    standins = request.target == "live" and any(source.evidence != "live" for source in sources)
     return [_STANDIN] if standins else []
 
 
 def _time_streams(
-    order: Order, lanes: Iterable[str], environment: Mapping[str, str]
+    request: RecordRequest, lanes: Iterable[str], environment: Mapping[str, str]
 ) -> list[Found]:
     """Stream one long answer in each lane outside of any recording, and judge when it arrives."""
-    if order.target == "reference":
+    if request.target == "reference":
         return []  # It writes as fast as it can; what it shows is no news about Baseten.
-    return [Found(name, "", _time(order, name, environment)) for name in lanes if name in LANES]
+    return [Found(name, "", _time(request, name, environment)) for name in lanes if name in LANES]
 
 
-def _time(order: Order, name: str, environment: Mapping[str, str]) -> Change:
+def _time(request: RecordRequest, name: str, environment: Mapping[str, str]) -> Change:
     client = import_module("langchain_baseten")
     prompt = import_module("conformance.checks.features.questions").TALE
-    url = order.url if name == "dedicated" or order.target == "engine" else None
-    settings = choose_settings(LANES[name], order.target, None, url, environment)
-    settings["model"] = order.casts.get(name, {}).get("model", settings["model"])
+    url = request.url if name == "dedicated" or request.target == "engine" else None
+    settings = choose_settings(LANES[name], request.target, None, url, environment)
+    settings["model"] = request.model_overrides.get(name, {}).get("model", settings["model"])
     watch = Stopwatch(verify=import_module("langchain_baseten._http.clients").tls_context())
     with import_module("httpx2").Client(transport=watch) as http:
         try:
             for _ in client.ChatBaseten(**settings, http_client=http).stream(prompt):
                 pass
         except client.BasetenError as error:
-            told = f"the stream failed: {type(error).__name__}"
-            return Change(Severity.WARNING, f"token-level streaming ({name})", told)
+            what = f"the stream failed: {type(error).__name__}"
+            return Change(Severity.WARNING, f"token-level streaming ({name})", what)
     return judge_timing(name, watch.arrivals)
 
 
@@ -144,8 +142,7 @@ def main(argv: Sequence[str]) -> int:
 
     Returns:
         0 nothing failed, or there is nothing to ask; 1 a type or a verdict changed; 2 wrong
-        arguments, or nobody said yes; 3 it was cut, or nothing was compared; 128 and the signal's
-        number when one came.
+        arguments, or nobody said yes; 3 it was cut, or nothing was compared; 130 interrupted.
     """
     parser = argparse.ArgumentParser(prog="python -m conformance drift", description=_ABOUT)
     add_options(parser)
@@ -155,39 +152,38 @@ def main(argv: Sequence[str]) -> int:
     console = open_console()
     complain = open_console(stderr=True)
     try:
-        with interruptible():
-            return _drift_as_told(options, console)
-    except (AddresseeError, BusyError, _UnwritableError) as error:
+        return _drift(options, console)
+    except (AddresseeError, _UnwritableError) as error:
         complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
     except (RecordingError, ServedError, SuiteFault, OSError) as error:
-        complain.print(to_terminal(f"NO REPORT: {tell_safely(error)}"))
+        complain.print(to_terminal(f"NO REPORT: {to_safe_text(error)}"))
         return _NO_REPORT
-    except InterruptedRunError as error:
-        complain.print(to_terminal(f"{error}: NO REPORT"))
-        return 128 + error.number
+    except KeyboardInterrupt:
+        complain.print("interrupted: NO REPORT")
+        return INTERRUPTED
 
 
 class _UnwritableError(Exception):
     """A report could not be written where it is wanted."""
 
 
-def _drift_as_told(options: argparse.Namespace, console: Console) -> int:
-    _see_that_it_can_be_written(filter(None, (options.json, options.markdown)))
-    order = read_order(options)
-    agreed = plan(order, options.cassettes)
+def _drift(options: argparse.Namespace, console: Console) -> int:
+    _check_writable(filter(None, (options.json, options.markdown)))
+    request = read_request(options)
+    agreed = plan(request, options.cassettes)
     if not agreed.tasks:
         console.print("there is nothing to ask")
         return 0
-    order, notes = follow_casts(order, agreed, options.cassettes)
-    print_plan(agreed, order.where, console)
-    for told in (*(f"asking for {model}, as recorded" for model in order.models), *notes):
-        console.print(to_terminal(told), soft_wrap=True)
+    request, notes = follow_models(request, agreed, options.cassettes)
+    print_plan(agreed, request.where, console)
+    for line in (*(f"asking for {model}, as recorded" for model in request.models), *notes):
+        console.print(to_terminal(line), soft_wrap=True)
     if not options.yes and not is_agreed("ask them again? [y/N] ", console):
         console.print("nothing was sent; --yes asks")
         return _USAGE
-    order = _settle(order, find_unsettled(order, agreed, options.cassettes), console)
-    report = drift(order, agreed, options.cassettes, None, console)
+    request = _settle(request, find_unsettled(request, agreed, options.cassettes), console)
+    report = drift(request, agreed, options.cassettes, console=console)
     report = replace(report, notes=tuple(dict.fromkeys((*notes, *report.notes))))
     print_drift(report, console, find_keys())
     if options.json:
@@ -197,16 +193,16 @@ def _drift_as_told(options: argparse.Namespace, console: Console) -> int:
     return report.exit
 
 
-def _settle(order: Order, lanes: tuple[str, ...], console: Console) -> Order:
-    """Return the order with the models that these lanes are found to serve."""
+def _settle(request: RecordRequest, lanes: tuple[str, ...], console: Console) -> RecordRequest:
+    """Return the request with the models that these lanes are found to serve."""
     # To the other command no lane means every lane.
-    settled = settle_models(replace(order, lanes=lanes)) if lanes else order
-    for model in settled.models[len(order.models) :]:
+    settled = settle_models(replace(request, lanes=lanes)) if lanes else request
+    for model in settled.models[len(request.models) :]:
         console.print(to_terminal(f"asking for {model}, which is served"))
-    return replace(order, models=settled.models)
+    return replace(request, models=settled.models)
 
 
-def _see_that_it_can_be_written(paths: Iterable[Path]) -> None:
+def _check_writable(paths: Iterable[Path]) -> None:
     """Find out before anything is asked, and leave everything as it was.
 
     Raises:

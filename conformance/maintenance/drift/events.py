@@ -1,7 +1,7 @@
-"""Bytes, cut anywhere, to the data of server-sent events.
+"""Read bytes, cut anywhere, into the data of server-sent events.
 
 Knows the lines of an event stream (https://html.spec.whatwg.org/#event-stream-interpretation); must
-not know what the data means. The client has a reader of its own: what judges must not share it.
+not know what the data means. Independent of the client's own reader, which it helps to judge.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 class Framer:
-    """Turns pieces of a body into the data of the events that they complete.
+    """Turns chunks of a body into the data of the events that they complete.
 
     Comments, names and ids alone are no event, and `data:` inside a line is text.
     """
@@ -25,16 +25,13 @@ class Framer:
         self._data: list[bytes] = []
         self._begun = False
 
-    def feed(self, piece: bytes) -> list[bytes]:
-        """Take the next piece.
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the data of each event that is complete with the next chunk.
 
         Args:
-            piece: Bytes, cut anywhere.
-
-        Returns:
-            The data of each event that is complete now.
+            chunk: Bytes, cut anywhere.
         """
-        buffer = self._rest + piece
+        buffer = self._rest + chunk
         # A trailing CR may be half of a CRLF: it waits for the next byte.
         held = b"\r" if buffer.endswith(b"\r") else b""
         *lines, rest = _LINE_END.split(buffer[: len(buffer) - len(held)])
@@ -42,7 +39,7 @@ class Framer:
         return self._read(lines)
 
     def close(self) -> list[bytes]:
-        """Take the end: an event without its blank line was sent as well."""
+        """Return the last event, if the body ended without its blank line."""
         lines = _LINE_END.split(self._rest)
         self._rest = b""
         return self._read([*lines, b""])
@@ -61,6 +58,6 @@ class Framer:
 
 
 def frame(body: bytes) -> list[bytes]:
-    """Return the data of all events of a whole body; none if it has no line of data."""
+    """Return the data of all events of a body; none if it has no line of data."""
     framer = Framer()
     return framer.feed(body) + framer.close()

@@ -1,39 +1,27 @@
-"""What a drift run found, as a whole: the findings, what was compared, and what it means.
+"""The result of a drift run: the findings, what was compared, and what it means.
 
-Pure, but for a look at where recordings come from. Must not know how it is told.
+Pure, but for a look at where recordings come from. Must not know how it is printed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conformance.maintenance.drift.shape_diff import Change, Severity
+from conformance.maintenance.drift.shape_diff import Severity
 from conformance.recording.cassettes import read_provenance
-from conformance.recording.scanner import withhold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from conformance.maintenance.drift.comparison import Found
+    from conformance.maintenance.drift.shape_diff import Change
 
-__all__ = [
-    "SEVERITIES",
-    "Drift",
-    "Finding",
-    "Source",
-    "clean",
-    "find_sources",
-    "gather",
-]
-
-SEVERITIES = (Severity.FAILURE, Severity.WARNING, Severity.INFORMATION)
-"""Worst first."""
+__all__ = ["Drift", "Finding", "Source", "find_sources", "gather"]
 
 _RED, _NO_REPORT = 1, 3
-_UNLABELLED = "unlabelled"
 _VERDICT = "verdict of "
 
 
@@ -74,7 +62,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What a drift run found.
+    """The result of a drift run.
 
     Attributes:
         where: Who was asked.
@@ -82,7 +70,7 @@ class Drift:
         planned: How many recordings were to be compared.
         compared: Where each recording that was compared came from.
         findings: What is different, worst first.
-        unasked: Recordings that were not compared, with the reason.
+        uncompared: Recordings that were not compared, with the reason.
         notes: What else a reader has to know.
         cut: Why the run ended early; empty if it did not.
     """
@@ -92,20 +80,22 @@ class Drift:
     planned: int
     compared: tuple[Source, ...]
     findings: tuple[Finding, ...] = ()
-    unasked: tuple[tuple[str, str], ...] = ()
+    uncompared: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     cut: str = ""
 
-    def count(self, severity: Severity) -> int:
-        """Return how many findings are of a severity."""
-        return sum(finding.change.severity is severity for finding in self.findings)
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many findings are of each severity, worst first."""
+        found = Counter(finding.change.severity for finding in self.findings)
+        return {str(severity): found[severity] for severity in Severity}
 
     @property
     def exit(self) -> int:
         """0 if nothing failed, 1 if something did, 3 if it was cut or nothing was compared."""
         if self.cut or not self.compared:
             return _NO_REPORT
-        return _RED if self.count(Severity.FAILURE) else 0
+        return _RED if self.counts[Severity.FAILURE] else 0
 
     @property
     def head(self) -> str:
@@ -119,16 +109,35 @@ class Drift:
         little = len(self.compared) * 2 < self.planned
         return "TOO LITTLE COMPARED TO TELL" if little else "NO DRIFT THAT MATTERS"
 
-    @property
-    def labels(self) -> dict[str, int]:
-        """Evidence and source of what was compared, each with the number of recordings."""
-        return dict(Counter(source.label for source in self.compared).most_common())
-
-    @property
-    def dates(self) -> tuple[str, ...]:
-        """The first and the last day on which something that was compared was recorded."""
+    def as_facts(self) -> dict[str, Any]:
+        """Return the report as JSON values, from which every form of it is written."""
         days = sorted({source.recorded for source in self.compared if source.recorded})
-        return (days[0], days[-1]) if days else ()
+        labels = Counter(source.label for source in self.compared)
+        return {
+            "head": self.head,
+            "where": self.where,
+            "when": self.when,
+            "planned": self.planned,
+            "compared": len(self.compared),
+            "compared_with": {
+                "sources": dict(labels.most_common()),
+                "recorded": days[:1] + days[-1:],
+            },
+            "exit": self.exit,
+            "cut": self.cut,
+            "counts": self.counts,
+            "notes": list(self.notes),
+            "findings": [
+                {
+                    **finding.change._asdict(),
+                    "lane": finding.lane,
+                    "cassettes": list(finding.cassettes),
+                    "sources": list(finding.sources),
+                }
+                for finding in self.findings
+            ],
+            "not_compared": [{"cassette": n, "reason": why} for n, why in self.uncompared],
+        }
 
 
 def find_sources(root: Path, names: Iterable[str]) -> dict[str, Source]:
@@ -141,15 +150,15 @@ def find_sources(root: Path, names: Iterable[str]) -> dict[str, Source]:
     found = {}
     for name in names:
         about = read_provenance(root / name)
-        known = (about.evidence, about.source, about.recorded) if about else (_UNLABELLED, "", "")
-        found[name] = Source(*known)
+        facts = (about.evidence, about.source, about.recorded) if about else ("unlabelled", "", "")
+        found[name] = Source(*facts)
     return found
 
 
 def gather(found: Iterable[Found], sources: Mapping[str, Source]) -> tuple[Finding, ...]:
     """Return each change once, with all recordings that show it, worst first.
 
-    The verdict of a claim is one change, however many checks fail and whatever each says.
+    The verdict of a claim is one change, however many checks fail and whatever each reports.
 
     Args:
         found: The changes.
@@ -164,50 +173,14 @@ def gather(found: Iterable[Found], sources: Mapping[str, Source]) -> tuple[Findi
     return tuple(sorted(findings, key=_rank))
 
 
+def _rank(finding: Finding) -> tuple[int, str, Change]:
+    return list(Severity).index(finding.change.severity), finding.lane, finding.change
+
+
 def _merge(group: Sequence[Found], sources: Mapping[str, Source]) -> Finding:
     names = tuple(dict.fromkeys(each.name for each in group if each.name))
-    texts = dict.fromkeys(each.change.what for each in group)
+    others = len({each.change.what for each in group}) - 1
     first = group[0].change
-    others = len(texts) - 1
     more = f" (and {others} other {'reason' if others == 1 else 'reasons'})" if others else ""
     labels = dict.fromkeys(sources[name].label for name in names if name in sources)
-    change = first._replace(what=f"{first.what}{more}")
-    return Finding(change, group[0].lane, names, tuple(labels))
-
-
-def _rank(finding: Finding) -> tuple[int, str, Change]:
-    return SEVERITIES.index(finding.change.severity), finding.lane, finding.change
-
-
-def clean(report: Drift, keys: Sequence[str]) -> Drift:
-    """Return a report in which no text looks like a secret.
-
-    Names of fields are whatever a service answers, and decoded after the recorder has looked.
-
-    Args:
-        report: The report.
-        keys: Keys in use.
-    """
-
-    def safe(text: str) -> str:
-        return withhold(text, keys)
-
-    return replace(
-        report,
-        where=safe(report.where),
-        compared=tuple(Source(*map(safe, source)) for source in report.compared),
-        findings=tuple(_clean_finding(finding, safe) for finding in report.findings),
-        unasked=tuple((safe(name), safe(reason)) for name, reason in report.unasked),
-        notes=tuple(map(safe, report.notes)),
-        cut=safe(report.cut),
-    )
-
-
-def _clean_finding(finding: Finding, safe: Callable[[str], str]) -> Finding:
-    severity, where, what = finding.change
-    return Finding(
-        Change(severity, safe(where), safe(what)),
-        finding.lane,
-        tuple(map(safe, finding.cassettes)),
-        tuple(map(safe, finding.sources)),
-    )
+    return Finding(first._replace(what=f"{first.what}{more}"), group[0].lane, names, tuple(labels))

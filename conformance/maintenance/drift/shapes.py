@@ -1,4 +1,4 @@
-"""The shape of one answer: its form, its fields with their types, its words, its headers.
+"""The shape of one response: its form, its fields with their types, its words, its headers.
 
 Pure. Knows JSON and server-sent events; must not know cassettes, claims or what any field means to
 a client.
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from conformance.maintenance.drift.events import frame
-from conformance.maintenance.drift.streams import is_error, read_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +22,6 @@ __all__ = ["Form", "Shape", "read_shape"]
 _DONE = b"[DONE]"
 _DEEPEST = 64
 _NOTHING = object()
-_NUMBERS = ("number", "whole number", "NaN or Infinity")
 _TYPES: dict[type, str] = {
     type(None): "null",
     bool: "boolean",
@@ -34,8 +31,6 @@ _TYPES: dict[type, str] = {
     dict: "object",
 }
 _VOCABULARIES = frozenset({"object", "role", "type", "finish_reason"})
-# What stands below here comes with the text, so how often it comes is chance.
-_REGULAR = ("", "choices[]")
 
 
 class Form(StrEnum):
@@ -49,18 +44,16 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an answer looks like.
+    """What a response looks like.
 
     Attributes:
         status: HTTP status.
         kind: Media type, without parameters.
         form: What the body is.
         headers: Names of the other headers that were kept.
-        fields: Path of each field -> its types; a stream's are those of all its events.
-        words: Path of each field with a small vocabulary -> the values that were said.
-        constant: Fields that stand on every event, of several, or on every choice of them.
-        broken: Fields that stand on some of them only.
-        facts: Facts about the events of a stream; empty for anything else.
+        fields: Path of each field -> its types; a stream's are those of all its events, and
+            `[DONE]` if that was the last of them.
+        words: Path of each field with a small vocabulary -> its values.
     """
 
     status: int
@@ -69,15 +62,6 @@ class Shape:
     headers: frozenset[str] = frozenset()
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
     words: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    constant: frozenset[str] = frozenset()
-    broken: frozenset[str] = frozenset()
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-
-class _Body(NamedTuple):
-    form: Form
-    said: list[Any]
-    facts: dict[str, str]
 
 
 def read_shape(response: Mapping[str, Any]) -> Shape:
@@ -87,65 +71,57 @@ def read_shape(response: Mapping[str, Any]) -> Shape:
         response: As VCR keeps it: status, headers in lower case, body.
     """
     raw, headers = response["body"]["string"], response["headers"]
-    body = _read_body(raw if isinstance(raw, bytes) else str(raw).encode("utf-8", "replace"))
-    kinds = headers.get("content-type") or [""]
-    events = body.said if body.form is Form.EVENTS else ()
-    constant, broken = _find_regular(each for each in events if not is_error(each))
-    fields: dict[str, set[str]] = {}
+    body = raw if isinstance(raw, bytes) else str(raw).encode("utf-8", "replace")
+    form, values, done = _read_body(body)
+    fields: dict[str, set[str]] = {_DONE.decode(): {"the last event"}} if done else {}
     words: dict[str, set[str]] = {}
-    for path, value in _walk_all(body.said):
+    for path, value in _walk(values):
         fields.setdefault(path, set()).add(_name_type(value))
         if isinstance(value, str) and path.rpartition(".")[2] in _VOCABULARIES:
             words.setdefault(path, set()).add(value)
     return Shape(
         status=int(response["status"]["code"]),
-        kind=str(kinds[0]).partition(";")[0].strip().lower(),
-        form=body.form,
+        kind=str((headers.get("content-type") or [""])[0]).partition(";")[0].strip().lower(),
+        form=form,
         headers=frozenset(headers) - {"content-type"},
-        fields=_freeze(fields),
-        words=_freeze(words),
-        constant=frozenset(constant),
-        broken=frozenset(broken),
-        facts=body.facts,
+        fields={path: frozenset(types) for path, types in fields.items()},
+        words={path: frozenset(found) for path, found in words.items()},
     )
 
 
-def _freeze(found: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
-    return {path: frozenset(values) for path, values in found.items()}
-
-
-def _read_body(body: bytes) -> _Body:
+def _read_body(body: bytes) -> tuple[Form, list[Any], bool]:
+    """Return the form of a body, its JSON values, and whether `[DONE]` was its last event."""
     if not body.strip():
-        return _Body(Form.EMPTY, [], {})
+        return Form.EMPTY, [], False
     if (whole := _decode(body)) is not _NOTHING:
-        return _Body(Form.JSON, [whole], {})
+        return Form.JSON, [whole], False
     data = frame(body)
-    told = [each for each in data if each.strip() != _DONE]
-    said = [each for each in map(_decode, told) if each is not _NOTHING]
-    if said:
-        done = len(told) < len(data) and data[-1].strip() == _DONE
-        return _Body(Form.EVENTS, said, read_facts(said, len(told) - len(said), done=done))
-    return _Body(Form.EMPTY if data and not told else Form.UNREADABLE, [], {})
+    events = [each for each in data if each.strip() != _DONE]
+    values = [each for each in map(_decode, events) if each is not _NOTHING]
+    # Fewer readable events than others are noise around no answer.
+    if values and len(values) * 2 >= len(events):
+        return Form.EVENTS, values, data[-1].strip() == _DONE
+    return (Form.EMPTY if data and not events else Form.UNREADABLE), [], False
 
 
 def _decode(data: bytes) -> Any:
     try:
         return json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError):  # Thousands of brackets are no answer either.
+    except (ValueError, RecursionError):  # Thousands of brackets are no response either.
         return _NOTHING
 
 
-def _walk_all(said: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield every path with each value there; not by calling itself: answers may be deep."""
-    rest = [("", value, 0) for value in said]
+def _walk(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield every path with each value there; not recursively: responses may be deep."""
+    rest = [("", value, 0) for value in values]
     while rest:
         path, value, depth = rest.pop()
         yield path or "$", value
         if depth < _DEEPEST:
-            rest += ((name, each, depth + 1) for name, each in _below(path, value))
+            rest += ((name, each, depth + 1) for name, each in _open(path, value))
 
 
-def _below(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _open(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         yield from ((f"{path}.{name}" if path else name, each) for name, each in value.items())
     elif isinstance(value, list):
@@ -154,20 +130,6 @@ def _below(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def _name_type(value: Any) -> str:
     if isinstance(value, float):
-        number, whole, none = _NUMBERS
-        return none if not math.isfinite(value) else whole if value.is_integer() else number
+        whole = "whole number" if value.is_integer() else "number"
+        return whole if math.isfinite(value) else "NaN or Infinity"
     return _TYPES[type(value)]
-
-
-def _find_regular(said: Iterable[Any]) -> tuple[set[str], set[str]]:
-    """Return the fields that stand on all events or choices, of several, and on some only."""
-    parents: Counter[str] = Counter()
-    held: Counter[tuple[str, str]] = Counter()
-    for path, value in _walk_all(said):
-        parent = path.removeprefix("$")
-        if parent in _REGULAR and isinstance(value, dict):
-            parents[parent] += 1
-            held.update((parent, name) for name, _ in _below(parent, value))
-    constant = {name for (parent, name), times in held.items() if 1 < times == parents[parent]}
-    broken = {name for (parent, name), times in held.items() if times < parents[parent]}
-    return constant, broken

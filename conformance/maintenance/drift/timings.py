@@ -1,4 +1,4 @@
-"""When the events of a live stream arrive, which no recording can tell.
+"""When the events of a live stream arrive, which no recording can show.
 
 Knows httpx2's byte streams and a clock; the judgement on the times is pure. Must not know claims.
 """
@@ -15,7 +15,6 @@ import httpx2
 
 from conformance.maintenance.drift.events import Framer
 from conformance.maintenance.drift.shape_diff import Change, Severity
-from conformance.maintenance.drift.streams import says_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +26,7 @@ _SMALL = 0.1
 _STEADY = 0.01
 """Seconds between two events that no buffer leaves: it hands them over as fast as it can."""
 _FEW = 3
+_TEXT = ("content", "reasoning", "reasoning_content")
 
 
 class Arrival(NamedTuple):
@@ -44,8 +44,7 @@ class Arrival(NamedTuple):
 class Stopwatch(httpx2.HTTPTransport):
     """A transport that notes when each event of an answer is complete.
 
-    It reads to the end before anybody else does: a reader that takes its time would seem to be a
-    server that does.
+    It reads to the end before anybody else does: a slow reader would look like a slow server.
 
     Args:
         clock: Seconds; default the monotonic clock.
@@ -70,29 +69,30 @@ class Stopwatch(httpx2.HTTPTransport):
         stream = response.stream
         assert isinstance(stream, httpx2.SyncByteStream)
         try:
-            reads = [(self._clock() - began, piece) for piece in stream]
+            reads = [(self._clock() - began, chunk) for chunk in stream]
         finally:
             stream.close()
         self.arrivals = list(_find_arrivals(reads))
-        response.stream = httpx2.ByteStream(b"".join(piece for _, piece in reads))
+        response.stream = httpx2.ByteStream(b"".join(chunk for _, chunk in reads))
         return response
 
 
 def _find_arrivals(reads: Iterable[tuple[float, bytes]]) -> Iterator[Arrival]:
     framer = Framer()
-    for at, piece in reads:
-        yield from (Arrival(at, _carries_text(data)) for data in framer.feed(piece))
+    for at, chunk in reads:
+        yield from (Arrival(at, _carries_text(data)) for data in framer.feed(chunk))
 
 
 def _carries_text(data: bytes) -> bool:
     try:
-        return says_text(json.loads(data))
-    except (ValueError, RecursionError):
+        deltas = [choice["delta"] for choice in json.loads(data)["choices"]]
+        return any(delta.get(name) for delta in deltas for name in _TEXT)
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return False
 
 
 def judge_timing(lane: str, arrivals: Sequence[tuple[float, bool]]) -> Change:
-    """Return what the arrival times say about token-level streaming.
+    """Return what the arrival times show about token-level streaming.
 
     Only events with text count: a role at once, pings and a late `[DONE]` prove nothing. A buffer
     gives itself away by a wait beside which the time that its text takes is nothing.
@@ -108,16 +108,16 @@ def judge_timing(lane: str, arrivals: Sequence[tuple[float, bool]]) -> Change:
         what = f"no text came in {len(arrivals)} events" if arrivals else "no event came"
         return Change(Severity.WARNING, where, what)
     noun = "event" if len(times) == 1 else "events"
-    told = f"{len(times)} {noun} with text, the first after {times[0]:.3f} s"
+    seen = f"{len(times)} {noun} with text, the first after {times[0]:.3f} s"
     bursts = _find_bursts(times)
     gaps = [after - before for before, after in pairwise(times)]
     busy = sum(burst[-1] - burst[0] for burst in bursts)
     buffered = busy <= _SMALL * times[-1] and (len(times) < _FEW or median(gaps) < _STEADY)
     if buffered and len(bursts) < _FEW:
-        return Change(Severity.WARNING, where, f"{told}: {_name_bursts(bursts)}")
+        return Change(Severity.WARNING, where, f"{seen}: {_name_bursts(bursts)}")
     tempo = f", the median gap {median(gaps) * 1000:.1f} ms, the last after {times[-1]:.3f} s"
     also = f", {_name_bursts(bursts)}" if buffered else ""
-    return Change(Severity.INFORMATION, where, told + tempo + also)
+    return Change(Severity.INFORMATION, where, seen + tempo + also)
 
 
 def _find_bursts(times: Sequence[float]) -> list[list[float]]:
@@ -133,5 +133,5 @@ def _find_bursts(times: Sequence[float]) -> list[list[float]]:
 def _name_bursts(bursts: Sequence[Sequence[float]]) -> str:
     if len(bursts) == 1:
         return "all at once, so nothing streams"
-    told = ", ".join(f"{len(burst)} at {burst[0]:.3f} s" for burst in bursts)
-    return f"in {len(bursts)} bursts: {told}"
+    each = ", ".join(f"{len(burst)} at {burst[0]:.3f} s" for burst in bursts)
+    return f"in {len(bursts)} bursts: {each}"

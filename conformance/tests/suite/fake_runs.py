@@ -5,12 +5,13 @@ Knows what a step reports and writes; must not know what any test makes of it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance.recording.child_run import Done
 from conformance.recording.plan import Plan, Task
-from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 from conformance.verdicts.costs import Cost
 
 if TYPE_CHECKING:
@@ -32,11 +33,13 @@ class Runs:
     """Stands in for pytest: each step writes and reports what a test wants it to."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, ...]] = []
+        self.arguments: list[tuple[str, ...]] = []
+        self.environments: list[dict[str, str]] = []
         self.recorded: dict[str, str] = dict.fromkeys(NAMES, "passed")
         self.replayed: dict[str, str] = dict.fromkeys(NAMES, "passed")
         self.codes = [0, 0]
         self.answer = "new"
+        self.evidence = "reference"
         self.answers: dict[str, str] = {}
         self.extra: list[dict[str, Any]] = []
         self.interrupt: BaseException | None = None
@@ -45,11 +48,12 @@ class Runs:
         self,
         arguments: tuple[str, ...],
         log: Path,
-        environment: Any,
-        watch: Callable[..., None],
+        environment: dict[str, str],
+        watch: Callable[..., None] = lambda _: None,
         patience: float = 0.0,
     ) -> Done:
-        self.told.append(tuple(arguments))
+        self.arguments.append(tuple(arguments))
+        self.environments.append(environment)
         if "--collect-only" in arguments:
             lines: list[dict[str, Any]] = [
                 {"planned": task.name, "check": task.check, "claims": ["a.b.c"]} for task in TASKS
@@ -62,7 +66,10 @@ class Runs:
         if recording:
             folder = Path(next(a for a in arguments if "--cassettes" in a).partition("=")[2])
             for name in results:
-                write_cassette(folder / name, talk(self.answers.get(name, self.answer)))
+                about = replace(ABOUT, evidence=self.evidence)
+                write_cassette(
+                    folder / name, talk(self.answers.get(name, self.answer)), about=about
+                )
         found: list[dict[str, Any]] = [
             {"check": task.check, "result": results[task.name], "reason": "", "sent": 3}
             for task in TASKS

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from conformance.recording.plan import Order, Plan, Task
+from conformance.recording.plan import Plan, RecordRequest, Task
 from conformance.reference import respond
 from conformance.reference.exchange import AnswerPlan, ReceivedRequest
 from conformance.verdicts.costs import Cost
@@ -29,7 +29,7 @@ CHECKS = tuple(
     )
 )
 REAL = Plan(CHECKS, Cost(3, 0))
-LIVE = Order("live", ("model-apis",))
+LIVE = RecordRequest("live", ("model-apis",))
 
 
 def surround(url: str) -> dict[str, str]:

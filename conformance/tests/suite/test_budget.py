@@ -10,9 +10,9 @@ import httpx2
 import pytest
 
 from conformance.libraries import LIBRARIES
+from conformance.recording import transport_guard
 from conformance.reference import LoopbackServer, respond
 from conformance.reference.exchange import AnswerPlan, plan_json
-from conformance.services import budget as meter
 from conformance.services.budget import Limits, Meter
 from langchain_baseten import BasetenNotFoundError, ChatBaseten
 
@@ -34,9 +34,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def note_on_loop(seconds: float) -> None:
         noted.append(seconds)
 
-    # Of the meter alone: threads of the client sleep as well.
-    monkeypatch.setattr(meter, "time", SimpleNamespace(sleep=noted.append))
-    monkeypatch.setattr(meter, "asyncio", SimpleNamespace(sleep=note_on_loop))
+    # Of the guard alone: threads of the client sleep as well.
+    monkeypatch.setattr(transport_guard, "time", SimpleNamespace(sleep=noted.append))
+    monkeypatch.setattr(transport_guard, "asyncio", SimpleNamespace(sleep=note_on_loop))
     return noted
 
 

@@ -6,20 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from conformance.recording import child_run as leash
-from conformance.recording.child_run import (
-    InterruptedRunError,
-    finish_first,
-    interruptible,
-    run_leashed,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from conformance.child_environment import child_environment
+from conformance.recording import child_run
+from conformance.recording.child_run import run_pytest
 
 ROOT = Path(__file__).parents[3]
 
@@ -33,8 +26,8 @@ def write_checks(folder: Path, text: str) -> str:
 
 def run(folder: Path, checks: str, seen: list[Any]) -> Any:
     path = write_checks(folder, checks)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return run_leashed(("-q", path), folder / "run.jsonl", environment, seen.append)
+    environment = child_environment("reference") | {"PYTHONPATH": str(ROOT)}
+    return run_pytest(("-q", path), folder / "run.jsonl", environment, seen.append)
 
 
 CHECKS = """
@@ -64,12 +57,12 @@ def test_skips(model):
 def test_skips_late(model, broken):
     pytest.skip("not here")
 
-def test_talks_to_nobody():
+def test_sends_nothing():
     raise AssertionError("was run")
 """
 
 
-def test_a_run_tells_how_each_check_that_talks_ended(tmp_path: Path) -> None:
+def test_a_run_reports_how_each_check_that_sends_requests_ended(tmp_path: Path) -> None:
     seen: list[Any] = []
     done = run(tmp_path, CHECKS, seen)
     assert done.code == 1
@@ -118,9 +111,9 @@ def test_sleeps(model):
 
 PARENT = """
 import os, pathlib, sys
-from conformance.recording.child_run import run_leashed
+from conformance.recording.child_run import run_pytest
 folder = pathlib.Path(sys.argv[1])
-run_leashed(("-q", sys.argv[2]), folder / "run.jsonl", os.environ, print)
+run_pytest(("-q", sys.argv[2]), folder / "run.jsonl", os.environ, print)
 """
 
 
@@ -142,7 +135,7 @@ def wait_for(condition: Any, seconds: float = 30) -> bool:
 
 def test_a_killed_parent_takes_its_run_along(tmp_path: Path) -> None:
     path = write_checks(tmp_path, SLEEPS)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = child_environment("reference") | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", PARENT, str(tmp_path), path]
     with subprocess.Popen(command, env=environment) as parent:  # noqa: S603  our own text
         note = Path(path).with_name("pid")
@@ -153,10 +146,7 @@ def test_a_killed_parent_takes_its_run_along(tmp_path: Path) -> None:
     assert wait_for(lambda: not is_alive(child), 10)
 
 
-def test_an_interrupted_wait_ends_even_a_run_that_does_not_listen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(leash, "_GRACE", 0.5)
+def test_an_interrupted_wait_ends_even_a_run_that_does_not_listen(tmp_path: Path) -> None:
     note = tmp_path / "features" / "pid"
 
     def interrupt(line: Any) -> None:
@@ -165,29 +155,10 @@ def test_an_interrupted_wait_ends_even_a_run_that_does_not_listen(
         raise KeyboardInterrupt
 
     path = write_checks(tmp_path, SLEEPS)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = child_environment("reference") | {"PYTHONPATH": str(ROOT)}
     with pytest.raises(KeyboardInterrupt):
-        run_leashed(("-q", path), tmp_path / "run.jsonl", environment, interrupt)
+        run_pytest(("-q", path), tmp_path / "run.jsonl", environment, interrupt)
     assert not is_alive(int(note.read_text(encoding="ascii")))
-
-
-@pytest.fixture
-def heard() -> Iterator[Callable[[signal.Signals], None]]:
-    """Makes a signal heard though the tests were begun with it ignored, as behind `nohup`."""
-    before: dict[signal.Signals, Any] = {}
-
-    def hear(number: signal.Signals) -> None:
-        before[number] = signal.signal(number, signal.SIG_DFL)
-
-    yield hear
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-def send_myself(number: signal.Signals) -> None:
-    with interruptible():
-        os.kill(os.getpid(), number)
-        time.sleep(1)
 
 
 class Clock:
@@ -208,10 +179,9 @@ def test_a_run_whose_log_stands_still_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(leash, "time", clock)
-    monkeypatch.setattr(leash, "_GRACE", 0.5)
+    monkeypatch.setattr(child_run, "time", clock)
     path = write_checks(tmp_path, SLEEPS)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = child_environment("reference") | {"PYTHONPATH": str(ROOT)}
     note = tmp_path / "features" / "pid"
 
     def watch(line: Any) -> None:
@@ -219,28 +189,9 @@ def test_a_run_whose_log_stands_still_is_ended(
         clock.step = 5.0
 
     with pytest.raises(TimeoutError, match="no answer was complete within 8 s"):
-        run_leashed(("-q", path), tmp_path / "run.jsonl", environment, watch, 8.0)
+        run_pytest(("-q", path), tmp_path / "run.jsonl", environment, watch, 8.0)
     assert clock.now == 15.0  # the line, one look within patience, and one beyond
     assert not is_alive(int(note.read_text(encoding="ascii")))
-
-
-def test_a_signal_that_comes_while_a_run_is_started_ends_the_run_as_well(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started: list[subprocess.Popen[bytes]] = []
-    popen = subprocess.Popen
-
-    def start(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
-        started.append(popen(*arguments, **options))
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(0.1)
-        return started[0]
-
-    monkeypatch.setattr(subprocess, "Popen", start)
-    path = write_checks(tmp_path, SLEEPS)
-    with pytest.raises(InterruptedRunError, match="SIGTERM"), interruptible():
-        run_leashed(("-q", path), tmp_path / "run.jsonl", {**os.environ}, print)
-    assert not is_alive(started[0].pid)
 
 
 def test_a_run_that_cannot_be_started_leaves_no_pipe_behind(
@@ -252,42 +203,5 @@ def test_a_run_that_cannot_be_started_leaves_no_pipe_behind(
     monkeypatch.setattr(subprocess, "Popen", refuse)
     before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(OSError, match="no more processes"):
-        run_leashed(("-q",), tmp_path / "run.jsonl", {**os.environ}, print)
+        run_pytest(("-q",), tmp_path / "run.jsonl", {**os.environ})
     assert len(list(Path("/proc/self/fd").iterdir())) == before
-
-
-def test_what_is_to_be_finished_first_is_not_cut() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with interruptible():
-        finish_first()
-        for _ in range(2):
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(0.05)
-    assert signal.getsignal(signal.SIGTERM) == before
-
-
-def test_outside_of_such_a_block_there_is_nothing_to_finish() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    finish_first()
-    assert signal.getsignal(signal.SIGINT) == before
-
-
-def test_a_signal_that_is_ignored_stays_so() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        send_myself(signal.SIGHUP)
-        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_becomes_an_error_that_names_it(
-    number: signal.Signals, heard: Callable[[signal.Signals], None]
-) -> None:
-    heard(number)
-    before = signal.getsignal(number)
-    with pytest.raises(InterruptedRunError, match=number.name) as caught:
-        send_myself(number)
-    assert caught.value.number == number
-    assert signal.getsignal(number) == before

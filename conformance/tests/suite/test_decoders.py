@@ -10,7 +10,7 @@ import pytest
 
 from conformance.recording.decoders import TooDeepError, list_texts, read
 
-SAID = 'orchard-lantern 44ü/71+"quiet"'
+TEXT = 'orchard-lantern 44ü/71+"quiet"'
 
 
 def _lines(text: str) -> set[str]:
@@ -19,18 +19,18 @@ def _lines(text: str) -> set[str]:
 
 # a text -> what is read in it
 WRAPPED: dict[str, str] = {
-    "itself": SAID,
-    "JSON": json.dumps({"a": [SAID]}),
-    "a text of JSON with escaped slashes": json.dumps(SAID).replace("/", "\\/"),
-    "JSON in a log": f"it said {json.dumps({'m': SAID})} and left",
-    "an event": f"event: x\ndata: {json.dumps({'m': SAID})}\n\ndata: [DONE]\n\n",
-    "a URL": quote(SAID, safe=""),
+    "itself": TEXT,
+    "JSON": json.dumps({"a": [TEXT]}),
+    "a text of JSON with escaped slashes": json.dumps(TEXT).replace("/", "\\/"),
+    "JSON in a log": f"it said {json.dumps({'m': TEXT})} and left",
+    "an event": f"event: x\ndata: {json.dumps({'m': TEXT})}\n\ndata: [DONE]\n\n",
+    "a URL": quote(TEXT, safe=""),
 }
 
 
 @pytest.mark.parametrize("name", WRAPPED)
 def test_what_is_escaped_is_read(name: str) -> None:
-    assert any(SAID in each for each in read(WRAPPED[name]))
+    assert any(TEXT in each for each in read(WRAPPED[name]))
 
 
 def test_a_text_is_read_as_it_stands_first_and_once() -> None:
@@ -44,8 +44,8 @@ def _deltas(*deltas: Any) -> str:
     return "".join(f"data: {json.dumps(event)}\n\n" for event in events)
 
 
-# a text -> a line that is in it, in pieces
-PIECES: dict[str, tuple[str, str]] = {
+# a text -> a line that its parts spell
+PARTS: dict[str, tuple[str, str]] = {
     "two events": (_deltas({"content": "orchard-"}, {"content": "lantern"}), "orchard-lantern"),
     "letters": (_deltas(*({"content": x} for x in "orchard")), "orchard"),
     "events without a space": ('data:{"content": "a"}\n\ndata:{"content": "b"}\n\n', "ab"),
@@ -59,9 +59,9 @@ PIECES: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", PIECES)
-def test_what_comes_in_pieces_is_read_in_one_line(name: str) -> None:
-    text, joined = PIECES[name]
+@pytest.mark.parametrize("name", PARTS)
+def test_the_deltas_of_one_field_are_joined(name: str) -> None:
+    text, joined = PARTS[name]
     assert f"content: {joined}" in _lines(text)
 
 
@@ -100,12 +100,11 @@ def test_what_is_nested_too_deeply_is_said_to_be_so_after_what_was_read() -> Non
     assert [each[:4] for each in found] == ["a%20", "a b\n"]
 
 
-def test_every_node_of_a_tree_is_read_with_its_name() -> None:
+def test_every_node_of_a_tree_is_read() -> None:
     tree: Any = {"a": [b"packed", {("b", "c"): {"d"}}, None, True, 17], b"bytes": {"e": {}}}
     tree["itself"] = tree
     found = set(list_texts(tree))
-    assert {("a", "packed"), ("", "a"), ("", "b"), ("", "c"), ("", "e"), ("", "bytes")} <= found
-    assert {("a", "True"), ("a", "17"), ("('b', 'c')", "d")} <= found
+    assert {"packed", "a", "b", "c", "d", "e", "bytes", "True", "17"} <= found
     assert "None" not in str(found)
 
 
@@ -113,7 +112,7 @@ def test_a_node_in_many_places_is_read_once() -> None:
     tree: Any = ["word"]
     for _ in range(60):
         tree = [tree, tree]
-    assert list(list_texts(tree)) == [("", "word")]
+    assert list(list_texts(tree)) == ["word"]
 
 
 SLOW = {
@@ -129,7 +128,7 @@ SLOW = {
 
 @pytest.mark.parametrize("name", SLOW)
 def test_no_text_takes_long(name: str) -> None:
-    text = SLOW[name] * (1_000_000 // len(SLOW[name]))
+    text = SLOW[name] * (200_000 // len(SLOW[name]))
     begun = time.process_time()
     with suppress(TooDeepError):
         list(read(text))

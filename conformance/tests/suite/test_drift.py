@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,8 @@ from conformance.maintenance.drift import command as drift_command
 from conformance.maintenance.drift.command import drift
 from conformance.maintenance.drift.render import write_json
 from conformance.maintenance.drift.report import Source
-from conformance.recording.child_run import InterruptedRunError
 from conformance.recording.model_listing import ServedError
-from conformance.recording.plan import Order, Plan
+from conformance.recording.plan import Plan, RecordRequest
 from conformance.recording.rerecord import RecordingError
 from conformance.reference.server import LoopbackServer
 from conformance.tests.suite.aged_cassettes import PASSED, A, B, said, write_both
@@ -39,18 +37,18 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def heard(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What asking again brings."""
-    brought: dict[str, Any] = {"results": PASSED, "plan": TWO, "orders": []}
+    brought: dict[str, Any] = {"results": PASSED, "plan": TWO, "requests": []}
 
     @contextmanager
-    def hear(order: Order, *_: Any) -> Iterator[Any]:
-        brought["orders"].append(order)
+    def hear(request: RecordRequest, *_: Any) -> Iterator[Any]:
+        brought["requests"].append(request)
         if error := brought.get("error"):
             raise error
         yield root / "new", brought["results"]
         if error := brought.get("late"):
             raise error
 
-    monkeypatch.setattr(drift_command, "hear", hear)
+    monkeypatch.setattr(drift_command, "ask_again", hear)
     monkeypatch.setattr(drift_command, "plan", lambda *_: brought["plan"])
     return brought
 
@@ -66,7 +64,7 @@ def test_without_a_yes_nothing_is_asked(
     root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(root) == 2
-    assert heard["orders"] == []
+    assert heard["requests"] == []
     assert "nothing was sent; --yes asks" in capsys.readouterr().out
 
 
@@ -75,7 +73,7 @@ def test_where_nothing_is_selected_nothing_is_asked(
 ) -> None:
     heard["plan"] = Plan((), Cost(0, 0))
     assert run(root) == 0
-    assert heard["orders"] == []
+    assert heard["requests"] == []
     assert capsys.readouterr().out == "there is nothing to ask\n"
 
 
@@ -101,7 +99,7 @@ def test_a_report_that_cannot_be_written_is_known_before_anything_is_asked(
     for wrong in (root / "missing" / "d", root):
         assert run(root, "--yes", f"{option}={wrong}") == 2
         assert "cannot begin: " in capsys.readouterr().err
-    assert heard["orders"] == []
+    assert heard["requests"] == []
 
 
 def test_to_look_whether_a_report_can_be_written_leaves_everything_as_it_was(
@@ -155,10 +153,12 @@ def test_a_service_that_is_lost_before_anything_came_leaves_no_report(
     assert "NO REPORT: the service is gone" in capsys.readouterr().err
 
 
-def test_a_signal_is_no_report(root: Path, heard: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    heard["error"] = InterruptedRunError(signal.SIGINT)
+def test_an_interrupt_is_no_report(
+    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard["error"] = KeyboardInterrupt()
     assert run(root, "--yes") == 130
-    assert "SIGINT: NO REPORT" in capsys.readouterr().err
+    assert "interrupted: NO REPORT" in capsys.readouterr().err
 
 
 def test_the_command_says_what_is_missing(
@@ -193,7 +193,7 @@ def test_no_field_that_looks_like_a_secret_is_told(
 # --- the models -----------------------------------------------------------------------------------
 
 
-def recast(root: Path, *names: str) -> None:
+def override(root: Path, *names: str) -> None:
     cast = dict.fromkeys(("model", "other", "thinker", "seer"), "tiny")
     for name in names:
         write_cassette(root / "old" / name, said(a=1, b="x"), about=replace(ABOUT, cast=cast))
@@ -202,20 +202,20 @@ def recast(root: Path, *names: str) -> None:
 def test_the_models_that_were_recorded_are_asked(
     root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recast(root, A, B)
+    override(root, A, B)
     assert run(root, "--yes") == 0
-    assert heard["orders"][0].models == ("dedicated=tiny",)
+    assert heard["requests"][0].models == ("dedicated=tiny",)
     assert "asking for dedicated=tiny, as recorded" in capsys.readouterr().out
     assert run(root, "--yes", "--model=dedicated=mine") == 0
-    assert heard["orders"][1].models == ("dedicated=mine",)
-    drift(Order(), TWO, root / "old")
-    assert heard["orders"][2].models == ("dedicated=tiny",)
+    assert heard["requests"][1].models == ("dedicated=mine",)
+    drift(RecordRequest(), TWO, root / "old")
+    assert heard["requests"][2].models == ("dedicated=tiny",)
 
 
-def test_of_several_casts_one_is_asked_and_the_report_says_so_once(
+def test_of_several_models_one_is_asked_and_the_report_says_so_once(
     root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recast(root, B)
+    override(root, B)
     assert run(root, "--yes", f"--json={root / 'd.json'}") == 0
     note = "dedicated was recorded 1 with the lane's own models, 1 with tiny: asked as most of them"
     assert json.loads((root / "d.json").read_text(encoding="utf-8"))["notes"] == [note]
@@ -227,9 +227,9 @@ def test_the_service_is_asked_what_it_serves_where_nothing_else_says_it(
 ) -> None:
     asked = []
 
-    def settle(order: Order) -> Order:
-        asked.append(order)
-        return Order(models=(*order.models, "dedicated=served"))
+    def settle(request: RecordRequest) -> RecordRequest:
+        asked.append(request)
+        return RecordRequest(models=(*request.models, "dedicated=served"))
 
     monkeypatch.setattr(drift_command, "settle_models", settle)
     for name in (A, B):
@@ -239,8 +239,8 @@ def test_the_service_is_asked_what_it_serves_where_nothing_else_says_it(
     assert run(root) == 2
     assert asked == []
     assert run(root, "--yes") == 0
-    assert (asked[0].lanes, heard["orders"][0].lanes) == (("dedicated",), ())
-    assert heard["orders"][0].models == ("dedicated=served",)
+    assert (asked[0].lanes, heard["requests"][0].lanes) == (("dedicated",), ())
+    assert heard["requests"][0].models == ("dedicated=served",)
     assert "asking for dedicated=served, which is served" in capsys.readouterr().out
     for name in (A, B):
         write_cassette(
@@ -299,9 +299,11 @@ def test_a_stream_that_fails_is_a_warning() -> None:
 
 def test_a_model_of_ones_own_is_timed_where_it_was_asked_for() -> None:
     with LoopbackServer(Service()) as server:
-        order = Order("live", models=("a/b",), url=f"{server.url}/environments/production/predict")
+        request = RecordRequest(
+            "live", models=("a/b",), url=f"{server.url}/environments/production/predict"
+        )
         lanes = ("model-apis", "dedicated", "client")
-        found = drift_command._time_streams(order, lanes, surround(server.url))
+        found = drift_command._time_streams(request, lanes, surround(server.url))
         asked = [(request.path, request.json()["model"]) for request in server.requests]
     assert [lane for lane, _, _ in found] == ["model-apis", "dedicated"]
     assert {model for _, model in asked} == {"a/b"}
@@ -309,12 +311,12 @@ def test_a_model_of_ones_own_is_timed_where_it_was_asked_for() -> None:
 
 
 def test_the_responder_is_not_timed() -> None:
-    assert drift_command._time_streams(Order(), ("dedicated",), os.environ) == []
+    assert drift_command._time_streams(RecordRequest(), ("dedicated",), os.environ) == []
 
 
 def test_recordings_that_are_live_are_compared_without_a_warning() -> None:
-    order = Order("live")
+    request = RecordRequest("live")
     live = Source("live", "Baseten", "2026-11-22")
-    assert drift_command._warn(order, [live]) == []
-    assert drift_command._warn(order, [live, live._replace(evidence="engine")]) != []
-    assert drift_command._warn(Order(), [live._replace(evidence="engine")]) == []
+    assert drift_command._warn(request, [live]) == []
+    assert drift_command._warn(request, [live, live._replace(evidence="engine")]) != []
+    assert drift_command._warn(RecordRequest(), [live._replace(evidence="engine")]) == []

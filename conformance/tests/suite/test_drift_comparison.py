@@ -24,8 +24,8 @@ def look(root: Path, results: Any = PASSED, agreed: Any = TWO) -> Comparison:
     return compare(agreed, root / "old", root / "new", results)
 
 
-def tell(heard: Comparison) -> list[str]:
-    return [f"{name[16]} {c.severity} {c.where}: {c.what}" for _, name, c in heard.found]
+def tell(found: Comparison) -> list[str]:
+    return [f"{name[16]} {c.severity} {c.where}: {c.what}" for _, name, c in found.found]
 
 
 def test_the_same_shapes_are_no_drift(root: Path) -> None:
@@ -34,22 +34,22 @@ def test_the_same_shapes_are_no_drift(root: Path) -> None:
 
 def test_each_recording_is_compared_with_its_own_answer(root: Path) -> None:
     write_cassette(root / "new" / B, said(a="2", c=None))
-    heard = look(root)
-    assert tell(heard) == [
+    found = look(root)
+    assert tell(found) == [
         "b information c: new, null",
         "b warning b: missing, was string",
         "b failure a: integer became string",
     ]
-    assert {lane for lane, *_ in heard.found} == {"dedicated"}
-    assert (heard.compared, heard.unasked) == ((A, B), ())
+    assert {lane for lane, *_ in found.found} == {"dedicated"}
+    assert (found.compared, found.uncompared) == ((A, B), ())
 
 
 def test_a_type_that_another_recording_of_the_lane_has_is_no_change(root: Path) -> None:
     write_cassette(root / "new" / A, said(a="2", b="y"))
-    write_cassette(root / "old" / "dedicated" / "z" / "unasked.yaml", said(a="x"))
+    write_cassette(root / "old" / "dedicated" / "z" / "uncompared.yaml", said(a="x"))
     assert look(root).found == ()
-    write_cassette(root / "old" / "dedicated" / "z" / "unasked.yaml", said(a=1))
-    write_cassette(root / "old" / "model-apis" / "z" / "unasked.yaml", said(a="x"))
+    write_cassette(root / "old" / "dedicated" / "z" / "uncompared.yaml", said(a=1))
+    write_cassette(root / "old" / "model-apis" / "z" / "uncompared.yaml", said(a="x"))
     assert tell(look(root)) == ["a failure a: integer became string"]
 
 
@@ -69,14 +69,14 @@ def test_what_was_answered_and_is_skipped_now_warns(root: Path, answered: bool) 
     results = {**PASSED, CHECK: {"result": "skipped", "reason": "not here"}}
     if not answered:
         (root / "new" / A).unlink()
-    heard = look(root, results)
+    found = look(root, results)
     what = "was answered when it was recorded, is skipped now: not here"
-    assert tell(heard) == [f"a warning verdict of no claim: {what}"]
-    assert heard.unasked == (() if answered else ((A, "not here"),))
+    assert tell(found) == [f"a warning verdict of no claim: {what}"]
+    assert found.uncompared == (() if answered else ((A, "not here"),))
 
 
 @pytest.mark.parametrize(
-    ("result", "reason", "told", "unasked"),
+    ("result", "reason", "told", "uncompared"),
     [
         (
             "failed",
@@ -89,11 +89,11 @@ def test_what_was_answered_and_is_skipped_now_warns(root: Path, answered: bool) 
     ],
 )
 def test_what_was_never_recorded_cannot_have_become_worse(
-    root: Path, result: str, reason: str, told: list[str], unasked: str
+    root: Path, result: str, reason: str, told: list[str], uncompared: str
 ) -> None:
     (root / "old" / A).unlink()
-    heard = look(root, {**PASSED, CHECK: {"result": result, "reason": reason}})
-    assert (tell(heard), heard.unasked) == (told, ((A, unasked),))
+    found = look(root, {**PASSED, CHECK: {"result": result, "reason": reason}})
+    assert (tell(found), found.uncompared) == (told, ((A, uncompared),))
 
 
 def test_what_was_not_answered_is_not_compared(root: Path) -> None:
@@ -103,8 +103,8 @@ def test_what_was_not_answered_is_not_compared(root: Path) -> None:
 
 def test_a_check_that_was_not_reached_is_neither_compared_nor_judged(root: Path) -> None:
     write_cassette(root / "new" / B, said(a="2"))
-    heard = look(root, {CHECK: PASSED[CHECK]})
-    assert heard == Comparison((), (A,), ((B, "it was not asked any more"),))
+    found = look(root, {CHECK: PASSED[CHECK]})
+    assert found == Comparison((), (A,), ((B, "it was not asked any more"),))
 
 
 @pytest.mark.parametrize("side", ["old", "new"])
@@ -112,6 +112,6 @@ def test_a_recording_that_cannot_be_read_is_not_compared_and_hinders_no_other(
     root: Path, side: str
 ) -> None:
     write_cassette(root / side / A, text="interactions: []\n")
-    heard = look(root)
-    assert heard.compared == (B,)
-    assert heard.unasked == ((A, "a.yaml holds no interaction"),)
+    found = look(root)
+    assert found.compared == (B,)
+    assert found.uncompared == ((A, "a.yaml holds no interaction"),)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance.maintenance.drift.shape_diff import Change, compare_shapes, learn
+from conformance.maintenance.drift.shape_diff import Change, compare_shapes, merge
 from conformance.maintenance.drift.shapes import Form, read_shape
 from conformance.tests.suite.response_builders import ANSWER, GOOD, call, piece, response, stream
 
@@ -17,8 +17,8 @@ def tell(changes: list[Change]) -> list[tuple[str, str, str]]:
 def compare(old: Any, new: Any, *others: Any) -> list[tuple[str, str, str]]:
     """Compare two responses; the others were recorded in the same lane."""
     shapes = [read_shape(each) for each in (old, *others)]
-    known = learn(shapes)[shapes[0].form] if others else None
-    return tell(compare_shapes(shapes[0], read_shape(new), known))
+    baseline = merge(shapes)[shapes[0].form] if others else None
+    return tell(compare_shapes(shapes[0], read_shape(new), baseline))
 
 
 TEXTS = tuple(piece(text) for text in "abcd")
@@ -185,16 +185,6 @@ def test_headers_that_cassettes_keep_come_and_go() -> None:
     ]
 
 
-def test_a_field_that_left_some_events_warns_unless_that_was_seen_before() -> None:
-    old = stream({"id": "a", **piece("a")}, {"id": "a", **piece("b")})
-    new = stream({"id": "a", **piece("a")}, piece("b"))
-    assert compare(old, new) == [("warning", "id", "was on every event, is on some only")]
-    assert compare(old, new, new) == []
-    assert compare(new, old) == []
-    more = stream({"id": "a", **piece("a")}, {"id": "a", "x": 1, **piece("b")})
-    assert compare(old, more) == [("information", "x", "new, integer")]
-
-
 # --- words ----------------------------------------------------------------------------------------
 
 
@@ -238,50 +228,26 @@ def test_a_word_of_a_new_field_is_told_with_it_and_a_long_one_is_cut() -> None:
     )
 
 
-# --- the order of a stream ------------------------------------------------------------------------
+# --- a stream ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("new", "severity", "fact", "what"),
-    [
-        (stream(*GOOD, done=False), "warning", "ends with [DONE]", "yes became no"),
-        (stream(*GOOD[:2], GOOD[3]), "warning", "finish reason", "once became never"),
-        (stream(*GOOD[:3]), "warning", "usage", "on the last event became never"),
-        (stream(*GOOD[:3], {"error": {"a": 1}}), "failure", "error inside", "no became yes"),
-        (stream("{cut", *GOOD), "warning", "unreadable events", "none became some"),
-        (stream(*["{cut"] * 5, *GOOD), "failure", "unreadable events", "none became most"),
-        (
-            stream(call(0, "a"), call(0, "b")),
-            "warning",
-            "ids of one tool call",
-            "one became several",
-        ),
-    ],
-)
-def test_another_order_of_events_is_told(
-    new: dict[str, Any], severity: str, fact: str, what: str
-) -> None:
-    assert (severity, f"stream: {fact}", what) in compare(stream(*GOOD), new)
+def test_the_end_of_a_stream_and_an_error_inside_are_fields() -> None:
+    old = stream(*GOOD)
+    assert compare(old, stream(*GOOD, done=False)) == [
+        ("warning", "[DONE]", "missing, was the last event")
+    ]
+    assert compare(stream(*GOOD, done=False), old)[0][0] == "information"
+    assert compare(old, stream(*GOOD, {"error": {"a": 1}})) == [
+        ("information", "error", "new, object")
+    ]
 
 
-def test_text_in_one_event_instead_of_several_warns_and_the_other_way_round_informs() -> None:
-    old, new = stream(*TALKATIVE), stream(piece("abcd"), *GOOD[2:])
-    told = "stream: events with text"
-    assert compare(old, new) == [("warning", told, "several became one")]
-    assert compare(new, old) == [("information", told, "one became several")]
-
-
-def test_reasoning_in_one_event_warns_too() -> None:
-    thought = {"choices": [{"delta": {"reasoning": "a"}, "finish_reason": None}]}
-    old, new = stream(*[thought] * 3, *GOOD), stream(thought, *GOOD)
-    assert compare(old, new) == [("warning", "stream: events with reasoning", "several became one")]
-
-
-def test_most_events_unreadable_is_no_change_if_it_was_so() -> None:
-    assert compare(stream(*["x"] * 5, *GOOD), stream(*["y"] * 6, *GOOD)) == []
-    some, most = stream("x", *GOOD), stream(*["x"] * 5, *GOOD)
-    assert compare(some, most)[0][0] == "failure"
+def test_a_stream_most_of_which_is_unreadable_is_a_failure() -> None:
+    assert compare(stream(*GOOD), stream(*["{cut"] * 4, *GOOD)) == []
+    [(severity, where, what)] = compare(stream(*GOOD), stream(*["{cut"] * 5, *GOOD))
+    assert (severity, where) == ("failure", "body")
+    assert what == "events became unreadable (text/event-stream)"
 
 
 def test_an_unknown_form_is_known_as_nothing() -> None:
-    assert learn([])[Form.JSON].fields == {}
+    assert merge([])[Form.JSON].fields == {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from conformance.recording import inventory as shelf
+from conformance.recording import inventory
 from conformance.recording.rerecord import RecordingError
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 
@@ -32,13 +32,13 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     names = {A, B}
-    monkeypatch.setattr(shelf, "collect_names", lambda *_: frozenset(names))
+    monkeypatch.setattr(inventory, "collect_names", lambda *_: frozenset(names))
     return names
 
 
 def test_every_cassette_is_listed_as_it_stands(root: Path) -> None:
-    first, second = shelf.take_stock(root, {A, B}, (), TODAY)
-    assert first == shelf.Standing(
+    first, second = inventory.take_inventory(root, {A, B}, (), TODAY)
+    assert first == inventory.CassetteInfo(
         *(A, "reference", "reference server", 10, "m", "dedicated", 1),
         size=(root / A).stat().st_size,
         wrong=(),
@@ -47,7 +47,7 @@ def test_every_cassette_is_listed_as_it_stands(root: Path) -> None:
 
 
 def test_without_names_nobody_is_an_orphan(root: Path) -> None:
-    assert not any(one.wrong for one in shelf.take_stock(root))
+    assert not any(one.wrong for one in inventory.take_inventory(root))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_without_names_nobody_is_an_orphan(root: Path) -> None:
     ],
 )
 def test_a_cassette_that_nobody_plays_says_why(root: Path, known: set[str], why: str) -> None:
-    first, second = shelf.take_stock(root, known)
+    first, second = inventory.take_inventory(root, known)
     assert first.wrong == (f"{A}: {why}; delete it",)
     assert second.wrong == ()
 
@@ -67,7 +67,7 @@ def test_a_cassette_that_nobody_plays_says_why(root: Path, known: set[str], why:
 @pytest.mark.parametrize("text", ["interactions: []\n", "provenance:\n  x: [\ninteractions: []\n"])
 def test_a_cassette_without_a_readable_label_is_wrong(root: Path, text: str) -> None:
     (root / A).write_text(text, encoding="utf-8")
-    first = shelf.take_stock(root, {A, B})[0]
+    first = inventory.take_inventory(root, {A, B})[0]
     assert (first.evidence, first.age, first.lane) == ("", None, "dedicated")
     assert first.wrong[0].startswith(f"{A}: ")
 
@@ -76,7 +76,7 @@ def test_the_command_lists_them_and_sums_them_up(
     root: Path, known: set[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     known.add("dedicated/tools/test_new.yaml")
-    assert shelf.main([f"--cassettes={root}"]) == 0
+    assert inventory.main([f"--cassettes={root}"]) == 0
     said = capsys.readouterr().out
     assert "tools/test_a[x].yaml" in said
     assert "live: Baseten" in said
@@ -86,7 +86,7 @@ def test_the_command_lists_them_and_sums_them_up(
 
 def test_the_command_says_so_when_no_age_is_known() -> None:
     said = io.StringIO()
-    shelf.print_stock([], Console(file=said, width=100))
+    inventory.print_inventory([], Console(file=said, width=100))
     assert "0 cassettes (), 0 requests, 0.0 MB; 0 with something wrong" in said.getvalue()
 
 
@@ -108,7 +108,7 @@ def test_the_command_is_red_when_something_is_wrong(
         (root / A).write_text(text[text.index("interactions:") :], encoding="utf-8")
     else:
         (root / "notes.txt").write_text(KEY, encoding="utf-8")
-    assert shelf.main([f"--cassettes={root}"], {"BASETEN_API_KEY": KEY}) == 1
+    assert inventory.main([f"--cassettes={root}"], {"BASETEN_API_KEY": KEY}) == 1
     said = capsys.readouterr()
     assert "✗" in said.out + said.err
     assert KEY not in said.out + said.err
@@ -121,7 +121,7 @@ def test_what_holds_a_key_is_not_printed(
     about = replace(ABOUT, source=f"vllm {KEY}", model=KEY.upper(), lane=f"x{KEY}", evidence=KEY)
     write_cassette(root / f"dedicated/{KEY}.yaml", about=about)
     (root / f"dedicated/pre_{KEY}.yaml").write_bytes(b"\xff")
-    assert shelf.main([f"--cassettes={root}", *form], {"BASETEN_API_KEY": KEY}) == 1
+    assert inventory.main([f"--cassettes={root}", *form], {"BASETEN_API_KEY": KEY}) == 1
     said = capsys.readouterr()
     shown = "".join((said.out + said.err).split()).lower()
     assert KEY not in shown
@@ -138,7 +138,7 @@ def test_what_lies_beside_the_cassettes_is_named(
         (root / name).mkdir()
     else:
         (root / name).write_text("x: y", encoding="utf-8")
-    assert shelf.main([f"--cassettes={root}"]) == 1
+    assert inventory.main([f"--cassettes={root}"]) == 1
     said = capsys.readouterr()
     assert f"✗ {name}: is no cassette" in said.err
     assert "2 cassettes" in said.out
@@ -148,7 +148,7 @@ def test_the_command_writes_json(
     root: Path, known: set[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     known.remove(A)
-    assert shelf.main([f"--cassettes={root}", "--json"]) == 1
+    assert inventory.main([f"--cassettes={root}", "--json"]) == 1
     listed = json.loads(capsys.readouterr().out)["cassettes"]
     assert [each["name"] for each in listed] == [A, B]
     assert listed[0]["wrong"]
@@ -158,12 +158,12 @@ def test_the_command_writes_json(
 def test_the_command_needs_a_folder_and_checks_that_can_be_collected(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert shelf.main([f"--cassettes={root}/none"]) == 2
+    assert inventory.main([f"--cassettes={root}/none"]) == 2
     assert "no folder of cassettes" in capsys.readouterr().err
 
     def fail(*_: object) -> frozenset[str]:
         raise RecordingError("the checks cannot be collected")
 
-    monkeypatch.setattr(shelf, "collect_names", fail)
-    assert shelf.main([f"--cassettes={root}"]) == 2
+    monkeypatch.setattr(inventory, "collect_names", fail)
+    assert inventory.main([f"--cassettes={root}"]) == 2
     assert "cannot be collected" in capsys.readouterr().err

@@ -28,7 +28,7 @@ from conformance.media import (
     to_terminal,
     to_xml,
 )
-from conformance.recording.inventory import Standing, print_stock, write_stock
+from conformance.recording.inventory import CassetteInfo, print_inventory, write_inventory
 from conformance.recording.plan import Plan, Task, print_plan
 from conformance.reports.difference import compare
 from conformance.reports.formats import FORMATS
@@ -268,7 +268,7 @@ def test_a_report_in_a_terminal_shows_brackets_as_they_are(tmp_path: Path, said:
 def test_a_drift_report_holds_text_alone(said: str) -> None:
     def build(said: str) -> Any:
         finding = found(f"dedicated/tools/{said}", FAILURE, said, said, said)
-        drift = make_drift(finding, unasked=((said, said),), notes=(said,), cut=said)
+        drift = make_drift(finding, uncompared=((said, said),), notes=(said,), cut=said)
         return replace(drift, where=said, compared=(Source("engine", said, said),))
 
     told = io.StringIO()
@@ -285,13 +285,13 @@ def test_a_drift_report_holds_text_alone(said: str) -> None:
 def test_lists_and_answers_of_the_other_commands_hold_text_alone(said: str) -> None:
     told = io.StringIO()
     console = Console(file=told, width=300)
-    stock = [Standing(f"{said}.yaml", "live", said, 1, said, "dedicated", 1, 1, (said,))]
-    print_stock(stock, console)
+    stock = [CassetteInfo(f"{said}.yaml", "live", said, 1, said, "dedicated", 1, 1, (said,))]
+    print_inventory(stock, console)
     print_plan(
         Plan((Task(f"dedicated/{said.replace('/', '')}/x", said, said),), Cost(1, 1)), said, console
     )
     print_answers({"claims": Answer(Word.NO, said, (said,))}, console, waived=False)
-    assert find_nasty(told.getvalue() + write_stock(stock)) == []
+    assert find_nasty(told.getvalue() + write_inventory(stock)) == []
     assert to_plain(said).split("\n")[0].strip() in told.getvalue()
 
 

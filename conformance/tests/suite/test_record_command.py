@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from dataclasses import replace
@@ -11,17 +10,17 @@ import pytest
 
 from conformance.recording import command as record_command
 from conformance.recording import pytest_runs as steps
-from conformance.recording.child_run import InterruptedRunError
+from conformance.recording import rerecord
 from conformance.recording.command import settle_models
-from conformance.recording.plan import Order
-from conformance.recording.staging import Workbench
+from conformance.recording.plan import RecordRequest
+from conformance.recording.staging import ReplacedInPartError
 from conformance.reference import LoopbackServer
 from conformance.reference.exchange import plan_json
-from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 from conformance.tests.suite.fake_runs import NAMES, Runs, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from conformance.reference import AnswerPlan, ReceivedRequest
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     made = Runs()
-    monkeypatch.setattr(steps, "run_leashed", made)
+    monkeypatch.setattr(steps, "run_pytest", made)
     return made
 
 
@@ -54,7 +53,7 @@ def test_without_a_yes_the_plan_is_printed_and_nothing_is_sent(
     assert "2 cassettes, about 2 requests" in said
     assert "the reference server, on loopback" in said
     assert "nothing was sent; --yes records" in said
-    assert (read(old), len(runs.told)) == (before, 1)
+    assert (read(old), len(runs.arguments)) == (before, 1)
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), (" Yes ", 0), ("n", 2), ("", 2)])
@@ -108,28 +107,41 @@ def test_the_command_says_what_is_missing(
     assert "cannot begin: The " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_ends_with_the_signals_number(
-    old: Path, runs: Runs, number: signal.Signals, capsys: pytest.CaptureFixture[str]
+def test_an_interrupted_command_ends_as_sigint_does(
+    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    runs.interrupt = InterruptedRunError(number)
-    assert record_command.main([f"--cassettes={old}", "--yes"]) == 128 + number
-    assert f"{number.name}: nothing was replaced" in capsys.readouterr().err
+    runs.interrupt = KeyboardInterrupt()
+    assert record_command.main([f"--cassettes={old}", "--yes"]) == 128 + signal.SIGINT
+    assert "interrupted: nothing was replaced" in capsys.readouterr().err
 
 
-def test_what_is_replaced_is_said_to_be_though_a_signal_came_late(
+def test_what_is_replaced_in_part_is_not_said_to_be_as_it_was(
     old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    replace = Workbench.replace
+    def fail(*_: object) -> None:
+        raise ReplacedInPartError("1 of 2 cassettes were replaced, then: no space")
 
-    def interrupted(bench: Workbench, names: Iterable[str]) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        replace(bench, names)
-        os.kill(os.getpid(), signal.SIGINT)
+    monkeypatch.setattr(rerecord, "replace_cassettes", fail)
+    assert record_command.main([f"--cassettes={old}", "--yes"]) == 1
+    said = capsys.readouterr().err
+    assert "1 of 2 cassettes were replaced, then: no space" in said
+    assert "nothing was replaced" not in said
 
-    monkeypatch.setattr(Workbench, "replace", interrupted)
-    assert record_command.main([f"--cassettes={old}", "--yes"]) == 0
-    assert "2 recorded" in capsys.readouterr().out
+
+def test_a_recording_of_higher_evidence_is_replaced_by_an_option_only(
+    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in NAMES:
+        about = replace(ABOUT, evidence="live", source="Baseten")
+        write_cassette(old / name, talk("old"), about=about)
+    before = read(old)
+    assert record_command.main([f"--cassettes={old}", "--claim=a.b.c", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert f"left as it was: {NAMES[0]}: its evidence is live (Baseten)" in said
+    assert "--lower-evidence replaces it" in said
+    assert "there is nothing to record" in said
+    assert (read(old), len(runs.arguments)) == (before, 1)
+    assert record_command.main([f"--cassettes={old}", "--yes", "--lower-evidence"]) == 0
     assert all(b"new" in read(old)[name] for name in NAMES)
 
 
@@ -149,24 +161,24 @@ LISTS = plan_json(200, {"data": [{"id": "acme/coder-7b", "owned_by": "vllm"}]})
 
 
 @pytest.mark.parametrize(
-    ("order", "answer", "models"),
+    ("wanted", "answer", "models"),
     [
-        (Order(), LISTS, ()),
-        (Order("engine", ("dedicated",)), LISTS, ("dedicated=acme/coder-7b",)),
-        (Order("engine", ("dedicated",), models=("dedicated=x",)), LISTS, ("dedicated=x",)),
+        (RecordRequest(), LISTS, ()),
+        (RecordRequest("engine", ("dedicated",)), LISTS, ("dedicated=acme/coder-7b",)),
+        (RecordRequest("engine", ("dedicated",), models=("dedicated=x",)), LISTS, ("dedicated=x",)),
         (
-            Order("engine", ("model-apis",), models=("dedicated=x",)),
+            RecordRequest("engine", ("model-apis",), models=("dedicated=x",)),
             LISTS,
             ("dedicated=x", "model-apis=acme/coder-7b"),
         ),
-        (Order("live"), LISTS, ("dedicated=acme/coder-7b",)),
-        (Order("live", ("model-apis",)), LISTS, ()),
-        (Order("live", ("dedicated",)), plan_json(404, {}), ("dedicated=baseten-model",)),
-        (Order("live", ("dedicated",)), plan_json(200, {"data": [{"id": "omni"}]}), ()),
+        (RecordRequest("live"), LISTS, ("dedicated=acme/coder-7b",)),
+        (RecordRequest("live", ("model-apis",)), LISTS, ()),
+        (RecordRequest("live", ("dedicated",)), plan_json(404, {}), ("dedicated=baseten-model",)),
+        (RecordRequest("live", ("dedicated",)), plan_json(200, {"data": [{"id": "omni"}]}), ()),
     ],
 )
 def test_a_service_is_asked_for_what_it_serves(
-    order: Order, answer: AnswerPlan, models: tuple[str, ...]
+    wanted: RecordRequest, answer: AnswerPlan, models: tuple[str, ...]
 ) -> None:
     with LoopbackServer(lambda request: answer) as server:
         environment = {
@@ -174,8 +186,8 @@ def test_a_service_is_asked_for_what_it_serves(
             "BASETEN_BASE_URL": f"{server.url}/v1",
             "BASETEN_DEDICATED_MODEL_URL": f"{server.url}/predict",
         }
-        url = f"{server.url}/v1" if order.target == "engine" else None
-        assert settle_models(replace(order, url=url), environment).models == models
+        url = f"{server.url}/v1" if wanted.target == "engine" else None
+        assert settle_models(replace(wanted, url=url), environment).models == models
         assert {each.method for each in server.requests} <= {"GET"}
 
 
@@ -202,7 +214,7 @@ def test_the_model_that_is_asked_for_is_said(
         line = ["--target=engine", f"--model-url={server.url}/v1", "--engine-version=mine 1"]
         assert record_command.main([f"--cassettes={old}", "--yes", *line]) == 0
     assert "asking for dedicated=acme/coder-7b" in capsys.readouterr().out
-    assert "--model=dedicated=acme/coder-7b" in runs.told[1]
+    assert "--model=dedicated=acme/coder-7b" in runs.arguments[1]
 
 
 def test_what_an_engine_says_of_itself_is_shown_without_a_secret(

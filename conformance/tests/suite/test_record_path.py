@@ -1,11 +1,6 @@
 from __future__ import annotations
 
-import random
 import re
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace as change
 from typing import TYPE_CHECKING
 
@@ -13,15 +8,13 @@ import pytest
 
 from conformance.recording import rerecord
 from conformance.recording.cassettes import find_flaws, read_provenance
-from conformance.recording.plan import Order, Plan, Task
+from conformance.recording.plan import Plan, RecordRequest, Task
 from conformance.recording.service_discovery import find_addressee
-from conformance.recording.staging import Workbench
 from conformance.reference import respond
 from conformance.reference.exchange import AnswerPlan, ReceivedRequest, plan_json
 from conformance.reference.server import LoopbackServer
 from conformance.targets import FAKE_KEY
 from conformance.tests.suite.cassette_builders import talk, write_cassette
-from conformance.tests.suite.fake_runs import read
 from conformance.tests.suite.fake_service import CHECKS, KEY, LIVE, REAL, Service, surround
 from conformance.verdicts.costs import Cost
 
@@ -42,7 +35,7 @@ def shelf(tmp_path: Path) -> Iterator[Path]:
 def test_the_live_path_records_what_a_stand_in_answers_and_calls_it_that(shelf: Path) -> None:
     limited = plan_json(429, {}, {"retry-after": "0.2"})
     with LoopbackServer(Service(2, limited)) as server:
-        outcome = rerecord.record(LIVE, shelf, surround(server.url), None, REAL)
+        outcome = rerecord.record(LIVE, REAL, shelf, surround(server.url))
         assert len(server.requests) == 4
         assert {each.header("authorization") for each in server.requests} == {f"Bearer {KEY}"}
     assert len(outcome.replaced) == 3
@@ -77,66 +70,12 @@ def test_an_engine_is_recorded_under_its_own_name_and_replays_with_its_own_model
 
     with LoopbackServer(answer) as server:
         found = find_addressee("engine", ("dedicated",), server.url, "", {})
-        order = Order("engine", ("dedicated",), (), ("tiny",), found.url, found.engine)
+        request = RecordRequest("engine", ("dedicated",), (), ("tiny",), found.url, found.engine)
         environment = surround(server.url)
-        rerecord.record(order, tmp_path / "cassettes", environment, None, Plan((task,), Cost(1, 0)))
+        rerecord.record(request, Plan((task,), Cost(1, 0)), tmp_path / "cassettes", environment)
         keys = {request.header("authorization") for request in server.requests[-1:]}
     assert keys == {f"Bearer {FAKE_KEY}"}, "an engine got Baseten's key"
     about = read_provenance(tmp_path / "cassettes" / task.name)
     assert about is not None
     assert (about.evidence, about.source, about.model) == ("engine", "vllm 0.32.0", "tiny")
     assert about.cast["model"] == "tiny"
-
-
-def test_a_refused_key_stops_at_the_first_request(shelf: Path) -> None:
-    before = read(shelf)
-    with LoopbackServer(Service(1, plan_json(401, {"error": "Unauthorized"}))) as server:
-        with pytest.raises(rerecord.RecordingError, match="request 1 was refused with 401"):
-            rerecord.record(LIVE, shelf, surround(server.url), None, REAL)
-        assert len(server.requests) == 1
-    assert read(shelf) == before
-
-
-def test_a_service_that_dies_on_the_way_leaves_the_old_cassettes(shelf: Path) -> None:
-    before = read(shelf)
-    lost = AnswerPlan(200, (("content-type", "application/json"),), ending="reset")
-    with LoopbackServer(Service(2, lost)) as server:
-        with pytest.raises(rerecord.RecordingError, match="the service was lost at request 2"):
-            rerecord.record(LIVE, shelf, surround(server.url), None, REAL)
-        assert len(server.requests) == 2
-    assert read(shelf) == before
-
-
-RECORDS = """
-import os, pathlib, sys
-from conformance.recording.child_run import interruptible
-from conformance.recording.rerecord import record
-from conformance.tests.suite.fake_service import LIVE, REAL
-with interruptible():
-    record(LIVE, pathlib.Path(sys.argv[1]), dict(os.environ), None, REAL)
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "term"])
-def test_a_recorder_ended_at_any_moment_leaves_whole_cassettes_and_nobody_behind(
-    tmp_path: Path, number: signal.Signals
-) -> None:
-    folder = tmp_path / "cassettes"
-    for task in CHECKS:
-        write_cassette(folder / task.name, talk("old"))
-    before = read(folder)
-    with LoopbackServer(Service()) as server:
-        command = [sys.executable, "-c", RECORDS, str(folder)]
-        with subprocess.Popen(command, env=surround(server.url)) as recorder:  # noqa: S603  our own
-            time.sleep(random.uniform(0.5, 8))  # noqa: S311  any moment will do
-            recorder.send_signal(number)
-        time.sleep(2)
-        asked = len(server.requests)
-        time.sleep(1)
-        assert len(server.requests) == asked, "somebody still sends"
-    assert find_flaws(folder) == []
-    after = read(folder)
-    assert after.keys() == before.keys()
-    with Workbench(folder):
-        pass
-    assert list(tmp_path.iterdir()) == [folder]

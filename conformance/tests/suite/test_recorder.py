@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import threading
 from types import SimpleNamespace
@@ -50,7 +51,7 @@ def test_a_run_without_the_plugin_or_without_recording_has_no_recorder() -> None
 def test_a_cassette_says_who_answered_who_was_asked_and_who_played_whom() -> None:
     made = make(model=["dedicated=tiny"], target="engine", engine_version="vllm 1")
     made.begin(LANES["dedicated"])
-    made.outbound.hosts |= {"http://b", "http://a"}
+    made.guard.hosts |= {"http://b", "http://a"}
     about = made._describe("tiny", ("1",))
     assert (about.evidence, about.source, about.host) == ("engine", "vllm 1", "http://a, http://b")
     assert (about.lane, about.model, about.requests) == ("dedicated", "tiny", ("1",))
@@ -68,14 +69,28 @@ def test_the_keys_in_use_are_known_to_the_redactor(monkeypatch: pytest.MonkeyPat
 
 def test_what_is_waited_for_is_logged(tmp_path: Any) -> None:
     log = tmp_path / "log"
-    make(record_log=log).outbound._say("429: waiting 1 s")
+    make(record_log=log).guard._report("429: waiting 1 s")
     assert log.read_text(encoding="utf-8") == '{"waiting": "429: waiting 1 s"}\n'
-    make().outbound._say("to nobody")
+    make().guard._report("to nobody")
 
 
-def test_a_run_without_a_leash_is_left_alone() -> None:
+def test_a_stopped_run_ends_and_says_why(tmp_path: Any) -> None:
+    log = tmp_path / "log"
+    made = make(record_log=log)
+    session: Any = SimpleNamespace(shouldstop=False)
+    made.pytest_sessionstart(session)
+    made.pytest_runtest_logfinish("a")
+    assert not session.shouldstop
+    made.guard.stopped = "the key is refused"
+    made.pytest_runtest_logfinish("b")
+    assert session.shouldstop == "the key is refused"
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert [line.get("stopped") for line in lines] == [None, None, "the key is refused"]
+
+
+def test_a_run_without_a_pipe_is_left_alone() -> None:
     registered: list[Any] = []
-    options = SimpleNamespace(leash=None, record_partial=False)
+    options = SimpleNamespace(parent_pipe=None, record_partial=False)
     manager = SimpleNamespace(register=lambda plugin, name: registered.append(name))
     config: Any = SimpleNamespace(option=options, pluginmanager=manager)
     before = threading.active_count()
@@ -131,7 +146,7 @@ def _fail(reason: Any, nodeid: str = "a", *, skipped: bool = False) -> Any:
     return SimpleNamespace(nodeid=nodeid, passed=False, skipped=skipped, longrepr=reason)
 
 
-def test_a_cut_leash_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_pipe_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     codes: list[int] = []
     monkeypatch.setattr(os, "_exit", codes.append)
     reading, writing = os.pipe()

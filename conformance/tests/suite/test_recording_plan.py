@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from conformance.recording.plan import Order, make_plan, name_age, print_plan
+from conformance.recording.plan import RecordRequest, make_plan, name_age, print_plan
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 from conformance.verdicts.costs import Cost
 
@@ -32,8 +32,8 @@ def root(tmp_path: Path) -> Path:
 def reasons(
     root: Path, stale: int | None = None, changed: tuple[str, ...] = (), target: str = "reference"
 ) -> list[str]:
-    order = Order(target, stale=stale)
-    plan = make_plan(PLANNED, root, order, [f"dedicated/tools/{x}.yaml" for x in changed], TODAY)
+    request = RecordRequest(target, stale=stale)
+    plan = make_plan(PLANNED, root, request, [f"dedicated/tools/{x}.yaml" for x in changed], TODAY)
     return [f"{task.name[16]} {task.why}" for task in plan.tasks]
 
 
@@ -62,8 +62,8 @@ def test_for_live_what_is_not_live_is_stale_at_any_age(root: Path) -> None:
 
 
 def test_the_cost_is_that_of_the_old_ones_and_a_request_for_each_new_one(root: Path) -> None:
-    assert make_plan(PLANNED, root, Order()).cost == Cost(5, 28)
-    assert make_plan({}, root, Order()).cost == Cost(0, 0)
+    assert make_plan(PLANNED, root, RecordRequest()).cost == Cost(5, 28)
+    assert make_plan({}, root, RecordRequest()).cost == Cost(0, 0)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_today_is_the_day_by_default() -> None:
 
 def test_the_plan_tells_how_many_why_and_what_it_costs(root: Path) -> None:
     said = io.StringIO()
-    plan = make_plan(PLANNED, root, Order(stale=5), (), TODAY)
+    plan = make_plan(PLANNED, root, RecordRequest(stale=5), (), TODAY)
     print_plan(plan, "vllm at http://x", Console(file=said, width=120))
     assert "dedicated" in said.getvalue()
     assert "1 10 days old, 1 of unknown age, 1 new" in said.getvalue()

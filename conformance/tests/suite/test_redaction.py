@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from urllib.parse import quote
 
 import pytest
@@ -184,26 +183,16 @@ def test_a_word_is_no_id(word: str) -> None:
     )
     ids = redaction.Ids()
     ids.learn({}, body)
-    assert ids.replace_in_body(body) == body
+    assert ids.replace(body) == body
 
 
 @pytest.mark.parametrize("number", ["1700000000", "-17000000.25", "17.0e10000000"])
-def test_a_number_is_no_id_unless_it_is_quoted(number: str) -> None:
-    known, ids = number.strip("-"), redaction.Ids()
-    ids.learn({"x-request-id": [known, "17000000"]}, "")
-    body = f'{{"at": {number}, "a\\"": [{number}], "id": "{known}", "said": "no {known}"}}'
-    replaced = ids.replace_in_body(f"{body}\n{number}")
-    read = json.loads(replaced.partition("\n")[0], parse_float=str, parse_int=str)
-    assert (read["at"], read['a"']) == (number, [number])
-    assert read["id"] == read["said"].removeprefix("no ") == ids.replace(known) != known
-    assert replaced.endswith(f"\n{number}")
-
-
-def test_an_end_of_line_ends_what_a_quote_began() -> None:
+def test_a_number_is_no_id_unless_it_stands_alone(number: str) -> None:
     ids = redaction.Ids()
-    ids.learn({"x-request-id": "17000000"}, "")
-    assert ids.replace_in_body('6" 17000000\n17000000') == '6" 00000001\n17000000'
-    assert ids.replace('6" 17000000" 17000000') == '6" 00000001" 00000001'
+    ids.learn({"x-request-id": [number, "17000000"]}, "")
+    body = f'{{"at": {number}, "a": "17000000"}}'
+    assert ids.replace(body) == body
+    assert ids.replace("17000000") == "00000002"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +214,6 @@ def test_an_id_is_replaced_wherever_it_is_a_word_of_its_own(text: str) -> None:
     ids = redaction.Ids()
     ids.learn({}, '{"id": "req_abcd1234"}')
     assert ids.replace(text.format("req_abcd1234")) == text.format("req_00000001")
-    assert ids.replace_in_body(text.format("req_abcd1234")) == text.format("req_00000001")
 
 
 @pytest.mark.parametrize(
@@ -256,15 +244,3 @@ def test_an_id_of_odd_letters_is_replaced_where_it_stands_alone(odd: str) -> Non
     ids.learn({"x-request-id": [odd]}, "")
     assert ids.replace(odd) != odd
     assert not set("2345678") & set(ids.replace(odd))
-
-
-def test_many_ids_take_no_longer_than_few() -> None:
-    ids = redaction.Ids()
-    said = [f"chatcmpl-{number:032x}" for number in range(4000)]
-    for each in said:
-        ids.learn({}, json.dumps({"id": each}))
-    begun = time.process_time()
-    replaced = ids.replace_in_body("\n".join(said * 5)).split()
-    assert time.process_time() - begun < 2
-    assert len(set(replaced)) == 4000
-    assert replaced[:4000] == replaced[4000:8000]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,8 +8,8 @@ import pytest
 
 from conformance.recording import cassettes, rerecord
 from conformance.recording import pytest_runs as steps
-from conformance.recording.plan import Order
-from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.recording.plan import RecordRequest, protect_evidence
+from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 from conformance.tests.suite.fake_runs import AGREED, KEY, NAMES, TASKS, Runs, read
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     made = Runs()
-    monkeypatch.setattr(steps, "run_leashed", made)
+    monkeypatch.setattr(steps, "run_pytest", made)
     return made
 
 
@@ -29,58 +30,56 @@ def old(tmp_path: Path) -> Iterator[Path]:
         write_cassette(folder / name, talk("old"))
     yield folder
     assert list(tmp_path.iterdir()) == [folder], "something was left behind"
+    assert not list(folder.rglob("*.new"))
 
 
 HERE = Path(__file__).parents[3]
 
 
-def refuse(old: Path, why: str, order: Order | None = None) -> None:
+def refuse(old: Path, why: str, request: RecordRequest | None = None) -> None:
     before = read(old)
     with pytest.raises(rerecord.RecordingError, match=why):
-        rerecord.record(order or Order(), old, {"BASETEN_API_KEY": KEY}, None, AGREED)
+        rerecord.record(request or RecordRequest(), AGREED, old, {"BASETEN_API_KEY": KEY})
     assert read(old) == before
 
 
 def test_new_cassettes_are_recorded_then_replayed_then_put_in_place(old: Path, runs: Runs) -> None:
-    outcome = rerecord.record(Order(), old)
+    outcome = rerecord.record(RecordRequest(), AGREED, old)
     assert outcome == rerecord.Outcome(NAMES, ())
-    steps = ["--collect-only", "--record", "--target=replay"]
-    assert [step in told for step, told in zip(steps, runs.told, strict=True)] == [True] * 3
+    steps = ["--record", "--target=replay"]
+    assert [step in told for step, told in zip(steps, runs.arguments, strict=True)] == [True] * 2
     assert all(b"new" in read(old)[name] for name in NAMES)
     assert b"old" in read(old)["dedicated/tools/other.yaml"]
 
 
-def test_an_order_is_passed_on(old: Path, runs: Runs) -> None:
-    order = Order("engine", ("dedicated",), ("a.b.c",), ("tiny",), "http://x/v1", "vllm 1")
-    rerecord.record(order, old)
-    collected, recorded, _ = runs.told
+def test_a_request_is_passed_on(old: Path, runs: Runs) -> None:
+    request = RecordRequest(
+        "engine", ("dedicated",), ("a.b.c",), ("tiny",), "http://x/v1", "vllm 1"
+    )
+    agreed = rerecord.plan(request, old)
+    rerecord.record(request, agreed, old)
+    collected, recorded, _ = runs.arguments
     assert {"--lane=dedicated", "--claim=a.b.c"} < set(collected)
     assert {"--target=engine", "--model=tiny", "--model-url=http://x/v1"} < set(recorded)
     assert {"--engine-version=vllm 1", "--engine-name=vllm 1"} < set(recorded)
 
 
 def test_the_names_of_all_cassettes_are_known_without_asking_anybody(old: Path, runs: Runs) -> None:
-    assert rerecord.collect_names(old, {}) == frozenset(NAMES)
-    assert all("--record" not in told for told in runs.told)
+    assert rerecord.collect_names({}) == frozenset(NAMES)
+    assert all("--record" not in told for told in runs.arguments)
 
 
-def test_a_stale_order_asks_which_do_not_replay_any_more(old: Path, runs: Runs) -> None:
+def test_a_stale_request_asks_which_do_not_replay_any_more(old: Path, runs: Runs) -> None:
     runs.replayed[NAMES[0]] = "failed"
-    plan = rerecord.plan(Order(stale=100_000), old, {})
+    plan = rerecord.plan(RecordRequest(stale=100_000), old, {})
     assert [(task.name, task.why) for task in plan.tasks] == [(NAMES[0], "changed")]
     assert plan.claims[TASKS[0].check] == ("a.b.c",)
-
-
-def test_nothing_to_record_is_nothing_done(old: Path, runs: Runs) -> None:
-    before = read(old)
-    assert rerecord.record(Order(stale=100_000), old) == rerecord.Outcome((), ())
-    assert read(old) == before
 
 
 def test_checks_that_cannot_be_collected_end_it(old: Path, runs: Runs) -> None:
     runs.codes = [2, 0, 0]
     with pytest.raises(rerecord.RecordingError, match="cannot be collected\nsaid"):
-        rerecord.plan(Order(), old)
+        rerecord.plan(RecordRequest(), old)
 
 
 def test_a_failing_check_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
@@ -94,7 +93,7 @@ def test_a_failing_check_leaves_the_old_cassettes(old: Path, runs: Runs) -> None
 
 
 def test_long_lists_of_failures_are_cut() -> None:
-    told = rerecord._tell({f"n{number}": "r" for number in range(15)})
+    told = rerecord._explain({f"n{number}": "r" for number in range(15)})
     assert told.startswith("15 cassettes are not fit to be kept\n  n0: r\n")
     assert told.count("\n") == 13
     assert told.endswith("… and 3 more")
@@ -103,7 +102,7 @@ def test_long_lists_of_failures_are_cut() -> None:
 def test_a_check_left_out_leaves_its_cassette_and_says_why(old: Path, runs: Runs) -> None:
     before = read(old)
     runs.recorded[NAMES[1]] = "skipped"
-    outcome = rerecord.record(Order(), old)
+    outcome = rerecord.record(RecordRequest(), AGREED, old)
     assert outcome == rerecord.Outcome(NAMES[:1], ((NAMES[1], "it skipped"),))
     assert read(old)[NAMES[1]] == before[NAMES[1]]
 
@@ -112,7 +111,7 @@ def test_in_part_a_failing_check_leaves_its_own_cassette_alone(old: Path, runs: 
     before = read(old)
     runs.recorded[NAMES[1]] = "failed"
     runs.codes = [1, 0]
-    outcome = rerecord.record(Order(partial=True), old)
+    outcome = rerecord.record(RecordRequest(partial=True), AGREED, old)
     assert outcome.left == ((NAMES[1], "failed while recording: it failed"),)
     assert read(old)[NAMES[1]] == before[NAMES[1]]
 
@@ -120,7 +119,7 @@ def test_in_part_a_failing_check_leaves_its_own_cassette_alone(old: Path, runs: 
 def test_in_part_a_planted_key_costs_its_own_cassette_alone(old: Path, runs: Runs) -> None:
     before = read(old)
     runs.answers[NAMES[1]] = f"a {KEY} b"
-    outcome = rerecord.record(Order(partial=True), old, {"BASETEN_API_KEY": KEY}, None, AGREED)
+    outcome = rerecord.record(RecordRequest(partial=True), AGREED, old, {"BASETEN_API_KEY": KEY})
     assert outcome.replaced == NAMES[:1]
     [(name, reason)] = outcome.left
     assert name == NAMES[1]
@@ -133,7 +132,7 @@ def test_in_part_what_does_not_replay_costs_its_own_cassette_alone(old: Path, ru
     before = read(old)
     runs.replayed[NAMES[0]] = "failed"
     runs.codes = [0, 1]
-    outcome = rerecord.record(Order(partial=True), old, {}, None, AGREED)
+    outcome = rerecord.record(RecordRequest(partial=True), AGREED, old, {})
     assert outcome.left == ((NAMES[0], "does not replay: it failed"),)
     assert read(old)[NAMES[0]] == before[NAMES[0]]
     assert b"new" in read(old)[NAMES[1]]
@@ -142,12 +141,12 @@ def test_in_part_what_does_not_replay_costs_its_own_cassette_alone(old: Path, ru
 def test_if_all_that_was_not_left_out_failed_nothing_was_recorded(old: Path, runs: Runs) -> None:
     runs.recorded = {NAMES[0]: "failed", NAMES[1]: "skipped"}
     runs.codes = [1, 0]
-    refuse(old, "a.yaml: failed while recording: it failed", Order(partial=True))
+    refuse(old, "a.yaml: failed while recording: it failed", RecordRequest(partial=True))
 
 
 def test_what_was_known_of_a_replaced_cassette_is_forgotten(old: Path, runs: Runs) -> None:
     before = cassettes.read_provenance(old / NAMES[0])
-    rerecord.record(Order(), old)
+    rerecord.record(RecordRequest(), AGREED, old)
     after = cassettes.read_provenance(old / NAMES[0])
     assert before is not None
     assert after is not None
@@ -158,8 +157,8 @@ def test_what_was_known_of_a_replaced_cassette_is_forgotten(old: Path, runs: Run
 def test_only_who_takes_a_part_goes_on_after_a_check_without_an_answer(
     old: Path, runs: Runs, *, partial: bool
 ) -> None:
-    rerecord.record(Order(partial=partial), old)
-    assert ("--record-partial" in runs.told[1]) == partial
+    rerecord.record(RecordRequest(partial=partial), AGREED, old)
+    assert ("--record-partial" in runs.arguments[0]) == partial
 
 
 def test_if_everything_failed_nothing_was_recorded(old: Path, runs: Runs) -> None:
@@ -168,14 +167,14 @@ def test_if_everything_failed_nothing_was_recorded(old: Path, runs: Runs) -> Non
     refuse(
         old,
         "2 cassettes are not fit to be kept\n  dedicated/tools/a.yaml: failed while recording",
-        Order(partial=True),
+        RecordRequest(partial=True),
     )
 
 
 def test_if_everything_was_left_out_that_is_no_error(old: Path, runs: Runs) -> None:
     before = read(old)
     runs.recorded = dict.fromkeys(NAMES, "skipped")
-    assert rerecord.record(Order(), old).replaced == ()
+    assert rerecord.record(RecordRequest(), AGREED, old).replaced == ()
     assert read(old) == before
 
 
@@ -183,7 +182,7 @@ def test_a_service_that_is_lost_leaves_the_old_cassettes_even_in_part(
     old: Path, runs: Runs
 ) -> None:
     runs.extra = [{"stopped": "the service was lost"}]
-    refuse(old, "the service was lost", Order(partial=True))
+    refuse(old, "the service was lost", RecordRequest(partial=True))
 
 
 @pytest.mark.parametrize("code", [2, 3, 70, -9])
@@ -202,7 +201,7 @@ def test_a_planted_key_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
     refuse(old, "dedicated/tools/a.yaml: a secret would have been kept: a key in use")
     runs.codes = [0, 0]
     with pytest.raises(rerecord.RecordingError) as caught:
-        rerecord.record(Order(), old, {"BASETEN_API_KEY": KEY}, None, AGREED)
+        rerecord.record(RecordRequest(), AGREED, old, {"BASETEN_API_KEY": KEY})
     assert KEY not in str(caught.value)
 
 
@@ -224,7 +223,7 @@ def test_what_does_not_replay_leaves_the_old_cassettes(
 
 def test_a_replay_that_was_cut_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
     runs.codes = [0, 3]
-    refuse(old, r"replaying was cut .exit code 3.\nwhat pytest said", Order(partial=True))
+    refuse(old, r"replaying was cut .exit code 3.\nwhat pytest said", RecordRequest(partial=True))
 
 
 def test_a_check_that_did_not_replay_at_all_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
@@ -239,5 +238,84 @@ def test_whatever_interrupts_leaves_the_old_cassettes(
     before = read(old)
     runs.interrupt = error
     with pytest.raises(type(error)):
-        rerecord.record(Order(), old, {}, None, AGREED)
+        rerecord.record(RecordRequest(), AGREED, old, {})
     assert read(old) == before
+
+
+def write_evidence(old: Path, evidence: str, name: str = NAMES[0]) -> bytes:
+    about = replace(ABOUT, evidence=evidence, source="Baseten" if evidence == "live" else "vllm 1")
+    write_cassette(old / name, talk("old"), about=about)
+    return read(old)[name]
+
+
+@pytest.mark.parametrize(
+    ("target", "old_evidence"), [("reference", "engine"), ("reference", "live"), ("engine", "live")]
+)
+def test_a_recording_of_higher_evidence_is_not_replaced_without_an_option(
+    old: Path, runs: Runs, target: str, old_evidence: str
+) -> None:
+    before = write_evidence(old, old_evidence)
+    runs.evidence = target
+    request = RecordRequest(target)
+    outcome = rerecord.record(request, AGREED, old)
+    assert outcome.replaced == NAMES[1:]
+    [(name, reason)] = outcome.left
+    assert (name, read(old)[name]) == (NAMES[0], before)
+    assert f"its evidence is {old_evidence}" in reason
+    assert f"would be {target}; --lower-evidence replaces it" in reason
+    agreed, protected = protect_evidence(AGREED, old, request)
+    assert [task.name for task in agreed.tasks] == list(NAMES[1:])
+    assert protected == ((name, reason),)
+    told = replace(request, lower_evidence=True)
+    assert protect_evidence(AGREED, old, told) == (AGREED, ())
+    runs.codes = [0, 0]
+    assert rerecord.record(told, AGREED, old).replaced == NAMES
+
+
+def test_what_a_stand_in_answers_does_not_replace_a_live_recording(old: Path, runs: Runs) -> None:
+    write_evidence(old, "live")
+    request = RecordRequest("live")
+    assert protect_evidence(AGREED, old, request) == (AGREED, ())
+    outcome = rerecord.record(request, AGREED, old, {"BASETEN_API_KEY": KEY})
+    assert outcome.left[0][1].startswith("its evidence is live (Baseten), the new one's would be r")
+
+
+@pytest.mark.parametrize("evidence", ["engine", "live"])
+def test_equal_or_higher_evidence_replaces_a_recording(
+    old: Path, runs: Runs, evidence: str
+) -> None:
+    write_evidence(old, evidence)
+    write_evidence(old, "reference", NAMES[1])
+    runs.evidence = evidence
+    assert rerecord.record(RecordRequest(evidence), AGREED, old).replaced == NAMES
+
+
+@pytest.mark.parametrize("text", ["interactions: []\n", "provenance:\n  x: [\ninteractions: []\n"])
+def test_a_recording_without_a_readable_label_is_replaced(old: Path, runs: Runs, text: str) -> None:
+    (old / NAMES[0]).write_text(text, encoding="utf-8")
+    assert rerecord.record(RecordRequest(), AGREED, old).replaced == NAMES
+
+
+def test_runs_are_in_the_declared_environment(old: Path, runs: Runs) -> None:
+    unwanted = {"LANGCHAIN_TRACING_V2": "true", "PYTHONOPTIMIZE": "2", "PYTEST_ADDOPTS": "-x"}
+    mine = {**unwanted, "HTTPS_PROXY": "http://p", "BASETEN_API_KEY": KEY}
+    rerecord.record(RecordRequest(), rerecord.plan(RecordRequest(), old, mine), old, mine)
+    assert len(runs.environments) == 3
+    for found in runs.environments:
+        assert not found.keys() & {*unwanted, "HTTPS_PROXY"}
+        assert found["BASETEN_API_KEY"] == KEY
+        assert found["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] == "1"
+
+
+def test_folders_that_are_read_only_are_planned_and_listed_as_well(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(rerecord, "check_writable", refuse)
+    assert rerecord.collect_names({}) == frozenset(NAMES)
+    assert rerecord.plan(RecordRequest(), old, {}).names == frozenset(NAMES)
+    with pytest.raises(OSError, match="Read-only"):
+        rerecord.record(RecordRequest(), AGREED, old, {})
+    assert not any("--record" in arguments for arguments in runs.arguments)

@@ -112,7 +112,6 @@ def test_each_finding_names_its_file_once(tmp_path: Path) -> None:
         ("a.yaml", 'x: "plain\\\n  word"', ["a.yaml: a key in use of a value"]),
         ("a.yaml", f"x: {encode('plainword')}", ["a.yaml: a key in use"]),
         ("lane/plainword.yaml", "x: y", ["a file: its name holds a key in use"]),
-        ("lane/Cookie: a=b.yaml", "x: y", ["a file: its name holds a cookie"]),
         ("a\nb.yaml", "x: y\n---\nplainword", ["a file: is no cassette", "a file: a key in use"]),
     ],
 )
@@ -125,30 +124,12 @@ def test_a_key_without_a_shape_is_found_in_text_and_name(
     assert show(scanner.scan_folder(tmp_path, ["plainword"]))[: len(found)] == found
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "{}",
-        "{}.yaml",
-        "{}.txt",
-        "{}.yaml.bak",
-        ".{}.txt",
-        "pre_{}.yaml",
-        "test_it[{}].yaml",
-        "{}/a.yaml",
-        "pre-{}/a.yaml",
-        "{}.d/e/a.yaml",
-    ],
-)
-@pytest.mark.parametrize("secret", [PLAIN, "sk-abcdefghijklmnop1234"])
-def test_a_secret_is_found_in_every_part_of_a_name(tmp_path: Path, name: str, secret: str) -> None:
-    path = tmp_path / name.format(secret)
+@pytest.mark.parametrize("name", ["{}.yaml", "test_it[{}].yaml", "{}/a.yaml", "x/y {}.yaml"])
+def test_a_secret_in_a_name_is_found_and_not_shown(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name.format("sk-abcdefghijklmnop1234")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("x: y", encoding="utf-8")
-    found = scanner.scan_file(path, tmp_path)
-    hit = next(hit for hit in found if hit.what.startswith("its name holds"))
-    assert hit.name == "a file"
-    assert secret not in str(hit)
+    assert show(scanner.scan_file(path, tmp_path)) == ["a file: its name holds a key"]
 
 
 def test_a_key_is_named_alike_in_text_and_value(tmp_path: Path) -> None:
@@ -167,7 +148,6 @@ def test_a_value_is_found_where_the_file_folds_it(tmp_path: Path) -> None:
         "a.yaml: a bearer token in line 1",
         "a.yaml: a bearer token of a value",
         "b.yaml: a cookie in line 1",
-        "b.yaml: a cookie of a value",
     ]
 
 
@@ -266,28 +246,15 @@ def test_whatever_it_is_it_is_looked_through(
     assert bool(keys) == holds_key(hit.what for hit in found)
 
 
-def test_a_link_is_a_finding_and_not_followed(tmp_path: Path) -> None:
+def test_a_link_or_a_pipe_is_a_finding_and_not_opened(tmp_path: Path) -> None:
     folder, outside = tmp_path / "cassettes", tmp_path / "outside"
     folder.mkdir()
     _plant_in_body(outside)
     (folder / "a.yaml").symlink_to(outside / "a.yaml")
     (folder / "b").symlink_to(outside)
-    (folder / "c.yaml").symlink_to(outside / "plainword")
-    assert show(scanner.scan_folder(folder, ["plainword"])) == [
-        "a.yaml: is no cassette, but a link",
-        "b: is no cassette, but a link",
-        "c.yaml: is no cassette, but a link",
-        "c.yaml: a key in use",
-    ]
-
-
-def test_what_is_no_file_is_a_finding_and_not_opened(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").mkdir()
-    (tmp_path / "folder").mkdir()
-    os.mkfifo(tmp_path / "b.yaml")
-    os.mkfifo(tmp_path / "c.pipe")
-    assert show(scanner.scan_folder(tmp_path)) == [
-        "a.yaml: is no cassette",
-        "b.yaml: is no cassette",
-        "c.pipe: is no cassette",
+    (folder / "c.yaml").mkdir()
+    (folder / "d").mkdir()
+    os.mkfifo(folder / "e.yaml")
+    assert show(scanner.scan_folder(folder)) == [
+        f"{name}: is no cassette" for name in ("a.yaml", "b", "c.yaml", "e.yaml")
     ]

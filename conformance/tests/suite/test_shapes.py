@@ -1,17 +1,13 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from conformance.maintenance.drift.shapes import Form, read_shape
-from conformance.maintenance.drift.streams import says_text
 from conformance.tests.suite.response_builders import (
     ANSWER,
     GOOD,
-    USAGE,
-    call,
     piece,
     response,
     stream,
@@ -25,7 +21,6 @@ def types(shape: Any) -> dict[str, set[str]]:
 def test_a_shape_is_every_path_with_its_types() -> None:
     shape = read_shape(response(ANSWER, "Application/JSON; charset=utf-8"))
     assert (shape.status, shape.kind, shape.form) == (200, "application/json", "JSON")
-    assert shape.facts == {}
     assert types(shape) == {
         "$": {"object"},
         "id": {"string"},
@@ -103,104 +98,8 @@ def test_headers_are_names_beside_the_media_type() -> None:
     }
 
 
-def test_a_field_stands_on_every_event_or_on_some() -> None:
-    events = ({"id": 1, **piece("a")}, {"id": 2, "x": 1, **piece("b")}, {"error": {"message": "x"}})
-    shape = read_shape(stream(*events))
-    assert {"id", "choices", "choices[].delta", "choices[].finish_reason"} == shape.constant
-    assert shape.broken == {"x"}
-
-
-def test_what_comes_with_the_text_is_neither_regular_nor_is_what_comes_once() -> None:
-    shape = read_shape(stream({"id": 1, **piece("a")}))
-    assert shape.constant == set()
-    shape = read_shape(stream(piece("a"), piece(None, "stop")))
-    assert not any("delta." in path for path in shape.constant | shape.broken)
-    assert read_shape(response({"choices": [{"a": 1}, {}]})).broken == set()
-
-
-# --- the order of a stream ------------------------------------------------------------------------
-
-
-BASE = {
-    "ends with [DONE]": "yes",
-    "events": "several",
-    "unreadable events": "none",
-    "finish reason": "once",
-    "text after the finish reason": "no",
-    "events with text": "two",
-    "events with reasoning": "none",
-    "ids of one tool call": "one",
-    "usage": "on the last event",
-    "usage without choices": "yes",
-    "error inside": "no",
-}
-
-
-@pytest.mark.parametrize(
-    ("events", "facts"),
-    [
-        (GOOD, {}),
-        ((*GOOD[:3], GOOD[2], GOOD[3]), {"finish reason": "repeated"}),
-        ((*GOOD[:2], GOOD[3]), {"finish reason": "never"}),
-        ((*GOOD[:2], piece("c", "stop"), GOOD[3]), {"events with text": "several"}),
-        (
-            (*GOOD[:3], piece("late"), GOOD[3]),
-            {"text after the finish reason": "yes", "events with text": "several"},
-        ),
-        (GOOD[:3], {"usage": "never", "usage without choices": "no"}),
-        ((GOOD[3], *GOOD[:3]), {"usage": "on one event before the last"}),
-        ((GOOD[0] | {"usage": USAGE}, *GOOD[1:]), {"usage": "on several events"}),
-        (
-            (*GOOD[:2], piece(None, "stop", usage=USAGE)),
-            {"usage without choices": "no"},
-        ),
-        ((GOOD[0], *GOOD[2:]), {"events with text": "one"}),
-        ((*GOOD[:3], {"error": {"message": "x"}}, GOOD[3]), {"error inside": "yes"}),
-        ((*GOOD[:3], {"error": None}, GOOD[3]), {}),
-        (("{cut", *GOOD), {"unreadable events": "some"}),
-        (("ping", "ping", "ping", "ping", *GOOD), {"unreadable events": "some"}),
-        (("ping", "ping", "ping", "ping", "ping", *GOOD), {"unreadable events": "most"}),
-        ((call(0, "a"), call(0, "b"), *GOOD), {"ids of one tool call": "several"}),
-        ((call(0, "a"), call(0, "a"), call(0, ""), call(1, "b"), *GOOD), {}),
-        ((call(0, "a"), call(0, "b", choice=1), *GOOD), {}),
-        ((call(None, "a"), call(None, "b"), *GOOD), {}),
-        (
-            ({"choices": [{"delta": {"reasoning": "a", "content": ""}}]}, *GOOD),
-            {"events with reasoning": "one"},
-        ),
-        (
-            ({"choices": [{"delta": {"reasoning_content": "a"}}]}, *GOOD),
-            {"events with reasoning": "one"},
-        ),
-    ],
-)
-def test_the_order_of_events_is_facts(events: Any, facts: dict[str, str]) -> None:
-    assert read_shape(stream(*events)).facts == {**BASE, **facts}
-
-
-def test_a_stream_of_one_event_and_one_without_an_end() -> None:
-    facts = read_shape(stream(piece("ab", "stop"), done=False)).facts
-    assert (facts["events"], facts["ends with [DONE]"]) == ("one", "no")
+def test_the_end_of_a_stream_is_a_field_if_it_is_the_last_event() -> None:
+    assert types(read_shape(stream(*GOOD)))["[DONE]"] == {"the last event"}
+    assert "[DONE]" not in read_shape(stream(*GOOD, done=False)).fields
     early = response("data: [DONE]\n\ndata: {}\n\n", "text/event-stream")
-    assert read_shape(early).facts["ends with [DONE]"] == "no"
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        5,
-        [],
-        {"choices": None},
-        {"choices": 5},
-        {"choices": {"a": 1}},
-        {"choices": [5]},
-        {"choices": [{"delta": 5}]},
-        {"choices": [{"delta": {"tool_calls": 5}}]},
-        {"choices": [{"delta": {"tool_calls": [5, {}]}}]},
-    ],
-)
-def test_odd_events_are_read_as_well(event: Any) -> None:
-    facts = read_shape(stream(event, event)).facts
-    assert (facts["finish reason"], facts["usage"]) == ("never", "never")
-    assert not says_text(event)
-    assert says_text(json.loads(json.dumps(piece("x"))))
+    assert "[DONE]" not in read_shape(early).fields

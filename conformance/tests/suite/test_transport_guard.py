@@ -9,8 +9,8 @@ import httpx2
 import pytest
 
 from conformance.libraries import LIBRARIES
-from conformance.recording import transport_guard as outbound
-from conformance.recording.transport_guard import Outbound, StoppedError, read_wait
+from conformance.recording import transport_guard
+from conformance.recording.transport_guard import RecordingGuard, StoppedError, read_wait
 from conformance.reference.exchange import AnswerPlan, ReceivedRequest, plan_json
 from conformance.reference.server import LoopbackServer
 
@@ -41,16 +41,16 @@ def limited(seconds: str = "0.01") -> AnswerPlan:
 
 
 @pytest.fixture
-def heard() -> list[str]:
+def reports() -> list[str]:
     return []
 
 
 @pytest.fixture
-def way(heard: list[str]) -> Iterator[Outbound]:
+def guard(reports: list[str]) -> Iterator[RecordingGuard]:
     with pytest.MonkeyPatch.context() as patch:
-        out = Outbound(heard.append)
-        out.install(patch)
-        yield out
+        made = RecordingGuard(reports.append)
+        made.install(patch)
+        yield made
 
 
 def ask_in_turn(url: str, library: Any = httpx2) -> int:
@@ -58,131 +58,133 @@ def ask_in_turn(url: str, library: Any = httpx2) -> int:
         return int(client.post(url, json={"a": 1}).status_code)
 
 
-async def ask(url: str, colour: str) -> int:
-    kind, name = colour.split()
-    if kind == "sync":
+async def ask(url: str, kind: str) -> int:
+    way, name = kind.split()
+    if way == "sync":
         return ask_in_turn(url, LIBRARIES[name])
     async with LIBRARIES[name].AsyncClient(trust_env=False) as client:
         return int((await client.post(url, json={"a": 1})).status_code)
 
 
-COLOURS = [f"{kind} {name}" for name in LIBRARIES for kind in ("sync", "async")]
-both = pytest.mark.parametrize("colour", COLOURS)
+KINDS = [f"{kind} {name}" for name in LIBRARIES for kind in ("sync", "async")]
+both = pytest.mark.parametrize("kind", KINDS)
 
 
 @both
-async def test_an_answer_passes_and_tells_who_gave_it(way: Outbound, colour: str) -> None:
+async def test_an_answer_passes_and_tells_who_gave_it(guard: RecordingGuard, kind: str) -> None:
     with LoopbackServer(Script(OK)) as server:
-        assert await ask(server.url, colour) == 200
-    assert way.hosts == {"http://127.0.0.1"}
-    assert way.sent == 1
-    way.begin()
-    assert way.hosts == set()
+        assert await ask(server.url, kind) == 200
+    assert guard.hosts == {"http://127.0.0.1"}
+    assert guard.sent == 1
+    guard.begin()
+    assert guard.hosts == set()
 
 
 @both
 async def test_a_limited_request_waits_and_goes_again_whole(
-    way: Outbound, heard: list[str], colour: str
+    guard: RecordingGuard, reports: list[str], kind: str
 ) -> None:
     script = Script(limited(), limited(), OK)
     with LoopbackServer(script) as server:
-        assert await ask(server.url, colour) == 200
+        assert await ask(server.url, kind) == 200
         assert [request.json() for request in server.requests] == [{"a": 1}] * 3
-    assert [each for each in heard if "waiting" in each] == ["429: waiting 0.1 s"] * 2
-    assert [each for each in heard if "out" in each] == [f"request {n} is out" for n in (1, 2, 3)]
+    assert [each for each in reports if "waiting" in each] == ["429: waiting 0.1 s"] * 2
+    assert [each for each in reports if "out" in each] == [f"request {n} is out" for n in (1, 2, 3)]
 
 
 @both
 async def test_a_service_that_asks_for_too_long_a_wait_is_left_alone(
-    way: Outbound, colour: str
+    guard: RecordingGuard, kind: str
 ) -> None:
     script = Script(limited("3600"))
     with (
         LoopbackServer(script) as server,
         pytest.raises(StoppedError, match=r"next try in 3600\.0 s"),
     ):
-        await ask(server.url, colour)
+        await ask(server.url, kind)
     assert script.asked == 1
 
 
-async def test_patience_ends(way: Outbound, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbound, "_ATTEMPTS", 2)
+async def test_patience_ends(guard: RecordingGuard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_guard, "_ATTEMPTS", 2)
     script = Script(limited())
     with LoopbackServer(script) as server, pytest.raises(StoppedError, match=r"for the 2\. time"):
-        await ask(server.url, COLOURS[0])
+        await ask(server.url, KINDS[0])
     assert script.asked == 2
 
 
 @both
 @pytest.mark.parametrize("status", [401, 403])
-async def test_nothing_is_sent_after_a_refused_key(way: Outbound, colour: str, status: int) -> None:
+async def test_nothing_is_sent_after_a_refused_key(
+    guard: RecordingGuard, kind: str, status: int
+) -> None:
     script = Script(plan_json(status, {}))
     with LoopbackServer(script) as server:
         with pytest.raises(StoppedError, match=f"request 1 was refused with {status}"):
-            await ask(server.url, colour)
+            await ask(server.url, kind)
         with pytest.raises(StoppedError, match="request 1 was refused"):
-            await ask(server.url, colour)
-    assert script.asked == way.sent == 1
-    assert "refused" in way.stopped
+            await ask(server.url, kind)
+    assert script.asked == guard.sent == 1
+    assert "refused" in guard.stopped
 
 
 @both
-async def test_nothing_is_sent_after_the_service_was_lost(way: Outbound, colour: str) -> None:
+async def test_nothing_is_sent_after_the_service_was_lost(guard: RecordingGuard, kind: str) -> None:
     with LoopbackServer(Script(OK)) as server:
         url = server.url
     with pytest.raises(StoppedError, match="lost at request 1: ConnectError"):
-        await ask(url, colour)
+        await ask(url, kind)
     with pytest.raises(StoppedError, match="lost at request 1"):
-        await ask(url, colour)
-    assert way.sent == 1
+        await ask(url, kind)
+    assert guard.sent == 1
 
 
 @pytest.fixture
-def patient_way() -> Iterator[Outbound]:
+def patient_guard() -> Iterator[RecordingGuard]:
     with pytest.MonkeyPatch.context() as patch:
-        out = Outbound(lambda _: None, patient=True, silence=0.3)
-        out.install(patch)
-        yield out
+        made = RecordingGuard(lambda _: None, patient=True, silence=0.3)
+        made.install(patch)
+        yield made
 
 
 @both
 @pytest.mark.parametrize("miss", [REFUSED, SILENCE], ids=["refused", "silent"])
 async def test_who_is_patient_goes_on_after_a_check_without_an_answer(
-    patient_way: Outbound, colour: str, miss: AnswerPlan
+    patient_guard: RecordingGuard, kind: str, miss: AnswerPlan
 ) -> None:
     script = Script(OK, miss, OK, miss, miss, OK)
     with LoopbackServer(script) as server:
         for answered in (True, False, True, False, False, True):
             # A busy machine answers late: only what gets no answer has little time.
-            patient_way._silence = 30.0 if answered else 0.3
+            patient_guard._silence = 30.0 if answered else 0.3
             if answered:
-                assert await ask(server.url, colour) == 200
+                assert await ask(server.url, kind) == 200
             else:
                 with pytest.raises(StoppedError):
-                    await ask(server.url, colour)
-    assert patient_way.stopped == ""
+                    await ask(server.url, kind)
+    assert patient_guard.stopped == ""
 
 
 @both
 @pytest.mark.parametrize("first", [[], [OK]], ids=["at the start", "later"])
 async def test_patience_ends_where_nothing_was_answered_or_three_times_in_a_row(
-    patient_way: Outbound, colour: str, first: list[AnswerPlan]
+    patient_guard: RecordingGuard, kind: str, first: list[AnswerPlan]
 ) -> None:
     script = Script(*first, REFUSED)
     with LoopbackServer(script) as server:
         for _ in first:
-            assert await ask(server.url, colour) == 200
+            assert await ask(server.url, kind) == 200
         for _ in range(4):
             with pytest.raises(StoppedError):
-                await ask(server.url, colour)
+                await ask(server.url, kind)
     assert script.asked == (4 if first else 1)
-    assert "nothing was sent after it" in patient_way.stopped
+    assert "nothing was sent after it" in patient_guard.stopped
 
 
 @pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
 @pytest.mark.parametrize("read", [None, 60.0, 0.1])
 def test_a_service_may_be_silent_for_so_long_and_no_longer(
-    patient_way: Outbound, read: float | None, library: Any
+    patient_guard: RecordingGuard, read: float | None, library: Any
 ) -> None:
     with (
         LoopbackServer(Script(SILENCE)) as server,
@@ -190,7 +192,7 @@ def test_a_service_may_be_silent_for_so_long_and_no_longer(
         pytest.raises(StoppedError, match="silent for too long at request 1"),
     ):
         client.post(server.url, timeout=library.Timeout(5.0, read=read))
-    assert patient_way.sent == 1
+    assert patient_guard.sent == 1
 
 
 def test_no_check_can_take_a_stop_for_an_answer() -> None:
@@ -198,10 +200,9 @@ def test_no_check_can_take_a_stop_for_an_answer() -> None:
 
 
 def test_a_host_over_tls_goes_by_its_name() -> None:
-    assert outbound._name_host(httpx2.Request("POST", "https://a.baseten.co/v1")) == "a.baseten.co"
-    assert outbound._name_host(httpx2.Request("POST", "http://a.baseten.co/v1")) == (
-        "http://a.baseten.co"
-    )
+    urls = {"https://a.baseten.co/v1": "a.baseten.co", "http://a.co/v1": "http://a.co"}
+    for url, name in urls.items():
+        assert transport_guard._name_host(httpx2.Request("POST", url)) == name
 
 
 @pytest.mark.parametrize(
