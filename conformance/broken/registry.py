@@ -42,8 +42,8 @@ _MODULES = {
 _KINDS = {"reference": "reference", "client": "client", "replay": "client"}
 _ROW = {
     "defect": Key(),
-    "must_fail": Key("texts"),
-    "messages": Key("texts"),
+    "must_fail": Key("texts", required=False),
+    "messages": Key("texts", required=False),
 }
 
 
@@ -54,8 +54,9 @@ class BrokenImplementation:
     Attributes:
         target: Where the checks meet it: `reference:<name>` or `client:<name>`.
         defect: What it does wrong, in a sentence.
-        must_fail: The places that must fail, and no others.
-        messages: Parts of the failures' reasons: each place must show one, and each must be shown.
+        must_fail: The places that must fail, and no others; none until a run has written them.
+        messages: Parts of the failures' reasons, where it matters: each place must show one, and
+            each must be shown.
     """
 
     target: str
@@ -86,10 +87,14 @@ def load_registry(table: Table, path: Path | None = BROKEN_FILE) -> dict[str, Br
 
 def _read_row(target: str, row: Any, table: Table) -> BrokenImplementation:
     read_row(target, row, _ROW)
-    places = [place for text in row["must_fail"] for place in _read_places_of(target, text, table)]
+    places = [
+        place for text in row.get("must_fail", ()) for place in _read_places_of(target, text, table)
+    ]
     if len(set(places)) != len(places):
         raise TableError(f"{target}: names one claim and lane twice")
-    return BrokenImplementation(target, row["defect"], frozenset(places), tuple(row["messages"]))
+    return BrokenImplementation(
+        target, row["defect"], frozenset(places), tuple(row.get("messages", ()))
+    )
 
 
 def _read_places_of(target: str, text: str, table: Table) -> list[Place]:
