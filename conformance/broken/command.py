@@ -13,11 +13,13 @@ import tempfile
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from rich.table import Table as Grid
 
 from conformance.broken.canary import CANARY, find_green
+from conformance.broken.declarations import choose_messages, name_places, write_row
 from conformance.broken.registry import load_registry
 from conformance.child_environment import child_environment
 from conformance.claims.rows import TableError
@@ -28,7 +30,7 @@ from conformance.verdicts.run_record import CutRecordError, read_record
 from conformance.verdicts.verdicts import Exit, Place, Result, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from rich.console import Console
 
@@ -38,15 +40,36 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Finding",
+    "Order",
     "check_honest",
     "compare",
     "find_survivors",
     "main",
     "run_targets",
+    "write_findings",
 ]
 
 _NEVER = date.min
+_SHOWN = 160
+"""Characters shown of a reason."""
 _USAGE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which broken implementations are run, and how.
+
+    Attributes:
+        names: Names or targets of those to run; none for all of them, and the canary.
+        jobs: How many run at a time.
+        exact: Whether all checks run, so that nothing else may fail; else those of what must fail.
+        write: Whether what failed is written into the table.
+    """
+
+    names: tuple[str, ...] = ()
+    jobs: int = 1
+    exact: bool = False
+    write: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +78,19 @@ class Finding:
 
     Attributes:
         implementation: The broken client or server.
-        failed: The declared places that failed for a declared reason.
+        failed: The declared places that failed, with a declared message if any is declared.
         flaws: Why it is not exact; none means that it is.
+        reasons: Why each place failed, declared or not, in the order of the checks.
     """
 
     implementation: BrokenImplementation
     failed: frozenset[Place]
     flaws: tuple[str, ...] = field(default=())
+    reasons: Mapping[Place, Sequence[str]] = field(default_factory=dict)
 
 
 def compare(implementation: BrokenImplementation, record: Record | None) -> Finding:
-    """Hold what failed against what a broken implementation declares.
+    """Compare what failed with what a broken implementation declares.
 
     Args:
         implementation: The broken client or server.
@@ -78,42 +103,43 @@ def compare(implementation: BrokenImplementation, record: Record | None) -> Find
     if record is None or not record.complete:
         return Finding(implementation, frozenset(), ("its run was cut",))
     failed, broken = _read_places(record)
-    wanted = {_name(place): place for place in implementation.must_fail}
-    right = {
-        name
-        for name in wanted.keys() & failed.keys()
-        if any(words in reason for reason in failed[name] for words in implementation.messages)
-    }
-    said = [reason for name in right for reason in failed[name]]
+    wanted, messages = implementation.must_fail, implementation.messages
+    both = wanted & failed.keys()
+    right = {p for p in both if not messages or _shows(failed[p], messages)}
     flaws = [
-        *_tell("passed", wanted.keys() - failed.keys()),
-        *_tell("failed undeclared", failed.keys() - wanted.keys()),
-        *_tell("failed with another message", (wanted.keys() & failed.keys()) - right),
+        *([] if wanted else ["nothing is declared: run it with --write"]),
+        *_tell("passed", wanted - failed.keys()),
+        *_tell("failed undeclared", failed.keys() - wanted),
+        *_tell("failed with another message", both - right),
         *_tell("broken, not failed", broken - failed.keys()),
-        *(
-            f"no failure says {w!r}"
-            for w in implementation.messages
-            if not any(w in s for s in said)
-        ),
+        *(f"no failure says {m!r}" for m in _list_unshown(messages, [failed[p] for p in right])),
     ]
-    return Finding(implementation, frozenset(wanted[name] for name in right), tuple(flaws))
+    return Finding(implementation, frozenset(right), tuple(flaws), failed)
 
 
-def _read_places(record: Record) -> tuple[dict[str, list[str]], set[str]]:
-    failed: dict[str, list[str]] = {}
+def _read_places(record: Record) -> tuple[dict[Place, list[str]], set[Place]]:
+    failed: dict[Place, list[str]] = {}
     for outcome in record.outcomes:
         if outcome.result is Result.FAILED:
-            failed.setdefault(_name(outcome.place), []).append(outcome.reason)
-    broken = {_name(o.place) for o in record.outcomes if o.result is Result.BROKEN}
-    return failed, broken
+            failed.setdefault(outcome.place, []).append(outcome.reason)
+    return failed, {o.place for o in record.outcomes if o.result is Result.BROKEN}
+
+
+def _shows(reasons: Iterable[str], messages: Collection[str]) -> bool:
+    return any(message in reason for reason in reasons for message in messages)
+
+
+def _list_unshown(messages: Iterable[str], reasons: Iterable[Sequence[str]]) -> list[str]:
+    shown = [reason for each in reasons for reason in each]
+    return [message for message in messages if not any(message in reason for reason in shown)]
 
 
 def _name(place: Place) -> str:
     return f"{place.claim} ({place.lane})"
 
 
-def _tell(what: str, names: Iterable[str]) -> Iterable[str]:
-    return (f"{what}: {name}" for name in sorted(names))
+def _tell(what: str, places: Iterable[Place]) -> Iterable[str]:
+    return (f"{what}: {name}" for name in sorted(map(_name, places)))
 
 
 def find_survivors(table: Table, findings: Iterable[Finding]) -> list[Place]:
@@ -122,24 +148,29 @@ def find_survivors(table: Table, findings: Iterable[Finding]) -> list[Place]:
     return [place for place in Selection().places(table) if place not in failed]
 
 
-def check_honest(table: Table, record: Record | None) -> list[str]:
-    """Return what is not green without any defect; whatever fails then proves nothing."""
+def check_honest(places: Sequence[Place], record: Record | None) -> list[str]:
+    """Return what is not green without any defect; whatever fails then proves nothing.
+
+    Args:
+        places: What was judged.
+        record: The record of the run; None if it left none.
+    """
     if record is None or not record.complete:
         return ["the honest run was cut"]
-    places = list(Selection().places(table))
     judged = judge(places, record.outcomes, target="", today=_NEVER)
     red = [v for v in judged.verdicts if v.status not in {"pass", "not-applicable"}]
-    return [f"without any defect: {v.status} {v.place.claim} ({v.place.lane})" for v in red]
+    return [f"without any defect: {v.status} {_name(v.place)}" for v in red]
 
 
 def run_targets(
-    suite: Suite, targets: Sequence[str], jobs: int, console: Console
+    suite: Suite, targets: Mapping[str, Collection[str]], jobs: int, console: Console
 ) -> dict[str, Record | None]:
     """Collect the checks once and run them on each target.
 
     Args:
         suite: The suite.
-        targets: Honest one first: where it sends requests decides how the checks are collected.
+        targets: The claims whose checks run on each target, none for all. The honest one is first:
+            where it sends requests decides how the checks are collected.
         jobs: How many targets are run at a time.
         console: Gets a line for each run that has ended.
 
@@ -155,13 +186,14 @@ def run_targets(
         )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        honest = next(iter(targets))
         line = [
-            *write_line(suite, Selection(targets[0])),
+            *write_line(suite, Selection(honest, claims=tuple(targets[honest]))),
             *("-p", "conformance.broken.worker_pool", "--tb=no"),
         ]
         line += [f"--claims-out={folder / 'parent.jsonl'}", f"--records={folder}"]
-        line += [f"--jobs={jobs}", *(f"--forks={target}" for target in targets)]
-        _follow(suite, line, console)
+        forks = (f"--forks={target}={','.join(claims)}" for target, claims in targets.items())
+        _follow(suite, [*line, f"--jobs={jobs}", *forks], console)
         return {target: _read(folder / f"{target.replace(':', '-')}.jsonl") for target in targets}
 
 
@@ -192,19 +224,14 @@ def _read(path: Path) -> Record | None:
 
 
 def prove(
-    suite: Suite,
-    registry: Mapping[str, BrokenImplementation],
-    names: Sequence[str],
-    jobs: int,
-    console: Console,
+    suite: Suite, registry: Mapping[str, BrokenImplementation], order: Order, console: Console
 ) -> int:
-    """Run the broken implementations and print what failed by each one.
+    """Run broken implementations and print what failed by each one.
 
     Args:
         suite: The suite to prove.
         registry: Every broken implementation, by its target.
-        names: Names or targets of those to run; none for all of them, and the canary.
-        jobs: How many run at a time.
+        order: Which are run, and how.
         console: Where the table goes.
 
     Returns:
@@ -212,42 +239,89 @@ def prove(
         else 1.
     """
     table = load_table(suite.claims)
-    chosen = [b for t, b in registry.items() if not names or {t, t.partition(":")[2]} & {*names}]
-    targets = ["reference", *(each.target for each in chosen)]
-    records = run_targets(suite, targets, jobs, console)
-    problems = check_honest(table, records["reference"])
+    chosen = [b for t, b in registry.items() if _is_named(t, order.names)]
+    claims = {b.target: _claims_of(b, order) for b in chosen}
+    of_all = tuple({name: None for names in claims.values() for name in names})
+    of_all = of_all if all(claims.values()) else ()
+    records = run_targets(suite, {"reference": of_all, **claims}, order.jobs, console)
+    places = list(Selection(claims=of_all).places(table))
+    problems = check_honest(places, records["reference"])
     findings = [compare(each, records[each.target]) for each in chosen]
     print_findings(findings, console)
-    if not names:
+    if order.write and suite.broken and not problems:
+        write_findings(suite.broken, findings, table)
+    if not order.names:
         survivors = find_survivors(table, findings)
-        problems += [f"caught by none: {place.claim} ({place.lane})" for place in survivors]
-        problems += _ask_canary(suite, jobs, console)
+        problems += [f"caught by none: {_name(place)}" for place in survivors]
+        problems += _ask_canary(suite, order.jobs, console)
     for problem in problems:
         console.print(to_terminal(f"✗ {problem}"))
+    return _print_verdict(findings, len(places), console, green=not problems)
+
+
+def _is_named(target: str, names: Collection[str]) -> bool:
+    return not names or target in names or target.partition(":")[2] in names
+
+
+def _claims_of(broken: BrokenImplementation, order: Order) -> tuple[str, ...]:
+    """Return the claims whose checks run on one: those that it declares, or none for all."""
+    if order.exact or order.write or not broken.must_fail:
+        return ()
+    return tuple(sorted({place.claim for place in broken.must_fail}))
+
+
+def _print_verdict(
+    findings: Sequence[Finding], judged: int, console: Console, *, green: bool
+) -> int:
     exact = sum(not finding.flaws for finding in findings)
-    green = exact == len(findings) and not problems
+    green = green and exact == len(findings)
     places = len({place for finding in findings for place in finding.failed})
-    console.print(
-        to_terminal(
-            f"{'GREEN' if green else 'RED'}: {exact} of {len(findings)} broken implementations "
-        )
-        + to_terminal(
-            f"exact, {places} of {len([*Selection().places(table)])} claims and lanes caught"
-        )
+    text = (
+        f"{'GREEN' if green else 'RED'}: {exact} of {len(findings)} broken implementations exact, "
+        f"{places} of {judged} claims and lanes caught"
     )
+    console.print(to_terminal(text))
     return Exit.GREEN if green else Exit.RED
 
 
 def _ask_canary(suite: Suite, jobs: int, console: Console) -> list[str]:
-    records = run_targets(suite, ["replay", CANARY], jobs, console)
+    records = run_targets(suite, {"replay": (), CANARY: ()}, jobs, console)
     honest, altered = records["replay"], records[CANARY]
     if honest is None or altered is None:
         return ["the canary's run was cut"]
     return [f"{CANARY}: {green}" for green in find_green(honest, altered)]
 
 
-def print_findings(findings: Iterable[Finding], console: Console) -> None:
-    """Print a row for each broken implementation, and beneath the table why one is not exact."""
+def write_findings(path: Path, findings: Iterable[Finding], table: Table) -> None:
+    """Write what failed into the table, where it is not exactly what stands there.
+
+    Args:
+        path: The table of broken implementations.
+        findings: What became of each that was run, on all checks.
+        table: The claims.
+    """
+    text = path.read_text(encoding="utf-8")
+    for finding in findings:
+        broken = finding.implementation
+        if not finding.flaws or not finding.reasons:
+            continue
+        reasons, values = (
+            finding.reasons.values(),
+            {"must_fail": name_places(finding.reasons, table)},
+        )
+        if broken.messages and not _all_hold(broken.messages, reasons):
+            values["messages"] = choose_messages(reasons)
+        text = write_row(text, broken.target, values)
+    path.write_text(text, encoding="utf-8")
+
+
+def _all_hold(messages: Collection[str], reasons: Collection[Sequence[str]]) -> bool:
+    shown = all(_shows(each, messages) for each in reasons)
+    return shown and not _list_unshown(messages, reasons)
+
+
+def print_findings(findings: Sequence[Finding], console: Console) -> None:
+    """Print a row for each one, and beneath the table why its claims failed, and what is wrong."""
     grid = Grid("implementation", "defect", "must fail", "verdict")
     for finding in findings:
         broken = finding.implementation
@@ -256,8 +330,18 @@ def print_findings(findings: Iterable[Finding], console: Console) -> None:
         grid.add_row(to_terminal(broken.target), to_terminal(broken.defect), failed, verdict)
     console.print(grid)
     for finding in findings:
+        console.print(to_terminal(f"\n{finding.implementation.target}"))
+        for reason, names in _group_reasons(finding).items():
+            console.print(to_terminal(f"    {', '.join(names)}: {reason}"), soft_wrap=True)
         for flaw in finding.flaws:
             console.print(to_terminal(f"✗ {finding.implementation.target}: {flaw}"))
+
+
+def _group_reasons(finding: Finding) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for place, reasons in finding.reasons.items():
+        groups.setdefault(shorten(reasons[0], _SHOWN, placeholder=" …"), []).append(_name(place))
+    return groups
 
 
 def main(argv: Sequence[str], suite: Suite = HERE) -> int:
@@ -267,6 +351,10 @@ def main(argv: Sequence[str], suite: Suite = HERE) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="these only; default: all")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, help="at a time")
+    parser.add_argument(
+        "--exact", action="store_true", help="run all checks: nothing else may fail"
+    )
+    parser.add_argument("--write", action="store_true", help="write what failed into the table")
     parser.add_argument("--list", action="store_true", help="print the registry, run nothing")
     options = parser.parse_args(argv)
     console = open_console()
@@ -274,7 +362,8 @@ def main(argv: Sequence[str], suite: Suite = HERE) -> int:
         registry = load_registry(load_table(suite.claims), suite.broken)
         _check_names(options.names, registry)
         if not options.list:
-            return prove(suite, registry, options.names, options.jobs, console)
+            order = Order(tuple(options.names), options.jobs, options.exact, options.write)
+            return prove(suite, registry, order, console)
         for each in registry.values():
             console.print(to_terminal(f"{each.target:<44} {each.defect}"))
     except TableError as error:

@@ -46,8 +46,8 @@ _KINDS = {"reference": "reference", "client": "client", "replay": "client"}
 
 class _Row(Row):
     defect: Text
-    must_fail: Texts
-    messages: Texts
+    must_fail: Texts = ()
+    messages: Texts = ()
 
 
 class _Document(Row):
@@ -62,8 +62,9 @@ class BrokenImplementation:
     Attributes:
         target: Where the checks meet it: `reference:<name>` or `client:<name>`.
         defect: What it does wrong, in a sentence.
-        must_fail: The places that must fail, and no others.
-        messages: Parts of the failures' reasons: each place must show one, and each must be shown.
+        must_fail: The places that must fail, and no others; none until a run has written them.
+        messages: Parts of the failures' reasons, where it matters: each place must show one, and
+            each must be shown.
     """
 
     target: str

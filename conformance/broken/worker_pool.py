@@ -14,14 +14,20 @@ from typing import Any
 
 import pytest
 
-from conformance.verdicts.bound_items import is_bound
+from conformance.verdicts.bound_items import is_bound, places_of
 
 _PAUSE = 0.05
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     option = parser.getgroup("conformance").addoption
-    option("--forks", action="append", default=[], metavar="TARGET", help="run there as well")
+    option(
+        "--forks",
+        action="append",
+        default=[],
+        metavar="TARGET=CLAIMS",
+        help="run the checks of these claims there as well; none for all",
+    )
     option("--records", type=Path, metavar="FOLDER", help="where the children write their records")
     option("--jobs", type=int, default=1, help="how many children run at a time")
     option("--limit", type=float, default=300.0, help="seconds that a child may take")
@@ -72,17 +78,20 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     pool = WorkerPool(option.jobs, option.limit)
     capture: Any = session.config.pluginmanager.get_plugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        for target in option.forks:
+        for fork in option.forks:
+            target, _, claims = fork.partition("=")
             if pool.start(target):
-                _begin(session, target)
+                _begin(session, target, {*claims.split(",")} - {""})
                 return None
         while pool.running:
             pool.wait()
     return True
 
 
-def _begin(session: pytest.Session, target: str) -> None:
-    """Make this child's session one of its own target, with its own record and no voice."""
+def _begin(session: pytest.Session, target: str, claims: set[str]) -> None:
+    """Make this child's session one of its own target, with its own checks, record and no voice."""
+    if claims:
+        session.items[:] = [i for i in session.items if claims & {p.claim for p in places_of(i)}]
     config = session.config
     config.option.target = target
     config.option.claims_out = config.option.records / f"{target.replace(':', '-')}.jsonl"

@@ -5,10 +5,14 @@ Knows prompts, tools, taps and mounted responders; must not judge anything.
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import time
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import copy_context
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from conformance.reference import AnswerPlan, Responder, respond
 from conformance.subjects import connect as mounts
@@ -17,13 +21,15 @@ from conformance.subjects.traffic import Tape
 from conformance.targets import LANES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 
     from langchain_core.messages import AIMessage, AIMessageChunk
     from langchain_core.runnables import Runnable
 
     from conformance.reference import BodyPiece, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
+
+ResultT = TypeVar("ResultT")
 
 GREETING = "Say hello to Ada."
 TALE = "Write a short story about a harbour."
@@ -32,12 +38,16 @@ TWO_CITIES = "What is the weather in Paris and in Rome?"
 
 __all__ = [
     "BOTH_WAYS",
+    "EVERY_WAY",
     "GREETING",
     "ONE_CITY",
+    "TAKES",
     "TALE",
     "TWO_CITIES",
     "Tape",
     "add_up",
+    "ask_awaited",
+    "ask_awaited_in_pieces",
     "ask_in_pieces",
     "ask_whole",
     "at_model",
@@ -52,6 +62,8 @@ __all__ = [
     "note_requests",
     "opened",
     "spoil_arguments",
+    "take_pieces",
+    "take_pieces_awaited",
     "tapped",
 ]
 
@@ -119,7 +131,57 @@ def ask_in_pieces(model: Runnable[Any, AIMessage], prompt: Any, /, **options: An
     return add_up(model.stream(prompt, **options))
 
 
+def ask_awaited(model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any) -> AIMessage:
+    """Return the answer of `ainvoke`."""
+    return _run(model.ainvoke(prompt, **options))
+
+
+def ask_awaited_in_pieces(
+    model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any
+) -> AIMessage:
+    """Return the sum of what `astream` hands out."""
+
+    async def gather() -> list[AIMessage]:
+        return [chunk async for chunk in model.astream(prompt, **options)]
+
+    return add_up(_run(gather()))
+
+
+def take_pieces(model: Any, prompt: Any, taken: list[Any]) -> None:
+    """Add each piece of `stream` to a list, as far as it comes."""
+    taken.extend(model.stream(prompt))
+
+
+def take_pieces_awaited(model: Any, prompt: Any, taken: list[Any]) -> None:
+    """Add each piece of `astream` to a list, as far as it comes."""
+
+    async def take() -> None:
+        async for chunk in model.astream(prompt):
+            taken.append(chunk)  # noqa: PERF401  those before a failure are kept
+
+    _run(take())
+
+
+TAKES = (take_pieces, take_pieces_awaited)
+"""Ways of reading a stream that fails on its way."""
+
+
+@cache
+def _open_loop() -> asyncio.Runner:
+    # One loop for all checks: a client may keep its connections for as long as its process lives.
+    runner = asyncio.Runner()
+    atexit.register(runner.close)
+    return runner
+
+
+def _run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    return _open_loop().run(work, context=copy_context())
+
+
 BOTH_WAYS = (ask_whole, ask_in_pieces)
+"""Ways of asking that a cassette is recorded for: the other two send the same bodies."""
+EVERY_WAY = (*BOTH_WAYS, ask_awaited, ask_awaited_in_pieces)
+"""Invoked and streamed, sync and async: how each check that needs no cassette asks."""
 
 
 def add_up(chunks: Iterable[AIMessage]) -> AIMessageChunk:

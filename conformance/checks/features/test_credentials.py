@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from conformance.checks.features.questions import (
-    BOTH_WAYS,
+    EVERY_WAY,
     GREETING,
     mount,
     note_requests,
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
-both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 
 @pytest.mark.claim("credentials.key.environment")
-@both_ways
+@every_way
 @pytest.mark.parametrize("written", ["from-the-shell", " from-the-shell\n"], ids=["bare", "padded"])
 def test_the_key_of_the_environment_is_sent_as_a_bearer_token(
     monkeypatch: pytest.MonkeyPatch, evidence: Evidence, ask: Callable[..., Any], written: str

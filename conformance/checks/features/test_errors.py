@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core import exceptions as core
 
-from conformance.checks.features.questions import BOTH_WAYS, GREETING, change_plans, mount
+from conformance.checks.features.questions import EVERY_WAY, GREETING, change_plans, mount
 from conformance.reference.exchange import plan_bytes, plan_json
 from conformance.subjects.expected_errors import catch, expect, expect_class, expect_status
 from conformance.subjects.subject import chosen
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from conformance.reference import AnswerPlan, ReceivedRequest, Responder
     from conformance.verdicts.evidence import Evidence
 
-both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 _KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
 _SENTENCE = "The lighthouse is closed today."
@@ -53,7 +53,7 @@ def _refuse(status: int, body: Any) -> Responder:
 
 
 @pytest.mark.claim("errors.types.core")
-@both_ways
+@every_way
 @pytest.mark.parametrize(("status", "kind"), _CLASSES.items(), ids=map(str, _CLASSES))
 def test_an_error_has_langchains_type_the_status_and_the_requests_id(
     lane: str, evidence: Evidence, ask: Callable[..., Any], status: int, kind: type[Exception]
@@ -77,7 +77,7 @@ async def test_an_error_has_the_same_type_when_it_is_awaited(lane: str, evidence
 
 
 @pytest.mark.claim("errors.types.core")
-@both_ways
+@every_way
 def test_a_prompt_that_is_too_long_is_told_apart(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
@@ -87,7 +87,7 @@ def test_a_prompt_that_is_too_long_is_told_apart(
 
 
 @pytest.mark.claim("errors.types.core")
-@both_ways
+@every_way
 def test_a_page_in_the_place_of_an_answer_is_an_error(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
@@ -100,7 +100,7 @@ def test_a_page_in_the_place_of_an_answer_is_an_error(
 
 
 @pytest.mark.claim("errors.sentence.kept")
-@both_ways
+@every_way
 @pytest.mark.parametrize("wording", _WORDINGS)
 def test_an_error_says_what_the_server_said(
     lane: str, evidence: Evidence, ask: Callable[..., Any], wording: str
@@ -111,7 +111,7 @@ def test_an_error_says_what_the_server_said(
 
 
 @pytest.mark.claim("errors.sentence.kept")
-@both_ways
+@every_way
 def test_an_error_of_the_service_itself_says_its_sentence(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
@@ -128,7 +128,7 @@ def test_an_error_of_the_service_itself_says_its_sentence(
 
 
 @pytest.mark.claim("errors.key.hidden")
-@both_ways
+@every_way
 @pytest.mark.parametrize("status", [401, 500])
 def test_a_key_that_the_server_repeats_stands_in_no_error(
     evidence: Evidence, ask: Callable[..., Any], status: int

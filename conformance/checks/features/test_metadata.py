@@ -9,6 +9,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 from conformance.checks.features.questions import (
     BOTH_WAYS,
+    EVERY_WAY,
     GREETING,
     ONE_CITY,
     TALE,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     Ask = Callable[..., AIMessage]
 
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 
 @pytest.mark.claim("metadata.finish.reason")
@@ -74,7 +76,7 @@ class _Trace(BaseCallbackHandler):
 
 
 @pytest.mark.claim("metadata.tracing.parameters")
-@both_ways
+@every_way
 def test_a_trace_names_the_provider_the_model_and_its_parameters(
     evidence: Evidence, ask: Ask
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from conformance.checks.features.questions import (
     BOTH_WAYS,
+    EVERY_WAY,
     GREETING,
     TALE,
     TWO_CITIES,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     Ask = Callable[..., AIMessage]
 
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 _GIVEN: dict[str, Any] = {
     "temperature": 0.5,
@@ -50,7 +52,7 @@ _OWN = {"model", "messages", "stream", "stream_options"}
 
 
 @pytest.mark.claim("parameters.given.sent")
-@both_ways
+@every_way
 @pytest.mark.parametrize("door", _DOORS)
 def test_what_is_given_is_sent(lane: str, evidence: Evidence, ask: Ask, door: str) -> None:
     sent: list[dict[str, Any]] = []
@@ -66,7 +68,7 @@ def find_sent(body: dict[str, Any], name: str) -> Any:
 
 
 @pytest.mark.claim("parameters.given.sent")
-@both_ways
+@every_way
 def test_nothing_else_is_sent(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
     ask(mount(lane, evidence, note_bodies(sent)), GREETING)
@@ -76,7 +78,7 @@ def test_nothing_else_is_sent(lane: str, evidence: Evidence, ask: Ask) -> None:
 
 
 @pytest.mark.claim("parameters.given.sent")
-@both_ways
+@every_way
 @pytest.mark.parametrize("extra", _EXTRAS)
 def test_what_has_no_argument_is_sent_as_well(
     lane: str, evidence: Evidence, ask: Ask, extra: str
@@ -89,7 +91,7 @@ def test_what_has_no_argument_is_sent_as_well(
 
 
 @pytest.mark.claim("parameters.nearest.wins")
-@both_ways
+@every_way
 def test_a_calls_own_value_wins(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent), temperature=0.1, seed=1)

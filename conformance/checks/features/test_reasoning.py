@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from conformance.checks.features.questions import (
     BOTH_WAYS,
+    EVERY_WAY,
     ONE_CITY,
     at_model,
     get_weather,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Ask = Callable[..., AIMessage]
 
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 _RIDDLE = "What is 3 + 4? Think first."
 
@@ -47,7 +49,7 @@ def test_reasoning_stands_beside_the_answer_not_in_it(
 
 
 @pytest.mark.claim("reasoning.effort.sent")
-@both_ways
+@every_way
 def test_the_effort_that_was_asked_for_is_sent(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent), reasoning_effort="high")
@@ -79,7 +81,7 @@ def test_reasoning_goes_back_with_its_message(lane: str, model: BaseChatModel, a
 
 
 @pytest.mark.claim("reasoning.replay.sent")
-@both_ways
+@every_way
 def test_reasoning_of_other_providers_stays_here(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
     foreign = AIMessage(
@@ -93,7 +95,7 @@ def test_reasoning_of_other_providers_stays_here(lane: str, evidence: Evidence, 
 
 @pytest.mark.claim("reasoning.replay.off")
 @pytest.mark.own("the argument is one of langchain-baseten", applies=False)
-@both_ways
+@every_way
 def test_reasoning_stays_here_when_replay_is_off(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent), replay_reasoning=False)

@@ -6,13 +6,15 @@ import asyncio
 import threading
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
 from conformance.checks.features.questions import (
-    BOTH_WAYS,
+    EVERY_WAY,
     GREETING,
     TALE,
     change_answers,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from conformance.reference import AnswerPlan, ReceivedRequest, Responder
     from conformance.verdicts.evidence import Evidence
 
-both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 _AGAIN = (408, 409, 429, 500, 502, 503, 504)
 _NEVER = (400, 401, 403, 404, 413, 422)
@@ -69,7 +71,7 @@ def _refuse_first(status: int, seen: list[ReceivedRequest], headers: Any = None)
 
 
 @pytest.mark.claim("retries.policy.transient")
-@both_ways
+@every_way
 @pytest.mark.parametrize("status", _AGAIN)
 def test_what_may_pass_is_tried_again(
     lane: str, evidence: Evidence, ask: Callable[..., Any], status: int
@@ -90,7 +92,7 @@ async def test_awaited_calls_are_tried_again_as_well(lane: str, evidence: Eviden
 
 
 @pytest.mark.claim("retries.policy.transient")
-@both_ways
+@every_way
 def test_it_is_tried_so_many_times_and_not_more(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
@@ -103,7 +105,7 @@ def test_it_is_tried_so_many_times_and_not_more(
 
 
 @pytest.mark.claim("retries.policy.final")
-@both_ways
+@every_way
 @pytest.mark.parametrize("status", _NEVER)
 def test_what_will_not_pass_is_not_tried_again(
     lane: str, evidence: Evidence, ask: Callable[..., Any], status: int
@@ -116,7 +118,7 @@ def test_what_will_not_pass_is_not_tried_again(
 
 
 @pytest.mark.claim("retries.policy.final")
-@both_ways
+@every_way
 def test_an_answer_that_cannot_be_read_is_not_paid_for_twice(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
@@ -128,7 +130,7 @@ def test_an_answer_that_cannot_be_read_is_not_paid_for_twice(
 
 
 @pytest.mark.claim("retries.after.honoured")
-@both_ways
+@every_way
 def test_the_wait_is_the_one_that_the_server_named(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
 ) -> None:
@@ -139,7 +141,20 @@ def test_the_wait_is_the_one_that_the_server_named(
 
 
 @pytest.mark.claim("retries.after.honoured")
-@both_ways
+@every_way
+def test_a_wait_may_be_named_as_a_date(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
+) -> None:
+    now = datetime.now(UTC)
+    dates = (format_datetime(each, usegmt=True) for each in (now, now + timedelta(seconds=30)))
+    headers = dict(zip(("date", "retry-after"), dates, strict=True))
+    model = mount(lane, evidence, _refuse_first(429, [], headers), max_retries=1)
+    assert ask(model, GREETING).text
+    assert 20 < waits[0] < 40
+
+
+@pytest.mark.claim("retries.after.honoured")
+@every_way
 @pytest.mark.parametrize("asked", ["0", "Wed, 21 Oct 2015 07:28:00 GMT"], ids=["zero", "the past"])
 def test_a_server_that_names_no_wait_is_not_asked_again_at_once(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float], asked: str
@@ -157,7 +172,7 @@ def test_a_server_that_names_no_wait_is_not_asked_again_at_once(
 
 @pytest.mark.claim("retries.after.honoured")
 @pytest.mark.own("others may wait exactly as long as the server named", applies=False)
-@both_ways
+@every_way
 def test_callers_who_were_refused_together_do_not_return_together(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
 ) -> None:
@@ -169,7 +184,7 @@ def test_callers_who_were_refused_together_do_not_return_together(
 
 
 @pytest.mark.claim("retries.after.honoured")
-@both_ways
+@every_way
 def test_a_wait_of_more_than_a_minute_is_raised_at_once(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
 ) -> None:
@@ -190,7 +205,7 @@ async def test_awaited_calls_wait_as_long(
 
 
 @pytest.mark.claim("retries.after.honoured")
-@both_ways
+@every_way
 def test_unless_the_server_names_one_the_wait_is_short_and_grows(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from conformance.checks.features.questions import (
     BOTH_WAYS,
     ONE_CITY,
+    TAKES,
     TALE,
     TWO_CITIES,
     add_up,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from conformance.verdicts.evidence import Evidence
 
     Ask = Callable[..., AIMessage]
+    Take = Callable[[Any, Any, list[Any]], None]
 
 pytestmark = pytest.mark.usefixtures("lane")
 
@@ -234,21 +236,22 @@ def cut(plan: AnswerPlan, ending: Ending) -> AnswerPlan:
     return replace(plan, pieces=plan.pieces[:8], ending=ending)
 
 
-def collect(model: Any, kind: str) -> tuple[str, Exception]:
+def collect(model: Any, kind: str, take: Take) -> tuple[str, Exception]:
     """Return what a failing stream hands out, and its failure."""
-    texts: list[str] = []
+    chunks: list[Any] = []
     with expect(kind) as caught:
-        texts.extend(chunk.text for chunk in model.stream(TALE))
-    return "".join(texts), caught.value
+        take(model, TALE, chunks)
+    return "".join(chunk.text for chunk in chunks), caught.value
 
 
 @pytest.mark.claim("streaming.end.cut")
+@pytest.mark.parametrize("take", TAKES)
 @pytest.mark.parametrize("ending", ["complete", "abort", "reset"])
 def test_a_stream_without_finish_and_done_is_an_error_that_holds_what_arrived(
-    lane: str, evidence: Evidence, ending: Ending
+    lane: str, evidence: Evidence, ending: Ending, take: Take
 ) -> None:
     model = mount(lane, evidence, change_plans(lambda plan: cut(plan, ending)))
-    text, error = collect(model, "stream-cut")
+    text, error = collect(model, "stream-cut", take)
     assert text.startswith("You said")
     judge_partial(error, text)
 
@@ -283,12 +286,13 @@ def fail_with(event: dict[str, Any]) -> Callable[[AnswerPlan], AnswerPlan]:
 
 
 @pytest.mark.claim("streaming.end.error-inside")
+@pytest.mark.parametrize("take", TAKES)
 @pytest.mark.parametrize("event", ERRORS.values(), ids=ERRORS)
 def test_an_error_inside_a_stream_is_raised_with_the_services_own_sentence(
-    lane: str, evidence: Evidence, event: dict[str, Any]
+    lane: str, evidence: Evidence, event: dict[str, Any], take: Take
 ) -> None:
     model = mount(lane, evidence, change_plans(fail_with(event)))
-    text, error = collect(model, "any")
+    text, error = collect(model, "any", take)
     assert SENTENCE in str(error)
     assert "StreamCut" not in type(error).__name__
     assert text.startswith("You said")

@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from conformance.checks.features.questions import (
     BOTH_WAYS,
+    EVERY_WAY,
     GREETING,
     ONE_CITY,
     TWO_CITIES,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("lane")
 
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 PARIS, ROME = ({"name": "get_weather", "args": {"city": city}} for city in ("Paris", "Rome"))
 
@@ -73,7 +75,7 @@ def test_a_bound_tool_is_called_by_name_with_parsed_arguments_and_an_id(
 
 
 @pytest.mark.claim("tools.invoke.no-arguments")
-@both_ways
+@every_way
 def test_no_text_at_all_for_arguments_is_an_empty_object(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
@@ -120,7 +122,7 @@ def test_two_calls_with_one_id_stay_two_calls_with_ids_that_differ(
 
 
 @pytest.mark.claim("tools.invoke.invalid-arguments")
-@both_ways
+@every_way
 def test_arguments_that_are_not_json_are_kept_raw(lane: str, evidence: Evidence, ask: Ask) -> None:
     model = mount(lane, evidence, change_answers(spoil_arguments))
     message = ask(model.bind_tools([get_weather]), ONE_CITY)
@@ -171,7 +173,7 @@ def test_forbidden_tools_are_sent_as_such_and_no_call_comes(model: BaseChatModel
 
 @pytest.mark.claim("tools.choice.lost-call")
 @pytest.mark.own("the warning is a class of langchain-baseten", applies=False)
-@both_ways
+@every_way
 def test_a_forced_call_that_did_not_come_is_pointed_out(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
@@ -185,7 +187,7 @@ def test_a_forced_call_that_did_not_come_is_pointed_out(
 
 @pytest.mark.claim("tools.choice.lost-call")
 @pytest.mark.own("the warning is a class of langchain-baseten", applies=False)
-@both_ways
+@every_way
 def test_without_force_nothing_is_lost(lane: str, evidence: Evidence, ask: Ask) -> None:
     model = mount(lane, evidence, change_answers(lose_calls))
     message = ask(model.bind_tools([get_weather]), ONE_CITY)

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from conformance.checks.features.questions import (
     BOTH_WAYS,
+    EVERY_WAY,
     GREETING,
     TALE,
     add_up,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     Ask = Callable[..., AIMessage]
 
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 _RIDDLE = "What is 3 + 4? Think first."
 _LONG_PROMPT = "Summarise in one word. " + "Nets are mended and boats are counted. " * 120
@@ -85,7 +87,7 @@ def test_cached_tokens_are_reported(lane: str, model: BaseChatModel, ask: Ask) -
 
 @pytest.mark.claim("usage.invoke.absent")
 @pytest.mark.parametrize("absent", [{}, {"usage": None}, {"usage": {}}], ids=["no", "null", "{}"])
-@both_ways
+@every_way
 def test_usage_that_did_not_come_is_not_reported_as_zeros(
     lane: str, evidence: Evidence, absent: dict[str, Any], ask: Ask
 ) -> None:

@@ -9,11 +9,17 @@ import pytest
 from rich.console import Console
 
 from conformance.broken import command as proof
-from conformance.broken.command import check_honest, compare, find_survivors, run_targets
+from conformance.broken.command import (
+    check_honest,
+    compare,
+    find_survivors,
+    run_targets,
+    write_findings,
+)
 from conformance.broken.registry import BrokenImplementation
 from conformance.claims.table import load_table
 from conformance.cli.main import main
-from conformance.runner import CutRunError
+from conformance.runner import CutRunError, Selection
 from conformance.tests.suite.sample_suite import write_suite
 from conformance.verdicts.run_record import Record
 from conformance.verdicts.verdicts import Outcome, Place, Result
@@ -82,6 +88,15 @@ def test_one_is_not_exact(failed: dict[Place, str], flaws: tuple[str, ...]) -> N
     assert compare(WRONG, record(failed)).flaws == flaws
 
 
+def test_without_messages_any_reason_will_do() -> None:
+    assert compare(replace(WRONG, messages=()), record(FAILED)).flaws == ()
+
+
+def test_one_that_declares_nothing_is_not_exact() -> None:
+    empty = replace(WRONG, must_fail=frozenset(), messages=())
+    assert compare(empty, record({})).flaws == ("nothing is declared: run it with --write",)
+
+
 def test_the_verdict_broken_is_no_failure_and_not_exact_either() -> None:
     finding = compare(WRONG, record(FAILED, Result.BROKEN))
     assert finding.failed == frozenset()
@@ -105,15 +120,15 @@ def test_what_only_an_inexact_one_fails_has_survived(tmp_path: Path) -> None:
 
 
 def test_without_any_defect_all_must_be_green(tmp_path: Path) -> None:
-    table = load_table(write_suite(tmp_path).claims)
+    places = [*Selection().places(load_table(write_suite(tmp_path).claims))]
     passed = record(dict.fromkeys([CALLS, DEDICATED, KEYS, LOGPROBS], ""), Result.PASSED)
-    assert check_honest(table, passed) == []
+    assert check_honest(places, passed) == []
     passed.outcomes.append(Outcome(KEYS, "test_y", Result.FAILED))
-    assert check_honest(table, passed) == [
+    assert check_honest(places, passed) == [
         "without any defect: fail keys.read.environment (client)"
     ]
-    assert check_honest(table, None) == ["the honest run was cut"]
-    assert check_honest(table, record({}, complete=False)) == ["the honest run was cut"]
+    assert check_honest(places, None) == ["the honest run was cut"]
+    assert check_honest(places, record({}, complete=False)) == ["the honest run was cut"]
 
 
 def test_a_run_that_left_no_record_is_cut(tmp_path: Path) -> None:
@@ -189,6 +204,10 @@ def run(suite: Suite, *arguments: str) -> int:
     return proof.main(["-j", "2", *arguments], broken)
 
 
+def read(suite: Suite) -> str:
+    return (suite.root / "broken.toml").read_text(encoding="utf-8")
+
+
 def test_a_suite_whose_claims_are_all_caught_is_proved(
     suite: Suite, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -196,6 +215,8 @@ def test_a_suite_whose_claims_are_all_caught_is_proved(
     said = capsys.readouterr().out
     assert "client:hides-its-class" in said
     assert "✓ exact" in said
+    assert "calls.invoke.once (model-apis), calls.invoke.once (dedicated), keys.read" in said
+    assert ": assert 'ChatBaseten' in [" in said
     assert "GREEN: 1 of 1 broken implementations exact, 4 of 4 claims and lanes caught" in said
 
 
@@ -208,6 +229,42 @@ def test_a_defect_that_nothing_notices_turns_the_run_red(
     assert "✗ reference:counts-nothing: passed: keys.read.environment (client)" in said
     assert "RED: 0 of 1 broken implementations exact" in said
     assert "hides-its-class" not in said
+
+
+def test_only_the_checks_of_what_is_declared_run_unless_it_has_to_be_exact(
+    suite: Suite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fewer = read(suite).replace('"calls.invoke.once", ', "")
+    (suite.root / "broken.toml").write_text(fewer, encoding="utf-8")
+    assert run(suite, "hides-its-class") == 0
+    assert "GREEN: 1 of 1 broken implementations exact, 2 of 2" in capsys.readouterr().out
+    assert run(suite, "hides-its-class", "--exact") == 1
+    assert "failed undeclared: calls.invoke.once (dedicated)" in capsys.readouterr().out
+
+
+def test_what_failed_is_written_into_the_table(suite: Suite) -> None:
+    declared = read(suite)
+    bare = "".join(line for line in declared.splitlines(keepends=True) if "must_fail" not in line)
+    (suite.root / "broken.toml").write_text(f"# kept\n{bare}", encoding="utf-8")
+    assert run(suite, "hides-its-class", "--write") == 1
+    assert sorted(read(suite).splitlines()) == sorted(f"# kept\n{declared}".splitlines())
+    written = read(suite)
+    assert run(suite, "hides-its-class", "--write") == 0
+    assert read(suite) == written
+
+
+def test_messages_are_written_where_a_row_has_some_that_nothing_shows_any_more(
+    tmp_path: Path,
+) -> None:
+    table = load_table(write_suite(tmp_path).claims)
+    path = tmp_path / "broken.toml"
+    path.write_text('[client.wrong]\nmessages = ["assert 1 == 2", "no key"]\n', encoding="utf-8")
+    write_findings(path, [compare(WRONG, record({**FAILED, LOGPROBS: "no key"}))], table)
+    assert 'messages = ["assert 1 == 2", "no key"]\n' in path.read_text(encoding="utf-8")
+    write_findings(path, [compare(WRONG, record({KEYS: "timeout"}))], table)
+    assert 'messages = ["timeout"]\n' in path.read_text(encoding="utf-8")
+    write_findings(path, [compare(WRONG, None)], table)
+    assert 'must_fail = ["keys.read.environment"]\n' in path.read_text(encoding="utf-8")
 
 
 def test_a_claim_that_none_fails_and_a_check_that_misses_the_canary_are_named(
@@ -225,7 +282,7 @@ def test_a_claim_that_none_fails_and_a_check_that_misses_the_canary_are_named(
         BROKEN.replace(', "logprobs.dedicated.absent"', "").partition("\n[reference")[0],
         encoding="utf-8",
     )
-    assert run(suite) == 1
+    assert run(suite, "--exact") == 1
     said = capsys.readouterr().out
     assert "failed undeclared: logprobs.dedicated.absent (dedicated)" in said
     assert "✗ caught by none: logprobs.dedicated.absent (dedicated)" in said
@@ -251,7 +308,7 @@ def test_checks_that_cannot_be_collected_give_no_proof(
 def test_a_system_that_cannot_fork_says_so(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.fork")
     with pytest.raises(CutRunError, match="which this system does not have"):
-        run_targets(suite, ["reference"], 1, Console())
+        run_targets(suite, {"reference": ()}, 1, Console())
 
 
 def test_the_registry_can_be_listed(suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,9 @@ def write(tmp_path: Path) -> Callable[[str], Path]:
 
 def test_every_defect_is_declared_and_every_declaration_exists() -> None:
     known = {target for target, _ in EVERY_DEFECT} - {CANARY.replace("replay:", "client:")}
-    assert set(load_registry(load_table())) == known
+    registry = load_registry(load_table())
+    assert set(registry) == known
+    assert [target for target, broken in registry.items() if not broken.must_fail] == []
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,14 @@ def test_a_row_names_whole_claims_or_single_lanes(
         Place("keys.read.environment", "client"),
     }
     assert broken.messages == ("assert 0",)
+
+
+def test_a_row_that_no_run_has_filled_yet_declares_nothing(
+    table: Table, write: Callable[[str], Path]
+) -> None:
+    bare = ROW.partition("must_fail")[0]
+    [broken] = load_registry(table, write(bare)).values()
+    assert (broken.must_fail, broken.messages) == (frozenset(), ())
 
 
 def test_a_suite_may_have_no_registry(table: Table) -> None:

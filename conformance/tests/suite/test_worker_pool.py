@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.broken.worker_pool import WorkerPool, pytest_runtestloop
+from conformance.verdicts.bound_items import bind_item
+from conformance.verdicts.verdicts import Place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +127,18 @@ def test_a_child_becomes_a_session_of_its_own_target(use: Any, tmp_path: Path) -
     assert session.config.option.target == "client:wrong"
     assert session.config.option.claims_out == tmp_path / "client-wrong.jsonl"
     assert session.begun == [session]
+
+
+def test_a_child_runs_the_checks_of_its_own_claims_only(use: Any, tmp_path: Path) -> None:
+    use(is_child=True)
+    session = _Session(tmp_path, "client:wrong=a.b.c,a.b.e")
+    session.items = [SimpleNamespace(name=name, stash=pytest.Stash()) for name in "xyz"]
+    for item, claim in zip(session.items, ("a.b.c", "a.b.d", "a.b.e"), strict=True):
+        bind_item(item, [Place(claim, "client")])
+    assert pytest_runtestloop(session) is None  # type: ignore[arg-type]  # a stand-in
+    session.writer._file.close()
+    assert [item.name for item in session.items] == ["x", "z"]
+    assert session.config.option.target == "client:wrong"
 
 
 @pytest.mark.parametrize("failed", [0, 1])

@@ -1,0 +1,314 @@
+"""Numbers, sizes and forms at which a promise that holds for the simplest case may end."""
+
+from __future__ import annotations
+
+import threading
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core import exceptions as core
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+
+from conformance.checks.features.questions import (
+    EVERY_WAY,
+    GREETING,
+    ONE_CITY,
+    ask_in_pieces,
+    ask_whole,
+    get_weather,
+    mount,
+    note_bodies,
+)
+from conformance.reference import respond
+from conformance.reference.exchange import plan_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference import AnswerPlan, ReceivedRequest
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., AIMessage]
+
+every_way = pytest.mark.parametrize("ask", EVERY_WAY)
+
+_CITIES = ("Paris", "Rome", "Oslo", "Bern")
+_EACH_CITY = f"What is the weather in {' and in '.join(_CITIES)}?"
+_BIG = b64encode(bytes(range(256)) * 8_192).decode("ascii")
+_MANY = 200
+_PATIENCE = 10.0
+
+
+def _tool(name: str) -> dict[str, Any]:
+    return {"name": name, "description": name, "parameters": {"type": "object", "properties": {}}}
+
+
+@pytest.mark.claim("tools.invoke.parallel")
+@every_way
+def test_four_calls_in_one_answer_are_four_tool_calls(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    message = ask(mount(lane, evidence).bind_tools([get_weather]), _EACH_CITY)
+    assert [call["args"]["city"] for call in message.tool_calls] == [*_CITIES]
+    assert len({call["id"] for call in message.tool_calls}) == len(_CITIES)
+
+
+@pytest.mark.claim("tools.bind.schemas")
+@every_way
+def test_all_of_many_tools_are_sent(evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    names = [f"tool_{number}" for number in range(40)]
+    model = mount("model-apis", evidence, note_bodies(sent))
+    ask(model.bind_tools([_tool(name) for name in names]), GREETING)
+    assert [tool["function"]["name"] for tool in sent[0]["tools"]] == names
+
+
+@pytest.mark.claim("tools.history.round-trip")
+@every_way
+def test_every_result_of_a_turn_goes_back(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    called = AIMessage(
+        "Let me look.",
+        tool_calls=[
+            {"name": "get_weather", "args": {"city": "京都 🌧"}, "id": "a"},
+            {"name": "get_weather", "args": {"city": "Rome"}, "id": "b"},
+            {"name": "get_weather", "args": {"city": "Oslo"}, "id": "c"},
+        ],
+        invalid_tool_calls=[{"name": "get_weather", "args": "{", "id": "d", "error": None}],
+    )
+    results = [ToolMessage(f"Sunny {each}.", tool_call_id=each) for each in "abcd"]
+    bound = mount(lane, evidence, note_bodies(sent)).bind_tools([get_weather])
+    ask(bound, [HumanMessage(ONE_CITY), called, *results])
+    _, turn, *rest = sent[0]["messages"]
+    assert turn["content"] == "Let me look."
+    assert [call["id"] for call in turn["tool_calls"]][:3] == ["a", "b", "c"]
+    assert "京都 🌧" in turn["tool_calls"][0]["function"]["arguments"]
+    told = [(each["tool_call_id"], each["content"]) for each in rest]
+    assert told == [(each, f"Sunny {each}.") for each in "abcd"]
+
+
+@pytest.mark.claim("tools.choice.forced")
+@pytest.mark.parametrize(
+    ("choice", "written"),
+    [
+        ({"type": "function", "function": {"name": "get_weather"}}, "get_weather"),
+        ("get_weather", "get_weather"),
+        ("any", "required"),
+        ("required", "required"),
+    ],
+    ids=["dict", "name", "any", "required"],
+)
+def test_each_form_of_a_forced_choice_is_sent_as_one(
+    lane: str, evidence: Evidence, choice: Any, written: str
+) -> None:
+    sent: list[dict[str, Any]] = []
+    tools = [get_weather, _tool("get_time")]
+    bound = mount(lane, evidence, note_bodies(sent)).bind_tools(tools, tool_choice=choice)
+    bound.invoke(ONE_CITY)
+    named = {"type": "function", "function": {"name": written}}
+    assert sent[0]["tool_choice"] == ("required" if written == "required" else named)
+
+
+@pytest.mark.claim("tools.choice.forced")
+def test_true_forces_the_only_tool(lane: str, evidence: Evidence) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent))
+    model.bind_tools([get_weather], tool_choice=True).invoke(ONE_CITY)
+    named = {"type": "function", "function": {"name": "get_weather"}}
+    assert sent[0]["tool_choice"] in ("required", named)
+
+
+@pytest.mark.claim("structured.method.json-schema")
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_strict_schema_is_sent_as_such(lane: str, evidence: Evidence, strict: bool) -> None:
+    sent: list[dict[str, Any]] = []
+    schema = {
+        "title": "Visit",
+        "description": "A visit.",
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+    model = mount(lane, evidence, note_bodies(sent))
+    model.with_structured_output(schema, method="json_schema", strict=strict).invoke("Visit Paris.")
+    assert sent[0]["response_format"]["json_schema"].get("strict", False) is strict
+
+
+@pytest.mark.claim("parameters.given.sent")
+@every_way
+@pytest.mark.parametrize("stop", [["A", "B", "C", "D"], "END"], ids=["four", "text"])
+def test_every_stop_sequence_is_sent(lane: str, evidence: Evidence, ask: Ask, stop: Any) -> None:
+    sent: list[dict[str, Any]] = []
+    ask(mount(lane, evidence, note_bodies(sent), stop=stop), GREETING)
+    assert sent[0]["stop"] in (stop, [stop])
+
+
+@pytest.mark.claim("parameters.given.sent")
+@every_way
+def test_headers_given_are_sent(lane: str, evidence: Evidence, ask: Ask) -> None:
+    seen: list[ReceivedRequest] = []
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        seen.append(request)
+        return respond(request)
+
+    headers = {"x-team": "harbour", "x-trace": "7"}
+    ask(mount(lane, evidence, answer, default_headers=headers), GREETING)
+    assert headers.items() <= dict(seen[0].headers).items()
+
+
+@pytest.mark.claim("messages.invoke.objects")
+@every_way
+def test_all_turns_of_a_long_conversation_are_sent(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    turns: list[Any] = [SystemMessage("Be brief.")]
+    for number in range(_MANY):
+        turns += [HumanMessage(f"Question {number}", name="ada"), AIMessage(f"Answer {number}")]
+    ask(mount(lane, evidence, note_bodies(sent)), [*turns, HumanMessage(GREETING)])
+    told = [(each["content"], each.get("name")) for each in sent[0]["messages"]]
+    assert told == [*((turn.content, turn.name) for turn in turns), (GREETING, None)]
+
+
+@pytest.mark.claim("messages.invoke.string")
+@every_way
+def test_a_long_prompt_is_sent_to_its_end(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    prompt = " ".join(map(str, range(10_000)))
+    ask(mount(lane, evidence, note_bodies(sent)), prompt)
+    assert sent[0]["messages"][0]["content"] == prompt
+
+
+@pytest.mark.claim("streaming.sync.adds-up")
+@every_way
+def test_a_long_answer_arrives_to_its_end(lane: str, evidence: Evidence, ask: Ask) -> None:
+    text = " ".join(map(str, range(400)))
+    assert ask(mount(lane, evidence), f"Repeat after me: {text}").text == text
+
+
+@pytest.mark.claim("image.block.forms")
+@every_way
+def test_big_images_and_several_of_them_arrive_unchanged(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    texts = [_BIG, "QUJD", "REVG"]
+    images = [{"type": "image", "base64": each, "mime_type": "image/png"} for each in texts]
+    question = HumanMessage([{"type": "text", "text": "What is in these?"}, *images])
+    responder = note_bodies(sent, lambda _: plan_json(400, {"error": "Enough was seen."}))
+    with pytest.raises(core.ModelInvalidRequestError):
+        ask(mount(lane, evidence, responder), [question])
+    parts = [part for part in sent[0]["messages"][0]["content"] if part["type"] == "image_url"]
+    assert [part["image_url"]["url"].partition(",")[2] for part in parts] == texts
+
+
+@pytest.mark.claim("reasoning.replay.sent")
+@every_way
+def test_the_reasoning_of_every_turn_goes_back(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    bound = mount(lane, evidence, note_bodies(sent)).bind_tools([get_weather])
+    messages: list[Any] = []
+    for number in range(3):
+        thought = AIMessage(
+            f"Answer {number}",
+            additional_kwargs={"reasoning_content": f"Thought {number}"},
+            response_metadata={"model_provider": "baseten"},
+        )
+        messages += [HumanMessage(f"Question {number}"), thought]
+    ask(bound, [*messages, HumanMessage(GREETING)])
+    told = [turn.get("reasoning_content") for turn in sent[0]["messages"][1::2]]
+    assert told == ["Thought 0", "Thought 1", "Thought 2"]
+
+
+@pytest.mark.claim("async.same.answers")
+@pytest.mark.parametrize("case", ["reasoning", "image", "parameters", "logprobs"])
+def test_every_way_sends_and_returns_the_same(lane: str, evidence: Evidence, case: str) -> None:
+    image = {"type": "image", "base64": "QUJD", "mime_type": "image/png"}
+    cases: dict[str, tuple[Any, dict[str, Any]]] = {
+        "reasoning": ("What is 3 + 4? Think first.", {"reasoning_effort": "low"}),
+        "image": ([HumanMessage([{"type": "text", "text": "What?"}, image])], {}),
+        "parameters": (GREETING, {"temperature": 0.5, "max_tokens": 7, "seed": 3, "top_p": 0.5}),
+        "logprobs": (GREETING, {"logprobs": True, "top_logprobs": 2}),
+    }
+    prompt, options = cases[case]
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent))
+    found = [_describe(ask, model, prompt, **options) for ask in EVERY_WAY]
+    assert found[0] == found[2]
+    assert found[1] == found[3]
+    assert sent[0] == sent[2]
+    assert sent[1] == sent[3]
+    assert sent[0].items() <= sent[1].items()
+
+
+def _describe(ask: Ask, model: Any, prompt: Any, **options: Any) -> Any:
+    try:
+        message = ask(model, prompt, **options)
+    except core.ModelError as error:
+        return type(error), str(error)
+    kept = {"finish_reason", "logprobs", "model_name"} & message.response_metadata.keys()
+    return (
+        message.content,
+        message.additional_kwargs,
+        message.usage_metadata,
+        {name: message.response_metadata[name] for name in kept},
+    )
+
+
+_OVERFLOWS = {
+    "vllm": "This model's maximum context length is 8192 tokens. However, you requested 64 output "
+    "tokens and your prompt contains at least 8129 input tokens, for a total of at least 8193.",
+    "vllm-tokens": "You passed 27905 input tokens and requested 4096 output tokens. However, the "
+    "model's context length is only 32000 tokens, resulting in a maximum input length of 27904.",
+    "vllm-core": "The decoder prompt (length 9) is longer than the maximum model length of 8.",
+    "sglang": "The input (8010 tokens) is longer than the model's context length (2048 tokens).",
+    "sglang-scheduler": "Input length (600013 tokens) exceeds the maximum allowed length (536826 "
+    "tokens). Use a shorter input or enable --allow-auto-truncate.",
+    "tensorrt": "The sum of prompt length (72417.0), query length (0) should not exceed "
+    "max_num_tokens (69632)",
+    "tensorrt-executor": "Prompt length (9) exceeds maximum input length (8).",
+    "model-apis": "Input length 9 exceeds the maximum allowed input length of 8 tokens.",
+    "llama.cpp": "request (300 tokens) exceeds the available context size (256 tokens), try "
+    "increasing it",
+}
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own("how engines word it is ours to know", applies=False)
+@pytest.mark.parametrize("sentence", _OVERFLOWS.values(), ids=_OVERFLOWS)
+def test_every_engine_s_wording_of_a_prompt_that_is_too_long_is_known(
+    lane: str, evidence: Evidence, sentence: str
+) -> None:
+    body = {"error": {"message": sentence, "type": "BadRequestError", "code": 400}}
+    with pytest.raises(core.ContextOverflowError):
+        mount(lane, evidence, lambda _: plan_json(400, body)).invoke(GREETING)
+
+
+@pytest.mark.claim("async.many.at-once")
+@pytest.mark.parametrize("ask", [ask_whole, ask_in_pieces])
+def test_threads_wait_at_the_same_time(lane: str, evidence: Evidence, ask: Ask) -> None:
+    all_here = threading.Barrier(8, timeout=_PATIENCE)
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        all_here.wait()
+        return respond(request)
+
+    model = mount(lane, evidence, answer)
+    with ThreadPoolExecutor(8) as pool:
+        answers = [*pool.map(lambda number: ask(model, f"Repeat after me: {number}"), range(8))]
+    assert [each.text for each in answers] == [*map(str, range(8))]
+
+
+@pytest.mark.claim("async.many.at-once")
+def test_a_batch_waits_at_the_same_time(lane: str, evidence: Evidence) -> None:
+    all_here = threading.Barrier(8, timeout=_PATIENCE)
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        all_here.wait()
+        return respond(request)
+
+    prompts = [f"Repeat after me: {number}" for number in range(8)]
+    answers = mount(lane, evidence, answer).batch(prompts, {"max_concurrency": 8})
+    assert [each.text for each in answers] == [*map(str, range(8))]
