@@ -36,9 +36,9 @@ def describe_failure(error: BaseException, text: str, folder: str = _CHECKS) -> 
     if found is None:
         return text
     statement, last = found
-    if isinstance(statement, ast.Assert):
-        bare = statement.msg is None and isinstance(error, AssertionError)
-        return f"expected `{_write(statement.test)}`; received: {text}" if bare else text
+    if isinstance(statement, ast.Assert) and isinstance(error, AssertionError):
+        said = statement.msg is not None
+        return text if said else f"expected `{_write(statement.test)}`; received: {text}"
     if isinstance(statement, ast.With) and "DID NOT RAISE" in text:
         return f"expected an error from `{_write(statement.body[0])}`; received: {text}"
     if last and isinstance(error, _BARE) and not isinstance(statement, ast.Raise):

@@ -64,6 +64,7 @@ def ask_about(block: dict[str, Any]) -> list[HumanMessage]:
 def find_url(body: dict[str, Any]) -> str:
     """Return the URL of the one image in the last message of a request."""
     parts = body["messages"][-1]["content"]
+    assert isinstance(parts, list), f"expected a list of content parts, sent {type(parts).__name__}"
     [image] = [part for part in parts if part["type"] == "image_url"]
     url = image["image_url"]
     # Engines take the URL alone as well; ours always writes the form that is documented.

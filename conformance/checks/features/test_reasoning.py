@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
 every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
+NO_REASONING = "the service sent reasoning, and the message's additional_kwargs hold none"
 _RIDDLE = "What is 3 + 4? Think first."
 
 
@@ -41,6 +42,7 @@ def test_reasoning_stands_beside_the_answer_not_in_it(
 ) -> None:
     thinker, named = at_model(model, LANES[lane].thinker)
     answer = ask(thinker, _RIDDLE, **named)
+    assert "reasoning_content" in answer.additional_kwargs, NO_REASONING
     thoughts = answer.additional_kwargs["reasoning_content"]
     assert thoughts.strip()
     assert answer.text
@@ -74,6 +76,7 @@ def _play_turns(model: BaseChatModel, lane: str, ask: Ask) -> tuple[AIMessage, A
 def test_reasoning_goes_back_with_its_message(lane: str, model: BaseChatModel, ask: Ask) -> None:
     with tapped(model) as (tapped_model, tape):
         call, _ = _play_turns(tapped_model, lane, ask)
+    assert "reasoning_content" in call.additional_kwargs, NO_REASONING
     thoughts = call.additional_kwargs["reasoning_content"]
     _, replayed, _ = tape.sent[1]["messages"]
     assert thoughts.strip()

@@ -100,7 +100,10 @@ def test_reasoning_streams_in_pieces_apart_from_the_text(model: BaseChatModel, l
     chunks = stream(thinker, TALE, **named)
     thoughts = [chunk for chunk in chunks if reasoning_of(chunk)]
     words = [chunk for chunk in chunks if chunk.text]
-    assert min(len(thoughts), len(words)) > 2
+    assert min(len(thoughts), len(words)) > 2, (
+        f"expected reasoning and text in several chunks each, received {len(thoughts)} chunks with "
+        f"reasoning_content in additional_kwargs and {len(words)} with text"
+    )
     assert not any(chunk.text for chunk in thoughts)
     assert chunks.index(thoughts[-1]) < chunks.index(words[0])
     invoked = thinker.invoke(TALE, **named)

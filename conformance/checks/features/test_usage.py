@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
 every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
+NO_USAGE = "the service counted the tokens if it was asked to, and the answer reports no usage"
 _RIDDLE = "What is 3 + 4? Think first."
 _LONG_PROMPT = "Summarise in one word. " + "Nets are mended and boats are counted. " * 120
 _PROMPT_TOKENS = 7
@@ -72,7 +73,7 @@ def test_several_answers_to_one_question_report_their_tokens_once(
 def test_reasoning_tokens_are_reported(lane: str, model: BaseChatModel, ask: Ask) -> None:
     thinker, named = at_model(model, LANES[lane].thinker)
     usage = ask(thinker, _RIDDLE, **named).usage_metadata
-    assert usage is not None
+    assert usage is not None, NO_USAGE
     assert 0 < usage["output_token_details"]["reasoning"] <= usage["output_tokens"]
 
 
@@ -81,7 +82,7 @@ def test_reasoning_tokens_are_reported(lane: str, model: BaseChatModel, ask: Ask
 def test_cached_tokens_are_reported(lane: str, model: BaseChatModel, ask: Ask) -> None:
     model.invoke(_LONG_PROMPT)
     usage = ask(model, _LONG_PROMPT).usage_metadata
-    assert usage is not None
+    assert usage is not None, NO_USAGE
     assert 0 < usage["input_token_details"]["cache_read"] <= usage["input_tokens"]
 
 
@@ -107,7 +108,7 @@ def test_one_piece_carries_the_usage_of_the_whole_stream(lane: str, model: BaseC
     with get_usage_metadata_callback() as counted:
         chunks = list(model.stream(TALE))
     usage = add_up(chunks).usage_metadata
-    assert usage is not None
+    assert usage is not None, NO_USAGE
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] > 0
     assert [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata] == [usage]
     assert list(counted.usage_metadata.values()) == [usage]
@@ -119,8 +120,8 @@ def test_a_streamed_answer_counts_as_many_tokens_as_an_invoked_one(
 ) -> None:
     invoked = model.invoke(GREETING).usage_metadata
     streamed = add_up(model.stream(GREETING)).usage_metadata
-    assert invoked is not None
-    assert streamed is not None
+    assert invoked is not None, NO_USAGE
+    assert streamed is not None, NO_USAGE
     assert streamed["input_tokens"] == invoked["input_tokens"]
     assert streamed["output_tokens"] == invoked["output_tokens"]
 
@@ -139,8 +140,11 @@ def test_counts_that_grow_from_piece_to_piece_are_not_added_up(
     usage = add_up(model.stream(TALE)).usage_metadata
     counts = [event["usage"]["completion_tokens"] for event in plans[0].events]
     assert len(set(counts)) > 10
-    assert usage is not None
-    assert usage["output_tokens"] == max(counts) == counts[-1]
+    assert usage is not None, NO_USAGE
+    assert usage["output_tokens"] == max(counts) == counts[-1], (
+        f"each event counts the tokens so far, {max(counts)} at the last; "
+        f"the answer reports {usage['output_tokens']}"
+    )
 
 
 @pytest.mark.claim("usage.stream.last")
@@ -156,7 +160,7 @@ def test_the_last_usage_counts_on_whichever_piece_it_rides(
         return plan.map_events(lambda event: event | {"usage": _count(next(at), riders[0])})
 
     usage = ask_in_pieces(mount(lane, evidence, change_plans(ride)), TALE).usage_metadata
-    assert usage is not None
+    assert usage is not None, NO_USAGE
     assert (usage["input_tokens"], usage["output_tokens"]) == (_PROMPT_TOKENS, 1 + riders[0])
 
 

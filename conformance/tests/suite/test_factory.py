@@ -14,6 +14,8 @@ from conformance.runner import HERE
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from conformance.runner import Suite
+
 HOME = "conformance.tests.suite.factories"
 FOUR = ("metadata", "package", "audio", "connections")
 SUITE = replace(HERE, checks=tuple(f"conformance/checks/features/test_{name}.py" for name in FOUR))
@@ -27,10 +29,13 @@ CLAIMS = (
 
 @pytest.fixture
 def report(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Any:
-    def judge(factory: str) -> dict[str, Any]:
+    def judge(
+        factory: str, suite: Suite = SUITE, names: tuple[str, ...] = CLAIMS, *options: str
+    ) -> dict[str, Any]:
         path = tmp_path / "report.json"
-        claims = [word for claim in CLAIMS for word in ("--claim", claim)]
-        code = main(["verify", "--factory", factory, *claims, "--json", str(path)], SUITE)
+        claims = [f"--claim={claim}" for claim in names]
+        words = ["verify", "--factory", factory, *claims, *options, "--json", str(path)]
+        code = main(words, suite)
         said = " ".join(capfd.readouterr().out.split())
         return {**json.loads(path.read_text(encoding="utf-8")), "code": code, "said": said}
 
@@ -61,6 +66,28 @@ def test_a_good_third_party_client_passes_what_can_be_put_to_it(report: Any) -> 
         "client",
     }
     assert "connections are watched from inside the process" in found["said"]
+
+
+LAWFUL = (
+    "errors.types.core",
+    "errors.sentence.kept",
+    "metadata.finish.reason",
+    "metadata.tracing.parameters",
+    "structured.raw.kept",
+    "structured.finish.missing",
+    "tools.choice.forced",
+    "parameters.given.sent",
+    "streaming.sync.adds-up",
+    "reasoning.answer.kept",
+    "credentials.key.argument",
+)
+
+
+def test_what_is_for_each_maker_to_choose_fails_nobody(report: Any) -> None:
+    lanes = ("--lane=model-apis", "--lane=client")
+    found = report("conformance.tests.suite.another_maker:make", HERE, LAWFUL, *lanes)
+    assert statuses(found) == {claim: {"pass"} for claim in LAWFUL}
+    assert found["code"] == 0
 
 
 def test_a_useless_third_party_client_fails(report: Any) -> None:

@@ -31,6 +31,9 @@ def reads():
     metadata = {}
     return metadata["finish_reason"]
 
+def asserts_what_is_missing():
+    assert {}["usage"] == 7
+
 def unpacks():
     [body] = []
 
@@ -59,6 +62,11 @@ def misses():
             "reads",
             "KeyError: 'finish_reason'",
             "expected to read `return metadata['finish_reason']`; received: KeyError: ",
+        ),
+        (
+            "asserts_what_is_missing",
+            "KeyError: 'usage'",
+            "expected to read `assert {}['usage'] == 7`; received: KeyError: 'usage'",
         ),
         (
             "unpacks",

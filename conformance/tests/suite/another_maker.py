@@ -1,0 +1,107 @@
+"""A chat model that keeps every promise in another maker's lawful way: nothing of it may fail.
+
+Knows our client, which does the work beneath; must not know the checks.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.runnables import RunnableLambda
+
+from langchain_baseten import BasetenError, ChatBaseten
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from langchain_core.messages import BaseMessage
+
+
+class AnotherMakersError(Exception):
+    """Knows nothing of langchain-core's types, and carries the status."""
+
+    def __init__(self, error: BasetenError) -> None:
+        super().__init__(str(error))
+        self.status_code = error.status_code
+
+
+@contextmanager
+def _own_errors() -> Iterator[None]:
+    try:
+        yield
+    except BasetenError as error:
+        raise AnotherMakersError(error) from error
+
+
+def _refuse_model(options: dict[str, Any]) -> None:
+    """Take the model of a call as `engine` only."""
+    if "model" in options:
+        raise TypeError("unexpected keyword argument 'model'")
+
+
+def _claim(message: BaseMessage, *dropped: str) -> None:
+    """Name another provider."""
+    told = message.response_metadata
+    told.pop("id", None)
+    for name in dropped:
+        told.pop(name, None)
+    if "model_provider" in told:
+        told["model_provider"] = "another"
+
+
+class ChatAnother(ChatBaseten):
+    """Differs wherever LangChain leaves it to the maker."""
+
+    def _rename_limit(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Send OpenAI's newer name of `max_tokens`."""
+        _refuse_model(options)
+        limit = options.pop("max_tokens", self.max_tokens)
+        return options | ({"extra_body": {"max_completion_tokens": limit}} if limit else {})
+
+    def _generate(self, *given: Any, **options: Any) -> Any:
+        with _own_errors():
+            result = super()._generate(*given, **self._rename_limit(options))
+        for generation in result.generations:
+            _claim(generation.message)
+        return result
+
+    async def _agenerate(self, *given: Any, **options: Any) -> Any:
+        with _own_errors():
+            result = await super()._agenerate(*given, **self._rename_limit(options))
+        for generation in result.generations:
+            _claim(generation.message)
+        return result
+
+    def _stream(self, *given: Any, **options: Any) -> Iterator[Any]:
+        with _own_errors():
+            for chunk in super()._stream(*given, **self._rename_limit(options)):
+                _claim(chunk.message, "system_fingerprint")
+                yield chunk
+
+    async def _astream(self, *given: Any, **options: Any) -> AsyncIterator[Any]:
+        with _own_errors():
+            async for chunk in super()._astream(*given, **self._rename_limit(options)):
+                _claim(chunk.message, "system_fingerprint")
+                yield chunk
+
+    def bind_tools(self, tools: Any, **options: Any) -> Any:
+        """Take `tool_choice=True` for the only tool that there is."""
+        _refuse_model(options)
+        if options.get("tool_choice") is True and len(tools) > 1:
+            raise ValueError("tool_choice can only be True when there is one tool")
+        return super().bind_tools(tools, **options)
+
+    def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+        """Ask by JSON schema unless told otherwise, in a chain of one step more."""
+        _refuse_model(options)
+        chain = super().with_structured_output(schema, **{"method": "json_schema", **options})
+        return chain | RunnableLambda(lambda parsed: parsed)
+
+    def _get_ls_params(self, *given: Any, **options: Any) -> Any:
+        return super()._get_ls_params(*given, **options) | {"ls_provider": "another"}
+
+
+def make(*, api_key: Any = None, baseten_api_key: None = None, **settings: Any) -> ChatAnother:
+    """Return the model; it has no second name for the key."""
+    return ChatAnother(api_key=api_key, disabled_params={"max_tokens": None}, **settings)
