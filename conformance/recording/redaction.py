@@ -154,7 +154,7 @@ class Ids:
         def read(found: re.Match[str]) -> str:
             return found[0] if found[0].isdigit() else self._known.get(found[0], found[0])
 
-        return self._known.get(text) or (_WORD.sub(read, text) if self._known else text)
+        return self._known.get(text) or _WORD.sub(read, text)
 
     def _add(self, value: object) -> None:
         if not isinstance(value, str) or value in self._known:
