@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from conformance import FOLDER, SuiteFault
-from conformance.recording.provenance import Provenance, find_alteration, read_header
+from conformance.recording.provenance import LOADER, Provenance, find_alteration, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -33,8 +33,6 @@ __all__ = [
 ROOT = FOLDER.parent / "cassettes"
 
 _UNSAFE = re.compile(r"""[<>?%*:|"'/\\]""")
-# libyaml's loader is as safe as `safe_load`, and ten times as fast.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def list_cassettes(root: Path = ROOT) -> list[Path]:
@@ -64,7 +62,7 @@ def read_interactions(path: Path) -> list[dict[str, Any]]:
         SuiteFault: The cassette is empty or cannot be read.
     """
     try:
-        document = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506  a safe loader
+        document = yaml.load(path.read_bytes(), Loader=LOADER)  # noqa: S506  a safe loader
         found = list(document["interactions"])
     except (yaml.YAMLError, UnicodeError, KeyError, TypeError) as flaw:
         raise SuiteFault(f"{path.name} is not a cassette: {type(flaw).__name__}") from flaw

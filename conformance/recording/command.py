@@ -159,7 +159,7 @@ def _record(options: argparse.Namespace, console: Console) -> int:
     outcome = record(request, agreed, options.cassettes, console=console)
     # The cassettes are replaced, also when nobody reads any more what became of them.
     with contextlib.suppress(OSError, SystemExit):
-        _print_outcome(outcome, options.cassettes, console)
+        _print_outcome(outcome, options.cassettes, console, len(protected))
     return 0
 
 
@@ -168,14 +168,12 @@ def _print_left(left: Iterable[tuple[str, str]], console: Console) -> None:
         console.print(to_terminal(f"· left as it was: {name}: {reason}"), soft_wrap=True)
 
 
-def _print_outcome(outcome: Outcome, root: Path, console: Console) -> None:
+def _print_outcome(outcome: Outcome, root: Path, console: Console, protected: int) -> None:
     _print_left(outcome.left, console)
     labels = _count_labels(root, outcome.replaced)
-    console.print(
-        to_terminal(
-            f"{len(outcome.replaced)} recorded ({labels}), {len(outcome.left)} left as they were"
-        )
-    )
+    left = len(outcome.left) + protected
+    replaced = f"{len(outcome.replaced)} recorded ({labels})"
+    console.print(to_terminal(f"{replaced}, {left} left as they were"))
 
 
 def _count_labels(root: Path, names: Sequence[str]) -> str:

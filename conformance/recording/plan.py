@@ -129,10 +129,14 @@ def make_plan(
         why = "changed" if name in changed else _find_reason(root / name, request, today)
         if why:
             tasks.append(Task(name, check, why))
+    return Plan(tuple(tasks), _estimate(tasks, root))
+
+
+def _estimate(tasks: Sequence[Task], root: Path) -> Cost:
+    """Return what the old cassettes took; one that was never recorded takes at least a request."""
     old = [root / task.name for task in tasks if (root / task.name).is_file()]
     cost = estimate(path.read_text(encoding="utf-8") for path in old)
-    # What was never recorded asks at least once.
-    return Plan(tuple(tasks), Cost(cost.requests + len(tasks) - len(old), cost.tokens))
+    return Cost(cost.requests + len(tasks) - len(old), cost.tokens)
 
 
 def _find_reason(path: Path, request: RecordRequest, today: date | None) -> str:
@@ -165,7 +169,8 @@ def protect_evidence(
         for task in plan.tasks
     }
     kept = tuple(task for task in plan.tasks if not reasons[task.name])
-    return replace(plan, tasks=kept), tuple((n, why) for n, why in reasons.items() if why)
+    protected = tuple((name, reason) for name, reason in reasons.items() if reason)
+    return replace(plan, tasks=kept, cost=_estimate(kept, root)), protected
 
 
 def name_higher_evidence(path: Path, evidence: str, request: RecordRequest) -> str:

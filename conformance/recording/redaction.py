@@ -12,8 +12,10 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+from conformance.verdicts.costs import read_payloads
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from conformance.targets import Lane
 
@@ -144,9 +146,10 @@ class Ids:
             values = headers[name]
             for value in [values] if isinstance(values, str) else values:
                 self._add(value)
-        for payload in _decode(body):
-            self._add(payload.get("id"))
-            self._add(payload.get("request_id"))
+        for payload in read_payloads(body):
+            if isinstance(payload, dict):
+                self._add(payload.get("id"))
+                self._add(payload.get("request_id"))
 
     def replace(self, text: str) -> str:
         """Return a text with every known id replaced that is a word of its own."""
@@ -154,7 +157,7 @@ class Ids:
         def read(found: re.Match[str]) -> str:
             return found[0] if found[0].isdigit() else self._known.get(found[0], found[0])
 
-        return self._known.get(text) or (_WORD.sub(read, text) if self._known else text)
+        return self._known.get(text) or _WORD.sub(read, text)
 
     def _add(self, value: object) -> None:
         if not isinstance(value, str) or value in self._known:
@@ -165,14 +168,3 @@ class Ids:
         if places >= _SHORTEST_ID and re.search("[0-9]", value):
             digits = iter(str(len(self._known) + 1).zfill(places))
             self._known[value] = kept + _LETTER.sub(lambda _: next(digits), value[len(kept) :])
-
-
-def _decode(body: str) -> Iterator[dict[str, Any]]:
-    lines = [line[5:] for line in body.splitlines() if line.startswith("data:")]
-    for line in lines or [body]:
-        try:
-            payload = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(payload, dict):
-            yield payload

@@ -16,6 +16,7 @@ import yaml
 
 from conformance.recording.decoders import TooDeepError, list_texts, read
 from conformance.recording.patterns import find_shapes
+from conformance.recording.provenance import LOADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -112,7 +113,6 @@ def _encode(key: str) -> frozenset[str]:
 
 # --- files ---
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NO_CASSETTE = "is no cassette"
 _CREDENTIAL = re.compile(r"(?i)auth|cookie|token(?!s)|secret|api-?key|passw|credential|signature")
 _REDACTED = re.compile(r"(?:[\w-]+ )?REDACTED")
@@ -168,7 +168,7 @@ def _search_file(path: Path, keys: tuple[str, ...]) -> Iterator[str]:
 def _load(text: str) -> Iterator[Any]:
     """Yield the documents of a text, and None for what cannot be read."""
     try:
-        yield from yaml.load_all(text, Loader=_LOADER)
+        yield from yaml.load_all(text, Loader=LOADER)
     except Exception:  # noqa: BLE001  whatever the loader fails on, this is no cassette
         yield None
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from conformance.recording.provenance import LOADER
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["read_folder"]
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _OURS = "baseten.co"
 
 
@@ -37,7 +38,7 @@ def read_folder(folder: Path) -> Iterator[Json]:
         "commit": _ask_git(folder, "rev-parse", "HEAD"),
     }
     for path in sorted(folder.rglob("*.yaml")):
-        recorded = yaml.load(path.read_bytes(), _LOADER)  # noqa: S506  a safe loader, or its twin in C
+        recorded = yaml.load(path.read_bytes(), LOADER)  # noqa: S506  a safe loader
         if not isinstance(recorded, dict):
             continue
         name = path.relative_to(folder).with_suffix("").as_posix()

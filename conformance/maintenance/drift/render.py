@@ -1,21 +1,19 @@
-"""Write a drift report for a terminal, as JSON and as Markdown, all from the same facts.
+"""Write a drift report for a terminal, as Markdown and as JSON, all from the same facts.
 
-Knows the facts of a report and three notations; must not know how anything was found. Every text is
-scanned for secrets: names of fields are whatever a service returns.
+Knows the facts of a report and how each notation writes a text; must not know how anything was
+found. Every text is scanned for secrets: names of fields are whatever a service returns.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
-
-from rich.table import Table as Grid
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conformance.media import to_json, to_markdown, to_markdown_code, to_terminal
 from conformance.recording.scanner import withhold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rich.console import Console
 
@@ -27,6 +25,12 @@ _MARKS = {"failure": "✗", "warning": "!", "information": "·"}
 _PLURALS = {"failure": "failures", "warning": "warnings", "information": "for information"}
 
 
+class _Notation(NamedTuple):
+    text: Callable[[str], str]
+    code: Callable[[str], str]
+    names: Callable[[Sequence[str]], str]
+
+
 def print_drift(report: Drift, console: Console, keys: Sequence[str] = ()) -> None:
     """Print what is different, worst first.
 
@@ -35,37 +39,9 @@ def print_drift(report: Drift, console: Console, keys: Sequence[str] = ()) -> No
         console: The terminal.
         keys: Keys in use.
     """
-    facts = _clean(report.as_facts(), keys)
-    grid = Grid("")
-    grid.add_column("where", overflow="fold", ratio=2)
-    grid.add_column("what, and where it was seen", overflow="fold", ratio=3)
-    for found in facts["findings"]:
-        mark = f"{_MARKS[found['severity']]} {found['severity']}\n  {found['lane']}"
-        names = [name.partition("/")[2] or name for name in found["cassettes"]]
-        seen = f"\nin {_shorten(names)}" if names else ""
-        grid.add_row(*map(to_terminal, (mark, found["where"], f"{found['what']}{seen}")))
-    if grid.rows:
-        console.print(grid)
-    lines = [
-        f"· not compared: {_shorten(names)}: {reason}"
-        for reason, names in _group(facts["not_compared"])
-    ]
-    lines += [f"! {note}" for note in facts["notes"]]
-    for line in (*lines, _name_sources(facts), _sum_up(facts)):
+    found, summary = _render(_clean(report.as_facts(), keys), _Notation(str, str, _shorten))
+    for line in (*found, *summary):
         console.print(to_terminal(line), soft_wrap=True)
-
-
-def write_json(report: Drift, keys: Sequence[str] = ()) -> str:
-    """Return a report as JSON.
-
-    Args:
-        report: The report.
-        keys: Keys in use.
-    """
-    text = to_json(_clean(report.as_facts(), keys), indent=1) + "\n"
-    # What is harmless in parts may not be so together.
-    shown = withhold(text, keys)
-    return text if shown == text else json.dumps({"withheld": shown})
 
 
 def write_markdown(report: Drift, keys: Sequence[str] = ()) -> str:
@@ -76,17 +52,23 @@ def write_markdown(report: Drift, keys: Sequence[str] = ()) -> str:
         keys: Keys in use.
     """
     facts = _clean(report.as_facts(), keys)
-    lines = [f"# Drift, {to_markdown(facts['when'])}"]
-    lines += [to_markdown(_sum_up(facts)), to_markdown(_name_sources(facts))]
-    lines += [f"> {to_markdown(note)}" for note in facts["notes"]]
-    if facts["findings"]:
-        head = "| | Lane | Where | What | Seen in |\n| :--- | :--- | :--- | :--- | :--- |\n"
-        lines.append(head + "\n".join(map(_write_row, facts["findings"])))
-    if facts["not_compared"]:
-        reasons = _group(facts["not_compared"])
-        lines.append("Not compared:")
-        lines.append("\n".join(f"- {_fold(names)}: {to_markdown(why)}" for why, names in reasons))
-    return withhold("\n\n".join(lines) + "\n", keys)
+    found, summary = _render(facts, _Notation(to_markdown, to_markdown_code, _fold))
+    head = [f"# Drift, {to_markdown(facts['when'])}", *summary]
+    text = "\n\n".join([*head, "\n".join(f"- {line}" for line in found)]).rstrip() + "\n"
+    # What is harmless in parts may not be so together.
+    return withhold(text, keys)
+
+
+def write_json(report: Drift, keys: Sequence[str] = ()) -> str:
+    """Return a report as JSON.
+
+    Args:
+        report: The report.
+        keys: Keys in use.
+    """
+    text = to_json(_clean(report.as_facts(), keys), indent=1) + "\n"
+    shown = withhold(text, keys)
+    return text if shown == text else json.dumps({"withheld": shown})
 
 
 def _clean(facts: Any, keys: Sequence[str]) -> Any:
@@ -98,32 +80,33 @@ def _clean(facts: Any, keys: Sequence[str]) -> Any:
     return withhold(str(facts), keys) if isinstance(facts, str) else facts
 
 
-def _write_row(found: Mapping[str, Any]) -> str:
-    where, what = to_markdown_code(found["where"]), to_markdown(found["what"])
-    cells = (found["severity"], to_markdown(found["lane"]), where, what, _fold(found["cassettes"]))
-    return f"| {' | '.join(cells)} |"
-
-
-def _fold(names: Sequence[str]) -> str:
-    """Return all names, folded where they are many."""
-    quoted = [to_markdown_code(name) for name in names]
-    if len(quoted) <= 1:
-        return "".join(quoted)
-    summary = f"<summary>{len(quoted)} recordings</summary>"
-    return f"<details>{summary}{'<br>'.join(quoted)}</details>"
-
-
-def _group(uncompared: Iterable[Mapping[str, str]]) -> list[tuple[str, list[str]]]:
-    """Return each reason with its recordings."""
-    found: dict[str, list[str]] = {}
-    for each in uncompared:
-        found.setdefault(each["reason"], []).append(each["cassette"])
-    return list(found.items())
+def _render(facts: Mapping[str, Any], notation: _Notation) -> tuple[list[str], list[str]]:
+    """Return a line for each finding, gap and note, and the lines that sum them up."""
+    text, code, names = notation
+    lines = [
+        f"{_MARKS[found['severity']]} {found['severity']}, {text(found['lane'])}: "
+        f"{code(found['where'])}: {text(found['what'])}"
+        + (f"; in {names(found['cassettes'])}" if found["cassettes"] else "")
+        for found in facts["findings"]
+    ]
+    reasons: dict[str, list[str]] = {}
+    for each in facts["not_compared"]:
+        reasons.setdefault(each["reason"], []).append(each["cassette"])
+    lines += [f"· not compared: {names(every)}: {text(why)}" for why, every in reasons.items()]
+    lines += [f"! {text(note)}" for note in facts["notes"]]
+    return lines, [text(_name_sources(facts)), text(_sum_up(facts))]
 
 
 def _shorten(names: Sequence[str]) -> str:
     first = names[0].removesuffix(".yaml")
     return first if len(names) == 1 else f"{len(names)} recordings: {first}, …"
+
+
+def _fold(names: Sequence[str]) -> str:
+    """Return all names, folded where they are many."""
+    quoted = [to_markdown_code(name) for name in names]
+    summary = f"<summary>{len(quoted)} recordings</summary>"
+    return quoted[0] if len(quoted) == 1 else f"<details>{summary}{'<br>'.join(quoted)}</details>"
 
 
 def _name_sources(facts: Mapping[str, Any]) -> str:

@@ -175,21 +175,6 @@ def test_a_key_that_is_refused_at_the_start_ends_it_after_one_request(
     assert "401" in street.printed
 
 
-def test_a_connection_that_is_lost_leaves_everything_as_it_was(street: StandInService) -> None:
-    before = street.read()
-
-    def lose(request: ReceivedRequest) -> AnswerPlan:
-        plan = respond(request)
-        lost = len(street.seen) > 2
-        return replace(plan, pieces=plan.pieces[:1], ending="reset") if lost else plan
-
-    street.responder = lose
-    with LoopbackServer(street.answer, tls=street.tls) as server:
-        assert record(street, server.url) == 1
-    assert len(street.seen) > 2
-    assert street.read() == before
-
-
 def test_without_the_authority_nothing_is_sent(street: StandInService, tmp_path: Path) -> None:
     before = street.read()
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))

@@ -141,6 +141,15 @@ def test_a_recording_of_higher_evidence_is_replaced_by_an_option_only(
     assert "--lower-evidence replaces it" in said
     assert "there is nothing to record" in said
     assert (read(old), len(runs.arguments)) == (before, 1)
+    write_cassette(old / NAMES[1], talk("old"))
+    runs.recorded = {NAMES[1]: "passed"}
+    runs.replayed = {NAMES[1]: "passed"}
+    assert record_command.main([f"--cassettes={old}", "--yes"]) == 0
+    assert "1 recorded (1 reference: reference server), 1 left as they were" in (
+        capsys.readouterr().out
+    )
+    runs.recorded = runs.replayed = dict.fromkeys(NAMES, "passed")
+    runs.codes = [0, 0]
     assert record_command.main([f"--cassettes={old}", "--yes", "--lower-evidence"]) == 0
     assert all(b"new" in read(old)[name] for name in NAMES)
 

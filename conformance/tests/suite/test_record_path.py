@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from dataclasses import replace as change
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 from conformance.recording import rerecord
 from conformance.recording.cassettes import find_flaws, read_provenance
 from conformance.recording.plan import Plan, RecordRequest, Task
+from conformance.recording.scanner import scan_folder
 from conformance.recording.service_discovery import find_addressee
 from conformance.reference import respond
 from conformance.reference.exchange import AnswerPlan, ReceivedRequest, plan_json
@@ -32,15 +34,30 @@ def shelf(tmp_path: Path) -> Iterator[Path]:
     assert list(tmp_path.iterdir()) == [folder], "something was left behind"
 
 
-def test_the_live_path_records_what_a_stand_in_answers_and_calls_it_that(shelf: Path) -> None:
+def spell(key: str) -> str:
+    """Return a key as no redaction knows it."""
+    return b64encode(f"me:{key}".encode()).decode()
+
+
+def test_the_live_path_records_what_a_stand_in_answers_and_no_key_in_any_form(shelf: Path) -> None:
     limited = plan_json(429, {}, {"retry-after": "0.2"})
-    with LoopbackServer(Service(2, limited)) as server:
-        outcome = rerecord.record(LIVE, REAL, shelf, surround(server.url))
+    service = Service(2, limited)
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        plan = service(request)
+        # The fourth request is that of the third check, after a 429.
+        return plan.map_json(lambda body: {**body, "x": spell(KEY)}) if service.asked == 4 else plan
+
+    with LoopbackServer(answer) as server:
+        request = change(LIVE, partial=True)
+        outcome = rerecord.record(request, REAL, shelf, surround(server.url))
         assert len(server.requests) == 4
         assert {each.header("authorization") for each in server.requests} == {f"Bearer {KEY}"}
-    assert len(outcome.replaced) == 3
+    [(refused, why)] = outcome.left
+    assert why == "a secret would have been kept: a key in use"
+    assert (refused, len(outcome.replaced)) == (CHECKS[2].name, 2)
     assert find_flaws(shelf) == []
-    for path in shelf.rglob("*.yaml"):
+    for path in (shelf / name for name in outcome.replaced):
         about = read_provenance(path)
         assert about is not None
         assert (about.evidence, about.source) == ("reference", "a stand-in for Baseten")
@@ -50,6 +67,7 @@ def test_the_live_path_records_what_a_stand_in_answers_and_calls_it_that(shelf: 
         assert "x-request-id:\n      - 00000000-0001" in text
         assert re.search(r"chatcmpl-0{30}", text)
         assert not re.search(rf"{KEY}|set-cookie|0a1b2c3d", text)
+    assert scan_folder(shelf, [KEY]) == []
 
 
 def test_an_engine_is_recorded_under_its_own_name_and_replays_with_its_own_model(

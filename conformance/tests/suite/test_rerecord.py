@@ -267,7 +267,9 @@ def test_a_recording_of_higher_evidence_is_not_replaced_without_an_option(
     assert [task.name for task in agreed.tasks] == list(NAMES[1:])
     assert protected == ((name, reason),)
     told = replace(request, lower_evidence=True)
-    assert protect_evidence(AGREED, old, told) == (AGREED, ())
+    everything, protected = protect_evidence(AGREED, old, told)
+    assert (everything.tasks, protected) == (AGREED.tasks, ())
+    assert (agreed.cost.requests, everything.cost.requests) == (1, 2)
     runs.codes = [0, 0]
     assert rerecord.record(told, AGREED, old).replaced == NAMES
 
@@ -275,7 +277,7 @@ def test_a_recording_of_higher_evidence_is_not_replaced_without_an_option(
 def test_what_a_stand_in_answers_does_not_replace_a_live_recording(old: Path, runs: Runs) -> None:
     write_evidence(old, "live")
     request = RecordRequest("live")
-    assert protect_evidence(AGREED, old, request) == (AGREED, ())
+    assert protect_evidence(AGREED, old, request)[1] == ()
     outcome = rerecord.record(request, AGREED, old, {"BASETEN_API_KEY": KEY})
     assert outcome.left[0][1].startswith("its evidence is live (Baseten), the new one's would be r")
 
