@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from conformance.checks.faults.call_modes import Aim, Ask
     from conformance.checks.faults.sockets import Line, Serve
 
+pytestmark = pytest.mark.untraced("repeats over sockets what tests/package/ shows of each line")
+
 LIMIT = 200_000
 SPARE = 24_000_000
 """Bytes that a call may take beside what it is limited to."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from conformance.checks.faults.call_modes import Aim
     from conformance.checks.faults.sockets import Line, Serve
 
+pytestmark = pytest.mark.untraced("repeats over sockets what tests/package/ shows of each line")
+
 CALLS = 30
 
 

@@ -19,6 +19,11 @@ from langchain_baseten._http.redaction import Redactor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = [
+    pytest.mark.once("compares texts, which no interpreter reads otherwise"),
+    pytest.mark.untraced("many spellings of one secret"),
+]
+
 KEY = "aB3dE6gH.zYxWvUtSrQpOnMlKjIhGfEdCbA1234"
 
 
