@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from conformance.checks.faults.sockets import Line, Serve
 
-pytestmark = pytest.mark.untraced("repeats over sockets what tests/package/ shows of each line")
-
 BAD = frame("400 Bad", b'{"error": "too hot"}')
 PATIENCE = 30.0
 """Seconds until a server lets go of a call that should have ended long before."""
