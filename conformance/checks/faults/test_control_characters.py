@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from conformance.checks.faults.call_modes import Aim, Ask
     from conformance.checks.faults.sockets import Line, Script, Serve
 
+pytestmark = [
+    pytest.mark.once("compares texts, which no interpreter reads otherwise"),
+    pytest.mark.untraced("repeats over sockets what tests/package/ shows of each line"),
+]
+
 Build: TypeAlias = "Callable[[str], bytes]"
 """What a server sends that says a text."""
 

@@ -406,6 +406,8 @@ UNUSABLE: dict[str, str] = {
 }
 
 
+@pytest.mark.once("plain values in JSON, which no interpreter reads otherwise")
+@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @parsed_in_every_way
 @with_every_streaming
 @with_every_method

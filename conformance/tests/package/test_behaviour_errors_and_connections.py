@@ -447,6 +447,8 @@ def check_travels(error: BasetenError) -> None:
         assert repr({**vars(other), "partial": None}) == repr({**vars(error), "partial": None})
 
 
+@pytest.mark.once("plain values in JSON, which no interpreter reads otherwise")
+@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @pytest.mark.parametrize(("number", "place"), list(enumerate(PLACES)), ids=str)
 async def test_value_of_a_wrong_type_raises_nothing_else(
     number: int, place: tuple[Any, ...]
@@ -481,6 +483,7 @@ NESTING = {
 }
 
 
+@pytest.mark.untraced("many depths, of kinds that other tests read as well")
 @in_every_way_and_embeddings
 @pytest.mark.parametrize("status", [200, 400, 500])
 @pytest.mark.parametrize("brackets", NESTING.values(), ids=NESTING)
@@ -522,6 +525,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @settings(
     max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
 )
@@ -542,6 +546,7 @@ def test_fuzzed_body_raises_nothing_else(
     asyncio.run(work())
 
 
+@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @settings(max_examples=100)
 @given(content=st.binary(max_size=200))
 def test_fuzzed_bytes_raise_nothing_else(content: bytes) -> None:
@@ -567,6 +572,8 @@ DIALECTS: dict[str, Callable[[str], Any]] = {
 }
 
 
+@pytest.mark.once("compares texts, which no interpreter reads otherwise")
+@pytest.mark.untraced("many wordings in one table")
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 @pytest.mark.parametrize("wording", WORDINGS, ids=lambda w: f"{w.engine} {w.version}")
 async def test_overflow_is_known_by_its_wording(
@@ -847,6 +854,7 @@ def check_hidden(error: BasetenError, key: str = LONG_KEY) -> None:
         assert part not in shown, part
 
 
+@pytest.mark.untraced("many statuses, of kinds that other tests read as well")
 @in_every_way_and_embeddings
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 413, 422, 429, 500])
 async def test_key_echoed_in_a_response_is_not_shown(status: int, way: str) -> None:

@@ -19,6 +19,8 @@ from langchain_baseten._http.redaction import Redactor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.once("compares texts, which no interpreter reads otherwise")
+
 KEY = "aB3dE6gH.zYxWvUtSrQpOnMlKjIhGfEdCbA1234"
 
 
@@ -109,6 +111,7 @@ BODIES: dict[str, str] = {
 }
 
 
+@pytest.mark.untraced("many spellings through lines that other tests run")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("status", [200, 307, 401])
 @pytest.mark.parametrize("body", BODIES)
@@ -132,6 +135,7 @@ def test_a_key_is_recognized_in_any_spelling(spelling: str, way: str) -> None:
     assert _leaks(exposed, spelling) == set()
 
 
+@pytest.mark.untraced("many spellings through lines that other tests run")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("status", [200, 401, 307])
 @pytest.mark.parametrize("spelling", SPELLINGS)

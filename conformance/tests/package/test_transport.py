@@ -239,6 +239,20 @@ def test_a_client_that_another_task_closed_is_named() -> None:
     asyncio.run(work())
 
 
+def test_a_client_that_another_thread_closed_is_named() -> None:
+    with httpx2.Client() as other, httpx2.Client() as client:
+
+        def close(*_: Any, **__: Any) -> Any:
+            client.close()
+            raise RuntimeError("the client has been closed")
+
+        client.send = close  # type: ignore[method-assign]
+        found = iter((client, other))
+        transport = SyncTransport(lambda: next(found))
+        with pytest.raises(BasetenConnectionError, match=r"closed by close\(\)"):
+            transport.fetch(Server.request(), read_text)
+
+
 def test_an_exception_of_the_users_code_that_opens_a_client_is_passed_on() -> None:
     def fail() -> httpx2.Client:
         raise IndexError("mine")

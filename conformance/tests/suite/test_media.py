@@ -146,6 +146,7 @@ def _say(text: str) -> list[tuple[str, str]]:
     return [(child.type, child.content) for child in children]
 
 
+@pytest.mark.untraced("many texts through lines that other tests run")
 @pytest.mark.parametrize("place", PLACES)
 @every_text
 def test_a_text_in_markdown_is_text_wherever_it_stands(place: str, said: str) -> None:
@@ -215,6 +216,7 @@ WRITERS: dict[str, Write] = {name: form.write for name, form in FORMATS.items()}
 WRITERS |= {"terminal": _print_report, "README": lambda report, root: write_matrix(report)}
 
 
+@pytest.mark.untraced("many texts through lines that other tests run")
 @pytest.mark.parametrize("name", NASTY)
 def test_no_report_holds_what_a_terminal_would_obey(tmp_path: Path, name: str) -> None:
     report = _report(tmp_path, NASTY[name])
@@ -238,6 +240,7 @@ def test_a_report_as_json_says_what_was_said(tmp_path: Path, said: str) -> None:
     assert stored["problems"] == [said]
 
 
+@pytest.mark.untraced("many texts through lines that other tests run")
 @every_text
 def test_a_report_as_a_page_has_no_element_more(tmp_path: Path, said: str) -> None:
     page = _Page(WRITERS["html"](_report(tmp_path, said), tmp_path))
@@ -246,6 +249,7 @@ def test_a_report_as_a_page_has_no_element_more(tmp_path: Path, said: str) -> No
     assert _shown(said) in " ".join(page.text.split())
 
 
+@pytest.mark.untraced("many texts through lines that other tests run")
 @every_text
 def test_a_report_in_markdown_has_no_markup_more(tmp_path: Path, said: str) -> None:
     for medium in ("markdown", "README"):
@@ -298,6 +302,7 @@ def test_lists_and_answers_of_the_other_commands_hold_text_alone(said: str) -> N
 PIECES = ("\x1b", "\x9b", "\x9d", "\x1b]", "\u200d", "\ufe0f", "\U0001f3f4", "[", "://", "1")
 
 
+@pytest.mark.untraced("many texts through lines that other tests run")
 @pytest.mark.parametrize("piece", PIECES)
 def test_no_text_takes_long(piece: str) -> None:
     text = piece * (200_000 // len(piece))

@@ -13,6 +13,8 @@ from conformance.tests.package.call_modes import QUESTIONS, WAYS, mount, outcome
 if TYPE_CHECKING:
     from conformance.reference import Responder
 
+pytestmark = pytest.mark.untraced("the reference server is not measured")
+
 FAMILIES = {model.family: slug for slug, model in reversed(list(HOSTED.items()))}
 QUESTION = pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
 

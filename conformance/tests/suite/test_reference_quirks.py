@@ -21,6 +21,8 @@ from langchain_baseten import (
     BasetenRateLimitError,
 )
 
+pytestmark = pytest.mark.untraced("the reference server is not measured")
+
 LANE = LANES["dedicated"]
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": CITY}}]

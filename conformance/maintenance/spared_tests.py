@@ -1,0 +1,67 @@
+"""What runs are spared: other interpreters the tests marked `once`, coverage those `untraced`.
+
+A pytest plugin. Each mark takes its reason; CONTRIBUTING.md says when a test may have one. Tracing
+more than doubles what a test costs, and measures only what it sees: sparing too much shows as
+missing branches.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+_MARKS = {
+    "once": "its result is the same with every interpreter; `--of-package` leaves it out",
+    "untraced": "it runs no line that other tests do not; coverage pauses while it runs",
+}
+_IN_CHILDREN = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+"""Variables by which coverage begins in processes that a test starts."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, meaning in _MARKS.items():
+        config.addinivalue_line("markers", f"{name}(reason): {meaning}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for mark in (mark for item in items for name in _MARKS for mark in item.iter_markers(name)):
+        if mark.kwargs or len(mark.args) != 1 or not str(mark.args[0]).strip():
+            raise pytest.UsageError(f"the mark `{mark.name}` takes one reason: {mark}")
+    if not config.getoption("of_package", default=False):
+        return
+    if spared := [item for item in items if item.get_closest_marker("once")]:
+        items[:] = [item for item in items if not item.get_closest_marker("once")]
+        config.hook.pytest_deselected(items=spared)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if item.get_closest_marker("untraced") is None:
+        return (yield)
+    with _without_coverage():
+        return (yield)
+
+
+@contextmanager
+def _without_coverage() -> Iterator[None]:
+    """Pause coverage, if it runs, in this process and in those that are started meanwhile."""
+    coverage = sys.modules.get("coverage")
+    measuring = coverage.Coverage.current() if coverage else None
+    if measuring is None:
+        yield
+        return
+    measuring.stop()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in filter(os.environ.__contains__, _IN_CHILDREN):
+                patch.delenv(name)
+            yield
+    finally:
+        measuring.start()

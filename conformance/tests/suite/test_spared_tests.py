@@ -1,0 +1,105 @@
+"""The marks `once` and `untraced`: what they leave out, and what they may not."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance import FOLDER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TESTS = """
+import os
+import pytest
+
+@pytest.mark.once("a text is a text")
+def test_of_text(): pass
+
+@pytest.mark.untraced("says what test_of_all says")
+def test_of_many():
+    begun = "COVERAGE_PROCESS_CONFIG" in os.environ
+    assert not begun
+
+def test_of_all():
+    assert True
+"""
+_CONFTEST = "def pytest_addoption(parser): parser.addoption('--of-package', action='store_true')\n"
+
+
+def _run(folder: Path, tests: str, *options: str, measured: bool = False) -> str:
+    (folder / "conftest.py").write_text(_CONFTEST, encoding="utf-8")
+    (folder / "test_it.py").write_text(tests, encoding="utf-8")
+    (folder / ".coveragerc").write_text("[run]\npatch = subprocess\n", encoding="utf-8")
+    kept = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
+    done = subprocess.run(  # noqa: S603  our own tests
+        [
+            *(sys.executable, "-m", *(["coverage", "run", "-m"] if measured else [])),
+            *("pytest", "-v", "-p", "conformance.maintenance.spared_tests", *options),
+            *("-p", "no:cacheprovider", "test_it.py"),
+        ],
+        capture_output=True,
+        check=False,
+        cwd=folder,
+        env=kept | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(FOLDER.parent)},
+        text=True,
+    )
+    return done.stdout + done.stderr
+
+
+def test_other_interpreters_are_spared_what_is_marked_once(tmp_path: Path) -> None:
+    assert "3 passed" in _run(tmp_path, _TESTS)
+    said = _run(tmp_path, _TESTS, "--of-package")
+    assert "2 passed, 1 deselected" in said
+    assert "test_of_text" not in said
+
+
+def test_coverage_pauses_for_what_is_untraced_and_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("coverage")
+    assert "3 passed" in _run(tmp_path, _TESTS, measured=True)
+    shown = subprocess.run(
+        [sys.executable, "-m", "coverage", "report", "-m", "--include=test_it.py"],
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+        text=True,
+    ).stdout
+    assert shown.splitlines()[2].split("%")[1].strip() == "10-11"  # what `test_of_many` does
+
+
+@pytest.mark.parametrize("mark", ["once", "once()", "untraced(' ')", "once('a', 'b')"])
+def test_a_mark_without_its_reason_is_refused(tmp_path: Path, mark: str) -> None:
+    said = _run(tmp_path, f"import pytest\n@pytest.mark.{mark}\ndef test_it(): pass\n")
+    assert "takes one reason" in said
+    assert "passed" not in said
+
+
+def _list_marks(path: Path) -> list[str]:
+    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    attributes = [node for node in tree if isinstance(node, ast.Attribute)]
+    return [node.attr for node in attributes if ast.unparse(node.value) == "pytest.mark"]
+
+
+def test_only_what_every_interpreter_would_run_is_marked_once() -> None:
+    run_by_all = ("checks", "tests/package")
+    marked = {
+        path.relative_to(FOLDER).as_posix()
+        for path in FOLDER.rglob("test_*.py")
+        if "once" in _list_marks(path)
+    }
+    assert marked
+    assert {path for path in marked if not path.startswith(run_by_all)} == set()
+
+
+def test_what_ends_waits_or_recurses_is_run_by_every_interpreter() -> None:
+    # Loops, threads, processes, sockets and recursion are what interpreters differ in.
+    differing = ("batches", "cancelled", "connection_", "endings", "processes", "shared", "soak")
+    paths = [p for p in FOLDER.glob("checks/faults/test_*.py") if p.stem[5:].startswith(differing)]
+    assert len(paths) >= len(differing)
+    assert [path.name for path in paths if "once" in _list_marks(path)] == []
