@@ -6,8 +6,10 @@ Knows our client, which does the work beneath; must not know the checks.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 from langchain_core.runnables import RunnableLambda
 
 from langchain_baseten import BasetenError, ChatBaseten
@@ -102,6 +104,14 @@ class ChatAnother(ChatBaseten):
         return super()._get_ls_params(*given, **options) | {"ls_provider": "another"}
 
 
+@cache
+def _keep_client(_url: str) -> httpx2.AsyncClient:
+    """Return the one async client of this process for a URL, as langchain-openai does."""
+    return httpx2.AsyncClient()
+
+
 def make(*, api_key: Any = None, baseten_api_key: None = None, **settings: Any) -> ChatAnother:
     """Return the model; it has no second name for the key."""
-    return ChatAnother(api_key=api_key, disabled_params={"max_tokens": None}, **settings)
+    kept = _keep_client(settings.get("model_url") or settings.get("base_url") or "")
+    given = {"http_async_client": kept, "disabled_params": {"max_tokens": None}, **settings}
+    return ChatAnother(api_key=api_key, **given)

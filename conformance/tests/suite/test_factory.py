@@ -69,16 +69,14 @@ def test_a_good_third_party_client_passes_what_can_be_put_to_it(report: Any) -> 
 
 
 LAWFUL = (
-    "errors.types.core",
     "errors.sentence.kept",
     "metadata.finish.reason",
-    "metadata.tracing.parameters",
     "structured.raw.kept",
+    "structured.async.default",
     "structured.finish.missing",
     "tools.choice.forced",
     "parameters.given.sent",
     "streaming.sync.adds-up",
-    "reasoning.answer.kept",
     "credentials.key.argument",
 )
 
