@@ -17,6 +17,7 @@ from langchain_core.messages import (
 from langchain_core.prompts import ChatPromptTemplate
 
 from conformance.checks.features.questions import BOTH_WAYS, mount, note_bodies, tapped
+from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,15 +112,23 @@ def test_a_conversation_of_every_role_is_answered(
         ChatMessage(role="user", content="And what do I wear?"),
     ]
     answer, sent = _ask(model, ask, question)
-    assert sent == [
+    named = {"name": "ada"} if chosen().ours else {}
+    assert _leave_what_is_free(sent) == [
         {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": "What is the weather in Paris?", "name": "ada"},
+        {"role": "user", "content": "What is the weather in Paris?", **named},
         {"role": "assistant", "tool_calls": [_WIRE_CALL]},
         {"role": "tool", "content": "Sunny.", "tool_call_id": "call_1"},
         {"role": "assistant", "content": "It is sunny."},
         {"role": "user", "content": "And what do I wear?"},
     ]
     assert answer.text
+
+
+def _leave_what_is_free(sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return messages without what another maker may leave out, or send without saying more."""
+    if chosen().ours:
+        return sent
+    return [{k: v for k, v in each.items() if k != "name" and v != ""} for each in sent]
 
 
 @pytest.mark.claim("messages.invoke.objects")

@@ -233,6 +233,7 @@ def test_an_answer_without_a_finish_reason_is_complete(
         if chosen().ours:
             bound, *parsers = chain.steps
             parsed: Any = ask(bound, f"{PLAN} Answer in JSON.")
+            assert "finish_reason" not in tape.answers[0]
             assert parsed.response_metadata.get("finish_reason") is None
             for parser in parsers:
                 parsed = parser.invoke(parsed)
