@@ -193,8 +193,11 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         print(write_inventory(found))
     else:
         print_inventory(found, console)
-        if missing := known - {one.name for one in found}:
-            print(f"· {len(missing)} checks have none: left out here, or `record --stale` makes it")
+        missing = sorted(known - {one.name for one in found})
+        for name in missing:
+            console.print(to_terminal(f"· never recorded: {name}"), soft_wrap=True)
+        if missing:
+            console.print(f"{len(missing)} missing; `record --stale` makes those not left out here")
     for hit in beside:
         complain.print(to_terminal(f"✗ {hit}"), soft_wrap=True)
     return _RED if beside or any(one.wrong for one in found) else 0

@@ -204,7 +204,7 @@ def name_age(recorded: str, today: date | None = None) -> int | None:
 
 
 def print_plan(plan: Plan, where: str, console: Console) -> None:
-    """Print how many cassettes will be recorded, by lane and reason, and what that costs.
+    """Print how many cassettes a plan has, by lane and reason, and what asking costs.
 
     Args:
         plan: The plan.
@@ -220,17 +220,12 @@ def print_plan(plan: Plan, where: str, console: Console) -> None:
         grid.add_row(*map(to_terminal, (lane, folder, len(tasks), _count_reasons(tasks))))
     console.print(grid)
     requests, tokens = plan.cost
-    console.print(
-        to_terminal(
-            f"{len(plan.tasks)} cassettes, about {requests} requests and {tokens} tokens "
-            f"by what the old ones took{_count_new(plan)}; to be asked: {where}"
-        )
-    )
-
-
-def _count_new(plan: Plan) -> str:
     new = sum(task.why == "new" for task in plan.tasks)
-    return f" ({new} of them never recorded: at least a request each)" if new else ""
+    spent = f"~{tokens} tokens" if new < len(plan.tasks) else "tokens unknown"
+    never = f" ({new} never recorded)" if new else ""
+    number = "1 cassette" if len(plan.tasks) == 1 else f"{len(plan.tasks)} cassettes"
+    line = f"{number}, answered by {where}: ~{requests} requests, {spent}{never}"
+    console.print(to_terminal(line), soft_wrap=True)
 
 
 def _count_reasons(tasks: Sequence[Task]) -> str:

@@ -104,19 +104,19 @@ def _unobserved(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def street(tmp_path: Path) -> Iterator[StandInService]:
+def service(tmp_path: Path) -> Iterator[StandInService]:
     made = StandInService(tmp_path, trustme.CA())
     yield made
     assert made.holds_the_key() == []
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def record(street: StandInService, url: str) -> int:
-    return street.run(url, "record", "--target=live", "--yes", *CLAIM)
+def record(service: StandInService, url: str) -> int:
+    return service.run(url, "record", "--target=live", "--yes", *CLAIM)
 
 
-def drift(street: StandInService, url: str) -> int:
-    return street.run(url, "drift", "--target=live", "--yes", *CLAIM)
+def drift(service: StandInService, url: str) -> int:
+    return service.run(url, "drift", "--target=live", "--yes", *CLAIM)
 
 
 def change_bodies(change: Callable[[Any], Any]) -> Responder:
@@ -124,22 +124,22 @@ def change_bodies(change: Callable[[Any], Any]) -> Responder:
 
 
 def test_the_whole_path_is_walked_and_nothing_of_it_is_called_live(
-    street: StandInService, capsys: pytest.CaptureFixture[str]
+    service: StandInService, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (street.root / OLD).unlink()
-    with LoopbackServer(street.answer, tls=street.tls) as server:
-        assert record(street, server.url) == 0, street.printed
-        assert {each.header("authorization") for each in street.seen} == {f"Bearer {KEY}"}
-        recorded = [read_provenance(path) for path in list_cassettes(street.root)]
+    (service.root / OLD).unlink()
+    with LoopbackServer(service.answer, tls=service.tls) as server:
+        assert record(service, server.url) == 0, service.printed
+        assert {each.header("authorization") for each in service.seen} == {f"Bearer {KEY}"}
+        recorded = [read_provenance(path) for path in list_cassettes(service.root)]
         told = {(about.evidence, about.source) for about in recorded if about}
         assert len(recorded) == 4
         assert told == {("reference", "a stand-in for Baseten")}
-        assert drift(street, server.url) == 0, street.printed
-        assert "compared with 4 reference: a stand-in for Baseten, recorded" in street.printed
-        assert "differences may be the stand-in's" in street.printed
-        see_a_changed_shape(street, server.url)
+        assert drift(service, server.url) == 0, service.printed
+        assert "compared with 4 reference: a stand-in for Baseten, recorded" in service.printed
+        assert "differences may be the stand-in's" in service.printed
+        see_a_changed_shape(service, server.url)
     parts = replace(HERE, checks=("conformance/checks/features/test_parameters.py",))
-    gate = Gate(HERE.root, parts, street.root, datetime.now(UTC).date(), keys=(KEY,))
+    gate = Gate(HERE.root, parts, service.root, datetime.now(UTC).date(), keys=(KEY,))
     assert release.main(["secrets", "evidence"], gate) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "✓ yes" in said
@@ -148,37 +148,37 @@ def test_the_whole_path_is_walked_and_nothing_of_it_is_called_live(
     assert "NO RELEASE: evidence: no;" in said
 
 
-def see_a_changed_shape(street: StandInService, url: str) -> None:
+def see_a_changed_shape(service: StandInService, url: str) -> None:
     """See that a changed shape is reported, and that nothing is replaced."""
-    recorded = street.read()
-    before = len(street.printed)
-    street.responder = change_bodies(
+    recorded = service.read()
+    before = len(service.printed)
+    service.responder = change_bodies(
         lambda body: body | {"created": "today", "object": "poem", "harbour": 1}
     )
-    assert drift(street, url) == 1, street.printed
+    assert drift(service, url) == 1, service.printed
     words = ("created", '"poem" was never recorded', "harbour")
-    assert [word for word in words if word not in street.printed[before:]] == []
-    assert street.read() == recorded
+    assert [word for word in words if word not in service.printed[before:]] == []
+    assert service.read() == recorded
 
 
 def test_a_key_that_is_refused_at_the_start_ends_it_after_one_request(
-    street: StandInService,
+    service: StandInService,
 ) -> None:
-    before = street.read()
-    street.responder = lambda request: plan_json(
+    before = service.read()
+    service.responder = lambda request: plan_json(
         401, {"error": f"no such key: {request.header('authorization')}"}
     )
-    with LoopbackServer(street.answer, tls=street.tls) as server:
-        assert record(street, server.url) == 1
-    assert len(street.seen) == 1
-    assert street.read() == before
-    assert "401" in street.printed
+    with LoopbackServer(service.answer, tls=service.tls) as server:
+        assert record(service, server.url) == 1
+    assert len(service.seen) == 1
+    assert service.read() == before
+    assert "401" in service.printed
 
 
-def test_without_the_authority_nothing_is_sent(street: StandInService, tmp_path: Path) -> None:
-    before = street.read()
+def test_without_the_authority_nothing_is_sent(service: StandInService, tmp_path: Path) -> None:
+    before = service.read()
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    with LoopbackServer(street.answer, tls=street.tls) as server:
-        assert record(street, server.url) == 1
-    assert street.seen == []
-    assert street.read() == before
+    with LoopbackServer(service.answer, tls=service.tls) as server:
+        assert record(service, server.url) == 1
+    assert service.seen == []
+    assert service.read() == before

@@ -35,12 +35,12 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def heard(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def rerun(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What asking again brings."""
     brought: dict[str, Any] = {"results": PASSED, "plan": TWO, "requests": []}
 
     @contextmanager
-    def hear(request: RecordRequest, *_: Any) -> Iterator[Any]:
+    def ask_again(request: RecordRequest, *_: Any) -> Iterator[Any]:
         brought["requests"].append(request)
         if error := brought.get("error"):
             raise error
@@ -48,7 +48,7 @@ def heard(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         if error := brought.get("late"):
             raise error
 
-    monkeypatch.setattr(drift_command, "ask_again", hear)
+    monkeypatch.setattr(drift_command, "ask_again", ask_again)
     monkeypatch.setattr(drift_command, "plan", lambda *_: brought["plan"])
     return brought
 
@@ -61,24 +61,24 @@ def run(root: Path, *options: str) -> int:
 
 
 def test_without_a_yes_nothing_is_asked(
-    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(root) == 2
-    assert heard["requests"] == []
+    assert rerun["requests"] == []
     assert "nothing was sent; --yes asks" in capsys.readouterr().out
 
 
 def test_where_nothing_is_selected_nothing_is_asked(
-    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    heard["plan"] = Plan((), Cost(0, 0))
+    rerun["plan"] = Plan((), Cost(0, 0))
     assert run(root) == 0
-    assert heard["requests"] == []
+    assert rerun["requests"] == []
     assert capsys.readouterr().out == "there is nothing to ask\n"
 
 
 def test_the_command_writes_what_it_found(
-    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_cassette(root / "new" / A, said(a="2", b="y"))
     options = (f"--json={root / 'd.json'}", f"--markdown={root / 'd.md'}")
@@ -94,16 +94,16 @@ def test_the_command_writes_what_it_found(
 
 @pytest.mark.parametrize("option", ["--json", "--markdown"])
 def test_a_report_that_cannot_be_written_is_known_before_anything_is_asked(
-    root: Path, heard: Any, option: str, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for wrong in (root / "missing" / "d", root):
         assert run(root, "--yes", f"{option}={wrong}") == 2
         assert "cannot begin: " in capsys.readouterr().err
-    assert heard["requests"] == []
+    assert rerun["requests"] == []
 
 
 def test_to_look_whether_a_report_can_be_written_leaves_everything_as_it_was(
-    root: Path, heard: Any
+    root: Path, rerun: Any
 ) -> None:
     (root / "old.json").write_text("{}", encoding="utf-8")
     options = (f"--json={root / 'old.json'}", f"--markdown={root / 'new.md'}")
@@ -118,13 +118,13 @@ def test_to_look_whether_a_report_can_be_written_leaves_everything_as_it_was(
 )
 def test_a_lost_service_is_no_report_and_shows_no_key(
     root: Path,
-    heard: Any,
+    rerun: Any,
     error: Exception,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", KEY)
-    heard["error"] = error
+    rerun["error"] = error
     assert run(root, "--yes") == 3
     told = capsys.readouterr().err
     assert "NO REPORT" in told
@@ -132,11 +132,11 @@ def test_a_lost_service_is_no_report_and_shows_no_key(
 
 
 def test_a_service_that_is_lost_half_way_leaves_a_report_of_the_first_half(
-    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_cassette(root / "new" / A, said(a="2", b="y"))
-    heard["results"] = {TWO.tasks[0].check: PASSED[TWO.tasks[0].check]}
-    heard["late"] = RecordingError("the service is gone")
+    rerun["results"] = {TWO.tasks[0].check: PASSED[TWO.tasks[0].check]}
+    rerun["late"] = RecordingError("the service is gone")
     assert run(root, "--yes", f"--json={root / 'd.json'}") == 3
     stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
     assert (stored["cut"], stored["exit"], stored["compared"]) == ("the service is gone", 3, 1)
@@ -146,17 +146,17 @@ def test_a_service_that_is_lost_half_way_leaves_a_report_of_the_first_half(
 
 
 def test_a_service_that_is_lost_before_anything_came_leaves_no_report(
-    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    heard["results"], heard["late"] = {}, RecordingError("the service is gone")
+    rerun["results"], rerun["late"] = {}, RecordingError("the service is gone")
     assert run(root, "--yes") == 3
     assert "NO REPORT: the service is gone" in capsys.readouterr().err
 
 
 def test_an_interrupt_is_no_report(
-    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    heard["error"] = KeyboardInterrupt()
+    rerun["error"] = KeyboardInterrupt()
     assert run(root, "--yes") == 130
     assert "interrupted: NO REPORT" in capsys.readouterr().err
 
@@ -178,7 +178,7 @@ def test_the_help_is_for_users(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_no_field_that_looks_like_a_secret_is_told(
-    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secret = "Rehearse.0123456789abcdefghijklmnopqrstuv"
     write_cassette(root / "new" / A, said(**{"a": 1, "b": "x", f"to {secret}": 1}))
@@ -200,20 +200,20 @@ def override(root: Path, *names: str) -> None:
 
 
 def test_the_models_that_were_recorded_are_asked(
-    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     override(root, A, B)
     assert run(root, "--yes") == 0
-    assert heard["requests"][0].models == ("dedicated=tiny",)
+    assert rerun["requests"][0].models == ("dedicated=tiny",)
     assert "asking for dedicated=tiny, as recorded" in capsys.readouterr().out
     assert run(root, "--yes", "--model=dedicated=mine") == 0
-    assert heard["requests"][1].models == ("dedicated=mine",)
+    assert rerun["requests"][1].models == ("dedicated=mine",)
     drift(RecordRequest(), TWO, root / "old")
-    assert heard["requests"][2].models == ("dedicated=tiny",)
+    assert rerun["requests"][2].models == ("dedicated=tiny",)
 
 
 def test_of_several_models_one_is_asked_and_the_report_says_so_once(
-    root: Path, heard: Any, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     override(root, B)
     assert run(root, "--yes", f"--json={root / 'd.json'}") == 0
@@ -223,7 +223,7 @@ def test_of_several_models_one_is_asked_and_the_report_says_so_once(
 
 
 def test_the_service_is_asked_what_it_serves_where_nothing_else_says_it(
-    root: Path, heard: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = []
 
@@ -239,8 +239,8 @@ def test_the_service_is_asked_what_it_serves_where_nothing_else_says_it(
     assert run(root) == 2
     assert asked == []
     assert run(root, "--yes") == 0
-    assert (asked[0].lanes, heard["requests"][0].lanes) == (("dedicated",), ())
-    assert heard["requests"][0].models == ("dedicated=served",)
+    assert (asked[0].lanes, rerun["requests"][0].lanes) == (("dedicated",), ())
+    assert rerun["requests"][0].models == ("dedicated=served",)
     assert "asking for dedicated=served, which is served" in capsys.readouterr().out
     for name in (A, B):
         write_cassette(

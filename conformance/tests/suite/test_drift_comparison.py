@@ -20,22 +20,22 @@ def root(tmp_path: Path) -> Path:
     return write_both(tmp_path)
 
 
-def look(root: Path, results: Any = PASSED, agreed: Any = TWO) -> Comparison:
+def compare_both(root: Path, results: Any = PASSED, agreed: Any = TWO) -> Comparison:
     return compare(agreed, root / "old", root / "new", results)
 
 
-def tell(found: Comparison) -> list[str]:
+def describe(found: Comparison) -> list[str]:
     return [f"{name[16]} {c.severity} {c.where}: {c.what}" for _, name, c in found.found]
 
 
 def test_the_same_shapes_are_no_drift(root: Path) -> None:
-    assert look(root) == Comparison((), (A, B), ())
+    assert compare_both(root) == Comparison((), (A, B), ())
 
 
 def test_each_recording_is_compared_with_its_own_answer(root: Path) -> None:
     write_cassette(root / "new" / B, said(a="2", c=None))
-    found = look(root)
-    assert tell(found) == [
+    found = compare_both(root)
+    assert describe(found) == [
         "b information c: new, null",
         "b warning b: missing, was string",
         "b failure a: integer became string",
@@ -47,21 +47,21 @@ def test_each_recording_is_compared_with_its_own_answer(root: Path) -> None:
 def test_a_type_that_another_recording_of_the_lane_has_is_no_change(root: Path) -> None:
     write_cassette(root / "new" / A, said(a="2", b="y"))
     write_cassette(root / "old" / "dedicated" / "z" / "uncompared.yaml", said(a="x"))
-    assert look(root).found == ()
+    assert compare_both(root).found == ()
     write_cassette(root / "old" / "dedicated" / "z" / "uncompared.yaml", said(a=1))
     write_cassette(root / "old" / "model-apis" / "z" / "uncompared.yaml", said(a="x"))
-    assert tell(look(root)) == ["a failure a: integer became string"]
+    assert describe(compare_both(root)) == ["a failure a: integer became string"]
 
 
 def test_a_verdict_that_changed_fails_once_for_each_claim(root: Path) -> None:
     results = {**PASSED, CHECK: {"result": "failed", "reason": "it said no"}}
     agreed = type(TWO)(TWO.tasks, TWO.cost, {CHECK: ("x.y", "z")})
     what = "passed when it was recorded, fails now: it said no"
-    assert tell(look(root, results, agreed)) == [
+    assert describe(compare_both(root, results, agreed)) == [
         f"a failure verdict of x.y: {what}",
         f"a failure verdict of z: {what}",
     ]
-    assert tell(look(root, results)) == [f"a failure verdict of no claim: {what}"]
+    assert describe(compare_both(root, results)) == [f"a failure verdict of no claim: {what}"]
 
 
 @pytest.mark.parametrize("answered", [True, False])
@@ -69,9 +69,9 @@ def test_what_was_answered_and_is_skipped_now_warns(root: Path, answered: bool) 
     results = {**PASSED, CHECK: {"result": "skipped", "reason": "not here"}}
     if not answered:
         (root / "new" / A).unlink()
-    found = look(root, results)
+    found = compare_both(root, results)
     what = "was answered when it was recorded, is skipped now: not here"
-    assert tell(found) == [f"a warning verdict of no claim: {what}"]
+    assert describe(found) == [f"a warning verdict of no claim: {what}"]
     assert found.uncompared == (() if answered else ((A, "not here"),))
 
 
@@ -92,18 +92,18 @@ def test_what_was_never_recorded_cannot_have_become_worse(
     root: Path, result: str, reason: str, told: list[str], uncompared: str
 ) -> None:
     (root / "old" / A).unlink()
-    found = look(root, {**PASSED, CHECK: {"result": result, "reason": reason}})
-    assert (tell(found), found.uncompared) == (told, ((A, uncompared),))
+    found = compare_both(root, {**PASSED, CHECK: {"result": result, "reason": reason}})
+    assert (describe(found), found.uncompared) == (told, ((A, uncompared),))
 
 
 def test_what_was_not_answered_is_not_compared(root: Path) -> None:
     (root / "new" / A).unlink()
-    assert look(root) == Comparison((), (B,), ((A, "no answer"),))
+    assert compare_both(root) == Comparison((), (B,), ((A, "no answer"),))
 
 
 def test_a_check_that_was_not_reached_is_neither_compared_nor_judged(root: Path) -> None:
     write_cassette(root / "new" / B, said(a="2"))
-    found = look(root, {CHECK: PASSED[CHECK]})
+    found = compare_both(root, {CHECK: PASSED[CHECK]})
     assert found == Comparison((), (A,), ((B, "it was not asked any more"),))
 
 
@@ -112,6 +112,6 @@ def test_a_recording_that_cannot_be_read_is_not_compared_and_hinders_no_other(
     root: Path, side: str
 ) -> None:
     write_cassette(root / side / A, text="interactions: []\n")
-    found = look(root)
+    found = compare_both(root)
     assert found.compared == (B,)
     assert found.uncompared == ((A, "a.yaml holds no interaction"),)

@@ -25,7 +25,7 @@ def made(request: str, answer: Any = None, status: int = 200) -> Exchange:
     )
 
 
-def tell(before: list[Exchange], today: list[Exchange]) -> list[str]:
+def describe(before: list[Exchange], today: list[Exchange]) -> list[str]:
     return [f"{c.severity} {c.where}: {c.what}" for c in compare_exchanges(before, today)]
 
 
@@ -49,20 +49,20 @@ OTHER = "information request: the request is another one now"
 def test_exchanges_are_paired_by_their_request(
     before: list[Exchange], today: list[Exchange], told: list[str]
 ) -> None:
-    assert tell(before, today) == [f"warning number of requests: {what}" for what in told]
+    assert describe(before, today) == [f"warning number of requests: {what}" for what in told]
 
 
 def test_of_what_is_asked_twice_the_first_belongs_to_the_first() -> None:
     first, second = made("1", {"a": 1}), made("1", {"a": "x"})
-    assert tell([first, second], [first, second]) == []
-    assert tell([first, second], [second, first]) == [
+    assert describe([first, second], [first, second]) == []
+    assert describe([first, second], [second, first]) == [
         "failure a: integer became string",
         "failure a: string became integer",
     ]
 
 
 def test_an_answer_that_never_became_better_is_compared() -> None:
-    assert tell([ONE], [BUSY, BUSY]) == [
+    assert describe([ONE], [BUSY, BUSY]) == [
         "warning number of requests: 1 became 2, 503 besides",
         "failure status: 200 became 503",
     ]
@@ -70,7 +70,7 @@ def test_an_answer_that_never_became_better_is_compared() -> None:
 
 def test_another_request_is_said_and_its_changes_are_no_failures() -> None:
     before, today = [ONE, made("x")], [made("3", {"a": "x", "b": 1}), made("x", {"a": "x"})]
-    assert tell(before, today) == [
+    assert describe(before, today) == [
         "failure a: integer became string",
         OTHER,
         "information b: new, integer",
@@ -87,7 +87,7 @@ def test_other_requests_are_paired_by_their_position_after_those_that_are_the_sa
             made("d", {"y": 1}),
         ],
     )
-    assert tell(before, today) == [OTHER, OTHER]
+    assert describe(before, today) == [OTHER, OTHER]
 
 
 def hash_of(tmp_path: Path, body: str | bytes) -> str:

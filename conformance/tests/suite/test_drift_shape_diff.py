@@ -10,7 +10,7 @@ from conformance.maintenance.drift.shapes import Form, read_shape
 from conformance.tests.suite.response_builders import ANSWER, GOOD, call, piece, response, stream
 
 
-def tell(changes: list[Change]) -> list[tuple[str, str, str]]:
+def describe(changes: list[Change]) -> list[tuple[str, str, str]]:
     return [(str(change.severity), change.where, change.what) for change in changes]
 
 
@@ -18,7 +18,7 @@ def compare(old: Any, new: Any, *others: Any) -> list[tuple[str, str, str]]:
     """Compare two responses; the others were recorded in the same lane."""
     shapes = [read_shape(each) for each in (old, *others)]
     baseline = merge(shapes)[shapes[0].form] if others else None
-    return tell(compare_shapes(shapes[0], read_shape(new), baseline))
+    return describe(compare_shapes(shapes[0], read_shape(new), baseline))
 
 
 TEXTS = tuple(piece(text) for text in "abcd")

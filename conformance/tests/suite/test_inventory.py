@@ -81,7 +81,8 @@ def test_the_command_lists_them_and_sums_them_up(
     assert "tools/test_a[x].yaml" in said
     assert "live: Baseten" in said
     assert "2 cassettes (1 live, 1 reference), 3 requests" in said
-    assert "1 checks have none: left out here, or `record --stale` makes it" in said
+    assert "· never recorded: dedicated/tools/test_new.yaml\n" in said
+    assert "1 missing; `record --stale` makes those not left out here\n" in said
 
 
 def test_the_command_says_so_when_no_age_is_known() -> None:

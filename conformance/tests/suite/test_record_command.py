@@ -50,8 +50,7 @@ def test_without_a_yes_the_plan_is_printed_and_nothing_is_sent(
     before = read(old)
     assert record_command.main([f"--cassettes={old}"]) == 2
     said = capsys.readouterr().out
-    assert "2 cassettes, about 2 requests" in said
-    assert "the reference server, on loopback" in said
+    assert "2 cassettes, answered by the reference server, on loopback: ~2 requests" in said
     assert "nothing was sent; --yes records" in said
     assert (read(old), len(runs.arguments)) == (before, 1)
 

@@ -83,8 +83,14 @@ def test_the_plan_tells_how_many_why_and_what_it_costs(root: Path) -> None:
     print_plan(plan, "vllm at http://x", Console(file=said, width=120))
     assert "dedicated" in said.getvalue()
     assert "1 10 days old, 1 of unknown age, 1 new" in said.getvalue()
-    assert "3 cassettes, about 4 requests and 21 tokens" in said.getvalue()
-    words = " ".join(said.getvalue().split())
-    assert "(1 of them never recorded: at least a request each)" in words
-    assert "to be asked: vllm at http://x" in words
+    line = "3 cassettes, answered by vllm at http://x: ~4 requests, ~21 tokens (1 never recorded)\n"
+    assert line in said.getvalue()
     assert plan.names == {f"dedicated/tools/{x}.yaml" for x in "acd"}
+
+
+def test_the_tokens_of_what_was_never_recorded_are_unknown(root: Path) -> None:
+    said = io.StringIO()
+    new = {"dedicated/tools/d.yaml": PLANNED["dedicated/tools/d.yaml"]}
+    print_plan(make_plan(new, root, RecordRequest()), "x", Console(file=said, width=120))
+    line = "1 cassette, answered by x: ~1 requests, tokens unknown (1 never recorded)\n"
+    assert line in said.getvalue()

@@ -125,9 +125,9 @@ def test_a_clean_text_holds_no_secret() -> None:
     assert list(scanner.find_secrets(text, ("", "a", "model"))) == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_noise_is_no_secret(seed: int) -> None:
-    noise = hashlib.shake_256(bytes([seed])).digest(300_000)
+    noise = hashlib.shake_256(bytes([seed])).digest(100_000)
     for text in (b64encode(noise).decode(), urlsafe_b64encode(noise).decode(), noise.hex()):
         assert list(scanner.find_secrets(json.dumps({"m": text}), [KEY])) == []
 
