@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from conformance.checks.faults.call_modes import Aim, Ask
     from conformance.checks.faults.sockets import Line, Script, Serve
 
-pytestmark = [
-    pytest.mark.once("compares texts, which no interpreter reads otherwise"),
-    pytest.mark.untraced("repeats over sockets what tests/package/ shows of each line"),
-]
+pytestmark = pytest.mark.untraced("repeats over sockets what tests/package/ shows of each line")
 
 Build: TypeAlias = "Callable[[str], bytes]"
 """What a server sends that says a text."""
@@ -119,6 +116,7 @@ def _check(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
     assert "\n" not in str(named)
 
 
+@pytest.mark.once("compares texts, which no interpreter reads otherwise")
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_an_error_of_an_answer_is_plain(
     answer: str, ask: Ask, aim: Aim, serve_script: Serve, caplog: pytest.LogCaptureFixture
@@ -184,6 +182,7 @@ def _embed(model: BasetenEmbeddings, colour: str) -> None:
         run(model.aembed_query("Hi"))
 
 
+@pytest.mark.once("compares texts, which no interpreter reads otherwise")
 @pytest.mark.parametrize("colour", ["embed", "aembed"])
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_an_error_of_embeddings_is_plain(
@@ -228,6 +227,7 @@ SPOKEN: dict[str, Build] = {
 }
 
 
+@pytest.mark.once("compares texts, which no interpreter reads otherwise")
 @pytest.mark.filterwarnings("ignore::langchain_baseten.exceptions.MissingToolCallWarning")
 @pytest.mark.parametrize("spoken", [(s, m) for s in SPOKEN for m in METHODS], ids=" by ".join)
 @pytest.mark.parametrize("colour", ["invoke", "ainvoke"])

@@ -26,10 +26,7 @@ from langchain_baseten._config.endpoint import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = [
-    pytest.mark.once("compares texts, which no interpreter reads otherwise"),
-    pytest.mark.untraced("many values, of kinds that other tests read as well"),
-]
+pytestmark = pytest.mark.untraced("many values, of kinds that other tests read as well")
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 60, derandomize=not EXAMPLES, deadline=None)

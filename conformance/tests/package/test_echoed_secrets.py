@@ -19,8 +19,6 @@ from langchain_baseten._http.redaction import Redactor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.once("compares texts, which no interpreter reads otherwise")
-
 KEY = "aB3dE6gH.zYxWvUtSrQpOnMlKjIhGfEdCbA1234"
 
 
@@ -111,6 +109,7 @@ BODIES: dict[str, str] = {
 }
 
 
+@pytest.mark.once("compares texts, which no interpreter reads otherwise")
 @pytest.mark.untraced("many spellings through lines that other tests run")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("status", [200, 307, 401])
