@@ -534,9 +534,8 @@ class ChatBaseten(ListingService, SessionModel):
 
     def _sent_fields(self) -> dict[str, Any]:
         """Return the fields that are sent, by their names in the body, where they are set."""
-        fields = self.__dict__
-        names = self._parameters().sent
-        sent = {body: v for name, body in names.items() if (v := fields[name]) is not None}
+        table = self._parameters()
+        sent = {table.sent[name]: value for name, value in table.read_sent(self).items()}
         return {**sent, "model": self.model}
 
     # --- bound arguments --------------------------------------------------------------------------
@@ -679,10 +678,9 @@ class ChatBaseten(ListingService, SessionModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        fields, table = self.__dict__, self._parameters()
-        given = {k: v for k in table.sent if (v := fields[k]) is not None}
+        table = self._parameters()
         kept = check_mapping("model_kwargs", self.model_kwargs)
-        named = {**mask_options(kept, table), **given, "model_name": self.model}
+        named = {**mask_options(kept, table), **table.read_sent(self), "model_name": self.model}
         return {"endpoint": str(self.endpoint), **named}
 
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> Any:

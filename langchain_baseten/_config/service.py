@@ -139,7 +139,7 @@ class BasetenService(BasetenSettings):
             max_bytes=self.max_response_bytes,
             on_retry=on_retry,
             model=self.model if body else "",
-            url_source=self._url_source,
+            url_source=self._find_url_source,
             known_models=known_models,
             method=method,
         )

@@ -25,6 +25,8 @@ SESSION_HEADER = "x-session-affinity"
 SESSION_HEADERS = frozenset({SESSION_HEADER, "x-baseten-session-id", "x-session-id", "session-id"})
 """The headers by which Baseten knows a session."""
 
+_THREAD_IDS = (str, int, UUID)
+
 
 def find_thread(config: Mapping[str, Any] | None) -> str:
     """Return the id of the LangGraph thread that a config names, or an empty string.
@@ -32,8 +34,10 @@ def find_thread(config: Mapping[str, Any] | None) -> str:
     Args:
         config: A runnable config.
     """
-    thread = ((config or {}).get("configurable") or {}).get("thread_id")
-    return str(thread) if isinstance(thread, str | int | UUID) else ""
+    if not config or not (settings := config.get("configurable")):
+        return ""
+    thread = settings.get("thread_id")
+    return str(thread) if isinstance(thread, _THREAD_IDS) else ""
 
 
 def session_header(thread: str, headers: Mapping[str, Any]) -> dict[str, str]:

@@ -256,9 +256,8 @@ class BasetenSettings(BaseModel):
         """
         return _find_endpoint(self.model_url, self.baseten_api_base)
 
-    @property
-    def _url_source(self) -> str:
-        """The setting or variable that the URL came from, for messages."""
+    def _find_url_source(self) -> str:
+        """Return the setting or variable that the URL came from, for messages."""
         if self.model_url is not None:
             return "model_url="
         for name in BASE_VARIABLES:
@@ -319,13 +318,16 @@ def check_headers(name: str, headers: Any) -> Mapping[str, str | SecretStr]:
     Raises:
         BasetenRequestError: If they are no dict of text to text. Values are not shown.
     """
-    for key, value in check_credentials(name, headers).items():
+    if headers is None:  # as nearly always
+        return {}
+    checked = check_credentials(name, headers)
+    for key, value in checked.items():
         if not isinstance(value, str | SecretStr):
             raise BasetenRequestError(
                 f"{name}[{key!r}] must be text, not {type(value).__name__}. Leave a header out "
                 "instead of setting it to None."
             )
-    return headers or {}
+    return checked
 
 
 def check_credentials(name: str, values: Any) -> Mapping[str, Any]:
@@ -338,10 +340,13 @@ def check_credentials(name: str, values: Any) -> Mapping[str, Any]:
     Raises:
         BasetenRequestError: If they are no dict, or a credential was left out of a pickle.
     """
-    for key, value in check_mapping(name, values).items():
+    if values is None:
+        return {}
+    checked = check_mapping(name, values)
+    for key, value in checked.items():
         if isinstance(value, SecretStr) and not value.get_secret_value():
             raise BasetenRequestError(
                 f"{name}[{key!r}] is a credential, which never travels in a pickle, so nothing was "
                 "sent. Bind it again in this process."
             )
-    return values or {}
+    return checked

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from langchain_baseten._http.network import Transport
 
+_PER_REQUEST = ("Accept", "Accept-Encoding", "User-Agent")
+"""Headers that each of our requests has: httpx2 would replace those of the client one by one."""
+
 _LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=1000, keepalive_expiry=60.0)
 
 SocketOptions = tuple[tuple[int, int, int], ...]
@@ -42,7 +45,7 @@ def make_client(socket_options: SocketOptions | None) -> httpx2.Client:
         socket_options: Options of each socket, as (level, name, value); None for TCP keep-alive.
     """
     client = httpx2.Client(**_settings(httpx2.HTTPTransport, socket_options))
-    for transport in _transports(client):
+    for transport in _prepare(client):
         limit_reads(transport)
     return client
 
@@ -54,7 +57,7 @@ def make_async_client(socket_options: SocketOptions | None) -> httpx2.AsyncClien
         socket_options: Options of each socket, as (level, name, value); None for TCP keep-alive.
     """
     client = httpx2.AsyncClient(**_settings(httpx2.AsyncHTTPTransport, socket_options))
-    for transport in _transports(client):
+    for transport in _prepare(client):
         limit_reads_async(transport)
     return client
 
@@ -77,7 +80,10 @@ def _settings(
     return {"transport": transport(**shared, socket_options=options), **own}
 
 
-def _transports(client: httpx2.Client | httpx2.AsyncClient) -> Iterable[Transport]:
+def _prepare(client: httpx2.Client | httpx2.AsyncClient) -> Iterable[Transport]:
+    """Return the transports of a client, whose default headers are removed."""
+    for name in _PER_REQUEST:
+        del client.headers[name]
     found: Any = [client._transport, *client._mounts.values()]  # noqa: SLF001  no public name
     return (transport for transport in found if transport is not None)
 

@@ -142,7 +142,7 @@ def reveal(values: Any) -> Any:
     """
     if not isinstance(values, Mapping):
         return values
-    return {name: _reveal(value) for name, value in values.items()}
+    return {k: v if isinstance(v, str) else _reveal(v) for k, v in values.items()}
 
 
 def _reveal(value: Any) -> Any:
@@ -178,6 +178,10 @@ def read_concealed(values: Mapping[str, Any]) -> list[str]:
     Args:
         values: Values by name, as `conceal` returns them.
     """
-    lists = (value if isinstance(value, list) else [value] for value in values.values())
-    parts = (part for parts in lists for part in parts)
-    return [part.get_secret_value() for part in parts if isinstance(part, SecretStr)]
+    secrets: list[SecretStr] = []
+    for value in values.values():
+        if isinstance(value, SecretStr):
+            secrets.append(value)
+        elif isinstance(value, list):
+            secrets += [part for part in value if isinstance(part, SecretStr)]
+    return [secret.get_secret_value() for secret in secrets]

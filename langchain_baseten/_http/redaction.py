@@ -42,7 +42,7 @@ class Redactor:
             spellings = spell_all(tuple(self._read_secrets()))
             # Nearly all values hold none, which one search of all their texts together shows.
             texts: list[str] = []
-            _collect_texts(value, texts)
+            _collect_texts([value], texts)
             if not may_hold_secrets(flatten(" ".join(texts))[0], spellings):
                 return value
             return _replace_in(value, spellings)
@@ -67,15 +67,12 @@ class Redactor:
         return error.with_traceback(None)
 
 
-def _collect_texts(value: Any, texts: list[str]) -> None:
-    if isinstance(value, str):
-        texts.append(value)
-    elif isinstance(value, dict):
-        _collect_texts(list(value), texts)
-        _collect_texts(list(value.values()), texts)
-    elif isinstance(value, list):
-        for inner in value:
-            _collect_texts(inner, texts)
+def _collect_texts(value: list[Any] | dict[Any, Any], texts: list[str]) -> None:
+    for part in [*value, *value.values()] if isinstance(value, dict) else value:
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, list | dict):
+            _collect_texts(part, texts)
 
 
 def _replace_in(value: Any, spellings: Sequence[Spelling]) -> Any:

@@ -129,7 +129,7 @@ class AsyncClient(Client, Protocol):
     ) -> Awaitable[AsyncResponse]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class HttpRequest:
     """One request, ready to be sent.
 
@@ -147,7 +147,7 @@ class HttpRequest:
         max_bytes: Maximum size of a response that is not streamed.
         on_retry: Called with tenacity's state before each wait.
         model: The requested model, for messages.
-        url_source: The setting or variable that the URL came from, for messages.
+        url_source: Returns the setting or variable that the URL came from, for messages.
         known_models: Slugs to compare an unknown model with.
         method: HTTP method.
         sent: The request of the last try, as its library represents it. Its client may have added
@@ -165,7 +165,7 @@ class HttpRequest:
     max_bytes: int = 2**26
     on_retry: Callable[..., Any] | None = None
     model: str = ""
-    url_source: str = ""
+    url_source: Callable[[], str] = field(default=str, repr=False)
     known_models: Collection[str] = field(default=(), repr=False)
     method: str = "POST"
     sent: list[Any] = field(default_factory=list, repr=False, compare=False)
@@ -261,7 +261,7 @@ class HttpRequest:
         """
         own = exception if isinstance(exception, BasetenError) else None
         error = own or error_from_exception(
-            exception, self.host, source=self.url_source, from_response=self._build_error
+            exception, self.host, source=self.url_source(), from_response=self._build_error
         )
         if error is None and not reading:
             return None

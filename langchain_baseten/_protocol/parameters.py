@@ -105,6 +105,25 @@ class ParameterTable:
         self.by_name = {name: row for row in self.rows for name in row.names}
         self.by_call = {row.per_call: row for row in self.rows if row.per_call}
         self.sent = {row.field: row.body_name for row in self.rows if row.body_name}
+        self._order = {name: place for place, name in enumerate(self.sent)}
+        self._with_defaults = [
+            name for name in self.sent if model.model_fields[name].default is not None
+        ]
+
+    def read_sent(self, model: BaseModel) -> dict[str, Any]:
+        """Return the fields that are sent, by name in the order of the class, where they are set.
+
+        Args:
+            model: The model. Of its many fields only a few are ever set, so pydantic's record of
+                them is read and not each field.
+        """
+        names = {*self._order.keys() & model.model_fields_set, *self._with_defaults}
+        values = model.__dict__
+        return {
+            name: value
+            for name in sorted(names, key=self._order.__getitem__)
+            if (value := values[name]) is not None
+        }
 
     def split_options(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return a call's options: those for the request body, and those for the client.

@@ -7,8 +7,7 @@ streams or the network.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
@@ -49,24 +48,23 @@ def _keep(value: Any) -> Any:
     return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseContext:
+class ResponseContext(NamedTuple):
     """What the reader of a response needs to know about its request.
 
     Attributes:
         requested_model: Model of the request, reported where the response names none.
+        new_id: Returns an id for a tool call that the server sent without one.
         call_required: Whether the request's `tool_choice` forces a tool call.
         keep_headers: Whether the response headers become response metadata.
         max_event_bytes: Maximum size of one event of a stream, None for no limit.
-        new_id: Returns an id for a tool call that the server sent without one.
         redact: Returns response metadata without secrets that the server repeats.
     """
 
     requested_model: str
+    new_id: Callable[[], str]
     call_required: bool = False
     keep_headers: bool = False
     max_event_bytes: int | None = None
-    new_id: Callable[[], str]
     redact: Callable[[Any], Any] = _keep
 
 
@@ -347,7 +345,8 @@ def read_usage(usage: Any) -> UsageMetadata | None:
     )
     prompt, completion = _details(usage, "prompt"), _details(usage, "completion")
     # SGLang reports reasoning tokens outside of the details.
-    completion.setdefault("reasoning_tokens", usage.get("reasoning_tokens"))
+    if "reasoning_tokens" in usage:
+        completion.setdefault("reasoning_tokens", usage["reasoning_tokens"])
     if details := _named(prompt, cached_tokens="cache_read", audio_tokens="audio"):
         result["input_token_details"] = InputTokenDetails(**details)  # type: ignore[typeddict-item]  # keys named just above
     if details := _named(completion, reasoning_tokens="reasoning", audio_tokens="audio"):
@@ -385,5 +384,7 @@ def _details(usage: Mapping[str, Any], side: str) -> dict[str, Any]:
 
 
 def _named(details: Mapping[str, Any], **names: str) -> dict[str, int]:
+    if not details:
+        return {}
     counts = {new: _count(details.get(old)) for old, new in names.items()}
     return {name: count for name, count in counts.items() if count is not None}

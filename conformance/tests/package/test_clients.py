@@ -36,6 +36,11 @@ def test_all_models_share_one_tls_context() -> None:
 
 
 @pytest.mark.parametrize("make", [make_client, make_async_client])
+def test_a_client_has_no_header_that_each_request_has(make: Callable[..., Any]) -> None:
+    assert dict(make(None).headers) == {"connection": "keep-alive"}
+
+
+@pytest.mark.parametrize("make", [make_client, make_async_client])
 def test_a_client_keeps_no_cookies(make: Callable[..., Any]) -> None:
     client = make(None)
     request = httpx2.Request("POST", "https://server.test/v1")

@@ -286,7 +286,7 @@ def test_only_credentials_of_a_pasted_url_are_sent(monkeypatch: pytest.MonkeyPat
     model.invoke("Hi")
 
     assert model.baseten_api_base == "https://gateway.example/v1"
-    assert model._url_source == "BASETEN_BASE_URL"
+    assert model._find_url_source() == "BASETEN_BASE_URL"
     assert dict(desk.requests[0].url.params) == {"code": SECRET, "v": "1"}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import Field
 
 from langchain_baseten import BasetenEmbeddings, ChatBaseten
 from langchain_baseten._protocol.json_text import dump_json
@@ -74,13 +75,28 @@ def test_a_subclass_inherits_marks_and_names_that_it_does_not_repeat() -> None:
     class Own(ChatBaseten):
         model_name: str = "own/model"
         temperature: float | None = 0.5
+        bad: list[str] | None = Field(default_factory=lambda: ["x"])
         internal: str = "never sent"
 
     given: Any = {"api_key": "sk-subclass-0123456789", "model": "a/b"}
     made = Own(**given)
     assert made.model == "a/b"
-    assert made._sent_fields() == {"model": "a/b", "temperature": 0.5}
+    assert made._sent_fields() == {"model": "a/b", "temperature": 0.5, "bad": ["x"]}
     assert Own(api_key="sk-subclass-0123456789").model == "own/model"
+
+
+def test_fields_are_sent_in_the_order_of_the_class_however_they_were_set() -> None:
+    given: Any = {"top_k": 3, "api_key": "sk-order-0123456789", "temperature": 0.5, "seed": None}
+    made = ChatBaseten(**given).model_copy(update={"n": 1})
+    made.max_tokens = 5
+    made.top_k = None
+
+    assert list(made._sent_fields().items()) == [
+        ("model", made.model),
+        ("temperature", 0.5),
+        ("max_tokens", 5),
+        ("n", 1),
+    ]
 
 
 TOOL = {"type": "function", "function": {"name": "f"}}
