@@ -15,7 +15,7 @@ from conformance import SuiteFault
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Cost", "add_up", "count_answer", "estimate"]
+__all__ = ["Cost", "add_up", "count_answer", "decode_payloads", "estimate"]
 
 _REFUSED = 400
 _CHARACTERS_PER_TOKEN = 4
@@ -69,10 +69,10 @@ def count_answer(status: int, request: str, answer: str) -> int:
     """
     if status >= _REFUSED:
         return 0
-    said = list(_decode(answer))
+    said = list(decode_payloads(answer))
     counted = [_read_usage(each) for each in said]
     # A stream counts on from event to event, so the largest number is the last.
-    return max(counted, default=0) or _guess([*_decode(request), *said])
+    return max(counted, default=0) or _guess([*decode_payloads(request), *said])
 
 
 def _read(text: str) -> Iterator[tuple[int, str, str]]:
@@ -89,8 +89,12 @@ def _to_text(body: Any) -> str:
     return body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
 
 
-def _decode(body: str) -> Iterator[Any]:
-    """Yield the JSON of a whole body, or of each event of a stream; what is none is left out."""
+def decode_payloads(body: str) -> Iterator[Any]:
+    """Yield the JSON of a whole body, or of each event of a stream; what is none is left out.
+
+    Args:
+        body: JSON, or server-sent events.
+    """
     lines = [line[5:] for line in body.splitlines() if line.startswith("data:")]
     for line in lines or [body]:
         try:
