@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import math
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from conformance.claims.rows import TableError
@@ -49,6 +51,12 @@ def _add_rest(run: argparse.ArgumentParser) -> None:
             metavar="N",
             help="default: what --dry-run estimates, and a margin",
         )
+    run.add_argument(
+        "--max-silence",
+        type=_read_seconds,
+        metavar="SECONDS",
+        help="how long an answer may take to begin, or to go on (default 120; at Baseten 600)",
+    )
     run.add_argument("--dry-run", action="store_true", help="estimate the cost; send nothing")
     add_report_options(run)
 
@@ -59,23 +67,39 @@ def _read_given(text: str) -> str:
     return text.strip()
 
 
+def _read_seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r:.80} is no number of seconds")
+    return seconds
+
+
 def _judge_service(options: argparse.Namespace, suite: Suite, console: Console) -> int:
     # Imported when asked for: it needs the client.
     module = importlib.import_module("conformance.services.deployment")
     try:
-        service = module.aim(options.url, options.model or "")
+        service = module.aim(options.url, options.model or "", asked=not options.dry_run)
     except module.ServiceError as error:
         raise TableError(str(error)) from error
     selection = Selection(
         target=service.target,
         lanes=(service.lane,),
         claims=tuple(options.claim),
-        options=service.write_options(options.max_requests, options.max_tokens),
+        options=service.write_options(
+            options.max_requests, options.max_tokens, options.max_silence
+        ),
         bound_only=True,
+        command=_write_command(options),
     )
     if options.dry_run:
         return _estimate(options, selection, suite, console, module)
     return judge(options, selection, suite, console)
+
+
+def _write_command(options: argparse.Namespace) -> str:
+    named = ["--model", options.model] if options.url and options.model else []
+    words = ["deployment", options.url, *named] if options.url else ["model", options.model]
+    return shlex.join(["python", "-m", "conformance", *words])
 
 
 def _estimate(
