@@ -247,9 +247,11 @@ def prove(
     places = list(Selection(claims=of_all).places(table))
     problems = check_honest(places, records["reference"])
     findings = [compare(each, records[each.target]) for each in chosen]
-    print_findings(findings, console)
     if order.write and suite.broken and not problems:
         write_findings(suite.broken, findings, table)
+        written = load_registry(table, suite.broken)
+        findings = [compare(written[each.target], records[each.target]) for each in chosen]
+    print_findings(findings, console)
     if not order.names:
         survivors = find_survivors(table, findings)
         problems += [f"caught by none: {_name(place)}" for place in survivors]

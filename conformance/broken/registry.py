@@ -36,7 +36,10 @@ __all__ = [
 
 BROKEN_FILE = FOLDER / "broken.toml"
 
-_CLIENT_MODULES = ("additions", "requests", "parameters", "answers", "life", "transport")
+_CLIENT_MODULES = (
+    *("additions", "answers", "concurrency", "event_loop", "event_streams", "histories", "life"),
+    *("limits", "option_forms", "parameters", "requests", "texts", "transport"),
+)
 _MODULES = {
     "reference": ("conformance.broken.servers",),
     "client": tuple(f"conformance.broken.clients.{name}" for name in _CLIENT_MODULES),

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
+from langchain_baseten import chat_models
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Patch", "answer_with", "hear_with"]
+__all__ = ["Patch", "answer_with", "change_message", "change_parameters", "hear_with"]
 
 Patch: TypeAlias = pytest.MonkeyPatch
 """What puts a defect in, and takes it out again."""
@@ -48,3 +50,23 @@ def hear_with(patch: Patch, owner: Any, name: str, at: int, change: Callable[[An
         return real(*args[:at], change(args[at]), *args[at + 1 :], **kwargs)
 
     patch.setattr(owner, name, hear)
+
+
+def change_message(patch: Patch, change: Callable[[Any], Any]) -> None:
+    """Change each message as the request holds it.
+
+    Args:
+        patch: Undoes it.
+        change: Takes a message of the request, returns the one to send.
+    """
+    answer_with(patch, chat_models, "write_messages", lambda turns: list(map(change, turns)))
+
+
+def change_parameters(patch: Patch, change: Callable[[Any], Any]) -> None:
+    """Change the parameters of each request.
+
+    Args:
+        patch: Undoes it.
+        change: Takes the parameters by their names in the request, returns those to send.
+    """
+    answer_with(patch, chat_models, "build_parameters", change)

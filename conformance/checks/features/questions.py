@@ -9,7 +9,6 @@ import asyncio
 import atexit
 import time
 from contextlib import asynccontextmanager, contextmanager
-from contextvars import copy_context
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -169,15 +168,16 @@ TAKES = (take_pieces, take_pieces_awaited)
 
 
 @cache
-def _open_loop() -> asyncio.Runner:
+def _open_loop() -> asyncio.AbstractEventLoop:
     # One loop for all checks: a client may keep its connections for as long as its process lives.
-    runner = asyncio.Runner()
-    atexit.register(runner.close)
-    return runner
+    # No `asyncio.Runner`: its handler of Ctrl-C writes out all that a task returned, each time.
+    loop = asyncio.new_event_loop()
+    atexit.register(loop.close)
+    return loop
 
 
 def _run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    return _open_loop().run(work, context=copy_context())
+    return _open_loop().run_until_complete(work)
 
 
 BOTH_WAYS = (ask_whole, ask_in_pieces)

@@ -68,15 +68,6 @@ def test_an_error_has_langchains_type_the_status_and_the_requests_id(
 
 
 @pytest.mark.claim("errors.types.core")
-async def test_an_error_has_the_same_type_when_it_is_awaited(lane: str, evidence: Evidence) -> None:
-    model = mount(lane, evidence, _refuse(429, {"error": "Slow down."}))
-    with expect_class(core.ModelRateLimitError, 429):
-        await model.ainvoke(GREETING)
-    with expect_class(core.ModelRateLimitError, 429):
-        _ = [chunk async for chunk in model.astream(GREETING)]
-
-
-@pytest.mark.claim("errors.types.core")
 @every_way
 def test_a_prompt_that_is_too_long_is_told_apart(
     lane: str, evidence: Evidence, ask: Callable[..., Any]

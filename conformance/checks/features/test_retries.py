@@ -84,14 +84,6 @@ def test_what_may_pass_is_tried_again(
 
 
 @pytest.mark.claim("retries.policy.transient")
-async def test_awaited_calls_are_tried_again_as_well(lane: str, evidence: Evidence) -> None:
-    seen: list[ReceivedRequest] = []
-    model = mount(lane, evidence, _refuse_first(503, seen), max_retries=1)
-    assert (await model.ainvoke(GREETING)).text
-    assert len(seen) == 2
-
-
-@pytest.mark.claim("retries.policy.transient")
 @every_way
 def test_it_is_tried_so_many_times_and_not_more(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
@@ -193,15 +185,6 @@ def test_a_wait_of_more_than_a_minute_is_raised_at_once(
         ask(mount(lane, evidence, responder, max_retries=1), GREETING)
     expect_status(caught.value, 429)
     assert waits == []
-
-
-@pytest.mark.claim("retries.after.honoured")
-async def test_awaited_calls_wait_as_long(
-    lane: str, evidence: Evidence, waits: list[float]
-) -> None:
-    responder = _refuse_first(429, [], {"retry-after": "7"})
-    assert (await mount(lane, evidence, responder, max_retries=1).ainvoke(GREETING)).text
-    assert [int(wait) for wait in waits] == [7]
 
 
 @pytest.mark.claim("retries.after.honoured")

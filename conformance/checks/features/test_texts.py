@@ -109,6 +109,16 @@ def test_every_form_of_an_event_is_read(
     assert ask(model, "Repeat after me: one two three four").text == "one two three four"
 
 
+@pytest.mark.claim("streaming.sync.adds-up")
+@pytest.mark.own("server-sent events do not tell what is no answer", applies=False)
+@streamed
+def test_an_event_that_is_no_json_is_a_sign_of_life(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    plans = change_plans(lambda plan: _rewrite(plan, lambda data: [b"data: ping\n\n", data]))
+    assert ask(mount(lane, evidence, plans), "Repeat after me: one two").text == "one two"
+
+
 @pytest.mark.claim("streaming.end.without-done")
 @streamed
 def test_a_last_event_without_a_blank_line_is_read(lane: str, evidence: Evidence, ask: Ask) -> None:
