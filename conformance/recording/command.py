@@ -96,7 +96,7 @@ def read_request(options: argparse.Namespace) -> RecordRequest:
         AddresseeError: An address, a key or an engine's name is missing.
     """
     lanes = tuple(options.lane) or (("dedicated",) if options.target == "engine" else ())
-    given = (options.model_url, options.engine_version)
+    given = (options.model_url, options.engine_name)
     addressee = find_addressee(options.target, lanes or tuple(LANES), *given, os.environ)
     return RecordRequest(
         where=withhold(addressee.where, find_keys()),
@@ -202,7 +202,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--claim", action="append", default=[], metavar="ID", help="checks of this claim only")
     add("--model", action="append", default=[], metavar="[LANE=]SLUG", help="ask this model")
     add("--model-url", metavar="URL", help="where the engine or the deployment answers")
-    add("--engine-version", default="", metavar="NAME", help="as `vllm 0.32.0`; default: ask it")
+    add("--engine-name", default="", metavar="NAME", help="as `vllm 0.32.0`; default: ask it")
     add("--yes", action="store_true", help="go on without asking")
     add("--cassettes", type=Path, default=ROOT, help="folder of the cassettes")
 

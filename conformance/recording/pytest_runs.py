@@ -112,7 +112,6 @@ def write_options(request: RecordRequest, staging: Staging) -> tuple[str, ...]:
         # Leaves out the checks that the suite's own tiny model cannot answer.
         options += ["-p", "conformance.maintenance.engines.pytest_engine"]
         options += [f"--engine-url={request.url}", f"--engine-name={request.engine}"]
-        options += [f"--engine-version={request.engine}"]
     return tuple(options)
 
 

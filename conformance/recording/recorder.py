@@ -47,7 +47,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--record-partial", action="store_true", help="go on after a check without an answer")
     option("--record-log", type=Path, metavar="FILE", help="say there how each check ended")
     option("--record-only", type=Path, metavar="FILE", help="the cassettes that matter, by line")
-    option("--engine-version", default="", help="name and version of the engine that answers")
     option("--parent-pipe", type=int, metavar="FD", help="end when the other end is closed")
 
 
@@ -126,7 +125,8 @@ class Recorder:
 
     def _describe(self, model: str, requests: tuple[str, ...]) -> Provenance:
         option, lane = self._option, self._lane
-        evidence, source = derive_evidence(self.guard.hosts, option.target, option.engine_version)
+        engine = getattr(option, "engine_name", None) or ""  # of the plugin for engines
+        evidence, source = derive_evidence(self.guard.hosts, option.target, engine)
         return Provenance(
             evidence=evidence,
             source=source,

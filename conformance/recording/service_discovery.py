@@ -100,7 +100,7 @@ def find_addressee(
         raise AddresseeError(str(error)) from error
     if not name:
         raise AddresseeError(
-            f"the engine at {found} does not say what it is: give --engine-version 'vllm 0.32.0'"
+            f"the engine at {found} does not say what it is: give --engine-name 'vllm 0.32.0'"
         )
     return Addressee(f"{name} at {found}", found, name)
 

@@ -219,7 +219,7 @@ def test_the_model_that_is_asked_for_is_said(
     old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with LoopbackServer(lambda request: LISTS) as server:
-        line = ["--target=engine", f"--model-url={server.url}/v1", "--engine-version=mine 1"]
+        line = ["--target=engine", f"--model-url={server.url}/v1", "--engine-name=mine 1"]
         assert record_command.main([f"--cassettes={old}", "--yes", *line]) == 0
     assert "asking for dedicated=acme/coder-7b" in capsys.readouterr().out
     assert "--model=dedicated=acme/coder-7b" in runs.arguments[1]

@@ -16,7 +16,7 @@ from conformance.targets import LANES
 def make(**options: Any) -> Recorder:
     known = {
         "target": "live",
-        "engine_version": "",
+        "engine_name": None,
         "model": [],
         "record_log": None,
         "record": True,
@@ -49,7 +49,7 @@ def test_a_run_without_the_plugin_or_without_recording_has_no_recorder() -> None
 
 
 def test_a_cassette_says_who_answered_who_was_asked_and_who_played_whom() -> None:
-    made = make(model=["dedicated=tiny"], target="engine", engine_version="vllm 1")
+    made = make(model=["dedicated=tiny"], target="engine", engine_name="vllm 1")
     made.begin(LANES["dedicated"])
     made.guard.hosts |= {"http://b", "http://a"}
     about = made._describe("tiny", ("1",))

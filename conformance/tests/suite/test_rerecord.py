@@ -61,7 +61,7 @@ def test_a_request_is_passed_on(old: Path, runs: Runs) -> None:
     collected, recorded, _ = runs.arguments
     assert {"--lane=dedicated", "--claim=a.b.c"} < set(collected)
     assert {"--target=engine", "--model=tiny", "--model-url=http://x/v1"} < set(recorded)
-    assert {"--engine-version=vllm 1", "--engine-name=vllm 1"} < set(recorded)
+    assert "--engine-name=vllm 1" in recorded
 
 
 def test_the_names_of_all_cassettes_are_known_without_asking_anybody(old: Path, runs: Runs) -> None:

@@ -85,14 +85,14 @@ def test_an_engine_is_asked_what_it_is(
 @pytest.mark.parametrize("route", ["/version", "/server_info"])
 def test_a_route_that_many_have_names_nobody(route: str) -> None:
     routes = {route: plan_json(200, {"version": "v2"}), "/v1/models": served_by("localai")}
-    with serving(routes) as server, pytest.raises(AddresseeError, match="--engine-version"):
+    with serving(routes) as server, pytest.raises(AddresseeError, match="--engine-name"):
         find_addressee("engine", ("dedicated",), server.url, "", {})
 
 
 def test_models_of_several_owners_name_nobody() -> None:
     mixed = plan_json(200, {"data": [{"id": "a", "owned_by": "vllm"}, {"id": "b"}]})
     routes = {"/version": plan_json(200, {"version": "1"}), "/v1/models": mixed}
-    with serving(routes) as server, pytest.raises(AddresseeError, match="--engine-version"):
+    with serving(routes) as server, pytest.raises(AddresseeError, match="--engine-name"):
         find_addressee("engine", ("dedicated",), server.url, "", {})
 
 
@@ -209,7 +209,7 @@ def test_a_given_name_is_believed_and_the_key_is_sent() -> None:
 def test_an_engine_that_does_not_say_what_it_is_must_be_named(answer: AnswerPlan) -> None:
     with (
         serving({"/version": answer}) as server,
-        pytest.raises(AddresseeError, match="--engine-version"),
+        pytest.raises(AddresseeError, match="--engine-name"),
     ):
         find_addressee("engine", ("dedicated",), server.url, "", {})
 
