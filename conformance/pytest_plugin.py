@@ -25,7 +25,7 @@ from conformance.subjects.subject import SubjectError, choose, chosen, is_defect
 from conformance.targets import find_keys
 from conformance.verdicts.bindings import BindingError, bind, spread_lanes
 from conformance.verdicts.bound_items import RECORDER, bind_item, evidence_of, is_bound, places_of
-from conformance.verdicts.evidence import is_inapplicable
+from conformance.verdicts.evidence import find_inapplicable
 from conformance.verdicts.expected_failures import is_target
 from conformance.verdicts.reasons import describe_failure
 from conformance.verdicts.run_record import Ledger
@@ -253,7 +253,7 @@ def _classify(call: pytest.CallInfo[None], report: pytest.TestReport) -> Result:
     error = call.excinfo.value if call.excinfo else None
     if report.skipped:
         # LangChain's own suite skips what another maker's class does not say that it can.
-        apart = is_inapplicable(error) or not chosen().ours
+        apart = find_inapplicable(error) or not chosen().ours
         return Result.NOT_APPLICABLE if apart else Result.SKIPPED
     if _is_fault(error):
         return Result.BROKEN
@@ -276,6 +276,8 @@ def _explain(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
         return ""
     text = str(report.longrepr)
     if call.excinfo:
+        if reason := find_inapplicable(call.excinfo.value):
+            return _tidy(reason)
         text = describe_failure(call.excinfo.value, call.excinfo.exconly(tryshort=True))
     return text if report.when == "call" else f"{report.when}: {text}"
 

@@ -13,7 +13,7 @@ import pytest
 
 from conformance import SuiteFault
 
-__all__ = ["Evidence", "Source", "end_inapplicable", "is_inapplicable"]
+__all__ = ["Evidence", "Source", "end_inapplicable", "find_inapplicable"]
 
 _INAPPLICABLE = "not applicable: "
 
@@ -47,9 +47,10 @@ def end_inapplicable(reason: str) -> NoReturn:
     pytest.skip(f"{_INAPPLICABLE}{reason.strip()}")
 
 
-def is_inapplicable(error: BaseException | None) -> bool:
-    """Return whether a check was ended by `end_inapplicable`."""
-    return isinstance(error, pytest.skip.Exception) and str(error).startswith(_INAPPLICABLE)
+def find_inapplicable(error: BaseException | None) -> str:
+    """Return the reason with which `end_inapplicable` ended a check; empty if it did not."""
+    text = str(error) if isinstance(error, pytest.skip.Exception) else ""
+    return text.removeprefix(_INAPPLICABLE) if text.startswith(_INAPPLICABLE) else ""
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ Knows our client, which does the work beneath; must not know the checks.
 
 from __future__ import annotations
 
+import socket
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,12 @@ def _refuse_model(options: dict[str, Any]) -> None:
         raise TypeError("unexpected keyword argument 'model'")
 
 
+def _leave_socket() -> None:
+    """Leave a socket in a cycle, which the garbage collector closes with a warning."""
+    left: list[Any] = [socket.socket()]
+    left.append(left)
+
+
 def _claim(message: BaseMessage, *dropped: str) -> None:
     """Name another provider."""
     told = message.response_metadata
@@ -62,6 +69,7 @@ class ChatAnother(ChatBaseten):
         return options | ({"extra_body": {"max_completion_tokens": limit}} if limit else {})
 
     def _generate(self, *given: Any, **options: Any) -> Any:
+        _leave_socket()
         with _own_errors():
             result = super()._generate(*given, **self._rename_limit(options))
         for generation in result.generations:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from langchain_core import exceptions as core
 
-from conformance.subjects.expected_errors import catch, expect, expect_status
+from conformance.subjects.expected_errors import catch, expect, expect_class, expect_status
 from conformance.subjects.subject import choose
 from langchain_baseten import (
     BasetenAPIError,
@@ -115,3 +116,38 @@ def test_others_need_not_but_must_not_carry_another() -> None:
     expect_status(StatusError(503), 503)
     with pytest.raises(AssertionError, match="500 is not 503"):
         expect_status(StatusError(500), 503)
+
+
+def hold_response(status: int) -> Exception:
+    request = httpx.Request("POST", "http://127.0.0.1/v1")
+    return httpx.HTTPStatusError("no", request=request, response=httpx.Response(status))
+
+
+@pytest.mark.usefixtures("_third_party")
+@pytest.mark.parametrize(
+    "error", [core.ModelRateLimitError("no"), StatusError(429), hold_response(429)]
+)
+def test_a_class_of_another_client_may_be_told_by_the_status_of_error_or_response(
+    error: Exception,
+) -> None:
+    with expect_class(core.ModelRateLimitError, 429) as caught:
+        raise error
+    assert caught.value is error
+    if not isinstance(error, core.ModelRateLimitError):
+        expect_status(error, 429)
+
+
+@pytest.mark.usefixtures("_third_party")
+@pytest.mark.parametrize("error", [OSError("no"), StatusError(500), hold_response(500)])
+def test_an_error_that_says_neither_is_described(error: Exception) -> None:
+    words = "expected langchain_core's ModelRateLimitError or an exception whose status_code is 429"
+    with pytest.raises(AssertionError, match=words), expect_class(core.ModelRateLimitError, 429):
+        raise error
+
+
+def test_our_own_client_raises_the_class() -> None:
+    with expect_class(core.ModelAPIError, 500) as caught:
+        raise BasetenAPIError("no")
+    assert type(caught.value) is BasetenAPIError
+    with pytest.raises(StatusError), expect_class(core.ModelAPIError, 500):
+        raise StatusError(500)

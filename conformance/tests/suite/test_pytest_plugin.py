@@ -59,7 +59,7 @@ TRANSLATED = """
         (
             key_check("evidence.not_applicable('seen: no audio')", "evidence"),
             Result.NOT_APPLICABLE,
-            "Skipped: not applicable: seen: no audio",
+            "seen: no audio",
         ),
         (
             "@pytest.fixture\ndef server(): raise OSError('port')\n" + key_check("pass", "server"),
