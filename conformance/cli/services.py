@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import math
 from typing import TYPE_CHECKING, Any
 
 from conformance.claims.rows import TableError
@@ -49,6 +50,12 @@ def _add_rest(run: argparse.ArgumentParser) -> None:
             metavar="N",
             help="default: what --dry-run estimates, and a margin",
         )
+    run.add_argument(
+        "--max-silence",
+        type=_read_seconds,
+        metavar="SECONDS",
+        help="how long an answer may take to begin, or to go on (default 120; at Baseten 600)",
+    )
     run.add_argument("--dry-run", action="store_true", help="estimate the cost; send nothing")
     add_report_options(run)
 
@@ -59,18 +66,27 @@ def _read_given(text: str) -> str:
     return text.strip()
 
 
+def _read_seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r:.80} is no number of seconds")
+    return seconds
+
+
 def _judge_service(options: argparse.Namespace, suite: Suite, console: Console) -> int:
     # Imported when asked for: it needs the client.
     module = importlib.import_module("conformance.services.deployment")
     try:
-        service = module.aim(options.url, options.model or "")
+        service = module.aim(options.url, options.model or "", asked=not options.dry_run)
     except module.ServiceError as error:
         raise TableError(str(error)) from error
     selection = Selection(
         target=service.target,
         lanes=(service.lane,),
         claims=tuple(options.claim),
-        options=service.write_options(options.max_requests, options.max_tokens),
+        options=service.write_options(
+            options.max_requests, options.max_tokens, options.max_silence
+        ),
         bound_only=True,
     )
     if options.dry_run:

@@ -53,6 +53,10 @@ class TransportGuard(ABC):
             attempt: How often the request was sent before.
         """
 
+    def needs_body(self, response: Response) -> bool:
+        """Return whether a response is read before it is judged."""
+        return False
+
     @abstractmethod
     def judge_response(self, request: Request, response: Response, attempt: int) -> float:
         """Return the seconds to wait before a request is sent again, 0 to accept; or raise."""
@@ -72,6 +76,8 @@ class TransportGuard(ABC):
                 self.admit(request)
                 try:
                     response = send(transport, request)
+                    if self.needs_body(response):
+                        response.read()
                 except _LOST as error:
                     wait = self.judge_error(request, error, attempt)
                 else:
@@ -90,6 +96,8 @@ class TransportGuard(ABC):
                 self.admit(request)
                 try:
                     response = await send(transport, request)
+                    if self.needs_body(response):
+                        await response.aread()
                 except _LOST as error:
                     wait = self.judge_error(request, error, attempt)
                 else:

@@ -1,12 +1,14 @@
 """The policy for requests to somebody's own service: its limits, its waits, its count.
 
 Knows what responses cost; a check whose request must not be sent, or that got no response, is
-skipped with the reason. Must not know pytest's hooks, checks or lanes.
+skipped with the reason. Until something responds as a model does, whatever else responds ends the
+run. Must not know pytest's hooks, checks or lanes.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,6 +16,8 @@ import pytest
 
 from conformance.libraries import AsyncBody, Body, errors, library_of
 from conformance.recording.transport_guard import TransportGuard, read_wait
+from conformance.services.abilities import Heard
+from conformance.subjects.wire_answers import find_sentence
 from conformance.verdicts.costs import count_answer
 
 if TYPE_CHECKING:
@@ -26,7 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["Limits", "Meter"]
 
 _REFUSALS = {401, 402, 403}
-_NOT_FOUND = 404
+_NOT_FOUND = {404, 405, 410}
+_REDIRECTS = range(300, 400)
+_SUCCESSES = range(200, 300)
+_SERVER_ERRORS = range(500, 600)
 _LOST = errors("TransportError")
 _SILENT = errors("TimeoutException")
 _UNREACHED = errors("ConnectTimeout")
@@ -63,31 +70,44 @@ class Meter(TransportGuard):
     """Keeps a run within its limits.
 
     Attributes:
-        requests: How many requests were sent.
+        requests: How many requests were sent; one that is sent again after a wait counts once.
         tokens: What the responses so far have counted, or about that.
         stopped: Why nothing is sent any more; empty while all is well.
         withheld: Why a request got no response, until somebody empties it; no check may pass then.
+        elsewhere: Whether nothing was withheld but requests for other models.
+        heard: The exchanges since somebody emptied the list.
         limits: When to stop.
 
     Args:
         limits: When to stop.
         model: The only model that may be requested; empty for any.
+        silence: Maximum seconds for which the service may be silent; None for as long as the
+            client waits.
     """
 
-    def __init__(self, limits: Limits, model: str = "") -> None:
+    def __init__(self, limits: Limits, model: str = "", silence: float | None = None) -> None:
         self.requests = 0
         self.tokens = 0
         self.stopped = ""
         self.withheld = ""
+        self.elsewhere = False
+        self.heard: list[Heard] = []
         self.limits = limits
         self._model = model
+        self._silence = silence
         self._answered = False
         self._silences = 0
+
+    def begin(self) -> None:
+        """Forget what became of the requests before: the next check begins."""
+        self.withheld, self.elsewhere = "", False
+        self.heard = []
 
     def admit(self, request: Request) -> None:
         """Count a request; skip the check if a limit is reached or the model is another one."""
         requested = _read_model(request)
         if self._model and requested != self._model:
+            self.elsewhere = self.elsewhere or not self.withheld
             self._withhold(f"asks for another model, {requested!r:.80}")
         if self.stopped:
             self._withhold(self.stopped)
@@ -96,6 +116,10 @@ class Meter(TransportGuard):
             if getattr(self, name) >= limit:
                 self._stop(f"the limit of {limit} {name} is spent; --max-{name} sets it")
         self.requests += 1
+        if self._silence is not None:
+            given = request.extensions.get("timeout", {})
+            waits = {**given, "read": min(given.get("read") or math.inf, self._silence)}
+            request.extensions = {**request.extensions, "timeout": waits}
 
     def judge_error(self, request: Request, error: Exception, attempt: int) -> float:
         """Return the seconds to wait; skip the check after a silence or the last attempt."""
@@ -103,26 +127,38 @@ class Meter(TransportGuard):
         host = request.url.netloc.decode("ascii")
         if isinstance(error, _SILENT) and not isinstance(error, _UNREACHED):
             self._silences += 1
+            if not self._answered:
+                self._stop(f"{host} takes requests and does not answer: {kind}{self._tell_wait()}")
             if self._silences == _SILENCES:
-                self._stop(f"{host} is silent: {kind}, twice in a row")
-            self._withhold(f"{host} gave no answer in time: {kind}")
+                self._stop(f"{host} is silent: {kind}{self._tell_wait()}, twice in a row")
+            self._withhold(f"{host} gave no answer in time: {kind}{self._tell_wait()}")
         if attempt + 1 == _ATTEMPTS:
             self._stop(f"{host} cannot be reached: {kind} in {_ATTEMPTS} attempts")
+        self.requests -= 1
         return read_wait(None, attempt) / 4
+
+    def _tell_wait(self) -> str:
+        return f" after {self._silence:g} s (--max-silence)" if self._silence is not None else ""
+
+    def needs_body(self, response: Response) -> bool:
+        """Tell whether a response may end the run, so that the reason is in its body."""
+        return response.status_code in _REFUSALS or not (self._answered or _is_model(response))
 
     def judge_response(self, request: Request, response: Response, attempt: int) -> float:
         """Return the seconds to wait, 0 to accept; skip all checks if the service will not work."""
         status, self._silences = response.status_code, 0
         if status in _REFUSALS:
-            self._stop(f"the service refuses the key, or what it may cost: HTTP {status}")
-        if status == _NOT_FOUND and not self._answered:
-            self._stop(f"no such model, or no chat endpoint: HTTP 404 at {request.url.path}")
-        if status not in _PASSING:
+            self._stop(f"the service refuses the key, or what it may cost: {_tell(response)}")
+        if not self._answered and (reason := _find_stranger(request, response)):
+            self._stop(reason)
+        if status not in _PASSING and (self._answered or status not in _SERVER_ERRORS):
             self._answered = True
             return 0.0
         wait = read_wait(response.headers.get("retry-after"), attempt)
         if wait > _LONGEST_WAIT or attempt + 1 == _ATTEMPTS:
-            self._stop(f"HTTP {status} {attempt + 1} times, and is to wait {wait:.0f} s")
+            told = f"HTTP {status}" if self._answered else f"nothing but errors: {_tell(response)}"
+            self._stop(f"{told} ({attempt + 1} times, and is to wait {wait:.0f} s)")
+        self.requests -= 1
         return wait
 
     def accept(self, request: Request, response: Response) -> Any:
@@ -132,7 +168,8 @@ class Meter(TransportGuard):
         def note(body: bytes) -> None:
             whole = library.Response(response.status_code, headers=headers, content=body)
             sent = request.content.decode("utf-8", "replace")
-            self.tokens += count_answer(response.status_code, sent, whole.text)
+            self.heard.append(Heard(response.status_code, sent, whole.text))
+            self.tokens += count_answer(*self.heard[-1])
 
         return library.Response(
             response.status_code,
@@ -152,6 +189,36 @@ class Meter(TransportGuard):
         # Kept as well: on its way through event loops a skip may turn into any other exception.
         self.withheld = self.withheld or why
         pytest.skip(why)
+
+
+def _is_model(response: Response) -> bool:
+    """Tell whether the first response may be a model's: an answer, or a refusal of the request."""
+    status = response.status_code
+    strange = {*_NOT_FOUND, *_PASSING, *_REDIRECTS, *_SERVER_ERRORS}
+    return not (_is_page(response) or status in strange)
+
+
+def _is_page(response: Response) -> bool:
+    kind = response.headers.get("content-type", "").lower()
+    return response.status_code in _SUCCESSES and kind.startswith("text/html")
+
+
+def _find_stranger(request: Request, response: Response) -> str:
+    """Return why the first that answered is no model's service; empty if it may be one."""
+    status, path = response.status_code, request.url.path
+    if status in _NOT_FOUND:
+        return f"no such model, or no chat endpoint at {path}: {_tell(response)}"
+    if status in _REDIRECTS:
+        where = response.headers.get("location", "nowhere")
+        return f"HTTP {status}: {path} redirects to {where:.200}; give the URL that it leads to"
+    if _is_page(response):
+        return f"a page in the place of an answer at {path}, such as a login's: {_tell(response)}"
+    return ""
+
+
+def _tell(response: Response) -> str:
+    """Return a status with what the service says in its own words."""
+    return f"HTTP {response.status_code}: {find_sentence(response.text):.300}".removesuffix(": ")
 
 
 def _read_model(request: Request) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from conformance.claims.table import load_table
 from conformance.recording.cassettes import ROOT, name_cassette
 from conformance.recording.model_listing import ServedError, choose_model, list_served
 from conformance.recording.recorder import find_lane, is_recorded
@@ -22,9 +23,10 @@ from conformance.recording.service_discovery import (
     find_endpoint,
     find_front,
 )
+from conformance.services.abilities import find_inability
 from conformance.services.budget import Limits, Meter
 from conformance.targets import LANES, choose_settings
-from conformance.verdicts.bound_items import evidence_of, is_bound, note_cost
+from conformance.verdicts.bound_items import evidence_of, is_bound, note_cost, places_of
 from conformance.verdicts.costs import Cost, add_up, estimate
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ __all__ = ["Service", "ServiceError", "aim", "choose_limits", "estimate_check", 
 
 _HOSTED = "inference.baseten.co"
 _OWN = ".baseten.co"
+# A deployment of Baseten's that was scaled to zero answers when a replica is up.
+_SILENCE = {"engine": 120.0, "live": 600.0}
+_FIRST = "messages.invoke.string"
 _ROLES = ("model", "other", "thinker", "seer")
 _METER = pytest.StashKey[Meter]()
 _SOURCE = pytest.StashKey[str]()
@@ -63,13 +68,17 @@ class Service:
     model: str
 
     def write_options(
-        self, max_requests: int | None = None, max_tokens: int | None = None
+        self,
+        max_requests: int | None = None,
+        max_tokens: int | None = None,
+        max_silence: float | None = None,
     ) -> tuple[str, ...]:
         """Return what pytest is told; never a key.
 
         Args:
             max_requests: Limit of requests; None for what the checks are estimated to need.
             max_tokens: The same of tokens.
+            max_silence: Seconds for which the service may be silent; None for the default.
         """
         return (
             *("-p", "conformance.services.deployment"),
@@ -77,16 +86,20 @@ class Service:
             *([f"--model={self.model}"] if self.model else ()),
             *([] if max_requests is None else [f"--max-requests={max_requests}"]),
             *([] if max_tokens is None else [f"--max-tokens={max_tokens}"]),
+            *([] if max_silence is None else [f"--max-silence={max_silence}"]),
         )
 
 
-def aim(url: str, model: str, environment: Mapping[str, str] = os.environ) -> Service:
+def aim(
+    url: str, model: str, environment: Mapping[str, str] = os.environ, *, asked: bool = True
+) -> Service:
     """Return the service that a URL, a slug, or both stand for.
 
     Args:
         url: A deployment's URL in any form that the client takes, or an engine's base URL.
         model: A model's slug.
         environment: Where the key stands.
+        asked: Whether anything is going to be sent; an estimate needs no key.
 
     Raises:
         ServiceError: The URL is none, Model APIs are asked without a slug, or the key is missing.
@@ -101,7 +114,7 @@ def aim(url: str, model: str, environment: Mapping[str, str] = os.environ) -> Se
     if hosted and not model:
         raise ServiceError("Model APIs serve many models: name one, as `model SLUG`")
     own = hosted or host.endswith(_OWN)
-    if own and not environment.get("BASETEN_API_KEY", "").strip():
+    if own and asked and not environment.get("BASETEN_API_KEY", "").strip():
         raise ServiceError("the key is missing: set BASETEN_API_KEY in the environment")
     lane = "model-apis" if hosted else "dedicated"
     return Service("live" if own else "engine", lane, "" if hosted else url.strip(), model)
@@ -147,13 +160,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option = parser.getgroup("conformance").addoption
     option("--max-requests", type=int, help="send no more requests")
     option("--max-tokens", type=int, help="spend no more tokens")
+    option("--max-silence", type=float, help="wait no more seconds for an answer to go on")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     option = session.config.option
-    service = aim(option.model_url or "", next(iter(option.model), ""))
+    asked = not option.collectonly
+    service = aim(option.model_url or "", next(iter(option.model), ""), asked=asked)
     model, stopped = service.model, ""
-    if service.url and not option.collectonly:
+    if service.url and asked:
         try:
             option.model_url, served = _look_up(service)
             model = model or served
@@ -162,7 +177,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if model:
         cast = dict.fromkeys(_ROLES, model)
         LANES[service.lane] = LANES[service.lane].recast(cast)
-    meter = Meter(Limits(), model)
+    meter = Meter(Limits(), model, option.max_silence or _SILENCE[service.target])
     meter.stopped = stopped
     session.config.stash[_METER] = meter
     session.config.stash[_SOURCE] = urlsplit(service.url).netloc
@@ -188,9 +203,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if _is_asked(item)]
     config.hook.pytest_deselected(items=left)
     option = config.option
+    order = {claim.id: at for at, claim in enumerate(load_table(option.claims_file).judged)}
+    # A plain question comes first: what a service makes of it tells whether it is one.
+    items.sort(key=lambda item: min(_rank(place.claim, order) for place in places_of(item)))
     estimate = add_up(estimate_item(item, option.cassettes) for item in items)
     limits = choose_limits(estimate, option.max_requests, option.max_tokens)
     config.stash[_METER].limits = limits
+
+
+def _rank(claim: str, order: Mapping[str, int]) -> int:
+    """Return where a claim stands in what is promised; limits are spent in that order."""
+    return -1 if claim == _FIRST else order[claim]
 
 
 def estimate_item(item: pytest.Item, root: Path) -> Cost:
@@ -217,14 +240,24 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    meter = item.config.stash[_METER]
-    meter.withheld = ""
+    """Judge no check by a request that got no answer, or by what its model cannot do."""
+    meter, failed = item.config.stash[_METER], True
+    meter.begin()
     try:
         yield
+        failed = False
+    except pytest.skip.Exception:
+        failed = False
+        raise
     finally:
+        # Whatever the check made of it: it did not get what it asked for.
+        if meter.elsewhere:
+            evidence_of(item).not_applicable(meter.withheld)
         if meter.withheld:
-            # Whatever the check made of it: it did not get what it asked for.
             pytest.skip(meter.withheld)
+        judged = [item.name, *(place.claim for place in places_of(item))]
+        if failed and (why := find_inability(judged, meter.heard)):
+            evidence_of(item).not_applicable(why)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from conformance.reference import AnswerPlan, Responder, respond
 from conformance.subjects import connect as mounts
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.traffic import Tape
+from conformance.subjects.wire_answers import read_answer
 from conformance.targets import LANES
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ __all__ = [
     "count_pieces",
     "find_wire_calls",
     "get_weather",
+    "judge_reading",
     "mount",
     "name_of",
     "note_bodies",
@@ -188,6 +190,22 @@ def add_up(chunks: Iterable[AIMessage]) -> AIMessageChunk:
     """Return the sum of a stream's chunks."""
     first, *rest = cast("list[AIMessageChunk]", list(chunks))
     return first + rest if rest else first
+
+
+def judge_reading(message: AIMessage, body: str) -> None:
+    """Demand of a message what its own response holds: a model that samples repeats nothing.
+
+    Args:
+        message: What the client made of a response, invoked or streamed and added up.
+        body: The response.
+
+    Raises:
+        AssertionError: Text or calls are not those of the response.
+    """
+    answer = read_answer(body)
+    assert message.text == answer.text
+    called = [(call["name"], call["args"]) for call in message.tool_calls]
+    assert called == [(call.name, call.value) for call in answer.calls.values() if call.is_valid]
 
 
 def mount(lane: str, evidence: Evidence, responder: Responder = respond, **settings: Any) -> Any:

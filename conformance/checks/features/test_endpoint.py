@@ -28,6 +28,7 @@ _TARGETS = (
     "/environments/staging",
     "/deployment/wxyz789",
 )
+_SPELLINGS = ("predict", "sync", "sync/v1", "sync/v1/chat/completions")
 _BARE = ("/predict", "/sync/v1", "/sync/v1/chat/completions", "")
 
 _HOSTED = (
@@ -101,11 +102,15 @@ def test_the_bare_forms_of_a_deployments_host_reach_its_bare_endpoint(
 
 
 @pytest.mark.claim("endpoint.normalise.model-url")
-@pytest.mark.parametrize("ending", ["predict", "sync", "sync/v1", "sync/v1/chat/completions"])
+@pytest.mark.parametrize("ending", _SPELLINGS)
 def test_the_target_answers_at_every_spelling(
-    lane: str, model: BaseChatModel, settings: dict[str, Any], ending: str
+    lane: str, model: BaseChatModel, settings: dict[str, Any], ending: str, evidence: Evidence
 ) -> None:
-    base = settings["model_url"].removesuffix("predict")
+    given = settings["model_url"].rstrip("/")
+    spelt = next((each for each in _SPELLINGS if given.endswith(f"/{each}")), None)
+    if spelt is None:
+        evidence.not_applicable("only URLs of Baseten's deployments have several spellings")
+    base = given.removesuffix(spelt)
     _judge_spelling(model, {**settings, "model_url": f"{base}{ending}"})
 
 

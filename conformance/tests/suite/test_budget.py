@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,9 @@ import pytest
 from conformance.libraries import LIBRARIES
 from conformance.recording import transport_guard
 from conformance.reference import LoopbackServer, respond
-from conformance.reference.exchange import AnswerPlan, plan_json
+from conformance.reference.exchange import AnswerPlan, plan_bytes, plan_json
 from conformance.services.budget import Limits, Meter
-from langchain_baseten import BasetenNotFoundError, ChatBaseten
+from langchain_baseten import BasetenError, ChatBaseten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,10 +137,14 @@ def test_another_model_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     meter = Meter(Limits(), "mine")
     with LoopbackServer() as server, monkeypatch.context() as patch:
         meter.install(patch)
-        with pytest.raises(SKIPPED, match=f"asks for another model, '{SLUG}'"):
-            ask_whole(server.url)
+        for _ in range(2):
+            with pytest.raises(SKIPPED, match=f"asks for another model, '{SLUG}'"):
+                ask_whole(server.url)
+            assert meter.elsewhere
         assert server.requests == []
     assert meter.stopped == ""
+    meter.begin()
+    assert not meter.elsewhere
 
 
 def test_what_is_no_question_to_a_model_counts_as_no_model(
@@ -154,7 +159,7 @@ def test_what_is_no_question_to_a_model_counts_as_no_model(
 
 
 @every_way
-def test_a_limited_request_waits_as_long_as_it_is_told(
+def test_a_limited_request_waits_as_long_as_it_is_told_and_counts_once(
     ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, waits: list[float]
 ) -> None:
     meter = Meter(Limits())
@@ -163,51 +168,82 @@ def test_a_limited_request_waits_as_long_as_it_is_told(
         meter.install(patch)
         assert ask(server.url)
     assert waits == [7.0, 2.0]
-    assert meter.requests == 3
+    assert meter.requests == 1
 
 
 @pytest.mark.parametrize(
     ("plans", "reason", "sent"),
     [
-        ([refuse(401)], "refuses the key, or what it may cost: HTTP 401", 1),
+        ([refuse(401)], r"refuses the key, or what it may cost: HTTP 401: No\.$", 1),
         ([refuse(402)], "HTTP 402", 1),
         ([refuse(403)], "HTTP 403", 1),
-        ([refuse(404)], "no such model, or no chat endpoint: HTTP 404 at /v1/chat", 1),
-        ([refuse(429, "3600")], "HTTP 429 1 times, and is to wait 3600 s", 1),
-        ([refuse(502)] * 9, "HTTP 502 4 times", 4),
+        ([refuse(404)], r"no chat endpoint at /v1/chat/completions: HTTP 404: No\.$", 1),
+        ([refuse(405)], "HTTP 405", 1),
+        ([refuse(429, "3600")], "HTTP 429: No. .1 times, and is to wait 3600 s", 1),
+        ([refuse(500)] * 9, "nothing but errors: HTTP 500: No. .4 times", 4),
+        ([refuse(502)] * 9, "HTTP 502: No. .4 times", 4),
+        ([plan_bytes(200, "text/html", b"<p>Sign in</p>")], "a page .* HTTP 200: <p>Sign in", 1),
+        (
+            [plan_bytes(308, "text/plain", b"", {"location": "https://b.example/v1"})],
+            "completions redirects to https://b.example/v1; give the URL",
+            1,
+        ),
     ],
 )
+@every_way
 def test_a_service_that_will_not_answer_is_left_alone(
-    plans: list[AnswerPlan], reason: str, sent: int, monkeypatch: pytest.MonkeyPatch
+    ask: Callable[[str], str],
+    plans: list[AnswerPlan],
+    reason: str,
+    sent: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     meter = Meter(Limits())
     with LoopbackServer(answer_after(*plans)) as server, monkeypatch.context() as patch:
         meter.install(patch)
         for _ in range(2):
-            with pytest.raises(SKIPPED, match=reason):
-                ask_whole(server.url)
+            with pytest.raises(NO_ANSWER):
+                ask(server.url)
+            assert re.search(reason, meter.withheld)
         assert len(server.requests) == sent
 
 
-def test_a_404_after_an_answer_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "strange",
+    [refuse(404), refuse(500), plan_bytes(200, "text/html", b"<p>Sign in</p>")],
+    ids=["404", "500", "page"],
+)
+def test_what_is_strange_after_an_answer_is_left_to_the_check(
+    strange: AnswerPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
     meter = Meter(Limits())
     asked: list[ReceivedRequest] = []
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         asked.append(request)
-        return refuse(404) if len(asked) > 1 else respond(request)
+        return strange if len(asked) > 1 else respond(request)
 
-    with (
-        LoopbackServer(answer) as server,
-        monkeypatch.context() as patch,
-    ):
+    with LoopbackServer(answer) as server, monkeypatch.context() as patch:
         meter.install(patch)
         assert ask_whole(server.url)
         # A skip is no Exception, and would only skip this test.
-        with pytest.raises(BaseException, match=r"No\.") as caught:
+        with pytest.raises(BaseException, match=r"No\.|Sign in") as caught:
             ask_whole(server.url)
-    assert isinstance(caught.value, BasetenNotFoundError)
-    assert meter.stopped == ""
+    assert isinstance(caught.value, BasetenError)
+    assert (meter.stopped, len(asked)) == ("", 2)
+
+
+def test_a_refusal_of_the_first_request_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = Meter(Limits())
+    with LoopbackServer(answer_after(refuse(400))) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        with pytest.raises(BasetenError, match=r"No\."):
+            ask_whole(server.url)
+        assert ask_whole(server.url)
+    assert [each.status for each in meter.heard] == [400, 200]
+    assert "Say hello to Ada." in meter.heard[1].said
+    meter.begin()
+    assert meter.heard == []
 
 
 @every_way
@@ -224,28 +260,61 @@ def test_a_dead_service_is_tried_again_and_then_left_alone(
                 ask(url)
             assert "cannot be reached: ConnectError in 4 attempts" in meter.withheld
     assert waits == [0.25, 0.5, 1.0]
-    assert meter.requests == 4
+    assert meter.requests == 1
 
 
-@pytest.mark.parametrize(
+class Silent:
+    """Answers once, and is silent from then on; notes how long each request was to wait."""
+
+    def __init__(self, library: Any, answers: int) -> None:
+        self._library, self._answers = library, answers
+        self._ask = library.HTTPTransport.handle_request
+        self.waits: list[float | None] = []
+
+    def __call__(self, transport: Any, request: Any) -> Any:
+        self.waits.append(request.extensions["timeout"]["read"])
+        if len(self.waits) <= self._answers:
+            return self._ask(transport, request)
+        raise self._library.ReadTimeout("nothing", request=request)
+
+
+each_library = pytest.mark.parametrize(
     ("library", "ask"), [(httpx2, ask_whole), (httpx, ask_with_httpx)], ids=LIBRARIES
 )
-def test_a_silent_service_is_left_alone_after_the_second_silence(
+
+
+@each_library
+def test_a_service_that_falls_silent_is_left_alone_after_the_second_silence(
     library: Any, ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def be_silent(transport: Any, request: Any) -> Any:
-        raise library.ReadTimeout("nothing", request=request)
+    silent = Silent(library, answers=1)
+    meter = Meter(Limits(), silence=7)
+    with LoopbackServer() as server, monkeypatch.context() as patch:
+        patch.setattr(library.HTTPTransport, "handle_request", silent)
+        meter.install(patch)
+        assert ask(server.url)
+        with pytest.raises(SKIPPED, match=r"no answer in time: ReadTimeout after 7 s \(--max-s"):
+            ask(server.url)
+        assert meter.stopped == ""
+        with pytest.raises(SKIPPED, match=r"is silent: ReadTimeout after 7 s .*, twice in a row"):
+            ask(server.url)
+    assert meter.stopped
+    assert silent.waits == [7, 7, 7]
 
+
+@each_library
+def test_a_service_that_never_answers_is_left_alone_after_the_first_silence(
+    library: Any, ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = Silent(library, answers=0)
     meter = Meter(Limits())
     with monkeypatch.context() as patch:
-        patch.setattr(library.HTTPTransport, "handle_request", be_silent)
+        patch.setattr(library.HTTPTransport, "handle_request", silent)
         meter.install(patch)
-        with pytest.raises(SKIPPED, match="gave no answer in time: ReadTimeout"):
-            ask("http://127.0.0.1:9")
-        assert meter.stopped == ""
-        with pytest.raises(SKIPPED, match="is silent: ReadTimeout, twice in a row"):
-            ask("http://127.0.0.1:9")
-    assert meter.stopped
+        for _ in range(2):
+            with pytest.raises(SKIPPED, match=r"takes requests and does not answer: ReadTimeout$"):
+                ask("http://127.0.0.1:9")
+    assert len(silent.waits) == 1
 
 
 @every_way

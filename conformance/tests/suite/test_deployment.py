@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.claims.table import CLAIMS_FILE
 from conformance.cli.main import main
 from conformance.recording.cassettes import ROOT
 from conformance.reference import LoopbackServer, respond
@@ -28,6 +29,7 @@ from conformance.services.deployment import (
 from conformance.targets import ENGINE_KEY
 from conformance.verdicts.costs import Cost, add_up, estimate
 from conformance.verdicts.evidence import Evidence
+from conformance.verdicts.verdicts import Place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,7 +147,10 @@ def test_a_run_has_the_limits_that_its_own_checks_need(monkeypatch: pytest.Monke
     assert add_up([cost, cost]) == Cost(2 * cost.requests, 2 * cost.tokens)
 
     monkeypatch.setattr(deployment, "_is_asked", lambda _: True)
-    option = SimpleNamespace(cassettes=ROOT, max_requests=None, max_tokens=8)
+    monkeypatch.setattr(deployment, "places_of", lambda _: (Place(ONE[1], "dedicated"),))
+    option = SimpleNamespace(
+        cassettes=ROOT, claims_file=CLAIMS_FILE, max_requests=None, max_tokens=8
+    )
     hook = SimpleNamespace(pytest_deselected=lambda items: None)
     config: Any = SimpleNamespace(option=option, hook=hook, stash=pytest.Stash())
     config.stash[deployment._METER] = Meter(Limits())

@@ -1,0 +1,175 @@
+"""Services of somebody's own on loopback, each with one defect at most, as an owner may meet them.
+
+Knows the reference server and what to change in its answers; must not know what any test makes of
+it. Defects of servers that break a claim stand in `broken/servers.py`; these are not about claims.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from conformance.broken.servers import refuses_images, refuses_sound
+from conformance.reference import LoopbackServer, respond
+from conformance.reference.exchange import (
+    DONE,
+    encode_event,
+    encode_json,
+    plan_bytes,
+    plan_json,
+    plan_stream,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from conformance.reference import AnswerPlan, ReceivedRequest, Responder
+
+__all__ = ["MODEL", "SERVICES", "serve"]
+
+MODEL = "harbour-1"
+"""The one model that each of them serves: what the reference server calls `omni`."""
+
+_OMNI = "omni"
+
+
+def answers(request: ReceivedRequest) -> AnswerPlan:
+    """Serve one model as the reference server does, under another name, and no other.
+
+    It answers at a deployment's path, and at `/v1` as an engine does.
+    """
+    if request.path.endswith("/models"):
+        return plan_json(200, {"object": "list", "data": [{"id": MODEL, "object": "model"}]})
+    body = request.json()
+    if body.get("model") != MODEL:
+        return _knows_no_such_model(request)
+
+    def rename(payload: Any) -> Any:
+        return payload | {"model": MODEL} if "model" in payload else payload
+
+    target = request.target.removeprefix("/environments/production/sync")
+    moved = replace(request, target=f"/environments/production/sync{target}")
+    plan = respond(replace(moved, body=encode_json(body | {"model": _OMNI})))
+    return plan.map_json(rename).map_events(rename)
+
+
+def _fails(request: ReceivedRequest) -> AnswerPlan:
+    return plan_json(500, {"error": {"message": "CUDA out of memory.", "code": 500}})
+
+
+def _shows_a_login_page(request: ReceivedRequest) -> AnswerPlan:
+    return plan_bytes(200, "text/html; charset=utf-8", b"<html><h1>Please sign in</h1></html>")
+
+
+def _redirects(request: ReceivedRequest) -> AnswerPlan:
+    return plan_bytes(307, "text/plain", b"", {"location": "https://elsewhere.example/v1"})
+
+
+def _knows_no_such_model(request: ReceivedRequest) -> AnswerPlan:
+    return plan_json(404, {"error": {"message": f"The model `{MODEL}` does not exist."}})
+
+
+def _is_busy_at_first() -> Responder:
+    """Answer each request at the third time that it comes."""
+    seen: Counter[bytes] = Counter()
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        seen[request.body] += 1
+        if request.body and seen[request.body] % 3:
+            return plan_json(503, {"error": "Busy."}, {"retry-after": "0.1"})
+        return answers(request)
+
+    return answer
+
+
+def _streams_in_one_event(request: ReceivedRequest) -> AnswerPlan:
+    """Send each stream's answer as the one event of it, its usage and end included."""
+    plan = answers(request)
+    if not plan.is_stream or plan.events[-1].get("error"):
+        return plan
+    asked = {k: v for k, v in request.json().items() if not k.startswith("stream")}
+    event = json.loads(answers(replace(request, body=encode_json(asked))).body)
+    for choice in event["choices"]:
+        message = choice.pop("message")
+        calls = [{"index": at, **call} for at, call in enumerate(message.get("tool_calls") or ())]
+        choice["delta"] = message | ({"tool_calls": calls} if calls else {})
+    event["object"] = "chat.completion.chunk"
+    return plan_stream([encode_event(event), DONE], "text/event-stream")
+
+
+def _reads_text_alone(request: ReceivedRequest) -> AnswerPlan:
+    """Refuse images and audio; neither reason nor count what is cached."""
+
+    def forget(payload: Any) -> Any:
+        for name in ("prompt_tokens_details", "completion_tokens_details"):
+            (payload.get("usage") or {}).pop(name, None)
+        return payload
+
+    plan = refuses_images(refuses_sound(answers))(request)
+    return plan.map_json(forget).map_events(forget)
+
+
+def _samples() -> Responder:
+    """Begin each answer of text differently."""
+    numbers = itertools.count(1)
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        plan, opening = answers(request), [f"({'again ' * (next(numbers) % 7)}) "]
+
+        def open_text(payload: Any) -> Any:
+            for choice in payload.get("choices") or ():
+                part = choice.get("message") or choice.get("delta") or {}
+                if part.get("content") and not part["content"].startswith("{") and opening:
+                    part["content"] = opening.pop() + part["content"]
+            return payload
+
+        fixed = (b'"response_format"', b"Repeat after me", b'"logprobs"')
+        return (
+            plan
+            if any(mark in request.body for mark in fixed)
+            else plan.map_json(open_text).map_events(open_text)
+        )
+
+    return answer
+
+
+SERVICES: dict[str, Callable[[], Responder]] = {
+    "honest": lambda: answers,
+    "fails always": lambda: _fails,
+    "shows a login page": lambda: _shows_a_login_page,
+    "redirects": lambda: _redirects,
+    "knows no such model": lambda: _knows_no_such_model,
+    "is busy at first": _is_busy_at_first,
+    "streams in one event": lambda: _streams_in_one_event,
+    "reads text alone": lambda: _reads_text_alone,
+    "samples": _samples,
+}
+"""What each service does -> what makes its responder."""
+
+
+@contextmanager
+def serve(name: str) -> Iterator[LoopbackServer]:
+    """Serve one of them for the length of a `with` block; `never answers` as well.
+
+    Args:
+        name: What it does.
+    """
+    ended = threading.Event()
+
+    def wait(request: ReceivedRequest) -> AnswerPlan:
+        if request.path.endswith("/models"):
+            return answers(request)
+        ended.wait()
+        return _fails(request)
+
+    responder = wait if name == "never answers" else SERVICES[name]()
+    with LoopbackServer(responder) as server:
+        try:
+            yield server
+        finally:
+            ended.set()

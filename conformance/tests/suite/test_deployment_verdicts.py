@@ -1,0 +1,94 @@
+"""What the owner of a deployment is told: whole commands against services with one defect each."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from conformance.cli.main import main
+from conformance.runner import HERE
+from conformance.tests.suite.defective_services import MODEL, serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = {"image": "images"}
+URL = "/environments/production/predict"
+REASONING, STREAMED, STOP = (
+    "reasoning.answer.kept",
+    "streaming.sync.adds-up",
+    "parameters.stop.ends",
+)
+
+
+class Told(NamedTuple):
+    """What a run said: exit code, status of each claim, all reasons, requests that arrived."""
+
+    code: int
+    statuses: dict[str, str]
+    reasons: str
+    asked: list[dict[str, Any]]
+
+
+def judge(folder: Path, service: str, *claims: str, path: str = URL, options: str = "") -> Told:
+    files = {FILES.get(name, name) for name in (claim.partition(".")[0] for claim in claims)}
+    checks = tuple(f"conformance/checks/features/test_{name}.py" for name in sorted(files))
+    report = folder / "report.json"
+    chosen = [f"--claim={claim}" for claim in claims]
+    with serve(service) as server:
+        line = ["deployment", f"{server.url}{path}", *chosen, f"--json={report}", *options.split()]
+        code = main(line, replace(HERE, checks=checks))
+        asked = [each.json() for each in server.requests if each.body]
+    lines = json.loads(report.read_text(encoding="utf-8"))["lines"]
+    reasons = "\n".join(reason for line in lines for reason in line["reasons"])
+    return Told(code, {line["claim"]: line["status"] for line in lines}, reasons, asked)
+
+
+def test_a_text_model_that_samples_is_green_with_what_it_cannot_do_in_words(tmp_path: Path) -> None:
+    told = judge(tmp_path, "samples", REASONING, STREAMED, STOP, path="/v1")
+    assert told.statuses == {REASONING: "not-applicable", STREAMED: "pass", STOP: "pass"}
+    assert "not applicable: the model answers without reasoning" in told.reasons
+    assert told.code == 0
+    assert {body["model"] for body in told.asked} == {MODEL}
+
+
+def test_a_service_that_streams_in_one_event_fails_at_streaming_alone(tmp_path: Path) -> None:
+    once, merged = "streaming.end.once", "tools.stream.merge-by-index"
+    told = judge(tmp_path, "streams in one event", STREAMED, once, merged)
+    inapplicable = dict.fromkeys((once, merged), "not-applicable")
+    assert told.statuses == {STREAMED: "fail", **inapplicable}
+    assert "the service streams an answer in 2 chunks, not token by token" in told.reasons
+
+
+def test_a_text_engine_is_not_accused_of_taking_no_images(tmp_path: Path) -> None:
+    data, spelt = "image.dedicated.data", "endpoint.normalise.model-url"
+    pairs = "messages.invoke.tuples"
+    told = judge(tmp_path, "reads text alone", data, spelt, pairs, path="/v1")
+    assert told.statuses == {data: "not-applicable", spelt: "not-applicable", pairs: "pass"}
+    assert "the model takes no images: HTTP 400: This is not supported." in told.reasons
+    assert "only URLs of Baseten's deployments have several spellings" in told.reasons
+    assert told.code == 0
+
+
+def test_a_deployment_answers_at_every_spelling_of_its_url(tmp_path: Path) -> None:
+    path = "/environments/production/sync/v1/chat/completions/"
+    told = judge(tmp_path, "honest", "endpoint.normalise.model-url", path=path)
+    assert (told.code, told.reasons) == (0, "")
+
+
+def test_what_never_answers_is_untested_after_one_request(tmp_path: Path) -> None:
+    options = f"--max-silence=0.2 --model={MODEL}"
+    told = judge(tmp_path, "never answers", REASONING, options=options)
+    assert told.statuses == {REASONING: "untested"}
+    assert "takes requests and does not answer: ReadTimeout after 0.2 s" in told.reasons
+    assert len(told.asked) == 1
+
+
+def test_a_limit_is_spent_on_a_plain_question_first_and_then_as_the_page_promises(
+    tmp_path: Path,
+) -> None:
+    plain, called = "messages.invoke.string", "tools.choice.none"
+    told = judge(tmp_path, "honest", REASONING, called, plain, options="--max-requests=6")
+    assert told.statuses == {REASONING: "untested", called: "pass", plain: "pass"}
+    assert [bool(body.get("tools")) for body in told.asked] == [False] * 4 + [True] * 2
