@@ -19,6 +19,8 @@ from conformance.child_environment import find_foreign_secrets, mask
 from conformance.claims.rows import TableError
 from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.recording.scanner import withhold
+from conformance.reports.exchange import show_first
+from conformance.subjects.first_exchange import Listener
 from conformance.subjects.subject import SubjectError, choose, chosen, is_defect
 from conformance.targets import find_keys
 from conformance.verdicts.bindings import BindingError, bind, spread_lanes
@@ -35,11 +37,13 @@ if TYPE_CHECKING:
     from conformance.claims.table import Table
     from conformance.verdicts.costs import Cost
     from conformance.verdicts.evidence import Evidence
+    from conformance.verdicts.verdicts import ShownExchange
 
 LONGEST = 600
 """Characters of a reason that are kept."""
 _PACKAGES = ("langchain-baseten", "langchain-core", "langchain-tests", "httpx2", "httpx")
 _CREDENTIAL = re.compile(r"(?i)\b(bearer|api-key)\s+\S+")
+_LISTENER = pytest.StashKey[Listener]()
 _PHASES = pytest.StashKey[list[tuple[Result, str]]]()
 _ERRORS = pytest.StashKey[list[str]]()
 _TABLE = pytest.StashKey["Table"]()
@@ -189,6 +193,15 @@ class _Recorder:
             for place in places_of(item):
                 self._ledger.write_binding(item.nodeid, place)
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        if not is_bound(item):
+            return (yield)
+        listener = item.stash[_LISTENER] = Listener()
+        with pytest.MonkeyPatch.context() as patch:
+            listener.install(patch, ours=chosen().ours)
+            return (yield)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -215,13 +228,20 @@ class _Recorder:
     def _finish(self, item: pytest.Item, phases: list[tuple[Result, str]]) -> None:
         self._finished += 1
         result = worst_result(phase for phase, _reason in phases)
-        reason = next((why for phase, why in phases if phase is result), "it has no result")
-        if not is_bound(item) and result in {Result.FAILED, Result.BROKEN}:
+        text = next((why for phase, why in phases if phase is result), "it has no result")
+        reason, wrong = _tidy(text), result in {Result.FAILED, Result.BROKEN}
+        if not is_bound(item) and wrong:
             self._ledger.write_stray(item.nodeid, f"{result}: {reason}")
         today = datetime.now(UTC).date().isoformat()
+        found = (_clean(text), _show_first(item)) if wrong else ("", None)
         for place in places_of(item):
             sources = evidence_of(item).settle(self._config.option.target, place.lane, today)
-            self._ledger.write_outcome(Outcome(place, item.nodeid, result, reason, sources))
+            self._ledger.write_outcome(Outcome(place, item.nodeid, result, reason, sources, *found))
+
+
+def _show_first(item: pytest.Item) -> ShownExchange | None:
+    listener = item.stash.get(_LISTENER, None)
+    return show_first(listener.first, _clean) if listener and listener.first else None
 
 
 def _classify(call: pytest.CallInfo[None], report: pytest.TestReport) -> Result:
@@ -251,23 +271,25 @@ def _is_fault(error: BaseException | None) -> bool:
 
 def _explain(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
     if hasattr(report, "wasxfail"):
-        return _tidy(
-            f"marked xfail: {report.wasxfail or 'no reason'}; list it as an expected failure"
-        )
+        return f"marked xfail: {report.wasxfail or 'no reason'}; list it as an expected failure"
     if report.passed:
         return ""
     text = str(report.longrepr)
     if call.excinfo:
         text = describe_failure(call.excinfo.value, call.excinfo.exconly(tryshort=True))
-    return _tidy(text if report.when == "call" else f"{report.when}: {text}")
+    return text if report.when == "call" else f"{report.when}: {text}"
+
+
+def _clean(text: str) -> str:
+    """Return a text without credentials."""
+    secrets = {*find_keys(), *find_foreign_secrets()}
+    text = mask(text, sorted(secrets, key=len, reverse=True))
+    return withhold(_CREDENTIAL.sub(r"\1 ***", text), find_keys())
 
 
 def _tidy(text: str) -> str:
-    """One short line without credentials."""
-    line = " ".join(text.split())
-    secrets = {*find_keys(), *find_foreign_secrets()}
-    line = mask(line, sorted(secrets, key=len, reverse=True))
-    line = withhold(_CREDENTIAL.sub(r"\1 ***", line), find_keys())
+    """Return one short line without credentials."""
+    line = _clean(" ".join(text.split()))
     # Cut last: what is left of a key at the cut is no key that anybody would know again.
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 

@@ -108,6 +108,8 @@ class Selection:
         options: What else pytest is told, such as where an engine is.
         bound_only: Whether claims are left out whose every check is; the rest is not to be judged.
         corpus: Folder with recordings of others, whose evidence counts as well; None for none.
+        command: What was typed, but for claims and reports; a report says with it how to run a
+            check again.
     """
 
     target: str = "replay"
@@ -117,6 +119,7 @@ class Selection:
     options: tuple[str, ...] = ()
     bound_only: bool = False
     corpus: Path | None = None
+    command: str = "python -m conformance verify"
 
     @property
     def whole(self) -> bool:
@@ -159,6 +162,7 @@ def verify(
         expected_failures = ()  # They are our own client's.
     places = list(selection.places(table))
     record, output = _run(suite, selection, verbose=verbose, watch=watch)
+    record.header["command"] = selection.command
     if record.interrupted:
         return _report_until_then(table, record, places, selection)
     if not record.complete:
@@ -326,17 +330,15 @@ def write_line(suite: Suite, selection: Selection) -> Sequence[str]:
         "--continue-on-collection-errors",
         f"--claims-file={suite.claims}",
         f"--target={selection.target}",
-        *(_of_factory(selection.factory) if selection.factory else ()),
+        *([f"--factory={selection.factory}"] if selection.factory else ()),
+        # Values are shown whole; only the reasons of broken implementations are compared with the
+        # words that their table expects.
+        *(() if ":" in selection.target else ("-o", "verbosity_assertions=2")),
         *selection.options,
         *(f"--lane={lane}" for lane in selection.lanes),
         *(f"--claim={claim}" for claim in selection.claims),
         *_choose_checks(suite, selection),
     ]
-
-
-def _of_factory(factory: str) -> tuple[str, ...]:
-    """Return what pytest is told about a factory: values are shown whole, to strangers' eyes."""
-    return f"--factory={factory}", "-o", "verbosity_assertions=2"
 
 
 def _choose_checks(suite: Suite, selection: Selection) -> list[str]:

@@ -38,6 +38,11 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     for name, form in FORMATS.items():
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=form.help)
     parser.add_argument("--diff", type=Path, metavar="OLD.json", help="compare with a report")
+    parser.add_argument(
+        "--show-exchange",
+        action="store_true",
+        help="print what each failed check sent and received first, and all that pytest says of it",
+    )
     parser.add_argument("--verbose", action="store_true", help="show pytest's output as it comes")
 
 
@@ -66,7 +71,7 @@ def judge(
     progress = Progress(silent=options.verbose)
     with _interrupted_by_termination(), closing(progress):
         report = verify(suite, selection, verbose=options.verbose, watch=progress.show)
-    print_report(report, console)
+    print_report(report, console, exchanges=options.show_exchange)
     for name, form in FORMATS.items():
         if path := getattr(options, name):
             _store(path, form.write(report, suite.root))

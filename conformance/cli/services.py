@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from conformance.claims.rows import TableError
@@ -88,10 +89,17 @@ def _judge_service(options: argparse.Namespace, suite: Suite, console: Console) 
             options.max_requests, options.max_tokens, options.max_silence
         ),
         bound_only=True,
+        command=_write_command(options),
     )
     if options.dry_run:
         return _estimate(options, selection, suite, console, module)
     return judge(options, selection, suite, console)
+
+
+def _write_command(options: argparse.Namespace) -> str:
+    named = ["--model", options.model] if options.url and options.model else []
+    words = ["deployment", options.url, *named] if options.url else ["model", options.model]
+    return shlex.join(["python", "-m", "conformance", *words])
 
 
 def _estimate(

@@ -6,6 +6,7 @@ Knows the options that choose what is judged; must not know how anything is run.
 from __future__ import annotations
 
 import argparse
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -73,9 +74,19 @@ def _verify(options: argparse.Namespace, suite: Suite, console: Console) -> int:
         options.factory or "",
         more,
         corpus=options.corpus,
+        command=_write_command(options, target),
     )
     ours = not (selection.factory or options.cassettes or options.corpus)
     return judge(options, selection, suite, console, remembered=selection.whole and ours)
+
+
+def _write_command(options: argparse.Namespace, target: str) -> str:
+    words = ["python", "-m", "conformance", "verify"]
+    words += ["--target", target] if options.target else []
+    for name in ("factory", "cassettes", "corpus", "engine_url", "engine_name"):
+        if given := getattr(options, name):
+            words += [f"--{name.replace('_', '-')}", str(given)]
+    return shlex.join(words)
 
 
 def aim_at_engine(options: argparse.Namespace) -> tuple[str, ...]:

@@ -8,17 +8,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import yaml
 
 from conformance import SuiteFault
 from conformance.recording.cassettes import ROOT, name_cassette, read_interactions, read_provenance
+from conformance.recording.redaction import (
+    REQUEST_HEADERS,
+    RESPONSE_HEADERS,
+    hash_assets,
+    keep_headers,
+    make_canonical,
+)
+from conformance.verdicts.verdicts import ShownExchange
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from conformance.recording.provenance import Provenance
+    from conformance.subjects.first_exchange import FirstExchange
 
-__all__ = ["MOST", "Exchange", "find_exchange"]
+__all__ = ["MOST", "Exchange", "find_exchange", "show_first"]
 
 MOST = 2000
 """Characters shown of a request, and of a response."""
@@ -69,6 +80,40 @@ def find_exchange(check: str, lane: str, root: Path = ROOT) -> Exchange | None:
         raise SuiteFault(f"{name} is not a cassette: {type(flaw).__name__}") from flaw
 
 
+def show_first(exchange: FirstExchange, clean: Callable[[str], str]) -> ShownExchange:
+    """Return what a check sent and received first, for a reader.
+
+    Args:
+        exchange: What was noted.
+        clean: Takes what is secret out of a text.
+    """
+    uri = make_canonical(exchange.opening.partition(" ")[2])
+    method = exchange.opening.partition(" ")[0]
+    request = _show(
+        f"{method} {uri}", _list(exchange.headers, REQUEST_HEADERS), clean(_to_text(exchange.body))
+    )
+    answered = _list(exchange.answered, RESPONSE_HEADERS)
+    response = f"no response: {exchange.failure or 'none was waited for'}"
+    if exchange.status:
+        response = _show(str(exchange.status), answered, clean(_to_text(_decompress(exchange))))
+    return ShownExchange(clean(request), clean(response), exchange.more)
+
+
+def _decompress(exchange: FirstExchange) -> bytes:
+    data, encoding = bytes(exchange.data), exchange.answered.get("content-encoding", "")
+    try:
+        found: bytes = httpx2.Response(
+            200, headers={"content-encoding": encoding}, content=data
+        ).content
+    except httpx2.DecodingError:  # cut, or read and decompressed already
+        return data
+    return found
+
+
+def _list(headers: Mapping[str, str], allowed: frozenset[str]) -> dict[str, list[str]]:
+    return {name: [value] for name, value in keep_headers(headers, allowed).items()}
+
+
 def _name_source(provenance: Provenance | None) -> str:
     if provenance is None:
         return "no provenance"
@@ -87,8 +132,11 @@ def _show_response(response: dict[str, Any]) -> str:
 
 def _show(first: str, headers: dict[str, list[str]], body: Any) -> str:
     lines = [first, *(f"{name}: {', '.join(values)}" for name, values in headers.items())]
-    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
-    return "\n".join([*lines, "", _shorten(text)])
+    return "\n".join([*lines, "", _shorten(_to_text(body))])
+
+
+def _to_text(body: Any) -> str:
+    return hash_assets(body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body))
 
 
 def _shorten(text: str) -> str:

@@ -15,7 +15,7 @@ from conformance.verdicts.verdicts import Result, Status
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.reports.report import Line, Report
+    from conformance.reports.report import Finding, Line, Report
 
 __all__ = ["write_junit"]
 
@@ -81,9 +81,18 @@ def _add_case(suite: ET.Element, line: Line, root: Path) -> None:
     if element:
         message = to_xml(line.reasons[0] if line.reasons else str(line.status))
         child = ET.SubElement(case, element, type=str(line.status), message=message)
-        child.text = to_xml("\n".join((line.statement, *line.reasons)))
+        told = (_tell(finding) for finding in line.findings if finding.text)
+        child.text = to_xml("\n".join((line.statement, *line.reasons, *told, line.again)))
     said = (f"{f.result} {f.check} ({', '.join(f.evidence)})" for f in line.findings)
     ET.SubElement(case, "system-out").text = to_xml("\n".join((line.statement, *said)))
+
+
+def _tell(finding: Finding) -> str:
+    """Return all that is known of a failure: what pytest says, and what was on the wire first."""
+    parts = [f"\n{finding.check}", finding.text]
+    if exchange := finding.exchange:
+        parts += [f"--- request\n{exchange.request}", f"--- response\n{exchange.response}"]
+    return "\n".join(parts)
 
 
 def _count(element: ET.Element) -> None:

@@ -100,6 +100,8 @@ def _describe(finding: Finding, root: Path) -> dict[str, Any]:
         "result": f"{_GLYPHS[finding.result]} {finding.result}",
         "reason": finding.reason,
         "evidence": finding.evidence,
+        "text": finding.text,
+        "exchange": finding.exchange,
     }
 
 

@@ -14,12 +14,19 @@ from conformance.reports.causes import Cause, list_causes
 from conformance.verdicts.verdicts import GREEN, Status, count, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from conformance.claims.columns import Column, OtherCell
     from conformance.claims.table import Table
     from conformance.verdicts.run_record import Record
-    from conformance.verdicts.verdicts import Judgement, Outcome, Place, Result, Verdict
+    from conformance.verdicts.verdicts import (
+        Judgement,
+        Outcome,
+        Place,
+        Result,
+        ShownExchange,
+        Verdict,
+    )
 
 __all__ = [
     "FORMAT",
@@ -82,12 +89,16 @@ class Finding:
         check: Node id of the check.
         result: What became of it.
         reason: One line, empty when it passed.
+        text: All that pytest says of a failure; empty for anything else.
+        exchange: What a check that failed or broke sent and received first, if it sent anything.
     """
 
     check: str
     result: Result
     reason: str
     evidence: tuple[str, ...]
+    text: str = ""
+    exchange: ShownExchange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,7 @@ class Line:
         sentence: Verbatim from the page, in the page's `language`.
         source: URL where the finer fact was read.
         absence: What had to be observed before "it does not work" counts; empty for a presence.
+        again: What to type to judge it again, alone.
     """
 
     claim: str
@@ -115,6 +127,7 @@ class Line:
     level: str
     source: str
     absence: str
+    again: str
     reasons: tuple[str, ...]
     evidence: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -174,7 +187,8 @@ def build_report(table: Table, judgement: Judgement, record: Record) -> Report:
     present = {verdict.place.lane for verdict in judgement.verdicts}
     features = _build_features(table, judgement.verdicts)
     lines = tuple(
-        _describe(table, verdict, found.get(verdict.place, [])) for verdict in judgement.verdicts
+        _describe(table, verdict, found.get(verdict.place, []), record.header)
+        for verdict in judgement.verdicts
     )
     return Report(
         run={key: value for key, value in record.header.items() if key not in {"kind", "format"}},
@@ -204,7 +218,14 @@ def list_corrections(table: Table) -> tuple[Correction, ...]:
 def _group(outcomes: Iterable[Outcome]) -> dict[Place, list[Finding]]:
     found: dict[Place, list[Finding]] = {}
     for outcome in sorted(outcomes, key=lambda outcome: outcome.check):
-        finding = Finding(outcome.check, outcome.result, outcome.reason, outcome.evidence)
+        finding = Finding(
+            outcome.check,
+            outcome.result,
+            outcome.reason,
+            outcome.evidence,
+            outcome.text,
+            outcome.exchange,
+        )
         found.setdefault(outcome.place, []).append(finding)
     return found
 
@@ -249,7 +270,16 @@ def _merge_cell(verdicts: Sequence[Verdict]) -> Cell:
     )
 
 
-def _describe(table: Table, verdict: Verdict, findings: Iterable[Finding]) -> Line:
+def _say_again(header: Mapping[str, Any], place: Place) -> str:
+    """Return what to type to judge a place again; the run's own command with what it names."""
+    command = str(header.get("command", "python -m conformance verify"))
+    lane = f" --lane {place.lane}" if " verify" in command else ""
+    return f"{command} --claim {place.claim}{lane}"
+
+
+def _describe(
+    table: Table, verdict: Verdict, findings: Iterable[Finding], header: Mapping[str, Any]
+) -> Line:
     claim = table.claims[verdict.place.claim]
     return Line(
         claim=claim.id,
@@ -265,6 +295,7 @@ def _describe(table: Table, verdict: Verdict, findings: Iterable[Finding]) -> Li
         level=claim.level,
         source=table.find_source(claim).url,
         absence=f"at the {claim.layer}, once {claim.prerequisite}" if claim.absence else "",
+        again=_say_again(header, verdict.place),
         reasons=verdict.reasons,
         evidence=verdict.evidence,
         findings=tuple(findings),

@@ -14,7 +14,7 @@ from conformance.media import to_markdown, to_markdown_code, to_terminal
 from conformance.reports.difference import Kind
 from conformance.reports.labels import NO_CLAIM, SAYS, UNCLAIMED, say
 from conformance.reports.report import list_corrections
-from conformance.verdicts.verdicts import Status
+from conformance.verdicts.verdicts import Result, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,8 +43,14 @@ MATRIX_BEGINS, MATRIX_ENDS = "<!-- matrix -->", "<!-- /matrix -->"
 _MANY = 5
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Print the matrix, every verdict that is not a pass, the problems, the sum and a legend."""
+def print_report(report: Report, console: Console, *, exchanges: bool = False) -> None:
+    """Print the matrix, every verdict that is not a pass, the problems, the sum and a legend.
+
+    Args:
+        report: The report.
+        console: Where it is printed.
+        exchanges: Whether to print what each failed check sent and received first, as well.
+    """
     console.print(to_terminal(_name(report)))
     grid = Grid()
     grid.add_column("feature", no_wrap=True)
@@ -57,6 +63,7 @@ def print_report(report: Report, console: Console) -> None:
     for text in (
         *_list_causes(report),
         *_list_lines(report),
+        *(_list_exchanges(report) if exchanges else ()),
         *_list_problems(report),
         _sum_up(report),
         *_explain(report),
@@ -229,6 +236,23 @@ def _list_lines(report: Report) -> Iterator[Text]:
             yield to_terminal(f"    - {_tell(reason, checks, told, line.claim)}")
         if (more := len(groups) - _MANY) > 0:
             yield to_terminal(f"    - and {more} more; see --json")
+        if line.status in {Status.FAIL, Status.BROKEN}:
+            yield to_terminal(f"    again: {line.again}", style="dim")
+
+
+def _list_exchanges(report: Report) -> Iterator[Text]:
+    """Say of each failed check, once, what pytest says and what was on the wire first."""
+    found = {each.check: (each, line) for line in reversed(report.lines) for each in line.findings}
+    for check, (finding, line) in reversed(found.items()):
+        if finding.result not in {Result.FAILED, Result.BROKEN}:
+            continue
+        yield to_terminal(f"\n{check}", style="bold")
+        yield to_terminal(finding.text or finding.reason)
+        if exchange := finding.exchange:
+            more = f" (the first of {exchange.more + 1})" if exchange.more else ""
+            yield to_terminal(f"--- request{more}\n{exchange.request}")
+            yield to_terminal(f"--- response\n{exchange.response}")
+        yield to_terminal(f"--- again: {line.again}")
 
 
 def _group(line: Line) -> list[tuple[str, list[str]]]:

@@ -7,11 +7,11 @@ footer, or with fewer lines than the footer counts, is of a run that was cut: no
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from conformance import SuiteFault
-from conformance.verdicts.verdicts import Outcome, Place, Result
+from conformance.verdicts.verdicts import Outcome, Place, Result, ShownExchange
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,6 +85,8 @@ class Ledger:
                 "result": outcome.result,
                 "reason": outcome.reason,
                 "evidence": outcome.evidence,
+                "text": outcome.text,
+                "exchange": asdict(outcome.exchange) if outcome.exchange else None,
             }
         )
 
@@ -161,4 +163,6 @@ def _take_line(record: Record, line: dict[str, Any], number: int) -> None:
 
 def _read_outcome(place: Place, check: str, found: dict[str, Any]) -> Outcome:
     sources = tuple(found["evidence"])
-    return Outcome(place, check, Result(found["result"]), found["reason"], sources)
+    exchange = ShownExchange(**found["exchange"]) if found["exchange"] else None
+    result, reason = Result(found["result"]), found["reason"]
+    return Outcome(place, check, result, reason, sources, found["text"], exchange)

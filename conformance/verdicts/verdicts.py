@@ -23,6 +23,7 @@ __all__ = [
     "Outcome",
     "Place",
     "Result",
+    "ShownExchange",
     "Status",
     "Verdict",
     "count",
@@ -84,6 +85,21 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class ShownExchange:
+    """The first request of a check and its response, as text without secrets.
+
+    Attributes:
+        request: Method, URL, headers, body.
+        response: Status, headers, body, or what came instead.
+        more: How many requests the check sent after it.
+    """
+
+    request: str
+    response: str
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one check found about one claim in one lane.
 
@@ -91,6 +107,8 @@ class Outcome:
         check: Node id of the check.
         reason: One line: why it failed, broke, was skipped or does not apply.
         evidence: What it was judged on, such as "reference" or "engine vLLM 0.32.0".
+        text: All that pytest says of a failure; empty for anything else.
+        exchange: What a check that failed or broke sent and received first, if it sent anything.
     """
 
     place: Place
@@ -98,6 +116,8 @@ class Outcome:
     result: Result
     reason: str = ""
     evidence: tuple[str, ...] = ()
+    text: str = ""
+    exchange: ShownExchange | None = None
 
 
 @dataclass(frozen=True, slots=True)

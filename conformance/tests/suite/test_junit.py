@@ -54,7 +54,8 @@ def test_what_is_red_in_the_report_is_red_in_junit(
     assert [child.tag for child in children] == ([element] if element else [])
     for child in children:
         assert child.attrib == {"type": str(status), "message": "first"}
-        assert child.text == "A tool is called.\nfirst\nsecond"
+        again = f"python -m conformance verify --claim {CALLS} --lane dedicated"
+        assert child.text == f"A tool is called.\nfirst\nsecond\n{again}"
 
 
 def test_a_verdict_without_reasons_says_its_status(tmp_path: Path) -> None:

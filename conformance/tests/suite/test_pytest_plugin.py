@@ -320,3 +320,46 @@ def test_an_option_that_names_nothing_stops_the_run(
     bench: Bench, option: str, message: str
 ) -> None:
     assert message in bench.refusal(PASSING, option)
+
+
+# --- what stands beside a failure ---
+
+ASKING = """
+    import httpx2
+    from conformance.reference import LoopbackServer
+    with LoopbackServer() as server:
+        for word in ("first", "second"):
+            headers = {"authorization": "Bearer sk-7f3k29dm4x8q1z6w", "accept": "a/b"}
+            httpx2.post(f"{server.url}/v1", content=word, headers=headers)
+    assert {"word": "first" * 9, "more": [1] * 9} == {"word": "second" * 9, "more": [2] * 9}
+"""
+
+
+def test_a_failed_check_keeps_what_it_sent_first_and_all_that_pytest_says(bench: Bench) -> None:
+    [outcome] = bench.outcomes(key_check(ASKING), "-o", "verbosity_assertions=2")
+    assert outcome.result is Result.FAILED
+    assert outcome.exchange is not None
+    assert outcome.exchange.request.endswith("/v1\naccept: a/b\n\nfirst")
+    assert outcome.exchange.response.startswith("404\n")
+    assert outcome.exchange.more == 1
+    assert "\n" in outcome.text
+    assert "second" * 9 in outcome.text
+    assert "Use -v" not in outcome.text
+    assert "sk-7f3k" not in bench.record_path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (key_check("pass"), ""),
+        (key_check("pytest.skip('no server')"), ""),
+        (key_check("raise ValueError('one\\n  two')"), "ValueError: one\n  two"),
+    ],
+)
+def test_without_a_failure_nothing_is_kept_and_without_a_request_no_exchange(
+    bench: Bench, check: str, text: str
+) -> None:
+    [outcome] = bench.outcomes(check)
+    assert outcome.text.endswith(text)
+    assert bool(outcome.text) == bool(text)
+    assert outcome.exchange is None

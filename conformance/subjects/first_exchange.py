@@ -1,0 +1,179 @@
+"""The first request of a check and its response, noted where any client meets the network.
+
+Knows HTTP clients and the loopback server, as bytes pass; must not know what a check wants, nor how
+an exchange is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from conformance.libraries import LIBRARIES, AsyncBody, Body
+from conformance.reference import LoopbackServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+
+    import pytest
+
+    from conformance.libraries import Request, Response
+    from conformance.reference import AnswerPlan, ReceivedRequest
+    from conformance.reference.exchange import BodyPiece
+
+__all__ = ["FirstExchange", "Listener"]
+
+_MOST = 65_536
+"""Bytes of a response that are kept."""
+
+
+@dataclass(slots=True)
+class FirstExchange:
+    """One request and its response, as far as it was read.
+
+    Attributes:
+        opening: Method and URL of the request.
+        headers: The request's headers.
+        body: The request's body.
+        status: Status of the response; 0 while there is none.
+        answered: The response's headers.
+        data: The response's body, at most 64 KiB of it.
+        failure: Kind of the exception that came in the place of a response; empty for none.
+        more: How many requests the check sent after this one.
+    """
+
+    opening: str
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    status: int = 0
+    answered: dict[str, str] = field(default_factory=dict)
+    data: bytearray = field(default_factory=bytearray)
+    failure: str = ""
+    more: int = 0
+
+    def add(self, data: bytes) -> None:
+        """Keep a part of the response's body."""
+        self.data += data[: max(0, _MOST - len(self.data))]
+
+
+class Listener:
+    """Notes the first exchange of a check.
+
+    Attributes:
+        first: The exchange; None if nothing was sent.
+    """
+
+    def __init__(self) -> None:
+        self.first: FirstExchange | None = None
+
+    def install(self, patch: pytest.MonkeyPatch, *, ours: bool) -> None:
+        """Listen for as long as the patch holds.
+
+        Args:
+            patch: Puts back what was there.
+            ours: Whether our own client is judged. It sends through the libraries' clients; any
+                other may send otherwise, and talks to a loopback server.
+        """
+        if not ours:
+            plan = LoopbackServer._plan
+            patch.setattr(LoopbackServer, "_plan", self._listen_to_server(plan))
+            return
+        for library in LIBRARIES.values():
+            sync, awaited = library.Client, library.AsyncClient
+            patch.setattr(sync, "send", self._listen(sync.send))
+            patch.setattr(awaited, "send", self._listen_awaited(awaited.send))
+
+    def _note(self, opening: str, headers: Iterable[Any], body: bytes) -> FirstExchange | None:
+        """Return what to fill in; None for all but the first."""
+        if self.first is not None:
+            self.first.more += 1
+            return None
+        self.first = FirstExchange(opening, dict(headers), body)
+        return self.first
+
+    def _listen(self, send: Callable[..., Any]) -> Callable[..., Any]:
+        def listen(client: Any, request: Request, *given: Any, **options: Any) -> Any:
+            noted = self._note_request(request)
+            try:
+                response = send(client, request, *given, **options)
+            except BaseException as error:
+                _note_failure(noted, error)
+                raise
+            return _note_response(noted, response)
+
+        return listen
+
+    def _listen_awaited(self, send: Callable[..., Any]) -> Callable[..., Any]:
+        async def listen(client: Any, request: Request, *given: Any, **options: Any) -> Any:
+            noted = self._note_request(request)
+            try:
+                response = await send(client, request, *given, **options)
+            except BaseException as error:
+                _note_failure(noted, error)
+                raise
+            return _note_response(noted, response)
+
+        return listen
+
+    def _note_request(self, request: Request) -> FirstExchange | None:
+        body = getattr(request, "_content", b"")
+        return self._note(f"{request.method} {request.url}", request.headers.items(), body)
+
+    def _listen_to_server(self, plan: Callable[..., AnswerPlan]) -> Callable[..., AnswerPlan]:
+        def listen(server: LoopbackServer, request: ReceivedRequest) -> AnswerPlan:
+            opening = f"{request.method} {server.url}{request.target}"
+            noted = self._note(opening, request.headers, request.body)
+            answer = plan(server, request)
+            if noted is None:
+                return answer
+            noted.status, noted.answered = answer.status, dict(answer.headers)
+            pieces = _overhear(answer.pieces, noted)
+            return replace(answer, pieces=cast("tuple[BodyPiece, ...]", pieces))
+
+        return listen
+
+
+def _note_failure(noted: FirstExchange | None, error: BaseException) -> None:
+    if noted is not None:
+        noted.failure = type(error).__name__
+
+
+def _note_response(noted: FirstExchange | None, response: Response) -> Response:
+    if noted is not None:
+        noted.status, noted.answered = response.status_code, dict(response.headers)
+        if response.is_stream_consumed:
+            noted.add(response.content)
+        else:
+            response.stream = _Overheard(response.stream, noted)
+    return response
+
+
+def _overhear(pieces: Iterable[BodyPiece], noted: FirstExchange) -> Iterator[BodyPiece]:
+    # Lazily: when a piece is taken is what some checks look at.
+    for piece in pieces:
+        noted.add(piece.data)
+        yield piece
+
+
+class _Overheard(Body, AsyncBody):
+    """A body that is noted while it is read."""
+
+    def __init__(self, stream: Any, noted: FirstExchange) -> None:
+        self._stream = stream
+        self._noted = noted
+
+    def __iter__(self) -> Iterator[bytes]:
+        for data in self._stream:
+            self._noted.add(data)
+            yield data
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for data in self._stream:
+            self._noted.add(data)
+            yield data
+
+    def close(self) -> None:
+        self._stream.close()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

@@ -1,0 +1,146 @@
+"""The first exchange of a check, noted as any client makes it, and shown without secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import httpx2
+import pytest
+
+from conformance.reference import LoopbackServer, respond
+from conformance.reports.exchange import MOST, show_first
+from conformance.subjects import first_exchange
+from conformance.subjects.first_exchange import FirstExchange, Listener
+from langchain_baseten import BasetenError, ChatBaseten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SLUG = "moonshotai/Kimi-K2.6"
+KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
+
+
+def aim(url: str, **own: Any) -> ChatBaseten:
+    return ChatBaseten(model=SLUG, base_url=f"{url}/v1", api_key=KEY, max_retries=0, **own)
+
+
+def ask(url: str) -> None:
+    with aim(url) as model:
+        assert model.invoke("Hello").text
+
+
+def ask_in_pieces(url: str) -> None:
+    with aim(url) as model:
+        assert [chunk.text for chunk in model.stream("Hello")]
+
+
+def ask_awaited(url: str) -> None:
+    async def stream() -> None:
+        async with aim(url) as model:
+            assert [chunk.text async for chunk in model.astream("Hello")]
+
+    asyncio.run(stream())
+
+
+def ask_with_httpx(url: str) -> None:
+    with httpx.Client() as client:
+        assert aim(url, http_client=client).invoke("Hello").text
+
+
+def ask_without_reading_apart(url: str) -> None:
+    body = {"model": SLUG, "messages": [{"role": "user", "content": "Hello"}]}
+    httpx2.post(f"{url}/v1/chat/completions", json=body, headers={"authorization": f"Bearer {KEY}"})
+
+
+ASKING = [ask, ask_in_pieces, ask_awaited, ask_with_httpx, ask_without_reading_apart]
+
+
+@pytest.mark.parametrize("ask", ASKING)
+@pytest.mark.parametrize("ours", [True, False])
+def test_the_first_exchange_is_noted_and_the_others_are_counted(
+    ask: Callable[[str], None], ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = Listener()
+    with LoopbackServer() as server, monkeypatch.context() as patch:
+        listener.install(patch, ours=ours)
+        for _ in range(3):
+            ask(server.url)
+        answered = respond(server.requests[0]).body
+        opening = f"POST {server.url}/v1/chat/completions"
+    first = listener.first
+    assert first is not None
+    assert (first.opening, first.status, first.more, first.failure) == (opening, 200, 2, "")
+    assert json.loads(first.body)["model"] == SLUG
+    assert bytes(first.data) == answered
+    assert KEY not in repr(first)
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_what_gets_no_response_is_noted_with_the_failure(
+    awaited: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LoopbackServer() as server:
+        url = server.url
+    listener = Listener()
+    with monkeypatch.context() as patch:
+        listener.install(patch, ours=True)
+        for _ in range(2):
+            with pytest.raises(BasetenError):
+                ask_awaited(url) if awaited else ask(url)
+    assert listener.first is not None
+    assert (listener.first.failure, listener.first.status) == ("ConnectError", 0)
+    assert listener.first.more == 1
+    assert show_first(listener.first, str).response == "no response: ConnectError"
+
+
+def test_no_more_of_a_long_body_is_kept_than_anybody_looks_at() -> None:
+    noted = FirstExchange("GET http://h/", {}, b"")
+    for _ in range(3):
+        noted.add(b"x" * (first_exchange._MOST - 1))
+    assert len(noted.data) == first_exchange._MOST
+
+
+def test_an_exchange_is_shown_with_harmless_headers_and_without_what_is_secret() -> None:
+    picture = "iVBORw0KGgo" + "A" * 300
+    noted = FirstExchange(
+        f"POST http://u:p@h:1/v1?token={KEY}",
+        {"Authorization": f"Bearer {KEY}", "Accept": "a/b"},
+        f'{{"url": "data:image/png;base64,{picture}", "key": "{KEY}"}}'.encode(),
+        status=400,
+        answered={"set-cookie": KEY, "content-type": "text/plain"},
+        data=bytearray(f"Bad key {KEY}\n{'x' * 3000}".encode()),
+        more=4,
+    )
+    shown = show_first(noted, lambda text: text.replace(KEY, "***"))
+    assert shown.request.startswith("POST http://h:1/v1?token=REDACTED\naccept: a/b\n\n{")
+    assert "data:image/png;sha256," in shown.request
+    assert '"key": "***"' in shown.request
+    assert shown.response.startswith("400\ncontent-type: text/plain\n\nBad key ***\nxxx")
+    assert shown.response.endswith("more characters")
+    assert shown.more == 4
+
+
+def test_no_part_of_a_key_is_left_in_a_url_or_where_a_body_is_cut() -> None:
+    body = b"x" * (MOST - 10) + KEY.encode()
+    noted = FirstExchange(f"POST http://h/{KEY}/v1", {}, body, 200)
+    noted.add(body)
+    shown = show_first(noted, lambda text: text.replace(KEY, "***"))
+    assert KEY[:8] not in f"{shown.request}{shown.response}"
+    assert shown.request.startswith("POST http://h/***/v1")
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+def test_a_compressed_body_is_shown_as_text(encoded: bool) -> None:
+    data = gzip.compress(b"Hello") if encoded else b"Hello"
+    noted = FirstExchange("GET http://h/", {}, b"", 200, {"content-encoding": "gzip"})
+    noted.add(data)
+    assert show_first(noted, str).response == "200\n\nHello"
+
+
+def test_a_request_that_was_left_before_a_response_says_so() -> None:
+    shown = show_first(FirstExchange("GET http://h/", {}, b""), str)
+    assert shown.response == "no response: none was waited for"
