@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from conformance.reference import LoopbackServer, respond
-from conformance.reports.exchange import show_first
+from conformance.reports.exchange import MOST, show_first
 from conformance.subjects import first_exchange
 from conformance.subjects.first_exchange import FirstExchange, Listener
 from langchain_baseten import BasetenError, ChatBaseten
@@ -122,6 +122,15 @@ def test_an_exchange_is_shown_with_harmless_headers_and_without_what_is_secret()
     assert shown.response.startswith("400\ncontent-type: text/plain\n\nBad key ***\nxxx")
     assert shown.response.endswith("more characters")
     assert shown.more == 4
+
+
+def test_no_part_of_a_key_is_left_in_a_url_or_where_a_body_is_cut() -> None:
+    body = b"x" * (MOST - 10) + KEY.encode()
+    noted = FirstExchange(f"POST http://h/{KEY}/v1", {}, body, 200)
+    noted.add(body)
+    shown = show_first(noted, lambda text: text.replace(KEY, "***"))
+    assert KEY[:8] not in f"{shown.request}{shown.response}"
+    assert shown.request.startswith("POST http://h/***/v1")
 
 
 @pytest.mark.parametrize("encoded", [True, False])
