@@ -41,7 +41,8 @@ def test_a_client_that_cannot_be_imported_is_said_once_before_any_check(
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.count("the client cannot be imported: ModuleNotFoundError") == 1
-    assert len(told.err.splitlines()) == 1
+    told_once = [line for line in told.err.splitlines() if "collecting the checks" not in line]
+    assert len(told_once) == 1  # A slow machine shows progress before it.
 
 
 def test_a_constructor_that_raises_is_a_failure_of_the_client(
