@@ -41,6 +41,12 @@ link = "https://issue.example/1"
 
 
 @pytest.fixture(autouse=True)
+def _without_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a slow machine from printing lines of progress between those that are compared."""
+    monkeypatch.setattr("conformance.cli.progress._SECONDS", {True: 0.0, False: 600.0})
+
+
+@pytest.fixture(autouse=True)
 def _few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     # Other people's plugins are slow to load, and none is needed here.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
