@@ -20,12 +20,6 @@ ONE = ["--claim", "metadata.finish.reason"]
 DEFECT = """
 import langchain_baseten
 
-@pytest.fixture(autouse=True)
-def _without_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep a slow machine from printing lines of progress between those that are compared."""
-    monkeypatch.setattr("conformance.cli.progress._SECONDS", {True: 0.0, False: 600.0})
-
-
 def fail(self, **settings):
     raise RuntimeError("there is no model today, nor will there be one tomorrow, or ever again")
 
@@ -37,6 +31,12 @@ def break_client(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> No
     """Let every interpreter that imports from the working folder begin with this."""
     (folder / "sitecustomize.py").write_text(text, encoding="utf-8")
     monkeypatch.chdir(folder)
+
+
+@pytest.fixture(autouse=True)
+def _without_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a slow machine from printing lines of progress between those that are compared."""
+    monkeypatch.setattr("conformance.cli.progress._SECONDS", {True: 0.0, False: 600.0})
 
 
 def test_a_client_that_cannot_be_imported_is_said_once_before_any_check(
