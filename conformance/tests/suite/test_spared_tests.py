@@ -33,11 +33,15 @@ def test_of_all():
 _CONFTEST = "def pytest_addoption(parser): parser.addoption('--of-package', action='store_true')\n"
 
 
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
+    return kept | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(FOLDER.parent)}
+
+
 def _run(folder: Path, tests: str, *options: str, measured: bool = False) -> str:
     (folder / "conftest.py").write_text(_CONFTEST, encoding="utf-8")
     (folder / "test_it.py").write_text(tests, encoding="utf-8")
     (folder / ".coveragerc").write_text("[run]\npatch = subprocess\n", encoding="utf-8")
-    kept = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
     done = subprocess.run(  # noqa: S603  our own tests
         [
             *(sys.executable, "-m", *(["coverage", "run", "-m"] if measured else [])),
@@ -47,7 +51,7 @@ def _run(folder: Path, tests: str, *options: str, measured: bool = False) -> str
         capture_output=True,
         check=False,
         cwd=folder,
-        env=kept | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(FOLDER.parent)},
+        env=_environment(),
         text=True,
     )
     return done.stdout + done.stderr
@@ -68,6 +72,7 @@ def test_coverage_pauses_for_what_is_untraced_and_goes_on(tmp_path: Path) -> Non
         capture_output=True,
         check=False,
         cwd=tmp_path,
+        env=_environment(),
         text=True,
     ).stdout
     assert shown.splitlines()[2].split("%")[1].strip() == "10-11"  # what `test_of_many` does
