@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.untraced("its work is done by soaks in other processes")
+
 _CALM = ("--conduct", "plain", "--conduct", "slow")
 _WRONG = ("--conduct", "cut-inside", "--conduct", "no-json")
 
@@ -33,8 +35,6 @@ BROKEN: dict[str, tuple[str, tuple[str, ...]]] = {
 _PROGRAM = """
 import sys
 from conformance.cli.main import main
-
-pytestmark = pytest.mark.untraced("its work is done by soaks in other processes")
 for spec in sys.argv[1:]:
     name, *options = spec.split()
     print("===", name, flush=True)
