@@ -43,6 +43,8 @@ def main(argv: list[str]) -> int:
 
 def read_module() -> pdoc.doc.Module:
     """Return the package as pdoc sees it, with each field at its class."""
+    for name in langchain_baseten.__all__:
+        getattr(langchain_baseten, name)  # pdoc finds what the package has imported
     module = pdoc.doc.Module(langchain_baseten)
     with warnings.catch_warnings():
         # Fields that are declared twice, by TYPE_CHECKING, are not found in the class's source.

@@ -26,6 +26,12 @@ def read_imports(path: Path) -> set[str]:
     found = [node for node in ast.walk(tree) if node not in checked]
     names = [node.module or "" for node in found if isinstance(node, ast.ImportFrom)]
     names += [alias.name for node in found if isinstance(node, ast.Import) for alias in node.names]
+    names += [
+        f"langchain_baseten.{alias.name}"
+        for node in found
+        if isinstance(node, ast.ImportFrom) and node.module == "langchain_baseten"
+        for alias in node.names
+    ]
     return {name.split(".")[1] for name in names if name.startswith("langchain_baseten.")}
 
 

@@ -263,7 +263,8 @@ class Changed(Service):
     @staticmethod
     def change(answer: Any) -> Any:
         created = {"created": str(answer["created"])} if "created" in answer else {}
-        return {**answer, **created, "new": 1, "id": "other-0a1b2c3d4e5f"}
+        named = {"model": "another/model"} if "model" in answer else {}
+        return {**answer, **created, **named, "new": 1, "id": "other-0a1b2c3d4e5f"}
 
 
 def test_a_changed_service_is_found_out_and_nothing_is_replaced(tmp_path: Path) -> None:
