@@ -43,10 +43,17 @@ def list_missing(wheel: Path, sdist: Path) -> list[str]:
     return missing + [name for name in _IN_SDIST if name not in sources]
 
 
+# Not by pip, which environments that uv made do not have.
+_LIST = """
+from importlib.metadata import distributions
+print(*(one.metadata["Name"] for one in distributions()))
+"""
+
+
 def list_installed(python: Path) -> set[str]:
     """Return the names of the distributions that an interpreter sees."""
-    listing = _run(python, "-m", "pip", "list", "--format=freeze")
-    return {line.partition("==")[0].lower().replace("_", "-") for line in listing.split()}
+    names = _run(python, "-c", _LIST).split()
+    return {name.lower().replace("_", "-") for name in names}
 
 
 def _run(python: Path, *arguments: str) -> str:

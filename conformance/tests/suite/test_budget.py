@@ -14,6 +14,7 @@ from conformance.libraries import LIBRARIES
 from conformance.recording import transport_guard
 from conformance.reference import LoopbackServer, respond
 from conformance.reference.exchange import AnswerPlan, plan_bytes, plan_json
+from conformance.services import deployment
 from conformance.services.budget import Limits, Meter
 from langchain_baseten import BasetenError, ChatBaseten
 
@@ -334,3 +335,15 @@ def test_an_answer_that_is_lost_on_its_way_is_no_answer(
             ask(server.url)
     assert "lost inside an answer: RemoteProtocolError" in meter.withheld
     assert meter.stopped == ""
+
+
+def test_a_check_that_asks_for_another_model_does_not_apply() -> None:
+    item: Any = SimpleNamespace(
+        name="test_x", stash=pytest.Stash(), config=SimpleNamespace(stash=pytest.Stash())
+    )
+    item.config.stash[deployment._METER] = meter = Meter(Limits(), "mine")
+    running = deployment.pytest_runtest_call(item)
+    next(running)
+    meter.withheld, meter.elsewhere = "asks for another model, 'x'", True
+    with pytest.raises(SKIPPED, match="not applicable: asks for another model, 'x'"):
+        next(running)

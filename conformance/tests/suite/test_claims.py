@@ -23,6 +23,7 @@ from conformance.claims.table import (
     load_table,
     write_schema,
 )
+from conformance.cli.main import main
 from conformance.tests.suite.sample_suite import CLAIMS, CORRECTED, load_small
 
 if TYPE_CHECKING:
@@ -315,7 +316,9 @@ def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
 # --- the schema that editors take ---
 
 
-def test_the_schema_is_that_of_the_models() -> None:
+def test_the_schema_is_that_of_the_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--schema"]) == 0
+    assert capsys.readouterr().out == write_schema()
     written = (CLAIMS_FILE.parent / "claims" / "schema.json").read_text(encoding="utf-8")
     renew = "`python -m conformance list --schema > conformance/claims/schema.json` renews it"
     assert written == write_schema(), renew

@@ -305,6 +305,7 @@ def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(
         (["deployment", "http://127.0.0.1:9/v1", "--model= "], "is the variable that it comes"),
         (["model", ""], "is the variable that it comes from set?"),
         (["deployment"], "required: URL"),
+        (["deployment", "http://127.0.0.1:9/v1", "--max-silence=0"], "'0' is no number of seconds"),
         (["deployment", "http://127.0.0.1:9/v1", "--target=reference"], "unrecognized arguments"),
         (["verify", "--model-url="], "use `python -m conformance deployment URL`"),
         (["verify", "--model", "m"], "use `python -m conformance model SLUG`"),

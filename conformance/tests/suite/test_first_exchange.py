@@ -18,7 +18,7 @@ from conformance.subjects.first_exchange import FirstExchange, Listener
 from langchain_baseten import BasetenError, ChatBaseten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
 SLUG = "moonshotai/Kimi-K2.6"
 KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
@@ -144,3 +144,16 @@ def test_a_compressed_body_is_shown_as_text(encoded: bool) -> None:
 def test_a_request_that_was_left_before_a_response_says_so() -> None:
     shown = show_first(FirstExchange("GET http://h/", {}, b""), str)
     assert shown.response == "no response: none was waited for"
+
+
+def test_a_body_that_is_read_to_its_end_is_noted_whole() -> None:
+    async def write() -> AsyncIterator[bytes]:
+        yield b"a"
+        yield b"b"
+
+    async def read() -> list[bytes]:
+        return [data async for data in first_exchange._Overheard(write(), noted)]
+
+    noted = FirstExchange("GET http://h/", {}, b"")
+    assert asyncio.run(read()) == [b"a", b"b"]
+    assert noted.data == b"ab"

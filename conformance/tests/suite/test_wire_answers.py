@@ -85,3 +85,8 @@ def test_an_error_is_found_in_every_shape(body: str, error: WireError | None) ->
 def test_a_body_without_an_error_speaks_for_itself() -> None:
     assert find_sentence("<h1>Not\n found</h1>") == "<h1>Not found</h1>"
     assert find_sentence('{"error": "No."}') == "No."
+
+
+def test_what_is_no_json_object_is_left_out() -> None:
+    body = 'data: [1]\n\ndata: "a"\n\ndata: {"choices": [{"delta": {"content": "b"}}]}\n\n'
+    assert read_answer(body).text == "b"
