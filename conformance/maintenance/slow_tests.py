@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["LIMITS", "find_excess", "main"]
 
 # Seconds of processor time -> how many tests may take longer. Raise a number only with a reason:
-# the whole of `tox` is to end within five minutes on two cores. 147, 49 and 7 were reckoned for
-# 3.11's run on two shared cores, where the same work takes up to twice the processor time.
-LIMITS: dict[float, int] = {1.0: 180, 3.0: 60, 10.0: 9}
+# the whole of `tox` is to end within five minutes on two cores. A whole run of 3.11 on two cores
+# had up to 151, 55 and 9 of them; a shared machine takes more processor time for the same work.
+LIMITS: dict[float, int] = {1.0: 180, 3.0: 65, 10.0: 12}
 _NAME = "processor_seconds"
 _SHOWN = 10
 
