@@ -13,6 +13,8 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import pytest
+
 from conformance.reference import AnswerPlan, Responder, respond
 from conformance.subjects import connect as mounts
 from conformance.subjects.subject import MADE, chosen
@@ -51,9 +53,11 @@ __all__ = [
     "ask_in_pieces",
     "ask_whole",
     "at_model",
+    "both_ways",
     "change_answers",
     "change_plans",
     "count_pieces",
+    "every_way",
     "find_wire_calls",
     "get_weather",
     "judge_reading",
@@ -184,6 +188,8 @@ BOTH_WAYS = (ask_whole, ask_in_pieces)
 """Ways of asking that a cassette is recorded for: the other two send the same bodies."""
 EVERY_WAY = (*BOTH_WAYS, ask_awaited, ask_awaited_in_pieces)
 """Invoked and streamed, sync and async: how each check that needs no cassette asks."""
+both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 
 def add_up(chunks: Iterable[AIMessage]) -> AIMessageChunk:

@@ -17,6 +17,7 @@ from conformance.checks.features.questions import (
     ONE_CITY,
     ask_in_pieces,
     ask_whole,
+    every_way,
     get_weather,
     mount,
     note_bodies,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., AIMessage]
 
-every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 _CITIES = ("Paris", "Rome", "Oslo", "Bern")
 _EACH_CITY = f"What is the weather in {' and in '.join(_CITIES)}?"

@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from conformance.checks.features.questions import (
-    EVERY_WAY,
     GREETING,
+    every_way,
     mount,
     note_requests,
 )
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
-
-every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 
 @pytest.mark.claim("credentials.key.environment")

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core import exceptions as core
 
-from conformance.checks.features.questions import EVERY_WAY, GREETING, change_plans, mount
+from conformance.checks.features.questions import (
+    GREETING,
+    change_plans,
+    every_way,
+    mount,
+)
 from conformance.reference.exchange import plan_bytes, plan_json
 from conformance.subjects.expected_errors import catch, expect, expect_class, expect_status
 from conformance.subjects.subject import chosen
@@ -20,7 +25,6 @@ if TYPE_CHECKING:
     from conformance.reference import AnswerPlan, ReceivedRequest, Responder
     from conformance.verdicts.evidence import Evidence
 
-every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 _KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
 _SENTENCE = "The lighthouse is closed today."

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.checks.features.questions import (
-    BOTH_WAYS,
     GREETING,
+    both_ways,
     get_weather,
     mount,
     name_of,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., AIMessage]
 
-both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
 
 _PAGE_SLUG = "moonshotai/Kimi-K2-Instruct-0905"
 _HOST = "model-abcd1234.api.baseten.co"

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.checks.features.questions import BOTH_WAYS, GREETING, at_model, tapped
+from conformance.checks.features.questions import (
+    GREETING,
+    at_model,
+    both_ways,
+    tapped,
+)
 from conformance.subjects.expected_errors import catch, is_typed
 
 if TYPE_CHECKING:
@@ -17,7 +22,6 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., AIMessage]
 
-both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
 
 _REFUSING = "deepseek-ai/DeepSeek-V3.1"
 _REFUSING_SEVERAL = "zai-org/GLM-5.2"

@@ -16,7 +16,13 @@ from langchain_core.messages import (
 )
 from langchain_core.prompts import ChatPromptTemplate
 
-from conformance.checks.features.questions import BOTH_WAYS, mount, note_bodies, tapped
+from conformance.checks.features.questions import (
+    BOTH_WAYS,
+    both_ways,
+    mount,
+    note_bodies,
+    tapped,
+)
 from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
@@ -28,7 +34,6 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., AIMessage]
 
-both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
 
 _POET = "You are a poetry expert"
 _HAIKU = "Write a haiku about spring"

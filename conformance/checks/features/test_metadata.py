@@ -8,12 +8,12 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
 from conformance.checks.features.questions import (
-    BOTH_WAYS,
-    EVERY_WAY,
     GREETING,
     ONE_CITY,
     TALE,
     at_model,
+    both_ways,
+    every_way,
     get_weather,
     mount,
     tapped,
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from conformance.verdicts.evidence import Evidence
 
     Ask = Callable[..., AIMessage]
-
-both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
-every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 
 @pytest.mark.claim("metadata.finish.reason")

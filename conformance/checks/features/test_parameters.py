@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.checks.features.questions import (
-    BOTH_WAYS,
-    EVERY_WAY,
     GREETING,
     TALE,
     TWO_CITIES,
+    both_ways,
+    every_way,
     get_weather,
     mount,
     note_bodies,
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., AIMessage]
 
-both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
-every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 _GIVEN: dict[str, Any] = {
     "temperature": 0.5,

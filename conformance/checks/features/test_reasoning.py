@@ -8,10 +8,10 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from conformance.checks.features.questions import (
-    BOTH_WAYS,
-    EVERY_WAY,
     ONE_CITY,
     at_model,
+    both_ways,
+    every_way,
     get_weather,
     mount,
     note_bodies,
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., AIMessage]
 
-both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
-every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 NO_REASONING = "the service sent reasoning, and the message's additional_kwargs hold none"
 _RIDDLE = "What is 3 + 4? Think first."

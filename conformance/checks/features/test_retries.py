@@ -14,10 +14,10 @@ import anyio
 import pytest
 
 from conformance.checks.features.questions import (
-    EVERY_WAY,
     GREETING,
     TALE,
     change_answers,
+    every_way,
     mount,
     note_requests,
 )
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from conformance.reference import AnswerPlan, ReceivedRequest, Responder
     from conformance.verdicts.evidence import Evidence
 
-every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 _AGAIN = (408, 409, 429, 500, 502, 503, 504)
 _NEVER = (400, 401, 403, 404, 413, 422)

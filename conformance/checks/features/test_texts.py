@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.checks.features.questions import (
-    EVERY_WAY,
     ask_awaited_in_pieces,
     ask_in_pieces,
     change_answers,
     change_plans,
+    every_way,
     mount,
     note_bodies,
 )
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., AIMessage]
 
-every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 streamed = pytest.mark.parametrize("ask", [ask_in_pieces, ask_awaited_in_pieces])
 
 _TEXT = """  Überfluß, naïve, Łódź; \u00e9 is not e\u0301, \u212b is not \u00c5, \ufb01 is not fi;

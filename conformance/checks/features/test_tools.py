@@ -14,15 +14,15 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from conformance.checks.features.questions import (
-    BOTH_WAYS,
-    EVERY_WAY,
     GREETING,
     ONE_CITY,
     TWO_CITIES,
     add_up,
     ask_in_pieces,
     at_model,
+    both_ways,
     change_answers,
+    every_way,
     find_wire_calls,
     get_weather,
     mount,
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("lane")
 
-both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
-every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 PARIS, ROME = ({"name": "get_weather", "args": {"city": city}} for city in ("Paris", "Rome"))
 

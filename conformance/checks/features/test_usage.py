@@ -10,15 +10,15 @@ from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.messages import AIMessage, HumanMessage
 
 from conformance.checks.features.questions import (
-    BOTH_WAYS,
-    EVERY_WAY,
     GREETING,
     TALE,
     add_up,
     ask_in_pieces,
     at_model,
+    both_ways,
     change_answers,
     change_plans,
+    every_way,
     mount,
     note_bodies,
     tapped,
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., AIMessage]
 
-both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
-every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 
 NO_USAGE = "the service counted the tokens if it was asked to, and the answer reports no usage"
 _RIDDLE = "What is 3 + 4? Think first."
