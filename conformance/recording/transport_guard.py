@@ -37,7 +37,22 @@ _SILENT = errors("ReadTimeout")
 
 
 class TransportGuard(ABC):
-    """Stands between the client and the network; a subclass is a policy."""
+    """Stands between the client and the network; a subclass is a policy.
+
+    Args:
+        silence: Maximum seconds for which a service may be silent; None for as long as the client
+            waits.
+    """
+
+    def __init__(self, silence: float | None = None) -> None:
+        self._silence = silence
+
+    def limit_silence(self, request: Request) -> None:
+        """Shorten the read timeout of a request."""
+        if self._silence is not None:
+            given = request.extensions.get("timeout", {})
+            waits = {**given, "read": min(given.get("read") or math.inf, self._silence)}
+            request.extensions = {**request.extensions, "timeout": waits}
 
     @abstractmethod
     def admit(self, request: Request) -> None:
@@ -132,12 +147,12 @@ class RecordingGuard(TransportGuard):
     def __init__(
         self, report: Callable[[str], None], *, patient: bool = False, silence: float | None = None
     ) -> None:
+        super().__init__(silence)
         self.hosts: set[str] = set()
         self.sent = 0
         self.stopped = ""
         self._report = report
         self._patient = patient
-        self._silence = silence
         self._answered = False
         self._setbacks = 0
 
@@ -155,10 +170,7 @@ class RecordingGuard(TransportGuard):
             raise StoppedError(self.stopped)
         self.sent += 1
         self._report(f"request {self.sent} is out")
-        if self._silence is not None:
-            given = request.extensions.get("timeout", {})
-            waits = {**given, "read": min(given.get("read") or math.inf, self._silence)}
-            request.extensions = {**request.extensions, "timeout": waits}
+        self.limit_silence(request)
 
     def judge_error(self, request: Request, error: Exception, attempt: int) -> float:
         """Raise StoppedError: what was sent and lost is not sent again."""

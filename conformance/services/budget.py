@@ -8,7 +8,6 @@ run. Must not know pytest's hooks, checks or lanes.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -86,6 +85,7 @@ class Meter(TransportGuard):
     """
 
     def __init__(self, limits: Limits, model: str = "", silence: float | None = None) -> None:
+        super().__init__(silence)
         self.requests = 0
         self.tokens = 0
         self.stopped = ""
@@ -94,7 +94,6 @@ class Meter(TransportGuard):
         self.heard: list[Heard] = []
         self.limits = limits
         self._model = model
-        self._silence = silence
         self._answered = False
         self._silences = 0
 
@@ -116,10 +115,7 @@ class Meter(TransportGuard):
             if getattr(self, name) >= limit:
                 self._stop(f"the limit of {limit} {name} is spent; --max-{name} sets it")
         self.requests += 1
-        if self._silence is not None:
-            given = request.extensions.get("timeout", {})
-            waits = {**given, "read": min(given.get("read") or math.inf, self._silence)}
-            request.extensions = {**request.extensions, "timeout": waits}
+        self.limit_silence(request)
 
     def judge_error(self, request: Request, error: Exception, attempt: int) -> float:
         """Return the seconds to wait; skip the check after a silence or the last attempt."""
