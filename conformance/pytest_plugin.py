@@ -20,7 +20,7 @@ from conformance.claims.rows import TableError
 from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.recording.scanner import withhold
 from conformance.reports.exchange import show_first
-from conformance.subjects.first_exchange import Listener
+from conformance.subjects.first_exchange import ExchangeListener
 from conformance.subjects.subject import SubjectError, choose, chosen, is_defect
 from conformance.targets import find_keys
 from conformance.verdicts.bindings import BindingError, bind, spread_lanes
@@ -43,7 +43,7 @@ LONGEST = 600
 """Characters of a reason that are kept."""
 _PACKAGES = ("langchain-baseten", "langchain-core", "langchain-tests", "httpx2", "httpx")
 _CREDENTIAL = re.compile(r"(?i)\b(bearer|api-key)\s+\S+")
-_LISTENER = pytest.StashKey[Listener]()
+_LISTENER = pytest.StashKey[ExchangeListener]()
 _PHASES = pytest.StashKey[list[tuple[Result, str]]]()
 _ERRORS = pytest.StashKey[list[str]]()
 _TABLE = pytest.StashKey["Table"]()
@@ -197,7 +197,7 @@ class _Recorder:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         if not is_bound(item):
             return (yield)
-        listener = item.stash[_LISTENER] = Listener()
+        listener = item.stash[_LISTENER] = ExchangeListener()
         with pytest.MonkeyPatch.context() as patch:
             listener.install(patch, ours=chosen().ours)
             return (yield)

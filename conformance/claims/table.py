@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
@@ -291,7 +291,7 @@ def _check_marks(table: Table) -> Iterable[str]:
 
 def _check_lanes(table: Table) -> Iterable[str]:
     """Yield the corrections of lanes in which no claim is judged."""
-    corrected: list[tuple[str, Any, set[str]]] = [
+    corrected = [
         (f"column `{column.key}`", column.proposed, _list_lanes(table, cell=column.key))
         for column in table.columns
         if column.proposed

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.reference.exchange import BodyPiece
 
-__all__ = ["FirstExchange", "Listener"]
+__all__ = ["ExchangeListener", "FirstExchange"]
 
 _MOST = 65_536
 """Bytes of a response that are kept."""
@@ -56,7 +56,7 @@ class FirstExchange:
         self.data += data[: max(0, _MOST - len(self.data))]
 
 
-class Listener:
+class ExchangeListener:
     """Notes the first exchange of a check.
 
     Attributes:

@@ -209,33 +209,19 @@ def test_a_cancelled_call_cancels_its_batches(serve_script: Serve, aim: Aim) -> 
     assert server.wait_until_left(5)
 
 
-def test_an_interrupt_ends_a_call_and_its_batches(serve_script: Serve, aim: Aim) -> None:
-    server = Server()
-    target = threading.get_ident()
-
-    def interrupt() -> None:
-        server.wait(lambda: server.held == 5)
-        signal.pthread_kill(target, signal.SIGINT)
-
-    model = aim(serve_script(server.script).url)
-    interrupter = threading.Thread(target=interrupt)
-    interrupter.start()
-    with pytest.raises(KeyboardInterrupt):
-        model.embed_documents(HELD)
-    interrupter.join()
-    assert server.wait_until_left(5)
-
-
-def test_an_interrupt_that_another_thread_is_told_of_ends_a_call(
-    serve_script: Serve, aim: Aim
+@pytest.mark.parametrize("thread", ["the caller", "another thread"])
+def test_an_interrupt_ends_a_call_and_its_batches(
+    serve_script: Serve, aim: Aim, thread: str
 ) -> None:
     server = Server()
-    model = aim(serve_script(server.script).url)
+    caller = threading.get_ident()
 
     def interrupt() -> None:
         server.wait(lambda: server.held == 5)
-        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        told = caller if thread == "the caller" else threading.get_ident()
+        signal.pthread_kill(told, signal.SIGINT)
 
+    model = aim(serve_script(server.script).url)
     interrupter = threading.Thread(target=interrupt)
     interrupter.start()
     with pytest.raises(KeyboardInterrupt):

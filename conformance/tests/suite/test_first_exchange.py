@@ -14,7 +14,7 @@ import pytest
 from conformance.reference import LoopbackServer, respond
 from conformance.reports.exchange import MOST, show_first
 from conformance.subjects import first_exchange
-from conformance.subjects.first_exchange import FirstExchange, Listener
+from conformance.subjects.first_exchange import ExchangeListener, FirstExchange
 from langchain_baseten import BasetenError, ChatBaseten
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ ASKING = [ask, ask_in_pieces, ask_awaited, ask_with_httpx, ask_without_reading_a
 def test_the_first_exchange_is_noted_and_the_others_are_counted(
     ask: Callable[[str], None], ours: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listener = Listener()
+    listener = ExchangeListener()
     with LoopbackServer() as server, monkeypatch.context() as patch:
         listener.install(patch, ours=ours)
         for _ in range(3):
@@ -85,7 +85,7 @@ def test_what_gets_no_response_is_noted_with_the_failure(
 ) -> None:
     with LoopbackServer() as server:
         url = server.url
-    listener = Listener()
+    listener = ExchangeListener()
     with monkeypatch.context() as patch:
         listener.install(patch, ours=True)
         for _ in range(2):
