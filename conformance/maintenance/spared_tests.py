@@ -1,25 +1,29 @@
-"""What runs are spared: other interpreters the tests marked `once`, coverage those `untraced`.
+"""What runs are spared: other interpreters the tests marked `once`, coverage the checks.
 
-A pytest plugin. Each mark takes its reason; CONTRIBUTING.md says when a test may have one. Tracing
-more than doubles what a test costs, and measures only what it sees: sparing too much shows as
-missing branches.
+A pytest plugin. Tracing more than doubles what a test costs, so coverage sees `tests/` without what
+is `untraced`, and of `checks/` what is `traced`. Each mark takes its reason; CONTRIBUTING.md says
+when a test may have one. Sparing too much shows as missing branches.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance import FOLDER
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+_CHECKS = FOLDER / "checks"
 _MARKS = {
     "once": "its result is the same with every interpreter; `--of-package` leaves it out",
     "untraced": "it runs no line that other tests do not; coverage pauses while it runs",
+    "traced": "a check that alone runs some line, so that coverage goes on",
 }
 _IN_CHILDREN = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 """Variables by which coverage begins in processes that a test starts."""
@@ -43,10 +47,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    if item.get_closest_marker("untraced") is None:
+    with nullcontext() if is_traced(item) else _without_coverage():
         return (yield)
-    with _without_coverage():
-        return (yield)
+
+
+def is_traced(item: pytest.Item) -> bool:
+    """Return whether coverage sees a test."""
+    if item.path.is_relative_to(_CHECKS):
+        return item.get_closest_marker("traced") is not None
+    return item.get_closest_marker("untraced") is None
 
 
 @contextmanager

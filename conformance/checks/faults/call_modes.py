@@ -59,7 +59,7 @@ Ask: TypeAlias = "Callable[..., Outcome]"
 """`ask(model, **options)`: asks in one of the ways."""
 
 Aim: TypeAlias = "Callable[..., ChatBaseten]"
-"""`aim(url, **settings)`: makes a model that gives up soon."""
+"""`aim(url, **settings)`: makes a model that gives up in the end."""
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What every fault gets: ways to ask, models that give up soon, and a look at what is left behind.
+"""What every fault gets: ways to ask, models with limits, and a look at what is left behind.
 
 Knows threads and file descriptors; must not know any fault.
 """
@@ -81,12 +81,12 @@ def serve_script() -> Iterator[Callable[..., ScriptServer]]:
 
 @pytest.fixture
 def aim() -> Iterator[Callable[..., ChatBaseten]]:
-    """Makes models that give up soon, from a base URL."""
+    """Makes models from a base URL that wait longer than a busy machine takes, not for ever."""
     models: list[ChatBaseten] = []
 
     def make(url: str, **settings: Any) -> ChatBaseten:
-        soon = {"timeout": (2, 2), "stream_chunk_timeout": 2, "max_retries": 0}
-        models.append(ChatBaseten(model="m", base_url=url, api_key=KEY, **{**soon, **settings}))
+        limits = {"timeout": (20, 20), "stream_chunk_timeout": 20, "max_retries": 0}
+        models.append(ChatBaseten(model="m", base_url=url, api_key=KEY, **{**limits, **settings}))
         return models[-1]
 
     yield make

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from conformance.checks.faults.call_modes import Aim, Ask
     from conformance.checks.faults.sockets import Line, Serve
 
+pytestmark = pytest.mark.traced("only a connection of the library's own knows what has arrived")
+
 SINGLY = 16
 """Number of deltas of a call that are never joined."""
 FINISH = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from conformance.checks.faults.sockets import Line, Serve
 
-pytestmark = pytest.mark.untraced("repeats over sockets what tests/package/ shows of each line")
-
 KEY = "sk-both-0123456789"
 VECTORS = [[0.5, -1.0]]
 EVENTS = b"".join(piece.split(b"\r\n", 1)[1][:-2] for piece in STREAM[1:-1])

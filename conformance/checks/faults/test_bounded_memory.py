@@ -71,7 +71,6 @@ def test_nested_compression_is_refused(
     assert peak < SPARE
 
 
-@pytest.mark.untraced("megabytes through lines that other tests run")
 @pytest.mark.parametrize("ask", EITHER.values(), ids=EITHER)
 @pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
 def test_compressed_bodies_are_decoded_up_to_the_limit(
@@ -145,8 +144,7 @@ def test_an_event_without_end_is_read_up_to_the_limit(
     serve_script: Serve, aim: Aim, ask: Ask, piece: bytes
 ) -> None:
     endless = serve_script(without_end(chunk(piece), HEAD))
-    # no limit of time, which a busy machine can reach first
-    model = aim(endless.url, max_event_bytes=LIMIT, stream_chunk_timeout=None)
+    model = aim(endless.url, max_event_bytes=LIMIT)
     outcome, peak = peak_of(lambda: ask(model))
     assert type(outcome.error) is BasetenInvalidResponseError
     assert "max_event_bytes" in str(outcome.error)

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     Work = Callable[[], Coroutine[Any, Any, Any]]
 
-pytestmark = pytest.mark.untraced("repeats over sockets what tests/package/ shows of each line")
-
 SLOW = 0.05
 CALLS_AT_ONCE = 40
 

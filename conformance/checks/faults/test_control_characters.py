@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from conformance.checks.faults.call_modes import Aim, Ask
     from conformance.checks.faults.sockets import Line, Script, Serve
 
-pytestmark = pytest.mark.untraced("repeats over sockets what tests/package/ shows of each line")
-
 Build: TypeAlias = "Callable[[str], bytes]"
 """What a server sends that says a text."""
 

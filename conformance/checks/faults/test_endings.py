@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from conformance.checks.faults.sockets import Line, Serve
 
-pytestmark = pytest.mark.untraced("its work is done by scripts that repeat what other tests do")
-
 ENDINGS = {
     "return": "async for _ in model.astream('Hi'): return",
     "break": "async for _ in model.astream('Hi'): break",

@@ -72,8 +72,8 @@ def ask_for(way: str, url: str, aim: Aim, **settings: Any) -> Outcome:
     if way in EITHER:
         return EITHER[way](aim(url, **settings))
     outcome = Outcome()
-    soon = {"timeout": (2, 2), "max_retries": 0, **settings}
-    with BasetenEmbeddings(model="m", model_url=url, api_key=KEY, **soon) as model:
+    limits = {"timeout": (20, 20), "max_retries": 0, **settings}
+    with BasetenEmbeddings(model="m", model_url=url, api_key=KEY, **limits) as model:
         try:
             vectors = (
                 model.embed_documents(["a"])

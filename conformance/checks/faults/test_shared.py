@@ -137,7 +137,6 @@ def test_a_task_that_waits_for_a_retry_survives_an_aclose(serve_script: Serve, a
     assert asyncio.run(work()) == "Hello"
 
 
-@pytest.mark.untraced("many calls through lines that other tests run")
 @pytest.mark.parametrize("streamed", [False, True], ids=["invoke", "stream"])
 def test_calls_in_threads_that_are_closed_upon_get_answers_or_errors_of_the_package(
     serve_script: Serve, aim: Aim, *, streamed: bool

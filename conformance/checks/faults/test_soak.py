@@ -9,10 +9,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
-pytestmark = pytest.mark.untraced("its work is done by scripts that repeat what other tests do")
-
 
 def test_a_short_soak_leaves_nothing_behind() -> None:
     ran = subprocess.run(

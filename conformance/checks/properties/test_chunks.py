@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk
@@ -17,8 +16,6 @@ from langchain_baseten._protocol.chunks import make_generation, make_message
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-
-pytestmark = pytest.mark.untraced("many values, of kinds that other tests read as well")
 
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 _VALUES = st.recursive(

@@ -26,8 +26,6 @@ from langchain_baseten._config.endpoint import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.untraced("many values, of kinds that other tests read as well")
-
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 60, derandomize=not EXAMPLES, deadline=None)
 both = pytest.mark.parametrize("parse", [parse_model_url, parse_base_url])

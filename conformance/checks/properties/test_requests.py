@@ -10,7 +10,6 @@ import json
 import os
 from typing import Any
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import (
@@ -28,8 +27,6 @@ from langchain_baseten._protocol.messages import write_messages
 from langchain_baseten._protocol.parameters import build_body, build_parameters
 from langchain_baseten._protocol.response import ResponseContext, read_response
 from langchain_baseten.exceptions import BasetenRequestError
-
-pytestmark = pytest.mark.untraced("many values, of kinds that other tests read as well")
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 40, derandomize=not EXAMPLES, deadline=None)

@@ -10,7 +10,6 @@ import os
 from itertools import accumulate, count, pairwise
 from typing import Any
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from langchain_core.language_models._compat_bridge import (
@@ -28,8 +27,6 @@ from langchain_baseten._protocol.sse import EventDecoder
 from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten._protocol.tool_calls import _closing_suffix
 from langchain_baseten.exceptions import BasetenError
-
-pytestmark = pytest.mark.untraced("many values, of kinds that other tests read as well")
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 40, derandomize=not EXAMPLES, deadline=None)

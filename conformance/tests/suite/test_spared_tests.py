@@ -1,4 +1,4 @@
-"""The marks `once` and `untraced`: what they leave out, and what they may not."""
+"""The marks `once`, `untraced` and `traced`: what is left out, and what may not be."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import ast
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from conformance import FOLDER
+from conformance.maintenance.spared_tests import is_traced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +78,23 @@ def test_coverage_pauses_for_what_is_untraced_and_goes_on(tmp_path: Path) -> Non
         text=True,
     ).stdout
     assert shown.splitlines()[2].split("%")[1].strip() == "10-11"  # what `test_of_many` does
+
+
+@pytest.mark.parametrize(
+    ("place", "mark", "traced"),
+    [
+        ("tests/package", "", True),
+        ("tests/package", "untraced", False),
+        ("checks/faults", "", False),
+        ("checks/faults", "traced", True),
+    ],
+)
+def test_coverage_sees_tests_and_of_the_checks_what_is_traced(
+    place: str, mark: str, traced: bool
+) -> None:
+    marks = {mark: "the mark"}
+    item: Any = SimpleNamespace(path=FOLDER / place / "test_it.py", get_closest_marker=marks.get)
+    assert is_traced(item) is traced
 
 
 @pytest.mark.parametrize("mark", ["once", "once()", "untraced(' ')", "once('a', 'b')"])
