@@ -1,13 +1,13 @@
 """What runs are spared: other interpreters the tests marked `once`, coverage the checks.
 
 A pytest plugin. Tracing more than doubles what a test costs, so coverage sees `tests/` without what
-is `untraced`, and of `checks/` what is `traced`. Each mark takes its reason; CONTRIBUTING.md says
-when a test may have one. Sparing too much shows as missing branches.
+is `untraced`; checks, and the processes that a test starts, it sees where they are `traced`. Each
+mark takes its reason; CONTRIBUTING.md says when a test may have one. Sparing too much shows as
+missing branches.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ _CHECKS = FOLDER / "checks"
 _MARKS = {
     "once": "its result is the same with every interpreter; `--of-package` leaves it out",
     "untraced": "it runs no line that other tests do not; coverage pauses while it runs",
-    "traced": "a check that alone runs some line, so that coverage goes on",
+    "traced": "it alone runs some line, as a check or in a child, so that coverage goes on there",
 }
 _IN_CHILDREN = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 """Variables by which coverage begins in processes that a test starts."""
@@ -47,7 +47,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    with nullcontext() if is_traced(item) else _without_coverage():
+    whole = item.get_closest_marker("traced") is not None
+    with (
+        nullcontext() if whole else _without_children(),
+        nullcontext() if is_traced(item) else _without_coverage(),
+    ):
         return (yield)
 
 
@@ -59,8 +63,17 @@ def is_traced(item: pytest.Item) -> bool:
 
 
 @contextmanager
+def _without_children() -> Iterator[None]:
+    """Begin no coverage in the processes that are started meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _IN_CHILDREN:
+            patch.delenv(name, raising=False)
+        yield
+
+
+@contextmanager
 def _without_coverage() -> Iterator[None]:
-    """Pause coverage, if it runs, in this process and in those that are started meanwhile."""
+    """Pause coverage, if it runs, in this process."""
     coverage = sys.modules.get("coverage")
     measuring = coverage.Coverage.current() if coverage else None
     if measuring is None:
@@ -68,9 +81,6 @@ def _without_coverage() -> Iterator[None]:
         return
     measuring.stop()
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            for name in filter(os.environ.__contains__, _IN_CHILDREN):
-                patch.delenv(name)
-            yield
+        yield
     finally:
         measuring.start()

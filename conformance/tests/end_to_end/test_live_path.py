@@ -97,12 +97,6 @@ class StandInService:
         return [*found, *(["printed"] if KEY in self.printed else [])]
 
 
-@pytest.fixture(autouse=True)
-def _unobserved(monkeypatch: pytest.MonkeyPatch) -> None:
-    # What is walked here is covered by the units; coverage in every process doubles the time.
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-
-
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[StandInService]:
     made = StandInService(tmp_path, trustme.CA())

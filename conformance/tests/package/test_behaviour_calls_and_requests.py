@@ -406,6 +406,7 @@ UNUSABLE: dict[str, str] = {
 }
 
 
+@pytest.mark.untraced("many texts, of kinds that other tests read as well")
 @pytest.mark.once("plain values in JSON, which no interpreter reads otherwise")
 @pytest.mark.untraced("many values, of kinds that other tests read as well")
 @parsed_in_every_way

@@ -447,6 +447,7 @@ def check_travels(error: BasetenError) -> None:
         assert repr({**vars(other), "partial": None}) == repr({**vars(error), "partial": None})
 
 
+@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @pytest.mark.once("plain values in JSON, which no interpreter reads otherwise")
 @pytest.mark.untraced("many values, of kinds that other tests read as well")
 @pytest.mark.parametrize(("number", "place"), list(enumerate(PLACES)), ids=str)
@@ -464,6 +465,7 @@ async def test_value_of_a_wrong_type_raises_nothing_else(
         await read_or_fail(httpx.Response(200, text=text), stream_way)
 
 
+@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @pytest.mark.parametrize("way", EMBED)
 async def test_embeddings_value_of_a_wrong_type_raises_nothing_else(way: str) -> None:
     rows = {"data": [{"index": 0, "embedding": [0.5]}]}
@@ -532,6 +534,7 @@ json_values = st.recursive(
 
 
 @pytest.mark.untraced("many values, of kinds that other tests read as well")
+@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @settings(
     max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
 )
@@ -552,6 +555,7 @@ def test_fuzzed_body_raises_nothing_else(
     asyncio.run(work())
 
 
+@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @pytest.mark.untraced("many values, of kinds that other tests read as well")
 @settings(max_examples=100)
 @given(content=st.binary(max_size=200))
@@ -578,6 +582,7 @@ DIALECTS: dict[str, Callable[[str], Any]] = {
 }
 
 
+@pytest.mark.untraced("many wordings through the same lines")
 @pytest.mark.once("compares texts, which no interpreter reads otherwise")
 @pytest.mark.untraced("many wordings in one table")
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)

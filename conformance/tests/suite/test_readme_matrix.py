@@ -33,10 +33,7 @@ _HINT = "paste what `python -m conformance --markdown FILE` writes between the m
 
 @pytest.fixture(scope="module")
 def replayed() -> Report:
-    with pytest.MonkeyPatch.context() as patch:
-        # The same checks are run beside this, and there coverage sees them.
-        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-        return verify(HERE, Selection())
+    return verify(HERE, Selection())
 
 
 @pytest.fixture(scope="module")
