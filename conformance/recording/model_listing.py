@@ -6,22 +6,27 @@ or cassettes.
 
 from __future__ import annotations
 
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx2
 
+from conformance.subjects.wire_answers import find_sentence
 from conformance.targets import ENGINE_KEY, FAKE_KEY
 
 if TYPE_CHECKING:
     from conformance.targets import Lane
 
-__all__ = ["Served", "ServedError", "choose_model", "fetch", "list_served"]
+__all__ = ["Served", "ServedError", "choose_model", "describe_listing", "fetch", "list_served"]
 
 _PATIENCE = 30.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _REFUSALS = {401, 403}
+_PASSING = {429, 502, 503, 504}
+_WAITS = (1.0, 2.0)
+"""Seconds before each further request for what is busy or not there yet."""
 
 
 class ServedError(RuntimeError):
@@ -67,6 +72,8 @@ def list_served(endpoint: str, key: str) -> tuple[Served, ...] | None:
 def fetch(url: str, key: str) -> Any:
     """Return the JSON of a successful response; None for anything else.
 
+    What is busy is requested again, twice.
+
     Args:
         url: The URL.
         key: Sent as a bearer token; empty for none.
@@ -74,6 +81,35 @@ def fetch(url: str, key: str) -> Any:
     Raises:
         ServedError: Nobody answers, or the key is refused.
     """
+    response = _get(url, key)
+    for wait in _WAITS:
+        if response.status_code not in _PASSING:
+            break
+        time.sleep(wait)
+        response = _get(url, key)
+    try:
+        return response.json() if response.is_success else None
+    except ValueError:
+        return None
+
+
+def describe_listing(endpoint: str, key: str) -> str:
+    """Return what a service without a list responds to the request for it, as a sentence.
+
+    Args:
+        endpoint: Its OpenAI base URL.
+        key: Sent as a bearer token; empty for none.
+
+    Raises:
+        ServedError: Nobody answers, or the key is refused.
+    """
+    response = _get(f"{endpoint}/models", key)
+    sentence = find_sentence(response.text) if not response.is_success else ""
+    status = f"HTTP {response.status_code}"
+    return f"GET {endpoint}/models responds {status}{sentence and f': {sentence:.200}'}"
+
+
+def _get(url: str, key: str) -> httpx2.Response:
     headers = {"authorization": f"Bearer {key}"} if key else {}
     # As the client trusts authorities; what is on this machine is behind no proxy.
     tls = import_module("langchain_baseten._http.clients").tls_context()
@@ -87,10 +123,7 @@ def fetch(url: str, key: str) -> Any:
     if response.status_code in _REFUSALS:
         hint = f"; set {ENGINE_KEY} if it is an engine" if key in {"", FAKE_KEY} else ""
         raise ServedError(f"{url} refuses the key: HTTP {response.status_code}{hint}")
-    try:
-        return response.json() if response.is_success else None
-    except ValueError:
-        return None
+    return response
 
 
 def choose_model(lane: Lane, served: tuple[Served, ...] | None, otherwise: str) -> str:

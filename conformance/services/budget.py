@@ -32,6 +32,7 @@ _REFUSALS = {401, 402, 403}
 _NOT_FOUND = {404, 405, 410}
 _REDIRECTS = range(300, 400)
 _SUCCESSES = range(200, 300)
+_CLIENT_ERRORS = range(400, 500)
 _SERVER_ERRORS = range(500, 600)
 _LOST = errors("TransportError")
 _SILENT = errors("TimeoutException")
@@ -82,9 +83,12 @@ class Meter(TransportGuard):
         model: The only model that may be requested; empty for any.
         silence: Maximum seconds for which the service may be silent; None for as long as the
             client waits.
+        guess: Why the model's name is a guess, since the service lists none; empty if it is not.
     """
 
-    def __init__(self, limits: Limits, model: str = "", silence: float | None = None) -> None:
+    def __init__(
+        self, limits: Limits, model: str = "", silence: float | None = None, guess: str = ""
+    ) -> None:
         super().__init__(silence)
         self.requests = 0
         self.tokens = 0
@@ -94,6 +98,7 @@ class Meter(TransportGuard):
         self.heard: list[Heard] = []
         self.limits = limits
         self._model = model
+        self._guess = guess
         self._answered = False
         self._silences = 0
 
@@ -138,14 +143,30 @@ class Meter(TransportGuard):
 
     def needs_body(self, response: Response) -> bool:
         """Tell whether a response may end the run, so that the reason is in its body."""
-        return response.status_code in _REFUSALS or not (self._answered or _is_model(response))
+        status = response.status_code
+        return status in _REFUSALS or not (
+            self._answered or (_is_model(response) and not self._rejects_guess(status))
+        )
+
+    def _rejects_guess(self, status: int) -> bool:
+        """Tell whether a guessed model's name may be all that a service rejects."""
+        return bool(self._guess) and status in _CLIENT_ERRORS and status not in _PASSING
+
+    def _find_obstacle(self, request: Request, response: Response) -> str:
+        """Return why the first response is no model's; empty if it may be one."""
+        if not self._rejects_guess(response.status_code):
+            return _find_stranger(request, response)
+        return (
+            f"{self._guess}; the model {self._model!r}, a name derived from the URL, is rejected: "
+            f"{_tell(response)}; name the model with --model"
+        )
 
     def judge_response(self, request: Request, response: Response, attempt: int) -> float:
         """Return the seconds to wait, 0 to accept; skip all checks if the service will not work."""
         status, self._silences = response.status_code, 0
         if status in _REFUSALS:
             self._stop(f"the service refuses the key, or what it may cost: {_tell(response)}")
-        if not self._answered and (reason := _find_stranger(request, response)):
+        if not self._answered and (reason := self._find_obstacle(request, response)):
             self._stop(reason)
         if status not in _PASSING and (self._answered or status not in _SERVER_ERRORS):
             self._answered = True

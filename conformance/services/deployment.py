@@ -15,7 +15,12 @@ import pytest
 
 from conformance.claims.table import load_table
 from conformance.recording.cassettes import ROOT, name_cassette
-from conformance.recording.model_listing import ServedError, choose_model, list_served
+from conformance.recording.model_listing import (
+    ServedError,
+    choose_model,
+    describe_listing,
+    list_served,
+)
 from conformance.recording.recorder import find_lane, is_recorded
 from conformance.recording.service_discovery import (
     AddresseeError,
@@ -167,34 +172,38 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     option = session.config.option
     asked = not option.collectonly
     service = aim(option.model_url or "", next(iter(option.model), ""), asked=asked)
-    model, stopped = service.model, ""
+    model, stopped, guess = service.model, "", ""
     if service.url and asked:
         try:
-            option.model_url, served = _look_up(service)
+            option.model_url, served, guess = _look_up(service)
             model = model or served
         except (AddresseeError, ServedError) as error:
             stopped = str(error)
     if model:
         cast = dict.fromkeys(_ROLES, model)
         LANES[service.lane] = LANES[service.lane].recast(cast)
-    meter = Meter(Limits(), model, option.max_silence or _SILENCE[service.target])
+    meter = Meter(Limits(), model, option.max_silence or _SILENCE[service.target], guess)
     meter.stopped = stopped
     session.config.stash[_METER] = meter
     session.config.stash[_SOURCE] = urlsplit(service.url).netloc
 
 
-def _look_up(service: Service) -> tuple[str, str]:
-    """Return the service's URL as the client takes it, and its model unless it is the lane's."""
+def _look_up(service: Service) -> tuple[str, str, str]:
+    """Return the service's URL as the client takes it, and its model unless it is the lane's.
+
+    The third says why that model is a guess; it is empty for one that the service lists.
+    """
     lane = LANES[service.lane]
     settings = choose_settings(lane, service.target, url=service.url)
     key = settings["api_key"]
     url = find_front(service.url, key)
     endpoint = find_endpoint(settings | {lane.setting: url})
     if service.model:
-        return url, ""
+        return url, "", ""
     served = list_served(endpoint.base_url, key)
     # A deployment without a list is asked for the name that the client derives from its URL.
-    return url, choose_model(lane, served, endpoint.model_name)
+    guess = "" if served else describe_listing(endpoint.base_url, key)
+    return url, choose_model(lane, served, endpoint.model_name), guess
 
 
 @pytest.hookimpl(trylast=True)

@@ -7,18 +7,20 @@ is judged. Must not know how a model is met (`mounts`) nor what counts as a type
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from pydantic import ValidationError
 
 from conformance.targets import LANES, choose_settings
 from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from langchain_core.language_models import BaseChatModel
 
@@ -34,6 +36,8 @@ __all__ = [
     "read_spec",
 ]
 
+_EVERYBODYS = {"model", "api_key", "base_url", "model_url"}
+"""What each factory has to take."""
 _NOWHERE = "http://127.0.0.1:9"
 """A sample is made for its class alone; nothing is ever sent there."""
 
@@ -130,6 +134,10 @@ class Factory:
             made = self.build(**given)
         except NotImplementedError as reason:
             end_inapplicable(f"the factory says: {reason}")
+        except (TypeError, ValueError) as error:
+            if name := _find_unknown(error, given.keys() - _EVERYBODYS):
+                end_inapplicable(f"what the factory makes takes no argument {name}")
+            raise
         # Imported late: whoever only reads a factory's name need not wait a second for it.
         from langchain_core.language_models import BaseChatModel  # noqa: PLC0415  see above
 
@@ -161,6 +169,21 @@ class Factory:
         """Class, package and version, and the factory."""
         of = f" of {self.package} {_find_version(self.package)}" if self.package else ""
         return f"{self._class.__name__}{of}, made by {self.spec}"
+
+
+def _find_unknown(error: Exception, given: Collection[str]) -> str:
+    """Return the argument that a constructor does not know; empty if it raised for another reason.
+
+    Args:
+        error: What it raised.
+        given: Names of the arguments that it may not know.
+    """
+    if isinstance(error, ValidationError):
+        extra = [each["loc"] for each in error.errors() if each["type"] == "extra_forbidden"]
+        names = [str(place[0]) for place in extra if len(place) == 1]
+    else:
+        names = re.findall(r"unexpected keyword argument '(\w+)'", str(error))
+    return next((name for name in names if name in given), "")
 
 
 def is_defect(error: BaseException | None) -> bool:

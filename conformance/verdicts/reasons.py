@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+import re
 from typing import TYPE_CHECKING
 
 from conformance import FOLDER
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["describe_failure"]
 
 _CHECKS = str(FOLDER / "checks")
+_TEST = "test_"
+_EXPLAINING = (" +  where ", " +    where ", " +  and ", " +    and ", " +      where ")
+"""How pytest begins a line that says where a value of the expression came from."""
+_DATA = re.compile(r"[A-Za-z0-9+/=]{120,}")
+_SHOWN = 24
+"""Characters shown of base64 data."""
 _BARE = (LookupError, ValueError, TypeError, AttributeError)
 """What a check's own statement raises if a response is not shaped as the check reads it."""
 
@@ -30,33 +37,53 @@ def describe_failure(error: BaseException, text: str, folder: str = _CHECKS) -> 
         folder: Where the files of checks are.
 
     Returns:
-        The text, behind what the check expected if the text alone does not say so.
+        What the check says itself; else the behaviour that its name states, what it expected, and
+        the text. An error that comes from elsewhere is its own reason.
     """
-    found = _find_statement(error.__traceback__, folder)
+    behaviour, found = _find_statement(error.__traceback__, folder)
+    text, opening = _tidy(text), behaviour and f"{behaviour}: "
     if found is None:
-        return text
+        return f"{opening}{text}" if isinstance(error, AssertionError) else text
     statement, last = found
     if isinstance(statement, ast.Assert) and isinstance(error, AssertionError):
-        said = statement.msg is not None
-        return text if said else f"expected `{_write(statement.test)}`; received: {text}"
+        if statement.msg is not None:
+            return text.split("\nassert ", 1)[0]
+        return f"{opening}expected `{_write(statement.test)}`; received: {text}"
     if isinstance(statement, ast.With) and "DID NOT RAISE" in text:
-        return f"expected an error from `{_write(statement.body[0])}`; received: {text}"
+        return f"{opening}expected an error from `{_write(statement.body[0])}`; received: {text}"
     if last and isinstance(error, _BARE) and not isinstance(statement, ast.Raise):
-        return f"expected to read `{_write(statement)}`; received: {text}"
+        missing = f"no {error.args[0]!r}" if isinstance(error, KeyError) else text
+        return f"{opening}expected to read `{_write(statement)}`; received: {missing}"
     return text
 
 
-def _find_statement(trace: TracebackType | None, folder: str) -> tuple[ast.stmt, bool] | None:
-    """Return the last statement of a check's file that ran, and whether it raised by itself."""
-    found = None
+def _tidy(text: str) -> str:
+    """Return what pytest says without what explains Python only, and with long data cut."""
+    lines = text.split("\n\nFull diff:", maxsplit=1)[0].split("\n")
+    kept = "\n".join(line for line in lines if not line.startswith(_EXPLAINING))
+    kept = kept.removeprefix("AssertionError: ")
+    return _DATA.sub(lambda run: f"{run[0][:_SHOWN]}… ({len(run[0])} characters)", kept)
+
+
+def _find_statement(
+    trace: TracebackType | None, folder: str
+) -> tuple[str, tuple[ast.stmt, bool] | None]:
+    """Return what the test's name states, and the last statement of a check's file that ran.
+
+    With the statement comes whether it raised by itself.
+    """
+    behaviour, found = "", None
     while trace:
         code = trace.tb_frame.f_code
+        if code.co_name.startswith(_TEST):
+            behaviour = code.co_name.removeprefix(_TEST).replace("_", " ")
         if code.co_filename.startswith(folder):
             found = code.co_filename, trace.tb_lineno, trace.tb_next is None
         trace = trace.tb_next
-    if found is None:
-        return None
-    path, line, last = found
+    return behaviour, _read_statement(*found) if found else None
+
+
+def _read_statement(path: str, line: int, last: bool) -> tuple[ast.stmt, bool] | None:
     tree = ast.parse("".join(linecache.getlines(path)))
     around = [
         node

@@ -36,12 +36,14 @@ ResultT = TypeVar("ResultT")
 GREETING = "Say hello to Ada."
 TALE = "Write a short story about a harbour."
 ONE_CITY = "What is the weather in Paris?"
+NO_REPLAY = "the client sends no reasoning back, which is for each maker to decide"
 TWO_CITIES = "What is the weather in Paris and in Rome?"
 
 __all__ = [
     "BOTH_WAYS",
     "EVERY_WAY",
     "GREETING",
+    "NO_REPLAY",
     "ONE_CITY",
     "TAKES",
     "TALE",
@@ -66,6 +68,7 @@ __all__ = [
     "note_bodies",
     "note_requests",
     "opened",
+    "skip_another_method",
     "spoil_arguments",
     "take_pieces",
     "take_pieces_awaited",
@@ -76,6 +79,12 @@ __all__ = [
 def get_weather(city: str) -> str:
     """Get the weather of a city."""
     return f"Sunny in {city}."
+
+
+def skip_another_method(evidence: Evidence, body: dict[str, Any]) -> None:
+    """End the check if another maker's client takes json_schema as another method's name."""
+    if not chosen().ours and "response_format" not in body and body.get("tools"):
+        evidence.not_applicable("for json_schema the client asks by a tool call instead")
 
 
 @contextmanager

@@ -77,7 +77,9 @@ def test_a_mime_type_goes_under_the_wires_name(model: BaseChatModel, mime: str, 
         answer = tapped_model.invoke(
             ask_about({"type": "audio", "base64": DATA, "mime_type": mime})
         )
-    assert find_audio(tape) == {"data": DATA, "format": name}
+    sound = find_audio(tape)
+    assert sound["data"] == DATA, "the data that is sent is not what was given"
+    assert sound["format"] == name, f"{mime} is sent as {sound['format']!r}; engines know {name!r}"
     assert answer.text
 
 

@@ -102,7 +102,9 @@ def test_an_error_says_what_the_server_said(
 ) -> None:
     with expect_class(core.ModelInvalidRequestError, 400) as caught:
         ask(mount(lane, evidence, _refuse(400, _WORDINGS[wording])), GREETING)
-    assert _SENTENCE in str(caught.value)
+    assert _SENTENCE in str(caught.value), (
+        f"the service said {_WORDINGS[wording]}; the error says {caught.value}"
+    )
 
 
 @pytest.mark.claim("errors.sentence.kept")
@@ -123,6 +125,7 @@ def test_an_error_of_the_service_itself_says_its_sentence(
 
 
 @pytest.mark.claim("errors.key.hidden")
+@pytest.mark.own("hiding what the server itself repeats is an addition of langchain-baseten")
 @every_way
 @pytest.mark.parametrize("status", [401, 500])
 def test_a_key_that_the_server_repeats_stands_in_no_error(
@@ -149,7 +152,8 @@ def test_no_log_line_shows_the_key(
     model = mount("dedicated", evidence, api_key=_KEY)
     model.invoke(GREETING)
     asyncio.run(model.ainvoke(GREETING))
-    failing = mount("model-apis", evidence, _refuse(503, {"error": _KEY}), api_key=_KEY)
+    said = _KEY if chosen().ours else _SENTENCE  # What a server repeats, others need not hide.
+    failing = mount("model-apis", evidence, _refuse(503, {"error": said}), api_key=_KEY)
     with expect("any"):
         _ask_all(failing)
     assert caplog.records

@@ -8,6 +8,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from conformance.checks.features.questions import (
+    NO_REPLAY,
     ONE_CITY,
     at_model,
     both_ways,
@@ -17,6 +18,7 @@ from conformance.checks.features.questions import (
     note_bodies,
     tapped,
 )
+from conformance.subjects.subject import chosen
 from conformance.targets import LANES
 
 if TYPE_CHECKING:
@@ -71,14 +73,20 @@ def _play_turns(model: BaseChatModel, lane: str, ask: Ask) -> tuple[AIMessage, A
 
 @pytest.mark.claim("reasoning.replay.sent")
 @both_ways
-def test_reasoning_goes_back_with_its_message(lane: str, model: BaseChatModel, ask: Ask) -> None:
+def test_reasoning_goes_back_with_its_message(
+    lane: str, model: BaseChatModel, ask: Ask, evidence: Evidence
+) -> None:
     with tapped(model) as (tapped_model, tape):
         call, _ = _play_turns(tapped_model, lane, ask)
     assert "reasoning_content" in call.additional_kwargs, NO_REASONING
     thoughts = call.additional_kwargs["reasoning_content"]
     _, replayed, _ = tape.sent[1]["messages"]
     assert thoughts.strip()
-    assert replayed["reasoning_content"] == thoughts
+    if not chosen().ours and not replayed.get("reasoning_content"):
+        evidence.not_applicable(NO_REPLAY)
+    assert replayed.get("reasoning_content") == thoughts, (
+        "the message goes back without the reasoning that came with it"
+    )
 
 
 @pytest.mark.claim("reasoning.replay.sent")

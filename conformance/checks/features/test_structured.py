@@ -18,6 +18,7 @@ from conformance.checks.features.questions import (
     mount,
     note_bodies,
     opened,
+    skip_another_method,
     spoil_arguments,
     tapped,
 )
@@ -129,10 +130,13 @@ def test_function_calling_sends_the_schema_as_a_forced_tool(model: BaseChatModel
 
 
 @pytest.mark.claim("structured.method.json-schema")
-def test_json_schema_sends_the_schema_as_response_format(model: BaseChatModel) -> None:
+def test_json_schema_sends_the_schema_as_response_format(
+    model: BaseChatModel, evidence: Evidence
+) -> None:
     with tapped(model) as (tapped_model, tape):
         answer = tapped_model.with_structured_output(Visit, method="json_schema").invoke(PLAN)
     [body] = tape.sent
+    skip_another_method(evidence, body)
     assert "response_format" in body, "method json_schema was asked for, no response_format is sent"
     assert body["response_format"]["type"] == "json_schema"
     assert body["response_format"]["json_schema"]["name"] == "Visit"
@@ -277,7 +281,11 @@ def test_a_refusal_in_the_place_of_a_structured_answer_is_an_error(
             choice["message"] |= {"content": None, "refusal": "I plan no visits."}
         return body
 
-    model = mount(lane, evidence, change_answers(refuse))
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, change_answers(refuse)))
+    chain = model.with_structured_output(Visit, method="json_schema", include_raw=True)
+    chain.invoke(PLAN)
+    skip_another_method(evidence, sent[0])
     with expect("any", match="I plan no visits") as caught:
         model.with_structured_output(Visit, method="json_schema").invoke(PLAN)
     if chosen().ours:

@@ -119,6 +119,7 @@ def test_an_event_that_is_no_json_is_a_sign_of_life(
 
 
 @pytest.mark.claim("streaming.end.without-done")
+@pytest.mark.own("the standard of event streams discards an event that no blank line ends")
 @streamed
 def test_a_last_event_without_a_blank_line_is_read(lane: str, evidence: Evidence, ask: Ask) -> None:
     def end(plan: AnswerPlan) -> AnswerPlan:

@@ -112,6 +112,56 @@ class ChatAnother(ChatBaseten):
         return super()._get_ls_params(*given, **options) | {"ls_provider": "another"}
 
 
+class ChatThird(ChatBaseten):
+    """Offers less where LangChain leaves that to the maker.
+
+    It asks by tool calls for every schema, sends no reasoning back, does not ask streams for their
+    usage, repeats the usage on each of several answers, and shows what a server repeats.
+    """
+
+    def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+        """Take `json_schema` for `function_calling`, as langchain-deepseek does."""
+        if options.get("method") == "json_schema":
+            options["method"] = "function_calling"
+        return super().with_structured_output(schema, **options)
+
+    def _generate(self, *given: Any, **options: Any) -> Any:
+        with _shown_bodies():
+            result = super()._generate(*given, **options)
+        messages: list[Any] = [generation.message for generation in result.generations]
+        first, *others = messages
+        for message in others:
+            message.usage_metadata = first.usage_metadata
+        return result
+
+
+@contextmanager
+def _shown_bodies() -> Iterator[None]:
+    """Keep in an error what the server sent, word for word."""
+    try:
+        yield
+    except BasetenError as error:
+        told = _HEARD[-1] if _HEARD else b""
+        raise type(error)(f"{error} {told!r}", status_code=error.status_code) from None
+
+
+_HEARD: list[bytes] = []
+
+
+def _hear(response: httpx2.Response) -> None:
+    response.read()
+    _HEARD.append(response.content)
+
+
+def make_third(*, api_key: Any = None, **settings: Any) -> ChatThird:
+    """Return the model that offers less; it knows no `seed`."""
+    if "seed" in settings:
+        raise TypeError("make() got an unexpected keyword argument 'seed'")
+    client = httpx2.Client(event_hooks={"response": [_hear]})
+    given = {"replay_reasoning": False, "stream_usage": False, "http_client": client, **settings}
+    return ChatThird(api_key=api_key, **given)
+
+
 @cache
 def _keep_client(_url: str) -> httpx2.AsyncClient:
     """Return the one async client of this process for a URL, as langchain-openai does."""

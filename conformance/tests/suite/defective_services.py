@@ -66,6 +66,12 @@ def _shows_a_login_page(request: ReceivedRequest) -> AnswerPlan:
     return plan_bytes(200, "text/html; charset=utf-8", b"<html><h1>Please sign in</h1></html>")
 
 
+def _lists_nothing_now(request: ReceivedRequest) -> AnswerPlan:
+    if request.path.endswith("/models"):
+        return plan_json(503, {"error": "The list is being made."})
+    return answers(request)
+
+
 def _redirects(request: ReceivedRequest) -> AnswerPlan:
     return plan_bytes(307, "text/plain", b"", {"location": "https://elsewhere.example/v1"})
 
@@ -143,6 +149,7 @@ SERVICES: dict[str, Callable[[], Responder]] = {
     "fails always": lambda: _fails,
     "shows a login page": lambda: _shows_a_login_page,
     "redirects": lambda: _redirects,
+    "lists nothing now": lambda: _lists_nothing_now,
     "knows no such model": lambda: _knows_no_such_model,
     "is busy at first": _is_busy_at_first,
     "streams in one event": lambda: _streams_in_one_event,

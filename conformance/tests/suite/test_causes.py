@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from conformance.reports.report import Report
 
-READ = "expected to read `answer.{}['reasoning']`; received: KeyError: 'reasoning'"
+READ = "it thinks: expected to read `answer.{}['reasoning']`; received: no 'reasoning'"
 LOST = "HTTPError: 404 from http://127.0.0.1:{}/v1"
 
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pytest
+
 from conformance.cli.main import main
 from conformance.runner import HERE
 from conformance.tests.suite.defective_services import MODEL, serve
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
 
 FILES = {"image": "images"}
 URL = "/environments/production/predict"
-REASONING, STREAMED, STOP = (
+PLAIN, REASONING, STREAMED, STOP = (
+    "messages.invoke.string",
     "reasoning.answer.kept",
     "streaming.sync.adds-up",
     "parameters.stop.ends",
@@ -77,6 +80,23 @@ def test_a_deployment_answers_at_every_spelling_of_its_url(tmp_path: Path) -> No
     assert (told.code, told.reasons) == (0, "")
 
 
+@pytest.mark.parametrize("path", [URL, "/v1"])
+def test_where_no_model_is_listed_a_rejected_guess_of_its_name_accuses_nobody(
+    tmp_path: Path, path: str
+) -> None:
+    told = judge(tmp_path, "lists nothing now", PLAIN, path=path)
+    assert told.statuses == {PLAIN: "untested"}
+    assert "/v1/models responds HTTP 503: The list is being made.; the model " in told.reasons
+    assert "a name derived from the URL, is rejected: HTTP 404: The model" in told.reasons
+    assert told.reasons.endswith("; name the model with --model")
+    assert len(told.asked) == 1
+
+
+def test_a_model_that_is_named_needs_no_list(tmp_path: Path) -> None:
+    told = judge(tmp_path, "lists nothing now", PLAIN, options=f"--model={MODEL}")
+    assert (told.code, told.statuses, told.reasons) == (0, {PLAIN: "pass"}, "")
+
+
 def test_what_never_answers_is_untested_after_one_request(tmp_path: Path) -> None:
     options = f"--max-silence=0.2 --model={MODEL}"
     told = judge(tmp_path, "never answers", REASONING, options=options)
@@ -88,7 +108,7 @@ def test_what_never_answers_is_untested_after_one_request(tmp_path: Path) -> Non
 def test_a_limit_is_spent_on_a_plain_question_first_and_then_as_the_page_promises(
     tmp_path: Path,
 ) -> None:
-    plain, called = "messages.invoke.string", "tools.choice.none"
-    told = judge(tmp_path, "honest", REASONING, called, plain, options="--max-requests=6")
-    assert told.statuses == {REASONING: "untested", called: "pass", plain: "pass"}
+    called = "tools.choice.none"
+    told = judge(tmp_path, "honest", REASONING, called, PLAIN, options="--max-requests=6")
+    assert told.statuses == {REASONING: "untested", called: "pass", PLAIN: "pass"}
     assert [bool(body.get("tools")) for body in told.asked] == [False] * 4 + [True] * 2

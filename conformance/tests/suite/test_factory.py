@@ -94,6 +94,32 @@ def test_what_is_for_each_maker_to_choose_fails_nobody(report: Any) -> None:
     assert found["code"] == 0
 
 
+OFFERED = {
+    "structured.method.json-schema": "not-applicable",
+    "reasoning.replay.sent": "pass",
+    "usage.invoke.once": "pass",
+    "usage.invoke.details": "pass",
+    "errors.key.hidden": "pass",
+    "endpoint.refuse.other": "not-applicable",
+    "parameters.nearest.wins": "not-applicable",
+}
+
+
+def test_what_a_maker_does_not_offer_is_not_held_against_it(report: Any) -> None:
+    files = choose_files("endpoint", "errors", "parameters", "reasoning", "structured", "usage")
+    lanes = ("--lane=dedicated", "--lane=client")
+    found = report("conformance.tests.suite.another_maker:make_third", files, (*OFFERED,), *lanes)
+    assert statuses(found) == {claim: {status} for claim, status in OFFERED.items()}
+    assert found["code"] == 0
+    for reason in (
+        "for json_schema the client asks by a tool call instead",
+        "what the factory makes takes no argument seed",
+        "the client sends no reasoning back",
+        "the streamed request does not ask for usage",
+    ):
+        assert reason in str(found["lines"])
+
+
 def test_a_useless_third_party_client_fails(report: Any) -> None:
     found = report(f"{HOME}:of_canned_words")
     assert statuses(found)["metadata.finish.reason"] == {"fail"}

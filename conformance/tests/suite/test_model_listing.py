@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.recording import model_listing
 from conformance.recording.model_listing import (
     Served,
     ServedError,
     choose_model,
+    describe_listing,
     fetch,
     list_served,
 )
@@ -56,6 +59,32 @@ def test_a_service_need_not_have_a_list(answer: AnswerPlan) -> None:
         assert list_served(f"{server.url}/v1", "") is None
         [request] = server.requests
     assert request.header("authorization") is None
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_list_that_is_busy_is_requested_again(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(model_listing, "time", SimpleNamespace(sleep=waits.append))
+    answers = [plan_json(status, {})] * 2 + [plan_json(200, {"data": [{"id": "tiny"}]})]
+    with LoopbackServer(lambda request: answers.pop(0)) as server:
+        assert list_served(f"{server.url}/v1", "") == (Served("tiny", ""),)
+    assert waits == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (plan_json(503, {"error": "Loading."}), "HTTP 503: Loading."),
+        (plan_bytes(404, "text/plain", b""), "HTTP 404"),
+        (plan_json(200, {"data": []}), "HTTP 200"),
+    ],
+)
+def test_what_comes_in_the_place_of_a_list_is_told(answer: AnswerPlan, said: str) -> None:
+    with LoopbackServer(lambda request: answer) as server:
+        base = f"{server.url}/v1"
+        assert describe_listing(base, "") == f"GET {base}/models responds {said}"
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -11,39 +11,47 @@ from conformance.verdicts.reasons import describe_failure
 if TYPE_CHECKING:
     from pathlib import Path
 
+READS = "it {}: expected to read `{}`; received: {}"
+MISSES = "it {}: expected an error from `{}`; received: {}"
 CHECKS = """
 import pytest
 
 def parse(text):
     return int(text)
 
-def compares():
+def test_it_compares():
     counted = 3157
     assert (
         counted
         == 77
     )
 
-def compares_with_words():
+def test_it_compares_with_words():
     assert 1 == 2, "the sum is wrong"
 
-def reads():
+def helper():
+    assert 1 == 2
+
+def test_it_asks_a_helper():
+    helper()
+
+def test_it_reads():
     metadata = {}
     return metadata["finish_reason"]
 
-def asserts_what_is_missing():
+def test_it_asserts_what_is_missing():
     assert {}["usage"] == 7
 
-def unpacks():
+def test_it_unpacks():
     [body] = []
 
-def raises():
+def test_it_raises():
     raise ValueError("wrong")
 
-def calls():
+def test_it_calls():
     parse("x")
 
-def misses():
+def test_it_misses():
     with pytest.raises(OSError):
         parse("7")
 """
@@ -54,31 +62,40 @@ def misses():
     [
         (
             "compares",
-            "assert 3157 == 77",
-            "expected `counted == 77`; received: assert 3157 == 77",
+            "AssertionError: assert 3157 == 77\n +  where 77 = max([1, 77])\n\nFull diff:\n - 77",
+            "it compares: expected `counted == 77`; received: assert 3157 == 77",
         ),
-        ("compares_with_words", "the sum is wrong", "the sum is wrong"),
+        ("compares_with_words", "the sum is wrong\nassert 1 == 2", "the sum is wrong"),
+        (
+            "asks_a_helper",
+            "assert 1 == 2",
+            "it asks a helper: expected `1 == 2`; received: assert 1 == 2",
+        ),
         (
             "reads",
             "KeyError: 'finish_reason'",
-            "expected to read `return metadata['finish_reason']`; received: KeyError: ",
+            READS.format("reads", "return metadata['finish_reason']", "no 'finish_reason'"),
         ),
         (
             "asserts_what_is_missing",
             "KeyError: 'usage'",
-            "expected to read `assert {}['usage'] == 7`; received: KeyError: 'usage'",
+            READS.format("asserts what is missing", "assert {}['usage'] == 7", "no 'usage'"),
         ),
         (
             "unpacks",
             "ValueError: not enough",
-            "expected to read `[body] = []`; received: ValueError: not enough",
+            "it unpacks: expected to read `[body] = []`; received: ValueError: not enough",
         ),
         ("raises", "ValueError: wrong", "ValueError: wrong"),
-        ("calls", "ValueError: invalid", "expected to read `return int(text)`; received: "),
+        (
+            "calls",
+            "ValueError: invalid",
+            "it calls: expected to read `return int(text)`; received: ValueError: invalid",
+        ),
         (
             "misses",
             "Failed: DID NOT RAISE OSError",
-            "expected an error from `parse('7')`; received: Failed: DID NOT RAISE OSError",
+            MISSES.format("misses", "parse('7')", "Failed: DID NOT RAISE OSError"),
         ),
     ],
 )
@@ -88,9 +105,24 @@ def test_a_reason_says_what_was_expected(tmp_path: Path, name: str, text: str, t
     names: dict[str, Any] = {}
     exec(compile(CHECKS, path, "exec"), names)  # noqa: S102  our own text, as a file of checks
     with pytest.raises((Exception, pytest.fail.Exception)) as caught:
-        names[name]()
-    assert describe_failure(caught.value, text, str(tmp_path)).startswith(told)
-    assert describe_failure(caught.value, text) == text
+        names[f"test_it_{name}"]()
+    assert describe_failure(caught.value, text, str(tmp_path)) == told
+
+
+def test_a_reason_from_elsewhere_has_the_behaviour_in_front_of_an_assertion() -> None:
+    with pytest.raises(AssertionError) as caught:
+        _assert_elsewhere()
+    told = describe_failure(caught.value, "assert None is not None")
+    assert told.endswith(" has the behaviour in front of an assertion: assert None is not None")
+
+
+def _assert_elsewhere() -> None:
+    raise AssertionError
+
+
+def test_long_data_is_cut_in_a_reason() -> None:
+    told = describe_failure(ValueError(), f"sent 'data:image/png;base64,{'iVBOR' * 40}'")
+    assert told == "sent 'data:image/png;base64,iVBORiVBORiVBORiVBORiVBO… (200 characters)'"
 
 
 def _invoke() -> None:

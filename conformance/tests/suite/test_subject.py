@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel, FakeListChatModel
+from pydantic import BaseModel, ConfigDict
 
 from conformance.child_environment import child_environment, list_plugins
 from conformance.runner import HERE
@@ -68,6 +69,38 @@ def test_what_a_factory_cannot_take_leaves_the_check_untested() -> None:
     made = choose(f"{HOME}:of_canned_words")
     with pytest.raises(pytest.skip.Exception, match="the factory says: words in cans"):
         made.make(temperature=0.5)
+
+
+class _Narrow(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    n: int = 1
+
+
+def _take_a_model_alone(*, model: str) -> Any:
+    return model
+
+
+@pytest.mark.parametrize("build", [_Narrow, _take_a_model_alone])
+def test_an_argument_that_a_constructor_does_not_know_does_not_apply(build: Any) -> None:
+    made = subject.Factory("a:b", build)
+    with pytest.raises(pytest.skip.Exception, match="makes takes no argument top_k"):
+        made.make(model="m", top_k=7)
+
+
+@pytest.mark.parametrize(
+    ("build", "given"),
+    [
+        (_Narrow, {"model": "m", "n": "many"}),
+        (_Narrow, {"model": "m", "api_key": "k"}),
+        (_take_a_model_alone, {"model": "m", "api_key": "k"}),
+        (_take_a_model_alone, {}),
+    ],
+)
+def test_any_other_failure_of_a_constructor_is_its_own(build: Any, given: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        subject.Factory("a:b", build).make(**given)
 
 
 def test_the_standard_suite_sees_a_class() -> None:
