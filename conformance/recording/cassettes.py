@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ROOT",
     "find_flaws",
+    "find_provenance",
     "find_unplayed",
     "list_cassettes",
     "name_cassette",
@@ -99,6 +100,14 @@ def read_provenance(path: Path) -> Provenance | None:
                 break
             lines.append(line)
     return read_header("".join(lines), path.name)
+
+
+def find_provenance(path: Path) -> Provenance | None:
+    """Return where a cassette came from; None if it does not say so, or is not there."""
+    try:
+        return read_provenance(path) if path.is_file() else None
+    except SuiteFault:
+        return None
 
 
 def find_flaws(root: Path = ROOT) -> list[str]:

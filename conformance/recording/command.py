@@ -146,7 +146,7 @@ def _record(options: argparse.Namespace, console: Console) -> int:
     wanted = plan(request, options.cassettes)
     agreed, protected = protect_evidence(wanted, options.cassettes, request)
     print_plan(agreed, request.where, console)
-    _print_left(protected, console)
+    _print_left(protected.items(), console)
     if not agreed.tasks:
         console.print("there is nothing to record")
         return 0

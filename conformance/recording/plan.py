@@ -6,20 +6,18 @@ Nothing is changed here, and nothing is sent.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from rich.table import Table as Grid
-
-from conformance import SuiteFault
 from conformance.media import to_terminal
-from conformance.recording.cassettes import read_provenance
+from conformance.recording.cassettes import find_provenance
 from conformance.targets import read_casts
 from conformance.verdicts.costs import Cost, estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from rich.console import Console
@@ -101,11 +99,6 @@ class Plan:
     cost: Cost
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    @property
-    def names(self) -> frozenset[str]:
-        """The cassettes."""
-        return frozenset(task.name for task in self.tasks)
-
 
 def make_plan(
     planned: Mapping[str, str],
@@ -123,16 +116,13 @@ def make_plan(
         changed: Those that do not replay any more.
         today: The day that ages are counted to.
     """
-    changed = set(changed)
-    tasks = []
-    for name, check in planned.items():
-        why = "changed" if name in changed else _find_reason(root / name, request, today)
-        if why:
-            tasks.append(Task(name, check, why))
-    return Plan(tuple(tasks), _estimate(tasks, root))
+    reasons = {name: _find_reason(root / name, request, today) for name in planned}
+    reasons |= dict.fromkeys(changed, "changed")
+    tasks = tuple(Task(name, planned[name], why) for name, why in reasons.items() if why)
+    return Plan(tasks, _estimate(tasks, root))
 
 
-def _estimate(tasks: Sequence[Task], root: Path) -> Cost:
+def _estimate(tasks: tuple[Task, ...], root: Path) -> Cost:
     """Return what the old cassettes took; one that was never recorded takes at least a request."""
     old = [root / task.name for task in tasks if (root / task.name).is_file()]
     cost = estimate(path.read_text(encoding="utf-8") for path in old)
@@ -145,7 +135,7 @@ def _find_reason(path: Path, request: RecordRequest, today: date | None) -> str:
         return "new"
     if request.stale is None:
         return "asked for"
-    about = read_provenance(path)
+    about = find_provenance(path)
     age = name_age(about.recorded, today) if about else None
     if about is None or age is None:
         return "of unknown age"
@@ -154,9 +144,7 @@ def _find_reason(path: Path, request: RecordRequest, today: date | None) -> str:
     return f"{age} days old" if age > request.stale else ""
 
 
-def protect_evidence(
-    plan: Plan, root: Path, request: RecordRequest
-) -> tuple[Plan, tuple[tuple[str, str], ...]]:
+def protect_evidence(plan: Plan, root: Path, request: RecordRequest) -> tuple[Plan, dict[str, str]]:
     """Return the plan without what would lower evidence, and what that is, with the reason.
 
     Args:
@@ -169,7 +157,7 @@ def protect_evidence(
         for task in plan.tasks
     }
     kept = tuple(task for task in plan.tasks if not reasons[task.name])
-    protected = tuple((name, reason) for name, reason in reasons.items() if reason)
+    protected = {name: reason for name, reason in reasons.items() if reason}
     return replace(plan, tasks=kept, cost=_estimate(kept, root)), protected
 
 
@@ -181,12 +169,7 @@ def name_higher_evidence(path: Path, evidence: str, request: RecordRequest) -> s
         evidence: Evidence of the new recording.
         request: What was requested.
     """
-    if request.lower_evidence or not path.is_file():
-        return ""
-    try:
-        about = read_provenance(path)
-    except SuiteFault:
-        return ""
+    about = None if request.lower_evidence else find_provenance(path)
     if about is None or about.evidence not in _RANKS[_RANKS.index(evidence) + 1 :]:
         return ""
     return (
@@ -211,23 +194,12 @@ def print_plan(plan: Plan, where: str, console: Console) -> None:
         where: Who will be asked.
         console: The terminal.
     """
-    grid = Grid("lane", "checks in", "cassettes", "why")
-    counts: dict[tuple[str, str], list[Task]] = {}
-    for task in plan.tasks:
-        lane, folder, _ = task.name.split("/", 2)
-        counts.setdefault((lane, folder), []).append(task)
-    for (lane, folder), tasks in sorted(counts.items()):
-        grid.add_row(*map(to_terminal, (lane, folder, len(tasks), _count_reasons(tasks))))
-    console.print(grid)
-    requests, tokens = plan.cost
+    counts = Counter((task.name.partition("/")[0], task.why) for task in plan.tasks)
+    for (lane, why), count in sorted(counts.items()):
+        console.print(to_terminal(f"{lane}: {count} {why}"), soft_wrap=True)
     new = sum(task.why == "new" for task in plan.tasks)
-    spent = f"~{tokens} tokens" if new < len(plan.tasks) else "tokens unknown"
+    spent = f"~{plan.cost.tokens} tokens" if new < len(plan.tasks) else "tokens unknown"
     never = f" ({new} never recorded)" if new else ""
     number = "1 cassette" if len(plan.tasks) == 1 else f"{len(plan.tasks)} cassettes"
-    line = f"{number}, answered by {where}: ~{requests} requests, {spent}{never}"
+    line = f"{number}, answered by {where}: ~{plan.cost.requests} requests, {spent}{never}"
     console.print(to_terminal(line), soft_wrap=True)
-
-
-def _count_reasons(tasks: Sequence[Task]) -> str:
-    reasons = [task.why for task in tasks]
-    return ", ".join(f"{reasons.count(why)} {why}" for why in dict.fromkeys(reasons))

@@ -219,8 +219,8 @@ def _find_flawed(context: RunContext, tasks: Sequence[Task], _: Results) -> dict
     keys, folder = find_keys(context.environment), context.staging.staged
     found = {}
     for task in tasks:
-        if hit := next(scan_file(folder / task.name, folder, keys), None):
-            found[task.name] = f"a secret would have been kept: {hit.what}"
+        if kinds := scan_file(folder / task.name, keys):
+            found[task.name] = f"a secret would have been kept: {kinds[0]}"
         elif flaw := find_flaw(folder / task.name, folder):
             found[task.name] = withhold(flaw, keys)
     return found

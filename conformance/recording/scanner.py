@@ -1,60 +1,35 @@
 """Find secrets in what is about to be kept: cassettes, reports, logs.
 
-Knows keys in use and what a folder of cassettes may hold. Must share nothing with the redaction:
-what one misses the other finds. Never shows what it found.
+Knows keys in use, and looks once into JSON and server-sent events. Must share nothing with the
+redaction: what one misses the other finds. Never shows what it found.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import yaml
 
-from conformance.recording.decoders import TooDeepError, list_texts, read
 from conformance.recording.patterns import find_shapes
 from conformance.recording.provenance import LOADER
+from conformance.verdicts.costs import read_payloads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["Hit", "find_secrets", "scan_file", "scan_folder", "withhold"]
-
-
-class Hit(NamedTuple):
-    """One thing that is wrong with one file; as a text it may be shown.
-
-    Attributes:
-        path: The file.
-        name: Its name below the folder, unless that holds a secret.
-        what: What is wrong.
-    """
-
-    path: Path
-    name: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.what}"
-
-    def __repr__(self) -> str:
-        # The path may be what must not be shown.
-        return f"<{self}>"
-
-
-# --- texts ---
+__all__ = ["find_secrets", "scan_file", "scan_folder", "withhold"]
 
 _SHORTEST = 6
-_INSIDE = " of a value"
-_TOO_DEEP = "what is nested too deeply to be looked through"
+_NO_CASSETTE = "is no cassette"
 
 
 def find_secrets(text: str, keys: Iterable[str] = ()) -> Iterator[str]:
-    """Yield what a text holds that looks like a secret; the secret itself is not shown.
+    """Yield what kinds of secrets a text seems to hold, each once; never the secret itself.
 
     Args:
         text: A cassette, a report, a log.
@@ -62,13 +37,7 @@ def find_secrets(text: str, keys: Iterable[str] = ()) -> Iterator[str]:
             them; those of less than six characters are not looked for.
     """
     keys = tuple(keys)
-    found: list[str] = []
-    try:
-        for number, each in enumerate(read(text)):
-            found += _search(each, keys, inside=number > 0)
-    except TooDeepError:
-        found.append(_TOO_DEEP)
-    yield from dict.fromkeys(found)
+    yield from dict.fromkeys(what for each in _read(text) for what in _search(each, keys))
 
 
 def withhold(text: str, keys: Iterable[str] = ()) -> str:
@@ -79,116 +48,104 @@ def withhold(text: str, keys: Iterable[str] = ()) -> str:
         keys: Keys in use.
     """
     found = next(find_secrets(text, keys), "")
-    return f"(withheld: it holds {_name(found)})" if found else text
+    return f"(withheld: it holds {found})" if found else text
 
 
-def _name(found: str) -> str:
-    return found.partition(" in line ")[0].removesuffix(_INSIDE)
-
-
-def _search(text: str, keys: tuple[str, ...], *, inside: bool) -> Iterator[str]:
-    """Yield what one reading holds; with the line, if it is the text itself."""
-    small = text.casefold()
-    for key in filter(lambda key: len(key) >= _SHORTEST and key.strip(), keys):
-        if any(each in small for each in _spell(key)) or any(x in text for x in _encode(key)):
-            yield "a key in use" + _INSIDE * inside
-    for name, line in find_shapes(text):
-        yield name + (_INSIDE if inside else f" in line {line}")
-
-
-def _spell(key: str) -> frozenset[str]:
-    """Return how a text, a URL and JSON spell a key, in lower case."""
-    spelt = (key, quote(key, safe="", errors="replace"), json.dumps(key)[1:-1])
-    return frozenset(each.casefold() for each in spelt)
-
-
-def _encode(key: str) -> frozenset[str]:
-    # Where a key begins inside what is encoded decides which letters stand for it.
-    data = key.encode("utf-8", "replace")
-    parts = (b64encode(b"\0" * pad + data).decode() for pad in range(3))
-    ends = ((-(-pad * 8 // 6), (pad + len(data)) * 8 // 6) for pad in range(3))
-    inner = [part[start:end] for part, (start, end) in zip(parts, ends, strict=True)]
-    return frozenset(inner) | {each.replace("+", "-").replace("/", "_") for each in inner}
-
-
-# --- files ---
-
-_NO_CASSETTE = "is no cassette"
-_CREDENTIAL = re.compile(r"(?i)auth|cookie|token(?!s)|secret|api-?key|passw|credential|signature")
-_REDACTED = re.compile(r"(?:[\w-]+ )?REDACTED")
-
-
-def scan_folder(root: Path, keys: Iterable[str] = ()) -> list[Hit]:
-    """Return what is wrong with a folder of cassettes, whatever lies in it.
+def scan_folder(root: Path, keys: Iterable[str] = ()) -> list[str]:
+    """Return what is wrong with each file in a folder of cassettes, behind its name.
 
     Args:
         root: The folder.
         keys: Keys known to be in use.
     """
     keys = tuple(keys)
-    return [hit for path in sorted(root.rglob("*")) for hit in scan_file(path, root, keys)]
+    paths = (path for path in sorted(root.rglob("*")) if path.is_symlink() or not path.is_dir())
+    return [
+        f"{path.relative_to(root).as_posix()}: {what}"
+        for path in paths
+        for what in scan_file(path, keys)
+    ]
 
 
-def scan_file(path: Path, root: Path, keys: Iterable[str] = ()) -> Iterator[Hit]:
-    """Yield what is wrong with one file: with its name, its text, and each value that it holds.
+def scan_file(path: Path, keys: Iterable[str] = ()) -> list[str]:
+    """Return what is wrong with one file: kinds of secrets in its text and in each of its values.
 
     Args:
         path: A cassette, with its header; or what lies where one should.
-        root: The folder that its name is relative to.
         keys: Keys known to be in use.
     """
-    keys = tuple(keys)
-    name = path.relative_to(root).as_posix()
-    # Without its ending as well: a key may end where the ending begins.
-    named = [f"its name holds {_name(x)}" for x in find_secrets(f"{name}\n{name[:-5]}", keys)]
-    shown = name if name.isprintable() and not named else "a file"
-    for what in dict.fromkeys([*named, *_search_file(path, keys)]):
-        yield Hit(path, shown, what)
-
-
-def _search_file(path: Path, keys: tuple[str, ...]) -> Iterator[str]:
-    if path.is_dir() and path.suffix != ".yaml" and not path.is_symlink():
-        return
     # A link is not followed: what lies behind it is not what is published.
     if path.is_symlink() or not path.is_file():
-        yield _NO_CASSETTE
-        return
-    data = path.read_bytes()
-    text = data.decode("utf-8", "replace")
-    documents = list(_load(text))
-    whole = path.suffix == ".yaml" and text.encode() == data and len(documents) == 1
-    if not whole or documents[0] is None:
-        yield _NO_CASSETTE
-    yield from find_secrets(text, keys)
-    for document in documents:
-        yield from (_name(found) + _INSIDE for found in _search_values(document, keys))
-        yield from _search_headers(document)
-
-
-def _load(text: str) -> Iterator[Any]:
-    """Yield the documents of a text, and None for what cannot be read."""
+        return [_NO_CASSETTE]
+    keys, text = tuple(keys), path.read_bytes().decode("utf-8", "replace")
     try:
-        yield from yaml.load_all(text, Loader=LOADER)
-    except Exception:  # noqa: BLE001  whatever the loader fails on, this is no cassette
-        yield None
+        document = yaml.load(text, Loader=LOADER)  # noqa: S506  a safe loader
+    except (yaml.YAMLError, ValueError, RecursionError):
+        document = None
+    found = [_NO_CASSETTE] if path.suffix != ".yaml" or document is None else []
+    values = dict.fromkeys(value for _, value in _walk(document))
+    for each in (reading for value in (text, *values) for reading in _read(value)):
+        if each is text or each not in text:
+            found += _search(each, keys)
+    return list(dict.fromkeys(found))
 
 
-def _search_values(document: Any, keys: tuple[str, ...]) -> Iterator[str]:
-    for text in dict.fromkeys(list_texts(document)):
-        yield from find_secrets(text, keys)
+def _read(text: str) -> Iterator[str]:
+    """Yield a text, and what its JSON or its events spell otherwise: escaped, or in deltas."""
+    yield text
+    fields: dict[str, list[str]] = defaultdict(list)
+    for document in read_payloads(text):
+        for path, part in _walk(document):
+            fields[path].append(part)
+    joined = ((path.rpartition("/")[2], "".join(parts)) for path, parts in fields.items())
+    yield "\n".join(f"{name}: {each}" for name, each in joined if each not in text)
 
 
-def _search_headers(document: Any) -> Iterator[str]:
-    """Yield the headers that are a credential, whatever their values look like."""
-    for name, values in _find_headers(document):
-        listed = values if isinstance(values, list) else [values]
-        if _CREDENTIAL.search(str(name)) and not all(_REDACTED.fullmatch(str(x)) for x in listed):
-            yield f"a header with a credential{_INSIDE}"
+def _search(text: str, keys: tuple[str, ...]) -> Iterator[str]:
+    small = text.casefold()
+    for key in keys:
+        if len(key.strip()) >= _SHORTEST and (
+            any(spelt in small for spelt in _spell(key)) or any(x in text for x in _encode(key))
+        ):
+            yield "a key in use"
+    yield from find_shapes(text)
 
 
-def _find_headers(document: Any) -> Iterator[tuple[Any, Any]]:
-    exchanges = document.get("interactions") if isinstance(document, dict) else ()
-    for exchange in exchanges if isinstance(exchanges, list) else ():
-        for side in exchange.values() if isinstance(exchange, dict) else ():
-            headers = side.get("headers") if isinstance(side, dict) else ()
-            yield from headers.items() if isinstance(headers, dict) else ()
+def _spell(key: str) -> Iterator[str]:
+    """Yield how a text, a URL and JSON spell a key, in small letters."""
+    for spelt in (key, quote(key, safe="", errors="replace"), json.dumps(key)[1:-1]):
+        yield spelt.casefold()
+
+
+def _encode(key: str) -> Iterator[str]:
+    """Yield how base64 spells a key: where it begins inside decides which letters stand for it."""
+    data = key.encode("utf-8", "replace")
+    for before in range(3):
+        begin, end = -(-before * 8 // 6), (before + len(data)) * 8 // 6
+        inner = b64encode(b"\0" * before + data).decode()[begin:end]
+        yield from (inner, inner.replace("+", "-").replace("/", "_"))
+
+
+def _walk(document: Any) -> Iterator[tuple[str, str]]:
+    """Yield every text in a document with the path of its field, the same in each event."""
+    waiting, seen = [("", document)], set()
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict | list):
+            # In YAML one node may stand in many places, even in itself.
+            if id(value) not in seen:
+                seen.add(id(value))
+                waiting += reversed([*_open(path, value)])
+        elif value is not None:
+            yield path, value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _open(path: str, value: dict[Any, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield f"{path}/?", name
+            yield f"{path}/{name}", each
+        return
+    for each in value:
+        # A choice or call of a stream is known by its index, not by its place in the list.
+        yield f"{path}[{each.get('index', '')}]" if isinstance(each, dict) else path, each

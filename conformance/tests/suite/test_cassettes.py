@@ -6,6 +6,7 @@ import pytest
 
 from conformance import SuiteFault
 from conformance.recording import cassettes
+from conformance.recording.redaction import REQUEST_HEADERS, RESPONSE_HEADERS
 from conformance.recording.scanner import scan_folder
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 
@@ -124,6 +125,22 @@ def test_the_cassettes_here_are_labelled_and_unaltered() -> None:
 
 def test_the_cassettes_here_hold_no_secret() -> None:
     assert scan_folder(cassettes.ROOT) == []
+
+
+def test_the_cassettes_here_keep_allowed_headers_only() -> None:
+    found = (x for path in cassettes.list_cassettes() for x in cassettes.read_interactions(path))
+    kept = [(each["request"]["headers"], each["response"]["headers"]) for each in found]
+    assert {name for headers, _ in kept for name in headers} <= REQUEST_HEADERS
+    assert {name for _, headers in kept for name in headers} <= RESPONSE_HEADERS
+
+
+def test_a_cassette_without_a_readable_label_has_no_provenance(folder: Path) -> None:
+    assert cassettes.find_provenance(folder / "a/one.yaml") == cassettes.read_provenance(
+        folder / "a/one.yaml"
+    )
+    (folder / "c.yaml").write_text("provenance:\n  x: [\ninteractions: []\n", encoding="utf-8")
+    assert cassettes.find_provenance(folder / "c.yaml") is None
+    assert cassettes.find_provenance(folder / "none.yaml") is None
 
 
 def test_beside_the_cassettes_there_is_nothing() -> None:

@@ -28,7 +28,7 @@ from conformance.media import (
     to_terminal,
     to_xml,
 )
-from conformance.recording.inventory import CassetteInfo, print_inventory, write_inventory
+from conformance.recording.inventory import print_inventory
 from conformance.recording.plan import Plan, Task, print_plan
 from conformance.reports.difference import compare
 from conformance.reports.formats import FORMATS
@@ -39,6 +39,7 @@ from conformance.reports.tables import (
     print_report,
     write_matrix,
 )
+from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
 from conformance.tests.suite.sample_report import CALLS, KEYS, make, outcome, verdict
 from conformance.tests.suite.test_drift_report import FAILURE, found
 from conformance.tests.suite.test_drift_report import make as make_drift
@@ -286,16 +287,17 @@ def test_a_drift_report_holds_text_alone(said: str) -> None:
 
 
 @every_text
-def test_lists_and_answers_of_the_other_commands_hold_text_alone(said: str) -> None:
+def test_lists_and_answers_of_the_other_commands_hold_text_alone(tmp_path: Path, said: str) -> None:
     told = io.StringIO()
     console = Console(file=told, width=300)
-    stock = [CassetteInfo(f"{said}.yaml", "live", said, 1, said, "dedicated", 1, 1, (said,))]
-    print_inventory(stock, console)
+    whole = said.encode("utf-8", "replace").decode()
+    write_cassette(tmp_path / "a.yaml", about=replace(ABOUT, source=whole, model=whole))
+    print_inventory(tmp_path, (), console)
     print_plan(
         Plan((Task(f"dedicated/{said.replace('/', '')}/x", said, said),), Cost(1, 1)), said, console
     )
     print_answers({"claims": Answer(Word.NO, said, (said,))}, console, waived=False)
-    assert find_nasty(told.getvalue() + write_inventory(stock)) == []
+    assert find_nasty(told.getvalue()) == []
     assert to_plain(said).split("\n")[0].strip() in told.getvalue()
 
 

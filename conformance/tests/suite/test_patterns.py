@@ -15,14 +15,9 @@ MIXED = "a1B2" * 9
 LETTERS = "aBcDfGhJkLmNpQrStVwXzKbTdF" * 2
 
 
-def names(text: str) -> set[str]:
-    return {name for name, _ in find_shapes(text)}
-
-
 HEADER, COOKIE, NAMED = "an authorization header", "a cookie", "a secret by its name"
 URL, QUERY, KEY = "a password in a URL", "a key in a query", "a key"
-HOOK, AMAZON = "a web hook", "a key of Amazon's"
-BASIC, PRIVATE = "a name with its password", "a private key"
+HOOK, PRIVATE = "a web hook", "a private key"
 PLANTED = [
     ("authorization: x", HEADER),
     ("  Authorization:\n  - Bearer abcdefghijk", HEADER),
@@ -38,10 +33,8 @@ PLANTED = [
     ("Api-Key abcdefgh12345678", "a bearer token"),
     ("?a=Bearer%20abcdefgh12345678", "a bearer token"),
     ("said bearer+abcdefgh12345678", "a bearer token"),
-    ("Basic dXNlcjpwYXNzd29yZA==", "a name with its password"),
-    ("Basic YWJjZGVmZzo", "a name with its password"),
-    ("Basic c29tZWJvZHktZWxzZS1lbnRpcmVseTo", "a name with its password"),
-    ("said basic%20OnBhc3N3b3Jk", "a name with its password"),
+    ("Basic dXNlcjpwYXNzd29yZA==", "a bearer token"),
+    ("Basic c29tZWJvZHktZWxzZS1lbnRpcmVseTo", "a bearer token"),
     ("Set-Cookie: a=b", COOKIE),
     ("  cookie:\n  - a=b", COOKIE),
     ('{"Cookie": "a=b"}', COOKIE),
@@ -70,12 +63,11 @@ PLANTED = [
     (f"https://hooks.slack.com/workflows/T0/A0/{MIXED}", HOOK),
     (f"https://discord.com/api/webhooks/1234/{MIXED}", HOOK),
     *((f"{kind}ABCDEFGHIJKLMNOP", KEY) for kind in ("AKIA", "ASIA")),
-    (f'{{"SecretAccessKey": "{LETTERS[:40]}"}}', AMAZON),
-    (f'{{"SessionToken": "{LETTERS * 2}"}}', AMAZON),
-    (f"x-amz-security-token: {LETTERS * 2}", AMAZON),
+    (f'{{"SecretAccessKey": "{MIXED}"}}', NAMED),
+    (f'{{"SessionToken": "{MIXED}"}}', NAMED),
+    (f"x-amz-security-token: {LETTERS * 2}", HEADER),
     *((f"{kind}{MIXED[:35]}", KEY) for kind in ("AIza", "ya29.", "GOCSPX-", "1//0")),
     ("SG.a1B2a1B2a1B2a1B2.a1B2a1B2a1B2a1B2", KEY),
-    (f"{'0a1b' * 8}-us12", KEY),
     (f"AccountKey={MIXED * 2}==;", NAMED),
     (f"SharedAccessKey={MIXED}=", NAMED),
     (f"SharedAccessSignature sr=x&sig={MIXED}%3D&se=1", QUERY),
@@ -83,9 +75,6 @@ PLANTED = [
     *((f"{name}: {'0a1b' * 8}", HEADER) for name in ("api-key", "x-functions-key")),
     *((f"{name}: {'0a1b' * 8}", HEADER) for name in ("X-Goog-Api-Key", "X-Auth-Token")),
     (f"https://host/v1?subscription-key={'0a1b' * 8}", QUERY),
-    ('{"auth": "dXNlcjpwYXNzd29yZA=="}', BASIC),
-    ("//host/:_auth=dXNlcjpwYXNzd29yZA==", BASIC),
-    ("default login me password abc", BASIC),
     ('{"password": "S3cr3tP4ss!"}', "a password by its name"),
     ("Server=x;User Id=sa;Password=P@ssw0rd12;", "a password by its name"),
     *((f"-----BEGIN {kind}PRIVATE KEY-----", PRIVATE) for kind in ("", "EC ", "OPENSSH ")),
@@ -116,14 +105,12 @@ PLANTED = [
     (f"MT{MIXED[:22]}.G{MIXED[:5]}.{MIXED}a1", "a JSON web token"),
     (f"123456789:AA{MIXED[:33]}", KEY),
     ("SK" + "0a1b" * 8, KEY),
-    ("machine api.host.co\n  login me\n  password horse", BASIC),
-    ("curl -u me:aB3dE7gH1jK9 https://host", BASIC),
 ]
 
 
 @pytest.mark.parametrize(("planted", "found"), PLANTED)
 def test_a_secret_is_known_by_its_shape(planted: str, found: str) -> None:
-    assert (found, 3) in set(find_shapes(f"\nİsecond line\n{planted}\n"))
+    assert found in set(find_shapes(f"\nİsecond line\n{planted}\n"))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +123,6 @@ def test_a_secret_is_known_by_its_shape(planted: str, found: str) -> None:
         "Bearer abcdefghijklmnopqrstuvwxyz",
         "Bearer 1234567890123456789012",
         "Bearer abcdefgh1234567",
-        "Basic cGFzc3dvcmQgb25seQ and Basic /zphYmNk/jo",
         "Basic authentication, and basic understanding of ratios",
         'Header: "Authorization: Bearer <token>"',
         'curl -H "Authorization: Bearer $BASETEN_API_KEY"',
@@ -224,8 +210,8 @@ def test_a_secret_is_known_by_its_shape(planted: str, found: str) -> None:
     ],
 )
 def test_what_people_say_is_no_secret(text: str) -> None:
-    assert names(text) == set()
-    assert names(f'{{"said": "{text}"}}') == set()
+    assert set(find_shapes(text)) == set()
+    assert set(find_shapes(f'{{"said": "{text}"}}')) == set()
 
 
 def test_every_rule_has_an_example() -> None:
@@ -235,14 +221,10 @@ def test_every_rule_has_an_example() -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_noise_is_no_secret(seed: int) -> None:
     noise = hashlib.shake_256(bytes([seed])).digest(100_000)
-    assert names(urlsafe_b64encode(noise).decode()) == set()
-    assert names(b64encode(noise).decode()) == set()
+    assert set(find_shapes(urlsafe_b64encode(noise).decode())) == set()
+    assert set(find_shapes(b64encode(noise).decode())) == set()
 
 
-# No pattern is tried where its hints are not.
-HINTS = (
-    "cookies, authorizations, api-keys, basics, eyj akia aiza . -----begin :// sk- gsk_ key= -key-"
-)
 SLOW = (
     *("\n", " ", "- ", "eyJ-", "eyJaaaaaaaaa.", "a", "http://a", "://a:", "?api_key", "bearer "),
     *("-----BEGIN A", '" ', ",  ", "cookie:", "cookie: a b\n", "authorization", "Ab345678."),
@@ -252,12 +234,12 @@ SLOW = (
 
 @pytest.mark.parametrize("part", SLOW)
 def test_no_text_takes_long(part: str) -> None:
-    text = "x" + part * (100_000 // len(part)) + f"x {HINTS}"
+    text = "x" + part * (100_000 // len(part))
     begun = time.process_time()
-    names(text)
+    list(find_shapes(text))
     assert time.process_time() - begun < 3
 
 
 def test_capital_letters_hide_no_name() -> None:
-    found = {name for planted, _ in PLANTED for name in names(planted.upper())}
+    found = {name for planted, _ in PLANTED for name in find_shapes(planted.upper())}
     assert found >= {HEADER, COOKIE, NAMED, QUERY, URL, KEY, "a bearer token"}

@@ -265,10 +265,10 @@ def test_a_recording_of_higher_evidence_is_not_replaced_without_an_option(
     assert f"would be {target}; --lower-evidence replaces it" in reason
     agreed, protected = protect_evidence(AGREED, old, request)
     assert [task.name for task in agreed.tasks] == list(NAMES[1:])
-    assert protected == ((name, reason),)
+    assert protected == {name: reason}
     told = replace(request, lower_evidence=True)
     everything, protected = protect_evidence(AGREED, old, told)
-    assert (everything.tasks, protected) == (AGREED.tasks, ())
+    assert (everything.tasks, protected) == (AGREED.tasks, {})
     assert (agreed.cost.requests, everything.cost.requests) == (1, 2)
     runs.codes = [0, 0]
     assert rerecord.record(told, AGREED, old).replaced == NAMES
@@ -277,7 +277,7 @@ def test_a_recording_of_higher_evidence_is_not_replaced_without_an_option(
 def test_what_a_stand_in_answers_does_not_replace_a_live_recording(old: Path, runs: Runs) -> None:
     write_evidence(old, "live")
     request = RecordRequest("live")
-    assert protect_evidence(AGREED, old, request)[1] == ()
+    assert protect_evidence(AGREED, old, request)[1] == {}
     outcome = rerecord.record(request, AGREED, old, {"BASETEN_API_KEY": KEY})
     assert outcome.left[0][1].startswith("its evidence is live (Baseten), the new one's would be r")
 
@@ -317,7 +317,7 @@ def test_folders_that_are_read_only_are_planned_and_listed_as_well(
 
     monkeypatch.setattr(rerecord, "check_writable", refuse)
     assert rerecord.collect_names({}) == frozenset(NAMES)
-    assert rerecord.plan(RecordRequest(), old, {}).names == frozenset(NAMES)
+    assert rerecord.plan(RecordRequest(), old, {}).tasks == TASKS
     with pytest.raises(OSError, match="Read-only"):
         rerecord.record(RecordRequest(), AGREED, old, {})
     assert not any("--record" in arguments for arguments in runs.arguments)
