@@ -9,12 +9,16 @@ from __future__ import annotations
 import json
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = [
+    "check_writable",
     "open_console",
     "to_html",
     "to_json",
@@ -79,6 +83,19 @@ def open_console(width: int = 140, *, stderr: bool = False) -> Console:
     """
     columns = None if sys.stdout.isatty() and not stderr else width
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=columns)
+
+
+def check_writable(path: Path) -> None:
+    """See that a report can be written before the run that it is about, and leave all as it was.
+
+    Raises:
+        OSError: It cannot.
+    """
+    there = path.exists()
+    with path.open("a", encoding="utf-8"):
+        pass
+    if not there:
+        path.unlink()
 
 
 def to_terminal(text: object, style: str = "") -> Text:

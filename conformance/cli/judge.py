@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.cli.progress import Progress
-from conformance.media import open_console, to_terminal
+from conformance.media import check_writable, open_console, to_terminal
 from conformance.reports.difference import compare, read_old
 from conformance.reports.formats import FORMATS
 from conformance.reports.tables import print_difference, print_report
@@ -67,7 +67,7 @@ def judge(
     old = read_old(options.diff) if options.diff else None
     for name in FORMATS:
         if path := getattr(options, name):
-            _check_writable(path)
+            check_writable(path)
     progress = Progress(silent=options.verbose)
     with _interrupted_by_termination(), closing(progress):
         report = verify(suite, selection, verbose=options.verbose, watch=progress.show)
@@ -99,19 +99,6 @@ def _interrupted_by_termination() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _check_writable(path: Path) -> None:
-    """See that a report can be written, before the run that it is about.
-
-    Raises:
-        OSError: It cannot.
-    """
-    there = path.exists()
-    with path.open("a", encoding="utf-8"):
-        pass
-    if not there:
-        path.unlink()
 
 
 def _remember(suite: Suite, selection: Selection, report: Report) -> None:

@@ -59,7 +59,7 @@ ELSEWHERE = {
     ),
     "mutants": (
         "conformance.maintenance.mutation",
-        "judge what mutmut found against the known survivors",
+        "print the score of a run of mutmut, and what survived",
     ),
     "profiles": (
         "conformance.maintenance.profiles",

@@ -1,52 +1,36 @@
-"""`python -m conformance mutants`: mutmut's findings against the survivors that are known.
+"""`python -m conformance mutants`: the score of a run of mutmut, and what survived it.
 
-Knows mutmut's results and the list of survivors; must not know how mutants are made or run. A
-mutant is named by what it changes: mutmut's own numbers shift with every edit of a function.
+Knows mutmut's results; must not know how mutants are made or run. What no test could notice has a
+`# pragma: no mutate` with the reason beside its line, so that mutmut leaves it alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
-import difflib
 import json
-import re
-from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field, model_validator
 from rich.table import Table as Grid
 
-from conformance.claims.rows import Many, Row, TableError, Text, Texts, load_rows, load_toml
+from conformance.claims.rows import TableError, load_toml
 from conformance.media import open_console, to_terminal
 from conformance.verdicts.verdicts import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console
 
-__all__ = [
-    "Fate",
-    "Mutant",
-    "judge",
-    "load_survivors",
-    "main",
-    "print_scores",
-    "print_survivors",
-    "read_mutants",
-]
+__all__ = ["Fate", "Mutant", "judge", "main", "read_mutants"]
 
-SURVIVORS_FILE = Path(__file__).with_name("survivors.toml")
 LEAST = 0.9
-"""The share of all mutants that tests have to kill; a reason excuses none of them."""
+"""The share of all mutants that tests have to kill."""
 
 _RESULTS = "mutants"
 _USAGE = 2
-_NAME = re.compile(r"(?P<module>.+)\.(?P<mangled>x(?:_|ǁ(?P<cls>.+)ǁ)(?P<function>.+))__mutmut_\d+")
 
 
 class Fate(StrEnum):
@@ -66,28 +50,6 @@ _FATES: dict[int | None, Fate] = {
 }
 
 
-class _Group(Row):
-    changes: Texts
-    reason: Text
-
-
-class _Survivors(Row):
-    groups: Many[_Group] = Field(default=(), alias="group")
-
-    @property
-    def reasons(self) -> dict[str, str]:
-        return {change: group.reason for group in self.groups for change in group.changes}
-
-    @model_validator(mode="after")
-    def _lists_each_change_once(self) -> _Survivors:
-        seen: set[str] = set()
-        for number, group in enumerate(self.groups, start=1):
-            if twice := seen.intersection(group.changes):
-                raise ValueError(f"group {number}: {min(twice)!r:.120} is listed twice")
-            seen.update(group.changes)
-        return self
-
-
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """One changed copy of the sources, and what became of it.
@@ -95,13 +57,11 @@ class Mutant:
     Attributes:
         name: As `mutmut show` takes it.
         source: The file that it changes.
-        change: Function and lines, before and after; no two mutants share it.
         fate: What the tests made of it.
     """
 
     name: str
     source: str
-    change: str
     fate: Fate
 
 
@@ -115,82 +75,23 @@ def read_mutants(results: Path, source: str) -> list[Mutant]:
     Raises:
         TableError: There are no results for it, or it has no mutant.
     """
-    path = results / source
+    path = results / f"{source}.meta"
     try:
-        codes = json.loads(path.with_name(f"{path.name}.meta").read_text(encoding="utf-8"))
-        functions = dict(_read_functions(path.read_text(encoding="utf-8")))
-        codes = codes["exit_code_by_key"]
-    except (OSError, ValueError, KeyError, SyntaxError) as error:
+        codes = json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
+    except (OSError, ValueError, KeyError) as error:
         raise TableError(f"{path}: no results of mutmut ({error}); run tox -e mutants") from error
     if not codes:
         raise TableError(f"{path}: nothing to change in it; take it out of [tool.mutmut]")
-    return list(_read_fates(source, codes, functions))
+    return [Mutant(n, source, _FATES.get(code, Fate.UNJUDGED)) for n, code in codes.items()]
 
 
-def _read_functions(text: str) -> Iterator[tuple[str, str]]:
-    lines = text.split("\n")
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and "__mutmut_" in node.name:
-            yield node.name, "\n".join(lines[node.lineno - 1 : node.end_lineno])
-
-
-def _read_fates(
-    source: str, codes: Mapping[str, int | None], functions: Mapping[str, str]
-) -> Iterator[Mutant]:
-    seen: Counter[str] = Counter()
-    for name, code in codes.items():
-        found = _NAME.fullmatch(name)
-        mutated = name.rpartition(".")[2]
-        if found is None or mutated not in functions:
-            raise TableError(f"{name!r:.80}: not a name that mutmut gives; is it another release?")
-        owner = f"{found['cls']}." if found["cls"] else ""
-        original = f"{found['mangled']}__mutmut_orig"
-        before, after = (functions[n].replace(n, found["function"]) for n in (original, mutated))
-        change = f"{found['module']}.{owner}{found['function']}: {_compare(before, after)}"
-        seen[change] += 1
-        place = f" ({seen[change]})" if seen[change] > 1 else ""
-        yield Mutant(name, source, change + place, _FATES.get(code, Fate.UNJUDGED))
-
-
-def _compare(before: str, after: str) -> str:
-    """The changed lines alone, on one line."""
-    lines = [*difflib.unified_diff(before.split("\n"), after.split("\n"), lineterm="", n=0)]
-    _names, body = lines[:2], lines[2:]
-    gone, new = ([line[1:].strip() for line in body if line.startswith(sign)] for sign in "-+")
-    return f"{' '.join(gone)} → {' '.join(new)}"
-
-
-def load_survivors(path: Path) -> dict[str, str]:
-    """Read the list of known survivors.
-
-    Returns:
-        Why each change may go unnoticed.
-
-    Raises:
-        TableError: The first rule that the file breaks.
-    """
-    return load_rows(path, _Survivors).reasons
-
-
-def judge(mutants: Sequence[Mutant], reasons: Mapping[str, str]) -> list[str]:
-    """Say everything that is wrong with a run, in the order of the mutants.
+def judge(mutants: Sequence[Mutant]) -> list[str]:
+    """Say everything that turns a run red.
 
     Args:
         mutants: All mutants of all files.
-        reasons: The changes that may survive, and why.
     """
-    fates = {mutant.change: mutant.fate for mutant in mutants}
     wrong = [f"{m.fate}: {m.name}" for m in mutants if m.fate is Fate.UNJUDGED]
-    wrong += [
-        f"survived, but is not listed: {json.dumps(m.change, ensure_ascii=False)} ({m.name})"
-        for m in mutants
-        if m.fate is Fate.SURVIVED and m.change not in reasons
-    ]
-    wrong += [
-        f"listed, but {fates.get(change, 'no such mutant')}: {change}"
-        for change in reasons
-        if fates.get(change) not in {Fate.SURVIVED, Fate.UNJUDGED}
-    ]
     if _score(mutants) < LEAST:
         wrong.append(f"{_write_score(mutants)} killed; at least {LEAST:.0%} have to be")
     return wrong
@@ -205,16 +106,7 @@ def _write_score(mutants: Sequence[Mutant]) -> str:
     return f"{int(_score(mutants) * 1000) / 10:.1f} %"
 
 
-def print_survivors(reasons: Mapping[str, str], console: Console) -> None:
-    """Print every reason once, with the changes that it excuses."""
-    for reason in dict.fromkeys(reasons.values()):
-        console.print(to_terminal(f"survive: {reason}"))
-        for change, why in reasons.items():
-            if why == reason:
-                console.print(to_terminal(f"    {change}"), soft_wrap=True)
-
-
-def print_scores(mutants: Sequence[Mutant], console: Console) -> None:
+def _print_scores(mutants: Sequence[Mutant], console: Console) -> None:
     """Print the score of each file and of all of them."""
     grid = Grid("file", "mutants", "killed", "score")
     sources = sorted({mutant.source for mutant in mutants})
@@ -227,21 +119,19 @@ def print_scores(mutants: Sequence[Mutant], console: Console) -> None:
 
 def main(argv: Sequence[str], root: Path = Path()) -> int:
     """Run `mutants`; return the exit code: 0 green, 1 red, 2 there is nothing to judge."""
-    parser = argparse.ArgumentParser(
+    argparse.ArgumentParser(
         prog="python -m conformance mutants", description=(__doc__ or "").partition("\n")[0]
-    )
-    parser.add_argument("--survivors", type=Path, default=SURVIVORS_FILE, metavar="FILE")
-    options = parser.parse_args(argv)
+    ).parse_args(argv)
     console = open_console()
     try:
-        reasons = load_survivors(options.survivors)
         mutants = [m for s in _list_sources(root) for m in read_mutants(root / _RESULTS, s)]
     except TableError as error:
         console.print(to_terminal(f"cannot begin: {error}"), soft_wrap=True)
         return _USAGE
-    print_survivors(reasons, console)
-    print_scores(mutants, console)
-    wrong = judge(mutants, reasons)
+    for survivor in (mutant for mutant in mutants if mutant.fate is Fate.SURVIVED):
+        console.print(to_terminal(f"survived: {survivor.name}"), soft_wrap=True)
+    _print_scores(mutants, console)
+    wrong = judge(mutants)
     for complaint in wrong:
         console.print(to_terminal(f"✗ {complaint}"), soft_wrap=True)
     verdict = "RED" if wrong else "GREEN"

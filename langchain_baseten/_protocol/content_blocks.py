@@ -29,7 +29,8 @@ def translate_message(message: AIMessage) -> list[blocks.ContentBlock]:
         message: A message of a response that was not streamed.
     """
     found = [*_translate_texts(message), *_translate_calls(message)]
-    return cast("list[blocks.ContentBlock]", found)
+    # What it is cast to is for type checkers.
+    return cast("list[blocks.ContentBlock]", found)  # pragma: no mutate
 
 
 def translate_chunk(chunk: AIMessageChunk) -> list[blocks.ContentBlock]:
@@ -52,7 +53,8 @@ def translate_chunk(chunk: AIMessageChunk) -> list[blocks.ContentBlock]:
         }
         for part in chunk.tool_call_chunks
     ]
-    return cast("list[blocks.ContentBlock]", found)
+    # What it is cast to is for type checkers.
+    return cast("list[blocks.ContentBlock]", found)  # pragma: no mutate
 
 
 _INDICES = {

@@ -216,12 +216,13 @@ def _read_arguments(tool: Any) -> tuple[Any, dict[str, Any]]:
     model: Any = core_tools.create_schema_from_function(
         tool.__name__,
         tool,
-        filter_args=(),
+        filter_args=(),  # pragma: no mutate  langchain-core's default
         parse_docstring=True,
         error_on_invalid_docstring=False,
         include_injected=False,
     )
-    documented = {"description": model.__doc__} if model.__doc__ else {}
+    # The same description is derived by langchain-core.
+    documented = {"description": model.__doc__} if model.__doc__ else {}  # pragma: no mutate
     return model, {"name": tool.__name__, **documented}
 
 

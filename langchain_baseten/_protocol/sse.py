@@ -132,4 +132,5 @@ class EventDecoder:
         if name == b"data":
             self._data.append(value)
         elif name == b"event":
-            self._name = value.decode("utf-8", "replace")
+            # A codec's name has many spellings.
+            self._name = value.decode("utf-8", "replace")  # pragma: no mutate

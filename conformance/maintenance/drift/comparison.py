@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conformance import SuiteFault
-from conformance.maintenance.drift.shape_diff import (
-    Baseline,
+from conformance.maintenance.drift.shapes import (
     Change,
     Severity,
+    Shape,
     compare_shapes,
     merge,
+    read_shape,
 )
-from conformance.maintenance.drift.shapes import Form, Shape, read_shape
 from conformance.recording.cassettes import list_cassettes, read_interactions
 from conformance.recording.provenance import hash_request
 from conformance.recording.redaction import hash_assets
@@ -27,19 +27,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from conformance.maintenance.drift.shapes import Fields
     from conformance.recording.plan import Plan, Task
 
 __all__ = [
-    "OTHER_REQUEST",
     "Comparison",
     "Exchange",
     "Found",
     "compare",
     "compare_exchanges",
+    "find_lane",
     "read_exchanges",
 ]
 
-OTHER_REQUEST = Change(Severity.INFORMATION, "request", "the request is another one now")
+_OTHER_REQUEST = Change(Severity.INFORMATION, "request", "the request is another one now")
 _CUT = "it was not asked any more"
 _IDS = frozenset({"id", "tool_call_id"})
 """Given to calls by a service or a client anew each time, and sent back with the results."""
@@ -105,9 +106,9 @@ def compare(
     """
     found: list[Found] = []
     reasons: dict[str, str] = {}
-    lanes = {lane: _read_baseline(root / lane) for lane in {_find_lane(x) for x in agreed.tasks}}
+    lanes = {lane: _read_baseline(root / lane) for lane in set(map(find_lane, agreed.tasks))}
     for task in agreed.tasks:
-        lane, result = _find_lane(task), results.get(task.check)
+        lane, result = find_lane(task), results.get(task.check)
         old, new = root / task.name, folder / task.name
         changes = _compare_verdicts(agreed.claims.get(task.check, ()), result, old.is_file())
         shapes, reasons[task.name] = _compare_files(old, new, result, lanes[lane])
@@ -116,11 +117,12 @@ def compare(
     return Comparison(tuple(found), compared, tuple((n, why) for n, why in reasons.items() if why))
 
 
-def _find_lane(task: Task) -> str:
+def find_lane(task: Task) -> str:
+    """Return the lane of a recording."""
     return task.name.partition("/")[0]
 
 
-def _read_baseline(folder: Path) -> dict[Form, Baseline]:
+def _read_baseline(folder: Path) -> dict[str, Fields]:
     shapes: list[Shape] = []
     for path in list_cassettes(folder):
         try:
@@ -131,7 +133,7 @@ def _read_baseline(folder: Path) -> dict[Form, Baseline]:
 
 
 def _compare_files(
-    old: Path, new: Path, result: Mapping[str, Any] | None, baselines: Mapping[Form, Baseline]
+    old: Path, new: Path, result: Mapping[str, Any] | None, baseline: Mapping[str, Fields]
 ) -> tuple[list[Change], str]:
     """Return the changes of one recording, and why it was not compared if it was not."""
     if result is None:
@@ -142,7 +144,7 @@ def _compare_files(
     if not new.is_file():
         return [], str(result["reason"] or "no answer")
     try:
-        return compare_exchanges(read_exchanges(old), read_exchanges(new), baselines), ""
+        return compare_exchanges(read_exchanges(old), read_exchanges(new), baseline), ""
     except SuiteFault as fault:
         return [], str(fault)
 
@@ -197,7 +199,7 @@ def _hash(body: str | bytes | None) -> str:
 def compare_exchanges(
     before: Sequence[Exchange],
     today: Sequence[Exchange],
-    baselines: Mapping[Form, Baseline] | None = None,
+    baseline: Mapping[str, Fields] | None = None,
 ) -> list[Change]:
     """Return what changed between a recording and today's.
 
@@ -206,16 +208,15 @@ def compare_exchanges(
     Args:
         before: What was recorded.
         today: Today's.
-        baselines: What the recordings of the lane show together, by form.
+        baseline: What the recordings of the lane show together.
     """
-    known = baselines or {}
     same, other = _pair(before, today)
     changes = _compare_numbers(before, today, [*same, *other])
     for old, new in same:
-        changes += compare_shapes(old.response, new.response, known.get(old.response.form))
+        changes += compare_shapes(old.response, new.response, baseline)
     for old, new in other:
-        found = compare_shapes(old.response, new.response, known.get(old.response.form))
-        changes += [OTHER_REQUEST, *map(_soften, found)]
+        found = compare_shapes(old.response, new.response, baseline)
+        changes += [_OTHER_REQUEST, *map(_soften, found)]
     return changes
 
 

@@ -1,47 +1,34 @@
-"""The result of a drift run: the findings, what was compared, and what it means.
+"""What a drift run found: what it means, and how it is written.
 
-Pure, but for a look at where recordings come from. Must not know how it is printed.
+Pure. One text is written from the facts, for the terminal and as Markdown; the facts themselves are
+the JSON. Every text is scanned for secrets: names of fields are whatever a service returns.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conformance.maintenance.drift.shape_diff import Severity
-from conformance.recording.cassettes import read_provenance
+from conformance.maintenance.drift.shapes import Severity
+from conformance.media import to_json, to_markdown, to_terminal
+from conformance.recording.scanner import withhold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+
+    from rich.console import Console
 
     from conformance.maintenance.drift.comparison import Found
-    from conformance.maintenance.drift.shape_diff import Change
+    from conformance.maintenance.drift.shapes import Change
+    from conformance.recording.provenance import Provenance
 
-__all__ = ["Drift", "Finding", "Source", "find_sources", "gather"]
+__all__ = ["Drift", "Finding", "gather", "print_drift", "write_json", "write_markdown"]
 
 _RED, _NO_REPORT = 1, 3
 _VERDICT = "verdict of "
-
-
-class Source(NamedTuple):
-    """Where a recording came from.
-
-    Attributes:
-        evidence: `reference`, `engine` or `live`.
-        source: What answered.
-        recorded: Date, ISO 8601.
-    """
-
-    evidence: str
-    source: str
-    recorded: str
-
-    @property
-    def label(self) -> str:
-        """Evidence and source in one."""
-        return f"{self.evidence}: {self.source}" if self.source else self.evidence
+_MARKS = {"failure": "✗", "warning": "!", "information": "·"}
 
 
 class Finding(NamedTuple):
@@ -51,13 +38,11 @@ class Finding(NamedTuple):
         change: What.
         lane: Lane.
         cassettes: The recordings that differ in this way.
-        sources: Where these came from.
     """
 
     change: Change
     lane: str
     cassettes: tuple[str, ...]
-    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +53,7 @@ class Drift:
         where: Who was asked.
         when: ISO 8601, UTC.
         planned: How many recordings were to be compared.
-        compared: Where each recording that was compared came from.
+        compared: Where each recording that was compared came from; None if it does not say.
         findings: What is different, worst first.
         uncompared: Recordings that were not compared, with the reason.
         notes: What else a reader has to know.
@@ -78,7 +63,7 @@ class Drift:
     where: str
     when: str
     planned: int
-    compared: tuple[Source, ...]
+    compared: tuple[Provenance | None, ...]
     findings: tuple[Finding, ...] = ()
     uncompared: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
@@ -109,11 +94,18 @@ class Drift:
         little = len(self.compared) * 2 < self.planned
         return "TOO LITTLE COMPARED TO TELL" if little else "NO DRIFT THAT MATTERS"
 
-    def as_facts(self) -> dict[str, Any]:
-        """Return the report as JSON values, from which every form of it is written."""
-        days = sorted({source.recorded for source in self.compared if source.recorded})
-        labels = Counter(source.label for source in self.compared)
-        return {
+    def as_facts(self, keys: Sequence[str] = ()) -> Any:
+        """Return the report as JSON values in which no text looks like a secret.
+
+        Args:
+            keys: Keys in use.
+        """
+        days = sorted(about.recorded for about in self.compared if about)
+        labels = Counter(
+            f"{about.evidence}: {about.source}" if about else "unlabelled"
+            for about in self.compared
+        )
+        facts = {
             "head": self.head,
             "where": self.where,
             "when": self.when,
@@ -128,59 +120,125 @@ class Drift:
             "counts": self.counts,
             "notes": list(self.notes),
             "findings": [
-                {
-                    **finding.change._asdict(),
-                    "lane": finding.lane,
-                    "cassettes": list(finding.cassettes),
-                    "sources": list(finding.sources),
-                }
-                for finding in self.findings
+                {**each.change._asdict(), "lane": each.lane, "cassettes": list(each.cassettes)}
+                for each in self.findings
             ],
             "not_compared": [{"cassette": n, "reason": why} for n, why in self.uncompared],
         }
+        return _clean(facts, keys)
 
 
-def find_sources(root: Path, names: Iterable[str]) -> dict[str, Source]:
-    """Return where recordings came from.
-
-    Args:
-        root: The cassettes.
-        names: Those that are meant.
-    """
-    found = {}
-    for name in names:
-        about = read_provenance(root / name)
-        facts = (about.evidence, about.source, about.recorded) if about else ("unlabelled", "", "")
-        found[name] = Source(*facts)
-    return found
+def _clean(facts: Any, keys: Sequence[str]) -> Any:
+    if isinstance(facts, dict):
+        return {_clean(name, keys): _clean(value, keys) for name, value in facts.items()}
+    if isinstance(facts, list):
+        return [_clean(value, keys) for value in facts]
+    return withhold(str(facts), keys) if isinstance(facts, str) else facts
 
 
-def gather(found: Iterable[Found], sources: Mapping[str, Source]) -> tuple[Finding, ...]:
+def gather(found: Iterable[Found]) -> tuple[Finding, ...]:
     """Return each change once, with all recordings that show it, worst first.
 
     The verdict of a claim is one change, however many checks fail and whatever each reports.
 
     Args:
         found: The changes.
-        sources: Where the recordings came from.
     """
     groups: dict[tuple[str, Severity, str, str], list[Found]] = {}
     for each in found:
         severity, where, what = each.change
         own = what.partition(":")[0] if where.startswith(_VERDICT) else what
         groups.setdefault((each.lane, severity, where, own), []).append(each)
-    findings = [_merge(group, sources) for group in groups.values()]
-    return tuple(sorted(findings, key=_rank))
+    return tuple(sorted(map(_merge, groups.values()), key=_rank))
 
 
 def _rank(finding: Finding) -> tuple[int, str, Change]:
     return list(Severity).index(finding.change.severity), finding.lane, finding.change
 
 
-def _merge(group: Sequence[Found], sources: Mapping[str, Source]) -> Finding:
+def _merge(group: Sequence[Found]) -> Finding:
     names = tuple(dict.fromkeys(each.name for each in group if each.name))
     others = len({each.change.what for each in group}) - 1
     first = group[0].change
     more = f" (and {others} other {'reason' if others == 1 else 'reasons'})" if others else ""
-    labels = dict.fromkeys(sources[name].label for name in names if name in sources)
-    return Finding(first._replace(what=f"{first.what}{more}"), group[0].lane, names, tuple(labels))
+    return Finding(first._replace(what=f"{first.what}{more}"), group[0].lane, names)
+
+
+# --- how it is written ----------------------------------------------------------------------------
+
+
+def print_drift(report: Drift, console: Console, keys: Sequence[str] = ()) -> None:
+    """Print what is different, worst first, and what it means.
+
+    Args:
+        report: The report.
+        console: The terminal.
+        keys: Keys in use.
+    """
+    for line in chain(*_list_lines(report.as_facts(keys))):
+        console.print(to_terminal(line), soft_wrap=True)
+
+
+def write_markdown(report: Drift, keys: Sequence[str] = ()) -> str:
+    """Return what is printed as Markdown; all names of recordings are in the JSON.
+
+    Args:
+        report: The report.
+        keys: Keys in use.
+    """
+    facts = report.as_facts(keys)
+    found, summary = _list_lines(facts)
+    paragraphs = [f"# Drift, {to_markdown(facts['when'])}", *map(to_markdown, summary)]
+    paragraphs += ["\n".join(f"- {to_markdown(line)}" for line in found)] if found else []
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def write_json(report: Drift, keys: Sequence[str] = ()) -> str:
+    """Return a report as JSON.
+
+    Args:
+        report: The report.
+        keys: Keys in use.
+    """
+    return to_json(report.as_facts(keys), indent=1) + "\n"
+
+
+def _list_lines(facts: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return a line for each finding, gap and note, and the lines that sum them up."""
+    lines = [
+        f"{_MARKS[found['severity']]} {found['severity']}, {found['lane']}: "
+        f"{found['where']}: {found['what']}"
+        + (f"; in {_shorten(found['cassettes'])}" if found["cassettes"] else "")
+        for found in facts["findings"]
+    ]
+    reasons: dict[str, list[str]] = {}
+    for each in facts["not_compared"]:
+        reasons.setdefault(each["reason"], []).append(each["cassette"])
+    lines += [f"· not compared: {_shorten(names)}: {why}" for why, names in reasons.items()]
+    lines += [f"! {note}" for note in facts["notes"]]
+    return lines, [_name_sources(facts), _sum_up(facts)]
+
+
+def _shorten(names: Sequence[str]) -> str:
+    first = names[0].removesuffix(".yaml")
+    return first if len(names) == 1 else f"{len(names)} recordings: {first}, …"
+
+
+def _name_sources(facts: Mapping[str, Any]) -> str:
+    sources, recorded = facts["compared_with"]["sources"], facts["compared_with"]["recorded"]
+    labels = ", ".join(f"{number} {label}" for label, number in sources.items()) or "nothing"
+    days = " to ".join(dict.fromkeys(recorded))
+    return f"compared with {labels}{f', recorded {days}' if days else ''}"
+
+
+def _sum_up(facts: Mapping[str, Any]) -> str:
+    failures, warnings, news = facts["counts"].values()
+    return (
+        f"{facts['head']}: {facts['compared']} of {_count(facts['planned'], 'recording')} "
+        f"compared, asked again of {facts['where']}; {_count(failures, 'failure')}, "
+        f"{_count(warnings, 'warning')}, {news} for information"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import json
 import time
-from itertools import pairwise
+from bisect import bisect_left
+from itertools import accumulate, pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx2
 
-from conformance.maintenance.drift.events import Framer
-from conformance.maintenance.drift.shape_diff import Change, Severity
+from conformance.maintenance.drift.events import read_events
+from conformance.maintenance.drift.shapes import Change, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Arrival", "Stopwatch", "judge_timing"]
 
@@ -72,15 +73,17 @@ class Stopwatch(httpx2.HTTPTransport):
             reads = [(self._clock() - began, chunk) for chunk in stream]
         finally:
             stream.close()
-        self.arrivals = list(_find_arrivals(reads))
+        self.arrivals = _find_arrivals(reads)
         response.stream = httpx2.ByteStream(b"".join(chunk for _, chunk in reads))
         return response
 
 
-def _find_arrivals(reads: Iterable[tuple[float, bytes]]) -> Iterator[Arrival]:
-    framer = Framer()
-    for at, chunk in reads:
-        yield from (Arrival(at, _carries_text(data)) for data in framer.feed(chunk))
+def _find_arrivals(reads: Sequence[tuple[float, bytes]]) -> list[Arrival]:
+    """Return when each event was complete: with the read that brought its last byte."""
+    read = list(accumulate(len(chunk) for _, chunk in reads))
+    events = read_events(b"".join(chunk for _, chunk in reads))
+    times = (reads[bisect_left(read, event.end)][0] for event in events)
+    return [Arrival(at, _carries_text(event.data)) for at, event in zip(times, events, strict=True)]
 
 
 def _carries_text(data: bytes) -> bool:

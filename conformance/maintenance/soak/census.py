@@ -1,6 +1,6 @@
-"""What a process holds at one moment: sockets, files, tasks, threads, memory.
+"""What a process holds at one moment, and what is said in it where no caller listens.
 
-Knows /proc and the garbage collector; must not know what is too much.
+Knows /proc, the garbage collector and the hooks of the interpreter; must not know what is a fault.
 """
 
 from __future__ import annotations
@@ -9,13 +9,20 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import logging
 import os
+import sys
 import threading
+import traceback
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-__all__ = ["Census", "take_census", "tame_memory"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Census", "listen", "take_census", "tame_memory"]
 
 _DESCRIPTORS = Path("/proc/self/fd")
 _STATUS = Path("/proc/self/status")
@@ -110,3 +117,39 @@ def tame_memory() -> None:
 def _give_back_memory() -> None:
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+# --- what is said where no caller listens ---------------------------------------------------------
+
+
+class _Ears(logging.Handler):
+    def __init__(self, said: list[tuple[str, str]]) -> None:
+        super().__init__(logging.ERROR)
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.exc_info and record.exc_info[1]:
+            text += "\n" + "".join(traceback.format_exception(record.exc_info[1]))
+        self._said.append((record.name, text))
+
+
+@contextlib.contextmanager
+def listen() -> Iterator[list[tuple[str, str]]]:
+    """Yield a list that fills with pairs of who said something and what, while the block runs."""
+    said: list[tuple[str, str]] = []
+    ears, log = _Ears(said), logging.getLogger("asyncio")
+    hooks = sys.unraisablehook, threading.excepthook
+
+    def hear(who: str, seen: Any) -> None:
+        error = "".join(traceback.format_exception(seen.exc_value))
+        where = f" in {seen.object!r:.80}" if who == "finalizer" else ""
+        said.append((who, f"{seen.exc_value!r}{where}\n{error}"))
+
+    log.addHandler(ears)
+    sys.unraisablehook, threading.excepthook = partial(hear, "finalizer"), partial(hear, "thread")
+    try:
+        yield said
+    finally:
+        log.removeHandler(ears)
+        sys.unraisablehook, threading.excepthook = hooks

@@ -78,24 +78,16 @@ class Holder:
     weight: int = 2
 
 
-def _take_shared(client: Client, kind: str, key: str) -> Any:
+def _take_shared(client: Client, kind: str, _: str) -> Any:
     return client.shared[kind]
 
 
-def _take_copy(client: Client, kind: str, key: str) -> Any:
+def _take_copy(client: Client, kind: str, _: str) -> Any:
     return client.shared[kind].model_copy()
 
 
-def _take_deep_copy(client: Client, kind: str, key: str) -> Any:
-    return copy.deepcopy(client.shared[kind])
-
-
-def _take_pickled(client: Client, kind: str, key: str) -> Any:
+def _take_pickled(client: Client, kind: str, _: str) -> Any:
     return pickle.loads(pickle.dumps(client.shared[kind]))  # noqa: S301  our own bytes of this moment
-
-
-def _take_new(client: Client, kind: str, key: str) -> Any:
-    return client.make(kind, key)
 
 
 HOLDERS: dict[str, Holder] = {
@@ -104,12 +96,12 @@ HOLDERS: dict[str, Holder] = {
     "copy": Holder(_take_copy),
     "copy, closed": Holder(_take_copy, "close"),
     "with a copy": Holder(_take_copy, "with"),
-    "deep copy": Holder(_take_deep_copy),
+    "deep copy": Holder(lambda client, kind, _: copy.deepcopy(client.shared[kind])),
     "pickled": Holder(_take_pickled),
     "pickled, closed": Holder(_take_pickled, "close"),
-    "own": Holder(_take_new, own_key=True, weight=4),
-    "own, closed": Holder(_take_new, "close", own_key=True),
-    "with its own": Holder(_take_new, "with", own_key=True),
+    "own": Holder(Client.make, own_key=True, weight=4),
+    "own, closed": Holder(Client.make, "close", own_key=True),
+    "with its own": Holder(Client.make, "with", own_key=True),
 }
 _NEEDED = {"close": ("close", "aclose"), "with": ("__enter__", "__aenter__")}
 

@@ -10,18 +10,10 @@ import json
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, TypeAlias
 
-from conformance.maintenance.soak.wire import (
-    Asked,
-    Cut,
-    Linger,
-    Pause,
-    Shut,
-    frame,
-    reply,
-    write_pieces,
-)
+from conformance.maintenance.soak.wire import Asked, End, frame, reply, write_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,6 +36,9 @@ _DRIP = 0.05
 _DRIPS = 60
 """Drips of 0.05 seconds: three seconds, longer than any brisk call's silence may last."""
 _EVENT = "text/event-stream"
+_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+_PAST = "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT"
+_NOISE = bytes(range(256)) * 4 + b"\r\n\r\n"
 _BUSY = b'{"error": {"message": "Too many requests", "type": "rate_limit"}}'
 _BROKEN = b'{"error": {"message": "Internal server error", "type": "server"}}'
 
@@ -80,60 +75,45 @@ def play(asked: Asked) -> Iterable[Step]:
     return CONDUCTS[asked.conduct].script(asked)
 
 
-def _slow(asked: Asked) -> Iterator[Step]:
-    yield Pause(0.02)
-    yield from reply(asked, pause=0.01)
+# --- scripts that need more than a line -----------------------------------------------------------
 
 
-def _commented(asked: Asked) -> Iterator[Step]:
+def _cut(_: Asked) -> Iterable[Step]:
+    return [End.CUT]
+
+
+def _broken(_: Asked) -> Iterable[Step]:
+    return frame("500 Internal Server Error", [_BROKEN])
+
+
+def _write(asked: Asked) -> bytes:
+    return b"".join(step for step in reply(asked) if isinstance(step, bytes))
+
+
+def _commented(asked: Asked) -> Iterable[Step]:
     if not asked.streamed:
-        yield from reply(asked)
-        return
+        return reply(asked)
     padded = [more for piece in write_pieces(asked) for more in (b": ping\n\n", piece)]
-    yield from frame("200 OK", padded, kind=_EVENT)
+    return frame("200 OK", padded, kind=_EVENT)
 
 
-def _informed(asked: Asked) -> Iterator[Step]:
-    yield b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" * 3
-    yield from reply(asked)
-
-
-def _informed_for_ever(asked: Asked) -> Iterator[Step]:
-    for _ in range(_DRIPS):
-        yield b"HTTP/1.1 103 Early Hints\r\n\r\n"
-        yield Pause(_DRIP)
-    yield Cut()
-
-
-def _closed(asked: Asked) -> Iterator[Step]:
-    yield from reply(asked, "Connection: close")
-    yield Shut()
-
-
-def _closed_while_idle(asked: Asked) -> Iterator[Step]:
-    yield from reply(asked)
-    yield Pause(0.005)
-    yield Shut()
-
-
-def _with_a_cookie(asked: Asked) -> Iterator[Step]:
+def _with_a_cookie(asked: Asked) -> Iterable[Step]:
     return reply(asked, f"Set-Cookie: who={asked.nonces[-1]}; Path=/")
 
 
-def _with_a_tail(asked: Asked) -> Iterator[Step]:
-    whole = b"".join(step for step in reply(asked) if isinstance(step, bytes))
+def _with_a_tail(asked: Asked) -> Iterable[Step]:
     stranger = replace(asked, nonces=(STRANGER,) * len(asked.nonces))
-    yield whole + b"".join(step for step in reply(stranger) if isinstance(step, bytes))
+    return [_write(asked) + _write(stranger)]
 
 
-def _cut_before(asked: Asked) -> Iterator[Step]:
-    yield Cut()
-
-
-def _cut_inside(asked: Asked) -> Iterator[Step]:
+def _cut_inside(asked: Asked) -> Iterable[Step]:
     steps = list(reply(asked, pause=0.002))
-    yield from steps[: len(steps) * 2 // 3]
-    yield Cut()
+    return [*steps[: len(steps) * 2 // 3], End.CUT]
+
+
+def _silent_inside(asked: Asked) -> Iterable[Step]:
+    steps = list(reply(asked))
+    return [*steps[: len(steps) // 2], End.LINGER]
 
 
 def _once(first: Script) -> Script:
@@ -141,133 +121,110 @@ def _once(first: Script) -> Script:
     return lambda asked: reply(asked) if asked.tries else first(asked)
 
 
-def _busy(retry_after: str) -> Script:
-    return lambda asked: frame(
-        "429 Too Many Requests", [_BUSY], *([f"Retry-After: {retry_after}"] if retry_after else [])
-    )
+def _busy(*headers: str) -> Script:
+    return lambda _: frame("429 Too Many Requests", [_BUSY], *headers)
 
 
-def _broken(asked: Asked) -> Iterator[Step]:
-    return frame("500 Internal Server Error", [_BROKEN])
+def _drip(drips: Iterable[bytes]) -> Iterable[Step]:
+    """Return steps that write one drip after another, and then cut."""
+    return [*(step for drip in islice(drips, _DRIPS) for step in (drip, _DRIP)), End.CUT]
 
 
-def _page(asked: Asked) -> Iterator[Step]:
+def _dripping(asked: Asked) -> Iterable[Step]:
+    return _drip(_write(asked)[at : at + 1] for at in range(_DRIPS))
+
+
+def _chattering(asked: Asked) -> Iterable[Step]:
+    pings = [b'data: {"id": "c-1", "choices": []}\n\n'] * _DRIPS
+    *steps, _ = frame("200 OK", pings, kind=_EVENT, pause=_DRIP)
+    return [*steps, End.CUT]
+
+
+def _page(_: Asked) -> Iterable[Step]:
     page = b"<html><h1>502 Bad Gateway</h1><script>alert(1)</script></html>"
     return frame("502 Bad Gateway", [page], kind="text/html")
 
 
-def _silent(asked: Asked) -> Iterator[Step]:
-    yield Linger()
+def _no_json(asked: Asked) -> Iterable[Step]:
+    pieces = (b'data: {"choices": [{"del\n\n', b'"ta": \xff\xfe}]\n\n')
+    return frame("200 OK", pieces, kind=asked.kind)
 
 
-def _silent_inside(asked: Asked) -> Iterator[Step]:
-    steps = list(reply(asked))
-    yield from steps[: len(steps) // 2]
-    yield Linger()
-
-
-def _dripping(asked: Asked) -> Iterator[Step]:
-    whole = b"".join(step for step in reply(asked) if isinstance(step, bytes))
-    for at in range(_DRIPS):
-        yield whole[at : at + 1]
-        yield Pause(_DRIP)
-    yield Cut()
-
-
-def _chattering(asked: Asked) -> Iterator[Step]:
-    pings = [b'data: {"id": "c-1", "choices": []}\n\n'] * _DRIPS
-    steps = list(frame("200 OK", pings, kind=_EVENT, pause=_DRIP))
-    yield from steps[:-1]
-    yield Cut()
-
-
-def _noise(asked: Asked) -> Iterator[Step]:
-    yield bytes(range(256)) * 4 + b"\r\n\r\n"
-    yield Shut()
-
-
-def _no_json(asked: Asked) -> Iterator[Step]:
-    kind = _EVENT if asked.streamed else "application/json"
-    return frame("200 OK", [b'data: {"choices": [{"del\n\n', b'"ta": \xff\xfe}]\n\n'], kind=kind)
-
-
-def _nested(asked: Asked) -> Iterator[Step]:
+def _nested(asked: Asked) -> Iterable[Step]:
     text = b'{"choices": ' + b"[" * DEEP + b"]" * DEEP + b"}"
-    if asked.streamed:
-        return frame("200 OK", [b"data: " + text + b"\n\n"], kind=_EVENT)
-    return frame("200 OK", [text])
+    piece = b"data: " + text + b"\n\n" if asked.streamed else text
+    return frame("200 OK", [piece], kind=asked.kind)
 
 
-def _gzipped(asked: Asked) -> Iterator[Step]:
+def _gzipped(asked: Asked) -> Iterable[Step]:
     body = gzip.compress(b"".join(write_pieces(asked)))
-    kind = _EVENT if asked.streamed else "application/json"
-    return frame("200 OK", [body], "Content-Encoding: gzip", kind=kind)
+    return frame("200 OK", [body], "Content-Encoding: gzip", kind=asked.kind)
 
 
 @cache
-def _bomb() -> bytes:
+def _pack_bomb() -> bytes:
     return gzip.compress(gzip.compress(gzip.compress(bytes(_BOMB), compresslevel=1)))
 
 
-def _bomb_answer(asked: Asked) -> Iterator[Step]:
-    return frame("200 OK", [_bomb()], "Content-Encoding: gzip, gzip, gzip")
-
-
-def _bomb_error(asked: Asked) -> Iterator[Step]:
-    return frame("500 Broken", [_bomb()], "Content-Encoding: gzip, gzip, gzip")
+def _bomb(status: str) -> Script:
+    return lambda _: frame(status, [_pack_bomb()], "Content-Encoding: gzip, gzip, gzip")
 
 
 def _endless(first: bytes) -> Script:
     def run(asked: Asked) -> Iterator[Step]:
-        kind = _EVENT if asked.streamed else "application/json"
-        yield f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode()
+        lines = ("HTTP/1.1 200 OK", f"Content-Type: {asked.kind}", "Connection: close", "", "")
+        yield "\r\n".join(lines).encode()
         yield first
         for _ in range(ENDLESS // 65_536):
             yield b"a" * 65_536
-        yield Shut()
+        yield End.SHUT
 
     return run
 
 
-def _echo_the_key(asked: Asked) -> Iterator[Step]:
+def _echo_the_key(asked: Asked) -> Iterable[Step]:
     said = f"Invalid key {asked.key}, sent as 'Authorization: Bearer {asked.key}'"
     body = json.dumps({"error": {"message": said, "type": "auth", asked.key: said}}).encode()
     return frame("401 Unauthorized", [body], f"X-Echo: {asked.key}")
 
 
+# --- the table ------------------------------------------------------------------------------------
+
 CONDUCTS: dict[str, Conduct] = {
     "plain": Conduct(reply, Due.ANSWER, weight=300),
-    "slow": Conduct(_slow, Due.ANSWER, weight=60),
+    "slow": Conduct(lambda asked: (0.02, *reply(asked, pause=0.01)), Due.ANSWER, weight=60),
     "commented": Conduct(_commented, Due.ANSWER),
-    "informed": Conduct(_informed, Due.ANSWER),
-    "informed-for-ever": Conduct(_informed_for_ever, Due.ERROR, weight=1, brisk=True),
-    "closed": Conduct(_closed, Due.ANSWER),
-    "closed-while-idle": Conduct(_closed_while_idle, Due.ANSWER),
-    "cookie": Conduct(_with_a_cookie, Due.ANSWER),
+    "informed": Conduct(lambda asked: (_HINTS * 3, *reply(asked)), Due.ANSWER),
+    "informed-for-ever": Conduct(lambda _: _drip(repeat(_HINTS)), Due.ERROR, weight=1, brisk=True),
+    "closed": Conduct(lambda asked: (*reply(asked, "Connection: close"), End.SHUT), Due.ANSWER),
+    "closed-while-idle": Conduct(lambda asked: (*reply(asked), 0.005, End.SHUT), Due.ANSWER),
+    "cookie": Conduct(
+        lambda asked: reply(asked, f"Set-Cookie: who={asked.nonces[-1]}; Path=/"), Due.ANSWER
+    ),
     "tail": Conduct(_with_a_tail, Due.ANSWER),
-    "cut-before-once": Conduct(_once(_cut_before), Due.ANSWER, weight=2),
-    "cut-before": Conduct(_cut_before, Due.ERROR, weight=1),
+    "cut-before-once": Conduct(_once(_cut), Due.ANSWER, weight=2),
+    "cut-before": Conduct(_cut, Due.ERROR, weight=1),
     "cut-inside": Conduct(_cut_inside, Due.ERROR, weight=2),
-    "busy-once": Conduct(_once(_busy("")), Due.ANSWER, weight=2),
-    "busy-once-zero": Conduct(_once(_busy("0")), Due.ANSWER, weight=2),
-    "busy-once-second": Conduct(_once(_busy("1")), Due.ANSWER, weight=1),
-    "busy-once-past": Conduct(_once(_busy("Wed, 21 Oct 2015 07:28:00 GMT")), Due.ANSWER, weight=1),
-    "busy-once-garbled": Conduct(_once(_busy("soon\x01")), Due.EITHER, weight=1),
-    "busy": Conduct(_busy("0"), Due.ERROR, weight=1),
-    "busy-for-hours": Conduct(_busy("7200"), Due.ERROR, weight=2),
+    "busy-once": Conduct(_once(_busy()), Due.ANSWER, weight=2),
+    "busy-once-zero": Conduct(_once(_busy("Retry-After: 0")), Due.ANSWER, weight=2),
+    "busy-once-second": Conduct(_once(_busy("Retry-After: 1")), Due.ANSWER, weight=1),
+    "busy-once-past": Conduct(_once(_busy(_PAST)), Due.ANSWER, weight=1),
+    "busy-once-garbled": Conduct(_once(_busy("Retry-After: soon\x01")), Due.EITHER, weight=1),
+    "busy": Conduct(_busy("Retry-After: 0"), Due.ERROR, weight=1),
+    "busy-for-hours": Conduct(_busy("Retry-After: 7200"), Due.ERROR, weight=2),
     "broken-once": Conduct(_once(_broken), Due.ANSWER, weight=2),
     "broken": Conduct(_broken, Due.ERROR, weight=1),
     "page": Conduct(_page, Due.ERROR, weight=1),
-    "silent": Conduct(_silent, Due.ERROR, weight=2, brisk=True),
+    "silent": Conduct(lambda _: (End.LINGER,), Due.ERROR, weight=2, brisk=True),
     "silent-inside": Conduct(_silent_inside, Due.ERROR, weight=2, brisk=True),
     "dripping": Conduct(_dripping, Due.ERROR, weight=1, brisk=True),
     "chattering": Conduct(_chattering, Due.ERROR, weight=1, brisk=True),
-    "noise": Conduct(_noise, Due.ERROR, weight=1),
+    "noise": Conduct(lambda _: (_NOISE, End.SHUT), Due.ERROR, weight=1),
     "no-json": Conduct(_no_json, Due.ERROR, weight=2),
     "nested": Conduct(_nested, Due.ERROR, weight=1),
     "gzipped": Conduct(_gzipped, Due.EITHER, weight=2),
-    "bomb-answer": Conduct(_bomb_answer, Due.ERROR, weight=1, heavy=True),
-    "bomb-error": Conduct(_bomb_error, Due.ERROR, weight=1, heavy=True),
+    "bomb-answer": Conduct(_bomb("200 OK"), Due.ERROR, weight=1, heavy=True),
+    "bomb-error": Conduct(_bomb("500 Broken"), Due.ERROR, weight=1, heavy=True),
     "endless-line": Conduct(_endless(b"data: "), Due.ERROR, weight=1, heavy=True),
     "endless-body": Conduct(_endless(b'{"choices": "'), Due.ERROR, weight=1, heavy=True),
     "key-echo": Conduct(_echo_the_key, Due.ERROR, weight=3),

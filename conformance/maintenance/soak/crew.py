@@ -8,35 +8,34 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from conformance.maintenance.soak.asks import ASYNC_ASKS, SYNC_ASKS
 from conformance.maintenance.soak.client import SHARED_KEY, Client, Holder
 from conformance.maintenance.soak.conducts import CONDUCTS
-from conformance.maintenance.soak.leavings import (
+from conformance.maintenance.soak.rules import Call, judge_call
+from conformance.maintenance.soak.ways import (
+    ASYNC_ASKS,
     LEAVINGS,
     LOOPS,
     PLAINLY,
+    SYNC_ASKS,
     TRANSIENT,
-    LastingLoop,
-    Leaving,
 )
-from conformance.maintenance.soak.rules import Call, judge_call
 from conformance.maintenance.soak.wire import answer_text, answer_vector, write_prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from conformance.maintenance.soak.asks import Ask
     from conformance.maintenance.soak.conducts import Conduct
-    from conformance.maintenance.soak.gate import Gate
-    from conformance.maintenance.soak.ledger import Ledger, Ticket
+    from conformance.maintenance.soak.ledger import Ledger
+    from conformance.maintenance.soak.ways import Ask, LastingLoop, Leaving
 
     RowT = TypeVar("RowT", bound=Any)
 
-__all__ = ["Crew", "Deed", "Worker", "do", "draw"]
+__all__ = ["Crew", "Deed", "Gate", "Worker", "draw"]
 
 _DELAYS = (0.0, 0.0005, 0.002, 0.005, 0.01, 0.05)
 """Seconds after which a caller leaves: before, inside and after a usual answer."""
@@ -116,11 +115,11 @@ def draw(chance: random.Random, crew: Crew, asks: Mapping[str, Ask]) -> Deed:
     """Draw a deed: the same one from the same chance."""
     ask = _draw(chance, {k: a for k, a in asks.items() if a.kind in crew.client.makers})
     conduct = _draw(chance, crew.conducts)
-    if conduct[1].brisk and ask[1].kind == "vectors":
-        # An embedding call takes no options, so nothing can make it brisk.
-        conduct = ("plain", CONDUCTS["plain"])
-    if conduct[1].heavy and ask[1].prompts > 1 and ask[1].kind == "chat":
-        # One attack on memory at a time is what the bound is for.
+    vectors = ask[1].kind == "vectors"
+    # An embedding call takes no options, so nothing can make it brisk; and one attack on memory at
+    # a time is what the bound is for.
+    several = ask[1].prompts > 1 and not vectors
+    if (conduct[1].brisk and vectors) or (conduct[1].heavy and several):
         conduct = ("plain", CONDUCTS["plain"])
     holder = _draw(chance, crew.holders)
     nonces = tuple(f"{chance.getrandbits(64):016x}" for _ in range(ask[1].prompts))
@@ -137,57 +136,43 @@ def _draw(chance: random.Random, table: Mapping[str, RowT]) -> tuple[str, RowT]:
     return name, table[name]
 
 
-class _Heavy:
-    """Holds the lock of heavy calls, or makes a call light if somebody else does."""
+@contextmanager
+def _recorded(crew: Crew, deed: Deed, pool: str) -> Iterator[tuple[list[str], dict[str, Any]]]:
+    """Yield a deed's prompts and a place for what is `heard`; record and judge what comes of it.
 
-    def __init__(self, crew: Crew, deed: Deed) -> None:
-        self._lock = crew.heavy
-        self._held = False
-        if deed.conduct[1].heavy:
-            self._held = self._lock.acquire(blocking=False)
-            if not self._held:
-                deed.conduct = ("plain", CONDUCTS["plain"])
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        if self._held:
-            self._lock.release()
-
-
-def _begin(crew: Crew, deed: Deed, pool: str) -> tuple[Ticket, list[str], dict[str, Any]]:
+    Of heavy calls one at a time is made; another becomes a plain one.
+    """
+    held = deed.conduct[1].heavy and crew.heavy.acquire(blocking=False)
+    if deed.conduct[1].heavy and not held:
+        deed.conduct = ("plain", CONDUCTS["plain"])
     scope = "shared" if deed.holder[1].shared else ""
-    prompts = [write_prompt(deed.conduct[0], nonce) for nonce in deed.nonces]
-    options = crew.client.brisk if deed.conduct[1].brisk else {}
-    ticket = crew.ledger.begin(f"{deed} / {pool}", pool, scope, len(prompts))
-    return ticket, prompts, options
-
-
-def _end(crew: Crew, deed: Deed, ticket: Ticket, **seen: Any) -> None:
-    error = seen.get("error")
-    how = _ANSWERED if seen.get("heard") is not None else _LEFT
-    if error is not None:
-        how = f"{type(error).__module__.partition('.')[0]}.{type(error).__name__}"
+    ticket = crew.ledger.begin(f"{deed} / {pool}", pool, scope, len(deed.nonces))
+    seen: dict[str, Any] = {}
+    try:
+        yield [write_prompt(deed.conduct[0], nonce) for nonce in deed.nonces], seen
+    except BaseException as error:  # noqa: BLE001  whatever it is, it is judged
+        how, seen["error"] = (
+            f"{type(error).__module__.partition('.')[0]}.{type(error).__name__}",
+            error,
+        )
+    else:
+        how = _LEFT if seen["heard"] is None else _ANSWERED
+    finally:
+        if held:
+            crew.heavy.release()
     disturbed = crew.ledger.end(ticket, how)
     call = deed.call(disturbed=disturbed, caused=deed.leaving[1].caused, **seen)
     crew.ledger.blame(judge_call(call, crew.client.is_typed))
 
 
-def do(crew: Crew, deed: Deed) -> None:
-    """Do a deed in this thread, and record what came of it."""
-    with _Heavy(crew, deed):
-        ticket, prompts, options = _begin(crew, deed, "threads")
-        try:
-            heard = _use(crew, deed, prompts, options)
-        except BaseException as error:  # noqa: BLE001  whatever it is, it is judged
-            _end(crew, deed, ticket, error=error)
-        else:
-            _end(crew, deed, ticket, heard=heard)
+def _do(crew: Crew, deed: Deed) -> None:
+    with _recorded(crew, deed, "threads") as (prompts, seen):
+        seen["heard"] = _use(crew, deed, prompts)
 
 
-def _use(crew: Crew, deed: Deed, prompts: list[str], options: dict[str, Any]) -> Any:
+def _use(crew: Crew, deed: Deed, prompts: list[str]) -> Any:
     holder, ask = deed.holder[1], deed.ask[1]
+    options = crew.client.brisk if deed.conduct[1].brisk else {}
     model = holder.take(crew.client, ask.kind, deed.key)
     if holder.leave == "with":
         with model:
@@ -201,19 +186,14 @@ def _use(crew: Crew, deed: Deed, prompts: list[str], options: dict[str, Any]) ->
 
 
 async def _do_async(crew: Crew, deed: Deed, pool: str) -> None:
-    with _Heavy(crew, deed):
-        ticket, prompts, options = _begin(crew, deed, pool)
-        try:
-            begin = partial(_use_async, crew, deed, prompts, options)
-            heard = await deed.leaving[1].run(begin, deed.delay)
-        except BaseException as error:  # noqa: BLE001  whatever it is, it is judged
-            _end(crew, deed, ticket, error=error)
-        else:
-            _end(crew, deed, ticket, heard=heard)
+    with _recorded(crew, deed, pool) as (prompts, seen):
+        begin = partial(_use_async, crew, deed, prompts)
+        seen["heard"] = await deed.leaving[1].run(begin, deed.delay)
 
 
-async def _use_async(crew: Crew, deed: Deed, prompts: list[str], options: dict[str, Any]) -> Any:
+async def _use_async(crew: Crew, deed: Deed, prompts: list[str]) -> Any:
     holder, ask = deed.holder[1], deed.ask[1]
+    options = crew.client.brisk if deed.conduct[1].brisk else {}
     model = holder.take(crew.client, ask.kind, deed.key)
     if holder.leave == "with":
         async with model:
@@ -224,6 +204,45 @@ async def _use_async(crew: Crew, deed: Deed, prompts: list[str], options: dict[s
         if holder.leave == "close":
             with crew.ledger.upheaval("shared" if holder.shared else "nobody"):
                 await model.aclose()
+
+
+class Gate:
+    """Open until somebody asks for rest.
+
+    Args:
+        workers: How many pass through it.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._changed = threading.Condition()
+        self._walking = workers
+        self._open = True
+
+    def pass_through(self) -> None:
+        """Wait while the gate is closed."""
+        with self._changed:
+            self._walking -= 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._open)
+            self._walking += 1
+
+    def leave(self) -> None:
+        """Tell that this worker will not come again."""
+        with self._changed:
+            self._walking -= 1
+            self._changed.notify_all()
+
+    def close(self, patience: float) -> bool:
+        """Close the gate, and wait until nobody walks; tell whether that came about in time."""
+        with self._changed:
+            self._open = False
+            return self._changed.wait_for(lambda: not self._walking, patience)
+
+    def open(self) -> None:
+        """Let all go on."""
+        with self._changed:
+            self._open = True
+            self._changed.notify_all()
 
 
 class Worker(threading.Thread):
@@ -253,7 +272,7 @@ class Worker(threading.Thread):
         crew, chance = self._crew, self._chance
         where = chance.choice(["thread", "thread", "lasting", *LOOPS])
         if where == "thread":
-            do(crew, draw(chance, crew, SYNC_ASKS))
+            _do(crew, draw(chance, crew, SYNC_ASKS))
             return
         # What langchain-core itself leaves running, a generator of `astream` or a call of `abatch`,
         # nobody can finish in a loop that is closed at once. asyncio tells, and is right.

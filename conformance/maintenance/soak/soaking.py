@@ -7,32 +7,38 @@ from __future__ import annotations
 
 import gc
 import random
+import threading
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from conformance.maintenance.soak.asks import ASYNC_ASKS, SYNC_ASKS
-from conformance.maintenance.soak.census import Census, take_census, tame_memory
-from conformance.maintenance.soak.client import find_holders
+from conformance.maintenance.soak.census import Census, listen, take_census, tame_memory
+from conformance.maintenance.soak.client import SHARED_KEY, find_holders
 from conformance.maintenance.soak.conducts import CONDUCTS
-from conformance.maintenance.soak.crew import Crew, Worker
-from conformance.maintenance.soak.gate import Gate
-from conformance.maintenance.soak.leavings import LastingLoop
+from conformance.maintenance.soak.crew import Crew, Gate, Worker
 from conformance.maintenance.soak.ledger import Ledger
-from conformance.maintenance.soak.overheard import listen
-from conformance.maintenance.soak.rests import look, probe, settle
-from conformance.maintenance.soak.rules import judge_end, judge_overheard, judge_rest, judge_waits
-from conformance.maintenance.soak.served import Counts, Served
-from conformance.maintenance.soak.wire import write_prompt
+from conformance.maintenance.soak.rules import (
+    Rest,
+    judge_end,
+    judge_overheard,
+    judge_rest,
+    judge_waits,
+)
+from conformance.maintenance.soak.server import Counts, Served
+from conformance.maintenance.soak.ways import ASYNC_ASKS, SYNC_ASKS, TRANSIENT, LastingLoop
+from conformance.maintenance.soak.wire import answer_text, write_prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from conformance.maintenance.soak.client import Client
+    from conformance.maintenance.soak.rules import Fault
 
-__all__ = ["Plan", "Soak", "SoakError", "Soaked"]
+    SeenT = TypeVar("SeenT")
+
+__all__ = ["Plan", "Soak", "SoakError", "Soaked", "settle"]
 
 _LOOPS = 2
 _TICK = 0.1
@@ -42,6 +48,8 @@ _CALM = (2.0, 5.0)
 """Seconds between two restarts of the server, at least and at most."""
 _AWAY = (0.02, 0.3)
 """Seconds that it is away."""
+_PROBING = 10.0
+"""Seconds within which a single call at rest is served."""
 _NONCE = "0123456789abcdef"
 
 
@@ -233,9 +241,9 @@ class Soak:
         if not crew.gate.close(self._plan.bound):
             crew.ledger.blame(judge_waits(crew.ledger.waits(), self._plan.bound))
             return False
-        refused = probe(crew)
+        refused = _probe(crew)
         _, faults = settle(
-            lambda: look(crew, served, before, refused), judge_rest, self._plan.patience
+            lambda: _look(crew, served, before, refused), judge_rest, self._plan.patience
         )
         crew.ledger.blame(faults)
         crew.gate.open()
@@ -263,3 +271,60 @@ def _try(way: Callable[[], object]) -> None:
     # Whether it works is asked later, of every call.
     with suppress(Exception):
         way()
+
+
+# --- moments of rest ------------------------------------------------------------------------------
+
+
+def settle(
+    see: Callable[[], SeenT], judge: Callable[[SeenT], Iterator[Fault]], patience: float
+) -> tuple[SeenT, list[Fault]]:
+    """Look until nothing is wrong.
+
+    Args:
+        see: Looks.
+        judge: Tells what is wrong with what is seen.
+        patience: Seconds that what a call leaves may take to go: the other end has to notice, too.
+
+    Returns:
+        The last look, and its faults.
+    """
+    until = time.monotonic() + patience
+    while (faults := list(judge(seen := see()))) and time.monotonic() < until:
+        time.sleep(0.1)
+    return seen, faults
+
+
+def _look(crew: Crew, served: Served, before: Census, refused: tuple[str, ...]) -> Rest:
+    """Return what is left now, when no call is under way."""
+    now, counts = take_census(), served.count()
+    peaks = (peak for pool, peak in crew.ledger.peaks.items() if pool != TRANSIENT)
+    return Rest(before, now, counts.busy, sum(peaks), refused, counts.cookies)
+
+
+def _probe(crew: Crew) -> tuple[str, ...]:
+    """Call once by a thread and once in each loop that lasts; return what was not served."""
+    chat, prompt = crew.client.shared["chat"], write_prompt("plain", _NONCE)
+    ways: dict[str, Callable[[], Any]] = {"a thread": partial(chat.invoke, prompt)}
+    for number, loop in enumerate(crew.loops):
+        ways[f"loop {number}"] = partial(loop.run, partial(chat.ainvoke, prompt))
+    found = ((name, _find_flaw(way)) for name, way in ways.items())
+    return tuple(f"{name}: {flaw}" for name, flaw in found if flaw)
+
+
+def _find_flaw(way: Callable[[], Any]) -> str:
+    """Return why a call was not served; empty if it was."""
+    said: list[str] = []
+
+    def run() -> None:
+        try:
+            said.append(way().text)
+        except Exception as error:  # noqa: BLE001  any failure is an answer to the question
+            said.append(f"{error!r:.200}")
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(_PROBING)
+    if not said:
+        return f"no answer in {_PROBING:.0f} seconds"
+    return "" if said[0] == answer_text(_NONCE, SHARED_KEY) else said[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -15,10 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Asked",
-    "Cut",
-    "Linger",
-    "Pause",
-    "Shut",
+    "End",
     "Step",
     "answer_text",
     "answer_vector",
@@ -36,29 +34,16 @@ _TAIL = 6
 """Characters of a key that an answer repeats: enough to tell whose it is, too few to be secret."""
 
 
-@dataclass(frozen=True)
-class Pause:
-    """Write nothing for so many seconds."""
+class End(Enum):
+    """What ends a script before its steps do."""
 
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Linger:
-    """Write nothing more until the client has gone."""
+    LINGER = "write nothing more until the client has gone"
+    CUT = "drop the connection, whatever is still unsent"
+    SHUT = "close the connection after what was written"
 
 
-@dataclass(frozen=True)
-class Cut:
-    """Drop the connection, whatever is still unsent."""
-
-
-@dataclass(frozen=True)
-class Shut:
-    """Close the connection after what was written."""
-
-
-Step: TypeAlias = "bytes | Pause | Linger | Cut | Shut"
+Step: TypeAlias = bytes | float | End
+"""Bytes to write, seconds to write nothing, or an end."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +67,11 @@ class Asked:
     key: str = ""
     cookie: bool = False
     tries: int = 0
+
+    @property
+    def kind(self) -> str:
+        """Content type of the answer."""
+        return "text/event-stream" if self.streamed else "application/json"
 
 
 def write_prompt(conduct: str, nonce: str) -> str:
@@ -171,7 +161,7 @@ def frame(
     yield "\r\n".join((*lines, "", "")).encode()
     for piece in pieces:
         if pause:
-            yield Pause(pause)
+            yield pause
         yield b"%x\r\n%b\r\n" % (len(piece), piece)
     yield b"0\r\n\r\n"
 
@@ -180,12 +170,9 @@ def reply(asked: Asked, *headers: str, pause: float = 0.0) -> Iterator[Step]:
     """Yield the right answer: chunked for a stream, with its length for a body."""
     pieces = write_pieces(asked)
     if asked.streamed:
-        yield from frame("200 OK", pieces, *headers, kind="text/event-stream", pause=pause)
+        yield from frame("200 OK", pieces, *headers, kind=asked.kind, pause=pause)
         return
     length = f"Content-Length: {sum(map(len, pieces))}"
-    lines = ("HTTP/1.1 200 OK", "Content-Type: application/json", length, *headers, "", "")
+    lines = ("HTTP/1.1 200 OK", f"Content-Type: {asked.kind}", length, *headers, "", "")
     yield "\r\n".join(lines).encode()
-    for piece in pieces:
-        if pause:
-            yield Pause(pause)
-        yield piece
+    yield from (step for piece in pieces for step in ((pause, piece) if pause else (piece,)))

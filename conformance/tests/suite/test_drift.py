@@ -10,12 +10,12 @@ import pytest
 
 from conformance.maintenance.drift import command as drift_command
 from conformance.maintenance.drift.command import drift
-from conformance.maintenance.drift.render import write_json
-from conformance.maintenance.drift.report import Source
+from conformance.maintenance.drift.report import write_json
 from conformance.recording.model_listing import ServedError
-from conformance.recording.plan import Plan, RecordRequest
+from conformance.recording.plan import Plan, RecordRequest, Task
 from conformance.recording.rerecord import RecordingError
 from conformance.reference.server import LoopbackServer
+from conformance.targets import LANES
 from conformance.tests.suite.aged_cassettes import PASSED, A, B, said, write_both
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
 from conformance.tests.suite.fake_runs import AGREED as TWO
@@ -208,8 +208,6 @@ def test_the_models_that_were_recorded_are_asked(
     assert "asking for dedicated=tiny, as recorded" in capsys.readouterr().out
     assert run(root, "--yes", "--model=dedicated=mine") == 0
     assert rerun["requests"][1].models == ("dedicated=mine",)
-    drift(RecordRequest(), TWO, root / "old")
-    assert rerun["requests"][2].models == ("dedicated=tiny",)
 
 
 def test_of_several_models_one_is_asked_and_the_report_says_so_once(
@@ -293,7 +291,7 @@ def test_a_changed_service_is_found_out_and_nothing_is_replaced(tmp_path: Path) 
 def test_a_stream_that_fails_is_a_warning() -> None:
     with LoopbackServer(Service()) as server:
         url = server.url
-    [(lane, _, change)] = drift_command._time_streams(LIVE, ("model-apis",), surround(url))
+    [(lane, _, change)] = drift_command._time_streams(LIVE, REAL, surround(url))
     assert (lane, change.severity) == ("model-apis", "warning")
     assert "the stream failed: BasetenConnectionError" in change.what
 
@@ -303,21 +301,23 @@ def test_a_model_of_ones_own_is_timed_where_it_was_asked_for() -> None:
         request = RecordRequest(
             "live", models=("a/b",), url=f"{server.url}/environments/production/predict"
         )
-        lanes = ("model-apis", "dedicated", "client")
-        found = drift_command._time_streams(request, lanes, surround(server.url))
+        tasks = tuple(Task(f"{lane}/a/b.yaml", "", "") for lane in (*LANES, "client"))
+        found = drift_command._time_streams(request, Plan(tasks, Cost(0, 0)), surround(server.url))
         asked = [(request.path, request.json()["model"]) for request in server.requests]
-    assert [lane for lane, _, _ in found] == ["model-apis", "dedicated"]
+    assert [lane for lane, _, _ in found] == list(LANES)
     assert {model for _, model in asked} == {"a/b"}
-    assert asked[-1][0] == "/environments/production/sync/v1/chat/completions"
+    assert asked[list(LANES).index("dedicated")][0] == (
+        "/environments/production/sync/v1/chat/completions"
+    )
 
 
 def test_the_responder_is_not_timed() -> None:
-    assert drift_command._time_streams(RecordRequest(), ("dedicated",), os.environ) == []
+    assert drift_command._time_streams(RecordRequest(), TWO, os.environ) == []
 
 
 def test_recordings_that_are_live_are_compared_without_a_warning() -> None:
-    request = RecordRequest("live")
-    live = Source("live", "Baseten", "2026-11-22")
-    assert drift_command._warn(request, [live]) == []
-    assert drift_command._warn(request, [live, live._replace(evidence="engine")]) != []
-    assert drift_command._warn(RecordRequest(), [live._replace(evidence="engine")]) == []
+    live, engine = replace(ABOUT, evidence="live"), replace(ABOUT, evidence="engine")
+    assert drift_command._warn(LIVE, [live]) == ()
+    for other in (engine, None):
+        assert drift_command._warn(LIVE, [live, other]) == (drift_command._STANDIN,)
+        assert drift_command._warn(RecordRequest(), [other]) == ()

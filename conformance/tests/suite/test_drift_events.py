@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.maintenance.drift.events import Framer, frame
+from conformance.maintenance.drift.events import read_events
 
 TWO = b'data: {"a": 1}\n\ndata: [DONE]\n\n'
 
@@ -27,20 +27,15 @@ TWO = b'data: {"a": 1}\n\ndata: [DONE]\n\n'
         (b"", []),
     ],
 )
-@pytest.mark.parametrize("size", [1, 2, 3, 1000])
-def test_events_are_lines_of_data_up_to_a_blank_one_wherever_a_body_is_cut(
-    body: bytes, events: list[bytes], size: int
-) -> None:
-    framer = Framer()
-    pieces = (body[start : start + size] for start in range(0, len(body), size))
-    found = [event for piece in pieces for event in framer.feed(piece)]
-    assert [*found, *framer.close()] == events
-    assert frame(body) == events
+def test_events_are_lines_of_data_up_to_a_blank_one(body: bytes, events: list[bytes]) -> None:
+    assert [event.data for event in read_events(body)] == events
 
 
-def test_an_event_comes_out_with_the_byte_that_completes_it() -> None:
-    framer = Framer()
-    assert framer.feed(b"data: a\n\nda") == [b"a"]
-    assert framer.feed(b"ta: b\n") == []
-    assert framer.feed(b"\n") == [b"b"]
-    assert framer.close() == []
+def test_an_event_ends_with_the_byte_that_completes_it() -> None:
+    body = b"\xef\xbb\xbfdata: a\n\n: x\r\ndata: b\r\n\r\ndata: c"
+    ends = [event.end for event in read_events(body)]
+    assert [body[:end].splitlines()[-2:] for end in ends[:2]] == [
+        [b"\xef\xbb\xbfdata: a", b""],
+        [b"data: b", b""],
+    ]
+    assert ends[1:] == [body.index(b"data: c"), len(body)]

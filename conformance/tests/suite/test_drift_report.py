@@ -3,26 +3,26 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from conformance.maintenance.drift.comparison import Found
-from conformance.maintenance.drift.render import print_drift, write_json, write_markdown
-from conformance.maintenance.drift.report import Drift, Source, find_sources, gather
-from conformance.maintenance.drift.shape_diff import Change, Severity
-from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from conformance.maintenance.drift.report import (
+    Drift,
+    gather,
+    print_drift,
+    write_json,
+    write_markdown,
+)
+from conformance.maintenance.drift.shapes import Change, Severity
+from conformance.tests.suite.cassette_builders import ABOUT as REFERENCE
 
 KEY = "Rehearse.0123456789abcdefghijklmnopqrstuv"
 FAILURE, WARNING, INFORMATION = Severity.FAILURE, Severity.WARNING, Severity.INFORMATION
-REFERENCE = Source("reference", "reference server", "2026-11-22")
-VLLM = Source("engine", "vllm 0.32.0", "2026-11-24")
+VLLM = replace(REFERENCE, evidence="engine", source="vllm 0.32.0", recorded="2026-11-24")
 A, B, C = (f"dedicated/tools/{name}.yaml" for name in "abc")
-SOURCES = {A: REFERENCE, B: REFERENCE, C: VLLM}
 
 
 def found(name: str, severity: Severity, where: str, what: str, lane: str = "dedicated") -> Found:
@@ -41,9 +41,8 @@ FOUND = (
 
 
 def make(*told: Found, compared: int = 3, planned: int = 3, **more: Any) -> Drift:
-    sources = tuple(SOURCES.values())[:compared]
-    findings = gather(told, SOURCES)
-    return Drift("a host", "2026-11-25T00:00:00+00:00", planned, sources, findings, **more)
+    sources = (REFERENCE, REFERENCE, VLLM)[:compared]
+    return Drift("a host", "2026-11-25T00:00:00+00:00", planned, sources, gather(told), **more)
 
 
 def show(report: Drift, width: int = 140, keys: tuple[str, ...] = ()) -> str:
@@ -56,9 +55,7 @@ def show(report: Drift, width: int = 140, keys: tuple[str, ...] = ()) -> str:
 
 
 def test_the_same_change_is_told_once_for_each_lane_and_the_worst_first() -> None:
-    told = [
-        (f.change.severity, f.lane, f.change.where, f.cassettes) for f in gather(FOUND, SOURCES)
-    ]
+    told = [(f.change.severity, f.lane, f.change.where, f.cassettes) for f in gather(FOUND)]
     assert told == [
         ("failure", "dedicated", "b", (A, C)),
         ("failure", "model-apis", "b", (B,)),
@@ -68,13 +65,6 @@ def test_the_same_change_is_told_once_for_each_lane_and_the_worst_first() -> Non
     ]
 
 
-def test_a_finding_says_where_its_recordings_came_from() -> None:
-    first, second, *_ = gather(FOUND, SOURCES)
-    assert first.sources == ("reference: reference server", "engine: vllm 0.32.0")
-    assert second.sources == ("reference: reference server",)
-    assert gather(FOUND, {})[0].sources == ()
-
-
 def test_a_claim_that_fails_in_many_ways_is_one_finding() -> None:
     where, words = "verdict of x.y", "passed when it was recorded, fails now: "
     texts = (f"{words}assert 1", f"{words}assert 2: no", f"{words}assert 3", f"{words}assert 1")
@@ -82,12 +72,12 @@ def test_a_claim_that_fails_in_many_ways_is_one_finding() -> None:
         found(name, FAILURE, where, what) for name, what in zip((A, B, C, C), texts, strict=True)
     ]
     other = found(A, WARNING, where, "was answered when it was recorded, is skipped now: x")
-    one, skipped = gather([*told, other], SOURCES)
+    one, skipped = gather([*told, other])
     assert one.change.what == f"{words}assert 1 (and 2 other reasons)"
     assert one.cassettes == (A, B, C)
     assert skipped.change == other.change
-    assert gather(told[:2], SOURCES)[0].change.what == f"{words}assert 1 (and 1 other reason)"
-    apart = gather([found(A, FAILURE, "a", "x: 1"), found(A, FAILURE, "a", "x: 2")], SOURCES)
+    assert gather(told[:2])[0].change.what == f"{words}assert 1 (and 1 other reason)"
+    apart = gather([found(A, FAILURE, "a", "x: 1"), found(A, FAILURE, "a", "x: 2")])
     assert len(apart) == 2
 
 
@@ -108,18 +98,6 @@ def test_a_claim_that_fails_in_many_ways_is_one_finding() -> None:
 )
 def test_a_report_means_what_was_compared(report: Drift, code: int, head: str) -> None:
     assert (report.exit, report.head) == (code, head)
-
-
-def test_sources_are_read_from_the_recordings(tmp_path: Path) -> None:
-    write_cassette(tmp_path / A)
-    write_cassette(tmp_path / B, about=None)
-    write_cassette(tmp_path / C, about=replace(ABOUT, evidence="live", source="Baseten"))
-    sources = find_sources(tmp_path, (A, B, C))
-    assert [source.label for source in sources.values()] == [
-        "reference: reference server",
-        "unlabelled",
-        "live: Baseten",
-    ]
 
 
 # --- how it is told -------------------------------------------------------------------------------
@@ -148,9 +126,8 @@ def test_no_drift_is_two_lines() -> None:
         "0 failures, 0 warnings, 0 for information\n"
     )
     assert "1 failure, 1 warning, 0" in show(make(*FOUND[1:2], *FOUND[4:5]))
-    unlabelled = Source("unlabelled", "", "")
-    assert "compared with 1 unlabelled\n" in show(replace(make(), compared=(unlabelled,)))
-    told = show(replace(make(), compared=(REFERENCE, unlabelled)))
+    assert "compared with 1 unlabelled\n" in show(replace(make(), compared=(None,)))
+    told = show(replace(make(), compared=(REFERENCE, None)))
     assert (
         "compared with 1 reference: reference server, 1 unlabelled, recorded 2026-11-22\n" in told
     )
@@ -173,7 +150,6 @@ def test_the_report_can_be_stored() -> None:
         "what": "string became integer",
         "lane": "dedicated",
         "cassettes": [A, C],
-        "sources": ["reference: reference server", "engine: vllm 0.32.0"],
     }
     assert stored["compared_with"] == {
         "sources": {"reference: reference server": 2, "engine: vllm 0.32.0": 1},
@@ -190,14 +166,11 @@ def test_the_report_can_be_read_as_a_page() -> None:
     assert page.startswith("# Drift, 2026-11-25T00:00:00+00:00\n\ncompared with 2")
     assert "\n\nDRIFT: 3 of 3 recordings" in page
     assert "\ncompared with 2 reference: reference server, 1 engine: vllm 0.32.0, recorded" in page
-    assert page.endswith("\n- ! mind the gap\n")
-    assert (
-        "\n- ✗ failure, dedicated: `b`: string became integer; in "
-        f"<details><summary>2 recordings</summary>`{A}`<br>`{C}`</details>\n" in page
-    )
-    assert f"\n- ✗ failure, model-apis: `b`: string became integer; in `{B}`\n" in page
+    assert page.endswith("\n- \\! mind the gap\n")
+    first = "✗ failure, dedicated: b: string became integer; in 2 recordings: dedicated/tools/a, …"
+    assert f"\n- {first}\n" in page
     assert ": no event came\n" in page
-    assert f"\n- · not compared: `{B}`: not \\| here\n" in page
+    assert "\n- · not compared: dedicated/tools/b: not \\| here\n" in page
     assert "\n- " not in write_markdown(make())
 
 
@@ -207,10 +180,10 @@ def test_nothing_breaks_out_of_its_line() -> None:
     page = write_markdown(make(odd, uncompared=((name, "one\ntwo"),)))
     [row] = [line for line in page.splitlines() if line.startswith("- ✗")]
     assert row == (
-        "- ✗ failure, dedicated: `a'b \\|c`: said \\| \\<b\\>no\\</b\\> \\# and \\`more\\` "
-        "\\[x\\]\\(y\\) \\\\ \\*z\\* a\\_b; in `dedicated/tools/a[x\\|y].yaml`"
+        "- ✗ failure, dedicated: a\\`b \\|c: said \\| \\<b\\>no\\</b\\> \\# and \\`more\\` "
+        "\\[x\\]\\(y\\) \\\\ \\*z\\* a\\_b; in dedicated/tools/a\\[x\\|y\\]"
     )
-    assert "- · not compared: `dedicated/tools/a[x\\|y].yaml`: one two\n" in page
+    assert "- · not compared: dedicated/tools/a\\[x\\|y\\]: one two\n" in page
 
 
 # --- nothing secret -------------------------------------------------------------------------------
@@ -221,11 +194,10 @@ def spoil(place: str, secret: str) -> Drift:
     [first, *rest] = report.findings
     spoilt: dict[str, dict[str, Any]] = {
         "where": {"where": secret},
-        "compared": {"compared": (REFERENCE._replace(source=secret),)},
+        "compared": {"compared": (replace(REFERENCE, source=secret),)},
         "field": {"findings": (first._replace(change=first.change._replace(where=secret)), *rest)},
         "what": {"findings": (first._replace(change=first.change._replace(what=secret)), *rest)},
         "names": {"findings": (first._replace(cassettes=(secret,)), *rest)},
-        "sources": {"findings": (first._replace(sources=(secret,)), *rest)},
         "uncompared name": {"uncompared": ((secret, "x"),)},
         "uncompared reason": {"uncompared": ((A, secret),)},
         "notes": {"notes": (secret,)},
@@ -243,7 +215,6 @@ def spoil(place: str, secret: str) -> Drift:
         "field",
         "what",
         "names",
-        "sources",
         "uncompared name",
         "uncompared reason",
         "notes",
@@ -260,12 +231,3 @@ def test_nothing_that_looks_like_a_secret_is_told(place: str, secret: str) -> No
     assert "withheld" in told[1]
     assert json.loads(told[1])["exit"] == 3
     assert told[2].startswith("# Drift, ")
-
-
-def test_what_is_a_secret_only_when_it_is_finished_is_withheld_as_a_whole() -> None:
-    half = len(KEY) // 2
-    cells = found(A, FAILURE, KEY[:half], KEY[half:])
-    page = write_markdown(make(cells), (f"{KEY[:half]}`: {KEY[half:]}",))
-    assert page == "(withheld: it holds a key in use)"
-    text = write_json(make(cells), (f'{KEY[:half]}",\n   "what": "{KEY[half:]}',))
-    assert json.loads(text) == {"withheld": "(withheld: it holds a key in use)"}

@@ -14,9 +14,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from conformance.checks.nasty_texts import KEPT, MARKUP, NASTY, WORDS, find_nasty
-from conformance.maintenance.drift.render import print_drift, write_json
-from conformance.maintenance.drift.render import write_markdown as write_drift
-from conformance.maintenance.drift.report import Source
+from conformance.maintenance.drift.report import print_drift, write_json
+from conformance.maintenance.drift.report import write_markdown as write_drift
 from conformance.maintenance.release.command import print_answers
 from conformance.maintenance.release.gate import Answer, Word
 from conformance.media import (
@@ -273,8 +272,9 @@ def test_a_report_in_a_terminal_shows_brackets_as_they_are(tmp_path: Path, said:
 def test_a_drift_report_holds_text_alone(said: str) -> None:
     def build(said: str) -> Any:
         finding = found(f"dedicated/tools/{said}", FAILURE, said, said, said)
+        about = replace(ABOUT, source=said, recorded=said)
         drift = make_drift(finding, uncompared=((said, said),), notes=(said,), cut=said)
-        return replace(drift, where=said, compared=(Source("engine", said, said),))
+        return replace(drift, where=said, compared=(about,))
 
     told = io.StringIO()
     print_drift(build(said), Console(file=told, width=300))

@@ -12,9 +12,7 @@ import pytest
 from conformance.maintenance.soak.conducts import CONDUCTS, ENDLESS, STRANGER, Due, play
 from conformance.maintenance.soak.wire import (
     Asked,
-    Cut,
-    Linger,
-    Shut,
+    End,
     answer_text,
     answer_vector,
     read_request,
@@ -103,7 +101,7 @@ def test_what_misbehaves_once_does_so_at_the_first_try_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, conduct in CONDUCTS.items() if conduct.brisk])
 def test_what_needs_haste_ends_by_no_answer_of_the_server(name: str) -> None:
-    assert isinstance(list(play(ask(name, "stream")))[-1], Cut | Linger)
+    assert list(play(ask(name, "stream")))[-1] in {End.CUT, End.LINGER}
 
 
 def test_the_tail_is_a_whole_answer_that_nobody_asked_for() -> None:
@@ -135,7 +133,7 @@ def test_the_heavy_begin_as_an_ordinary_response_does_and_end_at_last(name: str)
 def test_a_closing_server_says_so() -> None:
     steps = list(play(ask("closed", "body")))
     assert b"Connection: close" in written(steps)
-    assert isinstance(steps[-1], Shut)
+    assert steps[-1] is End.SHUT
 
 
 def test_answers_differ_by_nonce_and_by_key() -> None:

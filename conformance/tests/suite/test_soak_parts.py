@@ -16,17 +16,14 @@ import pytest
 from langchain_core.language_models import FakeListChatModel
 
 from conformance.cli.main import main
-from conformance.maintenance.soak.asks import ASYNC_ASKS, SYNC_ASKS
-from conformance.maintenance.soak.census import Census, take_census
+from conformance.maintenance.soak.census import Census, listen, take_census
 from conformance.maintenance.soak.client import HOLDERS, Client, find_holders, load_client
 from conformance.maintenance.soak.command import write_report
-from conformance.maintenance.soak.crew import Crew, draw
-from conformance.maintenance.soak.gate import Gate
+from conformance.maintenance.soak.crew import Crew, Gate, draw
 from conformance.maintenance.soak.ledger import Ledger
-from conformance.maintenance.soak.overheard import listen
-from conformance.maintenance.soak.rests import settle
 from conformance.maintenance.soak.rules import Fault
-from conformance.maintenance.soak.soaking import Soaked
+from conformance.maintenance.soak.soaking import Soaked, settle
+from conformance.maintenance.soak.ways import ASYNC_ASKS, SYNC_ASKS
 from conformance.subjects.subject import SubjectError
 from langchain_baseten import BasetenError, ChatBaseten
 
