@@ -83,20 +83,10 @@ class Case:
         """The calls that make this request."""
         return ("stream", "astream") if self.streamed else ("invoke", "ainvoke")
 
-
-@dataclass(frozen=True)
-class Plan:
-    """Which modes to play."""
-
-    apis: Sequence[str] = APIS
-    cuts: Sequence[str] = tuple(CUTS)
-    versions: Sequence[str] = VERSIONS
-
-    def modes(self, case: Case) -> Iterator[Mode]:
-        """List the modes that fit a case: an error can meet any call, an answer its own kind."""
-        fitting = APIS if case.answer.status >= 400 else case.apis
-        apis = [api for api in self.apis if api in fitting]
-        return itertools.starmap(Mode, itertools.product(apis, self.cuts, self.versions))
+    def list_modes(self, cuts: Iterable[str]) -> Iterator[Mode]:
+        """List the modes that fit: an error can meet any call, an answer its own kind."""
+        apis = APIS if self.answer.status >= 400 else self.apis
+        return itertools.starmap(Mode, itertools.product(apis, cuts, VERSIONS))
 
 
 @dataclass
@@ -170,29 +160,28 @@ def _name_chat_route(url: str) -> str:
     return next((url.removesuffix(end) + CHAT_ROUTES[end] for end in ends), url)
 
 
-def find_reason_to_leave_out(case: Case) -> str | None:
-    """Tell why a recorded exchange is no chat call.
+def find_reason_to_leave_out(case: Case) -> str:
+    """Return why a recorded exchange is no chat call, empty if it is one.
 
     Args:
         case: The exchange.
-
-    Returns:
-        The reason, or None for a chat call.
     """
     if case.method != "POST":
         return f"not chat: {case.method} is no chat call"
     if not case.url.endswith(CHAT_ROUTE):
         return f"not chat: the route ends in none of {', '.join(CHAT_ROUTES)}"
-    return None
+    return ""
 
 
-def judge(case: Case, make_model: MakeModel, plan: Plan, runner: asyncio.Runner) -> Verdict:
+def judge(
+    case: Case, make_model: MakeModel, cuts: Iterable[str], runner: asyncio.Runner
+) -> Verdict:
     """Play one case in every mode and compare.
 
     Args:
         case: A chat call.
         make_model: The class under judgement.
-        plan: The modes.
+        cuts: How its bytes are cut.
         runner: Runs the asynchronous calls.
 
     Returns:
@@ -204,7 +193,7 @@ def judge(case: Case, make_model: MakeModel, plan: Plan, runner: asyncio.Runner)
     except UnwritableError as error:
         verdict.unwritten = f"LangChain cannot write it: {error}"
         take = Take(Writing(), case.url, case.answer)
-    for mode in plan.modes(case):
+    for mode in case.list_modes(cuts):
         played = play(make_model, take, mode, runner)
         if verdict.unwritten is None and mode.api in case.apis:
             for loss in _compare_request(case, played):
@@ -249,14 +238,14 @@ def _compare_request(case: Case, played: Played) -> list[Loss]:
 
 
 def run(
-    cases: Iterable[Case], make_model: MakeModel, plan: Plan
+    cases: Iterable[Case], make_model: MakeModel, cuts: Sequence[str] = tuple(CUTS)
 ) -> tuple[list[Verdict], Counter[str]]:
     """Judge all chat calls of a corpus.
 
     Args:
         cases: All recorded exchanges.
         make_model: The class under judgement.
-        plan: The modes.
+        cuts: How the bytes of answers are cut; default in every way.
 
     Returns:
         The verdicts, and how many exchanges were left out for which reason.
@@ -266,15 +255,10 @@ def run(
         # A warning informs about an answer; here only the answer itself is judged.
         warnings.simplefilter("ignore")
         for case in cases:
-            reason = find_reason_to_leave_out(case)
-            if reason is not None:
+            if reason := find_reason_to_leave_out(case):
                 left_out[reason] += 1
-                continue
-            verdict = judge(case, make_model, plan, runner)
-            if verdict.plays:
-                verdicts.append(verdict)
             else:
-                left_out["no selected call fits (see --api)"] += 1
+                verdicts.append(judge(case, make_model, cuts, runner))
     return verdicts, left_out
 
 
@@ -356,9 +340,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "path", type=Path, nargs="+", help="a .jsonl.gz file, or a folder of them or of go-vcr"
     )
-    parser.add_argument("--cuts", nargs="+", choices=tuple(CUTS), default=tuple(CUTS))
-    parser.add_argument("--api", nargs="+", choices=APIS, default=APIS)
-    parser.add_argument("--output-version", nargs="+", choices=VERSIONS, default=VERSIONS)
     parser.add_argument("--only", default="", help="play only cases with this in their id")
     parser.add_argument("--json", type=Path, help="write the report to this file as well")
     return parser.parse_args(argv)
@@ -384,14 +365,9 @@ def main(argv: Sequence[str], make_model: MakeModel | None = None) -> int:
     """
     arguments = _parse(argv)
     cases = [case for path in arguments.path for case in load(path) if arguments.only in case.id]
-    plan = Plan(arguments.api, arguments.cuts, arguments.output_version)
-    report = summarize(*run(cases, make_model or import_client(), plan))
+    report = summarize(*run(cases, make_model or import_client()))
     if arguments.json:
         arguments.json.write_text(to_json(report, indent=1), "utf-8")
     sys.stdout.write(to_plain(render(report)))
     whole = not report["answer_losses"] and not report["request_losses"]
     return 0 if whole and report["families"] else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

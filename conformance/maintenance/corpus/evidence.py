@@ -27,8 +27,8 @@ __all__ = ["CorpusEvidence", "find_evidence"]
 
 _MODEL_APIS = "inference.baseten.co"
 _DEPLOYMENTS = ".api.baseten.co"
-_PLAN = command.Plan(cuts=("events",))
-"""Sync and async, in both output versions: how the bytes were cut was not recorded."""
+_CUTS = ("events",)
+"""How the bytes were cut was not recorded."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def find_evidence(folder: Path, make_model: MakeModel | None = None) -> CorpusEv
         FileNotFoundError: If there is nothing to load.
     """
     cases = [case for case in command.load(folder) if case.source and _find_lane(case)]
-    judged, _ = command.run(cases, make_model or command.import_client(), _PLAN)
+    judged, _ = command.run(cases, make_model or command.import_client(), _CUTS)
     # A request that LangChain cannot write was never sent, so it says nothing about the client.
     verdicts = [verdict for verdict in judged if verdict.unwritten is None]
     played = [(_observe(verdict.case), verdict) for verdict in verdicts]

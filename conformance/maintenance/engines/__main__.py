@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _FOLDER = Path(__file__).parent
+_TRAINER, _EXPORTER = "train_model.py", "export_gguf.py"
+"""Run by the engine's interpreter, not by ours: it has what they import."""
 _NAMES = LANES["dedicated"].model, LANES["dedicated"].thinker
 _CANNOT = 2
 
@@ -138,14 +140,14 @@ def prepare_model(parts: Parts) -> Path:
     """
     lessons = parts.cache / "lessons.json"
     write_lessons(gather_lessons(), lessons)
-    made_of = (lessons, _FOLDER / "tiny.py", _FOLDER / "chat.jinja")
+    made_of = (lessons, _FOLDER / _TRAINER, _FOLDER / "chat.jinja")
     digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in made_of)).hexdigest()
     model = parts.cache / f"tiny-{digest[:12]}"
     if not model.exists():
         aside = parts.cache / "training"
         shutil.rmtree(aside, ignore_errors=True)
         print(f"training {model.name}: some minutes", flush=True)
-        _call(parts.python, _FOLDER / "tiny.py", lessons, aside)
+        _call(parts.python, _FOLDER / _TRAINER, lessons, aside)
         aside.rename(model)
     return model
 
@@ -165,7 +167,7 @@ def _start_llama(parts: Parts, model: Path, port: int) -> Command:
         raise SetupError("no llama-server: put it on PATH, or name it in CONFORMANCE_LLAMA_SERVER")
     weights = model.with_suffix(".gguf")
     if not weights.exists():
-        _call(parts.python, _FOLDER / "weights.py", model, weights)
+        _call(parts.python, _FOLDER / _EXPORTER, model, weights)
     return llama_server(parts.llama, weights, _NAMES[0], port)
 
 

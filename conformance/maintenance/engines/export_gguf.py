@@ -1,4 +1,4 @@
-"""The tiny model as GGUF, the one format that llama.cpp reads: `weights.py FOLDER OUT.gguf`.
+"""The tiny model as GGUF, the one format that llama.cpp reads: `export_gguf.py FOLDER OUT.gguf`.
 
 Runs by itself where gguf, numpy and safetensors are. Knows the names that both sides give to the
 parts of a Qwen3 model; must import nothing of the suite.

@@ -1,4 +1,4 @@
-"""Which checks a tiny model cannot honestly answer, and why: the reader of `beyond.toml`.
+"""Which checks a tiny model cannot honestly answer, and why: the reader of `not_applicable.toml`.
 
 Knows the list and how a check is named in it; must not know pytest's hooks or any engine.
 """

@@ -1,6 +1,6 @@
 """Trains a tiny model of Qwen3's architecture until it knows every lesson by heart.
 
-Runs by itself in an engine's environment (torch, transformers): `tiny.py LESSONS.json FOLDER`.
+Runs by itself where torch and transformers are: `train_model.py LESSONS.json FOLDER`.
 Knows tokens and tensors; must import nothing of the suite.
 """
 

@@ -24,8 +24,8 @@ FAILS = "raise SystemExit(3)"
 def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> engines.Parts:
     folder = tmp_path / "engines"
     folder.mkdir()
-    (folder / "tiny.py").write_text(LEARNS, encoding="utf-8")
-    (folder / "weights.py").write_text(
+    (folder / engines._TRAINER).write_text(LEARNS, encoding="utf-8")
+    (folder / engines._EXPORTER).write_text(
         "import sys, pathlib as p; p.Path(sys.argv[2]).write_text('g')", encoding="utf-8"
     )
     (folder / "chat.jinja").write_text("", encoding="utf-8")
@@ -34,6 +34,11 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> engines.Parts:
     monkeypatch.setattr(engines, "gather_lessons", lambda: [lesson])
     (tmp_path / "cache").mkdir()
     return engines.Parts(tmp_path / "cache", sys.executable, "")
+
+
+def test_the_scripts_that_an_engine_runs_are_there() -> None:
+    names = (engines._TRAINER, engines._EXPORTER, "chat.jinja")
+    assert [name for name in names if not (engines._FOLDER / name).is_file()] == []
 
 
 def test_a_model_is_trained_once(parts: engines.Parts) -> None:
@@ -56,8 +61,8 @@ def test_other_lessons_or_another_trainer_need_another_model(
 
 
 def test_a_model_that_did_not_learn_is_not_kept(parts: engines.Parts) -> None:
-    (engines._FOLDER / "tiny.py").write_text(FAILS, encoding="utf-8")
-    with pytest.raises(engines.SetupError, match=r"tiny.py failed \(exit code 3\)"):
+    (engines._FOLDER / engines._TRAINER).write_text(FAILS, encoding="utf-8")
+    with pytest.raises(engines.SetupError, match=r"train_model.py failed \(exit code 3\)"):
         engines.prepare_model(parts)
     assert not list(parts.cache.glob("tiny-*"))
 
