@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from conformance.maintenance.benchmarks.analysis import sum_up
+from conformance.maintenance.benchmarks.document import build_document
+from conformance.maintenance.benchmarks.page import write_page
 from conformance.maintenance.benchmarks.processes import ProcessFailedError
 from conformance.maintenance.benchmarks.quantities import QUANTITIES, shrink
-from conformance.maintenance.benchmarks.report import build_document, print_summary
 from conformance.maintenance.benchmarks.run import count_turns, measure
 from conformance.maintenance.benchmarks.subjects import (
     FLOOR,
@@ -29,7 +30,8 @@ from conformance.maintenance.benchmarks.subjects import (
     choose_subjects,
     install,
 )
-from conformance.media import check_writable, open_console, to_json, to_terminal
+from conformance.maintenance.benchmarks.terminal import print_summary
+from conformance.media import open_console, to_json, to_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,18 +62,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         chosen = choose_subjects(options.third_party, options.python, options.subject)
         subjects = [install(subject, options.environments) for subject in chosen]
         quantities = _choose_quantities(options)
-        if options.json:
-            check_writable(options.json)
+        _check_folders(options.json, options.html)
         run = _measure(console, subjects, quantities, options.rounds)
     except (ValueError, OSError, ProcessFailedError, subprocess.CalledProcessError) as error:
         complain = open_console(stderr=True)
         complain.print(to_terminal(f"cannot measure: {error}"))
         return _USAGE
     summary = sum_up(run, quantities, FLOOR, OURS)
+    about = _describe_run(options, run)
     print_summary(console, summary, [subject.name for subject in subjects], run.wrong)
+    document = build_document(run, summary, about)
     if options.json:
-        document = build_document(run, summary, _describe_run(options, run))
         options.json.write_text(to_json(document) + "\n", encoding="utf-8")
+    if options.html:
+        options.html.write_text(write_page(run, summary, about), encoding="utf-8")
     return _WRONG if run.wrong else 0
 
 
@@ -104,6 +108,7 @@ def _build_parser() -> argparse.ArgumentParser:
     folder = Path(".bench")
     add("--environments", type=Path, default=folder, metavar="FOLDER", help=f"default: {folder}")
     add("--json", type=Path, metavar="FILE", help="write every figure there")
+    add("--html", type=Path, metavar="FILE", help="write a page with charts there")
     return parser
 
 
@@ -111,6 +116,13 @@ def _choose_quantities(options: argparse.Namespace) -> list[Quantity]:
     options.rounds = options.rounds or (_QUICK_ROUNDS if options.quick else _ROUNDS)
     chosen = [q for q in QUANTITIES if not options.only or q.name in options.only]
     return [shrink(quantity) for quantity in chosen] if options.quick else chosen
+
+
+def _check_folders(*files: Path | None) -> None:
+    """Raise before the run, not after it, if a file cannot be written."""
+    for file in files:
+        if file and not file.absolute().parent.is_dir():
+            raise ValueError(f"there is no folder for {file}")
 
 
 def _measure(

@@ -235,8 +235,9 @@ def test_a_process_that_ends_early_fails_its_own_cases_only(
 def test_a_quick_run_measures_floor_and_ours_and_catches_a_model_that_loses_a_chunk(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    files = [f"--json={tmp_path}/bench.json", f"--html={tmp_path}/bench.html"]
     asked = ["--quick", "--only=stream", "--rounds=1", f"--subject={LOSSY}"]
-    assert command.main([*asked, f"--json={tmp_path}/bench.json"]) == 1
+    assert command.main([*asked, *files]) == 1
     reported = capsys.readouterr().out
     assert "WRONG  lossy: stream, size 250: text is " in reported
     assert "chunks is 249, not 250" in reported
@@ -246,6 +247,7 @@ def test_a_quick_run_measures_floor_and_ours_and_catches_a_model_that_loses_a_ch
     assert stream["subjects"].keys() == {"floor", "ours"}
     assert stream["subjects"]["ours"]["ratio"]["median"] > 0
     assert "langchain-baseten" in document["versions"]["ours"]
+    assert "lossy: stream" in (tmp_path / "bench.html").read_text(encoding="utf-8")
 
 
 def test_a_run_in_which_all_is_right_ends_well(
@@ -268,4 +270,4 @@ def test_a_run_that_cannot_begin_says_why(capsys: pytest.CaptureFixture[str]) ->
     assert command.main(["--subject", "mine"]) == 2
     assert capsys.readouterr().err == "cannot measure: 'mine' is not NAME=VALUE\n"
     assert command.main(["--json", "nowhere/at/all.json"]) == 2
-    assert "cannot measure: [Errno 2] No such file" in capsys.readouterr().err
+    assert "there is no folder for nowhere/at/all.json" in capsys.readouterr().err
