@@ -6,12 +6,16 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pytest
+
 from conformance.cli.main import main
 from conformance.runner import HERE
 from conformance.tests.suite.defective_services import MODEL, serve
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("forked")
 
 FILES = {"image": "images"}
 URL = "/environments/production/predict"
