@@ -6,6 +6,7 @@ Knows how the report is arranged for a reader; the words and the looks stand in 
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ from conformance.verdicts.verdicts import Result, Status, worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from jinja2 import Template
 
     from conformance.reports.exchange import Exchange
     from conformance.reports.report import Finding, Line, Report
@@ -45,18 +48,8 @@ def write_page(report: Report, root: Path) -> str:
         report: The report.
         root: The folder that the node ids of checks are relative to.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        finalize=to_html,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["say"] = say
     columns = [f for f in report.features if f.mark or f.key == OTHER]
-    return environment.get_template("report.html.j2").render(
+    return _load_template().render(
         report=report,
         columns=columns,
         finer=[feature for feature in report.features if feature not in columns],
@@ -69,6 +62,22 @@ def write_page(report: Report, root: Path) -> str:
         legend=[(status, saying) for status, saying in SAYS.items() if report.counts[status]],
         no_claim=(NO_CLAIM, UNCLAIMED),
     )
+
+
+@cache
+def _load_template() -> Template:
+    """Return the template, which takes longer to compile than any page to write."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        finalize=to_html,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["say"] = say
+    return environment.get_template("report.html.j2")
 
 
 def _list_claims(report: Report, key: str, root: Path) -> list[dict[str, Any]]:

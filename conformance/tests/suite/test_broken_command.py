@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from conformance.runner import Suite
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 CALLS, DEDICATED = Place("calls.invoke.once", "model-apis"), Place("calls.invoke.once", "dedicated")
 KEYS, LOGPROBS = (
     Place("keys.read.environment", "client"),

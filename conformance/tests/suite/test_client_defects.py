@@ -10,9 +10,12 @@ import pytest
 from conformance.cli.main import main
 from conformance.runner import HERE
 from conformance.subjects.subject import OwnClient, is_defect
+from conformance.tests.suite import forked_pytest
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("forked")
 
 # One file of checks is collected in a second.
 SUITE = replace(HERE, checks=("conformance/checks/features/test_metadata.py",))
@@ -29,6 +32,7 @@ langchain_baseten.ChatBaseten.__init__ = fail
 
 def break_client(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """Let every interpreter that imports from the working folder begin with this."""
+    forked_pytest.start_for_real(monkeypatch)
     (folder / "sitecustomize.py").write_text(text, encoding="utf-8")
     monkeypatch.chdir(folder)
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from conformance.reference import ReceivedRequest
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
 WITH_KEY = {"BASETEN_API_KEY": KEY}
 CHECK = "conformance/checks/features/test_metadata.py::test_an_answer_that_calls_a_tool_says_so"

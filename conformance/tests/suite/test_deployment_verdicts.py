@@ -15,6 +15,8 @@ from conformance.tests.suite.defective_services import MODEL, serve
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 FILES = {"image": "images"}
 URL = "/environments/production/predict"
 PLAIN, REASONING, STREAMED, STOP = (

@@ -14,6 +14,8 @@ from conformance.runner import HERE, Suite
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 HOME = "conformance.tests.suite.factories"
 FOUR = ("metadata", "package", "audio", "connections")

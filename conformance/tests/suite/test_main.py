@@ -20,11 +20,14 @@ from conformance import runner as runs
 from conformance.checks.nasty_texts import NASTY, find_nasty
 from conformance.cli.main import ELSEWHERE, HERE_ADDED, main
 from conformance.maintenance.corpus.evidence import CorpusEvidence
+from conformance.tests.suite import forked_pytest
 from conformance.tests.suite.sample_suite import ONE_LESS, PASSING, write_suite
 from conformance.verdicts.verdicts import Outcome, Place, Result
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("forked")
 
 
 FAILING = PASSING.replace("pass\n", "assert 0\n", 1)
@@ -378,6 +381,7 @@ def test_what_is_interrupted_before_a_check_ended_says_so_without_a_traceback(
 def test_a_run_that_does_not_end_when_told_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float | None
 ) -> None:
+    forked_pytest.start_for_real(monkeypatch)
     ended: list[int] = []
     kill = subprocess.Popen.kill
 
@@ -423,6 +427,7 @@ def test_what_breaks_while_a_run_is_read_kills_it(
 def test_the_settings_of_a_user_change_no_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    forked_pytest.start_for_real(monkeypatch)
     settings = {
         "PYTHONOPTIMIZE": "2",
         "PYTEST_ADDOPTS": "-n 2 --no-such-option",

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from conformance.runner import Suite
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 @pytest.fixture(autouse=True)
 def _few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from conformance.reports.report import Report
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 TEXT = "AssertionError: assert [1] == [2]\n  full <diff>"
 EXCHANGE = ShownExchange("POST http://h/v1\n\n{&}", "200\n\n<hello>", more=2)
 FAILED = replace(

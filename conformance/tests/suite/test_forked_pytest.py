@@ -1,0 +1,70 @@
+"""Forked runs of pytest: they are what the commands' own children are, but for the time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.cli.main import main
+from conformance.maintenance import slow_tests
+from conformance.tests.suite import forked_pytest
+from conformance.tests.suite.sample_suite import PASSING, write_suite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHECK = """
+import os, sys
+
+@pytest.mark.claim("keys.read.environment")
+def test_the_process():
+    print(os.getcwd(), os.environ.get("GIVEN"), sys.path[0])
+    assert [warnings_of_others() for warnings_of_others in ()] == [1]
+"""
+
+
+def judge(folder: Path, capfd: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any], str]:
+    path = folder / "out.json"
+    code = main(["--verbose", f"--json={path}"], write_suite(folder, PASSING + CHECK))
+    report = json.loads(path.read_text(encoding="utf-8"))
+    report["run"].pop("started")
+    shown = [line for line in capfd.readouterr().err.splitlines() if " in 0." not in line]
+    return code, report, "\n".join(shown)
+
+
+def test_a_fork_finds_and_shows_what_a_process_of_its_own_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GIVEN", "here")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    forked_pytest.install(monkeypatch)
+    forked = judge(tmp_path, capfd)
+    forked_pytest.start_for_real(monkeypatch)
+    assert forked == judge(tmp_path, capfd)
+    assert f"{tmp_path} here {tmp_path}" in forked[2]
+
+
+def test_a_fork_is_signalled_waited_for_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forked_pytest.install(monkeypatch)
+    suite = write_suite(tmp_path, "def test_it(): sum(range(10**7)); __import__('time').sleep(60)")
+    before = slow_tests._read_clock()
+    run = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-s", "features"], cwd=suite.root, env=os.environ
+    )
+    assert isinstance(run, forked_pytest.ForkedRun)
+    with run:
+        assert run.poll() is None
+        with pytest.raises(subprocess.TimeoutExpired):
+            run.wait(0.01)
+        run.kill()
+        assert run.wait() == -signal.SIGKILL
+        run.kill()
+    assert slow_tests._read_clock() > before
