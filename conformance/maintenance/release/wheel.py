@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import venv
 import zipfile
 from pathlib import Path
 
@@ -43,7 +42,6 @@ def list_missing(wheel: Path, sdist: Path) -> list[str]:
     return missing + [name for name in _IN_SDIST if name not in sources]
 
 
-# Not by pip, which environments that uv made do not have.
 _LIST = """
 from importlib.metadata import distributions
 print(*(one.metadata["Name"] for one in distributions()))
@@ -54,6 +52,10 @@ def list_installed(python: Path) -> set[str]:
     """Return the names of the distributions that an interpreter sees."""
     names = _run(python, "-c", _LIST).split()
     return {name.lower().replace("_", "-") for name in names}
+
+
+def _run_uv(*arguments: str) -> None:
+    _run(Path(sys.executable), "-m", "uv", "--quiet", *arguments)
 
 
 def _run(python: Path, *arguments: str) -> str:
@@ -72,11 +74,11 @@ def main(argv: list[str]) -> int:
         print(f"{wheel.name} and {sdist.name} lack {missing}")
         return 1
     with tempfile.TemporaryDirectory() as folder:
-        venv.create(folder, with_pip=True)
+        _run_uv("venv", "--python", sys.executable, folder)
         python = next(Path(folder).glob("*/python"), Path(folder) / "Scripts" / "python.exe")
-        _run(python, "-m", "pip", "install", "--quiet", "langchain-core<2")
+        _run_uv("pip", "install", "--python", str(python), "langchain-core<2")
         before = list_installed(python)
-        _run(python, "-m", "pip", "install", "--quiet", str(wheel))
+        _run_uv("pip", "install", "--python", str(python), str(wheel))
         extra = list_installed(python) - before - {"langchain-baseten"}
         _run(python, "-c", _IMPORT)
     print(f"{wheel.name}: imports; installed beyond langchain-core: {sorted(extra) or 'nothing'}")
