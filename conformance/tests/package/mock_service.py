@@ -1,4 +1,4 @@
-"""A desk that answers a model without any socket, and remembers what it was asked.
+"""A service that answers a model without any socket, and remembers what it was asked.
 
 Knows both shapes of an answer, whole and streamed; must not judge.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from conformance.libraries import Request
 
-KEY = "sk-desk-0123456789"
+KEY = "sk-service-0123456789"
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
 
@@ -48,7 +48,7 @@ def as_events(answer: Mapping[str, Any]) -> bytes:
     return b"".join(b"data: %b\n\n" % e.encode() for e in [*map(json.dumps, events), "[DONE]"])
 
 
-class Desk:
+class MockService:
     """Gives each request the next answer, and the last one from then on.
 
     Attributes:

@@ -21,7 +21,7 @@ from langchain_core.runnables import RunnableLambda
 from pydantic import BaseModel, RootModel
 
 from conformance.tests.package.in_each import in_each
-from conformance.tests.package.mock_service import Desk
+from conformance.tests.package.mock_service import MockService
 from conformance.tests.package.sse_builders import DONE, REASONED_PARTS, event
 from langchain_baseten import (
     BasetenAPIError,
@@ -45,7 +45,7 @@ def call(arguments: Any, name: Any = "write", call_id: str = "c1", index: int = 
     return {"index": index, "id": call_id, "type": "function", "function": given}
 
 
-class Service(Desk):
+class Service(MockService):
     """Returns one response, whole or as a stream in which argument text arrives in small parts."""
 
     def __init__(self, message: dict[str, Any], finish: str | None, size: int = 9999) -> None:
@@ -87,46 +87,46 @@ def add_up(chunks: Sequence[Any]) -> Any:
     return first + rest if rest else first
 
 
-async def invoke(desk: Desk, **settings: Any) -> AIMessage:
-    return desk.model(**settings).invoke("Hi")
+async def invoke(service: MockService, **settings: Any) -> AIMessage:
+    return service.model(**settings).invoke("Hi")
 
 
-async def ainvoke(desk: Desk, **settings: Any) -> AIMessage:
-    return await desk.model(**settings).ainvoke("Hi")
+async def ainvoke(service: MockService, **settings: Any) -> AIMessage:
+    return await service.model(**settings).ainvoke("Hi")
 
 
-async def stream(desk: Desk, **settings: Any) -> Any:
-    return add_up(list(desk.model(**settings).stream("Hi")))
+async def stream(service: MockService, **settings: Any) -> Any:
+    return add_up(list(service.model(**settings).stream("Hi")))
 
 
-async def astream(desk: Desk, **settings: Any) -> Any:
-    return add_up([chunk async for chunk in desk.model(**settings).astream("Hi")])
+async def astream(service: MockService, **settings: Any) -> Any:
+    return add_up([chunk async for chunk in service.model(**settings).astream("Hi")])
 
 
-async def invoke_streaming(desk: Desk, **settings: Any) -> AIMessage:
-    return desk.model(streaming=True, **settings).invoke("Hi")
+async def invoke_streaming(service: MockService, **settings: Any) -> AIMessage:
+    return service.model(streaming=True, **settings).invoke("Hi")
 
 
-async def ainvoke_streaming(desk: Desk, **settings: Any) -> AIMessage:
-    return await desk.model(streaming=True, **settings).ainvoke("Hi")
+async def ainvoke_streaming(service: MockService, **settings: Any) -> AIMessage:
+    return await service.model(streaming=True, **settings).ainvoke("Hi")
 
 
-async def event_stream(desk: Desk, **settings: Any) -> Any:
-    found = desk.model(**settings).stream_events("Hi", version="v3")
+async def event_stream(service: MockService, **settings: Any) -> Any:
+    found = service.model(**settings).stream_events("Hi", version="v3")
     check_blocks(list(found), found.output)
     return found.output
 
 
-async def aevent_stream(desk: Desk, **settings: Any) -> Any:
-    found = await desk.model(**settings).astream_events("Hi", version="v3")
+async def aevent_stream(service: MockService, **settings: Any) -> Any:
+    found = await service.model(**settings).astream_events("Hi", version="v3")
     events = [each async for each in found]
     message = await found.output
     check_blocks(events, message)
     return message
 
 
-async def events_of_version_2(desk: Desk, **settings: Any) -> Any:
-    events = [e async for e in desk.model(**settings).astream_events("Hi", version="v2")]
+async def events_of_version_2(service: MockService, **settings: Any) -> Any:
+    events = [e async for e in service.model(**settings).astream_events("Hi", version="v2")]
     (end,) = [e["data"]["output"] for e in events if e["event"] == "on_chat_model_end"]
     return end
 
@@ -316,7 +316,7 @@ async def test_the_partial_message_of_a_broken_stream_holds_no_cut_call(
     calls = [call('{"a": 1}', "read", "c0"), call(text, index=1)]
     begun = b"".join(event({"choices": [{"delta": {"tool_calls": [one]}}]}) for one in calls)
     with pytest.raises(BasetenError) as caught:
-        await ask(Desk(httpx.Response(200, content=begun + ending)), output_version=version)
+        await ask(MockService(httpx.Response(200, content=begun + ending)), output_version=version)
 
     assert caught.value.partial is not None
     assert valid_calls(caught.value.partial) == [("read", {"a": 1})]
@@ -471,7 +471,7 @@ def test_partial_objects_grow_and_the_end_is_strict(method: Any, finish: str) ->
         deltas = [{"tool_calls": [one]} for one in named]
     events = [event({"choices": [{"delta": delta}]}) for delta in deltas]
     events += [event({"choices": [{"delta": {}, "finish_reason": finish}]}), DONE]
-    model = Desk(httpx.Response(200, content=b"".join(events))).model()
+    model = MockService(httpx.Response(200, content=b"".join(events))).model()
     chunks = model.with_structured_output(TripDict, method=method).stream("Hi")
     grown: list[Any] = []
     with pytest.raises(OutputParserException):
@@ -519,7 +519,7 @@ async def test_a_choice_without_a_message_is_an_invalid_response(
 ) -> None:
     answer = {"choices": [{"index": 0, "finish_reason": "stop", **choice}]}
     with pytest.raises(BasetenInvalidResponseError):
-        await ask(Desk(answer))
+        await ask(MockService(answer))
 
 
 @in_every_way
@@ -544,9 +544,9 @@ async def test_a_failure_of_the_engine_is_an_error_with_what_had_arrived(
 
 def send(*messages: Any, **settings: Any) -> list[dict[str, Any]]:
     """Return the assistant's turns as they are sent back."""
-    desk = Desk()
-    desk.model(**settings).invoke([HumanMessage("Hi"), *messages])
-    turns = desk.body["messages"][1:]
+    service = MockService()
+    service.model(**settings).invoke([HumanMessage("Hi"), *messages])
+    turns = service.body["messages"][1:]
     json.dumps(turns, allow_nan=False).encode()
     return list(turns)
 
@@ -633,7 +633,7 @@ async def test_a_surrogate_pair_that_is_split_over_events_is_joined(
 ) -> None:
     events = [event({"choices": [{"delta": {name: part}}]}) for part in parts]
     events += [event({"choices": [{"delta": {}, "finish_reason": "stop"}]}), DONE]
-    message = await ask(Desk(httpx.Response(200, content=b"".join(events))))
+    message = await ask(MockService(httpx.Response(200, content=b"".join(events))))
 
     kept = message.additional_kwargs.get("reasoning_content")
     assert (message.text if name == "content" else kept) == text
@@ -701,8 +701,8 @@ def find(a: int) -> str:
     return str(a)
 
 
-def body_of(desk: Desk) -> dict[str, Any]:
-    return {key: value for key, value in desk.body.items() if key not in {"messages", "model"}}
+def body_of(service: MockService) -> dict[str, Any]:
+    return {key: value for key, value in service.body.items() if key not in {"messages", "model"}}
 
 
 CALLS: dict[str, Callable[..., Any]] = {
@@ -739,11 +739,11 @@ REFUSED: dict[str, Any] = {
 @in_every_call
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_setting_of_the_client_is_refused_and_not_sent(make: Any, name: str) -> None:
-    desk = Desk()
+    service = MockService()
     with pytest.raises(BasetenRequestError, match=name) as caught:
-        make(desk.model(), {name: REFUSED[name]})
+        make(service.model(), {name: REFUSED[name]})
 
-    assert desk.requests == []
+    assert service.requests == []
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
@@ -752,7 +752,7 @@ def test_a_setting_of_the_client_is_refused_and_not_sent(make: Any, name: str) -
 )
 def test_an_option_of_openais_client_is_refused_with_its_name_here(name: str, advice: str) -> None:
     with pytest.raises(BasetenRequestError, match=f"{name} is not a parameter.*{advice}"):
-        CALLS["invoke"](Desk().model(), {name: SECRET})
+        CALLS["invoke"](MockService().model(), {name: SECRET})
 
 
 @in_every_call
@@ -770,7 +770,7 @@ def test_an_option_of_openais_client_is_refused_with_its_name_here(name: str, ad
     ids=str,
 )
 def test_a_setting_that_a_call_may_change_is_not_sent(make: Any, options: dict[str, Any]) -> None:
-    plain, set_by_call = Desk(), Desk()
+    plain, set_by_call = MockService(), MockService()
     make(plain.model(), {})
     make(set_by_call.model(), options)
 
@@ -782,17 +782,17 @@ def test_a_setting_that_a_call_may_change_is_not_sent(make: Any, options: dict[s
     "name", [*REFUSED, "timeout", "max_retries", "extra_body", "extra_headers"]
 )
 def test_model_kwargs_of_a_call_hold_no_setting_of_the_client(make: Any, name: str) -> None:
-    desk = Desk()
+    service = MockService()
     with pytest.raises(BasetenRequestError, match=f"{name} is a setting of the client") as caught:
-        make(desk.model(), {"model_kwargs": {"top_kk": 1, name: REFUSED.get(name, 3)}})
+        make(service.model(), {"model_kwargs": {"top_kk": 1, name: REFUSED.get(name, 3)}})
 
-    assert desk.requests == []
+    assert service.requests == []
     assert SECRET not in str(caught.value)
 
 
 def test_model_kwargs_of_a_copy_hold_no_setting_of_the_client() -> None:
-    desk = Desk()
-    copied = desk.model().model_copy(update={"model_kwargs": {"api_key": SECRET}})
+    service = MockService()
+    copied = service.model().model_copy(update={"model_kwargs": {"api_key": SECRET}})
     with pytest.raises(BasetenRequestError, match="take it out of model_kwargs"):
         copied.invoke("Hi")
 
@@ -853,14 +853,19 @@ SENT: dict[str, Any] = {
 @pytest.mark.parametrize("name", SENT)
 def test_a_parameter_is_sent_under_its_name_from_constructor_bind_and_call(name: str) -> None:
     sent = json.loads(json.dumps({name: SENT[name]}))
-    of_model, of_bind, of_call, of_kwargs = Desk(), Desk(), Desk(), Desk()
+    of_model, of_bind, of_call, of_kwargs = (
+        MockService(),
+        MockService(),
+        MockService(),
+        MockService(),
+    )
     of_model.model(**{name: SENT[name]}).invoke("Hi")
     of_bind.model().bind(**{name: SENT[name]}).invoke("Hi")
     of_call.model().invoke("Hi", **{name: SENT[name]})
     of_kwargs.model(model_kwargs={name: SENT[name]}).invoke("Hi")
 
-    for desk in (of_model, of_bind, of_call, of_kwargs):
-        assert body_of(desk) == sent
+    for service in (of_model, of_bind, of_call, of_kwargs):
+        assert body_of(service) == sent
 
 
 @pytest.mark.parametrize(
@@ -876,7 +881,7 @@ def test_an_unknown_parameter_is_refused_with_what_to_write(
     name: str, value: Any, meant: str | None
 ) -> None:
     with pytest.raises(ValueError, match="is not a parameter of ChatBaseten") as caught:
-        Desk().model(**{name: value})
+        MockService().model(**{name: value})
 
     text = str(caught.value)
     assert f"write model_kwargs={{{name!r}: {value!r}}}" in text
@@ -895,7 +900,7 @@ def test_an_unknown_parameter_is_refused_with_what_to_write(
 )
 def test_the_error_for_an_unknown_parameter_shows_no_key(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=name) as caught:
-        Desk().model(**{name: value})
+        MockService().model(**{name: value})
 
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
@@ -907,7 +912,7 @@ def test_an_option_of_calls_is_refused_by_the_constructor_with_its_field(
     name: str, field: str
 ) -> None:
     with pytest.raises(ValueError, match=f"Did you mean {field}") as caught:
-        Desk().model(**{name: {"a": "b"}})
+        MockService().model(**{name: {"a": "b"}})
 
     assert "model_kwargs" not in str(caught.value)
 
@@ -922,15 +927,15 @@ LIMITS = ("max_tokens", "max_completion_tokens")
 def test_the_call_overrides_bind_which_overrides_the_constructor(
     way: str, of_model: str, of_bind: str, of_call: str
 ) -> None:
-    desk = Desk()
+    service = MockService()
     given = {"max_completion_tokens": 1} if of_model == "model_kwargs" else 1
-    model: Any = desk.model(**{of_model: given})
+    model: Any = service.model(**{of_model: given})
     bound: Any = model.bind(**{of_bind: 2})
     for chain, options in ((model, {}), (bound, {}), (bound, {of_call: 3})):
         list(chain.stream("Hi", **options)) if way == "stream" else chain.invoke("Hi", **options)
 
-    assert [body["max_tokens"] for body in desk.bodies] == [1, 2, 3]
-    assert not any("max_completion_tokens" in body for body in desk.bodies)
+    assert [body["max_tokens"] for body in service.bodies] == [1, 2, 3]
+    assert not any("max_completion_tokens" in body for body in service.bodies)
 
 
 STOPS = ("stop", "stop_sequences")
@@ -943,22 +948,22 @@ STOPS = ("stop", "stop_sequences")
 def test_stop_sequences_of_the_call_override_bound_ones_under_either_name(
     tools: bool, of_model: str, of_bind: str, of_call: str
 ) -> None:
-    desk = Desk()
-    model: Any = desk.model(**{of_model: ["a"]})
+    service = MockService()
+    model: Any = service.model(**{of_model: ["a"]})
     bind: Any = partial(model.bind_tools, [find]) if tools else model.bind
     bound = bind(**{of_bind: ["b"]})
     for chain, options in ((model, {}), (bound, {}), (bound, {of_call: ["c"]})):
         chain.invoke("Hi", **options)
 
-    assert [body["stop"] for body in desk.bodies] == [["a"], ["b"], ["c"]]
-    assert not any("stop_sequences" in body for body in desk.bodies)
+    assert [body["stop"] for body in service.bodies] == [["a"], ["b"], ["c"]]
+    assert not any("stop_sequences" in body for body in service.bodies)
 
 
 def test_bound_stop_sequences_of_none_are_none() -> None:
-    desk = Desk()
-    desk.model(stop=["a"]).bind(stop_sequences=None).invoke("Hi")
+    service = MockService()
+    service.model(stop=["a"]).bind(stop_sequences=None).invoke("Hi")
 
-    assert "stop" not in desk.body
+    assert "stop" not in service.body
 
 
 # --- tools and schemas ----------------------------------------------------------------------------
@@ -988,18 +993,23 @@ OPEN = {"type": "object", "properties": {"a": {"type": "object", "additionalProp
 
 def written_by(schema: Any, method: Any, **options: Any) -> tuple[str, dict[str, Any]]:
     """Return name and schema of the structured output that a model requests."""
-    desk = Desk()
-    chain = desk.model().with_structured_output(schema, method=method, include_raw=True, **options)
+    service = MockService()
+    chain = service.model().with_structured_output(
+        schema, method=method, include_raw=True, **options
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MissingToolCallWarning)
         chain.invoke("Hi")
     if method == "json_schema":
-        form = desk.body["response_format"]
+        form = service.body["response_format"]
         assert form["type"] == "json_schema"
         return form["json_schema"]["name"], form["json_schema"]["schema"]
-    function = desk.body["tools"][0]["function"]
+    function = service.body["tools"][0]["function"]
     assert function["parameters"]["type"] == "object"
-    assert desk.body["tool_choice"] == {"type": "function", "function": {"name": function["name"]}}
+    assert service.body["tool_choice"] == {
+        "type": "function",
+        "function": {"name": function["name"]},
+    }
     return function["name"], function["parameters"]
 
 
@@ -1106,15 +1116,15 @@ MARKED: dict[str, Any] = {
 def test_a_tool_has_parameters_and_no_marks_of_another_vendor(
     form: dict[str, Any], strict: bool | None, method: str
 ) -> None:
-    desk = Desk()
+    service = MockService()
     if method == "bind_tools":
-        desk.model().bind_tools([form], strict=strict).invoke("Hi")
+        service.model().bind_tools([form], strict=strict).invoke("Hi")
     elif method == "bind":
-        desk.model().bind(tools=[form]).invoke("Hi")
+        service.model().bind(tools=[form]).invoke("Hi")
     else:
-        desk.model().invoke("Hi", tools=[form])
+        service.model().invoke("Hi", tools=[form])
 
-    (tool,) = desk.body["tools"]
+    (tool,) = service.body["tools"]
     assert set(tool) == {"type", "function"}
     assert set(tool["function"]) <= {"name", "description", "parameters", "strict"}
     assert tool["function"]["parameters"]["type"] == "object"
@@ -1125,19 +1135,19 @@ def test_a_tool_has_parameters_and_no_marks_of_another_vendor(
 @with_every_method
 @pytest.mark.parametrize("choice", [None, "auto", {"type": "auto"}])
 def test_structured_output_keeps_further_tools(method: Any, choice: Any) -> None:
-    desk = Desk()
+    service = MockService()
     options = {} if choice is None else {"tool_choice": choice}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        chain = desk.model().with_structured_output(
+        chain = service.model().with_structured_output(
             Trip, method=method, tools=[find], include_raw=True, **options
         )
         chain.invoke("Hi")
 
-    names = [tool["function"]["name"] for tool in desk.body["tools"]]
+    names = [tool["function"]["name"] for tool in service.body["tools"]]
     assert names == (["Trip", "find"] if method == "function_calling" else ["find"])
     forced = method == "function_calling" and choice is None
-    assert desk.body.get("tool_choice") == ("required" if forced else choice and "auto")
+    assert service.body.get("tool_choice") == ("required" if forced else choice and "auto")
     missing = [w for w in caught if w.category is MissingToolCallWarning]
     assert bool(missing) is forced
 
@@ -1147,7 +1157,7 @@ def test_structured_output_keeps_further_tools(method: Any, choice: Any) -> None
 )
 def test_a_choice_that_leaves_the_model_free_reports_no_missing_call(choice: Any) -> None:
     for options in ({}, {"streaming": True}):
-        bound: Any = Desk().model(**options).bind_tools([find], tool_choice=choice)
+        bound: Any = MockService().model(**options).bind_tools([find], tool_choice=choice)
         message = bound.invoke("Hi")
         assert "tool_call_missing" not in message.response_metadata
 
@@ -1160,9 +1170,9 @@ TIMES = ["30", -1, 0, float("nan"), float("inf"), True, (1,), (1, "a"), {"read":
 @pytest.mark.parametrize("value", TIMES, ids=lambda value: str(value)[:12])
 def test_a_timeout_that_is_none_is_refused_by_constructor_and_call(value: Any) -> None:
     with pytest.raises(ValueError, match="is not a time limit"):
-        Desk().model(timeout=value)
+        MockService().model(timeout=value)
     with pytest.raises(BasetenRequestError, match="is not a time limit"):
-        Desk().model().invoke("Hi", timeout=value)
+        MockService().model().invoke("Hi", timeout=value)
     with pytest.raises(ValueError, match="is not a time limit"):
         BasetenEmbeddings(model_url=DEPLOYMENT, api_key=SECRET, timeout=value)
 
@@ -1170,16 +1180,16 @@ def test_a_timeout_that_is_none_is_refused_by_constructor_and_call(value: Any) -
 @pytest.mark.parametrize("value", ["3", -1, float("nan"), float("inf"), True, [3]])
 @pytest.mark.parametrize("way", ["invoke", "stream"])
 def test_a_stream_chunk_timeout_that_is_none_is_refused(way: str, value: Any) -> None:
-    desk = Desk()
+    service = MockService()
     with pytest.raises(BasetenRequestError, match=r"stream_chunk_timeout=.* is not a time limit"):
-        CALLS[way](desk.model(), {"stream_chunk_timeout": value})
+        CALLS[way](service.model(), {"stream_chunk_timeout": value})
 
-    assert desk.requests == []
+    assert service.requests == []
 
 
 @pytest.mark.parametrize("value", [None, 0, 0.0, 3, 2.5])
 def test_a_stream_chunk_timeout_may_be_left_open(value: Any) -> None:
-    assert list(Desk().model().stream("Hi", stream_chunk_timeout=value))[-1].usage_metadata
+    assert list(MockService().model().stream("Hi", stream_chunk_timeout=value))[-1].usage_metadata
 
 
 @pytest.mark.parametrize(
@@ -1201,11 +1211,11 @@ def test_a_stream_chunk_timeout_may_be_left_open(value: Any) -> None:
 def test_an_option_that_cannot_be_used_is_refused(
     make: Any, name: str, value: Any, message: str
 ) -> None:
-    desk = Desk()
+    service = MockService()
     with pytest.raises(BasetenRequestError, match=message):
-        make(desk.model(), {name: value})
+        make(service.model(), {name: value})
 
-    assert desk.requests == []
+    assert service.requests == []
 
 
 @pytest.mark.parametrize(
@@ -1227,7 +1237,7 @@ def test_a_value_that_cannot_be_used_is_refused_at_construction(
     settings: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        Desk().model(**settings)
+        MockService().model(**settings)
 
 
 PIXEL = "iVBORw0KGgo="
@@ -1247,10 +1257,10 @@ def test_base64_may_be_bytes(given: Any, sent: str) -> None:
         {"type": "audio", "base64": given, "mime_type": "audio/wav"},
         {"type": "file", "base64": given, "mime_type": "application/pdf"},
     ]
-    desk = Desk()
-    desk.model().invoke([HumanMessage.model_construct(content=blocks, type="human")])
+    service = MockService()
+    service.model().invoke([HumanMessage.model_construct(content=blocks, type="human")])
 
-    image, audio, file = desk.body["messages"][0]["content"]
+    image, audio, file = service.body["messages"][0]["content"]
     assert image["image_url"]["url"] == f"data:image/png;base64,{sent}"
     assert audio["input_audio"] == {"data": sent, "format": "wav"}
     assert file["file"]["file_data"] == f"data:application/pdf;base64,{sent}"
@@ -1261,11 +1271,11 @@ DEPLOYMENT = "https://model-abc12345.api.baseten.co/environments/production/sync
 
 @pytest.mark.parametrize("texts", [["a", None], [1], [b"a"], [["a"]], "a", None, 7], ids=str)
 async def test_texts_to_embed_that_are_none_are_refused(texts: Any) -> None:
-    desk = Desk()
-    model = BasetenEmbeddings(model_url=DEPLOYMENT, api_key=SECRET, **desk.clients())
+    service = MockService()
+    model = BasetenEmbeddings(model_url=DEPLOYMENT, api_key=SECRET, **service.clients())
     with pytest.raises(BasetenRequestError, match="embed_documents"):
         model.embed_documents(texts)
     with pytest.raises(BasetenRequestError, match="embed_documents"):
         await model.aembed_documents(texts)
 
-    assert desk.requests == []
+    assert service.requests == []

@@ -45,10 +45,10 @@ from conformance.checks.faults.wire_bytes import (
     say,
     serve,
 )
+from conformance.tests.package import mock_service
 from conformance.tests.package.call_modes import WAYS, ask
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, calling, whole
-from conformance.tests.package.mock_service import Desk as MockService
 from langchain_baseten import (
     BasetenAPIError,
     BasetenAuthenticationError,
@@ -91,7 +91,7 @@ def _clear_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-class Desk(MockService):
+class MockService(mock_service.MockService):
     """Answers each request with a response of its own."""
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -99,26 +99,26 @@ class Desk(MockService):
         return httpx.Response(found.status_code, content=found.content, headers=found.headers)
 
 
-def embeddings_of(desk: Desk, **options: Any) -> BasetenEmbeddings:
-    own = {"model_url": MODEL_URL, "api_key": KEY, "max_retries": 0, **desk.clients()}
+def embeddings_of(service: MockService, **options: Any) -> BasetenEmbeddings:
+    own = {"model_url": MODEL_URL, "api_key": KEY, "max_retries": 0, **service.clients()}
     return BasetenEmbeddings(**{**own, **options})
 
 
-async def run(desk: Desk, way: str, **options: Any) -> Any:
+async def run(service: MockService, way: str, **options: Any) -> Any:
     """Invoke, stream or embed once."""
     if way in WAYS:
-        return await ask(desk.model(**options), "Hello", way)
-    return await embed(embeddings_of(desk, **options), way)
+        return await ask(service.model(**options), "Hello", way)
+    return await embed(embeddings_of(service, **options), way)
 
 
 async def embed(model: BasetenEmbeddings, way: str) -> list[float]:
     return model.embed_query("a") if way == "embed_query" else await model.aembed_query("a")
 
 
-async def fail(desk: Desk, way: str, **options: Any) -> BasetenError:
+async def fail(service: MockService, way: str, **options: Any) -> BasetenError:
     """Return the error of a request that must fail."""
     with pytest.raises(BasetenError) as caught:
-        await run(desk, way, **options)
+        await run(service, way, **options)
     return caught.value
 
 
@@ -169,7 +169,7 @@ async def test_client_that_cannot_be_built(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(BasetenRequestError, match=next(iter(variables))) as caught:
-        await run(Desk(), way, http_client=None, http_async_client=None)
+        await run(MockService(), way, http_client=None, http_async_client=None)
 
     assert "hush" not in f"{caught.value!r}{vars(caught.value)}"
 
@@ -239,7 +239,7 @@ async def test_exception_of_a_hook_is_passed_on_and_not_retried(
 
         clients = hooked(pytest.importorskip(library), moment, hook)
         with pytest.raises(type(exception)) as caught:
-            await run(Desk(), way, max_retries=2, **clients)
+            await run(MockService(), way, max_retries=2, **clients)
 
         assert caught.value is exception
         assert calls == [1]
@@ -259,7 +259,7 @@ async def test_system_error_of_a_transport_stands_for_the_connection(
         "http_async_client": httpx.AsyncClient(transport=transport),
     }
     with pytest.raises(BasetenConnectionError, match="gone"):
-        await run(Desk(), way, **clients)
+        await run(MockService(), way, **clients)
 
 
 STATUSES: dict[int, type[BasetenError]] = {
@@ -293,7 +293,7 @@ async def test_raise_for_status_of_a_hook_becomes_the_typed_error(library: str, 
             ),
         }
         with pytest.raises(error) as caught:
-            await run(Desk(), way, **clients)
+            await run(MockService(), way, **clients)
         assert caught.value.status_code == status
         assert KEY not in f"{caught.value!r}{vars(caught.value)}"
 
@@ -330,14 +330,14 @@ UNUSABLE_CHAT: dict[str, dict[str, Any]] = {
 async def test_unusable_setting_of_a_copy_is_an_error_of_the_package(
     update: dict[str, Any], way: str
 ) -> None:
-    desk = Desk()
+    service = MockService()
     if way in WAYS:
         with pytest.raises(BasetenRequestError):
-            await ask(desk.model().model_copy(update=update), "Hello", way)
+            await ask(service.model().model_copy(update=update), "Hello", way)
     elif update in UNUSABLE.values() and "baseten_api_base" not in update:
         with pytest.raises(BasetenRequestError):
-            await embed(embeddings_of(desk).model_copy(update=update), way)
-    assert not desk.requests
+            await embed(embeddings_of(service).model_copy(update=update), way)
+    assert not service.requests
 
 
 BAD_KEYS = {
@@ -354,7 +354,7 @@ BAD_KEYS = {
 
 @pytest.mark.parametrize(("key", "words"), BAD_KEYS.values(), ids=BAD_KEYS)
 def test_mangled_key_is_an_error_of_the_package_wherever_it_is_set(key: str, words: str) -> None:
-    model = Desk().model()
+    model = MockService().model()
 
     def assign() -> None:
         model.baseten_api_key = key
@@ -430,7 +430,7 @@ def put(payload: Any, place: tuple[Any, ...], value: Any) -> Any:
 async def read_or_fail(response: httpx.Response, way: str) -> None:
     """Check that a response is read, or is an error of the package that travels."""
     try:
-        read = await run(Desk(response), way)
+        read = await run(MockService(response), way)
     except BasetenError as error:
         check_travels(error)
     else:
@@ -507,7 +507,7 @@ async def test_nesting_of_any_depth_raises_nothing_else(
 
 async def test_nesting_that_can_be_walked_is_still_an_error_with_its_sentence() -> None:
     text = '{"error":' * 30 + '"too much"' + "}" * 30
-    error = await fail(Desk(respond(400, text)), "invoke")
+    error = await fail(MockService(respond(400, text)), "invoke")
 
     assert "too much" in str(error)
     assert isinstance(error.body, dict)
@@ -516,7 +516,7 @@ async def test_nesting_that_can_be_walked_is_still_an_error_with_its_sentence() 
 def test_many_shallow_brackets_are_no_nesting() -> None:
     answer = whole("Hello") | {"extra": [[{}] for _ in range(500)]}
 
-    assert len(Desk(answer).model().invoke("Hello").response_metadata["extra"]) == 500
+    assert len(MockService(answer).model().invoke("Hello").response_metadata["extra"]) == 500
 
 
 FUZZED_KEYS = (
@@ -592,15 +592,15 @@ async def test_overflow_is_known_by_its_wording(
 ) -> None:
     body = dialect(wording.example)
     for way in (*WAYS, *EMBED):
-        error = await fail(Desk(respond(400, body)), way)
+        error = await fail(MockService(respond(400, body)), way)
         assert isinstance(error, BasetenContextOverflowError), way
     for way in ("stream", "astream"):
         begun = {"choices": [{"index": 0, "delta": {"content": "Hel"}}]}
-        error = await fail(Desk(httpx.Response(200, text=as_stream(begun, body))), way)
+        error = await fail(MockService(httpx.Response(200, text=as_stream(begun, body))), way)
         assert isinstance(error, BasetenContextOverflowError), way
         assert error.partial is not None
     for way in ("invoke", "ainvoke"):
-        error = await fail(Desk(respond(200, body)), way)
+        error = await fail(MockService(respond(200, body)), way)
         assert isinstance(error, BasetenContextOverflowError), way
 
 
@@ -612,13 +612,13 @@ async def test_overflow_is_known_by_its_label(key: str, label: str) -> None:
         {"message": "no", "code": 400, key: label},
     ):
         for way in (*WAYS, *EMBED):
-            error = await fail(Desk(respond(400, body)), way)
+            error = await fail(MockService(respond(400, body)), way)
             assert isinstance(error, BasetenContextOverflowError)
 
 
 async def test_bad_request_of_another_kind_is_no_overflow() -> None:
     for sentence in ("context is missing", "max_tokens is too large: 9", "input is invalid"):
-        error = await fail(Desk(respond(400, {"error": sentence})), "invoke")
+        error = await fail(MockService(respond(400, {"error": sentence})), "invoke")
         assert type(error) is BasetenInvalidRequestError
 
 
@@ -631,12 +631,12 @@ async def test_success_of_any_kind_with_a_message_is_a_message(status: int, way:
     response = body_for(way, completion())
     response.status_code = status
 
-    assert (await run(Desk(response), way)).text == "Hello"
+    assert (await run(MockService(response), way)).text == "Hello"
 
 
 @in_every_way_and_embeddings
 async def test_success_without_a_body_is_an_error(way: str) -> None:
-    assert isinstance(await fail(Desk(respond(204, "")), way), BasetenInvalidResponseError)
+    assert isinstance(await fail(MockService(respond(204, "")), way), BasetenInvalidResponseError)
 
 
 def in_an_hour() -> str:
@@ -663,12 +663,12 @@ async def test_long_wait_is_raised_at_once(
 ) -> None:
     told, body, (least, most) = wait
     headers = {name: value() if callable(value) else value for name, value in told.items()}
-    desk = Desk(respond(status, body, **headers))
+    service = MockService(respond(status, body, **headers))
     begun = time.monotonic()
-    error = await fail(desk, way, max_retries=5)
+    error = await fail(service, way, max_retries=5)
 
     assert time.monotonic() - begun < 5
-    assert len(desk.requests) == 1
+    assert len(service.requests) == 1
     assert error.retry_after is not None
     assert least <= error.retry_after <= most
 
@@ -676,7 +676,7 @@ async def test_long_wait_is_raised_at_once(
 @pytest.mark.parametrize("value", ["nan", "-5", "inf", "soon", "", "1e999", "99 Foo 2020"])
 async def test_wait_that_cannot_be_read_is_none(value: str) -> None:
     for name in ("retry_after", "retry_after_ms"):
-        error = await fail(Desk(respond(429, {}, **{name: value})), "invoke")
+        error = await fail(MockService(respond(429, {}, **{name: value})), "invoke")
         assert error.retry_after is None
 
 
@@ -684,16 +684,16 @@ async def test_wait_that_cannot_be_read_is_none(value: str) -> None:
 async def test_wait_of_a_body_that_is_no_number_is_none(value: Any) -> None:
     text = json.dumps({"error": "x", "retry_after": value})
 
-    assert (await fail(Desk(respond(429, text)), "invoke")).retry_after is None
+    assert (await fail(MockService(respond(429, text)), "invoke")).retry_after is None
 
 
 @in_every_way_and_embeddings
 async def test_forbidden_key_is_caught_either_way(way: str) -> None:
     for body in ({"error": "Invalid api-key"}, {"error": "bad API key"}, {"message": "no api_key"}):
-        error = await fail(Desk(respond(403, body)), way)
+        error = await fail(MockService(respond(403, body)), way)
         assert isinstance(error, BasetenAuthenticationError)
         assert isinstance(error, BasetenPermissionDeniedError)
-    error = await fail(Desk(respond(403, {"error": "API key lacks permission"})), way)
+    error = await fail(MockService(respond(403, {"error": "API key lacks permission"})), way)
     assert not isinstance(error, BasetenAuthenticationError)
 
 
@@ -703,7 +703,7 @@ async def test_forbidden_key_is_caught_either_way(way: str) -> None:
 @in_every_way
 async def test_model_that_is_not_found_is_named_with_near_ones(way: str) -> None:
     error = await fail(
-        Desk(respond(404, {"error": "no such model"})), way, model="zai-org/GLM-5.1x"
+        MockService(respond(404, {"error": "no such model"})), way, model="zai-org/GLM-5.1x"
     )
 
     assert "'zai-org/GLM-5.1x'" in str(error)
@@ -715,7 +715,7 @@ async def test_model_that_is_not_found_is_named_with_near_ones(way: str) -> None
 @in_every_way
 @pytest.mark.parametrize("body", [{"detail": "Not Found"}, "<html><h1>404</h1></html>", ""])
 async def test_wrong_path_gets_a_hint_of_its_own(body: Any, way: str) -> None:
-    error = await fail(Desk(respond(404, body)), way, base_url="https://proxy.example/api")
+    error = await fail(MockService(respond(404, body)), way, base_url="https://proxy.example/api")
 
     assert "path of base_url=" in str(error)
     assert "https://proxy.example/api/chat/completions" in str(error)
@@ -753,10 +753,10 @@ async def test_example_url_constructs_and_says_what_to_replace(path: str) -> Non
     url = f"https://model-<id>.api.baseten.co/environments/production/{path}"
     for way in WAYS:
         with pytest.raises(EndpointError, match="Replace <id> with the id of your model"):
-            await run(Desk(), way, model_url=url)
+            await run(MockService(), way, model_url=url)
     for way in EMBED:
         with pytest.raises(EndpointError, match="Replace <id> with the id of your model"):
-            await run(Desk(), way, model_url=url)
+            await run(MockService(), way, model_url=url)
 
 
 COM_HOSTS = ("model-abcd1234.api.baseten", "inference.baseten", "MODEL-ABCD1234.API.Baseten")
@@ -779,7 +779,7 @@ def test_host_that_only_looks_like_com_is_custom(host: str) -> None:
 
 async def test_host_under_com_set_by_a_copy_is_an_error_too() -> None:
     for way in WAYS:
-        model = Desk().model().model_copy(update={"model_url": "https://a.api.baseten.com"})
+        model = MockService().model().model_copy(update={"model_url": "https://a.api.baseten.com"})
         with pytest.raises(EndpointError, match="Write the host"):
             await ask(model, "Hello", way)
 
@@ -816,10 +816,10 @@ async def test_retries_are_logged_and_reported_to_the_run(
 
     busy = respond(503, {"error": KEY}, retry_after="0", x_request_id=KEY)
     handler: Any = AsyncHandler() if way.startswith("a") else Handler()
-    desk = Desk(busy, busy, whole())
+    service = MockService(busy, busy, whole())
     caplog.clear()
     with caplog.at_level(logging.DEBUG, logger="langchain_baseten"):
-        await ask(desk.model(max_retries=2, callbacks=[handler]), "Hello", way)
+        await ask(service.model(max_retries=2, callbacks=[handler]), "Hello", way)
 
     logged = [r.getMessage() for r in caplog.records if r.name == "langchain_baseten"]
     # langchain-core gives the run manager to `_generate` and `_agenerate` alone.
@@ -831,9 +831,9 @@ async def test_retries_are_logged_and_reported_to_the_run(
 @pytest.mark.parametrize("way", EMBED)
 async def test_retries_of_embeddings_are_logged(way: str, caplog: pytest.LogCaptureFixture) -> None:
     good = respond(200, {"data": [{"index": 0, "embedding": [0.5]}]})
-    desk = Desk(respond(429, {"error": KEY}, retry_after="0"), good)
+    service = MockService(respond(429, {"error": KEY}, retry_after="0"), good)
     with caplog.at_level(logging.DEBUG, logger="langchain_baseten"):
-        assert await run(desk, way, max_retries=1) == [0.5]
+        assert await run(service, way, max_retries=1) == [0.5]
 
     logged = [r.getMessage() for r in caplog.records if r.name == "langchain_baseten"]
     assert len(logged) == 1
@@ -879,7 +879,7 @@ async def test_key_echoed_in_a_response_is_not_shown(status: int, way: str) -> N
     ]
     for body in bodies:
         response = respond(status, body, x_request_id=LONG_KEY, x_echo=f"Bearer {LONG_KEY}")
-        check_hidden(await fail(Desk(response), way, api_key=LONG_KEY))
+        check_hidden(await fail(MockService(response), way, api_key=LONG_KEY))
 
 
 @pytest.mark.parametrize("way", ["stream", "astream"])
@@ -893,7 +893,7 @@ async def test_key_echoed_inside_a_stream_is_not_shown(way: str, *, begun: bool)
         json.dumps({"error": "x" * 485 + LONG_KEY}),
     ):
         text = as_stream(*first, last)
-        check_hidden(await fail(Desk(httpx.Response(200, text=text)), way, api_key=LONG_KEY))
+        check_hidden(await fail(MockService(httpx.Response(200, text=text)), way, api_key=LONG_KEY))
 
 
 @in_every_way_and_embeddings
@@ -906,16 +906,18 @@ async def test_key_of_a_header_or_query_of_the_users_is_not_shown(way: str) -> N
     ]
     for options in settings_of:
         for body in (f"unknown key {own}", {"error": own}):
-            check_hidden(await fail(Desk(respond(401, body)), way, **options), own)
+            check_hidden(await fail(MockService(respond(401, body)), way, **options), own)
     url = str(httpx.URL("https://x.example/", params={"api_key": own}))
-    error = await fail(Desk(respond(302, "", location=url)), way, default_query={"api_key": own})
+    error = await fail(
+        MockService(respond(302, "", location=url)), way, default_query={"api_key": own}
+    )
     assert "qK7zPw9R" not in shown_by(error)
 
 
 @in_every_way
 async def test_body_that_is_cut_inside_the_key_does_not_show_it(way: str) -> None:
     error = await fail(
-        Desk(respond(401, f'{{"error": "bad {LONG_KEY[:20]}')), way, api_key=LONG_KEY
+        MockService(respond(401, f'{{"error": "bad {LONG_KEY[:20]}')), way, api_key=LONG_KEY
     )
     assert LONG_KEY[:12] not in shown_by(error)
 
@@ -923,8 +925,8 @@ async def test_body_that_is_cut_inside_the_key_does_not_show_it(way: str) -> Non
 @pytest.mark.parametrize("name", ["baseten_api_key", "api_key"])
 async def test_key_set_later_as_text_works_and_stays_secret(name: str) -> None:
     for how in ("assign", "copy"):
-        desk = Desk(respond(401, {"error": LONG_KEY}))
-        model: Any = desk.model()
+        service = MockService(respond(401, {"error": LONG_KEY}))
+        model: Any = service.model()
         if how == "copy":
             model = model.model_copy(update={"baseten_api_key": LONG_KEY})
         elif name == "baseten_api_key":
@@ -939,19 +941,19 @@ async def test_key_set_later_as_text_works_and_stays_secret(name: str) -> None:
         written = f"{model!r}{model}{dumps(model)}{pickle.dumps(bare)!r}{model.model_dump()}"
         written += f"{bare.model_dump_json()}{vars(model)}"
         assert "qK7zPw9R" not in written
-        assert {r.headers["authorization"] for r in desk.requests} == {f"Bearer {LONG_KEY}"}
+        assert {r.headers["authorization"] for r in service.requests} == {f"Bearer {LONG_KEY}"}
 
 
 async def test_key_of_embeddings_set_later_as_text_works_and_stays_secret() -> None:
-    desk = Desk(respond(401, {"error": LONG_KEY}))
-    model = embeddings_of(desk)
+    service = MockService(respond(401, {"error": LONG_KEY}))
+    model = embeddings_of(service)
     model.baseten_api_key = LONG_KEY
     for way in EMBED:
         with pytest.raises(BasetenAuthenticationError) as caught:
             await embed(model, way)
         check_hidden(caught.value)
     assert "qK7zPw9R" not in f"{model!r}{vars(model)}{model.model_dump()}"
-    assert desk.requests[-1].headers["authorization"] == f"Bearer {LONG_KEY}"
+    assert service.requests[-1].headers["authorization"] == f"Bearer {LONG_KEY}"
 
 
 READ_PICKLE = """
@@ -1004,10 +1006,10 @@ async def test_gateway_of_the_environment(variable: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("LANGSMITH_GATEWAY_API_KEY", GATEWAY_KEY)
     host = "https://g.example" if "g.ex" in variable else "https://gateway.smith.langchain.com"
     for way in WAYS:
-        desk = Desk()
-        await run(desk, way, api_key=None)
-        assert str(desk.requests[0].url) == f"{host}/baseten/v1/chat/completions"
-        assert desk.requests[0].headers["authorization"] == f"Bearer {GATEWAY_KEY}"
+        service = MockService()
+        await run(service, way, api_key=None)
+        assert str(service.requests[0].url) == f"{host}/baseten/v1/chat/completions"
+        assert service.requests[0].headers["authorization"] == f"Bearer {GATEWAY_KEY}"
 
 
 @in_every_way_and_embeddings
@@ -1017,34 +1019,34 @@ async def test_dedicated_url_stays_out_of_the_gateway(
     monkeypatch.setenv("LANGSMITH_GATEWAY", "true")
     monkeypatch.setenv("LANGSMITH_GATEWAY_API_KEY", GATEWAY_KEY)
     monkeypatch.setenv("BASETEN_API_KEY", KEY)
-    desk = Desk(respond(500, {}))
-    await fail(desk, way, model_url=MODEL_URL, api_key=None)
+    service = MockService(respond(500, {}))
+    await fail(service, way, model_url=MODEL_URL, api_key=None)
 
-    assert str(desk.requests[0].url).startswith(MODEL_URL)
-    assert desk.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    assert str(service.requests[0].url).startswith(MODEL_URL)
+    assert service.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 @pytest.mark.parametrize("variable", ["false", "0", "no", ""])
 async def test_gateway_that_is_switched_off(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANGSMITH_GATEWAY", variable)
-    desk = Desk()
-    await run(desk, "invoke")
+    service = MockService()
+    await run(service, "invoke")
 
-    assert desk.requests[0].url.host == "inference.baseten.co"
+    assert service.requests[0].url.host == "inference.baseten.co"
 
 
 @needs_context
 @in_every_way
 async def test_gateway_of_a_context_outlives_it_in_every_copy(way: str) -> None:
-    desk = Desk(headers={"X-LangSmith-Gateway-Metadata": '{"provider": "baseten"}'})
+    service = MockService(headers={"X-LangSmith-Gateway-Metadata": '{"provider": "baseten"}'})
     with langsmith_gateway(
         api_key=GATEWAY_KEY, base_url="https://g.example", headers={"X-Service-Key": "hush-0123"}
     ):
-        model = desk.model(base_url="https://elsewhere.example/v1")
+        model = service.model(base_url="https://elsewhere.example/v1")
     copies = [model, copy.copy(model), copy.deepcopy(model), model.model_copy()]
     for one in copies:
         await ask(one, "Hello", way)
-        request = desk.requests[-1]
+        request = service.requests[-1]
         assert str(request.url) == "https://g.example/baseten/v1/chat/completions"
         assert request.headers["x-service-key"] == "hush-0123"
         assert request.headers["authorization"] == f"Bearer {GATEWAY_KEY}"
@@ -1057,7 +1059,7 @@ async def test_gateway_header_echoed_by_the_server_is_not_shown(way: str) -> Non
     with langsmith_gateway(
         api_key=GATEWAY_KEY, base_url="https://g.example", headers={"X-Service-Key": "hush-0123"}
     ):
-        model = Desk(respond(401, f"bad {GATEWAY_KEY} and hush-0123")).model()
+        model = MockService(respond(401, f"bad {GATEWAY_KEY} and hush-0123")).model()
     with pytest.raises(BasetenAuthenticationError) as caught:
         await ask(model, "Hello", way)
 
@@ -1159,10 +1161,10 @@ async def test_silence_inside_a_stream_ends_by_the_stream_chunk_timeout(
 
 @in_every_way
 async def test_response_is_requested_without_compression(way: str) -> None:
-    desk = Desk()
-    await run(desk, way)
-    await run(desk, way, default_headers={"accept-encoding": "gzip"})
-    sent = [request.headers["accept-encoding"] for request in desk.requests]
+    service = MockService()
+    await run(service, way)
+    await run(service, way, default_headers={"accept-encoding": "gzip"})
+    sent = [request.headers["accept-encoding"] for request in service.requests]
 
     assert sent == ["identity", "gzip"]
 
@@ -1252,7 +1254,7 @@ async def test_authentication_of_a_client_is_respected(way: str) -> None:
                 transport=transport, auth=("user", "password")
             ),
         }
-        await fail(Desk(), way, **clients)
+        await fail(MockService(), way, **clients)
         assert [value.split()[0] for value in seen] == ["Basic"]
 
 
@@ -1289,7 +1291,7 @@ async def test_timeouts_reach_the_clients_of_both_libraries(
             "http_client": library.Client(transport=transport),
             "http_async_client": library.AsyncClient(transport=transport),
         }
-        await run(Desk(), way, timeout=make_timeout(library), **clients)
+        await run(MockService(), way, timeout=make_timeout(library), **clients)
         assert seen == [expected]
 
 
@@ -1322,7 +1324,7 @@ async def test_exceptions_of_both_libraries_are_typed(
             "http_client": library.Client(transport=transport),
             "http_async_client": library.AsyncClient(transport=transport),
         }
-        assert isinstance(await fail(Desk(), way, **clients), error)
+        assert isinstance(await fail(MockService(), way, **clients), error)
 
 
 @in_every_way
@@ -1440,7 +1442,7 @@ WRONG_ROWS: dict[str, tuple[Any, ...]] = {
 
 @pytest.mark.parametrize("rows", WRONG_ROWS.values(), ids=WRONG_ROWS)
 async def test_rows_that_do_not_fit_the_texts_are_an_error(rows: tuple[Any, ...]) -> None:
-    model = embeddings_of(Desk(vectors(*rows)))
+    model = embeddings_of(MockService(vectors(*rows)))
     with pytest.raises(BasetenInvalidResponseError):
         model.embed_documents(["a", "b"])
     with pytest.raises(BasetenInvalidResponseError):
@@ -1448,7 +1450,7 @@ async def test_rows_that_do_not_fit_the_texts_are_an_error(rows: tuple[Any, ...]
 
 
 async def test_rows_are_put_in_the_order_of_the_texts() -> None:
-    model = embeddings_of(Desk(vectors(row(1, 2.0), row(0, 1.0))))
+    model = embeddings_of(MockService(vectors(row(1, 2.0), row(0, 1.0))))
 
     assert model.embed_documents(["a", "b"]) == [[1.0], [2.0]]
     assert await model.aembed_documents(["a", "b"]) == [[1.0], [2.0]]
@@ -1481,7 +1483,7 @@ async def test_error_inside_a_success_of_embeddings_is_typed(way: str) -> None:
         ({"object": "error", "message": "no", "code": 404}, BasetenNotFoundError),
         ({"detail": "prompt is too long"}, BasetenContextOverflowError),
     ):
-        assert type(await fail(Desk(respond(200, body)), way)) is error
+        assert type(await fail(MockService(respond(200, body)), way)) is error
 
 
 # --- E23: the model's name and token counts ------------------------------------------------------
@@ -1517,7 +1519,7 @@ def test_derived_name_follows_the_url_of_a_copy() -> None:
 async def test_token_counts_that_are_floats_count(way: str) -> None:
     usage = {"prompt_tokens": 3.0, "completion_tokens": 2.0, "total_tokens": 5.0}
     usage["prompt_tokens_details"] = {"cached_tokens": 1.0}  # type: ignore[assignment]
-    message = await run(Desk({**whole(), "usage": usage}), way)
+    message = await run(MockService({**whole(), "usage": usage}), way)
 
     assert message.usage_metadata["input_tokens"] == 3
     assert message.usage_metadata["total_tokens"] == 5
@@ -1527,7 +1529,7 @@ async def test_token_counts_that_are_floats_count(way: str) -> None:
 def test_token_counts_of_a_batch_are_added_up_whatever_they_are() -> None:
     for odd in ODD:
         usage = {"prompt_tokens": 3.0, "completion_tokens": 2, "prompt_tokens_details": odd}
-        model = Desk(respond(200, json.dumps({**whole(), "usage": usage}))).model()
+        model = MockService(respond(200, json.dumps({**whole(), "usage": usage}))).model()
         result = model.generate([[HumanMessage("a")], [HumanMessage("b")]])
         assert result.llm_output is not None
         assert result.llm_output["token_usage"]["prompt_tokens"] == 6
@@ -1549,13 +1551,13 @@ class Weather(BaseModel):
 
 @in_every_way
 async def test_tools_and_structured_output_of_fallbacks(way: str) -> None:
-    first = Desk(respond(500, {})).model()
+    first = MockService(respond(500, {})).model()
     arguments = {"city": "Paris"}
-    backed: Any = first.with_fallbacks([Desk(calling("get_weather", arguments)).model()])
+    backed: Any = first.with_fallbacks([MockService(calling("get_weather", arguments)).model()])
     message = await ask(backed.bind_tools([get_weather]), "Hello", way)
     assert [call["args"] for call in message.tool_calls] == [arguments]
 
-    backed = first.with_fallbacks([Desk(calling("Weather", arguments)).model()])
+    backed = first.with_fallbacks([MockService(calling("Weather", arguments)).model()])
     chain = backed.with_structured_output(Weather)
     found = (await chain.ainvoke("Hello")) if way.startswith("a") else chain.invoke("Hello")
     assert found == Weather(city="Paris")
@@ -1563,7 +1565,7 @@ async def test_tools_and_structured_output_of_fallbacks(way: str) -> None:
 
 def test_threads_are_not_left_behind() -> None:
     before = set(threading.enumerate())
-    model = embeddings_of(Desk(respond(500, {})))
+    model = embeddings_of(MockService(respond(500, {})))
     with pytest.raises(BasetenAPIError):
         model.embed_documents(["x" * 5000] * 20)
 

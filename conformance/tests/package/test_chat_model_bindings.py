@@ -12,7 +12,7 @@ from langchain_core.exceptions import OutputParserException
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from conformance.tests.package.mock_service import Desk, calling, whole
+from conformance.tests.package.mock_service import MockService, calling, whole
 from langchain_baseten import BasetenRefusalError
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def test_the_output_has_the_requested_type(
     schema: tuple[Any, Any, str], method: Any, way: Callable[[Any], Any]
 ) -> None:
     shape, expected, name = schema
-    desk = Desk(respond(method, name))
-    assert way(desk.model().with_structured_output(shape, method=method)) == expected
+    service = MockService(respond(method, name))
+    assert way(service.model().with_structured_output(shape, method=method)) == expected
 
 
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
@@ -90,50 +90,52 @@ def test_the_output_has_the_requested_type(
 def test_function_calling_forces_one_call_of_the_schema(
     schema: tuple[Any, Any, str], *, strict: bool | None
 ) -> None:
-    desk = Desk(calling(schema[2], ARGUMENTS))
-    desk.model().with_structured_output(schema[0], strict=strict).invoke("Hi")
-    (written,) = desk.body["tools"]
+    service = MockService(calling(schema[2], ARGUMENTS))
+    service.model().with_structured_output(schema[0], strict=strict).invoke("Hi")
+    (written,) = service.body["tools"]
     assert written["function"]["name"] == schema[2]
     assert set(written["function"]["parameters"]["properties"]) == {"setup", "score"}
     assert written["function"].get("strict") == strict
-    assert desk.body["tool_choice"] == {"type": "function", "function": {"name": schema[2]}}
-    assert desk.body["parallel_tool_calls"] is False
+    assert service.body["tool_choice"] == {"type": "function", "function": {"name": schema[2]}}
+    assert service.body["parallel_tool_calls"] is False
 
 
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 @pytest.mark.parametrize("strict", [None, True])
 def test_json_schema_sends_the_schema(schema: tuple[Any, Any, str], *, strict: bool | None) -> None:
-    desk = Desk(whole(json.dumps(ARGUMENTS)))
-    shaped = desk.model().with_structured_output(schema[0], method="json_schema", strict=strict)
+    service = MockService(whole(json.dumps(ARGUMENTS)))
+    shaped = service.model().with_structured_output(schema[0], method="json_schema", strict=strict)
     shaped.invoke("Hi")
-    form = desk.body["response_format"]
+    form = service.body["response_format"]
     assert form["type"] == "json_schema"
     assert form["json_schema"]["name"] == schema[2]
     assert set(form["json_schema"]["schema"]["properties"]) == {"setup", "score"}
     assert form["json_schema"].get("strict") == strict
-    assert "tools" not in desk.body
+    assert "tools" not in service.body
 
 
 def test_json_mode_requests_any_json_and_needs_no_schema() -> None:
-    desk = Desk(whole('{"any": 1}'))
-    assert desk.model().with_structured_output(method="json_mode").invoke("Hi") == {"any": 1}
-    assert desk.body["response_format"] == {"type": "json_object"}
+    service = MockService(whole('{"any": 1}'))
+    assert service.model().with_structured_output(method="json_mode").invoke("Hi") == {"any": 1}
+    assert service.body["response_format"] == {"type": "json_object"}
 
 
 @pytest.mark.parametrize("method", ["json_schema", "json_mode"])
 def test_tools_can_be_bound_with_a_schema(method: Any) -> None:
-    desk = Desk(whole(json.dumps(ARGUMENTS)))
-    shaped = desk.model().with_structured_output(Joke, method=method, tools=[look], strict=True)
+    service = MockService(whole(json.dumps(ARGUMENTS)))
+    shaped = service.model().with_structured_output(Joke, method=method, tools=[look], strict=True)
     assert shaped.invoke("Hi") == Joke(setup="Knock", score=3)
-    assert [t["function"]["name"] for t in desk.body["tools"]] == ["look"]
-    assert desk.body["response_format"]["type"].startswith("json_")
-    assert "tool_choice" not in desk.body
+    assert [t["function"]["name"] for t in service.body["tools"]] == ["look"]
+    assert service.body["response_format"]["type"].startswith("json_")
+    assert "tool_choice" not in service.body
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_include_raw_returns_the_message_and_the_parsed_output(method: Any) -> None:
-    desk = Desk(respond(method, "Joke"))
-    result = desk.model().with_structured_output(Joke, method=method, include_raw=True).invoke("Hi")
+    service = MockService(respond(method, "Joke"))
+    result = (
+        service.model().with_structured_output(Joke, method=method, include_raw=True).invoke("Hi")
+    )
     assert result["raw"].response_metadata["id"] == "a1"
     assert result["parsed"] == Joke(setup="Knock", score=3)
     assert result["parsing_error"] is None
@@ -141,8 +143,10 @@ def test_include_raw_returns_the_message_and_the_parsed_output(method: Any) -> N
 
 @pytest.mark.parametrize("method", METHODS)
 def test_include_raw_returns_the_parsing_error(method: Any) -> None:
-    desk = Desk(respond(method, "Joke", {"setup": "Knock"}))
-    result = desk.model().with_structured_output(Joke, method=method, include_raw=True).invoke("Hi")
+    service = MockService(respond(method, "Joke", {"setup": "Knock"}))
+    result = (
+        service.model().with_structured_output(Joke, method=method, include_raw=True).invoke("Hi")
+    )
     assert result["raw"].response_metadata["id"] == "a1"
     assert result["parsed"] is None
     assert "score" in str(result["parsing_error"])
@@ -150,9 +154,9 @@ def test_include_raw_returns_the_parsing_error(method: Any) -> None:
 
 @pytest.mark.parametrize("method", ["json_schema", "json_mode"])
 def test_a_parsing_error_is_raised_without_include_raw(method: Any) -> None:
-    desk = Desk(whole("no JSON at all"))
+    service = MockService(whole("no JSON at all"))
     with pytest.raises(OutputParserException):
-        desk.model().with_structured_output(JOKE_SCHEMA, method=method).invoke("Hi")
+        service.model().with_structured_output(JOKE_SCHEMA, method=method).invoke("Hi")
 
 
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
@@ -163,7 +167,7 @@ def test_a_refusal_raises_a_refusal_error(
     schema: Any, method: Any, way: Callable[[Any], Any]
 ) -> None:
     with pytest.raises(BasetenRefusalError, match="No jokes today") as raised:
-        way(Desk(REFUSED).model().with_structured_output(schema, method=method))
+        way(MockService(REFUSED).model().with_structured_output(schema, method=method))
     assert raised.value.raw_message is not None
     assert raised.value.raw_message.additional_kwargs["refusal"] == "No jokes today"
 
@@ -171,7 +175,9 @@ def test_a_refusal_raises_a_refusal_error(
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
 @pytest.mark.parametrize("method", METHODS)
 def test_include_raw_returns_a_refusal_as_the_parsing_error(method: Any) -> None:
-    shaped = Desk(REFUSED).model().with_structured_output(Joke, method=method, include_raw=True)
+    shaped = (
+        MockService(REFUSED).model().with_structured_output(Joke, method=method, include_raw=True)
+    )
     result = shaped.invoke("Hi")
     assert result["parsed"] is None
     assert type(result["parsing_error"]) is BasetenRefusalError
@@ -179,19 +185,19 @@ def test_include_raw_returns_a_refusal_as_the_parsing_error(method: Any) -> None
 
 def test_further_parameters_are_bound_as_well() -> None:
     for method in METHODS:
-        desk = Desk(respond(method, "Joke"))
-        desk.model().with_structured_output(Joke, method=method, temperature=0.25).invoke("Hi")  # type: ignore[arg-type]  # one of the methods
-        assert desk.body["temperature"] == 0.25
+        service = MockService(respond(method, "Joke"))
+        service.model().with_structured_output(Joke, method=method, temperature=0.25).invoke("Hi")  # type: ignore[arg-type]  # one of the methods
+        assert service.body["temperature"] == 0.25
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_schema_is_traced_and_not_sent(method: Any) -> None:
-    bound: Any = Desk().model().with_structured_output(Joke, method=method, strict=True).first  # type: ignore[attr-defined]  # a sequence
-    traced = bound.kwargs["ls_structured_output_format"]
+    chain: Any = MockService().model().with_structured_output(Joke, method=method, strict=True)
+    traced = chain.first.kwargs["ls_structured_output_format"]
     assert traced == {"kwargs": {"method": method, "strict": True}, "schema": Joke}
-    desk = Desk(respond(method, "Joke"))
-    desk.model().with_structured_output(Joke, method=method).invoke("Hi")
-    assert "ls_structured_output_format" not in desk.body
+    service = MockService(respond(method, "Joke"))
+    service.model().with_structured_output(Joke, method=method).invoke("Hi")
+    assert "ls_structured_output_format" not in service.body
 
 
 @pytest.mark.parametrize(
@@ -206,7 +212,7 @@ def test_an_output_that_cannot_be_requested_is_refused_at_once(
     arguments: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        Desk().model().with_structured_output(**arguments)
+        MockService().model().with_structured_output(**arguments)
 
 
 CHOICES: dict[str, tuple[Any, Any]] = {
@@ -228,14 +234,14 @@ CHOICES: dict[str, tuple[Any, Any]] = {
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
 @pytest.mark.parametrize(("choice", "sent"), CHOICES.values(), ids=CHOICES)
 def test_a_tool_choice_is_sent_in_openais_form(choice: Any, sent: Any) -> None:
-    desk = Desk()
-    desk.model().bind_tools([look], tool_choice=choice).invoke("Hi")
-    assert desk.body.get("tool_choice") == sent
+    service = MockService()
+    service.model().bind_tools([look], tool_choice=choice).invoke("Hi")
+    assert service.body.get("tool_choice") == sent
 
 
 def test_a_tool_choice_that_names_no_tool_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match=r"'jump'.*look"):
-        Desk().model().bind_tools([look], tool_choice="jump")
+        MockService().model().bind_tools([look], tool_choice="jump")
 
 
 TOOLS: dict[str, Any] = {
@@ -258,38 +264,38 @@ TOOLS: dict[str, Any] = {
 
 @pytest.mark.parametrize("given", TOOLS.values(), ids=TOOLS)
 def test_a_tool_of_any_form_is_sent_in_the_same_form(given: Any) -> None:
-    desk = Desk()
-    desk.model().bind_tools([given]).invoke("Hi")
-    assert desk.body["tools"] == [TOOLS["OpenAI tool"]]
+    service = MockService()
+    service.model().bind_tools([given]).invoke("Hi")
+    assert service.body["tools"] == [TOOLS["OpenAI tool"]]
 
 
 @pytest.mark.parametrize("parallel", [None, False, True])
 def test_parallel_tool_calls_can_be_disabled(*, parallel: bool | None) -> None:
-    desk = Desk()
-    desk.model().bind_tools([look], parallel_tool_calls=parallel).invoke("Hi")
-    assert desk.body.get("parallel_tool_calls") == parallel
+    service = MockService()
+    service.model().bind_tools([look], parallel_tool_calls=parallel).invoke("Hi")
+    assert service.body.get("parallel_tool_calls") == parallel
 
 
 def test_strict_is_sent_with_tools() -> None:
-    desk = Desk()
-    desk.model().bind_tools([look], strict=True).invoke("Hi")
-    assert desk.body["tools"][0]["function"]["strict"] is True
+    service = MockService()
+    service.model().bind_tools([look], strict=True).invoke("Hi")
+    assert service.body["tools"][0]["function"]["strict"] is True
 
 
 @pytest.mark.parametrize(
     "given", [Joke, {"type": "json_object"}], ids=["pydantic", "as it is sent"]
 )
 def test_a_response_format_can_be_bound_with_tools(given: Any) -> None:
-    desk = Desk()
-    desk.model().bind_tools([look], response_format=given).invoke("Hi")
+    service = MockService()
+    service.model().bind_tools([look], response_format=given).invoke("Hi")
     kind = "json_object" if isinstance(given, dict) else "json_schema"
-    assert desk.body["response_format"]["type"] == kind
+    assert service.body["response_format"]["type"] == kind
 
 
 def test_binding_does_not_change_the_model() -> None:
-    desk = Desk()
-    model = desk.model()
+    service = MockService()
+    model = service.model()
     model.bind_tools([look], tool_choice="auto", temperature=0.25).invoke("Hi")
-    assert desk.body["temperature"] == 0.25
+    assert service.body["temperature"] == 0.25
     model.invoke("Hi")
-    assert not {"tools", "tool_choice", "temperature"} & desk.body.keys()
+    assert not {"tools", "tool_choice", "temperature"} & service.body.keys()

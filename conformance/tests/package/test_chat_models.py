@@ -17,7 +17,7 @@ from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
-from conformance.tests.package.mock_service import KEY, USAGE, Desk, calling, whole
+from conformance.tests.package.mock_service import KEY, USAGE, MockService, calling, whole
 from langchain_baseten import ChatBaseten, MissingToolCallWarning
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ every_method = pytest.mark.parametrize("run", METHODS.values(), ids=METHODS)
 
 @every_method
 def test_every_method_returns_the_same_message(run: Callable[..., AIMessage]) -> None:
-    desk = Desk(whole(reasoning_content="Hm"))
-    message = run(desk.model())
+    service = MockService(whole(reasoning_content="Hm"))
+    message = run(service.model())
     assert message.content == "Hello"
     assert message.additional_kwargs == {"reasoning_content": "Hm"}
     assert message.usage_metadata == {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
@@ -64,13 +64,13 @@ def test_every_method_returns_the_same_message(run: Callable[..., AIMessage]) ->
     assert about["model_name"] == "served"
     assert about["finish_reason"] == "stop"
     assert about["id"] == "a1"
-    assert len(desk.requests) == 1
+    assert len(service.requests) == 1
 
 
 @every_method
 def test_options_of_an_invocation_override_the_model(run: Callable[..., AIMessage]) -> None:
-    desk = Desk()
-    model = desk.model(
+    service = MockService()
+    model = service.model(
         stop=["a"],
         temperature=1,
         timeout=7,
@@ -87,11 +87,11 @@ def test_options_of_an_invocation_override_the_model(run: Callable[..., AIMessag
         extra_body={"top_k": 2},
         extra_query={"page": "4"},
     )
-    assert desk.body["model"] == "other"
-    assert desk.body["stop"] == ["b"]
-    assert desk.body["temperature"] == 0
-    assert (desk.body["top_k"], desk.body["min_p"]) == (2, 0.5)
-    request = desk.requests[0]
+    assert service.body["model"] == "other"
+    assert service.body["stop"] == ["b"]
+    assert service.body["temperature"] == 0
+    assert (service.body["top_k"], service.body["min_p"]) == (2, 0.5)
+    request = service.requests[0]
     assert (request.headers["x-one"], request.headers["x-two"]) == ("1", "3")
     assert request.extensions["timeout"]["read"] == 3
     assert request.url.params["page"] == "4"
@@ -99,7 +99,7 @@ def test_options_of_an_invocation_override_the_model(run: Callable[..., AIMessag
 
 @every_method
 def test_a_missing_required_tool_call_causes_a_warning(run: Callable[..., AIMessage]) -> None:
-    bound = Desk().model().bind_tools([TOOL], tool_choice="look")
+    bound = MockService().model().bind_tools([TOOL], tool_choice="look")
     with pytest.warns(MissingToolCallWarning, match="tool_call_missing"):
         message = run(bound)
     assert message.content == "Hello"
@@ -108,7 +108,7 @@ def test_a_missing_required_tool_call_causes_a_warning(run: Callable[..., AIMess
 
 @every_method
 def test_a_required_tool_call_causes_no_warning(run: Callable[..., AIMessage]) -> None:
-    bound = Desk(calling("look", {"at": 1})).model().bind_tools([TOOL], tool_choice="any")
+    bound = MockService(calling("look", {"at": 1})).model().bind_tools([TOOL], tool_choice="any")
     message = run(bound)
     assert [(c["name"], c["args"], c["id"]) for c in message.tool_calls] == [
         ("look", {"at": 1}, "call-1")
@@ -117,18 +117,18 @@ def test_a_required_tool_call_causes_no_warning(run: Callable[..., AIMessage]) -
 
 @every_method
 def test_the_headers_of_a_response_are_kept_on_request(run: Callable[..., AIMessage]) -> None:
-    desk = Desk(headers={"X-Baseten-Request-Id": "r7", "Set-Cookie": "a=b"})
-    kept = run(desk.model(include_response_headers=True)).response_metadata
+    service = MockService(headers={"X-Baseten-Request-Id": "r7", "Set-Cookie": "a=b"})
+    kept = run(service.model(include_response_headers=True)).response_metadata
     assert kept["headers"]["x-baseten-request-id"] == "r7"
     assert "set-cookie" not in kept["headers"]
-    plain = run(desk.model()).response_metadata
+    plain = run(service.model()).response_metadata
     assert plain["request_id"] == "r7"
     assert "headers" not in plain
 
 
 @every_method
 def test_content_of_version_1_is_blocks(run: Callable[..., AIMessage]) -> None:
-    message = run(Desk(whole(reasoning_content="Hm")).model(output_version="v1"))
+    message = run(MockService(whole(reasoning_content="Hm")).model(output_version="v1"))
     assert [b["type"] for b in message.content if isinstance(b, dict)] == ["reasoning", "text"]
     assert message.content == message.content_blocks
 
@@ -141,7 +141,7 @@ def test_content_of_version_1_is_blocks(run: Callable[..., AIMessage]) -> None:
     ids=["reasoning and text", "tool call"],
 )
 def test_events_of_version_3_follow_the_protocol(version: str, response: Any) -> None:
-    model = Desk(response).model(output_version=version)
+    model = MockService(response).model(output_version=version)
     events = list(model.stream_events("Hi", version="v3"))
     assert_valid_event_stream(events)
     assert events
@@ -154,7 +154,7 @@ def test_events_of_version_3_follow_the_protocol(version: str, response: Any) ->
 
 
 def test_the_tokens_of_a_batch_are_summed() -> None:
-    result = Desk().model().generate([[HumanMessage("a")], [HumanMessage("b")]])
+    result = MockService().model().generate([[HumanMessage("a")], [HumanMessage("b")]])
     assert result.llm_output is not None
     assert result.llm_output["token_usage"] == {k: 2 * v for k, v in USAGE.items()}
     assert result.llm_output["model_provider"] == "baseten"
@@ -173,9 +173,9 @@ def test_the_tokens_of_a_batch_are_summed() -> None:
 def test_a_stream_reports_tokens_unless_disabled(
     stream_usage: bool | None, option: dict[str, Any], *, requested: bool
 ) -> None:
-    desk = Desk()
-    list(desk.model(stream_usage=stream_usage).stream("Hi", **option))
-    assert desk.body.get("stream_options") == ({"include_usage": True} if requested else None)
+    service = MockService()
+    list(service.model(stream_usage=stream_usage).stream("Hi", **option))
+    assert service.body.get("stream_options") == ({"include_usage": True} if requested else None)
 
 
 @pytest.mark.parametrize(
@@ -189,29 +189,29 @@ def test_a_stream_reports_tokens_unless_disabled(
     ids=["unset", "streaming", "disabled", "disabled with tools"],
 )
 def test_streaming_is_configurable(parameters: dict[str, Any], streamed: list[bool]) -> None:
-    desk = Desk()
-    model = desk.model(**parameters)
+    service = MockService()
+    model = service.model(**parameters)
     model.invoke("Hi")
     list(model.stream("Hi"))
-    assert [body.get("stream", False) for body in desk.bodies] == streamed
+    assert [body.get("stream", False) for body in service.bodies] == streamed
 
 
 def test_streaming_can_be_disabled_for_requests_with_tools() -> None:
-    desk = Desk()
-    list(desk.model(disable_streaming="tool_calling").bind_tools([TOOL]).stream("Hi"))
-    assert not desk.body.get("stream")
+    service = MockService()
+    list(service.model(disable_streaming="tool_calling").bind_tools([TOOL]).stream("Hi"))
+    assert not service.body.get("stream")
 
 
 @pytest.mark.parametrize(
     "disabled", [{"parallel_tool_calls": None}, {"parallel_tool_calls": [False]}]
 )
 def test_a_disabled_field_is_not_sent(disabled: dict[str, Any]) -> None:
-    desk = Desk()
-    model = desk.model(disabled_params=disabled)
+    service = MockService()
+    model = service.model(disabled_params=disabled)
     model.bind_tools([TOOL], parallel_tool_calls=False).invoke("Hi")
-    assert "parallel_tool_calls" not in desk.body
-    desk.model().bind_tools([TOOL], parallel_tool_calls=False).invoke("Hi")
-    assert desk.body["parallel_tool_calls"] is False
+    assert "parallel_tool_calls" not in service.body
+    service.model().bind_tools([TOOL], parallel_tool_calls=False).invoke("Hi")
+    assert service.body["parallel_tool_calls"] is False
 
 
 class Watcher(BaseCallbackHandler):
@@ -224,13 +224,13 @@ class Watcher(BaseCallbackHandler):
 
 def test_a_callback_receives_each_token_once() -> None:
     watcher = Watcher()
-    list(Desk().model().stream("Hi", config={"callbacks": [watcher]}))
+    list(MockService().model().stream("Hi", config={"callbacks": [watcher]}))
     assert [token for token in watcher.tokens if token] == ["Hello"]
 
 
 def test_a_rate_limiter_is_respected() -> None:
     limiter = InMemoryRateLimiter(requests_per_second=10, check_every_n_seconds=0.01)
-    model = Desk().model(rate_limiter=limiter)
+    model = MockService().model(rate_limiter=limiter)
     began = time.monotonic()
     model.invoke("Hi")
     model.invoke("Hi")
@@ -255,7 +255,7 @@ def test_a_rate_limiter_is_respected() -> None:
 def test_traces_name_the_provider_the_model_and_the_parameters(
     parameters: dict[str, Any], options: dict[str, Any], named: dict[str, Any]
 ) -> None:
-    params = Desk().model(**parameters)._get_ls_params(**options)
+    params = MockService().model(**parameters)._get_ls_params(**options)
     assert params["ls_provider"] == "baseten"
     assert params["ls_model_type"] == "chat"
     assert {key: params.get(key) for key in named} == named
@@ -317,7 +317,7 @@ def test_a_model_without_headers_is_dumped_and_loaded() -> None:
 )
 def test_a_cache_distinguishes_models_and_parameters(other: dict[str, Any]) -> None:
     cache = InMemoryCache()
-    first, second = Desk(whole("one")), Desk(whole("two"))
+    first, second = MockService(whole("one")), MockService(whole("two"))
     assert first.model(cache=cache).invoke("Hi").content == "one"
     assert first.model(cache=cache).invoke("Hi").content == "one"
     assert len(first.requests) == 1
@@ -328,34 +328,34 @@ def test_a_cache_distinguishes_models_and_parameters(other: dict[str, Any]) -> N
 
 
 def test_fields_can_be_made_configurable() -> None:
-    desk = Desk()
-    model = desk.model(model_url=OTHER).configurable_fields(
+    service = MockService()
+    model = service.model(model_url=OTHER).configurable_fields(
         model_url=ConfigurableField("url"), temperature=ConfigurableField("warmth")
     )
     url = "https://model-wxyz7890.api.baseten.co/production/sync/v1"
     model.invoke("Hi", config={"configurable": {"url": url, "warmth": 0.25}})
     model.invoke("Hi")
-    assert [str(request.url) for request in desk.requests] == [
+    assert [str(request.url) for request in service.requests] == [
         f"{url}/chat/completions",
         f"{OTHER}/chat/completions",
     ]
-    assert [body.get("temperature") for body in desk.bodies] == [0.25, None]
+    assert [body.get("temperature") for body in service.bodies] == [0.25, None]
 
 
 def test_a_copy_with_another_url_sends_requests_there() -> None:
-    desk = Desk()
-    desk.model().model_copy(update={"model_url": OTHER}).invoke("Hi")
-    assert str(desk.requests[0].url) == f"{OTHER}/chat/completions"
+    service = MockService()
+    service.model().model_copy(update={"model_url": OTHER}).invoke("Hi")
+    assert str(service.requests[0].url) == f"{OTHER}/chat/completions"
 
 
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_copy_is_equal_and_uses_the_same_clients(*, deep: bool) -> None:
-    desk = Desk()
-    model = desk.model(temperature=0.5, default_headers={"a": "b"})
+    service = MockService()
+    model = service.model(temperature=0.5, default_headers={"a": "b"})
     copied = model.model_copy(deep=deep)
     assert copied.http_client is model.http_client
     assert copied.invoke("Hi").content == "Hello"
-    assert desk.body["temperature"] == 0.5
+    assert service.body["temperature"] == 0.5
     assert (copied.default_headers is model.default_headers) is not deep
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from conformance.tests.package.mock_service import Desk, whole
+from conformance.tests.package.mock_service import MockService, whole
 from langchain_baseten import BasetenInvalidResponseError
 from langchain_baseten._http.content_coding import choose_decoder
 
@@ -72,4 +72,4 @@ def test_broken_and_cut_compression_are_told_apart() -> None:
 def test_a_compressed_response_is_read(rest: bytes) -> None:
     packed = httpx2.ByteStream(gzip.compress(json.dumps(whole("Grüße")).encode()) + rest)
     response = httpx2.Response(200, headers={"content-encoding": "gzip"}, stream=packed)
-    assert Desk(response).model().invoke("Hello").content == "Grüße"
+    assert MockService(response).model().invoke("Hello").content == "Grüße"

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from conformance.tests.package.exposed import Exposed, expose
-from conformance.tests.package.mock_service import Desk, as_events, whole
+from conformance.tests.package.mock_service import MockService, as_events, whole
 from langchain_baseten import BasetenEmbeddings, BasetenError, ChatBaseten
 from langchain_baseten._http.redaction import Redactor
 
@@ -76,12 +76,12 @@ async def _collect(model: ChatBaseten) -> list[Any]:
 
 
 def _ask(way: str, response: httpx.Response, **settings: Any) -> Exposed:
-    desk = Desk(response)
+    service = MockService(response)
     if way in CHAT:
-        model: Any = desk.model(api_key=KEY, include_response_headers=True, **settings)
+        model: Any = service.model(api_key=KEY, include_response_headers=True, **settings)
     else:
         url = "https://model-abcd1234.api.baseten.co"
-        own = {**desk.clients(), "max_retries": 0}
+        own = {**service.clients(), "max_retries": 0}
         model = BasetenEmbeddings(model_url=url, api_key=KEY, **own, **settings)
     return expose(lambda: WAYS[way](model))
 
@@ -212,9 +212,9 @@ def test_what_the_model_says_is_not_altered(way: str) -> None:
     function = {"name": "f", "arguments": json.dumps({"k": KEY})}
     calls = [{"index": 0, "id": "c1", "type": "function", "function": function}]
     message = {"reasoning_content": f"think {KEY}", "tool_calls": calls}
-    desk = Desk(whole(f"say {KEY}", **message))
+    service = MockService(whole(f"say {KEY}", **message))
 
-    found = CHAT[way](desk.model(api_key=KEY))
+    found = CHAT[way](service.model(api_key=KEY))
     parts = found if isinstance(found, list) else [found]
 
     assert "".join(part.text for part in parts) == f"say {KEY}"

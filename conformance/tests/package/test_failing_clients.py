@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from conformance.tests.package.call_modes import WAYS, ask
-from conformance.tests.package.mock_service import KEY, Desk, calling, whole
+from conformance.tests.package.mock_service import KEY, MockService, calling, whole
 from langchain_baseten import (
     BasetenError,
     BasetenRateLimitError,
@@ -124,7 +124,7 @@ async def test_the_authentication_of_a_client_of_the_users_is_kept(way: str) -> 
 
     def answer(request: httpx.Request) -> Any:
         seen.append(request.headers["authorization"])
-        return Desk()._answer(request)
+        return MockService()._answer(request)
 
     transport = httpx.MockTransport(answer)
     model = ChatBaseten(
@@ -143,9 +143,9 @@ async def test_each_retry_is_logged_without_a_secret(
     way: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     busy = httpx.Response(429, json={"error": KEY}, headers={"retry-after": "0.1"})
-    desk = Desk(busy, whole())
+    service = MockService(busy, whole())
     with caplog.at_level(logging.INFO, logger="langchain_baseten"):
-        await ask(desk.model(max_retries=2), "Hello", way)
+        await ask(service.model(max_retries=2), "Hello", way)
 
     logged = [r.getMessage() for r in caplog.records if r.name == "langchain_baseten"]
     line, *rest = logged
@@ -162,8 +162,8 @@ async def test_a_long_wait_is_logged_as_a_warning(
     async def wait(_: float) -> None: ...
 
     monkeypatch.setattr(asyncio, "sleep", wait)
-    desk = Desk(httpx.Response(503, headers={"retry-after": "30"}), whole())
-    await desk.model(max_retries=1).ainvoke("Hello")
+    service = MockService(httpx.Response(503, headers={"retry-after": "30"}), whole())
+    await service.model(max_retries=1).ainvoke("Hello")
 
     assert [(r.levelname, "in 30." in r.getMessage()) for r in caplog.records] == [
         ("WARNING", True)
@@ -177,7 +177,7 @@ def get_weather(city: str) -> str:
 
 @in_every_way
 async def test_a_missing_call_warns_at_the_callers_line_each_time(way: str) -> None:
-    model: Any = Desk(whole("No.")).model().bind_tools([get_weather], tool_choice="any")
+    model: Any = MockService(whole("No.")).model().bind_tools([get_weather], tool_choice="any")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         messages = [await ask(model, "Hello", way) for _ in range(2)]
@@ -190,7 +190,7 @@ async def test_a_missing_call_warns_at_the_callers_line_each_time(way: str) -> N
 
 
 def test_a_call_that_came_is_no_warning(recwarn: pytest.WarningsRecorder) -> None:
-    answered = Desk(calling("get_weather", {"city": "Paris"})).model()
+    answered = MockService(calling("get_weather", {"city": "Paris"})).model()
     assert answered.bind_tools([get_weather], tool_choice="any").invoke("Hello").tool_calls
     assert not recwarn.list
 
@@ -207,7 +207,7 @@ def test_a_warning_without_any_caller_points_at_the_outermost_frame() -> None:
 async def test_an_unusable_url_of_a_copy_is_an_error_of_the_package(way: str) -> None:
     for update in ({"model_url": "nowhere"}, {"baseten_api_base": "ftp://host"}):
         with pytest.raises(BasetenError, match="URL"):
-            await ask(Desk().model().model_copy(update=update), "Hello", way)
+            await ask(MockService().model().model_copy(update=update), "Hello", way)
 
 
 @in_every_way

@@ -16,7 +16,7 @@ from langchain_core.tracers.base import BaseTracer
 from pydantic import SecretStr
 
 from conformance.tests.package.exposed import expose
-from conformance.tests.package.mock_service import KEY, Desk, whole
+from conformance.tests.package.mock_service import KEY, MockService, whole
 from langchain_baseten import BasetenError, ChatBaseten
 from langchain_baseten._http.credentials import (
     MASK,
@@ -168,10 +168,10 @@ ANSWERS: dict[str, Callable[[], Any]] = {
 def test_a_credential_is_sent_and_shown_by_no_call(
     answer: Callable[[], Any], settings: dict[str, Any], call: dict[str, Any], way: str
 ) -> None:
-    desk = Desk(answer())
-    exposed = _run(desk.model(**settings), way, **call)
+    service = MockService(answer())
+    exposed = _run(service.model(**settings), way, **call)
 
-    sent = desk.requests[0]
+    sent = service.requests[0]
     assert SECRET in f"{sent.url}{sent.headers.multi_items()}{sent.headers.get('authorization')}"
     assert exposed.where(SECRET) == []
 
@@ -181,7 +181,7 @@ def test_a_credential_is_sent_and_shown_by_no_call(
 def test_a_credential_is_shown_by_no_request_that_cannot_be_built(
     settings: dict[str, Any], call: dict[str, Any], way: str
 ) -> None:
-    exposed = _run(Desk().model(**settings), way, **call, timeout=-1)
+    exposed = _run(MockService().model(**settings), way, **call, timeout=-1)
 
     assert exposed.where("is not a time limit")
     assert exposed.where(SECRET) == []
@@ -204,7 +204,7 @@ async def _fail_async(_: httpx.Response) -> None:
 def test_a_credential_is_in_no_local_where_an_error_of_the_user_passes(
     settings: dict[str, Any], call: dict[str, Any], way: str
 ) -> None:
-    model = Desk().model(**settings)
+    model = MockService().model(**settings)
     model.http_client.event_hooks["response"] = [_fail]
     model.http_async_client.event_hooks["response"] = [_fail_async]
 
@@ -268,12 +268,12 @@ CHANGED: dict[str, dict[str, Any]] = {
 def test_a_credential_that_is_set_later_is_sent_and_written_nowhere(
     settings: dict[str, Any], change: Callable[..., ChatBaseten]
 ) -> None:
-    desk = Desk()
-    model = change(desk.model(), settings)
+    service = MockService()
+    model = change(service.model(), settings)
     model.invoke("Hi")
     bare = model.model_copy(update={"http_client": None, "http_async_client": None})
 
-    sent = desk.requests[0]
+    sent = service.requests[0]
     assert SECRET in f"{sent.url}{sent.headers.multi_items()}"
     assert SECRET not in f"{model!r}{dumps(model)}{bare.model_dump()}{pickle.dumps(bare)!r}"
 
@@ -281,22 +281,22 @@ def test_a_credential_that_is_set_later_is_sent_and_written_nowhere(
 def test_only_credentials_of_a_pasted_url_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"https://gateway.example/v1?tab=logs&code={SECRET}#top"
     monkeypatch.setenv("BASETEN_BASE_URL", url)
-    desk = Desk()
-    model = desk.model(default_query={"v": "1"})
+    service = MockService()
+    model = service.model(default_query={"v": "1"})
     model.invoke("Hi")
 
     assert model.baseten_api_base == "https://gateway.example/v1"
     assert model._find_url_source() == "BASETEN_BASE_URL"
-    assert dict(desk.requests[0].url.params) == {"code": SECRET, "v": "1"}
+    assert dict(service.requests[0].url.params) == {"code": SECRET, "v": "1"}
 
 
 def test_a_credential_of_a_base_url_that_is_not_used_is_not_sent() -> None:
-    desk = Desk()
-    model = desk.model(model_url=URL)
+    service = MockService()
+    model = service.model(model_url=URL)
     model.baseten_api_base = f"https://gateway.example/v1?code={SECRET}"
     model.invoke("Hi")
 
-    assert desk.requests[0].url.query == b""
+    assert service.requests[0].url.query == b""
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_a_password_in_a_url_is_refused_and_shown_nowhere(url: str) -> None:
     assert exposed.places
     assert exposed.where(SECRET) == []
 
-    model = Desk().model()
+    model = MockService().model()
     model.baseten_api_base = url
     exposed = expose(lambda: model.invoke("Hi"))
     assert exposed.where("The URL")
@@ -364,13 +364,13 @@ def test_options_of_a_trace_keep_what_is_sent_to_the_model() -> None:
 @pytest.mark.parametrize("name", ["extra_headers", "extra_query", "default_headers"])
 @pytest.mark.parametrize("place", ["constructor", "assigned", "call"])
 def test_headers_in_model_kwargs_are_refused_and_not_shown(name: str, place: str) -> None:
-    desk = Desk()
+    service = MockService()
     kwargs = {name: {"x-api-key": SECRET}}
 
     def use() -> Any:
         if place == "constructor":
-            return desk.model(model_kwargs=kwargs)
-        model = desk.model()
+            return service.model(model_kwargs=kwargs)
+        model = service.model()
         if place == "assigned":
             model.model_kwargs = kwargs
             assert SECRET not in repr(model) + dumps(model)
@@ -380,18 +380,18 @@ def test_headers_in_model_kwargs_are_refused_and_not_shown(name: str, place: str
     exposed = expose(use)
     assert exposed.where(f"{name} is a setting of the client")
     assert exposed.where(SECRET) == []
-    assert not desk.requests
+    assert not service.requests
 
 
 def test_a_secret_may_be_passed_as_a_secret() -> None:
-    desk = Desk()
+    service = MockService()
     headers: Any = {"x-api-key": SecretStr(SECRET)}
-    model = desk.model(default_headers=headers)
+    model = service.model(default_headers=headers)
     model.invoke("Hi", extra_headers={"x-other": SecretStr("plain")})
 
     assert model.default_headers == {"x-api-key": SECRET}
-    assert desk.requests[0].headers["x-api-key"] == SECRET
-    assert desk.requests[0].headers["x-other"] == "plain"
+    assert service.requests[0].headers["x-api-key"] == SECRET
+    assert service.requests[0].headers["x-other"] == "plain"
 
 
 def test_what_a_client_of_the_user_adds_is_redacted() -> None:

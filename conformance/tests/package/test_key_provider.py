@@ -15,7 +15,7 @@ import pytest
 from langchain_core.load import dumps
 from pydantic import SecretStr
 
-from conformance.tests.package.mock_service import Desk
+from conformance.tests.package.mock_service import MockService
 from langchain_baseten import (
     BasetenAuthenticationError,
     BasetenEmbeddings,
@@ -98,45 +98,45 @@ def answer_for(way: str) -> list[Any]:
     return [{"data": []}] if "list" in way else []
 
 
-def sent_keys(desk: Desk) -> list[str]:
-    return [r.headers["authorization"].removeprefix("Bearer ") for r in desk.requests]
+def sent_keys(service: MockService) -> list[str]:
+    return [r.headers["authorization"].removeprefix("Bearer ") for r in service.requests]
 
 
 @pytest.mark.parametrize("way", [*SYNC, *ASYNC])
 @pytest.mark.parametrize("give", GIVE.values(), ids=GIVE)
 def test_a_function_is_called_for_each_request(give: Any, way: str) -> None:
-    desk, vault = Desk(*answer_for(way)), Vault()
-    model = desk.model(api_key=give(vault))
+    service, vault = MockService(*answer_for(way)), Vault()
+    model = service.model(api_key=give(vault))
     assert vault.keys == []
     for _ in range(3):
         (SYNC | ASYNC)[way](model)
 
-    assert sent_keys(desk) == vault.keys
+    assert sent_keys(service) == vault.keys
     assert len(vault.keys) == 3
 
 
 @pytest.mark.parametrize("way", ASYNC)
 @pytest.mark.parametrize("give", GIVE_ASYNC.values(), ids=GIVE_ASYNC)
 def test_an_async_function_is_awaited_for_each_request(give: Any, way: str) -> None:
-    desk, vault = Desk(*answer_for(way)), Vault()
-    model = desk.model(api_key=give(vault))
+    service, vault = MockService(*answer_for(way)), Vault()
+    model = service.model(api_key=give(vault))
     ASYNC[way](model)
     ASYNC[way](model)
 
-    assert sent_keys(desk) == vault.keys
+    assert sent_keys(service) == vault.keys
     assert len(vault.keys) == 2
 
 
 def test_an_object_with_an_async_call_runs_in_the_loop() -> None:
-    desk, vault = Desk(), AsyncVault()
-    asyncio.run(desk.model(api_key=vault).ainvoke("Hi"))
+    service, vault = MockService(), AsyncVault()
+    asyncio.run(service.model(api_key=vault).ainvoke("Hi"))
 
     assert vault.threads == [threading.get_ident()]
 
 
 def test_a_function_that_may_block_runs_beside_the_event_loop() -> None:
-    desk, vault = Desk(), Vault()
-    asyncio.run(desk.model(api_key=vault.fetch).ainvoke("Hi"))
+    service, vault = MockService(), Vault()
+    asyncio.run(service.model(api_key=vault.fetch).ainvoke("Hi"))
 
     assert threading.get_ident() not in vault.threads
 
@@ -148,14 +148,16 @@ def test_a_retry_asks_for_the_key_again_and_every_key_is_hidden(
     monkeypatch.setattr("langchain_baseten._http.retries.choose_wait", lambda _: 0)
     vault = Vault()
     echo = "sk-rotated-0-0123456789 and sk-rotated-1-0123456789"
-    desk = Desk(httpx2.Response(503), httpx2.Response(401, text=echo))
+    service = MockService(httpx2.Response(503), httpx2.Response(401, text=echo))
     if way in ASYNC:
-        desk = Desk(httpx2.Response(503, stream=Silent()), httpx2.Response(401, stream=Silent()))
+        service = MockService(
+            httpx2.Response(503, stream=Silent()), httpx2.Response(401, stream=Silent())
+        )
     with pytest.raises(BasetenAuthenticationError) as caught:
-        (SYNC | ASYNC)[way](desk.model(api_key=vault.fetch, max_retries=1))
+        (SYNC | ASYNC)[way](service.model(api_key=vault.fetch, max_retries=1))
 
     assert len(vault.keys) == 2
-    assert sent_keys(desk) == vault.keys
+    assert sent_keys(service) == vault.keys
     assert "sk-rotated" not in f"{caught.value}{vars(caught.value)}"
 
 
@@ -169,11 +171,11 @@ class Silent(httpx2.AsyncByteStream):
 @pytest.mark.parametrize("way", SYNC)
 @pytest.mark.parametrize("give", GIVE_ASYNC.values(), ids=GIVE_ASYNC)
 def test_a_synchronous_call_says_that_it_cannot_await(give: Any, way: str) -> None:
-    desk = Desk()
+    service = MockService()
 
     with pytest.raises(BasetenRequestError, match="async function"):
-        SYNC[way](desk.model(api_key=give(Vault())))
-    assert desk.requests == []
+        SYNC[way](service.model(api_key=give(Vault())))
+    assert service.requests == []
 
 
 @pytest.mark.parametrize("way", [*SYNC, *ASYNC])
@@ -182,11 +184,11 @@ def test_a_synchronous_call_says_that_it_cannot_await(give: Any, way: str) -> No
     [(None, "NoneType"), (b"sk-0123456789", "bytes"), ("", "empty"), ("Bearer x", "Bearer")],
 )
 def test_what_is_no_key_is_refused_and_not_shown(found: Any, words: str, way: str) -> None:
-    desk = Desk()
+    service = MockService()
     with pytest.raises(BasetenRequestError, match=words) as caught:
-        (SYNC | ASYNC)[way](desk.model(api_key=lambda: found))
+        (SYNC | ASYNC)[way](service.model(api_key=lambda: found))
 
-    assert desk.requests == []
+    assert service.requests == []
     lines = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     package = [f for f in lines.stack if "/langchain_baseten/" in f.filename]
     assert package
@@ -198,10 +200,10 @@ def test_what_the_function_raises_is_passed_on(way: str) -> None:
     def fail() -> str:
         raise httpx2.ConnectError("the vault is closed")
 
-    desk = Desk()
+    service = MockService()
     with pytest.raises(httpx2.ConnectError, match="vault"):
-        (SYNC | ASYNC)[way](desk.model(api_key=fail, max_retries=3))
-    assert desk.requests == []
+        (SYNC | ASYNC)[way](service.model(api_key=fail, max_retries=3))
+    assert service.requests == []
 
 
 WRITE: dict[str, Callable[[Any], Any]] = {
@@ -248,8 +250,8 @@ def test_a_function_that_cannot_travel_is_named_in_the_error() -> None:
 
 
 def test_a_function_may_be_assigned_and_replaced() -> None:
-    desk = Desk()
-    model = desk.model()
+    service = MockService()
+    model = service.model()
     model.baseten_api_key = fetch_key
     model.invoke("Hi")
     copied = model.model_copy(update={"baseten_api_key": "sk-plain-0123456789"})
@@ -258,22 +260,24 @@ def test_a_function_may_be_assigned_and_replaced() -> None:
     past.__dict__["baseten_api_key"] = fetch_key
     past.invoke("Hi")
 
-    assert sent_keys(desk) == [fetch_key(), "sk-plain-0123456789", fetch_key()]
+    assert sent_keys(service) == [fetch_key(), "sk-plain-0123456789", fetch_key()]
 
 
 def test_a_header_of_the_user_replaces_the_function() -> None:
-    desk = Desk()
-    desk.model(api_key=Vault().afetch).invoke("Hi", extra_headers={"Authorization": "Bearer own"})
+    service = MockService()
+    service.model(api_key=Vault().afetch).invoke(
+        "Hi", extra_headers={"Authorization": "Bearer own"}
+    )
 
-    assert sent_keys(desk) == ["own"]
+    assert sent_keys(service) == ["own"]
 
 
 def test_embeddings_take_a_function_as_well() -> None:
-    desk, vault = Desk(VECTORS), Vault()
-    embeddings = BasetenEmbeddings(model_url=URL, api_key=vault.fetch, **desk.clients())
+    service, vault = MockService(VECTORS), Vault()
+    embeddings = BasetenEmbeddings(model_url=URL, api_key=vault.fetch, **service.clients())
     embeddings.embed_query("a")
     asyncio.run(embeddings.aembed_query("a"))
 
-    assert sent_keys(desk) == vault.keys
+    assert sent_keys(service) == vault.keys
     assert isinstance(embeddings.api_key, KeyProvider)
     assert len(vault.keys) == 2

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from langchain_core.language_models import ModelProfile
 
-from conformance.tests.package.mock_service import KEY, Desk
+from conformance.tests.package.mock_service import KEY, MockService
 from langchain_baseten import (
     BasetenAPIError,
     BasetenInvalidResponseError,
@@ -49,8 +49,8 @@ sync_and_async = pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
 
 @sync_and_async
 def test_models_are_listed_in_the_order_of_the_server(ask: Any) -> None:
-    desk = Desk({"data": [ROW, ENGINE_ROW]})
-    first, second = ask(desk.model())
+    service = MockService({"data": [ROW, ENGINE_ROW]})
+    first, second = ask(service.model())
 
     assert first == ListedModel(
         id="a/b",
@@ -77,9 +77,9 @@ def test_models_are_listed_in_the_order_of_the_server(ask: Any) -> None:
 
 @sync_and_async
 def test_a_listing_is_requested_without_a_body(ask: Any) -> None:
-    desk = Desk({"data": []})
-    assert ask(desk.model(default_headers={"X-Team": "a"}, default_query={"v": "1"})) == []
-    [request] = desk.requests
+    service = MockService({"data": []})
+    assert ask(service.model(default_headers={"X-Team": "a"}, default_query={"v": "1"})) == []
+    [request] = service.requests
 
     assert request.method == "GET"
     assert str(request.url) == "https://inference.baseten.co/v1/models?v=1"
@@ -92,20 +92,20 @@ def test_a_listing_is_requested_without_a_body(ask: Any) -> None:
 
 @sync_and_async
 def test_a_deployment_lists_what_its_engine_serves(ask: Any) -> None:
-    desk = Desk({"data": [ENGINE_ROW]})
+    service = MockService({"data": [ENGINE_ROW]})
     url = "https://model-abcd1234.api.baseten.co/environments/production/predict"
 
-    assert [model.id for model in ask(desk.model(model=None, model_url=url))] == ["tiny"]
-    assert str(desk.requests[0].url).endswith("/environments/production/sync/v1/models")
+    assert [model.id for model in ask(service.model(model=None, model_url=url))] == ["tiny"]
+    assert str(service.requests[0].url).endswith("/environments/production/sync/v1/models")
 
 
 @sync_and_async
 def test_a_failure_that_may_pass_is_tried_again(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("langchain_baseten._http.retries.choose_wait", lambda _: 0)
-    desk = Desk(httpx2.Response(503), {"data": [ROW]})
+    service = MockService(httpx2.Response(503), {"data": [ROW]})
 
-    assert len(ask(desk.model(max_retries=1))) == 1
-    assert len(desk.requests) == 2
+    assert len(ask(service.model(max_retries=1))) == 1
+    assert len(service.requests) == 2
 
 
 FAILURES: dict[str, tuple[Any, type[Exception], str]] = {
@@ -130,13 +130,13 @@ def test_what_is_no_listing_is_a_typed_error_without_the_key(
     ask: Any, answer: Any, kind: type[Exception], words: str
 ) -> None:
     with pytest.raises(kind, match=words) as caught:
-        ask(Desk(answer() if callable(answer) else answer).model())
+        ask(MockService(answer() if callable(answer) else answer).model())
 
     assert KEY not in f"{caught.value}{vars(caught.value)}"
 
 
 def test_a_row_that_repeats_the_key_is_shown_without_it() -> None:
-    [row] = Desk({"data": [{**ROW, "description": f"for {KEY}"}]}).model().list_models()
+    [row] = MockService({"data": [{**ROW, "description": f"for {KEY}"}]}).model().list_models()
 
     assert row.description == "for [redacted]"
     assert KEY not in f"{row}{row.raw}"
@@ -193,7 +193,7 @@ def test_a_profile_says_what_the_row_says_and_no_more() -> None:
 
 
 def test_a_listed_model_can_be_used_with_its_profile() -> None:
-    desk = Desk({"data": [ROW]})
-    [row] = desk.model().list_models()
+    service = MockService({"data": [ROW]})
+    [row] = service.model().list_models()
 
     assert ChatBaseten(model=row.id, profile=row.profile, api_key=KEY).profile == row.profile

@@ -3,7 +3,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from conformance.tests.package.mock_service import KEY, Desk
+from conformance.tests.package.mock_service import KEY, MockService
 from langchain_baseten import BasetenInvalidResponseError, ChatBaseten
 
 
@@ -18,18 +18,20 @@ def test_the_default_model_has_its_profile() -> None:
 
 
 def test_a_copy_with_another_url_asks_for_that_urls_model() -> None:
-    desk = Desk()
+    service = MockService()
     url = "https://model-{}.api.baseten.co/production/predict"
-    model = desk.model(model=None, model_url=url.format("abcd1234"))
+    model = service.model(model=None, model_url=url.format("abcd1234"))
     model.model_copy(update={"model_url": url.format("efgh5678")}).invoke("Hi")
-    assert desk.body["model"] == "model-efgh5678"
-    named = desk.model(model="served", model_url=url.format("abcd1234"))
+    assert service.body["model"] == "model-efgh5678"
+    named = service.model(model="served", model_url=url.format("abcd1234"))
     named.model_copy(update={"model_url": url.format("efgh5678")}).invoke("Hi")
-    assert desk.body["model"] == "served"
+    assert service.body["model"] == "served"
 
 
 def test_a_key_that_an_unreadable_answer_echoes_is_not_shown() -> None:
-    model = Desk(httpx.Response(200, text=f"<html><body>your key is {KEY}</body></html>")).model()
+    model = MockService(
+        httpx.Response(200, text=f"<html><body>your key is {KEY}</body></html>")
+    ).model()
     with pytest.raises(BasetenInvalidResponseError, match=r"your key is \[redacted\]") as caught:
         model.invoke("Hi")
     assert KEY not in str(caught.value.body)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr
 
-from conformance.tests.package.mock_service import KEY, Desk
+from conformance.tests.package.mock_service import KEY, MockService
 from langchain_baseten import BasetenEmbeddings, BasetenRequestError, ChatBaseten
 from langchain_baseten._config import references
 from langchain_baseten._config.references import MOST_SECRETS, SecretTable, reference_for
@@ -55,18 +55,18 @@ def test_a_model_without_its_credentials_sends_nothing(
     pickled = pickle.dumps(ChatBaseten(model="m", api_key=KEY, **{field: SETTINGS[field]}))
     _in_another_process(monkeypatch)
     twice = pickle.loads(pickle.dumps(pickle.loads(pickled)))  # noqa: S301  our own bytes
-    desk = Desk()
-    model = twice.model_copy(update=desk.clients())
+    service = MockService()
+    model = twice.model_copy(update=service.clients())
 
     with pytest.raises(BasetenRequestError, match=r"unpickled without default_\w+\['"):
         model.invoke("Hi")
-    assert not desk.requests
+    assert not service.requests
 
     of_call = {name.lower(): "x" for name in SETTINGS[field]}
     model.invoke("Hi", **{field.replace("default", "extra"): of_call})
     setattr(model, field, SETTINGS[field])
     model.invoke("Hi")
-    assert len(desk.requests) == 2
+    assert len(service.requests) == 2
 
 
 def test_a_bound_credential_travels_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:

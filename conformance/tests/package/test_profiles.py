@@ -17,7 +17,7 @@ from langchain_core.runnables import ConfigurableField, RunnableConfig
 
 from conformance.cli.main import main
 from conformance.maintenance import profiles
-from conformance.tests.package.mock_service import Desk
+from conformance.tests.package.mock_service import MockService
 from langchain_baseten import ChatBaseten, ListedModel
 from langchain_baseten._config import profile as profile_module
 from langchain_baseten._config.profile import find_profile as find_by_name
@@ -349,12 +349,12 @@ def test_the_command_merges_facts_alone(capsys: pytest.CaptureFixture[str]) -> N
 def test_the_command_asks_the_service(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk = Desk({"data": [ROW]})
-    monkeypatch.setattr(profiles, "ChatBaseten", desk.model)
+    service = MockService({"data": [ROW]})
+    monkeypatch.setattr(profiles, "ChatBaseten", service.model)
 
     assert main(["profiles", "--difference"]) == 1
     assert "+ a/b\n" in capsys.readouterr().out
-    assert [request.method for request in desk.requests] == ["GET"]
+    assert [request.method for request in service.requests] == ["GET"]
 
 
 @pytest.mark.parametrize("text", ["<html>", '{"data": 7}'])

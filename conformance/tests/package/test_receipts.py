@@ -8,7 +8,7 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from conformance.tests.package.mock_service import Desk, whole
+from conformance.tests.package.mock_service import MockService, whole
 from langchain_baseten import BasetenInvalidResponseError, BasetenTimeoutError
 from langchain_baseten._http.deadlines import Deadline
 from langchain_baseten._http.parallel import pause
@@ -16,7 +16,7 @@ from langchain_baseten._protocol.sse import EventDecoder
 
 
 def test_a_response_over_the_limit_is_not_read_to_its_end() -> None:
-    model = Desk(whole("x" * 2_000)).model(max_response_bytes=1_000)
+    model = MockService(whole("x" * 2_000)).model(max_response_bytes=1_000)
     with pytest.raises(BasetenInvalidResponseError, match=r"larger than 1,000 bytes.*max_response"):
         model.invoke("Hello")
 
@@ -31,7 +31,7 @@ def test_the_last_event_over_the_limit_is_refused() -> None:
 def test_a_response_that_is_not_utf_8_is_named_with_its_encoding() -> None:
     body = httpx2.Response(200, content='{"choices": "é"}'.encode("utf-16"))
     with pytest.raises(BasetenInvalidResponseError, match=r"(?i)utf-16") as caught:
-        Desk(body).model().invoke("Hello")
+        MockService(body).model().invoke("Hello")
     assert "not UTF-8" in str(caught.value)
 
 

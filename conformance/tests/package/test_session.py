@@ -15,7 +15,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import set_config_context
 
-from conformance.tests.package.mock_service import Desk
+from conformance.tests.package.mock_service import MockService
 from langchain_baseten import ChatBaseten
 from langchain_baseten._config.session import SESSION_HEADERS, find_thread, session_header
 
@@ -55,105 +55,105 @@ each_way = pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 
 
-def sessions(desk: Desk) -> list[str | None]:
-    return [request.headers.get(HEADER) for request in desk.requests]
+def sessions(service: MockService) -> list[str | None]:
+    return [request.headers.get(HEADER) for request in service.requests]
 
 
 @each_way
 def test_a_config_given_by_hand_names_the_session(ask: Any) -> None:
-    desk = Desk()
-    ask(desk.model(), CONFIG)
+    service = MockService()
+    ask(service.model(), CONFIG)
 
-    assert sessions(desk) == [SESSION]
+    assert sessions(service) == [SESSION]
 
 
 @each_way
 def test_inside_a_graph_the_session_is_that_of_the_run(ask: Any) -> None:
-    desk = Desk()
+    service = MockService()
     with set_config_context(CONFIG) as context:
-        context.run(ask, desk.model(), None)
+        context.run(ask, service.model(), None)
 
-    assert sessions(desk) == [SESSION]
+    assert sessions(service) == [SESSION]
 
 
 @each_way
 def test_without_a_thread_there_is_no_session(ask: Any) -> None:
-    desk = Desk()
+    service = MockService()
     for config in (None, {}, {"configurable": {"user": THREAD}}, {"tags": [THREAD]}):
-        ask(desk.model(), config)
+        ask(service.model(), config)
 
-    assert sessions(desk) == [None] * 4
+    assert sessions(service) == [None] * 4
 
 
 def test_a_config_given_by_hand_overrides_that_of_the_run() -> None:
-    desk = Desk()
+    service = MockService()
     other: RunnableConfig = {"configurable": {"thread_id": "other"}}
     with set_config_context(CONFIG) as context:
-        context.run(desk.model().invoke, "Hi", other)
-        context.run(desk.model().invoke, "Hi", {"configurable": {}})
-        context.run(desk.model().invoke, "Hi", {"tags": ["a"]})
+        context.run(service.model().invoke, "Hi", other)
+        context.run(service.model().invoke, "Hi", {"configurable": {}})
+        context.run(service.model().invoke, "Hi", {"tags": ["a"]})
 
-    assert sessions(desk) == [session_header("other", {})[HEADER], None, SESSION]
+    assert sessions(service) == [session_header("other", {})[HEADER], None, SESSION]
 
 
 def test_chains_bound_models_and_tools_name_the_session_too() -> None:
-    desk = Desk()
-    chain = ChatPromptTemplate.from_template("{x}") | desk.model().bind(stop=["a"])
+    service = MockService()
+    chain = ChatPromptTemplate.from_template("{x}") | service.model().bind(stop=["a"])
     chain.invoke({"x": "Hi"}, CONFIG)
-    RunnableLambda(desk.model().invoke).invoke("Hi", CONFIG)
-    desk.model().with_config(CONFIG).invoke("Hi")
+    RunnableLambda(service.model().invoke).invoke("Hi", CONFIG)
+    service.model().with_config(CONFIG).invoke("Hi")
 
-    assert sessions(desk) == [SESSION] * 3
+    assert sessions(service) == [SESSION] * 3
 
 
 def test_two_threads_are_two_sessions_and_one_thread_is_one() -> None:
-    desk = Desk()
-    model = desk.model()
+    service = MockService()
+    model = service.model()
     configs: list[RunnableConfig] = [{"configurable": {"thread_id": i % 2}} for i in range(4)]
     model.batch(["Hi"] * 4, configs)
 
-    first, second = sorted(set(map(str, sessions(desk))))
+    first, second = sorted(set(map(str, sessions(service))))
     assert first != second
-    assert sorted(map(str, sessions(desk))) == [first, first, second, second]
+    assert sorted(map(str, sessions(service))) == [first, first, second, second]
 
 
 @pytest.mark.parametrize("name", sorted(SESSION_HEADERS))
 @pytest.mark.parametrize("upper", [False, True])
 def test_a_session_of_the_user_is_left_alone(name: str, upper: bool) -> None:
-    desk = Desk()
+    service = MockService()
     own = {name.upper() if upper else name: "mine"}
-    desk.model(default_headers=own).invoke("Hi", CONFIG)
-    desk.model().invoke("Hi", CONFIG, extra_headers=own)
+    service.model(default_headers=own).invoke("Hi", CONFIG)
+    service.model().invoke("Hi", CONFIG, extra_headers=own)
 
-    assert [request.headers[name] for request in desk.requests] == ["mine", "mine"]
-    assert SESSION not in {value for r in desk.requests for value in r.headers.values()}
+    assert [request.headers[name] for request in service.requests] == ["mine", "mine"]
+    assert SESSION not in {value for r in service.requests for value in r.headers.values()}
 
 
 def test_the_session_can_be_switched_off_for_a_model_and_for_a_call() -> None:
-    desk = Desk()
-    desk.model(session_affinity=False).invoke("Hi", CONFIG)
-    desk.model().invoke("Hi", CONFIG, session_affinity=False)
-    desk.model(session_affinity=False).invoke("Hi", CONFIG, session_affinity=True)
+    service = MockService()
+    service.model(session_affinity=False).invoke("Hi", CONFIG)
+    service.model().invoke("Hi", CONFIG, session_affinity=False)
+    service.model(session_affinity=False).invoke("Hi", CONFIG, session_affinity=True)
 
-    assert sessions(desk) == [None, None, SESSION]
-    assert "session_affinity" not in desk.body
+    assert sessions(service) == [None, None, SESSION]
+    assert "session_affinity" not in service.body
 
 
 def test_the_id_of_the_thread_is_sent_nowhere() -> None:
-    desk = Desk()
-    list(desk.model().stream("Hi", CONFIG))
-    [request] = desk.requests
+    service = MockService()
+    list(service.model().stream("Hi", CONFIG))
+    [request] = service.requests
 
     assert THREAD not in f"{request.url}{request.headers.raw}{request.content!r}"
 
 
 def test_the_session_does_not_change_the_key_of_a_cache() -> None:
-    desk, cache = Desk(), InMemoryCache()
-    model = desk.model(cache=cache)
+    service, cache = MockService(), InMemoryCache()
+    model = service.model(cache=cache)
     model.invoke("Hi", CONFIG)
     model.invoke("Hi", {"configurable": {"thread_id": "other"}})
 
-    assert len(desk.requests) == 1
+    assert len(service.requests) == 1
 
 
 def test_the_model_that_makes_a_call_has_the_connections_of_the_one_that_was_asked() -> None:
@@ -202,7 +202,7 @@ def test_no_frame_of_the_package_holds_what_else_the_config_holds(
     secret = "sk-in-the-config-0123456789"
     config: RunnableConfig = {"configurable": {"thread_id": THREAD, "api_key": secret}}
     with pytest.raises(RuntimeError) as caught:
-        ask(Desk().model(), config)
+        ask(MockService().model(), config)
 
     found = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     package = [frame.locals for frame in found.stack if "/langchain_baseten/" in frame.filename]

@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableGenerator, RunnableLambda
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic.v1 import BaseModel as OldModel
 
-from conformance.tests.package.mock_service import Desk, calling, whole
+from conformance.tests.package.mock_service import MockService, calling, whole
 from conformance.tests.package.schema_samples import OldSum, Sum, Total
 from langchain_baseten._protocol.schemas import METHODS, Method
 from langchain_baseten._structured_output import (
@@ -590,18 +590,18 @@ def look(at: int) -> str:
 @pytest.mark.parametrize("schema", [Sum, {"title": "Sum", **PLAIN}], ids=["class", "dict"])
 def test_further_tools_are_sent_with_every_method(schema: Any, method: Method) -> None:
     calls = method == "function_calling"
-    desk = Desk(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
-    shaped = desk.model().with_structured_output(schema, method=method, tools=[look])
+    service = MockService(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
+    shaped = service.model().with_structured_output(schema, method=method, tools=[look])
     found = shaped.invoke("Hi")
 
     assert (found if isinstance(found, dict) else found.model_dump()) == {"value": 1}
-    names = [tool["function"]["name"] for tool in desk.body["tools"]]
+    names = [tool["function"]["name"] for tool in service.body["tools"]]
     assert names == (["Sum", "look"] if calls else ["look"])
-    assert desk.body.get("tool_choice") == ("required" if calls else None)
+    assert service.body.get("tool_choice") == ("required" if calls else None)
 
 
 def test_a_call_of_a_further_tool_only_is_the_parsing_error() -> None:
-    model = Desk(calling("look", {"at": 1})).model()
+    model = MockService(calling("look", {"at": 1})).model()
     found: Any = model.with_structured_output(Sum, tools=[look], include_raw=True).invoke("Hi")
 
     assert found["raw"].tool_calls[0]["name"] == "look"
@@ -610,13 +610,13 @@ def test_a_call_of_a_further_tool_only_is_the_parsing_error() -> None:
 
 
 def test_the_tool_choice_of_structured_output_may_be_set() -> None:
-    desk = Desk(calling("Sum", {"value": 1}))
-    desk.model().with_structured_output(Sum, tool_choice="auto", parallel_tool_calls=True).invoke(
-        "x"
-    )
+    service = MockService(calling("Sum", {"value": 1}))
+    service.model().with_structured_output(
+        Sum, tool_choice="auto", parallel_tool_calls=True
+    ).invoke("x")
 
-    assert desk.body["tool_choice"] == "auto"
-    assert desk.body["parallel_tool_calls"] is True
+    assert service.body["tool_choice"] == "auto"
+    assert service.body["parallel_tool_calls"] is True
 
 
 WAYS: dict[str, Callable[[Any], Any]] = {
@@ -635,7 +635,7 @@ def test_a_model_raises_on_a_cut_or_missing_response_in_every_way(
 ) -> None:
     text = '{"name": "Ada", "text": "She was the fir'
     with pytest.raises(OutputParserException) as caught:
-        way(Desk(whole(text)).model().with_structured_output(Person, method=method))
+        way(MockService(whole(text)).model().with_structured_output(Person, method=method))
 
     assert caught.value.llm_output == text
 
@@ -644,8 +644,8 @@ def test_a_model_raises_on_a_cut_or_missing_response_in_every_way(
 @pytest.mark.parametrize("method", METHODS)
 def test_a_model_that_does_not_stream_gives_the_same_structured_output(method: Method) -> None:
     calls = method == "function_calling"
-    desk = Desk(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
-    shaped = desk.model(disable_streaming=True).with_structured_output(Sum, method=method)
+    service = MockService(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
+    shaped = service.model(disable_streaming=True).with_structured_output(Sum, method=method)
 
     assert list(shaped.stream("Hi")) == [Sum(value=1)]
 
@@ -663,24 +663,24 @@ NAMED_SCHEMAS: dict[str, Any] = {
 @pytest.mark.parametrize("schema", NAMED_SCHEMAS.values(), ids=NAMED_SCHEMAS)
 def test_a_response_format_works_with_every_method(schema: Any, method: Method) -> None:
     calls = method == "function_calling"
-    desk = Desk(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
-    shaped: Any = desk.model().with_structured_output(schema, method=method)
+    service = MockService(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
+    shaped: Any = service.model().with_structured_output(schema, method=method)
 
     assert shaped.invoke("Hi") == {"value": 1}
     assert shaped.first.kwargs["ls_structured_output_format"]["schema"] is schema
     if calls:
-        (tool,) = desk.body["tools"]
+        (tool,) = service.body["tools"]
         assert tool["function"] == {"name": "Sum", "parameters": PLAIN, "strict": True}
-        assert desk.body["tool_choice"] == {"type": "function", "function": {"name": "Sum"}}
+        assert service.body["tool_choice"] == {"type": "function", "function": {"name": "Sum"}}
     elif method == "json_schema":
-        assert desk.body["response_format"] == NAMED_SCHEMAS["a response format"]
+        assert service.body["response_format"] == NAMED_SCHEMAS["a response format"]
 
 
 @pytest.mark.parametrize("disabled", [True, False])
 def test_anthropics_choice_may_rule_out_parallel_calls(disabled: bool) -> None:
-    desk = Desk()
+    service = MockService()
     choice = {"type": "auto", "disable_parallel_tool_use": disabled}
-    desk.model().bind_tools([look], tool_choice=choice).invoke("Hi")
+    service.model().bind_tools([look], tool_choice=choice).invoke("Hi")
 
-    assert desk.body["tool_choice"] == "auto"
-    assert desk.body["parallel_tool_calls"] is not disabled
+    assert service.body["tool_choice"] == "auto"
+    assert service.body["parallel_tool_calls"] is not disabled

@@ -13,7 +13,7 @@ from langchain_core.utils import _gateway
 from pydantic import SecretStr
 
 from conformance.tests.package.call_modes import WAYS, ask
-from conformance.tests.package.mock_service import KEY, Desk
+from conformance.tests.package.mock_service import KEY, MockService
 
 if TYPE_CHECKING:
     from langchain_baseten import ChatBaseten
@@ -28,18 +28,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def build(desk: Desk, **settings: Any) -> ChatBaseten:
+def build(mocked: MockService, **settings: Any) -> ChatBaseten:
     headers = {"X-Service-Key": "gateway-service-key", "X-Team": "harbour"}
     with langsmith_gateway(api_key=GATEWAY_KEY, base_url="https://g.example/", headers=headers):
-        return desk.model(**settings)
+        return mocked.model(**settings)
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_requests_go_through_the_gateway_with_its_key_and_headers(way: str) -> None:
-    desk = Desk()
+    mocked = MockService()
     mine = {"base_url": "https://elsewhere.example/v1", "default_headers": {"x-team": "mine"}}
-    await ask(build(desk, **mine), "Hello", way)
-    request = desk.requests[0]
+    await ask(build(mocked, **mine), "Hello", way)
+    request = mocked.requests[0]
 
     assert str(request.url) == "https://g.example/baseten/v1/chat/completions"
     assert request.headers["authorization"] == f"Bearer {GATEWAY_KEY}"
@@ -48,10 +48,10 @@ async def test_requests_go_through_the_gateway_with_its_key_and_headers(way: str
 
 
 async def test_a_dedicated_deployment_stays_out_of_the_gateway() -> None:
-    desk = Desk()
+    mocked = MockService()
     url = "https://model-abcd1234.api.baseten.co/environments/production/sync/v1"
-    await ask(build(desk, model_url=url), "Hello", "invoke")
-    request = desk.requests[0]
+    await ask(build(mocked, model_url=url), "Hello", "invoke")
+    request = mocked.requests[0]
 
     assert str(request.url) == f"{url}/chat/completions"
     assert request.headers["authorization"] == f"Bearer {KEY}"
@@ -59,7 +59,7 @@ async def test_a_dedicated_deployment_stays_out_of_the_gateway() -> None:
 
 
 def test_headers_of_the_gateway_are_written_nowhere() -> None:
-    made = build(Desk())
+    made = build(MockService())
     bare = made.model_copy(update={"http_client": None, "http_async_client": None})
     pickled = pickle.dumps(bare)
     written = f"{made!r}{dumps(made)}{made.model_dump()}{pickled!r}{vars(made)}"
@@ -73,7 +73,7 @@ def test_headers_of_the_gateway_are_written_nowhere() -> None:
 @pytest.mark.parametrize("way", WAYS)
 async def test_metadata_of_the_gateway_is_kept(way: str) -> None:
     header = {"X-LangSmith-Gateway-Metadata": json.dumps(METADATA)}
-    model = build(Desk(headers=header))
+    model = build(MockService(headers=header))
     found: list[Any] = []
     if way == "invoke":
         found = model.generate([ASKED]).generations[0]
@@ -90,7 +90,7 @@ async def test_metadata_of_the_gateway_is_kept(way: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "no JSON", "[1]"])
 def test_metadata_that_cannot_be_read_is_left_out(value: str) -> None:
-    model = build(Desk(headers={"X-LangSmith-Gateway-Metadata": value}))
+    model = build(MockService(headers={"X-LangSmith-Gateway-Metadata": value}))
     found = model._generate(ASKED).generations[0]
 
     assert "lc_gateway_metadata" not in (found.generation_info or {})
