@@ -10,6 +10,7 @@ where a claim says only that an error is raised, any exception will do.
 from __future__ import annotations
 
 import importlib
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,7 @@ from conformance.subjects.subject import chosen
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["catch", "expect", "expect_class", "expect_status", "is_typed"]
+__all__ = ["catch", "expect", "expect_class", "expect_status", "is_typed", "tolerate"]
 
 # What a check asks for -> our class, langchain-core's, statuses that say the same.
 _CLIENT = range(400, 500)
@@ -52,6 +53,11 @@ def expect(kind: str, match: str | None = None, *, ours: str | None = None) -> A
     if chosen().ours:
         return pytest.raises(catch(kind), match=ours or match)
     return pytest.raises(Exception, match=match, check=_judge(kind))
+
+
+def tolerate() -> AbstractContextManager[Any]:
+    """Return a context in which a client of another maker may raise: something else is judged."""
+    return nullcontext() if chosen().ours else suppress(Exception)
 
 
 def _judge(kind: str) -> Callable[[Exception], bool]:

@@ -68,6 +68,7 @@ __all__ = [
     "note_bodies",
     "note_requests",
     "opened",
+    "read_reasoning",
     "skip_another_method",
     "spoil_arguments",
     "take_pieces",
@@ -220,7 +221,8 @@ def judge_reading(message: AIMessage, body: str) -> None:
     answer = read_answer(body)
     assert message.text == answer.text
     called = [(call["name"], call["args"]) for call in message.tool_calls]
-    assert called == [(call.name, call.value) for call in answer.calls.values() if call.is_valid]
+    sent = [(call.name, call.value) for call in answer.calls.values() if call.is_valid]
+    assert called == sent, f"the service sent the calls {sent}; the message holds {called}"
 
 
 def mount(lane: str, evidence: Evidence, responder: Responder = respond, **settings: Any) -> Any:
@@ -300,6 +302,13 @@ def note_requests(seen: list[ReceivedRequest], responder: Responder = respond) -
         return responder(request)
 
     return answer
+
+
+def read_reasoning(message: AIMessage) -> str:
+    """Return a message's reasoning, wherever its maker keeps it."""
+    kept = message.additional_kwargs.get("reasoning_content")
+    blocks: list[Any] = [] if kept else message.content_blocks
+    return str(kept or "".join(b["reasoning"] for b in blocks if b["type"] == "reasoning"))
 
 
 def find_wire_calls(payload: Any) -> list[dict[str, Any]]:

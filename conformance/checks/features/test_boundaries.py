@@ -26,7 +26,7 @@ from conformance.checks.features.questions import (
 )
 from conformance.reference import respond
 from conformance.reference.exchange import plan_json
-from conformance.subjects.expected_errors import catch, expect, expect_class
+from conformance.subjects.expected_errors import catch, expect, expect_class, tolerate
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
 
@@ -88,7 +88,7 @@ def test_every_result_of_a_turn_goes_back(lane: str, evidence: Evidence, ask: As
     bound = mount(lane, evidence, note_bodies(sent)).bind_tools([get_weather])
     ask(bound, [HumanMessage(ONE_CITY), called, *results])
     _, turn, *rest = sent[0]["messages"]
-    assert turn["content"] == "Let me look."
+    assert turn.get("content") == "Let me look.", "the text beside the calls of a turn is lost"
     assert [call["id"] for call in turn["tool_calls"]] == [*"abcd"]
     assert "京都 🌧" in turn["tool_calls"][0]["function"]["arguments"]
     told = [(each["tool_call_id"], each["content"]) for each in rest]
@@ -142,7 +142,8 @@ def test_a_strict_schema_is_sent_as_such(lane: str, evidence: Evidence, strict: 
     model.with_structured_output(schema, method="json_schema", strict=strict).invoke("Visit Paris.")
     skip_another_method(evidence, sent[0])
     assert "response_format" in sent[0], "method json_schema was asked for, no response_format sent"
-    assert sent[0]["response_format"]["json_schema"].get("strict", False) is strict
+    told = sent[0]["response_format"]["json_schema"].get("strict", False)
+    assert told is strict, f"strict={strict} was asked for, strict={told} is sent"
 
 
 @pytest.mark.claim("parameters.given.sent")
@@ -150,6 +151,8 @@ def test_a_strict_schema_is_sent_as_such(lane: str, evidence: Evidence, strict: 
 @pytest.mark.parametrize("stop", [["A", "B", "C", "D"], "END"], ids=["four", "text"])
 def test_every_stop_sequence_is_sent(lane: str, evidence: Evidence, ask: Ask, stop: Any) -> None:
     sent: list[dict[str, Any]] = []
+    if not chosen().ours and isinstance(stop, str):
+        evidence.not_applicable("whether one stop sequence may be a text is for each maker to say")
     ask(mount(lane, evidence, note_bodies(sent), stop=stop), GREETING)
     assert sent[0]["stop"] in (stop, [stop])
 
@@ -164,7 +167,11 @@ def test_headers_given_are_sent(lane: str, evidence: Evidence, ask: Ask) -> None
         return respond(request)
 
     headers = {"x-team": "harbour", "x-trace": "7"}
-    ask(mount(lane, evidence, answer, default_headers=headers), GREETING)
+    model = mount(lane, evidence, answer, default_headers=headers)
+    with tolerate():
+        ask(model, GREETING)
+    if not chosen().ours and "default_headers" in seen[0].json():
+        evidence.not_applicable("what the factory makes knows no default_headers")
     assert headers.items() <= dict(seen[0].headers).items()
 
 

@@ -62,7 +62,9 @@ def test_the_log_probabilities_of_a_deployment_stand_in_the_metadata(
     lane: str, model: BaseChatModel, ask: Ask
 ) -> None:
     answer = ask(model, GREETING, logprobs=True, top_logprobs=2)
-    tokens = answer.response_metadata["logprobs"]["content"]
+    told = answer.response_metadata.get("logprobs")
+    assert told, "logprobs were asked for and sent, and the response metadata hold none"
+    tokens = told["content"]
     spelt = b"".join(bytes(token["bytes"]) for token in tokens).decode()
     assert answer.text
     # An engine gives them for all that its model wrote, the marks around its thoughts included.

@@ -40,7 +40,7 @@ _HAIKU = "Write a haiku about spring"
 _WIRE = [{"role": "system", "content": _POET}, {"role": "user", "content": _HAIKU}]
 
 _CALL = {"name": "get_weather", "args": {"city": "Paris"}, "id": "call_1", "type": "tool_call"}
-_WIRE_CALL = {
+_WIRE_CALL: dict[str, Any] = {
     "id": "call_1",
     "type": "function",
     "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'},
@@ -133,7 +133,12 @@ def _leave_what_is_free(sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return messages without what another maker may leave out, or send without saying more."""
     if chosen().ours:
         return sent
-    return [{k: v for k, v in each.items() if k != "name" and v != ""} for each in sent]
+    told = [{k: v for k, v in each.items() if k != "name" and v != ""} for each in sent]
+    for call in (call for each in told for call in each.get("tool_calls") or ()):
+        call["type"] = _WIRE_CALL["type"]
+        if json.loads(call["function"]["arguments"]) == {"city": "Paris"}:
+            call["function"]["arguments"] = _WIRE_CALL["function"]["arguments"]
+    return told
 
 
 @pytest.mark.claim("messages.invoke.objects")

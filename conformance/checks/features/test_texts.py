@@ -8,22 +8,33 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core.messages import (
+    AIMessage,
+    ChatMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 
 from conformance.checks.features.questions import (
     ask_awaited_in_pieces,
     ask_in_pieces,
+    at_model,
     change_answers,
     change_plans,
     every_way,
+    get_weather,
     mount,
     note_bodies,
 )
 from conformance.reference import BodyPiece
+from conformance.reference.exchange import plan_json
+from conformance.subjects.expected_errors import expect
+from conformance.subjects.subject import chosen
+from conformance.targets import LANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from langchain_core.messages import AIMessage
 
     from conformance.reference import AnswerPlan
     from conformance.verdicts.evidence import Evidence
@@ -35,8 +46,10 @@ streamed = pytest.mark.parametrize("ask", [ask_in_pieces, ask_awaited_in_pieces]
 _TEXT = """  Überfluß, naïve, Łódź; \u00e9 is not e\u0301, \u212b is not \u00c5, \ufb01 is not fi;
 東京と서울 и Москва, 🌧 👩\u200d🚀 𠮷; one\u2028two\u2029three\u0085four\u00a0five;\tsix
 
-a "quoted" \\ back\\slash, {"json": [1]} and data: [DONE]  """
+a "quoted" \\ back\\slash, {"json": [1]} and data: [DONE];
+&lt;b&gt; &amp;amp; %20\r\nseven\reight  """
 """Outside ASCII, in two normal forms, beyond the first plane, with every separator and mark."""
+_LONG = f"{_TEXT}{' '.join(map(str, range(2_000)))}{_TEXT}"
 
 
 @pytest.mark.claim("messages.invoke.string")
@@ -45,6 +58,107 @@ def test_a_text_is_sent_letter_by_letter(lane: str, evidence: Evidence, ask: Ask
     sent: list[dict[str, Any]] = []
     ask(mount(lane, evidence, note_bodies(sent)), _TEXT)
     assert sent[0]["messages"] == [{"role": "user", "content": _TEXT}]
+
+
+@pytest.mark.claim("messages.invoke.objects")
+@every_way
+def test_the_text_of_each_message_is_sent_letter_by_letter_in_its_turn(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    called = AIMessage("", tool_calls=[{"name": "get_weather", "args": {}, "id": "a"}])
+    turns: list[Any] = [
+        SystemMessage(f"first {_LONG}"),
+        SystemMessage(f"second {_LONG}"),
+        HumanMessage(f"third {_LONG}"),
+        HumanMessage([{"type": "text", "text": f"{each} {_TEXT}"} for each in ("a", "b", "c")]),
+        called,
+        ToolMessage(_LONG, tool_call_id="a"),
+        AIMessage(_LONG),
+        HumanMessage("Go on."),
+        HumanMessage("And be quick."),
+    ]
+    bound = mount(lane, evidence, note_bodies(sent)).bind_tools([get_weather])
+    ask(bound, turns)
+    told = [(each["role"], _read_texts(each.get("content"))) for each in sent[0]["messages"]]
+    for (role, texts), turn in zip(told, turns, strict=True):
+        assert role == _ROLES[turn.type], f"a {turn.type} message is sent as one of {role}"
+        assert texts == _read_texts(turn.content), f"the text of a {turn.type} message was altered"
+
+
+_ROLES = {"system": "system", "human": "user", "ai": "assistant", "tool": "tool"}
+
+
+def _read_texts(content: Any) -> list[str]:
+    """Return the texts of a message's content, a string or a list of parts."""
+    parts = content if isinstance(content, list) else [content]
+    texts = (part["text"] if isinstance(part, dict) else part for part in parts)
+    return [text for text in texts if text]
+
+
+@pytest.mark.claim("messages.invoke.objects")
+@pytest.mark.own("others may know fewer roles, and fewer forms of an assistant's content")
+@every_way
+def test_roles_of_ones_own_and_blocks_of_an_assistant_are_sent(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, lambda _: plan_json(400, {"error": "Seen."})))
+    blocks: Any = [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]
+    turns = [
+        ChatMessage(content="Be kind.", role="developer"),
+        AIMessage(blocks),
+        AIMessage(""),
+        ("user", "?"),
+    ]
+    with expect("invalid-request"):
+        ask(model, turns)
+    told = [(each["role"], each["content"]) for each in sent[0]["messages"]]
+    assert told == [
+        ("developer", "Be kind."),
+        ("assistant", "one two"),
+        ("assistant", ""),
+        ("user", "?"),
+    ]
+
+
+@pytest.mark.claim("tools.bind.schemas")
+@every_way
+def test_the_texts_of_a_tool_are_sent_letter_by_letter(evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    city = {"type": "string", "description": _TEXT, "enum": [_TEXT, "京都"]}
+    parameters = {"type": "object", "properties": {"città": city}, "required": ["città"]}
+    tool = {"name": "get_weather", "description": _LONG, "parameters": parameters}
+    ask(mount("model-apis", evidence, note_bodies(sent)).bind_tools([tool]), "Hello")
+    function = sent[0]["tools"][0]["function"]
+    assert function["description"] == _LONG, "the description of a tool was altered"
+    assert function["parameters"]["properties"] == {"città": city}, "a parameter was altered"
+
+
+@pytest.mark.claim("reasoning.answer.kept")
+@every_way
+def test_reasoning_arrives_letter_by_letter(lane: str, evidence: Evidence, ask: Ask) -> None:
+    model = mount(lane, evidence, change_plans(partial(_think, _LONG)))
+    thinker, named = at_model(model, LANES[lane].thinker)
+    blocks: list[Any] = list(ask(thinker, "Hello", **named).content_blocks)
+    told = "".join(block.get("reasoning", "") for block in blocks if block["type"] == "reasoning")
+    if not chosen().ours and not told:
+        evidence.not_applicable("the content blocks hold no reasoning, as another check says")
+    assert told == _LONG, f"the service sent {len(_LONG)} letters of reasoning, {len(told)} arrived"
+
+
+def _think(text: str, plan: AnswerPlan) -> AnswerPlan:
+    """Return a response whose first piece of reasoning is another, its further ones empty."""
+    texts = iter([text])
+
+    def think(payload: Any) -> Any:
+        for choice in payload["choices"]:
+            part = choice.get("message") or choice.get("delta") or {}
+            for name in part.keys() & {"reasoning", "reasoning_content"}:
+                part[name] = next(texts, "") if part[name] else part[name]
+        return payload
+
+    return plan.map_json(think).map_events(think)
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
@@ -65,6 +179,19 @@ def _say(text: str, plan: AnswerPlan) -> AnswerPlan:
         return payload
 
     return plan.map_json(say).map_events(say)
+
+
+@pytest.mark.claim("streaming.sync.adds-up")
+@streamed
+def test_a_byte_order_mark_before_a_stream_is_skipped(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    def mark(plan: AnswerPlan) -> AnswerPlan:
+        first, *rest = plan.pieces
+        return replace(plan, pieces=(BodyPiece(b"\xef\xbb\xbf" + first.data), *rest))
+
+    model = mount(lane, evidence, change_plans(mark))
+    assert ask(model, "Repeat after me: one two").text == "one two"
 
 
 def _in_bytes(plan: AnswerPlan) -> AnswerPlan:
@@ -144,4 +271,6 @@ def test_a_refusal_is_kept(lane: str, evidence: Evidence, ask: Ask) -> None:
 
     answer = ask(mount(lane, evidence, change_answers(refuse)), "Repeat after me: one")
     assert answer.text == ""
-    assert set(answer.additional_kwargs["refusal"].split()) == {"No."}
+    refusal = answer.additional_kwargs.get("refusal", "")
+    assert refusal, "the service sent a refusal, and the message's additional_kwargs hold none"
+    assert {*refusal.split()} == {"No."}

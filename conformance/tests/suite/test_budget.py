@@ -113,6 +113,37 @@ def test_what_is_asked_and_answered_is_counted(
 
 
 @pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        (
+            refuse(400),
+            "HTTP 404; the model 'm', a name derived from the URL, is rejected: HTTP 400",
+        ),
+        (
+            refuse(404),
+            "HTTP 404; the model 'm', a name derived from the URL, is rejected: HTTP 404",
+        ),
+    ],
+)
+def test_a_name_that_is_a_guess_accuses_nobody_if_it_is_rejected(
+    plan: AnswerPlan, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = Meter(Limits(), SLUG, guess="GET /v1/models responds HTTP 404")
+    with LoopbackServer(answer_after(plan)) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        with pytest.raises(SKIPPED, match=reason.replace("'m'", f"'{SLUG}'")):
+            ask_whole(server.url)
+    assert meter.stopped.endswith("No.; name the model with --model")
+
+
+def test_a_name_that_is_a_guess_may_be_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = Meter(Limits(), SLUG, guess="GET /v1/models responds HTTP 404")
+    with LoopbackServer() as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        assert ask_whole(server.url)
+
+
+@pytest.mark.parametrize(
     ("limits", "reason"),
     [
         (Limits(requests=1), r"the limit of 1 requests is spent; --max-requests"),

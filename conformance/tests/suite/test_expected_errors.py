@@ -6,7 +6,13 @@ import httpx
 import pytest
 from langchain_core import exceptions as core
 
-from conformance.subjects.expected_errors import catch, expect, expect_class, expect_status
+from conformance.subjects.expected_errors import (
+    catch,
+    expect,
+    expect_class,
+    expect_status,
+    tolerate,
+)
 from conformance.subjects.subject import choose
 from langchain_baseten import (
     BasetenAPIError,
@@ -32,6 +38,17 @@ def _third_party() -> Iterator[None]:
     choose("conformance.tests.suite.factories:of_ours")
     yield
     choose("")
+
+
+def test_our_own_client_may_not_raise_where_another_is_tolerated() -> None:
+    with pytest.raises(ValueError, match="lost"), tolerate():
+        raise ValueError("lost")
+
+
+@pytest.mark.usefixtures("_third_party")
+def test_a_client_of_another_maker_may_raise_where_something_else_is_judged() -> None:
+    with tolerate():
+        raise ValueError("lost")
 
 
 @pytest.mark.parametrize(
