@@ -134,17 +134,13 @@ class CassetteWriter:
 
     def save_cassette(self, cassette_path: str, cassette_dict: Any, serializer: Any) -> None:
         """Write one cassette."""
-        bodies = [_read_json(request.body) for request in cassette_dict["requests"]]
+        requests = cassette_dict["requests"]
+        bodies = [json.loads(_to_text(request.body or "{}")) for request in requests]
         models = sorted({str(body.get("model")) for body in bodies})
         about = self._describe(", ".join(models), tuple(map(hash_request, bodies)))
         path = Path(cassette_path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(join(about, serialize(cassette_dict, serializer)), encoding="utf-8")
-
-
-def _read_json(body: bytes | str | None) -> dict[str, Any]:
-    found = json.loads(_to_text(body or "{}"))
-    return found if isinstance(found, dict) else {"model": None, "body": found}
 
 
 def match_json_body(recorded: Request, sent: Request) -> None:

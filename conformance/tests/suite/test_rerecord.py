@@ -33,9 +33,6 @@ def old(tmp_path: Path) -> Iterator[Path]:
     assert not list(folder.rglob("*.new"))
 
 
-HERE = Path(__file__).parents[3]
-
-
 def refuse(old: Path, why: str, request: RecordRequest | None = None) -> None:
     before = read(old)
     with pytest.raises(rerecord.RecordingError, match=why):
@@ -45,7 +42,7 @@ def refuse(old: Path, why: str, request: RecordRequest | None = None) -> None:
 
 def test_new_cassettes_are_recorded_then_replayed_then_put_in_place(old: Path, runs: Runs) -> None:
     outcome = rerecord.record(RecordRequest(), AGREED, old)
-    assert outcome == rerecord.Outcome(NAMES, ())
+    assert outcome == rerecord.Outcome(NAMES, {})
     steps = ["--record", "--target=replay"]
     assert [step in told for step, told in zip(steps, runs.arguments, strict=True)] == [True] * 2
     assert all(b"new" in read(old)[name] for name in NAMES)
@@ -103,7 +100,7 @@ def test_a_check_left_out_leaves_its_cassette_and_says_why(old: Path, runs: Runs
     before = read(old)
     runs.recorded[NAMES[1]] = "skipped"
     outcome = rerecord.record(RecordRequest(), AGREED, old)
-    assert outcome == rerecord.Outcome(NAMES[:1], ((NAMES[1], "it skipped"),))
+    assert outcome == rerecord.Outcome(NAMES[:1], {NAMES[1]: "it skipped"})
     assert read(old)[NAMES[1]] == before[NAMES[1]]
 
 
@@ -112,7 +109,7 @@ def test_in_part_a_failing_check_leaves_its_own_cassette_alone(old: Path, runs: 
     runs.recorded[NAMES[1]] = "failed"
     runs.codes = [1, 0]
     outcome = rerecord.record(RecordRequest(partial=True), AGREED, old)
-    assert outcome.left == ((NAMES[1], "failed while recording: it failed"),)
+    assert outcome.left == {NAMES[1]: "failed while recording: it failed"}
     assert read(old)[NAMES[1]] == before[NAMES[1]]
 
 
@@ -121,7 +118,7 @@ def test_in_part_a_planted_key_costs_its_own_cassette_alone(old: Path, runs: Run
     runs.answers[NAMES[1]] = f"a {KEY} b"
     outcome = rerecord.record(RecordRequest(partial=True), AGREED, old, {"BASETEN_API_KEY": KEY})
     assert outcome.replaced == NAMES[:1]
-    [(name, reason)] = outcome.left
+    [(name, reason)] = outcome.left.items()
     assert name == NAMES[1]
     assert reason.startswith("a secret would have been kept: a key in use")
     assert KEY not in reason
@@ -133,7 +130,7 @@ def test_in_part_what_does_not_replay_costs_its_own_cassette_alone(old: Path, ru
     runs.replayed[NAMES[0]] = "failed"
     runs.codes = [0, 1]
     outcome = rerecord.record(RecordRequest(partial=True), AGREED, old, {})
-    assert outcome.left == ((NAMES[0], "does not replay: it failed"),)
+    assert outcome.left == {NAMES[0]: "does not replay: it failed"}
     assert read(old)[NAMES[0]] == before[NAMES[0]]
     assert b"new" in read(old)[NAMES[1]]
 
@@ -259,7 +256,7 @@ def test_a_recording_of_higher_evidence_is_not_replaced_without_an_option(
     request = RecordRequest(target)
     outcome = rerecord.record(request, AGREED, old)
     assert outcome.replaced == NAMES[1:]
-    [(name, reason)] = outcome.left
+    [(name, reason)] = outcome.left.items()
     assert (name, read(old)[name]) == (NAMES[0], before)
     assert f"its evidence is {old_evidence}" in reason
     assert f"would be {target}; --lower-evidence replaces it" in reason
@@ -279,7 +276,9 @@ def test_what_a_stand_in_answers_does_not_replace_a_live_recording(old: Path, ru
     request = RecordRequest("live")
     assert protect_evidence(AGREED, old, request)[1] == {}
     outcome = rerecord.record(request, AGREED, old, {"BASETEN_API_KEY": KEY})
-    assert outcome.left[0][1].startswith("its evidence is live (Baseten), the new one's would be r")
+    assert outcome.left[NAMES[0]].startswith(
+        "its evidence is live (Baseten), the new one's would be r"
+    )
 
 
 @pytest.mark.parametrize("evidence", ["engine", "live"])
@@ -309,15 +308,38 @@ def test_runs_are_in_the_declared_environment(old: Path, runs: Runs) -> None:
         assert found["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] == "1"
 
 
-def test_folders_that_are_read_only_are_planned_and_listed_as_well(
+def test_a_folder_that_takes_no_cassette_is_found_before_anything_is_recorded(
+    tmp_path: Path, runs: Runs
+) -> None:
+    (tmp_path / "file").touch()
+    assert rerecord.plan(RecordRequest(), tmp_path / "file", {}).cost.requests == 2
+    with pytest.raises(OSError, match="file"):
+        rerecord.record(RecordRequest(), AGREED, tmp_path / "file", {})
+    assert not any("--record" in arguments for arguments in runs.arguments)
+
+
+def test_a_failure_while_replacing_leaves_complete_cassettes(
     old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(30, "Read-only file system")
+    move, before = Path.replace, read(old)
 
-    monkeypatch.setattr(rerecord, "check_writable", refuse)
-    assert rerecord.collect_names({}) == frozenset(NAMES)
-    assert rerecord.plan(RecordRequest(), old, {}).tasks == TASKS
-    with pytest.raises(OSError, match="Read-only"):
+    def fail(path: Path, target: Path) -> Path:
+        if target == old / NAMES[1]:
+            raise OSError(28, "No space left on device")
+        return move(path, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="No space left"):
         rerecord.record(RecordRequest(), AGREED, old, {})
-    assert not any("--record" in arguments for arguments in runs.arguments)
+    assert b"new" in read(old)[NAMES[0]]
+    assert read(old)[NAMES[1]] == before[NAMES[1]]
+
+
+def test_responses_are_handed_over_until_the_service_was_lost(runs: Runs) -> None:
+    runs.extra = [{"stopped": "the service was lost"}]
+    with (
+        pytest.raises(rerecord.RecordingError, match="was lost"),
+        rerecord.ask_again(RecordRequest(), AGREED, {}) as (folder, results),
+    ):
+        handed_over = (folder / NAMES[0]).is_file(), list(results)
+    assert handed_over == (True, [TASKS[0].check])
