@@ -65,7 +65,11 @@ def test_a_cassette_says_who_answered_who_was_asked_and_who_played_whom() -> Non
 def test_the_keys_in_use_are_known_to_the_redactor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", "sk-live-0123")
     redactor = make().begin(LANES["dedicated"])
-    answer = {"status": {"code": 200}, "headers": {}, "body": {"string": b"sk-live-0123"}}
+    answer = {
+        "status": {"code": 200, "message": ""},
+        "headers": {},
+        "body": {"string": b"sk-live-0123"},
+    }
     assert redactor.redact_response(answer) == {**answer, "body": {"string": b"REDACTED"}}
 
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,13 +32,6 @@ def old(tmp_path: Path) -> Iterator[Path]:
     yield folder
     assert list(tmp_path.iterdir()) == [folder], "something was left behind"
     assert not list(folder.rglob("*.new"))
-
-
-def refuse(old: Path, why: str, request: RecordRequest | None = None) -> None:
-    before = read(old)
-    with pytest.raises(rerecord.RecordingError, match=why):
-        rerecord.record(request or RecordRequest(), AGREED, old, {"BASETEN_API_KEY": KEY})
-    assert read(old) == before
 
 
 def test_new_cassettes_are_recorded_then_replayed_then_put_in_place(old: Path, runs: Runs) -> None:
@@ -79,16 +73,6 @@ def test_checks_that_cannot_be_collected_end_it(old: Path, runs: Runs) -> None:
         rerecord.plan(RecordRequest(), old)
 
 
-def test_a_failing_check_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
-    runs.recorded[NAMES[0]] = "failed"
-    runs.codes = [1, 0]
-    refuse(
-        old,
-        r"1 cassette is not fit to be kept\n"
-        r"  dedicated/tools/a.yaml: failed while recording: it failed$",
-    )
-
-
 def test_long_lists_of_failures_are_cut() -> None:
     told = rerecord._explain({f"n{number}": "r" for number in range(15)})
     assert told.startswith("15 cassettes are not fit to be kept\n  n0: r\n")
@@ -104,41 +88,85 @@ def test_a_check_left_out_leaves_its_cassette_and_says_why(old: Path, runs: Runs
     assert read(old)[NAMES[1]] == before[NAMES[1]]
 
 
-def test_in_part_a_failing_check_leaves_its_own_cassette_alone(old: Path, runs: Runs) -> None:
-    before = read(old)
-    runs.recorded[NAMES[1]] = "failed"
-    runs.codes = [1, 0]
-    outcome = rerecord.record(RecordRequest(partial=True), AGREED, old)
-    assert outcome.left == {NAMES[1]: "failed while recording: it failed"}
-    assert read(old)[NAMES[1]] == before[NAMES[1]]
+# what happens -> why the first cassette is left, or everything if the request is not partial
+UNFIT: dict[str, tuple[dict[str, Any], str]] = {
+    "a check fails": (
+        {"recorded": {NAMES[0]: "failed", NAMES[1]: "passed"}, "codes": [1, 0]},
+        "failed while recording: it failed",
+    ),
+    "a key is planted": (
+        {"answers": {NAMES[0]: f"a {KEY} b"}},
+        "a secret would have been kept: a key in use",
+    ),
+    "it does not replay": (
+        {"replayed": {NAMES[0]: "failed", NAMES[1]: "passed"}, "codes": [0, 1]},
+        "does not replay: it failed",
+    ),
+    "it is skipped in replay": (
+        {"replayed": {NAMES[0]: "skipped", NAMES[1]: "passed"}},
+        "does not replay: it skipped",
+    ),
+    "it is not replayed": ({"replayed": {NAMES[1]: "passed"}}, "does not replay: it did not run"),
+}
 
 
-def test_in_part_a_planted_key_costs_its_own_cassette_alone(old: Path, runs: Runs) -> None:
-    before = read(old)
-    runs.answers[NAMES[1]] = f"a {KEY} b"
-    outcome = rerecord.record(RecordRequest(partial=True), AGREED, old, {"BASETEN_API_KEY": KEY})
-    assert outcome.replaced == NAMES[:1]
-    [(name, reason)] = outcome.left.items()
-    assert name == NAMES[1]
-    assert reason.startswith("a secret would have been kept: a key in use")
-    assert KEY not in reason
-    assert read(old)[NAMES[1]] == before[NAMES[1]]
-
-
-def test_in_part_what_does_not_replay_costs_its_own_cassette_alone(old: Path, runs: Runs) -> None:
-    before = read(old)
-    runs.replayed[NAMES[0]] = "failed"
-    runs.codes = [0, 1]
-    outcome = rerecord.record(RecordRequest(partial=True), AGREED, old, {})
-    assert outcome.left == {NAMES[0]: "does not replay: it failed"}
+@pytest.mark.parametrize("what", UNFIT)
+@pytest.mark.parametrize("partial", [True, False])
+def test_what_is_not_fit_costs_its_own_cassette_in_part_and_else_everything(
+    old: Path, runs: Runs, what: str, *, partial: bool
+) -> None:
+    before, (set_up, why) = read(old), UNFIT[what]
+    for name, value in set_up.items():
+        setattr(runs, name, copy(value))
+    request, environment = RecordRequest(partial=partial), {"BASETEN_API_KEY": KEY}
+    if partial:
+        outcome = rerecord.record(request, AGREED, old, environment)
+        assert outcome == rerecord.Outcome(NAMES[1:], {NAMES[0]: why})
+    else:
+        with pytest.raises(rerecord.RecordingError) as caught:
+            rerecord.record(request, AGREED, old, environment)
+        assert str(caught.value) == f"1 cassette is not fit to be kept\n  {NAMES[0]}: {why}"
     assert read(old)[NAMES[0]] == before[NAMES[0]]
-    assert b"new" in read(old)[NAMES[1]]
+    assert (b"new" in read(old)[NAMES[1]]) == partial
 
 
-def test_if_all_that_was_not_left_out_failed_nothing_was_recorded(old: Path, runs: Runs) -> None:
-    runs.recorded = {NAMES[0]: "failed", NAMES[1]: "skipped"}
-    runs.codes = [1, 0]
-    refuse(old, "a.yaml: failed while recording: it failed", RecordRequest(partial=True))
+# what happens -> why nothing is kept, in part neither
+CUT: dict[str, tuple[dict[str, Any], str]] = {
+    "all that was not skipped failed": (
+        {"recorded": {NAMES[0]: "failed", NAMES[1]: "skipped"}, "codes": [1, 0]},
+        "a.yaml: failed while recording: it failed",
+    ),
+    "everything failed": (
+        {"recorded": dict.fromkeys(NAMES, "failed"), "codes": [1, 0]},
+        "2 cassettes are not fit to be kept\n  dedicated/tools/a.yaml: failed while recording",
+    ),
+    "the service was lost": ({"extra": [{"stopped": "it was lost"}]}, "^it was lost$"),
+    "the run was cut": ({"codes": [-9, 0]}, "cut .exit code -9.\nwhat pytest said"),
+    "the run ended too soon": ({"recorded": {NAMES[0]: "passed"}}, "recording was cut"),
+    "the replay was cut": ({"codes": [0, 3]}, r"replaying was cut .exit code 3.\nwhat pytest said"),
+}
+
+
+@pytest.mark.parametrize("what", CUT)
+def test_what_was_cut_leaves_the_old_cassettes_even_in_part(
+    old: Path, runs: Runs, what: str
+) -> None:
+    before, (set_up, why) = read(old), CUT[what]
+    for name, value in set_up.items():
+        setattr(runs, name, copy(value))
+    with pytest.raises(rerecord.RecordingError, match=why):
+        rerecord.record(RecordRequest(partial=True), AGREED, old, {})
+    assert read(old) == before
+
+
+def test_an_unlabelled_cassette_leaves_the_old_ones(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = read(old)
+    monkeypatch.setattr(rerecord, "find_flaw", lambda *_: "a: no provenance")
+    with pytest.raises(rerecord.RecordingError, match="a: no provenance"):
+        rerecord.record(RecordRequest(), AGREED, old, {})
+    assert read(old) == before
 
 
 def test_what_was_known_of_a_replaced_cassette_is_forgotten(old: Path, runs: Runs) -> None:
@@ -158,74 +186,11 @@ def test_only_who_takes_a_part_goes_on_after_a_check_without_an_answer(
     assert ("--record-partial" in runs.arguments[0]) == partial
 
 
-def test_if_everything_failed_nothing_was_recorded(old: Path, runs: Runs) -> None:
-    runs.recorded = dict.fromkeys(NAMES, "failed")
-    runs.codes = [1, 0]
-    refuse(
-        old,
-        "2 cassettes are not fit to be kept\n  dedicated/tools/a.yaml: failed while recording",
-        RecordRequest(partial=True),
-    )
-
-
 def test_if_everything_was_left_out_that_is_no_error(old: Path, runs: Runs) -> None:
     before = read(old)
     runs.recorded = dict.fromkeys(NAMES, "skipped")
     assert rerecord.record(RecordRequest(), AGREED, old).replaced == ()
     assert read(old) == before
-
-
-def test_a_service_that_is_lost_leaves_the_old_cassettes_even_in_part(
-    old: Path, runs: Runs
-) -> None:
-    runs.extra = [{"stopped": "the service was lost"}]
-    refuse(old, "the service was lost", RecordRequest(partial=True))
-
-
-@pytest.mark.parametrize("code", [2, 3, 70, -9])
-def test_a_run_that_was_cut_leaves_the_old_cassettes(old: Path, runs: Runs, code: int) -> None:
-    runs.codes = [code, 0]
-    refuse(old, f"cut .exit code {code}.\nwhat pytest said")
-
-
-def test_a_run_that_ended_too_soon_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
-    del runs.recorded[NAMES[1]]
-    refuse(old, "recording was cut")
-
-
-def test_a_planted_key_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
-    runs.answer = f"a {KEY} b"
-    refuse(old, "dedicated/tools/a.yaml: a secret would have been kept: a key in use")
-    runs.codes = [0, 0]
-    with pytest.raises(rerecord.RecordingError) as caught:
-        rerecord.record(RecordRequest(), AGREED, old, {"BASETEN_API_KEY": KEY})
-    assert KEY not in str(caught.value)
-
-
-def test_an_unlabelled_cassette_leaves_the_old_ones(
-    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rerecord, "find_flaw", lambda *_: "a: no provenance")
-    refuse(old, "a: no provenance")
-
-
-@pytest.mark.parametrize(("result", "code"), [("failed", 1), ("skipped", 0)])
-def test_what_does_not_replay_leaves_the_old_cassettes(
-    old: Path, runs: Runs, result: str, code: int
-) -> None:
-    runs.replayed[NAMES[0]] = result
-    runs.codes = [0, code]
-    refuse(old, f"dedicated/tools/a.yaml: does not replay: it {result}")
-
-
-def test_a_replay_that_was_cut_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
-    runs.codes = [0, 3]
-    refuse(old, r"replaying was cut .exit code 3.\nwhat pytest said", RecordRequest(partial=True))
-
-
-def test_a_check_that_did_not_replay_at_all_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
-    del runs.replayed[NAMES[0]]
-    refuse(old, "dedicated/tools/a.yaml: does not replay: it did not run")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
