@@ -5,7 +5,6 @@ Knows files and their provenance; must not know VCR's hooks or what a check want
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from conformance import FOLDER, SuiteFault
-from conformance.recording.provenance import LOADER, Provenance, find_alteration, read_header
+from conformance.recording.provenance import LOADER, Provenance, find_alteration, read_header, split
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,7 +25,6 @@ __all__ = [
     "find_unplayed",
     "list_cassettes",
     "name_cassette",
-    "read_bodies",
     "read_interactions",
     "read_provenance",
 ]
@@ -72,34 +70,16 @@ def read_interactions(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def read_bodies(path: Path) -> list[dict[str, Any]]:
-    """Return the JSON bodies of a cassette's requests, in order.
-
-    Raises:
-        SuiteFault: If the cassette is empty or cannot be read.
-    """
-    try:
-        requests = [each["request"] for each in read_interactions(path)]
-        return [json.loads(request["body"] or "{}") for request in requests]
-    except (KeyError, TypeError, ValueError) as flaw:
-        raise SuiteFault(f"{path.name} is not a cassette: {type(flaw).__name__}") from flaw
-
-
 @cache
 def read_provenance(path: Path) -> Provenance | None:
-    """Return where a cassette came from, from its first lines alone; None if it does not say.
+    """Return where a cassette came from; None if it does not say.
 
     Raises:
         SuiteFault: It says so in a way that cannot be read.
         OSError: There is no such cassette.
     """
-    lines: list[str] = []
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            if line.startswith("interactions:") or not (lines or line.startswith("provenance:")):
-                break
-            lines.append(line)
-    return read_header("".join(lines), path.name)
+    header, _ = split(path.read_text(encoding="utf-8", errors="replace"))
+    return read_header(header, path.name)
 
 
 def find_provenance(path: Path) -> Provenance | None:
@@ -112,8 +92,7 @@ def find_provenance(path: Path) -> Provenance | None:
 
 def find_flaws(root: Path = ROOT) -> list[str]:
     """Return what is wrong with the cassettes below a folder: unlabelled or altered ones."""
-    found = (find_flaw(path, root) for path in list_cassettes(root))
-    return [flaw for flaw in found if flaw]
+    return [flaw for path in list_cassettes(root) if (flaw := find_flaw(path, root))]
 
 
 def find_flaw(path: Path, root: Path = ROOT) -> str:

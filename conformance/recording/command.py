@@ -7,31 +7,28 @@ anything is recorded.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance import SuiteFault
 from conformance.media import open_console, to_terminal
-from conformance.recording.cassettes import ROOT, read_provenance
+from conformance.recording.cassettes import ROOT, find_provenance
 from conformance.recording.model_listing import ServedError, choose_model, list_served
 from conformance.recording.plan import RecordRequest, print_plan, protect_evidence
 from conformance.recording.redaction import remove_keys
 from conformance.recording.rerecord import RecordingError, plan, record
 from conformance.recording.scanner import withhold
 from conformance.recording.service_discovery import AddresseeError, find_addressee, find_endpoint
-from conformance.recording.staging import ReplacedInPartError
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
-
-    from conformance.recording.rerecord import Outcome
 
 __all__ = [
     "INTERRUPTED",
@@ -47,6 +44,7 @@ _RED, _USAGE = 1, 2
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as of any command that SIGINT ends."""
 _OLD = 90
+_IN_PART = "each cassette is the old one or the new one, and complete: see `git status`"
 _STALE_HELP = (
     f"only what is older than DAYS (default {_OLD}), is new, does not replay any more, or, with "
     "--target live, is not live"
@@ -64,7 +62,13 @@ def main(argv: Sequence[str]) -> int:
         0 recorded; 1 not fit, nothing was replaced; 2 wrong arguments, or nobody said yes; 130
         interrupted.
     """
-    options = _read_options(argv)
+    parser = argparse.ArgumentParser(prog="python -m conformance record", description=_DESCRIPTION)
+    add_options(parser)
+    add = parser.add_argument
+    add("--stale", nargs="?", type=int, const=_OLD, metavar="DAYS", help=_STALE_HELP)
+    add("--partial", action="store_true", help="keep what passed when other checks failed")
+    add("--lower-evidence", action="store_true", help=_LOWER_HELP)
+    options = parser.parse_args(argv)
     console = open_console()
     complain = open_console(stderr=True)
     try:
@@ -72,14 +76,14 @@ def main(argv: Sequence[str]) -> int:
     except AddresseeError as error:
         complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
-    except ReplacedInPartError as error:
-        complain.print(to_terminal(error))
-        return _RED
-    except (RecordingError, ServedError, SuiteFault, OSError) as error:
+    except (RecordingError, ServedError, SuiteFault, TimeoutError) as error:
         complain.print(to_terminal(f"{to_safe_text(error)}\nnothing was replaced"))
         return _RED
+    except OSError as error:
+        complain.print(to_terminal(f"{to_safe_text(error)}\n{_IN_PART}"))
+        return _RED
     except KeyboardInterrupt:
-        complain.print("interrupted: nothing was replaced")
+        complain.print(f"interrupted: {_IN_PART}")
         return INTERRUPTED
 
 
@@ -146,7 +150,7 @@ def _record(options: argparse.Namespace, console: Console) -> int:
     wanted = plan(request, options.cassettes)
     agreed, protected = protect_evidence(wanted, options.cassettes, request)
     print_plan(agreed, request.where, console)
-    _print_left(protected.items(), console)
+    _print_left(protected, console)
     if not agreed.tasks:
         console.print("there is nothing to record")
         return 0
@@ -157,29 +161,19 @@ def _record(options: argparse.Namespace, console: Console) -> int:
     for model in request.models:
         console.print(to_terminal(f"asking for {model}"))
     outcome = record(request, agreed, options.cassettes, console=console)
-    # The cassettes are replaced, also when nobody reads any more what became of them.
-    with contextlib.suppress(OSError, SystemExit):
-        _print_outcome(outcome, options.cassettes, console, len(protected))
+    _print_left(outcome.left, console)
+    found = (find_provenance(options.cassettes / name) for name in outcome.replaced)
+    labels = Counter(f"{about.evidence}: {about.source}" for about in found if about)
+    counted = ", ".join(f"{count} {label}" for label, count in labels.items())
+    left = len(outcome.left) + len(protected)
+    line = f"{len(outcome.replaced)} recorded ({counted}), {left} left as they were"
+    console.print(to_terminal(line))
     return 0
 
 
-def _print_left(left: Iterable[tuple[str, str]], console: Console) -> None:
-    for name, reason in left:
+def _print_left(left: Mapping[str, str], console: Console) -> None:
+    for name, reason in left.items():
         console.print(to_terminal(f"· left as it was: {name}: {reason}"), soft_wrap=True)
-
-
-def _print_outcome(outcome: Outcome, root: Path, console: Console, protected: int) -> None:
-    _print_left(outcome.left, console)
-    labels = _count_labels(root, outcome.replaced)
-    left = len(outcome.left) + protected
-    replaced = f"{len(outcome.replaced)} recorded ({labels})"
-    console.print(to_terminal(f"{replaced}, {left} left as they were"))
-
-
-def _count_labels(root: Path, names: Sequence[str]) -> str:
-    found = [read_provenance(root / name) for name in names]
-    labels = [f"{about.evidence}: {about.source}" for about in found if about]
-    return ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels))
 
 
 def is_agreed(question: str, console: Console) -> bool:
@@ -192,12 +186,8 @@ def is_agreed(question: str, console: Console) -> bool:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say whom to ask, and what."""
     add = parser.add_argument
-    add(
-        "--target",
-        choices=("reference", "engine", "live"),
-        default="reference",
-        help="default: reference",
-    )
+    targets = ("reference", "engine", "live")
+    add("--target", choices=targets, default=targets[0], help="default: reference")
     add("--lane", action="append", default=[], choices=tuple(LANES), help="this lane only")
     add("--claim", action="append", default=[], metavar="ID", help="checks of this claim only")
     add("--model", action="append", default=[], metavar="[LANE=]SLUG", help="ask this model")
@@ -205,13 +195,3 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--engine-name", default="", metavar="NAME", help="as `vllm 0.32.0`; default: ask it")
     add("--yes", action="store_true", help="go on without asking")
     add("--cassettes", type=Path, default=ROOT, help="folder of the cassettes")
-
-
-def _read_options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m conformance record", description=_DESCRIPTION)
-    add_options(parser)
-    add = parser.add_argument
-    add("--stale", nargs="?", type=int, const=_OLD, metavar="DAYS", help=_STALE_HELP)
-    add("--partial", action="store_true", help="keep what passed when other checks failed")
-    add("--lower-evidence", action="store_true", help=_LOWER_HELP)
-    return parser.parse_args(argv)

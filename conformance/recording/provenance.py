@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping  # noqa: TC003  pydantic reads the annotations
+from dataclasses import asdict, field, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from pydantic import ValidationError
+from pydantic.dataclasses import dataclass
 
 from conformance import SuiteFault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 __all__ = [
     "LOADER",
@@ -40,7 +43,7 @@ LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config={"strict": True})
 class Provenance:
     """Where one cassette came from.
 
@@ -138,20 +141,10 @@ def read_header(header: str, name: str) -> Provenance | None:
         return None
     try:
         facts = yaml.load(header, Loader=LOADER)["provenance"]  # noqa: S506  a safe loader
-        found = Provenance(**{**facts, "requests": tuple(facts["requests"])})
-        "".join(_texts(found))  # raises for what is no text
-    except (yaml.YAMLError, KeyError, TypeError) as flaw:
-        kind = type(flaw).__name__
-        raise SuiteFault(
-            f"{name}: its provenance cannot be read ({kind}); record it anew"
-        ) from flaw
-    return found
-
-
-def _texts(about: Provenance) -> Iterable[str]:
-    facts = asdict(about)
-    lists = (facts.pop("requests"), facts.pop("cast").values())
-    return (*facts.values(), *(value for each in lists for value in each))
+        return Provenance(**{**facts, "requests": tuple(facts["requests"])})
+    except (yaml.YAMLError, KeyError, TypeError, ValidationError) as flaw:
+        why = f"its provenance cannot be read ({type(flaw).__name__}); record it anew"
+        raise SuiteFault(f"{name}: {why}") from flaw
 
 
 def find_alteration(text: str, name: str) -> str:
@@ -168,9 +161,8 @@ def find_alteration(text: str, name: str) -> str:
         return str(fault)
     if about is None:
         return f"{name}: no provenance"
-    if seal(about, recording).sha256 != about.sha256:
-        return f"{name}: altered since it was recorded"
-    return ""
+    unaltered = seal(about, recording).sha256 == about.sha256
+    return "" if unaltered else f"{name}: altered since it was recorded"
 
 
 def _hash(text: str) -> str:

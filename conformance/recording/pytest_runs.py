@@ -1,52 +1,64 @@
 """The runs of pytest that a recording consists of: each in a process of its own.
 
-Knows the arguments of each run and how its log is read. Must not know what becomes of the
-cassettes.
+Knows the arguments of each run, and the pipe through which the plugin `recorder` reports. Must not
+know what becomes of the cassettes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+import json
+import os
+import select
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from conformance import FOLDER
-from conformance.child_environment import child_environment
-from conformance.recording.child_run import run_pytest
+from conformance.child_environment import list_plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from conformance.recording.child_run import Done
-    from conformance.recording.plan import RecordRequest, Task
-    from conformance.recording.staging import Staging
+    from rich.console import Console
 
-__all__ = [
-    "RecordingError",
-    "Results",
-    "RunContext",
-    "collect",
-    "find_changed",
-    "prepare",
-    "read_results",
-    "run",
-    "write_options",
-]
+    from conformance.recording.plan import RecordRequest, Task
+
+__all__ = ["Done", "RecordingError", "Results", "RunContext", "collect", "read_results", "run"]
 
 Results: TypeAlias = "dict[str, dict[str, Any]]"
 """How each check ended, by its node id."""
 
+_PLUGIN = "conformance.recording.recorder"
 _CHECKS = (f"{FOLDER}/checks/features", f"{FOLDER}/checks/standard/test_integration.py")
-_PATIENCE = {"live": 1260.0}
-_LOCAL_PATIENCE = 300.0
-"""Seconds that one response may take: Baseten ends a request after 1,200 of them."""
 
 
 class RecordingError(Exception):
     """New cassettes are not fit to replace the old ones; the message says why."""
+
+
+@dataclass(slots=True)
+class Done:
+    """A run that has ended.
+
+    Attributes:
+        code: Exit code.
+        output: The last lines that it printed.
+        lines: What the plugin reported.
+    """
+
+    code: int
+    output: str
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def results(self) -> Results:
+        """How each check ended that ended."""
+        return {line["check"]: line for line in self.lines if "result" in line}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,87 +66,115 @@ class RunContext:
     """What the runs of one recording share.
 
     Attributes:
-        staging: Their folder.
-        environment: Their variables, keys among them.
+        staged: Folder of the new cassettes.
+        environment: Variables of the runs, keys among them.
         console: Where progress is shown.
         patience: Seconds that one response may take.
     """
 
-    staging: Staging
-    environment: dict[str, str]
+    staged: Path
+    environment: Mapping[str, str]
     console: Console
     patience: float
 
 
-def prepare(
-    request: RecordRequest,
-    staging: Staging,
+def run_pytest(
+    arguments: Sequence[str],
     environment: Mapping[str, str],
-    console: Console | None = None,
-) -> RunContext:
-    """Return what the runs share, in the declared environment; no console shows no progress."""
-    patience = _PATIENCE.get(request.target, _LOCAL_PATIENCE)
-    declared = child_environment(request.target, environment)
-    return RunContext(staging, declared, console or Console(quiet=True), patience)
+    watch: Callable[[dict[str, Any]], None] = lambda _: None,
+    patience: float = 300.0,
+) -> Done:
+    """Run pytest with the plugin of the recorder until it ends.
+
+    The plugin writes to a pipe before each request; with this process its reader is gone, however
+    it ended, so a run that nobody follows sends nothing more.
+
+    Args:
+        arguments: Arguments of pytest; `--record-log` is added.
+        environment: The run's environment.
+        watch: Called with each line that the plugin reports.
+        patience: Seconds without such a line.
+
+    Raises:
+        TimeoutError: No line was written for that long; the run has been ended.
+        BaseException: Whatever interrupted the wait; the run has been ended.
+    """
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "pytest", *list_plugins(), "-p", _PLUGIN]
+    command += ["-p", "no:cacheprovider", "-q", f"--record-log={writing}", *arguments]
+    with open(reading, "rb", buffering=0) as log, TemporaryFile() as printed:  # noqa: PTH123  a pipe
+        with open(writing, "wb"):  # noqa: PTH123  closed here once the child has its own
+            child = subprocess.Popen(  # noqa: S603  our own interpreter
+                command,
+                cwd=FOLDER.parent,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                pass_fds=(writing,),
+            )
+        lines = []
+        with child:
+            try:
+                for line in _follow(log, patience):
+                    lines.append(line)
+                    watch(line)
+            except BaseException:
+                child.kill()
+                raise
+        printed.seek(0)
+        tail = printed.read().decode("utf-8", "replace").splitlines()[-40:]
+    return Done(child.returncode, "\n".join(tail), lines)
 
 
-def collect(request: RecordRequest, context: RunContext) -> list[dict[str, Any]]:
+def _follow(log: IO[bytes], patience: float) -> Iterator[dict[str, Any]]:
+    while select.select([log], [], [], patience)[0]:
+        if not (line := log.readline()):
+            return
+        yield json.loads(line)
+    # A body that trickles resets every time limit of the client.
+    raise TimeoutError(f"no answer was complete within {patience:.0f} s")
+
+
+def collect(request: RecordRequest, environment: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the cassette of each selected check, its node id and its claims.
 
     Raises:
         RecordingError: The checks cannot be collected.
     """
     narrow = (*(f"--lane={x}" for x in request.lanes), *(f"--claim={x}" for x in request.claims))
-    options = ("--collect-only", "-q", "--target=reference", *narrow, *_CHECKS)
-    done = run_pytest(options, context.staging.log("plan"), context.environment)
+    options = ("--collect-only", "--target=reference", *narrow, *_CHECKS)
+    done = run_pytest(options, environment)
     # 5: none is selected.
     if done.code not in {0, 5}:
         raise RecordingError(f"the checks cannot be collected\n{done.output}")
     return [line for line in done.lines if "planned" in line]
 
 
-def find_changed(root: Path, context: RunContext, planned: Mapping[str, str]) -> set[str]:
-    """Return the cassettes that do not replay any more, so the requests are not what they were."""
-    only = context.staging.list_names("planned", planned)
-    options = ("-q", "--target=replay", f"--cassettes={root}", f"--record-only={only}", *_CHECKS)
-    done = run_pytest(options, context.staging.log("changed"), context.environment)
-    failed = {line["check"] for line in done.lines if line.get("result") == "failed"}
-    return {name for name, check in planned.items() if check in failed}
-
-
-def write_options(request: RecordRequest, staging: Staging) -> tuple[str, ...]:
-    """Return the options of a run that records, never a key."""
-    options = [f"--target={request.target}", "--record", f"--cassettes={staging.staged}"]
-    options += ["--record-partial"] if request.partial else []
-    options += [f"--model={model}" for model in request.models]
-    options += [f"--model-url={request.url}"] if request.url else []
-    if request.target == "engine":
-        # Leaves out the checks that the suite's own tiny model cannot answer.
-        options += ["-p", "conformance.maintenance.engines.pytest_engine"]
-        options += [f"--engine-url={request.url}", f"--engine-name={request.engine}"]
-    return tuple(options)
-
-
 def run(context: RunContext, step: str, options: Sequence[str], tasks: Sequence[Task]) -> Done:
-    """Run the checks of some cassettes, and show the progress."""
-    only = context.staging.list_names(step, [task.name for task in tasks])
+    """Run the checks of some cassettes, and show the progress.
+
+    Args:
+        context: What all runs share.
+        step: What the run does, in a word.
+        options: Options of pytest, never a key.
+        tasks: The cassettes.
+    """
+    if not tasks:  # pytest without a check runs them all
+        return Done(0, "")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     more = (TimeElapsedColumn(), TextColumn("{task.fields[note]}"))
     with Progress(*columns, *more, console=context.console) as progress:
         bar = progress.add_task(step, total=len(tasks), note="")
 
-        def watch(line: dict[str, object]) -> None:
+        def watch(line: dict[str, Any]) -> None:
             if "result" in line:
-                note = f"{line['sent']} requests" if line["sent"] else ""
-                progress.update(bar, advance=1, note=note)
+                progress.update(bar, advance=1, note=f"{line['sent']} requests")
             elif "waiting" in line:
                 progress.update(bar, note=str(line["waiting"]))
 
-        # Only the files that matter: collecting the others takes longer than they do.
-        files = dict.fromkeys(task.check.partition("::")[0] for task in tasks)
-        arguments = ("-q", "--no-header", *options, f"--record-only={only}", *files)
-        log = context.staging.log(step)
-        return run_pytest(arguments, log, context.environment, watch, context.patience)
+        arguments = ("--no-header", *options, *(task.check for task in tasks))
+        return run_pytest(arguments, context.environment, watch, context.patience)
 
 
 def read_results(tasks: Sequence[Task], done: Done) -> Results:
@@ -150,7 +190,6 @@ def read_results(tasks: Sequence[Task], done: Done) -> Results:
     for line in done.lines:
         if "stopped" in line:
             raise RecordingError(str(line["stopped"]))
-    results = {line["check"]: line for line in done.lines if "result" in line}
-    if done.code not in {0, 1} or len(results) < len(tasks):
+    if done.code not in {0, 1} or len(done.results) < len(tasks):
         raise RecordingError(f"recording was cut (exit code {done.code})\n{done.output}")
-    return results
+    return done.results

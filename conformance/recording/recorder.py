@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from datetime import date
 from importlib import import_module, metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -45,21 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option = parser.getgroup("conformance").addoption
     option("--record", action="store_true", help="write cassettes of what is answered")
     option("--record-partial", action="store_true", help="go on after a check without an answer")
-    option("--record-log", type=Path, metavar="FILE", help="say there how each check ended")
-    option("--record-only", type=Path, metavar="FILE", help="the cassettes that matter, by line")
-    option("--parent-pipe", type=int, metavar="FD", help="end when the other end is closed")
+    option("--record-log", type=int, metavar="FD", help="a pipe: say there how each check ended")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Recorder(config), _NAME)
-    if config.option.parent_pipe is not None:
-        threading.Thread(target=_follow, args=(config.option.parent_pipe,), daemon=True).start()
-
-
-def _follow(pipe: int) -> None:
-    # Nobody writes: reading ends when the parent has ended, however it ended.
-    os.read(pipe, 1)
-    os._exit(_ABANDONED)
 
 
 def find_recorder(config: pytest.Config) -> Recorder | None:
@@ -153,21 +141,15 @@ class Recorder:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        only = self._option.record_only
-        wanted = set(only.read_text(encoding="utf-8").splitlines()) if only else None
-        kept: list[pytest.Item] = []
-        left: list[pytest.Item] = []
-        for item in items:
-            name = self._name(item.nodeid, item)
-            fits = is_recorded(item) and (wanted is None or name in wanted)
-            (kept if fits else left).append(item)
-        items[:] = kept
+        left = [item for item in items if not is_recorded(item)]
+        items[:] = [item for item in items if is_recorded(item)]
         config.hook.pytest_deselected(items=left)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         for item in session.items:
+            lane = find_lane(item)
+            name = name_cassette(item.nodeid, lane.name if lane else "client")
             claims = [place.claim for place in places_of(item)]
-            name = self._name(item.nodeid, item)
             self._write(planned=name, check=item.nodeid, claims=claims)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -184,14 +166,13 @@ class Recorder:
             self._write(stopped=self.guard.stopped)
             self._session.shouldstop = self.guard.stopped
 
-    def _name(self, nodeid: str, item: pytest.Item) -> str:
-        lane = find_lane(item)
-        return name_cassette(nodeid, lane.name if lane else "client")
-
     def _write(self, **line: Any) -> None:
-        if self._option.record_log is not None:
-            with self._option.record_log.open("a", encoding="utf-8") as log:
-                log.write(json.dumps(line) + "\n")
+        if self._option.record_log is None:
+            return
+        try:
+            os.write(self._option.record_log, (json.dumps(line) + "\n").encode())
+        except BrokenPipeError:
+            os._exit(_ABANDONED)  # nobody follows the run any more: it must send nothing
 
 
 def _explain(report: pytest.TestReport, keys: Sequence[str]) -> str:

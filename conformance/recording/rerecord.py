@@ -1,44 +1,48 @@
 """Record cassettes, and prove them before they replace the old ones.
 
-Knows the order of safety: plan, record aside, scan, replay with sockets blocked, then replace
-one by one. Whatever fails before the last step leaves every old cassette as it was.
+Knows the order of safety: plan, record into a temporary folder, scan, replay with sockets blocked,
+then replace one by one. Whatever fails before the last step leaves every old cassette as it was;
+git holds the old ones.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TYPE_CHECKING
 
-from conformance.recording.cassettes import ROOT, find_flaw, read_provenance
-from conformance.recording.plan import RecordRequest, make_plan, name_higher_evidence
+from rich.console import Console
+
+from conformance.child_environment import child_environment
+from conformance.recording.cassettes import ROOT, find_flaw, find_provenance, read_provenance
+from conformance.recording.plan import RecordRequest, Task, make_plan, name_higher_evidence
 from conformance.recording.pytest_runs import (
     RecordingError,
+    RunContext,
     collect,
-    find_changed,
-    prepare,
     read_results,
     run,
-    write_options,
 )
 from conformance.recording.scanner import scan_file, withhold
-from conformance.recording.staging import check_writable, open_staging, replace_cassettes
 from conformance.targets import find_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
-    from rich.console import Console
-
-    from conformance.recording.child_run import Done
-    from conformance.recording.plan import Plan, Task
-    from conformance.recording.pytest_runs import Results, RunContext
+    from conformance.recording.plan import Plan
+    from conformance.recording.pytest_runs import Done, Results
 
 __all__ = ["Outcome", "RecordingError", "ask_again", "collect_names", "plan", "record"]
 
 _MOST = 12
+_PATIENCE = {"live": 1260.0}
+_LOCAL_PATIENCE = 300.0
+"""Seconds that one response may take: Baseten ends a request after 1,200 of them
+(https://docs.baseten.co)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Outcome:
     """
 
     replaced: tuple[str, ...]
-    left: tuple[tuple[str, str], ...]
+    left: Mapping[str, str]
 
 
 def plan(
@@ -67,14 +71,14 @@ def plan(
     Raises:
         RecordingError: The checks cannot be collected.
     """
-    # The checks replay here, whatever is recorded later.
-    local = replace(request, target="reference")
-    with open_staging() as staging:
-        context = prepare(local, staging, environment)
-        lines = collect(request, context)
-        planned = {line["planned"]: line["check"] for line in lines}
-        stale = request.stale is not None
-        changed = find_changed(root, context, planned) if stale else set()
+    lines = collect(request, child_environment("reference", environment))
+    planned = {line["planned"]: line["check"] for line in lines}
+    changed: list[str] = []
+    if request.stale is not None:
+        old = [Task(*each, "") for each in planned.items() if (root / each[0]).is_file()]
+        with _open_context(RecordRequest(), environment) as context:
+            results = _replay(context, old, root)
+        changed = [task.name for task in old if results[task.check]["result"] == "failed"]
     claims = {line["check"]: tuple(line["claims"]) for line in lines}
     return replace(make_plan(planned, root, request, changed), claims=claims)
 
@@ -88,8 +92,7 @@ def collect_names(environment: Mapping[str, str] = os.environ) -> frozenset[str]
     Raises:
         RecordingError: The checks cannot be collected.
     """
-    with open_staging() as staging:
-        lines = collect(RecordRequest(), prepare(RecordRequest(), staging, environment))
+    lines = collect(RecordRequest(), child_environment("reference", environment))
     return frozenset(line["planned"] for line in lines)
 
 
@@ -114,18 +117,25 @@ def record(
 
     Raises:
         RecordingError: A check failed, the service was lost or a cassette is flawed.
-        OSError: The disk is full, or the like.
+        OSError: A cassette cannot be written; those replaced before are complete, and stay.
     """
-    check_writable(root)
-    with open_staging() as staging:
-        context = prepare(request, staging, environment, console)
-        done = run(context, "recording", write_options(request, staging), agreed.tasks)
+    root.mkdir(parents=True, exist_ok=True)
+    TemporaryFile(dir=root).close()  # raises before anything is sent or paid for
+    with _open_context(request, environment, console) as context:
+        done = run(context, "recording", _write_options(request, context.staged), agreed.tasks)
         results = read_results(agreed.tasks, done)
-        answered, left = _keep_answered(request, agreed, results, staging.staged, root)
-        kept, faults = _prove(request, context, answered, results)
-        replace_cassettes(staging.staged, root, (task.name for task in kept))
+        left = {
+            task.name: reason
+            for task in agreed.tasks
+            if (reason := _find_reason(task, results, context, request, root))
+        }
+        answered = [task for task in agreed.tasks if task.name not in left]
+        left |= _prove(request, context, answered, results)
+        replaced = tuple(sorted({task.name for task in answered} - left.keys()))
+        for name in replaced:
+            _put(context.staged / name, root / name)
     read_provenance.cache_clear()
-    return Outcome(tuple(sorted(task.name for task in kept)), tuple((left | faults).items()))
+    return Outcome(replaced, left)
 
 
 @contextlib.contextmanager
@@ -151,11 +161,34 @@ def ask_again(
         RecordingError: The service was lost, or the run was cut; after the block, if it does not
             raise.
     """
-    with open_staging() as staging:
-        context = prepare(request, staging, environment, console)
-        done = run(context, "asking", write_options(request, staging), agreed.tasks)
-        yield staging.staged, _read_until_stop(done)
+    with _open_context(request, environment, console) as context:
+        done = run(context, "asking", _write_options(request, context.staged), agreed.tasks)
+        yield context.staged, _read_until_stop(done)
         read_results(agreed.tasks, done)
+
+
+@contextlib.contextmanager
+def _open_context(
+    request: RecordRequest, environment: Mapping[str, str], console: Console | None = None
+) -> Iterator[RunContext]:
+    """Yield what the runs share; the folder of new cassettes is removed when the block ends."""
+    declared = child_environment(request.target, environment)
+    patience = _PATIENCE.get(request.target, _LOCAL_PATIENCE)
+    with TemporaryDirectory(prefix="recording-") as folder:
+        yield RunContext(Path(folder), declared, console or Console(quiet=True), patience)
+
+
+def _write_options(request: RecordRequest, staged: Path) -> tuple[str, ...]:
+    """Return the options of a run that records, never a key."""
+    options = [f"--target={request.target}", "--record", f"--cassettes={staged}"]
+    options += ["--record-partial"] if request.partial else []
+    options += [f"--model={model}" for model in request.models]
+    options += [f"--model-url={request.url}"] if request.url else []
+    if request.target == "engine":
+        # Leaves out the checks that the suite's own tiny model cannot answer.
+        options += ["-p", "conformance.maintenance.engines.pytest_engine"]
+        options += [f"--engine-url={request.url}", f"--engine-name={request.engine}"]
+    return tuple(options)
 
 
 def _read_until_stop(done: Done) -> Results:
@@ -163,47 +196,37 @@ def _read_until_stop(done: Done) -> Results:
     lines = done.lines
     # The line before the stop is the check during which it came.
     stop = next((at - 1 for at, line in enumerate(lines) if "stopped" in line), len(lines))
-    return {line["check"]: line for line in lines[:stop] if "result" in line}
+    return replace(done, lines=lines[:stop]).results
 
 
-def _keep_answered(
-    request: RecordRequest, agreed: Plan, results: Results, staged: Path, root: Path
-) -> tuple[list[Task], dict[str, str]]:
-    """Return what was recorded, and why the rest was not; drop the rest."""
-    kept, left = [], {}
-    for task in agreed.tasks:
-        result, written = results[task.check], staged / task.name
-        reason = str(result["reason"] or "it sent no request")
-        if result["result"] == "failed" or (result["result"] == "passed" and written.is_file()):
-            about = read_provenance(written) if written.is_file() else None
-            evidence = about.evidence if about else request.target
-            reason = name_higher_evidence(root / task.name, evidence, request)
-        if reason:
-            written.unlink(missing_ok=True)
-            left[task.name] = reason
-        else:
-            kept.append(task)
-    return kept, left
+def _find_reason(
+    task: Task, results: Results, context: RunContext, request: RecordRequest, root: Path
+) -> str:
+    """Return why a cassette stays as it was, though nothing failed; empty if it does not."""
+    result = results[task.check]
+    about = find_provenance(context.staged / task.name)
+    if result["result"] == "skipped" or (result["result"] == "passed" and about is None):
+        return str(result["reason"] or "it sent no request")
+    evidence = about.evidence if about else request.target
+    return name_higher_evidence(root / task.name, evidence, request)
 
 
 def _prove(
-    request: RecordRequest, context: RunContext, tasks: list[Task], results: Results
-) -> tuple[list[Task], dict[str, str]]:
-    """Return which new cassettes are fit, and what is wrong with the others, which are dropped.
+    request: RecordRequest, context: RunContext, tasks: Sequence[Task], results: Results
+) -> dict[str, str]:
+    """Return which new cassettes are not fit, and why.
 
     Raises:
         RecordingError: One is not fit, unless the request is partial; or none is.
     """
     left: dict[str, str] = {}
     for find in (_find_failed, _find_flawed, _find_unreplayable):
-        faults = find(context, tasks, results) if tasks else {}
-        if faults and (not request.partial or len(faults) == len(tasks)):
+        kept = [task for task in tasks if task.name not in left]
+        faults = find(context, kept, results)
+        if faults and (not request.partial or len(faults) == len(kept)):
             raise RecordingError(_explain(faults))
-        for name in faults:
-            (context.staging.staged / name).unlink(missing_ok=True)
-        tasks = [task for task in tasks if task.name not in faults]
         left |= faults
-    return tasks, left
+    return left
 
 
 def _find_failed(_: RunContext, tasks: Sequence[Task], results: Results) -> dict[str, str]:
@@ -216,7 +239,7 @@ def _find_failed(_: RunContext, tasks: Sequence[Task], results: Results) -> dict
 
 def _find_flawed(context: RunContext, tasks: Sequence[Task], _: Results) -> dict[str, str]:
     """Return which cassettes hold a secret or have a flaw, and which."""
-    keys, folder = find_keys(context.environment), context.staging.staged
+    keys, folder = find_keys(context.environment), context.staged
     found = {}
     for task in tasks:
         if kinds := scan_file(folder / task.name, keys):
@@ -228,11 +251,7 @@ def _find_flawed(context: RunContext, tasks: Sequence[Task], _: Results) -> dict
 
 def _find_unreplayable(context: RunContext, tasks: Sequence[Task], _: Results) -> dict[str, str]:
     """Return which cassettes do not replay with sockets blocked, and why."""
-    options = ("--target=replay", f"--cassettes={context.staging.staged}")
-    done = run(context, "replaying", options, tasks)
-    results = {line["check"]: line for line in done.lines if "result" in line}
-    if done.code not in {0, 1}:
-        raise RecordingError(f"replaying was cut (exit code {done.code})\n{done.output}")
+    results = _replay(context, tasks, context.staged)
     return {
         task.name: f"does not replay: {results.get(task.check, {}).get('reason', 'it did not run')}"
         for task in tasks
@@ -240,8 +259,26 @@ def _find_unreplayable(context: RunContext, tasks: Sequence[Task], _: Results) -
     }
 
 
+def _replay(context: RunContext, tasks: Sequence[Task], folder: Path) -> Results:
+    done = run(context, "replaying", ("--target=replay", f"--cassettes={folder}"), tasks)
+    if done.code not in {0, 1}:
+        raise RecordingError(f"replaying was cut (exit code {done.code})\n{done.output}")
+    return done.results
+
+
 def _explain(faults: Mapping[str, str]) -> str:
     lines = [f"\n  {name}: {reason}" for name, reason in faults.items()]
     more = f"\n  … and {len(lines) - _MOST} more" if len(lines) > _MOST else ""
     count = "1 cassette is" if len(lines) == 1 else f"{len(lines)} cassettes are"
     return f"{count} not fit to be kept" + "".join(lines[:_MOST]) + more
+
+
+def _put(staged: Path, place: Path) -> None:
+    """Put a new cassette in the place of the old one, in one step: killed, either is complete."""
+    new = place.with_name(f".{place.name}.new")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(staged, new)
+        new.replace(place)
+    finally:
+        new.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import json
 from base64 import b64encode
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import unquote
 
 import yaml
 
@@ -37,7 +37,8 @@ def find_secrets(text: str, keys: Iterable[str] = ()) -> Iterator[str]:
             them; those of less than six characters are not looked for.
     """
     keys = tuple(keys)
-    yield from dict.fromkeys(what for each in _read(text) for what in _search(each, keys))
+    readings = dict.fromkeys(_read(text))
+    yield from dict.fromkeys(what for each in readings for what in _search(each, keys))
 
 
 def withhold(text: str, keys: Iterable[str] = ()) -> str:
@@ -84,15 +85,16 @@ def scan_file(path: Path, keys: Iterable[str] = ()) -> list[str]:
         document = None
     found = [_NO_CASSETTE] if path.suffix != ".yaml" or document is None else []
     values = dict.fromkeys(value for _, value in _walk(document))
-    for each in (reading for value in (text, *values) for reading in _read(value)):
-        if each is text or each not in text:
-            found += _search(each, keys)
+    readings = (each for value in (text, *values) for each in _read(value))
+    for each in (text, *(each for each in readings if each not in text)):
+        found += _search(each, keys)
     return list(dict.fromkeys(found))
 
 
 def _read(text: str) -> Iterator[str]:
-    """Yield a text, and what its JSON or its events spell otherwise: escaped, or in deltas."""
+    """Yield a text, and what its URLs, JSON or events spell otherwise: escaped, or in deltas."""
     yield text
+    yield unquote(text)
     fields: dict[str, list[str]] = defaultdict(list)
     for document in read_payloads(text):
         for path, part in _walk(document):
@@ -105,16 +107,12 @@ def _search(text: str, keys: tuple[str, ...]) -> Iterator[str]:
     small = text.casefold()
     for key in keys:
         if len(key.strip()) >= _SHORTEST and (
-            any(spelt in small for spelt in _spell(key)) or any(x in text for x in _encode(key))
+            key.casefold() in small
+            or json.dumps(key)[1:-1].casefold() in small
+            or any(spelt in text for spelt in _encode(key))
         ):
             yield "a key in use"
     yield from find_shapes(text)
-
-
-def _spell(key: str) -> Iterator[str]:
-    """Yield how a text, a URL and JSON spell a key, in small letters."""
-    for spelt in (key, quote(key, safe="", errors="replace"), json.dumps(key)[1:-1]):
-        yield spelt.casefold()
 
 
 def _encode(key: str) -> Iterator[str]:

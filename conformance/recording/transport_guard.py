@@ -10,8 +10,6 @@ import asyncio
 import math
 import time
 from abc import ABC, abstractmethod
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from conformance.libraries import errors, stand_before
@@ -23,13 +21,11 @@ if TYPE_CHECKING:
 
     from conformance.libraries import Request, Response
 
-__all__ = ["LONGEST_WAIT", "RecordingGuard", "StoppedError", "TransportGuard", "read_wait"]
-
-LONGEST_WAIT = 120.0
-"""Seconds; a service that asks for more gets no further request."""
+__all__ = ["RecordingGuard", "StoppedError", "TransportGuard", "read_wait"]
 
 _REFUSALS = {401, 403}
 _TOO_MANY = 429
+_LONGEST_WAIT = 120.0
 _ATTEMPTS = 8
 _SETBACKS = 3
 _LOST = errors("TransportError")
@@ -196,7 +192,7 @@ class RecordingGuard(TransportGuard):
             self._answered, self._setbacks = True, 0
             return 0.0
         wait = read_wait(response.headers.get("retry-after"), attempt)
-        if wait > LONGEST_WAIT or attempt + 1 == _ATTEMPTS:
+        if wait > _LONGEST_WAIT or attempt + 1 == _ATTEMPTS:
             raise self._stop(
                 f"request {self.sent} was limited with 429 for the {attempt + 1}. time, the next "
                 f"try in {wait:.1f} s; record again later, or less at once with --claim and --lane"
@@ -225,22 +221,11 @@ def read_wait(retry_after: str | None, attempt: int) -> float:
     """Return how many seconds a limited request waits, at least a tenth.
 
     Args:
-        retry_after: The header: seconds or a date; anything else counts as absent.
+        retry_after: The header in seconds; anything else, such as a date, counts as absent.
         attempt: How often this request was limited before; doubles the wait without a header.
     """
-    given = (retry_after or "").strip()
     try:
-        seconds = float(given)
+        seconds = float(retry_after or "nan")
     except ValueError:
-        seconds = _read_date(given) if given else 2.0**attempt
+        seconds = math.nan
     return 2.0**attempt if math.isnan(seconds) else max(seconds, 0.1)
-
-
-def _read_date(given: str) -> float:
-    try:
-        date = parsedate_to_datetime(given)
-    except (ValueError, TypeError, OverflowError):
-        return 1.0
-    # Without a zone, or with `-0000`, it is of no zone in particular: HTTP knows UTC alone.
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return (date - datetime.now(UTC)).total_seconds()

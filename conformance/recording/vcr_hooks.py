@@ -72,29 +72,19 @@ class Redactor:
         if response["status"]["code"] == _TOO_MANY:
             return None
         kept = keep_headers(response["headers"], RESPONSE_HEADERS)
-        body = response["body"]["string"]
-        self._ids.learn(kept, _to_text(body))
+        # Half a character must survive as it came: a client has to live with it.
+        body = response["body"]["string"].decode("utf-8", "surrogateescape")
+        self._ids.learn(kept, body)
         headers = {name: [self._clean(each) for each in values] for name, values in kept.items()}
-        status = {**response["status"]}
-        if "message" in status:
-            status["message"] = self._clean(str(status["message"]))
-        cleaned = {"status": status, "headers": headers, "body": {"string": self._clean_body(body)}}
-        return {**response, **cleaned}
-
-    def load_response(self, response: dict[str, Any]) -> dict[str, Any]:
-        """Return a recorded response as replay gives it."""
-        return {**response, "headers": keep_headers(response["headers"], RESPONSE_HEADERS)}
+        message = self._clean(str(response["status"]["message"]))
+        return {
+            "status": {**response["status"], "message": message},
+            "headers": headers,
+            "body": {"string": self._clean(body).encode("utf-8", "surrogateescape")},
+        }
 
     def _clean(self, text: str) -> str:
         return self._ids.replace(remove_keys(text, self._keys))
-
-    def _clean_body(self, body: bytes | str) -> bytes | str:
-        if isinstance(body, str):
-            return self._clean(body)
-        # Half a character must survive as it came: a client has to live with it.
-        return self._clean(body.decode("utf-8", "surrogateescape")).encode(
-            "utf-8", "surrogateescape"
-        )
 
 
 def vcr_settings(
@@ -114,7 +104,7 @@ def vcr_settings(
         "allow_playback_repeats": repeats,
         "decode_compressed_response": True,
         "before_record_request": redactor.redact_request,
-        "before_record_response": redactor.redact_response if record else redactor.load_response,
+        "before_record_response": redactor.redact_response if record else None,
     }
 
 
@@ -134,17 +124,13 @@ class CassetteWriter:
 
     def save_cassette(self, cassette_path: str, cassette_dict: Any, serializer: Any) -> None:
         """Write one cassette."""
-        bodies = [_read_json(request.body) for request in cassette_dict["requests"]]
+        requests = cassette_dict["requests"]
+        bodies = [json.loads(_to_text(request.body or "{}")) for request in requests]
         models = sorted({str(body.get("model")) for body in bodies})
         about = self._describe(", ".join(models), tuple(map(hash_request, bodies)))
         path = Path(cassette_path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(join(about, serialize(cassette_dict, serializer)), encoding="utf-8")
-
-
-def _read_json(body: bytes | str | None) -> dict[str, Any]:
-    found = json.loads(_to_text(body or "{}"))
-    return found if isinstance(found, dict) else {"model": None, "body": found}
 
 
 def match_json_body(recorded: Request, sent: Request) -> None:

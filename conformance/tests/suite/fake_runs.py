@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conformance.recording.child_run import Done
 from conformance.recording.plan import Plan, Task
+from conformance.recording.pytest_runs import Done
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 from conformance.verdicts.costs import Cost
 
@@ -47,7 +47,6 @@ class Runs:
     def __call__(
         self,
         arguments: tuple[str, ...],
-        log: Path,
         environment: dict[str, str],
         watch: Callable[..., None] = lambda _: None,
         patience: float = 0.0,

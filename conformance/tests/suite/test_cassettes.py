@@ -27,12 +27,6 @@ def test_each_cassette_says_where_it_came_from(folder: Path) -> None:
     assert (found.evidence, found.model, found.requests) == ("reference", "m", ABOUT.requests)
 
 
-def test_only_the_first_lines_are_read(folder: Path) -> None:
-    path = folder / "a/one.yaml"
-    path.write_text(path.read_text(encoding="utf-8") + "\n}{ not YAML", encoding="utf-8")
-    assert cassettes.read_provenance(path) is not None
-
-
 @pytest.mark.parametrize("text", ["interactions: []\n", "", "x: 1\nprovenance:\n"])
 def test_an_unlabelled_cassette_says_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
@@ -70,16 +64,11 @@ def test_a_cassette_that_nobody_played_is_named(folder: Path) -> None:
     ]
 
 
-def test_a_request_without_a_body_counts_as_an_empty_one(tmp_path: Path) -> None:
-    path = write_cassette(tmp_path / "a.yaml", talk(body=""), talk(body='{"model": "x"}'))
-    assert cassettes.read_bodies(path) == [{}, {"model": "x"}]
-
-
-@pytest.mark.parametrize("text", ["interactions: []", "interactions:\n- 5", "x: [", "[]"])
+@pytest.mark.parametrize("text", ["interactions: []", "interactions: 5", "x: [", "[]"])
 def test_an_emptied_or_broken_cassette_is_the_suites_fault(tmp_path: Path, text: str) -> None:
     path = write_cassette(tmp_path / "one.yaml", about=None, text=text)
     with pytest.raises(SuiteFault, match=r"one\.yaml"):
-        cassettes.read_bodies(path)
+        cassettes.read_interactions(path)
 
 
 @pytest.mark.parametrize(
@@ -96,23 +85,10 @@ def test_a_cassette_is_named_after_lane_and_check(check: str, name: str) -> None
     assert cassettes.name_cassette(check, "dedicated") == name
 
 
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [("- 1", "TypeError"), ("interactions:\n- request: {body: '{'}", "JSONDecodeError")],
-)
-def test_a_broken_cassette_is_named_with_the_kind_of_its_flaw(
-    tmp_path: Path, text: str, kind: str
-) -> None:
-    path = tmp_path / "one.yaml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(SuiteFault, match=rf"^one\.yaml is not a cassette: {kind}$"):
-        cassettes.read_bodies(path)
-
-
-def test_a_body_that_is_no_json_is_the_suites_fault(tmp_path: Path) -> None:
-    path = write_cassette(tmp_path / "one.yaml", talk(body="{"))
-    with pytest.raises(SuiteFault, match=r"one\.yaml is not a cassette"):
-        cassettes.read_bodies(path)
+def test_a_broken_cassette_is_named_with_the_kind_of_its_flaw(tmp_path: Path) -> None:
+    path = write_cassette(tmp_path / "one.yaml", about=None, text="- 1")
+    with pytest.raises(SuiteFault, match=r"^one\.yaml is not a cassette: TypeError$"):
+        cassettes.read_interactions(path)
 
 
 # --- the cassettes of this repository -------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from conformance import SuiteFault
-from conformance.recording.cassettes import list_cassettes, read_bodies
+from conformance.recording.cassettes import list_cassettes, read_interactions
 from conformance.verdicts.costs import Cost, count_answer, estimate
 
 USAGE = {"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}
@@ -43,7 +43,7 @@ def test_nothing_costs_nothing() -> None:
 def test_the_cassettes_here_can_be_counted() -> None:
     paths = list_cassettes()[:20]
     cost = estimate(path.read_text(encoding="utf-8") for path in paths)
-    assert cost.requests == sum(len(read_bodies(path)) for path in paths)
+    assert cost.requests == sum(len(read_interactions(path)) for path in paths)
     assert cost.tokens > cost.requests
 
 

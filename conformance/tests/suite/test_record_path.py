@@ -53,7 +53,7 @@ def test_the_live_path_records_what_a_stand_in_answers_and_no_key_in_any_form(sh
         outcome = rerecord.record(request, REAL, shelf, surround(server.url))
         assert len(server.requests) == 4
         assert {each.header("authorization") for each in server.requests} == {f"Bearer {KEY}"}
-    [(refused, why)] = outcome.left
+    [(refused, why)] = outcome.left.items()
     assert why == "a secret would have been kept: a key in use"
     assert (refused, len(outcome.replaced)) == (CHECKS[2].name, 2)
     assert find_flaws(shelf) == []

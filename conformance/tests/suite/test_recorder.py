@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from types import SimpleNamespace
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 
-from conformance.recording import recorder
 from conformance.recording.recorder import Recorder, find_lane, find_recorder
 from conformance.targets import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def make(**options: Any) -> Recorder:
@@ -63,20 +65,45 @@ def test_a_cassette_says_who_answered_who_was_asked_and_who_played_whom() -> Non
 def test_the_keys_in_use_are_known_to_the_redactor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", "sk-live-0123")
     redactor = make().begin(LANES["dedicated"])
-    answer = {"status": {"code": 200}, "headers": {}, "body": {"string": b"sk-live-0123"}}
+    answer = {
+        "status": {"code": 200, "message": ""},
+        "headers": {},
+        "body": {"string": b"sk-live-0123"},
+    }
     assert redactor.redact_response(answer) == {**answer, "body": {"string": b"REDACTED"}}
 
 
-def test_what_is_waited_for_is_logged(tmp_path: Any) -> None:
-    log = tmp_path / "log"
-    make(record_log=log).guard._report("429: waiting 1 s")
-    assert log.read_text(encoding="utf-8") == '{"waiting": "429: waiting 1 s"}\n'
+@pytest.fixture
+def pipe() -> Iterator[tuple[IO[bytes], int]]:
+    reading, writing = os.pipe()
+    with open(reading, "rb") as log:  # noqa: PTH123  a pipe
+        yield log, writing
+
+
+def test_what_is_waited_for_is_reported(pipe: tuple[IO[bytes], int]) -> None:
+    log, writing = pipe
+    make(record_log=writing).guard._report("429: waiting 1 s")
     make().guard._report("to nobody")
+    os.close(writing)
+    assert log.read() == b'{"waiting": "429: waiting 1 s"}\n'
 
 
-def test_a_stopped_run_ends_and_says_why(tmp_path: Any) -> None:
-    log = tmp_path / "log"
-    made = make(record_log=log)
+def test_a_run_that_nobody_follows_ends_before_it_sends(
+    pipe: tuple[IO[bytes], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, writing = pipe
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    made = make(record_log=writing)
+    log.close()
+    made.guard.admit(httpx2.Request("POST", "http://x"))
+    os.close(writing)
+    assert codes == [70]
+
+
+def test_a_stopped_run_ends_and_says_why(pipe: tuple[IO[bytes], int]) -> None:
+    log, writing = pipe
+    made = make(record_log=writing)
     session: Any = SimpleNamespace(shouldstop=False)
     made.pytest_sessionstart(session)
     made.pytest_runtest_logfinish("a")
@@ -84,19 +111,9 @@ def test_a_stopped_run_ends_and_says_why(tmp_path: Any) -> None:
     made.guard.stopped = "the key is refused"
     made.pytest_runtest_logfinish("b")
     assert session.shouldstop == "the key is refused"
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    assert [line.get("stopped") for line in lines] == [None, None, "the key is refused"]
-
-
-def test_a_run_without_a_pipe_is_left_alone() -> None:
-    registered: list[Any] = []
-    options = SimpleNamespace(parent_pipe=None, record_partial=False)
-    manager = SimpleNamespace(register=lambda plugin, name: registered.append(name))
-    config: Any = SimpleNamespace(option=options, pluginmanager=manager)
-    before = threading.active_count()
-    recorder.pytest_configure(config)
-    assert registered == ["conformance-cassettes"]
-    assert threading.active_count() == before
+    os.close(writing)
+    stops = [json.loads(line).get("stopped") for line in log]
+    assert stops == [None, None, "the key is refused"]
 
 
 def test_the_first_failure_of_a_check_is_the_one_that_is_told() -> None:
@@ -144,13 +161,3 @@ def test_a_reason_to_skip_is_told_as_it_is() -> None:
 
 def _fail(reason: Any, nodeid: str = "a", *, skipped: bool = False) -> Any:
     return SimpleNamespace(nodeid=nodeid, passed=False, skipped=skipped, longrepr=reason)
-
-
-def test_a_closed_pipe_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    codes: list[int] = []
-    monkeypatch.setattr(os, "_exit", codes.append)
-    reading, writing = os.pipe()
-    os.close(writing)
-    recorder._follow(reading)
-    os.close(reading)
-    assert codes == [70]

@@ -27,7 +27,7 @@ def _request(body: Any = None, uri: str = URI, **headers: str) -> Request:
 
 
 def _response(
-    body: bytes | str = b"x", headers: dict[str, list[str]] | None = None, status: int = 200
+    body: bytes = b"x", headers: dict[str, list[str]] | None = None, status: int = 200
 ) -> dict[str, Any]:
     return {
         "status": {"code": status, "message": ""},
@@ -89,13 +89,10 @@ def test_what_the_status_says_is_cleaned_too(redactor: recording.Redactor) -> No
     kept = redactor.redact_response(answer)
     assert kept is not None
     assert kept["status"] == {"code": 500, "message": "No REDACTED of 00000001"}
-    kept = redactor.redact_response({**answer, "status": {"code": 500}})
-    assert kept is not None
-    assert kept["status"] == {"code": 500}
 
 
 def test_a_number_in_a_body_is_no_id(redactor: recording.Redactor) -> None:
-    said = '{"created": 1700000000, "id": "1700000000"}'
+    said = b'{"created": 1700000000, "id": "1700000000"}'
     answer = redactor.redact_response(_response(said, {"x-request-id": ["1700000000"]}))
     assert answer is not None
     assert answer["body"] == {"string": said}
@@ -104,25 +101,14 @@ def test_a_number_in_a_body_is_no_id(redactor: recording.Redactor) -> None:
     assert json.loads(later.body) == {"seed": 1700000000, "id": "1700000000"}
 
 
-@pytest.mark.parametrize("body", ["text", b"\xff half a character \xc3"])
-def test_an_answer_of_any_kind_is_kept_as_it_came(
-    redactor: recording.Redactor, body: bytes | str
-) -> None:
-    answer = redactor.redact_response(_response(body))
+def test_half_a_character_is_kept_as_it_came(redactor: recording.Redactor) -> None:
+    answer = redactor.redact_response(_response(body := b"\xff half a character \xc3"))
     assert answer is not None
     assert answer["body"] == {"string": body}
 
 
 def test_a_limited_request_is_not_kept(redactor: recording.Redactor) -> None:
     assert redactor.redact_response(_response(status=429)) is None
-
-
-def test_replay_keeps_allowed_headers_only() -> None:
-    settings = recording.vcr_settings(record=False)
-    loaded = settings["before_record_response"](
-        _response(b"x", {"Set-Cookie": ["s"], "Content-Type": ["a"]})
-    )
-    assert loaded["headers"] == {"content-type": ["a"]}
 
 
 def test_replay_never_records_and_the_body_is_matched() -> None:
@@ -134,12 +120,12 @@ def test_replay_never_records_and_the_body_is_matched() -> None:
     assert recording.vcr_settings(record=True)["record_mode"] == "all"
 
 
-@pytest.mark.parametrize("record", [True, False])
-def test_only_what_is_recorded_is_redacted(*, record: bool) -> None:
-    settings = recording.vcr_settings(record=record)
-    limited = _response(headers={"Retry-After": ["1"]}, status=429)
-    kept = None if record else {**limited, "headers": {"retry-after": ["1"]}}
-    assert settings["before_record_response"](limited) == kept
+def test_only_what_is_recorded_is_redacted() -> None:
+    assert recording.vcr_settings(record=False)["before_record_response"] is None
+    redact = recording.vcr_settings(record=True)["before_record_response"]
+    assert redact(_response(headers={"Set-Cookie": ["s"], "Content-Type": ["a"]}))["headers"] == {
+        "content-type": ["a"]
+    }
 
 
 def test_replay_looks_for_the_address_that_is_asked() -> None:
@@ -218,8 +204,7 @@ def test_a_written_cassette_says_what_was_asked_and_where_it_came_from(tmp_path:
     bodies = [{"model": "b"}, {"model": "a"}]
     writer = recording.CassetteWriter(lambda m, r: replace(ABOUT, model=m, requests=r))
     path = tmp_path / "new/lane/a.yaml"
-    others = [Request("POST", URI, b"[1]", {}), Request("GET", URI, None, {})]
-    requests = [*map(_request, bodies), *others]
+    requests = [*map(_request, bodies), Request("GET", URI, None, {})]
     for _ in range(2):
         writer.save_cassette(
             str(path),
@@ -229,8 +214,7 @@ def test_a_written_cassette_says_what_was_asked_and_where_it_came_from(tmp_path:
     about = read_provenance(path)
     assert about is not None
     assert about.model == "None, a, b"
-    asked = [*bodies, {"model": None, "body": [1]}, {}]
-    assert about.requests == tuple(map(hash_request, asked))
+    assert about.requests == tuple(map(hash_request, [*bodies, {}]))
     assert find_flaws(tmp_path) == []
 
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,19 +34,9 @@ def old(tmp_path: Path) -> Iterator[Path]:
     assert not list(folder.rglob("*.new"))
 
 
-HERE = Path(__file__).parents[3]
-
-
-def refuse(old: Path, why: str, request: RecordRequest | None = None) -> None:
-    before = read(old)
-    with pytest.raises(rerecord.RecordingError, match=why):
-        rerecord.record(request or RecordRequest(), AGREED, old, {"BASETEN_API_KEY": KEY})
-    assert read(old) == before
-
-
 def test_new_cassettes_are_recorded_then_replayed_then_put_in_place(old: Path, runs: Runs) -> None:
     outcome = rerecord.record(RecordRequest(), AGREED, old)
-    assert outcome == rerecord.Outcome(NAMES, ())
+    assert outcome == rerecord.Outcome(NAMES, {})
     steps = ["--record", "--target=replay"]
     assert [step in told for step, told in zip(steps, runs.arguments, strict=True)] == [True] * 2
     assert all(b"new" in read(old)[name] for name in NAMES)
@@ -82,16 +73,6 @@ def test_checks_that_cannot_be_collected_end_it(old: Path, runs: Runs) -> None:
         rerecord.plan(RecordRequest(), old)
 
 
-def test_a_failing_check_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
-    runs.recorded[NAMES[0]] = "failed"
-    runs.codes = [1, 0]
-    refuse(
-        old,
-        r"1 cassette is not fit to be kept\n"
-        r"  dedicated/tools/a.yaml: failed while recording: it failed$",
-    )
-
-
 def test_long_lists_of_failures_are_cut() -> None:
     told = rerecord._explain({f"n{number}": "r" for number in range(15)})
     assert told.startswith("15 cassettes are not fit to be kept\n  n0: r\n")
@@ -103,45 +84,89 @@ def test_a_check_left_out_leaves_its_cassette_and_says_why(old: Path, runs: Runs
     before = read(old)
     runs.recorded[NAMES[1]] = "skipped"
     outcome = rerecord.record(RecordRequest(), AGREED, old)
-    assert outcome == rerecord.Outcome(NAMES[:1], ((NAMES[1], "it skipped"),))
+    assert outcome == rerecord.Outcome(NAMES[:1], {NAMES[1]: "it skipped"})
     assert read(old)[NAMES[1]] == before[NAMES[1]]
 
 
-def test_in_part_a_failing_check_leaves_its_own_cassette_alone(old: Path, runs: Runs) -> None:
-    before = read(old)
-    runs.recorded[NAMES[1]] = "failed"
-    runs.codes = [1, 0]
-    outcome = rerecord.record(RecordRequest(partial=True), AGREED, old)
-    assert outcome.left == ((NAMES[1], "failed while recording: it failed"),)
-    assert read(old)[NAMES[1]] == before[NAMES[1]]
+# what happens -> why the first cassette is left, or everything if the request is not partial
+UNFIT: dict[str, tuple[dict[str, Any], str]] = {
+    "a check fails": (
+        {"recorded": {NAMES[0]: "failed", NAMES[1]: "passed"}, "codes": [1, 0]},
+        "failed while recording: it failed",
+    ),
+    "a key is planted": (
+        {"answers": {NAMES[0]: f"a {KEY} b"}},
+        "a secret would have been kept: a key in use",
+    ),
+    "it does not replay": (
+        {"replayed": {NAMES[0]: "failed", NAMES[1]: "passed"}, "codes": [0, 1]},
+        "does not replay: it failed",
+    ),
+    "it is skipped in replay": (
+        {"replayed": {NAMES[0]: "skipped", NAMES[1]: "passed"}},
+        "does not replay: it skipped",
+    ),
+    "it is not replayed": ({"replayed": {NAMES[1]: "passed"}}, "does not replay: it did not run"),
+}
 
 
-def test_in_part_a_planted_key_costs_its_own_cassette_alone(old: Path, runs: Runs) -> None:
-    before = read(old)
-    runs.answers[NAMES[1]] = f"a {KEY} b"
-    outcome = rerecord.record(RecordRequest(partial=True), AGREED, old, {"BASETEN_API_KEY": KEY})
-    assert outcome.replaced == NAMES[:1]
-    [(name, reason)] = outcome.left
-    assert name == NAMES[1]
-    assert reason.startswith("a secret would have been kept: a key in use")
-    assert KEY not in reason
-    assert read(old)[NAMES[1]] == before[NAMES[1]]
-
-
-def test_in_part_what_does_not_replay_costs_its_own_cassette_alone(old: Path, runs: Runs) -> None:
-    before = read(old)
-    runs.replayed[NAMES[0]] = "failed"
-    runs.codes = [0, 1]
-    outcome = rerecord.record(RecordRequest(partial=True), AGREED, old, {})
-    assert outcome.left == ((NAMES[0], "does not replay: it failed"),)
+@pytest.mark.parametrize("what", UNFIT)
+@pytest.mark.parametrize("partial", [True, False])
+def test_what_is_not_fit_costs_its_own_cassette_in_part_and_else_everything(
+    old: Path, runs: Runs, what: str, *, partial: bool
+) -> None:
+    before, (set_up, why) = read(old), UNFIT[what]
+    for name, value in set_up.items():
+        setattr(runs, name, copy(value))
+    request, environment = RecordRequest(partial=partial), {"BASETEN_API_KEY": KEY}
+    if partial:
+        outcome = rerecord.record(request, AGREED, old, environment)
+        assert outcome == rerecord.Outcome(NAMES[1:], {NAMES[0]: why})
+    else:
+        with pytest.raises(rerecord.RecordingError) as caught:
+            rerecord.record(request, AGREED, old, environment)
+        assert str(caught.value) == f"1 cassette is not fit to be kept\n  {NAMES[0]}: {why}"
     assert read(old)[NAMES[0]] == before[NAMES[0]]
-    assert b"new" in read(old)[NAMES[1]]
+    assert (b"new" in read(old)[NAMES[1]]) == partial
 
 
-def test_if_all_that_was_not_left_out_failed_nothing_was_recorded(old: Path, runs: Runs) -> None:
-    runs.recorded = {NAMES[0]: "failed", NAMES[1]: "skipped"}
-    runs.codes = [1, 0]
-    refuse(old, "a.yaml: failed while recording: it failed", RecordRequest(partial=True))
+# what happens -> why nothing is kept, in part neither
+CUT: dict[str, tuple[dict[str, Any], str]] = {
+    "all that was not skipped failed": (
+        {"recorded": {NAMES[0]: "failed", NAMES[1]: "skipped"}, "codes": [1, 0]},
+        "a.yaml: failed while recording: it failed",
+    ),
+    "everything failed": (
+        {"recorded": dict.fromkeys(NAMES, "failed"), "codes": [1, 0]},
+        "2 cassettes are not fit to be kept\n  dedicated/tools/a.yaml: failed while recording",
+    ),
+    "the service was lost": ({"extra": [{"stopped": "it was lost"}]}, "^it was lost$"),
+    "the run was cut": ({"codes": [-9, 0]}, "cut .exit code -9.\nwhat pytest said"),
+    "the run ended too soon": ({"recorded": {NAMES[0]: "passed"}}, "recording was cut"),
+    "the replay was cut": ({"codes": [0, 3]}, r"replaying was cut .exit code 3.\nwhat pytest said"),
+}
+
+
+@pytest.mark.parametrize("what", CUT)
+def test_what_was_cut_leaves_the_old_cassettes_even_in_part(
+    old: Path, runs: Runs, what: str
+) -> None:
+    before, (set_up, why) = read(old), CUT[what]
+    for name, value in set_up.items():
+        setattr(runs, name, copy(value))
+    with pytest.raises(rerecord.RecordingError, match=why):
+        rerecord.record(RecordRequest(partial=True), AGREED, old, {})
+    assert read(old) == before
+
+
+def test_an_unlabelled_cassette_leaves_the_old_ones(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = read(old)
+    monkeypatch.setattr(rerecord, "find_flaw", lambda *_: "a: no provenance")
+    with pytest.raises(rerecord.RecordingError, match="a: no provenance"):
+        rerecord.record(RecordRequest(), AGREED, old, {})
+    assert read(old) == before
 
 
 def test_what_was_known_of_a_replaced_cassette_is_forgotten(old: Path, runs: Runs) -> None:
@@ -161,74 +186,11 @@ def test_only_who_takes_a_part_goes_on_after_a_check_without_an_answer(
     assert ("--record-partial" in runs.arguments[0]) == partial
 
 
-def test_if_everything_failed_nothing_was_recorded(old: Path, runs: Runs) -> None:
-    runs.recorded = dict.fromkeys(NAMES, "failed")
-    runs.codes = [1, 0]
-    refuse(
-        old,
-        "2 cassettes are not fit to be kept\n  dedicated/tools/a.yaml: failed while recording",
-        RecordRequest(partial=True),
-    )
-
-
 def test_if_everything_was_left_out_that_is_no_error(old: Path, runs: Runs) -> None:
     before = read(old)
     runs.recorded = dict.fromkeys(NAMES, "skipped")
     assert rerecord.record(RecordRequest(), AGREED, old).replaced == ()
     assert read(old) == before
-
-
-def test_a_service_that_is_lost_leaves_the_old_cassettes_even_in_part(
-    old: Path, runs: Runs
-) -> None:
-    runs.extra = [{"stopped": "the service was lost"}]
-    refuse(old, "the service was lost", RecordRequest(partial=True))
-
-
-@pytest.mark.parametrize("code", [2, 3, 70, -9])
-def test_a_run_that_was_cut_leaves_the_old_cassettes(old: Path, runs: Runs, code: int) -> None:
-    runs.codes = [code, 0]
-    refuse(old, f"cut .exit code {code}.\nwhat pytest said")
-
-
-def test_a_run_that_ended_too_soon_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
-    del runs.recorded[NAMES[1]]
-    refuse(old, "recording was cut")
-
-
-def test_a_planted_key_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
-    runs.answer = f"a {KEY} b"
-    refuse(old, "dedicated/tools/a.yaml: a secret would have been kept: a key in use")
-    runs.codes = [0, 0]
-    with pytest.raises(rerecord.RecordingError) as caught:
-        rerecord.record(RecordRequest(), AGREED, old, {"BASETEN_API_KEY": KEY})
-    assert KEY not in str(caught.value)
-
-
-def test_an_unlabelled_cassette_leaves_the_old_ones(
-    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rerecord, "find_flaw", lambda *_: "a: no provenance")
-    refuse(old, "a: no provenance")
-
-
-@pytest.mark.parametrize(("result", "code"), [("failed", 1), ("skipped", 0)])
-def test_what_does_not_replay_leaves_the_old_cassettes(
-    old: Path, runs: Runs, result: str, code: int
-) -> None:
-    runs.replayed[NAMES[0]] = result
-    runs.codes = [0, code]
-    refuse(old, f"dedicated/tools/a.yaml: does not replay: it {result}")
-
-
-def test_a_replay_that_was_cut_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
-    runs.codes = [0, 3]
-    refuse(old, r"replaying was cut .exit code 3.\nwhat pytest said", RecordRequest(partial=True))
-
-
-def test_a_check_that_did_not_replay_at_all_leaves_the_old_cassettes(old: Path, runs: Runs) -> None:
-    del runs.replayed[NAMES[0]]
-    refuse(old, "dedicated/tools/a.yaml: does not replay: it did not run")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
@@ -259,7 +221,7 @@ def test_a_recording_of_higher_evidence_is_not_replaced_without_an_option(
     request = RecordRequest(target)
     outcome = rerecord.record(request, AGREED, old)
     assert outcome.replaced == NAMES[1:]
-    [(name, reason)] = outcome.left
+    [(name, reason)] = outcome.left.items()
     assert (name, read(old)[name]) == (NAMES[0], before)
     assert f"its evidence is {old_evidence}" in reason
     assert f"would be {target}; --lower-evidence replaces it" in reason
@@ -279,7 +241,9 @@ def test_what_a_stand_in_answers_does_not_replace_a_live_recording(old: Path, ru
     request = RecordRequest("live")
     assert protect_evidence(AGREED, old, request)[1] == {}
     outcome = rerecord.record(request, AGREED, old, {"BASETEN_API_KEY": KEY})
-    assert outcome.left[0][1].startswith("its evidence is live (Baseten), the new one's would be r")
+    assert outcome.left[NAMES[0]].startswith(
+        "its evidence is live (Baseten), the new one's would be r"
+    )
 
 
 @pytest.mark.parametrize("evidence", ["engine", "live"])
@@ -309,15 +273,38 @@ def test_runs_are_in_the_declared_environment(old: Path, runs: Runs) -> None:
         assert found["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] == "1"
 
 
-def test_folders_that_are_read_only_are_planned_and_listed_as_well(
+def test_a_folder_that_takes_no_cassette_is_found_before_anything_is_recorded(
+    tmp_path: Path, runs: Runs
+) -> None:
+    (tmp_path / "file").touch()
+    assert rerecord.plan(RecordRequest(), tmp_path / "file", {}).cost.requests == 2
+    with pytest.raises(OSError, match="file"):
+        rerecord.record(RecordRequest(), AGREED, tmp_path / "file", {})
+    assert not any("--record" in arguments for arguments in runs.arguments)
+
+
+def test_a_failure_while_replacing_leaves_complete_cassettes(
     old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(30, "Read-only file system")
+    move, before = Path.replace, read(old)
 
-    monkeypatch.setattr(rerecord, "check_writable", refuse)
-    assert rerecord.collect_names({}) == frozenset(NAMES)
-    assert rerecord.plan(RecordRequest(), old, {}).tasks == TASKS
-    with pytest.raises(OSError, match="Read-only"):
+    def fail(path: Path, target: Path) -> Path:
+        if target == old / NAMES[1]:
+            raise OSError(28, "No space left on device")
+        return move(path, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="No space left"):
         rerecord.record(RecordRequest(), AGREED, old, {})
-    assert not any("--record" in arguments for arguments in runs.arguments)
+    assert b"new" in read(old)[NAMES[0]]
+    assert read(old)[NAMES[1]] == before[NAMES[1]]
+
+
+def test_responses_are_handed_over_until_the_service_was_lost(runs: Runs) -> None:
+    runs.extra = [{"stopped": "the service was lost"}]
+    with (
+        pytest.raises(rerecord.RecordingError, match="was lost"),
+        rerecord.ask_again(RecordRequest(), AGREED, {}) as (folder, results),
+    ):
+        handed_over = (folder / NAMES[0]).is_file(), list(results)
+    assert handed_over == (True, [TASKS[0].check])

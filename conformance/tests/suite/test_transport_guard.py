@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -215,19 +213,10 @@ def test_a_host_over_tls_goes_by_its_name() -> None:
         (None, 0, 1.0),
         ("", 3, 8.0),
         ("nan", 1, 2.0),
-        ("soon", 0, 1.0),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0.1),
-        ("Wed, 21 Oct 2015 07:28:00", 0, 0.1),
-        ("Wed, 21 Oct 2015 07:28:00 -0000", 0, 0.1),
-        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 0, 1.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 2, 4.0),
     ],
 )
 def test_the_wait_is_what_the_service_asks_for_or_doubles(
     header: str | None, attempt: int, seconds: float
 ) -> None:
     assert read_wait(header, attempt) == seconds
-
-
-def test_a_date_is_waited_for() -> None:
-    later: Any = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    assert 55 < read_wait(later, 0) < 61

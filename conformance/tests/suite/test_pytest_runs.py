@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from conformance.child_environment import child_environment
-from conformance.recording import child_run
-from conformance.recording.child_run import run_pytest
+from conformance.recording import pytest_runs
+from conformance.recording.pytest_runs import run_pytest
 
 ROOT = Path(__file__).parents[3]
 
@@ -24,10 +25,9 @@ def write_checks(folder: Path, text: str) -> str:
     return str(path)
 
 
-def run(folder: Path, checks: str, seen: list[Any]) -> Any:
-    path = write_checks(folder, checks)
+def run(folder: Path, checks: str, watch: Any = lambda _: None, **more: Any) -> Any:
     environment = child_environment("reference") | {"PYTHONPATH": str(ROOT)}
-    return run_pytest(("-q", path), folder / "run.jsonl", environment, seen.append)
+    return run_pytest((write_checks(folder, checks),), environment, watch, **more)
 
 
 CHECKS = """
@@ -64,16 +64,15 @@ def test_sends_nothing():
 
 def test_a_run_reports_how_each_check_that_sends_requests_ended(tmp_path: Path) -> None:
     seen: list[Any] = []
-    done = run(tmp_path, CHECKS, seen)
+    done = run(tmp_path, CHECKS, seen.append)
     assert done.code == 1
     assert seen == done.lines
     assert "2 failed" in done.output or "failed" in done.output
     named = [line["planned"] for line in done.lines if "planned" in line]
     assert named[0] == "client/it/test_passes.yaml"
     ended = {
-        line["check"].rpartition("::")[2]: (line["result"], line["reason"])
-        for line in done.lines
-        if "result" in line
+        check.rpartition("::")[2]: (line["result"], line["reason"])
+        for check, line in done.results.items()
     }
     assert {name: result for name, (result, _) in ended.items()} == {
         "test_passes": "passed",
@@ -89,7 +88,7 @@ def test_a_run_reports_how_each_check_that_sends_requests_ended(tmp_path: Path) 
 
 
 def test_a_run_that_cannot_begin_says_why(tmp_path: Path) -> None:
-    done = run(tmp_path, "import nothing_of_that_name", [])
+    done = run(tmp_path, "import nothing_of_that_name")
     assert done.code == 2
     assert "nothing_of_that_name" in done.output
 
@@ -99,21 +98,26 @@ import os, pathlib, signal, time
 
 import pytest
 
+HERE = pathlib.Path(__file__)
+
 @pytest.fixture
 def model():
     pass
 
 def test_sleeps(model):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    pathlib.Path(__file__).with_name("pid").write_text(str(os.getpid()))
-    time.sleep(60)
+    HERE.with_name("pid").write_text(str(os.getpid()))
+    while not HERE.with_name("go").exists():
+        time.sleep(0.05)
+
+def test_goes_on(model):
+    HERE.with_name("went-on").touch()
 """
 
 PARENT = """
-import os, pathlib, sys
-from conformance.recording.child_run import run_pytest
-folder = pathlib.Path(sys.argv[1])
-run_pytest(("-q", sys.argv[2]), folder / "run.jsonl", os.environ, print)
+import os, sys
+from conformance.recording.pytest_runs import run_pytest
+run_pytest((sys.argv[1],), os.environ)
 """
 
 
@@ -133,69 +137,56 @@ def wait_for(condition: Any, seconds: float = 30) -> bool:
     return bool(condition())
 
 
-def test_a_killed_parent_takes_its_run_along(tmp_path: Path) -> None:
+def read_pid(folder: Path) -> int:
+    note = folder / "features" / "pid"
+    assert wait_for(lambda: note.exists() and note.read_text(encoding="ascii"))
+    return int(note.read_text(encoding="ascii"))
+
+
+def test_a_run_whose_parent_was_killed_goes_on_to_no_other_check(tmp_path: Path) -> None:
     path = write_checks(tmp_path, SLEEPS)
     environment = child_environment("reference") | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", PARENT, str(tmp_path), path]
+    command = [sys.executable, "-c", PARENT, path]
     with subprocess.Popen(command, env=environment) as parent:  # noqa: S603  our own text
-        note = Path(path).with_name("pid")
-        assert wait_for(lambda: note.exists() and note.read_text(encoding="ascii"))
-        child = int(note.read_text(encoding="ascii"))
-        assert is_alive(child)
+        child = read_pid(tmp_path)
         parent.send_signal(signal.SIGKILL)
-    assert wait_for(lambda: not is_alive(child), 10)
+    Path(path).with_name("go").touch()
+    assert wait_for(lambda: not is_alive(child))
+    assert not Path(path).with_name("went-on").exists()
 
 
 def test_an_interrupted_wait_ends_even_a_run_that_does_not_listen(tmp_path: Path) -> None:
-    note = tmp_path / "features" / "pid"
-
     def interrupt(line: Any) -> None:
         # The first line tells what is planned: from then on the check begins.
-        assert wait_for(lambda: note.exists() and note.read_text(encoding="ascii"))
+        read_pid(tmp_path)
         raise KeyboardInterrupt
 
-    path = write_checks(tmp_path, SLEEPS)
-    environment = child_environment("reference") | {"PYTHONPATH": str(ROOT)}
     with pytest.raises(KeyboardInterrupt):
-        run_pytest(("-q", path), tmp_path / "run.jsonl", environment, interrupt)
-    assert not is_alive(int(note.read_text(encoding="ascii")))
+        run(tmp_path, SLEEPS, interrupt)
+    assert not is_alive(read_pid(tmp_path))
 
 
-class Clock:
-    """Stands still until it is told how far it goes on with each look at it."""
-
-    def __init__(self) -> None:
-        self.now = self.step = 0.0
-
-    def monotonic(self) -> float:
-        self.now += self.step
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
-def test_a_run_whose_log_stands_still_is_ended(
+def test_a_run_that_reports_nothing_for_too_long_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = Clock()
-    monkeypatch.setattr(child_run, "time", clock)
-    path = write_checks(tmp_path, SLEEPS)
-    environment = child_environment("reference") | {"PYTHONPATH": str(ROOT)}
-    note = tmp_path / "features" / "pid"
+    silent = False
+
+    def wait(reading: Any, *others: Any) -> Any:
+        assert others == ([], [], 8.0)
+        return ([], [], []) if silent else (reading, [], [])
 
     def watch(line: Any) -> None:
-        assert wait_for(lambda: note.exists() and note.read_text(encoding="ascii"))
-        clock.step = 5.0
+        nonlocal silent
+        silent = bool(read_pid(tmp_path))
 
+    monkeypatch.setattr(pytest_runs, "select", SimpleNamespace(select=wait))
     with pytest.raises(TimeoutError, match="no answer was complete within 8 s"):
-        run_pytest(("-q", path), tmp_path / "run.jsonl", environment, watch, 8.0)
-    assert clock.now == 15.0  # the line, one look within patience, and one beyond
-    assert not is_alive(int(note.read_text(encoding="ascii")))
+        run(tmp_path, SLEEPS, watch, patience=8.0)
+    assert not is_alive(read_pid(tmp_path))
 
 
 def test_a_run_that_cannot_be_started_leaves_no_pipe_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(*arguments: Any, **options: Any) -> Any:
         raise OSError("no more processes")
@@ -203,5 +194,5 @@ def test_a_run_that_cannot_be_started_leaves_no_pipe_behind(
     monkeypatch.setattr(subprocess, "Popen", refuse)
     before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(OSError, match="no more processes"):
-        run_pytest(("-q",), tmp_path / "run.jsonl", {**os.environ})
+        run_pytest((), {**os.environ})
     assert len(list(Path("/proc/self/fd").iterdir())) == before
