@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +20,7 @@ from conformance.targets import LANES, choose_settings
 from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from langchain_core.language_models import BaseChatModel
 
@@ -162,7 +162,7 @@ class Factory:
     def package(self) -> str:
         """The distribution that the model's class comes from."""
         top = self._class.__module__.partition(".")[0]
-        return next(iter(metadata.packages_distributions().get(top, [])), "")
+        return next(iter(_list_distributions().get(top, [])), "")
 
     @property
     def name(self) -> str:
@@ -201,6 +201,12 @@ def is_defect(error: BaseException | None) -> bool:
             return True
         step = step.tb_next
     return False
+
+
+@cache
+def _list_distributions() -> Mapping[str, list[str]]:
+    """Return the distributions of each top-level package; finding them reads every one's files."""
+    return metadata.packages_distributions()
 
 
 def _find_version(package: str) -> str:

@@ -338,10 +338,10 @@ def test_threads_of_one_model_stop_none_of_each_others_batches(
     vectors = [[float(len(text))] for text in texts]
 
     def succeed() -> bool:
-        return all(model.embed_documents(texts) == vectors for _ in range(15))
+        return all(model.embed_documents(texts) == vectors for _ in range(5))
 
     def fail() -> None:
-        for _ in range(40):
+        for _ in range(20):
             with pytest.raises(BasetenInvalidRequestError):
                 model.embed_documents(["a", "b", "c", "bad", "d", "e"])
 

@@ -7,6 +7,7 @@ the client's own authentication, the client's hooks, the model's or the call's t
 from __future__ import annotations
 
 import json
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ VECTORS = [[0.5, -1.0]]
 EVENTS = b"".join(piece.split(b"\r\n", 1)[1][:-2] for piece in STREAM[1:-1])
 """The stream without its chunked coding."""
 URL = "http://127.0.0.1:9/v1"
+TLS = ssl.create_default_context()
+"""Of all clients: reading the certificates of a machine takes longer than any call here."""
 
 
 def answer(path: str, body: bytes) -> tuple[str, bytes]:
@@ -148,7 +151,7 @@ def ask(
         if owner is None:
             async with way.kind(**given) as model:
                 return await way.ask(model, **more)
-        async with owner.AsyncClient(**client()) as own:
+        async with owner.AsyncClient(**{"verify": TLS, **client()}) as own:
             return await way.ask(way.kind(**given, http_async_client=own), **more)
 
     if way.awaited:
@@ -156,7 +159,7 @@ def ask(
     if owner is None:
         with way.kind(**given) as model:
             return way.ask(model, **more)
-    with owner.Client(**client()) as own:
+    with owner.Client(**{"verify": TLS, **client()}) as own:
         return way.ask(way.kind(**given, http_client=own), **more)
 
 
@@ -182,8 +185,8 @@ def transports(library: Any, way: Way) -> dict[str, Callable[[], dict[str, Any]]
     """Return settings of clients, by how they send."""
     real = library.AsyncHTTPTransport if way.awaited else library.HTTPTransport
     return {
-        "of the library": lambda: {"transport": real(retries=1)},
-        "mounted": lambda: {"mounts": {"http://": real()}, "trust_env": False},
+        "of the library": lambda: {"transport": real(retries=1, verify=TLS)},
+        "mounted": lambda: {"mounts": {"http://": real(verify=TLS)}, "trust_env": False},
         "with limits": lambda: {"limits": library.Limits(max_connections=1)},
         "with a base URL": lambda: {"base_url": "http://elsewhere.invalid/v9"},
     }

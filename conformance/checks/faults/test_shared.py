@@ -145,7 +145,7 @@ def test_calls_in_threads_that_are_closed_upon_get_answers_or_errors_of_the_pack
     over = threading.Event()
 
     def close_again_and_again() -> None:
-        while not over.is_set():
+        while not over.wait(0.002):  # a thread that never waits leaves the others no time to call
             model.close()
 
     def ask(_: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from functools import cache
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,13 @@ _ENTRIES = {"__main__", "conftest"}
 """Pytest's and Python's ways in: they may import everything, and only tests import them."""
 
 
-def read_imports() -> Iterator[tuple[str, str]]:
-    """Yield each import inside the suite: the folder or module that imports, and the imported."""
+@cache
+def read_imports() -> frozenset[tuple[str, str]]:
+    """Return what imports inside the suite, a folder or a module, with each that it imports."""
+    return frozenset(_read_imports())
+
+
+def _read_imports() -> Iterator[tuple[str, str]]:
     for path in FOLDER.rglob("*.py"):
         importer = path.relative_to(FOLDER).with_suffix("").parts[0]
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -46,7 +46,7 @@ def test_a_factory_is_judged_once_it_is_named_and_says_whose_it_is() -> None:
 
 
 def test_a_class_from_no_package_is_named_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conformance.subjects.subject.metadata.packages_distributions", dict)
+    monkeypatch.setattr(subject, "_list_distributions", dict)
     assert choose(f"{HOME}:of_canned_words").name.startswith("FakeListChatModel, made by ")
 
 
