@@ -37,8 +37,9 @@ __all__ = [
 BROKEN_FILE = FOLDER / "broken.toml"
 
 _CLIENT_MODULES = (
-    *("additions", "answers", "concurrency", "event_loop", "event_streams", "histories", "life"),
-    *("limits", "option_forms", "parameters", "requests", "texts", "transport"),
+    *("additions", "answers", "call_options", "concurrency", "event_loop", "event_streams"),
+    *("histories", "life", "limits", "option_forms", "parameters", "places", "requests"),
+    *("texts", "transport"),
 )
 _MODULES = {
     "reference": ("conformance.broken.servers",),

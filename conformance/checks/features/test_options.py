@@ -73,6 +73,35 @@ def test_extra_body_overrides_everything_and_model_kwargs_nothing(
     ]
 
 
+_ENGINES = {
+    "top_k": 40,
+    "min_p": 0.1,
+    "repetition_penalty": 1.1,
+    "chat_template_args": {"enable_thinking": True},
+    "response_format": {"type": "json_object"},
+    "parallel_tool_calls": False,
+    "user": "ada",
+    "priority": 1,
+}
+
+
+@pytest.mark.claim("parameters.given.sent")
+@_own_options
+@every_way
+@pytest.mark.parametrize("door", ["constructor", "bind", "call"])
+def test_parameters_of_the_engines_are_sent(
+    lane: str, evidence: Evidence, ask: Ask, door: str
+) -> None:
+    sent: list[dict[str, Any]] = []
+    of_model, of_bind, of_call = (
+        _ENGINES if door == each else {} for each in ("constructor", "bind", "call")
+    )
+    model = mount(lane, evidence, note_bodies(sent, _see), **of_model)
+    with expect("invalid-request"):
+        ask(model.bind(**of_bind), GREETING, **of_call)
+    assert {name: sent[0].get(name) for name in _ENGINES} == _ENGINES
+
+
 @pytest.mark.claim("parameters.given.sent")
 @_own_options
 @every_way
@@ -94,7 +123,7 @@ def test_a_call_says_how_often_it_is_tried(lane: str, evidence: Evidence, ask: A
     seen: list[ReceivedRequest] = []
     responder = note_requests(seen, lambda _: plan_json(503, {"error": "Not now."}))
     with expect("any"):
-        ask(mount(lane, evidence, responder, max_retries=4), GREETING, max_retries=0)
+        ask(mount(lane, evidence, responder, max_retries=1), GREETING, max_retries=0)
     assert len(seen) == 1, f"max_retries=0 was asked of the call, and {len(seen)} requests came"
 
 

@@ -217,8 +217,9 @@ def test_a_suite_whose_claims_are_all_caught_is_proved(
     said = capsys.readouterr().out
     assert "client:hides-its-class" in said
     assert "✓ exact" in said
-    assert "calls.invoke.once (model-apis), calls.invoke.once (dedicated), keys.read" in said
-    assert ": assert 'ChatBaseten' in [" in said
+    both = "calls.invoke.once (model-apis), calls.invoke.once (dedicated): recorded: assert"
+    assert f"{both} 'ChatBaseten' in [" in said
+    assert "keys.read.environment (client): the key is read: assert 'ChatBaseten' in [" in said
     assert "GREEN: 1 of 1 broken implementations exact, 4 of 4 claims and lanes caught" in said
 
 

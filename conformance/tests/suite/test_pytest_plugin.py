@@ -33,7 +33,7 @@ TRANSLATED = """
     ("checks", "result", "reason"),
     [
         (key_check("pass"), Result.PASSED, ""),
-        (key_check("assert 1 == 2"), Result.FAILED, "assert 1 == 2"),
+        (key_check("assert 1 == 2"), Result.FAILED, "it: assert 1 == 2"),
         (key_check("raise ValueError('no\\n  key')"), Result.FAILED, "ValueError: no key"),
         (key_check("pytest.skip('no server')"), Result.SKIPPED, "Skipped: no server"),
         (
@@ -77,7 +77,7 @@ TRANSLATED = """
             "@pytest.fixture\ndef server():\n    yield\n    raise OSError('port')\n"
             + key_check("assert 0", "server"),
             Result.FAILED,
-            "assert 0",
+            "it: assert 0",
         ),
         (
             FAULT + key_check("raise SuiteFault('my own')"),
@@ -159,7 +159,7 @@ def test_checks_can_ask_for_the_target(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("checks", "reason"),
     [
-        ("def test_it(): assert 0", "failed: assert 0"),
+        ("def test_it(): assert 0", "failed: it: assert 0"),
         ("def test_it(nothing): pass", "broken: setup: "),
     ],
 )
