@@ -43,7 +43,7 @@ LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-@dataclass(frozen=True, slots=True, config={"strict": True})
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Where one cassette came from.
 

@@ -82,7 +82,7 @@ def run_pytest(
     arguments: Sequence[str],
     environment: Mapping[str, str],
     watch: Callable[[dict[str, Any]], None] = lambda _: None,
-    patience: float = 300.0,
+    patience: float = 1260.0,
 ) -> Done:
     """Run pytest with the plugin of the recorder until it ends.
 
@@ -93,7 +93,8 @@ def run_pytest(
         arguments: Arguments of pytest; `--record-log` is added.
         environment: The run's environment.
         watch: Called with each line that the plugin reports.
-        patience: Seconds without such a line.
+        patience: Seconds without such a line; the default is more than Baseten lets a request
+            take (https://docs.baseten.co, 1,200 s).
 
     Raises:
         TimeoutError: No line was written for that long; the run has been ended.

@@ -52,9 +52,7 @@ _ASSETS = (
     # Sounds and files are sent without `data:`.
     re.compile(rf'(?P<before>"(?:file_)?data":\s*"){_BASE64}(?=")'),
 )
-# What escapes a letter is no part of the word behind it.
-_WORD = re.compile(r"\\++(?:u[0-9a-fA-F]{4}|.)|[\w-]+", re.ASCII | re.DOTALL)
-_ID_PREFIX = re.compile(r"(?:(?:chatcmpl|cmpl|embd|gen|msg|req|resp)[-_])*")
+_ID_PREFIX = re.compile(r"^((?:(?:chatcmpl|cmpl|embd|gen|msg|req|resp)[-_])*).*", re.DOTALL)
 _LETTER = re.compile(r"[A-Za-z0-9]")
 # Shorter ones identify nothing, and might be ordinary words.
 _SHORTEST_ID = 8
@@ -128,8 +126,7 @@ class Ids:
     """The ids that a server gave to requests, and what stands for each in one cassette.
 
     Equal ids stay equal, different ones different, and each keeps its kind and its length. An id
-    has a digit: without one it might be a word. One of digits alone is replaced only where nothing
-    else stands, as in a header: elsewhere it may be a number.
+    has digits and letters: it might be a word or a number else.
     """
 
     def __init__(self) -> None:
@@ -139,12 +136,11 @@ class Ids:
         """Note the ids of one response.
 
         Args:
-            headers: Its headers, names in lower case.
+            headers: Its headers, names in lower case, each with a list of values.
             body: Its body: JSON, or a stream of events.
         """
         for name in sorted(ID_HEADERS & headers.keys()):
-            values = headers[name]
-            for value in [values] if isinstance(values, str) else values:
+            for value in headers[name]:
                 self._add(value)
         for payload in read_payloads(body):
             if isinstance(payload, dict):
@@ -152,18 +148,16 @@ class Ids:
                 self._add(payload.get("request_id"))
 
     def replace(self, text: str) -> str:
-        """Return a text with every known id replaced that is a word of its own."""
-
-        def read(found: re.Match[str]) -> str:
-            return found[0] if found[0].isdigit() else self._known.get(found[0], found[0])
-
-        return self._known.get(text) or _WORD.sub(read, text)
+        """Return a text with every known id replaced; of two that begin alike the longer one."""
+        ids = sorted(self._known, key=len, reverse=True)
+        # Without an id the pattern matches nothing.
+        pattern = "|".join(map(re.escape, ids)) or "(?!)"
+        return re.sub(pattern, lambda found: self._known[found[0]], text)
 
     def _add(self, value: object) -> None:
-        if not isinstance(value, str) or value in self._known:
+        if not isinstance(value, str) or value in self._known or not re.search("[A-Za-z]", value):
             return
-        prefix = _ID_PREFIX.match(value)
-        kept = prefix[0] if prefix else ""
+        kept = _ID_PREFIX.sub(r"\1", value)
         places = len(_LETTER.findall(value[len(kept) :]))
         if places >= _SHORTEST_ID and re.search("[0-9]", value):
             digits = iter(str(len(self._known) + 1).zfill(places))

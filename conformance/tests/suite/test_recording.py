@@ -96,7 +96,7 @@ def test_a_number_in_a_body_is_no_id(redactor: recording.Redactor) -> None:
     answer = redactor.redact_response(_response(said, {"x-request-id": ["1700000000"]}))
     assert answer is not None
     assert answer["body"] == {"string": said}
-    assert answer["headers"] == {"x-request-id": ["0000000001"]}
+    assert answer["headers"] == {"x-request-id": ["1700000000"]}
     later = redactor.redact_request(_request({"seed": 1700000000, "id": "1700000000"}))
     assert json.loads(later.body) == {"seed": 1700000000, "id": "1700000000"}
 

