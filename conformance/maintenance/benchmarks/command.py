@@ -20,7 +20,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from conformance.maintenance.benchmarks.analysis import sum_up
 from conformance.maintenance.benchmarks.document import build_document
 from conformance.maintenance.benchmarks.page import write_page
-from conformance.maintenance.benchmarks.processes import ProcessFailedError
 from conformance.maintenance.benchmarks.quantities import QUANTITIES, shrink
 from conformance.maintenance.benchmarks.run import count_turns, measure
 from conformance.maintenance.benchmarks.subjects import (
@@ -31,7 +30,8 @@ from conformance.maintenance.benchmarks.subjects import (
     install,
 )
 from conformance.maintenance.benchmarks.terminal import print_summary
-from conformance.media import open_console, to_json, to_terminal
+from conformance.maintenance.process import ProcessFailedError
+from conformance.media import check_writable, open_console, to_json, to_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         chosen = choose_subjects(options.third_party, options.python, options.subject)
         subjects = [install(subject, options.environments) for subject in chosen]
         quantities = _choose_quantities(options)
-        _check_folders(options.json, options.html)
+        for path in filter(None, (options.json, options.html)):
+            check_writable(path)
         run = _measure(console, subjects, quantities, options.rounds)
     except (ValueError, OSError, ProcessFailedError, subprocess.CalledProcessError) as error:
         complain = open_console(stderr=True)
@@ -116,13 +117,6 @@ def _choose_quantities(options: argparse.Namespace) -> list[Quantity]:
     options.rounds = options.rounds or (_QUICK_ROUNDS if options.quick else _ROUNDS)
     chosen = [q for q in QUANTITIES if not options.only or q.name in options.only]
     return [shrink(quantity) for quantity in chosen] if options.quick else chosen
-
-
-def _check_folders(*files: Path | None) -> None:
-    """Raise before the run, not after it, if a file cannot be written."""
-    for file in files:
-        if file and not file.absolute().parent.is_dir():
-            raise ValueError(f"there is no folder for {file}")
 
 
 def _measure(

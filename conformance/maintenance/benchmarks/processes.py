@@ -1,129 +1,41 @@
 """The processes of a run: the server, a subject's worker, and an interpreter that only imports.
 
-Knows pipes and command lines; must not know what is measured or what it means.
+Knows command lines; must not know what is measured or what it means.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
-import tempfile
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from conformance import FOLDER
+from conformance.maintenance.process import Process, clean_environment
 from conformance.media import to_plain
 
 if TYPE_CHECKING:
     from conformance.maintenance.benchmarks.subjects import Subject
 
-__all__ = ["Process", "ProcessFailedError", "measure_import", "start_server", "start_worker"]
+__all__ = ["measure_import", "start_server", "start_worker"]
 
-_PACKAGE = "conformance.maintenance.benchmarks"
-# This suite is found last, so that it never hides a package of the subject's environment.
-_START = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), "
-_START += "run_name='__main__', alter_sys=True)"
 _IMPORT = "import sys, time; sys.path.append(sys.argv[1]); {}; print(time.process_time())"
-_LEFT_OUT = (
-    # The last one would have a checkout compiled in each process, but nothing that pip installed.
-    *("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"),
-    *("BASETEN_", "COV_", "COVERAGE_", "LANGCHAIN_", "LANGSMITH_", "OPENAI_", "PYTEST_"),
-)
-_SHOWN = 2000
-
-
-class ProcessFailedError(RuntimeError):
-    """A process ended before it had done its work; the message ends in what it printed."""
-
-
-class Process:
-    """A child that is spoken to in JSON lines; it ends with the block.
-
-    Args:
-        python: Its interpreter.
-        module: The module of this package that it runs.
-        arguments: What the module is given.
-    """
-
-    def __init__(self, python: str, module: str, *arguments: str) -> None:
-        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  closed in __exit__
-        self._child = subprocess.Popen(  # noqa: S603  an interpreter that the caller chose
-            [python, "-P", "-c", _START, str(FOLDER.parent), f"{_PACKAGE}.{module}", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env=_environment(),
-            text=True,
-            process_group=0,  # Ctrl-C is for the run, which then ends its children
-        )
-        self._ended = False
-        self._name = f"{module} {' '.join(arguments)}".strip()
-        self.hello = self._read()
-        """The first line: what the process says of itself."""
-
-    def ask(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Send a job and return the reply.
-
-        Raises:
-            ProcessFailedError: The process has ended.
-        """
-        if self._ended:
-            raise ProcessFailedError(f"{self._name} had ended before")
-        assert self._child.stdin is not None
-        with suppress(BrokenPipeError):  # then there is no reply either, which raises
-            self._child.stdin.write(json.dumps(job) + "\n")
-            self._child.stdin.flush()
-        return self._read()
-
-    def _read(self) -> dict[str, Any]:
-        assert self._child.stdout is not None
-        line = self._child.stdout.readline()
-        if not line:
-            self._errors.seek(0)
-            printed = to_plain(self._errors.read()[-_SHOWN:])
-            self.close()
-            raise ProcessFailedError(f"{self._name} ended early: {printed}")
-        reply: dict[str, Any] = json.loads(line)
-        return reply
-
-    def close(self) -> None:
-        """End the process, and wait until it has gone."""
-        if self._ended:
-            return
-        self._ended = True
-        assert self._child.stdin is not None
-        assert self._child.stdout is not None
-        self._child.kill()  # it has nothing to save
-        self._child.wait()
-        with suppress(BrokenPipeError):
-            self._child.stdin.close()
-        self._child.stdout.close()
-        self._errors.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def start_server() -> Process:
     """Start the server; its `hello` holds the `port`."""
-    return Process(sys.executable, "server")
+    return Process(sys.executable, "benchmarks.server")
 
 
 def start_worker(subject: Subject, url: str) -> Process:
     """Start a subject's worker; its `hello` holds the `versions`."""
-    return Process(subject.python, "worker", subject.spec, url)
+    return Process(subject.python, "benchmarks.worker", subject.spec, url)
 
 
 def measure_import(subject: Subject) -> dict[str, Any]:
     """Return what a process costs that imports a subject and nothing else, in a worker's form."""
     done = subprocess.run(  # noqa: S603  an interpreter that the caller chose
         [subject.python, "-P", "-c", _IMPORT.format(subject.imports), str(FOLDER.parent)],
-        env=_environment(),
+        env=clean_environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -131,9 +43,3 @@ def measure_import(subject: Subject) -> dict[str, Any]:
     if done.returncode:
         return {"error": to_plain(done.stderr.strip().rpartition("\n")[2])}
     return {"cpu": float(done.stdout), "peak": 0, "outcome": None}
-
-
-def _environment() -> dict[str, str]:
-    """Return our environment without proxies, tracing, keys, and what follows this process."""
-    kept = {n: v for n, v in os.environ.items() if not n.upper().startswith(_LEFT_OUT)}
-    return kept | {"LANGSMITH_TRACING": "false", "NO_PROXY": "*"}

@@ -10,21 +10,17 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from conformance.maintenance.benchmarks.processes import (
-    ProcessFailedError,
-    measure_import,
-    start_server,
-    start_worker,
-)
+from conformance.maintenance.benchmarks.processes import measure_import, start_server, start_worker
 from conformance.maintenance.benchmarks.quantities import find_outcome
+from conformance.maintenance.process import ProcessFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from conformance.maintenance.benchmarks.processes import Process
     from conformance.maintenance.benchmarks.quantities import Quantity
     from conformance.maintenance.benchmarks.scenarios import Outcome
     from conformance.maintenance.benchmarks.subjects import Subject
+    from conformance.maintenance.process import Process
 
 __all__ = ["Measurement", "Run", "count_turns", "find_flaw", "measure"]
 

@@ -94,9 +94,10 @@ def _write_again(options: argparse.Namespace) -> str:
 
 def write_report(soaked: Soaked) -> Iterator[str]:
     """Yield the lines of the report."""
-    ledger, counts = soaked.ledger, soaked.counts
-    yield f"{ledger.ended.total()} calls in {soaked.seconds:.0f} s, {counts.requests} requests on "
-    yield f"{counts.connections} connections; {soaked.restarts} restarts of the server"
+    ledger = soaked.ledger
+    requests, connections = (soaked.counts.get(name, 0) for name in ("requests", "connections"))
+    yield f"{ledger.ended.total()} calls in {soaked.seconds:.0f} s, {requests} requests on "
+    yield f"{connections} connections; {soaked.restarts} restarts of the server"
     for how, number in ledger.ended.most_common():
         yield f"  {number:>8} {how}"
     for seconds, deed in sorted(ledger.longest, reverse=True):

@@ -8,17 +8,16 @@ pipes between the processes; must not know who is soaked.
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 import threading
 import time
 from collections import Counter, OrderedDict
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from conformance.maintenance.process import Process
 from conformance.maintenance.soak.conducts import CONDUCTS, play
 from conformance.maintenance.soak.wire import End, read_request
 from conformance.reference.listener import Listener, reset_on_close
@@ -26,11 +25,10 @@ from conformance.reference.listener import Listener, reset_on_close
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable
-    from types import TracebackType
 
     from conformance.maintenance.soak.wire import Asked, Step
 
-__all__ = ["Counts", "Served"]
+__all__ = ["Served"]
 
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _REMEMBERED = 10_000
@@ -132,9 +130,9 @@ def _serve() -> None:
         stage = opened.enter_context(Stage(books))
         _say({"port": stage.port})
         for order in sys.stdin:
-            if order.startswith("restart"):
+            if away := json.loads(order).get("away"):
                 opened.close()
-                time.sleep(float(order.split()[1]))
+                time.sleep(away)
                 stage = opened.enter_context(Stage(books, stage.port))
             _say(stage.count())
 
@@ -146,74 +144,27 @@ def _say(what: dict[str, int]) -> None:
 # --- in the parent --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Counts:
-    """What the server saw so far.
-
-    Attributes:
-        requests: Requests.
-        connections: Connections accepted.
-        cookies: Requests that carried a cookie.
-        busy: Open connections inside a request or a response, at this moment.
-    """
-
-    requests: int = 0
-    connections: int = 0
-    cookies: int = 0
-    busy: int = 0
-
-
-class Served:
+class Served(Process):
     """The server's process for the length of a `with` block.
 
     Attributes:
         url: Its base URL, with `/v1`.
     """
 
-    url: str
+    def __init__(self) -> None:
+        super().__init__(sys.executable, "soak.server")
+        self.url = f"http://127.0.0.1:{self.hello['port']}/v1"
 
-    def __enter__(self) -> Self:
-        self._lock = threading.Lock()
-        self._child: Any = subprocess.Popen(  # noqa: S603  a module of our own
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
-        )
-        self.url = f"http://127.0.0.1:{self._read()['port']}/v1"
-        return self
+    def count(self) -> dict[str, int]:
+        """Return how many `requests`, `connections` and `cookies` came so far.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with self._child:
-            self._child.stdin.close()
-            self._child.terminate()
-
-    def count(self) -> Counts:
-        """Return what the server saw so far."""
-        return Counts(**self._order("count"))
+        `busy` are the open connections inside a request or a response at this moment.
+        """
+        return self.ask({})
 
     def restart(self, seconds: float) -> None:
         """Cut every connection and listen to nobody for so many seconds, then on the same port."""
-        self._order(f"restart {seconds}")
-
-    def _order(self, order: str) -> dict[str, Any]:
-        with self._lock:
-            self._child.stdin.write(f"{order}\n")
-            self._child.stdin.flush()
-            return self._read()
-
-    def _read(self) -> dict[str, Any]:
-        line = self._child.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the soak's server ended with {self._child.wait()}")
-        said: dict[str, Any] = json.loads(line)
-        return said
+        self.ask({"away": seconds})
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from conformance.maintenance.soak.rules import (
     judge_rest,
     judge_waits,
 )
-from conformance.maintenance.soak.server import Counts, Served
+from conformance.maintenance.soak.server import Served
 from conformance.maintenance.soak.ways import ASYNC_ASKS, SYNC_ASKS, TRANSIENT, LastingLoop
 from conformance.maintenance.soak.wire import answer_text, write_prompt
 
@@ -99,7 +99,7 @@ class Soaked:
     ledger: Ledger = field(default_factory=Ledger)
     start: Census = field(default_factory=Census)
     end: Census | None = None
-    counts: Counts = field(default_factory=Counts)
+    counts: dict[str, int] = field(default_factory=dict)
     restarts: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -299,7 +299,7 @@ def _look(crew: Crew, served: Served, before: Census, refused: tuple[str, ...]) 
     """Return what is left now, when no call is under way."""
     now, counts = take_census(), served.count()
     peaks = (peak for pool, peak in crew.ledger.peaks.items() if pool != TRANSIENT)
-    return Rest(before, now, counts.busy, sum(peaks), refused, counts.cookies)
+    return Rest(before, now, counts["busy"], sum(peaks), refused, counts["cookies"])
 
 
 def _probe(crew: Crew) -> tuple[str, ...]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from conformance.maintenance.benchmarks import command, run
-from conformance.maintenance.benchmarks.processes import Process, ProcessFailedError, measure_import
+from conformance.maintenance.benchmarks.processes import measure_import
 from conformance.maintenance.benchmarks.quantities import Quantity, find_outcome
 from conformance.maintenance.benchmarks.run import count_turns, find_flaw, measure
 from conformance.maintenance.benchmarks.scenarios import Outcome
 from conformance.maintenance.benchmarks.subjects import Subject, choose_subjects
+from conformance.maintenance.process import Process, ProcessFailedError
 from conformance.tests.suite.benchmark_runs import MEMORY, STREAM
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def test_a_process_that_ends_early_says_what_it_printed() -> None:
 
 def test_a_process_that_has_ended_is_noticed_when_it_is_asked() -> None:
     subject = choose_subjects([], [], [])[0]
-    with Process(subject.python, "server") as server:
+    with Process(subject.python, "benchmarks.server") as server:
         server._child.terminate()
         server._child.wait()
         with pytest.raises(ProcessFailedError, match="server ended early"):
@@ -270,4 +271,4 @@ def test_a_run_that_cannot_begin_says_why(capsys: pytest.CaptureFixture[str]) ->
     assert command.main(["--subject", "mine"]) == 2
     assert capsys.readouterr().err == "cannot measure: 'mine' is not NAME=VALUE\n"
     assert command.main(["--json", "nowhere/at/all.json"]) == 2
-    assert "there is no folder for nowhere/at/all.json" in capsys.readouterr().err
+    assert "cannot measure: [Errno 2] No such file" in capsys.readouterr().err

@@ -41,7 +41,8 @@ for spec in sys.argv[1:]:
     client = f"conformance.tests.suite.broken_clients:{name}"
     print("exit", main(["soak", "--client", client, *options]), flush=True)
 """
-_BRIEFLY = "--seed 11 --threads 6 --deeds 8 --minutes 1 --patience 0.2"
+# With this seed the server restarts late: a restart drops the connection that a client keeps.
+_BRIEFLY = "--seed 10 --threads 6 --deeds 8 --minutes 1 --patience 0.2"
 
 
 @pytest.fixture(scope="module")
