@@ -324,8 +324,11 @@ def _read_lines(child: subprocess.Popen[bytes], said: list[str], *, verbose: boo
 
 def write_line(suite: Suite, selection: Selection) -> Sequence[str]:
     """Return the command line that runs a selection's checks."""
+    plugins = list_plugins()
     return [
-        *(sys.executable, "-m", "pytest", *list_plugins()),
+        *(sys.executable, "-m", "pytest", *plugins),
+        # LangChain's suites measure how long a call takes: here that is a replay's time.
+        *(["--benchmark-disable"] if "pytest_benchmark.plugin" in plugins else ()),
         *("-p", "conformance.pytest_plugin", "-p", "no:cacheprovider", "-q"),
         "--continue-on-collection-errors",
         f"--claims-file={suite.claims}",

@@ -193,13 +193,16 @@ def make_request(
     return ReceivedRequest(method, urlunsplit(("", "", *parts[2:4], "")), tuple(headers), raw)
 
 
+# Made once: `json.dumps` makes one for each value that it encodes compactly.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def encode_json(value: Any) -> bytes:
     """Encode compactly in UTF-8, as the services here do.
 
     A lone surrogate, which JSON can smuggle in and UTF-8 cannot carry, becomes `?`.
     """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
+    return _ENCODER.encode(value).encode("utf-8", "replace")
 
 
 def encode_event(value: Any) -> bytes:

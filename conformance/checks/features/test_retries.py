@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -221,9 +222,17 @@ def test_a_server_that_names_no_wait_is_not_asked_again_at_once(
 def test_callers_who_were_refused_together_do_not_return_together(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
 ) -> None:
+    refuses = cycle((True, False))
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        if not next(refuses):
+            return respond(request)
+        return plan_json(429, {"error": "Not now."}, {"retry-after": "7"})
+
+    model = mount(lane, evidence, answer, max_retries=1)
     for _ in range(30):
-        responder = _refuse_first(429, [], {"retry-after": "7"})
-        assert ask(mount(lane, evidence, responder, max_retries=1), GREETING).text
+        assert ask(model, GREETING).text
+    assert len(waits) == 30
     assert min(waits) >= 7
     assert max(Counter(int(wait * 10) for wait in waits).values()) <= 15
 

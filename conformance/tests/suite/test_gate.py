@@ -154,11 +154,13 @@ def test_without_a_replay_nothing_is_known(gate: Gate, name: str) -> None:
     assert ask(name, gate).word is Word.UNKNOWN
 
 
+@pytest.mark.usefixtures("forked")
 def test_the_replay_is_a_real_one_and_made_once(gate: Gate) -> None:
     assert ask("claims", gate).word is Word.YES
     assert gate.report is gate.report
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_replay_that_is_cut_is_kept_as_what_it_is(gate: Gate) -> None:
     (gate.root / "features" / "test_checks.py").write_text("import os\nos._exit(3)\n")
     assert isinstance(gate.report, CutRunError)

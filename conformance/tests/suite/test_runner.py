@@ -52,3 +52,11 @@ def test_a_claim_that_no_file_names_is_looked_for_in_all(suite: Suite) -> None:
         (suite.root / "features" / file).write_text("")
     line = write_line(suite, Selection(claims=("keys",)))
     assert line[-2:] == ["features", "standard"]
+
+
+def test_no_time_is_measured_even_where_the_plugin_that_measures_is_missing(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "--benchmark-disable" in write_line(suite, Selection())
+    monkeypatch.setattr("conformance.runner.list_plugins", list)
+    assert "--benchmark-disable" not in write_line(suite, Selection())
