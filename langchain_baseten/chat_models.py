@@ -6,8 +6,7 @@ langchain-core's load map names this path.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 from uuid import uuid4
@@ -17,13 +16,12 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import Field, model_validator
 
 import langchain_baseten._protocol.content_blocks  # noqa: F401  registers the block translator
 from langchain_baseten._config.call_options import conceal_options, drop_credentials, mask_options
-from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._config.field_docs import describe_fields
 from langchain_baseten._config.listing import ListingService
 from langchain_baseten._config.profile import DerivedProfile, find_profile
@@ -44,23 +42,23 @@ from langchain_baseten._protocol.schemas import (
     prepare_schema,
     write_response_format,
 )
-from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten._protocol.tools import (
     allows_parallel_calls,
     requires_call,
     write_tool_choice,
     write_tools,
 )
+from langchain_baseten._streaming import StreamingHooks, warn_of_missing_call
 from langchain_baseten._version import VERSION
 from langchain_baseten.data._profiles import _PROFILES
-from langchain_baseten.exceptions import BasetenRequestError, MissingToolCallWarning
+from langchain_baseten.exceptions import BasetenRequestError
 
 __all__ = ["DEFAULT_MODEL", "ChatBaseten"]
 
 DEFAULT_MODEL = "zai-org/GLM-5.2"
 
 
-class ChatBaseten(ListingService, SessionModel):
+class ChatBaseten(StreamingHooks, ListingService, SessionModel):
     """Chat model for Baseten: Model APIs by slug, dedicated deployments by URL.
 
     Setup:
@@ -433,7 +431,7 @@ class ChatBaseten(ListingService, SessionModel):
     ) -> ChatResult:
         request, context = self._build_request(messages, stop, kwargs, run_manager, stream=False)
         result = self._sync_transport.fetch(request, partial(_read, context=context))
-        _warn_of_missing_call(result.generations[0].message)
+        warn_of_missing_call(result.generations[0].message.response_metadata)
         return result
 
     async def _agenerate(
@@ -445,34 +443,8 @@ class ChatBaseten(ListingService, SessionModel):
     ) -> ChatResult:
         request, context = self._build_request(messages, stop, kwargs, run_manager, stream=False)
         result = await self._async_transport.fetch(request, partial(_read, context=context))
-        _warn_of_missing_call(result.generations[0].message)
+        warn_of_missing_call(result.generations[0].message.response_metadata)
         return result
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        request, context = self._build_request(messages, stop, kwargs, run_manager, stream=True)
-        for chunk in self._sync_transport.stream(request, partial(StreamReader, context)):
-            _warn_of_missing_call(chunk.message)
-            yield chunk
-
-    async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        request, context = self._build_request(messages, stop, kwargs, run_manager, stream=True)
-        stream = self._async_transport.stream(request, partial(StreamReader, context))
-        async with aclosing(stream) as chunks:
-            async for chunk in chunks:
-                _warn_of_missing_call(chunk.message)
-                yield chunk
 
     def _build_request(
         self,
@@ -747,12 +719,3 @@ def _read(response: RawResponse, context: ResponseContext) -> ChatResult:
 
 def _new_id() -> str:
     return f"call_{uuid4().hex}"
-
-
-def _warn_of_missing_call(message: BaseMessage) -> None:
-    if "tool_call_missing" in message.response_metadata:
-        warn_caller(
-            "A tool call was required, but the response holds none. The message is returned as it "
-            "came, with response_metadata['tool_call_missing'] set.",
-            MissingToolCallWarning,
-        )

@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
+_PROVIDER_PATH = "baseten/v1"
+
+
+def is_gateway_url(url: str) -> bool:
+    """Return whether a base URL may be the gateway's, or one on any other host with its path.
+
+    Args:
+        url: The base URL, without a slash at its end.
+    """
+    return url.endswith(f"/{_PROVIDER_PATH}")
+
+
 def apply_gateway(
     fields: dict[str, Any],
     model: type[BaseModel],
@@ -40,7 +52,7 @@ def apply_gateway(
         model,
         base_url_field="baseten_api_base",
         api_key_field="baseten_api_key",
-        provider_path="baseten/v1",
+        provider_path=_PROVIDER_PATH,
         base_url_env=base_variables,
         api_key_env=key_variable,
         default_base_url=default_base_url,

@@ -7,7 +7,7 @@ from the connection. Must not do any I/O.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from langchain_baseten._http.request import read_headers
 from langchain_baseten._http.timeouts import IdleTimer, read_timeout_of, shorten_read_timeout
@@ -16,14 +16,14 @@ from langchain_baseten.exceptions import BasetenInvalidResponseError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from langchain_core.outputs import ChatGenerationChunk
-
     from langchain_baseten._http.bodies import AsyncBody, SyncBody
     from langchain_baseten._http.deadlines import Deadline
     from langchain_baseten._http.request import HttpRequest
     from langchain_baseten._protocol.stream import StreamReader
 
     AnyBody = SyncBody | AsyncBody
+
+OutputT = TypeVar("OutputT")
 
 _ERROR_SECONDS = 10.0
 """Maximum for an error's body, in total and between packets."""
@@ -104,7 +104,7 @@ class ErrorResponseBody:
         return part is not None and time.monotonic() < self._until
 
 
-class StreamedResponse:
+class StreamedResponse(Generic[OutputT]):
     """A response whose message chunks are returned as they arrive.
 
     Args:
@@ -118,7 +118,7 @@ class StreamedResponse:
         reading: Whether the reader is at work, or has failed.
     """
 
-    def __init__(self, request: HttpRequest, reader: StreamReader, body: AnyBody) -> None:
+    def __init__(self, request: HttpRequest, reader: StreamReader[OutputT], body: AnyBody) -> None:
         self.reader = reader
         self.ended = False
         self.reading = False
@@ -128,7 +128,7 @@ class StreamedResponse:
         reader.status = body.response.status_code
         reader.headers = read_headers(body.response)
 
-    def read(self, part: bytes | None) -> Iterator[ChatGenerationChunk]:
+    def read(self, part: bytes | None) -> Iterator[OutputT]:
         """Yield the message chunks that a part of the body completes.
 
         Args:

@@ -250,7 +250,11 @@ class HttpRequest:
         )
 
     def error_from_exception(
-        self, exception: Exception, reader: StreamReader | None = None, *, reading: bool = False
+        self,
+        exception: Exception,
+        reader: StreamReader[Any] | None = None,
+        *,
+        reading: bool = False,
     ) -> BasetenError | None:
         """Return the error for an exception, or None for an exception of the user's code.
 
@@ -277,7 +281,7 @@ class HttpRequest:
             error = reader.attach_partial(error)
         return self.redact(error)
 
-    def _silence(self, error: BasetenError, reader: StreamReader) -> BasetenError:
+    def _silence(self, error: BasetenError, reader: StreamReader[Any]) -> BasetenError:
         silence = BasetenTimeoutError(
             f"{self.host} fell silent inside the stream (see the stream_chunk_timeout= and "
             "timeout= arguments, in seconds)"

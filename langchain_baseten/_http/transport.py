@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import closing, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from langchain_baseten._http.bodies import AsyncBody, SyncBody
 from langchain_baseten._http.deadlines import Deadline
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterator
     from typing import Self
 
-    from langchain_core.outputs import ChatGenerationChunk
-
     from langchain_baseten._http.request import AsyncClient, HttpRequest, SyncClient
     from langchain_baseten._protocol.stream import StreamReader
 
     ResultT = TypeVar("ResultT")
+
+OutputT = TypeVar("OutputT")
+"""What a stream yields: message chunks, or typed events."""
 
 _TAIL = 0.25
 """Maximum seconds for the end of a body after `[DONE]`; after that the connection is not reused."""
@@ -64,8 +65,8 @@ class SyncTransport:
         return _retry(request, partial(self._fetch, request, read), sleep=pause)
 
     def stream(
-        self, request: HttpRequest, reader: Callable[[], StreamReader]
-    ) -> Generator[ChatGenerationChunk, None, None]:
+        self, request: HttpRequest, reader: Callable[[], StreamReader[OutputT]]
+    ) -> Generator[OutputT, None, None]:
         """Yield the chunks of a streamed response; only what precedes the first one is retried.
 
         Args:
@@ -82,8 +83,8 @@ class SyncTransport:
             yield from rest
 
     def _begin(
-        self, request: HttpRequest, reader: Callable[[], StreamReader]
-    ) -> tuple[ChatGenerationChunk | None, Generator[ChatGenerationChunk, None, None]]:
+        self, request: HttpRequest, reader: Callable[[], StreamReader[OutputT]]
+    ) -> tuple[OutputT | None, Generator[OutputT, None, None]]:
         chunks = self._read(request, reader())
         return next(chunks, None), chunks
 
@@ -108,8 +109,8 @@ class SyncTransport:
         raise error
 
     def _read(
-        self, request: HttpRequest, reader: StreamReader
-    ) -> Generator[ChatGenerationChunk, None, None]:
+        self, request: HttpRequest, reader: StreamReader[OutputT]
+    ) -> Generator[OutputT, None, None]:
         request.renew_key()
         body, stream = None, None
         try:
@@ -193,7 +194,9 @@ class AsyncTransport:
         """
         return await _retry_async(request, partial(self._fetch, request, read))
 
-    def stream(self, request: HttpRequest, reader: Callable[[], StreamReader]) -> AsyncChunks:
+    def stream(
+        self, request: HttpRequest, reader: Callable[[], StreamReader[OutputT]]
+    ) -> AsyncChunks[OutputT]:
         """Return the chunks of a streamed response; only what precedes the first one is retried.
 
         Args:
@@ -266,7 +269,7 @@ class AsyncTransport:
         raise error
 
 
-class AsyncChunks:
+class AsyncChunks(Generic[OutputT]):
     """The chunks of a streamed response.
 
     It is an iterator and no asynchronous generator: an event loop that ends closes all generators
@@ -282,26 +285,26 @@ class AsyncChunks:
         self,
         transport: AsyncTransport,
         request: HttpRequest,
-        reader: Callable[[], StreamReader],
+        reader: Callable[[], StreamReader[OutputT]],
     ) -> None:
         self._transport = transport
         self._request = request
         self._make_reader = reader
         self._begun = False
-        self._stream: StreamedResponse | None = None
+        self._stream: StreamedResponse[OutputT] | None = None
         self._body: AsyncBody | None = None
-        self._chunks: Iterator[ChatGenerationChunk] = iter(())
+        self._chunks: Iterator[OutputT] = iter(())
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> ChatGenerationChunk:
+    async def __anext__(self) -> OutputT:
         """Return the next chunk.
 
         Raises:
             BasetenError: If the response did not arrive complete.
         """
-        chunk: ChatGenerationChunk | None = None
+        chunk: OutputT | None = None
         if not self._begun:
             self._begun = True
             chunk = await _retry_async(self._request, self._begin)
@@ -318,7 +321,7 @@ class AsyncChunks:
         if body is not None:
             await body.close()
 
-    async def _begin(self) -> ChatGenerationChunk | None:
+    async def _begin(self) -> OutputT | None:
         """Send the request, and return the first chunk."""
         reader = self._make_reader()
         await self._request.arenew_key()
@@ -333,7 +336,7 @@ class AsyncChunks:
             return await self._read(self._stream, self._body)
         raise error
 
-    async def _read(self, stream: StreamedResponse, body: AsyncBody) -> ChatGenerationChunk | None:
+    async def _read(self, stream: StreamedResponse[OutputT], body: AsyncBody) -> OutputT | None:
         """Return the next chunk, or None. Whatever ends the stream gives its connection back."""
         chunk, error = None, None
         try:

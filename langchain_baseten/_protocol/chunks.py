@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
+from langchain_baseten._protocol.response import PROVIDER
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from langchain_baseten._protocol.argument_runs import Fields
 
 ModelT = TypeVar("ModelT", bound="BaseModel")
 
@@ -58,12 +62,15 @@ _SIDE_TEXT = _Template(AIMessageChunk(content="", response_metadata={}, addition
 _GENERATION = _Template(ChatGenerationChunk(message=AIMessageChunk(content="")))
 
 
-def make_message(fields: dict[str, Any]) -> AIMessageChunk:
+def make_message(fields: Fields) -> AIMessageChunk:
     """Return the message chunk with these fields, equal to what the constructor makes.
 
     Args:
-        fields: `content`, a text, and `response_metadata`, and any others of `AIMessageChunk`.
+        fields: Any fields of `AIMessageChunk`; content is a text, empty where it is not among them,
+            and the response metadata name the provider.
     """
+    metadata = {"model_provider": PROVIDER, **fields.get("response_metadata", {})}
+    fields = {"content": "", **fields, "response_metadata": metadata}
     if not fields.keys() <= _PLAIN:
         return AIMessageChunk(**fields)
     return (_SIDE_TEXT if "additional_kwargs" in fields else _TEXT).fill(fields)
@@ -76,3 +83,35 @@ def make_generation(message: AIMessageChunk) -> ChatGenerationChunk:
         message: A message chunk whose content is a text.
     """
     return _GENERATION.fill({"message": message, "text": message.text})
+
+
+class ChunkWriter:
+    """Writes the message chunks of a stream.
+
+    Attributes:
+        messages: The chunks so far.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[AIMessageChunk] = []
+
+    def write(self, fields: Fields) -> tuple[ChatGenerationChunk]:
+        """Return a chunk.
+
+        Args:
+            fields: The fields that an event fills.
+        """
+        message = make_message(fields)
+        self.messages.append(message)
+        return (make_generation(message),)
+
+    def end(self, fields: Fields, info: dict[str, Any]) -> tuple[ChatGenerationChunk]:
+        """Return the last chunk.
+
+        Args:
+            fields: Its fields.
+            info: Its generation info.
+        """
+        message = make_message(fields)
+        self.messages.append(message)
+        return (ChatGenerationChunk(message=message, generation_info=info),)

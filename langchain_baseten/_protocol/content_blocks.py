@@ -14,9 +14,11 @@ from langchain_core.messages.block_translators import register_translator
 from langchain_baseten._protocol.response import PROVIDER
 
 if TYPE_CHECKING:
-    from langchain_core.messages import AIMessage, AIMessageChunk
+    from collections.abc import Iterable, Mapping
 
-_KNOWS_REFUSAL = hasattr(blocks, "RefusalContentBlock")
+    from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
+
+KNOWS_REFUSAL = hasattr(blocks, "RefusalContentBlock")
 """langchain-core has refusal blocks from 1.7.5 on; before, a refusal is a non-standard block."""
 
 Block = dict[str, Any]
@@ -28,7 +30,8 @@ def translate_message(message: AIMessage) -> list[blocks.ContentBlock]:
     Args:
         message: A message of a response that was not streamed.
     """
-    found = [*_translate_texts(message), *_translate_calls(message)]
+    texts = _translate_texts(message.text, message.additional_kwargs)
+    found = [*texts, *_translate_calls(message)]
     # What it is cast to is for type checkers.
     return cast("list[blocks.ContentBlock]", found)  # pragma: no mutate
 
@@ -39,22 +42,37 @@ def translate_chunk(chunk: AIMessageChunk) -> list[blocks.ContentBlock]:
     Args:
         chunk: A chunk of a stream, or chunks that were merged.
     """
-    found = [{**block, "index": _INDICES[block["type"]]} for block in _translate_texts(chunk)]
-    if chunk.chunk_position == "last":
-        # A merged stream: its calls are complete. The last chunk itself holds none.
-        return cast("list[blocks.ContentBlock]", [*found, *_translate_calls(chunk)])
+    # A last chunk is a merged stream, whose calls are complete; by itself it holds none.
+    is_last = chunk.chunk_position == "last"
+    calls = () if is_last else chunk.tool_call_chunks
+    found = translate_delta(chunk.text, chunk.additional_kwargs, calls)
+    found += _translate_calls(chunk) if is_last else []
+    # What it is cast to is for type checkers.
+    return cast("list[blocks.ContentBlock]", found)  # pragma: no mutate
+
+
+def translate_delta(
+    text: str, side: Mapping[str, Any], calls: Iterable[ToolCallChunk]
+) -> list[Block]:
+    """Return what a chunk holds as standard blocks, each with the index that it merges by.
+
+    Args:
+        text: Its text.
+        side: Its `additional_kwargs`.
+        calls: Its tool-call chunks.
+    """
+    found = [{**block, "index": _INDICES[block["type"]]} for block in _translate_texts(text, side)]
     found += [
         {
             "type": "tool_call_chunk",
-            "id": part.get("id"),
-            "name": part.get("name"),
-            "args": part.get("args"),
-            "index": f"lc_tc_{part.get('index') or 0}",
+            "id": call.get("id"),
+            "name": call.get("name"),
+            "args": call.get("args"),
+            "index": f"lc_tc_{call.get('index') or 0}",
         }
-        for part in chunk.tool_call_chunks
+        for call in calls
     ]
-    # What it is cast to is for type checkers.
-    return cast("list[blocks.ContentBlock]", found)  # pragma: no mutate
+    return found
 
 
 _INDICES = {
@@ -65,16 +83,15 @@ _INDICES = {
 }
 
 
-def _translate_texts(message: AIMessage) -> list[Block]:
+def _translate_texts(text: str, side: Mapping[str, Any]) -> list[Block]:
     found: list[Block] = []
-    side = message.additional_kwargs
     if reasoning := side.get("reasoning_content"):
         found.append({"type": "reasoning", "reasoning": reasoning})
-    if text := message.text:
+    if text:
         found.append({"type": "text", "text": str(text)})
     if refusal := side.get("refusal"):
         block = {"type": "refusal", "refusal": refusal}
-        found.append(block if _KNOWS_REFUSAL else {"type": "non_standard", "value": block})
+        found.append(block if KNOWS_REFUSAL else {"type": "non_standard", "value": block})
     return found
 
 

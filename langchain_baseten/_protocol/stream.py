@@ -1,20 +1,21 @@
-"""Convert streamed responses to message chunks.
+"""Read streamed responses: the fields of their message chunks, and how they end.
 
-Knows the order of events; must not know sockets or clocks. Finish reason, usage and the response's
-metadata are emitted with one last chunk, because servers send content and usage behind the finish
-reason, and because langchain-core concatenates what it merges.
+Knows the order of events; must not know sockets or clocks, nor what becomes of the fields: message
+chunks (`chunks`) or typed events (`typed_events`). Finish reason, usage and the response's metadata
+are written with one last chunk, because servers send content and usage behind the finish reason,
+and because langchain-core concatenates what it merges.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
-from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.messages import AIMessage, message_chunk_to_message
 
 from langchain_baseten._protocol.argument_runs import ArgumentRun
-from langchain_baseten._protocol.chunks import make_generation, make_message
+from langchain_baseten._protocol.chunks import make_message
 from langchain_baseten._protocol.error_responses import error_from_event, is_error_payload
 from langchain_baseten._protocol.invalid_responses import invalid_response, read_body
 from langchain_baseten._protocol.json_text import (
@@ -51,9 +52,9 @@ from langchain_baseten.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from langchain_core.messages import ToolCallChunk
+    from langchain_core.messages import AIMessageChunk, ToolCallChunk
 
     from langchain_baseten._protocol.argument_runs import Fields
 
@@ -63,15 +64,34 @@ _HEAD = 65_536
 """Bytes kept of a body until its first event, to report what was sent instead of a stream."""
 
 
+OutputT = TypeVar("OutputT")
+WrittenT_co = TypeVar("WrittenT_co", covariant=True)
+
+
+class Writer(Protocol[WrittenT_co]):
+    """Writes what is yielded of one stream."""
+
+    @property
+    def messages(self) -> Sequence[AIMessageChunk]:
+        """What was written, as message chunks."""
+
+    def write(self, fields: Fields) -> Iterable[WrittenT_co]:
+        """Return what is yielded of the fields of a chunk."""
+
+    def end(self, fields: Fields, info: dict[str, Any]) -> Iterable[WrittenT_co]:
+        """Return what is yielded of the last chunk, which has generation info as well."""
+
+
 def _has_none() -> bool:
     return False
 
 
-class StreamReader:
+class StreamReader(Generic[OutputT]):
     """Reads one streamed response.
 
     Args:
         context: What the reader needs to know about the request.
+        writer: Writes what is yielded.
 
     Attributes:
         done: Whether `[DONE]` was read; what follows it is ignored.
@@ -82,7 +102,7 @@ class StreamReader:
         headers: Response headers, lower-case names; set by the transport.
     """
 
-    def __init__(self, context: ResponseContext) -> None:
+    def __init__(self, context: ResponseContext, writer: Writer[OutputT]) -> None:
         self.done = False
         self.events = 0
         self.telling = 0
@@ -99,31 +119,29 @@ class StreamReader:
         self._metadata: dict[str, Any] = {}
         self._extras: dict[str, Any] = {}
         self._arguments = ArgumentRun()
-        self._sent: list[AIMessageChunk] = []
+        self._writer = writer
         self._begun = False
         self._closed = False
 
     @property
     def started(self) -> bool:
-        """Whether any chunk was emitted."""
-        return bool(self._sent)
+        """Whether anything was yielded."""
+        return bool(self._writer.messages)
 
     @property
     def partial(self) -> AIMessage | None:
-        """The chunks emitted so far as one message, or None; incomplete tool calls are invalid."""
-        if not self._sent:
+        """The chunks read so far as one message, or None; incomplete tool calls are invalid."""
+        if not (messages := self._writer.messages):
             return None
-        first, *rest = self._sent
+        first, *rest = messages
         if not self._closed:
             cut = self._finish_reason in CUT_REASONS
             cut = cut or not (self.done or self._finish_reason)
-            rest += self._ending(self._calls.endings(cut=cut))
+            rest += map(make_message, self._ending(self._calls.endings(cut=cut)))
         message = message_chunk_to_message(first + rest if rest else first)
         return message if isinstance(message, AIMessage) else None
 
-    def feed(
-        self, chunk: bytes, has_next: Callable[[], bool] = _has_none
-    ) -> Iterator[ChatGenerationChunk]:
+    def feed(self, chunk: bytes, has_next: Callable[[], bool] = _has_none) -> Iterator[OutputT]:
         """Read the next chunk of the body.
 
         Args:
@@ -146,14 +164,15 @@ class StreamReader:
             try:
                 found = self._read(event)
             except BasetenError:
-                yield from map(self._emit, self._arguments.end())
+                yield from self._emit(self._arguments.end())
                 raise
             for fields in found:
-                yield from map(self._emit, self._arguments.add(fields))
+                for ready in self._arguments.add(fields):
+                    yield from self._writer.write(ready)
         if self._arguments.is_open and (self.done or not has_next()):
-            yield from map(self._emit, self._arguments.end())
+            yield from self._emit(self._arguments.end())
 
-    def close(self) -> Iterator[ChatGenerationChunk]:
+    def close(self) -> Iterator[OutputT]:
         """Read the end of the body.
 
         Yields:
@@ -165,21 +184,19 @@ class StreamReader:
             BasetenInvalidResponseError: If the body is not a streamed chat completion.
             BasetenError: If the body or the finish reason reports an error.
         """
-        yield from map(self._emit, self._arguments.end())
+        yield from self._emit(self._arguments.end())
         if not self.done:
             for event in self._decoder.close():
                 # Whether a stream that is cut inside an event is complete depends on the events
                 # before it.
                 with suppress(BasetenInvalidResponseError):
-                    yield from map(self._emit, self._read(event))
+                    yield from self._emit(self._read(event))
         self._check_end()
         missing = self._context.call_required and not len(self._calls)
         cut = self._finish_reason in CUT_REASONS
-        for message in self._ending(self._calls.close(cut=cut)):
-            self._sent.append(message)
-            yield ChatGenerationChunk(message=message)
+        yield from self._emit(self._ending(self._calls.close(cut=cut)))
         self._closed = True
-        yield self._last(tool_call_missing=missing)
+        yield from self._last(tool_call_missing=missing)
 
     def attach_partial(self, error: BasetenError) -> BasetenError:
         """Return an error with the message as far as it was received, unless it has one.
@@ -270,30 +287,24 @@ class StreamReader:
             fields["tool_call_chunks"] = self._calls.add(calls)
         return fields
 
-    def _emit(self, fields: Fields) -> ChatGenerationChunk:
-        metadata = {"model_provider": PROVIDER, **fields.get("response_metadata", {})}
-        message = make_message({"content": "", **fields, "response_metadata": metadata})
-        self._sent.append(message)
-        return make_generation(message)
+    def _emit(self, chunks: Iterable[Fields]) -> Iterator[OutputT]:
+        return chain.from_iterable(map(self._writer.write, chunks))
 
-    def _ending(self, calls: list[ToolCallChunk]) -> list[AIMessageChunk]:
-        """Return the chunk that completes text and calls, in a list that may be empty.
+    def _ending(self, calls: list[ToolCallChunk]) -> list[Fields]:
+        """Return the fields of the chunk that completes text and calls, in a list, maybe empty.
 
         It is not the last chunk: langchain-core and the block translator take calls in the last
         chunk of a stream for complete ones.
         """
         rest = {name: joiner.rest for name, joiner in self._texts.items() if joiner.rest}
-        if not rest and not calls:
-            return []
-        message = AIMessageChunk(
-            content=rest.pop("content", ""),
-            additional_kwargs=rest,
-            tool_call_chunks=calls,
-            response_metadata={"model_provider": PROVIDER},
-        )
-        return [message]
+        fields: Fields = {"content": rest.pop("content")} if "content" in rest else {}
+        if rest:
+            fields["additional_kwargs"] = rest
+        if calls:
+            fields["tool_call_chunks"] = calls
+        return [fields] if fields else []
 
-    def _last(self, *, tool_call_missing: bool = False) -> ChatGenerationChunk:
+    def _last(self, *, tool_call_missing: bool = False) -> Iterable[OutputT]:
         own = {"model_provider": PROVIDER, "model_name": self._context.requested_model}
         metadata = {**self._extras, **own, **self._metadata}
         metadata.update(read_header_metadata(self.headers, keep_all=self._context.keep_headers))
@@ -302,15 +313,12 @@ class StreamReader:
             metadata["tool_call_missing"] = True
         gateway = read_gateway_metadata(self.headers)
         metadata, gateway = self._context.redact([clean_value(metadata), gateway])
-        message = AIMessageChunk(
-            content="",
-            response_metadata=metadata,
-            usage_metadata=read_usage(self._usage),
-            chunk_position="last",
-        )
-        self._sent.append(message)
-        info = {"finish_reason": metadata["finish_reason"], **gateway}
-        return ChatGenerationChunk(message=message, generation_info=info)
+        fields = {
+            "response_metadata": metadata,
+            "usage_metadata": read_usage(self._usage),
+            "chunk_position": "last",
+        }
+        return self._writer.end(fields, {"finish_reason": metadata["finish_reason"], **gateway})
 
     def _invalid(self, what: str, text: str | None = None) -> BasetenInvalidResponseError:
         text = self._head.decode("utf-8", "replace") if text is None else text

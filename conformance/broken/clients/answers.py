@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages.tool import invalid_tool_call
@@ -12,6 +13,7 @@ from langchain_baseten import (
     BasetenError,
     BasetenIncompleteStreamError,
     ChatBaseten,
+    _streaming,
     _structured_output,
     chat_models,
 )
@@ -152,7 +154,8 @@ def spells_arguments_in_ascii(patch: Patch) -> None:
 
 
 def hides_lost_calls(patch: Patch) -> None:
-    patch.setattr(chat_models, "_warn_of_missing_call", lambda _message: None)
+    for module in (_streaming, chat_models):
+        patch.setattr(module, "warn_of_missing_call", lambda _metadata: None)
 
 
 def doubles_usage(patch: Patch) -> None:
@@ -219,9 +222,9 @@ def drops_last_words(patch: Patch) -> None:
     real = StreamReader.feed
 
     def feed(self: Any, piece: bytes) -> Iterator[Any]:
-        for chunk in real(self, piece):
-            if not chunk.text.endswith("."):
-                yield chunk
+        for one in real(self, piece):
+            if not _read_text(one).endswith("."):
+                yield one
 
     patch.setattr(StreamReader, "feed", feed)
 
@@ -241,10 +244,8 @@ def ends_twice(patch: Patch) -> None:
     real = StreamReader.close
 
     def close(self: Any) -> Iterator[Any]:
-        for chunk in real(self):
-            yield chunk
-            if getattr(chunk.message, "chunk_position", None) == "last":
-                yield chunk.model_copy(deep=True)
+        *others, last = real(self)
+        yield from [*others, last, deepcopy(last)]
 
     patch.setattr(StreamReader, "close", close)
 
@@ -295,6 +296,12 @@ def parses_at_the_end(patch: Patch) -> None:
     answer_with(
         patch, _structured_output, "choose_parser", lambda parser: RunnableLambda(parser.invoke)
     )
+
+
+def _read_text(one: Any) -> str:
+    """Return the text of a chunk or of a typed event."""
+    text: str = one.get("delta", {}).get("text", "") if isinstance(one, dict) else one.text
+    return text
 
 
 def _without(table: Any, *names: str) -> Any:

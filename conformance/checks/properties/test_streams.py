@@ -20,6 +20,7 @@ from langchain_core.load import dumpd, dumps
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.utils.json import parse_partial_json
 
+from langchain_baseten._protocol.chunks import ChunkWriter
 from langchain_baseten._protocol.json_text import dump_json
 from langchain_baseten._protocol.messages import write_messages
 from langchain_baseten._protocol.response import ResponseContext, combine_outputs, read_response
@@ -41,10 +42,11 @@ VALUES = st.recursive(
 )
 
 
-def begin() -> StreamReader:
+def begin(writer: Any = None) -> StreamReader[Any]:
     numbers = count()
     return StreamReader(
-        ResponseContext(new_id=lambda: f"fresh-{next(numbers)}", requested_model="asked")
+        ResponseContext(new_id=lambda: f"fresh-{next(numbers)}", requested_model="asked"),
+        writer or ChunkWriter(),
     )
 
 

@@ -171,6 +171,19 @@ QUANTITIES: tuple[Quantity, ...] = (
         unit="chunk",
         each=True,
         beside="stream",
+        aim=Aim(0.5),
+    ),
+    Quantity(
+        "aevents",
+        "Token of astream_events v3",
+        "astream_events",
+        kind="words",
+        sizes=_CHUNKS,
+        counted="chunks",
+        unit="chunk",
+        each=True,
+        beside="astream",
+        aim=Aim(0.5),
     ),
 )
 

@@ -158,6 +158,16 @@ def _stream_events(bench: Bench, size: int) -> tuple[Run, Read]:
     return lambda: list(model.stream_events(_PROMPT, version="v3")), _read_events
 
 
+def _astream_events(bench: Bench, size: int) -> tuple[Run, Read]:
+    model, run = bench.model("words", size), bench.runner.run
+
+    async def collect() -> list[dict[str, Any]]:
+        stream = await model.astream_events(_PROMPT, version="v3")
+        return [event async for event in stream]
+
+    return lambda: run(collect()), _read_events
+
+
 def _read_message(message: Any) -> Outcome:
     return Outcome.of(message.content)
 
@@ -195,5 +205,6 @@ WORKS: dict[str, Callable[[Bench, int], tuple[Run, Read]]] = {
     "merge": _merge,
     "merge_arguments": _merge_arguments,
     "stream_events": _stream_events,
+    "astream_events": _astream_events,
 }
 """Name of a work to the function that prepares it for a size."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessageChunk
 
+from langchain_baseten._protocol.chunks import ChunkWriter
 from langchain_baseten._protocol.response import ResponseContext
 from langchain_baseten._protocol.stream import StreamReader
 
@@ -38,10 +39,10 @@ def usage(tokens: int, **other: Any) -> bytes:
     return event({"choices": [], "usage": counted, **other})
 
 
-def begin(**settings: Any) -> StreamReader:
+def begin(writer: Any = None, **settings: Any) -> StreamReader[Any]:
     numbers = count()
     given = {"new_id": lambda: f"fresh-{next(numbers)}", "requested_model": "asked", **settings}
-    return StreamReader(ResponseContext(**given))
+    return StreamReader(ResponseContext(**given), writer or ChunkWriter())
 
 
 def read(*pieces: bytes, **settings: Any) -> list[ChatGenerationChunk]:

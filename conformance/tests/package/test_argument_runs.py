@@ -9,6 +9,7 @@ import pytest
 from langchain_core.messages import AIMessageChunk
 
 from langchain_baseten._protocol import argument_runs
+from langchain_baseten._protocol.chunks import ChunkWriter
 from langchain_baseten._protocol.response import ResponseContext
 from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten.exceptions import BasetenError
@@ -42,7 +43,7 @@ def _show(chunks: list[AIMessageChunk]) -> list[Any]:
 
 
 def _read(*parts: bytes) -> list[AIMessageChunk]:
-    reader = StreamReader(_CONTEXT)
+    reader = StreamReader(_CONTEXT, ChunkWriter())
     chunks = [chunk.message for part in parts for chunk in reader.feed(part)]
     return [chunk for chunk in chunks if isinstance(chunk, AIMessageChunk)]
 
@@ -126,7 +127,7 @@ def test_only_arguments_of_one_call_in_one_read_are_joined(name: str) -> None:
 
 @pytest.mark.usefixtures("join_from_the_first")
 def test_what_was_held_back_comes_before_the_error_that_ends_the_stream() -> None:
-    reader = StreamReader(_CONTEXT)
+    reader = StreamReader(_CONTEXT, ChunkWriter())
     broken = b'data: {"error": {"message": "overloaded", "code": 503}}\n\n'
     chunks = reader.feed(_BEGIN + _calls(_call('{"a')) + _calls(_call('": 1')) + broken)
     messages: list[Any] = [next(chunks).message, next(chunks).message]

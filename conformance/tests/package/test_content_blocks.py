@@ -52,7 +52,7 @@ def test_a_message_becomes_blocks(message: AIMessage, blocks: list[dict[str, Any
 def test_a_refusal_is_a_block_as_langchain_knows_it(
     knows: bool, block: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_blocks, "_KNOWS_REFUSAL", knows)
+    monkeypatch.setattr(_blocks, "KNOWS_REFUSAL", knows)
 
     assert translate_message(AIMessage("", additional_kwargs={"refusal": "no"})) == [block]
     chunk = AIMessageChunk(content="", additional_kwargs={"refusal": "no"})

@@ -40,7 +40,7 @@ def make_request(**fields: Any) -> HttpRequest:
     return HttpRequest(**{**given, **fields})
 
 
-def begun() -> StreamReader:
+def begun() -> StreamReader[Any]:
     reader = begin()
     assert list(reader.feed(text("Hel")))
     return reader

@@ -30,9 +30,10 @@ ROOMS: dict[str, set[str]] = {
     "_http": {"_http", "_protocol", "exceptions"},
     "_config": {"_config", "_http", "_protocol", "data", "exceptions", "_version"},
     "_structured_output": {"_protocol", "exceptions"},
+    "_streaming": {"_config", "_protocol", "exceptions"},
     "embeddings": {"_config", "_http", "_protocol", "exceptions"},
     "chat_models": {
-        *("_config", "_http", "_protocol", "_structured_output"),
+        *("_config", "_http", "_protocol", "_streaming", "_structured_output"),
         *("_version", "data", "exceptions"),
     },
     "__init__": {"_config", "_protocol", "_version", "chat_models", "embeddings", "exceptions"},

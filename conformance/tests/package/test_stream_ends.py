@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from langchain_baseten._protocol.stream import StreamReader
 
 
-def drain(stream: StreamReader, chunks: tuple[bytes, ...]) -> None:
+def drain(stream: StreamReader[Any], chunks: tuple[bytes, ...]) -> None:
     for chunk in chunks:
         list(stream.feed(chunk))
     list(stream.close())
