@@ -61,11 +61,12 @@ def scan_folder(root: Path, keys: Iterable[str] = ()) -> list[str]:
     """
     keys = tuple(keys)
     paths = (path for path in sorted(root.rglob("*")) if path.is_symlink() or not path.is_dir())
-    return [
-        f"{path.relative_to(root).as_posix()}: {what}"
-        for path in paths
-        for what in scan_file(path, keys)
-    ]
+    found = []
+    for path in paths:
+        name = path.relative_to(root).as_posix()
+        found += [f"a file: its name holds {secret}" for secret in find_secrets(name, keys)]
+        found += [f"{withhold(name, keys)}: {what}" for what in scan_file(path, keys)]
+    return found
 
 
 def scan_file(path: Path, keys: Iterable[str] = ()) -> list[str]:

@@ -62,7 +62,7 @@ def _few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     ("checks", "code", "said"),
     [
         (PASSING, 0, "GREEN: 4 pass"),
-        (FAILING, 1, "- features/test_checks.py::test_the_key_is_read: assert 0"),
+        (FAILING, 1, "- features/test_checks.py::test_the_key_is_read: the key is read: assert 0"),
         (PASSING.replace("pass\n", "pytest.skip('x')\n"), 1, "? UNTESTED  keys.read.environment"),
         (PASSING.replace("read():", "read(no):"), 1, "! BROKEN  keys.read.environment"),
         (ONE_LESS, 1, "? UNTESTED  calls.invoke.once · dedicated"),
