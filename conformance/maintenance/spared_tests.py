@@ -25,6 +25,8 @@ _MARKS = {
     "untraced": "it runs no line that other tests do not; coverage pauses while it runs",
     "traced": "it alone runs some line, as a check or in a child, so that coverage goes on there",
 }
+_JUDGING = ("claims_out", "record")
+"""Options of the runs that commands start: where one is traced, it is for what such a run does."""
 _IN_CHILDREN = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 """Variables by which coverage begins in processes that a test starts."""
 
@@ -57,6 +59,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 def is_traced(item: pytest.Item) -> bool:
     """Return whether coverage sees a test."""
+    if any(item.config.getoption(name, None) for name in _JUDGING):
+        return True
     if item.path.is_relative_to(_CHECKS):
         return item.get_closest_marker("traced") is not None
     return item.get_closest_marker("untraced") is None

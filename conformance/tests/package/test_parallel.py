@@ -7,12 +7,13 @@ import socket
 import ssl
 import threading
 import weakref
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from langchain_baseten._http import parallel
 from langchain_baseten._http.parallel import (
     Stop,
     StoppedError,
@@ -132,6 +133,21 @@ def test_a_wait_ends_when_it_is_stopped() -> None:
     thread.join(10)
     assert ended == [True]
     assert stop.is_set()
+
+
+def test_a_retry_of_parallel_requests_is_waited_for_where_it_can_be_stopped() -> None:
+    stopped: list[float] = []
+
+    class Noted(Stop):
+        def sleep(self, seconds: float) -> None:
+            stopped.append(seconds)
+
+    def wait() -> None:
+        parallel._CURRENT.set(Noted())
+        pause(7)
+
+    copy_context().run(wait)
+    assert stopped == [7]
 
 
 def test_a_wait_that_nobody_stops_is_slept(monkeypatch: pytest.MonkeyPatch) -> None:

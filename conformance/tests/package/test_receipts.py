@@ -11,7 +11,6 @@ import pytest
 from conformance.tests.package.mock_service import MockService, whole
 from langchain_baseten import BasetenInvalidResponseError, BasetenTimeoutError
 from langchain_baseten._http.deadlines import Deadline
-from langchain_baseten._http.parallel import pause
 from langchain_baseten._protocol.sse import EventDecoder
 
 
@@ -43,10 +42,3 @@ def test_a_response_that_takes_longer_than_its_time_ends(monkeypatch: pytest.Mon
     deadline.check()
     with pytest.raises(BasetenTimeoutError, match="within 3 s"):
         deadline.check()
-
-
-def test_outside_of_parallel_requests_a_pause_is_a_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr("langchain_baseten._http.parallel.time.sleep", slept.append)
-    pause(1.5)
-    assert slept == [1.5]

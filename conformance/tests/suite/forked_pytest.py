@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -37,6 +38,8 @@ __all__ = ["ForkedRun", "install", "start_for_real"]
 _PYTEST = [sys.executable, "-m", "pytest"]
 _START = subprocess.Popen
 _LONGEST = 1 << 20
+_MEASURED = "COVERAGE_PROCESS_CONFIG"
+"""The variable that has a process begin to measure coverage."""
 
 
 def install(patch: pytest.MonkeyPatch) -> None:
@@ -127,11 +130,13 @@ def _start_server() -> socket.socket:
     """Start the process that forks, once for this one; it ends when this one does."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     number = str(theirs.fileno())
+    environment = child_environment("reference")
+    environment.pop(_MEASURED, None)  # what is forked begins to measure by itself
     with theirs:
         child = _START(
             [sys.executable, "-m", __name__, number],
             cwd=HERE.root,
-            env=child_environment("reference"),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
@@ -197,6 +202,8 @@ def _run(arguments: list[str], folder: str, environment: dict[str, str], output:
     random.seed()
     sys.argv = ["pytest", *arguments]
     sys.path[:0] = [folder, *environment.get("PYTHONPATH", "").split(os.pathsep)]
+    if _MEASURED in environment:
+        import_module("coverage").process_startup()
     code = 1
     try:
         code = int(pytest.main(arguments))

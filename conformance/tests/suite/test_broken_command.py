@@ -210,6 +210,7 @@ def read(suite: Suite) -> str:
     return (suite.root / "broken.toml").read_text(encoding="utf-8")
 
 
+@pytest.mark.traced("the children are forked by the process that collects")
 def test_a_suite_whose_claims_are_all_caught_is_proved(
     suite: Suite, capsys: pytest.CaptureFixture[str]
 ) -> None:

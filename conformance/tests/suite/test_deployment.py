@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 
     from conformance.reference import ReceivedRequest
 
-pytestmark = pytest.mark.usefixtures("forked")
+pytestmark = [
+    pytest.mark.usefixtures("forked"),
+    pytest.mark.traced("a deployment is met by the process that runs the checks"),
+]
 
 KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
 WITH_KEY = {"BASETEN_API_KEY": KEY}

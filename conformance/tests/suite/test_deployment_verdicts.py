@@ -15,7 +15,10 @@ from conformance.tests.suite.defective_services import MODEL, serve
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("forked")
+pytestmark = [
+    pytest.mark.usefixtures("forked"),
+    pytest.mark.traced("a deployment is met by the process that runs the checks"),
+]
 
 FILES = {"image": "images"}
 URL = "/environments/production/predict"

@@ -122,6 +122,7 @@ def test_what_a_maker_does_not_offer_is_not_held_against_it(report: Any) -> None
         assert reason in str(found["lines"])
 
 
+@pytest.mark.traced("another maker's client is met by the process that runs the checks")
 def test_a_useless_third_party_client_fails(report: Any) -> None:
     found = report(f"{HOME}:of_canned_words")
     assert statuses(found)["metadata.finish.reason"] == {"fail"}

@@ -363,3 +363,17 @@ def test_without_a_failure_nothing_is_kept_and_without_a_request_no_exchange(
     assert outcome.text.endswith(text)
     assert bool(outcome.text) == bool(text)
     assert outcome.exchange is None
+
+
+def test_a_run_records_its_cassettes_its_cost_and_why_it_cannot_go_on(bench: Bench) -> None:
+    noted = """
+    from conformance.verdicts.bound_items import note_cost, note_play, note_refusal
+    from conformance.verdicts.costs import Cost
+
+    note_play(request.config, "client/a.yaml", "test_it")
+    note_cost(request.config, Cost(3, 50))
+    note_refusal(request.config, "the service is gone")"""
+    record = bench.record(key_check(noted, "request"))
+    assert record.plays == [("client/a.yaml", "test_it")]
+    assert record.cost == {"requests": 3, "tokens": 50}
+    assert record.refusal == "the service is gone"

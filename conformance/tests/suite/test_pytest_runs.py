@@ -62,6 +62,7 @@ def test_sends_nothing():
 """
 
 
+@pytest.mark.traced("the recorder reports from the process that runs the checks")
 def test_a_run_reports_how_each_check_that_sends_requests_ended(tmp_path: Path) -> None:
     seen: list[Any] = []
     done = run(tmp_path, CHECKS, seen.append)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+pytestmark = pytest.mark.traced("cassettes are written by the process that runs the checks")
+
+
 @pytest.fixture
 def shelf(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "cassettes"

@@ -161,3 +161,13 @@ def test_a_reason_to_skip_is_told_as_it_is() -> None:
 
 def _fail(reason: Any, nodeid: str = "a", *, skipped: bool = False) -> Any:
     return SimpleNamespace(nodeid=nodeid, passed=False, skipped=skipped, longrepr=reason)
+
+
+def test_a_run_that_records_nothing_leaves_vcr_as_it_is() -> None:
+    registered: list[Any] = []
+    vcr: Any = SimpleNamespace(register_persister=registered.append)
+    config: Any = None
+    make(record=False).pytest_recording_configure(config, vcr)
+    assert registered == []
+    make().pytest_recording_configure(config, vcr)
+    assert len(registered) == 1

@@ -111,6 +111,10 @@ def test_the_tail_is_a_whole_answer_that_nobody_asked_for() -> None:
     assert answer_text(STRANGER, KEY).encode() in read(behind)[1]
 
 
+def test_a_cookie_names_the_one_who_asked() -> None:
+    assert f"Set-Cookie: who={NONCE}".encode() in written(play(ask("cookie", "body")))
+
+
 def test_an_echo_holds_the_key_in_its_head_and_its_body() -> None:
     data = written(play(ask("key-echo", "body")))
     head, _, body = data.partition(b"\r\n\r\n")
