@@ -23,12 +23,14 @@ from conformance.recording.vcr_hooks import match_json_body
 from conformance.subjects import connect as mounts
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES, find_stage, read_casts
-from conformance.verdicts.bound_items import note_refusal
+from conformance.verdicts.bound_items import note_refusal, places_of
 from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
     from vcr import VCR
 
+_REFUSED = pytest.StashKey[dict[str, str]]()
+_PLAIN = "messages.invoke.string"
 _RECORDED = ("features", "standard")
 _LOOPBACK = ["127.0.0.1", "localhost", "::1"]
 _KEY_VARIABLES = ("BASETEN_API_KEY", "BASETEN_BASE_URL", "BASETEN_API_BASE", "LANGSMITH_GATEWAY")
@@ -83,6 +85,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     for reason in filter(None, (mounts.find_misdirected(LANES[name]) for name in sorted(lanes))):
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason)
+    found = {name: mounts.find_refusal(LANES[name]) for name in lanes}
+    session.config.stash[_REFUSED] = {name: why for name, why in found.items() if why}
     if find_stage(option.target) == "replay" and not option.collectonly:
         for fault in canary.probe_replay():
             raise pytest.UsageError(fault)
@@ -113,6 +117,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     own = item.get_closest_marker("own")
     if own is not None and not chosen().ours:
         end_inapplicable(own.args[0])
+    places = places_of(item)
+    judged = any(place.claim == _PLAIN for place in places)
+    mounts.REFUSED.clear()
+    refused = item.config.stash[_REFUSED]
+    mounts.REFUSED.update({} if judged else refused)
+    lane = str(getattr(getattr(item, "cls", None), "lane", ""))
+    for name in {place.lane for place in places} or {lane}:
+        if reason := mounts.REFUSED.get(name):
+            end_inapplicable(reason)
 
 
 @pytest.fixture(autouse=True)

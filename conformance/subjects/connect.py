@@ -22,6 +22,7 @@ from conformance.reference import (
 )
 from conformance.subjects.subject import chosen
 from conformance.subjects.traffic import DECK, Tape
+from conformance.subjects.wire_answers import find_sentence
 from conformance.targets import choose_settings
 from conformance.verdicts.evidence import end_inapplicable
 
@@ -31,7 +32,17 @@ if TYPE_CHECKING:
     from conformance.reference import AnswerPlan, ReceivedRequest, Responder
     from conformance.targets import Lane
 
-__all__ = ["OPENED", "PACE", "find_misdirected", "mount", "pace", "serve", "tap"]
+__all__ = [
+    "OPENED",
+    "PACE",
+    "REFUSED",
+    "find_misdirected",
+    "find_refusal",
+    "mount",
+    "pace",
+    "serve",
+    "tap",
+]
 
 PACE = 0.03
 """Seconds between two pieces on a socket, so that the client has handed one out before the next."""
@@ -39,6 +50,11 @@ PACE = 0.03
 _ROOT = re.compile(r"https?://[^/?#\s]+")
 _TELLING = re.compile(r"/(v1|sync|predict)(/|$)")
 _INSIDE = {"http_client", "http_async_client"}
+
+_REFUSALS = range(400, 500)
+
+REFUSED: dict[str, str] = {}
+"""Lane -> why its service refuses each request of the judged client; empty for what judges that."""
 
 OPENED = ExitStack()
 """The servers of the running check; closed when it has ended."""
@@ -89,6 +105,36 @@ def find_misdirected(lane: Lane) -> str:
     )
 
 
+def find_refusal(lane: Lane) -> str:
+    """Return why somebody else's model gets no answer to a plain question; empty if it gets one.
+
+    What a service refuses of every request is one fault, and no check but the one of plain
+    questions may be failed by it.
+
+    Args:
+        lane: Whose URL the model gets.
+
+    Returns:
+        What the service says to its request, if it refuses that.
+    """
+    told: list[AnswerPlan] = []
+
+    def note(request: ReceivedRequest) -> AnswerPlan:
+        told.append(respond(request))
+        return told[-1]
+
+    with serve(note) as server, suppress(Exception, pytest.skip.Exception):
+        settings = choose_settings(lane, "reference", server.url)
+        chosen().make(**settings, max_retries=0).invoke("Hello")
+    if not told or any(plan.status not in _REFUSALS for plan in told):
+        return ""
+    sentence = find_sentence(told[0].body.decode("utf-8"))
+    return (
+        f"the service refuses a plain question, as messages.invoke.string says: "
+        f"HTTP {told[0].status}: {sentence}"
+    )
+
+
 def pace() -> float:
     """Return how long a responder waits before each piece, for its moments to be told apart."""
     return 0.0 if chosen().ours else PACE
@@ -102,6 +148,8 @@ def mount(lane: Lane, responder: Responder, settings: dict[str, Any]) -> Any:
         responder: What answers.
         settings: Constructor's arguments that differ.
     """
+    if reason := REFUSED.get(lane.name):
+        end_inapplicable(reason)
     given = {**choose_settings(lane, "reference"), "max_retries": 0, **settings}
     return (
         _mount_inside(responder, given) if chosen().ours else _mount_on_loopback(responder, given)

@@ -19,8 +19,9 @@ __all__ = ["describe_failure"]
 
 _CHECKS = str(FOLDER / "checks")
 _TEST = "test_"
-_EXPLAINING = (" +  where ", " +    where ", " +  and ", " +    and ", " +      where ")
+_EXPLAINING = re.compile(r"\s*\+\s+(where|and) ")
 """How pytest begins a line that says where a value of the expression came from."""
+_FULL = re.compile(r"\n\s*\n\s*Full diff:")
 _DATA = re.compile(r"[A-Za-z0-9+/=]{120,}")
 _SHOWN = 24
 """Characters shown of base64 data."""
@@ -59,8 +60,8 @@ def describe_failure(error: BaseException, text: str, folder: str = _CHECKS) -> 
 
 def _tidy(text: str) -> str:
     """Return what pytest says without what explains Python only, and with long data cut."""
-    lines = text.split("\n\nFull diff:", maxsplit=1)[0].split("\n")
-    kept = "\n".join(line for line in lines if not line.startswith(_EXPLAINING))
+    lines = _FULL.split(text, maxsplit=1)[0].split("\n")
+    kept = "\n".join(line for line in lines if not _EXPLAINING.match(line))
     kept = kept.removeprefix("AssertionError: ")
     return _DATA.sub(lambda run: f"{run[0][:_SHOWN]}… ({len(run[0])} characters)", kept)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessageChunk
@@ -75,6 +76,7 @@ def _received(patch: Patch, change: Callable[[Any], object]) -> None:
     generate: Any = ChatBaseten._agenerate
     stream: Any = ChatBaseten._astream
 
+    @wraps(generate)  # langchain-core reads its signature
     async def agenerate(self: Any, *args: Any, **options: Any) -> Any:
         result = await generate(self, *args, **options)
         change(result.generations[0].message)
@@ -94,6 +96,7 @@ def _sent(patch: Patch, change: Callable[[Any, Any], Any]) -> None:
     generate: Any = ChatBaseten._agenerate
     stream: Any = ChatBaseten._astream
 
+    @wraps(generate)  # as above
     async def agenerate(self: Any, messages: Any, **options: Any) -> Any:
         messages, options = change(messages, options)
         return await generate(self, messages, **options)

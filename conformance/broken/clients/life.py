@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
@@ -106,8 +107,9 @@ def outlives_cancellation(patch: Patch) -> None:
 
 
 def forgets_tools_on_the_loop(patch: Patch) -> None:
-    real = ChatBaseten._agenerate
+    real: Any = ChatBaseten._agenerate
 
+    @wraps(real)  # langchain-core reads its signature
     async def generate(self: Any, messages: Any, **kwargs: Any) -> Any:
         return await real(self, messages, **_toolless(kwargs))
 

@@ -89,10 +89,14 @@ def test_every_result_of_a_turn_goes_back(lane: str, evidence: Evidence, ask: As
     ask(bound, [HumanMessage(ONE_CITY), called, *results])
     _, turn, *rest = sent[0]["messages"]
     assert turn.get("content") == "Let me look.", "the text beside the calls of a turn is lost"
-    assert [call["id"] for call in turn["tool_calls"]] == [*"abcd"]
+    ids = [call["id"] for call in turn["tool_calls"]]
+    assert len({*ids}) == len("abcd"), f"four calls are sent with the ids {ids}"
+    if chosen().ours:  # Others may give ids of their own.
+        assert ids == [*"abcd"]
     assert "京都 🌧" in turn["tool_calls"][0]["function"]["arguments"]
     told = [(each["tool_call_id"], each["content"]) for each in rest]
-    assert told == [(each, f"Sunny {each}.") for each in "abcd"]
+    wanted = [f"Sunny {each}." for each in "abcd"]
+    assert told == list(zip(ids, wanted, strict=True)), f"the results that are sent are {told}"
 
 
 @pytest.mark.claim("tools.choice.forced")

@@ -134,7 +134,12 @@ def _leave_what_is_free(sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if chosen().ours:
         return sent
     told = [{k: v for k, v in each.items() if k != "name" and v != ""} for each in sent]
-    for call in (call for each in told for call in each.get("tool_calls") or ()):
+    calls = [call for each in told for call in each.get("tool_calls") or ()]
+    for each in told:  # Others may give calls ids of their own, if their results follow.
+        if calls and each.get("tool_call_id") == calls[0]["id"]:
+            each["tool_call_id"] = _WIRE_CALL["id"]
+    for call in calls:
+        call["id"] = _WIRE_CALL["id"]
         call["type"] = _WIRE_CALL["type"]
         if json.loads(call["function"]["arguments"]) == {"city": "Paris"}:
             call["function"]["arguments"] = _WIRE_CALL["function"]["arguments"]

@@ -243,6 +243,11 @@ def test_a_wait_of_more_than_a_minute_is_raised_at_once(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
 ) -> None:
     responder = _refuse_first(429, [], {"retry-after": "3600"})
+    if not chosen().ours:  # Others may try again after a wait of their own.
+        with tolerate():
+            ask(mount(lane, evidence, responder, max_retries=1), GREETING)
+        assert max(waits, default=0) <= _LONGEST
+        return
     with expect("any") as caught:
         ask(mount(lane, evidence, responder, max_retries=1), GREETING)
     expect_status(caught.value, 429)

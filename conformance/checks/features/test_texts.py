@@ -182,6 +182,7 @@ def _say(text: str, plan: AnswerPlan) -> AnswerPlan:
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
+@pytest.mark.own("no service is known to send one")
 @streamed
 def test_a_byte_order_mark_before_a_stream_is_skipped(
     lane: str, evidence: Evidence, ask: Ask

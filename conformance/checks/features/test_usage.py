@@ -218,6 +218,8 @@ def _count(at: int, last: int) -> dict[str, int] | None:
 @pytest.mark.parametrize("wanted", [None, True])
 async def test_a_streamed_request_asks_for_usage(evidence: Evidence, wanted: bool | None) -> None:
     sent: list[dict[str, Any]] = []
+    if wanted and not chosen().ours:
+        evidence.not_applicable("how a client is told to ask for usage is for its maker to say")
     model = mount("dedicated", evidence, note_bodies(sent), stream_usage=wanted)
     answers = [ask_in_pieces(model, GREETING)]
     answers.append(add_up([chunk async for chunk in model.astream(GREETING)]))
@@ -231,8 +233,8 @@ async def test_a_streamed_request_asks_for_usage(evidence: Evidence, wanted: boo
 async def test_a_streamed_request_does_not_ask_when_told_not_to(
     evidence: Evidence, place: str
 ) -> None:
-    if place == "call" and not chosen().ours:
-        evidence.not_applicable("which options a call takes is for each maker to say")
+    if not chosen().ours:
+        evidence.not_applicable("how a client is told not to ask is for its maker to say")
     sent: list[dict[str, Any]] = []
     off: dict[str, Any] = {"stream_usage": False}
     model = mount("dedicated", evidence, note_bodies(sent), **(off if place == "model" else {}))

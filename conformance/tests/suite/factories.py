@@ -18,6 +18,11 @@ def of_ours(**settings: Any) -> Any:
     return importlib.import_module("langchain_baseten").ChatBaseten(**settings)
 
 
+def of_a_stranger(**settings: Any) -> Any:
+    """A client whose every request has a field that Model APIs do not know."""
+    return of_ours(**settings, extra_body={"reasoning_format": None})
+
+
 def of_canned_words(**settings: Any) -> Any:
     if "temperature" in settings:
         raise NotImplementedError("words in cans have no temperature")

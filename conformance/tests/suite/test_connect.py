@@ -134,6 +134,31 @@ def test_a_client_that_asks_below_predict_is_told_what_to_do() -> None:
 
 
 @pytest.mark.usefixtures("_third_party")
+def test_a_service_that_refuses_each_request_of_a_client_says_why() -> None:
+    choose(THIRD_PARTY.replace("of_ours", "of_a_stranger"))
+    assert mounts.find_refusal(LANES["dedicated"]) == ""
+    told = mounts.find_refusal(LANES["model-apis"])
+    assert told.startswith("the service refuses a plain question, as messages.invoke.string says: ")
+    assert "HTTP 400: Invalid request: ['reasoning_format (None)" in told
+
+
+@pytest.mark.usefixtures("_third_party")
+@pytest.mark.parametrize("name", ["of_ours", "of_canned_words"])
+def test_a_client_that_is_answered_or_asks_nobody_is_refused_nothing(name: str) -> None:
+    choose(THIRD_PARTY.replace("of_ours", name))
+    assert mounts.find_refusal(LANES["model-apis"]) == ""
+
+
+@pytest.mark.usefixtures("_third_party")
+def test_a_lane_that_refuses_each_request_judges_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(mounts.REFUSED, "model-apis", "it refuses a plain question")
+    with pytest.raises(pytest.skip.Exception, match="it refuses a plain question"):
+        mounts.mount(LANES["model-apis"], respond, {})
+
+
+@pytest.mark.usefixtures("_third_party")
 def test_the_servers_of_a_check_are_closed_with_it() -> None:
     model = mounts.mount(LANES["model-apis"], respond, {})
     url = f"{model.endpoint.base_url}/models"

@@ -122,6 +122,21 @@ def test_what_a_maker_does_not_offer_is_not_held_against_it(report: Any) -> None
         assert reason in str(found["lines"])
 
 
+def test_what_every_request_is_refused_for_fails_one_claim(report: Any) -> None:
+    claims = ("messages.invoke.string", "metadata.finish.reason", "credentials.key.argument")
+    files = choose_files("credentials", "messages", "metadata")
+    found = report(f"{HOME}:of_a_stranger", files, claims)
+    verdicts = {(line["claim"], line["lane"]): line["status"] for line in found["lines"]}
+    assert verdicts == {
+        ("messages.invoke.string", "model-apis"): "fail",
+        ("messages.invoke.string", "dedicated"): "pass",
+        ("metadata.finish.reason", "model-apis"): "not-applicable",
+        ("metadata.finish.reason", "dedicated"): "pass",
+        ("credentials.key.argument", "client"): "not-applicable",
+    }
+    assert "the service refuses a plain question, as messages.invoke.string says" in found["said"]
+
+
 @pytest.mark.traced("another maker's client is met by the process that runs the checks")
 def test_a_useless_third_party_client_fails(report: Any) -> None:
     found = report(f"{HOME}:of_canned_words")
