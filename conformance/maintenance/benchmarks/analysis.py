@@ -1,26 +1,28 @@
-"""Summarises a run: medians, ratios with their spread, growth. Pure.
+"""Summarises a run: medians, ratios with their spread, and how a cost grows with a size. Pure.
 
 A ratio is taken within a round, where both costs were measured under the same load.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conformance.maintenance.benchmarks.growth import FEWEST_SIZES, judge_growth
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.maintenance.benchmarks.growth import Growth
     from conformance.maintenance.benchmarks.quantities import Quantity
     from conformance.maintenance.benchmarks.run import Measurement, Run
 
-__all__ = ["Cell", "Line", "Row", "Spread", "Summary", "sum_up"]
+__all__ = ["Cell", "Growth", "Line", "Row", "Spread", "Summary", "judge_growth", "sum_up"]
 
 _MEBIBYTE = 1 << 20
+_LINEAR = 1.15
+"""The largest power that counts as linear: what the noise of a busy machine makes of 1."""
+_FEWEST_SIZES = 3
+"""Sizes that a verdict takes: two can differ by chance alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,26 @@ class Row:
     cells: dict[str, Cell]
     aim: str = ""
     kept: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How a cost grows.
+
+    Attributes:
+        power: The `p` of cost ~ size^p, at the larger sizes, where a fixed cost hides nothing.
+        turn: The size from which on it is more than linear, None if it is not.
+        times: Cost of a unit at the largest size, in times of the lowest at any size.
+    """
+
+    power: float
+    turn: int | None
+    times: float
+
+    @property
+    def linear(self) -> bool:
+        """Whether the cost grows no faster than the size."""
+        return self.turn is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +216,34 @@ def _draw_lines(found: _Figures, quantity: Quantity) -> list[Line]:
         series = ((s, found.find(quantity.name, s, subject, "cpu")) for s in quantity.sizes)
         # What else the machine does can only add, and not to every size alike.
         points = tuple((size, min(figures)) for size, figures in series if figures)
-        if len(points) >= FEWEST_SIZES:
+        if len(points) >= _FEWEST_SIZES:
             growth = judge_growth([size for size, _ in points], [cost for _, cost in points])
             lines.append(Line(quantity, subject, points, growth))
     return lines
+
+
+def judge_growth(sizes: Sequence[int], costs: Sequence[float]) -> Growth:
+    """Judge a series of costs.
+
+    Args:
+        sizes: Three or more, rising.
+        costs: What each of them costs in all.
+    """
+    power = _fit_power(sizes[-_FEWEST_SIZES:], costs[-_FEWEST_SIZES:])
+    each = [cost / size for size, cost in zip(sizes, costs, strict=True)]
+    lowest = min(range(len(each)), key=each.__getitem__)
+    turn = sizes[lowest] if power > _LINEAR else None
+    return Growth(power, turn, each[-1] / each[lowest])
+
+
+def _fit_power(sizes: Sequence[int], costs: Sequence[float]) -> float:
+    """Return the slope of the least-squares line through the logarithms.
+
+    Args:
+        sizes: Two different sizes or more.
+        costs: What each of them costs, more than nothing.
+    """
+    xs, ys = [math.log(size) for size in sizes], [math.log(cost) for cost in costs]
+    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
+    above = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
+    return above / sum((x - mean_x) ** 2 for x in xs)

@@ -194,9 +194,7 @@ CONDUCTS: dict[str, Conduct] = {
     "informed-for-ever": Conduct(lambda _: _drip(repeat(_HINTS)), Due.ERROR, weight=1, brisk=True),
     "closed": Conduct(lambda asked: (*reply(asked, "Connection: close"), End.SHUT), Due.ANSWER),
     "closed-while-idle": Conduct(lambda asked: (*reply(asked), 0.005, End.SHUT), Due.ANSWER),
-    "cookie": Conduct(
-        lambda asked: reply(asked, f"Set-Cookie: who={asked.nonces[-1]}; Path=/"), Due.ANSWER
-    ),
+    "cookie": Conduct(_with_a_cookie, Due.ANSWER),
     "tail": Conduct(_with_a_tail, Due.ANSWER),
     "cut-before-once": Conduct(_once(_cut), Due.ANSWER, weight=2),
     "cut-before": Conduct(_cut, Due.ERROR, weight=1),
