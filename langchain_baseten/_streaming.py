@@ -6,31 +6,28 @@ parameters or fields.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.utils.utils import LC_ID_PREFIX
 
 from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._config.gateway import is_gateway_url
 from langchain_baseten._protocol.chunks import ChunkWriter
 from langchain_baseten._protocol.stream import StreamReader
-from langchain_baseten._protocol.typed_events import IS_SUPPORTED, EventWriter
+from langchain_baseten._protocol.typed_events import IS_SUPPORTED, EventWriter, TypedEvent
 from langchain_baseten.exceptions import MissingToolCallWarning
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-
-    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-    from langchain_core.messages import BaseMessage
-    from langchain_core.outputs import ChatGenerationChunk
-
     from langchain_baseten._config.endpoint import Endpoint
     from langchain_baseten._http.request import HttpRequest
     from langchain_baseten._http.transport import AsyncTransport, SyncTransport
     from langchain_baseten._protocol.response import ResponseContext
-    from langchain_baseten._protocol.typed_events import TypedEvent
 
 
 class StreamingHooks:
