@@ -53,7 +53,8 @@ PARIS, ROME = ({"name": "get_weather", "args": {"city": city}} for city in ("Par
 
 
 def read_calls(message: AIMessage) -> list[dict[str, Any]]:
-    assert message.invalid_tool_calls == []
+    invalid = [call["args"] for call in message.invalid_tool_calls]
+    assert not invalid, f"the service sent whole calls; not JSON are the arguments {invalid}"
     return [{"name": call["name"], "args": call["args"]} for call in message.tool_calls]
 
 
