@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["LIMITS", "add_cost", "find_excess", "main"]
 
 # Seconds of processor time -> how many tests may take longer. Raise a number only with a reason:
-# the whole of `tox` is to end within five minutes on two cores. A whole run of 3.11 on two cores
-# had up to 151, 55 and 9 of them; a shared machine takes more processor time for the same work.
-LIMITS: dict[float, int] = {1.0: 180, 3.0: 65, 10.0: 12}
+# the whole of `tox` is to end within five minutes on two cores. By the costs of the last whole run
+# of 3.11, and of the files that were made cheaper since, 76, 23 and 5 of them do; a shared machine
+# takes more processor time for the same work.
+LIMITS: dict[float, int] = {1.0: 110, 3.0: 38, 10.0: 9}
 _NAME = "processor_seconds"
 _SHOWN = 10
 
