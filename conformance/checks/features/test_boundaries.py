@@ -147,7 +147,9 @@ def test_a_strict_schema_is_sent_as_such(lane: str, evidence: Evidence, strict: 
     model.with_structured_output(schema, method="json_schema", strict=strict).invoke("Visit Paris.")
     skip_another_method(evidence, sent[0])
     assert "response_format" in sent[0], "method json_schema was asked for, no response_format sent"
-    told = sent[0]["response_format"]["json_schema"].get("strict", False)
+    written = sent[0]["response_format"]
+    assert "json_schema" in written, f"response_format is sent as {written}, without json_schema"
+    told = written["json_schema"].get("strict", False)
     assert told is strict, f"strict={strict} was asked for, strict={told} is sent"
 
 
@@ -175,7 +177,7 @@ def test_headers_given_are_sent(lane: str, evidence: Evidence, ask: Ask) -> None
     model = mount(lane, evidence, answer, default_headers=headers)
     with tolerate():
         ask(model, GREETING)
-    if not chosen().ours and "default_headers" in seen[0].json():
+    if not chosen().ours and (not seen or "default_headers" in seen[0].json()):
         evidence.not_applicable("what the factory makes knows no default_headers")
     assert headers.items() <= dict(seen[0].headers).items()
 

@@ -213,7 +213,9 @@ def test_a_server_that_names_no_wait_is_not_asked_again_at_once(
         ask(mount(lane, evidence, responder, max_retries=3), GREETING)
     assert len(seen) == 4, f"max_retries=3 was given, and {len(seen)} requests came"
     assert len(waits) == 3
-    assert 0 < waits[0] < waits[2]
+    assert waits[0] > 0, "the next request follows at once"
+    if chosen().ours:  # How their own waits grow is for others to say.
+        assert waits[0] < waits[2]
 
 
 @pytest.mark.claim("retries.after.honoured")
@@ -264,8 +266,11 @@ def test_unless_the_server_names_one_the_wait_is_short_and_grows(
     with _retried(evidence, seen), expect("any"):
         ask(mount(lane, evidence, responder, max_retries=3), GREETING)
     assert len(waits) == 3, f"max_retries=3 was given, and {len(waits)} waits were seen"
-    assert 0 < waits[0] <= 1
-    assert waits[0] < waits[2] <= _LONGEST
+    assert waits[0] > 0
+    assert max(waits) <= _LONGEST
+    if chosen().ours:  # How their own waits grow is for others to say.
+        assert waits[0] <= 1
+        assert waits[0] < waits[2]
 
 
 @pytest.mark.claim("retries.stream.handed-out")
