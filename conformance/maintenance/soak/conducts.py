@@ -97,6 +97,10 @@ def _commented(asked: Asked) -> Iterable[Step]:
     return frame("200 OK", padded, kind=_EVENT)
 
 
+def _with_a_cookie(asked: Asked) -> Iterable[Step]:
+    return reply(asked, f"Set-Cookie: who={asked.nonces[-1]}; Path=/")
+
+
 def _with_a_tail(asked: Asked) -> Iterable[Step]:
     stranger = replace(asked, nonces=(STRANGER,) * len(asked.nonces))
     return [_write(asked) + _write(stranger)]
