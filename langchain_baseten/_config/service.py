@@ -21,6 +21,7 @@ from langchain_baseten._config.api_key import (
 )
 from langchain_baseten._config.call_options import conceal_options
 from langchain_baseten._config.endpoint import example_error
+from langchain_baseten._config.private_attributes import read_private
 from langchain_baseten._config.rate_limiters import prepare_limiter
 from langchain_baseten._config.references import Reference, find_secret, reference_for
 from langchain_baseten._config.session import session_header
@@ -113,9 +114,7 @@ class BasetenService(BasetenSettings):
             check_headers("default_headers", conceal(self.default_headers)),
             check_headers("extra_headers", conceal(options.get("default_headers"))),
         )
-        # By name each of them takes as long as all headers: pydantic looks for it elsewhere first.
-        private: dict[str, Any] = self.__pydantic_private__ or {}
-        if private["_left_out"]:
+        if read_private(self, "_left_out"):
             self._check_unpickled(own, query)
         headers: dict[str, Any] = {
             "Accept": accept,
@@ -124,9 +123,9 @@ class BasetenService(BasetenSettings):
             "User-Agent": _USER_AGENT,
         }
         session = session_header(thread, own)
-        if session or own or private["_gateway_headers"]:
-            gateway = conceal(reveal(private["_gateway_headers"]))
-            headers = _join(headers, session, own, gateway)
+        gateway = read_private(self, "_gateway_headers")
+        if session or own or gateway:
+            headers = _join(headers, session, own, conceal(reveal(gateway)))
         return HttpRequest(
             url=url,
             body=body,
@@ -175,11 +174,17 @@ class BasetenService(BasetenSettings):
 
     def _sync_client(self) -> SyncClient:
         own: SyncClient | None = self.http_client
-        return self._connections.sync_client(self.endpoint.server) if own is None else own
+        if own is not None:
+            return own
+        connections: Connections = read_private(self, "_connections")
+        return connections.sync_client(self.endpoint.server)
 
     async def _async_client(self) -> AsyncClient:
         own: AsyncClient | None = self.http_async_client
-        return await self._connections.async_client(self.endpoint.server) if own is None else own
+        if own is not None:
+            return own
+        connections: Connections = read_private(self, "_connections")
+        return await connections.async_client(self.endpoint.server)
 
     @property
     def _sync_transport(self) -> SyncTransport:

@@ -20,6 +20,7 @@ from langchain_core.runnables.config import ensure_config, var_child_runnable_co
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from langchain_baseten._config.call_options import conceal_options
+from langchain_baseten._config.private_attributes import read_private
 
 SESSION_HEADER = "x-session-affinity"
 SESSION_HEADERS = frozenset({SESSION_HEADER, "x-baseten-session-id", "x-session-id", "session-id"})
@@ -67,9 +68,8 @@ class SessionModel(BaseChatModel):
 
     @property
     def _current_thread(self) -> str:
-        return (
-            find_thread(var_child_runnable_config.get()) if self._thread is None else self._thread
-        )
+        thread: str | None = read_private(self, "_thread")
+        return find_thread(var_child_runnable_config.get()) if thread is None else thread
 
     def _in_thread(self, config: RunnableConfig | None) -> Self:
         """Return the model that makes a call with this config."""
