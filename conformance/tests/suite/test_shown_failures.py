@@ -158,4 +158,6 @@ def test_a_whole_command_shows_how_to_judge_a_failure_again(
         " ".join(shown.split())
     )
     assert "Use -v" not in shown
-    assert "Full diff" in shown
+    text = "".join(shown.split())
+    assert str([*range(98), 7]).replace(" ", "") in text, "the values are cut"
+    assert "Atindex98diff:98!=7" in text
