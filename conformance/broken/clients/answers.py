@@ -221,8 +221,8 @@ def traces_another_provider(patch: Patch) -> None:
 def drops_last_words(patch: Patch) -> None:
     real = StreamReader.feed
 
-    def feed(self: Any, piece: bytes) -> Iterator[Any]:
-        for one in real(self, piece):
+    def feed(self: Any, piece: bytes, *rest: Any) -> Iterator[Any]:
+        for one in real(self, piece, *rest):
             if not _read_text(one).endswith("."):
                 yield one
 

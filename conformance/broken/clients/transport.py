@@ -76,7 +76,7 @@ def logs_the_key(patch: Patch) -> None:
     real = HttpRequest.build
 
     def build(self: Any, client: Any) -> Any:
-        logging.getLogger("langchain_baseten").debug("key %s", self.auth._key.get_secret_value())
+        logging.getLogger("langchain_baseten").debug("keys %s", self.auth.secrets)
         return real(self, client)
 
     patch.setattr(HttpRequest, "build", build)
