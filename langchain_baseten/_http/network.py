@@ -6,10 +6,11 @@ Knows the network backends of httpcore2, which one may choose; must not know HTT
 from __future__ import annotations
 
 import select
+import threading
 from typing import Any, Protocol
 
 from langchain_baseten._http.deadlines import CURRENT
-from langchain_baseten._http.parallel import find_stop
+from langchain_baseten._http.parallel import find_stop, shut_down
 
 
 class Transport(Protocol):
@@ -75,20 +76,61 @@ class _Backend(_Wrapper):
 
 
 class _Stream(_AnyStream):
+    """A connection that another thread may close while one reads or writes.
+
+    A socket that is closed leaves a thread that reads from it waiting for its limit of time, and
+    the system may give its number to the next socket, whose bytes that thread then reads. So it is
+    shut down, which ends the read, and closed by the last thread that uses it.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self._lock = threading.Lock()
+        self._users = 0
+        self._is_closed = False
+
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         deadline = CURRENT.get()
         if deadline is not None:
             timeout = deadline.shorten(timeout)
         stop = find_stop()
-        if stop is not None:
-            return stop.read(self._inner, max_bytes, timeout)
-        received: bytes = self._inner.read(max_bytes, timeout)
-        return received
+        self._begin_use()
+        try:
+            if stop is not None:
+                return stop.read(self._inner, max_bytes, timeout)
+            received: bytes = self._inner.read(max_bytes, timeout)
+            return received
+        finally:
+            self._end_use()
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, timeout)
+        self._begin_use()
+        try:
+            self._inner.write(buffer, timeout)
+        finally:
+            self._end_use()
         if (deadline := CURRENT.get()) is not None:
             deadline.begin()
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            is_used = self._users > 0
+            # Under the lock: later the number may be another socket's.
+            shut_down(self._inner.get_extra_info("socket"))
+        if not is_used:
+            self._inner.close()
+
+    def _begin_use(self) -> None:
+        with self._lock:
+            self._users += 1
+
+    def _end_use(self) -> None:
+        with self._lock:
+            self._users -= 1
+            is_left = self._is_closed and not self._users
+        if is_left:
+            self._inner.close()
 
     def start_tls(self, *args: Any, **kwargs: Any) -> _Stream:
         return _Stream(self._inner.start_tls(*args, **kwargs))

@@ -45,7 +45,7 @@ class Stop:
         with self._lock:
             self._event.set()
             for stream in self._streams:
-                _shut_down(stream.get_extra_info("socket"))
+                shut_down(stream.get_extra_info("socket"))
 
     def is_set(self) -> bool:
         """Return whether the requests were stopped."""
@@ -86,7 +86,12 @@ class Stop:
         return received
 
 
-def _shut_down(connection: Any) -> None:
+def shut_down(connection: Any) -> None:
+    """End what is read from a socket, in whichever thread; it still has to be closed.
+
+    Args:
+        connection: The socket, plain or of TLS.
+    """
     # The method of the plain socket: that of a TLS socket takes its state from the reading thread.
     with suppress(OSError, TypeError):
         socket.socket.shutdown(connection, socket.SHUT_RDWR)

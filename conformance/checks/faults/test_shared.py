@@ -7,13 +7,15 @@ import gc
 import os
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.runnables import ConfigurableField
 
-from conformance.checks.faults.wire_bytes import ANSWER, HEAD, STREAM, ask_again, say, serve
+from conformance.checks.faults.call_modes import EITHER
+from conformance.checks.faults.wire_bytes import ANSWER, HEAD, STREAM, ask_again, chunk, say, serve
 from langchain_baseten import BasetenError, ChatBaseten
 
 if TYPE_CHECKING:
@@ -137,10 +139,32 @@ def test_a_task_that_waits_for_a_retry_survives_an_aclose(serve_script: Serve, a
     assert asyncio.run(work()) == "Hello"
 
 
+@pytest.mark.parametrize("way", ["invoke", "stream"])
+@pytest.mark.parametrize("begin", [b"", HEAD, HEAD + chunk(say("Hel"))], ids=len)
+def test_a_thread_that_waits_for_a_response_is_freed_by_a_close(
+    serve_script: Serve, aim: Aim, way: str, begin: bytes
+) -> None:
+    waiting = threading.Event()
+
+    def talk(line: Line) -> None:
+        line.answer(begin)
+        waiting.set()
+        line.sees_close(30)
+
+    model = aim(serve_script(talk).url)
+    with ThreadPoolExecutor(1) as pool:
+        outcome = pool.submit(EITHER[way], model)
+        assert waiting.wait(10)
+        time.sleep(0.05)  # for the thread to begin its next read
+        model.close()
+        assert isinstance(outcome.result(10).failure, BasetenError)
+
+
 @pytest.mark.parametrize("streamed", [False, True], ids=["invoke", "stream"])
 def test_calls_in_threads_that_are_closed_upon_get_answers_or_errors_of_the_package(
-    serve_script: Serve, aim: Aim, *, streamed: bool
+    serve_script: Serve, aim: Aim, monkeypatch: pytest.MonkeyPatch, *, streamed: bool
 ) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # a retry waits for nothing here
     model = aim(serve_script(serve).url, max_retries=3)
     over = threading.Event()
 

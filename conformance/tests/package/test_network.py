@@ -171,3 +171,37 @@ def test_everything_else_is_passed_on() -> None:
     assert stream.get_extra_info("peername") == "peername"
     stream.close()
     assert inner.closed
+
+
+@pytest.mark.parametrize("use", [lambda s: s.read(9, None), lambda s: s.write(b"x", None)])
+def test_a_connection_that_is_closed_while_it_is_used_is_shut_down_and_closed_by_its_user(
+    use: Callable[[Any], Any],
+) -> None:
+    ours, theirs = socket.socketpair()
+    seen: list[bool] = []
+
+    class Closing(Inner):
+        def _close(self) -> bytes:
+            stream.close()
+            stream.close()
+            seen.append(self.closed)
+            return ours.recv(1)  # returns: it was shut down
+
+        def read(self, _: int, __: float | None) -> bytes:
+            return self._close()
+
+        def write(self, _: bytes, __: float | None) -> None:
+            self._close()
+
+    with ours, theirs:
+        inner = Closing(ours)
+        stream = connect(inner)
+        use(stream)
+    assert seen == [False]
+    assert inner.closed
+
+
+def test_a_connection_that_nobody_uses_is_closed_at_once() -> None:
+    inner = Inner()
+    connect(inner).close()
+    assert inner.closed
