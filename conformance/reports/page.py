@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from conformance.reports.exchange import Exchange
     from conformance.reports.report import Finding, Line, Report
 
-__all__ = ["write_page"]
+__all__ = ["open_templates", "write_page"]
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _GLYPHS: dict[Result, str] = {
@@ -64,11 +64,14 @@ def write_page(report: Report, root: Path) -> str:
     )
 
 
-@cache
-def _load_template() -> Template:
-    """Return the template, which takes longer to compile than any page to write."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+def open_templates(folder: Path) -> Environment:
+    """Return the templates of a folder, which escape what they are given and miss nothing silently.
+
+    Args:
+        folder: Where they are.
+    """
+    return Environment(
+        loader=FileSystemLoader(folder),
         autoescape=True,
         finalize=to_html,
         undefined=StrictUndefined,
@@ -76,6 +79,12 @@ def _load_template() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+@cache
+def _load_template() -> Template:
+    """Return the template, which takes longer to compile than any page to write."""
+    environment = open_templates(_TEMPLATES)
     environment.filters["say"] = say
     return environment.get_template("report.html.j2")
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pytest
 
 from conformance.reference import AnswerPlan, Responder, respond
+from conformance.reference.exchange import plan_json
 from conformance.subjects import connect as mounts
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.traffic import Tape
@@ -272,6 +273,11 @@ def count_pieces(taken: list[BodyPiece], responder: Responder = respond) -> Resp
         return replace(plan, pieces=cast("tuple[BodyPiece, ...]", hand_out(plan.pieces)))
 
     return answer
+
+
+def refuse_noted(_request: ReceivedRequest) -> AnswerPlan:
+    """Refuse a request that is only to be noted, since no model would answer it."""
+    return plan_json(400, {"error": "Enough was seen."})
 
 
 def note_bodies(sent: list[dict[str, Any]], responder: Responder = respond) -> Responder:

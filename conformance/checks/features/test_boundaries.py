@@ -23,6 +23,7 @@ from conformance.checks.features.questions import (
     get_weather,
     mount,
     note_bodies,
+    refuse_noted,
     skip_another_method,
 )
 from conformance.reference import respond
@@ -228,7 +229,7 @@ def test_big_images_and_several_of_them_arrive_unchanged(
     texts = [_BIG, "QUJD", "REVG"]
     images = [{"type": "image", "base64": each, "mime_type": "image/png"} for each in texts]
     question = HumanMessage([{"type": "text", "text": "What is in these?"}, *images])
-    responder = note_bodies(sent, lambda _: plan_json(400, {"error": "Enough was seen."}))
+    responder = note_bodies(sent, refuse_noted)
     with expect("invalid-request"):
         ask(mount(lane, evidence, responder), [question])
     parts = [part for part in sent[0]["messages"][0]["content"] if part["type"] == "image_url"]

@@ -22,6 +22,7 @@ from conformance.checks.features.questions import (
     mount,
     note_bodies,
     note_requests,
+    refuse_noted,
     spoil_arguments,
 )
 from conformance.reference import respond
@@ -31,17 +32,12 @@ from conformance.subjects.expected_errors import expect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.reference import AnswerPlan, ReceivedRequest
+    from conformance.reference import ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
     Ask = Callable[..., Any]
 
 _own_options = pytest.mark.own("which options a call takes is for each maker to say")
-
-
-def _see(_request: ReceivedRequest) -> AnswerPlan:
-    """Refuse what no model would answer, once it was seen."""
-    return plan_json(400, {"error": "Enough was seen."})
 
 
 class Visit(BaseModel):
@@ -59,7 +55,7 @@ def test_extra_body_overrides_everything_and_model_kwargs_nothing(
 ) -> None:
     sent: list[dict[str, Any]] = []
     given = {"model_kwargs": {"new": 1, "newer": 1}, "extra_body": {"seed": 2, "newer": 2}}
-    model = mount(lane, evidence, note_bodies(sent, _see), **given)
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted), **given)
     for options in (
         {"temperature": 0.2, "extra_body": {"temperature": 0.3}},
         {"model_kwargs": {"new": 4, "newer": 4}},
@@ -96,7 +92,7 @@ def test_parameters_of_the_engines_are_sent(
     of_model, of_bind, of_call = (
         _ENGINES if door == each else {} for each in ("constructor", "bind", "call")
     )
-    model = mount(lane, evidence, note_bodies(sent, _see), **of_model)
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted), **of_model)
     with expect("invalid-request"):
         ask(model.bind(**of_bind), GREETING, **of_call)
     assert {name: sent[0].get(name) for name in _ENGINES} == _ENGINES
@@ -266,7 +262,7 @@ def test_the_detail_of_an_image_is_sent(lane: str, evidence: Evidence, ask: Ask)
         {"type": "image", "url": url, "extras": {"detail": "low"}},
     ]
     with expect("invalid-request"):
-        ask(mount(lane, evidence, note_bodies(sent, _see)), [HumanMessage(blocks)])
+        ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(blocks)])
     images = [part["image_url"] for part in sent[0]["messages"][0]["content"]]
     assert images == [{"url": url, "detail": "high"}, {"url": url, "detail": "low"}]
 

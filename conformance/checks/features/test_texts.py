@@ -26,9 +26,9 @@ from conformance.checks.features.questions import (
     get_weather,
     mount,
     note_bodies,
+    refuse_noted,
 )
 from conformance.reference import BodyPiece
-from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
@@ -103,7 +103,7 @@ def test_roles_of_ones_own_and_blocks_of_an_assistant_are_sent(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     sent: list[dict[str, Any]] = []
-    model = mount(lane, evidence, note_bodies(sent, lambda _: plan_json(400, {"error": "Seen."})))
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
     blocks: Any = [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]
     turns = [
         ChatMessage(content="Be kind.", role="developer"),

@@ -6,11 +6,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from conformance.maintenance.benchmarks import wording
 from conformance.maintenance.benchmarks.charts import WIDTH, draw_growth, draw_mark, draw_ratios
-from conformance.media import to_html
+from conformance.reports.page import open_templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,15 +29,7 @@ def write_page(run: Run, summary: Summary, about: Mapping[str, Any]) -> str:
         summary: Its summary.
         about: When, where and how often it was measured.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        finalize=to_html,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = open_templates(_TEMPLATES)
     environment.filters |= {name: getattr(wording, name) for name in wording.__all__}
     subjects = list(run.versions)
     return environment.get_template("benchmark.html.j2").render(
