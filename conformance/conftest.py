@@ -128,6 +128,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             end_inapplicable(reason)
 
 
+@pytest.fixture
+def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own client waits 0.1 s before a first retry, where a test is not about that wait."""
+    monkeypatch.setattr("langchain_baseten._http.retries._FIRST_BACKOFF", 0.1)
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     if target != "live":

@@ -140,6 +140,7 @@ def test_a_server_that_restarts_between_calls_of_one_loop_is_reached_again(
     run(work())
 
 
+@pytest.mark.usefixtures("short_backoff")
 def test_a_connection_that_dies_under_a_new_request_is_replaced(
     serve_script: Serve, aim: Aim, ask: Ask
 ) -> None:

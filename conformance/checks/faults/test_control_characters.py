@@ -165,6 +165,7 @@ def test_an_error_that_quotes_a_header_is_plain(
             assert WORDS in str(failure.request_id), said
 
 
+@pytest.mark.usefixtures("short_backoff")
 def test_an_error_that_is_retried_is_logged_in_plain_text(
     ask: Ask, aim: Aim, serve_script: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -112,6 +112,7 @@ def test_no_error_has_an_exception_of_the_http_library_in_its_chain(
     ]
 
 
+@pytest.mark.usefixtures("short_backoff")
 def test_a_refused_connection_has_no_other_exception_in_its_chain(aim: Aim, ask: Ask) -> None:
     outcome = ask(aim(f"http://127.0.0.1:{unused_port()}/v1", max_retries=1))
     assert len(list(_chain(outcome.error))) == 1

@@ -212,6 +212,7 @@ ERRORS: dict[str, Failed] = {
 
 
 @in_every_way
+@pytest.mark.usefixtures("short_backoff")
 @pytest.mark.parametrize("failed", ERRORS.values(), ids=ERRORS)
 def test_an_error_is_read_in_every_encoding_and_from_every_status(
     serve_script: Serve, aim: Aim, way: str, failed: Failed

@@ -67,6 +67,7 @@ def test_the_next_task_of_a_loop_gets_its_own_response(
 
 
 @pytest.mark.parametrize("ask", EITHER.values(), ids=EITHER)
+@pytest.mark.usefixtures("short_backoff")
 def test_bytes_behind_an_error_are_not_the_response_to_its_retry(
     serve_script: Serve, aim: Aim, ask: Ask
 ) -> None:

@@ -801,6 +801,7 @@ def test_two_urls_warn_at_the_callers_line_each_time(cls: Any) -> None:
 
 
 @in_every_way
+@pytest.mark.usefixtures("short_backoff")
 async def test_retries_are_logged_and_reported_to_the_run(
     way: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -829,6 +830,7 @@ async def test_retries_are_logged_and_reported_to_the_run(
 
 
 @pytest.mark.parametrize("way", EMBED)
+@pytest.mark.usefixtures("short_backoff")
 async def test_retries_of_embeddings_are_logged(way: str, caplog: pytest.LogCaptureFixture) -> None:
     good = respond(200, {"data": [{"index": 0, "embedding": [0.5]}]})
     service = MockService(respond(429, {"error": KEY}, retry_after="0"), good)

@@ -140,6 +140,7 @@ def test_a_reader_without_chunks_makes_an_empty_stream(stream: Any) -> None:
 
 
 @fetches
+@pytest.mark.usefixtures("short_backoff")
 def test_each_attempt_is_closed_before_the_next(fetch: Any) -> None:
     again = AnswerPlan(503, (("retry-after", "0"),), (BodyPiece(b"down"),))
     server = Server(again, again, plan(b"{}"))
