@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 import re
+import signal
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -63,6 +64,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts jobs in the background so; checks interrupt themselves and their children.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "claim(*ids, lane=...): the claims that a check judges")
     config.addinivalue_line("markers", "own(reason, applies=True): only our own client is asked")
     if not is_target(config.option.target):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from conformance import pytest_plugin as plugin
@@ -15,6 +17,18 @@ pytest_plugins = ["pytester"]
 @pytest.fixture
 def bench(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return Bench(pytester, monkeypatch)
+
+
+def test_a_run_in_the_background_can_be_interrupted(bench: Bench) -> None:
+    checks = key_check(
+        "import signal; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    )
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        (outcome,) = bench.outcomes(checks)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert outcome.result is Result.PASSED
 
 
 # --- what becomes of a check ---
