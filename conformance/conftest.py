@@ -72,6 +72,7 @@ def pytest_recording_configure(config: pytest.Config, vcr: VCR) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
+    gc.disable()  # what is imported and collected stays
     option = session.config.option
     for name, cast in read_casts(option.model).items():
         LANES[name] = LANES[name].recast(cast)
@@ -107,8 +108,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    # What was imported and collected stays until the end. Walking it is what makes collecting
-    # garbage slow, which tests of what is left behind ask for again and again.
+    # Walking what stays until the end is what makes collecting garbage slow, which tests of what is
+    # left behind ask for again and again.
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -59,8 +59,10 @@ async def main():
     {ending}
 {run}
 """
-# A fork of an interpreter that has imported everything goes on to the end of a script as its own.
+# A fork of an interpreter that has imported everything goes on to the end of a script as its own;
+# only what was imported is never collected.
 STARTER = f"""{IMPORTS}
+import gc; gc.freeze()
 while order := sys.stdin.readline():
     script, said = json.loads(order)
     if child := os.fork():

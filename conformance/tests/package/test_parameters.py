@@ -249,6 +249,7 @@ sys.stdout.buffer.write(body)
 """
 
 
+@pytest.mark.once("compares bytes, and no interpreter orders what it writes otherwise")
 def test_the_same_request_gives_the_same_bytes_in_every_process() -> None:
     root = Path(sys.modules["langchain_baseten"].__file__ or "").parents[1]
     seeded = [
