@@ -23,7 +23,7 @@ _CHECKS = FOLDER / "checks"
 _MARKS = {
     "once": "its result is the same with every interpreter; `--of-package` leaves it out",
     "untraced": "it runs no line that other tests do not; coverage pauses while it runs",
-    "traced": "it alone runs some line, as a check or in a child, so that coverage goes on there",
+    "traced": "it alone runs some line; coverage goes on, in a check, a child or an untraced file",
 }
 _JUDGING = ("claims_out", "record")
 """Options of the runs that commands start: where one is traced, it is for what such a run does."""
@@ -61,9 +61,9 @@ def is_traced(item: pytest.Item) -> bool:
     """Return whether coverage sees a test."""
     if any(item.config.getoption(name, None) for name in _JUDGING):
         return True
-    if item.path.is_relative_to(_CHECKS):
-        return item.get_closest_marker("traced") is not None
-    return item.get_closest_marker("untraced") is None
+    if item.get_closest_marker("traced"):
+        return True
+    return not item.path.is_relative_to(_CHECKS) and not item.get_closest_marker("untraced")
 
 
 @contextmanager

@@ -34,7 +34,12 @@ from langchain_baseten import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-pytestmark = pytest.mark.filterwarnings("ignore:.*is in beta")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*is in beta"),
+    pytest.mark.untraced(
+        "a behaviour is shown with many values, and the tests of each module run its lines at less"
+    ),
+]
 
 Call = dict[str, Any]
 
@@ -406,9 +411,7 @@ UNUSABLE: dict[str, str] = {
 }
 
 
-@pytest.mark.untraced("many texts, of kinds that other tests read as well")
 @pytest.mark.once("plain values in JSON, which no interpreter reads otherwise")
-@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @parsed_in_every_way
 @with_every_streaming
 @with_every_method

@@ -75,6 +75,10 @@ if TYPE_CHECKING:
 
     from conformance.checks.faults.sockets import Line
 
+pytestmark = pytest.mark.untraced(
+    "a behaviour is shown with many values, and the tests of each module run its lines at less"
+)
+
 MODEL_URL = "https://model-abcd1234.api.baseten.co/environments/production/sync/v1"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 VARIABLES = ("BASETEN_API_KEY", "BASETEN_BASE_URL", "BASETEN_API_BASE", "LANGSMITH_GATEWAY")
@@ -140,7 +144,7 @@ def body_for(way: str, payload: Any) -> httpx.Response:
     return httpx.Response(200, text=text)
 
 
-# --- E14: everything that goes wrong is a BasetenError ------------------------------------------
+# --- everything that goes wrong is a BasetenError -------------------------------------------------
 
 
 @pytest.fixture
@@ -227,6 +231,7 @@ def hooked(library: Any, moment: str, hook: Callable[[Any], None]) -> dict[str, 
 @in_every_way_and_embeddings
 @pytest.mark.parametrize("moment", ["request", "response", "auth"])
 @pytest.mark.parametrize("library", ["httpx", "httpx2"])
+@pytest.mark.traced("other tests do not get to some line that it runs")
 async def test_exception_of_a_hook_is_passed_on_and_not_retried(
     library: str, moment: str, way: str
 ) -> None:
@@ -327,6 +332,7 @@ UNUSABLE_CHAT: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(
     "update", (UNUSABLE | UNUSABLE_CHAT).values(), ids=UNUSABLE | UNUSABLE_CHAT
 )
+@pytest.mark.traced("other tests do not get to some line that it runs")
 async def test_unusable_setting_of_a_copy_is_an_error_of_the_package(
     update: dict[str, Any], way: str
 ) -> None:
@@ -447,9 +453,7 @@ def check_travels(error: BasetenError) -> None:
         assert repr({**vars(other), "partial": None}) == repr({**vars(error), "partial": None})
 
 
-@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @pytest.mark.once("plain values in JSON, which no interpreter reads otherwise")
-@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @pytest.mark.parametrize(("number", "place"), list(enumerate(PLACES)), ids=str)
 async def test_value_of_a_wrong_type_raises_nothing_else(
     number: int, place: tuple[Any, ...]
@@ -465,7 +469,6 @@ async def test_value_of_a_wrong_type_raises_nothing_else(
         await read_or_fail(httpx.Response(200, text=text), stream_way)
 
 
-@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @pytest.mark.parametrize("way", EMBED)
 async def test_embeddings_value_of_a_wrong_type_raises_nothing_else(way: str) -> None:
     rows = {"data": [{"index": 0, "embedding": [0.5]}]}
@@ -488,7 +491,6 @@ NESTING = {
 DEPTHS = (50, 99, 100, 101, 300, 600, 900, 980, 20_000)
 
 
-@pytest.mark.untraced("many depths, of kinds that other tests read as well")
 @pytest.mark.parametrize(("number", "status"), list(enumerate((200, 400, 500))), ids=str)
 @pytest.mark.parametrize("brackets", NESTING.values(), ids=NESTING)
 async def test_nesting_of_any_depth_raises_nothing_else(
@@ -514,6 +516,7 @@ async def test_nesting_that_can_be_walked_is_still_an_error_with_its_sentence() 
     assert isinstance(error.body, dict)
 
 
+@pytest.mark.traced("other tests do not get to some line that it runs")
 def test_many_shallow_brackets_are_no_nesting() -> None:
     answer = whole("Hello") | {"extra": [[{}] for _ in range(500)]}
 
@@ -534,8 +537,6 @@ json_values = st.recursive(
 )
 
 
-@pytest.mark.untraced("many values, of kinds that other tests read as well")
-@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @settings(
     max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
 )
@@ -556,8 +557,6 @@ def test_fuzzed_body_raises_nothing_else(
     asyncio.run(work())
 
 
-@pytest.mark.untraced("many values, of kinds that other tests read as well")
-@pytest.mark.untraced("many values, of kinds that other tests read as well")
 @settings(max_examples=100)
 @given(content=st.binary(max_size=200))
 def test_fuzzed_bytes_raise_nothing_else(content: bytes) -> None:
@@ -569,7 +568,7 @@ def test_fuzzed_bytes_raise_nothing_else(content: bytes) -> None:
     asyncio.run(work())
 
 
-# --- E15: overflows ------------------------------------------------------------------------------
+# --- overflows ------------------------------------------------------------------------------------
 
 DIALECTS: dict[str, Callable[[str], Any]] = {
     "flat": lambda s: {"message": s, "type": "invalid_request_error", "code": 400},
@@ -583,9 +582,7 @@ DIALECTS: dict[str, Callable[[str], Any]] = {
 }
 
 
-@pytest.mark.untraced("many wordings through the same lines")
 @pytest.mark.once("compares texts, which no interpreter reads otherwise")
-@pytest.mark.untraced("many wordings in one table")
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 @pytest.mark.parametrize("wording", WORDINGS, ids=lambda w: f"{w.engine} {w.version}")
 async def test_overflow_is_known_by_its_wording(
@@ -623,7 +620,7 @@ async def test_bad_request_of_another_kind_is_no_overflow() -> None:
         assert type(error) is BasetenInvalidRequestError
 
 
-# --- E16: statuses and waits ---------------------------------------------------------------------
+# --- statuses and waits ---------------------------------------------------------------------------
 
 
 @in_every_way
@@ -698,7 +695,7 @@ async def test_forbidden_key_is_caught_either_way(way: str) -> None:
     assert not isinstance(error, BasetenAuthenticationError)
 
 
-# --- E17: messages -------------------------------------------------------------------------------
+# --- messages -------------------------------------------------------------------------------------
 
 
 @in_every_way
@@ -765,6 +762,7 @@ COM_HOSTS = ("model-abcd1234.api.baseten", "inference.baseten", "MODEL-ABCD1234.
 
 @pytest.mark.parametrize("host", COM_HOSTS)
 @pytest.mark.parametrize("rest", [".com/v1", ".com/environments/production/predict", ".com:443/v1"])
+@pytest.mark.traced("other tests do not get to some line that it runs")
 def test_host_under_com_is_rejected_with_the_host_to_write(host: str, rest: str) -> None:
     for argument in ("model_url", "base_url"):
         with pytest.raises(ValidationError, match=f"Write the host as {host.lower()}.co\\."):
@@ -798,7 +796,7 @@ def test_two_urls_warn_at_the_callers_line_each_time(cls: Any) -> None:
     ] * 2
 
 
-# --- E18: retries --------------------------------------------------------------------------------
+# --- retries --------------------------------------------------------------------------------------
 
 
 @in_every_way
@@ -843,7 +841,7 @@ async def test_retries_of_embeddings_are_logged(way: str, caplog: pytest.LogCapt
     assert KEY not in logged[0]
 
 
-# --- E19: keys -----------------------------------------------------------------------------------
+# --- keys -----------------------------------------------------------------------------------------
 
 LONG_KEY = 'qK7zPw9R.ab"cd\\ef/gh+ij==0123456789'
 """A key that JSON and URLs write in other ways."""
@@ -868,7 +866,6 @@ def check_hidden(error: BasetenError, key: str = LONG_KEY) -> None:
         assert part not in shown, part
 
 
-@pytest.mark.untraced("many statuses, of kinds that other tests read as well")
 @in_every_way_and_embeddings
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 413, 422, 429, 500])
 async def test_key_echoed_in_a_response_is_not_shown(status: int, way: str) -> None:
@@ -996,7 +993,7 @@ def test_every_exception_pickles_and_copies(cls: type[BasetenError]) -> None:
     check_travels(error)
 
 
-# --- E20: the gateway ----------------------------------------------------------------------------
+# --- the gateway ----------------------------------------------------------------------------------
 
 GATEWAY_KEY = "ls-gateway-0123456789"
 langsmith_gateway: Any = getattr(_gateway, "langsmith_gateway", None)
@@ -1070,7 +1067,7 @@ async def test_gateway_header_echoed_by_the_server_is_not_shown(way: str) -> Non
     assert GATEWAY_KEY not in shown_by(caught.value)
 
 
-# --- E21: silence, ends and reuse, over real sockets ---------------------------------------------
+# --- silence, ends and reuse, over real sockets ---------------------------------------------------
 
 ROLE = event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
 streamed = pytest.mark.parametrize("way", ["stream", "astream"])
@@ -1150,6 +1147,7 @@ MID_STREAM: dict[str, Callable[[Line], None]] = {
 
 @streamed
 @pytest.mark.parametrize("script", MID_STREAM.values(), ids=MID_STREAM)
+@pytest.mark.traced("other tests do not get to some line that it runs")
 async def test_silence_inside_a_stream_ends_by_the_stream_chunk_timeout(
     script: Any, way: str, start: Any
 ) -> None:
@@ -1173,6 +1171,7 @@ async def test_response_is_requested_without_compression(way: str) -> None:
 
 
 @streamed
+@pytest.mark.traced("other tests do not get to some line that it runs")
 async def test_tail_that_never_ends_holds_nobody(way: str, start: Any) -> None:
     for script in (comment_after(say("Hello"), FINISH, DONE), silence_after(say("Hello"), DONE)):
         begun = time.monotonic()
@@ -1180,6 +1179,7 @@ async def test_tail_that_never_ends_holds_nobody(way: str, start: Any) -> None:
         assert time.monotonic() - begun < 5
 
 
+@pytest.mark.traced("other tests do not get to some line that it runs")
 async def test_connection_is_reused_after_streams(start: Any) -> None:
     for ways in (("stream", "stream", "invoke", "stream"), ("astream", "ainvoke", "astream")):
         server = start(serve)
@@ -1233,7 +1233,7 @@ async def test_many_tasks_share_one_model(start: Any) -> None:
     assert server.connections <= 30
 
 
-# --- E22: clients and copies ---------------------------------------------------------------------
+# --- clients and copies ---------------------------------------------------------------------------
 
 
 def libraries() -> Iterator[Any]:
@@ -1331,6 +1331,7 @@ async def test_exceptions_of_both_libraries_are_typed(
 
 
 @in_every_way
+@pytest.mark.traced("other tests do not get to some line that it runs")
 async def test_httpx2_client_works_over_real_sockets(way: str, start: Any) -> None:
     server = start(serve)
     with httpx2.Client() as client:
@@ -1489,7 +1490,7 @@ async def test_error_inside_a_success_of_embeddings_is_typed(way: str) -> None:
         assert type(await fail(MockService(respond(200, body)), way)) is error
 
 
-# --- E23: the model's name and token counts ------------------------------------------------------
+# --- the model's name and token counts ------------------------------------------------------------
 
 
 def test_model_is_the_name_also_after_copies() -> None:
@@ -1538,7 +1539,7 @@ def test_token_counts_of_a_batch_are_added_up_whatever_they_are() -> None:
         assert result.llm_output["token_usage"]["prompt_tokens"] == 6
 
 
-# --- E24: fallbacks and type hints ---------------------------------------------------------------
+# --- fallbacks and type hints ---------------------------------------------------------------------
 
 
 def get_weather(city: str) -> str:

@@ -81,22 +81,22 @@ def test_coverage_pauses_for_what_is_untraced_and_goes_on(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("place", "mark", "judging", "traced"),
+    ("place", "marks", "judging", "traced"),
     [
-        ("tests/package", "", False, True),
-        ("tests/package", "untraced", False, False),
-        ("checks/faults", "", False, False),
-        ("checks/faults", "traced", False, True),
-        ("checks/faults", "", True, True),
+        ("tests/package", (), False, True),
+        ("tests/package", ("untraced",), False, False),
+        ("tests/package", ("untraced", "traced"), False, True),
+        ("checks/faults", (), False, False),
+        ("checks/faults", ("traced",), False, True),
+        ("checks/faults", (), True, True),
     ],
 )
 def test_coverage_sees_tests_and_of_the_checks_what_is_traced(
-    place: str, mark: str, judging: bool, traced: bool
+    place: str, marks: tuple[str, ...], judging: bool, traced: bool
 ) -> None:
-    marks = {mark: "the mark"}
     item: Any = SimpleNamespace(
         path=FOLDER / place / "test_it.py",
-        get_closest_marker=marks.get,
+        get_closest_marker=dict.fromkeys(marks, "the mark").get,
         config=SimpleNamespace(getoption={"record": judging}.get),
     )
     assert is_traced(item) is traced
