@@ -13,6 +13,7 @@ from conformance.checks.features.questions import (
     TALE,
     at_model,
     both_ways,
+    change_answers,
     every_way,
     get_weather,
     mount,
@@ -100,15 +101,49 @@ def test_a_trace_names_the_provider_the_model_and_its_parameters(
 
 
 @pytest.mark.claim("metadata.tracing.parameters")
-def test_a_trace_names_what_the_call_changed(evidence: Evidence) -> None:
+@every_way
+def test_a_trace_names_what_the_call_changed(evidence: Evidence, ask: Ask) -> None:
     trace = _Trace()
     model = mount("model-apis", evidence, temperature=0.5)
     other = LANES["model-apis"].other
     model, named = at_model(model, other)
-    model.invoke(GREETING, config={"callbacks": [trace]}, **named, temperature=0.1)
-    (start,) = trace.starts
-    assert start["metadata"]["ls_model_name"] == other
-    assert start["metadata"]["ls_temperature"] == 0.1
+    changed: dict[str, Any] = {**named, "temperature": 0.1, "max_tokens": 9, "stop": ["END"]}
+    ask(model, GREETING, config={"callbacks": [trace]}, **changed)
+    ask(model.bind(**changed), GREETING, config={"callbacks": [trace]})
+    for start in trace.starts:
+        told = start["metadata"]
+        assert told["ls_model_name"] == other
+        assert (told["ls_temperature"], told["ls_max_tokens"]) == (0.1, 9)
+        assert told["ls_stop"] == ["END"]
+    assert len(trace.starts) == 2
+
+
+@pytest.mark.claim("metadata.finish.reason")
+@every_way
+@pytest.mark.parametrize("reason", ["content_filter", "stop_sequence", "eos_token"])
+def test_a_reason_of_any_engine_is_reported_as_it_was_sent(
+    lane: str, evidence: Evidence, ask: Ask, reason: str
+) -> None:
+    def end(payload: Any) -> Any:
+        for choice in payload["choices"]:
+            if choice.get("finish_reason"):
+                choice["finish_reason"] = reason
+        return payload
+
+    message = ask(mount(lane, evidence, change_answers(end)), GREETING)
+    assert message.response_metadata["finish_reason"] == reason
+
+
+@pytest.mark.claim("metadata.finish.reason")
+@every_way
+def test_the_model_that_answered_is_named_before_the_one_that_was_asked(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    def rename(payload: Any) -> Any:
+        return payload | {"model": "another-model-2026-11"}
+
+    message = ask(mount(lane, evidence, change_answers(rename)), GREETING)
+    assert message.response_metadata["model_name"] == "another-model-2026-11"
 
 
 @pytest.mark.claim("metadata.tracing.parameters")
