@@ -168,7 +168,12 @@ def test_a_strict_schema_is_sent_as_such(lane: str, evidence: Evidence, strict: 
 @every_way
 @pytest.mark.parametrize(
     "stop",
-    [["D", "C", "B", "A"], [f"{n}\n" for n in range(32)], ["\n\n", " ", "終わり", "e\u0301"], "END"],
+    [
+        ["D", "C", "B", "A"],
+        [f"{n}\n" for n in range(32)],
+        ["\n\n", " ", "終わり", "e\u0301"],
+        "END",
+    ],
     ids=["four", "all", "blank", "text"],
 )
 def test_every_stop_sequence_is_sent(lane: str, evidence: Evidence, ask: Ask, stop: Any) -> None:

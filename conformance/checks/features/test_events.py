@@ -218,6 +218,7 @@ def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
 
 @pytest.mark.claim("streaming.events.typed")
 @pytest.mark.own("how typed events are awaited is another check's, for others")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("way", ["stream_events", "astream_events"])
 async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
     lane: str, evidence: Evidence, way: str

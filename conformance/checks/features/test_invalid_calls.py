@@ -96,9 +96,7 @@ def test_a_call_without_a_name_is_none(
             call["function"]["name"] = name
         return payload
 
-    message = ask(
-        mount(lane, evidence, change_answers(rename)).bind_tools([get_weather]), ONE_CITY
-    )
+    message = ask(mount(lane, evidence, change_answers(rename)).bind_tools([get_weather]), ONE_CITY)
     assert message.tool_calls == []
     [broken] = message.invalid_tool_calls
     assert json.loads(str(broken["args"]).rstrip("]")) == {"city": "Paris"}

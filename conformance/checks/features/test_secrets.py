@@ -67,7 +67,9 @@ def test_no_spelling_of_a_key_that_the_server_repeats_is_shown(
     model = mount(
         "model-apis",
         evidence,
-        lambda _: plan_json(401, {"error": f"Bad key <{spelt}>."}, {"x-key": spelt.replace("\n", "")}),
+        lambda _: plan_json(
+            401, {"error": f"Bad key <{spelt}>."}, {"x-key": spelt.replace("\n", "")}
+        ),
         api_key=_KEY,
     )
     with expect("any") as caught:

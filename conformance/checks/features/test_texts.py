@@ -246,7 +246,9 @@ def test_halves_of_a_letter_in_two_events_are_joined(
         return replace(piece, data=b"data: %s\n\n" % json.dumps(event).encode()) if event else piece
 
     model = mount(
-        lane, evidence, change_plans(lambda plan: replace(plan, pieces=tuple(map(write, plan.pieces))))
+        lane,
+        evidence,
+        change_plans(lambda plan: replace(plan, pieces=tuple(map(write, plan.pieces)))),
     )
     assert ask(model, "Repeat after me: one two three four").text == "one 🌧 two"
 
