@@ -126,7 +126,12 @@ def test_extra_body_is_sent_as_it_is_and_overrides_model_and_objects(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     sent: list[dict[str, Any]] = []
-    extra = {"model": "another", "chat_template_args": {"a": 1}, "messages": [], "user": None}
+    extra: dict[str, Any] = {
+        "model": "another",
+        "chat_template_args": {"a": 1},
+        "messages": [],
+        "user": None,
+    }
     model = mount(
         lane,
         evidence,

@@ -1,4 +1,4 @@
-"""Calls that cannot be used: cut, nameless, no object. No way of asking makes valid ones of them."""
+"""Calls that cannot be used, since they are cut, nameless or no object, are valid in no way."""
 
 from __future__ import annotations
 

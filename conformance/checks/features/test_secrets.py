@@ -156,7 +156,7 @@ class _Trace(BaseCallbackHandler):
         self.starts.append((serialized, about))
 
 
-_SECRET = "S3cret-4f9a8b7c6d5e4f3a2b1c"  # noqa: S105  of nobody
+_SECRET = "S3cret-4f9a8b7c6d5e4f3a2b1c"
 _CREDENTIALS: dict[str, dict[str, Any]] = {
     "x-functions-key": {"default_headers": {"x-functions-key": _SECRET}},
     "X-Amz-Security-Token": {"default_headers": {"X-Amz-Security-Token": _SECRET}},
@@ -187,7 +187,8 @@ def test_no_credential_of_a_gateway_is_written(settings: dict[str, Any]) -> None
 @pytest.mark.claim("metadata.tracing.parameters")
 @every_way
 def test_no_credential_of_a_model_or_a_call_is_traced(evidence: Evidence, ask: Ask) -> None:
-    trace, seen = _Trace(), []
+    trace = _Trace()
+    seen: list[ReceivedRequest] = []
     given = {"default_headers": {"x-functions-key": _SECRET}, "default_query": {"sig": _SECRET}}
     model = mount("model-apis", evidence, note_requests(seen), **given)
     ask(

@@ -19,7 +19,7 @@ from conformance.checks.features.questions import (
 )
 from conformance.reference import respond
 from conformance.reference.exchange import plan_bytes
-from conformance.subjects.expected_errors import expect, expect_status
+from conformance.subjects.expected_errors import expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -47,7 +47,7 @@ class Visit(BaseModel):
 
 def _nest(depth: int) -> dict[str, Any]:
     inner = _nest(depth - 1) if depth else {"$ref": "#/$defs/Guide"}
-    return {"type": "array", "items": inner, "description": f"Ebene {depth} – level"}
+    return {"type": "array", "items": inner, "description": f"Überebene {depth}"}
 
 
 _TOUR: dict[str, Any] = {
