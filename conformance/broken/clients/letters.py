@@ -13,9 +13,8 @@ from conformance.broken.clients import (
     change_reading,
     hear_with,
     walk,
-    wrap,
 )
-from langchain_baseten import _structured_output
+from langchain_baseten import _structured_output, exceptions
 from langchain_baseten._http import request
 from langchain_baseten._protocol import error_responses, json_text, messages, response, tool_calls
 
@@ -120,7 +119,8 @@ def spells_errors_in_ascii(patch: Patch) -> None:
 
 
 def keeps_escape_sequences(patch: Patch) -> None:
-    wrap(patch, error_responses, "make_plain", lambda _: lambda text, *_, **__: text)
+    for module in (exceptions, error_responses):
+        patch.setattr(module, "make_plain", lambda text: text)
 
 
 def strips_stops(patch: Patch) -> None:

@@ -69,7 +69,9 @@ def swaps_time_limits(patch: Patch) -> None:
 
 
 def ignores_the_timeout_of_httpx(patch: Patch) -> None:
-    _limits(patch, lambda given: None if type(given).__module__.startswith("httpx.") else given)
+    _limits(
+        patch, lambda given: None if type(given).__module__.partition(".")[0] == "httpx" else given
+    )
 
 
 def _limits(patch: Patch, change: Callable[[Any], Any]) -> None:
