@@ -12,7 +12,7 @@ import pytest
 from conformance.checks.features.questions import GREETING, mount
 from conformance.reference import AsyncResponderTransport, respond
 from conformance.reference.exchange import plan_json
-from conformance.subjects.expected_errors import catch
+from conformance.subjects.expected_errors import catch, expect_status
 
 if TYPE_CHECKING:
     from conformance.libraries import Request
@@ -46,9 +46,9 @@ async def test_the_error_of_a_failed_prompt_stands_in_its_place(
         assert len(answers) == len(_PROMPTS)
         failed = answers.pop(7)
         assert isinstance(failed, catch("invalid-request"))
-        assert "Not seven." in str(failed)
+        expect_status(failed, 400)
         assert [each.text for each in answers] == [str(n) for n in range(12) if n != 7]
-    with pytest.raises(catch("invalid-request"), match="Not seven"):
+    with pytest.raises(catch("invalid-request")):
         model.batch(_PROMPTS)
 
 
