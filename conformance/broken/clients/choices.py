@@ -40,7 +40,6 @@ __all__ = [
     "lists_no_profiles",
     "loses_rate_limiters_of_copies",
     "merges_objects_of_an_extra_body",
-    "never_streams_by_itself",
     "prefers_the_base_url",
     "replaces_the_session_of_a_call",
     "warns_of_no_second_url",
@@ -162,10 +161,6 @@ def _extra_body(patch: Patch, change: Callable[[Any, Any], Any]) -> None:
 
 def ignores_rate_limiters(patch: Patch) -> None:
     _settings(patch, lambda given: {k: v for k, v in given.items() if k != "rate_limiter"})
-
-
-def never_streams_by_itself(patch: Patch) -> None:
-    _settings(patch, lambda given: {k: v for k, v in given.items() if k != "streaming"})
 
 
 def _settings(patch: Patch, change: Callable[[Any], Any]) -> None:

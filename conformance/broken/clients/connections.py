@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.broken.clients import hear_with, wrap
+from conformance.broken.clients import answer_with, hear_with, wrap
 from langchain_baseten import BasetenConnectionError, BasetenInvalidResponseError
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._http import auth, receipts, transport
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = [
     "asks_for_compression",
     "closes_what_others_use",
-    "follows_redirects_of_streams",
     "knows_no_limit_of_events",
     "knows_no_limit_of_responses",
     "knows_three_finish_reasons",
@@ -70,60 +69,34 @@ def stumbles_over_a_mark_before_a_response(patch: Patch) -> None:
     hear_with(patch, response, "parse_body", 0, lambda text: text.replace("\ufeff", "?", 1))
 
 
-def follows_redirects_of_streams(patch: Patch) -> None:
-    def make(real: Any) -> Any:
-        def choose(self: Any, client: Any) -> Any:
-            is_stream = self.headers.get("Accept") == "text/event-stream"
-            return {**real(self, client), "follow_redirects": is_stream}
-
-        return choose
-
-    wrap(patch, HttpRequest, "send_options", make)
+class _Closed:
+    def __getattr__(self, _name: str) -> Any:
+        raise BasetenConnectionError("The model is closed.")
 
 
 def stays_closed(patch: Patch) -> None:
-    closed: set[int] = set()
-
-    def close(real: Any) -> Any:
-        def remember(self: Any) -> None:
+    def make(real: Any) -> Any:
+        def close(self: Any) -> None:
             real(self)
-            closed.add(id(self))
+            self._connections = _Closed()
 
-        return remember
+        return close
 
-    def client(real: Any) -> Any:
-        def find(self: Any) -> Any:
-            if id(self) in closed:
-                raise BasetenConnectionError("The model is closed.")
-            return real(self)
-
-        return find
-
-    wrap(patch, BasetenService, "close", close)
-    wrap(patch, BasetenService, "_sync_client", client)
+    wrap(patch, BasetenService, "close", make)
 
 
 def closes_what_others_use(patch: Patch) -> None:
     kept: list[Connections] = []
 
-    def make(real: Any) -> Any:
-        def close(self: Any) -> None:
-            kept.append(self)
-            for each in kept:
-                real(each)
-
-        return close
-
-    wrap(patch, Connections, "close", make)
-
-    def remember(real: Any) -> Any:
-        def find(self: Any, server: str) -> Any:
+    def find(real: Any) -> Any:
+        def client(self: Any, server: str) -> Any:
             kept.append(self)
             return real(self, server)
 
-        return find
+        return client
 
-    wrap(patch, Connections, "sync_client", remember)
+    wrap(patch, Connections, "sync_client", find)
+    wrap(patch, Connections, "close", lambda real: lambda self: [*map(real, (self, *kept))])
 
 
 def sends_the_first_users_key(patch: Patch) -> None:
@@ -142,24 +115,22 @@ def sends_the_first_users_key(patch: Patch) -> None:
 
 
 def knows_three_finish_reasons(patch: Patch) -> None:
-    def describe(real: Any) -> Any:
-        def name(choice: Any) -> Any:
-            told = real(choice)
-            known = told["finish_reason"] in _FINISH_REASONS
-            return told if known else {**told, "finish_reason": "stop"}
-
-        return name
+    def describe(told: Any) -> Any:
+        return {**told, "finish_reason": _know(told["finish_reason"])}
 
     def end(real: Any) -> Any:
         def last(self: Any, **facts: Any) -> Any:
-            known = self._finish_reason in _FINISH_REASONS
-            self._finish_reason = self._finish_reason if known else "stop"
+            self._finish_reason = _know(self._finish_reason)
             return real(self, **facts)
 
         return last
 
-    wrap(patch, response, "_describe_choice", describe)
+    answer_with(patch, response, "_describe_choice", describe)
     wrap(patch, StreamReader, "_last", end)
+
+
+def _know(reason: Any) -> Any:
+    return reason if reason in _FINISH_REASONS else "stop"
 
 
 def mixes_choices_of_a_stream(patch: Patch) -> None:

@@ -7,33 +7,25 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.utils.json import parse_json_markdown
 
 from conformance.broken.clients import change_reading, wrap
-from langchain_baseten import BasetenRefusalError, ChatBaseten, _structured_output, chat_models
+from langchain_baseten import ChatBaseten, _structured_output, chat_models
 from langchain_baseten._protocol import response, stream
 from langchain_baseten._structured_output import JsonTextParser, ToolCallParser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from conformance.broken.clients import Patch
 
 __all__ = [
     "counts_cached_tokens_apart",
     "counts_cached_tokens_twice",
-    "counts_reasoning_apart",
     "counts_the_details_of_openai_only",
     "drops_audio_tokens",
     "drops_counts_of_zero",
     "drops_settings_beside_a_schema",
-    "loses_parsing_errors_of_json",
     "names_the_requested_model",
-    "never_checks_the_end",
     "parses_any_call",
-    "raises_refusals_beside_raw",
     "repairs_cut_json",
     "returns_nothing_for_a_missing_call",
-    "traces_no_bound_parameters",
     "traces_no_stops_of_a_call",
-    "traces_the_model_of_the_constructor",
 ]
 
 _OWN = {"method", "include_raw", "strict", "tools"}
@@ -72,44 +64,6 @@ def _parse_calls(patch: Patch, build: Any) -> None:
     wrap(patch, ToolCallParser, "_parse_final", make)
 
 
-def raises_refusals_beside_raw(patch: Patch) -> None:
-    def make(real: Any) -> Any:
-        def parse(*given: Any) -> Any:
-            found = real(*given)
-            if isinstance(found["parsing_error"], BasetenRefusalError):
-                raise found["parsing_error"]
-            return found
-
-        return parse
-
-    wrap(patch, _structured_output, "_parse_raw", make)
-
-
-def loses_parsing_errors_of_json(patch: Patch) -> None:
-    def make(real: Any) -> Any:
-        def parse(parser: Any, *given: Any) -> Any:
-            of_json = isinstance(parser, JsonTextParser)
-            return {**real(parser, *given), **({"parsing_error": None} if of_json else {})}
-
-        return parse
-
-    wrap(patch, _structured_output, "_parse_raw", make)
-
-
-def never_checks_the_end(patch: Patch) -> None:
-    def transform(self: Any, chunks: Iterator[Any]) -> Iterator[Any]:
-        received, last = None, None
-        for chunk in chunks:
-            received = _structured_output._join(received, chunk)
-            generation = _structured_output._as_generation(received)
-            parsed = self.parse_result([generation], partial=True)
-            if parsed is not None and parsed != last:
-                yield parsed
-                last = parsed
-
-    patch.setattr(_structured_output._Parser, "_transform", transform)
-
-
 def drops_settings_beside_a_schema(patch: Patch) -> None:
     def make(real: Any) -> Any:
         def structure(self: Any, schema: Any = None, **options: Any) -> Any:
@@ -139,14 +93,6 @@ def _change_details(usage: Any, keep: Any) -> Any:
         return {k: v for k, v in counts.items() if keep(k, v)} if known else counts
 
     return usage and {name: change(counts) for name, counts in usage.items()}
-
-
-def counts_reasoning_apart(patch: Patch) -> None:
-    def count(usage: Any) -> Any:
-        reasoning = (usage or {}).get("output_token_details", {}).get("reasoning", 0)
-        return usage and {**usage, "output_tokens": usage["output_tokens"] - reasoning}
-
-    change_reading(patch, "read_usage", count)
 
 
 def counts_cached_tokens_apart(patch: Patch) -> None:
@@ -190,30 +136,10 @@ def names_the_requested_model(patch: Patch) -> None:
         wrap(patch, module, "update_top", make)
 
 
-def traces_the_model_of_the_constructor(patch: Patch) -> None:
-    def make(real: Any) -> Any:
-        def find(self: Any, stop: Any = None, **options: Any) -> Any:
-            return {**real(self, stop, **options), "ls_model_name": self.model}
-
-        return find
-
-    wrap(patch, chat_models.ChatBaseten, "_get_ls_params", make)
-
-
 def traces_no_stops_of_a_call(patch: Patch) -> None:
     def make(real: Any) -> Any:
         def find(self: Any, stop: Any = None, **options: Any) -> Any:
             return real(self, None, **options)
-
-        return find
-
-    wrap(patch, chat_models.ChatBaseten, "_get_ls_params", make)
-
-
-def traces_no_bound_parameters(patch: Patch) -> None:
-    def make(real: Any) -> Any:
-        def find(self: Any, stop: Any = None, **options: Any) -> Any:
-            return real(self, stop, model=options.get("model"))
 
         return find
 

@@ -40,7 +40,6 @@ __all__ = [
     "repeats_keys_in_metadata",
     "sends_settings_of_the_client",
     "shows_credentials_of_a_query",
-    "shows_credentials_of_headers",
     "traces_credentials_of_a_call",
     "wraps_errors_of_hooks",
 ]
@@ -129,10 +128,6 @@ def keeps_cookies_of_responses(patch: Patch) -> None:
 
     for module in (response, stream):
         wrap(patch, module, "read_header_metadata", make)
-
-
-def shows_credentials_of_headers(patch: Patch) -> None:
-    _show(patch, "default_headers")
 
 
 def shows_credentials_of_a_query(patch: Patch) -> None:

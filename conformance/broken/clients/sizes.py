@@ -41,7 +41,6 @@ __all__ = [
     "rounds_big_numbers",
     "rounds_parameters",
     "sends_one_sound",
-    "sends_two_images",
     "shortens_arguments",
     "shortens_enums",
     "shortens_history_arguments",
@@ -139,17 +138,6 @@ def shortens_history_arguments(patch: Patch) -> None:
     hear_with(
         patch, messages, "_write_arguments", 0, lambda given: walk(given, lambda text: text[:2_000])
     )
-
-
-def sends_two_images(patch: Patch) -> None:
-    def keep(turn: Any) -> Any:
-        parts = turn.get("content")
-        if not isinstance(parts, list):
-            return turn
-        images = [part for part in parts if part["type"] == "image_url"]
-        return {**turn, "content": [part for part in parts if part not in images[2:]]}
-
-    change_message(patch, keep)
 
 
 def shortens_huge_images(patch: Patch) -> None:
