@@ -259,3 +259,31 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
     for message in (output, whole):
         assert message.usage_metadata["output_tokens"] > 0
     assert output.response_metadata["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.claim("metadata.finish.reason")
+@every_way
+@pytest.mark.parametrize("reason", ["content_filter", "stop_sequence", "eos_token"])
+def test_a_reason_of_any_engine_is_reported_as_it_was_sent(
+    lane: str, evidence: Evidence, ask: Ask, reason: str
+) -> None:
+    def end(payload: Any) -> Any:
+        for choice in payload["choices"]:
+            if choice.get("finish_reason"):
+                choice["finish_reason"] = reason
+        return payload
+
+    message = ask(mount(lane, evidence, change_answers(end)), GREETING)
+    assert message.response_metadata["finish_reason"] == reason
+
+
+@pytest.mark.claim("metadata.finish.reason")
+@every_way
+def test_the_model_that_answered_is_named_before_the_one_that_was_asked(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    def rename(payload: Any) -> Any:
+        return payload | {"model": "another-model-2026-11"}
+
+    message = ask(mount(lane, evidence, change_answers(rename)), GREETING)
+    assert message.response_metadata["model_name"] == "another-model-2026-11"
