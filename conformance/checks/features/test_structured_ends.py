@@ -112,26 +112,33 @@ def _ask_for(
     return sent[0]
 
 
-@pytest.mark.claim("structured.method.json-schema", "structured.method.function-calling")
+@pytest.mark.claim("structured.method.json-schema")
 @every_way
-def test_a_schema_keeps_its_definitions_descriptions_and_limits(
+def test_a_format_keeps_its_definitions_descriptions_and_limits(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
-    for bound in (
-        model.with_structured_output(_TOUR, method="json_schema", **_RAW),
-        model.with_structured_output(_TOUR, **_RAW),
-        model.bind_tools([_TOUR]),
-    ):
+    with expect("invalid-request"):
+        ask(model.with_structured_output(_TOUR, method="json_schema", **_RAW), _PLAN)
+    written = sent[0]["response_format"]["json_schema"]["schema"]
+    assert {name: written.get(name) for name in _PARTS} == {name: _TOUR[name] for name in _PARTS}
+
+
+@pytest.mark.claim("structured.method.function-calling")
+@every_way
+def test_a_tool_keeps_its_definitions_descriptions_and_limits(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    for bound in (model.with_structured_output(_TOUR, **_RAW), model.bind_tools([_TOUR])):
         with expect("invalid-request"):
             ask(bound, _PLAN)
-    written = [
-        sent[0]["response_format"]["json_schema"]["schema"],
-        *(body["tools"][0]["function"]["parameters"] for body in sent[1:]),
-    ]
-    for name in _PARTS:
-        assert [each.get(name) for each in written] == [_TOUR[name]] * 3
+    for body in sent:
+        written = body["tools"][0]["function"]["parameters"]
+        told = {name: written.get(name) for name in _PARTS}
+        assert told == {name: _TOUR[name] for name in _PARTS}
 
 
 def _say(text: str) -> Callable[[Any], Any]:
