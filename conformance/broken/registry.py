@@ -37,9 +37,10 @@ __all__ = [
 BROKEN_FILE = FOLDER / "broken.toml"
 
 _CLIENT_MODULES = (
-    *("additions", "answers", "call_options", "concurrency", "event_loop", "event_streams"),
-    *("histories", "life", "limits", "option_forms", "parameters", "places", "requests"),
-    *("texts", "transport"),
+    *("additions", "answers", "call_options", "calls", "choices", "concurrency", "connections"),
+    *("event_loop", "event_streams", "histories", "letters", "life", "limits", "option_forms"),
+    *("parameters", "places", "requests", "schemas", "secrecy", "sizes", "texts", "transport"),
+    "waits",
 )
 _MODULES = {
     "reference": ("conformance.broken.servers",),

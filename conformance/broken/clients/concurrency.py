@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = ["queues_batches", "queues_streams_of_threads", "queues_threads"]
+__all__ = [
+    "drops_failed_prompts_of_a_batch",
+    "ignores_a_limit_of_calls_on_the_loop",
+    "queues_batches",
+    "queues_streams_of_threads",
+    "queues_threads",
+    "raises_the_error_of_one_prompt",
+    "waits_for_the_whole_batch",
+]
 
 
 def queues_threads(patch: Patch) -> None:
@@ -42,3 +50,38 @@ def queues_batches(patch: Patch) -> None:
         return [real(self, [each], config, **options)[0] for each in inputs]
 
     patch.setattr(ChatBaseten, "batch", batch)
+
+
+def raises_the_error_of_one_prompt(patch: Patch) -> None:
+    real = ChatBaseten.batch
+
+    def batch(self: Any, inputs: Any, config: Any = None, **options: Any) -> list[Any]:
+        return real(self, inputs, config, **{**options, "return_exceptions": False})
+
+    patch.setattr(ChatBaseten, "batch", batch)
+
+
+def drops_failed_prompts_of_a_batch(patch: Patch) -> None:
+    real = ChatBaseten.batch
+
+    def batch(self: Any, inputs: Any, config: Any = None, **options: Any) -> list[Any]:
+        answers = real(self, inputs, config, **options)
+        return [answer for answer in answers if not isinstance(answer, Exception)]
+
+    patch.setattr(ChatBaseten, "batch", batch)
+
+
+def waits_for_the_whole_batch(patch: Patch) -> None:
+    def batch(self: Any, inputs: Any, config: Any = None, **options: Any) -> Iterator[Any]:
+        yield from enumerate(self.batch([*inputs], config, **options))
+
+    patch.setattr(ChatBaseten, "batch_as_completed", batch)
+
+
+def ignores_a_limit_of_calls_on_the_loop(patch: Patch) -> None:
+    real: Any = ChatBaseten.abatch
+
+    async def abatch(self: Any, inputs: Any, config: Any = None, **options: Any) -> Any:
+        return await real(self, inputs, {**(config or {}), "max_concurrency": None}, **options)
+
+    patch.setattr(ChatBaseten, "abatch", abatch)

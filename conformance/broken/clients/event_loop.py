@@ -10,7 +10,9 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_baseten import BasetenError, BasetenIncompleteStreamError, ChatBaseten
+from langchain_baseten._config.service import BasetenService
 from langchain_baseten._http.transport import AsyncTransport
+from langchain_baseten._streaming import StreamingHooks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -18,12 +20,18 @@ if TYPE_CHECKING:
     from conformance.broken.clients import Patch
 
 __all__ = [
+    "closes_no_awaited_connection",
     "drops_images_on_the_loop",
     "drops_parameters_on_the_loop",
     "drops_reasoning_on_the_loop",
+    "drops_sound_on_the_loop",
+    "drops_typed_reasoning_on_the_loop",
     "drops_usage_on_the_loop",
+    "drops_videos_on_the_loop",
     "ends_cut_streams_on_the_loop",
+    "forgets_the_thread_of_typed_events",
     "hides_error_events_on_the_loop",
+    "ignores_time_limits_on_the_loop",
     "never_retries_on_the_loop",
 ]
 
@@ -37,13 +45,64 @@ def drops_usage_on_the_loop(patch: Patch) -> None:
 
 
 def drops_images_on_the_loop(patch: Patch) -> None:
+    _strip(patch, "image")
+
+
+def drops_sound_on_the_loop(patch: Patch) -> None:
+    _strip(patch, "audio")
+
+
+def drops_videos_on_the_loop(patch: Patch) -> None:
+    _strip(patch, "video")
+
+
+def _strip(patch: Patch, kind: str) -> None:
     def strip(message: Any) -> Any:
         if not isinstance(message.content, list):
             return message
-        kept = [b for b in message.content if isinstance(b, str) or "image" not in b["type"]]
+        kept = [b for b in message.content if isinstance(b, str) or kind not in b["type"]]
         return message.model_copy(update={"content": kept})
 
     _sent(patch, lambda messages, options: ([strip(m) for m in messages], options))
+
+
+def ignores_time_limits_on_the_loop(patch: Patch) -> None:
+    lost = {"timeout", "stream_chunk_timeout"}
+    _sent(
+        patch,
+        lambda messages, options: (messages, {k: options[k] for k in options if k not in lost}),
+    )
+
+
+def drops_typed_reasoning_on_the_loop(patch: Patch) -> None:
+    real: Any = StreamingHooks._awrite_events
+
+    async def write(self: Any, *given: Any, **options: Any) -> AsyncIterator[Any]:
+        async with aclosing(real(self, *given, **options)) as events:
+            async for event in events:
+                if event.get("delta", {}).get("type") != "reasoning-delta":
+                    yield event
+
+    patch.setattr(StreamingHooks, "_awrite_events", write)
+
+
+def forgets_the_thread_of_typed_events(patch: Patch) -> None:
+    for name in ("stream_events", "astream_events"):
+        real = getattr(ChatBaseten, name)
+
+        def events(
+            self: Any, prompt: Any, config: Any = None, *, real: Any = real, **options: Any
+        ) -> Any:
+            return real(self, prompt, {**(config or {}), "configurable": {}}, **options)
+
+        patch.setattr(ChatBaseten, name, events)
+
+
+def closes_no_awaited_connection(patch: Patch) -> None:
+    async def aclose(self: Any) -> None:
+        self.close()
+
+    patch.setattr(BasetenService, "aclose", aclose)
 
 
 def drops_parameters_on_the_loop(patch: Patch) -> None:

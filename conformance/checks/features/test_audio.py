@@ -9,13 +9,23 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from conformance.checks.assets import make_wav
-from conformance.checks.features.questions import at_model, tapped
+from conformance.checks.features.questions import (
+    at_model,
+    every_way,
+    mount,
+    note_bodies,
+    refuse_noted,
+    tapped,
+)
 from conformance.subjects.expected_errors import expect, expect_status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langchain_core.language_models import BaseChatModel
 
     from conformance.checks.features.questions import Tape
+    from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.usefixtures("lane")
 
@@ -66,6 +76,29 @@ def test_audio_given_as_data_arrives_unchanged(model: BaseChatModel, block: dict
     assert b64decode(sound["data"]) == make_wav()
     assert sound["format"] == "wav"
     assert answer.text
+
+
+@pytest.mark.claim("audio.dedicated.data")
+@every_way
+def test_long_audio_and_several_pieces_arrive_unchanged_in_their_order(
+    lane: str, evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    sent: list[dict[str, Any]] = []
+    sounds = [DATA, b64encode(bytes(range(256)) * 4_096).decode("ascii"), "QUJD"]
+    content: list[Any] = []
+    for number, data in enumerate(sounds):
+        content.append({"type": "text", "text": f"Piece {number}:"})
+        content.append({"type": "audio", "base64": data, "mime_type": "audio/wav"})
+    with expect("invalid-request"):
+        ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(content)])
+    told = [
+        part["text"] if part["type"] == "text" else part["input_audio"]["data"]
+        for part in sent[0]["messages"][0]["content"]
+    ]
+    wanted = [text for n, data in enumerate(sounds) for text in (f"Piece {n}:", data)]
+    assert list(map(len, told)) == list(map(len, wanted)), "audio was cut, dropped or moved"
+    is_same = told == wanted
+    assert is_same, "the data that is sent is not what was given"
 
 
 @pytest.mark.claim("audio.dedicated.format")

@@ -41,11 +41,14 @@ if TYPE_CHECKING:
     Ask = Callable[..., AIMessage]
 
 
-_CITIES = ("Paris", "Rome", "Oslo", "Bern")
+_CITIES = (
+    *("Paris", "Rome", "Oslo", "Bern", "Cairo", "Lima", "Quito", "Delhi", "Seoul", "Hanoi"),
+    *("Accra", "Dakar", "Tunis", "Rabat", "Riga", "Vienna", "Prague", "Athens", "Dublin", "Berlin"),
+)
 _EACH_CITY = f"What is the weather in {' and in '.join(_CITIES)}?"
-_BIG = b64encode(bytes(range(256)) * 8_192).decode("ascii")
+_BIG = b64encode(bytes(range(256)) * 9_600).decode("ascii")
 _RIDDLE = "What is 3 + 4? Think first."
-_MANY = 200
+_MANY = 600
 _PATIENCE = 10.0
 
 
@@ -55,7 +58,7 @@ def _tool(name: str) -> dict[str, Any]:
 
 @pytest.mark.claim("tools.invoke.parallel")
 @every_way
-def test_four_calls_in_one_answer_are_four_tool_calls(
+def test_many_calls_in_one_answer_are_as_many_tool_calls(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     message = ask(mount(lane, evidence).bind_tools([get_weather]), _EACH_CITY)
@@ -68,7 +71,7 @@ def test_four_calls_in_one_answer_are_four_tool_calls(
 @every_way
 def test_all_of_many_tools_are_sent(evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
-    names = [f"tool_{number}" for number in range(40)]
+    names = [f"Tool_{number:0<60}" for number in range(1, 151)]
     model = mount("model-apis", evidence, note_bodies(sent))
     ask(model.bind_tools([_tool(name) for name in names]), GREETING)
     assert [tool["function"]["name"] for tool in sent[0]["tools"]] == names
@@ -102,35 +105,41 @@ def test_every_result_of_a_turn_goes_back(lane: str, evidence: Evidence, ask: As
     assert told == list(zip(ids, wanted, strict=True)), f"the results that are sent are {told}"
 
 
+_NAMED = {"type": "function", "function": {"name": "get_weather"}}
+
+
 @pytest.mark.claim("tools.choice.forced")
+@every_way
 @pytest.mark.parametrize(
     ("choice", "written"),
     [
-        ({"type": "function", "function": {"name": "get_weather"}}, "get_weather"),
-        ("get_weather", "get_weather"),
+        (_NAMED, _NAMED),
+        ("get_weather", _NAMED),
         ("any", "required"),
         ("required", "required"),
+        ("auto", "auto"),
+        ("none", "none"),
     ],
-    ids=["dict", "name", "any", "required"],
+    ids=["dict", "name", "any", "required", "auto", "none"],
 )
-def test_each_form_of_a_forced_choice_is_sent_as_one(
-    lane: str, evidence: Evidence, choice: Any, written: str
+def test_each_form_of_a_choice_is_sent_as_one(
+    lane: str, evidence: Evidence, ask: Ask, choice: Any, written: Any
 ) -> None:
     sent: list[dict[str, Any]] = []
     tools = [get_weather, _tool("get_time")]
     bound = mount(lane, evidence, note_bodies(sent)).bind_tools(tools, tool_choice=choice)
-    bound.invoke(ONE_CITY)
-    named = {"type": "function", "function": {"name": written}}
-    assert sent[0]["tool_choice"] == ("required" if written == "required" else named)
+    ask(bound, ONE_CITY)
+    assert sent[0].get("tool_choice", "auto") == written
+    assert [tool["function"]["name"] for tool in sent[0]["tools"]] == ["get_weather", "get_time"]
 
 
 @pytest.mark.claim("tools.choice.forced")
-def test_true_forces_the_only_tool(lane: str, evidence: Evidence) -> None:
+@every_way
+def test_true_forces_the_only_tool(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent))
-    model.bind_tools([get_weather], tool_choice=True).invoke(ONE_CITY)
-    named = {"type": "function", "function": {"name": "get_weather"}}
-    assert sent[0]["tool_choice"] in ("required", named)
+    ask(model.bind_tools([get_weather], tool_choice=True), ONE_CITY)
+    assert sent[0]["tool_choice"] in ("required", _NAMED)
 
 
 @pytest.mark.claim("structured.method.json-schema")
@@ -157,7 +166,16 @@ def test_a_strict_schema_is_sent_as_such(lane: str, evidence: Evidence, strict: 
 
 @pytest.mark.claim("parameters.given.sent")
 @every_way
-@pytest.mark.parametrize("stop", [["A", "B", "C", "D"], "END"], ids=["four", "text"])
+@pytest.mark.parametrize(
+    "stop",
+    [
+        ["D", "C", "B", "A"],
+        [f"{n}\n" for n in range(32)],
+        ["\n\n", " ", "終わり", "e\u0301"],
+        "END",
+    ],
+    ids=["four", "all", "blank", "text"],
+)
 def test_every_stop_sequence_is_sent(lane: str, evidence: Evidence, ask: Ask, stop: Any) -> None:
     sent: list[dict[str, Any]] = []
     if not chosen().ours and isinstance(stop, str):
@@ -208,16 +226,21 @@ def test_all_turns_of_a_long_conversation_are_sent(lane: str, evidence: Evidence
 @every_way
 def test_a_long_prompt_is_sent_to_its_end(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
-    prompt = " ".join(map(str, range(10_000)))
-    ask(mount(lane, evidence, note_bodies(sent)), prompt)
-    assert sent[0]["messages"][0]["content"] == prompt
+    prompt = " ".join(map(str, range(20_000)))
+    with expect("invalid-request"):
+        ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), prompt)
+    told = sent[0]["messages"][0]["content"]
+    is_same = told == prompt
+    assert is_same, f"of {len(prompt)} letters {len(told)} are sent"
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
 @every_way
 def test_a_long_answer_arrives_to_its_end(lane: str, evidence: Evidence, ask: Ask) -> None:
-    text = " ".join(map(str, range(400)))
-    assert ask(mount(lane, evidence), f"Repeat after me: {text}").text == text
+    text = " ".join(map(str, range(3_200)))
+    told = ask(mount(lane, evidence), f"Repeat after me: {text}").text
+    is_same = told == text
+    assert is_same, f"of {len(text)} letters {len(told)} arrived"
 
 
 @pytest.mark.claim("image.block.forms")
@@ -226,14 +249,25 @@ def test_big_images_and_several_of_them_arrive_unchanged(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     sent: list[dict[str, Any]] = []
-    texts = [_BIG, "QUJD", "REVG"]
-    images = [{"type": "image", "base64": each, "mime_type": "image/png"} for each in texts]
-    question = HumanMessage([{"type": "text", "text": "What is in these?"}, *images])
+    texts = [*(b64encode(b"image %d" % number).decode() for number in range(20)), _BIG]
+    kinds = [f"image/{('png', 'jpeg', 'webp', 'gif')[number % 4]}" for number in range(21)]
+    content: list[Any] = []
+    for number, (text, kind) in enumerate(zip(texts, kinds, strict=True)):
+        content.append({"type": "text", "text": f"Image {number}:"})
+        content.append({"type": "image", "base64": text, "mime_type": kind})
     responder = note_bodies(sent, refuse_noted)
     with expect("invalid-request"):
-        ask(mount(lane, evidence, responder), [question])
-    parts = [part for part in sent[0]["messages"][0]["content"] if part["type"] == "image_url"]
-    assert [part["image_url"]["url"].partition(",")[2] for part in parts] == texts
+        ask(mount(lane, evidence, responder), [HumanMessage(content)])
+    told = [
+        part["text"] if part["type"] == "text" else part["image_url"]["url"]
+        for part in sent[0]["messages"][0]["content"]
+    ]
+    urls = [f"data:{kind};base64,{text}" for text, kind in zip(texts, kinds, strict=True)]
+    wanted = [text for number, url in enumerate(urls) for text in (f"Image {number}:", url)]
+    # One pair alone, as above, and of that what can be read.
+    pairs = ((one or "", other or "") for one, other in zip_longest(told, wanted))
+    received, meant = next((pair for pair in pairs if pair[0] != pair[1]), ("", ""))
+    assert (len(received), received[:99]) == (len(meant), meant[:99])
 
 
 @pytest.mark.claim("reasoning.replay.sent")

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from conformance.checks.features.questions import GREETING, TALE, change_plans, mount
-from conformance.reference import AsyncResponderTransport, ResponderTransport
+from conformance.checks.features.questions import (
+    GREETING,
+    TALE,
+    change_plans,
+    every_way,
+    mount,
+)
+from conformance.reference import AsyncResponderTransport, ResponderTransport, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
@@ -27,20 +35,27 @@ _LONG = 3.0
 class _Away:
     """A server that sends everybody to another host, and answers there."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: int = 307) -> None:
+        self.status = status
         self.seen: list[tuple[str, str | None]] = []
 
     def __call__(self, request: ReceivedRequest) -> AnswerPlan:
         self.seen.append((request.host, request.header("authorization")))
-        return plan_json(307, {}, {"location": "https://elsewhere.example/v1/chat/completions"})
+        return plan_json(
+            self.status, {}, {"location": "https://elsewhere.example/v1/chat/completions"}
+        )
 
 
 @pytest.mark.claim("connections.redirect.refused")
-def test_a_redirect_is_an_error_and_nobody_else_sees_the_key(evidence: Evidence) -> None:
-    away = _Away()
+@every_way
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_an_error_and_nobody_else_sees_the_key(
+    evidence: Evidence, ask: Callable[..., Any], status: int
+) -> None:
+    away = _Away(status)
     with expect("any") as caught:
-        mount("model-apis", evidence, away, max_retries=3).invoke(GREETING)
-    assert caught.value.status_code == 307
+        ask(mount("model-apis", evidence, away, max_retries=3), GREETING)
+    assert caught.value.status_code == status
     assert [host for host, _ in away.seen] == ["inference.baseten.co"]
 
 
@@ -72,19 +87,38 @@ async def test_clients_of_ones_own_are_used_and_left_open(evidence: Evidence) ->
     assert [client.is_closed for client in clients.values()] == [False, False]
 
 
-@pytest.mark.claim("connections.clients.closed")
-@pytest.mark.parametrize("how", ["with", "close"])
-def test_clients_that_the_model_made_are_closed(
-    evidence: Evidence, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
+@pytest.fixture
+def built_in(monkeypatch: pytest.MonkeyPatch, evidence: Evidence) -> tuple[Any, list[Any]]:
+    """What answers the built-in transports, and what gets each of them that is closed."""
     evidence.came_from("reference")
-    responder = ResponderTransport()
-    closed: list[Any] = []
+    responder, closed = ResponderTransport(), []
+    awaited = AsyncResponderTransport()
+    awaited.requests = responder.requests
+
+    async def answer(_: Any, request: Any) -> Any:
+        return await awaited.handle_async_request(request)
+
+    async def close(own: Any) -> None:
+        closed.append(own)
+
     monkeypatch.setattr(
         httpx2.HTTPTransport, "handle_request", lambda _, request: responder.handle_request(request)
     )
     monkeypatch.setattr(httpx2.HTTPTransport, "close", lambda own: closed.append(own))  # noqa: PLW0108  a method gets its object
-    model = chosen().make(model="zai-org/GLM-5.2", api_key=FAKE_KEY)
+    monkeypatch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", answer)
+    monkeypatch.setattr(httpx2.AsyncHTTPTransport, "aclose", close)
+    return responder, closed
+
+
+def _make(key: str = FAKE_KEY) -> Any:
+    return chosen().make(model="zai-org/GLM-5.2", api_key=key)
+
+
+@pytest.mark.claim("connections.clients.closed")
+@pytest.mark.parametrize("how", ["with", "close"])
+def test_clients_that_the_model_made_are_closed(built_in: Any, how: str) -> None:
+    responder, closed = built_in
+    model = _make()
     if how == "with":
         with model:
             model.invoke(GREETING)
@@ -94,6 +128,61 @@ def test_clients_that_the_model_made_are_closed(
         model.close()
     assert len(responder.requests) == 1
     assert closed
+    assert model.invoke(GREETING).text, "a model that was closed opens new connections"
+    model.close()
+
+
+@pytest.mark.claim("connections.clients.closed")
+@pytest.mark.parametrize("how", ["with", "aclose"])
+async def test_awaited_clients_that_the_model_made_are_closed(built_in: Any, how: str) -> None:
+    responder, closed = built_in
+    model = _make()
+    if how == "with":
+        async with model:
+            await model.ainvoke(GREETING)
+            assert not closed
+    else:
+        await model.ainvoke(GREETING)
+        await model.aclose()
+    assert len(responder.requests) == 1
+    assert [type(each).__name__ for each in closed] == ["AsyncHTTPTransport"]
+    assert (await model.ainvoke(GREETING)).text, "a model that was closed opens new connections"
+    await model.aclose()
+
+
+@pytest.mark.claim("connections.clients.closed")
+async def test_what_another_model_uses_stays_open(built_in: Any) -> None:
+    _, closed = built_in
+    model = _make()
+    copied = model.model_copy(update={"temperature": 0.5})
+    for each in (model, copied):
+        each.invoke(GREETING)
+        await each.ainvoke(GREETING)
+    await model.aclose()
+    assert closed == []
+    await copied.aclose()
+    assert {type(each).__name__ for each in closed} == {"HTTPTransport", "AsyncHTTPTransport"}
+
+
+@pytest.mark.claim("credentials.key.argument")
+async def test_nothing_of_one_user_reaches_another(built_in: Any) -> None:
+    responder, _ = built_in
+
+    def give_cookie(request: ReceivedRequest) -> AnswerPlan:
+        plan = respond(request)
+        return replace(plan, headers=(*plan.headers, ("set-cookie", "session=of-a-user; Path=/")))
+
+    responder.responder = give_cookie
+    users = [_make(f"key-of-user-{number}") for number in range(2)]
+    for _ in range(2):
+        for user in users:
+            user.invoke(GREETING)
+            await user.ainvoke(GREETING)
+    keys = [each.header("authorization") for each in responder.requests]
+    assert keys == [f"Bearer key-of-user-{number}" for number in (0, 0, 1, 1)] * 2
+    assert {each.header("cookie") for each in responder.requests} == {None}
+    for user in users:
+        await user.aclose()
 
 
 def _hold_back(plan: AnswerPlan) -> AnswerPlan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from conformance.checks.features.questions import (
 )
 from conformance.reference import respond
 from conformance.reference.exchange import plan_json
+from conformance.subjects.expected_errors import catch
 from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
@@ -132,3 +134,40 @@ async def test_a_retry_has_the_key_of_its_own_moment(
         "Bearer old-rotated-key",
         "Bearer new-rotated-key",
     ]
+
+
+@pytest.mark.own("keys that rotate are an addition of langchain-baseten", applies=False)
+@pytest.mark.claim("credentials.key.rotates")
+async def test_a_function_runs_in_a_thread_where_the_call_is_awaited(evidence: Evidence) -> None:
+    asked: list[int] = []
+
+    def rotate() -> str:
+        asked.append(threading.get_ident())
+        return "rotated-key"
+
+    model = mount("model-apis", evidence, api_key=rotate)
+    await model.ainvoke(GREETING)
+    assert [chunk async for chunk in model.astream(GREETING)]
+    assert len(asked) == 2
+    assert threading.get_ident() not in asked
+
+
+@pytest.mark.own("keys that rotate are an addition of langchain-baseten", applies=False)
+@pytest.mark.claim("credentials.key.rotates")
+def test_what_a_function_raises_is_passed_on_and_an_awaited_one_serves_awaited_calls(
+    evidence: Evidence,
+) -> None:
+    seen: list[ReceivedRequest] = []
+    trouble = LookupError("The vault is shut.")
+
+    def refuse() -> str:
+        raise trouble
+
+    async def rotate() -> str:
+        return "rotated-key"
+
+    for key, kind in ((refuse, LookupError), (rotate, catch("any"))):
+        model = mount("model-apis", evidence, note_requests(seen), api_key=key)
+        with pytest.raises(kind):
+            model.invoke(GREETING)
+    assert seen == []

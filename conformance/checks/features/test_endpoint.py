@@ -170,3 +170,38 @@ def test_the_base_url_comes_from_the_argument_else_from_the_variables_in_order(
     seen: list[ReceivedRequest] = []
     mount("model-apis", evidence, note_requests(seen), base_url=given).invoke(GREETING)
     assert [each.host for each in seen] == [hosts.get(expected, f"{expected}.baseten.co")]
+
+
+@pytest.mark.claim("endpoint.normalise.model-url")
+@pytest.mark.own("what two URLs mean, and a name derived from one, is Baseten's client's to say")
+def test_the_url_of_a_deployment_overrides_a_base_url_with_a_warning(
+    lane: str, evidence: Evidence
+) -> None:
+    seen: list[ReceivedRequest] = []
+    url = f"https://{_HOST}/environments/production/predict"
+    with pytest.warns(UserWarning, match="both given"):
+        model = mount(
+            lane,
+            evidence,
+            note_requests(seen),
+            model_url=url,
+            base_url="https://elsewhere.example/v1",
+        )
+    assert model.invoke(GREETING).text
+    assert [each.host for each in seen] == [_HOST]
+
+
+@pytest.mark.claim("instantiation.model.name")
+@pytest.mark.own("what two URLs mean, and a name derived from one, is Baseten's client's to say")
+def test_a_derived_name_follows_the_url_in_copies(lane: str, evidence: Evidence) -> None:
+    seen: list[ReceivedRequest] = []
+    model = mount(lane, evidence, note_requests(seen), model=None)
+    other = "https://model-wxyz9876.api.baseten.co/environments/production/predict"
+    copied = model.model_copy(update={"model_url": other})
+    assert copied.model_name == copied.model == "model-wxyz9876"
+    assert copied.invoke(GREETING).text
+    assert model.invoke(GREETING).text
+    model.model_url = other
+    assert model.invoke(GREETING).text
+    told = [(each.host.partition(".")[0], each.json()["model"]) for each in seen]
+    assert told == [(name, name) for name in ("model-wxyz9876", "model-abcd1234", "model-wxyz9876")]

@@ -11,9 +11,11 @@ from langchain_core import exceptions as core
 
 from conformance.checks.features.questions import (
     GREETING,
+    change_answers,
     change_plans,
     every_way,
     mount,
+    note_requests,
 )
 from conformance.reference.exchange import plan_bytes, plan_json
 from conformance.subjects.expected_errors import catch, expect, expect_class, expect_status
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 
 _KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
-_SENTENCE = "The lighthouse is closed today."
+_SENTENCE = "The lighthouse (маяк, 灯台 🗼, Türme) is closed today."
 _TOO_LONG = (
     "This model's maximum context length is 2048 tokens. However, you requested 9000 tokens."
 )
@@ -35,6 +37,7 @@ _TOO_LONG = (
 _CLASSES: dict[int, type[Exception]] = {
     400: core.ModelInvalidRequestError,
     401: core.ModelAuthenticationError,
+    402: core.ModelPermissionDeniedError,
     403: core.ModelPermissionDeniedError,
     404: core.ModelNotFoundError,
     408: core.ModelTimeoutError,
@@ -42,18 +45,28 @@ _CLASSES: dict[int, type[Exception]] = {
     422: core.ModelInvalidRequestError,
     429: core.ModelRateLimitError,
     500: core.ModelAPIError,
+    502: core.ModelAPIError,
     503: core.ModelAPIError,
+    504: core.ModelAPIError,
+    529: core.ModelAPIError,
 }
 _WORDINGS: dict[str, Any] = {
     "gateway": {"error": _SENTENCE},
     "engine": {"error": {"message": _SENTENCE, "type": "BadRequestError", "code": 400}},
     "flat": {"object": "error", "message": _SENTENCE, "code": 400},
     "framework": {"detail": _SENTENCE},
+    "details": {"detail": [{"loc": ["body", "messages"], "msg": _SENTENCE, "type": "value"}]},
+    "nested": {"error": {"message": _SENTENCE, "type": None, "param": None, "code": None}},
+    "text": _SENTENCE,
 }
+_UNRECORDED = {"details", "text"}
 
 
 def _refuse(status: int, body: Any) -> Responder:
-    return lambda request: plan_json(status, body, {"x-request-id": "req-7"})
+    headers = {"x-request-id": "req-7"}
+    if isinstance(body, str):
+        return lambda request: plan_bytes(status, "text/plain", body.encode(), headers)
+    return lambda request: plan_json(status, body, headers)
 
 
 @pytest.mark.claim("errors.types.core")
@@ -100,6 +113,8 @@ def test_a_page_in_the_place_of_an_answer_is_an_error(
 def test_an_error_says_what_the_server_said(
     lane: str, evidence: Evidence, ask: Callable[..., Any], wording: str
 ) -> None:
+    if wording in _UNRECORDED and not chosen().ours:
+        evidence.not_applicable("which other forms of an error are read is for each maker to say")
     with expect_class(core.ModelInvalidRequestError, 400) as caught:
         ask(mount(lane, evidence, _refuse(400, _WORDINGS[wording])), GREETING)
     assert _SENTENCE in str(caught.value), (
@@ -122,6 +137,39 @@ def test_an_error_of_the_service_itself_says_its_sentence(
         ask(mount(lane, evidence, change_plans(listen), max_tokens=-1), GREETING)
     said = str(caught.value)
     assert any(word in said for word in heard[0].split('"') if len(word) > 20)
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own("others may have one type of error for all that breaks a stream")
+@every_way
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 503])
+def test_an_error_sent_after_the_200_has_the_type_of_its_own_status(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], status: int
+) -> None:
+    def fail(_: Any) -> Any:
+        return {"error": {"message": _SENTENCE, "type": None, "param": None, "code": status}}
+
+    with expect_class(_CLASSES[status], status) as caught:
+        ask(mount(lane, evidence, change_answers(fail)), GREETING)
+    assert _SENTENCE in str(caught.value)
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own("others may wrap what their users' own code raises")
+@every_way
+def test_what_the_users_own_code_raises_is_passed_on_as_it_is(
+    lane: str, evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    trouble = LookupError("A hook of mine.")
+    seen: list[ReceivedRequest] = []
+
+    def answer(_: ReceivedRequest) -> AnswerPlan:
+        raise trouble
+
+    with pytest.raises(LookupError) as caught:
+        ask(mount(lane, evidence, note_requests(seen, answer), max_retries=2), GREETING)
+    assert caught.value is trouble
+    assert len(seen) == 1
 
 
 @pytest.mark.claim("errors.key.hidden")

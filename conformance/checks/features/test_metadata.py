@@ -100,15 +100,21 @@ def test_a_trace_names_the_provider_the_model_and_its_parameters(
 
 
 @pytest.mark.claim("metadata.tracing.parameters")
-def test_a_trace_names_what_the_call_changed(evidence: Evidence) -> None:
+@every_way
+def test_a_trace_names_what_the_call_changed(evidence: Evidence, ask: Ask) -> None:
     trace = _Trace()
     model = mount("model-apis", evidence, temperature=0.5)
     other = LANES["model-apis"].other
     model, named = at_model(model, other)
-    model.invoke(GREETING, config={"callbacks": [trace]}, **named, temperature=0.1)
-    (start,) = trace.starts
-    assert start["metadata"]["ls_model_name"] == other
-    assert start["metadata"]["ls_temperature"] == 0.1
+    changed: dict[str, Any] = {**named, "temperature": 0.1, "max_tokens": 9, "stop": ["END"]}
+    ask(model, GREETING, config={"callbacks": [trace]}, **changed)
+    ask(model.bind(**changed), GREETING, config={"callbacks": [trace]})
+    for start in trace.starts:
+        told = start["metadata"]
+        assert told["ls_model_name"] == other
+        assert (told["ls_temperature"], told["ls_max_tokens"]) == (0.1, 9)
+        assert told["ls_stop"] == ["END"]
+    assert len(trace.starts) == 2
 
 
 @pytest.mark.claim("metadata.tracing.parameters")

@@ -71,3 +71,14 @@ def test_a_deployment_has_the_profile_that_it_is_given(evidence: Evidence) -> No
     assert model.model_copy(update={"model_name": _KIMI}).profile == given
     assert chosen().make(model=_GLM, api_key=FAKE_KEY).profile["max_input_tokens"] == 1_048_576
     assert "profile" not in sent[0]
+
+
+@pytest.mark.claim("models.profile.follows")
+def test_a_profile_says_what_the_service_lists(evidence: Evidence) -> None:
+    model = mount("model-apis", evidence, model=_GLM)
+    assert model.profile["max_input_tokens"] == 1_048_576
+    assert model.profile["reasoning_effort_levels"] == ["none", "high", "max"]
+    assert (model.profile["tool_calling"], model.profile["image_inputs"]) == (True, False)
+    [row] = [row for row in model.list_models() if row.id == _KIMI]
+    assert (row.profile["name"], row.profile["image_inputs"]) == ("Kimi K3", True)
+    assert chosen().make(model="new", api_key=FAKE_KEY, profile=row.profile).profile == row.profile

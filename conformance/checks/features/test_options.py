@@ -288,9 +288,16 @@ def test_a_cache_answers_an_equal_call_and_no_other(lane: str, evidence: Evidenc
     ], f"temperature, tools and stop sequences of the requests that were sent are {told}"
 
 
+def ask_for_events(model: Any, prompt: str, **options: Any) -> AIMessage:
+    """Return the message at the end of typed events."""
+    told: AIMessage = model.stream_events(prompt, version="v3", **options).output
+    return told
+
+
 @pytest.mark.claim("retries.policy.transient")
 @pytest.mark.own("others may report a retry in another way")
-@pytest.mark.parametrize("ask", [EVERY_WAY[0], EVERY_WAY[2]])
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("ask", [EVERY_WAY[0], EVERY_WAY[2], ask_for_events])
 def test_a_callback_hears_of_a_retry(
     lane: str, evidence: Evidence, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx2
 import pytest
+from langchain_core import exceptions as core
 
 from conformance.checks.features.questions import (
     GREETING,
@@ -27,7 +29,7 @@ from conformance.checks.features.questions import (
 )
 from conformance.reference import respond
 from conformance.reference.exchange import plan_json
-from conformance.subjects.expected_errors import expect, expect_status, tolerate
+from conformance.subjects.expected_errors import expect, expect_class, expect_status, tolerate
 from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
@@ -37,10 +39,20 @@ if TYPE_CHECKING:
     from conformance.verdicts.evidence import Evidence
 
 
-_AGAIN = (408, 409, 429, 500, 502, 503, 504)
-_OWN = (408, 409)
-_NEVER = (400, 401, 403, 404, 413, 422)
+_AGAIN = (408, 409, 429, 500, 501, 502, 503, 504, 520, 529, 599)
+_OWN = (408, 409, 501, 520, 529, 599)
+_NEVER = (400, 401, 402, 403, 404, 405, 406, 410, 413, 415, 418, 422, 425, 451)
 _LONGEST = 60.0
+_LOST: dict[str, type[Exception]] = {
+    "ConnectError": core.ModelConnectionError,
+    "ReadError": core.ModelConnectionError,
+    "WriteError": core.ModelConnectionError,
+    "RemoteProtocolError": core.ModelConnectionError,
+    "ConnectTimeout": core.ModelTimeoutError,
+    "ReadTimeout": core.ModelTimeoutError,
+    "WriteTimeout": core.ModelTimeoutError,
+    "PoolTimeout": core.ModelTimeoutError,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -100,10 +112,13 @@ def test_what_may_pass_is_tried_again(
     if status in _OWN and not chosen().ours:
         evidence.not_applicable(f"whether HTTP {status} may pass is for each maker to say")
     seen: list[ReceivedRequest] = []
-    model = mount(lane, evidence, _refuse_first(status, seen), max_retries=1)
+    headers = {"default_headers": {"x-team": "harbour"}} if chosen().ours else {}
+    model = mount(lane, evidence, _refuse_first(status, seen), max_retries=1, **headers)
     assert ask(model, GREETING).text
     assert len(seen) == 2
     assert seen[0].body == seen[1].body
+    if chosen().ours:  # Others may count their tries in a header.
+        assert seen[0].headers == seen[1].headers
 
 
 @pytest.mark.claim("retries.policy.transient")
@@ -111,7 +126,10 @@ def test_what_may_pass_is_tried_again(
 def test_it_is_tried_so_many_times_and_not_more(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
-    for given, tries in (({"max_retries": 0}, 1), ({"max_retries": 4}, 5)):
+    counts: list[tuple[dict[str, Any], int]] = [({"max_retries": n}, n + 1) for n in (0, 4, 12)]
+    if chosen().ours:  # How often others try again unasked is for them to say.
+        counts.append(({"max_retries": None}, 3))
+    for given, tries in counts:
         seen: list[ReceivedRequest] = []
         responder = note_requests(seen, lambda request: plan_json(503, {"error": "Not now."}))
         with expect("any"):
@@ -149,12 +167,12 @@ def test_an_answer_that_cannot_be_read_is_not_paid_for_twice(
 def test_the_wait_is_the_one_that_the_server_named(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
 ) -> None:
-    for asked in ("7", "60"):
+    for asked, status in (("7", 429), ("60", 429), ("9", 503), ("11", 500)):
         seen: list[ReceivedRequest] = []
-        responder = _refuse_first(429, seen, {"retry-after": asked})
+        responder = _refuse_first(status, seen, {"retry-after": asked})
         with _retried(evidence, seen):
             assert ask(mount(lane, evidence, responder, max_retries=1), GREETING).text
-    assert [int(wait) for wait in waits] == [7, 60]
+    assert [int(wait) for wait in waits] == [7, 60, 9, 11]
 
 
 @pytest.mark.claim("retries.after.honoured")
@@ -171,20 +189,22 @@ def test_a_wait_may_be_named_in_milliseconds(
 @pytest.mark.claim("retries.policy.transient")
 @pytest.mark.own("the connection is lost inside this process", applies=False)
 @every_way
-@pytest.mark.parametrize("kind", ["ConnectError", "ReadError", "ConnectTimeout", "ReadTimeout"])
-def test_a_request_that_found_nobody_is_tried_again(
-    lane: str, evidence: Evidence, ask: Callable[..., Any], kind: str
+@pytest.mark.parametrize(("kind", "meaning"), _LOST.items(), ids=_LOST)
+def test_a_request_that_found_nobody_is_tried_again_and_its_error_has_a_type(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], kind: str, meaning: type[Exception]
 ) -> None:
     seen: list[ReceivedRequest] = []
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         seen.append(request)
-        if len(seen) == 1:
+        if len(seen) != 2:
             raise getattr(httpx2, kind)("lost")
         return respond(request)
 
     assert ask(mount(lane, evidence, answer, max_retries=1), GREETING).text
     assert len(seen) == 2
+    with expect_class(meaning, 0):
+        ask(mount(lane, evidence, answer, max_retries=0), GREETING)
 
 
 @pytest.mark.claim("retries.after.honoured")
@@ -194,12 +214,13 @@ def test_a_wait_may_be_named_as_a_date(
 ) -> None:
     now = datetime.now(UTC)
     dates = (format_datetime(each, usegmt=True) for each in (now, now + timedelta(seconds=30)))
-    headers = dict(zip(("date", "retry-after"), dates, strict=True))
-    seen: list[ReceivedRequest] = []
-    model = mount(lane, evidence, _refuse_first(429, seen, headers), max_retries=1)
-    with _retried(evidence, seen):
-        assert ask(model, GREETING).text
-    assert 20 < waits[0] < 40
+    dated = dict(zip(("date", "retry-after"), dates, strict=True))
+    for headers in (dated, {"retry-after": dated["retry-after"]}):
+        seen: list[ReceivedRequest] = []
+        model = mount(lane, evidence, _refuse_first(429, seen, headers), max_retries=1)
+        with _retried(evidence, seen):
+            assert ask(model, GREETING).text
+        assert 20 < waits.pop() < 40
 
 
 @pytest.mark.claim("retries.after.honoured")
@@ -224,21 +245,22 @@ def test_a_server_that_names_no_wait_is_not_asked_again_at_once(
 @pytest.mark.claim("retries.after.honoured")
 @pytest.mark.own("others may wait exactly as long as the server named", applies=False)
 @every_way
+@pytest.mark.parametrize("named", [{"retry-after": "7"}, {}], ids=["named", "not named"])
 def test_callers_who_were_refused_together_do_not_return_together(
-    lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
+    lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float], named: Any
 ) -> None:
     refuses = cycle((True, False))
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         if not next(refuses):
             return respond(request)
-        return plan_json(429, {"error": "Not now."}, {"retry-after": "7"})
+        return plan_json(429, {"error": "Not now."}, named)
 
     model = mount(lane, evidence, answer, max_retries=1)
     for _ in range(30):
         assert ask(model, GREETING).text
     assert len(waits) == 30
-    assert min(waits) >= 7
+    assert min(waits) >= (7 if named else 0.5)
     assert max(Counter(int(wait * 10) for wait in waits).values()) <= 15
 
 
@@ -256,6 +278,7 @@ def test_a_wait_of_more_than_a_minute_is_raised_at_once(
     with expect("any") as caught:
         ask(mount(lane, evidence, responder, max_retries=1), GREETING)
     expect_status(caught.value, 429)
+    assert caught.value.retry_after == 3600
     assert waits == []
 
 
@@ -267,13 +290,29 @@ def test_unless_the_server_names_one_the_wait_is_short_and_grows(
     seen: list[ReceivedRequest] = []
     responder = note_requests(seen, lambda request: plan_json(503, {"error": "Not now."}))
     with _retried(evidence, seen), expect("any"):
-        ask(mount(lane, evidence, responder, max_retries=3), GREETING)
-    assert len(waits) == 3, f"max_retries=3 was given, and {len(waits)} waits were seen"
+        ask(mount(lane, evidence, responder, max_retries=8), GREETING)
+    assert len(waits) == 8, f"max_retries=8 was given, and {len(waits)} waits were seen"
     assert waits[0] > 0
     assert max(waits) <= _LONGEST
     if chosen().ours:  # How their own waits grow is for others to say.
         assert waits[0] <= 1
         assert waits[0] < waits[2]
+        assert max(waits) <= 9
+
+
+@pytest.mark.claim("retries.policy.transient")
+@pytest.mark.own("others may log under other names", applies=False)
+@every_way
+@pytest.mark.usefixtures("waits")
+def test_each_retry_is_logged(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="langchain_baseten")
+    responder = note_requests([], lambda _: plan_json(503, {"error": "Not now."}))
+    with expect("any"):
+        ask(mount(lane, evidence, responder, max_retries=2), GREETING)
+    told = [each.getMessage() for each in caplog.records if each.name == "langchain_baseten"]
+    assert ["HTTP 503" in each for each in told] == [True, True]
 
 
 @pytest.mark.claim("retries.stream.handed-out")

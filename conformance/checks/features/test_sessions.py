@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.runnables import RunnableLambda
 
 from conformance.checks.features.questions import GREETING, mount, note_requests
@@ -61,6 +63,41 @@ async def test_another_thread_is_another_session_and_no_thread_is_none(evidence:
     assert named[8:] == [None] * 4
 
 
+@pytest.mark.claim("session.thread.named")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("thread", ["ada", 4711, UUID(int=7)], ids=["text", "number", "uuid"])
+async def test_typed_events_and_batches_name_the_session_as_well(
+    evidence: Evidence, thread: Any
+) -> None:
+    seen: list[ReceivedRequest] = []
+    model = mount("model-apis", evidence, note_requests(seen))
+    config: Any = {"configurable": {"thread_id": thread}}
+    list(model.stream_events(GREETING, config, version="v3"))
+    awaited = await model.astream_events(GREETING, config, version="v3")
+    assert [event async for event in awaited]
+    model.batch([GREETING, GREETING], config)
+    await model.abatch([GREETING], config)
+    model.bind_tools([_look]).with_config(config).invoke(GREETING)
+    await _ask_each_way(model, config)
+    named = [each.header(_HEADER) for each in seen]
+    assert len(named) == 10
+    assert len({*named}) == 1
+    assert named[0]
+
+
+def _look(place: str) -> None:
+    """Look at a place."""
+
+
+@pytest.mark.claim("session.thread.named")
+def test_no_cache_key_depends_on_the_thread(evidence: Evidence) -> None:
+    seen: list[ReceivedRequest] = []
+    model = mount("model-apis", evidence, note_requests(seen), cache=InMemoryCache())
+    for thread in ("ada", "bob"):
+        model.invoke(GREETING, _config(thread))
+    assert len(seen) == 1
+
+
 @pytest.mark.claim("session.thread.hidden")
 async def test_the_id_of_the_thread_is_not_sent(evidence: Evidence) -> None:
     seen: list[ReceivedRequest] = []
@@ -74,8 +111,13 @@ async def test_a_session_of_the_users_own_is_left_alone(evidence: Evidence, name
     seen: list[ReceivedRequest] = []
     own = {"default_headers": {name: "mine"}}
     await _ask_each_way(mount("model-apis", evidence, note_requests(seen), **own), _config("ada"))
-    assert {each.header(name.lower()) for each in seen} == {"mine"}
-    assert {each.header(_HEADER) for each in seen} == {"mine" if name == _HEADER else None}
+    of_call: list[ReceivedRequest] = []
+    model = mount("model-apis", evidence, note_requests(of_call))
+    model.invoke(GREETING, _config("ada"), extra_headers={name: "mine"})
+    await model.ainvoke(GREETING, _config("ada"), extra_headers={name: "mine"})
+    for each in (*seen, *of_call):
+        assert each.header(name.lower()) == "mine"
+        assert each.header(_HEADER) == ("mine" if name == _HEADER else None)
 
 
 @pytest.mark.claim("session.header.own")

@@ -174,11 +174,12 @@ def test_forbidden_tools_are_sent_as_such_and_no_call_comes(model: BaseChatModel
 @pytest.mark.claim("tools.choice.lost-call")
 @pytest.mark.own("the warning is a class of langchain-baseten", applies=False)
 @every_way
+@pytest.mark.parametrize("choice", ["any", "get_weather", {"type": "any"}])
 def test_a_forced_call_that_did_not_come_is_pointed_out(
-    lane: str, evidence: Evidence, ask: Ask
+    lane: str, evidence: Evidence, ask: Ask, choice: Any
 ) -> None:
     model = mount(lane, evidence, change_answers(lose_calls))
-    forced = model.bind_tools([get_weather], tool_choice="any")
+    forced = model.bind_tools([get_weather], tool_choice=choice)
     lost = importlib.import_module("langchain_baseten").MissingToolCallWarning
     with pytest.warns(lost, match="tool_call_missing"):
         message = ask(forced, ONE_CITY)

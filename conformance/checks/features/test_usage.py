@@ -214,6 +214,55 @@ def _count(at: int, last: int) -> dict[str, int] | None:
     return counts if at <= last else None
 
 
+_DETAILED: dict[str, Any] = {
+    "prompt_tokens": 1_000_000,
+    "completion_tokens": 70,
+    "total_tokens": 1_000_070,
+    "prompt_tokens_details": {"cached_tokens": 900_000, "audio_tokens": 30},
+    "completion_tokens_details": {"reasoning_tokens": 60, "audio_tokens": 5},
+}
+_TOLD = {
+    "input_tokens": 1_000_000,
+    "output_tokens": 70,
+    "total_tokens": 1_000_070,
+    "input_token_details": {"cache_read": 900_000, "audio": 30},
+    "output_token_details": {"reasoning": 60, "audio": 5},
+}
+
+
+@pytest.mark.claim("usage.invoke.details")
+@every_way
+def test_every_count_that_was_sent_is_reported_as_it_was_sent(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    def count(payload: dict[str, Any]) -> dict[str, Any]:
+        return {**payload, "usage": _DETAILED} if payload.get("usage") else payload
+
+    with get_usage_metadata_callback() as counted:
+        usage = ask(mount(lane, evidence, change_answers(count)), GREETING).usage_metadata
+    if not chosen().ours and usage is None:
+        evidence.not_applicable("the streamed request does not ask for usage")
+    assert usage == _TOLD
+    assert list(counted.usage_metadata.values()) == [_TOLD]
+
+
+@pytest.mark.claim("usage.invoke.details")
+@pytest.mark.own("how an engine of its own counts is for Baseten's client to know")
+@every_way
+def test_counts_of_zero_and_of_other_engines_are_reported(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    def count(payload: dict[str, Any]) -> dict[str, Any]:
+        usage = {"prompt_tokens": 9, "completion_tokens": 7, "total_tokens": 16}
+        details = {"prompt_tokens_details": {"cached_tokens": 0}, "reasoning_tokens": 5}
+        return {**payload, "usage": {**usage, **details}} if payload.get("usage") else payload
+
+    usage = ask(mount(lane, evidence, change_answers(count)), GREETING).usage_metadata
+    assert usage is not None
+    assert usage["input_token_details"] == {"cache_read": 0}
+    assert usage["output_token_details"] == {"reasoning": 5}
+
+
 @pytest.mark.claim("usage.stream.asked-for")
 @pytest.mark.parametrize("wanted", [None, True])
 async def test_a_streamed_request_asks_for_usage(evidence: Evidence, wanted: bool | None) -> None:

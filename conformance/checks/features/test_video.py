@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.messages import HumanMessage
 
-from conformance.checks.features.questions import at_model, mount, note_bodies, tapped
+from conformance.checks.features.questions import (
+    at_model,
+    every_way,
+    mount,
+    note_bodies,
+    tapped,
+)
 from conformance.subjects.expected_errors import expect, expect_status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langchain_core.language_models import BaseChatModel
 
     from conformance.verdicts.evidence import Evidence
@@ -28,16 +36,17 @@ PART = {"type": "video_url", "video_url": {"url": URL}}
 
 
 @pytest.mark.claim("video.block.refused")
+@every_way
 @pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS)
 def test_a_standard_video_block_is_refused_before_anything_is_sent(
-    block: dict[str, Any], evidence: Evidence
+    block: dict[str, Any], evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
     sent: list[dict[str, Any]] = []
     model = mount("dedicated", evidence, note_bodies(sent))
-    assert model.invoke([HumanMessage([TEXT])]).text
+    assert ask(model, [HumanMessage([TEXT])]).text
     assert len(sent) == 1
     with expect("unsendable", ours=r"no video input.*video_url"):
-        model.invoke([HumanMessage([TEXT, block])])
+        ask(model, [HumanMessage([TEXT, block])])
     assert len(sent) == 1
 
 

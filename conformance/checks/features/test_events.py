@@ -1,0 +1,289 @@
+"""Events of a stream as some engine sends them: empty, null, out of order, all in the last one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.checks.features.questions import (
+    GREETING,
+    TWO_CITIES,
+    add_up,
+    ask_awaited_in_pieces,
+    ask_in_pieces,
+    at_model,
+    change_answers,
+    change_plans,
+    every_way,
+    find_wire_calls,
+    get_weather,
+    mount,
+)
+from conformance.reference import BodyPiece
+from conformance.reference.exchange import encode_event
+from conformance.subjects.subject import chosen
+from conformance.targets import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference import AnswerPlan
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., Any]
+
+streamed = pytest.mark.parametrize("ask", [ask_in_pieces, ask_awaited_in_pieces])
+
+_SAID = "one two three four"
+_QUESTION = f"Repeat after me: {_SAID}"
+
+
+def _choice(**fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "finish_reason": None, **fields}]}
+
+
+_EMPTY: dict[str, dict[str, Any]] = {
+    "no choice": {"choices": []},
+    "empty delta": _choice(delta={}),
+    "role": _choice(delta={"role": "assistant", "content": ""}),
+    "null content": _choice(delta={"role": None, "content": None, "tool_calls": None}),
+    "no calls": _choice(delta={"content": "", "tool_calls": []}),
+}
+_EMPTY_OF_SOME: dict[str, dict[str, Any]] = {
+    "no choices": {},
+    "null choices": {"choices": None},
+    "null delta": _choice(delta=None),
+    "no delta": _choice(),
+}
+
+
+def _scatter(event: dict[str, Any]) -> Callable[[AnswerPlan], AnswerPlan]:
+    """Return a change that puts an event before each one of a stream, and behind the last."""
+
+    def scatter(plan: AnswerPlan) -> AnswerPlan:
+        if not plan.is_stream:
+            return plan
+        about = {k: v for k, v in plan.events[0].items() if k not in {"choices", "usage"}}
+        empty = BodyPiece(encode_event(about | event))
+        return replace(plan, pieces=tuple(each for p in plan.pieces for each in (empty, p)))
+
+    return scatter
+
+
+@pytest.mark.claim("streaming.sync.adds-up")
+@streamed
+@pytest.mark.parametrize("event", _EMPTY.values(), ids=_EMPTY)
+def test_an_event_that_says_nothing_changes_nothing(
+    lane: str, evidence: Evidence, ask: Ask, event: dict[str, Any]
+) -> None:
+    _judge_scattered(lane, evidence, ask, event)
+
+
+@pytest.mark.claim("streaming.sync.adds-up")
+@pytest.mark.own("others may refuse an event of another form")
+@streamed
+@pytest.mark.parametrize("event", _EMPTY_OF_SOME.values(), ids=_EMPTY_OF_SOME)
+def test_nor_does_one_of_another_form(
+    lane: str, evidence: Evidence, ask: Ask, event: dict[str, Any]
+) -> None:
+    _judge_scattered(lane, evidence, ask, event)
+
+
+def _judge_scattered(lane: str, evidence: Evidence, ask: Ask, event: dict[str, Any]) -> None:
+    message = ask(mount(lane, evidence, change_plans(_scatter(event))), _QUESTION)
+    assert message.text == _SAID
+    assert message.response_metadata["finish_reason"] == "stop"
+    assert message.usage_metadata or not chosen().ours
+
+
+@pytest.mark.claim("streaming.sync.adds-up")
+@pytest.mark.own("others may hand out a second choice that nobody asked for")
+@streamed
+def test_a_second_choice_is_not_mixed_with_the_first(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    delta = {"content": "five", "reasoning_content": "No.", "tool_calls": [_call(0, "{}", "f")]}
+    other = {"choices": [{"index": 1, "delta": delta, "finish_reason": "length"}]}
+    message = ask(mount(lane, evidence, change_plans(_scatter(other))), _QUESTION)
+    assert message.text == _SAID
+    assert "No." not in message.additional_kwargs.get("reasoning_content", "")
+    assert message.tool_calls == []
+    assert message.response_metadata["finish_reason"] == "stop"
+
+
+@pytest.mark.claim("usage.stream.last")
+@pytest.mark.own("others may refuse an event without choices")
+@streamed
+@pytest.mark.parametrize("choices", [{}, {"choices": None}], ids=["missing", "null"])
+def test_usage_counts_on_an_event_without_choices(
+    lane: str, evidence: Evidence, ask: Ask, choices: dict[str, Any]
+) -> None:
+    def strip(payload: dict[str, Any]) -> dict[str, Any]:
+        if not payload.get("usage"):
+            return payload
+        return {"id": payload["id"], "usage": payload["usage"], **choices}
+
+    plans = change_plans(lambda plan: plan.map_events(strip) if _ends_apart(plan) else plan)
+    assert ask(mount(lane, evidence, plans), GREETING).usage_metadata["total_tokens"] > 0
+
+
+def _ends_apart(plan: AnswerPlan) -> bool:
+    return all(not event["choices"] for event in plan.events if event.get("usage"))
+
+
+def _in_last_event(plan: AnswerPlan) -> AnswerPlan:
+    """Return a stream whose text stands beside its finish reason, in one event."""
+    if not plan.is_stream:
+        return plan
+    last = next(e for e in plan.events if e["choices"] and e["choices"][0].get("finish_reason"))
+    [choice] = last["choices"]
+    event = last | {"choices": [choice | {"delta": {"role": "assistant", "content": _SAID}}]}
+    rest = [p for p in plan.pieces if p.event is None or not p.event["choices"]]
+    return replace(plan, pieces=(BodyPiece(encode_event(event)), *rest))
+
+
+@pytest.mark.claim("streaming.sync.adds-up")
+@streamed
+def test_text_beside_the_finish_reason_is_kept(lane: str, evidence: Evidence, ask: Ask) -> None:
+    message = ask(mount(lane, evidence, change_plans(_in_last_event)), _QUESTION)
+    assert message.text == _SAID
+    assert message.response_metadata["finish_reason"] == "stop"
+
+
+_PARIS, _ROME = ({"city": city} for city in ("Paris", "Rome"))
+
+
+def _call(index: int, text: str, name: str | None = None) -> dict[str, Any]:
+    call: dict[str, Any] = {"index": index, "function": {"arguments": text}}
+    if name:
+        call |= {"id": f"call_{index}", "type": "function"}
+        call["function"]["name"] = name
+    return call
+
+
+_ORDERS: dict[str, list[list[dict[str, Any]]]] = {
+    "in turns": [
+        [_call(0, "", "get_weather")],
+        [_call(1, "", "get_weather")],
+        [_call(0, '{"city": ')],
+        [_call(1, '{"city": ')],
+        [_call(0, '"Paris"}')],
+        [_call(1, '"Rome"}')],
+    ],
+    "side by side": [
+        [_call(0, '{"ci', "get_weather"), _call(1, '{"city"', "get_weather")],
+        [_call(1, ': "Rome"}'), _call(0, 'ty": "Paris"}')],
+    ],
+    "numbered from one": [
+        [_call(1, '{"city": "Paris"}', "get_weather")],
+        [_call(2, '{"city": "Rome"}', "get_weather")],
+    ],
+}
+
+
+def _send(deltas: list[list[dict[str, Any]]]) -> Callable[[AnswerPlan], AnswerPlan]:
+    """Return a change that lets a stream send these deltas as its calls."""
+
+    def send(plan: AnswerPlan) -> AnswerPlan:
+        about = {k: v for k, v in plan.events[0].items() if k != "usage"}
+        kept = [p for p in plan.pieces if p.event is None or not find_wire_calls(p.event)]
+        calls = [
+            BodyPiece(encode_event(about | _choice(delta={"tool_calls": each}))) for each in deltas
+        ]
+        return replace(plan, pieces=(*kept[:1], *calls, *kept[1:]))
+
+    return send
+
+
+@pytest.mark.claim("tools.stream.merge-by-index")
+@streamed
+@pytest.mark.parametrize("deltas", _ORDERS.values(), ids=_ORDERS)
+def test_pieces_of_calls_merge_in_whatever_order_they_come(
+    lane: str, evidence: Evidence, ask: Ask, deltas: list[list[dict[str, Any]]]
+) -> None:
+    model = mount(lane, evidence, change_plans(_send(deltas))).bind_tools([get_weather])
+    message = ask(model, TWO_CITIES)
+    assert [call["args"] for call in message.tool_calls] == [_PARIS, _ROME]
+    assert message.invalid_tool_calls == []
+
+
+@pytest.mark.claim("tools.invoke.shared-id", "tools.stream.merge-by-index")
+@every_way
+@pytest.mark.parametrize("call_id", ["", None, "call_7"], ids=["empty", "null", "shared"])
+def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
+    lane: str, evidence: Evidence, ask: Ask, call_id: str | None
+) -> None:
+    if not chosen().ours:
+        evidence.not_applicable("which ids calls without any get is for each maker to say")
+
+    def rename(payload: Any) -> Any:
+        for call in find_wire_calls(payload):
+            call["id"] = call_id
+        return payload
+
+    model = mount(lane, evidence, change_answers(rename)).bind_tools([get_weather])
+    calls = ask(model, TWO_CITIES).tool_calls
+    assert [call["args"] for call in calls] == [_PARIS, _ROME]
+    ids = [call["id"] for call in calls]
+    assert all(ids)
+    assert len({*ids}) == 2, f"two calls have the ids {ids}"
+
+
+@pytest.mark.claim("streaming.events.typed")
+@pytest.mark.own("how typed events are awaited is another check's, for others")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
+    lane: str, evidence: Evidence, way: str
+) -> None:
+    thinker, named = at_model(mount(lane, evidence), LANES[lane].thinker)
+    model, prompt = thinker.bind_tools([get_weather], **named), TWO_CITIES
+    if way == "stream_events":
+        told = model.stream_events(prompt, version="v3")
+        events = list(told)
+        output = told.output
+    else:
+        told = await model.astream_events(prompt, version="v3")
+        events = [event async for event in told]
+        output = await told.output
+    whole: Any = add_up(model.stream(prompt))
+    deltas = [event["delta"] for event in events if event["event"] == "content-block-delta"]
+    reasoning = "".join(each.get("reasoning", "") for each in deltas)
+    assert reasoning
+    assert reasoning == whole.additional_kwargs["reasoning_content"]
+    assert "".join(each.get("text", "") for each in deltas) == whole.text
+    assert output.text == whole.text
+    assert [call["args"] for call in output.tool_calls] == [_PARIS, _ROME]
+    for message in (output, whole):
+        assert message.usage_metadata["output_tokens"] > 0
+    assert output.response_metadata["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.claim("metadata.finish.reason")
+@every_way
+@pytest.mark.parametrize("reason", ["content_filter", "stop_sequence", "eos_token"])
+def test_a_reason_of_any_engine_is_reported_as_it_was_sent(
+    lane: str, evidence: Evidence, ask: Ask, reason: str
+) -> None:
+    def end(payload: Any) -> Any:
+        for choice in payload["choices"]:
+            if choice.get("finish_reason"):
+                choice["finish_reason"] = reason
+        return payload
+
+    message = ask(mount(lane, evidence, change_answers(end)), GREETING)
+    assert message.response_metadata["finish_reason"] == reason
+
+
+@pytest.mark.claim("metadata.finish.reason")
+@every_way
+def test_the_model_that_answered_is_named_before_the_one_that_was_asked(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    def rename(payload: Any) -> Any:
+        return payload | {"model": "another-model-2026-11"}
+
+    message = ask(mount(lane, evidence, change_answers(rename)), GREETING)
+    assert message.response_metadata["model_name"] == "another-model-2026-11"

@@ -1,0 +1,344 @@
+"""Every form and every parameter of a request: none is lost, rounded, joined or overridden."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.rate_limiters import BaseRateLimiter
+from langchain_core.runnables import ConfigurableField
+
+from conformance.checks.features.questions import (
+    GREETING,
+    ONE_CITY,
+    ask_awaited_in_pieces,
+    ask_in_pieces,
+    at_model,
+    every_way,
+    get_weather,
+    mount,
+    note_bodies,
+    note_requests,
+    refuse_noted,
+)
+from conformance.subjects.expected_errors import expect
+from conformance.targets import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference import ReceivedRequest
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., Any]
+
+pytestmark = pytest.mark.own("which options a call takes, and how, is for each maker to say")
+
+_PARAMETERS: dict[str, Any] = {
+    "temperature": 0.123456789,
+    "top_p": 0.987654321,
+    "max_tokens": 1_000_000,
+    "n": 1,
+    "seed": -9_007_199_254_740_991,
+    "presence_penalty": -1.75,
+    "frequency_penalty": 1.25,
+    "logprobs": False,
+    "top_logprobs": 0,
+    "logit_bias": {"7": -99.5, "100000": 1.5},
+    "reasoning_effort": "minimal",
+    "reasoning": {"effort": "low"},
+    "service_tier": "flex",
+    "verbosity": "low",
+    "user": "Åda",
+    "priority": -1,
+    "parallel_tool_calls": True,
+    "response_format": {"type": "json_object"},
+    "top_k": -1,
+    "top_p_min": 0.05,
+    "min_p": 0.0,
+    "repetition_penalty": 1.05,
+    "length_penalty": 0.95,
+    "dynamic_temperature": {"min": 0.1},
+    "best_of": 3,
+    "early_stopping": False,
+    "min_tokens": 0,
+    "bad": ["no", " "],
+    "bad_token_ids": [1, 2],
+    "stop_token_ids": [3],
+    "include_stop_str_in_output": True,
+    "ignore_eos": False,
+    "skip_special_tokens": False,
+    "spaces_between_special_tokens": False,
+    "truncate_prompt_tokens": 100_000,
+    "echo": False,
+    "add_generation_prompt": False,
+    "add_special_tokens": True,
+    "documents": [{"title": "a", "text": "b"}],
+    "chat_template": "{{ messages }}\n",
+    "chat_template_args": {"enable_thinking": True},
+    "chat_template_kwargs": {"thinking": False},
+    "thinking": {"type": "enabled"},
+    "thinking_token_budget": 10,
+    "disaggregated_params": {"request_type": "context_only"},
+    "b10_cache_control": {"type": "ephemeral"},
+    "baseten": {"tools": []},
+}
+
+
+@pytest.mark.claim("parameters.given.sent")
+@every_way
+@pytest.mark.parametrize("door", ["constructor", "bind", "call", "model_kwargs"])
+def test_every_documented_parameter_is_sent_as_it_was_given(
+    lane: str, evidence: Evidence, ask: Ask, door: str
+) -> None:
+    sent: list[dict[str, Any]] = []
+    more: Any = {"model_kwargs": {"new_parameter": {"a": [1, None]}}}
+    given = {**_PARAMETERS, "logit_bias": {7: -99.5, 100_000: 1.5}}
+    of_model = {**(given if door == "constructor" else {}), **more}
+    if door == "model_kwargs":
+        of_model = {"model_kwargs": {**_PARAMETERS, **more["model_kwargs"]}}
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted), **of_model)
+    with expect("invalid-request"):
+        ask(
+            model.bind(**(given if door == "bind" else {})),
+            GREETING,
+            **(given if door == "call" else {}),
+        )
+    told = {name: sent[0].get(name) for name in _PARAMETERS}
+    assert told == _PARAMETERS
+    assert sent[0]["new_parameter"] == {"a": [1, None]}
+
+
+@pytest.mark.claim("parameters.given.sent")
+@pytest.mark.parametrize("ask", [ask_in_pieces, ask_awaited_in_pieces])
+def test_options_of_a_stream_stand_beside_ours(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    with expect("invalid-request"):
+        ask(model, GREETING, stream_options={"continuous_usage_stats": True})
+    assert sent[0]["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
+
+
+@pytest.mark.claim("parameters.nearest.wins")
+@every_way
+def test_extra_body_is_sent_as_it_is_and_overrides_model_and_objects(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    extra: dict[str, Any] = {
+        "model": "another",
+        "chat_template_args": {"a": 1},
+        "messages": [],
+        "user": None,
+    }
+    model = mount(
+        lane,
+        evidence,
+        note_bodies(sent, refuse_noted),
+        chat_template_args={"b": 2},
+        user="ada",
+        extra_body=extra,
+    )
+    with expect("invalid-request"):
+        ask(model, GREETING)
+    assert {name: sent[0][name] for name in extra} == extra
+
+
+@pytest.mark.claim("parameters.nearest.wins")
+@every_way
+def test_headers_and_query_of_a_call_override_those_of_the_model(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    seen: list[ReceivedRequest] = []
+    given = {"default_headers": {"X-Team": "a", "x-b": "b"}, "default_query": {"v": "1", "w": "2"}}
+    model = mount(lane, evidence, note_requests(seen), **given)
+    ask(model, GREETING, extra_headers={"x-team": "c"}, extra_query={"v": "3 4&5"})
+    ask(model, GREETING)
+    assert [(each.header("x-team"), each.header("x-b")) for each in seen] == [
+        ("c", "b"),
+        ("a", "b"),
+    ]
+    queries = [sorted(each.target.partition("?")[2].split("&")) for each in seen]
+    assert [[q.replace("%20", "+") for q in each] for each in queries] == [
+        ["v=3+4%265", "w=2"],
+        ["v=1", "w=2"],
+    ]
+
+
+@pytest.mark.claim("parameters.nearest.wins")
+@every_way
+def test_an_authorization_of_ones_own_replaces_the_key(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    seen: list[ReceivedRequest] = []
+    model = mount(lane, evidence, note_requests(seen))
+    ask(model, GREETING, extra_headers={"Authorization": "Bearer of-a-call"})
+    ask(model, GREETING)
+    assert seen[0].header("authorization") == "Bearer of-a-call"
+    assert seen[1].header("authorization") not in (None, "Bearer of-a-call")
+
+
+_NAMED = {"type": "function", "function": {"name": "get_weather"}}
+_ALLOWED = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [_NAMED]}}
+
+
+@pytest.mark.claim("tools.choice.forced")
+@every_way
+@pytest.mark.parametrize(
+    ("choice", "written"),
+    [
+        ({"type": "auto"}, "auto"),
+        ({"type": "none"}, "none"),
+        ({"type": "any"}, "required"),
+        ({"type": "tool", "name": "get_weather"}, _NAMED),
+        ({"function": {"name": "get_weather"}}, _NAMED),
+        (_ALLOWED, _ALLOWED),
+    ],
+    ids=["auto", "none", "any", "tool", "function", "allowed"],
+)
+def test_each_dict_of_a_choice_is_understood(
+    lane: str, evidence: Evidence, ask: Ask, choice: Any, written: Any
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    with expect("invalid-request"):
+        ask(model.bind_tools([get_weather], tool_choice=choice), ONE_CITY)
+    assert sent[0]["tool_choice"] == written
+
+
+@pytest.mark.claim("tools.parallel.forbidden")
+@every_way
+@pytest.mark.parametrize("value", [True, False, None])
+def test_strict_and_parallel_calls_are_passed_on_whatever_they_are(
+    lane: str, evidence: Evidence, ask: Ask, value: bool | None
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    with expect("invalid-request"):
+        ask(model.bind_tools([get_weather], strict=value, parallel_tool_calls=value), ONE_CITY)
+    assert sent[0]["tools"][0]["function"].get("strict") is value
+    assert sent[0].get("parallel_tool_calls") is value
+
+
+class _Limiter(BaseRateLimiter):
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def acquire(self, *, blocking: bool = True) -> bool:
+        self.asked += 1
+        return blocking
+
+    async def aacquire(self, *, blocking: bool = True) -> bool:
+        return self.acquire(blocking=blocking)
+
+
+@pytest.mark.claim("parameters.given.sent")
+@every_way
+def test_a_rate_limiter_is_asked_for_each_request_of_a_model_and_its_copies(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    limiter = _Limiter()
+    model = mount(lane, evidence, rate_limiter=limiter)
+    for each in (model, model.bind(seed=1), model.model_copy(update={"temperature": 0.5})):
+        ask(each, GREETING)
+    assert limiter.asked == 3
+
+
+@pytest.mark.claim("parameters.given.sent")
+@every_way
+def test_configured_fields_are_sent(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    given = {"default_headers": {"x-team": "harbour"}, "seed": 7}
+    model = mount(lane, evidence, note_bodies(sent), **given)
+    fields = model.configurable_fields(
+        temperature=ConfigurableField(id="heat"), max_tokens=ConfigurableField(id="size")
+    )
+    ask(fields.with_config(configurable={"heat": 0.3, "size": 9}), GREETING)
+    ask(fields, GREETING)
+    told = [(each.get("temperature"), each.get("max_tokens"), each["seed"]) for each in sent]
+    assert told == [(0.3, 9, 7), (None, None, 7)]
+
+
+@pytest.mark.claim("drop-in.names.known")
+async def test_arguments_of_the_earlier_release_have_their_effect(evidence: Evidence) -> None:
+    sent: list[dict[str, Any]] = []
+    disabled = {"seed": None, "top_p": [0.5]}
+    model = mount("model-apis", evidence, note_bodies(sent), disabled_params=disabled)
+    model.invoke(GREETING, seed=1, top_p=0.5, temperature=0.5)
+    model.invoke(GREETING, top_p=0.6, max_completion_tokens=9)
+    names = ("seed", "top_p", "temperature", "max_tokens")
+    assert [[body.get(name) for name in names] for body in sent] == [
+        [None, None, 0.5, None],
+        [None, 0.6, None, 9],
+    ]
+    streaming = mount("model-apis", evidence, note_bodies(sent), streaming=True)
+    assert streaming.invoke(GREETING).text
+    assert (await streaming.ainvoke(GREETING)).text
+    assert [body.get("stream") for body in sent] == [None, None, True, True]
+
+
+@pytest.mark.claim("messages.invoke.objects")
+@every_way
+def test_what_is_asked_is_left_as_it_was_and_sent_the_same_again(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    call = {"name": "get_weather", "args": {"city": "Rome"}, "id": "a", "type": "tool_call"}
+    thought = AIMessage(
+        "Let me look.",
+        additional_kwargs={"reasoning_content": "Rome."},
+        response_metadata={"model_provider": "baseten"},
+        tool_calls=[call],
+    )
+    result = ToolMessage("Sunny.", tool_call_id="a", artifact={"secret": "of mine"}, status="error")
+    turns: list[Any] = [HumanMessage([{"type": "text", "text": "Rome?"}]), thought, result]
+    tool = {"name": "get_weather", "description": "Weather.", "parameters": {"type": "object"}}
+    before = [each.model_dump() for each in turns], dict(tool)
+    model = mount(lane, evidence, note_bodies(sent))
+    for _ in range(2):
+        ask(model.bind_tools([tool]), turns)
+    assert ([each.model_dump() for each in turns], tool) == before
+    assert sent[0] == sent[1]
+    assert sent[0]["messages"][1]["reasoning_content"] == "Rome."
+    assert sent[0]["messages"][2].keys() <= {"role", "content", "tool_call_id"}
+
+
+@pytest.mark.claim("reasoning.replay.sent")
+@every_way
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_reasoning_in_either_form_of_a_message_goes_back(
+    lane: str, evidence: Evidence, ask: Ask, version: str
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent), output_version=version)
+    thinker, named = at_model(model, LANES[lane].thinker)
+    answer = ask(thinker, ONE_CITY, **named)
+    ask(thinker, [HumanMessage(ONE_CITY), answer, HumanMessage("And in Rome?")], **named)
+    [told] = [b["reasoning"] for b in answer.content_blocks if b["type"] == "reasoning"]
+    assert told
+    assert sent[1]["messages"][1] == {
+        "role": "assistant",
+        "content": answer.text,
+        "reasoning_content": told,
+    }
+
+
+@pytest.mark.claim("image.block.forms")
+@every_way
+def test_every_form_of_an_image_by_its_url_is_one_on_the_wire(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    url = "https://example.com/a%20b.png?x=1&y=2#z"
+    blocks: list[Any] = [
+        {"type": "image", "url": url},
+        {"type": "image", "source_type": "url", "url": url},
+        {"type": "image", "source": {"type": "url", "url": url}},
+        {"type": "image_url", "image_url": {"url": url}},
+        {"type": "image_url", "image_url": url},
+    ]
+    with expect("invalid-request"):
+        ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(blocks)])
+    part = {"type": "image_url", "image_url": {"url": url}}
+    assert sent[0]["messages"][0]["content"] == [part] * len(blocks)

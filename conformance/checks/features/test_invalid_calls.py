@@ -1,0 +1,173 @@
+"""Calls that cannot be used, since they are cut, nameless or no object, are valid in no way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+from conformance.checks.features.questions import (
+    ONE_CITY,
+    TAKES,
+    at_model,
+    change_answers,
+    change_plans,
+    every_way,
+    find_wire_calls,
+    get_weather,
+    mount,
+    note_bodies,
+    refuse_noted,
+)
+from conformance.subjects.expected_errors import expect
+from conformance.targets import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference import AnswerPlan
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., AIMessage]
+
+pytestmark = pytest.mark.own("langchain-core repairs what was cut, and others may leave it at that")
+
+_UNUSABLE = {
+    "cut in a text": '{"city": "Par',
+    "cut behind a text": '{"city": "Paris"',
+    "cut before a value": '{"city": "Paris", "days": ',
+    "a list": '["Paris"]',
+    "a text": '"Paris"',
+    "a number": "7",
+    "words": "Paris",
+}
+
+
+def _write_arguments(text: str, *, reason: str | None = None) -> Callable[[Any], Any]:
+    """Return a change that gives the one call of an answer other arguments."""
+    texts = iter([text])
+
+    def write(payload: Any) -> Any:
+        for call in find_wire_calls(payload):
+            call["function"]["arguments"] = next(texts, "")
+        for choice in payload.get("choices") or ():
+            if reason and choice.get("finish_reason"):
+                choice["finish_reason"] = reason
+        return payload
+
+    return write
+
+
+@pytest.mark.claim("tools.invoke.invalid-arguments")
+@every_way
+@pytest.mark.parametrize("text", _UNUSABLE.values(), ids=_UNUSABLE)
+def test_arguments_that_are_no_whole_object_are_no_call(
+    lane: str, evidence: Evidence, ask: Ask, text: str
+) -> None:
+    model = mount(lane, evidence, change_answers(_write_arguments(text)))
+    message = ask(model.bind_tools([get_weather]), ONE_CITY)
+    assert message.tool_calls == []
+    [broken] = message.invalid_tool_calls
+    assert broken["name"] == "get_weather"
+    assert str(broken["args"]).startswith(text)
+
+
+@pytest.mark.claim("tools.invoke.invalid-arguments")
+@every_way
+def test_a_call_that_was_cut_before_its_arguments_is_none(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    model = mount(lane, evidence, change_answers(_write_arguments("", reason="length")))
+    message = ask(model.bind_tools([get_weather]), ONE_CITY)
+    assert (message.tool_calls, len(message.invalid_tool_calls)) == ([], 1)
+
+
+@pytest.mark.claim("tools.invoke.invalid-arguments")
+@every_way
+@pytest.mark.parametrize("name", ["", None, " "], ids=["empty", "null", "blank"])
+def test_a_call_without_a_name_is_none(
+    lane: str, evidence: Evidence, ask: Ask, name: str | None
+) -> None:
+    def rename(payload: Any) -> Any:
+        for call in find_wire_calls(payload):
+            call["function"]["name"] = name
+        return payload
+
+    message = ask(mount(lane, evidence, change_answers(rename)).bind_tools([get_weather]), ONE_CITY)
+    assert message.tool_calls == []
+    [broken] = message.invalid_tool_calls
+    assert json.loads(str(broken["args"]).rstrip("]")) == {"city": "Paris"}
+
+
+@pytest.mark.claim("tools.history.round-trip")
+@every_way
+def test_arguments_in_the_history_are_always_an_object(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    texts = ["", "{", *_UNUSABLE.values()]
+    calls: Any = [
+        {"name": "get_weather", "args": text, "id": f"call_{number}", "error": None}
+        for number, text in enumerate(texts)
+    ]
+    turns = [HumanMessage(ONE_CITY), AIMessage("", invalid_tool_calls=calls)]
+    results = [ToolMessage("It was cut.", tool_call_id=call["id"]) for call in calls]
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted)).bind_tools([get_weather])
+    with expect("invalid-request"):
+        ask(model, [*turns, *results])
+    told = [call["function"]["arguments"] for call in sent[0]["messages"][1]["tool_calls"]]
+    assert [type(json.loads(each)) for each in told] == [dict] * len(texts)
+    assert [text for text, each in zip(texts, map(json.loads, told), strict=True) if not each] == [
+        ""
+    ]
+
+
+def _end_inside(word: bytes) -> Callable[[AnswerPlan], AnswerPlan]:
+    """Return a change that cuts a stream behind the piece that holds a word."""
+
+    def cut(plan: AnswerPlan) -> AnswerPlan:
+        last = next(at for at, piece in enumerate(plan.pieces) if word in piece.data)
+        return replace(plan, pieces=plan.pieces[: last + 1])
+
+    return cut
+
+
+@pytest.mark.claim("streaming.end.cut")
+@pytest.mark.parametrize("take", TAKES)
+def test_what_had_arrived_holds_no_half_call_and_all_reasoning(
+    lane: str, evidence: Evidence, take: Callable[..., None]
+) -> None:
+    model = mount(lane, evidence, change_plans(_end_inside(b"city")))
+    thinker, named = at_model(model, LANES[lane].thinker)
+    chunks: list[Any] = []
+    with expect("stream-cut") as caught:
+        take(thinker.bind_tools([get_weather], **named), ONE_CITY, chunks)
+    partial = caught.value.partial
+    assert partial.tool_calls == []
+    [broken] = partial.invalid_tool_calls
+    assert broken["name"] == "get_weather"
+    told = "".join(each.additional_kwargs.get("reasoning_content", "") for each in chunks)
+    assert told
+    assert partial.additional_kwargs["reasoning_content"] == told
+
+
+@pytest.mark.claim("blocks.whole.told")
+@every_way
+def test_standard_blocks_tell_of_calls_that_cannot_be_used_and_of_refusals(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    spoil, refusals = _write_arguments("Paris"), iter(["No."])
+
+    def refuse(payload: Any) -> Any:
+        for choice in payload.get("choices") or ():
+            part = choice.get("message") or choice.get("delta") or {}
+            part["refusal"] = next(refusals, None)
+        return spoil(payload)
+
+    model = mount(lane, evidence, change_answers(refuse)).bind_tools([get_weather])
+    kinds = {block["type"] for block in ask(model, ONE_CITY).content_blocks}
+    assert "invalid_tool_call" in kinds
+    assert {"refusal", "non_standard"} & kinds  # langchain-core has had the former since 1.7.5

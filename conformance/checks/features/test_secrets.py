@@ -1,0 +1,242 @@
+"""Secrets: no spelling of a key that a server repeats is shown, and no credential is written."""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+import pickle
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.load import dumps
+
+from conformance.checks.features.questions import (
+    GREETING,
+    TALE,
+    change_answers,
+    every_way,
+    mount,
+    note_bodies,
+    note_requests,
+)
+from conformance.reference import respond
+from conformance.reference.exchange import plan_json
+from conformance.subjects.expected_errors import catch, expect
+from conformance.subjects.subject import chosen
+from conformance.targets import FAKE_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference import AnswerPlan, ReceivedRequest
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., Any]
+
+pytestmark = pytest.mark.own("hiding secrets everywhere is an addition of langchain-baseten")
+
+_KEY = 'k3y0000a.S3cret/S3cret"S3cret&S3cret+S3cretS3'
+_SPELLINGS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "upper": str.upper,
+    "json": lambda key: json.dumps(key)[1:-1],
+    "url": lambda key: quote(key, safe=""),
+    "html": html.escape,
+    "hexadecimal": lambda key: key.encode().hex(),
+    "base64": lambda key: b64encode(f"user:{key}".encode()).decode(),
+    "cut": lambda key: key[:24],
+}
+
+
+def _show(error: BaseException) -> str:
+    told = [str(value) for value in vars(error).values()]
+    return f"{error} {error!r} {told} {error.__cause__!r} {error.__context__!r}"
+
+
+@pytest.mark.claim("errors.key.hidden")
+@every_way
+@pytest.mark.parametrize("spell", _SPELLINGS.values(), ids=_SPELLINGS)
+def test_no_spelling_of_a_key_that_the_server_repeats_is_shown(
+    evidence: Evidence, ask: Ask, spell: Callable[[str], str]
+) -> None:
+    spelt = spell(_KEY)
+    model = mount(
+        "model-apis",
+        evidence,
+        lambda _: plan_json(
+            401, {"error": f"Bad key <{spelt}>."}, {"x-key": spelt.replace("\n", "")}
+        ),
+        api_key=_KEY,
+    )
+    with expect("any") as caught:
+        ask(model, GREETING)
+    shown = _show(caught.value)
+    assert "Bad key" in shown
+    assert "[redacted]" in shown
+    assert spelt not in shown
+
+
+@pytest.mark.claim("errors.key.hidden")
+@every_way
+def test_a_key_inside_a_response_is_hidden_but_in_the_words_of_the_model(
+    evidence: Evidence, ask: Ask
+) -> None:
+    texts = iter([f"You have {_KEY}."])
+
+    def repeat(payload: Any) -> Any:
+        for choice in payload["choices"]:
+            part = choice.get("message") or choice.get("delta") or {}
+            if part.get("content"):
+                part["content"] = next(texts, "")
+        return payload | {"system_fingerprint": _KEY, "echo": {_KEY: _KEY}}
+
+    model = mount("model-apis", evidence, change_answers(repeat), api_key=_KEY)
+    message = ask(model, TALE, include_response_headers=True)
+    assert message.text == f"You have {_KEY}."
+    told = message.response_metadata
+    assert told["system_fingerprint"] == "[redacted]"
+    assert "S3cret" not in str(told)
+
+
+@pytest.mark.claim("errors.key.hidden")
+@every_way
+def test_a_key_in_an_error_inside_a_stream_is_hidden(evidence: Evidence, ask: Ask) -> None:
+    def fail(payload: Any) -> Any:
+        return {"error": {"message": f"Bad key {_KEY}", "code": 500}}
+
+    with expect("any", match="Bad key") as caught:
+        ask(mount("model-apis", evidence, change_answers(fail), api_key=_KEY), TALE)
+    assert "S3cret" not in _show(caught.value)
+
+
+@pytest.mark.claim("errors.sentence.kept")
+@every_way
+def test_an_error_holds_no_control_characters_and_what_was_received(
+    lane: str, evidence: Evidence, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="langchain_baseten")
+    sentence = "Le \x1b[31mphare\x1b[0m est fermé\u202e, 灯台は\x07閉まって\r\nいます。"
+    body = {"error": sentence}
+    headers = {"x-baseten-request-id": "req-8"}
+    model = mount(lane, evidence, lambda _: plan_json(400, body, headers))
+    with expect("invalid-request") as caught:
+        ask(model, GREETING)
+    error, said = caught.value, str(caught.value)
+    assert all(each.isprintable() for each in said), f"control characters are in {said!r}"
+    assert all(word in said for word in ("phare", "est fermé", "灯台は", "います。"))
+    assert error.body == body
+    assert json.loads(error.response.text) == body
+    assert (error.response.status_code, error.request_id) == (400, "req-8")
+    assert "\x1b" not in caplog.text
+
+
+@pytest.mark.claim("metadata.finish.reason")
+@every_way
+def test_kept_headers_hold_no_cookies(lane: str, evidence: Evidence, ask: Ask) -> None:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        plan = respond(request)
+        named = (("set-cookie", "a=1"), ("x-region", "eu"))
+        return type(plan)(plan.status, (*plan.headers, *named), plan.pieces, plan.ending)
+
+    told = ask(mount(lane, evidence, answer, include_response_headers=True), GREETING)
+    headers = told.response_metadata["headers"]
+    assert headers["x-region"] == "eu"
+    assert "set-cookie" not in headers
+
+
+class _Trace(BaseCallbackHandler):
+    def __init__(self) -> None:
+        self.starts: list[Any] = []
+
+    def on_chat_model_start(self, serialized: Any, messages: Any, **about: Any) -> None:
+        self.starts.append((serialized, about))
+
+
+_SECRET = "S3cret-4f9a8b7c6d5e4f3a2b1c"
+_CREDENTIALS: dict[str, dict[str, Any]] = {
+    "x-functions-key": {"default_headers": {"x-functions-key": _SECRET}},
+    "X-Amz-Security-Token": {"default_headers": {"X-Amz-Security-Token": _SECRET}},
+    "Cookie": {"default_headers": {"Cookie": f"session={_SECRET}"}},
+    "bearer": {"default_headers": {"x-forward": f"Bearer {_SECRET}"}},
+    "sig": {"default_query": {"sig": _SECRET}},
+    "code": {"default_query": {"code": _SECRET}},
+    "url": {"base_url": f"https://inference.baseten.co/v1?code={_SECRET}&team=harbour"},
+}
+
+
+@pytest.mark.claim("package.serialise.key")
+@pytest.mark.parametrize("settings", _CREDENTIALS.values(), ids=_CREDENTIALS)
+def test_no_credential_of_a_gateway_is_written(settings: dict[str, Any]) -> None:
+    model = chosen().make(**{"model": "zai-org/GLM-5.2", "api_key": FAKE_KEY, **settings})
+    written = {
+        "repr": f"{model!r} {model}",
+        "dump": f"{model.model_dump()} {model.model_dump_json()} {dumps(model)}",
+        "pickle": pickle.dumps(model).decode("latin-1"),
+        "cache key": model._get_llm_string(),
+        "bound": repr(model.bind(stop=["a"])),
+    }
+    assert [name for name, text in written.items() if "S3cret" in text] == []
+    assert "team=harbour" not in written["repr"]
+    assert "S3cret" in f"{model.default_headers} {model.default_query}"
+
+
+@pytest.mark.claim("metadata.tracing.parameters")
+@every_way
+def test_no_credential_of_a_model_or_a_call_is_traced(evidence: Evidence, ask: Ask) -> None:
+    trace = _Trace()
+    seen: list[ReceivedRequest] = []
+    given = {"default_headers": {"x-functions-key": _SECRET}, "default_query": {"sig": _SECRET}}
+    model = mount("model-apis", evidence, note_requests(seen), **given)
+    ask(
+        model,
+        GREETING,
+        extra_headers={"x-api-key": f"{_SECRET}-8"},
+        extra_query={"code": f"{_SECRET}-9"},
+        config={"callbacks": [trace]},
+    )
+    assert len(trace.starts) == 1
+    assert "S3cret" not in str(trace.starts)
+    assert {("x-functions-key", _SECRET), ("x-api-key", f"{_SECRET}-8")} <= {*seen[0].headers}
+    assert seen[0].target.endswith(f"?sig={_SECRET}&code={_SECRET}-9")
+
+
+@pytest.mark.claim("package.serialise.key")
+def test_calls_that_differ_in_credentials_alone_have_one_cache_key() -> None:
+    model = chosen().make(model="zai-org/GLM-5.2", api_key=FAKE_KEY)
+    options = (
+        {"extra_headers": {"x-api-key": f"{_SECRET}-{number}"}, "extra_query": {"sig": str(number)}}
+        for number in (1, 2)
+    )
+    assert len({model._get_llm_string(**each) for each in options}) == 1
+    assert model._get_llm_string(temperature=0.1) != model._get_llm_string()
+
+
+@pytest.mark.claim("parameters.given.sent")
+@every_way
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"api_key": _SECRET},
+        {"base_url": f"https://elsewhere.example/{_SECRET}"},
+        {"model_url": f"https://elsewhere.example/{_SECRET}"},
+        {"http_client": _SECRET},
+        {"max_response_bytes": 1},
+    ],
+    ids=lambda option: next(iter(option)),
+)
+def test_a_setting_of_the_client_is_rejected_as_an_option_of_a_call(
+    lane: str, evidence: Evidence, ask: Ask, option: dict[str, Any]
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent))
+    with expect("unsendable", match=next(iter(option))) as caught:
+        ask(model, GREETING, **option)
+    assert "S3cret" not in str(caught.value)
+    assert sent == []
+    with pytest.raises(ValueError, match="no_such_setting"):
+        chosen().make(model="zai-org/GLM-5.2", api_key=FAKE_KEY, no_such_setting=1)
+    assert not issubclass(ValueError, catch("any"))

@@ -1,0 +1,247 @@
+"""Structured output in every way of asking: how each method asks, and what is no answer to it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+from langchain_core.exceptions import OutputParserException
+from pydantic import BaseModel
+
+from conformance.checks.features.questions import (
+    change_answers,
+    every_way,
+    find_wire_calls,
+    mount,
+    note_bodies,
+    refuse_noted,
+)
+from conformance.subjects.expected_errors import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., Any]
+
+Method = Literal["function_calling", "json_schema", "json_mode"]
+
+pytestmark = [
+    pytest.mark.own("how often a chain of theirs yields is for others to say"),
+    pytest.mark.filterwarnings("ignore:A tool call was required"),
+]
+
+_PLAN = "Plan a visit of 3 days in New York City. Answer in JSON."
+_RAW = {"include_raw": True}
+"""Such a chain yields once, so its answer is the same in every way of asking."""
+
+
+class Visit(BaseModel):
+    """A visit to a city."""
+
+    city: str
+    days: int
+
+
+def _nest(depth: int) -> dict[str, Any]:
+    inner = _nest(depth - 1) if depth else {"$ref": "#/$defs/Guide"}
+    return {"type": "array", "items": inner, "description": f"Überebene {depth}"}
+
+
+_TOUR: dict[str, Any] = {
+    "title": "Tour",
+    "description": "A tour of a city.",
+    "type": "object",
+    "properties": {
+        "guides": {**_nest(12), "minItems": 1},
+        "days": {"type": "integer", "default": 2, "minimum": 1, "maximum": 30},
+        "street": {"type": "string", "enum": [f"Straße {number}" for number in range(300)]},
+    },
+    "required": ["guides"],
+    "$defs": {
+        "Guide": {
+            "type": "object",
+            "description": "Who shows the city.",
+            "properties": {"name": {"type": "string", "pattern": "^[A-Z]"}},
+        }
+    },
+}
+_PARTS = ("properties", "required", "$defs")
+
+
+@pytest.mark.claim("structured.method.function-calling")
+@every_way
+def test_a_schema_is_forced_as_a_tool(lane: str, evidence: Evidence, ask: Ask) -> None:
+    body = _ask_for(lane, evidence, ask, "function_calling")
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "Visit"}}
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["Visit"]
+    assert (body["parallel_tool_calls"], body["temperature"]) == (False, 0.1)
+
+
+@pytest.mark.claim("structured.method.json-schema")
+@every_way
+@pytest.mark.parametrize("strict", [True, False, None])
+def test_a_schema_is_sent_as_the_format(
+    lane: str, evidence: Evidence, ask: Ask, strict: bool | None
+) -> None:
+    body = _ask_for(lane, evidence, ask, "json_schema", strict=strict)
+    assert body["response_format"]["json_schema"]["name"] == "Visit"
+    assert body["response_format"]["json_schema"].get("strict", False) is bool(strict)
+    assert body["temperature"] == 0.1
+
+
+@pytest.mark.claim("structured.method.json-mode")
+@every_way
+def test_any_object_is_asked_for(lane: str, evidence: Evidence, ask: Ask) -> None:
+    body = _ask_for(lane, evidence, ask, "json_mode")
+    assert (body["response_format"], body["temperature"]) == ({"type": "json_object"}, 0.1)
+
+
+def _ask_for(
+    lane: str, evidence: Evidence, ask: Ask, method: Method, **options: Any
+) -> dict[str, Any]:
+    """Return the body of a question for a visit, whose answer is parsed if it is one."""
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent))
+    options = {"method": method, "temperature": 0.1, **options}
+    answer = ask(model.with_structured_output(Visit, **options, **_RAW), _PLAN)
+    if method != "json_mode":
+        assert answer["parsed"] == Visit(city="New York City", days=3)
+    return sent[0]
+
+
+@pytest.mark.claim("structured.method.json-schema")
+@every_way
+def test_a_format_keeps_its_definitions_descriptions_and_limits(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    with expect("invalid-request"):
+        ask(model.with_structured_output(_TOUR, method="json_schema", **_RAW), _PLAN)
+    written = sent[0]["response_format"]["json_schema"]["schema"]
+    assert {name: written.get(name) for name in _PARTS} == {name: _TOUR[name] for name in _PARTS}
+
+
+@pytest.mark.claim("structured.method.function-calling")
+@every_way
+def test_a_tool_keeps_its_definitions_descriptions_and_limits(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    for bound in (model.with_structured_output(_TOUR, **_RAW), model.bind_tools([_TOUR])):
+        with expect("invalid-request"):
+            ask(bound, _PLAN)
+    for body in sent:
+        written = body["tools"][0]["function"]["parameters"]
+        told = {name: written.get(name) for name in _PARTS}
+        assert told == {name: _TOUR[name] for name in _PARTS}
+
+
+def _say(text: str) -> Callable[[Any], Any]:
+    """Return a change that gives an answer another text and no calls."""
+    texts = iter([text])
+
+    def say(payload: Any) -> Any:
+        for choice in payload["choices"]:
+            part = choice.get("message") or choice.get("delta") or {}
+            part.pop("tool_calls", None)
+            part["content"] = next(texts, "")
+        return payload
+
+    return say
+
+
+_NO_JSON = {
+    "cut": '{"city": "New York City", "days": 3',
+    "cut in a text": '{"city": "New York C',
+    "prose": "Three days in New York City.",
+    "nothing": "",
+    "a list": '[{"city": "New York City", "days": 3}]',
+}
+
+
+@pytest.mark.claim("structured.raw.kept")
+@every_way
+@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+@pytest.mark.parametrize("text", _NO_JSON.values(), ids=_NO_JSON)
+def test_a_text_that_is_no_whole_object_is_an_error(
+    lane: str, evidence: Evidence, ask: Ask, method: Any, text: str
+) -> None:
+    _judge_failure(lane, evidence, ask, partial(_say, text), method)
+
+
+@pytest.mark.claim("structured.raw.kept")
+@every_way
+def test_an_answer_without_the_call_is_an_error(lane: str, evidence: Evidence, ask: Ask) -> None:
+    _judge_failure(lane, evidence, ask, partial(_say, "Three days."), "function_calling")
+
+
+@pytest.mark.claim("structured.raw.kept")
+@every_way
+def test_a_call_of_another_tool_is_an_error(lane: str, evidence: Evidence, ask: Ask) -> None:
+    def rename(payload: Any) -> Any:
+        for call in find_wire_calls(payload):
+            if call["function"].get("name"):
+                call["function"]["name"] = "Journey"
+        return payload
+
+    _judge_failure(lane, evidence, ask, lambda: rename, "function_calling")
+
+
+def _judge_failure(
+    lane: str, evidence: Evidence, ask: Ask, change: Callable[[], Callable[[Any], Any]], method: Any
+) -> None:
+    """Demand that an answer is raised as an error of parsing, or stands beside its message."""
+    schema = {"title": "Visit", **Visit.model_json_schema()}
+    for wanted in (Visit, schema):
+        chain, raw = (
+            mount(lane, evidence, change_answers(change())).with_structured_output(
+                wanted, method=method, **options
+            )
+            for options in ({}, _RAW)
+        )
+        with pytest.raises(OutputParserException):
+            ask(chain, _PLAN)
+        answer = ask(raw, _PLAN)
+        assert isinstance(answer["parsing_error"], OutputParserException)
+        assert answer["parsed"] is None
+        assert answer["raw"].response_metadata["model_name"]
+
+
+@pytest.mark.claim("structured.refusal.raised")
+@every_way
+@pytest.mark.parametrize("method", ["function_calling", "json_schema", "json_mode"])
+def test_a_refusal_is_raised_or_stands_beside_its_message(
+    lane: str, evidence: Evidence, ask: Ask, method: Any
+) -> None:
+    def refuse(payload: Any) -> Any:
+        for choice in payload["choices"]:
+            part = choice.get("message") or choice.get("delta") or {}
+            part.pop("tool_calls", None)
+            part |= {"content": None, "refusal": "No. "}
+        return payload
+
+    model = mount(lane, evidence, change_answers(refuse))
+    with expect("any", match="No"):
+        ask(model.with_structured_output(Visit, method=method), _PLAN)
+    answer = ask(model.with_structured_output(Visit, method=method, **_RAW), _PLAN)
+    assert "Refusal" in type(answer["parsing_error"]).__name__
+    assert answer["parsed"] is None
+
+
+@pytest.mark.claim("structured.invoke.default")
+@every_way
+@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+def test_the_texts_of_an_answer_are_parsed_letter_by_letter(
+    lane: str, evidence: Evidence, ask: Ask, method: Any
+) -> None:
+    city = "  e\\u0301 \u00e9 \u212b \ufb01 京都 🌧\\r\\n\ufeff "
+    change = _say(f'{{"city": "{city}", "days": 12345678901234567890}}')
+    model = mount(lane, evidence, change_answers(change))
+    answer = ask(model.with_structured_output(Visit, method=method, **_RAW), _PLAN)
+    told = "  e\u0301 \u00e9 \u212b \ufb01 京都 🌧\r\n\ufeff "
+    assert answer["parsed"] == Visit(city=told, days=12_345_678_901_234_567_890)

@@ -1,0 +1,109 @@
+"""Time limits: each form of them reaches the request, that of a call before that of the model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import httpx2
+import pytest
+
+from conformance.checks.features.questions import (
+    GREETING,
+    TAKES,
+    TALE,
+    change_plans,
+    every_way,
+    mount,
+)
+from conformance.reference import AsyncResponderTransport, ResponderTransport
+from conformance.subjects.expected_errors import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.libraries import Request
+    from conformance.reference import AnswerPlan
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., Any]
+
+pytestmark = pytest.mark.own("time limits are watched from inside the process")
+
+_LONG = 3.0
+
+
+def _mount_timed(lane: str, evidence: Evidence, **settings: Any) -> tuple[Any, list[Any]]:
+    """Return a model, and the list that gets the time limits of each of its requests."""
+    seen: list[Any] = []
+
+    def note(request: Request) -> None:
+        limits = request.extensions["timeout"]
+        seen.append(tuple(limits[name] for name in ("connect", "read", "write", "pool")))
+
+    async def anote(request: Request) -> None:
+        note(request)
+
+    clients: dict[str, Any] = {
+        "http_client": httpx2.Client(
+            transport=ResponderTransport(), event_hooks={"request": [note]}
+        ),
+        "http_async_client": httpx2.AsyncClient(
+            transport=AsyncResponderTransport(), event_hooks={"request": [anote]}
+        ),
+    }
+    return mount(lane, evidence, **clients, **settings), seen
+
+
+_FORMS: dict[str, tuple[Any, tuple[float, ...]]] = {
+    "seconds": (30, (30, 30, 30, 30)),
+    "pair": ((5, 40), (5, 40, 1200, 1200)),
+    "httpx2": (httpx2.Timeout(30, connect=5), (5, 30, 30, 30)),
+    "httpx": (httpx.Timeout(30, connect=5), (5, 30, 30, 30)),
+    "none": (None, (10, 1200, 1200, 1200)),
+}
+
+
+@pytest.mark.claim("parameters.given.sent")
+@every_way
+@pytest.mark.parametrize(("given", "wanted"), _FORMS.values(), ids=_FORMS)
+def test_each_form_of_a_time_limit_reaches_the_request(
+    lane: str, evidence: Evidence, ask: Ask, given: Any, wanted: tuple[float, ...]
+) -> None:
+    model, seen = _mount_timed(lane, evidence, timeout=given)
+    ask(model, GREETING)
+    assert seen == [wanted]
+
+
+@pytest.mark.claim("parameters.nearest.wins")
+@every_way
+def test_the_time_limit_of_a_call_wins(lane: str, evidence: Evidence, ask: Ask) -> None:
+    model, seen = _mount_timed(lane, evidence, timeout=30)
+    ask(model, GREETING, timeout=(5, 40))
+    ask(model.bind(timeout=20), GREETING)
+    ask(model.bind(timeout=20), GREETING, timeout=10)
+    assert [limits[:2] for limits in seen] == [(5, 40), (20, 20), (10, 10)]
+
+
+def _hold_back(plan: AnswerPlan) -> AnswerPlan:
+    *begun, late = plan.pieces[:5]
+    return replace(plan, pieces=(*begun, replace(late, delay=_LONG), *plan.pieces[5:]))
+
+
+@pytest.mark.claim("connections.stream.silence")
+@pytest.mark.parametrize("take", TAKES)
+@pytest.mark.parametrize("place", ["model", "bind"])
+def test_each_way_to_limit_silence_inside_a_stream_has_an_effect(
+    evidence: Evidence, take: Callable[..., None], place: str
+) -> None:
+    limit = {"stream_chunk_timeout": 0.02}
+    responder = change_plans(_hold_back)
+    model = mount("dedicated", evidence, responder, **(limit if place == "model" else {}))
+    asked = model.bind(**limit) if place != "model" else model
+    chunks: list[Any] = []
+    with expect("timeout") as caught:
+        take(asked, TALE, chunks)
+    text = "".join(chunk.text for chunk in chunks)
+    assert text
+    assert caught.value.partial.text == text
