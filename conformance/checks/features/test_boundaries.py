@@ -181,7 +181,8 @@ def test_headers_given_are_sent(lane: str, evidence: Evidence, ask: Ask) -> None
         ask(model, GREETING)
     if not chosen().ours and (not seen or "default_headers" in seen[0].json()):
         evidence.not_applicable("what the factory makes knows no default_headers")
-    assert headers.items() <= dict(seen[0].headers).items()
+    lost = {*headers.items()} - {*seen[0].headers}
+    assert not lost, f"default_headers were given, and not sent are {sorted(lost)}"
 
 
 @pytest.mark.claim("messages.invoke.objects")

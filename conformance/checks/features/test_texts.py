@@ -261,6 +261,7 @@ def test_a_last_event_without_a_blank_line_is_read(lane: str, evidence: Evidence
 
 
 @pytest.mark.claim("structured.refusal.raised")
+@pytest.mark.own("whose place is not a structured answer's is for its maker to keep", applies=False)
 @every_way
 def test_a_refusal_is_kept(lane: str, evidence: Evidence, ask: Ask) -> None:
     def refuse(payload: Any) -> Any:

@@ -11,9 +11,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import httpx2
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableLambda
 
-from langchain_baseten import BasetenError, ChatBaseten
+from langchain_baseten import BasetenError, BasetenInvalidResponseError, ChatBaseten
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -160,6 +162,75 @@ def make_third(*, api_key: Any = None, **settings: Any) -> ChatThird:
     client = httpx2.Client(event_hooks={"response": [_hear]})
     given = {"replay_reasoning": False, "stream_usage": False, "http_client": client, **settings}
     return ChatThird(api_key=api_key, **given)
+
+
+class ChatFourth(ChatBaseten):
+    """Asks and reports otherwise where neither LangChain nor OpenAI's API says how.
+
+    It requires any call of the only tool, shows images of tools in a message of the user, refuses
+    Anthropic's blocks, takes what cannot be read for an empty answer, has a status of its own for
+    errors inside streams, and keeps no refusal of those.
+    """
+
+    def bind_tools(self, tools: Any, **options: Any) -> Any:
+        """Take the name of the only tool for any."""
+        if len(tools) == 1 and options.get("tool_choice"):
+            options["tool_choice"] = "required"
+        return super().bind_tools(tools, **options)
+
+    def _generate(self, messages: Any, *given: Any, **options: Any) -> Any:
+        try:
+            return super()._generate(_show_images(messages), *given, **options)
+        except BasetenInvalidResponseError:
+            return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
+
+    async def _agenerate(self, *given: Any, **options: Any) -> Any:
+        try:
+            return await super()._agenerate(*given, **options)
+        except BasetenInvalidResponseError:
+            return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
+
+    def _stream(self, *given: Any, **options: Any) -> Iterator[Any]:
+        with _one_status():
+            for chunk in super()._stream(*given, **options):
+                chunk.message.additional_kwargs.pop("refusal", None)
+                yield chunk
+
+    async def _astream(self, *given: Any, **options: Any) -> AsyncIterator[Any]:
+        with _one_status():
+            async for chunk in super()._astream(*given, **options):
+                chunk.message.additional_kwargs.pop("refusal", None)
+                yield chunk
+
+
+@contextmanager
+def _one_status() -> Iterator[None]:
+    """Say of each error inside a stream that it is the server's."""
+    try:
+        yield
+    except BasetenError as error:
+        if "Not now." not in str(error):  # what came in the place of a stream keeps its status
+            error.status_code = 500
+        raise
+
+
+def _show_images(messages: list[BaseMessage]) -> list[BaseMessage]:
+    """Return messages whose images of tools stand in a message of the user, as OpenAI wants it."""
+    shown: list[BaseMessage] = []
+    for message in messages:
+        parts: Any = message.content if isinstance(message.content, list) else []
+        if any("source" in part for part in parts):
+            raise ValueError("neither a standard block nor OpenAI's")
+        if parts and isinstance(message, ToolMessage):
+            shown += [message.model_copy(update={"content": "See below."}), HumanMessage(parts)]
+        else:
+            shown.append(message)
+    return shown
+
+
+def make_fourth(*, max_retries: int = 1, **settings: Any) -> ChatFourth:
+    """Return the model of other ways; it counts the first request among the tries."""
+    return ChatFourth(max_retries=max(0, max_retries - 1), **settings)
 
 
 @cache

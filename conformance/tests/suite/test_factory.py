@@ -18,6 +18,7 @@ pytestmark = pytest.mark.usefixtures("forked")
 
 
 HOME = "conformance.tests.suite.factories"
+MAKERS = "conformance.tests.suite.another_maker"
 FOUR = ("metadata", "package", "audio", "connections")
 
 
@@ -91,7 +92,7 @@ LAWFUL = (
 def test_what_is_for_each_maker_to_choose_fails_nobody(report: Any) -> None:
     files = choose_files("credentials", "errors", "metadata", "parameters", "structured", "tools")
     lanes = ("--lane=model-apis", "--lane=client")
-    found = report("conformance.tests.suite.another_maker:make", files, LAWFUL, *lanes)
+    found = report(f"{MAKERS}:make", files, LAWFUL, *lanes)
     assert statuses(found) == {claim: {"pass"} for claim in LAWFUL}
     assert found["code"] == 0
 
@@ -110,7 +111,7 @@ OFFERED = {
 def test_what_a_maker_does_not_offer_is_not_held_against_it(report: Any) -> None:
     files = choose_files("endpoint", "errors", "parameters", "reasoning", "structured", "usage")
     lanes = ("--lane=dedicated", "--lane=client")
-    found = report("conformance.tests.suite.another_maker:make_third", files, (*OFFERED,), *lanes)
+    found = report(f"{MAKERS}:make_third", files, (*OFFERED,), *lanes)
     assert statuses(found) == {claim: {status} for claim, status in OFFERED.items()}
     assert found["code"] == 0
     for reason in (
@@ -120,6 +121,26 @@ def test_what_a_maker_does_not_offer_is_not_held_against_it(report: Any) -> None
         "the streamed request does not ask for usage",
     ):
         assert reason in str(found["lines"])
+
+
+OTHERWISE = (
+    "image.block.forms",
+    "image.model-apis.vision-model",
+    "image.tool.message",
+    "retries.after.honoured",
+    "retries.policy.final",
+    "streaming.end.error-inside",
+    "structured.method.function-calling",
+    "structured.refusal.raised",
+    "tools.stream.cut-off",
+)
+
+
+def test_what_neither_langchain_nor_the_api_settles_fails_nobody(report: Any) -> None:
+    files = choose_files("images", "retries", "streaming", "structured", "texts", "tools")
+    found = report(f"{MAKERS}:make_fourth", files, OTHERWISE, "--lane=model-apis")
+    assert statuses(found) == {claim: {"pass"} for claim in OTHERWISE}
+    assert "Anthropic's blocks are for each maker to know: ValueError" in str(found["lines"])
 
 
 def test_what_every_request_is_refused_for_fails_one_claim(report: Any) -> None:

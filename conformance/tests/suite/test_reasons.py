@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core.language_models import FakeListChatModel
+from langchain_tests.integration_tests import ChatModelIntegrationTests
 
 from conformance.verdicts.reasons import describe_failure
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 READS = "it {}: expected to read `{}`; received: {}"
 MISSES = "it {}: expected an error from `{}`; received: {}"
 CHECKS = """
+import logging
 import pytest
 
 def parse(text):
@@ -50,6 +54,9 @@ def test_it_raises():
 
 def test_it_calls():
     parse("x")
+
+def test_it_crashes_elsewhere():
+    logging.Logger("x").setLevel([])
 
 def test_it_misses():
     with pytest.raises(OSError):
@@ -106,7 +113,34 @@ def test_a_reason_says_what_was_expected(tmp_path: Path, name: str, text: str, t
     exec(compile(CHECKS, path, "exec"), names)  # noqa: S102  our own text, as a file of checks
     with pytest.raises((Exception, pytest.fail.Exception)) as caught:
         names[f"test_it_{name}"]()
-    assert describe_failure(caught.value, text, str(tmp_path)) == told
+    assert describe_failure(caught.value, text, (str(tmp_path),)) == told
+
+
+def test_a_crash_outside_the_checks_is_told_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "test_checks.py"
+    path.write_text(CHECKS, encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(compile(CHECKS, path, "exec"), names)  # noqa: S102  as above
+    with pytest.raises(TypeError) as caught:
+        names["test_it_crashes_elsewhere"]()
+    told = describe_failure(caught.value, "TypeError: no level", (str(tmp_path),))
+    assert re.fullmatch(r"TypeError: no level \(raised in logging, line \d+\)", told)
+
+
+def test_langchain_s_own_tests_are_read_as_ours_are() -> None:
+    class Silent(FakeListChatModel):
+        def with_structured_output(self, *_: Any, **__: Any) -> Any:
+            return self | (lambda _: {"setup": "a", "punchline": "b"})
+
+    class Standard(ChatModelIntegrationTests):
+        chat_model_class = Silent
+
+    model = Silent(responses=["Hello."])
+    with pytest.raises(KeyError) as caught:
+        Standard().test_structured_output(model, "json_schema")
+    told = describe_failure(caught.value, "KeyError: 'ls_structured_output_format'")
+    assert told.startswith("structured output: expected to read `assert isinstance(invoke_callback")
+    assert told.endswith("`; received: no 'ls_structured_output_format'")
 
 
 def test_a_reason_from_elsewhere_has_the_behaviour_in_front_of_an_assertion() -> None:
@@ -125,19 +159,23 @@ def test_long_data_is_cut_in_a_reason() -> None:
     assert told == "sent 'data:image/png;base64,iVBORiVBORiVBORiVBORiVBO… (200 characters)'"
 
 
+class _RefusedError(ValueError):
+    pass
+
+
 def _invoke() -> None:
-    raise IndexError("list")
+    raise _RefusedError("no")
 
 
 def test_an_error_of_the_client_is_its_own_reason(tmp_path: Path) -> None:
     path = tmp_path / "test_checks.py"
     path.write_text("invoke()", encoding="utf-8")
-    with pytest.raises(IndexError) as caught:
+    with pytest.raises(_RefusedError) as caught:
         exec(compile("invoke()", path, "exec"), {"invoke": _invoke})  # noqa: S102  same
-    assert describe_failure(caught.value, "IndexError: list", str(tmp_path)) == "IndexError: list"
+    assert describe_failure(caught.value, "Refused: no", (str(tmp_path),)) == "Refused: no"
 
 
 def test_a_source_that_is_gone_leaves_the_text(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         exec(compile("1 / 0", tmp_path / "gone.py", "exec"), {})  # noqa: S102  same
-    assert describe_failure(caught.value, "1 / 0", str(tmp_path)) == "1 / 0"
+    assert describe_failure(caught.value, "1 / 0", (str(tmp_path),)) == "1 / 0"
