@@ -101,7 +101,9 @@ def _judge_own_waits(seen: list[ReceivedRequest], waits: list[float]) -> None:
     again = len(seen) - 1
     assert len(waits) >= again, f"{again} requests were sent again, after {len(waits)} waits"
     if chosen().ours:  # How their own waits grow is for others to say.
-        assert len(waits) == again == 3
+        assert len(waits) == again == 3, (
+            f"of 3 tries more there were {again}, and {len(waits)} waits"
+        )
         assert waits[0] < waits[2]
 
 

@@ -26,7 +26,7 @@ from conformance.checks.features.questions import (
 )
 from conformance.reference import AnswerPlan, BodyPiece
 from conformance.reference.exchange import DONE, encode_event
-from conformance.subjects.expected_errors import catching, expect, expect_status
+from conformance.subjects.expected_errors import catching, expect_status
 from conformance.subjects.subject import chosen
 from conformance.subjects.wire_answers import find_error, read_answer
 from conformance.targets import LANES
@@ -182,12 +182,16 @@ def test_typed_events_tell_the_same_story(model: BaseChatModel, lane: str) -> No
     answer = read_answer(tape.answers[0])
     thoughts = answer.reasoning if read_reasoning(whole) else ""
     for kind, said in (("reasoning", thoughts), ("text", answer.text)):
-        assert "".join(d[kind] for d in deltas if d["type"] == f"{kind}-delta") == said
+        told_so = "".join(d[kind] for d in deltas if d["type"] == f"{kind}-delta")
+        assert told_so == said, f"the service sent the {kind} {said!r}; the events tell {told_so!r}"
     # Two requests: their ids differ, and the second may find more of its prompt in a cache.
     for name, spelt in COUNTS.items():
         # Whether a stream of others reports usage is another claim.
         counted = (told.output.usage_metadata or {}).get(name)
-        assert counted == answer.usage.get(spelt) or not (counted or chosen().ours)
+        sent = answer.usage.get(spelt)
+        assert counted == sent or not (counted or chosen().ours), (
+            f"the service sent {spelt} {sent}; the typed events tell of {name} {counted}"
+        )
     for name in ("finish_reason", "model_name"):
         assert told.output.response_metadata[name] == whole.response_metadata[name]
     assert told.output.response_metadata["id"] if chosen().ours else told.output.id
@@ -265,9 +269,10 @@ def cut(plan: AnswerPlan, ending: Ending) -> AnswerPlan:
 def collect(model: Any, kind: str, take: Take) -> tuple[str, Exception]:
     """Return what a failing stream hands out, and its failure."""
     chunks: list[Any] = []
-    with expect(kind) as caught:
+    with catching(kind) as errors:
         take(model, TALE, chunks)
-    return "".join(chunk.text for chunk in chunks), caught.value
+    assert errors, "the stream failed on its way, and nothing was raised"
+    return "".join(chunk.text for chunk in chunks), errors[0]
 
 
 @pytest.mark.claim("streaming.end.cut")
