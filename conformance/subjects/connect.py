@@ -36,6 +36,7 @@ __all__ = [
     "OPENED",
     "PACE",
     "REFUSED",
+    "count_requests",
     "find_misdirected",
     "find_refusal",
     "mount",
@@ -49,6 +50,7 @@ PACE = 0.03
 
 _ROOT = re.compile(r"https?://[^/?#\s]+")
 _TELLING = re.compile(r"/(v1|sync|predict)(/|$)")
+_ROUTE = "/chat/completions"
 _INSIDE = {"http_client", "http_async_client"}
 
 _REFUSALS = range(400, 500)
@@ -61,6 +63,7 @@ OPENED = ExitStack()
 
 
 _SERVED: set[str] = set()
+_SERVING: list[LoopbackServer] = []
 
 
 @contextmanager
@@ -78,7 +81,16 @@ def serve(responder: Responder) -> Iterator[LoopbackServer]:
         while server.url in _SERVED:
             server = servers.enter_context(LoopbackServer(responder))
         _SERVED.add(server.url)
-        yield server
+        _SERVING.append(server)
+        try:
+            yield server
+        finally:
+            _SERVING.remove(server)
+
+
+def count_requests() -> int:
+    """Return how many requests came to the servers that are open."""
+    return sum(len(server.requests) for server in _SERVING)
 
 
 def find_misdirected(lane: Lane) -> str:
@@ -95,11 +107,16 @@ def find_misdirected(lane: Lane) -> str:
             model = chosen().make(**choose_settings(lane, "reference", server.url), max_retries=0)
             model.invoke("Hello")
         asked = [request.path for request in server.requests]
-    wanted = f"{lane.base_path}/chat/completions"
+    wanted = f"{lane.base_path}{_ROUTE}"
     if not asked or wanted in asked:
         return ""
+    if not asked[-1].endswith(_ROUTE):
+        return (
+            f"what the factory makes asks for {asked[-1]}: it does not speak OpenAI's chat "
+            f"completions, which are all that this suite judges, and not for {wanted}."
+        )
     return (
-        f"given {lane.setting}=…{lane.path}, what the factory makes asks for {asked[0]}, where "
+        f"given {lane.setting}=…{lane.path}, what the factory makes asks for {asked[-1]}, where "
         f"nothing answers, and not for {wanted}. An OpenAI client wants …{lane.base_path} as its "
         "base URL: README.md has a factory to copy. Or judge the other --lane alone."
     )

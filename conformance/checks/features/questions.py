@@ -37,6 +37,7 @@ ResultT = TypeVar("ResultT")
 GREETING = "Say hello to Ada."
 TALE = "Write a short story about a harbour."
 ONE_CITY = "What is the weather in Paris?"
+_FAREWELL = 1.0
 NO_REPLAY = "the client sends no reasoning back, which is for each maker to decide"
 TWO_CITIES = "What is the weather in Paris and in Rome?"
 
@@ -192,7 +193,16 @@ def _open_loop() -> asyncio.AbstractEventLoop:
 
 
 def _run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    return _open_loop().run_until_complete(work)
+    loop = _open_loop()
+    try:
+        return loop.run_until_complete(work)
+    except pytest.fail.Exception:
+        # The check's time is over, not its tasks: none may go on asking in the next check.
+        for task in (left := asyncio.all_tasks(loop)):
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=_FAREWELL))
+        raise
 
 
 BOTH_WAYS = (ask_whole, ask_in_pieces)

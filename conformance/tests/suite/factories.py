@@ -6,6 +6,7 @@ Knows nothing of the checks; `of_ours` is our own client as somebody else would 
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import Any
 
 import httpx
@@ -29,6 +30,12 @@ def of_canned_words(**settings: Any) -> Any:
     return FakeListChatModel(responses=["Hello, Ada."])
 
 
+def of_warnings(**settings: Any) -> Any:
+    """A client that warns of an argument, which pytest makes an error of."""
+    warnings.warn(f"{len(settings)} arguments were given", stacklevel=2)
+    return of_ours(**settings)
+
+
 def of_nothing(**settings: Any) -> Any:
     return None
 
@@ -45,6 +52,11 @@ def of_no_detour(**settings: Any) -> Any:
     """A client of OpenAI's kind, which adds a route to whatever URL it is given."""
     url = settings.get("model_url") or settings["base_url"]
     return _AsksThere(url=f"{url}/chat/completions")
+
+
+def of_another_protocol(**settings: Any) -> Any:
+    """A client that speaks Ollama's protocol."""
+    return _AsksThere(url=f"{settings.get('model_url') or settings['base_url']}/api/chat")
 
 
 class _AsksThere(FakeListChatModel):

@@ -134,6 +134,16 @@ def test_a_client_that_asks_below_predict_is_told_what_to_do() -> None:
 
 
 @pytest.mark.usefixtures("_third_party")
+@pytest.mark.parametrize("lane", LANES.values(), ids=LANES)
+def test_a_client_of_another_protocol_is_told_so(lane: Lane) -> None:
+    choose(THIRD_PARTY.replace("of_ours", "of_another_protocol"))
+    told = mounts.find_misdirected(lane)
+    assert "/api/chat: it does not speak OpenAI's chat completions" in told
+    assert "base URL" not in told
+    assert len(told) <= LONGEST
+
+
+@pytest.mark.usefixtures("_third_party")
 def test_a_service_that_refuses_each_request_of_a_client_says_why() -> None:
     choose(THIRD_PARTY.replace("of_ours", "of_a_stranger"))
     assert mounts.find_refusal(LANES["dedicated"]) == ""

@@ -77,6 +77,12 @@ def test_a_good_third_party_client_passes_what_can_be_put_to_it(report: Any) -> 
     assert "connections are watched from inside the process" in found["said"]
 
 
+def test_a_client_that_warns_is_judged(report: Any) -> None:
+    found = report(f"{HOME}:of_warnings", SUITE, ("metadata.finish.reason",))
+    assert statuses(found) == {"metadata.finish.reason": {"pass"}}
+    assert found["code"] == 0
+
+
 LAWFUL = (
     "errors.sentence.kept",
     "metadata.finish.reason",
