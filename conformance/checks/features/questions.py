@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import re
 import time
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -38,6 +39,7 @@ GREETING = "Say hello to Ada."
 TALE = "Write a short story about a harbour."
 ONE_CITY = "What is the weather in Paris?"
 _FAREWELL = 1.0
+_UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
 NO_REPLAY = "the client sends no reasoning back, which is for each maker to decide"
 TWO_CITIES = "What is the weather in Paris and in Rome?"
 
@@ -65,11 +67,13 @@ __all__ = [
     "find_wire_calls",
     "get_weather",
     "judge_reading",
+    "knowing",
     "mount",
     "name_of",
     "note_bodies",
     "note_requests",
     "opened",
+    "read_choice",
     "read_reasoning",
     "skip_another_method",
     "spoil_arguments",
@@ -88,6 +92,32 @@ def skip_another_method(evidence: Evidence, body: dict[str, Any]) -> None:
     """End the check if another maker's client takes json_schema as another method's name."""
     if not chosen().ours and "response_format" not in body and body.get("tools"):
         evidence.not_applicable("for json_schema the client asks by a tool call instead")
+
+
+@contextmanager
+def knowing(evidence: Evidence, *options: str) -> Iterator[None]:
+    """End the check if another maker's client says that its calls know no such option.
+
+    Args:
+        evidence: Where the check says that it does not apply.
+        options: What calls are given beyond what LangChain names.
+    """
+    try:
+        yield
+    except TypeError as error:
+        unknown = _UNKNOWN.search(str(error))
+        if chosen().ours or not unknown or unknown[1] not in options:
+            raise
+        evidence.not_applicable(f"calls of what the factory makes know no option {unknown[1]}")
+
+
+def read_choice(body: dict[str, Any]) -> Any:
+    """Return the tool_choice of a request, as far as it chooses: others may send more of a tool."""
+    choice = body.get("tool_choice")
+    if chosen().ours or not isinstance(choice, dict):
+        return choice
+    name = (choice.get("function") or {}).get("name")
+    return {"type": choice.get("type"), "function": {"name": name}}
 
 
 @contextmanager

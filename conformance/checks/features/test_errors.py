@@ -121,7 +121,9 @@ def test_an_error_of_the_service_itself_says_its_sentence(
     with expect_class(core.ModelInvalidRequestError, 400) as caught:
         ask(mount(lane, evidence, change_plans(listen), max_tokens=-1), GREETING)
     said = str(caught.value)
-    assert any(word in said for word in heard[0].split('"') if len(word) > 20)
+    assert any(word in said for word in heard[0].split('"') if len(word) > 20), (
+        f"the service said {heard[0]}; the error says {said}"
+    )
 
 
 @pytest.mark.claim("errors.key.hidden")

@@ -15,7 +15,12 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableLambda
 
-from langchain_baseten import BasetenError, BasetenInvalidResponseError, ChatBaseten
+from langchain_baseten import (
+    BasetenError,
+    BasetenInvalidRequestError,
+    BasetenInvalidResponseError,
+    ChatBaseten,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -167,40 +172,74 @@ def make_third(*, api_key: Any = None, **settings: Any) -> ChatThird:
 class ChatFourth(ChatBaseten):
     """Asks and reports otherwise where neither LangChain nor OpenAI's API says how.
 
-    It requires any call of the only tool, shows images of tools in a message of the user, refuses
-    Anthropic's blocks, takes what cannot be read for an empty answer, has a status of its own for
-    errors inside streams, and keeps no refusal of those.
+    It requires any call of the only tool, describes the tool that it forces by name, shows images
+    of tools in a message of the user, refuses Anthropic's blocks and options that it does not know,
+    takes what cannot be read for an empty answer, keeps no sentence of the service's refusals, no
+    bytes of log probabilities and no refusal in a stream, names what answers by its URL, and has a
+    status of its own for errors inside streams.
     """
 
     def bind_tools(self, tools: Any, **options: Any) -> Any:
         """Take the name of the only tool for any."""
-        if len(tools) == 1 and options.get("tool_choice"):
-            options["tool_choice"] = "required"
-        return super().bind_tools(tools, **options)
+        choice = options.get("tool_choice")
+        if len(tools) == 1 and choice:
+            options = {"tool_choice": "required"}
+        bound: Any = super().bind_tools(tools, **options)
+        if len(tools) > 1 and choice == "get_weather":
+            bound.kwargs["tool_choice"]["function"]["description"] = "Get the weather."
+        return bound
 
     def _generate(self, messages: Any, *given: Any, **options: Any) -> Any:
-        try:
-            return super()._generate(_show_images(messages), *given, **options)
-        except BasetenInvalidResponseError:
-            return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
+        with _few_words(options):
+            try:
+                result = super()._generate(_show_images(messages), *given, **options)
+            except BasetenInvalidResponseError:
+                return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
+        _forget(result.generations[0].message, "bytes")
+        return result
 
     async def _agenerate(self, *given: Any, **options: Any) -> Any:
-        try:
-            return await super()._agenerate(*given, **options)
-        except BasetenInvalidResponseError:
-            return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
+        with _few_words(options):
+            try:
+                return await super()._agenerate(*given, **options)
+            except BasetenInvalidResponseError:
+                return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
 
     def _stream(self, *given: Any, **options: Any) -> Iterator[Any]:
-        with _one_status():
+        with _few_words(options), _one_status():
             for chunk in super()._stream(*given, **options):
-                chunk.message.additional_kwargs.pop("refusal", None)
+                _forget(chunk.message, "bytes", "refusal")
                 yield chunk
 
     async def _astream(self, *given: Any, **options: Any) -> AsyncIterator[Any]:
-        with _one_status():
+        with _few_words(options), _one_status():
             async for chunk in super()._astream(*given, **options):
-                chunk.message.additional_kwargs.pop("refusal", None)
+                _forget(chunk.message, "refusal")
                 yield chunk
+
+
+def _forget(message: Any, *names: str) -> None:
+    """Drop some parts of an answer, and name what answered by its URL."""
+    told = message.response_metadata
+    parts = [message.additional_kwargs, *(told.get("logprobs") or {}).get("content", ())]
+    for part in parts:
+        for name in names:
+            part.pop(name, None)
+    if "model_name" in told:
+        told["model_name"] = "http://127.0.0.1"
+
+
+@contextmanager
+def _few_words(options: dict[str, Any]) -> Iterator[None]:
+    """Know no option that LangChain does not name, and say of a refusal only that it is one."""
+    for name in options.keys() & {"parallel_tool_calls", "reasoning_effort"}:
+        raise TypeError(f"chat() got an unexpected keyword argument {name!r}")
+    try:
+        yield
+    except BasetenInvalidRequestError as error:
+        if "cutoff" not in str(error):  # which comes inside a stream
+            error.args = ("Bad request",)
+        raise
 
 
 @contextmanager
@@ -209,8 +248,7 @@ def _one_status() -> Iterator[None]:
     try:
         yield
     except BasetenError as error:
-        if "Not now." not in str(error):  # what came in the place of a stream keeps its status
-            error.status_code = 500
+        error.status_code = 500 if "cutoff" in str(error) else error.status_code
         raise
 
 
