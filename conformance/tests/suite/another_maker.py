@@ -172,22 +172,18 @@ def make_third(*, api_key: Any = None, **settings: Any) -> ChatThird:
 class ChatFourth(ChatBaseten):
     """Asks and reports otherwise where neither LangChain nor OpenAI's API says how.
 
-    It requires any call of the only tool, describes the tool that it forces by name, shows images
-    of tools in a message of the user, refuses Anthropic's blocks and options that it does not know,
-    takes what cannot be read for an empty answer, keeps no sentence of the service's refusals, no
-    bytes of log probabilities and no refusal in a stream, names what answers by its URL, and has a
-    status of its own for errors inside streams.
+    It requires any call of the only tool, shows images of tools in a message of the user, refuses
+    Anthropic's blocks and options that it does not know, takes what cannot be read for an empty
+    answer, keeps no sentence of the service's refusals, no bytes of log probabilities and no
+    refusal in a stream, names what answers by its URL, and has a status of its own for errors
+    inside streams.
     """
 
     def bind_tools(self, tools: Any, **options: Any) -> Any:
         """Take the name of the only tool for any."""
-        choice = options.get("tool_choice")
-        if len(tools) == 1 and choice:
+        if len(tools) == 1 and options.get("tool_choice"):
             options = {"tool_choice": "required"}
-        bound: Any = super().bind_tools(tools, **options)
-        if len(tools) > 1 and choice == "get_weather":
-            bound.kwargs["tool_choice"]["function"]["description"] = "Get the weather."
-        return bound
+        return super().bind_tools(tools, **options)
 
     def _generate(self, messages: Any, *given: Any, **options: Any) -> Any:
         with _few_words(options):
