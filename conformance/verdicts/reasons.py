@@ -29,6 +29,11 @@ _TEST = "test_"
 _EXPLAINING = re.compile(r"\s*\+\s+(where|and) ")
 """How pytest begins a line that says where a value of the expression came from."""
 _FULL = re.compile(r"\n\s*\n\s*Full diff:")
+_INPUT = re.compile(
+    r"\[type=(\w+), input_value=.*?, input_type=(\w+)\](\s*For further information visit \S+)?",
+    re.DOTALL,
+)
+"""What pydantic says of a value: its kind is enough, the value is cut to nothing."""
 _DATA = re.compile(r"[A-Za-z0-9+/=]{120,}")
 _SHOWN = 24
 """Characters shown of base64 data."""
@@ -76,7 +81,7 @@ def _tidy(text: str) -> str:
     """Return what pytest says without what explains Python only, and with long data cut."""
     lines = _FULL.split(text, maxsplit=1)[0].split("\n")
     kept = "\n".join(line for line in lines if not _EXPLAINING.match(line))
-    kept = kept.removeprefix("AssertionError: ")
+    kept = _INPUT.sub(r"[\1, not \2]", kept.removeprefix("AssertionError: "))
     return _DATA.sub(lambda run: f"{run[0][:_SHOWN]}… ({len(run[0])} characters)", kept)
 
 

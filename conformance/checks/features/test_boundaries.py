@@ -29,7 +29,7 @@ from conformance.checks.features.questions import (
 )
 from conformance.reference import respond
 from conformance.reference.exchange import plan_json
-from conformance.subjects.expected_errors import catch, expect, expect_class, tolerate
+from conformance.subjects.expected_errors import catch, catching, expect_class, tolerate
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
 
@@ -232,10 +232,13 @@ def test_big_images_and_several_of_them_arrive_unchanged(
     images = [{"type": "image", "base64": each, "mime_type": "image/png"} for each in texts]
     question = HumanMessage([{"type": "text", "text": "What is in these?"}, *images])
     responder = note_bodies(sent, refuse_noted)
-    with expect("invalid-request"):
+    with catching() as errors:
         ask(mount(lane, evidence, responder), [question])
+    assert sent, f"three images were given, and nothing was sent: {errors}"
     parts = [part for part in sent[0]["messages"][0]["content"] if part["type"] == "image_url"]
-    assert [part["image_url"]["url"].partition(",")[2] for part in parts] == texts
+    arrived = [part["image_url"]["url"].partition(",")[2] for part in parts]
+    whole = sum(text in arrived for text in texts)
+    assert arrived == texts, f"of three images, one of them of 2 MiB, {whole} arrive unchanged"
 
 
 @pytest.mark.claim("reasoning.replay.sent")
@@ -278,6 +281,8 @@ def test_every_way_sends_and_returns_the_same(lane: str, evidence: Evidence, cas
     settings = {"model": LANES[lane].thinker} if case == "reasoning" else {}
     model = mount(lane, evidence, note_bodies(sent), **settings)
     found = [_describe(ask, model, prompt, **options) for ask in EVERY_WAY]
+    if not chosen().ours and not sent:
+        evidence.not_applicable(f"the client sends no such request: {found[0][0].__name__}")
     assert found[0] == found[2]
     assert found[1] == found[3]
     assert sent[0] == sent[2]
@@ -292,7 +297,7 @@ def _describe(ask: Ask, model: Any, prompt: Any, /, **options: Any) -> Any:
     try:
         message = ask(model, prompt, **options)
     except catch("any") as error:
-        return type(error), str(error)
+        return type(error), str(error) if chosen().ours else ""
     kept = {"finish_reason", "logprobs", "model_name"} & message.response_metadata.keys()
     return (
         message.content,

@@ -105,9 +105,10 @@ def test_a_calls_own_value_wins(lane: str, evidence: Evidence, ask: Ask) -> None
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent), temperature=0.1, seed=1)
     bound = model.bind(temperature=0.2)
-    ask(bound, GREETING, temperature=0.3)
-    ask(bound, GREETING)
-    ask(model, GREETING)
+    with knowing(evidence, "temperature", "seed"):
+        ask(bound, GREETING, temperature=0.3)
+        ask(bound, GREETING)
+        ask(model, GREETING)
     assert [body["temperature"] for body in sent] == [0.3, 0.2, 0.1]
     assert [body["seed"] for body in sent] == [1, 1, 1]
 
@@ -126,7 +127,8 @@ def test_an_answer_ends_before_a_stop_sequence(
         evidence.not_applicable("the model tells a tale of a harbour without the word")
     assert "harbour" not in stopped.text
     assert stopped.text == cut.text
-    assert stopped.response_metadata["finish_reason"] == "stop"
+    if chosen().ours:  # Whether others say so is `metadata.finish.reason`.
+        assert stopped.response_metadata["finish_reason"] == "stop"
 
 
 @pytest.mark.claim("parameters.seed.sent")

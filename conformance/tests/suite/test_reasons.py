@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.language_models import FakeListChatModel
 from langchain_tests.integration_tests import ChatModelIntegrationTests
+from pydantic import BaseModel, ValidationError
 
 from conformance.verdicts.reasons import describe_failure
 
@@ -152,6 +153,16 @@ def test_a_reason_from_elsewhere_has_the_behaviour_in_front_of_an_assertion() ->
 
 def _assert_elsewhere() -> None:
     raise AssertionError
+
+
+def test_a_value_that_pydantic_refuses_is_told_by_its_kind() -> None:
+    class Part(BaseModel):
+        url: str
+
+    with pytest.raises(ValidationError) as caught:
+        Part.model_validate({"url": ["https://example.com/" * 9]})
+    told = " ".join(describe_failure(caught.value, str(caught.value)).split())
+    assert told.endswith("Part url Input should be a valid string [string_type, not list]")
 
 
 def test_long_data_is_cut_in_a_reason() -> None:
