@@ -174,9 +174,9 @@ class ChatFourth(ChatBaseten):
 
     It requires any call of the only tool, shows images of tools in a message of the user, refuses
     Anthropic's blocks and options that it does not know, takes what cannot be read for an empty
-    answer, keeps no sentence of the service's refusals, no bytes of log probabilities and no
-    refusal in a stream, names what answers by its URL, and has a status of its own for errors
-    inside streams.
+    answer, keeps no sentence of the service's refusals, no bytes of log probabilities, no counts
+    and no reason of the end in the metadata, and no refusal in a stream, names what answers by its
+    URL, and has a status of its own for errors inside streams.
     """
 
     def bind_tools(self, tools: Any, **options: Any) -> Any:
@@ -191,7 +191,9 @@ class ChatFourth(ChatBaseten):
                 result = super()._generate(_show_images(messages), *given, **options)
             except BasetenInvalidResponseError:
                 return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
-        _forget(result.generations[0].message, "bytes")
+        [generation] = result.generations
+        generation.generation_info = result.llm_output = None
+        _forget(generation.message, "bytes")
         return result
 
     async def _agenerate(self, *given: Any, **options: Any) -> Any:
@@ -221,6 +223,8 @@ def _forget(message: Any, *names: str) -> None:
     for part in parts:
         for name in names:
             part.pop(name, None)
+    for name in ("finish_reason", "token_usage"):
+        told.pop(name, None)
     if "model_name" in told:
         told["model_name"] = "http://127.0.0.1"
 
