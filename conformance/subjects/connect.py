@@ -137,8 +137,10 @@ def find_refusal(lane: Lane) -> str:
     told: list[AnswerPlan] = []
 
     def note(request: ReceivedRequest) -> AnswerPlan:
-        told.append(respond(request))
-        return told[-1]
+        plan = respond(request)
+        if request.method != "GET":
+            told.append(plan)
+        return plan
 
     with serve(note) as server, suppress(Exception, pytest.skip.Exception):
         settings = choose_settings(lane, "reference", server.url)
@@ -199,9 +201,15 @@ def _mount_on_loopback(responder: Responder, settings: dict[str, Any]) -> Any:
 
 
 def _at_host(host: str, responder: Responder) -> Responder:
-    """Return a responder as it is at a host: a path alone does not name every lane."""
+    """Return a responder as it is at a host: a path alone does not name every lane.
+
+    A check asks for chat completions. Where a client looks the models up as well, the reference
+    server lists them.
+    """
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
+        if request.method == "GET":
+            return respond(request)
         rest = tuple(pair for pair in request.headers if pair[0] != "host")
         return responder(replace(request, headers=(("host", host), *rest)))
 

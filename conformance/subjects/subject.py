@@ -242,7 +242,16 @@ def _list_arguments(kind: type[BaseChatModel]) -> set[str]:
 def _describe(model: BaseChatModel) -> str:
     """Return a model's fields as text, without the addresses of what it holds."""
     parts = model.__dict__, model.__pydantic_extra__, model.__pydantic_private__
-    return re.sub(r" at 0x[0-9a-f]+", "", str(parts))
+    shown = [(name, _show(value)) for part in parts for name, value in (part or {}).items()]
+    return re.sub(r" at 0x[0-9a-f]+", "", str(shown))
+
+
+def _show(value: object) -> str:
+    """Return a value as text, or its class where that fails: some clients hold themselves."""
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001  somebody's code may raise anything
+        return type(value).__name__
 
 
 def is_defect(error: BaseException | None) -> bool:

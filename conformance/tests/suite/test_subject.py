@@ -106,6 +106,23 @@ def _deaf(*, seed: int = 0, user: str = "", **settings: Any) -> Any:
     return made
 
 
+class _Round(BaseModel):
+    """A part that holds itself, which pydantic shows until Python stops it."""
+
+    whole: Any = None
+
+
+def _round(**settings: Any) -> Any:
+    made = _Deaf(extra={"round": _Round()}, **settings)
+    made.extra["round"].whole = made.extra["round"], made.extra
+    return made
+
+
+def test_what_cannot_be_shown_can_be_compared() -> None:
+    with pytest.raises(pytest.skip.Exception, match="makes ignores the argument stop"):
+        subject.Factory("a:b", _round).make(model="m", stop=["END"])
+
+
 class _Curious(_Deaf):
     model_config = ConfigDict(extra="allow")
 
