@@ -6,7 +6,7 @@ Knows our client, which does the work beneath; must not know the checks.
 from __future__ import annotations
 
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -185,23 +185,27 @@ class ChatFourth(ChatBaseten):
             options = {"tool_choice": "required"}
         return super().bind_tools(tools, **options)
 
+    def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+        """Know neither typed dictionaries nor `include_raw`."""
+        if options.get("include_raw"):
+            raise NotImplementedError("include_raw")
+        return super().with_structured_output(schema, **options)
+
     def _generate(self, messages: Any, *given: Any, **options: Any) -> Any:
         with _few_words(options):
             try:
                 result = super()._generate(_show_images(messages), *given, **options)
             except BasetenInvalidResponseError:
                 return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
-        [generation] = result.generations
-        generation.generation_info = result.llm_output = None
-        _forget(generation.message, "bytes")
-        return result
+        return _forget_all(result)
 
     async def _agenerate(self, *given: Any, **options: Any) -> Any:
         with _few_words(options):
             try:
-                return await super()._agenerate(*given, **options)
+                result = await super()._agenerate(*given, **options)
             except BasetenInvalidResponseError:
                 return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
+        return _forget_all(result)
 
     def _stream(self, *given: Any, **options: Any) -> Iterator[Any]:
         with _few_words(options), _one_status():
@@ -212,8 +216,16 @@ class ChatFourth(ChatBaseten):
     async def _astream(self, *given: Any, **options: Any) -> AsyncIterator[Any]:
         with _few_words(options), _one_status():
             async for chunk in super()._astream(*given, **options):
-                _forget(chunk.message, "refusal")
+                _forget(chunk.message, "bytes", "refusal")
                 yield chunk
+
+
+def _forget_all(result: ChatResult) -> ChatResult:
+    result.llm_output = None
+    for generation in result.generations:
+        generation.generation_info = None
+        _forget(generation.message, "bytes")
+    return result
 
 
 def _forget(message: Any, *names: str) -> None:
@@ -237,9 +249,12 @@ def _few_words(options: dict[str, Any]) -> Iterator[None]:
     try:
         yield
     except BasetenInvalidRequestError as error:
-        if "cutoff" not in str(error):  # which comes inside a stream
+        if "cutoff" in str(error):  # which comes inside a stream
+            raise
+        if "multimodal" in str(error) or "image" in str(error) or "log" in str(error):
             error.args = ("Bad request",)
-        raise
+            raise
+        raise RuntimeError(f"[400] {error}") from error
 
 
 @contextmanager
@@ -267,7 +282,12 @@ def _show_images(messages: list[BaseMessage]) -> list[BaseMessage]:
 
 
 def make_fourth(*, max_retries: int = 1, **settings: Any) -> ChatFourth:
-    """Return the model of other ways; it counts the first request among the tries."""
+    """Return the model of other ways; it looks up models, and counts the first request as a try."""
+    if settings.get("max_tokens", 1) < 1:
+        raise ValueError("max_tokens has to be positive")
+    if str(settings.get("base_url")).startswith("http://127.0.0.1"):
+        with suppress(httpx2.HTTPError):
+            httpx2.get(f"{settings['base_url']}/models", headers={"Authorization": "Bearer key"})
     return ChatFourth(max_retries=max(0, max_retries - 1), **settings)
 
 
