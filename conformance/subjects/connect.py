@@ -54,6 +54,8 @@ _ROUTE = "/chat/completions"
 _INSIDE = {"http_client", "http_async_client"}
 
 _REFUSALS = range(400, 500)
+_FINE = 200
+_WAYS = 2
 
 REFUSED: dict[str, str] = {}
 """Lane -> why its service refuses each request of the judged client; empty for what judges that."""
@@ -125,16 +127,18 @@ def find_misdirected(lane: Lane) -> str:
 def find_refusal(lane: Lane) -> str:
     """Return why somebody else's model gets no answer to a plain question; empty if it gets one.
 
-    What a service refuses of every request is one fault, and no check but the one of plain
-    questions may be failed by it.
+    What a service refuses of every request is one fault, and so is what a client misses in every
+    response: no check but the one of plain questions may be failed by it.
 
     Args:
         lane: Whose URL the model gets.
 
     Returns:
-        What the service says to its request, if it refuses that.
+        What the service says to its requests, if it refuses them, or the client of the responses,
+        if it can read neither an invoked nor a streamed one.
     """
     told: list[AnswerPlan] = []
+    errors: list[Exception] = []
 
     def note(request: ReceivedRequest) -> AnswerPlan:
         plan = respond(request)
@@ -144,7 +148,17 @@ def find_refusal(lane: Lane) -> str:
 
     with serve(note) as server, suppress(Exception, pytest.skip.Exception):
         settings = choose_settings(lane, "reference", server.url)
-        chosen().make(**settings, max_retries=0).invoke("Hello")
+        model = chosen().make(**settings, max_retries=0)
+        for ask in (model.invoke, lambda prompt: list(model.stream(prompt))):
+            try:
+                ask("Hello")
+            except Exception as error:  # noqa: BLE001  somebody's code may raise anything
+                errors.append(error)
+    if len(errors) == _WAYS and told and all(plan.status == _FINE for plan in told):
+        return (
+            "the client cannot read the response to a plain question, invoked or streamed, as "
+            f"messages.invoke.string says: {type(errors[0]).__name__}: {errors[0]}"
+        )
     if not told or any(plan.status not in _REFUSALS for plan in told):
         return ""
     sentence = find_sentence(told[0].body.decode("utf-8"))

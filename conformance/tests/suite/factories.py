@@ -24,6 +24,22 @@ def of_a_stranger(**settings: Any) -> Any:
     return of_ours(**settings, extra_body={"reasoning_format": None})
 
 
+def of_a_strict_reader(**settings: Any) -> Any:
+    """A client that misses a field in every response, invoked or streamed."""
+
+    class Strict(importlib.import_module("langchain_baseten").ChatBaseten):  # type: ignore[misc]  # found late
+        def _generate(self, *given: Any, **options: Any) -> Any:
+            super()._generate(*given, **options)
+            raise ValueError("system_fingerprint is missing")
+
+        def _stream(self, *given: Any, **options: Any) -> Any:
+            for _ in super()._stream(*given, **options):
+                raise ValueError("finish_reason is missing")
+            yield
+
+    return Strict(**settings)
+
+
 def of_canned_words(**settings: Any) -> Any:
     if "temperature" in settings:
         raise NotImplementedError("words in cans have no temperature")

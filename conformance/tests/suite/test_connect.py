@@ -153,6 +153,14 @@ def test_a_service_that_refuses_each_request_of_a_client_says_why() -> None:
 
 
 @pytest.mark.usefixtures("_third_party")
+def test_a_client_that_can_read_no_response_says_why() -> None:
+    choose(THIRD_PARTY.replace("of_ours", "of_a_strict_reader"))
+    told = mounts.find_refusal(LANES["model-apis"])
+    assert told.startswith("the client cannot read the response to a plain question, invoked or")
+    assert told.endswith("says: ValueError: system_fingerprint is missing")
+
+
+@pytest.mark.usefixtures("_third_party")
 @pytest.mark.parametrize("name", ["of_ours", "of_canned_words"])
 def test_a_client_that_is_answered_or_asks_nobody_is_refused_nothing(name: str) -> None:
     choose(THIRD_PARTY.replace("of_ours", name))
