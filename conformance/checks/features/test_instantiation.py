@@ -63,7 +63,7 @@ def test_a_slug_is_sent_and_answered_by_its_model(
     assert answer.text
     assert [body["model"] for body in tape.sent] == [name_of(model)]
     assert read_answer(tape.answers[0]).told["model"] == name_of(model)
-    if chosen().ours:  # Whether others say so is `metadata.finish.reason`.
+    if chosen().ours:  # Whether their answers say so is for others to decide.
         assert answer.response_metadata["model_name"] == name_of(model)
 
 
@@ -108,5 +108,5 @@ def test_a_deployment_is_answered_by_its_model(lane: str, model: BaseChatModel, 
     assert answer.text
     assert [body["model"] for body in tape.sent] == [name_of(model)]
     assert read_answer(tape.answers[0]).told["model"] == name_of(model)
-    if chosen().ours:  # Whether others say so is `metadata.finish.reason`.
+    if chosen().ours:  # Whether their answers say so is for others to decide.
         assert answer.response_metadata["model_name"] == name_of(model)

@@ -176,7 +176,8 @@ class ChatFourth(ChatBaseten):
     Anthropic's blocks and options that it does not know, takes what cannot be read for an empty
     answer, keeps no sentence of the service's refusals, no bytes of log probabilities, no counts
     and no reason of the end in the metadata, and no refusal in a stream, names what answers by its
-    URL, and has a status of its own for errors inside streams.
+    URL and its model with a provider in front, and has a status of its own for errors inside
+    streams.
     """
 
     def bind_tools(self, tools: Any, **options: Any) -> Any:
@@ -184,6 +185,10 @@ class ChatFourth(ChatBaseten):
         if len(tools) == 1 and options.get("tool_choice"):
             options = {"tool_choice": "required"}
         return super().bind_tools(tools, **options)
+
+    def _get_ls_params(self, *given: Any, **options: Any) -> Any:
+        told: Any = super()._get_ls_params(*given, **options)
+        return told | {"ls_model_name": f"other/{told['ls_model_name']}"}
 
     def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
         """Know neither typed dictionaries nor `include_raw`."""

@@ -139,6 +139,7 @@ OTHERWISE = {
     "image.tool.message": "pass",
     "instantiation.model.slug": "pass",
     "logprobs.model-apis.absent": "pass",
+    "metadata.tracing.parameters": "pass",
     "parameters.stop.ends": "pass",
     "reasoning.effort.sent": "not-applicable",
     "retries.after.honoured": "pass",
@@ -159,8 +160,8 @@ OTHERWISE = {
 def test_what_neither_langchain_nor_the_api_settles_fails_nobody(report: Any) -> None:
     files = choose_files(
         *("asynchrony", "audio", "boundaries", "errors", "images", "instantiation", "logprobs"),
-        *("parameters", "reasoning", "retries", "streaming", "structured", "texts", "tools"),
-        *("usage", "video"),
+        *("metadata", "parameters", "reasoning", "retries", "streaming", "structured", "texts"),
+        *("tools", "usage", "video"),
     )
     found = report(f"{MAKERS}:make_fourth", files, (*OTHERWISE,), *LANES)
     assert statuses(found) == {claim: {status} for claim, status in OTHERWISE.items()}
