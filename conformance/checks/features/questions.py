@@ -19,6 +19,7 @@ import pytest
 from conformance.reference import AnswerPlan, Responder, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects import connect as mounts
+from conformance.subjects.expected_errors import expect_status, is_typed
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.traffic import Tape
 from conformance.subjects.wire_answers import read_answer
@@ -67,6 +68,7 @@ __all__ = [
     "find_wire_calls",
     "get_weather",
     "judge_reading",
+    "judge_refusal",
     "knowing",
     "mount",
     "mount_refused",
@@ -359,6 +361,20 @@ def note_requests(seen: list[ReceivedRequest], responder: Responder = respond) -
         return responder(request)
 
     return answer
+
+
+def judge_refusal(errors: list[Exception], sentence: str) -> None:
+    """Demand the typed error of a request that the service refused.
+
+    Args:
+        errors: What was raised.
+        sentence: What our own error must say; `errors.sentence.kept` judges what others make of it.
+    """
+    assert errors, "the request is one that the service refuses, and nothing was raised"
+    assert is_typed("invalid-request", errors[0])
+    repeated = sentence in str(errors[0]) or not chosen().ours
+    assert repeated, f"expected the service to say {sentence!r}; the error says {errors[0]}"
+    expect_status(errors[0], 400)
 
 
 def read_reasoning(message: AIMessage) -> str:
