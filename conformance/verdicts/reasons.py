@@ -72,9 +72,11 @@ def describe_failure(error: BaseException, text: str, folders: tuple[str, ...] =
 
 
 def _place(error: BaseException) -> str:
-    """Return in which module an error was raised that says nothing about it."""
-    *_, (frame, line) = walk_tb(error.__traceback__)
-    return f" (raised in {frame.f_globals.get('__name__')}, line {line})"
+    """Return in which module an error was raised that says nothing about it, beside pydantic's."""
+    trace = walk_tb(error.__traceback__)
+    steps = [(str(frame.f_globals.get("__name__")), line) for frame, line in trace]
+    module, line = [step for step in steps if step[0].partition(".")[0] != "pydantic"][-1]
+    return f" (raised in {module}, line {line})"
 
 
 def _tidy(text: str) -> str:

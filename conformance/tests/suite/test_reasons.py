@@ -20,6 +20,7 @@ MISSES = "it {}: expected an error from `{}`; received: {}"
 CHECKS = """
 import logging
 import pytest
+from langchain_core.messages import AIMessage
 
 def parse(text):
     return int(text)
@@ -58,6 +59,9 @@ def test_it_calls():
 
 def test_it_crashes_elsewhere():
     logging.Logger("x").setLevel([])
+
+def test_it_crashes_in_pydantic():
+    AIMessage("x").no_such_field
 
 def test_it_misses():
     with pytest.raises(OSError):
@@ -117,15 +121,20 @@ def test_a_reason_says_what_was_expected(tmp_path: Path, name: str, text: str, t
     assert describe_failure(caught.value, text, (str(tmp_path),)) == told
 
 
-def test_a_crash_outside_the_checks_is_told_with_its_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "place"), [("elsewhere", "logging"), ("in_pydantic", "conformance.sample")]
+)
+def test_a_crash_outside_the_checks_is_told_with_its_place(
+    tmp_path: Path, name: str, place: str
+) -> None:
     path = tmp_path / "test_checks.py"
     path.write_text(CHECKS, encoding="utf-8")
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"__name__": "conformance.sample"}
     exec(compile(CHECKS, path, "exec"), names)  # noqa: S102  as above
-    with pytest.raises(TypeError) as caught:
-        names["test_it_crashes_elsewhere"]()
-    told = describe_failure(caught.value, "TypeError: no level", (str(tmp_path),))
-    assert re.fullmatch(r"TypeError: no level \(raised in logging, line \d+\)", told)
+    with pytest.raises((TypeError, AttributeError)) as caught:
+        names[f"test_it_crashes_{name}"]()
+    told = describe_failure(caught.value, "a crash", (str(tmp_path),))
+    assert re.fullmatch(rf"a crash \(raised in {place}, line \d+\)", told)
 
 
 def test_langchain_s_own_tests_are_read_as_ours_are() -> None:
