@@ -153,6 +153,16 @@ def test_a_service_that_refuses_each_request_of_a_client_says_why() -> None:
 
 
 @pytest.mark.usefixtures("_third_party")
+def test_a_client_may_look_up_the_models(responder: Any, seen: list[ReceivedRequest]) -> None:
+    choose("conformance.tests.suite.another_maker:make_fourth")
+    assert mounts.find_refusal(LANES["model-apis"]) == ""
+    model = mounts.mount(LANES["model-apis"], responder, {})
+    assert seen == []
+    assert model.invoke("Hello").text
+    assert [each.method for each in seen] == ["POST"]
+
+
+@pytest.mark.usefixtures("_third_party")
 def test_a_client_that_can_read_no_response_says_why() -> None:
     choose(THIRD_PARTY.replace("of_ours", "of_a_strict_reader"))
     told = mounts.find_refusal(LANES["model-apis"])

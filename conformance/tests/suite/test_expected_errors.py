@@ -8,6 +8,7 @@ from langchain_core import exceptions as core
 
 from conformance.subjects.expected_errors import (
     catch,
+    catching,
     expect,
     expect_class,
     expect_status,
@@ -118,6 +119,24 @@ def test_what_says_nothing_by_its_type_is_no_typed_error(kind: str, error: Excep
 def test_another_client_must_repeat_the_services_sentence() -> None:
     with pytest.raises(AssertionError), expect("any", match="drained"):
         raise OSError("something happened")
+
+
+def test_our_own_errors_are_caught_by_their_class() -> None:
+    with catching("timeout") as errors:
+        raise BasetenTimeoutError("late")
+    assert [str(error) for error in errors] == ["late"]
+    with pytest.raises(OSError, match="elsewhere"), catching():
+        raise OSError("elsewhere")
+
+
+@pytest.mark.usefixtures("_third_party")
+def test_whatever_another_client_raises_is_caught() -> None:
+    with catching("timeout") as errors:
+        raise OSError("late")
+    assert len(errors) == 1
+    with catching() as errors:
+        pass
+    assert errors == []
 
 
 def test_our_own_errors_carry_the_status() -> None:
