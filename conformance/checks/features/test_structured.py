@@ -288,8 +288,10 @@ def test_a_refusal_in_the_place_of_a_structured_answer_is_an_error(
     lane: str, evidence: Evidence
 ) -> None:
     def refuse(body: Any) -> Any:
-        for choice in body["choices"]:
-            choice["message"] |= {"content": None, "refusal": "I plan no visits."}
+        # Others may stream it, or ask for what the service does not answer at all.
+        for choice in body.get("choices") or ():
+            part = choice.get("message") or choice.get("delta") or {}
+            part |= {"content": None, "refusal": "I plan no visits."}
         return body
 
     sent: list[dict[str, Any]] = []
