@@ -20,6 +20,7 @@ from conformance.recording.recorder import find_lane, find_recorder
 from conformance.recording.vcr_hooks import vcr_settings
 from conformance.subjects import connect as mounts
 from conformance.subjects.subject import MADE, chosen
+from conformance.subjects.time_limit import limit_time
 from conformance.subjects.traffic import DECK
 from conformance.targets import LANES, choose_settings, find_stage
 from conformance.verdicts.bound_items import evidence_of, note_play, places_of
@@ -38,6 +39,12 @@ def _defect(request: pytest.FixtureRequest) -> Iterator[None]:
     """Put the target's defect, if it names one, into the reference server or the client."""
     with pytest.MonkeyPatch.context() as patch:
         registry.install(request.config.option.target, patch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _limit_time() -> Iterator[None]:
+    with nullcontext() if chosen().ours else limit_time(mounts.count_requests):
         yield
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "OPENED",
     "PACE",
     "REFUSED",
+    "count_requests",
     "find_misdirected",
     "find_refusal",
     "mount",
@@ -49,9 +50,12 @@ PACE = 0.03
 
 _ROOT = re.compile(r"https?://[^/?#\s]+")
 _TELLING = re.compile(r"/(v1|sync|predict)(/|$)")
+_ROUTE = "/chat/completions"
 _INSIDE = {"http_client", "http_async_client"}
 
 _REFUSALS = range(400, 500)
+_FINE = 200
+_WAYS = 2
 
 REFUSED: dict[str, str] = {}
 """Lane -> why its service refuses each request of the judged client; empty for what judges that."""
@@ -61,6 +65,7 @@ OPENED = ExitStack()
 
 
 _SERVED: set[str] = set()
+_SERVING: list[LoopbackServer] = []
 
 
 @contextmanager
@@ -78,7 +83,16 @@ def serve(responder: Responder) -> Iterator[LoopbackServer]:
         while server.url in _SERVED:
             server = servers.enter_context(LoopbackServer(responder))
         _SERVED.add(server.url)
-        yield server
+        _SERVING.append(server)
+        try:
+            yield server
+        finally:
+            _SERVING.remove(server)
+
+
+def count_requests() -> int:
+    """Return how many requests came to the servers that are open."""
+    return sum(len(server.requests) for server in _SERVING)
 
 
 def find_misdirected(lane: Lane) -> str:
@@ -95,11 +109,16 @@ def find_misdirected(lane: Lane) -> str:
             model = chosen().make(**choose_settings(lane, "reference", server.url), max_retries=0)
             model.invoke("Hello")
         asked = [request.path for request in server.requests]
-    wanted = f"{lane.base_path}/chat/completions"
+    wanted = f"{lane.base_path}{_ROUTE}"
     if not asked or wanted in asked:
         return ""
+    if not asked[-1].endswith(_ROUTE):
+        return (
+            f"what the factory makes asks for {asked[-1]}: it does not speak OpenAI's chat "
+            f"completions, which are all that this suite judges, and not for {wanted}."
+        )
     return (
-        f"given {lane.setting}=…{lane.path}, what the factory makes asks for {asked[0]}, where "
+        f"given {lane.setting}=…{lane.path}, what the factory makes asks for {asked[-1]}, where "
         f"nothing answers, and not for {wanted}. An OpenAI client wants …{lane.base_path} as its "
         "base URL: README.md has a factory to copy. Or judge the other --lane alone."
     )
@@ -108,24 +127,38 @@ def find_misdirected(lane: Lane) -> str:
 def find_refusal(lane: Lane) -> str:
     """Return why somebody else's model gets no answer to a plain question; empty if it gets one.
 
-    What a service refuses of every request is one fault, and no check but the one of plain
-    questions may be failed by it.
+    What a service refuses of every request is one fault, and so is what a client misses in every
+    response: no check but the one of plain questions may be failed by it.
 
     Args:
         lane: Whose URL the model gets.
 
     Returns:
-        What the service says to its request, if it refuses that.
+        What the service says to its requests, if it refuses them, or the client of the responses,
+        if it can read neither an invoked nor a streamed one.
     """
     told: list[AnswerPlan] = []
+    errors: list[Exception] = []
 
     def note(request: ReceivedRequest) -> AnswerPlan:
-        told.append(respond(request))
-        return told[-1]
+        plan = respond(request)
+        if request.method != "GET":
+            told.append(plan)
+        return plan
 
     with serve(note) as server, suppress(Exception, pytest.skip.Exception):
         settings = choose_settings(lane, "reference", server.url)
-        chosen().make(**settings, max_retries=0).invoke("Hello")
+        model = chosen().make(**settings, max_retries=0)
+        for ask in (model.invoke, lambda prompt: list(model.stream(prompt))):
+            try:
+                ask("Hello")
+            except Exception as error:  # noqa: BLE001  somebody's code may raise anything
+                errors.append(error)
+    if len(errors) == _WAYS and told and all(plan.status == _FINE for plan in told):
+        return (
+            "the client cannot read the response to a plain question, invoked or streamed, as "
+            f"messages.invoke.string says: {type(errors[0]).__name__}: {errors[0]}"
+        )
     if not told or any(plan.status not in _REFUSALS for plan in told):
         return ""
     sentence = find_sentence(told[0].body.decode("utf-8"))
@@ -182,9 +215,15 @@ def _mount_on_loopback(responder: Responder, settings: dict[str, Any]) -> Any:
 
 
 def _at_host(host: str, responder: Responder) -> Responder:
-    """Return a responder as it is at a host: a path alone does not name every lane."""
+    """Return a responder as it is at a host: a path alone does not name every lane.
+
+    A check asks for chat completions. Where a client looks the models up as well, the reference
+    server lists them.
+    """
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
+        if request.method == "GET":
+            return respond(request)
         rest = tuple(pair for pair in request.headers if pair[0] != "host")
         return responder(replace(request, headers=(("host", host), *rest)))
 

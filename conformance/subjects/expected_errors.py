@@ -10,7 +10,7 @@ where a claim says only that an error is raised, any exception will do.
 from __future__ import annotations
 
 import importlib
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,9 +19,9 @@ from langchain_core import exceptions as core
 from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["catch", "expect", "expect_class", "expect_status", "is_typed", "tolerate"]
+__all__ = ["catch", "catching", "expect", "expect_class", "expect_status", "is_typed", "tolerate"]
 
 # What a check asks for -> our class, langchain-core's, statuses that say the same.
 _CLIENT = range(400, 500)
@@ -40,6 +40,20 @@ def catch(kind: str) -> type[Exception]:
         return Exception
     found: type[Exception] = getattr(importlib.import_module("langchain_baseten"), _KINDS[kind][0])
     return found
+
+
+@contextmanager
+def catching(kind: str = "any") -> Iterator[list[Exception]]:
+    """Give a list that holds the client's error, if there is one, once the block has ended.
+
+    Args:
+        kind: One of the table above.
+    """
+    found: list[Exception] = []
+    try:
+        yield found
+    except catch(kind) as error:
+        found.append(error)
 
 
 def expect(kind: str, match: str | None = None, *, ours: str | None = None) -> Any:
@@ -118,4 +132,6 @@ def expect_status(error: BaseException, status: int) -> None:
         AssertionError: The error says another.
     """
     found = getattr(error, "status_code", None) if chosen().ours else _status_of(error)
-    assert found == status or (found is None and not chosen().ours), f"{found} is not {status}"
+    assert found == status or (found is None and not chosen().ours), (
+        f"the service's status was {status}; {_name(error)} has the status_code {found}"
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import warnings
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import metadata
@@ -116,7 +117,8 @@ class Factory:
         build: The callable. It gets keyword arguments only: `model`, `api_key`, one of `base_url`
             and `model_url`, `max_retries`, and what a check varies (`temperature`, `max_tokens`,
             `stop`, `stream_usage`, ...). It raises NotImplementedError, with a reason, for what it
-            cannot take: the check does then not apply, and the report says why.
+            cannot take: the check does then not apply, and the report says why. Nor does it where
+            the constructor knows no argument of that name, whether it raises or ignores it.
     """
 
     spec: str
@@ -130,6 +132,13 @@ class Factory:
             SubjectError: What came back is no LangChain chat model.
         """
         given = {name: value for name, value in settings.items() if value is not None}
+        made = self._build(given)
+        if name := self._find_ignored(made, given):
+            end_inapplicable(f"what the factory makes ignores the argument {name}: it has none")
+        MADE.append((made, given))
+        return made
+
+    def _build(self, given: dict[str, Any]) -> BaseChatModel:
         try:
             made = self.build(**given)
         except NotImplementedError as reason:
@@ -137,14 +146,37 @@ class Factory:
         except (TypeError, ValueError) as error:
             if name := _find_unknown(error, given.keys() - _EVERYBODYS):
                 end_inapplicable(f"what the factory makes takes no argument {name}")
+            if name := _find_demanded(error, _EVERYBODYS - given.keys()):
+                end_inapplicable(f"the factory makes nothing without the argument {name}")
             raise
         # Imported late: whoever only reads a factory's name need not wait a second for it.
         from langchain_core.language_models import BaseChatModel  # noqa: PLC0415  see above
 
         if not isinstance(made, BaseChatModel):
             raise SubjectError(f"{self.spec} returned {type(made).__name__}, no BaseChatModel")
-        MADE.append((made, given))
         return made
+
+    def _find_ignored(self, made: BaseChatModel, given: dict[str, Any]) -> str:
+        """Return an argument that pydantic ignored for want of a field; empty if there is none.
+
+        A factory may hand an argument on in another place, so a model made without the argument has
+        to look the same.
+
+        Args:
+            made: What was made.
+            given: What it was made from. `max_retries=0` is given by the suite, and asks nothing.
+        """
+        strange = given.keys() - _EVERYBODYS - _list_arguments(type(made))
+        return next(
+            (
+                name
+                for name in sorted(strange)
+                if (name, given[name]) != ("max_retries", 0)
+                and _describe(self._build({k: v for k, v in given.items() if k != name}))
+                == _describe(made)
+            ),
+            "",
+        )
 
     @cached_property
     def _class(self) -> type[BaseChatModel]:
@@ -184,6 +216,42 @@ def _find_unknown(error: Exception, given: Collection[str]) -> str:
     else:
         names = re.findall(r"unexpected keyword argument '(\w+)'", str(error))
     return next((name for name in names if name in given), "")
+
+
+def _find_demanded(error: Exception, left: Collection[str]) -> str:
+    """Return the argument that a factory demands; empty if it raised for another reason.
+
+    Args:
+        error: What it raised.
+        left: Names of the arguments that it was not given.
+    """
+    demanded = re.search(r"missing \d+ required .*argument", str(error))
+    names = re.findall(r"'(\w+)'", str(error)) if demanded else []
+    return next((name for name in names if name in left), "")
+
+
+def _list_arguments(kind: type[BaseChatModel]) -> set[str]:
+    """Return the names under which a constructor takes its fields."""
+    names: set[Any] = {*kind.model_fields}
+    for field in kind.model_fields.values():
+        given = field.validation_alias
+        names |= {field.alias, *getattr(given, "choices", (given,))}
+    return names
+
+
+def _describe(model: BaseChatModel) -> str:
+    """Return a model's fields as text, without the addresses of what it holds."""
+    parts = model.__dict__, model.__pydantic_extra__, model.__pydantic_private__
+    shown = [(name, _show(value)) for part in parts for name, value in (part or {}).items()]
+    return re.sub(r" at 0x[0-9a-f]+", "", str(shown))
+
+
+def _show(value: object) -> str:
+    """Return a value as text, or its class where that fails: some clients hold themselves."""
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001  somebody's code may raise anything
+        return type(value).__name__
 
 
 def is_defect(error: BaseException | None) -> bool:
@@ -240,7 +308,10 @@ def load(spec: str) -> Factory:
     except (ImportError, AttributeError) as error:
         raise SubjectError(f"{spec} cannot be imported: {error}") from error
     try:
-        factory.name  # noqa: B018  the name needs a model
+        with warnings.catch_warnings():
+            # pytest makes an error of each by now; of what somebody else warns is no matter here.
+            warnings.simplefilter("default")
+            factory.name  # noqa: B018  the name needs a model
     except SubjectError:
         raise
     except (Exception, pytest.skip.Exception) as error:  # somebody's code may raise anything

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
 import re
+from importlib.util import find_spec
+from traceback import walk_tb
 from typing import TYPE_CHECKING
 
 from conformance import FOLDER
@@ -17,11 +20,20 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_failure"]
 
-_CHECKS = str(FOLDER / "checks")
+_STANDARD = find_spec("langchain_tests")
+_CHECKS = (
+    f"{FOLDER / 'checks'}{os.sep}",
+    *(f"{folder}{os.sep}" for folder in (_STANDARD and _STANDARD.submodule_search_locations) or ()),
+)
 _TEST = "test_"
 _EXPLAINING = re.compile(r"\s*\+\s+(where|and) ")
 """How pytest begins a line that says where a value of the expression came from."""
 _FULL = re.compile(r"\n\s*\n\s*Full diff:")
+_INPUT = re.compile(
+    r"\[type=(\w+), input_value=.*?, input_type=(\w+)\](\s*For further information visit \S+)?",
+    re.DOTALL,
+)
+"""What pydantic says of a value: its kind is enough, the value is cut to nothing."""
 _DATA = re.compile(r"[A-Za-z0-9+/=]{120,}")
 _SHOWN = 24
 """Characters shown of base64 data."""
@@ -29,19 +41,19 @@ _BARE = (LookupError, ValueError, TypeError, AttributeError)
 """What a check's own statement raises if a response is not shaped as the check reads it."""
 
 
-def describe_failure(error: BaseException, text: str, folder: str = _CHECKS) -> str:
+def describe_failure(error: BaseException, text: str, folders: tuple[str, ...] = _CHECKS) -> str:
     """Return why a check failed.
 
     Args:
         error: What ended the check.
         text: What pytest says about it, with the values that it found.
-        folder: Where the files of checks are.
+        folders: Where the files of checks are, ours and LangChain's.
 
     Returns:
         What the check says itself; else the behaviour that its name states, what it expected, and
         the text. An error that comes from elsewhere is its own reason.
     """
-    behaviour, found = _find_statement(error.__traceback__, folder)
+    behaviour, found = _find_statement(error.__traceback__, folders)
     text, opening = _tidy(text), behaviour and f"{behaviour}: "
     if found is None:
         return f"{opening}{text}" if isinstance(error, AssertionError) else text
@@ -55,19 +67,28 @@ def describe_failure(error: BaseException, text: str, folder: str = _CHECKS) -> 
     if last and isinstance(error, _BARE) and not isinstance(statement, ast.Raise):
         missing = f"no {error.args[0]!r}" if isinstance(error, KeyError) else text
         return f"{opening}expected to read `{_write(statement)}`; received: {missing}"
-    return text
+    crash = isinstance(error, _BARE) and type(error).__module__ == "builtins" and not last
+    return f"{text}{_place(error)}" if crash else text
+
+
+def _place(error: BaseException) -> str:
+    """Return in which module an error was raised that says nothing about it, beside pydantic's."""
+    trace = walk_tb(error.__traceback__)
+    steps = [(str(frame.f_globals.get("__name__")), line) for frame, line in trace]
+    module, line = [step for step in steps if step[0].partition(".")[0] != "pydantic"][-1]
+    return f" (raised in {module}, line {line})"
 
 
 def _tidy(text: str) -> str:
     """Return what pytest says without what explains Python only, and with long data cut."""
     lines = _FULL.split(text, maxsplit=1)[0].split("\n")
     kept = "\n".join(line for line in lines if not _EXPLAINING.match(line))
-    kept = kept.removeprefix("AssertionError: ")
+    kept = _INPUT.sub(r"[\1, not \2]", kept.removeprefix("AssertionError: "))
     return _DATA.sub(lambda run: f"{run[0][:_SHOWN]}… ({len(run[0])} characters)", kept)
 
 
 def _find_statement(
-    trace: TracebackType | None, folder: str
+    trace: TracebackType | None, folders: tuple[str, ...]
 ) -> tuple[str, tuple[ast.stmt, bool] | None]:
     """Return what the test's name states, and the last statement of a check's file that ran.
 
@@ -78,7 +99,7 @@ def _find_statement(
         code = trace.tb_frame.f_code
         if code.co_name.startswith(_TEST):
             behaviour = code.co_name.removeprefix(_TEST).replace("_", " ")
-        if code.co_filename.startswith(folder):
+        if code.co_filename.startswith(folders):
             found = code.co_filename, trace.tb_lineno, trace.tb_next is None
         trace = trace.tb_next
     return behaviour, _read_statement(*found) if found else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import re
 import time
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ import pytest
 from conformance.reference import AnswerPlan, Responder, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects import connect as mounts
+from conformance.subjects.expected_errors import expect_status, is_typed
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.traffic import Tape
 from conformance.subjects.wire_answers import read_answer
@@ -37,6 +39,8 @@ ResultT = TypeVar("ResultT")
 GREETING = "Say hello to Ada."
 TALE = "Write a short story about a harbour."
 ONE_CITY = "What is the weather in Paris?"
+_FAREWELL = 1.0
+_UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
 NO_REPLAY = "the client sends no reasoning back, which is for each maker to decide"
 TWO_CITIES = "What is the weather in Paris and in Rome?"
 
@@ -64,11 +68,15 @@ __all__ = [
     "find_wire_calls",
     "get_weather",
     "judge_reading",
+    "judge_refusal",
+    "knowing",
     "mount",
+    "mount_refused",
     "name_of",
     "note_bodies",
     "note_requests",
     "opened",
+    "read_choice",
     "read_reasoning",
     "skip_another_method",
     "spoil_arguments",
@@ -87,6 +95,32 @@ def skip_another_method(evidence: Evidence, body: dict[str, Any]) -> None:
     """End the check if another maker's client takes json_schema as another method's name."""
     if not chosen().ours and "response_format" not in body and body.get("tools"):
         evidence.not_applicable("for json_schema the client asks by a tool call instead")
+
+
+@contextmanager
+def knowing(evidence: Evidence, *options: str) -> Iterator[None]:
+    """End the check if another maker's client says that its calls know no such option.
+
+    Args:
+        evidence: Where the check says that it does not apply.
+        options: What calls are given beyond what LangChain names.
+    """
+    try:
+        yield
+    except TypeError as error:
+        unknown = _UNKNOWN.search(str(error))
+        if chosen().ours or not unknown or unknown[1] not in options:
+            raise
+        evidence.not_applicable(f"calls of what the factory makes know no option {unknown[1]}")
+
+
+def read_choice(body: dict[str, Any]) -> Any:
+    """Return the tool_choice of a request, as far as it chooses: others may send more of a tool."""
+    choice = body.get("tool_choice")
+    if chosen().ours or not isinstance(choice, dict):
+        return choice
+    name = (choice.get("function") or {}).get("name")
+    return {"type": choice.get("type"), "function": {"name": name}}
 
 
 @contextmanager
@@ -192,7 +226,16 @@ def _open_loop() -> asyncio.AbstractEventLoop:
 
 
 def _run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    return _open_loop().run_until_complete(work)
+    loop = _open_loop()
+    try:
+        return loop.run_until_complete(work)
+    except pytest.fail.Exception:
+        # The check's time is over, not its tasks: none may go on asking in the next check.
+        for task in (left := asyncio.all_tasks(loop)):
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=_FAREWELL))
+        raise
 
 
 BOTH_WAYS = (ask_whole, ask_in_pieces)
@@ -237,6 +280,16 @@ def mount(lane: str, evidence: Evidence, responder: Responder = respond, **setti
     """
     evidence.came_from("reference")
     return mounts.mount(LANES[lane], responder, settings)
+
+
+def mount_refused(lane: str, evidence: Evidence, responder: Responder = respond) -> Any:
+    """Return a model whose requests the service refuses, unless its constructor does so itself."""
+    try:
+        return mount(lane, evidence, responder, max_tokens=-1)
+    except ValueError:
+        if chosen().ours:
+            raise
+        evidence.not_applicable("the constructor refuses max_tokens=-1 itself")
 
 
 def change_plans(change: Callable[[AnswerPlan], AnswerPlan]) -> Responder:
@@ -308,6 +361,20 @@ def note_requests(seen: list[ReceivedRequest], responder: Responder = respond) -
         return responder(request)
 
     return answer
+
+
+def judge_refusal(errors: list[Exception], sentence: str) -> None:
+    """Demand the typed error of a request that the service refused.
+
+    Args:
+        errors: What was raised.
+        sentence: What our own error must say; `errors.sentence.kept` judges what others make of it.
+    """
+    assert errors, "the request is one that the service refuses, and nothing was raised"
+    assert is_typed("invalid-request", errors[0])
+    repeated = sentence in str(errors[0]) or not chosen().ours
+    assert repeated, f"expected the service to say {sentence!r}; the error says {errors[0]}"
+    expect_status(errors[0], 400)
 
 
 def read_reasoning(message: AIMessage) -> str:

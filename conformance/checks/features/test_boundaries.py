@@ -23,12 +23,13 @@ from conformance.checks.features.questions import (
     get_weather,
     mount,
     note_bodies,
+    read_choice,
     refuse_noted,
     skip_another_method,
 )
 from conformance.reference import respond
 from conformance.reference.exchange import plan_json
-from conformance.subjects.expected_errors import catch, expect, expect_class, tolerate
+from conformance.subjects.expected_errors import catch, catching, expect_class, tolerate
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
 
@@ -95,7 +96,7 @@ def test_every_result_of_a_turn_goes_back(lane: str, evidence: Evidence, ask: As
     ask(bound, [HumanMessage(ONE_CITY), called, *results])
     _, turn, *rest = sent[0]["messages"]
     assert turn.get("content") == "Let me look.", "the text beside the calls of a turn is lost"
-    ids = [call["id"] for call in turn["tool_calls"]]
+    ids = [call["id"] for call in turn.get("tool_calls") or ()]
     assert len({*ids}) == len("abcd"), f"four calls are sent with the ids {ids}"
     if chosen().ours:  # Others may give ids of their own.
         assert ids == [*"abcd"]
@@ -129,7 +130,7 @@ def test_each_form_of_a_choice_is_sent_as_one(
     tools = [get_weather, _tool("get_time")]
     bound = mount(lane, evidence, note_bodies(sent)).bind_tools(tools, tool_choice=choice)
     ask(bound, ONE_CITY)
-    assert sent[0].get("tool_choice", "auto") == written
+    assert (read_choice(sent[0]) or "auto") == written
     assert [tool["function"]["name"] for tool in sent[0]["tools"]] == ["get_weather", "get_time"]
 
 
@@ -139,7 +140,7 @@ def test_true_forces_the_only_tool(lane: str, evidence: Evidence, ask: Ask) -> N
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent))
     ask(model.bind_tools([get_weather], tool_choice=True), ONE_CITY)
-    assert sent[0]["tool_choice"] in ("required", _NAMED)
+    assert read_choice(sent[0]) in ("required", _NAMED)
 
 
 @pytest.mark.claim("structured.method.json-schema")
@@ -199,7 +200,8 @@ def test_headers_given_are_sent(lane: str, evidence: Evidence, ask: Ask) -> None
         ask(model, GREETING)
     if not chosen().ours and (not seen or "default_headers" in seen[0].json()):
         evidence.not_applicable("what the factory makes knows no default_headers")
-    assert headers.items() <= dict(seen[0].headers).items()
+    lost = {*headers.items()} - {*seen[0].headers}
+    assert not lost, f"default_headers were given, and not sent are {sorted(lost)}"
 
 
 @pytest.mark.claim("messages.invoke.objects")
@@ -227,8 +229,9 @@ def test_all_turns_of_a_long_conversation_are_sent(lane: str, evidence: Evidence
 def test_a_long_prompt_is_sent_to_its_end(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
     prompt = " ".join(map(str, range(20_000)))
-    with expect("invalid-request"):
+    with catching() as errors:
         ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), prompt)
+    assert sent, f"a long prompt was given, and nothing was sent: {errors}"
     told = sent[0]["messages"][0]["content"]
     is_same = told == prompt
     assert is_same, f"of {len(prompt)} letters {len(told)} are sent"
@@ -256,8 +259,9 @@ def test_big_images_and_several_of_them_arrive_unchanged(
         content.append({"type": "text", "text": f"Image {number}:"})
         content.append({"type": "image", "base64": text, "mime_type": kind})
     responder = note_bodies(sent, refuse_noted)
-    with expect("invalid-request"):
+    with catching() as errors:
         ask(mount(lane, evidence, responder), [HumanMessage(content)])
+    assert sent, f"{len(texts)} images were given, and nothing was sent: {errors}"
     told = [
         part["text"] if part["type"] == "text" else part["image_url"]["url"]
         for part in sent[0]["messages"][0]["content"]
@@ -310,6 +314,8 @@ def test_every_way_sends_and_returns_the_same(lane: str, evidence: Evidence, cas
     settings = {"model": LANES[lane].thinker} if case == "reasoning" else {}
     model = mount(lane, evidence, note_bodies(sent), **settings)
     found = [_describe(ask, model, prompt, **options) for ask in EVERY_WAY]
+    if not chosen().ours and not sent:
+        evidence.not_applicable(f"the client sends no such request: {found[0][0].__name__}")
     assert found[0] == found[2]
     assert found[1] == found[3]
     assert sent[0] == sent[2]
@@ -324,7 +330,7 @@ def _describe(ask: Ask, model: Any, prompt: Any, /, **options: Any) -> Any:
     try:
         message = ask(model, prompt, **options)
     except catch("any") as error:
-        return type(error), str(error)
+        return type(error), str(error) if chosen().ours else ""
     kept = {"finish_reason", "logprobs", "model_name"} & message.response_metadata.keys()
     return (
         message.content,

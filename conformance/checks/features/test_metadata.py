@@ -55,6 +55,7 @@ def test_an_answer_that_calls_a_tool_says_so(lane: str, model: BaseChatModel, as
 
 
 @pytest.mark.claim("metadata.finish.reason")
+@pytest.mark.own("what an answer tells beside its end is for each maker to say", applies=False)
 @both_ways
 def test_an_answer_names_its_provider_its_model_and_its_id(
     lane: str, model: BaseChatModel, ask: Ask
@@ -62,10 +63,16 @@ def test_an_answer_names_its_provider_its_model_and_its_id(
     with tapped(model) as (tapped_model, tape):
         metadata = ask(tapped_model, GREETING).response_metadata
     assert metadata["model_name"] == LANES[lane].model
-    if chosen().ours:  # Others are providers of their own, and may keep the id elsewhere.
-        assert metadata["model_provider"] == "baseten"
-        # Engines begin it differently.
-        assert metadata["id"] == read_answer(tape.answers[0]).told["id"]
+    assert metadata["model_provider"] == "baseten"
+    # Engines begin it differently.
+    assert metadata["id"] == read_answer(tape.answers[0]).told["id"]
+
+
+def _judge_name(start: dict[str, Any], wanted: str) -> None:
+    """Demand a model's name of a trace; others may put that of its provider in front."""
+    name = start["metadata"].get("ls_model_name") or ""
+    named = name == wanted if chosen().ours else name.endswith(wanted)
+    assert named, f"the model is {wanted}; the trace's ls_model_name is {name!r}"
 
 
 class _Trace(BaseCallbackHandler):
@@ -87,9 +94,9 @@ def test_a_trace_names_the_provider_the_model_and_its_parameters(
     (start,) = trace.starts
     provider = "baseten" if chosen().ours else start["metadata"].get("ls_provider")
     assert provider
+    _judge_name(start, LANES["model-apis"].model)
     assert start["metadata"].items() >= {
         ("ls_provider", provider),
-        ("ls_model_name", LANES["model-apis"].model),
         ("ls_model_type", "chat"),
         ("ls_temperature", 0.5),
         ("ls_max_tokens", 50),
@@ -110,10 +117,11 @@ def test_a_trace_names_what_the_call_changed(evidence: Evidence, ask: Ask) -> No
     ask(model, GREETING, config={"callbacks": [trace]}, **changed)
     ask(model.bind(**changed), GREETING, config={"callbacks": [trace]})
     for start in trace.starts:
+        _judge_name(start, other)
         told = start["metadata"]
-        assert told["ls_model_name"] == other
-        assert (told["ls_temperature"], told["ls_max_tokens"]) == (0.1, 9)
-        assert told["ls_stop"] == ["END"]
+        assert told["ls_temperature"] == 0.1
+        if chosen().ours:  # What else of a call is told is for others to say.
+            assert (told["ls_max_tokens"], told["ls_stop"]) == (9, ["END"])
     assert len(trace.starts) == 2
 
 

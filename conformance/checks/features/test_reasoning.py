@@ -14,6 +14,7 @@ from conformance.checks.features.questions import (
     both_ways,
     every_way,
     get_weather,
+    knowing,
     mount,
     note_bodies,
     read_reasoning,
@@ -58,7 +59,8 @@ def test_the_effort_that_was_asked_for_is_sent(lane: str, evidence: Evidence, as
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent), reasoning_effort="high")
     ask(model, _RIDDLE)
-    ask(model, _RIDDLE, reasoning_effort="low")
+    with knowing(evidence, "reasoning_effort"):
+        ask(model, _RIDDLE, reasoning_effort="low")
     ask(mount(lane, evidence, note_bodies(sent)), _RIDDLE)
     assert [body.get("reasoning_effort") for body in sent] == ["high", "low", None]
 

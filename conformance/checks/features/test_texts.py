@@ -98,7 +98,10 @@ def test_the_text_of_each_message_is_sent_letter_by_letter_in_its_turn(
     told = [(each["role"], _read_texts(each.get("content"))) for each in sent[0]["messages"]]
     for (role, texts), turn in zip(told, turns, strict=True):
         assert role == _ROLES[turn.type], f"a {turn.type} message is sent as one of {role}"
-        for text, given in zip_longest(texts, _read_texts(turn.content), fillvalue=""):
+        wanted = _read_texts(turn.content)
+        if not chosen().ours and len(texts) == 1 and all(text in texts[0] for text in wanted):
+            continue  # Others may join the texts of one message.
+        for text, given in zip_longest(texts, wanted, fillvalue=""):
             assert not find_difference(text, given), f"a text of a {turn.type} message was altered"
     call = sent[0]["messages"][4]["tool_calls"][0]["function"]
     judge_arguments(json.loads(call["arguments"]))
@@ -347,6 +350,7 @@ def test_a_last_event_without_a_blank_line_is_read(lane: str, evidence: Evidence
 
 
 @pytest.mark.claim("structured.refusal.raised")
+@pytest.mark.own("whose place is not a structured answer's is for its maker to keep", applies=False)
 @every_way
 def test_a_refusal_is_kept(lane: str, evidence: Evidence, ask: Ask) -> None:
     texts = iter([_LONG])

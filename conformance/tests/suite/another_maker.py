@@ -6,14 +6,21 @@ Knows our client, which does the work beneath; must not know the checks.
 from __future__ import annotations
 
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import httpx2
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableLambda
 
-from langchain_baseten import BasetenError, ChatBaseten
+from langchain_baseten import (
+    BasetenError,
+    BasetenInvalidRequestError,
+    BasetenInvalidResponseError,
+    ChatBaseten,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -160,6 +167,133 @@ def make_third(*, api_key: Any = None, **settings: Any) -> ChatThird:
     client = httpx2.Client(event_hooks={"response": [_hear]})
     given = {"replay_reasoning": False, "stream_usage": False, "http_client": client, **settings}
     return ChatThird(api_key=api_key, **given)
+
+
+class ChatFourth(ChatBaseten):
+    """Asks and reports otherwise where neither LangChain nor OpenAI's API says how.
+
+    It requires any call of the only tool, shows images of tools in a message of the user, refuses
+    Anthropic's blocks and options that it does not know, takes what cannot be read for an empty
+    answer, keeps no sentence of the service's refusals, no bytes of log probabilities, no counts
+    and no reason of the end in the metadata, and no refusal in a stream, names what answers by its
+    URL and its model with a provider in front, and has a status of its own for errors inside
+    streams.
+    """
+
+    def bind_tools(self, tools: Any, **options: Any) -> Any:
+        """Take the name of the only tool for any."""
+        if len(tools) == 1 and options.get("tool_choice"):
+            options = {"tool_choice": "required"}
+        return super().bind_tools(tools, **options)
+
+    def _get_ls_params(self, *given: Any, **options: Any) -> Any:
+        told: Any = super()._get_ls_params(*given, **options)
+        return told | {"ls_model_name": f"other/{told['ls_model_name']}"}
+
+    def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+        """Know neither typed dictionaries nor `include_raw`."""
+        if options.get("include_raw"):
+            raise NotImplementedError("include_raw")
+        return super().with_structured_output(schema, **options)
+
+    def _generate(self, messages: Any, *given: Any, **options: Any) -> Any:
+        with _few_words(options):
+            try:
+                result = super()._generate(_show_images(messages), *given, **options)
+            except BasetenInvalidResponseError:
+                return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
+        return _forget_all(result)
+
+    async def _agenerate(self, *given: Any, **options: Any) -> Any:
+        with _few_words(options):
+            try:
+                result = await super()._agenerate(*given, **options)
+            except BasetenInvalidResponseError:
+                return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
+        return _forget_all(result)
+
+    def _stream(self, *given: Any, **options: Any) -> Iterator[Any]:
+        with _few_words(options), _one_status():
+            for chunk in super()._stream(*given, **options):
+                _forget(chunk.message, "bytes", "refusal")
+                yield chunk
+
+    async def _astream(self, *given: Any, **options: Any) -> AsyncIterator[Any]:
+        with _few_words(options), _one_status():
+            async for chunk in super()._astream(*given, **options):
+                _forget(chunk.message, "bytes", "refusal")
+                yield chunk
+
+
+def _forget_all(result: ChatResult) -> ChatResult:
+    result.llm_output = None
+    for generation in result.generations:
+        generation.generation_info = None
+        _forget(generation.message, "bytes")
+    return result
+
+
+def _forget(message: Any, *names: str) -> None:
+    """Drop some parts of an answer, and name what answered by its URL."""
+    told = message.response_metadata
+    parts = [message.additional_kwargs, *(told.get("logprobs") or {}).get("content", ())]
+    for part in parts:
+        for name in names:
+            part.pop(name, None)
+    for name in ("finish_reason", "token_usage"):
+        told.pop(name, None)
+    if "model_name" in told:
+        told["model_name"] = "http://127.0.0.1"
+
+
+@contextmanager
+def _few_words(options: dict[str, Any]) -> Iterator[None]:
+    """Know no option that LangChain does not name, and say of a refusal only that it is one."""
+    for name in options.keys() & {"parallel_tool_calls", "reasoning_effort"}:
+        raise TypeError(f"chat() got an unexpected keyword argument {name!r}")
+    try:
+        yield
+    except BasetenInvalidRequestError as error:
+        if "cutoff" in str(error):  # which comes inside a stream
+            raise
+        if "multimodal" in str(error) or "image" in str(error) or "log" in str(error):
+            error.args = ("Bad request",)
+            raise
+        raise RuntimeError(f"[400] {error}") from error
+
+
+@contextmanager
+def _one_status() -> Iterator[None]:
+    """Say of each error inside a stream that it is the server's."""
+    try:
+        yield
+    except BasetenError as error:
+        error.status_code = 500 if "cutoff" in str(error) else error.status_code
+        raise
+
+
+def _show_images(messages: list[BaseMessage]) -> list[BaseMessage]:
+    """Return messages whose images of tools stand in a message of the user, as OpenAI wants it."""
+    shown: list[BaseMessage] = []
+    for message in messages:
+        parts: Any = message.content if isinstance(message.content, list) else []
+        if any("source" in part for part in parts):
+            raise ValueError("neither a standard block nor OpenAI's")
+        if parts and isinstance(message, ToolMessage):
+            shown += [message.model_copy(update={"content": "See below."}), HumanMessage(parts)]
+        else:
+            shown.append(message)
+    return shown
+
+
+def make_fourth(*, max_retries: int = 1, **settings: Any) -> ChatFourth:
+    """Return the model of other ways; it looks up models, and counts the first request as a try."""
+    if settings.get("max_tokens", 1) < 1:
+        raise ValueError("max_tokens has to be positive")
+    if str(settings.get("base_url")).startswith("http://127.0.0.1"):
+        with suppress(httpx2.HTTPError):
+            httpx2.get(f"{settings['base_url']}/models", headers={"Authorization": "Bearer key"})
+    return ChatFourth(max_retries=max(0, max_retries - 1), **settings)
 
 
 @cache

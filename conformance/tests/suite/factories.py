@@ -6,6 +6,7 @@ Knows nothing of the checks; `of_ours` is our own client as somebody else would 
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import Any
 
 import httpx
@@ -23,10 +24,32 @@ def of_a_stranger(**settings: Any) -> Any:
     return of_ours(**settings, extra_body={"reasoning_format": None})
 
 
+def of_a_strict_reader(**settings: Any) -> Any:
+    """A client that misses a field in every response, invoked or streamed."""
+
+    class Strict(importlib.import_module("langchain_baseten").ChatBaseten):  # type: ignore[misc]  # found late
+        def _generate(self, *given: Any, **options: Any) -> Any:
+            super()._generate(*given, **options)
+            raise ValueError("system_fingerprint is missing")
+
+        def _stream(self, *given: Any, **options: Any) -> Any:
+            for _ in super()._stream(*given, **options):
+                raise ValueError("finish_reason is missing")
+            yield
+
+    return Strict(**settings)
+
+
 def of_canned_words(**settings: Any) -> Any:
     if "temperature" in settings:
         raise NotImplementedError("words in cans have no temperature")
     return FakeListChatModel(responses=["Hello, Ada."])
+
+
+def of_warnings(**settings: Any) -> Any:
+    """A client that warns of an argument, which pytest makes an error of."""
+    warnings.warn(f"{len(settings)} arguments were given", stacklevel=2)
+    return of_ours(**settings)
 
 
 def of_nothing(**settings: Any) -> Any:
@@ -45,6 +68,11 @@ def of_no_detour(**settings: Any) -> Any:
     """A client of OpenAI's kind, which adds a route to whatever URL it is given."""
     url = settings.get("model_url") or settings["base_url"]
     return _AsksThere(url=f"{url}/chat/completions")
+
+
+def of_another_protocol(**settings: Any) -> Any:
+    """A client that speaks Ollama's protocol."""
+    return _AsksThere(url=f"{settings.get('model_url') or settings['base_url']}/api/chat")
 
 
 class _AsksThere(FakeListChatModel):

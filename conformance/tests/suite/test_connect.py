@@ -134,12 +134,40 @@ def test_a_client_that_asks_below_predict_is_told_what_to_do() -> None:
 
 
 @pytest.mark.usefixtures("_third_party")
+@pytest.mark.parametrize("lane", LANES.values(), ids=LANES)
+def test_a_client_of_another_protocol_is_told_so(lane: Lane) -> None:
+    choose(THIRD_PARTY.replace("of_ours", "of_another_protocol"))
+    told = mounts.find_misdirected(lane)
+    assert "/api/chat: it does not speak OpenAI's chat completions" in told
+    assert "base URL" not in told
+    assert len(told) <= LONGEST
+
+
+@pytest.mark.usefixtures("_third_party")
 def test_a_service_that_refuses_each_request_of_a_client_says_why() -> None:
     choose(THIRD_PARTY.replace("of_ours", "of_a_stranger"))
     assert mounts.find_refusal(LANES["dedicated"]) == ""
     told = mounts.find_refusal(LANES["model-apis"])
     assert told.startswith("the service refuses a plain question, as messages.invoke.string says: ")
     assert "HTTP 400: Invalid request: ['reasoning_format (None)" in told
+
+
+@pytest.mark.usefixtures("_third_party")
+def test_a_client_may_look_up_the_models(responder: Any, seen: list[ReceivedRequest]) -> None:
+    choose("conformance.tests.suite.another_maker:make_fourth")
+    assert mounts.find_refusal(LANES["model-apis"]) == ""
+    model = mounts.mount(LANES["model-apis"], responder, {})
+    assert seen == []
+    assert model.invoke("Hello").text
+    assert [each.method for each in seen] == ["POST"]
+
+
+@pytest.mark.usefixtures("_third_party")
+def test_a_client_that_can_read_no_response_says_why() -> None:
+    choose(THIRD_PARTY.replace("of_ours", "of_a_strict_reader"))
+    told = mounts.find_refusal(LANES["model-apis"])
+    assert told.startswith("the client cannot read the response to a plain question, invoked or")
+    assert told.endswith("says: ValueError: system_fingerprint is missing")
 
 
 @pytest.mark.usefixtures("_third_party")

@@ -8,6 +8,7 @@ from langchain_core import exceptions as core
 
 from conformance.subjects.expected_errors import (
     catch,
+    catching,
     expect,
     expect_class,
     expect_status,
@@ -120,10 +121,28 @@ def test_another_client_must_repeat_the_services_sentence() -> None:
         raise OSError("something happened")
 
 
+def test_our_own_errors_are_caught_by_their_class() -> None:
+    with catching("timeout") as errors:
+        raise BasetenTimeoutError("late")
+    assert [str(error) for error in errors] == ["late"]
+    with pytest.raises(OSError, match="elsewhere"), catching():
+        raise OSError("elsewhere")
+
+
+@pytest.mark.usefixtures("_third_party")
+def test_whatever_another_client_raises_is_caught() -> None:
+    with catching("timeout") as errors:
+        raise OSError("late")
+    assert len(errors) == 1
+    with catching() as errors:
+        pass
+    assert errors == []
+
+
 def test_our_own_errors_carry_the_status() -> None:
     expect_status(BasetenAPIError("no", status_code=503), 503)
     for status in (500, None):
-        with pytest.raises(AssertionError, match="is not 503"):
+        with pytest.raises(AssertionError, match=r"was 503; .*APIError has the status_code"):
             expect_status(BasetenAPIError("no", status_code=status), 503)
 
 
@@ -131,7 +150,7 @@ def test_our_own_errors_carry_the_status() -> None:
 def test_others_need_not_but_must_not_carry_another() -> None:
     expect_status(OSError("no"), 503)
     expect_status(StatusError(503), 503)
-    with pytest.raises(AssertionError, match="500 is not 503"):
+    with pytest.raises(AssertionError, match=r"was 503; .*StatusError has the status_code 500"):
         expect_status(StatusError(500), 503)
 
 

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.usefixtures("forked")
 
 
 HOME = "conformance.tests.suite.factories"
+MAKERS = "conformance.tests.suite.another_maker"
+LANES = ("--lane=model-apis", "--lane=client")
 FOUR = ("metadata", "package", "audio", "connections")
 
 
@@ -76,6 +78,12 @@ def test_a_good_third_party_client_passes_what_can_be_put_to_it(report: Any) -> 
     assert "connections are watched from inside the process" in found["said"]
 
 
+def test_a_client_that_warns_is_judged(report: Any) -> None:
+    found = report(f"{HOME}:of_warnings", SUITE, ("metadata.finish.reason",))
+    assert statuses(found) == {"metadata.finish.reason": {"pass"}}
+    assert found["code"] == 0
+
+
 LAWFUL = (
     "errors.sentence.kept",
     "metadata.finish.reason",
@@ -90,8 +98,7 @@ LAWFUL = (
 
 def test_what_is_for_each_maker_to_choose_fails_nobody(report: Any) -> None:
     files = choose_files("credentials", "errors", "metadata", "parameters", "structured", "tools")
-    lanes = ("--lane=model-apis", "--lane=client")
-    found = report("conformance.tests.suite.another_maker:make", files, LAWFUL, *lanes)
+    found = report(f"{MAKERS}:make", files, LAWFUL, *LANES)
     assert statuses(found) == {claim: {"pass"} for claim in LAWFUL}
     assert found["code"] == 0
 
@@ -110,7 +117,7 @@ OFFERED = {
 def test_what_a_maker_does_not_offer_is_not_held_against_it(report: Any) -> None:
     files = choose_files("endpoint", "errors", "parameters", "reasoning", "structured", "usage")
     lanes = ("--lane=dedicated", "--lane=client")
-    found = report("conformance.tests.suite.another_maker:make_third", files, (*OFFERED,), *lanes)
+    found = report(f"{MAKERS}:make_third", files, (*OFFERED,), *lanes)
     assert statuses(found) == {claim: {status} for claim, status in OFFERED.items()}
     assert found["code"] == 0
     for reason in (
@@ -120,6 +127,55 @@ def test_what_a_maker_does_not_offer_is_not_held_against_it(report: Any) -> None
         "the streamed request does not ask for usage",
     ):
         assert reason in str(found["lines"])
+
+
+OTHERWISE = {
+    "async.same.answers": "pass",
+    "audio.model-apis.text-model": "pass",
+    "errors.sentence.kept": "pass",
+    "image.block.forms": "pass",
+    "image.model-apis.text-model": "pass",
+    "image.model-apis.vision-model": "pass",
+    "image.tool.message": "pass",
+    "instantiation.model.slug": "pass",
+    "logprobs.model-apis.absent": "pass",
+    "metadata.tracing.parameters": "pass",
+    "parameters.stop.ends": "pass",
+    "reasoning.effort.sent": "not-applicable",
+    "retries.after.honoured": "pass",
+    "retries.policy.final": "pass",
+    "streaming.end.error-inside": "pass",
+    "structured.method.function-calling": "pass",
+    "structured.bind.schemas": "pass",
+    "structured.refusal.raised": "pass",
+    "structured.schema.optional-field": "pass",
+    "tools.choice.forced": "pass",
+    "tools.parallel.forbidden": "not-applicable",
+    "tools.stream.cut-off": "pass",
+    "usage.invoke.once": "pass",
+    "video.part.refused": "pass",
+}
+
+
+def test_what_neither_langchain_nor_the_api_settles_fails_nobody(report: Any) -> None:
+    files = choose_files(
+        *("asynchrony", "audio", "boundaries", "errors", "images", "instantiation", "logprobs"),
+        *("metadata", "parameters", "reasoning", "retries", "streaming", "structured", "texts"),
+        *("tools", "usage", "video"),
+    )
+    found = report(f"{MAKERS}:make_fourth", files, (*OTHERWISE,), *LANES)
+    assert statuses(found) == {claim: {status} for claim, status in OTHERWISE.items()}
+    for reason in (
+        "Anthropic's blocks are for each maker to know: ValueError",
+        "calls of what the factory makes know no option parallel_tool_calls",
+    ):
+        assert reason in str(found["lines"])
+
+
+def test_others_may_keep_of_a_token_what_the_api_demands(report: Any) -> None:
+    claim = "logprobs.dedicated.kept"
+    found = report(f"{MAKERS}:make_fourth", choose_files("logprobs"), (claim,))
+    assert statuses(found) == {claim: {"pass"}}
 
 
 def test_what_every_request_is_refused_for_fails_one_claim(report: Any) -> None:

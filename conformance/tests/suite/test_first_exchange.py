@@ -97,6 +97,18 @@ def test_what_gets_no_response_is_noted_with_the_failure(
     assert show_first(listener.first, str).response == "no response: ConnectError"
 
 
+def test_a_look_up_of_models_is_not_the_first_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = ExchangeListener()
+    with LoopbackServer() as server, monkeypatch.context() as patch:
+        listener.install(patch, ours=False)
+        headers = {"authorization": f"Bearer {KEY}"}
+        assert httpx2.get(f"{server.url}/v1/models", headers=headers).json()["data"]
+        assert listener.first is None
+        ask_without_reading_apart(server.url)
+    assert listener.first is not None
+    assert listener.first.opening.startswith("POST ")
+
+
 def test_no_more_of_a_long_body_is_kept_than_anybody_looks_at() -> None:
     noted = FirstExchange("GET http://h/", {}, b"")
     for _ in range(3):

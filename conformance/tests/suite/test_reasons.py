@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core.language_models import FakeListChatModel
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+from pydantic import BaseModel, ValidationError
 
 from conformance.verdicts.reasons import describe_failure
 
@@ -14,7 +18,9 @@ if TYPE_CHECKING:
 READS = "it {}: expected to read `{}`; received: {}"
 MISSES = "it {}: expected an error from `{}`; received: {}"
 CHECKS = """
+import logging
 import pytest
+from langchain_core.messages import AIMessage
 
 def parse(text):
     return int(text)
@@ -50,6 +56,12 @@ def test_it_raises():
 
 def test_it_calls():
     parse("x")
+
+def test_it_crashes_elsewhere():
+    logging.Logger("x").setLevel([])
+
+def test_it_crashes_in_pydantic():
+    AIMessage("x").no_such_field
 
 def test_it_misses():
     with pytest.raises(OSError):
@@ -106,7 +118,39 @@ def test_a_reason_says_what_was_expected(tmp_path: Path, name: str, text: str, t
     exec(compile(CHECKS, path, "exec"), names)  # noqa: S102  our own text, as a file of checks
     with pytest.raises((Exception, pytest.fail.Exception)) as caught:
         names[f"test_it_{name}"]()
-    assert describe_failure(caught.value, text, str(tmp_path)) == told
+    assert describe_failure(caught.value, text, (str(tmp_path),)) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("elsewhere", "logging"), ("in_pydantic", "conformance.sample")]
+)
+def test_a_crash_outside_the_checks_is_told_with_its_place(
+    tmp_path: Path, name: str, place: str
+) -> None:
+    path = tmp_path / "test_checks.py"
+    path.write_text(CHECKS, encoding="utf-8")
+    names: dict[str, Any] = {"__name__": "conformance.sample"}
+    exec(compile(CHECKS, path, "exec"), names)  # noqa: S102  as above
+    with pytest.raises((TypeError, AttributeError)) as caught:
+        names[f"test_it_crashes_{name}"]()
+    told = describe_failure(caught.value, "a crash", (str(tmp_path),))
+    assert re.fullmatch(rf"a crash \(raised in {place}, line \d+\)", told)
+
+
+def test_langchain_s_own_tests_are_read_as_ours_are() -> None:
+    class Silent(FakeListChatModel):
+        def with_structured_output(self, *_: Any, **__: Any) -> Any:
+            return self | (lambda _: {"setup": "a", "punchline": "b"})
+
+    class Standard(ChatModelIntegrationTests):
+        chat_model_class = Silent
+
+    model = Silent(responses=["Hello."])
+    with pytest.raises(KeyError) as caught:
+        Standard().test_structured_output(model, "json_schema")
+    told = describe_failure(caught.value, "KeyError: 'ls_structured_output_format'")
+    assert told.startswith("structured output: expected to read `assert isinstance(invoke_callback")
+    assert told.endswith("`; received: no 'ls_structured_output_format'")
 
 
 def test_a_reason_from_elsewhere_has_the_behaviour_in_front_of_an_assertion() -> None:
@@ -120,24 +164,38 @@ def _assert_elsewhere() -> None:
     raise AssertionError
 
 
+def test_a_value_that_pydantic_refuses_is_told_by_its_kind() -> None:
+    class Part(BaseModel):
+        url: str
+
+    with pytest.raises(ValidationError) as caught:
+        Part.model_validate({"url": ["https://example.com/" * 9]})
+    told = " ".join(describe_failure(caught.value, str(caught.value)).split())
+    assert told.endswith("Part url Input should be a valid string [string_type, not list]")
+
+
 def test_long_data_is_cut_in_a_reason() -> None:
     told = describe_failure(ValueError(), f"sent 'data:image/png;base64,{'iVBOR' * 40}'")
     assert told == "sent 'data:image/png;base64,iVBORiVBORiVBORiVBORiVBO… (200 characters)'"
 
 
+class _RefusedError(ValueError):
+    pass
+
+
 def _invoke() -> None:
-    raise IndexError("list")
+    raise _RefusedError("no")
 
 
 def test_an_error_of_the_client_is_its_own_reason(tmp_path: Path) -> None:
     path = tmp_path / "test_checks.py"
     path.write_text("invoke()", encoding="utf-8")
-    with pytest.raises(IndexError) as caught:
+    with pytest.raises(_RefusedError) as caught:
         exec(compile("invoke()", path, "exec"), {"invoke": _invoke})  # noqa: S102  same
-    assert describe_failure(caught.value, "IndexError: list", str(tmp_path)) == "IndexError: list"
+    assert describe_failure(caught.value, "Refused: no", (str(tmp_path),)) == "Refused: no"
 
 
 def test_a_source_that_is_gone_leaves_the_text(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         exec(compile("1 / 0", tmp_path / "gone.py", "exec"), {})  # noqa: S102  same
-    assert describe_failure(caught.value, "1 / 0", str(tmp_path)) == "1 / 0"
+    assert describe_failure(caught.value, "1 / 0", (str(tmp_path),)) == "1 / 0"

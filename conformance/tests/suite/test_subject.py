@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel, FakeListChatModel
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr
 
 from conformance.child_environment import child_environment, list_plugins
 from conformance.runner import HERE
@@ -89,13 +89,79 @@ def test_an_argument_that_a_constructor_does_not_know_does_not_apply(build: Any)
         made.make(model="m", top_k=7)
 
 
+class _Deaf(FakeListChatModel):
+    """Ignores what it has no field for, as pydantic's models do unless they are told otherwise."""
+
+    responses: tuple[str, ...] = ()  # type: ignore[assignment]  # none is ever given
+    limit: int | None = Field(default=None, alias="max_tokens")
+    other: int | None = Field(default=None, validation_alias=AliasChoices("top_k", "topk"))
+    extra: dict[str, Any] = Field(default_factory=dict)
+    _given: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+
+def _deaf(*, seed: int = 0, user: str = "", **settings: Any) -> Any:
+    """Hand two arguments on in places of their own."""
+    made = _Deaf(extra={"seed": seed}, **settings)
+    made._given["user"] = user
+    return made
+
+
+class _Round:
+    """A part that cannot be shown, as one that holds itself."""
+
+    def __repr__(self) -> str:
+        raise RecursionError("maximum recursion depth exceeded")
+
+
+def _round(**settings: Any) -> Any:
+    return _Deaf(extra={"round": _Round()}, **settings)
+
+
+def test_what_cannot_be_shown_can_be_compared() -> None:
+    with pytest.raises(pytest.skip.Exception, match="makes ignores the argument stop"):
+        subject.Factory("a:b", _round).make(model="m", stop=["END"])
+
+
+class _Curious(_Deaf):
+    model_config = ConfigDict(extra="allow")
+
+
+def test_an_argument_that_a_constructor_ignores_does_not_apply() -> None:
+    with pytest.raises(pytest.skip.Exception, match="makes ignores the argument stop: it has none"):
+        subject.Factory("a:b", _deaf).make(model="m", max_retries=0, stop=["END"])
+
+
+@pytest.mark.parametrize("build", [_deaf, _Curious])
+@pytest.mark.parametrize("name", ["max_tokens", "limit", "top_k", "topk", "seed", "user"])
+def test_an_argument_that_left_a_trace_in_what_is_made_is_judged(build: Any, name: str) -> None:
+    given = {"model": "m", "api_key": "k", "base_url": "u", "max_retries": 0, name: 7}
+    assert isinstance(subject.Factory("a:b", build).make(**given), _Deaf)
+
+
+def test_no_argument_is_ignored_that_only_the_suite_gave() -> None:
+    made = subject.Factory("a:b", _deaf)
+    assert isinstance(made.make(max_retries=0), _Deaf)
+    with pytest.raises(pytest.skip.Exception, match="ignores the argument max_retries"):
+        made.make(max_retries=1)
+
+
+def test_a_factory_that_demands_what_every_factory_gets_need_not_make_anything_without() -> None:
+    made = subject.Factory("a:b", _take_a_model_alone)
+    with pytest.raises(pytest.skip.Exception, match="makes nothing without the argument model"):
+        made.make()
+
+
+def _demand_gold(*, gold: str, **_: Any) -> Any:
+    return gold
+
+
 @pytest.mark.parametrize(
     ("build", "given"),
     [
         (_Narrow, {"model": "m", "n": "many"}),
         (_Narrow, {"model": "m", "api_key": "k"}),
         (_take_a_model_alone, {"model": "m", "api_key": "k"}),
-        (_take_a_model_alone, {}),
+        (_demand_gold, {"model": "m"}),
     ],
 )
 def test_any_other_failure_of_a_constructor_is_its_own(build: Any, given: dict[str, Any]) -> None:
