@@ -20,6 +20,7 @@ from conformance.recording.model_listing import (
     choose_model,
     describe_listing,
     list_served,
+    wait_until_awake,
 )
 from conformance.recording.recorder import find_lane, is_recorded
 from conformance.recording.service_discovery import (
@@ -196,6 +197,8 @@ def _look_up(service: Service) -> tuple[str, str, str]:
     lane = LANES[service.lane]
     settings = choose_settings(lane, service.target, url=service.url)
     key = settings["api_key"]
+    if not service.model:
+        wait_until_awake(find_endpoint(settings).base_url, key)
     url = find_front(service.url, key)
     endpoint = find_endpoint(settings | {lane.setting: url})
     if service.model:
@@ -251,7 +254,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Judge no check by a request that got no answer, or by what its model cannot do."""
     meter, failed = item.config.stash[_METER], True
-    meter.begin()
+    meter.begin(plain=any(place.claim == _FIRST for place in places_of(item)))
     try:
         yield
         failed = False
@@ -265,7 +268,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
         if meter.withheld:
             pytest.skip(meter.withheld)
         judged = [item.name, *(place.claim for place in places_of(item))]
-        if failed and (why := find_inability(judged, meter.heard)):
+        if failed and (why := find_inability(judged, meter.heard, meter.accepted)):
             evidence_of(item).not_applicable(why)
 
 

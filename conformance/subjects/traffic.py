@@ -35,7 +35,7 @@ class Tape:
 
     def note_response(self, response: Response) -> None:
         """Keep what comes back; a stream arrives in one piece behind this."""
-        self.answers.append(response.read().decode("utf-8"))
+        self.answers.append(response.read().decode("utf-8", "replace"))
 
     def note_exchange(self, request: ReceivedRequest, plan: AnswerPlan) -> None:
         """Keep what a server got, and what it is about to answer."""

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     Ask = Callable[..., AIMessage]
 
 
-NO_USAGE = "the service counted the tokens if it was asked to, and the answer reports no usage"
+NO_USAGE = "a service counts the tokens if it is asked to; the answer reports no usage"
 _RIDDLE = "What is 3 + 4? Think first."
 _LONG_PROMPT = "Summarise in one word. " + "Nets are mended and boats are counted. " * 120
 _PROMPT_TOKENS = 7
@@ -65,7 +65,7 @@ def test_an_answer_reports_prompt_answer_and_sum_once(lane: str, model: BaseChat
     with get_usage_metadata_callback() as counted:
         answer = model.invoke(GREETING)
     usage, told = answer.usage_metadata, answer.response_metadata["token_usage"]
-    assert usage is not None
+    assert usage is not None, NO_USAGE
     assert 0 < usage["input_tokens"] == told["prompt_tokens"]
     assert 0 < usage["output_tokens"] == told["completion_tokens"]
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
@@ -82,7 +82,7 @@ def test_several_answers_to_one_question_report_their_tokens_once(
     first, second = (each.message for each in answers)
     assert isinstance(first, AIMessage)
     assert isinstance(second, AIMessage)
-    assert first.usage_metadata is not None
+    assert first.usage_metadata is not None, NO_USAGE
     if chosen().ours:  # Which answers repeat what all of them cost is for each maker to say.
         assert second.usage_metadata is None
 

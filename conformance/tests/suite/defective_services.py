@@ -45,7 +45,7 @@ def answers(request: ReceivedRequest) -> AnswerPlan:
     """
     if request.path.endswith("/models"):
         return plan_json(200, {"object": "list", "data": [{"id": MODEL, "object": "model"}]})
-    body = request.json()
+    body = request.json() if request.body else {}
     if body.get("model") != MODEL:
         return _knows_no_such_model(request)
 
