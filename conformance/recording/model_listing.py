@@ -167,7 +167,9 @@ def _send(url: str, key: str) -> httpx2.Response:
     try:
         return httpx2.get(url, headers=headers, timeout=_PATIENCE, verify=tls, trust_env=not near)
     except httpx2.HTTPError as error:
-        raise ServedError(f"{url} cannot be reached: {type(error).__name__}") from error
+        far = isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout))
+        what = "cannot be reached" if far else "gives no answer"
+        raise ServedError(f"{url} {what}: {type(error).__name__}") from error
 
 
 def choose_model(lane: Lane, served: tuple[Served, ...] | None, otherwise: str) -> str:

@@ -46,6 +46,9 @@ _REFUSED = 400
 _SERVER_ERROR = 500
 _UNABLE = {*range(400, 500), 501} - {401, 402, 403, 408, 409, 425, 429}
 """Statuses that say what a service cannot do, not that it cannot now, or not for this key."""
+_TOO_LONG = re.compile(r"(?i)context (length|size|window)|too long|maximum .*(length|tokens)")
+_LONG = 2_000
+"""Characters of a request that may be more than a model takes."""
 _MEDIA_WORDS = ("image", "audio", "vision", "multimodal", "modalit", "mmproj")
 _AT_ONCE = 2
 """Events that a whole message may stand in without being streamed token by token."""
@@ -239,7 +242,21 @@ def _read_refusal(judged: Sequence[str], heard: Heard, accepted: Collection[str]
     unknown = list_features(heard.asked) - {*accepted}
     # A picture in a tool's result is refused with the tools, if those always are.
     always = _read_features(judged, heard, unknown) if accepted and "tools" in unknown else ""
-    return always or _read_inability(judged, heard) or _read_features(judged, heard, unknown)
+    return (
+        always
+        or _read_inability(judged, heard)
+        or _read_features(judged, heard, unknown)
+        or _read_length(judged, heard)
+    )
+
+
+def _read_length(judged: Sequence[str], heard: Heard) -> str:
+    """Return that a long request is too long for the model, as the service says; else nothing."""
+    sentence = find_sentence(heard.said)
+    apart = any(name.startswith(_JUDGING_REFUSALS) for name in judged)
+    if apart or len(heard.asked) < _LONG or not _TOO_LONG.search(sentence):
+        return ""
+    return f"the prompt is longer than the model takes: HTTP {heard.status}: {sentence:.200}"
 
 
 def _read_features(judged: Sequence[str], heard: Heard, unknown: Collection[str]) -> str:

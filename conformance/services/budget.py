@@ -169,9 +169,11 @@ class Meter(TransportGuard):
         """Return why the first response is no model's; empty if it may be one."""
         if not self._rejects_guess(status):
             return _find_stranger(request, response, status)
+        path = request.url.path
+        or_else = f"there is no chat endpoint at {path}, or " if status in _NOT_FOUND else ""
         return (
-            f"{self._guess}; the model {self._model!r}, a name derived from the URL, is rejected: "
-            f"{_tell(response)}; name the model with --model"
+            f"{self._guess}; {or_else}the model {self._model!r}, a name derived from the URL, is "
+            f"rejected: {_tell(response)}; name the model with --model"
         )
 
     def judge_response(self, request: Request, response: Response, attempt: int) -> float:
@@ -198,8 +200,8 @@ class Meter(TransportGuard):
 
     def accept(self, request: Request, response: Response) -> Any:
         """Return the response as it came; its tokens are counted when its body has ended."""
-        library, headers = library_of(request), response.headers
-        stream = response.stream
+        library, stream = library_of(request), response.stream
+        headers: Any = response.headers
         if response.is_stream_consumed:  # What was read was decoded.
             headers = [pair for pair in headers.items() if pair[0] != "content-encoding"]
             stream = library.ByteStream(response.content)

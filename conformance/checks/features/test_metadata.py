@@ -68,11 +68,13 @@ def test_an_answer_names_its_provider_its_model_and_its_id(
 ) -> None:
     with tapped(model) as (tapped_model, tape):
         metadata = ask(tapped_model, GREETING).response_metadata
-    assert metadata["model_name"] == LANES[lane].model
+    assert tape.sent[0]["model"] == LANES[lane].model
+    told = read_answer(tape.answers[0]).told
+    # Some services answer under another name of the same model, and some give no id.
+    assert metadata["model_name"] == told.get("model", LANES[lane].model)
     if chosen().ours:  # Others are providers of their own, and may keep the id elsewhere.
         assert metadata["model_provider"] == "baseten"
-        # Engines begin it differently.
-        assert metadata["id"] == read_answer(tape.answers[0]).told["id"]
+        assert metadata.get("id") == told.get("id")
 
 
 class _Trace(BaseCallbackHandler):

@@ -200,6 +200,25 @@ def test_what_is_refused_of_every_request_fails_no_check_of_more_than_that(
     assert bool(why) == bool(found)
 
 
+@pytest.mark.parametrize(
+    ("judged", "length", "sentence", "excused"),
+    [
+        ("usage.cache.read", 3_000, "This model's maximum context length is 512 tokens.", True),
+        ("usage.cache.read", 3_000, "Input is too long.", True),
+        ("usage.cache.read", 3_000, "No.", False),
+        ("usage.cache.read", 30, "This model's maximum context length is 4 tokens.", False),
+        ("errors.types.core", 3_000, "Input is too long.", False),
+    ],
+)
+def test_a_model_may_take_no_long_prompt(
+    judged: str, length: int, sentence: str, excused: bool
+) -> None:
+    found = find_inability([judged], [refuse(ask(user="x" * length), 400, sentence)], ["user"])
+    assert found == (
+        f"the prompt is longer than the model takes: HTTP 400: {sentence}" if excused else ""
+    )
+
+
 def test_a_picture_in_a_result_is_refused_with_the_tools_if_those_always_are() -> None:
     asked = ask(tools=[{}], messages=[{"role": "tool", "content": [{"type": "image_url"}]}])
     judged = ["image.tool.message"]

@@ -91,7 +91,7 @@ def test_where_no_model_is_listed_a_rejected_guess_of_its_name_accuses_nobody(
 ) -> None:
     told = judge(tmp_path, "lists nothing now", PLAIN, path=path)
     assert told.statuses == {PLAIN: "untested"}
-    assert "/v1/models responds HTTP 503: The list is being made.; the model " in told.reasons
+    assert "/v1/models responds HTTP 503: The list is being made.; there is no" in told.reasons
     assert "a name derived from the URL, is rejected: HTTP 404: The model" in told.reasons
     assert told.reasons.endswith("; name the model with --model")
     assert len(told.asked) == 1

@@ -144,6 +144,15 @@ def test_a_refusal_is_told_without_the_key(status: int, key: str, said: str) -> 
     assert KEY not in str(refusal.value)
 
 
+def test_a_connection_that_is_closed_is_no_answer() -> None:
+    closed = AnswerPlan(200, (), (), "abort")
+    with (
+        LoopbackServer(lambda request: closed) as server,
+        pytest.raises(ServedError, match="/version gives no answer: RemoteProtocolError"),
+    ):
+        fetch(f"{server.url}/version", "")
+
+
 def test_nobody_there_is_told() -> None:
     with LoopbackServer() as server:
         url = server.url
