@@ -16,6 +16,7 @@ import pytest
 from conformance.libraries import AsyncBody, Body, errors, library_of
 from conformance.recording.transport_guard import TransportGuard, read_wait
 from conformance.services.abilities import Heard, list_features
+from conformance.services.deadline import Deadline
 from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
 from conformance.verdicts.costs import count_answer
 
@@ -47,6 +48,8 @@ _WAKING_ATTEMPTS = 6
 """Of a service that has answered nothing yet, and may be waking up: half a minute."""
 _LONGEST_WAIT = 60.0
 _SILENCES = 2
+_LONGEST_ANSWER = 3
+"""How many of the longest silences a whole answer may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,11 @@ class Meter(TransportGuard):
         self._answered = False
         self._plain = False
         self._silences = 0
+        self._deadline = Deadline()
+
+    def end(self) -> None:
+        """Stop the clock: nothing of the check is under way any more."""
+        self._deadline.end()
 
     def begin(self, *, plain: bool = False) -> None:
         """Forget what became of the requests before: the next check begins.
@@ -135,6 +143,16 @@ class Meter(TransportGuard):
                 self._stop(f"the limit of {limit} {name} is spent; --max-{name} sets it")
         self.requests += 1
         self.limit_silence(request)
+        if self._silence is not None:
+            host, longest = request.url.netloc.decode("ascii"), _LONGEST_ANSWER * self._silence
+            self._deadline.begin(longest, lambda: self._expire(host, longest))
+
+    def _expire(self, host: str, longest: float) -> NoReturn:
+        self._silences += 1
+        why = f"{host} sends without an end: no whole answer in {longest:g} s"
+        if not self._answered or self._silences == _SILENCES:
+            self._stop(why)
+        self._withhold(why)
 
     def judge_error(self, request: Request, error: Exception, attempt: int) -> float:
         """Return the seconds to wait; skip the check after a silence or the last attempt."""

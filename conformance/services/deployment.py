@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -31,6 +31,7 @@ from conformance.recording.service_discovery import (
 )
 from conformance.services.abilities import find_inability
 from conformance.services.budget import Limits, Meter
+from conformance.services.deadline import Deadline
 from conformance.targets import LANES, choose_settings
 from conformance.verdicts.bound_items import evidence_of, is_bound, note_cost, places_of
 from conformance.verdicts.costs import Cost, add_up, estimate
@@ -47,6 +48,8 @@ _HOSTED = "inference.baseten.co"
 _OWN = ".baseten.co"
 # A deployment of Baseten's that was scaled to zero answers when a replica is up.
 _SILENCE = {"engine": 120.0, "live": 600.0}
+_LOOK_UP = 60.0
+"""Seconds that asking for the models may take at least; a service may wake up meanwhile."""
 _FIRST = "messages.invoke.string"
 _ROLES = ("model", "other", "thinker", "seer")
 _METER = pytest.StashKey[Meter]()
@@ -174,19 +177,28 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     asked = not option.collectonly
     service = aim(option.model_url or "", next(iter(option.model), ""), asked=asked)
     model, stopped, guess = service.model, "", ""
+    silence = option.max_silence or _SILENCE[service.target]
     if service.url and asked:
+        deadline = Deadline()
+        deadline.begin(max(silence, _LOOK_UP), _give_up)
         try:
             option.model_url, served, guess = _look_up(service)
             model = model or served
         except (AddresseeError, ServedError) as error:
             stopped = str(error)
+        finally:
+            deadline.end()
     if model:
         cast = dict.fromkeys(_ROLES, model)
         LANES[service.lane] = LANES[service.lane].recast(cast)
-    meter = Meter(Limits(), model, option.max_silence or _SILENCE[service.target], guess)
+    meter = Meter(Limits(), model, silence, guess)
     meter.stopped = stopped
     session.config.stash[_METER] = meter
     session.config.stash[_SOURCE] = urlsplit(service.url).netloc
+
+
+def _give_up() -> NoReturn:
+    raise ServedError("the list of models is sent without an end: name the model with --model")
 
 
 def _look_up(service: Service) -> tuple[str, str, str]:
@@ -262,6 +274,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
         failed = False
         raise
     finally:
+        meter.end()
         # Whatever the check made of it: it did not get what it asked for.
         if meter.elsewhere:
             evidence_of(item).not_applicable(meter.withheld)

@@ -4,9 +4,10 @@ import asyncio
 import gzip
 import json
 import re
+import threading
 from contextlib import nullcontext
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import httpx2
@@ -21,7 +22,7 @@ from conformance.services.budget import Limits, Meter
 from langchain_baseten import BasetenError, ChatBaseten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from conformance.reference import ReceivedRequest
 
@@ -462,3 +463,35 @@ def test_what_is_answered_with_an_error_is_not_accepted(monkeypatch: pytest.Monk
         assert meter.accepted == set()
         assert aim(server.url).invoke("Hello", seed=7).text
     assert meter.accepted == {"seed"}
+
+
+@pytest.mark.parametrize("ask", [ask_whole, ask_in_pieces, ask_awaited])
+def test_an_answer_without_an_end_is_no_answer(
+    ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def drip() -> Iterator[BodyPiece]:
+        while not ended.wait(0.02):
+            yield BodyPiece(b" ")
+
+    kind = (("content-type", "text/event-stream"),)
+    endless = AnswerPlan(200, kind, cast("tuple[BodyPiece, ...]", drip()))
+    meter = Meter(Limits(), silence=0.1)
+    with LoopbackServer(lambda _: endless) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        with pytest.raises(NO_ANSWER):
+            ask(server.url)
+        meter.end()
+        ended.set()
+    assert re.search(r"sends without an end: no whole answer in 0\.3 s$", meter.withheld)
+    assert meter.stopped == (meter.withheld if not meter._answered else "")
+
+
+def test_the_second_answer_without_an_end_is_the_last() -> None:
+    meter = Meter(Limits())
+    meter._answered = True
+    for stopped in ("", "h sends without an end: no whole answer in 6 s"):
+        with pytest.raises(SKIPPED):
+            meter._expire("h", 6)
+        assert meter.stopped == stopped
