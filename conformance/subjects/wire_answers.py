@@ -176,6 +176,8 @@ def _read_error(payload: Any) -> WireError | None:
     if isinstance(found, str):
         return WireError(_join(found))
     sentence = found.get("message") or found.get("detail")
+    if faults := [each["msg"] for each in _dicts(sentence) if isinstance(each.get("msg"), str)]:
+        sentence = "; ".join(faults)  # FastAPI's form, a fault each
     code = found.get("code")
     if not isinstance(sentence, str):
         return None

@@ -141,6 +141,7 @@ def test_content_may_be_a_list_of_parts() -> None:
         ('data: {"choices": [{}]}\n\ndata: {"error": "No."}\n\n', WireError("No.")),
         ('{"choices": [{}], "message": "yes"}', None),
         ('{"detail": [{"loc": ["body"]}]}', None),
+        ('{"detail": [{"loc": ["body"], "msg": "No."}, {"msg": "No!"}]}', WireError("No.; No!")),
         ("[1]", None),
         ("<h1>No.</h1>", None),
     ],
