@@ -197,7 +197,6 @@ class Meter(TransportGuard):
     def judge_response(self, request: Request, response: Response, attempt: int) -> float:
         """Return the seconds to wait, 0 to accept; skip all checks if the service will not work."""
         status = response.status_code if self._answered else _read_status(response)
-        self._silences = 0
         if status in _REFUSALS:
             self._stop(f"the service refuses the key, or what it may cost: {_tell(response)}")
         if not self._answered and (reason := self._find_obstacle(request, response, status)):
@@ -229,6 +228,8 @@ class Meter(TransportGuard):
             sent = request.content.decode("utf-8", "replace")
             self.heard.append(Heard(response.status_code, sent, whole.text))
             self.tokens += count_answer(*self.heard[-1])
+            if not self.withheld:
+                self._silences = 0
             if self.heard[-1].answers:
                 self.accepted |= list_features(sent)
 
