@@ -8,6 +8,7 @@ run. Must not know pytest's hooks, checks or lanes.
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -236,12 +237,21 @@ class Meter(TransportGuard):
         return library.Response(
             response.status_code,
             headers=headers,
-            stream=_Counted(stream, note, self._lose),
+            stream=_Counted(stream, note, self._lose, self._leave),
             extensions=response.extensions,
         )
 
     def _lose(self, error: Exception) -> NoReturn:
         self._withhold(f"the connection was lost inside an answer: {type(error).__name__}")
+
+    def _leave(self, idle: float) -> None:
+        """Note that a client left a stream in which nothing but comments came for too long."""
+        if self._silence is not None and idle >= self._silence and not self.withheld:
+            self._silences += 1
+            why = f"nothing but comments came in a stream for {self._silence:g} s (--max-silence)"
+            self.withheld = why
+            if self._silences == _SILENCES:
+                self.stopped = self.stopped or f"{why}, twice in a row"
 
     def _stop(self, why: str) -> NoReturn:
         self.stopped = self.stopped or why
@@ -303,33 +313,48 @@ class _Counted(Body, AsyncBody):
         stream: Any,
         note: Callable[[bytes], None],
         lose: Callable[[Exception], NoReturn],
+        leave: Callable[[float], None],
     ) -> None:
         self._stream = stream
         self._note = note
         self._lose = lose
+        self._leave = leave
         self._body = bytearray()
+        self._last = time.monotonic()
+        self._ended = False
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             for chunk in self._stream:
-                self._body += chunk
-                yield chunk
+                yield self._take(chunk)
         except _LOST as error:
             self._lose(error)
+        self._ended = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._stream:
-                self._body += chunk
-                yield chunk
+                yield self._take(chunk)
         except _LOST as error:
             self._lose(error)
+        self._ended = True
+
+    def _take(self, chunk: bytes) -> bytes:
+        self._body += chunk
+        if b"data:" in chunk:
+            self._last = time.monotonic()
+        return chunk
 
     # Clients close once, however the body ended.
-    def close(self) -> None:
+    def _end(self) -> None:
+        if not self._ended:
+            self._leave(time.monotonic() - self._last)
         self._note(bytes(self._body))
+
+    def close(self) -> None:
+        self._end()
         self._stream.close()
 
     async def aclose(self) -> None:
-        self._note(bytes(self._body))
+        self._end()
         await self._stream.aclose()

@@ -486,12 +486,13 @@ def test_an_answer_without_an_end_is_no_answer(
         for _ in range(attempts):
             assert meter.stopped == ""
             meter.begin()
-            with pytest.raises(NO_ANSWER):
+            with pytest.raises((*NO_ANSWER, BasetenError)):
                 ask(server.url)
             meter.end()
         ended.set()
-    assert re.search(r"sends without an end: no whole answer in 0\.3 s$", meter.withheld)
-    assert meter.stopped == meter.withheld
+    endless, idle = "sends without an end: no whole answer in 0.3 s", "nothing but comments came"
+    assert (idle if attempts > 1 and ask is ask_in_pieces else endless) in meter.withheld
+    assert meter.withheld in meter.stopped
 
 
 def test_the_second_answer_without_an_end_is_the_last() -> None:
