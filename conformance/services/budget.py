@@ -242,7 +242,11 @@ class Meter(TransportGuard):
         )
 
     def _lose(self, error: Exception) -> NoReturn:
-        self._withhold(f"the connection was lost inside an answer: {type(error).__name__}")
+        why = f"the connection was lost inside an answer: {type(error).__name__}"
+        self._silences += isinstance(error, _SILENT)
+        if self._silences == _SILENCES:
+            self._stop(f"{why}{self._tell_wait()}, twice in a row")
+        self._withhold(why)
 
     def _leave(self, idle: float) -> None:
         """Note that a client left a stream in which nothing but comments came for too long."""
