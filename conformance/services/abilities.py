@@ -195,9 +195,9 @@ def list_features(asked: str) -> set[str]:
     """Return what a request asks of a service beyond a plain answer, in words.
 
     Args:
-        asked: The request's body.
+        asked: The request's body; empty if it asks for a list.
     """
-    body: dict[str, Any] = json.loads(asked)
+    body: dict[str, Any] = json.loads(asked or "{}")
     given = {k: v for k, v in body.items() if v is not None and v is not False}
     found = {k for k, v in given.items() if v not in ([], {})} - {"model", "messages"}
     if found >= {"stream", "tools"}:

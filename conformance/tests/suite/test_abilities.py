@@ -152,6 +152,7 @@ TOOLED, STREAMED = ask(tools=[{}]), ask(stream=True, stream_options={"include_us
 @pytest.mark.parametrize(
     ("asked", "features"),
     [
+        ("", set()),
         (ask(), set()),
         (TOOLED, {"tools"}),
         (ask(tools=[{}], tool_choice="auto"), {"tools", "tool_choice 'auto'"}),
