@@ -188,7 +188,7 @@ _JUDGING_REFUSALS = (
 )
 _STREAMED = "streaming.sync.adds-up"
 _STREAM = {"stream", "stream_options"}
-_ONE_BODY = f"a streamed request is answered with one JSON body, as {_STREAMED} says"
+_NO_EVENTS = f"a streamed request is answered with JSON and no events, as {_STREAMED} says"
 
 
 def list_features(asked: str) -> set[str]:
@@ -224,7 +224,7 @@ def find_inability(
         if each.status >= _REFUSED and (why := _read_refusal(judged, each, accepted)):
             return why
     if _STREAMED not in judged and any(map(_ignores_streaming, heard)):
-        return _ONE_BODY
+        return _NO_EVENTS
     # What answered nothing shows no lack of anything.
     answers = [read_answer(each.said) for each in heard if each.answers]
     needs = [need for name in judged for need in _NEEDS.get(name, ())] if answers else []
@@ -233,8 +233,7 @@ def find_inability(
 
 def _ignores_streaming(heard: Heard) -> bool:
     streamed = heard.answers and "stream" in list_features(heard.asked)
-    whole = heard.said.lstrip().startswith("{") and read_answer(heard.said).choices
-    return bool(streamed and whole)
+    return streamed and heard.said.lstrip().startswith("{")
 
 
 def _read_refusal(judged: Sequence[str], heard: Heard, accepted: Collection[str]) -> str:

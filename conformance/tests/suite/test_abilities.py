@@ -229,7 +229,7 @@ def test_a_picture_in_a_result_is_refused_with_the_tools_if_those_always_are() -
 
 def test_a_service_that_does_not_stream_at_all_fails_at_streaming_alone() -> None:
     body = json.dumps({"choices": [{"message": {"content": "Yes."}}]})
-    told = "a streamed request is answered with one JSON body, as streaming.sync.adds-up says"
+    told = "a streamed request is answered with JSON and no events, as streaming.sync.adds-up says"
     assert find_inability(["messages.invoke.string"], [Heard(200, STREAMED, body)]) == told
     assert find_inability(["streaming.sync.adds-up"], [Heard(200, STREAMED, body)]) == ""
     assert find_inability(["messages.invoke.string"], [Heard(200, ask(), body)]) == ""

@@ -74,7 +74,7 @@ def test_a_service_that_does_not_stream_fails_at_streaming_alone(tmp_path: Path)
     typed = "streaming.events.typed"
     told = judge(tmp_path, "answers streams with one body", PLAIN, STREAMED, STOP, typed)
     assert told.statuses == {PLAIN: "pass", STREAMED: "fail", STOP: "pass", typed: NOT_APPLICABLE}
-    assert "a streamed request is answered with one JSON body" in told.reasons
+    assert "a streamed request is answered with JSON and no events" in told.reasons
 
 
 def test_an_engine_without_tools_is_told_so_in_its_own_words(tmp_path: Path) -> None:

@@ -155,6 +155,14 @@ def test_a_body_without_an_error_speaks_for_itself() -> None:
     assert find_sentence('{"error": "No."}') == "No."
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_events_are_read_however_their_lines_stand(end: str) -> None:
+    event = '{"choices": [{"delta": {"content": "a\u2028b"}}]}'
+    lines = [": hello", f"data:{event}", "", 'data: {"choices":', "data: []}", ""]
+    close = [f"data: {event}", f"data: {event}", "", "data: [DONE]", "", ""]
+    assert read_answer(end.join([*lines, *close])).text == "a\u2028b" * 3
+
+
 def test_what_is_no_json_object_is_left_out() -> None:
     body = 'data: [1]\n\ndata: "a"\n\ndata: {"choices": [{"delta": {"content": "b"}}]}\n\n'
     assert read_answer(body).text == "b"
