@@ -19,14 +19,25 @@ from conformance.targets import ENGINE_KEY, FAKE_KEY
 if TYPE_CHECKING:
     from conformance.targets import Lane
 
-__all__ = ["Served", "ServedError", "choose_model", "describe_listing", "fetch", "list_served"]
+__all__ = [
+    "Served",
+    "ServedError",
+    "choose_model",
+    "describe_listing",
+    "fetch",
+    "list_served",
+    "wait_until_awake",
+]
 
 _PATIENCE = 30.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _REFUSALS = {401, 403}
-_PASSING = {429, 502, 503, 504}
+_WAKING = {502, 503, 504}
+_PASSING = {429, *_WAKING}
 _WAITS = (1.0, 2.0)
 """Seconds before each further request for what is busy or not there yet."""
+_WAKING_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds before each further request to a service that is waking up."""
 
 
 class ServedError(RuntimeError):
@@ -45,20 +56,21 @@ class Served(NamedTuple):
     owner: str
 
 
-def list_served(endpoint: str, key: str) -> tuple[Served, ...] | None:
+def list_served(endpoint: str, key: str, *, certain: bool = False) -> tuple[Served, ...] | None:
     """Ask a service for its models.
 
     Args:
         endpoint: Its OpenAI base URL.
         key: Sent as a bearer token; empty for none.
+        certain: Whether to raise where a service that stays busy leaves open whether it has a list.
 
     Returns:
         The models; None if the service has no list, which a deployment need not have.
 
     Raises:
-        ServedError: Nobody answers, or the key is refused.
+        ServedError: Nobody answers, the key is refused, or the service is busy.
     """
-    listing = fetch(f"{endpoint}/models", key)
+    listing = fetch(f"{endpoint}/models", key, certain=certain)
     rows = listing.get("data") if isinstance(listing, dict) else None
     if not isinstance(rows, list):
         return None
@@ -69,7 +81,7 @@ def list_served(endpoint: str, key: str) -> tuple[Served, ...] | None:
     )
 
 
-def fetch(url: str, key: str) -> Any:
+def fetch(url: str, key: str, *, certain: bool = False) -> Any:
     """Return the JSON of a successful response; None for anything else.
 
     What is busy is requested again, twice.
@@ -77,9 +89,10 @@ def fetch(url: str, key: str) -> Any:
     Args:
         url: The URL.
         key: Sent as a bearer token; empty for none.
+        certain: Whether to raise for what is busy even then.
 
     Raises:
-        ServedError: Nobody answers, or the key is refused.
+        ServedError: Nobody answers, the key is refused, or the service is busy.
     """
     response = _get(url, key)
     for wait in _WAITS:
@@ -87,10 +100,39 @@ def fetch(url: str, key: str) -> Any:
             break
         time.sleep(wait)
         response = _get(url, key)
+    if certain and response.status_code in _PASSING:
+        raise ServedError(
+            f"{url} responds HTTP {response.status_code} {1 + len(_WAITS)} times: "
+            f"{find_sentence(response.text):.200}; judge the service once it is awake, or give its "
+            f"URL with the path of its chat endpoint"
+        )
     try:
         return response.json() if response.is_success else None
     except ValueError:
         return None
+
+
+def wait_until_awake(endpoint: str, key: str) -> None:
+    """Wait for half a minute if a service responds at all paths that it is not there yet.
+
+    Args:
+        endpoint: Its OpenAI base URL.
+        key: Sent as a bearer token; empty for none.
+
+    Raises:
+        ServedError: Nobody answers, the key is refused, or the service is still not there.
+    """
+    for wait in (*_WAKING_WAITS, 0.0):
+        response = _get(f"{endpoint}/models", key)
+        # A list alone may be out of order.
+        there = response.status_code not in _WAKING
+        if there or _send(endpoint, key).status_code not in _WAKING:
+            return
+        time.sleep(wait)
+    raise ServedError(
+        f"{endpoint} responds HTTP {response.status_code} for {sum(_WAKING_WAITS):.0f} s: "
+        f"{find_sentence(response.text):.200}; judge the service once it is awake"
+    )
 
 
 def describe_listing(endpoint: str, key: str) -> str:
@@ -110,20 +152,24 @@ def describe_listing(endpoint: str, key: str) -> str:
 
 
 def _get(url: str, key: str) -> httpx2.Response:
+    response = _send(url, key)
+    if response.status_code in _REFUSALS:
+        hint = f"; set {ENGINE_KEY} if it is an engine" if key in {"", FAKE_KEY} else ""
+        raise ServedError(f"{url} refuses the key: HTTP {response.status_code}{hint}")
+    return response
+
+
+def _send(url: str, key: str) -> httpx2.Response:
     headers = {"authorization": f"Bearer {key}"} if key else {}
     # As the client trusts authorities; what is on this machine is behind no proxy.
     tls = import_module("langchain_baseten._http.clients").tls_context()
     near = urlsplit(url).hostname in _LOOPBACK
     try:
-        response = httpx2.get(
-            url, headers=headers, timeout=_PATIENCE, verify=tls, trust_env=not near
-        )
+        return httpx2.get(url, headers=headers, timeout=_PATIENCE, verify=tls, trust_env=not near)
     except httpx2.HTTPError as error:
-        raise ServedError(f"{url} cannot be reached: {type(error).__name__}") from error
-    if response.status_code in _REFUSALS:
-        hint = f"; set {ENGINE_KEY} if it is an engine" if key in {"", FAKE_KEY} else ""
-        raise ServedError(f"{url} refuses the key: HTTP {response.status_code}{hint}")
-    return response
+        far = isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout))
+        what = "cannot be reached" if far else "gives no answer"
+        raise ServedError(f"{url} {what}: {type(error).__name__}") from error
 
 
 def choose_model(lane: Lane, served: tuple[Served, ...] | None, otherwise: str) -> str:

@@ -163,7 +163,7 @@ def find_front(url: str, key: str) -> str:
         key: Sent as a bearer token; empty for none.
 
     Raises:
-        ServedError: Nobody answers.
+        ServedError: Nobody answers, or what does is busy: nobody can tell what stands there.
     """
     url = url.strip()
     parts = urlsplit(url)
@@ -171,7 +171,8 @@ def find_front(url: str, key: str) -> str:
         return url
     lane = LANES["dedicated"]
     front = urlunsplit((parts.scheme, parts.netloc, lane.base_path, "", ""))
-    return url if list_served(front, key) is None else lane.url(url.rstrip("/"))
+    served = list_served(front, key, certain=True)
+    return url if served is None else lane.url(url.rstrip("/"))
 
 
 def _ask_name(url: str, key: str) -> Iterator[str]:

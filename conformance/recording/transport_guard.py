@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 from abc import ABC, abstractmethod
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from conformance.libraries import errors, stand_before
@@ -221,11 +222,19 @@ def read_wait(retry_after: str | None, attempt: int) -> float:
     """Return how many seconds a limited request waits, at least a tenth.
 
     Args:
-        retry_after: The header in seconds; anything else, such as a date, counts as absent.
+        retry_after: The header, in seconds or as a date; anything else counts as absent.
         attempt: How often this request was limited before; doubles the wait without a header.
     """
     try:
         seconds = float(retry_after or "nan")
     except ValueError:
-        seconds = math.nan
+        seconds = _read_date(str(retry_after))
     return 2.0**attempt if math.isnan(seconds) else max(seconds, 0.1)
+
+
+def _read_date(text: str) -> float:
+    """Return how many seconds away a date is; no number for what is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp() - time.time()
+    except ValueError:
+        return math.nan

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cause", "list_causes"]
 
-_CHANGING = re.compile(r"https?://\S+|0x[0-9a-f]+|\b[0-9a-f-]{8,}\b|\d+")
+_CHANGING = re.compile(r"https?://\S+|0x[0-9a-f]+|\b[0-9a-f-]{8,}\b|\d+|(?<=: )\{\".*$")
 _RAISED = re.compile(r"^.*?expected to read `.*?`; received: (?=\w*(Error|Exception): |no ')")
 """What a check read in vain: one thing that is missing is read in many ways."""
 

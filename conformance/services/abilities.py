@@ -7,19 +7,20 @@ that loses what the service did send fails.
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conformance.subjects.wire_answers import find_sentence, read_answer
+from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from conformance.subjects.wire_answers import WireAnswer
 
     Answers = Sequence[WireAnswer]
 
-__all__ = ["Heard", "find_inability"]
+__all__ = ["Heard", "find_inability", "list_features"]
 
 
 class Heard(NamedTuple):
@@ -35,9 +36,19 @@ class Heard(NamedTuple):
     asked: str
     said: str
 
+    @property
+    def answers(self) -> bool:
+        """Whether the response is an answer of a model, or the beginning of one."""
+        return self.status < _REFUSED and find_error(self.said) is None
+
 
 _REFUSED = 400
 _SERVER_ERROR = 500
+_UNABLE = {*range(400, 500), 501} - {401, 402, 403, 408, 409, 425, 429}
+"""Statuses that say what a service cannot do, not that it cannot now, or not for this key."""
+_TOO_LONG = re.compile(r"(?i)context (length|size|window)|too long|maximum .*(length|tokens)")
+_LONG = 2_000
+"""Characters of a request that may be more than a model takes."""
 _MEDIA_WORDS = ("image", "audio", "vision", "multimodal", "modalit", "mmproj")
 _AT_ONCE = 2
 """Events that a whole message may stand in without being streamed token by token."""
@@ -45,6 +56,10 @@ _AT_ONCE = 2
 
 def _reasons(answers: Answers) -> bool:
     return any(answer.reasoning.strip() for answer in answers)
+
+
+def _reasons_first(answers: Answers) -> bool:
+    return bool(answers[0].reasoning.strip())
 
 
 def _reasons_before(calls: int, *, text: bool) -> Callable[[Answers], bool]:
@@ -58,7 +73,7 @@ def _reasons_before(calls: int, *, text: bool) -> Callable[[Answers], bool]:
 
 
 def _counts(*path: str) -> Callable[[Answers], bool]:
-    return lambda answers: any(answer.count(*path) for answer in answers)
+    return lambda answers: bool(answers[-1].count(*path))
 
 
 def _tells(*path: str) -> Callable[[Answers], bool]:
@@ -70,7 +85,23 @@ def _streams(answers: Answers) -> bool:
 
 
 def _cuts_calls(answers: Answers) -> bool:
-    return any(call.events > 1 for answer in answers for call in answer.calls.values())
+    calls = [call for answer in answers for call in answer.calls]
+    return not calls or any(call.events > 1 for call in calls)
+
+
+def _calls(answers: Answers) -> bool:
+    return any(answer.calls for answer in answers)
+
+
+def _calls_side_by_side(answers: Answers) -> bool:
+    """Tell whether calls come together, or are not what a model makes one after the other."""
+    calls = [call for answer in answers for call in answer.calls]
+    single = max((len(answer.calls) for answer in answers), default=0) == 1
+    return not (single and all(call.is_valid for call in calls))
+
+
+def _chooses(answers: Answers) -> bool:
+    return any(answer.choices > 1 for answer in answers)
 
 
 def _gives_logprobs(answers: Answers) -> bool:
@@ -79,6 +110,10 @@ def _gives_logprobs(answers: Answers) -> bool:
 
 _NO_REASONING = "the model answers without reasoning"
 _NOT_STREAMED = "the service sends what it answers in one event"
+_WHOLE_CALLS = "the service sends each call in one event"
+_ONE_BY_ONE = "the model makes one call at a time"
+_ONE_ANSWER = "the service gives one answer to a request"
+_NO_CALLS = "the model calls no tool, as tools.invoke.call says"
 
 _REASONING_TOKENS = ("completion_tokens_details", "reasoning_tokens")
 _CACHED_TOKENS = ("prompt_tokens_details", "cached_tokens")
@@ -91,8 +126,8 @@ _DETAILS = (
 # for it to apply, and what is reported where they do not.
 _NEEDS: dict[str, tuple[tuple[Callable[[Answers], bool], str], ...]] = {
     "reasoning.answer.kept": ((_reasons, _NO_REASONING),),
-    "reasoning.replay.sent": ((_reasons, _NO_REASONING),),
-    "streaming.reasoning.pieces": ((_reasons, _NO_REASONING), (_streams, _NOT_STREAMED)),
+    "reasoning.replay.sent": ((_reasons_first, _NO_REASONING), (_calls, _NO_CALLS)),
+    "streaming.reasoning.pieces": ((_reasons_first, _NO_REASONING), (_streams, _NOT_STREAMED)),
     "streaming.blocks.apart": (
         (_reasons, _NO_REASONING),
         (
@@ -111,9 +146,21 @@ _NEEDS: dict[str, tuple[tuple[Callable[[Answers], bool], str], ...]] = {
     "test_usage_metadata": _DETAILS,
     "test_usage_metadata_streaming": _DETAILS,
     "logprobs.dedicated.kept": ((_gives_logprobs, "the service gives no log probabilities"),),
-    "structured.stream.grows": ((_streams, _NOT_STREAMED),),
+    "structured.stream.grows": ((_streams, _NOT_STREAMED), (_cuts_calls, _WHOLE_CALLS)),
     "streaming.end.once": ((_streams, _NOT_STREAMED),),
-    "tools.stream.merge-by-index": ((_cuts_calls, "the service sends each call in one event"),),
+    "tools.stream.merge-by-index": (
+        (_cuts_calls, _WHOLE_CALLS),
+        (_calls_side_by_side, _ONE_BY_ONE),
+    ),
+    "tools.invoke.parallel": ((_calls_side_by_side, _ONE_BY_ONE),),
+    "tools.parallel.forbidden": ((_calls, _NO_CALLS), (_calls_side_by_side, _ONE_BY_ONE)),
+    "test_an_answer_that_calls_a_tool_says_so": ((_calls, _NO_CALLS),),
+    "test_calls_and_their_results_go_back_to_the_service": ((_calls, _NO_CALLS),),
+    "test_an_agent_calls_both_tools_reads_the_results_and_answers": (
+        (_calls_side_by_side, _ONE_BY_ONE),
+    ),
+    "test_several_answers_to_one_question_report_their_tokens_once": ((_chooses, _ONE_ANSWER),),
+    "test_structured_few_shot_examples": ((_calls, _NO_CALLS),),
 }
 
 
@@ -126,29 +173,105 @@ _REFUSABLE: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     r'"input_audio"': (("audio.dedicated",), "the model takes no audio"),
     r'"logprobs":\s*true': (("logprobs.dedicated",), "the service gives no log probabilities"),
-    r'"n":\s*2': (("test_several_answers",), "the service gives one answer to a request"),
+    r'"n":\s*2': (("test_several_answers",), _ONE_ANSWER),
 }
 
+# A refusal is what these claims are about, or what they fail by for all others.
+_JUDGING_REFUSALS = (
+    "audio.model-apis.text-model",
+    "errors.",
+    "image.model-apis.text-model",
+    "logprobs.model-apis.absent",
+    "streaming.end.error-inside",
+    "tools.stream.cut-off",
+    "video.",
+)
+_STREAMED = "streaming.sync.adds-up"
+_STREAM = {"stream", "stream_options"}
+_NO_EVENTS = f"a streamed request is answered with JSON and no events, as {_STREAMED} says"
 
-def find_inability(judged: Iterable[str], heard: Sequence[Heard]) -> str:
+
+def list_features(asked: str) -> set[str]:
+    """Return what a request asks of a service beyond a plain answer, in words.
+
+    Args:
+        asked: The request's body; empty if it asks for a list.
+    """
+    body: dict[str, Any] = json.loads(asked or "{}")
+    given = {k: v for k, v in body.items() if v is not None and v is not False}
+    found = {k for k, v in given.items() if v not in ([], {})} - {"model", "messages"}
+    if found >= {"stream", "tools"}:
+        found.add("tools in a stream")
+    if any(message.get("role") == "system" for message in body.get("messages", ())):
+        found.add("a system message")
+    forms = {name: body[name] for name in ("tool_choice", "response_format") if name in found}
+    kinds = {k: v["type"] if isinstance(v, dict) else str(v) for k, v in forms.items()}
+    return (found - forms.keys()) | {f"{name} {kind!r:.40}" for name, kind in kinds.items()}
+
+
+def find_inability(
+    judged: Iterable[str], heard: Sequence[Heard], accepted: Collection[str] = ()
+) -> str:
     """Return why a failed check does not apply to the model; empty if it does.
 
     Args:
         judged: Ids of the claims that the check judges, and its own name.
         heard: The check's exchanges, in order.
+        accepted: Features of the requests that were answered in this run.
     """
-    judged = [*judged]
-    refused = [each for each in heard if each.status >= _REFUSED]
-    if why := next(filter(None, (_read_refusal(judged, each) for each in refused)), ""):
-        return why
+    judged = [name.partition("[")[0] for name in judged]
+    for each in heard:
+        if each.status >= _REFUSED and (why := _read_refusal(judged, each, accepted)):
+            return why
+    if _STREAMED not in judged and any(map(_ignores_streaming, heard)):
+        return _NO_EVENTS
     # What answered nothing shows no lack of anything.
-    answers = [read_answer(each.said) for each in heard if each.status < _REFUSED]
+    answers = [read_answer(each.said) for each in heard if each.answers]
     needs = [need for name in judged for need in _NEEDS.get(name, ())] if answers else []
     return next((why for shows, why in needs if not shows(answers)), "")
 
 
-def _read_refusal(judged: Sequence[str], heard: Heard) -> str:
+def _ignores_streaming(heard: Heard) -> bool:
+    streamed = heard.answers and "stream" in list_features(heard.asked)
+    return streamed and heard.said.lstrip().startswith("{")
+
+
+def _read_refusal(judged: Sequence[str], heard: Heard, accepted: Collection[str]) -> str:
     """Return how the service refuses what a check is about; empty if it refuses something else."""
+    unknown = list_features(heard.asked) - {*accepted}
+    # A picture in a tool's result is refused with the tools, if those always are.
+    always = _read_features(judged, heard, unknown) if accepted and "tools" in unknown else ""
+    return (
+        always
+        or _read_inability(judged, heard)
+        or _read_features(judged, heard, unknown)
+        or _read_length(judged, heard)
+    )
+
+
+def _read_length(judged: Sequence[str], heard: Heard) -> str:
+    """Return that a long request is too long for the model, as the service says; else nothing."""
+    sentence = find_sentence(heard.said)
+    apart = any(name.startswith(_JUDGING_REFUSALS) for name in judged)
+    if apart or len(heard.asked) < _LONG or not _TOO_LONG.search(sentence):
+        return ""
+    return f"the prompt is longer than the model takes: HTTP {heard.status}: {sentence:.200}"
+
+
+def _read_features(judged: Sequence[str], heard: Heard, unknown: Collection[str]) -> str:
+    """Return which features the service refuses of every request; empty if none of them."""
+    apart = any(name.startswith(_JUDGING_REFUSALS) for name in judged)
+    if apart or not unknown or heard.status not in _UNABLE:
+        return ""
+    if _STREAMED in judged and _STREAM.intersection(unknown):
+        return ""
+    sentence = find_sentence(heard.said)
+    names = ", ".join(sorted(unknown))
+    return f"the service refuses every request with {names}: HTTP {heard.status}: {sentence:.200}"
+
+
+def _read_inability(judged: Sequence[str], heard: Heard) -> str:
+    """Return what the model cannot read, or the service not give, as it says itself."""
     sentence = find_sentence(heard.said)
     # An engine that fails at images says so with a 500 as well; any other 500 is a failure.
     if heard.status >= _SERVER_ERROR and not any(w in sentence.lower() for w in _MEDIA_WORDS):

@@ -8,6 +8,7 @@ run. Must not know pytest's hooks, checks or lanes.
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,8 +16,9 @@ import pytest
 
 from conformance.libraries import AsyncBody, Body, errors, library_of
 from conformance.recording.transport_guard import TransportGuard, read_wait
-from conformance.services.abilities import Heard
-from conformance.subjects.wire_answers import find_sentence
+from conformance.services.abilities import Heard, list_features
+from conformance.services.deadline import Deadline
+from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
 from conformance.verdicts.costs import count_answer
 
 if TYPE_CHECKING:
@@ -34,13 +36,21 @@ _REDIRECTS = range(300, 400)
 _SUCCESSES = range(200, 300)
 _CLIENT_ERRORS = range(400, 500)
 _SERVER_ERRORS = range(500, 600)
+_ERRORS = range(400, 600)
+_INTERNAL = 500
 _LOST = errors("TransportError")
 _SILENT = errors("TimeoutException")
-_UNREACHED = errors("ConnectTimeout")
-_PASSING = {429, 502, 503, 504}
+_UNREACHED = (*errors("ConnectTimeout"), *errors("ConnectError"))
+_LIMITED = 429
+_PASSING = {_LIMITED, 502, 503, 504}
+_WAKING = {502, 503, 504}
 _ATTEMPTS = 4
+_WAKING_ATTEMPTS = 6
+"""Of a service that has answered nothing yet, and may be waking up: half a minute."""
 _LONGEST_WAIT = 60.0
 _SILENCES = 2
+_LONGEST_ANSWER = 3
+"""How many of the longest silences a whole answer may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,7 @@ class Meter(TransportGuard):
         withheld: Why a request got no response, until somebody empties it; no check may pass then.
         elsewhere: Whether nothing was withheld but requests for other models.
         heard: The exchanges since somebody emptied the list.
+        accepted: Features of the requests that were answered so far.
         limits: When to stop.
 
     Args:
@@ -96,15 +107,27 @@ class Meter(TransportGuard):
         self.withheld = ""
         self.elsewhere = False
         self.heard: list[Heard] = []
+        self.accepted: set[str] = set()
         self.limits = limits
         self._model = model
         self._guess = guess
         self._answered = False
+        self._plain = False
         self._silences = 0
+        self._deadline = Deadline()
 
-    def begin(self) -> None:
-        """Forget what became of the requests before: the next check begins."""
+    def end(self) -> None:
+        """Stop the clock: nothing of the check is under way any more."""
+        self._deadline.end()
+
+    def begin(self, *, plain: bool = False) -> None:
+        """Forget what became of the requests before: the next check begins.
+
+        Args:
+            plain: Whether it asks a plain question. What is refused of that is refused of all.
+        """
         self.withheld, self.elsewhere = "", False
+        self._plain = plain
         self.heard = []
 
     def admit(self, request: Request) -> None:
@@ -121,6 +144,16 @@ class Meter(TransportGuard):
                 self._stop(f"the limit of {limit} {name} is spent; --max-{name} sets it")
         self.requests += 1
         self.limit_silence(request)
+        if self._silence is not None:
+            host, longest = request.url.netloc.decode("ascii"), _LONGEST_ANSWER * self._silence
+            self._deadline.begin(longest, lambda: self._expire(host, longest))
+
+    def _expire(self, host: str, longest: float) -> NoReturn:
+        self._silences += 1
+        why = f"{host} sends without an end: no whole answer in {longest:g} s"
+        if not self._answered or self._silences == _SILENCES:
+            self._stop(why)
+        self._withhold(why)
 
     def judge_error(self, request: Request, error: Exception, attempt: int) -> float:
         """Return the seconds to wait; skip the check after a silence or the last attempt."""
@@ -134,7 +167,9 @@ class Meter(TransportGuard):
                 self._stop(f"{host} is silent: {kind}{self._tell_wait()}, twice in a row")
             self._withhold(f"{host} gave no answer in time: {kind}{self._tell_wait()}")
         if attempt + 1 == _ATTEMPTS:
-            self._stop(f"{host} cannot be reached: {kind} in {_ATTEMPTS} attempts")
+            far = isinstance(error, _UNREACHED)
+            what = "cannot be reached" if far else "closes connections without a whole answer"
+            self._stop(f"{host} {what}: {kind} in {_ATTEMPTS} attempts")
         self.requests -= 1
         return read_wait(None, attempt) / 4
 
@@ -143,60 +178,84 @@ class Meter(TransportGuard):
 
     def needs_body(self, response: Response) -> bool:
         """Tell whether a response may end the run, so that the reason is in its body."""
-        status = response.status_code
-        return status in _REFUSALS or not (
-            self._answered or (_is_model(response) and not self._rejects_guess(status))
-        )
+        return response.status_code in _REFUSALS or not (self._answered or _is_stream(response))
 
     def _rejects_guess(self, status: int) -> bool:
         """Tell whether a guessed model's name may be all that a service rejects."""
         return bool(self._guess) and status in _CLIENT_ERRORS and status not in _PASSING
 
-    def _find_obstacle(self, request: Request, response: Response) -> str:
+    def _find_obstacle(self, request: Request, response: Response, status: int) -> str:
         """Return why the first response is no model's; empty if it may be one."""
-        if not self._rejects_guess(response.status_code):
-            return _find_stranger(request, response)
+        if not self._rejects_guess(status):
+            return _find_stranger(request, response, status)
+        path = request.url.path
+        or_else = f"there is no chat endpoint at {path}, or " if status in _NOT_FOUND else ""
         return (
-            f"{self._guess}; the model {self._model!r}, a name derived from the URL, is rejected: "
-            f"{_tell(response)}; name the model with --model"
+            f"{self._guess}; {or_else}the model {self._model!r}, a name derived from the URL, is "
+            f"rejected: {_tell(response)}; name the model with --model"
         )
 
     def judge_response(self, request: Request, response: Response, attempt: int) -> float:
         """Return the seconds to wait, 0 to accept; skip all checks if the service will not work."""
-        status, self._silences = response.status_code, 0
+        status = response.status_code if self._answered else _read_status(response)
         if status in _REFUSALS:
             self._stop(f"the service refuses the key, or what it may cost: {_tell(response)}")
-        if not self._answered and (reason := self._find_obstacle(request, response)):
+        if not self._answered and (reason := self._find_obstacle(request, response, status)):
             self._stop(reason)
+        if self._plain and not self._answered and status in _CLIENT_ERRORS and status != _LIMITED:
+            self.stopped = f"the service refuses a plain question: {_tell(response)}"
         if status not in _PASSING and (self._answered or status not in _SERVER_ERRORS):
             self._answered = True
             return 0.0
         wait = read_wait(response.headers.get("retry-after"), attempt)
-        if wait > _LONGEST_WAIT or attempt + 1 == _ATTEMPTS:
+        waking = not self._answered and status in _WAKING
+        if wait > _LONGEST_WAIT or attempt + 1 == (_WAKING_ATTEMPTS if waking else _ATTEMPTS):
             told = f"HTTP {status}" if self._answered else f"nothing but errors: {_tell(response)}"
-            self._stop(f"{told} ({attempt + 1} times, and is to wait {wait:.0f} s)")
+            long = f", and is to wait {wait:.0f} s" if wait > _LONGEST_WAIT else ""
+            self._stop(f"{told} ({attempt + 1} times{long})")
         self.requests -= 1
         return wait
 
     def accept(self, request: Request, response: Response) -> Any:
         """Return the response as it came; its tokens are counted when its body has ended."""
-        library, headers = library_of(request), response.headers
+        library, stream = library_of(request), response.stream
+        headers: Any = response.headers
+        if response.is_stream_consumed:  # What was read was decoded.
+            headers = [pair for pair in headers.items() if pair[0] != "content-encoding"]
+            stream = library.ByteStream(response.content)
 
         def note(body: bytes) -> None:
             whole = library.Response(response.status_code, headers=headers, content=body)
             sent = request.content.decode("utf-8", "replace")
             self.heard.append(Heard(response.status_code, sent, whole.text))
             self.tokens += count_answer(*self.heard[-1])
+            if not self.withheld:
+                self._silences = 0
+            if self.heard[-1].answers:
+                self.accepted |= list_features(sent)
 
         return library.Response(
             response.status_code,
             headers=headers,
-            stream=_Counted(response.stream, note, self._lose),
+            stream=_Counted(stream, note, self._lose, self._leave),
             extensions=response.extensions,
         )
 
     def _lose(self, error: Exception) -> NoReturn:
-        self._withhold(f"the connection was lost inside an answer: {type(error).__name__}")
+        why = f"the connection was lost inside an answer: {type(error).__name__}"
+        self._silences += isinstance(error, _SILENT)
+        if self._silences == _SILENCES:
+            self._stop(f"{why}{self._tell_wait()}, twice in a row")
+        self._withhold(why)
+
+    def _leave(self, idle: float) -> None:
+        """Note that a client left a stream in which nothing but comments came for too long."""
+        if self._silence is not None and idle >= self._silence and not self.withheld:
+            self._silences += 1
+            why = f"nothing but comments came in a stream for {self._silence:g} s (--max-silence)"
+            self.withheld = why
+            if self._silences == _SILENCES:
+                self.stopped = self.stopped or f"{why}, twice in a row"
 
     def _stop(self, why: str) -> NoReturn:
         self.stopped = self.stopped or why
@@ -208,29 +267,35 @@ class Meter(TransportGuard):
         pytest.skip(why)
 
 
-def _is_model(response: Response) -> bool:
-    """Tell whether the first response may be a model's: an answer, or a refusal of the request."""
-    status = response.status_code
-    strange = {*_NOT_FOUND, *_PASSING, *_REDIRECTS, *_SERVER_ERRORS}
-    return not (_is_page(response) or status in strange)
+def _is_stream(response: Response) -> bool:
+    return bool(response.headers.get("content-type", "").lower().startswith("text/event-stream"))
 
 
-def _is_page(response: Response) -> bool:
-    kind = response.headers.get("content-type", "").lower()
-    return response.status_code in _SUCCESSES and kind.startswith("text/html")
+def _read_status(response: Response) -> int:
+    """Return the status of the first response, or of the error that stands in the place of it."""
+    status = int(response.status_code)
+    if status not in _SUCCESSES or _is_stream(response):
+        return status
+    error = find_error(response.text)
+    if error is None:
+        return status
+    return error.code if error.code in _ERRORS else _INTERNAL
 
 
-def _find_stranger(request: Request, response: Response) -> str:
+def _find_stranger(request: Request, response: Response, status: int) -> str:
     """Return why the first that answered is no model's service; empty if it may be one."""
-    status, path = response.status_code, request.url.path
+    path = request.url.path
     if status in _NOT_FOUND:
         return f"no such model, or no chat endpoint at {path}: {_tell(response)}"
     if status in _REDIRECTS:
         where = response.headers.get("location", "nowhere")
         return f"HTTP {status}: {path} redirects to {where:.200}; give the URL that it leads to"
-    if _is_page(response):
+    asked = request.method == "POST" and status in _SUCCESSES
+    if not asked or _is_stream(response) or read_answer(response.text).choices:
+        return ""
+    if response.text.lstrip().startswith("<"):
         return f"a page in the place of an answer at {path}, such as a login's: {_tell(response)}"
-    return ""
+    return f"what answers at {path} is no chat completion: {_tell(response)}"
 
 
 def _tell(response: Response) -> str:
@@ -253,33 +318,48 @@ class _Counted(Body, AsyncBody):
         stream: Any,
         note: Callable[[bytes], None],
         lose: Callable[[Exception], NoReturn],
+        leave: Callable[[float], None],
     ) -> None:
         self._stream = stream
         self._note = note
         self._lose = lose
+        self._leave = leave
         self._body = bytearray()
+        self._last = time.monotonic()
+        self._ended = False
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             for chunk in self._stream:
-                self._body += chunk
-                yield chunk
+                yield self._take(chunk)
         except _LOST as error:
             self._lose(error)
+        self._ended = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._stream:
-                self._body += chunk
-                yield chunk
+                yield self._take(chunk)
         except _LOST as error:
             self._lose(error)
+        self._ended = True
+
+    def _take(self, chunk: bytes) -> bytes:
+        self._body += chunk
+        if b"data:" in chunk:
+            self._last = time.monotonic()
+        return chunk
 
     # Clients close once, however the body ended.
-    def close(self) -> None:
+    def _end(self) -> None:
+        if not self._ended:
+            self._leave(time.monotonic() - self._last)
         self._note(bytes(self._body))
+
+    def close(self) -> None:
+        self._end()
         self._stream.close()
 
     async def aclose(self) -> None:
-        self._note(bytes(self._body))
+        self._end()
         await self._stream.aclose()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,6 +20,7 @@ from conformance.recording.model_listing import (
     choose_model,
     describe_listing,
     list_served,
+    wait_until_awake,
 )
 from conformance.recording.recorder import find_lane, is_recorded
 from conformance.recording.service_discovery import (
@@ -30,6 +31,7 @@ from conformance.recording.service_discovery import (
 )
 from conformance.services.abilities import find_inability
 from conformance.services.budget import Limits, Meter
+from conformance.services.deadline import Deadline
 from conformance.targets import LANES, choose_settings
 from conformance.verdicts.bound_items import evidence_of, is_bound, note_cost, places_of
 from conformance.verdicts.costs import Cost, add_up, estimate
@@ -46,6 +48,8 @@ _HOSTED = "inference.baseten.co"
 _OWN = ".baseten.co"
 # A deployment of Baseten's that was scaled to zero answers when a replica is up.
 _SILENCE = {"engine": 120.0, "live": 600.0}
+_LOOK_UP = 60.0
+"""Seconds that asking for the models may take at least; a service may wake up meanwhile."""
 _FIRST = "messages.invoke.string"
 _ROLES = ("model", "other", "thinker", "seer")
 _METER = pytest.StashKey[Meter]()
@@ -173,19 +177,28 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     asked = not option.collectonly
     service = aim(option.model_url or "", next(iter(option.model), ""), asked=asked)
     model, stopped, guess = service.model, "", ""
+    silence = option.max_silence or _SILENCE[service.target]
     if service.url and asked:
+        deadline = Deadline()
+        deadline.begin(max(silence, _LOOK_UP), _give_up)
         try:
             option.model_url, served, guess = _look_up(service)
             model = model or served
         except (AddresseeError, ServedError) as error:
             stopped = str(error)
+        finally:
+            deadline.end()
     if model:
         cast = dict.fromkeys(_ROLES, model)
         LANES[service.lane] = LANES[service.lane].recast(cast)
-    meter = Meter(Limits(), model, option.max_silence or _SILENCE[service.target], guess)
+    meter = Meter(Limits(), model, silence, guess)
     meter.stopped = stopped
     session.config.stash[_METER] = meter
     session.config.stash[_SOURCE] = urlsplit(service.url).netloc
+
+
+def _give_up() -> NoReturn:
+    raise ServedError("the list of models is sent without an end: name the model with --model")
 
 
 def _look_up(service: Service) -> tuple[str, str, str]:
@@ -196,6 +209,8 @@ def _look_up(service: Service) -> tuple[str, str, str]:
     lane = LANES[service.lane]
     settings = choose_settings(lane, service.target, url=service.url)
     key = settings["api_key"]
+    if not service.model:
+        wait_until_awake(find_endpoint(settings).base_url, key)
     url = find_front(service.url, key)
     endpoint = find_endpoint(settings | {lane.setting: url})
     if service.model:
@@ -251,7 +266,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Judge no check by a request that got no answer, or by what its model cannot do."""
     meter, failed = item.config.stash[_METER], True
-    meter.begin()
+    meter.begin(plain=any(place.claim == _FIRST for place in places_of(item)))
     try:
         yield
         failed = False
@@ -259,13 +274,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
         failed = False
         raise
     finally:
+        meter.end()
         # Whatever the check made of it: it did not get what it asked for.
         if meter.elsewhere:
             evidence_of(item).not_applicable(meter.withheld)
         if meter.withheld:
             pytest.skip(meter.withheld)
         judged = [item.name, *(place.claim for place in places_of(item))]
-        if failed and (why := find_inability(judged, meter.heard)):
+        if failed and (why := find_inability(judged, meter.heard, meter.accepted)):
             evidence_of(item).not_applicable(why)
 
 

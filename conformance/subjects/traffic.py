@@ -23,11 +23,13 @@ class Tape:
     Attributes:
         sent: Bodies that left the client, decoded.
         answers: Bodies that came back, as text.
+        statuses: HTTP statuses of these.
     """
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
         self.answers: list[str] = []
+        self.statuses: list[int] = []
 
     def note_request(self, request: Request) -> None:
         """Keep what is sent."""
@@ -35,12 +37,14 @@ class Tape:
 
     def note_response(self, response: Response) -> None:
         """Keep what comes back; a stream arrives in one piece behind this."""
-        self.answers.append(response.read().decode("utf-8"))
+        self.answers.append(response.read().decode("utf-8", "replace"))
+        self.statuses.append(response.status_code)
 
     def note_exchange(self, request: ReceivedRequest, plan: AnswerPlan) -> None:
         """Keep what a server got, and what it is about to answer."""
         self.sent.append(request.json())
         self.answers.append(plan.body.decode("utf-8"))
+        self.statuses.append(plan.status)
 
 
 class Deck:

@@ -6,7 +6,6 @@ Knows chat completions as JSON and as server-sent events; must not know who aske
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,14 +19,31 @@ class WireCall:
     """One tool call of a response, its deltas joined by index.
 
     Attributes:
+        id: Its id.
         name: Name of the tool.
         arguments: Text of the arguments.
         events: How many events carried a part of it.
     """
 
+    id: str = ""
     name: str = ""
     arguments: str = ""
     events: int = 0
+
+    def add(self, delta: dict[str, Any]) -> None:
+        """Take in a delta, or all of the call; engines send arguments as an object as well."""
+        function = _dict(delta.get("function"))
+        self.id = self.id or _text(delta.get("id"))
+        self.name = self.name or _text(function.get("name"))
+        said = function.get("arguments")
+        self.arguments += json.dumps(said) if isinstance(said, dict) else _text(said)
+        self.events += 1
+
+    def ends_before(self, delta: dict[str, Any]) -> bool:
+        """Return whether a delta at the same index, or at none, begins another call."""
+        if not (self.arguments and self.is_valid and _dict(delta.get("function")).get("name")):
+            return False
+        return delta.get("index") is None or bool(delta.get("id") and delta["id"] != self.id)
 
     @property
     def value(self) -> Any:
@@ -50,7 +66,8 @@ class WireAnswer:
     Attributes:
         text: Its content.
         reasoning: Its reasoning, under either of the names in use.
-        calls: Its tool calls, by index.
+        calls: Its tool calls, in order.
+        choices: How many choices there are in all.
         usage: The last usage object; empty if there is none.
         logprobs: Whether there are any log probabilities.
         told: The response's own members, such as `id` and `model`; of a stream, the last of each.
@@ -59,7 +76,8 @@ class WireAnswer:
 
     text: str = ""
     reasoning: str = ""
-    calls: dict[int, WireCall] = field(default_factory=lambda: defaultdict(WireCall))
+    calls: list[WireCall] = field(default_factory=list)
+    choices: int = 0
     usage: dict[str, Any] = field(default_factory=dict)
     logprobs: bool = False
     told: dict[str, Any] = field(default_factory=dict)
@@ -83,31 +101,51 @@ def read_answer(body: str) -> WireAnswer:
     Args:
         body: A chat completion as JSON, or a stream of its events.
     """
-    answer = WireAnswer()
+    answer, places = WireAnswer(), dict[str, WireCall]()
     for payload in read_payloads(body):
         if not isinstance(payload, dict):
             continue
-        answer.usage = payload.get("usage") or answer.usage
+        answer.usage = _dict(payload.get("usage")) or answer.usage
         answer.told |= {k: v for k, v in payload.items() if k != "choices"}
-        for choice in payload.get("choices") or ():
-            if choice.get("index", 0) == 0:
-                _add(answer, choice)
+        for choice in _dicts(payload.get("choices")):
+            at = choice.get("index") or 0
+            answer.choices = max(answer.choices, at + 1 if isinstance(at, int) else 1)
+            if at == 0:
+                _add(answer, places, choice)
     return answer
 
 
-def _add(answer: WireAnswer, choice: dict[str, Any]) -> None:
-    part = choice.get("message") or choice.get("delta") or {}
+def _add(answer: WireAnswer, places: dict[str, WireCall], choice: dict[str, Any]) -> None:
+    whole = _dict(choice.get("message"))
+    part = whole or _dict(choice.get("delta"))
     answer.logprobs |= bool(choice.get("logprobs"))
-    text = part.get("content") or ""
-    thought = part.get("reasoning_content") or part.get("reasoning") or ""
+    text = _text(part.get("content"))
+    thought = _text(part.get("reasoning_content")) or _text(part.get("reasoning"))
     answer.text += text
     answer.reasoning += thought
-    for at, delta in enumerate(part.get("tool_calls") or ()):
-        function, call = delta.get("function") or {}, answer.calls[delta.get("index", at)]
-        call.name = call.name or function.get("name") or ""
-        call.arguments += function.get("arguments") or ""
-        call.events += 1
-    answer.events += bool(text or thought or part.get("tool_calls"))
+    for delta in (deltas := _dicts(part.get("tool_calls"))):
+        place = str(delta.get("index"))
+        call = places.get(place)
+        if whole or call is None or call.ends_before(delta):
+            places[place] = call = WireCall()
+            answer.calls.append(call)
+        call.add(delta)
+    answer.events += bool(text or thought or deltas)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    """Return a text, or those of a list of content parts; anything else says nothing."""
+    parts = value if isinstance(value, list) else [value]
+    said = (part.get("text") if isinstance(part, dict) else part for part in parts)
+    return "".join(part for part in said if isinstance(part, str))
 
 
 class WireError(NamedTuple):
@@ -138,6 +176,8 @@ def _read_error(payload: Any) -> WireError | None:
     if isinstance(found, str):
         return WireError(_join(found))
     sentence = found.get("message") or found.get("detail")
+    if faults := [each["msg"] for each in _dicts(sentence) if isinstance(each.get("msg"), str)]:
+        sentence = "; ".join(faults)  # FastAPI's form, a fault each
     code = found.get("code")
     if not isinstance(sentence, str):
         return None

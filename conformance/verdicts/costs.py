@@ -6,6 +6,7 @@ Knows cassettes' text and the usage that answers carry; must not know files, che
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Cost", "add_up", "count_answer", "estimate", "read_payloads"]
 
 _REFUSED = 400
+_BLANK = re.compile(r"\r\n\r\n|\n\n|\r\r")
+_DATA = re.compile(r"(?:^|[\r\n])data:([^\r\n]*)")
 _CHARACTERS_PER_TOKEN = 4
 _LONG = 2_000
 _PICTURE = 1_000
@@ -95,12 +98,19 @@ def read_payloads(body: str) -> Iterator[Any]:
     Args:
         body: The text, as far as it came.
     """
-    lines = [line[5:] for line in body.splitlines() if line.startswith("data:")]
-    for line in lines or [body]:
-        try:
-            yield json.loads(line)
-        except (ValueError, RecursionError):
-            continue
+    events = [_DATA.findall(event) for event in _BLANK.split(body)]
+    for lines in events if any(events) else [[body]]:
+        # One event may stand in several lines; some services set events apart by one line end.
+        whole = _decode("\n".join(lines))
+        yield from whole or [payload for line in lines for payload in _decode(line)]
+
+
+def _decode(text: str) -> list[Any]:
+    """Return what a text holds, alone in a list; nothing if it is not JSON."""
+    try:
+        return [json.loads(text)]
+    except (ValueError, RecursionError):
+        return []
 
 
 def _read_usage(payload: Any) -> int:

@@ -332,9 +332,9 @@ def read_usage(usage: Any) -> UsageMetadata | None:
     """Return token counts as LangChain's usage metadata, or None where there are none.
 
     Args:
-        usage: The response's `usage`; details may be absent or null.
+        usage: The response's `usage`; details and counts may be absent or null.
     """
-    if not isinstance(usage, dict) or not usage:
+    if not isinstance(usage, dict) or all(value is None for value in usage.values()):
         return None
     inputs = _count(usage.get("prompt_tokens")) or 0
     outputs = _count(usage.get("completion_tokens")) or 0

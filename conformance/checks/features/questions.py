@@ -265,7 +265,7 @@ def judge_reading(message: AIMessage, body: str) -> None:
     answer = read_answer(body)
     assert message.text == answer.text
     called = [(call["name"], call["args"]) for call in message.tool_calls]
-    sent = [(call.name, call.value) for call in answer.calls.values() if call.is_valid]
+    sent = [(call.name, call.value) for call in answer.calls if call.is_valid]
     assert called == sent, f"the service sent the calls {sent}; the message holds {called}"
 
 

@@ -125,10 +125,10 @@ def test_an_answer_ends_before_a_stop_sequence(
     whole, cut = map(read_answer, tape.answers)
     if "harbour" not in whole.text:
         evidence.not_applicable("the model tells a tale of a harbour without the word")
-    assert "harbour" not in stopped.text
+    assert "harbour" not in stopped.text, (
+        f"the stop sequence 'harbour' was sent; the answer goes on with it: {stopped.text!r:.200}"
+    )
     assert stopped.text == cut.text
-    if chosen().ours:  # Whether others say so is `metadata.finish.reason`.
-        assert stopped.response_metadata["finish_reason"] == "stop"
 
 
 @pytest.mark.claim("parameters.seed.sent")
@@ -158,4 +158,6 @@ def test_calls_side_by_side_can_be_forbidden(
     if chosen().ours:
         assert tape.sent[1]["tools"][0]["function"]["strict"] is True
     assert len(both.tool_calls) == 2
-    assert len(one.tool_calls) == 1
+    assert len(one.tool_calls) == 1, (
+        f"parallel_tool_calls=False was sent; {len(one.tool_calls)} calls came"
+    )

@@ -15,6 +15,7 @@ from conformance.checks.features.questions import (
     at_model,
     change_answers,
     find_wire_calls,
+    judge_reading,
     mount,
     note_bodies,
     opened,
@@ -25,6 +26,7 @@ from conformance.checks.features.questions import (
 )
 from conformance.subjects.expected_errors import catching, tolerate
 from conformance.subjects.subject import chosen
+from conformance.subjects.wire_answers import read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,12 +181,15 @@ def test_an_optional_field_may_be_left_out(model: BaseChatModel, method: Method)
 @pytest.mark.claim("structured.raw.kept")
 @by_method
 def test_the_message_stays_beside_what_was_parsed(model: BaseChatModel, method: Method) -> None:
-    chain = model.with_structured_output(Visit, method=method, include_raw=True)
-    answer: Any = chain.invoke(PLAN)
+    with tapped(model) as (tapped_model, tape):
+        chain = tapped_model.with_structured_output(Visit, method=method, include_raw=True)
+        answer: Any = chain.invoke(PLAN)
     assert set(answer) == {"raw", "parsed", "parsing_error"}
     assert as_dict(answer["parsed"]) == PLANNED
     assert answer["parsing_error"] is None
-    assert answer["raw"].usage_metadata["total_tokens"] > 0
+    judge_reading(answer["raw"], tape.answers[0])
+    counted = (answer["raw"].usage_metadata or {}).get("total_tokens")
+    assert counted == read_answer(tape.answers[0]).count("total_tokens")
 
 
 @pytest.mark.claim("structured.raw.kept")

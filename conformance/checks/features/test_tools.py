@@ -71,7 +71,6 @@ def test_a_bound_tool_is_called_by_name_with_parsed_arguments_and_an_id(
     message = ask(model.bind_tools([get_weather]), ONE_CITY)
     assert read_calls(message) == [PARIS]
     assert all(read_ids(message))
-    assert message.response_metadata["finish_reason"] == "tool_calls"
 
 
 @pytest.mark.claim("tools.invoke.no-arguments")
@@ -158,7 +157,8 @@ def get_time(city: str) -> None:
 def test_a_tool_forced_by_name_is_called_against_the_prompt(model: BaseChatModel, ask: Ask) -> None:
     tools: Any = [get_weather, get_time]
     message = ask(model.bind_tools(tools, tool_choice="get_time"), ONE_CITY)
-    assert {call["name"] for call in read_calls(message)} == {"get_time"}
+    names = {call["name"] for call in read_calls(message)}
+    assert names == {"get_time"}, f"a call of get_time was forced; called were {sorted(names)}"
 
 
 @pytest.mark.claim("tools.choice.none")
@@ -168,7 +168,8 @@ def test_forbidden_tools_are_sent_as_such_and_no_call_comes(model: BaseChatModel
         message = ask(tapped_model.bind_tools([get_weather], tool_choice="none"), ONE_CITY)
     [body] = tape.sent
     assert (body["tool_choice"], len(body["tools"])) == ("none", 1)
-    assert read_calls(message) == []
+    calls = read_calls(message)
+    assert not calls, f"tools were forbidden with tool_choice='none'; the message holds {calls}"
     assert message.text
 
 
@@ -389,4 +390,6 @@ def test_an_agent_calls_both_tools_reads_the_results_and_answers(
     assert read_calls(answer) == [PARIS, ROME]
     assert read_calls(final) == []
     places = [final.text.find(city) for city in ("Paris", "Rome")]
-    assert all(0 <= first < second for first, second in pairwise(places))
+    assert all(0 <= first < second for first, second in pairwise(places)), (
+        f"the results for Paris and for Rome went back; the answer to them is {final.text!r:.200}"
+    )

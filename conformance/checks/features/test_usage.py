@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     Ask = Callable[..., AIMessage]
 
 
-NO_USAGE = "the service counted the tokens if it was asked to, and the answer reports no usage"
+NO_USAGE = "a service counts the tokens if it is asked to; the answer reports no usage"
 _RIDDLE = "What is 3 + 4? Think first."
 _LONG_PROMPT = "Summarise in one word. " + "Nets are mended and boats are counted. " * 120
 _COUNTS = ("prompt_tokens", "completion_tokens")
@@ -66,7 +66,7 @@ def test_an_answer_reports_prompt_answer_and_sum_once(lane: str, model: BaseChat
     with get_usage_metadata_callback() as counted, tapped(model) as (tapped_model, tape):
         answer = tapped_model.invoke(GREETING)
     usage, sent = answer.usage_metadata, read_answer(tape.answers[0]).usage
-    assert usage is not None, "the service counted the tokens, and the answer reports no usage"
+    assert usage is not None, NO_USAGE
     told = usage["input_tokens"], usage["output_tokens"]
     assert told == (sent["prompt_tokens"], sent["completion_tokens"])
     assert min(told) > 0
@@ -87,7 +87,7 @@ def test_several_answers_to_one_question_report_their_tokens_once(
     first, second = (each.message for each in answers)
     assert isinstance(first, AIMessage)
     assert isinstance(second, AIMessage)
-    assert first.usage_metadata is not None
+    assert first.usage_metadata is not None, NO_USAGE
     if chosen().ours:  # Which answers repeat what all of them cost is for each maker to say.
         assert second.usage_metadata is None
 

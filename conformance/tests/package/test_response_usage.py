@@ -130,3 +130,8 @@ def test_only_counts_of_a_batch_are_summed() -> None:
     usage = combine_outputs(outputs)["token_usage"]
     assert usage == {"a": 3, "b": 1}
     assert all(type(count) is int for count in usage.values())
+
+
+@pytest.mark.parametrize("usage", [None, {}, [1], {"prompt_tokens": None, "total_tokens": None}])
+def test_without_any_count_there_is_no_usage(usage: Any) -> None:
+    assert read_usage(usage) is None

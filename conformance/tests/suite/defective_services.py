@@ -45,7 +45,7 @@ def answers(request: ReceivedRequest) -> AnswerPlan:
     """
     if request.path.endswith("/models"):
         return plan_json(200, {"object": "list", "data": [{"id": MODEL, "object": "model"}]})
-    body = request.json()
+    body = request.json() if request.body else {}
     if body.get("model") != MODEL:
         return _knows_no_such_model(request)
 
@@ -108,6 +108,23 @@ def _streams_in_one_event(request: ReceivedRequest) -> AnswerPlan:
     return plan_stream([encode_event(event), DONE], "text/event-stream")
 
 
+def _answers_streams_with_one_body(request: ReceivedRequest) -> AnswerPlan:
+    """Answer as if no stream were asked for."""
+    body = request.json() if request.body else {}
+    asked = {k: v for k, v in body.items() if not k.startswith("stream")}
+    return answers(replace(request, body=encode_json(asked)) if body else request)
+
+
+def _calls_no_tools(request: ReceivedRequest) -> AnswerPlan:
+    if b'"tools"' in request.body:
+        return plan_json(400, {"error": "Start me with a parser of tool calls."})
+    return answers(request)
+
+
+def _refuses_everything(request: ReceivedRequest) -> AnswerPlan:
+    return plan_json(400, {"error": "The licence is over."}) if request.body else answers(request)
+
+
 def _reads_text_alone(request: ReceivedRequest) -> AnswerPlan:
     """Refuse images and audio; neither reason nor count what is cached."""
 
@@ -153,6 +170,9 @@ SERVICES: dict[str, Callable[[], Responder]] = {
     "knows no such model": lambda: _knows_no_such_model,
     "is busy at first": _is_busy_at_first,
     "streams in one event": lambda: _streams_in_one_event,
+    "answers streams with one body": lambda: _answers_streams_with_one_body,
+    "calls no tools": lambda: _calls_no_tools,
+    "refuses everything": lambda: _refuses_everything,
     "reads text alone": lambda: _reads_text_alone,
     "samples": _samples,
 }

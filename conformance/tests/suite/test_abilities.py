@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from conformance.services.abilities import Heard, find_inability
+from conformance.services.abilities import Heard, find_inability, list_features
 
-IMAGE = '{"content": [{"type": "image_url"}]}'
-SOUND = '{"content": [{"type": "input_audio"}]}'
+IMAGE = '{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}'
+SOUND = '{"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}'
 NO_REASONING = "the model answers without reasoning"
 NO_REASONING_TOKENS = "the service counts no reasoning tokens"
 NO_CACHED_TOKENS = "the service counts no cached tokens"
@@ -34,7 +34,11 @@ def call(at: int, arguments: str = "{}") -> dict[str, Any]:
 
 
 THOUGHT, TEXT = {"reasoning_content": "Hm."}, {"content": "Yes."}
-CALLS = {"tool_calls": [call(0), call(1)]}
+MORE: dict[str, Any] = {"tool_calls": [{"index": 0, "function": {"arguments": " "}}]}
+CALL, CALLS = {"tool_calls": [call(0)]}, {"tool_calls": [call(0), call(1)]}
+NO_CALLS = "the model calls no tool, as tools.invoke.call says"
+AGENT = "test_an_agent_calls_both_tools_reads_the_results_and_answers[dedicated]"
+SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicated]"
 
 
 @pytest.mark.parametrize(
@@ -90,6 +94,24 @@ CALLS = {"tool_calls": [call(0), call(1)]}
         ("test_several_answers[dedicated]", refuse('{"n":2}'), "one answer to a request: HTTP 400"),
         ("reasoning.answer.kept", refuse("{}"), ""),
         ("tools.invoke.call", hear(TEXT), ""),
+        ("tools.stream.merge-by-index", hear(CALL, MORE), "makes one call at a time"),
+        ("tools.stream.merge-by-index", hear(TEXT, TEXT), ""),
+        ("tools.invoke.parallel", hear(CALL), "makes one call at a time"),
+        ("tools.invoke.parallel", hear({"tool_calls": [call(0, "{}{}")]}), ""),
+        ("tools.invoke.parallel", hear(TEXT), ""),
+        ("tools.invoke.parallel", hear(CALLS), ""),
+        ("tools.parallel.forbidden", hear(CALL), "makes one call at a time"),
+        ("tools.parallel.forbidden", hear(TEXT), NO_CALLS),
+        (AGENT, hear(CALL), "makes one call at a time"),
+        (AGENT, hear(CALLS), ""),
+        ("test_an_answer_that_calls_a_tool_says_so[dedicated]", hear(TEXT), NO_CALLS),
+        ("test_calls_and_their_results_go_back_to_the_service[error]", hear(TEXT), NO_CALLS),
+        ("test_structured_few_shot_examples", hear(TEXT), NO_CALLS),
+        ("test_structured_few_shot_examples", hear(CALL), ""),
+        ("reasoning.replay.sent", hear(THOUGHT), NO_CALLS),
+        ("structured.stream.grows", hear(THOUGHT, THOUGHT, CALL), "each call in one event"),
+        (SEVERAL, hear(TEXT), "gives one answer to a request"),
+        (SEVERAL, hear(TEXT, index=1), ""),
     ],
 )
 def test_a_check_is_excused_by_what_the_responses_lack_alone(
@@ -103,5 +125,112 @@ def test_a_check_is_excused_by_what_the_responses_lack_alone(
 def test_one_response_that_shows_the_ability_is_enough() -> None:
     heard = [hear(TEXT), hear(THOUGHT, TEXT)]
     assert find_inability(["reasoning.answer.kept"], heard) == ""
+    assert find_inability(["reasoning.replay.sent"], heard) == NO_REASONING
     assert find_inability(["reasoning.answer.kept"], []) == ""
     assert find_inability(["x.y", "reasoning.answer.kept"], heard[:1]) == NO_REASONING
+
+
+def test_cached_tokens_are_those_of_the_last_response() -> None:
+    heard = [hear(TEXT, usage={"prompt_tokens_details": {"cached_tokens": 1}}), hear(TEXT)]
+    assert find_inability(["usage.cache.read"], heard) == NO_CACHED_TOKENS
+    assert find_inability(["usage.cache.read"], heard[::-1]) == ""
+
+
+def test_an_error_in_the_place_of_an_answer_shows_no_lack() -> None:
+    broken = Heard(200, "{}", json.dumps({"error": {"message": "It crashed.", "code": 500}}))
+    assert find_inability(["reasoning.answer.kept"], [broken]) == ""
+    assert find_inability(["reasoning.answer.kept"], [broken, hear(TEXT)]) == NO_REASONING
+
+
+def ask(**body: Any) -> str:
+    return json.dumps({"model": "m", "messages": [{"role": "user", "content": "Hi"}], **body})
+
+
+TOOLED, STREAMED = ask(tools=[{}]), ask(stream=True, stream_options={"include_usage": True})
+
+
+@pytest.mark.parametrize(
+    ("asked", "features"),
+    [
+        ("", set()),
+        (ask(), set()),
+        (TOOLED, {"tools"}),
+        (ask(tools=[{}], tool_choice="auto"), {"tools", "tool_choice 'auto'"}),
+        (ask(tools=[{}], tool_choice={"type": "function"}), {"tools", "tool_choice 'function'"}),
+        (ask(response_format={"type": "json_schema"}), {"response_format 'json_schema'"}),
+        (STREAMED, {"stream", "stream_options"}),
+        (ask(tools=[{}], stream=True), {"tools", "stream", "tools in a stream"}),
+        (ask(stream=False, seed=0), {"seed"}),
+        (ask(messages=[{"role": "system", "content": "Be brief."}]), {"a system message"}),
+    ],
+)
+def test_what_a_request_asks_for_beyond_a_plain_answer_is_told(
+    asked: str, features: set[str]
+) -> None:
+    assert list_features(asked) == features
+
+
+REFUSED = "the service refuses every request with"
+
+
+@pytest.mark.parametrize(
+    ("judged", "heard", "accepted", "why"),
+    [
+        ("tools.invoke.call", refuse(TOOLED), (), f"{REFUSED} tools: HTTP 400: No."),
+        ("tools.invoke.call", refuse(TOOLED, 422), ["seed"], f"{REFUSED} tools: HTTP 422: No."),
+        ("tools.invoke.call", refuse(TOOLED, 501), (), f"{REFUSED} tools: HTTP 501: No."),
+        ("tools.invoke.call", refuse(TOOLED, 500), (), ""),
+        ("tools.invoke.call", refuse(TOOLED, 429), (), ""),
+        ("tools.invoke.call", refuse(TOOLED), ["tools"], ""),
+        ("messages.invoke.string", refuse(ask()), (), ""),
+        ("parameters.seed.sent", refuse(ask(seed=7)), (), f"{REFUSED} seed: HTTP 400: No."),
+        ("messages.invoke.string", refuse(STREAMED), (), f"{REFUSED} stream, stream_options: "),
+        ("streaming.sync.adds-up", refuse(STREAMED), (), ""),
+        ("streaming.sync.adds-up", refuse(ask(tools=[{}], stream=True)), ["stream"], "tools in a"),
+        ("errors.sentence.kept", refuse(TOOLED), (), ""),
+        ("streaming.end.error-inside", refuse(TOOLED), (), ""),
+        ("image.tool.message", refuse(ask(tools=[{}])), ["seed"], f"{REFUSED} tools: "),
+        ("image.tool.message", refuse(IMAGE), ["tools"], "takes no images"),
+    ],
+)
+def test_what_is_refused_of_every_request_fails_no_check_of_more_than_that(
+    judged: str, heard: Heard, accepted: list[str], why: str
+) -> None:
+    found = find_inability([judged], [heard], accepted)
+    assert why in found
+    assert bool(why) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("judged", "length", "sentence", "excused"),
+    [
+        ("usage.cache.read", 3_000, "This model's maximum context length is 512 tokens.", True),
+        ("usage.cache.read", 3_000, "Input is too long.", True),
+        ("usage.cache.read", 3_000, "No.", False),
+        ("usage.cache.read", 30, "This model's maximum context length is 4 tokens.", False),
+        ("errors.types.core", 3_000, "Input is too long.", False),
+    ],
+)
+def test_a_model_may_take_no_long_prompt(
+    judged: str, length: int, sentence: str, excused: bool
+) -> None:
+    found = find_inability([judged], [refuse(ask(user="x" * length), 400, sentence)], ["user"])
+    assert found == (
+        f"the prompt is longer than the model takes: HTTP 400: {sentence}" if excused else ""
+    )
+
+
+def test_a_picture_in_a_result_is_refused_with_the_tools_if_those_always_are() -> None:
+    asked = ask(tools=[{}], messages=[{"role": "tool", "content": [{"type": "image_url"}]}])
+    judged = ["image.tool.message"]
+    assert find_inability(judged, [refuse(asked)], ["seed"]).startswith(f"{REFUSED} tools: ")
+    assert find_inability(judged, [refuse(asked)], ["tools"]).startswith("the model takes no im")
+
+
+def test_a_service_that_does_not_stream_at_all_fails_at_streaming_alone() -> None:
+    body = json.dumps({"choices": [{"message": {"content": "Yes."}}]})
+    told = "a streamed request is answered with JSON and no events, as streaming.sync.adds-up says"
+    assert find_inability(["messages.invoke.string"], [Heard(200, STREAMED, body)]) == told
+    assert find_inability(["streaming.sync.adds-up"], [Heard(200, STREAMED, body)]) == ""
+    assert find_inability(["messages.invoke.string"], [Heard(200, ask(), body)]) == ""
+    assert find_inability(["messages.invoke.string"], [Heard(200, STREAMED, "OK")]) == ""

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import re
+import threading
+from contextlib import nullcontext
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import httpx2
@@ -13,13 +16,13 @@ import pytest
 from conformance.libraries import LIBRARIES
 from conformance.recording import transport_guard
 from conformance.reference import LoopbackServer, respond
-from conformance.reference.exchange import AnswerPlan, plan_bytes, plan_json
+from conformance.reference.exchange import AnswerPlan, BodyPiece, plan_bytes, plan_json
 from conformance.services import deployment
 from conformance.services.budget import Limits, Meter
 from langchain_baseten import BasetenError, ChatBaseten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from conformance.reference import ReceivedRequest
 
@@ -86,6 +89,9 @@ def answer_after(*plans: AnswerPlan) -> Any:
     return lambda request: left.pop(0) if left else respond(request)
 
 
+_LOADING = {"error": {"message": "It loads.", "code": 503}}
+
+
 def refuse(status: int, wait: str | None = None) -> AnswerPlan:
     headers = {"retry-after": wait} if wait else {}
     return plan_json(status, {"error": "No."}, headers)
@@ -121,7 +127,7 @@ def test_what_is_asked_and_answered_is_counted(
         ),
         (
             refuse(404),
-            "HTTP 404; the model 'm', a name derived from the URL, is rejected: HTTP 404",
+            "there is no chat endpoint at /v1/chat/completions, or the model 'm', a name derived",
         ),
     ],
 )
@@ -213,8 +219,18 @@ def test_a_limited_request_waits_as_long_as_it_is_told_and_counts_once(
         ([refuse(405)], "HTTP 405", 1),
         ([refuse(429, "3600")], "HTTP 429: No. .1 times, and is to wait 3600 s", 1),
         ([refuse(500)] * 9, "nothing but errors: HTTP 500: No. .4 times", 4),
-        ([refuse(502)] * 9, "HTTP 502: No. .4 times", 4),
+        ([refuse(502)] * 9, "HTTP 502: No. .6 times.$", 6),
         ([plan_bytes(200, "text/html", b"<p>Sign in</p>")], "a page .* HTTP 200: <p>Sign in", 1),
+        ([plan_bytes(200, "text/plain", b" <p>Sign in</p>")], "a page .* HTTP 200: <p>Sign in", 1),
+        (
+            [plan_bytes(200, "text/plain", b"OK")],
+            "completions is no chat completion: HTTP 200: OK",
+            1,
+        ),
+        ([plan_json(200, {"output": "Hi."})], "is no chat completion: .*Hi", 1),
+        ([plan_json(200, {"error": "No."})] * 9, r"nothing but errors: HTTP 200: No\. .4 times", 4),
+        ([plan_json(200, _LOADING)] * 9, "nothing but errors: HTTP 200: It loads. .6 times", 6),
+        ([plan_json(200, {"error": {"message": "No.", "code": 404}})], "no such model, or no", 1),
         (
             [plan_bytes(308, "text/plain", b"", {"location": "https://b.example/v1"})],
             "completions redirects to https://b.example/v1; give the URL",
@@ -353,8 +369,13 @@ def test_a_service_that_never_answers_is_left_alone_after_the_first_silence(
 def test_an_answer_that_is_lost_on_its_way_is_no_answer(
     ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    seen: list[ReceivedRequest] = []
+
     def lose(request: ReceivedRequest) -> AnswerPlan:
+        seen.append(request)
         plan = respond(request)
+        if len(seen) == 1:
+            return plan
         half = plan.with_body(plan.body[:40])
         headers = [pair for pair in half.headers if pair[0] != "content-length"]
         return AnswerPlan(200, tuple(headers), half.pieces, "abort")
@@ -362,6 +383,7 @@ def test_an_answer_that_is_lost_on_its_way_is_no_answer(
     meter = Meter(Limits())
     with LoopbackServer(lose) as server, monkeypatch.context() as patch:
         meter.install(patch)
+        assert ask(server.url)
         with pytest.raises(NO_ANSWER):
             ask(server.url)
     assert "lost inside an answer: RemoteProtocolError" in meter.withheld
@@ -378,3 +400,117 @@ def test_a_check_that_asks_for_another_model_does_not_apply() -> None:
     meter.withheld, meter.elsewhere = "asks for another model, 'x'", True
     with pytest.raises(SKIPPED, match="not applicable: asks for another model, 'x'"):
         next(running)
+
+
+def test_a_service_that_never_ends_an_answer_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lost = AnswerPlan(200, (("content-length", "9"),), (BodyPiece(b"{"),), "abort")
+    meter = Meter(Limits())
+    with LoopbackServer(lambda _: lost) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        with pytest.raises(SKIPPED, match=r"without a whole answer: .*Error in 4 attempts"):
+            ask_whole(server.url)
+        assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(("plain", "stopped"), [(True, "the service refuses a plain"), (False, "")])
+def test_what_is_refused_of_a_plain_question_is_refused_of_all(
+    plain: bool, stopped: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = Meter(Limits())
+    with LoopbackServer(answer_after(refuse(400))) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        meter.begin(plain=plain)
+        with pytest.raises(BasetenError, match=r"No\."):
+            ask_whole(server.url)
+        assert (meter.withheld, meter.stopped.partition(" question")[0]) == ("", stopped)
+        meter.begin()
+        with (
+            pytest.raises(SKIPPED, match=r"plain question: HTTP 400: No\.")
+            if plain
+            else nullcontext()
+        ):
+            ask_whole(server.url)
+
+
+@every_way
+def test_the_first_answer_may_be_compressed_and_say_that_it_is_a_page(
+    ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compress(request: ReceivedRequest) -> AnswerPlan:
+        plan = respond(request)
+        kind = "text/event-stream" if plan.is_stream else "text/html"
+        return plan_bytes(200, kind, gzip.compress(plan.body), {"content-encoding": "gzip"})
+
+    meter = Meter(Limits())
+    with LoopbackServer(compress) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        assert "Ada" in ask(server.url)
+        assert "Ada" in ask(server.url)
+    assert (meter.stopped, meter.tokens > 0) == ("", True)
+    assert meter.accepted == ({"stream", "stream_options"} if ask is ask_in_pieces else set())
+
+
+def test_what_is_answered_with_an_error_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = Meter(Limits())
+    failed = plan_json(200, {"error": "No."})
+    with LoopbackServer(answer_after(failed)) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        meter._answered = True
+        with pytest.raises(BasetenError):
+            aim(server.url).invoke("Hello", seed=7)
+        assert meter.accepted == set()
+        assert aim(server.url).invoke("Hello", seed=7).text
+    assert meter.accepted == {"seed"}
+
+
+@pytest.mark.parametrize("ask", [ask_whole, ask_in_pieces, ask_awaited])
+@pytest.mark.parametrize(("kind", "attempts"), [("text/plain", 1), ("text/event-stream", 2)])
+def test_an_answer_without_an_end_is_no_answer(
+    ask: Callable[[str], str], kind: str, attempts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def drip() -> Iterator[BodyPiece]:
+        while not ended.wait(0.02):
+            yield BodyPiece(b":\n\n")
+
+    def answer(_: ReceivedRequest) -> AnswerPlan:
+        endless = cast("tuple[BodyPiece, ...]", drip())
+        return AnswerPlan(200, (("content-type", kind),), endless)
+
+    meter = Meter(Limits(), silence=0.3)
+    with LoopbackServer(answer) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        for _ in range(attempts):
+            assert meter.stopped == ""
+            meter.begin()
+            with pytest.raises((*NO_ANSWER, BasetenError)):
+                ask(server.url)
+            meter.end()
+        ended.set()
+    # On a busy machine 0.3 s may pass between two comments.
+    why = r"sends without an end: no whole answer in 0\.9 s|nothing but comments came|ReadTimeout"
+    assert re.search(why, meter.withheld)
+    assert meter.withheld in meter.stopped
+
+
+def test_the_second_silence_inside_an_answer_is_the_last() -> None:
+    meter = Meter(Limits(), silence=7)
+    meter._answered = True
+    silent = httpx2.ReadTimeout("nothing")
+    for stopped in ("", "lost inside an answer: ReadTimeout after 7 s (--max-silence), twice in a"):
+        with pytest.raises(SKIPPED):
+            meter._lose(silent)
+        assert stopped in meter.stopped
+        assert bool(stopped) == bool(meter.stopped)
+
+
+def test_the_second_answer_without_an_end_is_the_last() -> None:
+    meter = Meter(Limits())
+    meter._answered = True
+    for stopped in ("", "h sends without an end: no whole answer in 6 s"):
+        with pytest.raises(SKIPPED):
+            meter._expire("h", 6)
+        assert meter.stopped == stopped

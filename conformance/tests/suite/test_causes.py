@@ -51,6 +51,12 @@ def test_findings_with_one_cause_are_one(tmp_path: Path) -> None:
     assert "What failed, by cause</h2>" in write_page(report, tmp_path)
 
 
+def test_bodies_of_responses_are_no_causes(tmp_path: Path) -> None:
+    said = 'BasetenInvalidResponseError: its response is not an event stream: {"id": '
+    report = make_failing(tmp_path, (CALLS, "a", f'{said}"x"}}'), (KEYS, "b", f'{said}"y"}}'))
+    assert report.causes == (Cause(f'{said}"x"}}', 2, (CALLS, KEYS)),)
+
+
 def test_what_passes_has_no_cause(tmp_path: Path) -> None:
     report = make(tmp_path, outcomes=(outcome(CALLS, "dedicated"),))
     assert report.causes == ()

@@ -10,6 +10,7 @@ import pytest
 from conformance.claims.table import CLAIMS_FILE
 from conformance.cli.main import main
 from conformance.recording.cassettes import ROOT
+from conformance.recording.model_listing import ServedError
 from conformance.reference import LoopbackServer, respond
 from conformance.reference.exchange import AnswerPlan, plan_json
 from conformance.runner import HERE
@@ -50,6 +51,11 @@ ONE = ["--claim", "metadata.finish.reason"]
 
 
 # --- where it is ---
+
+
+def test_a_list_of_models_without_an_end_is_given_up() -> None:
+    with pytest.raises(ServedError, match="without an end: name the model with --model"):
+        deployment._give_up()
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ pytestmark = [
 ]
 
 FILES = {"image": "images"}
+NOT_APPLICABLE = "not-applicable"
 URL = "/environments/production/predict"
 PLAIN, REASONING, STREAMED, STOP = (
     "messages.invoke.string",
@@ -69,6 +70,32 @@ def test_a_service_that_streams_in_one_event_fails_at_streaming_alone(tmp_path: 
     assert "the service streams an answer in 2 chunks, not token by token" in told.reasons
 
 
+def test_a_service_that_does_not_stream_fails_at_streaming_alone(tmp_path: Path) -> None:
+    typed = "streaming.events.typed"
+    told = judge(tmp_path, "answers streams with one body", PLAIN, STREAMED, STOP, typed)
+    assert told.statuses == {PLAIN: "pass", STREAMED: "fail", STOP: "pass", typed: NOT_APPLICABLE}
+    assert "a streamed request is answered with JSON and no events" in told.reasons
+
+
+def test_an_engine_without_tools_is_told_so_in_its_own_words(tmp_path: Path) -> None:
+    call, none = "tools.invoke.call", "tools.choice.none"
+    told = judge(tmp_path, "calls no tools", PLAIN, STREAMED, call, none)
+    assert told.statuses == {
+        PLAIN: "pass",
+        STREAMED: NOT_APPLICABLE,
+        **dict.fromkeys((call, none), NOT_APPLICABLE),
+    }
+    assert "refuses every request with tools: HTTP 400: Start me with a parser" in told.reasons
+    assert told.code == 0
+
+
+def test_what_refuses_a_plain_question_is_asked_no_other(tmp_path: Path) -> None:
+    told = judge(tmp_path, "refuses everything", PLAIN, STREAMED, STOP)
+    assert told.statuses == {PLAIN: "fail", STREAMED: "untested", STOP: "untested"}
+    assert "the service refuses a plain question: HTTP 400: The licence is over." in told.reasons
+    assert (told.code, len(told.asked)) == (1, 1)
+
+
 def test_a_text_engine_is_not_accused_of_taking_no_images(tmp_path: Path) -> None:
     data, spelt = "image.dedicated.data", "endpoint.normalise.model-url"
     pairs = "messages.invoke.tuples"
@@ -91,7 +118,7 @@ def test_where_no_model_is_listed_a_rejected_guess_of_its_name_accuses_nobody(
 ) -> None:
     told = judge(tmp_path, "lists nothing now", PLAIN, path=path)
     assert told.statuses == {PLAIN: "untested"}
-    assert "/v1/models responds HTTP 503: The list is being made.; the model " in told.reasons
+    assert "/v1/models responds HTTP 503: The list is being made.; there is no" in told.reasons
     assert "a name derived from the URL, is rejected: HTTP 404: The model" in told.reasons
     assert told.reasons.endswith("; name the model with --model")
     assert len(told.asked) == 1

@@ -13,6 +13,7 @@ from conformance.recording.model_listing import (
     describe_listing,
     fetch,
     list_served,
+    wait_until_awake,
 )
 from conformance.reference import LoopbackServer
 from conformance.reference.exchange import AnswerPlan, plan_bytes, plan_json
@@ -20,6 +21,8 @@ from conformance.targets import FAKE_KEY, LANES
 
 if TYPE_CHECKING:
     from typing import Any
+
+    from conformance.reference import ReceivedRequest
 
 KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
 LANE = LANES["dedicated"]
@@ -73,6 +76,47 @@ def test_a_list_that_is_busy_is_requested_again(
     assert waits == [1.0, 2.0]
 
 
+def test_a_list_that_stays_busy_leaves_open_whether_it_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(model_listing, "time", SimpleNamespace(sleep=lambda _: None))
+    with LoopbackServer(lambda request: plan_json(503, {"error": "Loading."})) as server:
+        assert list_served(f"{server.url}/v1", "") is None
+        with pytest.raises(ServedError, match=r"v1/models responds HTTP 503 3 times: Loading\.; j"):
+            list_served(f"{server.url}/v1", "", certain=True)
+
+
+def test_a_service_that_is_waking_up_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(model_listing, "time", SimpleNamespace(sleep=waits.append))
+    asleep, awake = plan_json(503, {"error": "Waking."}), plan_json(404, {})
+    left = [asleep] * 4
+    with LoopbackServer(lambda request: left.pop(0) if left else awake) as server:
+        wait_until_awake(f"{server.url}/v1", "")
+        paths = [request.path for request in server.requests]
+    assert waits == [1.0, 2.0]
+    assert paths == [*["/v1/models", "/v1"] * 2, "/v1/models"]
+
+
+def test_a_list_alone_that_is_busy_is_not_waited_for() -> None:
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        return plan_json(503 if request.path.endswith("/models") else 404, {})
+
+    with LoopbackServer(answer) as server:
+        wait_until_awake(f"{server.url}/v1", "")
+        assert len(server.requests) == 2
+
+
+def test_a_service_that_does_not_wake_up_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_listing, "time", SimpleNamespace(sleep=lambda _: None))
+    reason = r"/v1 responds HTTP 502 for 30 s: No\.; judge the service once it is awake$"
+    with (
+        LoopbackServer(lambda request: plan_json(502, {"error": "No."})) as server,
+        pytest.raises(ServedError, match=reason),
+    ):
+        wait_until_awake(f"{server.url}/v1", "")
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -98,6 +142,15 @@ def test_a_refusal_is_told_without_the_key(status: int, key: str, said: str) -> 
     ):
         fetch(f"{server.url}/v1/models", key)
     assert KEY not in str(refusal.value)
+
+
+def test_a_connection_that_is_closed_is_no_answer() -> None:
+    closed = AnswerPlan(200, (), (), "abort")
+    with (
+        LoopbackServer(lambda request: closed) as server,
+        pytest.raises(ServedError, match="/version gives no answer: RemoteProtocolError"),
+    ):
+        fetch(f"{server.url}/version", "")
 
 
 def test_nobody_there_is_told() -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.recording import model_listing
 from conformance.recording.service_discovery import AddresseeError, find_addressee, find_endpoint
 from conformance.reference.exchange import AnswerPlan, ReceivedRequest, plan_bytes, plan_json
 from conformance.reference.server import LoopbackServer
@@ -113,6 +115,17 @@ def test_a_page_at_every_path_is_no_front() -> None:
     with LoopbackServer(lambda request: page) as server:
         found = find_addressee("engine", ("dedicated",), server.url, "mine 1", {})
     assert found.url == server.url
+
+
+def test_what_stays_busy_may_be_a_front_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_listing, "time", SimpleNamespace(sleep=lambda _: None))
+    busy = plan_json(503, {"error": "Loading model"})
+    reason = "/environments/production/sync/v1/models responds HTTP 503 3 times: Loading model; "
+    with (
+        LoopbackServer(lambda request: busy) as server,
+        pytest.raises(AddresseeError, match=reason),
+    ):
+        find_addressee("engine", ("dedicated",), server.url, "mine 1", {})
 
 
 @pytest.mark.parametrize(

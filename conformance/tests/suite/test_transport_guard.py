@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -213,10 +214,16 @@ def test_a_host_over_tls_goes_by_its_name() -> None:
         (None, 0, 1.0),
         ("", 3, 8.0),
         ("nan", 1, 2.0),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 2, 4.0),
+        ("soon", 2, 4.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 2, 0.1),
     ],
 )
 def test_the_wait_is_what_the_service_asks_for_or_doubles(
     header: str | None, attempt: int, seconds: float
 ) -> None:
     assert read_wait(header, attempt) == seconds
+
+
+def test_a_date_is_waited_for() -> None:
+    later = formatdate(time.time() + 90, usegmt=True)
+    assert 80 < read_wait(later, 0) <= 90
