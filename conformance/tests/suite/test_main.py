@@ -377,6 +377,15 @@ def test_what_is_interrupted_before_a_check_ended_says_so_without_a_traceback(
     assert capsys.readouterr().err == "interrupted: nothing was judged\n"
 
 
+def test_what_is_interrupted_before_its_record_began_says_so_as_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path)
+    (tmp_path / "conftest.py").write_text(signalling(signal.SIGINT), encoding="utf-8")
+    assert main([], suite) == 130
+    assert capsys.readouterr().err == "interrupted: nothing was judged\n"
+
+
 @pytest.mark.parametrize("patience", [0.1, None], ids=["goes on", "told twice"])
 def test_a_run_that_does_not_end_when_told_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float | None
