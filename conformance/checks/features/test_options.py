@@ -212,26 +212,6 @@ def test_a_parsing_error_stays_beside_its_message_in_every_way(
         ask(model.with_structured_output(Visit), "Visit Rome.")
 
 
-@pytest.mark.claim("structured.refusal.raised")
-@pytest.mark.own("how a refusal is raised is for each maker to say")
-@every_way
-@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
-def test_a_refusal_is_raised_in_every_way(
-    lane: str, evidence: Evidence, ask: Ask, method: Any
-) -> None:
-    def refuse(payload: Any) -> Any:
-        for choice in payload["choices"]:
-            part = choice.get("message") or choice.get("delta") or {}
-            part.pop("tool_calls", None)
-            part |= {"content": None, "refusal": "No."}
-        return payload
-
-    model = mount(lane, evidence, change_answers(refuse))
-    chain = model.with_structured_output(Visit, method=method)
-    with expect("any", match="No"):
-        ask(chain, "Visit Rome in 3 days. Answer in JSON.")
-
-
 @pytest.mark.claim("structured.method.function-calling")
 @pytest.mark.own("others may bind no tools beside a schema")
 @every_way

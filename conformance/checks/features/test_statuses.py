@@ -75,7 +75,7 @@ def test_a_response_without_a_message_is_an_error_and_not_asked_for_again(
     lane: str, evidence: Evidence, ask: Ask, answer: tuple[int, str, bytes]
 ) -> None:
     seen: list[ReceivedRequest] = []
-    model = mount(lane, evidence, note_requests(seen, lambda _: plan_bytes(*answer)), max_retries=3)
+    model = mount(lane, evidence, note_requests(seen, lambda _: plan_bytes(*answer)), max_retries=1)
     with expect("any") as caught:
         ask(model, GREETING)
     assert type(caught.value).__name__ == "BasetenInvalidResponseError"
