@@ -66,6 +66,7 @@ __all__ = [
     "count_pieces",
     "every_way",
     "find_wire_calls",
+    "find_wire_parts",
     "get_weather",
     "judge_reading",
     "judge_refusal",
@@ -384,10 +385,14 @@ def read_reasoning(message: AIMessage) -> str:
     return str(kept or "".join(b["reasoning"] for b in blocks if b["type"] == "reasoning"))
 
 
+def find_wire_parts(payload: Any) -> list[dict[str, Any]]:
+    """Return the messages of a whole answer, or the deltas of one event, to be changed in place."""
+    return [c.get("message") or c.get("delta") or {} for c in payload.get("choices") or ()]
+
+
 def find_wire_calls(payload: Any) -> list[dict[str, Any]]:
     """Return the tool calls of a whole answer or of one event, to be changed in place."""
-    parts = [c.get("message") or c.get("delta") or {} for c in payload.get("choices") or ()]
-    return [call for part in parts for call in part.get("tool_calls") or ()]
+    return [call for part in find_wire_parts(payload) for call in part.get("tool_calls") or ()]
 
 
 def spoil_arguments(payload: Any) -> Any:

@@ -17,6 +17,7 @@ from conformance.checks.features.questions import (
     change_plans,
     every_way,
     find_wire_calls,
+    find_wire_parts,
     get_weather,
     mount,
     note_bodies,
@@ -162,8 +163,7 @@ def test_standard_blocks_tell_of_calls_that_cannot_be_used_and_of_refusals(
     spoil, refusals = _write_arguments("Paris"), iter(["No."])
 
     def refuse(payload: Any) -> Any:
-        for choice in payload.get("choices") or ():
-            part = choice.get("message") or choice.get("delta") or {}
+        for part in find_wire_parts(payload):
             part["refusal"] = next(refusals, None)
         return spoil(payload)
 

@@ -19,6 +19,7 @@ from conformance.checks.features.questions import (
     TALE,
     change_answers,
     every_way,
+    find_wire_parts,
     mount,
     note_bodies,
     note_requests,
@@ -88,8 +89,7 @@ def test_a_key_inside_a_response_is_hidden_but_in_the_words_of_the_model(
     texts = iter([f"You have {_KEY}."])
 
     def repeat(payload: Any) -> Any:
-        for choice in payload["choices"]:
-            part = choice.get("message") or choice.get("delta") or {}
+        for part in find_wire_parts(payload):
             if part.get("content"):
                 part["content"] = next(texts, "")
         return payload | {"system_fingerprint": _KEY, "echo": {_KEY: _KEY}}

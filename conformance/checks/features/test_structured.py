@@ -15,6 +15,7 @@ from conformance.checks.features.questions import (
     at_model,
     change_answers,
     find_wire_calls,
+    find_wire_parts,
     judge_reading,
     mount,
     note_bodies,
@@ -294,8 +295,7 @@ def test_a_refusal_in_the_place_of_a_structured_answer_is_an_error(
 ) -> None:
     def refuse(body: Any) -> Any:
         # Others may stream it, or ask for what the service does not answer at all.
-        for choice in body.get("choices") or ():
-            part = choice.get("message") or choice.get("delta") or {}
+        for part in find_wire_parts(body):
             part |= {"content": None, "refusal": "I plan no visits."}
         return body
 

@@ -13,6 +13,7 @@ from conformance.checks.features.questions import (
     change_answers,
     every_way,
     find_wire_calls,
+    find_wire_parts,
     mount,
     note_bodies,
     refuse_noted,
@@ -146,8 +147,7 @@ def _say(text: str) -> Callable[[Any], Any]:
     texts = iter([text])
 
     def say(payload: Any) -> Any:
-        for choice in payload["choices"]:
-            part = choice.get("message") or choice.get("delta") or {}
+        for part in find_wire_parts(payload):
             part.pop("tool_calls", None)
             part["content"] = next(texts, "")
         return payload
@@ -219,8 +219,7 @@ def test_a_refusal_is_raised_or_stands_beside_its_message(
     lane: str, evidence: Evidence, ask: Ask, method: Any
 ) -> None:
     def refuse(payload: Any) -> Any:
-        for choice in payload["choices"]:
-            part = choice.get("message") or choice.get("delta") or {}
+        for part in find_wire_parts(payload):
             part.pop("tool_calls", None)
             part |= {"content": None, "refusal": "No. "}
         return payload

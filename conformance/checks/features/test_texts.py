@@ -26,6 +26,7 @@ from conformance.checks.features.questions import (
     change_plans,
     every_way,
     find_wire_calls,
+    find_wire_parts,
     get_weather,
     mount,
     note_bodies,
@@ -199,8 +200,7 @@ def _think(text: str, plan: AnswerPlan) -> AnswerPlan:
     texts = iter([text])
 
     def think(payload: Any) -> Any:
-        for choice in payload["choices"]:
-            part = choice.get("message") or choice.get("delta") or {}
+        for part in find_wire_parts(payload):
             for name in part.keys() & {"reasoning", "reasoning_content"}:
                 part[name] = next(texts, "") if part[name] else part[name]
         return payload
@@ -261,8 +261,7 @@ def _say(text: str, plan: AnswerPlan) -> AnswerPlan:
     texts = iter([text])
 
     def say(payload: Any) -> Any:
-        for choice in payload["choices"]:
-            part = choice.get("message") or choice.get("delta") or {}
+        for part in find_wire_parts(payload):
             if part.get("content"):
                 part["content"] = next(texts, "")
         return payload
@@ -356,8 +355,7 @@ def test_a_refusal_is_kept(lane: str, evidence: Evidence, ask: Ask) -> None:
     texts = iter([_LONG])
 
     def refuse(payload: Any) -> Any:
-        for choice in payload["choices"]:
-            part = choice.get("message") or choice.get("delta") or {}
+        for part in find_wire_parts(payload):
             if part.pop("content", None):
                 part["refusal"] = next(texts, "")
         return payload
