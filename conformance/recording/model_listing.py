@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from conformance.recording.transport_guard import PASSING, WAKING
 from conformance.subjects.wire_answers import find_sentence
 from conformance.targets import ENGINE_KEY, FAKE_KEY
 
@@ -32,8 +33,6 @@ __all__ = [
 _PATIENCE = 30.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _REFUSALS = {401, 403}
-_WAKING = {502, 503, 504}
-_PASSING = {429, *_WAKING}
 _WAITS = (1.0, 2.0)
 """Seconds before each further request for what is busy or not there yet."""
 _WAKING_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0)
@@ -96,11 +95,11 @@ def fetch(url: str, key: str, *, certain: bool = False) -> Any:
     """
     response = _get(url, key)
     for wait in _WAITS:
-        if response.status_code not in _PASSING:
+        if response.status_code not in PASSING:
             break
         time.sleep(wait)
         response = _get(url, key)
-    if certain and response.status_code in _PASSING:
+    if certain and response.status_code in PASSING:
         raise ServedError(
             f"{url} responds HTTP {response.status_code} {1 + len(_WAITS)} times: "
             f"{find_sentence(response.text):.200}; judge the service once it is awake, or give its "
@@ -125,8 +124,8 @@ def wait_until_awake(endpoint: str, key: str) -> None:
     for wait in (*_WAKING_WAITS, 0.0):
         response = _get(f"{endpoint}/models", key)
         # A list alone may be out of order.
-        there = response.status_code not in _WAKING
-        if there or _send(endpoint, key).status_code not in _WAKING:
+        there = response.status_code not in WAKING
+        if there or _send(endpoint, key).status_code not in WAKING:
             return
         time.sleep(wait)
     raise ServedError(

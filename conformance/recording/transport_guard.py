@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
     from conformance.libraries import Request, Response
 
-__all__ = ["RecordingGuard", "StoppedError", "TransportGuard", "read_wait"]
+__all__ = ["PASSING", "WAKING", "RecordingGuard", "StoppedError", "TransportGuard", "read_wait"]
 
 _REFUSALS = {401, 403}
 _TOO_MANY = 429
+WAKING = frozenset({502, 503, 504})
+"""Statuses of what may be there in a moment, such as a deployment that wakes up."""
+PASSING = WAKING | {_TOO_MANY}
+"""Statuses of what may be asked for again."""
 _LONGEST_WAIT = 120.0
 _ATTEMPTS = 8
 _SETBACKS = 3

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from conformance.deadline import Deadline
 from conformance.libraries import AsyncBody, Body, errors, library_of
-from conformance.recording.transport_guard import TransportGuard, read_wait
+from conformance.recording.transport_guard import PASSING, WAKING, TransportGuard, read_wait
 from conformance.services.abilities import Heard, list_features
-from conformance.services.deadline import Deadline
 from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
 from conformance.verdicts.costs import count_answer
 
@@ -42,8 +42,6 @@ _LOST = errors("TransportError")
 _SILENT = errors("TimeoutException")
 _UNREACHED = (*errors("ConnectTimeout"), *errors("ConnectError"))
 _LIMITED = 429
-_PASSING = {_LIMITED, 502, 503, 504}
-_WAKING = {502, 503, 504}
 _ATTEMPTS = 4
 _WAKING_ATTEMPTS = 6
 """Of a service that has answered nothing yet, and may be waking up: half a minute."""
@@ -182,7 +180,7 @@ class Meter(TransportGuard):
 
     def _rejects_guess(self, status: int) -> bool:
         """Tell whether a guessed model's name may be all that a service rejects."""
-        return bool(self._guess) and status in _CLIENT_ERRORS and status not in _PASSING
+        return bool(self._guess) and status in _CLIENT_ERRORS and status not in PASSING
 
     def _find_obstacle(self, request: Request, response: Response, status: int) -> str:
         """Return why the first response is no model's; empty if it may be one."""
@@ -204,11 +202,11 @@ class Meter(TransportGuard):
             self._stop(reason)
         if self._plain and not self._answered and status in _CLIENT_ERRORS and status != _LIMITED:
             self.stopped = f"the service refuses a plain question: {_tell(response)}"
-        if status not in _PASSING and (self._answered or status not in _SERVER_ERRORS):
+        if status not in PASSING and (self._answered or status not in _SERVER_ERRORS):
             self._answered = True
             return 0.0
         wait = read_wait(response.headers.get("retry-after"), attempt)
-        waking = not self._answered and status in _WAKING
+        waking = not self._answered and status in WAKING
         if wait > _LONGEST_WAIT or attempt + 1 == (_WAKING_ATTEMPTS if waking else _ATTEMPTS):
             told = f"HTTP {status}" if self._answered else f"nothing but errors: {_tell(response)}"
             long = f", and is to wait {wait:.0f} s" if wait > _LONGEST_WAIT else ""

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from conformance.claims.table import load_table
+from conformance.deadline import Deadline
 from conformance.recording.cassettes import ROOT, name_cassette
 from conformance.recording.model_listing import (
     ServedError,
@@ -31,7 +32,6 @@ from conformance.recording.service_discovery import (
 )
 from conformance.services.abilities import find_inability
 from conformance.services.budget import Limits, Meter
-from conformance.services.deadline import Deadline
 from conformance.targets import LANES, choose_settings
 from conformance.verdicts.bound_items import evidence_of, is_bound, note_cost, places_of
 from conformance.verdicts.costs import Cost, add_up, estimate

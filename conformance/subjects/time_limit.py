@@ -1,16 +1,16 @@
 """How long a client of another maker may take for one check: some go on asking for an hour.
 
-Knows the clock of this process; must not know what is asked, nor how a client waits.
+Knows how long; must not know what is asked, nor how a client waits.
 """
 
 from __future__ import annotations
 
-import signal
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+
+from conformance.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,19 +33,15 @@ _endless: list[float] = []
 def limit_time(count: Callable[[], int]) -> Iterator[None]:
     """Fail what has not ended in time.
 
-    It fails with pytest's own exception, which no `except Exception` of a client catches. Only the
-    main thread can be interrupted, and not on Windows.
+    It fails with pytest's own exception, which no `except Exception` of a client catches.
 
     Args:
         count: Returns how many requests the client has sent.
     """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
-        yield
-        return
     seconds = _LIMITS[min(len(_endless), len(_LIMITS) - 1)]
-    reached = False
+    reached, deadline = False, Deadline()
 
-    def end(*_: object) -> None:
+    def end() -> None:
         nonlocal reached
         if not reached:
             _endless.append(seconds)
@@ -53,10 +49,8 @@ def limit_time(count: Callable[[], int]) -> Iterator[None]:
         asked = {0: "no request", 1: "one request"}.get(count(), "request after request")
         pytest.fail(f"no end after {seconds:.0f} seconds, in which the client sent {asked}")
 
-    before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    deadline.begin(seconds, end, _AGAIN)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        deadline.end()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conformance.services.deadline import Deadline
+from conformance.deadline import Deadline
 
 
 class LateError(Exception):

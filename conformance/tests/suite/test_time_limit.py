@@ -62,10 +62,13 @@ def test_a_client_that_catches_everything_is_ended_as_well(endless: list[float])
     assert endless == [0.2]
 
 
-def test_what_ends_in_time_is_left_alone_and_so_is_what_follows() -> None:
+def test_what_ends_in_time_is_left_alone_and_so_is_what_follows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time_limit, "_LIMITS", (_LONG,))
     before = signal.getsignal(signal.SIGALRM)
     with limit_time(int):
-        pass
+        assert _LONG / 2 < signal.getitimer(signal.ITIMER_REAL)[0] <= _LONG
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 

@@ -1,4 +1,4 @@
-"""An end to what a service sends byte by byte: it is never silent, and never done.
+"""An end to what has none by itself: a response sent byte by byte, a client that goes on asking.
 
 Knows the clock; must not know requests. Timeouts of a transport begin anew with each byte.
 """
@@ -24,17 +24,18 @@ class Deadline:
     def __init__(self) -> None:
         self._before: Any = None
 
-    def begin(self, seconds: float, expire: Callable[[], object]) -> None:
+    def begin(self, seconds: float, expire: Callable[[], object], again: float = 0.0) -> None:
         """Begin, or begin anew.
 
         Args:
             seconds: How long.
             expire: Called once the time is over; what it raises is raised where the program is.
+            again: Seconds after which it is called once more, and so on; 0 for never.
         """
         self.end()
         if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGALRM, lambda *_: expire())
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            signal.setitimer(signal.ITIMER_REAL, seconds, again)
 
     def end(self) -> None:
         """Call nothing any more."""
