@@ -68,7 +68,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=1.0, metavar="N", help="default: 1")
     parser.add_argument("--seed", type=int, metavar="S", help="default: another each time")
     parser.add_argument("--threads", type=int, default=12, metavar="T", help="default: 12")
-    parser.add_argument("--deeds", type=int, default=0, metavar="N", help="end after so many each")
+    parser.add_argument("--deeds", type=int, default=0, metavar="N", help="rest after so many each")
     parser.add_argument(
         "--conduct",
         action="append",
@@ -96,12 +96,10 @@ def write_report(soaked: Soaked) -> Iterator[str]:
     """Yield the lines of the report."""
     ledger = soaked.ledger
     requests, connections = (soaked.counts.get(name, 0) for name in ("requests", "connections"))
-    yield f"{ledger.ended.total()} calls in {soaked.seconds:.0f} s, {requests} requests on "
-    yield f"{connections} connections; {soaked.restarts} restarts of the server"
+    calls = f"{ledger.ended.total()} calls in {soaked.seconds:.0f} s, {requests} requests on"
+    yield f"{calls} {connections} connections; {soaked.restarts} restarts of the server"
     for how, number in ledger.ended.most_common():
         yield f"  {number:>8} {how}"
-    for seconds, deed in sorted(ledger.longest, reverse=True):
-        yield f"  {seconds:>8.1f} s: {deed}"
     for name, reason in soaked.left_out.items():
         yield f"  left out: {name} ({reason})"
     yield f"{'':12}{'start':>10}{'end':>10}"

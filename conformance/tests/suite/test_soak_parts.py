@@ -1,4 +1,4 @@
-"""The soak's smaller parts: its books, its gate, its census, and what its report says."""
+"""The soak's smaller parts: its books, its census, and what its report says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from conformance.cli.main import main
 from conformance.maintenance.soak.census import Census, listen, take_census
 from conformance.maintenance.soak.client import HOLDERS, Client, find_holders, load_client
 from conformance.maintenance.soak.command import write_report
-from conformance.maintenance.soak.crew import Crew, Gate, draw
+from conformance.maintenance.soak.crew import Crew, draw
 from conformance.maintenance.soak.ledger import Ledger
 from conformance.maintenance.soak.rules import Fault
 from conformance.maintenance.soak.soaking import Soaked, settle
@@ -43,7 +43,6 @@ def test_the_ledger_knows_who_is_under_way_and_how_many_at_once() -> None:
     assert ledger.waits() == []
     assert ledger.peaks == {"threads": 4, "loop 0": 1}
     assert ledger.ended == {"answered": 2, "left": 1}
-    assert {deed.partition(":")[0] for _, deed in ledger.longest} == {"one", "two", "three"}
 
 
 def test_an_upheaval_disturbs_the_calls_of_its_scope_that_it_meets() -> None:
@@ -67,25 +66,6 @@ def test_faults_of_one_kind_are_counted_and_the_first_is_kept() -> None:
     ledger.blame([Fault("r", "w", "first"), Fault("r", "w", "second"), Fault("r", "v")])
     assert ledger.faults == {("r", "w"): 2, ("r", "v"): 1}
     assert ledger.samples["r", "w"].detail == "first"
-
-
-def test_a_closed_gate_holds_all_who_come_until_it_opens() -> None:
-    gate, passed = Gate(1), threading.Event()
-    assert not gate.close(patience=0.01)
-
-    def walk() -> None:
-        gate.pass_through()
-        passed.set()
-        gate.leave()
-
-    walker = threading.Thread(target=walk)
-    walker.start()
-    assert gate.close(patience=10)
-    assert not passed.is_set()
-    gate.open()
-    walker.join(10)
-    assert passed.is_set()
-    assert gate.close(patience=0)
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="only /proc tells")  # noqa: PTH110  the path is Linux's
@@ -186,7 +166,7 @@ def test_a_client_that_cannot_be_found_ends_the_command(
 
 def test_the_same_chance_draws_the_same_deeds() -> None:
     client = load_client("")
-    crew = Crew(client, HOLDERS, Ledger(), Gate(1), [])
+    crew = Crew(client, HOLDERS, Ledger(), [])
     for asks in (SYNC_ASKS, ASYNC_ASKS):
         one, two = (
             [str(draw(random.Random(7), crew, asks)) for _ in range(5)]  # noqa: S311  no secret
