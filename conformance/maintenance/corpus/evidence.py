@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from conformance.maintenance.corpus import command
-from conformance.maintenance.corpus.proofs import PROOFS, read_exchange
+from conformance.maintenance.corpus.proofs import PROOFS, Exchange
 from conformance.verdicts.evidence import Source
 from conformance.verdicts.verdicts import Outcome, Place, Result
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from conformance.maintenance.corpus.command import Case, Verdict
     from conformance.maintenance.corpus.playback import MakeModel
-    from conformance.maintenance.corpus.proofs import Exchange, Proof
+    from conformance.maintenance.corpus.proofs import Proof
 
 __all__ = ["CorpusEvidence", "find_evidence"]
 
@@ -88,7 +88,7 @@ def _find_lane(case: Case) -> str:
 
 def _observe(case: Case) -> Exchange:
     body = case.answer.body.decode("utf-8", "replace")
-    return read_exchange(case.body, case.answer.status, body, command.consult(case))
+    return Exchange(case.body, case.answer.status, body, command.consult(case))
 
 
 def _weigh(

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from conformance.maintenance.corpus import oracle
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from conformance.maintenance.corpus.oracle import Call, Expected, Json
 
-__all__ = ["PROOFS", "Exchange", "Proof", "read_exchange"]
+__all__ = ["PROOFS", "Exchange", "Proof"]
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,19 @@ class Exchange:
         request: The request body.
         status: The HTTP status.
         body: The answer's body.
-        events: The answer's JSON objects: those of a stream, or the one document.
         expected: What the oracle reads in the answer.
     """
 
     request: Json
     status: int
     body: str
-    events: tuple[Json, ...]
     expected: Expected
+
+    @cached_property
+    def events(self) -> list[Json]:
+        """The answer's JSON objects: those of a stream, or the one document."""
+        texts = oracle.payloads(self.body) if self.streamed and self.status < 400 else [self.body]
+        return [event for text in texts if (event := oracle.parse_object(text)) is not None]
 
     @property
     def streamed(self) -> bool:
@@ -68,20 +73,6 @@ class Proof:
 
     needs: tuple[Observation, ...]
     unless: Observation = lambda _: False
-
-
-def read_exchange(request: Json, status: int, body: str, expected: Expected) -> Exchange:
-    """Return an exchange with the JSON objects of its answer.
-
-    Args:
-        request: The request body.
-        status: The HTTP status.
-        body: The answer's body.
-        expected: What the oracle reads in it.
-    """
-    texts = oracle.payloads(body) if request.get("stream") and status < 400 else [body]
-    events = tuple(event for text in texts if (event := oracle.parse_object(text)) is not None)
-    return Exchange(request, status, body, events, expected)
 
 
 def _invoked(seen: Observation) -> Observation:

@@ -57,32 +57,31 @@ END = (piece("stop"), last(), "[DONE]")
 def record(
     answer: Any, *, status: int = 200, url: str = URL, origin: Any = ORIGIN, **request: Any
 ) -> dict[str, Any]:
-    """Return a recording; a tuple is a stream."""
-    streamed = isinstance(answer, tuple)
-    events = answer if streamed else ()
-    texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
-    body = "".join(f"data: {text}\n\n" for text in texts) if streamed else json.dumps(answer)
-    kind = "text/event-stream" if streamed else "application/json"
+    """Return a recording; a tuple is a stream, a string a body as it stands."""
+    name, kind = request.pop("name", ""), "application/json"
+    response = {"complete": request.pop("complete", True)}
+    body = answer if isinstance(answer, str) else json.dumps(answer)
+    if isinstance(answer, tuple):
+        texts = [event if isinstance(event, str) else json.dumps(event) for event in answer]
+        body, kind = "".join(f"data: {text}\n\n" for text in texts), "text/event-stream"
+        request["stream"] = True
+    headers = {"Content-Type": [request.pop("kind", kind)], "Content-Length": ["1"]}
     sent = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **request}
     return {
-        "id": "one",
+        "id": name,
         "model": "m",
-        "request": {
-            "method": "POST",
-            "url": url,
-            "body": sent | ({"stream": True} if streamed else {}),
-        },
-        "response": {"status": status, "headers": {"Content-Type": [kind]}, "body": body},
+        "request": {"method": "POST", "url": url, "body": sent},
+        "response": {"status": status, "headers": headers, "body": body, **response},
         "provenance": origin,
     }
 
 
 def write_corpus(folder: Path, *recordings: dict[str, Any]) -> Path:
-    """Write recordings where `load` finds them."""
+    """Write recordings where `load` finds them; those without a name get a number."""
     folder.mkdir(exist_ok=True)
     with gzip.open(folder / "cases.jsonl.gz", "wt", encoding="utf-8") as lines:
         for number, line in enumerate(recordings):
-            lines.write(json.dumps({**line, "id": f"case-{number}"}) + "\n")
+            lines.write(json.dumps({**line, "id": line["id"] or f"case-{number}"}) + "\n\n")
     return folder
 
 

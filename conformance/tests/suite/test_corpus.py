@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,83 +12,43 @@ from langchain_core.messages import AIMessageChunk
 from conformance.maintenance.corpus import command as corpus
 from conformance.maintenance.corpus import oracle
 from conformance.maintenance.corpus.oracle_model import Chunks, Parrot, honest, with_defect
+from conformance.tests.suite.recordings_by_hand import (
+    USAGE,
+    call,
+    piece,
+    record,
+    told,
+    write_corpus,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 BASE = "https://inference.baseten.co/v1"
-USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
-
-
-# Invented recordings: one for each thing that an answer can lose.
-
-
-def record(name: str, answer: Any, **request: Any) -> dict[str, Any]:
-    """Write a recording; a list is a stream, a string a body as it stands."""
-    status = request.pop("status", 200)
-    complete = request.pop("complete", True)
-    kind = "text/event-stream" if isinstance(answer, list) else "application/json"
-    kind = request.pop("kind", kind)
-    body = answer if isinstance(answer, str) else json.dumps(answer)
-    if isinstance(answer, list):
-        body = "".join(f"data: {e if isinstance(e, str) else json.dumps(e)}\n\n" for e in answer)
-        request["stream"] = True
-    sent = {"model": "m", "messages": [{"role": "user", "content": "hi"}]} | request
-    return {
-        "id": name,
-        "model": "m",
-        "request": {"method": "POST", "url": f"{BASE}/chat/completions", "body": sent},
-        "response": {
-            "status": status,
-            "headers": {"Content-Type": [kind], "Content-Length": ["1"]},
-            "body": body,
-            "complete": complete,
-        },
-    }
-
-
-def document(message: dict[str, Any], **rest: Any) -> dict[str, Any]:
-    choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return {"id": "c1", "model": "m", "choices": [choice], "usage": USAGE} | rest
-
-
-def delta(content: str | None = None, finish: str | None = None, **rest: Any) -> dict[str, Any]:
-    choice = {"index": 0, "delta": {"content": content} | rest, "finish_reason": finish}
-    return {"id": "c1", "model": "m", "choices": [choice], "usage": USAGE}
-
-
-def call(index: int, call_id: str, name: str, arguments: str) -> dict[str, Any]:
-    return {"index": index, "id": call_id, "function": {"name": name, "arguments": arguments}}
-
-
-TWO_CALLS = [call(0, "same", "f", '{"x": 1}'), call(1, "same", "g", "{}")]
+TWO_CALLS = [call('{"x": 1}', "same"), call("{}", "same", "g", 1)]
+END = piece("stop", USAGE)
 RECORDINGS = {
     line["id"]: line
     for line in (
-        record("text", document({"content": "hello"})),
-        record("reasoning", document({"reasoning_content": "hm", "content": "yes"})),
-        record("calls", document({"tool_calls": TWO_CALLS}), tools=[{"type": "function"}]),
-        record("late", [delta("a"), delta(finish="stop"), delta("b"), "[DONE]"]),
-        record("stream-calls", [delta(tool_calls=TWO_CALLS), delta(finish="tool_calls")]),
-        record("cut", [delta("half an ")]),
-        record("torn", [delta("half an "), delta(finish="stop")], complete=False),
-        record("untyped", [delta("text"), delta(finish="stop")], kind="application/octet-stream"),
-        record("frame", [delta("so far"), {"error": {"message": "boom", "code": 500}}]),
-        record("refused", {"error": "slow down"}, status=429),
+        record(told(content="hello"), name="text"),
+        record(told(reasoning_content="hm", content="yes"), name="reasoning"),
+        record(told(tool_calls=TWO_CALLS), name="calls", tools=[{"type": "function"}]),
+        record((piece(content="a"), END, piece(content="b"), "[DONE]"), name="late"),
+        record((piece(tool_calls=TWO_CALLS), piece("tool_calls", USAGE)), name="stream-calls"),
+        record((piece(content="half an "),), name="cut"),
+        record((piece(content="half an "), END), name="torn", complete=False),
+        record((piece(content="text"), END), name="untyped", kind="application/octet-stream"),
+        record(
+            (piece(content="so far"), {"error": {"message": "boom", "code": 500}}), name="frame"
+        ),
+        record({"error": "slow down"}, name="refused", status=429),
     )
 }
 
 
-def write_corpus(folder: Path, *lines: dict[str, Any]) -> Path:
-    path = folder / "cases.jsonl.gz"
-    with gzip.open(path, "wt", encoding="utf-8") as file:
-        file.writelines(json.dumps(line) + "\n\n" for line in lines)
-    return path
-
-
 def replay(make: Callable[..., Any], path: Path, *options: str) -> tuple[int, dict[str, Any]]:
-    report = path.with_suffix(".json")
+    report = path / "report.json"
     code = corpus.main([str(path), "--json", str(report), *options], make)
     return code, json.loads(report.read_text("utf-8"))
 
@@ -302,12 +261,15 @@ def test_an_option_chooses_cases(tmp_path: Path) -> None:
     assert report["families"]["total"]["answers"] == 2
 
 
-def test_a_folder_is_read_whole_and_an_empty_one_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        corpus.load(tmp_path)
-    write_corpus(tmp_path, RECORDINGS["text"]).rename(tmp_path / "other.jsonl.gz")
+def test_a_folder_is_read_whole_and_a_file_alone(tmp_path: Path) -> None:
+    one = write_corpus(tmp_path, RECORDINGS["text"]) / "cases.jsonl.gz"
+    one.rename(other := tmp_path / "other.jsonl.gz")
     write_corpus(tmp_path, RECORDINGS["late"])
     assert [case.id for case in corpus.load(tmp_path)] == ["late", "text"]
+    (case,) = corpus.load(other)
+    assert case.id == "text"
+    # Neither its framing nor its length is that of what is played.
+    assert case.answer.headers == (("Content-Type", "application/json"),)
 
 
 def test_engine_captures_are_read_as_well(tmp_path: Path) -> None:
