@@ -78,7 +78,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--patience", type=float, default=5.0, help="seconds to wait for what goes")
     parser.add_argument("--bound", type=float, default=45.0, help="most seconds a call may take")
-    parser.add_argument("--client", default="", metavar="MODULE:FACTORY", help="another chat model")
+    parser.add_argument("--client", default="", metavar="MODULE:CLASS", help="one that breaks ours")
     options = parser.parse_args(argv)
     if options.seed is None:
         options.seed = int.from_bytes(os.urandom(3))
@@ -100,8 +100,6 @@ def write_report(soaked: Soaked) -> Iterator[str]:
     yield f"{calls} {connections} connections; {soaked.restarts} restarts of the server"
     for how, number in ledger.ended.most_common():
         yield f"  {number:>8} {how}"
-    for name, reason in soaked.left_out.items():
-        yield f"  left out: {name} ({reason})"
     yield f"{'':12}{'start':>10}{'end':>10}"
     for name in ("sockets", "files", "tasks", "threads", "memory", "peak"):
         pair = (_write(name, getattr(at, name, None)) for at in (soaked.start, soaked.end))

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from conformance.maintenance.soak.client import SHARED_KEY, Client, Holder
+from conformance.maintenance.soak.client import (
+    BRISK,
+    HOLDERS,
+    SHARED_KEY,
+    Client,
+    Holder,
+    is_typed,
+)
 from conformance.maintenance.soak.conducts import CONDUCTS
 from conformance.maintenance.soak.rules import Call, judge_call
 from conformance.maintenance.soak.ways import (
@@ -48,7 +55,6 @@ class Crew:
 
     Attributes:
         client: Who is soaked.
-        holders: The ways to come by a model.
         ledger: The books.
         loops: Event loops that last.
         conducts: What the server may be asked to do.
@@ -58,7 +64,6 @@ class Crew:
     """
 
     client: Client
-    holders: Mapping[str, Holder]
     ledger: Ledger
     loops: list[LastingLoop]
     conducts: Mapping[str, Conduct] = field(default_factory=lambda: CONDUCTS)
@@ -110,7 +115,7 @@ class Deed:
 
 def draw(chance: random.Random, crew: Crew, asks: Mapping[str, Ask]) -> Deed:
     """Draw a deed: the same one from the same chance."""
-    ask = _draw(chance, {k: a for k, a in asks.items() if a.kind in crew.client.makers})
+    ask = _draw(chance, asks)
     conduct = _draw(chance, crew.conducts)
     vectors = ask[1].kind == "vectors"
     # An embedding call takes no options, so nothing can make it brisk; and one attack on memory at
@@ -118,7 +123,7 @@ def draw(chance: random.Random, crew: Crew, asks: Mapping[str, Ask]) -> Deed:
     several = ask[1].prompts > 1 and not vectors
     if (conduct[1].brisk and vectors) or (conduct[1].heavy and several):
         conduct = ("plain", CONDUCTS["plain"])
-    holder = _draw(chance, crew.holders)
+    holder = _draw(chance, HOLDERS)
     nonces = tuple(f"{chance.getrandbits(64):016x}" for _ in range(ask[1].prompts))
     own = f"sk-soak-{chance.getrandbits(64):016x}"
     deed = Deed(ask, conduct, holder, nonces, own if holder[1].own_key else SHARED_KEY)
@@ -155,14 +160,14 @@ def _recorded(crew: Crew, deed: Deed, pool: str) -> Iterator[tuple[list[str], di
         if held:
             crew.heavy.release()
     call = deed.call(disturbed=crew.ledger.end(ticket, how), **seen)
-    crew.ledger.blame(judge_call(call, crew.client.is_typed))
+    crew.ledger.blame(judge_call(call, is_typed))
 
 
 def _do(crew: Crew, deed: Deed) -> None:
     holder, ask = deed.holder[1], deed.ask[1]
     with _recorded(crew, deed, "threads") as (prompts, seen):
         model = holder.take(crew.client, ask.kind, deed.key)
-        run = partial(ask.run, model, prompts, _choose_options(crew, deed))
+        run = partial(ask.run, model, prompts, _choose_options(deed))
         if holder.leave == "with":
             with model:
                 seen["heard"] = run()
@@ -180,7 +185,7 @@ async def _do_async(crew: Crew, deed: Deed, pool: str) -> None:
 
     async def use(prompts: list[str]) -> Any:
         model = holder.take(crew.client, ask.kind, deed.key)
-        run = partial(ask.run, model, prompts, _choose_options(crew, deed))
+        run = partial(ask.run, model, prompts, _choose_options(deed))
         if holder.leave == "with":
             async with model:
                 return await run()
@@ -195,8 +200,8 @@ async def _do_async(crew: Crew, deed: Deed, pool: str) -> None:
         seen["heard"] = await deed.leaving[1].run(partial(use, prompts), deed.delay)
 
 
-def _choose_options(crew: Crew, deed: Deed) -> dict[str, Any]:
-    return crew.client.brisk if deed.conduct[1].brisk else {}
+def _choose_options(deed: Deed) -> dict[str, Any]:
+    return BRISK if deed.conduct[1].brisk else {}
 
 
 class Worker(threading.Thread):

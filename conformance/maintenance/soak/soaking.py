@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance.maintenance.soak.census import Census, listen, take_census, tame_memory
-from conformance.maintenance.soak.client import SHARED_KEY, find_holders
+from conformance.maintenance.soak.client import SHARED_KEY
 from conformance.maintenance.soak.conducts import CONDUCTS
 from conformance.maintenance.soak.crew import Crew, Worker
 from conformance.maintenance.soak.ledger import Ledger
@@ -94,7 +94,6 @@ class Soaked:
         end: What was held when all was closed; None if calls still hung.
         counts: What the server saw.
         restarts: How often the server was restarted.
-        left_out: What this client cannot do, and why.
         seconds: How long the work took.
     """
 
@@ -103,7 +102,6 @@ class Soaked:
     end: Census | None = None
     counts: dict[str, int] = field(default_factory=dict)
     restarts: int = 0
-    left_out: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -139,14 +137,13 @@ class Soak:
         found = self.found
         with Served() as served, listen() as said:
             self._client.aim(served.url)
-            holders, found.left_out = find_holders(self._client)
             self._warm_up()
             found.start = take_census()
             self._client.aim(served.url)
             with ExitStack() as stack:
                 loops = _start_loops(stack)
                 table = {name: CONDUCTS[name] for name in self._plan.conducts or CONDUCTS}
-                crew = Crew(self._client, holders, found.ledger, loops, table, self._plan.deeds)
+                crew = Crew(self._client, found.ledger, loops, table, self._plan.deeds)
                 if not self._work(crew, served):
                     # Nothing can be closed under a call that hangs: the process has to end.
                     stack.pop_all()
@@ -173,20 +170,18 @@ class Soak:
             # Whether it works is asked later, of every call; the pool keeps to itself what fails.
             with ThreadPoolExecutor(64) as pool:
                 for table, places in ((SYNC_ASKS, [_call]), (ASYNC_ASKS, [o.run for o in loops])):
-                    for ask in (ask for ask in table.values() if ask.kind in shared):
+                    for ask in table.values():
                         way = partial(ask.run, shared[ask.kind], [prompt] * ask.prompts, {})
                         for place in places:
                             pool.submit(place, way)
             self._close(loops)
 
     def _close(self, loops: list[LastingLoop]) -> None:
-        """Close the shared models, as far as they can be closed, and forget them."""
+        """Close the shared models and forget them."""
         for model in self._client.shared.values():
-            if hasattr(model, "aclose"):
-                for loop in loops:
-                    loop.run(model.aclose)
-            if hasattr(model, "close"):
-                model.close()
+            for loop in loops:
+                loop.run(model.aclose)
+            model.close()
         self._client.shared.clear()
 
     def _work(self, crew: Crew, served: Served) -> bool:

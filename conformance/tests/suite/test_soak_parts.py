@@ -13,11 +13,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from langchain_core.language_models import FakeListChatModel
+from pydantic import SecretStr
 
 from conformance.cli.main import main
 from conformance.maintenance.soak.census import Census, listen, take_census
-from conformance.maintenance.soak.client import HOLDERS, Client, find_holders, load_client
+from conformance.maintenance.soak.client import HOLDERS, SHARED_KEY, Holder, is_typed, load_client
 from conformance.maintenance.soak.command import write_report
 from conformance.maintenance.soak.crew import Crew, draw
 from conformance.maintenance.soak.ledger import Ledger
@@ -25,12 +25,11 @@ from conformance.maintenance.soak.rules import Fault
 from conformance.maintenance.soak.soaking import Soaked, settle
 from conformance.maintenance.soak.ways import ASYNC_ASKS, SYNC_ASKS
 from conformance.subjects.subject import SubjectError
-from langchain_baseten import BasetenError, ChatBaseten
+from conformance.tests.suite.broken_clients import Mixing
+from langchain_baseten import BasetenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-NOWHERE = "http://127.0.0.1:9/v1"
 
 
 def test_the_ledger_knows_who_is_under_way_and_how_many_at_once() -> None:
@@ -115,45 +114,26 @@ def test_settling_ends_as_soon_as_nothing_is_wrong() -> None:
     assert settle(lambda: 1, judge, 0) == (1, [Fault("left", "something")])
 
 
-def test_our_own_client_is_held_in_every_way() -> None:
-    client = load_client("")
-    client.aim(NOWHERE)
-    assert find_holders(client) == (HOLDERS, {})
-    assert client.is_typed(BasetenError("x"))
-    assert not client.is_typed(OSError("x"))
-    assert set(client.makers) == {"chat", "vectors"}
+@pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS)
+def test_a_model_is_come_by_in_every_way_and_has_the_key_that_is_expected(holder: Holder) -> None:
+    client = load_client("conformance.tests.suite.broken_clients:Mixing")
+    client.aim("http://127.0.0.1:9/v1")
+    model: Any = holder.take(client, "chat", "own")
+    assert isinstance(model, Mixing)
+    key = "own" if holder.own_key else SHARED_KEY
+    assert isinstance(model.baseten_api_key, SecretStr)
+    assert model.baseten_api_key.get_secret_value() == key
+    assert (model is client.shared["chat"]) is holder.shared
 
 
-def test_a_client_of_ours_that_a_factory_makes_keeps_our_errors() -> None:
-    client = load_client("conformance.tests.suite.factories:of_ours")
-    client.aim(NOWHERE)
-    assert isinstance(client.shared["chat"], ChatBaseten)
-    assert not client.is_typed(OSError("x"))
-
-
-def test_another_client_is_held_in_the_ways_that_it_can() -> None:
-    client = load_client("conformance.tests.suite.factories:of_canned_words")
-    client.aim(NOWHERE)
-    able, left_out = find_holders(client)
-    assert {"shared", "copy", "own"} <= able.keys()
-    assert left_out["own, closed"] == "FakeListChatModel has no close"
-    assert able.keys() | left_out.keys() == HOLDERS.keys()
-    assert not client.is_typed(OSError("x"))
-
-
-def test_what_refuses_to_be_pickled_is_left_out_with_its_reason() -> None:
-    client = Client({"chat": lambda **_: Unpicklable(responses=[""])}, bool, {})
-    client.aim(NOWHERE)
-    assert "TypeError: not me" in find_holders(client)[1]["pickled"]
-
-
-class Unpicklable(FakeListChatModel):
-    def __reduce__(self) -> Any:
-        raise TypeError("not me")
+def test_only_errors_of_the_package_are_typed() -> None:
+    assert is_typed(BasetenError("x"))
+    assert not is_typed(OSError("x"))
 
 
 @pytest.mark.parametrize(
-    "spec", ["nonsense", "conformance.nowhere:make", "conformance.maintenance.soak:make"]
+    "spec",
+    ["nonsense", "conformance.nowhere:make", "conformance.tests.suite.factories:of_canned_words"],
 )
 def test_a_client_that_cannot_be_found_ends_the_command(
     spec: str, capsys: pytest.CaptureFixture[str]
@@ -166,7 +146,7 @@ def test_a_client_that_cannot_be_found_ends_the_command(
 
 def test_the_same_chance_draws_the_same_deeds() -> None:
     client = load_client("")
-    crew = Crew(client, HOLDERS, Ledger(), [])
+    crew = Crew(client, Ledger(), [])
     for asks in (SYNC_ASKS, ASYNC_ASKS):
         one, two = (
             [str(draw(random.Random(7), crew, asks)) for _ in range(5)]  # noqa: S311  no secret
@@ -179,9 +159,9 @@ def test_the_same_chance_draws_the_same_deeds() -> None:
 
 
 def test_the_report_names_calls_errors_things_and_faults() -> None:
-    soaked = Soaked(start=Census(sockets=1, memory=5_000_000), left_out={"pickled": "no"})
+    soaked = Soaked(start=Census(sockets=1, memory=5_000_000))
     soaked.ledger.end(soaked.ledger.begin("invoke", "threads"), "answered")
     soaked.ledger.blame([Fault("hangs", "invoke", "for ever")])
     text = "\n".join(write_report(soaked))
-    for part in ("1 calls", "1 answered", "left out: pickled (no)", "5 MB", "hangs: invoke"):
+    for part in ("1 calls", "1 answered", "5 MB", "hangs: invoke"):
         assert part in text
