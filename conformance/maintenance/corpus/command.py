@@ -31,6 +31,7 @@ from conformance.maintenance.corpus.recorded_calls import (
 )
 from conformance.media import to_json, to_plain
 from conformance.reference import AnswerPlan, BodyPiece
+from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -312,27 +313,19 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def import_client() -> MakeModel:
-    """Return our own client."""
-    # Late, so that the oracle and its tests run without the client.
-    from langchain_baseten import ChatBaseten  # noqa: PLC0415  see above
-
-    return ChatBaseten
-
-
-def main(argv: Sequence[str], make_model: MakeModel | None = None) -> int:
+def main(argv: Sequence[str], make_model: MakeModel = ChatBaseten) -> int:
     """Replay a corpus and print what arrived whole.
 
     Args:
         argv: Command-line arguments, without the program's name.
-        make_model: The class under judgement; `ChatBaseten` when left out.
+        make_model: The class under judgement.
 
     Returns:
         0 when every answer and every request was whole; 1 otherwise, or when nothing was played.
     """
     arguments = _parse(argv)
     cases = [case for path in arguments.path for case in load(path) if arguments.only in case.id]
-    report = _summarize(*run(cases, make_model or import_client()))
+    report = _summarize(*run(cases, make_model))
     if arguments.json:
         arguments.json.write_text(to_json(report, indent=1), "utf-8")
     sys.stdout.write(to_plain(_render(report)))

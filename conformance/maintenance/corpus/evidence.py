@@ -14,6 +14,7 @@ from conformance.maintenance.corpus import command
 from conformance.maintenance.corpus.proofs import PROOFS, Exchange
 from conformance.verdicts.evidence import Source
 from conformance.verdicts.verdicts import Outcome, Place, Result
+from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,14 +47,14 @@ class CorpusEvidence:
     sources: tuple[str, ...]
 
 
-def find_evidence(folder: Path, make_model: MakeModel | None = None) -> CorpusEvidence:
+def find_evidence(folder: Path, make_model: MakeModel = ChatBaseten) -> CorpusEvidence:
     """Play the recordings of a folder and weigh them.
 
     Only exchanges with Baseten's own hosts count, and only if the folder tells their source.
 
     Args:
         folder: Recordings, as `python -m conformance corpus` takes them.
-        make_model: The class under judgement; `ChatBaseten` when left out.
+        make_model: The class under judgement.
 
     Returns:
         The outcomes.
@@ -62,7 +63,7 @@ def find_evidence(folder: Path, make_model: MakeModel | None = None) -> CorpusEv
         FileNotFoundError: If there is nothing to load.
     """
     cases = [case for case in command.load(folder) if case.source and _find_lane(case)]
-    judged, _ = command.run(cases, make_model or command.import_client(), _CUTS)
+    judged, _ = command.run(cases, make_model, _CUTS)
     # A request that LangChain cannot write was never sent, so it says nothing about the client.
     verdicts = [verdict for verdict in judged if verdict.unwritten is None]
     played = [(_observe(verdict.case), verdict) for verdict in verdicts]

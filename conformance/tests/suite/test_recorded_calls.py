@@ -205,9 +205,3 @@ def test_other_bodies_differ(recorded: Any, sent: Any, what: str) -> None:
 def test_a_stream_that_nobody_asked_for_differs() -> None:
     losses = recorded_calls.find_differences({}, {"stream": True})
     assert [loss.what for loss in losses] == ["stream", "stream_options"]
-
-
-def test_every_equivalence_has_its_reason() -> None:
-    reasons = [equivalence.reason for equivalence in recorded_calls.EQUIVALENCES]
-    assert all(reasons)
-    assert len(set(reasons)) == len(reasons)
