@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -21,6 +20,7 @@ from conformance.maintenance.benchmarks.report import (
 )
 from conformance.media import to_json
 from conformance.tests.suite.benchmark_runs import STEEP, make_run, make_summary
+from conformance.tests.suite.page_reader import Reader
 
 if TYPE_CHECKING:
     from conformance.maintenance.benchmarks.run import Run
@@ -143,33 +143,13 @@ def test_an_axis_has_round_ticks_however_long_it_is(high: float, ticks: list[flo
     assert Axis(0.9, high, 0, 1).list_ticks() == pytest.approx(ticks)
 
 
-class Reader(HTMLParser):
-    """Collects tags and texts."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
-
-
 def page(run: Run) -> str:
     return write_page(run, make_summary(run), ABOUT)
 
 
 def test_the_page_needs_no_other_file_and_has_both_looks() -> None:
     text = page(make_run())
-    tags = {tag for tag, _ in Reader(text).tags}
+    tags = {tag for tag, _ in Reader(text).found}
     assert not tags & {"script", "link", "img", "iframe"}
     assert not re.search(r"url\((?!#)", text)
     assert "@media (prefers-color-scheme: dark)" in text
