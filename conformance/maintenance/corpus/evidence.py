@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from conformance.maintenance.corpus import command
-from conformance.maintenance.corpus.proofs import PROOFS, Exchange
+from conformance.maintenance.corpus.proofs import CONTRADICTIONS, PROOFS, Exchange
 from conformance.verdicts.evidence import Source
 from conformance.verdicts.verdicts import Outcome, Place, Result
 from langchain_baseten import ChatBaseten
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from conformance.maintenance.corpus.command import Case, Verdict
     from conformance.maintenance.corpus.playback import MakeModel
-    from conformance.maintenance.corpus.proofs import Proof
 
 __all__ = ["CorpusEvidence", "find_evidence"]
 
@@ -71,9 +70,9 @@ def find_evidence(folder: Path, make_model: MakeModel = ChatBaseten) -> CorpusEv
     outcomes = [
         outcome
         for lane in lanes
-        for claim, proof in PROOFS.items()
+        for claim in PROOFS
         for outcome in _weigh(
-            Place(claim, lane), proof, [p for p in played if _find_lane(p[1].case) == lane]
+            Place(claim, lane), [p for p in played if _find_lane(p[1].case) == lane]
         )
     ]
     sources = sorted({verdict.case.source for verdict in verdicts})
@@ -92,19 +91,17 @@ def _observe(case: Case) -> Exchange:
     return Exchange(case.body, case.answer.status, body, command.consult(case))
 
 
-def _weigh(
-    place: Place, proof: Proof, played: Sequence[tuple[Exchange, Verdict]]
-) -> Iterable[Outcome]:
+def _weigh(place: Place, played: Sequence[tuple[Exchange, Verdict]]) -> Iterable[Outcome]:
     """Yield what the recordings say about a claim: one outcome, or nothing if they are silent."""
-    seen = [v for exchange, v in played if any(need(exchange) for need in proof.needs)]
+    needs, against = PROOFS[place.claim], CONTRADICTIONS.get(place.claim)
+    seen = [verdict for exchange, verdict in played if any(need(exchange) for need in needs)]
     check = f"conformance/maintenance/corpus/proofs.py::{place.claim}"
     evidence = tuple(sorted({f"{Source.CORPUS} {verdict.case.source}" for verdict in seen}))
-    lost = [reason for verdict in seen if (reason := _find_loss(verdict))]
-    if lost:
+    if lost := [reason for verdict in seen if (reason := _find_loss(verdict))]:
         yield Outcome(place, check, Result.FAILED, lost[0], evidence)
         return
-    whole = all(any(need(exchange) for exchange, _ in played) for need in proof.needs)
-    if whole and not any(proof.unless(exchange) for exchange, _ in played):
+    whole = all(any(need(exchange) for exchange, _ in played) for need in needs)
+    if whole and not (against and any(against(exchange) for exchange, _ in played)):
         yield Outcome(place, check, Result.PASSED, "", evidence)
 
 

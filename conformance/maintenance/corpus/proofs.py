@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from conformance.maintenance.corpus.oracle import Call, Expected, Json
 
-__all__ = ["PROOFS", "Exchange", "Proof"]
+__all__ = ["CONTRADICTIONS", "PROOFS", "Exchange"]
 
 
 @dataclass(frozen=True)
@@ -62,25 +62,16 @@ class Exchange:
 Observation: TypeAlias = Callable[[Exchange], bool]
 
 
-@dataclass(frozen=True)
-class Proof:
-    """What proves a claim.
-
-    Attributes:
-        needs: Observations; each has to be made in at least one exchange.
-        unless: An observation that speaks against the claim: one, and nothing is proven.
-    """
-
-    needs: tuple[Observation, ...]
-    unless: Observation = lambda _: False
-
-
 def _invoked(seen: Observation) -> Observation:
     return lambda e: not e.streamed and e.answered and seen(e)
 
 
 def _streamed(seen: Observation) -> Observation:
     return lambda e: e.streamed and e.answered and seen(e)
+
+
+def _both(seen: Observation) -> tuple[Observation, ...]:
+    return (_invoked(seen), _streamed(seen))
 
 
 # --- calls ----------------------------------------------------------------------------------------
@@ -220,63 +211,53 @@ def _fails_in_form(test: Callable[[Json], bool]) -> Observation:
     return lambda e: e.status >= 400 and any(map(test, e.events))
 
 
-PROOFS: Mapping[str, Proof] = {
-    "tools.invoke.call": Proof((_invoked(lambda e: bool(_list_calls(e))),)),
-    "tools.async.call": Proof(
-        (_invoked(lambda e: bool(_list_calls(e))), _streamed(lambda e: bool(_list_calls(e))))
+PROOFS: Mapping[str, tuple[Observation, ...]] = {
+    "tools.invoke.call": (_invoked(lambda e: bool(_list_calls(e))),),
+    "tools.async.call": _both(lambda e: bool(_list_calls(e))),
+    "tools.invoke.unicode": (_invoked(_calls_outside_ascii),),
+    "tools.invoke.parallel": (_invoked(_calls_twice),),
+    "tools.invoke.shared-id": (_invoked(_shares_an_id),),
+    "tools.invoke.invalid-arguments": (_invoked(_calls_invalidly),),
+    "tools.choice.none": _both(_forbids_calls),
+    "tools.stream.merge-by-index": (
+        _streamed(_continues_with(lambda a, b: bool(b.get("id")) and a["id"] != b["id"])),
+        _streamed(_continues_with(lambda a, b: a.get("id") == b.get("id"))),
+        _streamed(_continues_with(lambda _, b: not b.get("id"))),
+        _streamed(_continues_with(lambda _, b: _name_in(b) == "")),
+        _streamed(_continues_with(lambda _, b: _name_in(b) is None)),
     ),
-    "tools.invoke.unicode": Proof((_invoked(_calls_outside_ascii),)),
-    "tools.invoke.parallel": Proof((_invoked(_calls_twice),)),
-    "tools.invoke.shared-id": Proof((_invoked(_shares_an_id),)),
-    "tools.invoke.invalid-arguments": Proof((_invoked(_calls_invalidly),)),
-    "tools.choice.none": Proof((_invoked(_forbids_calls), _streamed(_forbids_calls))),
-    "tools.stream.merge-by-index": Proof(
-        (
-            _streamed(_continues_with(lambda a, b: bool(b.get("id")) and a["id"] != b["id"])),
-            _streamed(_continues_with(lambda a, b: a.get("id") == b.get("id"))),
-            _streamed(_continues_with(lambda _, b: not b.get("id"))),
-            _streamed(_continues_with(lambda _, b: _name_in(b) == "")),
-            _streamed(_continues_with(lambda _, b: _name_in(b) is None)),
-        )
+    "tools.stream.whole-call": (_streamed(_arrives_whole), _streamed(_arrives_in_pieces)),
+    "structured.finish.missing": _both(_is_json_without_an_end),
+    "image.model-apis.text-model": (lambda e: _sends_image(e) and _refuses(e),),
+    "streaming.text.after-finish": (_streamed(_speaks_after_its_end),),
+    "streaming.end.once": (_streamed(lambda e: _finishes(e) and bool(e.expected.usage)),),
+    "streaming.end.without-done": (_streamed(_ends_without_done),),
+    "streaming.end.error-inside": (_breaks_off_with_an_error,),
+    "usage.invoke.once": (_invoked(_counts("input_tokens", "output_tokens")),),
+    "usage.invoke.details": (_invoked(_counts("cache_read")), _invoked(_counts("reasoning"))),
+    "usage.invoke.absent": (_invoked(lambda e: e.expected.usage is None),),
+    "usage.stream.once": (_streamed(_counts_repeatedly),),
+    "usage.stream.last": (
+        _streamed(_counts_last_beside(choices=True)),
+        _streamed(_counts_last_beside(choices=False)),
     ),
-    "tools.stream.whole-call": Proof((_streamed(_arrives_whole), _streamed(_arrives_in_pieces))),
-    "structured.finish.missing": Proof(
-        (_invoked(_is_json_without_an_end), _streamed(_is_json_without_an_end))
+    "usage.cache.read": _both(_counts("cache_read")),
+    "logprobs.model-apis.absent": (
+        lambda e: _asks_for_logprobs(e) and (_refuses(e) or e.answered),
     ),
-    "image.model-apis.text-model": Proof(
-        (lambda e: _sends_image(e) and _refuses(e),),
-        unless=lambda e: _sends_image(e) and e.answered,
-    ),
-    "streaming.text.after-finish": Proof((_streamed(_speaks_after_its_end),)),
-    "streaming.end.once": Proof((_streamed(lambda e: _finishes(e) and bool(e.expected.usage)),)),
-    "streaming.end.without-done": Proof((_streamed(_ends_without_done),)),
-    "streaming.end.error-inside": Proof((_breaks_off_with_an_error,)),
-    "usage.invoke.once": Proof((_invoked(_counts("input_tokens", "output_tokens")),)),
-    "usage.invoke.details": Proof(
-        (_invoked(_counts("cache_read")), _invoked(_counts("reasoning")))
-    ),
-    "usage.invoke.absent": Proof((_invoked(lambda e: e.expected.usage is None),)),
-    "usage.stream.once": Proof((_streamed(_counts_repeatedly),)),
-    "usage.stream.last": Proof(
-        (
-            _streamed(_counts_last_beside(choices=True)),
-            _streamed(_counts_last_beside(choices=False)),
-        )
-    ),
-    "usage.cache.read": Proof((_invoked(_counts("cache_read")), _streamed(_counts("cache_read")))),
-    "logprobs.model-apis.absent": Proof(
-        (lambda e: _asks_for_logprobs(e) and (_refuses(e) or e.answered),),
-        unless=lambda e: "logprobs" in e.expected.metadata,
-    ),
-    "metadata.finish.reason": Proof((_invoked(_finishes), _streamed(_finishes))),
-    "reasoning.answer.kept": Proof((_invoked(_reasons), _streamed(_reasons))),
-    "parameters.stop.ends": Proof((_invoked(_stops), _streamed(_stops))),
-    "errors.sentence.kept": Proof(
-        (
-            _fails_in_form(lambda body: isinstance(body.get("error"), dict)),
-            _fails_in_form(lambda body: isinstance(body.get("error"), str)),
-            _fails_in_form(lambda body: isinstance(body.get("message"), str)),
-        )
+    "metadata.finish.reason": _both(_finishes),
+    "reasoning.answer.kept": _both(_reasons),
+    "parameters.stop.ends": _both(_stops),
+    "errors.sentence.kept": (
+        _fails_in_form(lambda body: isinstance(body.get("error"), dict)),
+        _fails_in_form(lambda body: isinstance(body.get("error"), str)),
+        _fails_in_form(lambda body: isinstance(body.get("message"), str)),
     ),
 }
-"""Claim id -> what proves it, in the lane that the exchange's host belongs to."""
+"""Claim id -> the observations that prove it together, each made in at least one exchange."""
+
+CONTRADICTIONS: Mapping[str, Observation] = {
+    "image.model-apis.text-model": lambda e: _sends_image(e) and e.answered,
+    "logprobs.model-apis.absent": lambda e: "logprobs" in e.expected.metadata,
+}
+"""Claim id -> an observation that speaks against it: one, and nothing is proven."""
