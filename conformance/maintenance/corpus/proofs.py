@@ -81,21 +81,9 @@ def _list_calls(exchange: Exchange) -> list[Call]:
     return [c for c in exchange.expected.calls if c.args is not None and c.name]
 
 
-def _calls_outside_ascii(exchange: Exchange) -> bool:
-    return any(not repr(call.args).isascii() for call in _list_calls(exchange))
-
-
-def _calls_twice(exchange: Exchange) -> bool:
-    return len(_list_calls(exchange)) > 1
-
-
 def _shares_an_id(exchange: Exchange) -> bool:
     ids = [call.ids for call in _list_calls(exchange)]
     return len(set(ids)) < len(ids)
-
-
-def _calls_invalidly(exchange: Exchange) -> bool:
-    return any(call.args is None for call in exchange.expected.calls)
 
 
 def _forbids_calls(exchange: Exchange) -> bool:
@@ -111,14 +99,6 @@ def _list_fragments(exchange: Exchange) -> list[list[Json]]:
         for part in _read_choice(event).get("delta", {}).get("tool_calls") or []:
             found[part["index"]].append(part)
     return list(found.values())
-
-
-def _arrives_whole(exchange: Exchange) -> bool:
-    return any(len(parts) == 1 for parts in _list_fragments(exchange))
-
-
-def _arrives_in_pieces(exchange: Exchange) -> bool:
-    return any(len(parts) > 1 for parts in _list_fragments(exchange))
 
 
 def _continues_with(test: Callable[[Json, Json], bool]) -> Observation:
@@ -137,10 +117,6 @@ def _read_choice(event: Json) -> Json:
     return oracle.first_choice(event) or {}
 
 
-def _reasons(exchange: Exchange) -> bool:
-    return bool(exchange.expected.reasoning and exchange.expected.text)
-
-
 def _finishes(exchange: Exchange) -> bool:
     return "finish_reason" in exchange.expected.metadata
 
@@ -150,10 +126,6 @@ def _speaks_after_its_end(exchange: Exchange) -> bool:
     ends = [n for n, choice in enumerate(choices) if choice.get("finish_reason")]
     later = choices[ends[0] + 1 :] if ends else []
     return any((choice.get("delta") or {}).get("content") for choice in later)
-
-
-def _ends_without_done(exchange: Exchange) -> bool:
-    return _finishes(exchange) and "[DONE]" not in oracle.payloads(exchange.body)
 
 
 def _breaks_off_with_an_error(exchange: Exchange) -> bool:
@@ -214,10 +186,14 @@ def _fails_in_form(test: Callable[[Json], bool]) -> Observation:
 PROOFS: Mapping[str, tuple[Observation, ...]] = {
     "tools.invoke.call": (_invoked(lambda e: bool(_list_calls(e))),),
     "tools.async.call": _both(lambda e: bool(_list_calls(e))),
-    "tools.invoke.unicode": (_invoked(_calls_outside_ascii),),
-    "tools.invoke.parallel": (_invoked(_calls_twice),),
+    "tools.invoke.unicode": (
+        _invoked(lambda e: any(not repr(call.args).isascii() for call in _list_calls(e))),
+    ),
+    "tools.invoke.parallel": (_invoked(lambda e: len(_list_calls(e)) > 1),),
     "tools.invoke.shared-id": (_invoked(_shares_an_id),),
-    "tools.invoke.invalid-arguments": (_invoked(_calls_invalidly),),
+    "tools.invoke.invalid-arguments": (
+        _invoked(lambda e: any(call.args is None for call in e.expected.calls)),
+    ),
     "tools.choice.none": _both(_forbids_calls),
     "tools.stream.merge-by-index": (
         _streamed(_continues_with(lambda a, b: bool(b.get("id")) and a["id"] != b["id"])),
@@ -226,12 +202,17 @@ PROOFS: Mapping[str, tuple[Observation, ...]] = {
         _streamed(_continues_with(lambda _, b: _name_in(b) == "")),
         _streamed(_continues_with(lambda _, b: _name_in(b) is None)),
     ),
-    "tools.stream.whole-call": (_streamed(_arrives_whole), _streamed(_arrives_in_pieces)),
+    "tools.stream.whole-call": (
+        _streamed(lambda e: any(len(parts) == 1 for parts in _list_fragments(e))),
+        _streamed(lambda e: any(len(parts) > 1 for parts in _list_fragments(e))),
+    ),
     "structured.finish.missing": _both(_is_json_without_an_end),
     "image.model-apis.text-model": (lambda e: _sends_image(e) and _refuses(e),),
     "streaming.text.after-finish": (_streamed(_speaks_after_its_end),),
     "streaming.end.once": (_streamed(lambda e: _finishes(e) and bool(e.expected.usage)),),
-    "streaming.end.without-done": (_streamed(_ends_without_done),),
+    "streaming.end.without-done": (
+        _streamed(lambda e: _finishes(e) and "[DONE]" not in oracle.payloads(e.body)),
+    ),
     "streaming.end.error-inside": (_breaks_off_with_an_error,),
     "usage.invoke.once": (_invoked(_counts("input_tokens", "output_tokens")),),
     "usage.invoke.details": (_invoked(_counts("cache_read")), _invoked(_counts("reasoning"))),
@@ -246,7 +227,7 @@ PROOFS: Mapping[str, tuple[Observation, ...]] = {
         lambda e: _asks_for_logprobs(e) and (_refuses(e) or e.answered),
     ),
     "metadata.finish.reason": _both(_finishes),
-    "reasoning.answer.kept": _both(_reasons),
+    "reasoning.answer.kept": _both(lambda e: bool(e.expected.reasoning and e.expected.text)),
     "parameters.stop.ends": _both(_stops),
     "errors.sentence.kept": (
         _fails_in_form(lambda body: isinstance(body.get("error"), dict)),
