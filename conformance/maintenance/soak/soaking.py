@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "Soak", "SoakError", "Soaked", "settle"]
 
 _LOOPS = 2
-_SHIFT = 60.0
-"""Seconds of work until a rest, in which what is left is counted while models live."""
+_SHIFT = 1.0
+"""Minutes of work until a rest, in which what is left is counted while models live."""
 _TICK = 0.02
 _NEWS = 5.0
 """Seconds between two lines of progress."""
@@ -66,21 +66,21 @@ class Plan:
     """What is asked for.
 
     Attributes:
-        seconds: How long to work.
+        minutes: How long to work.
         seed: Decides what is done.
         threads: How many workers.
         bound: Most seconds that a call may take.
         deeds: Deeds of each worker, after which a shift ends early; 0 for no such end.
-        conducts: What the server may be asked to do; all of the table if empty.
+        conduct: What the server may be asked to do; all of the table if empty.
         patience: Seconds that what a call leaves may take to go.
     """
 
-    seconds: float
+    minutes: float
     seed: int
     threads: int
     bound: float
     deeds: int
-    conducts: tuple[str, ...]
+    conduct: list[str]
     patience: float
 
 
@@ -142,7 +142,7 @@ class Soak:
             self._client.aim(served.url)
             with ExitStack() as stack:
                 loops = _start_loops(stack)
-                table = {name: CONDUCTS[name] for name in self._plan.conducts or CONDUCTS}
+                table = {name: CONDUCTS[name] for name in self._plan.conduct or CONDUCTS}
                 crew = Crew(self._client, found.ledger, loops, table, self._plan.deeds)
                 if not self._work(crew, served):
                     # Nothing can be closed under a call that hangs: the process has to end.
@@ -188,15 +188,15 @@ class Soak:
         """Let the crew work, and rest after each shift; tell whether all its calls have ended."""
         before, began, plan = take_census(), time.monotonic(), self._plan
         # Once at least, however short the work is.
-        first = min(self._chance.uniform(*_CALM), plan.seconds / 2)
+        first = min(self._chance.uniform(*_CALM), plan.minutes * 30)
         times = {"restart": began + first, "news": began + _NEWS}
-        shifts = math.ceil(plan.seconds / _SHIFT)
+        shifts = math.ceil(plan.minutes / _SHIFT)
         for shift in range(shifts):
             crew.over.clear()
             workers = [Worker(crew, f"{plan.seed}:{shift}:{n}") for n in range(plan.threads)]
             for worker in workers:
                 worker.start()
-            end = time.monotonic() + plan.seconds / shifts
+            end = time.monotonic() + plan.minutes * 60 / shifts
             while any(worker.is_alive() for worker in workers):
                 time.sleep(_TICK)
                 if hanging := list(judge_waits(crew.ledger.waits(), plan.bound)):
