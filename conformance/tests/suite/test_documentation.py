@@ -151,6 +151,11 @@ def test_an_output_that_differs_is_reported_and_renewed() -> None:
     assert new.endswith("End.\n")
 
 
+def test_a_text_behind_prose_is_no_output() -> None:
+    [outcome] = run_page("```python\nx = 1\n```\nSaid elsewhere:\n\n```text\n2\n```\n", "page")
+    assert outcome.shown is None
+
+
 def test_ids_that_differ_in_each_run_are_not_compared() -> None:
     code = "import uuid\nprint(uuid.uuid4(), uuid.uuid4().hex)"
     page = write_outputs(f"```python\n{code}\n```\n", run_page(f"```python\n{code}\n```\n", "p"))
