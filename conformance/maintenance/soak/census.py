@@ -57,8 +57,8 @@ class Census:
 
 def take_census() -> Census:
     """Collect what is unreachable, then count what is left."""
-    for _ in range(3):
-        gc.collect()
+    while gc.collect():
+        pass  # what is collected may leave more
     _give_back_memory()
     links = _read_links()
     sockets = sum(link.startswith("socket:") for link in links)

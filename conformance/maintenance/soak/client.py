@@ -6,11 +6,12 @@ Knows how models are made, copied and closed; must not know what they are asked.
 from __future__ import annotations
 
 import copy
+import importlib
 import pickle
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from conformance.subjects.subject import SubjectError, load
+from conformance.subjects.subject import SubjectError, read_spec
 from langchain_baseten import BasetenEmbeddings, BasetenError, ChatBaseten
 
 if TYPE_CHECKING:
@@ -67,14 +68,18 @@ def load_client(spec: str) -> Client:
         spec: A class derived from `ChatBaseten`, as `package.module:class`; empty for itself.
 
     Raises:
-        SubjectError: It is not written so, cannot be imported, or makes something else.
+        SubjectError: It is not written so, cannot be imported, or is something else.
     """
     if not spec:
         return Client()
-    factory = load(spec)
-    if not issubclass(factory._class, ChatBaseten):
-        raise SubjectError(f"{spec} makes no ChatBaseten, and only that is soaked")
-    return Client(factory.build)
+    module, name = read_spec(spec)
+    try:
+        make = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise SubjectError(f"{spec} cannot be imported: {error}") from error
+    if not isinstance(make, type) or not issubclass(make, ChatBaseten):
+        raise SubjectError(f"{spec} is no ChatBaseten, and only that is soaked")
+    return Client(make)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import math
 import random
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from conformance.maintenance.process import Process
 from conformance.maintenance.soak.census import Census, listen, take_census, tame_memory
 from conformance.maintenance.soak.client import SHARED_KEY
 from conformance.maintenance.soak.conducts import CONDUCTS
@@ -28,7 +30,6 @@ from conformance.maintenance.soak.rules import (
     judge_rest,
     judge_waits,
 )
-from conformance.maintenance.soak.server import Served
 from conformance.maintenance.soak.ways import ASYNC_ASKS, SYNC_ASKS, TRANSIENT, LastingLoop
 from conformance.maintenance.soak.wire import answer_text, write_prompt
 
@@ -55,6 +56,29 @@ _AWAY = (0.02, 0.3)
 _PROBING = 10.0
 """Seconds within which a single call at rest is served."""
 _NONCE = "0123456789abcdef"
+
+
+class Served(Process):
+    """The server's process for the length of a `with` block.
+
+    Attributes:
+        url: Its base URL, with `/v1`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(sys.executable, "soak.server")
+        self.url = f"http://127.0.0.1:{self.hello['port']}/v1"
+
+    def count(self) -> dict[str, int]:
+        """Return how many `requests`, `connections` and `cookies` came so far.
+
+        `busy` are the open connections inside a request or a response at this moment.
+        """
+        return self.ask({})
+
+    def restart(self, seconds: float) -> None:
+        """Cut every connection and listen to nobody for so many seconds, then on the same port."""
+        self.ask({"away": seconds})
 
 
 class SoakError(Exception):

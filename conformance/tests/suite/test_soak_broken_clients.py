@@ -21,7 +21,8 @@ CLIENTS = "conformance.tests.suite.broken_clients"
 # Each soak counts what its process holds, and the last one hangs: each is a fork of its own.
 FORKS: Any = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
 _LATE = ("anyio._backends._asyncio", "httpcore2", "langchain_baseten.embeddings", "truststore")
-FORKS.set_forkserver_preload([CLIENTS, "conformance.maintenance.soak.command", *_LATE, "tenacity"])
+_SOAK = "conformance.maintenance.soak.command"
+FORKS.set_forkserver_preload([__name__, CLIENTS, _SOAK, *_LATE, "tenacity"])
 
 # client -> what the report has to say
 BROKEN = {
