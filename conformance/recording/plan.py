@@ -84,6 +84,11 @@ class Task:
     check: str
     why: str
 
+    @property
+    def lane(self) -> str:
+        """The lane that it is recorded in, or `client`."""
+        return self.name.partition("/")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -194,7 +199,7 @@ def print_plan(plan: Plan, where: str, console: Console) -> None:
         where: Who will be asked.
         console: The terminal.
     """
-    counts = Counter((task.name.partition("/")[0], task.why) for task in plan.tasks)
+    counts = Counter((task.lane, task.why) for task in plan.tasks)
     for (lane, why), count in sorted(counts.items()):
         console.print(to_terminal(f"{lane}: {count} {why}"), soft_wrap=True)
     new = sum(task.why == "new" for task in plan.tasks)

@@ -1,6 +1,6 @@
 """`python -m conformance drift`: send recorded requests again and compare response shapes.
 
-Knows the options, the steps of a drift run and its exit codes. Replaces nothing; how to ask is
+Knows the options, which models are asked, and the exit codes. Replaces nothing; how to ask is
 `rerecord`'s, what differs is `comparison`'s.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
@@ -15,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance import SuiteFault
-from conformance.maintenance.drift.comparison import Comparison, Found, compare, find_lane
-from conformance.maintenance.drift.models import follow_models
+from conformance.maintenance.drift.comparison import Comparison, Found, compare
 from conformance.maintenance.drift.report import (
     Drift,
     gather,
@@ -27,7 +27,7 @@ from conformance.maintenance.drift.report import (
 from conformance.maintenance.drift.shapes import Change, Severity
 from conformance.maintenance.drift.timings import Stopwatch, judge_timing
 from conformance.media import check_writable, open_console, to_terminal
-from conformance.recording.cassettes import ROOT, read_provenance
+from conformance.recording.cassettes import ROOT, find_provenance
 from conformance.recording.command import (
     INTERRUPTED,
     add_options,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from conformance.recording.plan import Plan, RecordRequest
     from conformance.recording.provenance import Provenance
 
-__all__ = ["drift", "main"]
+__all__ = ["drift", "follow_models", "main"]
 
 _USAGE, _NO_REPORT = 2, 3
 _ABOUT = """\
@@ -75,13 +75,6 @@ def drift(
 ) -> Drift:
     """Ask again what the cassettes hold, and compare.
 
-    Args:
-        request: Whom to ask, and what.
-        agreed: The plan.
-        root: The cassettes.
-        environment: Variables of the run; default those of this process.
-        console: Where progress is shown; default nowhere.
-
     Raises:
         RecordingError: The service was lost, or refused the key, before anything was compared.
     """
@@ -97,7 +90,7 @@ def drift(
     found = list(comparison.found)
     if not cut:
         found += _time_streams(request, agreed, environment)
-    compared = tuple(read_provenance(root / name) for name in comparison.compared)
+    compared = tuple(find_provenance(root / name) for name in comparison.compared)
     return Drift(
         where=request.where,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -115,13 +108,40 @@ def _warn(request: RecordRequest, compared: Sequence[Provenance | None]) -> tupl
     return (_STANDIN,) if request.target == "live" and others else ()
 
 
+def follow_models(
+    request: RecordRequest, agreed: Plan, root: Path
+) -> tuple[RecordRequest, tuple[str, ...]]:
+    """Return the request with the model that most recordings of each lane were made with.
+
+    A lane for which the request names a model keeps that. What else is returned names the lanes
+    that were recorded with several.
+    """
+    casts: dict[str, Counter[tuple[tuple[str, str], ...]]] = defaultdict(Counter)
+    for task in agreed.tasks:
+        about = find_provenance(root / task.name)
+        if about and task.lane in LANES.keys() - request.model_overrides:
+            casts[task.lane][tuple(sorted(about.cast.items()))] += 1
+    models, notes = list(request.models), []
+    for lane, counts in casts.items():
+        if most := dict(counts.most_common(1)[0][0]):
+            models.append(f"{lane}={most['model']}")
+        if len(counts) > 1:
+            each = (f"{number} with {_name(cast)}" for cast, number in counts.most_common())
+            notes.append(f"{lane} was recorded {', '.join(each)}: asked as most of them")
+    return replace(request, models=tuple(models)), tuple(notes)
+
+
+def _name(cast: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(dict.fromkeys(model for _, model in cast)) or "the lane's own models"
+
+
 def _time_streams(
     request: RecordRequest, agreed: Plan, environment: Mapping[str, str]
 ) -> list[Found]:
     """Stream one long answer in each lane outside of any recording, and judge when it arrives."""
     if request.target == "reference":
         return []  # It writes as fast as it can; what it shows is no news about Baseten.
-    lanes = [name for name in dict.fromkeys(map(find_lane, agreed.tasks)) if name in LANES]
+    lanes = [name for name in dict.fromkeys(task.lane for task in agreed.tasks) if name in LANES]
     return [Found(name, "", _time(request, name, environment)) for name in lanes]
 
 
@@ -134,7 +154,7 @@ def _time(request: RecordRequest, name: str, environment: Mapping[str, str]) -> 
     watch = Stopwatch(verify=import_module("langchain_baseten._http.clients").tls_context())
     with import_module("httpx2").Client(transport=watch) as http:
         try:
-            for _ in client.ChatBaseten(**settings, http_client=http).stream(prompt):
+            for _ in client.ChatBaseten(**settings, max_retries=0, http_client=http).stream(prompt):
                 pass
         except client.BasetenError as error:
             what = f"the stream failed: {type(error).__name__}"
@@ -177,26 +197,20 @@ def _drift(request: RecordRequest, options: argparse.Namespace, console: Console
     if not agreed.tasks:
         console.print("there is nothing to ask")
         return 0
-    request, notes, unsettled = follow_models(request, agreed, options.cassettes)
+    followed, notes = follow_models(request, agreed, options.cassettes)
     print_plan(agreed, request.where, console)
-    for line in (*(f"asking for {model}, as recorded" for model in request.models), *notes):
+    for line in (*(f"asking for {model}, as recorded" for model in followed.models), *notes):
         console.print(to_terminal(line), soft_wrap=True)
     if not options.yes and not is_agreed("ask them again? [y/N] ", console):
         console.print("nothing was sent; --yes asks")
         return _USAGE
-    report = drift(_settle(request, unsettled, console), agreed, options.cassettes, console=console)
+    request = settle_models(followed)
+    for model in request.models[len(followed.models) :]:
+        console.print(to_terminal(f"asking for {model}, which is served"))
+    report = drift(request, agreed, options.cassettes, console=console)
     report = replace(report, notes=(*notes, *report.notes))
     print_drift(report, console, find_keys())
     for path, write in ((options.json, write_json), (options.markdown, write_markdown)):
         if path:
             path.write_text(write(report, find_keys()), encoding="utf-8")
     return report.exit
-
-
-def _settle(request: RecordRequest, lanes: tuple[str, ...], console: Console) -> RecordRequest:
-    """Return the request with the models that these lanes are found to serve."""
-    # To the other command no lane means every lane.
-    settled = settle_models(replace(request, lanes=lanes)) if lanes else request
-    for model in settled.models[len(request.models) :]:
-        console.print(to_terminal(f"asking for {model}, which is served"))
-    return replace(request, models=settled.models)
