@@ -12,13 +12,13 @@ import select
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from conformance import FOLDER
 from conformance.child_environment import list_plugins
+from conformance.recording import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -86,53 +86,53 @@ def run_pytest(
 ) -> Done:
     """Run pytest with the plugin of the recorder until it ends.
 
-    The plugin writes to a pipe before each request; with this process its reader is gone, however
-    it ended, so a run that nobody follows sends nothing more.
+    The plugin reports through the pipe that pytest prints to, and ends the run as soon as this
+    process, however it ended, does not read there any more.
 
     Args:
-        arguments: Arguments of pytest; `--record-log` is added.
+        arguments: Arguments of pytest.
         environment: The run's environment.
         watch: Called with each line that the plugin reports.
-        patience: Seconds without such a line; the default is more than Baseten lets a request
-            take (https://docs.baseten.co, 1,200 s).
+        patience: Seconds without a line; the default is more than Baseten lets a request take
+            (https://docs.baseten.co, 1,200 s).
 
     Raises:
         TimeoutError: No line was written for that long; the run has been ended.
         BaseException: Whatever interrupted the wait; the run has been ended.
     """
-    reading, writing = os.pipe()
     command = [sys.executable, "-m", "pytest", *list_plugins(), "-p", _PLUGIN]
-    command += ["-p", "no:cacheprovider", "-q", f"--record-log={writing}", *arguments]
-    with open(reading, "rb", buffering=0) as log, TemporaryFile() as printed:  # noqa: PTH123  a pipe
-        with open(writing, "wb"):  # noqa: PTH123  closed here once the child has its own
-            child = subprocess.Popen(  # noqa: S603  our own interpreter
-                command,
-                cwd=FOLDER.parent,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=subprocess.STDOUT,
-                pass_fds=(writing,),
-            )
-        lines = []
-        with child:
-            try:
-                for line in _follow(log, patience):
-                    lines.append(line)
-                    watch(line)
-            except BaseException:
-                child.kill()
-                raise
-        printed.seek(0)
-        tail = printed.read().decode("utf-8", "replace").splitlines()[-40:]
+    command += ["-p", "no:cacheprovider", "-q", *arguments]
+    printed, lines = b"", []
+    with subprocess.Popen(  # noqa: S603  our own interpreter
+        command,
+        cwd=FOLDER.parent,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as child:
+        try:
+            for line in _follow(child.stdout, patience):
+                text, mark, report = line.partition(MARK)
+                printed += text if mark else text + b"\n"
+                if mark:
+                    lines.append(json.loads(report))
+                    watch(lines[-1])
+        except BaseException:
+            child.kill()
+            raise
+    tail = printed.decode("utf-8", "replace").splitlines()[-40:]
     return Done(child.returncode, "\n".join(tail), lines)
 
 
-def _follow(log: IO[bytes], patience: float) -> Iterator[dict[str, Any]]:
-    while select.select([log], [], [], patience)[0]:
-        if not (line := log.readline()):
+def _follow(pipe: Any, patience: float) -> Iterator[bytes]:
+    rest = b""
+    while select.select([pipe], [], [], patience)[0]:
+        chunk = os.read(pipe.fileno(), 1 << 16)
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+        if not chunk:
             return
-        yield json.loads(line)
     # A body that trickles resets every time limit of the client.
     raise TimeoutError(f"no answer was complete within {patience:.0f} s")
 

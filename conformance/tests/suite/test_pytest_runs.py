@@ -144,16 +144,15 @@ def read_pid(folder: Path) -> int:
     return int(note.read_text(encoding="ascii"))
 
 
-def test_a_run_whose_parent_was_killed_goes_on_to_no_other_check(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_whose_parent_was_ended_waits_no_longer(tmp_path: Path, end: signal.Signals) -> None:
     path = write_checks(tmp_path, SLEEPS)
     environment = child_environment("reference") | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", PARENT, path]
     with subprocess.Popen(command, env=environment) as parent:  # noqa: S603  our own text
         child = read_pid(tmp_path)
-        parent.send_signal(signal.SIGKILL)
-    Path(path).with_name("go").touch()
+        parent.send_signal(end)
     assert wait_for(lambda: not is_alive(child))
-    assert not Path(path).with_name("went-on").exists()
 
 
 def test_an_interrupted_wait_ends_even_a_run_that_does_not_listen(tmp_path: Path) -> None:
