@@ -1,7 +1,8 @@
 """The pytest plugin of a run that records, or that replays for the recorder.
 
 Knows pytest's hooks, VCR's writer and the guard; reports to the process that reads what pytest
-prints. Must not know why something is recorded, or what becomes of it.
+prints. Must not know why something is recorded, or what becomes of it. It asserts nothing, and may
+have been imported before (PYTEST_DONT_REWRITE).
 """
 
 from __future__ import annotations
