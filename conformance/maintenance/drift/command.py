@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance import SuiteFault
-from conformance.maintenance.drift.comparison import Comparison, Found, compare
+from conformance.maintenance.drift.comparison import Found, compare
 from conformance.maintenance.drift.report import (
     Drift,
     gather,
@@ -78,15 +78,10 @@ def drift(
     Raises:
         RecordingError: The service was lost, or refused the key, before anything was compared.
     """
-    comparison, cut = Comparison(), ""
-    try:
-        with ask_again(request, agreed, environment, console) as (folder, results):
-            comparison = compare(agreed, root, folder, results)
-    except RecordingError as error:
-        # It may say so only after it has handed over what came until then.
-        if not comparison.compared:
-            raise
-        cut = str(error)
+    with ask_again(request, agreed, environment, console) as (folder, results, cut):
+        comparison = compare(agreed, root, folder, results)
+    if cut and not comparison.compared:
+        raise RecordingError(cut)
     found = list(comparison.found)
     if not cut:
         found += _time_streams(request, agreed, environment)

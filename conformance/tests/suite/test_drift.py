@@ -33,16 +33,14 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def rerun(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What asking again brings."""
-    brought: dict[str, Any] = {"results": PASSED, "plan": TWO, "requests": []}
+    brought: dict[str, Any] = {"results": PASSED, "cut": "", "plan": TWO, "requests": []}
 
     @contextmanager
     def ask_again(request: RecordRequest, *_: Any) -> Iterator[Any]:
         brought["requests"].append(request)
         if error := brought.get("error"):
             raise error
-        yield root / "new", brought["results"]
-        if error := brought.get("late"):
-            raise error
+        yield root / "new", brought["results"], brought["cut"]
 
     monkeypatch.setattr(drift_command, "ask_again", ask_again)
     monkeypatch.setattr(drift_command, "plan", lambda *_: brought["plan"])
@@ -132,7 +130,7 @@ def test_a_service_that_is_lost_half_way_leaves_a_report_of_the_first_half(
 ) -> None:
     write_cassette(root / "new" / A, said(a="2", b="y"))
     rerun["results"] = {TWO.tasks[0].check: PASSED[TWO.tasks[0].check]}
-    rerun["late"] = RecordingError("the service is gone")
+    rerun["cut"] = "the service is gone"
     assert run(root, "--yes", f"--json={root / 'd.json'}") == 3
     stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
     assert (stored["cut"], stored["exit"], stored["compared"]) == ("the service is gone", 3, 1)
@@ -144,7 +142,7 @@ def test_a_service_that_is_lost_half_way_leaves_a_report_of_the_first_half(
 def test_a_service_that_is_lost_before_anything_came_leaves_no_report(
     root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rerun["results"], rerun["late"] = {}, RecordingError("the service is gone")
+    rerun["results"], rerun["cut"] = {}, "the service is gone"
     assert run(root, "--yes") == 3
     assert "NO REPORT: the service is gone" in capsys.readouterr().err
 

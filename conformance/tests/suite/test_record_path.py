@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from conformance.__main__ import main
+from conformance.cli.main import main
 from conformance.maintenance.release import command as release
 from conformance.maintenance.release.gate import Gate
 from conformance.recording.cassettes import find_flaws, list_cassettes, read_provenance
