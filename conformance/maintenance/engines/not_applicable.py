@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from conformance.claims.rows import Many, Row, Text, Texts, load_rows
 
@@ -36,16 +36,6 @@ class Beyond(Row):
 
 class _Document(Row):
     rows: Many[Beyond] = Field(alias="beyond")
-
-    @model_validator(mode="after")
-    def _names_each_check_once(self) -> _Document:
-        seen: set[tuple[str, str]] = set()
-        for number, row in enumerate(self.rows, start=1):
-            for check in row.checks:
-                if (row.engine, check) in seen:
-                    raise ValueError(f"beyond {number}: {check} stands twice")
-                seen.add((row.engine, check))
-        return self
 
 
 def load_beyond(path: Path = BEYOND_FILE) -> tuple[Beyond, ...]:
