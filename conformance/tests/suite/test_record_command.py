@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.recording import command as record_command
-from conformance.recording import pytest_runs as steps
 from conformance.recording import rerecord
 from conformance.recording.command import settle_models
 from conformance.recording.plan import RecordRequest
@@ -18,26 +17,9 @@ from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassett
 from conformance.tests.suite.fake_runs import NAMES, Runs, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from conformance.reference import AnswerPlan, ReceivedRequest
-
-
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
-    made = Runs()
-    monkeypatch.setattr(steps, "run_pytest", made)
-    return made
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "cassettes"
-    for name in (*NAMES, "dedicated/tools/other.yaml"):
-        write_cassette(folder / name, talk("old"))
-    yield folder
-    assert list(tmp_path.iterdir()) == [folder], "something was left behind"
 
 
 def test_without_a_yes_the_plan_is_printed_and_nothing_is_sent(

@@ -3,35 +3,14 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from conformance.recording import cassettes, rerecord
-from conformance.recording import pytest_runs as steps
 from conformance.recording.plan import RecordRequest, protect_evidence
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 from conformance.tests.suite.fake_runs import AGREED, KEY, NAMES, TASKS, Runs, read
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
-    made = Runs()
-    monkeypatch.setattr(steps, "run_pytest", made)
-    return made
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "cassettes"
-    for name in (*NAMES, "dedicated/tools/other.yaml"):
-        write_cassette(folder / name, talk("old"))
-    yield folder
-    assert list(tmp_path.iterdir()) == [folder], "something was left behind"
-    assert not list(folder.rglob("*.new"))
 
 
 def test_new_cassettes_are_recorded_then_replayed_then_put_in_place(old: Path, runs: Runs) -> None:
