@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     except AddresseeError as error:
         complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
-    except (RecordingError, ServedError, SuiteFault, TimeoutError) as error:
+    except (RecordingError, ServedError, SuiteFault) as error:
         complain.print(to_terminal(f"{to_safe_text(error)}\nnothing was replaced"))
         return _RED
     except OSError as error:

@@ -88,7 +88,7 @@ def run_pytest(
             (https://docs.baseten.co, 1,200 s).
 
     Raises:
-        TimeoutError: No line was written for that long; the run has been ended.
+        RecordingError: No line was written for that long; the run has been ended.
         BaseException: Whatever interrupted the wait; the run has been ended.
     """
     command = [sys.executable, "-m", "pytest", *list_plugins(), "-p", _PLUGIN]
@@ -125,7 +125,7 @@ def _follow(pipe: Any, patience: float) -> Iterator[bytes]:
         if not chunk:
             return
     # A body that trickles resets every time limit of the client.
-    raise TimeoutError(f"no answer was complete within {patience:.0f} s")
+    raise RecordingError(f"no answer was complete within {patience:.0f} s")
 
 
 @contextlib.contextmanager

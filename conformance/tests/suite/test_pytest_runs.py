@@ -13,7 +13,7 @@ import pytest
 
 from conformance.child_environment import child_environment
 from conformance.recording import pytest_runs
-from conformance.recording.pytest_runs import run_pytest
+from conformance.recording.pytest_runs import RecordingError, run_pytest
 
 ROOT = Path(__file__).parents[3]
 
@@ -62,6 +62,7 @@ def test_sends_nothing():
 """
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.traced("the recorder reports from the process that runs the checks")
 def test_a_run_reports_how_each_check_that_sends_requests_ended(tmp_path: Path) -> None:
     seen: list[Any] = []
@@ -88,6 +89,7 @@ def test_a_run_reports_how_each_check_that_sends_requests_ended(tmp_path: Path) 
     assert len(ended["test_ends_badly"][1]) == 300
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_run_that_cannot_begin_says_why(tmp_path: Path) -> None:
     done = run(tmp_path, "import nothing_of_that_name")
     assert done.code == 2
@@ -180,7 +182,7 @@ def test_a_run_that_reports_nothing_for_too_long_is_ended(
         silent = bool(read_pid(tmp_path))
 
     monkeypatch.setattr(pytest_runs, "select", SimpleNamespace(select=wait))
-    with pytest.raises(TimeoutError, match="no answer was complete within 8 s"):
+    with pytest.raises(RecordingError, match="no answer was complete within 8 s"):
         run(tmp_path, SLEEPS, watch, patience=8.0)
     assert not is_alive(read_pid(tmp_path))
 
