@@ -96,6 +96,15 @@ def test_a_report_that_cannot_be_written_is_known_before_anything_is_asked(
     assert rerun["requests"] == []
 
 
+def test_to_look_whether_a_report_can_be_written_leaves_everything_as_it_was(
+    root: Path, rerun: Any
+) -> None:
+    (root / "old.json").write_text("{}", encoding="utf-8")
+    assert run(root, f"--json={root / 'old.json'}", f"--markdown={root / 'new.md'}") == 2
+    assert (root / "old.json").read_text(encoding="utf-8") == "{}"
+    assert not (root / "new.md").exists()
+
+
 @pytest.mark.parametrize(
     "error",
     [RecordingError(f"lost {KEY}"), ServedError(f"lost {KEY}"), OSError(28, "No space left")],
