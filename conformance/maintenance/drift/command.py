@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance import SuiteFault
-from conformance.maintenance.drift.comparison import Found, compare
+from conformance.maintenance.drift.comparison import compare
 from conformance.maintenance.drift.report import (
     Drift,
     gather,
@@ -79,20 +79,20 @@ def drift(
         RecordingError: The service was lost, or refused the key, before anything was compared.
     """
     with ask_again(request, agreed, environment, console) as (folder, results, cut):
-        comparison = compare(agreed, root, folder, results)
-    if cut and not comparison.compared:
+        found, reasons = compare(agreed, root, folder, results)
+    names = [name for name, reason in reasons.items() if not reason]
+    if cut and not names:
         raise RecordingError(cut)
-    found = list(comparison.found)
     if not cut:
         found += _time_streams(request, agreed, environment)
-    compared = tuple(find_provenance(root / name) for name in comparison.compared)
+    compared = tuple(find_provenance(root / name) for name in names)
     return Drift(
         where=request.where,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         planned=len(agreed.tasks),
         compared=compared,
         findings=gather(found),
-        uncompared=comparison.uncompared,
+        uncompared=tuple((name, reason) for name, reason in reasons.items() if reason),
         notes=_warn(request, compared),
         cut=cut,
     )
@@ -132,12 +132,12 @@ def _name(cast: Sequence[tuple[str, str]]) -> str:
 
 def _time_streams(
     request: RecordRequest, agreed: Plan, environment: Mapping[str, str]
-) -> list[Found]:
+) -> list[Change]:
     """Stream one long answer in each lane outside of any recording, and judge when it arrives."""
     if request.target == "reference":
         return []  # It writes as fast as it can; what it shows is no news about Baseten.
     lanes = [name for name in dict.fromkeys(task.lane for task in agreed.tasks) if name in LANES]
-    return [Found(name, "", _time(request, name, environment)) for name in lanes]
+    return [_time(request, name, environment)._replace(lane=name) for name in lanes]
 
 
 def _time(request: RecordRequest, name: str, environment: Mapping[str, str]) -> Change:

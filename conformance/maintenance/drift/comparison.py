@@ -6,7 +6,6 @@ Knows cassettes, plans and how checks end; must not know how anything was asked,
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conformance import SuiteFault
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from conformance.maintenance.drift.shapes import Shape
     from conformance.recording.plan import Plan
 
-__all__ = ["Comparison", "Exchange", "Found", "compare", "compare_exchanges", "read_exchanges"]
+__all__ = ["Exchange", "compare", "compare_exchanges", "read_exchanges"]
 
 _OTHER_REQUEST = Change(Severity.INFORMATION, "request", "the request is another one now")
 _IDS = frozenset({"id", "tool_call_id"})
@@ -40,20 +39,6 @@ _VERDICTS = {
 }
 
 
-class Found(NamedTuple):
-    """One change, where it was seen.
-
-    Attributes:
-        lane: Lane.
-        name: The recording; empty for what belongs to none.
-        change: The change.
-    """
-
-    lane: str
-    name: str
-    change: Change
-
-
 class Exchange(NamedTuple):
     """The hash of a request's body, and the shape of the response."""
 
@@ -61,24 +46,9 @@ class Exchange(NamedTuple):
     response: Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The result of a comparison.
-
-    Attributes:
-        found: The changes.
-        compared: The recordings that were compared.
-        uncompared: The others, each with the reason why it was not.
-    """
-
-    found: tuple[Found, ...] = ()
-    compared: tuple[str, ...] = ()
-    uncompared: tuple[tuple[str, str], ...] = ()
-
-
 def compare(
     agreed: Plan, root: Path, folder: Path, results: Mapping[str, Mapping[str, Any]]
-) -> Comparison:
+) -> tuple[list[Change], dict[str, str]]:
     """Compare recordings with today's.
 
     Args:
@@ -86,8 +56,11 @@ def compare(
         root: The cassettes.
         folder: Today's, under the same names.
         results: How each check ended today; a check that is not there was not run.
+
+    Returns:
+        The changes, and why each recording was not compared; empty for those that were.
     """
-    found: list[Found] = []
+    found: list[Change] = []
     reasons: dict[str, str] = {}
     baselines = {lane: _read_baseline(root / lane) for lane in {t.lane for t in agreed.tasks}}
     for task in agreed.tasks:
@@ -103,9 +76,8 @@ def compare(
                 changes += compare_exchanges(*sides, baselines[task.lane])
             except SuiteFault as fault:
                 reasons[task.name] = str(fault)
-        found += (Found(task.lane, task.name, change) for change in changes)
-    compared = tuple(name for name, reason in reasons.items() if not reason)
-    return Comparison(tuple(found), compared, tuple((n, why) for n, why in reasons.items() if why))
+        found += (each._replace(lane=task.lane, cassettes=(task.name,)) for each in changes)
+    return found, reasons
 
 
 def _read_baseline(folder: Path) -> dict[str, Shape]:

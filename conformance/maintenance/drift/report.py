@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from conformance.maintenance.drift.shapes import Severity
 from conformance.media import to_json, to_markdown, to_terminal
@@ -19,23 +19,13 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from conformance.maintenance.drift.comparison import Found
+    from conformance.maintenance.drift.shapes import Change
     from conformance.recording.provenance import Provenance
 
-__all__ = ["Drift", "Finding", "gather", "print_drift", "write_json", "write_markdown"]
+__all__ = ["Drift", "gather", "print_drift", "write_json", "write_markdown"]
 
 _RED, _NO_REPORT = 1, 3
 _MARKS = {"failure": "✗", "warning": "!", "information": "·"}
-
-
-class Finding(NamedTuple):
-    """One thing that is different, and the recordings that differ in this way."""
-
-    severity: Severity
-    where: str
-    what: str
-    lane: str
-    cassettes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +47,7 @@ class Drift:
     when: str
     planned: int
     compared: tuple[Provenance | None, ...]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Change, ...] = ()
     uncompared: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     cut: str = ""
@@ -122,26 +112,25 @@ def _clean(facts: Any, keys: Sequence[str]) -> Any:
     return withhold(str(facts), keys) if isinstance(facts, str) else facts
 
 
-def gather(found: Iterable[Found]) -> tuple[Finding, ...]:
+def gather(found: Iterable[Change]) -> tuple[Change, ...]:
     """Return each change once, with all recordings that show it, worst first.
 
     The verdict of a claim is one change, however many checks fail and whatever each reports.
     """
-    groups: dict[tuple[str, Severity, str, str], list[Found]] = defaultdict(list)
+    groups: dict[tuple[str, Severity, str, str], list[Change]] = defaultdict(list)
     for each in found:
-        severity, where, what = each.change
-        same = what.partition(":")[0] if where.startswith("verdict of ") else what
-        groups[each.lane, severity, where, same].append(each)
+        verdict = each.where.startswith("verdict of ")
+        same = each.what.partition(":")[0] if verdict else each.what
+        groups[each.lane, each.severity, each.where, same].append(each)
     ranks = list(Severity)
     return tuple(sorted(map(_merge, groups.values()), key=lambda f: (ranks.index(f[0]), f.lane, f)))
 
 
-def _merge(group: Sequence[Found]) -> Finding:
-    names = tuple(dict.fromkeys(each.name for each in group if each.name))
-    others = len({each.change.what for each in group}) - 1
+def _merge(group: Sequence[Change]) -> Change:
+    names = tuple(dict.fromkeys(name for each in group for name in each.cassettes))
+    others = len({each.what for each in group}) - 1
     more = f" (and {_count(others, 'other reason')})" if others else ""
-    severity, where, what = group[0].change
-    return Finding(severity, where, f"{what}{more}", group[0].lane, names)
+    return group[0]._replace(what=f"{group[0].what}{more}", cassettes=names)
 
 
 def print_drift(report: Drift, console: Console, keys: Sequence[str] = ()) -> None:

@@ -56,17 +56,21 @@ class Severity(StrEnum):
 
 
 class Change(NamedTuple):
-    """One difference between an old response and a new one.
+    """One difference between old responses and new ones, and where it was seen.
 
     Attributes:
         severity: How much it matters.
         where: Path of the field, or what else changed.
         what: What became of it.
+        lane: Lane of the recordings.
+        cassettes: The recordings that show it; none for what belongs to none.
     """
 
     severity: Severity
     where: str
     what: str
+    lane: str = ""
+    cassettes: tuple[str, ...] = ()
 
 
 def read_shape(response: Mapping[str, Any]) -> Shape:

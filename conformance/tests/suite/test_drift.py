@@ -240,8 +240,8 @@ def test_the_service_is_asked_what_it_serves_after_a_yes(
 def test_a_stream_that_fails_is_a_warning() -> None:
     with LoopbackServer(Service()) as server:
         url = server.url
-    [(lane, _, change)] = drift_command._time_streams(LIVE, REAL, surround(url))
-    assert (lane, change.severity) == ("model-apis", "warning")
+    [change] = drift_command._time_streams(LIVE, REAL, surround(url))
+    assert (change.lane, change.severity) == ("model-apis", "warning")
     assert "the stream failed: BasetenConnectionError" in change.what
 
 
@@ -253,7 +253,7 @@ def test_a_model_of_ones_own_is_timed_where_it_was_asked_for() -> None:
         tasks = tuple(Task(f"{lane}/a/b.yaml", "", "") for lane in (*LANES, "client"))
         found = drift_command._time_streams(request, Plan(tasks, Cost(0, 0)), surround(server.url))
         asked = [(request.path, request.json()["model"]) for request in server.requests]
-    assert [lane for lane, _, _ in found] == list(LANES)
+    assert [change.lane for change in found] == list(LANES)
     assert {model for _, model in asked} == {"a/b"}
     assert asked[list(LANES).index("dedicated")][0] == (
         "/environments/production/sync/v1/chat/completions"

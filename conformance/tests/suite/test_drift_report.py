@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from conformance.maintenance.drift.comparison import Found
 from conformance.maintenance.drift.report import (
     Drift,
     gather,
@@ -28,8 +27,8 @@ VLLM = replace(REFERENCE, evidence="engine", source="vllm 0.32.0", recorded="202
 A, B, C = (f"dedicated/tools/{name}.yaml" for name in "abc")
 
 
-def found(name: str, severity: Severity, where: str, what: str, lane: str = "dedicated") -> Found:
-    return Found(lane, name, Change(severity, where, what))
+def found(name: str, severity: Severity, where: str, what: str, lane: str = "dedicated") -> Change:
+    return Change(severity, where, what, lane, (name,) if name else ())
 
 
 FOUND = (
@@ -43,7 +42,7 @@ FOUND = (
 )
 
 
-def make(*told: Found, compared: int = 3, planned: int = 3, **more: Any) -> Drift:
+def make(*told: Change, compared: int = 3, planned: int = 3, **more: Any) -> Drift:
     sources = (REFERENCE, REFERENCE, VLLM)[:compared]
     return Drift("a host", "2026-11-25T00:00:00+00:00", planned, sources, gather(told), **more)
 
@@ -75,7 +74,7 @@ def test_a_claim_that_fails_in_many_ways_is_one_finding() -> None:
     one, skipped = gather([*told, other])
     assert one.what == f"{words}assert 1 (and 2 other reasons)"
     assert one.cassettes == (A, B, C)
-    assert (skipped.severity, skipped.what) == (WARNING, other.change.what)
+    assert (skipped.severity, skipped.what) == (WARNING, other.what)
     assert gather(told[:2])[0].what == f"{words}assert 1 (and 1 other reason)"
     apart = gather([found(A, FAILURE, "a", "x: 1"), found(A, FAILURE, "a", "x: 2")])
     assert len(apart) == 2
