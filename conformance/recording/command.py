@@ -113,16 +113,10 @@ def read_request(options: argparse.Namespace) -> RecordRequest:
     )
 
 
-def settle_models(
-    request: RecordRequest, environment: Mapping[str, str] = os.environ
-) -> RecordRequest:
+def settle_models(request: RecordRequest) -> RecordRequest:
     """Return the request with the model that each service serves, where none was named.
 
     Model APIs serve the lane's own models; a deployment or an engine serves what it lists.
-
-    Args:
-        request: What is requested.
-        environment: Variables with keys and addresses.
 
     Raises:
         ServedError: Nobody answers, the key is refused, or there are several models.
@@ -132,7 +126,7 @@ def settle_models(
         lane = LANES[name]
         if name in request.model_overrides or (request.target, name) == ("live", "model-apis"):
             continue
-        settings = choose_settings(lane, request.target, None, request.url, environment)
+        settings = choose_settings(lane, request.target, None, request.url)
         endpoint = find_endpoint(settings)
         served = list_served(endpoint.base_url, settings["api_key"])
         if model := choose_model(lane, served, endpoint.model_name):

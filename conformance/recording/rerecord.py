@@ -8,7 +8,6 @@ git holds the old ones.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,13 +61,11 @@ class _Runs:
     Attributes:
         request: The request.
         staged: Folder of the new cassettes.
-        environment: Variables of the runs, keys among them.
         console: Where progress is shown.
     """
 
     request: RecordRequest
     staged: Path
-    environment: Mapping[str, str]
     console: Console
 
     def run(self, step: str, options: Sequence[str], tasks: Sequence[Task]) -> Done:
@@ -77,8 +74,9 @@ class _Runs:
             return Done(0, "")
         arguments = ("--no-header", *options, *(task.check for task in tasks))
         patience = _PATIENCE.get(self.request.target, _LOCAL_PATIENCE)
+        environment = child_environment(self.request.target)
         with watch_tasks(self.console, step, len(tasks)) as watch:
-            return pytest_runs.run_pytest(arguments, self.environment, watch, patience)
+            return pytest_runs.run_pytest(arguments, environment, watch, patience)
 
     def record(self, step: str, tasks: Sequence[Task]) -> Done:
         """Send the requests of some cassettes, and write new ones."""
@@ -102,64 +100,57 @@ class _Runs:
 
 
 @contextlib.contextmanager
-def _open_runs(
-    request: RecordRequest, environment: Mapping[str, str], console: Console | None = None
-) -> Iterator[_Runs]:
+def _open_runs(request: RecordRequest, console: Console | None = None) -> Iterator[_Runs]:
     """Yield the runs; the folder of new cassettes is removed when the block ends."""
-    declared = child_environment(request.target, environment)
     with TemporaryDirectory(prefix="recording-") as folder:
-        yield _Runs(request, Path(folder), declared, console or Console(quiet=True))
+        yield _Runs(request, Path(folder), console or Console(quiet=True))
 
 
-def _collect(request: RecordRequest, environment: Mapping[str, str]) -> list[dict[str, Any]]:
+def _collect(request: RecordRequest) -> list[dict[str, Any]]:
     """Return the cassette of each selected check, its node id and its claims."""
     narrow = (*(f"--lane={x}" for x in request.lanes), *(f"--claim={x}" for x in request.claims))
     options = ("--collect-only", "--target=reference", *narrow, *_CHECKS)
-    done = pytest_runs.run_pytest(options, child_environment("reference", environment))
+    done = pytest_runs.run_pytest(options, child_environment("reference"))
     if done.code not in {0, 5}:  # 5: none is selected
         raise RecordingError(f"the checks cannot be collected\n{done.output}")
     return [line for line in done.lines if "planned" in line]
 
 
-def plan(
-    request: RecordRequest, root: Path = ROOT, environment: Mapping[str, str] = os.environ
-) -> Plan:
+def plan(request: RecordRequest, root: Path = ROOT) -> Plan:
     """Find out what there is to record; nothing is sent.
 
     Args:
         request: What is requested.
         root: The cassettes as they are.
-        environment: The user's variables.
 
     Raises:
         RecordingError: The checks cannot be collected.
     """
-    lines = _collect(request, environment)
+    lines = _collect(request)
     planned = {line["planned"]: line["check"] for line in lines}
     changed: list[str] = []
     if request.stale is not None:
         old = [Task(*each, "") for each in planned.items() if (root / each[0]).is_file()]
-        with _open_runs(RecordRequest(), environment) as runs:
+        with _open_runs(RecordRequest()) as runs:
             results = runs.replay(old, root)
         changed = [task.name for task in old if results[task.check]["result"] == "failed"]
     claims = {line["check"]: tuple(line["claims"]) for line in lines}
     return replace(make_plan(planned, root, request, changed), claims=claims)
 
 
-def collect_names(environment: Mapping[str, str] = os.environ) -> frozenset[str]:
+def collect_names() -> frozenset[str]:
     """Return the names of all cassettes that the suite's checks replay.
 
     Raises:
         RecordingError: The checks cannot be collected.
     """
-    return frozenset(line["planned"] for line in _collect(RecordRequest(), environment))
+    return frozenset(line["planned"] for line in _collect(RecordRequest()))
 
 
 def record(
     request: RecordRequest,
     agreed: Plan,
     root: Path = ROOT,
-    environment: Mapping[str, str] = os.environ,
     console: Console | None = None,
 ) -> Outcome:
     """Record cassettes and put each in the place of the old one.
@@ -168,7 +159,6 @@ def record(
         request: What is requested.
         agreed: The plan.
         root: The cassettes to replace.
-        environment: The user's variables, keys among them.
         console: Where progress is shown; default nowhere.
 
     Raises:
@@ -177,7 +167,7 @@ def record(
     """
     root.mkdir(parents=True, exist_ok=True)
     TemporaryFile(dir=root).close()  # raises before anything is sent or paid for
-    with _open_runs(request, environment, console) as runs:
+    with _open_runs(request, console) as runs:
         done = runs.record("recording", agreed.tasks)
         if cut := done.find_cut(len(agreed.tasks)):
             raise RecordingError(cut)
@@ -196,7 +186,6 @@ def record(
 def ask_again(
     request: RecordRequest,
     agreed: Plan,
-    environment: Mapping[str, str] = os.environ,
     console: Console | None = None,
 ) -> Iterator[tuple[Path, _Results, str]]:
     """Send the requests of the cassettes again, and yield the responses until the block ends.
@@ -204,14 +193,13 @@ def ask_again(
     Args:
         request: Whom to ask.
         agreed: The plan.
-        environment: The user's variables.
         console: Where progress is shown; default nowhere.
 
     Yields:
         The folder of the new cassettes; how each check ended, by its node id; and why the others
         did not, if the service was lost or the run was cut.
     """
-    with _open_runs(request, environment, console) as runs:
+    with _open_runs(request, console) as runs:
         done = runs.record("asking", agreed.tasks)
         yield runs.staged, done.results, done.find_cut(len(agreed.tasks))
 
@@ -249,7 +237,7 @@ def _find_failed(_: _Runs, tasks: Sequence[Task], results: _Results) -> Iterator
 
 
 def _find_flawed(runs: _Runs, tasks: Sequence[Task], _: _Results) -> Iterator[tuple[Task, str]]:
-    keys = find_keys(runs.environment)
+    keys = find_keys()
     for task in tasks:
         kinds = scan_file(runs.staged / task.name, keys)
         flaw = withhold(find_flaw(runs.staged / task.name, runs.staged), keys)

@@ -7,7 +7,6 @@ Knows the options, which models are asked, and the exit codes. Replaces nothing;
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,7 +42,7 @@ from conformance.recording.service_discovery import AddresseeError
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console
 
@@ -70,7 +69,6 @@ def drift(
     request: RecordRequest,
     agreed: Plan,
     root: Path = ROOT,
-    environment: Mapping[str, str] = os.environ,
     console: Console | None = None,
 ) -> Drift:
     """Ask again what the cassettes hold, and compare.
@@ -78,13 +76,13 @@ def drift(
     Raises:
         RecordingError: The service was lost, or refused the key, before anything was compared.
     """
-    with ask_again(request, agreed, environment, console) as (folder, results, cut):
+    with ask_again(request, agreed, console) as (folder, results, cut):
         found, reasons = compare(agreed, root, folder, results)
     names = [name for name, reason in reasons.items() if not reason]
     if cut and not names:
         raise RecordingError(cut)
     if not cut:
-        found += _time_streams(request, agreed, environment)
+        found += _time_streams(request, agreed)
     compared = tuple(find_provenance(root / name) for name in names)
     return Drift(
         where=request.where,
@@ -130,21 +128,19 @@ def _name(cast: Sequence[tuple[str, str]]) -> str:
     return ", ".join(dict.fromkeys(model for _, model in cast)) or "the lane's own models"
 
 
-def _time_streams(
-    request: RecordRequest, agreed: Plan, environment: Mapping[str, str]
-) -> list[Change]:
+def _time_streams(request: RecordRequest, agreed: Plan) -> list[Change]:
     """Stream one long answer in each lane outside of any recording, and judge when it arrives."""
     if request.target == "reference":
         return []  # It writes as fast as it can; what it shows is no news about Baseten.
     lanes = [name for name in dict.fromkeys(task.lane for task in agreed.tasks) if name in LANES]
-    return [_time(request, name, environment)._replace(lane=name) for name in lanes]
+    return [_time(request, name)._replace(lane=name) for name in lanes]
 
 
-def _time(request: RecordRequest, name: str, environment: Mapping[str, str]) -> Change:
+def _time(request: RecordRequest, name: str) -> Change:
     client = import_module("langchain_baseten")
     prompt = import_module("conformance.checks.features.questions").TALE
     url = request.url if name == "dedicated" or request.target == "engine" else None
-    settings = choose_settings(LANES[name], request.target, None, url, environment)
+    settings = choose_settings(LANES[name], request.target, None, url)
     settings["model"] = request.model_overrides.get(name, {}).get("model", settings["model"])
     watch = Stopwatch(verify=import_module("langchain_baseten._http.clients").tls_context())
     with import_module("httpx2").Client(transport=watch) as http:

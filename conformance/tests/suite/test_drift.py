@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from conformance.targets import LANES
 from conformance.tests.suite.aged_cassettes import PASSED, A, B, said, write_both
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
 from conformance.tests.suite.fake_runs import AGREED as TWO
-from conformance.tests.suite.fake_service import KEY, LIVE, REAL, Service, surround
+from conformance.tests.suite.fake_runs import KEY, aim
 from conformance.verdicts.costs import Cost
 
 if TYPE_CHECKING:
@@ -237,21 +236,23 @@ def test_the_service_is_asked_what_it_serves_after_a_yes(
 # --- over real sockets ----------------------------------------------------------------------------
 
 
-def test_a_stream_that_fails_is_a_warning() -> None:
-    with LoopbackServer(Service()) as server:
-        url = server.url
-    [change] = drift_command._time_streams(LIVE, REAL, surround(url))
-    assert (change.lane, change.severity) == ("model-apis", "warning")
+def test_a_stream_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    with LoopbackServer() as server:
+        aim(monkeypatch, server.url)
+    [change] = drift_command._time_streams(RecordRequest("live"), TWO)
+    assert (change.lane, change.severity) == ("dedicated", "warning")
     assert "the stream failed: BasetenConnectionError" in change.what
 
 
-def test_a_model_of_ones_own_is_timed_where_it_was_asked_for() -> None:
-    with LoopbackServer(Service()) as server:
-        request = RecordRequest(
-            "live", models=("a/b",), url=f"{server.url}/environments/production/predict"
-        )
+def test_a_model_of_ones_own_is_timed_where_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with LoopbackServer() as server:
+        aim(monkeypatch, server.url)
+        url = f"{server.url}/environments/production/predict"
+        request = RecordRequest("live", models=("a/b",), url=url)
         tasks = tuple(Task(f"{lane}/a/b.yaml", "", "") for lane in (*LANES, "client"))
-        found = drift_command._time_streams(request, Plan(tasks, Cost(0, 0)), surround(server.url))
+        found = drift_command._time_streams(request, Plan(tasks, Cost(0, 0)))
         asked = [(request.path, request.json()["model"]) for request in server.requests]
     assert [change.lane for change in found] == list(LANES)
     assert {model for _, model in asked} == {"a/b"}
@@ -261,12 +262,13 @@ def test_a_model_of_ones_own_is_timed_where_it_was_asked_for() -> None:
 
 
 def test_the_responder_is_not_timed() -> None:
-    assert drift_command._time_streams(RecordRequest(), TWO, os.environ) == []
+    assert drift_command._time_streams(RecordRequest(), TWO) == []
 
 
 def test_recordings_that_are_live_are_compared_without_a_warning() -> None:
     live, engine = replace(ABOUT, evidence="live"), replace(ABOUT, evidence="engine")
-    assert drift_command._warn(LIVE, [live]) == ()
+    asked = RecordRequest("live")
+    assert drift_command._warn(asked, [live]) == ()
     for other in (engine, None):
-        assert drift_command._warn(LIVE, [live, other]) == (drift_command._STANDIN,)
+        assert drift_command._warn(asked, [live, other]) == (drift_command._STANDIN,)
         assert drift_command._warn(RecordRequest(), [other]) == ()

@@ -28,8 +28,7 @@ from conformance.reference.server import LoopbackServer
 from conformance.runner import HERE
 from conformance.targets import FAKE_KEY, LANES
 from conformance.tests.suite.cassette_builders import write_cassette
-from conformance.tests.suite.fake_runs import read
-from conformance.tests.suite.fake_service import KEY, surround
+from conformance.tests.suite.fake_runs import KEY, aim, read
 from langchain_baseten._http.clients import tls_context
 
 if TYPE_CHECKING:
@@ -59,13 +58,9 @@ def service(
     authority.issue_cert("127.0.0.1").configure_cert(tls)
     tls_context.cache_clear()
     with LoopbackServer(respond, tls=tls) as server:
-        for name, value in {
-            **surround(server.url),
-            "BASETEN_DEDICATED_MODEL_URL": f"{server.url}/environments/production/predict",
-            "SSL_CERT_FILE": str(tmp_path / "ca.pem"),
-            "NO_PROXY": "127.0.0.1",
-        }.items():
-            monkeypatch.setenv(name, value)
+        aim(monkeypatch, server.url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         yield server
     tls_context.cache_clear()
     kept = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file()]

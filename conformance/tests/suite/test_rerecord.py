@@ -35,13 +35,13 @@ def test_a_request_is_passed_on(old: Path, runs: Runs) -> None:
 
 
 def test_the_names_of_all_cassettes_are_known_without_asking_anybody(old: Path, runs: Runs) -> None:
-    assert rerecord.collect_names({}) == frozenset(NAMES)
+    assert rerecord.collect_names() == frozenset(NAMES)
     assert all("--record" not in told for told in runs.arguments)
 
 
 def test_a_stale_request_asks_which_do_not_replay_any_more(old: Path, runs: Runs) -> None:
     runs.replayed[NAMES[0]] = "failed"
-    plan = rerecord.plan(RecordRequest(stale=100_000), old, {})
+    plan = rerecord.plan(RecordRequest(stale=100_000), old)
     assert [(task.name, task.why) for task in plan.tasks] == [(NAMES[0], "changed")]
     assert plan.claims[TASKS[0].check] == ("a.b.c",)
 
@@ -92,18 +92,19 @@ UNFIT: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("what", UNFIT)
 @pytest.mark.parametrize("partial", [True, False])
 def test_what_is_not_fit_costs_its_own_cassette_in_part_and_else_everything(
-    old: Path, runs: Runs, what: str, *, partial: bool
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, what: str, *, partial: bool
 ) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", KEY)
     before, (set_up, why) = read(old), UNFIT[what]
     for name, value in set_up.items():
         setattr(runs, name, copy(value))
-    request, environment = RecordRequest(partial=partial), {"BASETEN_API_KEY": KEY}
+    request = RecordRequest(partial=partial)
     if partial:
-        outcome = rerecord.record(request, AGREED, old, environment)
+        outcome = rerecord.record(request, AGREED, old)
         assert outcome == rerecord.Outcome(NAMES[1:], {NAMES[0]: why})
     else:
         with pytest.raises(rerecord.RecordingError) as caught:
-            rerecord.record(request, AGREED, old, environment)
+            rerecord.record(request, AGREED, old)
         assert str(caught.value) == f"1 cassette is not fit to be kept\n  {NAMES[0]}: {why}"
     assert read(old)[NAMES[0]] == before[NAMES[0]]
     assert (b"new" in read(old)[NAMES[1]]) == partial
@@ -134,7 +135,7 @@ def test_what_was_cut_leaves_the_old_cassettes_even_in_part(
     for name, value in set_up.items():
         setattr(runs, name, copy(value))
     with pytest.raises(rerecord.RecordingError, match=why):
-        rerecord.record(RecordRequest(partial=True), AGREED, old, {})
+        rerecord.record(RecordRequest(partial=True), AGREED, old)
     assert read(old) == before
 
 
@@ -144,7 +145,7 @@ def test_an_unlabelled_cassette_leaves_the_old_ones(
     before = read(old)
     monkeypatch.setattr(rerecord, "find_flaw", lambda *_: "a: no provenance")
     with pytest.raises(rerecord.RecordingError, match="a: no provenance"):
-        rerecord.record(RecordRequest(), AGREED, old, {})
+        rerecord.record(RecordRequest(), AGREED, old)
     assert read(old) == before
 
 
@@ -180,7 +181,7 @@ def test_whatever_interrupts_leaves_the_old_cassettes(
     before = read(old)
     runs.interrupt = error
     with pytest.raises(type(error)):
-        rerecord.record(RecordRequest(), AGREED, old, {})
+        rerecord.record(RecordRequest(), AGREED, old)
     assert read(old) == before
 
 
@@ -220,7 +221,7 @@ def test_what_a_stand_in_answers_does_not_replace_a_live_recording(old: Path, ru
     write_evidence(old, "live")
     request = RecordRequest("live")
     assert protect_evidence(AGREED, old, request)[1] == {}
-    outcome = rerecord.record(request, AGREED, old, {"BASETEN_API_KEY": KEY})
+    outcome = rerecord.record(request, AGREED, old)
     assert outcome.left[NAMES[0]].startswith(
         "its evidence is live (Baseten), the new one's would be r"
     )
@@ -242,10 +243,14 @@ def test_a_recording_without_a_readable_label_is_replaced(old: Path, runs: Runs,
     assert rerecord.record(RecordRequest(), AGREED, old).replaced == NAMES
 
 
-def test_runs_are_in_the_declared_environment(old: Path, runs: Runs) -> None:
+def test_runs_are_in_the_declared_environment(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     unwanted = {"LANGCHAIN_TRACING_V2": "true", "PYTHONOPTIMIZE": "2", "PYTEST_ADDOPTS": "-x"}
     mine = {**unwanted, "HTTPS_PROXY": "http://p", "BASETEN_API_KEY": KEY}
-    rerecord.record(RecordRequest(), rerecord.plan(RecordRequest(), old, mine), old, mine)
+    for name, value in mine.items():
+        monkeypatch.setenv(name, value)
+    rerecord.record(RecordRequest(), rerecord.plan(RecordRequest(), old), old)
     assert len(runs.environments) == 3
     for found in runs.environments:
         assert not found.keys() & {*unwanted, "HTTPS_PROXY"}
@@ -260,10 +265,10 @@ def test_a_folder_that_takes_no_cassette_is_found_before_anything_is_recorded(
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(rerecord, "TemporaryFile", refuse)
-    assert rerecord.collect_names({}) == frozenset(NAMES)
-    assert rerecord.plan(RecordRequest(), old, {}).tasks == TASKS
+    assert rerecord.collect_names() == frozenset(NAMES)
+    assert rerecord.plan(RecordRequest(), old).tasks == TASKS
     with pytest.raises(OSError, match="Read-only"):
-        rerecord.record(RecordRequest(), AGREED, old, {})
+        rerecord.record(RecordRequest(), AGREED, old)
     assert not any("--record" in arguments for arguments in runs.arguments)
 
 
@@ -279,13 +284,13 @@ def test_a_failure_while_replacing_leaves_complete_cassettes(
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="No space left"):
-        rerecord.record(RecordRequest(), AGREED, old, {})
+        rerecord.record(RecordRequest(), AGREED, old)
     assert b"new" in read(old)[NAMES[0]]
     assert read(old)[NAMES[1]] == before[NAMES[1]]
 
 
 def test_responses_are_handed_over_until_the_service_was_lost(runs: Runs) -> None:
     runs.extra = [{"stopped": "the service was lost"}]
-    with rerecord.ask_again(RecordRequest(), AGREED, {}) as (folder, results, cut):
+    with rerecord.ask_again(RecordRequest(), AGREED) as (folder, results, cut):
         handed_over = (folder / NAMES[0]).is_file(), list(results), cut
     assert handed_over == (True, [TASKS[0].check], "the service was lost")
