@@ -13,13 +13,13 @@ import select
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from conformance import FOLDER
 from conformance.child_environment import list_plugins
-from conformance.recording import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,8 +91,9 @@ def run_pytest(
         RecordingError: No line was written for that long; the run has been ended.
         BaseException: Whatever interrupted the wait; the run has been ended.
     """
+    mark = token_hex()  # nothing that a check prints can begin like a report
     command = [sys.executable, "-m", "pytest", *list_plugins(), "-p", _PLUGIN]
-    command += ["-p", "no:cacheprovider", "-q", *arguments]
+    command += ["-p", "no:cacheprovider", "-q", f"--record-mark={mark}", *arguments]
     printed, lines = b"", []
     with subprocess.Popen(  # noqa: S603  our own interpreter
         command,
@@ -104,9 +105,9 @@ def run_pytest(
     ) as child:
         try:
             for line in _follow(child.stdout, patience):
-                text, mark, report = line.partition(MARK)
-                printed += text if mark else text + b"\n"
-                if mark:
+                text, found, report = line.partition(mark.encode())
+                printed += text if found else text + b"\n"
+                if found:
                     lines.append(json.loads(report))
                     watch(lines[-1])
         except BaseException:
@@ -123,6 +124,7 @@ def _follow(pipe: Any, patience: float) -> Iterator[bytes]:
         *lines, rest = (rest + chunk).split(b"\n")
         yield from lines
         if not chunk:
+            yield rest
             return
     # A body that trickles resets every time limit of the client.
     raise RecordingError(f"no answer was complete within {patience:.0f} s")

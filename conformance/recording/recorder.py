@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.recording import MARK
 from conformance.recording.cassettes import name_cassette
 from conformance.recording.provenance import Provenance, derive_evidence
 from conformance.recording.redaction import remove_keys
@@ -46,6 +45,7 @@ _SILENCE = 120.0
 def pytest_addoption(parser: pytest.Parser) -> None:
     option = parser.getgroup("conformance").addoption
     option("--record", action="store_true", help="write cassettes of what is answered")
+    option("--record-mark", default="", help="what each line of the report begins with")
     option("--record-partial", action="store_true", help="go on after a check without an answer")
 
 
@@ -186,7 +186,7 @@ class Recorder:
 
     def _write(self, **line: Any) -> None:
         # Raises before a request if nobody reads it any more.
-        os.write(self._log, MARK + json.dumps(line).encode() + b"\n")
+        os.write(self._log, f"{self._option.record_mark}{json.dumps(line)}\n".encode())
 
 
 def _explain(report: pytest.TestReport, keys: Sequence[str]) -> str:

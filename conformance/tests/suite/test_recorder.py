@@ -22,6 +22,7 @@ def make(log: int = -1, **options: Any) -> Recorder:
         "engine_name": None,
         "model": [],
         "record": True,
+        "record_mark": ">",
         "record_partial": False,
         **options,
     }
@@ -85,7 +86,7 @@ def test_what_is_waited_for_is_reported(pipe: tuple[IO[bytes], int]) -> None:
     log, writing = pipe
     make(writing).guard._report("429: waiting 1 s")
     os.close(writing)
-    assert log.read() == b'\x1e{"waiting": "429: waiting 1 s"}\n'
+    assert log.read() == b'>{"waiting": "429: waiting 1 s"}\n'
 
 
 def test_a_run_that_nobody_follows_ends_and_sends_nothing(
