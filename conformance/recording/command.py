@@ -143,9 +143,9 @@ def _record(options: argparse.Namespace, console: Console) -> int:
     )
     wanted = plan(request, options.cassettes)
     agreed, protected = protect_evidence(wanted, options.cassettes, request)
-    print_plan(agreed, request.where, console)
+    print_plan(agreed, options.cassettes, request.where, console)
     _print_left(protected, console)
-    if not agreed.tasks:
+    if not agreed:
         console.print("there is nothing to record")
         return 0
     if not options.yes and not is_agreed("record? [y/N] ", console):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -106,14 +106,15 @@ def _open_runs(request: RecordRequest, console: Console | None = None) -> Iterat
         yield _Runs(request, Path(folder), console or Console(quiet=True))
 
 
-def _collect(request: RecordRequest) -> list[dict[str, Any]]:
-    """Return the cassette of each selected check, its node id and its claims."""
+def _collect(request: RecordRequest) -> list[Task]:
+    """Return the cassette of each selected check."""
     narrow = (*(f"--lane={x}" for x in request.lanes), *(f"--claim={x}" for x in request.claims))
     options = ("--collect-only", "--target=reference", *narrow, *_CHECKS)
     done = pytest_runs.run_pytest(options, child_environment("reference"))
     if done.code not in {0, 5}:  # 5: none is selected
         raise RecordingError(f"the checks cannot be collected\n{done.output}")
-    return [line for line in done.lines if "planned" in line]
+    planned = (line for line in done.lines if "planned" in line)
+    return [Task(x["planned"], x["check"], claims=tuple(x["claims"])) for x in planned]
 
 
 def plan(request: RecordRequest, root: Path = ROOT) -> Plan:
@@ -126,16 +127,14 @@ def plan(request: RecordRequest, root: Path = ROOT) -> Plan:
     Raises:
         RecordingError: The checks cannot be collected.
     """
-    lines = _collect(request)
-    planned = {line["planned"]: line["check"] for line in lines}
-    changed: list[str] = []
+    tasks = _collect(request)
+    changed: list[Task] = []
     if request.stale is not None:
-        old = [Task(*each, "") for each in planned.items() if (root / each[0]).is_file()]
+        old = [task for task in tasks if (root / task.name).is_file()]
         with _open_runs(RecordRequest()) as runs:
             results = runs.replay(old, root)
-        changed = [task.name for task in old if results[task.check]["result"] == "failed"]
-    claims = {line["check"]: tuple(line["claims"]) for line in lines}
-    return replace(make_plan(planned, root, request, changed), claims=claims)
+        changed = [task for task in old if results[task.check]["result"] == "failed"]
+    return make_plan(tasks, root, request, changed)
 
 
 def collect_names() -> frozenset[str]:
@@ -144,7 +143,7 @@ def collect_names() -> frozenset[str]:
     Raises:
         RecordingError: The checks cannot be collected.
     """
-    return frozenset(line["planned"] for line in _collect(RecordRequest()))
+    return frozenset(task.name for task in _collect(RecordRequest()))
 
 
 def record(
@@ -168,12 +167,12 @@ def record(
     root.mkdir(parents=True, exist_ok=True)
     TemporaryFile(dir=root).close()  # raises before anything is sent or paid for
     with _open_runs(request, console) as runs:
-        done = runs.record("recording", agreed.tasks)
-        if cut := done.find_cut(len(agreed.tasks)):
+        done = runs.record("recording", agreed)
+        if cut := done.find_cut(len(agreed)):
             raise RecordingError(cut)
-        reasons = {task.name: _find_reason(task, done.results, runs, root) for task in agreed.tasks}
+        reasons = {task.name: _find_reason(task, done.results, runs, root) for task in agreed}
         left = {name: reason for name, reason in reasons.items() if reason}
-        answered = [task for task in agreed.tasks if task.name not in left]
+        answered = [task for task in agreed if task.name not in left]
         left |= _prove(runs, answered, done.results)
         replaced = tuple(sorted({task.name for task in answered} - left.keys()))
         for name in replaced:
@@ -200,8 +199,8 @@ def ask_again(
         did not, if the service was lost or the run was cut.
     """
     with _open_runs(request, console) as runs:
-        done = runs.record("asking", agreed.tasks)
-        yield runs.staged, done.results, done.find_cut(len(agreed.tasks))
+        done = runs.record("asking", agreed)
+        yield runs.staged, done.results, done.find_cut(len(agreed))
 
 
 def _find_reason(task: Task, results: _Results, runs: _Runs, root: Path) -> str:

@@ -87,7 +87,7 @@ def drift(
     return Drift(
         where=request.where,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
-        planned=len(agreed.tasks),
+        planned=len(agreed),
         compared=compared,
         findings=gather(found),
         uncompared=tuple((name, reason) for name, reason in reasons.items() if reason),
@@ -110,7 +110,7 @@ def follow_models(
     that were recorded with several.
     """
     casts: dict[str, Counter[tuple[tuple[str, str], ...]]] = defaultdict(Counter)
-    for task in agreed.tasks:
+    for task in agreed:
         about = find_provenance(root / task.name)
         if about and task.lane in LANES.keys() - request.model_overrides:
             casts[task.lane][tuple(sorted(about.cast.items()))] += 1
@@ -132,7 +132,7 @@ def _time_streams(request: RecordRequest, agreed: Plan) -> list[Change]:
     """Stream one long answer in each lane outside of any recording, and judge when it arrives."""
     if request.target == "reference":
         return []  # It writes as fast as it can; what it shows is no news about Baseten.
-    lanes = [name for name in dict.fromkeys(task.lane for task in agreed.tasks) if name in LANES]
+    lanes = [name for name in dict.fromkeys(task.lane for task in agreed) if name in LANES]
     return [_time(request, name)._replace(lane=name) for name in lanes]
 
 
@@ -185,11 +185,11 @@ def main(argv: Sequence[str]) -> int:
 
 def _drift(request: RecordRequest, options: argparse.Namespace, console: Console) -> int:
     agreed = plan(request, options.cassettes)
-    if not agreed.tasks:
+    if not agreed:
         console.print("there is nothing to ask")
         return 0
     followed, notes = follow_models(request, agreed, options.cassettes)
-    print_plan(agreed, request.where, console)
+    print_plan(agreed, options.cassettes, request.where, console)
     for line in (*(f"asking for {model}, as recorded" for model in followed.models), *notes):
         console.print(to_terminal(line), soft_wrap=True)
     if not options.yes and not is_agreed("ask them again? [y/N] ", console):

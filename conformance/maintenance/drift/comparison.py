@@ -62,13 +62,13 @@ def compare(
     """
     found: list[Change] = []
     reasons: dict[str, str] = {}
-    baselines = {lane: _read_baseline(root / lane) for lane in {t.lane for t in agreed.tasks}}
-    for task in agreed.tasks:
+    baselines = {lane: _read_baseline(root / lane) for lane in {t.lane for t in agreed}}
+    for task in agreed:
         if (result := results.get(task.check)) is None:
             reasons[task.name] = "it was not asked any more"
             continue
         old, new = root / task.name, folder / task.name
-        changes = list(_compare_verdicts(agreed.claims.get(task.check, ()), result, old.is_file()))
+        changes = list(_compare_verdicts(task.claims, result, old.is_file()))
         reasons[task.name] = _find_reason(old, new, result)
         if not reasons[task.name]:
             try:

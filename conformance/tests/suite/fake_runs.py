@@ -9,10 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conformance.recording.plan import Plan, Task
+from conformance.recording.plan import Task
 from conformance.recording.pytest_runs import Done
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
-from conformance.verdicts.costs import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 KEY = "sk-rehearsed-0123456789abcdef"
 NAMES = ("dedicated/tools/a.yaml", "dedicated/tools/b.yaml")
 TASKS = tuple(Task(name, f"test_tools.py::test_{name[16]}", "asked for") for name in NAMES)
-AGREED = Plan(TASKS, Cost(2, 0))
 
 
 def read(root: Path) -> dict[str, bytes]:

@@ -9,15 +9,14 @@ import pytest
 
 from conformance.maintenance.drift import command as drift_command
 from conformance.recording.model_listing import ServedError
-from conformance.recording.plan import Plan, RecordRequest, Task
+from conformance.recording.plan import RecordRequest, Task
 from conformance.recording.rerecord import RecordingError
 from conformance.reference.server import LoopbackServer
 from conformance.targets import LANES
 from conformance.tests.suite.aged_cassettes import PASSED, A, B, said, write_both
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
-from conformance.tests.suite.fake_runs import AGREED as TWO
 from conformance.tests.suite.fake_runs import KEY, aim
-from conformance.verdicts.costs import Cost
+from conformance.tests.suite.fake_runs import TASKS as TWO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +63,7 @@ def test_without_a_yes_nothing_is_asked(
 def test_where_nothing_is_selected_nothing_is_asked(
     root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rerun["plan"] = Plan((), Cost(0, 0))
+    rerun["plan"] = ()
     assert run(root) == 0
     assert rerun["requests"] == []
     assert capsys.readouterr().out == "there is nothing to ask\n"
@@ -127,7 +126,7 @@ def test_a_service_that_is_lost_half_way_leaves_a_report_of_the_first_half(
     root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_cassette(root / "new" / A, said(a="2", b="y"))
-    rerun["results"] = {TWO.tasks[0].check: PASSED[TWO.tasks[0].check]}
+    rerun["results"] = {TWO[0].check: PASSED[TWO[0].check]}
     rerun["cut"] = "the service is gone"
     assert run(root, "--yes", f"--json={root / 'd.json'}") == 3
     stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
@@ -252,7 +251,7 @@ def test_a_model_of_ones_own_is_timed_where_it_was_asked_for(
         url = f"{server.url}/environments/production/predict"
         request = RecordRequest("live", models=("a/b",), url=url)
         tasks = tuple(Task(f"{lane}/a/b.yaml", "", "") for lane in (*LANES, "client"))
-        found = drift_command._time_streams(request, Plan(tasks, Cost(0, 0)))
+        found = drift_command._time_streams(request, tasks)
         asked = [(request.path, request.json()["model"]) for request in server.requests]
     assert [change.lane for change in found] == list(LANES)
     assert {model for _, model in asked} == {"a/b"}
