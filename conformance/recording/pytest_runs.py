@@ -77,8 +77,8 @@ def run_pytest(
 ) -> Done:
     """Run pytest with the plugin of the recorder until it ends.
 
-    The plugin reports through the pipe that pytest prints to, and ends the run as soon as this
-    process, however it ended, does not read there any more.
+    The plugin reports through the pipe that pytest prints to, and ends the run as soon as nobody
+    reads there any more: after an error here, and however this process ended.
 
     Args:
         arguments: Arguments of pytest.
@@ -89,7 +89,6 @@ def run_pytest(
 
     Raises:
         RecordingError: No line was written for that long; the run has been ended.
-        BaseException: Whatever interrupted the wait; the run has been ended.
     """
     mark = token_hex()  # nothing that a check prints can begin like a report
     command = [sys.executable, "-m", "pytest", *list_plugins(), "-p", _PLUGIN]
@@ -103,16 +102,12 @@ def run_pytest(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ) as child:
-        try:
-            for line in _follow(child.stdout, patience):
-                text, found, report = line.partition(mark.encode())
-                printed += text if found else text + b"\n"
-                if found:
-                    lines.append(json.loads(report))
-                    watch(lines[-1])
-        except BaseException:
-            child.kill()
-            raise
+        for line in _follow(child.stdout, patience):
+            text, found, report = line.partition(mark.encode())
+            printed += text if found else text + b"\n"
+            if found:
+                lines.append(json.loads(report))
+                watch(lines[-1])
     tail = printed.decode("utf-8", "replace").splitlines()[-40:]
     return Done(child.returncode, "\n".join(tail), lines)
 

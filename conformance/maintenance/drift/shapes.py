@@ -82,7 +82,7 @@ def read_shape(response: Mapping[str, Any]) -> Shape:
     shape: dict[str, set[str]] = defaultdict(set)
     shape |= {f"header {name}": {"text"} for name in headers}
     shape |= {_STATUS: {str(response["status"]["code"])}, _BODY: {form}, _MEDIA: {media or "none"}}
-    if form == "events" and _DONE.search(body):
+    if _DONE.search(body):
         shape["[DONE]"] = {"the last event"}
     for path, kind in (pair for value in values for pair in _walk(value)):
         shape[path].add(kind)

@@ -74,7 +74,7 @@ class Stopwatch(httpx2.HTTPTransport):
                 at = self._clock() - began
                 chunks.append(chunk)
                 *whole, rest = _BLANK.split(rest + chunk)
-                events += [Arrival(at, _carries_text(each)) for each in whole if b"data:" in each]
+                events += [Arrival(at, _carries_text(each)) for each in whole]
         finally:
             stream.close()
         self.arrivals = events

@@ -198,3 +198,11 @@ def test_a_run_that_cannot_be_started_leaves_no_pipe_behind(
     with pytest.raises(OSError, match="no more processes"):
         run_pytest((), {**os.environ})
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_the_last_words_of_a_run_need_no_end_of_line() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"one\ntwo")
+    os.close(writing)
+    with open(reading, "rb") as pipe:  # noqa: PTH123  a pipe
+        assert list(pytest_runs._follow(pipe, 1.0)) == [b"one", b"two"]
