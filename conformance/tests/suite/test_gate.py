@@ -96,20 +96,25 @@ def add_wheel(gate: Gate, text: str = "x = 1\n", name: str = "a-1.0-py3-none-any
     return path
 
 
-def test_a_tree_with_nothing_left_over_is_a_yes(gate: Gate) -> None:
-    assert ask("tree", gate) == Answer(Word.YES, "nothing is left over")
-    assert gate.run.lines == ["git status --porcelain"]  # type: ignore[attr-defined]  # a Shell
-
-
-def test_a_tree_with_changes_is_a_no_that_names_them(gate: Gate) -> None:
-    gate.run = Shell(said=" M a.py\n?? b.py\n")
-    answer = ask("tree", gate)
-    assert (answer.word, answer.rows) == (Word.NO, (" M a.py", "?? b.py"))
-
-
-def test_outside_of_git_the_tree_is_unknown(gate: Gate) -> None:
-    gate.run = Shell(code=128, said="fatal: not a git repository")
-    assert ask("tree", gate).word is Word.UNKNOWN
+@pytest.mark.parametrize(
+    ("shell", "answer"),
+    [
+        (Shell(), Answer(Word.YES, "nothing is left over")),
+        (
+            Shell(said=" M a.py\n?? b.py\n"),
+            Answer(Word.NO, "2 files that are not committed", (" M a.py", "?? b.py")),
+        ),
+        (
+            Shell(code=128, said="fatal: not a git repository"),
+            Answer(Word.UNKNOWN, "git does not say", ("fatal: not a git repository",)),
+        ),
+    ],
+    ids=["nothing left over", "changes", "no git"],
+)
+def test_the_tree_is_what_git_says(gate: Gate, shell: Shell, answer: Answer) -> None:
+    gate.run = shell
+    assert ask("tree", gate) == answer
+    assert shell.lines == ["git status --porcelain"]
 
 
 @pytest.mark.parametrize(
@@ -228,13 +233,9 @@ def test_an_altered_cassette_is_a_no(gate: Gate) -> None:
     assert "altered" in answer.rows[0]
 
 
-def test_one_wheel_that_installs_alone_is_a_yes(gate: Gate) -> None:
+def test_one_wheel_that_installs_alone_is_a_yes_and_two_are_a_no(gate: Gate) -> None:
     add_wheel(gate)
     assert ask("wheel", gate) == Answer(Word.YES, "tox -e pkg")
-
-
-def test_two_wheels_are_a_no(gate: Gate) -> None:
-    add_wheel(gate)
     add_wheel(gate, name="b-1.0-py3-none-any.whl")
     assert ask("wheel", gate) == Answer(Word.NO, "2 wheels in dist/, not one")
 
@@ -250,31 +251,30 @@ def test_without_a_wheel_there_is_nothing_to_test(gate: Gate) -> None:
     assert ask("tests", gate).word is Word.UNKNOWN
 
 
+def fail(error: Exception) -> Any:
+    def run(line: Sequence[str], folder: Path) -> Any:
+        raise error
+
+    return run
+
+
 @pytest.mark.parametrize(
     ("shell", "word", "words"),
     [
         (Shell(1, "FAILED a\n"), Word.NO, "exit 1"),
         (Shell(1, "python: No module named tox"), Word.UNKNOWN, "not installed"),
+        (fail(OSError("no")), Word.UNKNOWN, "tox did not end: OSError"),
+        (fail(subprocess.TimeoutExpired("tox", 1)), Word.UNKNOWN, "did not end: TimeoutExpired"),
     ],
+    ids=["it fails", "there is none", "no start", "no end"],
 )
-def test_a_tox_that_fails_is_a_no_and_none_is_unknown(
-    gate: Gate, shell: Shell, word: Word, words: str
+def test_a_tox_that_fails_is_a_no_and_one_that_does_not_run_is_unknown(
+    gate: Gate, shell: Any, word: Word, words: str
 ) -> None:
     gate.run = shell
     answer = ask("wheel", gate)
     assert answer.word is word
     assert words in answer.detail
-
-
-@pytest.mark.parametrize(
-    "error", [OSError("no"), subprocess.TimeoutExpired("tox", 1)], ids=["no start", "no end"]
-)
-def test_a_tox_without_an_end_is_unknown(gate: Gate, error: Exception) -> None:
-    def fail(line: Sequence[str], folder: Path) -> Any:
-        raise error
-
-    gate.run = fail
-    assert ask("wheel", gate).word is Word.UNKNOWN
 
 
 def test_a_flaw_that_names_a_key_is_told_without_it(gate: Gate) -> None:
