@@ -66,12 +66,15 @@ _STANDIN = (
 
 
 def drift(
-    request: RecordRequest,
-    agreed: Plan,
-    root: Path = ROOT,
-    console: Console | None = None,
+    request: RecordRequest, agreed: Plan, root: Path = ROOT, console: Console | None = None
 ) -> Drift:
     """Ask again what the cassettes hold, and compare.
+
+    Args:
+        request: Whom to ask, and what.
+        agreed: The plan.
+        root: The cassettes.
+        console: Where progress is shown; default nowhere.
 
     Raises:
         RecordingError: The service was lost, or refused the key, before anything was compared.
@@ -106,8 +109,13 @@ def follow_models(
 ) -> tuple[RecordRequest, tuple[str, ...]]:
     """Return the request with the model that most recordings of each lane were made with.
 
-    A lane for which the request names a model keeps that. What else is returned names the lanes
-    that were recorded with several.
+    Args:
+        request: Whom to ask; a lane for which it names a model keeps that.
+        agreed: The plan.
+        root: The cassettes.
+
+    Returns:
+        The request, and a note for each lane that was recorded with several models.
     """
     casts: dict[str, Counter[tuple[tuple[str, str], ...]]] = defaultdict(Counter)
     for task in agreed:
