@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.child_environment import child_environment
-from conformance.maintenance.engines.proxy import Tools, find_nginx, front_server
+from conformance.maintenance.engines.proxy import find_nginx, front_server
 from conformance.maintenance.engines.serve import (
     Command,
     EngineError,
@@ -188,8 +188,8 @@ def serve(name: str, parts: Parts, model: Path) -> Iterator[str]:
     engine, port = find_port(), find_port()
     folder = parts.cache / f"front-{name}"
     folder.mkdir(exist_ok=True)
-    tools = Tools(find_nginx(parts.cache / "nginx"), find_truss(parts.python))
-    front = front_server(tools, folder, engine, port)
+    nginx, truss = find_nginx(parts.cache / "nginx"), find_truss(parts.python)
+    front = front_server(nginx, truss, folder, engine, port)
     command = ENGINES[name](parts, model, engine)
     with run(command, folder / "engine.log"), run(front, folder / "front.log"):
         yield f"http://127.0.0.1:{port}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -21,7 +20,7 @@ from conformance.recording.model_listing import ServedError, fetch
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Tools", "find_nginx", "front_server", "serves_tiny"]
+__all__ = ["find_nginx", "front_server", "serves_tiny"]
 
 _TEMPLATE = "templates/docker_server/proxy.conf.jinja"
 _LISTEN = "listen 8080;"
@@ -56,19 +55,6 @@ http {{
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What the front is made of.
-
-    Attributes:
-        nginx: Path of nginx.
-        truss: Folder of the package `truss`.
-    """
-
-    nginx: str
-    truss: Path
-
-
 def find_nginx(folder: Path) -> str:
     """Return an nginx: the one that is named or installed, or Debian's, unpacked into a folder.
 
@@ -99,11 +85,12 @@ def _call(folder: Path, *line: str) -> None:
     subprocess.run(line, cwd=folder, check=True, capture_output=True)  # noqa: S603  literals, and a file we asked for
 
 
-def front_server(tools: Tools, folder: Path, engine: int, port: int) -> Command:
+def front_server(nginx: str, truss: Path, folder: Path, engine: int, port: int) -> Command:
     """Write nginx's configuration and return its command.
 
     Args:
-        tools: Where nginx and Truss are.
+        nginx: Path of nginx.
+        truss: Folder of the package `truss`.
         folder: Gets the configuration and nginx's own files.
         engine: Port of the engine on loopback.
         port: Port of the front on loopback.
@@ -112,13 +99,13 @@ def front_server(tools: Tools, folder: Path, engine: int, port: int) -> Command:
         EngineError: The installed Truss is not one whose template is understood here.
     """
     inner = find_port()
-    truss = render_truss(tools.truss, engine).replace(_LISTEN, f"listen 127.0.0.1:{inner};")
+    container = render_truss(truss, engine).replace(_LISTEN, f"listen 127.0.0.1:{inner};")
     edge = _EDGE.format(
         folder=folder, port=port, inner=inner, target=_TARGET, sign=_SIGN, tiny=_TINY
     )
-    (folder / "truss.conf").write_text(truss, encoding="utf-8")
+    (folder / "truss.conf").write_text(container, encoding="utf-8")
     (folder / "nginx.conf").write_text(edge, encoding="utf-8")
-    line = [tools.nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    line = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")]
     return Command(line, ready=f"http://127.0.0.1:{port}/sync/v1/models")
 
 

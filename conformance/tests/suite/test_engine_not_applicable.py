@@ -7,7 +7,7 @@ import pytest
 
 from conformance.checks.standard.test_integration import TestDedicated as Dedicated
 from conformance.claims.rows import TableError
-from conformance.maintenance.engines.not_applicable import (
+from conformance.maintenance.engines.pytest_engine import (
     BEYOND_FILE,
     Beyond,
     find_reason,

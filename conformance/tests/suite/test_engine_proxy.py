@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from conformance.maintenance.engines.proxy import (
-    Tools,
     find_nginx,
     front_server,
     render_truss,
@@ -69,7 +68,7 @@ def test_a_truss_that_listens_elsewhere_is_not_understood(truss: Path) -> None:
 
 
 def test_the_front_listens_on_loopback_alone(truss: Path, tmp_path: Path) -> None:
-    command = front_server(Tools("nginx", truss), tmp_path, 8100, 8200)
+    command = front_server("nginx", truss, tmp_path, 8100, 8200)
     written = [
         (tmp_path / name).read_text(encoding="utf-8") for name in ("nginx.conf", "truss.conf")
     ]
@@ -130,7 +129,7 @@ def test_the_documented_urls_reach_the_container_as_the_service_sends_them(
     }
     with LoopbackServer(echo) as engine:
         inner = int(engine.url.rpartition(":")[2])
-        with run(front_server(Tools(nginx, truss), tmp_path, inner, port), tmp_path / "log"):
+        with run(front_server(nginx, truss, tmp_path, inner, port), tmp_path / "log"):
             root = f"http://127.0.0.1:{port}"
             found = {p: httpx.post(root + p, trust_env=False).json()["path"] for p in paths}
             missed = httpx.post(f"{root}{chat}", trust_env=False)
