@@ -22,6 +22,7 @@ from conformance.recording.provenance import Provenance, derive_evidence
 from conformance.recording.redaction import remove_keys
 from conformance.recording.scanner import withhold
 from conformance.recording.transport_guard import RecordingGuard
+from conformance.recording.vcr_hooks import CassetteWriter, Redactor
 from conformance.targets import LANES, find_keys, read_casts
 from conformance.verdicts.bound_items import places_of
 
@@ -30,13 +31,11 @@ if TYPE_CHECKING:
 
     from vcr import VCR
 
-    from conformance.recording.vcr_hooks import Redactor
     from conformance.targets import Lane
 
 __all__ = ["Recorder", "end_with_reader", "find_lane", "find_recorder", "is_recorded"]
 
 _NAME = "conformance-cassettes"
-_HOOKS = "conformance.recording.vcr_hooks"
 _FOLDERS = ("features", "standard")
 _ABANDONED = 70
 _SILENCE = 120.0
@@ -126,8 +125,7 @@ class Recorder:
         """
         self._lane = lane
         self.guard.begin()
-        redactor: Redactor = import_module(_HOOKS).Redactor(lane, self._keys)
-        return redactor
+        return Redactor(lane, self._keys)
 
     def _describe(self, model: str, requests: tuple[str, ...]) -> Provenance:
         option, lane = self._option, self._lane
@@ -148,9 +146,7 @@ class Recorder:
 
     def pytest_recording_configure(self, config: pytest.Config, vcr: VCR) -> None:
         if self._option.record:
-            # Loaded this late because pytest rewrites VCR's own assertions before anybody has it.
-            writer = import_module(_HOOKS).CassetteWriter
-            vcr.register_persister(writer(self._describe))
+            vcr.register_persister(CassetteWriter(self._describe))
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self._session = session
