@@ -46,7 +46,7 @@ __all__ = ["Plan", "Soak", "SoakError", "Soaked", "settle"]
 _LOOPS = 2
 _SHIFT = 1.0
 """Minutes of work until a rest, in which what is left is counted while models live."""
-_TICK = 0.02
+_TICK = 0.1
 _NEWS = 5.0
 """Seconds between two lines of progress."""
 _CALM = (2.0, 5.0)
@@ -286,7 +286,7 @@ def settle(
     """
     until = time.monotonic() + patience
     while (faults := list(judge(seen := see()))) and time.monotonic() < until:
-        time.sleep(5 * _TICK)
+        time.sleep(_TICK)
     return seen, faults
 
 
