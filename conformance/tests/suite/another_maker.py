@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableLambda
 
+from conformance.tests.suite.factories import as_third_party
 from langchain_baseten import (
     BasetenError,
     BasetenInvalidRequestError,
@@ -160,6 +161,7 @@ def _hear(response: httpx2.Response) -> None:
     _HEARD.append(response.content)
 
 
+@as_third_party
 def make_third(*, api_key: Any = None, **settings: Any) -> ChatThird:
     """Return the model that offers less; it knows no `seed`."""
     if "seed" in settings:
@@ -286,6 +288,7 @@ def _show_images(messages: list[BaseMessage]) -> list[BaseMessage]:
     return shown
 
 
+@as_third_party
 def make_fourth(*, max_retries: int = 1, **settings: Any) -> ChatFourth:
     """Return the model of other ways; it looks up models, and counts the first request as a try."""
     if settings.get("max_tokens", 1) < 1:
@@ -302,6 +305,7 @@ def _keep_client(_url: str) -> httpx2.AsyncClient:
     return httpx2.AsyncClient()
 
 
+@as_third_party
 def make(*, api_key: Any = None, baseten_api_key: None = None, **settings: Any) -> ChatAnother:
     """Return the model; it has no second name for the key."""
     kept = _keep_client(settings.get("model_url") or settings.get("base_url") or "")

@@ -78,6 +78,37 @@ def test_a_good_third_party_client_passes_what_can_be_put_to_it(report: Any) -> 
     assert "connections are watched from inside the process" in found["said"]
 
 
+OWN_CLAIMS = ("package.serialise.key", "package.serialise.round-trip", "metadata.finish.reason")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "code"),
+    [
+        ("of_a_subclass", {"pass"}, 0),
+        ("of_a_subclass_that_shows_its_key", {"fail"}, 1),
+        ("of_a_subclass_with_its_own_clients", {"not-applicable"}, 0),
+    ],
+)
+def test_a_class_that_derives_from_ours_is_held_to_all_that_ours_promises(
+    report: Any, name: str, key: set[str], code: int
+) -> None:
+    found = report(f"{HOME}:{name}", SUITE, OWN_CLAIMS)
+    rest = {"not-applicable"} if "clients" in name else {"pass"}
+    assert statuses(found) == {
+        "package.serialise.key": key,
+        "package.serialise.round-trip": rest,
+        "metadata.finish.reason": {"pass"},
+    }
+    assert found["code"] == code
+
+
+def test_the_standard_unit_suite_judges_a_class_that_derives_from_ours(report: Any) -> None:
+    files = choose_files("package").checks
+    suite = replace(HERE, checks=(*files, "conformance/checks/standard/test_unit.py"))
+    found = report(f"{HOME}:of_a_subclass", suite, (), "--lane=dedicated", "--lane=client")
+    assert found["problems"] == []
+
+
 def test_a_client_that_warns_is_judged(report: Any) -> None:
     found = report(f"{HOME}:of_warnings", SUITE, ("metadata.finish.reason",))
     assert statuses(found) == {"metadata.finish.reason": {"pass"}}
