@@ -11,9 +11,12 @@ import pytest
 
 from conformance.checks import assets
 from conformance.libraries import LIBRARIES
+from conformance.subjects.subject import chosen
+from conformance.subjects.traffic import DECK, UNREQUESTED, Tape, is_usage_unrequested
+from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +34,22 @@ def _serve_assets(get: Callable[..., Any]) -> Callable[..., Any]:
         return (get if beside else assets.serve)(url, **options)
 
     return choose
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Leave it to another check if another maker's client does not ask streams for their usage."""
+    tape = Tape()
+    DECK.tapes.append(tape)
+    try:
+        return (yield)
+    except AssertionError:
+        counting = "usage_metadata_streaming" in item.name and not chosen().ours
+        if counting and any(map(is_usage_unrequested, tape.sent)):
+            end_inapplicable(UNREQUESTED)
+        raise
+    finally:
+        DECK.tapes.remove(tape)
 
 
 @pytest.fixture(autouse=True)

@@ -288,6 +288,53 @@ def _show_images(messages: list[BaseMessage]) -> list[BaseMessage]:
     return shown
 
 
+class ChatFifth(ChatBaseten):
+    """Tells less of a response: neither its model's name, nor audio, nor the reasoning of a stream.
+
+    It sends no schema as a strict one.
+    """
+
+    def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+        """Ignore `strict`."""
+        options.pop("strict", None)
+        return super().with_structured_output(schema, **options)
+
+    def _generate(self, *given: Any, **options: Any) -> Any:
+        return self._tell_less(super()._generate(*given, **options))
+
+    async def _agenerate(self, *given: Any, **options: Any) -> Any:
+        return self._tell_less(await super()._agenerate(*given, **options))
+
+    def _tell_less(self, result: ChatResult) -> ChatResult:
+        for generation in result.generations:
+            self._drop(generation.message)
+        return result
+
+    def _stream(self, *given: Any, **options: Any) -> Iterator[Any]:
+        for chunk in super()._stream(*given, **options):
+            self._drop(chunk.message, "reasoning", "reasoning_content")
+            yield chunk
+
+    async def _astream(self, *given: Any, **options: Any) -> AsyncIterator[Any]:
+        async for chunk in super()._astream(*given, **options):
+            self._drop(chunk.message, "reasoning", "reasoning_content")
+            yield chunk
+
+    def _drop(self, message: Any, *names: str) -> None:
+        if "model_name" in message.response_metadata:
+            message.response_metadata["model_name"] = self.model_name
+        for details in ("input_token_details", "output_token_details"):
+            (message.usage_metadata or {}).get(details, {}).pop("audio", None)
+        for name in names:
+            message.additional_kwargs.pop(name, None)
+
+
+@as_third_party
+def make_fifth(**settings: Any) -> ChatFifth:
+    """Return the model that tells less."""
+    return ChatFifth(**settings)
+
+
 @as_third_party
 def make_fourth(*, max_retries: int = 1, **settings: Any) -> ChatFourth:
     """Return the model of other ways; it looks up models, and counts the first request as a try."""

@@ -203,6 +203,40 @@ def test_what_neither_langchain_nor_the_api_settles_fails_nobody(report: Any) ->
         assert reason in str(found["lines"])
 
 
+TOLD_LESS = {
+    "metadata.finish.reason": "pass",
+    "streaming.reasoning.pieces": "not-applicable",
+    "structured.method.json-schema": "pass",
+    "usage.invoke.details": "pass",
+}
+
+
+def test_what_no_claim_promises_of_others_is_not_held_against_them(report: Any) -> None:
+    files = choose_files("boundaries", "events", "metadata", "streaming", "structured", "usage")
+    found = report(f"{MAKERS}:make_fifth", files, (*TOLD_LESS,), "--lane=model-apis")
+    assert statuses(found) == {claim: {status} for claim, status in TOLD_LESS.items()}
+    for reason in (
+        "which of two names an answer carries is for each maker to say",
+        "which schemas are strict is for each maker to say",
+        "a stream hands out no reasoning, as reasoning.answer.kept says",
+    ):
+        assert reason in str(found["lines"])
+
+
+def test_that_streams_are_not_asked_for_their_usage_fails_one_claim(report: Any) -> None:
+    files = choose_files("usage").checks
+    suite = replace(HERE, checks=(*files, "conformance/checks/standard/test_integration.py"))
+    claims = ("usage.stream.once", "usage.stream.asked-for")
+    found = report(f"{MAKERS}:make_third", suite, claims, *LANES)
+    assert statuses(found) == {
+        "usage.stream.once": {"pass"},  # where a service counts all along, unasked
+        "usage.stream.asked-for": {"fail"},
+    }
+    results = {f["check"]: f["result"] for line in found["lines"] for f in line["findings"]}
+    standard = "standard/test_integration.py::TestModelApis::test_usage_metadata_streaming"
+    assert results[f"conformance/checks/{standard}"] == "not-applicable"
+
+
 def test_others_may_keep_of_a_token_what_the_api_demands(report: Any) -> None:
     claim = "logprobs.dedicated.kept"
     found = report(f"{MAKERS}:make_fourth", choose_files("logprobs"), (claim,))
