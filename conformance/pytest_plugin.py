@@ -20,8 +20,8 @@ from conformance.child_environment import find_foreign_secrets, mask
 from conformance.claims.rows import TableError
 from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.recording.scanner import withhold
-from conformance.reports.exchange import show_first
-from conformance.subjects.first_exchange import ExchangeListener
+from conformance.reports.exchange import show_noted
+from conformance.subjects.noted_exchanges import ExchangeListener
 from conformance.subjects.subject import SubjectError, choose, chosen, is_defect
 from conformance.targets import find_keys
 from conformance.verdicts.bindings import BindingError, bind, spread_lanes
@@ -238,15 +238,15 @@ class _Recorder:
         if not is_bound(item) and wrong:
             self._ledger.write_stray(item.nodeid, f"{result}: {reason}")
         today = datetime.now(UTC).date().isoformat()
-        found = (_clean(text), _show_first(item)) if wrong else ("", None)
+        found = (_clean(text), _show_noted(item)) if wrong else ("", ())
         for place in places_of(item):
             sources = evidence_of(item).settle(self._config.option.target, place.lane, today)
             self._ledger.write_outcome(Outcome(place, item.nodeid, result, reason, sources, *found))
 
 
-def _show_first(item: pytest.Item) -> ShownExchange | None:
+def _show_noted(item: pytest.Item) -> tuple[ShownExchange, ...]:
     listener = item.stash.get(_LISTENER, None)
-    return show_first(listener.first, _clean) if listener and listener.first else None
+    return show_noted(listener, _clean) if listener else ()
 
 
 def _classify(call: pytest.CallInfo[None], report: pytest.TestReport, *, others: bool) -> Result:

@@ -49,7 +49,7 @@ def print_report(report: Report, console: Console, *, exchanges: bool = False) -
     Args:
         report: The report.
         console: Where it is printed.
-        exchanges: Whether to print what each failed check sent and received first, as well.
+        exchanges: Whether to print what each failed check sent and received first and last.
     """
     console.print(to_terminal(_name(report)))
     grid = Grid()
@@ -241,16 +241,15 @@ def _list_lines(report: Report) -> Iterator[Text]:
 
 
 def _list_exchanges(report: Report) -> Iterator[Text]:
-    """Say of each failed check, once, what pytest says and what was on the wire first."""
+    """Say of each failed check, once, what pytest says and what was on the wire first and last."""
     found = {each.check: (each, line) for line in reversed(report.lines) for each in line.findings}
     for check, (finding, line) in reversed(found.items()):
         if finding.result not in {Result.FAILED, Result.BROKEN}:
             continue
         yield to_terminal(f"\n{check}", style="bold")
         yield to_terminal(finding.text or finding.reason)
-        if exchange := finding.exchange:
-            more = f" (the first of {exchange.more + 1})" if exchange.more else ""
-            yield to_terminal(f"--- request{more}\n{exchange.request}")
+        for exchange in finding.exchanges:
+            yield to_terminal(f"--- {exchange.name}\n{exchange.request}")
             yield to_terminal(f"--- response\n{exchange.response}")
         yield to_terminal(f"--- again: {line.again}")
 
