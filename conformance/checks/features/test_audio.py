@@ -62,7 +62,8 @@ def ask_about(block: dict[str, Any]) -> list[HumanMessage]:
 def find_audio(tape: Tape) -> dict[str, str]:
     """Return the one sound in the last message of the last request."""
     parts = tape.sent[-1]["messages"][-1]["content"]
-    assert isinstance(parts, list), f"expected a list of content parts, sent {type(parts).__name__}"
+    sent = type(parts).__name__
+    assert isinstance(parts, list), f"one input_audio was given; the content is sent as {sent}"
     kinds = [part["type"] for part in parts]
     sounds = [part["input_audio"] for part in parts if "input_audio" in part]
     assert len(sounds) == 1, f"one input_audio was given; the parts that are sent are {kinds}"
