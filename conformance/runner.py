@@ -1,4 +1,4 @@
-"""One run of the checks in a process of its own, and the judgement on its record.
+"""One run of the checks in processes of their own, and the judgement on their records.
 
 Knows where the parts of the suite stand and how pytest is called; must not know how verdicts merge.
 """
@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,8 +28,9 @@ from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.media import to_plain
 from conformance.recording.cassettes import ROOT, find_unplayed
 from conformance.reports.report import build_report
+from conformance.targets import find_stage
 from conformance.verdicts.expected_failures import EXPECTED_FAILURES_FILE, load_expected_failures
-from conformance.verdicts.run_record import CutRecordError, read_record
+from conformance.verdicts.run_record import CutRecordError, join, read_record
 from conformance.verdicts.verdicts import Judgement, Outcome, Place, Result, judge
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class Suite:
         claims: The claims table.
         expected_failures: The expected failures.
         checks: Folders of checks, relative to the root; those that do not exist are left out.
+        parts: Lanes whose checks have a process of their own in a whole run; none for one process.
         cassettes: Folder of the cassettes, all of which a whole replay must play; None for none.
         broken: The table of broken implementations; None for none.
     """
@@ -80,6 +83,7 @@ class Suite:
     claims: Path
     expected_failures: Path
     checks: tuple[str, ...]
+    parts: tuple[tuple[str, ...], ...] = ()
     cassettes: Path | None = None
     broken: Path | None = None
 
@@ -94,6 +98,7 @@ HERE = Suite(
     claims=CLAIMS_FILE,
     expected_failures=EXPECTED_FAILURES_FILE,
     checks=("conformance/checks/features", "conformance/checks/standard"),
+    parts=(("model-apis",), ("dedicated", "client")),
     cassettes=ROOT,
     broken=FOLDER / "broken.toml",
 )
@@ -142,7 +147,7 @@ def verify(
     selection: Selection,
     *,
     verbose: bool = False,
-    watch: Callable[[Path], None] = lambda _: None,
+    watch: Callable[[Sequence[Path]], None] = lambda _: None,
 ) -> Report:
     """Run the checks and judge what they found.
 
@@ -150,7 +155,7 @@ def verify(
         suite: The suite.
         selection: What to judge, and on which target.
         verbose: Whether pytest's own output is shown while it runs.
-        watch: Called a few times a second with the path of the record that the run is writing.
+        watch: Called a few times a second with the paths of the records that the run is writing.
 
     Raises:
         TableError: The claims or the expected failures break their rules, or a claim is unknown.
@@ -232,12 +237,12 @@ def collect(suite: Suite, selection: Selection) -> list[tuple[str, Place]]:
     return record.bindings
 
 
-class _Ended(NamedTuple):
-    """How a child ended, and what it said."""
-
-    code: int
-    said: str
-    interrupted: bool = False
+def _divide(suite: Suite, selection: Selection) -> list[Selection]:
+    """Return what runs side by side: a whole run of what costs nobody anything, in its parts."""
+    free = find_stage(selection.target) in {"replay", "reference"}
+    if not (suite.parts and free and selection.whole):
+        return [selection]
+    return [replace(selection, lanes=lanes) for lanes in suite.parts]
 
 
 def _run(
@@ -245,69 +250,110 @@ def _run(
     selection: Selection,
     *options: str,
     verbose: bool = False,
-    watch: Callable[[Path], None] = lambda _: None,
+    watch: Callable[[Sequence[Path]], None] = lambda _: None,
 ) -> tuple[Record, str]:
+    # What is shown as it comes is of one process, or nobody could read it.
+    parts = [selection] if verbose or options else _divide(suite, selection)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "record.jsonl")
-        command = [*write_line(suite, selection), f"--claims-out={path}", *options]
+        paths = [Path(folder, f"{number}.jsonl") for number in range(len(parts))]
+        commands = [
+            [*write_line(suite, part), f"--claims-out={path}", *options]
+            for part, path in zip(parts, paths, strict=True)
+        ]
         environment = child_environment(selection.target)
-        ended = _listen(command, suite.root, environment, lambda: watch(path), verbose=verbose)
-        output = "\n".join(ended.said.splitlines()[-40:])
+        ended = _listen(commands, suite.root, environment, lambda: watch(paths), verbose=verbose)
+        return _read_records(paths, ended, selection), ended.output
+
+
+class _Ended(NamedTuple):
+    """How the children ended, and what each said."""
+
+    codes: list[int]
+    said: list[list[str]]
+    interrupted: bool = False
+
+    @property
+    def output(self) -> str:
+        """The last lines of each child; once if all say the same."""
+        return "\n".join(dict.fromkeys("".join(lines[-40:]).strip("\n") for lines in self.said))
+
+
+def _read_records(paths: Sequence[Path], ended: _Ended, selection: Selection) -> Record:
+    records = []
+    for path, code in zip(paths, ended.codes, strict=True):
         try:
-            record = read_record(path)
+            records.append(read_record(path))
         except CutRecordError as error:
             if ended.interrupted:
                 raise KeyboardInterrupt from error
-            raise CutRunError(f"pytest ended with {ended.code}: {error}\n{output}") from error
+            raise CutRunError(f"pytest ended with {code}: {error}\n{ended.output}") from error
+    record = join(records)
     if record.refusal:
         raise RefusedRunError(record.refusal)
-    if ended.interrupted:
-        record.interrupted = True
-    return record, output
+    record.header["lanes"] = list(selection.lanes)
+    record.interrupted = ended.interrupted
+    return record
 
 
 def _listen(
-    command: Sequence[str],
+    commands: Sequence[Sequence[str]],
     folder: Path,
     environment: Mapping[str, str],
     watch: Callable[[], None],
     *,
     verbose: bool,
 ) -> _Ended:
-    """Run a command; return how it ended and what it said, shown as it comes if that is wanted.
+    """Run commands side by side; return how they ended and what they said.
 
-    It is shown as plain text without secrets: checks repeat what clients and services said.
+    It can be shown as it comes, as plain text without secrets: checks repeat what clients and
+    services said.
     """
-    said: list[str] = []
-    with (
-        subprocess.Popen(  # noqa: S603  our own interpreter with arguments checked above
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as child,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        # Read in another thread: a signal just before a read that blocks would wait for its end.
-        reading = pool.submit(_read_lines, child, said, verbose=verbose)
+    said: list[list[str]] = [[] for _ in commands]
+    with ExitStack() as opened:
+        children = [
+            opened.enter_context(
+                subprocess.Popen(  # noqa: S603  our own interpreter with arguments checked above
+                    command,
+                    cwd=folder,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                )
+            )
+            for command in commands
+        ]
+        # Read in other threads: a signal just before a read that blocks would wait for its end.
+        pool = opened.enter_context(ThreadPoolExecutor(len(children)))
+        readings = [
+            pool.submit(_read_lines, child, lines, verbose=verbose)
+            for child, lines in zip(children, said, strict=True)
+        ]
         try:
-            while not wait([reading], _TICK).done:
+            while wait(readings, _TICK).not_done:
                 watch()
-            reading.result()
+            for reading in readings:
+                reading.result()
         except KeyboardInterrupt:
-            _end(child)
-            return _Ended(child.wait(), "".join(said), interrupted=True)
+            _end(children)
+            return _Ended([child.wait() for child in children], said, interrupted=True)
         except BaseException:
-            child.kill()
+            for child in children:
+                child.kill()
             raise
-    return _Ended(child.returncode, "".join(said))
+    return _Ended([child.returncode for child in children], said)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
     """End a run as Ctrl-C does, which a terminal may have told it as well; kill what goes on."""
     try:
-        child.send_signal(signal.SIGINT)
-        child.wait(_LAST_WORDS)
+        for child in children:
+            child.send_signal(signal.SIGINT)
+        for child in children:
+            child.wait(_LAST_WORDS)
     except BaseException as reason:
-        child.kill()
-        child.wait()  # Popen itself hardly waits when it is left by KeyboardInterrupt.
+        for child in children:
+            child.kill()
+            child.wait()  # Popen itself hardly waits when it is left by KeyboardInterrupt.
         if not isinstance(reason, subprocess.TimeoutExpired):
             raise
 

@@ -7,6 +7,7 @@ not know what a run found.
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -36,16 +37,6 @@ __all__ = [
 
 BROKEN_FILE = FOLDER / "broken.toml"
 
-_CLIENT_MODULES = (
-    *("additions", "answers", "call_options", "calls", "choices", "concurrency", "connections"),
-    *("event_loop", "event_streams", "histories", "letters", "life", "limits", "option_forms"),
-    *("parameters", "places", "requests", "schemas", "secrecy", "sizes", "texts", "transport"),
-    "waits",
-)
-_MODULES = {
-    "reference": ("conformance.broken.servers",),
-    "client": tuple(f"conformance.broken.clients.{name}" for name in _CLIENT_MODULES),
-}
 _KINDS = {"reference": "reference", "client": "client", "replay": "client"}
 
 
@@ -115,7 +106,7 @@ def _read_places_of(target: str, text: str, table: Table) -> list[Place]:
 
 
 def read_defects(kind: str) -> Mapping[str, Callable[[Any], Any]]:
-    """Return the defects of a kind by name: the public functions of its modules.
+    """Return the defects of a kind by name: the public functions that its modules define.
 
     Args:
         kind: `reference` or `client`.
@@ -124,12 +115,21 @@ def read_defects(kind: str) -> Mapping[str, Callable[[Any], Any]]:
         SuiteFault: If two of them have one name.
     """
     defects: dict[str, Callable[[Any], Any]] = {}
-    for module in map(importlib.import_module, _MODULES[kind]):
-        for name in module.__all__:
+    for module in map(importlib.import_module, _list_modules(kind)):
+        for name, value in vars(module).items():
+            if name.startswith("_") or getattr(value, "__module__", "") != module.__name__:
+                continue
             if name in defects:
                 raise SuiteFault(f"two defects are called {name}")
-            defects[name] = getattr(module, name)
+            defects[name] = value
     return {name.replace("_", "-"): defect for name, defect in defects.items()}
+
+
+def _list_modules(kind: str) -> list[str]:
+    if kind == "reference":
+        return ["conformance.broken.servers"]
+    names = (module.name for module in pkgutil.iter_modules([str(FOLDER / "broken" / "clients")]))
+    return [f"conformance.broken.clients.{name}" for name in sorted(names)]
 
 
 def find_defect(target: str) -> Callable[[Any], Any] | None:

@@ -19,42 +19,6 @@ if TYPE_CHECKING:
 
     Change = Callable[[Any], Any]
 
-__all__ = [
-    "abridges_arguments",
-    "always_says_done",
-    "answers_in_ascii",
-    "answers_in_prose",
-    "calls_none_by_their_name",
-    "calls_one_tool_at_a_time",
-    "counts_no_details",
-    "counts_nothing",
-    "cuts_long_streams",
-    "doubles_usage_in_streams",
-    "drops_late_content",
-    "fills_optional_fields",
-    "finishes_everything",
-    "finishes_for_no_reason",
-    "forgets_tool_results",
-    "gives_each_call_its_own_id",
-    "hides_the_cutoff",
-    "ignores_json_mode",
-    "ignores_stops",
-    "ignores_tool_choice",
-    "ignores_tools",
-    "keeps_logprobs_to_itself",
-    "keeps_thoughts_to_itself",
-    "leaks_a_second_choice",
-    "miscounts_totals",
-    "names_another_model",
-    "refuses_images",
-    "refuses_sound",
-    "sends_html_to_later_turns",
-    "sends_logprobs_everywhere",
-    "streams_whole_answers_at_once",
-    "swallows_media",
-    "understands_no_schema",
-]
-
 _LONG = 40
 """Pieces of a stream."""
 

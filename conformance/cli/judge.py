@@ -15,8 +15,9 @@ from conformance.cli.progress import Progress
 from conformance.media import check_writable, open_console, to_terminal
 from conformance.reports.difference import compare, read_old
 from conformance.reports.formats import FORMATS
-from conformance.reports.tables import print_difference, print_report
+from conformance.reports.tables import find_matrix, print_difference, print_report, write_matrix
 from conformance.runner import verify
+from conformance.verdicts.verdicts import Exit
 
 if TYPE_CHECKING:
     import argparse
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_report_options", "judge"]
 
+_HINT = "paste what --markdown FILE writes between the markers"
+
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """Add what is judged of the claims, and where the report goes."""
@@ -38,6 +41,9 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     for name, form in FORMATS.items():
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=form.help)
     parser.add_argument("--diff", type=Path, metavar="OLD.json", help="compare with a report")
+    parser.add_argument(
+        "--embedded", type=Path, metavar="FILE", help="see that FILE embeds the matrix as judged"
+    )
     parser.add_argument(
         "--show-exchange",
         action="store_true",
@@ -65,6 +71,7 @@ def judge(
     """
     # Read first: it may be the very file that this run is stored in.
     old = read_old(options.diff) if options.diff else None
+    page = options.embedded.read_text(encoding="utf-8") if options.embedded else None
     for name in FORMATS:
         if path := getattr(options, name):
             check_writable(path)
@@ -77,11 +84,15 @@ def judge(
             _store(path, form.write(report, suite.root))
     if remembered and not report.run.get("interrupted"):
         _remember(suite, selection, report)
-    if old is None:
-        return report.exit
-    difference = compare(old, report)
-    print_difference(difference, console)
-    return max(report.exit, difference.exit)
+    codes = [report.exit]
+    if page is not None and find_matrix(page) != write_matrix(report):
+        console.print(to_terminal(f"{options.embedded}: its matrix is not this one: {_HINT}"))
+        codes.append(Exit.RED)
+    if old is not None:
+        difference = compare(old, report)
+        print_difference(difference, console)
+        codes.append(difference.exit)
+    return max(codes)
 
 
 @contextmanager

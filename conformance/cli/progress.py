@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import TextIO
 
@@ -43,17 +43,17 @@ class Progress:
         self._said = clock()
         self._width = 0
 
-    def show(self, record: Path) -> None:
+    def show(self, records: Sequence[Path]) -> None:
         """Say how far a run is, if the last time was long enough ago.
 
         Args:
-            record: What the run has written so far; it may not be there yet.
+            records: What the run has written so far; they may not be there yet.
         """
         now = self._clock()
         if self._silent or now - self._said < _SECONDS[self._terminal]:
             return
         self._said = now
-        lines = record.read_bytes() if record.exists() else b""
+        lines = b"".join(record.read_bytes() for record in records if record.exists())
         done, all_of_them = lines.count(b'{"kind": "outcome"'), lines.count(b'{"kind": "binding"')
         text = f"{done} of {all_of_them} judged" if all_of_them else "collecting the checks"
         if not self._terminal:

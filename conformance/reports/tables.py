@@ -5,6 +5,7 @@ Knows words, glyphs and layout; must not know how anything was judged.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table as Grid
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MATRIX_BEGINS",
     "MATRIX_ENDS",
+    "find_matrix",
     "print_difference",
     "print_report",
     "write_markdown",
@@ -41,6 +43,7 @@ __all__ = [
 
 MATRIX_BEGINS, MATRIX_ENDS = "<!-- matrix -->", "<!-- /matrix -->"
 
+_BLOCK = re.compile(f"{re.escape(MATRIX_BEGINS)}.*?{re.escape(MATRIX_ENDS)}", re.DOTALL)
 _MANY = 5
 
 
@@ -134,6 +137,12 @@ def write_matrix(report: Report) -> str:
         MATRIX_ENDS,
     )
     return "\n\n".join(part for part in parts if part)
+
+
+def find_matrix(text: str) -> str:
+    """Return the matrix that a page embeds, with its markers; empty unless it embeds one."""
+    found = _BLOCK.findall(text)
+    return str(found[0]) if len(found) == 1 else ""
 
 
 def write_proposal(table: Table) -> str:

@@ -14,10 +14,11 @@ from conformance import SuiteFault
 from conformance.verdicts.verdicts import Outcome, Place, Result, ShownExchange
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import Self, TextIO
 
-__all__ = ["FORMAT", "CutRecordError", "Ledger", "Record", "read_record"]
+__all__ = ["FORMAT", "CutRecordError", "Ledger", "Record", "join", "read_record"]
 
 FORMAT = 1
 
@@ -137,6 +138,23 @@ def read_record(path: Path) -> Record:
         except (KeyError, ValueError) as error:
             raise CutRecordError(f"line {number + 1} of the record is of no known kind") from error
     return record
+
+
+def join(records: Sequence[Record]) -> Record:
+    """Return the record of a run whose parts have each written one.
+
+    Args:
+        records: At least one; what heads the first heads the whole.
+    """
+    whole = Record(records[0].header, cost=records[0].cost)
+    for record in records:
+        whole.bindings += record.bindings
+        whole.outcomes += record.outcomes
+        whole.strays += record.strays
+        whole.plays += record.plays
+        whole.refusal = whole.refusal or record.refusal
+    whole.complete = all(record.complete for record in records)
+    return whole
 
 
 def _take_line(record: Record, line: dict[str, Any], number: int) -> None:

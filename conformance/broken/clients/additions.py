@@ -17,15 +17,6 @@ from langchain_baseten._protocol import model_listing
 if TYPE_CHECKING:
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "forgets_prices",
-    "forgets_the_thread",
-    "keeps_the_first_key",
-    "keeps_the_first_profile",
-    "replaces_the_users_session",
-    "tells_the_threads_id",
-]
-
 
 def forgets_prices(patch: Patch) -> None:
     patch.setattr(model_listing, "_read_prices", lambda _: {})

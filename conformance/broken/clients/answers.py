@@ -27,42 +27,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "adds_up_usage",
-    "begins_a_call_with_each_id",
-    "calls_every_error_the_same",
-    "doubles_usage",
-    "drops_finish_reasons",
-    "drops_last_words",
-    "drops_logprobs",
-    "drops_raw_messages",
-    "drops_reasoning",
-    "drops_reasoning_blocks",
-    "drops_usage_details",
-    "ends_twice",
-    "expects_calls_in_pieces",
-    "fills_in_zeros",
-    "forgets_who_answered",
-    "hears_one_call_only",
-    "hides_a_cut",
-    "hides_lost_calls",
-    "insists_on_a_finish_reason",
-    "keeps_first_usage",
-    "keeps_shared_ids",
-    "loses_calls_of_whole_answers",
-    "loses_invalid_calls",
-    "merges_blocks",
-    "merges_tool_calls",
-    "parses_at_the_end",
-    "rejects_empty_arguments",
-    "spells_arguments_in_ascii",
-    "stops_at_finish",
-    "swallows_error_frames",
-    "thinks_aloud",
-    "traces_another_provider",
-    "waits_for_done",
-]
-
 
 def drops_reasoning(patch: Patch) -> None:
     for module in (response, stream):

@@ -19,27 +19,6 @@ from langchain_baseten._protocol.stream import StreamReader
 if TYPE_CHECKING:
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "caches_without_parameters",
-    "drops_call_headers_on_the_loop",
-    "drops_the_detail_of_images",
-    "drops_tools_beside_a_schema",
-    "forgets_what_else_was_sent",
-    "gives_up_without_a_connection",
-    "ignores_anthropic_choices",
-    "ignores_headers_of_a_call",
-    "ignores_milliseconds_to_wait",
-    "ignores_replay_of_a_call",
-    "ignores_retries_of_a_call",
-    "keeps_chat_template_args_here",
-    "keeps_no_response_headers",
-    "lets_parameters_override_the_extra_body",
-    "raises_parsing_errors_on_the_loop",
-    "reports_no_retry",
-    "sends_removed_calls",
-    "stumbles_over_a_byte_order_mark",
-]
-
 
 def ignores_headers_of_a_call(patch: Patch) -> None:
     _ignore(patch, "extra_headers")

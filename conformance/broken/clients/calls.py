@@ -20,27 +20,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "calls_every_image_png",
-    "changes_the_users_tools",
-    "drops_blocks_of_invalid_calls",
-    "drops_blocks_of_refusals",
-    "drops_reasoning_of_what_arrived",
-    "keeps_empty_ids",
-    "keeps_half_calls",
-    "misses_no_named_call",
-    "moves_images_to_the_end",
-    "names_nameless_calls",
-    "refuses_anthropics_urls",
-    "repairs_cut_arguments",
-    "repairs_cut_arguments_of_streams",
-    "replays_reasoning_of_texts_only",
-    "sends_artifacts",
-    "sends_raw_arguments",
-    "takes_reasoning_out_of_the_history",
-    "wraps_values_that_are_no_object",
-]
-
 
 def repairs_cut_arguments(patch: Patch) -> None:
     _accept(patch, parse_partial_json)

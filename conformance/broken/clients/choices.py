@@ -17,34 +17,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "configures_no_temperature",
-    "drops_documents",
-    "drops_options_of_a_stream",
-    "drops_parallel_calls_that_are_allowed",
-    "drops_strict_where_it_is_off",
-    "drops_the_tier",
-    "drops_thinking",
-    "forces_where_the_model_may_choose",
-    "forgets_auto_dicts",
-    "forgets_none_dicts",
-    "forgets_the_levels_of_effort",
-    "ignores_allowed_tools",
-    "ignores_disabled_parameters",
-    "ignores_rate_limiters",
-    "keeps_the_derived_name",
-    "keeps_the_model_of_an_extra_body",
-    "knows_threads_of_texts_only",
-    "lets_default_headers_win",
-    "lets_the_default_query_win",
-    "lists_no_profiles",
-    "loses_rate_limiters_of_copies",
-    "merges_objects_of_an_extra_body",
-    "prefers_the_base_url",
-    "replaces_the_session_of_a_call",
-    "warns_of_no_second_url",
-]
-
 
 def forces_where_the_model_may_choose(patch: Patch) -> None:
     _choice(patch, lambda choice: "required" if choice == "auto" else choice)

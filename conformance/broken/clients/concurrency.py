@@ -12,16 +12,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "drops_failed_prompts_of_a_batch",
-    "ignores_a_limit_of_calls_on_the_loop",
-    "queues_batches",
-    "queues_streams_of_threads",
-    "queues_threads",
-    "raises_the_error_of_one_prompt",
-    "waits_for_the_whole_batch",
-]
-
 
 def queues_threads(patch: Patch) -> None:
     real, turn = ChatBaseten._generate, threading.Lock()

@@ -19,22 +19,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "asks_for_compression",
-    "closes_what_others_use",
-    "knows_no_limit_of_events",
-    "knows_no_limit_of_responses",
-    "knows_three_finish_reasons",
-    "mixes_choices_of_a_stream",
-    "sends_the_first_users_key",
-    "stays_closed",
-    "stumbles_over_a_mark_before_a_response",
-    "stumbles_over_missing_choices",
-    "stumbles_over_null_choices",
-    "stumbles_over_null_deltas",
-    "takes_a_200_only",
-]
-
 _FINISH_REASONS = {"stop", "length", "tool_calls", None}
 
 

@@ -19,22 +19,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "closes_no_awaited_connection",
-    "drops_images_on_the_loop",
-    "drops_parameters_on_the_loop",
-    "drops_reasoning_on_the_loop",
-    "drops_sound_on_the_loop",
-    "drops_typed_reasoning_on_the_loop",
-    "drops_usage_on_the_loop",
-    "drops_videos_on_the_loop",
-    "ends_cut_streams_on_the_loop",
-    "forgets_the_thread_of_typed_events",
-    "hides_error_events_on_the_loop",
-    "ignores_time_limits_on_the_loop",
-    "never_retries_on_the_loop",
-]
-
 
 def drops_reasoning_on_the_loop(patch: Patch) -> None:
     _received(patch, lambda message: message.additional_kwargs.pop("reasoning_content", None))

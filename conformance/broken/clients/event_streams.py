@@ -13,16 +13,6 @@ from langchain_baseten._protocol.stream import StreamReader
 if TYPE_CHECKING:
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "demands_a_space_behind_data",
-    "drops_events_with_comments",
-    "drops_the_unfinished_event",
-    "knows_one_line_end",
-    "loses_streamed_refusals",
-    "reads_one_line_of_data",
-    "refuses_keep_alives",
-]
-
 
 def drops_events_with_comments(patch: Patch) -> None:
     real = EventDecoder._read_field

@@ -11,14 +11,6 @@ from langchain_baseten._protocol import messages
 if TYPE_CHECKING:
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "drops_text_beside_calls",
-    "forgets_names_of_speakers",
-    "loses_invalid_calls_of_the_history",
-    "replays_the_last_reasoning_only",
-    "sends_one_result_a_turn",
-]
-
 
 def replays_the_last_reasoning_only(patch: Patch) -> None:
     def keep(turns: Any) -> Any:

@@ -23,26 +23,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "breaks_letters_of_two_halves",
-    "drops_control_characters",
-    "drops_control_characters_of_prompts",
-    "drops_last_line_ends",
-    "drops_last_line_ends_of_prompts",
-    "drops_marks_of_prompts",
-    "drops_marks_without_width",
-    "joins_lines_of_history_arguments",
-    "keeps_escape_sequences",
-    "normalises_arguments",
-    "normalises_history_arguments",
-    "normalises_structured_answers",
-    "sorts_stops",
-    "spells_errors_in_ascii",
-    "strips_arguments",
-    "strips_stops",
-    "trims_refusals",
-]
-
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MARKS = re.compile("[\ufeff\u200b\u200e\u00ad\ufffd]")
 

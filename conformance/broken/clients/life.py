@@ -21,23 +21,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "answers_from_a_thread",
-    "blocks_the_loop",
-    "buffers_streams",
-    "forgets_tools_on_the_loop",
-    "forgets_tools_on_the_loop_in_streams",
-    "hides_its_class",
-    "keeps_one_async_client",
-    "outlives_cancellation",
-    "pickles_the_key",
-    "pretends_to_stream",
-    "shows_the_key",
-    "streams_from_a_thread",
-    "takes_turns",
-    "writes_itself_without_settings",
-]
-
 
 def answers_from_a_thread(patch: Patch) -> None:
     patch.setattr(ChatBaseten, "_agenerate", BaseChatModel._agenerate)

@@ -13,17 +13,6 @@ from langchain_baseten._protocol.tool_calls import ToolCallAssembler
 if TYPE_CHECKING:
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "drops_the_third_call",
-    "drops_the_third_tool",
-    "keeps_one_stop",
-    "reads_two_hundred_events",
-    "sends_one_image",
-    "shortens_big_images",
-    "shortens_histories",
-    "shortens_prompts",
-]
-
 
 def drops_the_third_call(patch: Patch) -> None:
     answer_with(patch, response, "read_calls", lambda read: (read[0][:2], read[1]))

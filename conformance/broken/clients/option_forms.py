@@ -14,17 +14,6 @@ from langchain_baseten._protocol import tools as tools_module
 if TYPE_CHECKING:
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "drops_default_headers",
-    "forgets_strict_formats",
-    "forgets_strict_tools",
-    "ignores_choice_dicts",
-    "ignores_dates_to_retry_after",
-    "ignores_true_as_a_choice",
-    "knows_one_wording_of_overflow",
-    "sends_a_stop_letter_by_letter",
-]
-
 
 def ignores_choice_dicts(patch: Patch) -> None:
     hear_with(

@@ -17,23 +17,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "asks_a_deployment_for_no_model",
-    "calls_side_by_side_anyway",
-    "drops_extras",
-    "drops_the_effort",
-    "drops_the_stop",
-    "drops_zeros",
-    "forgets_an_argument",
-    "keeps_reasoning_here",
-    "lets_the_constructor_win",
-    "overlooks_refusals",
-    "reads_the_older_variable_first",
-    "replays_foreign_reasoning",
-    "replays_reasoning_always",
-    "sends_a_temperature",
-]
-
 
 def drops_the_effort(patch: Patch) -> None:
     _fields(patch, lambda fields: _without(fields, "reasoning_effort"))

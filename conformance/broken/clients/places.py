@@ -15,23 +15,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "calls_every_speaker_user",
-    "drops_blocks_of_an_assistant",
-    "drops_empty_messages",
-    "escapes_descriptions",
-    "forgets_the_second_system_message",
-    "joins_line_ends",
-    "keeps_the_first_text_of_a_message",
-    "merges_questions",
-    "shortens_reasoning",
-    "shortens_system_messages",
-    "shortens_tool_results",
-    "spells_reasoning_in_ascii",
-    "trims_tool_results",
-    "unescapes_html",
-]
-
 _MOST = 2_000
 
 

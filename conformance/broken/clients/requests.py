@@ -26,41 +26,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "accepts_any_url",
-    "alters_every_body",
-    "always_asks_for_usage",
-    "asks_the_default_model",
-    "calls_formats_by_their_mime_type",
-    "drops_images",
-    "drops_sound",
-    "drops_system_messages",
-    "forbids_nothing",
-    "forces_nothing",
-    "forgets_json_mode",
-    "guesses_which_models_see",
-    "ignores_the_environments_key",
-    "keeps_the_route_in_the_base",
-    "knows_one_way_to_spell_a_url",
-    "loses_descriptions",
-    "loses_history_calls",
-    "mislabels_images",
-    "misses_no_key",
-    "never_asks_for_usage",
-    "prefers_the_environments_base",
-    "prefers_the_environments_key",
-    "refuses_image_urls",
-    "refuses_runnables",
-    "refuses_strict_schemas",
-    "refuses_video_parts",
-    "requires_every_field",
-    "sends_json_mode_for_schemas",
-    "sends_text_as_parts",
-    "sends_the_key_in_the_old_scheme",
-    "sends_video_blocks",
-    "tells_tools_in_text_only",
-]
-
 
 def alters_every_body(patch: Patch) -> None:
     hear_with(patch, chat_models, "build_body", 1, lambda settings: {**settings, "user": "canary"})

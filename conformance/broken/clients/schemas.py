@@ -14,20 +14,6 @@ from langchain_baseten._structured_output import JsonTextParser, ToolCallParser
 if TYPE_CHECKING:
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "counts_cached_tokens_apart",
-    "counts_cached_tokens_twice",
-    "counts_the_details_of_openai_only",
-    "drops_audio_tokens",
-    "drops_counts_of_zero",
-    "drops_settings_beside_a_schema",
-    "names_the_requested_model",
-    "parses_any_call",
-    "repairs_cut_json",
-    "returns_nothing_for_a_missing_call",
-    "traces_no_stops_of_a_call",
-]
-
 _OWN = {"method", "include_raw", "strict", "tools"}
 
 

@@ -23,27 +23,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "calls_errors_of_events_the_same",
-    "calls_timeouts_lost_connections",
-    "dumps_credentials_of_a_query",
-    "hides_bodies_of_errors",
-    "hides_responses_of_errors",
-    "keeps_cookies_of_responses",
-    "keys_caches_by_credentials",
-    "keys_caches_by_thread",
-    "overlooks_settings_of_the_client",
-    "reads_errors_in_json_only",
-    "reads_one_name_of_a_requests_id",
-    "redacts_plain_keys_only",
-    "refuses_a_402",
-    "repeats_keys_in_metadata",
-    "sends_settings_of_the_client",
-    "shows_credentials_of_a_query",
-    "traces_credentials_of_a_call",
-    "wraps_errors_of_hooks",
-]
-
 _SETTINGS = {"api_key", "base_url", "model_url", "http_client", "max_response_bytes"}
 
 

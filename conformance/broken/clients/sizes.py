@@ -26,32 +26,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "caps_retries",
-    "clamps_max_tokens",
-    "drops_definitions",
-    "drops_definitions_of_formats",
-    "drops_long_lines",
-    "drops_the_ninth_call",
-    "drops_the_sixty_fifth_tool",
-    "flattens_deep_schemas",
-    "keeps_five_hundred_messages",
-    "keeps_four_stops",
-    "reads_a_thousand_events",
-    "rounds_big_numbers",
-    "rounds_parameters",
-    "sends_one_sound",
-    "shortens_arguments",
-    "shortens_enums",
-    "shortens_history_arguments",
-    "shortens_huge_images",
-    "shortens_huge_prompts",
-    "shortens_long_reasoning",
-    "shortens_long_turns",
-    "shortens_tool_names",
-    "wraps_seeds",
-]
-
 
 def drops_the_ninth_call(patch: Patch) -> None:
     answer_with(patch, response, "read_calls", lambda read: (read[0][:8], read[1]))

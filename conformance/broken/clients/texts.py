@@ -14,17 +14,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "decodes_each_network_chunk",
-    "drops_letters_beyond_the_first_plane",
-    "escapes_history_arguments",
-    "normalises_prompts",
-    "normalises_responses",
-    "splits_at_unicode_lines",
-    "strips_prompts",
-    "strips_responses",
-]
-
 
 def normalises_prompts(patch: Patch) -> None:
     _prompts(patch, lambda text: unicodedata.normalize("NFC", text))

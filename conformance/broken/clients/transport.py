@@ -28,25 +28,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "begins_again_midway",
-    "closes_foreign_clients",
-    "follows_redirects",
-    "forgets_the_requests_id",
-    "hides_what_the_server_said",
-    "ignores_retry_after",
-    "leaks_http_errors",
-    "leaves_streams_open",
-    "logs_the_key",
-    "never_closes",
-    "never_retries",
-    "pays_twice",
-    "repeats_an_echoed_key",
-    "retries_a_400",
-    "retries_once_too_often",
-    "waits_in_silence",
-]
-
 
 def retries_a_400(patch: Patch) -> None:
     real = policy.may_retry

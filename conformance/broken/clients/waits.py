@@ -23,31 +23,6 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
-__all__ = [
-    "backs_off_without_chance",
-    "calls_six_hundred_a_refusal",
-    "doubles_waits_for_ever",
-    "drops_headers_of_a_retry",
-    "gives_up_on_protocol_errors",
-    "hides_the_wait_of_an_error",
-    "ignores_pairs_of_time_limits",
-    "ignores_silence_limits_of_a_call",
-    "ignores_the_timeout_of_httpx",
-    "ignores_time_limits",
-    "ignores_time_limits_of_a_call",
-    "logs_no_retry",
-    "needs_a_date_beside_a_date",
-    "reports_no_retry_of_typed_events",
-    "retries_a_402",
-    "retries_a_405",
-    "retries_four_statuses_of_a_server",
-    "retries_three_times_unasked",
-    "swaps_time_limits",
-    "waits_a_minute_unasked",
-    "waits_as_asked_by_a_429_only",
-    "waits_in_silence_of_a_thread",
-]
-
 _KNOWN = {None, 408, 409, 429, 500, 502, 503, 504}
 
 

@@ -24,7 +24,7 @@ from conformance.claims.table import load_table
 from conformance.recording.cassettes import find_flaws, name_cassette, read_provenance
 from conformance.recording.plan import name_age
 from conformance.recording.scanner import find_secrets, scan_folder, withhold
-from conformance.reports.tables import MATRIX_BEGINS, MATRIX_ENDS, write_matrix
+from conformance.reports.tables import find_matrix, write_matrix
 from conformance.runner import CutRunError, Selection, Suite, verify
 from conformance.verdicts.verdicts import GREEN
 
@@ -40,7 +40,6 @@ Run: TypeAlias = Callable[["Sequence[str]", Path], tuple[int, str]]
 
 _VERSION = re.compile(r'^VERSION = "([^"]+)"$', re.MULTILINE)
 _HEADING = re.compile(r"^## \[([^\]]+)\](?: - (\S+))?$", re.MULTILINE)
-_BLOCK = re.compile(f"{re.escape(MATRIX_BEGINS)}.*?{re.escape(MATRIX_ENDS)}", re.DOTALL)
 _PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs")
 _TOX = (sys.executable, "-m", "tox", "run")
 _HOURS = 2 * 60 * 60
@@ -187,8 +186,7 @@ def ask_pages(gate: Gate) -> Answer:
         if page.file
         for complaint in compare_page(table, gate.read(page.file), name)
     ]
-    block = _BLOCK.search(gate.read("README.md"))
-    if block is None or block[0] != write_matrix(report):
+    if find_matrix(gate.read("README.md")) != write_matrix(report):
         found.append("README.md: its matrix is not the one that was judged")
     return _found("differences", found, "README and docs say what was judged")
 

@@ -120,8 +120,8 @@ def test_an_unknown_defect_is_the_suites_fault() -> None:
 
 
 def test_two_defects_of_one_name_are_the_suites_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    twice = ("conformance.broken.clients.life", "conformance.broken.clients.life")
-    monkeypatch.setattr(registry, "_MODULES", {"client": twice})
+    life = "conformance.broken.clients.life"
+    monkeypatch.setattr(registry, "_list_modules", lambda _: [life, life])
     with pytest.raises(SuiteFault, match="two defects are called answers_from_a_thread"):
         read_defects("client")
 

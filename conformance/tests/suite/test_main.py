@@ -281,6 +281,20 @@ def test_a_green_run_that_judges_less_than_before_is_red(
     assert "WORSE: 0 regressed, 1 vanished, 0 expired, 0 fixed, 1 new, 3 unchanged" in said
 
 
+def test_a_page_that_embeds_another_matrix_is_red(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, suite = tmp_path / "page.md", write_suite(tmp_path)
+    assert main(["--markdown", str(page)], suite) == 0
+    assert main(["--embedded", str(page)], suite) == 0
+    page.write_text(page.read_text(encoding="utf-8") * 2, encoding="utf-8")
+    assert main(["--embedded", str(page)], suite) == 1  # which of them is it?
+    page.write_text("none at all", encoding="utf-8")
+    assert main(["--embedded", str(page)], suite) == 1
+    assert f"{page}: its matrix is not this one" in capsys.readouterr().out.replace("\n", "")
+    assert main(["--embedded", str(tmp_path / "missing.md")], suite) == 2
+
+
 @pytest.mark.parametrize(("text", "said"), [(None, "No such file"), ("{}", "is no report: $")])
 def test_an_old_report_that_cannot_be_read_stops_the_run_before_it_begins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, said: str

@@ -22,21 +22,30 @@ def test_a_log_gets_a_line_every_ten_seconds(tmp_path: Path) -> None:
     out, record = io.StringIO(), tmp_path / "record.jsonl"
     seconds = iter([0.0, 9.0, 11.0, 12.0, 22.0])
     progress = Progress(out, lambda: next(seconds))
-    progress.show(record)
-    progress.show(record)
+    progress.show([record])
+    progress.show([record])
     record.write_text(RECORD, encoding="utf-8")
-    progress.show(record)
-    progress.show(record)
+    progress.show([record])
+    progress.show([record])
     progress.close()
     assert out.getvalue() == "collecting the checks\n5 of 12 judged\n"
+
+
+def test_the_parts_of_a_run_are_counted_together(tmp_path: Path) -> None:
+    records = [tmp_path / "0.jsonl", tmp_path / "1.jsonl", tmp_path / "2.jsonl"]
+    for record in records[:2]:
+        record.write_text(RECORD, encoding="utf-8")
+    out = Terminal()
+    Progress(out).show(records)
+    assert out.getvalue() == "\r10 of 24 judged"
 
 
 def test_a_terminal_has_one_line_that_is_empty_in_the_end(tmp_path: Path) -> None:
     out, record = Terminal(), tmp_path / "record.jsonl"
     progress = Progress(out)
-    progress.show(record)
+    progress.show([record])
     record.write_text(RECORD, encoding="utf-8")
-    progress.show(record)
+    progress.show([record])
     progress.close()
     blank = " " * len("5 of 12 judged")
     assert out.getvalue() == f"\rcollecting the checks\r{'5 of 12 judged':<21}\r{blank}\r"
@@ -45,6 +54,6 @@ def test_a_terminal_has_one_line_that_is_empty_in_the_end(tmp_path: Path) -> Non
 def test_what_shows_the_run_itself_shows_no_progress(tmp_path: Path) -> None:
     out = Terminal()
     progress = Progress(out, silent=True)
-    progress.show(tmp_path)
+    progress.show([tmp_path])
     progress.close()
     assert out.getvalue() == ""

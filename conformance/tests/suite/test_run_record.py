@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.verdicts.run_record import CutRecordError, Ledger, read_record
+from conformance.verdicts.run_record import CutRecordError, Ledger, join, read_record
 from conformance.verdicts.verdicts import Outcome, Place, Result
 
 if TYPE_CHECKING:
@@ -41,6 +41,29 @@ def test_a_record_without_its_footer_is_not_complete(tmp_path: Path) -> None:
     record = read_record(write(tmp_path / "record.jsonl", complete=False))
     assert record.outcomes == [OUTCOME]
     assert not record.complete
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_a_run_in_parts_is_complete_when_every_part_is(tmp_path: Path, cut: int) -> None:
+    parts = [write(tmp_path / "0.jsonl"), write(tmp_path / "1.jsonl")]
+    whole = join([read_record(part) for part in parts])
+    assert whole.complete
+    assert whole.outcomes == [OUTCOME, OUTCOME]
+    assert whole.strays == [("test_b", "it broke")] * 2
+    assert whole.plays == [("a.yaml", "test_a")] * 2
+    write(parts[cut], complete=False)
+    assert not join([read_record(part) for part in parts]).complete
+
+
+@pytest.mark.parametrize("refused", [0, 1])
+def test_what_one_part_cannot_begin_is_refused(tmp_path: Path, refused: int) -> None:
+    paths = [tmp_path / "0.jsonl", tmp_path / "1.jsonl"]
+    for number, path in enumerate(paths):
+        ledger = Ledger.open(path, {})
+        if number == refused:
+            ledger.write_refusal("no client")
+        ledger.close(complete=False)
+    assert join([read_record(path) for path in paths]).refusal == "no client"
 
 
 def test_every_line_is_on_disk_at_once(tmp_path: Path) -> None:

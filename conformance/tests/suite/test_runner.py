@@ -1,13 +1,16 @@
-"""Runs: which files of checks are collected, since collecting all of them takes the longest."""
+"""Runs: which files of checks are collected, and in how many processes at the same time."""
 
 from __future__ import annotations
 
+import os
+import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.runner import Selection, Suite, write_line
-from conformance.tests.suite.sample_suite import write_suite
+from conformance.runner import CutRunError, Selection, Suite, verify, write_line
+from conformance.tests.suite.sample_suite import PASSING, write_suite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,3 +63,68 @@ def test_no_time_is_measured_even_where_the_plugin_that_measures_is_missing(
     assert "--benchmark-disable" in write_line(suite, Selection())
     monkeypatch.setattr("conformance.runner.list_plugins", list)
     assert "--benchmark-disable" not in write_line(suite, Selection())
+
+
+NOTE = "    pathlib.Path(__file__).with_name(f'{os.getpid()}.pid').touch()"
+NOTING = f"import os, pathlib, time\n{PASSING}".replace("):\n", f"):\n{NOTE}\n")
+"""Each check writes down the process that it runs in."""
+
+
+def divide(suite: Suite) -> Suite:
+    return replace(suite, parts=(("model-apis", "client"), ("dedicated",)))
+
+
+def read_pids(suite: Suite) -> list[int]:
+    return [int(path.stem) for path in (suite.root / "features").glob("*.pid")]
+
+
+def test_a_run_in_parts_finds_what_a_run_in_one_process_finds(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path, NOTING)
+    alone = verify(suite, Selection())
+    assert len(read_pids(suite)) == 1
+    together = verify(divide(suite), Selection())
+    assert len(read_pids(suite)) == 3
+    assert together.lines == alone.lines
+    assert (together.exit, together.run["lanes"]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("selection", "verbose", "processes"),
+    [
+        (Selection(target="reference"), False, 2),
+        (Selection(target="engine"), False, 1),
+        (Selection(lanes=("dedicated", "client")), False, 1),
+        (Selection(claims=("keys", "logprobs")), False, 1),
+        (Selection(), True, 1),
+    ],
+    ids=["reference", "engine", "some lanes", "some claims", "verbose"],
+)
+def test_only_a_whole_run_that_costs_nobody_anything_is_divided(
+    tmp_path: Path, selection: Selection, processes: int, *, verbose: bool
+) -> None:
+    suite = divide(write_suite(tmp_path, NOTING))
+    verify(suite, selection, verbose=verbose)
+    assert len(read_pids(suite)) == processes
+
+
+def test_a_part_that_is_cut_cuts_the_run(tmp_path: Path) -> None:
+    suite = divide(write_suite(tmp_path))
+    leaving = "import os, sys\nif '--lane=client' in sys.argv: os._exit(7)\n"
+    (tmp_path / "conftest.py").write_text(leaving, encoding="utf-8")
+    with pytest.raises(CutRunError, match="pytest ended with 7"):
+        verify(suite, Selection())
+
+
+def test_an_interrupted_run_ends_all_its_parts(tmp_path: Path) -> None:
+    both = "len(list(pathlib.Path(__file__).parent.glob('*.pid'))) == 2"
+    interrupt = (
+        f"    while not {both}: time.sleep(0.01)\n    os.kill({os.getpid()}, {signal.SIGINT:d})"
+    )
+    checks = NOTING.replace("    pass\n", f"{interrupt}\n    time.sleep(60)\n")
+    checks = checks.replace("    evidence", "    time.sleep(60)#")
+    suite = divide(write_suite(tmp_path, checks))
+    report = verify(suite, Selection())
+    assert report.run["interrupted"] is True
+    for pid in read_pids(suite):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
