@@ -291,42 +291,56 @@ def _show_images(messages: list[BaseMessage]) -> list[BaseMessage]:
 class ChatFifth(ChatBaseten):
     """Tells less of a response: neither its model's name, nor audio, nor the reasoning of a stream.
 
-    It sends no schema as a strict one.
+    It calls every stop one, sends no schema as a strict one and tells no trace of it, and sends
+    reasoning back whoever gave it.
     """
 
     def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
-        """Ignore `strict`."""
+        """Ignore `strict`, and leave nothing for a trace."""
         options.pop("strict", None)
-        return super().with_structured_output(schema, **options)
+        chain: Any = super().with_structured_output(schema, **options)
+        getattr(chain.first, "kwargs", {}).pop("ls_structured_output_format", None)
+        return chain
 
-    def _generate(self, *given: Any, **options: Any) -> Any:
-        return self._tell_less(super()._generate(*given, **options))
+    def _generate(self, messages: Any, *given: Any, **options: Any) -> Any:
+        return self._tell_less(super()._generate(_adopt(messages), *given, **options))
 
-    async def _agenerate(self, *given: Any, **options: Any) -> Any:
-        return self._tell_less(await super()._agenerate(*given, **options))
+    async def _agenerate(self, messages: Any, *given: Any, **options: Any) -> Any:
+        return self._tell_less(await super()._agenerate(_adopt(messages), *given, **options))
 
     def _tell_less(self, result: ChatResult) -> ChatResult:
         for generation in result.generations:
             self._drop(generation.message)
         return result
 
-    def _stream(self, *given: Any, **options: Any) -> Iterator[Any]:
-        for chunk in super()._stream(*given, **options):
+    def _stream(self, messages: Any, *given: Any, **options: Any) -> Iterator[Any]:
+        for chunk in super()._stream(_adopt(messages), *given, **options):
             self._drop(chunk.message, "reasoning", "reasoning_content")
             yield chunk
 
-    async def _astream(self, *given: Any, **options: Any) -> AsyncIterator[Any]:
-        async for chunk in super()._astream(*given, **options):
+    async def _astream(self, messages: Any, *given: Any, **options: Any) -> AsyncIterator[Any]:
+        async for chunk in super()._astream(_adopt(messages), *given, **options):
             self._drop(chunk.message, "reasoning", "reasoning_content")
             yield chunk
 
     def _drop(self, message: Any, *names: str) -> None:
-        if "model_name" in message.response_metadata:
-            message.response_metadata["model_name"] = self.model_name
+        told = message.response_metadata
+        if "model_name" in told:
+            told["model_name"] = self.model_name
+        if told.get("finish_reason") in {"stop_sequence", "eos_token"}:
+            told["finish_reason"] = "stop"
         for details in ("input_token_details", "output_token_details"):
             (message.usage_metadata or {}).get(details, {}).pop("audio", None)
         for name in names:
             message.additional_kwargs.pop(name, None)
+
+
+def _adopt(messages: list[BaseMessage]) -> list[BaseMessage]:
+    """Return messages that all seem to be this client's own."""
+    return [
+        message.model_copy(update={"response_metadata": {"model_provider": "baseten"}})
+        for message in messages
+    ]
 
 
 @as_third_party
