@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from conformance.checks.features.questions import (
+    EVERY_WAY,
     GREETING,
     every_way,
     mount,
@@ -114,22 +115,27 @@ async def test_a_function_is_asked_for_the_key_of_each_request(evidence: Evidenc
 
 @pytest.mark.own("keys that rotate are an addition of langchain-baseten", applies=False)
 @pytest.mark.claim("credentials.key.rotates")
-async def test_a_retry_has_the_key_of_its_own_moment(
-    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+@every_way
+def test_a_retry_has_the_key_of_its_own_moment(
+    evidence: Evidence, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("langchain_baseten._http.retries.choose_wait", lambda _: 0)
     seen: list[ReceivedRequest] = []
     keys = iter(["old-rotated-key", "new-rotated-key"])
 
-    async def rotate() -> str:
+    def rotate() -> str:
+        return next(keys)
+
+    async def rotate_awaited() -> str:
         return next(keys)
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         return respond(request) if len(seen) > 1 else plan_json(503, {"error": "later"})
 
-    settings = {"api_key": rotate, "max_retries": 1}
+    key = rotate_awaited if ask in EVERY_WAY[2:] else rotate
+    settings = {"api_key": key, "max_retries": 1}
     model = mount("model-apis", evidence, note_requests(seen, answer), **settings)
-    assert (await model.ainvoke(GREETING)).text
+    assert ask(model, GREETING).text
     assert [each.header("authorization") for each in seen] == [
         "Bearer old-rotated-key",
         "Bearer new-rotated-key",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from conformance.checks.features.questions import (
 )
 from conformance.reference import BodyPiece
 from conformance.reference.exchange import encode_event
+from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
 
@@ -163,7 +165,17 @@ def _call(index: int, text: str, name: str | None = None) -> dict[str, Any]:
     return call
 
 
+_LETTERS = [f'{{"city": {json.dumps(city):>30}}}' for city in ("Paris", "Rome")]
 _ORDERS: dict[str, list[list[dict[str, Any]]]] = {
+    "letters in turns": [
+        [_call(0, "", "get_weather")],
+        [_call(1, "", "get_weather")],
+        *(
+            [_call(at, letter)]
+            for pair in zip(*_LETTERS, strict=True)
+            for at, letter in enumerate(pair)
+        ),
+    ],
     "in turns": [
         [_call(0, "", "get_weather")],
         [_call(1, "", "get_weather")],
@@ -183,8 +195,10 @@ _ORDERS: dict[str, list[list[dict[str, Any]]]] = {
 }
 
 
-def _send(deltas: list[list[dict[str, Any]]]) -> Callable[[AnswerPlan], AnswerPlan]:
-    """Return a change that lets a stream send these deltas as its calls."""
+def _send(
+    deltas: list[list[dict[str, Any]]], *, at_once: bool = False
+) -> Callable[[AnswerPlan], AnswerPlan]:
+    """Return a change that lets a stream send these deltas as its calls, or all that it sends."""
 
     def send(plan: AnswerPlan) -> AnswerPlan:
         about = {k: v for k, v in plan.events[0].items() if k != "usage"}
@@ -192,18 +206,22 @@ def _send(deltas: list[list[dict[str, Any]]]) -> Callable[[AnswerPlan], AnswerPl
         calls = [
             BodyPiece(encode_event(about | _choice(delta={"tool_calls": each}))) for each in deltas
         ]
-        return replace(plan, pieces=(*kept[:1], *calls, *kept[1:]))
+        pieces = (*kept[:1], *calls, *kept[1:])
+        whole = BodyPiece(b"".join(piece.data for piece in pieces))
+        return replace(plan, pieces=(whole,) if at_once else pieces)
 
     return send
 
 
 @pytest.mark.claim("tools.stream.merge-by-index")
 @streamed
+@pytest.mark.parametrize("at_once", [False, True], ids=["apart", "at once"])
 @pytest.mark.parametrize("deltas", _ORDERS.values(), ids=_ORDERS)
 def test_pieces_of_calls_merge_in_whatever_order_they_come(
-    lane: str, evidence: Evidence, ask: Ask, deltas: list[list[dict[str, Any]]]
+    lane: str, evidence: Evidence, ask: Ask, deltas: list[list[dict[str, Any]]], at_once: bool
 ) -> None:
-    model = mount(lane, evidence, change_plans(_send(deltas))).bind_tools([get_weather])
+    plans = change_plans(_send(deltas, at_once=at_once))
+    model = mount(lane, evidence, plans).bind_tools([get_weather])
     message = ask(model, TWO_CITIES)
     assert [call["args"] for call in message.tool_calls] == [_PARIS, _ROME]
     assert message.invalid_tool_calls == []
@@ -257,8 +275,10 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
     assert output.text == whole.text
     assert [call["args"] for call in output.tool_calls] == [_PARIS, _ROME]
     for message in (output, whole):
-        assert message.usage_metadata["output_tokens"] > 0
+        usage = message.usage_metadata
+        assert 0 < usage["output_token_details"]["reasoning"] <= usage["output_tokens"]
     assert output.response_metadata["finish_reason"] == "tool_calls"
+    assert output.id
 
 
 @pytest.mark.claim("metadata.finish.reason")
@@ -275,6 +295,45 @@ def test_a_reason_of_any_engine_is_reported_as_it_was_sent(
 
     message = ask(mount(lane, evidence, change_answers(end)), GREETING)
     assert message.response_metadata["finish_reason"] == reason
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own("others may report that the engine failed as any other finish reason")
+@every_way
+@pytest.mark.parametrize("reason", ["abort", "error"])
+def test_a_response_that_its_engine_gave_up_is_an_error_that_holds_it(
+    lane: str, evidence: Evidence, ask: Ask, reason: str
+) -> None:
+    def end(payload: Any) -> Any:
+        for choice in payload["choices"]:
+            if choice.get("finish_reason"):
+                choice["finish_reason"] = reason
+        return payload
+
+    with expect("any", match=reason) as caught:
+        ask(mount(lane, evidence, change_answers(end)), _QUESTION)
+    assert caught.value.partial.text == _SAID
+
+
+@pytest.mark.claim("streaming.end.error-inside")
+@pytest.mark.own("others keep nowhere what had arrived")
+@streamed
+def test_arguments_that_came_with_an_error_are_among_what_had_arrived(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    text, error = _LETTERS[0], BodyPiece(encode_event({"error": {"message": "No.", "code": 500}}))
+
+    def fail(plan: AnswerPlan) -> AnswerPlan:
+        letters = [[_call(0, "", "get_weather")], *([_call(0, letter)] for letter in text[:-9])]
+        sent = [p for p in _send(letters)(plan).pieces if p.event and find_wire_calls(p.event)]
+        whole = b"".join(piece.data for piece in (*sent, error))
+        return replace(plan, pieces=(BodyPiece(whole),))
+
+    model = mount(lane, evidence, change_plans(fail)).bind_tools([get_weather])
+    with expect("any", match="No.") as caught:
+        ask(model, GREETING)
+    [broken] = caught.value.partial.invalid_tool_calls
+    assert broken["args"].startswith(text[:-9])
 
 
 @pytest.mark.claim("metadata.finish.reason")

@@ -207,6 +207,70 @@ def test_each_dict_of_a_choice_is_understood(
     assert sent[0]["tool_choice"] == written
 
 
+@pytest.mark.claim("tools.choice.forced")
+@every_way
+@pytest.mark.parametrize("choice", [False, None])
+def test_no_choice_is_left_to_the_server(
+    lane: str, evidence: Evidence, ask: Ask, choice: bool | None
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent))
+    ask(model.bind_tools([get_weather], tool_choice=choice), GREETING)
+    assert "tool_choice" not in sent[0]
+
+
+@pytest.mark.claim("tools.choice.forced")
+@every_way
+@pytest.mark.parametrize(("choice", "written"), [("any", "required"), ("get_weather", _NAMED)])
+def test_a_choice_of_a_call_is_sent_as_one_that_is_bound(
+    lane: str, evidence: Evidence, ask: Ask, choice: str, written: Any
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent))
+    ask(model, ONE_CITY, tools=[get_weather], tool_choice=choice)
+    assert sent[0]["tool_choice"] == written
+
+
+@pytest.mark.claim("parameters.nearest.wins")
+@every_way
+@pytest.mark.parametrize(
+    ("bound", "given"),
+    [
+        ({"stop_sequences": ["a"]}, {"stop": ["b"]}),
+        ({"stop": ["a"]}, {"stop_sequences": ["b"]}),
+        ({"max_completion_tokens": 5}, {"max_tokens": 9}),
+        ({"max_tokens": 5}, {"max_completion_tokens": 9}),
+        ({"model": "a"}, {"model_name": "b"}),
+    ],
+    ids=["stop", "stop_sequences", "max_tokens", "max_completion_tokens", "model_name"],
+)
+def test_a_value_of_a_call_wins_under_whichever_name(
+    lane: str, evidence: Evidence, ask: Ask, bound: dict[str, Any], given: dict[str, Any]
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    with expect("invalid-request"):
+        ask(model.bind(**bound), GREETING, **given)
+    told = [sent[0][name] for name in ("stop", "max_tokens", "model") if name in sent[0]]
+    assert next(iter(given.values())) in told
+    assert not {*bound, *given} & {"stop_sequences", "max_completion_tokens"} & sent[0].keys()
+
+
+@pytest.mark.claim("parameters.nearest.wins")
+@every_way
+def test_a_field_wins_over_the_model_kwargs_of_a_call(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    given = {"temperature": 0.5, "model_kwargs": {"new": 1}}
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted), **given)
+    for of_call in ({"newer": 2}, {"temperature": 1}):
+        with expect("invalid-request"):
+            ask(model, GREETING, model_kwargs=of_call)
+    names = ("temperature", "new", "newer")
+    assert [[body.get(name) for name in names] for body in sent] == [[0.5, 1, 2], [0.5, 1, None]]
+
+
 @pytest.mark.claim("tools.parallel.forbidden")
 @every_way
 @pytest.mark.parametrize("value", [True, False, None])
@@ -258,6 +322,8 @@ def test_configured_fields_are_sent(lane: str, evidence: Evidence, ask: Ask) -> 
     ask(fields, GREETING)
     told = [(each.get("temperature"), each.get("max_tokens"), each["seed"]) for each in sent]
     assert told == [(0.3, 9, 7), (None, None, 7)]
+    is_streamed = ask in (ask_in_pieces, ask_awaited_in_pieces)
+    assert [each.get("stream", False) for each in sent] == [is_streamed] * 2
 
 
 @pytest.mark.claim("drop-in.names.known")

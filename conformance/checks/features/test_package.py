@@ -66,6 +66,13 @@ _WRITERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+_TRAVELS: dict[str, Callable[[Any], Any]] = {
+    "pickle": lambda model: pickle.loads(pickle.dumps(model)),  # noqa: S301  our own
+    "copy": copy.copy,
+    "deep copy": copy.deepcopy,
+}
+
+
 @pytest.mark.claim("package.import.name")
 def test_the_package_that_the_page_names_has_the_class_that_it_names() -> None:
     table = load_table()
@@ -147,11 +154,7 @@ def test_a_copy_on_disk_finds_the_key_in_the_environment_of_its_reader(
 
 @pytest.mark.claim("package.pickle.key")
 @pytest.mark.parametrize("settings", _MODELS.values(), ids=_MODELS)
-@pytest.mark.parametrize(
-    "travel",
-    [lambda model: pickle.loads(pickle.dumps(model)), copy.copy, copy.deepcopy],  # noqa: S301  our own
-    ids=["pickle", "copy", "deep copy"],
-)
+@pytest.mark.parametrize("travel", _TRAVELS.values(), ids=_TRAVELS)
 def test_a_copy_is_equal_and_finds_its_key_again(
     settings: dict[str, Any], travel: Callable[[Any], Any]
 ) -> None:
@@ -167,3 +170,39 @@ def test_a_copy_is_equal_and_finds_its_key_again(
 def test_a_pickle_holds_no_key() -> None:
     model = chosen().make(**_MODELS["settings"], api_key=_KEY)
     assert b"S3cret" not in pickle.dumps(model)
+
+
+@pytest.mark.claim("package.pickle.key")
+@pytest.mark.parametrize("travel", _TRAVELS.values(), ids=_TRAVELS)
+def test_a_copy_has_all_headers_and_parameters_of_the_query(travel: Callable[[Any], Any]) -> None:
+    given = {
+        "default_headers": {"X-Team": "harbour", "Ocp-Apim-Subscription-Key": _KEY},
+        "default_query": {"version": "7", "code": _KEY},
+    }
+    copied = travel(chosen().make(model="zai-org/GLM-5.2", api_key=_KEY, **given))
+    assert {name: dict(getattr(copied, name)) for name in given} == given
+
+
+@pytest.mark.claim("package.serialise.round-trip")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.model_copy(update={"temperature": 0.25}),
+        lambda model: _assign(copy.copy(model), temperature=0.25),
+        lambda model: _assign(copy.deepcopy(model), temperature=0.25),
+    ],
+    ids=["model_copy", "copy", "deepcopy"],
+)
+def test_a_copy_dumps_its_own_values(change: Callable[[Any], Any]) -> None:
+    model = chosen().make(model="zai-org/GLM-5.2", api_key=_KEY, temperature=0.5)
+    assert model._serialized  # what langchain-core keeps for traces
+    copied = change(model)
+    assert copied._serialized["kwargs"]["temperature"] == 0.25
+    assert dumpd(copied)["kwargs"]["temperature"] == 0.25
+    assert dumpd(model)["kwargs"]["temperature"] == 0.5
+
+
+def _assign(model: Any, **values: Any) -> Any:
+    for name, value in values.items():
+        setattr(model, name, value)
+    return model

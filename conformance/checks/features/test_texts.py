@@ -155,9 +155,10 @@ def test_roles_of_ones_own_and_blocks_of_an_assistant_are_sent(
     blocks: Any = [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]
     turns = [
         ChatMessage(content="Be kind.", role="developer"),
-        AIMessage(blocks),
+        AIMessage(blocks, name="bob"),
         AIMessage(""),
-        ("user", "?"),
+        AIMessage("", additional_kwargs={"refusal": "No."}),
+        HumanMessage([{"type": "text", "text": "?"}], name="ada"),
     ]
     with expect("invalid-request"):
         ask(model, turns)
@@ -166,8 +167,10 @@ def test_roles_of_ones_own_and_blocks_of_an_assistant_are_sent(
         ("developer", "Be kind."),
         ("assistant", "one two"),
         ("assistant", ""),
-        ("user", "?"),
+        ("assistant", "No."),
+        ("user", [{"type": "text", "text": "?"}]),
     ]
+    assert [each.get("name") for each in sent[0]["messages"]] == [None, "bob", None, None, "ada"]
 
 
 @pytest.mark.claim("tools.bind.schemas")
@@ -320,8 +323,8 @@ _GRAMMAR: dict[str, Callable[[bytes], list[bytes]]] = {
 def test_every_form_of_an_event_is_read(
     lane: str, evidence: Evidence, ask: Ask, change: Callable[[bytes], list[bytes]]
 ) -> None:
-    model = mount(lane, evidence, change_plans(lambda plan: _rewrite(plan, change)))
-    assert ask(model, "Repeat after me: one two three four").text == "one two three four"
+    model = mount(lane, evidence, change_plans(lambda plan: _rewrite(_say(_TEXT, plan), change)))
+    assert not find_difference(ask(model, "Hello").text, _TEXT), "the text was altered"
 
 
 @pytest.mark.claim("streaming.sync.adds-up")

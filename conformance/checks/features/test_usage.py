@@ -142,6 +142,21 @@ def test_usage_that_did_not_come_is_not_reported_as_zeros(
     assert counted.usage_metadata == {}
 
 
+@pytest.mark.claim("usage.invoke.once")
+@pytest.mark.own("services that send no sum are few, and others may need it", applies=False)
+@every_way
+def test_a_sum_that_did_not_come_is_that_of_prompt_and_answer(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    def drop(body: dict[str, Any]) -> dict[str, Any]:
+        counts = body.get("usage") or {}
+        return body | {"usage": {k: v for k, v in counts.items() if k != "total_tokens"} or None}
+
+    usage = ask(mount(lane, evidence, change_answers(drop)), GREETING).usage_metadata
+    assert usage is not None
+    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] > 0
+
+
 @pytest.mark.claim("usage.stream.once")
 def test_one_piece_carries_the_usage_of_the_whole_stream(lane: str, model: BaseChatModel) -> None:
     with get_usage_metadata_callback() as counted:
