@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, HumanMessageChunk, ToolMessage
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import ConfigurableField
 
@@ -408,3 +408,78 @@ def test_every_form_of_an_image_by_its_url_is_one_on_the_wire(
         ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(blocks)])
     part = {"type": "image_url", "image_url": {"url": url}}
     assert sent[0]["messages"][0]["content"] == [part] * len(blocks)
+
+
+_URL = "https://example.com/a"
+_TEXT_PART = {"type": "text", "text": "Rome."}
+_FILE_PART = {
+    "type": "file",
+    "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,QUJD"},
+}
+_IMAGE_PART = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+_SOURCE = {"type": "base64", "media_type": "application/pdf", "data": "QUJD"}
+_BLOCKS: list[tuple[Any, dict[str, Any]]] = [
+    ("Rome.", _TEXT_PART),
+    ({"type": "text-plain", "text": "Rome.", "mime_type": "text/plain"}, _TEXT_PART),
+    ({"type": "document", "source": {"type": "text", "data": "Rome."}}, _TEXT_PART),
+    ({"type": "document", "source": _SOURCE, "title": "a.pdf"}, _FILE_PART),
+    (
+        {
+            "type": "file",
+            "base64": "QUJD",
+            "mime_type": "application/pdf",
+            "extras": {"filename": "a.pdf"},
+        },
+        _FILE_PART,
+    ),
+    (_FILE_PART, _FILE_PART),
+    ({"type": "file", "file_id": "file-7"}, {"type": "file", "file": {"file_id": "file-7"}}),
+    ({"type": "audio", "url": _URL}, {"type": "audio_url", "audio_url": {"url": _URL}}),
+    *(
+        (part, part)
+        for part in (
+            {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "flac"}},
+            {"type": "audio_url", "audio_url": {"url": _URL}},
+            {"type": "video_url", "video_url": {"url": _URL}},
+        )
+    ),
+    ({"type": "image", "base64": b"\x89PNG\r\n\x1a\n", "mime_type": "image/png"}, _IMAGE_PART),
+    ({"type": "non_standard", "value": _IMAGE_PART}, _IMAGE_PART),
+]
+"""Blocks of LangChain, OpenAI and Anthropic, and the parts that are sent of them."""
+
+
+@pytest.mark.claim("messages.invoke.objects")
+@every_way
+def test_each_block_that_is_accepted_is_sent_as_its_part(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    content = [block for block, _ in _BLOCKS]
+    with expect("invalid-request"):
+        ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(content)])
+    for told, (block, part) in zip(sent[0]["messages"][0]["content"], _BLOCKS, strict=True):
+        assert told == part, f"of {block} {told} is sent"
+
+
+@pytest.mark.claim("tools.history.round-trip")
+@every_way
+def test_results_in_a_human_message_are_sent_as_results_before_it(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    calls = [{"name": "get_weather", "args": {"city": each}, "id": each} for each in "ab"]
+    results = [{"type": "tool_result", "tool_use_id": each, "content": "Sunny."} for each in "ab"]
+    turns = [
+        HumanMessage(ONE_CITY),
+        AIMessage("", tool_calls=calls),
+        HumanMessageChunk([_TEXT_PART, *results]),
+    ]
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    with expect("invalid-request"):
+        ask(model.bind_tools([get_weather]), turns)
+    *told, last = sent[0]["messages"][2:]
+    assert last == {"role": "user", "content": [_TEXT_PART]}
+    assert [(each["role"], each["tool_call_id"], each["content"]) for each in told] == [
+        ("tool", each, "Sunny.") for each in "ab"
+    ]

@@ -126,6 +126,21 @@ def test_arguments_in_the_history_are_always_an_object(
     ]
 
 
+@pytest.mark.claim("tools.invoke.unicode")
+@every_way
+def test_line_ends_that_a_model_wrote_into_a_text_are_kept(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    model = mount(lane, evidence, change_answers(_write_arguments('{"city": "Pa\r\n\tris"}')))
+    message = ask(model.bind_tools([get_weather]), ONE_CITY)
+    assert [call["args"] for call in message.tool_calls] == [{"city": "Pa\r\n\tris"}]
+    events: Any = mount(
+        lane, evidence, change_answers(_write_arguments('{"city": "Pa\r\n\tris"}'))
+    ).bind_tools([get_weather])
+    told = events.stream_events(ONE_CITY, version="v3").output
+    assert [call["args"] for call in told.tool_calls] == [{"city": "Pa\r\n\tris"}]
+
+
 def _end_inside(word: bytes) -> Callable[[AnswerPlan], AnswerPlan]:
     """Return a change that cuts a stream behind the piece that holds a word."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load import dumpd, dumps, load, loads
+from langchain_core.rate_limiters import InMemoryRateLimiter
 from pydantic import SecretStr
 
 from conformance.claims.table import load_table
@@ -206,3 +207,23 @@ def _assign(model: Any, **values: Any) -> Any:
     for name, value in values.items():
         setattr(model, name, value)
     return model
+
+
+@pytest.mark.claim("package.pickle.key")
+def test_chains_and_limiters_of_rate_travel_with_a_model() -> None:
+    limiter = InMemoryRateLimiter(
+        requests_per_second=7, check_every_n_seconds=0.01, max_bucket_size=3
+    )
+    model = chosen().make(model="zai-org/GLM-5.2", api_key=_KEY, rate_limiter=limiter)
+    travel = _TRAVELS["pickle"]
+    told = travel(model).rate_limiter
+    assert (told.requests_per_second, told.check_every_n_seconds, told.max_bucket_size) == (
+        7,
+        0.01,
+        3,
+    )
+    for include_raw in (False, True):
+        chain = model.with_structured_output({"title": "Visit"}, include_raw=include_raw)
+        written = pickle.dumps(chain)
+        assert b"S3cret" not in written
+        assert travel(chain).first.bound.baseten_api_key.get_secret_value() == _KEY

@@ -246,6 +246,24 @@ def test_the_texts_of_an_answer_are_parsed_letter_by_letter(
     assert answer["parsed"] == Visit(city=told, days=12_345_678_901_234_567_890)
 
 
+@pytest.mark.claim("structured.method.json-schema")
+@every_way
+@pytest.mark.parametrize("door", ["constructor", "call", "bind_tools"])
+def test_a_class_may_be_the_format_of_a_response(
+    lane: str, evidence: Evidence, ask: Ask, door: str
+) -> None:
+    sent: list[dict[str, Any]] = []
+    given = {"response_format": Visit}
+    settings = given if door == "constructor" else {}
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted), **settings)
+    asked = model.bind_tools([_TOUR], strict=True, **given) if door == "bind_tools" else model
+    with expect("invalid-request"):
+        ask(asked, _PLAN, **(given if door == "call" else {}))
+    written = sent[0]["response_format"]["json_schema"]
+    assert (written["name"], written.get("strict", False)) == ("Visit", door == "bind_tools")
+    assert written["schema"]["properties"].keys() == {"city", "days"}
+
+
 @pytest.mark.claim("structured.invoke.default")
 @every_way
 def test_a_schema_of_a_list_gives_a_list(lane: str, evidence: Evidence, ask: Ask) -> None:

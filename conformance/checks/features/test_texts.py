@@ -239,16 +239,17 @@ def test_arguments_arrive_letter_by_letter(lane: str, evidence: Evidence, ask: A
 @pytest.mark.claim("streaming.sync.adds-up")
 @pytest.mark.own("others may leave the halves of a letter apart")
 @streamed
+@pytest.mark.parametrize("name", ["content", "reasoning_content", "refusal"])
 def test_halves_of_a_letter_in_two_events_are_joined(
-    lane: str, evidence: Evidence, ask: Ask
+    lane: str, evidence: Evidence, ask: Ask, name: str
 ) -> None:
     texts = iter(["one \ud83c", "\udf27 two"])
 
     def write(piece: BodyPiece) -> BodyPiece:
         event = piece.event
         for choice in (event or {}).get("choices") or ():
-            if choice["delta"].get("content"):
-                choice["delta"]["content"] = next(texts, "")
+            if choice["delta"].pop("content", None):
+                choice["delta"][name] = next(texts, "")
         return replace(piece, data=b"data: %s\n\n" % json.dumps(event).encode()) if event else piece
 
     model = mount(
@@ -256,7 +257,9 @@ def test_halves_of_a_letter_in_two_events_are_joined(
         evidence,
         change_plans(lambda plan: replace(plan, pieces=tuple(map(write, plan.pieces)))),
     )
-    assert ask(model, "Repeat after me: one two three four").text == "one 🌧 two"
+    message = ask(model, "Repeat after me: one two three four")
+    told = message.text if name == "content" else message.additional_kwargs[name]
+    assert told.endswith("one 🌧 two")
 
 
 def _say(text: str, plan: AnswerPlan) -> AnswerPlan:
