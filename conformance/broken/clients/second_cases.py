@@ -14,7 +14,7 @@ from langchain_baseten._config import service
 from langchain_baseten._http import retries, transport
 from langchain_baseten._http.bodies import AsyncBody
 from langchain_baseten._http.deadlines import Deadline
-from langchain_baseten._http.receipts import ErrorResponseBody
+from langchain_baseten._http.receipts import ErrorResponseBody, WholeResponse
 from langchain_baseten._http.request import HttpRequest
 from langchain_baseten._http.timeouts import IdleTimer
 from langchain_baseten._protocol import error_responses, messages, parameters, response, sse, stream
@@ -192,10 +192,8 @@ def limits_silence_before_the_first_event(patch: Patch) -> None:
 
 
 def lets_awaited_responses_drip(patch: Patch) -> None:
-    real = transport.WholeResponse
-
     def read(body: Any, limit: int, deadline: Any) -> Any:
-        return real(body, limit, Deadline() if isinstance(body, AsyncBody) else deadline)
+        return WholeResponse(body, limit, Deadline() if isinstance(body, AsyncBody) else deadline)
 
     patch.setattr(transport, "WholeResponse", read)
 

@@ -213,7 +213,10 @@ def test_a_derived_name_follows_the_url_in_copies(lane: str, evidence: Evidence)
 
 @pytest.mark.claim("instantiation.model.slug", lane="model-apis")
 @pytest.mark.own("whether a gateway of LangSmith is heard of is for each maker to say")
-def test_the_gateway_of_langsmith_takes_model_apis(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gateway_of_langsmith_takes_model_apis(
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence.came_from("reference")
     assert _ask_through_a_gateway(monkeypatch, model="zai-org/GLM-5.2") == (
         "https://gateway.example/baseten/v1",
         "Bearer the-gateways-key",
@@ -222,7 +225,10 @@ def test_the_gateway_of_langsmith_takes_model_apis(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.claim("instantiation.model.url", lane="dedicated")
 @pytest.mark.own("whether a gateway of LangSmith is heard of is for each maker to say")
-def test_the_gateway_of_langsmith_takes_no_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gateway_of_langsmith_takes_no_deployment(
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence.came_from("reference")
     url = "https://model-abcd1234.api.baseten.co/environments/production"
     assert _ask_through_a_gateway(monkeypatch, model_url=f"{url}/predict") == (
         f"{url}/sync/v1",

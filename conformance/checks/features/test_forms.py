@@ -473,7 +473,7 @@ def test_results_in_a_human_message_are_sent_as_results_before_it(
     turns = [
         HumanMessage(ONE_CITY),
         AIMessage("", tool_calls=calls),
-        HumanMessageChunk([_TEXT_PART, *results]),
+        HumanMessageChunk(content=[_TEXT_PART, *results]),
     ]
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
     with expect("invalid-request"):

@@ -154,7 +154,8 @@ def test_before_the_first_event_comments_are_waited_for_as_long_as_an_answer(
     is_answered: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock, chunks = _Clock(monkeypatch), []
+    clock = _Clock(monkeypatch)
+    chunks: list[Any] = []
 
     def think(plan: AnswerPlan) -> AnswerPlan:
         comments = clock.send([BodyPiece(b": thinking\n\n")] * 10, 100)
