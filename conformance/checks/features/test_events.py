@@ -19,6 +19,7 @@ from conformance.checks.features.questions import (
     change_plans,
     every_way,
     find_wire_calls,
+    find_wire_parts,
     get_weather,
     mount,
 )
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 streamed = pytest.mark.parametrize("ask", [ask_in_pieces, ask_awaited_in_pieces])
 
+_NAMES = ("reasoning", "reasoning_content")
 _SAID = "one two three four"
 _QUESTION = f"Repeat after me: {_SAID}"
 
@@ -247,6 +249,8 @@ def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
     ids = [call["id"] for call in calls]
     assert all(ids)
     assert len({*ids}) == 2, f"two calls have the ids {ids}"
+    more = [call["id"] for call in ask(model, TWO_CITIES).tool_calls]
+    assert call_id or not {*ids} & {*more}, f"calls of two answers share the ids {ids}"
 
 
 @pytest.mark.claim("streaming.events.typed")
@@ -268,6 +272,11 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
         output = await told.output
     whole: Any = add_up(model.stream(prompt))
     deltas = [event["delta"] for event in events if event["event"] == "content-block-delta"]
+    begun = [event["index"] for event in events if event["event"] == "content-block-start"]
+    ended = [event["index"] for event in events if event["event"] == "content-block-finish"]
+    assert begun == ended == [*range(4)], (
+        "each of four blocks begins and ends at a place of its own"
+    )
     reasoning = "".join(each.get("reasoning", "") for each in deltas)
     assert reasoning
     assert reasoning == whole.additional_kwargs["reasoning_content"]
@@ -345,3 +354,61 @@ def test_the_model_that_answered_is_named_before_the_one_that_was_asked(
 
     message = ask(mount(lane, evidence, change_answers(rename)), GREETING)
     assert message.response_metadata["model_name"] == "another-model-2026-11"
+
+
+@pytest.mark.claim("tools.choice.lost-call")
+@pytest.mark.own("the warning is a class of langchain-baseten", applies=False)
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+async def test_typed_events_point_out_a_forced_call_that_did_not_come(
+    lane: str, evidence: Evidence, way: str
+) -> None:
+    def lose(payload: Any) -> Any:
+        for part in find_wire_parts(payload):
+            part.pop("tool_calls", None)
+        return payload
+
+    async def ask(model: Any) -> Any:
+        if way == "stream_events":
+            return model.stream_events(TWO_CITIES, version="v3").output
+        return await (await model.astream_events(TWO_CITIES, version="v3")).output
+
+    model = mount(lane, evidence, change_answers(lose))
+    with pytest.warns(UserWarning, match="tool_call_missing"):
+        output = await ask(model.bind_tools([get_weather], tool_choice="any"))
+    assert output.response_metadata["tool_call_missing"] is True
+
+
+@pytest.mark.claim("reasoning.answer.kept")
+@pytest.mark.own("some engines send one text under two names, and others need not know them")
+@every_way
+@pytest.mark.parametrize("names", [("reasoning",), ("reasoning_content",), _NAMES], ids="-".join)
+def test_reasoning_under_either_name_or_both_is_kept_once(
+    lane: str, evidence: Evidence, ask: Ask, names: tuple[str, ...]
+) -> None:
+    def rename(payload: Any) -> Any:
+        for part in find_wire_parts(payload):
+            if part.get("content"):
+                part.update(dict.fromkeys(names, part["content"]))
+        return payload
+
+    message = ask(mount(lane, evidence, change_answers(rename)), _QUESTION)
+    assert message.text == _SAID
+    assert message.additional_kwargs["reasoning_content"].count("four") == 1
+
+
+@pytest.mark.claim("streaming.text.after-finish", lane="model-apis")
+@pytest.mark.own("how much of what comes late is kept is for each maker to say")
+@streamed
+def test_reasoning_and_calls_behind_the_finish_reason_are_kept(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    delta = {"reasoning_content": "Late.", "tool_calls": [_call(0, "{}", "get_weather")]}
+    late = BodyPiece(encode_event(_choice(delta=delta)))
+
+    def append(plan: AnswerPlan) -> AnswerPlan:
+        return replace(plan, pieces=(*plan.pieces[:-1], late, plan.pieces[-1]))
+
+    message = ask(mount(lane, evidence, change_plans(append)), _QUESTION)
+    assert message.additional_kwargs["reasoning_content"].endswith("Late.")
+    assert [(call["name"], call["args"]) for call in message.tool_calls] == [("get_weather", {})]

@@ -483,3 +483,40 @@ def test_results_in_a_human_message_are_sent_as_results_before_it(
     assert [(each["role"], each["tool_call_id"], each["content"]) for each in told] == [
         ("tool", each, "Sunny.") for each in "ab"
     ]
+
+
+@pytest.mark.claim("tools.bind.schemas")
+@every_way
+def test_no_tools_are_sent_as_none(evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount("model-apis", evidence, note_bodies(sent))
+    ask(model.bind_tools([], parallel_tool_calls=False), GREETING)
+    ask(model, GREETING, tools=[], tool_choice="auto")
+    assert [body.keys() & {"tools", "tool_choice", "parallel_tool_calls"} for body in sent] == [
+        set(),
+        set(),
+    ]
+
+
+@pytest.mark.claim("parameters.given.sent")
+@pytest.mark.parametrize(
+    "given", [{"temprature": 0.5}, {"max_tokens": 1, "max_completion_tokens": 2}]
+)
+def test_what_cannot_be_sent_as_it_was_given_is_refused(
+    lane: str, evidence: Evidence, given: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=r"temperature|max_tokens"):
+        mount(lane, evidence, **given)
+
+
+@pytest.mark.claim("reasoning.replay.sent")
+@every_way
+def test_all_blocks_of_reasoning_go_back(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    blocks: Any = [{"type": "reasoning", "reasoning": each} for each in ("One, ", "two.")]
+    thought = AIMessage(
+        [*blocks, {"type": "text", "text": "7"}], response_metadata={"model_provider": "baseten"}
+    )
+    turns = [HumanMessage("3 + 4?"), thought, HumanMessage("?")]
+    ask(mount(lane, evidence, note_bodies(sent)), turns)
+    assert sent[0]["messages"][1]["reasoning_content"] == "One, two."

@@ -78,10 +78,11 @@ def test_arguments_that_are_no_whole_object_are_no_call(
 
 @pytest.mark.claim("tools.invoke.invalid-arguments")
 @every_way
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
 def test_a_call_that_was_cut_before_its_arguments_is_none(
-    lane: str, evidence: Evidence, ask: Ask
+    lane: str, evidence: Evidence, ask: Ask, reason: str
 ) -> None:
-    model = mount(lane, evidence, change_answers(_write_arguments("", reason="length")))
+    model = mount(lane, evidence, change_answers(_write_arguments("", reason=reason)))
     message = ask(model.bind_tools([get_weather]), ONE_CITY)
     assert (message.tool_calls, len(message.invalid_tool_calls)) == ([], 1)
 
