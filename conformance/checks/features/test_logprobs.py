@@ -93,7 +93,7 @@ def test_there_are_none_where_none_were_asked_for(
     assert "logprobs" not in leave_blanks(ask(model, GREETING))
 
 
-@pytest.mark.claim("logprobs.dedicated.kept")
+@pytest.mark.claim("streaming.sync.adds-up", lane="dedicated")
 @pytest.mark.own("others may keep the log probabilities of a single token for each event")
 @pytest.mark.parametrize("ask", [ask_in_pieces, ask_awaited_in_pieces])
 def test_those_of_several_tokens_in_one_event_are_kept(
