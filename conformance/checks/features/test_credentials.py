@@ -177,3 +177,21 @@ def test_what_a_function_raises_is_passed_on_and_an_awaited_one_serves_awaited_c
         with pytest.raises(kind):
             model.invoke(GREETING)
     assert seen == []
+
+
+@pytest.mark.own("models of other makers need not be changed once they are made", applies=False)
+@pytest.mark.claim("credentials.key.argument")
+@every_way
+@pytest.mark.parametrize("name", ["api_key", "baseten_api_key"])
+def test_a_key_that_is_assigned_is_sent(
+    evidence: Evidence, ask: Callable[..., Any], name: str
+) -> None:
+    seen: list[ReceivedRequest] = []
+    model = mount("model-apis", evidence, note_requests(seen), api_key="the-first-key")
+    copied = model.model_copy(update={name: "the-third-key"})
+    setattr(model, name, "the-second-key")
+    for each in (model, copied):
+        ask(each, GREETING)
+        assert "-key" not in repr(each)
+    told = [each.header("authorization") for each in seen]
+    assert told == ["Bearer the-second-key", "Bearer the-third-key"]

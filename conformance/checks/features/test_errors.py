@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 from langchain_core import exceptions as core
 
@@ -18,6 +19,7 @@ from conformance.checks.features.questions import (
     mount_refused,
     note_requests,
 )
+from conformance.reference import AsyncResponderTransport, ResponderTransport
 from conformance.reference.exchange import plan_bytes, plan_json
 from conformance.subjects.expected_errors import (
     catch,
@@ -176,6 +178,62 @@ def test_an_error_sent_after_the_200_has_the_type_of_its_own_status(
     with expect_class(_CLASSES[status], status) as caught:
         ask(mount(lane, evidence, change_answers(fail)), GREETING)
     assert _SENTENCE in str(caught.value)
+
+
+_LABELS: dict[str, tuple[dict[str, Any], type[Exception]]] = {
+    "limit": ({"type": "rate_limit_error"}, core.ModelRateLimitError),
+    "key": ({"code": "authentication_error"}, core.ModelAuthenticationError),
+    "permission": ({"type": "permission_error"}, core.ModelPermissionDeniedError),
+    "model": ({"type": "NotFoundError"}, core.ModelNotFoundError),
+    "request": ({"type": "invalid_request_error"}, core.ModelInvalidRequestError),
+    "time": ({"type": "timeout_error"}, core.ModelTimeoutError),
+    "length by its code": ({"code": "context_length_exceeded"}, core.ContextOverflowError),
+    "length by its words": ({"message": _TOO_LONG}, core.ContextOverflowError),
+    "server": ({"type": "server_error"}, core.ModelAPIError),
+}
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own("others may have one type of error for all that breaks a stream")
+@every_way
+@pytest.mark.parametrize(("about", "kind"), _LABELS.values(), ids=_LABELS)
+def test_an_error_sent_after_the_200_without_a_number_has_the_type_of_its_label(
+    lane: str,
+    evidence: Evidence,
+    ask: Callable[..., Any],
+    about: dict[str, Any],
+    kind: type[Exception],
+) -> None:
+    model = mount(lane, evidence, change_answers(lambda _: {"error": {"message": "No.", **about}}))
+    with pytest.raises(kind) as caught:
+        ask(model, GREETING)
+    assert isinstance(caught.value, catch("any"))
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own("others may wrap what their users' own code raises")
+@every_way
+@pytest.mark.parametrize("trouble", [OSError("Mine."), UnicodeError("Mine."), LookupError("Mine.")])
+def test_what_a_hook_of_the_users_client_raises_is_passed_on_as_it_is(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], trouble: Exception
+) -> None:
+    def fail(_: Any) -> None:
+        raise trouble
+
+    async def afail(_: Any) -> None:
+        raise trouble
+
+    clients: dict[str, Any] = {
+        "http_client": httpx2.Client(
+            transport=ResponderTransport(), event_hooks={"request": [fail]}
+        ),
+        "http_async_client": httpx2.AsyncClient(
+            transport=AsyncResponderTransport(), event_hooks={"request": [afail]}
+        ),
+    }
+    with pytest.raises(type(trouble)) as caught:
+        ask(mount(lane, evidence, **clients), GREETING)
+    assert caught.value is trouble
 
 
 @pytest.mark.claim("errors.types.core")

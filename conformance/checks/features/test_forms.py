@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -304,9 +305,10 @@ def test_a_rate_limiter_is_asked_for_each_request_of_a_model_and_its_copies(
 ) -> None:
     limiter = _Limiter()
     model = mount(lane, evidence, rate_limiter=limiter)
-    for each in (model, model.bind(seed=1), model.model_copy(update={"temperature": 0.5})):
+    copies = (model.model_copy(update={"temperature": 0.5}), copy.copy(model), copy.deepcopy(model))
+    for each in (model, model.bind(seed=1), *copies):
         ask(each, GREETING)
-    assert limiter.asked == 3
+    assert limiter.asked == 5
 
 
 @pytest.mark.claim("parameters.given.sent")

@@ -104,6 +104,22 @@ def test_a_call_without_a_name_is_none(
     assert json.loads(str(broken["args"]).rstrip("]")) == {"city": "Paris"}
 
 
+@pytest.mark.claim("tools.invoke.call")
+@every_way
+def test_arguments_that_are_sent_as_an_object_are_a_call(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    values: Any = iter([{"city": "Paris", "near": None}])
+
+    def write(payload: Any) -> Any:
+        for call in find_wire_calls(payload):
+            call["function"]["arguments"] = next(values, "")
+        return payload
+
+    message = ask(mount(lane, evidence, change_answers(write)).bind_tools([get_weather]), ONE_CITY)
+    assert [call["args"] for call in message.tool_calls] == [{"city": "Paris", "near": None}]
+
+
 @pytest.mark.claim("tools.history.round-trip")
 @every_way
 def test_arguments_in_the_history_are_always_an_object(

@@ -15,6 +15,7 @@ from langchain_core.rate_limiters import InMemoryRateLimiter
 from pydantic import SecretStr
 
 from conformance.claims.table import load_table
+from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
@@ -227,3 +228,19 @@ def test_chains_and_limiters_of_rate_travel_with_a_model() -> None:
         written = pickle.dumps(chain)
         assert b"S3cret" not in written
         assert travel(chain).first.bound.baseten_api_key.get_secret_value() == _KEY
+
+
+@pytest.mark.claim("package.pickle.key")
+def test_a_key_that_was_forgotten_is_not_replaced_by_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    references = importlib.import_module("langchain_baseten._config.references")
+    monkeypatch.setattr(references, "_SECRETS_BY_REFERENCE", references.SecretTable(1))
+    monkeypatch.setenv("BASETEN_API_KEY", "the-environments-own")
+    models = [
+        chosen().make(model="zai-org/GLM-5.2", api_key=key) for key in (_KEY, "the-second-key")
+    ]
+    written = [pickle.dumps(model) for model in models]
+    forgotten = pickle.loads(written[0])  # noqa: S301  pickled a line above
+    with expect("any", match="without its API key"):
+        forgotten.invoke("Hello")

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import cycle
@@ -232,6 +233,23 @@ def test_a_request_that_found_nobody_is_tried_again_and_its_error_has_a_type(
     assert len(seen) == 2
     with expect_class(meaning, 0):
         ask(mount(lane, evidence, answer, max_retries=0), GREETING)
+
+
+@pytest.mark.claim("retries.policy.transient")
+@pytest.mark.own("the connection is lost inside this process", applies=False)
+@every_way
+def test_a_response_that_was_lost_before_its_first_word_is_asked_for_again(
+    lane: str, evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    seen: list[ReceivedRequest] = []
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        seen.append(request)
+        plan = respond(request)
+        return plan if len(seen) > 1 else replace(plan, pieces=(), ending="reset")
+
+    assert ask(mount(lane, evidence, answer, max_retries=1), GREETING).text
+    assert len(seen) == 2
 
 
 @pytest.mark.claim("retries.after.honoured")

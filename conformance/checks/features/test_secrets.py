@@ -100,6 +100,17 @@ def test_nor_is_a_credential_of_a_gateway(evidence: Evidence, ask: Ask, place: s
 
 @pytest.mark.claim("errors.key.hidden")
 @every_way
+def test_no_log_of_a_request_shows_the_credentials_in_its_query(
+    evidence: Evidence, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    ask(mount("model-apis", evidence, default_query={"code": _SECRET}), GREETING)
+    assert "/chat/completions" in caplog.text
+    assert _SECRET not in f"{caplog.text} {[vars(record) for record in caplog.records]}"
+
+
+@pytest.mark.claim("errors.key.hidden")
+@every_way
 def test_a_key_inside_a_response_is_hidden_but_in_the_words_of_the_model(
     evidence: Evidence, ask: Ask
 ) -> None:
