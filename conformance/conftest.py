@@ -82,7 +82,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         reason = f"the client cannot be imported: {type(error).__name__}: {error}"
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason) from error
-    lanes = () if chosen().ours or option.collectonly else LANES.keys() & (option.lane or LANES)
+    asked = option.factory and not option.collectonly
+    lanes = LANES.keys() & (option.lane or LANES) if asked else ()
     for reason in filter(None, (mounts.find_misdirected(LANES[name]) for name in sorted(lanes))):
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason)
@@ -102,7 +103,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.vcr)
         if replayed and item.path.parent.name in _RECORDED:
             item.add_marker(pytest.mark.block_network)
-        if not chosen().ours:
+        if config.option.factory:
             item.add_marker(pytest.mark.block_network(allowed_hosts=_LOOPBACK))
 
 

@@ -20,8 +20,8 @@ from conformance.child_environment import find_foreign_secrets, mask
 from conformance.claims.rows import TableError
 from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.recording.scanner import withhold
-from conformance.reports.exchange import show_first
-from conformance.subjects.first_exchange import ExchangeListener
+from conformance.reports.exchange import show_noted
+from conformance.subjects.noted_exchanges import ExchangeListener
 from conformance.subjects.subject import SubjectError, choose, chosen, is_defect
 from conformance.targets import find_keys
 from conformance.verdicts.bindings import BindingError, bind, spread_lanes
@@ -72,12 +72,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if not is_target(config.option.target):
         raise pytest.UsageError(f"--target: {config.option.target!r:.80} is no target")
     try:
-        subject = choose(config.option.factory)
+        choose(config.option.factory)
         table = load_table(config.option.claims_file)
         wanted = {claim.id for claim in table.select(config.option.claim)}
     except (TableError, SubjectError) as error:
         raise pytest.UsageError(str(error)) from error
-    if not subject.ours:
+    if config.option.factory:
         # No claim says that a client warns of nothing; ours is held to it all the same.
         config.addinivalue_line("filterwarnings", "default")
     config.stash[_TABLE] = table
@@ -213,7 +213,8 @@ class _Recorder:
         report = yield
         phases = item.stash.setdefault(_PHASES, [])
         if report.when == "call" or not report.passed:
-            phases.append((_classify(call, report), _explain(call, report)))
+            others = bool(item.config.option.factory)
+            phases.append((_classify(call, report, others=others), _explain(call, report)))
         if report.when == "teardown":
             self._finish(item, phases)
         return report
@@ -237,18 +238,18 @@ class _Recorder:
         if not is_bound(item) and wrong:
             self._ledger.write_stray(item.nodeid, f"{result}: {reason}")
         today = datetime.now(UTC).date().isoformat()
-        found = (_clean(text), _show_first(item)) if wrong else ("", None)
+        found = (_clean(text), _show_noted(item)) if wrong else ("", ())
         for place in places_of(item):
             sources = evidence_of(item).settle(self._config.option.target, place.lane, today)
             self._ledger.write_outcome(Outcome(place, item.nodeid, result, reason, sources, *found))
 
 
-def _show_first(item: pytest.Item) -> ShownExchange | None:
+def _show_noted(item: pytest.Item) -> tuple[ShownExchange, ...]:
     listener = item.stash.get(_LISTENER, None)
-    return show_first(listener.first, _clean) if listener and listener.first else None
+    return show_noted(listener, _clean) if listener else ()
 
 
-def _classify(call: pytest.CallInfo[None], report: pytest.TestReport) -> Result:
+def _classify(call: pytest.CallInfo[None], report: pytest.TestReport, *, others: bool) -> Result:
     # A mark `xfail` would hide a failure from the list of expected ones, which must see it fail.
     if hasattr(report, "wasxfail"):
         return Result.FAILED
@@ -257,7 +258,7 @@ def _classify(call: pytest.CallInfo[None], report: pytest.TestReport) -> Result:
     error = call.excinfo.value if call.excinfo else None
     if report.skipped:
         # LangChain's own suite skips what another maker's class does not say that it can.
-        apart = find_inapplicable(error) or not chosen().ours
+        apart = find_inapplicable(error) or others
         return Result.NOT_APPLICABLE if apart else Result.SKIPPED
     if _is_fault(error):
         return Result.BROKEN

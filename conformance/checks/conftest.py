@@ -43,8 +43,9 @@ def _defect(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _limit_time() -> Iterator[None]:
-    with nullcontext() if chosen().ours else limit_time(mounts.count_requests):
+def _limit_time(request: pytest.FixtureRequest) -> Iterator[None]:
+    limited = request.config.option.factory
+    with limit_time(mounts.count_requests) if limited else nullcontext():
         yield
 
 

@@ -47,7 +47,7 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--show-exchange",
         action="store_true",
-        help="print what each failed check sent and received first, and all that pytest says of it",
+        help="print all that pytest says of failed checks, and their first and last exchange",
     )
     parser.add_argument("--verbose", action="store_true", help="show pytest's output as it comes")
 

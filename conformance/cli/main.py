@@ -59,7 +59,7 @@ ELSEWHERE = {
     ),
     "mutants": (
         "conformance.maintenance.mutation",
-        "print the score of a run of mutmut, and what survived",
+        "whether a run of mutmut killed enough",
     ),
     "profiles": (
         "conformance.maintenance.profiles",

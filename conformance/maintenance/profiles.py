@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 TARGET = Path(_profiles.__file__)
 FACTS = Path(__file__).with_name("profile_facts.toml")
 _USAGE = 2
+_NOTE = "        # "
 
 _HEAD = '''"""Model profiles: what each model of the Model APIs accepts and returns.
 
@@ -167,23 +169,13 @@ def write_module(
 def _write_fields(profile: Mapping[str, Any], notes: Mapping[str, str]) -> Iterator[str]:
     for name, value in profile.items():
         if name in notes:
-            yield from _wrap(notes[name])
+            yield from textwrap.wrap(notes[name], 98, initial_indent=_NOTE, subsequent_indent=_NOTE)
         if isinstance(value, list):
             yield f"        {_write(name)}: ["
             yield from (f"            {_write(each)}," for each in value)
             yield "        ],"
         else:
             yield f"        {_write(name)}: {_write(value)},"
-
-
-def _wrap(text: str, width: int = 88) -> Iterator[str]:
-    line = ""
-    for word in text.split():
-        if line and len(line) + len(word) >= width:
-            yield f"        # {line}"
-            line = ""
-        line = f"{line} {word}".strip()
-    yield f"        # {line}"
 
 
 def _write(value: Any) -> str:

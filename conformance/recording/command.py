@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     except AddresseeError as error:
         complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
-    except (RecordingError, ServedError, SuiteFault, TimeoutError) as error:
+    except (RecordingError, ServedError, SuiteFault) as error:
         complain.print(to_terminal(f"{to_safe_text(error)}\nnothing was replaced"))
         return _RED
     except OSError as error:
@@ -113,16 +113,10 @@ def read_request(options: argparse.Namespace) -> RecordRequest:
     )
 
 
-def settle_models(
-    request: RecordRequest, environment: Mapping[str, str] = os.environ
-) -> RecordRequest:
+def settle_models(request: RecordRequest) -> RecordRequest:
     """Return the request with the model that each service serves, where none was named.
 
     Model APIs serve the lane's own models; a deployment or an engine serves what it lists.
-
-    Args:
-        request: What is requested.
-        environment: Variables with keys and addresses.
 
     Raises:
         ServedError: Nobody answers, the key is refused, or there are several models.
@@ -132,7 +126,7 @@ def settle_models(
         lane = LANES[name]
         if name in request.model_overrides or (request.target, name) == ("live", "model-apis"):
             continue
-        settings = choose_settings(lane, request.target, None, request.url, environment)
+        settings = choose_settings(lane, request.target, None, request.url)
         endpoint = find_endpoint(settings)
         served = list_served(endpoint.base_url, settings["api_key"])
         if model := choose_model(lane, served, endpoint.model_name):
@@ -149,9 +143,9 @@ def _record(options: argparse.Namespace, console: Console) -> int:
     )
     wanted = plan(request, options.cassettes)
     agreed, protected = protect_evidence(wanted, options.cassettes, request)
-    print_plan(agreed, request.where, console)
+    print_plan(agreed, options.cassettes, request.where, console)
     _print_left(protected, console)
-    if not agreed.tasks:
+    if not agreed:
         console.print("there is nothing to record")
         return 0
     if not options.yes and not is_agreed("record? [y/N] ", console):

@@ -6,7 +6,6 @@ Knows how cassettes are listed. Age and evidence are information here: the relea
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +26,7 @@ from conformance.recording.scanner import scan_folder, withhold
 from conformance.targets import find_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from rich.console import Console
 
@@ -67,7 +66,7 @@ def print_inventory(root: Path, keys: Collection[str], console: Console) -> None
     console.print(to_terminal(withhold(line, keys)))
 
 
-def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run `cassettes`; return 0 if all is well, 1 if something is wrong, 2 if nothing is listed."""
     parser = argparse.ArgumentParser(
         prog="python -m conformance cassettes", description=_DESCRIPTION
@@ -79,11 +78,11 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         complain.print(to_terminal(f"{root} is no folder of cassettes"), soft_wrap=True)
         return _USAGE
     try:
-        known = collect_names(environment)
+        known = collect_names()
     except RecordingError as error:
         complain.print(to_terminal(error), soft_wrap=True)
         return _USAGE
-    keys = find_keys(environment)
+    keys = find_keys()
     print_inventory(root, keys, console)
     missing = sorted(name for name in known if not (root / name).is_file())
     for name in missing:

@@ -32,6 +32,7 @@ __all__ = [
 
 _PATIENCE = 30.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_UNASKED = "; with --model and the path of the chat endpoint in the URL nothing is looked up"
 _REFUSALS = {401, 403}
 _WAITS = (1.0, 2.0)
 """Seconds before each further request for what is busy or not there yet."""
@@ -168,7 +169,9 @@ def _send(url: str, key: str) -> httpx2.Response:
     except httpx2.HTTPError as error:
         far = isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout))
         what = "cannot be reached" if far else "gives no answer"
-        raise ServedError(f"{url} {what}: {type(error).__name__}") from error
+        late = isinstance(error, httpx2.ReadTimeout)
+        hint = f" after {_PATIENCE:g} s{_UNASKED}" if late else ""
+        raise ServedError(f"{url} {what}: {type(error).__name__}{hint}") from error
 
 
 def choose_model(lane: Lane, served: tuple[Served, ...] | None, otherwise: str) -> str:

@@ -7,9 +7,9 @@ Nothing is changed here, and nothing is sent.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from conformance.media import to_terminal
 from conformance.recording.cassettes import find_provenance
@@ -17,7 +17,7 @@ from conformance.targets import read_casts
 from conformance.verdicts.costs import Cost, estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from rich.console import Console
@@ -26,6 +26,7 @@ __all__ = [
     "Plan",
     "RecordRequest",
     "Task",
+    "estimate_cost",
     "make_plan",
     "name_age",
     "name_higher_evidence",
@@ -70,63 +71,61 @@ class RecordRequest:
         return read_casts(self.models)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """One cassette to record.
 
     Attributes:
         name: Its path below the cassettes' folder.
         check: Node id of the check that sends the requests.
-        why: `new`, `asked for`, `changed`, or its age.
+        why: `new`, `asked for`, `changed`, or its age; empty if there is no reason.
+        claims: What the check judges.
     """
 
     name: str
     check: str
-    why: str
+    why: str = ""
+    claims: tuple[str, ...] = ()
+
+    @property
+    def lane(self) -> str:
+        """The lane that it is recorded in, or `client`."""
+        return self.name.partition("/")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything to record, and an estimate of what it costs.
-
-    Attributes:
-        tasks: The cassettes.
-        cost: Requests and tokens.
-        claims: What each check judges, by its node id.
-    """
-
-    tasks: tuple[Task, ...]
-    cost: Cost
-    claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+Plan: TypeAlias = "tuple[Task, ...]"
+"""Everything to record."""
 
 
 def make_plan(
-    planned: Mapping[str, str],
+    collected: Iterable[Task],
     root: Path,
     request: RecordRequest,
-    changed: Iterable[str] = (),
+    changed: Collection[Task] = (),
     today: date | None = None,
 ) -> Plan:
     """Return what to record of what the selected checks need.
 
     Args:
-        planned: The cassettes of the selected checks, with the check of each.
+        collected: The cassettes of the selected checks.
         root: The cassettes as they are.
         request: What is requested.
         changed: Those that do not replay any more.
         today: The day that ages are counted to.
     """
-    reasons = {name: _find_reason(root / name, request, today) for name in planned}
-    reasons |= dict.fromkeys(changed, "changed")
-    tasks = tuple(Task(name, planned[name], why) for name, why in reasons.items() if why)
-    return Plan(tasks, _estimate(tasks, root))
+    found = (
+        task._replace(
+            why="changed" if task in changed else _find_reason(root / task.name, request, today)
+        )
+        for task in collected
+    )
+    return tuple(task for task in found if task.why)
 
 
-def _estimate(tasks: tuple[Task, ...], root: Path) -> Cost:
+def estimate_cost(plan: Plan, root: Path) -> Cost:
     """Return what the old cassettes took; one that was never recorded takes at least a request."""
-    old = [root / task.name for task in tasks if (root / task.name).is_file()]
+    old = [root / task.name for task in plan if (root / task.name).is_file()]
     cost = estimate(path.read_text(encoding="utf-8") for path in old)
-    return Cost(cost.requests + len(tasks) - len(old), cost.tokens)
+    return Cost(cost.requests + len(plan) - len(old), cost.tokens)
 
 
 def _find_reason(path: Path, request: RecordRequest, today: date | None) -> str:
@@ -153,12 +152,10 @@ def protect_evidence(plan: Plan, root: Path, request: RecordRequest) -> tuple[Pl
         request: What is requested.
     """
     reasons = {
-        task.name: name_higher_evidence(root / task.name, request.target, request)
-        for task in plan.tasks
+        task.name: name_higher_evidence(root / task.name, request.target, request) for task in plan
     }
-    kept = tuple(task for task in plan.tasks if not reasons[task.name])
-    protected = {name: reason for name, reason in reasons.items() if reason}
-    return replace(plan, tasks=kept, cost=_estimate(kept, root)), protected
+    kept = tuple(task for task in plan if not reasons[task.name])
+    return kept, {name: reason for name, reason in reasons.items() if reason}
 
 
 def name_higher_evidence(path: Path, evidence: str, request: RecordRequest) -> str:
@@ -186,20 +183,20 @@ def name_age(recorded: str, today: date | None = None) -> int | None:
         return None
 
 
-def print_plan(plan: Plan, where: str, console: Console) -> None:
+def print_plan(plan: Plan, root: Path, where: str, console: Console) -> None:
     """Print how many cassettes a plan has, by lane and reason, and what asking costs.
 
     Args:
         plan: The plan.
+        root: The cassettes as they are.
         where: Who will be asked.
         console: The terminal.
     """
-    counts = Counter((task.name.partition("/")[0], task.why) for task in plan.tasks)
-    for (lane, why), count in sorted(counts.items()):
+    for (lane, why), count in sorted(Counter((task.lane, task.why) for task in plan).items()):
         console.print(to_terminal(f"{lane}: {count} {why}"), soft_wrap=True)
-    new = sum(task.why == "new" for task in plan.tasks)
-    spent = f"~{plan.cost.tokens} tokens" if new < len(plan.tasks) else "tokens unknown"
+    new, cost = sum(task.why == "new" for task in plan), estimate_cost(plan, root)
+    spent = f"~{cost.tokens} tokens" if new < len(plan) else "tokens unknown"
     never = f" ({new} never recorded)" if new else ""
-    number = "1 cassette" if len(plan.tasks) == 1 else f"{len(plan.tasks)} cassettes"
-    line = f"{number}, answered by {where}: ~{plan.cost.requests} requests, {spent}{never}"
+    number = "1 cassette" if len(plan) == 1 else f"{len(plan)} cassettes"
+    line = f"{number}, answered by {where}: ~{cost.requests} requests, {spent}{never}"
     console.print(to_terminal(line), soft_wrap=True)

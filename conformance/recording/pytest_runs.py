@@ -1,19 +1,20 @@
-"""The runs of pytest that a recording consists of: each in a process of its own.
+"""A run of pytest with the plugin `recorder`, in a process of its own, and what it reports.
 
-Knows the arguments of each run, and the pipe through which the plugin `recorder` reports. Must not
-know what becomes of the cassettes.
+Knows the pipe through which the plugin reports, and shows the progress. Must not know what any run
+is for.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -22,19 +23,12 @@ from conformance.child_environment import list_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from rich.console import Console
 
-    from conformance.recording.plan import RecordRequest, Task
-
-__all__ = ["Done", "RecordingError", "Results", "RunContext", "collect", "read_results", "run"]
-
-Results: TypeAlias = "dict[str, dict[str, Any]]"
-"""How each check ended, by its node id."""
+__all__ = ["Done", "RecordingError", "run_pytest", "watch_tasks"]
 
 _PLUGIN = "conformance.recording.recorder"
-_CHECKS = (f"{FOLDER}/checks/features", f"{FOLDER}/checks/standard/test_integration.py")
 
 
 class RecordingError(Exception):
@@ -56,26 +50,23 @@ class Done:
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def results(self) -> Results:
-        """How each check ended that ended."""
-        return {line["check"]: line for line in self.lines if "result" in line}
+    def results(self) -> dict[str, dict[str, Any]]:
+        """How each check ended, by its node id: of those that ended while there was a service."""
+        found = {line["check"]: line for line in self.lines if "result" in line}
+        if self.stopped:
+            found.popitem()  # the service was lost during that check
+        return found
 
+    @property
+    def stopped(self) -> str:
+        """Why the plugin stopped the run; empty if it did not."""
+        return next((str(line["stopped"]) for line in self.lines if "stopped" in line), "")
 
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """What the runs of one recording share.
-
-    Attributes:
-        staged: Folder of the new cassettes.
-        environment: Variables of the runs, keys among them.
-        console: Where progress is shown.
-        patience: Seconds that one response may take.
-    """
-
-    staged: Path
-    environment: Mapping[str, str]
-    console: Console
-    patience: float
+    def find_cut(self, number: int) -> str:
+        """Return why fewer checks than this number ended in order; empty if they all did."""
+        if self.stopped or (self.code in {0, 1} and len(self.results) >= number):
+            return self.stopped
+        return f"recording was cut (exit code {self.code})\n{self.output}"
 
 
 def run_pytest(
@@ -86,87 +77,67 @@ def run_pytest(
 ) -> Done:
     """Run pytest with the plugin of the recorder until it ends.
 
-    The plugin writes to a pipe before each request; with this process its reader is gone, however
-    it ended, so a run that nobody follows sends nothing more.
+    The plugin reports through the pipe that pytest prints to, and ends the run as soon as nobody
+    reads there any more: after an error here, and however this process ended.
 
     Args:
-        arguments: Arguments of pytest; `--record-log` is added.
+        arguments: Arguments of pytest.
         environment: The run's environment.
         watch: Called with each line that the plugin reports.
-        patience: Seconds without such a line; the default is more than Baseten lets a request
-            take (https://docs.baseten.co, 1,200 s).
+        patience: Seconds without a line; the default is more than Baseten lets a request take
+            (https://docs.baseten.co, 1,200 s).
 
     Raises:
-        TimeoutError: No line was written for that long; the run has been ended.
-        BaseException: Whatever interrupted the wait; the run has been ended.
+        RecordingError: No line was written for that long; the run has been ended.
     """
-    reading, writing = os.pipe()
+    mark = token_hex()  # nothing that a check prints can begin like a report
     command = [sys.executable, "-m", "pytest", *list_plugins(), "-p", _PLUGIN]
-    command += ["-p", "no:cacheprovider", "-q", f"--record-log={writing}", *arguments]
-    with open(reading, "rb", buffering=0) as log, TemporaryFile() as printed:  # noqa: PTH123  a pipe
-        with open(writing, "wb"):  # noqa: PTH123  closed here once the child has its own
-            child = subprocess.Popen(  # noqa: S603  our own interpreter
-                command,
-                cwd=FOLDER.parent,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=subprocess.STDOUT,
-                pass_fds=(writing,),
-            )
-        lines = []
-        with child:
-            try:
-                for line in _follow(log, patience):
-                    lines.append(line)
-                    watch(line)
-            except BaseException:
-                child.kill()
-                raise
-        printed.seek(0)
-        tail = printed.read().decode("utf-8", "replace").splitlines()[-40:]
+    command += ["-p", "no:cacheprovider", "-q", f"--record-mark={mark}", *arguments]
+    printed, lines = b"", []
+    with subprocess.Popen(  # noqa: S603  our own interpreter
+        command,
+        cwd=FOLDER.parent,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as child:
+        for line in _follow(child.stdout, patience):
+            text, found, report = line.partition(mark.encode())
+            printed += text if found else text + b"\n"
+            if found:
+                lines.append(json.loads(report))
+                watch(lines[-1])
+    tail = printed.decode("utf-8", "replace").splitlines()[-40:]
     return Done(child.returncode, "\n".join(tail), lines)
 
 
-def _follow(log: IO[bytes], patience: float) -> Iterator[dict[str, Any]]:
-    while select.select([log], [], [], patience)[0]:
-        if not (line := log.readline()):
+def _follow(pipe: Any, patience: float) -> Iterator[bytes]:
+    rest = b""
+    while select.select([pipe], [], [], patience)[0]:
+        chunk = os.read(pipe.fileno(), 1 << 16)
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+        if not chunk:
+            yield rest
             return
-        yield json.loads(line)
     # A body that trickles resets every time limit of the client.
-    raise TimeoutError(f"no answer was complete within {patience:.0f} s")
+    raise RecordingError(f"no answer was complete within {patience:.0f} s")
 
 
-def collect(request: RecordRequest, environment: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the cassette of each selected check, its node id and its claims.
-
-    Raises:
-        RecordingError: The checks cannot be collected.
-    """
-    narrow = (*(f"--lane={x}" for x in request.lanes), *(f"--claim={x}" for x in request.claims))
-    options = ("--collect-only", "--target=reference", *narrow, *_CHECKS)
-    done = run_pytest(options, environment)
-    # 5: none is selected.
-    if done.code not in {0, 5}:
-        raise RecordingError(f"the checks cannot be collected\n{done.output}")
-    return [line for line in done.lines if "planned" in line]
-
-
-def run(context: RunContext, step: str, options: Sequence[str], tasks: Sequence[Task]) -> Done:
-    """Run the checks of some cassettes, and show the progress.
+@contextlib.contextmanager
+def watch_tasks(console: Console, step: str, number: int) -> Iterator[Callable[..., None]]:
+    """Show the progress of a run, and yield what takes the lines that the plugin reports.
 
     Args:
-        context: What all runs share.
+        console: The terminal.
         step: What the run does, in a word.
-        options: Options of pytest, never a key.
-        tasks: The cassettes.
+        number: How many checks it has.
     """
-    if not tasks:  # pytest without a check runs them all
-        return Done(0, "")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     more = (TimeElapsedColumn(), TextColumn("{task.fields[note]}"))
-    with Progress(*columns, *more, console=context.console) as progress:
-        bar = progress.add_task(step, total=len(tasks), note="")
+    with Progress(*columns, *more, console=console) as progress:
+        bar = progress.add_task(step, total=number, note="")
 
         def watch(line: dict[str, Any]) -> None:
             if "result" in line:
@@ -174,23 +145,4 @@ def run(context: RunContext, step: str, options: Sequence[str], tasks: Sequence[
             elif "waiting" in line:
                 progress.update(bar, note=str(line["waiting"]))
 
-        arguments = ("--no-header", *options, *(task.check for task in tasks))
-        return run_pytest(arguments, context.environment, watch, context.patience)
-
-
-def read_results(tasks: Sequence[Task], done: Done) -> Results:
-    """Return how each check ended.
-
-    Args:
-        tasks: What was run.
-        done: The run.
-
-    Raises:
-        RecordingError: The run was stopped or cut.
-    """
-    for line in done.lines:
-        if "stopped" in line:
-            raise RecordingError(str(line["stopped"]))
-    if done.code not in {0, 1} or len(done.results) < len(tasks):
-        raise RecordingError(f"recording was cut (exit code {done.code})\n{done.output}")
-    return done.results
+        yield watch

@@ -1,15 +1,18 @@
 """The pytest plugin of a run that records, or that replays for the recorder.
 
-Knows pytest's hooks, VCR's writer and the guard; writes a log that another process reads while the
-run goes on. Must not know why something is recorded, or what becomes of it.
+Knows pytest's hooks, VCR's writer and the guard; reports to the process that reads what pytest
+prints. Must not know why something is recorded, or what becomes of it. It asserts nothing, and may
+have been imported before (PYTEST_DONT_REWRITE).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 from datetime import date
 from importlib import import_module, metadata
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +22,7 @@ from conformance.recording.provenance import Provenance, derive_evidence
 from conformance.recording.redaction import remove_keys
 from conformance.recording.scanner import withhold
 from conformance.recording.transport_guard import RecordingGuard
+from conformance.recording.vcr_hooks import CassetteWriter, Redactor
 from conformance.targets import LANES, find_keys, read_casts
 from conformance.verdicts.bound_items import places_of
 
@@ -27,13 +31,11 @@ if TYPE_CHECKING:
 
     from vcr import VCR
 
-    from conformance.recording.vcr_hooks import Redactor
     from conformance.targets import Lane
 
-__all__ = ["Recorder", "find_lane", "find_recorder", "is_recorded"]
+__all__ = ["Recorder", "end_with_reader", "find_lane", "find_recorder", "is_recorded"]
 
 _NAME = "conformance-cassettes"
-_HOOKS = "conformance.recording.vcr_hooks"
 _FOLDERS = ("features", "standard")
 _ABANDONED = 70
 _SILENCE = 120.0
@@ -42,12 +44,22 @@ _SILENCE = 120.0
 def pytest_addoption(parser: pytest.Parser) -> None:
     option = parser.getgroup("conformance").addoption
     option("--record", action="store_true", help="write cassettes of what is answered")
+    option("--record-mark", default="", help="what each line of the report begins with")
     option("--record-partial", action="store_true", help="go on after a check without an answer")
-    option("--record-log", type=int, metavar="FD", help="a pipe: say there how each check ended")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(Recorder(config), _NAME)
+    log = os.dup(1)  # while a check runs, pytest keeps what is written to 1
+    Thread(target=end_with_reader, args=[log], daemon=True).start()
+    config.pluginmanager.register(Recorder(config, log), _NAME)
+
+
+def end_with_reader(log: int) -> None:
+    """End this process when nobody reads the pipe any more: what it waits for is paid in vain."""
+    poll = select.poll()
+    poll.register(log, 0)  # that the other end is closed is always told
+    poll.poll()
+    os._exit(_ABANDONED)
 
 
 def find_recorder(config: pytest.Config) -> Recorder | None:
@@ -83,12 +95,17 @@ def _guarded(request: pytest.FixtureRequest, vcr: Any) -> Iterator[None]:
 class Recorder:
     """What the run knows about its cassettes.
 
+    Args:
+        config: With the options.
+        log: The pipe to report to.
+
     Attributes:
         guard: What every request passes.
     """
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, log: int) -> None:
         self._option = config.option
+        self._log = log
         self._lane: Lane | None = None
         self._worst: dict[str, tuple[str, str]] = {}
         self._session: pytest.Session | None = None
@@ -108,8 +125,7 @@ class Recorder:
         """
         self._lane = lane
         self.guard.begin()
-        redactor: Redactor = import_module(_HOOKS).Redactor(lane, self._keys)
-        return redactor
+        return Redactor(lane, self._keys)
 
     def _describe(self, model: str, requests: tuple[str, ...]) -> Provenance:
         option, lane = self._option, self._lane
@@ -130,9 +146,7 @@ class Recorder:
 
     def pytest_recording_configure(self, config: pytest.Config, vcr: VCR) -> None:
         if self._option.record:
-            # Loaded this late because pytest rewrites VCR's own assertions before anybody has it.
-            writer = import_module(_HOOKS).CassetteWriter
-            vcr.register_persister(writer(self._describe))
+            vcr.register_persister(CassetteWriter(self._describe))
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self._session = session
@@ -167,12 +181,8 @@ class Recorder:
             self._session.shouldstop = self.guard.stopped
 
     def _write(self, **line: Any) -> None:
-        if self._option.record_log is None:
-            return
-        try:
-            os.write(self._option.record_log, (json.dumps(line) + "\n").encode())
-        except BrokenPipeError:
-            os._exit(_ABANDONED)  # nobody follows the run any more: it must send nothing
+        # Raises before a request if nobody reads it any more.
+        os.write(self._log, f"{self._option.record_mark}{json.dumps(line)}\n".encode())
 
 
 def _explain(report: pytest.TestReport, keys: Sequence[str]) -> str:

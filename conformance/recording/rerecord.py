@@ -8,36 +8,32 @@ git holds the old ones.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich.console import Console
 
+from conformance import FOLDER
 from conformance.child_environment import child_environment
+from conformance.recording import pytest_runs
 from conformance.recording.cassettes import ROOT, find_flaw, find_provenance, read_provenance
-from conformance.recording.plan import RecordRequest, Task, make_plan, name_higher_evidence
-from conformance.recording.pytest_runs import (
-    RecordingError,
-    RunContext,
-    collect,
-    read_results,
-    run,
-)
+from conformance.recording.plan import Plan, RecordRequest, Task, make_plan, name_higher_evidence
+from conformance.recording.pytest_runs import Done, RecordingError, watch_tasks
 from conformance.recording.scanner import scan_file, withhold
 from conformance.targets import find_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from conformance.recording.plan import Plan
-    from conformance.recording.pytest_runs import Done, Results
-
 __all__ = ["Outcome", "RecordingError", "ask_again", "collect_names", "plan", "record"]
 
+_Results: TypeAlias = "Mapping[str, Mapping[str, Any]]"
+"""How each check ended, by its node id."""
+
+_CHECKS = (f"{FOLDER}/checks/features", f"{FOLDER}/checks/standard/test_integration.py")
 _MOST = 12
 _PATIENCE = {"live": 1260.0}
 _LOCAL_PATIENCE = 300.0
@@ -58,49 +54,102 @@ class Outcome:
     left: Mapping[str, str]
 
 
-def plan(
-    request: RecordRequest, root: Path = ROOT, environment: Mapping[str, str] = os.environ
-) -> Plan:
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """What the runs of one request share.
+
+    Attributes:
+        request: The request.
+        staged: Folder of the new cassettes.
+        console: Where progress is shown.
+    """
+
+    request: RecordRequest
+    staged: Path
+    console: Console
+
+    def run(self, step: str, options: Sequence[str], tasks: Sequence[Task]) -> Done:
+        """Run the checks of some cassettes, with options that hold no key."""
+        if not tasks:  # pytest without a check runs them all
+            return Done(0, "")
+        arguments = ("--no-header", *options, *(task.check for task in tasks))
+        patience = _PATIENCE.get(self.request.target, _LOCAL_PATIENCE)
+        environment = child_environment(self.request.target)
+        with watch_tasks(self.console, step, len(tasks)) as watch:
+            return pytest_runs.run_pytest(arguments, environment, watch, patience)
+
+    def record(self, step: str, tasks: Sequence[Task]) -> Done:
+        """Send the requests of some cassettes, and write new ones."""
+        request = self.request
+        options = [f"--target={request.target}", "--record", f"--cassettes={self.staged}"]
+        options += ["--record-partial"] if request.partial else []
+        options += [f"--model={model}" for model in request.models]
+        options += [f"--model-url={request.url}"] if request.url else []
+        if request.target == "engine":
+            # Leaves out the checks that the suite's own tiny model cannot answer.
+            options += ["-p", "conformance.maintenance.engines.pytest_engine"]
+            options += [f"--engine-url={request.url}", f"--engine-name={request.engine}"]
+        return self.run(step, options, tasks)
+
+    def replay(self, tasks: Sequence[Task], folder: Path) -> _Results:
+        """Replay cassettes of a folder, with sockets blocked."""
+        done = self.run("replaying", ("--target=replay", f"--cassettes={folder}"), tasks)
+        if done.code not in {0, 1}:
+            raise RecordingError(f"replaying was cut (exit code {done.code})\n{done.output}")
+        return done.results
+
+
+@contextlib.contextmanager
+def _open_runs(request: RecordRequest, console: Console | None = None) -> Iterator[_Runs]:
+    """Yield the runs; the folder of new cassettes is removed when the block ends."""
+    with TemporaryDirectory(prefix="recording-") as folder:
+        yield _Runs(request, Path(folder), console or Console(quiet=True))
+
+
+def _collect(request: RecordRequest) -> list[Task]:
+    """Return the cassette of each selected check."""
+    narrow = (*(f"--lane={x}" for x in request.lanes), *(f"--claim={x}" for x in request.claims))
+    options = ("--collect-only", "--target=reference", *narrow, *_CHECKS)
+    done = pytest_runs.run_pytest(options, child_environment("reference"))
+    if done.code not in {0, 5}:  # 5: none is selected
+        raise RecordingError(f"the checks cannot be collected\n{done.output}")
+    planned = (line for line in done.lines if "planned" in line)
+    return [Task(x["planned"], x["check"], claims=tuple(x["claims"])) for x in planned]
+
+
+def plan(request: RecordRequest, root: Path = ROOT) -> Plan:
     """Find out what there is to record; nothing is sent.
 
     Args:
         request: What is requested.
         root: The cassettes as they are.
-        environment: The user's variables.
 
     Raises:
         RecordingError: The checks cannot be collected.
     """
-    lines = collect(request, child_environment("reference", environment))
-    planned = {line["planned"]: line["check"] for line in lines}
-    changed: list[str] = []
+    tasks = _collect(request)
+    changed: list[Task] = []
     if request.stale is not None:
-        old = [Task(*each, "") for each in planned.items() if (root / each[0]).is_file()]
-        with _open_context(RecordRequest(), environment) as context:
-            results = _replay(context, old, root)
-        changed = [task.name for task in old if results[task.check]["result"] == "failed"]
-    claims = {line["check"]: tuple(line["claims"]) for line in lines}
-    return replace(make_plan(planned, root, request, changed), claims=claims)
+        old = [task for task in tasks if (root / task.name).is_file()]
+        with _open_runs(RecordRequest()) as runs:
+            results = runs.replay(old, root)
+        changed = [task for task in old if results[task.check]["result"] == "failed"]
+    return make_plan(tasks, root, request, changed)
 
 
-def collect_names(environment: Mapping[str, str] = os.environ) -> frozenset[str]:
+def collect_names() -> frozenset[str]:
     """Return the names of all cassettes that the suite's checks replay.
 
-    Args:
-        environment: The user's variables.
-
     Raises:
         RecordingError: The checks cannot be collected.
     """
-    lines = collect(RecordRequest(), child_environment("reference", environment))
-    return frozenset(line["planned"] for line in lines)
+    return frozenset(task.name for task in _collect(RecordRequest()))
 
 
 def record(
     request: RecordRequest,
     agreed: Plan,
     root: Path = ROOT,
-    environment: Mapping[str, str] = os.environ,
     console: Console | None = None,
 ) -> Outcome:
     """Record cassettes and put each in the place of the old one.
@@ -109,11 +158,7 @@ def record(
         request: What is requested.
         agreed: The plan.
         root: The cassettes to replace.
-        environment: The user's variables, keys among them.
         console: Where progress is shown; default nowhere.
-
-    Returns:
-        What became of each cassette.
 
     Raises:
         RecordingError: A check failed, the service was lost or a cassette is flawed.
@@ -121,19 +166,17 @@ def record(
     """
     root.mkdir(parents=True, exist_ok=True)
     TemporaryFile(dir=root).close()  # raises before anything is sent or paid for
-    with _open_context(request, environment, console) as context:
-        done = run(context, "recording", _write_options(request, context.staged), agreed.tasks)
-        results = read_results(agreed.tasks, done)
-        left = {
-            task.name: reason
-            for task in agreed.tasks
-            if (reason := _find_reason(task, results, context, request, root))
-        }
-        answered = [task for task in agreed.tasks if task.name not in left]
-        left |= _prove(request, context, answered, results)
+    with _open_runs(request, console) as runs:
+        done = runs.record("recording", agreed)
+        if cut := done.find_cut(len(agreed)):
+            raise RecordingError(cut)
+        reasons = {task.name: _find_reason(task, done.results, runs, root) for task in agreed}
+        left = {name: reason for name, reason in reasons.items() if reason}
+        answered = [task for task in agreed if task.name not in left]
+        left |= _prove(runs, answered, done.results)
         replaced = tuple(sorted({task.name for task in answered} - left.keys()))
         for name in replaced:
-            _put(context.staged / name, root / name)
+            _put(runs.staged / name, root / name)
     read_provenance.cache_clear()
     return Outcome(replaced, left)
 
@@ -142,78 +185,35 @@ def record(
 def ask_again(
     request: RecordRequest,
     agreed: Plan,
-    environment: Mapping[str, str] = os.environ,
     console: Console | None = None,
-) -> Iterator[tuple[Path, Results]]:
+) -> Iterator[tuple[Path, _Results, str]]:
     """Send the requests of the cassettes again, and yield the responses until the block ends.
 
     Args:
         request: Whom to ask.
         agreed: The plan.
-        environment: The user's variables.
         console: Where progress is shown; default nowhere.
 
     Yields:
-        The folder of the new cassettes, and how each check ended, by its node id; of a run that
-        was cut, those that ended before.
-
-    Raises:
-        RecordingError: The service was lost, or the run was cut; after the block, if it does not
-            raise.
+        The folder of the new cassettes; how each check ended, by its node id; and why the others
+        did not, if the service was lost or the run was cut.
     """
-    with _open_context(request, environment, console) as context:
-        done = run(context, "asking", _write_options(request, context.staged), agreed.tasks)
-        yield context.staged, _read_until_stop(done)
-        read_results(agreed.tasks, done)
+    with _open_runs(request, console) as runs:
+        done = runs.record("asking", agreed)
+        yield runs.staged, done.results, done.find_cut(len(agreed))
 
 
-@contextlib.contextmanager
-def _open_context(
-    request: RecordRequest, environment: Mapping[str, str], console: Console | None = None
-) -> Iterator[RunContext]:
-    """Yield what the runs share; the folder of new cassettes is removed when the block ends."""
-    declared = child_environment(request.target, environment)
-    patience = _PATIENCE.get(request.target, _LOCAL_PATIENCE)
-    with TemporaryDirectory(prefix="recording-") as folder:
-        yield RunContext(Path(folder), declared, console or Console(quiet=True), patience)
-
-
-def _write_options(request: RecordRequest, staged: Path) -> tuple[str, ...]:
-    """Return the options of a run that records, never a key."""
-    options = [f"--target={request.target}", "--record", f"--cassettes={staged}"]
-    options += ["--record-partial"] if request.partial else []
-    options += [f"--model={model}" for model in request.models]
-    options += [f"--model-url={request.url}"] if request.url else []
-    if request.target == "engine":
-        # Leaves out the checks that the suite's own tiny model cannot answer.
-        options += ["-p", "conformance.maintenance.engines.pytest_engine"]
-        options += [f"--engine-url={request.url}", f"--engine-name={request.engine}"]
-    return tuple(options)
-
-
-def _read_until_stop(done: Done) -> Results:
-    """Return how each check ended that ended before the service was lost, if it was."""
-    lines = done.lines
-    # The line before the stop is the check during which it came.
-    stop = next((at - 1 for at, line in enumerate(lines) if "stopped" in line), len(lines))
-    return replace(done, lines=lines[:stop]).results
-
-
-def _find_reason(
-    task: Task, results: Results, context: RunContext, request: RecordRequest, root: Path
-) -> str:
+def _find_reason(task: Task, results: _Results, runs: _Runs, root: Path) -> str:
     """Return why a cassette stays as it was, though nothing failed; empty if it does not."""
     result = results[task.check]
-    about = find_provenance(context.staged / task.name)
+    about = find_provenance(runs.staged / task.name)
     if result["result"] == "skipped" or (result["result"] == "passed" and about is None):
         return str(result["reason"] or "it sent no request")
-    evidence = about.evidence if about else request.target
-    return name_higher_evidence(root / task.name, evidence, request)
+    evidence = about.evidence if about else runs.request.target
+    return name_higher_evidence(root / task.name, evidence, runs.request)
 
 
-def _prove(
-    request: RecordRequest, context: RunContext, tasks: Sequence[Task], results: Results
-) -> dict[str, str]:
+def _prove(runs: _Runs, tasks: Sequence[Task], results: _Results) -> dict[str, str]:
     """Return which new cassettes are not fit, and why.
 
     Raises:
@@ -222,48 +222,35 @@ def _prove(
     left: dict[str, str] = {}
     for find in (_find_failed, _find_flawed, _find_unreplayable):
         kept = [task for task in tasks if task.name not in left]
-        faults = find(context, kept, results)
-        if faults and (not request.partial or len(faults) == len(kept)):
+        faults = {task.name: fault for task, fault in find(runs, kept, results) if fault}
+        if faults and (not runs.request.partial or len(faults) == len(kept)):
             raise RecordingError(_explain(faults))
         left |= faults
     return left
 
 
-def _find_failed(_: RunContext, tasks: Sequence[Task], results: Results) -> dict[str, str]:
-    """Return which checks failed on the responses, and why."""
-    failed = (task for task in tasks if results[task.check]["result"] == "failed")
-    return {
-        task.name: f"failed while recording: {results[task.check]['reason']}" for task in failed
-    }
-
-
-def _find_flawed(context: RunContext, tasks: Sequence[Task], _: Results) -> dict[str, str]:
-    """Return which cassettes hold a secret or have a flaw, and which."""
-    keys, folder = find_keys(context.environment), context.staged
-    found = {}
+def _find_failed(_: _Runs, tasks: Sequence[Task], results: _Results) -> Iterator[tuple[Task, str]]:
     for task in tasks:
-        if kinds := scan_file(folder / task.name, keys):
-            found[task.name] = f"a secret would have been kept: {kinds[0]}"
-        elif flaw := find_flaw(folder / task.name, folder):
-            found[task.name] = withhold(flaw, keys)
-    return found
+        result, reason = results[task.check]["result"], results[task.check]["reason"]
+        yield task, f"failed while recording: {reason}" if result == "failed" else ""
 
 
-def _find_unreplayable(context: RunContext, tasks: Sequence[Task], _: Results) -> dict[str, str]:
-    """Return which cassettes do not replay with sockets blocked, and why."""
-    results = _replay(context, tasks, context.staged)
-    return {
-        task.name: f"does not replay: {results.get(task.check, {}).get('reason', 'it did not run')}"
-        for task in tasks
-        if results.get(task.check, {}).get("result") != "passed"
-    }
+def _find_flawed(runs: _Runs, tasks: Sequence[Task], _: _Results) -> Iterator[tuple[Task, str]]:
+    keys = find_keys()
+    for task in tasks:
+        kinds = scan_file(runs.staged / task.name, keys)
+        flaw = withhold(find_flaw(runs.staged / task.name, runs.staged), keys)
+        yield task, f"a secret would have been kept: {kinds[0]}" if kinds else flaw
 
 
-def _replay(context: RunContext, tasks: Sequence[Task], folder: Path) -> Results:
-    done = run(context, "replaying", ("--target=replay", f"--cassettes={folder}"), tasks)
-    if done.code not in {0, 1}:
-        raise RecordingError(f"replaying was cut (exit code {done.code})\n{done.output}")
-    return done.results
+def _find_unreplayable(
+    runs: _Runs, tasks: Sequence[Task], _: _Results
+) -> Iterator[tuple[Task, str]]:
+    results = runs.replay(tasks, runs.staged)
+    for task in tasks:
+        result = results.get(task.check, {"result": "", "reason": "it did not run"})
+        passed = result["result"] == "passed"
+        yield task, "" if passed else f"does not replay: {result['reason']}"
 
 
 def _explain(faults: Mapping[str, str]) -> str:

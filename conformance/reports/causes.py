@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from conformance.reports.report import Line
 
-__all__ = ["Cause", "list_causes"]
+__all__ = ["Cause", "find_key", "list_causes"]
 
 _CHANGING = re.compile(r"https?://\S+|0x[0-9a-f]+|\b[0-9a-f-]{8,}\b|\d+|(?<=: )\{\".*$")
 _RAISED = re.compile(r"^.*?expected to read `.*?`; received: (?=\w*(Error|Exception): |no ')")
@@ -38,6 +38,11 @@ class Cause:
     claims: tuple[str, ...]
 
 
+def find_key(reason: str) -> str:
+    """Return what reasons of one cause have in common."""
+    return _CHANGING.sub("#", _RAISED.sub("", reason))
+
+
 def list_causes(lines: Iterable[Line]) -> tuple[Cause, ...]:
     """Return the causes of all failures, the one with most checks first.
 
@@ -48,7 +53,7 @@ def list_causes(lines: Iterable[Line]) -> tuple[Cause, ...]:
     for line in lines:
         for finding in line.findings:
             if finding.result is Result.FAILED:
-                key = _CHANGING.sub("#", _RAISED.sub("", finding.reason))
+                key = find_key(finding.reason)
                 _, checks, claims = groups.setdefault(key, (finding.reason, {}, {}))
                 checks[finding.check] = claims[line.claim] = None
     causes = [Cause(reason, len(checks), (*claims,)) for reason, checks, claims in groups.values()]

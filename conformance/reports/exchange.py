@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.recording.provenance import Provenance
-    from conformance.subjects.first_exchange import FirstExchange
+    from conformance.subjects.noted_exchanges import ExchangeListener, NotedExchange
 
-__all__ = ["MOST", "Exchange", "find_exchange", "show_first"]
+__all__ = ["MOST", "Exchange", "find_exchange", "show_noted"]
 
 MOST = 2000
 """Characters shown of a request, and of a response."""
@@ -80,13 +80,19 @@ def find_exchange(check: str, lane: str, root: Path = ROOT) -> Exchange | None:
         raise SuiteFault(f"{name} is not a cassette: {type(flaw).__name__}") from flaw
 
 
-def show_first(exchange: FirstExchange, clean: Callable[[str], str]) -> ShownExchange:
-    """Return what a check sent and received first, for a reader.
+def show_noted(
+    listener: ExchangeListener, clean: Callable[[str], str]
+) -> tuple[ShownExchange, ...]:
+    """Return what a check sent and received first and last, for a reader.
 
     Args:
-        exchange: What was noted.
+        listener: What noted it.
         clean: Takes what is secret out of a text.
     """
+    return tuple(_show_noted(each, listener.total, clean) for each in listener.noted)
+
+
+def _show_noted(exchange: NotedExchange, total: int, clean: Callable[[str], str]) -> ShownExchange:
     uri = make_canonical(exchange.opening.partition(" ")[2])
     method = exchange.opening.partition(" ")[0]
     request = _show(
@@ -96,10 +102,10 @@ def show_first(exchange: FirstExchange, clean: Callable[[str], str]) -> ShownExc
     response = f"no response: {exchange.failure or 'none was waited for'}"
     if exchange.status:
         response = _show(str(exchange.status), answered, clean(_to_text(_decompress(exchange))))
-    return ShownExchange(clean(request), clean(response), exchange.more)
+    return ShownExchange(clean(request), clean(response), exchange.number, total)
 
 
-def _decompress(exchange: FirstExchange) -> bytes:
+def _decompress(exchange: NotedExchange) -> bytes:
     data, encoding = bytes(exchange.data), exchange.answered.get("content-encoding", "")
     try:
         found: bytes = httpx2.Response(

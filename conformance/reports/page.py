@@ -119,7 +119,7 @@ def _describe(finding: Finding, root: Path) -> dict[str, Any]:
         "reason": finding.reason,
         "evidence": finding.evidence,
         "text": finding.text,
-        "exchange": finding.exchange,
+        "exchanges": finding.exchanges,
     }
 
 

@@ -90,7 +90,7 @@ class Finding:
         result: What became of it.
         reason: One line, empty when it passed.
         text: All that pytest says of a failure; empty for anything else.
-        exchange: What a check that failed or broke sent and received first, if it sent anything.
+        exchanges: What a check that failed or broke sent and received first and last, if anything.
     """
 
     check: str
@@ -98,7 +98,7 @@ class Finding:
     reason: str
     evidence: tuple[str, ...]
     text: str = ""
-    exchange: ShownExchange | None = None
+    exchanges: tuple[ShownExchange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def _group(outcomes: Iterable[Outcome]) -> dict[Place, list[Finding]]:
             outcome.reason,
             outcome.evidence,
             outcome.text,
-            outcome.exchange,
+            outcome.exchanges,
         )
         found.setdefault(outcome.place, []).append(finding)
     return found

@@ -12,6 +12,7 @@ from rich.table import Table as Grid
 
 from conformance.claims.table import LANES
 from conformance.media import to_markdown, to_markdown_code, to_terminal
+from conformance.reports.causes import find_key
 from conformance.reports.difference import Kind
 from conformance.reports.labels import NO_CLAIM, SAYS, UNCLAIMED, say
 from conformance.reports.report import list_corrections
@@ -52,7 +53,7 @@ def print_report(report: Report, console: Console, *, exchanges: bool = False) -
     Args:
         report: The report.
         console: Where it is printed.
-        exchanges: Whether to print what each failed check sent and received first, as well.
+        exchanges: Whether to print what each failed check sent and received first and last.
     """
     console.print(to_terminal(_name(report)))
     grid = Grid()
@@ -233,7 +234,7 @@ def _share(report: Report) -> list[Cause]:
 
 
 def _list_lines(report: Report) -> Iterator[Text]:
-    told = {cause.reason: f"cause {n}" for n, cause in enumerate(_share(report), start=1)}
+    told = {find_key(cause.reason): f"cause {n}" for n, cause in enumerate(_share(report), start=1)}
     for line in report.lines:
         if line.status is Status.PASS:
             continue
@@ -250,16 +251,15 @@ def _list_lines(report: Report) -> Iterator[Text]:
 
 
 def _list_exchanges(report: Report) -> Iterator[Text]:
-    """Say of each failed check, once, what pytest says and what was on the wire first."""
+    """Say of each failed check, once, what pytest says and what was on the wire first and last."""
     found = {each.check: (each, line) for line in reversed(report.lines) for each in line.findings}
     for check, (finding, line) in reversed(found.items()):
         if finding.result not in {Result.FAILED, Result.BROKEN}:
             continue
         yield to_terminal(f"\n{check}", style="bold")
         yield to_terminal(finding.text or finding.reason)
-        if exchange := finding.exchange:
-            more = f" (the first of {exchange.more + 1})" if exchange.more else ""
-            yield to_terminal(f"--- request{more}\n{exchange.request}")
+        for exchange in finding.exchanges:
+            yield to_terminal(f"--- {exchange.name}\n{exchange.request}")
             yield to_terminal(f"--- response\n{exchange.response}")
         yield to_terminal(f"--- again: {line.again}")
 
@@ -267,12 +267,14 @@ def _list_exchanges(report: Report) -> Iterator[Text]:
 def _group(line: Line) -> list[tuple[str, list[str]]]:
     """Return a line's reasons, each once, with the checks that gave it, if any did."""
     gave = {f"{each.check}: {each.reason or each.result}": each for each in line.findings}
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, tuple[str, list[str]]] = {}
     for text in line.reasons:
         found = gave.get(text)
-        checks = groups.setdefault((found.reason or found.result) if found else text, [])
+        reason = (found.reason or found.result) if found else text
+        failed = found is not None and found.result is Result.FAILED
+        _, checks = groups.setdefault(find_key(reason) if failed else reason, (reason, []))
         checks += [found.check] if found else []
-    return list(groups.items())
+    return list(groups.values())
 
 
 def _tell(reason: str, checks: list[str], told: dict[str, str], claim: str) -> str:
@@ -281,7 +283,7 @@ def _tell(reason: str, checks: list[str], told: dict[str, str], claim: str) -> s
         return reason
     who = checks[0] if len(checks) == 1 else f"{checks[0]} and {len(checks) - 1} more"
     here = f"the reason of {claim}"
-    again = told.setdefault(reason, here)
+    again = told.setdefault(find_key(reason), here)
     # What is shorter than the reference to it is told again.
     return f"{who}: {again if again != here and len(reason) > len(again) else reason}"
 

@@ -111,7 +111,7 @@ def _gives_logprobs(answers: Answers) -> bool:
 _NO_REASONING = "the model answers without reasoning"
 _NOT_STREAMED = "the service sends what it answers in one event"
 _WHOLE_CALLS = "the service sends each call in one event"
-_ONE_BY_ONE = "the model makes one call at a time"
+_ONE_BY_ONE = "the model makes one call where it is asked for two"
 _ONE_ANSWER = "the service gives one answer to a request"
 _NO_CALLS = "the model calls no tool, as tools.invoke.call says"
 

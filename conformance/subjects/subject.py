@@ -14,6 +14,7 @@ from functools import cache, cached_property
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Protocol
 
+import httpx2
 import pytest
 from pydantic import ValidationError
 
@@ -41,10 +42,12 @@ _EVERYBODYS = {"model", "api_key", "base_url", "model_url"}
 """What each factory has to take."""
 _NOWHERE = "http://127.0.0.1:9"
 """A sample is made for its class alone; nothing is ever sent there."""
+_OWN_BASE = "langchain_baseten._config.service"
+"""A module that only this repository's package has: release 0.2.5 has the same import name."""
 
 
 MADE: list[tuple[Any, dict[str, Any]]] = []
-"""What a factory made for the running check: each model, and the arguments it was made from."""
+"""What a factory made for the running check, each with its arguments; none that are `ours`."""
 
 
 class SubjectError(ValueError):
@@ -55,7 +58,7 @@ class Subject(Protocol):
     """Who is judged.
 
     Attributes:
-        ours: Whether it is the client of this repository.
+        ours: Whether it is the client of this repository, or a class that derives from it.
         name: What reports call it.
         kind: The model's class, or what can be asked and called as if it were the class.
         package: The distribution that the class comes from; empty if none says so.
@@ -118,12 +121,29 @@ class Factory:
             and `model_url`, `max_retries`, and what a check varies (`temperature`, `max_tokens`,
             `stop`, `stream_usage`, ...). It raises NotImplementedError, with a reason, for what it
             cannot take: the check does then not apply, and the report says why. Nor does it where
-            the constructor knows no argument of that name, whether it raises or ignores it.
+            the constructor knows no argument of that name, whether it raises or ignores it. If it
+            has an attribute `third_party` that is true, what it makes is judged as another maker's,
+            even where it derives from ChatBaseten.
     """
 
     spec: str
     build: Callable[..., Any]
-    ours = False
+
+    @cached_property
+    def ours(self) -> bool:
+        """Whether what is made derives from ChatBaseten, and can be answered inside this process.
+
+        Checks that look inside our client connect it by the arguments for HTTP clients.
+        """
+        bases = {base.__module__ for base in self._class.__mro__}
+        if getattr(self.build, "third_party", False) or _OWN_BASE not in bases:
+            return False
+        clients = {"http_client": httpx2.Client(), "http_async_client": httpx2.AsyncClient()}
+        try:
+            made = self._build_sample(**clients)
+        except (Exception, pytest.skip.Exception):  # noqa: BLE001  somebody's code may raise anything
+            return False
+        return all(getattr(made, name) is client for name, client in clients.items())
 
     def make(self, **settings: Any) -> BaseChatModel:
         """Make a model; what is None is left out, as if it were not there.
@@ -135,7 +155,8 @@ class Factory:
         made = self._build(given)
         if name := self._find_ignored(made, given):
             end_inapplicable(f"what the factory makes ignores the argument {name}: it has none")
-        MADE.append((made, given))
+        if not self.ours:
+            MADE.append((made, given))
         return made
 
     def _build(self, given: dict[str, Any]) -> BaseChatModel:
@@ -178,12 +199,13 @@ class Factory:
             "",
         )
 
+    def _build_sample(self, **settings: Any) -> BaseChatModel:
+        given = choose_settings(LANES["dedicated"], "reference", _NOWHERE)
+        return self._build({**given, "max_retries": 0, **settings})
+
     @cached_property
     def _class(self) -> type[BaseChatModel]:
-        sample = self.make(
-            **choose_settings(LANES["dedicated"], "reference", _NOWHERE), max_retries=0
-        )
-        return type(sample)
+        return type(self._build_sample())
 
     @property
     def kind(self) -> Any:

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from conformance.libraries import Request, Response
     from conformance.reference import AnswerPlan, ReceivedRequest
 
-__all__ = ["DECK", "Deck", "Tape"]
+__all__ = ["DECK", "UNREQUESTED", "Deck", "Tape", "is_usage_unrequested"]
+
+UNREQUESTED = "the streamed request does not ask for usage, as usage.stream.asked-for says"
+
+
+def is_usage_unrequested(body: dict[str, Any]) -> bool:
+    """Tell whether a request is streamed and does not ask for its usage."""
+    wanted = (body.get("stream_options") or {}).get("include_usage")
+    return bool(body.get("stream") and not wanted)
 
 
 class Tape:

@@ -34,6 +34,7 @@ _INPUT = re.compile(
     re.DOTALL,
 )
 """What pydantic says of a value: its kind is enough, the value is cut to nothing."""
+_UNPACKED = re.compile(r"values to unpack \(expected (\d+)(?:, got (\d+))?\)")
 _DATA = re.compile(r"[A-Za-z0-9+/=]{120,}")
 _SHOWN = 24
 """Characters shown of base64 data."""
@@ -61,14 +62,45 @@ def describe_failure(error: BaseException, text: str, folders: tuple[str, ...] =
     if isinstance(statement, ast.Assert) and isinstance(error, AssertionError):
         if statement.msg is not None:
             return text.split("\nassert ", 1)[0]
-        return f"{opening}expected `{_write(statement.test)}`; received: {text}"
+        received = _read_values(statement.test, text)
+        return f"{opening}expected `{_write(statement.test)}`; received: {received}"
     if isinstance(statement, ast.With) and "DID NOT RAISE" in text:
         return f"{opening}expected an error from `{_write(statement.body[0])}`; received: {text}"
     if last and isinstance(error, _BARE) and not isinstance(statement, ast.Raise):
-        missing = f"no {error.args[0]!r}" if isinstance(error, KeyError) else text
-        return f"{opening}expected to read `{_write(statement)}`; received: {missing}"
+        return f"{opening}{_describe_reading(statement, error, text)}"
     crash = isinstance(error, _BARE) and type(error).__module__ == "builtins" and not last
     return f"{text}{_place(error)}" if crash else text
+
+
+def _describe_reading(statement: ast.stmt, error: BaseException, text: str) -> str:
+    """Return what a statement of a check could not read of a response."""
+    if isinstance(statement, ast.Assign) and (counts := _UNPACKED.search(text)):
+        wanted, found = counts[1], counts[2] or f"more than {counts[1]}"
+        return f"expected `{_write(statement.value)}` to hold {wanted}; received: {found}"
+    missing = f"no {error.args[0]!r}" if isinstance(error, KeyError) else text
+    return f"expected to read `{_write(statement)}`; received: {missing}"
+
+
+def _read_values(test: ast.expr, text: str) -> str:
+    """Return what pytest says of a condition without its word `assert`, and of `==` the values.
+
+    Args:
+        test: The condition, as it is written.
+        text: What pytest says: the condition with the values in it, and then how they differ.
+    """
+    line, _, rest = text.partition("\n")
+    shown = line.removeprefix("assert ")
+    try:
+        compared = ast.parse(shown, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        compared = None  # a value that Python does not write as it reads it
+    if not isinstance(compared, ast.Compare) or not isinstance(compared.ops[0], ast.Eq):
+        return f"{shown}\n{rest}".strip()
+    values = compared.left, *compared.comparators
+    received, *wanted = (ast.get_source_segment(shown, value) or "" for value in values)
+    written = [ast.unparse(each) for each in getattr(test, "comparators", ())]
+    known = written == [ast.unparse(each) for each in compared.comparators]
+    return received if known else f"{received}, not {' == '.join(wanted)}"
 
 
 def _place(error: BaseException) -> str:

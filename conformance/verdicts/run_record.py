@@ -87,7 +87,7 @@ class Ledger:
                 "reason": outcome.reason,
                 "evidence": outcome.evidence,
                 "text": outcome.text,
-                "exchange": asdict(outcome.exchange) if outcome.exchange else None,
+                "exchanges": [asdict(each) for each in outcome.exchanges],
             }
         )
 
@@ -181,6 +181,6 @@ def _take_line(record: Record, line: dict[str, Any], number: int) -> None:
 
 def _read_outcome(place: Place, check: str, found: dict[str, Any]) -> Outcome:
     sources = tuple(found["evidence"])
-    exchange = ShownExchange(**found["exchange"]) if found["exchange"] else None
+    exchanges = tuple(ShownExchange(**each) for each in found["exchanges"])
     result, reason = Result(found["result"]), found["reason"]
-    return Outcome(place, check, result, reason, sources, found["text"], exchange)
+    return Outcome(place, check, result, reason, sources, found["text"], exchanges)

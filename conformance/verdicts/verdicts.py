@@ -86,17 +86,24 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShownExchange:
-    """The first request of a check and its response, as text without secrets.
+    """A request of a check and its response, as text without secrets.
 
     Attributes:
         request: Method, URL, headers, body.
         response: Status, headers, body, or what came instead.
-        more: How many requests the check sent after it.
+        number: Which of the check's requests it is, from 1.
+        total: How many requests the check sent.
     """
 
     request: str
     response: str
-    more: int
+    number: int
+    total: int
+
+    @property
+    def name(self) -> str:
+        """Which request it is, where there are several."""
+        return f"request {self.number} of {self.total}" if self.total > 1 else "request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,7 @@ class Outcome:
         reason: One line: why it failed, broke, was skipped or does not apply.
         evidence: What it was judged on, such as "reference" or "engine vLLM 0.32.0".
         text: All that pytest says of a failure; empty for anything else.
-        exchange: What a check that failed or broke sent and received first, if it sent anything.
+        exchanges: What a check that failed or broke sent and received first and last, if anything.
     """
 
     place: Place
@@ -117,7 +124,7 @@ class Outcome:
     reason: str = ""
     evidence: tuple[str, ...] = ()
     text: str = ""
-    exchange: ShownExchange | None = None
+    exchanges: tuple[ShownExchange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,11 +268,13 @@ def _close_from_outside(shared: _Shared) -> None:
 
 
 def _close_inside(shared: _Shared) -> None:
-    shared.ending = asyncio.ensure_future(_end(shared))
+    if not shared.client.is_closed:  # its event loop has ended otherwise
+        shared.ending = asyncio.ensure_future(_end(shared))
 
 
 async def _end(shared: _Shared) -> None:
     if shared.lifeline is not None:
+        await shared.client.aclose()
         with suppress(RuntimeError):  # its event loop, or another user of it, is closing it already
             await shared.lifeline.aclose()
 
@@ -285,4 +287,8 @@ async def _close_with_loop(shared: _Shared) -> AsyncGenerator[None, None]:
     finally:
         with _process.lock:
             _process.discard(shared)
-        await shared.client.aclose()
+        if shared.ending is None:
+            await shared.client.aclose()
+        elif shared.ending is not asyncio.current_task():
+            # It has begun after the loop cancelled its tasks, and nothing else waits for it.
+            await asyncio.wait([shared.ending])

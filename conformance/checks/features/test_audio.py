@@ -62,11 +62,19 @@ def ask_about(block: dict[str, Any]) -> list[HumanMessage]:
 def find_audio(tape: Tape) -> dict[str, str]:
     """Return the one sound in the last message of the last request."""
     parts = tape.sent[-1]["messages"][-1]["content"]
-    assert isinstance(parts, list), f"expected a list of content parts, sent {type(parts).__name__}"
+    sent = type(parts).__name__
+    assert isinstance(parts, list), f"one input_audio was given; the content is sent as {sent}"
     kinds = [part["type"] for part in parts]
-    sounds = [part["input_audio"] for part in parts if "input_audio" in part]
-    assert len(sounds) == 1, f"one input_audio was given; the parts that are sent are {kinds}"
-    return dict(sounds[0])
+    assert kinds.count("input_audio") == 1, (
+        f"one input_audio was given; the parts that are sent are {kinds}"
+    )
+    return _find_sound(parts[kinds.index("input_audio")])
+
+
+def _find_sound(part: dict[str, Any]) -> dict[str, str]:
+    """Return what a part of audio holds."""
+    assert "input_audio" in part, f"a part of type input_audio is sent without audio: {part}"
+    return dict(part["input_audio"])
 
 
 @pytest.mark.claim("audio.dedicated.data")
@@ -94,7 +102,7 @@ def test_long_audio_and_several_pieces_arrive_unchanged_in_their_order(
     with expect("invalid-request"):
         ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(content)])
     told = [
-        part["text"] if part["type"] == "text" else part["input_audio"]["data"]
+        part["text"] if part["type"] == "text" else _find_sound(part)["data"]
         for part in sent[0]["messages"][0]["content"]
     ]
     wanted = [text for n, data in enumerate(sounds) for text in (f"Piece {n}:", data)]

@@ -89,7 +89,8 @@ def ask_about(block: dict[str, Any]) -> list[HumanMessage]:
 def find_url(body: dict[str, Any]) -> str:
     """Return the URL of the one image in the last message of a request."""
     parts = body["messages"][-1]["content"]
-    assert isinstance(parts, list), f"expected a list of content parts, sent {type(parts).__name__}"
+    sent = type(parts).__name__
+    assert isinstance(parts, list), f"one image was given; the content is sent as {sent}"
     images = [part for part in parts if part["type"] == "image_url"]
     kinds = [part["type"] for part in parts]
     assert len(images) == 1, f"one image was given; the parts that are sent are {kinds}"

@@ -113,7 +113,7 @@ def test_a_trace_names_the_provider_the_model_and_its_parameters(
     }
     assert start["metadata"]["ls_stop"] == ["END"]
     assert start["invocation_params"].items() >= {("top_p", 0.9), ("temperature", 0.5)}
-    assert FAKE_KEY not in str(trace.starts)
+    assert FAKE_KEY not in str(trace.starts), "the trace shows the key"
 
 
 @pytest.mark.claim("metadata.tracing.parameters")

@@ -157,7 +157,9 @@ def test_calls_side_by_side_can_be_forbidden(
     assert tape.sent[1]["parallel_tool_calls"] is False
     if chosen().ours:
         assert tape.sent[1]["tools"][0]["function"]["strict"] is True
-    assert len(both.tool_calls) == 2
+    assert len(both.tool_calls) == 2, (
+        f"the service was free to make two calls; the message holds {len(both.tool_calls)}"
+    )
     assert len(one.tool_calls) == 1, (
         f"parallel_tool_calls=False was sent; {len(one.tool_calls)} calls came"
     )

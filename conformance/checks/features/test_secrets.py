@@ -127,7 +127,7 @@ def test_a_key_inside_a_response_is_hidden_but_in_the_words_of_the_model(
     assert message.text == f"You have {_KEY}."
     told = message.response_metadata
     assert told["system_fingerprint"] == "[redacted]"
-    assert "S3cret" not in str(told)
+    assert "S3cret" not in str(told), "the response metadata repeat the key"
 
 
 @pytest.mark.claim("errors.key.hidden")
@@ -138,7 +138,7 @@ def test_a_key_in_an_error_inside_a_stream_is_hidden(evidence: Evidence, ask: As
 
     with expect("any", match="Bad key") as caught:
         ask(mount("model-apis", evidence, change_answers(fail), api_key=_KEY), TALE)
-    assert "S3cret" not in _show(caught.value)
+    assert "S3cret" not in _show(caught.value), "the error repeats the key"
 
 
 @pytest.mark.claim("errors.sentence.kept")
@@ -227,7 +227,7 @@ def test_no_credential_of_a_model_or_a_call_is_traced(evidence: Evidence, ask: A
         config={"callbacks": [trace]},
     )
     assert len(trace.starts) == 1
-    assert "S3cret" not in str(trace.starts)
+    assert "S3cret" not in str(trace.starts), "the trace shows what authenticates"
     assert {("x-functions-key", _SECRET), ("x-api-key", f"{_SECRET}-8")} <= {*seen[0].headers}
     assert seen[0].target.endswith(f"?sig={_SECRET}&code={_SECRET}-9")
 
@@ -263,7 +263,7 @@ def test_a_setting_of_the_client_is_rejected_as_an_option_of_a_call(
     model = mount(lane, evidence, note_bodies(sent))
     with expect("unsendable", match=next(iter(option))) as caught:
         ask(model, GREETING, **option)
-    assert "S3cret" not in str(caught.value)
+    assert "S3cret" not in str(caught.value), "the error shows what authenticates"
     assert sent == []
     with pytest.raises(ValueError, match="no_such_setting"):
         chosen().make(model="zai-org/GLM-5.2", api_key=FAKE_KEY, no_such_setting=1)

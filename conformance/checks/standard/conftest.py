@@ -11,9 +11,12 @@ import pytest
 
 from conformance.checks import assets
 from conformance.libraries import LIBRARIES
+from conformance.subjects.subject import chosen
+from conformance.subjects.traffic import DECK, UNREQUESTED, Tape, is_usage_unrequested
+from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +34,30 @@ def _serve_assets(get: Callable[..., Any]) -> Callable[..., Any]:
         return (get if beside else assets.serve)(url, **options)
 
     return choose
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Hold another maker's client to what the claim of one of LangChain's tests promises.
+
+    That streams are not asked for their usage is another check's, and what a trace is told of a
+    schema no claim's: those tests look at it once the answer has been found to fit.
+    """
+    tape = Tape()
+    DECK.tapes.append(tape)
+    try:
+        return (yield)
+    except AssertionError:
+        counting = "usage_metadata_streaming" in item.name and not chosen().ours
+        if counting and any(map(is_usage_unrequested, tape.sent)):
+            end_inapplicable(UNREQUESTED)
+        raise
+    except KeyError as missing:
+        if missing.args == ("ls_structured_output_format",) and not chosen().ours:
+            end_inapplicable("what a trace is told of a schema is for each maker to say")
+        raise
+    finally:
+        DECK.tapes.remove(tape)
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from conformance.subjects.subject import chosen
+from conformance.subjects.subject import OwnClient, chosen
+from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 pytestmark = pytest.mark.own("LangChain's standard unit suite needs a class, not a factory")
+
+
+@pytest.fixture(autouse=True)
+def _snapshot_of_ours(request: pytest.FixtureRequest) -> None:
+    if "snapshot" in request.fixturenames and not isinstance(chosen(), OwnClient):
+        end_inapplicable("the snapshot is of ChatBaseten itself, and names its class")
 
 
 class TestModelApisUnit(ChatModelUnitTests):

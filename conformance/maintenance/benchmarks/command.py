@@ -10,6 +10,7 @@ import argparse
 import os
 import platform
 import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +19,9 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from conformance.maintenance.benchmarks.analysis import sum_up
-from conformance.maintenance.benchmarks.document import build_document
-from conformance.maintenance.benchmarks.page import write_page
 from conformance.maintenance.benchmarks.quantities import QUANTITIES, shrink
-from conformance.maintenance.benchmarks.run import count_turns, measure
+from conformance.maintenance.benchmarks.report import build_document, print_summary, write_page
+from conformance.maintenance.benchmarks.run import list_turns, measure
 from conformance.maintenance.benchmarks.subjects import (
     FLOOR,
     OURS,
@@ -29,7 +29,6 @@ from conformance.maintenance.benchmarks.subjects import (
     choose_subjects,
     install,
 )
-from conformance.maintenance.benchmarks.terminal import print_summary
 from conformance.maintenance.process import ProcessFailedError
 from conformance.media import check_writable, open_console, to_json, to_terminal
 
@@ -59,21 +58,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _build_parser().parse_args(argv)
     console = open_console()
     try:
-        chosen = choose_subjects(options.third_party, options.python, options.subject)
+        chosen = choose_subjects(options.third_party, options.subject)
         subjects = [install(subject, options.environments) for subject in chosen]
         quantities = _choose_quantities(options)
         for path in filter(None, (options.json, options.html)):
             check_writable(path)
         run = _measure(console, subjects, quantities, options.rounds)
     except (ValueError, OSError, ProcessFailedError, subprocess.CalledProcessError) as error:
-        complain = open_console(stderr=True)
-        complain.print(to_terminal(f"cannot measure: {error}"))
+        open_console(stderr=True).print(to_terminal(f"cannot measure: {error}"))
         return _USAGE
     summary = sum_up(run, quantities, FLOOR, OURS)
     about = _describe_run(options, run)
-    print_summary(console, summary, [subject.name for subject in subjects], run.wrong)
-    document = build_document(run, summary, about)
+    print_summary(console, run, summary)
     if options.json:
+        document = build_document(run, summary, about)
         options.json.write_text(to_json(document) + "\n", encoding="utf-8")
     if options.html:
         options.html.write_text(write_page(run, summary, about), encoding="utf-8")
@@ -98,13 +96,8 @@ def _build_parser() -> argparse.ArgumentParser:
             default=[],
             help=f"measure {subject.requirement} as well; installs it from PyPI the first time",
         )
-    add("--python", action="append", default=[], metavar="NAME=PATH", help="its interpreter")
     add(
-        "--subject",
-        action="append",
-        default=[],
-        metavar="NAME=MODULE:CLASS",
-        help="measure another chat model as well",
+        "--subject", action="append", default=[], metavar="NAME=MODULE:CLASS", help="measure it too"
     )
     folder = Path(".bench")
     add("--environments", type=Path, default=folder, metavar="FOLDER", help=f"default: {folder}")
@@ -125,7 +118,8 @@ def _measure(
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
         begun: list[str] = []
-        task = progress.add_task("starting", total=count_turns(subjects, quantities, rounds))
+        turns = list_turns(subjects, quantities, rounds)
+        task = progress.add_task("starting", total=len(turns))
 
         def advance(number: int, what: str) -> None:
             name = f"round {number} of {rounds}" if number else "warming up"
@@ -134,7 +128,7 @@ def _measure(
                 begun.append(name)
                 console.print(to_terminal(name))
 
-        return measure(subjects, quantities, rounds, advance)
+        return measure(subjects, turns, advance)
 
 
 def _describe_run(options: argparse.Namespace, run: Run) -> dict[str, Any]:
@@ -145,3 +139,7 @@ def _describe_run(options: argparse.Namespace, run: Run) -> dict[str, Any]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
         "load": round(os.getloadavg()[0], 1),
     }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,6 +6,7 @@ Pure data; a new quantity is a row here and, if it is new work, a function in `w
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from conformance.maintenance.benchmarks.scenarios import Outcome, Scenario, expect
 
@@ -68,84 +69,47 @@ _PAIRS = (
     "joined so far again in each addition."
 )
 
+_of_chunks = partial(
+    Quantity, kind="words", sizes=_CHUNKS, counted="chunks", unit="chunk", each=True
+)
+
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity("import", "Import", "import", unit="process", aim=Aim(1.05)),
     Quantity(
-        "constructor",
-        "Constructor",
-        "construct",
+        *("constructor", "Constructor", "construct"),
         unit="model",
         repeats=20,
         aim=Aim(seconds=100e-6),
     ),
     Quantity("invoke", "invoke", "invoke", repeats=50, aim=Aim(1.2)),
     Quantity("ainvoke", "ainvoke", "ainvoke", sizes=(50,), each=True, aim=Aim(1.2)),
+    _of_chunks("stream", "Streamed chunk, sync", "stream", aim=Aim(1.15)),
+    _of_chunks("astream", "Streamed chunk, async", "astream", aim=Aim(1.15)),
     Quantity(
-        "stream",
-        "Streamed chunk, sync",
-        "stream",
-        kind="words",
-        sizes=_CHUNKS,
-        counted="chunks",
-        unit="chunk",
-        each=True,
-        aim=Aim(1.15),
-    ),
-    Quantity(
-        "astream",
-        "Streamed chunk, async",
-        "astream",
-        kind="words",
-        sizes=_CHUNKS,
-        counted="chunks",
-        unit="chunk",
-        each=True,
-        aim=Aim(1.15),
-    ),
-    Quantity(
-        "packets",
-        "One event per packet",
-        "stream_packets",
-        kind="packets",
-        sizes=(500,),
+        *("packets", "One event per packet", "stream_packets", "packets", (500,)),
         unit="chunk",
         each=True,
         aim=Aim(1.2),
     ),
     Quantity(
-        "concurrent",
-        "Concurrent streams of 200 chunks",
-        "crowd",
-        kind="crowd",
-        sizes=(25, 50, 100, 200),
+        *("concurrent", "Concurrent streams of 200 chunks", "crowd", "crowd", (25, 50, 100, 200)),
         counted="concurrent streams",
         unit="all streams",
         memory=True,
         aim=Aim(0.9, peak=80),
     ),
     Quantity(
-        "messages",
-        "Request with a history",
-        "converse",
-        sizes=(10, 100, 1000),
+        *("messages", "Request with a history", "converse", "reply", (10, 100, 1000)),
         counted="messages",
-        unit="call",
         repeats=5,
         aim=Aim(1.5),
     ),
     Quantity(
-        "tools",
-        "Tools bound and sent",
-        "bind_tools",
-        sizes=(4, 16, 64, 256),
+        *("tools", "Tools bound and sent", "bind_tools", "reply", (4, 16, 64, 256)),
         counted="tools",
-        unit="call",
     ),
     Quantity(
-        "deltas",
-        "Argument deltas, merged by the user",
-        "merge",
-        kind="deltas",
+        *("deltas", "Argument deltas, merged by the user", "merge", "deltas"),
         sizes=(500, 1000, 2000, 4000),
         counted="argument deltas",
         unit="stream",
@@ -153,37 +117,17 @@ QUANTITIES: tuple[Quantity, ...] = (
         steeper=_PAIRS,
     ),
     Quantity(
-        "arguments",
-        "Arguments in 64 deltas, merged by the user",
-        "merge_arguments",
+        *("arguments", "Arguments in 64 deltas, merged by the user", "merge_arguments"),
         kind="arguments",
         sizes=(1024, 8192, 65536),
         counted="argument bytes",
         unit="stream",
     ),
-    Quantity(
-        "events",
-        "Token of stream_events v3",
-        "stream_events",
-        kind="words",
-        sizes=_CHUNKS,
-        counted="chunks",
-        unit="chunk",
-        each=True,
-        beside="stream",
-        aim=Aim(0.5),
+    _of_chunks(
+        *("events", "Token of stream_events v3", "stream_events"), beside="stream", aim=Aim(0.5)
     ),
-    Quantity(
-        "aevents",
-        "Token of astream_events v3",
-        "astream_events",
-        kind="words",
-        sizes=_CHUNKS,
-        counted="chunks",
-        unit="chunk",
-        each=True,
-        beside="astream",
-        aim=Aim(0.5),
+    _of_chunks(
+        *("aevents", "Token of astream_events v3", "astream_events"), beside="astream", aim=Aim(0.5)
     ),
 )
 

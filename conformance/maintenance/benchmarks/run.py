@@ -6,23 +6,27 @@ of them; who begins changes from round to round.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from conformance.maintenance.benchmarks.processes import measure_import, start_server, start_worker
+from conformance import FOLDER
 from conformance.maintenance.benchmarks.quantities import find_outcome
-from conformance.maintenance.process import ProcessFailedError
+from conformance.maintenance.process import Process, ProcessFailedError, clean_environment
+from conformance.media import to_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from conformance.maintenance.benchmarks.quantities import Quantity
     from conformance.maintenance.benchmarks.scenarios import Outcome
     from conformance.maintenance.benchmarks.subjects import Subject
-    from conformance.maintenance.process import Process
 
-__all__ = ["Measurement", "Run", "count_turns", "find_flaw", "measure"]
+__all__ = ["Case", "Measurement", "Run", "find_flaw", "list_turns", "measure"]
+
+_IMPORT = "import sys, time; sys.path.append(sys.argv[1]); {}; print(time.process_time())"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class Case:
     """A quantity at one size, for one subject."""
 
     quantity: Quantity
@@ -85,20 +89,42 @@ class _Case:
         return self.quantity.name, self.size, self.subject.name
 
 
-def measure(
-    subjects: Sequence[Subject],
-    quantities: Sequence[Quantity],
-    rounds: int,
-    advance: Callable[[int, str], object],
-) -> Run:
-    """Measure in rounds, the first of which only warms up, and check every result.
-
-    Ctrl-C ends it early; what was measured until then, if anything, is returned.
+def list_turns(
+    subjects: Sequence[Subject], quantities: Sequence[Quantity], rounds: int
+) -> list[tuple[int, Case]]:
+    """Return what is measured in which round; round 0 warms up, for which the smallest sizes do.
 
     Args:
         subjects: The subjects, the floor first.
         quantities: What is measured.
         rounds: Measurements of each size of each quantity.
+    """
+    return [
+        (number, Case(quantity, size, subject))
+        for number in range(rounds + 1)
+        for quantity in quantities
+        for size in (quantity.sizes if number else quantity.sizes[:1])
+        for subject in _rotate(subjects, number)
+    ]
+
+
+def _rotate(subjects: Sequence[Subject], number: int) -> list[Subject]:
+    first = number % len(subjects)
+    return [*subjects[first:], *subjects[:first]]
+
+
+def measure(
+    subjects: Sequence[Subject],
+    turns: Sequence[tuple[int, Case]],
+    advance: Callable[[int, str], object],
+) -> Run:
+    """Measure, and check every result.
+
+    Ctrl-C ends it early; what was measured until then, if anything, is returned.
+
+    Args:
+        subjects: The subjects, the floor first.
+        turns: What is measured, in order.
         advance: Called before each measurement with the round and with what is measured next.
 
     Raises:
@@ -107,13 +133,13 @@ def measure(
     run = Run()
     try:
         with ExitStack() as stack:
-            server = stack.enter_context(start_server())
+            server = stack.enter_context(Process(sys.executable, "benchmarks.server"))
             url = f"http://127.0.0.1:{server.hello['port']}/v1"
-            workers = {s.name: stack.enter_context(start_worker(s, url)) for s in subjects}
+            workers = {s.name: stack.enter_context(_start_worker(s, url)) for s in subjects}
             run.versions = {name: worker.hello["versions"] for name, worker in workers.items()}
-            for number in range(rounds + 1):
-                for case in _list_turns(subjects, quantities, number):
-                    advance(number, f"{case.quantity.title}, {case.subject.name}")
+            for number, case in turns:
+                advance(number, f"{case.quantity.title}, {case.subject.name}")
+                if case.key not in run.failed:
                     _take(run, case, workers[case.subject.name], url, keep=number > 0)
     except KeyboardInterrupt:
         if not run.measurements:
@@ -122,10 +148,12 @@ def measure(
     return run
 
 
-def _take(run: Run, case: _Case, worker: Process, url: str, *, keep: bool) -> None:
-    """Measure a case, unless it failed before, and keep its cost or its flaw."""
-    if case.key in run.failed:
-        return
+def _start_worker(subject: Subject, url: str) -> Process:
+    return Process(subject.python, "benchmarks.worker", subject.spec, url)
+
+
+def _take(run: Run, case: Case, worker: Process, url: str, *, keep: bool) -> None:
+    """Measure a case, and keep its cost or its flaw."""
     try:
         reply = _ask(case, worker, url)
     except ProcessFailedError as error:
@@ -136,31 +164,29 @@ def _take(run: Run, case: _Case, worker: Process, url: str, *, keep: bool) -> No
         run.measurements.append(Measurement(*case.key, reply["cpu"], reply["peak"]))
 
 
-def count_turns(subjects: Sequence[Subject], quantities: Sequence[Quantity], rounds: int) -> int:
-    """Return how often `advance` is called."""
-    return sum(len(list(_list_turns(subjects, quantities, n))) for n in range(rounds + 1))
-
-
-def _list_turns(
-    subjects: Sequence[Subject], quantities: Sequence[Quantity], number: int
-) -> Iterator[_Case]:
-    """Yield what a round measures; round 0 warms up, for which the smallest sizes do."""
-    first = number % len(subjects)
-    order = [*subjects[first:], *subjects[:first]]
-    for quantity in quantities:
-        for size in quantity.sizes if number else quantity.sizes[:1]:
-            yield from (_Case(quantity, size, subject) for subject in order)
-
-
-def _ask(case: _Case, worker: Process, url: str) -> dict[str, Any]:
+def _ask(case: Case, worker: Process, url: str) -> dict[str, Any]:
     quantity = case.quantity
     if quantity.work == "import":
-        return measure_import(case.subject)
+        return _measure_import(case.subject)
     job = {"work": quantity.work, "size": case.size, "repeats": quantity.repeats}
     if not quantity.memory:
         return worker.ask(job)
-    with start_worker(case.subject, url) as alone:
+    with _start_worker(case.subject, url) as alone:
         return alone.ask(job)
+
+
+def _measure_import(subject: Subject) -> dict[str, Any]:
+    """Return what a process costs that imports a subject and nothing else, in a worker's form."""
+    done = subprocess.run(  # noqa: S603  an interpreter that the caller chose
+        [subject.python, "-P", "-c", _IMPORT.format(subject.imports), str(FOLDER.parent)],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        return {"error": to_plain(done.stderr.strip().rpartition("\n")[2])}
+    return {"cpu": float(done.stdout), "peak": 0, "outcome": None}
 
 
 def find_flaw(expected: Outcome | None, reply: Mapping[str, Any]) -> str:

@@ -62,39 +62,23 @@ THIRD_PARTY = {
 """Third-party clients, each installed in its own environment."""
 
 
-def choose_subjects(
-    third_party: Iterable[str], pythons: Iterable[str], others: Iterable[str]
-) -> list[Subject]:
+def choose_subjects(third_party: Iterable[str], others: Iterable[str]) -> list[Subject]:
     """Return the floor, our own client, and the other requested subjects.
 
     Args:
         third_party: Names in `THIRD_PARTY`.
-        pythons: `NAME=PATH`, an interpreter that has what a subject needs. A third-party client
-            that is named here need not be in `third_party`.
         others: `NAME=MODULE:CLASS`, any other chat model.
 
     Raises:
-        ValueError: An option is not of that form, or names no subject.
+        ValueError: An option is not of that form.
     """
-    paths = dict(_split(option) for option in pythons)
-    chosen = {subject.name: subject for subject in _HERE}
-    chosen |= {n: s for n, s in THIRD_PARTY.items() if n in paths or n in set(third_party)}
-    chosen |= {name: Subject.of(name, spec) for name, spec in map(_split, others)}
-    if unknown := paths.keys() - chosen.keys():
-        raise ValueError(f"--python names no subject: {', '.join(sorted(unknown))}")
-    return [
-        replace(subject, python=paths[subject.name], requirement="")
-        if subject.name in paths
-        else subject
-        for subject in chosen.values()
-    ]
-
-
-def _split(option: str) -> tuple[str, str]:
-    name, found, value = option.partition("=")
-    if not found or not name or not value:
-        raise ValueError(f"{option!r} is not NAME=VALUE")
-    return name, value
+    chosen = [*_HERE, *(THIRD_PARTY[name] for name in third_party)]
+    for option in others:
+        name, _, spec = option.partition("=")
+        if not name or not spec:
+            raise ValueError(f"{option!r} is not NAME=MODULE:CLASS")
+        chosen.append(Subject.of(name, spec))
+    return chosen
 
 
 def install(subject: Subject, folder: Path) -> Subject:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
@@ -115,10 +115,6 @@ def _stream(bench: Bench, size: int, kind: str = "words") -> tuple[Run, Read]:
     return lambda: [chunk.content for chunk in model.stream(_PROMPT)], _read_texts
 
 
-def _stream_packets(bench: Bench, size: int) -> tuple[Run, Read]:
-    return _stream(bench, size, "packets")
-
-
 def _astream(bench: Bench, size: int) -> tuple[Run, Read]:
     model, run = bench.model("words", size), bench.runner.run
     return lambda: run(_collect(model)), _read_texts
@@ -147,10 +143,6 @@ def _merge(bench: Bench, size: int, kind: str = "deltas") -> tuple[Run, Read]:
         return merged
 
     return merge, _read_calls
-
-
-def _merge_arguments(bench: Bench, size: int) -> tuple[Run, Read]:
-    return _merge(bench, size, "arguments")
 
 
 def _stream_events(bench: Bench, size: int) -> tuple[Run, Read]:
@@ -200,10 +192,10 @@ WORKS: dict[str, Callable[[Bench, int], tuple[Run, Read]]] = {
     "bind_tools": _bind_tools,
     "stream": _stream,
     "astream": _astream,
-    "stream_packets": _stream_packets,
+    "stream_packets": partial(_stream, kind="packets"),
     "crowd": _crowd,
     "merge": _merge,
-    "merge_arguments": _merge_arguments,
+    "merge_arguments": partial(_merge, kind="arguments"),
     "stream_events": _stream_events,
     "astream_events": _astream_events,
 }

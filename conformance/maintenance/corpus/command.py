@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.maintenance.corpus import oracle
 from conformance.maintenance.corpus.comparison import Loss, find_losses
 from conformance.maintenance.corpus.go_vcr import read_folder
-from conformance.maintenance.corpus.playback import CHAT_ROUTE, CUTS, Answer, Mode, Take, play
+from conformance.maintenance.corpus.playback import CHAT_ROUTE, CUTS, Mode, Take, play
 from conformance.maintenance.corpus.recorded_calls import (
     UnwritableError,
     Writing,
@@ -30,15 +30,19 @@ from conformance.maintenance.corpus.recorded_calls import (
     write,
 )
 from conformance.media import to_json, to_plain
+from conformance.reference import AnswerPlan, BodyPiece
+from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from conformance.maintenance.corpus.oracle import Json
     from conformance.maintenance.corpus.playback import MakeModel, Played
+    from conformance.reference.exchange import Ending
 
 APIS = ("invoke", "ainvoke", "stream", "astream")
 VERSIONS = ("v0", "v1")
+FRAMING = {"content-length", "content-encoding", "transfer-encoding", "connection"}
 LOOPBACK = "http://127.0.0.1"
 CHAT_ROUTES = {
     CHAT_ROUTE: CHAT_ROUTE,
@@ -60,7 +64,7 @@ class Case:
         method: HTTP method.
         url: The whole URL; of a chat call the one that the client calls.
         body: The request body, decoded where it was JSON.
-        answer: The recorded answer.
+        answer: The recorded answer, its framing left out.
         source: `owner/repository@commit` of a recording that was made with the service itself;
             empty if it is not told, or if another service stood between.
     """
@@ -70,7 +74,7 @@ class Case:
     method: str
     url: str
     body: Any
-    answer: Answer
+    answer: AnswerPlan
     source: str = ""
 
     @property
@@ -137,14 +141,16 @@ def _read_case(line: Json) -> Case:
     family = line.get("engine") or line.get("model") or "(no model)"
     encoded = response.get("body_base64")
     body = (response.get("body") or "").encode() if encoded is None else base64.b64decode(encoded)
-    headers = [(name, v) for name, values in response["headers"].items() for v in values]
+    headers = [(n, v) for n, values in response["headers"].items() for v in values]
+    kept = tuple(pair for pair in headers if pair[0].lower() not in FRAMING)
+    ending: Ending = "complete" if response.get("complete", True) else "abort"
     return Case(
         id=line["id"],
         family=family if via == "direct" else f"{family} ({via})",
         method=request["method"],
         url=_name_chat_route(request.get("url") or LOOPBACK + request["path"]),
         body=request.get("body"),
-        answer=Answer(response["status"], tuple(headers), body, response.get("complete", True)),
+        answer=AnswerPlan(response["status"], kept, (BodyPiece(body),), ending),
         source=_name_source(origin) if via == "direct" else "",
     )
 
@@ -160,12 +166,8 @@ def _name_chat_route(url: str) -> str:
     return next((url.removesuffix(end) + CHAT_ROUTES[end] for end in ends), url)
 
 
-def find_reason_to_leave_out(case: Case) -> str:
-    """Return why a recorded exchange is no chat call, empty if it is one.
-
-    Args:
-        case: The exchange.
-    """
+def _find_reason_to_leave_out(case: Case) -> str:
+    """Return why a recorded exchange is no chat call, empty if it is one."""
     if case.method != "POST":
         return f"not chat: {case.method} is no chat call"
     if not case.url.endswith(CHAT_ROUTE):
@@ -173,20 +175,10 @@ def find_reason_to_leave_out(case: Case) -> str:
     return ""
 
 
-def judge(
+def _judge(
     case: Case, make_model: MakeModel, cuts: Iterable[str], runner: asyncio.Runner
 ) -> Verdict:
-    """Play one case in every mode and compare.
-
-    Args:
-        case: A chat call.
-        make_model: The class under judgement.
-        cuts: How its bytes are cut.
-        runner: Runs the asynchronous calls.
-
-    Returns:
-        All losses.
-    """
+    """Play one chat call in every mode and compare."""
     verdict, expected = Verdict(case), consult(case)
     try:
         take = Take(write(case.body), case.url, case.answer)
@@ -219,7 +211,7 @@ def consult(case: Case) -> oracle.Expected:
         answer.status,
         " ".join(kinds),
         answer.body.decode("utf-8", "replace"),
-        complete=answer.complete,
+        complete=answer.ending == "complete",
         streamed=case.streamed,
     )
 
@@ -255,23 +247,15 @@ def run(
         # A warning informs about an answer; here only the answer itself is judged.
         warnings.simplefilter("ignore")
         for case in cases:
-            if reason := find_reason_to_leave_out(case):
+            if reason := _find_reason_to_leave_out(case):
                 left_out[reason] += 1
             else:
-                verdicts.append(judge(case, make_model, cuts, runner))
+                verdicts.append(_judge(case, make_model, cuts, runner))
     return verdicts, left_out
 
 
-def summarize(verdicts: list[Verdict], left_out: Counter[str]) -> Json:
-    """Turn verdicts into the report.
-
-    Args:
-        verdicts: All verdicts.
-        left_out: Exchanges that were not judged, by reason.
-
-    Returns:
-        JSON: totals, one entry for each family, every loss.
-    """
+def _summarize(verdicts: list[Verdict], left_out: Counter[str]) -> Json:
+    """Return the report: totals, one entry for each family, every loss."""
     families: dict[str, Counter[str]] = defaultdict(Counter)
     for verdict in verdicts:
         for row in (families[verdict.case.family], families["total"]):
@@ -300,37 +284,21 @@ def _list_losses(verdict: Verdict, losses: dict[Loss, list[Mode]]) -> Iterator[J
 COLUMNS = ("answers", "whole", "requests", "equal", "plays")
 
 
-def render(report: Json) -> str:
-    """Write the report for a terminal.
-
-    Args:
-        report: What `summarize` returned.
-
-    Returns:
-        The text.
-    """
+def _render(report: Json) -> str:
+    """Write the report for a terminal."""
     width = max(map(len, report["families"]), default=5)
     lines = [f"{'':{width}}" + "".join(f"{name:>10}" for name in COLUMNS)]
     for name, row in report["families"].items():
         lines.append(f"{name:{width}}" + "".join(f"{row[column]:>10}" for column in COLUMNS))
-    for title, reasons in (
-        ("left out", report["left_out"]),
-        ("request side left out", report["requests_left_out"]),
-    ):
-        lines += [f"{title}: {count} ({reason})" for reason, count in reasons.items()]
+    for title, of in (("left out", "left_out"), ("request side left out", "requests_left_out")):
+        lines += [f"{title}: {count} ({reason})" for reason, count in report[of].items()]
     for side in ("answer_losses", "request_losses"):
         lines += ["", f"{side.replace('_', ' ')}: {len(report[side])}"]
-        lines += [line for loss in report[side] for line in _render_loss(loss)]
+        for loss in report[side]:
+            plays = f"{len(loss['met_in'])} of {loss['plays']} plays, {loss['met_in'][0]}, …"
+            lines.append(f"  {loss['case']}: {loss['what']} ({plays})")
+            lines += [f"    {of:9}{loss[of]}" for of in ("expected", "arrived")]
     return "\n".join(lines) + "\n"
-
-
-def _render_loss(loss: Json) -> list[str]:
-    met = loss["met_in"]
-    return [
-        f"  {loss['case']}: {loss['what']} ({len(met)} of {loss['plays']} plays, {met[0]}, …)",
-        f"    expected {loss['expected']}",
-        f"    arrived  {loss['arrived']}",
-    ]
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -345,29 +313,21 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def import_client() -> MakeModel:
-    """Return our own client."""
-    # Late, so that the oracle and its tests run without the client.
-    from langchain_baseten import ChatBaseten  # noqa: PLC0415  see above
-
-    return ChatBaseten
-
-
-def main(argv: Sequence[str], make_model: MakeModel | None = None) -> int:
+def main(argv: Sequence[str], make_model: MakeModel = ChatBaseten) -> int:
     """Replay a corpus and print what arrived whole.
 
     Args:
         argv: Command-line arguments, without the program's name.
-        make_model: The class under judgement; `ChatBaseten` when left out.
+        make_model: The class under judgement.
 
     Returns:
         0 when every answer and every request was whole; 1 otherwise, or when nothing was played.
     """
     arguments = _parse(argv)
     cases = [case for path in arguments.path for case in load(path) if arguments.only in case.id]
-    report = summarize(*run(cases, make_model or import_client()))
+    report = _summarize(*run(cases, make_model))
     if arguments.json:
         arguments.json.write_text(to_json(report, indent=1), "utf-8")
-    sys.stdout.write(to_plain(render(report)))
+    sys.stdout.write(to_plain(_render(report)))
     whole = not report["answer_losses"] and not report["request_losses"]
     return 0 if whole and report["families"] else 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from conformance.maintenance.corpus import oracle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from langchain_core.messages import AIMessage, AIMessageChunk
 
@@ -131,41 +131,37 @@ def _read_fields(message: AIMessage, arrived: Arrived) -> None:
     arrived.text = message.content if isinstance(message.content, str) else message.text
     arrived.reasoning = message.additional_kwargs.get("reasoning_content") or ""
     arrived.refusal = message.additional_kwargs.get("refusal") or ""
-    valid = [ArrivedCall(c["id"] or "", c["name"], c["args"]) for c in message.tool_calls]
-    broken = [
-        ArrivedCall(c["id"] or "", c["name"] or "", c["args"]) for c in message.invalid_tool_calls
-    ]
-    _sort_calls(message, valid, broken, arrived)
+    _sort_calls(message, message.tool_calls, message.invalid_tool_calls, arrived)
 
 
 def _read_blocks(message: AIMessage, arrived: Arrived) -> None:
     blocks: list[Any] = list(message.content_blocks)
     arrived.text = "".join(b["text"] for b in blocks if b["type"] == "text")
     arrived.reasoning = "".join(b.get("reasoning", "") for b in blocks if b["type"] == "reasoning")
-    arrived.refusal = "".join(_refusals(blocks))
-    valid, broken = (
-        [ArrivedCall(b["id"] or "", b["name"] or "", b["args"]) for b in blocks if b["type"] in of]
-        for of in (("tool_call",), ("invalid_tool_call", "tool_call_chunk"))
-    )
-    _sort_calls(message, valid, broken, arrived)
-
-
-def _refusals(blocks: list[Any]) -> list[str]:
     # A refusal is either a block of its own or wrapped as a non-standard one.
     inner = [b["value"] if b["type"] == "non_standard" else b for b in blocks]
-    return [b["refusal"] for b in inner if b.get("type") == "refusal"]
+    arrived.refusal = "".join(b["refusal"] for b in inner if b.get("type") == "refusal")
+    broken = [b for b in blocks if b["type"] in {"invalid_tool_call", "tool_call_chunk"}]
+    _sort_calls(message, [b for b in blocks if b["type"] == "tool_call"], broken, arrived)
 
 
 def _sort_calls(
-    message: AIMessage, valid: list[ArrivedCall], broken: list[ArrivedCall], arrived: Arrived
+    message: AIMessage, valid: Iterable[Any], broken: Iterable[Any], arrived: Arrived
 ) -> None:
     # langchain-core completes cut arguments whenever it adds chunks. A client that lets it do so
     # is read by the raw text that the chunks kept.
     raw = {c["id"]: c["args"] or "" for c in getattr(message, "tool_call_chunks", [])}
     cut = {key for key, text in raw.items() if oracle.parse_args(text) is None}
-    arrived.calls = [call for call in valid if call.id not in cut]
-    mended = [call._replace(args=raw[call.id]) for call in valid if call.id in cut]
-    arrived.invalid = [*broken, *mended]
+    arrived.invalid = [_read_call(call) for call in broken]
+    for call in map(_read_call, valid):
+        if call.id in cut:
+            arrived.invalid.append(call._replace(args=raw[call.id]))
+        else:
+            arrived.calls.append(call)
+
+
+def _read_call(call: Any) -> ArrivedCall:
+    return ArrivedCall(call["id"] or "", call["name"] or "", call["args"])
 
 
 def find_losses(expected: Expected, arrived: Arrived) -> list[Loss]:
@@ -180,7 +176,10 @@ def find_losses(expected: Expected, arrived: Arrived) -> list[Loss]:
     """
     if expected.failure is not None or arrived.error is not None:
         return _check_failure(expected, arrived)
-    return [loss for check in CHECKS for loss in check(expected, arrived)]
+    names = ("text", "reasoning", "refusal", "usage")
+    losses = [_differ(name, getattr(expected, name), getattr(arrived, name)) for name in names]
+    checks = (_check_calls, _check_ids, _check_metadata, _check_once)
+    return [loss for of in (*losses, *(c(expected, arrived) for c in checks)) for loss in of]
 
 
 def _differ(what: str, expected: Any, arrived: Any) -> list[Loss]:
@@ -213,11 +212,6 @@ def _check_partial(expected: Expected, arrived: Arrived, partial: AIMessage | No
     if arrived.once is not None:
         losses += _differ("text before the error", expected.text, arrived.text)
     return losses
-
-
-def _check_words(expected: Expected, arrived: Arrived) -> list[Loss]:
-    names = ("text", "reasoning", "refusal")
-    return [loss for n in names for loss in _differ(n, getattr(expected, n), getattr(arrived, n))]
 
 
 def _check_calls(expected: Expected, arrived: Arrived) -> list[Loss]:
@@ -258,10 +252,6 @@ def _check_ids(expected: Expected, arrived: Arrived) -> list[Loss]:
     return _differ("invented tool call ids", unnamed, len(strangers))
 
 
-def _check_usage(expected: Expected, arrived: Arrived) -> list[Loss]:
-    return _differ("usage", expected.usage, arrived.usage)
-
-
 def _check_metadata(expected: Expected, arrived: Arrived) -> list[Loss]:
     sent = {key: value for key, value in expected.metadata.items() if key != "logprobs"}
     losses = _differ("metadata", sent, {key: arrived.metadata.get(key) for key in sent})
@@ -282,13 +272,3 @@ def _check_once(expected: Expected, arrived: Arrived) -> list[Loss]:
         "last": 1,
     }
     return _differ("chunks that carry it", due, arrived.once)
-
-
-CHECKS: tuple[Callable[[Expected, Arrived], list[Loss]], ...] = (
-    _check_words,
-    _check_calls,
-    _check_ids,
-    _check_usage,
-    _check_metadata,
-    _check_once,
-)

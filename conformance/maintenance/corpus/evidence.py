@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from conformance.maintenance.corpus import command
-from conformance.maintenance.corpus.proofs import PROOFS, read_exchange
+from conformance.maintenance.corpus.proofs import CONTRADICTIONS, PROOFS, Exchange
 from conformance.verdicts.evidence import Source
 from conformance.verdicts.verdicts import Outcome, Place, Result
+from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from conformance.maintenance.corpus.command import Case, Verdict
     from conformance.maintenance.corpus.playback import MakeModel
-    from conformance.maintenance.corpus.proofs import Exchange, Proof
 
 __all__ = ["CorpusEvidence", "find_evidence"]
 
@@ -46,14 +46,14 @@ class CorpusEvidence:
     sources: tuple[str, ...]
 
 
-def find_evidence(folder: Path, make_model: MakeModel | None = None) -> CorpusEvidence:
+def find_evidence(folder: Path, make_model: MakeModel = ChatBaseten) -> CorpusEvidence:
     """Play the recordings of a folder and weigh them.
 
     Only exchanges with Baseten's own hosts count, and only if the folder tells their source.
 
     Args:
         folder: Recordings, as `python -m conformance corpus` takes them.
-        make_model: The class under judgement; `ChatBaseten` when left out.
+        make_model: The class under judgement.
 
     Returns:
         The outcomes.
@@ -62,7 +62,7 @@ def find_evidence(folder: Path, make_model: MakeModel | None = None) -> CorpusEv
         FileNotFoundError: If there is nothing to load.
     """
     cases = [case for case in command.load(folder) if case.source and _find_lane(case)]
-    judged, _ = command.run(cases, make_model or command.import_client(), _CUTS)
+    judged, _ = command.run(cases, make_model, _CUTS)
     # A request that LangChain cannot write was never sent, so it says nothing about the client.
     verdicts = [verdict for verdict in judged if verdict.unwritten is None]
     played = [(_observe(verdict.case), verdict) for verdict in verdicts]
@@ -70,9 +70,9 @@ def find_evidence(folder: Path, make_model: MakeModel | None = None) -> CorpusEv
     outcomes = [
         outcome
         for lane in lanes
-        for claim, proof in PROOFS.items()
+        for claim in PROOFS
         for outcome in _weigh(
-            Place(claim, lane), proof, [p for p in played if _find_lane(p[1].case) == lane]
+            Place(claim, lane), [p for p in played if _find_lane(p[1].case) == lane]
         )
     ]
     sources = sorted({verdict.case.source for verdict in verdicts})
@@ -88,22 +88,20 @@ def _find_lane(case: Case) -> str:
 
 def _observe(case: Case) -> Exchange:
     body = case.answer.body.decode("utf-8", "replace")
-    return read_exchange(case.body, case.answer.status, body, command.consult(case))
+    return Exchange(case.body, case.answer.status, body, command.consult(case))
 
 
-def _weigh(
-    place: Place, proof: Proof, played: Sequence[tuple[Exchange, Verdict]]
-) -> Iterable[Outcome]:
+def _weigh(place: Place, played: Sequence[tuple[Exchange, Verdict]]) -> Iterable[Outcome]:
     """Yield what the recordings say about a claim: one outcome, or nothing if they are silent."""
-    seen = [v for exchange, v in played if any(need(exchange) for need in proof.needs)]
+    needs, against = PROOFS[place.claim], CONTRADICTIONS.get(place.claim)
+    seen = [verdict for exchange, verdict in played if any(need(exchange) for need in needs)]
     check = f"conformance/maintenance/corpus/proofs.py::{place.claim}"
     evidence = tuple(sorted({f"{Source.CORPUS} {verdict.case.source}" for verdict in seen}))
-    lost = [reason for verdict in seen if (reason := _find_loss(verdict))]
-    if lost:
+    if lost := [reason for verdict in seen if (reason := _find_loss(verdict))]:
         yield Outcome(place, check, Result.FAILED, lost[0], evidence)
         return
-    whole = all(any(need(exchange) for exchange, _ in played) for need in proof.needs)
-    if whole and not any(proof.unless(exchange) for exchange, _ in played):
+    whole = all(any(need(exchange) for exchange, _ in played) for need in needs)
+    if whole and not (against and any(against(exchange) for exchange, _ in played)):
         yield Outcome(place, check, Result.PASSED, "", evidence)
 
 

@@ -8,47 +8,28 @@ from __future__ import annotations
 
 import functools
 import operator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import httpx2
 
-from conformance.libraries import AsyncBody, AsyncTransport, Body, Transport, library_of
 from conformance.maintenance.corpus.comparison import Arrived, count_carriers, observe
+from conformance.reference import AsyncResponderTransport, ResponderTransport
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import Callable
 
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage, AIMessageChunk
 
-    from conformance.libraries import Request
     from conformance.maintenance.corpus.recorded_calls import Writing
+    from conformance.reference import AnswerPlan
 
 MakeModel: TypeAlias = "Callable[..., BaseChatModel]"
 """Builds the chat model under judgement from constructor arguments; `ChatBaseten` is one."""
 
-FRAMING = {"content-length", "content-encoding", "transfer-encoding", "connection"}
 CHAT_ROUTE = "/chat/completions"
 BASETEN_DEPLOYMENTS = ".api.baseten.co"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A recorded answer.
-
-    Attributes:
-        status: HTTP status.
-        headers: Header names and values, framing left out.
-        body: The bytes after transfer decoding.
-        complete: False when the connection broke after `body`.
-    """
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    complete: bool = True
 
 
 class Mode(NamedTuple):
@@ -64,14 +45,14 @@ class Take(NamedTuple):
 
     writing: Writing
     url: str
-    answer: Answer
+    answer: AnswerPlan
 
 
 class Played(NamedTuple):
     """What the application got (streams: once for each way to add chunks), what was sent."""
 
     arrived: list[Arrived]
-    sent: list[Request]
+    sent: list[httpx2.Request]
 
 
 def _cut_events(body: bytes) -> list[bytes]:
@@ -83,52 +64,6 @@ CUTS: dict[str, Callable[[bytes], list[bytes]]] = {
     "events": _cut_events,
     "bytes7": lambda body: [body[i : i + 7] for i in range(0, len(body), 7)],
 }
-
-
-class Pieces(Body, AsyncBody):
-    """A body that arrives in the given pieces, and then breaks if the recorded one did."""
-
-    def __init__(self, pieces: Sequence[bytes], broken: Exception | None) -> None:
-        self._pieces = pieces
-        self._broken = broken
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield from self._pieces
-        if self._broken is not None:
-            raise self._broken
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in iter(self):
-            yield piece
-
-
-class Recorded(Transport, AsyncTransport):
-    """A transport that gives one recorded answer to every request, and keeps the requests."""
-
-    def __init__(self, answer: Answer, cut: str) -> None:
-        self.requests: list[Request] = []
-        self._answer = answer
-        self._cut = cut
-
-    def handle_request(self, request: Request) -> Any:
-        """Answer."""
-        request.read()
-        return self._respond(request)
-
-    async def handle_async_request(self, request: Request) -> Any:
-        """Answer."""
-        await request.aread()
-        return self._respond(request)
-
-    def _respond(self, request: Request) -> Any:
-        self.requests.append(request)
-        library, answer = library_of(request), self._answer
-        broken = library.RemoteProtocolError("peer closed connection without the last chunk")
-        return library.Response(
-            answer.status,
-            headers=[pair for pair in answer.headers if pair[0].lower() not in FRAMING],
-            stream=Pieces(CUTS[self._cut](answer.body), None if answer.complete else broken),
-        )
 
 
 def play(make_model: MakeModel, take: Take, mode: Mode, runner: asyncio.Runner) -> Played:
@@ -143,11 +78,11 @@ def play(make_model: MakeModel, take: Take, mode: Mode, runner: asyncio.Runner) 
     Returns:
         What arrived; anything that was raised stands in `Arrived.error`.
     """
-    transport = Recorded(take.answer, mode.cut)
+    sent: list[httpx2.Request] = []
     chunks: list[AIMessageChunk] = []
     messages = list(take.writing.messages)
     try:
-        model = _bind(_build(make_model, take, transport, mode.version), take.writing)
+        model = _bind(_build(make_model, take, mode, sent), take.writing)
         if mode.api == "invoke":
             arrived = [observe(model.invoke(messages), mode.version)]
         elif mode.api == "ainvoke":
@@ -160,20 +95,35 @@ def play(make_model: MakeModel, take: Take, mode: Mode, runner: asyncio.Runner) 
             arrived = _add_up(chunks, mode.version)
     except Exception as error:  # noqa: BLE001  whatever the client raises is the finding
         arrived = [_broken_off(chunks, error, mode)]
-    return Played(arrived, transport.requests)
+    return Played(arrived, sent)
 
 
-def _build(make_model: MakeModel, take: Take, transport: Recorded, version: str) -> BaseChatModel:
+def _build(
+    make_model: MakeModel, take: Take, mode: Mode, sent: list[httpx2.Request]
+) -> BaseChatModel:
     base = take.url.removesuffix(CHAT_ROUTE)
     place = "model_url" if BASETEN_DEPLOYMENTS in base else "base_url"
+    answer = take.answer.with_body(*CUTS[mode.cut](take.answer.body))
+
+    async def keep(request: httpx2.Request) -> None:
+        sent.append(request)
+
     return make_model(
         **take.writing.settings,
         **{place: base},
         api_key="not-a-key",
         max_retries=0,
-        output_version=version,
-        http_client=httpx2.Client(transport=transport, trust_env=False),
-        http_async_client=httpx2.AsyncClient(transport=transport, trust_env=False),
+        output_version=mode.version,
+        http_client=httpx2.Client(
+            transport=ResponderTransport(lambda _: answer),
+            event_hooks={"request": [sent.append]},
+            trust_env=False,
+        ),
+        http_async_client=httpx2.AsyncClient(
+            transport=AsyncResponderTransport(lambda _: answer),
+            event_hooks={"request": [keep]},
+            trust_env=False,
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from conformance.maintenance.corpus import oracle
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from conformance.maintenance.corpus.oracle import Call, Expected, Json
 
-__all__ = ["PROOFS", "Exchange", "Proof", "read_exchange"]
+__all__ = ["CONTRADICTIONS", "PROOFS", "Exchange"]
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,19 @@ class Exchange:
         request: The request body.
         status: The HTTP status.
         body: The answer's body.
-        events: The answer's JSON objects: those of a stream, or the one document.
         expected: What the oracle reads in the answer.
     """
 
     request: Json
     status: int
     body: str
-    events: tuple[Json, ...]
     expected: Expected
+
+    @cached_property
+    def events(self) -> list[Json]:
+        """The answer's JSON objects: those of a stream, or the one document."""
+        texts = oracle.payloads(self.body) if self.streamed and self.status < 400 else [self.body]
+        return [event for text in texts if (event := oracle.parse_object(text)) is not None]
 
     @property
     def streamed(self) -> bool:
@@ -57,39 +62,16 @@ class Exchange:
 Observation: TypeAlias = Callable[[Exchange], bool]
 
 
-@dataclass(frozen=True)
-class Proof:
-    """What proves a claim.
-
-    Attributes:
-        needs: Observations; each has to be made in at least one exchange.
-        unless: An observation that speaks against the claim: one, and nothing is proven.
-    """
-
-    needs: tuple[Observation, ...]
-    unless: Observation = lambda _: False
-
-
-def read_exchange(request: Json, status: int, body: str, expected: Expected) -> Exchange:
-    """Return an exchange with the JSON objects of its answer.
-
-    Args:
-        request: The request body.
-        status: The HTTP status.
-        body: The answer's body.
-        expected: What the oracle reads in it.
-    """
-    texts = oracle.payloads(body) if request.get("stream") and status < 400 else [body]
-    events = tuple(event for text in texts if (event := oracle.parse_object(text)) is not None)
-    return Exchange(request, status, body, events, expected)
-
-
 def _invoked(seen: Observation) -> Observation:
     return lambda e: not e.streamed and e.answered and seen(e)
 
 
 def _streamed(seen: Observation) -> Observation:
     return lambda e: e.streamed and e.answered and seen(e)
+
+
+def _both(seen: Observation) -> tuple[Observation, ...]:
+    return (_invoked(seen), _streamed(seen))
 
 
 # --- calls ----------------------------------------------------------------------------------------
@@ -99,21 +81,9 @@ def _list_calls(exchange: Exchange) -> list[Call]:
     return [c for c in exchange.expected.calls if c.args is not None and c.name]
 
 
-def _calls_outside_ascii(exchange: Exchange) -> bool:
-    return any(not repr(call.args).isascii() for call in _list_calls(exchange))
-
-
-def _calls_twice(exchange: Exchange) -> bool:
-    return len(_list_calls(exchange)) > 1
-
-
 def _shares_an_id(exchange: Exchange) -> bool:
     ids = [call.ids for call in _list_calls(exchange)]
     return len(set(ids)) < len(ids)
-
-
-def _calls_invalidly(exchange: Exchange) -> bool:
-    return any(call.args is None for call in exchange.expected.calls)
 
 
 def _forbids_calls(exchange: Exchange) -> bool:
@@ -129,14 +99,6 @@ def _list_fragments(exchange: Exchange) -> list[list[Json]]:
         for part in _read_choice(event).get("delta", {}).get("tool_calls") or []:
             found[part["index"]].append(part)
     return list(found.values())
-
-
-def _arrives_whole(exchange: Exchange) -> bool:
-    return any(len(parts) == 1 for parts in _list_fragments(exchange))
-
-
-def _arrives_in_pieces(exchange: Exchange) -> bool:
-    return any(len(parts) > 1 for parts in _list_fragments(exchange))
 
 
 def _continues_with(test: Callable[[Json, Json], bool]) -> Observation:
@@ -155,10 +117,6 @@ def _read_choice(event: Json) -> Json:
     return oracle.first_choice(event) or {}
 
 
-def _reasons(exchange: Exchange) -> bool:
-    return bool(exchange.expected.reasoning and exchange.expected.text)
-
-
 def _finishes(exchange: Exchange) -> bool:
     return "finish_reason" in exchange.expected.metadata
 
@@ -168,10 +126,6 @@ def _speaks_after_its_end(exchange: Exchange) -> bool:
     ends = [n for n, choice in enumerate(choices) if choice.get("finish_reason")]
     later = choices[ends[0] + 1 :] if ends else []
     return any((choice.get("delta") or {}).get("content") for choice in later)
-
-
-def _ends_without_done(exchange: Exchange) -> bool:
-    return _finishes(exchange) and "[DONE]" not in oracle.payloads(exchange.body)
 
 
 def _breaks_off_with_an_error(exchange: Exchange) -> bool:
@@ -229,63 +183,62 @@ def _fails_in_form(test: Callable[[Json], bool]) -> Observation:
     return lambda e: e.status >= 400 and any(map(test, e.events))
 
 
-PROOFS: Mapping[str, Proof] = {
-    "tools.invoke.call": Proof((_invoked(lambda e: bool(_list_calls(e))),)),
-    "tools.async.call": Proof(
-        (_invoked(lambda e: bool(_list_calls(e))), _streamed(lambda e: bool(_list_calls(e))))
+PROOFS: Mapping[str, tuple[Observation, ...]] = {
+    "tools.invoke.call": (_invoked(lambda e: bool(_list_calls(e))),),
+    "tools.async.call": _both(lambda e: bool(_list_calls(e))),
+    "tools.invoke.unicode": (
+        _invoked(lambda e: any(not repr(call.args).isascii() for call in _list_calls(e))),
     ),
-    "tools.invoke.unicode": Proof((_invoked(_calls_outside_ascii),)),
-    "tools.invoke.parallel": Proof((_invoked(_calls_twice),)),
-    "tools.invoke.shared-id": Proof((_invoked(_shares_an_id),)),
-    "tools.invoke.invalid-arguments": Proof((_invoked(_calls_invalidly),)),
-    "tools.choice.none": Proof((_invoked(_forbids_calls), _streamed(_forbids_calls))),
-    "tools.stream.merge-by-index": Proof(
-        (
-            _streamed(_continues_with(lambda a, b: bool(b.get("id")) and a["id"] != b["id"])),
-            _streamed(_continues_with(lambda a, b: a.get("id") == b.get("id"))),
-            _streamed(_continues_with(lambda _, b: not b.get("id"))),
-            _streamed(_continues_with(lambda _, b: _name_in(b) == "")),
-            _streamed(_continues_with(lambda _, b: _name_in(b) is None)),
-        )
+    "tools.invoke.parallel": (_invoked(lambda e: len(_list_calls(e)) > 1),),
+    "tools.invoke.shared-id": (_invoked(_shares_an_id),),
+    "tools.invoke.invalid-arguments": (
+        _invoked(lambda e: any(call.args is None for call in e.expected.calls)),
     ),
-    "tools.stream.whole-call": Proof((_streamed(_arrives_whole), _streamed(_arrives_in_pieces))),
-    "structured.finish.missing": Proof(
-        (_invoked(_is_json_without_an_end), _streamed(_is_json_without_an_end))
+    "tools.choice.none": _both(_forbids_calls),
+    "tools.stream.merge-by-index": (
+        _streamed(_continues_with(lambda a, b: bool(b.get("id")) and a["id"] != b["id"])),
+        _streamed(_continues_with(lambda a, b: a.get("id") == b.get("id"))),
+        _streamed(_continues_with(lambda _, b: not b.get("id"))),
+        _streamed(_continues_with(lambda _, b: _name_in(b) == "")),
+        _streamed(_continues_with(lambda _, b: _name_in(b) is None)),
     ),
-    "image.model-apis.text-model": Proof(
-        (lambda e: _sends_image(e) and _refuses(e),),
-        unless=lambda e: _sends_image(e) and e.answered,
+    "tools.stream.whole-call": (
+        _streamed(lambda e: any(len(parts) == 1 for parts in _list_fragments(e))),
+        _streamed(lambda e: any(len(parts) > 1 for parts in _list_fragments(e))),
     ),
-    "streaming.text.after-finish": Proof((_streamed(_speaks_after_its_end),)),
-    "streaming.end.once": Proof((_streamed(lambda e: _finishes(e) and bool(e.expected.usage)),)),
-    "streaming.end.without-done": Proof((_streamed(_ends_without_done),)),
-    "streaming.end.error-inside": Proof((_breaks_off_with_an_error,)),
-    "usage.invoke.once": Proof((_invoked(_counts("input_tokens", "output_tokens")),)),
-    "usage.invoke.details": Proof(
-        (_invoked(_counts("cache_read")), _invoked(_counts("reasoning")))
+    "structured.finish.missing": _both(_is_json_without_an_end),
+    "image.model-apis.text-model": (lambda e: _sends_image(e) and _refuses(e),),
+    "streaming.text.after-finish": (_streamed(_speaks_after_its_end),),
+    "streaming.end.once": (_streamed(lambda e: _finishes(e) and bool(e.expected.usage)),),
+    "streaming.end.without-done": (
+        _streamed(lambda e: _finishes(e) and "[DONE]" not in oracle.payloads(e.body)),
     ),
-    "usage.invoke.absent": Proof((_invoked(lambda e: e.expected.usage is None),)),
-    "usage.stream.once": Proof((_streamed(_counts_repeatedly),)),
-    "usage.stream.last": Proof(
-        (
-            _streamed(_counts_last_beside(choices=True)),
-            _streamed(_counts_last_beside(choices=False)),
-        )
+    "streaming.end.error-inside": (_breaks_off_with_an_error,),
+    "usage.invoke.once": (_invoked(_counts("input_tokens", "output_tokens")),),
+    "usage.invoke.details": (_invoked(_counts("cache_read")), _invoked(_counts("reasoning"))),
+    "usage.invoke.absent": (_invoked(lambda e: e.expected.usage is None),),
+    "usage.stream.once": (_streamed(_counts_repeatedly),),
+    "usage.stream.last": (
+        _streamed(_counts_last_beside(choices=True)),
+        _streamed(_counts_last_beside(choices=False)),
     ),
-    "usage.cache.read": Proof((_invoked(_counts("cache_read")), _streamed(_counts("cache_read")))),
-    "logprobs.model-apis.absent": Proof(
-        (lambda e: _asks_for_logprobs(e) and (_refuses(e) or e.answered),),
-        unless=lambda e: "logprobs" in e.expected.metadata,
+    "usage.cache.read": _both(_counts("cache_read")),
+    "logprobs.model-apis.absent": (
+        lambda e: _asks_for_logprobs(e) and (_refuses(e) or e.answered),
     ),
-    "metadata.finish.reason": Proof((_invoked(_finishes), _streamed(_finishes))),
-    "reasoning.answer.kept": Proof((_invoked(_reasons), _streamed(_reasons))),
-    "parameters.stop.ends": Proof((_invoked(_stops), _streamed(_stops))),
-    "errors.sentence.kept": Proof(
-        (
-            _fails_in_form(lambda body: isinstance(body.get("error"), dict)),
-            _fails_in_form(lambda body: isinstance(body.get("error"), str)),
-            _fails_in_form(lambda body: isinstance(body.get("message"), str)),
-        )
+    "metadata.finish.reason": _both(_finishes),
+    "reasoning.answer.kept": _both(lambda e: bool(e.expected.reasoning and e.expected.text)),
+    "parameters.stop.ends": _both(_stops),
+    "errors.sentence.kept": (
+        _fails_in_form(lambda body: isinstance(body.get("error"), dict)),
+        _fails_in_form(lambda body: isinstance(body.get("error"), str)),
+        _fails_in_form(lambda body: isinstance(body.get("message"), str)),
     ),
 }
-"""Claim id -> what proves it, in the lane that the exchange's host belongs to."""
+"""Claim id -> the observations that prove it together, each made in at least one exchange."""
+
+CONTRADICTIONS: Mapping[str, Observation] = {
+    "image.model-apis.text-model": lambda e: _sends_image(e) and e.answered,
+    "logprobs.model-apis.absent": lambda e: "logprobs" in e.expected.metadata,
+}
+"""Claim id -> an observation that speaks against it: one, and nothing is proven."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
@@ -139,34 +139,18 @@ def _write_assistant(message: Json) -> BaseMessage:
     )
 
 
-def _write_tool(message: Json) -> BaseMessage:
-    return ToolMessage(
-        content=message["content"],
-        tool_call_id=message["tool_call_id"],
-        name=message.get("name"),
-    )
-
-
-def _write_developer(message: Json) -> BaseMessage:
-    # LangChain has no class for this role: this is how its own converter keeps it.
-    role = {"__openai_role__": "developer"}
-    return SystemMessage(content=message["content"], additional_kwargs=role)
-
-
 WRITERS: dict[str | None, Callable[[Json], BaseMessage]] = {
     "system": lambda m: SystemMessage(content=m["content"], name=m.get("name")),
-    "developer": _write_developer,
+    # LangChain has no class for this role: this is how its own converter keeps it.
+    "developer": lambda m: SystemMessage(
+        content=m["content"], additional_kwargs={"__openai_role__": "developer"}
+    ),
     "user": lambda m: HumanMessage(content=m["content"], name=m.get("name")),
     "assistant": _write_assistant,
-    "tool": _write_tool,
+    "tool": lambda m: ToolMessage(
+        content=m["content"], tool_call_id=m["tool_call_id"], name=m.get("name")
+    ),
 }
-
-
-class Equivalence(NamedTuple):
-    """Two ways to write the same request: `rewrite` brings a body to one of them."""
-
-    reason: str
-    rewrite: Callable[[Json], Json]
 
 
 def _read_stream(body: Json) -> Json:
@@ -175,21 +159,9 @@ def _read_stream(body: Json) -> Json:
     return {k: v for k, v in body.items() if k not in {"stream", "stream_options"}} | wanted
 
 
-def _rename_limit(body: Json) -> Json:
-    return {"max_tokens" if k == "max_completion_tokens" else k: v for k, v in body.items()}
-
-
 def _list_stop(body: Json) -> Json:
     stop = body.get("stop")
     return body | {"stop": [stop]} if isinstance(stop, str) else body
-
-
-def _name_choice(body: Json) -> Json:
-    return body | {"tool_choice": "required"} if body.get("tool_choice") == "any" else body
-
-
-def _drop_no_tools(body: Json) -> Json:
-    return {k: v for k, v in body.items() if k != "tools" or v}
 
 
 def _on_messages(change: Callable[[Json], Json]) -> Callable[[Json], Json]:
@@ -199,10 +171,6 @@ def _on_messages(change: Callable[[Json], Json]) -> Callable[[Json], Json]:
 def _drop_blank_content(message: Json) -> Json:
     blank = message.get("role") == "assistant" and not message.get("content")
     return {k: v for k, v in message.items() if k != "content"} if blank else message
-
-
-def _name_system(message: Json) -> Json:
-    return message | {"role": "system"} if message.get("role") == "developer" else message
 
 
 def _join_text_parts(message: Json) -> Json:
@@ -225,28 +193,30 @@ def _read_call(call: Json) -> Json:
     return {"type": "function"} | call | {"function": function | {"arguments": arguments}}
 
 
-EQUIVALENCES = (
-    Equivalence("of the stream options only the wish for usage counts", _read_stream),
-    Equivalence("max_tokens is the name that every Baseten server takes", _rename_limit),
-    Equivalence("one stop sequence may stand alone or in a list", _list_stop),
-    Equivalence("LangChain says any where the wire says required", _name_choice),
-    Equivalence("an empty list of tools is no tools", _drop_no_tools),
-    Equivalence(
-        "Baseten documents the system role only; developer is its newer name",
-        _on_messages(_name_system),
+EQUIVALENCES: dict[str, Callable[[Json], Json]] = {
+    "of the stream options only the wish for usage counts": _read_stream,
+    "max_tokens is the name that every Baseten server takes": lambda body: {
+        "max_tokens" if k == "max_completion_tokens" else k: v for k, v in body.items()
+    },
+    "one stop sequence may stand alone or in a list": _list_stop,
+    "LangChain says any where the wire says required": lambda body: (
+        body | {"tool_choice": "required"} if body.get("tool_choice") == "any" else body
     ),
-    Equivalence(
-        "the text parts of an assistant message may be one string", _on_messages(_join_text_parts)
+    "an empty list of tools is no tools": lambda body: {
+        k: v for k, v in body.items() if k != "tools" or v
+    },
+    "Baseten documents the system role only; developer is its newer name": _on_messages(
+        lambda m: m | {"role": "system"} if m.get("role") == "developer" else m
     ),
-    Equivalence(
-        "an assistant message that only calls tools has no, null or empty content",
-        _on_messages(_drop_blank_content),
+    "the text parts of an assistant message may be one string": _on_messages(_join_text_parts),
+    "an assistant message that only calls tools has no, null or empty content": _on_messages(
+        _drop_blank_content
     ),
-    Equivalence(
-        "arguments are compared as JSON, white space aside; a call is a function call",
-        _on_messages(_read_arguments),
+    "arguments are compared as JSON, white space aside; a call is a function call": _on_messages(
+        _read_arguments
     ),
-)
+}
+"""Two ways to write the same request, and what brings a body to one of them."""
 
 
 def find_differences(recorded: Json, sent: Json) -> list[Loss]:
@@ -262,8 +232,8 @@ def find_differences(recorded: Json, sent: Json) -> list[Loss]:
     if recorded.get("stream"):
         # The client asks every stream for its usage, unless it is told not to.
         recorded = {"stream_options": {"include_usage": True}} | recorded
-    for equivalence in EQUIVALENCES:
-        recorded, sent = equivalence.rewrite(recorded), equivalence.rewrite(sent)
+    for rewrite in EQUIVALENCES.values():
+        recorded, sent = rewrite(recorded), rewrite(sent)
     left, right = _flatten(recorded), _flatten(sent)
     return [
         Loss(key, shorten(left.get(key, "(absent)")), shorten(right.get(key, "(absent)")))

@@ -1,4 +1,4 @@
-"""Fenced blocks of a Markdown page, and which of them show the output of another.
+"""Fenced blocks of a Markdown page.
 
 Knows Markdown's fences; must not run anything.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["Block", "Example", "read_blocks", "read_examples"]
+__all__ = ["Block", "read_blocks"]
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -32,14 +32,6 @@ class Block:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A Python block, and the block below it that shows what it prints, if there is one."""
-
-    code: Block
-    shown: Block | None
-
-
 def read_blocks(page: str) -> list[Block]:
     """Return the fenced blocks of a page, in order."""
     return [
@@ -52,23 +44,3 @@ def read_blocks(page: str) -> list[Block]:
         )
         for found in _FENCE.finditer(page)
     ]
-
-
-def read_examples(page: str) -> list[Example]:
-    """Return the Python blocks of a page.
-
-    A `text` block with nothing but blank lines between it and a Python block shows its output.
-    """
-    blocks = read_blocks(page)
-    followers = [*blocks[1:], None][: len(blocks)]
-    return [
-        Example(block, follower if _is_output(page, block, follower) else None)
-        for block, follower in zip(blocks, followers, strict=True)
-        if block.language == "python"
-    ]
-
-
-def _is_output(page: str, code: Block, follower: Block | None) -> bool:
-    if follower is None or follower.language != "text":
-        return False
-    return not page[code.end : follower.start].strip()

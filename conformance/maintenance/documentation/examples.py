@@ -17,12 +17,14 @@ from unittest import mock
 
 import httpx2
 
-from conformance.maintenance.documentation.blocks import Example, read_examples
+from conformance.maintenance.documentation.blocks import read_blocks
 from conformance.reference import AsyncResponderTransport, ResponderTransport
 from langchain_baseten._http.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from conformance.maintenance.documentation.blocks import Block
 
 __all__ = ["Outcome", "find_differences", "reference_service", "run_page", "write_outputs"]
 
@@ -38,14 +40,16 @@ class Outcome:
     """What became of one example.
 
     Attributes:
-        example: The example.
+        code: The Python block.
+        shown: The `text` block below it, with nothing between them, which shows what it prints.
         printed: What it printed; None if it was left out.
         missing: The package that is not installed, if it was left out.
     """
 
-    example: Example
+    code: Block
+    shown: Block | None
     printed: str | None
-    missing: str | None = None
+    missing: str | None
 
 
 @contextlib.contextmanager
@@ -73,31 +77,29 @@ def run_page(text: str, name: str) -> list[Outcome]:
         name: What tracebacks call it.
     """
     namespace: dict[str, Any] = {"__name__": name}
-    return [_run(example, name, namespace) for example in read_examples(text)]
+    blocks, outcomes = read_blocks(text), []
+    for code, below in zip(blocks, [*blocks[1:], None], strict=True):
+        if code.language == "python":
+            shows = below and below.language == "text" and not text[code.end : below.start].strip()
+            missing = _find_missing(code.text)
+            printed = None if missing else _run(code, name, namespace)
+            outcomes.append(Outcome(code, below if shows else None, printed, missing))
+    return outcomes
 
 
-def _run(example: Example, name: str, namespace: dict[str, Any]) -> Outcome:
-    block = example.code
-    if missing := _find_missing(block.text):
-        return Outcome(example, None, missing)
+def _run(block: Block, name: str, namespace: dict[str, Any]) -> str:
     # Moved to its own line, so that a traceback points into the page.
     code = compile("\n" * (block.line - 1) + block.text, name, "exec", dont_inherit=True)
     with contextlib.redirect_stdout(io.StringIO()) as output:
         exec(code, namespace)  # noqa: S102  running the page is the check
-    return Outcome(example, output.getvalue().strip())
+    return output.getvalue().strip()
 
 
 def _find_missing(source: str) -> str | None:
-    imported = {
-        name.partition(".")[0]
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in (
-            [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else [alias.name for alias in node.names]
-        )
-    }
+    nodes = list(ast.walk(ast.parse(source)))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    imported = {name.partition(".")[0] for name in names}
     missing = (name for name in _OPTIONAL if name in imported)
     return next((name for name in missing if importlib.util.find_spec(name) is None), None)
 
@@ -107,13 +109,13 @@ def find_differences(outcomes: list[Outcome]) -> list[str]:
 
     Ids that differ in each run are not compared.
     """
-    return [f"line {o.example.code.line}: {why}" for o in outcomes if (why := _differs(o))]
+    return [f"line {o.code.line}: {why}" for o in outcomes if (why := _differs(o))]
 
 
 def _differs(outcome: Outcome) -> str | None:
     if outcome.printed is None:
         return None
-    shown = outcome.example.shown.text.strip() if outcome.example.shown else ""
+    shown = outcome.shown.text.strip() if outcome.shown else ""
     if _ID.sub("ID", shown) == _ID.sub("ID", outcome.printed):
         return None
     return f"printed {outcome.printed!r}, and the page shows {shown!r}"
@@ -124,7 +126,7 @@ def write_outputs(page: str, outcomes: list[Outcome]) -> str:
     for outcome in reversed(outcomes):
         if not _differs(outcome):
             continue
-        code, shown = outcome.example.code, outcome.example.shown
+        code, shown = outcome.code, outcome.shown
         below = f"\n\n```text\n{outcome.printed}\n```" if outcome.printed else ""
         page = page[: code.end] + below + page[(shown or code).end :]
     return page

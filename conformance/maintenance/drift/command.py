@@ -1,13 +1,13 @@
 """`python -m conformance drift`: send recorded requests again and compare response shapes.
 
-Knows the options, the steps of a drift run and its exit codes. Replaces nothing; how to ask is
+Knows the options, which models are asked, and the exit codes. Replaces nothing; how to ask is
 `rerecord`'s, what differs is `comparison`'s.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance import SuiteFault
-from conformance.maintenance.drift.comparison import Comparison, Found, compare, find_lane
-from conformance.maintenance.drift.models import follow_models
+from conformance.maintenance.drift.comparison import compare
 from conformance.maintenance.drift.report import (
     Drift,
     gather,
@@ -27,7 +26,7 @@ from conformance.maintenance.drift.report import (
 from conformance.maintenance.drift.shapes import Change, Severity
 from conformance.maintenance.drift.timings import Stopwatch, judge_timing
 from conformance.media import check_writable, open_console, to_terminal
-from conformance.recording.cassettes import ROOT, read_provenance
+from conformance.recording.cassettes import ROOT, find_provenance
 from conformance.recording.command import (
     INTERRUPTED,
     add_options,
@@ -43,14 +42,14 @@ from conformance.recording.service_discovery import AddresseeError
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console
 
     from conformance.recording.plan import Plan, RecordRequest
     from conformance.recording.provenance import Provenance
 
-__all__ = ["drift", "main"]
+__all__ = ["drift", "follow_models", "main"]
 
 _USAGE, _NO_REPORT = 2, 3
 _ABOUT = """\
@@ -67,11 +66,7 @@ _STANDIN = (
 
 
 def drift(
-    request: RecordRequest,
-    agreed: Plan,
-    root: Path = ROOT,
-    environment: Mapping[str, str] = os.environ,
-    console: Console | None = None,
+    request: RecordRequest, agreed: Plan, root: Path = ROOT, console: Console | None = None
 ) -> Drift:
     """Ask again what the cassettes hold, and compare.
 
@@ -79,32 +74,26 @@ def drift(
         request: Whom to ask, and what.
         agreed: The plan.
         root: The cassettes.
-        environment: Variables of the run; default those of this process.
         console: Where progress is shown; default nowhere.
 
     Raises:
         RecordingError: The service was lost, or refused the key, before anything was compared.
     """
-    comparison, cut = Comparison(), ""
-    try:
-        with ask_again(request, agreed, environment, console) as (folder, results):
-            comparison = compare(agreed, root, folder, results)
-    except RecordingError as error:
-        # It may say so only after it has handed over what came until then.
-        if not comparison.compared:
-            raise
-        cut = str(error)
-    found = list(comparison.found)
+    with ask_again(request, agreed, console) as (folder, results, cut):
+        found, reasons = compare(agreed, root, folder, results)
+    names = [name for name, reason in reasons.items() if not reason]
+    if cut and not names:
+        raise RecordingError(cut)
     if not cut:
-        found += _time_streams(request, agreed, environment)
-    compared = tuple(read_provenance(root / name) for name in comparison.compared)
+        found += _time_streams(request, agreed)
+    compared = tuple(find_provenance(root / name) for name in names)
     return Drift(
         where=request.where,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
-        planned=len(agreed.tasks),
+        planned=len(agreed),
         compared=compared,
         findings=gather(found),
-        uncompared=comparison.uncompared,
+        uncompared=tuple((name, reason) for name, reason in reasons.items() if reason),
         notes=_warn(request, compared),
         cut=cut,
     )
@@ -115,26 +104,56 @@ def _warn(request: RecordRequest, compared: Sequence[Provenance | None]) -> tupl
     return (_STANDIN,) if request.target == "live" and others else ()
 
 
-def _time_streams(
-    request: RecordRequest, agreed: Plan, environment: Mapping[str, str]
-) -> list[Found]:
+def follow_models(
+    request: RecordRequest, agreed: Plan, root: Path
+) -> tuple[RecordRequest, tuple[str, ...]]:
+    """Return the request with the model that most recordings of each lane were made with.
+
+    Args:
+        request: Whom to ask; a lane for which it names a model keeps that.
+        agreed: The plan.
+        root: The cassettes.
+
+    Returns:
+        The request, and a note for each lane that was recorded with several models.
+    """
+    casts: dict[str, Counter[tuple[tuple[str, str], ...]]] = defaultdict(Counter)
+    for task in agreed:
+        about = find_provenance(root / task.name)
+        if about and task.lane in LANES.keys() - request.model_overrides:
+            casts[task.lane][tuple(sorted(about.cast.items()))] += 1
+    models, notes = list(request.models), []
+    for lane, counts in casts.items():
+        if most := dict(counts.most_common(1)[0][0]):
+            models.append(f"{lane}={most['model']}")
+        if len(counts) > 1:
+            each = (f"{number} with {_name(cast)}" for cast, number in counts.most_common())
+            notes.append(f"{lane} was recorded {', '.join(each)}: asked as most of them")
+    return replace(request, models=tuple(models)), tuple(notes)
+
+
+def _name(cast: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(dict.fromkeys(model for _, model in cast)) or "the lane's own models"
+
+
+def _time_streams(request: RecordRequest, agreed: Plan) -> list[Change]:
     """Stream one long answer in each lane outside of any recording, and judge when it arrives."""
     if request.target == "reference":
         return []  # It writes as fast as it can; what it shows is no news about Baseten.
-    lanes = [name for name in dict.fromkeys(map(find_lane, agreed.tasks)) if name in LANES]
-    return [Found(name, "", _time(request, name, environment)) for name in lanes]
+    lanes = [name for name in dict.fromkeys(task.lane for task in agreed) if name in LANES]
+    return [_time(request, name)._replace(lane=name) for name in lanes]
 
 
-def _time(request: RecordRequest, name: str, environment: Mapping[str, str]) -> Change:
+def _time(request: RecordRequest, name: str) -> Change:
     client = import_module("langchain_baseten")
     prompt = import_module("conformance.checks.features.questions").TALE
     url = request.url if name == "dedicated" or request.target == "engine" else None
-    settings = choose_settings(LANES[name], request.target, None, url, environment)
+    settings = choose_settings(LANES[name], request.target, None, url)
     settings["model"] = request.model_overrides.get(name, {}).get("model", settings["model"])
     watch = Stopwatch(verify=import_module("langchain_baseten._http.clients").tls_context())
     with import_module("httpx2").Client(transport=watch) as http:
         try:
-            for _ in client.ChatBaseten(**settings, http_client=http).stream(prompt):
+            for _ in client.ChatBaseten(**settings, max_retries=0, http_client=http).stream(prompt):
                 pass
         except client.BasetenError as error:
             what = f"the stream failed: {type(error).__name__}"
@@ -174,29 +193,23 @@ def main(argv: Sequence[str]) -> int:
 
 def _drift(request: RecordRequest, options: argparse.Namespace, console: Console) -> int:
     agreed = plan(request, options.cassettes)
-    if not agreed.tasks:
+    if not agreed:
         console.print("there is nothing to ask")
         return 0
-    request, notes, unsettled = follow_models(request, agreed, options.cassettes)
-    print_plan(agreed, request.where, console)
-    for line in (*(f"asking for {model}, as recorded" for model in request.models), *notes):
+    followed, notes = follow_models(request, agreed, options.cassettes)
+    print_plan(agreed, options.cassettes, request.where, console)
+    for line in (*(f"asking for {model}, as recorded" for model in followed.models), *notes):
         console.print(to_terminal(line), soft_wrap=True)
     if not options.yes and not is_agreed("ask them again? [y/N] ", console):
         console.print("nothing was sent; --yes asks")
         return _USAGE
-    report = drift(_settle(request, unsettled, console), agreed, options.cassettes, console=console)
+    request = settle_models(followed)
+    for model in request.models[len(followed.models) :]:
+        console.print(to_terminal(f"asking for {model}, which is served"))
+    report = drift(request, agreed, options.cassettes, console=console)
     report = replace(report, notes=(*notes, *report.notes))
     print_drift(report, console, find_keys())
     for path, write in ((options.json, write_json), (options.markdown, write_markdown)):
         if path:
             path.write_text(write(report, find_keys()), encoding="utf-8")
     return report.exit
-
-
-def _settle(request: RecordRequest, lanes: tuple[str, ...], console: Console) -> RecordRequest:
-    """Return the request with the models that these lanes are found to serve."""
-    # To the other command no lane means every lane.
-    settled = settle_models(replace(request, lanes=lanes)) if lanes else request
-    for model in settled.models[len(request.models) :]:
-        console.print(to_terminal(f"asking for {model}, which is served"))
-    return replace(request, models=settled.models)

@@ -6,15 +6,12 @@ Knows cassettes, plans and how checks end; must not know how anything was asked,
 from __future__ import annotations
 
 import json
-from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conformance import SuiteFault
 from conformance.maintenance.drift.shapes import (
     Change,
     Severity,
-    Shape,
     compare_shapes,
     merge,
     read_shape,
@@ -24,27 +21,17 @@ from conformance.recording.provenance import hash_request
 from conformance.recording.redaction import hash_assets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from conformance.maintenance.drift.shapes import Fields
-    from conformance.recording.plan import Plan, Task
+    from conformance.maintenance.drift.shapes import Shape
+    from conformance.recording.plan import Plan
 
-__all__ = [
-    "Comparison",
-    "Exchange",
-    "Found",
-    "compare",
-    "compare_exchanges",
-    "find_lane",
-    "read_exchanges",
-]
+__all__ = ["Exchange", "compare", "compare_exchanges", "read_exchanges"]
 
 _OTHER_REQUEST = Change(Severity.INFORMATION, "request", "the request is another one now")
-_CUT = "it was not asked any more"
 _IDS = frozenset({"id", "tool_call_id"})
 """Given to calls by a service or a client anew each time, and sent back with the results."""
-_REFUSED = 400
 _VERDICTS = {
     ("failed", True): (Severity.FAILURE, "passed when it was recorded, fails now"),
     ("failed", False): (Severity.INFORMATION, "never recorded; fails"),
@@ -52,50 +39,16 @@ _VERDICTS = {
 }
 
 
-class Found(NamedTuple):
-    """One change, where it was seen.
-
-    Attributes:
-        lane: Lane.
-        name: The recording; empty for what belongs to none.
-        change: The change.
-    """
-
-    lane: str
-    name: str
-    change: Change
-
-
 class Exchange(NamedTuple):
-    """One request and its response.
-
-    Attributes:
-        request: Hash of the request's body.
-        response: Shape of the response.
-    """
+    """The hash of a request's body, and the shape of the response."""
 
     request: str
     response: Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The result of a comparison.
-
-    Attributes:
-        found: The changes.
-        compared: The recordings that were compared.
-        uncompared: The others, each with the reason why it was not.
-    """
-
-    found: tuple[Found, ...] = ()
-    compared: tuple[str, ...] = ()
-    uncompared: tuple[tuple[str, str], ...] = ()
-
-
 def compare(
     agreed: Plan, root: Path, folder: Path, results: Mapping[str, Mapping[str, Any]]
-) -> Comparison:
+) -> tuple[list[Change], dict[str, str]]:
     """Compare recordings with today's.
 
     Args:
@@ -103,26 +56,31 @@ def compare(
         root: The cassettes.
         folder: Today's, under the same names.
         results: How each check ended today; a check that is not there was not run.
+
+    Returns:
+        The changes, and why each recording was not compared; empty for those that were.
     """
-    found: list[Found] = []
+    found: list[Change] = []
     reasons: dict[str, str] = {}
-    lanes = {lane: _read_baseline(root / lane) for lane in set(map(find_lane, agreed.tasks))}
-    for task in agreed.tasks:
-        lane, result = find_lane(task), results.get(task.check)
+    baselines = {lane: _read_baseline(root / lane) for lane in {t.lane for t in agreed}}
+    for task in agreed:
+        if (result := results.get(task.check)) is None:
+            reasons[task.name] = "it was not asked any more"
+            continue
         old, new = root / task.name, folder / task.name
-        changes = _compare_verdicts(agreed.claims.get(task.check, ()), result, old.is_file())
-        shapes, reasons[task.name] = _compare_files(old, new, result, lanes[lane])
-        found += (Found(lane, task.name, change) for change in (*changes, *shapes))
-    compared = tuple(name for name, reason in reasons.items() if not reason)
-    return Comparison(tuple(found), compared, tuple((n, why) for n, why in reasons.items() if why))
+        changes = list(_compare_verdicts(task.claims, result, old.is_file()))
+        reasons[task.name] = _find_reason(old, new, result)
+        if not reasons[task.name]:
+            try:
+                sides = read_exchanges(old), read_exchanges(new)
+                changes += compare_exchanges(*sides, baselines[task.lane])
+            except SuiteFault as fault:
+                reasons[task.name] = str(fault)
+        found += (each._replace(lane=task.lane, cassettes=(task.name,)) for each in changes)
+    return found, reasons
 
 
-def find_lane(task: Task) -> str:
-    """Return the lane of a recording."""
-    return task.name.partition("/")[0]
-
-
-def _read_baseline(folder: Path) -> dict[str, Fields]:
+def _read_baseline(folder: Path) -> dict[str, Shape]:
     shapes: list[Shape] = []
     for path in list_cassettes(folder):
         try:
@@ -132,43 +90,24 @@ def _read_baseline(folder: Path) -> dict[str, Fields]:
     return merge(shapes)
 
 
-def _compare_files(
-    old: Path, new: Path, result: Mapping[str, Any] | None, baseline: Mapping[str, Fields]
-) -> tuple[list[Change], str]:
-    """Return the changes of one recording, and why it was not compared if it was not."""
-    if result is None:
-        return [], _CUT
+def _find_reason(old: Path, new: Path, result: Mapping[str, Any]) -> str:
+    """Return why one recording cannot be compared; empty if it can."""
     if not old.is_file():
-        skipped = result["result"] == "skipped"
-        return [], str(result["reason"]) if skipped else "it was never recorded"
-    if not new.is_file():
-        return [], str(result["reason"] or "no answer")
-    try:
-        return compare_exchanges(read_exchanges(old), read_exchanges(new), baseline), ""
-    except SuiteFault as fault:
-        return [], str(fault)
+        return str(result["reason"]) if result["result"] == "skipped" else "it was never recorded"
+    return "" if new.is_file() else str(result["reason"] or "no answer")
 
 
 def _compare_verdicts(
-    claims: Iterable[str], result: Mapping[str, Any] | None, recorded: bool
-) -> list[Change]:
-    """Return how the verdict of each claim changed; only what passed was recorded."""
-    ending = (result["result"], recorded) if result else ("", False)
-    if result is None or ending not in _VERDICTS:
-        return []
-    severity, words = _VERDICTS[ending]
-    what = f"{words}: {result['reason']}"
-    return [Change(severity, f"verdict of {claim}", what) for claim in claims or ("no claim",)]
-
-
-# --- one recording --------------------------------------------------------------------------------
+    claims: Sequence[str], result: Mapping[str, Any], recorded: bool
+) -> Iterator[Change]:
+    """Yield how the verdict of each claim changed; only what passed was recorded."""
+    if found := _VERDICTS.get((result["result"], recorded)):
+        for claim in claims or ("no claim",):
+            yield Change(found[0], f"verdict of {claim}", f"{found[1]}: {result['reason']}")
 
 
 def read_exchanges(path: Path) -> list[Exchange]:
     """Return the exchanges of a cassette, in order.
-
-    Args:
-        path: The cassette.
 
     Raises:
         SuiteFault: It cannot be read.
@@ -197,60 +136,34 @@ def _hash(body: str | bytes | None) -> str:
 
 
 def compare_exchanges(
-    before: Sequence[Exchange],
-    today: Sequence[Exchange],
-    baseline: Mapping[str, Fields] | None = None,
+    before: Sequence[Exchange], today: Sequence[Exchange], baseline: Mapping[str, Shape]
 ) -> list[Change]:
     """Return what changed between a recording and today's.
 
-    Another request may have another response, so what changes there is at most a warning.
+    Those with the same request belong together, the others by their order. Another request may have
+    another response, so what changes there is at most a warning.
 
     Args:
         before: What was recorded.
         today: Today's.
         baseline: What the recordings of the lane show together.
     """
-    same, other = _pair(before, today)
-    changes = _compare_numbers(before, today, [*same, *other])
-    for old, new in same:
-        changes += compare_shapes(old.response, new.response, baseline)
-    for old, new in other:
-        found = compare_shapes(old.response, new.response, baseline)
-        changes += [_OTHER_REQUEST, *map(_soften, found)]
+    left, unasked, changes = list(today), [], []
+    for old in before:
+        if new := next((each for each in left if each.request == old.request), None):
+            left.remove(new)
+            changes += compare_shapes(old.response, new.response, baseline)
+        else:
+            unasked.append(old)
+    for old, new in zip(unasked, left, strict=False):
+        softened = map(_soften, compare_shapes(old.response, new.response, baseline))
+        changes += [_OTHER_REQUEST, *softened]
+    if len(before) != len(today):
+        what = f"{len(before)} became {len(today)}"
+        changes.insert(0, Change(Severity.WARNING, "number of requests", what))
     return changes
 
 
 def _soften(change: Change) -> Change:
     failed = change.severity is Severity.FAILURE
     return change._replace(severity=Severity.WARNING) if failed else change
-
-
-def _compare_numbers(
-    before: Sequence[Exchange], today: Sequence[Exchange], pairs: Iterable[tuple[Any, Exchange]]
-) -> list[Change]:
-    if len(before) == len(today):
-        return []
-    left = Counter(exchange.response.status for exchange in today)
-    left -= Counter(new.response.status for _, new in pairs)
-    refused = ", ".join(str(status) for status in left.elements() if status >= _REFUSED)
-    what = f"{len(before)} became {len(today)}{f', {refused} besides' if refused else ''}"
-    return [Change(Severity.WARNING, "number of requests", what)]
-
-
-_Pairs = list[tuple[Exchange, Exchange]]
-
-
-def _pair(before: Sequence[Exchange], today: Sequence[Exchange]) -> tuple[_Pairs, _Pairs]:
-    """Return the exchanges with the same request, and by their position those with another one."""
-    shared = {each.request for each in before} & {each.request for each in today}
-    same: _Pairs = []
-    for request in dict.fromkeys(each.request for each in before if each.request in shared):
-        same += _match(*([x for x in side if x.request == request] for side in (before, today)))
-    other = _match(*([x for x in side if x.request not in shared] for side in (before, today)))
-    return same, other
-
-
-def _match(olds: Sequence[Exchange], news: Sequence[Exchange]) -> _Pairs:
-    """Pair in order; of too many, the last: those before were retried."""
-    number = min(len(olds), len(news))
-    return list(zip(olds[len(olds) - number :], news[len(news) - number :], strict=True))

@@ -6,10 +6,9 @@ the JSON. Every text is scanned for secrets: names of fields are whatever a serv
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from conformance.maintenance.drift.shapes import Severity
 from conformance.media import to_json, to_markdown, to_terminal
@@ -20,29 +19,13 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from conformance.maintenance.drift.comparison import Found
     from conformance.maintenance.drift.shapes import Change
     from conformance.recording.provenance import Provenance
 
-__all__ = ["Drift", "Finding", "gather", "print_drift", "write_json", "write_markdown"]
+__all__ = ["Drift", "gather", "print_drift", "write_json", "write_markdown"]
 
 _RED, _NO_REPORT = 1, 3
-_VERDICT = "verdict of "
 _MARKS = {"failure": "✗", "warning": "!", "information": "·"}
-
-
-class Finding(NamedTuple):
-    """One thing that is different, and where it was seen.
-
-    Attributes:
-        change: What.
-        lane: Lane.
-        cassettes: The recordings that differ in this way.
-    """
-
-    change: Change
-    lane: str
-    cassettes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +47,7 @@ class Drift:
     when: str
     planned: int
     compared: tuple[Provenance | None, ...]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Change, ...] = ()
     uncompared: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     cut: str = ""
@@ -72,7 +55,7 @@ class Drift:
     @property
     def counts(self) -> dict[str, int]:
         """How many findings are of each severity, worst first."""
-        found = Counter(finding.change.severity for finding in self.findings)
+        found = Counter(finding.severity for finding in self.findings)
         return {str(severity): found[severity] for severity in Severity}
 
     @property
@@ -95,11 +78,7 @@ class Drift:
         return "TOO LITTLE COMPARED TO TELL" if little else "NO DRIFT THAT MATTERS"
 
     def as_facts(self, keys: Sequence[str] = ()) -> Any:
-        """Return the report as JSON values in which no text looks like a secret.
-
-        Args:
-            keys: Keys in use.
-        """
+        """Return the report as JSON values in which no text looks like a secret or has a key."""
         days = sorted(about.recorded for about in self.compared if about)
         labels = Counter(
             f"{about.evidence}: {about.source}" if about else "unlabelled"
@@ -119,10 +98,7 @@ class Drift:
             "cut": self.cut,
             "counts": self.counts,
             "notes": list(self.notes),
-            "findings": [
-                {**each.change._asdict(), "lane": each.lane, "cassettes": list(each.cassettes)}
-                for each in self.findings
-            ],
+            "findings": [{**f._asdict(), "cassettes": list(f.cassettes)} for f in self.findings],
             "not_compared": [{"cassette": n, "reason": why} for n, why in self.uncompared],
         }
         return _clean(facts, keys)
@@ -136,56 +112,36 @@ def _clean(facts: Any, keys: Sequence[str]) -> Any:
     return withhold(str(facts), keys) if isinstance(facts, str) else facts
 
 
-def gather(found: Iterable[Found]) -> tuple[Finding, ...]:
+def gather(found: Iterable[Change]) -> tuple[Change, ...]:
     """Return each change once, with all recordings that show it, worst first.
 
     The verdict of a claim is one change, however many checks fail and whatever each reports.
-
-    Args:
-        found: The changes.
     """
-    groups: dict[tuple[str, Severity, str, str], list[Found]] = {}
+    groups: dict[tuple[str, Severity, str, str], list[Change]] = defaultdict(list)
     for each in found:
-        severity, where, what = each.change
-        own = what.partition(":")[0] if where.startswith(_VERDICT) else what
-        groups.setdefault((each.lane, severity, where, own), []).append(each)
-    return tuple(sorted(map(_merge, groups.values()), key=_rank))
+        verdict = each.where.startswith("verdict of ")
+        same = each.what.partition(":")[0] if verdict else each.what
+        groups[each.lane, each.severity, each.where, same].append(each)
+    ranks = list(Severity)
+    return tuple(sorted(map(_merge, groups.values()), key=lambda f: (ranks.index(f[0]), f.lane, f)))
 
 
-def _rank(finding: Finding) -> tuple[int, str, Change]:
-    return list(Severity).index(finding.change.severity), finding.lane, finding.change
-
-
-def _merge(group: Sequence[Found]) -> Finding:
-    names = tuple(dict.fromkeys(each.name for each in group if each.name))
-    others = len({each.change.what for each in group}) - 1
-    first = group[0].change
-    more = f" (and {others} other {'reason' if others == 1 else 'reasons'})" if others else ""
-    return Finding(first._replace(what=f"{first.what}{more}"), group[0].lane, names)
-
-
-# --- how it is written ----------------------------------------------------------------------------
+def _merge(group: Sequence[Change]) -> Change:
+    names = tuple(dict.fromkeys(name for each in group for name in each.cassettes))
+    others = len({each.what for each in group}) - 1
+    more = f" (and {_count(others, 'other reason')})" if others else ""
+    return group[0]._replace(what=f"{group[0].what}{more}", cassettes=names)
 
 
 def print_drift(report: Drift, console: Console, keys: Sequence[str] = ()) -> None:
-    """Print what is different, worst first, and what it means.
-
-    Args:
-        report: The report.
-        console: The terminal.
-        keys: Keys in use.
-    """
-    for line in chain(*_list_lines(report.as_facts(keys))):
+    """Print what is different, worst first, and what it means; no keys."""
+    found, summary = _list_lines(report.as_facts(keys))
+    for line in (*found, *summary):
         console.print(to_terminal(line), soft_wrap=True)
 
 
 def write_markdown(report: Drift, keys: Sequence[str] = ()) -> str:
-    """Return what is printed as Markdown; all names of recordings are in the JSON.
-
-    Args:
-        report: The report.
-        keys: Keys in use.
-    """
+    """Return what is printed as Markdown; all names of recordings are in the JSON."""
     facts = report.as_facts(keys)
     found, summary = _list_lines(facts)
     paragraphs = [f"# Drift, {to_markdown(facts['when'])}", *map(to_markdown, summary)]
@@ -194,50 +150,38 @@ def write_markdown(report: Drift, keys: Sequence[str] = ()) -> str:
 
 
 def write_json(report: Drift, keys: Sequence[str] = ()) -> str:
-    """Return a report as JSON.
-
-    Args:
-        report: The report.
-        keys: Keys in use.
-    """
+    """Return a report as JSON, without the keys."""
     return to_json(report.as_facts(keys), indent=1) + "\n"
 
 
 def _list_lines(facts: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Return a line for each finding, gap and note, and the lines that sum them up."""
+    """Return a line for each finding, gap and note, and the two lines that sum them up."""
     lines = [
         f"{_MARKS[found['severity']]} {found['severity']}, {found['lane']}: "
         f"{found['where']}: {found['what']}"
         + (f"; in {_shorten(found['cassettes'])}" if found["cassettes"] else "")
         for found in facts["findings"]
     ]
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = defaultdict(list)
     for each in facts["not_compared"]:
-        reasons.setdefault(each["reason"], []).append(each["cassette"])
+        reasons[each["reason"]].append(each["cassette"])
     lines += [f"· not compared: {_shorten(names)}: {why}" for why, names in reasons.items()]
     lines += [f"! {note}" for note in facts["notes"]]
-    return lines, [_name_sources(facts), _sum_up(facts)]
+    sources, recorded = facts["compared_with"].values()
+    labels = ", ".join(f"{number} {label}" for label, number in sources.items()) or "nothing"
+    days = " to ".join(dict.fromkeys(recorded))
+    failures, warnings, news = facts["counts"].values()
+    sum_up = (
+        f"{facts['head']}: {facts['compared']} of {_count(facts['planned'], 'recording')} "
+        f"compared, asked again of {facts['where']}; {_count(failures, 'failure')}, "
+        f"{_count(warnings, 'warning')}, {news} for information"
+    )
+    return lines, [f"compared with {labels}{f', recorded {days}' if days else ''}", sum_up]
 
 
 def _shorten(names: Sequence[str]) -> str:
     first = names[0].removesuffix(".yaml")
     return first if len(names) == 1 else f"{len(names)} recordings: {first}, …"
-
-
-def _name_sources(facts: Mapping[str, Any]) -> str:
-    sources, recorded = facts["compared_with"]["sources"], facts["compared_with"]["recorded"]
-    labels = ", ".join(f"{number} {label}" for label, number in sources.items()) or "nothing"
-    days = " to ".join(dict.fromkeys(recorded))
-    return f"compared with {labels}{f', recorded {days}' if days else ''}"
-
-
-def _sum_up(facts: Mapping[str, Any]) -> str:
-    failures, warnings, news = facts["counts"].values()
-    return (
-        f"{facts['head']}: {facts['compared']} of {_count(facts['planned'], 'recording')} "
-        f"compared, asked again of {facts['where']}; {_count(failures, 'failure')}, "
-        f"{_count(warnings, 'warning')}, {news} for information"
-    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -5,17 +5,16 @@ Knows httpx2's byte streams and a clock; the judgement on the times is pure. Mus
 
 from __future__ import annotations
 
-import json
+import re
 import time
-from bisect import bisect_left
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx2
 
-from conformance.maintenance.drift.events import read_events
 from conformance.maintenance.drift.shapes import Change, Severity
+from conformance.verdicts.costs import read_payloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +26,7 @@ _SMALL = 0.1
 _STEADY = 0.01
 """Seconds between two events that no buffer leaves: it hands them over as fast as it can."""
 _FEW = 3
+_BLANK = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _TEXT = ("content", "reasoning", "reasoning_content")
 
 
@@ -65,32 +65,29 @@ class Stopwatch(httpx2.HTTPTransport):
         self.arrivals = []
         # What is compressed comes when the compressor likes, and is not seen here as it is.
         request.headers["accept-encoding"] = "identity"
-        began = self._clock()
+        began, events, rest, chunks = self._clock(), [], b"", []
         response = super().handle_request(request)
         stream = response.stream
         assert isinstance(stream, httpx2.SyncByteStream)
         try:
-            reads = [(self._clock() - began, chunk) for chunk in stream]
+            for chunk in stream:
+                at = self._clock() - began
+                chunks.append(chunk)
+                *whole, rest = _BLANK.split(rest + chunk)
+                events += [Arrival(at, _carries_text(each)) for each in whole]
         finally:
             stream.close()
-        self.arrivals = _find_arrivals(reads)
-        response.stream = httpx2.ByteStream(b"".join(chunk for _, chunk in reads))
+        self.arrivals = events
+        response.stream = httpx2.ByteStream(b"".join(chunks))
         return response
 
 
-def _find_arrivals(reads: Sequence[tuple[float, bytes]]) -> list[Arrival]:
-    """Return when each event was complete: with the read that brought its last byte."""
-    read = list(accumulate(len(chunk) for _, chunk in reads))
-    events = read_events(b"".join(chunk for _, chunk in reads))
-    times = (reads[bisect_left(read, event.end)][0] for event in events)
-    return [Arrival(at, _carries_text(event.data)) for at, event in zip(times, events, strict=True)]
-
-
-def _carries_text(data: bytes) -> bool:
+def _carries_text(event: bytes) -> bool:
+    payloads = read_payloads(event.decode("utf-8", "replace"))
     try:
-        deltas = [choice["delta"] for choice in json.loads(data)["choices"]]
+        deltas = [choice["delta"] for payload in payloads for choice in payload["choices"]]
         return any(delta.get(name) for delta in deltas for name in _TEXT)
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+    except (LookupError, TypeError, AttributeError):
         return False
 
 

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.child_environment import child_environment
-from conformance.maintenance.engines.proxy import FrontError, Tools, find_nginx, front_server
+from conformance.maintenance.engines.proxy import find_nginx, front_server
 from conformance.maintenance.engines.serve import (
     Command,
-    ServerError,
+    EngineError,
     find_port,
     llama_server,
     run,
@@ -40,10 +40,6 @@ _TRAINER, _EXPORTER = "train_model.py", "export_gguf.py"
 """Run by the engine's interpreter, not by ours: it has what they import."""
 _NAMES = LANES["dedicated"].model, LANES["dedicated"].thinker
 _CANNOT = 2
-
-
-class SetupError(RuntimeError):
-    """Something that the engines need is missing; the message says how to give it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         model = prepare_model(parts)
         names = options.engine or [name for name in ENGINES if name == "vllm" or parts.llama]
         return max(_use(name, parts, model, options, arguments[cut + 1 :]) for name in names)
-    except (SetupError, FrontError, ServerError) as error:
+    except EngineError as error:
         print(f"cannot begin: {error}", file=sys.stderr)
         return _CANNOT
 
@@ -101,13 +97,13 @@ def find_parts(cache: Path) -> Parts:
         cache: Created if it is missing.
 
     Raises:
-        SetupError: No interpreter has vLLM.
+        EngineError: No interpreter has vLLM.
     """
     cache.mkdir(parents=True, exist_ok=True)
     python = os.environ.get("CONFORMANCE_VLLM_PYTHON", sys.executable)
     asked = [python, "-c", "import importlib.util as u; exit(u.find_spec('vllm') is None)"]
     if subprocess.run(asked, check=False, capture_output=True).returncode:  # noqa: S603  the maintainer's own interpreter
-        raise SetupError(
+        raise EngineError(
             f"{python} has no vLLM: run `tox -e engine`, or name an interpreter that has it in "
             "CONFORMANCE_VLLM_PYTHON"
         )
@@ -119,13 +115,13 @@ def find_truss(python: str) -> Path:
     """Return the folder of the package `truss`; only its templates are read.
 
     Raises:
-        SetupError: It is not there.
+        EngineError: It is not there.
     """
     named = os.environ.get("CONFORMANCE_TRUSS")
     near = Path(python).absolute().parent.parent.glob("lib/python3*/site-packages/truss")
     found = Path(named) if named else next(near, None)
     if found is None or not found.is_dir():
-        raise SetupError(
+        raise EngineError(
             "no package truss: `pip install --no-deps truss`, or name its folder in "
             "CONFORMANCE_TRUSS"
         )
@@ -136,7 +132,7 @@ def prepare_model(parts: Parts) -> Path:
     """Return the folder of a model that knows today's lessons, trained now if it must be.
 
     Raises:
-        SetupError: It did not learn them.
+        EngineError: It did not learn them.
     """
     lessons = parts.cache / "lessons.json"
     write_lessons(gather_lessons(), lessons)
@@ -155,7 +151,7 @@ def prepare_model(parts: Parts) -> Path:
 def _call(python: str, script: Path, *paths: Path) -> None:
     done = subprocess.run([python, script, *paths], check=False)  # noqa: S603  our own script
     if done.returncode:
-        raise SetupError(f"{script.name} failed (exit code {done.returncode}); see above")
+        raise EngineError(f"{script.name} failed (exit code {done.returncode}); see above")
 
 
 def _start_vllm(parts: Parts, model: Path, port: int) -> Command:
@@ -164,7 +160,7 @@ def _start_vllm(parts: Parts, model: Path, port: int) -> Command:
 
 def _start_llama(parts: Parts, model: Path, port: int) -> Command:
     if not parts.llama:
-        raise SetupError("no llama-server: put it on PATH, or name it in CONFORMANCE_LLAMA_SERVER")
+        raise EngineError("no llama-server: put it on PATH, or name it in CONFORMANCE_LLAMA_SERVER")
     weights = model.with_suffix(".gguf")
     if not weights.exists():
         _call(parts.python, _FOLDER / _EXPORTER, model, weights)
@@ -187,15 +183,13 @@ def serve(name: str, parts: Parts, model: Path) -> Iterator[str]:
         model: Folder of the model.
 
     Raises:
-        SetupError: A part is missing.
-        FrontError: The front cannot be built.
-        ServerError: One of the two did not start.
+        EngineError: A part is missing, or one of the two did not start.
     """
     engine, port = find_port(), find_port()
     folder = parts.cache / f"front-{name}"
     folder.mkdir(exist_ok=True)
-    tools = Tools(find_nginx(parts.cache / "nginx"), find_truss(parts.python))
-    front = front_server(tools, folder, engine, port)
+    nginx, truss = find_nginx(parts.cache / "nginx"), find_truss(parts.python)
+    front = front_server(nginx, truss, folder, engine, port)
     command = ENGINES[name](parts, model, engine)
     with run(command, folder / "engine.log"), run(front, folder / "front.log"):
         yield f"http://127.0.0.1:{port}"

@@ -9,19 +9,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import jinja2
 
-from conformance.maintenance.engines.serve import Command, find_port
+from conformance.maintenance.engines.serve import Command, EngineError, find_port
 from conformance.recording.model_listing import ServedError, fetch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FrontError", "Tools", "find_nginx", "front_server", "serves_tiny"]
+__all__ = ["find_nginx", "front_server", "serves_tiny"]
 
 _TEMPLATE = "templates/docker_server/proxy.conf.jinja"
 _LISTEN = "listen 8080;"
@@ -56,23 +55,6 @@ http {{
 """
 
 
-class FrontError(RuntimeError):
-    """A part of the front is missing; the message says how to get it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What the front is made of.
-
-    Attributes:
-        nginx: Path of nginx.
-        truss: Folder of the package `truss`.
-    """
-
-    nginx: str
-    truss: Path
-
-
 def find_nginx(folder: Path) -> str:
     """Return an nginx: the one that is named or installed, or Debian's, unpacked into a folder.
 
@@ -80,20 +62,20 @@ def find_nginx(folder: Path) -> str:
         folder: Where an unpacked one stays; nothing is installed.
 
     Raises:
-        FrontError: There is none, and none can be had.
+        EngineError: There is none, and none can be had.
     """
     unpacked = folder / "usr/sbin/nginx"
     for found in (os.environ.get("CONFORMANCE_NGINX"), shutil.which("nginx"), str(unpacked)):
         if found and os.access(found, os.X_OK):
             return found
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
-        raise FrontError("no nginx: install it, or name it in CONFORMANCE_NGINX")
+        raise EngineError("no nginx: install it, or name it in CONFORMANCE_NGINX")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         _call(folder, "apt-get", "download", "nginx")
         _call(folder, "dpkg", "-x", str(next(folder.glob("nginx_*.deb"))), str(folder))
     except (subprocess.CalledProcessError, StopIteration) as error:
-        raise FrontError(
+        raise EngineError(
             f"nginx cannot be fetched ({error}): install it, or name it in CONFORMANCE_NGINX"
         ) from error
     return str(unpacked)
@@ -103,26 +85,27 @@ def _call(folder: Path, *line: str) -> None:
     subprocess.run(line, cwd=folder, check=True, capture_output=True)  # noqa: S603  literals, and a file we asked for
 
 
-def front_server(tools: Tools, folder: Path, engine: int, port: int) -> Command:
+def front_server(nginx: str, truss: Path, folder: Path, engine: int, port: int) -> Command:
     """Write nginx's configuration and return its command.
 
     Args:
-        tools: Where nginx and Truss are.
+        nginx: Path of nginx.
+        truss: Folder of the package `truss`.
         folder: Gets the configuration and nginx's own files.
         engine: Port of the engine on loopback.
         port: Port of the front on loopback.
 
     Raises:
-        FrontError: The installed Truss is not one whose template is understood here.
+        EngineError: The installed Truss is not one whose template is understood here.
     """
     inner = find_port()
-    truss = render_truss(tools.truss, engine).replace(_LISTEN, f"listen 127.0.0.1:{inner};")
+    container = render_truss(truss, engine).replace(_LISTEN, f"listen 127.0.0.1:{inner};")
     edge = _EDGE.format(
         folder=folder, port=port, inner=inner, target=_TARGET, sign=_SIGN, tiny=_TINY
     )
-    (folder / "truss.conf").write_text(truss, encoding="utf-8")
+    (folder / "truss.conf").write_text(container, encoding="utf-8")
     (folder / "nginx.conf").write_text(edge, encoding="utf-8")
-    line = [tools.nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    line = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")]
     return Command(line, ready=f"http://127.0.0.1:{port}/sync/v1/models")
 
 
@@ -146,11 +129,11 @@ def render_truss(package: Path, engine: int) -> str:
         engine: Port of the engine.
 
     Raises:
-        FrontError: There is no template, or it does not listen where it used to.
+        EngineError: There is no template, or it does not listen where it used to.
     """
     path = package / _TEMPLATE
     if not path.is_file():
-        raise FrontError(f"{path} is missing: `pip install --no-deps truss`, then try again")
+        raise EngineError(f"{path} is missing: `pip install --no-deps truss`, then try again")
     # It is configuration for nginx, and nothing in it comes from elsewhere.
     template = jinja2.Template(path.read_text(encoding="utf-8"))
     text: str = template.render(
@@ -162,5 +145,5 @@ def render_truss(package: Path, engine: int) -> str:
         server_port=engine,
     )
     if text.count(_LISTEN) != 1:
-        raise FrontError(f"{path} does not say `{_LISTEN}` once: this Truss is not understood")
+        raise EngineError(f"{path} does not say `{_LISTEN}` once: this Truss is not understood")
     return text

@@ -1,17 +1,19 @@
 """The pytest plugin of the target `engine`: which engine it is, and what is not put to it.
 
-Knows what a run against an engine states as its evidence. Must not start engines; loaded only
-when one is the target.
+Knows what a run against an engine states as its evidence, and the list `not_applicable.toml`. Must
+not start engines; loaded only when one is the target.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import Field
 
-from conformance.maintenance.engines.not_applicable import find_reason, load_beyond
+from conformance.claims.rows import Many, Row, Text, Texts, load_rows
 from conformance.maintenance.engines.proxy import serves_tiny
 from conformance.recording.service_discovery import AddresseeError, find_addressee
 from conformance.verdicts.bound_items import evidence_of
@@ -19,7 +21,51 @@ from conformance.verdicts.bound_items import evidence_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from conformance.maintenance.engines.not_applicable import Beyond
+
+BEYOND_FILE = Path(__file__).with_name("not_applicable.toml")
+
+
+class Beyond(Row):
+    """Checks that are not put to an engine.
+
+    Attributes:
+        checks: Node ids below `conformance/`; without parameters they mean all of them.
+        reason: What the report says instead of a verdict.
+        engine: The only engine that this is about, by the beginning of its name; empty for all.
+    """
+
+    checks: Texts
+    reason: Text
+    engine: str = ""
+
+
+class _Document(Row):
+    rows: Many[Beyond] = Field(alias="beyond")
+
+
+def load_beyond(path: Path = BEYOND_FILE) -> tuple[Beyond, ...]:
+    """Load the list.
+
+    Raises:
+        TableError: The rules that the file breaks.
+    """
+    return load_rows(path, _Document).rows
+
+
+def find_reason(check: str, engine: str, beyond: Iterable[Beyond]) -> str:
+    """Return why a check is not put to an engine, empty if it is.
+
+    Args:
+        check: Node id of the check, from wherever pytest runs.
+        engine: Name and version of the engine.
+        beyond: The list.
+    """
+    name = check.rpartition("conformance/checks/")[2]
+    names = {name, name.partition("[")[0]}
+    for one in beyond:
+        if engine.startswith(one.engine) and names.intersection(one.checks):
+            return one.reason
+    return ""
 
 
 _ENGINE = pytest.StashKey[str]()

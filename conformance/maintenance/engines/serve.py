@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Command", "ServerError", "find_port", "llama_server", "run", "vllm_server"]
+__all__ = ["Command", "EngineError", "find_port", "llama_server", "run", "vllm_server"]
 
 _POLL = 0.25  # seconds between two looks
 _MERCY = 10.0  # seconds from SIGTERM to SIGKILL
@@ -41,8 +41,8 @@ _SMALL = {
 _CONTEXT = "2048"  # tokens, the tiny model's
 
 
-class ServerError(RuntimeError):
-    """A server did not start; the message holds the end of its log."""
+class EngineError(RuntimeError):
+    """An engine cannot be served; the message says what to give, or holds the end of a log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def run(command: Command, log: Path) -> Iterator[None]:
         log: Gets what it prints.
 
     Raises:
-        ServerError: It ended, or did not answer in time.
+        EngineError: It ended, or did not answer in time.
     """
     with log.open("wb") as sink:
         process = subprocess.Popen(  # noqa: S603  the maintainer's own engine
@@ -156,7 +156,7 @@ def _await_ready(process: subprocess.Popen[bytes], command: Command, log: Path) 
         time.sleep(_POLL)
     told = log.read_text(encoding="utf-8", errors="replace")[-1500:]
     ended = f"ended with {process.poll()}" if process.poll() is not None else "never got ready"
-    raise ServerError(f"{command.line[0]} {ended} ({log}):\n{told}")
+    raise EngineError(f"{command.line[0]} {ended} ({log}):\n{told}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table as Grid
 
-from conformance.maintenance.release.gate import QUESTIONS, STEPS, Answer, Gate, Word
+from conformance.maintenance.release.gate import QUESTIONS, Answer, Gate, Word
 from conformance.media import open_console, to_json, to_terminal
 from conformance.recording.cassettes import ROOT
 from conformance.runner import HERE
@@ -28,7 +28,7 @@ __all__ = ["ask", "main"]
 
 _PROVEN_LATER = ("evidence", Word.NO)
 _GLYPHS = {Word.YES: "✓ yes", Word.NO: "✗ no", Word.UNKNOWN: "? unknown"}
-_SHOWN = 8
+_SHOWN = 20
 _DESCRIPTION = """Asks everything there is to know before a release and gives one verdict. Whatever
 is not known counts as no. Without QUESTION all are asked, which takes many minutes."""
 
@@ -42,12 +42,12 @@ def ask(gate: Gate, names: Sequence[str], console: Console) -> dict[str, Answer]
         console: Told before each one, since some take minutes.
     """
     answers = {}
-    for name, (question, find) in QUESTIONS.items():
+    for name, question in QUESTIONS.items():
         if names and name not in names:
             continue
-        console.print(to_terminal(f"{question}"), style="dim")
+        console.print(question.sentence, style="dim")
         try:
-            answers[name] = find(gate)
+            answers[name] = question.find(gate)
         except Exception as error:  # noqa: BLE001  whatever hinders an answer makes it unknown
             answers[name] = Answer(Word.UNKNOWN, f"{type(error).__name__}: {error}"[:200])
     return answers
@@ -71,15 +71,15 @@ def find_blockers(answers: Mapping[str, Answer], *, allow_unproven: bool) -> dic
 def print_answers(answers: Mapping[str, Answer], console: Console, *, waived: bool) -> None:
     """Print a row for each question, and beneath the table what exactly stands against it."""
     grid = Grid("question", "answer", "why")
-    for name, (question, _) in QUESTIONS.items():
+    for name, question in QUESTIONS.items():
         answer = answers.get(name, Answer(Word.UNKNOWN, "not asked"))
         word = _GLYPHS[answer.word]
         if waived and (name, answer.word) == _PROVEN_LATER:
             word = f"{word}, allowed"
-        grid.add_row(*map(to_terminal, (f"{name}: {question}", word, answer.detail)))
+        grid.add_row(*map(to_terminal, (f"{name}: {question.sentence}", word, answer.detail)))
     console.print(grid)
     for name, answer in answers.items():
-        for row in answer.told or _shorten(answer.rows):
+        for row in _shorten(answer.rows):
             console.print(to_terminal(f"\n{name}: {row}"))
 
 
@@ -113,7 +113,7 @@ def print_verdict(blockers: Mapping[str, Word | None], console: Console) -> None
     """Print the verdict in a line, and what to do about each thing that stands in the way."""
     for name, word in blockers.items():
         if word is not None:
-            console.print(to_terminal(f"→ {name}: {STEPS[name]}"))
+            console.print(to_terminal(f"→ {name}: {QUESTIONS[name].step}"))
     said = {word: [name for name, w in blockers.items() if w is word] for word in (*Word, None)}
     told = [f"{', '.join(names)}: {word or 'not asked'}" for word, names in said.items() if names]
     console.print(to_terminal(f"NO RELEASE: {'; '.join(told)}" if blockers else "RELEASE"))

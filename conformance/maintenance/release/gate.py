@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,10 +19,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from conformance import SuiteFault
 from conformance.claims.pages import compare_page
 from conformance.claims.table import load_table
-from conformance.recording.cassettes import find_flaws, name_cassette, read_provenance
+from conformance.recording.cassettes import find_flaws, find_provenance, name_cassette
 from conformance.recording.plan import name_age
 from conformance.recording.scanner import find_secrets, scan_folder, withhold
 from conformance.reports.tables import find_matrix, write_matrix
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from conformance.reports.report import Line, Report
 
-__all__ = ["QUESTIONS", "STEPS", "Answer", "Gate", "Run", "Word", "run_command"]
+__all__ = ["QUESTIONS", "Answer", "Gate", "Question", "Run", "Word", "run_command"]
 
 Run: TypeAlias = Callable[["Sequence[str]", Path], tuple[int, str]]
 """Runs a command in a folder; returns its exit code and the end of what it printed."""
@@ -62,13 +62,11 @@ class Answer:
         word: Yes, no or unknown.
         detail: Why, in a line.
         rows: What exactly, a line each.
-        told: The same in fewer lines, where a reader is better off with those.
     """
 
     word: Word
     detail: str
     rows: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()
 
 
 def run_command(line: Sequence[str], folder: Path) -> tuple[int, str]:
@@ -246,53 +244,34 @@ def _ask_tox(gate: Gate, *options: str) -> Answer:
     return Answer(Word.YES, line) if code == 0 else Answer(Word.NO, f"{line}: exit {code}", rows)
 
 
-class _Row(NamedTuple):
-    """One row of a service's lane, and what keeps it from being proven.
-
-    Attributes:
-        claim: Its claim.
-        lane: Its lane.
-        rests: What it rests on instead of fresh live traffic; empty if it is proven.
-        cassette: The recording that shows so; empty if it plays none.
-    """
-
-    claim: str
-    lane: str
-    rests: str
-    cassette: str = ""
-
-    def __str__(self) -> str:
-        where = f"{self.cassette}: " if self.cassette else ""
-        return f"{self.claim} ({self.lane}): {where}{self.rests}"
-
-
 def ask_evidence(gate: Gate) -> Answer:
     """Ask whether every row that a recording can show rests on live traffic that is fresh."""
     report = gate.report
     if isinstance(report, CutRunError):
         return Answer(Word.UNKNOWN, "the replay did not end, so no row is proven")
     claims = load_table(gate.suite.claims).claims
-    played, alone = [], []
+    unproven: dict[str, list[str]] = defaultdict(list)
+    alone: dict[str, list[str]] = defaultdict(list)
+    proven = 0
     for line in (line for line in report.lines if line.lane != "client"):
         names = _list_played(gate, line)
         reason = claims[line.claim].unrecordable
+        flaws = [_find_flaw(gate, name) for name in names] or ["no recording"]
         if reason and not names:
-            alone.append(_Row(line.claim, line.lane, f"the reference server alone: {reason}"))
+            alone[f"{line.lane}, the reference server alone: {reason}"].append(line.claim)
+        elif rests := next(filter(None, flaws), ""):
+            unproven[f"{line.lane}, {rests}"].append(line.claim)
         else:
-            played.append(_judge_row(gate, line, names))
-    unproven = [row for row in played if row.rests]
-    more = f"; {len(alone)} more can rest on the reference server alone" if alone else ""
-    if not unproven:
-        return Answer(Word.YES, f"{len(played)} rows{more}", told=_gather(alone))
-    detail = f"{len(unproven)} of {len(played)} rows without fresh live evidence{more}"
-    return Answer(Word.NO, detail, tuple(map(str, unproven)), _gather(unproven + alone))
-
-
-def _judge_row(gate: Gate, line: Line, names: Sequence[str]) -> _Row:
-    for name in names:
-        if rests := _find_flaw(gate, name):
-            return _Row(line.claim, line.lane, rests, name)
-    return _Row(line.claim, line.lane, "" if names else "no recording")
+            proven += 1
+    count = sum(map(len, unproven.values()))
+    detail = f"{count} of {proven + count} rows without fresh live evidence"
+    if others := sum(map(len, alone.values())):
+        detail += f"; {others} more can rest on the reference server alone"
+    rows = tuple(
+        f"{what} ({len(claims)}): {', '.join(claims)}"
+        for what, claims in (unproven | alone).items()
+    )
+    return Answer(Word.NO if unproven else Word.YES, detail, rows)
 
 
 def _list_played(gate: Gate, line: Line) -> list[str]:
@@ -302,10 +281,7 @@ def _list_played(gate: Gate, line: Line) -> list[str]:
 
 def _find_flaw(gate: Gate, name: str) -> str:
     """Return what a cassette is instead of fresh and live; empty if it is that."""
-    try:
-        about = read_provenance(gate.cassettes / name)
-    except SuiteFault:
-        about = None
+    about = find_provenance(gate.cassettes / name)
     if about is None:
         return "a recording of unknown origin"
     if about.evidence != "live":
@@ -316,43 +292,52 @@ def _find_flaw(gate: Gate, name: str) -> str:
     return f"live, {age} days old" if age > gate.fresh else ""
 
 
-def _gather(rows: Iterable[_Row]) -> tuple[str, ...]:
-    """Return the rows for a reader: those of one lane that rest on one thing together."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for row in rows:
-        groups.setdefault((row.lane, row.rests), []).append(row.claim)
-    return tuple(
-        f"{lane}, {rests} ({len(claims)}): {', '.join(claims)}"
-        for (lane, rests), claims in groups.items()
-    )
-
-
 def _found(what: str, rows: Iterable[str], nothing: str) -> Answer:
     listed = tuple(rows)
     return Answer(Word.NO, f"{len(listed)} {what}", listed) if listed else Answer(Word.YES, nothing)
 
 
-QUESTIONS: dict[str, tuple[str, Callable[[Gate], Answer]]] = {
-    "tree": ("Is everything committed?", ask_tree),
-    "version": ("Do changelog and version agree?", ask_version),
-    "claims": ("Is every claim green offline?", ask_claims),
-    "pages": ("Do README and docs say what was judged?", ask_pages),
-    "wheel": ("Does one wheel install alone?", ask_wheel),
-    "tests": ("Does it pass all tests, lowest and newest dependencies?", ask_tests),
-    "secrets": ("Are cassettes, pages and wheel free of secrets?", ask_secrets),
-    "evidence": ("Does fresh live evidence prove every row that can be recorded?", ask_evidence),
+class Question(NamedTuple):
+    """What is asked, how it is answered, and what to do where the answer is not yes."""
+
+    sentence: str
+    find: Callable[[Gate], Answer]
+    step: str
+
+
+QUESTIONS = {
+    "tree": Question("Is everything committed?", ask_tree, "commit it, or take it away"),
+    "version": Question(
+        "Do changelog and version agree?",
+        ask_version,
+        "date the newest entry of CHANGELOG.md, and set the same version in _version.py",
+    ),
+    "claims": Question(
+        "Is every claim green offline?",
+        ask_claims,
+        "python -m conformance, and python -m conformance explain CLAIM",
+    ),
+    "pages": Question(
+        "Do README and docs say what was judged?",
+        ask_pages,
+        "python -m conformance --markdown FILE, and put that between the marks in README.md",
+    ),
+    "wheel": Question("Does one wheel install alone?", ask_wheel, "tox -e pkg"),
+    "tests": Question(
+        "Does it pass all tests, lowest and newest dependencies?",
+        ask_tests,
+        "tox -e lowest, and tox with this Python",
+    ),
+    "secrets": Question(
+        "Are cassettes, pages and wheel free of secrets?",
+        ask_secrets,
+        "python -m conformance cassettes",
+    ),
+    "evidence": Question(
+        "Does fresh live evidence prove every row that can be recorded?",
+        ask_evidence,
+        "python -m conformance record --target live --stale 30, with BASETEN_API_KEY and "
+        "BASETEN_DEDICATED_MODEL_URL; or --allow-unproven",
+    ),
 }
 """Every question by its name, in the order in which they are asked."""
-
-STEPS = {
-    "tree": "commit it, or take it away",
-    "version": "date the newest entry of CHANGELOG.md, and set the same version in _version.py",
-    "claims": "python -m conformance, and python -m conformance explain CLAIM",
-    "pages": "python -m conformance --markdown FILE, and put that between the marks in README.md",
-    "wheel": "tox -e pkg",
-    "tests": "tox -e lowest, and tox with this Python",
-    "secrets": "python -m conformance cassettes",
-    "evidence": "python -m conformance record --target live --stale 30, with BASETEN_API_KEY and "
-    "BASETEN_DEDICATED_MODEL_URL; or --allow-unproven",
-}
-"""What to do about each question that is not answered with yes."""

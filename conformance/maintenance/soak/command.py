@@ -9,6 +9,7 @@ import argparse
 import faulthandler
 import os
 import sys
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from conformance.maintenance.soak.client import load_client
@@ -41,15 +42,7 @@ def _soak(options: argparse.Namespace) -> int:
     client = load_client(options.client)
     again = _write_again(options)
     print(f"soak {again}", flush=True)
-    plan = Plan(
-        seconds=options.minutes * 60,
-        seed=options.seed,
-        threads=options.threads,
-        bound=options.bound,
-        deeds=options.deeds,
-        conducts=tuple(options.conduct),
-        patience=options.patience,
-    )
+    plan = Plan(**{field.name: getattr(options, field.name) for field in fields(Plan)})
     soaked = Soak(client, plan, lambda line: print(line, flush=True)).run()
     print("\n".join(write_report(soaked)))
     red = bool(soaked.ledger.faults)
@@ -65,20 +58,16 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m conformance soak", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("--minutes", type=float, default=1.0, metavar="N", help="default: 1")
-    parser.add_argument("--seed", type=int, metavar="S", help="default: another each time")
-    parser.add_argument("--threads", type=int, default=12, metavar="T", help="default: 12")
-    parser.add_argument("--deeds", type=int, default=0, metavar="N", help="end after so many each")
-    parser.add_argument(
-        "--conduct",
-        action="append",
-        default=[],
-        choices=tuple(CONDUCTS),
-        help="let the server do this only; may be repeated",
-    )
-    parser.add_argument("--patience", type=float, default=5.0, help="seconds to wait for what goes")
-    parser.add_argument("--bound", type=float, default=45.0, help="most seconds a call may take")
-    parser.add_argument("--client", default="", metavar="MODULE:FACTORY", help="another chat model")
+    add = parser.add_argument
+    add("--minutes", type=float, default=1.0, metavar="N", help="default: 1")
+    add("--seed", type=int, metavar="S", help="default: another each time")
+    add("--threads", type=int, default=12, metavar="T", help="default: 12")
+    add("--deeds", type=int, default=0, metavar="N", help="rest after so many each")
+    about = "let the server do this only; may be repeated"
+    add("--conduct", action="append", default=[], choices=tuple(CONDUCTS), help=about)
+    add("--patience", type=float, default=5.0, help="seconds to wait for what goes")
+    add("--bound", type=float, default=45.0, help="most seconds a call may take")
+    add("--client", default="", metavar="MODULE:CLASS", help="one that breaks ours")
     options = parser.parse_args(argv)
     if options.seed is None:
         options.seed = int.from_bytes(os.urandom(3))
@@ -96,14 +85,10 @@ def write_report(soaked: Soaked) -> Iterator[str]:
     """Yield the lines of the report."""
     ledger = soaked.ledger
     requests, connections = (soaked.counts.get(name, 0) for name in ("requests", "connections"))
-    yield f"{ledger.ended.total()} calls in {soaked.seconds:.0f} s, {requests} requests on "
-    yield f"{connections} connections; {soaked.restarts} restarts of the server"
+    calls = f"{ledger.ended.total()} calls in {soaked.seconds:.0f} s, {requests} requests on"
+    yield f"{calls} {connections} connections; {soaked.restarts} restarts of the server"
     for how, number in ledger.ended.most_common():
         yield f"  {number:>8} {how}"
-    for seconds, deed in sorted(ledger.longest, reverse=True):
-        yield f"  {seconds:>8.1f} s: {deed}"
-    for name, reason in soaked.left_out.items():
-        yield f"  left out: {name} ({reason})"
     yield f"{'':12}{'start':>10}{'end':>10}"
     for name in ("sockets", "files", "tasks", "threads", "memory", "peak"):
         pair = (_write(name, getattr(at, name, None)) for at in (soaked.start, soaked.end))

@@ -9,7 +9,7 @@ import gzip
 import json
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -40,6 +40,7 @@ _HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 _PAST = "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT"
 _NOISE = bytes(range(256)) * 4 + b"\r\n\r\n"
 _BUSY = b'{"error": {"message": "Too many requests", "type": "rate_limit"}}'
+_PAGE = b"<html><h1>502 Bad Gateway</h1><script>alert(1)</script></html>"
 _BROKEN = b'{"error": {"message": "Internal server error", "type": "server"}}'
 
 
@@ -78,14 +79,6 @@ def play(asked: Asked) -> Iterable[Step]:
 # --- scripts that need more than a line -----------------------------------------------------------
 
 
-def _cut(_: Asked) -> Iterable[Step]:
-    return [End.CUT]
-
-
-def _broken(_: Asked) -> Iterable[Step]:
-    return frame("500 Internal Server Error", [_BROKEN])
-
-
 def _write(asked: Asked) -> bytes:
     return b"".join(step for step in reply(asked) if isinstance(step, bytes))
 
@@ -95,10 +88,6 @@ def _commented(asked: Asked) -> Iterable[Step]:
         return reply(asked)
     padded = [more for piece in write_pieces(asked) for more in (b": ping\n\n", piece)]
     return frame("200 OK", padded, kind=_EVENT)
-
-
-def _with_a_cookie(asked: Asked) -> Iterable[Step]:
-    return reply(asked, f"Set-Cookie: who={asked.nonces[-1]}; Path=/")
 
 
 def _with_a_tail(asked: Asked) -> Iterable[Step]:
@@ -121,8 +110,12 @@ def _once(first: Script) -> Script:
     return lambda asked: reply(asked) if asked.tries else first(asked)
 
 
-def _busy(*headers: str) -> Script:
-    return lambda _: frame("429 Too Many Requests", [_BUSY], *headers)
+def _refuse(status: str, body: bytes, *headers: str, kind: str = "application/json") -> Script:
+    return lambda _: frame(status, [body], *headers, kind=kind)
+
+
+_busy = partial(_refuse, "429 Too Many Requests", _BUSY)
+_broken = _refuse("500 Internal Server Error", _BROKEN)
 
 
 def _drip(drips: Iterable[bytes]) -> Iterable[Step]:
@@ -138,11 +131,6 @@ def _chattering(asked: Asked) -> Iterable[Step]:
     pings = [b'data: {"id": "c-1", "choices": []}\n\n'] * _DRIPS
     *steps, _ = frame("200 OK", pings, kind=_EVENT, pause=_DRIP)
     return [*steps, End.CUT]
-
-
-def _page(_: Asked) -> Iterable[Step]:
-    page = b"<html><h1>502 Bad Gateway</h1><script>alert(1)</script></html>"
-    return frame("502 Bad Gateway", [page], kind="text/html")
 
 
 def _no_json(asked: Asked) -> Iterable[Step]:
@@ -198,10 +186,12 @@ CONDUCTS: dict[str, Conduct] = {
     "informed-for-ever": Conduct(lambda _: _drip(repeat(_HINTS)), Due.ERROR, weight=1, brisk=True),
     "closed": Conduct(lambda asked: (*reply(asked, "Connection: close"), End.SHUT), Due.ANSWER),
     "closed-while-idle": Conduct(lambda asked: (*reply(asked), 0.005, End.SHUT), Due.ANSWER),
-    "cookie": Conduct(_with_a_cookie, Due.ANSWER),
+    "cookie": Conduct(
+        lambda asked: reply(asked, f"Set-Cookie: who={asked.nonces[-1]}; Path=/"), Due.ANSWER
+    ),
     "tail": Conduct(_with_a_tail, Due.ANSWER),
-    "cut-before-once": Conduct(_once(_cut), Due.ANSWER, weight=2),
-    "cut-before": Conduct(_cut, Due.ERROR, weight=1),
+    "cut-before-once": Conduct(_once(lambda _: [End.CUT]), Due.ANSWER, weight=2),
+    "cut-before": Conduct(lambda _: [End.CUT], Due.ERROR, weight=1),
     "cut-inside": Conduct(_cut_inside, Due.ERROR, weight=2),
     "busy-once": Conduct(_once(_busy()), Due.ANSWER, weight=2),
     "busy-once-zero": Conduct(_once(_busy("Retry-After: 0")), Due.ANSWER, weight=2),
@@ -212,7 +202,7 @@ CONDUCTS: dict[str, Conduct] = {
     "busy-for-hours": Conduct(_busy("Retry-After: 7200"), Due.ERROR, weight=2),
     "broken-once": Conduct(_once(_broken), Due.ANSWER, weight=2),
     "broken": Conduct(_broken, Due.ERROR, weight=1),
-    "page": Conduct(_page, Due.ERROR, weight=1),
+    "page": Conduct(_refuse("502 Bad Gateway", _PAGE, kind="text/html"), Due.ERROR, weight=1),
     "silent": Conduct(lambda _: (End.LINGER,), Due.ERROR, weight=2, brisk=True),
     "silent-inside": Conduct(_silent_inside, Due.ERROR, weight=2, brisk=True),
     "dripping": Conduct(_dripping, Due.ERROR, weight=1, brisk=True),

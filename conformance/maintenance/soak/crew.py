@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from conformance.maintenance.soak.client import SHARED_KEY, Client, Holder
+from conformance.maintenance.soak.client import (
+    BRISK,
+    HOLDERS,
+    SHARED_KEY,
+    Client,
+    Holder,
+    is_typed,
+)
 from conformance.maintenance.soak.conducts import CONDUCTS
 from conformance.maintenance.soak.rules import Call, judge_call
 from conformance.maintenance.soak.ways import (
@@ -35,13 +42,11 @@ if TYPE_CHECKING:
 
     RowT = TypeVar("RowT", bound=Any)
 
-__all__ = ["Crew", "Deed", "Gate", "Worker", "draw"]
+__all__ = ["Crew", "Deed", "Worker", "draw"]
 
 _DELAYS = (0.0, 0.0005, 0.002, 0.005, 0.01, 0.05)
 """Seconds after which a caller leaves: before, inside and after a usual answer."""
 _BURST = 8
-_LEFT = "left by the caller"
-_ANSWERED = "answered"
 
 
 @dataclass
@@ -50,25 +55,21 @@ class Crew:
 
     Attributes:
         client: Who is soaked.
-        holders: The ways to come by a model.
         ledger: The books.
-        gate: Where workers wait while a census is taken.
         loops: Event loops that last.
-        heavy: Held by the one call at a time that takes much memory.
-        ended: Set when the work is over.
         conducts: What the server may be asked to do.
-        deeds: How many deeds each worker does; 0 for as many as the time allows.
+        deeds: After how many deeds a worker rests; 0 for when the time is over.
+        over: Set when it is.
+        heavy: Held by the one call at a time that takes much memory.
     """
 
     client: Client
-    holders: Mapping[str, Holder]
     ledger: Ledger
-    gate: Gate
     loops: list[LastingLoop]
     conducts: Mapping[str, Conduct] = field(default_factory=lambda: CONDUCTS)
     deeds: int = 0
+    over: threading.Event = field(default_factory=threading.Event)
     heavy: threading.Lock = field(default_factory=threading.Lock)
-    ended: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Deed:
         conduct: What the server will do, and its name.
         holder: How the caller comes by its model, and its name.
         nonces: What makes its answers its own.
-        key: The key of a model of its own.
+        key: The key of its model.
         leaving: How the caller stops waiting, and its name; asynchronous only.
         delay: Seconds after which it does.
     """
@@ -107,13 +108,14 @@ class Deed:
             key=self.key,
             whole=self.ask[1].whole,
             brisk=self.conduct[1].brisk,
+            caused=self.leaving[1].caused,
             **seen,
         )
 
 
 def draw(chance: random.Random, crew: Crew, asks: Mapping[str, Ask]) -> Deed:
     """Draw a deed: the same one from the same chance."""
-    ask = _draw(chance, {k: a for k, a in asks.items() if a.kind in crew.client.makers})
+    ask = _draw(chance, asks)
     conduct = _draw(chance, crew.conducts)
     vectors = ask[1].kind == "vectors"
     # An embedding call takes no options, so nothing can make it brisk; and one attack on memory at
@@ -121,7 +123,7 @@ def draw(chance: random.Random, crew: Crew, asks: Mapping[str, Ask]) -> Deed:
     several = ask[1].prompts > 1 and not vectors
     if (conduct[1].brisk and vectors) or (conduct[1].heavy and several):
         conduct = ("plain", CONDUCTS["plain"])
-    holder = _draw(chance, crew.holders)
+    holder = _draw(chance, HOLDERS)
     nonces = tuple(f"{chance.getrandbits(64):016x}" for _ in range(ask[1].prompts))
     own = f"sk-soak-{chance.getrandbits(64):016x}"
     deed = Deed(ask, conduct, holder, nonces, own if holder[1].own_key else SHARED_KEY)
@@ -150,99 +152,56 @@ def _recorded(crew: Crew, deed: Deed, pool: str) -> Iterator[tuple[list[str], di
     seen: dict[str, Any] = {}
     try:
         yield [write_prompt(deed.conduct[0], nonce) for nonce in deed.nonces], seen
+        how = "left by the caller" if seen["heard"] is None else "answered"
     except BaseException as error:  # noqa: BLE001  whatever it is, it is judged
-        how, seen["error"] = (
-            f"{type(error).__module__.partition('.')[0]}.{type(error).__name__}",
-            error,
-        )
-    else:
-        how = _LEFT if seen["heard"] is None else _ANSWERED
+        seen["error"] = error
+        how = f"{type(error).__module__.partition('.')[0]}.{type(error).__name__}"
     finally:
         if held:
             crew.heavy.release()
-    disturbed = crew.ledger.end(ticket, how)
-    call = deed.call(disturbed=disturbed, caused=deed.leaving[1].caused, **seen)
-    crew.ledger.blame(judge_call(call, crew.client.is_typed))
+    call = deed.call(disturbed=crew.ledger.end(ticket, how), **seen)
+    crew.ledger.blame(judge_call(call, is_typed))
 
 
 def _do(crew: Crew, deed: Deed) -> None:
-    with _recorded(crew, deed, "threads") as (prompts, seen):
-        seen["heard"] = _use(crew, deed, prompts)
-
-
-def _use(crew: Crew, deed: Deed, prompts: list[str]) -> Any:
     holder, ask = deed.holder[1], deed.ask[1]
-    options = crew.client.brisk if deed.conduct[1].brisk else {}
-    model = holder.take(crew.client, ask.kind, deed.key)
-    if holder.leave == "with":
-        with model:
-            return ask.run(model, prompts, options)
-    try:
-        return ask.run(model, prompts, options)
-    finally:
-        if holder.leave == "close":
-            with crew.ledger.upheaval("shared" if holder.shared else "nobody"):
-                model.close()
+    with _recorded(crew, deed, "threads") as (prompts, seen):
+        model = holder.take(crew.client, ask.kind, deed.key)
+        run = partial(ask.run, model, prompts, _choose_options(deed))
+        if holder.leave == "with":
+            with model:
+                seen["heard"] = run()
+            return
+        try:
+            seen["heard"] = run()
+        finally:
+            if holder.leave == "close":
+                with crew.ledger.upheaval("shared" if holder.shared else "nobody"):
+                    model.close()
 
 
 async def _do_async(crew: Crew, deed: Deed, pool: str) -> None:
-    with _recorded(crew, deed, pool) as (prompts, seen):
-        begin = partial(_use_async, crew, deed, prompts)
-        seen["heard"] = await deed.leaving[1].run(begin, deed.delay)
-
-
-async def _use_async(crew: Crew, deed: Deed, prompts: list[str]) -> Any:
     holder, ask = deed.holder[1], deed.ask[1]
-    options = crew.client.brisk if deed.conduct[1].brisk else {}
-    model = holder.take(crew.client, ask.kind, deed.key)
-    if holder.leave == "with":
-        async with model:
-            return await ask.run(model, prompts, options)
-    try:
-        return await ask.run(model, prompts, options)
-    finally:
-        if holder.leave == "close":
-            with crew.ledger.upheaval("shared" if holder.shared else "nobody"):
-                await model.aclose()
+
+    async def use(prompts: list[str]) -> Any:
+        model = holder.take(crew.client, ask.kind, deed.key)
+        run = partial(ask.run, model, prompts, _choose_options(deed))
+        if holder.leave == "with":
+            async with model:
+                return await run()
+        try:
+            return await run()
+        finally:
+            if holder.leave == "close":
+                with crew.ledger.upheaval("shared" if holder.shared else "nobody"):
+                    await model.aclose()
+
+    with _recorded(crew, deed, pool) as (prompts, seen):
+        seen["heard"] = await deed.leaving[1].run(partial(use, prompts), deed.delay)
 
 
-class Gate:
-    """Open until somebody asks for rest.
-
-    Args:
-        workers: How many pass through it.
-    """
-
-    def __init__(self, workers: int) -> None:
-        self._changed = threading.Condition()
-        self._walking = workers
-        self._open = True
-
-    def pass_through(self) -> None:
-        """Wait while the gate is closed."""
-        with self._changed:
-            self._walking -= 1
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._open)
-            self._walking += 1
-
-    def leave(self) -> None:
-        """Tell that this worker will not come again."""
-        with self._changed:
-            self._walking -= 1
-            self._changed.notify_all()
-
-    def close(self, patience: float) -> bool:
-        """Close the gate, and wait until nobody walks; tell whether that came about in time."""
-        with self._changed:
-            self._open = False
-            return self._changed.wait_for(lambda: not self._walking, patience)
-
-    def open(self) -> None:
-        """Let all go on."""
-        with self._changed:
-            self._open = True
-            self._changed.notify_all()
+def _choose_options(deed: Deed) -> dict[str, Any]:
+    return BRISK if deed.conduct[1].brisk else {}
 
 
 class Worker(threading.Thread):
@@ -250,23 +209,20 @@ class Worker(threading.Thread):
 
     Args:
         crew: What it shares with the others.
-        seed: Decides, with its number, what it does.
-        number: Which worker it is.
+        seed: Decides what it does.
     """
 
-    def __init__(self, crew: Crew, seed: int, number: int) -> None:
-        super().__init__(name=f"soak-{number}", daemon=True)
+    def __init__(self, crew: Crew, seed: str) -> None:
+        super().__init__(daemon=True)
         self._crew = crew
-        self._chance = random.Random(f"{seed}:{number}")  # noqa: S311  a game, to be played again
+        self._chance = random.Random(seed)  # noqa: S311  a game, to be played again
 
     def run(self) -> None:
-        """Work until the crew's work is over."""
+        """Work until the time is over, or enough was done."""
         done = 0
-        while not self._crew.ended.is_set() and not (0 < self._crew.deeds <= done):
-            self._crew.gate.pass_through()
+        while not self._crew.over.is_set() and not (0 < self._crew.deeds <= done):
             self._work()
             done += 1
-        self._crew.gate.leave()
 
     def _work(self) -> None:
         crew, chance = self._crew, self._chance

@@ -5,7 +5,6 @@ Locked, since every thread writes into it; must not know what is a fault.
 
 from __future__ import annotations
 
-import heapq
 import threading
 import time
 from collections import Counter, defaultdict
@@ -22,8 +21,6 @@ __all__ = ["EVERYBODY", "Ledger", "Ticket"]
 
 EVERYBODY = "everybody"
 """The scope of what disturbs every call."""
-
-_LONGEST = 3
 
 
 @dataclass(eq=False)
@@ -55,7 +52,6 @@ class Ledger:
         faults: Faults by rule and kind, counted.
         samples: The first fault of each kind, in full.
         peaks: Most calls at once, by pool.
-        longest: The calls that took longest, each with its seconds.
     """
 
     def __init__(self) -> None:
@@ -63,7 +59,6 @@ class Ledger:
         self.faults: Counter[tuple[str, str]] = Counter()
         self.samples: dict[tuple[str, str], Fault] = {}
         self.peaks: Counter[str] = Counter()
-        self.longest: list[tuple[float, str]] = [(0.0, "")] * _LONGEST
         self._lock = threading.Lock()
         self._open: set[Ticket] = set()
         self._crowds: Counter[str] = Counter()
@@ -85,8 +80,6 @@ class Ledger:
             self._open.discard(ticket)
             self._crowds[ticket.pool] -= ticket.size
             self.ended[how] += 1
-            took = (time.monotonic() - ticket.since, f"{ticket.deed}: {how}")
-            heapq.heappushpop(self.longest, took)
             return ticket.upset[1] or self._upset(ticket.scope) != ticket.upset
 
     def blame(self, faults: Iterable[Fault]) -> None:

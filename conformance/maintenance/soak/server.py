@@ -17,7 +17,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance.maintenance.process import Process
 from conformance.maintenance.soak.conducts import CONDUCTS, play
 from conformance.maintenance.soak.wire import End, read_request
 from conformance.reference.listener import Listener, reset_on_close
@@ -28,15 +27,10 @@ if TYPE_CHECKING:
 
     from conformance.maintenance.soak.wire import Asked, Step
 
-__all__ = ["Served"]
-
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _REMEMBERED = 10_000
 """Nonces whose tries are remembered; the oldest are forgotten."""
 _READ = 65_536
-
-
-# --- in the child ---------------------------------------------------------------------------------
 
 
 class Books:
@@ -139,32 +133,6 @@ def _serve() -> None:
 
 def _say(what: dict[str, int]) -> None:
     print(json.dumps(what), flush=True)
-
-
-# --- in the parent --------------------------------------------------------------------------------
-
-
-class Served(Process):
-    """The server's process for the length of a `with` block.
-
-    Attributes:
-        url: Its base URL, with `/v1`.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(sys.executable, "soak.server")
-        self.url = f"http://127.0.0.1:{self.hello['port']}/v1"
-
-    def count(self) -> dict[str, int]:
-        """Return how many `requests`, `connections` and `cookies` came so far.
-
-        `busy` are the open connections inside a request or a response at this moment.
-        """
-        return self.ask({})
-
-    def restart(self, seconds: float) -> None:
-        """Cut every connection and listen to nobody for so many seconds, then on the same port."""
-        self.ask({"away": seconds})
 
 
 if __name__ == "__main__":

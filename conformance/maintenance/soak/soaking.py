@@ -1,4 +1,4 @@
-"""One soak from its start to its end: warm up, work, rest, restart the server, close, look again.
+"""One soak from its start to its end: warm up, work in shifts, rest after each, close, look again.
 
 Knows the order of things and the clock; must not judge (`rules`), nor print.
 """
@@ -6,18 +6,22 @@ Knows the order of things and the clock; must not judge (`rules`), nor print.
 from __future__ import annotations
 
 import gc
+import math
 import random
+import sys
 import threading
 import time
-from contextlib import ExitStack, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from conformance.maintenance.process import Process
 from conformance.maintenance.soak.census import Census, listen, take_census, tame_memory
-from conformance.maintenance.soak.client import SHARED_KEY, find_holders
+from conformance.maintenance.soak.client import SHARED_KEY
 from conformance.maintenance.soak.conducts import CONDUCTS
-from conformance.maintenance.soak.crew import Crew, Gate, Worker
+from conformance.maintenance.soak.crew import Crew, Worker
 from conformance.maintenance.soak.ledger import Ledger
 from conformance.maintenance.soak.rules import (
     Rest,
@@ -26,7 +30,6 @@ from conformance.maintenance.soak.rules import (
     judge_rest,
     judge_waits,
 )
-from conformance.maintenance.soak.server import Served
 from conformance.maintenance.soak.ways import ASYNC_ASKS, SYNC_ASKS, TRANSIENT, LastingLoop
 from conformance.maintenance.soak.wire import answer_text, write_prompt
 
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "Soak", "SoakError", "Soaked", "settle"]
 
 _LOOPS = 2
+_SHIFT = 1.0
+"""Minutes of work until a rest, in which what is left is counted while models live."""
 _TICK = 0.1
 _NEWS = 5.0
 """Seconds between two lines of progress."""
@@ -53,6 +58,29 @@ _PROBING = 10.0
 _NONCE = "0123456789abcdef"
 
 
+class Served(Process):
+    """The server's process for the length of a `with` block.
+
+    Attributes:
+        url: Its base URL, with `/v1`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(sys.executable, "soak.server")
+        self.url = f"http://127.0.0.1:{self.hello['port']}/v1"
+
+    def count(self) -> dict[str, int]:
+        """Return how many `requests`, `connections` and `cookies` came so far.
+
+        `busy` are the open connections inside a request or a response at this moment.
+        """
+        return self.ask({})
+
+    def restart(self, seconds: float) -> None:
+        """Cut every connection and listen to nobody for so many seconds, then on the same port."""
+        self.ask({"away": seconds})
+
+
 class SoakError(Exception):
     """The soak cannot begin."""
 
@@ -62,24 +90,22 @@ class Plan:
     """What is asked for.
 
     Attributes:
-        seconds: How long to work.
+        minutes: How long to work.
         seed: Decides what is done.
         threads: How many workers.
         bound: Most seconds that a call may take.
-        deeds: Deeds of each worker, after which the work ends early; 0 for no such end.
-        conducts: What the server may be asked to do; all of the table if empty.
+        deeds: Deeds of each worker, after which a shift ends early; 0 for no such end.
+        conduct: What the server may be asked to do; all of the table if empty.
         patience: Seconds that what a call leaves may take to go.
-        rests: How often what is left is counted while models live, at the end of the work included.
     """
 
-    seconds: float
+    minutes: float
     seed: int
-    threads: int = 8
-    bound: float = 45.0
-    deeds: int = 0
-    conducts: tuple[str, ...] = ()
-    patience: float = 5.0
-    rests: int = 3
+    threads: int
+    bound: float
+    deeds: int
+    conduct: list[str]
+    patience: float
 
 
 @dataclass
@@ -92,7 +118,6 @@ class Soaked:
         end: What was held when all was closed; None if calls still hung.
         counts: What the server saw.
         restarts: How often the server was restarted.
-        left_out: What this client cannot do, and why.
         seconds: How long the work took.
     """
 
@@ -101,7 +126,6 @@ class Soaked:
     end: Census | None = None
     counts: dict[str, int] = field(default_factory=dict)
     restarts: int = 0
-    left_out: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -128,37 +152,31 @@ class Soak:
         gc.collect()
         gc.freeze()
         try:
-            return self._run()
+            self._run()
         finally:
             gc.unfreeze()
+        return self.found
 
-    def _run(self) -> Soaked:
+    def _run(self) -> None:
+        found = self.found
         with Served() as served, listen() as said:
             self._client.aim(served.url)
-            holders, self.found.left_out = find_holders(self._client)
             self._warm_up()
-            self.found.start = take_census()
+            found.start = take_census()
             self._client.aim(served.url)
             with ExitStack() as stack:
                 loops = _start_loops(stack)
-                gate = Gate(self._plan.threads)
-                ledger = self.found.ledger
-                names = self._plan.conducts or tuple(CONDUCTS)
-                table = {name: CONDUCTS[name] for name in names}
-                crew = Crew(self._client, holders, ledger, gate, loops, table, self._plan.deeds)
+                table = {name: CONDUCTS[name] for name in self._plan.conduct or CONDUCTS}
+                crew = Crew(self._client, found.ledger, loops, table, self._plan.deeds)
                 if not self._work(crew, served):
                     # Nothing can be closed under a call that hangs: the process has to end.
                     stack.pop_all()
-                    return self.found
+                    return
                 self._close(loops)
-            self._look_back(said)
-            self.found.counts = served.count()
-        return self.found
-
-    def _look_back(self, said: list[tuple[str, str]]) -> None:
-        start = self.found.start
-        self.found.end, faults = settle(take_census, partial(judge_end, start), self._plan.patience)
-        self.found.ledger.blame([*faults, *judge_overheard(said)])
+            see, judge = take_census, partial(judge_end, found.start)
+            found.end, faults = settle(see, judge, self._plan.patience)
+            found.ledger.blame([*faults, *judge_overheard(said)])
+            found.counts = served.count()
 
     def _warm_up(self) -> None:
         """Do once what allocates once: imports, caches, state of threads.
@@ -166,93 +184,72 @@ class Soak:
         Raises:
             SoakError: The client does not even answer when nothing is wrong.
         """
-        prompt = write_prompt("slow", _NONCE)
+        prompt, shared = write_prompt("slow", _NONCE), self._client.shared
         try:
-            self._client.shared["chat"].invoke(prompt)
+            shared["chat"].invoke(prompt)
         except Exception as error:
             raise SoakError(f"the client does not answer an idle server: {error!r:.300}") from error
         with ExitStack() as stack:
             loops = _start_loops(stack)
-            for ask in SYNC_ASKS.values():
-                if model := self._client.shared.get(ask.kind):
-                    _try(partial(ask.run, model, [prompt] * ask.prompts, {}))
-            for ask in ASYNC_ASKS.values():
-                if model := self._client.shared.get(ask.kind):
-                    begin = partial(ask.run, model, [prompt] * ask.prompts, {})
-                    for loop in loops:
-                        _try(partial(loop.run, begin))
+            # Whether it works is asked later, of every call; the pool keeps to itself what fails.
+            with ThreadPoolExecutor(64) as pool:
+                for table, places in ((SYNC_ASKS, [_call]), (ASYNC_ASKS, [o.run for o in loops])):
+                    for ask in table.values():
+                        way = partial(ask.run, shared[ask.kind], [prompt] * ask.prompts, {})
+                        for place in places:
+                            pool.submit(place, way)
             self._close(loops)
 
     def _close(self, loops: list[LastingLoop]) -> None:
-        """Close the shared models, as far as they can be closed, and forget them."""
+        """Close the shared models and forget them."""
         for model in self._client.shared.values():
-            if hasattr(model, "aclose"):
-                for loop in loops:
-                    loop.run(model.aclose)
-            if hasattr(model, "close"):
-                model.close()
+            for loop in loops:
+                loop.run(model.aclose)
+            model.close()
         self._client.shared.clear()
 
     def _work(self, crew: Crew, served: Served) -> bool:
-        """Let the crew work; tell whether all its calls have ended."""
-        before = take_census()
-        workers = [Worker(crew, self._plan.seed, n) for n in range(self._plan.threads)]
-        began = time.monotonic()
-        for worker in workers:
-            worker.start()
-        ended = self._watch(crew, served, before, workers)
-        crew.ended.set()
-        crew.gate.open()
-        self.found.seconds = time.monotonic() - began
-        for worker in workers:
-            worker.join(self._plan.bound if ended else _TICK)
-        return ended and self._blame_waits(crew) and self._rest(crew, served, before)
-
-    def _watch(self, crew: Crew, served: Served, before: Census, workers: list[Worker]) -> bool:
-        """Restart the server, ask for rest, tell what goes on; return False once a call hangs."""
-        now = began = time.monotonic()
-        restart, news = now + self._chance.uniform(*_CALM), now + _NEWS
-        pause = self._plan.seconds / self._plan.rests
-        rest = now + pause
-        while now < began + self._plan.seconds and any(w.is_alive() for w in workers):
-            time.sleep(_TICK)
-            now = time.monotonic()
-            if not self._blame_waits(crew):
-                return False
-            if now > restart:
-                self._restart(crew, served)
-                restart = now + self._chance.uniform(*_CALM)
-            if now > news:
-                self._tell(self._write_news(now - began))
-                news = now + _NEWS
-            if rest < now < began + self._plan.seconds:
-                if not self._rest(crew, served, before):
+        """Let the crew work, and rest after each shift; tell whether all its calls have ended."""
+        before, began, plan = take_census(), time.monotonic(), self._plan
+        # Once at least, however short the work is.
+        first = min(self._chance.uniform(*_CALM), plan.minutes * 30)
+        times = {"restart": began + first, "news": began + _NEWS}
+        shifts = math.ceil(plan.minutes / _SHIFT)
+        for shift in range(shifts):
+            crew.over.clear()
+            workers = [Worker(crew, f"{plan.seed}:{shift}:{n}") for n in range(plan.threads)]
+            for worker in workers:
+                worker.start()
+            end = time.monotonic() + plan.minutes * 60 / shifts
+            while any(worker.is_alive() for worker in workers):
+                time.sleep(_TICK)
+                if hanging := list(judge_waits(crew.ledger.waits(), plan.bound)):
+                    crew.ledger.blame(hanging)
                     return False
-                rest = now + pause
+                if (now := time.monotonic()) > end:
+                    crew.over.set()
+                elif now > times["restart"]:
+                    with crew.ledger.upheaval():
+                        served.restart(self._chance.uniform(*_AWAY))
+                    self.found.restarts += 1
+                    times["restart"] = now + self._chance.uniform(*_CALM)
+                if now > times["news"]:
+                    self._tell(self._write_news(now - began))
+                    times["news"] = now + _NEWS
+            self._rest(crew, served, before)
+        self.found.seconds = time.monotonic() - began
         return True
 
-    def _restart(self, crew: Crew, served: Served) -> None:
-        with crew.ledger.upheaval():
-            served.restart(self._chance.uniform(*_AWAY))
-        self.found.restarts += 1
-
-    def _rest(self, crew: Crew, served: Served, before: Census) -> bool:
-        """Let all calls end and judge what is left; return False if some do not end."""
-        if not crew.gate.close(self._plan.bound):
-            crew.ledger.blame(judge_waits(crew.ledger.waits(), self._plan.bound))
-            return False
+    def _rest(self, crew: Crew, served: Served, before: Census) -> None:
+        """Judge what is left when no call is under way."""
         refused = _probe(crew)
-        _, faults = settle(
-            lambda: _look(crew, served, before, refused), judge_rest, self._plan.patience
-        )
-        crew.ledger.blame(faults)
-        crew.gate.open()
-        return True
 
-    def _blame_waits(self, crew: Crew) -> bool:
-        faults = list(judge_waits(crew.ledger.waits(), self._plan.bound))
-        crew.ledger.blame(faults)
-        return not faults
+        def look() -> Rest:
+            now, counts = take_census(), served.count()
+            peaks = (peak for pool, peak in crew.ledger.peaks.items() if pool != TRANSIENT)
+            return Rest(before, now, counts["busy"], sum(peaks), refused, counts["cookies"])
+
+        crew.ledger.blame(settle(look, judge_rest, self._plan.patience)[1])
 
     def _write_news(self, seconds: float) -> str:
         ended, census = self.found.ledger.ended, take_census()
@@ -267,10 +264,8 @@ def _start_loops(stack: ExitStack) -> list[LastingLoop]:
     return [stack.enter_context(LastingLoop()) for _ in range(_LOOPS)]
 
 
-def _try(way: Callable[[], object]) -> None:
-    # Whether it works is asked later, of every call.
-    with suppress(Exception):
-        way()
+def _call(way: Callable[[], Any]) -> Any:
+    return way()
 
 
 # --- moments of rest ------------------------------------------------------------------------------
@@ -291,15 +286,8 @@ def settle(
     """
     until = time.monotonic() + patience
     while (faults := list(judge(seen := see()))) and time.monotonic() < until:
-        time.sleep(0.1)
+        time.sleep(_TICK)
     return seen, faults
-
-
-def _look(crew: Crew, served: Served, before: Census, refused: tuple[str, ...]) -> Rest:
-    """Return what is left now, when no call is under way."""
-    now, counts = take_census(), served.count()
-    peaks = (peak for pool, peak in crew.ledger.peaks.items() if pool != TRANSIENT)
-    return Rest(before, now, counts["busy"], sum(peaks), refused, counts["cookies"])
 
 
 def _probe(crew: Crew) -> tuple[str, ...]:

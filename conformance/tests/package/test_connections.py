@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
 import gc
 import os
 import pickle
@@ -247,6 +248,46 @@ def test_a_client_that_two_close_at_once_is_closed_once(monkeypatch: pytest.Monk
         assert client.is_closed
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize("turns", range(12))
+def test_a_loop_that_ends_while_a_client_is_closed_waits_for_it(
+    turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A forgotten model's client is closed so many turns after the loop cancelled its tasks."""
+    model, steps, complaints = Connections(), list[str](), list[dict[str, Any]]()
+
+    async def close_late(shared: connections._Shared) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            close: Callable[[], Any] = functools.partial(connections._close_inside, shared)
+            for _ in range(turns):
+                close = functools.partial(asyncio.get_running_loop().call_soon, close)
+            close()
+
+    async def work() -> asyncio.Task[None]:
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
+        client: Any = await model.async_client(SERVER)
+        close = client.aclose
+
+        async def close_slowly() -> None:
+            steps.append("begun")
+            await close()
+            for _ in range(3):
+                await asyncio.sleep(0)
+            steps.append("ended")
+
+        monkeypatch.setattr(client, "aclose", close_slowly)
+        (shared,) = list(model._joined or ())
+        task = asyncio.create_task(close_late(shared))
+        await asyncio.sleep(0)
+        return task
+
+    asyncio.run(work())
+    gc.collect()
+    assert complaints == []
+    assert steps.count("begun") == steps.count("ended") > 0
 
 
 def test_a_client_whose_loop_has_not_seen_it_yet_is_left_to_who_makes_it() -> None:

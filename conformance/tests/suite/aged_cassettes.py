@@ -9,13 +9,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from conformance.tests.suite.cassette_builders import talk, write_cassette
-from conformance.tests.suite.fake_runs import AGREED as TWO
+from conformance.tests.suite.fake_runs import TASKS as TWO
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-A, B = (task.name for task in TWO.tasks)
-PASSED = {task.check: {"result": "passed", "reason": ""} for task in TWO.tasks}
+A, B = (task.name for task in TWO)
+PASSED = {task.check: {"result": "passed", "reason": ""} for task in TWO}
 
 
 def said(**fields: Any) -> Any:

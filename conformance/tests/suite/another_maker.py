@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableLambda
 
+from conformance.tests.suite.factories import as_third_party
 from langchain_baseten import (
     BasetenError,
     BasetenInvalidRequestError,
@@ -160,6 +161,7 @@ def _hear(response: httpx2.Response) -> None:
     _HEARD.append(response.content)
 
 
+@as_third_party
 def make_third(*, api_key: Any = None, **settings: Any) -> ChatThird:
     """Return the model that offers less; it knows no `seed`."""
     if "seed" in settings:
@@ -286,6 +288,68 @@ def _show_images(messages: list[BaseMessage]) -> list[BaseMessage]:
     return shown
 
 
+class ChatFifth(ChatBaseten):
+    """Tells less of a response: neither its model's name, nor audio, nor the reasoning of a stream.
+
+    It calls every stop one, sends no schema as a strict one and tells no trace of it, and sends
+    reasoning back whoever gave it.
+    """
+
+    def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+        """Ignore `strict`, and leave nothing for a trace."""
+        options.pop("strict", None)
+        chain: Any = super().with_structured_output(schema, **options)
+        getattr(chain.first, "kwargs", {}).pop("ls_structured_output_format", None)
+        return chain
+
+    def _generate(self, messages: Any, *given: Any, **options: Any) -> Any:
+        return self._tell_less(super()._generate(_adopt(messages), *given, **options))
+
+    async def _agenerate(self, messages: Any, *given: Any, **options: Any) -> Any:
+        return self._tell_less(await super()._agenerate(_adopt(messages), *given, **options))
+
+    def _tell_less(self, result: ChatResult) -> ChatResult:
+        for generation in result.generations:
+            self._drop(generation.message)
+        return result
+
+    def _stream(self, messages: Any, *given: Any, **options: Any) -> Iterator[Any]:
+        for chunk in super()._stream(_adopt(messages), *given, **options):
+            self._drop(chunk.message, "reasoning", "reasoning_content")
+            yield chunk
+
+    async def _astream(self, messages: Any, *given: Any, **options: Any) -> AsyncIterator[Any]:
+        async for chunk in super()._astream(_adopt(messages), *given, **options):
+            self._drop(chunk.message, "reasoning", "reasoning_content")
+            yield chunk
+
+    def _drop(self, message: Any, *names: str) -> None:
+        told = message.response_metadata
+        if "model_name" in told:
+            told["model_name"] = self.model_name
+        if told.get("finish_reason") in {"stop_sequence", "eos_token"}:
+            told["finish_reason"] = "stop"
+        for details in ("input_token_details", "output_token_details"):
+            (message.usage_metadata or {}).get(details, {}).pop("audio", None)
+        for name in names:
+            message.additional_kwargs.pop(name, None)
+
+
+def _adopt(messages: list[BaseMessage]) -> list[BaseMessage]:
+    """Return messages that all seem to be this client's own."""
+    return [
+        message.model_copy(update={"response_metadata": {"model_provider": "baseten"}})
+        for message in messages
+    ]
+
+
+@as_third_party
+def make_fifth(**settings: Any) -> ChatFifth:
+    """Return the model that tells less."""
+    return ChatFifth(**settings)
+
+
+@as_third_party
 def make_fourth(*, max_retries: int = 1, **settings: Any) -> ChatFourth:
     """Return the model of other ways; it looks up models, and counts the first request as a try."""
     if settings.get("max_tokens", 1) < 1:
@@ -302,6 +366,7 @@ def _keep_client(_url: str) -> httpx2.AsyncClient:
     return httpx2.AsyncClient()
 
 
+@as_third_party
 def make(*, api_key: Any = None, baseten_api_key: None = None, **settings: Any) -> ChatAnother:
     """Return the model; it has no second name for the key."""
     kept = _keep_client(settings.get("model_url") or settings.get("base_url") or "")

@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from conformance.recording import pytest_runs
 from conformance.tests.suite import forked_pytest
+from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.tests.suite.fake_runs import NAMES, Runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fork the pytest of the commands that the test runs."""
     forked_pytest.install(monkeypatch)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
+    """Let the recorder run no pytest, but what does as the test says."""
+    made = Runs()
+    monkeypatch.setattr(pytest_runs, "run_pytest", made)
+    return made
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Path]:
+    """A folder of cassettes, beside which nothing may be left."""
+    folder = tmp_path / "cassettes"
+    for name in (*NAMES, "dedicated/tools/other.yaml"):
+        write_cassette(folder / name, talk("old"))
+    yield folder
+    assert list(tmp_path.iterdir()) == [folder], "something was left behind"
+    assert not list(folder.rglob("*.new"))

@@ -1,6 +1,7 @@
 """Factories for the tests of other people's models: good, useless and broken ones.
 
-Knows nothing of the checks; `of_ours` is our own client as somebody else would bring it.
+Knows nothing of the checks; `of_ours` is our own client as somebody else would bring it, and
+`of_a_subclass` a class that somebody derived from it.
 """
 
 from __future__ import annotations
@@ -15,15 +16,39 @@ from langchain_core.language_models import FakeListChatModel
 number = 7
 
 
+def as_third_party(build: Any) -> Any:
+    """Have what a factory makes judged as another maker's, though it derives from ChatBaseten."""
+    build.third_party = True
+    return build
+
+
+def of_a_subclass(**settings: Any) -> Any:
+    """A class that derives from ChatBaseten and changes nothing."""
+    return importlib.import_module("conformance.tests.suite.subclasses").Mine(**settings)
+
+
+def of_a_subclass_that_shows_its_key(**settings: Any) -> Any:
+    """A broken subclass, which only a check that is marked `own` can notice."""
+    return importlib.import_module("conformance.tests.suite.subclasses").ShowsItsKey(**settings)
+
+
+def of_a_subclass_with_its_own_clients(**settings: Any) -> Any:
+    """A subclass whose HTTP clients no check can replace."""
+    return of_a_subclass(http_client=httpx.Client(), **settings)
+
+
+@as_third_party
 def of_ours(**settings: Any) -> Any:
     return importlib.import_module("langchain_baseten").ChatBaseten(**settings)
 
 
+@as_third_party
 def of_a_stranger(**settings: Any) -> Any:
     """A client whose every request has a field that Model APIs do not know."""
     return of_ours(**settings, extra_body={"reasoning_format": None})
 
 
+@as_third_party
 def of_a_strict_reader(**settings: Any) -> Any:
     """A client that misses a field in every response, invoked or streamed."""
 
@@ -46,6 +71,7 @@ def of_canned_words(**settings: Any) -> Any:
     return FakeListChatModel(responses=["Hello, Ada."])
 
 
+@as_third_party
 def of_warnings(**settings: Any) -> Any:
     """A client that warns of an argument, which pytest makes an error of."""
     warnings.warn(f"{len(settings)} arguments were given", stacklevel=2)

@@ -9,24 +9,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conformance.recording.plan import Plan, Task
+from conformance.recording.plan import Task
 from conformance.recording.pytest_runs import Done
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
-from conformance.verdicts.costs import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HERE = Path(__file__).parents[3]
+    import pytest
+
 KEY = "sk-rehearsed-0123456789abcdef"
 NAMES = ("dedicated/tools/a.yaml", "dedicated/tools/b.yaml")
 TASKS = tuple(Task(name, f"test_tools.py::test_{name[16]}", "asked for") for name in NAMES)
-AGREED = Plan(TASKS, Cost(2, 0))
 
 
 def read(root: Path) -> dict[str, bytes]:
     files = [path for path in root.rglob("*") if path.is_file()]
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+
+
+def aim(patch: pytest.MonkeyPatch, url: str) -> None:
+    """Let a server stand in for Baseten."""
+    patch.setenv("BASETEN_API_KEY", KEY)
+    patch.setenv("BASETEN_BASE_URL", f"{url}/v1")
+    patch.setenv("BASETEN_DEDICATED_MODEL_URL", f"{url}/environments/production/predict")
 
 
 class Runs:

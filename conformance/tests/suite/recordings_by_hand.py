@@ -1,4 +1,4 @@
-"""Recorded exchanges made by hand, one for each claim that a recording can prove, and near misses.
+"""Recorded exchanges made by hand for each claim that they can prove, and clients with a defect.
 
 Knows chat completions as recorders keep them; must not know what proves what.
 """
@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from langchain_baseten import ChatBaseten
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from conformance.reference import AnswerPlan
 
 URL = "https://inference.baseten.co/v1/chat/completions"
 ORIGIN = {"repository": "https://github.com/someone/else", "commit": "0123456789abcdef"}
@@ -57,33 +63,59 @@ END = (piece("stop"), last(), "[DONE]")
 def record(
     answer: Any, *, status: int = 200, url: str = URL, origin: Any = ORIGIN, **request: Any
 ) -> dict[str, Any]:
-    """Return a recording; a tuple is a stream."""
-    streamed = isinstance(answer, tuple)
-    events = answer if streamed else ()
-    texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
-    body = "".join(f"data: {text}\n\n" for text in texts) if streamed else json.dumps(answer)
-    kind = "text/event-stream" if streamed else "application/json"
+    """Return a recording; a tuple is a stream, a string a body as it stands."""
+    name, kind = request.pop("name", ""), "application/json"
+    response = {"complete": request.pop("complete", True)}
+    body = answer if isinstance(answer, str) else json.dumps(answer)
+    if isinstance(answer, tuple):
+        texts = [event if isinstance(event, str) else json.dumps(event) for event in answer]
+        body, kind = "".join(f"data: {text}\n\n" for text in texts), "text/event-stream"
+        request["stream"] = True
+    headers = {"Content-Type": [request.pop("kind", kind)], "Content-Length": ["1"]}
     sent = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **request}
     return {
-        "id": "one",
+        "id": name,
         "model": "m",
-        "request": {
-            "method": "POST",
-            "url": url,
-            "body": sent | ({"stream": True} if streamed else {}),
-        },
-        "response": {"status": status, "headers": {"Content-Type": [kind]}, "body": body},
+        "request": {"method": "POST", "url": url, "body": sent},
+        "response": {"status": status, "headers": headers, "body": body, **response},
         "provenance": origin,
     }
 
 
 def write_corpus(folder: Path, *recordings: dict[str, Any]) -> Path:
-    """Write recordings where `load` finds them."""
+    """Write recordings where `load` finds them; those without a name get a number."""
     folder.mkdir(exist_ok=True)
     with gzip.open(folder / "cases.jsonl.gz", "wt", encoding="utf-8") as lines:
         for number, line in enumerate(recordings):
-            lines.write(json.dumps({**line, "id": f"case-{number}"}) + "\n")
+            lines.write(json.dumps({**line, "id": line["id"] or f"case-{number}"}) + "\n\n")
     return folder
+
+
+def swap(old: bytes, new: bytes, **changes: Any) -> Callable[[AnswerPlan], AnswerPlan]:
+    """Return an answer's change: other bytes in its body, another status or ending."""
+    return lambda plan: replace(plan.with_body(plan.body.replace(old, new)), **changes)
+
+
+NO_USAGE = swap(json.dumps(USAGE).encode(), b"null")
+
+
+def with_defect(
+    answer: Callable[[AnswerPlan], AnswerPlan] = lambda plan: plan,
+    request: Callable[[Any], object] = lambda _: None,
+) -> Callable[..., ChatBaseten]:
+    """Return a client that gets another answer than was recorded, or sends another request."""
+
+    async def change(sent: Any) -> None:
+        request(sent)
+
+    def make(**settings: Any) -> ChatBaseten:
+        for name, hook in (("http_client", request), ("http_async_client", change)):
+            settings[name].event_hooks["request"].insert(0, hook)
+            respond = settings[name]._transport.responder
+            settings[name]._transport.responder = lambda asked, whole=respond: answer(whole(asked))
+        return ChatBaseten(**settings)
+
+    return make
 
 
 def _called(*calls: Any, **request: Any) -> dict[str, Any]:

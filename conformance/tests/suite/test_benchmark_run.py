@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from conformance.maintenance.benchmarks import command, run
-from conformance.maintenance.benchmarks.processes import measure_import
 from conformance.maintenance.benchmarks.quantities import Quantity, find_outcome
-from conformance.maintenance.benchmarks.run import count_turns, find_flaw, measure
+from conformance.maintenance.benchmarks.run import find_flaw, list_turns
 from conformance.maintenance.benchmarks.scenarios import Outcome
 from conformance.maintenance.benchmarks.subjects import Subject, choose_subjects
 from conformance.maintenance.process import Process, ProcessFailedError
 from conformance.tests.suite.benchmark_runs import MEMORY, STREAM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from conformance.maintenance.benchmarks.run import Run
 
 IMPORT = Quantity("import", "Import", "import")
 QUANTITIES = (IMPORT, STREAM, MEMORY)
@@ -78,25 +79,26 @@ def stage(
     reply: Callable[[str, dict[str, Any]], dict[str, Any]] = reply_faithfully,
 ) -> Staged:
     staged = Staged(reply)
-    monkeypatch.setattr(run, "start_server", lambda: _Child(staged, "server"))
-    monkeypatch.setattr(run, "start_worker", staged.start)
+    monkeypatch.setattr(run, "Process", lambda *_: _Child(staged, "server"))
+    monkeypatch.setattr(run, "_start_worker", staged.start)
     monkeypatch.setattr(
         run,
-        "measure_import",
+        "_measure_import",
         lambda subject: staged.take(subject.name, {"work": "import", "size": 1}),
     )
     return staged
 
 
-def ignore(number: int, what: str) -> None:
-    pass
+def measure(quantities: Sequence[Quantity], rounds: int) -> Run:
+    turns = list_turns(SUBJECTS, quantities, rounds)
+    return run.measure(SUBJECTS, turns, lambda *_: None)
 
 
 def test_subjects_take_turns_and_another_begins_in_each_round(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     staged = stage(monkeypatch)
-    done = measure(SUBJECTS, [STREAM], 2, ignore)
+    done = measure([STREAM], 2)
     sizes = STREAM.sizes
     rounds = [[sizes[0]], sizes, sizes]
     assert [size for _, _, size in staged.asked] == [
@@ -111,7 +113,7 @@ def test_subjects_take_turns_and_another_begins_in_each_round(
 
 def test_the_warming_round_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     stage(monkeypatch)
-    done = measure(SUBJECTS, QUANTITIES, 2, ignore)
+    done = measure(QUANTITIES, 2)
     cases = [m.case for m in done.measurements]
     assert {cases.count(case) for case in cases} == {2}
     assert done.wrong == []
@@ -120,15 +122,16 @@ def test_the_warming_round_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_progress_is_reported_as_often_as_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     stage(monkeypatch)
     reported: list[tuple[int, str]] = []
-    measure(SUBJECTS, QUANTITIES, 3, lambda *words: reported.append(words))
-    assert len(reported) == count_turns(SUBJECTS, QUANTITIES, 3) == 2 * (3 + 3 * 6)
+    turns = list_turns(SUBJECTS, QUANTITIES, 3)
+    run.measure(SUBJECTS, turns, lambda *words: reported.append(words))
+    assert len(reported) == len(turns) == 2 * (3 + 3 * 6)
     assert reported[0] == (0, "Import, floor")
     assert reported[-1][0] == 3
 
 
 def test_memory_is_measured_in_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     staged = stage(monkeypatch)
-    measure(SUBJECTS, [MEMORY], 1, ignore)
+    measure([MEMORY], 1)
     assert len(staged.started) == len(SUBJECTS) + len(staged.asked)
 
 
@@ -142,7 +145,7 @@ def test_a_case_that_is_wrong_once_has_no_cost_and_is_not_tried_again(
         return reply_faithfully(name, job)
 
     staged = stage(monkeypatch, reply)
-    done = measure(SUBJECTS, [STREAM], 4, ignore)
+    done = measure([STREAM], 4)
     assert done.wrong == ["ours: stream, size 100: ValueError: no"]
     assert ("stream", 100, "ours") not in {m.case for m in done.measurements}
     assert staged.asked.count(("ours", "stream", 100)) == 2
@@ -156,7 +159,7 @@ def test_an_interrupted_run_keeps_what_was_measured(monkeypatch: pytest.MonkeyPa
         return reply_faithfully(name, job)
 
     staged = stage(monkeypatch, reply)
-    done = measure(SUBJECTS, [STREAM], 4, ignore)
+    done = measure([STREAM], 4)
     assert len(done.measurements) == 9
     assert staged.open == 0
 
@@ -169,7 +172,7 @@ def test_a_run_that_is_interrupted_before_anything_was_measured_is_none(
 
     staged = stage(monkeypatch, reply)
     with pytest.raises(KeyboardInterrupt):
-        measure(SUBJECTS, [STREAM], 4, ignore)
+        measure([STREAM], 4)
     assert staged.open == 0
 
 
@@ -191,25 +194,25 @@ def test_an_error_is_a_flaw_and_an_import_has_no_outcome() -> None:
 
 
 def test_an_import_costs_what_its_process_costs() -> None:
-    reply = measure_import(Subject("json", "json:JSONDecoder", "from json import JSONDecoder"))
+    reply = run._measure_import(Subject("json", "json:JSONDecoder", "from json import JSONDecoder"))
     assert reply["cpu"] > 0
     assert find_flaw(None, reply) == ""
 
 
 def test_a_failing_import_says_why() -> None:
     broken = Subject("broken", "json:nothing", "from json import nothing")
-    reply = measure_import(broken)
+    reply = run._measure_import(broken)
     assert reply["error"].startswith("ImportError: cannot import name 'nothing'")
 
 
 def test_a_process_that_ends_early_says_what_it_printed() -> None:
-    subject = choose_subjects([], [], [])[0]
+    subject = choose_subjects([], [])[0]
     with pytest.raises(ProcessFailedError, match=r"(?s)nowhere ended early: .*No module named"):
         Process(subject.python, "nowhere")
 
 
 def test_a_process_that_has_ended_is_noticed_when_it_is_asked() -> None:
-    subject = choose_subjects([], [], [])[0]
+    subject = choose_subjects([], [])[0]
     with Process(subject.python, "benchmarks.server") as server:
         server._child.terminate()
         server._child.wait()
@@ -228,7 +231,7 @@ def test_a_process_that_ends_early_fails_its_own_cases_only(
         return reply_faithfully(name, job)
 
     stage(monkeypatch, reply)
-    done = measure(SUBJECTS, [STREAM], 1, ignore)
+    done = measure([STREAM], 1)
     assert {m.subject for m in done.measurements} == {"floor"}
     assert done.wrong[0] == "ours: stream, size 10: ours ended early: out of memory"
 
@@ -244,9 +247,9 @@ def test_a_quick_run_measures_floor_and_ours_and_catches_a_model_that_loses_a_ch
     assert "chunks is 249, not 250" in reported
     document = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
     assert [sentence.split(":")[0] for sentence in document["wrong"]] == ["lossy", "lossy"]
-    stream = next(row for row in document["rows"] if row["quantity"] == "stream")
-    assert stream["subjects"].keys() == {"floor", "ours"}
-    assert stream["subjects"]["ours"]["ratio"]["median"] > 0
+    stream = next(row for row in document["rows"] if row["quantity"]["name"] == "stream")
+    assert stream["cells"].keys() == {"floor", "ours"}
+    assert stream["cells"]["ours"]["ratio"]["median"] > 0
     assert "langchain-baseten" in document["versions"]["ours"]
     assert "lossy: stream" in (tmp_path / "bench.html").read_text(encoding="utf-8")
 
@@ -269,6 +272,6 @@ def test_a_run_in_which_all_is_right_ends_well(
 
 def test_a_run_that_cannot_begin_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--subject", "mine"]) == 2
-    assert capsys.readouterr().err == "cannot measure: 'mine' is not NAME=VALUE\n"
+    assert capsys.readouterr().err == "cannot measure: 'mine' is not NAME=MODULE:CLASS\n"
     assert command.main(["--json", "nowhere/at/all.json"]) == 2
     assert "cannot measure: [Errno 2] No such file" in capsys.readouterr().err

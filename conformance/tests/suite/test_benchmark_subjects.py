@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.maintenance.benchmarks.subjects import THIRD_PARTY, choose_subjects, install
+from conformance.maintenance.benchmarks.subjects import (
+    THIRD_PARTY,
+    Subject,
+    choose_subjects,
+    install,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +24,7 @@ OPENAI = THIRD_PARTY["openai"]
 
 
 def test_without_options_it_is_the_floor_and_ours() -> None:
-    floor, ours = choose_subjects([], [], [])
+    floor, ours = choose_subjects([], [])
     assert (floor.name, ours.name) == ("floor", "ours")
     assert ours.imports == "from langchain_baseten import ChatBaseten"
     assert {floor.python, ours.python} == {sys.executable}
@@ -27,36 +32,20 @@ def test_without_options_it_is_the_floor_and_ours() -> None:
 
 
 def test_third_party_clients_are_pinned_and_installed_apart() -> None:
-    chosen = {subject.name: subject for subject in choose_subjects(["incumbent", "openai"], [], [])}
+    chosen = {subject.name: subject for subject in choose_subjects(["incumbent", "openai"], [])}
     assert chosen["incumbent"].requirement == "langchain-baseten==0.2.5"
     assert chosen["openai"].requirement == "langchain-openai==1.7.4"
 
 
-def test_an_interpreter_that_has_a_third_party_client_needs_no_installation() -> None:
-    *_, incumbent = choose_subjects([], ["incumbent=/there/python"], [])
-    assert (incumbent.name, incumbent.python) == ("incumbent", "/there/python")
-    assert incumbent.requirement == ""
-
-
 def test_any_other_chat_model_can_be_named() -> None:
-    *_, other = choose_subjects([], ["mine=/my/python"], ["mine=package.module:Model"])
-    assert other.imports == "from package.module import Model"
-    assert (other.spec, other.python) == ("package.module:Model", "/my/python")
+    *_, other = choose_subjects([], ["mine=package.module:Model"])
+    assert other == Subject("mine", "package.module:Model", "from package.module import Model")
 
 
-@pytest.mark.parametrize(
-    ("pythons", "others", "complaint"),
-    [
-        (["python"], [], "'python' is not NAME=VALUE"),
-        ([], ["=a:B"], "'=a:B' is not NAME=VALUE"),
-        (["nobody=/python"], [], "names no subject: nobody"),
-    ],
-)
-def test_an_option_that_names_no_subject_is_refused(
-    pythons: list[str], others: list[str], complaint: str
-) -> None:
-    with pytest.raises(ValueError, match=complaint):
-        choose_subjects([], pythons, others)
+@pytest.mark.parametrize("option", ["mine", "=a:B", "mine="])
+def test_an_option_that_names_no_subject_is_refused(option: str) -> None:
+    with pytest.raises(ValueError, match=f"'{option}' is not NAME=MODULE:CLASS"):
+        choose_subjects([], [option])
 
 
 def test_an_environment_is_made_once_for_each_set_of_releases(
@@ -87,6 +76,6 @@ def test_an_environment_is_made_once_for_each_set_of_releases(
 
 
 def test_what_is_installed_here_gets_no_environment(tmp_path: Path) -> None:
-    ours = choose_subjects([], [], [])[1]
+    ours = choose_subjects([], [])[1]
     assert install(ours, tmp_path) is ours
     assert list(tmp_path.iterdir()) == []

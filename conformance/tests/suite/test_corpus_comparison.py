@@ -14,6 +14,7 @@ from conformance.maintenance.corpus.oracle import Call, Expected, Failure
 METADATA = {"model_name": "m", "finish_reason": "stop", "id": "c1"}
 USAGE = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7, "cache_read": 1, "reasoning": 0}
 CALLS = (Call(("a", "a2"), "f", "{}", {}), Call(("b",), "g", '{"x": 1}', {"x": 1}))
+LOST = ["invalid tool calls"]
 EXPECTED = Expected("text", "thought", "", CALLS, USAGE, METADATA | {"logprobs": [{"token": "t"}]})
 
 
@@ -22,10 +23,7 @@ def message(**changes: Any) -> AIMessage:
     fields: dict[str, Any] = {
         "content": "text",
         "additional_kwargs": {"reasoning_content": "thought"},
-        "tool_calls": [
-            tool_call(name="f", args={}, id="a"),
-            tool_call(name="g", args={"x": 1}, id="b"),
-        ],
+        "tool_calls": two(),
         "usage_metadata": {
             "input_tokens": 5,
             "output_tokens": 2,
@@ -37,6 +35,17 @@ def message(**changes: Any) -> AIMessage:
         | {"model_provider": "baseten", "logprobs": {"content": [{"token": "t"}]}},
     }
     return AIMessage(**fields | changes)
+
+
+def two(first: Any = "a", second: Any = "b") -> list[Any]:
+    """Return the calls that `EXPECTED` asks for, with these ids."""
+    return [tool_call(id=first, name="f", args={}), tool_call(id=second, name="g", args={"x": 1})]
+
+
+def expect_call(**changes: Any) -> Expected:
+    """Return what is expected if the second call is another."""
+    second = dataclasses.replace(CALLS[1], **changes)
+    return dataclasses.replace(EXPECTED, calls=(CALLS[0], second))
 
 
 def losses_of(expected: Expected = EXPECTED, version: str = "v0", **changes: Any) -> list[str]:
@@ -51,8 +60,7 @@ def test_a_whole_answer_has_no_loss(version: str) -> None:
         content = [
             {"type": "reasoning", "reasoning": "thought"},
             {"type": "text", "text": "text"},
-            tool_call(name="f", args={}, id="a"),
-            tool_call(name="g", args={"x": 1}, id="b"),
+            *two(),
         ]
     metadata = message().response_metadata | {"output_version": version}
     assert losses_of(version=version, content=content, response_metadata=metadata) == []
@@ -64,7 +72,7 @@ def test_a_whole_answer_has_no_loss(version: str) -> None:
         ({"content": "tex"}, "text"),
         ({"additional_kwargs": {}}, "reasoning"),
         ({"additional_kwargs": {"reasoning_content": "thought", "refusal": "no"}}, "refusal"),
-        ({"tool_calls": [tool_call(name="f", args={}, id="a")]}, "tool calls"),
+        ({"tool_calls": two()[:1]}, "tool calls"),
         ({"usage_metadata": None}, "usage"),
         ({"response_metadata": METADATA | {"model_provider": "baseten"}}, "logprobs"),
         (
@@ -89,41 +97,43 @@ def test_double_usage_is_a_loss() -> None:
 
 
 def test_true_is_not_one() -> None:
-    calls = (CALLS[0], dataclasses.replace(CALLS[1], args={"x": True}))
-    assert losses_of(dataclasses.replace(EXPECTED, calls=calls)) == ["tool calls"]
+    assert losses_of(expect_call(args={"x": True})) == ["tool calls"]
 
 
 @pytest.mark.parametrize("ids", [("a", "a"), ("a", ""), ("a", None)])
 def test_tool_call_ids_must_be_there_and_differ(ids: tuple[Any, Any]) -> None:
-    calls = [tool_call(name="f", args={}, id=ids[0]), tool_call(name="g", args={"x": 1}, id=ids[1])]
-    assert losses_of(tool_calls=calls) == ["tool call ids"]
+    assert losses_of(tool_calls=two(*ids)) == ["tool call ids"]
 
 
-def test_an_id_that_was_never_sent_is_a_loss() -> None:
-    calls = [
-        tool_call(name="f", args={}, id="a"),
-        tool_call(name="g", args={"x": 1}, id="stranger"),
-    ]
-    assert losses_of(tool_calls=calls) == ["invented tool call ids"]
+@pytest.mark.parametrize(
+    ("sent", "losses"),
+    [(("b",), ["invented tool call ids"]), (("a",), []), ((), [])],
+    ids=["its own", "shared", "absent"],
+)
+def test_an_id_may_be_invented_only_where_none_of_its_own_was_sent(
+    sent: tuple[str, ...], losses: list[str]
+) -> None:
+    assert losses_of(expect_call(ids=sent), tool_calls=two("a", "stranger")) == losses
 
 
-@pytest.mark.parametrize("ids", [("a",), ()], ids=["shared", "absent"])
-def test_an_id_may_be_invented_where_none_of_its_own_was_sent(ids: tuple[str, ...]) -> None:
-    calls = (CALLS[0], dataclasses.replace(CALLS[1], ids=ids))
-    invented = [
-        tool_call(name="f", args={}, id="a"),
-        tool_call(name="g", args={"x": 1}, id="stranger"),
-    ]
-    assert losses_of(dataclasses.replace(EXPECTED, calls=calls), tool_calls=invented) == []
-
-
-@pytest.mark.parametrize("call", [Call(("b",), "g", '{"x"', None), Call(("b",), "", "{}", {})])
-def test_an_invalid_call_must_arrive_with_its_raw_text(call: Call) -> None:
-    expected = dataclasses.replace(EXPECTED, calls=(CALLS[0], call))
-    kept = invalid_tool_call(name=call.name, args=call.text, id="b", error=None)
-    valid = [tool_call(name="f", args={}, id="a")]
-    assert losses_of(expected, tool_calls=valid, invalid_tool_calls=[kept]) == []
-    assert losses_of(expected, tool_calls=valid) == ["invalid tool calls"]
+@pytest.mark.parametrize(
+    ("sent", "kept", "losses"),
+    [
+        (("g", '{"x"', None), '{"x"', []),
+        (("", "{}", {}), "{}", []),
+        *((("g", '{"x"', None), f'{{"x"{closing}', []) for closing in ("]", '"}', '""]')),
+        *((("g", '{"x"', None), f'{{"x" {closing}', LOST) for closing in ("]", '"}', '""]')),
+        (("g", '{"x"', None), None, LOST),
+        (("", "{}", {}), None, LOST),
+    ],
+)
+def test_an_invalid_call_must_arrive_with_its_raw_text_closed_so_that_it_stays_invalid(
+    sent: tuple[str, str, Any], kept: str | None, losses: list[str]
+) -> None:
+    name, text, args = sent
+    calls = [invalid_tool_call(name=name, args=kept, id="b", error=None)] if kept else []
+    expected = expect_call(name=name, text=text, args=args)
+    assert losses_of(expected, tool_calls=two()[:1], invalid_tool_calls=calls) == losses
 
 
 def test_a_sum_of_chunks_keeps_the_raw_text_of_a_cut_call() -> None:
@@ -229,16 +239,3 @@ def test_long_values_are_shortened_in_the_middle() -> None:
     assert short.startswith('"ax')
     assert short.endswith('xz"')
     assert len(short) == arrivals.SHOWN + 1
-
-
-@pytest.mark.parametrize("closing", ["]", '"}', '""]'])
-def test_a_cut_call_may_be_closed_so_that_it_stays_invalid(closing: str) -> None:
-    cut = Call(("b",), "g", '{"x"', None)
-    expected = dataclasses.replace(EXPECTED, calls=(CALLS[0], cut))
-    valid = [tool_call(name="f", args={}, id="a")]
-    for text, losses in (
-        (cut.text + closing, []),
-        (f"{cut.text} {closing}", ["invalid tool calls"]),
-    ):
-        kept = invalid_tool_call(name=cut.name, args=text, id="b", error=None)
-        assert losses_of(expected, tool_calls=valid, invalid_tool_calls=[kept]) == losses

@@ -10,18 +10,20 @@ import pytest
 
 from conformance.claims.table import load_table
 from conformance.maintenance.corpus.evidence import find_evidence
-from conformance.maintenance.corpus.oracle_model import honest, with_defect
 from conformance.maintenance.corpus.proofs import PROOFS
 from conformance.tests.suite.recordings_by_hand import (
     HELLO,
     MISSING,
+    NO_USAGE,
     ORIGIN,
     PROVING,
     record,
     told,
+    with_defect,
     write_corpus,
 )
 from conformance.verdicts.verdicts import Result
+from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
     from conformance.verdicts.verdicts import Outcome
@@ -101,11 +103,8 @@ def test_a_deployment_proves_its_own_lane(tmp_path: Path) -> None:
 
 
 def test_what_the_client_loses_fails_the_claim(tmp_path: Path) -> None:
-    def forget_usage(chunks: list[Any]) -> list[Any]:
-        return [chunk.model_copy(update={"usage_metadata": None}) for chunk in chunks]
-
-    whole = _find(tmp_path, HELLO, make_model=honest)["usage.invoke.once"]
-    lossy = _find(tmp_path, HELLO, make_model=with_defect(list, forget_usage))["usage.invoke.once"]
+    whole = _find(tmp_path, HELLO, make_model=ChatBaseten)["usage.invoke.once"]
+    lossy = _find(tmp_path, HELLO, make_model=with_defect(NO_USAGE))["usage.invoke.once"]
 
     assert whole.result is Result.PASSED
     assert (lossy.result, lossy.evidence) == (Result.FAILED, SOURCE)

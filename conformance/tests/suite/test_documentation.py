@@ -22,7 +22,7 @@ from conformance.claims.pages import read_features
 from conformance.claims.table import load_table
 from conformance.cli.main import ELSEWHERE, HERE_ADDED, main
 from conformance.maintenance.documentation import command as pages
-from conformance.maintenance.documentation.blocks import read_blocks, read_examples
+from conformance.maintenance.documentation.blocks import read_blocks
 from conformance.maintenance.documentation.examples import (
     find_differences,
     reference_service,
@@ -145,10 +145,15 @@ def test_an_output_that_differs_is_reported_and_renewed() -> None:
         "line 2: printed '1', and the page shows '2'",
         "line 10: printed '3', and the page shows ''",
     ]
-    assert [e.shown.text for e in read_examples(new) if e.shown] == ["1\n", "3\n"]
+    assert [o.shown.text for o in run_page(new, "page") if o.shown] == ["1\n", "3\n"]
     assert find_differences(run_page(new, "page")) == []
     assert write_outputs(new, run_page(new, "page")) == new
     assert new.endswith("End.\n")
+
+
+def test_a_text_behind_prose_is_no_output() -> None:
+    [outcome] = run_page("```python\nx = 1\n```\nSaid elsewhere:\n\n```text\n2\n```\n", "page")
+    assert outcome.shown is None
 
 
 def test_ids_that_differ_in_each_run_are_not_compared() -> None:
@@ -239,7 +244,7 @@ def test_every_block_of_a_class_docstring_runs(documented: type) -> None:
 
     assert outcomes
     for outcome in outcomes:
-        code = outcome.example.code
+        code = outcome.code
         assert outcome.printed or "print(" not in code.text, f"line {code.line} printed nothing"
 
 

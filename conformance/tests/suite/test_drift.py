@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,24 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.maintenance.drift import command as drift_command
-from conformance.maintenance.drift.command import drift
-from conformance.maintenance.drift.report import write_json
 from conformance.recording.model_listing import ServedError
-from conformance.recording.plan import Plan, RecordRequest, Task
+from conformance.recording.plan import RecordRequest, Task
 from conformance.recording.rerecord import RecordingError
 from conformance.reference.server import LoopbackServer
 from conformance.targets import LANES
 from conformance.tests.suite.aged_cassettes import PASSED, A, B, said, write_both
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
-from conformance.tests.suite.fake_runs import AGREED as TWO
-from conformance.tests.suite.fake_service import KEY, LIVE, REAL, Service, surround
-from conformance.verdicts.costs import Cost
+from conformance.tests.suite.fake_runs import KEY, aim
+from conformance.tests.suite.fake_runs import TASKS as TWO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from conformance.reference.exchange import AnswerPlan, ReceivedRequest
 
 
 @pytest.fixture
@@ -37,16 +31,14 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def rerun(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What asking again brings."""
-    brought: dict[str, Any] = {"results": PASSED, "plan": TWO, "requests": []}
+    brought: dict[str, Any] = {"results": PASSED, "cut": "", "plan": TWO, "requests": []}
 
     @contextmanager
     def ask_again(request: RecordRequest, *_: Any) -> Iterator[Any]:
         brought["requests"].append(request)
         if error := brought.get("error"):
             raise error
-        yield root / "new", brought["results"]
-        if error := brought.get("late"):
-            raise error
+        yield root / "new", brought["results"], brought["cut"]
 
     monkeypatch.setattr(drift_command, "ask_again", ask_again)
     monkeypatch.setattr(drift_command, "plan", lambda *_: brought["plan"])
@@ -71,7 +63,7 @@ def test_without_a_yes_nothing_is_asked(
 def test_where_nothing_is_selected_nothing_is_asked(
     root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rerun["plan"] = Plan((), Cost(0, 0))
+    rerun["plan"] = ()
     assert run(root) == 0
     assert rerun["requests"] == []
     assert capsys.readouterr().out == "there is nothing to ask\n"
@@ -106,8 +98,7 @@ def test_to_look_whether_a_report_can_be_written_leaves_everything_as_it_was(
     root: Path, rerun: Any
 ) -> None:
     (root / "old.json").write_text("{}", encoding="utf-8")
-    options = (f"--json={root / 'old.json'}", f"--markdown={root / 'new.md'}")
-    assert run(root, *options) == 2
+    assert run(root, f"--json={root / 'old.json'}", f"--markdown={root / 'new.md'}") == 2
     assert (root / "old.json").read_text(encoding="utf-8") == "{}"
     assert not (root / "new.md").exists()
 
@@ -132,11 +123,12 @@ def test_a_lost_service_is_no_report_and_shows_no_key(
 
 
 def test_a_service_that_is_lost_half_way_leaves_a_report_of_the_first_half(
-    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(drift_command, "_time_streams", lambda *_: pytest.fail("it was asked"))
     write_cassette(root / "new" / A, said(a="2", b="y"))
-    rerun["results"] = {TWO.tasks[0].check: PASSED[TWO.tasks[0].check]}
-    rerun["late"] = RecordingError("the service is gone")
+    rerun["results"] = {TWO[0].check: PASSED[TWO[0].check]}
+    rerun["cut"] = "the service is gone"
     assert run(root, "--yes", f"--json={root / 'd.json'}") == 3
     stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
     assert (stored["cut"], stored["exit"], stored["compared"]) == ("the service is gone", 3, 1)
@@ -148,7 +140,7 @@ def test_a_service_that_is_lost_half_way_leaves_a_report_of_the_first_half(
 def test_a_service_that_is_lost_before_anything_came_leaves_no_report(
     root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rerun["results"], rerun["late"] = {}, RecordingError("the service is gone")
+    rerun["results"], rerun["cut"] = {}, "the service is gone"
     assert run(root, "--yes") == 3
     assert "NO REPORT: the service is gone" in capsys.readouterr().err
 
@@ -177,10 +169,14 @@ def test_the_help_is_for_users(capsys: pytest.CaptureFixture[str]) -> None:
     assert "rerecord" not in told
 
 
-def test_no_field_that_looks_like_a_secret_is_told(
-    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
+def test_no_field_that_holds_the_key_in_use_is_told(
+    root: Path,
+    rerun: Any,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    secret = "Rehearse.0123456789abcdefghijklmnopqrstuv"
+    secret = "my own key"
+    monkeypatch.setenv("BASETEN_API_KEY", secret)
     write_cassette(root / "new" / A, said(**{"a": 1, "b": "x", f"to {secret}": 1}))
     assert run(root, "--yes", f"--json={root / 'd.json'}", f"--markdown={root / 'd.md'}") == 0
     told = capsys.readouterr().out
@@ -220,91 +216,45 @@ def test_of_several_models_one_is_asked_and_the_report_says_so_once(
     assert f"! {note}\n" in capsys.readouterr().out
 
 
-def test_the_service_is_asked_what_it_serves_where_nothing_else_says_it(
+def test_the_service_is_asked_what_it_serves_after_a_yes(
     root: Path, rerun: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = []
+    asked: list[RecordRequest] = []
 
     def settle(request: RecordRequest) -> RecordRequest:
         asked.append(request)
         return RecordRequest(models=(*request.models, "dedicated=served"))
 
     monkeypatch.setattr(drift_command, "settle_models", settle)
-    for name in (A, B):
-        write_cassette(
-            root / "old" / name, said(a=1, b="x"), about=replace(ABOUT, evidence="engine")
-        )
     assert run(root) == 2
     assert asked == []
     assert run(root, "--yes") == 0
-    assert (asked[0].lanes, rerun["requests"][0].lanes) == (("dedicated",), ())
     assert rerun["requests"][0].models == ("dedicated=served",)
     assert "asking for dedicated=served, which is served" in capsys.readouterr().out
-    for name in (A, B):
-        write_cassette(
-            root / "old" / name, said(a=1, b="x"), about=replace(ABOUT, evidence="reference")
-        )
-    assert run(root, "--yes") == 0
-    assert len(asked) == 1
 
 
 # --- over real sockets ----------------------------------------------------------------------------
 
 
-class Changed(Service):
-    """A service that changed since it was recorded."""
-
-    def __call__(self, request: ReceivedRequest) -> AnswerPlan:
-        plan = super().__call__(request)
-        return plan.map_json(self.change).map_events(self.change)
-
-    @staticmethod
-    def change(answer: Any) -> Any:
-        created = {"created": str(answer["created"])} if "created" in answer else {}
-        named = {"model": "another/model"} if "model" in answer else {}
-        return {**answer, **created, **named, "new": 1, "id": "other-0a1b2c3d4e5f"}
-
-
-def test_a_changed_service_is_found_out_and_nothing_is_replaced(tmp_path: Path) -> None:
-    from conformance.recording.cassettes import ROOT  # noqa: PLC0415  only here are the real ones meant
-
-    before = {task.name: (ROOT / task.name).read_bytes() for task in REAL.tasks}
-    with LoopbackServer(Changed()) as server:
-        report = drift(LIVE, REAL, ROOT, surround(server.url))
-        sent = {each.header("authorization") for each in server.requests}
-    assert sent == {f"Bearer {KEY}"}
-    told = {(f.change.severity, f.change.where.partition(" (")[0]) for f in report.findings}
-    assert {
-        ("failure", "created"),
-        ("failure", "verdict of no claim"),
-        ("information", "new"),
-    } <= told
-    # How fast the stand-in writes is no news: what its times say is a matter of the machine's load.
-    assert "token-level streaming" in {where for _, where in told}
-    assert report.exit == 1
-    assert (len(report.compared), report.planned) == (3, 3)
-    assert report.notes == (drift_command._STANDIN,)
-    assert KEY not in write_json(report)
-    assert before == {task.name: (ROOT / task.name).read_bytes() for task in REAL.tasks}
-
-
-def test_a_stream_that_fails_is_a_warning() -> None:
-    with LoopbackServer(Service()) as server:
-        url = server.url
-    [(lane, _, change)] = drift_command._time_streams(LIVE, REAL, surround(url))
-    assert (lane, change.severity) == ("model-apis", "warning")
+def test_a_stream_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    with LoopbackServer() as server:
+        aim(monkeypatch, server.url)
+    [change] = drift_command._time_streams(RecordRequest("live"), TWO)
+    assert (change.lane, change.severity) == ("dedicated", "warning")
     assert "the stream failed: BasetenConnectionError" in change.what
 
 
-def test_a_model_of_ones_own_is_timed_where_it_was_asked_for() -> None:
-    with LoopbackServer(Service()) as server:
-        request = RecordRequest(
-            "live", models=("a/b",), url=f"{server.url}/environments/production/predict"
-        )
+def test_a_model_of_ones_own_is_timed_where_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with LoopbackServer() as server:
+        aim(monkeypatch, server.url)
+        url = f"{server.url}/environments/production/predict"
+        request = RecordRequest("live", models=("a/b",), url=url)
         tasks = tuple(Task(f"{lane}/a/b.yaml", "", "") for lane in (*LANES, "client"))
-        found = drift_command._time_streams(request, Plan(tasks, Cost(0, 0)), surround(server.url))
+        found = drift_command._time_streams(request, tasks)
         asked = [(request.path, request.json()["model"]) for request in server.requests]
-    assert [lane for lane, _, _ in found] == list(LANES)
+    assert [change.lane for change in found] == list(LANES)
     assert {model for _, model in asked} == {"a/b"}
     assert asked[list(LANES).index("dedicated")][0] == (
         "/environments/production/sync/v1/chat/completions"
@@ -312,12 +262,13 @@ def test_a_model_of_ones_own_is_timed_where_it_was_asked_for() -> None:
 
 
 def test_the_responder_is_not_timed() -> None:
-    assert drift_command._time_streams(RecordRequest(), TWO, os.environ) == []
+    assert drift_command._time_streams(RecordRequest(), TWO) == []
 
 
 def test_recordings_that_are_live_are_compared_without_a_warning() -> None:
     live, engine = replace(ABOUT, evidence="live"), replace(ABOUT, evidence="engine")
-    assert drift_command._warn(LIVE, [live]) == ()
+    asked = RecordRequest("live")
+    assert drift_command._warn(asked, [live]) == ()
     for other in (engine, None):
-        assert drift_command._warn(LIVE, [live, other]) == (drift_command._STANDIN,)
+        assert drift_command._warn(asked, [live, other]) == (drift_command._STANDIN,)
         assert drift_command._warn(RecordRequest(), [other]) == ()

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.maintenance.drift.models import follow_models
-from conformance.recording.plan import Plan, RecordRequest, Task
+from conformance.maintenance.drift.command import follow_models
+from conformance.recording.plan import RecordRequest, Task
 from conformance.targets import LANES
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
-from conformance.verdicts.costs import Cost
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,15 +21,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def keep(root: Path, *casts: str, lane: str = "dedicated") -> Plan:
-    """Write a recording with each cast, none where it is empty; return the plan of all."""
+def keep(root: Path, *casts: str, lane: str = "dedicated") -> tuple[Task, ...]:
+    """Write a recording with each cast, none where it is empty; return the tasks of all."""
     tasks = []
     for number, model in enumerate(casts):
         name = f"{lane}/a/{number}.yaml"
         cast = LANES[lane].cast(model) if model else {}
         write_cassette(root / name, about=replace(ABOUT, lane=lane, cast=cast))
         tasks.append(Task(name, name, "asked for"))
-    return Plan(tuple(tasks), Cost(0, 0))
+    return tuple(tasks)
 
 
 @pytest.mark.parametrize(
@@ -48,16 +47,15 @@ def keep(root: Path, *casts: str, lane: str = "dedicated") -> Plan:
 def test_a_lane_is_asked_for_the_models_that_it_was_recorded_with(
     folder: Path, casts: tuple[str, ...], models: tuple[str, ...], note: str
 ) -> None:
-    followed = follow_models(RecordRequest("live"), keep(folder, *casts), folder)
-    assert followed.request.models == models
-    told = f"dedicated was recorded {note}: asked as most of them"
-    assert followed.notes == ((told,) if note else ())
+    told = (f"dedicated was recorded {note}: asked as most of them",) if note else ()
+    followed, notes = follow_models(RecordRequest("live"), keep(folder, *casts), folder)
+    assert (followed.models, notes) == (models, told)
 
 
 def test_a_model_that_somebody_names_is_asked_and_the_other_lane_follows(folder: Path) -> None:
     one = keep(folder, "tiny")
     other = keep(folder, "a/b", lane="model-apis")
-    agreed = Plan((*one.tasks, *other.tasks), Cost(0, 0))
+    agreed = (*one, *other)
     request = RecordRequest("live", models=("dedicated=mine",))
     assert follow_models(request, agreed, folder)[0].models == ("dedicated=mine", "model-apis=a/b")
     request = RecordRequest("live", models=("mine",))
@@ -68,27 +66,5 @@ def test_what_is_no_lane_unlabelled_or_missing_has_no_cast(folder: Path) -> None
     write_cassette(folder / "dedicated/a/b.yaml", about=None)
     names = ("client/a/b.yaml", "dedicated/a/b.yaml", "dedicated/a/c.yaml")
     write_cassette(folder / names[0], about=replace(ABOUT, cast={"model": "x"}))
-    agreed = Plan(tuple(Task(name, name, "new") for name in names), Cost(0, 0))
-    assert follow_models(RecordRequest(), agreed, folder)[:2] == (RecordRequest(), ())
-
-
-@pytest.mark.parametrize(
-    ("evidence", "target", "unsettled"),
-    [
-        ("engine", "live", ("dedicated",)),
-        ("live", "live", ()),
-        ("engine", "engine", ()),
-        ("live", "engine", ("dedicated",)),
-    ],
-)
-def test_what_was_recorded_from_the_same_kind_of_target_needs_no_question(
-    folder: Path, evidence: str, target: str, unsettled: tuple[str, ...]
-) -> None:
-    about = replace(ABOUT, evidence=evidence)
-    names = ("dedicated/a/0.yaml", "client/a/0.yaml", "dedicated/a/missing.yaml")
-    for name in names[:2]:
-        write_cassette(folder / name, about=about)
-    agreed = Plan(tuple(Task(name, name, "asked for") for name in names), Cost(0, 0))
-    request = RecordRequest(target)
-    assert follow_models(request, agreed, folder).unsettled == unsettled
-    assert follow_models(request, keep(folder, "", "tiny"), folder).unsettled == ("dedicated",)
+    agreed = tuple(Task(name, name, "new") for name in names)
+    assert follow_models(RecordRequest(), agreed, folder) == (RecordRequest(), ())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.maintenance.engines import __main__ as engines
-from conformance.maintenance.engines.proxy import FrontError
+from conformance.maintenance.engines.serve import EngineError
 from conformance.maintenance.engines.training_data import Lesson
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def test_other_lessons_or_another_trainer_need_another_model(
 
 def test_a_model_that_did_not_learn_is_not_kept(parts: engines.Parts) -> None:
     (engines._FOLDER / engines._TRAINER).write_text(FAILS, encoding="utf-8")
-    with pytest.raises(engines.SetupError, match=r"train_model.py failed \(exit code 3\)"):
+    with pytest.raises(EngineError, match=r"train_model.py failed \(exit code 3\)"):
         engines.prepare_model(parts)
     assert not list(parts.cache.glob("tiny-*"))
 
@@ -71,7 +71,7 @@ def test_an_interpreter_without_vllm_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONFORMANCE_VLLM_PYTHON", sys.executable)
-    with pytest.raises(engines.SetupError, match="CONFORMANCE_VLLM_PYTHON"):
+    with pytest.raises(EngineError, match="CONFORMANCE_VLLM_PYTHON"):
         engines.find_parts(tmp_path)
 
 
@@ -91,7 +91,7 @@ def test_truss_is_found_beside_the_interpreter_or_where_it_is_named(
 ) -> None:
     monkeypatch.delenv("CONFORMANCE_TRUSS", raising=False)
     python = tmp_path / "bin/python"
-    with pytest.raises(engines.SetupError, match="pip install --no-deps truss"):
+    with pytest.raises(EngineError, match="pip install --no-deps truss"):
         engines.find_truss(str(python))
     package = tmp_path / "lib/python3.11/site-packages/truss"
     package.mkdir(parents=True)
@@ -99,13 +99,13 @@ def test_truss_is_found_beside_the_interpreter_or_where_it_is_named(
     monkeypatch.setenv("CONFORMANCE_TRUSS", str(tmp_path))
     assert engines.find_truss(str(python)) == tmp_path
     monkeypatch.setenv("CONFORMANCE_TRUSS", str(tmp_path / "none"))
-    with pytest.raises(engines.SetupError, match="CONFORMANCE_TRUSS"):
+    with pytest.raises(EngineError, match="CONFORMANCE_TRUSS"):
         engines.find_truss(str(python))
 
 
 def test_llama_needs_its_server_and_gets_weights_of_its_own(parts: engines.Parts) -> None:
     model = parts.cache / "tiny-1"
-    with pytest.raises(engines.SetupError, match="CONFORMANCE_LLAMA_SERVER"):
+    with pytest.raises(EngineError, match="CONFORMANCE_LLAMA_SERVER"):
         engines.ENGINES["llama.cpp"](parts, model, 8100)
     named = engines.Parts(parts.cache, parts.python, "/opt/llama-server")
     line = list(engines.ENGINES["llama.cpp"](named, model, 8100).line)
@@ -129,7 +129,7 @@ def judged(
     @contextlib.contextmanager
     def serve(name: str, *rest: Any) -> Iterator[str]:
         if name == "llama.cpp":
-            raise FrontError("no nginx")
+            raise EngineError("no nginx")
         yield "http://127.0.0.1:1"
 
     def judge(line: list[str], **rest: Any) -> Any:

@@ -7,7 +7,7 @@ import pytest
 
 from conformance.checks.standard.test_integration import TestDedicated as Dedicated
 from conformance.claims.rows import TableError
-from conformance.maintenance.engines.not_applicable import (
+from conformance.maintenance.engines.pytest_engine import (
     BEYOND_FILE,
     Beyond,
     find_reason,
@@ -51,7 +51,6 @@ ROW = '[[beyond]]\nchecks = ["a"]\nreason = "r"\n'
         ("", "missing key"),
         (ROW.replace("reason", "because"), "unknown key"),
         (ROW.replace('"r"', '" "'), "not blank"),
-        (ROW + ROW, "stands twice"),
     ],
 )
 def test_a_list_that_breaks_its_rules_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
@@ -59,12 +58,6 @@ def test_a_list_that_breaks_its_rules_is_refused(tmp_path: Path, text: str, comp
     path.write_text(text, encoding="utf-8")
     with pytest.raises(TableError, match=complaint):
         load_beyond(path)
-
-
-def test_one_check_may_stand_for_two_engines(tmp_path: Path) -> None:
-    path = tmp_path / "beyond.toml"
-    path.write_text(ROW + 'engine = "vllm"\n' + ROW + 'engine = "llama.cpp"\n', encoding="utf-8")
-    assert [one.engine for one in load_beyond(path)] == ["vllm", "llama.cpp"]
 
 
 @pytest.mark.parametrize("check", [c for one in load_beyond() for c in one.checks])

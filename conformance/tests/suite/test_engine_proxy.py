@@ -8,13 +8,11 @@ import httpx
 import pytest
 
 from conformance.maintenance.engines.proxy import (
-    FrontError,
-    Tools,
     find_nginx,
     front_server,
     render_truss,
 )
-from conformance.maintenance.engines.serve import find_port, run
+from conformance.maintenance.engines.serve import EngineError, find_port, run
 from conformance.reference import LoopbackServer
 from conformance.reference.exchange import plan_json
 
@@ -58,19 +56,19 @@ def test_the_template_of_the_installed_truss_is_rendered(truss: Path) -> None:
 
 
 def test_a_truss_without_the_template_is_told(tmp_path: Path) -> None:
-    with pytest.raises(FrontError, match="pip install --no-deps truss"):
+    with pytest.raises(EngineError, match="pip install --no-deps truss"):
         render_truss(tmp_path, 8100)
 
 
 def test_a_truss_that_listens_elsewhere_is_not_understood(truss: Path) -> None:
     path = truss / "templates/docker_server/proxy.conf.jinja"
     path.write_text(TEMPLATE.replace("8080", "9090"), encoding="utf-8")
-    with pytest.raises(FrontError, match="not understood"):
+    with pytest.raises(EngineError, match="not understood"):
         render_truss(truss, 8100)
 
 
 def test_the_front_listens_on_loopback_alone(truss: Path, tmp_path: Path) -> None:
-    command = front_server(Tools("nginx", truss), tmp_path, 8100, 8200)
+    command = front_server("nginx", truss, tmp_path, 8100, 8200)
     written = [
         (tmp_path / name).read_text(encoding="utf-8") for name in ("nginx.conf", "truss.conf")
     ]
@@ -94,7 +92,7 @@ def test_without_any_nginx_one_is_asked_for(
 ) -> None:
     monkeypatch.delenv("CONFORMANCE_NGINX", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(FrontError, match="CONFORMANCE_NGINX"):
+    with pytest.raises(EngineError, match="CONFORMANCE_NGINX"):
         find_nginx(tmp_path / "cache")
 
 
@@ -105,7 +103,7 @@ def test_a_failing_download_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("CONFORMANCE_NGINX", raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
     monkeypatch.setattr("shutil.which", lambda name: None if name == "nginx" else f"/{name}")
-    with pytest.raises(FrontError, match="cannot be fetched"):
+    with pytest.raises(EngineError, match="cannot be fetched"):
         find_nginx(tmp_path / "cache")
 
 
@@ -131,7 +129,7 @@ def test_the_documented_urls_reach_the_container_as_the_service_sends_them(
     }
     with LoopbackServer(echo) as engine:
         inner = int(engine.url.rpartition(":")[2])
-        with run(front_server(Tools(nginx, truss), tmp_path, inner, port), tmp_path / "log"):
+        with run(front_server(nginx, truss, tmp_path, inner, port), tmp_path / "log"):
             root = f"http://127.0.0.1:{port}"
             found = {p: httpx.post(root + p, trust_env=False).json()["path"] for p in paths}
             missed = httpx.post(f"{root}{chat}", trust_env=False)

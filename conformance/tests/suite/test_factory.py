@@ -78,6 +78,37 @@ def test_a_good_third_party_client_passes_what_can_be_put_to_it(report: Any) -> 
     assert "connections are watched from inside the process" in found["said"]
 
 
+OWN_CLAIMS = ("package.serialise.key", "package.serialise.round-trip", "metadata.finish.reason")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "code"),
+    [
+        ("of_a_subclass", {"pass"}, 0),
+        ("of_a_subclass_that_shows_its_key", {"fail"}, 1),
+        ("of_a_subclass_with_its_own_clients", {"not-applicable"}, 0),
+    ],
+)
+def test_a_class_that_derives_from_ours_is_held_to_all_that_ours_promises(
+    report: Any, name: str, key: set[str], code: int
+) -> None:
+    found = report(f"{HOME}:{name}", SUITE, OWN_CLAIMS)
+    rest = {"not-applicable"} if "clients" in name else {"pass"}
+    assert statuses(found) == {
+        "package.serialise.key": key,
+        "package.serialise.round-trip": rest,
+        "metadata.finish.reason": {"pass"},
+    }
+    assert found["code"] == code
+
+
+def test_the_standard_unit_suite_judges_a_class_that_derives_from_ours(report: Any) -> None:
+    files = choose_files("package").checks
+    suite = replace(HERE, checks=(*files, "conformance/checks/standard/test_unit.py"))
+    found = report(f"{HOME}:of_a_subclass", suite, (), "--lane=dedicated", "--lane=client")
+    assert found["problems"] == []
+
+
 def test_a_client_that_warns_is_judged(report: Any) -> None:
     found = report(f"{HOME}:of_warnings", SUITE, ("metadata.finish.reason",))
     assert statuses(found) == {"metadata.finish.reason": {"pass"}}
@@ -170,6 +201,49 @@ def test_what_neither_langchain_nor_the_api_settles_fails_nobody(report: Any) ->
         "calls of what the factory makes know no option parallel_tool_calls",
     ):
         assert reason in str(found["lines"])
+
+
+TOLD_LESS = {
+    "metadata.finish.reason": "pass",
+    "reasoning.replay.sent": "pass",
+    "structured.invoke.default": "pass",
+    "streaming.reasoning.pieces": "not-applicable",
+    "structured.method.json-schema": "pass",
+    "usage.invoke.details": "pass",
+}
+
+
+def test_what_no_claim_promises_of_others_is_not_held_against_them(report: Any) -> None:
+    files = choose_files(
+        *("boundaries", "events", "metadata", "reasoning", "streaming", "structured", "usage")
+    )
+    standard = "conformance/checks/standard/test_integration.py"
+    suite = replace(files, checks=(*files.checks, standard))
+    found = report(f"{MAKERS}:make_fifth", suite, (*TOLD_LESS,), "--lane=model-apis")
+    assert statuses(found) == {claim: {status} for claim, status in TOLD_LESS.items()}
+    for reason in (
+        "which of two names an answer carries is for each maker to say",
+        "which engines' names for a stop are kept is for each maker to say",
+        "which schemas are strict is for each maker to say",
+        "whose reasoning goes back to a service is for each maker to say",
+        "what a trace is told of a schema is for each maker to say",
+        "a stream hands out no reasoning, as reasoning.answer.kept says",
+    ):
+        assert reason in str(found["lines"])
+
+
+def test_that_streams_are_not_asked_for_their_usage_fails_one_claim(report: Any) -> None:
+    files = choose_files("usage").checks
+    suite = replace(HERE, checks=(*files, "conformance/checks/standard/test_integration.py"))
+    claims = ("usage.stream.once", "usage.stream.asked-for")
+    found = report(f"{MAKERS}:make_third", suite, claims, *LANES)
+    assert statuses(found) == {
+        "usage.stream.once": {"pass"},  # where a service counts all along, unasked
+        "usage.stream.asked-for": {"fail"},
+    }
+    results = {f["check"]: f["result"] for line in found["lines"] for f in line["findings"]}
+    standard = "standard/test_integration.py::TestModelApis::test_usage_metadata_streaming"
+    assert results[f"conformance/checks/{standard}"] == "not-applicable"
 
 
 def test_others_may_keep_of_a_token_what_the_api_demands(report: Any) -> None:

@@ -27,6 +27,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     names = {A, B}
+    monkeypatch.setenv("BASETEN_API_KEY", KEY)
     monkeypatch.setattr(inventory, "collect_names", lambda *_: frozenset(names))
     return names
 
@@ -83,7 +84,7 @@ def test_the_command_is_red_and_says_what_is_wrong(
         (root / A).write_text("provenance:\n  x: [\ninteractions: []\n", encoding="utf-8")
     else:
         (root / "notes.txt").write_text(f"x: {KEY}", encoding="utf-8")
-    assert inventory.main([f"--cassettes={root}"], {"BASETEN_API_KEY": KEY}) == 1
+    assert inventory.main([f"--cassettes={root}"]) == 1
     shown = capsys.readouterr()
     assert f"✗ {said}" in shown.err
     assert KEY not in "".join((shown.out + shown.err).split()).lower()

@@ -28,7 +28,7 @@ from conformance.media import (
     to_xml,
 )
 from conformance.recording.inventory import print_inventory
-from conformance.recording.plan import Plan, Task, print_plan
+from conformance.recording.plan import Task, print_plan
 from conformance.reports.difference import compare
 from conformance.reports.formats import FORMATS
 from conformance.reports.tables import (
@@ -42,7 +42,6 @@ from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
 from conformance.tests.suite.sample_report import CALLS, KEYS, make, outcome, verdict
 from conformance.tests.suite.test_drift_report import FAILURE, found
 from conformance.tests.suite.test_drift_report import make as make_drift
-from conformance.verdicts.costs import Cost
 from conformance.verdicts.verdicts import Result, Status
 
 if TYPE_CHECKING:
@@ -293,9 +292,7 @@ def test_lists_and_answers_of_the_other_commands_hold_text_alone(tmp_path: Path,
     whole = said.encode("utf-8", "replace").decode()
     write_cassette(tmp_path / "a.yaml", about=replace(ABOUT, source=whole, model=whole))
     print_inventory(tmp_path, (), console)
-    print_plan(
-        Plan((Task(f"dedicated/{said.replace('/', '')}/x", said, said),), Cost(1, 1)), said, console
-    )
+    print_plan((Task(f"dedicated/{said.replace('/', '')}/x", said, said),), tmp_path, said, console)
     print_answers({"claims": Answer(Word.NO, said, (said,))}, console, waived=False)
     assert find_nasty(told.getvalue()) == []
     assert to_plain(said).split("\n")[0].strip() in told.getvalue()

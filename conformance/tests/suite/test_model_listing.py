@@ -16,7 +16,7 @@ from conformance.recording.model_listing import (
     wait_until_awake,
 )
 from conformance.reference import LoopbackServer
-from conformance.reference.exchange import AnswerPlan, plan_bytes, plan_json
+from conformance.reference.exchange import AnswerPlan, BodyPiece, plan_bytes, plan_json
 from conformance.targets import FAKE_KEY, LANES
 
 if TYPE_CHECKING:
@@ -151,6 +151,18 @@ def test_a_connection_that_is_closed_is_no_answer() -> None:
         pytest.raises(ServedError, match="/version gives no answer: RemoteProtocolError"),
     ):
         fetch(f"{server.url}/version", "")
+
+
+def test_a_list_that_does_not_come_says_how_long_it_was_waited_for_and_what_needs_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(model_listing, "_PATIENCE", 0.2)
+    slow = AnswerPlan(200, (), (BodyPiece(b"{}", delay=0.5),))
+    with (
+        LoopbackServer(lambda request: slow) as server,
+        pytest.raises(ServedError, match=r"no answer: ReadTimeout after 0\.2 s; with --model"),
+    ):
+        fetch(f"{server.url}/v1/models", "")
 
 
 def test_nobody_there_is_told() -> None:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.maintenance.engines import pytest_engine as aim
-from conformance.maintenance.engines.not_applicable import Beyond
 from conformance.reference import LoopbackServer
 from conformance.reference.exchange import plan_json
 from conformance.tests.suite.plugin_runner import CALLS, Bench
@@ -39,7 +38,9 @@ def test_beyond(model): raise AssertionError("it must not run")
 @pytest.fixture
 def bench(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Bench:
     listed = (
-        Beyond(checks=("features/test_checks.py::test_beyond",), reason="too much", engine="vllm"),
+        aim.Beyond(
+            checks=("features/test_checks.py::test_beyond",), reason="too much", engine="vllm"
+        ),
     )
     monkeypatch.setattr(aim, "load_beyond", lambda: listed)
     return Bench(pytester, monkeypatch)

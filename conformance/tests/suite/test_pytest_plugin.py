@@ -349,13 +349,16 @@ ASKING = """
 """
 
 
-def test_a_failed_check_keeps_what_it_sent_first_and_all_that_pytest_says(bench: Bench) -> None:
+def test_a_failed_check_keeps_its_first_and_last_exchange_and_all_that_pytest_says(
+    bench: Bench,
+) -> None:
     [outcome] = bench.outcomes(key_check(ASKING), "-o", "verbosity_assertions=2")
     assert outcome.result is Result.FAILED
-    assert outcome.exchange is not None
-    assert outcome.exchange.request.endswith("/v1\naccept: a/b\n\nfirst")
-    assert outcome.exchange.response.startswith("404\n")
-    assert outcome.exchange.more == 1
+    first, last = outcome.exchanges
+    assert first.request.endswith("/v1\naccept: a/b\n\nfirst")
+    assert last.request.endswith("/v1\naccept: a/b\n\nsecond")
+    assert first.response.startswith("404\n")
+    assert (first.number, last.number, last.total) == (1, 2, 2)
     assert "\n" in outcome.text
     assert "second" * 9 in outcome.text
     assert "Use -v" not in outcome.text
@@ -376,7 +379,7 @@ def test_without_a_failure_nothing_is_kept_and_without_a_request_no_exchange(
     [outcome] = bench.outcomes(check)
     assert outcome.text.endswith(text)
     assert bool(outcome.text) == bool(text)
-    assert outcome.exchange is None
+    assert outcome.exchanges == ()
 
 
 def test_a_run_records_its_cassettes_its_cost_and_why_it_cannot_go_on(bench: Bench) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from conformance.child_environment import child_environment
 from conformance.recording import pytest_runs
-from conformance.recording.pytest_runs import run_pytest
+from conformance.recording.pytest_runs import RecordingError, run_pytest
 
 ROOT = Path(__file__).parents[3]
 
@@ -62,6 +62,7 @@ def test_sends_nothing():
 """
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.traced("the recorder reports from the process that runs the checks")
 def test_a_run_reports_how_each_check_that_sends_requests_ended(tmp_path: Path) -> None:
     seen: list[Any] = []
@@ -88,6 +89,7 @@ def test_a_run_reports_how_each_check_that_sends_requests_ended(tmp_path: Path) 
     assert len(ended["test_ends_badly"][1]) == 300
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_run_that_cannot_begin_says_why(tmp_path: Path) -> None:
     done = run(tmp_path, "import nothing_of_that_name")
     assert done.code == 2
@@ -144,16 +146,18 @@ def read_pid(folder: Path) -> int:
     return int(note.read_text(encoding="ascii"))
 
 
-def test_a_run_whose_parent_was_killed_goes_on_to_no_other_check(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_whose_parent_was_ended_waits_no_longer(tmp_path: Path, end: signal.Signals) -> None:
     path = write_checks(tmp_path, SLEEPS)
     environment = child_environment("reference") | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", PARENT, path]
     with subprocess.Popen(command, env=environment) as parent:  # noqa: S603  our own text
         child = read_pid(tmp_path)
-        parent.send_signal(signal.SIGKILL)
-    Path(path).with_name("go").touch()
-    assert wait_for(lambda: not is_alive(child))
-    assert not Path(path).with_name("went-on").exists()
+        parent.send_signal(end)
+    try:
+        assert wait_for(lambda: not is_alive(child))
+    finally:
+        Path(path).with_name("go").touch()  # ends it if nothing else did
 
 
 def test_an_interrupted_wait_ends_even_a_run_that_does_not_listen(tmp_path: Path) -> None:
@@ -181,7 +185,7 @@ def test_a_run_that_reports_nothing_for_too_long_is_ended(
         silent = bool(read_pid(tmp_path))
 
     monkeypatch.setattr(pytest_runs, "select", SimpleNamespace(select=wait))
-    with pytest.raises(TimeoutError, match="no answer was complete within 8 s"):
+    with pytest.raises(RecordingError, match="no answer was complete within 8 s"):
         run(tmp_path, SLEEPS, watch, patience=8.0)
     assert not is_alive(read_pid(tmp_path))
 
@@ -197,3 +201,11 @@ def test_a_run_that_cannot_be_started_leaves_no_pipe_behind(
     with pytest.raises(OSError, match="no more processes"):
         run_pytest((), {**os.environ})
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_the_last_words_of_a_run_need_no_end_of_line() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"one\ntwo")
+    os.close(writing)
+    with open(reading, "rb") as pipe:  # noqa: PTH123  a pipe
+        assert list(pytest_runs._follow(pipe, 1.0)) == [b"one", b"two"]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 READS = "it {}: expected to read `{}`; received: {}"
 MISSES = "it {}: expected an error from `{}`; received: {}"
+SHOWN = "it compares a name: expected `{{'a': 1}} == wanted`; received: {}"
 CHECKS = """
 import logging
 import pytest
@@ -34,6 +35,14 @@ def test_it_compares():
 
 def test_it_compares_with_words():
     assert 1 == 2, "the sum is wrong"
+
+def test_it_compares_a_name():
+    wanted = {"a": 2}
+    assert {"a": 1} == wanted
+
+def test_it_finds_nothing():
+    found = None
+    assert found is not None
 
 def helper():
     assert 1 == 2
@@ -75,13 +84,28 @@ def test_it_misses():
         (
             "compares",
             "AssertionError: assert 3157 == 77\n +  where 77 = max([1])\n  \n  Full diff:\n - 77",
-            "it compares: expected `counted == 77`; received: assert 3157 == 77",
+            "it compares: expected `counted == 77`; received: 3157",
         ),
         ("compares_with_words", "the sum is wrong\nassert 1 == 2", "the sum is wrong"),
         (
             "asks_a_helper",
             "assert 1 == 2",
-            "it asks a helper: expected `1 == 2`; received: assert 1 == 2",
+            "it asks a helper: expected `1 == 2`; received: 1",
+        ),
+        (
+            "compares_a_name",
+            "assert {'a': 1} == {'a': 2}\n  Differing items:\n  {'a': 1} != {'a': 2}",
+            "it compares a name: expected `{'a': 1} == wanted`; received: {'a': 1}, not {'a': 2}",
+        ),
+        (
+            "compares_a_name",
+            "assert <A object> == {'a': 2}\n  Use more",
+            SHOWN.format("<A object> == {'a': 2}\n  Use more"),
+        ),
+        (
+            "finds_nothing",
+            "assert None is not None",
+            "it finds nothing: expected `found is not None`; received: None is not None",
         ),
         (
             "reads",
@@ -95,8 +119,13 @@ def test_it_misses():
         ),
         (
             "unpacks",
-            "ValueError: not enough",
-            "it unpacks: expected to read `[body] = []`; received: ValueError: not enough",
+            "ValueError: not enough values to unpack (expected 1, got 0)",
+            "it unpacks: expected `[]` to hold 1; received: 0",
+        ),
+        (
+            "unpacks",
+            "ValueError: too many values to unpack (expected 1)",
+            "it unpacks: expected `[]` to hold 1; received: more than 1",
         ),
         ("raises", "ValueError: wrong", "ValueError: wrong"),
         (

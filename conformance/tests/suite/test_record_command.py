@@ -8,36 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.recording import command as record_command
-from conformance.recording import pytest_runs as steps
 from conformance.recording import rerecord
 from conformance.recording.command import settle_models
 from conformance.recording.plan import RecordRequest
 from conformance.reference import LoopbackServer
 from conformance.reference.exchange import plan_json
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
-from conformance.tests.suite.fake_runs import NAMES, Runs, read
+from conformance.tests.suite.fake_runs import NAMES, Runs, aim, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from conformance.reference import AnswerPlan, ReceivedRequest
-
-
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
-    made = Runs()
-    monkeypatch.setattr(steps, "run_pytest", made)
-    return made
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "cassettes"
-    for name in (*NAMES, "dedicated/tools/other.yaml"):
-        write_cassette(folder / name, talk("old"))
-    yield folder
-    assert list(tmp_path.iterdir()) == [folder], "something was left behind"
 
 
 def test_without_a_yes_the_plan_is_printed_and_nothing_is_sent(
@@ -170,16 +152,15 @@ LISTS = plan_json(200, {"data": [{"id": "acme/coder-7b", "owned_by": "vllm"}]})
     ],
 )
 def test_a_service_is_asked_for_what_it_serves(
-    wanted: RecordRequest, answer: AnswerPlan, models: tuple[str, ...]
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: RecordRequest,
+    answer: AnswerPlan,
+    models: tuple[str, ...],
 ) -> None:
     with LoopbackServer(lambda request: answer) as server:
-        environment = {
-            "BASETEN_API_KEY": "sk-rehearsed",
-            "BASETEN_BASE_URL": f"{server.url}/v1",
-            "BASETEN_DEDICATED_MODEL_URL": f"{server.url}/predict",
-        }
+        aim(monkeypatch, server.url)
         url = f"{server.url}/v1" if wanted.target == "engine" else None
-        assert settle_models(replace(wanted, url=url), environment).models == models
+        assert settle_models(replace(wanted, url=url)).models == models
         assert {each.method for each in server.requests} <= {"GET"}
 
 
@@ -188,8 +169,7 @@ def test_a_service_that_refuses_the_key_is_told_and_asked_nothing_more(
 ) -> None:
     before = read(old)
     with LoopbackServer(lambda request: plan_json(401, {"error": "No."})) as server:
-        monkeypatch.setenv("BASETEN_API_KEY", "sk-rehearsed")
-        monkeypatch.setenv("BASETEN_DEDICATED_MODEL_URL", f"{server.url}/predict")
+        aim(monkeypatch, server.url)
         line = [f"--cassettes={old}", "--target=live", "--lane=dedicated", "--yes"]
         assert record_command.main(line) == 1
         assert len(server.requests) == 1

@@ -2,30 +2,32 @@ from __future__ import annotations
 
 import json
 import os
+from threading import Thread
 from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 
-from conformance.recording.recorder import Recorder, find_lane, find_recorder
+from conformance.recording.recorder import Recorder, end_with_reader, find_lane, find_recorder
 from conformance.targets import LANES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def make(**options: Any) -> Recorder:
+def make(log: int = -1, **options: Any) -> Recorder:
     known = {
         "target": "live",
         "engine_name": None,
         "model": [],
-        "record_log": None,
         "record": True,
+        "record_mark": ">",
         "record_partial": False,
         **options,
     }
-    return Recorder(SimpleNamespace(option=SimpleNamespace(**known)))  # type: ignore[arg-type]
+    config: Any = SimpleNamespace(option=SimpleNamespace(**known))
+    return Recorder(config, log)
 
 
 def item(**about: Any) -> Any:
@@ -82,28 +84,30 @@ def pipe() -> Iterator[tuple[IO[bytes], int]]:
 
 def test_what_is_waited_for_is_reported(pipe: tuple[IO[bytes], int]) -> None:
     log, writing = pipe
-    make(record_log=writing).guard._report("429: waiting 1 s")
-    make().guard._report("to nobody")
+    make(writing).guard._report("429: waiting 1 s")
     os.close(writing)
-    assert log.read() == b'{"waiting": "429: waiting 1 s"}\n'
+    assert log.read() == b'>{"waiting": "429: waiting 1 s"}\n'
 
 
-def test_a_run_that_nobody_follows_ends_before_it_sends(
+def test_a_run_that_nobody_follows_ends_and_sends_nothing(
     pipe: tuple[IO[bytes], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log, writing = pipe
     codes: list[int] = []
     monkeypatch.setattr(os, "_exit", codes.append)
-    made = make(record_log=writing)
+    watch = Thread(target=end_with_reader, args=[writing])
+    watch.start()
     log.close()
-    made.guard.admit(httpx2.Request("POST", "http://x"))
-    os.close(writing)
+    watch.join(10)
     assert codes == [70]
+    with pytest.raises(BrokenPipeError):
+        make(writing).guard.admit(httpx2.Request("POST", "http://x"))
+    os.close(writing)
 
 
 def test_a_stopped_run_ends_and_says_why(pipe: tuple[IO[bytes], int]) -> None:
     log, writing = pipe
-    made = make(record_log=writing)
+    made = make(writing)
     session: Any = SimpleNamespace(shouldstop=False)
     made.pytest_sessionstart(session)
     made.pytest_runtest_logfinish("a")
@@ -112,7 +116,7 @@ def test_a_stopped_run_ends_and_says_why(pipe: tuple[IO[bytes], int]) -> None:
     made.pytest_runtest_logfinish("b")
     assert session.shouldstop == "the key is refused"
     os.close(writing)
-    stops = [json.loads(line).get("stopped") for line in log]
+    stops = [json.loads(line[1:]).get("stopped") for line in log]
     assert stops == [None, None, "the key is refused"]
 
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from conformance.recording.plan import RecordRequest, make_plan, name_age, print_plan
+from conformance.recording.plan import (
+    RecordRequest,
+    Task,
+    estimate_cost,
+    make_plan,
+    name_age,
+    print_plan,
+)
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 from conformance.verdicts.costs import Cost
 
@@ -16,7 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TODAY = date(2026, 12, 2)
-PLANNED = {f"dedicated/tools/{name}.yaml": f"test_tools.py::test_{name}" for name in "abcd"}
+PLANNED = tuple(
+    Task(f"dedicated/tools/{name}.yaml", f"test_tools.py::test_{name}") for name in "abcd"
+)
 
 
 @pytest.fixture
@@ -33,8 +42,8 @@ def reasons(
     root: Path, stale: int | None = None, changed: tuple[str, ...] = (), target: str = "reference"
 ) -> list[str]:
     request = RecordRequest(target, stale=stale)
-    plan = make_plan(PLANNED, root, request, [f"dedicated/tools/{x}.yaml" for x in changed], TODAY)
-    return [f"{task.name[16]} {task.why}" for task in plan.tasks]
+    plan = make_plan(PLANNED, root, request, [t for t in PLANNED if t.name[16] in changed], TODAY)
+    return [f"{task.name[16]} {task.why}" for task in plan]
 
 
 def test_everything_that_was_asked_for_is_recorded(root: Path) -> None:
@@ -62,8 +71,8 @@ def test_for_live_what_is_not_live_is_stale_at_any_age(root: Path) -> None:
 
 
 def test_the_cost_is_that_of_the_old_ones_and_a_request_for_each_new_one(root: Path) -> None:
-    assert make_plan(PLANNED, root, RecordRequest()).cost == Cost(5, 28)
-    assert make_plan({}, root, RecordRequest()).cost == Cost(0, 0)
+    assert estimate_cost(PLANNED, root) == Cost(5, 28)
+    assert estimate_cost((), root) == Cost(0, 0)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +89,7 @@ def test_today_is_the_day_by_default() -> None:
 def test_the_plan_tells_how_many_why_and_what_it_costs(root: Path) -> None:
     said = io.StringIO()
     plan = make_plan(PLANNED, root, RecordRequest(stale=5), (), TODAY)
-    print_plan(plan, "vllm at http://x", Console(file=said, width=120))
+    print_plan(plan, root, "vllm at http://x", Console(file=said, width=120))
     assert said.getvalue() == (
         "dedicated: 1 10 days old\ndedicated: 1 new\ndedicated: 1 of unknown age\n"
         "3 cassettes, answered by vllm at http://x: ~4 requests, ~21 tokens (1 never recorded)\n"
@@ -89,7 +98,7 @@ def test_the_plan_tells_how_many_why_and_what_it_costs(root: Path) -> None:
 
 def test_the_tokens_of_what_was_never_recorded_are_unknown(root: Path) -> None:
     said = io.StringIO()
-    new = {"dedicated/tools/d.yaml": PLANNED["dedicated/tools/d.yaml"]}
-    print_plan(make_plan(new, root, RecordRequest()), "x", Console(file=said, width=120))
+    new = make_plan(PLANNED[3:], root, RecordRequest())
+    print_plan(new, root, "x", Console(file=said, width=120))
     line = "1 cassette, answered by x: ~1 requests, tokens unknown (1 never recorded)\n"
     assert line in said.getvalue()

@@ -132,13 +132,6 @@ def test_short_data_stays_readable() -> None:
     assert redaction.hash_assets("data:image/png;base64,AAAA") == "data:image/png;base64,AAAA"
 
 
-def test_a_body_that_is_nested_without_end_teaches_nothing() -> None:
-    ids = redaction.Ids()
-    ids.learn({}, '{"id": "chatcmpl-94229fac47b7", "x": ' + "[" * 100_000)
-    ids.learn({}, "[" * 100_000 + "]" * 100_000)
-    assert ids.replace("chatcmpl-94229fac47b7") == "chatcmpl-94229fac47b7"
-
-
 def test_ids_are_replaced_and_stay_equal_or_different_as_they_were() -> None:
     ids = redaction.Ids()
     ids.learn({"x-request-id": ["3f2a-99bc-77de"]}, '{"id": "chatcmpl-94229fac47b7"}')
@@ -163,34 +156,25 @@ def test_an_id_is_learnt_from_a_header_and_from_any_event() -> None:
     assert ids.replace("abcd1234 wxyz7890") == "00000001 00000002"
 
 
-@pytest.mark.parametrize("value", ["a1", "", None, 12345678901, "chatcmpl-1"])
-def test_what_names_nothing_is_left_alone(value: object) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(json.dumps({"id": odd}) for odd in ("a1", "", None, 12345678901, "chatcmpl-1")),
+        '{"choices": [{"tool_calls": [{"id": "chatcmpl-tool-0123456789"}]}]}',
+        *(
+            json.dumps({"id": word, "role": word, "usage": {f"{word}_tokens": 3}, "a": f"a {word}"})
+            for word in ("assistant", "completion", "chatcmpl-abcdefgh")
+        ),
+        *(f'{{"id": "{number}", "at": {number}}}' for number in ("1700000000", "-17000000.25")),
+        '{"id": "chatcmpl-94229fac47b7", "x": ' + "[" * 100_000,
+        "[" * 100_000 + "]" * 100_000,
+    ],
+    ids=lambda body: body[:40],
+)
+def test_what_names_nothing_a_word_a_number_or_a_call_is_no_id(body: str) -> None:
     ids = redaction.Ids()
-    ids.learn({}, json.dumps({"id": value}))
-    assert ids.replace(f"a1 chatcmpl-1 {value}") == f"a1 chatcmpl-1 {value}"
-
-
-def test_the_ids_of_tool_calls_stay_as_they_are() -> None:
-    ids = redaction.Ids()
-    ids.learn({}, '{"choices": [{"tool_calls": [{"id": "chatcmpl-tool-0123456789"}]}]}')
-    assert ids.replace("chatcmpl-tool-0123456789") == "chatcmpl-tool-0123456789"
-
-
-@pytest.mark.parametrize("word", ["assistant", "completion", "chatcmpl-abcdefgh"])
-def test_a_word_is_no_id(word: str) -> None:
-    body = json.dumps(
-        {"id": word, "role": word, "usage": {f"{word}_tokens": 3}, "said": f"a {word}"}
-    )
-    ids = redaction.Ids()
-    ids.learn({}, body)
+    ids.learn({"x-request-id": ["1700000000"]}, body)
     assert ids.replace(body) == body
-
-
-@pytest.mark.parametrize("number", ["1700000000", "-17000000.25"])
-def test_a_number_is_no_id(number: str) -> None:
-    ids = redaction.Ids()
-    ids.learn({"x-request-id": [number]}, json.dumps({"id": number}))
-    assert ids.replace(f'{{"at": {number}}}') == f'{{"at": {number}}}'
 
 
 @pytest.mark.parametrize("text", ["{}", "/v1/{}/x", 'say \\"{}\\"', "\\n{}", "\\u00e9{}", "ü{}"])

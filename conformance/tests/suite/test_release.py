@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from conformance.maintenance.release import command as release
-from conformance.maintenance.release.gate import QUESTIONS, STEPS, Answer, Gate, Word
+from conformance.maintenance.release.gate import QUESTIONS, Answer, Gate, Question, Word
 from conformance.tests.suite.sample_suite import write_suite
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ALL_YES = dict.fromkeys(QUESTIONS, Answer(Word.YES, "seen"))
-LONG = tuple(f"row {number}" for number in range(20))
+LONG = tuple(f"row {number}" for number in range(32))
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def said(monkeypatch: pytest.MonkeyPatch) -> dict[str, Answer]:
     """What will be answered, by name."""
     answers = dict(ALL_YES)
     questions = {
-        name: (sentence, lambda _, name=name: answers[name])
-        for name, (sentence, _) in QUESTIONS.items()
+        name: question._replace(find=partial(lambda name, _: answers[name], name))
+        for name, question in QUESTIONS.items()
     }
     monkeypatch.setattr(release, "QUESTIONS", questions)
     return answers
@@ -101,7 +102,7 @@ def test_what_cannot_be_answered_is_unknown(
     def fail(_: Gate) -> Answer:
         raise RuntimeError("the disk is gone")
 
-    monkeypatch.setattr(release, "QUESTIONS", {"tree": ("Is it?", fail)})
+    monkeypatch.setattr(release, "QUESTIONS", {"tree": Question("Is it?", fail, "")})
     assert release.main([], gate) == 1
     printed = capsys.readouterr().out
     assert "? unknown" in printed
@@ -114,7 +115,7 @@ def test_the_answers_are_written_down(said: dict[str, Answer], gate: Gate, tmp_p
     assert release.main(["--json", str(file), "--fresh", "7"], gate) == 1
     document = json.loads(file.read_text(encoding="utf-8"))
     assert document["release"] is False
-    told = {"word": "no", "detail": "none", "rows": [*LONG], "told": []}
+    told = {"word": "no", "detail": "none", "rows": [*LONG]}
     assert document["answers"]["evidence"] == told
     assert document["blockers"] == {"evidence": "no"}
     facts = {name: document[name] for name in ("date", "version", "fresh", "allow_unproven")}
@@ -149,23 +150,6 @@ def test_missing_evidence_that_is_unknown_is_never_allowed(
     assert ", allowed" not in capsys.readouterr().out
 
 
-def test_what_is_told_in_fewer_lines_is_told_whole(
-    said: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str]
-) -> None:
-    told = tuple(f"lane, reference ({n}): a.b.c" for n in range(12))
-    said["evidence"] = Answer(Word.NO, "none", LONG, told)
-    said["tree"] = Answer(Word.YES, "clean", told=("also this",))
-    assert release.main([], gate) == 1
-    printed = capsys.readouterr().out
-    assert all(f"evidence: {line}" in printed for line in told)
-    assert "row 0" not in printed
-    assert "tree: also this" in printed
-
-
-def test_every_question_has_its_next_step() -> None:
-    assert STEPS.keys() == QUESTIONS.keys()
-
-
 def test_without_a_gate_it_is_this_repository_and_the_key_in_use(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -176,7 +160,7 @@ def test_without_a_gate_it_is_this_repository_and_the_key_in_use(
         seen.append(gate)
         return Answer(Word.YES, "seen")
 
-    monkeypatch.setattr(release, "QUESTIONS", {"tree": ("Is it?", note)})
+    monkeypatch.setattr(release, "QUESTIONS", {"tree": Question("Is it?", note, "")})
     assert release.main(["--fresh", "7"]) == 0
     (gate,) = seen
     assert (gate.fresh, tuple(gate.keys)) == (7, ("harbour-and-lighthouse",))

@@ -3,39 +3,18 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from conformance.recording import cassettes, rerecord
-from conformance.recording import pytest_runs as steps
 from conformance.recording.plan import RecordRequest, protect_evidence
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
-from conformance.tests.suite.fake_runs import AGREED, KEY, NAMES, TASKS, Runs, read
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
-    made = Runs()
-    monkeypatch.setattr(steps, "run_pytest", made)
-    return made
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "cassettes"
-    for name in (*NAMES, "dedicated/tools/other.yaml"):
-        write_cassette(folder / name, talk("old"))
-    yield folder
-    assert list(tmp_path.iterdir()) == [folder], "something was left behind"
-    assert not list(folder.rglob("*.new"))
+from conformance.tests.suite.fake_runs import KEY, NAMES, TASKS, Runs, read
 
 
 def test_new_cassettes_are_recorded_then_replayed_then_put_in_place(old: Path, runs: Runs) -> None:
-    outcome = rerecord.record(RecordRequest(), AGREED, old)
+    outcome = rerecord.record(RecordRequest(), TASKS, old)
     assert outcome == rerecord.Outcome(NAMES, {})
     steps = ["--record", "--target=replay"]
     assert [step in told for step, told in zip(steps, runs.arguments, strict=True)] == [True] * 2
@@ -56,15 +35,15 @@ def test_a_request_is_passed_on(old: Path, runs: Runs) -> None:
 
 
 def test_the_names_of_all_cassettes_are_known_without_asking_anybody(old: Path, runs: Runs) -> None:
-    assert rerecord.collect_names({}) == frozenset(NAMES)
+    assert rerecord.collect_names() == frozenset(NAMES)
     assert all("--record" not in told for told in runs.arguments)
 
 
 def test_a_stale_request_asks_which_do_not_replay_any_more(old: Path, runs: Runs) -> None:
     runs.replayed[NAMES[0]] = "failed"
-    plan = rerecord.plan(RecordRequest(stale=100_000), old, {})
-    assert [(task.name, task.why) for task in plan.tasks] == [(NAMES[0], "changed")]
-    assert plan.claims[TASKS[0].check] == ("a.b.c",)
+    plan = rerecord.plan(RecordRequest(stale=100_000), old)
+    assert [(task.name, task.why) for task in plan] == [(NAMES[0], "changed")]
+    assert plan[0].claims == ("a.b.c",)
 
 
 def test_checks_that_cannot_be_collected_end_it(old: Path, runs: Runs) -> None:
@@ -83,7 +62,7 @@ def test_long_lists_of_failures_are_cut() -> None:
 def test_a_check_left_out_leaves_its_cassette_and_says_why(old: Path, runs: Runs) -> None:
     before = read(old)
     runs.recorded[NAMES[1]] = "skipped"
-    outcome = rerecord.record(RecordRequest(), AGREED, old)
+    outcome = rerecord.record(RecordRequest(), TASKS, old)
     assert outcome == rerecord.Outcome(NAMES[:1], {NAMES[1]: "it skipped"})
     assert read(old)[NAMES[1]] == before[NAMES[1]]
 
@@ -113,18 +92,19 @@ UNFIT: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("what", UNFIT)
 @pytest.mark.parametrize("partial", [True, False])
 def test_what_is_not_fit_costs_its_own_cassette_in_part_and_else_everything(
-    old: Path, runs: Runs, what: str, *, partial: bool
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, what: str, *, partial: bool
 ) -> None:
+    monkeypatch.setenv("BASETEN_API_KEY", KEY)
     before, (set_up, why) = read(old), UNFIT[what]
     for name, value in set_up.items():
         setattr(runs, name, copy(value))
-    request, environment = RecordRequest(partial=partial), {"BASETEN_API_KEY": KEY}
+    request = RecordRequest(partial=partial)
     if partial:
-        outcome = rerecord.record(request, AGREED, old, environment)
+        outcome = rerecord.record(request, TASKS, old)
         assert outcome == rerecord.Outcome(NAMES[1:], {NAMES[0]: why})
     else:
         with pytest.raises(rerecord.RecordingError) as caught:
-            rerecord.record(request, AGREED, old, environment)
+            rerecord.record(request, TASKS, old)
         assert str(caught.value) == f"1 cassette is not fit to be kept\n  {NAMES[0]}: {why}"
     assert read(old)[NAMES[0]] == before[NAMES[0]]
     assert (b"new" in read(old)[NAMES[1]]) == partial
@@ -155,7 +135,7 @@ def test_what_was_cut_leaves_the_old_cassettes_even_in_part(
     for name, value in set_up.items():
         setattr(runs, name, copy(value))
     with pytest.raises(rerecord.RecordingError, match=why):
-        rerecord.record(RecordRequest(partial=True), AGREED, old, {})
+        rerecord.record(RecordRequest(partial=True), TASKS, old)
     assert read(old) == before
 
 
@@ -165,13 +145,13 @@ def test_an_unlabelled_cassette_leaves_the_old_ones(
     before = read(old)
     monkeypatch.setattr(rerecord, "find_flaw", lambda *_: "a: no provenance")
     with pytest.raises(rerecord.RecordingError, match="a: no provenance"):
-        rerecord.record(RecordRequest(), AGREED, old, {})
+        rerecord.record(RecordRequest(), TASKS, old)
     assert read(old) == before
 
 
 def test_what_was_known_of_a_replaced_cassette_is_forgotten(old: Path, runs: Runs) -> None:
     before = cassettes.read_provenance(old / NAMES[0])
-    rerecord.record(RecordRequest(), AGREED, old)
+    rerecord.record(RecordRequest(), TASKS, old)
     after = cassettes.read_provenance(old / NAMES[0])
     assert before is not None
     assert after is not None
@@ -182,14 +162,14 @@ def test_what_was_known_of_a_replaced_cassette_is_forgotten(old: Path, runs: Run
 def test_only_who_takes_a_part_goes_on_after_a_check_without_an_answer(
     old: Path, runs: Runs, *, partial: bool
 ) -> None:
-    rerecord.record(RecordRequest(partial=partial), AGREED, old)
+    rerecord.record(RecordRequest(partial=partial), TASKS, old)
     assert ("--record-partial" in runs.arguments[0]) == partial
 
 
 def test_if_everything_was_left_out_that_is_no_error(old: Path, runs: Runs) -> None:
     before = read(old)
     runs.recorded = dict.fromkeys(NAMES, "skipped")
-    assert rerecord.record(RecordRequest(), AGREED, old).replaced == ()
+    assert rerecord.record(RecordRequest(), TASKS, old).replaced == ()
     assert read(old) == before
     assert len(runs.arguments) == 1, "pytest without a check runs them all"
 
@@ -201,7 +181,7 @@ def test_whatever_interrupts_leaves_the_old_cassettes(
     before = read(old)
     runs.interrupt = error
     with pytest.raises(type(error)):
-        rerecord.record(RecordRequest(), AGREED, old, {})
+        rerecord.record(RecordRequest(), TASKS, old)
     assert read(old) == before
 
 
@@ -220,28 +200,27 @@ def test_a_recording_of_higher_evidence_is_not_replaced_without_an_option(
     before = write_evidence(old, old_evidence)
     runs.evidence = target
     request = RecordRequest(target)
-    outcome = rerecord.record(request, AGREED, old)
+    outcome = rerecord.record(request, TASKS, old)
     assert outcome.replaced == NAMES[1:]
     [(name, reason)] = outcome.left.items()
     assert (name, read(old)[name]) == (NAMES[0], before)
     assert f"its evidence is {old_evidence}" in reason
     assert f"would be {target}; --lower-evidence replaces it" in reason
-    agreed, protected = protect_evidence(AGREED, old, request)
-    assert [task.name for task in agreed.tasks] == list(NAMES[1:])
+    agreed, protected = protect_evidence(TASKS, old, request)
+    assert [task.name for task in agreed] == list(NAMES[1:])
     assert protected == {name: reason}
     told = replace(request, lower_evidence=True)
-    everything, protected = protect_evidence(AGREED, old, told)
-    assert (everything.tasks, protected) == (AGREED.tasks, {})
-    assert (agreed.cost.requests, everything.cost.requests) == (1, 2)
+    everything, protected = protect_evidence(TASKS, old, told)
+    assert (everything, protected) == (TASKS, {})
     runs.codes = [0, 0]
-    assert rerecord.record(told, AGREED, old).replaced == NAMES
+    assert rerecord.record(told, TASKS, old).replaced == NAMES
 
 
 def test_what_a_stand_in_answers_does_not_replace_a_live_recording(old: Path, runs: Runs) -> None:
     write_evidence(old, "live")
     request = RecordRequest("live")
-    assert protect_evidence(AGREED, old, request)[1] == {}
-    outcome = rerecord.record(request, AGREED, old, {"BASETEN_API_KEY": KEY})
+    assert protect_evidence(TASKS, old, request)[1] == {}
+    outcome = rerecord.record(request, TASKS, old)
     assert outcome.left[NAMES[0]].startswith(
         "its evidence is live (Baseten), the new one's would be r"
     )
@@ -254,19 +233,23 @@ def test_equal_or_higher_evidence_replaces_a_recording(
     write_evidence(old, evidence)
     write_evidence(old, "reference", NAMES[1])
     runs.evidence = evidence
-    assert rerecord.record(RecordRequest(evidence), AGREED, old).replaced == NAMES
+    assert rerecord.record(RecordRequest(evidence), TASKS, old).replaced == NAMES
 
 
 @pytest.mark.parametrize("text", ["interactions: []\n", "provenance:\n  x: [\ninteractions: []\n"])
 def test_a_recording_without_a_readable_label_is_replaced(old: Path, runs: Runs, text: str) -> None:
     (old / NAMES[0]).write_text(text, encoding="utf-8")
-    assert rerecord.record(RecordRequest(), AGREED, old).replaced == NAMES
+    assert rerecord.record(RecordRequest(), TASKS, old).replaced == NAMES
 
 
-def test_runs_are_in_the_declared_environment(old: Path, runs: Runs) -> None:
+def test_runs_are_in_the_declared_environment(
+    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     unwanted = {"LANGCHAIN_TRACING_V2": "true", "PYTHONOPTIMIZE": "2", "PYTEST_ADDOPTS": "-x"}
     mine = {**unwanted, "HTTPS_PROXY": "http://p", "BASETEN_API_KEY": KEY}
-    rerecord.record(RecordRequest(), rerecord.plan(RecordRequest(), old, mine), old, mine)
+    for name, value in mine.items():
+        monkeypatch.setenv(name, value)
+    rerecord.record(RecordRequest(), rerecord.plan(RecordRequest(), old), old)
     assert len(runs.environments) == 3
     for found in runs.environments:
         assert not found.keys() & {*unwanted, "HTTPS_PROXY"}
@@ -281,10 +264,10 @@ def test_a_folder_that_takes_no_cassette_is_found_before_anything_is_recorded(
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(rerecord, "TemporaryFile", refuse)
-    assert rerecord.collect_names({}) == frozenset(NAMES)
-    assert rerecord.plan(RecordRequest(), old, {}).tasks == TASKS
+    assert rerecord.collect_names() == frozenset(NAMES)
+    assert [task.name for task in rerecord.plan(RecordRequest(), old)] == list(NAMES)
     with pytest.raises(OSError, match="Read-only"):
-        rerecord.record(RecordRequest(), AGREED, old, {})
+        rerecord.record(RecordRequest(), TASKS, old)
     assert not any("--record" in arguments for arguments in runs.arguments)
 
 
@@ -300,16 +283,13 @@ def test_a_failure_while_replacing_leaves_complete_cassettes(
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="No space left"):
-        rerecord.record(RecordRequest(), AGREED, old, {})
+        rerecord.record(RecordRequest(), TASKS, old)
     assert b"new" in read(old)[NAMES[0]]
     assert read(old)[NAMES[1]] == before[NAMES[1]]
 
 
 def test_responses_are_handed_over_until_the_service_was_lost(runs: Runs) -> None:
     runs.extra = [{"stopped": "the service was lost"}]
-    with (
-        pytest.raises(rerecord.RecordingError, match="was lost"),
-        rerecord.ask_again(RecordRequest(), AGREED, {}) as (folder, results),
-    ):
-        handed_over = (folder / NAMES[0]).is_file(), list(results)
-    assert handed_over == (True, [TASKS[0].check])
+    with rerecord.ask_again(RecordRequest(), TASKS) as (folder, results, cut):
+        handed_over = (folder / NAMES[0]).is_file(), list(results), cut
+    assert handed_over == (True, [TASKS[0].check], "the service was lost")

@@ -183,23 +183,6 @@ def test_a_key_that_cannot_be_hidden_or_sent_is_refused(key: str) -> None:
     assert key not in str(refusal.value)
 
 
-@pytest.mark.parametrize(
-    ("environment", "said"),
-    [
-        ({}, "HTTP 401; set CONFORMANCE_ENGINE_KEY"),
-        ({"CONFORMANCE_ENGINE_KEY": "wrong-key"}, "refuses the key"),
-    ],
-)
-def test_a_key_that_is_missing_or_wrong_is_said_to_be(
-    environment: dict[str, str], said: str
-) -> None:
-    with (
-        LoopbackServer(lambda request: plan_json(401, {"error": "No."})) as server,
-        pytest.raises(AddresseeError, match=said),
-    ):
-        find_addressee("engine", ("dedicated",), server.url, "", environment)
-
-
 def test_the_client_says_where_a_setting_leads() -> None:
     model, base = "https://model-abcd1234.api.baseten.co/production/predict", "http://h/x/v1/"
     assert find_endpoint({"model_url": model}).base_url == (
@@ -225,10 +208,3 @@ def test_an_engine_that_does_not_say_what_it_is_must_be_named(answer: AnswerPlan
         pytest.raises(AddresseeError, match="--engine-name"),
     ):
         find_addressee("engine", ("dedicated",), server.url, "", {})
-
-
-def test_an_engine_that_does_not_answer_is_named() -> None:
-    with serving({}) as server:
-        url = server.url
-    with pytest.raises(AddresseeError, match=f"{url}.* cannot be reached: ConnectError"):
-        find_addressee("engine", ("dedicated",), url, "", {})

@@ -30,11 +30,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("forked")
 
 TEXT = "AssertionError: assert [1] == [2]\n  full <diff>"
-EXCHANGE = ShownExchange("POST http://h/v1\n\n{&}", "200\n\n<hello>", more=2)
+EXCHANGE = ShownExchange("POST http://h/v1\n\n{&}", "200\n\n<hello>", 1, 3)
+LAST = ShownExchange("POST http://h/v1\n\n{last}", "500", 3, 3)
 FAILED = replace(
-    outcome(CALLS, "dedicated", result=Result.FAILED, reason="why"), text=TEXT, exchange=EXCHANGE
+    outcome(CALLS, "dedicated", result=Result.FAILED, reason="why"),
+    text=TEXT,
+    exchanges=(EXCHANGE, LAST),
 )
-ALONE = replace(FAILED, check="features/test_checks.py::test_alone", exchange=None)
+ALONE = replace(FAILED, check="features/test_checks.py::test_alone", exchanges=())
 AGAIN = (
     "python -m conformance verify --target reference:x --claim calls.invoke.once --lane dedicated"
 )
@@ -59,15 +62,16 @@ def test_the_terminal_shows_exchanges_if_it_is_asked_to(tmp_path: Path) -> None:
     assert f"again: {AGAIN}" in brief
     assert "full <diff>" not in brief
     assert "test_passed" not in full
-    for text in (TEXT, EXCHANGE.request, EXCHANGE.response, f"--- again: {AGAIN}"):
+    for text in (TEXT, EXCHANGE.request, EXCHANGE.response, LAST.request, f"--- again: {AGAIN}"):
         assert text in full
-    assert "--- request (the first of 3)\nPOST" in full
-    assert full.count("--- request") == 1
+    assert "--- request 1 of 3\nPOST" in full
+    assert "--- request 3 of 3\nPOST" in full
+    assert full.count("--- request") == 2
     assert "test_alone\nAssertionError" in full
 
 
-def test_one_request_is_not_called_the_first(tmp_path: Path) -> None:
-    single = replace(FAILED, exchange=replace(EXCHANGE, more=0), text="")
+def test_one_request_is_not_counted(tmp_path: Path) -> None:
+    single = replace(FAILED, exchanges=(replace(EXCHANGE, total=1),), text="")
     found = make(tmp_path, (verdict(CALLS, "dedicated", Status.FAIL, "why"),), outcomes=(single,))
     full = show(found, exchanges=True)
     assert "--- request\nPOST" in full
@@ -79,7 +83,7 @@ def test_the_page_and_junit_show_all_of_it(tmp_path: Path) -> None:
     page = html.unescape(write_page(found, tmp_path))
     junit = ET.fromstring(write_junit(found, tmp_path))  # noqa: S314  our own
     [failure] = [each.text or "" for each in junit.iter("failure")]
-    for text in (TEXT, EXCHANGE.request, EXCHANGE.response, AGAIN):
+    for text in (TEXT, EXCHANGE.request, EXCHANGE.response, LAST.request, AGAIN):
         assert text in page
         assert text in failure
     assert page.count("What failed in") == 2
@@ -89,9 +93,9 @@ def test_json_holds_all_of_it_within_its_schema(tmp_path: Path) -> None:
     stored = json.loads(report(tmp_path).to_json())
     first, second = stored["lines"][0]["findings"]
     assert stored["lines"][0]["again"] == AGAIN
-    assert (first["text"], first["exchange"]["request"]) == (TEXT, EXCHANGE.request)
-    assert (second["text"], second["exchange"]) == (TEXT, None)
-    assert set(first["exchange"]) == set(load_schema()["$defs"]["exchange"]["required"])
+    assert (first["text"], first["exchanges"][0]["request"]) == (TEXT, EXCHANGE.request)
+    assert (second["text"], second["exchanges"]) == (TEXT, [])
+    assert set(first["exchanges"][1]) == set(load_schema()["$defs"]["exchange"]["required"])
 
 
 def test_a_deployment_is_judged_again_by_its_own_command(tmp_path: Path) -> None:

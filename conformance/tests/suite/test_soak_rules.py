@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import CancelledError
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,126 +25,118 @@ from conformance.maintenance.soak.rules import (
 
 KEY = "sk-soak-0123456789"
 CALL = Call("invoke / plain", right=("all of it",), key=KEY, heard=("all of it",))
-FAILED = replace(CALL, heard=None, due=Due.ERROR)
+FAILED: dict[str, Any] = {"heard": None, "due": Due.ERROR}
 
 
 class TypedError(Exception):
-    partial: Any = None
+    def __init__(self, text: str, partial: str = "", **more: Any) -> None:
+        super().__init__(text)
+        self.partial = SimpleNamespace(content=partial)
+        vars(self).update(more)
 
 
 class TypedTimeoutError(TypedError): ...
 
 
-class Partial:
-    content = "all"
+class BothError(TypedError, TimeoutError): ...
 
 
-class Strange:
-    content = "none of it"
+def caused_by(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
 
 
-def rules(call: Call) -> list[str]:
-    return [fault.rule for fault in judge_call(call, lambda error: isinstance(error, TypedError))]
+NO, LATE = TypedError("no"), TypedTimeoutError("late")
+TWO, VECTORS = ("one", "two"), ([1.0, 2.0],)
+JUDGED: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
+    "the right answer is right": ([], [{}, {"due": Due.EITHER}, {"disturbed": True}]),
+    "any other answer is wrong": (
+        ["wrong answer"],
+        [{"heard": h} for h in [("none of it",), ("all of",), ("all of it!",), ("",), ()]],
+    ),
+    "answers to several prompts keep their order": ([], [{"right": TWO, "heard": TWO}]),
+    "answers to several prompts are mixed up": (
+        ["wrong answer"],
+        [{"right": TWO, "heard": TWO[::-1]}, {"right": TWO, "heard": ("one",)}],
+    ),
+    "a vector is compared as a whole": ([], [{"right": VECTORS, "heard": VECTORS}]),
+    "a vector differs": (["wrong answer"], [{"right": VECTORS, "heard": ([1.0, 2.5],)}]),
+    "what was left early is a beginning of the answer": (
+        [],
+        [{"heard": (early,), "whole": False} for early in ("", "all", "all of it")],
+    ),
+    "what was left early is the beginning of no other answer": (
+        ["wrong answer"],
+        [{"heard": (early,), "whole": False} for early in ("none", "all of it and more")],
+    ),
+    "the server gave no whole answer": (["answer out of nothing"], [{"due": Due.ERROR}]),
+    "the server gave a beginning": (
+        [],
+        [{"due": Due.ERROR, "heard": ("all",), "whole": False}],
+    ),
+    "a call that was left says nothing": ([], [{"heard": None, "caused": True}]),
+    "a typed error for a failure is right": (
+        [],
+        [FAILED | {"error": NO}, FAILED | {"error": NO, "due": Due.EITHER}],
+    ),
+    "an untyped error is a fault whatever the server did": (
+        ["untyped error"],
+        [
+            {"heard": None, "due": due, "error": KeyError("x"), "disturbed": True, "caused": True}
+            for due in Due
+        ],
+    ),
+    "a typed error for an answer needs an excuse": (
+        ["error for an answer"],
+        [{"heard": None, "error": NO}],
+    ),
+    "a disturbance is an excuse": ([], [{"heard": None, "error": NO, "disturbed": True}]),
+    "a disturbance is no excuse for a timeout": (
+        ["waited for nobody"],
+        [FAILED | {"error": LATE}, {"heard": None, "error": LATE, "disturbed": True}],
+    ),
+    "whoever is in haste may time out": ([], [FAILED | {"error": LATE, "brisk": True}]),
+    "a typed timeout is judged as typed": (
+        [],
+        [FAILED | {"error": BothError("late"), "brisk": True}],
+    ),
+    "a caller may cancel and limit its own call": (
+        [],
+        [FAILED | {"error": e, "caused": True} for e in (CancelledError(), TimeoutError())],
+    ),
+    "a cancellation needs somebody who cancels": (
+        ["cancelled by nobody"],
+        [FAILED | {"error": e} for e in (CancelledError(), TimeoutError())],
+    ),
+    "a partial answer is a beginning of the own one": (
+        [],
+        [FAILED | {"error": TypedError("cut", "all")}],
+    ),
+    "a partial answer is another's": (
+        ["wrong answer"],
+        [FAILED | {"error": TypedError("cut", "none of it")}],
+    ),
+    "a key is in the text and so in the traceback": (
+        ["key told", "key told"],
+        [FAILED | {"error": TypedError(f"sent {KEY}")}],
+    ),
+    "a key is in an attribute, or in what an error is raised from": (
+        ["key told"],
+        [
+            FAILED | {"error": TypedError("no", body={"key": KEY})},
+            FAILED | {"error": caused_by(TypedError("no"), OSError(KEY))},
+        ],
+    ),
+    "without a key none is told": ([], [FAILED | {"error": TypedError(KEY), "key": ""}]),
+}
 
 
-def test_the_right_answer_is_right() -> None:
-    assert rules(CALL) == []
-    assert rules(replace(CALL, due=Due.EITHER)) == []
-    assert rules(replace(CALL, disturbed=True)) == []
-
-
-@pytest.mark.parametrize("heard", [("none of it",), ("all of",), ("all of it!",), ("",), ()])
-def test_any_other_answer_is_wrong(heard: tuple[str, ...]) -> None:
-    assert rules(replace(CALL, heard=heard)) == ["wrong answer"]
-
-
-def test_answers_to_several_prompts_keep_their_order() -> None:
-    two = replace(CALL, right=("one", "two"), heard=("one", "two"))
-    assert rules(two) == []
-    assert rules(replace(two, heard=("two", "one"))) == ["wrong answer"]
-    assert rules(replace(two, heard=("one",))) == ["wrong answer"]
-
-
-def test_a_vector_is_compared_as_a_whole() -> None:
-    vectors = replace(CALL, right=([1.0, 2.0],), heard=([1.0, 2.0],))
-    assert rules(vectors) == []
-    assert rules(replace(vectors, heard=([1.0, 2.5],))) == ["wrong answer"]
-
-
-@pytest.mark.parametrize("early", ["", "all", "all of it"])
-def test_what_was_left_early_is_a_beginning_of_the_answer(early: str) -> None:
-    assert rules(replace(CALL, heard=(early,), whole=False)) == []
-
-
-@pytest.mark.parametrize("early", ["none", "all of it and more"])
-def test_what_was_left_early_is_the_beginning_of_no_other_answer(early: str) -> None:
-    assert rules(replace(CALL, heard=(early,), whole=False)) == ["wrong answer"]
-
-
-def test_a_whole_answer_where_the_server_gave_none_is_a_fault() -> None:
-    assert rules(replace(CALL, due=Due.ERROR)) == ["answer out of nothing"]
-    assert rules(replace(CALL, due=Due.ERROR, heard=("all",), whole=False)) == []
-
-
-def test_a_typed_error_for_a_failure_is_right() -> None:
-    assert rules(replace(FAILED, error=TypedError("no"))) == []
-    assert rules(replace(FAILED, error=TypedError("no"), due=Due.EITHER)) == []
-
-
-def test_an_untyped_error_is_a_fault_whatever_the_server_did() -> None:
-    for due in Due:
-        raw = replace(FAILED, due=due, error=KeyError("x"), disturbed=True, caused=True)
-        assert rules(raw) == ["untyped error"]
-
-
-def test_a_typed_error_for_an_answer_needs_an_excuse() -> None:
-    failed = replace(FAILED, due=Due.ANSWER, error=TypedError("no"))
-    assert rules(failed) == ["error for an answer"]
-    assert rules(replace(failed, disturbed=True)) == []
-
-
-def test_a_disturbance_does_not_excuse_a_timeout_unless_the_caller_was_in_haste() -> None:
-    late = replace(FAILED, error=TypedTimeoutError("late"), disturbed=True)
-    assert rules(replace(late, due=Due.ANSWER)) == ["waited for nobody"]
-    assert rules(late) == ["waited for nobody"]
-    assert rules(replace(late, brisk=True)) == []
-
-
-@pytest.mark.parametrize("error", [asyncio.CancelledError(), TimeoutError()])
-def test_a_cancellation_needs_somebody_who_cancels(error: BaseException) -> None:
-    assert rules(replace(FAILED, error=error, caused=True)) == []
-    assert rules(replace(FAILED, error=error)) == ["cancelled by nobody"]
-
-
-def test_a_typed_error_that_is_a_timeout_as_well_is_judged_as_typed() -> None:
-    class BothError(TypedError, TimeoutError): ...
-
-    assert rules(replace(FAILED, error=BothError(), brisk=True)) == []
-
-
-def test_a_partial_answer_is_a_beginning_of_the_own_one() -> None:
-    error = TypedError("cut")
-    error.partial = Partial()
-    assert rules(replace(FAILED, error=error)) == []
-    error.partial = Strange()
-    assert rules(replace(FAILED, error=error)) == ["wrong answer"]
-
-
-def test_a_key_is_in_no_text_attribute_or_traceback_of_an_error() -> None:
-    said = TypedError(f"sent {KEY}")
-    assert set(rules(replace(FAILED, error=said))) == {"key told"}
-    hidden = TypedError("no")
-    hidden.partial = None
-    hidden.__dict__["body"] = {"key": KEY}
-    assert rules(replace(FAILED, error=hidden)) == ["key told"]
-    chained = TypedError("no")
-    chained.__cause__ = OSError(KEY)
-    assert rules(replace(FAILED, error=chained)) == ["key told"]
-    assert rules(replace(FAILED, error=said, key="")) == []
-
-
-def test_a_call_that_was_left_says_nothing() -> None:
-    assert rules(replace(CALL, heard=None, caused=True)) == []
+@pytest.mark.parametrize("said", JUDGED)
+def test_a_call_is_judged_by_what_its_caller_knows(said: str) -> None:
+    rules, calls = JUDGED[said]
+    for changes in calls:
+        faults = judge_call(replace(CALL, **changes), lambda error: isinstance(error, TypedError))
+        assert [fault.rule for fault in faults] == rules, changes
 
 
 START = Census(sockets=4, files=7, tasks=1, threads=3, memory=100, peak=100)

@@ -45,6 +45,27 @@ def test_a_factory_is_judged_once_it_is_named_and_says_whose_it_is() -> None:
     assert found.name.endswith(f", made by {HOME}:of_canned_words")
 
 
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("of_a_subclass", True),
+        ("of_ours", False),  # says so itself
+        ("of_a_subclass_with_its_own_clients", False),
+        ("of_canned_words", False),
+    ],
+)
+def test_what_derives_from_our_client_counts_as_ours_where_it_can_be_connected_so(
+    name: str, ours: bool
+) -> None:
+    assert choose(f"{HOME}:{name}").ours is ours
+
+
+def test_models_of_our_client_are_not_kept() -> None:
+    kept = len(subject.MADE)
+    choose(f"{HOME}:of_a_subclass").make(model="m", api_key="k")
+    assert len(subject.MADE) == kept
+
+
 def test_a_class_from_no_package_is_named_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "_list_distributions", dict)
     assert choose(f"{HOME}:of_canned_words").name.startswith("FakeListChatModel, made by ")
@@ -55,14 +76,14 @@ def test_a_version_that_nobody_knows_is_said_to_be_unknown() -> None:
 
 
 def test_what_is_none_is_left_out() -> None:
-    given: dict[str, Any] = {}
+    given: list[dict[str, Any]] = []
 
     def build(**settings: Any) -> Any:
-        given.update(settings)
+        given.append(settings)
         return FakeListChatModel(responses=[])
 
     subject.Factory("a:b", build).make(model="m", api_key=None)
-    assert given == {"model": "m"}
+    assert given[0] == {"model": "m"}
 
 
 def test_what_a_factory_cannot_take_leaves_the_check_untested() -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
+import pytest
 
 from conformance.reference import make_request, respond
-from conformance.subjects.traffic import Deck, Tape
+from conformance.subjects.traffic import Deck, Tape, is_usage_unrequested
 
 ASKED = {"model": "moonshotai/Kimi-K2.6", "messages": [{"role": "user", "content": "Hello"}]}
 
@@ -24,3 +27,19 @@ def test_a_deck_answers_as_the_responder_and_fills_the_tapes_that_run() -> None:
     plan = deck(request)
     assert tape.sent == [ASKED]
     assert tape.answers == [plan.body.decode()]
+
+
+@pytest.mark.parametrize(
+    ("body", "unrequested"),
+    [
+        ({}, False),
+        ({"stream": False, "stream_options": None}, False),
+        ({"stream": True}, True),
+        ({"stream": True, "stream_options": {"include_usage": False}}, True),
+        ({"stream": True, "stream_options": {"include_usage": True}}, False),
+    ],
+)
+def test_usage_is_requested_of_a_stream_by_its_option(
+    body: dict[str, Any], *, unrequested: bool
+) -> None:
+    assert is_usage_unrequested(body) is unrequested

@@ -1,4 +1,4 @@
-"""The first exchange of a check, noted as any client makes it, and shown without secrets."""
+"""The first and the last exchange of a check: noted whatever client asks, shown without secrets."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import httpx2
 import pytest
 
 from conformance.reference import LoopbackServer, respond
-from conformance.reports.exchange import MOST, show_first
-from conformance.subjects import first_exchange
-from conformance.subjects.first_exchange import ExchangeListener, FirstExchange
+from conformance.reports.exchange import MOST, show_noted
+from conformance.subjects import noted_exchanges
+from conformance.subjects.noted_exchanges import ExchangeListener, NotedExchange
 from langchain_baseten import BasetenError, ChatBaseten
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from conformance.verdicts.verdicts import ShownExchange
 
 SLUG = "moonshotai/Kimi-K2.6"
 KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
@@ -61,7 +63,7 @@ ASKING = [ask, ask_in_pieces, ask_awaited, ask_with_httpx, ask_without_reading_a
 
 @pytest.mark.parametrize("ask", ASKING)
 @pytest.mark.parametrize("ours", [True, False])
-def test_the_first_exchange_is_noted_and_the_others_are_counted(
+def test_the_first_and_the_last_exchange_are_noted_and_all_are_counted(
     ask: Callable[[str], None], ours: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listener = ExchangeListener()
@@ -71,12 +73,13 @@ def test_the_first_exchange_is_noted_and_the_others_are_counted(
             ask(server.url)
         answered = respond(server.requests[0]).body
         opening = f"POST {server.url}/v1/chat/completions"
-    first = listener.first
-    assert first is not None
-    assert (first.opening, first.status, first.more, first.failure) == (opening, 200, 2, "")
-    assert json.loads(first.body)["model"] == SLUG
-    assert bytes(first.data) == answered
-    assert KEY not in repr(first)
+    assert listener.total == 3
+    assert [each.number for each in listener.noted] == [1, 3]
+    for noted in listener.noted:
+        assert (noted.opening, noted.status, noted.failure) == (opening, 200, "")
+        assert json.loads(noted.body)["model"] == SLUG
+        assert bytes(noted.data) == answered
+        assert KEY not in repr(noted)
 
 
 @pytest.mark.parametrize("awaited", [False, True])
@@ -91,56 +94,61 @@ def test_what_gets_no_response_is_noted_with_the_failure(
         for _ in range(2):
             with pytest.raises(BasetenError):
                 ask_awaited(url) if awaited else ask(url)
-    assert listener.first is not None
-    assert (listener.first.failure, listener.first.status) == ("ConnectError", 0)
-    assert listener.first.more == 1
-    assert show_first(listener.first, str).response == "no response: ConnectError"
+    assert [(each.failure, each.status) for each in listener.noted] == [("ConnectError", 0)] * 2
+    assert {each.response for each in show_noted(listener, str)} == {"no response: ConnectError"}
 
 
-def test_a_look_up_of_models_is_not_the_first_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_up_of_models_is_not_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     listener = ExchangeListener()
     with LoopbackServer() as server, monkeypatch.context() as patch:
         listener.install(patch, ours=False)
         headers = {"authorization": f"Bearer {KEY}"}
         assert httpx2.get(f"{server.url}/v1/models", headers=headers).json()["data"]
-        assert listener.first is None
+        assert listener.noted == []
         ask_without_reading_apart(server.url)
-    assert listener.first is not None
-    assert listener.first.opening.startswith("POST ")
+    [noted] = listener.noted
+    assert noted.opening.startswith("POST ")
 
 
 def test_no_more_of_a_long_body_is_kept_than_anybody_looks_at() -> None:
-    noted = FirstExchange("GET http://h/", {}, b"")
+    noted = NotedExchange("GET http://h/", {}, b"")
     for _ in range(3):
-        noted.add(b"x" * (first_exchange._MOST - 1))
-    assert len(noted.data) == first_exchange._MOST
+        noted.add(b"x" * (noted_exchanges._MOST - 1))
+    assert len(noted.data) == noted_exchanges._MOST
+
+
+def show(noted: NotedExchange, clean: Callable[[str], str] = str) -> ShownExchange:
+    listener = ExchangeListener()
+    listener.noted, listener.total = [noted], 9
+    [shown] = show_noted(listener, clean)
+    return shown
 
 
 def test_an_exchange_is_shown_with_harmless_headers_and_without_what_is_secret() -> None:
     picture = "iVBORw0KGgo" + "A" * 300
-    noted = FirstExchange(
+    noted = NotedExchange(
         f"POST http://u:p@h:1/v1?token={KEY}",
         {"Authorization": f"Bearer {KEY}", "Accept": "a/b"},
         f'{{"url": "data:image/png;base64,{picture}", "key": "{KEY}"}}'.encode(),
         status=400,
         answered={"set-cookie": KEY, "content-type": "text/plain"},
         data=bytearray(f"Bad key {KEY}\n{'x' * 3000}".encode()),
-        more=4,
+        number=5,
     )
-    shown = show_first(noted, lambda text: text.replace(KEY, "***"))
+    shown = show(noted, lambda text: text.replace(KEY, "***"))
     assert shown.request.startswith("POST http://h:1/v1?token=REDACTED\naccept: a/b\n\n{")
     assert "data:image/png;sha256," in shown.request
     assert '"key": "***"' in shown.request
     assert shown.response.startswith("400\ncontent-type: text/plain\n\nBad key ***\nxxx")
     assert shown.response.endswith("more characters")
-    assert shown.more == 4
+    assert (shown.number, shown.total, shown.name) == (5, 9, "request 5 of 9")
 
 
 def test_no_part_of_a_key_is_left_in_a_url_or_where_a_body_is_cut() -> None:
     body = b"x" * (MOST - 10) + KEY.encode()
-    noted = FirstExchange(f"POST http://h/{KEY}/v1", {}, body, 200)
+    noted = NotedExchange(f"POST http://h/{KEY}/v1", {}, body, 200)
     noted.add(body)
-    shown = show_first(noted, lambda text: text.replace(KEY, "***"))
+    shown = show(noted, lambda text: text.replace(KEY, "***"))
     assert KEY[:8] not in f"{shown.request}{shown.response}"
     assert shown.request.startswith("POST http://h/***/v1")
 
@@ -148,13 +156,13 @@ def test_no_part_of_a_key_is_left_in_a_url_or_where_a_body_is_cut() -> None:
 @pytest.mark.parametrize("encoded", [True, False])
 def test_a_compressed_body_is_shown_as_text(encoded: bool) -> None:
     data = gzip.compress(b"Hello") if encoded else b"Hello"
-    noted = FirstExchange("GET http://h/", {}, b"", 200, {"content-encoding": "gzip"})
+    noted = NotedExchange("GET http://h/", {}, b"", 200, {"content-encoding": "gzip"})
     noted.add(data)
-    assert show_first(noted, str).response == "200\n\nHello"
+    assert show(noted).response == "200\n\nHello"
 
 
 def test_a_request_that_was_left_before_a_response_says_so() -> None:
-    shown = show_first(FirstExchange("GET http://h/", {}, b""), str)
+    shown = show(NotedExchange("GET http://h/", {}, b""))
     assert shown.response == "no response: none was waited for"
 
 
@@ -164,8 +172,8 @@ def test_a_body_that_is_read_to_its_end_is_noted_whole() -> None:
         yield b"b"
 
     async def read() -> list[bytes]:
-        return [data async for data in first_exchange._Overheard(write(), noted)]
+        return [data async for data in noted_exchanges._Overheard(write(), noted)]
 
-    noted = FirstExchange("GET http://h/", {}, b"")
+    noted = NotedExchange("GET http://h/", {}, b"")
     assert asyncio.run(read()) == [b"a", b"b"]
     assert noted.data == b"ab"

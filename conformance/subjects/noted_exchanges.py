@@ -1,4 +1,4 @@
-"""The first request of a check and its response, noted where any client meets the network.
+"""The first and the last request of a check, with responses, noted where clients meet the network.
 
 Knows HTTP clients and the loopback server, as bytes pass; must not know what a check wants, nor how
 an exchange is shown.
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.reference.exchange import BodyPiece
 
-__all__ = ["ExchangeListener", "FirstExchange"]
+__all__ = ["ExchangeListener", "NotedExchange"]
 
 _MOST = 65_536
 """Bytes of a response that are kept."""
 
 
 @dataclass(slots=True)
-class FirstExchange:
+class NotedExchange:
     """One request and its response, as far as it was read.
 
     Attributes:
@@ -39,7 +39,7 @@ class FirstExchange:
         answered: The response's headers.
         data: The response's body, at most 64 KiB of it.
         failure: Kind of the exception that came in the place of a response; empty for none.
-        more: How many requests the check sent after this one.
+        number: Which of the check's requests it is, from 1.
     """
 
     opening: str
@@ -49,7 +49,7 @@ class FirstExchange:
     answered: dict[str, str] = field(default_factory=dict)
     data: bytearray = field(default_factory=bytearray)
     failure: str = ""
-    more: int = 0
+    number: int = 1
 
     def add(self, data: bytes) -> None:
         """Keep a part of the response's body."""
@@ -57,14 +57,19 @@ class FirstExchange:
 
 
 class ExchangeListener:
-    """Notes the first exchange of a check.
+    """Notes the first and the last exchange of a check.
+
+    A check fails by what it saw of one of its exchanges. With two of them both are kept; with more,
+    those at which most checks end.
 
     Attributes:
-        first: The exchange; None if nothing was sent.
+        total: How many requests were sent.
+        noted: The first exchange and, if there is another, the last.
     """
 
     def __init__(self) -> None:
-        self.first: FirstExchange | None = None
+        self.total = 0
+        self.noted: list[NotedExchange] = []
 
     def install(self, patch: pytest.MonkeyPatch, *, ours: bool) -> None:
         """Listen for as long as the patch holds.
@@ -83,13 +88,13 @@ class ExchangeListener:
             patch.setattr(sync, "send", self._listen(sync.send))
             patch.setattr(awaited, "send", self._listen_awaited(awaited.send))
 
-    def _note(self, opening: str, headers: Iterable[Any], body: bytes) -> FirstExchange | None:
-        """Return what to fill in; None for all but the first."""
-        if self.first is not None:
-            self.first.more += 1
-            return None
-        self.first = FirstExchange(opening, dict(headers), body)
-        return self.first
+    def _note(self, opening: str, headers: Iterable[Any], body: bytes) -> NotedExchange:
+        """Return what to fill in."""
+        self.total += 1
+        noted = NotedExchange(opening, dict(headers), body, number=self.total)
+        self.noted[1:] = []
+        self.noted.append(noted)
+        return noted
 
     def _listen(self, send: Callable[..., Any]) -> Callable[..., Any]:
         def listen(client: Any, request: Request, *given: Any, **options: Any) -> Any:
@@ -115,7 +120,7 @@ class ExchangeListener:
 
         return listen
 
-    def _note_request(self, request: Request) -> FirstExchange | None:
+    def _note_request(self, request: Request) -> NotedExchange:
         body = getattr(request, "_content", b"")
         return self._note(f"{request.method} {request.url}", request.headers.items(), body)
 
@@ -126,8 +131,6 @@ class ExchangeListener:
             opening = f"{request.method} {server.url}{request.target}"
             noted = self._note(opening, request.headers, request.body)
             answer = plan(server, request)
-            if noted is None:
-                return answer
             noted.status, noted.answered = answer.status, dict(answer.headers)
             pieces = _overhear(answer.pieces, noted)
             return replace(answer, pieces=cast("tuple[BodyPiece, ...]", pieces))
@@ -135,22 +138,20 @@ class ExchangeListener:
         return listen
 
 
-def _note_failure(noted: FirstExchange | None, error: BaseException) -> None:
-    if noted is not None:
-        noted.failure = type(error).__name__
+def _note_failure(noted: NotedExchange, error: BaseException) -> None:
+    noted.failure = type(error).__name__
 
 
-def _note_response(noted: FirstExchange | None, response: Response) -> Response:
-    if noted is not None:
-        noted.status, noted.answered = response.status_code, dict(response.headers)
-        if response.is_stream_consumed:
-            noted.add(response.content)
-        else:
-            response.stream = _Overheard(response.stream, noted)
+def _note_response(noted: NotedExchange, response: Response) -> Response:
+    noted.status, noted.answered = response.status_code, dict(response.headers)
+    if response.is_stream_consumed:
+        noted.add(response.content)
+    else:
+        response.stream = _Overheard(response.stream, noted)
     return response
 
 
-def _overhear(pieces: Iterable[BodyPiece], noted: FirstExchange) -> Iterator[BodyPiece]:
+def _overhear(pieces: Iterable[BodyPiece], noted: NotedExchange) -> Iterator[BodyPiece]:
     # Lazily: when a piece is taken is what some checks look at.
     for piece in pieces:
         noted.add(piece.data)
@@ -160,7 +161,7 @@ def _overhear(pieces: Iterable[BodyPiece], noted: FirstExchange) -> Iterator[Bod
 class _Overheard(Body, AsyncBody):
     """A body that is noted while it is read."""
 
-    def __init__(self, stream: Any, noted: FirstExchange) -> None:
+    def __init__(self, stream: Any, noted: NotedExchange) -> None:
         self._stream = stream
         self._noted = noted
 

@@ -1,0 +1,16 @@
+"""Classes that derive from our own client, as somebody's package may hold them."""
+
+from __future__ import annotations
+
+from langchain_baseten import ChatBaseten
+
+
+class Mine(ChatBaseten):
+    """Changes nothing."""
+
+
+class ShowsItsKey(ChatBaseten):
+    """Shows the key in its representation."""
+
+    def __repr_args__(self) -> list[tuple[str | None, object]]:
+        return [("api_key", getattr(self.baseten_api_key, "get_secret_value", str)())]
