@@ -197,6 +197,7 @@ def test_headers_given_are_sent(lane: str, evidence: Evidence, ask: Ask) -> None
         return respond(request)
 
     headers = {"x-team": "harbour", "x-trace": "7"}
+    headers |= {"user-agent": "harbour/1"} if chosen().ours else {}
     model = mount(lane, evidence, answer, default_headers=headers)
     with tolerate():
         ask(model, GREETING)

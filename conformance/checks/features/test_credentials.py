@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from conformance.checks.features.questions import (
+    EVERY_WAY,
     GREETING,
     every_way,
     mount,
@@ -115,22 +116,27 @@ async def test_a_function_is_asked_for_the_key_of_each_request(evidence: Evidenc
 
 @pytest.mark.own("keys that rotate are an addition of langchain-baseten", applies=False)
 @pytest.mark.claim("credentials.key.rotates")
-async def test_a_retry_has_the_key_of_its_own_moment(
-    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+@every_way
+def test_a_retry_has_the_key_of_its_own_moment(
+    evidence: Evidence, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("langchain_baseten._http.retries.choose_wait", lambda _: 0)
     seen: list[ReceivedRequest] = []
     keys = iter(["old-rotated-key", "new-rotated-key"])
 
-    async def rotate() -> str:
+    def rotate() -> str:
+        return next(keys)
+
+    async def rotate_awaited() -> str:
         return next(keys)
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         return respond(request) if len(seen) > 1 else plan_json(503, {"error": "later"})
 
-    settings = {"api_key": rotate, "max_retries": 1}
+    key = rotate_awaited if ask in EVERY_WAY[2:] else rotate
+    settings = {"api_key": key, "max_retries": 1}
     model = mount("model-apis", evidence, note_requests(seen, answer), **settings)
-    assert (await model.ainvoke(GREETING)).text
+    assert ask(model, GREETING).text
     assert [each.header("authorization") for each in seen] == [
         "Bearer old-rotated-key",
         "Bearer new-rotated-key",
@@ -172,3 +178,21 @@ def test_what_a_function_raises_is_passed_on_and_an_awaited_one_serves_awaited_c
         with pytest.raises(kind):
             model.invoke(GREETING)
     assert seen == []
+
+
+@pytest.mark.own("models of other makers need not be changed once they are made", applies=False)
+@pytest.mark.claim("credentials.key.argument")
+@every_way
+@pytest.mark.parametrize("name", ["api_key", "baseten_api_key"])
+def test_a_key_that_is_assigned_is_sent(
+    evidence: Evidence, ask: Callable[..., Any], name: str
+) -> None:
+    seen: list[ReceivedRequest] = []
+    model = mount("model-apis", evidence, note_requests(seen), api_key="the-first-key")
+    copied = model.model_copy(update={name: "the-third-key"})
+    setattr(model, name, "the-second-key")
+    for each in (model, copied):
+        ask(each, GREETING)
+        assert "-key" not in repr(each)
+    told = [each.header("authorization") for each in seen]
+    assert told == ["Bearer the-second-key", "Bearer the-third-key"]

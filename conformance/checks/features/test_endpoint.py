@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 
 from conformance.checks.features.questions import GREETING, mount, note_requests
+from conformance.reference import ResponderTransport
+from conformance.subjects.expected_errors import catch
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
 
@@ -205,3 +209,48 @@ def test_a_derived_name_follows_the_url_in_copies(lane: str, evidence: Evidence)
     assert model.invoke(GREETING).text
     told = [(each.host.partition(".")[0], each.json()["model"]) for each in seen]
     assert told == [(name, name) for name in ("model-wxyz9876", "model-abcd1234", "model-wxyz9876")]
+
+
+@pytest.mark.claim("instantiation.model.slug", lane="model-apis")
+@pytest.mark.own("whether a gateway of LangSmith is heard of is for each maker to say")
+def test_the_gateway_of_langsmith_takes_model_apis(
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence.came_from("reference")
+    assert _ask_through_a_gateway(monkeypatch, model="zai-org/GLM-5.2") == (
+        "https://gateway.example/baseten/v1",
+        "Bearer the-gateways-key",
+    )
+
+
+@pytest.mark.claim("instantiation.model.url", lane="dedicated")
+@pytest.mark.own("whether a gateway of LangSmith is heard of is for each maker to say")
+def test_the_gateway_of_langsmith_takes_no_deployment(
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence.came_from("reference")
+    url = "https://model-abcd1234.api.baseten.co/environments/production"
+    assert _ask_through_a_gateway(monkeypatch, model_url=f"{url}/predict") == (
+        f"{url}/sync/v1",
+        "Bearer the-users-key",
+    )
+
+
+def _ask_through_a_gateway(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> tuple[str, str]:
+    """Return the base URL and the authorization of a request where a gateway is set."""
+    monkeypatch.setenv("LANGSMITH_GATEWAY", "https://gateway.example")
+    monkeypatch.setenv("LANGSMITH_GATEWAY_API_KEY", "the-gateways-key")
+    monkeypatch.setenv("BASETEN_API_KEY", "the-users-key")
+    for name in ("BASETEN_BASE_URL", "BASETEN_API_BASE"):
+        monkeypatch.delenv(name, raising=False)
+    seen: list[str] = []
+
+    def note(request: Any) -> None:
+        seen.append(request.headers["authorization"])
+
+    transport = ResponderTransport()
+    client = httpx2.Client(transport=transport, event_hooks={"request": [note]})
+    model = chosen().make(http_client=client, **settings)
+    with suppress(catch("any")):
+        model.invoke("Hello")
+    return str(model.endpoint), seen[0]

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 from langchain_core import exceptions as core
 
@@ -18,6 +19,7 @@ from conformance.checks.features.questions import (
     mount_refused,
     note_requests,
 )
+from conformance.reference import AsyncResponderTransport, ResponderTransport
 from conformance.reference.exchange import plan_bytes, plan_json
 from conformance.subjects.expected_errors import (
     catch,
@@ -93,12 +95,15 @@ def test_an_error_has_langchains_type_the_status_and_the_requests_id(
 
 @pytest.mark.claim("errors.types.core")
 @every_way
+@pytest.mark.parametrize("status", [400, 422, 500])
 def test_a_prompt_that_is_too_long_is_told_apart(
-    lane: str, evidence: Evidence, ask: Callable[..., Any]
+    lane: str, evidence: Evidence, ask: Callable[..., Any], status: int
 ) -> None:
-    body = {"error": {"message": _TOO_LONG, "type": "BadRequestError", "code": 400}}
-    with expect_class(core.ContextOverflowError, 400):
-        ask(mount(lane, evidence, _refuse(400, body)), GREETING)
+    if status != 400 and not chosen().ours:
+        evidence.not_applicable("with which other statuses it is told is for each maker to know")
+    body = {"error": {"message": _TOO_LONG, "type": "BadRequestError", "code": status}}
+    with expect_class(core.ContextOverflowError, status):
+        ask(mount(lane, evidence, _refuse(status, body)), GREETING)
 
 
 @pytest.mark.claim("errors.types.core")
@@ -117,13 +122,18 @@ def test_a_page_in_the_place_of_an_answer_is_an_error(
 @pytest.mark.claim("errors.sentence.kept")
 @every_way
 @pytest.mark.parametrize("wording", _WORDINGS)
+@pytest.mark.parametrize("is_cut", [False, True], ids=["whole", "in two"])
 def test_an_error_says_what_the_server_said(
-    lane: str, evidence: Evidence, ask: Callable[..., Any], wording: str
+    lane: str, evidence: Evidence, ask: Callable[..., Any], wording: str, is_cut: bool
 ) -> None:
+    def refuse(request: ReceivedRequest) -> AnswerPlan:
+        plan = _refuse(400, _WORDINGS[wording])(request)
+        return plan.with_body(plan.body[:20], plan.body[20:]) if is_cut else plan
+
     if wording in _UNRECORDED and not chosen().ours:
         evidence.not_applicable("which other forms of an error are read is for each maker to say")
     with catching() as errors:
-        ask(mount(lane, evidence, _refuse(400, _WORDINGS[wording])), GREETING)
+        ask(mount(lane, evidence, refuse), GREETING)
     assert errors, "the service refused a request, and nothing was raised"
     assert isinstance(errors[0], core.ModelInvalidRequestError) or not chosen().ours
     assert _SENTENCE in str(errors[0]), (
@@ -156,15 +166,74 @@ def test_an_error_of_the_service_itself_says_its_sentence(
 @pytest.mark.own("others may have one type of error for all that breaks a stream")
 @every_way
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 503])
+@pytest.mark.parametrize("write", [int, str])
 def test_an_error_sent_after_the_200_has_the_type_of_its_own_status(
-    lane: str, evidence: Evidence, ask: Callable[..., Any], status: int
+    lane: str, evidence: Evidence, ask: Callable[..., Any], status: int, write: Callable[..., Any]
 ) -> None:
+    code = write(status)
+
     def fail(_: Any) -> Any:
-        return {"error": {"message": _SENTENCE, "type": None, "param": None, "code": status}}
+        return {"error": {"message": _SENTENCE, "type": None, "param": None, "code": code}}
 
     with expect_class(_CLASSES[status], status) as caught:
         ask(mount(lane, evidence, change_answers(fail)), GREETING)
     assert _SENTENCE in str(caught.value)
+
+
+_LABELS: dict[str, tuple[dict[str, Any], type[Exception]]] = {
+    "limit": ({"type": "rate_limit_error"}, core.ModelRateLimitError),
+    "key": ({"code": "authentication_error"}, core.ModelAuthenticationError),
+    "permission": ({"type": "permission_error"}, core.ModelPermissionDeniedError),
+    "model": ({"type": "NotFoundError"}, core.ModelNotFoundError),
+    "request": ({"type": "invalid_request_error"}, core.ModelInvalidRequestError),
+    "time": ({"type": "timeout_error"}, core.ModelTimeoutError),
+    "length by its code": ({"code": "context_length_exceeded"}, core.ContextOverflowError),
+    "length by its words": ({"message": _TOO_LONG}, core.ContextOverflowError),
+    "server": ({"type": "server_error"}, core.ModelAPIError),
+}
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own("others may have one type of error for all that breaks a stream")
+@every_way
+@pytest.mark.parametrize(("about", "kind"), _LABELS.values(), ids=_LABELS)
+def test_an_error_sent_after_the_200_without_a_number_has_the_type_of_its_label(
+    lane: str,
+    evidence: Evidence,
+    ask: Callable[..., Any],
+    about: dict[str, Any],
+    kind: type[Exception],
+) -> None:
+    model = mount(lane, evidence, change_answers(lambda _: {"error": {"message": "No.", **about}}))
+    with pytest.raises(kind) as caught:
+        ask(model, GREETING)
+    assert isinstance(caught.value, catch("any"))
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own("others may wrap what their users' own code raises")
+@every_way
+@pytest.mark.parametrize("trouble", [OSError("Mine."), UnicodeError("Mine."), LookupError("Mine.")])
+def test_what_a_hook_of_the_users_client_raises_is_passed_on_as_it_is(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], trouble: Exception
+) -> None:
+    def fail(_: Any) -> None:
+        raise trouble
+
+    async def afail(_: Any) -> None:
+        raise trouble
+
+    clients: dict[str, Any] = {
+        "http_client": httpx2.Client(
+            transport=ResponderTransport(), event_hooks={"request": [fail]}
+        ),
+        "http_async_client": httpx2.AsyncClient(
+            transport=AsyncResponderTransport(), event_hooks={"request": [afail]}
+        ),
+    }
+    with pytest.raises(type(trouble)) as caught:
+        ask(mount(lane, evidence, **clients), GREETING)
+    assert caught.value is trouble
 
 
 @pytest.mark.claim("errors.types.core")

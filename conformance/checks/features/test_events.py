@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,13 @@ from conformance.checks.features.questions import (
     change_plans,
     every_way,
     find_wire_calls,
+    find_wire_parts,
     get_weather,
     mount,
 )
 from conformance.reference import BodyPiece
 from conformance.reference.exchange import encode_event
+from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 streamed = pytest.mark.parametrize("ask", [ask_in_pieces, ask_awaited_in_pieces])
 
+_NAMES = ("reasoning", "reasoning_content")
 _SAID = "one two three four"
 _QUESTION = f"Repeat after me: {_SAID}"
 
@@ -163,7 +167,17 @@ def _call(index: int, text: str, name: str | None = None) -> dict[str, Any]:
     return call
 
 
+_LETTERS = [f'{{"city": {json.dumps(city):>30}}}' for city in ("Paris", "Rome")]
 _ORDERS: dict[str, list[list[dict[str, Any]]]] = {
+    "letters in turns": [
+        [_call(0, "", "get_weather")],
+        [_call(1, "", "get_weather")],
+        *(
+            [_call(at, letter)]
+            for pair in zip(*_LETTERS, strict=True)
+            for at, letter in enumerate(pair)
+        ),
+    ],
     "in turns": [
         [_call(0, "", "get_weather")],
         [_call(1, "", "get_weather")],
@@ -183,8 +197,10 @@ _ORDERS: dict[str, list[list[dict[str, Any]]]] = {
 }
 
 
-def _send(deltas: list[list[dict[str, Any]]]) -> Callable[[AnswerPlan], AnswerPlan]:
-    """Return a change that lets a stream send these deltas as its calls."""
+def _send(
+    deltas: list[list[dict[str, Any]]], *, at_once: bool = False
+) -> Callable[[AnswerPlan], AnswerPlan]:
+    """Return a change that lets a stream send these deltas as its calls, or all that it sends."""
 
     def send(plan: AnswerPlan) -> AnswerPlan:
         about = {k: v for k, v in plan.events[0].items() if k != "usage"}
@@ -192,18 +208,22 @@ def _send(deltas: list[list[dict[str, Any]]]) -> Callable[[AnswerPlan], AnswerPl
         calls = [
             BodyPiece(encode_event(about | _choice(delta={"tool_calls": each}))) for each in deltas
         ]
-        return replace(plan, pieces=(*kept[:1], *calls, *kept[1:]))
+        pieces = (*kept[:1], *calls, *kept[1:])
+        whole = BodyPiece(b"".join(piece.data for piece in pieces))
+        return replace(plan, pieces=(whole,) if at_once else pieces)
 
     return send
 
 
 @pytest.mark.claim("tools.stream.merge-by-index")
 @streamed
+@pytest.mark.parametrize("at_once", [False, True], ids=["apart", "at once"])
 @pytest.mark.parametrize("deltas", _ORDERS.values(), ids=_ORDERS)
 def test_pieces_of_calls_merge_in_whatever_order_they_come(
-    lane: str, evidence: Evidence, ask: Ask, deltas: list[list[dict[str, Any]]]
+    lane: str, evidence: Evidence, ask: Ask, deltas: list[list[dict[str, Any]]], at_once: bool
 ) -> None:
-    model = mount(lane, evidence, change_plans(_send(deltas))).bind_tools([get_weather])
+    plans = change_plans(_send(deltas, at_once=at_once))
+    model = mount(lane, evidence, plans).bind_tools([get_weather])
     message = ask(model, TWO_CITIES)
     assert [call["args"] for call in message.tool_calls] == [_PARIS, _ROME]
     assert message.invalid_tool_calls == []
@@ -229,6 +249,8 @@ def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
     ids = [call["id"] for call in calls]
     assert all(ids)
     assert len({*ids}) == 2, f"two calls have the ids {ids}"
+    more = [call["id"] for call in ask(model, TWO_CITIES).tool_calls]
+    assert call_id or not {*ids} & {*more}, f"calls of two answers share the ids {ids}"
 
 
 @pytest.mark.claim("streaming.events.typed")
@@ -250,6 +272,11 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
         output = await told.output
     whole: Any = add_up(model.stream(prompt))
     deltas = [event["delta"] for event in events if event["event"] == "content-block-delta"]
+    begun = [event["index"] for event in events if event["event"] == "content-block-start"]
+    ended = [event["index"] for event in events if event["event"] == "content-block-finish"]
+    assert begun == ended == [*range(4)], (
+        "each of four blocks begins and ends at a place of its own"
+    )
     reasoning = "".join(each.get("reasoning", "") for each in deltas)
     assert reasoning
     assert reasoning == whole.additional_kwargs["reasoning_content"]
@@ -257,7 +284,8 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
     assert output.text == whole.text
     assert [call["args"] for call in output.tool_calls] == [_PARIS, _ROME]
     for message in (output, whole):
-        assert message.usage_metadata["output_tokens"] > 0
+        usage = message.usage_metadata
+        assert 0 < usage["output_token_details"]["reasoning"] <= usage["output_tokens"]
     assert output.response_metadata["finish_reason"] == "tool_calls"
 
 
@@ -284,6 +312,45 @@ def test_a_reason_of_any_engine_is_reported_as_it_was_sent(
     assert told == reason
 
 
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own("others may report that the engine failed as any other finish reason")
+@every_way
+@pytest.mark.parametrize("reason", ["abort", "error"])
+def test_a_response_that_its_engine_gave_up_is_an_error_that_holds_it(
+    lane: str, evidence: Evidence, ask: Ask, reason: str
+) -> None:
+    def end(payload: Any) -> Any:
+        for choice in payload["choices"]:
+            if choice.get("finish_reason"):
+                choice["finish_reason"] = reason
+        return payload
+
+    with expect("any", match=reason) as caught:
+        ask(mount(lane, evidence, change_answers(end)), _QUESTION)
+    assert caught.value.partial.text == _SAID
+
+
+@pytest.mark.claim("streaming.end.error-inside")
+@pytest.mark.own("others keep nowhere what had arrived")
+@streamed
+def test_arguments_that_came_with_an_error_are_among_what_had_arrived(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    text, error = _LETTERS[0], BodyPiece(encode_event({"error": {"message": "No.", "code": 500}}))
+
+    def fail(plan: AnswerPlan) -> AnswerPlan:
+        letters = [[_call(0, "", "get_weather")], *([_call(0, letter)] for letter in text[:-9])]
+        sent = [p for p in _send(letters)(plan).pieces if p.event and find_wire_calls(p.event)]
+        whole = b"".join(piece.data for piece in (*sent, error))
+        return replace(plan, pieces=(BodyPiece(whole),))
+
+    model = mount(lane, evidence, change_plans(fail)).bind_tools([get_weather])
+    with expect("any", match="No.") as caught:
+        ask(model, GREETING)
+    [broken] = caught.value.partial.invalid_tool_calls
+    assert broken["args"].startswith(text[:-9])
+
+
 @pytest.mark.claim("metadata.finish.reason")
 @every_way
 def test_the_model_that_answered_is_named_before_the_one_that_was_asked(
@@ -297,3 +364,61 @@ def test_the_model_that_answered_is_named_before_the_one_that_was_asked(
     if not chosen().ours and named != "another-model-2026-11":
         evidence.not_applicable("which of two names an answer carries is for each maker to say")
     assert named == "another-model-2026-11"
+
+
+@pytest.mark.claim("tools.choice.lost-call")
+@pytest.mark.own("the warning is a class of langchain-baseten", applies=False)
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+async def test_typed_events_point_out_a_forced_call_that_did_not_come(
+    lane: str, evidence: Evidence, way: str
+) -> None:
+    def lose(payload: Any) -> Any:
+        for part in find_wire_parts(payload):
+            part.pop("tool_calls", None)
+        return payload
+
+    async def ask(model: Any) -> Any:
+        if way == "stream_events":
+            return model.stream_events(TWO_CITIES, version="v3").output
+        return await (await model.astream_events(TWO_CITIES, version="v3")).output
+
+    model = mount(lane, evidence, change_answers(lose))
+    with pytest.warns(UserWarning, match="tool_call_missing"):
+        output = await ask(model.bind_tools([get_weather], tool_choice="any"))
+    assert output.response_metadata["tool_call_missing"] is True
+
+
+@pytest.mark.claim("reasoning.answer.kept")
+@pytest.mark.own("some engines send one text under two names, and others need not know them")
+@every_way
+@pytest.mark.parametrize("names", [("reasoning",), ("reasoning_content",), _NAMES], ids="-".join)
+def test_reasoning_under_either_name_or_both_is_kept_once(
+    lane: str, evidence: Evidence, ask: Ask, names: tuple[str, ...]
+) -> None:
+    def rename(payload: Any) -> Any:
+        for part in find_wire_parts(payload):
+            if part.get("content"):
+                part.update(dict.fromkeys(names, part["content"]))
+        return payload
+
+    message = ask(mount(lane, evidence, change_answers(rename)), _QUESTION)
+    assert message.text == _SAID
+    assert message.additional_kwargs["reasoning_content"].count("four") == 1
+
+
+@pytest.mark.claim("streaming.text.after-finish", lane="model-apis")
+@pytest.mark.own("how much of what comes late is kept is for each maker to say")
+@streamed
+def test_reasoning_and_calls_behind_the_finish_reason_are_kept(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    delta = {"reasoning_content": "Late.", "tool_calls": [_call(0, "{}", "get_weather")]}
+    late = BodyPiece(encode_event(_choice(delta=delta)))
+
+    def append(plan: AnswerPlan) -> AnswerPlan:
+        return replace(plan, pieces=(*plan.pieces[:-1], late, plan.pieces[-1]))
+
+    message = ask(mount(lane, evidence, change_plans(append)), _QUESTION)
+    assert message.additional_kwargs["reasoning_content"].endswith("Late.")
+    assert [(call["name"], call["args"]) for call in message.tool_calls] == [("get_weather", {})]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, HumanMessageChunk, ToolMessage
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import ConfigurableField
 
@@ -207,6 +208,70 @@ def test_each_dict_of_a_choice_is_understood(
     assert sent[0]["tool_choice"] == written
 
 
+@pytest.mark.claim("tools.choice.forced")
+@every_way
+@pytest.mark.parametrize("choice", [False, None])
+def test_no_choice_is_left_to_the_server(
+    lane: str, evidence: Evidence, ask: Ask, choice: bool | None
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent))
+    ask(model.bind_tools([get_weather], tool_choice=choice), GREETING)
+    assert "tool_choice" not in sent[0]
+
+
+@pytest.mark.claim("tools.choice.forced")
+@every_way
+@pytest.mark.parametrize(("choice", "written"), [("any", "required"), ("get_weather", _NAMED)])
+def test_a_choice_of_a_call_is_sent_as_one_that_is_bound(
+    lane: str, evidence: Evidence, ask: Ask, choice: str, written: Any
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent))
+    ask(model, ONE_CITY, tools=[get_weather], tool_choice=choice)
+    assert sent[0]["tool_choice"] == written
+
+
+@pytest.mark.claim("parameters.nearest.wins")
+@every_way
+@pytest.mark.parametrize(
+    ("bound", "given"),
+    [
+        ({"stop_sequences": ["a"]}, {"stop": ["b"]}),
+        ({"stop": ["a"]}, {"stop_sequences": ["b"]}),
+        ({"max_completion_tokens": 5}, {"max_tokens": 9}),
+        ({"max_tokens": 5}, {"max_completion_tokens": 9}),
+        ({"model": "a"}, {"model_name": "b"}),
+    ],
+    ids=["stop", "stop_sequences", "max_tokens", "max_completion_tokens", "model_name"],
+)
+def test_a_value_of_a_call_wins_under_whichever_name(
+    lane: str, evidence: Evidence, ask: Ask, bound: dict[str, Any], given: dict[str, Any]
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    with expect("invalid-request"):
+        ask(model.bind(**bound), GREETING, **given)
+    told = [sent[0][name] for name in ("stop", "max_tokens", "model") if name in sent[0]]
+    assert next(iter(given.values())) in told
+    assert not {*bound, *given} & {"stop_sequences", "max_completion_tokens"} & sent[0].keys()
+
+
+@pytest.mark.claim("parameters.nearest.wins")
+@every_way
+def test_a_field_wins_over_the_model_kwargs_of_a_call(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    given = {"temperature": 0.5, "model_kwargs": {"new": 1}}
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted), **given)
+    for of_call in ({"newer": 2}, {"temperature": 1}):
+        with expect("invalid-request"):
+            ask(model, GREETING, model_kwargs=of_call)
+    names = ("temperature", "new", "newer")
+    assert [[body.get(name) for name in names] for body in sent] == [[0.5, 1, 2], [0.5, 1, None]]
+
+
 @pytest.mark.claim("tools.parallel.forbidden")
 @every_way
 @pytest.mark.parametrize("value", [True, False, None])
@@ -240,9 +305,10 @@ def test_a_rate_limiter_is_asked_for_each_request_of_a_model_and_its_copies(
 ) -> None:
     limiter = _Limiter()
     model = mount(lane, evidence, rate_limiter=limiter)
-    for each in (model, model.bind(seed=1), model.model_copy(update={"temperature": 0.5})):
+    copies = (model.model_copy(update={"temperature": 0.5}), copy.copy(model), copy.deepcopy(model))
+    for each in (model, model.bind(seed=1), *copies):
         ask(each, GREETING)
-    assert limiter.asked == 3
+    assert limiter.asked == 5
 
 
 @pytest.mark.claim("parameters.given.sent")
@@ -258,6 +324,8 @@ def test_configured_fields_are_sent(lane: str, evidence: Evidence, ask: Ask) -> 
     ask(fields, GREETING)
     told = [(each.get("temperature"), each.get("max_tokens"), each["seed"]) for each in sent]
     assert told == [(0.3, 9, 7), (None, None, 7)]
+    is_streamed = ask in (ask_in_pieces, ask_awaited_in_pieces)
+    assert [each.get("stream", False) for each in sent] == [is_streamed] * 2
 
 
 @pytest.mark.claim("drop-in.names.known")
@@ -342,3 +410,115 @@ def test_every_form_of_an_image_by_its_url_is_one_on_the_wire(
         ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(blocks)])
     part = {"type": "image_url", "image_url": {"url": url}}
     assert sent[0]["messages"][0]["content"] == [part] * len(blocks)
+
+
+_URL = "https://example.com/a"
+_TEXT_PART = {"type": "text", "text": "Rome."}
+_FILE_PART = {
+    "type": "file",
+    "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,QUJD"},
+}
+_IMAGE_PART = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+_SOURCE = {"type": "base64", "media_type": "application/pdf", "data": "QUJD"}
+_BLOCKS: list[tuple[Any, dict[str, Any]]] = [
+    ("Rome.", _TEXT_PART),
+    ({"type": "text-plain", "text": "Rome.", "mime_type": "text/plain"}, _TEXT_PART),
+    ({"type": "document", "source": {"type": "text", "data": "Rome."}}, _TEXT_PART),
+    ({"type": "document", "source": _SOURCE, "title": "a.pdf"}, _FILE_PART),
+    (
+        {
+            "type": "file",
+            "base64": "QUJD",
+            "mime_type": "application/pdf",
+            "extras": {"filename": "a.pdf"},
+        },
+        _FILE_PART,
+    ),
+    (_FILE_PART, _FILE_PART),
+    ({"type": "file", "file_id": "file-7"}, {"type": "file", "file": {"file_id": "file-7"}}),
+    ({"type": "audio", "url": _URL}, {"type": "audio_url", "audio_url": {"url": _URL}}),
+    *(
+        (part, part)
+        for part in (
+            {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "flac"}},
+            {"type": "audio_url", "audio_url": {"url": _URL}},
+            {"type": "video_url", "video_url": {"url": _URL}},
+        )
+    ),
+    ({"type": "image", "base64": b"\x89PNG\r\n\x1a\n", "mime_type": "image/png"}, _IMAGE_PART),
+    ({"type": "non_standard", "value": _IMAGE_PART}, _IMAGE_PART),
+]
+"""Blocks of LangChain, OpenAI and Anthropic, and the parts that are sent of them."""
+
+
+@pytest.mark.claim("messages.invoke.objects")
+@every_way
+def test_each_block_that_is_accepted_is_sent_as_its_part(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    content = [block for block, _ in _BLOCKS]
+    with expect("invalid-request"):
+        ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(content)])
+    for told, (block, part) in zip(sent[0]["messages"][0]["content"], _BLOCKS, strict=True):
+        assert told == part, f"of {block} {told} is sent"
+
+
+@pytest.mark.claim("tools.history.round-trip")
+@every_way
+def test_results_in_a_human_message_are_sent_as_results_before_it(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    calls = [{"name": "get_weather", "args": {"city": each}, "id": each} for each in "ab"]
+    results = [{"type": "tool_result", "tool_use_id": each, "content": "Sunny."} for each in "ab"]
+    turns = [
+        HumanMessage(ONE_CITY),
+        AIMessage("", tool_calls=calls),
+        HumanMessageChunk(content=[_TEXT_PART, *results]),
+    ]
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    with expect("invalid-request"):
+        ask(model.bind_tools([get_weather]), turns)
+    *told, last = sent[0]["messages"][2:]
+    assert last == {"role": "user", "content": [_TEXT_PART]}
+    assert [(each["role"], each["tool_call_id"], each["content"]) for each in told] == [
+        ("tool", each, "Sunny.") for each in "ab"
+    ]
+
+
+@pytest.mark.claim("tools.bind.schemas")
+@every_way
+def test_no_tools_are_sent_as_none(evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount("model-apis", evidence, note_bodies(sent))
+    ask(model.bind_tools([], parallel_tool_calls=False), GREETING)
+    ask(model, GREETING, tools=[], tool_choice="auto")
+    assert [body.keys() & {"tools", "tool_choice", "parallel_tool_calls"} for body in sent] == [
+        set(),
+        set(),
+    ]
+
+
+@pytest.mark.claim("parameters.given.sent")
+@pytest.mark.parametrize(
+    "given", [{"temprature": 0.5}, {"max_tokens": 1, "max_completion_tokens": 2}]
+)
+def test_what_cannot_be_sent_as_it_was_given_is_refused(
+    lane: str, evidence: Evidence, given: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=r"temperature|max_tokens"):
+        mount(lane, evidence, **given)
+
+
+@pytest.mark.claim("reasoning.replay.sent")
+@every_way
+def test_all_blocks_of_reasoning_go_back(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    blocks: Any = [{"type": "reasoning", "reasoning": each} for each in ("One, ", "two.")]
+    thought = AIMessage(
+        [*blocks, {"type": "text", "text": "7"}], response_metadata={"model_provider": "baseten"}
+    )
+    turns = [HumanMessage("3 + 4?"), thought, HumanMessage("?")]
+    ask(mount(lane, evidence, note_bodies(sent)), turns)
+    assert sent[0]["messages"][1]["reasoning_content"] == "One, two."

@@ -78,10 +78,11 @@ def test_arguments_that_are_no_whole_object_are_no_call(
 
 @pytest.mark.claim("tools.invoke.invalid-arguments")
 @every_way
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
 def test_a_call_that_was_cut_before_its_arguments_is_none(
-    lane: str, evidence: Evidence, ask: Ask
+    lane: str, evidence: Evidence, ask: Ask, reason: str
 ) -> None:
-    model = mount(lane, evidence, change_answers(_write_arguments("", reason="length")))
+    model = mount(lane, evidence, change_answers(_write_arguments("", reason=reason)))
     message = ask(model.bind_tools([get_weather]), ONE_CITY)
     assert (message.tool_calls, len(message.invalid_tool_calls)) == ([], 1)
 
@@ -101,6 +102,22 @@ def test_a_call_without_a_name_is_none(
     assert message.tool_calls == []
     [broken] = message.invalid_tool_calls
     assert json.loads(str(broken["args"]).rstrip("]")) == {"city": "Paris"}
+
+
+@pytest.mark.claim("tools.invoke.call")
+@every_way
+def test_arguments_that_are_sent_as_an_object_are_a_call(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    values: Any = iter([{"city": "Paris", "near": None}])
+
+    def write(payload: Any) -> Any:
+        for call in find_wire_calls(payload):
+            call["function"]["arguments"] = next(values, "")
+        return payload
+
+    message = ask(mount(lane, evidence, change_answers(write)).bind_tools([get_weather]), ONE_CITY)
+    assert [call["args"] for call in message.tool_calls] == [{"city": "Paris", "near": None}]
 
 
 @pytest.mark.claim("tools.history.round-trip")
@@ -124,6 +141,21 @@ def test_arguments_in_the_history_are_always_an_object(
     assert [text for text, each in zip(texts, map(json.loads, told), strict=True) if not each] == [
         ""
     ]
+
+
+@pytest.mark.claim("tools.invoke.unicode")
+@every_way
+def test_line_ends_that_a_model_wrote_into_a_text_are_kept(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    model = mount(lane, evidence, change_answers(_write_arguments('{"city": "Pa\r\n\tris"}')))
+    message = ask(model.bind_tools([get_weather]), ONE_CITY)
+    assert [call["args"] for call in message.tool_calls] == [{"city": "Pa\r\n\tris"}]
+    events: Any = mount(
+        lane, evidence, change_answers(_write_arguments('{"city": "Pa\r\n\tris"}'))
+    ).bind_tools([get_weather])
+    told = events.stream_events(ONE_CITY, version="v3").output
+    assert [call["args"] for call in told.tool_calls] == [{"city": "Pa\r\n\tris"}]
 
 
 def _end_inside(word: bytes) -> Callable[[AnswerPlan], AnswerPlan]:

@@ -8,8 +8,12 @@ import pytest
 
 from conformance.checks.features.questions import (
     GREETING,
+    ask_awaited_in_pieces,
+    ask_in_pieces,
     at_model,
     both_ways,
+    change_plans,
+    mount,
     tapped,
 )
 from conformance.subjects.expected_errors import catch, is_typed
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
+
+    from conformance.verdicts.evidence import Evidence
 
     Ask = Callable[..., AIMessage]
 
@@ -85,3 +91,28 @@ def test_there_are_none_where_none_were_asked_for(
     lane: str, model: BaseChatModel, ask: Ask
 ) -> None:
     assert "logprobs" not in leave_blanks(ask(model, GREETING))
+
+
+@pytest.mark.claim("streaming.sync.adds-up", lane="dedicated")
+@pytest.mark.own("others may keep the log probabilities of a single token for each event")
+@pytest.mark.parametrize("ask", [ask_in_pieces, ask_awaited_in_pieces])
+def test_those_of_several_tokens_in_one_event_are_kept(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    held: list[Any] = []
+    tokens: list[Any] = []
+
+    def join(event: Any) -> Any:
+        for choice in event["choices"]:
+            if told := choice.get("logprobs"):
+                tokens.extend(told["content"])
+                held.extend(told["content"])
+                is_due = len(held) > 1
+                choice["logprobs"] = {**told, "content": [*held]} if is_due else None
+                del held[: is_due * len(held)]
+        return event
+
+    model = mount(lane, evidence, change_plans(lambda plan: plan.map_events(join)))
+    answer = ask(model, GREETING, logprobs=True, top_logprobs=2)
+    assert len(tokens) > 4
+    assert answer.response_metadata["logprobs"]["content"] == tokens[: len(tokens) - len(held)]

@@ -117,6 +117,16 @@ def test_a_trace_names_the_provider_the_model_and_its_parameters(
 
 
 @pytest.mark.claim("metadata.tracing.parameters")
+@pytest.mark.own("whether one stop sequence may be a text is for each maker to say")
+@every_way
+def test_a_trace_names_a_stop_sequence_that_is_a_text(evidence: Evidence, ask: Ask) -> None:
+    trace = _Trace()
+    model = mount("model-apis", evidence, stop="END")
+    ask(model, GREETING, config={"callbacks": [trace]})
+    assert trace.starts[0]["metadata"]["ls_stop"] == ["END"]
+
+
+@pytest.mark.claim("metadata.tracing.parameters")
 @every_way
 def test_a_trace_names_what_the_call_changed(evidence: Evidence, ask: Ask) -> None:
     trace = _Trace()

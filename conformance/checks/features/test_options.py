@@ -28,6 +28,7 @@ from conformance.checks.features.questions import (
 from conformance.reference import respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import expect
+from conformance.targets import LANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,13 +148,16 @@ def test_a_response_keeps_what_else_the_engine_sent(
 ) -> None:
     def add(payload: Any) -> Any:
         for choice in payload["choices"]:
-            choice["matched_stop"] = 7
-        return payload | {"service_tier": "flex", "system_fingerprint": "fp-7", "queue_ms": 12}
+            choice["token_ids"] = [1]
+            if choice.get("finish_reason"):
+                choice["matched_stop"] = 7
+        more = {"queue_ms": 0, "cached": False}
+        return payload | {"service_tier": "flex", "system_fingerprint": "fp-7"} | more
 
     model = mount(lane, evidence, change_answers(add))
     told = ask(model, GREETING, include_response_headers=True).response_metadata
-    names = ("matched_stop", "service_tier", "system_fingerprint", "queue_ms")
-    assert [told.get(name) for name in names] == [7, "flex", "fp-7", 12]
+    names = ("matched_stop", "service_tier", "system_fingerprint", "queue_ms", "cached")
+    assert [told.get(name) for name in names] == [7, "flex", "fp-7", 0, False]
     assert told["headers"]["content-type"].split(";")[0] in {
         "application/json",
         "text/event-stream",
@@ -266,6 +270,29 @@ def test_a_cache_answers_an_equal_call_and_no_other(lane: str, evidence: Evidenc
         (0.5, True, False),
         (0.5, False, True),
     ], f"temperature, tools and stop sequences of the requests that were sent are {told}"
+
+
+@pytest.mark.claim("parameters.given.sent", lane="dedicated")
+@_own_options
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"model_url": "https://model-efgh5678.api.baseten.co/environments/production/predict"},
+        {"model_kwargs": {"new": 1}},
+        {"top_k": 3},
+        {"model": LANES["dedicated"].other},
+    ],
+    ids=["deployment", "model_kwargs", "parameter", "model"],
+)
+def test_a_cache_answers_no_call_of_another_model(
+    evidence: Evidence, other: dict[str, Any]
+) -> None:
+    sent: list[dict[str, Any]] = []
+    cache = InMemoryCache()
+    for settings in ({}, other, {}, other):
+        model = mount("dedicated", evidence, note_bodies(sent), cache=cache, **settings)
+        model.invoke(GREETING)
+    assert len(sent) == 2, f"two models that differ in {other} sent {len(sent)} requests"
 
 
 def ask_for_events(model: Any, prompt: str, **options: Any) -> AIMessage:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load import dumpd, dumps, load, loads
+from langchain_core.rate_limiters import InMemoryRateLimiter
 from pydantic import SecretStr
 
 from conformance.claims.table import load_table
+from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
@@ -63,6 +65,13 @@ _WRITERS: dict[str, Callable[[Any], Any]] = {
     "bound": lambda model: model.bind(stop=["a"]),
     "identity": lambda model: model._identifying_params,
     "cache key": lambda model: model._get_llm_string(),
+}
+
+
+_TRAVELS: dict[str, Callable[[Any], Any]] = {
+    "pickle": lambda model: pickle.loads(pickle.dumps(model)),  # noqa: S301  our own
+    "copy": copy.copy,
+    "deep copy": copy.deepcopy,
 }
 
 
@@ -149,11 +158,7 @@ def test_a_copy_on_disk_finds_the_key_in_the_environment_of_its_reader(
 
 @pytest.mark.claim("package.pickle.key")
 @pytest.mark.parametrize("settings", _MODELS.values(), ids=_MODELS)
-@pytest.mark.parametrize(
-    "travel",
-    [lambda model: pickle.loads(pickle.dumps(model)), copy.copy, copy.deepcopy],  # noqa: S301  our own
-    ids=["pickle", "copy", "deep copy"],
-)
+@pytest.mark.parametrize("travel", _TRAVELS.values(), ids=_TRAVELS)
 def test_a_copy_is_equal_and_finds_its_key_again(
     settings: dict[str, Any], travel: Callable[[Any], Any]
 ) -> None:
@@ -169,3 +174,75 @@ def test_a_copy_is_equal_and_finds_its_key_again(
 def test_a_pickle_holds_no_key() -> None:
     model = chosen().make(**_MODELS["settings"], api_key=_KEY)
     assert b"S3cret" not in pickle.dumps(model), "the pickle holds the key"
+
+
+@pytest.mark.claim("package.pickle.key")
+@pytest.mark.parametrize("travel", _TRAVELS.values(), ids=_TRAVELS)
+def test_a_copy_has_all_headers_and_parameters_of_the_query(travel: Callable[[Any], Any]) -> None:
+    given = {
+        "default_headers": {"X-Team": "harbour", "Ocp-Apim-Subscription-Key": _KEY},
+        "default_query": {"version": "7", "code": _KEY},
+    }
+    copied = travel(chosen().make(model="zai-org/GLM-5.2", api_key=_KEY, **given))
+    assert {name: dict(getattr(copied, name)) for name in given} == given
+
+
+@pytest.mark.claim("package.serialise.round-trip")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.model_copy(update={"temperature": 0.25}),
+        lambda model: _assign(copy.copy(model), temperature=0.25),
+        lambda model: _assign(copy.deepcopy(model), temperature=0.25),
+    ],
+    ids=["model_copy", "copy", "deepcopy"],
+)
+def test_a_copy_dumps_its_own_values(change: Callable[[Any], Any]) -> None:
+    model = chosen().make(model="zai-org/GLM-5.2", api_key=_KEY, temperature=0.5)
+    assert model._serialized  # what langchain-core keeps for traces
+    copied = change(model)
+    assert copied._serialized["kwargs"]["temperature"] == 0.25
+    assert dumpd(copied)["kwargs"]["temperature"] == 0.25
+    assert dumpd(model)["kwargs"]["temperature"] == 0.5
+
+
+def _assign(model: Any, **values: Any) -> Any:
+    for name, value in values.items():
+        setattr(model, name, value)
+    return model
+
+
+@pytest.mark.claim("package.pickle.key")
+def test_chains_and_limiters_of_rate_travel_with_a_model() -> None:
+    limiter = InMemoryRateLimiter(
+        requests_per_second=7, check_every_n_seconds=0.01, max_bucket_size=3
+    )
+    model = chosen().make(model="zai-org/GLM-5.2", api_key=_KEY, rate_limiter=limiter)
+    travel = _TRAVELS["pickle"]
+    told = travel(model).rate_limiter
+    assert (told.requests_per_second, told.check_every_n_seconds, told.max_bucket_size) == (
+        7,
+        0.01,
+        3,
+    )
+    for include_raw in (False, True):
+        chain = model.with_structured_output({"title": "Visit"}, include_raw=include_raw)
+        written = pickle.dumps(chain)
+        assert b"S3cret" not in written
+        assert travel(chain).first.bound.baseten_api_key.get_secret_value() == _KEY
+
+
+@pytest.mark.claim("package.pickle.key")
+def test_a_key_that_was_forgotten_is_not_replaced_by_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    references = importlib.import_module("langchain_baseten._config.references")
+    monkeypatch.setattr(references, "_SECRETS_BY_REFERENCE", references.SecretTable(1))
+    monkeypatch.setenv("BASETEN_API_KEY", "the-environments-own")
+    models = [
+        chosen().make(model="zai-org/GLM-5.2", api_key=key) for key in (_KEY, "the-second-key")
+    ]
+    written = [pickle.dumps(model) for model in models]
+    forgotten = pickle.loads(written[0])  # noqa: S301  pickled a line above
+    with expect("any", match="without its API key"):
+        forgotten.invoke("Hello")

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import cycle
@@ -49,6 +50,7 @@ _AGAIN = (408, 409, 429, 500, 501, 502, 503, 504, 520, 529, 599)
 _OWN = (408, 409, 501, 520, 529, 599)
 _NEVER = (400, 401, 402, 403, 404, 405, 406, 410, 413, 415, 418, 422, 425, 451)
 _LONGEST = 60.0
+_BACK_OFF = (0.5, 1, 2, 4, 8, 8, 8, 8)
 _LOST: dict[str, type[Exception]] = {
     "ConnectError": core.ModelConnectionError,
     "ReadError": core.ModelConnectionError,
@@ -233,6 +235,23 @@ def test_a_request_that_found_nobody_is_tried_again_and_its_error_has_a_type(
         ask(mount(lane, evidence, answer, max_retries=0), GREETING)
 
 
+@pytest.mark.claim("retries.policy.transient")
+@pytest.mark.own("the connection is lost inside this process", applies=False)
+@every_way
+def test_a_response_that_was_lost_before_its_first_word_is_asked_for_again(
+    lane: str, evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    seen: list[ReceivedRequest] = []
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        seen.append(request)
+        plan = respond(request)
+        return plan if len(seen) > 1 else replace(plan, pieces=(), ending="reset")
+
+    assert ask(mount(lane, evidence, answer, max_retries=1), GREETING).text
+    assert len(seen) == 2
+
+
 @pytest.mark.claim("retries.after.honoured")
 @every_way
 def test_a_wait_may_be_named_as_a_date(
@@ -319,8 +338,8 @@ def test_unless_the_server_names_one_the_wait_is_short_and_grows(
     _judge_own_waits(seen, waits, 8)
     assert max(waits) <= _LONGEST, f"more than a minute was waited for: {waits}"
     if chosen().ours:  # How their own waits grow is for others to say.
-        assert waits[0] <= 1
-        assert max(waits) <= 9
+        shares = [wait - base for wait, base in zip(waits, _BACK_OFF, strict=True)]
+        assert 0 <= min(shares) <= max(shares) <= 1, f"beyond {_BACK_OFF} were waited {shares}"
 
 
 @pytest.mark.claim("retries.policy.transient")

@@ -83,6 +83,34 @@ def test_no_spelling_of_a_key_that_the_server_repeats_is_shown(
 
 @pytest.mark.claim("errors.key.hidden")
 @every_way
+@pytest.mark.parametrize("place", ["default_headers", "default_query", "extra_headers"])
+def test_nor_is_a_credential_of_a_gateway(evidence: Evidence, ask: Ask, place: str) -> None:
+    given = {place: {"x-functions-key" if "headers" in place else "code": _SECRET}}
+    of_call = given if place == "extra_headers" else {}
+    model = mount(
+        "model-apis",
+        evidence,
+        lambda _: plan_json(401, {"error": f"Bad key <{_SECRET}>."}),
+        **({} if of_call else given),
+    )
+    with expect("any", match="Bad key") as caught:
+        ask(model, GREETING, **of_call)
+    assert _SECRET not in _show(caught.value)
+
+
+@pytest.mark.claim("errors.key.hidden")
+@every_way
+def test_no_log_of_a_request_shows_the_credentials_in_its_query(
+    evidence: Evidence, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    ask(mount("model-apis", evidence, default_query={"code": _SECRET}), GREETING)
+    assert "/chat/completions" in caplog.text
+    assert _SECRET not in f"{caplog.text} {[vars(record) for record in caplog.records]}"
+
+
+@pytest.mark.claim("errors.key.hidden")
+@every_way
 def test_a_key_inside_a_response_is_hidden_but_in_the_words_of_the_model(
     evidence: Evidence, ask: Ask
 ) -> None:

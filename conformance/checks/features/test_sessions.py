@@ -65,7 +65,9 @@ async def test_another_thread_is_another_session_and_no_thread_is_none(evidence:
 
 @pytest.mark.claim("session.thread.named")
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-@pytest.mark.parametrize("thread", ["ada", 4711, UUID(int=7)], ids=["text", "number", "uuid"])
+@pytest.mark.parametrize(
+    "thread", ["ada", 4711, 0, UUID(int=7)], ids=["text", "number", "zero", "uuid"]
+)
 async def test_typed_events_and_batches_name_the_session_as_well(
     evidence: Evidence, thread: Any
 ) -> None:

@@ -328,18 +328,21 @@ def judge_partial(error: Any, text: str) -> None:
         assert error.partial.text == text
 
 
-def fail_with(event: dict[str, Any]) -> Callable[[AnswerPlan], AnswerPlan]:
+def fail_with(event: dict[str, Any], at: int = 8) -> Callable[[AnswerPlan], AnswerPlan]:
     pieces = BodyPiece(encode_event(event)), BodyPiece(DONE)
-    return lambda plan: replace(plan, pieces=plan.pieces[:8] + pieces)
+    return lambda plan: replace(plan, pieces=plan.pieces[:at] + pieces)
 
 
 @pytest.mark.claim("streaming.end.error-inside")
 @pytest.mark.parametrize("take", TAKES)
+@pytest.mark.parametrize("at", [8, -1], ids=["inside", "behind the finish reason"])
 @pytest.mark.parametrize("event", ERRORS.values(), ids=ERRORS)
 def test_an_error_inside_a_stream_is_raised_with_the_services_own_sentence(
-    lane: str, evidence: Evidence, event: dict[str, Any], take: Take
+    lane: str, evidence: Evidence, event: dict[str, Any], take: Take, at: int
 ) -> None:
-    model = mount(lane, evidence, change_plans(fail_with(event)))
+    if at < 0 and not chosen().ours:
+        evidence.not_applicable("whether a stream is read on behind its end is for each maker")
+    model = mount(lane, evidence, change_plans(fail_with(event, at)))
     text, error = collect(model, "any", take)
     assert SENTENCE in str(error), (
         f"the service said {SENTENCE!r} inside the stream; the error says {error}"

@@ -244,3 +244,57 @@ def test_the_texts_of_an_answer_are_parsed_letter_by_letter(
     answer = ask(model.with_structured_output(Visit, method=method, **_RAW), _PLAN)
     told = "  e\u0301 \u00e9 \u212b \ufb01 京都 🌧\r\n\ufeff "
     assert answer["parsed"] == Visit(city=told, days=12_345_678_901_234_567_890)
+
+
+@pytest.mark.claim("structured.method.json-schema")
+@every_way
+@pytest.mark.parametrize("door", ["constructor", "call", "bind_tools"])
+def test_a_class_may_be_the_format_of_a_response(
+    lane: str, evidence: Evidence, ask: Ask, door: str
+) -> None:
+    sent: list[dict[str, Any]] = []
+    given = {"response_format": Visit}
+    settings = given if door == "constructor" else {}
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted), **settings)
+    asked = model.bind_tools([_TOUR], strict=True, **given) if door == "bind_tools" else model
+    with expect("invalid-request"):
+        ask(asked, _PLAN, **(given if door == "call" else {}))
+    written = sent[0]["response_format"]["json_schema"]
+    assert (written["name"], written.get("strict", False)) == ("Visit", door == "bind_tools")
+    assert written["schema"]["properties"].keys() == {"city", "days"}
+
+
+@pytest.mark.claim("structured.invoke.default")
+@every_way
+def test_a_schema_of_a_list_gives_a_list(lane: str, evidence: Evidence, ask: Ask) -> None:
+    cities = {"title": "Cities", "type": "array", "items": {"type": "string"}}
+    model = mount(lane, evidence, change_answers(_say('["Paris", "Rome"]')))
+    answer = ask(model.with_structured_output(cities, method="json_schema", **_RAW), _PLAN)
+    assert (answer["parsed"], answer["parsing_error"]) == (["Paris", "Rome"], None)
+
+
+@pytest.mark.claim("structured.method.function-calling")
+@every_way
+@pytest.mark.parametrize("names", [("Visit", "tell"), ("tell", "Visit")], ids=["first", "last"])
+def test_the_call_of_the_schema_is_parsed_and_none_beside_it(
+    lane: str, evidence: Evidence, ask: Ask, names: tuple[str, ...]
+) -> None:
+    texts = {"Visit": '{"city": "Rome", "days": 3}', "tell": '{"city": "Oslo", "days": 7}'}
+    calls = [
+        {"index": at, "id": name, "function": {"name": name, "arguments": texts[name]}}
+        for at, name in enumerate(names)
+    ]
+    answers = iter([calls])
+
+    def call(payload: Any) -> Any:
+        for part in find_wire_parts(payload):
+            part["tool_calls"] = next(answers, [])
+        return payload
+
+    def tell(city: str, days: int) -> str:
+        """Tell of a visit."""
+        return f"{days} days in {city}"
+
+    model = mount(lane, evidence, change_answers(call))
+    answer = ask(model.with_structured_output(Visit, tools=[tell], **_RAW), _PLAN)
+    assert answer["parsed"] == Visit(city="Rome", days=3)

@@ -155,9 +155,10 @@ def test_roles_of_ones_own_and_blocks_of_an_assistant_are_sent(
     blocks: Any = [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]
     turns = [
         ChatMessage(content="Be kind.", role="developer"),
-        AIMessage(blocks),
+        AIMessage(blocks, name="bob"),
         AIMessage(""),
-        ("user", "?"),
+        AIMessage("", additional_kwargs={"refusal": "No."}),
+        HumanMessage([{"type": "text", "text": "?"}], name="ada"),
     ]
     with expect("invalid-request"):
         ask(model, turns)
@@ -166,8 +167,10 @@ def test_roles_of_ones_own_and_blocks_of_an_assistant_are_sent(
         ("developer", "Be kind."),
         ("assistant", "one two"),
         ("assistant", ""),
-        ("user", "?"),
+        ("assistant", "No."),
+        ("user", [{"type": "text", "text": "?"}]),
     ]
+    assert [each.get("name") for each in sent[0]["messages"]] == [None, "bob", None, None, "ada"]
 
 
 @pytest.mark.claim("tools.bind.schemas")
@@ -236,16 +239,17 @@ def test_arguments_arrive_letter_by_letter(lane: str, evidence: Evidence, ask: A
 @pytest.mark.claim("streaming.sync.adds-up")
 @pytest.mark.own("others may leave the halves of a letter apart")
 @streamed
+@pytest.mark.parametrize("name", ["content", "reasoning_content", "refusal"])
 def test_halves_of_a_letter_in_two_events_are_joined(
-    lane: str, evidence: Evidence, ask: Ask
+    lane: str, evidence: Evidence, ask: Ask, name: str
 ) -> None:
     texts = iter(["one \ud83c", "\udf27 two"])
 
     def write(piece: BodyPiece) -> BodyPiece:
         event = piece.event
         for choice in (event or {}).get("choices") or ():
-            if choice["delta"].get("content"):
-                choice["delta"]["content"] = next(texts, "")
+            if choice["delta"].pop("content", None):
+                choice["delta"][name] = next(texts, "")
         return replace(piece, data=b"data: %s\n\n" % json.dumps(event).encode()) if event else piece
 
     model = mount(
@@ -253,7 +257,9 @@ def test_halves_of_a_letter_in_two_events_are_joined(
         evidence,
         change_plans(lambda plan: replace(plan, pieces=tuple(map(write, plan.pieces)))),
     )
-    assert ask(model, "Repeat after me: one two three four").text == "one 🌧 two"
+    message = ask(model, "Repeat after me: one two three four")
+    told = message.text if name == "content" else message.additional_kwargs[name]
+    assert told.endswith("one 🌧 two")
 
 
 def _say(text: str, plan: AnswerPlan) -> AnswerPlan:
@@ -320,8 +326,8 @@ _GRAMMAR: dict[str, Callable[[bytes], list[bytes]]] = {
 def test_every_form_of_an_event_is_read(
     lane: str, evidence: Evidence, ask: Ask, change: Callable[[bytes], list[bytes]]
 ) -> None:
-    model = mount(lane, evidence, change_plans(lambda plan: _rewrite(plan, change)))
-    assert ask(model, "Repeat after me: one two three four").text == "one two three four"
+    model = mount(lane, evidence, change_plans(lambda plan: _rewrite(_say(_TEXT, plan), change)))
+    assert not find_difference(ask(model, "Hello").text, _TEXT), "the text was altered"
 
 
 @pytest.mark.claim("streaming.sync.adds-up")

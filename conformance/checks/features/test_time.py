@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import httpx2
@@ -13,15 +16,17 @@ from conformance.checks.features.questions import (
     GREETING,
     TAKES,
     TALE,
+    ask_awaited,
+    ask_whole,
     change_plans,
     every_way,
     mount,
 )
-from conformance.reference import AsyncResponderTransport, ResponderTransport
+from conformance.reference import AsyncResponderTransport, BodyPiece, ResponderTransport
 from conformance.subjects.expected_errors import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from conformance.libraries import Request
     from conformance.reference import AnswerPlan
@@ -86,9 +91,9 @@ def test_the_time_limit_of_a_call_wins(lane: str, evidence: Evidence, ask: Ask) 
     assert [limits[:2] for limits in seen] == [(5, 40), (20, 20), (10, 10)]
 
 
-def _hold_back(plan: AnswerPlan) -> AnswerPlan:
+def _hold_back(plan: AnswerPlan, seconds: float = _LONG) -> AnswerPlan:
     *begun, late = plan.pieces[:5]
-    return replace(plan, pieces=(*begun, replace(late, delay=_LONG), *plan.pieces[5:]))
+    return replace(plan, pieces=(*begun, replace(late, delay=seconds), *plan.pieces[5:]))
 
 
 @pytest.mark.claim("connections.stream.silence")
@@ -107,3 +112,72 @@ def test_each_way_to_limit_silence_inside_a_stream_has_an_effect(
     text = "".join(chunk.text for chunk in chunks)
     assert text
     assert caught.value.partial.text == text
+
+
+@pytest.mark.claim("connections.stream.silence")
+@pytest.mark.parametrize("take", TAKES)
+@pytest.mark.parametrize("limit", [None, 0])
+def test_a_call_may_have_no_limit_of_silence(
+    evidence: Evidence, take: Callable[..., None], limit: float | None
+) -> None:
+    responder = change_plans(partial(_hold_back, seconds=0.1))
+    model = mount("dedicated", evidence, responder, stream_chunk_timeout=0.02)
+    chunks: list[Any] = []
+    take(model.bind(stream_chunk_timeout=limit), TALE, chunks)
+    assert chunks[-1].chunk_position == "last"
+
+
+class _Clock:
+    """A clock that goes on by as much as a test says, whenever a piece of a body is sent."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        for module in ("timeouts", "deadlines"):
+            monkeypatch.setattr(f"langchain_baseten._http.{module}.time", self)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def send(self, pieces: Iterable[BodyPiece], seconds: float) -> Iterator[BodyPiece]:
+        for piece in pieces:
+            self.now += seconds
+            yield piece
+
+
+@pytest.mark.claim("connections.stream.silence")
+@pytest.mark.parametrize("take", TAKES)
+@pytest.mark.parametrize(("timeout", "is_answered"), [(1_200, True), (150, False)])
+def test_before_the_first_event_comments_are_waited_for_as_long_as_an_answer(
+    evidence: Evidence,
+    take: Callable[..., None],
+    timeout: float,
+    is_answered: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = _Clock(monkeypatch)
+    chunks: list[Any] = []
+
+    def think(plan: AnswerPlan) -> AnswerPlan:
+        comments = clock.send([BodyPiece(b": thinking\n\n")] * 10, 100)
+        return replace(plan, pieces=cast("Any", chain(comments, plan.pieces)))
+
+    model = mount("dedicated", evidence, change_plans(think), timeout=timeout, max_retries=0)
+    with nullcontext() if is_answered else expect("timeout"):
+        take(model, TALE, chunks)
+    assert bool(chunks) is is_answered
+
+
+@pytest.mark.claim("parameters.given.sent")
+@pytest.mark.parametrize("ask", [ask_whole, ask_awaited])
+def test_a_response_that_drips_has_its_time_limit_in_all(
+    lane: str, evidence: Evidence, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = _Clock(monkeypatch)
+
+    def drip(plan: AnswerPlan) -> AnswerPlan:
+        letters = [BodyPiece(bytes([letter])) for letter in plan.body]
+        return replace(plan, pieces=cast("Any", clock.send(letters, 1)))
+
+    with expect("timeout"):
+        ask(mount(lane, evidence, change_plans(drip), timeout=30, max_retries=0), GREETING)
+    assert clock.now < 40

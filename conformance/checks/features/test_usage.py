@@ -141,6 +141,36 @@ def test_usage_that_did_not_come_is_not_reported_as_zeros(
     assert counted.usage_metadata == {}
 
 
+@pytest.mark.claim("usage.invoke.once")
+@pytest.mark.own("services that send no sum are few, and others may need it", applies=False)
+@every_way
+def test_a_sum_that_did_not_come_is_that_of_prompt_and_answer(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    def drop(body: dict[str, Any]) -> dict[str, Any]:
+        counts = body.get("usage") or {}
+        return body | {"usage": {k: v for k, v in counts.items() if k != "total_tokens"} or None}
+
+    usage = ask(mount(lane, evidence, change_answers(drop)), GREETING).usage_metadata
+    assert usage is not None
+    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] > 0
+
+
+@pytest.mark.claim("usage.invoke.once")
+@every_way
+def test_a_count_of_zero_is_one(lane: str, evidence: Evidence, ask: Ask) -> None:
+    counts = {"prompt_tokens": 7, "completion_tokens": 0, "total_tokens": 7}
+
+    def count(body: dict[str, Any]) -> dict[str, Any]:
+        return body | {"usage": counts}
+
+    usage = ask(mount(lane, evidence, change_answers(count)), GREETING).usage_metadata
+    if usage is None and not chosen().ours:
+        evidence.not_applicable(NO_USAGE)
+    told = usage and (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"])
+    assert told == (7, 0, 7), f"the service counted {counts}; the answer reports {usage}"
+
+
 @pytest.mark.claim("usage.stream.once")
 def test_one_piece_carries_the_usage_of_the_whole_stream(
     lane: str, model: BaseChatModel, evidence: Evidence
