@@ -55,10 +55,10 @@ __all__ = [
     "TWO_CITIES",
     "Tape",
     "add_up",
-    "ask_awaited",
-    "ask_awaited_in_pieces",
-    "ask_in_pieces",
-    "ask_whole",
+    "ask_ainvoke",
+    "ask_astream",
+    "ask_invoke",
+    "ask_stream",
     "at_model",
     "both_ways",
     "change_answers",
@@ -172,24 +172,22 @@ def _arguments_of(model: Any) -> dict[str, Any]:
     return next(given for made, given in MADE if made is model)
 
 
-def ask_whole(model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any) -> AIMessage:
+def ask_invoke(model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any) -> AIMessage:
     """Return the answer of `invoke`."""
     return model.invoke(prompt, **options)
 
 
-def ask_in_pieces(model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any) -> AIMessage:
+def ask_stream(model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any) -> AIMessage:
     """Return the sum of what `stream` hands out."""
     return add_up(model.stream(prompt, **options))
 
 
-def ask_awaited(model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any) -> AIMessage:
+def ask_ainvoke(model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any) -> AIMessage:
     """Return the answer of `ainvoke`."""
     return _run(model.ainvoke(prompt, **options))
 
 
-def ask_awaited_in_pieces(
-    model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any
-) -> AIMessage:
+def ask_astream(model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any) -> AIMessage:
     """Return the sum of what `astream` hands out."""
 
     async def gather() -> list[AIMessage]:
@@ -239,9 +237,9 @@ def _run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
         raise
 
 
-BOTH_WAYS = (ask_whole, ask_in_pieces)
+BOTH_WAYS = (ask_invoke, ask_stream)
 """Ways of asking that a cassette is recorded for: the other two send the same bodies."""
-EVERY_WAY = (*BOTH_WAYS, ask_awaited, ask_awaited_in_pieces)
+EVERY_WAY = (*BOTH_WAYS, ask_ainvoke, ask_astream)
 """Invoked and streamed, sync and async: how each check that needs no cassette asks."""
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
 every_way = pytest.mark.parametrize("ask", EVERY_WAY)

@@ -17,8 +17,8 @@ from conformance.checks.features.questions import (
     GREETING,
     NO_REPLAY,
     ONE_CITY,
-    ask_in_pieces,
-    ask_whole,
+    ask_invoke,
+    ask_stream,
     every_way,
     get_weather,
     mount,
@@ -373,7 +373,7 @@ def test_every_engine_s_wording_of_a_prompt_that_is_too_long_is_known(
 
 
 @pytest.mark.claim("async.many.at-once")
-@pytest.mark.parametrize("ask", [ask_whole, ask_in_pieces])
+@pytest.mark.parametrize("ask", [ask_invoke, ask_stream])
 def test_threads_wait_at_the_same_time(lane: str, evidence: Evidence, ask: Ask) -> None:
     all_here = threading.Barrier(8, timeout=_PATIENCE)
 

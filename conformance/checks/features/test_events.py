@@ -12,8 +12,8 @@ from conformance.checks.features.questions import (
     GREETING,
     TWO_CITIES,
     add_up,
-    ask_awaited_in_pieces,
-    ask_in_pieces,
+    ask_astream,
+    ask_stream,
     at_model,
     change_answers,
     change_plans,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., Any]
 
-streamed = pytest.mark.parametrize("ask", [ask_in_pieces, ask_awaited_in_pieces])
+streamed = pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 
 _NAMES = ("reasoning", "reasoning_content")
 _SAID = "one two three four"

@@ -13,8 +13,8 @@ from langchain_core.runnables import ConfigurableField
 from conformance.checks.features.questions import (
     GREETING,
     ONE_CITY,
-    ask_awaited_in_pieces,
-    ask_in_pieces,
+    ask_astream,
+    ask_stream,
     at_model,
     every_way,
     get_weather,
@@ -112,7 +112,7 @@ def test_every_documented_parameter_is_sent_as_it_was_given(
 
 
 @pytest.mark.claim("parameters.given.sent")
-@pytest.mark.parametrize("ask", [ask_in_pieces, ask_awaited_in_pieces])
+@pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 def test_options_of_a_stream_stand_beside_ours(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
@@ -324,7 +324,7 @@ def test_configured_fields_are_sent(lane: str, evidence: Evidence, ask: Ask) -> 
     ask(fields, GREETING)
     told = [(each.get("temperature"), each.get("max_tokens"), each["seed"]) for each in sent]
     assert told == [(0.3, 9, 7), (None, None, 7)]
-    is_streamed = ask in (ask_in_pieces, ask_awaited_in_pieces)
+    is_streamed = ask in (ask_stream, ask_astream)
     assert [each.get("stream", False) for each in sent] == [is_streamed] * 2
 
 

@@ -10,8 +10,8 @@ import pytest
 from conformance.checks.features.questions import (
     GREETING,
     TALE,
-    ask_awaited_in_pieces,
-    ask_in_pieces,
+    ask_astream,
+    ask_stream,
     change_plans,
     every_way,
     mount,
@@ -105,7 +105,7 @@ def test_a_response_beyond_its_limit_is_an_error(lane: str, evidence: Evidence, 
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
-@pytest.mark.parametrize("ask", [ask_in_pieces, ask_awaited_in_pieces])
+@pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 def test_what_follows_done_is_not_read(lane: str, evidence: Evidence, ask: Ask) -> None:
     def go_on(plan: AnswerPlan) -> AnswerPlan:
         pieces = [piece.data for piece in plan.pieces]

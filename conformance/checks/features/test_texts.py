@@ -19,8 +19,8 @@ from langchain_core.messages import (
 )
 
 from conformance.checks.features.questions import (
-    ask_awaited_in_pieces,
-    ask_in_pieces,
+    ask_astream,
+    ask_stream,
     at_model,
     change_answers,
     change_plans,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., AIMessage]
 
-streamed = pytest.mark.parametrize("ask", [ask_in_pieces, ask_awaited_in_pieces])
+streamed = pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 
 _TEXT = """  Überfluß, naïve, Łódź; \u00e9 is not e\u0301, \u212b is not \u00c5, \ufb01 is not fi;
 東京と서울 и Москва, 🌧 👩\u200d🚀 𠮷; one\u2028two\u2029three\u0085four\u00a0five;\tsix

@@ -16,8 +16,8 @@ from conformance.checks.features.questions import (
     GREETING,
     TAKES,
     TALE,
-    ask_awaited,
-    ask_whole,
+    ask_ainvoke,
+    ask_invoke,
     change_plans,
     every_way,
     mount,
@@ -168,7 +168,7 @@ def test_before_the_first_event_comments_are_waited_for_as_long_as_an_answer(
 
 
 @pytest.mark.claim("parameters.given.sent")
-@pytest.mark.parametrize("ask", [ask_whole, ask_awaited])
+@pytest.mark.parametrize("ask", [ask_invoke, ask_ainvoke])
 def test_a_response_that_drips_has_its_time_limit_in_all(
     lane: str, evidence: Evidence, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from conformance.checks.features.questions import (
     ONE_CITY,
     TWO_CITIES,
     add_up,
-    ask_in_pieces,
+    ask_stream,
     at_model,
     both_ways,
     change_answers,
@@ -301,7 +301,7 @@ def test_pieces_of_one_index_in_one_event_merge(lane: str, evidence: Evidence) -
         return event
 
     model = mount(lane, evidence, lambda request: respond(request).map_events(pack))
-    message = ask_in_pieces(model.bind_tools([get_weather]), TWO_CITIES)
+    message = ask_stream(model.bind_tools([get_weather]), TWO_CITIES)
     judge_merged(message)
 
 

@@ -15,7 +15,7 @@ from conformance.checks.features.questions import (
     TALE,
     Tape,
     add_up,
-    ask_in_pieces,
+    ask_stream,
     at_model,
     both_ways,
     change_answers,
@@ -242,7 +242,7 @@ def test_the_last_usage_counts_on_whichever_piece_it_rides(
         riders.append(last % len(plan.events))
         return plan.map_events(lambda event: event | {"usage": _count(next(at), riders[0])})
 
-    usage = ask_in_pieces(mount(lane, evidence, change_plans(ride)), TALE).usage_metadata
+    usage = ask_stream(mount(lane, evidence, change_plans(ride)), TALE).usage_metadata
     assert usage is not None, NO_USAGE
     counted = (_PROMPT_TOKENS, 1 + riders[0])
     told = (usage["input_tokens"], usage["output_tokens"])
@@ -329,7 +329,7 @@ async def test_a_streamed_request_asks_for_usage(evidence: Evidence, wanted: boo
     if wanted and not chosen().ours:
         evidence.not_applicable("how a client is told to ask for usage is for its maker to say")
     model = mount("dedicated", evidence, note_bodies(sent), stream_usage=wanted)
-    answers = [ask_in_pieces(model, GREETING)]
+    answers = [ask_stream(model, GREETING)]
     answers.append(add_up([chunk async for chunk in model.astream(GREETING)]))
     asked = [(each.get("stream_options") or {}).get("include_usage") for each in sent]
     assert asked == [True] * 2, "the streamed request has no stream_options with include_usage"
@@ -347,6 +347,6 @@ async def test_a_streamed_request_does_not_ask_when_told_not_to(
     off: dict[str, Any] = {"stream_usage": False}
     model = mount("dedicated", evidence, note_bodies(sent), **(off if place == "model" else {}))
     options: dict[str, Any] = off if place == "call" else {}
-    assert ask_in_pieces(model, GREETING, **options).usage_metadata is None
+    assert ask_stream(model, GREETING, **options).usage_metadata is None
     assert [chunk async for chunk in model.astream(GREETING, **options)]
     assert [each.keys() & {"stream_options"} for each in sent] == [set(), set()]

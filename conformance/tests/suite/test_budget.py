@@ -49,17 +49,17 @@ def aim(url: str, **own: Any) -> ChatBaseten:
     return ChatBaseten(model=SLUG, base_url=f"{url}/v1", api_key="k", max_retries=0, **own)
 
 
-def ask_whole(url: str) -> str:
+def ask_invoke(url: str) -> str:
     with aim(url) as model:
         return model.invoke("Say hello to Ada.").text
 
 
-def ask_in_pieces(url: str) -> str:
+def ask_stream(url: str) -> str:
     with aim(url) as model:
         return "".join(chunk.text for chunk in model.stream("Say hello to Ada."))
 
 
-def ask_awaited(url: str) -> str:
+def ask_ainvoke(url: str) -> str:
     async def ask() -> str:
         async with aim(url) as model:
             return (await model.ainvoke("Say hello to Ada.")).text
@@ -80,7 +80,7 @@ def ask_awaited_with_httpx(url: str) -> str:
     return asyncio.run(ask())
 
 
-WAYS = [ask_whole, ask_in_pieces, ask_awaited, ask_with_httpx, ask_awaited_with_httpx]
+WAYS = [ask_invoke, ask_stream, ask_ainvoke, ask_with_httpx, ask_awaited_with_httpx]
 every_way = pytest.mark.parametrize("ask", WAYS)
 
 
@@ -138,7 +138,7 @@ def test_a_name_that_is_a_guess_accuses_nobody_if_it_is_rejected(
     with LoopbackServer(answer_after(plan)) as server, monkeypatch.context() as patch:
         meter.install(patch)
         with pytest.raises(SKIPPED, match=reason.replace("'m'", f"'{SLUG}'")):
-            ask_whole(server.url)
+            ask_invoke(server.url)
     assert meter.stopped.endswith("No.; name the model with --model")
 
 
@@ -146,7 +146,7 @@ def test_a_name_that_is_a_guess_may_be_right(monkeypatch: pytest.MonkeyPatch) ->
     meter = Meter(Limits(), SLUG, guess="GET /v1/models responds HTTP 404")
     with LoopbackServer() as server, monkeypatch.context() as patch:
         meter.install(patch)
-        assert ask_whole(server.url)
+        assert ask_invoke(server.url)
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,10 @@ def test_nothing_leaves_once_a_limit_is_reached(
     with LoopbackServer() as server, monkeypatch.context() as patch:
         meter.install(patch)
         if limits.requests:
-            assert ask_whole(server.url)
+            assert ask_invoke(server.url)
         for _ in range(2):
             with pytest.raises(SKIPPED, match=reason):
-                ask_whole(server.url)
+                ask_invoke(server.url)
         assert len(server.requests) == min(limits.requests, 1)
 
 
@@ -177,7 +177,7 @@ def test_another_model_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         meter.install(patch)
         for _ in range(2):
             with pytest.raises(SKIPPED, match=f"asks for another model, '{SLUG}'"):
-                ask_whole(server.url)
+                ask_invoke(server.url)
             assert meter.elsewhere
         assert server.requests == []
     assert meter.stopped == ""
@@ -273,10 +273,10 @@ def test_what_is_strange_after_an_answer_is_left_to_the_check(
 
     with LoopbackServer(answer) as server, monkeypatch.context() as patch:
         meter.install(patch)
-        assert ask_whole(server.url)
+        assert ask_invoke(server.url)
         # A skip is no Exception, and would only skip this test.
         with pytest.raises(BaseException, match=r"No\.|Sign in") as caught:
-            ask_whole(server.url)
+            ask_invoke(server.url)
     assert isinstance(caught.value, BasetenError)
     assert (meter.stopped, len(asked)) == ("", 2)
 
@@ -286,8 +286,8 @@ def test_a_refusal_of_the_first_request_is_an_answer(monkeypatch: pytest.MonkeyP
     with LoopbackServer(answer_after(refuse(400))) as server, monkeypatch.context() as patch:
         meter.install(patch)
         with pytest.raises(BasetenError, match=r"No\."):
-            ask_whole(server.url)
-        assert ask_whole(server.url)
+            ask_invoke(server.url)
+        assert ask_invoke(server.url)
     assert [each.status for each in meter.heard] == [400, 200]
     assert "Say hello to Ada." in meter.heard[1].said
     meter.begin()
@@ -327,7 +327,7 @@ class Silent:
 
 
 each_library = pytest.mark.parametrize(
-    ("library", "ask"), [(httpx2, ask_whole), (httpx, ask_with_httpx)], ids=LIBRARIES
+    ("library", "ask"), [(httpx2, ask_invoke), (httpx, ask_with_httpx)], ids=LIBRARIES
 )
 
 
@@ -410,7 +410,7 @@ def test_a_service_that_never_ends_an_answer_is_left_alone(
     with LoopbackServer(lambda _: lost) as server, monkeypatch.context() as patch:
         meter.install(patch)
         with pytest.raises(SKIPPED, match=r"without a whole answer: .*Error in 4 attempts"):
-            ask_whole(server.url)
+            ask_invoke(server.url)
         assert len(server.requests) == 4
 
 
@@ -423,7 +423,7 @@ def test_what_is_refused_of_a_plain_question_is_refused_of_all(
         meter.install(patch)
         meter.begin(plain=plain)
         with pytest.raises(BasetenError, match=r"No\."):
-            ask_whole(server.url)
+            ask_invoke(server.url)
         assert (meter.withheld, meter.stopped.partition(" question")[0]) == ("", stopped)
         meter.begin()
         with (
@@ -431,7 +431,7 @@ def test_what_is_refused_of_a_plain_question_is_refused_of_all(
             if plain
             else nullcontext()
         ):
-            ask_whole(server.url)
+            ask_invoke(server.url)
 
 
 @every_way
@@ -449,7 +449,7 @@ def test_the_first_answer_may_be_compressed_and_say_that_it_is_a_page(
         assert "Ada" in ask(server.url)
         assert "Ada" in ask(server.url)
     assert (meter.stopped, meter.tokens > 0) == ("", True)
-    assert meter.accepted == ({"stream", "stream_options"} if ask is ask_in_pieces else set())
+    assert meter.accepted == ({"stream", "stream_options"} if ask is ask_stream else set())
 
 
 def test_what_is_answered_with_an_error_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -465,7 +465,7 @@ def test_what_is_answered_with_an_error_is_not_accepted(monkeypatch: pytest.Monk
     assert meter.accepted == {"seed"}
 
 
-@pytest.mark.parametrize("ask", [ask_whole, ask_in_pieces, ask_awaited])
+@pytest.mark.parametrize("ask", [ask_invoke, ask_stream, ask_ainvoke])
 @pytest.mark.parametrize(("kind", "attempts"), [("text/plain", 1), ("text/event-stream", 2)])
 def test_an_answer_without_an_end_is_no_answer(
     ask: Callable[[str], str], kind: str, attempts: int, monkeypatch: pytest.MonkeyPatch

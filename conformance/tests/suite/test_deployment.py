@@ -125,7 +125,7 @@ def test_what_is_missing_is_said_without_the_key(
 
 
 def test_a_check_costs_what_its_cassette_cost() -> None:
-    whole = f"{CHECK}[dedicated-ask_whole]"
+    whole = f"{CHECK}[dedicated-ask_invoke]"
     cost = estimate_check(whole, "dedicated")
     assert cost.requests == 1
     assert cost.tokens > 10
@@ -149,9 +149,9 @@ def test_a_small_run_has_room_for_a_talkative_model() -> None:
 
 
 def test_a_run_has_the_limits_that_its_own_checks_need(monkeypatch: pytest.MonkeyPatch) -> None:
-    cost = estimate_check(f"{CHECK}[dedicated-ask_whole]", "dedicated")
+    cost = estimate_check(f"{CHECK}[dedicated-ask_invoke]", "dedicated")
     lane = SimpleNamespace(params={"lane": "dedicated"})
-    item: Any = SimpleNamespace(nodeid=f"{CHECK}[dedicated-ask_whole]", callspec=lane)
+    item: Any = SimpleNamespace(nodeid=f"{CHECK}[dedicated-ask_invoke]", callspec=lane)
     client: Any = SimpleNamespace(nodeid=f"{CHECK}[x]")
     assert estimate_item(item, ROOT) == cost
     assert estimate_item(client, ROOT) == Cost(0, 0)
@@ -302,7 +302,7 @@ def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(
         code, said = judge(capfd, f"{server.url}/v1", "--dry-run", "--max-tokens=7")
         assert server.requests == []
     assert code == 0
-    assert f"{CHECK}[dedicated-ask_whole]" in said
+    assert f"{CHECK}[dedicated-ask_invoke]" in said
     said = " ".join(said.split())
     assert "evidence engine: about" in said
     assert "requests (limit 200)" in said

@@ -35,12 +35,12 @@ def ask(url: str) -> None:
         assert model.invoke("Hello").text
 
 
-def ask_in_pieces(url: str) -> None:
+def ask_stream(url: str) -> None:
     with aim(url) as model:
         assert [chunk.text for chunk in model.stream("Hello")]
 
 
-def ask_awaited(url: str) -> None:
+def ask_ainvoke(url: str) -> None:
     async def stream() -> None:
         async with aim(url) as model:
             assert [chunk.text async for chunk in model.astream("Hello")]
@@ -58,7 +58,7 @@ def ask_without_reading_apart(url: str) -> None:
     httpx2.post(f"{url}/v1/chat/completions", json=body, headers={"authorization": f"Bearer {KEY}"})
 
 
-ASKING = [ask, ask_in_pieces, ask_awaited, ask_with_httpx, ask_without_reading_apart]
+ASKING = [ask, ask_stream, ask_ainvoke, ask_with_httpx, ask_without_reading_apart]
 
 
 @pytest.mark.parametrize("ask", ASKING)
@@ -93,7 +93,7 @@ def test_what_gets_no_response_is_noted_with_the_failure(
         listener.install(patch, ours=True)
         for _ in range(2):
             with pytest.raises(BasetenError):
-                ask_awaited(url) if awaited else ask(url)
+                ask_ainvoke(url) if awaited else ask(url)
     assert [(each.failure, each.status) for each in listener.noted] == [("ConnectError", 0)] * 2
     assert {each.response for each in show_noted(listener, str)} == {"no response: ConnectError"}
 
