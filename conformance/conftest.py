@@ -117,7 +117,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    own = item.get_closest_marker("own")
+    own = item.get_closest_marker("own_client_only")
     if own is not None and not chosen().ours:
         end_inapplicable(own.args[0])
     places = places_of(item)

@@ -68,7 +68,9 @@ def pytest_configure(config: pytest.Config) -> None:
         # A shell starts jobs in the background so; checks interrupt themselves and their children.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "claim(*ids, lane=...): the claims that a check judges")
-    config.addinivalue_line("markers", "own(reason, applies=True): only our own client is asked")
+    config.addinivalue_line(
+        "markers", "own_client_only(reason, applies=True): only our own client is asked"
+    )
     if not is_target(config.option.target):
         raise pytest.UsageError(f"--target: {config.option.target!r:.80} is no target")
     try:

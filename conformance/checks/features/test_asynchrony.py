@@ -233,7 +233,7 @@ async def test_many_calls_on_one_loop_wait_at_the_same_time(
 
 
 @pytest.mark.claim("async.loop.never-blocked")
-@pytest.mark.own("what our client's built-in transports do is watched from inside")
+@pytest.mark.own_client_only("what our client's built-in transports do is watched from inside")
 @pytest.mark.usefixtures("_slow_certificates")
 async def test_no_call_blocks_the_event_loop_not_even_the_first(
     life: dict[str, list[Any]], evidence: Evidence
@@ -253,7 +253,7 @@ async def test_no_call_blocks_the_event_loop_not_even_the_first(
 
 
 @pytest.mark.claim("async.loop.second")
-@pytest.mark.own("what our client's built-in transports do is watched from inside")
+@pytest.mark.own_client_only("what our client's built-in transports do is watched from inside")
 def test_one_model_serves_a_second_loop_after_the_first_has_closed(
     life: dict[str, list[Any]], evidence: Evidence
 ) -> None:
@@ -282,7 +282,7 @@ async def _stream(model: BaseChatModel) -> None:
 
 
 @pytest.mark.claim("async.cancel.closes")
-@pytest.mark.own("connections are counted inside the process")
+@pytest.mark.own_client_only("connections are counted inside the process")
 @pytest.mark.parametrize("ask", [_invoke, _stream])
 async def test_a_cancelled_call_closes_its_connection(
     evidence: Evidence, ask: Callable[..., Any]

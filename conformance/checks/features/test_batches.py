@@ -97,7 +97,7 @@ def _mount_crowd(lane: str, evidence: Evidence) -> tuple[Any, _Crowd]:
 
 
 @pytest.mark.claim("async.many.at-once")
-@pytest.mark.own("the requests of one event loop are counted inside the process")
+@pytest.mark.own_client_only("the requests of one event loop are counted inside the process")
 async def test_an_awaited_answer_of_a_batch_is_yielded_before_a_later_one(
     lane: str, evidence: Evidence
 ) -> None:
@@ -112,7 +112,7 @@ async def test_an_awaited_answer_of_a_batch_is_yielded_before_a_later_one(
 
 
 @pytest.mark.claim("async.many.at-once")
-@pytest.mark.own("the requests of one event loop are counted inside the process")
+@pytest.mark.own_client_only("the requests of one event loop are counted inside the process")
 async def test_an_awaited_batch_sends_as_many_at_once_as_it_may(
     lane: str, evidence: Evidence
 ) -> None:

@@ -362,7 +362,7 @@ _OVERFLOWS = {
 
 
 @pytest.mark.claim("errors.types.core")
-@pytest.mark.own("how engines word it is ours to know", applies=False)
+@pytest.mark.own_client_only("how engines word it is ours to know", applies=False)
 @pytest.mark.parametrize("sentence", _OVERFLOWS.values(), ids=_OVERFLOWS)
 def test_every_engine_s_wording_of_a_prompt_that_is_too_long_is_known(
     lane: str, evidence: Evidence, sentence: str

@@ -15,7 +15,7 @@ from conformance.targets import FAKE_KEY
 if TYPE_CHECKING:
     from conformance.verdicts.evidence import Evidence
 
-pytestmark = pytest.mark.own("the names are those of langchain-baseten", applies=False)
+pytestmark = pytest.mark.own_client_only("the names are those of langchain-baseten", applies=False)
 
 _URL = "https://model-abcd1234.api.baseten.co/environments/production/predict"
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
-pytestmark = pytest.mark.own("connections are watched from inside the process")
+pytestmark = pytest.mark.own_client_only("connections are watched from inside the process")
 
 _LONG = 3.0
 

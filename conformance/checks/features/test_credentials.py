@@ -93,7 +93,7 @@ def test_a_key_that_is_only_blank_is_missed_as_well(
         chosen().make(model="zai-org/GLM-5.2", **given)
 
 
-@pytest.mark.own("keys that rotate are an addition of langchain-baseten", applies=False)
+@pytest.mark.own_client_only("keys that rotate are an addition of langchain-baseten", applies=False)
 @pytest.mark.claim("credentials.key.rotates")
 async def test_a_function_is_asked_for_the_key_of_each_request(evidence: Evidence) -> None:
     seen: list[ReceivedRequest] = []
@@ -114,7 +114,7 @@ async def test_a_function_is_asked_for_the_key_of_each_request(evidence: Evidenc
     assert "rotated-key" not in shown, "the model shows a key that its function gave"
 
 
-@pytest.mark.own("keys that rotate are an addition of langchain-baseten", applies=False)
+@pytest.mark.own_client_only("keys that rotate are an addition of langchain-baseten", applies=False)
 @pytest.mark.claim("credentials.key.rotates")
 @every_way
 def test_a_retry_has_the_key_of_its_own_moment(
@@ -143,7 +143,7 @@ def test_a_retry_has_the_key_of_its_own_moment(
     ]
 
 
-@pytest.mark.own("keys that rotate are an addition of langchain-baseten", applies=False)
+@pytest.mark.own_client_only("keys that rotate are an addition of langchain-baseten", applies=False)
 @pytest.mark.claim("credentials.key.rotates")
 async def test_a_function_runs_in_a_thread_where_the_call_is_awaited(evidence: Evidence) -> None:
     asked: list[int] = []
@@ -159,7 +159,7 @@ async def test_a_function_runs_in_a_thread_where_the_call_is_awaited(evidence: E
     assert threading.get_ident() not in asked
 
 
-@pytest.mark.own("keys that rotate are an addition of langchain-baseten", applies=False)
+@pytest.mark.own_client_only("keys that rotate are an addition of langchain-baseten", applies=False)
 @pytest.mark.claim("credentials.key.rotates")
 def test_what_a_function_raises_is_passed_on_and_an_awaited_one_serves_awaited_calls(
     evidence: Evidence,
@@ -180,7 +180,9 @@ def test_what_a_function_raises_is_passed_on_and_an_awaited_one_serves_awaited_c
     assert seen == []
 
 
-@pytest.mark.own("models of other makers need not be changed once they are made", applies=False)
+@pytest.mark.own_client_only(
+    "models of other makers need not be changed once they are made", applies=False
+)
 @pytest.mark.claim("credentials.key.argument")
 @every_way
 @pytest.mark.parametrize("name", ["api_key", "baseten_api_key"])

@@ -148,7 +148,9 @@ def test_the_target_answers_at_every_spelling_of_its_base(
 
 
 @pytest.mark.claim("endpoint.refuse.other")
-@pytest.mark.own("which URLs of Baseten answer no chat is for a client of Baseten's to know")
+@pytest.mark.own_client_only(
+    "which URLs of Baseten answer no chat is for a client of Baseten's to know"
+)
 @pytest.mark.parametrize("setting", ["model_url", "base_url"])
 @pytest.mark.parametrize("url", _REFUSED)
 def test_a_url_that_is_no_chat_endpoint_is_refused_with_what_to_paste_instead(
@@ -177,7 +179,9 @@ def test_the_base_url_comes_from_the_argument_else_from_the_variables_in_order(
 
 
 @pytest.mark.claim("endpoint.normalise.model-url")
-@pytest.mark.own("what two URLs mean, and a name derived from one, is Baseten's client's to say")
+@pytest.mark.own_client_only(
+    "what two URLs mean, and a name derived from one, is Baseten's client's to say"
+)
 def test_the_url_of_a_deployment_overrides_a_base_url_with_a_warning(
     lane: str, evidence: Evidence
 ) -> None:
@@ -196,7 +200,9 @@ def test_the_url_of_a_deployment_overrides_a_base_url_with_a_warning(
 
 
 @pytest.mark.claim("instantiation.model.name")
-@pytest.mark.own("what two URLs mean, and a name derived from one, is Baseten's client's to say")
+@pytest.mark.own_client_only(
+    "what two URLs mean, and a name derived from one, is Baseten's client's to say"
+)
 def test_a_derived_name_follows_the_url_in_copies(lane: str, evidence: Evidence) -> None:
     seen: list[ReceivedRequest] = []
     model = mount(lane, evidence, note_requests(seen), model=None)
@@ -212,7 +218,7 @@ def test_a_derived_name_follows_the_url_in_copies(lane: str, evidence: Evidence)
 
 
 @pytest.mark.claim("instantiation.model.slug", lane="model-apis")
-@pytest.mark.own("whether a gateway of LangSmith is heard of is for each maker to say")
+@pytest.mark.own_client_only("whether a gateway of LangSmith is heard of is for each maker to say")
 def test_the_gateway_of_langsmith_takes_model_apis(
     evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,7 +230,7 @@ def test_the_gateway_of_langsmith_takes_model_apis(
 
 
 @pytest.mark.claim("instantiation.model.url", lane="dedicated")
-@pytest.mark.own("whether a gateway of LangSmith is heard of is for each maker to say")
+@pytest.mark.own_client_only("whether a gateway of LangSmith is heard of is for each maker to say")
 def test_the_gateway_of_langsmith_takes_no_deployment(
     evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -163,7 +163,7 @@ def test_an_error_of_the_service_itself_says_its_sentence(
 
 
 @pytest.mark.claim("errors.types.core")
-@pytest.mark.own("others may have one type of error for all that breaks a stream")
+@pytest.mark.own_client_only("others may have one type of error for all that breaks a stream")
 @every_way
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 503])
 @pytest.mark.parametrize("write", [int, str])
@@ -194,7 +194,7 @@ _LABELS: dict[str, tuple[dict[str, Any], type[Exception]]] = {
 
 
 @pytest.mark.claim("errors.types.core")
-@pytest.mark.own("others may have one type of error for all that breaks a stream")
+@pytest.mark.own_client_only("others may have one type of error for all that breaks a stream")
 @every_way
 @pytest.mark.parametrize(("about", "kind"), _LABELS.values(), ids=_LABELS)
 def test_an_error_sent_after_the_200_without_a_number_has_the_type_of_its_label(
@@ -211,7 +211,7 @@ def test_an_error_sent_after_the_200_without_a_number_has_the_type_of_its_label(
 
 
 @pytest.mark.claim("errors.types.core")
-@pytest.mark.own("others may wrap what their users' own code raises")
+@pytest.mark.own_client_only("others may wrap what their users' own code raises")
 @every_way
 @pytest.mark.parametrize("trouble", [OSError("Mine."), UnicodeError("Mine."), LookupError("Mine.")])
 def test_what_a_hook_of_the_users_client_raises_is_passed_on_as_it_is(
@@ -237,7 +237,7 @@ def test_what_a_hook_of_the_users_client_raises_is_passed_on_as_it_is(
 
 
 @pytest.mark.claim("errors.types.core")
-@pytest.mark.own("others may wrap what their users' own code raises")
+@pytest.mark.own_client_only("others may wrap what their users' own code raises")
 @every_way
 def test_what_the_users_own_code_raises_is_passed_on_as_it_is(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
@@ -255,7 +255,9 @@ def test_what_the_users_own_code_raises_is_passed_on_as_it_is(
 
 
 @pytest.mark.claim("errors.key.hidden")
-@pytest.mark.own("hiding what the server itself repeats is an addition of langchain-baseten")
+@pytest.mark.own_client_only(
+    "hiding what the server itself repeats is an addition of langchain-baseten"
+)
 @every_way
 @pytest.mark.parametrize("status", [401, 500])
 def test_a_key_that_the_server_repeats_stands_in_no_error(

@@ -86,7 +86,7 @@ def test_an_event_that_says_nothing_changes_nothing(
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
-@pytest.mark.own("others may refuse an event of another form")
+@pytest.mark.own_client_only("others may refuse an event of another form")
 @streamed
 @pytest.mark.parametrize("event", _EMPTY_OF_SOME.values(), ids=_EMPTY_OF_SOME)
 def test_nor_does_one_of_another_form(
@@ -103,7 +103,7 @@ def _judge_scattered(lane: str, evidence: Evidence, ask: Ask, event: dict[str, A
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
-@pytest.mark.own("others may hand out a second choice that nobody asked for")
+@pytest.mark.own_client_only("others may hand out a second choice that nobody asked for")
 @streamed
 def test_a_second_choice_is_not_mixed_with_the_first(
     lane: str, evidence: Evidence, ask: Ask
@@ -118,7 +118,7 @@ def test_a_second_choice_is_not_mixed_with_the_first(
 
 
 @pytest.mark.claim("usage.stream.last")
-@pytest.mark.own("others may refuse an event without choices")
+@pytest.mark.own_client_only("others may refuse an event without choices")
 @streamed
 @pytest.mark.parametrize("choices", [{}, {"choices": None}], ids=["missing", "null"])
 def test_usage_counts_on_an_event_without_choices(
@@ -254,7 +254,7 @@ def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
 
 
 @pytest.mark.claim("streaming.events.typed")
-@pytest.mark.own("how typed events are awaited is another check's, for others")
+@pytest.mark.own_client_only("how typed events are awaited is another check's, for others")
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("way", ["stream_events", "astream_events"])
 async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
@@ -313,7 +313,7 @@ def test_a_reason_of_any_engine_is_reported_as_it_was_sent(
 
 
 @pytest.mark.claim("errors.types.core")
-@pytest.mark.own("others may report that the engine failed as any other finish reason")
+@pytest.mark.own_client_only("others may report that the engine failed as any other finish reason")
 @every_way
 @pytest.mark.parametrize("reason", ["abort", "error"])
 def test_a_response_that_its_engine_gave_up_is_an_error_that_holds_it(
@@ -331,7 +331,7 @@ def test_a_response_that_its_engine_gave_up_is_an_error_that_holds_it(
 
 
 @pytest.mark.claim("streaming.end.error-inside")
-@pytest.mark.own("others keep nowhere what had arrived")
+@pytest.mark.own_client_only("others keep nowhere what had arrived")
 @streamed
 def test_arguments_that_came_with_an_error_are_among_what_had_arrived(
     lane: str, evidence: Evidence, ask: Ask
@@ -367,7 +367,7 @@ def test_the_model_that_answered_is_named_before_the_one_that_was_asked(
 
 
 @pytest.mark.claim("tools.choice.lost-call")
-@pytest.mark.own("the warning is a class of langchain-baseten", applies=False)
+@pytest.mark.own_client_only("the warning is a class of langchain-baseten", applies=False)
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("way", ["stream_events", "astream_events"])
 async def test_typed_events_point_out_a_forced_call_that_did_not_come(
@@ -390,7 +390,9 @@ async def test_typed_events_point_out_a_forced_call_that_did_not_come(
 
 
 @pytest.mark.claim("reasoning.answer.kept")
-@pytest.mark.own("some engines send one text under two names, and others need not know them")
+@pytest.mark.own_client_only(
+    "some engines send one text under two names, and others need not know them"
+)
 @every_way
 @pytest.mark.parametrize("names", [("reasoning",), ("reasoning_content",), _NAMES], ids="-".join)
 def test_reasoning_under_either_name_or_both_is_kept_once(
@@ -408,7 +410,7 @@ def test_reasoning_under_either_name_or_both_is_kept_once(
 
 
 @pytest.mark.claim("streaming.text.after-finish", lane="model-apis")
-@pytest.mark.own("how much of what comes late is kept is for each maker to say")
+@pytest.mark.own_client_only("how much of what comes late is kept is for each maker to say")
 @streamed
 def test_reasoning_and_calls_behind_the_finish_reason_are_kept(
     lane: str, evidence: Evidence, ask: Ask

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., Any]
 
-pytestmark = pytest.mark.own("which options a call takes, and how, is for each maker to say")
+pytestmark = pytest.mark.own_client_only(
+    "which options a call takes, and how, is for each maker to say"
+)
 
 _PARAMETERS: dict[str, Any] = {
     "temperature": 0.123456789,

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., AIMessage]
 
-pytestmark = pytest.mark.own("langchain-core repairs what was cut, and others may leave it at that")
+pytestmark = pytest.mark.own_client_only(
+    "langchain-core repairs what was cut, and others may leave it at that"
+)
 
 _UNUSABLE = {
     "cut in a text": '{"city": "Par',

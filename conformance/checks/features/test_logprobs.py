@@ -94,7 +94,9 @@ def test_there_are_none_where_none_were_asked_for(
 
 
 @pytest.mark.claim("streaming.sync.adds-up", lane="dedicated")
-@pytest.mark.own("others may keep the log probabilities of a single token for each event")
+@pytest.mark.own_client_only(
+    "others may keep the log probabilities of a single token for each event"
+)
 @pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 def test_those_of_several_tokens_in_one_event_are_kept(
     lane: str, evidence: Evidence, ask: Ask

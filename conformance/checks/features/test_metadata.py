@@ -62,7 +62,9 @@ def test_an_answer_that_calls_a_tool_says_so(lane: str, model: BaseChatModel, as
 
 
 @pytest.mark.claim("metadata.finish.reason")
-@pytest.mark.own("what an answer tells beside its end is for each maker to say", applies=False)
+@pytest.mark.own_client_only(
+    "what an answer tells beside its end is for each maker to say", applies=False
+)
 @both_ways
 def test_an_answer_names_its_provider_its_model_and_its_id(
     lane: str, model: BaseChatModel, ask: Ask
@@ -117,7 +119,7 @@ def test_a_trace_names_the_provider_the_model_and_its_parameters(
 
 
 @pytest.mark.claim("metadata.tracing.parameters")
-@pytest.mark.own("whether one stop sequence may be a text is for each maker to say")
+@pytest.mark.own_client_only("whether one stop sequence may be a text is for each maker to say")
 @every_way
 def test_a_trace_names_a_stop_sequence_that_is_a_text(evidence: Evidence, ask: Ask) -> None:
     trace = _Trace()

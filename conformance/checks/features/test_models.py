@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from conformance.reference import ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
-pytestmark = pytest.mark.own("listing models is an addition of langchain-baseten", applies=False)
+pytestmark = pytest.mark.own_client_only(
+    "listing models is an addition of langchain-baseten", applies=False
+)
 
 _GLM, _KIMI = "zai-org/GLM-5.2", "moonshotai/Kimi-K3"
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., Any]
 
-_own_options = pytest.mark.own("which options a call takes is for each maker to say")
+_own_options = pytest.mark.own_client_only("which options a call takes is for each maker to say")
 
 
 class Visit(BaseModel):
@@ -166,7 +166,7 @@ def test_a_response_keeps_what_else_the_engine_sent(
 
 
 @pytest.mark.claim("tools.choice.forced")
-@pytest.mark.own("choices as in Anthropic's API are an addition of langchain-baseten")
+@pytest.mark.own_client_only("choices as in Anthropic's API are an addition of langchain-baseten")
 @every_way
 def test_a_choice_as_in_anthropic_s_api_is_sent_as_the_wires_own(
     lane: str, evidence: Evidence, ask: Ask
@@ -182,7 +182,7 @@ def test_a_choice_as_in_anthropic_s_api_is_sent_as_the_wires_own(
 
 
 @pytest.mark.claim("tools.history.round-trip")
-@pytest.mark.own("others may read calls off the content")
+@pytest.mark.own_client_only("others may read calls off the content")
 @every_way
 def test_a_call_that_was_taken_out_of_a_message_is_not_sent(
     lane: str, evidence: Evidence, ask: Ask
@@ -202,7 +202,7 @@ def test_a_call_that_was_taken_out_of_a_message_is_not_sent(
 
 
 @pytest.mark.claim("structured.raw.kept")
-@pytest.mark.own("how often a chain of theirs yields is for others to say")
+@pytest.mark.own_client_only("how often a chain of theirs yields is for others to say")
 @every_way
 def test_a_parsing_error_stays_beside_its_message_in_every_way(
     lane: str, evidence: Evidence, ask: Ask
@@ -217,7 +217,7 @@ def test_a_parsing_error_stays_beside_its_message_in_every_way(
 
 
 @pytest.mark.claim("structured.method.function-calling")
-@pytest.mark.own("others may bind no tools beside a schema")
+@pytest.mark.own_client_only("others may bind no tools beside a schema")
 @every_way
 @pytest.mark.parametrize("strict", [True, None])
 def test_tools_beside_a_schema_and_strict_are_sent(
@@ -236,7 +236,7 @@ def test_tools_beside_a_schema_and_strict_are_sent(
 
 
 @pytest.mark.claim("image.block.forms")
-@pytest.mark.own("others may leave out how closely an image is to be looked at")
+@pytest.mark.own_client_only("others may leave out how closely an image is to be looked at")
 @every_way
 def test_the_detail_of_an_image_is_sent(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
@@ -302,7 +302,7 @@ def ask_for_events(model: Any, prompt: str, **options: Any) -> AIMessage:
 
 
 @pytest.mark.claim("retries.policy.transient")
-@pytest.mark.own("others may report a retry in another way")
+@pytest.mark.own_client_only("others may report a retry in another way")
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("ask", [EVERY_WAY[0], EVERY_WAY[2], ask_for_events])
 def test_a_callback_hears_of_a_retry(

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 # Each of these promises is one of the package, not of chat models in general.
-pytestmark = pytest.mark.own("the claim is about the package langchain-baseten", applies=False)
+pytestmark = pytest.mark.own_client_only(
+    "the claim is about the package langchain-baseten", applies=False
+)
 
 _KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
 _DEDICATED = "https://model-abcd1234.api.baseten.co/environments/production/predict"

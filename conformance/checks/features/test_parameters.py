@@ -73,7 +73,9 @@ def find_sent(body: dict[str, Any], name: str) -> Any:
 
 
 @pytest.mark.claim("parameters.given.sent")
-@pytest.mark.own("which defaults of its own a client sends is for its maker to document")
+@pytest.mark.own_client_only(
+    "which defaults of its own a client sends is for its maker to document"
+)
 @every_way
 def test_nothing_else_is_sent(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []

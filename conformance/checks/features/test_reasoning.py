@@ -111,7 +111,7 @@ def test_reasoning_of_other_providers_stays_here(lane: str, evidence: Evidence, 
 
 
 @pytest.mark.claim("reasoning.replay.off")
-@pytest.mark.own("the argument is one of langchain-baseten", applies=False)
+@pytest.mark.own_client_only("the argument is one of langchain-baseten", applies=False)
 @every_way
 def test_reasoning_stays_here_when_replay_is_off(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []

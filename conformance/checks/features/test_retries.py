@@ -204,7 +204,7 @@ def test_the_wait_is_the_one_that_the_server_named(
 
 
 @pytest.mark.claim("retries.after.honoured")
-@pytest.mark.own("milliseconds are no standard's, and others may not know them")
+@pytest.mark.own_client_only("milliseconds are no standard's, and others may not know them")
 @every_way
 def test_a_wait_may_be_named_in_milliseconds(
     lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float]
@@ -215,7 +215,7 @@ def test_a_wait_may_be_named_in_milliseconds(
 
 
 @pytest.mark.claim("retries.policy.transient")
-@pytest.mark.own("the connection is lost inside this process", applies=False)
+@pytest.mark.own_client_only("the connection is lost inside this process", applies=False)
 @every_way
 @pytest.mark.parametrize(("kind", "meaning"), _LOST.items(), ids=_LOST)
 def test_a_request_that_found_nobody_is_tried_again_and_its_error_has_a_type(
@@ -236,7 +236,7 @@ def test_a_request_that_found_nobody_is_tried_again_and_its_error_has_a_type(
 
 
 @pytest.mark.claim("retries.policy.transient")
-@pytest.mark.own("the connection is lost inside this process", applies=False)
+@pytest.mark.own_client_only("the connection is lost inside this process", applies=False)
 @every_way
 def test_a_response_that_was_lost_before_its_first_word_is_asked_for_again(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
@@ -287,7 +287,7 @@ def test_a_server_that_names_no_wait_is_not_asked_again_at_once(
 
 
 @pytest.mark.claim("retries.after.honoured")
-@pytest.mark.own("others may wait exactly as long as the server named", applies=False)
+@pytest.mark.own_client_only("others may wait exactly as long as the server named", applies=False)
 @every_way
 @pytest.mark.parametrize("named", [{"retry-after": "7"}, {}], ids=["named", "not named"])
 def test_callers_who_were_refused_together_do_not_return_together(
@@ -343,7 +343,7 @@ def test_unless_the_server_names_one_the_wait_is_short_and_grows(
 
 
 @pytest.mark.claim("retries.policy.transient")
-@pytest.mark.own("others may log under other names", applies=False)
+@pytest.mark.own_client_only("others may log under other names", applies=False)
 @every_way
 @pytest.mark.usefixtures("waits")
 def test_each_retry_is_logged(

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., Any]
 
-pytestmark = pytest.mark.own("hiding secrets everywhere is an addition of langchain-baseten")
+pytestmark = pytest.mark.own_client_only(
+    "hiding secrets everywhere is an addition of langchain-baseten"
+)
 
 _KEY = 'k3y0000a.S3cret/S3cret"S3cret&S3cret+S3cretS3'
 _SPELLINGS: dict[str, Callable[[str], str]] = {

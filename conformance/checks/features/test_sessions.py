@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from conformance.reference import ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
-pytestmark = pytest.mark.own("affinity is an addition of langchain-baseten", applies=False)
+pytestmark = pytest.mark.own_client_only(
+    "affinity is an addition of langchain-baseten", applies=False
+)
 
 _THREAD = "customer-ada-4711"
 _HEADER = "x-session-affinity"

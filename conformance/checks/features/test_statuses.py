@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., Any]
 
-pytestmark = pytest.mark.own("what else counts as a response is for each maker to say")
+pytestmark = pytest.mark.own_client_only("what else counts as a response is for each maker to say")
 
 _MARK = b"\xef\xbb\xbf"
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Method = Literal["function_calling", "json_schema", "json_mode"]
 
 pytestmark = [
-    pytest.mark.own("how often a chain of theirs yields is for others to say"),
+    pytest.mark.own_client_only("how often a chain of theirs yields is for others to say"),
     pytest.mark.filterwarnings("ignore:A tool call was required"),
 ]
 

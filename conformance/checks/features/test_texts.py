@@ -145,7 +145,9 @@ def _read_texts(content: Any) -> list[str]:
 
 
 @pytest.mark.claim("messages.invoke.objects")
-@pytest.mark.own("others may know fewer roles, and fewer forms of an assistant's content")
+@pytest.mark.own_client_only(
+    "others may know fewer roles, and fewer forms of an assistant's content"
+)
 @every_way
 def test_roles_of_ones_own_and_blocks_of_an_assistant_are_sent(
     lane: str, evidence: Evidence, ask: Ask
@@ -237,7 +239,7 @@ def test_arguments_arrive_letter_by_letter(lane: str, evidence: Evidence, ask: A
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
-@pytest.mark.own("others may leave the halves of a letter apart")
+@pytest.mark.own_client_only("others may leave the halves of a letter apart")
 @streamed
 @pytest.mark.parametrize("name", ["content", "reasoning_content", "refusal"])
 def test_halves_of_a_letter_in_two_events_are_joined(
@@ -276,7 +278,7 @@ def _say(text: str, plan: AnswerPlan) -> AnswerPlan:
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
-@pytest.mark.own("no service is known to send one")
+@pytest.mark.own_client_only("no service is known to send one")
 @streamed
 def test_a_byte_order_mark_before_a_stream_is_skipped(
     lane: str, evidence: Evidence, ask: Ask
@@ -331,7 +333,7 @@ def test_every_form_of_an_event_is_read(
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
-@pytest.mark.own("server-sent events do not tell what is no answer", applies=False)
+@pytest.mark.own_client_only("server-sent events do not tell what is no answer", applies=False)
 @streamed
 def test_an_event_that_is_no_json_is_a_sign_of_life(
     lane: str, evidence: Evidence, ask: Ask
@@ -341,7 +343,9 @@ def test_an_event_that_is_no_json_is_a_sign_of_life(
 
 
 @pytest.mark.claim("streaming.end.without-done")
-@pytest.mark.own("the standard of event streams discards an event that no blank line ends")
+@pytest.mark.own_client_only(
+    "the standard of event streams discards an event that no blank line ends"
+)
 @streamed
 def test_a_last_event_without_a_blank_line_is_read(lane: str, evidence: Evidence, ask: Ask) -> None:
     def end(plan: AnswerPlan) -> AnswerPlan:
@@ -355,7 +359,9 @@ def test_a_last_event_without_a_blank_line_is_read(lane: str, evidence: Evidence
 
 
 @pytest.mark.claim("structured.refusal.raised")
-@pytest.mark.own("whose place is not a structured answer's is for its maker to keep", applies=False)
+@pytest.mark.own_client_only(
+    "whose place is not a structured answer's is for its maker to keep", applies=False
+)
 @every_way
 def test_a_refusal_is_kept(lane: str, evidence: Evidence, ask: Ask) -> None:
     texts = iter([_LONG])

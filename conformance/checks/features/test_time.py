@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., Any]
 
-pytestmark = pytest.mark.own("time limits are watched from inside the process")
+pytestmark = pytest.mark.own_client_only("time limits are watched from inside the process")
 
 _LONG = 3.0
 

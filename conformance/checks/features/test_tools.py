@@ -174,7 +174,7 @@ def test_forbidden_tools_are_sent_as_such_and_no_call_comes(model: BaseChatModel
 
 
 @pytest.mark.claim("tools.choice.lost-call")
-@pytest.mark.own("the warning is a class of langchain-baseten", applies=False)
+@pytest.mark.own_client_only("the warning is a class of langchain-baseten", applies=False)
 @every_way
 @pytest.mark.parametrize("choice", ["any", "get_weather", {"type": "any"}])
 def test_a_forced_call_that_did_not_come_is_pointed_out(
@@ -189,7 +189,7 @@ def test_a_forced_call_that_did_not_come_is_pointed_out(
 
 
 @pytest.mark.claim("tools.choice.lost-call")
-@pytest.mark.own("the warning is a class of langchain-baseten", applies=False)
+@pytest.mark.own_client_only("the warning is a class of langchain-baseten", applies=False)
 @every_way
 def test_without_force_nothing_is_lost(lane: str, evidence: Evidence, ask: Ask) -> None:
     model = mount(lane, evidence, change_answers(lose_calls))

@@ -142,7 +142,9 @@ def test_usage_that_did_not_come_is_not_reported_as_zeros(
 
 
 @pytest.mark.claim("usage.invoke.once")
-@pytest.mark.own("services that send no sum are few, and others may need it", applies=False)
+@pytest.mark.own_client_only(
+    "services that send no sum are few, and others may need it", applies=False
+)
 @every_way
 def test_a_sum_that_did_not_come_is_that_of_prompt_and_answer(
     lane: str, evidence: Evidence, ask: Ask
@@ -306,7 +308,7 @@ def test_every_count_that_was_sent_is_reported_as_it_was_sent(
 
 
 @pytest.mark.claim("usage.invoke.details")
-@pytest.mark.own("how an engine of its own counts is for Baseten's client to know")
+@pytest.mark.own_client_only("how an engine of its own counts is for Baseten's client to know")
 @every_way
 def test_counts_of_zero_and_of_other_engines_are_reported(
     lane: str, evidence: Evidence, ask: Ask

@@ -13,7 +13,9 @@ from conformance.verdicts.evidence import end_inapplicable
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-pytestmark = pytest.mark.own("LangChain's standard unit suite needs a class, not a factory")
+pytestmark = pytest.mark.own_client_only(
+    "LangChain's standard unit suite needs a class, not a factory"
+)
 
 
 @pytest.fixture(autouse=True)
