@@ -29,7 +29,7 @@ from conformance.verdicts.bound_items import RECORDER, bind_item, evidence_of, i
 from conformance.verdicts.evidence import find_inapplicable
 from conformance.verdicts.expected_failures import is_target
 from conformance.verdicts.reasons import describe_failure
-from conformance.verdicts.run_record import Ledger
+from conformance.verdicts.run_record import RecordWriter
 from conformance.verdicts.verdicts import Outcome, Place, Result, worst_result
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class _Selection:
 class _Recorder:
     """Writes the record: what is selected, what each check found, and whether the run ended."""
 
-    _ledger: Ledger
+    _ledger: RecordWriter
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -167,7 +167,9 @@ class _Recorder:
 
     def pytest_sessionstart(self) -> None:
         # Not earlier: from here on pytest promises to call `pytest_sessionfinish`.
-        self._ledger = Ledger.open(self._config.option.claims_out, _describe_run(self._config))
+        self._ledger = RecordWriter.open(
+            self._config.option.claims_out, _describe_run(self._config)
+        )
 
     def begin_again(self, session: pytest.Session) -> None:
         """Begin another record where the options say now, of the same selection."""

@@ -47,8 +47,8 @@ __all__ = [
     "Selection",
     "Suite",
     "collect",
+    "pytest_command",
     "verify",
-    "write_line",
 ]
 
 _TICK = 0.25
@@ -257,7 +257,7 @@ def _run(
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, f"{number}.jsonl") for number in range(len(parts))]
         commands = [
-            [*write_line(suite, part), f"--claims-out={path}", *options]
+            [*pytest_command(suite, part), f"--claims-out={path}", *options]
             for part, path in zip(parts, paths, strict=True)
         ]
         environment = child_environment(selection.target)
@@ -368,7 +368,7 @@ def _read_lines(child: subprocess.Popen[bytes], said: list[str], *, verbose: boo
             sys.stderr.flush()
 
 
-def write_line(suite: Suite, selection: Selection) -> Sequence[str]:
+def pytest_command(suite: Suite, selection: Selection) -> Sequence[str]:
     """Return the command line that runs a selection's checks."""
     plugins = list_plugins()
     return [

@@ -25,7 +25,7 @@ from conformance.child_environment import child_environment
 from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
 from conformance.media import open_console, to_terminal
-from conformance.runner import HERE, CutRunError, Selection, Suite, write_line
+from conformance.runner import HERE, CutRunError, Selection, Suite, pytest_command
 from conformance.verdicts.run_record import CutRecordError, read_record
 from conformance.verdicts.verdicts import Exit, Place, Result, judge
 
@@ -188,7 +188,7 @@ def run_targets(
         folder = Path(name)
         honest = next(iter(targets))
         line = [
-            *write_line(suite, Selection(honest, claims=tuple(targets[honest]))),
+            *pytest_command(suite, Selection(honest, claims=tuple(targets[honest]))),
             *("-p", "conformance.broken.worker_pool", "--tb=no"),
         ]
         line += [f"--claims-out={folder / 'parent.jsonl'}", f"--records={folder}"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self, TextIO
 
-__all__ = ["FORMAT", "CutRecordError", "Ledger", "Record", "join", "read_record"]
+__all__ = ["FORMAT", "CutRecordError", "Record", "RecordWriter", "join", "read_record"]
 
 FORMAT = 1
 
@@ -54,7 +54,7 @@ class Record:
     refusal: str = ""
 
 
-class Ledger:
+class RecordWriter:
     """Writes a record line by line, each one flushed, so that a crash leaves what was true."""
 
     def __init__(self, file: TextIO, header: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from conformance.maintenance.soak.rules import Fault
 
-__all__ = ["EVERYBODY", "Ledger", "Ticket"]
+__all__ = ["EVERYBODY", "RecordWriter", "Ticket"]
 
 EVERYBODY = "everybody"
 """The scope of what disturbs every call."""
@@ -44,7 +44,7 @@ class Ticket:
     upset: tuple[int, bool]
 
 
-class Ledger:
+class RecordWriter:
     """Counts and remembers.
 
     Attributes:

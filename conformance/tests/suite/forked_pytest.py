@@ -27,7 +27,7 @@ import pytest
 
 from conformance.child_environment import child_environment
 from conformance.maintenance import slow_tests
-from conformance.runner import HERE, Selection, write_line
+from conformance.runner import HERE, Selection, pytest_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -214,7 +214,7 @@ def _run(arguments: list[str], folder: str, environment: dict[str, str], output:
 
 def _import_all() -> None:
     """Import what runs of the checks import, as pytest does it: with its hook for assertions."""
-    arguments = [*write_line(HERE, Selection("reference"))[3:], "--collect-only"]
+    arguments = [*pytest_command(HERE, Selection("reference"))[3:], "--collect-only"]
     with contextlib.redirect_stdout(io.StringIO()) as said:
         code = pytest.main(arguments)
     if code:

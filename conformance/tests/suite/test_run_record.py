@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.verdicts.run_record import CutRecordError, Ledger, join, read_record
+from conformance.verdicts.run_record import CutRecordError, RecordWriter, join, read_record
 from conformance.verdicts.verdicts import Outcome, Place, Result
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ OUTCOME = Outcome(PLACE, "test_a", Result.FAILED, "\u2028 no call came: 无", ("
 
 
 def write(path: Path, *, complete: bool = True) -> Path:
-    ledger = Ledger.open(path, {"target": "reference"})
+    ledger = RecordWriter.open(path, {"target": "reference"})
     ledger.write_binding("test_a", PLACE)
     ledger.write_outcome(OUTCOME)
     ledger.write_stray("test_b", "it broke")
@@ -59,7 +59,7 @@ def test_a_run_in_parts_is_complete_when_every_part_is(tmp_path: Path, cut: int)
 def test_what_one_part_cannot_begin_is_refused(tmp_path: Path, refused: int) -> None:
     paths = [tmp_path / "0.jsonl", tmp_path / "1.jsonl"]
     for number, path in enumerate(paths):
-        ledger = Ledger.open(path, {})
+        ledger = RecordWriter.open(path, {})
         if number == refused:
             ledger.write_refusal("no client")
         ledger.close(complete=False)
@@ -67,7 +67,7 @@ def test_what_one_part_cannot_begin_is_refused(tmp_path: Path, refused: int) -> 
 
 
 def test_every_line_is_on_disk_at_once(tmp_path: Path) -> None:
-    ledger = Ledger.open(tmp_path / "record.jsonl", {})
+    ledger = RecordWriter.open(tmp_path / "record.jsonl", {})
     ledger.write_outcome(OUTCOME)
     assert read_record(tmp_path / "record.jsonl").outcomes == [OUTCOME]
     ledger.close(complete=False)
@@ -123,7 +123,7 @@ def test_a_result_of_no_known_name_is_refused(tmp_path: Path) -> None:
 
 def test_what_a_service_was_asked_for_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
-    ledger = Ledger.open(path, {})
+    ledger = RecordWriter.open(path, {})
     ledger.write_cost(12, 3_456)
     ledger.close(complete=True)
     assert read_record(path).cost == {"requests": 12, "tokens": 3_456}

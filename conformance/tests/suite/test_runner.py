@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.runner import CutRunError, Selection, Suite, verify, write_line
+from conformance.runner import CutRunError, Selection, Suite, pytest_command, verify
 from conformance.tests.suite.sample_suite import PASSING, write_suite
 
 if TYPE_CHECKING:
@@ -46,23 +46,23 @@ def suite(tmp_path: Path) -> Suite:
 def test_only_files_that_can_judge_the_claims_are_collected(
     suite: Suite, claims: tuple[str, ...], collected: list[str]
 ) -> None:
-    line = write_line(suite, Selection(claims=claims))
+    line = pytest_command(suite, Selection(claims=claims))
     assert [word for word in line if word.startswith(("features", "standard"))] == collected
 
 
 def test_a_claim_that_no_file_names_is_looked_for_in_all(suite: Suite) -> None:
     for file in ("test_checks.py", "test_keys.py"):
         (suite.root / "features" / file).write_text("")
-    line = write_line(suite, Selection(claims=("keys",)))
+    line = pytest_command(suite, Selection(claims=("keys",)))
     assert line[-2:] == ["features", "standard"]
 
 
 def test_no_time_is_measured_even_where_the_plugin_that_measures_is_missing(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "--benchmark-disable" in write_line(suite, Selection())
+    assert "--benchmark-disable" in pytest_command(suite, Selection())
     monkeypatch.setattr("conformance.runner.list_plugins", list)
-    assert "--benchmark-disable" not in write_line(suite, Selection())
+    assert "--benchmark-disable" not in pytest_command(suite, Selection())
 
 
 NOTE = "    pathlib.Path(__file__).with_name(f'{os.getpid()}.pid').touch()"

@@ -17,7 +17,7 @@ from conformance.reports.difference import load_schema
 from conformance.reports.junit import write_junit
 from conformance.reports.page import write_page
 from conformance.reports.tables import print_report
-from conformance.runner import Selection, Suite, write_line
+from conformance.runner import Selection, Suite, pytest_command
 from conformance.tests.suite.sample_report import CALLS, make, outcome, verdict
 from conformance.tests.suite.sample_suite import PASSING, write_suite
 from conformance.verdicts.verdicts import Result, ShownExchange, Status
@@ -109,7 +109,7 @@ def test_a_deployment_is_judged_again_by_its_own_command(tmp_path: Path) -> None
 def test_values_are_shown_whole_but_to_the_table_of_broken_implementations(
     tmp_path: Path, target: str, whole: bool
 ) -> None:
-    line = write_line(write_suite(tmp_path), Selection(target))
+    line = pytest_command(write_suite(tmp_path), Selection(target))
     assert ("verbosity_assertions=2" in line) is whole
 
 
