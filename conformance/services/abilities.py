@@ -127,7 +127,7 @@ _DETAILS = (
 _NEEDS: dict[str, tuple[tuple[Callable[[Answers], bool], str], ...]] = {
     "reasoning.answer.kept": ((_reasons, _NO_REASONING),),
     "reasoning.replay.sent": ((_reasons_first, _NO_REASONING), (_calls, _NO_CALLS)),
-    "streaming.reasoning.pieces": ((_reasons_first, _NO_REASONING), (_streams, _NOT_STREAMED)),
+    "streaming.reasoning.chunks": ((_reasons_first, _NO_REASONING), (_streams, _NOT_STREAMED)),
     "streaming.blocks.apart": (
         (_reasons, _NO_REASONING),
         (

@@ -106,7 +106,7 @@ def test_the_sum_of_the_pieces_is_the_invoked_answer(model: BaseChatModel, promp
     assert found == kept, f"the metadata of the invoked answer are {kept}; of the stream {found}"
 
 
-@pytest.mark.claim("streaming.reasoning.pieces")
+@pytest.mark.claim("streaming.reasoning.chunks")
 def test_reasoning_streams_in_pieces_apart_from_the_text(
     model: BaseChatModel, lane: str, evidence: Evidence
 ) -> None:

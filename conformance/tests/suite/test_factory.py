@@ -207,7 +207,7 @@ TOLD_LESS = {
     "metadata.finish.reason": "pass",
     "reasoning.replay.sent": "pass",
     "structured.invoke.default": "pass",
-    "streaming.reasoning.pieces": "not-applicable",
+    "streaming.reasoning.chunks": "not-applicable",
     "structured.method.json-schema": "pass",
     "usage.invoke.details": "pass",
 }
