@@ -159,7 +159,7 @@ class _Selection:
 class _Recorder:
     """Writes the record: what is selected, what each check found, and whether the run ended."""
 
-    _ledger: RecordWriter
+    _writer: RecordWriter
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -167,39 +167,39 @@ class _Recorder:
 
     def pytest_sessionstart(self) -> None:
         # Not earlier: from here on pytest promises to call `pytest_sessionfinish`.
-        self._ledger = RecordWriter.open(
+        self._writer = RecordWriter.open(
             self._config.option.claims_out, _describe_run(self._config)
         )
 
     def begin_again(self, session: pytest.Session) -> None:
         """Begin another record where the options say now, of the same selection."""
-        self._ledger.close(complete=False)
+        self._writer.close(complete=False)
         self.pytest_sessionstart()
         self.pytest_collection_finish(session)
 
     def note_play(self, cassette: str, check: str) -> None:
         """Write down that a check asked for a cassette."""
-        self._ledger.write_play(cassette, check)
+        self._writer.write_play(cassette, check)
 
     def note_refusal(self, reason: str) -> None:
         """Write down why no check can run."""
-        self._ledger.write_refusal(_tidy(reason))
+        self._writer.write_refusal(_tidy(reason))
 
     def note_cost(self, cost: Cost) -> None:
         """Write down what a service was asked for."""
-        self._ledger.write_cost(cost.requests, cost.tokens)
+        self._writer.write_cost(cost.requests, cost.tokens)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             where = f"collecting {report.nodeid or '.'}"
-            self._ledger.write_stray(where, _tidy(str(report.longrepr).splitlines()[-1]))
+            self._writer.write_stray(where, _tidy(str(report.longrepr).splitlines()[-1]))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._selected = len(session.items)
         for item in session.items:
             # pytest gets here even after the selection has refused the checks.
             for place in places_of(item):
-                self._ledger.write_binding(item.nodeid, place)
+                self._writer.write_binding(item.nodeid, place)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -232,7 +232,7 @@ class _Recorder:
         }
         stopped = session.shouldstop or session.shouldfail
         every = self._finished == self._selected
-        self._ledger.close(complete=bool(ended and not stopped and every))
+        self._writer.close(complete=bool(ended and not stopped and every))
 
     def _finish(self, item: pytest.Item, phases: list[tuple[Result, str]]) -> None:
         self._finished += 1
@@ -240,12 +240,12 @@ class _Recorder:
         text = next((why for phase, why in phases if phase is result), "it has no result")
         reason, wrong = _tidy(text), result in {Result.FAILED, Result.BROKEN}
         if not is_bound(item) and wrong:
-            self._ledger.write_stray(item.nodeid, f"{result}: {reason}")
+            self._writer.write_stray(item.nodeid, f"{result}: {reason}")
         today = datetime.now(UTC).date().isoformat()
         found = (_clean(text), _show_noted(item)) if wrong else ("", ())
         for place in places_of(item):
             sources = evidence_of(item).settle(self._config.option.target, place.lane, today)
-            self._ledger.write_outcome(Outcome(place, item.nodeid, result, reason, sources, *found))
+            self._writer.write_outcome(Outcome(place, item.nodeid, result, reason, sources, *found))
 
 
 def _show_noted(item: pytest.Item) -> tuple[ShownExchange, ...]:

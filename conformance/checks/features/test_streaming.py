@@ -107,7 +107,7 @@ def test_the_sum_of_the_pieces_is_the_invoked_answer(model: BaseChatModel, promp
 
 
 @pytest.mark.claim("streaming.reasoning.chunks")
-def test_reasoning_streams_in_pieces_apart_from_the_text(
+def test_reasoning_streams_in_chunks_apart_from_the_text(
     model: BaseChatModel, lane: str, evidence: Evidence
 ) -> None:
     with tapped(model) as (tapped_model, tape):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from conformance.maintenance.soak.conducts import Conduct
-    from conformance.maintenance.soak.ledger import RecordWriter
+    from conformance.maintenance.soak.ledger import Ledger
     from conformance.maintenance.soak.ways import Ask, LastingLoop, Leaving
 
     RowT = TypeVar("RowT", bound=Any)
@@ -64,7 +64,7 @@ class Crew:
     """
 
     client: Client
-    ledger: RecordWriter
+    ledger: Ledger
     loops: list[LastingLoop]
     conducts: Mapping[str, Conduct] = field(default_factory=lambda: CONDUCTS)
     deeds: int = 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from conformance.maintenance.soak.rules import Fault
 
-__all__ = ["EVERYBODY", "RecordWriter", "Ticket"]
+__all__ = ["EVERYBODY", "Ledger", "Ticket"]
 
 EVERYBODY = "everybody"
 """The scope of what disturbs every call."""
@@ -44,7 +44,7 @@ class Ticket:
     upset: tuple[int, bool]
 
 
-class RecordWriter:
+class Ledger:
     """Counts and remembers.
 
     Attributes:

@@ -22,7 +22,7 @@ from conformance.maintenance.soak.census import Census, listen, take_census, tam
 from conformance.maintenance.soak.client import SHARED_KEY
 from conformance.maintenance.soak.conducts import CONDUCTS
 from conformance.maintenance.soak.crew import Crew, Worker
-from conformance.maintenance.soak.ledger import RecordWriter
+from conformance.maintenance.soak.ledger import Ledger
 from conformance.maintenance.soak.rules import (
     Rest,
     judge_end,
@@ -121,7 +121,7 @@ class Soaked:
         seconds: How long the work took.
     """
 
-    ledger: RecordWriter = field(default_factory=RecordWriter)
+    ledger: Ledger = field(default_factory=Ledger)
     start: Census = field(default_factory=Census)
     end: Census | None = None
     counts: dict[str, int] = field(default_factory=dict)

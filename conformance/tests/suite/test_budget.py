@@ -72,7 +72,7 @@ def ask_with_httpx(url: str) -> str:
         return aim(url, http_client=client).invoke("Say hello to Ada.").text
 
 
-def ask_awaited_with_httpx(url: str) -> str:
+def ask_ainvoke_with_httpx(url: str) -> str:
     async def ask() -> str:
         async with httpx.AsyncClient() as client:
             return (await aim(url, http_async_client=client).ainvoke("Say hello to Ada.")).text
@@ -80,7 +80,7 @@ def ask_awaited_with_httpx(url: str) -> str:
     return asyncio.run(ask())
 
 
-WAYS = [ask_invoke, ask_stream, ask_ainvoke, ask_with_httpx, ask_awaited_with_httpx]
+WAYS = [ask_invoke, ask_stream, ask_ainvoke, ask_with_httpx, ask_ainvoke_with_httpx]
 every_way = pytest.mark.parametrize("ask", WAYS)
 
 

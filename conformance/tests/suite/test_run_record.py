@@ -18,12 +18,12 @@ OUTCOME = Outcome(PLACE, "test_a", Result.FAILED, "\u2028 no call came: 无", ("
 
 
 def write(path: Path, *, complete: bool = True) -> Path:
-    ledger = RecordWriter.open(path, {"target": "reference"})
-    ledger.write_binding("test_a", PLACE)
-    ledger.write_outcome(OUTCOME)
-    ledger.write_stray("test_b", "it broke")
-    ledger.write_play("a.yaml", "test_a")
-    ledger.close(complete=complete)
+    writer = RecordWriter.open(path, {"target": "reference"})
+    writer.write_binding("test_a", PLACE)
+    writer.write_outcome(OUTCOME)
+    writer.write_stray("test_b", "it broke")
+    writer.write_play("a.yaml", "test_a")
+    writer.close(complete=complete)
     return path
 
 
@@ -59,18 +59,18 @@ def test_a_run_in_parts_is_complete_when_every_part_is(tmp_path: Path, cut: int)
 def test_what_one_part_cannot_begin_is_refused(tmp_path: Path, refused: int) -> None:
     paths = [tmp_path / "0.jsonl", tmp_path / "1.jsonl"]
     for number, path in enumerate(paths):
-        ledger = RecordWriter.open(path, {})
+        writer = RecordWriter.open(path, {})
         if number == refused:
-            ledger.write_refusal("no client")
-        ledger.close(complete=False)
+            writer.write_refusal("no client")
+        writer.close(complete=False)
     assert join([read_record(path) for path in paths]).refusal == "no client"
 
 
 def test_every_line_is_on_disk_at_once(tmp_path: Path) -> None:
-    ledger = RecordWriter.open(tmp_path / "record.jsonl", {})
-    ledger.write_outcome(OUTCOME)
+    writer = RecordWriter.open(tmp_path / "record.jsonl", {})
+    writer.write_outcome(OUTCOME)
     assert read_record(tmp_path / "record.jsonl").outcomes == [OUTCOME]
-    ledger.close(complete=False)
+    writer.close(complete=False)
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3, 4])
@@ -123,8 +123,8 @@ def test_a_result_of_no_known_name_is_refused(tmp_path: Path) -> None:
 
 def test_what_a_service_was_asked_for_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
-    ledger = RecordWriter.open(path, {})
-    ledger.write_cost(12, 3_456)
-    ledger.close(complete=True)
+    writer = RecordWriter.open(path, {})
+    writer.write_cost(12, 3_456)
+    writer.close(complete=True)
     assert read_record(path).cost == {"requests": 12, "tokens": 3_456}
     assert read_record(path).complete

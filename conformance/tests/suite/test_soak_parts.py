@@ -20,7 +20,7 @@ from conformance.maintenance.soak.census import Census, listen, take_census
 from conformance.maintenance.soak.client import HOLDERS, SHARED_KEY, Holder, is_typed, load_client
 from conformance.maintenance.soak.command import write_report
 from conformance.maintenance.soak.crew import Crew, draw
-from conformance.maintenance.soak.ledger import RecordWriter
+from conformance.maintenance.soak.ledger import Ledger
 from conformance.maintenance.soak.rules import Fault
 from conformance.maintenance.soak.soaking import Soaked, settle
 from conformance.maintenance.soak.ways import ASYNC_ASKS, SYNC_ASKS
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def test_the_ledger_knows_who_is_under_way_and_how_many_at_once() -> None:
-    ledger = RecordWriter()
+    ledger = Ledger()
     first, second = ledger.begin("one", "threads"), ledger.begin("two", "threads", size=3)
     assert sorted(deed for deed, _ in ledger.waits()) == ["one", "two"]
     ledger.end(first, "answered")
@@ -45,7 +45,7 @@ def test_the_ledger_knows_who_is_under_way_and_how_many_at_once() -> None:
 
 
 def test_an_upheaval_disturbs_the_calls_of_its_scope_that_it_meets() -> None:
-    ledger = RecordWriter()
+    ledger = Ledger()
     before, other = ledger.begin("a", "p", "shared"), ledger.begin("b", "p")
     with ledger.upheaval("shared"):
         inside = ledger.begin("c", "p", "shared")
@@ -54,14 +54,14 @@ def test_an_upheaval_disturbs_the_calls_of_its_scope_that_it_meets() -> None:
 
 
 def test_an_upheaval_of_everybody_disturbs_every_call() -> None:
-    ledger = RecordWriter()
+    ledger = Ledger()
     met = ledger.begin("a", "p"), ledger.begin("b", "p", "shared")
     with ledger.upheaval():
         assert [ledger.end(ticket, "") for ticket in met] == [True, True]
 
 
 def test_faults_of_one_kind_are_counted_and_the_first_is_kept() -> None:
-    ledger = RecordWriter()
+    ledger = Ledger()
     ledger.blame([Fault("r", "w", "first"), Fault("r", "w", "second"), Fault("r", "v")])
     assert ledger.faults == {("r", "w"): 2, ("r", "v"): 1}
     assert ledger.samples["r", "w"].detail == "first"
@@ -146,7 +146,7 @@ def test_a_client_that_cannot_be_found_ends_the_command(
 
 def test_the_same_chance_draws_the_same_deeds() -> None:
     client = load_client("")
-    crew = Crew(client, RecordWriter(), [])
+    crew = Crew(client, Ledger(), [])
     for asks in (SYNC_ASKS, ASYNC_ASKS):
         one, two = (
             [str(draw(random.Random(7), crew, asks)) for _ in range(5)]  # noqa: S311  no secret
