@@ -430,7 +430,8 @@ def test_a_run_that_does_not_end_when_told_is_killed(
     else:
         monkeypatch.setattr(runs, "_LAST_WORDS", patience)
     deaf = 'signal.signal(2, signal.SIG_IGN); print("deaf", flush=True)'
-    conftest = f"import signal\n\ndef pytest_configure():\n    {deaf}\n"
+    # Not when it is configured: the plugin has a run that cannot be interrupted listen again.
+    conftest = f"import signal\n\ndef pytest_sessionstart():\n    {deaf}\n"
     (tmp_path / "conftest.py").write_text(conftest, encoding="utf-8")
     wait = "    __import__('time').sleep(60)"
     checks = PASSING.replace("    assert lane in", f"{wait}; assert lane in")
