@@ -293,19 +293,23 @@ _STOPS = ("stop_sequence", "eos_token")
 """What engines call an answer that ended by itself; OpenAI's name for all of them is `stop`."""
 
 
-@pytest.mark.claim("metadata.finish.reason")
-@every_way
-@pytest.mark.parametrize("reason", ["content_filter", *_STOPS])
-def test_a_reason_of_any_engine_is_reported_as_it_was_sent(
-    lane: str, evidence: Evidence, ask: Ask, reason: str
-) -> None:
+def _end_with(reason: str) -> Any:
     def end(payload: Any) -> Any:
         for choice in payload["choices"]:
             if choice.get("finish_reason"):
                 choice["finish_reason"] = reason
         return payload
 
-    message = ask(mount(lane, evidence, change_answers(end)), GREETING)
+    return change_answers(end)
+
+
+@pytest.mark.claim("metadata.finish.reason")
+@every_way
+@pytest.mark.parametrize("reason", ["content_filter", *_STOPS])
+def test_a_reason_of_any_engine_is_reported_as_it_was_sent(
+    lane: str, evidence: Evidence, ask: Ask, reason: str
+) -> None:
+    message = ask(mount(lane, evidence, _end_with(reason)), GREETING)
     told = message.response_metadata["finish_reason"]
     if not chosen().ours and reason in _STOPS and told == "stop":
         evidence.not_applicable("which engines' names for a stop are kept is for each maker to say")
@@ -319,14 +323,8 @@ def test_a_reason_of_any_engine_is_reported_as_it_was_sent(
 def test_a_response_that_its_engine_gave_up_is_an_error_that_holds_it(
     lane: str, evidence: Evidence, ask: Ask, reason: str
 ) -> None:
-    def end(payload: Any) -> Any:
-        for choice in payload["choices"]:
-            if choice.get("finish_reason"):
-                choice["finish_reason"] = reason
-        return payload
-
     with expect("any", match=reason) as caught:
-        ask(mount(lane, evidence, change_answers(end)), _QUESTION)
+        ask(mount(lane, evidence, _end_with(reason)), _QUESTION)
     assert caught.value.partial.text == _SAID
 
 
