@@ -305,7 +305,8 @@ def test_callers_who_were_refused_together_do_not_return_together(
         assert ask(model, GREETING).text
     assert len(waits) == 30
     assert min(waits) >= (7 if named else 0.5)
-    assert max(Counter(int(wait * 10) for wait in waits).values()) <= 15
+    # Of the tenths of a second, ten and five are as likely: more is one in ten million runs.
+    assert max(Counter(int(wait * 10) for wait in waits).values()) <= (15 if named else 20)
 
 
 @pytest.mark.claim("retries.after.honoured")
