@@ -305,7 +305,7 @@ def test_callers_who_were_refused_together_do_not_return_together(
         assert ask(model, GREETING).text
     assert len(waits) == 30
     assert min(waits) >= (7 if named else 0.5)
-    # Of the tenths of a second, ten and five are as likely: more is one in ten million runs.
+    # They spread over ten tenths of a second, or over five: one run in ten million has more in one.
     assert max(Counter(int(wait * 10) for wait in waits).values()) <= (15 if named else 20)
 
 
