@@ -150,7 +150,8 @@ def join(records: Sequence[Record]) -> Record:
     for record in records:
         whole.bindings += record.bindings
         whole.outcomes += record.outcomes
-        whole.strays += record.strays
+        # What cannot be collected is met by each part.
+        whole.strays += [stray for stray in record.strays if stray not in whole.strays]
         whole.plays += record.plays
         whole.refusal = whole.refusal or record.refusal
     whole.complete = all(record.complete for record in records)

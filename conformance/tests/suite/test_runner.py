@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.runner import CutRunError, Selection, Suite, pytest_command, verify
+from conformance.claims.table import LANES
+from conformance.runner import HERE, CutRunError, Selection, Suite, pytest_command, verify
 from conformance.tests.suite.sample_suite import PASSING, write_suite
 
 if TYPE_CHECKING:
@@ -86,6 +87,17 @@ def test_a_run_in_parts_finds_what_a_run_in_one_process_finds(tmp_path: Path) ->
     assert len(read_pids(suite)) == 3
     assert together.lines == alone.lines
     assert (together.exit, together.run["lanes"]) == (0, [])
+
+
+def test_the_parts_of_this_suite_are_all_lanes_once() -> None:
+    assert sorted(lane for part in HERE.parts for lane in part) == sorted(LANES)
+
+
+def test_a_file_that_no_part_can_collect_is_one_problem(tmp_path: Path) -> None:
+    suite = divide(write_suite(tmp_path))
+    (tmp_path / "features" / "test_more.py").write_text("import nothing_here", encoding="utf-8")
+    [problem] = verify(suite, Selection()).problems
+    assert "nothing_here" in problem
 
 
 @pytest.mark.parametrize(
