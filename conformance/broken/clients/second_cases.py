@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.runnables.configurable import RunnableConfigurableFields
 
@@ -280,3 +281,14 @@ def parses_the_last_call(patch: Patch) -> None:
 
 def refuses_lists_of_a_schema(patch: Patch) -> None:
     patch.setattr(_structured_output, "describes_object", lambda _schema: True)
+
+
+def passes_on_what_no_client_can_be_made_of(patch: Patch) -> None:
+    real = HttpRequest.error_from_exception
+
+    def translate(self: Any, exception: Exception, *args: Any, **options: Any) -> Any:
+        mine = isinstance(exception, OSError | httpx2.InvalidURL)
+        return None if mine else real(self, exception, *args, **options)
+
+    patch.setattr(HttpRequest, "error_from_client", lambda *_: None)
+    patch.setattr(HttpRequest, "error_from_exception", translate)

@@ -254,6 +254,34 @@ def test_what_the_users_own_code_raises_is_passed_on_as_it_is(
     assert len(seen) == 1
 
 
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own_client_only("others may read their environment when they are made")
+@every_way
+@pytest.mark.parametrize("flaw", ["certificates", "proxy", "copy"])
+def test_what_keeps_a_request_from_being_sent_is_an_error_as_any_other(
+    lane: str,
+    evidence: Evidence,
+    ask: Callable[..., Any],
+    flaw: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def miss(*_: Any, **__: Any) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/no/such/file.pem")
+
+    monkeypatch.setenv("NO_PROXY", "harbour.example")  # no client of another check serves here
+    if flaw == "certificates":
+        for kind in (httpx2.HTTPTransport, httpx2.AsyncHTTPTransport):
+            monkeypatch.setattr(kind, "__init__", miss)
+    if flaw == "proxy":
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:port")
+    model = mount(lane, evidence, http_client=None, http_async_client=None)
+    if flaw == "copy":
+        model = model.model_copy(update={"model_url": "https://chain-abcd1234.api.baseten.co"})
+    with expect("any") as caught:
+        ask(model, GREETING)
+    assert isinstance(caught.value, core.ModelError)
+
+
 @pytest.mark.claim("errors.key.hidden")
 @pytest.mark.own_client_only(
     "hiding what the server itself repeats is an addition of langchain-baseten"
