@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 
 _KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
+_ID = "x-baseten-request-id"
 _SENTENCE = "The lighthouse (маяк, 灯台 🗼, Türme) is closed today."
 _TOO_LONG = (
     "This model's maximum context length is 2048 tokens. However, you requested 9000 tokens."
@@ -175,9 +177,16 @@ def test_an_error_sent_after_the_200_has_the_type_of_its_own_status(
     def fail(_: Any) -> Any:
         return {"error": {"message": _SENTENCE, "type": None, "param": None, "code": code}}
 
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        plan = change_answers(fail)(request)
+        others = (pair for pair in plan.headers if pair[0].lower() != _ID)
+        return replace(plan, headers=(*others, (_ID, "req-9")))
+
     with expect_class(_CLASSES[status], status) as caught:
-        ask(mount(lane, evidence, change_answers(fail)), GREETING)
+        ask(mount(lane, evidence, answer), GREETING)
     assert _SENTENCE in str(caught.value)
+    told: Any = caught.value
+    assert (told.status_code, told.request_id, told.body) == (status, "req-9", fail(None))
 
 
 _LABELS: dict[str, tuple[dict[str, Any], type[Exception]]] = {
@@ -234,6 +243,31 @@ def test_what_a_hook_of_the_users_client_raises_is_passed_on_as_it_is(
     with pytest.raises(type(trouble)) as caught:
         ask(mount(lane, evidence, **clients), GREETING)
     assert caught.value is trouble
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own_client_only("others may leave to the hook what it raises")
+@every_way
+def test_what_a_hook_raises_of_the_http_library_is_an_error_as_any_other(
+    lane: str, evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    def judge(response: Any) -> None:
+        response.raise_for_status()
+
+    async def ajudge(response: Any) -> None:
+        response.raise_for_status()
+
+    transports: Any = (ResponderTransport, AsyncResponderTransport)
+    sync, awaited = (kind(lambda _: plan_json(429, {"error": "Not now."})) for kind in transports)
+    clients: dict[str, Any] = {
+        "http_client": httpx2.Client(transport=sync, event_hooks={"response": [judge]}),
+        "http_async_client": httpx2.AsyncClient(
+            transport=awaited, event_hooks={"response": [ajudge]}
+        ),
+    }
+    with expect("any") as caught:
+        ask(mount(lane, evidence, **clients), GREETING)
+    assert isinstance(caught.value, core.ModelRateLimitError)
 
 
 @pytest.mark.claim("errors.types.core")

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 
 from conformance.checks.features.questions import (
@@ -23,14 +24,19 @@ from conformance.checks.features.questions import (
     get_weather,
     mount,
 )
-from conformance.reference import BodyPiece
+from conformance.reference import (
+    AsyncResponderTransport,
+    BodyPiece,
+    ResponderTransport,
+    respond,
+)
 from conformance.reference.exchange import encode_event
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
-from conformance.targets import LANES
+from conformance.targets import LANES, choose_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from conformance.reference import AnswerPlan
     from conformance.verdicts.evidence import Evidence
@@ -287,6 +293,37 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
         usage = message.usage_metadata
         assert 0 < usage["output_token_details"]["reasoning"] <= usage["output_tokens"]
     assert output.response_metadata["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.claim("streaming.events.typed")
+@pytest.mark.own_client_only("it derives from our own class")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+async def test_a_subclass_with_a_stream_of_its_own_tells_typed_events_of_its_chunks(
+    lane: str, evidence: Evidence, way: str
+) -> None:
+    kind: Any = type(mount(lane, evidence))
+
+    class Louder(kind):
+        def _stream(self, *args: Any, **options: Any) -> Iterator[Any]:
+            for chunk in super()._stream(*args, **options):
+                chunk.message.content = chunk.message.content.upper()
+                yield chunk
+
+        async def _astream(self, *args: Any, **options: Any) -> AsyncIterator[Any]:
+            async for chunk in super()._astream(*args, **options):
+                chunk.message.content = chunk.message.content.upper()
+                yield chunk
+
+    settings = choose_settings(LANES[lane], "reference")
+    sync, awaited = ResponderTransport(respond), AsyncResponderTransport(respond)
+    settings |= {"http_client": httpx2.Client(transport=sync)}
+    settings |= {"http_async_client": httpx2.AsyncClient(transport=awaited)}
+    if way == "stream_events":
+        output = Louder(**settings).stream_events(_QUESTION, version="v3").output
+    else:
+        output = await (await Louder(**settings).astream_events(_QUESTION, version="v3")).output
+    assert output.text == _SAID.upper()
 
 
 _STOPS = ("stop_sequence", "eos_token")
