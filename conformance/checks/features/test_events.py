@@ -292,6 +292,7 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
     for message in (output, whole):
         usage = message.usage_metadata
         assert 0 < usage["output_token_details"]["reasoning"] <= usage["output_tokens"]
+    assert output.usage_metadata == whole.usage_metadata
     assert output.response_metadata["finish_reason"] == "tool_calls"
 
 

@@ -14,6 +14,7 @@ from langchain_core.load import dumpd, dumps, load, loads
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from pydantic import SecretStr
 
+from conformance.checks.features.questions import every_way
 from conformance.claims.table import load_table
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
@@ -232,6 +233,42 @@ def test_chains_and_limiters_of_rate_travel_with_a_model() -> None:
         written = pickle.dumps(chain)
         assert b"S3cret" not in written
         assert travel(chain).first.bound.baseten_api_key.get_secret_value() == _KEY
+
+
+@pytest.mark.claim("package.pickle.key")
+@every_way
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [("default_headers", "Ocp-Apim-Subscription-Key"), ("default_query", "code")],
+)
+def test_a_copy_whose_credentials_nobody_remembers_sends_nothing(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[..., Any], field: str, name: str
+) -> None:
+    given = {field: {"team": "harbour", name: _KEY}}
+    written = pickle.dumps(chosen().make(model="zai-org/GLM-5.2", api_key=_KEY, **given))
+    references = importlib.import_module("langchain_baseten._config.references")
+    monkeypatch.setattr(references, "_SECRETS_BY_REFERENCE", references.SecretTable())
+    monkeypatch.setenv("BASETEN_API_KEY", _KEY)
+    read = pickle.loads(written)  # noqa: S301  pickled a few lines above
+    with expect("unsendable", match=name):
+        ask(read, "Hello")
+    setattr(read, field, given[field])
+    assert getattr(read, field) == given[field]
+
+
+def _read_key() -> str:
+    return _KEY
+
+
+@pytest.mark.claim("package.pickle.key")
+def test_a_function_that_gives_the_key_travels_by_its_name_or_not_at_all() -> None:
+    model = chosen().make(model="zai-org/GLM-5.2", api_key=_read_key)
+    written = pickle.dumps(model)
+    assert (b"_read_key" in written, b"S3cret" in written) == (True, False)
+    copied = pickle.loads(written)  # noqa: S301  pickled a few lines above
+    assert copied.baseten_api_key == model.baseten_api_key
+    with pytest.raises(TypeError, match="api_key"):
+        pickle.dumps(chosen().make(model="zai-org/GLM-5.2", api_key=lambda: _KEY))
 
 
 @pytest.mark.claim("package.pickle.key")
