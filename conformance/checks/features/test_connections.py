@@ -12,6 +12,8 @@ import pytest
 from conformance.checks.features.questions import (
     GREETING,
     TALE,
+    ask_ainvoke,
+    ask_invoke,
     change_plans,
     every_way,
     mount,
@@ -89,6 +91,25 @@ async def test_clients_of_ones_own_are_used_and_left_open(evidence: Evidence) ->
     await model.aclose()
     assert (len(sync.requests), len(awaited.requests)) == (1, 1)
     assert [client.is_closed for client in clients.values()] == [False, False]
+
+
+@pytest.mark.claim("async.many.at-once", lane="model-apis")
+@pytest.mark.parametrize("ask", [ask_invoke, ask_ainvoke])
+def test_a_thousand_connections_may_be_open_at_once(
+    evidence: Evidence, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[Any] = []
+
+    def note(*_: Any, **settings: Any) -> None:
+        limits.append(settings["limits"])
+        raise OSError("Enough was seen.")
+
+    for kind in (httpx2.HTTPTransport, httpx2.AsyncHTTPTransport):
+        monkeypatch.setattr(kind, "__init__", note)
+    monkeypatch.setenv("NO_PROXY", "pier.example")  # no client of another check serves here
+    with expect("any"):
+        ask(mount("model-apis", evidence, http_client=None, http_async_client=None), GREETING)
+    assert limits[0].max_connections == limits[0].max_keepalive_connections == 1_000
 
 
 @pytest.mark.claim("connections.clients.own")

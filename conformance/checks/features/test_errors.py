@@ -69,8 +69,9 @@ _WORDINGS: dict[str, Any] = {
     "details": {"detail": [{"loc": ["body", "messages"], "msg": _SENTENCE, "type": "value"}]},
     "nested": {"error": {"message": _SENTENCE, "type": None, "param": None, "code": None}},
     "text": _SENTENCE,
+    "long": {"trace": "at harbour.py " * 2_000, "error": _SENTENCE},
 }
-_UNRECORDED = {"details", "text"}
+_UNRECORDED = {"details", "text", "long"}
 
 
 def _refuse(status: int, body: Any) -> Responder:
