@@ -235,9 +235,14 @@ def test_pieces_of_calls_merge_in_whatever_order_they_come(
     assert message.invalid_tool_calls == []
 
 
+_CITIES = ("Paris", "Rome", "Oslo", "Lima")
+
+
 @pytest.mark.claim("tools.invoke.shared-id", "tools.stream.merge-by-index")
 @every_way
-@pytest.mark.parametrize("call_id", ["", None, "call_7"], ids=["empty", "null", "shared"])
+@pytest.mark.parametrize(
+    "call_id", ["", None, "call_7", "call"], ids=["empty", "null", "shared", "unnumbered"]
+)
 def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
     lane: str, evidence: Evidence, ask: Ask, call_id: str | None
 ) -> None:
@@ -250,12 +255,13 @@ def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
         return payload
 
     model = mount(lane, evidence, change_answers(rename)).bind_tools([get_weather])
-    calls = ask(model, TWO_CITIES).tool_calls
-    assert [call["args"] for call in calls] == [_PARIS, _ROME]
+    prompt = f"What is the weather in {' and in '.join(_CITIES)}?"
+    calls = ask(model, prompt).tool_calls
+    assert [call["args"]["city"] for call in calls] == [*_CITIES]
     ids = [call["id"] for call in calls]
     assert all(ids)
-    assert len({*ids}) == 2, f"two calls have the ids {ids}"
-    more = [call["id"] for call in ask(model, TWO_CITIES).tool_calls]
+    assert len({*ids}) == len(_CITIES), f"{len(_CITIES)} calls have the ids {ids}"
+    more = [call["id"] for call in ask(model, prompt).tool_calls]
     assert call_id or not {*ids} & {*more}, f"calls of two answers share the ids {ids}"
 
 

@@ -317,8 +317,9 @@ def test_strict_and_parallel_calls_are_passed_on_whatever_they_are(
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
     with expect("invalid-request"):
-        ask(model.bind_tools([get_weather], strict=value, parallel_tool_calls=value), ONE_CITY)
-    assert sent[0]["tools"][0]["function"].get("strict") is value
+        tools = [get_weather, {"title": "tell", "type": "object", "properties": {}}]
+        ask(model.bind_tools(tools, strict=value, parallel_tool_calls=value), ONE_CITY)
+    assert [tool["function"].get("strict") for tool in sent[0]["tools"]] == [value, value]
     assert sent[0].get("parallel_tool_calls") is value
 
 
