@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import httpx2
+
 from conformance.broken.clients import answer_with, wrap
 from langchain_baseten import ChatBaseten, chat_models
-from langchain_baseten._config import api_key, endpoint
+from langchain_baseten._config import api_key, endpoint, references
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._http import auth, clients, redaction, spellings
 from langchain_baseten._http.bodies import Body
 from langchain_baseten._http.request import HttpRequest
-from langchain_baseten._protocol import response
+from langchain_baseten._protocol import response, tool_calls
 from langchain_baseten._protocol.parameters import ParameterTable
+from langchain_baseten._protocol.sse import EventDecoder
 from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten._protocol.typed_events import IS_SUPPORTED
 from langchain_baseten._streaming import StreamingHooks
@@ -145,6 +149,66 @@ def keeps_what_stood_beside_the_first_event(patch: Patch) -> None:
         return read
 
     wrap(patch, StreamReader, "_read_payload", make)
+
+
+def adds_stops_of_calls_to_its_own(patch: Patch) -> None:
+    real = ChatBaseten._build_parameters
+
+    def build(self: Any, stop: Any, of_call: Any, model_kwargs: Any) -> Any:
+        own = self.stop if isinstance(self.stop, list) else []
+        return real(self, stop and [*own, *stop], of_call, model_kwargs)
+
+    patch.setattr(ChatBaseten, "_build_parameters", build)
+
+
+def opens_ten_connections(patch: Patch) -> None:
+    few = httpx2.Limits(max_connections=10, max_keepalive_connections=10)
+    patch.setattr(clients, "_LIMITS", few)
+
+
+def forgets_the_key_used_last(patch: Patch) -> None:
+    def find(self: Any, name: str) -> Any:
+        return self._secrets.get(name)
+
+    patch.setattr(references.SecretTable, "find", find)
+
+
+def changes_a_shared_id_once(patch: Patch) -> None:
+    def claim(self: Any, server_id: str) -> str:
+        asked = server_id or self._new_id()
+        found = tool_calls._next_like(asked) if asked in self._taken else asked
+        self._taken.add(asked)
+        return found
+
+    patch.setattr(tool_calls.ToolCallIds, "claim", claim)
+
+
+def makes_the_first_tool_strict(patch: Patch) -> None:
+    def loosen(tools: Any) -> Any:
+        for tool in tools[1:]:
+            tool["function"].pop("strict", None)
+        return tools
+
+    answer_with(patch, chat_models, "write_tools", loosen)
+
+
+def skips_a_whole_mark_alone(patch: Patch) -> None:
+    def skip(self: Any, buffer: bytes) -> bytes:
+        begins, self._started = not self._started, True
+        return buffer.removeprefix(codecs.BOM_UTF8) if begins else buffer
+
+    patch.setattr(EventDecoder, "_skip_bom", skip)
+
+
+def ends_at_done_to_the_letter(patch: Patch) -> None:
+    def make(real: Any) -> Any:
+        def read(self: Any, event: Any) -> Any:
+            loose = event.data != b"[DONE]" and event.data.strip() == b"[DONE]"
+            return [] if loose else real(self, event)
+
+        return read
+
+    wrap(patch, StreamReader, "_read", make)
 
 
 def _without_model(built: Any) -> Any:

@@ -145,11 +145,13 @@ def test_a_response_beyond_its_limit_is_an_error(lane: str, evidence: Evidence, 
 
 @pytest.mark.claim("streaming.sync.adds-up")
 @pytest.mark.parametrize("ask", [ask_stream, ask_astream])
-def test_what_follows_done_is_not_read(lane: str, evidence: Evidence, ask: Ask) -> None:
+@pytest.mark.parametrize("done", [b"data: [DONE]", b"data:[DONE]", b"data:  [DONE] "])
+def test_what_follows_done_is_not_read(
+    lane: str, evidence: Evidence, ask: Ask, done: bytes
+) -> None:
     def go_on(plan: AnswerPlan) -> AnswerPlan:
-        pieces = [piece.data for piece in plan.pieces]
-        done = b"" if plan.says_done else b"data: [DONE]\n\n"
-        return plan.with_body(*pieces, done, *pieces)
+        pieces = [piece.data for piece in plan.pieces if b"[DONE]" not in piece.data]
+        return plan.with_body(*pieces, done + b"\n\n", *pieces)
 
     assert ask(mount(lane, evidence, change_plans(go_on)), "Repeat after me: one").text == "one"
 
