@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import warnings
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
 from conformance.broken.clients import answer_with, wrap
-from langchain_baseten import ChatBaseten, chat_models
+from langchain_baseten import ChatBaseten, MissingToolCallWarning, _streaming, chat_models
 from langchain_baseten._config import api_key, endpoint, references
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._http import auth, clients, redaction, spellings
@@ -57,7 +59,7 @@ def hides_keys_in_calls(patch: Patch) -> None:
 
     def read(choice: Any, metadata: Any, context: Any) -> Any:
         generation = real(choice, metadata, context)
-        message = generation.message
+        message: Any = generation.message
         message.tool_calls = context.redact(message.tool_calls)
         return generation
 
@@ -80,6 +82,16 @@ def tells_typed_events_past_other_streams(patch: Patch) -> None:
     patch.setattr(StreamingHooks, "_writes_events", lambda *_: IS_SUPPORTED)
 
 
+def asks_for_typed_events_without_stops(patch: Patch) -> None:
+    def make(real: Any) -> Any:
+        return lambda self, messages, stop=None, *args, **options: real(
+            self, messages, None, *args, **options
+        )
+
+    for name in ("_write_events", "_awrite_events"):
+        wrap(patch, StreamingHooks, name, make)
+
+
 def sends_without_what_did_not_travel(patch: Patch) -> None:
     patch.setattr(BasetenService, "_check_unpickled", lambda *_: None)
 
@@ -90,9 +102,9 @@ def pickles_any_function(patch: Patch) -> None:
 
 def awaits_functions_by_their_definition(patch: Patch) -> None:
     async def call(self: Any) -> Any:
-        if api_key.iscoroutinefunction(self._function):
+        if iscoroutinefunction(self._function):
             return await self._function()
-        return await api_key.asyncio.to_thread(self._function)
+        return await asyncio.to_thread(self._function)
 
     patch.setattr(api_key.KeyProvider, "_call", call)
 
@@ -130,12 +142,10 @@ def names_no_model_unless_told(patch: Patch) -> None:
 def warns_once_of_missing_calls(patch: Patch) -> None:
     def warn(metadata: Any) -> None:
         if "tool_call_missing" in metadata:
-            kind = chat_models.warn_of_missing_call.__globals__["MissingToolCallWarning"]
-            warnings.warn("tool_call_missing", kind, stacklevel=1)
+            warnings.warn("tool_call_missing", MissingToolCallWarning, stacklevel=1)
 
-    for module in (chat_models, StreamingHooks):
-        name = module.__name__ if module is chat_models else module.__module__
-        patch.setattr(f"{name}.warn_of_missing_call", warn)
+    for module in (chat_models, _streaming):
+        patch.setattr(module, "warn_of_missing_call", warn)
 
 
 def keeps_what_stood_beside_the_first_event(patch: Patch) -> None:

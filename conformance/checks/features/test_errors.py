@@ -69,9 +69,10 @@ _WORDINGS: dict[str, Any] = {
     "details": {"detail": [{"loc": ["body", "messages"], "msg": _SENTENCE, "type": "value"}]},
     "nested": {"error": {"message": _SENTENCE, "type": None, "param": None, "code": None}},
     "text": _SENTENCE,
+    "behind others": {"error": f"{'The harbour is full. ' * 15}{_SENTENCE}"},
     "long": {"trace": "at harbour.py " * 2_000, "error": _SENTENCE},
 }
-_UNRECORDED = {"details", "text", "long"}
+_UNRECORDED = {"details", "text", "behind others", "long"}
 
 
 def _refuse(status: int, body: Any) -> Responder:

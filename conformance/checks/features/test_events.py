@@ -23,6 +23,7 @@ from conformance.checks.features.questions import (
     find_wire_parts,
     get_weather,
     mount,
+    note_bodies,
 )
 from conformance.reference import (
     AsyncResponderTransport,
@@ -303,6 +304,24 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
 
 
 @pytest.mark.claim("streaming.events.typed")
+@pytest.mark.own_client_only("which options a call takes is for each maker to say")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+async def test_typed_events_are_asked_for_with_the_options_of_the_call(
+    lane: str, evidence: Evidence, way: str
+) -> None:
+    sent: list[dict[str, Any]] = []
+    bound = mount(lane, evidence, note_bodies(sent)).bind_tools([get_weather])
+    options: dict[str, Any] = {"stop": ["a", "b"], "temperature": 0.3, "version": "v3"}
+    if way == "stream_events":
+        list(bound.stream_events(GREETING, **options))
+    else:
+        assert [each async for each in await bound.astream_events(GREETING, **options)]
+    assert (sent[0]["stop"], sent[0]["temperature"]) == (["a", "b"], 0.3)
+    assert sent[0]["tools"]
+
+
+@pytest.mark.claim("streaming.events.typed")
 @pytest.mark.own_client_only("it derives from our own class")
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("way", ["stream_events", "astream_events"])
@@ -311,7 +330,7 @@ async def test_a_subclass_with_a_stream_of_its_own_tells_typed_events_of_its_chu
 ) -> None:
     kind: Any = type(mount(lane, evidence))
 
-    class Louder(kind):
+    class Louder(kind):  # type: ignore[misc]  # it is known when the check runs
         def _stream(self, *args: Any, **options: Any) -> Iterator[Any]:
             for chunk in super()._stream(*args, **options):
                 chunk.message.content = chunk.message.content.upper()

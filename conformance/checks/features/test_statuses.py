@@ -104,7 +104,7 @@ def test_no_compression_is_asked_for(lane: str, evidence: Evidence, ask: Ask) ->
     assert seen[0].header("accept-encoding") in (None, "identity")
 
 
-_CODINGS = {"gzip": gzip.compress, "deflate": zlib.compress}
+_CODINGS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
 
 
 @pytest.mark.claim("messages.invoke.string")
