@@ -288,14 +288,20 @@ def test_a_key_that_was_forgotten_is_not_replaced_by_another(
 
 
 @pytest.mark.claim("package.pickle.key")
-def test_the_key_that_was_used_last_is_forgotten_last(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("used", ["written", "read"])
+def test_the_key_that_was_used_last_is_forgotten_last(
+    monkeypatch: pytest.MonkeyPatch, used: str
+) -> None:
     references = importlib.import_module("langchain_baseten._config.references")
     assert references.SecretTable()._limit == 10_000
     monkeypatch.setattr(references, "_SECRETS_BY_REFERENCE", references.SecretTable(2))
     keys = ("the-first-key", "the-second-key", "the-third-key")
     first, second, third = (chosen().make(model="zai-org/GLM-5.2", api_key=key) for key in keys)
     written = [pickle.dumps(model) for model in (first, second)]
-    pickle.loads(written[0])  # noqa: S301  pickled a line above
+    if used == "written":
+        pickle.dumps(first)
+    else:
+        pickle.loads(written[0])  # noqa: S301  pickled a line above
     pickle.dumps(third)
     kept, lost = (pickle.loads(each).baseten_api_key for each in written)  # noqa: S301  as above
     assert (kept.get_secret_value(), lost) == ("the-first-key", None)

@@ -52,6 +52,7 @@ _SPELLINGS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "upper": str.upper,
     "json": lambda key: json.dumps(key)[1:-1],
+    "json by numbers": lambda key: key.replace("S", "\\u0053"),
     "url": lambda key: quote(key, safe=""),
     "html": html.escape,
     "hexadecimal": lambda key: key.encode().hex(),
@@ -174,19 +175,20 @@ def test_a_key_inside_a_response_is_hidden_but_in_the_words_of_the_model(
         for part in find_wire_parts(payload):
             if part.get("content"):
                 part["content"] = next(texts, "")
-        echo = {_KEY: _KEY, "headers": _SECRET, "query": [f"{_SECRET}-7"]}
+        echo = {_KEY: _KEY, "headers": _SECRET, "query": [_SIGNATURE]}
         return payload | {"system_fingerprint": _KEY, "echo": echo}
 
     own = {
         "default_headers": {"x-functions-key": _SECRET},
-        "default_query": {"sig": f"{_SECRET}-7"},
+        "default_query": {"sig": _SIGNATURE},
     }
     model = mount("model-apis", evidence, change_answers(repeat), api_key=_KEY, **own)
     message = ask(model, TALE, include_response_headers=True)
     assert message.text == f"You have {_KEY}."
     told = message.response_metadata
     assert told["system_fingerprint"] == "[redacted]"
-    assert "S3cret" not in str(told), "the response metadata repeat the key"
+    shown = [secret for secret in ("S3cret", _SIGNATURE) if secret in str(told)]
+    assert not shown, "the response metadata repeat the key or a credential"
 
 
 @pytest.mark.claim("errors.key.hidden")
@@ -267,6 +269,7 @@ class _Trace(BaseCallbackHandler):
 
 
 _SECRET = "S3cret-4f9a8b7c6d5e4f3a2b1c"
+_SIGNATURE = "91ab72cd63ef54"
 _CREDENTIALS: dict[str, dict[str, Any]] = {
     "x-functions-key": {"default_headers": {"x-functions-key": _SECRET}},
     "X-Amz-Security-Token": {"default_headers": {"X-Amz-Security-Token": _SECRET}},
