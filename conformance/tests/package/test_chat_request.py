@@ -372,6 +372,13 @@ def test_client_options_are_set_on_the_request(
     assert {name: getattr(made, name) for name in found} == found
 
 
+def test_a_model_that_is_not_found_is_compared_with_those_of_model_apis_only() -> None:
+    made, _ = build({})
+
+    assert (made.model, "zai-org/GLM-5.2" in made.known_models) == ("m", True)
+    assert not build({"model_url": "https://a.test/v1"})[0].known_models
+
+
 def test_retries_are_reported_to_the_run_manager() -> None:
     def on_retry(state: object) -> None: ...
 
