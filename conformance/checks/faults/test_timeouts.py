@@ -142,6 +142,7 @@ def test_silence_in_a_stream_ends_by_the_stream_chunk_timeout(
     assert SOON <= outcome.seconds < 1.9
 
 
+@pytest.mark.traced("only a socket falls silent before the first part of a response")
 @pytest.mark.parametrize("unbegun", UNBEGUN_STREAMS.values(), ids=UNBEGUN_STREAMS)
 def test_a_stream_that_has_not_begun_ends_by_the_read_timeout(
     serve_script: Serve, aim: Aim, stream: Ask, unbegun: Script
@@ -210,6 +211,7 @@ def test_bytes_that_come_one_by_one_make_the_same_answer(
     assert [m.content for m in outcome.messages if m.content] == ["Hel", "lo"]
 
 
+@pytest.mark.traced("only a socket goes on after a stream has ended")
 @pytest.mark.parametrize(
     "script", [keep_open_after_done, talk_on_after_done], ids=["silent", "talking"]
 )

@@ -304,7 +304,7 @@ def test_binding_does_not_change_the_model() -> None:
     assert not {"tools", "tool_choice", "temperature"} & service.body.keys()
 
 
-@in_each("mode", call_modes.WAYS)
+@in_each("mode", call_modes.WAYS.keys())
 async def test_tools_of_fallbacks(mode: str) -> None:
     first, second = MockService(httpx2.Response(500)), MockService(calling("look", {"at": 1}))
     backed: Any = first.model().with_fallbacks([second.model()])

@@ -107,7 +107,7 @@ def hooked(library: Any, moment: str, hook: Callable[[Any], Any]) -> dict[str, A
     }
 
 
-@in_each("way", WAYS)
+@in_each("way", WAYS.keys())
 @in_each("exception", OWN)
 @pytest.mark.parametrize("moment", ["request", "response", "auth"])
 @pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
@@ -130,7 +130,7 @@ async def test_an_exception_of_the_users_own_code_is_passed_on_and_not_retried(
 
 
 @pytest.mark.parametrize("raised", [ConnectionResetError("gone"), EOFError("gone")], ids=repr)
-@in_each("way", WAYS)
+@in_each("way", WAYS.keys())
 async def test_a_system_error_of_a_transport_stands_for_the_connection(
     raised: Exception, way: str
 ) -> None:
@@ -283,7 +283,7 @@ UNUSABLE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("update", UNUSABLE.values(), ids=UNUSABLE)
-@in_each("way", WAYS)
+@in_each("way", WAYS.keys())
 async def test_an_unusable_setting_of_a_copy_is_an_error_of_the_package(
     update: dict[str, Any], way: str
 ) -> None:

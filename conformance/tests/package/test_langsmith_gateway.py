@@ -72,7 +72,7 @@ def test_headers_of_the_gateway_are_written_nowhere() -> None:
     assert request.headers["X-Service-Key"] == SecretStr("gateway-service-key")
 
 
-@in_each("way", WAYS)
+@in_each("way", WAYS.keys())
 @pytest.mark.parametrize(
     "make",
     [copy.copy, copy.deepcopy, ChatBaseten.model_copy],
@@ -90,7 +90,7 @@ async def test_copies_go_through_the_gateway_outside_of_its_context(make: Any, w
     assert "gateway-service-key" not in f"{copied!r}{dumps(copied)}{vars(copied)}"
 
 
-@in_each("way", WAYS)
+@in_each("way", WAYS.keys())
 async def test_credentials_of_the_gateway_that_a_server_repeats_are_not_shown(way: str) -> None:
     echo = httpx2.Response(401, text=f"bad {GATEWAY_KEY} and gateway-service-key")
     with pytest.raises(BasetenAuthenticationError) as caught:
