@@ -6,15 +6,12 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any, TypedDict
 
-import httpx2
 import pydantic.v1
 import pytest
 from langchain_core.exceptions import OutputParserException
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from conformance.tests.package import call_modes
-from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService, calling, whole
 from langchain_baseten import BasetenRefusalError
 
@@ -302,20 +299,3 @@ def test_binding_does_not_change_the_model() -> None:
     assert service.body["temperature"] == 0.25
     model.invoke("Hi")
     assert not {"tools", "tool_choice", "temperature"} & service.body.keys()
-
-
-@in_each("mode", call_modes.WAYS.keys())
-async def test_tools_of_fallbacks(mode: str) -> None:
-    first, second = MockService(httpx2.Response(500)), MockService(calling("look", {"at": 1}))
-    backed: Any = first.model().with_fallbacks([second.model()])
-    message = await call_modes.ask(backed.bind_tools([look]), "Hi", mode)
-
-    assert [call["args"] for call in message.tool_calls] == [{"at": 1}]
-
-
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_structured_output_of_fallbacks(way: Callable[[Any], Any]) -> None:
-    first, second = MockService(httpx2.Response(500)), MockService(calling("Joke", ARGUMENTS))
-    backed: Any = first.model().with_fallbacks([second.model()])
-
-    assert way(backed.with_structured_output(Joke)) == Joke(setup="Knock", score=3)
