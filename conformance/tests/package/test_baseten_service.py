@@ -322,9 +322,14 @@ def assign(made: ChatBaseten) -> ChatBaseten:
     return made
 
 
+def assign_by_alias(made: Any) -> Any:
+    made.api_key = KEY
+    return made
+
+
 KEYS: dict[str, Any] = {
     "assigned": assign,
-    "assigned by its other name": lambda made: setattr(made, "api_key", KEY) or made,
+    "assigned by its other name": assign_by_alias,
     "a copy's": lambda made: made.model_copy(update={"baseten_api_key": KEY}),
     "past every check": lambda made: made.__dict__.update(baseten_api_key=KEY) or made,
 }
