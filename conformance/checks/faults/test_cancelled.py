@@ -128,10 +128,11 @@ def test_cancelled_calls_leave_the_pool_as_it_was(
         for _ in range(2):  # over new connections, and over those that were given back
             moments = [chance.uniform(0, 3 * SLOW) for _ in range(CALLS_AT_ONCE)]
             await asyncio.gather(*(cancel(lambda: work(model), moment) for moment in moments))
+        # On a busy machine all others may have been cancelled before there was a client.
+        assert (await model.ainvoke("Hi")).content == "Hello"
         pool = pool_of(model)
         assert not pool._requests
         assert all(connection.is_idle() for connection in pool.connections)
-        assert (await model.ainvoke("Hi")).content == "Hello"
 
     run(attack())
 
