@@ -128,7 +128,7 @@ def test_a_body_that_repeats_the_key_shows_it_nowhere(
     assert _leaks(_ask(way, httpx.Response(status, text=text)), spelling) == set()
 
 
-@pytest.mark.parametrize("way", ["ainvoke", "stream", "embed_query"])
+@in_each("way", ["ainvoke", "stream", "embed_query"])
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_key_is_recognized_in_any_spelling(spelling: str, way: str) -> None:
     text = BODIES["an error"].replace("ECHO", SPELLINGS[spelling])
@@ -192,7 +192,7 @@ STREAMS: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("way", ["stream", "astream"])
+@in_each("way", ["stream", "astream"])
 @pytest.mark.parametrize("events", STREAMS)
 @pytest.mark.parametrize(
     "spelling", ["plain", "bearer", "JSON escapes", "URL, every character", "base64", "upper case"]
