@@ -43,6 +43,7 @@ from conformance.tests.suite.sample_report import CALLS, KEYS, make, outcome, ve
 from conformance.tests.suite.test_drift_report import FAILURE, found
 from conformance.tests.suite.test_drift_report import make as make_drift
 from conformance.verdicts.verdicts import Result, Status
+from langchain_baseten._plain_text import make_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from conformance.reports.report import Report
 
 ALL = (*NASTY.values(), *MARKUP)
-every_text = pytest.mark.parametrize("said", ALL, ids=[*NASTY, *map(repr, MARKUP)])
+"""A test takes them all: one test for each would take longer to begin and to end than to run."""
 
 
 def _shown(said: str) -> str:
@@ -76,18 +77,16 @@ def test_every_script_and_emoji_stay(text: str) -> None:
     assert text in to_json([text])
 
 
-@every_text
-def test_the_package_and_the_suite_agree_on_what_is_plain(said: str) -> None:
-    make_plain = pytest.importorskip("langchain_baseten._plain_text").make_plain
-    assert to_plain(said) == make_plain(said)
+def test_the_package_and_the_suite_agree_on_what_is_plain() -> None:
+    assert [to_plain(said) for said in ALL] == [make_plain(said) for said in ALL]
 
 
-@every_text
-def test_a_text_in_json_is_whole_and_can_be_shown(said: str) -> None:
-    stored = to_json({"said": said, said: [said]})
-    assert json.loads(stored) == {"said": said, said: [said]}
-    assert find_nasty(stored) == []
-    assert stored.encode()
+def test_a_text_in_json_is_whole_and_can_be_shown() -> None:
+    for said in ALL:
+        stored = to_json({"said": said, said: [said]})
+        assert json.loads(stored) == {"said": said, said: [said]}
+        assert find_nasty(stored) == []
+        assert stored.encode()
 
 
 @pytest.mark.parametrize("said", ["a\ufffeb\uffff", *NASTY.values()])
@@ -105,14 +104,14 @@ def _print(*printed: Any) -> str:
     return str(getattr(console.file, "getvalue")())  # noqa: B009  it is one
 
 
-@every_text
-def test_a_text_in_a_terminal_is_no_style_and_no_command(said: str) -> None:
-    grid = Grid()
-    grid.add_column(to_terminal(said))
-    grid.add_row(to_terminal(said))
-    told = _print(to_terminal(said), grid)
-    assert find_nasty(told) == []
-    assert to_plain(said).split("\n")[0].strip() in told
+def test_a_text_in_a_terminal_is_no_style_and_no_command() -> None:
+    for said in ALL:
+        grid = Grid()
+        grid.add_column(to_terminal(said))
+        grid.add_row(to_terminal(said))
+        told = _print(to_terminal(said), grid)
+        assert find_nasty(told) == []
+        assert to_plain(said).split("\n")[0].strip() in told
 
 
 def test_a_string_on_the_console_is_text(capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,24 +146,25 @@ def _say(text: str) -> list[tuple[str, str]]:
 
 @pytest.mark.untraced("many texts through lines that other tests run")
 @pytest.mark.parametrize("place", PLACES)
-@every_text
-def test_a_text_in_markdown_is_text_wherever_it_stands(place: str, said: str) -> None:
-    text = PLACES[place].format(to_markdown(said))
-    plain = PLACES[place].format("word")
-    assert _structure(text) == _structure(plain)
-    kinds = [kind for kind, _ in _say(text)]
-    assert kinds == [kind for kind, _ in _say(plain)]
-    assert _shown(said) in "".join(content for _, content in _say(text))
-    assert "://" not in text.replace("\\://", "")
+def test_a_text_in_markdown_is_text_wherever_it_stands(place: str) -> None:
+    for said in ALL:
+        text = PLACES[place].format(to_markdown(said))
+        plain = PLACES[place].format("word")
+        assert _structure(text) == _structure(plain)
+        kinds = [kind for kind, _ in _say(text)]
+        assert kinds == [kind for kind, _ in _say(plain)]
+        assert _shown(said) in "".join(content for _, content in _say(text))
+        assert "://" not in text.replace("\\://", "")
 
 
-@every_text
-def test_a_text_as_code_in_markdown_is_one_span(said: str) -> None:
-    span = to_markdown_code(said)
-    assert [kind for kind, _ in _say(f"see {span}!")] == ["text", "code_inline", "text"]
-    row = f"| a | b |\n| :--- | :--- |\n| {span} | x |"
-    assert _structure(row) == _structure(row.replace(span, "`a`"))
-    assert find_nasty(span) == []
+def test_a_text_as_code_in_markdown_is_one_span() -> None:
+    for said in ALL:
+        span = to_markdown_code(said)
+        assert [kind for kind, _ in _say(f"see {span}!")] == ["text", "code_inline", "text"]
+        row = f"| a | b |\n| :--- | :--- |\n| {span} | x |"
+        assert _structure(row) == _structure(row.replace(span, "`a`"))
+        assert [kind for kind, _ in _say(row)] == ["text", "text", "code_inline", "text"]
+        assert find_nasty(span) == []
 
 
 # --- every report ---
@@ -227,75 +227,67 @@ def test_no_report_holds_what_a_terminal_would_obey(tmp_path: Path, name: str) -
             assert WORDS in " ".join(text.split()), medium
 
 
-@every_text
-def test_a_report_as_xml_is_well_formed(tmp_path: Path, said: str) -> None:
-    top = ET.fromstring(WRITERS["junit"](_report(tmp_path, said), tmp_path))  # noqa: S314  our own
-    assert _shown(said) in {" ".join(str(x.get("message")).split()) for x in top.iter("failure")}
-
-
-@every_text
-def test_a_report_as_json_says_what_was_said(tmp_path: Path, said: str) -> None:
-    stored = json.loads(WRITERS["json"](_report(tmp_path, said), tmp_path))
-    assert stored["problems"] == [said]
-
-
-@pytest.mark.untraced("many texts through lines that other tests run")
-@every_text
-def test_a_report_as_a_page_has_no_element_more(tmp_path: Path, said: str) -> None:
-    page = _Page(WRITERS["html"](_report(tmp_path, said), tmp_path))
-    harmless = _Page(WRITERS["html"](_report(tmp_path, "word"), tmp_path))
-    assert page.tags == harmless.tags
-    assert _shown(said) in " ".join(page.text.split())
+def test_a_report_as_xml_json_or_text_says_what_was_said(tmp_path: Path) -> None:
+    for said in ALL:
+        report = _report(tmp_path, said)
+        top = ET.fromstring(WRITERS["junit"](report, tmp_path))  # noqa: S314  our own
+        failures = {" ".join(str(each.get("message")).split()) for each in top.iter("failure")}
+        assert _shown(said) in failures
+        assert json.loads(WRITERS["json"](report, tmp_path))["problems"] == [said]
+        told = _print_report(report, tmp_path)
+        assert to_plain(said).split("\n")[0].strip() in told
+        assert find_nasty(told) == []
 
 
 @pytest.mark.untraced("many texts through lines that other tests run")
-@every_text
-def test_a_report_in_markdown_has_no_markup_more(tmp_path: Path, said: str) -> None:
-    for medium in ("markdown", "README"):
-        text = WRITERS[medium](_report(tmp_path, said), tmp_path)
-        harmless = WRITERS[medium](_report(tmp_path, "word"), tmp_path)
-        assert _structure(text) == _structure(harmless)
-        assert [kind for kind, _ in _say(text)] == [kind for kind, _ in _say(harmless)]
-        assert _shown(said) in " ".join("".join(said for _, said in _say(text)).split())
-        assert [text.count(mark) for mark in (MATRIX_BEGINS, MATRIX_ENDS)] == [1, 1]
+def test_a_report_as_a_page_or_in_markdown_has_no_markup_more(tmp_path: Path) -> None:
+    harmless = {name: write(_report(tmp_path, "word"), tmp_path) for name, write in WRITERS.items()}
+    for said in ALL:
+        report = _report(tmp_path, said)
+        page = _Page(WRITERS["html"](report, tmp_path))
+        assert page.tags == _Page(harmless["html"]).tags
+        assert _shown(said) in " ".join(page.text.split())
+        for medium in ("markdown", "README"):
+            text = WRITERS[medium](report, tmp_path)
+            assert _structure(text) == _structure(harmless[medium])
+            kinds, words = zip(*_say(text), strict=True)
+            assert [*kinds] == [kind for kind, _ in _say(harmless[medium])]
+            assert _shown(said) in " ".join("".join(words).split())
+            assert [text.count(mark) for mark in (MATRIX_BEGINS, MATRIX_ENDS)] == [1, 1]
 
 
-@every_text
-def test_a_report_in_a_terminal_shows_brackets_as_they_are(tmp_path: Path, said: str) -> None:
-    told = _print_report(_report(tmp_path, said), tmp_path)
-    assert to_plain(said).split("\n")[0].strip() in told
-    assert find_nasty(told) == []
+def _drift(said: str) -> Any:
+    finding = found(f"dedicated/tools/{said}", FAILURE, said, said, said)
+    about = replace(ABOUT, source=said, recorded=said)
+    drift = make_drift(finding, uncompared=((said, said),), notes=(said,), cut=said)
+    return replace(drift, where=said, compared=(about,))
 
 
-@every_text
-def test_a_drift_report_holds_text_alone(said: str) -> None:
-    def build(said: str) -> Any:
-        finding = found(f"dedicated/tools/{said}", FAILURE, said, said, said)
-        about = replace(ABOUT, source=said, recorded=said)
-        drift = make_drift(finding, uncompared=((said, said),), notes=(said,), cut=said)
-        return replace(drift, where=said, compared=(about,))
-
-    told = io.StringIO()
-    print_drift(build(said), Console(file=told, width=300))
-    page, harmless = write_drift(build(said)), write_drift(build("word"))
-    assert find_nasty(told.getvalue() + write_json(build(said)) + page) == []
-    assert to_plain(said).split("\n")[0].strip() in told.getvalue()
-    assert json.loads(write_json(build(said)))["notes"] == [said]
-    assert _structure(page) == _structure(harmless)
-    assert [kind for kind, _ in _say(page)] == [kind for kind, _ in _say(harmless)]
+def test_a_drift_report_holds_text_alone() -> None:
+    harmless = write_drift(_drift("word"))
+    for said in ALL:
+        drift, told = _drift(said), io.StringIO()
+        print_drift(drift, Console(file=told, width=300))
+        page, stored = write_drift(drift), write_json(drift)
+        assert find_nasty(told.getvalue() + stored + page) == []
+        assert to_plain(said).split("\n")[0].strip() in told.getvalue()
+        assert json.loads(stored)["notes"] == [said]
+        assert _structure(page) == _structure(harmless)
+        assert [kind for kind, _ in _say(page)] == [kind for kind, _ in _say(harmless)]
 
 
-@every_text
-def test_lists_and_answers_of_the_other_commands_hold_text_alone(tmp_path: Path, said: str) -> None:
-    told = io.StringIO()
-    console = Console(file=told, width=300)
-    whole = said.encode("utf-8", "replace").decode()
-    write_cassette(tmp_path / "a.yaml", about=replace(ABOUT, source=whole, model=whole))
-    print_inventory(tmp_path, (), console)
-    print_plan((Task(f"dedicated/{said.replace('/', '')}/x", said, said),), tmp_path, said, console)
-    print_answers({"claims": Answer(Word.NO, said, (said,))}, console, waived=False)
-    assert find_nasty(told.getvalue()) == []
-    assert to_plain(said).split("\n")[0].strip() in told.getvalue()
+def test_lists_and_answers_of_the_other_commands_hold_text_alone(tmp_path: Path) -> None:
+    for number, said in enumerate(ALL):
+        console = Console(file=(told := io.StringIO()), width=300)
+        whole = said.encode("utf-8", "replace").decode()
+        folder = tmp_path / str(number)  # what a cassette says of itself is read once
+        write_cassette(folder / "a.yaml", about=replace(ABOUT, source=whole, model=whole))
+        print_inventory(folder, (), console)
+        task = Task(f"dedicated/{said.replace('/', '')}/x", said, said)
+        print_plan((task,), folder, said, console)
+        print_answers({"claims": Answer(Word.NO, said, (said,))}, console, waived=False)
+        assert find_nasty(told.getvalue()) == []
+        assert to_plain(said).split("\n")[0].strip() in told.getvalue()
 
 
 PIECES = ("\x1b", "\x9b", "\x9d", "\x1b]", "\u200d", "\ufe0f", "\U0001f3f4", "[", "://", "1")
