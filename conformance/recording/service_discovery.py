@@ -26,7 +26,7 @@ __all__ = [
     "check_url",
     "find_addressee",
     "find_endpoint",
-    "find_front",
+    "resolve_base_url",
 ]
 
 # Route -> what answers there, under which name its version stands, and who must own the models:
@@ -94,7 +94,7 @@ def find_addressee(
         return Addressee(", ".join(map(_address, chosen)), url)
     key = str(chosen[0]["api_key"])
     try:
-        found = find_front(url or "", key)
+        found = resolve_base_url(url or "", key)
         name = engine or next(_ask_name(found, key), "")
     except ServedError as error:
         raise AddresseeError(str(error)) from error
@@ -155,7 +155,7 @@ def _address(settings: Mapping[str, object]) -> str:
     return str(settings.get("model_url") or settings.get("base_url"))
 
 
-def find_front(url: str, key: str) -> str:
+def resolve_base_url(url: str, key: str) -> str:
     """Return the URL that a client takes; of a root alone, ask whether Baseten's front is there.
 
     Args:

@@ -28,7 +28,7 @@ from conformance.recording.service_discovery import (
     AddresseeError,
     check_url,
     find_endpoint,
-    find_front,
+    resolve_base_url,
 )
 from conformance.services.abilities import find_inability
 from conformance.services.budget import Limits, Meter
@@ -211,7 +211,7 @@ def _look_up(service: Service) -> tuple[str, str, str]:
     key = settings["api_key"]
     if not service.model:
         wait_until_awake(find_endpoint(settings).base_url, key)
-    url = find_front(service.url, key)
+    url = resolve_base_url(service.url, key)
     endpoint = find_endpoint(settings | {lane.setting: url})
     if service.model:
         return url, "", ""
