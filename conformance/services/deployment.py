@@ -25,7 +25,7 @@ from conformance.recording.model_listing import (
 )
 from conformance.recording.recorder import find_lane, is_recorded
 from conformance.recording.service_discovery import (
-    AddresseeError,
+    ServiceAddressError,
     check_url,
     find_endpoint,
     resolve_base_url,
@@ -116,7 +116,7 @@ def aim(
     if url:
         try:
             check_url(url)
-        except AddresseeError as error:
+        except ServiceAddressError as error:
             raise ServiceError(f"the URL: {error}") from error
     host = (urlsplit(url.strip()).hostname or "").lower()
     hosted = not url or host == _HOSTED
@@ -184,7 +184,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         try:
             option.model_url, served, guess = _look_up(service)
             model = model or served
-        except (AddresseeError, ServedError) as error:
+        except (ServiceAddressError, ServedError) as error:
             stopped = str(error)
         finally:
             deadline.end()

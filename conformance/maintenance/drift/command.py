@@ -38,7 +38,7 @@ from conformance.recording.command import (
 from conformance.recording.model_listing import ServedError
 from conformance.recording.plan import print_plan
 from conformance.recording.rerecord import RecordingError, ask_again, plan
-from conformance.recording.service_discovery import AddresseeError
+from conformance.recording.service_discovery import ServiceAddressError
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def main(argv: Sequence[str]) -> int:
         for path in filter(None, (options.json, options.markdown)):
             check_writable(path)
         request = read_request(options)
-    except (AddresseeError, OSError) as error:
+    except (ServiceAddressError, OSError) as error:
         complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
     try:

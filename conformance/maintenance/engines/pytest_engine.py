@@ -15,7 +15,7 @@ from pydantic import Field
 
 from conformance.claims.rows import Many, Row, Text, Texts, load_rows
 from conformance.maintenance.engines.proxy import serves_tiny
-from conformance.recording.service_discovery import AddresseeError, find_addressee
+from conformance.recording.service_discovery import ServiceAddressError, find_service_address
 from conformance.verdicts.bound_items import evidence_of
 
 if TYPE_CHECKING:
@@ -86,8 +86,10 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("the target engine needs --engine-url: the root of its front")
     given = (option.engine_url, option.engine_name)
     try:
-        config.stash[_ENGINE] = find_addressee("engine", ("dedicated",), *given, os.environ).engine
-    except AddresseeError as error:
+        config.stash[_ENGINE] = find_service_address(
+            "engine", ("dedicated",), *given, os.environ
+        ).engine
+    except ServiceAddressError as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[_NOT_APPLICABLE] = load_not_applicable() if serves_tiny(option.engine_url) else ()
 
