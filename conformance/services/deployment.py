@@ -189,8 +189,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         finally:
             deadline.end()
     if model:
-        cast = dict.fromkeys(_ROLES, model)
-        LANES[service.lane] = LANES[service.lane].recast(cast)
+        override = dict.fromkeys(_ROLES, model)
+        LANES[service.lane] = LANES[service.lane].recast(override)
     meter = Meter(Limits(), model, silence, guess)
     meter.stopped = stopped
     session.config.stash[_METER] = meter

@@ -183,7 +183,8 @@ def test_what_holds_no_answer_passes_unchanged(name: str) -> None:
 def test_a_quirk_can_stand_over_any_dialect(name: str) -> None:
     responder = QUIRKS[name].mount(respond)
     models = {model.family: slug for slug, model in HOSTED.items()}.values()
-    forms = ({"tools": TOOLS}, {"response_format": {"type": "json_object"}}, {"stop": ["a"]})
+    forms: list[dict[str, Any]] = [{"tools": TOOLS}, {"stop": ["a"]}]
+    forms.append({"response_format": {"type": "json_object"}})
     for model, form, streams in product(models, forms, (True, False)):
         fields = body(QUESTIONS["calls"], model=model, stream=streams) | form
         asked = make_request(HOSTED_CHAT, fields)
