@@ -13,6 +13,7 @@ from conformance.reference.quirks import QUIRKS, Quirk
 from conformance.reference.quirks.rewording import in_deltas, reword
 from conformance.targets import LANES
 from conformance.tests.package.call_modes import QUESTIONS, WAYS, ask, build, mount, tell
+from conformance.tests.suite.reference_requests import NAMED, WEATHER
 from langchain_baseten import (
     BasetenContextOverflowError,
     BasetenError,
@@ -25,8 +26,7 @@ from langchain_baseten import (
 pytestmark = pytest.mark.untraced("the reference server is not measured")
 
 LANE = LANES["dedicated"]
-CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": CITY}}]
+TOOLS = [WEATHER]
 BASE = f"https://{LANE.host}/sync/v1"
 CHAT = f"{BASE}/chat/completions"
 HOSTED_CHAT = f"https://{LANES['model-apis'].host}/v1/chat/completions"
@@ -304,9 +304,6 @@ def test_a_llama_refusal_is_worded_as_its_own(fields: dict[str, Any], told: str)
     assert answer.status in (400, 500)
     assert told in answer.body.decode()
     assert dict(answer.headers)["content-type"] == "application/json; charset=utf-8"
-
-
-NAMED = {"type": "function", "function": {"name": "get_weather"}}
 
 
 @pytest.mark.parametrize(
