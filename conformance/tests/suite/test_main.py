@@ -27,7 +27,7 @@ from conformance.verdicts.verdicts import Outcome, Place, Result
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("forked")
+pytestmark = pytest.mark.usefixtures("forked", "few_plugins", "without_progress")
 
 
 FAILING = PASSING.replace("pass\n", "assert 0\n", 1)
@@ -41,18 +41,6 @@ since = 2026-11-01
 expires = {expires}
 link = "https://issue.example/1"
 """
-
-
-@pytest.fixture(autouse=True)
-def _without_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep a slow machine from printing lines of progress between those that are compared."""
-    monkeypatch.setattr("conformance.cli.progress._SECONDS", {True: 0.0, False: 600.0})
-
-
-@pytest.fixture(autouse=True)
-def _few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Other people's plugins are slow to load, and none is needed here.
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
 
 # --- verify: the exit code ---
