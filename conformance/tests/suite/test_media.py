@@ -38,6 +38,7 @@ from conformance.reports.tables import (
     print_report,
     write_matrix,
 )
+from conformance.tests.package.in_each import in_each
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
 from conformance.tests.suite.sample_report import CALLS, KEYS, make, outcome, verdict
 from conformance.tests.suite.test_drift_report import FAILURE, found
@@ -52,7 +53,8 @@ if TYPE_CHECKING:
     from conformance.reports.report import Report
 
 ALL = (*NASTY.values(), *MARKUP)
-"""A test takes them all: one test for each would take longer to begin and to end than to run."""
+every_text = in_each("said", dict(zip([*NASTY, *map(repr, MARKUP)], ALL, strict=True)))
+every_nasty_text = in_each("said", NASTY)
 
 
 def _shown(said: str) -> str:
@@ -63,10 +65,10 @@ def _shown(said: str) -> str:
 # --- one function for each medium ---
 
 
-@pytest.mark.parametrize("name", NASTY)
-def test_what_a_terminal_would_obey_is_taken_out(name: str) -> None:
-    assert find_nasty(to_plain(NASTY[name])) == []
-    assert WORDS in _shown(NASTY[name])
+@every_nasty_text
+def test_what_a_terminal_would_obey_is_taken_out(said: str) -> None:
+    assert find_nasty(to_plain(said)) == []
+    assert WORDS in _shown(said)
 
 
 @pytest.mark.parametrize("text", KEPT)
@@ -81,15 +83,15 @@ def test_the_package_and_the_suite_agree_on_what_is_plain() -> None:
     assert [to_plain(said) for said in ALL] == [make_plain(said) for said in ALL]
 
 
-def test_a_text_in_json_is_whole_and_can_be_shown() -> None:
-    for said in ALL:
-        stored = to_json({"said": said, said: [said]})
-        assert json.loads(stored) == {"said": said, said: [said]}
-        assert find_nasty(stored) == []
-        assert stored.encode()
+@every_text
+def test_a_text_in_json_is_whole_and_can_be_shown(said: str) -> None:
+    stored = to_json({"said": said, said: [said]})
+    assert json.loads(stored) == {"said": said, said: [said]}
+    assert find_nasty(stored) == []
+    assert stored.encode()
 
 
-@pytest.mark.parametrize("said", ["a\ufffeb\uffff", *NASTY.values()])
+@in_each("said", {"no characters": "a\ufffeb\uffff", **NASTY})
 def test_a_text_in_xml_is_one_that_xml_can_hold(said: str) -> None:
     element = ET.Element("a", b=to_xml(said))
     element.text = to_xml(said)
@@ -104,14 +106,14 @@ def _print(*printed: Any) -> str:
     return str(getattr(console.file, "getvalue")())  # noqa: B009  it is one
 
 
-def test_a_text_in_a_terminal_is_no_style_and_no_command() -> None:
-    for said in ALL:
-        grid = Grid()
-        grid.add_column(to_terminal(said))
-        grid.add_row(to_terminal(said))
-        told = _print(to_terminal(said), grid)
-        assert find_nasty(told) == []
-        assert to_plain(said).split("\n")[0].strip() in told
+@every_text
+def test_a_text_in_a_terminal_is_no_style_and_no_command(said: str) -> None:
+    grid = Grid()
+    grid.add_column(to_terminal(said))
+    grid.add_row(to_terminal(said))
+    told = _print(to_terminal(said), grid)
+    assert find_nasty(told) == []
+    assert to_plain(said).split("\n")[0].strip() in told
 
 
 def test_a_string_on_the_console_is_text(capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,25 +148,25 @@ def _say(text: str) -> list[tuple[str, str]]:
 
 @pytest.mark.untraced("many texts through lines that other tests run")
 @pytest.mark.parametrize("place", PLACES)
-def test_a_text_in_markdown_is_text_wherever_it_stands(place: str) -> None:
-    for said in ALL:
-        text = PLACES[place].format(to_markdown(said))
-        plain = PLACES[place].format("word")
-        assert _structure(text) == _structure(plain)
-        kinds = [kind for kind, _ in _say(text)]
-        assert kinds == [kind for kind, _ in _say(plain)]
-        assert _shown(said) in "".join(content for _, content in _say(text))
-        assert "://" not in text.replace("\\://", "")
+@every_text
+def test_a_text_in_markdown_is_text_wherever_it_stands(place: str, said: str) -> None:
+    text = PLACES[place].format(to_markdown(said))
+    plain = PLACES[place].format("word")
+    assert _structure(text) == _structure(plain)
+    kinds = [kind for kind, _ in _say(text)]
+    assert kinds == [kind for kind, _ in _say(plain)]
+    assert _shown(said) in "".join(content for _, content in _say(text))
+    assert "://" not in text.replace("\\://", "")
 
 
-def test_a_text_as_code_in_markdown_is_one_span() -> None:
-    for said in ALL:
-        span = to_markdown_code(said)
-        assert [kind for kind, _ in _say(f"see {span}!")] == ["text", "code_inline", "text"]
-        row = f"| a | b |\n| :--- | :--- |\n| {span} | x |"
-        assert _structure(row) == _structure(row.replace(span, "`a`"))
-        assert [kind for kind, _ in _say(row)] == ["text", "text", "code_inline", "text"]
-        assert find_nasty(span) == []
+@every_text
+def test_a_text_as_code_in_markdown_is_one_span(said: str) -> None:
+    span = to_markdown_code(said)
+    assert [kind for kind, _ in _say(f"see {span}!")] == ["text", "code_inline", "text"]
+    row = f"| a | b |\n| :--- | :--- |\n| {span} | x |"
+    assert _structure(row) == _structure(row.replace(span, "`a`"))
+    assert [kind for kind, _ in _say(row)] == ["text", "text", "code_inline", "text"]
+    assert find_nasty(span) == []
 
 
 # --- every report ---
@@ -216,9 +218,9 @@ WRITERS |= {"terminal": _print_report, "README": lambda report, root: write_matr
 
 
 @pytest.mark.untraced("many texts through lines that other tests run")
-@pytest.mark.parametrize("name", NASTY)
-def test_no_report_holds_what_a_terminal_would_obey(tmp_path: Path, name: str) -> None:
-    report = _report(tmp_path, NASTY[name])
+@every_nasty_text
+def test_no_report_holds_what_a_terminal_would_obey(tmp_path: Path, said: str) -> None:
+    report = _report(tmp_path, said)
     for medium, write in WRITERS.items():
         text = write(report, tmp_path)
         assert find_nasty(text) == [], medium
@@ -227,33 +229,41 @@ def test_no_report_holds_what_a_terminal_would_obey(tmp_path: Path, name: str) -
             assert WORDS in " ".join(text.split()), medium
 
 
-def test_a_report_as_xml_json_or_text_says_what_was_said(tmp_path: Path) -> None:
-    for said in ALL:
-        report = _report(tmp_path, said)
-        top = ET.fromstring(WRITERS["junit"](report, tmp_path))  # noqa: S314  our own
-        failures = {" ".join(str(each.get("message")).split()) for each in top.iter("failure")}
-        assert _shown(said) in failures
-        assert json.loads(WRITERS["json"](report, tmp_path))["problems"] == [said]
-        told = _print_report(report, tmp_path)
-        assert to_plain(said).split("\n")[0].strip() in told
-        assert find_nasty(told) == []
+@every_text
+def test_a_report_as_xml_json_or_text_says_what_was_said(tmp_path: Path, said: str) -> None:
+    report = _report(tmp_path, said)
+    top = ET.fromstring(WRITERS["junit"](report, tmp_path))  # noqa: S314  our own
+    failures = {" ".join(str(each.get("message")).split()) for each in top.iter("failure")}
+    assert _shown(said) in failures
+    assert json.loads(WRITERS["json"](report, tmp_path))["problems"] == [said]
+    told = _print_report(report, tmp_path)
+    assert to_plain(said).split("\n")[0].strip() in told
+    assert find_nasty(told) == []
 
 
 @pytest.mark.untraced("many texts through lines that other tests run")
-def test_a_report_as_a_page_or_in_markdown_has_no_markup_more(tmp_path: Path) -> None:
-    harmless = {name: write(_report(tmp_path, "word"), tmp_path) for name, write in WRITERS.items()}
-    for said in ALL:
-        report = _report(tmp_path, said)
-        page = _Page(WRITERS["html"](report, tmp_path))
-        assert page.tags == _Page(harmless["html"]).tags
-        assert _shown(said) in " ".join(page.text.split())
-        for medium in ("markdown", "README"):
-            text = WRITERS[medium](report, tmp_path)
-            assert _structure(text) == _structure(harmless[medium])
-            kinds, words = zip(*_say(text), strict=True)
-            assert [*kinds] == [kind for kind, _ in _say(harmless[medium])]
-            assert _shown(said) in " ".join("".join(words).split())
-            assert [text.count(mark) for mark in (MATRIX_BEGINS, MATRIX_ENDS)] == [1, 1]
+@every_text
+def test_a_report_as_a_page_has_no_element_more(tmp_path: Path, said: str) -> None:
+    page = _Page(WRITERS["html"](_report(tmp_path, said), tmp_path))
+    assert page.tags == _Page(WRITERS["html"](_report(tmp_path, "word"), tmp_path)).tags
+    assert _shown(said) in " ".join(page.text.split())
+
+
+@pytest.mark.untraced("many texts through lines that other tests run")
+@pytest.mark.parametrize("medium", ["markdown", "README"])
+def test_a_report_in_markdown_has_no_markup_more(tmp_path: Path, medium: str) -> None:
+    harmless = WRITERS[medium](_report(tmp_path, "word"), tmp_path)
+    shape, kinds = _structure(harmless), [kind for kind, _ in _say(harmless)]
+
+    @every_text
+    def compare(said: str) -> None:
+        text = WRITERS[medium](_report(tmp_path, said), tmp_path)
+        assert _structure(text) == shape
+        assert [kind for kind, _ in _say(text)] == kinds
+        assert _shown(said) in " ".join("".join(word for _, word in _say(text)).split())
+        assert [text.count(mark) for mark in (MATRIX_BEGINS, MATRIX_ENDS)] == [1, 1]
+
+    compare()
 
 
 def _drift(said: str) -> Any:
@@ -263,31 +273,29 @@ def _drift(said: str) -> Any:
     return replace(drift, where=said, compared=(about,))
 
 
-def test_a_drift_report_holds_text_alone() -> None:
-    harmless = write_drift(_drift("word"))
-    for said in ALL:
-        drift, told = _drift(said), io.StringIO()
-        print_drift(drift, Console(file=told, width=300))
-        page, stored = write_drift(drift), write_json(drift)
-        assert find_nasty(told.getvalue() + stored + page) == []
-        assert to_plain(said).split("\n")[0].strip() in told.getvalue()
-        assert json.loads(stored)["notes"] == [said]
-        assert _structure(page) == _structure(harmless)
-        assert [kind for kind, _ in _say(page)] == [kind for kind, _ in _say(harmless)]
+@every_text
+def test_a_drift_report_holds_text_alone(said: str) -> None:
+    drift, told = _drift(said), io.StringIO()
+    print_drift(drift, Console(file=told, width=300))
+    page, stored, harmless = write_drift(drift), write_json(drift), write_drift(_drift("word"))
+    assert find_nasty(told.getvalue() + stored + page) == []
+    assert to_plain(said).split("\n")[0].strip() in told.getvalue()
+    assert json.loads(stored)["notes"] == [said]
+    assert _structure(page) == _structure(harmless)
+    assert [kind for kind, _ in _say(page)] == [kind for kind, _ in _say(harmless)]
 
 
-def test_lists_and_answers_of_the_other_commands_hold_text_alone(tmp_path: Path) -> None:
-    for number, said in enumerate(ALL):
-        console = Console(file=(told := io.StringIO()), width=300)
-        whole = said.encode("utf-8", "replace").decode()
-        folder = tmp_path / str(number)  # what a cassette says of itself is read once
-        write_cassette(folder / "a.yaml", about=replace(ABOUT, source=whole, model=whole))
-        print_inventory(folder, (), console)
-        task = Task(f"dedicated/{said.replace('/', '')}/x", said, said)
-        print_plan((task,), folder, said, console)
-        print_answers({"claims": Answer(Word.NO, said, (said,))}, console, waived=False)
-        assert find_nasty(told.getvalue()) == []
-        assert to_plain(said).split("\n")[0].strip() in told.getvalue()
+@every_text
+def test_lists_and_answers_of_the_other_commands_hold_text_alone(tmp_path: Path, said: str) -> None:
+    console = Console(file=(told := io.StringIO()), width=300)
+    whole = said.encode("utf-8", "replace").decode()
+    write_cassette(tmp_path / "a.yaml", about=replace(ABOUT, source=whole, model=whole))
+    print_inventory(tmp_path, (), console)
+    task = Task(f"dedicated/{said.replace('/', '')}/x", said, said)
+    print_plan((task,), tmp_path, said, console)
+    print_answers({"claims": Answer(Word.NO, said, (said,))}, console, waived=False)
+    assert find_nasty(told.getvalue()) == []
+    assert to_plain(said).split("\n")[0].strip() in told.getvalue()
 
 
 PIECES = ("\x1b", "\x9b", "\x9d", "\x1b]", "\u200d", "\ufe0f", "\U0001f3f4", "[", "://", "1")

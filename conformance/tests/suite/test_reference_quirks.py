@@ -13,6 +13,7 @@ from conformance.reference.quirks import QUIRKS, Quirk
 from conformance.reference.quirks.rewording import in_deltas, reword
 from conformance.targets import LANES
 from conformance.tests.package.call_modes import QUESTIONS, WAYS, ask, build, mount, tell
+from conformance.tests.package.in_each import in_each
 from conformance.tests.suite.reference_requests import NAMED, WEATHER
 from langchain_baseten import (
     BasetenContextOverflowError,
@@ -169,14 +170,14 @@ ANSWERS = [name for name, quirk in QUIRKS.items() if quirk.ends in ("same", "oth
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_what_holds_no_answer_passes_unchanged(name: str) -> None:
-    for request in OTHERS.values():
-        honest, quirk = respond(request), QUIRKS[name].mount(respond)(request)
-        assert quirk.status == honest.status
-        if name not in ("one-read", "comments"):
-            assert quirk.body == honest.body
-        if name == "no-parsers":
-            assert quirk == honest
+@in_each("request_of", OTHERS)
+def test_what_holds_no_answer_passes_unchanged(name: str, request_of: Any) -> None:
+    honest, quirk = respond(request_of), QUIRKS[name].mount(respond)(request_of)
+    assert quirk.status == honest.status
+    if name not in ("one-read", "comments"):
+        assert quirk.body == honest.body
+    if name == "no-parsers":
+        assert quirk == honest
 
 
 @pytest.mark.parametrize("name", QUIRKS)

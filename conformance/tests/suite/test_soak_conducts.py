@@ -19,6 +19,7 @@ from conformance.maintenance.soak.wire import (
     write_pieces,
     write_prompt,
 )
+from conformance.tests.package.in_each import in_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +79,7 @@ def test_what_owes_an_error_gives_no_whole_answer_ever(name: str) -> None:
         assert status != 200 or body != whole
 
 
-@pytest.mark.parametrize("name", LIGHT)
+@in_each("name", LIGHT)
 def test_every_script_ends(name: str) -> None:
     assert len(list(play(ask(name, "stream")))) < 1000
 
