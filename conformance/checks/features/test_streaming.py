@@ -165,7 +165,10 @@ def test_text_reasoning_and_calls_never_merge(
     pieces: list[Any] = [block for chunk in chunks[:-1] for block in chunk.content_blocks]
     for kind, whole in zip(("reasoning", "text"), blocks, strict=False):
         assert "".join(piece.get(kind, "") for piece in pieces) == whole[kind]
-    assert [block["args"] for block in blocks[2:]] == [{"city": "Paris"}, {"city": "Rome"}]
+    arguments = [block["args"] for block in blocks[2:]]
+    assert arguments == [{"city": "Paris"}, {"city": "Rome"}], (
+        f"the service sent calls for Paris and Rome; the content blocks hold {arguments}"
+    )
 
 
 @pytest.mark.claim("blocks.whole.told")
@@ -202,7 +205,7 @@ def test_typed_events_tell_the_same_story(
     with tapped(model) as (tapped_model, tape):
         thinker, named = at_model(tapped_model, LANES[lane].thinker)
         bound: Any = thinker.bind_tools([get_weather], **named)
-        told = bound.stream_events(TWO_CITIES, version="v3")
+        told = _open_events(bound, evidence)
         deltas = [event["delta"] for event in told if event["event"] == "content-block-delta"]
         chunks = stream(bound, TWO_CITIES)
     whole = add_up(chunks)
@@ -230,6 +233,15 @@ def test_typed_events_tell_the_same_story(
     if chosen().ours:
         assert told.output.response_metadata.get("id") == answer.told.get("id")
     assert told.output.id
+
+
+def _open_events(bound: Any, evidence: Evidence) -> Any:
+    try:
+        return bound.stream_events(TWO_CITIES, version="v3")
+    except NotImplementedError:
+        if chosen().ours:
+            raise
+        evidence.not_applicable("what bind_tools returns is no chat model, and has no typed events")
 
 
 @pytest.mark.claim("streaming.text.after-finish")

@@ -227,13 +227,18 @@ def test_an_answer_that_breaks_the_schema_stays_with_its_error(
 
 @pytest.mark.claim("structured.stream.grows")
 @by_method
-def test_a_streamed_answer_grows_into_the_invoked_one(model: BaseChatModel, method: Method) -> None:
+def test_a_streamed_answer_grows_into_the_invoked_one(
+    model: BaseChatModel, method: Method, evidence: Evidence
+) -> None:
     # Whether others take a typed dictionary is `structured.invoke.default`.
     schema: Any = VisitDict if chosen().ours else SCHEMAS["json-schema"]
     chain = model.with_structured_output(schema, method=method)
     pieces: list[Any] = list(chain.stream(PLAN))
+    if len(pieces) == 1 and not chosen().ours:
+        assert pieces[0] == PLANNED, f"the plan is {PLANNED}; the chain yielded {pieces[0]}"
+        evidence.not_applicable("how often a chain of theirs yields is for others to say")
     assert len(pieces) > 2, (
-        f"a streamed answer is handed out as it grows; the chain yielded it {len(pieces)} times"
+        f"an answer that is streamed grows; the chain yielded no more than {len(pieces)} of it"
     )
     for earlier, later in pairwise(pieces):
         assert earlier.keys() <= later.keys()
