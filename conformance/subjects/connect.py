@@ -39,6 +39,7 @@ __all__ = [
     "count_requests",
     "find_misdirected",
     "find_refusal",
+    "list_requests",
     "mount",
     "pace",
     "serve",
@@ -92,7 +93,12 @@ def serve(responder: Responder) -> Iterator[LoopbackServer]:
 
 def count_requests() -> int:
     """Return how many requests came to the servers that are open."""
-    return sum(len(server.requests) for server in _SERVING)
+    return len(list_requests())
+
+
+def list_requests() -> list[ReceivedRequest]:
+    """Return what came to the servers that are open."""
+    return [request for server in _SERVING for request in server.requests]
 
 
 def find_misdirected(lane: Lane) -> str:

@@ -1,0 +1,50 @@
+"""A fault that many checks meet is told by one claim."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from conformance.reference import ReceivedRequest
+from conformance.subjects.known_faults import find_told
+
+TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+LOOKED = {"type": "function", "function": {"name": "look"}}
+CHOICE = "the service refuses the tool_choice that is sent, as tools.choice.forced says"
+SCHEMA = "a schema is not sent as json_schema, as structured.method.json-schema says"
+
+
+def ask(path: str = "/v1/chat/completions", **more: Any) -> ReceivedRequest:
+    body = {"model": "zai-org/GLM-5.2", "messages": [{"role": "user", "content": "Hello"}], **more}
+    headers = (("authorization", "Bearer abcdefgh"), ("content-type", "application/json"))
+    return ReceivedRequest("POST", path, headers, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, ""),
+        ({"tools": [TOOL], "tool_choice": "any"}, CHOICE),
+        ({"tools": [TOOL], "tool_choice": "required"}, ""),
+        ({"tools": [TOOL], "tool_choice": LOOKED}, ""),
+        ({"response_format": {"type": "json_object", "schema": {}}}, SCHEMA),
+        ({"response_format": {"type": "json_object"}}, ""),
+        ({"response_format": {"type": "json_schema", "json_schema": {}}}, ""),
+    ],
+)
+def test_what_a_request_shows_is_told_by_the_claim_that_is_about_it(
+    more: dict[str, Any], told: str
+) -> None:
+    assert find_told([ask(), ask(**more)], {"tools.invoke.call"}) == told
+    assert find_told([ask(**more)], {"tools.choice.forced", "structured.method.json-schema"}) == ""
+
+
+def test_other_requests_than_for_an_answer_show_nothing() -> None:
+    assert find_told([ReceivedRequest("GET", "/v1/models")], ()) == ""
+
+
+def test_a_choice_that_the_service_takes_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.subjects.known_faults._REFUSED", 0)
+    assert find_told([ask(tools=[TOOL], tool_choice="any")], ()) == ""
