@@ -142,9 +142,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     try:
         yield
     except (Exception, pytest.fail.Exception):
-        claims = {place.claim for place in places_of(item)}
-        told = "" if chosen().ours else find_told(mounts.list_requests(), claims)
-        if told:
+        judged = {place.claim for place in places_of(item)}
+        if told := "" if chosen().ours else find_told(mounts.list_requests(), judged):
             end_inapplicable(told)
         raise
     finally:

@@ -200,7 +200,10 @@ def _mount_inside(responder: Responder, settings: dict[str, Any]) -> Any:
         "http_client": httpx2.Client(transport=ResponderTransport(responder)),
         "http_async_client": httpx2.AsyncClient(transport=AsyncResponderTransport(responder)),
     }
-    return chosen().make(**{**clients, **settings})
+    made = chosen().make(**{**clients, **settings})
+    # What a class that derives from ours sends by default is for its maker to document.
+    usual = {k: v for k, v in chosen().usual.items() if k not in made.model_fields_set}
+    return made.model_copy(update=usual) if usual else made
 
 
 def _mount_on_loopback(responder: Responder, settings: dict[str, Any]) -> Any:

@@ -38,7 +38,7 @@ _FAULTS: tuple[tuple[str, Callable[[ReceivedRequest], bool], str], ...] = (
     (
         "tools.choice.forced",
         _has_strange_choice,
-        "the service refuses the tool_choice that is sent",
+        "the service refuses the tool_choice sent",
     ),
     ("structured.method.json-schema", _has_strange_schema, "a schema is not sent as json_schema"),
 )

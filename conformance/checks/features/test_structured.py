@@ -141,12 +141,17 @@ def test_function_calling_sends_the_schema_as_a_forced_tool(model: BaseChatModel
 def test_json_schema_sends_the_schema_as_response_format(
     model: BaseChatModel, evidence: Evidence
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, tape), catching() as errors:
         answer = tapped_model.with_structured_output(Visit, method="json_schema").invoke(PLAN)
     [body] = tape.sent
     skip_another_method(evidence, body)
-    assert "response_format" in body, "method json_schema was asked for, no response_format is sent"
-    assert body["response_format"]["type"] == "json_schema"
+    form = body.get("response_format") or {}
+    assert form.get("type") == "json_schema", (
+        f"method json_schema was asked for; the response_format that is sent is of type "
+        f"{form.get('type')}"
+    )
+    if errors:
+        raise errors[0]
     assert body["response_format"]["json_schema"]["name"] == "Visit"
     sent = leave_titles(body["response_format"]["json_schema"]["schema"])
     assert {name: sent[name] for name in PARAMETERS} == PARAMETERS

@@ -399,13 +399,10 @@ def _split_usage(chunk: Any) -> Iterator[Any]:
     """Yield a chunk, and before it another that tells the tokens of the prompt."""
     if usage := chunk.message.usage_metadata:
         prompt, answer = usage["input_tokens"], usage["output_tokens"]
-        told = {**usage, "output_tokens": 0, "total_tokens": prompt}
-        yield ChatGenerationChunk(message=AIMessageChunk("", usage_metadata=told))
-        chunk.message.usage_metadata = {
-            "input_tokens": 0,
-            "output_tokens": answer,
-            "total_tokens": answer,
-        }
+        told: Any = {**usage, "output_tokens": 0, "total_tokens": prompt}
+        yield ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=told))
+        rest = {"input_tokens": 0, "output_tokens": answer, "total_tokens": answer}
+        chunk.message.usage_metadata = rest
     yield chunk
 
 

@@ -27,6 +27,11 @@ def of_a_subclass(**settings: Any) -> Any:
     return importlib.import_module("conformance.tests.suite.subclasses").Mine(**settings)
 
 
+def of_a_subclass_with_defaults(**settings: Any) -> Any:
+    """A class that derives from ChatBaseten and has defaults of its own."""
+    return importlib.import_module("conformance.tests.suite.subclasses").WithDefaults(**settings)
+
+
 def of_a_subclass_that_shows_its_key(**settings: Any) -> Any:
     """A broken subclass, which only a check that is marked `own` can notice."""
     return importlib.import_module("conformance.tests.suite.subclasses").ShowsItsKey(**settings)

@@ -71,7 +71,7 @@ def _read(event: dict[str, Any]) -> ChatGenerationChunk:
         tool_call_chunk(index=call["index"], id=call.get("id"), **_name(call["function"]))
         for call in delta.get("tool_calls") or ()
     ]
-    message = AIMessageChunk(delta.get("content") or "", tool_call_chunks=calls)
+    message = AIMessageChunk(content=delta.get("content") or "", tool_call_chunks=calls)
     if usage:
         message.usage_metadata = {
             "input_tokens": usage["prompt_tokens"],

@@ -103,6 +103,13 @@ def test_a_class_that_derives_from_ours_is_held_to_all_that_ours_promises(
     assert found["code"] == code
 
 
+def test_what_a_class_that_derives_from_ours_sends_by_default_is_its_own(report: Any) -> None:
+    claims = ("parameters.given.sent", "parameters.nearest.wins", "drop-in.names.known")
+    files = choose_files("compatibility", "forms", "options", "parameters")
+    found = report(f"{HOME}:of_a_subclass_with_defaults", files, claims, *LANES)
+    assert statuses(found) == {claim: {"pass"} for claim in claims}
+
+
 def test_the_standard_unit_suite_judges_a_class_that_derives_from_ours(report: Any) -> None:
     files = choose_files("package").checks
     suite = replace(HERE, checks=(*files, "conformance/checks/standard/test_unit.py"))

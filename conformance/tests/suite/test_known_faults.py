@@ -12,7 +12,7 @@ from conformance.subjects.known_faults import find_told
 
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 LOOKED = {"type": "function", "function": {"name": "look"}}
-CHOICE = "the service refuses the tool_choice that is sent, as tools.choice.forced says"
+CHOICE = "the service refuses the tool_choice sent, as tools.choice.forced says"
 SCHEMA = "a schema is not sent as json_schema, as structured.method.json-schema says"
 
 
