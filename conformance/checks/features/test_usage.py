@@ -177,8 +177,8 @@ def test_a_count_of_zero_is_one(lane: str, evidence: Evidence, ask: Ask) -> None
         return body | ({"usage": counts} if body.get("usage") else {})
 
     usage = ask(mount(lane, evidence, change_answers(count)), GREETING).usage_metadata
-    if usage is None and not chosen().ours:
-        evidence.not_applicable(NO_USAGE)
+    if not chosen().ours and (usage is None or usage["input_tokens"] > counts["prompt_tokens"]):
+        evidence.not_applicable(NO_USAGE if usage is None else _ADDED)
     told = usage and (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"])
     assert told == (7, 0, 7), f"the service counted {counts}; the answer reports {usage}"
 
