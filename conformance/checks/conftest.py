@@ -142,8 +142,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     try:
         yield
     except (Exception, pytest.fail.Exception):
-        judged = {place.claim for place in places_of(item)}
-        if told := "" if chosen().ours else find_told(mounts.list_requests(), judged):
+        places = places_of(item)
+        judged = {place.claim for place in places}
+        lane = find_lane(item)
+        lanes = {place.lane for place in places} | ({lane.name} if lane else set())
+        splits = bool(lanes & mounts.SPLITTING)
+        told = "" if chosen().ours else find_told(mounts.list_requests(), judged, splits=splits)
+        if told:
             end_inapplicable(told)
         raise
     finally:

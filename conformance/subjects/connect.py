@@ -36,6 +36,7 @@ __all__ = [
     "OPENED",
     "PACE",
     "REFUSED",
+    "SPLITTING",
     "count_requests",
     "find_misdirected",
     "find_refusal",
@@ -43,6 +44,7 @@ __all__ = [
     "mount",
     "pace",
     "serve",
+    "splits_calls",
     "tap",
 ]
 
@@ -57,9 +59,18 @@ _INSIDE = {"http_client", "http_async_client"}
 _REFUSALS = range(400, 500)
 _FINE = 200
 _WAYS = 2
+_SENT = 2
+_PARAMETERS = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+}
 
 REFUSED: dict[str, str] = {}
 """Lane -> why its service refuses each request of the judged client; empty for what judges that."""
+
+SPLITTING: set[str] = set()
+"""Lanes whose streamed calls the judged client does not put together."""
 
 OPENED = ExitStack()
 """The servers of the running check; closed when it has ended."""
@@ -172,6 +183,22 @@ def find_refusal(lane: Lane) -> str:
         f"the service refuses a plain question, as messages.invoke.string says: "
         f"HTTP {told[0].status}: {sentence}"
     )
+
+
+def splits_calls(lane: Lane) -> bool:
+    """Whether somebody else's model makes more calls of a stream than the service sent.
+
+    Args:
+        lane: Whose service streams two calls.
+    """
+    tool = {"name": "get_weather", "description": "Get the weather.", "parameters": _PARAMETERS}
+    with serve(respond) as server, suppress(Exception, pytest.skip.Exception):
+        settings = choose_settings(lane, "reference", server.url)
+        bound: Any = chosen().make(**settings, max_retries=0).bind_tools([tool])
+        first, *rest = bound.stream("What is the weather in Paris and in Rome?")
+        message = first + rest
+        return len(message.tool_calls) + len(message.invalid_tool_calls) > _SENT
+    return False
 
 
 def pace() -> float:

@@ -34,6 +34,11 @@ def _has_strange_schema(request: ReceivedRequest) -> bool:
     return form.get("type") == "json_object" and len(form) > 1
 
 
+def _streams_calls(request: ReceivedRequest) -> bool:
+    body = request.json()
+    return bool(body.get("stream") and body.get("tools"))
+
+
 _FAULTS: tuple[tuple[str, Callable[[ReceivedRequest], bool], str], ...] = (
     (
         "tools.choice.forced",
@@ -42,17 +47,27 @@ _FAULTS: tuple[tuple[str, Callable[[ReceivedRequest], bool], str], ...] = (
     ),
     ("structured.method.json-schema", _has_strange_schema, "a schema is not sent as json_schema"),
 )
+_SPLIT = (
+    (
+        "tools.stream.merge-by-index",
+        _streams_calls,
+        "the pieces of a streamed call are not put together",
+    ),
+)
 
 
-def find_told(requests: Iterable[ReceivedRequest], claims: Collection[str]) -> str:
+def find_told(
+    requests: Iterable[ReceivedRequest], claims: Collection[str], *, splits: bool = False
+) -> str:
     """Return why a check failed if another claim tells of it; empty if none does.
 
     Args:
         requests: What the judged client sent during the check.
         claims: What the check judges.
+        splits: Whether the client does not put the pieces of a streamed call together.
     """
     asked = [request for request in requests if request.path.endswith(_ROUTE)]
-    for claim, has_fault, reason in _FAULTS:
+    for claim, has_fault, reason in (*_FAULTS, *(_SPLIT if splits else ())):
         if claim not in claims and any(map(has_fault, asked)):
             return f"{reason}, as {claim} says"
     return ""

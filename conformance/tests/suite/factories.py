@@ -70,6 +70,20 @@ def of_a_strict_reader(**settings: Any) -> Any:
     return Strict(**settings)
 
 
+@as_third_party
+def of_split_calls(**settings: Any) -> Any:
+    """A client that makes a call of each piece of one, in a stream."""
+
+    class Split(importlib.import_module("langchain_baseten").ChatBaseten):  # type: ignore[misc]  # found late
+        def _stream(self, *given: Any, **options: Any) -> Any:
+            for number, chunk in enumerate(super()._stream(*given, **options)):
+                for piece in chunk.message.tool_call_chunks:
+                    piece["index"] = number
+                yield chunk
+
+    return Split(**settings)
+
+
 def of_canned_words(**settings: Any) -> Any:
     if "temperature" in settings:
         raise NotImplementedError("words in cans have no temperature")

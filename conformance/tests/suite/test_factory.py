@@ -287,6 +287,13 @@ ONE_CAUSE = {
 }
 
 
+def test_calls_of_a_stream_that_are_not_put_together_fail_one_claim(report: Any) -> None:
+    claims = ("tools.stream.merge-by-index", "tools.invoke.call")
+    found = report(f"{HOME}:of_split_calls", choose_files("tools"), claims, "--lane=dedicated")
+    assert statuses(found) == dict(zip(claims, ({"fail"}, {"pass"}), strict=True))
+    assert "as tools.stream.merge-by-index says" in str(found["lines"])
+
+
 def test_one_fault_of_others_fails_one_claim(report: Any) -> None:
     files = choose_files("messages", "streaming", "texts", "usage")
     found = report(f"{PLAIN}:make", files, (*ONE_CAUSE,), "--lane=model-apis")

@@ -13,6 +13,7 @@ from conformance.subjects.known_faults import find_told
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 LOOKED = {"type": "function", "function": {"name": "look"}}
 CHOICE = "the service refuses the tool_choice sent, as tools.choice.forced says"
+SPLIT = "the pieces of a streamed call are not put together, as tools.stream.merge-by-index says"
 SCHEMA = "a schema is not sent as json_schema, as structured.method.json-schema says"
 
 
@@ -39,6 +40,18 @@ def test_what_a_request_shows_is_told_by_the_claim_that_is_about_it(
 ) -> None:
     assert find_told([ask(), ask(**more)], {"tools.invoke.call"}) == told
     assert find_told([ask(**more)], {"tools.choice.forced", "structured.method.json-schema"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [({"tools": [TOOL], "stream": True}, SPLIT), ({"tools": [TOOL]}, ""), ({"stream": True}, "")],
+)
+def test_a_client_that_splits_streamed_calls_fails_one_claim(
+    more: dict[str, Any], told: str
+) -> None:
+    assert find_told([ask(**more)], {"tools.invoke.call"}, splits=True) == told
+    assert find_told([ask(**more)], {"tools.stream.merge-by-index"}, splits=True) == ""
+    assert find_told([ask(**more)], {"tools.invoke.call"}) == ""
 
 
 def test_other_requests_than_for_an_answer_show_nothing() -> None:
