@@ -34,6 +34,13 @@ def _has_strange_schema(request: ReceivedRequest) -> bool:
     return form.get("type") == "json_object" and len(form) > 1
 
 
+def _has_mute_part(request: ReceivedRequest) -> bool:
+    """Whether a part of a message says that it is audio, and holds none."""
+    contents = [message.get("content") for message in request.json()["messages"]]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    return any(part == {"type": "input_audio"} for part in parts)
+
+
 def _streams_calls(request: ReceivedRequest) -> bool:
     body = request.json()
     return bool(body.get("stream") and body.get("tools"))
@@ -45,6 +52,7 @@ _FAULTS: tuple[tuple[str, Callable[[ReceivedRequest], bool], str], ...] = (
         _has_strange_choice,
         "the service refuses the tool_choice sent",
     ),
+    ("audio.dedicated.data", _has_mute_part, "audio is sent without its data"),
     ("structured.method.json-schema", _has_strange_schema, "a schema is not sent as json_schema"),
 )
 _SPLIT = (

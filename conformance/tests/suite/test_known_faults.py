@@ -14,6 +14,8 @@ TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": 
 LOOKED = {"type": "function", "function": {"name": "look"}}
 CHOICE = "the service refuses the tool_choice sent, as tools.choice.forced says"
 SPLIT = "the pieces of a streamed call are not put together, as tools.stream.merge-by-index says"
+AUDIO = "audio is sent without its data, as audio.dedicated.data says"
+HEARD = {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "wav"}}
 SCHEMA = "a schema is not sent as json_schema, as structured.method.json-schema says"
 
 
@@ -32,6 +34,9 @@ def ask(path: str = "/v1/chat/completions", **more: Any) -> ReceivedRequest:
         ({"tools": [TOOL], "tool_choice": LOOKED}, ""),
         ({"response_format": {"type": "json_object", "schema": {}}}, SCHEMA),
         ({"response_format": {"type": "json_object"}}, ""),
+        ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, AUDIO),
+        ({"messages": [{"role": "user", "content": [HEARD]}]}, ""),
+        ({"messages": [{"role": "assistant", "tool_calls": []}]}, ""),
         ({"response_format": {"type": "json_schema", "json_schema": {}}}, ""),
     ],
 )
@@ -39,7 +44,8 @@ def test_what_a_request_shows_is_told_by_the_claim_that_is_about_it(
     more: dict[str, Any], told: str
 ) -> None:
     assert find_told([ask(), ask(**more)], {"tools.invoke.call"}) == told
-    assert find_told([ask(**more)], {"tools.choice.forced", "structured.method.json-schema"}) == ""
+    told_here = {"tools.choice.forced", "structured.method.json-schema", "audio.dedicated.data"}
+    assert find_told([ask(**more)], told_here) == ""
 
 
 @pytest.mark.parametrize(
