@@ -36,7 +36,7 @@ def _has_strange_schema(request: ReceivedRequest) -> bool:
 
 def _has_mute_part(request: ReceivedRequest) -> bool:
     """Whether a part of a message says that it is audio, and holds none."""
-    contents = [message.get("content") for message in request.json()["messages"]]
+    contents = [message.get("content") for message in request.json().get("messages") or ()]
     parts = [part for content in contents if isinstance(content, list) for part in content]
     return any(part == {"type": "input_audio"} for part in parts)
 
