@@ -87,8 +87,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     for reason in filter(None, (mounts.find_misdirected(LANES[name]) for name in sorted(lanes))):
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason)
-    found = {name: mounts.find_refusal(LANES[name]) for name in lanes}
+    # Of every lane: a check of the client alone asks in one that the run may not be about.
+    found = {name: mounts.find_refusal(LANES[name]) for name in LANES if asked}
     session.config.stash[_REFUSED] = {name: why for name, why in found.items() if why}
+    mounts.SPLITTING.update(n for n in LANES if asked and mounts.splits_calls(LANES[n]))
     if find_stage(option.target) == "replay" and not option.collectonly:
         for fault in canary.probe_replay():
             raise pytest.UsageError(fault)
