@@ -28,6 +28,7 @@ from conformance.subjects.expected_errors import (
     expect,
     expect_class,
     expect_status,
+    says,
 )
 from conformance.subjects.subject import chosen
 
@@ -141,8 +142,9 @@ def test_an_error_says_what_the_server_said(
         ask(mount(lane, evidence, refuse), GREETING)
     assert errors, "the service refused a request, and nothing was raised"
     assert isinstance(errors[0], core.ModelInvalidRequestError) or not chosen().ours
-    assert _SENTENCE in str(errors[0]), (
-        f"the service said {_WORDINGS[wording]}; the error says {errors[0]}"
+    assert says(errors[0], _SENTENCE), (
+        f"the service said {_WORDINGS[wording]}; neither the error's text nor an attribute of it "
+        f"says so: {errors[0]}"
     )
 
 
@@ -161,9 +163,9 @@ def test_an_error_of_the_service_itself_says_its_sentence(
         ask(mount_refused(lane, evidence, change_plans(listen)), GREETING)
     assert errors, "the service refused a request, and nothing was raised"
     assert isinstance(errors[0], core.ModelInvalidRequestError) or not chosen().ours
-    said = str(errors[0])
-    assert any(word in said for word in heard[0].split('"') if len(word) > 20), (
-        f"the service said {heard[0]}; the error says {said}"
+    assert any(says(errors[0], word) for word in heard[0].split('"') if len(word) > 20), (
+        f"the service said {heard[0]}; neither the error's text nor an attribute of it says so: "
+        f"{errors[0]}"
     )
 
 
