@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from conformance.broken.clients import answer_with, wrap
-from langchain_baseten import ChatBaseten, MissingToolCallWarning, _streaming, chat_models
+from langchain_baseten import (
+    ChatBaseten,
+    MissingToolCallWarning,
+    _streaming,
+    _structured_output,
+    chat_models,
+)
 from langchain_baseten._config import api_key, endpoint, references
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._http import auth, clients, redaction, spellings
@@ -219,6 +225,16 @@ def ends_at_done_to_the_letter(patch: Patch) -> None:
         return read
 
     wrap(patch, StreamReader, "_read", make)
+
+
+def awaits_all_of_an_object(patch: Patch) -> None:
+    async def transform(self: Any, pieces: Any) -> Any:
+        received = None
+        async for piece in pieces:
+            received = _structured_output._join(received, piece)
+        yield await self.aparse_result([_structured_output._as_generation(received)])
+
+    patch.setattr(_structured_output._Parser, "_atransform", transform)
 
 
 def _without_model(built: Any) -> Any:

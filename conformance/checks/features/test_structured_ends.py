@@ -10,6 +10,7 @@ from langchain_core.exceptions import OutputParserException
 from pydantic import BaseModel, Field
 
 from conformance.checks.features.questions import (
+    TAKES,
     change_answers,
     every_way,
     find_wire_calls,
@@ -326,3 +327,16 @@ def test_the_call_of_the_schema_is_parsed_and_none_beside_it(
     model = mount(lane, evidence, change_answers(call))
     answer = ask(model.with_structured_output(Visit, tools=[tell], **_RAW), _PLAN)
     assert answer["parsed"] == Visit(city="Rome", days=3)
+
+
+@pytest.mark.claim("structured.stream.grows")
+@pytest.mark.parametrize("take", TAKES)
+@pytest.mark.parametrize("method", _SENDING)
+def test_a_streamed_object_grows_in_both_colours(
+    lane: str, evidence: Evidence, take: Callable[..., None], method: Method
+) -> None:
+    pieces: list[Any] = []
+    schema = Visit.model_json_schema()
+    take(mount(lane, evidence).with_structured_output(schema, method=method), _PLAN, pieces)
+    assert len(pieces) > 2, f"of a streamed object {pieces} were yielded"
+    assert pieces[-1] == {"city": "New York City", "days": 3}
