@@ -100,6 +100,30 @@ def test_each_piece_is_handed_out_before_the_next_is_sent(lane: str, evidence: E
     assert counts[-1] < len(taken)
 
 
+@pytest.mark.claim("streaming.sync.incremental")
+@pytest.mark.own_client_only("over a socket the next piece may be under way")
+@pytest.mark.parametrize("take", TAKES)
+def test_each_piece_of_a_long_call_is_handed_out_before_the_next_is_sent(
+    lane: str, evidence: Evidence, take: Take
+) -> None:
+    taken: list[BodyPiece] = []
+    counts: list[int] = []
+    model = mount(lane, evidence, count_pieces(taken)).bind_tools([get_weather])
+
+    class Noting(list[Any]):
+        def append(self, chunk: Any) -> None:
+            counts.extend([len(taken)] if chunk.tool_call_chunks else [])
+
+        def extend(self, chunks: Any) -> None:
+            for chunk in chunks:
+                self.append(chunk)
+
+    city = " ".join(map(str, range(60)))
+    take(model, f"What is the weather in '{city}'?", Noting())
+    assert len(counts) > 40
+    assert all(later <= earlier + 1 for earlier, later in pairwise(counts)), counts
+
+
 @pytest.mark.claim("streaming.sync.adds-up")
 @pytest.mark.parametrize("prompt", [TALE, TWO_CITIES], ids=["text", "calls"])
 def test_the_sum_of_the_pieces_is_the_invoked_answer(model: BaseChatModel, prompt: str) -> None:

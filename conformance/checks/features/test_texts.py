@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from contextlib import contextmanager
@@ -298,12 +299,14 @@ def _say(text: str, plan: AnswerPlan) -> AnswerPlan:
 @pytest.mark.claim("streaming.sync.adds-up")
 @pytest.mark.own_client_only("no service is known to send one")
 @streamed
-def test_a_byte_order_mark_before_a_stream_is_skipped(
-    lane: str, evidence: Evidence, ask: Ask
+@pytest.mark.parametrize("begun", [0, 1, 2])
+def test_a_byte_order_mark_before_a_stream_is_skipped_wherever_the_network_cuts_it(
+    lane: str, evidence: Evidence, ask: Ask, begun: int
 ) -> None:
     def mark(plan: AnswerPlan) -> AnswerPlan:
         first, *rest = plan.pieces
-        return replace(plan, pieces=(BodyPiece(b"\xef\xbb\xbf" + first.data), *rest))
+        head, tail = codecs.BOM_UTF8[:begun], codecs.BOM_UTF8[begun:]
+        return replace(plan, pieces=(*map(BodyPiece, (head, tail + first.data)), *rest))
 
     model = mount(lane, evidence, change_plans(mark))
     assert ask(model, "Repeat after me: one two").text == "one two"
@@ -336,6 +339,7 @@ _GRAMMAR: dict[str, Callable[[bytes], list[bytes]]] = {
     "fields": lambda data: [b"event: message\nid: 7\nretry: 10\n", data],
     "two-lines-of-data": lambda data: [data.replace(b'{"', b'{\ndata: "', 1)],
     "two-events-at-once": lambda data: [data, b": and\n\n: again\n\n"],
+    "byte-by-byte": lambda data: [bytes([each]) for each in data.replace(b"\n", b"\r\n")],
 }
 """What server-sent events may look like, https://html.spec.whatwg.org/#event-stream-interpretation."""
 _UNSENT = ("cr", "two-lines-of-data")

@@ -22,6 +22,7 @@ from conformance.checks.features.questions import (
     change_plans,
     every_way,
     mount,
+    name_of,
     note_bodies,
     tapped,
 )
@@ -81,6 +82,26 @@ def test_an_answer_reports_prompt_answer_and_sum_once(lane: str, model: BaseChat
         return
     assert answer.response_metadata["token_usage"].items() >= {*zip(_COUNTS, told, strict=True)}
     assert counted.usage_metadata == {answer.response_metadata["model_name"]: usage}
+
+
+@pytest.mark.claim("usage.invoke.once")
+@every_way
+@pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
+def test_the_tokens_of_several_calls_are_summed_by_model(
+    lane: str, evidence: Evidence, ask: Ask, named: bool
+) -> None:
+    def name(payload: Any) -> Any:
+        return payload if named else {k: v for k, v in payload.items() if k != "model"}
+
+    model = mount(lane, evidence, change_answers(name))
+    with get_usage_metadata_callback() as counted:
+        answers = [ask(model, prompt) for prompt in (GREETING, _RIDDLE)]
+    told = [answer.usage_metadata for answer in answers if answer.usage_metadata]
+    if not chosen().ours and (len(told) < len(answers) or not named):
+        evidence.not_applicable("which usage and which model are told is for other checks to say")
+    sums = {one: sum(each["total_tokens"] for each in told) for one in [name_of(model)]}
+    summed = {one: each["total_tokens"] for one, each in counted.usage_metadata.items()}
+    assert summed == sums or (not chosen().ours and [*summed.values()] == [*sums.values()])
 
 
 @pytest.mark.claim("usage.invoke.once", lane="dedicated")
