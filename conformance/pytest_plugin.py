@@ -200,6 +200,7 @@ class _Recorder:
             # pytest gets here even after the selection has refused the checks.
             for place in places_of(item):
                 self._writer.write_binding(item.nodeid, place)
+        self._writer.write_collected()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:

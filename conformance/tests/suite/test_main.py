@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import types
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -614,6 +615,20 @@ def test_output_that_is_no_file_is_written_to_as_it_is(
     monkeypatch.setattr(sys, "stdout", written := io.StringIO())
     assert main(["list"], write_suite(tmp_path)) == 0
     assert "3 judged" in written.getvalue()
+
+
+def test_what_is_interrupted_while_it_is_imported_says_so_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupting(types.ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "conformance.cli.main", Interrupting("main"))
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(command.__file__)
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "interrupted: nothing was judged\n"
 
 
 def test_a_missing_package_of_the_suite_is_named_with_what_to_install(
