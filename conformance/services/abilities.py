@@ -41,12 +41,21 @@ class Heard(NamedTuple):
         """Whether the response is an answer of a model, or the beginning of one."""
         return self.status < _REFUSED and find_error(self.said) is None
 
+    @property
+    def breaks_off(self) -> bool:
+        """Whether the response is a stream with an error inside, or that says of no end."""
+        if self.status >= _REFUSED or not _EVENT.search(self.said):
+            return False
+        return find_error(self.said) is not None or not _END.search(self.said)
+
 
 _REFUSED = 400
 _SERVER_ERROR = 500
 _UNABLE = {*range(400, 500), 501} - {401, 402, 403, 408, 409, 425, 429}
 """Statuses that say what a service cannot do, not that it cannot now, or not for this key."""
 _TOO_LONG = re.compile(r"(?i)context (length|size|window)|too long|maximum .*(length|tokens)")
+_EVENT = re.compile(r"(?m)^data:")
+_END = re.compile(r'(?m)^data: ?\[DONE\]|"finish_reason": ?"')
 _LONG = 2_000
 """Characters of a request that may be more than a model takes."""
 _MEDIA_WORDS = ("image", "audio", "vision", "multimodal", "modalit", "mmproj")
@@ -86,11 +95,17 @@ def _streams(answers: Answers) -> bool:
 
 def _cuts_calls(answers: Answers) -> bool:
     calls = [call for answer in answers for call in answer.calls]
-    return not calls or any(call.events > 1 for call in calls)
+    # A delta that stands apart, with the wrong index or none, is no whole call.
+    whole = calls and all(call.is_valid and call.name and call.events == 1 for call in calls)
+    return not whole
 
 
 def _calls(answers: Answers) -> bool:
     return any(answer.calls for answer in answers)
+
+
+def _calls_validly(answers: Answers) -> bool:
+    return all(call.is_valid and call.name for answer in answers for call in answer.calls)
 
 
 def _calls_side_by_side(answers: Answers) -> bool:
@@ -114,6 +129,8 @@ _WHOLE_CALLS = "the service sends each call in one event"
 _ONE_BY_ONE = "the model makes one call where it is asked for two"
 _ONE_ANSWER = "the service gives one answer to a request"
 _NO_CALLS = "the model calls no tool, as tools.invoke.call says"
+_INVALID_CALLS = "the service sends calls without a name or a JSON object"
+_CALLED = ((_calls, _NO_CALLS), (_calls_validly, _INVALID_CALLS))
 
 _REASONING_TOKENS = ("completion_tokens_details", "reasoning_tokens")
 _CACHED_TOKENS = ("prompt_tokens_details", "cached_tokens")
@@ -126,7 +143,7 @@ _DETAILS = (
 # for it to apply, and what is reported where they do not.
 _NEEDS: dict[str, tuple[tuple[Callable[[Answers], bool], str], ...]] = {
     "reasoning.answer.kept": ((_reasons, _NO_REASONING),),
-    "reasoning.replay.sent": ((_reasons_first, _NO_REASONING), (_calls, _NO_CALLS)),
+    "reasoning.replay.sent": ((_reasons_first, _NO_REASONING), *_CALLED),
     "streaming.reasoning.chunks": ((_reasons_first, _NO_REASONING), (_streams, _NOT_STREAMED)),
     "streaming.blocks.apart": (
         (_reasons, _NO_REASONING),
@@ -134,10 +151,12 @@ _NEEDS: dict[str, tuple[tuple[Callable[[Answers], bool], str], ...]] = {
             _reasons_before(2, text=True),
             "the model does not reason, write and call two tools in one answer",
         ),
+        (_calls_validly, _INVALID_CALLS),
     ),
     "blocks.whole.told": (
         (_reasons, _NO_REASONING),
         (_reasons_before(1, text=False), "the model does not reason and call in one answer"),
+        (_calls_validly, _INVALID_CALLS),
     ),
     "usage.invoke.details": (
         (_counts(*_REASONING_TOKENS), "the service counts no reasoning tokens"),
@@ -153,14 +172,14 @@ _NEEDS: dict[str, tuple[tuple[Callable[[Answers], bool], str], ...]] = {
         (_calls_side_by_side, _ONE_BY_ONE),
     ),
     "tools.invoke.parallel": ((_calls_side_by_side, _ONE_BY_ONE),),
-    "tools.parallel.forbidden": ((_calls, _NO_CALLS), (_calls_side_by_side, _ONE_BY_ONE)),
-    "test_an_answer_that_calls_a_tool_says_so": ((_calls, _NO_CALLS),),
-    "test_calls_and_their_results_go_back_to_the_service": ((_calls, _NO_CALLS),),
+    "tools.parallel.forbidden": (*_CALLED, (_calls_side_by_side, _ONE_BY_ONE)),
+    "test_an_answer_that_calls_a_tool_says_so": _CALLED,
+    "test_calls_and_their_results_go_back_to_the_service": _CALLED,
     "test_an_agent_calls_both_tools_reads_the_results_and_answers": (
         (_calls_side_by_side, _ONE_BY_ONE),
     ),
     "test_several_answers_to_one_question_report_their_tokens_once": ((_chooses, _ONE_ANSWER),),
-    "test_structured_few_shot_examples": ((_calls, _NO_CALLS),),
+    "test_structured_few_shot_examples": _CALLED,
 }
 
 
@@ -188,6 +207,8 @@ _JUDGING_REFUSALS = (
 )
 _STREAMED = "streaming.sync.adds-up"
 _STREAM = {"stream", "stream_options"}
+_PLAIN = "messages.invoke.string"
+_NO_STREAM_ENDS = f"every streamed answer breaks off, as {_STREAMED} says"
 _NO_EVENTS = f"a streamed request is answered with JSON and no events, as {_STREAMED} says"
 
 
@@ -225,6 +246,10 @@ def find_inability(
             return why
     if _STREAMED not in judged and any(map(_ignores_streaming, heard)):
         return _NO_EVENTS
+    # Streams are asked for before whatever else streams: where none of them ended, none will.
+    untold = "stream" not in accepted and not {_STREAMED, _PLAIN}.intersection(judged)
+    if untold and any(each.breaks_off for each in heard):
+        return _NO_STREAM_ENDS
     # What answered nothing shows no lack of anything.
     answers = [read_answer(each.said) for each in heard if each.answers]
     needs = [need for name in judged for need in _NEEDS.get(name, ())] if answers else []

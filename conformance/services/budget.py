@@ -8,6 +8,7 @@ run. Must not know pytest's hooks, checks or lanes.
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -47,6 +48,9 @@ _WAKING_ATTEMPTS = 6
 """Of a service that has answered nothing yet, and may be waking up: half a minute."""
 _LONGEST_WAIT = 60.0
 _SILENCES = 2
+_MOST_SILENCES = 5
+"""In a row, and in all, for a service that is silent in each stream and answers otherwise."""
+_DONE = re.compile(rb"(?m)^data: ?\[DONE\]")
 _LONGEST_ANSWER = 3
 """How many of the longest silences a whole answer may take."""
 
@@ -112,6 +116,7 @@ class Meter(TransportGuard):
         self._answered = False
         self._plain = False
         self._silences = 0
+        self._all_silences = 0
         self._deadline = Deadline()
 
     def end(self) -> None:
@@ -147,22 +152,29 @@ class Meter(TransportGuard):
             self._deadline.begin(longest, lambda: self._expire(host, longest))
 
     def _expire(self, host: str, longest: float) -> NoReturn:
-        self._silences += 1
         why = f"{host} sends without an end: no whole answer in {longest:g} s"
-        if not self._answered or self._silences == _SILENCES:
+        if self._count_silence() or not self._answered:
             self._stop(why)
         self._withhold(why)
+
+    def _count_silence(self) -> str:
+        """Return how many there were if this is the last that is waited for; else nothing."""
+        self._silences += 1
+        self._all_silences += 1
+        if self._silences == _SILENCES:
+            return ", twice in a row"
+        return f", {_MOST_SILENCES} times" if self._all_silences == _MOST_SILENCES else ""
 
     def judge_error(self, request: Request, error: Exception, attempt: int) -> float:
         """Return the seconds to wait; skip the check after a silence or the last attempt."""
         kind = type(error).__name__
         host = request.url.netloc.decode("ascii")
         if isinstance(error, _SILENT) and not isinstance(error, _UNREACHED):
-            self._silences += 1
+            often = self._count_silence()
             if not self._answered:
                 self._stop(f"{host} takes requests and does not answer: {kind}{self._tell_wait()}")
-            if self._silences == _SILENCES:
-                self._stop(f"{host} is silent: {kind}{self._tell_wait()}, twice in a row")
+            if often:
+                self._stop(f"{host} is silent: {kind}{self._tell_wait()}{often}")
             self._withhold(f"{host} gave no answer in time: {kind}{self._tell_wait()}")
         if attempt + 1 == _ATTEMPTS:
             far = isinstance(error, _UNREACHED)
@@ -229,7 +241,7 @@ class Meter(TransportGuard):
             self.tokens += count_answer(*self.heard[-1])
             if not self.withheld:
                 self._silences = 0
-            if self.heard[-1].answers:
+            if self.heard[-1].answers and not self.heard[-1].breaks_off:
                 self.accepted |= list_features(sent)
 
         return library.Response(
@@ -240,20 +252,21 @@ class Meter(TransportGuard):
         )
 
     def _lose(self, error: Exception) -> NoReturn:
-        why = f"the connection was lost inside an answer: {type(error).__name__}"
-        self._silences += isinstance(error, _SILENT)
-        if self._silences == _SILENCES:
-            self._stop(f"{why}{self._tell_wait()}, twice in a row")
+        kind = type(error).__name__
+        if not isinstance(error, _SILENT):
+            self._withhold(f"the connection was lost inside an answer: {kind}")
+        why = f"the service is silent inside an answer: {kind}{self._tell_wait()}"
+        if often := self._count_silence():
+            self._stop(f"{why}{often}")
         self._withhold(why)
 
     def _leave(self, idle: float) -> None:
         """Note that a client left a stream in which nothing but comments came for too long."""
         if self._silence is not None and idle >= self._silence and not self.withheld:
-            self._silences += 1
             why = f"nothing but comments came in a stream for {self._silence:g} s (--max-silence)"
             self.withheld = why
-            if self._silences == _SILENCES:
-                self.stopped = self.stopped or f"{why}, twice in a row"
+            if often := self._count_silence():
+                self.stopped = self.stopped or f"{why}{often}"
 
     def _stop(self, why: str) -> NoReturn:
         self.stopped = self.stopped or why
@@ -331,7 +344,7 @@ class _Counted(Body, AsyncBody):
             for chunk in self._stream:
                 yield self._take(chunk)
         except _LOST as error:
-            self._lose(error)
+            self._end_early(error)
         self._ended = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -339,8 +352,13 @@ class _Counted(Body, AsyncBody):
             async for chunk in self._stream:
                 yield self._take(chunk)
         except _LOST as error:
-            self._lose(error)
+            self._end_early(error)
         self._ended = True
+
+    def _end_early(self, error: Exception) -> None:
+        """Take a connection that is lost, or stays open, after the last event for the end."""
+        if not _DONE.search(self._body):
+            self._lose(error)
 
     def _take(self, chunk: bytes) -> bytes:
         self._body += chunk

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -500,11 +501,45 @@ def test_the_second_silence_inside_an_answer_is_the_last() -> None:
     meter = Meter(Limits(), silence=7)
     meter._answered = True
     silent = httpx2.ReadTimeout("nothing")
-    for stopped in ("", "lost inside an answer: ReadTimeout after 7 s (--max-silence), twice in a"):
+    for stopped in ("", "silent inside an answer: ReadTimeout after 7 s (--max-silence), twice in a"):
         with pytest.raises(SKIPPED):
             meter._lose(silent)
         assert stopped in meter.stopped
         assert bool(stopped) == bool(meter.stopped)
+
+
+def test_the_fifth_silence_is_the_last_even_with_answers_in_between() -> None:
+    meter = Meter(Limits(), silence=7)
+    meter._answered = True
+    for stopped in (*[""] * 4, "silent inside an answer: ReadTimeout after 7 s (--max-silence), 5 t"):
+        meter._silences = 0  # as after an answer
+        with pytest.raises(SKIPPED):
+            meter._lose(httpx2.ReadTimeout("nothing"))
+        assert stopped in meter.stopped
+        assert bool(stopped) == bool(meter.stopped)
+
+
+def ask_astream(url: str) -> str:
+    async def ask() -> str:
+        async with aim(url) as model:
+            return "".join([chunk.text async for chunk in model.astream("Say hello to Ada.")])
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("ask", [ask_stream, ask_astream])
+def test_a_connection_that_stays_open_after_the_end_of_a_stream_is_no_silence(
+    ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stay(request: ReceivedRequest) -> AnswerPlan:
+        plan = respond(request)
+        return replace(plan, pieces=(*plan.pieces, BodyPiece(b": still here", delay=2)))
+
+    meter = Meter(Limits())
+    with LoopbackServer(stay) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        assert ask(server.url)
+    assert (meter.withheld, meter._all_silences) == ("", 0)
 
 
 def test_the_second_answer_without_an_end_is_the_last() -> None:
