@@ -89,6 +89,8 @@ class Meter(TransportGuard):
         elsewhere: Whether nothing was withheld but requests for other models.
         heard: The exchanges since somebody emptied the list.
         accepted: Features of the requests that were answered so far.
+        stays_open: Whether connections stay open after the last event of a stream, so that
+            nothing is waited for behind it.
         limits: When to stop.
 
     Args:
@@ -110,6 +112,7 @@ class Meter(TransportGuard):
         self.elsewhere = False
         self.heard: list[Heard] = []
         self.accepted: set[str] = set()
+        self.stays_open = False
         self.limits = limits
         self._model = model
         self._guess = guess
@@ -247,11 +250,20 @@ class Meter(TransportGuard):
         return library.Response(
             response.status_code,
             headers=headers,
-            stream=_Counted(stream, note, self._lose, self._leave),
+            stream=_Counted(stream, note, self),
             extensions=response.extensions,
         )
 
-    def _lose(self, error: Exception) -> NoReturn:
+    def lose(self, error: Exception, *, told: bool) -> None:
+        """Skip the check for an answer that stopped; one that has told all of it may.
+
+        Args:
+            error: How it stopped.
+            told: Whether its last event came, after which a service may leave the connection open.
+        """
+        if told:
+            self.stays_open = isinstance(error, _SILENT)
+            return
         kind = type(error).__name__
         if not isinstance(error, _SILENT):
             self._withhold(f"the connection was lost inside an answer: {kind}")
@@ -260,7 +272,7 @@ class Meter(TransportGuard):
             self._stop(f"{why}{often}")
         self._withhold(why)
 
-    def _leave(self, idle: float) -> None:
+    def leave(self, idle: float) -> None:
         """Note that a client left a stream in which nothing but comments came for too long."""
         if self._silence is not None and idle >= self._silence and not self.withheld:
             why = f"nothing but comments came in a stream for {self._silence:g} s (--max-silence)"
@@ -328,13 +340,11 @@ class _Counted(Body, AsyncBody):
         self,
         stream: Any,
         note: Callable[[bytes], None],
-        lose: Callable[[Exception], NoReturn],
-        leave: Callable[[float], None],
+        meter: Meter,
     ) -> None:
         self._stream = stream
         self._note = note
-        self._lose = lose
-        self._leave = leave
+        self._meter = meter
         self._body = bytearray()
         self._last = time.monotonic()
         self._ended = False
@@ -343,22 +353,25 @@ class _Counted(Body, AsyncBody):
         try:
             for chunk in self._stream:
                 yield self._take(chunk)
+                if self._meter.stays_open and self._told:
+                    break
         except _LOST as error:
-            self._end_early(error)
+            self._meter.lose(error, told=self._told)
         self._ended = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._stream:
                 yield self._take(chunk)
+                if self._meter.stays_open and self._told:
+                    break
         except _LOST as error:
-            self._end_early(error)
+            self._meter.lose(error, told=self._told)
         self._ended = True
 
-    def _end_early(self, error: Exception) -> None:
-        """Take a connection that is lost, or stays open, after the last event for the end."""
-        if not _DONE.search(self._body):
-            self._lose(error)
+    @property
+    def _told(self) -> bool:
+        return _DONE.search(self._body) is not None
 
     def _take(self, chunk: bytes) -> bytes:
         self._body += chunk
@@ -369,7 +382,7 @@ class _Counted(Body, AsyncBody):
     # Clients close once, however the body ended.
     def _end(self) -> None:
         if not self._ended:
-            self._leave(time.monotonic() - self._last)
+            self._meter.leave(time.monotonic() - self._last)
         self._note(bytes(self._body))
 
     def close(self) -> None:

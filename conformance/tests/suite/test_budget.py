@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from conformance.reference import ReceivedRequest
 
 SLUG = "moonshotai/Kimi-K2.6"
+STREAMED = {"model": SLUG, "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+KEY = {"authorization": "Bearer k"}
 SKIPPED = pytest.skip.Exception
 NO_ANSWER = (SKIPPED, AttributeError)
 """LangChain's awaited calls stumble over a skip; what counts is that the meter has the reason."""
@@ -503,7 +505,7 @@ def test_the_second_silence_inside_an_answer_is_the_last() -> None:
     silent = httpx2.ReadTimeout("nothing")
     for stopped in ("", "silent inside an answer: ReadTimeout after 7 s (--max-silence), twice in a"):
         with pytest.raises(SKIPPED):
-            meter._lose(silent)
+            meter.lose(silent, told=False)
         assert stopped in meter.stopped
         assert bool(stopped) == bool(meter.stopped)
 
@@ -514,32 +516,42 @@ def test_the_fifth_silence_is_the_last_even_with_answers_in_between() -> None:
     for stopped in (*[""] * 4, "silent inside an answer: ReadTimeout after 7 s (--max-silence), 5 t"):
         meter._silences = 0  # as after an answer
         with pytest.raises(SKIPPED):
-            meter._lose(httpx2.ReadTimeout("nothing"))
+            meter.lose(httpx2.ReadTimeout("nothing"), told=False)
         assert stopped in meter.stopped
         assert bool(stopped) == bool(meter.stopped)
 
 
-def ask_astream(url: str) -> str:
-    async def ask() -> str:
-        async with aim(url) as model:
-            return "".join([chunk.text async for chunk in model.astream("Say hello to Ada.")])
-
-    return asyncio.run(ask())
+def read_whole(url: str) -> str:
+    """Return all of a streamed body, as what records it does."""
+    with httpx2.Client(timeout=0.2, headers=KEY) as client:
+        return client.post(f"{url}/v1/chat/completions", json=STREAMED).text
 
 
-@pytest.mark.parametrize("ask", [ask_stream, ask_astream])
-def test_a_connection_that_stays_open_after_the_end_of_a_stream_is_no_silence(
-    ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+def aread_whole(url: str) -> str:
+    async def read() -> str:
+        async with httpx2.AsyncClient(timeout=0.2, headers=KEY) as client:
+            return (await client.post(f"{url}/v1/chat/completions", json=STREAMED)).text
+
+    return asyncio.run(read())
+
+
+@pytest.mark.parametrize("read", [read_whole, aread_whole])
+def test_a_connection_that_stays_open_after_the_last_event_is_waited_for_once(
+    read: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stay(request: ReceivedRequest) -> AnswerPlan:
         plan = respond(request)
-        return replace(plan, pieces=(*plan.pieces, BodyPiece(b": still here", delay=2)))
+        return replace(plan, pieces=(*plan.pieces, BodyPiece(b": still here", delay=1)))
 
     meter = Meter(Limits())
     with LoopbackServer(stay) as server, monkeypatch.context() as patch:
         meter.install(patch)
-        assert ask(server.url)
-    assert (meter.withheld, meter._all_silences) == ("", 0)
+        bodies = [read(server.url)]
+        assert meter.stays_open
+        patch.setattr(meter, "lose", lambda *_, **__: pytest.fail("it was waited for again"))
+        bodies.append(read(server.url))
+    assert (meter.withheld, len(meter.heard)) == ("", 2)
+    assert all(body.endswith("data: [DONE]\n\n") for body in bodies)
 
 
 def test_the_second_answer_without_an_end_is_the_last() -> None:
