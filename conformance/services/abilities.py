@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     Answers = Sequence[WireAnswer]
 
-__all__ = ["Heard", "find_inability", "list_features"]
+__all__ = ["ABSENT_UNASKED", "Heard", "find_inability", "list_features"]
+
+ABSENT_UNASKED = "logprobs.dedicated.kept"
+"""A claim of which one check passes where nothing is asked for, and shows no ability by that."""
 
 
 class Heard(NamedTuple):

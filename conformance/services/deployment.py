@@ -30,7 +30,7 @@ from conformance.recording.service_discovery import (
     find_endpoint,
     find_front,
 )
-from conformance.services.abilities import find_inability
+from conformance.services.abilities import ABSENT_UNASKED, find_inability
 from conformance.services.budget import Limits, Meter
 from conformance.targets import LANES, choose_settings
 from conformance.verdicts.bound_items import evidence_of, is_bound, note_cost, places_of
@@ -278,7 +278,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
         if meter.withheld:
             pytest.skip(meter.withheld)
         judged = [item.name, *(place.claim for place in places_of(item))]
-        if failed and (why := find_inability(judged, meter.heard, meter.accepted)):
+        silent = failed or ABSENT_UNASKED in judged
+        if silent and (why := find_inability(judged, meter.heard, meter.accepted)):
             evidence_of(item).not_applicable(why)
 
 

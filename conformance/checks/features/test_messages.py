@@ -18,7 +18,9 @@ from langchain_core.prompts import ChatPromptTemplate
 
 from conformance.checks.features.questions import (
     BOTH_WAYS,
+    LONGER,
     both_ways,
+    list_unread,
     mount,
     note_bodies,
     tapped,
@@ -144,6 +146,25 @@ def _leave_what_is_free(sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if json.loads(call["function"]["arguments"]) == {"city": "Paris"}:
             call["function"]["arguments"] = _WIRE_CALL["function"]["arguments"]
     return told
+
+
+@pytest.mark.claim("messages.invoke.objects")
+def test_the_system_message_and_what_was_said_before_are_read(
+    lane: str, model: BaseChatModel, evidence: Evidence
+) -> None:
+    def write(system: str = "", earlier: str = "", question: str = "") -> list[BaseMessage]:
+        said = [HumanMessage(f"My name is Ada.{earlier}"), AIMessage("Hello, Ada.")]
+        return [SystemMessage(f"Be brief.{system}"), *said, HumanMessage(f"Who am I?{question}")]
+
+    unread = list_unread(
+        model,
+        evidence,
+        plain=write(),
+        system_message=write(system=LONGER),
+        earlier_message=write(earlier=LONGER),
+        question=write(question=LONGER),
+    )
+    assert not unread, f"no tokens of the prompt are counted, so that it is not read, of {unread}"
 
 
 @pytest.mark.claim("messages.invoke.objects")

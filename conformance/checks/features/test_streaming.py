@@ -47,8 +47,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("lane")
 
 _REFUSED = 400
-STREAM_ONLY = {"token_usage", "request_id", "id"}
-"""Metadata that differs between an invoked and a streamed answer: two requests, two ids."""
+STREAM_ONLY = {"token_usage", "request_id", "id", "logprobs"}
+"""Metadata that differs between an invoked and a streamed answer: two requests, two ids, and the
+log probabilities of other tokens, where a service sends them unasked."""
 COUNTS = {
     "input_tokens": "prompt_tokens",
     "output_tokens": "completion_tokens",
@@ -244,7 +245,7 @@ def test_exactly_one_piece_is_the_last_and_it_alone_carries_the_end(
     for chunk in earlier:
         assert chunk.chunk_position is None
         assert chunk.usage_metadata is None
-        assert chunk.response_metadata.keys() <= {"model_provider"}
+        assert chunk.response_metadata.keys() <= {"model_provider", "logprobs"}
 
 
 def judge_end(chunks: list[AIMessageChunk]) -> None:

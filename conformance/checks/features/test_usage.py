@@ -113,7 +113,9 @@ def test_reasoning_tokens_are_reported(
     reasoning = (usage.get("output_token_details") or {}).get("reasoning", 0)
     assert reasoning > 0, f"the service counted tokens of reasoning; the answer reports {usage}"
     whole = usage["output_tokens"]
-    assert reasoning <= whole, f"{reasoning} tokens of reasoning are counted in {whole} of an answer"
+    assert reasoning <= whole, (
+        f"{reasoning} tokens of reasoning are counted in {whole} of an answer"
+    )
 
 
 @pytest.mark.claim("usage.cache.read")

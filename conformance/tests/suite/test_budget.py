@@ -503,7 +503,10 @@ def test_the_second_silence_inside_an_answer_is_the_last() -> None:
     meter = Meter(Limits(), silence=7)
     meter._answered = True
     silent = httpx2.ReadTimeout("nothing")
-    for stopped in ("", "silent inside an answer: ReadTimeout after 7 s (--max-silence), twice in a"):
+    for stopped in (
+        "",
+        "silent inside an answer: ReadTimeout after 7 s (--max-silence), twice in",
+    ):
         with pytest.raises(SKIPPED):
             meter.lose(silent, told=False)
         assert stopped in meter.stopped
@@ -513,7 +516,7 @@ def test_the_second_silence_inside_an_answer_is_the_last() -> None:
 def test_the_fifth_silence_is_the_last_even_with_answers_in_between() -> None:
     meter = Meter(Limits(), silence=7)
     meter._answered = True
-    for stopped in (*[""] * 4, "silent inside an answer: ReadTimeout after 7 s (--max-silence), 5 t"):
+    for stopped in (*[""] * 4, "silent inside an answer: ReadTimeout after 7 s (--max-silence), 5"):
         meter._silences = 0  # as after an answer
         with pytest.raises(SKIPPED):
             meter.lose(httpx2.ReadTimeout("nothing"), told=False)

@@ -138,7 +138,8 @@ def test_a_run_that_is_interrupted_before_a_part_began_reports_what_the_others_j
     statuses = {(line.claim, line.lane): str(line.status) for line in report.lines}
     assert statuses["calls.invoke.once", "dedicated"] == "pass"
     assert statuses["keys.read.environment", "client"] == "untested"
-    assert report.problems == ("the run was interrupted after 1 of the checks, before all were collected",)
+    [problem] = report.problems
+    assert problem.endswith("after 1 of the checks, before all were collected")
 
 
 def test_an_interrupted_run_ends_all_its_parts(tmp_path: Path) -> None:
