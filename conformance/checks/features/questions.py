@@ -38,7 +38,6 @@ ResultT = TypeVar("ResultT")
 
 GREETING = "Say hello to Ada."
 TALE = "Write a short story about a harbour."
-LONGER = " Nets are mended and boats are counted." * 8
 ONE_CITY = "What is the weather in Paris?"
 _FAREWELL = 1.0
 _UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
@@ -49,7 +48,6 @@ __all__ = [
     "BOTH_WAYS",
     "EVERY_WAY",
     "GREETING",
-    "LONGER",
     "NO_REPLAY",
     "ONE_CITY",
     "TAKES",
@@ -73,7 +71,6 @@ __all__ = [
     "judge_reading",
     "judge_refusal",
     "knowing",
-    "list_unread",
     "mount",
     "mount_refused",
     "name_of",
@@ -136,25 +133,6 @@ def tapped(model: Any) -> Iterator[tuple[Any, Tape]]:
     """
     with mounts.tap(model) as (tapped_model, tape):
         yield tapped_model, tape
-
-
-def list_unread(model: Any, evidence: Evidence, **prompts: Any) -> list[str]:
-    """Return the names of longer prompts of which a service counts no more tokens than of `plain`.
-
-    Whatever a model makes of a prompt: what is not counted does not reach it.
-
-    Args:
-        model: A model aimed at the target.
-        evidence: Where it is stated that the service does not count.
-        prompts: Messages by name; `plain` ones first, and the same with a longer `question` last.
-    """
-    with tapped(model) as (tapped_model, tape):
-        for messages in prompts.values():
-            tapped_model.invoke(messages, max_tokens=5)
-    plain, *counts = (read_answer(body).count("prompt_tokens") or 0 for body in tape.answers)
-    if not 0 < plain < counts[-1]:
-        evidence.not_applicable("the service counts no more tokens of a prompt that is longer")
-    return [name for name, n in zip([*prompts][1:], counts, strict=True) if n <= plain]
 
 
 @asynccontextmanager

@@ -10,11 +10,9 @@ from langchain_core.messages import HumanMessage
 
 from conformance.checks.assets import make_wav
 from conformance.checks.features.questions import (
-    LONGER,
     at_model,
     every_way,
     judge_refusal,
-    list_unread,
     mount,
     note_bodies,
     refuse_noted,
@@ -88,15 +86,6 @@ def test_audio_given_as_data_arrives_unchanged(model: BaseChatModel, block: dict
     assert b64decode(sound["data"]) == make_wav()
     assert sound["format"] == "wav"
     assert answer.text
-
-
-@pytest.mark.claim("audio.dedicated.data")
-def test_audio_is_heard(model: BaseChatModel, evidence: Evidence) -> None:
-    question = [HumanMessage(TEXT)], [HumanMessage(TEXT + LONGER)]
-    unread = list_unread(
-        model, evidence, plain=question[0], audio=ask_about(FORMS["wire"]), question=question[1]
-    )
-    assert not unread, "as many tokens are counted as without the audio, so that it is not heard"
 
 
 @pytest.mark.claim("audio.dedicated.data")

@@ -12,11 +12,9 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from conformance.checks.assets import make_png
 from conformance.checks.features.questions import (
-    LONGER,
     at_model,
     get_weather,
     judge_refusal,
-    list_unread,
     mount,
     note_bodies,
     tapped,
@@ -117,15 +115,6 @@ def test_an_image_given_as_data_arrives_unchanged(
     skip_another_form(tape.sent[-1], evidence, block)
     assert read_data(find_url(tape.sent[-1])) == make_png()
     assert answer.text
-
-
-@pytest.mark.claim("image.dedicated.data")
-def test_an_image_is_read(model: BaseChatModel, evidence: Evidence) -> None:
-    question = [HumanMessage(TEXT)], [HumanMessage(TEXT + LONGER)]
-    unread = list_unread(
-        model, evidence, plain=question[0], image=ask_about(BLOCK), question=question[1]
-    )
-    assert not unread, "as many tokens are counted as without the image, so that it is not read"
 
 
 @pytest.mark.claim("image.dedicated.url", "image.model-apis.vision-model")
