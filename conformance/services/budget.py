@@ -182,7 +182,8 @@ class Meter(TransportGuard):
         if attempt + 1 == _ATTEMPTS:
             far = isinstance(error, _UNREACHED)
             what = "cannot be reached" if far else "closes connections without a whole answer"
-            self._stop(f"{host} {what}: {kind} in {_ATTEMPTS} attempts")
+            why = f" ({error!s:.200})" if far else ""
+            self._stop(f"{host} {what}: {kind} in {_ATTEMPTS} attempts{why}")
         self.requests -= 1
         return read_wait(None, attempt) / 4
 

@@ -21,6 +21,7 @@ from conformance.recording.model_listing import (
     choose_model,
     describe_listing,
     list_served,
+    no_longer_than,
     wait_until_awake,
 )
 from conformance.recording.recorder import find_lane, is_recorded
@@ -183,7 +184,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         deadline = Deadline()
         deadline.begin(max(silence, _LOOK_UP), _give_up)
         try:
-            option.model_url, served, guess = _look_up(service)
+            with no_longer_than(silence):
+                option.model_url, served, guess = _look_up(service)
             model = model or served
         except (AddresseeError, ServedError) as error:
             stopped = str(error)
