@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
@@ -61,6 +62,11 @@ _EVENT = re.compile(r"(?m)^data:")
 _END = re.compile(r'(?m)^data: ?\[DONE\]|"finish_reason": ?"')
 _LONG = 2_000
 """Characters of a request that may be more than a model takes."""
+_FORMS = (
+    (re.compile(r"(?i)roles must alternate"), "the model takes no two turns of one role in a row"),
+    (re.compile(r"(?i)tool.?call.?id\b.* must "), "the model takes call ids of its own form alone"),
+)
+"""What the templates of some models demand of a conversation, and refuse with these words."""
 _MEDIA_WORDS = ("image", "audio", "vision", "multimodal", "modalit", "mmproj")
 _AT_ONCE = 2
 """Events that a whole message may stand in without being streamed token by token."""
@@ -266,6 +272,8 @@ def _ignores_streaming(heard: Heard) -> bool:
 
 def _read_refusal(judged: Sequence[str], heard: Heard, accepted: Collection[str]) -> str:
     """Return how the service refuses what a check is about; empty if it refuses something else."""
+    if demanded := _read_form(judged, heard):
+        return demanded
     unknown = list_features(heard.asked) - {*accepted}
     # A picture in a tool's result is refused with the tools, if those always are.
     always = _read_features(judged, heard, unknown) if accepted and "tools" in unknown else ""
@@ -275,6 +283,15 @@ def _read_refusal(judged: Sequence[str], heard: Heard, accepted: Collection[str]
         or _read_features(judged, heard, unknown)
         or _read_length(judged, heard)
     )
+
+
+def _read_form(judged: Sequence[str], heard: Heard) -> str:
+    """Return which form of a conversation the model demands, as the service says; else nothing."""
+    sentence = find_sentence(heard.said)
+    if any(name.startswith(_JUDGING_REFUSALS) for name in judged) or heard.status not in _UNABLE:
+        return ""
+    found = (why for words, why in _FORMS if words.search(sentence))
+    return "".join(f"{why}: HTTP {heard.status}: {sentence:.200}" for why in islice(found, 1))
 
 
 def _read_length(judged: Sequence[str], heard: Heard) -> str:

@@ -268,3 +268,27 @@ def test_a_service_whose_streams_all_break_off_fails_at_streaming_alone(
     judged: str, said: str, accepted: list[str], why: str
 ) -> None:
     assert find_inability([judged], [Heard(200, STREAMED, said)], accepted) == why
+
+
+ALTERNATE = "Conversation roles must alternate user/assistant/user/assistant/..."
+IDS = "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9."
+
+
+@pytest.mark.parametrize(
+    ("judged", "status", "sentence", "why"),
+    [
+        ("messages.invoke.objects", 400, ALTERNATE, "no two turns of one role in a row: HTTP 400"),
+        ("tools.history.round-trip", 422, IDS, "call ids of its own form alone: HTTP 422: Tool"),
+        ("image.tool.message", 400, IDS, "call ids of its own form alone: HTTP 400"),
+        ("messages.invoke.objects", 500, ALTERNATE, ""),
+        ("messages.invoke.objects", 400, "The roles are wrong.", ""),
+        ("errors.sentence.kept", 400, ALTERNATE, ""),
+    ],
+)
+def test_a_model_may_demand_a_form_of_a_conversation(
+    judged: str, status: int, sentence: str, why: str
+) -> None:
+    asked = ask(messages=[{"role": "tool", "content": [{"type": "image_url"}]}])
+    found = find_inability([judged], [refuse(asked, status, sentence)], ["tools"])
+    assert why in found
+    assert bool(why) == bool(found)
