@@ -232,8 +232,14 @@ def list_features(asked: str) -> set[str]:
     found = {k for k, v in given.items() if v not in ([], {})} - {"model", "messages"}
     if found >= {"stream", "tools"}:
         found.add("tools in a stream")
-    if any(message.get("role") == "system" for message in body.get("messages", ())):
+    messages, tools = body.get("messages", ()), body.get("tools") or ()
+    if any(message.get("role") == "system" for message in messages):
         found.add("a system message")
+    # Agents name the tool of each result: where that is refused, they do not work.
+    if any(message.get("name") and message.get("role") != "tool" for message in messages):
+        found.add("a name in a message")
+    if any("strict" in tool.get("function", ()) for tool in tools):
+        found.add("a strict tool")
     forms = {name: body[name] for name in ("tool_choice", "response_format") if name in found}
     kinds = {k: v["type"] if isinstance(v, dict) else str(v) for k, v in forms.items()}
     return (found - forms.keys()) | {f"{name} {kind!r:.40}" for name, kind in kinds.items()}

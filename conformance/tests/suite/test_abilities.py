@@ -172,6 +172,9 @@ TOOLED, STREAMED = ask(tools=[{}]), ask(stream=True, stream_options={"include_us
         (ask(tools=[{}], stream=True), {"tools", "stream", "tools in a stream"}),
         (ask(stream=False, seed=0), {"seed"}),
         (ask(messages=[{"role": "system", "content": "Be brief."}]), {"a system message"}),
+        (ask(messages=[{"role": "user", "name": "ada"}]), {"a name in a message"}),
+        (ask(messages=[{"role": "tool", "name": "get_weather"}]), set()),
+        (ask(tools=[{"function": {"strict": True}}]), {"tools", "a strict tool"}),
     ],
 )
 def test_what_a_request_asks_for_beyond_a_plain_answer_is_told(
