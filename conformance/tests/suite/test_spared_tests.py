@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -43,12 +44,16 @@ def _environment() -> dict[str, str]:
 def _run(folder: Path, tests: str, *options: str, measured: bool = False) -> str:
     (folder / "conftest.py").write_text(_CONFTEST, encoding="utf-8")
     (folder / "test_it.py").write_text(tests, encoding="utf-8")
-    (folder / ".coveragerc").write_text("[run]\npatch = subprocess\n", encoding="utf-8")
+    ours = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    silent = ",".join(ours["tool"]["coverage"]["run"]["disable_warnings"])
+    (folder / ".coveragerc").write_text(
+        f"[run]\npatch = subprocess\nsource = .\ndisable_warnings = {silent}\n", encoding="utf-8"
+    )
     done = subprocess.run(  # noqa: S603  our own tests
         [
             *(sys.executable, "-m", *(["coverage", "run", "-m"] if measured else [])),
             *("pytest", "-v", "-p", "conformance.maintenance.spared_tests", *options),
-            *("-p", "no:cacheprovider", "test_it.py"),
+            *("-p", "no:cacheprovider", "-W", "error", "test_it.py"),
         ],
         capture_output=True,
         check=False,
