@@ -288,6 +288,8 @@ def _explain(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
     if call.excinfo:
         if reason := find_inapplicable(call.excinfo.value):
             return _tidy(reason)
+        if report.skipped:
+            return str(call.excinfo.value)
         text = describe_failure(call.excinfo.value, call.excinfo.exconly(tryshort=True))
     return text if report.when == "call" else f"{report.when}: {text}"
 

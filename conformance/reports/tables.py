@@ -44,6 +44,7 @@ __all__ = [
 MATRIX_BEGINS, MATRIX_ENDS = "<!-- matrix -->", "<!-- /matrix -->"
 
 _BLOCK = re.compile(f"{re.escape(MATRIX_BEGINS)}.*?{re.escape(MATRIX_ENDS)}", re.DOTALL)
+_FEW = 3
 _MANY = 5
 
 
@@ -233,7 +234,21 @@ def _share(report: Report) -> list[Cause]:
     return [cause for cause in report.causes if cause.checks > 1]
 
 
+def _find_one_reason(report: Report) -> str:
+    """Return why nothing at all was judged, such as that nobody answers; empty if there are more.
+
+    Claim by claim it would fill three screens.
+    """
+    reasons = {each.reason for line in report.lines for each in line.findings}
+    untested = {line.status for line in report.lines} == {Status.UNTESTED}
+    return reasons.pop() if untested and len(reasons) == 1 and len(report.lines) > _FEW else ""
+
+
 def _list_lines(report: Report) -> Iterator[Text]:
+    if why := _find_one_reason(report):
+        head = f"\n{say(Status.UNTESTED)}  all {len(report.lines)} verdicts"
+        yield to_terminal(head, SAYS[Status.UNTESTED].style) + to_terminal(f"\n    {why}")
+        return
     told = {find_key(cause.reason): f"cause {n}" for n, cause in enumerate(_share(report), start=1)}
     for line in report.lines:
         if line.status is Status.PASS:

@@ -366,6 +366,17 @@ def test_a_run_that_is_interrupted_reports_what_was_judged_until_then(
     assert not suite.memory.exists()
 
 
+def test_one_reason_for_which_nothing_was_judged_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup = "@pytest.fixture(autouse=True)\ndef server(): pytest.skip('nobody answers')\n"
+    suite = write_suite(tmp_path, f"{PASSING}\n{setup}")
+    assert main([], suite) == 1
+    told = capsys.readouterr().out
+    assert "? UNTESTED  all 4 verdicts\n    nobody answers\n" in told
+    assert told.count("nobody answers") == 1
+
+
 def test_a_run_that_is_terminated_ends_its_checks(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     suite = write_suite(tmp_path, replace_second(signalling(signal.SIGTERM)))
