@@ -194,15 +194,17 @@ _NEEDS: dict[str, tuple[tuple[Callable[[Answers], bool], str], ...]] = {
 
 # What a request holds -> the claims, or checks, of which a refusal leaves nothing to judge, and
 # what is reported of it. What is about a text model's refusal is not among them.
-_REFUSABLE: dict[str, tuple[tuple[str, ...], str]] = {
-    r'"image_url"': (
-        ("image.dedicated", "image.model-apis.vision-model", "image.tool", "image.block"),
+_REFUSABLE = (
+    (
+        r'"image_url"',
+        ("image.dedicated", "image.model-apis.vision-model", "image.block"),
         "the model takes no images",
     ),
-    r'"input_audio"': (("audio.dedicated",), "the model takes no audio"),
-    r'"logprobs":\s*true': (("logprobs.dedicated",), "the service gives no log probabilities"),
-    r'"n":\s*2': (("test_several_answers",), _ONE_ANSWER),
-}
+    (r'"image_url"', ("image.tool",), "the model takes no image in a tool's result"),
+    (r'"input_audio"', ("audio.dedicated",), "the model takes no audio"),
+    (r'"logprobs":\s*true', ("logprobs.dedicated",), "the service gives no log probabilities"),
+    (r'"n":\s*2', ("test_several_answers",), _ONE_ANSWER),
+)
 
 # A refusal is what these claims are about, or what they fail by for all others.
 _JUDGING_REFUSALS = (
@@ -327,7 +329,7 @@ def _read_inability(judged: Sequence[str], heard: Heard) -> str:
     # An engine that fails at images says so with a 500 as well; any other 500 is a failure.
     if heard.status >= _SERVER_ERROR and not any(w in sentence.lower() for w in _MEDIA_WORDS):
         return ""
-    for mark, (names, why) in _REFUSABLE.items():
+    for mark, names, why in _REFUSABLE:
         if re.search(mark, heard.asked) and any(name.startswith(names) for name in judged):
             return f"{why}: HTTP {heard.status}: {sentence:.200}"
     return ""

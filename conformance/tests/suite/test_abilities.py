@@ -88,7 +88,7 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
         ("tools.stream.merge-by-index", hear(APART), ""),
         ("tools.stream.merge-by-index", hear({"tool_calls": [call(0), {"index": 1}]}), ""),
         ("image.dedicated.data", refuse(IMAGE), "takes no images: HTTP 400: No."),
-        ("image.tool.message", refuse(IMAGE, 500, "No vision."), "takes no images: HTTP 500"),
+        ("image.tool.message", refuse(IMAGE, 500, "No vision."), "in a tool's result: HTTP 500"),
         ("image.dedicated.data", refuse(IMAGE, 500, "CUDA out of memory."), ""),
         ("image.dedicated.data", refuse("{}"), ""),
         ("image.dedicated.data", refuse(SOUND), ""),
@@ -203,7 +203,7 @@ REFUSED = "the service refuses every request with"
         ("errors.sentence.kept", refuse(TOOLED), (), ""),
         ("streaming.end.error-inside", refuse(TOOLED), (), ""),
         ("image.tool.message", refuse(ask(tools=[{}])), ["seed"], f"{REFUSED} tools: "),
-        ("image.tool.message", refuse(IMAGE), ["tools"], "takes no images"),
+        ("image.tool.message", refuse(IMAGE), ["tools"], "takes no image in a tool's result"),
     ],
 )
 def test_what_is_refused_of_every_request_fails_no_check_of_more_than_that(
