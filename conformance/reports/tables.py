@@ -234,24 +234,28 @@ def _share(report: Report) -> list[Cause]:
     return [cause for cause in report.causes if cause.checks > 1]
 
 
-def _find_one_reason(report: Report) -> str:
-    """Return why nothing at all was judged, such as that nobody answers; empty if there are more.
+def _group_untested(report: Report) -> dict[str, list[Line]]:
+    """Return the untested lines of which more than a few have one reason alone, by that reason.
 
-    Claim by claim it would fill three screens.
+    Claim by claim, what nobody answered would fill three screens.
     """
-    reasons = {each.reason for line in report.lines for each in line.findings}
-    untested = {line.status for line in report.lines} == {Status.UNTESTED}
-    return reasons.pop() if untested and len(reasons) == 1 and len(report.lines) > _FEW else ""
+    groups: dict[str, list[Line]] = {}
+    for line in report.lines:
+        reasons = {each.reason for each in line.findings if each.result is not Result.PASSED}
+        if line.status is Status.UNTESTED and len(reasons) == 1:
+            groups.setdefault(reasons.pop(), []).append(line)
+    return {reason: lines for reason, lines in groups.items() if len(lines) > _FEW}
 
 
 def _list_lines(report: Report) -> Iterator[Text]:
-    if why := _find_one_reason(report):
-        head = f"\n{say(Status.UNTESTED)}  all {len(report.lines)} verdicts"
-        yield to_terminal(head, SAYS[Status.UNTESTED].style) + to_terminal(f"\n    {why}")
-        return
+    alike = _group_untested(report)
+    for reason, lines in alike.items():
+        head = f"\n{say(Status.UNTESTED)}  {len(lines)} of {len(report.lines)} verdicts: {reason}"
+        names = ", ".join(dict.fromkeys(line.claim for line in lines))
+        yield to_terminal(head, SAYS[Status.UNTESTED].style) + to_terminal(f"\n    {names}")
     told = {find_key(cause.reason): f"cause {n}" for n, cause in enumerate(_share(report), start=1)}
     for line in report.lines:
-        if line.status is Status.PASS:
+        if line.status is Status.PASS or any(line in lines for lines in alike.values()):
             continue
         should = " (should)" if line.level == "should" else ""
         head = f"\n{say(line.status)}  {line.claim} · {line.lane}{should}"

@@ -366,14 +366,15 @@ def test_a_run_that_is_interrupted_reports_what_was_judged_until_then(
     assert not suite.memory.exists()
 
 
-def test_one_reason_for_which_nothing_was_judged_is_said_once(
+def test_one_reason_for_which_much_was_not_judged_is_said_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     setup = "@pytest.fixture(autouse=True)\ndef server(): pytest.skip('nobody answers')\n"
     suite = write_suite(tmp_path, f"{PASSING}\n{setup}")
     assert main([], suite) == 1
     told = capsys.readouterr().out
-    assert "? UNTESTED  all 4 verdicts\n    nobody answers\n" in told
+    names = "calls.invoke.once, keys.read.environment, logprobs.dedicated.absent"
+    assert f"? UNTESTED  4 of 4 verdicts: nobody answers\n    {names}\n" in told
     assert told.count("nobody answers") == 1
 
 
