@@ -22,7 +22,7 @@ from conformance.recording.recorder import find_recorder, is_recorded
 from conformance.recording.vcr_hooks import match_json_body
 from conformance.subjects import connect as mounts
 from conformance.subjects.subject import chosen
-from conformance.targets import LANES, find_stage, read_casts
+from conformance.targets import LANES, find_stage, read_model_overrides
 from conformance.verdicts.bound_items import note_refusal, places_of
 from conformance.verdicts.evidence import end_inapplicable
 
@@ -74,8 +74,8 @@ def pytest_recording_configure(config: pytest.Config, vcr: VCR) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     gc.disable()  # what is imported and collected stays
     option = session.config.option
-    for name, cast in read_casts(option.model).items():
-        LANES[name] = LANES[name].recast(cast)
+    for name, override in read_model_overrides(option.model).items():
+        LANES[name] = LANES[name].recast(override)
     try:
         chosen().kind  # noqa: B018  imports the client
     except Exception as error:  # whatever its modules raise
@@ -87,8 +87,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     for reason in filter(None, (mounts.find_misdirected(LANES[name]) for name in sorted(lanes))):
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason)
-    found = {name: mounts.find_refusal(LANES[name]) for name in lanes}
+    # Of every lane: a check of the client alone asks in one that the run may not be about.
+    found = {name: mounts.find_refusal(LANES[name]) for name in LANES if asked}
     session.config.stash[_REFUSED] = {name: why for name, why in found.items() if why}
+    mounts.SPLITTING.update(n for n in LANES if asked and mounts.splits_calls(LANES[n]))
     if find_stage(option.target) == "replay" and not option.collectonly:
         for fault in canary.probe_replay():
             raise pytest.UsageError(fault)

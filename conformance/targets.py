@@ -49,7 +49,7 @@ class Lane:
         """The path of the OpenAI base URL that the client makes of `path`."""
         return self.path.replace("/predict", "/sync/v1")
 
-    def cast(self, model: str) -> dict[str, str]:
+    def override_models(self, model: str) -> dict[str, str]:
         """Return who plays which role when a run names a model of its own.
 
         A deployment serves one model, which then plays all roles; Model APIs serve the others, too.
@@ -93,19 +93,19 @@ LANES: dict[str, Lane] = {
 }
 
 
-def read_casts(models: Iterable[str]) -> dict[str, dict[str, str]]:
+def read_model_overrides(models: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return who plays which role in each lane, for models given as `SLUG` or `LANE=SLUG`.
 
     Args:
         models: The models; one without a lane is meant for both.
     """
-    casts: dict[str, dict[str, str]] = {}
+    overrides: dict[str, dict[str, str]] = {}
     for given in models:
         name, mark, model = given.partition("=")
         named = bool(mark) and name in LANES
         for lane in [LANES[name]] if named else LANES.values():
-            casts[lane.name] = lane.cast(model if named else given)
-    return casts
+            overrides[lane.name] = lane.override_models(model if named else given)
+    return overrides
 
 
 def find_stage(target: str) -> str:

@@ -19,11 +19,13 @@ from conformance.recording.cassettes import find_flaw, name_cassette, read_prove
 from conformance.recording.recorder import find_lane, find_recorder
 from conformance.recording.vcr_hooks import vcr_settings
 from conformance.subjects import connect as mounts
+from conformance.subjects.known_faults import find_told
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.time_limit import limit_time
 from conformance.subjects.traffic import DECK
 from conformance.targets import LANES, choose_settings, find_stage
 from conformance.verdicts.bound_items import evidence_of, note_play, places_of
+from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -133,9 +135,22 @@ def vcr_config(request: pytest.FixtureRequest, target: str) -> dict[str, Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    """Leave a check untested whose request has no cassette, whatever it made of VCR's refusal."""
+    """Leave a check untested whose request has no cassette, whatever it made of VCR's refusal.
+
+    Nor does one fail another maker's client for what another claim tells of.
+    """
     try:
         yield
+    except (Exception, pytest.fail.Exception):
+        places = places_of(item)
+        judged = {place.claim for place in places}
+        lane = find_lane(item)
+        lanes = {place.lane for place in places} | ({lane.name} if lane else set())
+        splits = bool(lanes & mounts.SPLITTING)
+        told = "" if chosen().ours else find_told(mounts.list_requests(), judged, splits=splits)
+        if told:
+            end_inapplicable(told)
+        raise
     finally:
         if _lacks_cassette(item):
             claims = " ".join(f"--claim {place.claim}" for place in places_of(item)[:1])

@@ -22,7 +22,11 @@ from conformance.recording.plan import RecordRequest, print_plan, protect_eviden
 from conformance.recording.redaction import remove_keys
 from conformance.recording.rerecord import RecordingError, plan, record
 from conformance.recording.scanner import withhold
-from conformance.recording.service_discovery import AddresseeError, find_addressee, find_endpoint
+from conformance.recording.service_discovery import (
+    ServiceAddressError,
+    find_endpoint,
+    find_service_address,
+)
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:
@@ -73,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
     complain = open_console(stderr=True)
     try:
         return _record(options, console)
-    except AddresseeError as error:
+    except ServiceAddressError as error:
         complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
     except (RecordingError, ServedError, SuiteFault) as error:
@@ -97,19 +101,19 @@ def read_request(options: argparse.Namespace) -> RecordRequest:
     """Return the request that the options of `add_options` describe.
 
     Raises:
-        AddresseeError: An address, a key or an engine's name is missing.
+        ServiceAddressError: An address, a key or an engine's name is missing.
     """
     lanes = tuple(options.lane) or (("dedicated",) if options.target == "engine" else ())
     given = (options.model_url, options.engine_name)
-    addressee = find_addressee(options.target, lanes or tuple(LANES), *given, os.environ)
+    address = find_service_address(options.target, lanes or tuple(LANES), *given, os.environ)
     return RecordRequest(
-        where=withhold(addressee.where, find_keys()),
+        where=withhold(address.where, find_keys()),
         target=options.target,
         lanes=lanes,
         claims=tuple(options.claim),
         models=tuple(options.model),
-        url=addressee.url,
-        engine=addressee.engine,
+        url=address.url,
+        engine=address.engine,
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from conformance.media import to_terminal
 from conformance.recording.cassettes import find_provenance
-from conformance.targets import read_casts
+from conformance.targets import read_model_overrides
 from conformance.verdicts.costs import Cost, estimate
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class RecordRequest:
     @property
     def model_overrides(self) -> dict[str, dict[str, str]]:
         """The models by role that each lane requests instead of its own."""
-        return read_casts(self.models)
+        return read_model_overrides(self.models)
 
 
 class Task(NamedTuple):

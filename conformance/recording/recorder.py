@@ -23,7 +23,7 @@ from conformance.recording.redaction import remove_keys
 from conformance.recording.scanner import withhold
 from conformance.recording.transport_guard import RecordingGuard
 from conformance.recording.vcr_hooks import CassetteWriter, Redactor
-from conformance.targets import LANES, find_keys, read_casts
+from conformance.targets import LANES, find_keys, read_model_overrides
 from conformance.verdicts.bound_items import places_of
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Recorder:
             client=import_module("langchain_baseten").__version__,
             recorder=f"vcrpy {metadata.version('vcrpy')}",
             requests=requests,
-            cast=read_casts(option.model).get(lane.name, {}) if lane else {},
+            cast=read_model_overrides(option.model).get(lane.name, {}) if lane else {},
         )
 
     def pytest_recording_configure(self, config: pytest.Config, vcr: VCR) -> None:

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from langchain_baseten._config.endpoint import Endpoint
 
 __all__ = [
-    "Addressee",
-    "AddresseeError",
+    "ServiceAddress",
+    "ServiceAddressError",
     "check_url",
-    "find_addressee",
     "find_endpoint",
-    "find_front",
+    "find_service_address",
+    "resolve_base_url",
 ]
 
 # Route -> what answers there, under which name its version stands, and who must own the models:
@@ -40,12 +40,12 @@ _VERSIONS = {
 _SHORTEST_KEY = 8
 
 
-class AddresseeError(RuntimeError):
+class ServiceAddressError(RuntimeError):
     """No service can be asked; the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Addressee:
+class ServiceAddress:
     """The service that a run asks.
 
     Attributes:
@@ -59,13 +59,13 @@ class Addressee:
     engine: str = ""
 
 
-def find_addressee(
+def find_service_address(
     target: str,
     lanes: tuple[str, ...],
     url: str | None,
     engine: str,
     environment: Mapping[str, str],
-) -> Addressee:
+) -> ServiceAddress:
     """Return which service to ask; an engine is asked for its version only.
 
     Args:
@@ -76,40 +76,40 @@ def find_addressee(
         environment: Variables with keys and addresses.
 
     Raises:
-        AddresseeError: An address, a key or an engine's name is missing or of no use.
+        ServiceAddressError: An address, a key or an engine's name is missing or of no use.
     """
     if target == "reference":
-        return Addressee("the reference server, on loopback")
+        return ServiceAddress("the reference server, on loopback")
     try:
         chosen = [
             choose_settings(LANES[lane], target, None, _pick(lane, target, url), environment)
             for lane in lanes
         ]
     except LookupError as error:
-        raise AddresseeError(str(error)) from error
+        raise ServiceAddressError(str(error)) from error
     for settings in chosen:
         check_url(_address(settings))
         _check_key(str(settings["api_key"]))
     if target == "live":
-        return Addressee(", ".join(map(_address, chosen)), url)
+        return ServiceAddress(", ".join(map(_address, chosen)), url)
     key = str(chosen[0]["api_key"])
     try:
-        found = find_front(url or "", key)
+        found = resolve_base_url(url or "", key)
         name = engine or next(_ask_name(found, key), "")
     except ServedError as error:
-        raise AddresseeError(str(error)) from error
+        raise ServiceAddressError(str(error)) from error
     if not name:
-        raise AddresseeError(
+        raise ServiceAddressError(
             f"the engine at {found} does not say what it is: give --engine-name 'vllm 0.32.0'"
         )
-    return Addressee(f"{name} at {found}", found, name)
+    return ServiceAddress(f"{name} at {found}", found, name)
 
 
 def check_url(url: str) -> None:
     """Raise for what is no URL of a service, and for a URL that holds a secret.
 
     Raises:
-        AddresseeError: It is one of these; the message does not show it.
+        ServiceAddressError: It is one of these; the message does not show it.
     """
     try:
         parts = urlsplit(url.strip())
@@ -118,14 +118,16 @@ def check_url(url: str) -> None:
         whole = False
     if not whole:
         kind = url.partition(":")[0] if "://" in url else "it"
-        raise AddresseeError(f"{kind:.20} is no http URL of a service: give http://host:port/v1")
+        raise ServiceAddressError(
+            f"{kind:.20} is no http URL of a service: give http://host:port/v1"
+        )
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise AddresseeError("leave out of the URL what is secret; the key is read elsewhere")
+        raise ServiceAddressError("leave out of the URL what is secret; the key is read elsewhere")
 
 
 def _check_key(key: str) -> None:
     if len(key) < _SHORTEST_KEY or not key.isascii() or not key.isprintable():
-        raise AddresseeError(
+        raise ServiceAddressError(
             f"the key has {len(key)} characters: what is to be hidden in every answer needs "
             f"{_SHORTEST_KEY} of ASCII; if the engine wants none, leave {ENGINE_KEY} unset"
         )
@@ -135,14 +137,14 @@ def find_endpoint(settings: Mapping[str, object]) -> Endpoint:
     """Return what the client makes of the URL in its constructor's arguments.
 
     Raises:
-        AddresseeError: It makes none; the message is the client's.
+        ServiceAddressError: It makes none; the message is the client's.
     """
     module = import_module("langchain_baseten._config.endpoint")
     name = "model_url" if "model_url" in settings else "base_url"
     try:
         found: Endpoint = getattr(module, f"parse_{name}")(settings[name])
     except module.EndpointError as error:
-        raise AddresseeError(str(error)) from error
+        raise ServiceAddressError(str(error)) from error
     return found
 
 
@@ -155,7 +157,7 @@ def _address(settings: Mapping[str, object]) -> str:
     return str(settings.get("model_url") or settings.get("base_url"))
 
 
-def find_front(url: str, key: str) -> str:
+def resolve_base_url(url: str, key: str) -> str:
     """Return the URL that a client takes; of a root alone, ask whether Baseten's front is there.
 
     Args:

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from conformance.verdicts.verdicts import GREEN, Status
 
-__all__ = ["NO_CLAIM", "SAYS", "UNCLAIMED", "Saying", "say"]
+__all__ = ["NO_CLAIM", "SAYS", "UNCLAIMED", "StatusLabel", "say"]
 
 NO_CLAIM = "·"
 UNCLAIMED = "the page claims nothing for this lane"
 
 
-class Saying(NamedTuple):
+class StatusLabel(NamedTuple):
     """How one status is said.
 
     Attributes:
@@ -27,19 +27,19 @@ class Saying(NamedTuple):
     meaning: str
 
 
-SAYS: dict[Status, Saying] = {
-    Status.PASS: Saying("✓", "green", "every check that judges it passed"),
-    Status.EXPECTED_FAILURE: Saying(
+SAYS: dict[Status, StatusLabel] = {
+    Status.PASS: StatusLabel("✓", "green", "every check that judges it passed"),
+    Status.EXPECTED_FAILURE: StatusLabel(
         "~", "yellow", "fails, as the list of expected failures says, until the day it names"
     ),
-    Status.NOT_APPLICABLE: Saying("○", "dim", "does not apply here; the check observed why"),
-    Status.UNTESTED: Saying(
+    Status.NOT_APPLICABLE: StatusLabel("○", "dim", "does not apply here; the check observed why"),
+    Status.UNTESTED: StatusLabel(
         "?", "red", "no check ran, or one was skipped: nobody knows, which is red"
     ),
-    Status.BROKEN: Saying(
+    Status.BROKEN: StatusLabel(
         "!", "magenta", "the suite itself failed: it says nothing about the client"
     ),
-    Status.FAIL: Saying("✗", "bold red", "a check judged it and it does not hold"),
+    Status.FAIL: StatusLabel("✗", "bold red", "a check judged it and it does not hold"),
 }
 
 

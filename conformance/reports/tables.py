@@ -46,6 +46,8 @@ MATRIX_BEGINS, MATRIX_ENDS = "<!-- matrix -->", "<!-- /matrix -->"
 _BLOCK = re.compile(f"{re.escape(MATRIX_BEGINS)}.*?{re.escape(MATRIX_ENDS)}", re.DOTALL)
 _FEW = 3
 _MANY = 5
+_NAMED = 3
+"""Claims of one cause that are named."""
 
 
 def print_report(report: Report, console: Console, *, exchanges: bool = False) -> None:
@@ -223,8 +225,9 @@ def _list_causes(report: Report) -> Iterator[Text]:
     single = len(report.causes) - len(shared)
     yield to_terminal("\nWhat failed, by cause:", "bold")
     for number, cause in enumerate(shared, start=1):
-        more = f" and {len(cause.claims) - 1} more claims" if len(cause.claims) > 1 else ""
-        head = f"    {number}. {cause.checks} checks of {cause.claims[0]}{more}"
+        named, more = ", ".join(cause.claims[:_NAMED]), len(cause.claims) - _NAMED
+        more_of_them = f" and {more} more" if more > 0 else ""
+        head = f"    {number}. {cause.checks} checks of {named}{more_of_them}"
         yield to_terminal(f"{head}: {cause.reason}")
     if single:
         yield to_terminal(f"    - and {single} that failed one check each")
@@ -254,7 +257,8 @@ def _list_lines(report: Report) -> Iterator[Text]:
         names = ", ".join(dict.fromkeys(line.claim for line in lines))
         yield to_terminal(head, SAYS[Status.UNTESTED].style) + to_terminal(f"\n    {names}")
     told = {find_key(cause.reason): f"cause {n}" for n, cause in enumerate(_share(report), start=1)}
-    for line in report.lines:
+    # What does not apply is no news of the client: it stands behind what failed.
+    for line in sorted(report.lines, key=lambda line: line.status is Status.NOT_APPLICABLE):
         if line.status is Status.PASS or any(line in lines for lines in alike.values()):
             continue
         should = " (should)" if line.level == "should" else ""

@@ -26,10 +26,10 @@ from conformance.recording.model_listing import (
 )
 from conformance.recording.recorder import find_lane, is_recorded
 from conformance.recording.service_discovery import (
-    AddresseeError,
+    ServiceAddressError,
     check_url,
     find_endpoint,
-    find_front,
+    resolve_base_url,
 )
 from conformance.services.abilities import ABSENT_UNASKED, find_inability
 from conformance.services.budget import Limits, Meter
@@ -118,7 +118,7 @@ def aim(
     if url:
         try:
             check_url(url)
-        except AddresseeError as error:
+        except ServiceAddressError as error:
             raise ServiceError(f"the URL: {error}") from error
     host = (urlsplit(url.strip()).hostname or "").lower()
     hosted = not url or host == _HOSTED
@@ -187,13 +187,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             with no_longer_than(silence):
                 option.model_url, served, guess = _look_up(service)
             model = model or served
-        except (AddresseeError, ServedError) as error:
+        except (ServiceAddressError, ServedError) as error:
             stopped = str(error)
         finally:
             deadline.end()
     if model:
-        cast = dict.fromkeys(_ROLES, model)
-        LANES[service.lane] = LANES[service.lane].recast(cast)
+        override = dict.fromkeys(_ROLES, model)
+        LANES[service.lane] = LANES[service.lane].recast(override)
     meter = Meter(Limits(), model, silence, guess)
     meter.stopped = stopped
     session.config.stash[_METER] = meter
@@ -214,7 +214,7 @@ def _look_up(service: Service) -> tuple[str, str, str]:
     key = settings["api_key"]
     if not service.model:
         wait_until_awake(find_endpoint(settings).base_url, key)
-    url = find_front(service.url, key)
+    url = resolve_base_url(service.url, key)
     endpoint = find_endpoint(settings | {lane.setting: url})
     if service.model:
         return url, "", ""

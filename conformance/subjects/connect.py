@@ -36,12 +36,15 @@ __all__ = [
     "OPENED",
     "PACE",
     "REFUSED",
+    "SPLITTING",
     "count_requests",
     "find_misdirected",
     "find_refusal",
+    "list_requests",
     "mount",
     "pace",
     "serve",
+    "splits_calls",
     "tap",
 ]
 
@@ -56,9 +59,18 @@ _INSIDE = {"http_client", "http_async_client"}
 _REFUSALS = range(400, 500)
 _FINE = 200
 _WAYS = 2
+_SENT = 2
+_PARAMETERS = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+}
 
 REFUSED: dict[str, str] = {}
 """Lane -> why its service refuses each request of the judged client; empty for what judges that."""
+
+SPLITTING: set[str] = set()
+"""Lanes whose streamed calls the judged client does not put together."""
 
 OPENED = ExitStack()
 """The servers of the running check; closed when it has ended."""
@@ -92,7 +104,12 @@ def serve(responder: Responder) -> Iterator[LoopbackServer]:
 
 def count_requests() -> int:
     """Return how many requests came to the servers that are open."""
-    return sum(len(server.requests) for server in _SERVING)
+    return len(list_requests())
+
+
+def list_requests() -> list[ReceivedRequest]:
+    """Return what came to the servers that are open."""
+    return [request for server in _SERVING for request in server.requests]
 
 
 def find_misdirected(lane: Lane) -> str:
@@ -168,6 +185,22 @@ def find_refusal(lane: Lane) -> str:
     )
 
 
+def splits_calls(lane: Lane) -> bool:
+    """Whether somebody else's model makes more calls of a stream than the service sent.
+
+    Args:
+        lane: Whose service streams two calls.
+    """
+    tool = {"name": "get_weather", "description": "Get the weather.", "parameters": _PARAMETERS}
+    with serve(respond) as server, suppress(Exception, pytest.skip.Exception):
+        settings = choose_settings(lane, "reference", server.url)
+        bound: Any = chosen().make(**settings, max_retries=0).bind_tools([tool])
+        first, *rest = bound.stream("What is the weather in Paris and in Rome?")
+        message = first + rest
+        return len(message.tool_calls) + len(message.invalid_tool_calls) > _SENT
+    return False
+
+
 def pace() -> float:
     """Return how long a responder waits before each piece, for its moments to be told apart."""
     return 0.0 if chosen().ours else PACE
@@ -194,7 +227,10 @@ def _mount_inside(responder: Responder, settings: dict[str, Any]) -> Any:
         "http_client": httpx2.Client(transport=ResponderTransport(responder)),
         "http_async_client": httpx2.AsyncClient(transport=AsyncResponderTransport(responder)),
     }
-    return chosen().make(**{**clients, **settings})
+    made = chosen().make(**{**clients, **settings})
+    # What a class that derives from ours sends by default is for its maker to document.
+    usual = {k: v for k, v in chosen().usual.items() if k not in made.model_fields_set}
+    return made.model_copy(update=usual) if usual else made
 
 
 def _mount_on_loopback(responder: Responder, settings: dict[str, Any]) -> Any:

@@ -21,7 +21,16 @@ from conformance.subjects.subject import chosen
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["catch", "catching", "expect", "expect_class", "expect_status", "is_typed", "tolerate"]
+__all__ = [
+    "catch",
+    "catching",
+    "expect",
+    "expect_class",
+    "expect_status",
+    "is_typed",
+    "says",
+    "tolerate",
+]
 
 # What a check asks for -> our class, langchain-core's, statuses that say the same.
 _CLIENT = range(400, 500)
@@ -113,6 +122,16 @@ def expect_class(kind: type[Exception], status: int) -> Any:
         return True
 
     return pytest.raises(Exception, check=says_so)
+
+
+def says(error: Exception, sentence: str) -> bool:
+    """Whether an exception says a sentence of the service.
+
+    Ours has to say it in its text. Another maker's may hold it in an attribute of its own, such as
+    `body`; the response that it came with does not count.
+    """
+    held = () if chosen().ours else vars(error).values()
+    return any(sentence in str(each) for each in (error, *held))
 
 
 def _status_of(error: BaseException) -> Any:

@@ -12,6 +12,7 @@ import warnings
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import metadata
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx2
@@ -62,6 +63,7 @@ class Subject(Protocol):
         name: What reports call it.
         kind: The model's class, or what can be asked and called as if it were the class.
         package: The distribution that the class comes from; empty if none says so.
+        usual: ChatBaseten's defaults for fields of which a class that derives from it has others.
     """
 
     @property
@@ -72,6 +74,8 @@ class Subject(Protocol):
     def kind(self) -> Any: ...
     @property
     def package(self) -> str: ...
+    @property
+    def usual(self) -> Mapping[str, Any]: ...
     def make(self, **settings: Any) -> Any:
         """Make a model from constructor's arguments."""
 
@@ -81,6 +85,7 @@ class OwnClient:
 
     ours = True
     package = "langchain-baseten"
+    usual: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def name(self) -> str:
@@ -144,6 +149,13 @@ class Factory:
         except (Exception, pytest.skip.Exception):  # noqa: BLE001  somebody's code may raise anything
             return False
         return all(getattr(made, name) is client for name, client in clients.items())
+
+    @cached_property
+    def usual(self) -> Mapping[str, Any]:
+        """ChatBaseten's defaults, where the class of what is made has others."""
+        fields = OwnClient().kind.model_fields if self.ours else {}
+        own = self._class.model_fields
+        return {n: f.default for n, f in fields.items() if f.default != own[n].default}
 
     def make(self, **settings: Any) -> BaseChatModel:
         """Make a model; what is None is left out, as if it were not there.
@@ -325,19 +337,21 @@ def load(spec: str) -> Factory:
         SubjectError: It cannot be imported or called, or does not return a chat model.
     """
     module, name = read_spec(spec)
-    try:
-        factory = Factory(spec, getattr(importlib.import_module(module), name))
-    except (ImportError, AttributeError) as error:
-        raise SubjectError(f"{spec} cannot be imported: {error}") from error
-    try:
-        with warnings.catch_warnings():
-            # pytest makes an error of each by now; of what somebody else warns is no matter here.
-            warnings.simplefilter("default")
+    with warnings.catch_warnings():
+        # pytest makes an error of each by now; of what somebody else warns is no matter here.
+        warnings.simplefilter("default")
+        try:
+            factory = Factory(spec, getattr(importlib.import_module(module), name))
+        except (ImportError, AttributeError) as error:
+            raise SubjectError(f"{spec} cannot be imported: {error}") from error
+        except Exception as error:  # somebody's code may raise anything
+            raise SubjectError(f"{spec} cannot be imported: {error!r:.300}") from error
+        try:
             factory.name  # noqa: B018  the name needs a model
-    except SubjectError:
-        raise
-    except (Exception, pytest.skip.Exception) as error:  # somebody's code may raise anything
-        raise SubjectError(f"{spec} could not make a model: {error!r:.300}") from error
+        except SubjectError:
+            raise
+        except (Exception, pytest.skip.Exception) as error:  # as above
+            raise SubjectError(f"{spec} could not make a model: {error!r:.300}") from error
     return factory
 
 

@@ -5,19 +5,28 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.runnables.configurable import RunnableConfigurableFields
 
 from conformance.broken.clients import answer_with, change_message, change_reading, wrap
 from langchain_baseten import BasetenError, ChatBaseten, _structured_output
 from langchain_baseten._config import service
-from langchain_baseten._http import retries, transport
+from langchain_baseten._http import bodies, retries, transport
 from langchain_baseten._http.bodies import AsyncBody
 from langchain_baseten._http.deadlines import Deadline
 from langchain_baseten._http.receipts import ErrorResponseBody, WholeResponse
 from langchain_baseten._http.request import HttpRequest
 from langchain_baseten._http.timeouts import IdleTimer
-from langchain_baseten._protocol import error_responses, messages, parameters, response, sse, stream
+from langchain_baseten._protocol import (
+    error_responses,
+    invalid_responses,
+    messages,
+    parameters,
+    response,
+    sse,
+    stream,
+)
 from langchain_baseten._protocol.argument_runs import ArgumentRun
 from langchain_baseten._protocol.parameters import ParameterTable
 from langchain_baseten._protocol.stream import StreamReader
@@ -280,3 +289,45 @@ def parses_the_last_call(patch: Patch) -> None:
 
 def refuses_lists_of_a_schema(patch: Patch) -> None:
     patch.setattr(_structured_output, "describes_object", lambda _schema: True)
+
+
+def passes_on_what_no_client_can_be_made_of(patch: Patch) -> None:
+    real = HttpRequest.error_from_exception
+
+    def translate(self: Any, exception: Exception, *args: Any, **options: Any) -> Any:
+        mine = isinstance(exception, OSError | httpx2.InvalidURL)
+        return None if mine else real(self, exception, *args, **options)
+
+    patch.setattr(HttpRequest, "error_from_client", lambda *_: None)
+    patch.setattr(HttpRequest, "error_from_exception", translate)
+
+
+def reads_no_compression(patch: Patch) -> None:
+    patch.setattr(bodies, "choose_decoder", lambda _: None)
+
+
+def reads_utf_16(patch: Patch) -> None:
+    answer_with(patch, invalid_responses, "decode_body", lambda read: (read[0], "UTF-8"))
+
+
+def passes_on_what_hooks_raise_of_the_library(patch: Patch) -> None:
+    real = HttpRequest.error_from_exception
+
+    def translate(self: Any, exception: Exception, *args: Any, **options: Any) -> Any:
+        mine = isinstance(exception, httpx2.HTTPStatusError)
+        return None if mine else real(self, exception, *args, **options)
+
+    patch.setattr(HttpRequest, "error_from_exception", translate)
+
+
+def tells_nothing_of_where_it_was_sent(patch: Patch) -> None:
+    patch.setattr(error_responses, "_REDIRECT_HINT", "It redirects.")
+
+
+def forgets_what_an_error_inside_a_stream_held(patch: Patch) -> None:
+    def forget(error: Any) -> Any:
+        error.body = error.request_id = None
+        return error
+
+    for module in (response, stream):
+        answer_with(patch, module, "error_from_event", forget)

@@ -16,7 +16,7 @@ from conformance.broken.clients import (
 )
 from langchain_baseten import chat_models
 from langchain_baseten._http import request
-from langchain_baseten._protocol import content, messages, response
+from langchain_baseten._protocol import content, messages, response, schemas
 from langchain_baseten._protocol.sse import EventDecoder
 from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten._protocol.tool_calls import ToolCallAssembler
@@ -66,7 +66,11 @@ def keeps_five_hundred_messages(patch: Patch) -> None:
 
 
 def shortens_huge_prompts(patch: Patch) -> None:
-    _texts(patch, {"user"}, 65_536)
+    _texts(patch, {"user"}, 262_144)
+
+
+def sends_ten_calls_of_a_turn(patch: Patch) -> None:
+    answer_with(patch, messages, "_write_calls", lambda calls: calls[:10])
 
 
 def shortens_long_turns(patch: Patch) -> None:
@@ -144,6 +148,10 @@ def shortens_enums(patch: Patch) -> None:
 
 def drops_definitions(patch: Patch) -> None:
     _schemas(patch, lambda schema: {k: v for k, v in schema.items() if k != "$defs"})
+
+
+def unfolds_classes_once(patch: Patch) -> None:
+    patch.setattr(schemas, "is_recursive", lambda _: False)
 
 
 def drops_definitions_of_formats(patch: Patch) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Work = Callable[[], Coroutine[Any, Any, Any]]
 
 SLOW = 0.05
-CALLS_AT_ONCE = 40
+CALLS_AT_ONCE = 25
 
 
 def serve_slowly(line: Line) -> None:
@@ -125,13 +125,14 @@ def test_cancelled_calls_leave_the_pool_as_it_was(
     chance = random.Random(7)  # noqa: S311  to be repeated, not to be secret
 
     async def attack() -> None:
-        for _ in range(3):
+        for _ in range(2):  # over new connections, and over those that were given back
             moments = [chance.uniform(0, 3 * SLOW) for _ in range(CALLS_AT_ONCE)]
             await asyncio.gather(*(cancel(lambda: work(model), moment) for moment in moments))
+        # On a busy machine all others may have been cancelled before there was a client.
+        assert (await model.ainvoke("Hi")).content == "Hello"
         pool = pool_of(model)
         assert not pool._requests
         assert all(connection.is_idle() for connection in pool.connections)
-        assert (await model.ainvoke("Hi")).content == "Hello"
 
     run(attack())
 

@@ -15,6 +15,7 @@ from conformance.checks.faults.wire_bytes import (
     HEAD,
     STREAM,
     chunk,
+    event,
     say,
 )
 from langchain_baseten import BasetenAPIError, BasetenTimeoutError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from conformance.checks.faults.sockets import Line, Script, Serve
 
 SOON = 0.2
+ROLE = event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
 HEAD_500 = b"HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -33,26 +35,21 @@ def stall_before_headers(line: Line) -> None:
     line.sees_close()
 
 
-def stall_before_first_event(line: Line) -> None:
-    line.answer(HEAD)
-    line.sees_close()
+def stall_after(*begun: bytes) -> Script:
+    def script(line: Line) -> None:
+        line.answer(HEAD, *begun)
+        line.sees_close()
+
+    return script
 
 
-def stall_in_mid_stream(line: Line) -> None:
-    line.answer(HEAD, say("Hel"))
-    line.sees_close()
+def comment_after(*begun: bytes) -> Script:
+    def script(line: Line) -> None:
+        line.answer(HEAD, *begun)
+        while line.pause(0.03):
+            line.send(COMMENT)
 
-
-def comment_for_ever(line: Line) -> None:
-    line.answer(HEAD)
-    while line.pause(0.03):
-        line.send(COMMENT)
-
-
-def comment_for_ever_in_mid_stream(line: Line) -> None:
-    line.answer(HEAD, say("Hel"))
-    while line.pause(0.03):
-        line.send(COMMENT)
+    return script
 
 
 def comment_then_answer(line: Line) -> None:
@@ -101,13 +98,17 @@ def fail_and_fall_silent(line: Line) -> None:
 
 
 SILENT_STREAMS: dict[str, tuple[Script, str]] = {
-    "silence in mid-stream": (stall_in_mid_stream, "Hel"),
-    "comments alone in mid-stream": (comment_for_ever_in_mid_stream, "Hel"),
+    "silence after a role": (stall_after(ROLE), ""),
+    "silence after a text": (stall_after(ROLE, say("Hel")), "Hel"),
+    "silence after a comment": (stall_after(say("Hel"), COMMENT), "Hel"),
+    "silence after the finish reason": (stall_after(say("Hel"), FINISH), "Hel"),
+    "comments alone after a role": (comment_after(ROLE), ""),
+    "comments alone after a text": (comment_after(say("Hel")), "Hel"),
 }
 
 UNBEGUN_STREAMS: dict[str, Script] = {
-    "silence before the first event": stall_before_first_event,
-    "comments alone": comment_for_ever,
+    "silence before the first event": stall_after(),
+    "comments alone": comment_after(),
 }
 
 TALKERS: dict[str, Script] = {
@@ -131,13 +132,17 @@ def test_silence_in_a_stream_ends_by_the_stream_chunk_timeout(
     serve_script: Serve, aim: Aim, stream: Ask, silent: tuple[Script, str]
 ) -> None:
     script, text = silent
-    outcome = stream(aim(serve_script(script).url, timeout=60, stream_chunk_timeout=SOON))
+    server = serve_script(script)
+    outcome = stream(aim(server.url, timeout=60, stream_chunk_timeout=SOON, max_retries=2))
     assert type(outcome.error) is BasetenTimeoutError
+    assert "stream_chunk_timeout=" in str(outcome.error)
+    assert len(server.requests) == 1
     assert outcome.text == text
     assert outcome.partial_text == text
     assert SOON <= outcome.seconds < 1.9
 
 
+@pytest.mark.traced("only a socket falls silent before the first part of a response")
 @pytest.mark.parametrize("unbegun", UNBEGUN_STREAMS.values(), ids=UNBEGUN_STREAMS)
 def test_a_stream_that_has_not_begun_ends_by_the_read_timeout(
     serve_script: Serve, aim: Aim, stream: Ask, unbegun: Script
@@ -156,10 +161,17 @@ def test_comments_before_the_first_event_are_waited_for_and_not_retried(
     assert len(server.requests) == 1
 
 
+def test_comments_alone_are_not_retried(serve_script: Serve, aim: Aim, stream: Ask) -> None:
+    server = serve_script(comment_after())
+    outcome = stream(aim(server.url, timeout=(2, SOON), max_retries=3))
+    assert type(outcome.error) is BasetenTimeoutError
+    assert len(server.requests) == 1
+
+
 def test_without_a_stream_chunk_timeout_the_read_timeout_counts(
     serve_script: Serve, aim: Aim, stream: Ask
 ) -> None:
-    url = serve_script(stall_in_mid_stream).url
+    url = serve_script(stall_after(say("Hel"))).url
     outcome = stream(aim(url, timeout=(2, SOON), stream_chunk_timeout=None))
     assert type(outcome.error) is BasetenTimeoutError
     assert SOON <= outcome.seconds < 1.9
@@ -199,6 +211,7 @@ def test_bytes_that_come_one_by_one_make_the_same_answer(
     assert [m.content for m in outcome.messages if m.content] == ["Hel", "lo"]
 
 
+@pytest.mark.traced("only a socket goes on after a stream has ended")
 @pytest.mark.parametrize(
     "script", [keep_open_after_done, talk_on_after_done], ids=["silent", "talking"]
 )

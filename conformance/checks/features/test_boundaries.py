@@ -6,6 +6,7 @@ import threading
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
+from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,6 +51,8 @@ _EACH_CITY = f"What is the weather in {' and in '.join(_CITIES)}?"
 _BIG = b64encode(bytes(range(256)) * 9_600).decode("ascii")
 _RIDDLE = "What is 3 + 4? Think first."
 _MANY = 600
+_IDS = ascii_letters
+"""Ids of the calls of one turn, the last of which is invalid."""
 _PATIENCE = 10.0
 
 
@@ -85,24 +88,23 @@ def test_every_result_of_a_turn_goes_back(lane: str, evidence: Evidence, ask: As
     called = AIMessage(
         "Let me look.",
         tool_calls=[
-            {"name": "get_weather", "args": {"city": "京都 🌧"}, "id": "a"},
-            {"name": "get_weather", "args": {"city": "Rome"}, "id": "b"},
-            {"name": "get_weather", "args": {"city": "Oslo"}, "id": "c"},
+            {"name": "get_weather", "args": {"city": f"京都 🌧 {each}"}, "id": each}
+            for each in _IDS[:-1]
         ],
-        invalid_tool_calls=[{"name": "get_weather", "args": "{", "id": "d", "error": None}],
+        invalid_tool_calls=[{"name": "get_weather", "args": "{", "id": _IDS[-1], "error": None}],
     )
-    results = [ToolMessage(f"Sunny {each}.", tool_call_id=each) for each in "abcd"]
+    results = [ToolMessage(f"Sunny {each}.", tool_call_id=each) for each in _IDS]
     bound = mount(lane, evidence, note_bodies(sent)).bind_tools([get_weather])
     ask(bound, [HumanMessage(ONE_CITY), called, *results])
     _, turn, *rest = sent[0]["messages"]
     assert turn.get("content") == "Let me look.", "the text beside the calls of a turn is lost"
     ids = [call["id"] for call in turn.get("tool_calls") or ()]
-    assert len({*ids}) == len("abcd"), f"four calls are sent with the ids {ids}"
+    assert len({*ids}) == len(_IDS), f"{len(_IDS)} calls are sent with the ids {ids}"
     if chosen().ours:  # Others may give ids of their own.
-        assert ids == [*"abcd"]
+        assert ids == [*_IDS]
     assert "京都 🌧" in turn["tool_calls"][0]["function"]["arguments"]
     told = [(each["tool_call_id"], each["content"]) for each in rest]
-    wanted = [f"Sunny {each}." for each in "abcd"]
+    wanted = [f"Sunny {each}." for each in _IDS]
     assert told == list(zip(ids, wanted, strict=True)), f"the results that are sent are {told}"
 
 
@@ -184,7 +186,9 @@ def test_every_stop_sequence_is_sent(lane: str, evidence: Evidence, ask: Ask, st
     if not chosen().ours and isinstance(stop, str):
         evidence.not_applicable("whether one stop sequence may be a text is for each maker to say")
     ask(mount(lane, evidence, note_bodies(sent), stop=stop), GREETING)
-    assert sent[0]["stop"] in (stop, [stop])
+    ask(mount(lane, evidence, note_bodies(sent)), GREETING, stop=stop)
+    for body in sent:
+        assert body["stop"] in (stop, [stop])
 
 
 @pytest.mark.claim("parameters.given.sent")
@@ -231,7 +235,7 @@ def test_all_turns_of_a_long_conversation_are_sent(lane: str, evidence: Evidence
 @every_way
 def test_a_long_prompt_is_sent_to_its_end(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
-    prompt = " ".join(map(str, range(20_000)))
+    prompt = " ".join(map(str, range(80_000)))
     with catching() as errors:
         ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), prompt)
     assert sent, f"a long prompt was given, and nothing was sent: {errors}"

@@ -94,6 +94,13 @@ def test_the_class_stands_where_it_stood(module: str) -> None:
 
 
 @pytest.mark.claim("drop-in.names.known")
+def test_tokens_are_estimated_as_they_were_counted() -> None:
+    model = chosen().make(**_REQUIRED)
+    told = [model.get_num_tokens("Nets are mended. " * count) for count in (1, 10, 100)]
+    assert all(3 * 10**at <= count <= 9 * 10**at for at, count in enumerate(told)), told
+
+
+@pytest.mark.claim("drop-in.names.known")
 def test_the_embeddings_stand_where_they_stood() -> None:
     exported = importlib.import_module("langchain_baseten").BasetenEmbeddings
     assert importlib.import_module("langchain_baseten.embeddings").BasetenEmbeddings is exported

@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import httpcore2
 import httpx2
 import pytest
 
 from conformance.checks.features.questions import (
     GREETING,
     TALE,
+    ask_ainvoke,
+    ask_invoke,
     change_plans,
     every_way,
     mount,
+    note_requests,
+    refuse_noted,
 )
 from conformance.reference import AsyncResponderTransport, ResponderTransport, respond
 from conformance.reference.exchange import plan_json
@@ -56,6 +61,7 @@ def test_a_redirect_is_an_error_and_nobody_else_sees_the_key(
     with expect("any") as caught:
         ask(mount("model-apis", evidence, away, max_retries=3), GREETING)
     assert caught.value.status_code == status
+    assert "elsewhere.example" in str(caught.value), f"where it leads is not said: {caught.value}"
     assert [host for host, _ in away.seen] == ["inference.baseten.co"]
 
 
@@ -85,6 +91,63 @@ async def test_clients_of_ones_own_are_used_and_left_open(evidence: Evidence) ->
     await model.aclose()
     assert (len(sync.requests), len(awaited.requests)) == (1, 1)
     assert [client.is_closed for client in clients.values()] == [False, False]
+
+
+@pytest.mark.claim("async.many.at-once", lane="model-apis")
+@pytest.mark.parametrize("ask", [ask_invoke, ask_ainvoke])
+def test_a_thousand_connections_may_be_open_at_once(
+    evidence: Evidence, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[Any] = []
+
+    def note(*_: Any, **settings: Any) -> None:
+        limits.append(settings["limits"])
+        raise OSError("Enough was seen.")
+
+    for kind in (httpx2.HTTPTransport, httpx2.AsyncHTTPTransport):
+        monkeypatch.setattr(kind, "__init__", note)
+    monkeypatch.setenv("NO_PROXY", "pier.example")  # no client of another check serves here
+    with expect("any"):
+        ask(mount("model-apis", evidence, http_client=None, http_async_client=None), GREETING)
+    assert limits[0].max_connections == limits[0].max_keepalive_connections == 1_000
+
+
+@pytest.mark.claim("connections.clients.own")
+@every_way
+def test_a_client_of_ones_own_keeps_its_authentication(
+    evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    seen: list[ReceivedRequest] = []
+    transports: Any = (ResponderTransport, AsyncResponderTransport)
+    sync, awaited = (kind(note_requests(seen, refuse_noted)) for kind in transports)
+    clients: dict[str, Any] = {
+        "http_client": httpx2.Client(transport=sync, auth=("ada", "harbour")),
+        "http_async_client": httpx2.AsyncClient(transport=awaited, auth=("ada", "harbour")),
+    }
+    with expect("any"):
+        ask(mount("model-apis", evidence, **clients), GREETING)
+    assert str(seen[0].header("authorization")).startswith("Basic ")
+
+
+@pytest.mark.claim("connections.clients.own")
+@every_way
+def test_a_proxy_of_the_environment_is_used(
+    evidence: Evidence, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def note(proxy: Any, *_: Any) -> Any:
+        asked.append(proxy)
+        raise httpx2.ProxyError("Not today.")
+
+    for kind in (httpcore2.HTTPProxy, httpcore2.AsyncHTTPProxy):
+        monkeypatch.setattr(kind, "handle_request", note, raising=False)
+        monkeypatch.setattr(kind, "handle_async_request", note, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    model = mount("model-apis", evidence, http_client=None, http_async_client=None)
+    with expect("any"):
+        ask(model, GREETING)
+    assert len(asked) == 1
 
 
 @pytest.fixture

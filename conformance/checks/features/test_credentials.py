@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
 
 from conformance.checks.features.questions import (
+    BOTH_WAYS,
     EVERY_WAY,
     GREETING,
     every_way,
@@ -175,9 +177,36 @@ def test_what_a_function_raises_is_passed_on_and_an_awaited_one_serves_awaited_c
 
     for key, kind in ((refuse, LookupError), (rotate, catch("any"))):
         model = mount("model-apis", evidence, note_requests(seen), api_key=key)
-        with pytest.raises(kind):
-            model.invoke(GREETING)
+        for ask in EVERY_WAY if key is refuse else BOTH_WAYS:
+            with pytest.raises(kind) as caught:
+                ask(model, GREETING)
+            assert key is rotate or caught.value is trouble
     assert seen == []
+
+
+async def _read_key(key: str) -> str:
+    return key
+
+
+class _Vault:
+    async def __call__(self) -> str:
+        return "rotated-key"
+
+
+@pytest.mark.own_client_only("keys that rotate are an addition of langchain-baseten", applies=False)
+@pytest.mark.claim("credentials.key.rotates")
+@pytest.mark.parametrize("ask", EVERY_WAY[2:])
+@pytest.mark.parametrize(
+    "read",
+    [partial(_read_key, "rotated-key"), lambda: _read_key("rotated-key"), _Vault()],
+    ids=["partial", "lambda", "object"],
+)
+def test_an_async_function_of_any_form_gives_the_key(
+    evidence: Evidence, ask: Callable[..., Any], read: Any
+) -> None:
+    seen: list[ReceivedRequest] = []
+    ask(mount("model-apis", evidence, note_requests(seen), api_key=read), GREETING)
+    assert seen[0].header("authorization") == "Bearer rotated-key"
 
 
 @pytest.mark.own_client_only(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from conformance.checks.features.questions import GREETING, mount, note_requests
+from conformance.checks.features.questions import GREETING, mount, note_requests, refuse_noted
 from conformance.reference import ResponderTransport
-from conformance.subjects.expected_errors import catch
+from conformance.subjects.expected_errors import catch, catching
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
 
@@ -125,6 +125,17 @@ def test_every_spelling_of_the_model_apis_base_reaches_its_one_chat_endpoint(
 ) -> None:
     arrived = _ask_at(lane, evidence, "base_url", url)
     assert arrived == ("inference.baseten.co", f"/v1{_CHAT}")
+
+
+@pytest.mark.claim("endpoint.normalise.base-url")
+@pytest.mark.parametrize("path", ["/v1", "/openai", "/team/baseten/v2"])
+def test_the_path_of_a_proxy_is_kept(lane: str, evidence: Evidence, path: str) -> None:
+    seen: list[ReceivedRequest] = []
+    responder = note_requests(seen, refuse_noted)
+    with catching():
+        url = f"https://gateway.example{path}"
+        mount(lane, evidence, responder, base_url=url).invoke("Repeat after me: arrived")
+    assert [each.path for each in seen] == [f"{path}{_CHAT}"]
 
 
 @pytest.mark.claim("endpoint.normalise.base-url")

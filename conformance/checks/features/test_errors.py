@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -27,6 +28,7 @@ from conformance.subjects.expected_errors import (
     expect,
     expect_class,
     expect_status,
+    says,
 )
 from conformance.subjects.subject import chosen
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 
 _KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
+_ID = "x-baseten-request-id"
 _SENTENCE = "The lighthouse (маяк, 灯台 🗼, Türme) is closed today."
 _TOO_LONG = (
     "This model's maximum context length is 2048 tokens. However, you requested 9000 tokens."
@@ -67,8 +70,10 @@ _WORDINGS: dict[str, Any] = {
     "details": {"detail": [{"loc": ["body", "messages"], "msg": _SENTENCE, "type": "value"}]},
     "nested": {"error": {"message": _SENTENCE, "type": None, "param": None, "code": None}},
     "text": _SENTENCE,
+    "behind others": {"error": f"{'The harbour is full. ' * 15}{_SENTENCE}"},
+    "long": {"trace": "at harbour.py " * 2_000, "error": _SENTENCE},
 }
-_UNRECORDED = {"details", "text"}
+_UNRECORDED = {"details", "text", "behind others", "long"}
 
 
 def _refuse(status: int, body: Any) -> Responder:
@@ -136,8 +141,9 @@ def test_an_error_says_what_the_server_said(
         ask(mount(lane, evidence, refuse), GREETING)
     assert errors, "the service refused a request, and nothing was raised"
     assert isinstance(errors[0], core.ModelInvalidRequestError) or not chosen().ours
-    assert _SENTENCE in str(errors[0]), (
-        f"the service said {_WORDINGS[wording]}; the error says {errors[0]}"
+    assert says(errors[0], _SENTENCE), (
+        f"the service said {_WORDINGS[wording]}; neither the error's text nor an attribute of it "
+        f"says so: {errors[0]}"
     )
 
 
@@ -156,9 +162,9 @@ def test_an_error_of_the_service_itself_says_its_sentence(
         ask(mount_refused(lane, evidence, change_plans(listen)), GREETING)
     assert errors, "the service refused a request, and nothing was raised"
     assert isinstance(errors[0], core.ModelInvalidRequestError) or not chosen().ours
-    said = str(errors[0])
-    assert any(word in said for word in heard[0].split('"') if len(word) > 20), (
-        f"the service said {heard[0]}; the error says {said}"
+    assert any(says(errors[0], word) for word in heard[0].split('"') if len(word) > 20), (
+        f"the service said {heard[0]}; neither the error's text nor an attribute of it says so: "
+        f"{errors[0]}"
     )
 
 
@@ -175,9 +181,16 @@ def test_an_error_sent_after_the_200_has_the_type_of_its_own_status(
     def fail(_: Any) -> Any:
         return {"error": {"message": _SENTENCE, "type": None, "param": None, "code": code}}
 
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        plan = change_answers(fail)(request)
+        others = (pair for pair in plan.headers if pair[0].lower() != _ID)
+        return replace(plan, headers=(*others, (_ID, "req-9")))
+
     with expect_class(_CLASSES[status], status) as caught:
-        ask(mount(lane, evidence, change_answers(fail)), GREETING)
+        ask(mount(lane, evidence, answer), GREETING)
     assert _SENTENCE in str(caught.value)
+    told: Any = caught.value
+    assert (told.status_code, told.request_id, told.body) == (status, "req-9", fail(None))
 
 
 _LABELS: dict[str, tuple[dict[str, Any], type[Exception]]] = {
@@ -237,6 +250,31 @@ def test_what_a_hook_of_the_users_client_raises_is_passed_on_as_it_is(
 
 
 @pytest.mark.claim("errors.types.core")
+@pytest.mark.own_client_only("others may leave to the hook what it raises")
+@every_way
+def test_what_a_hook_raises_of_the_http_library_is_an_error_as_any_other(
+    lane: str, evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    def judge(response: Any) -> None:
+        response.raise_for_status()
+
+    async def ajudge(response: Any) -> None:
+        response.raise_for_status()
+
+    transports: Any = (ResponderTransport, AsyncResponderTransport)
+    sync, awaited = (kind(lambda _: plan_json(429, {"error": "Not now."})) for kind in transports)
+    clients: dict[str, Any] = {
+        "http_client": httpx2.Client(transport=sync, event_hooks={"response": [judge]}),
+        "http_async_client": httpx2.AsyncClient(
+            transport=awaited, event_hooks={"response": [ajudge]}
+        ),
+    }
+    with expect("any") as caught:
+        ask(mount(lane, evidence, **clients), GREETING)
+    assert isinstance(caught.value, core.ModelRateLimitError)
+
+
+@pytest.mark.claim("errors.types.core")
 @pytest.mark.own_client_only("others may wrap what their users' own code raises")
 @every_way
 def test_what_the_users_own_code_raises_is_passed_on_as_it_is(
@@ -252,6 +290,34 @@ def test_what_the_users_own_code_raises_is_passed_on_as_it_is(
         ask(mount(lane, evidence, note_requests(seen, answer), max_retries=2), GREETING)
     assert caught.value is trouble
     assert len(seen) == 1
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own_client_only("others may read their environment when they are made")
+@every_way
+@pytest.mark.parametrize("flaw", ["certificates", "proxy", "copy"])
+def test_what_keeps_a_request_from_being_sent_is_an_error_as_any_other(
+    lane: str,
+    evidence: Evidence,
+    ask: Callable[..., Any],
+    flaw: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def miss(*_: Any, **__: Any) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/no/such/file.pem")
+
+    monkeypatch.setenv("NO_PROXY", "harbour.example")  # no client of another check serves here
+    if flaw == "certificates":
+        for kind in (httpx2.HTTPTransport, httpx2.AsyncHTTPTransport):
+            monkeypatch.setattr(kind, "__init__", miss)
+    if flaw == "proxy":
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:port")
+    model = mount(lane, evidence, http_client=None, http_async_client=None)
+    if flaw == "copy":
+        model = model.model_copy(update={"model_url": "https://chain-abcd1234.api.baseten.co"})
+    with expect("any") as caught:
+        ask(model, GREETING)
+    assert isinstance(caught.value, core.ModelError)
 
 
 @pytest.mark.claim("errors.key.hidden")

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 
 from conformance.checks.features.questions import (
@@ -22,15 +23,21 @@ from conformance.checks.features.questions import (
     find_wire_parts,
     get_weather,
     mount,
+    note_bodies,
 )
-from conformance.reference import BodyPiece
+from conformance.reference import (
+    AsyncResponderTransport,
+    BodyPiece,
+    ResponderTransport,
+    respond,
+)
 from conformance.reference.exchange import encode_event
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
-from conformance.targets import LANES
+from conformance.targets import LANES, choose_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from conformance.reference import AnswerPlan
     from conformance.verdicts.evidence import Evidence
@@ -229,9 +236,14 @@ def test_pieces_of_calls_merge_in_whatever_order_they_come(
     assert message.invalid_tool_calls == []
 
 
+_CITIES = ("Paris", "Rome", "Oslo", "Lima")
+
+
 @pytest.mark.claim("tools.invoke.shared-id", "tools.stream.merge-by-index")
 @every_way
-@pytest.mark.parametrize("call_id", ["", None, "call_7"], ids=["empty", "null", "shared"])
+@pytest.mark.parametrize(
+    "call_id", ["", None, "call_7", "call"], ids=["empty", "null", "shared", "unnumbered"]
+)
 def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
     lane: str, evidence: Evidence, ask: Ask, call_id: str | None
 ) -> None:
@@ -244,12 +256,13 @@ def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
         return payload
 
     model = mount(lane, evidence, change_answers(rename)).bind_tools([get_weather])
-    calls = ask(model, TWO_CITIES).tool_calls
-    assert [call["args"] for call in calls] == [_PARIS, _ROME]
+    prompt = f"What is the weather in {' and in '.join(_CITIES)}?"
+    calls = ask(model, prompt).tool_calls
+    assert [call["args"]["city"] for call in calls] == [*_CITIES]
     ids = [call["id"] for call in calls]
     assert all(ids)
-    assert len({*ids}) == 2, f"two calls have the ids {ids}"
-    more = [call["id"] for call in ask(model, TWO_CITIES).tool_calls]
+    assert len({*ids}) == len(_CITIES), f"{len(_CITIES)} calls have the ids {ids}"
+    more = [call["id"] for call in ask(model, prompt).tool_calls]
     assert call_id or not {*ids} & {*more}, f"calls of two answers share the ids {ids}"
 
 
@@ -286,7 +299,57 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
     for message in (output, whole):
         usage = message.usage_metadata
         assert 0 < usage["output_token_details"]["reasoning"] <= usage["output_tokens"]
+    assert output.usage_metadata == whole.usage_metadata
     assert output.response_metadata["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.claim("streaming.events.typed")
+@pytest.mark.own_client_only("which options a call takes is for each maker to say")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+async def test_typed_events_are_asked_for_with_the_options_of_the_call(
+    lane: str, evidence: Evidence, way: str
+) -> None:
+    sent: list[dict[str, Any]] = []
+    bound = mount(lane, evidence, note_bodies(sent)).bind_tools([get_weather])
+    options: dict[str, Any] = {"stop": ["a", "b"], "temperature": 0.3, "version": "v3"}
+    if way == "stream_events":
+        list(bound.stream_events(GREETING, **options))
+    else:
+        assert [each async for each in await bound.astream_events(GREETING, **options)]
+    assert (sent[0]["stop"], sent[0]["temperature"]) == (["a", "b"], 0.3)
+    assert sent[0]["tools"]
+
+
+@pytest.mark.claim("streaming.events.typed")
+@pytest.mark.own_client_only("it derives from our own class")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+async def test_a_subclass_with_a_stream_of_its_own_tells_typed_events_of_its_chunks(
+    lane: str, evidence: Evidence, way: str
+) -> None:
+    kind: Any = type(mount(lane, evidence))
+
+    class Louder(kind):  # type: ignore[misc]  # it is known when the check runs
+        def _stream(self, *args: Any, **options: Any) -> Iterator[Any]:
+            for chunk in super()._stream(*args, **options):
+                chunk.message.content = chunk.message.content.upper()
+                yield chunk
+
+        async def _astream(self, *args: Any, **options: Any) -> AsyncIterator[Any]:
+            async for chunk in super()._astream(*args, **options):
+                chunk.message.content = chunk.message.content.upper()
+                yield chunk
+
+    settings = choose_settings(LANES[lane], "reference")
+    sync, awaited = ResponderTransport(respond), AsyncResponderTransport(respond)
+    settings |= {"http_client": httpx2.Client(transport=sync)}
+    settings |= {"http_async_client": httpx2.AsyncClient(transport=awaited)}
+    if way == "stream_events":
+        output = Louder(**settings).stream_events(_QUESTION, version="v3").output
+    else:
+        output = await (await Louder(**settings).astream_events(_QUESTION, version="v3")).output
+    assert output.text == _SAID.upper()
 
 
 _STOPS = ("stop_sequence", "eos_token")

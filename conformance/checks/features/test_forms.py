@@ -259,6 +259,40 @@ def test_a_value_of_a_call_wins_under_whichever_name(
     assert not {*bound, *given} & {"stop_sequences", "max_completion_tokens"} & sent[0].keys()
 
 
+_LAYERS: dict[str, tuple[Any, Any, Any]] = {
+    "temperature": (0.7, 0.2, 0),
+    "seed": (1, 2, 0),
+    "logprobs": (True, True, False),
+    "stop": (["a"], ["b", "c"], ["d"]),
+    "bad": (["a"], ["b"], []),
+    "logit_bias": ({"1": 1.0}, {"2": 2.0}, {"3": 3.0}),
+    "chat_template_args": ({"a": 1}, {"b": 2}, {}),
+    "extra_body": ({"x": 1}, {"x": 2}, {"x": 3}),
+}
+"""What the constructor, `bind` and a call are given."""
+
+
+@pytest.mark.claim("parameters.nearest.wins")
+@every_way
+def test_the_whole_value_of_a_call_wins_over_that_of_bind_and_this_over_the_model_s(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model, bound, called = ({k: v[at] for k, v in _LAYERS.items()} for at in range(3))
+    mounted = mount(lane, evidence, note_bodies(sent, refuse_noted), **model)
+    for asked, options in (
+        (mounted, {}),
+        (mounted.bind(**bound), {}),
+        (mounted.bind(**bound), called),
+    ):
+        with expect("invalid-request"):
+            ask(asked, GREETING, **options)
+    for body, given in zip(sent, (model, bound, called), strict=True):
+        wanted = {**given, **given["extra_body"]}
+        del wanted["extra_body"]
+        assert {name: body.get(name) for name in wanted} == wanted
+
+
 @pytest.mark.claim("parameters.nearest.wins")
 @every_way
 def test_a_field_wins_over_the_model_kwargs_of_a_call(
@@ -283,8 +317,9 @@ def test_strict_and_parallel_calls_are_passed_on_whatever_they_are(
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
     with expect("invalid-request"):
-        ask(model.bind_tools([get_weather], strict=value, parallel_tool_calls=value), ONE_CITY)
-    assert sent[0]["tools"][0]["function"].get("strict") is value
+        tools = [get_weather, {"title": "tell", "type": "object", "properties": {}}]
+        ask(model.bind_tools(tools, strict=value, parallel_tool_calls=value), ONE_CITY)
+    assert [tool["function"].get("strict") for tool in sent[0]["tools"]] == [value, value]
     assert sent[0].get("parallel_tool_calls") is value
 
 

@@ -46,6 +46,7 @@ _UNUSABLE = {
     "a text": '"Paris"',
     "a number": "7",
     "words": "Paris",
+    "cut in a long text": f'{{"city": "{"Paris, " * 3_000}',
 }
 
 

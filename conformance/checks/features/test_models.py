@@ -72,6 +72,7 @@ def test_a_deployment_has_the_profile_that_it_is_given(evidence: Evidence) -> No
     assert model.invoke(GREETING).text
     assert model.model_copy(update={"model_name": _KIMI}).profile == given
     assert chosen().make(model=_GLM, api_key=FAKE_KEY).profile["max_input_tokens"] == 1_048_576
+    assert not mount("dedicated", evidence).profile
     assert "profile" not in sent[0]
 
 

@@ -151,8 +151,8 @@ def test_a_response_keeps_what_else_the_engine_sent(
             choice["token_ids"] = [1]
             if choice.get("finish_reason"):
                 choice["matched_stop"] = 7
-        more = {"queue_ms": 0, "cached": False}
-        return payload | {"service_tier": "flex", "system_fingerprint": "fp-7"} | more
+                payload |= {"service_tier": "flex", "cached": False}  # in the last event alone
+        return payload | {"system_fingerprint": "fp-7", "queue_ms": 0}
 
     model = mount(lane, evidence, change_answers(add))
     told = ask(model, GREETING, include_response_headers=True).response_metadata

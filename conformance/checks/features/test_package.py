@@ -14,6 +14,7 @@ from langchain_core.load import dumpd, dumps, load, loads
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from pydantic import SecretStr
 
+from conformance.checks.features.questions import every_way
 from conformance.claims.table import load_table
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
@@ -235,6 +236,42 @@ def test_chains_and_limiters_of_rate_travel_with_a_model() -> None:
 
 
 @pytest.mark.claim("package.pickle.key")
+@every_way
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [("default_headers", "Ocp-Apim-Subscription-Key"), ("default_query", "code")],
+)
+def test_a_copy_whose_credentials_nobody_remembers_sends_nothing(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[..., Any], field: str, name: str
+) -> None:
+    given = {field: {"team": "harbour", name: _KEY}}
+    written = pickle.dumps(chosen().make(model="zai-org/GLM-5.2", api_key=_KEY, **given))
+    references = importlib.import_module("langchain_baseten._config.references")
+    monkeypatch.setattr(references, "_SECRETS_BY_REFERENCE", references.SecretTable())
+    monkeypatch.setenv("BASETEN_API_KEY", _KEY)
+    read = pickle.loads(written)  # noqa: S301  pickled a few lines above
+    with expect("unsendable", match=name):
+        ask(read, "Hello")
+    setattr(read, field, given[field])
+    assert getattr(read, field) == given[field]
+
+
+def _read_key() -> str:
+    return _KEY
+
+
+@pytest.mark.claim("package.pickle.key")
+def test_a_function_that_gives_the_key_travels_by_its_name_or_not_at_all() -> None:
+    model = chosen().make(model="zai-org/GLM-5.2", api_key=_read_key)
+    written = pickle.dumps(model)
+    assert (b"_read_key" in written, b"S3cret" in written) == (True, False)
+    copied = pickle.loads(written)  # noqa: S301  pickled a few lines above
+    assert copied.baseten_api_key == model.baseten_api_key
+    with pytest.raises(TypeError, match="api_key"):
+        pickle.dumps(chosen().make(model="zai-org/GLM-5.2", api_key=lambda: _KEY))
+
+
+@pytest.mark.claim("package.pickle.key")
 def test_a_key_that_was_forgotten_is_not_replaced_by_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -248,3 +285,17 @@ def test_a_key_that_was_forgotten_is_not_replaced_by_another(
     forgotten = pickle.loads(written[0])  # noqa: S301  pickled a line above
     with expect("any", match="without its API key"):
         forgotten.invoke("Hello")
+
+
+@pytest.mark.claim("package.pickle.key")
+def test_the_key_that_was_used_last_is_forgotten_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    references = importlib.import_module("langchain_baseten._config.references")
+    assert references.SecretTable()._limit == 10_000
+    monkeypatch.setattr(references, "_SECRETS_BY_REFERENCE", references.SecretTable(2))
+    keys = ("the-first-key", "the-second-key", "the-third-key")
+    first, second, third = (chosen().make(model="zai-org/GLM-5.2", api_key=key) for key in keys)
+    written = [pickle.dumps(model) for model in (first, second)]
+    pickle.loads(written[0])  # noqa: S301  pickled a line above
+    pickle.dumps(third)
+    kept, lost = (pickle.loads(each).baseten_api_key for each in written)  # noqa: S301  as above
+    assert (kept.get_secret_value(), lost) == ("the-first-key", None)

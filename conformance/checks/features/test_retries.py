@@ -265,6 +265,7 @@ def test_a_wait_may_be_named_as_a_date(
         model = mount(lane, evidence, _refuse_first(429, seen, headers), max_retries=1)
         with _retried(evidence, seen):
             assert ask(model, GREETING).text
+        assert waits, "the server named a date 30 seconds ahead; the client did not wait"
         wait = waits.pop()
         assert 20 < wait < 40, (
             f"the server named a date 30 seconds ahead; the client waited for {wait:.0f} seconds"

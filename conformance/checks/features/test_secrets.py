@@ -6,20 +6,25 @@ import html
 import json
 import logging
 import pickle
-from base64 import b64encode
+import re
+from base64 import b64encode, urlsafe_b64encode
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps
+from pydantic import SecretStr
 
 from conformance.checks.features.questions import (
     GREETING,
+    ONE_CITY,
     TALE,
     change_answers,
     every_way,
     find_wire_parts,
+    get_weather,
     mount,
     note_bodies,
     note_requests,
@@ -42,7 +47,7 @@ pytestmark = pytest.mark.own_client_only(
     "hiding secrets everywhere is an addition of langchain-baseten"
 )
 
-_KEY = 'k3y0000a.S3cret/S3cret"S3cret&S3cret+S3cretS3'
+_KEY = 'k3y0000a.S3cret/S3cret"S3cret&S3cret+S3cret~?>S3'
 _SPELLINGS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "upper": str.upper,
@@ -51,13 +56,27 @@ _SPELLINGS: dict[str, Callable[[str], str]] = {
     "html": html.escape,
     "hexadecimal": lambda key: key.encode().hex(),
     "base64": lambda key: b64encode(f"user:{key}".encode()).decode(),
+    "base64 behind another letter": lambda key: b64encode(f"user-:{key}".encode()).decode(),
+    "base64 behind two": lambda key: b64encode(f"user--:{key}".encode()).decode(),
+    "base64 of URLs": lambda key: urlsafe_b64encode(key.encode()).decode(),
     "cut": lambda key: key[:24],
+    "cut at its beginning": lambda key: key[-24:],
 }
+_BEGUN = re.compile(r"\w+(?=\[redacted\])")
+"""What stands before a key in base64."""
 
 
 def _show(error: BaseException) -> str:
     told = [str(value) for value in vars(error).values()]
-    return f"{error} {error!r} {told} {error.__cause__!r} {error.__context__!r}"
+    package = type(error).__module__.partition(".")[0]
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    held = [
+        f"{name}={value!r}"
+        for frame in frames
+        if frame.f_globals["__name__"].partition(".")[0] == package
+        for name, value in frame.f_locals.items()
+    ]
+    return f"{error} {error!r} {told} {held} {error.__cause__!r} {error.__context__!r}"
 
 
 @pytest.mark.claim("errors.key.hidden")
@@ -70,17 +89,50 @@ def test_no_spelling_of_a_key_that_the_server_repeats_is_shown(
     model = mount(
         "model-apis",
         evidence,
-        lambda _: plan_json(
-            401, {"error": f"Bad key <{spelt}>."}, {"x-key": spelt.replace("\n", "")}
-        ),
+        lambda _: plan_json(401, {"error": f"Bad key <{spelt}>, {spelt}."}, {"x-key": spelt}),
         api_key=_KEY,
     )
     with expect("any") as caught:
         ask(model, GREETING)
-    shown = _show(caught.value)
-    assert "Bad key" in shown
-    assert "[redacted]" in shown
-    assert spelt not in shown
+    error = caught.value
+    assert spelt not in _show(error)
+    told = (str(error).partition(" (")[0], error.body["error"], error.response.headers["x-key"])
+    said = "Bad key <[redacted]>, [redacted]."
+    assert tuple(_BEGUN.sub("", text) for text in told) == (said, said, "[redacted]")
+
+
+@pytest.mark.claim("errors.key.hidden")
+@every_way
+@pytest.mark.parametrize(
+    ("key", "hidden"),
+    [("s3cr3t", "<[redacted]>, not as3cr3tz."), ("EMPTY", "<EMPTY>, not aEMPTYz.")],
+)
+def test_a_short_key_is_hidden_where_it_stands_alone_and_is_no_word(
+    evidence: Evidence, ask: Ask, key: str, hidden: str
+) -> None:
+    refusal = plan_json(401, {"error": f"Bad key <{key}>, not a{key}z."})
+    with expect("any") as caught:
+        ask(mount("model-apis", evidence, lambda _: refusal, api_key=key), GREETING)
+    assert str(caught.value).startswith(f"Bad key {hidden}")
+
+
+@pytest.mark.claim("errors.key.hidden")
+@every_way
+def test_the_key_of_an_earlier_try_is_hidden_as_well(
+    evidence: Evidence, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("langchain_baseten._http.retries.choose_wait", lambda _: 0)
+    keys, seen = [_SECRET, f"{_KEY}-2"], []
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        seen.append(str(request.header("authorization")))
+        return plan_json(503, {"error": f"Bad {' and '.join(seen)}"})
+
+    rotating = {"api_key": lambda: keys[len(seen)], "max_retries": 1}
+    with expect("any", match="Bad Bearer .* and Bearer ") as caught:
+        ask(mount("model-apis", evidence, answer, **rotating), GREETING)
+    assert len(seen) == 2
+    assert "S3cret" not in _show(caught.value)
 
 
 @pytest.mark.claim("errors.key.hidden")
@@ -122,14 +174,42 @@ def test_a_key_inside_a_response_is_hidden_but_in_the_words_of_the_model(
         for part in find_wire_parts(payload):
             if part.get("content"):
                 part["content"] = next(texts, "")
-        return payload | {"system_fingerprint": _KEY, "echo": {_KEY: _KEY}}
+        echo = {_KEY: _KEY, "headers": _SECRET, "query": [f"{_SECRET}-7"]}
+        return payload | {"system_fingerprint": _KEY, "echo": echo}
 
-    model = mount("model-apis", evidence, change_answers(repeat), api_key=_KEY)
+    own = {
+        "default_headers": {"x-functions-key": _SECRET},
+        "default_query": {"sig": f"{_SECRET}-7"},
+    }
+    model = mount("model-apis", evidence, change_answers(repeat), api_key=_KEY, **own)
     message = ask(model, TALE, include_response_headers=True)
     assert message.text == f"You have {_KEY}."
     told = message.response_metadata
     assert told["system_fingerprint"] == "[redacted]"
     assert "S3cret" not in str(told), "the response metadata repeat the key"
+
+
+@pytest.mark.claim("errors.key.hidden")
+@every_way
+def test_a_key_in_a_call_or_in_reasoning_is_as_the_model_wrote_it(
+    evidence: Evidence, ask: Ask
+) -> None:
+    def repeat(payload: Any) -> Any:
+        for part in find_wire_parts(payload):
+            for call in part.get("tool_calls") or ():
+                begins = bool(call["function"].get("name"))
+                part["reasoning_content"] = _KEY if begins else ""
+                call["id"] = _KEY
+                call["function"]["arguments"] = json.dumps({"city": _KEY}) if begins else ""
+        for choice in payload["choices"]:
+            choice["logprobs"] = {"content": [{"token": _KEY}]}
+        return payload
+
+    model = mount("model-apis", evidence, change_answers(repeat), api_key=_KEY)
+    message = ask(model.bind_tools([get_weather], tool_choice="any"), ONE_CITY)
+    assert [(call["id"], call["args"]) for call in message.tool_calls] == [(_KEY, {"city": _KEY})]
+    assert _KEY in str(message.additional_kwargs["reasoning_content"])
+    assert message.response_metadata["logprobs"]["content"][0]["token"] == _KEY
 
 
 @pytest.mark.claim("errors.key.hidden")
@@ -194,6 +274,9 @@ _CREDENTIALS: dict[str, dict[str, Any]] = {
     "bearer": {"default_headers": {"x-forward": f"Bearer {_SECRET}"}},
     "sig": {"default_query": {"sig": _SECRET}},
     "code": {"default_query": {"code": _SECRET}},
+    "web token": {"default_headers": {"x-user": f"eyJhbGciOiJIUzI1NiJ9.{_SECRET}"}},
+    "random letters": {"default_query": {"v": "S3cret4f9A8b7C6d5E4f3A2b1C"}},
+    "secret text": {"default_headers": {"x-api-key": SecretStr(_SECRET)}},
     "url": {"base_url": f"https://inference.baseten.co/v1?code={_SECRET}&team=harbour"},
 }
 
@@ -245,28 +328,29 @@ def test_calls_that_differ_in_credentials_alone_have_one_cache_key() -> None:
     assert model._get_llm_string(temperature=0.1) != model._get_llm_string()
 
 
+_ELSEWHERE = f"https://elsewhere.example/{_SECRET}"
+_SETTINGS: dict[str, Any] = {
+    **dict.fromkeys(("api_key", "baseten_api_key", "http_client", "http_async_client"), _SECRET),
+    **dict.fromkeys(("base_url", "baseten_api_base", "model_url"), _ELSEWHERE),
+    **dict.fromkeys(("max_response_bytes", "max_event_bytes", "http_socket_options"), 1),
+    **dict.fromkeys(("disabled_params", "streaming"), True),
+}
+
+
 @pytest.mark.claim("parameters.given.sent")
 @every_way
-@pytest.mark.parametrize(
-    "option",
-    [
-        {"api_key": _SECRET},
-        {"base_url": f"https://elsewhere.example/{_SECRET}"},
-        {"model_url": f"https://elsewhere.example/{_SECRET}"},
-        {"http_client": _SECRET},
-        {"max_response_bytes": 1},
-    ],
-    ids=lambda option: next(iter(option)),
-)
+@pytest.mark.parametrize("place", ["itself", "model_kwargs"])
 def test_a_setting_of_the_client_is_rejected_as_an_option_of_a_call(
-    lane: str, evidence: Evidence, ask: Ask, option: dict[str, Any]
+    lane: str, evidence: Evidence, ask: Ask, place: str
 ) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent))
-    with expect("unsendable", match=next(iter(option))) as caught:
-        ask(model, GREETING, **option)
-    assert "S3cret" not in str(caught.value), "the error shows what authenticates"
-    assert sent == []
+    for name, value in _SETTINGS.items():
+        option = {name: value}
+        with expect("unsendable", match=name) as caught:
+            ask(model, GREETING, **(option if place == "itself" else {place: option}))
+        assert "S3cret" not in str(caught.value), "the error shows what authenticates"
+        assert sent == [], f"{name} was given as an option of a call, and a request was sent"
     with pytest.raises(ValueError, match="no_such_setting"):
         chosen().make(model="zai-org/GLM-5.2", api_key=FAKE_KEY, no_such_setting=1)
     assert not issubclass(ValueError, catch("any"))

@@ -129,7 +129,6 @@ async def test_the_session_can_be_switched_off(evidence: Evidence) -> None:
     seen: list[ReceivedRequest] = []
     model = mount("model-apis", evidence, note_requests(seen), session_affinity=False)
     await _ask_each_way(model, _config(_THREAD))
-    mount("model-apis", evidence, note_requests(seen)).invoke(
-        GREETING, _config(_THREAD), session_affinity=False
-    )
+    switched = mount("model-apis", evidence, note_requests(seen)).bind(session_affinity=False)
+    await _ask_each_way(switched, _config(_THREAD))
     assert {each.header(_HEADER) for each in seen} == {None}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
+import zlib
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core import exceptions as core
 
 from conformance.checks.features.questions import (
     GREETING,
@@ -57,22 +62,25 @@ def test_a_byte_order_mark_before_a_response_is_skipped(
 
 
 _PAGE = "<html><title>Log in</title></html>"
+_MESSAGE = '{"choices": [{"message": {"role": "assistant", "content": "one"}}]}'
 _NO_ANSWERS = {
-    "empty": (200, "application/json", b""),
-    "no content": (204, "application/json", b""),
-    "a page": (200, "text/html", _PAGE.encode()),
-    "a page in UTF-16": (200, "text/html", _PAGE.encode("utf-16")),
-    "a number": (200, "application/json", b"7"),
-    "no choices": (200, "application/json", b'{"choices": []}'),
-    "moved": (304, "application/json", b""),
+    "empty": ((200, "application/json", b""), "an empty body"),
+    "no content": ((204, "application/json", b""), "HTTP 204"),
+    "a page": ((200, "text/html", _PAGE.encode()), "Log in"),
+    "a page in UTF-16": ((200, "text/html", _PAGE.encode("utf-16")), "UTF-16"),
+    "a message in UTF-16": ((200, "application/json", _MESSAGE.encode("utf-16")), "UTF-16"),
+    "a number": ((200, "application/json", b"7"), "7"),
+    "no choices": ((200, "application/json", b'{"choices": []}'), "choices"),
+    "moved": ((304, "application/json", b""), "HTTP 304"),
 }
+"""A response, and what is said of it."""
 
 
 @pytest.mark.claim("retries.policy.final")
 @every_way
-@pytest.mark.parametrize("answer", _NO_ANSWERS.values(), ids=_NO_ANSWERS)
+@pytest.mark.parametrize(("answer", "said"), _NO_ANSWERS.values(), ids=_NO_ANSWERS)
 def test_a_response_without_a_message_is_an_error_and_not_asked_for_again(
-    lane: str, evidence: Evidence, ask: Ask, answer: tuple[int, str, bytes]
+    lane: str, evidence: Evidence, ask: Ask, answer: tuple[int, str, bytes], said: str
 ) -> None:
     seen: list[ReceivedRequest] = []
     model = mount(lane, evidence, note_requests(seen, lambda _: plan_bytes(*answer)), max_retries=1)
@@ -80,6 +88,12 @@ def test_a_response_without_a_message_is_an_error_and_not_asked_for_again(
         ask(model, GREETING)
     assert type(caught.value).__name__ == "BasetenInvalidResponseError"
     assert len(seen) == 1
+    lost = [words for words in (said, "base_url=") if words not in str(caught.value)]
+    assert not lost, f"what came and what to check is not said, {lost}: {caught.value}"
+    status, _, body = answer
+    received = body.decode("utf-16" if body.startswith(codecs.BOM_UTF16) else "utf-8")
+    held = caught.value.response
+    assert (held.status_code, held.text) == (status, received)
 
 
 @pytest.mark.claim("messages.invoke.string")
@@ -88,6 +102,31 @@ def test_no_compression_is_asked_for(lane: str, evidence: Evidence, ask: Ask) ->
     seen: list[ReceivedRequest] = []
     ask(mount(lane, evidence, note_requests(seen)), GREETING)
     assert seen[0].header("accept-encoding") in (None, "identity")
+
+
+_CODINGS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+
+
+@pytest.mark.claim("messages.invoke.string")
+@every_way
+@pytest.mark.parametrize("coding", _CODINGS)
+def test_a_compression_that_nobody_asked_for_is_read_and_one_that_was_cut_is_an_error(
+    lane: str, evidence: Evidence, ask: Ask, coding: str
+) -> None:
+    def compress(plan: AnswerPlan, part: int = 1) -> AnswerPlan:
+        body = _CODINGS[coding](plan.body)
+        body = body[: len(body) // part]
+        # In pieces that end anywhere.
+        pieces = (body[at : at + 40] for at in range(0, len(body), 40))
+        named = (*plan.headers, ("content-encoding", coding))
+        return replace(plan, headers=named).with_body(*pieces)
+
+    assert (
+        ask(mount(lane, evidence, change_plans(compress)), f"Repeat after me: {TALE}").text == TALE
+    )
+    with expect("any") as caught:
+        ask(mount(lane, evidence, change_plans(partial(compress, part=2))), GREETING)
+    assert isinstance(caught.value, core.ModelAPIError)
 
 
 @pytest.mark.claim("messages.invoke.string")
@@ -106,11 +145,13 @@ def test_a_response_beyond_its_limit_is_an_error(lane: str, evidence: Evidence, 
 
 @pytest.mark.claim("streaming.sync.adds-up")
 @pytest.mark.parametrize("ask", [ask_stream, ask_astream])
-def test_what_follows_done_is_not_read(lane: str, evidence: Evidence, ask: Ask) -> None:
+@pytest.mark.parametrize("done", [b"data: [DONE]", b"data:[DONE]", b"data:  [DONE] "])
+def test_what_follows_done_is_not_read(
+    lane: str, evidence: Evidence, ask: Ask, done: bytes
+) -> None:
     def go_on(plan: AnswerPlan) -> AnswerPlan:
-        pieces = [piece.data for piece in plan.pieces]
-        done = b"" if plan.says_done else b"data: [DONE]\n\n"
-        return plan.with_body(*pieces, done, *pieces)
+        pieces = [piece.data for piece in plan.pieces if b"[DONE]" not in piece.data]
+        return plan.with_body(*pieces, done + b"\n\n", *pieces)
 
     assert ask(mount(lane, evidence, change_plans(go_on)), "Repeat after me: one").text == "one"
 

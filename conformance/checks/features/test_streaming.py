@@ -26,7 +26,7 @@ from conformance.checks.features.questions import (
 )
 from conformance.reference import AnswerPlan, BodyPiece
 from conformance.reference.exchange import DONE, encode_event
-from conformance.subjects.expected_errors import catching, expect_status
+from conformance.subjects.expected_errors import catching, expect_status, says
 from conformance.subjects.subject import chosen
 from conformance.subjects.wire_answers import find_error, read_answer
 from conformance.targets import LANES
@@ -59,6 +59,8 @@ COUNTS = {
 
 _CHANCE = 5
 """As many tokens in a row may begin with the ones before them by chance."""
+MERGED = "calls are lost in the content blocks of a stream, as streaming.blocks.apart says"
+
 COMMON = {"finish_reason", "model_name"}
 """Metadata that invoked and streamed answers of every provider have."""
 
@@ -69,6 +71,20 @@ def stream(model: Runnable[Any, AIMessage], prompt: str, /, **options: Any) -> l
 
 def called(message: AIMessage) -> list[tuple[str, dict[str, Any]]]:
     return [(call["name"], call["args"]) for call in message.tool_calls]
+
+
+def loses_calls(message: AIMessage) -> bool:
+    """Whether another maker's content blocks lack calls, or their arguments, that it has beside."""
+    blocks: list[Any] = list(message.content_blocks)
+    told = [(block["name"], block["args"]) for block in blocks if block["type"] == "tool_call"]
+    return not chosen().ours and bool(message.tool_calls) and told != called(message)
+
+
+def breaks_calls(chunks: list[AIMessageChunk]) -> bool:
+    """Whether another maker's chunks hold pieces of calls that their own content blocks lack."""
+    blocks: list[list[Any]] = [list(c.content_blocks) for c in chunks if c.tool_call_chunks]
+    kinds = [{block["type"] for block in each} for each in blocks]
+    return not chosen().ours and any("tool_call_chunk" not in each for each in kinds)
 
 
 @pytest.mark.claim("streaming.sync.incremental")
@@ -85,6 +101,30 @@ def test_each_piece_is_handed_out_before_the_next_is_sent(lane: str, evidence: E
     assert counts[0] <= 2
     assert all(later == earlier + 1 for earlier, later in pairwise(counts))
     assert counts[-1] < len(taken)
+
+
+@pytest.mark.claim("streaming.sync.incremental")
+@pytest.mark.own_client_only("over a socket the next piece may be under way")
+@pytest.mark.parametrize("take", TAKES)
+def test_each_piece_of_a_long_call_is_handed_out_before_the_next_is_sent(
+    lane: str, evidence: Evidence, take: Take
+) -> None:
+    taken: list[BodyPiece] = []
+    counts: list[int] = []
+    model = mount(lane, evidence, count_pieces(taken)).bind_tools([get_weather])
+
+    class Noting(list[Any]):
+        def append(self, chunk: Any) -> None:
+            counts.extend([len(taken)] if chunk.tool_call_chunks else [])
+
+        def extend(self, chunks: Any) -> None:
+            for chunk in chunks:
+                self.append(chunk)
+
+    city = " ".join(map(str, range(60)))
+    take(model, f"What is the weather in '{city}'?", Noting())
+    assert len(counts) > 40
+    assert all(later <= earlier + 1 for earlier, later in pairwise(counts)), counts
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
@@ -155,18 +195,23 @@ def test_text_reasoning_and_calls_never_merge(
     pieces: list[Any] = [block for chunk in chunks[:-1] for block in chunk.content_blocks]
     for kind, whole in zip(("reasoning", "text"), blocks, strict=False):
         assert "".join(piece.get(kind, "") for piece in pieces) == whole[kind]
-    assert [block["args"] for block in blocks[2:]] == [{"city": "Paris"}, {"city": "Rome"}]
+    arguments = [block["args"] for block in blocks[2:]]
+    assert arguments == [{"city": "Paris"}, {"city": "Rome"}], (
+        f"the service sent calls for Paris and Rome; the content blocks hold {arguments}"
+    )
 
 
 @pytest.mark.claim("blocks.whole.told")
 @pytest.mark.parametrize("ask", BOTH_WAYS)
 @pytest.mark.parametrize("version", ["v0", "v1"])
 def test_standard_blocks_tell_the_whole_answer(
-    model: BaseChatModel, lane: str, version: str, ask: Ask
+    model: BaseChatModel, lane: str, version: str, ask: Ask, evidence: Evidence
 ) -> None:
     thinker, named = at_model(model, LANES[lane].thinker)
     thinker = thinker.model_copy(update={"output_version": version})
     answer = ask(thinker.bind_tools([get_weather], **named), ONE_CITY)
+    if version == "v1" and ask is BOTH_WAYS[1] and loses_calls(answer):
+        evidence.not_applicable(MERGED)
     told: list[Any] = list(answer.content_blocks)
     by_kind = {block["type"]: block for block in told}
     kinds = {*by_kind, "text"}
@@ -184,13 +229,19 @@ def test_standard_blocks_tell_the_whole_answer(
 
 
 @pytest.mark.claim("streaming.events.typed")
-def test_typed_events_tell_the_same_story(model: BaseChatModel, lane: str) -> None:
+def test_typed_events_tell_the_same_story(
+    model: BaseChatModel, lane: str, evidence: Evidence
+) -> None:
     with tapped(model) as (tapped_model, tape):
         thinker, named = at_model(tapped_model, LANES[lane].thinker)
         bound: Any = thinker.bind_tools([get_weather], **named)
-        told = bound.stream_events(TWO_CITIES, version="v3")
+        told = _open_events(bound, evidence)
         deltas = [event["delta"] for event in told if event["event"] == "content-block-delta"]
-        whole = add_up(bound.stream(TWO_CITIES))
+        chunks = stream(bound, TWO_CITIES)
+    whole = add_up(chunks)
+    # langchain-core makes the events of the blocks of each chunk, if a client does not.
+    if called(told.output) != called(whole) and breaks_calls(chunks):
+        evidence.not_applicable(MERGED)
     for message, body in zip((told.output, whole), tape.answers, strict=True):
         judge_reading(message, body)
     answer = read_answer(tape.answers[0])
@@ -212,6 +263,15 @@ def test_typed_events_tell_the_same_story(model: BaseChatModel, lane: str) -> No
     if chosen().ours:
         assert told.output.response_metadata.get("id") == answer.told.get("id")
     assert told.output.id
+
+
+def _open_events(bound: Any, evidence: Evidence) -> Any:
+    try:
+        return bound.stream_events(TWO_CITIES, version="v3")
+    except NotImplementedError:
+        if chosen().ours:
+            raise
+        evidence.not_applicable("what bind_tools returns is no chat model, and has no typed events")
 
 
 @pytest.mark.claim("streaming.text.after-finish")
@@ -253,7 +313,10 @@ def test_exactly_one_piece_is_the_last_and_it_alone_carries_the_end(
 
 
 def judge_end(chunks: list[AIMessageChunk]) -> None:
-    """Judge a stream of somebody else's: each part of the end stands once, in chunks of its own."""
+    """Judge a stream of somebody else's: each part of the end stands once, in chunks of its own.
+
+    Usage may be told in several chunks: what they add up to is `usage.stream.once`.
+    """
     ends = {
         "finish reasons": [c for c in chunks if c.response_metadata.get("finish_reason")],
         "last chunks": [c for c in chunks if c.chunk_position == "last"],
@@ -261,8 +324,6 @@ def judge_end(chunks: list[AIMessageChunk]) -> None:
     for name, found in ends.items():
         assert len(found) == 1, f"expected one of the {name} in a stream, received {len(found)}"
     assert chunks[-1].chunk_position == "last", "chunks follow the one that is marked as the last"
-    usages = [c for c in chunks if c.usage_metadata]
-    assert len(usages) <= 1, f"expected usage in one chunk of a stream, received {len(usages)}"
 
 
 @pytest.mark.claim("streaming.end.without-done")
@@ -350,7 +411,7 @@ def test_an_error_inside_a_stream_is_raised_with_the_services_own_sentence(
         evidence.not_applicable("whether a stream is read on behind its end is for each maker")
     model = mount(lane, evidence, change_plans(fail_with(event, at)))
     text, error = collect(model, "any", take)
-    assert SENTENCE in str(error), (
+    assert says(error, SENTENCE), (
         f"the service said {SENTENCE!r} inside the stream; the error says {error}"
     )
     assert "StreamCut" not in type(error).__name__
@@ -378,7 +439,7 @@ def test_a_request_refused_after_the_200_is_an_error(
     )
     refusal = refusals[0]
     told = " ".join(str(refusal).split())
-    assert sentence[:100] in told, (
+    assert sentence[:100] in told or says(refusal, sentence[:100]), (
         f"the service said {sentence!r} inside the stream; the error says {told}"
     )
     if chosen().ours or refused:  # The HTTP status was 200, and others may have one for that.

@@ -141,12 +141,17 @@ def test_function_calling_sends_the_schema_as_a_forced_tool(model: BaseChatModel
 def test_json_schema_sends_the_schema_as_response_format(
     model: BaseChatModel, evidence: Evidence
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, tape), catching() as errors:
         answer = tapped_model.with_structured_output(Visit, method="json_schema").invoke(PLAN)
     [body] = tape.sent
     skip_another_method(evidence, body)
-    assert "response_format" in body, "method json_schema was asked for, no response_format is sent"
-    assert body["response_format"]["type"] == "json_schema"
+    form = body.get("response_format") or {}
+    assert form.get("type") == "json_schema", (
+        f"method json_schema was asked for; the response_format that is sent is of type "
+        f"{form.get('type')}"
+    )
+    if errors:
+        raise errors[0]
     assert body["response_format"]["json_schema"]["name"] == "Visit"
     sent = leave_titles(body["response_format"]["json_schema"]["schema"])
     assert {name: sent[name] for name in PARAMETERS} == PARAMETERS
@@ -228,12 +233,19 @@ def test_an_answer_that_breaks_the_schema_stays_with_its_error(
 
 @pytest.mark.claim("structured.stream.grows")
 @by_method
-def test_a_streamed_answer_grows_into_the_invoked_one(model: BaseChatModel, method: Method) -> None:
+def test_a_streamed_answer_grows_into_the_invoked_one(
+    model: BaseChatModel, method: Method, evidence: Evidence
+) -> None:
     # Whether others take a typed dictionary is `structured.invoke.default`.
     schema: Any = VisitDict if chosen().ours else SCHEMAS["json-schema"]
     chain = model.with_structured_output(schema, method=method)
     pieces: list[Any] = list(chain.stream(PLAN))
-    assert len(pieces) > 2, f"the answer was streamed token by token; {len(pieces)} were yielded"
+    if len(pieces) == 1 and not chosen().ours:
+        assert pieces[0] == PLANNED, f"the plan is {PLANNED}; the chain yielded {pieces[0]}"
+        evidence.not_applicable("how often a chain of theirs yields is for others to say")
+    assert len(pieces) > 2, (
+        f"an answer that is streamed grows; the chain yielded no more than {len(pieces)} of it"
+    )
     for earlier, later in pairwise(pieces):
         assert earlier.keys() <= later.keys()
         assert later.get("city", "").startswith(earlier.get("city", ""))

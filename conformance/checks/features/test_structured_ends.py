@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from langchain_core.exceptions import OutputParserException
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from conformance.checks.features.questions import (
     change_answers,
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     Ask = Callable[..., Any]
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
+_SENDING: tuple[Method, ...] = ("function_calling", "json_schema")
+"""Methods that send the schema."""
 
 pytestmark = [
     pytest.mark.own_client_only("how often a chain of theirs yields is for others to say"),
@@ -70,6 +72,13 @@ _TOUR: dict[str, Any] = {
     },
 }
 _PARTS = ("properties", "required", "$defs")
+
+
+class Branch(BaseModel):
+    """A branch of a family, whose schema refers to itself."""
+
+    name: str
+    children: list[Branch] = Field(default_factory=list, description="Überall weitere")
 
 
 @pytest.mark.claim("structured.method.function-calling")
@@ -140,6 +149,25 @@ def test_a_tool_keeps_its_definitions_descriptions_and_limits(
         written = body["tools"][0]["function"]["parameters"]
         told = {name: written.get(name) for name in _PARTS}
         assert told == {name: _TOUR[name] for name in _PARTS}
+
+
+@pytest.mark.claim("structured.method.function-calling", "structured.method.json-schema")
+@every_way
+def test_a_class_that_refers_to_itself_keeps_its_references(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    chains = [model.with_structured_output(Branch, method=way, **_RAW) for way in _SENDING]
+    for bound in (model.bind_tools([Branch]), *chains):
+        with expect("invalid-request"):
+            ask(bound, _PLAN)
+    for body in sent:
+        within = body["tools"][0]["function"]["parameters"] if "tools" in body else None
+        schema = within or body["response_format"]["json_schema"]["schema"]
+        child = schema["$defs"]["Branch"]["properties"]["children"]
+        assert child["items"] == {"$ref": "#/$defs/Branch"}, f"of {schema}"
+        assert child["description"] == "Überall weitere"
 
 
 def _say(text: str) -> Callable[[Any], Any]:

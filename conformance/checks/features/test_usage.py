@@ -22,6 +22,7 @@ from conformance.checks.features.questions import (
     change_plans,
     every_way,
     mount,
+    name_of,
     note_bodies,
     tapped,
 )
@@ -49,6 +50,7 @@ _RIDDLE = "What is 3 + 4? Think first."
 _LONG_PROMPT = "Summarise in one word. " + "Nets are mended and boats are counted. " * 120
 _COUNTS = ("prompt_tokens", "completion_tokens")
 _PROMPT_TOKENS = 7
+_ADDED = "counts of several events are added up, as usage.stream.once says"
 _COUNTING_ALL_ALONG = {"stream_options": {"include_usage": True, "continuous_usage_stats": True}}
 
 
@@ -69,6 +71,12 @@ def judge_counts(usage: UsageMetadata) -> None:
     assert total == sum(told), f"{told[0]} and {told[1]} tokens are counted, and {total} in all"
 
 
+def _skip_unread(evidence: Evidence, usage: Any, body: dict[str, Any]) -> None:
+    """End the check if another maker's client reads no usage of a stream that it asked for none."""
+    if usage is None and not chosen().ours and is_usage_unrequested(body):
+        evidence.not_applicable(UNREQUESTED)
+
+
 @pytest.mark.claim("usage.invoke.once")
 def test_an_answer_reports_prompt_answer_and_sum_once(lane: str, model: BaseChatModel) -> None:
     with get_usage_metadata_callback() as counted, tapped(model) as (tapped_model, tape):
@@ -83,6 +91,26 @@ def test_an_answer_reports_prompt_answer_and_sum_once(lane: str, model: BaseChat
         return
     assert answer.response_metadata["token_usage"].items() >= {*zip(_COUNTS, told, strict=True)}
     assert counted.usage_metadata == {answer.response_metadata["model_name"]: usage}
+
+
+@pytest.mark.claim("usage.invoke.once")
+@every_way
+@pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
+def test_the_tokens_of_several_calls_are_summed_by_model(
+    lane: str, evidence: Evidence, ask: Ask, named: bool
+) -> None:
+    def name(payload: Any) -> Any:
+        return payload if named else {k: v for k, v in payload.items() if k != "model"}
+
+    model = mount(lane, evidence, change_answers(name))
+    with get_usage_metadata_callback() as counted:
+        answers = [ask(model, prompt) for prompt in (GREETING, _RIDDLE)]
+    told = [answer.usage_metadata for answer in answers if answer.usage_metadata]
+    if not chosen().ours and (len(told) < len(answers) or not named):
+        evidence.not_applicable("which usage and which model are told is for other checks to say")
+    sums = {one: sum(each["total_tokens"] for each in told) for one in [name_of(model)]}
+    summed = {one: each["total_tokens"] for one, each in counted.usage_metadata.items()}
+    assert summed == sums or (not chosen().ours and [*summed.values()] == [*sums.values()])
 
 
 @pytest.mark.claim("usage.invoke.once", lane="dedicated")
@@ -140,6 +168,9 @@ def test_cached_tokens_are_reported(
 def test_usage_that_did_not_come_is_not_reported_as_zeros(
     lane: str, evidence: Evidence, absent: dict[str, Any], ask: Ask
 ) -> None:
+    if absent == {"usage": {}} and not chosen().ours:
+        evidence.not_applicable("no recorded service sends usage without counts")
+
     def drop(body: dict[str, Any]) -> dict[str, Any]:
         body.pop("usage", None)
         return {**body, **absent}
@@ -178,8 +209,8 @@ def test_a_count_of_zero_is_one(lane: str, evidence: Evidence, ask: Ask) -> None
         return body | ({"usage": counts} if body.get("usage") else {})
 
     usage = ask(mount(lane, evidence, change_answers(count)), GREETING).usage_metadata
-    if usage is None and not chosen().ours:
-        evidence.not_applicable(NO_USAGE)
+    if not chosen().ours and (usage is None or usage["input_tokens"] > counts["prompt_tokens"]):
+        evidence.not_applicable(NO_USAGE if usage is None else _ADDED)
     told = usage and (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"])
     assert told == (7, 0, 7), f"the service counted {counts}; the answer reports {usage}"
 
@@ -225,6 +256,7 @@ def test_counts_that_grow_from_piece_to_piece_are_not_added_up(
     lane: str, evidence: Evidence
 ) -> None:
     plans: list[AnswerPlan] = []
+    sent: list[dict[str, Any]] = []
 
     def count_on(request: ReceivedRequest) -> AnswerPlan:
         """Answer as if each event's count were asked for; not every client can ask."""
@@ -233,7 +265,8 @@ def test_counts_that_grow_from_piece_to_piece_are_not_added_up(
         plans.append(respond(replace(request, body=encode_json(body))))
         return plans[-1]
 
-    usage = add_up(mount(lane, evidence, count_on).stream(TALE)).usage_metadata
+    usage = add_up(mount(lane, evidence, note_bodies(sent, count_on)).stream(TALE)).usage_metadata
+    _skip_unread(evidence, usage, sent[-1])
     counts = [event["usage"]["completion_tokens"] for event in plans[0].events]
     assert len(set(counts)) > 10
     assert usage is not None, NO_USAGE
@@ -249,14 +282,20 @@ def test_the_last_usage_counts_on_whichever_piece_it_rides(
     lane: str, evidence: Evidence, last: int
 ) -> None:
     riders: list[int] = []
+    sent: list[dict[str, Any]] = []
 
     def ride(plan: AnswerPlan) -> AnswerPlan:
         at = itertools.count()
         riders.append(last % len(plan.events))
         return plan.map_events(lambda event: event | {"usage": _count(next(at), riders[0])})
 
-    usage = ask_stream(mount(lane, evidence, change_plans(ride)), TALE).usage_metadata
+    model = mount(lane, evidence, note_bodies(sent, change_plans(ride)))
+    usage = ask_stream(model, TALE).usage_metadata
+    _skip_unread(evidence, usage, sent[-1])
     assert usage is not None, NO_USAGE
+    added = _PROMPT_TOKENS * (1 + riders[0])
+    if riders[0] and usage["input_tokens"] == added and not chosen().ours:
+        evidence.not_applicable(_ADDED)
     counted = (_PROMPT_TOKENS, 1 + riders[0])
     told = (usage["input_tokens"], usage["output_tokens"])
     assert told == counted, (
@@ -309,7 +348,7 @@ def test_every_count_that_was_sent_is_reported_as_it_was_sent(
         evidence.not_applicable(UNREQUESTED)
     assert usage is not None, NO_USAGE
     if not chosen().ours and usage["input_tokens"] > _TOLD["input_tokens"]:
-        evidence.not_applicable("counts of several events are added up, as usage.stream.once says")
+        evidence.not_applicable(_ADDED)
     reported = list(counted.usage_metadata.values())
     wanted = _TOLD if chosen().ours else _select_details(_TOLD)
     for told in (usage, *reported):

@@ -38,7 +38,7 @@ from conformance.recording.command import (
 from conformance.recording.model_listing import ServedError
 from conformance.recording.plan import print_plan
 from conformance.recording.rerecord import RecordingError, ask_again, plan
-from conformance.recording.service_discovery import AddresseeError
+from conformance.recording.service_discovery import ServiceAddressError
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:
@@ -117,23 +117,23 @@ def follow_models(
     Returns:
         The request, and a note for each lane that was recorded with several models.
     """
-    casts: dict[str, Counter[tuple[tuple[str, str], ...]]] = defaultdict(Counter)
+    overrides: dict[str, Counter[tuple[tuple[str, str], ...]]] = defaultdict(Counter)
     for task in agreed:
         about = find_provenance(root / task.name)
         if about and task.lane in LANES.keys() - request.model_overrides:
-            casts[task.lane][tuple(sorted(about.cast.items()))] += 1
+            overrides[task.lane][tuple(sorted(about.cast.items()))] += 1
     models, notes = list(request.models), []
-    for lane, counts in casts.items():
+    for lane, counts in overrides.items():
         if most := dict(counts.most_common(1)[0][0]):
             models.append(f"{lane}={most['model']}")
         if len(counts) > 1:
-            each = (f"{number} with {_name(cast)}" for cast, number in counts.most_common())
+            each = (f"{number} with {_name(override)}" for override, number in counts.most_common())
             notes.append(f"{lane} was recorded {', '.join(each)}: asked as most of them")
     return replace(request, models=tuple(models)), tuple(notes)
 
 
-def _name(cast: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(dict.fromkeys(model for _, model in cast)) or "the lane's own models"
+def _name(override: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(dict.fromkeys(model for _, model in override)) or "the lane's own models"
 
 
 def _time_streams(request: RecordRequest, agreed: Plan) -> list[Change]:
@@ -178,7 +178,7 @@ def main(argv: Sequence[str]) -> int:
         for path in filter(None, (options.json, options.markdown)):
             check_writable(path)
         request = read_request(options)
-    except (AddresseeError, OSError) as error:
+    except (ServiceAddressError, OSError) as error:
         complain.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
     try:

@@ -15,17 +15,17 @@ from pydantic import Field
 
 from conformance.claims.rows import Many, Row, Text, Texts, load_rows
 from conformance.maintenance.engines.proxy import serves_tiny
-from conformance.recording.service_discovery import AddresseeError, find_addressee
+from conformance.recording.service_discovery import ServiceAddressError, find_service_address
 from conformance.verdicts.bound_items import evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-BEYOND_FILE = Path(__file__).with_name("not_applicable.toml")
+NOT_APPLICABLE_FILE = Path(__file__).with_name("not_applicable.toml")
 
 
-class Beyond(Row):
+class NotApplicable(Row):
     """Checks that are not put to an engine.
 
     Attributes:
@@ -40,10 +40,10 @@ class Beyond(Row):
 
 
 class _Document(Row):
-    rows: Many[Beyond] = Field(alias="beyond")
+    rows: Many[NotApplicable] = Field(alias="not_applicable")
 
 
-def load_beyond(path: Path = BEYOND_FILE) -> tuple[Beyond, ...]:
+def load_not_applicable(path: Path = NOT_APPLICABLE_FILE) -> tuple[NotApplicable, ...]:
     """Load the list.
 
     Raises:
@@ -52,24 +52,24 @@ def load_beyond(path: Path = BEYOND_FILE) -> tuple[Beyond, ...]:
     return load_rows(path, _Document).rows
 
 
-def find_reason(check: str, engine: str, beyond: Iterable[Beyond]) -> str:
+def find_reason(check: str, engine: str, listed: Iterable[NotApplicable]) -> str:
     """Return why a check is not put to an engine, empty if it is.
 
     Args:
         check: Node id of the check, from wherever pytest runs.
         engine: Name and version of the engine.
-        beyond: The list.
+        listed: The list.
     """
     name = check.rpartition("conformance/checks/")[2]
     names = {name, name.partition("[")[0]}
-    for one in beyond:
+    for one in listed:
         if engine.startswith(one.engine) and names.intersection(one.checks):
             return one.reason
     return ""
 
 
 _ENGINE = pytest.StashKey[str]()
-_BEYOND: pytest.StashKey[Iterable[Beyond]] = pytest.StashKey()
+_NOT_APPLICABLE: pytest.StashKey[Iterable[NotApplicable]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -86,15 +86,17 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("the target engine needs --engine-url: the root of its front")
     given = (option.engine_url, option.engine_name)
     try:
-        config.stash[_ENGINE] = find_addressee("engine", ("dedicated",), *given, os.environ).engine
-    except AddresseeError as error:
+        config.stash[_ENGINE] = find_service_address(
+            "engine", ("dedicated",), *given, os.environ
+        ).engine
+    except ServiceAddressError as error:
         raise pytest.UsageError(str(error)) from error
-    config.stash[_BEYOND] = load_beyond() if serves_tiny(option.engine_url) else ()
+    config.stash[_NOT_APPLICABLE] = load_not_applicable() if serves_tiny(option.engine_url) else ()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     engine = item.config.stash[_ENGINE]
-    if reason := find_reason(item.nodeid, engine, item.config.stash[_BEYOND]):
+    if reason := find_reason(item.nodeid, engine, item.config.stash[_NOT_APPLICABLE]):
         evidence_of(item).came_from("engine", engine)
         evidence_of(item).not_applicable(reason)
 

@@ -78,6 +78,18 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"other_api_key": "sk-hush"},
         ["write model_kwargs={'other_api_key': …}."],
     ),
+    **{
+        f"a secret in {name}": ({name: "sk-hush"}, [f"write model_kwargs={{{name!r}: …}}."])
+        for name in ("key", "baseten_key", "apikey", "API_KEY", "auth", "bearer", "token")
+    },
+    "a header in a value": (
+        {"trace": {"Authorization": "Bearer sk-hush"}},
+        ["write model_kwargs={'trace': …}."],
+    ),
+    "headers under another name": (
+        {"headers": {"X-Trace": "sk-hush"}},
+        ["write model_kwargs={'headers': …}."],
+    ),
     "two values": (
         {"model": "a", "model_name": "b"},
         ["one parameter, model_name (also model_name)", "'a' and 'b'"],
@@ -124,7 +136,10 @@ def test_a_name_without_a_similar_one_gets_no_suggestion() -> None:
 
 
 # names of other services' parameters, which are no typing errors of ours
-STRANGERS = ["top_x", "min_k", "beam_width", "guided_json", "x", "max_input_tokens"]
+STRANGERS = [
+    *("top_x", "min_k", "beam_width", "guided_json", "x", "max_input_tokens", "top_a"),
+    *("max_length", "enable_thinking", "retries", "system"),
+]
 
 
 @pytest.mark.parametrize("name", STRANGERS)
@@ -137,6 +152,10 @@ TYPOS = {
     "max_token": "max_tokens",
     "max_tokens_": "max_tokens",
     "top_pk": "top_k",
+    "top_kk": "top_k",
+    "stops": "stop",
+    "repetition_penality": "repetition_penalty",
+    "priorty": "priority",
     "api_ky": "api_key",
     "streeming": "streaming",
     "time_out": "timeout",
@@ -146,6 +165,16 @@ TYPOS = {
 @pytest.mark.parametrize(("name", "meant"), TYPOS.items())
 def test_a_plausible_typo_gets_a_suggestion(name: str, meant: str) -> None:
     assert meant in find_near(name, TABLE.by_name)
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("extra_headers", "default_headers"), ("extra_query", "default_query")]
+)
+def test_an_option_of_calls_is_refused_with_its_field(name: str, field: str) -> None:
+    with pytest.raises(ValueError, match=name) as caught:
+        read_arguments({name: {"X-Trace": "sk-hush"}}, TABLE)
+
+    assert str(caught.value) == f"{name} is not a parameter of ChatBaseten. Did you mean {field}?"
 
 
 def test_a_class_without_model_kwargs_does_not_recommend_them() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import socket
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +17,12 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel, Field, SecretStr
 
-from langchain_baseten import BasetenEmbeddings, BasetenRequestError, ChatBaseten
+from langchain_baseten import (
+    BasetenConnectionError,
+    BasetenEmbeddings,
+    BasetenRequestError,
+    ChatBaseten,
+)
 from langchain_baseten._config.settings import DEFAULT_API_BASE, DerivedName
 from langchain_baseten.chat_models import DEFAULT_MODEL
 
@@ -64,6 +71,19 @@ BASES: dict[str, tuple[dict[str, str], dict[str, Any], str]] = {
         {},
         "https://g.example/baseten/v1",
     ),
+    "LangSmith's own gateway": (
+        {"LANGSMITH_GATEWAY": "true", "LANGSMITH_API_KEY": "ls"},
+        {},
+        "https://gateway.smith.langchain.com/baseten/v1",
+    ),
+    **{
+        f"a gateway that is switched off by {value!r}": (
+            {"LANGSMITH_GATEWAY": value},
+            {},
+            DEFAULT_API_BASE,
+        )
+        for value in ("false", "0", "no", "")
+    },
     "a deployment is not behind the gateway": (
         {"LANGSMITH_GATEWAY": "https://g.example", "LANGSMITH_API_KEY": "ls"},
         {"model_url": DEDICATED},
@@ -183,6 +203,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a header of a number": ({"default_headers": {"X": 1}}, "default_headers"),
     "a body that is no dict": ({"extra_body": [1]}, "extra_body"),
     "a disabled value outside of a list": ({"disabled_params": {"seed": 5}}, r"write \[5\]"),
+    "a disabled value that is a text": ({"disabled_params": {"stop": "a"}}, r"write \['a'\]"),
+    "disabled names in a list": ({"disabled_params": ["seed"]}, "disabled_params"),
+    "parameters in a list": ({"model_kwargs": [1]}, "model_kwargs"),
     "silence below zero": ({"stream_chunk_timeout": -1}, "stream_chunk_timeout"),
     "silence that is no number": ({"stream_chunk_timeout": float("nan")}, "stream_chunk_timeout"),
     "a timeout in a text": ({"timeout": "30"}, "timeout='30' is not a time limit"),
@@ -254,12 +277,44 @@ def test_every_parameter_is_described() -> None:
         assert [name for name, text in described.items() if not text.endswith(".")] == []
 
 
-def test_two_urls_are_a_warning_at_the_callers_line() -> None:
-    with pytest.warns(UserWarning, match="model_url and base_url are both given") as caught:
-        made = make(model_url=DEDICATED, base_url="https://a.example/v1")
+@pytest.mark.parametrize("cls", [ChatBaseten, BasetenEmbeddings])
+def test_two_urls_are_a_warning_at_the_callers_line_each_time(cls: Any) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(2):
+            made = cls(model_url=DEDICATED, base_url="https://a.example/v1", api_key=KEY)
+            line = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
 
-    assert [warning.filename for warning in caught] == [__file__]
+    assert [(w.category, w.filename, w.lineno) for w in caught] == [
+        (UserWarning, __file__, line)
+    ] * 2
     assert made.endpoint.deployment == "abcd1234"
+
+
+SOURCES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "base_url=": ({}, {"base_url": "https://a.example/v1"}),
+    "model_url=": ({}, {"model_url": DEDICATED}),
+    "BASETEN_BASE_URL": ({"BASETEN_BASE_URL": "https://a.example/v1"}, {}),
+    "BASETEN_API_BASE": ({"BASETEN_API_BASE": "https://a.example/v1"}, {}),
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "set_variables", "settings"),
+    [(source, *row) for source, row in SOURCES.items()],
+    ids=SOURCES,
+    indirect=["set_variables"],
+)
+@pytest.mark.usefixtures("set_variables")
+def test_an_error_of_the_connection_names_what_the_url_came_from(
+    source: str, settings: dict[str, Any]
+) -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    client = httpx.Client(transport=httpx.MockTransport(refuse))
+    with pytest.raises(BasetenConnectionError, match=rf":443 \(set by {source}\)"):
+        make(max_retries=0, http_client=client, **settings).invoke("a")
 
 
 def assign(made: ChatBaseten) -> ChatBaseten:
@@ -267,8 +322,14 @@ def assign(made: ChatBaseten) -> ChatBaseten:
     return made
 
 
+def assign_by_alias(made: Any) -> Any:
+    made.api_key = KEY
+    return made
+
+
 KEYS: dict[str, Any] = {
     "assigned": assign,
+    "assigned by its other name": assign_by_alias,
     "a copy's": lambda made: made.model_copy(update={"baseten_api_key": KEY}),
     "past every check": lambda made: made.__dict__.update(baseten_api_key=KEY) or made,
 }

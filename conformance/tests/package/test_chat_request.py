@@ -190,6 +190,7 @@ STOPS: dict[str, tuple[Any, list[str] | None, dict[str, Any], Any]] = {
     "an empty list of the call is none": (["x"], [], {}, ["x"]),
     "an option": (["x"], None, {"stop": ["z"]}, ["z"]),
     "an option by another name": (["x"], None, {"stop_sequences": ["z"]}, ["z"]),
+    "an option of None is none": (["x"], None, {"stop_sequences": None}, ...),
     "an empty list is not sent": ([], None, {}, ...),
     "none": (None, None, {}, ...),
 }
@@ -371,6 +372,13 @@ def test_client_options_are_set_on_the_request(
     assert {name: getattr(made, name) for name in found} == found
 
 
+def test_a_model_that_is_not_found_is_compared_with_those_of_model_apis_only() -> None:
+    made, _ = build({})
+
+    assert (made.model, "zai-org/GLM-5.2" in made.known_models) == ("m", True)
+    assert not build({"model_url": "https://a.test/v1"})[0].known_models
+
+
 def test_retries_are_reported_to_the_run_manager() -> None:
     def on_retry(state: object) -> None: ...
 
@@ -461,14 +469,30 @@ def test_a_later_name_of_one_parameter_overrides_an_earlier_one() -> None:
 # options of one call that cannot be used
 UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
     "a header of None": ({"extra_headers": {"X": None}}, r"extra_headers\['X'\] must be text"),
+    "a header of a number": ({"extra_headers": {"X": 1}}, r"extra_headers\['X'\] must be text"),
+    "a header without a name": (
+        {"extra_headers": {1: "x"}},
+        "extra_headers must be a dict of names that are text",
+    ),
+    "headers in pairs": ({"extra_headers": [("X", "y")]}, "extra_headers must be a dict, not list"),
     "headers in a list": ({"extra_headers": ["X"]}, "extra_headers must be a dict, not list"),
     "a body in a list": ({"extra_body": [1]}, "extra_body must be a dict, not list"),
+    "a body in a text": ({"extra_body": "a"}, "extra_body must be a dict, not str"),
+    "parameters in a list": ({"model_kwargs": [1]}, "model_kwargs must be a dict, not list"),
     "a query in a text": ({"extra_query": "a=b"}, "extra_query must be a dict, not str"),
     "names that are no text": ({"model_kwargs": {1: 2}}, "model_kwargs must be a dict"),
     "a timeout in a text": ({"timeout": "30"}, "timeout='30' is not a time limit"),
     "a timeout of zero": ({"timeout": 0}, "timeout=0 is not a time limit"),
     "retries below zero": ({"max_retries": -1}, "max_retries=-1 is not a number of retries"),
     "retries in a text": ({"max_retries": "2"}, "max_retries='2' is not a number of retries"),
+    "half a retry": ({"max_retries": 1.5}, "max_retries=1.5 is not a number of retries"),
+    **{
+        f"silence of {value!r}": (
+            {"stream_chunk_timeout": value},
+            "stream_chunk_timeout=.* is not a time limit",
+        )
+        for value in ("3", -1, float("nan"), float("inf"), True, [3])
+    },
 }
 
 

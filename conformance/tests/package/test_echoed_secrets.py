@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from conformance.tests.package.exposed import Exposed, expose
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService, as_events, whole
 from langchain_baseten import BasetenEmbeddings, BasetenError, ChatBaseten
 from langchain_baseten._http.redaction import Redactor
@@ -93,6 +94,10 @@ BODIES: dict[str, str] = {
     "a text": "denied ECHO now",
     "a page": "<html><body>denied <b>ECHO</b></body></html>",
     "a long sentence": '{"error": {"message": "PADDING ECHO"}}',
+    **{
+        f"a sentence that is cut at {length}": "x" * length + " ECHO and more"
+        for length in (480, 486, 490)
+    },
     "a request id": '{"error": "bad", "request_id": "ECHO"}',
     "no choices and no vectors": '{"id": "ECHO", "data": [{"embedding": "ECHO"}]}',
     "a list": '["ECHO"]',
@@ -111,7 +116,7 @@ BODIES: dict[str, str] = {
 
 @pytest.mark.once("compares texts, which no interpreter reads otherwise")
 @pytest.mark.untraced("many spellings through lines that other tests run")
-@pytest.mark.parametrize("way", WAYS)
+@in_each("way", WAYS.keys())
 @pytest.mark.parametrize("status", [200, 307, 401])
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("spelling", ["plain", "base64 of bearer"])
@@ -123,7 +128,7 @@ def test_a_body_that_repeats_the_key_shows_it_nowhere(
     assert _leaks(_ask(way, httpx.Response(status, text=text)), spelling) == set()
 
 
-@pytest.mark.parametrize("way", ["ainvoke", "stream", "embed_query"])
+@in_each("way", ["ainvoke", "stream", "embed_query"])
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_key_is_recognized_in_any_spelling(spelling: str, way: str) -> None:
     text = BODIES["an error"].replace("ECHO", SPELLINGS[spelling])
@@ -135,7 +140,7 @@ def test_a_key_is_recognized_in_any_spelling(spelling: str, way: str) -> None:
 
 
 @pytest.mark.untraced("many spellings through lines that other tests run")
-@pytest.mark.parametrize("way", WAYS)
+@in_each("way", WAYS.keys())
 @pytest.mark.parametrize("status", [200, 401, 307])
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_headers_that_repeat_the_key_show_it_nowhere(spelling: str, status: int, way: str) -> None:
@@ -187,7 +192,7 @@ STREAMS: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("way", ["stream", "astream"])
+@in_each("way", ["stream", "astream"])
 @pytest.mark.parametrize("events", STREAMS)
 @pytest.mark.parametrize(
     "spelling", ["plain", "bearer", "JSON escapes", "URL, every character", "base64", "upper case"]
@@ -265,6 +270,7 @@ PARTS: dict[str, tuple[str, str]] = {
     "the password of basic authentication": (f"Basic {_base64('me:hunter2-x')}", "hunter2-x"),
     "the signature of a signed request": (f"{SIGNED}=f00ba4f00ba4", "f00ba4f00ba4"),
     "a key with quotation marks and backslashes": (QUOTED, json.dumps(QUOTED)[1:-1]),
+    "a key with escaped slashes": ("ab/cd/ef-0123456", r"ab\/cd\/ef-0123456"),
     "a key with percent signs": ("per%41cent+/key=", quote("per%41cent+/key=", safe="")),
     "eight characters inside a word": ("abcdefg8", "xabcdefg8x"),
     "base64 of eight characters": ("abcdefg8", _base64("abcdefg8").rstrip("=")),

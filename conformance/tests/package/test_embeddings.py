@@ -16,8 +16,11 @@ from conformance.tests.package.mock_service import KEY
 from langchain_baseten import (
     BasetenAPIError,
     BasetenConnectionError,
+    BasetenContextOverflowError,
     BasetenEmbeddings,
+    BasetenError,
     BasetenInvalidResponseError,
+    BasetenNotFoundError,
     BasetenRateLimitError,
     BasetenRequestError,
     ErrorResponse,
@@ -355,12 +358,23 @@ def test_a_pickle_holds_no_key_and_no_client_and_works_where_it_lands(
     assert pickle.loads(state).api_key.get_secret_value() == KEY  # noqa: S301  same
 
 
-def test_an_error_inside_a_200_is_that_error() -> None:
-    for embed in WAYS.values():
-        failed = httpx.Response(200, json={"error": {"message": f"slow {KEY}", "code": 429}})
-        with pytest.raises(BasetenRateLimitError, match="slow") as caught:
-            embed(Engine(failed).model(), ["a"])
-        assert KEY not in f"{caught.value}{caught.value.body}{caught.value.response}"
+@sync_and_async
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"error": {"message": f"slow {KEY}", "code": 429}}, BasetenRateLimitError),
+        ({"object": "error", "message": f"no {KEY}", "code": 404}, BasetenNotFoundError),
+        ({"detail": f"prompt is too long {KEY}"}, BasetenContextOverflowError),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else None,
+)
+def test_an_error_inside_a_200_is_that_error(
+    embed: Any, body: dict[str, Any], error: type[BasetenError]
+) -> None:
+    with pytest.raises(error) as caught:
+        embed(Engine(httpx.Response(200, json=body)).model(), ["a"])
+    assert type(caught.value) is error
+    assert KEY not in f"{caught.value}{caught.value.body}{caught.value.response}"
 
 
 @sync_and_async

@@ -317,6 +317,23 @@ def test_module_imports_only_the_standard_library_and_this_package(module: Modul
     assert not {"os", "time", "random", "socket"} & (named | plain)
 
 
+@BOTH
+@pytest.mark.parametrize(
+    "host", ["model-abcd1234.api.baseten", "inference.baseten", "MODEL-ABCD1234.API.Baseten"]
+)
+@pytest.mark.parametrize("rest", [".com/v1", ".com/environments/production/predict", ".com:443/v1"])
+def test_host_under_com_is_rejected_with_the_host_to_write(
+    parse: Callable[[str], Endpoint], host: str, rest: str
+) -> None:
+    with pytest.raises(EndpointError, match=rf"Write the host as {host.lower()}\.co\."):
+        parse(f"https://{host}{rest}")
+
+
+@pytest.mark.parametrize("host", ["baseten.com.example", "notbaseten.com", "baseten.comp"])
+def test_host_that_only_looks_like_com_is_custom(host: str) -> None:
+    assert parse_base_url(f"https://{host}/v1").kind == "custom"
+
+
 OWN_URL = (
     "Paste the model's own URL instead: "
     "https://model-<id>.api.baseten.co/environments/production/sync/v1."

@@ -508,6 +508,9 @@ WAITS: dict[str, tuple[str, float | None, float | None]] = {
     "endless": ('{"retry_after": Infinity}', None, None),
     "hundreds of digits": (f'{{"retry_after": {"9" * 400}}}', None, None),
     "words": ('{"retry_after": "soon"}', None, None),
+    "a boolean": ('{"retry_after": true}', None, None),
+    "a list": ('{"retry_after": []}', None, None),
+    "in an inner error": ('{"error": {"message": "x", "retry_after": 75.5}}', None, 75.5),
     "no object": ("[37]", None, None),
     "absent": ("{}", None, None),
 }

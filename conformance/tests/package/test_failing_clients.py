@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from conformance.libraries import LIBRARIES
 from conformance.tests.package.call_modes import WAYS, ask
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, MockService, calling, whole
 from langchain_baseten import (
-    BasetenError,
+    BasetenConnectionError,
     BasetenRateLimitError,
     BasetenRequestError,
     ChatBaseten,
@@ -24,7 +26,7 @@ from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._http.clients import tls_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 in_every_way = pytest.mark.parametrize("way", WAYS)
 URL = "https://127.0.0.1:9/v1"
@@ -64,49 +66,100 @@ class Mine(Exception):  # noqa: N818  named as httpx names one of its own below
     """An exception of the user's."""
 
 
-ReadTimeout = type("ReadTimeout", (Exception,), {})
+def own_class(name: str, *bases: type[Exception]) -> Exception:
+    made: Exception = type(name, bases or (Exception,), {})("mine")
+    return made
 
 
-def raising(exception: Exception) -> Any:
-    def hook(_: object) -> None:
-        raise exception
+OWN: dict[str, Exception] = {
+    "own class": Mine("mine"),
+    "named like a timeout": own_class("ReadTimeout"),
+    "named like a status": own_class("HTTPStatusError"),
+    "named like a transport error": own_class("TransportError", RuntimeError),
+    "key": KeyError("mine"),
+    "file": FileNotFoundError(2, "mine"),
+    "permission": PermissionError(13, "mine"),
+    "connection": ConnectionResetError("mine"),
+    "timeout": TimeoutError("mine"),
+    "end of file": EOFError("mine"),
+    "encoding": UnicodeEncodeError("ascii", "ü", 0, 1, "mine"),
+    "value": ValueError("mine"),
+    "recursion": RecursionError("mine"),
+    "import": ImportError("mine"),
+}
 
-    async def hook_on_loop(_: object) -> None:
-        raise exception
 
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=whole()))
+def hooked(library: Any, moment: str, hook: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return clients whose event hook or authentication runs a function."""
+
+    async def hook_on_loop(value: Any) -> None:
+        hook(value)
+
+    transport = library.MockTransport(lambda _: library.Response(200, json=whole()))
+    own, own_on_loop = (
+        ({"auth": hook}, {"auth": hook})
+        if moment == "auth"
+        else ({"event_hooks": {moment: [hook]}}, {"event_hooks": {moment: [hook_on_loop]}})
+    )
     return {
-        "http_client": httpx.Client(transport=transport, event_hooks={"response": [hook]}),
-        "http_async_client": httpx.AsyncClient(
-            transport=transport, event_hooks={"response": [hook_on_loop]}
-        ),
+        "http_client": library.Client(transport=transport, **own),
+        "http_async_client": library.AsyncClient(transport=transport, **own_on_loop),
     }
 
 
-@in_every_way
-@pytest.mark.parametrize(
-    "exception", [Mine("mine"), ReadTimeout("mine"), KeyError("mine")], ids=str
-)
-async def test_an_exception_of_the_users_own_code_is_passed_on(
-    exception: Exception, way: str
+@in_each("way", WAYS.keys())
+@in_each("exception", OWN)
+@pytest.mark.parametrize("moment", ["request", "response", "auth"])
+@pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
+async def test_an_exception_of_the_users_own_code_is_passed_on_and_not_retried(
+    library: Any, moment: str, exception: Exception, way: str
 ) -> None:
-    model = ChatBaseten(model="m", api_key=KEY, max_retries=0, **raising(exception))
-    with pytest.raises(type(exception), match="mine") as caught:
+    calls: list[int] = []
+
+    def hook(_: object) -> None:
+        calls.append(1)
+        raise exception
+
+    clients = hooked(library, moment, hook)
+    model = ChatBaseten(model="m", api_key=KEY, max_retries=2, **clients)
+    with pytest.raises(type(exception)) as caught:
         await ask(model, "Hello", way)
 
     assert caught.value is exception
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("raised", [ConnectionResetError("gone"), EOFError("gone")], ids=repr)
+@in_each("way", WAYS.keys())
+async def test_a_system_error_of_a_transport_stands_for_the_connection(
+    raised: Exception, way: str
+) -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise raised
+
+    transport = httpx.MockTransport(answer)
+    clients: dict[str, Any] = {
+        "http_client": httpx.Client(transport=transport),
+        "http_async_client": httpx.AsyncClient(transport=transport),
+    }
+    with pytest.raises(BasetenConnectionError, match="gone"):
+        await ask(ChatBaseten(model="m", api_key=KEY, max_retries=0, **clients), "Hello", way)
 
 
 @in_every_way
 async def test_an_event_hook_that_raises_for_status_gives_the_error_of_the_status(way: str) -> None:
-    async def raise_on_loop(response: httpx.Response) -> None:
+    def raise_at_once(response: httpx.Response) -> None:
+        response.read()
         response.raise_for_status()
 
-    transport = httpx.MockTransport(lambda _: httpx.Response(429, headers={"x-request-id": "r1"}))
+    async def raise_on_loop(response: httpx.Response) -> None:
+        await response.aread()
+        response.raise_for_status()
+
+    busy = httpx.Response(429, headers={"x-request-id": "r1"}, json={"error": f"busy {KEY}"})
+    transport = httpx.MockTransport(lambda _: busy)
     hooks: dict[str, Any] = {
-        "http_client": httpx.Client(
-            transport=transport, event_hooks={"response": [httpx.Response.raise_for_status]}
-        ),
+        "http_client": httpx.Client(transport=transport, event_hooks={"response": [raise_at_once]}),
         "http_async_client": httpx.AsyncClient(
             transport=transport, event_hooks={"response": [raise_on_loop]}
         ),
@@ -116,6 +169,8 @@ async def test_an_event_hook_that_raises_for_status_gives_the_error_of_the_statu
         await ask(model, "Hello", way)
 
     assert (caught.value.status_code, caught.value.request_id) == (429, "r1")
+    assert "busy [redacted]" in str(caught.value)
+    assert KEY not in f"{caught.value!r}{vars(caught.value)}"
 
 
 @in_every_way
@@ -203,11 +258,39 @@ def test_a_warning_without_any_caller_points_at_the_outermost_frame() -> None:
     assert caught[0].filename == __file__
 
 
-@in_every_way
-async def test_an_unusable_url_of_a_copy_is_an_error_of_the_package(way: str) -> None:
-    for update in ({"model_url": "nowhere"}, {"baseten_api_base": "ftp://host"}):
-        with pytest.raises(BasetenError, match="URL"):
-            await ask(MockService().model().model_copy(update=update), "Hello", way)
+UNUSABLE: dict[str, dict[str, Any]] = {
+    "no URL": {"model_url": "nowhere"},
+    "a URL that is a number": {"model_url": 5},
+    "a host under com": {"model_url": "https://a.api.baseten.com"},
+    "another scheme": {"baseten_api_base": "ftp://host"},
+    "no base URL": {"baseten_api_base": None},
+    "an empty base URL": {"baseten_api_base": ""},
+    "a header that is no text": {"default_headers": {"a": 1}},
+    "headers that are text": {"default_headers": "x"},
+    "a header that is not ASCII": {"default_headers": {"a": "ü"}},
+    "a query that is text": {"default_query": "x"},
+    "a timeout that is text": {"request_timeout": "soon"},
+    "negative retries": {"max_retries": -1},
+    "a client that is none": {"http_client": object(), "http_async_client": object()},
+    "a key that is a number": {"baseten_api_key": 5},
+    "model_kwargs that are text": {"model_kwargs": "x"},
+    "extra_body that is text": {"extra_body": "x"},
+    "disabled_params that are text": {"disabled_params": "x"},
+    "a time limit that is text": {"stream_chunk_timeout": "x"},
+    "a negative time limit": {"stream_chunk_timeout": -1},
+    "an endless time limit": {"stream_chunk_timeout": float("inf")},
+}
+
+
+@pytest.mark.parametrize("update", UNUSABLE.values(), ids=UNUSABLE)
+@in_each("way", WAYS.keys())
+async def test_an_unusable_setting_of_a_copy_is_an_error_of_the_package(
+    update: dict[str, Any], way: str
+) -> None:
+    service = MockService()
+    with pytest.raises(BasetenRequestError):
+        await ask(service.model().model_copy(update=update), "Hello", way)
+    assert not service.requests
 
 
 @in_every_way

@@ -170,6 +170,13 @@ TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
         ),
         [{"role": "assistant", "content": "a", "tool_calls": [WIRE_CALL]}],
     ),
+    "a call that was removed, but for its block": (
+        AIMessage(
+            [{"type": "tool_use", "id": name, "name": "f", "input": {}} for name in ("a", "b")],
+            tool_calls=[CALL],
+        ),
+        [{"role": "assistant", "tool_calls": [WIRE_CALL]}],
+    ),
     "calls that are blocks only are no calls": (
         AIMessage(
             [
@@ -391,8 +398,9 @@ def test_arguments_that_are_text_of_an_object_are_that_object(arguments: str, te
     assert turn["tool_calls"][0]["function"]["arguments"] == text
 
 
-def test_an_invalid_tool_call_without_a_name_gets_one() -> None:
-    bad = {"name": None, "args": '{"x": 1}]', "id": "a", "error": None, "type": "invalid_tool_call"}
+@pytest.mark.parametrize("name", [None, "", " "])
+def test_an_invalid_tool_call_without_a_name_gets_one(name: str | None) -> None:
+    bad = {"name": name, "args": '{"x": 1}]', "id": "a", "error": None, "type": "invalid_tool_call"}
     (turn,) = write_messages([AIMessage("", invalid_tool_calls=[bad])])
 
     assert turn["tool_calls"][0]["function"] == {

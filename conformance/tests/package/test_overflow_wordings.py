@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol.error_responses import error_from_event, error_from_response
 from langchain_baseten._protocol.overflow_wordings import WORDINGS, Wording, reports_overflow
 from langchain_baseten.exceptions import (
@@ -17,6 +19,9 @@ from langchain_baseten.exceptions import (
     BasetenRateLimitError,
     BasetenRequestTooLargeError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EVERY_WORDING = pytest.mark.parametrize(
     "wording", WORDINGS, ids=[f"{wording.engine} {wording.version}" for wording in WORDINGS]
@@ -52,6 +57,29 @@ def test_event_with_the_wording_is_an_overflow(wording: Wording, code: dict[str,
     error = error_from_event({"error": {"message": wording.example, **code}})
 
     assert type(error) is BasetenContextOverflowError
+
+
+DIALECTS: dict[str, Callable[[str], Any]] = {
+    "flat": lambda s: {"message": s, "type": "invalid_request_error", "code": 400},
+    "wrapped": lambda s: {"error": {"message": s, "type": "BadRequestError", "code": 400}},
+    "string": lambda s: {"error": s},
+    "vLLM": lambda s: {"object": "error", "message": s, "type": "BadRequestError", "code": 400},
+    "SGLang": lambda s: {"object": "error", "message": s, "code": 400, "param": None},
+    "detail": lambda s: {"detail": s},
+    "detail as a list": lambda s: {"detail": [{"loc": ["body"], "msg": s, "type": "value_error"}]},
+    "after a long preamble": lambda s: {"error": {"message": f"{'Traceback. ' * 60}{s}"}},
+}
+
+
+@EVERY_WORDING
+@in_each("dialect", DIALECTS)
+def test_wording_is_an_overflow_in_every_dialect(
+    wording: Wording, dialect: Callable[[str], Any]
+) -> None:
+    body = dialect(wording.example)
+
+    assert type(error_from_response(400, json.dumps(body), {})) is BasetenContextOverflowError
+    assert type(error_from_event(body)) is BasetenContextOverflowError
 
 
 @pytest.mark.parametrize(
@@ -110,6 +138,9 @@ OTHER_LIMITS = {
     "a name's length": "name exceeds the maximum length of 64",
     "a schema's length": "Input should have at most 128 items",
     "a rate limit": "You passed 3 requests and requested 2 output tokens per second.",
+    "no context": "context is missing",
+    "an invalid input": "input is invalid",
+    "max_tokens alone": "max_tokens is too large: 9",
     "context of another kind": "The security context window is closed.",
 }
 

@@ -133,16 +133,6 @@ def test_a_forgotten_key_is_not_replaced_by_another_one(monkeypatch: pytest.Monk
     assert pickle.loads(pickled).baseten_api_key == SecretStr(KEY)  # noqa: S301  same
 
 
-def test_a_pickle_of_another_process_warns_of_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    pickled = pickle.dumps(ChatBaseten(model="m", api_key=KEY))
-    monkeypatch.setattr(references, "_SECRETS_BY_REFERENCE", SecretTable())  # as another one has
-    monkeypatch.setenv("BASETEN_API_KEY", "sk-of-somebody-else")
-    with pytest.warns(UserWarning, match="pickled with another API key"):
-        model = pickle.loads(pickled)  # noqa: S301  our own bytes
-
-    assert model.baseten_api_key == SecretStr("sk-of-somebody-else")
-
-
 def _pickle(model: ChatBaseten) -> None:
     found = pickle.loads(pickle.dumps(model))  # noqa: S301  our own bytes
     assert found.default_headers == SETTINGS["default_headers"]

@@ -15,6 +15,7 @@ from langchain_core.runnables import RunnableGenerator, RunnableLambda
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic.v1 import BaseModel as OldModel
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService, calling, whole
 from conformance.tests.package.schema_samples import OldSum, Sum, Total
 from langchain_baseten._protocol.schemas import METHODS, Method
@@ -172,13 +173,13 @@ def test_the_raw_answer_is_kept_whatever_it_parses_to(
     assert type(found["parsing_error"]) is (error or type(None))
 
 
-def test_a_call_that_never_came_is_an_error() -> None:
-    with pytest.raises(
-        OutputParserException, match=r"made no call of response.*Its text: x"
-    ) as caught:
-        choose_parser(PLAIN, "function_calling").invoke(AIMessage("x"))
+@pytest.mark.parametrize("text", ["x", '{"value": 1}', ""])
+def test_a_call_that_never_came_is_an_error(text: str) -> None:
+    with pytest.raises(OutputParserException, match="made no call of response") as caught:
+        choose_parser(PLAIN, "function_calling").invoke(AIMessage(text))
 
-    assert caught.value.llm_output == "x"
+    assert f"Its text: {text}" in str(caught.value) or not text
+    assert caught.value.llm_output == text
 
 
 def test_another_call_than_the_requested_one_is_named() -> None:
@@ -249,13 +250,17 @@ UNREADABLE: dict[str, tuple[str, str]] = {
     "NaN": ('{"name": "Ada", "text": NaN}', "NaN is not JSON"),
     "no text": ("", "has no text"),
     "white space": (" \n", "has no text"),
+    "single quotes": ("{'name': 'Ada'}", "not valid JSON"),
+    "a trailing comma": ('{"name": "Ada",}', "not valid JSON"),
+    "thoughts": ('<think>{"name": "Bob"}</think>' + ADA, "not valid JSON"),
+    "a draft": ('{"name": "Bob"}\n\nBetter:\n\n' + ADA, "not valid JSON"),
     "a fence that is not closed": ("```json\n" + ADA, "not valid JSON"),
     "a fence around a cut object": ('```json\n{"name": "Ada"\n```', "not valid JSON"),
     "two fenced blocks": (f"```json\n{ADA}\n```\nor\n```json\n{ADA}\n```", "not valid JSON"),
     "an open block behind a block": (f"A\n```json\n{ADA}\n```\n```json\n", "not valid JSON"),
     "deep nesting": ("[" * 100_000, "nested too deeply|not valid JSON"),
 }
-by_person = pytest.mark.parametrize("schema", PEOPLE.values(), ids=PEOPLE)
+by_person = in_each("schema", PEOPLE)
 by_text_method = pytest.mark.parametrize("method", ["json_schema", "json_mode"])
 by_unreadable = pytest.mark.parametrize(("text", "words"), UNREADABLE.values(), ids=UNREADABLE)
 
@@ -624,20 +629,55 @@ WAYS: dict[str, Callable[[Any], Any]] = {
     "ainvoke": lambda chain: asyncio.run(chain.ainvoke("Hi")),
     "stream": lambda chain: collect(chain, []),
     "astream": lambda chain: acollect(chain, []),
+    "invoke, inside of a chain whose events are read": lambda chain: asyncio.run(
+        read_events(chain)
+    ),
 }
+STREAMING: list[dict[str, Any]] = [{}, {"streaming": True, "output_version": "v1"}]
+
+
+async def read_events(chain: Runnable[Any, Any]) -> None:
+    """Invoke a chain inside of another one: langchain-core makes its model stream."""
+    outer: RunnableLambda[str, Any] = RunnableLambda(chain.ainvoke)
+    async for _ in outer.astream_events("Hi", version="v2"):
+        pass
 
 
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("method", METHODS)
+@in_each("settings", STREAMING)
 def test_a_model_raises_on_a_cut_or_missing_response_in_every_way(
-    method: Method, way: Callable[[Any], Any]
+    method: Method, way: Callable[[Any], Any], settings: dict[str, Any]
 ) -> None:
     text = '{"name": "Ada", "text": "She was the fir'
+    model = MockService(whole(text)).model(**settings)
     with pytest.raises(OutputParserException) as caught:
-        way(MockService(whole(text)).model().with_structured_output(Person, method=method))
+        way(model.with_structured_output(Person, method=method))
 
     assert caught.value.llm_output == text
+
+
+class Trip(BaseModel):
+    """A trip whose fields all have defaults: whatever is repaired is valid."""
+
+    city: str = "nowhere"
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("method", METHODS)
+@in_each("settings", STREAMING)
+def test_a_response_that_was_cut_before_it_began_is_no_object_of_defaults(
+    method: Method, way: Callable[[Any], Any], settings: dict[str, Any]
+) -> None:
+    answer = calling("Trip", {}) if method == "function_calling" else whole("")
+    choice = answer["choices"][0]
+    choice["finish_reason"] = "length"
+    for call in choice["message"].get("tool_calls", ()):
+        call["function"]["arguments"] = ""
+    model = MockService(answer).model(**settings)
+    with pytest.raises(OutputParserException, match="cut at the token limit"):
+        way(model.with_structured_output(Trip, method=method))
 
 
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")

@@ -9,7 +9,7 @@ import httpx
 import httpx2
 import pytest
 
-from langchain_baseten import BasetenTimeoutError, ChatBaseten
+from langchain_baseten import BasetenEmbeddings, BasetenTimeoutError, ChatBaseten
 from langchain_baseten._http.timeouts import (
     IdleTimer,
     Timeouts,
@@ -54,6 +54,7 @@ REFUSED: dict[str, Any] = {
     "five parts": (1, 2, 3, 4, 5),
     "a part in a text": (3, "60"),
     "a part of zero": (0, 3),
+    "beyond every number": 10**400,
     "httpx of zero": httpx.Timeout(0),
 }
 
@@ -62,6 +63,8 @@ REFUSED: dict[str, Any] = {
 def test_what_is_no_time_limit_is_refused_at_construction(value: Any) -> None:
     with pytest.raises(ValueError, match=r"is not a time limit\. Write seconds above 0"):
         ChatBaseten(model="m", api_key=KEY, timeout=value)
+    with pytest.raises(ValueError, match="is not a time limit"):
+        BasetenEmbeddings(model_url="https://a.test/v1", api_key=KEY, timeout=value)
 
 
 @pytest.mark.parametrize("module", [httpx, httpx2], ids=["httpx", "httpx2"])

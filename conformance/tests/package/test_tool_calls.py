@@ -6,21 +6,19 @@ Knows deltas and whole calls; events and bytes are judged in `test_stream`.
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.language_models._compat_bridge import finalize_tool_call_chunk
 from langchain_core.messages import AIMessageChunk
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol.tool_calls import (
     ToolCallAssembler,
     ToolCallIds,
     read_calls,
     write_arguments,
 )
-
-if TYPE_CHECKING:
-    from langchain_core.messages import ToolCallChunk
 
 Delta = dict[str, Any]
 Call = tuple[str | None, str | None, Any]
@@ -39,13 +37,17 @@ def delta(arguments: Any = "", *, name: Any = ..., call: Any = ..., index: Any =
     return {key: value for key, value in outer.items() if value is not ...}
 
 
+def merge(events: list[list[Any]], *, cut: bool = False) -> AIMessageChunk:
+    """Merges the chunks of a stream, its end included."""
+    assembler = ToolCallAssembler(numbered())
+    parts = [*map(assembler.add, events), assembler.close(cut=cut)]
+    first, *rest = [AIMessageChunk(content="", tool_call_chunks=part) for part in parts]
+    return first + rest
+
+
 def join(events: list[list[Any]]) -> list[Call]:
     """Reads events and merges their chunks as LangChain does."""
-    deltas = ToolCallAssembler(numbered())
-    parts = [deltas.add(event) for event in events] + [deltas.close()]
-    first, *rest = [AIMessageChunk(content="", tool_call_chunks=part) for part in parts]
-    merged: list[ToolCallChunk] = (first + rest).tool_call_chunks
-    return [(call["name"], call["id"], call["args"]) for call in merged]
+    return [(call["name"], call["id"], call["args"]) for call in merge(events).tool_call_chunks]
 
 
 # events of deltas -> (name, id, arguments) of each call
@@ -100,6 +102,10 @@ SHAPES: dict[str, tuple[list[list[Any]], list[Call]]] = {
     "the name behind the arguments": (
         [[delta("{", call="a")], [delta("}", name="f")]],
         [("f", "a", "{}")],
+    ),
+    "a blank name before the name": (
+        [[delta("{}", name=" ")], [delta(..., name="f")]],
+        [("f", "fresh-0", "{}")],
     ),
     "parallel calls, interleaved": (
         [
@@ -291,6 +297,9 @@ OBJECTS: dict[str, tuple[Any, dict[str, Any]]] = {
     "JSON": ('{"x": [1, null]}', {"x": [1, None]}),
     "trailing space (Kimi-K2.5)": ('{"x": 1} ', {"x": 1}),
     "raw line breaks inside a string": ('{"x": "a\nb"}', {"x": "a\nb"}),
+    "braces and quotes in a string": ('{"x": "}]{\\"["}', {"x": '}]{"['}),
+    "NaN in a string": ('{"x": "NaN"}', {"x": "NaN"}),
+    "an emoji of two escapes": ('{"x": "\\ud83d\\ude00"}', {"x": "\U0001f600"}),
     "an object": ({"x": 1}, {"x": 1}),
     "empty": ("", {}),
     "white space": (" \n", {}),
@@ -306,6 +315,42 @@ def test_a_whole_call_is_read(sent: Any, arguments: dict[str, Any]) -> None:
 
     assert calls == [{"name": "f", "args": arguments, "id": "a", "type": "tool_call"}]
     assert invalid == []
+
+
+@pytest.mark.parametrize(("sent", "arguments"), OBJECTS.values(), ids=OBJECTS)
+@in_each("size", [1, 5])
+def test_a_streamed_call_is_read_as_the_whole_one(
+    sent: Any, arguments: dict[str, Any], size: int
+) -> None:
+    split = isinstance(sent, str) and sent
+    texts = [sent[at : at + size] for at in range(0, len(sent), size)] if split else [sent]
+    merged = merge([[delta(text, name="f", call="a")] for text in texts])
+
+    assert [(call["name"], call["args"]) for call in merged.tool_calls] == [("f", arguments)]
+    assert merged.invalid_tool_calls == []
+
+
+LAST: dict[str, tuple[Any, bool]] = {
+    "nothing": ("", False),
+    "null": (None, False),
+    "white space": (" ", False),
+    "an object": ('{"a": 1}', True),
+}
+
+
+@pytest.mark.parametrize(("arguments", "complete"), LAST.values(), ids=LAST)
+def test_the_last_call_of_a_cut_response_is_incomplete_without_arguments(
+    arguments: Any, complete: bool
+) -> None:
+    deltas = [delta("", name="f", call="a"), delta(arguments, name="g", call="b", index=1)]
+    merged = merge([deltas], cut=True)
+
+    for calls, invalid in (
+        (merged.tool_calls, merged.invalid_tool_calls),
+        read_calls(deltas, numbered(), cut=True),
+    ):
+        assert [call["name"] for call in calls] == (["f", "g"] if complete else ["f"])
+        assert [call["name"] for call in invalid] == ([] if complete else ["g"])
 
 
 BROKEN: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -379,6 +424,14 @@ INVALID: dict[str, tuple[list[Delta], str]] = {
     "cut inside a string of an array": ([delta('{"a": ["x', name="f")], '{"a": ["x'),
     "cut behind a backslash": ([delta('{"a": "x\\', name="f")], '{"a": "x\\'),
     "cut behind a backslash in an array": ([delta('{"a": ["x\\', name="f")], '{"a": ["x\\'),
+    **{
+        f"a text: {text}": ([delta(text, name="f")], text)
+        for text in (
+            *("{", '{"a', '{"a":', '{"a": 1,', '{"a": tru', '{"a": "b\\u00', '{"a": 1}{"a": 2'),
+            *('{"a": 1},', '{"a": 1}}', 'args: {"a": 1}', '"{\\"a\\": 1}"', "{'a': 1}"),
+            '```json\n{"a": 1}\n```',
+        )
+    },
     "two objects": ([delta('{"a":1}', name="f"), delta('{"b":2}')], '{"a":1}{"b":2}'),
     "text behind the object": ([delta('{"a":1} ok', name="f")], '{"a":1} ok'),
     "NaN": ([delta('{"a": NaN}', name="f")], '{"a": NaN}'),
@@ -393,6 +446,8 @@ INVALID: dict[str, tuple[list[Delta], str]] = {
     "nested too deep": ([delta('{"a":' * 9999, name="f")], '{"a":' * 9999),
     "no name": ([delta('{"a": 1}')], '{"a": 1}'),
     "an empty name": ([delta('{"a": 1}', name="")], '{"a": 1}'),
+    "a blank name": ([delta('{"a": 1}', name="\n\t")], '{"a": 1}'),
+    "a name of the wrong type": ([delta('{"a": 1}', name=5)], '{"a": 1}'),
     "no name, no arguments": ([{"index": 0}], ""),
     "no name, null": ([delta("null")], "null"),
 }
@@ -402,10 +457,7 @@ INVALID: dict[str, tuple[list[Delta], str]] = {
 def test_streamed_arguments_that_are_no_object_are_never_a_valid_call(
     deltas: list[Delta], text: str
 ) -> None:
-    assembler = ToolCallAssembler(numbered())
-    parts = [assembler.add([one]) for one in deltas] + [assembler.close()]
-    first, *rest = [AIMessageChunk(content="", tool_call_chunks=part) for part in parts]
-    merged = first + rest
+    merged = merge([[one] for one in deltas])
 
     assert merged.tool_calls == []
     (invalid,) = merged.invalid_tool_calls
@@ -421,11 +473,9 @@ def test_streamed_arguments_that_are_no_object_are_never_a_valid_call(
 
 @pytest.mark.parametrize("text", ["x=1", '"city": "Paris"}', "nul", "[1", "}", "{}}"])
 def test_text_that_langchain_cannot_repair_is_kept_as_it_came(text: str) -> None:
-    assembler = ToolCallAssembler(numbered())
-    parts = [assembler.add([delta(text, name="f", call="a")]), assembler.close()]
-    first, *rest = [AIMessageChunk(content="", tool_call_chunks=part) for part in parts]
+    merged = merge([[delta(text, name="f", call="a")]])
 
-    assert [call["args"] for call in (first + rest).invalid_tool_calls] == [text]
+    assert [call["args"] for call in merged.invalid_tool_calls] == [text]
 
 
 # arguments in deltas -> what each event hands out, and what the end does
@@ -502,12 +552,7 @@ SPLIT: dict[str, tuple[list[str], dict[str, Any]]] = {
 def test_surrogates_in_arguments_are_joined_or_replaced(
     sent: list[str], arguments: dict[str, Any]
 ) -> None:
-    assembler = ToolCallAssembler(numbered())
-    parts = [assembler.add([delta(text, name="f", call="a")]) for text in sent]
-    first, *rest = [
-        AIMessageChunk(content="", tool_call_chunks=part) for part in [*parts, assembler.close()]
-    ]
-    (streamed,) = (first + rest).tool_calls
+    (streamed,) = merge([[delta(text, name="f", call="a")] for text in sent]).tool_calls
     ((invoked,), _) = read_calls([whole("".join(sent))], numbered())
 
     assert streamed["args"] == invoked["args"] == arguments

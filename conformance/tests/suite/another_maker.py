@@ -11,9 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import httpx2
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.runnables import RunnableLambda
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 
 from conformance.tests.suite.factories import as_third_party
 from langchain_baseten import (
@@ -341,6 +341,75 @@ def _adopt(messages: list[BaseMessage]) -> list[BaseMessage]:
         message.model_copy(update={"response_metadata": {"model_provider": "baseten"}})
         for message in messages
     ]
+
+
+class ChatSixth(ChatBaseten):
+    """Hands out otherwise: nothing of it is a promise that a row states.
+
+    Its errors keep the service's sentence in `body`, its streams tell the tokens of prompt and
+    answer in two chunks, its tools are bound in a chain, and its structured answers are yielded
+    once, when they are whole.
+    """
+
+    def bind_tools(self, tools: Any, **options: Any) -> Any:
+        """Return a chain."""
+        return RunnablePassthrough() | super().bind_tools(tools, **options)
+
+    def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+        """Return a chain that waits for the whole answer."""
+        return super().with_structured_output(schema, **options) | RunnableLambda(lambda it: it)
+
+    def _generate(self, *given: Any, **options: Any) -> Any:
+        with _sentence_in_body():
+            return super()._generate(*given, **options)
+
+    async def _agenerate(self, *given: Any, **options: Any) -> Any:
+        with _sentence_in_body():
+            return await super()._agenerate(*given, **options)
+
+    def _stream(self, *given: Any, **options: Any) -> Iterator[Any]:
+        with _sentence_in_body():
+            for chunk in super()._stream(*given, **options):
+                yield from _split_usage(chunk)
+
+    async def _astream(self, *given: Any, **options: Any) -> AsyncIterator[Any]:
+        with _sentence_in_body():
+            async for chunk in super()._astream(*given, **options):
+                for part in _split_usage(chunk):
+                    yield part
+
+
+class SentenceInBodyError(Exception):
+    """Says that there was an error, and holds what the service said."""
+
+    def __init__(self, error: BasetenError) -> None:
+        super().__init__("Bad request")
+        self.status_code, self.body = error.status_code, {"error": str(error)}
+
+
+@contextmanager
+def _sentence_in_body() -> Iterator[None]:
+    try:
+        yield
+    except BasetenError as error:
+        raise SentenceInBodyError(error) from error
+
+
+def _split_usage(chunk: Any) -> Iterator[Any]:
+    """Yield a chunk, and before it another that tells the tokens of the prompt."""
+    if usage := chunk.message.usage_metadata:
+        prompt, answer = usage["input_tokens"], usage["output_tokens"]
+        told: Any = {**usage, "output_tokens": 0, "total_tokens": prompt}
+        yield ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=told))
+        rest = {"input_tokens": 0, "output_tokens": answer, "total_tokens": answer}
+        chunk.message.usage_metadata = rest
+    yield chunk
+
+
+@as_third_party
+def make_sixth(**settings: Any) -> ChatSixth:
+    """Return the model that hands out otherwise."""
+    return ChatSixth(**settings)
 
 
 @as_third_party

@@ -23,6 +23,18 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load no plugins of other people, which are slow, where a test needs none."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
+@pytest.fixture
+def without_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a slow machine from printing lines of progress between those that are compared."""
+    monkeypatch.setattr("conformance.cli.progress._SECONDS", {True: 0.0, False: 600.0})
+
+
+@pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     """Let the recorder run no pytest, but what does as the test says."""
     made = Runs()

@@ -27,6 +27,11 @@ def of_a_subclass(**settings: Any) -> Any:
     return importlib.import_module("conformance.tests.suite.subclasses").Mine(**settings)
 
 
+def of_a_subclass_with_defaults(**settings: Any) -> Any:
+    """A class that derives from ChatBaseten and has defaults of its own."""
+    return importlib.import_module("conformance.tests.suite.subclasses").WithDefaults(**settings)
+
+
 def of_a_subclass_that_shows_its_key(**settings: Any) -> Any:
     """A broken subclass, which only a check that is marked `own` can notice."""
     return importlib.import_module("conformance.tests.suite.subclasses").ShowsItsKey(**settings)
@@ -63,6 +68,20 @@ def of_a_strict_reader(**settings: Any) -> Any:
             yield
 
     return Strict(**settings)
+
+
+@as_third_party
+def of_split_calls(**settings: Any) -> Any:
+    """A client that makes a call of each piece of one, in a stream."""
+
+    class Split(importlib.import_module("langchain_baseten").ChatBaseten):  # type: ignore[misc]  # found late
+        def _stream(self, *given: Any, **options: Any) -> Any:
+            for number, chunk in enumerate(super()._stream(*given, **options)):
+                for piece in chunk.message.tool_call_chunks:
+                    piece["index"] = number
+                yield chunk
+
+    return Split(**settings)
 
 
 def of_canned_words(**settings: Any) -> Any:

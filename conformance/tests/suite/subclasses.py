@@ -9,6 +9,13 @@ class Mine(ChatBaseten):
     """Changes nothing."""
 
 
+class WithDefaults(ChatBaseten):
+    """Has defaults of its own."""
+
+    temperature: float | None = 0.2
+    max_tokens: int | None = 500
+
+
 class ShowsItsKey(ChatBaseten):
     """Shows the key in its representation."""
 

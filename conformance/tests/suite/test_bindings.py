@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
 from conformance.tests.suite.plugin_runner import CALLS, KEYS, Bench, key_check, mark
 from conformance.tests.suite.sample_suite import PASSING
-from conformance.verdicts.bound_items import note_cost, note_play, note_refusal
-from conformance.verdicts.costs import Cost
 from conformance.verdicts.verdicts import Outcome, Place, Result
 
 pytest_plugins = ["pytester"]
@@ -174,10 +169,3 @@ def test_standard_tests_are_bound_by_name_in_the_lane_of_their_class(bench: Benc
 )
 def test_a_standard_class_without_a_lane_stops_the_run(bench: Bench, checks: str) -> None:
     assert "its class needs an attribute `lane`" in bench.refusal(checks, folder="standard")
-
-
-def test_a_run_without_a_record_takes_no_notes() -> None:
-    config: Any = SimpleNamespace(pluginmanager=SimpleNamespace(get_plugin={}.get))
-    note_play(config, "client/a.yaml", "test_it")
-    note_cost(config, Cost(3, 50))
-    note_refusal(config, "the service is gone")

@@ -44,7 +44,7 @@ def test_findings_with_one_cause_are_one(tmp_path: Path) -> None:
         Cause("expected `b == 1`; received: 2", 1, (KEYS,)),
     )
     told = " ".join(show(report).split())
-    assert f"1. 3 checks of {CALLS} and 1 more claims: {READ.format('kwargs')}" in told
+    assert f"1. 3 checks of {CALLS}, {KEYS}: {READ.format('kwargs')}" in told
     assert f"2. 2 checks of {CALLS}: {LOST.format(40979)}" in told
     assert told.count(READ.format("kwargs")) == 1
     assert "- and 2 that failed one check each" in told

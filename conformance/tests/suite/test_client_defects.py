@@ -15,7 +15,7 @@ from conformance.tests.suite import forked_pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("forked")
+pytestmark = pytest.mark.usefixtures("forked", "without_progress")
 
 # One file of checks is collected in a second.
 SUITE = replace(HERE, checks=("conformance/checks/features/test_metadata.py",))
@@ -35,12 +35,6 @@ def break_client(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> No
     forked_pytest.start_for_real(monkeypatch)
     (folder / "sitecustomize.py").write_text(text, encoding="utf-8")
     monkeypatch.chdir(folder)
-
-
-@pytest.fixture(autouse=True)
-def _without_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep a slow machine from printing lines of progress between those that are compared."""
-    monkeypatch.setattr("conformance.cli.progress._SECONDS", {True: 0.0, False: 600.0})
 
 
 def test_a_client_that_cannot_be_imported_is_said_once_before_any_check(

@@ -43,6 +43,15 @@ def _third_party() -> Iterator[None]:
     choose("")
 
 
+@pytest.mark.usefixtures("_third_party")
+@pytest.mark.parametrize(
+    ("name", "splits"), [("of_ours", False), ("of_canned_words", False), ("of_split_calls", True)]
+)
+def test_it_is_known_who_makes_several_calls_of_one(name: str, splits: bool) -> None:
+    choose(f"conformance.tests.suite.factories:{name}")
+    assert mounts.splits_calls(LANES["dedicated"]) is splits
+
+
 @pytest.mark.parametrize("lane", LANES)
 def test_our_own_model_is_answered_inside_the_process(
     lane: str, responder: Any, seen: list[ReceivedRequest]

@@ -161,14 +161,6 @@ def test_the_command_says_what_is_missing(
     assert "cannot begin" in capsys.readouterr().err
 
 
-def test_the_help_is_for_users(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        drift_command.main(["--help"])
-    told = capsys.readouterr().out
-    assert "Sends the requests of the cassettes again" in told
-    assert "rerecord" not in told
-
-
 def test_no_field_that_holds_the_key_in_use_is_told(
     root: Path,
     rerun: Any,

@@ -21,19 +21,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def keep(root: Path, *casts: str, lane: str = "dedicated") -> tuple[Task, ...]:
-    """Write a recording with each cast, none where it is empty; return the tasks of all."""
+def keep(root: Path, *models: str, lane: str = "dedicated") -> tuple[Task, ...]:
+    """Write a recording with each override, none where it is empty; return all tasks."""
     tasks = []
-    for number, model in enumerate(casts):
+    for number, model in enumerate(models):
         name = f"{lane}/a/{number}.yaml"
-        cast = LANES[lane].cast(model) if model else {}
+        cast = LANES[lane].override_models(model) if model else {}
         write_cassette(root / name, about=replace(ABOUT, lane=lane, cast=cast))
         tasks.append(Task(name, name, "asked for"))
     return tuple(tasks)
 
 
 @pytest.mark.parametrize(
-    ("casts", "models", "note"),
+    ("recorded", "models", "note"),
     [
         (("tiny",), ("dedicated=tiny",), ""),
         (("tiny", "tiny"), ("dedicated=tiny",), ""),
@@ -45,10 +45,10 @@ def keep(root: Path, *casts: str, lane: str = "dedicated") -> tuple[Task, ...]:
     ],
 )
 def test_a_lane_is_asked_for_the_models_that_it_was_recorded_with(
-    folder: Path, casts: tuple[str, ...], models: tuple[str, ...], note: str
+    folder: Path, recorded: tuple[str, ...], models: tuple[str, ...], note: str
 ) -> None:
     told = (f"dedicated was recorded {note}: asked as most of them",) if note else ()
-    followed, notes = follow_models(RecordRequest("live"), keep(folder, *casts), folder)
+    followed, notes = follow_models(RecordRequest("live"), keep(folder, *recorded), folder)
     assert (followed.models, notes) == (models, told)
 
 
@@ -62,7 +62,7 @@ def test_a_model_that_somebody_names_is_asked_and_the_other_lane_follows(folder:
     assert follow_models(request, agreed, folder)[0].models == ("mine",)
 
 
-def test_what_is_no_lane_unlabelled_or_missing_has_no_cast(folder: Path) -> None:
+def test_what_is_no_lane_unlabelled_or_missing_has_no_override(folder: Path) -> None:
     write_cassette(folder / "dedicated/a/b.yaml", about=None)
     names = ("client/a/b.yaml", "dedicated/a/b.yaml", "dedicated/a/c.yaml")
     write_cassette(folder / names[0], about=replace(ABOUT, cast={"model": "x"}))

@@ -170,18 +170,6 @@ def test_the_report_can_be_read_as_a_page() -> None:
     assert "\n- " not in write_markdown(make())
 
 
-def test_nothing_breaks_out_of_its_line() -> None:
-    name = "dedicated/tools/a[x|y].yaml"
-    odd = found(name, FAILURE, "a`b\n|c", "said | <b>no</b>\n\n# and `more` [x](y) \\ *z* a_b")
-    page = write_markdown(make(odd, uncompared=((name, "one\ntwo"),)))
-    [row] = [line for line in page.splitlines() if line.startswith("- ✗")]
-    assert row == (
-        "- ✗ failure, dedicated: a\\`b \\|c: said \\| \\<b\\>no\\</b\\> \\# and \\`more\\` "
-        "\\[x\\]\\(y\\) \\\\ \\*z\\* a\\_b; in dedicated/tools/a\\[x\\|y\\]"
-    )
-    assert "- · not compared: dedicated/tools/a\\[x\\|y\\]: one two\n" in page
-
-
 FIRST = gather(FOUND)[0]
 SPOILT: dict[str, Callable[[str], dict[str, Any]]] = {
     "where": lambda secret: {"where": secret},

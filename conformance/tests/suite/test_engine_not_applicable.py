@@ -8,19 +8,19 @@ import pytest
 from conformance.checks.standard.test_integration import TestDedicated as Dedicated
 from conformance.claims.rows import TableError
 from conformance.maintenance.engines.pytest_engine import (
-    BEYOND_FILE,
-    Beyond,
+    NOT_APPLICABLE_FILE,
+    NotApplicable,
     find_reason,
-    load_beyond,
+    load_not_applicable,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SUITE = BEYOND_FILE.parents[2] / "checks"
+SUITE = NOT_APPLICABLE_FILE.parents[2] / "checks"
 LIST = (
-    Beyond(checks=("features/test_a.py::test_x",), reason="all of x"),
-    Beyond(checks=("features/test_a.py::test_y[two]",), reason="one of y", engine="vllm"),
+    NotApplicable(checks=("features/test_a.py::test_x",), reason="all of x"),
+    NotApplicable(checks=("features/test_a.py::test_y[two]",), reason="one of y", engine="vllm"),
 )
 
 
@@ -42,7 +42,7 @@ def test_a_check_is_found_with_or_without_its_parameters(
     assert find_reason(check, engine, LIST) == reason
 
 
-ROW = '[[beyond]]\nchecks = ["a"]\nreason = "r"\n'
+ROW = '[[not_applicable]]\nchecks = ["a"]\nreason = "r"\n'
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ ROW = '[[beyond]]\nchecks = ["a"]\nreason = "r"\n'
     ],
 )
 def test_a_list_that_breaks_its_rules_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
-    path = tmp_path / "beyond.toml"
+    path = tmp_path / "not_applicable.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(TableError, match=complaint):
-        load_beyond(path)
+        load_not_applicable(path)
 
 
-@pytest.mark.parametrize("check", [c for one in load_beyond() for c in one.checks])
+@pytest.mark.parametrize("check", [c for one in load_not_applicable() for c in one.checks])
 def test_every_listed_check_exists(check: str) -> None:
     file, *names = check.partition("[")[0].split("::")
     if file.startswith("standard/"):

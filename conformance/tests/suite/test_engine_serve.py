@@ -74,13 +74,6 @@ def test_a_server_ends_with_a_failing_block_too(
     assert is_free(port)
 
 
-def test_a_server_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
-    line = [sys.executable, "-c", "raise SystemExit('no weights here')"]
-    command = Command(line, f"http://127.0.0.1:{find_port()}/")
-    with pytest.raises(EngineError, match="no weights here"), run(command, tmp_path / "log"):
-        pytest.fail("it does not run")
-
-
 def test_a_server_that_never_gets_ready_is_ended(tmp_path: Path) -> None:
     line = [sys.executable, "-c", "import time; time.sleep(60)"]
     command = Command(line, f"http://127.0.0.1:{find_port()}/", patience=0.5)
@@ -88,7 +81,9 @@ def test_a_server_that_never_gets_ready_is_ended(tmp_path: Path) -> None:
         pytest.fail("it does not answer")
 
 
-def test_what_a_server_needs_is_added_to_the_environment(tmp_path: Path) -> None:
+def test_a_server_gets_its_environment_and_is_told_with_its_last_words_if_it_ends_at_once(
+    tmp_path: Path,
+) -> None:
     line = [sys.executable, "-c", "import os; raise SystemExit(os.environ['ENGINE_SAYS'])"]
     command = Command(line, f"http://127.0.0.1:{find_port()}/", {"ENGINE_SAYS": "hi there"})
     with pytest.raises(EngineError, match="hi there"), run(command, tmp_path / "log"):

@@ -12,6 +12,7 @@ from conformance.subjects.expected_errors import (
     expect,
     expect_class,
     expect_status,
+    says,
     tolerate,
 )
 from conformance.subjects.subject import choose
@@ -44,6 +45,25 @@ def _third_party() -> Iterator[None]:
 def test_our_own_client_may_not_raise_where_another_is_tolerated() -> None:
     with pytest.raises(ValueError, match="lost"), tolerate():
         raise ValueError("lost")
+
+
+def test_our_own_error_says_the_services_sentence_in_its_text() -> None:
+    error = BasetenError("closed today")
+    assert says(error, "closed today")
+    error.args = ()
+    error.body = {"error": "closed today"}
+    assert not says(error, "closed today")
+
+
+@pytest.mark.usefixtures("_third_party")
+@pytest.mark.parametrize("held", [{"error": "closed today"}, "closed today"])
+def test_an_error_of_another_maker_may_hold_the_sentence_in_an_attribute(held: Any) -> None:
+    error = StatusError(400)
+    assert not says(error, "closed today")
+    error.response = httpx.Response(400, text="closed today")  # type: ignore[attr-defined]  # of another
+    assert not says(error, "closed today")
+    error.body = held  # type: ignore[attr-defined]  # of another
+    assert says(error, "closed today")
 
 
 @pytest.mark.usefixtures("_third_party")

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("forked")
 
 HOME = "conformance.tests.suite.factories"
 MAKERS = "conformance.tests.suite.another_maker"
+PLAIN = "conformance.tests.suite.plain_model"
 LANES = ("--lane=model-apis", "--lane=client")
 FOUR = ("metadata", "package", "audio", "connections")
 
@@ -100,6 +101,13 @@ def test_a_class_that_derives_from_ours_is_held_to_all_that_ours_promises(
         "metadata.finish.reason": {"pass"},
     }
     assert found["code"] == code
+
+
+def test_what_a_class_that_derives_from_ours_sends_by_default_is_its_own(report: Any) -> None:
+    claims = ("parameters.given.sent", "parameters.nearest.wins", "drop-in.names.known")
+    files = choose_files("compatibility", "forms", "options", "parameters")
+    found = report(f"{HOME}:of_a_subclass_with_defaults", files, claims, *LANES)
+    assert statuses(found) == {claim: {"pass"} for claim in claims}
 
 
 def test_the_standard_unit_suite_judges_a_class_that_derives_from_ours(report: Any) -> None:
@@ -252,6 +260,46 @@ def test_others_may_keep_of_a_token_what_the_api_demands(report: Any) -> None:
     assert statuses(found) == {claim: {"pass"}}
 
 
+HANDED_OUT = {
+    "errors.sentence.kept": "pass",
+    "streaming.end.once": "pass",
+    "streaming.events.typed": "not-applicable",
+    "structured.stream.grows": "not-applicable",
+    "usage.stream.once": "pass",
+}
+
+
+def test_how_others_hand_an_answer_out_is_theirs_to_choose(report: Any) -> None:
+    files = choose_files("errors", "streaming", "structured", "usage")
+    found = report(f"{MAKERS}:make_sixth", files, (*HANDED_OUT,), "--lane=model-apis")
+    assert statuses(found) == {claim: {status} for claim, status in HANDED_OUT.items()}
+    assert found["code"] == 0
+
+
+ONE_CAUSE = {
+    "usage.stream.once": "fail",
+    "usage.stream.last": "pass",
+    "streaming.blocks.apart": "fail",
+    "blocks.whole.told": "pass",
+    "streaming.sync.adds-up": "fail",
+    "tools.invoke.unicode": "not-applicable",
+    "messages.invoke.string": "pass",
+}
+
+
+def test_calls_of_a_stream_that_are_not_put_together_fail_one_claim(report: Any) -> None:
+    claims = ("tools.stream.merge-by-index", "tools.invoke.call")
+    found = report(f"{HOME}:of_split_calls", choose_files("tools"), claims, "--lane=dedicated")
+    assert statuses(found) == dict(zip(claims, ({"fail"}, {"pass"}), strict=True))
+    assert "as tools.stream.merge-by-index says" in str(found["lines"])
+
+
+def test_one_fault_of_others_fails_one_claim(report: Any) -> None:
+    files = choose_files("messages", "streaming", "texts", "usage")
+    found = report(f"{PLAIN}:make", files, (*ONE_CAUSE,), "--lane=model-apis")
+    assert statuses(found) == {claim: {status} for claim, status in ONE_CAUSE.items()}
+
+
 def test_what_every_request_is_refused_for_fails_one_claim(report: Any) -> None:
     claims = ("messages.invoke.string", "metadata.finish.reason", "credentials.key.argument")
     files = choose_files("credentials", "messages", "metadata")
@@ -265,6 +313,12 @@ def test_what_every_request_is_refused_for_fails_one_claim(report: Any) -> None:
         ("credentials.key.argument", "client"): "not-applicable",
     }
     assert "the service refuses a plain question, as messages.invoke.string says" in found["said"]
+
+
+def test_a_refusal_in_another_lane_fails_no_claim_of_the_client(report: Any) -> None:
+    claim = "credentials.key.argument"
+    found = report(f"{HOME}:of_a_stranger", choose_files("credentials"), (claim,), "--lane=client")
+    assert statuses(found) == {claim: {"not-applicable"}}
 
 
 @pytest.mark.traced("another maker's client is met by the process that runs the checks")

@@ -107,13 +107,3 @@ def test_a_case_names_its_feature_and_the_line_of_the_check_that_decided(tmp_pat
 def test_a_case_whose_checks_all_passed_points_to_the_first(tmp_path: Path) -> None:
     top = parse(make(tmp_path, outcomes=(outcome(CALLS, "dedicated"),)), tmp_path)
     assert find_case(top, CALLS, "dedicated").get("line") == "5"
-
-
-def test_what_xml_cannot_hold_is_replaced(tmp_path: Path) -> None:
-    odd = 'a\x00\x1b[0m\ud800 <b> & "q" é'
-    report = make(tmp_path, (verdict(CALLS, "dedicated", Status.FAIL, odd),), (odd,))
-    top = parse(report, tmp_path)
-    failure = find_case(top, CALLS, "dedicated").find("failure")
-    assert failure is not None
-    assert failure.get("message") == 'a\ufffd <b> & "q" é'
-    assert top[-1][1].get("name") == failure.get("message")

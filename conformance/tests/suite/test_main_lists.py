@@ -15,13 +15,7 @@ if TYPE_CHECKING:
 
     from conformance.runner import Suite
 
-pytestmark = pytest.mark.usefixtures("forked")
-
-
-@pytest.fixture(autouse=True)
-def _few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Other people's plugins are slow to load, and none is needed here.
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+pytestmark = pytest.mark.usefixtures("forked", "few_plugins")
 
 
 # --- list ---

@@ -38,11 +38,13 @@ from conformance.reports.tables import (
     print_report,
     write_matrix,
 )
+from conformance.tests.package.in_each import in_each
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
 from conformance.tests.suite.sample_report import CALLS, KEYS, make, outcome, verdict
 from conformance.tests.suite.test_drift_report import FAILURE, found
 from conformance.tests.suite.test_drift_report import make as make_drift
 from conformance.verdicts.verdicts import Result, Status
+from langchain_baseten._plain_text import make_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +53,8 @@ if TYPE_CHECKING:
     from conformance.reports.report import Report
 
 ALL = (*NASTY.values(), *MARKUP)
-every_text = pytest.mark.parametrize("said", ALL, ids=[*NASTY, *map(repr, MARKUP)])
+every_text = in_each("said", dict(zip([*NASTY, *map(repr, MARKUP)], ALL, strict=True)))
+every_nasty_text = in_each("said", NASTY)
 
 
 def _shown(said: str) -> str:
@@ -62,10 +65,10 @@ def _shown(said: str) -> str:
 # --- one function for each medium ---
 
 
-@pytest.mark.parametrize("name", NASTY)
-def test_what_a_terminal_would_obey_is_taken_out(name: str) -> None:
-    assert find_nasty(to_plain(NASTY[name])) == []
-    assert WORDS in _shown(NASTY[name])
+@every_nasty_text
+def test_what_a_terminal_would_obey_is_taken_out(said: str) -> None:
+    assert find_nasty(to_plain(said)) == []
+    assert WORDS in _shown(said)
 
 
 @pytest.mark.parametrize("text", KEPT)
@@ -76,10 +79,8 @@ def test_every_script_and_emoji_stay(text: str) -> None:
     assert text in to_json([text])
 
 
-@every_text
-def test_the_package_and_the_suite_agree_on_what_is_plain(said: str) -> None:
-    make_plain = pytest.importorskip("langchain_baseten._plain_text").make_plain
-    assert to_plain(said) == make_plain(said)
+def test_the_package_and_the_suite_agree_on_what_is_plain() -> None:
+    assert [to_plain(said) for said in ALL] == [make_plain(said) for said in ALL]
 
 
 @every_text
@@ -90,7 +91,7 @@ def test_a_text_in_json_is_whole_and_can_be_shown(said: str) -> None:
     assert stored.encode()
 
 
-@pytest.mark.parametrize("said", ["a\ufffeb\uffff", *NASTY.values()])
+@in_each("said", {"no characters": "a\ufffeb\uffff", **NASTY})
 def test_a_text_in_xml_is_one_that_xml_can_hold(said: str) -> None:
     element = ET.Element("a", b=to_xml(said))
     element.text = to_xml(said)
@@ -164,6 +165,7 @@ def test_a_text_as_code_in_markdown_is_one_span(said: str) -> None:
     assert [kind for kind, _ in _say(f"see {span}!")] == ["text", "code_inline", "text"]
     row = f"| a | b |\n| :--- | :--- |\n| {span} | x |"
     assert _structure(row) == _structure(row.replace(span, "`a`"))
+    assert [kind for kind, _ in _say(row)] == ["text", "text", "code_inline", "text"]
     assert find_nasty(span) == []
 
 
@@ -216,9 +218,9 @@ WRITERS |= {"terminal": _print_report, "README": lambda report, root: write_matr
 
 
 @pytest.mark.untraced("many texts through lines that other tests run")
-@pytest.mark.parametrize("name", NASTY)
-def test_no_report_holds_what_a_terminal_would_obey(tmp_path: Path, name: str) -> None:
-    report = _report(tmp_path, NASTY[name])
+@every_nasty_text
+def test_no_report_holds_what_a_terminal_would_obey(tmp_path: Path, said: str) -> None:
+    report = _report(tmp_path, said)
     for medium, write in WRITERS.items():
         text = write(report, tmp_path)
         assert find_nasty(text) == [], medium
@@ -228,71 +230,69 @@ def test_no_report_holds_what_a_terminal_would_obey(tmp_path: Path, name: str) -
 
 
 @every_text
-def test_a_report_as_xml_is_well_formed(tmp_path: Path, said: str) -> None:
-    top = ET.fromstring(WRITERS["junit"](_report(tmp_path, said), tmp_path))  # noqa: S314  our own
-    assert _shown(said) in {" ".join(str(x.get("message")).split()) for x in top.iter("failure")}
-
-
-@every_text
-def test_a_report_as_json_says_what_was_said(tmp_path: Path, said: str) -> None:
-    stored = json.loads(WRITERS["json"](_report(tmp_path, said), tmp_path))
-    assert stored["problems"] == [said]
+def test_a_report_as_xml_json_or_text_says_what_was_said(tmp_path: Path, said: str) -> None:
+    report = _report(tmp_path, said)
+    top = ET.fromstring(WRITERS["junit"](report, tmp_path))  # noqa: S314  our own
+    failures = {" ".join(str(each.get("message")).split()) for each in top.iter("failure")}
+    assert _shown(said) in failures
+    assert json.loads(WRITERS["json"](report, tmp_path))["problems"] == [said]
+    told = _print_report(report, tmp_path)
+    assert to_plain(said).split("\n")[0].strip() in told
+    assert find_nasty(told) == []
 
 
 @pytest.mark.untraced("many texts through lines that other tests run")
 @every_text
 def test_a_report_as_a_page_has_no_element_more(tmp_path: Path, said: str) -> None:
     page = _Page(WRITERS["html"](_report(tmp_path, said), tmp_path))
-    harmless = _Page(WRITERS["html"](_report(tmp_path, "word"), tmp_path))
-    assert page.tags == harmless.tags
+    assert page.tags == _Page(WRITERS["html"](_report(tmp_path, "word"), tmp_path)).tags
     assert _shown(said) in " ".join(page.text.split())
 
 
 @pytest.mark.untraced("many texts through lines that other tests run")
-@every_text
-def test_a_report_in_markdown_has_no_markup_more(tmp_path: Path, said: str) -> None:
-    for medium in ("markdown", "README"):
+@pytest.mark.parametrize("medium", ["markdown", "README"])
+def test_a_report_in_markdown_has_no_markup_more(tmp_path: Path, medium: str) -> None:
+    harmless = WRITERS[medium](_report(tmp_path, "word"), tmp_path)
+    shape, kinds = _structure(harmless), [kind for kind, _ in _say(harmless)]
+
+    @every_text
+    def compare(said: str) -> None:
         text = WRITERS[medium](_report(tmp_path, said), tmp_path)
-        harmless = WRITERS[medium](_report(tmp_path, "word"), tmp_path)
-        assert _structure(text) == _structure(harmless)
-        assert [kind for kind, _ in _say(text)] == [kind for kind, _ in _say(harmless)]
-        assert _shown(said) in " ".join("".join(said for _, said in _say(text)).split())
+        assert _structure(text) == shape
+        assert [kind for kind, _ in _say(text)] == kinds
+        assert _shown(said) in " ".join("".join(word for _, word in _say(text)).split())
         assert [text.count(mark) for mark in (MATRIX_BEGINS, MATRIX_ENDS)] == [1, 1]
 
+    compare()
 
-@every_text
-def test_a_report_in_a_terminal_shows_brackets_as_they_are(tmp_path: Path, said: str) -> None:
-    told = _print_report(_report(tmp_path, said), tmp_path)
-    assert to_plain(said).split("\n")[0].strip() in told
-    assert find_nasty(told) == []
+
+def _drift(said: str) -> Any:
+    finding = found(f"dedicated/tools/{said}", FAILURE, said, said, said)
+    about = replace(ABOUT, source=said, recorded=said)
+    drift = make_drift(finding, uncompared=((said, said),), notes=(said,), cut=said)
+    return replace(drift, where=said, compared=(about,))
 
 
 @every_text
 def test_a_drift_report_holds_text_alone(said: str) -> None:
-    def build(said: str) -> Any:
-        finding = found(f"dedicated/tools/{said}", FAILURE, said, said, said)
-        about = replace(ABOUT, source=said, recorded=said)
-        drift = make_drift(finding, uncompared=((said, said),), notes=(said,), cut=said)
-        return replace(drift, where=said, compared=(about,))
-
-    told = io.StringIO()
-    print_drift(build(said), Console(file=told, width=300))
-    page, harmless = write_drift(build(said)), write_drift(build("word"))
-    assert find_nasty(told.getvalue() + write_json(build(said)) + page) == []
+    drift, told = _drift(said), io.StringIO()
+    print_drift(drift, Console(file=told, width=300))
+    page, stored, harmless = write_drift(drift), write_json(drift), write_drift(_drift("word"))
+    assert find_nasty(told.getvalue() + stored + page) == []
     assert to_plain(said).split("\n")[0].strip() in told.getvalue()
-    assert json.loads(write_json(build(said)))["notes"] == [said]
+    assert json.loads(stored)["notes"] == [said]
     assert _structure(page) == _structure(harmless)
     assert [kind for kind, _ in _say(page)] == [kind for kind, _ in _say(harmless)]
 
 
 @every_text
 def test_lists_and_answers_of_the_other_commands_hold_text_alone(tmp_path: Path, said: str) -> None:
-    told = io.StringIO()
-    console = Console(file=told, width=300)
+    console = Console(file=(told := io.StringIO()), width=300)
     whole = said.encode("utf-8", "replace").decode()
     write_cassette(tmp_path / "a.yaml", about=replace(ABOUT, source=whole, model=whole))
     print_inventory(tmp_path, (), console)
-    print_plan((Task(f"dedicated/{said.replace('/', '')}/x", said, said),), tmp_path, said, console)
+    task = Task(f"dedicated/{said.replace('/', '')}/x", said, said)
+    print_plan((task,), tmp_path, said, console)
     print_answers({"claims": Answer(Word.NO, said, (said,))}, console, waived=False)
     assert find_nasty(told.getvalue()) == []
     assert to_plain(said).split("\n")[0].strip() in told.getvalue()

@@ -38,11 +38,11 @@ def test_beyond(model): raise AssertionError("it must not run")
 @pytest.fixture
 def bench(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Bench:
     listed = (
-        aim.Beyond(
+        aim.NotApplicable(
             checks=("features/test_checks.py::test_beyond",), reason="too much", engine="vllm"
         ),
     )
-    monkeypatch.setattr(aim, "load_beyond", lambda: listed)
+    monkeypatch.setattr(aim, "load_not_applicable", lambda: listed)
     return Bench(pytester, monkeypatch)
 
 

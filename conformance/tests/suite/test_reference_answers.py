@@ -8,18 +8,8 @@ import pytest
 from conformance.reference.answers import Answer, Order, compose_answer
 from conformance.reference.calls import Call
 from conformance.reference.prompts import read_prompt
+from conformance.tests.suite.reference_requests import WEATHER
 
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}},
-            "required": ["city"],
-        },
-    },
-}
 JOKE = {
     "type": "object",
     "properties": {"setup": {"type": "string"}, "punchline": {"type": "string"}},

@@ -9,6 +9,7 @@ from conformance.reference.catalogue import HOSTED
 from conformance.reference.dialects import DIALECTS
 from conformance.reference.quirks import QUIRKS
 from conformance.tests.package.call_modes import QUESTIONS, WAYS, mount, outcome
+from conformance.tests.package.in_each import in_each
 
 if TYPE_CHECKING:
     from conformance.reference import Responder
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.untraced("the reference server is not measured")
 
 FAMILIES = {model.family: slug for slug, model in reversed(list(HOSTED.items()))}
-QUESTION = pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
+QUESTION = in_each("question", QUESTIONS)
 
 
 async def ask_all(
@@ -37,8 +38,8 @@ def says_something(said: dict[str, Any]) -> bool:
     ]
 
 
-@QUESTION
 @pytest.mark.parametrize("name", QUIRKS)
+@QUESTION
 async def test_a_quirk_is_the_same_in_all_four_ways(name: str, question: str) -> None:
     found = await ask_all(QUIRKS[name].mount(respond), "dedicated", question)
     if QUIRKS[name].ends == "same":
@@ -46,8 +47,8 @@ async def test_a_quirk_is_the_same_in_all_four_ways(name: str, question: str) ->
         assert says_something(found["invoke"])
 
 
-@QUESTION
 @pytest.mark.parametrize("name", DIALECTS)
+@QUESTION
 async def test_a_dialect_is_the_same_in_all_four_ways(name: str, question: str) -> None:
     found = await ask_all(respond, "model-apis", question, model=FAMILIES[name])
     assert found["invoke"] == found["stream"]

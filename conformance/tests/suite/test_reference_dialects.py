@@ -9,20 +9,9 @@ import pytest
 from conformance.reference import AnswerPlan, make_request, respond
 from conformance.reference.catalogue import HOSTED
 from conformance.reference.dialects import DIALECTS
+from conformance.tests.suite.reference_requests import TWO, WEATHER
 
 URL = "https://inference.baseten.co/v1/chat/completions"
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}},
-            "required": ["city"],
-        },
-    },
-}
-TWO = "weather in Paris and Rome"
 NEW = {"zai-org/GLM-5.2", "thinkingmachines/inkling", "nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B"}
 FAMILIES = {model.family: slug for slug, model in reversed(list(HOSTED.items()))}
 ALL = sorted(FAMILIES.values())

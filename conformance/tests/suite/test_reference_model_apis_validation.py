@@ -6,21 +6,13 @@ import pytest
 
 from conformance.reference import AnswerPlan, ReferenceServer, make_request, respond
 from conformance.reference.exchange import encode_json
+from conformance.tests.suite.reference_requests import AUDIO, HELLO, IMAGE, TOOL, VIDEO, seen
 
 URL = "https://inference.baseten.co/v1/chat/completions"
-HELLO = {"role": "user", "content": "Hello"}
-TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
-IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
-AUDIO = {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}}
-VIDEO = {"type": "video_url", "video_url": {"url": "https://example.com/a.mp4"}}
 
 
 def ask(model: str = "zai-org/GLM-5.2", **fields: Any) -> AnswerPlan:
     return respond(make_request(URL, {"model": model, "messages": [HELLO], **fields}))
-
-
-def seen(part: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": [{"type": "text", "text": "Look"}, part]}]
 
 
 def refusal(plan: AnswerPlan) -> str:

@@ -6,21 +6,9 @@ from typing import Any
 import pytest
 
 from conformance.reference import AnswerPlan, make_request, respond
+from conformance.tests.suite.reference_requests import NAMED, TWO, WEATHER
 
 URL = "https://model-abc.api.baseten.co/environments/production/sync/v1/chat/completions"
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}},
-            "required": ["city"],
-        },
-    },
-}
-NAMED = {"type": "function", "function": {"name": "get_weather"}}
-TWO = "weather in Paris and Rome"
 QUIET = {"chat_template_kwargs": {"enable_thinking": False}}
 USAGE = {"stream_options": {"include_usage": True}}
 

@@ -6,13 +6,9 @@ from typing import Any
 import pytest
 
 from conformance.reference import AnswerPlan, ReferenceServer, make_request, respond
+from conformance.tests.suite.reference_requests import AUDIO, HELLO, IMAGE, TOOL, VIDEO, seen
 
 URL = "https://model-abc.api.baseten.co/production/sync/v1/chat/completions"
-HELLO = {"role": "user", "content": "Hello"}
-TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
-IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
-AUDIO = {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}}
-VIDEO = {"type": "video_url", "video_url": {"url": "https://example.com/a.mp4"}}
 BAD_SCHEMA = {
     "type": "json_schema",
     "json_schema": {"name": "Person", "schema": {"type": "objekt"}},
@@ -24,10 +20,6 @@ PARSER = "Bad Request"
 def ask(**fields: Any) -> AnswerPlan:
     body = {"model": "tiny", "messages": [HELLO], **fields}
     return respond(make_request(URL, {k: v for k, v in body.items() if v != "absent"}))
-
-
-def seen(*parts: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": [{"type": "text", "text": "Look"}, *parts]}]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from conformance.tests.suite.sample_suite import PASSING, write_suite
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 ELSEWHERE = """
 import pytest
 

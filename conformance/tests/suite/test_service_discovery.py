@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.recording import model_listing
-from conformance.recording.service_discovery import AddresseeError, find_addressee, find_endpoint
+from conformance.recording.service_discovery import (
+    ServiceAddressError,
+    find_endpoint,
+    find_service_address,
+)
 from conformance.reference.exchange import AnswerPlan, ReceivedRequest, plan_bytes, plan_json
 from conformance.reference.server import LoopbackServer
 from conformance.targets import LANES
@@ -27,7 +31,8 @@ def serving(routes: Mapping[str, AnswerPlan]) -> LoopbackServer:
 
 def test_the_responder_needs_nothing() -> None:
     assert (
-        find_addressee("reference", BOTH, None, "", {}).where == "the reference server, on loopback"
+        find_service_address("reference", BOTH, None, "", {}).where
+        == "the reference server, on loopback"
     )
 
 
@@ -36,11 +41,11 @@ def test_live_names_the_addresses_and_never_the_key() -> None:
         "BASETEN_API_KEY": " sk-secret\n",
         "BASETEN_DEDICATED_MODEL_URL": "https://model-x.api.baseten.co/predict",
     }
-    found = find_addressee("live", BOTH, None, "", environment)
+    found = find_service_address("live", BOTH, None, "", environment)
     assert found.where == (
         "https://inference.baseten.co/v1, https://model-x.api.baseten.co/predict"
     )
-    given = find_addressee("live", BOTH, "https://model-y.api.baseten.co", "", environment)
+    given = find_service_address("live", BOTH, "https://model-y.api.baseten.co", "", environment)
     assert given.url == "https://model-y.api.baseten.co"
     assert given.where.startswith("https://inference.baseten.co/v1, https://model-y")
     assert "sk-secret" not in repr((found, given))
@@ -55,8 +60,8 @@ def test_live_names_the_addresses_and_never_the_key() -> None:
     ],
 )
 def test_what_is_missing_is_named(target: str, environment: dict[str, str], missing: str) -> None:
-    with pytest.raises(AddresseeError, match=missing):
-        find_addressee(target, ("dedicated",) if environment else BOTH, None, "", environment)
+    with pytest.raises(ServiceAddressError, match=missing):
+        find_service_address(target, ("dedicated",) if environment else BOTH, None, "", environment)
 
 
 def served_by(owner: str, *names: str) -> AnswerPlan:
@@ -78,7 +83,7 @@ def test_an_engine_is_asked_what_it_is(
 ) -> None:
     routes = {route: plan_json(200, said), "/v1/models": served_by(owner)}
     with serving(routes) as server:
-        found = find_addressee("engine", ("dedicated",), server.url, "", {})
+        found = find_service_address("engine", ("dedicated",), server.url, "", {})
         assert all(request.method == "GET" for request in server.requests)
     assert (found.engine, found.url) == (name, server.url)
     assert found.where == f"{name} at {server.url}"
@@ -87,15 +92,15 @@ def test_an_engine_is_asked_what_it_is(
 @pytest.mark.parametrize("route", ["/version", "/server_info"])
 def test_a_route_that_many_have_names_nobody(route: str) -> None:
     routes = {route: plan_json(200, {"version": "v2"}), "/v1/models": served_by("localai")}
-    with serving(routes) as server, pytest.raises(AddresseeError, match="--engine-name"):
-        find_addressee("engine", ("dedicated",), server.url, "", {})
+    with serving(routes) as server, pytest.raises(ServiceAddressError, match="--engine-name"):
+        find_service_address("engine", ("dedicated",), server.url, "", {})
 
 
 def test_models_of_several_owners_name_nobody() -> None:
     mixed = plan_json(200, {"data": [{"id": "a", "owned_by": "vllm"}, {"id": "b"}]})
     routes = {"/version": plan_json(200, {"version": "1"}), "/v1/models": mixed}
-    with serving(routes) as server, pytest.raises(AddresseeError, match="--engine-name"):
-        find_addressee("engine", ("dedicated",), server.url, "", {})
+    with serving(routes) as server, pytest.raises(ServiceAddressError, match="--engine-name"):
+        find_service_address("engine", ("dedicated",), server.url, "", {})
 
 
 def test_behind_baselines_front_the_engine_is_below_sync() -> None:
@@ -105,7 +110,7 @@ def test_behind_baselines_front_the_engine_is_below_sync() -> None:
         "/environments/production/sync/version": plan_json(200, {"version": "1"}),
     }
     with serving(routes) as server:
-        found = find_addressee("engine", ("dedicated",), f"{server.url}/", "", {})
+        found = find_service_address("engine", ("dedicated",), f"{server.url}/", "", {})
     assert found.url == f"{server.url}/environments/production/predict"
     assert found.engine == "vllm 1"
 
@@ -113,7 +118,7 @@ def test_behind_baselines_front_the_engine_is_below_sync() -> None:
 def test_a_page_at_every_path_is_no_front() -> None:
     page = plan_bytes(200, "text/html", b"<html>")
     with LoopbackServer(lambda request: page) as server:
-        found = find_addressee("engine", ("dedicated",), server.url, "mine 1", {})
+        found = find_service_address("engine", ("dedicated",), server.url, "mine 1", {})
     assert found.url == server.url
 
 
@@ -123,9 +128,9 @@ def test_what_stays_busy_may_be_a_front_or_none(monkeypatch: pytest.MonkeyPatch)
     reason = "/environments/production/sync/v1/models responds HTTP 503 3 times: Loading model; "
     with (
         LoopbackServer(lambda request: busy) as server,
-        pytest.raises(AddresseeError, match=reason),
+        pytest.raises(ServiceAddressError, match=reason),
     ):
-        find_addressee("engine", ("dedicated",), server.url, "mine 1", {})
+        find_service_address("engine", ("dedicated",), server.url, "mine 1", {})
 
 
 @pytest.mark.parametrize(
@@ -141,7 +146,7 @@ def test_a_url_with_a_path_is_taken_as_it_is_whatever_its_form(prefix: str, path
     }
     with serving(routes) as server:
         url = f"{server.url}{prefix}{path}"
-        found = find_addressee("engine", ("dedicated",), url, "", {})
+        found = find_service_address("engine", ("dedicated",), url, "", {})
     assert (found.url, found.engine) == (url, "vllm 1")
 
 
@@ -151,7 +156,7 @@ def test_a_version_may_stand_at_the_servers_root() -> None:
         "/version": plan_json(200, {"version": "1"}),
     }
     with serving(routes) as server:
-        found = find_addressee("engine", ("dedicated",), f"{server.url}/api/v1", "", {})
+        found = find_service_address("engine", ("dedicated",), f"{server.url}/api/v1", "", {})
     assert found.engine == "vllm 1"
 
 
@@ -170,16 +175,16 @@ def test_a_version_may_stand_at_the_servers_root() -> None:
     ],
 )
 def test_a_url_of_no_use_is_refused_before_anybody_is_asked(url: str, said: str) -> None:
-    with pytest.raises(AddresseeError, match=said) as refusal:
-        find_addressee("engine", ("dedicated",), url, "", {})
+    with pytest.raises(ServiceAddressError, match=said) as refusal:
+        find_service_address("engine", ("dedicated",), url, "", {})
     assert "s3cretword" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("key", ["nonone", "EMPTY", "schlüssel-lang-genug", "with\nlines-in-it"])
 def test_a_key_that_cannot_be_hidden_or_sent_is_refused(key: str) -> None:
     environment = {"CONFORMANCE_ENGINE_KEY": key}
-    with pytest.raises(AddresseeError, match=f"the key has {len(key)} characters") as refusal:
-        find_addressee("engine", ("dedicated",), "http://127.0.0.1:9/v1", "x 1", environment)
+    with pytest.raises(ServiceAddressError, match=f"the key has {len(key)} characters") as refusal:
+        find_service_address("engine", ("dedicated",), "http://127.0.0.1:9/v1", "x 1", environment)
     assert key not in str(refusal.value)
 
 
@@ -194,7 +199,9 @@ def test_the_client_says_where_a_setting_leads() -> None:
 def test_a_given_name_is_believed_and_the_key_is_sent() -> None:
     with serving({}) as server:
         environment = {"CONFORMANCE_ENGINE_KEY": " engine-key "}
-        found = find_addressee("engine", ("dedicated",), server.url, "my engine 3", environment)
+        found = find_service_address(
+            "engine", ("dedicated",), server.url, "my engine 3", environment
+        )
         assert [each.header("authorization") for each in server.requests] == ["Bearer engine-key"]
     assert found.engine == "my engine 3"
 
@@ -205,6 +212,6 @@ def test_a_given_name_is_believed_and_the_key_is_sent() -> None:
 def test_an_engine_that_does_not_say_what_it_is_must_be_named(answer: AnswerPlan) -> None:
     with (
         serving({"/version": answer}) as server,
-        pytest.raises(AddresseeError, match="--engine-name"),
+        pytest.raises(ServiceAddressError, match="--engine-name"),
     ):
-        find_addressee("engine", ("dedicated",), server.url, "", {})
+        find_service_address("engine", ("dedicated",), server.url, "", {})

@@ -34,29 +34,23 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
 
 
-@pytest.mark.parametrize("processes", [(), ("-p", "xdist", "-n2")], ids=["one", "several"])
-def test_what_is_written_down_is_processor_time_not_waiting(
-    pytester: pytest.Pytester, processes: tuple[str, ...]
-) -> None:
+def test_what_is_written_down_is_processor_time_not_waiting(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it=CHECKS)
     path = pytester.path / "costs.json"
-    pytester.runpytest_subprocess(
-        "-p", "conformance.maintenance.slow_tests", f"--costs={path}", *processes
-    )
+    plugins = ("-p", "conformance.maintenance.slow_tests", "-p", "xdist")
+    pytester.runpytest_subprocess(*plugins, f"--costs={path}", "-n2")
     told = json.loads(path.read_text(encoding="utf-8"))["tests"]
     costs = {name.rpartition("::")[2]: cost for name, cost in told.items()}
     assert costs.keys() == {"test_waits", "test_works", "test_lets_work", "test_fails"}
     assert costs["test_waits"] < min(costs["test_works"], costs["test_lets_work"])
 
 
-def test_nothing_is_written_unless_asked_for(
-    pytester: pytest.Pytester,
-) -> None:
+def test_nothing_is_written_unless_asked_for(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it="def test_it(): pass")
-    done = pytester.runpytest_subprocess(
+    done = pytester.runpytest_inprocess(
         "-p", "conformance.maintenance.slow_tests", "-p", "no:cacheprovider"
     )
-    assert done.parseoutcomes() == {"passed": 1}
+    assert done.parseoutcomes()["passed"] == 1
     assert [path.name for path in pytester.path.iterdir() if path.suffix == ".json"] == []
 
 

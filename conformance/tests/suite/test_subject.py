@@ -16,7 +16,7 @@ from conformance.tests.suite import factories
 from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 HOME = "conformance.tests.suite.factories"
@@ -218,6 +218,37 @@ def test_a_factory_of_no_use_is_refused_with_the_reason(spec: str, said: str) ->
         choose(spec)
     assert said in str(refusal.value)
     assert chosen().ours
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
+    """Write a module with a factory; return the factory's spec."""
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"factory_{tmp_path.name}"
+
+    def write(first: str) -> str:
+        (tmp_path / f"{name}.py").write_text(f"{first}\nfrom {HOME} import of_canned_words as make")
+        return f"{name}:make"
+
+    yield write
+    sys.modules.pop(name, None)
+
+
+def test_a_module_that_fails_to_import_is_refused_with_the_reason(write: Any) -> None:
+    with pytest.raises(SubjectError, match="cannot be imported: ZeroDivisionError"):
+        choose(write("1 / 0"))
+
+
+def test_a_module_that_warns_while_it_is_imported_is_judged(write: Any) -> None:
+    with pytest.warns(UserWarning, match="shadows"):
+        assert choose(write("import warnings; warnings.warn('shadows')")).name
+
+
+def test_defaults_of_a_class_that_derives_from_ours_are_known_by_ours() -> None:
+    assert choose("").usual == choose(f"{HOME}:of_a_subclass").usual == {}
+    assert choose(f"{HOME}:of_canned_words").usual == {}
+    found = choose(f"{HOME}:of_a_subclass_with_defaults").usual
+    assert found == {"temperature": None, "max_tokens": None}
 
 
 def test_nothing_that_judges_others_imports_our_client(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from conformance.targets import (
     choose_settings,
     find_keys,
     find_stage,
-    read_casts,
+    read_model_overrides,
 )
 
 _ROLES = ("model", "other", "thinker", "seer")
@@ -60,7 +60,7 @@ def test_an_engine_gets_its_own_key_and_never_basetens() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "casts"),
+    ("given", "overrides"),
     [
         ([], {}),
         (["a/b"], {"model-apis": {"model": "a/b"}, "dedicated": dict.fromkeys(_ROLES, "a/b")}),
@@ -69,11 +69,11 @@ def test_an_engine_gets_its_own_key_and_never_basetens() -> None:
     ],
 )
 def test_models_of_ones_own_take_over_the_roles(
-    given: list[str], casts: dict[str, dict[str, str]]
+    given: list[str], overrides: dict[str, dict[str, str]]
 ) -> None:
-    assert read_casts(given) == casts
-    for lane, cast in casts.items():
-        assert LANES[lane].recast(cast).model == cast["model"]
+    assert read_model_overrides(given) == overrides
+    for lane, override in overrides.items():
+        assert LANES[lane].recast(override).model == override["model"]
 
 
 @pytest.mark.parametrize("lane", list(LANES))

@@ -31,7 +31,7 @@ class Script:
         self.asked += 1
         plan = self.plans.pop(0) if len(self.plans) > 1 else self.plans[0]
         if plan is SILENCE:
-            time.sleep(0.6)
+            time.sleep(0.3)
         return plan
 
 
@@ -113,13 +113,10 @@ async def test_patience_ends(guard: RecordingGuard, monkeypatch: pytest.MonkeyPa
 
 
 @both
-@pytest.mark.parametrize("status", [401, 403])
-async def test_nothing_is_sent_after_a_refused_key(
-    guard: RecordingGuard, kind: str, status: int
-) -> None:
-    script = Script(plan_json(status, {}))
+async def test_nothing_is_sent_after_a_refused_key(guard: RecordingGuard, kind: str) -> None:
+    script = Script(plan_json(401, {}))
     with LoopbackServer(script) as server:
-        with pytest.raises(StoppedError, match=f"request 1 was refused with {status}"):
+        with pytest.raises(StoppedError, match="request 1 was refused with 401"):
             await ask(server.url, kind)
         with pytest.raises(StoppedError, match="request 1 was refused"):
             await ask(server.url, kind)
@@ -141,7 +138,7 @@ async def test_nothing_is_sent_after_the_service_was_lost(guard: RecordingGuard,
 @pytest.fixture
 def patient_guard() -> Iterator[RecordingGuard]:
     with pytest.MonkeyPatch.context() as patch:
-        made = RecordingGuard(lambda _: None, patient=True, silence=0.3)
+        made = RecordingGuard(lambda _: None, patient=True, silence=0.1)
         made.install(patch)
         yield made
 
@@ -155,7 +152,7 @@ async def test_who_is_patient_goes_on_after_a_check_without_an_answer(
     with LoopbackServer(script) as server:
         for answered in (True, False, True, False, False, True):
             # A busy machine answers late: only what gets no answer has little time.
-            patient_guard._silence = 30.0 if answered else 0.3
+            patient_guard._silence = 30.0 if answered else 0.1
             if answered:
                 assert await ask(server.url, kind) == 200
             else:

@@ -7,7 +7,7 @@ from itertools import permutations, product
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conformance.verdicts.expected_failures import ExpectedFailure
@@ -113,11 +113,8 @@ def test_something_that_does_not_apply_keeps_the_reason_that_was_observed() -> N
     assert verdict.reasons == ("check: the engine has no audio",)
 
 
-@pytest.mark.parametrize(
-    "results", list(permutations([PASSED, SKIPPED, BROKEN, FAILED, INAPPLICABLE]))
-)
-def test_the_order_of_phases_does_not_matter(results: Sequence[Result]) -> None:
-    assert worst_result(results) is FAILED
+def test_the_order_of_phases_does_not_matter() -> None:
+    assert {worst_result(results) for results in permutations(Result)} == {FAILED}
 
 
 def test_a_check_without_any_phase_is_broken() -> None:
@@ -179,16 +176,6 @@ def test_a_run_in_which_all_passed_is_green() -> None:
     assert judgement.exit is Exit.GREEN
 
 
-@pytest.mark.parametrize("result", [FAILED, BROKEN, SKIPPED])
-def test_one_place_that_is_not_green_makes_the_run_red(result: Result) -> None:
-    judgement = run(*found(PASSED), *found(result, place=THERE), places=[HERE, THERE])
-    assert judgement.exit is Exit.RED
-
-
-def test_one_place_without_a_check_makes_the_run_red() -> None:
-    assert run(*found(PASSED), places=[HERE, THERE]).exit is Exit.RED
-
-
 def test_a_run_of_nothing_is_red_and_says_so() -> None:
     assert run(places=[]) == Judgement((), ("nothing ran: not one check spoke",))
     assert run(places=[]).exit is Exit.RED
@@ -198,11 +185,6 @@ def test_a_run_in_which_nothing_applies_is_red() -> None:
     judgement = run(*found(INAPPLICABLE))
     assert judgement.problems == ()
     assert judgement.exit is Exit.RED
-
-
-def test_what_does_not_apply_is_green_beside_a_pass() -> None:
-    judgement = run(*found(PASSED), *found(INAPPLICABLE, place=THERE), places=[HERE, THERE])
-    assert judgement.exit is Exit.GREEN
 
 
 def test_an_outcome_nobody_asked_for_is_a_problem() -> None:
@@ -327,6 +309,11 @@ def test_the_order_of_outcomes_does_not_matter(pair: tuple[list[Result], list[Re
 
 
 @given(st.lists(st.tuples(st.sampled_from([HERE, THERE]), st.sampled_from(Result)), max_size=6))
+@example([(HERE, PASSED)])
+@example([(HERE, PASSED), (THERE, FAILED)])
+@example([(HERE, PASSED), (THERE, BROKEN)])
+@example([(HERE, PASSED), (THERE, SKIPPED)])
+@example([(HERE, PASSED), (THERE, INAPPLICABLE)])
 def test_a_green_run_has_a_check_for_each_place_and_nothing_bad(
     drawn: list[tuple[Place, Result]],
 ) -> None:

@@ -7,20 +7,14 @@ import pytest
 
 from conformance.reference import make_request, respond
 from conformance.subjects.wire_answers import WireError, find_error, find_sentence, read_answer
+from conformance.tests.suite.reference_requests import WEATHER
 
 URL = "https://inference.baseten.co/v1/chat/completions"
-TOOL = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
-    },
-}
 
 
 def ask(**options: Any) -> str:
     question = {"role": "user", "content": "What is the weather in Paris and in Rome?"}
-    body = {"model": "zai-org/GLM-5.2", "messages": [question], "tools": [TOOL], **options}
+    body = {"model": "zai-org/GLM-5.2", "messages": [question], "tools": [WEATHER], **options}
     return respond(make_request(URL, body)).body.decode()
 
 

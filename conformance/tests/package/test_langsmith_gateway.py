@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import httpx2
 import pytest
 from langchain_core.load import dumps
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -13,10 +15,10 @@ from langchain_core.utils import _gateway
 from pydantic import SecretStr
 
 from conformance.tests.package.call_modes import WAYS, ask
+from conformance.tests.package.exposed import Exposed
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, MockService
-
-if TYPE_CHECKING:
-    from langchain_baseten import ChatBaseten
+from langchain_baseten import BasetenAuthenticationError, ChatBaseten
 
 GATEWAY_KEY = "ls-gateway-0123456789"
 METADATA = {"provider": "baseten", "model": "m"}
@@ -68,6 +70,36 @@ def test_headers_of_the_gateway_are_written_nowhere() -> None:
     copied = pickle.loads(pickled)  # noqa: S301  our own bytes
     request, _ = copied._build_request(ASKED, None, {}, None, stream=False)
     assert request.headers["X-Service-Key"] == SecretStr("gateway-service-key")
+
+
+@in_each("way", WAYS.keys())
+@pytest.mark.parametrize(
+    "make",
+    [copy.copy, copy.deepcopy, ChatBaseten.model_copy],
+    ids=["copied", "copied deep", "model_copy"],
+)
+async def test_copies_go_through_the_gateway_outside_of_its_context(make: Any, way: str) -> None:
+    mocked = MockService()
+    copied = make(build(mocked))
+    await ask(copied, "Hello", way)
+    request = mocked.requests[0]
+
+    assert str(request.url) == "https://g.example/baseten/v1/chat/completions"
+    assert request.headers["x-service-key"] == "gateway-service-key"
+    assert request.headers["authorization"] == f"Bearer {GATEWAY_KEY}"
+    assert "gateway-service-key" not in f"{copied!r}{dumps(copied)}{vars(copied)}"
+
+
+@in_each("way", WAYS.keys())
+async def test_credentials_of_the_gateway_that_a_server_repeats_are_not_shown(way: str) -> None:
+    echo = httpx2.Response(401, text=f"bad {GATEWAY_KEY} and gateway-service-key")
+    with pytest.raises(BasetenAuthenticationError) as caught:
+        await ask(build(MockService(echo)), "Hello", way)
+
+    assert str(caught.value).startswith("bad [redacted] and [redacted] ")
+    shown = Exposed()
+    shown.look_at(caught.value, "the error")
+    assert shown.where(GATEWAY_KEY) + shown.where("gateway-service-key") == []
 
 
 @pytest.mark.parametrize("way", WAYS)
