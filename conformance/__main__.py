@@ -11,6 +11,9 @@ except ModuleNotFoundError as error:  # a package that the suite needs
         "or, to judge another chat model in an environment of its own,\n"
         "    python -m pip install -r conformance/requirements.txt"
     )
+except KeyboardInterrupt:  # while what it needs is imported, which takes a second
+    sys.stderr.write("interrupted: nothing was judged\n")
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

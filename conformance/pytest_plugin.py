@@ -200,6 +200,7 @@ class _Recorder:
             # pytest gets here even after the selection has refused the checks.
             for place in places_of(item):
                 self._writer.write_binding(item.nodeid, place)
+        self._writer.write_collected()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -287,6 +288,8 @@ def _explain(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
     if call.excinfo:
         if reason := find_inapplicable(call.excinfo.value):
             return _tidy(reason)
+        if report.skipped:
+            return str(call.excinfo.value)
         text = describe_failure(call.excinfo.value, call.excinfo.exconly(tryshort=True))
     return text if report.when == "call" else f"{report.when}: {text}"
 

@@ -208,7 +208,8 @@ def _report_until_then(
     checks = {check for check, _ in record.bindings}
     done = len(checks - {check for check, _ in left})
     record.header["interrupted"] = True
-    problem = f"the run was interrupted after {done} of {len(checks)} checks"
+    rest = f"{len(checks)} checks" if record.collected else "the checks, before all were collected"
+    problem = f"the run was interrupted after {done} of {rest}"
     return build_report(table, Judgement(judged.verdicts, (problem, *judged.problems)), record)
 
 
@@ -285,9 +286,12 @@ def _read_records(paths: Sequence[Path], ended: _Ended, selection: Selection) ->
             records.append(read_record(path))
         except CutRecordError as error:
             if ended.interrupted:
-                raise KeyboardInterrupt from error
+                continue  # This part had not begun; another one may have judged something.
             raise CutRunError(f"pytest ended with {code}: {error}\n{ended.output}") from error
+    if not records:
+        raise KeyboardInterrupt
     record = join(records)
+    record.collected = record.collected and len(records) == len(paths)
     if record.refusal:
         raise RefusedRunError(record.refusal)
     record.header["lanes"] = list(selection.lanes)

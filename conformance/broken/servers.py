@@ -45,6 +45,14 @@ def forgets_tool_results(responder: Responder) -> Responder:
     return _hear(responder, forget)
 
 
+def ignores_system_messages(responder: Responder) -> Responder:
+    def forget(body: Any) -> Any:
+        kept = [message for message in body.get("messages", ()) if message["role"] != "system"]
+        return body | {"messages": kept} if kept else body
+
+    return _hear(responder, forget)
+
+
 def understands_no_schema(responder: Responder) -> Responder:
     return _hear(responder, lambda body: _without(body, "response_format"))
 

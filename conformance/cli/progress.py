@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress"]
 
+_COUNTED = (b'{"kind": "outcome"', b'{"kind": "binding"')
+_COLLECTED = b'{"kind": "collected"}'
+
 _SECONDS = {True: 0.0, False: 10.0}
 """Between two lines: on a terminal, and elsewhere, as in the log of a CI job."""
 
@@ -53,9 +56,11 @@ class Progress:
         if self._silent or now - self._said < _SECONDS[self._terminal]:
             return
         self._said = now
-        lines = b"".join(record.read_bytes() for record in records if record.exists())
-        done, all_of_them = lines.count(b'{"kind": "outcome"'), lines.count(b'{"kind": "binding"')
-        text = f"{done} of {all_of_them} judged" if all_of_them else "collecting the checks"
+        parts = [record.read_bytes() if record.exists() else b"" for record in records]
+        done, all_of_them = (sum(part.count(kind) for part in parts) for kind in _COUNTED)
+        # Before each part has collected its checks, their number would be too small.
+        collected = all(_COLLECTED in part for part in parts)
+        text = f"{done} of {all_of_them} judged" if collected else "collecting the checks"
         if not self._terminal:
             self._write(f"{text}\n")
             return

@@ -25,10 +25,18 @@ if TYPE_CHECKING:
 
 __all__ = ["add_deployment", "add_model"]
 
+_REST = (
+    "The key is read from BASETEN_API_KEY at Baseten's own hosts, and from CONFORMANCE_ENGINE_KEY "
+    "anywhere else. Exit code: 0 all that applies passes; 1 something fails or is untested; 2 an "
+    "argument is wrong; 3 the run was cut; 130 it was interrupted before anything was judged."
+)
+
 
 def add_deployment(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the tree."""
-    run = commands.add_parser("deployment", help="judge your own deployment or engine")
+    run = commands.add_parser(
+        "deployment", help="judge your own deployment or engine", epilog=_REST
+    )
     run.add_argument("url", type=_read_given, metavar="URL", help="as ChatBaseten takes it")
     run.add_argument("--model", type=_read_given, metavar="NAME", help="default: what it lists")
     _add_rest(run)
@@ -36,7 +44,7 @@ def add_deployment(commands: argparse._SubParsersAction[argparse.ArgumentParser]
 
 def add_model(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the tree."""
-    run = commands.add_parser("model", help="judge a model of Model APIs")
+    run = commands.add_parser("model", help="judge a model of Model APIs", epilog=_REST)
     run.add_argument("model", type=_read_given, metavar="SLUG", help="such as zai-org/GLM-5.2")
     run.set_defaults(url="")
     _add_rest(run)
@@ -47,7 +55,7 @@ def _add_rest(run: argparse.ArgumentParser) -> None:
     for name in ("requests", "tokens"):
         run.add_argument(
             f"--max-{name}",
-            type=int,
+            type=_read_number,
             metavar="N",
             help="default: what --dry-run estimates, and a margin",
         )
@@ -65,6 +73,13 @@ def _read_given(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty: is the variable that it comes from set?")
     return text.strip()
+
+
+def _read_number(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"with {number} nothing can be asked")
+    return number
 
 
 def _read_seconds(text: str) -> float:

@@ -7,6 +7,8 @@ or cassettes.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -18,6 +20,8 @@ from conformance.subjects.wire_answers import find_sentence
 from conformance.targets import ENGINE_KEY, FAKE_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conformance.targets import Lane
 
 __all__ = [
@@ -27,10 +31,12 @@ __all__ = [
     "describe_listing",
     "fetch",
     "list_served",
+    "no_longer_than",
     "wait_until_awake",
 ]
 
-_PATIENCE = 30.0
+_PATIENCE = ContextVar("patience", default=30.0)
+"""Seconds that a response to these requests may take to begin."""
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _UNASKED = "; with --model and the path of the chat endpoint in the URL nothing is looked up"
 _REFUSALS = {401, 403}
@@ -54,6 +60,20 @@ class Served(NamedTuple):
 
     name: str
     owner: str
+
+
+@contextmanager
+def no_longer_than(seconds: float) -> Iterator[None]:
+    """Wait for no response longer, for the length of a `with` block.
+
+    Args:
+        seconds: How long; what is longer than the default changes nothing.
+    """
+    before = _PATIENCE.set(min(seconds, _PATIENCE.get()))
+    try:
+        yield
+    finally:
+        _PATIENCE.reset(before)
 
 
 def list_served(endpoint: str, key: str, *, certain: bool = False) -> tuple[Served, ...] | None:
@@ -164,13 +184,14 @@ def _send(url: str, key: str) -> httpx2.Response:
     # As the client trusts authorities; what is on this machine is behind no proxy.
     tls = import_module("langchain_baseten._http.clients").tls_context()
     near = urlsplit(url).hostname in _LOOPBACK
+    patience = _PATIENCE.get()
     try:
-        return httpx2.get(url, headers=headers, timeout=_PATIENCE, verify=tls, trust_env=not near)
+        return httpx2.get(url, headers=headers, timeout=patience, verify=tls, trust_env=not near)
     except httpx2.HTTPError as error:
         far = isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout))
         what = "cannot be reached" if far else "gives no answer"
         late = isinstance(error, httpx2.ReadTimeout)
-        hint = f" after {_PATIENCE:g} s{_UNASKED}" if late else ""
+        hint = f" after {patience:g} s{_UNASKED}" if late else f" ({error!s:.200})"
         raise ServedError(f"{url} {what}: {type(error).__name__}{hint}") from error
 
 

@@ -44,6 +44,7 @@ __all__ = [
 MATRIX_BEGINS, MATRIX_ENDS = "<!-- matrix -->", "<!-- /matrix -->"
 
 _BLOCK = re.compile(f"{re.escape(MATRIX_BEGINS)}.*?{re.escape(MATRIX_ENDS)}", re.DOTALL)
+_FEW = 3
 _MANY = 5
 _NAMED = 3
 """Claims of one cause that are named."""
@@ -236,11 +237,29 @@ def _share(report: Report) -> list[Cause]:
     return [cause for cause in report.causes if cause.checks > 1]
 
 
+def _group_untested(report: Report) -> dict[str, list[Line]]:
+    """Return the untested lines of which more than a few have one reason alone, by that reason.
+
+    Claim by claim, what nobody answered would fill three screens.
+    """
+    groups: dict[str, list[Line]] = {}
+    for line in report.lines:
+        reasons = {each.reason for each in line.findings if each.result is not Result.PASSED}
+        if line.status is Status.UNTESTED and len(reasons) == 1:
+            groups.setdefault(reasons.pop(), []).append(line)
+    return {reason: lines for reason, lines in groups.items() if len(lines) > _FEW}
+
+
 def _list_lines(report: Report) -> Iterator[Text]:
+    alike = _group_untested(report)
+    for reason, lines in alike.items():
+        head = f"\n{say(Status.UNTESTED)}  {len(lines)} of {len(report.lines)} verdicts: {reason}"
+        names = ", ".join(dict.fromkeys(line.claim for line in lines))
+        yield to_terminal(head, SAYS[Status.UNTESTED].style) + to_terminal(f"\n    {names}")
     told = {find_key(cause.reason): f"cause {n}" for n, cause in enumerate(_share(report), start=1)}
     # What does not apply is no news of the client: it stands behind what failed.
     for line in sorted(report.lines, key=lambda line: line.status is Status.NOT_APPLICABLE):
-        if line.status is Status.PASS:
+        if line.status is Status.PASS or any(line in lines for lines in alike.values()):
             continue
         should = " (should)" if line.level == "should" else ""
         head = f"\n{say(line.status)}  {line.claim} · {line.lane}{should}"

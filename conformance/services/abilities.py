@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
     Answers = Sequence[WireAnswer]
 
-__all__ = ["Heard", "find_inability", "list_features"]
+__all__ = ["ABSENT_UNASKED", "Heard", "find_inability", "list_features"]
+
+ABSENT_UNASKED = "logprobs.dedicated.kept"
+"""A claim of which one check passes where nothing is asked for, and shows no ability by that."""
 
 
 class Heard(NamedTuple):
@@ -41,14 +45,28 @@ class Heard(NamedTuple):
         """Whether the response is an answer of a model, or the beginning of one."""
         return self.status < _REFUSED and find_error(self.said) is None
 
+    @property
+    def breaks_off(self) -> bool:
+        """Whether the response is a stream with an error inside, or that says of no end."""
+        if self.status >= _REFUSED or not _EVENT.search(self.said):
+            return False
+        return find_error(self.said) is not None or not _END.search(self.said)
+
 
 _REFUSED = 400
 _SERVER_ERROR = 500
 _UNABLE = {*range(400, 500), 501} - {401, 402, 403, 408, 409, 425, 429}
 """Statuses that say what a service cannot do, not that it cannot now, or not for this key."""
 _TOO_LONG = re.compile(r"(?i)context (length|size|window)|too long|maximum .*(length|tokens)")
+_EVENT = re.compile(r"(?m)^data:")
+_END = re.compile(r'(?m)^data: ?\[DONE\]|"finish_reason": ?"')
 _LONG = 2_000
 """Characters of a request that may be more than a model takes."""
+_FORMS = (
+    (re.compile(r"(?i)roles must alternate"), "the model takes no two turns of one role in a row"),
+    (re.compile(r"(?i)tool.?call.?id\b.* must "), "the model takes call ids of its own form alone"),
+)
+"""What the templates of some models demand of a conversation, and refuse with these words."""
 _MEDIA_WORDS = ("image", "audio", "vision", "multimodal", "modalit", "mmproj")
 _AT_ONCE = 2
 """Events that a whole message may stand in without being streamed token by token."""
@@ -86,11 +104,17 @@ def _streams(answers: Answers) -> bool:
 
 def _cuts_calls(answers: Answers) -> bool:
     calls = [call for answer in answers for call in answer.calls]
-    return not calls or any(call.events > 1 for call in calls)
+    # A delta that stands apart, with the wrong index or none, is no whole call.
+    whole = calls and all(call.is_valid and call.name and call.events == 1 for call in calls)
+    return not whole
 
 
 def _calls(answers: Answers) -> bool:
     return any(answer.calls for answer in answers)
+
+
+def _calls_validly(answers: Answers) -> bool:
+    return all(call.is_valid and call.name for answer in answers for call in answer.calls)
 
 
 def _calls_side_by_side(answers: Answers) -> bool:
@@ -114,6 +138,8 @@ _WHOLE_CALLS = "the service sends each call in one event"
 _ONE_BY_ONE = "the model makes one call where it is asked for two"
 _ONE_ANSWER = "the service gives one answer to a request"
 _NO_CALLS = "the model calls no tool, as tools.invoke.call says"
+_INVALID_CALLS = "the service sends calls without a name or a JSON object"
+_CALLED = ((_calls, _NO_CALLS), (_calls_validly, _INVALID_CALLS))
 
 _REASONING_TOKENS = ("completion_tokens_details", "reasoning_tokens")
 _CACHED_TOKENS = ("prompt_tokens_details", "cached_tokens")
@@ -126,7 +152,7 @@ _DETAILS = (
 # for it to apply, and what is reported where they do not.
 _NEEDS: dict[str, tuple[tuple[Callable[[Answers], bool], str], ...]] = {
     "reasoning.answer.kept": ((_reasons, _NO_REASONING),),
-    "reasoning.replay.sent": ((_reasons_first, _NO_REASONING), (_calls, _NO_CALLS)),
+    "reasoning.replay.sent": ((_reasons_first, _NO_REASONING), *_CALLED),
     "streaming.reasoning.chunks": ((_reasons_first, _NO_REASONING), (_streams, _NOT_STREAMED)),
     "streaming.blocks.apart": (
         (_reasons, _NO_REASONING),
@@ -134,10 +160,12 @@ _NEEDS: dict[str, tuple[tuple[Callable[[Answers], bool], str], ...]] = {
             _reasons_before(2, text=True),
             "the model does not reason, write and call two tools in one answer",
         ),
+        (_calls_validly, _INVALID_CALLS),
     ),
     "blocks.whole.told": (
         (_reasons, _NO_REASONING),
         (_reasons_before(1, text=False), "the model does not reason and call in one answer"),
+        (_calls_validly, _INVALID_CALLS),
     ),
     "usage.invoke.details": (
         (_counts(*_REASONING_TOKENS), "the service counts no reasoning tokens"),
@@ -153,28 +181,30 @@ _NEEDS: dict[str, tuple[tuple[Callable[[Answers], bool], str], ...]] = {
         (_calls_side_by_side, _ONE_BY_ONE),
     ),
     "tools.invoke.parallel": ((_calls_side_by_side, _ONE_BY_ONE),),
-    "tools.parallel.forbidden": ((_calls, _NO_CALLS), (_calls_side_by_side, _ONE_BY_ONE)),
-    "test_an_answer_that_calls_a_tool_says_so": ((_calls, _NO_CALLS),),
-    "test_calls_and_their_results_go_back_to_the_service": ((_calls, _NO_CALLS),),
+    "tools.parallel.forbidden": (*_CALLED, (_calls_side_by_side, _ONE_BY_ONE)),
+    "test_an_answer_that_calls_a_tool_says_so": _CALLED,
+    "test_calls_and_their_results_go_back_to_the_service": _CALLED,
     "test_an_agent_calls_both_tools_reads_the_results_and_answers": (
         (_calls_side_by_side, _ONE_BY_ONE),
     ),
     "test_several_answers_to_one_question_report_their_tokens_once": ((_chooses, _ONE_ANSWER),),
-    "test_structured_few_shot_examples": ((_calls, _NO_CALLS),),
+    "test_structured_few_shot_examples": _CALLED,
 }
 
 
 # What a request holds -> the claims, or checks, of which a refusal leaves nothing to judge, and
 # what is reported of it. What is about a text model's refusal is not among them.
-_REFUSABLE: dict[str, tuple[tuple[str, ...], str]] = {
-    r'"image_url"': (
-        ("image.dedicated", "image.model-apis.vision-model", "image.tool", "image.block"),
+_REFUSABLE = (
+    (
+        r'"image_url"',
+        ("image.dedicated", "image.model-apis.vision-model", "image.block"),
         "the model takes no images",
     ),
-    r'"input_audio"': (("audio.dedicated",), "the model takes no audio"),
-    r'"logprobs":\s*true': (("logprobs.dedicated",), "the service gives no log probabilities"),
-    r'"n":\s*2': (("test_several_answers",), _ONE_ANSWER),
-}
+    (r'"image_url"', ("image.tool",), "the model takes no image in a tool's result"),
+    (r'"input_audio"', ("audio.dedicated",), "the model takes no audio"),
+    (r'"logprobs":\s*true', ("logprobs.dedicated",), "the service gives no log probabilities"),
+    (r'"n":\s*2', ("test_several_answers",), _ONE_ANSWER),
+)
 
 # A refusal is what these claims are about, or what they fail by for all others.
 _JUDGING_REFUSALS = (
@@ -188,6 +218,8 @@ _JUDGING_REFUSALS = (
 )
 _STREAMED = "streaming.sync.adds-up"
 _STREAM = {"stream", "stream_options"}
+_PLAIN = "messages.invoke.string"
+_NO_STREAM_ENDS = f"every streamed answer breaks off, as {_STREAMED} says"
 _NO_EVENTS = f"a streamed request is answered with JSON and no events, as {_STREAMED} says"
 
 
@@ -202,8 +234,14 @@ def list_features(asked: str) -> set[str]:
     found = {k for k, v in given.items() if v not in ([], {})} - {"model", "messages"}
     if found >= {"stream", "tools"}:
         found.add("tools in a stream")
-    if any(message.get("role") == "system" for message in body.get("messages", ())):
+    messages, tools = body.get("messages", ()), body.get("tools") or ()
+    if any(message.get("role") == "system" for message in messages):
         found.add("a system message")
+    # Agents name the tool of each result: where that is refused, they do not work.
+    if any(message.get("name") and message.get("role") != "tool" for message in messages):
+        found.add("a name in a message")
+    if any("strict" in tool.get("function", ()) for tool in tools):
+        found.add("a strict tool")
     forms = {name: body[name] for name in ("tool_choice", "response_format") if name in found}
     kinds = {k: v["type"] if isinstance(v, dict) else str(v) for k, v in forms.items()}
     return (found - forms.keys()) | {f"{name} {kind!r:.40}" for name, kind in kinds.items()}
@@ -225,6 +263,10 @@ def find_inability(
             return why
     if _STREAMED not in judged and any(map(_ignores_streaming, heard)):
         return _NO_EVENTS
+    # Streams are asked for before whatever else streams: where none of them ended, none will.
+    untold = "stream" not in accepted and not {_STREAMED, _PLAIN}.intersection(judged)
+    if untold and any(each.breaks_off for each in heard):
+        return _NO_STREAM_ENDS
     # What answered nothing shows no lack of anything.
     answers = [read_answer(each.said) for each in heard if each.answers]
     needs = [need for name in judged for need in _NEEDS.get(name, ())] if answers else []
@@ -238,6 +280,8 @@ def _ignores_streaming(heard: Heard) -> bool:
 
 def _read_refusal(judged: Sequence[str], heard: Heard, accepted: Collection[str]) -> str:
     """Return how the service refuses what a check is about; empty if it refuses something else."""
+    if demanded := _read_form(judged, heard):
+        return demanded
     unknown = list_features(heard.asked) - {*accepted}
     # A picture in a tool's result is refused with the tools, if those always are.
     always = _read_features(judged, heard, unknown) if accepted and "tools" in unknown else ""
@@ -247,6 +291,15 @@ def _read_refusal(judged: Sequence[str], heard: Heard, accepted: Collection[str]
         or _read_features(judged, heard, unknown)
         or _read_length(judged, heard)
     )
+
+
+def _read_form(judged: Sequence[str], heard: Heard) -> str:
+    """Return which form of a conversation the model demands, as the service says; else nothing."""
+    sentence = find_sentence(heard.said)
+    if any(name.startswith(_JUDGING_REFUSALS) for name in judged) or heard.status not in _UNABLE:
+        return ""
+    found = (why for words, why in _FORMS if words.search(sentence))
+    return "".join(f"{why}: HTTP {heard.status}: {sentence:.200}" for why in islice(found, 1))
 
 
 def _read_length(judged: Sequence[str], heard: Heard) -> str:
@@ -276,7 +329,7 @@ def _read_inability(judged: Sequence[str], heard: Heard) -> str:
     # An engine that fails at images says so with a 500 as well; any other 500 is a failure.
     if heard.status >= _SERVER_ERROR and not any(w in sentence.lower() for w in _MEDIA_WORDS):
         return ""
-    for mark, (names, why) in _REFUSABLE.items():
+    for mark, names, why in _REFUSABLE:
         if re.search(mark, heard.asked) and any(name.startswith(names) for name in judged):
             return f"{why}: HTTP {heard.status}: {sentence:.200}"
     return ""

@@ -8,6 +8,7 @@ run. Must not know pytest's hooks, checks or lanes.
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -47,6 +48,9 @@ _WAKING_ATTEMPTS = 6
 """Of a service that has answered nothing yet, and may be waking up: half a minute."""
 _LONGEST_WAIT = 60.0
 _SILENCES = 2
+_MOST_SILENCES = 5
+"""In a row, and in all, for a service that is silent in each stream and answers otherwise."""
+_DONE = re.compile(rb"(?m)^data: ?\[DONE\]")
 _LONGEST_ANSWER = 3
 """How many of the longest silences a whole answer may take."""
 
@@ -85,6 +89,8 @@ class Meter(TransportGuard):
         elsewhere: Whether nothing was withheld but requests for other models.
         heard: The exchanges since somebody emptied the list.
         accepted: Features of the requests that were answered so far.
+        stays_open: Whether connections stay open after the last event of a stream, so that
+            nothing is waited for behind it.
         limits: When to stop.
 
     Args:
@@ -106,12 +112,14 @@ class Meter(TransportGuard):
         self.elsewhere = False
         self.heard: list[Heard] = []
         self.accepted: set[str] = set()
+        self.stays_open = False
         self.limits = limits
         self._model = model
         self._guess = guess
         self._answered = False
         self._plain = False
         self._silences = 0
+        self._all_silences = 0
         self._deadline = Deadline()
 
     def end(self) -> None:
@@ -147,27 +155,35 @@ class Meter(TransportGuard):
             self._deadline.begin(longest, lambda: self._expire(host, longest))
 
     def _expire(self, host: str, longest: float) -> NoReturn:
-        self._silences += 1
         why = f"{host} sends without an end: no whole answer in {longest:g} s"
-        if not self._answered or self._silences == _SILENCES:
+        if self._count_silence() or not self._answered:
             self._stop(why)
         self._withhold(why)
+
+    def _count_silence(self) -> str:
+        """Return how many there were if this is the last that is waited for; else nothing."""
+        self._silences += 1
+        self._all_silences += 1
+        if self._silences == _SILENCES:
+            return ", twice in a row"
+        return f", {_MOST_SILENCES} times" if self._all_silences == _MOST_SILENCES else ""
 
     def judge_error(self, request: Request, error: Exception, attempt: int) -> float:
         """Return the seconds to wait; skip the check after a silence or the last attempt."""
         kind = type(error).__name__
         host = request.url.netloc.decode("ascii")
         if isinstance(error, _SILENT) and not isinstance(error, _UNREACHED):
-            self._silences += 1
+            often = self._count_silence()
             if not self._answered:
                 self._stop(f"{host} takes requests and does not answer: {kind}{self._tell_wait()}")
-            if self._silences == _SILENCES:
-                self._stop(f"{host} is silent: {kind}{self._tell_wait()}, twice in a row")
+            if often:
+                self._stop(f"{host} is silent: {kind}{self._tell_wait()}{often}")
             self._withhold(f"{host} gave no answer in time: {kind}{self._tell_wait()}")
         if attempt + 1 == _ATTEMPTS:
             far = isinstance(error, _UNREACHED)
             what = "cannot be reached" if far else "closes connections without a whole answer"
-            self._stop(f"{host} {what}: {kind} in {_ATTEMPTS} attempts")
+            why = f" ({error!s:.200})" if far else ""
+            self._stop(f"{host} {what}: {kind} in {_ATTEMPTS} attempts{why}")
         self.requests -= 1
         return read_wait(None, attempt) / 4
 
@@ -229,31 +245,41 @@ class Meter(TransportGuard):
             self.tokens += count_answer(*self.heard[-1])
             if not self.withheld:
                 self._silences = 0
-            if self.heard[-1].answers:
+            if self.heard[-1].answers and not self.heard[-1].breaks_off:
                 self.accepted |= list_features(sent)
 
         return library.Response(
             response.status_code,
             headers=headers,
-            stream=_Counted(stream, note, self._lose, self._leave),
+            stream=_Counted(stream, note, self),
             extensions=response.extensions,
         )
 
-    def _lose(self, error: Exception) -> NoReturn:
-        why = f"the connection was lost inside an answer: {type(error).__name__}"
-        self._silences += isinstance(error, _SILENT)
-        if self._silences == _SILENCES:
-            self._stop(f"{why}{self._tell_wait()}, twice in a row")
+    def lose(self, error: Exception, *, told: bool) -> None:
+        """Skip the check for an answer that stopped; one that has told all of it may.
+
+        Args:
+            error: How it stopped.
+            told: Whether its last event came, after which a service may leave the connection open.
+        """
+        if told:
+            self.stays_open = isinstance(error, _SILENT)
+            return
+        kind = type(error).__name__
+        if not isinstance(error, _SILENT):
+            self._withhold(f"the connection was lost inside an answer: {kind}")
+        why = f"the service is silent inside an answer: {kind}{self._tell_wait()}"
+        if often := self._count_silence():
+            self._stop(f"{why}{often}")
         self._withhold(why)
 
-    def _leave(self, idle: float) -> None:
+    def leave(self, idle: float) -> None:
         """Note that a client left a stream in which nothing but comments came for too long."""
         if self._silence is not None and idle >= self._silence and not self.withheld:
-            self._silences += 1
             why = f"nothing but comments came in a stream for {self._silence:g} s (--max-silence)"
             self.withheld = why
-            if self._silences == _SILENCES:
-                self.stopped = self.stopped or f"{why}, twice in a row"
+            if often := self._count_silence():
+                self.stopped = self.stopped or f"{why}{often}"
 
     def _stop(self, why: str) -> NoReturn:
         self.stopped = self.stopped or why
@@ -315,13 +341,11 @@ class _Counted(Body, AsyncBody):
         self,
         stream: Any,
         note: Callable[[bytes], None],
-        lose: Callable[[Exception], NoReturn],
-        leave: Callable[[float], None],
+        meter: Meter,
     ) -> None:
         self._stream = stream
         self._note = note
-        self._lose = lose
-        self._leave = leave
+        self._meter = meter
         self._body = bytearray()
         self._last = time.monotonic()
         self._ended = False
@@ -330,17 +354,25 @@ class _Counted(Body, AsyncBody):
         try:
             for chunk in self._stream:
                 yield self._take(chunk)
+                if self._meter.stays_open and self._told:
+                    break
         except _LOST as error:
-            self._lose(error)
+            self._meter.lose(error, told=self._told)
         self._ended = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._stream:
                 yield self._take(chunk)
+                if self._meter.stays_open and self._told:
+                    break
         except _LOST as error:
-            self._lose(error)
+            self._meter.lose(error, told=self._told)
         self._ended = True
+
+    @property
+    def _told(self) -> bool:
+        return _DONE.search(self._body) is not None
 
     def _take(self, chunk: bytes) -> bytes:
         self._body += chunk
@@ -351,7 +383,7 @@ class _Counted(Body, AsyncBody):
     # Clients close once, however the body ended.
     def _end(self) -> None:
         if not self._ended:
-            self._leave(time.monotonic() - self._last)
+            self._meter.leave(time.monotonic() - self._last)
         self._note(bytes(self._body))
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ from conformance.recording.model_listing import (
     choose_model,
     describe_listing,
     list_served,
+    no_longer_than,
     wait_until_awake,
 )
 from conformance.recording.recorder import find_lane, is_recorded
@@ -30,7 +31,7 @@ from conformance.recording.service_discovery import (
     find_endpoint,
     resolve_base_url,
 )
-from conformance.services.abilities import find_inability
+from conformance.services.abilities import ABSENT_UNASKED, find_inability
 from conformance.services.budget import Limits, Meter
 from conformance.targets import LANES, choose_settings
 from conformance.verdicts.bound_items import evidence_of, is_bound, note_cost, places_of
@@ -50,7 +51,8 @@ _OWN = ".baseten.co"
 _SILENCE = {"engine": 120.0, "live": 600.0}
 _LOOK_UP = 60.0
 """Seconds that asking for the models may take at least; a service may wake up meanwhile."""
-_FIRST = "messages.invoke.string"
+_FIRST = ("messages.invoke.string", "streaming.sync.adds-up")
+"""What is asked first: a plain question, and then whether streams work, as many checks need."""
 _ROLES = ("model", "other", "thinker", "seer")
 _METER = pytest.StashKey[Meter]()
 _SOURCE = pytest.StashKey[str]()
@@ -182,7 +184,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         deadline = Deadline()
         deadline.begin(max(silence, _LOOK_UP), _give_up)
         try:
-            option.model_url, served, guess = _look_up(service)
+            with no_longer_than(silence):
+                option.model_url, served, guess = _look_up(service)
             model = model or served
         except (ServiceAddressError, ServedError) as error:
             stopped = str(error)
@@ -229,15 +232,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     option = config.option
     order = {claim.id: at for at, claim in enumerate(load_table(option.claims_file).judged)}
     # A plain question comes first: what a service makes of it tells whether it is one.
-    items.sort(key=lambda item: min(_rank(place.claim, order) for place in places_of(item)))
+    order |= {claim: at - len(_FIRST) for at, claim in enumerate(_FIRST)}
+    items.sort(key=lambda item: min(order[place.claim] for place in places_of(item)))
     estimate = add_up(estimate_item(item, option.cassettes) for item in items)
     limits = choose_limits(estimate, option.max_requests, option.max_tokens)
     config.stash[_METER].limits = limits
-
-
-def _rank(claim: str, order: Mapping[str, int]) -> int:
-    """Return where a claim stands in what is promised; limits are spent in that order."""
-    return -1 if claim == _FIRST else order[claim]
 
 
 def estimate_item(item: pytest.Item, root: Path) -> Cost:
@@ -266,7 +265,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Judge no check by a request that got no answer, or by what its model cannot do."""
     meter, failed = item.config.stash[_METER], True
-    meter.begin(plain=any(place.claim == _FIRST for place in places_of(item)))
+    meter.begin(plain=any(place.claim == _FIRST[0] for place in places_of(item)))
     try:
         yield
         failed = False
@@ -281,7 +280,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
         if meter.withheld:
             pytest.skip(meter.withheld)
         judged = [item.name, *(place.claim for place in places_of(item))]
-        if failed and (why := find_inability(judged, meter.heard, meter.accepted)):
+        silent = failed or ABSENT_UNASKED in judged
+        if silent and (why := find_inability(judged, meter.heard, meter.accepted)):
             evidence_of(item).not_applicable(why)
 
 

@@ -41,6 +41,7 @@ class Record:
         cost: Requests and tokens that somebody's service was asked for, if it was counted.
         refusal: Why no check could run; empty if they could.
         interrupted: Whether somebody ended the run before its end.
+        collected: Whether every selected check is among the bindings.
     """
 
     header: dict[str, Any]
@@ -52,6 +53,7 @@ class Record:
     cost: dict[str, int] = field(default_factory=dict)
     interrupted: bool = False
     refusal: str = ""
+    collected: bool = False
 
 
 class RecordWriter:
@@ -75,6 +77,10 @@ class RecordWriter:
     def write_binding(self, check: str, place: Place) -> None:
         """Note that a selected check is bound to a place."""
         self._write({"kind": "binding", "check": check, **place._asdict()})
+
+    def write_collected(self) -> None:
+        """Note that every binding is written: from here on the run has a known length."""
+        self._write({"kind": "collected"})
 
     def write_outcome(self, outcome: Outcome) -> None:
         """Note what a check found about a place."""
@@ -155,6 +161,7 @@ def join(records: Sequence[Record]) -> Record:
         whole.plays += record.plays
         whole.refusal = whole.refusal or record.refusal
     whole.complete = all(record.complete for record in records)
+    whole.collected = all(record.collected for record in records)
     return whole
 
 
@@ -164,6 +171,8 @@ def _take_line(record: Record, line: dict[str, Any], number: int) -> None:
     match line:
         case {"kind": "binding", "check": check, "claim": claim, "lane": lane}:
             record.bindings.append((check, Place(claim, lane)))
+        case {"kind": "collected"}:
+            record.collected = True
         case {"kind": "outcome", "claim": claim, "lane": lane, "check": check, **found}:
             record.outcomes.append(_read_outcome(Place(claim, lane), check, found))
         case {"kind": "stray", "where": where, "reason": reason}:

@@ -231,7 +231,9 @@ class BasetenService(BasetenSettings):
 
         An API key becomes a `SecretStr`, and a URL loses its query.
         """
-        for changed, settled in self._settle({name: value}).items():
+        values = {name: value}
+        del value  # a key that is refused is in no frame: tracebacks show locals
+        for changed, settled in self._settle(values).items():
             super().__setattr__(changed, settled)
             if changed in _NAMING:
                 self._derive_again()
@@ -248,7 +250,7 @@ class BasetenService(BasetenSettings):
             if row := self._parameters().by_name.get(name):
                 values[row.field] = values.pop(name)
         for name in values.keys() & set(KEY_NAMES):
-            values[name] = clean_key(values[name])
+            values[name] = clean_key(values.pop(name))
         move_credentials(values, self.__dict__)
         for name in values.keys() & {"model_kwargs"}:  # the next call refuses headers there
             values.update(conceal_options({name: values[name]}))
@@ -267,7 +269,8 @@ class BasetenService(BasetenSettings):
                 a secret.
             deep: Whether to copy the values as well; HTTP clients passed in are shared.
         """
-        copied = super().model_copy(update=self._settle(dict(update or {})), deep=deep)
+        update = dict(update or {})  # as in `__setattr__`: a key that is refused is in no frame
+        copied = super().model_copy(update=self._settle(update), deep=deep)
         copied._connections = Connections(copied.http_socket_options)
         _forget_dump(copied)
         copied._derive_again()

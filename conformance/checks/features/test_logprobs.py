@@ -80,7 +80,7 @@ def test_the_log_probabilities_of_a_deployment_stand_in_the_metadata(
         spelt = "".join(token["token"] for token in tokens)
     assert answer.text
     # An engine gives them for all that its model wrote, the marks around its thoughts included.
-    assert answer.text in spelt
+    assert answer.text in spelt, f"the tokens are of {spelt!r:.99}; the text is {answer.text!r:.99}"
     assert {len(token["top_logprobs"]) for token in tokens} == {2}
     assert all(token["logprob"] <= 0 for token in tokens)
 
@@ -90,7 +90,8 @@ def test_the_log_probabilities_of_a_deployment_stand_in_the_metadata(
 def test_there_are_none_where_none_were_asked_for(
     lane: str, model: BaseChatModel, ask: Ask
 ) -> None:
-    assert "logprobs" not in leave_blanks(ask(model, GREETING))
+    told = leave_blanks(ask(model, GREETING)).get("logprobs")
+    assert told is None, "no log probabilities were asked for, and the answer holds some"
 
 
 @pytest.mark.claim("streaming.sync.adds-up", lane="dedicated")

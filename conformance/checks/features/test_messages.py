@@ -40,6 +40,12 @@ _POET = "You are a poetry expert"
 _HAIKU = "Write a haiku about spring"
 _WIRE = [{"role": "system", "content": _POET}, {"role": "user", "content": _HAIKU}]
 
+_TOLD = {
+    "system message": ("The word of the day is gull.", "gull"),
+    "earlier message": ("My name is Ada.", "Ada"),
+}
+_TALK = " Nets are mended and boats are counted." * 8
+
 _CALL = {"name": "get_weather", "args": {"city": "Paris"}, "id": "call_1", "type": "tool_call"}
 _WIRE_CALL: dict[str, Any] = {
     "id": "call_1",
@@ -70,8 +76,9 @@ def test_one_question_gets_one_answer(lane: str, model: BaseChatModel) -> None:
     with tapped(model) as (watched, tape):
         (generations,) = watched.generate([[HumanMessage("Hello, how are you?")]]).generations
         list(watched.stream("Hello, how are you?"))
-    assert len(generations) == 1
-    assert read_answer(tape.answers[1]).choices == 1
+    streamed = read_answer(tape.answers[1]).choices
+    told = f"one answer was asked for; {len(generations)} came, and {streamed} in a stream"
+    assert (len(generations), streamed) == (1, 1), told
 
 
 @pytest.mark.claim("messages.invoke.dictionaries")
@@ -144,6 +151,29 @@ def _leave_what_is_free(sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if json.loads(call["function"]["arguments"]) == {"city": "Paris"}:
             call["function"]["arguments"] = _WIRE_CALL["function"]["arguments"]
     return told
+
+
+@pytest.mark.claim("messages.invoke.objects")
+def test_what_comes_before_a_question_is_read(
+    lane: str, model: BaseChatModel, evidence: Evidence
+) -> None:
+    with tapped(model) as (tapped_model, tape):
+        texts = [tapped_model.invoke(_write_turns(part)).text for part in ("", *_TOLD)]
+    # Whatever a model makes of it: what does not reach it is not counted either.
+    plain, *counts = (read_answer(body).count("prompt_tokens") or 0 for body in tape.answers)
+    counted = {part for part, n in zip(_TOLD, counts, strict=True) if n > plain}
+    if not counted:
+        evidence.not_applicable("the service counts no tokens of what comes before a question")
+    unread = {part for part in _TOLD if not any(_TOLD[part][1] in text for text in texts)}
+    for part in unread:
+        told = f"no tokens are counted of the {part}, and the answer tells nothing of it"
+        assert part in counted, told
+
+
+def _write_turns(longer: str) -> list[BaseMessage]:
+    system, name = (f"{text}{_TALK if part == longer else ''}" for part, (text, _) in _TOLD.items())
+    question = "What is the word of the day, and who am I?"
+    return [SystemMessage(system), HumanMessage(name), AIMessage("Hello."), HumanMessage(question)]
 
 
 @pytest.mark.claim("messages.invoke.objects")

@@ -47,8 +47,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("lane")
 
 _REFUSED = 400
-STREAM_ONLY = {"token_usage", "request_id", "id"}
-"""Metadata that differs between an invoked and a streamed answer: two requests, two ids."""
+STREAM_ONLY = {"token_usage", "request_id", "id", "logprobs"}
+"""Metadata that differs between an invoked and a streamed answer: two requests, two ids, and the
+log probabilities of other tokens, where a service sends them unasked."""
 COUNTS = {
     "input_tokens": "prompt_tokens",
     "output_tokens": "completion_tokens",
@@ -56,6 +57,8 @@ COUNTS = {
 }
 
 
+_CHANCE = 5
+"""As many tokens in a row may begin with the ones before them by chance."""
 MERGED = "calls are lost in the content blocks of a stream, as streaming.blocks.apart says"
 
 COMMON = {"finish_reason", "model_name"}
@@ -134,6 +137,9 @@ def test_the_sum_of_the_pieces_is_the_invoked_answer(model: BaseChatModel, promp
     if len(chunks) <= 2:
         pytest.fail(f"the service streams an answer in {len(chunks)} chunks, not token by token")
     assert streamed.text or streamed.tool_calls
+    texts = [chunk.text for chunk in chunks if chunk.text]
+    grown = [later.startswith(earlier) and later != earlier for earlier, later in pairwise(texts)]
+    assert len(grown) < _CHANCE or not all(grown), "each chunk repeats all of the text before it"
     for message, body in zip((streamed, invoked), tape.answers, strict=True):
         judge_reading(message, body)
     told, sent = invoked.response_metadata, read_answer(tape.answers[0]).told
@@ -247,9 +253,9 @@ def test_typed_events_tell_the_same_story(
     for name, spelt in COUNTS.items():
         # Whether a stream of others reports usage, and how it adds it up, is another claim.
         counted, added = ((m.usage_metadata or {}).get(name) for m in (told.output, whole))
-        sent = answer.usage.get(spelt)
+        sent = answer.count(spelt)
         told_alike = not chosen().ours and (not counted or counted == added)
-        assert counted == sent or told_alike, (
+        assert sent is None or counted == sent or told_alike, (
             f"the service sent {spelt} {sent}; the typed events tell of {name} {counted}"
         )
     for name in ("finish_reason", "model_name"):
@@ -293,17 +299,17 @@ def test_exactly_one_piece_is_the_last_and_it_alone_carries_the_end(
         return
     assert last.chunk_position == "last"
     reason = last.response_metadata.get("finish_reason")
-    assert reason in {"stop", "tool_calls"}, (
-        f"the last chunk of a stream reports why it ended; its finish_reason is {reason!r}"
-    )
+    # Which reason it is, `metadata.finish.reason` judges.
+    assert reason, f"the last chunk of a stream reports why it ended; it has no reason, {reason!r}"
     assert last.response_metadata["model_name"]
     # Whether a service counts at all is another claim.
     sent = read_answer(tape.answers[0])
-    assert bool(last.usage_metadata) == any(sent.count(name) for name in COUNTS.values())
+    if any(sent.count(name) is not None for name in COUNTS.values()):
+        assert last.usage_metadata, "the last chunk of a stream reports no usage, and one was sent"
     for chunk in earlier:
         assert chunk.chunk_position is None
         assert chunk.usage_metadata is None
-        assert chunk.response_metadata.keys() <= {"model_provider"}
+        assert chunk.response_metadata.keys() <= {"model_provider", "logprobs"}
 
 
 def judge_end(chunks: list[AIMessageChunk]) -> None:

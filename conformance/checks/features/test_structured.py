@@ -194,8 +194,9 @@ def test_the_message_stays_beside_what_was_parsed(model: BaseChatModel, method: 
     assert as_dict(answer["parsed"]) == PLANNED
     assert answer["parsing_error"] is None
     judge_reading(answer["raw"], tape.answers[0])
-    counted = (answer["raw"].usage_metadata or {}).get("total_tokens")
-    assert counted == read_answer(tape.answers[0]).count("total_tokens")
+    counted = read_answer(tape.answers[0]).count("total_tokens")
+    kept = (answer["raw"].usage_metadata or {}).get("total_tokens")
+    assert kept == counted or counted is None, f"{counted} tokens were counted; it reports {kept}"
 
 
 @pytest.mark.claim("structured.raw.kept")

@@ -42,6 +42,8 @@ from conformance.targets import LANES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from langchain_core.language_models import BaseChatModel
+
     from conformance.reference import AnswerPlan
     from conformance.verdicts.evidence import Evidence
 
@@ -239,6 +241,14 @@ def test_a_text_arrives_letter_by_letter(
 ) -> None:
     told = ask(mount(lane, evidence, change_plans(partial(_say, text))), "Hello").text
     assert not find_difference(told, text), "the text was altered"
+
+
+@pytest.mark.claim("streaming.sync.adds-up", lane="dedicated")
+def test_no_letter_is_cut_between_two_events(lane: str, model: BaseChatModel) -> None:
+    letters = "Łódź, naïve, Москва, 東京, 서울, 🌧 👩\u200d🚀 𠮷"
+    text = ask_stream(model, f"Repeat after me: {letters}").text
+    # Whatever a model says: this letter stands for bytes that are none.
+    assert "\ufffd" not in text, f"the service streams parts of letters: {text!r:.200}"
 
 
 @pytest.mark.claim("tools.invoke.unicode")

@@ -56,7 +56,7 @@ PARIS, ROME = ({"name": "get_weather", "args": {"city": city}} for city in ("Par
 
 def read_calls(message: AIMessage) -> list[dict[str, Any]]:
     invalid = [call["args"] for call in message.invalid_tool_calls]
-    assert not invalid, f"the service sent whole calls; not JSON are the arguments {invalid}"
+    assert not invalid, f"the arguments of a call are no JSON object, but {invalid}"
     return [{"name": call["name"], "args": call["args"]} for call in message.tool_calls]
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages.ai import UsageMetadata
 
     from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
@@ -62,6 +63,14 @@ def _skip_unrequested(evidence: Evidence, tape: Tape) -> None:
         evidence.not_applicable(UNREQUESTED)
 
 
+def judge_counts(usage: UsageMetadata) -> None:
+    """Demand tokens of prompt and answer, and a sum that is theirs."""
+    told = usage["input_tokens"], usage["output_tokens"]
+    assert min(told) > 0, f"{told[0]} tokens of a prompt and {told[1]} of its answer are counted"
+    total = usage["total_tokens"]
+    assert total == sum(told), f"{told[0]} and {told[1]} tokens are counted, and {total} in all"
+
+
 def _skip_unread(evidence: Evidence, usage: Any, body: dict[str, Any]) -> None:
     """End the check if another maker's client reads no usage of a stream that it asked for none."""
     if usage is None and not chosen().ours and is_usage_unrequested(body):
@@ -75,9 +84,9 @@ def test_an_answer_reports_prompt_answer_and_sum_once(lane: str, model: BaseChat
     usage, sent = answer.usage_metadata, read_answer(tape.answers[0]).usage
     assert usage is not None, NO_USAGE
     told = usage["input_tokens"], usage["output_tokens"]
-    assert told == (sent["prompt_tokens"], sent["completion_tokens"])
-    assert min(told) > 0
-    assert usage["total_tokens"] == sum(told)
+    wanted = tuple(sent.get(name) for name in _COUNTS)
+    assert told == wanted, f"the service counted {wanted} tokens; the answer reports {told}"
+    judge_counts(usage)
     if not chosen().ours:  # What else of it stands in the metadata is for others to say.
         return
     assert answer.response_metadata["token_usage"].items() >= {*zip(_COUNTS, told, strict=True)}
@@ -130,8 +139,10 @@ def test_reasoning_tokens_are_reported(
     _skip_unrequested(evidence, tape)
     assert usage is not None, NO_USAGE
     reasoning = (usage.get("output_token_details") or {}).get("reasoning", 0)
-    assert 0 < reasoning <= usage["output_tokens"], (
-        f"the service counted tokens of reasoning; the answer reports {usage}"
+    assert reasoning > 0, f"the service counted tokens of reasoning; the answer reports {usage}"
+    whole = usage["output_tokens"]
+    assert reasoning <= whole, (
+        f"{reasoning} tokens of reasoning are counted in {whole} of an answer"
     )
 
 
@@ -146,9 +157,9 @@ def test_cached_tokens_are_reported(
     _skip_unrequested(evidence, tape)
     assert usage is not None, NO_USAGE
     cached = (usage.get("input_token_details") or {}).get("cache_read", 0)
-    assert 0 < cached <= usage["input_tokens"], (
-        f"the service counted cached tokens of the prompt; the answer reports {usage}"
-    )
+    assert cached > 0, f"the service counted cached tokens of a prompt; the answer reports {usage}"
+    whole = usage["input_tokens"]
+    assert cached <= whole, f"{cached} cached tokens are counted in {whole} of a prompt"
 
 
 @pytest.mark.claim("usage.invoke.absent")
@@ -213,7 +224,7 @@ def test_one_piece_carries_the_usage_of_the_whole_stream(
     _skip_unrequested(evidence, tape)
     usage = add_up(chunks).usage_metadata
     assert usage is not None, NO_USAGE
-    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] > 0
+    judge_counts(usage)
     if chosen().ours:  # Of others' chunks the sum counts.
         assert [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata] == [usage]
     assert list(counted.usage_metadata.values()) == [usage]

@@ -75,6 +75,8 @@ CONSTRUCT: dict[str, Callable[[Any], object]] = {
     "api_key": lambda key: ChatBaseten(model="m", api_key=key),
     "baseten_api_key": lambda key: chat(baseten_api_key=key),
     "embeddings": lambda key: BasetenEmbeddings(model_url=URL, api_key=key),
+    "a copy": lambda key: chat(api_key="sk-before").model_copy(update={"api_key": key}),
+    "an assignment": lambda key: setattr(chat(api_key="sk-before"), "baseten_api_key", key),
 }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.tests.package.call_modes import WAYS, ask
@@ -214,7 +214,7 @@ VALUES = st.recursive(
     ),
     max_leaves=20,
 )
-often = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+often = settings(max_examples=150, derandomize=True, deadline=None)
 
 
 @often

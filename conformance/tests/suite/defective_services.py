@@ -115,6 +115,26 @@ def _answers_streams_with_one_body(request: ReceivedRequest) -> AnswerPlan:
     return answers(replace(request, body=encode_json(asked)) if body else request)
 
 
+def _breaks_streams_off(request: ReceivedRequest) -> AnswerPlan:
+    plan = answers(request)
+    return replace(plan, pieces=plan.pieces[:3]) if plan.is_stream else plan
+
+
+def _counts_no_sum(request: ReceivedRequest) -> AnswerPlan:
+    def forget(payload: Any) -> Any:
+        (payload.get("usage") or {}).pop("total_tokens", None)
+        return payload
+
+    return answers(request).map_json(forget).map_events(forget)
+
+
+def _gives_no_logprobs(request: ReceivedRequest) -> AnswerPlan:
+    """Answer as if no log probabilities were asked for."""
+    body = request.json() if request.body else {}
+    asked = {k: v for k, v in body.items() if "logprobs" not in k}
+    return answers(replace(request, body=encode_json(asked)) if body else request)
+
+
 def _calls_no_tools(request: ReceivedRequest) -> AnswerPlan:
     if b'"tools"' in request.body:
         return plan_json(400, {"error": "Start me with a parser of tool calls."})
@@ -171,6 +191,9 @@ SERVICES: dict[str, Callable[[], Responder]] = {
     "is busy at first": _is_busy_at_first,
     "streams in one event": lambda: _streams_in_one_event,
     "answers streams with one body": lambda: _answers_streams_with_one_body,
+    "breaks streams off": lambda: _breaks_streams_off,
+    "counts no sum": lambda: _counts_no_sum,
+    "gives no log probabilities": lambda: _gives_no_logprobs,
     "calls no tools": lambda: _calls_no_tools,
     "refuses everything": lambda: _refuses_everything,
     "reads text alone": lambda: _reads_text_alone,

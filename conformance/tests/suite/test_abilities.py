@@ -22,7 +22,8 @@ def hear(*messages: dict[str, Any], usage: dict[str, Any] | None = None, **choic
     """Return an exchange whose answer came in as many events as there are messages."""
     events = [{"choices": [{"delta": each, **choice}]} for each in messages]
     last: dict[str, Any] = {"choices": [], "usage": usage}
-    return Heard(200, "{}", "".join(f"data: {json.dumps(each)}\n\n" for each in [*events, last]))
+    told = [*map(json.dumps, [*events, last]), "[DONE]"]
+    return Heard(200, "{}", "".join(f"data: {each}\n\n" for each in told))
 
 
 def refuse(asked: str, status: int = 400, sentence: str = "No.") -> Heard:
@@ -36,7 +37,9 @@ def call(at: int, arguments: str = "{}") -> dict[str, Any]:
 THOUGHT, TEXT = {"reasoning_content": "Hm."}, {"content": "Yes."}
 MORE: dict[str, Any] = {"tool_calls": [{"index": 0, "function": {"arguments": " "}}]}
 CALL, CALLS = {"tool_calls": [call(0)]}, {"tool_calls": [call(0), call(1)]}
+APART = {"tool_calls": [call(0, '{"a": '), call(1, "1}")]}
 NO_CALLS = "the model calls no tool, as tools.invoke.call says"
+INVALID_CALLS = "the service sends calls without a name or a JSON object"
 AGENT = "test_an_agent_calls_both_tools_reads_the_results_and_answers[dedicated]"
 SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicated]"
 
@@ -82,8 +85,10 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
         ("streaming.sync.adds-up", hear(TEXT), ""),
         ("tools.stream.merge-by-index", hear(CALLS), "sends each call in one event"),
         ("tools.stream.merge-by-index", hear(CALLS, {"tool_calls": [call(0, "")]}), ""),
+        ("tools.stream.merge-by-index", hear(APART), ""),
+        ("tools.stream.merge-by-index", hear({"tool_calls": [call(0), {"index": 1}]}), ""),
         ("image.dedicated.data", refuse(IMAGE), "takes no images: HTTP 400: No."),
-        ("image.tool.message", refuse(IMAGE, 500, "No vision."), "takes no images: HTTP 500"),
+        ("image.tool.message", refuse(IMAGE, 500, "No vision."), "in a tool's result: HTTP 500"),
         ("image.dedicated.data", refuse(IMAGE, 500, "CUDA out of memory."), ""),
         ("image.dedicated.data", refuse("{}"), ""),
         ("image.dedicated.data", refuse(SOUND), ""),
@@ -102,9 +107,14 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
         ("tools.invoke.parallel", hear(CALLS), ""),
         ("tools.parallel.forbidden", hear(CALL), "makes one call where"),
         ("tools.parallel.forbidden", hear(TEXT), NO_CALLS),
+        ("tools.parallel.forbidden", hear(APART), INVALID_CALLS),
+        ("streaming.blocks.apart", hear(THOUGHT, TEXT, APART), INVALID_CALLS),
+        ("blocks.whole.told", hear(THOUGHT, APART), INVALID_CALLS),
+        ("reasoning.replay.sent", hear(THOUGHT, APART), INVALID_CALLS),
         (AGENT, hear(CALL), "makes one call where"),
         (AGENT, hear(CALLS), ""),
         ("test_an_answer_that_calls_a_tool_says_so[dedicated]", hear(TEXT), NO_CALLS),
+        ("test_an_answer_that_calls_a_tool_says_so[dedicated]", hear(APART), INVALID_CALLS),
         ("test_calls_and_their_results_go_back_to_the_service[error]", hear(TEXT), NO_CALLS),
         ("test_structured_few_shot_examples", hear(TEXT), NO_CALLS),
         ("test_structured_few_shot_examples", hear(CALL), ""),
@@ -162,6 +172,9 @@ TOOLED, STREAMED = ask(tools=[{}]), ask(stream=True, stream_options={"include_us
         (ask(tools=[{}], stream=True), {"tools", "stream", "tools in a stream"}),
         (ask(stream=False, seed=0), {"seed"}),
         (ask(messages=[{"role": "system", "content": "Be brief."}]), {"a system message"}),
+        (ask(messages=[{"role": "user", "name": "ada"}]), {"a name in a message"}),
+        (ask(messages=[{"role": "tool", "name": "get_weather"}]), set()),
+        (ask(tools=[{"function": {"strict": True}}]), {"tools", "a strict tool"}),
     ],
 )
 def test_what_a_request_asks_for_beyond_a_plain_answer_is_told(
@@ -190,7 +203,7 @@ REFUSED = "the service refuses every request with"
         ("errors.sentence.kept", refuse(TOOLED), (), ""),
         ("streaming.end.error-inside", refuse(TOOLED), (), ""),
         ("image.tool.message", refuse(ask(tools=[{}])), ["seed"], f"{REFUSED} tools: "),
-        ("image.tool.message", refuse(IMAGE), ["tools"], "takes no images"),
+        ("image.tool.message", refuse(IMAGE), ["tools"], "takes no image in a tool's result"),
     ],
 )
 def test_what_is_refused_of_every_request_fails_no_check_of_more_than_that(
@@ -234,3 +247,51 @@ def test_a_service_that_does_not_stream_at_all_fails_at_streaming_alone() -> Non
     assert find_inability(["streaming.sync.adds-up"], [Heard(200, STREAMED, body)]) == ""
     assert find_inability(["messages.invoke.string"], [Heard(200, ask(), body)]) == ""
     assert find_inability(["messages.invoke.string"], [Heard(200, STREAMED, "OK")]) == ""
+
+
+BEGUN = 'data: {"choices": [{"delta": {"content": "Yes"}, "finish_reason": null}]}\n\n'
+FAILED = 'data: {"error": {"message": "Out of memory.", "code": 500}}\n\n'
+ENDED = 'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'
+BREAKS_OFF = "every streamed answer breaks off, as streaming.sync.adds-up says"
+
+
+@pytest.mark.parametrize(
+    ("judged", "said", "accepted", "why"),
+    [
+        ("tools.invoke.call", BEGUN + FAILED, (), BREAKS_OFF),
+        ("tools.invoke.call", BEGUN, ["tools"], BREAKS_OFF),
+        ("tools.invoke.call", BEGUN + FAILED, ["stream"], ""),
+        ("tools.invoke.call", BEGUN + ENDED, (), ""),
+        ("tools.invoke.call", f"{BEGUN}data:[DONE]\n\n", (), ""),
+        ("streaming.sync.adds-up", BEGUN + FAILED, (), ""),
+        ("messages.invoke.string", BEGUN + FAILED, (), ""),
+    ],
+)
+def test_a_service_whose_streams_all_break_off_fails_at_streaming_alone(
+    judged: str, said: str, accepted: list[str], why: str
+) -> None:
+    assert find_inability([judged], [Heard(200, STREAMED, said)], accepted) == why
+
+
+ALTERNATE = "Conversation roles must alternate user/assistant/user/assistant/..."
+IDS = "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9."
+
+
+@pytest.mark.parametrize(
+    ("judged", "status", "sentence", "why"),
+    [
+        ("messages.invoke.objects", 400, ALTERNATE, "no two turns of one role in a row: HTTP 400"),
+        ("tools.history.round-trip", 422, IDS, "call ids of its own form alone: HTTP 422: Tool"),
+        ("image.tool.message", 400, IDS, "call ids of its own form alone: HTTP 400"),
+        ("messages.invoke.objects", 500, ALTERNATE, ""),
+        ("messages.invoke.objects", 400, "The roles are wrong.", ""),
+        ("errors.sentence.kept", 400, ALTERNATE, ""),
+    ],
+)
+def test_a_model_may_demand_a_form_of_a_conversation(
+    judged: str, status: int, sentence: str, why: str
+) -> None:
+    asked = ask(messages=[{"role": "tool", "content": [{"type": "image_url"}]}])
+    found = find_inability([judged], [refuse(asked, status, sentence)], ["tools"])
+    assert why in found
+    assert bool(why) == bool(found)

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from conformance.reference import ReceivedRequest
 
 SLUG = "moonshotai/Kimi-K2.6"
+STREAMED = {"model": SLUG, "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+KEY = {"authorization": "Bearer k"}
 SKIPPED = pytest.skip.Exception
 NO_ANSWER = (SKIPPED, AttributeError)
 """LangChain's awaited calls stumble over a skip; what counts is that the meter has the reason."""
@@ -319,7 +322,7 @@ def test_a_dead_service_is_tried_again_and_then_left_alone(
         for _ in range(2):
             with pytest.raises(NO_ANSWER):
                 ask(url)
-            assert "cannot be reached: ConnectError in 4 attempts" in meter.withheld
+            assert "cannot be reached: ConnectError in 4 attempts (" in meter.withheld
     assert waits == [0.25, 0.5, 1.0]
     assert meter.requests == 1
 
@@ -514,11 +517,58 @@ def test_the_second_silence_inside_an_answer_is_the_last() -> None:
     meter = Meter(Limits(), silence=7)
     meter._answered = True
     silent = httpx2.ReadTimeout("nothing")
-    for stopped in ("", "lost inside an answer: ReadTimeout after 7 s (--max-silence), twice in a"):
+    for stopped in (
+        "",
+        "silent inside an answer: ReadTimeout after 7 s (--max-silence), twice in",
+    ):
         with pytest.raises(SKIPPED):
-            meter._lose(silent)
+            meter.lose(silent, told=False)
         assert stopped in meter.stopped
         assert bool(stopped) == bool(meter.stopped)
+
+
+def test_the_fifth_silence_is_the_last_even_with_answers_in_between() -> None:
+    meter = Meter(Limits(), silence=7)
+    meter._answered = True
+    for stopped in (*[""] * 4, "silent inside an answer: ReadTimeout after 7 s (--max-silence), 5"):
+        meter._silences = 0  # as after an answer
+        with pytest.raises(SKIPPED):
+            meter.lose(httpx2.ReadTimeout("nothing"), told=False)
+        assert stopped in meter.stopped
+        assert bool(stopped) == bool(meter.stopped)
+
+
+def read_whole(url: str) -> str:
+    """Return all of a streamed body, as what records it does."""
+    with httpx2.Client(timeout=0.2, headers=KEY) as client:
+        return client.post(f"{url}/v1/chat/completions", json=STREAMED).text
+
+
+def aread_whole(url: str) -> str:
+    async def read() -> str:
+        async with httpx2.AsyncClient(timeout=0.2, headers=KEY) as client:
+            return (await client.post(f"{url}/v1/chat/completions", json=STREAMED)).text
+
+    return asyncio.run(read())
+
+
+@pytest.mark.parametrize("read", [read_whole, aread_whole])
+def test_a_connection_that_stays_open_after_the_last_event_is_waited_for_once(
+    read: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stay(request: ReceivedRequest) -> AnswerPlan:
+        plan = respond(request)
+        return replace(plan, pieces=(*plan.pieces, BodyPiece(b": still here", delay=1)))
+
+    meter = Meter(Limits())
+    with LoopbackServer(stay) as server, monkeypatch.context() as patch:
+        meter.install(patch)
+        bodies = [read(server.url)]
+        assert meter.stays_open
+        patch.setattr(meter, "lose", lambda *_, **__: pytest.fail("it was waited for again"))
+        bodies.append(read(server.url))
+    assert (meter.withheld, len(meter.heard)) == ("", 2)
+    assert all(body.endswith("data: [DONE]\n\n") for body in bodies)
 
 
 def test_the_second_answer_without_an_end_is_the_last() -> None:

@@ -43,6 +43,19 @@ def _third_party() -> Iterator[None]:
     choose("")
 
 
+def test_defaults_of_a_class_that_derives_from_ours_are_not_sent_unless_given(
+    responder: Any, seen: list[ReceivedRequest]
+) -> None:
+    choose("conformance.tests.suite.factories:of_a_subclass_with_defaults")
+    try:
+        for given in ({}, {"temperature": 0.7}):
+            assert mounts.mount(LANES["dedicated"], responder, given).invoke("Hello").text
+    finally:
+        choose("")
+    sent = [(each.json().get("temperature"), each.json().get("max_tokens")) for each in seen]
+    assert sent == [(None, None), (0.7, None)]
+
+
 @pytest.mark.usefixtures("_third_party")
 @pytest.mark.parametrize(
     ("name", "splits"), [("of_ours", False), ("of_canned_words", False), ("of_split_calls", True)]

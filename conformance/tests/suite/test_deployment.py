@@ -12,7 +12,7 @@ from conformance.cli.main import main
 from conformance.recording.cassettes import ROOT
 from conformance.recording.model_listing import ServedError
 from conformance.reference import LoopbackServer
-from conformance.reference.exchange import AnswerPlan, plan_json
+from conformance.reference.exchange import AnswerPlan, BodyPiece, plan_json
 from conformance.runner import HERE
 from conformance.services import deployment
 from conformance.services.budget import Limits, Meter
@@ -261,6 +261,16 @@ def test_a_dead_service_is_untested_not_failed(capfd: pytest.CaptureFixture[str]
     assert "FAIL" not in said
 
 
+def test_a_list_that_does_not_come_is_waited_for_no_longer_than_an_answer(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    late = AnswerPlan(200, (), (BodyPiece(b"{}", delay=1),))
+    with LoopbackServer(lambda request: late) as server:
+        code, said = judge(capfd, f"{server.url}/v1", "--max-silence=0.3")
+    assert code == 1
+    assert "no answer: ReadTimeout after 0.3 s; with --model" in " ".join(said.split())
+
+
 def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -283,6 +293,11 @@ def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(
         (["model", ""], "is the variable that it comes from set?"),
         (["deployment"], "required: URL"),
         (["deployment", "http://127.0.0.1:9/v1", "--max-silence=0"], "'0' is no number of seconds"),
+        (
+            ["deployment", "http://127.0.0.1:9/v1", "--max-requests=0"],
+            "with 0 nothing can be asked",
+        ),
+        (["model", "a/b", "--max-tokens=-1"], "with -1 nothing can be asked"),
         (["deployment", "http://127.0.0.1:9/v1", "--target=reference"], "unrecognized arguments"),
         (["verify", "--model-url="], "use `python -m conformance deployment URL`"),
         (["verify", "--model", "m"], "use `python -m conformance model SLUG`"),

@@ -77,6 +77,28 @@ def test_a_service_that_does_not_stream_fails_at_streaming_alone(tmp_path: Path)
     assert "a streamed request is answered with JSON and no events" in told.reasons
 
 
+def test_a_service_whose_streams_break_off_fails_at_streaming_alone(tmp_path: Path) -> None:
+    typed = "streaming.events.typed"
+    told = judge(tmp_path, "breaks streams off", STREAMED, STOP, typed)
+    assert told.statuses == {STREAMED: "fail", STOP: "pass", typed: NOT_APPLICABLE}
+    assert "every streamed answer breaks off, as streaming.sync.adds-up says" in told.reasons
+
+
+def test_a_service_that_counts_no_sum_lacks_nothing(tmp_path: Path) -> None:
+    claims = ("structured.raw.kept", "streaming.events.typed", "usage.invoke.once")
+    told = judge(tmp_path, "counts no sum", *claims)
+    assert (told.statuses, told.code) == (dict.fromkeys(claims, "pass"), 0)
+
+
+def test_a_service_without_log_probabilities_does_not_pass_for_one_that_has_them(
+    tmp_path: Path,
+) -> None:
+    kept = "logprobs.dedicated.kept"
+    told = judge(tmp_path, "gives no log probabilities", PLAIN, kept)
+    assert told.statuses == {PLAIN: "pass", kept: NOT_APPLICABLE}
+    assert "the service gives no log probabilities" in told.reasons
+
+
 def test_an_engine_without_tools_is_told_so_in_its_own_words(tmp_path: Path) -> None:
     call, none = "tools.invoke.call", "tools.choice.none"
     told = judge(tmp_path, "calls no tools", PLAIN, STREAMED, call, none)

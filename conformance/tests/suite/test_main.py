@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import types
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -347,6 +348,18 @@ def test_a_run_that_is_interrupted_reports_what_was_judged_until_then(
     assert not suite.memory.exists()
 
 
+def test_one_reason_for_which_much_was_not_judged_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup = "@pytest.fixture(autouse=True)\ndef server(): pytest.skip('nobody answers')\n"
+    suite = write_suite(tmp_path, f"{PASSING}\n{setup}")
+    assert main([], suite) == 1
+    told = capsys.readouterr().out
+    names = "calls.invoke.once, keys.read.environment, logprobs.dedicated.absent"
+    assert f"? UNTESTED  4 of 4 verdicts: nobody answers\n    {names}\n" in told
+    assert told.count("nobody answers") == 1
+
+
 def test_a_run_that_is_terminated_ends_its_checks(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     suite = write_suite(tmp_path, replace_second(signalling(signal.SIGTERM)))
@@ -588,6 +601,20 @@ def test_output_that_is_no_file_is_written_to_as_it_is(
     monkeypatch.setattr(sys, "stdout", written := io.StringIO())
     assert main(["list"], write_suite(tmp_path)) == 0
     assert "3 judged" in written.getvalue()
+
+
+def test_what_is_interrupted_while_it_is_imported_says_so_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupting(types.ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "conformance.cli.main", Interrupting("main"))
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(command.__file__)
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "interrupted: nothing was judged\n"
 
 
 def test_a_missing_package_of_the_suite_is_named_with_what_to_install(

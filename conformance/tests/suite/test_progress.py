@@ -10,7 +10,8 @@ from conformance.cli.progress import Progress
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECORD = '{"kind": "header"}\n' + '{"kind": "binding"}\n' * 12 + '{"kind": "outcome"}\n' * 5
+COLLECTING = '{"kind": "header"}\n' + '{"kind": "binding"}\n' * 12
+RECORD = COLLECTING + '{"kind": "collected"}\n' + '{"kind": "outcome"}\n' * 5
 
 
 class Terminal(io.StringIO):
@@ -36,8 +37,14 @@ def test_the_parts_of_a_run_are_counted_together(tmp_path: Path) -> None:
     for record in records[:2]:
         record.write_text(RECORD, encoding="utf-8")
     out = Terminal()
-    Progress(out).show(records)
-    assert out.getvalue() == "\r10 of 24 judged"
+    progress = Progress(out)
+    progress.show(records)
+    records[2].write_text(COLLECTING, encoding="utf-8")
+    progress.show(records)
+    assert out.getvalue() == "\rcollecting the checks" * 2  # the number of all is not known yet
+    records[2].write_text(RECORD, encoding="utf-8")
+    progress.show(records)
+    assert out.getvalue().endswith(f"\r{'15 of 36 judged':<21}")
 
 
 def test_a_terminal_has_one_line_that_is_empty_in_the_end(tmp_path: Path) -> None:

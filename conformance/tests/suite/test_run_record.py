@@ -20,6 +20,7 @@ OUTCOME = Outcome(PLACE, "test_a", Result.FAILED, "\u2028 no call came: 无", ("
 def write(path: Path, *, complete: bool = True) -> Path:
     writer = RecordWriter.open(path, {"target": "reference"})
     writer.write_binding("test_a", PLACE)
+    writer.write_collected()
     writer.write_outcome(OUTCOME)
     writer.write_stray("test_b", "it broke")
     writer.write_play("a.yaml", "test_a")
@@ -34,6 +35,7 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
     assert record.outcomes == [OUTCOME]
     assert record.strays == [("test_b", "it broke")]
     assert record.plays == [("a.yaml", "test_a")]
+    assert record.collected
     assert record.complete
 
 
@@ -48,6 +50,7 @@ def test_a_run_in_parts_is_complete_when_every_part_is(tmp_path: Path, cut: int)
     parts = [write(tmp_path / "0.jsonl"), write(tmp_path / "1.jsonl")]
     whole = join([read_record(part) for part in parts])
     assert whole.complete
+    assert whole.collected
     assert whole.outcomes == [OUTCOME, OUTCOME]
     assert whole.strays == [("test_b", "it broke")]  # met by both, reported once
     assert whole.plays == [("a.yaml", "test_a")] * 2
@@ -63,7 +66,8 @@ def test_what_one_part_cannot_begin_is_refused(tmp_path: Path, refused: int) -> 
         if number == refused:
             writer.write_refusal("no client")
         writer.close(complete=False)
-    assert join([read_record(path) for path in paths]).refusal == "no client"
+    whole = join([read_record(path) for path in paths])
+    assert (whole.refusal, whole.collected) == ("no client", False)
 
 
 def test_every_line_is_on_disk_at_once(tmp_path: Path) -> None:
@@ -73,7 +77,7 @@ def test_every_line_is_on_disk_at_once(tmp_path: Path) -> None:
     writer.close(complete=False)
 
 
-@pytest.mark.parametrize("lost", [1, 2, 3, 4])
+@pytest.mark.parametrize("lost", [1, 2, 3, 4, 5])
 def test_a_record_that_lost_a_line_is_not_complete(tmp_path: Path, lost: int) -> None:
     path = write(tmp_path / "record.jsonl")
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -85,7 +89,7 @@ def test_nothing_may_stand_after_the_footer(tmp_path: Path) -> None:
     path = write(tmp_path / "record.jsonl")
     text = path.read_text(encoding="utf-8")
     path.write_text(text + text.splitlines()[2], encoding="utf-8")
-    with pytest.raises(CutRecordError, match="line 7 of the record is of no known kind"):
+    with pytest.raises(CutRecordError, match="line 8 of the record is of no known kind"):
         read_record(path)
 
 
@@ -115,9 +119,9 @@ def test_a_record_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_a_result_of_no_known_name_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "record.jsonl")
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    lines[2]["result"] = "fine"
+    lines[3]["result"] = "fine"
     path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
-    with pytest.raises(CutRecordError, match="line 3 of the record"):
+    with pytest.raises(CutRecordError, match="line 4 of the record"):
         read_record(path)
 
 

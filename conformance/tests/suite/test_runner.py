@@ -129,6 +129,21 @@ def test_a_part_that_is_cut_cuts_the_run(tmp_path: Path) -> None:
         verify(suite, Selection())
 
 
+def test_a_run_that_is_interrupted_before_a_part_began_reports_what_the_others_judged(
+    tmp_path: Path,
+) -> None:
+    waiting = "import sys, time\nif '--lane=client' in sys.argv: time.sleep(60)\n"
+    (tmp_path / "conftest.py").write_text(waiting, encoding="utf-8")
+    interrupt = f"    os.kill({os.getpid()}, {signal.SIGINT:d})\n    time.sleep(60)"
+    checks = NOTING.replace("    evidence", f"{interrupt}#")
+    report = verify(divide(write_suite(tmp_path, checks)), Selection())
+    statuses = {(line.claim, line.lane): str(line.status) for line in report.lines}
+    assert statuses["calls.invoke.once", "dedicated"] == "pass"
+    assert statuses["keys.read.environment", "client"] == "untested"
+    [problem] = report.problems
+    assert problem.endswith("after 1 of the checks, before all were collected")
+
+
 def test_an_interrupted_run_ends_all_its_parts(tmp_path: Path) -> None:
     both = "len(list(pathlib.Path(__file__).parent.glob('*.pid'))) == 2"
     interrupt = (
