@@ -378,7 +378,8 @@ def judge_refusal(errors: list[Exception], sentence: str) -> None:
 
 def read_reasoning(message: AIMessage) -> str:
     """Return a message's reasoning, wherever its maker keeps it."""
-    kept = message.additional_kwargs.get("reasoning_content")
+    names = ("reasoning_content",) if chosen().ours else ("reasoning_content", "reasoning")
+    kept = next((told for n in names if (told := message.additional_kwargs.get(n))), None)
     blocks: list[Any] = [] if kept else message.content_blocks
     return str(kept or "".join(b["reasoning"] for b in blocks if b["type"] == "reasoning"))
 
