@@ -36,7 +36,12 @@ from langchain_baseten._config.url_credentials import move_credentials
 from langchain_baseten._http.auth import BearerAuth
 from langchain_baseten._http.clients import check_client_kind
 from langchain_baseten._http.connections import Connections
-from langchain_baseten._http.credentials import conceal, reveal, split_credentials
+from langchain_baseten._http.credentials import (
+    conceal,
+    reveal,
+    reveal_recognized,
+    split_credentials,
+)
 from langchain_baseten._http.request import AsyncClient, HttpRequest, SyncClient
 from langchain_baseten._http.timeouts import parse_idle_limit, parse_timeout
 from langchain_baseten._http.transport import AsyncTransport, SyncTransport
@@ -336,7 +341,7 @@ class BasetenService(BasetenSettings):
         found = {name: _find_secrets(values) for name, values in references.items()}
         for name in _CREDENTIALS:
             if found[name]:
-                fields[name] = {**fields[name], **reveal(found[name])}
+                fields[name] = {**fields[name], **reveal_recognized(found[name])}
         super().__setstate__({**kept, "__dict__": fields})
         self._gateway_headers = found["gateway"]
         for field, names in _LEFT_OUT.items():

@@ -36,7 +36,7 @@ from langchain_baseten._config.gateway import apply_gateway, gateway_headers
 from langchain_baseten._config.profile import DerivedProfile
 from langchain_baseten._config.url_credentials import hide_credentials, move_credentials
 from langchain_baseten._http.clients import check_client_kind
-from langchain_baseten._http.credentials import mask, reveal
+from langchain_baseten._http.credentials import mask, reveal_recognized
 from langchain_baseten._http.timeouts import TimeLimits, parse_timeout
 from langchain_baseten._protocol.parameters import ClientOnly, ParameterTable, Sent
 from langchain_baseten.exceptions import BasetenRequestError
@@ -121,11 +121,12 @@ class BasetenSettings(BaseModel):
     """Maximum number of bytes of a response that is not streamed, after decompression. A larger one
     is a `BasetenInvalidResponseError`, and is not read to its end. The default is 64 MiB."""
 
-    default_headers: Annotated[Mapping[str, str] | None, ClientOnly(per_call="extra_headers")] = (
-        Field(default=None, repr=False)
-    )
+    default_headers: Annotated[
+        Mapping[str, str | SecretStr] | None, ClientOnly(per_call="extra_headers")
+    ] = Field(default=None, repr=False)
     """Headers of every request. An `Authorization` here replaces the key. A single call adds its
-    own with `extra_headers`. Credentials, known by name or value, are written down nowhere."""
+    own with `extra_headers`. Credentials, known by name or value or as a `SecretStr`, are written
+    down nowhere."""
 
     default_query: Annotated[Mapping[str, object] | None, ClientOnly(per_call="extra_query")] = (
         Field(default=None, repr=False)
@@ -160,7 +161,7 @@ class BasetenSettings(BaseModel):
     @field_validator("default_headers", "default_query", mode="before")
     @classmethod
     def _reveal(cls, values: Any) -> Any:
-        return reveal(values)
+        return reveal_recognized(values)
 
     # --- construction -------------------------------------------------------------------------
 

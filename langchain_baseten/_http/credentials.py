@@ -97,15 +97,15 @@ def is_credential(name: str, value: object) -> bool:
         name: The name, in any case.
         value: The value. Nothing, and numbers with a harmless name, are none.
     """
-    if isinstance(value, SecretStr):
-        return True
-    if value in (None, "") or isinstance(value, bool):
+    if not isinstance(value, SecretStr) and (value in (None, "") or isinstance(value, bool)):
         return False
     values = value if isinstance(value, list | tuple) else [value]
-    return _is_secret_name(name) or any(isinstance(v, str) and _is_secret(v) for v in values)
+    return _is_secret_name(name) or any(_is_secret(v) for v in values)
 
 
-def _is_secret(value: str) -> bool:
+def _is_secret(value: object) -> bool:
+    if not isinstance(value, str):
+        return isinstance(value, SecretStr)
     return re.match(_CREDENTIAL, value.strip()) is not None or any(
         run.upper() != run != run.lower() and _DIGIT.search(run) for run in _RUN.findall(value)
     )
@@ -143,6 +143,20 @@ def reveal(values: Any) -> Any:
     if not isinstance(values, Mapping):
         return values
     return {k: v if isinstance(v, str) else _reveal(v) for k, v in values.items()}
+
+
+def reveal_recognized(values: Any) -> Any:
+    """Return headers or query parameters with the credentials in clear text that are recognized.
+
+    What only its `SecretStr` says to be a secret stays in it.
+
+    Args:
+        values: As for `reveal`.
+    """
+    shown = reveal(values)
+    if not isinstance(values, Mapping):
+        return shown
+    return {k: v if is_credential(str(k), v) else values[k] for k, v in shown.items()}
 
 
 def _reveal(value: Any) -> Any:

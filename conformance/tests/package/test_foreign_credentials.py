@@ -79,6 +79,7 @@ VALUES: dict[Any, bool] = {
     True: False,
     7: False,
     SecretStr("x"): True,
+    ("a", SecretStr("x")): True,
     ("a", "Bearer abc"): True,
 }
 
@@ -392,6 +393,29 @@ def test_a_secret_may_be_passed_as_a_secret() -> None:
     assert model.default_headers == {"x-api-key": SECRET}
     assert service.requests[0].headers["x-api-key"] == SECRET
     assert service.requests[0].headers["x-other"] == "plain"
+
+
+WRAPPED = [SecretStr("of-one-team")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("default_headers", *WRAPPED), ("default_query", *WRAPPED), ("default_query", WRAPPED)],
+    ids=["headers", "query", "list"],
+)
+def test_what_only_its_type_says_to_be_a_secret_is_written_nowhere(field: str, value: Any) -> None:
+    service, given = MockService(), dict[str, Any]({field: {"x-team": value}})
+    model = service.model(**given)
+    travelled = pickle.loads(pickle.dumps(ChatBaseten(model="m", api_key=KEY, **given)))  # noqa: S301  our own bytes
+    for one in (model, model.model_copy(), travelled):
+        written = [repr(one), dumps(one), one.model_dump(), one.model_dump_json()]
+        assert "of-one-team" not in f"{written}{one._get_llm_string()}"
+    assert b"of-one-team" not in pickle.dumps(travelled)
+
+    travelled.model_copy(update=service.clients()).invoke("Hi")
+    model.invoke("Hi")
+    for request in service.requests:
+        assert "of-one-team" in (request.headers.get("x-team"), request.url.params.get("x-team"))
 
 
 def test_what_a_client_of_the_user_adds_is_redacted() -> None:
