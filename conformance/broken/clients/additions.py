@@ -5,11 +5,13 @@ They know the client's insides and must not know which claims that breaks.
 
 from __future__ import annotations
 
+import asyncio
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from conformance.broken.clients import answer_with
 from langchain_baseten import ChatBaseten
-from langchain_baseten._config import service, session
+from langchain_baseten._config import api_key, service, session
 from langchain_baseten._config.api_key import KeyProvider
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._protocol import model_listing
@@ -53,3 +55,12 @@ def keeps_the_first_key(patch: Patch) -> None:
         return kept[0]
 
     answer_with(patch, KeyProvider, "fetch", keep)
+
+
+def awaits_functions_by_their_definition(patch: Patch) -> None:
+    async def call(self: Any) -> Any:
+        if iscoroutinefunction(self._function):
+            return await self._function()
+        return await asyncio.to_thread(self._function)
+
+    patch.setattr(api_key.KeyProvider, "_call", call)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from conformance.broken.clients import change_message, change_parameters, hear_with
+from conformance.broken.clients import change_message, change_parameters, hear_with, wrap
 from langchain_baseten import (
     BasetenConnectionError,
     ChatBaseten,
@@ -14,6 +14,7 @@ from langchain_baseten import (
 )
 from langchain_baseten._http import request, retries
 from langchain_baseten._protocol import messages, parameters, response, stream
+from langchain_baseten._protocol.parameters import ParameterTable
 from langchain_baseten._protocol.stream import StreamReader
 
 if TYPE_CHECKING:
@@ -170,3 +171,20 @@ def stumbles_over_a_byte_order_mark(patch: Patch) -> None:
 
 def caches_without_parameters(patch: Patch) -> None:
     patch.setattr(ChatBaseten, "_get_llm_string", lambda self, *_, **__: type(self).__name__)
+
+
+def sends_the_base_of_a_call(patch: Patch) -> None:
+    def make(real: Any) -> Any:
+        return lambda self, name: name != "baseten_api_base" and real(self, name)
+
+    wrap(patch, ParameterTable, "is_client_only", make)
+
+
+def adds_stops_of_calls_to_its_own(patch: Patch) -> None:
+    real = ChatBaseten._build_parameters
+
+    def build(self: Any, stop: Any, of_call: Any, model_kwargs: Any) -> Any:
+        own = self.stop if isinstance(self.stop, list) else []
+        return real(self, stop and [*own, *stop], of_call, model_kwargs)
+
+    patch.setattr(ChatBaseten, "_build_parameters", build)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import httpx2
+
 from conformance.broken.clients import answer_with, hear_with, wrap
 from langchain_baseten import BasetenConnectionError, BasetenInvalidResponseError
 from langchain_baseten._config.service import BasetenService
-from langchain_baseten._http import auth, receipts, transport
+from langchain_baseten._http import auth, clients, receipts, transport
 from langchain_baseten._http.connections import Connections
 from langchain_baseten._http.request import HttpRequest
 from langchain_baseten._protocol import json_text, response
@@ -150,3 +152,19 @@ def _stumble(patch: Patch, over: Callable[[Any], bool]) -> None:
         return read
 
     wrap(patch, StreamReader, "_read_payload", make)
+
+
+def replaces_other_authentication(patch: Patch) -> None:
+    def make(real: Any) -> Any:
+        return lambda self, client: {**real(self, client), "auth": self.auth}
+
+    wrap(patch, HttpRequest, "send_options", make)
+
+
+def overlooks_proxies(patch: Patch) -> None:
+    answer_with(patch, clients, "_settings", lambda settings: {**settings, "trust_env": False})
+
+
+def opens_ten_connections(patch: Patch) -> None:
+    few = httpx2.Limits(max_connections=10, max_keepalive_connections=10)
+    patch.setattr(clients, "_LIMITS", few)

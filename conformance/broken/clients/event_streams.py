@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import TYPE_CHECKING, Any
 
-from conformance.broken.clients import answer_with
+from conformance.broken.clients import answer_with, wrap
 from langchain_baseten import BasetenInvalidResponseError
+from langchain_baseten._http.bodies import Body
 from langchain_baseten._protocol import stream
 from langchain_baseten._protocol.sse import EventDecoder
 from langchain_baseten._protocol.stream import StreamReader
+from langchain_baseten._protocol.typed_events import IS_SUPPORTED
+from langchain_baseten._streaming import StreamingHooks
 
 if TYPE_CHECKING:
     from conformance.broken.clients import Patch
@@ -72,3 +76,53 @@ def refuses_keep_alives(patch: Patch) -> None:
         return real(self, event)
 
     patch.setattr(StreamReader, "_read", read)
+
+
+def tells_typed_events_past_other_streams(patch: Patch) -> None:
+    patch.setattr(StreamingHooks, "_writes_events", lambda *_: IS_SUPPORTED)
+
+
+def asks_for_typed_events_without_stops(patch: Patch) -> None:
+    def make(real: Any) -> Any:
+        return lambda self, messages, stop=None, *args, **options: real(
+            self, messages, None, *args, **options
+        )
+
+    for name in ("_write_events", "_awrite_events"):
+        wrap(patch, StreamingHooks, name, make)
+
+
+def skips_a_whole_mark_alone(patch: Patch) -> None:
+    def skip(self: Any, buffer: bytes) -> bytes:
+        begins, self._started = not self._started, True
+        return buffer.removeprefix(codecs.BOM_UTF8) if begins else buffer
+
+    patch.setattr(EventDecoder, "_skip_bom", skip)
+
+
+def ends_at_done_to_the_letter(patch: Patch) -> None:
+    def make(real: Any) -> Any:
+        def read(self: Any, event: Any) -> Any:
+            loose = event.data != b"[DONE]" and event.data.strip() == b"[DONE]"
+            return [] if loose else real(self, event)
+
+        return read
+
+    wrap(patch, StreamReader, "_read", make)
+
+
+def keeps_what_stood_beside_the_first_event(patch: Patch) -> None:
+    def make(real: Any) -> Any:
+        def read(self: Any, payload: Any, name: str) -> Any:
+            kept = dict(self._metadata)
+            found = real(self, payload, name)
+            self._metadata = kept or self._metadata
+            return found
+
+        return read
+
+    wrap(patch, StreamReader, "_read_payload", make)
+
+
+def holds_arguments_back(patch: Patch) -> None:
+    patch.setattr(Body, "has_next", lambda _: True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.broken.clients import wrap
 from langchain_baseten import BasetenConnectionError, BasetenIncompleteStreamError, ChatBaseten
-from langchain_baseten._config import api_key
+from langchain_baseten._config import api_key, endpoint
 from langchain_baseten._config.settings import KEY_NAMES
 from langchain_baseten._http import request, transport_errors
 from langchain_baseten._http.request import HttpRequest
@@ -85,3 +85,23 @@ def reads_arguments_of_text_only(patch: Patch) -> None:
         "write_arguments",
         lambda arguments: "" if arguments is None else str(arguments),
     )
+
+
+def ends_every_base_in_v1(patch: Patch) -> None:
+    patch.setattr(endpoint, "_keep", endpoint._end_in_v1)
+
+
+def estimates_no_tokens(patch: Patch) -> None:
+    patch.setattr(ChatBaseten, "get_num_tokens", lambda *_: 0)
+
+
+def names_no_model_unless_told(patch: Patch) -> None:
+    def make(real: Any) -> Any:
+        return lambda self, *args, **options: _without_model(real(self, *args, **options))
+
+    wrap(patch, ChatBaseten, "_build_request", make)
+
+
+def _without_model(built: Any) -> Any:
+    request, context = built
+    return request, context._replace(requested_model="")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from conformance.broken.clients import answer_with, wrap
-from langchain_baseten import chat_models
+from langchain_baseten import MissingToolCallWarning, _streaming, chat_models
 from langchain_baseten._config import session, settings
 from langchain_baseten._http.request import HttpRequest
-from langchain_baseten._protocol import messages, response, stream, typed_events
+from langchain_baseten._protocol import messages, response, stream, tool_calls, typed_events
 from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten._protocol.tool_calls import ToolCallIds
 from langchain_baseten._protocol.typed_events import EventWriter
@@ -107,3 +108,22 @@ def shows_credentials_that_a_gateway_repeats(patch: Patch) -> None:
         "_read_all_secrets",
         lambda self: [] if self.auth is None else self.auth.secrets,
     )
+
+
+def warns_once_of_missing_calls(patch: Patch) -> None:
+    def warn(metadata: Any) -> None:
+        if "tool_call_missing" in metadata:
+            warnings.warn("tool_call_missing", MissingToolCallWarning, stacklevel=1)
+
+    for module in (chat_models, _streaming):
+        patch.setattr(module, "warn_of_missing_call", warn)
+
+
+def changes_a_shared_id_once(patch: Patch) -> None:
+    def claim(self: Any, server_id: str) -> str:
+        asked = server_id or self._new_id()
+        found = tool_calls._next_like(asked) if asked in self._taken else asked
+        self._taken.add(asked)
+        return found
+
+    patch.setattr(tool_calls.ToolCallIds, "claim", claim)

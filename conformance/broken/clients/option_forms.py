@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.broken.clients import change_parameters, hear_with
+from conformance.broken.clients import answer_with, change_parameters, hear_with
 from langchain_baseten import chat_models
 from langchain_baseten._config.service import BasetenService
 from langchain_baseten._http import retries
@@ -71,3 +71,12 @@ def sends_a_stop_letter_by_letter(patch: Patch) -> None:
         return {**fields, "stop": list(stop)} if isinstance(stop, str) else fields
 
     change_parameters(patch, split)
+
+
+def makes_the_first_tool_strict(patch: Patch) -> None:
+    def loosen(tools: Any) -> Any:
+        for tool in tools[1:]:
+            tool["function"].pop("strict", None)
+        return tools
+
+    answer_with(patch, chat_models, "write_tools", loosen)

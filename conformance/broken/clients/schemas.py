@@ -130,3 +130,13 @@ def traces_no_stops_of_a_call(patch: Patch) -> None:
         return find
 
     wrap(patch, chat_models.ChatBaseten, "_get_ls_params", make)
+
+
+def awaits_all_of_an_object(patch: Patch) -> None:
+    async def transform(self: Any, pieces: Any) -> Any:
+        received = None
+        async for piece in pieces:
+            received = _structured_output._join(received, piece)
+        yield await self.aparse_result([_structured_output._as_generation(received)])
+
+    patch.setattr(_structured_output._Parser, "_atransform", transform)

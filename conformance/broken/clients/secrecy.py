@@ -12,7 +12,7 @@ from conformance.broken.clients import answer_with, walk, wrap
 from langchain_baseten import BasetenAPIError, BasetenConnectionError, ChatBaseten
 from langchain_baseten._config import call_options
 from langchain_baseten._config.service import BasetenService
-from langchain_baseten._http import request
+from langchain_baseten._http import auth, redaction, request, spellings
 from langchain_baseten._http.redaction import Redactor
 from langchain_baseten._http.request import HttpRequest
 from langchain_baseten._protocol import error_responses, response, stream
@@ -183,3 +183,46 @@ def sends_settings_of_the_client(patch: Patch) -> None:
         return split
 
     wrap(patch, ParameterTable, "split_options", make)
+
+
+def shows_short_keys(patch: Patch) -> None:
+    patch.setattr(spellings, "_SHORTEST_WORD", spellings._SHORTEST)
+
+
+def hides_short_words(patch: Patch) -> None:
+    def spell(real: Any) -> Any:
+        def all_of(secret: str) -> Any:
+            yield from real(secret)
+            if len(secret) < spellings._SHORTEST:
+                yield spellings.Spelling(secret, len(secret), len(secret), lowered=False)
+
+        return all_of
+
+    wrap(patch, spellings, "_spell", spell)
+
+
+def shows_what_follows_an_escape(patch: Patch) -> None:
+    for module in (spellings, redaction):
+        patch.setattr(module, "flatten", lambda text: (text, range(len(text) + 1)))
+
+
+def hides_the_newest_key_alone(patch: Patch) -> None:
+    newest = property(lambda self: [key.get_secret_value() for key in self._keys[-1:]])
+    patch.setattr(auth.BearerAuth, "secrets", newest)
+
+
+def hides_keys_in_calls(patch: Patch) -> None:
+    real = response._read_choice
+
+    def read(choice: Any, metadata: Any, context: Any) -> Any:
+        generation = real(choice, metadata, context)
+        message: Any = generation.message
+        message.tool_calls = context.redact(message.tool_calls)
+        return generation
+
+    patch.setattr(response, "_read_choice", read)
+
+
+def shows_credentials_in_metadata(patch: Patch) -> None:
+    own = lambda self: [] if self.auth is None else self.auth.secrets  # noqa: E731  one line
+    patch.setattr(HttpRequest, "_read_secrets", own)

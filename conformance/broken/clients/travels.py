@@ -13,8 +13,9 @@ from langchain_core.utils import _gateway
 
 from conformance.broken.clients import hear_with, wrap
 from langchain_baseten import ChatBaseten, _structured_output
-from langchain_baseten._config import service
+from langchain_baseten._config import api_key, references, service
 from langchain_baseten._config.endpoint import parse_base_url
+from langchain_baseten._config.service import BasetenService
 from langchain_baseten._protocol import content, messages, parameters, tool_calls
 from langchain_baseten._protocol.stream import StreamReader
 
@@ -114,3 +115,18 @@ def refuses_chunks_in_the_history(patch: Patch) -> None:
 
 def asks_for_any_object_where_a_class_is_given(patch: Patch) -> None:
     patch.setattr(parameters, "write_response_format", lambda _schema: {"type": "json_object"})
+
+
+def sends_without_what_did_not_travel(patch: Patch) -> None:
+    patch.setattr(BasetenService, "_check_unpickled", lambda *_: None)
+
+
+def pickles_any_function(patch: Patch) -> None:
+    patch.setattr(api_key.KeyProvider, "__reduce__", lambda _: (api_key.KeyProvider, (str,)))
+
+
+def forgets_the_key_used_last(patch: Patch) -> None:
+    def find(self: Any, name: str) -> Any:
+        return self._secrets.get(name)
+
+    patch.setattr(references.SecretTable, "find", find)
