@@ -243,6 +243,30 @@ def hides_the_cutoff(responder: Responder) -> Responder:
     return _say(responder, hide)
 
 
+def streams_all_text_again(responder: Responder) -> Responder:
+    def grow(plan: AnswerPlan) -> AnswerPlan:
+        told: list[str] = []
+
+        def repeat(part: Any) -> None:
+            if part.get("content"):
+                told.append(part["content"])
+                part["content"] = "".join(told)
+
+        return plan.map_events(lambda event: _each_part(event, repeat))
+
+    return lambda request: grow(responder(request))
+
+
+def streams_parts_of_letters(responder: Responder) -> Responder:
+    def cut(part: Any) -> None:
+        if part.get("content"):
+            part["content"] = (
+                part["content"].encode("ascii", "replace").decode().replace("?", "\ufffd")
+            )
+
+    return lambda request: responder(request).map_events(lambda event: _each_part(event, cut))
+
+
 def streams_whole_answers_at_once(responder: Responder) -> Responder:
     """Send no event before the last one is known, and all text in the first that has any."""
 
