@@ -49,6 +49,7 @@ def mount(responder: Responder, lane: str = "dedicated", **settings: Any) -> Any
 
 async def ask(model: Any, question: str, way: str) -> AIMessage:
     """Ask in one of the four ways."""
+    assert way in WAYS, way
     message: AIMessage
     if way == "invoke":
         message = model.invoke(question)
