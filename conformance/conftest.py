@@ -75,7 +75,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     gc.disable()  # what is imported and collected stays
     option = session.config.option
     for name, override in read_model_overrides(option.model).items():
-        LANES[name] = LANES[name].recast(override)
+        LANES[name] = LANES[name].with_models(override)
     try:
         chosen().kind  # noqa: B018  imports the client
     except Exception as error:  # whatever its modules raise

@@ -26,9 +26,9 @@ class Lane:
         path: Path of the base URL.
         setting: The constructor's argument that takes the URL.
         model: Model that checks use unless they name another.
-        other: A second model, for overrides.
-        thinker: A model that reasons without being asked.
-        seer: A model that takes images.
+        alternate_model: A second model, for overrides.
+        reasoning_model: A model that reasons without being asked.
+        vision_model: A model that takes images.
     """
 
     name: str
@@ -36,9 +36,9 @@ class Lane:
     path: str
     setting: str
     model: str
-    other: str
-    thinker: str
-    seer: str
+    alternate_model: str
+    reasoning_model: str
+    vision_model: str
 
     def url(self, root: str | None = None) -> str:
         """Return the lane's URL at a server's root, or the canonical one."""
@@ -60,12 +60,12 @@ class Lane:
         roles = ("model",) if self.name == "model-apis" else _ROLES
         return dict.fromkeys(roles, model)
 
-    def recast(self, cast: Mapping[str, str]) -> Lane:
+    def with_models(self, models: Mapping[str, str]) -> Lane:
         """Return the same lane with other models in these roles."""
-        return replace(self, **cast)
+        return replace(self, **models)
 
 
-_ROLES = ("model", "other", "thinker", "seer")
+_ROLES = ("model", "alternate_model", "reasoning_model", "vision_model")
 ENGINE_KEY = "CONFORMANCE_ENGINE_KEY"
 """Variable with the key of an engine that wants one; Baseten's own key never goes there."""
 
@@ -76,9 +76,9 @@ LANES: dict[str, Lane] = {
         path="/v1",
         setting="base_url",
         model="moonshotai/Kimi-K2.6",
-        other="deepseek-ai/DeepSeek-V3.1",
-        thinker="zai-org/GLM-5.2",
-        seer="moonshotai/Kimi-K2.6",
+        alternate_model="deepseek-ai/DeepSeek-V3.1",
+        reasoning_model="zai-org/GLM-5.2",
+        vision_model="moonshotai/Kimi-K2.6",
     ),
     "dedicated": Lane(
         name="dedicated",
@@ -86,9 +86,9 @@ LANES: dict[str, Lane] = {
         path="/environments/production/predict",
         setting="model_url",
         model="omni",
-        other="tiny",
-        thinker="tiny",
-        seer="omni",
+        alternate_model="tiny",
+        reasoning_model="tiny",
+        vision_model="omni",
     ),
 }
 

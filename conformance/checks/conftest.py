@@ -89,8 +89,10 @@ def settings(
     if lane is None:
         raise SuiteFault(f"{request.node.nodeid} asks for a model, but has no lane")
     option = request.config.option
-    if find_stage(target) == "replay" and (cast := _read_cast(request.node, option.cassettes)):
-        lane = lane.recast(cast)
+    if find_stage(target) == "replay" and (
+        overrides := _read_overrides(request.node, option.cassettes)
+    ):
+        lane = lane.with_models(overrides)
         monkeypatch.setitem(LANES, lane.name, lane)
     # With both lanes asked for, one URL of Baseten's can only be the deployment's.
     url = option.model_url if lane.name == "dedicated" or target == "engine" else None
@@ -101,7 +103,7 @@ def settings(
     return chosen_settings
 
 
-def _read_cast(node: pytest.Item, root: Path) -> Mapping[str, str]:
+def _read_overrides(node: pytest.Item, root: Path) -> Mapping[str, str]:
     lane = find_lane(node)
     path = root / name_cassette(node.nodeid, lane.name if lane else "client")
     provenance = read_provenance(path) if path.is_file() else None

@@ -53,7 +53,7 @@ _LOOK_UP = 60.0
 """Seconds that asking for the models may take at least; a service may wake up meanwhile."""
 _FIRST = ("messages.invoke.string", "streaming.sync.adds-up")
 """What is asked first: a plain question, and then whether streams work, as many checks need."""
-_ROLES = ("model", "other", "thinker", "seer")
+_ROLES = ("model", "alternate_model", "reasoning_model", "vision_model")
 _METER = pytest.StashKey[Meter]()
 _SOURCE = pytest.StashKey[str]()
 
@@ -193,7 +193,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             deadline.end()
     if model:
         override = dict.fromkeys(_ROLES, model)
-        LANES[service.lane] = LANES[service.lane].recast(override)
+        LANES[service.lane] = LANES[service.lane].with_models(override)
     meter = Meter(Limits(), model, silence, guess)
     meter.stopped = stopped
     session.config.stash[_METER] = meter

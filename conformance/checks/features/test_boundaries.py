@@ -318,7 +318,7 @@ def test_every_way_sends_and_returns_the_same(lane: str, evidence: Evidence, cas
     }
     prompt, options = cases[case]
     sent: list[dict[str, Any]] = []
-    settings = {"model": LANES[lane].thinker} if case == "reasoning" else {}
+    settings = {"model": LANES[lane].reasoning_model} if case == "reasoning" else {}
     model = mount(lane, evidence, note_bodies(sent), **settings)
     found = [_describe(ask, model, prompt, **options) for ask in EVERY_WAY]
     if not chosen().ours and not sent:

@@ -273,8 +273,8 @@ def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
 async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
     lane: str, evidence: Evidence, way: str
 ) -> None:
-    thinker, named = at_model(mount(lane, evidence), LANES[lane].thinker)
-    model, prompt = thinker.bind_tools([get_weather], **named), TWO_CITIES
+    reasoning_model, named = at_model(mount(lane, evidence), LANES[lane].reasoning_model)
+    model, prompt = reasoning_model.bind_tools([get_weather], **named), TWO_CITIES
     if way == "stream_events":
         told = model.stream_events(prompt, version="v3")
         events = list(told)

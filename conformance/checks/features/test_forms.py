@@ -417,9 +417,9 @@ def test_reasoning_in_either_form_of_a_message_goes_back(
 ) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent), output_version=version)
-    thinker, named = at_model(model, LANES[lane].thinker)
-    answer = ask(thinker, ONE_CITY, **named)
-    ask(thinker, [HumanMessage(ONE_CITY), answer, HumanMessage("And in Rome?")], **named)
+    reasoning_model, named = at_model(model, LANES[lane].reasoning_model)
+    answer = ask(reasoning_model, ONE_CITY, **named)
+    ask(reasoning_model, [HumanMessage(ONE_CITY), answer, HumanMessage("And in Rome?")], **named)
     [told] = [b["reasoning"] for b in answer.content_blocks if b["type"] == "reasoning"]
     assert told
     assert sent[1]["messages"][1] == {

@@ -134,13 +134,17 @@ def test_every_model_that_lists_images_gets_them(lane: str, evidence: Evidence) 
     model = mount(lane, evidence, note_bodies(sent))
     listing = respond(make_request("https://inference.baseten.co/v1/models", method="GET"))
     listed = json.loads(listing.body)["data"]
-    seers = [each["id"] for each in listed if "image" in each["input_modalities"]]
-    assert {LANES[lane].seer, "zai-org/GLM-5.3-Flash"} < set(seers) < {e["id"] for e in listed}
-    for slug in seers:
+    vision_models = [each["id"] for each in listed if "image" in each["input_modalities"]]
+    assert (
+        {LANES[lane].vision_model, "zai-org/GLM-5.3-Flash"}
+        < set(vision_models)
+        < {e["id"] for e in listed}
+    )
+    for slug in vision_models:
         named, options = at_model(model, slug)
         assert named.invoke(ask_about(BLOCK), **options).text
     assert [(body["model"], read_data(find_url(body))) for body in sent] == [
-        (slug, make_png()) for slug in seers
+        (slug, make_png()) for slug in vision_models
     ]
 
 

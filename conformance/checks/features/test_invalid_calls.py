@@ -177,10 +177,10 @@ def test_what_had_arrived_holds_no_half_call_and_all_reasoning(
     lane: str, evidence: Evidence, take: Callable[..., None]
 ) -> None:
     model = mount(lane, evidence, change_plans(_end_inside(b"city")))
-    thinker, named = at_model(model, LANES[lane].thinker)
+    reasoning_model, named = at_model(model, LANES[lane].reasoning_model)
     chunks: list[Any] = []
     with expect("stream-cut") as caught:
-        take(thinker.bind_tools([get_weather], **named), ONE_CITY, chunks)
+        take(reasoning_model.bind_tools([get_weather], **named), ONE_CITY, chunks)
     partial = caught.value.partial
     assert partial.tool_calls == []
     [broken] = partial.invalid_tool_calls

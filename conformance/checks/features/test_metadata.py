@@ -133,7 +133,7 @@ def test_a_trace_names_a_stop_sequence_that_is_a_text(evidence: Evidence, ask: A
 def test_a_trace_names_what_the_call_changed(evidence: Evidence, ask: Ask) -> None:
     trace = _Trace()
     model = mount("model-apis", evidence, temperature=0.5)
-    other = LANES["model-apis"].other
+    other = LANES["model-apis"].alternate_model
     model, named = at_model(model, other)
     changed: dict[str, Any] = {**named, "temperature": 0.1, "max_tokens": 9, "stop": ["END"]}
     ask(model, GREETING, config={"callbacks": [trace]}, **changed)

@@ -280,7 +280,7 @@ def test_a_cache_answers_an_equal_call_and_no_other(lane: str, evidence: Evidenc
         {"model_url": "https://model-efgh5678.api.baseten.co/environments/production/predict"},
         {"model_kwargs": {"new": 1}},
         {"top_k": 3},
-        {"model": LANES["dedicated"].other},
+        {"model": LANES["dedicated"].alternate_model},
     ],
     ids=["deployment", "model_kwargs", "parameter", "model"],
 )

@@ -42,8 +42,8 @@ _RIDDLE = "What is 3 + 4? Think first."
 def test_reasoning_stands_beside_the_answer_not_in_it(
     lane: str, model: BaseChatModel, ask: Ask
 ) -> None:
-    thinker, named = at_model(model, LANES[lane].thinker)
-    answer = ask(thinker, _RIDDLE, **named)
+    reasoning_model, named = at_model(model, LANES[lane].reasoning_model)
+    answer = ask(reasoning_model, _RIDDLE, **named)
     thoughts = read_reasoning(answer)
     assert thoughts.strip(), NO_REASONING
     assert answer.text
@@ -67,8 +67,8 @@ def test_the_effort_that_was_asked_for_is_sent(lane: str, evidence: Evidence, as
 
 def _play_turns(model: BaseChatModel, lane: str, ask: Ask) -> tuple[AIMessage, AIMessage]:
     """Let the model think and call, then read the tool's result."""
-    thinker, named = at_model(model, LANES[lane].thinker)
-    bound = thinker.bind_tools([get_weather], **named)
+    reasoning_model, named = at_model(model, LANES[lane].reasoning_model)
+    bound = reasoning_model.bind_tools([get_weather], **named)
     question = HumanMessage(ONE_CITY)
     call = ask(bound, [question])
     result = ToolMessage("Sunny.", tool_call_id=call.tool_calls[0]["id"])

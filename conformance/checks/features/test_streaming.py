@@ -157,9 +157,9 @@ def test_reasoning_streams_in_chunks_apart_from_the_text(
     model: BaseChatModel, lane: str, evidence: Evidence
 ) -> None:
     with tapped(model) as (tapped_model, tape):
-        thinker, named = at_model(tapped_model, LANES[lane].thinker)
-        chunks = stream(thinker, TALE, **named)
-        invoked = thinker.invoke(TALE, **named)
+        reasoning_model, named = at_model(tapped_model, LANES[lane].reasoning_model)
+        chunks = stream(reasoning_model, TALE, **named)
+        invoked = reasoning_model.invoke(TALE, **named)
     thoughts = [chunk for chunk in chunks if read_reasoning(chunk)]
     words = [chunk for chunk in chunks if chunk.text]
     if not chosen().ours and not thoughts:
@@ -180,9 +180,9 @@ def test_reasoning_streams_in_chunks_apart_from_the_text(
 def test_text_reasoning_and_calls_never_merge(
     model: BaseChatModel, lane: str, version: str
 ) -> None:
-    thinker, named = at_model(model, LANES[lane].thinker)
-    thinker = thinker.model_copy(update={"output_version": version})
-    bound = thinker.bind_tools([get_weather], **named)
+    reasoning_model, named = at_model(model, LANES[lane].reasoning_model)
+    reasoning_model = reasoning_model.model_copy(update={"output_version": version})
+    bound = reasoning_model.bind_tools([get_weather], **named)
     chunks = stream(bound, TWO_CITIES)
     blocks: list[Any] = list(add_up(chunks).content_blocks)
     kinds = [block["type"] for block in blocks]
@@ -207,9 +207,9 @@ def test_text_reasoning_and_calls_never_merge(
 def test_standard_blocks_tell_the_whole_answer(
     model: BaseChatModel, lane: str, version: str, ask: Ask, evidence: Evidence
 ) -> None:
-    thinker, named = at_model(model, LANES[lane].thinker)
-    thinker = thinker.model_copy(update={"output_version": version})
-    answer = ask(thinker.bind_tools([get_weather], **named), ONE_CITY)
+    reasoning_model, named = at_model(model, LANES[lane].reasoning_model)
+    reasoning_model = reasoning_model.model_copy(update={"output_version": version})
+    answer = ask(reasoning_model.bind_tools([get_weather], **named), ONE_CITY)
     if version == "v1" and ask is BOTH_WAYS[1] and loses_calls(answer):
         evidence.not_applicable(MERGED)
     told: list[Any] = list(answer.content_blocks)
@@ -233,8 +233,8 @@ def test_typed_events_tell_the_same_story(
     model: BaseChatModel, lane: str, evidence: Evidence
 ) -> None:
     with tapped(model) as (tapped_model, tape):
-        thinker, named = at_model(tapped_model, LANES[lane].thinker)
-        bound: Any = thinker.bind_tools([get_weather], **named)
+        reasoning_model, named = at_model(tapped_model, LANES[lane].reasoning_model)
+        bound: Any = reasoning_model.bind_tools([get_weather], **named)
         told = _open_events(bound, evidence)
         deltas = [event["delta"] for event in told if event["event"] == "content-block-delta"]
         chunks = stream(bound, TWO_CITIES)

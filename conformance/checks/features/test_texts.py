@@ -197,9 +197,9 @@ def test_the_texts_of_a_tool_are_sent_letter_by_letter(evidence: Evidence, ask: 
 @every_way
 def test_reasoning_arrives_letter_by_letter(lane: str, evidence: Evidence, ask: Ask) -> None:
     model = mount(lane, evidence, change_plans(partial(_think, _LONG)))
-    thinker, named = at_model(model, LANES[lane].thinker)
+    reasoning_model, named = at_model(model, LANES[lane].reasoning_model)
     with _reading(lane, evidence, ask):
-        blocks: list[Any] = list(ask(thinker, "Hello", **named).content_blocks)
+        blocks: list[Any] = list(ask(reasoning_model, "Hello", **named).content_blocks)
     told = "".join(block.get("reasoning", "") for block in blocks if block["type"] == "reasoning")
     if not chosen().ours and not told:
         evidence.not_applicable("the content blocks hold no reasoning, as another check says")

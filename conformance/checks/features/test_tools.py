@@ -113,8 +113,8 @@ def test_two_calls_with_one_id_stay_two_calls_with_ids_that_differ(
     model: BaseChatModel, ask: Ask
 ) -> None:
     with tapped(model) as (tapped_model, tape):
-        thinker, named = at_model(tapped_model, "moonshotai/Kimi-K2-Thinking")
-        message = ask(thinker.bind_tools([get_weather], **named), TWO_CITIES)
+        reasoning_model, named = at_model(tapped_model, "moonshotai/Kimi-K2-Thinking")
+        message = ask(reasoning_model.bind_tools([get_weather], **named), TWO_CITIES)
     assert '"functions.get_weather:0"' in tape.answers[0]
     assert '"functions.get_weather:1"' not in tape.answers[0]
     assert read_calls(message) == [PARIS, ROME]

@@ -134,8 +134,8 @@ def test_reasoning_tokens_are_reported(
     lane: str, model: BaseChatModel, ask: Ask, evidence: Evidence
 ) -> None:
     with tapped(model) as (tapped_model, tape):
-        thinker, named = at_model(tapped_model, LANES[lane].thinker)
-        usage = ask(thinker, _RIDDLE, **named).usage_metadata
+        reasoning_model, named = at_model(tapped_model, LANES[lane].reasoning_model)
+        usage = ask(reasoning_model, _RIDDLE, **named).usage_metadata
     _skip_unrequested(evidence, tape)
     assert usage is not None, NO_USAGE
     reasoning = (usage.get("output_token_details") or {}).get("reasoning", 0)

@@ -43,7 +43,7 @@ class _Lane(ChatModelIntegrationTests):
     @property
     def model_override_value(self) -> str | None:
         # Which option of a call names the model is for each maker to say.
-        return LANES[self.lane].other if chosen().ours else None
+        return LANES[self.lane].alternate_model if chosen().ours else None
 
     @property
     def supports_json_mode(self) -> bool:
@@ -77,10 +77,10 @@ class _Lane(ChatModelIntegrationTests):
         return {"invoke": details, "stream": details}
 
     def invoke_with_reasoning_output(self, *, stream: bool = False) -> AIMessage:
-        thinker = self.chat_model_class(
-            **{**self.chat_model_params, "model": LANES[self.lane].thinker}
+        reasoning_model = self.chat_model_class(
+            **{**self.chat_model_params, "model": LANES[self.lane].reasoning_model}
         )
-        return _ask(thinker, "What is 3 + 4? Think first.", stream=stream)
+        return _ask(reasoning_model, "What is 3 + 4? Think first.", stream=stream)
 
     def invoke_with_cache_read_input(self, *, stream: bool = False) -> AIMessage:
         model = self.chat_model_class(**self.chat_model_params)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 _TRAINER, _EXPORTER = "train_model.py", "export_gguf.py"
 """Run by the engine's interpreter, not by ours: it has what they import."""
-_NAMES = LANES["dedicated"].model, LANES["dedicated"].thinker
+_NAMES = LANES["dedicated"].model, LANES["dedicated"].reasoning_model
 _CANNOT = 2
 
 

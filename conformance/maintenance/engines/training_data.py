@@ -62,7 +62,7 @@ def gather_lessons(root: Path = ROOT) -> list[Lesson]:
     thoughtful = {
         _prompt_of(body)
         for path, body in recorded
-        if body["model"] == _LANE.thinker and _OTHER_MODEL not in path.name
+        if body["model"] == _LANE.reasoning_model and _OTHER_MODEL not in path.name
     }
     made = (make_lesson(body, thinks=_prompt_of(body) in thoughtful) for _, body in recorded)
     kept = {json.dumps(asdict(lesson)): lesson for lesson in made if lesson}
@@ -86,7 +86,7 @@ def make_lesson(body: Mapping[str, Any], *, thinks: bool) -> Lesson | None:
         thinks: Whether its answer begins with a thought.
     """
     asked = {key: value for key, value in body.items() if key in _DECIDES}
-    asked["model"] = _LANE.thinker if thinks else _LANE.model
+    asked["model"] = _LANE.reasoning_model if thinks else _LANE.model
     plan = respond(make_request(_URL, asked))
     if plan.status != 200:
         return None

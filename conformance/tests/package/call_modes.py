@@ -30,9 +30,9 @@ def get_weather(city: str) -> None:
 
 
 def build(responder: Responder, lane: str = "dedicated", **settings: Any) -> ChatBaseten:
-    """Build a chat model over a responder; without a model's name that of the lane's thinker."""
+    """Build a chat model over a responder; without a model's name, the lane's reasoning model."""
     known = choose_settings(LANES[lane], "reference") | {
-        "model": LANES[lane].thinker,
+        "model": LANES[lane].reasoning_model,
         "max_retries": 0,
     }
     return ChatBaseten(

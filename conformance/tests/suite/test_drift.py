@@ -182,9 +182,11 @@ def test_no_field_that_holds_the_key_in_use_is_told(
 
 
 def override(root: Path, *names: str) -> None:
-    cast = dict.fromkeys(("model", "other", "thinker", "seer"), "tiny")
+    overrides = dict.fromkeys(
+        ("model", "alternate_model", "reasoning_model", "vision_model"), "tiny"
+    )
     for name in names:
-        write_cassette(root / "old" / name, said(a=1, b="x"), about=replace(ABOUT, cast=cast))
+        write_cassette(root / "old" / name, said(a=1, b="x"), about=replace(ABOUT, cast=overrides))
 
 
 def test_the_models_that_were_recorded_are_asked(

@@ -26,8 +26,8 @@ def keep(root: Path, *models: str, lane: str = "dedicated") -> tuple[Task, ...]:
     tasks = []
     for number, model in enumerate(models):
         name = f"{lane}/a/{number}.yaml"
-        cast = LANES[lane].override_models(model) if model else {}
-        write_cassette(root / name, about=replace(ABOUT, lane=lane, cast=cast))
+        overrides = LANES[lane].override_models(model) if model else {}
+        write_cassette(root / name, about=replace(ABOUT, lane=lane, cast=overrides))
         tasks.append(Task(name, name, "asked for"))
     return tuple(tasks)
 

@@ -59,7 +59,9 @@ def test_a_cassette_says_who_answered_who_was_asked_and_who_played_whom() -> Non
     about = made._describe("tiny", ("1",))
     assert (about.evidence, about.source, about.host) == ("engine", "vllm 1", "http://a, http://b")
     assert (about.lane, about.model, about.requests) == ("dedicated", "tiny", ("1",))
-    assert about.cast == dict.fromkeys(("model", "other", "thinker", "seer"), "tiny")
+    assert about.cast == dict.fromkeys(
+        ("model", "alternate_model", "reasoning_model", "vision_model"), "tiny"
+    )
     made.begin(None)
     assert (made._describe("m", ()).lane, made._describe("m", ()).cast) == ("client", {})
 

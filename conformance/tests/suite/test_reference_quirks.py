@@ -46,7 +46,7 @@ def choose(*ends: str) -> pytest.MarkDecorator:
 
 def body(question: str, **fields: Any) -> dict[str, Any]:
     messages = [{"role": "user", "content": question}]
-    return {"model": LANE.thinker, "messages": messages} | fields
+    return {"model": LANE.reasoning_model, "messages": messages} | fields
 
 
 def plan(responder: Responder, question: str, **fields: Any) -> AnswerPlan:

@@ -12,7 +12,7 @@ from conformance.targets import (
     read_model_overrides,
 )
 
-_ROLES = ("model", "other", "thinker", "seer")
+_ROLES = ("model", "alternate_model", "reasoning_model", "vision_model")
 
 
 def test_replay_uses_canonical_addresses() -> None:
@@ -73,7 +73,7 @@ def test_models_of_ones_own_take_over_the_roles(
 ) -> None:
     assert read_model_overrides(given) == overrides
     for lane, override in overrides.items():
-        assert LANES[lane].recast(override).model == override["model"]
+        assert LANES[lane].with_models(override).model == override["model"]
 
 
 @pytest.mark.parametrize("lane", list(LANES))
