@@ -22,7 +22,7 @@ from conformance.subjects import connect as mounts
 from conformance.subjects.known_faults import find_told
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.time_limit import limit_time
-from conformance.subjects.traffic import DECK
+from conformance.subjects.traffic import LOGGED_REFERENCE
 from conformance.targets import LANES, choose_settings, find_stage
 from conformance.verdicts.bound_items import evidence_of, note_play, places_of
 from conformance.verdicts.evidence import end_inapplicable
@@ -73,7 +73,7 @@ def server_root(request: pytest.FixtureRequest, target: str) -> Iterator[str | N
         front = request.config.getoption("engine_url", None)
         yield str(front).rstrip("/") if front and target == "engine" else None
         return
-    with mounts.serve(DECK) as server:
+    with mounts.serve(LOGGED_REFERENCE) as server:
         yield server.url
 
 

@@ -21,7 +21,7 @@ from conformance.reference import (
     respond,
 )
 from conformance.subjects.subject import chosen
-from conformance.subjects.traffic import DECK, Tape
+from conformance.subjects.traffic import LOGGED_REFERENCE, TrafficLog
 from conformance.subjects.wire_answers import find_sentence
 from conformance.targets import choose_settings
 from conformance.verdicts.evidence import end_inapplicable
@@ -267,24 +267,24 @@ def _at_host(host: str, responder: Responder) -> Responder:
 
 
 @contextmanager
-def tap(model: Any) -> Iterator[tuple[Any, Tape]]:
-    """Give a model that works as the one given, and the tape of its traffic.
+def tap(model: Any) -> Iterator[tuple[Any, TrafficLog]]:
+    """Give a model that works as the one given, and a log of its traffic.
 
     Args:
         model: A model aimed at the target. Ours is given a client that notes what passes; for any
             other the server that it talks to takes the notes.
     """
-    tape = Tape()
+    traffic = TrafficLog()
     if chosen().ours:
         # Imported here: somebody else's model is judged without our client.
         from langchain_baseten._http.clients import tls_context  # noqa: PLC0415
 
-        hooks: Any = {"request": [tape.note_request], "response": [tape.note_response]}
+        hooks: Any = {"request": [traffic.note_request], "response": [traffic.note_response]}
         with httpx2.Client(event_hooks=hooks, verify=tls_context()) as client:
-            yield model.model_copy(update={"http_client": client}), tape
+            yield model.model_copy(update={"http_client": client}), traffic
         return
-    DECK.tapes.append(tape)
+    LOGGED_REFERENCE.logs.append(traffic)
     try:
-        yield model, tape
+        yield model, traffic
     finally:
-        DECK.tapes.remove(tape)
+        LOGGED_REFERENCE.logs.remove(traffic)

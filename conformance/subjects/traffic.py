@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from conformance.libraries import Request, Response
     from conformance.reference import AnswerPlan, ReceivedRequest
 
-__all__ = ["DECK", "UNREQUESTED", "Deck", "Tape", "is_usage_unrequested"]
+__all__ = [
+    "LOGGED_REFERENCE",
+    "UNREQUESTED",
+    "LoggedReference",
+    "TrafficLog",
+    "is_usage_unrequested",
+]
 
 UNREQUESTED = "the streamed request does not ask for usage, as usage.stream.asked-for says"
 
@@ -25,7 +31,7 @@ def is_usage_unrequested(body: dict[str, Any]) -> bool:
     return bool(body.get("stream") and not wanted)
 
 
-class Tape:
+class TrafficLog:
     """What went over the wire.
 
     Attributes:
@@ -55,23 +61,23 @@ class Tape:
         self.statuses.append(plan.status)
 
 
-class Deck:
-    """The reference server, with the tapes that run beside it.
+class LoggedReference:
+    """The reference server, with logs of its traffic.
 
     Attributes:
-        tapes: Those that run; whoever puts one on takes it off again.
+        logs: Those that are kept; whoever adds one removes it.
     """
 
     def __init__(self) -> None:
-        self.tapes: list[Tape] = []
+        self.logs: list[TrafficLog] = []
 
     def __call__(self, request: ReceivedRequest) -> AnswerPlan:
         """Answer as the reference server."""
         plan = respond(request)
-        for tape in self.tapes if request.method != "GET" else ():
-            tape.note_exchange(request, plan)
+        for traffic in self.logs if request.method != "GET" else ():
+            traffic.note_exchange(request, plan)
         return plan
 
 
-DECK = Deck()
-"""What stands behind the session's server, and what its tapes are put on."""
+LOGGED_REFERENCE = LoggedReference()
+"""What stands behind the session's server, which keeps logs of its traffic."""

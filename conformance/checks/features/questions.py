@@ -21,7 +21,7 @@ from conformance.reference.exchange import plan_json
 from conformance.subjects import connect as mounts
 from conformance.subjects.expected_errors import expect_status, is_typed
 from conformance.subjects.subject import MADE, chosen
-from conformance.subjects.traffic import Tape
+from conformance.subjects.traffic import TrafficLog
 from conformance.subjects.wire_answers import read_answer
 from conformance.targets import LANES
 
@@ -53,7 +53,7 @@ __all__ = [
     "TAKES",
     "TALE",
     "TWO_CITIES",
-    "Tape",
+    "TrafficLog",
     "add_up",
     "ask_ainvoke",
     "ask_astream",
@@ -125,14 +125,14 @@ def read_choice(body: dict[str, Any]) -> Any:
 
 
 @contextmanager
-def tapped(model: Any) -> Iterator[tuple[Any, Tape]]:
-    """Give a model that works as the one given, and the tape of its traffic.
+def tapped(model: Any) -> Iterator[tuple[Any, TrafficLog]]:
+    """Give a model that works as the one given, and a log of its traffic.
 
     Args:
         model: A model aimed at the target; its cassette is around these calls, too.
     """
-    with mounts.tap(model) as (tapped_model, tape):
-        yield tapped_model, tape
+    with mounts.tap(model) as (tapped_model, traffic):
+        yield tapped_model, traffic
 
 
 @asynccontextmanager

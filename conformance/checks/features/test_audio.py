@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from langchain_core.language_models import BaseChatModel
 
-    from conformance.checks.features.questions import Tape
+    from conformance.checks.features.questions import TrafficLog
     from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.usefixtures("lane")
@@ -60,9 +60,9 @@ def ask_about(block: dict[str, Any]) -> list[HumanMessage]:
     return [HumanMessage([{"type": "text", "text": TEXT}, block])]
 
 
-def find_audio(tape: Tape) -> dict[str, str]:
+def find_audio(traffic: TrafficLog) -> dict[str, str]:
     """Return the one sound in the last message of the last request."""
-    parts = tape.sent[-1]["messages"][-1]["content"]
+    parts = traffic.sent[-1]["messages"][-1]["content"]
     sent = type(parts).__name__
     assert isinstance(parts, list), f"one input_audio was given; the content is sent as {sent}"
     kinds = [part["type"] for part in parts]
@@ -81,9 +81,9 @@ def _find_sound(part: dict[str, Any]) -> dict[str, str]:
 @pytest.mark.claim("audio.dedicated.data")
 @pytest.mark.parametrize("block", FORMS.values(), ids=FORMS)
 def test_audio_given_as_data_arrives_unchanged(model: BaseChatModel, block: dict[str, Any]) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         answer = tapped_model.invoke(ask_about(block))
-    sound = find_audio(tape)
+    sound = find_audio(traffic)
     assert b64decode(sound["data"]) == make_wav()
     assert sound["format"] == "wav"
     assert answer.text
@@ -119,11 +119,11 @@ def test_long_audio_and_several_pieces_arrive_unchanged_in_their_order(
     ids=[mime[6:].replace("; codecs=", "-codec-") for mime in FORMATS],
 )
 def test_a_mime_type_goes_under_the_wires_name(model: BaseChatModel, mime: str, name: str) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         answer = tapped_model.invoke(
             ask_about({"type": "audio", "base64": DATA, "mime_type": mime})
         )
-    sound = find_audio(tape)
+    sound = find_audio(traffic)
     assert sound["data"] == DATA, "the data that is sent is not what was given"
     sent = sound["format"]
     # One cause, whichever MIME type shows it: reports tell reasons apart by what precedes the JSON.
@@ -136,12 +136,12 @@ def test_a_mime_type_goes_under_the_wires_name(model: BaseChatModel, mime: str, 
 
 @pytest.mark.claim("audio.model-apis.text-model")
 def test_a_text_model_refuses_audio_with_a_typed_error(model: BaseChatModel) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         named, options = at_model(tapped_model, "zai-org/GLM-5.2")
         assert named.invoke(TEXT, **options).text
         with catching("invalid-request") as errors:
             named.invoke(ask_about(FORMS["standard"]), **options)
-    assert b64decode(find_audio(tape)["data"]) == make_wav()
+    assert b64decode(find_audio(traffic)["data"]) == make_wav()
     judge_refusal(errors, "does not support multimodal")
-    assert "does not support multimodal" in tape.answers[-1]
-    assert tape.sent[1]["model"] == "zai-org/GLM-5.2"
+    assert "does not support multimodal" in traffic.answers[-1]
+    assert traffic.sent[1]["model"] == "zai-org/GLM-5.2"

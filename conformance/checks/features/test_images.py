@@ -110,10 +110,10 @@ def read_data(url: str) -> bytes:
 def test_an_image_given_as_data_arrives_unchanged(
     model: BaseChatModel, block: dict[str, Any], evidence: Evidence
 ) -> None:
-    with tapped(model) as (tapped_model, tape), unless_unknown(evidence, block):
+    with tapped(model) as (tapped_model, traffic), unless_unknown(evidence, block):
         answer = tapped_model.invoke(ask_about(block))
-    skip_another_form(tape.sent[-1], evidence, block)
-    assert read_data(find_url(tape.sent[-1])) == make_png()
+    skip_another_form(traffic.sent[-1], evidence, block)
+    assert read_data(find_url(traffic.sent[-1])) == make_png()
     assert answer.text
 
 
@@ -122,9 +122,9 @@ def test_an_image_given_as_data_arrives_unchanged(
 def test_an_image_given_by_url_arrives_unchanged(
     model: BaseChatModel, block: dict[str, Any]
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         answer = tapped_model.invoke(ask_about(block))
-    assert find_url(tape.sent[-1]) == URL
+    assert find_url(traffic.sent[-1]) == URL
     assert answer.text
 
 
@@ -159,15 +159,15 @@ def test_every_model_that_lists_images_gets_them(lane: str, evidence: Evidence) 
 def test_a_text_model_refuses_an_image_with_a_typed_error(
     model: BaseChatModel, slug: str, sentence: str
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         named, options = at_model(tapped_model, slug)
         assert named.invoke(TEXT, **options).text
         with catching("invalid-request") as errors:
             named.invoke(ask_about(BLOCK), **options)
-    assert read_data(find_url(tape.sent[-1])) == make_png()
+    assert read_data(find_url(traffic.sent[-1])) == make_png()
     judge_refusal(errors, sentence)
-    assert sentence in tape.answers[-1]
-    assert tape.sent[1]["model"] == slug
+    assert sentence in traffic.answers[-1]
+    assert traffic.sent[1]["model"] == slug
 
 
 @pytest.mark.claim("image.tool.message")
@@ -181,10 +181,10 @@ def test_an_image_inside_a_tool_message_arrives_unchanged(
         AIMessage("", tool_calls=[call]),
         ToolMessage([block], tool_call_id="call_0"),
     ]
-    with tapped(model) as (tapped_model, tape), unless_unknown(evidence, block):
+    with tapped(model) as (tapped_model, traffic), unless_unknown(evidence, block):
         answer = tapped_model.bind_tools([get_weather]).invoke(messages)
     if chosen().ours:  # Others may show it in a message of its own, since OpenAI's tools have none.
-        assert tape.sent[0]["messages"][-1]["role"] == "tool"
-    skip_another_form(tape.sent[-1], evidence, block)
-    assert read_data(find_url(tape.sent[-1])) == make_png()
+        assert traffic.sent[0]["messages"][-1]["role"] == "tool"
+    skip_another_form(traffic.sent[-1], evidence, block)
+    assert read_data(find_url(traffic.sent[-1])) == make_png()
     assert answer.text

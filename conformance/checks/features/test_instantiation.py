@@ -58,11 +58,11 @@ async def test_a_slug_goes_to_model_apis_as_the_model_of_every_request(
 def test_a_slug_is_sent_and_answered_by_its_model(
     lane: str, model: BaseChatModel, ask: Ask
 ) -> None:
-    with tapped(model) as (watched, tape):
+    with tapped(model) as (watched, traffic):
         answer = ask(watched, GREETING)
     assert answer.text
-    assert [body["model"] for body in tape.sent] == [name_of(model)]
-    assert read_answer(tape.answers[0]).told["model"] == name_of(model)
+    assert [body["model"] for body in traffic.sent] == [name_of(model)]
+    assert read_answer(traffic.answers[0]).told["model"] == name_of(model)
     if chosen().ours:  # Whether their answers say so is for others to decide.
         assert answer.response_metadata["model_name"] == name_of(model)
 
@@ -103,11 +103,11 @@ def test_the_url_beats_the_base_url_of_the_environment(
 @pytest.mark.claim("instantiation.model.url", "instantiation.model.name")
 @both_ways
 def test_a_deployment_is_answered_by_its_model(lane: str, model: BaseChatModel, ask: Ask) -> None:
-    with tapped(model) as (watched, tape):
+    with tapped(model) as (watched, traffic):
         answer = ask(watched, GREETING)
     assert answer.text
-    assert [body["model"] for body in tape.sent] == [name_of(model)]
+    assert [body["model"] for body in traffic.sent] == [name_of(model)]
     # Some services answer under another name of the same model, such as its path or its version.
-    named = read_answer(tape.answers[0]).told.get("model", name_of(model))
+    named = read_answer(traffic.answers[0]).told.get("model", name_of(model))
     if chosen().ours:  # Whether their answers say so is for others to decide.
         assert answer.response_metadata["model_name"] == named

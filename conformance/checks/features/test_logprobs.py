@@ -48,19 +48,19 @@ def leave_blanks(answer: AIMessage) -> dict[str, Any]:
 def test_model_apis_refuse_log_probabilities_or_answer_without_them(
     lane: str, model: BaseChatModel, slug: str, ask: Ask
 ) -> None:
-    with tapped(model) as (watched, tape):
+    with tapped(model) as (watched, traffic):
         named, options = at_model(watched, slug)
         try:
             answer = ask(named, GREETING, **options, logprobs=True, top_logprobs=2)
         except catch("invalid-request") as refusal:
             assert is_typed("invalid-request", refusal)  # noqa: PT017  either outcome is the claim
             # `errors.sentence.kept` judges what others make of the sentence.
-            said = str(refusal) if chosen().ours else tape.answers[0]
+            said = str(refusal) if chosen().ours else traffic.answers[0]
             assert "log probs" in said or "logprobs" in said
         else:
             assert answer.text
             assert "logprobs" not in leave_blanks(answer)
-    assert [(body["model"], body["logprobs"], body["top_logprobs"]) for body in tape.sent] == [
+    assert [(body["model"], body["logprobs"], body["top_logprobs"]) for body in traffic.sent] == [
         (slug, True, 2)
     ]
 

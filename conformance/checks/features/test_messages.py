@@ -56,9 +56,9 @@ _WIRE_CALL: dict[str, Any] = {
 
 def _ask(model: BaseChatModel, ask: Ask, question: Any) -> tuple[AIMessage, list[dict[str, Any]]]:
     """Return the answer, and the messages that the question became."""
-    with tapped(model) as (watched, tape):
+    with tapped(model) as (watched, traffic):
         answer = ask(watched, question)
-    (body,) = tape.sent
+    (body,) = traffic.sent
     # A field without a value says as much as none.
     return answer, [{k: v for k, v in each.items() if v is not None} for each in body["messages"]]
 
@@ -73,10 +73,10 @@ def test_a_plain_string_is_answered(lane: str, model: BaseChatModel, ask: Ask) -
 
 @pytest.mark.claim("messages.invoke.string")
 def test_one_question_gets_one_answer(lane: str, model: BaseChatModel) -> None:
-    with tapped(model) as (watched, tape):
+    with tapped(model) as (watched, traffic):
         (generations,) = watched.generate([[HumanMessage("Hello, how are you?")]]).generations
         list(watched.stream("Hello, how are you?"))
-    streamed = read_answer(tape.answers[1]).choices
+    streamed = read_answer(traffic.answers[1]).choices
     told = f"one answer was asked for; {len(generations)} came, and {streamed} in a stream"
     assert (len(generations), streamed) == (1, 1), told
 
@@ -157,10 +157,10 @@ def _leave_what_is_free(sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_what_comes_before_a_question_is_read(
     lane: str, model: BaseChatModel, evidence: Evidence
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         texts = [tapped_model.invoke(_write_turns(part)).text for part in ("", *_TOLD)]
     # Whatever a model makes of it: what does not reach it is not counted either.
-    plain, *counts = (read_answer(body).count("prompt_tokens") or 0 for body in tape.answers)
+    plain, *counts = (read_answer(body).count("prompt_tokens") or 0 for body in traffic.answers)
     counted = {part for part, n in zip(_TOLD, counts, strict=True) if n > plain}
     if not counted:
         evidence.not_applicable("the service counts no tokens of what comes before a question")

@@ -69,10 +69,10 @@ def test_an_answer_that_calls_a_tool_says_so(lane: str, model: BaseChatModel, as
 def test_an_answer_names_its_provider_its_model_and_its_id(
     lane: str, model: BaseChatModel, ask: Ask
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         metadata = ask(tapped_model, GREETING).response_metadata
-    assert tape.sent[0]["model"] == LANES[lane].model
-    told = read_answer(tape.answers[0]).told
+    assert traffic.sent[0]["model"] == LANES[lane].model
+    told = read_answer(traffic.answers[0]).told
     # Some engines answer under another name of their only model, and some give no id.
     named = LANES[lane].model if lane == "model-apis" else told.get("model", LANES[lane].model)
     assert metadata["model_name"] == named

@@ -120,11 +120,11 @@ def test_a_calls_own_value_wins(lane: str, evidence: Evidence, ask: Ask) -> None
 def test_an_answer_ends_before_a_stop_sequence(
     lane: str, model: BaseChatModel, ask: Ask, evidence: Evidence
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         ask(tapped_model, TALE)
         stopped = ask(tapped_model, TALE, stop=["harbour"])
-    assert tape.sent[1]["stop"] == ["harbour"]
-    whole, cut = map(read_answer, tape.answers)
+    assert traffic.sent[1]["stop"] == ["harbour"]
+    whole, cut = map(read_answer, traffic.answers)
     if "harbour" not in whole.text:
         evidence.not_applicable("the model tells a tale of a harbour without the word")
     assert "harbour" not in stopped.text, (
@@ -138,9 +138,9 @@ def test_an_answer_ends_before_a_stop_sequence(
 def test_a_seed_is_sent_and_answered(
     lane: str, model: BaseChatModel, evidence: Evidence, ask: Ask
 ) -> None:
-    with tapped(model) as (tapped_model, tape), knowing(evidence, "seed"):
+    with tapped(model) as (tapped_model, traffic), knowing(evidence, "seed"):
         first, second = (ask(tapped_model, GREETING, seed=seed) for seed in (0, 7))
-    assert [body["seed"] for body in tape.sent] == [0, 7]
+    assert [body["seed"] for body in traffic.sent] == [0, 7]
     assert first.text
     assert second.text
 
@@ -150,15 +150,15 @@ def test_a_seed_is_sent_and_answered(
 def test_calls_side_by_side_can_be_forbidden(
     lane: str, model: BaseChatModel, evidence: Evidence, ask: Ask
 ) -> None:
-    with tapped(model) as (tapped_model, tape), knowing(evidence, "parallel_tool_calls"):
+    with tapped(model) as (tapped_model, traffic), knowing(evidence, "parallel_tool_calls"):
         both = ask(tapped_model.bind_tools([get_weather]), TWO_CITIES)
         strict = {"strict": True} if chosen().ours else {}  # Others may bind it otherwise.
         bound = tapped_model.bind_tools([get_weather], parallel_tool_calls=False, **strict)
         one = ask(bound, TWO_CITIES)
-    assert "parallel_tool_calls" not in tape.sent[0]
-    assert tape.sent[1]["parallel_tool_calls"] is False
+    assert "parallel_tool_calls" not in traffic.sent[0]
+    assert traffic.sent[1]["parallel_tool_calls"] is False
     if chosen().ours:
-        assert tape.sent[1]["tools"][0]["function"]["strict"] is True
+        assert traffic.sent[1]["tools"][0]["function"]["strict"] is True
     assert len(both.tool_calls) == 2, (
         f"the service was free to make two calls; the message holds {len(both.tool_calls)}"
     )

@@ -80,12 +80,12 @@ def _play_turns(model: BaseChatModel, lane: str, ask: Ask) -> tuple[AIMessage, A
 def test_reasoning_goes_back_with_its_message(
     lane: str, model: BaseChatModel, ask: Ask, evidence: Evidence
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         call, _ = _play_turns(tapped_model, lane, ask)
     if not chosen().ours and not read_reasoning(call):
         evidence.not_applicable("the message holds no reasoning, as reasoning.answer.kept says")
     thoughts = read_reasoning(call)
-    _, replayed, _ = tape.sent[1]["messages"]
+    _, replayed, _ = traffic.sent[1]["messages"]
     assert thoughts.strip()
     if not chosen().ours and not replayed.get("reasoning_content"):
         evidence.not_applicable(NO_REPLAY)

@@ -130,7 +130,7 @@ def test_each_piece_of_a_long_call_is_handed_out_before_the_next_is_sent(
 @pytest.mark.claim("streaming.sync.adds-up")
 @pytest.mark.parametrize("prompt", [TALE, TWO_CITIES], ids=["text", "calls"])
 def test_the_sum_of_the_pieces_is_the_invoked_answer(model: BaseChatModel, prompt: str) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         bound = tapped_model.bind_tools([get_weather])
         chunks = stream(bound, prompt)
         streamed, invoked = add_up(chunks), bound.invoke(prompt)
@@ -140,12 +140,12 @@ def test_the_sum_of_the_pieces_is_the_invoked_answer(model: BaseChatModel, promp
     texts = [chunk.text for chunk in chunks if chunk.text]
     grown = [later.startswith(earlier) and later != earlier for earlier, later in pairwise(texts)]
     assert len(grown) < _CHANCE or not all(grown), "each chunk repeats all of the text before it"
-    for message, body in zip((streamed, invoked), tape.answers, strict=True):
+    for message, body in zip((streamed, invoked), traffic.answers, strict=True):
         judge_reading(message, body)
-    told, sent = invoked.response_metadata, read_answer(tape.answers[0]).told
+    told, sent = invoked.response_metadata, read_answer(traffic.answers[0]).told
     # What a service says in whole answers only is lacking in streams; what it says of a single
     # answer, such as its timings, differs. What others make of it is theirs to say.
-    more = {k for k in told.keys() - STREAM_ONLY if f'"{k}"' in tape.answers[0]}
+    more = {k for k in told.keys() - STREAM_ONLY if f'"{k}"' in traffic.answers[0]}
     names = COMMON | {"model_provider"} | more if chosen().ours else COMMON
     kept = {k: sent.get(k, v) for k, v in told.items() if k in names and v is not None}
     found = {k: streamed.response_metadata.get(k) for k in kept}
@@ -156,7 +156,7 @@ def test_the_sum_of_the_pieces_is_the_invoked_answer(model: BaseChatModel, promp
 def test_reasoning_streams_in_chunks_apart_from_the_text(
     model: BaseChatModel, lane: str, evidence: Evidence
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         reasoning_model, named = at_model(tapped_model, LANES[lane].reasoning_model)
         chunks = stream(reasoning_model, TALE, **named)
         invoked = reasoning_model.invoke(TALE, **named)
@@ -170,7 +170,7 @@ def test_reasoning_streams_in_chunks_apart_from_the_text(
     )
     assert not any(chunk.text for chunk in thoughts)
     assert chunks.index(thoughts[-1]) < chunks.index(words[0])
-    for message, body in zip((add_up(chunks), invoked), tape.answers, strict=True):
+    for message, body in zip((add_up(chunks), invoked), traffic.answers, strict=True):
         judge_reading(message, body)
         assert read_reasoning(message) == read_answer(body).reasoning
 
@@ -232,7 +232,7 @@ def test_standard_blocks_tell_the_whole_answer(
 def test_typed_events_tell_the_same_story(
     model: BaseChatModel, lane: str, evidence: Evidence
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         reasoning_model, named = at_model(tapped_model, LANES[lane].reasoning_model)
         bound: Any = reasoning_model.bind_tools([get_weather], **named)
         told = _open_events(bound, evidence)
@@ -242,9 +242,9 @@ def test_typed_events_tell_the_same_story(
     # langchain-core makes the events of the blocks of each chunk, if a client does not.
     if called(told.output) != called(whole) and breaks_calls(chunks):
         evidence.not_applicable(MERGED)
-    for message, body in zip((told.output, whole), tape.answers, strict=True):
+    for message, body in zip((told.output, whole), traffic.answers, strict=True):
         judge_reading(message, body)
-    answer = read_answer(tape.answers[0])
+    answer = read_answer(traffic.answers[0])
     # Others may keep reasoning where no content block is made of it, of which events are made.
     in_blocks = any(block["type"] == "reasoning" for block in whole.content_blocks)
     kept = read_reasoning(whole) if chosen().ours else in_blocks
@@ -280,10 +280,10 @@ def _open_events(bound: Any, evidence: Evidence) -> Any:
 @pytest.mark.claim("streaming.text.after-finish")
 @pytest.mark.parametrize("slug", ["zai-org/GLM-5.2", "deepseek-ai/DeepSeek-V4-Pro"], ids=str.lower)
 def test_text_after_the_finish_reason_is_kept(model: BaseChatModel, slug: str) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         named, options = at_model(tapped_model, slug)
         whole = add_up(named.stream("Repeat after me: Yes", **options))
-    finish, text = (tape.answers[0].index(mark) for mark in ('"finish_reason":"stop"', '"Yes"'))
+    finish, text = (traffic.answers[0].index(mark) for mark in ('"finish_reason":"stop"', '"Yes"'))
     assert finish < text
     assert whole.text == "Yes"
     assert whole.response_metadata["finish_reason"] == "stop"
@@ -294,7 +294,7 @@ def test_text_after_the_finish_reason_is_kept(model: BaseChatModel, slug: str) -
 def test_exactly_one_piece_is_the_last_and_it_alone_carries_the_end(
     model: BaseChatModel, prompt: str
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         *earlier, last = stream(tapped_model.bind_tools([get_weather]), prompt)
     assert len(earlier) > 2
     if not chosen().ours:
@@ -306,7 +306,7 @@ def test_exactly_one_piece_is_the_last_and_it_alone_carries_the_end(
     assert reason, f"the last chunk of a stream reports why it ended; it has no reason, {reason!r}"
     assert last.response_metadata["model_name"]
     # Whether a service counts at all is another claim.
-    sent = read_answer(tape.answers[0])
+    sent = read_answer(traffic.answers[0])
     if any(sent.count(name) is not None for name in COUNTS.values()):
         assert last.usage_metadata, "the last chunk of a stream reports no usage, and one was sent"
     for chunk in earlier:
@@ -338,10 +338,10 @@ def judge_end(chunks: list[AIMessageChunk]) -> None:
     ],
 )
 def test_a_stream_without_done_ended_well(model: BaseChatModel, slug: str) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         named, options = at_model(tapped_model, slug)
         whole = add_up(named.stream("Count from 1 to 9.", stop=["5"], **options))
-    assert "[DONE]" not in tape.answers[0]
+    assert "[DONE]" not in traffic.answers[0]
     assert whole.text == "1, 2, 3, 4, "
     assert whole.response_metadata["finish_reason"] == "stop"
     assert whole.chunk_position == "last"
@@ -428,9 +428,9 @@ def test_a_request_refused_after_the_200_is_an_error(
 ) -> None:
     schema = {"name": "place", "schema": {"type": "city"}}
     form = {"type": "json_schema", "json_schema": schema}
-    with tapped(model) as (tapped_model, tape), catching() as refusals:
+    with tapped(model) as (tapped_model, traffic), catching() as refusals:
         add_up(tapped_model.stream(TALE, response_format=form))
-    [status], error = tape.statuses, find_error(tape.answers[0])
+    [status], error = traffic.statuses, find_error(traffic.answers[0])
     refused = status >= _REFUSED
     if not (error or refused):
         assert not refusals

@@ -122,10 +122,10 @@ async def test_schemas_come_back_filled_from_the_event_loop(
 
 @pytest.mark.claim("structured.method.function-calling")
 def test_function_calling_sends_the_schema_as_a_forced_tool(model: BaseChatModel) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         chain = tapped_model.with_structured_output(Visit, method="function_calling")
         answer = chain.invoke(PLAN)
-    [body] = tape.sent
+    [body] = traffic.sent
     function = {"name": "Visit", **DESCRIBED, "parameters": PARAMETERS}
     assert body["tools"] == [{"type": "function", "function": function}]
     named = {"type": "function", "function": {"name": "Visit"}}
@@ -141,9 +141,9 @@ def test_function_calling_sends_the_schema_as_a_forced_tool(model: BaseChatModel
 def test_json_schema_sends_the_schema_as_response_format(
     model: BaseChatModel, evidence: Evidence
 ) -> None:
-    with tapped(model) as (tapped_model, tape), catching() as errors:
+    with tapped(model) as (tapped_model, traffic), catching() as errors:
         answer = tapped_model.with_structured_output(Visit, method="json_schema").invoke(PLAN)
-    [body] = tape.sent
+    [body] = traffic.sent
     skip_another_method(evidence, body)
     form = body.get("response_format") or {}
     assert form.get("type") == "json_schema", (
@@ -161,9 +161,9 @@ def test_json_schema_sends_the_schema_as_response_format(
 
 @pytest.mark.claim("structured.method.json-mode")
 def test_json_mode_asks_for_any_object_and_parses_it(model: BaseChatModel) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         answer = tapped_model.with_structured_output(None, method="json_mode").invoke(NAME)
-    [body] = tape.sent
+    [body] = traffic.sent
     assert body["response_format"] == {"type": "json_object"}
     assert "tools" not in body
     assert set(answer) == {"city", "country"}
@@ -187,14 +187,14 @@ def test_an_optional_field_may_be_left_out(model: BaseChatModel, method: Method)
 @pytest.mark.claim("structured.raw.kept")
 @by_method
 def test_the_message_stays_beside_what_was_parsed(model: BaseChatModel, method: Method) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         chain = tapped_model.with_structured_output(Visit, method=method, include_raw=True)
         answer: Any = chain.invoke(PLAN)
     assert set(answer) == {"raw", "parsed", "parsing_error"}
     assert as_dict(answer["parsed"]) == PLANNED
     assert answer["parsing_error"] is None
-    judge_reading(answer["raw"], tape.answers[0])
-    counted = read_answer(tape.answers[0]).count("total_tokens")
+    judge_reading(answer["raw"], traffic.answers[0])
+    counted = read_answer(traffic.answers[0]).count("total_tokens")
     kept = (answer["raw"].usage_metadata or {}).get("total_tokens")
     assert kept == counted or counted is None, f"{counted} tokens were counted; it reports {kept}"
 
@@ -259,21 +259,21 @@ def test_an_answer_without_a_finish_reason_is_complete(
     model: BaseChatModel, evidence: Evidence, ask: Ask, method: Method
 ) -> None:
     schema = {"title": "Visit", **PARAMETERS}
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         named, options = at_model(tapped_model, "zai-org/GLM-5")
         chain = named.with_structured_output(schema, method=method, **options)
         if chosen().ours:
             bound, *parsers = chain.steps
             parsed: Any = ask(bound, f"{PLAN} Answer in JSON.")
-            assert "finish_reason" not in tape.answers[0]
+            assert "finish_reason" not in traffic.answers[0]
             assert parsed.response_metadata.get("finish_reason") is None
             for parser in parsers:
                 parsed = parser.invoke(parsed)
         else:
             parsed = ask_chain(chain, ask)
-            if "response_format" not in tape.sent[0]:
+            if "response_format" not in traffic.sent[0]:
                 evidence.not_applicable(f"the client does not ask by response_format for {method}")
-    assert "finish_reason" not in tape.answers[0]
+    assert "finish_reason" not in traffic.answers[0]
     assert parsed
 
 

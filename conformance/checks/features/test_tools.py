@@ -112,11 +112,11 @@ def test_two_calls_in_one_answer_are_two_tool_calls_in_order(
 def test_two_calls_with_one_id_stay_two_calls_with_ids_that_differ(
     model: BaseChatModel, ask: Ask
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         reasoning_model, named = at_model(tapped_model, "moonshotai/Kimi-K2-Thinking")
         message = ask(reasoning_model.bind_tools([get_weather], **named), TWO_CITIES)
-    assert '"functions.get_weather:0"' in tape.answers[0]
-    assert '"functions.get_weather:1"' not in tape.answers[0]
+    assert '"functions.get_weather:0"' in traffic.answers[0]
+    assert '"functions.get_weather:1"' not in traffic.answers[0]
     assert read_calls(message) == [PARIS, ROME]
     ids = read_ids(message)
     assert len({*ids, None}) == 3, f"the service gave two calls one id; the message has {ids}"
@@ -137,7 +137,7 @@ def test_arguments_that_are_not_json_are_kept_raw(lane: str, evidence: Evidence,
 @pytest.mark.parametrize("choice", ["any", "required", True, "get_weather"])
 def test_a_forced_call_is_sent_as_such_and_comes(model: BaseChatModel, choice: Any) -> None:
     named = {"type": "function", "function": {"name": "get_weather"}}
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         tools: Any = [get_time, get_weather]
         if choice is True and not chosen().ours:
             tools = [get_weather]  # "This tool" is what True says to some makers.
@@ -145,7 +145,7 @@ def test_a_forced_call_is_sent_as_such_and_comes(model: BaseChatModel, choice: A
     forced = [named if choice == "get_weather" else "required"]
     if len(tools) == 1:
         forced.append(named)
-    assert read_choice(tape.sent[0]) in forced
+    assert read_choice(traffic.sent[0]) in forced
     assert read_calls(message)[0] == PARIS
 
 
@@ -165,9 +165,9 @@ def test_a_tool_forced_by_name_is_called_against_the_prompt(model: BaseChatModel
 @pytest.mark.claim("tools.choice.none")
 @both_ways
 def test_forbidden_tools_are_sent_as_such_and_no_call_comes(model: BaseChatModel, ask: Ask) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         message = ask(tapped_model.bind_tools([get_weather], tool_choice="none"), ONE_CITY)
-    [body] = tape.sent
+    [body] = traffic.sent
     assert (body["tool_choice"], len(body["tools"])) == ("none", 1)
     calls = read_calls(message)
     assert not calls, f"tools were forbidden with tool_choice='none'; the message holds {calls}"
@@ -366,13 +366,13 @@ def test_a_call_cut_off_by_max_tokens_ends_in_the_services_own_sentence(
 @pytest.mark.parametrize("status", ["success", "error"])
 def test_calls_and_their_results_go_back_to_the_service(model: BaseChatModel, status: Any) -> None:
     result = {"success": "Sunny, 21 °C", "error": "Error: the station is down"}[status]
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         bound = tapped_model.bind_tools([get_weather])
         called = bound.invoke(ONE_CITY)
         [call_id] = read_ids(called)
         told = ToolMessage(result, tool_call_id=call_id, status=status)
         answer = bound.invoke([HumanMessage(ONE_CITY), called, told])
-    _, assistant, tool_message = tape.sent[1]["messages"]
+    _, assistant, tool_message = traffic.sent[1]["messages"]
     assert assistant["tool_calls"][0]["id"] == tool_message["tool_call_id"]
     assert tool_message["tool_call_id"] == call_id or not chosen().ours  # Others may rename both.
     assert json.loads(assistant["tool_calls"][0]["function"]["arguments"]) == PARIS["args"]

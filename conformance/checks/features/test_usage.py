@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from conformance.checks.features.questions import (
     GREETING,
     TALE,
-    Tape,
+    TrafficLog,
     add_up,
     ask_stream,
     at_model,
@@ -54,12 +54,12 @@ _ADDED = "counts of several events are added up, as usage.stream.once says"
 _COUNTING_ALL_ALONG = {"stream_options": {"include_usage": True, "continuous_usage_stats": True}}
 
 
-def _skip_unrequested(evidence: Evidence, tape: Tape) -> None:
+def _skip_unrequested(evidence: Evidence, traffic: TrafficLog) -> None:
     """End the check if a stream of another maker's client does not ask for its usage.
 
     `usage.stream.asked-for` judges that.
     """
-    if not chosen().ours and is_usage_unrequested(tape.sent[-1]):
+    if not chosen().ours and is_usage_unrequested(traffic.sent[-1]):
         evidence.not_applicable(UNREQUESTED)
 
 
@@ -79,9 +79,9 @@ def _skip_unread(evidence: Evidence, usage: Any, body: dict[str, Any]) -> None:
 
 @pytest.mark.claim("usage.invoke.once")
 def test_an_answer_reports_prompt_answer_and_sum_once(lane: str, model: BaseChatModel) -> None:
-    with get_usage_metadata_callback() as counted, tapped(model) as (tapped_model, tape):
+    with get_usage_metadata_callback() as counted, tapped(model) as (tapped_model, traffic):
         answer = tapped_model.invoke(GREETING)
-    usage, sent = answer.usage_metadata, read_answer(tape.answers[0]).usage
+    usage, sent = answer.usage_metadata, read_answer(traffic.answers[0]).usage
     assert usage is not None, NO_USAGE
     told = usage["input_tokens"], usage["output_tokens"]
     wanted = tuple(sent.get(name) for name in _COUNTS)
@@ -133,10 +133,10 @@ def test_several_answers_to_one_question_report_their_tokens_once(
 def test_reasoning_tokens_are_reported(
     lane: str, model: BaseChatModel, ask: Ask, evidence: Evidence
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         reasoning_model, named = at_model(tapped_model, LANES[lane].reasoning_model)
         usage = ask(reasoning_model, _RIDDLE, **named).usage_metadata
-    _skip_unrequested(evidence, tape)
+    _skip_unrequested(evidence, traffic)
     assert usage is not None, NO_USAGE
     reasoning = (usage.get("output_token_details") or {}).get("reasoning", 0)
     assert reasoning > 0, f"the service counted tokens of reasoning; the answer reports {usage}"
@@ -152,9 +152,9 @@ def test_cached_tokens_are_reported(
     lane: str, model: BaseChatModel, ask: Ask, evidence: Evidence
 ) -> None:
     model.invoke(_LONG_PROMPT)
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         usage = ask(tapped_model, _LONG_PROMPT).usage_metadata
-    _skip_unrequested(evidence, tape)
+    _skip_unrequested(evidence, traffic)
     assert usage is not None, NO_USAGE
     cached = (usage.get("input_token_details") or {}).get("cache_read", 0)
     assert cached > 0, f"the service counted cached tokens of a prompt; the answer reports {usage}"
@@ -219,9 +219,9 @@ def test_a_count_of_zero_is_one(lane: str, evidence: Evidence, ask: Ask) -> None
 def test_one_piece_carries_the_usage_of_the_whole_stream(
     lane: str, model: BaseChatModel, evidence: Evidence
 ) -> None:
-    with get_usage_metadata_callback() as counted, tapped(model) as (tapped_model, tape):
+    with get_usage_metadata_callback() as counted, tapped(model) as (tapped_model, traffic):
         chunks = list(tapped_model.stream(TALE))
-    _skip_unrequested(evidence, tape)
+    _skip_unrequested(evidence, traffic)
     usage = add_up(chunks).usage_metadata
     assert usage is not None, NO_USAGE
     judge_counts(usage)
@@ -234,14 +234,14 @@ def test_one_piece_carries_the_usage_of_the_whole_stream(
 def test_a_streamed_answer_counts_as_many_tokens_as_an_invoked_one(
     lane: str, model: BaseChatModel, evidence: Evidence
 ) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         invoked = tapped_model.invoke(GREETING).usage_metadata
         streamed = add_up(tapped_model.stream(GREETING)).usage_metadata
     assert invoked is not None, NO_USAGE
-    _skip_unrequested(evidence, tape)
+    _skip_unrequested(evidence, traffic)
     assert streamed is not None, NO_USAGE
     # A model that samples says more or less the second time.
-    for usage, body in zip((invoked, streamed), tape.answers, strict=True):
+    for usage, body in zip((invoked, streamed), traffic.answers, strict=True):
         sent = tuple(read_answer(body).count(name) for name in _COUNTS)
         told = usage["input_tokens"], usage["output_tokens"]
         assert told == sent, (

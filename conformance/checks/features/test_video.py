@@ -52,12 +52,12 @@ def test_a_standard_video_block_is_refused_before_anything_is_sent(
 
 @pytest.mark.claim("video.part.refused")
 def test_a_video_part_is_forwarded_to_a_text_model_which_refuses_it(model: BaseChatModel) -> None:
-    with tapped(model) as (tapped_model, tape):
+    with tapped(model) as (tapped_model, traffic):
         named, options = at_model(tapped_model, "zai-org/GLM-5.2")
         assert named.invoke([HumanMessage([TEXT])], **options).text
         with expect("invalid-request", ours="does not support multimodal") as caught:
             named.invoke([HumanMessage([TEXT, PART])], **options)
     # `errors.sentence.kept` judges what others make of it.
-    assert "does not support multimodal" in tape.answers[-1]
+    assert "does not support multimodal" in traffic.answers[-1]
     expect_status(caught.value, 400)
-    assert tape.sent[1]["messages"] == [{"role": "user", "content": [TEXT, PART]}]
+    assert traffic.sent[1]["messages"] == [{"role": "user", "content": [TEXT, PART]}]

@@ -13,7 +13,12 @@ import pytest
 from conformance.checks import assets
 from conformance.libraries import LIBRARIES
 from conformance.subjects.subject import chosen
-from conformance.subjects.traffic import DECK, UNREQUESTED, Tape, is_usage_unrequested
+from conformance.subjects.traffic import (
+    LOGGED_REFERENCE,
+    UNREQUESTED,
+    TrafficLog,
+    is_usage_unrequested,
+)
 from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
@@ -49,15 +54,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     trace is told of a schema is no claim's: those tests look at it once the answer has been found
     to fit.
     """
-    tape = Tape()
-    DECK.tapes.append(tape)
+    traffic = TrafficLog()
+    LOGGED_REFERENCE.logs.append(traffic)
     try:
         return (yield)
     except AssertionError as error:
         if _BLOCKS in str(extract_tb(error.__traceback__)[-1].line) and not chosen().ours:
             end_inapplicable("blocks.whole.told and streaming.blocks.apart judge content blocks")
         counting = "usage_metadata_streaming" in item.name and not chosen().ours
-        if counting and any(map(is_usage_unrequested, tape.sent)):
+        if counting and any(map(is_usage_unrequested, traffic.sent)):
             end_inapplicable(UNREQUESTED)
         raise
     except KeyError as missing:
@@ -65,7 +70,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             end_inapplicable("what a trace is told of a schema is for each maker to say")
         raise
     finally:
-        DECK.tapes.remove(tape)
+        LOGGED_REFERENCE.logs.remove(traffic)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from conformance.pytest_plugin import LONGEST
 from conformance.reference import LoopbackServer, respond
 from conformance.subjects import connect as mounts
 from conformance.subjects.subject import choose
-from conformance.subjects.traffic import DECK
+from conformance.subjects.traffic import LOGGED_REFERENCE
 from conformance.targets import FAKE_KEY, LANES
 
 if TYPE_CHECKING:
@@ -219,15 +219,15 @@ def test_the_servers_of_a_check_are_closed_with_it() -> None:
 
 
 @pytest.mark.parametrize("spec", ["", THIRD_PARTY], ids=["ours", "another"])
-def test_a_tape_holds_what_was_sent_and_answered(spec: str) -> None:
+def test_a_log_of_traffic_holds_what_was_sent_and_answered(spec: str) -> None:
     who = choose(spec)
-    with LoopbackServer(DECK) as server:
+    with LoopbackServer(LOGGED_REFERENCE) as server:
         model = who.make(base_url=f"{server.url}/v1", model="moonshotai/Kimi-K2.6", api_key="k")
-        with mounts.tap(model) as (watched, tape):
+        with mounts.tap(model) as (watched, traffic):
             assert watched.invoke("Hello").text
-        model.invoke("Not on the tape")
+        model.invoke("Not on the traffic")
     choose("")
-    assert [body["messages"][0]["content"] for body in tape.sent] == ["Hello"]
-    assert ['"usage"' in answer for answer in tape.answers] == [True]
-    assert FAKE_KEY not in str(vars(tape))
-    assert DECK.tapes == []
+    assert [body["messages"][0]["content"] for body in traffic.sent] == ["Hello"]
+    assert ['"usage"' in answer for answer in traffic.answers] == [True]
+    assert FAKE_KEY not in str(vars(traffic))
+    assert LOGGED_REFERENCE.logs == []

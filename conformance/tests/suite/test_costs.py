@@ -17,7 +17,7 @@ def stream(*events: Any) -> str:
     return "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
 
 
-def tape(*answers: Any, status: int = 200) -> str:
+def traffic(*answers: Any, status: int = 200) -> str:
     return yaml.safe_dump(
         {
             "interactions": [
@@ -32,7 +32,7 @@ def tape(*answers: Any, status: int = 200) -> str:
 
 
 def test_requests_are_counted_and_tokens_are_what_the_answers_counted() -> None:
-    texts = [tape(json.dumps(USAGE), stream(USAGE)), tape(json.dumps(USAGE).encode())]
+    texts = [traffic(json.dumps(USAGE), stream(USAGE)), traffic(json.dumps(USAGE).encode())]
     assert estimate(texts) == Cost(requests=3, tokens=21)
 
 
