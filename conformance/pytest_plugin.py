@@ -177,9 +177,9 @@ class _Recorder:
         self.pytest_sessionstart()
         self.pytest_collection_finish(session)
 
-    def note_play(self, cassette: str, check: str) -> None:
+    def note_cassette_use(self, cassette: str, check: str) -> None:
         """Write down that a check asked for a cassette."""
-        self._writer.write_play(cassette, check)
+        self._writer.write_cassette_use(cassette, check)
 
     def note_refusal(self, reason: str) -> None:
         """Write down why no check can run."""
@@ -192,7 +192,7 @@ class _Recorder:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             where = f"collecting {report.nodeid or '.'}"
-            self._writer.write_stray(where, _tidy(str(report.longrepr).splitlines()[-1]))
+            self._writer.write_unbound_failure(where, _tidy(str(report.longrepr).splitlines()[-1]))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._selected = len(session.items)
@@ -241,7 +241,7 @@ class _Recorder:
         text = next((why for phase, why in phases if phase is result), "it has no result")
         reason, wrong = _tidy(text), result in {Result.FAILED, Result.BROKEN}
         if not is_bound(item) and wrong:
-            self._writer.write_stray(item.nodeid, f"{result}: {reason}")
+            self._writer.write_unbound_failure(item.nodeid, f"{result}: {reason}")
         today = datetime.now(UTC).date().isoformat()
         found = (_clean(text), _show_noted(item)) if wrong else ("", ())
         for place in places_of(item):

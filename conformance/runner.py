@@ -181,11 +181,11 @@ def verify(
         _add_corpus(record, selection.corpus, set(places))
     today = datetime.now(UTC).date()
     judged = judge(places, record.outcomes, expected_failures, target=selection.target, today=today)
-    strays = (f"{where}: bound to no claim: {reason}" for where, reason in record.strays)
+    unbound = (f"{where}: bound to no claim: {reason}" for where, reason in record.unbound_failures)
     unplayed = []
     if suite.cassettes and selection.whole and selection.target == "replay":
-        unplayed = find_unplayed(suite.cassettes, {name for name, _ in record.plays})
-    judgement = Judgement(judged.verdicts, (*judged.problems, *strays, *unplayed))
+        unplayed = find_unplayed(suite.cassettes, {name for name, _ in record.cassette_uses})
+    judgement = Judgement(judged.verdicts, (*judged.problems, *unbound, *unplayed))
     return build_report(table, judgement, record)
 
 
@@ -233,7 +233,7 @@ def collect(suite: Suite, selection: Selection) -> list[tuple[str, Place]]:
         CutRunError: Something cannot be collected.
     """
     record, output = _run(suite, selection, "--collect-only")
-    if record.strays:
+    if record.unbound_failures:
         raise CutRunError(f"the checks cannot be collected\n{output}")
     return record.bindings
 

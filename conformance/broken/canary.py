@@ -43,11 +43,11 @@ def find_green(honest: Record, altered: Record) -> list[str]:
         honest: The record of a replay.
         altered: The record of a replay on the canary.
     """
-    recorded = dict.fromkeys(check for _, check in honest.plays)
+    recorded = dict.fromkeys(check for _, check in honest.cassette_uses)
     if not recorded:
         return ["no check played a cassette"]
     red = {outcome.check for outcome in altered.outcomes if outcome.result in _RED}
-    red |= {where for where, _ in altered.strays}
+    red |= {where for where, _ in altered.unbound_failures}
     return [f"{check} did not notice" for check in recorded if check not in red]
 
 

@@ -24,7 +24,7 @@ from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.time_limit import limit_time
 from conformance.subjects.traffic import LOGGED_REFERENCE
 from conformance.targets import LANES, choose_settings, find_stage
-from conformance.verdicts.bound_items import evidence_of, note_play, places_of
+from conformance.verdicts.bound_items import evidence_of, note_cassette_use, places_of
 from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _whole_cassette(
     provenance = read_provenance(Path(vcr._path))
     assert provenance is not None  # else it had a flaw
     detail = {"live": provenance.recorded, "engine": provenance.source}
-    note_play(request.config, name, request.node.nodeid)
+    note_cassette_use(request.config, name, request.node.nodeid)
     evidence_of(request.node).came_from(provenance.evidence, detail.get(provenance.evidence, ""))
     if request.node.stash.get(_PASSED, False) and not vcr.all_played:
         raise SuiteFault(f"{name} was played in part only; record it anew")

@@ -22,8 +22,8 @@ __all__ = [
     "bind_item",
     "evidence_of",
     "is_bound",
+    "note_cassette_use",
     "note_cost",
-    "note_play",
     "note_refusal",
     "places_of",
 ]
@@ -59,11 +59,11 @@ def evidence_of(node: pytest.Item) -> Evidence:
     return node.stash.setdefault(_EVIDENCE, Evidence())
 
 
-def note_play(config: pytest.Config, cassette: str, check: str) -> None:
+def note_cassette_use(config: pytest.Config, cassette: str, check: str) -> None:
     """Write into the run's record, if there is one, that a check asked for a cassette."""
     recorder = config.pluginmanager.get_plugin(RECORDER)
     if recorder is not None:
-        recorder.note_play(cassette, check)
+        recorder.note_cassette_use(cassette, check)
 
 
 def note_cost(config: pytest.Config, cost: Cost) -> None:

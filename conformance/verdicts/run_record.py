@@ -35,8 +35,9 @@ class Record:
         header: Target, versions, selection, start.
         bindings: Every check selected, with the places it is bound to.
         outcomes: One per check and place.
-        strays: What failed without being bound to any claim: (where, why).
-        plays: Every cassette that was played, or would have been, and the check that asked for it.
+        unbound_failures: What failed without being bound to any claim: (where, why).
+        cassette_uses: Every cassette that was played, or would have been, and the check that asked
+            for it.
         complete: Whether the footer stands and counts right.
         cost: Requests and tokens that somebody's service was asked for, if it was counted.
         refusal: Why no check could run; empty if they could.
@@ -47,8 +48,8 @@ class Record:
     header: dict[str, Any]
     bindings: list[tuple[str, Place]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
-    strays: list[tuple[str, str]] = field(default_factory=list)
-    plays: list[tuple[str, str]] = field(default_factory=list)
+    unbound_failures: list[tuple[str, str]] = field(default_factory=list)
+    cassette_uses: list[tuple[str, str]] = field(default_factory=list)
     complete: bool = False
     cost: dict[str, int] = field(default_factory=dict)
     interrupted: bool = False
@@ -97,13 +98,13 @@ class RecordWriter:
             }
         )
 
-    def write_stray(self, where: str, reason: str) -> None:
+    def write_unbound_failure(self, where: str, reason: str) -> None:
         """Note a failure that belongs to no claim."""
-        self._write({"kind": "stray", "where": where, "reason": reason})
+        self._write({"kind": "unbound failure", "where": where, "reason": reason})
 
-    def write_play(self, cassette: str, check: str) -> None:
+    def write_cassette_use(self, cassette: str, check: str) -> None:
         """Note that a check asked for a cassette."""
-        self._write({"kind": "play", "cassette": cassette, "check": check})
+        self._write({"kind": "cassette use", "cassette": cassette, "check": check})
 
     def write_refusal(self, reason: str) -> None:
         """Note why no check can run."""
@@ -157,8 +158,10 @@ def join(records: Sequence[Record]) -> Record:
         whole.bindings += record.bindings
         whole.outcomes += record.outcomes
         # What cannot be collected is met by each part.
-        whole.strays += [stray for stray in record.strays if stray not in whole.strays]
-        whole.plays += record.plays
+        whole.unbound_failures += [
+            each for each in record.unbound_failures if each not in whole.unbound_failures
+        ]
+        whole.cassette_uses += record.cassette_uses
         whole.refusal = whole.refusal or record.refusal
     whole.complete = all(record.complete for record in records)
     whole.collected = all(record.collected for record in records)
@@ -175,10 +178,10 @@ def _take_line(record: Record, line: dict[str, Any], number: int) -> None:
             record.collected = True
         case {"kind": "outcome", "claim": claim, "lane": lane, "check": check, **found}:
             record.outcomes.append(_read_outcome(Place(claim, lane), check, found))
-        case {"kind": "stray", "where": where, "reason": reason}:
-            record.strays.append((where, reason))
-        case {"kind": "play", "cassette": cassette, "check": check}:
-            record.plays.append((cassette, check))
+        case {"kind": "unbound failure", "where": where, "reason": reason}:
+            record.unbound_failures.append((where, reason))
+        case {"kind": "cassette use", "cassette": cassette, "check": check}:
+            record.cassette_uses.append((cassette, check))
         case {"kind": "refusal", "reason": reason}:
             record.refusal = reason
         case {"kind": "cost", "requests": requests, "tokens": tokens}:

@@ -147,9 +147,9 @@ from langchain_baseten import chat_models
 
 @pytest.fixture(autouse=True)
 def _played(request):
-    from conformance.verdicts.bound_items import note_play
+    from conformance.verdicts.bound_items import note_cassette_use
     if "recorded" in request.node.name:
-        note_play(request.config, "a.yaml", request.node.nodeid)
+        note_cassette_use(request.config, "a.yaml", request.node.nodeid)
 
 @pytest.mark.claim("calls.invoke.once")
 def test_recorded(lane):

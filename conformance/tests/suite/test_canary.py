@@ -21,7 +21,7 @@ PLACE = Place("tools.invoke.call", "dedicated")
 
 
 def played(*checks: str) -> Record:
-    return Record({}, plays=[(f"{check}.yaml", check) for check in checks])
+    return Record({}, cassette_uses=[(f"{check}.yaml", check) for check in checks])
 
 
 def judged(**results: Result) -> Record:
@@ -43,7 +43,7 @@ def test_a_recorded_check_that_stays_green_is_named(result: Result) -> None:
 
 
 def test_a_recorded_check_that_judges_no_claim_turns_red_as_a_stray() -> None:
-    assert find_green(played("test_a"), Record({}, strays=[("test_a", "failed")])) == []
+    assert find_green(played("test_a"), Record({}, unbound_failures=[("test_a", "failed")])) == []
     assert find_green(played("test_a"), Record({})) == ["test_a did not notice"]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from conformance.cli import main as program
 from conformance.cli.verify import aim_at_engine
 from conformance.tests.suite.sample_suite import write_suite
-from conformance.verdicts.bound_items import note_cost, note_play, note_refusal
+from conformance.verdicts.bound_items import note_cassette_use, note_cost, note_refusal
 from conformance.verdicts.costs import Cost
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def test_without_a_record_nothing_is_noted() -> None:
     asked: list[str] = []
     manager = SimpleNamespace(get_plugin=asked.append)
     config = cast("Any", SimpleNamespace(pluginmanager=manager))
-    note_play(config, "a.yaml", "test_a")
+    note_cassette_use(config, "a.yaml", "test_a")
     note_cost(config, Cost(1, 2))
     note_refusal(config, "nothing can run")
     assert asked == ["conformance-recorder"] * 3

@@ -179,18 +179,18 @@ def test_checks_can_ask_for_the_target(bench: Bench) -> None:
 )
 def test_a_failure_that_no_claim_covers_is_a_stray(bench: Bench, checks: str, reason: str) -> None:
     record = bench.record(checks, folder="unit")
-    ((where, why),) = record.strays
+    ((where, why),) = record.unbound_failures
     assert where == "unit/test_checks.py::test_it"
     assert why.startswith(reason)
 
 
 def test_a_skip_that_no_claim_covers_is_no_stray(bench: Bench) -> None:
-    assert bench.record("def test_it(): pytest.skip('x')", folder="unit").strays == []
+    assert bench.record("def test_it(): pytest.skip('x')", folder="unit").unbound_failures == []
 
 
 def test_a_file_that_cannot_be_collected_is_a_stray(bench: Bench) -> None:
     record = bench.record("import nothing_of_that_name", "--continue-on-collection-errors")
-    ((where, why),) = record.strays
+    ((where, why),) = record.unbound_failures
     assert where == "collecting features/test_checks.py"
     assert "nothing_of_that_name" in why
 
@@ -246,14 +246,14 @@ def test_a_package_that_is_not_installed_is_named_so(
 PLAYED = """
 @pytest.fixture
 def _played(request):
-    from conformance.verdicts.bound_items import note_play
-    note_play(request.config, "a.yaml", request.node.name)
+    from conformance.verdicts.bound_items import note_cassette_use
+    note_cassette_use(request.config, "a.yaml", request.node.name)
 """
 
 
 def test_a_fixture_states_which_cassette_a_check_asked_for(bench: Bench) -> None:
     record = bench.record(PLAYED + key_check("pass", "_played"))
-    assert record.plays == [("a.yaml", "test_it")]
+    assert record.cassette_uses == [("a.yaml", "test_it")]
 
 
 def test_a_cassette_is_played_without_a_record_as_well(bench: Bench) -> None:
@@ -384,13 +384,13 @@ def test_without_a_failure_nothing_is_kept_and_without_a_request_no_exchange(
 
 def test_a_run_records_its_cassettes_its_cost_and_why_it_cannot_go_on(bench: Bench) -> None:
     noted = """
-    from conformance.verdicts.bound_items import note_cost, note_play, note_refusal
+    from conformance.verdicts.bound_items import note_cost, note_cassette_use, note_refusal
     from conformance.verdicts.costs import Cost
 
-    note_play(request.config, "client/a.yaml", "test_it")
+    note_cassette_use(request.config, "client/a.yaml", "test_it")
     note_cost(request.config, Cost(3, 50))
     note_refusal(request.config, "the service is gone")"""
     record = bench.record(key_check(noted, "request"))
-    assert record.plays == [("client/a.yaml", "test_it")]
+    assert record.cassette_uses == [("client/a.yaml", "test_it")]
     assert record.cost == {"requests": 3, "tokens": 50}
     assert record.refusal == "the service is gone"

@@ -22,8 +22,8 @@ def write(path: Path, *, complete: bool = True) -> Path:
     writer.write_binding("test_a", PLACE)
     writer.write_collected()
     writer.write_outcome(OUTCOME)
-    writer.write_stray("test_b", "it broke")
-    writer.write_play("a.yaml", "test_a")
+    writer.write_unbound_failure("test_b", "it broke")
+    writer.write_cassette_use("a.yaml", "test_a")
     writer.close(complete=complete)
     return path
 
@@ -33,8 +33,8 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
     assert record.header == {"kind": "header", "format": 1, "target": "reference"}
     assert record.bindings == [("test_a", PLACE)]
     assert record.outcomes == [OUTCOME]
-    assert record.strays == [("test_b", "it broke")]
-    assert record.plays == [("a.yaml", "test_a")]
+    assert record.unbound_failures == [("test_b", "it broke")]
+    assert record.cassette_uses == [("a.yaml", "test_a")]
     assert record.collected
     assert record.complete
 
@@ -52,8 +52,8 @@ def test_a_run_in_parts_is_complete_when_every_part_is(tmp_path: Path, cut: int)
     assert whole.complete
     assert whole.collected
     assert whole.outcomes == [OUTCOME, OUTCOME]
-    assert whole.strays == [("test_b", "it broke")]  # met by both, reported once
-    assert whole.plays == [("a.yaml", "test_a")] * 2
+    assert whole.unbound_failures == [("test_b", "it broke")]  # met by both, reported once
+    assert whole.cassette_uses == [("a.yaml", "test_a")] * 2
     write(parts[cut], complete=False)
     assert not join([read_record(part) for part in parts]).complete
 
