@@ -20,7 +20,7 @@ from conformance.broken import canary
 from conformance.recording.cassettes import ROOT
 from conformance.recording.recorder import find_recorder, is_recorded
 from conformance.recording.vcr_hooks import match_json_body
-from conformance.subjects import connect as mounts
+from conformance.subjects import connect
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES, find_stage, read_model_overrides
 from conformance.verdicts.bound_items import note_refusal, places_of
@@ -84,13 +84,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(reason) from error
     asked = option.factory and not option.collectonly
     lanes = LANES.keys() & (option.lane or LANES) if asked else ()
-    for reason in filter(None, (mounts.find_misdirected(LANES[name]) for name in sorted(lanes))):
+    for reason in filter(None, (connect.find_misdirected(LANES[name]) for name in sorted(lanes))):
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason)
     # Of every lane: a check of the client alone asks in one that the run may not be about.
-    found = {name: mounts.find_refusal(LANES[name]) for name in LANES if asked}
+    found = {name: connect.find_refusal(LANES[name]) for name in LANES if asked}
     session.config.stash[_REFUSED] = {name: why for name, why in found.items() if why}
-    mounts.SPLITTING.update(n for n in LANES if asked and mounts.splits_calls(LANES[n]))
+    connect.SPLITTING.update(n for n in LANES if asked and connect.splits_calls(LANES[n]))
     if find_stage(option.target) == "replay" and not option.collectonly:
         for fault in canary.probe_replay():
             raise pytest.UsageError(fault)
@@ -124,12 +124,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         end_inapplicable(own.args[0])
     places = places_of(item)
     judged = any(place.claim == _PLAIN for place in places)
-    mounts.REFUSED.clear()
+    connect.REFUSED.clear()
     refused = item.config.stash[_REFUSED]
-    mounts.REFUSED.update({} if judged else refused)
+    connect.REFUSED.update({} if judged else refused)
     lane = str(getattr(getattr(item, "cls", None), "lane", ""))
     for name in {place.lane for place in places} or {lane}:
-        if reason := mounts.REFUSED.get(name):
+        if reason := connect.REFUSED.get(name):
             end_inapplicable(reason)
 
 

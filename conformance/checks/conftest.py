@@ -18,7 +18,7 @@ from conformance.broken import registry
 from conformance.recording.cassettes import find_flaw, name_cassette, read_provenance
 from conformance.recording.recorder import find_lane, find_recorder
 from conformance.recording.vcr_hooks import vcr_settings
-from conformance.subjects import connect as mounts
+from conformance.subjects import connect
 from conformance.subjects.known_faults import find_told
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.time_limit import limit_time
@@ -47,13 +47,13 @@ def _defect(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _limit_time(request: pytest.FixtureRequest) -> Iterator[None]:
     limited = request.config.option.factory
-    with limit_time(mounts.count_requests) if limited else nullcontext():
+    with limit_time(connect.count_requests) if limited else nullcontext():
         yield
 
 
 @pytest.fixture(autouse=True)
-def _close_mounts() -> Iterator[None]:
-    with mounts.OPENED:
+def _close_models() -> Iterator[None]:
+    with connect.OPENED:
         yield
     if not chosen().ours:
         MADE.clear()
@@ -73,7 +73,7 @@ def server_root(request: pytest.FixtureRequest, target: str) -> Iterator[str | N
         front = request.config.getoption("engine_url", None)
         yield str(front).rstrip("/") if front and target == "engine" else None
         return
-    with mounts.serve(LOGGED_REFERENCE) as server:
+    with connect.serve(LOGGED_REFERENCE) as server:
         yield server.url
 
 
@@ -148,8 +148,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
         judged = {place.claim for place in places}
         lane = find_lane(item)
         lanes = {place.lane for place in places} | ({lane.name} if lane else set())
-        splits = bool(lanes & mounts.SPLITTING)
-        told = "" if chosen().ours else find_told(mounts.list_requests(), judged, splits=splits)
+        splits = bool(lanes & connect.SPLITTING)
+        told = "" if chosen().ours else find_told(connect.list_requests(), judged, splits=splits)
         if told:
             end_inapplicable(told)
         raise

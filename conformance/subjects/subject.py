@@ -1,7 +1,7 @@
 """Who is judged: our own client, or what somebody's factory makes.
 
 Knows how a model is made and named, and that our client is imported only when it is the one that
-is judged. Must not know how a model is met (`mounts`) nor what counts as a typed error.
+is judged. Must not know how a model is met (`connect`) nor what counts as a typed error.
 """
 
 from __future__ import annotations

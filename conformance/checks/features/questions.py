@@ -18,7 +18,7 @@ import pytest
 
 from conformance.reference import AnswerPlan, Responder, respond
 from conformance.reference.exchange import plan_json
-from conformance.subjects import connect as mounts
+from conformance.subjects import connect
 from conformance.subjects.expected_errors import expect_status, is_typed
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.traffic import TrafficLog
@@ -131,7 +131,7 @@ def tapped(model: Any) -> Iterator[tuple[Any, TrafficLog]]:
     Args:
         model: A model aimed at the target; its cassette is around these calls, too.
     """
-    with mounts.tap(model) as (tapped_model, traffic):
+    with connect.tap(model) as (tapped_model, traffic):
         yield tapped_model, traffic
 
 
@@ -278,7 +278,7 @@ def mount(lane: str, evidence: Evidence, responder: Responder = respond, **setti
         settings: Constructor's arguments that differ from the lane's.
     """
     evidence.came_from("reference")
-    return mounts.mount(LANES[lane], responder, settings)
+    return connect.mount(LANES[lane], responder, settings)
 
 
 def mount_refused(lane: str, evidence: Evidence, responder: Responder = respond) -> Any:
@@ -315,7 +315,7 @@ def count_pieces(taken: list[BodyPiece], responder: Responder = respond) -> Resp
 
     def hand_out(pieces: Iterable[BodyPiece]) -> Iterator[BodyPiece]:
         for piece in pieces:
-            time.sleep(mounts.pace())
+            time.sleep(connect.pace())
             taken.append(piece)
             yield piece
 

@@ -7,7 +7,7 @@ import pytest
 
 from conformance.pytest_plugin import LONGEST
 from conformance.reference import LoopbackServer, respond
-from conformance.subjects import connect as mounts
+from conformance.subjects import connect
 from conformance.subjects.subject import choose
 from conformance.subjects.traffic import LOGGED_REFERENCE
 from conformance.targets import FAKE_KEY, LANES
@@ -38,7 +38,7 @@ def responder(seen: list[ReceivedRequest]) -> Any:
 @pytest.fixture
 def _third_party() -> Iterator[None]:
     choose(THIRD_PARTY)
-    with mounts.OPENED:
+    with connect.OPENED:
         yield
     choose("")
 
@@ -49,7 +49,7 @@ def test_defaults_of_a_class_that_derives_from_ours_are_not_sent_unless_given(
     choose("conformance.tests.suite.factories:of_a_subclass_with_defaults")
     try:
         for given in ({}, {"temperature": 0.7}):
-            assert mounts.mount(LANES["dedicated"], responder, given).invoke("Hello").text
+            assert connect.mount(LANES["dedicated"], responder, given).invoke("Hello").text
     finally:
         choose("")
     sent = [(each.json().get("temperature"), each.json().get("max_tokens")) for each in seen]
@@ -62,18 +62,18 @@ def test_defaults_of_a_class_that_derives_from_ours_are_not_sent_unless_given(
 )
 def test_it_is_known_who_makes_several_calls_of_one(name: str, splits: bool) -> None:
     choose(f"conformance.tests.suite.factories:{name}")
-    assert mounts.splits_calls(LANES["dedicated"]) is splits
+    assert connect.splits_calls(LANES["dedicated"]) is splits
 
 
 @pytest.mark.parametrize("lane", LANES)
 def test_our_own_model_is_answered_inside_the_process(
     lane: str, responder: Any, seen: list[ReceivedRequest]
 ) -> None:
-    model = mounts.mount(LANES[lane], responder, {"temperature": 0.5})
+    model = connect.mount(LANES[lane], responder, {"temperature": 0.5})
     assert model.invoke("Hello").text
     assert [each.host for each in seen] == [LANES[lane].host]
     assert seen[0].json()["temperature"] == 0.5
-    assert mounts.pace() == 0
+    assert connect.pace() == 0
 
 
 @pytest.mark.usefixtures("_third_party")
@@ -81,11 +81,11 @@ def test_our_own_model_is_answered_inside_the_process(
 def test_another_model_is_answered_over_a_socket_as_if_at_the_canonical_host(
     lane: str, responder: Any, seen: list[ReceivedRequest]
 ) -> None:
-    model = mounts.mount(LANES[lane], responder, {"temperature": 0.5})
+    model = connect.mount(LANES[lane], responder, {"temperature": 0.5})
     assert model.endpoint.base_url.startswith("http://127.0.0.1:")
     assert model.invoke("Hello").text
     assert [each.host for each in seen] == [LANES[lane].host]
-    assert mounts.pace() == mounts.PACE
+    assert connect.pace() == connect.PACE
 
 
 @pytest.mark.usefixtures("_third_party")
@@ -95,7 +95,7 @@ def test_the_deployments_url_names_the_host_and_keeps_its_path(
 ) -> None:
     url = " https://model-abcd1234.api.baseten.co/production/predict "
     settings = {"base_url": "https://elsewhere.example/v1", "model_url": url}
-    assert mounts.mount(LANES["dedicated"], responder, settings).invoke("Hello").text
+    assert connect.mount(LANES["dedicated"], responder, settings).invoke("Hello").text
     [request] = seen
     assert request.host == "model-abcd1234.api.baseten.co"
     assert request.path == "/production/sync/v1/chat/completions"
@@ -116,12 +116,12 @@ def test_what_cannot_be_put_to_another_model_is_skipped_with_the_reason(
     settings: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(pytest.skip.Exception, match=reason):
-        mounts.mount(LANES["model-apis"], respond, settings)
+        connect.mount(LANES["model-apis"], respond, settings)
 
 
 @pytest.mark.usefixtures("_third_party")
 def test_no_url_serves_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    with mounts.serve(respond) as first:
+    with connect.serve(respond) as first:
         assert httpx.get(f"{first.url}/v1/models").status_code
     urls = iter([first.url, first.url, "http://127.0.0.1:9"])
     made = LoopbackServer.__init__
@@ -131,7 +131,7 @@ def test_no_url_serves_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         self.url = next(urls)
 
     monkeypatch.setattr(LoopbackServer, "__init__", reuse)
-    with mounts.serve(respond) as second:
+    with connect.serve(respond) as second:
         assert second.url == "http://127.0.0.1:9"
 
 
@@ -142,14 +142,14 @@ def test_a_client_that_asks_where_it_is_answered_or_nowhere_may_be_judged(
     lane: Lane, name: str
 ) -> None:
     choose(THIRD_PARTY.replace("of_ours", name))
-    assert mounts.find_misdirected(lane) == ""
+    assert connect.find_misdirected(lane) == ""
 
 
 @pytest.mark.usefixtures("_third_party")
 def test_a_client_that_asks_below_predict_is_told_what_to_do() -> None:
     choose(THIRD_PARTY.replace("of_ours", "of_no_detour"))
-    assert mounts.find_misdirected(LANES["model-apis"]) == ""
-    told = mounts.find_misdirected(LANES["dedicated"])
+    assert connect.find_misdirected(LANES["model-apis"]) == ""
+    told = connect.find_misdirected(LANES["dedicated"])
     assert "asks for /environments/production/predict/chat/completions, where nothing" in told
     assert "wants …/environments/production/sync/v1 as its base URL" in told
     assert len(told) <= LONGEST
@@ -159,7 +159,7 @@ def test_a_client_that_asks_below_predict_is_told_what_to_do() -> None:
 @pytest.mark.parametrize("lane", LANES.values(), ids=LANES)
 def test_a_client_of_another_protocol_is_told_so(lane: Lane) -> None:
     choose(THIRD_PARTY.replace("of_ours", "of_another_protocol"))
-    told = mounts.find_misdirected(lane)
+    told = connect.find_misdirected(lane)
     assert "/api/chat: it does not speak OpenAI's chat completions" in told
     assert "base URL" not in told
     assert len(told) <= LONGEST
@@ -168,8 +168,8 @@ def test_a_client_of_another_protocol_is_told_so(lane: Lane) -> None:
 @pytest.mark.usefixtures("_third_party")
 def test_a_service_that_refuses_each_request_of_a_client_says_why() -> None:
     choose(THIRD_PARTY.replace("of_ours", "of_a_stranger"))
-    assert mounts.find_refusal(LANES["dedicated"]) == ""
-    told = mounts.find_refusal(LANES["model-apis"])
+    assert connect.find_refusal(LANES["dedicated"]) == ""
+    told = connect.find_refusal(LANES["model-apis"])
     assert told.startswith("the service refuses a plain question, as messages.invoke.string says: ")
     assert "HTTP 400: Invalid request: ['reasoning_format (None)" in told
 
@@ -177,8 +177,8 @@ def test_a_service_that_refuses_each_request_of_a_client_says_why() -> None:
 @pytest.mark.usefixtures("_third_party")
 def test_a_client_may_look_up_the_models(responder: Any, seen: list[ReceivedRequest]) -> None:
     choose("conformance.tests.suite.another_maker:make_fourth")
-    assert mounts.find_refusal(LANES["model-apis"]) == ""
-    model = mounts.mount(LANES["model-apis"], responder, {})
+    assert connect.find_refusal(LANES["model-apis"]) == ""
+    model = connect.mount(LANES["model-apis"], responder, {})
     assert seen == []
     assert model.invoke("Hello").text
     assert [each.method for each in seen] == ["POST"]
@@ -187,7 +187,7 @@ def test_a_client_may_look_up_the_models(responder: Any, seen: list[ReceivedRequ
 @pytest.mark.usefixtures("_third_party")
 def test_a_client_that_can_read_no_response_says_why() -> None:
     choose(THIRD_PARTY.replace("of_ours", "of_a_strict_reader"))
-    told = mounts.find_refusal(LANES["model-apis"])
+    told = connect.find_refusal(LANES["model-apis"])
     assert told.startswith("the client cannot read the response to a plain question, invoked or")
     assert told.endswith("says: ValueError: system_fingerprint is missing")
 
@@ -196,24 +196,24 @@ def test_a_client_that_can_read_no_response_says_why() -> None:
 @pytest.mark.parametrize("name", ["of_ours", "of_canned_words"])
 def test_a_client_that_is_answered_or_asks_nobody_is_refused_nothing(name: str) -> None:
     choose(THIRD_PARTY.replace("of_ours", name))
-    assert mounts.find_refusal(LANES["model-apis"]) == ""
+    assert connect.find_refusal(LANES["model-apis"]) == ""
 
 
 @pytest.mark.usefixtures("_third_party")
 def test_a_lane_that_refuses_each_request_judges_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(mounts.REFUSED, "model-apis", "it refuses a plain question")
+    monkeypatch.setitem(connect.REFUSED, "model-apis", "it refuses a plain question")
     with pytest.raises(pytest.skip.Exception, match="it refuses a plain question"):
-        mounts.mount(LANES["model-apis"], respond, {})
+        connect.mount(LANES["model-apis"], respond, {})
 
 
 @pytest.mark.usefixtures("_third_party")
 def test_the_servers_of_a_check_are_closed_with_it() -> None:
-    model = mounts.mount(LANES["model-apis"], respond, {})
+    model = connect.mount(LANES["model-apis"], respond, {})
     url = f"{model.endpoint.base_url}/models"
     assert httpx.get(url).status_code
-    mounts.OPENED.close()
+    connect.OPENED.close()
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
 
@@ -223,7 +223,7 @@ def test_a_log_of_traffic_holds_what_was_sent_and_answered(spec: str) -> None:
     who = choose(spec)
     with LoopbackServer(LOGGED_REFERENCE) as server:
         model = who.make(base_url=f"{server.url}/v1", model="moonshotai/Kimi-K2.6", api_key="k")
-        with mounts.tap(model) as (watched, traffic):
+        with connect.tap(model) as (watched, traffic):
             assert watched.invoke("Hello").text
         model.invoke("Not on the traffic")
     choose("")
