@@ -25,6 +25,7 @@ from langchain_baseten._http.credentials import (
     is_secret_name,
     mask,
     reveal,
+    reveal_recognized,
 )
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def test_credentials_are_concealed_and_revealed() -> None:
 
 @pytest.mark.parametrize("given", [None, "text", 7])
 def test_what_is_no_mapping_is_left_alone(given: Any) -> None:
-    assert (conceal(given), reveal(given)) == (given, given)
+    assert (conceal(given), reveal(given), reveal_recognized(given)) == (given, given, given)
 
 
 class _Tracer(BaseTracer):
