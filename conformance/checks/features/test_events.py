@@ -266,6 +266,15 @@ def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
     assert call_id or not {*ids} & {*more}, f"calls of two answers share the ids {ids}"
 
 
+async def _tell_events(model: Any, prompt: str, way: str, **options: Any) -> tuple[list[Any], Any]:
+    """Return the typed events of an answer, and the message that they end in."""
+    if way == "stream_events":
+        told = model.stream_events(prompt, version="v3", **options)
+        return list(told), told.output
+    told = await model.astream_events(prompt, version="v3", **options)
+    return [event async for event in told], await told.output
+
+
 @pytest.mark.claim("streaming.events.typed")
 @pytest.mark.own_client_only("how typed events are awaited is another check's, for others")
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
@@ -275,14 +284,7 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
 ) -> None:
     reasoning_model, named = at_model(mount(lane, evidence), LANES[lane].reasoning_model)
     model, prompt = reasoning_model.bind_tools([get_weather], **named), TWO_CITIES
-    if way == "stream_events":
-        told = model.stream_events(prompt, version="v3")
-        events = list(told)
-        output = told.output
-    else:
-        told = await model.astream_events(prompt, version="v3")
-        events = [event async for event in told]
-        output = await told.output
+    events, output = await _tell_events(model, prompt, way)
     whole: Any = add_up(model.stream(prompt))
     deltas = [event["delta"] for event in events if event["event"] == "content-block-delta"]
     begun = [event["index"] for event in events if event["event"] == "content-block-start"]
@@ -312,11 +314,8 @@ async def test_typed_events_are_asked_for_with_the_options_of_the_call(
 ) -> None:
     sent: list[dict[str, Any]] = []
     bound = mount(lane, evidence, note_bodies(sent)).bind_tools([get_weather])
-    options: dict[str, Any] = {"stop": ["a", "b"], "temperature": 0.3, "version": "v3"}
-    if way == "stream_events":
-        list(bound.stream_events(GREETING, **options))
-    else:
-        assert [each async for each in await bound.astream_events(GREETING, **options)]
+    events, _ = await _tell_events(bound, GREETING, way, stop=["a", "b"], temperature=0.3)
+    assert events
     assert (sent[0]["stop"], sent[0]["temperature"]) == (["a", "b"], 0.3)
     assert sent[0]["tools"]
 
@@ -345,10 +344,7 @@ async def test_a_subclass_with_a_stream_of_its_own_tells_typed_events_of_its_chu
     sync, awaited = ResponderTransport(respond), AsyncResponderTransport(respond)
     settings |= {"http_client": httpx2.Client(transport=sync)}
     settings |= {"http_async_client": httpx2.AsyncClient(transport=awaited)}
-    if way == "stream_events":
-        output = Louder(**settings).stream_events(_QUESTION, version="v3").output
-    else:
-        output = await (await Louder(**settings).astream_events(_QUESTION, version="v3")).output
+    _, output = await _tell_events(Louder(**settings), _QUESTION, way)
     assert output.text == _SAID.upper()
 
 
@@ -439,14 +435,9 @@ async def test_typed_events_point_out_a_forced_call_that_did_not_come(
             part.pop("tool_calls", None)
         return payload
 
-    async def ask(model: Any) -> Any:
-        if way == "stream_events":
-            return model.stream_events(TWO_CITIES, version="v3").output
-        return await (await model.astream_events(TWO_CITIES, version="v3")).output
-
-    model = mount(lane, evidence, change_answers(lose))
+    bound = mount(lane, evidence, change_answers(lose)).bind_tools([get_weather], tool_choice="any")
     with pytest.warns(UserWarning, match="tool_call_missing"):
-        output = await ask(model.bind_tools([get_weather], tool_choice="any"))
+        _, output = await _tell_events(bound, TWO_CITIES, way)
     assert output.response_metadata["tool_call_missing"] is True
 
 
