@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
@@ -298,8 +297,8 @@ def _read_form(judged: Sequence[str], heard: Heard) -> str:
     sentence = find_sentence(heard.said)
     if any(name.startswith(_JUDGING_REFUSALS) for name in judged) or heard.status not in _UNABLE:
         return ""
-    found = (why for words, why in _FORMS if words.search(sentence))
-    return "".join(f"{why}: HTTP {heard.status}: {sentence:.200}" for why in islice(found, 1))
+    why = next((why for words, why in _FORMS if words.search(sentence)), "")
+    return why and f"{why}: HTTP {heard.status}: {sentence:.200}"
 
 
 def _read_length(judged: Sequence[str], heard: Heard) -> str:
