@@ -20,6 +20,9 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Reading the authorities for each request would take longer than all that is checked.
+_TLS = httpx.create_ssl_context()
+
 
 class PlainError(RuntimeError):
     """Carries the status."""
@@ -53,9 +56,8 @@ class ChatPlain(BaseChatModel):
         body = {"messages": convert_to_openai_messages(messages), "model": self.model_name}
         body |= {"stream": True, "stream_options": {"include_usage": True}, **options}
         headers = {"Authorization": f"Bearer {self.token}"}
-        with httpx.stream(
-            "POST", f"{self.root}/chat/completions", json=body, headers=headers
-        ) as response:
+        url = f"{self.root}/chat/completions"
+        with httpx.stream("POST", url, json=body, headers=headers, verify=_TLS) as response:
             if response.is_error:
                 response.read()
                 raise PlainError(response)
