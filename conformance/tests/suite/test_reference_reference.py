@@ -61,6 +61,13 @@ def test_a_deployment_takes_larger_bodies_than_the_gateway(url: str, status: int
     assert status == 200 or plan.body == b'{"error":"Request body too large"}\n'
 
 
+def test_a_batch_of_texts_is_limited() -> None:
+    url = DEDICATED.replace("chat/completions", "embeddings")
+    sizes = (128, 129)
+    batches = [make_request(url, {"model": "bge", "input": ["x"] * size}) for size in sizes]
+    assert [respond(each).status for each in batches] == [200, 413]
+
+
 @pytest.mark.parametrize("url", [HOSTED, DEDICATED])
 def test_the_same_request_gets_the_same_answer_and_another_gets_another(url: str) -> None:
     first, again, other = (make_request(url, HELLO | more) for more in ({}, {}, {"seed": 1}))
