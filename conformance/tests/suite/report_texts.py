@@ -1,0 +1,76 @@
+"""How two reports read in every medium: a file for each, and what renews them.
+
+`python -m conformance.tests.suite.report_texts` writes the files anew, to be reviewed in the diff.
+Knows the small suite; must not know what a text should say.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from conformance.reports.formats import FORMATS
+from conformance.reports.tables import print_report
+from conformance.tests.suite.sample_report import (
+    ABSENT,
+    ALL_GREEN,
+    CALLS,
+    KEYS,
+    ONE_OF_EACH,
+    make,
+    outcome,
+    verdict,
+)
+from conformance.tests.suite.sample_suite import CORRECTED
+from conformance.verdicts.verdicts import Result, Status
+
+if TYPE_CHECKING:
+    from conformance.reports.report import Report
+
+FOLDER = Path(__file__).with_name("report_texts")
+_KEY_CHECK = "features/test_checks.py::test_the_key_is_read"
+
+
+def _make_mixed(folder: Path) -> Report:
+    """Return a report with a verdict of each status, problems, and all that a run may add."""
+    verdicts = (
+        *ONE_OF_EACH,
+        verdict(ABSENT, "dedicated"),
+        verdict(CALLS, "client", Status.BROKEN, "setup: port"),
+    )
+    found = (
+        outcome(CALLS, "model-apis", "features/test_checks.py::test_other"),
+        outcome(CALLS, "model-apis", result=Result.FAILED, reason="assert 1 < 0"),
+        outcome(KEYS, "client"),
+        outcome(KEYS, "client", _KEY_CHECK, Result.SKIPPED, "no server"),
+    )
+    corpus = {"exchanges": 7, "sources": ["someone/else@01234567"], "proven": [CALLS]}
+    more = {"corpus": corpus, "cost": {"requests": 3, "tokens": 12345}}
+    problems = ("expected failure expired", "größer & stray")
+    return make(folder, verdicts, problems, found, CORRECTED, **more)
+
+
+def write_texts(folder: Path) -> dict[str, str]:
+    """Return the texts, each under the name of its file.
+
+    Args:
+        folder: A folder for the small suite.
+    """
+    texts: dict[str, str] = {}
+    for name, report in (("green", make(folder, ALL_GREEN)), ("mixed", _make_mixed(folder))):
+        shown = io.StringIO()
+        print_report(report, Console(file=shown, width=140, highlight=False))
+        texts[f"{name}.txt"] = shown.getvalue()
+        for form, suffix in (("json", "json"), ("junit", "xml"), ("markdown", "md")):
+            texts[f"{name}.{suffix}"] = FORMATS[form].write(report, folder)
+    return texts
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as place:
+        for file, text in write_texts(Path(place)).items():
+            (FOLDER / file).write_text(text, encoding="utf-8")
