@@ -48,8 +48,12 @@ def _make_mixed(folder: Path) -> Report:
         outcome(KEYS, "client"),
         outcome(KEYS, "client", _KEY_CHECK, Result.SKIPPED, "no server"),
     )
-    corpus = {"exchanges": 7, "sources": ["someone/else@01234567"], "proven": [CALLS]}
-    more = {"corpus": corpus, "cost": {"requests": 3, "tokens": 12345}}
+    sources = ["someone/else@01234567", "another/one@89abcdef"]
+    more = {
+        "subject": "ChatPlain of plain 1.0",
+        "corpus": {"exchanges": 7, "sources": sources, "proven": [CALLS, KEYS]},
+        "cost": {"requests": 3, "tokens": 12345},
+    }
     problems = ("expected failure expired", "größer & stray")
     return make(folder, verdicts, problems, found, CORRECTED, **more)
 
