@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from conformance.reports.formats import FORMATS
+from conformance.reports.page import write_page
 from conformance.reports.tables import print_report
+from conformance.tests.suite.page_reader import Reader
 from conformance.tests.suite.sample_report import (
     ABSENT,
     ALL_GREEN,
@@ -51,6 +53,7 @@ def _make_mixed(folder: Path) -> Report:
     sources = ["someone/else@01234567", "another/one@89abcdef"]
     more = {
         "subject": "ChatPlain of plain 1.0",
+        "lanes": ["model-apis", "dedicated"],
         "corpus": {"exchanges": 7, "sources": sources, "proven": [CALLS, KEYS]},
         "cost": {"requests": 3, "tokens": 12345},
     }
@@ -71,6 +74,8 @@ def write_texts(folder: Path) -> dict[str, str]:
         texts[f"{name}.txt"] = shown.getvalue()
         for form, suffix in (("json", "json"), ("junit", "xml"), ("markdown", "md")):
             texts[f"{name}.{suffix}"] = FORMATS[form].write(report, folder)
+        told = (" ".join(each.split()) for each in Reader(write_page(report, folder)).texts)
+        texts[f"{name}.page.txt"] = "\n".join(filter(None, told)) + "\n"
     return texts
 
 
