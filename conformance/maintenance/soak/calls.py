@@ -47,7 +47,7 @@ class Mode:
         run: Takes a model, prompts and options; returns what came back, one for each prompt.
         weight: How often it is drawn.
         prompts: How many prompts it takes.
-        embeddings: Whether it takes the model of embeddings, and no options.
+        model: Which model it takes: `chat`, or `embeddings`, which takes no options.
         complete: Whether it reads all of the response.
         closes: Whether it ends what it began, and leaves nothing to the garbage collector.
     """
@@ -55,7 +55,7 @@ class Mode:
     run: Callable[..., Any]
     weight: int = 2
     prompts: int = 1
-    embeddings: bool = False
+    model: str = "chat"
     complete: bool = True
     closes: bool = True
 
@@ -121,7 +121,7 @@ SYNC_MODES: dict[str, Mode] = {
     "stream, in threads": Mode(_stream_in_threads, weight=1),
     "batch": Mode(lambda m, prompts, given: _list(m.batch(prompts, **given)), 1, prompts=3),
     "embed_documents": Mode(
-        lambda m, prompts, _: tuple(m.embed_documents(prompts)), prompts=3, embeddings=True
+        lambda m, prompts, _: tuple(m.embed_documents(prompts)), prompts=3, model="embeddings"
     ),
 }
 ASYNC_MODES: dict[str, Mode] = {
@@ -131,7 +131,7 @@ ASYNC_MODES: dict[str, Mode] = {
     "astream, closed": Mode(partial(_astream, limit=1, close=True), complete=False),
     # One call that fails leaves the others of `gather` running, in langchain-core 1.8.
     "abatch": Mode(_abatch, 1, prompts=3, closes=False),
-    "aembed_documents": Mode(_aembed, prompts=3, embeddings=True),
+    "aembed_documents": Mode(_aembed, prompts=3, model="embeddings"),
 }
 MODES = SYNC_MODES | ASYNC_MODES
 
@@ -149,20 +149,21 @@ class Models:
 
     def __init__(self, make_chat: type[ChatBaseten], url: str) -> None:
         self._make_chat, self._url = make_chat, url
-        self.shared = {kind: self.make(kind, _SHARED_KEY) for kind in (False, True)}
+        self.shared = {kind: self.make(kind, _SHARED_KEY) for kind in ("chat", "embeddings")}
 
-    def make(self, embeddings: bool, key: str) -> Any:
+    def make(self, kind: str, key: str) -> Any:
         """Return a new model that has a key of its own."""
-        make: Any = BasetenEmbeddings if embeddings else self._make_chat
-        url = "model_url" if embeddings else "base_url"
-        return make(**{url: self._url}, model="soaked", api_key=key, timeout=20, max_retries=2)
+        settings: Any = {"model": "soaked", "api_key": key, "timeout": 20, "max_retries": 2}
+        if kind == "embeddings":
+            return BasetenEmbeddings(model_url=self._url, **settings)
+        return self._make_chat(base_url=self._url, **settings)
 
     def find(self, call: Call) -> Any:
         """Return the model of a call."""
-        embeddings = MODES[call.mode].embeddings
+        kind = MODES[call.mode].model
         if call.source == "own":
-            return self.make(embeddings, call.key)
-        return SOURCES[call.source][0](self.shared[embeddings])
+            return self.make(kind, call.key)
+        return SOURCES[call.source][0](self.shared[kind])
 
 
 SOURCES: dict[str, tuple[Callable[[Any], Any], int]] = {
@@ -281,7 +282,8 @@ class Call:
     @property
     def expected(self) -> tuple[Any, ...]:
         """The right results, one for each prompt."""
-        expect: Any = expect_vector if MODES[self.mode].embeddings else expect_text
+        chats = MODES[self.mode].model == "chat"
+        expect: Callable[[str, str], Any] = expect_text if chats else expect_vector
         return tuple(expect(nonce, self.key) for nonce in self.nonces)
 
 
@@ -293,7 +295,7 @@ def draw(rng: random.Random, modes: Mapping[str, Mode], behaviours: Iterable[str
     behaviour = BEHAVIOURS[call.behaviour]
     # Embedding calls take no options, so nothing can make them impatient; and the limit of memory
     # is for one attack at a time.
-    if behaviour.stalls if mode.embeddings else behaviour.floods and mode.prompts > 1:
+    if behaviour.floods and mode.prompts > 1 if mode.model == "chat" else behaviour.stalls:
         call.behaviour = "plain"
     call.nonces = tuple(f"{rng.getrandbits(64):016x}" for _ in range(mode.prompts))
     if source == "own":
