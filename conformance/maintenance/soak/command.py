@@ -36,7 +36,7 @@ from conformance.maintenance.soak.resources import (
     return_freed_memory,
 )
 from conformance.maintenance.soak.server import ServerProcess
-from conformance.maintenance.soak.workload import ENDED, Worker, Workload
+from conformance.maintenance.soak.workload import ENDED, Workload
 from conformance.subjects.subject import SubjectError, read_spec
 from langchain_baseten import ChatBaseten
 
@@ -216,7 +216,14 @@ class Soak:
             _HangError: A call takes too long.
         """
         stop = threading.Event()
-        workers = [Worker(each, stop) for each in jobs]
+
+        def work(jobs: Iterable[Job]) -> None:
+            for job in jobs:
+                if stop.is_set():
+                    return
+                job()
+
+        workers = [threading.Thread(target=work, args=(each,), daemon=True) for each in jobs]
         for worker in workers:
             worker.start()
         end = time.monotonic() + seconds

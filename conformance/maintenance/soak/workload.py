@@ -23,34 +23,19 @@ from conformance.maintenance.soak.calls import (
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from conformance.maintenance.soak.calls import Models
     from conformance.maintenance.soak.recorder import Recorder
 
     Job = Callable[[], object]
 
-__all__ = ["ENDED", "Worker", "Workload"]
+__all__ = ["ENDED", "Workload"]
 
 _LOOPS = 2
 _CONCURRENT = 8
 ENDED = "loop that ended"
 """The pool of a loop's connections that ended with its calls: none of them may be left."""
-
-
-class Worker(threading.Thread):
-    """A thread that does one job after another until it is told to stop."""
-
-    def __init__(self, jobs: Iterable[Job], stop: threading.Event) -> None:
-        super().__init__(daemon=True)
-        self._jobs, self._stop_event = jobs, stop
-
-    def run(self) -> None:
-        """Work; see `threading.Thread`."""
-        for job in self._jobs:
-            if self._stop_event.is_set():
-                return
-            job()
 
 
 class _Loop:
