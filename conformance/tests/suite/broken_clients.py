@@ -75,8 +75,9 @@ class FailingCalls(Broken):
         super().__init__(**settings, default_headers={"Cookie": "who=me"})
 
     def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
-        _RESULTS.append(super()._generate(*args, **kwargs))
-        return _RESULTS[-2 if len(_RESULTS) % 5 == 0 else -1]
+        result = super()._generate(*args, **kwargs)
+        _RESULTS.append(result)
+        return _RESULTS[-2] if len(_RESULTS) > _FIRST // 4 and len(_RESULTS) % 2 else result
 
     async def _agenerate(self, *args: Any, **kwargs: Any) -> ChatResult:
         asyncio.get_running_loop().call_soon(lambda: 1 / 0)
