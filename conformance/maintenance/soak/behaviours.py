@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import re
 from dataclasses import dataclass, replace
+from enum import Enum
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -31,6 +32,7 @@ __all__ = [
     "BEHAVIOURS",
     "STRANGER",
     "Behaviour",
+    "Outcome",
     "Request",
     "expect_text",
     "expect_vector",
@@ -72,6 +74,15 @@ class Request:
 Respond: TypeAlias = "Callable[[Request], AnswerPlan]"
 
 
+class Outcome(Enum):
+    """What a behaviour comes to for its caller."""
+
+    SUCCEEDS = "the right response, perhaps after a retry"
+    FAILS = "an error"
+    STALLS = "an error, which only a time limit brings"
+    FLOODS = "an error, once so much memory is taken that one at a time is enough"
+
+
 @dataclass(frozen=True)
 class Behaviour:
     """One behaviour of the server.
@@ -79,17 +90,13 @@ class Behaviour:
     Attributes:
         respond: Returns the response to a request. With the ending `abort` the server writes
             nothing more, and waits until the client has gone.
+        outcome: What it comes to.
         weight: How often it is drawn.
-        succeeds: Whether the caller gets the right response, perhaps after a retry.
-        stalls: Whether only a time limit ends the call.
-        floods: Whether it takes so much memory that it happens once at a time only.
     """
 
     respond: Respond
-    weight: int
-    succeeds: bool = False
-    stalls: bool = False
-    floods: bool = False
+    outcome: Outcome
+    weight: int = 1
 
 
 def write_prompt(behaviour: str, nonce: str) -> str:
@@ -229,41 +236,33 @@ _HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 _NOISE = bytes(range(256)) * 4 + b"\r\n\r\n"
 _reset = partial(_write, ending="reset")
 
-_SUCCEEDS: dict[str, tuple[Respond, int]] = {
-    "plain": (_respond, 300),
-    "slow": (lambda request: _delay(_respond(request), 0.01), 60),
-    "hints": (lambda request: _write(_HINTS * 3 + _encode(_respond(request))), 16),
-    "closes": (lambda request: _respond(request, {"connection": "close"}), 16),
-    "closes-while-idle": (_close_while_idle, 16),
-    "cookie": (lambda r: _respond(r, {"set-cookie": f"who={r.nonces[-1]}; Path=/"}), 16),
-    "response-too-many": (_add_a_response, 16),
-    "resets-once": (_once(lambda _: _reset()), 2),
-    "busy-once": (_once(_fail_busy(0)), 2),
-    "fails-once": (_once(_fail(500, "Internal server error")), 2),
-}
-_FAILS: dict[str, tuple[Respond, int]] = {
-    "resets": (lambda _: _reset(), 1),
-    "resets-inside": (partial(_break_off, ending="reset"), 2),
-    "busy": (_fail_busy(0), 1),
-    "busy-for-hours": (_fail_busy(7200), 2),
-    "fails": (_fail(500, "Internal server error"), 1),
-    "noise": (lambda _: _write(_NOISE), 1),
-    "bad-json": (_send_bad_json, 2),
-    "key-echo": (_echo_the_key, 3),
-}
-_STALLS: dict[str, tuple[Respond, int]] = {
-    "silent": (lambda _: _write(ending="abort"), 2),
-    "silent-inside": (partial(_break_off, ending="abort"), 2),
-    "byte-by-byte": (_drip, 1),
-}
-_FLOODS: dict[str, tuple[Respond, int]] = {
-    "bomb": (_send_bomb, 1),
-    "endless-line": (partial(_send_without_end, first=b"data: "), 1),
-    "endless-body": (partial(_send_without_end, first=b'{"choices": "'), 1),
-}
+_SUCCEEDS, _FAILS, _STALLS, _FLOODS = Outcome
+
 BEHAVIOURS: dict[str, Behaviour] = {
-    **{name: Behaviour(*row, succeeds=True) for name, row in _SUCCEEDS.items()},
-    **{name: Behaviour(*row) for name, row in _FAILS.items()},
-    **{name: Behaviour(*row, stalls=True) for name, row in _STALLS.items()},
-    **{name: Behaviour(*row, floods=True) for name, row in _FLOODS.items()},
+    "plain": Behaviour(_respond, _SUCCEEDS, 300),
+    "slow": Behaviour(lambda request: _delay(_respond(request), 0.01), _SUCCEEDS, 60),
+    "hints": Behaviour(lambda r: _write(_HINTS * 3 + _encode(_respond(r))), _SUCCEEDS, 16),
+    "closes": Behaviour(lambda r: _respond(r, {"connection": "close"}), _SUCCEEDS, 16),
+    "closes-while-idle": Behaviour(_close_while_idle, _SUCCEEDS, 16),
+    "cookie": Behaviour(
+        lambda r: _respond(r, {"set-cookie": f"who={r.nonces[-1]}; Path=/"}), _SUCCEEDS, 16
+    ),
+    "response-too-many": Behaviour(_add_a_response, _SUCCEEDS, 16),
+    "resets-once": Behaviour(_once(lambda _: _reset()), _SUCCEEDS, 2),
+    "busy-once": Behaviour(_once(_fail_busy(0)), _SUCCEEDS, 2),
+    "fails-once": Behaviour(_once(_fail(500, "Internal server error")), _SUCCEEDS, 2),
+    "resets": Behaviour(lambda _: _reset(), _FAILS),
+    "resets-inside": Behaviour(partial(_break_off, ending="reset"), _FAILS, 2),
+    "busy": Behaviour(_fail_busy(0), _FAILS),
+    "busy-for-hours": Behaviour(_fail_busy(7200), _FAILS, 2),
+    "fails": Behaviour(_fail(500, "Internal server error"), _FAILS),
+    "noise": Behaviour(lambda _: _write(_NOISE), _FAILS),
+    "bad-json": Behaviour(_send_bad_json, _FAILS, 2),
+    "key-echo": Behaviour(_echo_the_key, _FAILS, 3),
+    "silent": Behaviour(lambda _: _write(ending="abort"), _STALLS, 2),
+    "silent-inside": Behaviour(partial(_break_off, ending="abort"), _STALLS, 2),
+    "byte-by-byte": Behaviour(_drip, _STALLS),
+    "bomb": Behaviour(_send_bomb, _FLOODS),
+    "endless-line": Behaviour(partial(_send_without_end, first=b"data: "), _FLOODS),
+    "endless-body": Behaviour(partial(_send_without_end, first=b'{"choices": "'), _FLOODS),
 }

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import anyio
 
-from conformance.maintenance.soak.behaviours import BEHAVIOURS, expect_text, expect_vector
+from conformance.maintenance.soak.behaviours import BEHAVIOURS, Outcome, expect_text, expect_vector
 from langchain_baseten import BasetenEmbeddings, ChatBaseten
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ class Call:
     @property
     def options(self) -> dict[str, Any]:
         """Keyword arguments of the call."""
-        return _IMPATIENT if BEHAVIOURS[self.behaviour].stalls else {}
+        return _IMPATIENT if BEHAVIOURS[self.behaviour].outcome is Outcome.STALLS else {}
 
     @property
     def expected(self) -> tuple[Any, ...]:
@@ -295,7 +295,11 @@ def draw(rng: random.Random, modes: Mapping[str, Mode], behaviours: Iterable[str
     behaviour = BEHAVIOURS[call.behaviour]
     # Embedding calls take no options, so nothing can make them impatient; and the limit of memory
     # is for one attack at a time.
-    if behaviour.floods and mode.prompts > 1 if mode.model == "chat" else behaviour.stalls:
+    if mode.model == "embeddings":
+        unfit = behaviour.outcome is Outcome.STALLS
+    else:
+        unfit = behaviour.outcome is Outcome.FLOODS and mode.prompts > 1
+    if unfit:
         call.behaviour = "plain"
     call.nonces = tuple(f"{rng.getrandbits(64):016x}" for _ in range(mode.prompts))
     if source == "own":

@@ -10,7 +10,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conformance.maintenance.soak.behaviours import BEHAVIOURS
+from conformance.maintenance.soak.behaviours import BEHAVIOURS, Outcome
 from conformance.maintenance.soak.calls import MODES
 from langchain_baseten import BasetenError
 
@@ -66,10 +66,10 @@ def check_call(call: Call, *, disturbed: bool = False) -> Iterator[Fault]:
         call: The call.
         disturbed: Whether the server restarted meanwhile, or its model was closed.
     """
-    behaviour, error = BEHAVIOURS[call.behaviour], call.error
+    outcome, error = BEHAVIOURS[call.behaviour].outcome, call.error
     yield from _check_result(call)
     if error is None:
-        if call.result and not behaviour.succeeds and MODES[call.mode].complete:
+        if call.result and outcome is not Outcome.SUCCEEDS and MODES[call.mode].complete:
             yield Fault("invented response", str(call), repr(call.result)[:300])
         return
     typed, name, detail = isinstance(error, BasetenError), _name(error), _describe(call, error)
@@ -79,9 +79,9 @@ def check_call(call: Call, *, disturbed: bool = False) -> Iterator[Fault]:
         return
     if not typed:
         yield Fault("untyped error", name, detail)
-    elif behaviour.succeeds and not disturbed:
+    elif outcome is Outcome.SUCCEEDS and not disturbed:
         yield Fault("unexpected error", f"{name}: {error}"[:120], detail)
-    elif "Timeout" in name and not behaviour.stalls:
+    elif "Timeout" in name and outcome is not Outcome.STALLS:
         # A connection that breaks, or is closed, is noticed at once.
         yield Fault("unexpected timeout", name, detail)
     yield from _check_key(call, error)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import gc
-import importlib
 import math
 import os
+import pkgutil
 import random
 import shlex
 import sys
@@ -37,7 +37,7 @@ from conformance.maintenance.soak.resources import (
 )
 from conformance.maintenance.soak.server import ServerProcess
 from conformance.maintenance.soak.workload import ENDED, Workload
-from conformance.subjects.subject import SubjectError, read_spec
+from conformance.subjects.subject import SubjectError
 from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def _build_parser() -> argparse.ArgumentParser:
     add("--behaviour", action="append", default=[], choices=tuple(BEHAVIOURS), help=help_text)
     add("--patience", type=float, default=5.0, help="seconds in which what is left may go")
     add("--limit", type=float, default=45.0, help="maximum of seconds for a call")
-    add("--client", default="", metavar="MODULE:CLASS", help="a broken client in place of ours")
+    ours = "langchain_baseten:ChatBaseten"
+    add("--client", default=ours, metavar="MODULE:CLASS", help=f"default: {ours}")
     return parser
 
 
@@ -109,17 +110,14 @@ def load_client(spec: str) -> type[ChatBaseten]:
     """Return the class of the client to soak.
 
     Args:
-        spec: A class derived from `ChatBaseten`, as `package.module:class`; empty for itself.
+        spec: A class derived from `ChatBaseten`, as `package.module:class`.
 
     Raises:
-        SubjectError: It is not written so, cannot be imported, or is something else.
+        SubjectError: It cannot be imported, or is something else.
     """
-    if not spec:
-        return ChatBaseten
-    module, name = read_spec(spec)
     try:
-        client = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+        client = pkgutil.resolve_name(spec)
+    except (ImportError, AttributeError, ValueError) as error:
         raise SubjectError(f"{spec} cannot be imported: {error}") from error
     if not isinstance(client, type) or not issubclass(client, ChatBaseten):
         raise SubjectError(f"{spec} is no ChatBaseten, and only that is soaked")

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from conformance.maintenance.soak.behaviours import BEHAVIOURS, write_prompt
+from conformance.maintenance.soak.behaviours import BEHAVIOURS, Outcome, write_prompt
 from conformance.maintenance.soak.calls import (
     ASYNC_MODES,
     CANCELLATIONS,
@@ -158,7 +158,7 @@ class Workload:
 
         Of floods there is one at a time; another becomes a plain one.
         """
-        floods = BEHAVIOURS[call.behaviour].floods
+        floods = BEHAVIOURS[call.behaviour].outcome is Outcome.FLOODS
         if floods and not (floods := self._flood.acquire(blocking=False)):
             call.behaviour = "plain"
         prompts = [write_prompt(call.behaviour, nonce) for nonce in call.nonces]
