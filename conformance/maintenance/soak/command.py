@@ -189,20 +189,22 @@ class Soak:
     def _work(self, server: ServerProcess) -> None:
         options = self._options
         workload = Workload(Models(self._client, server.url), self.recorder, self._behaviours)
-        shifts = math.ceil(options.minutes * 60 / _SHIFT)
+        start, shifts = count_resources(), math.ceil(options.minutes * 60 / _SHIFT)
         for shift in range(shifts):
             seeds = (f"{options.seed}:{shift}:{thread}" for thread in range(options.threads))
             jobs = [workload.draw_jobs(random.Random(seed)) for seed in seeds]  # noqa: S311
             seconds = options.minutes * 60 / shifts
             self._run_jobs([islice(each, options.jobs) for each in jobs], seconds, server)
             self._run_jobs([workload.list_probes()], math.inf)
-            self._settle(lambda now: self._check_rest(now, server.count()))
+            self._settle(lambda now: self._check_rest(start, now, server.count()))
         workload.close()
 
-    def _check_rest(self, now: Resources, counts: Counter[str]) -> Iterator[Fault]:
+    def _check_rest(
+        self, start: Resources, now: Resources, counts: Counter[str]
+    ) -> Iterator[Fault]:
         """Yield what is left of calls that have ended; each pool may keep what it once used."""
         kept = sum(peak for pool, peak in self.recorder.peaks.items() if pool != ENDED)
-        yield from check_growth(self.start, now, {"sockets": kept, "tasks": 0}, "at rest")
+        yield from check_growth(start, now, {"sockets": kept, "tasks": 0}, "at rest")
         yield from check_server(counts)
 
     def _run_jobs(

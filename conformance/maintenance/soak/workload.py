@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from anyio.from_thread import start_blocking_portal
 
 from conformance.maintenance.soak.behaviours import BEHAVIOURS, Outcome, write_prompt
 from conformance.maintenance.soak.calls import (
@@ -38,27 +40,6 @@ ENDED = "loop that ended"
 """The pool of a loop's connections that ended with its calls: none of them may be left."""
 
 
-class _Loop:
-    """An event loop that runs in a thread of its own until it is closed."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self._thread.start()
-
-    def run(self, function: Callable[[], Any]) -> Any:
-        """Run a coroutine function in the loop, and wait for it."""
-        return asyncio.run_coroutine_threadsafe(function(), self.loop).result()
-
-    def close(self) -> None:
-        """End the loop as `asyncio.run` does."""
-        self.run(self.loop.shutdown_asyncgens)
-        self.run(self.loop.shutdown_default_executor)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        self.loop.close()
-
-
 class Workload:
     """Makes calls.
 
@@ -70,18 +51,18 @@ class Workload:
 
     def __init__(self, models: Models, recorder: Recorder, behaviours: Collection[str]) -> None:
         self._models, self._recorder, self._behaviours = models, recorder, behaviours
-        self._loops = [_Loop() for _ in range(_LOOPS)]
+        self._stack = ExitStack()
+        self._loops = [self._stack.enter_context(start_blocking_portal()) for _ in range(_LOOPS)]
         self._flood = threading.Lock()
 
     def close(self) -> None:
         """Close the shared models, and the event loops."""
         for model in self._models.shared.values():
             for loop in self._loops:
-                loop.run(model.aclose)
+                loop.call(model.aclose)
             model.close()
         self._models.shared.clear()
-        for loop in self._loops:
-            loop.close()
+        self._stack.close()
 
     def list_probes(self) -> Iterator[Job]:
         """Yield jobs that make one call in every mode, in a thread or in each lasting loop."""
@@ -113,7 +94,7 @@ class Workload:
                 yield partial(self._run_alone, place, calls)
 
     def _run_in_loop(self, number: int, calls: Sequence[Call]) -> None:
-        self._loops[number].run(partial(self._make_all, calls, f"loop {number}"))
+        self._loops[number].call(self._make_all, calls, f"loop {number}")
 
     def _run_alone(self, place: str, calls: Sequence[Call]) -> None:
         if place == "asyncio.run":
