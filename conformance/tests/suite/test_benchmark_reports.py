@@ -108,21 +108,13 @@ def test_growth_stands_below_the_table_with_its_reason_said_once() -> None:
     assert text.count("Pairs <b>.") == 1
 
 
-def test_what_failed_is_shown_and_has_no_cost() -> None:
-    run = make_run()
-    run.failed["invoke", 1, "other"] = "[red]lost"
-    run.measurements = [m for m in run.measurements if m.case not in run.failed]
-    text = show(run)
-    assert "WRONG  other: invoke, size 1: [red]lost" in text
-    assert re.search(r"invoke, per call +│ +20 µs │ +40 µs │ +- │", text)
-
-
 # --- the page ---
 
 
 def test_the_page_shows_what_the_terminal_does_and_nothing_in_it_becomes_markup() -> None:
     run = make_run()
-    run.failed["invoke", 1, "other"] = "<script>alert(1)</script>"
+    run.failed["invoke", 1, "other"] = "[red]<script>alert(1)</script>"
+    run.measurements = [m for m in run.measurements if m.case not in run.failed]
     page = write_page(run, make_summary(run), ABOUT)
     text = Reader(page).text
     assert not {tag for tag, _ in Reader(page).found} & {"script", "link", "img", "iframe"}
@@ -130,4 +122,5 @@ def test_the_page_shows_what_the_terminal_does_and_nothing_in_it_becomes_markup(
     assert "ours: python 3.11" in text
     assert "Streamed chunk, per chunk" in text
     assert "not linear from 10 deltas on" in text
-    assert "WRONG other: invoke, size 1: <script>" in text
+    assert "WRONG other: invoke, size 1: [red]<script>" in text
+    assert re.search(r"invoke, per call +│ +20 µs │ +40 µs │ +- │", show(run))
