@@ -244,7 +244,7 @@ class Soak:
                 restart = now + self._rng.uniform(*_BETWEEN_RESTARTS)
             if now > self._reported + _PROGRESS:
                 self._reported = now
-                print(self._describe_progress(), flush=True)
+                print(f"  {self._describe_calls()}", flush=True)
 
     def _settle(self, check: Callable[[Resources], Iterable[Fault]]) -> Resources:
         """Look until nothing is wrong, or for as long as patience lasts; record what still is."""
@@ -256,20 +256,18 @@ class Soak:
             time.sleep(_TICK)
         return now
 
-    def _describe_progress(self) -> str:
-        recorder, now = self.recorder, count_resources()
+    def _describe_calls(self) -> str:
+        outcomes, faults = self.recorder.outcomes, self.recorder.faults
+        seconds = time.monotonic() - self._began
         return (
-            f"{time.monotonic() - self._began:5.0f} s: {recorder.outcomes.total()} calls, "
-            f"{recorder.outcomes['response']} responses, {recorder.faults.total()} faults; "
-            f"{now.sockets} sockets, {now.tasks} tasks, {now.threads} threads, "
-            f"{now.memory / 1e6:.0f} MB"
+            f"{outcomes.total()} calls in {seconds:.0f} s, {outcomes['response']} responses, "
+            f"{faults.total()} faults"
         )
 
     def report(self) -> Iterator[str]:
         """Yield the lines of the report."""
         recorder, counts = self.recorder, self._counts
-        seconds = f"{time.monotonic() - self._began:.0f} s"
-        yield f"{recorder.outcomes.total()} calls in {seconds}; {self._restarts} restarts"
+        yield f"{self._describe_calls()}; {self._restarts} restarts of the server"
         yield f"{counts['requests']} requests on {counts['connections']} connections"
         yield from (
             f"{number:>10} {outcome}" for outcome, number in recorder.outcomes.most_common()
