@@ -193,6 +193,8 @@ def find_refusals(lane: Lane) -> dict[str, str]:
             with _noting(said, "structured.bind.schemas"):
                 model.with_structured_output(schema, method=method)
         list(model.stream("Hello"))
+        with _noting(said, "structured.stream.grows"):
+            list(model.with_structured_output(_SCHEMAS[-2], method="json_schema").stream("Paris"))
         with _noting(said, _STOPS):
             list(model.stream("Hello", stop=["END"]))
             return said
@@ -211,7 +213,7 @@ def _noting(said: dict[str, str], claim: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001  as above
-        said[repr(error)] = claim
+        said.setdefault(repr(error), claim)
 
 
 @contextmanager

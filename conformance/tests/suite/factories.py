@@ -182,7 +182,7 @@ def _untyped() -> Iterator[None]:
 
 @as_third_party
 def of_refusals(**settings: Any) -> Any:
-    """A client that takes no typed dictionaries for schemas, and no stop sequence of a stream."""
+    """A client that takes no typed dictionaries, and neither stops nor schemas of a stream."""
 
     class Refusing(importlib.import_module("langchain_baseten").ChatBaseten):  # type: ignore[misc]  # found late
         def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
@@ -194,6 +194,8 @@ def of_refusals(**settings: Any) -> Any:
         def _stream(self, messages: Any, stop: Any = None, **options: Any) -> Any:
             if stop:
                 raise TypeError("stops")
+            if "response_format" in options:
+                raise RuntimeError("whole")
             return super()._stream(messages, **options)
 
         async def _astream(self, messages: Any, stop: Any = None, **options: Any) -> Any:

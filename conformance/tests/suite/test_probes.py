@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from conformance.targets import Lane
 
 BINDS = "structured.bind.schemas"
+STREAMS = {"RuntimeError('whole')": "structured.stream.grows"}
 STOPS = dict.fromkeys(("TypeError('stops')", "TypeError('astops')"), "parameters.stop.ends")
 FACTORIES = "conformance.tests.suite.factories"
 
@@ -99,7 +100,7 @@ def test_what_a_client_breaks_wherever_it_is_asked_for_is_known(
     [
         ("of_ours", {}),
         ("of_no_use_for_a_url", {}),
-        ("of_refusals", {"ValueError('no typed dictionaries')": BINDS, **STOPS}),
+        ("of_refusals", {"ValueError('no typed dictionaries')": BINDS, **STREAMS, **STOPS}),
     ],
 )
 def test_what_a_client_says_where_it_does_not_take_what_it_is_given_is_known(
