@@ -107,16 +107,18 @@ def _rename(message: Any) -> None:
 
 
 def _recall(messages: list[BaseMessage]) -> list[BaseMessage]:
-    """Return messages as our client knows them."""
+    """Return messages as our client knows them, as if all were its own."""
     known: list[BaseMessage] = []
     for message in messages:
         told = message.additional_kwargs
         content: Any = message.content
-        if isinstance(message, AIMessage) and "reasoning" in told:
+        source = {"model_provider": "baseten"} if isinstance(message, AIMessage) else {}
+        if "reasoning" in told:
             told = {"reasoning_content": told["reasoning"]}
         if isinstance(content, list):
             content = [_write_video(part) for part in content]
-        known.append(message.model_copy(update={"additional_kwargs": told, "content": content}))
+        copied = {"additional_kwargs": told, "content": content, "response_metadata": source}
+        known.append(message.model_copy(update=copied))
     return known
 
 

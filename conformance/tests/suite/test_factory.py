@@ -306,6 +306,7 @@ def test_how_others_spell_what_they_say_is_theirs_to_choose(report: Any) -> None
     assert statuses(found) == {claim: {status} for claim, status in SPELT.items()}
     for reason in (
         "for json_mode the client asks by json_schema instead",
+        "whose reasoning goes back to a service is for each maker to say",
         "the client writes a video as the wire has it",
         "the page promises log probabilities of nobody",
         "whether several answers to one question are read is theirs to say",
