@@ -1,7 +1,8 @@
 """A chat model written from langchain-core's pages alone, with faults that many checks meet.
 
 Imports nothing of our client; must not know the checks. It adds up the counts of several events,
-reads no line separator inside an event, and leaves content blocks to langchain-core.
+needs counts where there is a usage, reads no named event and no line separator inside an event, and
+leaves content blocks to langchain-core.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ class ChatPlain(BaseChatModel):
                 response.read()
                 raise PlainError(response)
             for line in response.iter_lines():
+                if line.startswith("event: "):
+                    raise NotImplementedError(line)
                 if line.startswith("data: {"):
                     yield _read(json.loads(line.removeprefix("data: ")))
 
@@ -74,7 +77,7 @@ def _read(event: dict[str, Any]) -> ChatGenerationChunk:
         for call in delta.get("tool_calls") or ()
     ]
     message = AIMessageChunk(content=delta.get("content") or "", tool_call_chunks=calls)
-    if usage:
+    if usage is not None:
         message.usage_metadata = {
             "input_tokens": usage["prompt_tokens"],
             "output_tokens": usage["completion_tokens"],
