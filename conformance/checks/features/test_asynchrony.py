@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -228,9 +229,22 @@ async def test_many_calls_on_one_loop_wait_at_the_same_time(
         request.getfixturevalue("_on_loop_only")
     model = _mount_meeting(lane, evidence)
     words = [f"word {number}" for number in range(_MANY)]
-    async with asyncio.timeout(_PATIENCE):
-        said = await ask(model, [f"Repeat after me: {word}" for word in words])
+    with _in_time():
+        async with asyncio.timeout(_PATIENCE):
+            said = await ask(model, [f"Repeat after me: {word}" for word in words])
     assert said == words
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Say what was awaited where an answer is late."""
+    try:
+        yield
+    except TimeoutError as late:
+        waited = (
+            f"{_MANY} calls were awaited together; {_PATIENCE:.0f} seconds later not all had asked"
+        )
+        raise AssertionError(waited) from late
 
 
 @pytest.mark.claim("async.loop.never-blocked")
