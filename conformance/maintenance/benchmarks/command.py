@@ -102,7 +102,7 @@ def _build_parser() -> argparse.ArgumentParser:
     folder = Path(".bench")
     add("--environments", type=Path, default=folder, metavar="FOLDER", help=f"default: {folder}")
     add("--json", type=Path, metavar="FILE", help="write every figure there")
-    add("--html", type=Path, metavar="FILE", help="write what is shown there, as a page")
+    add("--html", type=Path, metavar="FILE", help="write a page with charts there")
     return parser
 
 

@@ -38,7 +38,7 @@ class Quantity:
         work: The name of the work in `works.WORKS`; `import` is done without one.
         kind: The kind of scenario that the server plays.
         sizes: Sizes that it is measured at; the last one is what the tables show.
-        counted: What the size counts; empty if there is one size only.
+        counted: What the size counts, for the charts; empty if there is one size only.
         unit: What the cost is given for.
         each: Whether the cost is divided by the size, as for a chunk of a stream.
         repeats: Times that the work is done in one measurement, which is their mean.
