@@ -162,7 +162,7 @@ def test_what_a_maker_does_not_offer_is_not_held_against_it(report: Any) -> None
     assert statuses(found) == {claim: {status} for claim, status in OFFERED.items()}
     assert found["code"] == 0
     for reason in (
-        "for json_schema the client asks by a tool call instead",
+        "for json_schema the client asks by function_calling instead",
         "what the factory makes takes no argument seed",
         "the client sends no reasoning back",
         "the streamed request does not ask for usage",
@@ -207,7 +207,7 @@ def test_what_neither_langchain_nor_the_api_settles_fails_nobody(report: Any) ->
     found = report(f"{MAKERS}:make_fourth", files, (*OTHERWISE,), *LANES)
     assert statuses(found) == {claim: {status} for claim, status in OTHERWISE.items()}
     for reason in (
-        "Anthropic's blocks are for each maker to know: ValueError",
+        "are for each maker to know: ValueError",
         "calls of what the factory makes know no option parallel_tool_calls",
     ):
         assert reason in str(found["lines"])
