@@ -17,9 +17,10 @@ from typing_extensions import TypedDict
 
 from conformance.reference import respond
 from conformance.reference.exchange import plan_json
-from conformance.subjects.connect import serve
+from conformance.subjects.connect import count_requests, serve
 from conformance.subjects.expected_errors import has_type
 from conformance.subjects.subject import chosen
+from conformance.subjects.time_limit import limit_time
 from conformance.subjects.wire_answers import find_sentence
 from conformance.targets import choose_settings
 
@@ -70,11 +71,10 @@ def find_misdirected(lane: Lane) -> str:
     Returns:
         What to do about it; empty if nothing is wrong.
     """
-    with _serve(respond) as server:
-        with suppress(Exception, pytest.skip.Exception):  # The checks say what else is wrong.
-            model = _make(lane, server)
-            model.invoke("Hello")
-        asked = [request.path for request in server.requests]
+    # The checks say what else is wrong.
+    with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
+        _make(lane, server).invoke("Hello")
+    asked = [request.path for request in server.requests]
     wanted = f"{lane.base_path}{_ROUTE}"
     if not asked or wanted in asked:
         return ""
@@ -218,10 +218,11 @@ def _noting(said: dict[str, str], claim: str) -> Iterator[None]:
 
 @contextmanager
 def _serve(responder: Responder) -> Iterator[LoopbackServer]:
-    """Give a server; pytest makes an error of each warning, and theirs are no matter here."""
-    with warnings.catch_warnings(), serve(responder) as server:
+    """Give a server; what theirs warns of, or does not end, is for the checks to say."""
+    with warnings.catch_warnings(), serve(responder) as server, suppress(pytest.fail.Exception):
         warnings.simplefilter("ignore")
-        yield server
+        with limit_time(count_requests):
+            yield server
 
 
 def _make(lane: Lane, server: LoopbackServer) -> Any:

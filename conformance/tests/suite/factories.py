@@ -7,6 +7,7 @@ Knows nothing of the checks; `of_ours` is our own client as somebody else would 
 from __future__ import annotations
 
 import importlib
+import threading
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -205,6 +206,17 @@ def of_refusals(**settings: Any) -> Any:
                 yield chunk
 
     return Refusing(**settings)
+
+
+@as_third_party
+def of_endless_waits(**settings: Any) -> Any:
+    """A client that waits for ever."""
+
+    class Endless(importlib.import_module("langchain_baseten").ChatBaseten):  # type: ignore[misc]  # found late
+        def _generate(self, *_given: Any, **_options: Any) -> Any:
+            threading.Event().wait()
+
+    return Endless(**settings)
 
 
 @as_third_party

@@ -76,6 +76,15 @@ def test_a_client_that_is_answered_or_asks_nobody_is_refused_nothing(name: str) 
     assert probes.find_refusal(LANES["model-apis"]) == ""
 
 
+def test_what_has_no_end_is_left_to_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.subjects.time_limit._LIMITS", (0.1,))
+    monkeypatch.setattr("conformance.subjects.time_limit._endless", [])
+    choose(f"{FACTORIES}:of_endless_waits")
+    lane = LANES["model-apis"]
+    assert (probes.find_misdirected(lane), probes.find_refusal(lane)) == ("", "")
+    assert probes.find_broken(lane) == set()
+
+
 @pytest.mark.parametrize(
     ("name", "broken"),
     [
