@@ -203,9 +203,8 @@ def find_refusals(lane: Lane) -> dict[str, str]:
     return said
 
 
-async def _take(stream: AsyncIterator[Any]) -> None:
-    async for _ in stream:
-        pass
+async def _take(stream: AsyncIterator[Any]) -> list[Any]:
+    return [each async for each in stream]
 
 
 @contextmanager
