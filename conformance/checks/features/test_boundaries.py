@@ -18,6 +18,7 @@ from conformance.checks.features.questions import (
     GREETING,
     NO_REPLAY,
     ONE_CITY,
+    ask_astream,
     ask_invoke,
     ask_stream,
     every_way,
@@ -69,6 +70,26 @@ def test_many_calls_in_one_answer_are_as_many_tool_calls(
     cities = [call["args"].get("city") for call in message.tool_calls]
     assert cities == [*_CITIES], f"the service sent a call for each of {_CITIES}, not {cities}"
     assert len({call["id"] for call in message.tool_calls}) == len(_CITIES)
+
+
+@pytest.mark.claim("tools.stream.merge-by-index")
+@pytest.mark.parametrize("ask", [ask_stream, ask_astream])
+def test_arguments_in_many_deltas_are_one_call(lane: str, evidence: Evidence, ask: Ask) -> None:
+    city = " ".join(map(str, range(_MANY)))
+    message = ask(mount(lane, evidence).bind_tools([get_weather]), f"What is the weather in '{city}'?")
+    told = [call["args"].get("city") for call in message.tool_calls]
+    assert told == [city], f"of {len(city)} letters in many deltas {[*map(len, told)]} arrived"
+
+
+@pytest.mark.claim("parameters.given.sent", lane="dedicated")
+@pytest.mark.own_client_only("how several responses are asked for is for each maker to say")
+async def test_each_of_several_responses_comes_with_metadata_of_its_own(evidence: Evidence) -> None:
+    model, asked = mount("dedicated", evidence), [[HumanMessage(GREETING)]]
+    for result in (model.generate(asked, n=5), await model.agenerate(asked, n=5)):
+        messages: list[Any] = [each.message for each in result.generations[0]]
+        assert [bool(message.text) for message in messages] == [True] * 5
+        messages[0].response_metadata["mine"] = True
+        assert [m.response_metadata.get("mine") for m in messages] == [True, *[None] * 4]
 
 
 @pytest.mark.claim("tools.bind.schemas")

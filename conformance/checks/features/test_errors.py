@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -18,6 +17,7 @@ from conformance.checks.features.questions import (
     every_way,
     mount,
     mount_refused,
+    name_requests,
     note_requests,
 )
 from conformance.reference import AsyncResponderTransport, ResponderTransport
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 
 _KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
-_ID = "x-baseten-request-id"
 _SENTENCE = "The lighthouse (маяк, 灯台 🗼, Türme) is closed today."
 _TOO_LONG = (
     "This model's maximum context length is 2048 tokens. However, you requested 9000 tokens."
@@ -182,13 +181,9 @@ def test_an_error_sent_after_the_200_has_the_type_of_its_own_status(
     def fail(_: Any) -> Any:
         return {"error": {"message": _SENTENCE, "type": None, "param": None, "code": code}}
 
-    def answer(request: ReceivedRequest) -> AnswerPlan:
-        plan = change_answers(fail)(request)
-        others = (pair for pair in plan.headers if pair[0].lower() != _ID)
-        return replace(plan, headers=(*others, (_ID, "req-9")))
-
+    model = mount(lane, evidence, name_requests("req-9", change_answers(fail)))
     with expect_class(_CLASSES[status], status) as caught:
-        ask(mount(lane, evidence, answer), GREETING)
+        ask(model, GREETING)
     assert _SENTENCE in str(caught.value)
     told: Any = caught.value
     assert (told.status_code, told.request_id, told.body) == (status, "req-9", fail(None))

@@ -48,7 +48,7 @@ _PARAMETERS: dict[str, Any] = {
     "frequency_penalty": 1.25,
     "logprobs": False,
     "top_logprobs": 0,
-    "logit_bias": {"7": -99.5, "100000": 1.5},
+    "logit_bias": {"7": -99.5, "100000": 1.5, "8": 0.0},
     "reasoning_effort": "minimal",
     "reasoning": {"effort": "low"},
     "service_tier": "flex",
@@ -97,7 +97,7 @@ def test_every_documented_parameter_is_sent_as_it_was_given(
 ) -> None:
     sent: list[dict[str, Any]] = []
     more: Any = {"model_kwargs": {"new_parameter": {"a": [1, None]}}}
-    given = {**_PARAMETERS, "logit_bias": {7: -99.5, 100_000: 1.5}}
+    given = {**_PARAMETERS, "logit_bias": {7: -99.5, 100_000: 1.5, 8: 0}}
     of_model = {**(given if door == "constructor" else {}), **more}
     if door == "model_kwargs":
         of_model = {"model_kwargs": {**_PARAMETERS, **more["model_kwargs"]}}

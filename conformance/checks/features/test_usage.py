@@ -311,16 +311,16 @@ def _count(at: int, last: int) -> dict[str, int] | None:
 
 
 _DETAILED: dict[str, Any] = {
-    "prompt_tokens": 1_000_000,
+    "prompt_tokens": 5_000_000_000,
     "completion_tokens": 70,
-    "total_tokens": 1_000_070,
+    "total_tokens": 5_000_000_070,
     "prompt_tokens_details": {"cached_tokens": 900_000, "audio_tokens": 30},
     "completion_tokens_details": {"reasoning_tokens": 60, "audio_tokens": 5},
 }
 _TOLD: dict[str, Any] = {
-    "input_tokens": 1_000_000,
+    "input_tokens": 5_000_000_000,
     "output_tokens": 70,
-    "total_tokens": 1_000_070,
+    "total_tokens": 5_000_000_070,
     "input_token_details": {"cache_read": 900_000, "audio": 30},
     "output_token_details": {"reasoning": 60, "audio": 5},
 }
