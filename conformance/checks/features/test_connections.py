@@ -61,6 +61,7 @@ def test_a_redirect_is_an_error_and_nobody_else_sees_the_key(
     with expect("any") as caught:
         ask(mount("model-apis", evidence, away, max_retries=3), GREETING)
     assert caught.value.status_code == status
+    assert not caught.value.is_retryable, "middleware that retries would ask for it again"
     assert "elsewhere.example" in str(caught.value), f"where it leads is not said: {caught.value}"
     assert [host for host, _ in away.seen] == ["inference.baseten.co"]
 

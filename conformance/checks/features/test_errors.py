@@ -76,7 +76,7 @@ _UNRECORDED = {"details", "text", "behind others", "long"}
 
 
 def _refuse(status: int, body: Any) -> Responder:
-    headers = {"x-request-id": "req-7"}
+    headers = {"x-request-id": "req-7", "set-cookie": "a=1"}
     if isinstance(body, str):
         return lambda request: plan_bytes(status, "text/plain", body.encode(), headers)
     return lambda request: plan_json(status, body, headers)
@@ -95,6 +95,48 @@ def test_an_error_has_langchains_type_the_status_and_the_requests_id(
         assert isinstance(caught.value, catch("any"))
         told: Any = caught.value
         assert (told.status_code, told.request_id) == (status, "req-7")
+        assert told.body == told.response.json() == {"error": "No."}
+        assert told.response.headers["x-request-id"] == "req-7"
+        assert "set-cookie" not in told.response.headers
+
+
+_NAMES = {
+    **{409: "BasetenConflictError", 413: "BasetenRequestTooLargeError"},
+    **{422: "BasetenUnprocessableError", 403: "BasetenPermissionDeniedError"},
+}
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own_client_only("the classes are those of langchain-baseten")
+@every_way
+def test_what_langchain_has_no_class_for_has_one_of_its_own(
+    lane: str, evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    told = {}
+    for status, name in (*_NAMES.items(), (401, "BasetenAuthenticationError")):
+        with expect("any") as caught:
+            ask(mount(lane, evidence, _refuse(status, {"error": "No."}), max_retries=0), GREETING)
+        told[status] = (type(caught.value).__name__, name)
+    assert all(one == other for one, other in told.values()), f"{told}"
+
+
+_OF_A_KEY = {
+    "Unknown API key.": True,
+    "This API key has no permission to call this model.": False,
+    "This workspace may not call this model.": False,
+}
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own_client_only("that Baseten rejects a key with 403 is for its client to know")
+@every_way
+@pytest.mark.parametrize("said", _OF_A_KEY)
+def test_a_403_about_the_key_itself_is_one_of_authentication(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], said: str
+) -> None:
+    with pytest.raises(core.ModelPermissionDeniedError) as caught:
+        ask(mount(lane, evidence, _refuse(403, {"error": said})), GREETING)
+    assert isinstance(caught.value, core.ModelAuthenticationError) is _OF_A_KEY[said]
 
 
 @pytest.mark.claim("errors.types.core")

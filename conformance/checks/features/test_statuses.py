@@ -20,6 +20,7 @@ from conformance.checks.features.questions import (
     change_plans,
     every_way,
     mount,
+    name_requests,
     note_requests,
 )
 from conformance.reference import respond
@@ -83,7 +84,8 @@ def test_a_response_without_a_message_is_an_error_and_not_asked_for_again(
     lane: str, evidence: Evidence, ask: Ask, answer: tuple[int, str, bytes], said: str
 ) -> None:
     seen: list[ReceivedRequest] = []
-    model = mount(lane, evidence, note_requests(seen, lambda _: plan_bytes(*answer)), max_retries=1)
+    responder = name_requests("req-9", lambda _: plan_bytes(*answer))
+    model = mount(lane, evidence, note_requests(seen, responder), max_retries=1)
     with expect("any") as caught:
         ask(model, GREETING)
     assert type(caught.value).__name__ == "BasetenInvalidResponseError"
@@ -93,7 +95,7 @@ def test_a_response_without_a_message_is_an_error_and_not_asked_for_again(
     status, _, body = answer
     received = body.decode("utf-16" if body.startswith(codecs.BOM_UTF16) else "utf-8")
     held = caught.value.response
-    assert (held.status_code, held.text) == (status, received)
+    assert (held.status_code, held.text, caught.value.request_id) == (status, received, "req-9")
 
 
 @pytest.mark.claim("messages.invoke.string")

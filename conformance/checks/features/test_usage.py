@@ -364,12 +364,13 @@ def test_counts_of_zero_and_of_other_engines_are_reported(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     def count(payload: dict[str, Any]) -> dict[str, Any]:
-        usage = {"prompt_tokens": 9, "completion_tokens": 7, "total_tokens": 16}
-        details = {"prompt_tokens_details": {"cached_tokens": 0}, "reasoning_tokens": 5}
-        return {**payload, "usage": {**usage, **details}} if payload.get("usage") else payload
+        return {**payload, "usage": counts} if payload.get("usage") else payload
 
+    counts = {"prompt_tokens": 9, "completion_tokens": 7, "total_tokens": 18}
+    counts |= {"prompt_tokens_details": {"cached_tokens": 0}, "reasoning_tokens": 5}
     usage = ask(mount(lane, evidence, change_answers(count)), GREETING).usage_metadata
     assert usage is not None
+    assert usage["total_tokens"] == 18
     assert usage["input_token_details"] == {"cache_read": 0}
     assert usage["output_token_details"] == {"reasoning": 5}
 
