@@ -303,6 +303,22 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
         assert 0 < usage["output_token_details"]["reasoning"] <= usage["output_tokens"]
     assert output.usage_metadata == whole.usage_metadata
     assert output.response_metadata["finish_reason"] == "tool_calls"
+    assert output.additional_kwargs == whole.additional_kwargs
+    assert str(output.id).startswith("lc_run-")
+
+
+@pytest.mark.claim("streaming.events.typed", lane="dedicated")
+@pytest.mark.own_client_only("others may tell no log probabilities in typed events")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+async def test_typed_events_end_in_the_metadata_of_all_chunks(
+    lane: str, evidence: Evidence, way: str
+) -> None:
+    model = mount(lane, evidence, logprobs=True)
+    _, output = await _tell_events(model, _QUESTION, way)
+    told, whole = output.response_metadata, add_up(model.stream(_QUESTION)).response_metadata
+    assert len(told["logprobs"]["content"]) > 1
+    assert told | {"id": whole["id"]} == whole | {"output_version": "v1"}
 
 
 @pytest.mark.claim("streaming.events.typed")

@@ -148,12 +148,14 @@ def test_a_response_beyond_its_limit_is_an_error(lane: str, evidence: Evidence, 
 @pytest.mark.claim("streaming.sync.adds-up")
 @pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 @pytest.mark.parametrize("done", [b"data: [DONE]", b"data:[DONE]", b"data:  [DONE] "])
+@pytest.mark.parametrize("at_once", [False, True], ids=["apart", "at once"])
 def test_what_follows_done_is_not_read(
-    lane: str, evidence: Evidence, ask: Ask, done: bytes
+    lane: str, evidence: Evidence, ask: Ask, done: bytes, at_once: bool
 ) -> None:
     def go_on(plan: AnswerPlan) -> AnswerPlan:
         pieces = [piece.data for piece in plan.pieces if b"[DONE]" not in piece.data]
-        return plan.with_body(*pieces, done + b"\n\n", *pieces)
+        pieces = [*pieces, done + b"\n\n", *pieces]
+        return plan.with_body(*([b"".join(pieces)] if at_once else pieces))
 
     assert ask(mount(lane, evidence, change_plans(go_on)), "Repeat after me: one").text == "one"
 
