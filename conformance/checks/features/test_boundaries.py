@@ -76,8 +76,10 @@ def test_many_calls_in_one_answer_are_as_many_tool_calls(
 @pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 def test_arguments_in_many_deltas_are_one_call(lane: str, evidence: Evidence, ask: Ask) -> None:
     city = " ".join(map(str, range(_MANY)))
-    message = ask(mount(lane, evidence).bind_tools([get_weather]), f"What is the weather in '{city}'?")
-    told = [call["args"].get("city") for call in message.tool_calls]
+    message = ask(
+        mount(lane, evidence).bind_tools([get_weather]), f"What is the weather in '{city}'?"
+    )
+    told = [str(call["args"].get("city")) for call in message.tool_calls]
     assert told == [city], f"of {len(city)} letters in many deltas {[*map(len, told)]} arrived"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -176,6 +177,29 @@ def built_in(monkeypatch: pytest.MonkeyPatch, evidence: Evidence) -> tuple[Any, 
 
 def _make(key: str = FAKE_KEY) -> Any:
     return chosen().make(model="zai-org/GLM-5.2", api_key=key)
+
+
+@pytest.mark.claim("connections.clients.closed")
+@every_way
+def test_sockets_have_the_options_that_were_given_or_are_kept_alive(
+    ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+
+    def note(*_: Any, **options: Any) -> None:
+        made.append(options.get("socket_options"))
+        raise FileNotFoundError(2, "No such file or directory")  # enough was seen
+
+    monkeypatch.setenv("NO_PROXY", "socket.example")  # no client of another check serves here
+    for kind in (httpx2.HTTPTransport, httpx2.AsyncHTTPTransport):
+        monkeypatch.setattr(kind, "__init__", note)
+    own = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+    for options in ({}, {"http_socket_options": own}):
+        with expect("any"):
+            ask(chosen().make(model="zai-org/GLM-5.2", api_key=FAKE_KEY, **options), GREETING)
+    kept, given = made
+    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in kept
+    assert given == own
 
 
 @pytest.mark.claim("connections.clients.closed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -101,8 +102,11 @@ def test_an_error_has_langchains_type_the_status_and_the_requests_id(
 
 
 _NAMES = {
-    **{409: "BasetenConflictError", 413: "BasetenRequestTooLargeError"},
-    **{422: "BasetenUnprocessableError", 403: "BasetenPermissionDeniedError"},
+    401: "BasetenAuthenticationError",
+    403: "BasetenPermissionDeniedError",
+    409: "BasetenConflictError",
+    413: "BasetenRequestTooLargeError",
+    422: "BasetenUnprocessableError",
 }
 
 
@@ -113,11 +117,33 @@ def test_what_langchain_has_no_class_for_has_one_of_its_own(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
     told = {}
-    for status, name in (*_NAMES.items(), (401, "BasetenAuthenticationError")):
+    for status in _NAMES:
         with expect("any") as caught:
             ask(mount(lane, evidence, _refuse(status, {"error": "No."}), max_retries=0), GREETING)
-        told[status] = (type(caught.value).__name__, name)
-    assert all(one == other for one, other in told.values()), f"{told}"
+        told[status] = type(caught.value).__name__
+    assert told == _NAMES
+
+
+_TREE = {
+    "BasetenConflictError": ("BasetenError",),
+    "BasetenContextOverflowError": ("BasetenInvalidRequestError", core.ContextOverflowError),
+    "BasetenIncompleteStreamError": ("BasetenAPIError",),
+    "BasetenInvalidKeyError": ("BasetenAuthenticationError", "BasetenPermissionDeniedError"),
+    "BasetenInvalidResponseError": ("BasetenAPIError",),
+    "BasetenRequestError": ("BasetenInvalidRequestError", ValueError),
+    "BasetenRequestTooLargeError": ("BasetenContextOverflowError",),
+    "BasetenUnprocessableError": ("BasetenInvalidRequestError",),
+    "EndpointError": ("BasetenRequestError",),
+}
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own_client_only("the classes are those of langchain-baseten")
+def test_each_class_of_error_is_caught_as_those_above_it(lane: str) -> None:
+    package: Any = importlib.import_module("langchain_baseten")
+    for name, above in _TREE.items():
+        kinds = [getattr(package, each) if isinstance(each, str) else each for each in above]
+        assert all(issubclass(getattr(package, name), kind) for kind in kinds), f"{name}: {above}"
 
 
 _OF_A_KEY = {

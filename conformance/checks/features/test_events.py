@@ -307,6 +307,27 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
     assert str(output.id).startswith("lc_run-")
 
 
+@pytest.mark.claim("streaming.sync.adds-up")
+async def test_events_of_the_second_version_tell_the_whole_text(
+    lane: str, evidence: Evidence
+) -> None:
+    model = mount(lane, evidence)
+    events = [event async for event in model.astream_events(_QUESTION, version="v2")]
+    chunks = [e["data"]["chunk"] for e in events if e["event"] == "on_chat_model_stream"]
+    assert "".join(chunk.text for chunk in chunks) == _SAID
+    assert (events[-1]["event"], events[-1]["data"]["output"].text) == ("on_chat_model_end", _SAID)
+
+
+@pytest.mark.claim("streaming.sync.adds-up")
+@pytest.mark.own_client_only("whether chunks may be changed is for each maker to say")
+def test_a_chunk_that_is_changed_changes_no_other(lane: str, evidence: Evidence) -> None:
+    model, named = at_model(mount(lane, evidence), LANES[lane].reasoning_model)
+    chunks = [*model.bind_tools([get_weather], **named).stream(TWO_CITIES)]
+    kept = [value for each in chunks for value in vars(each).values()]
+    held = [id(value) for value in kept if isinstance(value, list | dict)]
+    assert len({*held}) == len(held)
+
+
 @pytest.mark.claim("streaming.events.typed", lane="dedicated")
 @pytest.mark.own_client_only("others may tell no log probabilities in typed events")
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")

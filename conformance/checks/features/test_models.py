@@ -65,6 +65,15 @@ def test_a_profile_follows_the_model(evidence: Evidence) -> None:
 
 
 @pytest.mark.claim("models.profile.follows")
+def test_a_profile_that_is_changed_is_that_of_one_model(evidence: Evidence) -> None:
+    first, second = (mount("model-apis", evidence, model=_GLM).profile for _ in range(2))
+    first["max_input_tokens"] = 7
+    first["reasoning_effort_levels"].append("mine")
+    assert second["max_input_tokens"] == 1_048_576
+    assert second["reasoning_effort_levels"] == ["none", "high", "max"]
+
+
+@pytest.mark.claim("models.profile.follows")
 def test_a_deployment_has_the_profile_that_it_is_given(evidence: Evidence) -> None:
     given = {"max_input_tokens": 32_768}
     sent: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Rarer forms of what is asked: tools of other vendors, late settings, turns that few histories have."""
+"""Rarer forms of what is asked: tools of other vendors, settings in a call, unusual turns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., Any]
 
-pytestmark = pytest.mark.own_client_only("which other forms are understood is for each maker to say")
+pytestmark = pytest.mark.own_client_only(
+    "which other forms are understood is for each maker to say"
+)
 
 _CITY = {"type": "string", "description": "Its name"}
 _SCHEMA: dict[str, Any] = {"type": "object", "properties": {"city": _CITY}, "required": ["city"]}
@@ -61,7 +63,8 @@ def test_a_tool_of_another_vendor_is_one_on_the_wire(evidence: Evidence, ask: As
     model = mount("model-apis", evidence, note_bodies(sent, refuse_noted))
     tools = [*_TOOLS.values(), _HOSTED, {"cachePoint": {"type": "default"}}]
     with expect("invalid-request"):
-        ask(model.bind_tools(tools), GREETING)
+        ask(model.bind_tools(tools, temperature=0.3), GREETING)
+    assert sent[0]["temperature"] == 0.3
     function = {"type": "function", "function": {**_NAMED, "parameters": _SCHEMA}}
     wanted = [function] * len(_TOOLS) + [_HOSTED]
     for name, told, one in zip([*_TOOLS, "hosted"], sent[0]["tools"], wanted, strict=True):
@@ -138,7 +141,11 @@ def test_a_method_that_there_is_not_or_that_lacks_its_schema_is_refused(
     evidence: Evidence,
 ) -> None:
     model = mount("model-apis", evidence)
-    wrong: list[tuple[Any, Any]] = [(Stop, "xml"), (None, "json_schema"), (None, "function_calling")]
+    wrong: list[tuple[Any, Any]] = [
+        (Stop, "xml"),
+        (None, "json_schema"),
+        (None, "function_calling"),
+    ]
     for schema, method in wrong:
         with pytest.raises(ValueError, match=r"method="):
             model.with_structured_output(schema, method=method)
@@ -170,23 +177,22 @@ def test_an_answer_that_breaks_an_older_class_is_an_error_of_parsing(
         assert isinstance(answer["parsing_error"], OutputParserException) is (wanted is None)
 
 
-@pytest.mark.claim("parameters.given.sent")
+_UNSENDABLE: dict[str, Any] = {
+    "unknown": {"type": "hologram", "data": "QUJD"},
+    "no kind of sound": {"type": "audio", "base64": "QUJD"},
+}
+
+
+@pytest.mark.claim("messages.invoke.objects")
 @every_way
-@pytest.mark.parametrize("name", ["api_key", "base_url", "model_url", "streaming", "http_client"])
-def test_a_setting_of_the_client_is_rejected_by_a_call_and_never_sent(
-    lane: str, evidence: Evidence, ask: Ask, name: str
+def test_a_block_that_cannot_be_sent_is_an_error_and_left_out_of_nothing(
+    lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     sent: list[dict[str, Any]] = []
-    model, given = mount(lane, evidence, note_bodies(sent)), {name: "https://elsewhere.example"}
-    for asked, options in (
-        (model, given),
-        (model.bind(**given), {}),
-        (model, {"model_kwargs": given}),
-    ):
-        with expect("unsendable", match=name):
-            ask(asked, GREETING, **options)
-    with pytest.raises(ValueError, match=name):
-        mount(lane, evidence, model_kwargs=given)
+    model = mount(lane, evidence, note_bodies(sent))
+    for block in _UNSENDABLE.values():
+        with expect("unsendable", match="content block"):
+            ask(model, [HumanMessage([{"type": "text", "text": "?"}, block])])
     assert sent == []
 
 
@@ -195,10 +201,13 @@ _OF_OPENAI = ("organization", "openai_proxy", "use_responses_api")
 
 @pytest.mark.claim("drop-in.names.known")
 @pytest.mark.parametrize("name", _OF_OPENAI)
-def test_a_setting_of_openai_is_named_with_what_to_do_instead(name: str, evidence: Evidence) -> None:
+def test_a_setting_of_openai_is_named_with_what_to_do_instead(
+    name: str, evidence: Evidence
+) -> None:
+    given: dict[str, Any] = {name: "mine"}
     with pytest.raises(ValueError, match=f"{name} is not a parameter"):
-        mount("model-apis", evidence, **{name: "mine"})
-    assert mount("model-apis", evidence, **{name: None}).invoke(GREETING).text
+        mount("model-apis", evidence, **given)
+    assert mount("model-apis", evidence, **dict.fromkeys(given)).invoke(GREETING).text
 
 
 @pytest.mark.claim("messages.invoke.objects")

@@ -284,7 +284,9 @@ def test_halves_of_a_letter_in_two_events_are_joined(
     lane: str, evidence: Evidence, ask: Ask, name: str
 ) -> None:
     called = name == "tool_calls"
-    texts = iter(['{"city": "one \ud83c', '\udf27 two"}'] if called else ["one \ud83c", "\udf27 two"])
+    texts = iter(
+        ['{"city": "one \ud83c', '\udf27 two"}'] if called else ["one \ud83c", "\udf27 two"]
+    )
 
     def write(piece: BodyPiece) -> BodyPiece:
         event = piece.event

@@ -366,7 +366,7 @@ def test_counts_of_zero_and_of_other_engines_are_reported(
     def count(payload: dict[str, Any]) -> dict[str, Any]:
         return {**payload, "usage": counts} if payload.get("usage") else payload
 
-    counts = {"prompt_tokens": 9, "completion_tokens": 7, "total_tokens": 18}
+    counts: dict[str, Any] = {"prompt_tokens": 9, "completion_tokens": 7, "total_tokens": 18}
     counts |= {"prompt_tokens_details": {"cached_tokens": 0}, "reasoning_tokens": 5}
     usage = ask(mount(lane, evidence, change_answers(count)), GREETING).usage_metadata
     assert usage is not None
