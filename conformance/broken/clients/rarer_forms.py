@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langchain_core import tools as core_tools
@@ -12,9 +14,13 @@ from conformance.broken.clients import (
     answer_with,
     change_parameters,
     change_reading,
+    wrap,
 )
-from langchain_baseten import BasetenInvalidRequestError, chat_models
+from langchain_baseten import BasetenInvalidRequestError, ChatBaseten, chat_models
+from langchain_baseten._config import service
 from langchain_baseten._config.service import BasetenService
+from langchain_baseten._http import clients
+from langchain_baseten._http.redaction import Redactor
 from langchain_baseten._protocol import (
     content,
     error_responses,
@@ -24,6 +30,7 @@ from langchain_baseten._protocol import (
     tools,
     typed_events,
 )
+from langchain_baseten._protocol.chunks import _Template
 from langchain_baseten._protocol.tool_calls import ToolCallAssembler
 from langchain_baseten._protocol.typed_events import EventWriter
 
@@ -86,15 +93,6 @@ def sends_system_messages_first(patch: Patch) -> None:
         chat_models,
         "write_messages",
         lambda turns: sorted(turns, key=lambda turn: turn["role"] != "system"),
-    )
-
-
-def drops_empty_questions(patch: Patch) -> None:
-    answer_with(
-        patch,
-        chat_models,
-        "write_messages",
-        lambda turns: [turn for turn in turns if turn.get("content") or turn["role"] != "user"],
     )
 
 
@@ -194,3 +192,73 @@ def changes_blocks_of_the_user(patch: Patch) -> None:
         return real(given)
 
     patch.setattr(messages, "write_content", write)
+
+
+def drops_blocks_that_it_does_not_know(patch: Patch) -> None:
+    real = content.write_block
+
+    def write(block: Any) -> Any:
+        known = isinstance(block, str) or str(block.get("type")) in content._WRITERS
+        return real(block) if known else []
+
+    patch.setattr(content, "write_block", write)
+
+
+def sends_options_of_a_stream_always(patch: Patch) -> None:
+    def make(real: Any) -> Any:
+        def build(messages: Any, fields: Any, extra: Any, **more: Any) -> Any:
+            options = {k: v for k, v in fields.items() if k == "stream_options"}
+            return real(
+                messages, fields, {**options, **extra} if not more["stream"] else extra, **more
+            )
+
+        return build
+
+    wrap(patch, chat_models, "build_body", make)
+
+
+def shows_keys_in_ids_of_requests(patch: Patch) -> None:
+    real = Redactor.redact_error
+
+    def redact(self: Any, error: Any) -> Any:
+        request_id = error.request_id
+        real(self, error).request_id = request_id
+        return error
+
+    patch.setattr(Redactor, "redact_error", redact)
+
+
+def names_sessions_anew_in_each_process(patch: Patch) -> None:
+    salt = str(os.getpid())
+
+    def name(real: Any) -> Any:
+        return lambda thread, headers: real(f"{thread}{salt}" if thread else "", headers)
+
+    wrap(patch, service, "session_header", name)
+
+
+def shares_profiles(patch: Patch) -> None:
+    wrap(patch, chat_models, "find_profile", cache)
+
+
+def shares_what_chunks_hold(patch: Patch) -> None:
+    def fill(self: Any, fields: Any) -> Any:
+        made = self._made.__copy__()
+        made.__dict__.update(fields)
+        return made
+
+    patch.setattr(_Template, "fill", fill)
+
+
+def ignores_socket_options(patch: Patch) -> None:
+    patch.setattr(clients, "_keep_alive_options", list)
+
+
+def drops_options_of_batches(patch: Patch) -> None:
+    real = ChatBaseten.batch
+
+    def batch(self: Any, inputs: Any, config: Any = None, **options: Any) -> Any:
+        known = {k: v for k, v in options.items() if k == "return_exceptions"}
+        return real(self, inputs, config, **known)
+
+    patch.setattr(ChatBaseten, "batch", batch)

@@ -109,11 +109,9 @@ def test_a_choice_of_no_tool_is_refused(lane: str, evidence: Evidence) -> None:
             model.bind_tools([get_weather], tool_choice=choice)
 
 
-_FORMATS: dict[str, Any] = {
-    "whole": {"type": "json_schema", "json_schema": {"name": "Stop", "schema": _SCHEMA}},
-    "named": {"name": "Stop", "schema": _SCHEMA},
-    "untitled": _SCHEMA,
-}
+_FORMAT = {"name": "Stop", "description": "A stop.", "schema": _SCHEMA}
+_WHOLE = {"type": "json_schema", "json_schema": _FORMAT}
+_FORMATS: dict[str, Any] = {"whole": _WHOLE, "named": _FORMAT, "untitled": _SCHEMA}
 
 
 @pytest.mark.claim("structured.method.json-schema")
@@ -129,9 +127,8 @@ def test_a_format_that_is_one_already_is_sent_as_it_is(
     )
     with expect("invalid-request"):
         ask(chain, GREETING)
-    name = "response" if form == "untitled" else "Stop"
-    written = {"type": "json_schema", "json_schema": {"name": name, "schema": _SCHEMA}}
-    assert sent[0]["response_format"] == written
+    bare = {"type": "json_schema", "json_schema": {"name": "response", "schema": _SCHEMA}}
+    assert sent[0]["response_format"] == (bare if form == "untitled" else _WHOLE)
     assert [tool["function"]["name"] for tool in sent[0]["tools"]] == ["get_weather"]
     assert str(_FORMATS[form]) == before
 
@@ -207,7 +204,8 @@ def test_a_setting_of_openai_is_named_with_what_to_do_instead(
     given: dict[str, Any] = {name: "mine"}
     with pytest.raises(ValueError, match=f"{name} is not a parameter"):
         mount("model-apis", evidence, **given)
-    assert mount("model-apis", evidence, **dict.fromkeys(given)).invoke(GREETING).text
+    unset: dict[str, Any] = {name: None}
+    assert mount("model-apis", evidence, **unset).invoke(GREETING).text
 
 
 @pytest.mark.claim("messages.invoke.objects")
