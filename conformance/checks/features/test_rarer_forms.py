@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic.v1 import BaseModel as OldBaseModel
 
 from conformance.checks.features.questions import (
@@ -74,8 +74,8 @@ def test_a_tool_of_another_vendor_is_one_on_the_wire(evidence: Evidence, ask: As
 class Stop(BaseModel):
     """A stop on the way."""
 
-    city: str
-    days: int = 1
+    city: str = Field(pattern="^[A-Z]", max_length=99)
+    days: int = Field(default=1, ge=1, le=30, description="How many")
 
 
 class Tour(BaseModel):
@@ -99,6 +99,9 @@ def test_a_strict_tool_is_closed_to_its_innermost_object(
     closed = [(each["additionalProperties"], each["required"]) for each in (outer, inner)]
     assert closed == [(False, ["stops", "prices"]), (False, ["city", "days"])]
     assert outer["properties"]["prices"]["additionalProperties"] == {"type": "integer"}
+    days = {"type": "integer", "default": 1, "minimum": 1, "maximum": 30, "description": "How many"}
+    city = {"type": "string", "pattern": "^[A-Z]", "maxLength": 99}
+    assert inner["properties"] == {"city": city, "days": days}
 
 
 @pytest.mark.claim("tools.choice.forced")
@@ -130,6 +133,14 @@ def test_a_format_that_is_one_already_is_sent_as_it_is(
     bare = {"type": "json_schema", "json_schema": {"name": "response", "schema": _SCHEMA}}
     assert sent[0]["response_format"] == (bare if form == "untitled" else _WHOLE)
     assert [tool["function"]["name"] for tool in sent[0]["tools"]] == ["get_weather"]
+    called = mount(lane, evidence, note_bodies(sent, refuse_noted)).with_structured_output(
+        _FORMATS[form], include_raw=True
+    )
+    with expect("invalid-request"):
+        ask(called, GREETING)
+    assert [tool["function"]["name"] for tool in sent[1]["tools"]] == [
+        "response" if form == "untitled" else "Stop"
+    ]
     assert str(_FORMATS[form]) == before
 
 
