@@ -61,7 +61,8 @@ _HOSTED = {"type": "web_search", "max_uses": 3}
 def test_a_tool_of_another_vendor_is_one_on_the_wire(evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
     model = mount("model-apis", evidence, note_bodies(sent, refuse_noted))
-    tools = [*_TOOLS.values(), _HOSTED, {"cachePoint": {"type": "default"}}]
+    marked = {**_HOSTED, "cache_control": {"type": "ephemeral"}}
+    tools = [*_TOOLS.values(), marked, {"cachePoint": {"type": "default"}}]
     with expect("invalid-request"):
         ask(model.bind_tools(tools, temperature=0.3), GREETING)
     assert sent[0]["temperature"] == 0.3

@@ -368,9 +368,11 @@ def test_counts_of_zero_and_of_other_engines_are_reported(
 
     counts: dict[str, Any] = {"prompt_tokens": 9, "completion_tokens": 7, "total_tokens": 18}
     counts |= {"prompt_tokens_details": {"cached_tokens": 0}, "reasoning_tokens": 5}
-    usage = ask(mount(lane, evidence, change_answers(count)), GREETING).usage_metadata
+    message = ask(mount(lane, evidence, change_answers(count)), GREETING)
+    usage = message.usage_metadata
     assert usage is not None
     assert usage["total_tokens"] == 18
+    assert message.response_metadata.get("token_usage", counts) == counts
     assert usage["input_token_details"] == {"cache_read": 0}
     assert usage["output_token_details"] == {"reasoning": 5}
 
