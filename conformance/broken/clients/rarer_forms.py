@@ -26,6 +26,7 @@ from langchain_baseten._protocol import (
     schemas,
     typed_events,
 )
+from langchain_baseten._protocol.embeddings import _Reader
 from langchain_baseten._protocol.tool_calls import ToolCallAssembler
 from langchain_baseten._protocol.typed_events import EventWriter
 
@@ -156,3 +157,10 @@ def names_sessions_anew_in_each_process(patch: Patch) -> None:
 
 def shares_profiles(patch: Patch) -> None:
     wrap(patch, chat_models, "find_profile", cache)
+
+
+def takes_vectors_as_they_come(patch: Patch) -> None:
+    def number(real: Any) -> Any:
+        return lambda self, indices: real(self, [None] * len(indices))
+
+    wrap(patch, _Reader, "_read_places", number)
