@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 _KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
-_SENTENCE = "The lighthouse (маяк, 灯台 🗼, Türme) is closed today."
+_SENTENCE = "The <old> lighthouse (маяк, 灯台 🗼, Türme) is closed today."
 _TOO_LONG = (
     "This model's maximum context length is 2048 tokens. However, you requested 9000 tokens."
 )
