@@ -58,7 +58,7 @@ a "quoted" \\ back\\slash, {"json": [1]} and data: [DONE];
 &lt;b&gt; &amp;amp; %20\r\nseven\reight; \x00\x07\x1b[31m\x7f
 \ufeff\u200b\u00ad\u200e\ufffd\ufdd0  \n"""
 """Outside ASCII, in two normal forms, beyond the first plane, with every separator and mark."""
-_NAME = "get-Weather.now_2"
+_NAME = "get-Weather_2"
 _LONG = f"{_TEXT}{' '.join(map(str, range(13_000)))}{_TEXT}"
 
 
