@@ -216,8 +216,9 @@ def test_a_setting_of_openai_is_named_with_what_to_do_instead(
     given: dict[str, Any] = {name: "mine"}
     with pytest.raises(ValueError, match=f"{name} is not a parameter"):
         mount("model-apis", evidence, **given)
-    unset: dict[str, Any] = {name: None}
-    assert mount("model-apis", evidence, **unset).invoke(GREETING).text
+    for unset in (None, False):
+        given[name] = unset
+        assert mount("model-apis", evidence, **given).invoke(GREETING).text
 
 
 @pytest.mark.claim("messages.invoke.objects")
