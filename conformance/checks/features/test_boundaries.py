@@ -31,7 +31,7 @@ from conformance.checks.features.questions import (
 )
 from conformance.reference import respond
 from conformance.reference.exchange import plan_json
-from conformance.subjects.expected_errors import catch, catching, expect_class, tolerate
+from conformance.subjects.expected_errors import catch, catching, expect, expect_class, tolerate
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
 
@@ -85,13 +85,15 @@ def test_arguments_in_many_deltas_are_one_call(lane: str, evidence: Evidence, as
 
 @pytest.mark.claim("parameters.given.sent", lane="dedicated")
 @pytest.mark.own_client_only("how several responses are asked for is for each maker to say")
-async def test_each_of_several_responses_comes_with_metadata_of_its_own(evidence: Evidence) -> None:
+async def test_as_many_responses_come_as_were_asked_for_but_of_a_stream(
+    evidence: Evidence,
+) -> None:
     model, asked = mount("dedicated", evidence), [[HumanMessage(GREETING)]]
     for result in (model.generate(asked, n=5), await model.agenerate(asked, n=5)):
-        messages: list[Any] = [each.message for each in result.generations[0]]
-        assert [bool(message.text) for message in messages] == [True] * 5
-        messages[0].response_metadata["mine"] = True
-        assert [m.response_metadata.get("mine") for m in messages] == [True, *[None] * 4]
+        assert [bool(each.text) for each in result.generations[0]] == [True] * 5
+    for ask in (ask_stream, ask_astream):
+        with expect("unsendable", match="n must be 1"):
+            ask(model, GREETING, n=2)
 
 
 @pytest.mark.claim("tools.bind.schemas")
