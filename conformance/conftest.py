@@ -44,12 +44,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--of-package", action="store_true", help="what interpreters can differ in")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    # One more than there are cores: some tests wait for a server, a process or a limit of time.
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     if not config.option.of_package or collection_path.parent != FOLDER / "tests":
         return None

@@ -18,6 +18,8 @@ import langchain_baseten
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.once("reads the sources, which are the same for every interpreter")
+
 PACKAGE = Path(langchain_baseten.__file__).parent
 
 # room -> rooms that it may import from; the public files stand above them all
