@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["child_environment", "find_foreign_secrets", "list_plugins", "mask"]
 
-_PLUGINS = ("asyncio", "anyio", "benchmark", "hypothesispytest", "recording", "syrupy")
-"""What the checks and LangChain's standard suites use; any other plugin stays out of the run."""
+_PLUGINS = ("asyncio", "anyio", "hypothesispytest", "recording")
+"""What the checks use; any other plugin stays out of the run."""
+_OF_STANDARD = ("benchmark", "syrupy")
+"""What LangChain's standard suites use besides; the first starts seven processes in each run."""
 
 _DROPPED = re.compile(
     r"""(?x)
@@ -58,11 +60,16 @@ def child_environment(
     }
 
 
-def list_plugins() -> list[str]:
-    """Return the options that load the declared plugins, those of them that are installed."""
+def list_plugins(*, standard: bool = True) -> list[str]:
+    """Return the options that load the declared plugins, those of them that are installed.
+
+    Args:
+        standard: Whether LangChain's standard suites are among the checks.
+    """
     found = {entry.name: entry.value for entry in metadata.entry_points(group="pytest11")}
+    wanted = (*_PLUGINS, *(_OF_STANDARD if standard else ()))
     # By module: pytest takes `-p asyncio` for the standard library's as well, and warns of it.
-    return [word for name in _PLUGINS if name in found for word in ("-p", found[name])]
+    return [word for name in wanted if name in found for word in ("-p", found[name])]
 
 
 def find_foreign_secrets(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:

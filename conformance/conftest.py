@@ -20,7 +20,7 @@ from conformance.broken import canary
 from conformance.recording.cassettes import ROOT
 from conformance.recording.recorder import find_recorder, is_recorded
 from conformance.recording.vcr_hooks import match_json_body
-from conformance.subjects import connect
+from conformance.subjects import connect, known_faults, probes
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES, find_stage, read_model_overrides
 from conformance.verdicts.bound_items import note_refusal, places_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vcr import VCR
 
 _REFUSED = pytest.StashKey[dict[str, str]]()
+_BROKEN = pytest.StashKey[dict[str, set[str]]]()
 _PLAIN = "messages.invoke.string"
 _RECORDED = ("features", "standard")
 _LOOPBACK = ["127.0.0.1", "localhost", "::1"]
@@ -78,13 +79,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(reason) from error
     asked = option.factory and not option.collectonly
     lanes = LANES.keys() & (option.lane or LANES) if asked else ()
-    for reason in filter(None, (connect.find_misdirected(LANES[name]) for name in sorted(lanes))):
+    for reason in filter(None, (probes.find_misdirected(LANES[name]) for name in sorted(lanes))):
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason)
     # Of every lane: a check of the client alone asks in one that the run may not be about.
-    found = {name: connect.find_refusal(LANES[name]) for name in LANES if asked}
+    found = {name: probes.find_refusal(LANES[name]) for name in LANES if asked}
     session.config.stash[_REFUSED] = {name: why for name, why in found.items() if why}
-    connect.SPLITTING.update(n for n in LANES if asked and connect.splits_calls(LANES[n]))
+    session.config.stash[_BROKEN] = {
+        name: probes.find_broken(LANES[name]) for name in LANES if asked and not found.get(name)
+    }
+    for name in session.config.stash[_BROKEN]:
+        known_faults.REFUSALS.update(probes.find_refusals(LANES[name]))
     if find_stage(option.target) == "replay" and not option.collectonly:
         for fault in canary.probe_replay():
             raise pytest.UsageError(fault)
@@ -117,12 +122,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if own is not None and not chosen().ours:
         end_inapplicable(own.args[0])
     places = places_of(item)
-    judged = any(place.claim == _PLAIN for place in places)
+    lane = str(getattr(getattr(item, "cls", None), "lane", ""))
+    lanes = {place.lane for place in places} or {lane}
+    broken = item.config.stash[_BROKEN]
+    known_faults.begin_check(
+        judged={place.claim for place in places},
+        # A check of the client alone asks in a lane that it does not name.
+        known=set().union(*(broken[name] for name in lanes & broken.keys() or broken)),
+    )
+    judged = _PLAIN in known_faults.JUDGED
     connect.REFUSED.clear()
     refused = item.config.stash[_REFUSED]
     connect.REFUSED.update({} if judged else refused)
-    lane = str(getattr(getattr(item, "cls", None), "lane", ""))
-    for name in {place.lane for place in places} or {lane}:
+    for name in lanes:
         if reason := connect.REFUSED.get(name):
             end_inapplicable(reason)
 

@@ -255,10 +255,16 @@ def _run(
 ) -> tuple[Record, str]:
     # What is shown as it comes is of one process, or nobody could read it.
     parts = [selection] if verbose or options else _divide(suite, selection)
+    # pytest parses whole files to show the lines of a failure, which nobody then reads.
+    shown = () if verbose else ("--tb=native",)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, f"{number}.jsonl") for number in range(len(parts))]
         commands = [
-            [*pytest_command(suite, part), f"--claims-out={path}", *options]
+            [
+                *pytest_command(suite, part),
+                *(f"--claims-out={path}", f"--basetemp={path.with_suffix('.tmp')}"),
+                *(*shown, *options),
+            ]
             for part, path in zip(parts, paths, strict=True)
         ]
         environment = child_environment(selection.target)
@@ -374,7 +380,8 @@ def _read_lines(child: subprocess.Popen[bytes], said: list[str], *, verbose: boo
 
 def pytest_command(suite: Suite, selection: Selection) -> Sequence[str]:
     """Return the command line that runs a selection's checks."""
-    plugins = list_plugins()
+    checks = _choose_checks(suite, selection)
+    plugins = list_plugins(standard=any("standard" in check for check in checks))
     return [
         *(sys.executable, "-m", "pytest", *plugins),
         # LangChain's suites measure how long a call takes: here that is a replay's time.
@@ -390,7 +397,7 @@ def pytest_command(suite: Suite, selection: Selection) -> Sequence[str]:
         *selection.options,
         *(f"--lane={lane}" for lane in selection.lanes),
         *(f"--claim={claim}" for claim in selection.claims),
-        *_choose_checks(suite, selection),
+        *checks,
     ]
 
 

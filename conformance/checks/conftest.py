@@ -19,13 +19,14 @@ from conformance.recording.cassettes import find_flaw, name_cassette, read_prove
 from conformance.recording.recorder import find_lane, find_recorder
 from conformance.recording.vcr_hooks import vcr_settings
 from conformance.subjects import connect
-from conformance.subjects.known_faults import find_told
+from conformance.subjects.known_faults import OVERLOOKED, find_cause, find_told
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.time_limit import limit_time
 from conformance.subjects.traffic import LOGGED_REFERENCE
 from conformance.targets import LANES, choose_settings, find_stage
 from conformance.verdicts.bound_items import evidence_of, note_cassette_use, places_of
 from conformance.verdicts.evidence import end_inapplicable
+from conformance.verdicts.reasons import describe_failure
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -139,19 +140,20 @@ def vcr_config(request: pytest.FixtureRequest, target: str) -> dict[str, Any]:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Leave a check untested whose request has no cassette, whatever it made of VCR's refusal.
 
-    Nor does one fail another maker's client for what another claim tells of.
+    Nor does one fail another maker's client for what another claim tells of, or pass regardless.
     """
     try:
         yield
-    except (Exception, pytest.fail.Exception):
-        places = places_of(item)
-        judged = {place.claim for place in places}
-        lane = find_lane(item)
-        lanes = {place.lane for place in places} | ({lane.name} if lane else set())
-        splits = bool(lanes & connect.SPLITTING)
-        told = "" if chosen().ours else find_told(connect.list_requests(), judged, splits=splits)
-        if told:
+        if OVERLOOKED:
+            end_inapplicable(OVERLOOKED[0])
+    except (Exception, pytest.fail.Exception) as error:
+        requests = () if chosen().ours else connect.list_requests()
+        if told := find_told(requests, error):
             end_inapplicable(told)
+        if cause := find_cause(requests):
+            text = pytest.ExceptionInfo.from_exception(error).exconly(tryshort=True)
+            said = describe_failure(error, text)
+            raise AssertionError(f"{cause}; what came of it: {said}") from error
         raise
     finally:
         if _lacks_cassette(item):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -218,6 +218,16 @@ def load_table(path: Path = CLAIMS_FILE) -> Table:
     Raises:
         TableError: The rules that the file breaks, with the file and the row.
     """
+    try:
+        content = path.read_bytes()
+    except OSError:
+        content = b""  # Reading it once more says why.
+    return _load(path, content)
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, _content: bytes) -> Table:
+    """Load a table once for each content: runs need it several times, and reading TOML is slow."""
     return load_rows(path, Table)
 
 

@@ -86,7 +86,7 @@ def scan_file(path: Path, keys: Iterable[str] = ()) -> list[str]:
         document = None
     found = [_NO_CASSETTE] if path.suffix != ".yaml" or document is None else []
     values = dict.fromkeys(value for _, value in _walk(document))
-    readings = (each for value in (text, *values) for each in _read(value))
+    readings = dict.fromkeys(each for value in (text, *values) for each in _read(value))
     for each in (text, *(each for each in readings if each not in text)):
         found += _search(each, keys)
     return list(dict.fromkeys(found))

@@ -67,82 +67,56 @@ class Model:
 _ALL_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _GLM_EFFORTS = ("none", "high", "max")
 _GLM_5_3_EFFORTS = ("none", "low", "high", "max")
+_READS = frozenset({"text"})
 _SEES = frozenset({"text", "image"})
 _HEARS = frozenset({"text", "image", "audio"})
 _M = 1_048_576
 _K256 = 262_144
 
 
-def _model(slug: str, family: str, context: int, longest: int, **facts: Any) -> Model:
-    return Model(slug=slug, family=family, context=context, longest=longest, **facts)
+def _model(slug: str, family: str, context: int, longest: int = 0, **facts: Any) -> Model:
+    """Return a row; unless it says otherwise, an answer may be as long as the context."""
+    return Model(slug=slug, family=family, context=context, longest=longest or context, **facts)
 
 
-def _listed(*models: Model) -> Mapping[str, Model]:
-    return {model.slug: model for model in models}
-
-
-def _glm_new(slug: str, efforts: tuple[str, ...], inputs: frozenset[str]) -> Model:
-    sampling = ("temperature", "top_p", "stop")
+def _glm_new(slug: str, efforts: tuple[str, ...], inputs: frozenset[str] = _READS) -> Model:
     facts = {"thinks": "default", "efforts": efforts, "logprobs": "single", "inputs": inputs}
-    return _model(slug, "glm-5.2", _M, _K256, sampling=sampling, **facts)
+    return _model(slug, "glm-5.2", _M, _K256, sampling=("temperature", "top_p", "stop"), **facts)
 
 
-_TEXT = frozenset({"text"})
-
-HOSTED: Mapping[str, Model] = _listed(
-    _model(
-        "openai/gpt-oss-120b", "gpt-oss", 128_072, 128_072, thinks="default", efforts=_ALL_EFFORTS
-    ),
-    _model("zai-org/GLM-4.6", "glm-4.6", 200_000, 200_000, thinks="default", logprobs="refused"),
-    _model("zai-org/GLM-4.7", "glm-4.7", 200_000, 200_000, thinks="opt-in", logprobs="refused"),
-    _model("zai-org/GLM-5", "glm-5", 202_800, 202_800, thinks="opt-in", logprobs="refused"),
-    _model("zai-org/GLM-5.1", "glm-5.1", 202_800, 202_800, thinks="opt-in"),
-    _glm_new("zai-org/GLM-5.2", _GLM_EFFORTS, _TEXT),
-    _glm_new("zai-org/GLM-5.2-Fast", _GLM_EFFORTS, _TEXT),
-    _glm_new("zai-org/GLM-5.3", _GLM_5_3_EFFORTS, _TEXT),
-    _glm_new("zai-org/GLM-5.3-Fast", _GLM_5_3_EFFORTS, _TEXT),
+_THINKS: dict[str, Any] = {"thinks": "default"}
+_OPT_IN: dict[str, Any] = {"thinks": "opt-in"}
+_PLAIN: dict[str, Any] = {"logprobs": "refused"}
+_KIMI_EFFORTS = ("low", "high", "max")
+_MODELS = (
+    _model("openai/gpt-oss-120b", "gpt-oss", 128_072, efforts=_ALL_EFFORTS, **_THINKS),
+    _model("zai-org/GLM-4.6", "glm-4.6", 200_000, **_THINKS, **_PLAIN),
+    _model("zai-org/GLM-4.7", "glm-4.7", 200_000, **_OPT_IN, **_PLAIN),
+    _model("zai-org/GLM-5", "glm-5", 202_800, **_OPT_IN, **_PLAIN),
+    _model("zai-org/GLM-5.1", "glm-5.1", 202_800, **_OPT_IN),
+    _glm_new("zai-org/GLM-5.2", _GLM_EFFORTS),
+    _glm_new("zai-org/GLM-5.2-Fast", _GLM_EFFORTS),
+    _glm_new("zai-org/GLM-5.3", _GLM_5_3_EFFORTS),
+    _glm_new("zai-org/GLM-5.3-Fast", _GLM_5_3_EFFORTS),
     _glm_new("zai-org/GLM-5.3-Flash", _GLM_5_3_EFFORTS, _SEES),
-    _model("moonshotai/Kimi-K2-Instruct-0905", "kimi", 262_000, 262_000, logprobs="refused"),
-    _model(
-        "moonshotai/Kimi-K2-Thinking",
-        "kimi-thinking",
-        262_000,
-        262_000,
-        thinks="default",
-        logprobs="refused",
-    ),
-    _model("moonshotai/Kimi-K2.5", "kimi-2.5", 262_000, 262_000, thinks="opt-in"),
-    _model("moonshotai/Kimi-K2.6", "kimi", 262_000, 262_000, thinks="opt-in", inputs=_SEES),
-    _model("moonshotai/Kimi-K2.7-Code", "kimi", 262_000, 262_000, thinks="opt-in", inputs=_SEES),
-    _model(
-        "moonshotai/Kimi-K3",
-        "kimi",
-        _M,
-        _K256,
-        thinks="default",
-        inputs=_SEES,
-        efforts=("low", "high", "max"),
-    ),
-    _model("deepseek-ai/DeepSeek-V3-0324", "deepseek", 163_840, 163_840, logprobs="refused"),
-    _model("deepseek-ai/DeepSeek-V3.1", "deepseek", 163_840, 163_840, logprobs="refused"),
-    _model(
-        "deepseek-ai/DeepSeek-V4-Pro",
-        "deepseek-4",
-        _K256,
-        _K256,
-        thinks="default",
-        efforts=_ALL_EFFORTS,
-    ),
-    _model("deepseek-ai/DeepSeek-V4-Pro-0813", "deepseek-4", _M, _K256, thinks="default"),
-    _model("deepseek-ai/DeepSeek-V4-Flash-0731", "deepseek-4", _M, _M, thinks="default"),
-    _model("deepseek-ai/DeepSeek-V4.1-Flash", "deepseek-4", _M, _M, thinks="default"),
-    _model("MiniMaxAI/MiniMax-M2.5", "minimax", 204_800, 204_800, thinks="default"),
-    _model(
-        "nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B", "nemotron", 202_800, 202_800, thinks="opt-in"
-    ),
-    _model("thinkingmachines/inkling", "inkling", _M, 32_768, thinks="default", inputs=_HEARS),
-    _model("thinkingmachines/inkling-small", "inkling", _M, 32_768, thinks="default", inputs=_SEES),
+    _model("moonshotai/Kimi-K2-Instruct-0905", "kimi", 262_000, **_PLAIN),
+    _model("moonshotai/Kimi-K2-Thinking", "kimi-thinking", 262_000, **_THINKS, **_PLAIN),
+    _model("moonshotai/Kimi-K2.5", "kimi-2.5", 262_000, **_OPT_IN),
+    _model("moonshotai/Kimi-K2.6", "kimi", 262_000, **_OPT_IN, inputs=_SEES),
+    _model("moonshotai/Kimi-K2.7-Code", "kimi", 262_000, **_OPT_IN, inputs=_SEES),
+    _model("moonshotai/Kimi-K3", "kimi", _M, _K256, **_THINKS, inputs=_SEES, efforts=_KIMI_EFFORTS),
+    _model("deepseek-ai/DeepSeek-V3-0324", "deepseek", 163_840, **_PLAIN),
+    _model("deepseek-ai/DeepSeek-V3.1", "deepseek", 163_840, **_PLAIN),
+    _model("deepseek-ai/DeepSeek-V4-Pro", "deepseek-4", _K256, **_THINKS, efforts=_ALL_EFFORTS),
+    _model("deepseek-ai/DeepSeek-V4-Pro-0813", "deepseek-4", _M, _K256, **_THINKS),
+    _model("deepseek-ai/DeepSeek-V4-Flash-0731", "deepseek-4", _M, **_THINKS),
+    _model("deepseek-ai/DeepSeek-V4.1-Flash", "deepseek-4", _M, **_THINKS),
+    _model("MiniMaxAI/MiniMax-M2.5", "minimax", 204_800, **_THINKS),
+    _model("nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B", "nemotron", 202_800, **_OPT_IN),
+    _model("thinkingmachines/inkling", "inkling", _M, 32_768, **_THINKS, inputs=_HEARS),
+    _model("thinkingmachines/inkling-small", "inkling", _M, 32_768, **_THINKS, inputs=_SEES),
 )
+HOSTED: Mapping[str, Model] = {model.slug: model for model in _MODELS}
 """The Model APIs: slug to model, retired ones included so that their dialects stay reachable."""
 
 OMNI = Model(

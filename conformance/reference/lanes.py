@@ -13,13 +13,9 @@ Lane: TypeAlias = Literal["model-apis", "dedicated"]
 Operation: TypeAlias = Literal["chat", "models", "embeddings", "predict", "unknown"]
 
 _GATEWAY_HOST = "inference.baseten.co"
-_DEDICATED_HOST = re.compile(
-    r"model-(?P<model>[a-z0-9]+)(?:-(?P<region>[a-z0-9-]+))?\.api\.baseten\.co"
-)
-_TARGET = re.compile(
-    r"/(?:(?P<fixed>production|development)|environments/(?P<env>[^/]+)|deployment/(?P<id>[^/]+))"
-    r"(?=/)"
-)
+_DEDICATED_HOST = re.compile(r"model-[a-z0-9]+(?P<region>-[a-z0-9-]+)?\.api\.baseten\.co")
+_TARGET = re.compile(r"/(?:production|development|(?:environments|deployment)/[^/]+)(?=/)")
+"""The part of a path that names the deployment."""
 _OPERATIONS: dict[str, Operation] = {
     "chat/completions": "chat",
     "models": "models",
@@ -34,13 +30,10 @@ class Route:
     Attributes:
         lane: The service.
         operation: What is asked of it; `unknown` answers 404.
-        target: The part of the path that names the deployment, such as `/environments/x`;
-            empty for the bare forms.
     """
 
     lane: Lane
     operation: Operation
-    target: str = ""
 
 
 def find_route(host: str, path: str) -> Route:
@@ -77,14 +70,10 @@ def _gateway(path: str) -> Route:
 
 def _dedicated(path: str, *, bare_v1: bool, targets: bool) -> Route:
     match = _TARGET.match(path) if targets else None
-    target = match[0] if match else ""
-    rest = path[len(target) :]
+    rest = path[match.end() :] if match else path
     if rest == "/predict":
-        return Route("dedicated", "predict", target)
+        return Route("dedicated", "predict")
     # `/production/v1/...` looks right and is not: only the bare host takes `/v1` directly.
-    prefixes = ("/sync/v1/", "/v1/") if bare_v1 and not target else ("/sync/v1/",)
-    for prefix in prefixes:
-        if rest.startswith(prefix):
-            operation = _OPERATIONS.get(rest.removeprefix(prefix), "unknown")
-            return Route("dedicated", operation, target)
-    return Route("dedicated", "unknown", target)
+    prefixes = ("/sync/v1/", "/v1/") if bare_v1 and not match else ("/sync/v1/",)
+    found = [_OPERATIONS.get(rest.removeprefix(each)) for each in prefixes if rest.startswith(each)]
+    return Route("dedicated", next(filter(None, found), "unknown"))

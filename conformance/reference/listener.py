@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
-__all__ = ["Listener", "reset_on_close"]
+__all__ = ["SERVING", "Listener", "reset_on_close"]
+
+SERVING = "serving"
+"""Name of the threads that serve connections."""
 
 _JOIN_SECONDS = 5.0
 
@@ -111,7 +114,7 @@ class Listener(ABC):
         with self._lock:
             self.connections += 1
             args = (connection, self.connections)
-            thread = threading.Thread(target=self._serve, args=args, daemon=True)
+            thread = threading.Thread(target=self._serve, name=SERVING, args=args, daemon=True)
             self._open[thread] = connection
         thread.start()
 

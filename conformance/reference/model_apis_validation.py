@@ -15,7 +15,8 @@ from conformance.reference.dialects import DIALECTS
 from conformance.reference.prompts import find_media, read_prompt
 
 Body: TypeAlias = Mapping[str, Any]
-Rule: TypeAlias = Callable[[Body, Model], str | None]
+Rule: TypeAlias = Callable[[Body, Model], Iterator[str]]
+"""Yields what is wrong; only the first complaint is ever asked for, so that nothing runs behind."""
 
 _FIELDS = (
     "model messages add_generation_prompt add_special_tokens b10_cache_control bad bad_token_ids "
@@ -88,7 +89,7 @@ def find_invalid(body: Body, model: Model) -> str | None:
     Returns:
         The sentence, or None for a request that will be served.
     """
-    return next(filter(None, (rule(body, model) for rule in _RULES)), None)
+    return next((each for rule in _RULES for each in rule(body, model)), None)
 
 
 def _missing(body: Body) -> Iterator[str]:
@@ -137,88 +138,73 @@ def _brief(value: Any) -> str:
     return str(value)[:60]
 
 
-def _temperature(body: Body, model: Model) -> str | None:
+def _temperature(body: Body, model: Model) -> Iterator[str]:
     value = body.get("temperature")
-    if value is None or 0 <= value <= 2:
-        return None
-    return f"Validation: Temperature must be between 0 and 2, got {value}"
+    if value is not None and not 0 <= value <= 2:
+        yield f"Validation: Temperature must be between 0 and 2, got {value}"
 
 
-def _stream_options(body: Body, model: Model) -> str | None:
-    if body.get("stream_options") is None or body.get("stream"):
-        return None
-    return "Validation: stream_options can only be set when stream is true"  # inferred
+def _stream_options(body: Body, model: Model) -> Iterator[str]:
+    if body.get("stream_options") is not None and not body.get("stream"):
+        yield "Validation: stream_options can only be set when stream is true"  # inferred
 
 
-def _tool_choice(body: Body, model: Model) -> str | None:
+def _tools(body: Body, model: Model) -> Iterator[str]:
+    for at, tool in enumerate(body.get("tools") or []):
+        if not (isinstance(tool, Mapping) and (tool.get("function") or {}).get("name")):
+            yield f"Invalid request: ['tools.{at}.function.name: Field required']"  # inferred
+
+
+def _tool_choice(body: Body, model: Model) -> Iterator[str]:
     choice = body.get("tool_choice")
-    if choice is None or choice == "none":
-        return None
+    if choice in (None, "none"):
+        return
     if not body.get("tools"):
-        return "When using tool_choice, tools must be set"
+        yield "When using tool_choice, tools must be set"
     if isinstance(choice, Mapping):
         name = (choice.get("function") or {}).get("name")
-        known = name in [tool.get("function", {}).get("name") for tool in body["tools"]]
-        # inferred
-        return None if known else f"Validation: tool_choice names the unknown function {name}"
-    return None if choice in ("auto", "required") else f"Validation: unknown tool_choice {choice}"
+        if name not in [tool.get("function", {}).get("name") for tool in body["tools"]]:
+            yield f"Validation: tool_choice names the unknown function {name}"  # inferred
+    elif choice not in ("auto", "required"):
+        yield f"Validation: unknown tool_choice {choice}"
 
 
-def _tools(body: Body, model: Model) -> str | None:
-    for at, tool in enumerate(body.get("tools") or []):
-        name = (tool.get("function") or {}).get("name") if isinstance(tool, Mapping) else None
-        if not name:
-            return f"Invalid request: ['tools.{at}.function.name: Field required']"  # inferred
-    return None
-
-
-def _response_format(body: Body, model: Model) -> str | None:
+def _response_format(body: Body, model: Model) -> Iterator[str]:
     form = body.get("response_format")
     if not isinstance(form, Mapping) or form.get("type") != "json_schema":
-        return None
-    if (form.get("json_schema") or {}).get("name"):
-        return None
-    return "Validation: `response_format.json_schema.name` cannot be empty"
+        return
+    if not (form.get("json_schema") or {}).get("name"):
+        yield "Validation: `response_format.json_schema.name` cannot be empty"
 
 
-def _media(body: Body, model: Model) -> str | None:
-    for message in body["messages"]:
-        for modality, _ in find_media(message):
-            if modality in model.inputs:
-                continue
-            only_text = model.inputs == frozenset({"text"})
-            told = f"{modality}_url is not supported"
-            return DIALECTS[model.family].media_refusal if only_text else told
-    return None
-
-
-def _logprobs(body: Body, model: Model) -> str | None:
-    if not body.get("logprobs"):
-        return None
-    several = "This model does not support logprobs > 1 due to advanced speculative decoding."
-    return {
-        "refused": "returning log probs is not supported",
-        "single": several if (body.get("top_logprobs") or 0) > 1 else None,
-    }.get(model.logprobs)
-
-
-def _effort(body: Body, model: Model) -> str | None:
+def _effort(body: Body, model: Model) -> Iterator[str]:
     effort = body.get("reasoning_effort")
-    if effort is None or model.efforts is None or effort in model.efforts:
-        return None
-    allowed = ", ".join(model.efforts)
-    return (
-        f"Validation: reasoning_effort must be one of {allowed}, got {_brief(effort)}"  # inferred
-    )
+    if effort is not None and model.efforts is not None and effort not in model.efforts:
+        told = f"must be one of {', '.join(model.efforts)}, got {_brief(effort)}"  # inferred
+        yield f"Validation: reasoning_effort {told}"
 
 
-def _length(body: Body, model: Model) -> str | None:
+def _logprobs(body: Body, model: Model) -> Iterator[str]:
+    if body.get("logprobs") and model.logprobs == "refused":
+        yield "returning log probs is not supported"
+    several = body.get("logprobs") and (body.get("top_logprobs") or 0) > 1
+    if several and model.logprobs == "single":
+        yield "This model does not support logprobs > 1 due to advanced speculative decoding."
+
+
+def _media(body: Body, model: Model) -> Iterator[str]:
+    for kind in (kind for message in body["messages"] for kind, _ in find_media(message)):
+        if kind not in model.inputs:
+            only_text = model.inputs == frozenset({"text"})
+            told = f"{kind}_url is not supported"
+            yield DIALECTS[model.family].media_refusal if only_text else told
+
+
+def _length(body: Body, model: Model) -> Iterator[str]:
     length = read_prompt(body["messages"], body.get("tools") or []).tokens
-    if length <= model.context:
-        return None
-    return (
-        f"Input length {length} exceeds the maximum allowed input length of {model.context} tokens."
-    )
+    if length > model.context:
+        told = f"exceeds the maximum allowed input length of {model.context} tokens."
+        yield f"Input length {length} {told}"
 
 
 _RULES: tuple[Rule, ...] = (

@@ -30,7 +30,7 @@ from conformance.reference.error_bodies import (
     refuse_without_key,
 )
 from conformance.reference.exchange import AnswerPlan, ReceivedRequest, plan_json
-from conformance.reference.ids import CREATED, Stamp, make_stamp
+from conformance.reference.ids import CREATED, Stamp
 from conformance.reference.lanes import Route, find_route
 from conformance.reference.model_apis_validation import find_invalid, find_malformed
 from conformance.reference.prompts import read_prompt
@@ -122,7 +122,7 @@ def _chat_hosted(responder: ReferenceServer, request: ReceivedRequest) -> Answer
     model = HOSTED.get(body["model"])
     if model is None:
         return refuse_at_edge(404, "please check the model you provided")
-    return _serve_hosted(body, responder.fit(model), make_stamp(request.body))
+    return _serve_hosted(body, responder.fit(model), Stamp(request.body))
 
 
 def _serve_hosted(body: Mapping[str, Any], model: Model, stamp: Stamp) -> AnswerPlan:
@@ -217,7 +217,7 @@ def _chat_served(responder: ReferenceServer, request: ReceivedRequest) -> Answer
     if model is None:
         told = f"The model `{name}` does not exist. Valid aliases: omni, tiny."
         return refuse_by_engine(told, kind="NotFoundError", status=404, param="model")
-    return _serve_engine(body, responder.fit(model), make_stamp(request.body))
+    return _serve_engine(body, responder.fit(model), Stamp(request.body))
 
 
 def _unreadable(body: bytes, decoded: Any) -> Complaint:

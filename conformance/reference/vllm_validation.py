@@ -6,7 +6,7 @@ fields, unknown roles and absent content are not refused: that was recorded as w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ from conformance.reference.prompts import find_media, read_prompt
 from conformance.reference.schemas import KINDS
 
 Body: TypeAlias = Mapping[str, Any]
+_MOST_RANKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Complaint:
     late: bool = False
 
 
-Rule: TypeAlias = Callable[[Body, Model], Complaint | None]
+Rule: TypeAlias = Callable[[Body, Model], Iterator[Complaint]]
+"""Yields what is wrong; only the first complaint is ever asked for, so that nothing runs behind."""
 
 
 def find_refusal(body: Body, model: Model) -> Complaint | None:
@@ -47,7 +49,7 @@ def find_refusal(body: Body, model: Model) -> Complaint | None:
     Returns:
         The complaint, or None for a request that will be served.
     """
-    return next(filter(None, (rule(body, model) for rule in _RULES)), None)
+    return next((each for rule in _RULES for each in rule(body, model)), None)
 
 
 def complain_shape(kind: str, place: str, message: str, given: str) -> Complaint:
@@ -71,151 +73,119 @@ def _named(message: str, param: str, value: Any = None) -> Complaint:
     return Complaint(f"{message} ({told})", param)
 
 
-def _messages(body: Body, model: Model) -> Complaint | None:
+def _missing(place: str, table: Body) -> Complaint:
+    return complain_shape("missing", place, "Field required", f"<dict of {len(table)} items>")
+
+
+def _messages(body: Body, model: Model) -> Iterator[Complaint]:
     if "messages" not in body:
-        given = f"<dict of {len(body)} items>"
-        return complain_shape("missing", "body.messages", "Field required", given)
+        yield _missing("body.messages", body)
     messages = body["messages"]
     if messages is None:
-        return Complaint("'NoneType' object is not iterable")
+        yield Complaint("'NoneType' object is not iterable")
     if not isinstance(messages, list):
-        given, message = str(messages)[:60], "Input should be a valid list"
-        return complain_shape("list_type", "body.messages", message, given)
+        message = "Input should be a valid list"
+        yield complain_shape("list_type", "body.messages", message, str(messages)[:60])
     if not messages:
-        return Complaint(
-            "Cannot apply chat template to an empty conversation. Provide at least one message."
-        )
-    return None
+        told = "Cannot apply chat template to an empty conversation."
+        yield Complaint(f"{told} Provide at least one message.")
 
 
-def _temperature(body: Body, model: Model) -> Complaint | None:
-    value = body.get("temperature")
-    if value is None:
-        return None
-    if not isinstance(value, int | float):
-        message = "Input should be a valid number, unable to parse string as a number"
-        return complain_shape("float_parsing", "body.temperature", message, str(value)[:60])
-    if value < 0:
-        told = f"temperature must be non-negative, got {float(value)}."
-        return _named(told, "temperature", float(value))
-    return None
+def _stream_options(body: Body, model: Model) -> Iterator[Complaint]:
+    if body.get("stream_options") is not None and not body.get("stream"):
+        yield _named("Stream options can only be defined when `stream=True`.", "stream_options")
 
 
-def _max_tokens(body: Body, model: Model) -> Complaint | None:
-    value = body.get("max_completion_tokens", body.get("max_tokens"))
-    if value is None:
-        return None
-    if value < 1:
-        return _named(f"max_tokens must be at least 1, got {value}.", "max_tokens", value)
-    if value > model.context:
-        told = (
-            f"max_tokens={value} cannot be greater than max_model_len={model.context}. "
-            "Please request fewer output tokens."
-        )
-        return _named(told, "max_tokens", value)
-    return None
-
-
-def _choices(body: Body, model: Model) -> Complaint | None:
-    value = body.get("n")
-    if value is None or value == 1:
-        return None
-    if value < 1:
-        return Complaint(f"n must be at least 1, got {value}.")
-    greedy = body.get("temperature") == 0
-    told = f"n must be 1 when using greedy sampling, got {value}."
-    return Complaint(told) if greedy else None
-
-
-def _stream_options(body: Body, model: Model) -> Complaint | None:
-    if body.get("stream_options") is None or body.get("stream"):
-        return None
-    return _named("Stream options can only be defined when `stream=True`.", "stream_options")
-
-
-def _tools(body: Body, model: Model) -> Complaint | None:
+def _tools(body: Body, model: Model) -> Iterator[Complaint]:
     if body.get("tools") == []:
-        told = (
-            "`tools` must not be an empty array. Either provide at least one tool or omit the "
-            "field entirely."
-        )
-        return _named(told, "tools")
+        told = "`tools` must not be an empty array. Either provide at least one tool or omit the"
+        yield _named(f"{told} field entirely.", "tools")
     for at, tool in enumerate(body.get("tools") or []):
         function = tool.get("function") or {}
         if not function.get("name"):
-            place, given = f"body.tools.{at}.function.name", f"<dict of {len(function)} items>"
-            return complain_shape("missing", place, "Field required", given)
-    return None
+            yield _missing(f"body.tools.{at}.function.name", function)
 
 
-def _tool_choice(body: Body, model: Model) -> Complaint | None:
+def _tool_choice(body: Body, model: Model) -> Iterator[Complaint]:
     choice = body.get("tool_choice")
-    if choice is None or choice == "none":
-        return None
+    if choice in (None, "none"):
+        return
     if not body.get("tools"):
-        return _named("When using `tool_choice`, `tools` must be set.", "tool_choice")
+        yield _named("When using `tool_choice`, `tools` must be set.", "tool_choice")
     if isinstance(choice, Mapping):
         names = [tool["function"]["name"] for tool in body["tools"]]
-        told = "The tool specified in `tool_choice` does not match any of the specified `tools`"
-        known = (choice.get("function") or {}).get("name") in names
-        return None if known else _named(told, "tool_choice")
-    told = (
-        f"Invalid value for `tool_choice`: {choice}! Only named tools, "
-        '"none", "auto" or "required" are supported.'
-    )
-    return None if choice in ("auto", "required") else _named(told, "tool_choice")
+        if (choice.get("function") or {}).get("name") not in names:
+            told = "The tool specified in `tool_choice` does not match any of the specified `tools`"
+            yield _named(told, "tool_choice")
+    elif choice not in ("auto", "required"):
+        told = f"Invalid value for `tool_choice`: {choice}! Only named tools, "
+        yield _named(f'{told}"none", "auto" or "required" are supported.', "tool_choice")
 
 
-def _logprobs(body: Body, model: Model) -> Complaint | None:
-    value = body.get("top_logprobs") or 0
-    if value <= 20:
-        return None
-    told = f"Requested sample logprobs of {value}, which is greater than max allowed: 20"
-    return _named(told, "logprobs", value)
+def _temperature(body: Body, model: Model) -> Iterator[Complaint]:
+    value = body.get("temperature")
+    if value is None:
+        return
+    if not isinstance(value, int | float):
+        message = "Input should be a valid number, unable to parse string as a number"
+        yield complain_shape("float_parsing", "body.temperature", message, str(value)[:60])
+    if value < 0:
+        told = f"temperature must be non-negative, got {float(value)}."
+        yield _named(told, "temperature", float(value))
 
 
-def _response_format(body: Body, model: Model) -> Complaint | None:
+def _response_format(body: Body, model: Model) -> Iterator[Complaint]:
     form = body.get("response_format")
     if form is None:
-        return None
-    if form.get("type") not in ("text", "json_object", "json_schema"):
+        return
+    kind = form.get("type")
+    if kind not in ("text", "json_object", "json_schema"):
         told = "Input should be 'text', 'json_object' or 'json_schema'"
-        return complain_shape(
-            "literal_error", "body.response_format.type", told, str(form.get("type"))[:60]
-        )
-    if form["type"] != "json_schema":
-        return None
+        yield complain_shape("literal_error", "body.response_format.type", told, str(kind)[:60])
     wanted = form.get("json_schema") or {}
-    if "name" not in wanted:
-        place, given = "body.response_format.json_schema.name", f"<dict of {len(wanted)} items>"
-        return complain_shape("missing", place, "Field required", given)
-    kind = (wanted.get("schema") or {}).get("type", "object")
-    known = isinstance(kind, list) or kind in KINDS
-    return None if known else Complaint(f"Grammar error: Invalid type: {kind}", late=True)
+    if kind == "json_schema" and "name" not in wanted:
+        yield _missing("body.response_format.json_schema.name", wanted)
+    root = (wanted.get("schema") or {}).get("type", "object")
+    if kind == "json_schema" and not isinstance(root, list) and root not in KINDS:
+        yield Complaint(f"Grammar error: Invalid type: {root}", late=True)
 
 
-def _media(body: Body, model: Model) -> Complaint | None:
-    for message in body["messages"]:
-        for modality, _ in find_media(message):
-            if modality in model.inputs:
-                continue
-            if model.inputs == frozenset({"text"}):
-                return Complaint(f"{model.slug} is not a multimodal model")
-            # inferred
-            return Complaint(f"At most 0 {modality}(s) may be provided in one prompt.")
-    return None
+def _numbers(body: Body, model: Model) -> Iterator[Complaint]:
+    choices = 1 if body.get("n") is None else body["n"]
+    if choices < 1:
+        yield Complaint(f"n must be at least 1, got {choices}.")
+    if choices > 1 and body.get("temperature") == 0:
+        yield Complaint(f"n must be 1 when using greedy sampling, got {choices}.")
+    budget = body.get("max_completion_tokens", body.get("max_tokens"))
+    if budget is not None and budget < 1:
+        yield _named(f"max_tokens must be at least 1, got {budget}.", "max_tokens", budget)
+    if budget is not None and budget > model.context:
+        told = f"max_tokens={budget} cannot be greater than max_model_len={model.context}. "
+        yield _named(f"{told}Please request fewer output tokens.", "max_tokens", budget)
+    ranks = body.get("top_logprobs") or 0
+    if ranks > _MOST_RANKS:
+        told = f"Requested sample logprobs of {ranks}, which is greater than max allowed: "
+        yield _named(f"{told}{_MOST_RANKS}", "logprobs", ranks)
 
 
-def _length(body: Body, model: Model) -> Complaint | None:
-    if read_prompt(body["messages"], body.get("tools") or []).tokens <= model.context:
-        return None
-    over = model.context + 1
-    told = (
-        f"This model's maximum context length is {model.context} tokens. However, your prompt "
-        f"contains at least {over} input tokens, which exceeds this limit even without any output "
-        "tokens. Please reduce the length of the input prompt."
-    )
-    return _named(told, "input_tokens", over)
+def _media(body: Body, model: Model) -> Iterator[Complaint]:
+    for kind in (kind for message in body["messages"] for kind, _ in find_media(message)):
+        if kind in model.inputs:
+            continue
+        if model.inputs == frozenset({"text"}):
+            yield Complaint(f"{model.slug} is not a multimodal model")
+        yield Complaint(f"At most 0 {kind}(s) may be provided in one prompt.")  # inferred
+
+
+def _length(body: Body, model: Model) -> Iterator[Complaint]:
+    if read_prompt(body["messages"], body.get("tools") or []).tokens > model.context:
+        over = model.context + 1
+        told = (
+            f"This model's maximum context length is {model.context} tokens. However, your prompt "
+            f"contains at least {over} input tokens, which exceeds this limit even without any "
+            "output tokens. Please reduce the length of the input prompt."
+        )
+        yield _named(told, "input_tokens", over)
 
 
 _RULES: tuple[Rule, ...] = (
@@ -225,9 +195,7 @@ _RULES: tuple[Rule, ...] = (
     _tool_choice,
     _temperature,
     _response_format,
-    _choices,
-    _max_tokens,
-    _logprobs,
+    _numbers,
     _media,
     _length,
 )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Cause", "find_key", "list_causes"]
 
 _CHANGING = re.compile(r"https?://\S+|0x[0-9a-f]+|\b[0-9a-f-]{8,}\b|\d+|(?<=: )\{\".*$")
+_AFTER = re.compile(r"(?<=; what came of it: ).*$", re.DOTALL)
+"""What follows a known fault differs from service to service."""
 _RAISED = re.compile(r"^.*?expected to read `.*?`; received: (?=\w*(Error|Exception): |no ')")
 """What a check read in vain: one thing that is missing is read in many ways."""
 
@@ -40,7 +42,7 @@ class Cause:
 
 def find_key(reason: str) -> str:
     """Return what reasons of one cause have in common."""
-    return _CHANGING.sub("#", _RAISED.sub("", reason))
+    return _CHANGING.sub("#", _RAISED.sub("", _AFTER.sub("", reason)))
 
 
 def list_causes(lines: Iterable[Line]) -> tuple[Cause, ...]:

@@ -6,13 +6,12 @@ Knows transports, servers and canonical addresses; must not know what is asked o
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx2
-import pytest
 
 from conformance.reference import (
     AsyncResponderTransport,
@@ -20,9 +19,9 @@ from conformance.reference import (
     ResponderTransport,
     respond,
 )
+from conformance.subjects import known_faults
 from conformance.subjects.subject import chosen
 from conformance.subjects.traffic import LOGGED_REFERENCE, TrafficLog
-from conformance.subjects.wire_answers import find_sentence
 from conformance.targets import choose_settings
 from conformance.verdicts.evidence import end_inapplicable
 
@@ -36,15 +35,11 @@ __all__ = [
     "OPENED",
     "PACE",
     "REFUSED",
-    "SPLITTING",
     "count_requests",
-    "find_misdirected",
-    "find_refusal",
     "list_requests",
     "mount",
     "pace",
     "serve",
-    "splits_calls",
     "tap",
 ]
 
@@ -53,24 +48,10 @@ PACE = 0.03
 
 _ROOT = re.compile(r"https?://[^/?#\s]+")
 _TELLING = re.compile(r"/(v1|sync|predict)(/|$)")
-_ROUTE = "/chat/completions"
 _INSIDE = {"http_client", "http_async_client"}
-
-_REFUSALS = range(400, 500)
-_FINE = 200
-_WAYS = 2
-_SENT = 2
-_PARAMETERS = {
-    "type": "object",
-    "properties": {"city": {"type": "string"}},
-    "required": ["city"],
-}
 
 REFUSED: dict[str, str] = {}
 """Lane -> why its service refuses each request of the judged client; empty for what judges that."""
-
-SPLITTING: set[str] = set()
-"""Lanes whose streamed calls the judged client does not put together."""
 
 OPENED = ExitStack()
 """The servers of the running check; closed when it has ended."""
@@ -90,6 +71,8 @@ def serve(responder: Responder) -> Iterator[LoopbackServer]:
     Args:
         responder: What answers.
     """
+    if not chosen().ours:
+        responder = _forgive(responder)
     with ExitStack() as servers:
         server = servers.enter_context(LoopbackServer(responder))
         while server.url in _SERVED:
@@ -102,6 +85,17 @@ def serve(responder: Responder) -> Iterator[LoopbackServer]:
             _SERVING.remove(server)
 
 
+def _forgive(responder: Responder) -> Responder:
+    """Return a responder that overlooks the faults of which other claims than the check's tell."""
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        plan = responder(known_faults.spell_plainly(known_faults.repair(request)))
+        known_faults.ANSWERED.append(plan.status)
+        return plan
+
+    return answer
+
+
 def count_requests() -> int:
     """Return how many requests came to the servers that are open."""
     return len(list_requests())
@@ -110,95 +104,6 @@ def count_requests() -> int:
 def list_requests() -> list[ReceivedRequest]:
     """Return what came to the servers that are open."""
     return [request for server in _SERVING for request in server.requests]
-
-
-def find_misdirected(lane: Lane) -> str:
-    """Return what is wrong if somebody else's model asks where no chat completion is answered.
-
-    Args:
-        lane: Whose URL the model gets.
-
-    Returns:
-        What to do about it; empty if nothing is wrong.
-    """
-    with serve(respond) as server:
-        with suppress(Exception, pytest.skip.Exception):  # The checks say what else is wrong.
-            model = chosen().make(**choose_settings(lane, "reference", server.url), max_retries=0)
-            model.invoke("Hello")
-        asked = [request.path for request in server.requests]
-    wanted = f"{lane.base_path}{_ROUTE}"
-    if not asked or wanted in asked:
-        return ""
-    if not asked[-1].endswith(_ROUTE):
-        return (
-            f"what the factory makes asks for {asked[-1]}: it does not speak OpenAI's chat "
-            f"completions, which are all that this suite judges, and not for {wanted}."
-        )
-    return (
-        f"given {lane.setting}=…{lane.path}, what the factory makes asks for {asked[-1]}, where "
-        f"nothing answers, and not for {wanted}. An OpenAI client wants …{lane.base_path} as its "
-        "base URL: README.md has a factory to copy. Or judge the other --lane alone."
-    )
-
-
-def find_refusal(lane: Lane) -> str:
-    """Return why somebody else's model gets no answer to a plain question; empty if it gets one.
-
-    What a service refuses of every request is one fault, and so is what a client misses in every
-    response: no check but the one of plain questions may be failed by it.
-
-    Args:
-        lane: Whose URL the model gets.
-
-    Returns:
-        What the service says to its requests, if it refuses them, or the client of the responses,
-        if it can read neither an invoked nor a streamed one.
-    """
-    told: list[AnswerPlan] = []
-    errors: list[Exception] = []
-
-    def note(request: ReceivedRequest) -> AnswerPlan:
-        plan = respond(request)
-        if request.method != "GET":
-            told.append(plan)
-        return plan
-
-    with serve(note) as server, suppress(Exception, pytest.skip.Exception):
-        settings = choose_settings(lane, "reference", server.url)
-        model = chosen().make(**settings, max_retries=0)
-        for ask in (model.invoke, lambda prompt: list(model.stream(prompt))):
-            try:
-                ask("Hello")
-            except Exception as error:  # noqa: BLE001  somebody's code may raise anything
-                errors.append(error)
-    if len(errors) == _WAYS and told and all(plan.status == _FINE for plan in told):
-        return (
-            "the client cannot read the response to a plain question, invoked or streamed, as "
-            f"messages.invoke.string says: {type(errors[0]).__name__}: {errors[0]}"
-        )
-    if not told or any(plan.status not in _REFUSALS for plan in told):
-        return ""
-    sentence = find_sentence(told[0].body.decode("utf-8"))
-    return (
-        f"the service refuses a plain question, as messages.invoke.string says: "
-        f"HTTP {told[0].status}: {sentence}"
-    )
-
-
-def splits_calls(lane: Lane) -> bool:
-    """Whether somebody else's model makes more calls of a stream than the service sent.
-
-    Args:
-        lane: Whose service streams two calls.
-    """
-    tool = {"name": "get_weather", "description": "Get the weather.", "parameters": _PARAMETERS}
-    with serve(respond) as server, suppress(Exception, pytest.skip.Exception):
-        settings = choose_settings(lane, "reference", server.url)
-        bound: Any = chosen().make(**settings, max_retries=0).bind_tools([tool])
-        first, *rest = bound.stream("What is the weather in Paris and in Rome?")
-        message = first + rest
-        return len(message.tool_calls) + len(message.invalid_tool_calls) > _SENT
-    return False
 
 
 def pace() -> float:

@@ -1,81 +1,277 @@
 """Faults of another maker's client that many checks meet, and the one claim that tells of each.
 
-Knows the requests that show them; must not know how a check ends.
+Knows the requests and errors that show them; must not know how a check ends.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conformance.reference import respond
+from conformance.reference.exchange import encode_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from conformance.reference import ReceivedRequest
 
-__all__ = ["find_told"]
+__all__ = [
+    "ANSWERED",
+    "JUDGED",
+    "KNOWN",
+    "OVERLOOKED",
+    "REFUSALS",
+    "begin_check",
+    "find_cause",
+    "find_told",
+    "overlook",
+    "repair",
+    "spell_plainly",
+]
+
+JUDGED: set[str] = set()
+"""The claims of the running check: it judges the faults that they tell of."""
+
+KNOWN: set[str] = set()
+"""What the judged client was seen to break in the lanes of the running check, by claim."""
+
+ANSWERED: list[int] = []
+"""The statuses with which servers answered during the running check."""
+
+OVERLOOKED: list[str] = []
+"""Why the running check passes on no merit of the client's: faults that other claims tell of."""
+
+REFUSALS: dict[str, str] = {}
+"""What the judged client raises wherever it is given something that it does not take -> the claim
+that tells of it."""
 
 _ROUTE = "/chat/completions"
-_REFUSED = 400
 _CHOICES = {"auto", "none", "required"}
+_RETRIED = "retries.policy.transient"
+_ENDLESS = "request after request"
+"""What the limit of time says of a client that goes on asking."""
+_TRANSIENT = {408, 409, 429, *range(500, 600)}
 
 
-def _has_strange_choice(request: ReceivedRequest) -> bool:
-    """Whether a service refuses what is sent as the choice of a tool, such as LangChain's `any`."""
-    choice = request.json().get("tool_choice")
-    strange = isinstance(choice, str) and choice not in _CHOICES
-    return strange and respond(request).status == _REFUSED
+class _Fault(NamedTuple):
+    """What is wrong with a request.
+
+    Attributes:
+        claim: What tells of it.
+        reason: What is said of it.
+        shows: Whether the body of a request shows it.
+        repair: Puts it right in place, if that can be done, so that the check can go on.
+        probed: As what the client has to be known, where a request alone does not tell.
+    """
+
+    claim: str
+    reason: str
+    shows: Callable[[dict[str, Any]], bool]
+    repair: Callable[[dict[str, Any]], None] | None = None
+    probed: str = ""
 
 
-def _has_strange_schema(request: ReceivedRequest) -> bool:
-    """Whether a schema is sent beside `json_object`, where services do not look for it."""
-    form: Any = request.json().get("response_format") or {}
-    return form.get("type") == "json_object" and len(form) > 1
+def _name_tools(body: dict[str, Any]) -> set[str]:
+    return {str(tool["function"]["name"]) for tool in body.get("tools") or () if "function" in tool}
 
 
-def _has_mute_part(request: ReceivedRequest) -> bool:
+def _name_choice(body: dict[str, Any]) -> str:
+    choice = body.get("tool_choice")
+    function: Any = choice.get("function") if isinstance(choice, dict) else choice
+    return str(function.get("name") if isinstance(function, dict) else function)
+
+
+def _has_strange_choice(body: dict[str, Any]) -> bool:
+    """Whether services refuse the choice of a tool, such as LangChain's `any` or a tool unknown."""
+    choice, names = body.get("tool_choice"), _name_tools(body)
+    if choice is None or not names:
+        return False
+    allowed = names if isinstance(choice, dict) else _CHOICES
+    return _name_choice(body) not in allowed
+
+
+def _choose(body: dict[str, Any]) -> None:
+    name = _name_choice(body)
+    named = {"type": "function", "function": {"name": name}}
+    body["tool_choice"] = named if name in _name_tools(body) else "required"
+
+
+def _has_strange_schema(body: dict[str, Any]) -> bool:
+    """Whether a schema is sent without a name, or beside `json_object`, where no service looks."""
+    form: Any = body.get("response_format") or {}
+    written = form.get("json_schema") if form.get("type") == "json_schema" else form
+    nameless = written is not form and not written.get("name")
+    return isinstance(written.get("schema"), dict) and (nameless or form["type"] == "json_object")
+
+
+def _move_schema(body: dict[str, Any]) -> None:
+    form: dict[str, Any] = body["response_format"]
+    schema = form.get("json_schema", form)["schema"]
+    form = {"name": str(schema.get("title", "response")), "schema": schema}
+    body["response_format"] = {"type": "json_schema", "json_schema": form}
+
+
+def _has_mute_part(body: dict[str, Any]) -> bool:
     """Whether a part of a message says that it is audio, and holds none."""
-    contents = [message.get("content") for message in request.json().get("messages") or ()]
+    contents = [message.get("content") for message in body.get("messages") or ()]
     parts = [part for content in contents if isinstance(content, list) for part in content]
     return any(part == {"type": "input_audio"} for part in parts)
 
 
-def _streams_calls(request: ReceivedRequest) -> bool:
-    body = request.json()
-    return bool(body.get("stream") and body.get("tools"))
+def _forgets_calls(body: dict[str, Any]) -> bool:
+    """Whether a result is sent of a call that no message holds."""
+    messages = body.get("messages") or ()
+    called = {call.get("id") for each in messages for call in each.get("tool_calls") or ()}
+    return not called and any(each.get("role") == "tool" for each in messages)
 
 
-_FAULTS: tuple[tuple[str, Callable[[ReceivedRequest], bool], str], ...] = (
-    (
+def _waits_for_calls(body: dict[str, Any]) -> bool:
+    return bool(body.get("tools")) and not body.get("stream")
+
+
+def _streams_calls(body: dict[str, Any]) -> bool:
+    return bool(body.get("tools") and body.get("stream"))
+
+
+_SPOILT = "a call does not arrive as it was sent"
+_FAULTS = (
+    _Fault(
         "tools.choice.forced",
-        _has_strange_choice,
         "the service refuses the tool_choice sent",
+        _has_strange_choice,
+        _choose,
     ),
-    ("audio.dedicated.data", _has_mute_part, "audio is sent without its data"),
-    ("structured.method.json-schema", _has_strange_schema, "a schema is not sent as json_schema"),
-)
-_SPLIT = (
-    (
+    _Fault(
+        "structured.method.json-schema",
+        "a schema is not sent as json_schema",
+        _has_strange_schema,
+        _move_schema,
+    ),
+    _Fault("audio.dedicated.data", "audio is sent without its data", _has_mute_part),
+    _Fault("tools.history.round-trip", "calls of earlier turns are not sent", _forgets_calls),
+    _Fault(
         "tools.stream.merge-by-index",
-        _streams_calls,
         "the pieces of a streamed call are not put together",
+        _streams_calls,
+        probed="tools.stream.merge-by-index",
     ),
+    _Fault("tools.invoke.call", _SPOILT, _waits_for_calls, probed="tools.invoke.call"),
+    _Fault("tools.invoke.call", _SPOILT, _streams_calls, probed="tools.invoke.call, streamed"),
 )
 
 
-def find_told(
-    requests: Iterable[ReceivedRequest], claims: Collection[str], *, splits: bool = False
-) -> str:
+def begin_check(judged: Collection[str], known: Collection[str]) -> None:
+    """Forget the check before.
+
+    Args:
+        judged: The claims of the check that begins.
+        known: What the judged client was seen to break in its lanes.
+    """
+    OVERLOOKED.clear()
+    ANSWERED.clear()
+    for noted, now in ((JUDGED, judged), (KNOWN, known)):
+        noted.clear()
+        noted.update(now)
+
+
+def overlook(claim: str, reason: str) -> bool:
+    """Note a fault that another claim tells of.
+
+    Args:
+        claim: What tells of it.
+        reason: What is said of it.
+
+    Returns:
+        Whether it does: not if the running check judges that claim.
+    """
+    if claim in JUDGED:
+        return False
+    OVERLOOKED.append(f"{reason}, as {claim} says")
+    return True
+
+
+def repair(request: ReceivedRequest) -> ReceivedRequest:
+    """Return a request without the faults that other claims tell of, for the check to go on.
+
+    Args:
+        request: What the judged client sent.
+    """
+    for fault, body in _find_faults((request,)):
+        if fault.repair and overlook(fault.claim, fault.reason):
+            fault.repair(body)
+            request = replace(request, body=encode_json(body))
+    return request
+
+
+def spell_plainly(request: ReceivedRequest) -> ReceivedRequest:
+    """Return a request whose messages are texts where they are lists of one text: both are lawful.
+
+    Args:
+        request: What the judged client sent.
+    """
+    body = _read(request)
+    messages: list[dict[str, Any]] = body.get("messages") or []
+    lists = [each for each in messages if _is_one_text(each.get("content"))]
+    for message in lists:
+        message["content"] = message["content"][0]["text"]
+    return replace(request, body=encode_json(body)) if lists else request
+
+
+def _is_one_text(content: Any) -> bool:
+    return (
+        isinstance(content, list)
+        and [*map(dict.keys, content)] == [{"type", "text"}]
+        and content[0]["type"] == "text"
+    )
+
+
+def find_told(requests: Iterable[ReceivedRequest], error: BaseException) -> str:
     """Return why a check failed if another claim tells of it; empty if none does.
 
     Args:
         requests: What the judged client sent during the check.
-        claims: What the check judges.
-        splits: Whether the client does not put the pieces of a streamed call together.
+        error: What it failed with.
     """
-    asked = [request for request in requests if request.path.endswith(_ROUTE)]
-    for claim, has_fault, reason in (*_FAULTS, *(_SPLIT if splits else ())):
-        if claim not in claims and any(map(has_fault, asked)):
-            return f"{reason}, as {claim} says"
+    claim = REFUSALS.get(repr(error), "")
+    if claim and claim not in JUDGED:
+        return f"the client does not take what it is given, as {claim} says: {error}"
+    endless = _ENDLESS in str(error) and {*ANSWERED[-1:]} & _TRANSIENT
+    if endless and _RETRIED not in JUDGED:
+        return f"the client goes on asking a service that fails, as {_RETRIED} says"
+    for fault, _ in _find_faults(requests):
+        if not fault.repair and fault.claim not in JUDGED:
+            return f"{fault.reason}, as {fault.claim} says"
     return ""
+
+
+def find_cause(requests: Iterable[ReceivedRequest]) -> str:
+    """Return which known fault a check met that judges it; empty if it met none.
+
+    Args:
+        requests: What the judged client sent during the check.
+    """
+    found = (fault.reason for fault, _ in _find_faults(requests) if fault.claim in JUDGED)
+    return next(found, "")
+
+
+def _find_faults(requests: Iterable[ReceivedRequest]) -> Iterator[tuple[_Fault, dict[str, Any]]]:
+    for body in filter(None, map(_read, requests)):
+        for fault in _FAULTS:
+            if (not fault.probed or fault.probed in KNOWN) and _shows(fault, body):
+                yield fault, body
+
+
+def _shows(fault: _Fault, body: dict[str, Any]) -> bool:
+    try:
+        return fault.shows(body)
+    except (AttributeError, LookupError, TypeError):  # It is of another form altogether.
+        return False
+
+
+def _read(request: ReceivedRequest) -> dict[str, Any]:
+    """Return the body of a request for an answer; empty if it is none."""
+    try:
+        body = request.json() if request.path.endswith(_ROUTE) else {}
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

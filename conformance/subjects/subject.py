@@ -199,12 +199,17 @@ class Factory:
             made: What was made.
             given: What it was made from. `max_retries=0` is given by the suite, and asks nothing.
         """
-        strange = given.keys() - _EVERYBODYS - _list_arguments(type(made))
+        from langchain_core.language_models import BaseChatModel  # noqa: PLC0415  as above
+
+        # A field that LangChain gives to every model is no sign that a factory knows of it.
+        inherited = BaseChatModel.model_fields
+        known = _list_arguments(type(made)) - inherited.keys()
+        usual = {name: field.default for name, field in inherited.items()} | {"max_retries": 0}
         return next(
             (
                 name
-                for name in sorted(strange)
-                if (name, given[name]) != ("max_retries", 0)
+                for name in sorted(given.keys() - _EVERYBODYS - known)
+                if (name not in usual or given[name] != usual[name])
                 and _describe(self._build({k: v for k, v in given.items() if k != name}))
                 == _describe(made)
             ),
@@ -265,11 +270,17 @@ def _find_demanded(error: Exception, left: Collection[str]) -> str:
 
 
 def _list_arguments(kind: type[BaseChatModel]) -> set[str]:
-    """Return the names under which a constructor takes its fields."""
-    names: set[Any] = {*kind.model_fields}
-    for field in kind.model_fields.values():
+    """Return the names under which a constructor takes its fields.
+
+    The own name of a field that has an alias is none of them unless the class says so.
+    """
+    config = kind.model_config
+    by_name = config.get("populate_by_name") or config.get("validate_by_name")
+    names: set[Any] = set()
+    for name, field in kind.model_fields.items():
         given = field.validation_alias
         names |= {field.alias, *getattr(given, "choices", (given,))}
+        names |= {name} if by_name or given is None else set()
     return names
 
 

@@ -9,7 +9,7 @@ import asyncio
 import atexit
 import re
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -20,10 +20,12 @@ from conformance.reference import AnswerPlan, Responder, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects import connect
 from conformance.subjects.expected_errors import expect_status, is_typed
+from conformance.subjects.known_faults import OVERLOOKED, overlook
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.traffic import TrafficLog
 from conformance.subjects.wire_answers import read_answer
-from conformance.targets import LANES
+from conformance.targets import LANES, choose_settings
+from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
@@ -41,9 +43,16 @@ TALE = "Write a short story about a harbour."
 ONE_CITY = "What is the weather in Paris?"
 REQUEST_ID = "x-baseten-request-id"
 _FAREWELL = 1.0
+_NOWHERE = "http://127.0.0.1:9"
 _UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
 NO_REPLAY = "the client sends no reasoning back, which is for each maker to decide"
 TWO_CITIES = "What is the weather in Paris and in Rome?"
+_FORMS = {"json_schema": "json_schema", "json_object": "json_mode"}
+_TAKEN_FOR = {
+    "function_calling": {"function_calling"},
+    "json_mode": {"json_mode"},
+    "json_schema": {"json_schema", "json_mode"},
+}
 
 __all__ = [
     "BOTH_WAYS",
@@ -67,12 +76,14 @@ __all__ = [
     "change_plans",
     "count_pieces",
     "every_way",
+    "find_replayed",
     "find_wire_calls",
     "find_wire_parts",
     "get_weather",
     "judge_reading",
     "judge_refusal",
     "knowing",
+    "leave_unknown",
     "mount",
     "mount_refused",
     "name_of",
@@ -82,6 +93,8 @@ __all__ = [
     "opened",
     "read_choice",
     "read_reasoning",
+    "refer",
+    "referring",
     "skip_another_method",
     "spoil_arguments",
     "take_pieces",
@@ -95,10 +108,59 @@ def get_weather(city: str) -> str:
     return f"Sunny in {city}."
 
 
-def skip_another_method(evidence: Evidence, body: dict[str, Any]) -> None:
-    """End the check if another maker's client takes json_schema as another method's name."""
-    if not chosen().ours and "response_format" not in body and body.get("tools"):
-        evidence.not_applicable("for json_schema the client asks by a tool call instead")
+def skip_another_method(evidence: Evidence, body: dict[str, Any], method: str) -> None:
+    """End the check if another maker's client takes a method's name for that of another one.
+
+    A schema beside `json_object` is no method's form.
+    """
+    form = (body.get("response_format") or {}).get("type")
+    used = _FORMS.get(str(form), "function_calling" if body.get("tools") else method)
+    if not chosen().ours and used not in _TAKEN_FOR[method]:
+        evidence.not_applicable(f"for {method} the client asks by {used} instead")
+
+
+def refer(claim: str, reason: str) -> None:
+    """End the check of another maker's client if another claim tells of a fault.
+
+    Args:
+        claim: What tells of it, unless the check judges that.
+        reason: What is wrong.
+    """
+    if not chosen().ours and overlook(claim, reason):
+        end_inapplicable(OVERLOOKED[-1])
+
+
+@contextmanager
+def referring(claim: str, reason: str) -> Iterator[None]:
+    """End the check of another maker's client if what it raises is told by another claim.
+
+    Args:
+        claim: What tells of it, unless the check judges that.
+        reason: What raises.
+    """
+    try:
+        yield
+    except Exception as error:
+        refer(claim, f"{reason} raises {error!r}")
+        raise
+
+
+def leave_unknown(lane: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that somebody else's constructor knows; of ours that is all of them.
+
+    Args:
+        lane: Whose settings go with each of them.
+        given: The arguments; one that is unknown may not end a check of the others.
+    """
+
+    def is_known(name: str) -> bool:
+        settings = choose_settings(LANES[lane], "reference", _NOWHERE)
+        with suppress(pytest.skip.Exception):
+            chosen().make(**settings, **{name: given[name]})
+            return True
+        return False
+
+    return {name: value for name, value in given.items() if chosen().ours or is_known(name)}
 
 
 @contextmanager
@@ -395,10 +457,18 @@ def judge_refusal(errors: list[Exception], sentence: str) -> None:
     expect_status(errors[0], 400)
 
 
+def _name_reasoning() -> tuple[str, ...]:
+    return ("reasoning_content",) if chosen().ours else ("reasoning_content", "reasoning")
+
+
+def find_replayed(message: dict[str, Any]) -> Any:
+    """Return the reasoning that goes back to the service in a message, under whatever name."""
+    return next((told for name in _name_reasoning() if (told := message.get(name))), None)
+
+
 def read_reasoning(message: AIMessage) -> str:
     """Return a message's reasoning, wherever its maker keeps it."""
-    names = ("reasoning_content",) if chosen().ours else ("reasoning_content", "reasoning")
-    kept = next((told for n in names if (told := message.additional_kwargs.get(n))), None)
+    kept = find_replayed(message.additional_kwargs)
     blocks: list[Any] = [] if kept else message.content_blocks
     return str(kept or "".join(b["reasoning"] for b in blocks if b["type"] == "reasoning"))
 

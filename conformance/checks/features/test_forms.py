@@ -102,7 +102,7 @@ def test_every_documented_parameter_is_sent_as_it_was_given(
     if door == "model_kwargs":
         of_model = {"model_kwargs": {**_PARAMETERS, **more["model_kwargs"]}}
     model = mount(lane, evidence, note_bodies(sent, refuse_noted), **of_model)
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(
             model.bind(**(given if door == "bind" else {})),
             GREETING,
@@ -118,7 +118,7 @@ def test_every_documented_parameter_is_sent_as_it_was_given(
 def test_options_of_a_stream_stand_beside_ours(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(model, GREETING, stream_options={"continuous_usage_stats": True})
     wanted = {"include_usage": True, "continuous_usage_stats": True}
     is_streamed = ask in (ask_stream, ask_astream)
@@ -146,7 +146,7 @@ def test_extra_body_is_sent_as_it_is_and_overrides_model_and_objects(
         user="ada",
         extra_body=extra,
     )
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(model, GREETING)
     assert {name: sent[0][name] for name in extra} == extra
 
@@ -209,7 +209,7 @@ def test_each_dict_of_a_choice_is_understood(
 ) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(model.bind_tools([get_weather], tool_choice=choice), ONE_CITY)
     assert sent[0]["tool_choice"] == written
 
@@ -256,7 +256,7 @@ def test_a_value_of_a_call_wins_under_whichever_name(
 ) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(model.bind(**bound), GREETING, **given)
     told = [sent[0][name] for name in ("stop", "max_tokens", "model") if name in sent[0]]
     assert next(iter(given.values())) in told
@@ -289,7 +289,7 @@ def test_the_whole_value_of_a_call_wins_over_that_of_bind_and_this_over_the_mode
         (mounted.bind(**bound), {}),
         (mounted.bind(**bound), called),
     ):
-        with expect("invalid-request"):
+        with expect("refused"):
             ask(asked, GREETING, **options)
     for body, given in zip(sent, (model, bound, called), strict=True):
         wanted = {**given, **given["extra_body"]}
@@ -306,7 +306,7 @@ def test_a_field_wins_over_the_model_kwargs_of_a_call(
     given = {"temperature": 0.5, "model_kwargs": {"new": 1}}
     model = mount(lane, evidence, note_bodies(sent, refuse_noted), **given)
     for of_call in ({"newer": 2}, {"temperature": 1}):
-        with expect("invalid-request"):
+        with expect("refused"):
             ask(model, GREETING, model_kwargs=of_call)
     names = ("temperature", "new", "newer")
     assert [[body.get(name) for name in names] for body in sent] == [[0.5, 1, 2], [0.5, 1, None]]
@@ -320,7 +320,7 @@ def test_strict_and_parallel_calls_are_passed_on_whatever_they_are(
 ) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
-    with expect("invalid-request"):
+    with expect("refused"):
         tools = [get_weather, {"title": "tell", "type": "object", "properties": {}}]
         ask(model.bind_tools(tools, strict=value, parallel_tool_calls=value), ONE_CITY)
     assert [tool["function"].get("strict") for tool in sent[0]["tools"]] == [value, value]
@@ -448,7 +448,7 @@ def test_every_form_of_an_image_by_its_url_is_one_on_the_wire(
         {"type": "image_url", "image_url": {"url": url}},
         {"type": "image_url", "image_url": url},
     ]
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(blocks)])
     part = {"type": "image_url", "image_url": {"url": url}}
     assert sent[0]["messages"][0]["content"] == [part] * len(blocks)
@@ -504,7 +504,7 @@ def test_each_block_that_is_accepted_is_sent_as_its_part(
 ) -> None:
     sent: list[dict[str, Any]] = []
     content = [block for block, _ in _BLOCKS]
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(content)])
     for told, (block, part) in zip(sent[0]["messages"][0]["content"], _BLOCKS, strict=True):
         assert told == part, f"of {block} {told} is sent"
@@ -524,7 +524,7 @@ def test_results_in_a_human_message_are_sent_as_results_before_it(
         HumanMessageChunk(content=[_TEXT_PART, *results]),
     ]
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(model.bind_tools([get_weather]), turns)
     *told, last = sent[0]["messages"][2:]
     assert last == {"role": "user", "content": [_TEXT_PART]}

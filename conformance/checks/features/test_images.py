@@ -17,6 +17,8 @@ from conformance.checks.features.questions import (
     judge_refusal,
     mount,
     note_bodies,
+    refer,
+    referring,
     tapped,
 )
 from conformance.reference import make_request, respond
@@ -58,28 +60,35 @@ URL_FORMS = {
     "plain": {"type": "image_url", "image_url": URL},
 }
 
-_FOREIGN_FORM = "Anthropic's blocks are for each maker to know"
+_FOREIGN_FORM = "blocks that are neither LangChain's nor the API's are for each maker to know"
+_OWN_FORM = "LangChain's own block of an image"
+_FREE_FORMS = (FORMS["anthropic"], URL_FORMS["plain"])
 
 by_form = pytest.mark.parametrize("block", FORMS.values(), ids=FORMS)
 
 
 def skip_another_form(body: dict[str, Any], evidence: Evidence, block: Any) -> None:
-    """End the check if another maker's client sends Anthropic's form of an image as it is."""
+    """End the check if another maker's client knows nothing of such a form of an image."""
     parts = body["messages"][-1]["content"]
-    kept = isinstance(parts, list) and block in parts
-    if not chosen().ours and block is FORMS["anthropic"] and kept:
+    kinds = [part["type"] for part in parts] if isinstance(parts, list) else []
+    if not chosen().ours and block in _FREE_FORMS and "image_url" not in kinds:
         evidence.not_applicable(_FOREIGN_FORM)
 
 
 @contextmanager
-def unless_unknown(evidence: Evidence, block: Any) -> Iterator[None]:
-    """End the check if another maker's client refuses Anthropic's form of an image."""
+def unless_unknown(evidence: Evidence, block: Any, *, told: bool = True) -> Iterator[None]:
+    """End the check if another maker's client refuses such a form of an image.
+
+    That one of LangChain's own raises in a user's message, `image.block.forms` tells.
+    """
     try:
         yield
     except Exception as error:
-        if chosen().ours or block is not FORMS["anthropic"]:
-            raise
-        evidence.not_applicable(f"{_FOREIGN_FORM}: {type(error).__name__}")
+        if not chosen().ours and block in _FREE_FORMS:
+            evidence.not_applicable(f"{_FOREIGN_FORM}: {type(error).__name__}")
+        if block["type"] == "image" and told:
+            refer("image.block.forms", f"{_OWN_FORM} raises {error!r}")
+        raise
 
 
 def ask_about(block: dict[str, Any]) -> list[HumanMessage]:
@@ -93,6 +102,8 @@ def find_url(body: dict[str, Any]) -> str:
     assert isinstance(parts, list), f"one image was given; the content is sent as {sent}"
     images = [part for part in parts if part["type"] == "image_url"]
     kinds = [part["type"] for part in parts]
+    if "image" in kinds and body["messages"][-1]["role"] == "user":
+        refer("image.block.forms", f"{_OWN_FORM} is sent as it is")
     assert len(images) == 1, f"one image was given; the parts that are sent are {kinds}"
     url = images[0]["image_url"]
     # Engines take the URL alone as well; ours always writes the form that is documented.
@@ -120,10 +131,11 @@ def test_an_image_given_as_data_arrives_unchanged(
 @pytest.mark.claim("image.dedicated.url", "image.model-apis.vision-model")
 @pytest.mark.parametrize("block", URL_FORMS.values(), ids=URL_FORMS)
 def test_an_image_given_by_url_arrives_unchanged(
-    model: BaseChatModel, block: dict[str, Any]
+    model: BaseChatModel, block: dict[str, Any], evidence: Evidence
 ) -> None:
-    with tapped(model) as (tapped_model, traffic):
+    with tapped(model) as (tapped_model, traffic), unless_unknown(evidence, block):
         answer = tapped_model.invoke(ask_about(block))
+    skip_another_form(traffic.sent[-1], evidence, block)
     assert find_url(traffic.sent[-1]) == URL
     assert answer.text
 
@@ -142,7 +154,8 @@ def test_every_model_that_lists_images_gets_them(lane: str, evidence: Evidence) 
     )
     for slug in vision_models:
         named, options = at_model(model, slug)
-        assert named.invoke(ask_about(BLOCK), **options).text
+        with referring("image.block.forms", _OWN_FORM):
+            assert named.invoke(ask_about(BLOCK), **options).text
     assert [(body["model"], read_data(find_url(body))) for body in sent] == [
         (slug, make_png()) for slug in vision_models
     ]
@@ -164,6 +177,8 @@ def test_a_text_model_refuses_an_image_with_a_typed_error(
         assert named.invoke(TEXT, **options).text
         with catching("invalid-request") as errors:
             named.invoke(ask_about(BLOCK), **options)
+    if len(traffic.sent) == 1:
+        refer("image.model-apis.vision-model", f"{_OWN_FORM} is not sent")
     assert read_data(find_url(traffic.sent[-1])) == make_png()
     judge_refusal(errors, sentence)
     assert sentence in traffic.answers[-1]
@@ -181,7 +196,7 @@ def test_an_image_inside_a_tool_message_arrives_unchanged(
         AIMessage("", tool_calls=[call]),
         ToolMessage([block], tool_call_id="call_0"),
     ]
-    with tapped(model) as (tapped_model, traffic), unless_unknown(evidence, block):
+    with tapped(model) as (tapped_model, traffic), unless_unknown(evidence, block, told=False):
         answer = tapped_model.bind_tools([get_weather]).invoke(messages)
     if chosen().ours:  # Others may show it in a message of its own, since OpenAI's tools have none.
         assert traffic.sent[0]["messages"][-1]["role"] == "tool"

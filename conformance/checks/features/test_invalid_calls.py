@@ -160,7 +160,7 @@ def test_arguments_in_the_history_are_always_an_object(
     turns = [HumanMessage(ONE_CITY), AIMessage("", invalid_tool_calls=calls)]
     results = [ToolMessage("It was cut.", tool_call_id=call["id"]) for call in calls]
     model = mount(lane, evidence, note_bodies(sent, refuse_noted)).bind_tools([get_weather])
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(model, [*turns, *results])
     told = [call["function"]["arguments"] for call in sent[0]["messages"][1]["tool_calls"]]
     assert [type(json.loads(each)) for each in told] == [dict] * len(texts)

@@ -62,7 +62,7 @@ def test_extra_body_overrides_everything_and_model_kwargs_nothing(
         {"temperature": 0.2, "extra_body": {"temperature": 0.3}},
         {"model_kwargs": {"new": 4, "newer": 4}},
     ):
-        with expect("invalid-request"):
+        with expect("refused"):
             ask(model, GREETING, seed=5, **options)
     names = ("new", "newer", "seed", "temperature")
     assert [[body.get(name) for name in names] for body in sent] == [
@@ -95,7 +95,7 @@ def test_parameters_of_the_engines_are_sent(
         _ENGINES if door == each else {} for each in ("constructor", "bind", "call")
     )
     model = mount(lane, evidence, note_bodies(sent, refuse_noted), **of_model)
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(model.bind(**of_bind), GREETING, **of_call)
     assert {name: sent[0].get(name) for name in _ENGINES} == _ENGINES
 
@@ -247,7 +247,7 @@ def test_the_detail_of_an_image_is_sent(lane: str, evidence: Evidence, ask: Ask)
         {"type": "image_url", "image_url": {"url": url, "detail": "high"}},
         {"type": "image", "url": url, "extras": {"detail": "low"}},
     ]
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(blocks)])
     images = [part["image_url"] for part in sent[0]["messages"][0]["content"]]
     assert images == [{"url": url, "detail": "high"}, {"url": url, "detail": "low"}]

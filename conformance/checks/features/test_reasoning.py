@@ -13,6 +13,7 @@ from conformance.checks.features.questions import (
     at_model,
     both_ways,
     every_way,
+    find_replayed,
     get_weather,
     knowing,
     mount,
@@ -87,11 +88,10 @@ def test_reasoning_goes_back_with_its_message(
     thoughts = read_reasoning(call)
     _, replayed, _ = traffic.sent[1]["messages"]
     assert thoughts.strip()
-    if not chosen().ours and not replayed.get("reasoning_content"):
+    told = find_replayed(replayed)
+    if not chosen().ours and not told:
         evidence.not_applicable(NO_REPLAY)
-    assert replayed.get("reasoning_content") == thoughts, (
-        "the message goes back without the reasoning that came with it"
-    )
+    assert told == thoughts, "the message goes back without the reasoning that came with it"
 
 
 @pytest.mark.claim("reasoning.replay.sent")
@@ -105,7 +105,7 @@ def test_reasoning_of_other_providers_stays_here(lane: str, evidence: Evidence, 
     )
     ask(mount(lane, evidence, note_bodies(sent)), [HumanMessage("3 + 4?"), foreign, ("human", "?")])
     told = sent[0]["messages"][1]
-    if not chosen().ours and told.get("reasoning_content"):
+    if not chosen().ours and find_replayed(told):
         evidence.not_applicable("whose reasoning goes back to a service is for each maker to say")
     assert told == {"role": "assistant", "content": "7"}
 

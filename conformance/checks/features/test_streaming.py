@@ -225,7 +225,8 @@ def test_standard_blocks_tell_the_whole_answer(
     assert by_kind["tool_call"]["name"] == "get_weather"
     assert by_kind["tool_call"]["args"] == {"city": "Paris"}
     assert "".join(block["text"] for block in told if block["type"] == "text") == answer.text
-    assert answer.content == (told if version == "v1" else answer.text)
+    if chosen().ours:  # Others may keep blocks in the content, in either version.
+        assert answer.content == (told if version == "v1" else answer.text)
 
 
 @pytest.mark.claim("streaming.events.typed")
@@ -262,7 +263,7 @@ def test_typed_events_tell_the_same_story(
             f"the service sent {spelt} {sent}; the typed events tell of {name} {counted}"
         )
     for name in ("finish_reason", "model_name"):
-        assert told.output.response_metadata[name] == whole.response_metadata[name]
+        assert told.output.response_metadata.get(name) == whole.response_metadata.get(name)
     if chosen().ours:
         assert told.output.response_metadata.get("id") == answer.told.get("id")
     assert told.output.id

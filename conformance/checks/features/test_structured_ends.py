@@ -130,7 +130,7 @@ def test_a_format_keeps_its_definitions_descriptions_and_limits(
 ) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(model.with_structured_output(_TOUR, method="json_schema", **_RAW), _PLAN)
     written = sent[0]["response_format"]["json_schema"]["schema"]
     assert {name: written.get(name) for name in _PARTS} == {name: _TOUR[name] for name in _PARTS}
@@ -144,7 +144,7 @@ def test_a_tool_keeps_its_definitions_descriptions_and_limits(
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
     for bound in (model.with_structured_output(_TOUR, **_RAW), model.bind_tools([_TOUR])):
-        with expect("invalid-request"):
+        with expect("refused"):
             ask(bound, _PLAN)
     for body in sent:
         written = body["tools"][0]["function"]["parameters"]
@@ -161,7 +161,7 @@ def test_a_class_that_refers_to_itself_keeps_its_references(
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
     chains = [model.with_structured_output(Branch, method=way, **_RAW) for way in _SENDING]
     for bound in (model.bind_tools([Branch]), *chains):
-        with expect("invalid-request"):
+        with expect("refused"):
             ask(bound, _PLAN)
     for body in sent:
         within = body["tools"][0]["function"]["parameters"] if "tools" in body else None
@@ -286,7 +286,7 @@ def test_a_class_may_be_the_format_of_a_response(
     settings = given if door == "constructor" else {}
     model = mount(lane, evidence, note_bodies(sent, refuse_noted), **settings)
     asked = model.bind_tools([_TOUR], strict=True, **given) if door == "bind_tools" else model
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(asked, _PLAN, **(given if door == "call" else {}))
     written = sent[0]["response_format"]["json_schema"]
     assert (written["name"], written.get("strict", False)) == ("Visit", door == "bind_tools")

@@ -100,7 +100,7 @@ def test_the_text_of_each_message_is_sent_letter_by_letter_in_its_turn(
         HumanMessage("And be quick."),
     ]
     bound = mount(lane, evidence, note_bodies(sent, refuse_noted)).bind_tools([get_weather])
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(bound, turns)
     told = [(each["role"], _read_texts(each.get("content"))) for each in sent[0]["messages"]]
     for (role, texts), turn in zip(told, turns, strict=True):
@@ -169,7 +169,7 @@ def test_roles_of_ones_own_and_blocks_of_an_assistant_are_sent(
         AIMessage("", additional_kwargs={"refusal": "No."}),
         HumanMessage([{"type": "text", "text": "?"}], name="ada"),
     ]
-    with expect("invalid-request"):
+    with expect("refused"):
         ask(model, turns)
     told = [(each["role"], each["content"]) for each in sent[0]["messages"]]
     assert told == [
@@ -361,13 +361,14 @@ _GRAMMAR: dict[str, Callable[[bytes], list[bytes]]] = {
     "crlf-cut": lambda data: [data[:-2] + b"\r", b"\n\r\n"],
     "cr": lambda data: [data.replace(b"\n", b"\r")],
     "no-space": lambda data: [data.replace(b"data: ", b"data:", 1)],
-    "fields": lambda data: [b"event: message\nid: 7\nretry: 10\n", data],
+    "fields": lambda data: [b"id: 7\nretry: 10\n", data],
+    "named": lambda data: [b"event: message\n", data],
     "two-lines-of-data": lambda data: [data.replace(b'{"', b'{\ndata: "', 1)],
     "two-events-at-once": lambda data: [data, b": and\n\n: again\n\n"],
     "byte-by-byte": lambda data: [bytes([each]) for each in data.replace(b"\n", b"\r\n")],
 }
 """What server-sent events may look like, https://html.spec.whatwg.org/#event-stream-interpretation."""
-_UNSENT = ("cr", "two-lines-of-data")
+_UNSENT = ("cr", "named", "two-lines-of-data")
 """Forms that no service is known to send."""
 
 

@@ -335,6 +335,7 @@ def answer_in_one_event(request: ReceivedRequest) -> AnswerPlan:
     message = choice.pop("message")
     calls = [{"index": at, **call} for at, call in enumerate(message["tool_calls"])]
     choice["delta"] = {**message, "tool_calls": calls}
+    event["object"] = "chat.completion.chunk"
     return plan_stream([encode_event(event), DONE], "text/event-stream")
 
 

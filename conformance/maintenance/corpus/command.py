@@ -203,7 +203,7 @@ def _judge(
     return verdict
 
 
-def consult(case: Case) -> oracle.Expected:
+def consult(case: Case) -> oracle.Content:
     """Return what the oracle reads in a case's answer."""
     answer = case.answer
     kinds = [value for name, value in answer.headers if name.lower() == "content-type"]

@@ -7,17 +7,19 @@ was played. One check for each thing that an answer can lose.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from conformance.maintenance.corpus import oracle
+from conformance.maintenance.corpus.oracle import Call, Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from langchain_core.messages import AIMessage, AIMessageChunk
 
-    from conformance.maintenance.corpus.oracle import Expected, Json
+_Parts: TypeAlias = "tuple[tuple[str, str, str], Sequence[Any], Sequence[Any]]"
+"""Text, reasoning and refusal of a message; its valid tool calls; its invalid ones."""
 
 SHOWN = 160
 """Characters of a value that a printed loss repeats."""
@@ -34,37 +36,16 @@ class Loss(NamedTuple):
     arrived: str
 
 
-class ArrivedCall(NamedTuple):
-    """One tool call of a message; `args` is an object, or the raw text of an invalid call."""
-
-    id: str
-    name: str
-    args: Any
-
-
-@dataclass
-class Arrived:
+class Arrived(NamedTuple):
     """One answer as the application got it.
 
     Attributes:
-        text: All visible text.
-        reasoning: All reasoning text.
-        refusal: The refusal's text.
-        calls: The valid tool calls.
-        invalid: The tool calls whose arguments are no JSON object, with their raw text.
-        usage: Token counts under the oracle's names.
-        metadata: `response_metadata`.
+        content: What the message holds, or the text of the chunks before an error.
         error: What was raised instead of, or after, an answer.
         once: For streams: how many chunks carried a usage and a finish reason.
     """
 
-    text: str = ""
-    reasoning: str = ""
-    refusal: str = ""
-    calls: list[ArrivedCall] = field(default_factory=list)
-    invalid: list[ArrivedCall] = field(default_factory=list)
-    usage: dict[str, int] | None = None
-    metadata: Json = field(default_factory=dict)
+    content: Content = Content()
     error: BaseException | None = None
     once: dict[str, int] | None = None
 
@@ -82,7 +63,7 @@ def shorten(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN // 2]}…{text[-SHOWN // 2 :]}"
 
 
-def observe(message: AIMessage, output_version: str) -> Arrived:
+def observe(message: AIMessage, output_version: str) -> Content:
     """Read a message as an application reads it.
 
     Args:
@@ -90,11 +71,12 @@ def observe(message: AIMessage, output_version: str) -> Arrived:
         output_version: "v0" reads the classic fields, "v1" the content blocks.
 
     Returns:
-        What the message holds.
+        What the message holds; a call that is invalid has its raw text, and None for arguments.
     """
-    arrived = Arrived(usage=_read_usage(message), metadata=message.response_metadata)
-    (_read_blocks if output_version == "v1" else _read_fields)(message, arrived)
-    return arrived
+    read = _read_blocks if output_version == "v1" else _read_fields
+    texts, valid, broken = read(message)
+    calls = _sort_calls(message, valid, broken)
+    return Content(*texts, calls, _read_usage(message), message.response_metadata)
 
 
 def count_carriers(chunks: Sequence[AIMessageChunk]) -> dict[str, int]:
@@ -127,44 +109,42 @@ def _read_usage(message: AIMessage) -> dict[str, int] | None:
     return counts | ({"reasoning": outputs["reasoning"]} if "reasoning" in outputs else {})
 
 
-def _read_fields(message: AIMessage, arrived: Arrived) -> None:
-    arrived.text = message.content if isinstance(message.content, str) else message.text
-    arrived.reasoning = message.additional_kwargs.get("reasoning_content") or ""
-    arrived.refusal = message.additional_kwargs.get("refusal") or ""
-    _sort_calls(message, message.tool_calls, message.invalid_tool_calls, arrived)
+def _read_fields(message: AIMessage) -> _Parts:
+    text = message.content if isinstance(message.content, str) else message.text
+    reasoning = message.additional_kwargs.get("reasoning_content") or ""
+    refusal = message.additional_kwargs.get("refusal") or ""
+    return (text, reasoning, refusal), message.tool_calls, message.invalid_tool_calls
 
 
-def _read_blocks(message: AIMessage, arrived: Arrived) -> None:
+def _read_blocks(message: AIMessage) -> _Parts:
     blocks: list[Any] = list(message.content_blocks)
-    arrived.text = "".join(b["text"] for b in blocks if b["type"] == "text")
-    arrived.reasoning = "".join(b.get("reasoning", "") for b in blocks if b["type"] == "reasoning")
     # A refusal is either a block of its own or wrapped as a non-standard one.
-    inner = [b["value"] if b["type"] == "non_standard" else b for b in blocks]
-    arrived.refusal = "".join(b["refusal"] for b in inner if b.get("type") == "refusal")
-    broken = [b for b in blocks if b["type"] in {"invalid_tool_call", "tool_call_chunk"}]
-    _sort_calls(message, [b for b in blocks if b["type"] == "tool_call"], broken, arrived)
+    blocks = [b["value"] if b["type"] == "non_standard" else b for b in blocks]
+
+    def join(kind: str) -> str:
+        return "".join(b.get(kind) or "" for b in blocks if b.get("type") == kind)
+
+    broken = [b for b in blocks if b.get("type") in {"invalid_tool_call", "tool_call_chunk"}]
+    valid = [b for b in blocks if b.get("type") == "tool_call"]
+    return (join("text"), join("reasoning"), join("refusal")), valid, broken
 
 
 def _sort_calls(
-    message: AIMessage, valid: Iterable[Any], broken: Iterable[Any], arrived: Arrived
-) -> None:
+    message: AIMessage, valid: Iterable[Any], broken: Iterable[Any]
+) -> tuple[Call, ...]:
     # langchain-core completes cut arguments whenever it adds chunks. A client that lets it do so
     # is read by the raw text that the chunks kept.
     raw = {c["id"]: c["args"] or "" for c in getattr(message, "tool_call_chunks", [])}
     cut = {key for key, text in raw.items() if oracle.parse_args(text) is None}
-    arrived.invalid = [_read_call(call) for call in broken]
-    for call in map(_read_call, valid):
-        if call.id in cut:
-            arrived.invalid.append(call._replace(args=raw[call.id]))
-        else:
-            arrived.calls.append(call)
+    whole = [call for call in valid if call["id"] not in cut]
+    invalid = [*broken, *({**call, "args": raw[call["id"]]} for call in valid if call["id"] in cut)]
+    return (
+        *(Call((c["id"] or "",), c["name"] or "", "", c["args"]) for c in whole),
+        *(Call((c["id"] or "",), c["name"] or "", c["args"], None) for c in invalid),
+    )
 
 
-def _read_call(call: Any) -> ArrivedCall:
-    return ArrivedCall(call["id"] or "", call["name"] or "", call["args"])
-
-
-def find_losses(expected: Expected, arrived: Arrived) -> list[Loss]:
+def find_losses(expected: Content, arrived: Arrived) -> list[Loss]:
     """Compare an answer with its recording.
 
     Args:
@@ -177,9 +157,10 @@ def find_losses(expected: Expected, arrived: Arrived) -> list[Loss]:
     if expected.failure is not None or arrived.error is not None:
         return _check_failure(expected, arrived)
     names = ("text", "reasoning", "refusal", "usage")
-    losses = [_differ(name, getattr(expected, name), getattr(arrived, name)) for name in names]
-    checks = (_check_calls, _check_ids, _check_metadata, _check_once)
-    return [loss for of in (*losses, *(c(expected, arrived) for c in checks)) for loss in of]
+    found = arrived.content
+    losses = [_differ(name, getattr(expected, name), getattr(found, name)) for name in names]
+    losses += (check(expected, found) for check in (_check_calls, _check_ids, _check_metadata))
+    return [*chain.from_iterable(losses), *_check_once(expected, arrived.once)]
 
 
 def _differ(what: str, expected: Any, arrived: Any) -> list[Loss]:
@@ -188,12 +169,12 @@ def _differ(what: str, expected: Any, arrived: Any) -> list[Loss]:
     return [] if left == right else [Loss(what, shorten(expected), shorten(arrived))]
 
 
-def _check_failure(expected: Expected, arrived: Arrived) -> list[Loss]:
+def _check_failure(expected: Content, arrived: Arrived) -> list[Loss]:
     failure, error = expected.failure, arrived.error
     if failure is None:
         return [Loss("answer", "an answer", shorten(error))]
     if error is None:
-        return [Loss("error", failure.name, f"no error, text {shorten(arrived.text)}")]
+        return [Loss("error", failure.name, f"no error, text {shorten(arrived.content.text)}")]
     losses = []
     if failure.name not in {kind.__name__ for kind in type(error).__mro__}:
         losses.append(Loss("error class", failure.name, type(error).__name__))
@@ -205,29 +186,34 @@ def _check_failure(expected: Expected, arrived: Arrived) -> list[Loss]:
     return losses + _check_partial(expected, arrived, getattr(error, "partial", None))
 
 
-def _check_partial(expected: Expected, arrived: Arrived, partial: AIMessage | None) -> list[Loss]:
-    kept = Arrived() if partial is None else observe(partial, "v0")
+def _check_partial(expected: Content, arrived: Arrived, partial: AIMessage | None) -> list[Loss]:
+    kept = Content() if partial is None else observe(partial, "v0")
     losses = _differ("partial text", expected.text, kept.text)
     losses += _differ("partial reasoning", expected.reasoning, kept.reasoning)
     if arrived.once is not None:
-        losses += _differ("text before the error", expected.text, arrived.text)
+        losses += _differ("text before the error", expected.text, arrived.content.text)
     return losses
 
 
-def _check_calls(expected: Expected, arrived: Arrived) -> list[Loss]:
-    valid = [call for call in expected.calls if call.args is not None and call.name]
-    broken = [call for call in expected.calls if call.args is None or not call.name]
-    return [
-        *_differ("tool calls", [(c.name, c.args) for c in valid], [c[1:] for c in arrived.calls]),
-        *_differ(
-            "invalid tool calls",
-            [(c.name, c.text) for c in broken],
-            [
-                (call.name, _without_closing(call.args, broken[n].text if n < len(broken) else ""))
-                for n, call in enumerate(arrived.invalid)
-            ],
-        ),
+def _check_calls(expected: Content, found: Content) -> list[Loss]:
+    valid, broken = _divide(expected)
+    whole, invalid = _divide(found)
+    texts = [
+        (call.name, _without_closing(call.text, broken[n].text if n < len(broken) else ""))
+        for n, call in enumerate(invalid)
     ]
+    return [
+        *_differ(
+            "tool calls", [(c.name, c.args) for c in valid], [(c.name, c.args) for c in whole]
+        ),
+        *_differ("invalid tool calls", [(c.name, c.text) for c in broken], texts),
+    ]
+
+
+def _divide(content: Content) -> tuple[list[Call], list[Call]]:
+    """Return the calls that can be made, and the others."""
+    valid = [call for call in content.calls if call.args is not None and call.name]
+    return valid, [call for call in content.calls if call not in valid]
 
 
 _CLOSINGS = frozenset({"]", "}", '"]', '"}', '""]', '""}'})
@@ -239,8 +225,8 @@ def _without_closing(arrived: Any, expected: str) -> Any:
     return expected if closed and arrived[len(expected) :] in _CLOSINGS else arrived
 
 
-def _check_ids(expected: Expected, arrived: Arrived) -> list[Loss]:
-    ids = [call.id for call in (*arrived.calls, *arrived.invalid)]
+def _check_ids(expected: Content, found: Content) -> list[Loss]:
+    ids = [call.ids[0] for call in found.calls]
     if len(set(ids)) < len(ids) or not all(ids):
         return [Loss("tool call ids", "one id for each call", shorten(ids))]
     sent = [call.ids for call in expected.calls]
@@ -252,18 +238,18 @@ def _check_ids(expected: Expected, arrived: Arrived) -> list[Loss]:
     return _differ("invented tool call ids", unnamed, len(strangers))
 
 
-def _check_metadata(expected: Expected, arrived: Arrived) -> list[Loss]:
+def _check_metadata(expected: Content, found: Content) -> list[Loss]:
     sent = {key: value for key, value in expected.metadata.items() if key != "logprobs"}
-    losses = _differ("metadata", sent, {key: arrived.metadata.get(key) for key in sent})
-    losses += _differ("model_provider", "baseten", arrived.metadata.get("model_provider"))
-    if "finish_reason" not in sent and arrived.metadata.get("finish_reason") is not None:
-        losses.append(Loss("finish_reason", "none", shorten(arrived.metadata["finish_reason"])))
-    tokens = (arrived.metadata.get("logprobs") or {}).get("content") or []
+    losses = _differ("metadata", sent, {key: found.metadata.get(key) for key in sent})
+    losses += _differ("model_provider", "baseten", found.metadata.get("model_provider"))
+    if "finish_reason" not in sent and found.metadata.get("finish_reason") is not None:
+        losses.append(Loss("finish_reason", "none", shorten(found.metadata["finish_reason"])))
+    tokens = (found.metadata.get("logprobs") or {}).get("content") or []
     return losses + _differ("logprobs", expected.metadata.get("logprobs") or [], tokens)
 
 
-def _check_once(expected: Expected, arrived: Arrived) -> list[Loss]:
-    if arrived.once is None:
+def _check_once(expected: Content, once: dict[str, int] | None) -> list[Loss]:
+    if once is None:
         return []
     due = {
         "usage": int(expected.usage is not None),
@@ -271,4 +257,4 @@ def _check_once(expected: Expected, arrived: Arrived) -> list[Loss]:
         "model_name": int("model_name" in expected.metadata),
         "last": 1,
     }
-    return _differ("chunks that carry it", due, arrived.once)
+    return _differ("chunks that carry it", due, once)

@@ -74,8 +74,18 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Expected:
-    """Everything that a whole answer must bring to the application."""
+class Content:
+    """What a whole answer brings to the application.
+
+    Attributes:
+        text: All visible text.
+        reasoning: All reasoning text.
+        refusal: The refusal's text.
+        calls: The tool calls.
+        usage: Token counts, under the names of `USAGE_NAMES`.
+        metadata: Finish reason, model, logprobs and other facts.
+        failure: How it failed, with all that came before.
+    """
 
     text: str = ""
     reasoning: str = ""
@@ -88,7 +98,7 @@ class Expected:
 
 def read(
     status: int, content_type: str, body: str, *, complete: bool = True, streamed: bool = False
-) -> Expected:
+) -> Content:
     """Read one recorded answer.
 
     Args:
@@ -102,10 +112,10 @@ def read(
         What the application must receive, or the failure with all that came before it.
     """
     if status >= 400:
-        return Expected(failure=read_refused(status, body))
+        return Content(failure=read_refused(status, body))
     if "event-stream" in content_type or (streamed and body.lstrip().startswith("data:")):
         return read_stream(body, complete=complete)
-    return read_document(body) if complete else Expected(failure=Failure("ModelError"))
+    return read_document(body) if complete else Content(failure=Failure("ModelError"))
 
 
 def read_refused(status: int, body: str) -> Failure:
@@ -117,11 +127,11 @@ def read_refused(status: int, body: str) -> Failure:
     return Failure(error_name(status, said), collapse(said), status)
 
 
-def read_document(body: str) -> Expected:
+def read_document(body: str) -> Content:
     """Read a whole JSON answer."""
     answer = parse_object(body)
     if answer is None or not answer.get("choices"):
-        return Expected(failure=read_frame(answer or {}) or Failure("ModelError"))
+        return Content(failure=read_frame(answer or {}) or Failure("ModelError"))
     reading = Reading()
     choice = first_choice(answer)
     reading.take_event(answer)
@@ -129,7 +139,7 @@ def read_document(body: str) -> Expected:
     return reading.expected()
 
 
-def read_stream(body: str, *, complete: bool = True) -> Expected:
+def read_stream(body: str, *, complete: bool = True) -> Content:
     """Read a whole event stream, past the finish reason, up to `[DONE]` or the end."""
     reading = Reading()
     for payload in payloads(body):
@@ -245,12 +255,12 @@ class Reading:
         """Copy facts; a later value that is not null replaces an earlier one."""
         self.metadata |= {name: source[name] for name in names if source.get(name) is not None}
 
-    def expected(self, failure: Failure | None = None) -> Expected:
+    def expected(self, failure: Failure | None = None) -> Content:
         """End the reading."""
         if self.logprobs:
             self.metadata["logprobs"] = self.logprobs
         calls = (self.calls[index] for index in sorted(self.calls))
-        return Expected(
+        return Content(
             text="".join(self.texts["content"]),
             reasoning="".join(self.texts["reasoning"]),
             refusal="".join(self.texts["refusal"]),

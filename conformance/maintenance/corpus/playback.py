@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import httpx2
 
 from conformance.maintenance.corpus.comparison import Arrived, count_carriers, observe
+from conformance.maintenance.corpus.oracle import Content
 from conformance.reference import AsyncResponderTransport, ResponderTransport
 
 if TYPE_CHECKING:
@@ -84,9 +85,9 @@ def play(make_model: MakeModel, take: Take, mode: Mode, runner: asyncio.Runner) 
     try:
         model = _bind(_build(make_model, take, mode, sent), take.writing)
         if mode.api == "invoke":
-            arrived = [observe(model.invoke(messages), mode.version)]
+            arrived = [Arrived(observe(model.invoke(messages), mode.version))]
         elif mode.api == "ainvoke":
-            arrived = [observe(runner.run(model.ainvoke(messages)), mode.version)]
+            arrived = [Arrived(observe(runner.run(model.ainvoke(messages)), mode.version))]
         else:
             if mode.api == "stream":
                 chunks.extend(model.stream(messages))
@@ -142,13 +143,11 @@ async def _collect(model: Any, messages: list[Any], chunks: list[AIMessageChunk]
 def _add_up(chunks: list[AIMessageChunk], version: str) -> list[Arrived]:
     # Applications add chunk by chunk; LangChain itself adds them all at once.
     sums: list[AIMessage] = [functools.reduce(operator.add, chunks), chunks[0] + chunks[1:]]
-    arrived = [observe(message, version) for message in sums]
-    for one in arrived:
-        one.once = count_carriers(chunks)
-    return arrived
+    once = count_carriers(chunks)
+    return [Arrived(observe(message, version), once=once) for message in sums]
 
 
 def _broken_off(chunks: list[AIMessageChunk], error: Exception, mode: Mode) -> Arrived:
     seen = "".join(chunk.text for chunk in chunks)
     once = count_carriers(chunks) if mode.api in {"stream", "astream"} else None
-    return Arrived(text=seen, error=error, once=once)
+    return Arrived(Content(seen), error, once)

@@ -21,7 +21,7 @@ from conformance.maintenance.corpus import oracle
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from conformance.maintenance.corpus.oracle import Call, Expected, Json
+    from conformance.maintenance.corpus.oracle import Call, Content, Json
 
 __all__ = ["CONTRADICTIONS", "PROOFS", "Exchange"]
 
@@ -40,7 +40,7 @@ class Exchange:
     request: Json
     status: int
     body: str
-    expected: Expected
+    expected: Content
 
     @cached_property
     def events(self) -> list[Json]:

@@ -7,6 +7,7 @@ Knows the options, which models are asked, and the exit codes. Replaces nothing;
 from __future__ import annotations
 
 import argparse
+import time
 from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from conformance.maintenance.drift.report import (
     write_markdown,
 )
 from conformance.maintenance.drift.shapes import Change, Severity
-from conformance.maintenance.drift.timings import Stopwatch, judge_timing
+from conformance.maintenance.drift.timings import judge_timing
 from conformance.media import check_writable, open_console, to_terminal
 from conformance.recording.cassettes import ROOT, find_provenance
 from conformance.recording.command import (
@@ -150,15 +151,16 @@ def _time(request: RecordRequest, name: str) -> Change:
     url = request.url if name == "dedicated" or request.target == "engine" else None
     settings = choose_settings(LANES[name], request.target, None, url)
     settings["model"] = request.model_overrides.get(name, {}).get("model", settings["model"])
-    watch = Stopwatch(verify=import_module("langchain_baseten._http.clients").tls_context())
-    with import_module("httpx2").Client(transport=watch) as http:
-        try:
-            for _ in client.ChatBaseten(**settings, max_retries=0, http_client=http).stream(prompt):
-                pass
-        except client.BasetenError as error:
-            what = f"the stream failed: {type(error).__name__}"
-            return Change(Severity.WARNING, f"token-level streaming ({name})", what)
-    return judge_timing(name, watch.arrivals)
+    arrivals: list[tuple[float, bool]] = []
+    began = time.monotonic()
+    try:
+        for chunk in client.ChatBaseten(**settings, max_retries=0).stream(prompt):
+            text = chunk.text or chunk.additional_kwargs.get("reasoning_content")
+            arrivals.append((time.monotonic() - began, bool(text)))
+    except client.BasetenError as error:
+        what = f"the stream failed: {type(error).__name__}"
+        return Change(Severity.WARNING, f"token-level streaming ({name})", what)
+    return judge_timing(name, arrivals)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,113 +1,42 @@
-"""When the events of a live stream arrive, which no recording can show.
-
-Knows httpx2's byte streams and a clock; the judgement on the times is pure. Must not know claims.
-"""
+"""What the arrival times of a live stream show, which no recording can. Pure."""
 
 from __future__ import annotations
 
-import re
-import time
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import httpx2
+from typing import TYPE_CHECKING
 
 from conformance.maintenance.drift.shapes import Change, Severity
-from conformance.verdicts.costs import read_payloads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["Arrival", "Stopwatch", "judge_timing"]
+__all__ = ["judge_timing"]
 
 _SMALL = 0.1
 """A part of the whole time; what is shorter is nothing beside the wait."""
 _STEADY = 0.01
-"""Seconds between two events that no buffer leaves: it hands them over as fast as it can."""
+"""Seconds between two chunks that no buffer leaves: it hands them over as fast as it can."""
 _FEW = 3
-_BLANK = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-_TEXT = ("content", "reasoning", "reasoning_content")
-
-
-class Arrival(NamedTuple):
-    """One event that is complete.
-
-    Attributes:
-        at: Seconds since the request.
-        text: Whether it carries text or reasoning.
-    """
-
-    at: float
-    text: bool
-
-
-class Stopwatch(httpx2.HTTPTransport):
-    """A transport that notes when each event of an answer is complete.
-
-    It reads to the end before anybody else does: a slow reader would look like a slow server.
-
-    Args:
-        clock: Seconds; default the monotonic clock.
-        settings: Those of `httpx2.HTTPTransport`.
-
-    Attributes:
-        arrivals: The events of the last answer.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.arrivals: list[Arrival] = []
-        self._clock = clock
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request; see `httpx2.BaseTransport`."""
-        self.arrivals = []
-        # What is compressed comes when the compressor likes, and is not seen here as it is.
-        request.headers["accept-encoding"] = "identity"
-        began, events, rest, chunks = self._clock(), [], b"", []
-        response = super().handle_request(request)
-        stream = response.stream
-        assert isinstance(stream, httpx2.SyncByteStream)
-        try:
-            for chunk in stream:
-                at = self._clock() - began
-                chunks.append(chunk)
-                *whole, rest = _BLANK.split(rest + chunk)
-                events += [Arrival(at, _carries_text(each)) for each in whole]
-        finally:
-            stream.close()
-        self.arrivals = events
-        response.stream = httpx2.ByteStream(b"".join(chunks))
-        return response
-
-
-def _carries_text(event: bytes) -> bool:
-    payloads = read_payloads(event.decode("utf-8", "replace"))
-    try:
-        deltas = [choice["delta"] for payload in payloads for choice in payload["choices"]]
-        return any(delta.get(name) for delta in deltas for name in _TEXT)
-    except (LookupError, TypeError, AttributeError):
-        return False
 
 
 def judge_timing(lane: str, arrivals: Sequence[tuple[float, bool]]) -> Change:
     """Return what the arrival times show about token-level streaming.
 
-    Only events with text count: a role at once, pings and a late `[DONE]` prove nothing. A buffer
-    gives itself away by a wait beside which the time that its text takes is nothing.
+    Only chunks with text count: a role at once and a late end prove nothing. A buffer shows by a
+    wait beside which the time that its text takes is nothing.
 
     Args:
         lane: Where it streamed.
-        arrivals: For each event of one long answer: seconds since the request, and whether it
-            carries text.
+        arrivals: For each chunk of one long answer: seconds since the request, and whether it
+            carries text or reasoning.
     """
     where = f"token-level streaming ({lane})"
     times = [at for at, text in arrivals if text]
     if not times:
-        what = f"no text came in {len(arrivals)} events" if arrivals else "no event came"
+        what = f"no text came in {len(arrivals)} chunks" if arrivals else "no chunk came"
         return Change(Severity.WARNING, where, what)
-    noun = "event" if len(times) == 1 else "events"
+    noun = "chunk" if len(times) == 1 else "chunks"
     seen = f"{len(times)} {noun} with text, the first after {times[0]:.3f} s"
     bursts = _find_bursts(times)
     gaps = [after - before for before, after in pairwise(times)]

@@ -1,5 +1,5 @@
-"""The soak: everything at once, at random, for as long as is asked, and what is left afterwards.
+"""The soak: random load from threads and event loops against a server that misbehaves.
 
-Threads, event loops, streams, cancellations, closes and a server that misbehaves and restarts. One
-seed decides who does what; `rules` alone decides what is a fault.
+One seed decides which calls are made. `behaviours` is what the server does, `calls` what callers
+do, and `checks` alone decides what is a fault.
 """

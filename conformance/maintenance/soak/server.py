@@ -1,138 +1,113 @@
-"""The soak's server: plays conducts, counts, restarts on the same port.
+"""The soak's server: behaves as each request says, counts, and restarts on the same port.
 
-It lives in a process of its own, so that a census of the soaking process counts none of it, and
-ends when its standard input does, so that it never outlives its parent. Knows sockets, and the two
-pipes between the processes; must not know who is soaked.
+It is a process of its own, so that what the soaking process holds is none of the server's, and it
+ends with its standard input. Knows the reference server's sockets, and the pipes to this process.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import sys
-import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance.maintenance.soak.conducts import CONDUCTS, play
-from conformance.maintenance.soak.wire import End, read_request
-from conformance.reference.listener import Listener, reset_on_close
+from conformance.maintenance.process import Process
+from conformance.maintenance.soak.behaviours import BEHAVIOURS, read_request
+from conformance.reference.server import LoopbackServer
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
 
-    from conformance.maintenance.soak.wire import Asked, Step
+    import h11
 
-_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
-_REMEMBERED = 10_000
-"""Nonces whose tries are remembered; the oldest are forgotten."""
-_READ = 65_536
+    from conformance.reference.exchange import AnswerPlan, ReceivedRequest
+
+__all__ = ["ServerProcess"]
 
 
-class Books:
-    """What outlives a restart: the counts, and how often each answer was asked for."""
+class ServerProcess(Process):
+    """The server's process for the length of a `with` block; `url` ends in `/v1`."""
 
     def __init__(self) -> None:
-        self.counts = Counter(requests=0, connections=0, cookies=0)
-        self._lock = threading.Lock()
-        self._tries: OrderedDict[tuple[str, ...], int] = OrderedDict()
+        super().__init__(sys.executable, "soak.server")
+        self.url = f"http://127.0.0.1:{self.hello['port']}/v1"
 
-    def admit(self, asked: Asked) -> Asked:
-        """Count a request, and tell it how often it was tried before."""
-        with self._lock:
-            self.counts["requests"] += 1
-            self.counts["cookies"] += asked.cookie
-            tries = self._tries.pop(asked.nonces, 0)
-            self._tries[asked.nonces] = tries + 1
-            if len(self._tries) > _REMEMBERED:
-                self._tries.popitem(last=False)
-        known = asked.conduct if asked.conduct in CONDUCTS else "plain"
-        return replace(asked, tries=tries, conduct=known)
+    def count(self) -> Counter[str]:
+        """Return the number of `requests`, `connections` and `cookies` so far.
+
+        `unfinished` are the connections on which a response is now being written.
+        """
+        return Counter(self.ask({}))
+
+    def restart(self, seconds: float) -> None:
+        """Drop every connection, accept none for so many seconds, then listen again."""
+        self.ask({"away": seconds})
 
 
-class Stage(Listener):
-    """Where conducts are played until the next restart.
+class _Server(LoopbackServer):
+    """Listens until the next restart.
 
     Args:
-        books: What outlives it.
+        counts: The counts, and how often each response was requested; they outlive a restart.
         port: Where to listen; 0 for a free port.
     """
 
-    def __init__(self, books: Books, port: int = 0) -> None:
-        super().__init__(port=port)
-        self._books = books
-        self._busy: set[int] = set()
-
-    def count(self) -> dict[str, int]:
-        """Return the counts, with the connections that are inside a request or a response."""
-        return {**self._books.counts, "busy": len(self._busy)}
+    def __init__(self, counts: Counter[str], port: int = 0) -> None:
+        super().__init__(self._respond, port=port, keep=False)
+        self._counts = counts
+        self._counts["unfinished"] = 0
 
     def converse(self, connection: socket.socket, number: int) -> None:
-        """Play the conduct of each request until the client leaves, or a script ends it."""
-        self._books.counts["connections"] += 1
-        unread = b""
+        """Behave as each request says until the client leaves, or a behaviour ends it."""
+        self._add("connections", 1)
+        super().converse(connection, number)
+
+    def _add(self, name: str, number: int) -> int:
+        with self._lock:
+            self._counts[name] += number
+            return self._counts[name]
+
+    def _respond(self, received: ReceivedRequest) -> AnswerPlan:
+        request = read_request(received)
+        self._add("requests", 1)
+        self._add("cookies", received.header("cookie") is not None)
+        attempts = self._add(" ".join(request.nonces), 1)
+        return BEHAVIOURS[request.behaviour].respond(replace(request, retry=attempts > 1))
+
+    def _write(self, http: h11.Connection, connection: socket.socket, plan: AnswerPlan) -> None:
+        self._add("unfinished", 1)
         try:
-            while found := self._read(connection, number, unread):
-                head, body, unread = found
-                asked = self._books.admit(read_request(head, body))
-                if not self._play(connection, play(asked)):
-                    return
-        finally:
-            self._busy.discard(number)
-
-    def _read(
-        self, connection: socket.socket, number: int, unread: bytes
-    ) -> tuple[bytes, bytes, bytes] | None:
-        """Return the next request, head and body, and what came after it; None if none comes."""
-        while True:
-            head, found, rest = unread.partition(b"\r\n\r\n")
-            length = _LENGTH.search(head)
-            size = int(length[1]) if length else 0
-            if found and len(rest) >= size:
-                return head, rest[:size], rest[size:]
-            if not unread:
-                self._busy.discard(number)
-            if not (data := connection.recv(_READ)):
-                return None
-            self._busy.add(number)
-            unread += data
-
-    def _play(self, connection: socket.socket, steps: Iterable[Step]) -> bool:
-        """Take the steps of a script; tell whether the connection is open afterwards."""
-        for step in steps:
-            if isinstance(step, bytes):
-                connection.sendall(step)
-            elif isinstance(step, float):
-                # Ends at once when the server closes.
-                self.stopping.wait(step)
+            if plan.status:
+                super()._write(http, connection, plan)
             else:
-                if step is End.LINGER:
-                    connection.recv(_READ)
-                elif step is End.CUT:
-                    reset_on_close(connection)
-                return False
-        return True
+                for piece in plan.pieces:
+                    self.stopping.wait(piece.delay)
+                    connection.sendall(piece.data)
+            if plan.ending == "abort":
+                connection.recv(1)
+        finally:
+            self._add("unfinished", -1)
 
 
 def _serve() -> None:
-    books = Books()
-    with ExitStack() as opened:
-        stage = opened.enter_context(Stage(books))
-        _say({"port": stage.port})
-        for order in sys.stdin:
-            if away := json.loads(order).get("away"):
-                opened.close()
+    counts: Counter[str] = Counter()
+    with ExitStack() as stack:
+        server = stack.enter_context(_Server(counts))
+        _print({"port": server.port})
+        for line in sys.stdin:
+            if away := json.loads(line).get("away"):
+                stack.close()
                 time.sleep(away)
-                stage = opened.enter_context(Stage(books, stage.port))
-            _say(stage.count())
+                server = stack.enter_context(_Server(counts, server.port))
+            names = ("requests", "connections", "cookies", "unfinished")
+            _print({name: counts[name] for name in names})
 
 
-def _say(what: dict[str, int]) -> None:
-    print(json.dumps(what), flush=True)
+def _print(content: dict[str, int]) -> None:
+    print(json.dumps(content), flush=True)
 
 
 if __name__ == "__main__":

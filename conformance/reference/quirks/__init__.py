@@ -9,10 +9,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from conformance.reference.quirks.bodies import BODIES
-from conformance.reference.quirks.endings import ENDINGS
-from conformance.reference.quirks.errors import ERRORS
-from conformance.reference.quirks.framings import FRAMINGS
+from conformance.reference.quirks.endings import ENDINGS, FRAMINGS
+from conformance.reference.quirks.errors import BODIES, ERRORS
 from conformance.reference.quirks.llama import LLAMA
 from conformance.reference.quirks.packing import PACKINGS
 from conformance.reference.quirks.parsers import PARSERS

@@ -1,12 +1,11 @@
-"""Streams that do not end well."""
+"""How a stream is framed, and how it ends: reads, content types, comment lines; and not well."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from conformance.reference.exchange import DONE, BodyPiece, encode_event
-from conformance.reference.quirks.framings import COMMENT, retype
+from conformance.reference.exchange import DONE, AnswerPlan, BodyPiece, encode_event
 from conformance.reference.quirks.quirk import Quirk
 from conformance.reference.quirks.rewording import in_runs, in_streams, reword
 
@@ -16,7 +15,37 @@ if TYPE_CHECKING:
     from conformance.reference.exchange import Ending
     from conformance.reference.quirks.rewording import Change, Payload
 
-__all__ = ["ENDINGS"]
+__all__ = ["ENDINGS", "FRAMINGS", "OCTETS", "retype"]
+
+_COMMENT = b":\n\n"
+OCTETS = "application/octet-stream"
+
+
+def retype(plan: AnswerPlan, kind: str = OCTETS) -> AnswerPlan:
+    """Give an answer another content type."""
+    headers = ((n, kind if n.lower() == "content-type" else v) for n, v in plan.headers)
+    return replace(plan, headers=tuple(headers))
+
+
+def _join_reads(plan: AnswerPlan) -> AnswerPlan:
+    return replace(plan, pieces=(BodyPiece(plan.body),))
+
+
+def _comment(plan: AnswerPlan) -> AnswerPlan:
+    data = [piece.data for piece in plan.pieces]
+    return replace(plan, pieces=tuple(BodyPiece(d) for one in data for d in (_COMMENT, one)))
+
+
+FRAMINGS: Mapping[str, Quirk] = {
+    "one-read": Quirk(
+        "nginx of Truss' docker server: all events at once", reword(in_streams(_join_reads))
+    ),
+    "octet-stream": Quirk(
+        "Truss 0.18, predict: events under another type", reword(in_streams(retype))
+    ),
+    "comments": Quirk("llama.cpp after SIGTERM: comment lines", reword(in_streams(_comment))),
+}
+"""Name to quirk."""
 
 _STREAMED = ("streamed",)
 _EARLY = 6
@@ -67,7 +96,7 @@ ENDINGS: Mapping[str, Quirk] = {
     ),
     "comment-then-closed": Quirk(
         "llama.cpp after SIGTERM",
-        reword(_break_off(COMMENT, ending="abort")),
+        reword(_break_off(_COMMENT, ending="abort")),
         ends="cut",
         ways=_STREAMED,
     ),

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conformance.reference.exchange import AnswerPlan, encode_json, plan_bytes
+from conformance.reference.quirks.endings import retype
 from conformance.reference.quirks.errors import refused
-from conformance.reference.quirks.framings import retype
 from conformance.reference.quirks.quirk import Quirk
 from conformance.reference.quirks.rewording import in_bodies, in_events, in_runs, read_asked, reword
 

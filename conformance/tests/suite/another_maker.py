@@ -22,6 +22,7 @@ from langchain_baseten import (
     BasetenInvalidResponseError,
     ChatBaseten,
 )
+from langchain_baseten._http.clients import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -166,7 +167,7 @@ def make_third(*, api_key: Any = None, **settings: Any) -> ChatThird:
     """Return the model that offers less; it knows no `seed`."""
     if "seed" in settings:
         raise TypeError("make() got an unexpected keyword argument 'seed'")
-    client = httpx2.Client(event_hooks={"response": [_hear]})
+    client = httpx2.Client(event_hooks={"response": [_hear]}, verify=tls_context())
     given = {"replay_reasoning": False, "stream_usage": False, "http_client": client, **settings}
     return ChatThird(api_key=api_key, **given)
 
@@ -425,14 +426,19 @@ def make_fourth(*, max_retries: int = 1, **settings: Any) -> ChatFourth:
         raise ValueError("max_tokens has to be positive")
     if str(settings.get("base_url")).startswith("http://127.0.0.1"):
         with suppress(httpx2.HTTPError):
-            httpx2.get(f"{settings['base_url']}/models", headers={"Authorization": "Bearer key"})
+            # Reading the authorities for each model would take longer than all that is checked.
+            httpx2.get(
+                f"{settings['base_url']}/models",
+                headers={"Authorization": "Bearer key"},
+                verify=tls_context(),
+            )
     return ChatFourth(max_retries=max(0, max_retries - 1), **settings)
 
 
 @cache
 def _keep_client(_url: str) -> httpx2.AsyncClient:
     """Return the one async client of this process for a URL, as langchain-openai does."""
-    return httpx2.AsyncClient()
+    return httpx2.AsyncClient(verify=tls_context())
 
 
 @as_third_party

@@ -10,6 +10,7 @@ from conformance.recording import pytest_runs
 from conformance.tests.suite import forked_pytest
 from conformance.tests.suite.cassette_builders import talk, write_cassette
 from conformance.tests.suite.fake_runs import NAMES, Runs
+from conformance.tests.suite.sample_suite import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,12 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
 def few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Load no plugins of other people, which are slow, where a test needs none."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
+@pytest.fixture
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Commands, and the small suite that they are about."""
+    return Command(tmp_path, capsys)
 
 
 @pytest.fixture

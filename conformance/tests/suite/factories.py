@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from langchain_core.language_models import FakeListChatModel
+from typing_extensions import is_typeddict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 number = 7
 
@@ -82,6 +87,132 @@ def of_split_calls(**settings: Any) -> Any:
                 yield chunk
 
     return Split(**settings)
+
+
+@as_third_party
+def of_anthropics_choice(**settings: Any) -> Any:
+    """A client that forces a call in Anthropic's word, and describes no tool."""
+
+    class Anthropics(importlib.import_module("langchain_baseten").ChatBaseten):  # type: ignore[misc]  # found late
+        def bind_tools(self, tools: Any, *, tool_choice: Any = None, **options: Any) -> Any:
+            bound = super().bind_tools(tools, **options)
+            for tool in bound.kwargs["tools"]:
+                tool["function"].pop("description", None)
+            return bound.bind(tool_choice="any") if tool_choice else bound
+
+        def _generate(self, *given: Any, **options: Any) -> Any:
+            return super()._generate(*given, **_hide_choice(options))
+
+        def _stream(self, *given: Any, **options: Any) -> Any:
+            return super()._stream(*given, **_hide_choice(options))
+
+        async def _agenerate(self, *given: Any, **options: Any) -> Any:
+            return await super()._agenerate(*given, **_hide_choice(options))
+
+        def _astream(self, *given: Any, **options: Any) -> Any:
+            return super()._astream(*given, **_hide_choice(options))
+
+    return Anthropics(**settings)
+
+
+def _hide_choice(options: dict[str, Any]) -> dict[str, Any]:
+    """Hide a choice from the client beneath, which would put it right."""
+    hidden = {name: options.pop(name) for name in ("tool_choice",) if name in options}
+    return options | ({"extra_body": hidden} if hidden else {})
+
+
+@as_third_party
+def of_cut_arguments(**settings: Any) -> Any:
+    """A client that loses the last two letters of each value among a call's arguments."""
+
+    class Cut(importlib.import_module("langchain_baseten").ChatBaseten):  # type: ignore[misc]  # found late
+        def _generate(self, *given: Any, **options: Any) -> Any:
+            return _cut_arguments(super()._generate(*given, **options))
+
+        async def _agenerate(self, *given: Any, **options: Any) -> Any:
+            return _cut_arguments(await super()._agenerate(*given, **options))
+
+        def _stream(self, *given: Any, **options: Any) -> Any:
+            for chunk in super()._stream(*given, **options):
+                yield _cut_pieces(chunk)
+
+        async def _astream(self, *given: Any, **options: Any) -> Any:
+            async for chunk in super()._astream(*given, **options):
+                yield _cut_pieces(chunk)
+
+    return Cut(**settings)
+
+
+def _cut_arguments(result: Any) -> Any:
+    for generation in result.generations:
+        for call in generation.message.tool_calls:
+            call["args"] = {name: str(value)[:-2] for name, value in call["args"].items()}
+    return result
+
+
+def _cut_pieces(chunk: Any) -> Any:
+    for piece in chunk.message.tool_call_chunks:
+        piece["args"] = (piece["args"] or "").replace("is", "").replace("me", "")
+    return chunk
+
+
+@as_third_party
+def of_untyped_errors(**settings: Any) -> Any:
+    """A client whose every error is a RuntimeError without a status."""
+
+    class Untyped(importlib.import_module("langchain_baseten").ChatBaseten):  # type: ignore[misc]  # found late
+        def _generate(self, *given: Any, **options: Any) -> Any:
+            with _untyped():
+                return super()._generate(*given, **options)
+
+        async def _agenerate(self, *given: Any, **options: Any) -> Any:
+            with _untyped():
+                return await super()._agenerate(*given, **options)
+
+    return Untyped(**settings)
+
+
+@contextmanager
+def _untyped() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise RuntimeError(str(error)) from error
+
+
+@as_third_party
+def of_refusals(**settings: Any) -> Any:
+    """A client that takes no typed dictionaries, and neither stops nor schemas of a stream."""
+
+    class Refusing(importlib.import_module("langchain_baseten").ChatBaseten):  # type: ignore[misc]  # found late
+        def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+            warnings.warn(f"{len(options)} options were given", stacklevel=2)
+            if is_typeddict(schema):
+                raise ValueError("no typed dictionaries")
+            return super().with_structured_output(schema, **options)
+
+        def _stream(self, messages: Any, stop: Any = None, **options: Any) -> Any:
+            if stop:
+                raise TypeError("stops")
+            if "response_format" in options:
+                raise RuntimeError("whole")
+            return super()._stream(messages, **options)
+
+        async def _astream(self, messages: Any, stop: Any = None, **options: Any) -> Any:
+            if stop:
+                raise TypeError("astops")
+            async for chunk in super()._astream(messages, **options):
+                yield chunk
+
+    return Refusing(**settings)
+
+
+@as_third_party
+def of_no_use_for_a_url(**settings: Any) -> Any:
+    """A client that the factory makes for its sample alone."""
+    if "127.0.0.1:9/" not in f"{settings}/":
+        raise NotImplementedError("elsewhere")
+    return of_ours(**settings)
 
 
 def of_canned_words(**settings: Any) -> Any:

@@ -28,6 +28,7 @@ import pytest
 from conformance.child_environment import child_environment
 from conformance.maintenance import slow_tests
 from conformance.runner import HERE, Selection, pytest_command
+from langchain_baseten._http.clients import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -204,6 +205,8 @@ def _run(arguments: list[str], folder: str, environment: dict[str, str], output:
     sys.path[:0] = [folder, *environment.get("PYTHONPATH", "").split(os.pathsep)]
     if _MEASURED in environment:
         import_module("coverage").process_startup()
+    if "SSL_CERT_FILE" in environment:
+        tls_context.cache_clear()
     code = 1
     try:
         code = int(pytest.main(arguments))
@@ -219,6 +222,7 @@ def _import_all() -> None:
         code = pytest.main(arguments)
     if code:
         raise RuntimeError(said.getvalue())
+    tls_context()
     gc.collect()
     gc.freeze()
 

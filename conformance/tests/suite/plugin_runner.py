@@ -5,7 +5,7 @@ Knows how pytest is called; must not know what any check says.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,8 @@ from conformance.verdicts.run_record import read_record
 from conformance.verdicts.verdicts import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from conformance.verdicts.run_record import Record
     from conformance.verdicts.verdicts import Outcome
 
@@ -30,24 +32,29 @@ class Bench:
         self.pytester = pytester
         self.record_path = pytester.path / "record.jsonl"
 
-    def run(self, checks: str, *options: str, folder: str = "features") -> pytest.RunResult:
+    def run(
+        self, checks: str, *options: str, folder: str = "features", more: Iterable[str] = ()
+    ) -> pytest.RunResult:
+        """Run a file of checks, and more of them in files of their own."""
         suite = write_suite(self.pytester.path)
         (suite.root / "features" / "test_checks.py").unlink()
         place = suite.root / folder
         place.mkdir(exist_ok=True)
-        (place / "test_checks.py").write_text(f"import pytest\n{checks}", encoding="utf-8")
+        for number, text in enumerate((checks, *more)):
+            name = f"test_checks{number or ''}.py"
+            (place / name).write_text(f"import pytest\n{text}", encoding="utf-8")
         return self.pytester.runpytest_inprocess(
             *("-p", "conformance.pytest_plugin", f"--claims-file={suite.claims}"),
             *(f"--claims-out={self.record_path}", *options, folder),
             no_reraise_ctrlc=True,
         )
 
-    def record(self, checks: str, *options: str, folder: str = "features") -> Record:
-        self.run(checks, *options, folder=folder)
+    def record(self, checks: str, *options: str, **where: Any) -> Record:
+        self.run(checks, *options, **where)
         return read_record(self.record_path)
 
-    def outcomes(self, checks: str, *options: str) -> list[Outcome]:
-        return self.record(checks, *options).outcomes
+    def outcomes(self, checks: str, *options: str, more: Iterable[str] = ()) -> list[Outcome]:
+        return self.record(checks, *options, more=more).outcomes
 
     def refusal(self, checks: str, *options: str, folder: str = "features") -> str:
         result = self.run(checks, *options, folder=folder)

@@ -73,7 +73,8 @@ def make(
     text: str = CLAIMS,
     **header: Any,
 ) -> Report:
-    write_suite(folder)
+    if not (folder / "features").exists():
+        write_suite(folder)
     table = load_small(folder, text)
     record = Record(HEADER | header, outcomes=list(outcomes), complete=True)
     return build_report(table, Judgement(verdicts, problems), record)

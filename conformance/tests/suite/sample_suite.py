@@ -5,13 +5,16 @@ Knows a table of four claims; must not know what any test makes of it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from conformance.claims.table import load_table
+from conformance.cli.main import main
 from conformance.runner import Suite
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from conformance.claims.table import Table
 
@@ -152,3 +155,24 @@ def write_suite(folder: Path, checks: str = PASSING, expected_failures: str = ""
         expected_failures=folder / "expected-failures.toml",
         checks=("features", "standard"),
     )
+
+
+class Said(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Command:
+    """Runs commands on the small suite, as the command line does."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.suite = write_suite(folder)
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str, suite: Suite | None = None, **parts: str) -> Said:
+        """Run a command on another suite, or on the small one with other checks."""
+        code = main([*arguments], suite or write_suite(self.suite.root, **parts))
+        return Said(code, *self._capsys.readouterr())

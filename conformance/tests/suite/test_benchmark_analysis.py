@@ -54,13 +54,6 @@ def test_a_row_is_compared_with_another_quantity_only_at_a_size_that_both_have()
     assert sum_up(run, (other,), "floor", "ours").rows[0].cells["ours"].beside is None
 
 
-def test_memory_is_a_row_of_its_own_and_is_not_divided() -> None:
-    row = next(row for row in make_summary().rows if row.measure == "peak")
-    assert row.quantity is MEMORY
-    assert row.cells["ours"].cost.median == 80 << 20
-    assert (row.aim, row.kept) == ("≤ 80 MiB", True)
-
-
 @pytest.mark.parametrize(
     ("aim", "text", "kept"),
     [
@@ -119,11 +112,6 @@ def line(costs: list[float]) -> Line:
     return Line.through(STEEP, "ours", list(zip(SIZES, costs, strict=True)))
 
 
-@pytest.mark.parametrize("power", [0.5, 1.0, 2.0, 3.0])
-def test_the_power_of_a_pure_power_is_found(power: float) -> None:
-    assert line([3 * size**power for size in SIZES]).power == pytest.approx(power)
-
-
 @pytest.mark.parametrize(
     ("costs", "turn", "times"),
     [
@@ -140,7 +128,3 @@ def test_growth_is_told_from_fixed_costs_and_noise(
     found = line(costs)
     assert found.turn == turn
     assert found.times == pytest.approx(times)
-
-
-def test_three_sizes_are_enough() -> None:
-    assert Line.through(STEEP, "ours", [(10, 1.0), (100, 100.0), (1000, 1e4)]).turn == 10

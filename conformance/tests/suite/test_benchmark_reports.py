@@ -114,15 +114,6 @@ def test_growth_stands_below_the_table_with_its_reason_said_once() -> None:
     assert text.count("Pairs <b>.") == 1
 
 
-def test_what_failed_is_shown_and_has_no_cost() -> None:
-    run = make_run()
-    run.failed["invoke", 1, "other"] = "[red]lost"
-    run.measurements = [m for m in run.measurements if m.case not in run.failed]
-    text = show(run)
-    assert "WRONG  other: invoke, size 1: [red]lost" in text
-    assert re.search(r"invoke, per call +│ +20 µs │ +40 µs │ +- │", text)
-
-
 # --- the page ---
 
 
@@ -209,6 +200,7 @@ def test_the_page_names_what_was_done_wrong_and_nothing_in_it_becomes_markup() -
     assert "<script" not in text
     assert "other: invoke, size 1: &lt;script&gt;" in text
     assert text.count("Pairs &lt;b&gt;.") == 1
+    assert re.search(r"invoke, per call +│ +20 µs │ +40 µs │ +- │", show(run))
 
 
 def test_a_page_of_one_size_has_no_chart() -> None:

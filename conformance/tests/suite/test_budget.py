@@ -5,7 +5,7 @@ import gzip
 import json
 import re
 import threading
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -92,6 +92,16 @@ def answer_after(*plans: AnswerPlan) -> Any:
     return lambda request: left.pop(0) if left else respond(request)
 
 
+@contextmanager
+def guarded(answer: Any = respond, **policy: Any) -> Iterator[tuple[Meter, LoopbackServer]]:
+    """Put a meter between clients and a server that answers so."""
+    meter = Meter(**{"limits": Limits(), **policy})
+    with LoopbackServer(answer) as server, pytest.MonkeyPatch.context() as patch:
+        meter.install(patch)
+        yield meter, server
+
+
+GUESS = "GET /v1/models responds HTTP 404"
 _LOADING = {"error": {"message": "It loads.", "code": 503}}
 
 
@@ -101,9 +111,7 @@ def refuse(status: int, wait: str | None = None) -> AnswerPlan:
 
 
 @every_way
-def test_what_is_asked_and_answered_is_counted(
-    ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_asked_and_answered_is_counted(ask: Callable[[str], str]) -> None:
     told: list[int] = []
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
@@ -112,9 +120,7 @@ def test_what_is_asked_and_answered_is_counted(
         told.append(max(each["usage"]["total_tokens"] for each in payloads if each.get("usage")))
         return plan
 
-    meter = Meter(Limits(), SLUG)
-    with LoopbackServer(answer) as server, monkeypatch.context() as patch:
-        meter.install(patch)
+    with guarded(answer, model=SLUG) as (meter, server):
         assert ask(server.url)
         assert ask(server.url)
     assert (meter.requests, meter.tokens) == (2, sum(told))
@@ -135,20 +141,18 @@ def test_what_is_asked_and_answered_is_counted(
     ],
 )
 def test_a_name_that_is_a_guess_accuses_nobody_if_it_is_rejected(
-    plan: AnswerPlan, reason: str, monkeypatch: pytest.MonkeyPatch
+    plan: AnswerPlan, reason: str
 ) -> None:
-    meter = Meter(Limits(), SLUG, guess="GET /v1/models responds HTTP 404")
-    with LoopbackServer(answer_after(plan)) as server, monkeypatch.context() as patch:
-        meter.install(patch)
-        with pytest.raises(SKIPPED, match=reason.replace("'m'", f"'{SLUG}'")):
-            ask_invoke(server.url)
+    with (
+        guarded(answer_after(plan), model=SLUG, guess=GUESS) as (meter, server),
+        pytest.raises(SKIPPED, match=reason.replace("'m'", f"'{SLUG}'")),
+    ):
+        ask_invoke(server.url)
     assert meter.stopped.endswith("No.; name the model with --model")
 
 
-def test_a_name_that_is_a_guess_may_be_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    meter = Meter(Limits(), SLUG, guess="GET /v1/models responds HTTP 404")
-    with LoopbackServer() as server, monkeypatch.context() as patch:
-        meter.install(patch)
+def test_a_name_that_is_a_guess_may_be_right() -> None:
+    with guarded(model=SLUG, guess=GUESS) as (_, server):
         assert ask_invoke(server.url)
 
 
@@ -160,12 +164,8 @@ def test_a_name_that_is_a_guess_may_be_right(monkeypatch: pytest.MonkeyPatch) ->
         (Limits(requests=0), r"the limit of 0 requests is spent"),
     ],
 )
-def test_nothing_leaves_once_a_limit_is_reached(
-    limits: Limits, reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    meter = Meter(limits)
-    with LoopbackServer() as server, monkeypatch.context() as patch:
-        meter.install(patch)
+def test_nothing_leaves_once_a_limit_is_reached(limits: Limits, reason: str) -> None:
+    with guarded(limits=limits) as (_, server):
         if limits.requests:
             assert ask_invoke(server.url)
         for _ in range(2):
@@ -174,10 +174,8 @@ def test_nothing_leaves_once_a_limit_is_reached(
         assert len(server.requests) == min(limits.requests, 1)
 
 
-def test_another_model_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    meter = Meter(Limits(), "mine")
-    with LoopbackServer() as server, monkeypatch.context() as patch:
-        meter.install(patch)
+def test_another_model_is_not_asked() -> None:
+    with guarded(model="mine") as (meter, server):
         for _ in range(2):
             with pytest.raises(SKIPPED, match=f"asks for another model, '{SLUG}'"):
                 ask_invoke(server.url)
@@ -188,12 +186,8 @@ def test_another_model_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not meter.elsewhere
 
 
-def test_what_is_no_question_to_a_model_counts_as_no_model(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    meter = Meter(Limits())
-    with LoopbackServer() as server, monkeypatch.context() as patch:
-        meter.install(patch)
+def test_what_is_no_question_to_a_model_counts_as_no_model() -> None:
+    with guarded() as (meter, server):
         for library in LIBRARIES.values():
             library.get(f"{server.url}/v1/models", headers={"authorization": "Bearer k"})
     assert meter.requests == len(LIBRARIES)
@@ -201,12 +195,10 @@ def test_what_is_no_question_to_a_model_counts_as_no_model(
 
 @every_way
 def test_a_limited_request_waits_as_long_as_it_is_told_and_counts_once(
-    ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, waits: list[float]
+    ask: Callable[[str], str], waits: list[float]
 ) -> None:
-    meter = Meter(Limits())
     responder = answer_after(refuse(429, "7"), refuse(503))
-    with LoopbackServer(responder) as server, monkeypatch.context() as patch:
-        meter.install(patch)
+    with guarded(responder) as (meter, server):
         assert ask(server.url)
     assert waits == [7.0, 2.0]
     assert meter.requests == 1
@@ -245,11 +237,8 @@ def test_a_service_that_will_not_answer_is_left_alone(
     plans: list[AnswerPlan],
     reason: str,
     sent: int,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    meter = Meter(Limits())
-    with LoopbackServer(answer_after(*plans)) as server, monkeypatch.context() as patch:
-        meter.install(patch)
+    with guarded(answer_after(*plans)) as (meter, server):
         for _ in range(2):
             with pytest.raises(SKIPPED):
                 ask_invoke(server.url)
@@ -258,13 +247,9 @@ def test_a_service_that_will_not_answer_is_left_alone(
 
 
 @every_way
-def test_a_service_is_left_alone_whatever_is_asked_by(
-    ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_service_is_left_alone_whatever_is_asked_by(ask: Callable[[str], str]) -> None:
     page = plan_bytes(200, "text/html", b"<p>Sign in</p>")
-    meter = Meter(Limits())
-    with LoopbackServer(answer_after(refuse(500), page)) as server, monkeypatch.context() as patch:
-        meter.install(patch)
+    with guarded(answer_after(refuse(500), page)) as (meter, server):
         for _ in range(2):
             with pytest.raises(NO_ANSWER):
                 ask(server.url)
@@ -277,18 +262,14 @@ def test_a_service_is_left_alone_whatever_is_asked_by(
     [refuse(404), refuse(500), plan_bytes(200, "text/html", b"<p>Sign in</p>")],
     ids=["404", "500", "page"],
 )
-def test_what_is_strange_after_an_answer_is_left_to_the_check(
-    strange: AnswerPlan, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    meter = Meter(Limits())
+def test_what_is_strange_after_an_answer_is_left_to_the_check(strange: AnswerPlan) -> None:
     asked: list[ReceivedRequest] = []
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         asked.append(request)
         return strange if len(asked) > 1 else respond(request)
 
-    with LoopbackServer(answer) as server, monkeypatch.context() as patch:
-        meter.install(patch)
+    with guarded(answer) as (meter, server):
         assert ask_invoke(server.url)
         # A skip is no Exception, and would only skip this test.
         with pytest.raises(BaseException, match=r"No\.|Sign in") as caught:
@@ -297,10 +278,8 @@ def test_what_is_strange_after_an_answer_is_left_to_the_check(
     assert (meter.stopped, len(asked)) == ("", 2)
 
 
-def test_a_refusal_of_the_first_request_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    meter = Meter(Limits())
-    with LoopbackServer(answer_after(refuse(400))) as server, monkeypatch.context() as patch:
-        meter.install(patch)
+def test_a_refusal_of_the_first_request_is_an_answer() -> None:
+    with guarded(answer_after(refuse(400))) as (meter, server):
         with pytest.raises(BasetenError, match=r"No\."):
             ask_invoke(server.url)
         assert ask_invoke(server.url)
@@ -383,9 +362,7 @@ def test_a_service_that_never_answers_is_left_alone_after_the_first_silence(
 
 
 @every_way
-def test_an_answer_that_is_lost_on_its_way_is_no_answer(
-    ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_that_is_lost_on_its_way_is_no_answer(ask: Callable[[str], str]) -> None:
     seen: list[ReceivedRequest] = []
 
     def lose(request: ReceivedRequest) -> AnswerPlan:
@@ -397,9 +374,7 @@ def test_an_answer_that_is_lost_on_its_way_is_no_answer(
         headers = [pair for pair in half.headers if pair[0] != "content-length"]
         return AnswerPlan(200, tuple(headers), half.pieces, "abort")
 
-    meter = Meter(Limits())
-    with LoopbackServer(lose) as server, monkeypatch.context() as patch:
-        meter.install(patch)
+    with guarded(lose) as (meter, server):
         assert ask(server.url)
         with pytest.raises(NO_ANSWER):
             ask(server.url)
@@ -419,25 +394,17 @@ def test_a_check_that_asks_for_another_model_does_not_apply() -> None:
         next(running)
 
 
-def test_a_service_that_never_ends_an_answer_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_service_that_never_ends_an_answer_is_left_alone() -> None:
     lost = AnswerPlan(200, (("content-length", "9"),), (BodyPiece(b"{"),), "abort")
-    meter = Meter(Limits())
-    with LoopbackServer(lambda _: lost) as server, monkeypatch.context() as patch:
-        meter.install(patch)
+    with guarded(lambda _: lost) as (_, server):
         with pytest.raises(SKIPPED, match=r"without a whole answer: .*Error in 4 attempts"):
             ask_invoke(server.url)
         assert len(server.requests) == 4
 
 
 @pytest.mark.parametrize(("plain", "stopped"), [(True, "the service refuses a plain"), (False, "")])
-def test_what_is_refused_of_a_plain_question_is_refused_of_all(
-    plain: bool, stopped: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    meter = Meter(Limits())
-    with LoopbackServer(answer_after(refuse(400))) as server, monkeypatch.context() as patch:
-        meter.install(patch)
+def test_what_is_refused_of_a_plain_question_is_refused_of_all(plain: bool, stopped: str) -> None:
+    with guarded(answer_after(refuse(400))) as (meter, server):
         meter.begin(plain=plain)
         with pytest.raises(BasetenError, match=r"No\."):
             ask_invoke(server.url)
@@ -453,27 +420,23 @@ def test_what_is_refused_of_a_plain_question_is_refused_of_all(
 
 @every_way
 def test_the_first_answer_may_be_compressed_and_say_that_it_is_a_page(
-    ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    ask: Callable[[str], str],
 ) -> None:
     def compress(request: ReceivedRequest) -> AnswerPlan:
         plan = respond(request)
         kind = "text/event-stream" if plan.is_stream else "text/html"
         return plan_bytes(200, kind, gzip.compress(plan.body), {"content-encoding": "gzip"})
 
-    meter = Meter(Limits())
-    with LoopbackServer(compress) as server, monkeypatch.context() as patch:
-        meter.install(patch)
+    with guarded(compress) as (meter, server):
         assert "Ada" in ask(server.url)
         assert "Ada" in ask(server.url)
     assert (meter.stopped, meter.tokens > 0) == ("", True)
     assert meter.accepted == ({"stream", "stream_options"} if ask is ask_stream else set())
 
 
-def test_what_is_answered_with_an_error_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    meter = Meter(Limits())
+def test_what_is_answered_with_an_error_is_not_accepted() -> None:
     failed = plan_json(200, {"error": "No."})
-    with LoopbackServer(answer_after(failed)) as server, monkeypatch.context() as patch:
-        meter.install(patch)
+    with guarded(answer_after(failed)) as (meter, server):
         meter._answered = True
         with pytest.raises(BasetenError):
             aim(server.url).invoke("Hello", seed=7)
@@ -485,7 +448,7 @@ def test_what_is_answered_with_an_error_is_not_accepted(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("ask", [ask_invoke, ask_stream, ask_ainvoke])
 @pytest.mark.parametrize(("kind", "attempts"), [("text/plain", 1), ("text/event-stream", 2)])
 def test_an_answer_without_an_end_is_no_answer(
-    ask: Callable[[str], str], kind: str, attempts: int, monkeypatch: pytest.MonkeyPatch
+    ask: Callable[[str], str], kind: str, attempts: int
 ) -> None:
     ended = threading.Event()
 
@@ -497,9 +460,7 @@ def test_an_answer_without_an_end_is_no_answer(
         endless = cast("tuple[BodyPiece, ...]", drip())
         return AnswerPlan(200, (("content-type", kind),), endless)
 
-    meter = Meter(Limits(), silence=0.3)
-    with LoopbackServer(answer) as server, monkeypatch.context() as patch:
-        meter.install(patch)
+    with guarded(answer, silence=0.3) as (meter, server):
         for _ in range(attempts):
             assert meter.stopped == ""
             meter.begin()

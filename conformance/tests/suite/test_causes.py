@@ -68,6 +68,14 @@ def test_bodies_of_responses_are_no_causes(tmp_path: Path) -> None:
     assert report.causes == (Cause(f'{said}"x"}}', 2, (CALLS, KEYS)),)
 
 
+def test_what_comes_of_a_known_fault_is_no_other_cause(tmp_path: Path) -> None:
+    said = "the service refuses the tool_choice sent; what came of it: {}"
+    report = make_failing(
+        tmp_path, (CALLS, "a", said.format("any")), (KEYS, "b", said.format("x\ny"))
+    )
+    assert report.causes == (Cause(said.format("any"), 2, (CALLS, KEYS)),)
+
+
 def test_what_passes_has_no_cause(tmp_path: Path) -> None:
     report = make(tmp_path, outcomes=(outcome(CALLS, "dedicated"),))
     assert report.causes == ()

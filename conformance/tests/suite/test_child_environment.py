@@ -50,6 +50,8 @@ def test_only_declared_plugins_are_loaded() -> None:
     assert {"pytest_asyncio.plugin", "pytest_recording.plugin", "syrupy"} < set(plugins)
     assert not any(name.startswith(("xdist", "langsmith", "pytest_codspeed")) for name in plugins)
     assert plugins[::2] == ["-p"] * (len(plugins) // 2)
+    without = set(plugins) - set(list_plugins(standard=False))
+    assert without == {"pytest_benchmark.plugin", "syrupy"}
 
 
 def test_secrets_of_other_services_are_found_by_the_names_of_their_variables() -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.cli.main import main
-from conformance.runner import HERE
+from conformance.media import open_console
+from conformance.reports.tables import print_report
+from conformance.runner import HERE, Selection, verify
 from conformance.subjects.subject import OwnClient, is_defect
 from conformance.tests.suite import forked_pytest
 
@@ -30,17 +32,14 @@ langchain_baseten.ChatBaseten.__init__ = fail
 """
 
 
-def break_client(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """Let every interpreter that imports from the working folder begin with this."""
-    forked_pytest.start_for_real(monkeypatch)
-    (folder / "sitecustomize.py").write_text(text, encoding="utf-8")
-    monkeypatch.chdir(folder)
-
-
 def test_a_client_that_cannot_be_imported_is_said_once_before_any_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    break_client(tmp_path, monkeypatch, "import sys; sys.modules['langchain_baseten'] = None")
+    # Every interpreter that imports from the working folder begins with this.
+    missing = "import sys; sys.modules['langchain_baseten'] = None"
+    (tmp_path / "sitecustomize.py").write_text(missing, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    forked_pytest.start_for_real(monkeypatch)
     assert main(ONE, SUITE) == 2
     told = capsys.readouterr()
     assert told.out == ""
@@ -51,8 +50,12 @@ def test_a_client_that_cannot_be_imported_is_said_once_before_any_check(
 def test_a_constructor_that_raises_is_a_failure_of_the_client(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    break_client(tmp_path, monkeypatch, DEFECT)
-    assert main([*ONE, "--target=reference"], SUITE) == 1
+    (tmp_path / "broken_client.py").write_text(DEFECT, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    chosen = Selection("reference", claims=(ONE[1],), options=("-p", "broken_client"))
+    report = verify(SUITE, chosen)
+    assert report.exit == 1
+    print_report(report, open_console())
     said = " ".join(capsys.readouterr().out.split())
     assert "FAIL metadata.finish.reason" in said
     assert " more: cause 1" in said

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from conformance.pytest_plugin import LONGEST
 from conformance.reference import LoopbackServer, respond
-from conformance.subjects import connect
+from conformance.subjects import connect, probes
 from conformance.subjects.subject import choose
 from conformance.subjects.traffic import LOGGED_REFERENCE
 from conformance.targets import FAKE_KEY, LANES
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.reference import AnswerPlan, ReceivedRequest
-    from conformance.targets import Lane
 
 THIRD_PARTY = "conformance.tests.suite.factories:of_ours"
 
@@ -54,15 +52,6 @@ def test_defaults_of_a_class_that_derives_from_ours_are_not_sent_unless_given(
         choose("")
     sent = [(each.json().get("temperature"), each.json().get("max_tokens")) for each in seen]
     assert sent == [(None, None), (0.7, None)]
-
-
-@pytest.mark.usefixtures("_third_party")
-@pytest.mark.parametrize(
-    ("name", "splits"), [("of_ours", False), ("of_canned_words", False), ("of_split_calls", True)]
-)
-def test_it_is_known_who_makes_several_calls_of_one(name: str, splits: bool) -> None:
-    choose(f"conformance.tests.suite.factories:{name}")
-    assert connect.splits_calls(LANES["dedicated"]) is splits
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -136,67 +125,13 @@ def test_no_url_serves_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_third_party")
-@pytest.mark.parametrize("lane", LANES.values(), ids=LANES)
-@pytest.mark.parametrize("name", ["of_ours", "of_canned_words"])
-def test_a_client_that_asks_where_it_is_answered_or_nowhere_may_be_judged(
-    lane: Lane, name: str
-) -> None:
-    choose(THIRD_PARTY.replace("of_ours", name))
-    assert connect.find_misdirected(lane) == ""
-
-
-@pytest.mark.usefixtures("_third_party")
-def test_a_client_that_asks_below_predict_is_told_what_to_do() -> None:
-    choose(THIRD_PARTY.replace("of_ours", "of_no_detour"))
-    assert connect.find_misdirected(LANES["model-apis"]) == ""
-    told = connect.find_misdirected(LANES["dedicated"])
-    assert "asks for /environments/production/predict/chat/completions, where nothing" in told
-    assert "wants …/environments/production/sync/v1 as its base URL" in told
-    assert len(told) <= LONGEST
-
-
-@pytest.mark.usefixtures("_third_party")
-@pytest.mark.parametrize("lane", LANES.values(), ids=LANES)
-def test_a_client_of_another_protocol_is_told_so(lane: Lane) -> None:
-    choose(THIRD_PARTY.replace("of_ours", "of_another_protocol"))
-    told = connect.find_misdirected(lane)
-    assert "/api/chat: it does not speak OpenAI's chat completions" in told
-    assert "base URL" not in told
-    assert len(told) <= LONGEST
-
-
-@pytest.mark.usefixtures("_third_party")
-def test_a_service_that_refuses_each_request_of_a_client_says_why() -> None:
-    choose(THIRD_PARTY.replace("of_ours", "of_a_stranger"))
-    assert connect.find_refusal(LANES["dedicated"]) == ""
-    told = connect.find_refusal(LANES["model-apis"])
-    assert told.startswith("the service refuses a plain question, as messages.invoke.string says: ")
-    assert "HTTP 400: Invalid request: ['reasoning_format (None)" in told
-
-
-@pytest.mark.usefixtures("_third_party")
 def test_a_client_may_look_up_the_models(responder: Any, seen: list[ReceivedRequest]) -> None:
     choose("conformance.tests.suite.another_maker:make_fourth")
-    assert connect.find_refusal(LANES["model-apis"]) == ""
+    assert probes.find_refusal(LANES["model-apis"]) == ""
     model = connect.mount(LANES["model-apis"], responder, {})
     assert seen == []
     assert model.invoke("Hello").text
     assert [each.method for each in seen] == ["POST"]
-
-
-@pytest.mark.usefixtures("_third_party")
-def test_a_client_that_can_read_no_response_says_why() -> None:
-    choose(THIRD_PARTY.replace("of_ours", "of_a_strict_reader"))
-    told = connect.find_refusal(LANES["model-apis"])
-    assert told.startswith("the client cannot read the response to a plain question, invoked or")
-    assert told.endswith("says: ValueError: system_fingerprint is missing")
-
-
-@pytest.mark.usefixtures("_third_party")
-@pytest.mark.parametrize("name", ["of_ours", "of_canned_words"])
-def test_a_client_that_is_answered_or_asks_nobody_is_refused_nothing(name: str) -> None:
-    choose(THIRD_PARTY.replace("of_ours", name))
-    assert connect.find_refusal(LANES["model-apis"]) == ""
 
 
 @pytest.mark.usefixtures("_third_party")

@@ -9,13 +9,13 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 
 from conformance.maintenance.corpus import comparison as arrivals
-from conformance.maintenance.corpus.oracle import Call, Expected, Failure
+from conformance.maintenance.corpus.oracle import Call, Content, Failure
 
 METADATA = {"model_name": "m", "finish_reason": "stop", "id": "c1"}
 USAGE = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7, "cache_read": 1, "reasoning": 0}
 CALLS = (Call(("a", "a2"), "f", "{}", {}), Call(("b",), "g", '{"x": 1}', {"x": 1}))
 LOST = ["invalid tool calls"]
-EXPECTED = Expected("text", "thought", "", CALLS, USAGE, METADATA | {"logprobs": [{"token": "t"}]})
+EXPECTED = Content("text", "thought", "", CALLS, USAGE, METADATA | {"logprobs": [{"token": "t"}]})
 
 
 def message(**changes: Any) -> AIMessage:
@@ -42,14 +42,14 @@ def two(first: Any = "a", second: Any = "b") -> list[Any]:
     return [tool_call(id=first, name="f", args={}), tool_call(id=second, name="g", args={"x": 1})]
 
 
-def expect_call(**changes: Any) -> Expected:
+def expect_call(**changes: Any) -> Content:
     """Return what is expected if the second call is another."""
     second = dataclasses.replace(CALLS[1], **changes)
     return dataclasses.replace(EXPECTED, calls=(CALLS[0], second))
 
 
-def losses_of(expected: Expected = EXPECTED, version: str = "v0", **changes: Any) -> list[str]:
-    arrived = arrivals.observe(message(**changes), version)
+def losses_of(expected: Content = EXPECTED, version: str = "v0", **changes: Any) -> list[str]:
+    arrived = arrivals.Arrived(arrivals.observe(message(**changes), version))
     return [loss.what for loss in arrivals.find_losses(expected, arrived)]
 
 
@@ -89,7 +89,7 @@ def test_double_usage_is_a_loss() -> None:
     usage = {"input_tokens": 10, "output_tokens": 4, "total_tokens": 14}
     (loss,) = arrivals.find_losses(
         dataclasses.replace(EXPECTED, usage={k: v // 2 for k, v in usage.items()}),
-        arrivals.observe(message(usage_metadata=usage), "v0"),
+        arrivals.Arrived(arrivals.observe(message(usage_metadata=usage), "v0")),
     )
     assert loss.what == "usage"
     assert '"input_tokens": 5' in loss.expected
@@ -144,9 +144,7 @@ def test_a_sum_of_chunks_keeps_the_raw_text_of_a_cut_call() -> None:
     )
     assert chunk.tool_calls[0]["args"] == {"x": 1}
     for version in ("v0", "v1"):
-        arrived = arrivals.observe(chunk, version)
-        assert arrived.calls == []
-        assert arrived.invalid == [("b", "g", '{"x": 1')]
+        assert arrivals.observe(chunk, version).calls == (Call(("b",), "g", '{"x": 1', None),)
 
 
 @pytest.mark.parametrize(
@@ -169,8 +167,8 @@ def test_a_finish_reason_that_was_never_sent_is_a_loss() -> None:
 
 def test_every_fact_must_come_on_one_chunk() -> None:
     def losses(*chunks: AIMessageChunk) -> list[str]:
-        arrived = arrivals.observe(message(), "v0")
-        arrived.once = arrivals.count_carriers(chunks)
+        content, once = arrivals.observe(message(), "v0"), arrivals.count_carriers(chunks)
+        arrived = arrivals.Arrived(content, once=once)
         return [loss.what for loss in arrivals.find_losses(EXPECTED, arrived)]
 
     usage: Any = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
@@ -193,9 +191,11 @@ class LimitError(ModelRateLimitError):
     partial: AIMessage | None = None
 
 
-def failing(error: Exception | None, failure: Failure, **rest: Any) -> list[str]:
-    expected = Expected(text="so far", failure=failure)
-    arrived = arrivals.Arrived(error=error, **rest)
+def failing(
+    error: Exception | None, failure: Failure, text: str = "", once: Any = None
+) -> list[str]:
+    expected = Content(text="so far", failure=failure)
+    arrived = arrivals.Arrived(Content(text), error, once)
     return [loss.what for loss in arrivals.find_losses(expected, arrived)]
 
 

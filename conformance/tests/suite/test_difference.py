@@ -141,27 +141,6 @@ def show(difference: Difference) -> str:
     return console.file.getvalue()
 
 
-def test_changes_are_printed_with_both_verdicts_and_the_reason(tmp_path: Path) -> None:
-    text = show(differ(tmp_path, GREEN, Status.FAIL))
-    assert text.startswith("\nSince the run on reference, 2026-11-22T10:00:00+00:00:\n")
-    (row,) = [line for line in text.splitlines() if CALLS in line]
-    assert [cell.strip() for cell in row.strip("│").split("│")] == [
-        "regressed",
-        CALLS,
-        "dedicated",
-        "✓ pass",
-        "✗ FAIL",
-        "why",
-    ]
-    expected = "WORSE: 1 regressed, 0 vanished, 0 expired, 0 fixed, 0 new, 0 unchanged"
-    assert text.endswith(f"\n{expected}\n")
-
-
-def test_a_place_on_one_side_only_has_no_verdict_on_the_other(tmp_path: Path) -> None:
-    text = show(compare(store(make(tmp_path)), make(tmp_path, ())))
-    assert text.count("│ ✓ pass │ ·  │") == 4
-
-
 def test_nothing_changed_is_said_without_a_table(tmp_path: Path) -> None:
     lines = show(differ(tmp_path, GREEN, GREEN)).splitlines()
     assert lines[2:] == [

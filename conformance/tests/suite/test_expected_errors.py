@@ -6,6 +6,7 @@ import httpx
 import pytest
 from langchain_core import exceptions as core
 
+from conformance.subjects import known_faults
 from conformance.subjects.expected_errors import (
     catch,
     catching,
@@ -76,6 +77,7 @@ def test_a_client_of_another_maker_may_raise_where_something_else_is_judged() ->
     ("kind", "own"),
     [
         ("any", BasetenError),
+        ("refused", BasetenInvalidRequestError),
         ("invalid-request", BasetenInvalidRequestError),
         ("unsendable", BasetenRequestError),
         ("stream-cut", BasetenIncompleteStreamError),
@@ -101,6 +103,7 @@ def test_its_own_words_are_asked_of_our_own_client_alone() -> None:
     ("kind", "error"),
     [
         ("any", OSError("no")),
+        ("refused", OSError("no")),
         ("unsendable", TypeError("no")),
         ("stream-cut", OSError("no")),
         ("invalid-request", core.ModelInvalidRequestError("no")),
@@ -133,6 +136,21 @@ def test_another_client_may_raise_langchains_class_or_carry_the_status(
 def test_what_says_nothing_by_its_type_is_no_typed_error(kind: str, error: Exception) -> None:
     with pytest.raises(AssertionError, match="nor carries a status_code"), expect(kind):
         raise error
+
+
+@pytest.mark.usefixtures("_third_party")
+def test_of_errors_without_any_type_one_claim_tells() -> None:
+    known_faults.begin_check(["video.part.refused"], ["errors.types.core"])
+    with expect("invalid-request"):
+        raise ValueError("no")
+    (told,) = known_faults.OVERLOOKED
+    assert told.endswith("nor carries a status_code, as errors.types.core says")
+    with pytest.raises(AssertionError), expect("timeout"):
+        raise ValueError("no")
+    known_faults.begin_check(["errors.types.core"], ["errors.types.core"])
+    with pytest.raises(AssertionError), expect("invalid-request"):
+        raise ValueError("no")
+    known_faults.begin_check((), ())
 
 
 @pytest.mark.usefixtures("_third_party")

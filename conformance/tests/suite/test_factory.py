@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.cli.main import main
+from conformance.reports.causes import find_key
 from conformance.runner import HERE, Suite
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("forked")
 
 HOME = "conformance.tests.suite.factories"
 MAKERS = "conformance.tests.suite.another_maker"
+STRANGER = "conformance.tests.suite.stranger"
 PLAIN = "conformance.tests.suite.plain_model"
 LANES = ("--lane=model-apis", "--lane=client")
 FOUR = ("metadata", "package", "audio", "connections")
@@ -160,7 +162,7 @@ def test_what_a_maker_does_not_offer_is_not_held_against_it(report: Any) -> None
     assert statuses(found) == {claim: {status} for claim, status in OFFERED.items()}
     assert found["code"] == 0
     for reason in (
-        "for json_schema the client asks by a tool call instead",
+        "for json_schema the client asks by function_calling instead",
         "what the factory makes takes no argument seed",
         "the client sends no reasoning back",
         "the streamed request does not ask for usage",
@@ -205,7 +207,7 @@ def test_what_neither_langchain_nor_the_api_settles_fails_nobody(report: Any) ->
     found = report(f"{MAKERS}:make_fourth", files, (*OTHERWISE,), *LANES)
     assert statuses(found) == {claim: {status} for claim, status in OTHERWISE.items()}
     for reason in (
-        "Anthropic's blocks are for each maker to know: ValueError",
+        "are for each maker to know: ValueError",
         "calls of what the factory makes know no option parallel_tool_calls",
     ):
         assert reason in str(found["lines"])
@@ -276,7 +278,44 @@ def test_how_others_hand_an_answer_out_is_theirs_to_choose(report: Any) -> None:
     assert found["code"] == 0
 
 
+SPELT = {
+    "async.same.answers": "pass",
+    "logprobs.dedicated.kept": "pass",
+    "messages.invoke.string": "pass",
+    "metadata.tracing.parameters": "pass",
+    "reasoning.answer.kept": "pass",
+    "reasoning.replay.sent": "pass",
+    "retries.after.honoured": "pass",
+    "streaming.sync.adds-up": "pass",
+    "structured.method.function-calling": "not-applicable",
+    "structured.raw.kept": "pass",
+    "structured.method.json-mode": "not-applicable",
+    "tools.history.round-trip": "pass",
+    "usage.invoke.once": "pass",
+    "video.block.refused": "pass",
+}
+
+
+def test_how_others_spell_what_they_say_is_theirs_to_choose(report: Any) -> None:
+    files = choose_files(
+        *("asynchrony", "boundaries", "logprobs", "messages", "metadata", "reasoning"),
+        *("retries", "structured", "usage", "video"),
+    )
+    lanes = ("--lane=dedicated", "--lane=client")
+    found = report(f"{STRANGER}:make", files, (*SPELT,), *lanes)
+    assert statuses(found) == {claim: {status} for claim, status in SPELT.items()}
+    for reason in (
+        "for json_mode the client asks by json_schema instead",
+        "whose reasoning goes back to a service is for each maker to say",
+        "the client writes a video as the wire has it",
+        "the page promises log probabilities of nobody",
+        "whether several answers to one question are read is theirs to say",
+    ):
+        assert reason in str(found["lines"])
+
+
 ONE_CAUSE = {
+    "usage.invoke.absent": "pass",
     "usage.stream.once": "fail",
     "usage.stream.last": "pass",
     "streaming.blocks.apart": "fail",
@@ -294,10 +333,69 @@ def test_calls_of_a_stream_that_are_not_put_together_fail_one_claim(report: Any)
     assert "as tools.stream.merge-by-index says" in str(found["lines"])
 
 
+@pytest.mark.parametrize(
+    ("name", "verdicts", "told", "lane"),
+    [
+        (
+            "of_cut_arguments",
+            {"tools.invoke.call": "fail", "tools.invoke.parallel": "not-applicable"},
+            "as tools.invoke.call says",
+            "dedicated",
+        ),
+        (
+            "of_untyped_errors",
+            {"image.model-apis.text-model": "not-applicable"},
+            "as errors.types.core says",
+            "model-apis",
+        ),
+    ],
+    ids=["calls", "errors"],
+)
+def test_what_a_client_does_wherever_it_is_asked_fails_the_claim_that_is_about_it(
+    report: Any, name: str, verdicts: dict[str, str], told: str, lane: str
+) -> None:
+    files = choose_files("images", "tools")
+    found = report(f"{HOME}:{name}", files, (*verdicts,), f"--lane={lane}")
+    assert statuses(found) == {claim: {status} for claim, status in verdicts.items()}
+    assert told in str(found["lines"])
+
+
+OVERLOOKED = {
+    "tools.choice.forced": "fail",
+    "structured.method.function-calling": "fail",  # the tool has no description
+    "structured.invoke.default": "not-applicable",
+}
+
+
+def test_a_fault_that_is_overlooked_hides_no_other_and_is_one_cause(report: Any) -> None:
+    files = choose_files("structured", "tools")
+    found = report(f"{HOME}:of_anthropics_choice", files, (*OVERLOOKED,), "--lane=dedicated")
+    assert statuses(found) == {claim: {status} for claim, status in OVERLOOKED.items()}
+    told = "the service refuses the tool_choice sent"
+    assert f"{told}, as tools.choice.forced says" in str(found["lines"])
+    keys = {
+        find_key(finding["reason"])
+        for line in found["lines"]
+        for finding in line["findings"]
+        if finding["result"] == "failed" and line["claim"] == "tools.choice.forced"
+    }
+    assert keys == {f"{told}; what came of it: "}
+
+
 def test_one_fault_of_others_fails_one_claim(report: Any) -> None:
     files = choose_files("messages", "streaming", "texts", "usage")
     found = report(f"{PLAIN}:make", files, (*ONE_CAUSE,), "--lane=model-apis")
     assert statuses(found) == {claim: {status} for claim, status in ONE_CAUSE.items()}
+    unsent = [
+        finding["result"]
+        for line in found["lines"]
+        for finding in line["findings"]
+        if ("usage_that_did_not_come" in finding["check"] and "{}" in finding["check"])
+        or ("every_form_of_an_event" in finding["check"] and "two-lines" in finding["check"])
+        or ("every_form_of_an_event" in finding["check"] and "-named-" in finding["check"])
+    ]
+    assert {*unsent} == {"not-applicable"}  # it reads neither of them
+    assert len(unsent) == 8
 
 
 def test_what_every_request_is_refused_for_fails_one_claim(report: Any) -> None:

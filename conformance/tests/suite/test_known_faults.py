@@ -1,22 +1,39 @@
-"""A fault that many checks meet is told by one claim."""
+"""A fault that many checks meet is told by one claim, and hides no other."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from conformance.reference import ReceivedRequest
-from conformance.subjects.known_faults import find_told
+from conformance.subjects import known_faults
+from conformance.subjects.known_faults import find_cause, find_told, overlook, repair, spell_plainly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
-LOOKED = {"type": "function", "function": {"name": "look"}}
+LOOK = {"type": "function", "function": {"name": "look"}}
+STRANGE = {"type": "function", "function": {"name": "any"}}
+HEARD = {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "wav"}}
+SCHEMA = {"title": "Visit", "type": "object"}
+MOVED = {"type": "json_schema", "json_schema": {"name": "Visit", "schema": SCHEMA}}
 CHOICE = "the service refuses the tool_choice sent, as tools.choice.forced says"
+METHOD = "a schema is not sent as json_schema, as structured.method.json-schema says"
 SPLIT = "the pieces of a streamed call are not put together, as tools.stream.merge-by-index says"
 AUDIO = "audio is sent without its data, as audio.dedicated.data says"
-HEARD = {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "wav"}}
-SCHEMA = "a schema is not sent as json_schema, as structured.method.json-schema says"
+CALLS = "calls of earlier turns are not sent, as tools.history.round-trip says"
+SPOILT = "a call does not arrive as it was sent, as tools.invoke.call says"
+FAILED = ValueError("it failed")
+
+
+@pytest.fixture(autouse=True)
+def _begin() -> Iterator[None]:
+    known_faults.begin_check(["tools.agent.loop"], ())
+    yield
+    known_faults.begin_check((), ())
 
 
 def ask(path: str = "/v1/chat/completions", **more: Any) -> ReceivedRequest:
@@ -25,45 +42,146 @@ def ask(path: str = "/v1/chat/completions", **more: Any) -> ReceivedRequest:
     return ReceivedRequest("POST", path, headers, json.dumps(body).encode())
 
 
+def say(*content: Any, role: str = "user", **more: Any) -> dict[str, Any]:
+    return {"messages": [{"role": role, "content": [*content]}], **more}
+
+
+@pytest.mark.parametrize(
+    ("more", "repaired", "told"),
+    [
+        ({"tools": [TOOL], "tool_choice": "any"}, {"tool_choice": "required"}, CHOICE),
+        ({"tools": [TOOL], "tool_choice": True}, {"tool_choice": "required"}, CHOICE),
+        ({"tools": [TOOL], "tool_choice": STRANGE}, {"tool_choice": "required"}, CHOICE),
+        ({"tools": [TOOL], "tool_choice": "look"}, {"tool_choice": LOOK}, CHOICE),
+        (
+            {"response_format": {"type": "json_object", "schema": SCHEMA}},
+            {"response_format": MOVED},
+            METHOD,
+        ),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}},
+            {"response_format": MOVED},
+            METHOD,
+        ),
+    ],
+)
+def test_what_can_be_put_right_hides_nothing_else_and_is_never_a_pass(
+    more: dict[str, Any], repaired: dict[str, Any], told: str
+) -> None:
+    sent = ask(**more)
+    assert repair(sent).json() == {**sent.json(), **repaired}
+    assert [told] == known_faults.OVERLOOKED
+    assert find_told([sent], FAILED) == ""
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"tools": [TOOL], "tool_choice": "required"},
+        {"tools": [TOOL], "tool_choice": LOOK},
+        {"tools": [TOOL], "tool_choice": None},
+        {"tools": "look", "tool_choice": "any"},
+        {"tool_choice": "any"},
+        {"response_format": {"type": "json_object"}},
+        {"response_format": MOVED},
+    ],
+)
+def test_a_request_as_services_take_it_is_left_alone(more: dict[str, Any]) -> None:
+    assert repair(sent := ask(**more)) is sent
+    assert known_faults.OVERLOOKED == []
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
         ({}, ""),
-        ({"tools": [TOOL], "tool_choice": "any"}, CHOICE),
-        ({"tools": [TOOL], "tool_choice": "required"}, ""),
-        ({"tools": [TOOL], "tool_choice": LOOKED}, ""),
-        ({"response_format": {"type": "json_object", "schema": {}}}, SCHEMA),
-        ({"response_format": {"type": "json_object"}}, ""),
-        ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, AUDIO),
-        ({"messages": [{"role": "user", "content": [HEARD]}]}, ""),
-        ({"messages": [{"role": "assistant", "tool_calls": []}]}, ""),
-        ({"response_format": {"type": "json_schema", "json_schema": {}}}, ""),
+        (say({"type": "input_audio"}), AUDIO),
+        (say(HEARD), ""),
+        (say("Sunny.", role="tool"), CALLS),
+        ({"messages": [{"role": "assistant", "tool_calls": [{"id": "a"}]}, {"role": "tool"}]}, ""),
     ],
 )
-def test_what_a_request_shows_is_told_by_the_claim_that_is_about_it(
+def test_what_cannot_be_put_right_is_told_by_the_claim_that_is_about_it(
     more: dict[str, Any], told: str
 ) -> None:
-    assert find_told([ask(), ask(**more)], {"tools.invoke.call"}) == told
-    told_here = {"tools.choice.forced", "structured.method.json-schema", "audio.dedicated.data"}
-    assert find_told([ask(**more)], told_here) == ""
+    assert repair(sent := ask(**more)) is sent
+    assert find_told([ask(), sent], FAILED) == told
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
-    [({"tools": [TOOL], "stream": True}, SPLIT), ({"tools": [TOOL]}, ""), ({"stream": True}, "")],
+    ("known", "more", "told"),
+    [
+        ("tools.stream.merge-by-index", {"tools": [TOOL], "stream": True}, SPLIT),
+        ("tools.stream.merge-by-index", {"tools": [TOOL]}, ""),
+        ("tools.stream.merge-by-index", {"stream": True}, ""),
+        ("tools.invoke.call", {"tools": [TOOL]}, SPOILT),
+        ("tools.invoke.call", {}, ""),
+        ("tools.invoke.call", {"tools": [TOOL], "stream": True}, ""),
+        ("tools.invoke.call, streamed", {"tools": [TOOL], "stream": True}, SPOILT),
+    ],
 )
-def test_a_client_that_splits_streamed_calls_fails_one_claim(
-    more: dict[str, Any], told: str
+def test_what_a_request_alone_does_not_show_has_to_be_known(
+    known: str, more: dict[str, Any], told: str
 ) -> None:
-    assert find_told([ask(**more)], {"tools.invoke.call"}, splits=True) == told
-    assert find_told([ask(**more)], {"tools.stream.merge-by-index"}, splits=True) == ""
-    assert find_told([ask(**more)], {"tools.invoke.call"}) == ""
+    assert find_told([ask(**more)], FAILED) == ""
+    known_faults.begin_check((), [known])
+    assert find_told([ask(**more)], FAILED) == told
+    known_faults.begin_check([known.partition(",")[0]], [known])
+    assert find_told([ask(**more)], FAILED) == ""
 
 
-def test_other_requests_than_for_an_answer_show_nothing() -> None:
-    assert find_told([ReceivedRequest("GET", "/v1/models")], ()) == ""
+def test_the_claim_that_is_about_a_fault_names_it_once() -> None:
+    sent = ask(tools=[TOOL], tool_choice="any")
+    assert find_cause([sent]) == ""
+    known_faults.begin_check(["tools.choice.forced"], ())
+    assert repair(sent) is sent
+    assert not overlook("tools.choice.forced", "it is refused")
+    assert known_faults.OVERLOOKED == []
+    assert find_cause([ask(), sent]) == "the service refuses the tool_choice sent"
 
 
-def test_a_choice_that_the_service_takes_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conformance.subjects.known_faults._REFUSED", 0)
-    assert find_told([ask(tools=[TOOL], tool_choice="any")], ()) == ""
+def test_what_the_client_does_not_take_is_told_by_the_claim_that_is_about_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(known_faults.REFUSALS, repr(FAILED), "structured.bind.schemas")
+    told = "the client does not take what it is given, as structured.bind.schemas says: it failed"
+    assert find_told((), FAILED) == told
+    assert find_told((), TypeError("it failed")) == ""
+    known_faults.begin_check(["structured.bind.schemas"], ())
+    assert find_told((), FAILED) == ""
+
+
+def test_a_client_that_goes_on_asking_is_told_of_by_the_claim_of_retries() -> None:
+    endless = ValueError("no end after 10 seconds, in which the client sent request after request")
+    known_faults.ANSWERED.extend([503, 200])
+    assert find_told((), endless) == ""
+    known_faults.ANSWERED.append(503)
+    told = "the client goes on asking a service that fails, as retries.policy.transient says"
+    assert find_told((), endless) == told
+    assert find_told((), FAILED) == ""
+    known_faults.begin_check(["retries.policy.transient"], ())
+    known_faults.ANSWERED.append(503)
+    assert find_told((), endless) == ""
+
+
+def test_a_text_may_be_sent_as_a_list_of_one() -> None:
+    text, other = {"type": "text", "text": "Hello"}, {"type": "text", "text": "!", "cached": True}
+    assert spell_plainly(ask(**say(text))).json()["messages"][0]["content"] == "Hello"
+    for parts in ((text, text), (other,), (HEARD,), ()):
+        assert spell_plainly(sent := ask(**say(*parts))) is sent
+    assert spell_plainly(sent := ask()) is sent
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ReceivedRequest("GET", "/v1/models"),
+        ReceivedRequest("POST", "/v1/chat/completions", body=b"{"),
+        ReceivedRequest("POST", "/v1/chat/completions", body=b"[]"),
+    ],
+)
+def test_other_requests_than_for_an_answer_show_nothing(request_: ReceivedRequest) -> None:
+    assert repair(request_) is request_
+    assert spell_plainly(request_) is request_
+    assert find_told([request_], FAILED) == ""

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance import __main__ as command
+from conformance import __main__ as program
 from conformance import runner as runs
 from conformance.checks.nasty_texts import NASTY, find_nasty
 from conformance.cli.main import ELSEWHERE, HERE_ADDED, main
@@ -27,6 +28,8 @@ from conformance.verdicts.verdicts import Outcome, Place, Result
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from conformance.tests.suite.sample_suite import Command
 
 pytestmark = pytest.mark.usefixtures("forked", "few_plugins", "without_progress")
 
@@ -60,10 +63,11 @@ link = "https://issue.example/1"
     ],
 )
 def test_only_a_whole_run_of_passes_exits_with_zero(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], checks: str, code: int, said: str
+    command: Command, checks: str, code: int, said: str
 ) -> None:
-    assert main([], write_suite(tmp_path, checks)) == code
-    assert said in capsys.readouterr().out
+    done = command(checks=checks)
+    assert done.code == code
+    assert said in done.out
 
 
 @pytest.mark.parametrize(
@@ -74,33 +78,26 @@ def test_only_a_whole_run_of_passes_exits_with_zero(
         (PASSING.replace("calls.invoke.once", "calls.invoke.twice"), "unknown claim"),
     ],
 )
-def test_a_run_that_was_cut_is_no_report(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], checks: str, said: str
-) -> None:
-    suite = write_suite(tmp_path, checks)
-    assert main(["verify"], suite) == 3
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("NO REPORT: ")
-    assert said in captured.err
-    assert not suite.memory.exists()
+def test_a_run_that_was_cut_is_no_report(command: Command, checks: str, said: str) -> None:
+    done = command("verify", checks=checks)
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith("NO REPORT: ")
+    assert said in done.err
+    assert not command.suite.memory.exists()
 
 
-def test_a_run_that_pytest_cannot_begin_is_no_report(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    suite = write_suite(tmp_path)
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
-    assert main([], suite) == 3
-    assert "pytest ended with 4: the record cannot be read" in capsys.readouterr().err
+def test_a_run_that_pytest_cannot_begin_is_no_report(command: Command) -> None:
+    (command.suite.root / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    done = command(suite=command.suite)
+    assert done.code == 3
+    assert "pytest ended with 4: the record cannot be read" in done.err
 
 
-def test_folders_without_checks_are_red(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    suite = write_suite(tmp_path)
-    (tmp_path / "features" / "test_checks.py").unlink()
-    (tmp_path / "features").rmdir()
-    assert main([], suite) == 1
-    assert "nothing ran" in capsys.readouterr().out
+def test_folders_without_checks_are_red(command: Command) -> None:
+    shutil.rmtree(command.suite.root / "features")
+    done = command(suite=command.suite)
+    assert done.code == 1
+    assert "nothing ran" in done.out
 
 
 @pytest.mark.parametrize(
@@ -108,54 +105,38 @@ def test_folders_without_checks_are_red(tmp_path: Path, capsys: pytest.CaptureFi
     [(FAILING, "2999-01-01", 0), (FAILING, "2026-11-02", 1), (PASSING, "2999-01-01", 1)],
 )
 def test_a_known_gap_is_green_while_it_fails_and_has_not_expired(
-    tmp_path: Path, checks: str, expires: str, code: int
+    command: Command, checks: str, expires: str, code: int
 ) -> None:
-    assert main([], write_suite(tmp_path, checks, GAP.format(expires=expires))) == code
-
-
-@pytest.mark.parametrize(
-    ("expected_failures", "said"),
-    [
-        ("[[failure", "expected-failures.toml: cannot be read"),
-        ("[[failure]]", "missing key `target`"),
-    ],
-)
-def test_a_broken_list_of_gaps_is_an_error_of_its_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], expected_failures: str, said: str
-) -> None:
-    assert main([], write_suite(tmp_path, expected_failures=expected_failures)) == 2
-    # Where a line is broken depends on the length of the folder's name.
-    assert said in " ".join(capsys.readouterr().err.split())
+    assert command(checks=checks, expected_failures=GAP.format(expires=expires)).code == code
 
 
 # --- verify: options ---
 
 
-def test_options_without_a_command_are_those_of_verify(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ["--target", "reference", "--lane", "dedicated", "--claim", "calls"]
-    assert main(arguments, write_suite(tmp_path, ONE_LESS + PASSING)) == 0
-    assert "target reference" in capsys.readouterr().out
+def test_options_without_a_command_are_those_of_verify(command: Command) -> None:
+    arguments = ("--target", "reference", "--lane", "dedicated", "--claim", "calls")
+    done = command(*arguments, checks=ONE_LESS + PASSING)
+    assert done.code == 0
+    assert "target reference" in done.out
 
 
 def test_a_cassette_that_a_whole_replay_does_not_play_is_red(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: Command, tmp_path: Path
 ) -> None:
     cassettes = tmp_path / "cassettes"
     cassettes.mkdir()
     (cassettes / "stale.yaml").write_text("interactions: []", encoding="utf-8")
-    suite = replace(write_suite(tmp_path), cassettes=cassettes)
-    assert main([], suite) == 1
-    assert "PROBLEM  stale.yaml: a cassette that no check plays" in capsys.readouterr().out
-    assert main(["--target", "reference"], suite) == 0
-    assert main(["--lane", "dedicated"], suite) == 0
+    suite = replace(command.suite, cassettes=cassettes)
+    done = command(suite=suite)
+    assert done.code == 1
+    assert "PROBLEM  stale.yaml: a cassette that no check plays" in done.out
+    assert command("--target", "reference", suite=suite).code == 0
+    assert command("--lane", "dedicated", suite=suite).code == 0
 
 
 def test_another_folder_of_cassettes_is_replayed_and_not_remembered(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: Command, tmp_path: Path
 ) -> None:
-    suite = write_suite(tmp_path)
     other = tmp_path / "others"
     (other / "client").mkdir(parents=True)
     (other / "client" / "nobody.yaml").touch()
@@ -163,13 +144,14 @@ def test_another_folder_of_cassettes_is_replayed_and_not_remembered(
         "def pytest_addoption(parser): parser.addoption('--cassettes')\n"
         f"def pytest_configure(config): assert config.option.cassettes == {str(other)!r}\n"
     )
-    assert main([f"--cassettes={other}"], suite) == 1
-    assert "client/nobody.yaml: a cassette that no check plays" in capsys.readouterr().out
-    assert not suite.memory.exists()
+    done = command(f"--cassettes={other}")
+    assert done.code == 1
+    assert "client/nobody.yaml: a cassette that no check plays" in done.out
+    assert not command.suite.memory.exists()
 
 
 def test_recordings_of_others_count_as_evidence_and_are_not_remembered(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places = [Place("calls.invoke.once", "model-apis"), Place("not.asked.for", "model-apis")]
     evidence = ("corpus someone/else@01234567",)
@@ -178,8 +160,9 @@ def test_recordings_of_others_count_as_evidence_and_are_not_remembered(
     monkeypatch.setattr(
         "conformance.maintenance.corpus.evidence.find_evidence", lambda folder: found
     )
-    stored, suite = tmp_path / "report.json", write_suite(tmp_path)
-    assert main([f"--corpus={tmp_path}", f"--json={stored}"], suite) == 0
+    stored = tmp_path / "report.json"
+    done = command(f"--corpus={tmp_path}", f"--json={stored}")
+    assert done.code == 0
 
     told = json.loads(stored.read_text(encoding="utf-8"))
     by_place = {(line["claim"], line["lane"]): line["evidence"] for line in told["lines"]}
@@ -190,39 +173,19 @@ def test_recordings_of_others_count_as_evidence_and_are_not_remembered(
         "sources": ["someone/else@01234567"],
         "proven": ["calls.invoke.once"],
     }
-    printed = " ".join(capsys.readouterr().out.split())
-    assert "7 recorded exchanges (someone/else@01234567) prove 1 claims" in printed
-    assert not suite.memory.exists()
+    said = "7 recorded exchanges (someone/else@01234567) prove 1 claims"
+    assert said in " ".join(done.out.split())
+    assert not command.suite.memory.exists()
 
 
-@pytest.mark.parametrize("options", [["--corpus=nowhere"], ["--target=reference", "--corpus=."]])
-def test_recordings_are_weighed_besides_a_replay_alone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
-) -> None:
-    assert main(options, write_suite(tmp_path)) == 2
-    assert "--corpus names recordings to weigh besides a replay" in capsys.readouterr().err
+def test_a_failure_outside_the_selection_does_not_count(command: Command) -> None:
+    assert command("--claim", "calls", "--claim", "logprobs", checks=FAILING).code == 0
+    assert command("--claim", "keys.read.environment", checks=FAILING).code == 1
 
 
-@pytest.mark.parametrize(
-    "options", [["--cassettes=nowhere"], ["--target=reference", "--cassettes=."]]
-)
-def test_only_a_folder_can_be_replayed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
-) -> None:
-    assert main(options, write_suite(tmp_path)) == 2
-    assert "--cassettes names a folder of cassettes to replay" in capsys.readouterr().err
-
-
-def test_a_failure_outside_the_selection_does_not_count(tmp_path: Path) -> None:
-    suite = write_suite(tmp_path, FAILING)
-    assert main(["--claim", "calls", "--claim", "logprobs"], suite) == 0
-    assert main(["--claim", "keys.read.environment"], suite) == 1
-
-
-def test_the_report_is_written_to_every_file_asked_for(tmp_path: Path) -> None:
+def test_the_report_is_written_to_every_file_asked_for(command: Command, tmp_path: Path) -> None:
     names = ["json", "junit", "html", "markdown", "badge"]
-    options = [f"--{name}={tmp_path / name}" for name in names]
-    assert main(options, write_suite(tmp_path)) == 0
+    assert command(*(f"--{name}={tmp_path / name}" for name in names)).code == 0
     texts = {name: (tmp_path / name).read_text(encoding="utf-8") for name in names}
     assert json.loads(texts["json"])["exit"] == 0
     assert texts["junit"].startswith('<testsuites name="conformance" tests="4"')
@@ -233,10 +196,10 @@ def test_the_report_is_written_to_every_file_asked_for(tmp_path: Path) -> None:
     assert json.loads(texts["badge"])["message"] == "4/4"
 
 
-def test_half_a_character_in_a_reason_loses_no_report(tmp_path: Path) -> None:
+def test_half_a_character_in_a_reason_loses_no_report(command: Command, tmp_path: Path) -> None:
     checks = FAILING.replace("assert 0", 'raise ValueError("a\\ud800b")')
     stored = tmp_path / "out.json"
-    assert main(["--json", str(stored)], write_suite(tmp_path, checks)) == 1
+    assert command("--json", str(stored), checks=checks).code == 1
     (line,) = [each for each in json.loads(stored.read_text("utf-8"))["lines"] if each["reasons"]]
     assert line["findings"][0]["reason"] == "ValueError: a\ud800b"
 
@@ -245,66 +208,119 @@ def test_half_a_character_in_a_reason_loses_no_report(tmp_path: Path) -> None:
 
 
 def test_a_run_is_compared_with_the_very_file_it_then_replaces(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: Command, tmp_path: Path
 ) -> None:
     stored = str(tmp_path / "out.json")
-    assert main(["--json", stored], write_suite(tmp_path)) == 0
-    assert main(["--json", stored, "--diff", stored], write_suite(tmp_path, FAILING)) == 1
-    assert "WORSE: 1 regressed, 0 vanished" in capsys.readouterr().out
-    assert main(["--json", stored, "--diff", stored], write_suite(tmp_path)) == 0
-    assert "NOT WORSE: 0 regressed, 0 vanished, 0 expired, 1 fixed" in capsys.readouterr().out
+    assert command("--json", stored).code == 0
+    done = command("--json", stored, "--diff", stored, checks=FAILING)
+    assert done.code == 1
+    assert "WORSE: 1 regressed, 0 vanished" in done.out
+    done = command("--json", stored, "--diff", stored)
+    assert done.code == 0
+    assert "NOT WORSE: 0 regressed, 0 vanished, 0 expired, 1 fixed" in done.out
 
 
-def test_a_green_run_that_judges_less_than_before_is_red(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_green_run_that_judges_less_than_before_is_red(command: Command, tmp_path: Path) -> None:
     stored = tmp_path / "out.json"
-    suite = write_suite(tmp_path)
-    assert main(["--json", str(stored)], suite) == 0
+    assert command("--json", str(stored)).code == 0
     old = stored.read_text(encoding="utf-8").replace('"keys.read.environment"', '"keys.read.file"')
     stored.write_text(old, encoding="utf-8")
-    assert main(["--diff", str(stored)], suite) == 1
-    said = capsys.readouterr().out
-    assert "GREEN: 4 pass" in said
-    assert "WORSE: 0 regressed, 1 vanished, 0 expired, 0 fixed, 1 new, 3 unchanged" in said
+    done = command("--diff", str(stored))
+    assert done.code == 1
+    assert "GREEN: 4 pass" in done.out
+    assert "WORSE: 0 regressed, 1 vanished, 0 expired, 0 fixed, 1 new, 3 unchanged" in done.out
 
 
-def test_a_page_that_embeds_another_matrix_is_red(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    page, suite = tmp_path / "page.md", write_suite(tmp_path)
-    assert main(["--markdown", str(page)], suite) == 0
-    assert main(["--embedded", str(page)], suite) == 0
+def test_a_page_that_embeds_another_matrix_is_red(command: Command, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    assert command("--markdown", str(page)).code == 0
+    assert command("--embedded", str(page)).code == 0
     page.write_text(page.read_text(encoding="utf-8") * 2, encoding="utf-8")
-    assert main(["--embedded", str(page)], suite) == 1  # which of them is it?
+    assert command("--embedded", str(page)).code == 1  # which of them is it?
     page.write_text("none at all", encoding="utf-8")
-    assert main(["--embedded", str(page)], suite) == 1
-    assert f"{page}: its matrix is not this one" in capsys.readouterr().out.replace("\n", "")
-    assert main(["--embedded", str(tmp_path / "missing.md")], suite) == 2
+    done = command("--embedded", str(page))
+    assert done.code == 1
+    assert f"{page}: its matrix is not this one" in done.out.replace("\n", "")
+    assert command("--embedded", str(tmp_path / "missing.md")).code == 2
 
 
-@pytest.mark.parametrize(("text", "said"), [(None, "No such file"), ("{}", "is no report: $")])
-def test_an_old_report_that_cannot_be_read_stops_the_run_before_it_begins(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, said: str
+def test_only_whole_runs_are_remembered(command: Command) -> None:
+    assert command("--claim", "keys").code == 0
+    assert command("--lane", "client").code == 0
+    assert not command.suite.memory.exists()
+    assert command("--target", "reference:wrong").code == 0
+    assert [path.name for path in command.suite.memory.iterdir()] == ["last-reference-wrong.json"]
+
+
+# --- verify: what stops a run before it begins ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--corpus=nowhere"], "--corpus names recordings to weigh besides a replay"),
+        (["--target=reference", "--corpus=."], "--corpus names recordings to weigh besides a"),
+        (["--cassettes=nowhere"], "--cassettes names a folder of cassettes to replay"),
+        (["--target=reference", "--cassettes=."], "--cassettes names a folder of cassettes to"),
+        (["--diff=nowhere.json"], "No such file"),
+        (["--diff=empty.json"], "is no report: $"),
+        (["--claim", "moon"], "cannot begin: claim 'moon' is unknown"),
+        (["explain", "moon"], "cannot begin: claim 'moon' is unknown"),
+        (["--json=there.json", "--html=no/such.json"], "cannot begin"),
+        (["--target", "engine"], "the target engine needs --engine-url"),
+    ],
+)
+def test_a_run_that_cannot_be_as_asked_for_does_not_begin(
+    command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    said: str,
 ) -> None:
-    old = tmp_path / "old.json"
-    if text:
-        old.write_text(text, encoding="utf-8")
-    suite = write_suite(tmp_path)
-    assert main(["--diff", str(old)], suite) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert said in captured.err
-    assert not suite.memory.exists()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.json").write_text("{}", encoding="utf-8")
+    done = command(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert not (tmp_path / "there.json").exists()
+    assert not command.suite.memory.exists()
 
 
-def test_only_whole_runs_are_remembered(tmp_path: Path) -> None:
-    suite = write_suite(tmp_path)
-    assert main(["--claim", "keys"], suite) == 0
-    assert main(["--lane", "client"], suite) == 0
-    assert not suite.memory.exists()
-    assert main(["--target", "reference:wrong"], suite) == 0
-    assert [path.name for path in suite.memory.iterdir()] == ["last-reference-wrong.json"]
+@pytest.mark.parametrize(
+    ("expected_failures", "said"),
+    [
+        ("[[failure", "expected-failures.toml: cannot be read"),
+        ("[[failure]]", "missing key `target`"),
+    ],
+)
+def test_a_broken_list_of_gaps_is_an_error_of_its_own(
+    command: Command, expected_failures: str, said: str
+) -> None:
+    done = command(expected_failures=expected_failures)
+    assert done.code == 2
+    # Where a line is broken depends on the length of the folder's name.
+    assert said in " ".join(done.err.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--target", "moon"], "'moon' is no target"),
+        (["--lane", "moon"], "invalid choice: 'moon'"),
+        (["moon"], "unrecognized arguments: moon"),
+        (["explain"], "required: CLAIM"),
+    ],
+)
+def test_arguments_that_mean_nothing_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments, write_suite(tmp_path))
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+# --- verify: what is shown ---
 
 
 def test_what_a_client_says_is_shown_as_text(
@@ -320,6 +336,18 @@ def test_what_a_client_says_is_shown_as_text(
     assert "1 failed" in told.err
 
 
+def test_one_reason_for_which_much_was_not_judged_is_said_once(command: Command) -> None:
+    setup = "@pytest.fixture(autouse=True)\ndef server(): pytest.skip('nobody answers')\n"
+    done = command(checks=f"{PASSING}\n{setup}")
+    assert done.code == 1
+    names = "calls.invoke.once, keys.read.environment, logprobs.dedicated.absent"
+    assert f"? UNTESTED  4 of 4 verdicts: nobody answers\n    {names}\n" in done.out
+    assert done.out.count("nobody answers") == 1
+
+
+# --- verify: signals ---
+
+
 def signalling(number: int) -> str:
     """Return what sends a signal to this process, as a terminal does to both, and goes on."""
     return f"__import__('os').kill({os.getpid()}, {number}); __import__('time').sleep(60)"
@@ -331,13 +359,12 @@ def replace_second(what: str) -> str:
 
 
 def test_a_run_that_is_interrupted_reports_what_was_judged_until_then(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: Command, tmp_path: Path
 ) -> None:
     stored = tmp_path / "out.json"
-    suite = write_suite(tmp_path, replace_second(signalling(signal.SIGINT)))
-    assert main([f"--json={stored}"], suite) == 1
-    told = " ".join(capsys.readouterr().out.split())
-    assert "the run was interrupted after 2 of 4 checks" in told
+    done = command(f"--json={stored}", checks=replace_second(signalling(signal.SIGINT)))
+    assert done.code == 1
+    assert "the run was interrupted after 2 of 4 checks" in " ".join(done.out.split())
     report = json.loads(stored.read_text(encoding="utf-8"))
     assert report["run"]["interrupted"] is True
     assert {(line["claim"], line["status"]) for line in report["lines"]} == {
@@ -345,25 +372,12 @@ def test_a_run_that_is_interrupted_reports_what_was_judged_until_then(
         ("keys.read.environment", "untested"),
         ("logprobs.dedicated.absent", "untested"),
     }
-    assert not suite.memory.exists()
+    assert not command.suite.memory.exists()
 
 
-def test_one_reason_for_which_much_was_not_judged_is_said_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    setup = "@pytest.fixture(autouse=True)\ndef server(): pytest.skip('nobody answers')\n"
-    suite = write_suite(tmp_path, f"{PASSING}\n{setup}")
-    assert main([], suite) == 1
-    told = capsys.readouterr().out
-    names = "calls.invoke.once, keys.read.environment, logprobs.dedicated.absent"
-    assert f"? UNTESTED  4 of 4 verdicts: nobody answers\n    {names}\n" in told
-    assert told.count("nobody answers") == 1
-
-
-def test_a_run_that_is_terminated_ends_its_checks(tmp_path: Path) -> None:
+def test_a_run_that_is_terminated_ends_its_checks(command: Command) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    suite = write_suite(tmp_path, replace_second(signalling(signal.SIGTERM)))
-    assert main([], suite) == 1
+    assert command(checks=replace_second(signalling(signal.SIGTERM))).code == 1
     assert signal.getsignal(signal.SIGTERM) is before
 
 
@@ -375,24 +389,19 @@ def test_a_thread_of_its_own_runs_without_signals(tmp_path: Path) -> None:
     assert codes == [0]
 
 
-@pytest.mark.parametrize("before", ["import pytest", "    assert lane in"])
+@pytest.mark.parametrize("before", ["import pytest", "    assert lane in", ""])
 def test_what_is_interrupted_before_a_check_ended_says_so_without_a_traceback(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], before: str
+    command: Command, tmp_path: Path, before: str
 ) -> None:
-    indent = before[: -len(before.lstrip())]
-    first = f"{indent}{signalling(signal.SIGINT)}\n"
-    suite = write_suite(tmp_path, PASSING.replace(before, first + before, 1))
-    assert main([], suite) == 130
-    assert capsys.readouterr().err == "interrupted: nothing was judged\n"
-
-
-def test_what_is_interrupted_before_its_record_began_says_so_as_well(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    suite = write_suite(tmp_path)
-    (tmp_path / "conftest.py").write_text(signalling(signal.SIGINT), encoding="utf-8")
-    assert main([], suite) == 130
-    assert capsys.readouterr().err == "interrupted: nothing was judged\n"
+    interrupt, checks = signalling(signal.SIGINT), PASSING
+    if before:
+        indent = before[: -len(before.lstrip())]
+        checks = PASSING.replace(before, f"{indent}{interrupt}\n{before}", 1)
+    else:  # before its record began
+        (tmp_path / "conftest.py").write_text(interrupt, encoding="utf-8")
+    done = command(checks=checks)
+    assert done.code == 130
+    assert done.err == "interrupted: nothing was judged\n"
 
 
 @pytest.mark.parametrize("patience", [0.1, None], ids=["goes on", "told twice"])
@@ -449,7 +458,7 @@ def test_what_breaks_while_a_run_is_read_kills_it(
 
 
 def test_the_settings_of_a_user_change_no_verdict(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forked_pytest.start_for_real(monkeypatch)
     settings = {
@@ -462,7 +471,7 @@ def test_the_settings_of_a_user_change_no_verdict(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     check = f"import os; assert not set(os.environ) & {set(settings)}"
-    assert main([], write_suite(tmp_path, replace_second(check))) == 0
+    assert command(checks=replace_second(check)).code == 0
 
 
 def test_output_that_lacks_characters_shows_their_codes(
@@ -475,28 +484,12 @@ def test_output_that_lacks_characters_shows_their_codes(
     assert b"\\u2717 FAIL  keys.read.environment" in out.buffer.getvalue()
 
 
-def test_a_checkout_that_cannot_be_written_to_is_judged_all_the_same(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    suite = write_suite(tmp_path)
-    suite.memory.touch()
-    assert main([], suite) == 0
-    told = capsys.readouterr()
-    assert "GREEN" in told.out
-    assert "not kept for `explain`" in told.err
-
-
-def test_a_report_that_cannot_be_written_is_found_before_the_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    there, missing = tmp_path / "there.json", tmp_path / "no" / "such.json"
-    suite = write_suite(tmp_path)
-    assert main([f"--json={there}", f"--html={missing}"], suite) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "cannot begin" in told.err
-    assert not there.exists()
-    assert not suite.memory.exists()
+def test_a_checkout_that_cannot_be_written_to_is_judged_all_the_same(command: Command) -> None:
+    command.suite.memory.touch()
+    done = command()
+    assert done.code == 0
+    assert "GREEN" in done.out
+    assert "not kept for `explain`" in done.err
 
 
 def test_keys_of_other_services_are_not_shown(
@@ -515,32 +508,6 @@ def test_keys_of_other_services_are_not_shown(
     assert "ValueError: ***" in told.out
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--target", "moon"], "'moon' is no target"),
-        (["--lane", "moon"], "invalid choice: 'moon'"),
-        (["moon"], "unrecognized arguments: moon"),
-        (["explain"], "required: CLAIM"),
-    ],
-)
-def test_arguments_that_mean_nothing_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
-) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments, write_suite(tmp_path))
-    assert caught.value.code == 2
-    assert said in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("arguments", [["--claim", "moon"], ["explain", "moon"]])
-def test_a_claim_nobody_knows_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
-) -> None:
-    assert main(arguments, write_suite(tmp_path)) == 2
-    assert "cannot begin: claim 'moon' is unknown" in capsys.readouterr().err
-
-
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
@@ -549,10 +516,10 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert {*HERE_ADDED, *ELSEWHERE} < {line.split()[0] for line in lines if line.strip()}
 
 
-@pytest.mark.parametrize("command", [*HERE_ADDED, *ELSEWHERE])
-def test_help_says_how_a_command_is_used(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", [*HERE_ADDED, *ELSEWHERE])
+def test_help_says_how_a_command_is_used(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        main([command, "--help"])
+        main([name, "--help"])
     assert caught.value.code == 0
     said = capsys.readouterr().out
     assert said.startswith("usage: ")
@@ -563,7 +530,7 @@ def test_help_says_how_a_command_is_used(command: str, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    ("command", "module"),
+    ("name", "module"),
     [
         ("cassettes", "conformance.recording.inventory"),
         ("corpus", "conformance.maintenance.corpus.command"),
@@ -573,15 +540,15 @@ def test_help_says_how_a_command_is_used(command: str, capsys: pytest.CaptureFix
     ],
 )
 def test_a_command_with_its_own_options_gets_them(
-    command: str, module: str, monkeypatch: pytest.MonkeyPatch
+    name: str, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Command:
+    class Module:
         @staticmethod
         def main(argv: list[str]) -> int:
             return 7 if argv == ["folder", "--cuts=whole"] else 8
 
-    monkeypatch.setitem(sys.modules, module, Command)
-    assert main([command, "folder", "--cuts=whole"]) == 7
+    monkeypatch.setitem(sys.modules, module, Module)
+    assert main([name, "folder", "--cuts=whole"]) == 7
 
 
 def test_the_package_runs_as_a_program(
@@ -612,7 +579,7 @@ def test_what_is_interrupted_while_it_is_imported_says_so_without_a_traceback(
 
     monkeypatch.setitem(sys.modules, "conformance.cli.main", Interrupting("main"))
     with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(command.__file__)
+        runpy.run_path(program.__file__)
     assert stopped.value.code == 130
     assert capsys.readouterr().err == "interrupted: nothing was judged\n"
 
@@ -624,7 +591,7 @@ def test_a_missing_package_of_the_suite_is_named_with_what_to_install(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "rich.console", None)
     with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(command.__file__)
+        runpy.run_path(program.__file__)
     assert str(stopped.value).startswith("cannot begin: the suite needs rich")
     assert "pip install -e . --group test" in str(stopped.value)
     assert "pip install -r conformance/requirements.txt" in str(stopped.value)

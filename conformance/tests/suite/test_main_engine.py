@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import argparse
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from conformance.cli import main as program
 from conformance.cli.verify import aim_at_engine
-from conformance.tests.suite.sample_suite import write_suite
 from conformance.verdicts.bound_items import note_cassette_use, note_cost, note_refusal
 from conformance.verdicts.costs import Cost
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
-
 URL = "http://127.0.0.1:8100"
-
-
-def test_an_engine_needs_its_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert program.main(["verify", "--target", "engine"], write_suite(tmp_path)) == 2
-    assert "the target engine needs --engine-url" in capsys.readouterr().err
 
 
 def test_an_engine_is_aimed_at_by_its_address_and_called_by_its_name() -> None:

@@ -28,7 +28,7 @@ FINISH = event(finish_reason="stop")
 DONE = "data: [DONE]\n\n"
 
 
-def stream(*events: str, complete: bool = True) -> oracle.Expected:
+def stream(*events: str, complete: bool = True) -> oracle.Content:
     return oracle.read(200, SSE, "".join(events), complete=complete, streamed=True)
 
 
@@ -202,7 +202,7 @@ def test_a_document_is_read_like_a_stream() -> None:
 
 def test_a_document_without_content_is_an_empty_answer() -> None:
     expected = oracle.read(200, JSON, '{"choices": [{"message": {}}]}')
-    assert expected == oracle.Expected()
+    assert expected == oracle.Content()
 
 
 @pytest.mark.parametrize("body", ["", "[1]", '{"choices": []}', "<html>", '{"object": "x"}'])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 import pytest
@@ -43,75 +44,76 @@ TRANSLATED = """
 """
 
 
-@pytest.mark.parametrize(
-    ("checks", "result", "reason"),
-    [
-        (key_check("pass"), Result.PASSED, ""),
-        (key_check("assert 1 == 2"), Result.FAILED, "it: assert 1 == 2"),
-        (key_check("raise ValueError('no\\n  key')"), Result.FAILED, "ValueError: no key"),
-        (key_check("pytest.skip('no server')"), Result.SKIPPED, "no server"),
-        (
-            "@pytest.mark.skip(reason='later')\n" + key_check("pass"),
-            Result.SKIPPED,
-            "later",
-        ),
-        (
-            "@pytest.mark.xfail(reason='known')\n" + key_check("assert 0"),
-            Result.FAILED,
-            "marked xfail: known; list it as an expected failure",
-        ),
-        (
-            "@pytest.mark.xfail(strict=False)\n" + key_check("pass"),
-            Result.FAILED,
-            "marked xfail: no reason; list it as an expected failure",
-        ),
-        (
-            "@pytest.mark.xfail(reason='gone', strict=True)\n" + key_check("pass"),
-            Result.FAILED,
-            "[XPASS(strict)] gone",
-        ),
-        (
-            key_check("evidence.not_applicable('seen: no audio')", "evidence"),
-            Result.NOT_APPLICABLE,
-            "seen: no audio",
-        ),
-        (
-            "@pytest.fixture\ndef server(): raise OSError('port')\n" + key_check("pass", "server"),
-            Result.BROKEN,
-            "setup: OSError: port",
-        ),
-        (key_check("pass", "nothing"), Result.BROKEN, "setup: "),
-        (
-            "@pytest.fixture\ndef server():\n    yield\n    raise OSError('port')\n"
-            + key_check("pass", "server"),
-            Result.BROKEN,
-            "teardown: OSError: port",
-        ),
-        (
-            "@pytest.fixture\ndef server():\n    yield\n    raise OSError('port')\n"
-            + key_check("assert 0", "server"),
-            Result.FAILED,
-            "it: assert 0",
-        ),
-        (
-            FAULT + key_check("raise SuiteFault('my own')"),
-            Result.BROKEN,
-            "conformance.SuiteFault: my own",
-        ),
-        (key_check(TRANSLATED.format(how="from error")), Result.BROKEN, "OSError: connection"),
-        (key_check(TRANSLATED.format(how="")), Result.BROKEN, "OSError: connection lost"),
-        (key_check("pytest.fail('x' * 999)"), Result.FAILED, "Failed: xxx"),
-    ],
-)
-def test_a_check_ends_in_one_result_with_one_line_of_reason(
-    bench: Bench, checks: str, result: Result, reason: str
-) -> None:
-    (outcome,) = bench.outcomes(checks)
-    assert outcome.result is result
-    assert outcome.reason.startswith(reason)
-    assert bool(outcome.reason) == bool(reason)
-    assert "\n" not in outcome.reason
-    assert len(outcome.reason) <= plugin.LONGEST
+RESULTS = [
+    (key_check("pass"), Result.PASSED, ""),
+    (key_check("assert 1 == 2"), Result.FAILED, "it: assert 1 == 2"),
+    (key_check("raise ValueError('no\\n  key')"), Result.FAILED, "ValueError: no key"),
+    (key_check("pytest.skip('no server')"), Result.SKIPPED, "no server"),
+    (
+        "@pytest.mark.skip(reason='later')\n" + key_check("pass"),
+        Result.SKIPPED,
+        "later",
+    ),
+    (
+        "@pytest.mark.xfail(reason='known')\n" + key_check("assert 0"),
+        Result.FAILED,
+        "marked xfail: known; list it as an expected failure",
+    ),
+    (
+        "@pytest.mark.xfail(strict=False)\n" + key_check("pass"),
+        Result.FAILED,
+        "marked xfail: no reason; list it as an expected failure",
+    ),
+    (
+        "@pytest.mark.xfail(reason='gone', strict=True)\n" + key_check("pass"),
+        Result.FAILED,
+        "[XPASS(strict)] gone",
+    ),
+    (
+        key_check("evidence.not_applicable('seen: no audio')", "evidence"),
+        Result.NOT_APPLICABLE,
+        "seen: no audio",
+    ),
+    (
+        "@pytest.fixture\ndef server(): raise OSError('port')\n" + key_check("pass", "server"),
+        Result.BROKEN,
+        "setup: OSError: port",
+    ),
+    (key_check("pass", "nothing"), Result.BROKEN, "setup: "),
+    (
+        "@pytest.fixture\ndef server():\n    yield\n    raise OSError('port')\n"
+        + key_check("pass", "server"),
+        Result.BROKEN,
+        "teardown: OSError: port",
+    ),
+    (
+        "@pytest.fixture\ndef server():\n    yield\n    raise OSError('port')\n"
+        + key_check("assert 0", "server"),
+        Result.FAILED,
+        "it: assert 0",
+    ),
+    (
+        FAULT + key_check("raise SuiteFault('my own')"),
+        Result.BROKEN,
+        "conformance.SuiteFault: my own",
+    ),
+    (key_check(TRANSLATED.format(how="from error")), Result.BROKEN, "OSError: connection"),
+    (key_check(TRANSLATED.format(how="")), Result.BROKEN, "OSError: connection lost"),
+    (key_check("pytest.fail('x' * 999)"), Result.FAILED, "Failed: xxx"),
+]
+
+
+def test_a_check_ends_in_one_result_with_one_line_of_reason(bench: Bench) -> None:
+    first, *more = (checks for checks, _, _ in RESULTS)
+    outcomes = bench.outcomes(first, more=more)
+    found = {int(re.sub(r"\D", "", each.check) or 0): each for each in outcomes}
+    assert len(outcomes) == len(found) == len(RESULTS)
+    for number, (checks, result, reason) in enumerate(RESULTS):
+        outcome = found[number]
+        assert (outcome.result, bool(outcome.reason)) == (result, bool(reason)), checks
+        assert outcome.reason.startswith(reason), checks
+        assert "\n" not in outcome.reason
+        assert len(outcome.reason) <= plugin.LONGEST
 
 
 def test_no_credential_gets_into_the_record(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,21 +367,18 @@ def test_a_failed_check_keeps_its_first_and_last_exchange_and_all_that_pytest_sa
     assert "sk-7f3k" not in bench.record_path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("check", "text"),
-    [
-        (key_check("pass"), ""),
-        (key_check("pytest.skip('no server')"), ""),
-        (key_check("raise ValueError('one\\n  two')"), "ValueError: one\n  two"),
-    ],
-)
-def test_without_a_failure_nothing_is_kept_and_without_a_request_no_exchange(
-    bench: Bench, check: str, text: str
-) -> None:
-    [outcome] = bench.outcomes(check)
-    assert outcome.text.endswith(text)
-    assert bool(outcome.text) == bool(text)
-    assert outcome.exchanges == ()
+def test_without_a_failure_nothing_is_kept_and_without_a_request_no_exchange(bench: Bench) -> None:
+    checks = {
+        key_check("pass"): "",
+        key_check("pytest.skip('no server')"): "",
+        key_check("raise ValueError('one\\n  two')"): "ValueError: one\n  two",
+    }
+    first, *more = checks
+    outcomes = sorted(bench.outcomes(first, more=more), key=lambda outcome: outcome.check)
+    for outcome, text in zip(outcomes, checks.values(), strict=True):
+        assert outcome.text.endswith(text)
+        assert bool(outcome.text) == bool(text)
+        assert outcome.exchanges == ()
 
 
 def test_a_run_records_its_cassettes_its_cost_and_why_it_cannot_go_on(bench: Bench) -> None:

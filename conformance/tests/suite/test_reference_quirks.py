@@ -14,7 +14,7 @@ from conformance.reference.quirks.rewording import in_deltas, reword
 from conformance.targets import LANES
 from conformance.tests.package.call_modes import QUESTIONS, WAYS, ask, build, mount, tell
 from conformance.tests.package.in_each import in_each
-from conformance.tests.suite.reference_requests import NAMED, WEATHER
+from conformance.tests.suite.reference_requests import WEATHER
 from langchain_baseten import (
     BasetenContextOverflowError,
     BasetenError,
@@ -235,109 +235,6 @@ def test_a_stream_that_does_not_say_why_it_ends_is_packed_whole() -> None:
     assert len(packed.pieces) < len(respond(asked).pieces)
 
 
-# What is on the wire, as recorded.
-
-
-def test_events_of_several_tokens_join_calls_thoughts_and_the_finish() -> None:
-    events = stream("one-delta-many-pieces", QUESTIONS["calls"], tools=TOOLS)
-    role, *joined = [choice for event in events for choice in event["choices"]]
-    assert role["delta"] == {"role": "assistant", "content": ""}
-    assert len(joined) < 5
-    assert ["content", "reasoning", "tool_calls"] in [list(one["delta"]) for one in joined]
-    calls = max((one["delta"].get("tool_calls") or [] for one in joined), key=len)
-    assert [(call["index"], *call["function"]) for call in calls[-3:]] == [
-        (0, "arguments"),
-        (1, "name"),
-        (1, "arguments"),
-    ]
-    assert [one["finish_reason"] for one in joined][-2:] == [None, "tool_calls"]
-    assert list(joined[-1])[-2:] == ["stop_reason", "token_ids"]
-    assert events[-1]["usage"]
-
-
-def test_a_llama_stream_has_its_own_keys_and_begins_a_call_at_once() -> None:
-    events = stream("llama.cpp", QUESTIONS["calls"], tools=TOOLS)
-    keys = ["choices", "created", "id", "model", "system_fingerprint", "object"]
-    assert [list(event) for event in events[:-1]] == [keys] * (len(events) - 1)
-    assert list(events[-1]) == [*keys, "usage", "timings"]
-    assert events[0]["choices"] == [
-        {"finish_reason": None, "index": 0, "delta": {"role": "assistant", "content": None}}
-    ]
-    calls = [part for part in parts(events) if "tool_calls" in part]
-    assert all(list(part) == ["tool_calls"] for part in calls)
-    first, second = calls[0]["tool_calls"][0], calls[1]["tool_calls"][0]
-    assert first["function"] == {"name": "get_weather", "arguments": "{"}
-    assert list(second) == ["index", "function"]
-    assert events[0]["system_fingerprint"].startswith("b1-")
-
-
-def test_a_llama_body_has_its_own_keys() -> None:
-    answer = whole("llama.cpp", QUESTIONS["calls"], tools=TOOLS)
-    assert list(answer)[:4] == ["choices", "created", "model", "system_fingerprint"]
-    assert list(answer)[4:] == ["object", "usage", "id", "timings"]
-    assert list(answer["choices"][0]) == ["finish_reason", "index", "message"]
-
-
-PIXEL = "data:image/png;base64,iVBORw0KGgo="
-
-
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
-        ({"messages": [{"role": "user", "content": "word " * 40_000}]}, "exceed_context_size"),
-        (
-            {
-                "messages": [
-                    {
-                        "role": "user",
-                        "content": [{"type": "image_url", "image_url": {"url": PIXEL}}],
-                    }
-                ]
-            },
-            "image input is not supported",
-        ),
-        ({"logprobs": True, "tools": TOOLS, "stream": True}, "logprobs is not supported with"),
-    ],
-    ids=["too long", "image", "logprobs beside tools"],
-)
-def test_a_llama_refusal_is_worded_as_its_own(fields: dict[str, Any], told: str) -> None:
-    answer = plan(QUIRKS["llama.cpp"].mount(respond), "Hello", **fields)
-    assert answer.status in (400, 500)
-    assert told in answer.body.decode()
-    assert dict(answer.headers)["content-type"] == "application/json; charset=utf-8"
-
-
-@pytest.mark.parametrize(
-    ("choice", "told"),
-    [
-        ("auto", '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser'),
-        ("required", 'tool_choice="required" requires --tool-call-parser to be set'),
-        (NAMED, 'tool_choice=function "get_weather" requires --tool-call-parser to be set'),
-    ],
-    ids=["auto", "required", "named"],
-)
-def test_without_parsers_each_choice_of_tools_has_its_own_refusal(choice: Any, told: str) -> None:
-    error = whole("no-parsers", "Hello", tools=TOOLS, tool_choice=choice)["error"]
-    assert error["message"].startswith(told)
-    assert (error["type"], error["param"], error["code"]) == ("BadRequestError", None, 400)
-
-
-def test_without_parsers_thoughts_stand_in_the_text_and_are_not_counted() -> None:
-    answer = whole("no-parsers", "Hello", tools=TOOLS, tool_choice="none")
-    message = answer["choices"][0]["message"]
-    assert message["content"].startswith("<think>\nThe user wrote")
-    assert message["content"].endswith('.\n</think>\n\nYou said "Hello".')
-    assert message["reasoning"] is None
-    assert answer["usage"]["completion_tokens_details"] is None
-    events = stream("no-parsers", "Hello")
-    deltas = parts(events)
-    assert [set(part) for part in deltas[1:]] == [{"content"}] * (len(deltas) - 1)
-    assert deltas[1] == {"content": "<think>"}
-    assert deltas[-1] == {"content": ""}
-    assert "".join(part["content"] for part in deltas) == message["content"]
-    assert "completion_tokens_details" not in events[-1]["usage"]
-
-
 @pytest.mark.parametrize("way", WAYS)
 async def test_thoughts_in_the_text_stay_there(way: str) -> None:
     said = tell(await ask(build(QUIRKS["no-parsers"].mount(respond)), "Hello", way))
@@ -368,51 +265,3 @@ async def test_a_call_of_an_unknown_tool_is_passed_on(way: str) -> None:
         ("no_such_tool", {"city": "Paris"}),
         ("no_such_tool", {"city": "Rome"}),
     ]
-
-
-OCTETS = ["nothing-at-all", "raw-text", "bare-error", "ends-quietly", "octet-stream"]
-TRUSS = ["loading", "user-code-raised", "rate-limit-raised", "rate-limit-passed-on"]
-TRUSS_CODES = dict.fromkeys(TRUSS, "600") | {
-    "rate-limit-passed-on": "700",
-    "no-such-method": "700",
-    "unreadable-body": "700",
-}
-
-
-@pytest.mark.parametrize(("name", "code"), TRUSS_CODES.items())
-def test_an_error_of_truss_names_its_source_and_its_code(name: str, code: str) -> None:
-    headers = dict(plan(QUIRKS[name].mount(respond), "Hello").headers)
-    assert (headers["x-baseten-error-source"], headers["x-baseten-error-code"]) == ("04", code)
-    assert headers.get("retry-after") == ("1" if name == "rate-limit-passed-on" else None)
-
-
-@pytest.mark.parametrize("name", OCTETS)
-def test_a_generator_of_truss_sends_octets_without_a_length(name: str) -> None:
-    told = plan(QUIRKS[name].mount(respond), "Hello", stream=True)
-    headers = dict(told.headers)
-    assert headers["content-type"] == "application/octet-stream"
-    assert "content-length" not in headers
-    assert told.ending == "complete"
-
-
-@pytest.mark.parametrize(
-    ("name", "sent"),
-    [("bare-string", b'"Hello! How can I help you today?"'), ("list", b'["a", "b"]')],
-)
-def test_a_model_of_truss_may_return_any_json(name: str, sent: bytes) -> None:
-    told = plan(QUIRKS[name].mount(respond), "Hello")
-    assert told.body == sent
-    assert ("content-type", "application/json") in told.headers
-
-
-def test_a_closed_connection_ends_without_a_word() -> None:
-    told = plan(QUIRKS["closed"].mount(respond), "Hello", stream=True)
-    assert told.ending == "abort"
-    assert all(piece.event for piece in told.pieces)
-
-
-def test_an_abort_still_says_what_was_spent() -> None:
-    finish, usage = stream("aborted", "Hello")[-2:]
-    assert finish["choices"] == [{"index": 0, "delta": {}, "finish_reason": "abort"}]
-    assert usage["choices"] == []
-    assert usage["usage"]["completion_tokens"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance.maintenance.drift.shapes import Change, compare_shapes, merge, read_shape
+from conformance.maintenance.drift.shapes import compare_shapes, merge, read_shape
 from conformance.tests.suite.response_builders import ANSWER, GOOD, call, piece, response, stream
 
 
@@ -92,14 +92,11 @@ def test_words_of_small_vocabularies_are_their_own_types() -> None:
 # --- two responses --------------------------------------------------------------------------------
 
 
-def describe(changes: list[Change]) -> list[tuple[str, str, str]]:
-    return [(str(change.severity), change.where, change.what) for change in changes]
-
-
 def compare(old: Any, new: Any, *others: Any) -> list[tuple[str, str, str]]:
     """Compare two responses; the others were recorded in the same lane."""
     shapes = [read_shape(each) for each in (old, *others)]
-    return describe(compare_shapes(shapes[0], read_shape(new), merge(shapes)))
+    changes = compare_shapes(shapes[0], read_shape(new), merge(shapes))
+    return [(str(change.severity), change.where, change.what) for change in changes]
 
 
 TEXTS = tuple(piece(text) for text in "abcd")
@@ -142,59 +139,124 @@ def test_harmless_variation_is_silent(name: str) -> None:
     assert compare(*HARMLESS[name]) == []
 
 
-def test_a_new_field_informs_once_and_not_about_what_is_below() -> None:
-    found = compare(response(ANSWER), response({**ANSWER, "new": {"x": [{"y": 1}]}}))
-    assert found == [("information", "new", "new, object")]
+LESS = {name: value for name, value in ANSWER.items() if name != "choices"}
+NULLS, TEXT = response([{"a": None}, {"a": "x"}]), response([{"a": "x"}])
+ROLES = response([{"role": "a"}, {"role": "b"}])
+# what changed -> old and new response, what else the lane recorded, and what is reported
+CHANGES: dict[str, tuple[Any, Any, list[Any], list[tuple[str, str, str]]]] = {
+    "a new field, and not what is below": (
+        response(ANSWER),
+        response({**ANSWER, "new": {"x": [{"y": 1}]}}),
+        [],
+        [("information", "new", "new, object")],
+    ),
+    "a missing field, and not what was below": (
+        response(ANSWER),
+        response(LESS),
+        [],
+        [("warning", "choices", "missing, was array")],
+    ),
+    "fields that only begin alike": (
+        response({}),
+        response({"a": 1, "ab": 1}),
+        [],
+        [("information", "a", "new, integer"), ("information", "ab", "new, integer")],
+    ),
+    "another type at the top": (
+        response(ANSWER),
+        response([ANSWER]),
+        [],
+        [("failure", "$", "object became array")],
+    ),
+    "no null any more": (NULLS, TEXT, [], []),
+    "null at times": (TEXT, NULLS, [], [("warning", "[].a", "null at times now, was string")]),
+    "null at times, as the lane knows": (TEXT, NULLS, [response([{"a": None}])], []),
+    "another status": (
+        response(ANSWER),
+        response({"error": "x"}, status=503),
+        [],
+        [("failure", "HTTP status", "200 became 503")],
+    ),
+    "another word of a vocabulary": (
+        response([{"role": "a"}]),
+        ROLES,
+        [],
+        [("failure", "[].role", '"a" became "a" or "b"')],
+    ),
+    "a word that the lane knows": (response([{"role": "a"}]), ROLES, [ROLES], []),
+    "a type that only the lane's streams have": (
+        response({"a": "x"}),
+        response({"a": 1}),
+        [stream({"a": 1})],
+        [("failure", "a", "string became integer")],
+    ),
+    "headers": (
+        response({}, cache_control="a"),
+        response({}, retry_after="3"),
+        [],
+        [
+            ("information", "header retry-after", "new, text"),
+            ("warning", "header cache-control", "missing, was text"),
+        ],
+    ),
+    "a media type": (
+        response({}),
+        response({}, ""),
+        [],
+        [("failure", "header content-type", "application/json became none")],
+    ),
+    "no end of a stream": (
+        stream(*GOOD),
+        stream(*GOOD, done=False),
+        [],
+        [("warning", "[DONE]", "missing, was the last event")],
+    ),
+    "an error inside a stream": (
+        stream(*GOOD),
+        stream(*GOOD, {"error": {"a": 1}}),
+        [],
+        [("information", "error", "new, object")],
+    ),
+    **{
+        f"a body that is {form}": (
+            old,
+            new,
+            [],
+            [("failure", "the body", f"{was} became {form}")],
+        )
+        for old, was, new, form in (
+            (response(ANSWER), "JSON", response("<html>"), "unreadable"),
+            (response(ANSWER), "JSON", response(""), "empty"),
+            (stream(*GOOD), "events", response(ANSWER), "JSON"),
+        )
+    },
+}
 
 
-def test_a_missing_field_warns_once_and_not_about_what_was_below() -> None:
-    less = {name: value for name, value in ANSWER.items() if name != "choices"}
-    assert compare(response(ANSWER), response(less)) == [
-        ("warning", "choices", "missing, was array")
-    ]
-
-
-def test_paths_that_only_begin_alike_are_told_apart() -> None:
-    assert [where for _, where, _ in compare(response({}), response({"a": 1, "ab": 1}))] == [
-        "a",
-        "ab",
-    ]
+@pytest.mark.parametrize("what", CHANGES)
+def test_each_change_is_reported_once_by_how_much_it_matters(what: str) -> None:
+    old, new, others, reported = CHANGES[what]
+    assert compare(old, new, *others) == reported
 
 
 @pytest.mark.parametrize(
     ("old", "new", "severity", "what"),
     [
         (5, "5", "failure", "integer became string"),
-        (5, [{"a": 1}], "failure", "integer became array"),
         (5, True, "failure", "integer became boolean"),
         (5, 5.0, "failure", "integer became number"),
         (5, float("nan"), "failure", "integer became NaN or Infinity"),
-        (5, None, "warning", "missing, null now, was integer"),
         ({"a": {"b": 1}}, None, "warning", "missing, null now, was object"),
         ({"a": {"b": 1}}, [1], "failure", "object became array"),
-        (None, "x", "information", "new, was null, is string"),
         (None, {"a": {"b": 1}}, "information", "new, was null, is object"),
     ],
 )
-def test_another_type_is_told_once_by_how_much_it_matters(
-    old: Any, new: Any, severity: str, what: str
-) -> None:
+def test_another_type_is_reported_once(old: Any, new: Any, severity: str, what: str) -> None:
     assert compare(response({"n": old}), response({"n": new})) == [(severity, "n", what)]
 
 
-def test_another_type_at_the_top_is_all_there_is_to_tell() -> None:
-    found = compare(response(ANSWER), response([ANSWER]))
-    assert found == [("failure", "$", "object became array")]
-
-
-def test_a_type_that_does_not_come_any_more_is_no_change() -> None:
-    old, new = response([{"a": None}, {"a": "x"}]), response([{"a": "x"}])
-    assert compare(old, new) == []
-    assert compare(new, old) == [("warning", "[].a", "null at times now, was string")]
-
-
 @pytest.mark.parametrize(
-    ("old", "new", "other", "told"),
+    ("old", "new", "other", "reported"),
     [
         ("x", [1], [2], []),
         ("x", 1.5, 0.5, []),
@@ -206,78 +268,7 @@ def test_a_type_that_does_not_come_any_more_is_no_change() -> None:
     ],
 )
 def test_a_type_that_its_lane_knows_at_that_path_is_no_change(
-    old: Any, new: Any, other: Any, told: Any
+    old: Any, new: Any, other: Any, reported: Any
 ) -> None:
     found = compare(response({"a": old}), response({"a": new}), response({"a": other}))
-    assert [each for each in found if each[1] == "a"] == told
-
-
-def test_null_at_times_is_known_from_the_lane_too() -> None:
-    old, new = response([{"a": "x"}]), response([{"a": None}, {"a": "x"}])
-    assert compare(old, new, response([{"a": None}])) == []
-
-
-def test_what_a_stream_shows_is_not_known_of_whole_answers() -> None:
-    found = compare(response({"a": "x"}), response({"a": 1}), stream({"a": 1}))
-    assert found == [("failure", "a", "string became integer")]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "where", "what"),
-    [
-        (
-            response(ANSWER),
-            response({"error": "x"}, status=503),
-            "HTTP status",
-            "200 became 503",
-        ),
-        (response(ANSWER), response("<html>"), "the body", "JSON became unreadable"),
-        (response(ANSWER), response(""), "the body", "JSON became empty"),
-        (stream(*GOOD), response(ANSWER), "the body", "events became JSON"),
-        (stream(*GOOD), stream("{cut"), "the body", "events became unreadable"),
-        (stream(*GOOD), stream(), "the body", "events became unreadable"),
-        (
-            response({}),
-            response({}, "text/plain"),
-            "header content-type",
-            "application/json became text/plain",
-        ),
-        (response({}), response({}, ""), "header content-type", "application/json became none"),
-        (response({}, ""), response({}), "header content-type", "none became application/json"),
-        (
-            response([{"role": "a"}]),
-            response([{"role": "a"}, {"role": "b"}]),
-            "[].role",
-            '"a" became "a" or "b"',
-        ),
-    ],
-)
-def test_another_status_body_media_type_or_word_is_one_failure(
-    old: Any, new: Any, where: str, what: str
-) -> None:
-    assert compare(old, new) == [("failure", where, what)]
-
-
-def test_headers_that_cassettes_keep_come_and_go() -> None:
-    old, new = response({}, cache_control="a"), response({}, retry_after="3")
-    assert compare(old, new) == [
-        ("information", "header retry-after", "new, text"),
-        ("warning", "header cache-control", "missing, was text"),
-    ]
-
-
-def test_words_are_known_from_the_lanes_answers_of_the_same_form() -> None:
-    old, new = response({"object": "a"}), response({"object": "b"})
-    assert compare(old, new, response({"object": "b"})) == []
-    assert compare(old, new, stream({"object": "b"}))[0][0] == "failure"
-
-
-def test_the_end_of_a_stream_and_an_error_inside_are_fields() -> None:
-    old = stream(*GOOD)
-    assert compare(old, stream(*GOOD, done=False)) == [
-        ("warning", "[DONE]", "missing, was the last event")
-    ]
-    assert compare(stream(*GOOD, done=False), old)[0][0] == "information"
-    assert compare(old, stream(*GOOD, {"error": {"a": 1}})) == [
-        ("information", "error", "new, object")
-    ]
+    assert [each for each in found if each[1] == "a"] == reported

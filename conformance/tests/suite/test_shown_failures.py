@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import io
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 import pytest
 from rich.console import Console
 
 from conformance.cli.main import main
-from conformance.reports.difference import load_schema
-from conformance.reports.junit import write_junit
-from conformance.reports.page import write_page
 from conformance.reports.tables import print_report
 from conformance.runner import Selection, Suite, pytest_command
 from conformance.tests.suite.sample_report import CALLS, make, outcome, verdict
@@ -25,84 +19,26 @@ from conformance.verdicts.verdicts import Result, ShownExchange, Status
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.reports.report import Report
 
 pytestmark = pytest.mark.usefixtures("forked")
 
-TEXT = "AssertionError: assert [1] == [2]\n  full <diff>"
-EXCHANGE = ShownExchange("POST http://h/v1\n\n{&}", "200\n\n<hello>", 1, 3)
-LAST = ShownExchange("POST http://h/v1\n\n{last}", "500", 3, 3)
-FAILED = replace(
-    outcome(CALLS, "dedicated", result=Result.FAILED, reason="why"),
-    text=TEXT,
-    exchanges=(EXCHANGE, LAST),
-)
-ALONE = replace(FAILED, check="features/test_checks.py::test_alone", exchanges=())
-AGAIN = (
-    "python -m conformance verify --target reference:x --claim calls.invoke.once --lane dedicated"
-)
 
-
-def report(folder: Path, **header: Any) -> Report:
-    header = {"command": "python -m conformance verify --target reference:x"} | header
-    verdicts = (verdict(CALLS, "dedicated", Status.FAIL, "why"), verdict(CALLS, "model-apis"))
-    passed = outcome(CALLS, "model-apis", "features/test_checks.py::test_passed")
-    return make(folder, verdicts, outcomes=(FAILED, ALONE, passed), **header)
-
-
-def show(found: Report, *, exchanges: bool) -> str:
-    shown = io.StringIO()
-    print_report(found, Console(file=shown, width=300), exchanges=exchanges)
-    return shown.getvalue()
-
-
-def test_the_terminal_shows_exchanges_if_it_is_asked_to(tmp_path: Path) -> None:
-    found = report(tmp_path)
-    brief, full = show(found, exchanges=False), show(found, exchanges=True)
-    assert f"again: {AGAIN}" in brief
-    assert "full <diff>" not in brief
-    assert "test_passed" not in full
-    for text in (TEXT, EXCHANGE.request, EXCHANGE.response, LAST.request, f"--- again: {AGAIN}"):
-        assert text in full
-    assert "--- request 1 of 3\nPOST" in full
-    assert "--- request 3 of 3\nPOST" in full
-    assert full.count("--- request") == 2
-    assert "test_alone\nAssertionError" in full
-
-
-def test_one_request_is_not_counted(tmp_path: Path) -> None:
-    single = replace(FAILED, exchanges=(replace(EXCHANGE, total=1),), text="")
-    found = make(tmp_path, (verdict(CALLS, "dedicated", Status.FAIL, "why"),), outcomes=(single,))
-    full = show(found, exchanges=True)
-    assert "--- request\nPOST" in full
-    assert "[dedicated]\nwhy\n" in full
-
-
-def test_the_page_and_junit_show_all_of_it(tmp_path: Path) -> None:
-    found = report(tmp_path)
-    page = html.unescape(write_page(found, tmp_path))
-    junit = ET.fromstring(write_junit(found, tmp_path))  # noqa: S314  our own
-    [failure] = [each.text or "" for each in junit.iter("failure")]
-    for text in (TEXT, EXCHANGE.request, EXCHANGE.response, LAST.request, AGAIN):
-        assert text in page
-        assert text in failure
-    assert page.count("What failed in") == 2
-
-
-def test_json_holds_all_of_it_within_its_schema(tmp_path: Path) -> None:
-    stored = json.loads(report(tmp_path).to_json())
-    first, second = stored["lines"][0]["findings"]
-    assert stored["lines"][0]["again"] == AGAIN
-    assert (first["text"], first["exchanges"][0]["request"]) == (TEXT, EXCHANGE.request)
-    assert (second["text"], second["exchanges"]) == (TEXT, [])
-    assert set(first["exchanges"][1]) == set(load_schema()["$defs"]["exchange"]["required"])
-
-
-def test_a_deployment_is_judged_again_by_its_own_command(tmp_path: Path) -> None:
-    found = report(tmp_path, command="python -m conformance deployment http://h/v1")
-    assert found.lines[0].again == (
-        "python -m conformance deployment http://h/v1 --claim calls.invoke.once"
+def test_one_request_is_not_counted_and_a_deployment_is_judged_by_its_own_command(
+    tmp_path: Path,
+) -> None:
+    exchange = ShownExchange("POST http://h/v1\n\n{&}", "200\n\n<hello>", 1, 1)
+    failed = outcome(CALLS, "dedicated", result=Result.FAILED, reason="why")
+    found = make(
+        tmp_path,
+        (verdict(CALLS, "dedicated", Status.FAIL, "why"),),
+        outcomes=(replace(failed, exchanges=(exchange,)),),
+        command="python -m conformance deployment http://h/v1",
     )
+    shown = io.StringIO()
+    print_report(found, Console(file=shown, width=300), exchanges=True)
+    assert "[dedicated]\nwhy\n--- request\nPOST" in shown.getvalue()
+    again = "again: python -m conformance deployment http://h/v1 --claim calls.invoke.once\n"
+    assert shown.getvalue().count(again) == 2
 
 
 @pytest.mark.parametrize(("target", "whole"), [("replay", True), ("reference:x", False)])

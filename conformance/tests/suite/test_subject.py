@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.language_models import BaseChatModel, FakeListChatModel
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr
 
@@ -147,13 +148,44 @@ class _Curious(_Deaf):
     model_config = ConfigDict(extra="allow")
 
 
-def test_an_argument_that_a_constructor_ignores_does_not_apply() -> None:
-    with pytest.raises(pytest.skip.Exception, match="makes ignores the argument stop: it has none"):
-        subject.Factory("a:b", _deaf).make(model="m", max_retries=0, stop=["END"])
+class _Named(_Deaf):
+    model_config = ConfigDict(populate_by_name=True)
+
+
+def _forgetful(*, cache: Any = None, **settings: Any) -> Any:
+    return _Deaf(**settings)
+
+
+@pytest.mark.parametrize(
+    ("build", "given"),
+    [
+        (_deaf, {"stop": ["END"]}),
+        (_deaf, {"limit": 7}),
+        (_forgetful, {"cache": InMemoryCache()}),
+    ],
+)
+def test_an_argument_that_leaves_no_trace_does_not_apply(build: Any, given: Any) -> None:
+    with pytest.raises(pytest.skip.Exception, match=f"ignores the argument {min(given)}: it has"):
+        subject.Factory("a:b", build).make(model="m", max_retries=0, **given)
+
+
+@pytest.mark.parametrize(
+    ("build", "given"),
+    [
+        (_Named, {"limit": None}),
+        (_Named, {"limit": 7}),
+        (_deaf, {"cache": InMemoryCache()}),
+        (_forgetful, {"disable_streaming": False}),
+    ],
+)
+def test_an_argument_that_every_model_has_is_judged_where_it_is_taken(
+    build: Any, given: Any
+) -> None:
+    assert isinstance(subject.Factory("a:b", build).make(model="m", **given), _Deaf)
 
 
 @pytest.mark.parametrize("build", [_deaf, _Curious])
-@pytest.mark.parametrize("name", ["max_tokens", "limit", "top_k", "topk", "seed", "user"])
+@pytest.mark.parametrize("name", ["max_tokens", "top_k", "topk", "seed", "user"])
 def test_an_argument_that_left_a_trace_in_what_is_made_is_judged(build: Any, name: str) -> None:
     given = {"model": "m", "api_key": "k", "base_url": "u", "max_retries": 0, name: 7}
     assert isinstance(subject.Factory("a:b", build).make(**given), _Deaf)

@@ -1,0 +1,228 @@
+"""What somebody else's model is seen to do before any check: many checks would meet it.
+
+Knows what to ask of it, once; must not know the checks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from contextlib import contextmanager, suppress
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import create_model
+from typing_extensions import TypedDict
+
+from conformance.reference import respond
+from conformance.reference.exchange import plan_json
+from conformance.subjects.connect import serve
+from conformance.subjects.expected_errors import has_type
+from conformance.subjects.subject import chosen
+from conformance.subjects.wire_answers import find_sentence
+from conformance.targets import choose_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+
+    from conformance.reference import AnswerPlan, LoopbackServer, ReceivedRequest, Responder
+    from conformance.targets import Lane
+
+__all__ = ["find_broken", "find_misdirected", "find_refusal", "find_refusals"]
+
+_ROUTE = "/chat/completions"
+_REFUSALS = range(400, 500)
+_FINE = 200
+_WAYS = 2
+_CITIES = "What is the weather in Paris and in Rome?"
+_SENT = [{"city": "Paris"}, {"city": "Rome"}]
+_PARAMETERS: dict[str, Any] = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+}
+_TOOL = {"name": "get_weather", "description": "Get the weather.", "parameters": _PARAMETERS}
+
+
+class _Visit(TypedDict):
+    """A visit."""
+
+    city: str
+
+
+_SCHEMAS: tuple[Any, ...] = (
+    create_model("Visit", city=str),
+    _Visit,
+    {"title": "Visit", "description": "A visit.", **_PARAMETERS},
+    {"name": "Visit", "description": "A visit.", "parameters": _PARAMETERS},
+)
+_STOPS = "parameters.stop.ends"
+_METHODS = ("function_calling", "json_schema", "json_mode")
+
+
+def find_misdirected(lane: Lane) -> str:
+    """Return what is wrong if somebody else's model asks where no chat completion is answered.
+
+    Args:
+        lane: Whose URL the model gets.
+
+    Returns:
+        What to do about it; empty if nothing is wrong.
+    """
+    with _serve(respond) as server:
+        with suppress(Exception, pytest.skip.Exception):  # The checks say what else is wrong.
+            model = _make(lane, server)
+            model.invoke("Hello")
+        asked = [request.path for request in server.requests]
+    wanted = f"{lane.base_path}{_ROUTE}"
+    if not asked or wanted in asked:
+        return ""
+    if not asked[-1].endswith(_ROUTE):
+        return (
+            f"what the factory makes asks for {asked[-1]}: it does not speak OpenAI's chat "
+            f"completions, which are all that this suite judges, and not for {wanted}."
+        )
+    return (
+        f"given {lane.setting}=…{lane.path}, what the factory makes asks for {asked[-1]}, where "
+        f"nothing answers, and not for {wanted}. An OpenAI client wants …{lane.base_path} as its "
+        "base URL: README.md has a factory to copy. Or judge the other --lane alone."
+    )
+
+
+def find_refusal(lane: Lane) -> str:
+    """Return why somebody else's model gets no answer to a plain question; empty if it gets one.
+
+    What a service refuses of every request is one fault, and so is what a client misses in every
+    response: no check but the one of plain questions may be failed by it.
+
+    Args:
+        lane: Whose URL the model gets.
+
+    Returns:
+        What the service says to its requests, if it refuses them, or the client of the responses,
+        if it can read neither an invoked nor a streamed one.
+    """
+    told: list[AnswerPlan] = []
+    errors: list[Exception] = []
+
+    def note(request: ReceivedRequest) -> AnswerPlan:
+        plan = respond(request)
+        if request.method != "GET":
+            told.append(plan)
+        return plan
+
+    with _serve(note) as server, suppress(Exception, pytest.skip.Exception):
+        model = _make(lane, server)
+        for ask in (model.invoke, lambda prompt: list(model.stream(prompt))):
+            try:
+                ask("Hello")
+            except Exception as error:  # noqa: BLE001  somebody's code may raise anything
+                errors.append(error)
+    if len(errors) == _WAYS and told and all(plan.status == _FINE for plan in told):
+        return (
+            "the client cannot read the response to a plain question, invoked or streamed, as "
+            f"messages.invoke.string says: {type(errors[0]).__name__}: {errors[0]}"
+        )
+    if not told or any(plan.status not in _REFUSALS for plan in told):
+        return ""
+    sentence = find_sentence(told[0].body.decode("utf-8"))
+    return (
+        f"the service refuses a plain question, as messages.invoke.string says: "
+        f"HTTP {told[0].status}: {sentence}"
+    )
+
+
+def find_broken(lane: Lane) -> set[str]:
+    """Return claims that the model breaks wherever it does what they are about.
+
+    Args:
+        lane: Whose service refuses a request, and sends two calls.
+    """
+    return _find_untyped(lane) | _find_spoilt(lane)
+
+
+def _find_untyped(lane: Lane) -> set[str]:
+    refused = plan_json(_REFUSALS.start, {"error": "No."})
+    with _serve(lambda _: refused) as server, suppress(pytest.skip.Exception):
+        try:
+            _make(lane, server).invoke("Hello")
+        except Exception as error:  # noqa: BLE001  somebody's code may raise anything
+            return set() if has_type("invalid-request", error) else {"errors.types.core"}
+    return set()
+
+
+def _find_spoilt(lane: Lane) -> set[str]:
+    found: set[str] = set()
+    with _serve(respond) as server, suppress(NotImplementedError, pytest.skip.Exception):
+        bound = _make(lane, server).bind_tools([_TOOL])
+        waited, _ = _read_calls(lambda: [bound.invoke(_CITIES)])
+        streamed, number = _read_calls(lambda: bound.stream(_CITIES))
+        if not any(args in _SENT for args in waited):
+            found.add("tools.invoke.call")
+        if number > len(_SENT):
+            found.add("tools.stream.merge-by-index")
+        elif not any(args in _SENT for args in streamed):
+            found.add("tools.invoke.call, streamed")
+    return found
+
+
+def _read_calls(ask: Callable[[], Iterable[Any]]) -> tuple[list[Any], int]:
+    """Return the arguments of all calls of an answer, and how many there are, readable or not."""
+    with suppress(Exception):
+        first, *rest = ask()
+        message = first + rest if rest else first
+        calls = [call["args"] for call in message.tool_calls]
+        return calls, len(calls) + len(message.invalid_tool_calls)
+    return [], 0
+
+
+def find_refusals(lane: Lane) -> dict[str, str]:
+    """Return what the model raises where it does not take what it is given, and who tells of it.
+
+    Args:
+        lane: Whose URL the model gets.
+
+    Returns:
+        What each error says -> the claim that tells of it.
+    """
+    said: dict[str, str] = {}
+    with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
+        model = _make(lane, server)
+        for schema, method in product(_SCHEMAS, _METHODS):
+            with _noting(said, "structured.bind.schemas"):
+                model.with_structured_output(schema, method=method)
+        list(model.stream("Hello"))
+        with _noting(said, "structured.stream.grows"):
+            list(model.with_structured_output(_SCHEMAS[-2], method="json_schema").stream("Paris"))
+        with _noting(said, _STOPS):
+            list(model.stream("Hello", stop=["END"]))
+            return said
+        with _noting(said, _STOPS):
+            asyncio.run(_take(model.astream("Hello", stop=["END"])))
+    return said
+
+
+async def _take(stream: AsyncIterator[Any]) -> None:
+    async for _ in stream:
+        pass
+
+
+@contextmanager
+def _noting(said: dict[str, str], claim: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  as above
+        said.setdefault(repr(error), claim)
+
+
+@contextmanager
+def _serve(responder: Responder) -> Iterator[LoopbackServer]:
+    """Give a server; pytest makes an error of each warning, and theirs are no matter here."""
+    with warnings.catch_warnings(), serve(responder) as server:
+        warnings.simplefilter("ignore")
+        yield server
+
+
+def _make(lane: Lane, server: LoopbackServer) -> Any:
+    return chosen().make(**choose_settings(lane, "reference", server.url), max_retries=0)

@@ -1,0 +1,101 @@
+"""How two reports read in every medium: a file for each, and what renews them.
+
+`python -m conformance.tests.suite.report_texts` writes the files anew, to be reviewed in the diff.
+Knows the small suite; must not know what a text should say.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from conformance.reports.difference import compare
+from conformance.reports.formats import FORMATS
+from conformance.reports.page import write_page
+from conformance.reports.tables import print_difference, print_report
+from conformance.tests.suite.page_reader import Reader
+from conformance.tests.suite.sample_report import (
+    ABSENT,
+    ALL_GREEN,
+    CALLS,
+    KEYS,
+    ONE_OF_EACH,
+    make,
+    outcome,
+    verdict,
+)
+from conformance.tests.suite.sample_suite import CORRECTED
+from conformance.verdicts.verdicts import Result, ShownExchange, Status
+
+if TYPE_CHECKING:
+    from conformance.reports.report import Report
+
+FOLDER = Path(__file__).with_name("report_texts")
+_KEY_CHECK = "features/test_checks.py::test_the_key_is_read"
+_FAILED = replace(
+    outcome(CALLS, "model-apis", result=Result.FAILED, reason="assert 1 < 0"),
+    text="AssertionError: assert [1] == [2]\n  full <diff>",
+    exchanges=(
+        ShownExchange("POST http://h/v1\n\n{&}", "200\n\n<hello>", 1, 3),
+        ShownExchange("POST http://h/v1\n\n{last}", "500", 3, 3),
+    ),
+)
+
+
+def _make_mixed(folder: Path) -> Report:
+    """Return a report with a verdict of each status, problems, and all that a run may add."""
+    verdicts = (
+        *ONE_OF_EACH,
+        verdict(ABSENT, "dedicated"),
+        verdict(CALLS, "client", Status.BROKEN, "setup: port"),
+    )
+    found = (
+        outcome(CALLS, "model-apis", "features/test_checks.py::test_other"),
+        _FAILED,
+        replace(_FAILED, check="features/test_checks.py::test_alone", exchanges=()),
+        outcome(KEYS, "client"),
+        outcome(KEYS, "client", _KEY_CHECK, Result.SKIPPED, "no server"),
+    )
+    sources = ["someone/else@01234567", "another/one@89abcdef"]
+    more = {
+        "subject": "ChatPlain of plain 1.0",
+        "command": "python -m conformance verify --target reference:x",
+        "lanes": ["model-apis", "dedicated"],
+        "corpus": {"exchanges": 7, "sources": sources, "proven": [CALLS, KEYS]},
+        "cost": {"requests": 3, "tokens": 12345},
+    }
+    problems = ("expected failure expired", "größer & stray")
+    return make(folder, verdicts, problems, found, CORRECTED, **more)
+
+
+def write_texts(folder: Path) -> dict[str, str]:
+    """Return the texts, each under the name of its file.
+
+    Args:
+        folder: A folder for the small suite.
+    """
+    texts: dict[str, str] = {}
+    for name, report in (("green", make(folder, ALL_GREEN)), ("mixed", _make_mixed(folder))):
+        shown = io.StringIO()
+        console = Console(file=shown, width=140, highlight=False)
+        print_report(report, console, exchanges=name == "mixed")
+        if old := texts.get("green.json"):
+            print_difference(compare(json.loads(old), report), console)
+        texts[f"{name}.txt"] = shown.getvalue()
+        for form, suffix in (("json", "json"), ("junit", "xml"), ("markdown", "md")):
+            texts[f"{name}.{suffix}"] = FORMATS[form].write(report, folder)
+        told = (" ".join(each.split()) for each in Reader(write_page(report, folder)).texts)
+        texts[f"{name}.page.txt"] = "\n".join(filter(None, told)) + "\n"
+    return texts
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as place:
+        for file, text in write_texts(Path(place)).items():
+            (FOLDER / file).write_text(text, encoding="utf-8")

@@ -1,0 +1,110 @@
+"""What is found out of another maker's client before any check."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.pytest_plugin import LONGEST
+from conformance.subjects import probes
+from conformance.subjects.subject import choose
+from conformance.targets import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.targets import Lane
+
+BINDS = "structured.bind.schemas"
+STREAMS = {"RuntimeError('whole')": "structured.stream.grows"}
+STOPS = dict.fromkeys(("TypeError('stops')", "TypeError('astops')"), "parameters.stop.ends")
+FACTORIES = "conformance.tests.suite.factories"
+
+
+@pytest.fixture(autouse=True)
+def _our_own_again() -> Iterator[None]:
+    yield
+    choose("")
+
+
+@pytest.mark.parametrize("lane", LANES.values(), ids=LANES)
+@pytest.mark.parametrize("name", ["of_ours", "of_canned_words"])
+def test_a_client_that_asks_where_it_is_answered_or_nowhere_may_be_judged(
+    lane: Lane, name: str
+) -> None:
+    choose(f"{FACTORIES}:{name}")
+    assert probes.find_misdirected(lane) == ""
+
+
+def test_a_client_that_asks_below_predict_is_told_what_to_do() -> None:
+    choose(f"{FACTORIES}:of_no_detour")
+    assert probes.find_misdirected(LANES["model-apis"]) == ""
+    told = probes.find_misdirected(LANES["dedicated"])
+    assert "asks for /environments/production/predict/chat/completions, where nothing" in told
+    assert "wants …/environments/production/sync/v1 as its base URL" in told
+    assert len(told) <= LONGEST
+
+
+@pytest.mark.parametrize("lane", LANES.values(), ids=LANES)
+def test_a_client_of_another_protocol_is_told_so(lane: Lane) -> None:
+    choose(f"{FACTORIES}:of_another_protocol")
+    told = probes.find_misdirected(lane)
+    assert "/api/chat: it does not speak OpenAI's chat completions" in told
+    assert "base URL" not in told
+    assert len(told) <= LONGEST
+
+
+def test_a_service_that_refuses_each_request_of_a_client_says_why() -> None:
+    choose(f"{FACTORIES}:of_a_stranger")
+    assert probes.find_refusal(LANES["dedicated"]) == ""
+    told = probes.find_refusal(LANES["model-apis"])
+    assert told.startswith("the service refuses a plain question, as messages.invoke.string says: ")
+    assert "HTTP 400: Invalid request: ['reasoning_format (None)" in told
+
+
+def test_a_client_that_can_read_no_response_says_why() -> None:
+    choose(f"{FACTORIES}:of_a_strict_reader")
+    told = probes.find_refusal(LANES["model-apis"])
+    assert told.startswith("the client cannot read the response to a plain question, invoked or")
+    assert told.endswith("says: ValueError: system_fingerprint is missing")
+
+
+@pytest.mark.parametrize("name", ["of_ours", "of_canned_words"])
+def test_a_client_that_is_answered_or_asks_nobody_is_refused_nothing(name: str) -> None:
+    choose(f"{FACTORIES}:{name}")
+    assert probes.find_refusal(LANES["model-apis"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("of_ours", set()),
+        ("of_canned_words", set()),
+        ("of_no_use_for_a_url", set()),
+        ("of_split_calls", {"tools.stream.merge-by-index"}),
+        ("of_cut_arguments", {"tools.invoke.call", "tools.invoke.call, streamed"}),
+        ("of_untyped_errors", {"errors.types.core"}),
+    ],
+)
+def test_what_a_client_breaks_wherever_it_is_asked_for_is_known(
+    name: str, broken: set[str]
+) -> None:
+    choose(f"{FACTORIES}:{name}")
+    assert probes.find_broken(LANES["dedicated"]) == broken
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("of_ours", {}),
+        ("of_no_use_for_a_url", {}),
+        ("of_refusals", {"ValueError('no typed dictionaries')": BINDS, **STREAMS, **STOPS}),
+    ],
+)
+def test_what_a_client_says_where_it_does_not_take_what_it_is_given_is_known(
+    name: str, said: dict[str, str]
+) -> None:
+    choose(f"{FACTORIES}:{name}")
+    assert probes.find_refusals(LANES["dedicated"]) == said
