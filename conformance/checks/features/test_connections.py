@@ -182,8 +182,9 @@ def _make(key: str = FAKE_KEY) -> Any:
 @pytest.mark.claim("connections.clients.closed")
 @every_way
 def test_sockets_have_the_options_that_were_given_or_are_kept_alive(
-    ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    evidence: Evidence, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    evidence.came_from("reference")
     made: list[Any] = []
 
     def note(*_: Any, **options: Any) -> None:

@@ -139,7 +139,8 @@ _TREE = {
 
 @pytest.mark.claim("errors.types.core")
 @pytest.mark.own_client_only("the classes are those of langchain-baseten")
-def test_each_class_of_error_is_caught_as_those_above_it(lane: str) -> None:
+def test_each_class_of_error_is_caught_as_those_above_it(lane: str, evidence: Evidence) -> None:
+    evidence.came_from("reference")
     package: Any = importlib.import_module("langchain_baseten")
     for name, above in _TREE.items():
         kinds = [getattr(package, each) if isinstance(each, str) else each for each in above]
