@@ -39,7 +39,8 @@ def calls_one_tool_at_a_time(responder: Responder) -> Responder:
 
 def forgets_tool_results(responder: Responder) -> Responder:
     def forget(body: Any) -> Any:
-        kept = [m for m in body["messages"] if m["role"] != "tool" and "tool_calls" not in m]
+        turns = body.get("messages", ())
+        kept = [m for m in turns if m["role"] != "tool" and "tool_calls" not in m]
         return body | {"messages": kept}
 
     return _hear(responder, forget)
@@ -71,7 +72,7 @@ def ignores_stops(responder: Responder) -> Responder:
 
 def swallows_media(responder: Responder) -> Responder:
     def swallow(body: Any) -> Any:
-        for message in body["messages"]:
+        for message in body.get("messages", ()):
             if isinstance(message.get("content"), list):
                 parts = [part for part in message["content"] if part["type"] == "text"]
                 message["content"] = parts or "(nothing)"

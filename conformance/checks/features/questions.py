@@ -41,6 +41,7 @@ ResultT = TypeVar("ResultT")
 GREETING = "Say hello to Ada."
 TALE = "Write a short story about a harbour."
 ONE_CITY = "What is the weather in Paris?"
+REQUEST_ID = "x-baseten-request-id"
 _FAREWELL = 1.0
 _NOWHERE = "http://127.0.0.1:9"
 _UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
@@ -59,6 +60,7 @@ __all__ = [
     "GREETING",
     "NO_REPLAY",
     "ONE_CITY",
+    "REQUEST_ID",
     "TAKES",
     "TALE",
     "TWO_CITIES",
@@ -85,6 +87,7 @@ __all__ = [
     "mount",
     "mount_refused",
     "name_of",
+    "name_requests",
     "note_bodies",
     "note_requests",
     "opened",
@@ -365,6 +368,22 @@ def change_answers(change: Callable[[Any], Any]) -> Responder:
         change: Takes the decoded body or event, returns the one to send; None drops an event.
     """
     return change_plans(lambda plan: plan.map_json(change).map_events(change))
+
+
+def name_requests(request_id: str, responder: Responder = respond) -> Responder:
+    """Return a responder that gives each response the id of its request, in Baseten's header.
+
+    Args:
+        request_id: The id.
+        responder: What answers.
+    """
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        plan = responder(request)
+        others = (pair for pair in plan.headers if pair[0].lower() != REQUEST_ID)
+        return replace(plan, headers=(*others, (REQUEST_ID, request_id)))
+
+    return answer
 
 
 def count_pieces(taken: list[BodyPiece], responder: Responder = respond) -> Responder:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from conformance.checks.features.questions import GREETING, mount
+from conformance.checks.features.questions import GREETING, mount, note_bodies
 from conformance.reference import AsyncResponderTransport, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import catch, expect_status
@@ -50,6 +50,15 @@ async def test_the_error_of_a_failed_prompt_stands_in_its_place(
         assert [each.text for each in answers] == [str(n) for n in range(12) if n != 7]
     with pytest.raises(catch("invalid-request")):
         model.batch(_PROMPTS)
+
+
+@pytest.mark.claim("parameters.given.sent")
+async def test_options_of_a_batch_reach_each_of_its_requests(lane: str, evidence: Evidence) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent))
+    model.batch(_PROMPTS[:2], stop=["END"])
+    await model.abatch(_PROMPTS[:2], stop=["END"])
+    assert [body.get("stop") for body in sent] == [["END"]] * 4
 
 
 @pytest.mark.claim("async.many.at-once")

@@ -20,6 +20,7 @@ from conformance.checks.features.questions import (
     GREETING,
     NO_REPLAY,
     ONE_CITY,
+    ask_astream,
     ask_invoke,
     ask_stream,
     every_way,
@@ -33,7 +34,7 @@ from conformance.checks.features.questions import (
 )
 from conformance.reference import respond
 from conformance.reference.exchange import encode_json, plan_json
-from conformance.subjects.expected_errors import catch, catching, expect_class, tolerate
+from conformance.subjects.expected_errors import catch, catching, expect, expect_class, tolerate
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
 
@@ -72,6 +73,31 @@ def test_many_calls_in_one_answer_are_as_many_tool_calls(
     cities = [call["args"].get("city") for call in message.tool_calls]
     assert cities == [*_CITIES], f"the service sent a call for each of {_CITIES}, not {cities}"
     assert len({call["id"] for call in message.tool_calls}) == len(_CITIES)
+
+
+@pytest.mark.claim("tools.stream.merge-by-index")
+@pytest.mark.parametrize("ask", [ask_stream, ask_astream])
+def test_arguments_in_many_deltas_are_one_call(lane: str, evidence: Evidence, ask: Ask) -> None:
+    city = " ".join(map(str, range(_MANY)))
+    message = ask(
+        mount(lane, evidence).bind_tools([get_weather]), f"What is the weather in '{city}'?"
+    )
+    told = [str(call["args"].get("city")) for call in message.tool_calls]
+    assert told == [city], f"of {len(city)} letters in many deltas {[*map(len, told)]} arrived"
+
+
+@pytest.mark.claim("parameters.given.sent", lane="dedicated")
+@pytest.mark.own_client_only("how several responses are asked for is for each maker to say")
+async def test_as_many_responses_come_as_were_asked_for_but_of_a_stream(
+    evidence: Evidence,
+) -> None:
+    model, asked = mount("dedicated", evidence), [[HumanMessage(GREETING)]]
+    for result in (model.generate(asked, n=5), await model.agenerate(asked, n=5)):
+        assert [bool(each.text) for each in result.generations[0]] == [True] * 5
+    with expect("unsendable", match="n must be 1"):
+        ask_stream(model, GREETING, n=2)
+    with expect("unsendable", match="n must be 1"):
+        _ = [chunk async for chunk in model.astream(GREETING, n=2)]
 
 
 @pytest.mark.claim("tools.bind.schemas")
@@ -211,6 +237,8 @@ def test_headers_given_are_sent(lane: str, evidence: Evidence, ask: Ask) -> None
         ask(model, GREETING)
     if not chosen().ours and (not seen or "default_headers" in seen[0].json()):
         evidence.not_applicable("what the factory makes knows no default_headers")
+    if chosen().ours:  # Others may say in which encoding as well.
+        headers["content-type"] = "application/json"
     lost = {*headers.items()} - {*seen[0].headers}
     assert not lost, f"default_headers were given, and not sent are {sorted(lost)}"
 

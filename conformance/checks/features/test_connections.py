@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ def test_a_redirect_is_an_error_and_nobody_else_sees_the_key(
     with expect("any") as caught:
         ask(mount("model-apis", evidence, away, max_retries=3), GREETING)
     assert caught.value.status_code == status
+    assert not caught.value.is_retryable, "middleware that retries would ask for it again"
     assert "elsewhere.example" in str(caught.value), f"where it leads is not said: {caught.value}"
     assert [host for host, _ in away.seen] == ["inference.baseten.co"]
 
@@ -175,6 +177,30 @@ def built_in(monkeypatch: pytest.MonkeyPatch, evidence: Evidence) -> tuple[Any, 
 
 def _make(key: str = FAKE_KEY) -> Any:
     return chosen().make(model="zai-org/GLM-5.2", api_key=key)
+
+
+@pytest.mark.claim("connections.clients.closed")
+@every_way
+def test_sockets_have_the_options_that_were_given_or_are_kept_alive(
+    evidence: Evidence, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence.came_from("reference")
+    made: list[Any] = []
+
+    def note(*_: Any, **options: Any) -> None:
+        made.append(options.get("socket_options"))
+        raise FileNotFoundError(2, "No such file or directory")  # enough was seen
+
+    monkeypatch.setenv("NO_PROXY", "socket.example")  # no client of another check serves here
+    for kind in (httpx2.HTTPTransport, httpx2.AsyncHTTPTransport):
+        monkeypatch.setattr(kind, "__init__", note)
+    own = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+    for options in ({}, {"http_socket_options": own}):
+        with expect("any"):
+            ask(chosen().make(model="zai-org/GLM-5.2", api_key=FAKE_KEY, **options), GREETING)
+    kept, given = made
+    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in kept
+    assert given == own
 
 
 @pytest.mark.claim("connections.clients.closed")

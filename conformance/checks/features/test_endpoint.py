@@ -128,7 +128,7 @@ def test_every_spelling_of_the_model_apis_base_reaches_its_one_chat_endpoint(
 
 
 @pytest.mark.claim("endpoint.normalise.base-url")
-@pytest.mark.parametrize("path", ["/v1", "/openai", "/team/baseten/v2"])
+@pytest.mark.parametrize("path", ["/v1", "/openai", "/Team-A/baseten/v2"])
 def test_the_path_of_a_proxy_is_kept(lane: str, evidence: Evidence, path: str) -> None:
     seen: list[ReceivedRequest] = []
     responder = note_requests(seen, refuse_noted)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -18,6 +18,7 @@ from conformance.checks.features.questions import (
     every_way,
     mount,
     mount_refused,
+    name_requests,
     note_requests,
 )
 from conformance.reference import AsyncResponderTransport, ResponderTransport
@@ -40,8 +41,7 @@ if TYPE_CHECKING:
 
 
 _KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
-_ID = "x-baseten-request-id"
-_SENTENCE = "The lighthouse (маяк, 灯台 🗼, Türme) is closed today."
+_SENTENCE = "The <old> lighthouse (маяк, 灯台 🗼, Türme) is closed today."
 _TOO_LONG = (
     "This model's maximum context length is 2048 tokens. However, you requested 9000 tokens."
 )
@@ -77,7 +77,7 @@ _UNRECORDED = {"details", "text", "behind others", "long"}
 
 
 def _refuse(status: int, body: Any) -> Responder:
-    headers = {"x-request-id": "req-7"}
+    headers = {"x-request-id": "req-7", "set-cookie": "a=1"}
     if isinstance(body, str):
         return lambda request: plan_bytes(status, "text/plain", body.encode(), headers)
     return lambda request: plan_json(status, body, headers)
@@ -96,6 +96,74 @@ def test_an_error_has_langchains_type_the_status_and_the_requests_id(
         assert isinstance(caught.value, catch("any"))
         told: Any = caught.value
         assert (told.status_code, told.request_id) == (status, "req-7")
+        assert told.body == told.response.json() == {"error": "No."}
+        assert told.response.headers["x-request-id"] == "req-7"
+        assert "set-cookie" not in told.response.headers
+
+
+_NAMES = {
+    401: "BasetenAuthenticationError",
+    403: "BasetenPermissionDeniedError",
+    409: "BasetenConflictError",
+    413: "BasetenRequestTooLargeError",
+    422: "BasetenUnprocessableError",
+}
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own_client_only("the classes are those of langchain-baseten")
+@every_way
+def test_what_langchain_has_no_class_for_has_one_of_its_own(
+    lane: str, evidence: Evidence, ask: Callable[..., Any]
+) -> None:
+    told = {}
+    for status in _NAMES:
+        with expect("any") as caught:
+            ask(mount(lane, evidence, _refuse(status, {"error": "No."}), max_retries=0), GREETING)
+        told[status] = type(caught.value).__name__
+    assert told == _NAMES
+
+
+_TREE = {
+    "BasetenConflictError": ("BasetenError",),
+    "BasetenContextOverflowError": ("BasetenInvalidRequestError", core.ContextOverflowError),
+    "BasetenIncompleteStreamError": ("BasetenAPIError",),
+    "BasetenInvalidKeyError": ("BasetenAuthenticationError", "BasetenPermissionDeniedError"),
+    "BasetenInvalidResponseError": ("BasetenAPIError",),
+    "BasetenRequestError": ("BasetenInvalidRequestError", ValueError),
+    "BasetenRequestTooLargeError": ("BasetenContextOverflowError",),
+    "BasetenUnprocessableError": ("BasetenInvalidRequestError",),
+    "EndpointError": ("BasetenRequestError",),
+}
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own_client_only("the classes are those of langchain-baseten")
+def test_each_class_of_error_is_caught_as_those_above_it(lane: str, evidence: Evidence) -> None:
+    evidence.came_from("reference")
+    package: Any = importlib.import_module("langchain_baseten")
+    for name, above in _TREE.items():
+        kinds = [getattr(package, each) if isinstance(each, str) else each for each in above]
+        assert all(issubclass(getattr(package, name), kind) for kind in kinds), f"{name}: {above}"
+
+
+_OF_A_KEY = {
+    "Unknown API key.": True,
+    "This API key has no permission to call this model.": False,
+    "This workspace may not call this model.": False,
+}
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own_client_only("that Baseten rejects a key with 403 is for its client to know")
+@every_way
+@pytest.mark.parametrize("said", _OF_A_KEY)
+def test_a_403_about_the_key_itself_is_one_of_authentication(
+    lane: str, evidence: Evidence, ask: Callable[..., Any], said: str
+) -> None:
+    with pytest.raises(core.ModelPermissionDeniedError) as caught:
+        ask(mount(lane, evidence, _refuse(403, {"error": said})), GREETING)
+    assert isinstance(caught.value, core.ModelAuthenticationError) is _OF_A_KEY[said]
 
 
 @pytest.mark.claim("errors.types.core")
@@ -182,13 +250,9 @@ def test_an_error_sent_after_the_200_has_the_type_of_its_own_status(
     def fail(_: Any) -> Any:
         return {"error": {"message": _SENTENCE, "type": None, "param": None, "code": code}}
 
-    def answer(request: ReceivedRequest) -> AnswerPlan:
-        plan = change_answers(fail)(request)
-        others = (pair for pair in plan.headers if pair[0].lower() != _ID)
-        return replace(plan, headers=(*others, (_ID, "req-9")))
-
+    model = mount(lane, evidence, name_requests("req-9", change_answers(fail)))
     with expect_class(_CLASSES[status], status) as caught:
-        ask(mount(lane, evidence, answer), GREETING)
+        ask(model, GREETING)
     assert _SENTENCE in str(caught.value)
     told: Any = caught.value
     assert (told.status_code, told.request_id, told.body) == (status, "req-9", fail(None))

@@ -303,6 +303,42 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
         assert 0 < usage["output_token_details"]["reasoning"] <= usage["output_tokens"]
     assert output.usage_metadata == whole.usage_metadata
     assert output.response_metadata["finish_reason"] == "tool_calls"
+    assert output.additional_kwargs == whole.additional_kwargs
+
+
+@pytest.mark.claim("streaming.sync.adds-up")
+async def test_events_of_the_second_version_tell_the_whole_text(
+    lane: str, evidence: Evidence
+) -> None:
+    model = mount(lane, evidence)
+    events = [event async for event in model.astream_events(_QUESTION, version="v2")]
+    chunks = [e["data"]["chunk"] for e in events if e["event"] == "on_chat_model_stream"]
+    assert "".join(chunk.text for chunk in chunks) == _SAID
+    assert (events[-1]["event"], events[-1]["data"]["output"].text) == ("on_chat_model_end", _SAID)
+
+
+@pytest.mark.claim("streaming.sync.adds-up")
+@pytest.mark.own_client_only("whether chunks may be changed is for each maker to say")
+def test_a_chunk_that_is_changed_changes_no_other(lane: str, evidence: Evidence) -> None:
+    model, named = at_model(mount(lane, evidence), LANES[lane].reasoning_model)
+    chunks = [*model.bind_tools([get_weather], **named).stream(TWO_CITIES)]
+    kept = [value for each in chunks for value in vars(each).values()]
+    held = [id(value) for value in kept if isinstance(value, list | dict)]
+    assert len({*held}) == len(held)
+
+
+@pytest.mark.claim("streaming.events.typed", lane="dedicated")
+@pytest.mark.own_client_only("others may tell no log probabilities in typed events")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+async def test_typed_events_end_in_the_metadata_of_all_chunks(
+    lane: str, evidence: Evidence, way: str
+) -> None:
+    model = mount(lane, evidence, logprobs=True)
+    _, output = await _tell_events(model, _QUESTION, way)
+    told, whole = output.response_metadata, add_up(model.stream(_QUESTION)).response_metadata
+    assert len(told["logprobs"]["content"]) > 1
+    assert told | {"id": whole["id"]} == whole | {"output_version": "v1"}
 
 
 @pytest.mark.claim("streaming.events.typed")

@@ -48,7 +48,7 @@ _PARAMETERS: dict[str, Any] = {
     "frequency_penalty": 1.25,
     "logprobs": False,
     "top_logprobs": 0,
-    "logit_bias": {"7": -99.5, "100000": 1.5},
+    "logit_bias": {"7": -99.5, "100000": 1.5, "8": 0.0},
     "reasoning_effort": "minimal",
     "reasoning": {"effort": "low"},
     "service_tier": "flex",
@@ -97,7 +97,7 @@ def test_every_documented_parameter_is_sent_as_it_was_given(
 ) -> None:
     sent: list[dict[str, Any]] = []
     more: Any = {"model_kwargs": {"new_parameter": {"a": [1, None]}}}
-    given = {**_PARAMETERS, "logit_bias": {7: -99.5, 100_000: 1.5}}
+    given = {**_PARAMETERS, "logit_bias": {7: -99.5, 100_000: 1.5, 8: 0}}
     of_model = {**(given if door == "constructor" else {}), **more}
     if door == "model_kwargs":
         of_model = {"model_kwargs": {**_PARAMETERS, **more["model_kwargs"]}}
@@ -114,13 +114,16 @@ def test_every_documented_parameter_is_sent_as_it_was_given(
 
 
 @pytest.mark.claim("parameters.given.sent")
-@pytest.mark.parametrize("ask", [ask_stream, ask_astream])
+@every_way
 def test_options_of_a_stream_stand_beside_ours(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
     with expect("refused"):
         ask(model, GREETING, stream_options={"continuous_usage_stats": True})
-    assert sent[0]["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
+    wanted = {"include_usage": True, "continuous_usage_stats": True}
+    is_streamed = ask in (ask_stream, ask_astream)
+    # Services refuse them where nothing is streamed.
+    assert sent[0].get("stream_options") == (wanted if is_streamed else None)
 
 
 @pytest.mark.claim("parameters.nearest.wins")
@@ -171,12 +174,13 @@ def test_headers_and_query_of_a_call_override_those_of_the_model(
 
 @pytest.mark.claim("parameters.nearest.wins")
 @every_way
+@pytest.mark.parametrize("name", ["Authorization", "authorization"])
 def test_an_authorization_of_ones_own_replaces_the_key(
-    lane: str, evidence: Evidence, ask: Ask
+    lane: str, evidence: Evidence, ask: Ask, name: str
 ) -> None:
     seen: list[ReceivedRequest] = []
     model = mount(lane, evidence, note_requests(seen))
-    ask(model, GREETING, extra_headers={"Authorization": "Bearer of-a-call"})
+    ask(model, GREETING, extra_headers={name: "Bearer of-a-call"})
     ask(model, GREETING)
     assert seen[0].header("authorization") == "Bearer of-a-call"
     assert seen[1].header("authorization") not in (None, "Bearer of-a-call")
@@ -368,9 +372,9 @@ def test_configured_fields_are_sent(lane: str, evidence: Evidence, ask: Ask) -> 
 @pytest.mark.claim("drop-in.names.known")
 async def test_arguments_of_the_earlier_release_have_their_effect(evidence: Evidence) -> None:
     sent: list[dict[str, Any]] = []
-    disabled = {"seed": None, "top_p": [0.5]}
+    disabled = {"seed": None, "top_p": [0.5], "max_completion_tokens": [3]}
     model = mount("model-apis", evidence, note_bodies(sent), disabled_params=disabled)
-    model.invoke(GREETING, seed=1, top_p=0.5, temperature=0.5)
+    model.invoke(GREETING, seed=1, top_p=0.5, temperature=0.5, max_tokens=3)
     model.invoke(GREETING, top_p=0.6, max_completion_tokens=9)
     names = ("seed", "top_p", "temperature", "max_tokens")
     assert [[body.get(name) for name in names] for body in sent] == [
@@ -397,7 +401,8 @@ def test_what_is_asked_is_left_as_it_was_and_sent_the_same_again(
         tool_calls=[call],
     )
     result = ToolMessage("Sunny.", tool_call_id="a", artifact={"secret": "of mine"}, status="error")
-    turns: list[Any] = [HumanMessage([{"type": "text", "text": "Rome?"}]), thought, result]
+    marked = {"type": "text", "text": "Rome?", "cache_control": {"type": "ephemeral"}}
+    turns: list[Any] = [HumanMessage([marked]), thought, result]
     tool = {"name": "get_weather", "description": "Weather.", "parameters": {"type": "object"}}
     before = [each.model_dump() for each in turns], dict(tool)
     model = mount(lane, evidence, note_bodies(sent))
@@ -483,6 +488,10 @@ _BLOCKS: list[tuple[Any, dict[str, Any]]] = [
         )
     ),
     ({"type": "image", "base64": b"\x89PNG\r\n\x1a\n", "mime_type": "image/png"}, _IMAGE_PART),
+    (
+        {"type": "image", "base64": b"\xfb\xff\xfe", "mime_type": "image/x"},
+        {"type": "image_url", "image_url": {"url": "data:image/x;base64,+//+"}},
+    ),
     ({"type": "non_standard", "value": _IMAGE_PART}, _IMAGE_PART),
 ]
 """Blocks of LangChain, OpenAI and Anthropic, and the parts that are sent of them."""

@@ -73,6 +73,29 @@ def test_arguments_that_are_no_whole_object_are_no_call(
 ) -> None:
     model = mount(lane, evidence, change_answers(_write_arguments(text)))
     message = ask(model.bind_tools([get_weather]), ONE_CITY)
+    judge_unusable(message, text)
+
+
+@pytest.mark.claim("tools.invoke.invalid-arguments", "streaming.events.typed")
+@pytest.mark.parametrize("text", _UNUSABLE.values(), ids=_UNUSABLE)
+async def test_nor_are_they_one_at_the_end_of_typed_events(
+    lane: str, evidence: Evidence, text: str
+) -> None:
+    for is_awaited in (False, True):
+        model = mount(lane, evidence, change_answers(_write_arguments(text)))
+        bound: Any = model.bind_tools([get_weather])
+        if is_awaited:
+            judge_unusable(await (await bound.astream_events(ONE_CITY, version="v3")).output, text)
+        else:
+            judge_unusable(bound.stream_events(ONE_CITY, version="v3").output, text)
+
+
+def judge_unusable(message: AIMessage, text: str) -> None:
+    """Demand that arguments are those of a call that cannot be used.
+
+    Raises:
+        AssertionError: They are those of a valid call, or of none.
+    """
     assert message.tool_calls == []
     [broken] = message.invalid_tool_calls
     assert broken["name"] == "get_weather"

@@ -43,12 +43,17 @@ async def test_what_the_service_lists_comes_as_typed_rows(evidence: Evidence) ->
         assert glm.input_modalities == ("text",)
         assert {"tools", "reasoning"} <= set(glm.supported_features)
         assert glm.pricing["prompt"] == Decimal(0)
+        assert {type(price) for row in rows for price in row.pricing.values()} == {Decimal}
+        assert [(row.raw, row.created) for row in rows] == [(row, row["created"]) for row in sent]
+        assert glm.profile["max_output_tokens"] == 262_144
 
 
 @pytest.mark.claim("models.list.rows")
 async def test_a_deployment_lists_what_its_engine_serves(evidence: Evidence) -> None:
-    for rows in await _list_both_ways(mount("dedicated", evidence)):
+    seen: list[ReceivedRequest] = []
+    for rows in await _list_both_ways(mount("dedicated", evidence, note_requests(seen))):
         assert {row.id: row.context_length for row in rows}["omni"] == 32_768
+    assert {each.path for each in seen} == {"/environments/production/sync/v1/models"}
 
 
 @pytest.mark.claim("models.profile.follows")
@@ -62,6 +67,15 @@ def test_a_profile_follows_the_model(evidence: Evidence) -> None:
     assert configured.invoke(GREETING).text
     for profile in (*seen, model.profile):
         assert (profile["name"], profile["image_inputs"]) == ("Kimi K3", True)
+
+
+@pytest.mark.claim("models.profile.follows")
+def test_a_profile_that_is_changed_is_that_of_one_model(evidence: Evidence) -> None:
+    first, second = (mount("model-apis", evidence, model=_GLM).profile for _ in range(2))
+    first["max_input_tokens"] = 7
+    first["reasoning_effort_levels"].append("mine")
+    assert second["max_input_tokens"] == 1_048_576
+    assert second["reasoning_effort_levels"] == ["none", "high", "max"]
 
 
 @pytest.mark.claim("models.profile.follows")

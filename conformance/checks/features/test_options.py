@@ -20,6 +20,7 @@ from conformance.checks.features.questions import (
     every_way,
     get_weather,
     mount,
+    name_requests,
     note_bodies,
     note_requests,
     refuse_noted,
@@ -154,10 +155,11 @@ def test_a_response_keeps_what_else_the_engine_sent(
                 payload |= {"service_tier": "flex", "cached": False}  # in the last event alone
         return payload | {"system_fingerprint": "fp-7", "queue_ms": 0}
 
-    model = mount(lane, evidence, change_answers(add))
+    model = mount(lane, evidence, name_requests("req-7", change_answers(add)))
     told = ask(model, GREETING, include_response_headers=True).response_metadata
     names = ("matched_stop", "service_tier", "system_fingerprint", "queue_ms", "cached")
     assert [told.get(name) for name in names] == [7, "flex", "fp-7", 0, False]
+    assert told.get("request_id") == "req-7"
     assert told["headers"]["content-type"].split(";")[0] in {
         "application/json",
         "text/event-stream",

@@ -110,6 +110,7 @@ def test_a_model_dumps_and_loads_again_equal_to_itself(settings: dict[str, Any])
     }
     for loaded in (loads(dumps(model), **allowed), load(dumpd(model), **allowed)):
         assert type(loaded) is kind
+        assert loaded == model.model_copy(update={"tags": None})  # langchain-core dumps no tags
         assert loaded.model_dump() == model.model_dump()
         assert loaded.endpoint == model.endpoint
         assert dumps(loaded) == dumps(model)
@@ -168,9 +169,22 @@ def test_a_copy_is_equal_and_finds_its_key_again(
     model = chosen().make(**settings, api_key=_KEY)
     copied = travel(model)
     assert copied is not model
+    assert copied == model
     assert copied.model_dump() == model.model_dump()
     assert copied.endpoint == model.endpoint
     assert copied.baseten_api_key.get_secret_value() == _KEY
+
+
+@pytest.mark.claim("package.pickle.key")
+@pytest.mark.parametrize("travel", [_TRAVELS[name] for name in ("deep copy", "pickle")])
+def test_what_is_changed_in_a_deep_copy_stays_there(travel: Callable[[Any], Any]) -> None:
+    model = chosen().make(
+        model="zai-org/GLM-5.2", api_key=_KEY, model_kwargs={"new": {"a": 1}}, stop=["END"]
+    )
+    copied = travel(model)
+    copied.model_kwargs["new"]["a"] = 2
+    copied.stop.append("two")
+    assert (model.model_kwargs, model.stop) == ({"new": {"a": 1}}, ["END"])
 
 
 @pytest.mark.claim("package.pickle.key")

@@ -81,8 +81,10 @@ def find_sent(body: dict[str, Any], name: str) -> Any:
 @every_way
 def test_nothing_else_is_sent(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
-    ask(mount(lane, evidence, note_bodies(sent)), GREETING)
-    fields = {*sent[0]}
+    model = mount(lane, evidence, note_bodies(sent))
+    ask(model.bind_tools([get_weather]), GREETING, **_GIVEN)
+    ask(model, GREETING)  # nor what an earlier call was given
+    fields = {*sent[1]}
     assert {"model", "messages"} <= fields <= _OWN, f"sent though not given: {fields - _OWN}"
 
 

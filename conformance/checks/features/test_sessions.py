@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -49,8 +50,8 @@ async def test_the_requests_of_a_thread_name_one_session(evidence: Evidence) -> 
     RunnableLambda(lambda _: model.invoke(GREETING)).invoke("", _config(_THREAD))
     named = {each.header(_HEADER) for each in seen}
     assert len(seen) == 9
-    assert len(named) == 1
-    assert None not in named
+    # The same in every process, since the next one of a thread may be another worker's.
+    assert named == {hashlib.sha256(_THREAD.encode()).hexdigest()[:32]}
 
 
 @pytest.mark.claim("session.thread.named")

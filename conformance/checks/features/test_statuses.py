@@ -20,6 +20,7 @@ from conformance.checks.features.questions import (
     change_plans,
     every_way,
     mount,
+    name_requests,
     note_requests,
 )
 from conformance.reference import respond
@@ -83,7 +84,8 @@ def test_a_response_without_a_message_is_an_error_and_not_asked_for_again(
     lane: str, evidence: Evidence, ask: Ask, answer: tuple[int, str, bytes], said: str
 ) -> None:
     seen: list[ReceivedRequest] = []
-    model = mount(lane, evidence, note_requests(seen, lambda _: plan_bytes(*answer)), max_retries=1)
+    responder = name_requests("req-9", lambda _: plan_bytes(*answer))
+    model = mount(lane, evidence, note_requests(seen, responder), max_retries=1)
     with expect("any") as caught:
         ask(model, GREETING)
     assert type(caught.value).__name__ == "BasetenInvalidResponseError"
@@ -93,7 +95,7 @@ def test_a_response_without_a_message_is_an_error_and_not_asked_for_again(
     status, _, body = answer
     received = body.decode("utf-16" if body.startswith(codecs.BOM_UTF16) else "utf-8")
     held = caught.value.response
-    assert (held.status_code, held.text) == (status, received)
+    assert (held.status_code, held.text, caught.value.request_id) == (status, received, "req-9")
 
 
 @pytest.mark.claim("messages.invoke.string")
@@ -146,12 +148,14 @@ def test_a_response_beyond_its_limit_is_an_error(lane: str, evidence: Evidence, 
 @pytest.mark.claim("streaming.sync.adds-up")
 @pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 @pytest.mark.parametrize("done", [b"data: [DONE]", b"data:[DONE]", b"data:  [DONE] "])
+@pytest.mark.parametrize("at_once", [False, True], ids=["apart", "at once"])
 def test_what_follows_done_is_not_read(
-    lane: str, evidence: Evidence, ask: Ask, done: bytes
+    lane: str, evidence: Evidence, ask: Ask, done: bytes, at_once: bool
 ) -> None:
     def go_on(plan: AnswerPlan) -> AnswerPlan:
         pieces = [piece.data for piece in plan.pieces if b"[DONE]" not in piece.data]
-        return plan.with_body(*pieces, done + b"\n\n", *pieces)
+        pieces = [*pieces, done + b"\n\n", *pieces]
+        return plan.with_body(*([b"".join(pieces)] if at_once else pieces))
 
     assert ask(mount(lane, evidence, change_plans(go_on)), "Repeat after me: one").text == "one"
 

@@ -58,6 +58,7 @@ a "quoted" \\ back\\slash, {"json": [1]} and data: [DONE];
 &lt;b&gt; &amp;amp; %20\r\nseven\reight; \x00\x07\x1b[31m\x7f
 \ufeff\u200b\u00ad\u200e\ufffd\ufdd0  \n"""
 """Outside ASCII, in two normal forms, beyond the first plane, with every separator and mark."""
+_NAME = "get-Weather_2"
 _LONG = f"{_TEXT}{' '.join(map(str, range(13_000)))}{_TEXT}"
 
 
@@ -86,7 +87,7 @@ def test_the_text_of_each_message_is_sent_letter_by_letter_in_its_turn(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     sent: list[dict[str, Any]] = []
-    called = AIMessage("", tool_calls=[{"name": "get_weather", "args": _ARGUMENTS, "id": "a"}])
+    called = AIMessage("", tool_calls=[{"name": _NAME, "args": _ARGUMENTS, "id": "a"}])
     turns: list[Any] = [
         SystemMessage(f"first {_LONG}"),
         SystemMessage(f"second {_LONG}"),
@@ -110,6 +111,7 @@ def test_the_text_of_each_message_is_sent_letter_by_letter_in_its_turn(
         for text, given in zip_longest(texts, wanted, fillvalue=""):
             assert not find_difference(text, given), f"a text of a {turn.type} message was altered"
     call = sent[0]["messages"][4]["tool_calls"][0]["function"]
+    assert call["name"] == _NAME, f"a call of {_NAME} is sent as one of {call['name']}"
     judge_arguments(json.loads(call["arguments"]))
 
 
@@ -186,9 +188,10 @@ def test_the_texts_of_a_tool_are_sent_letter_by_letter(evidence: Evidence, ask: 
     sent: list[dict[str, Any]] = []
     city = {"type": "string", "description": _TEXT, "enum": [_TEXT, "京都"]}
     parameters = {"type": "object", "properties": {"città": city}, "required": ["città"]}
-    tool = {"name": "get_weather", "description": _LONG, "parameters": parameters}
+    tool = {"name": _NAME, "description": _LONG, "parameters": parameters}
     ask(mount("model-apis", evidence, note_bodies(sent)).bind_tools([tool]), "Hello")
     function = sent[0]["tools"][0]["function"]
+    assert function["name"] == _NAME, f"a tool named {_NAME} is sent as {function['name']}"
     assert not find_difference(function["description"], _LONG), "the description was altered"
     assert function["parameters"]["properties"] == {"città": city}, "a parameter was altered"
 
@@ -233,12 +236,18 @@ def _think(text: str, plan: AnswerPlan) -> AnswerPlan:
     return plan.map_json(think).map_events(think)
 
 
+_MARKED = "<think>A tale.</think> The mark </think> ends it, <|im_end|> and [TOOL_CALLS] do not."
+_TOLD = {"all": _TEXT, "long": _LONG, "end": "\n", "ends": " \n\n", "marks": _MARKED}
+
+
 @pytest.mark.claim("streaming.sync.adds-up")
 @every_way
-@pytest.mark.parametrize("text", [_TEXT, _LONG, "\n", " \n\n"], ids=["all", "long", "end", "ends"])
+@pytest.mark.parametrize("text", _TOLD.values(), ids=_TOLD)
 def test_a_text_arrives_letter_by_letter(
     lane: str, evidence: Evidence, ask: Ask, text: str
 ) -> None:
+    if text is _MARKED and not chosen().ours:
+        evidence.not_applicable("others may read reasoning off such marks")
     told = ask(mount(lane, evidence, change_plans(partial(_say, text))), "Hello").text
     assert not find_difference(told, text), "the text was altered"
 
@@ -270,17 +279,22 @@ def test_arguments_arrive_letter_by_letter(lane: str, evidence: Evidence, ask: A
 @pytest.mark.claim("streaming.sync.adds-up")
 @pytest.mark.own_client_only("others may leave the halves of a letter apart")
 @streamed
-@pytest.mark.parametrize("name", ["content", "reasoning_content", "refusal"])
+@pytest.mark.parametrize("name", ["content", "reasoning_content", "refusal", "tool_calls"])
 def test_halves_of_a_letter_in_two_events_are_joined(
     lane: str, evidence: Evidence, ask: Ask, name: str
 ) -> None:
-    texts = iter(["one \ud83c", "\udf27 two"])
+    called = name == "tool_calls"
+    texts = iter(
+        ['{"city": "one \ud83c', '\udf27 two"}'] if called else ["one \ud83c", "\udf27 two"]
+    )
 
     def write(piece: BodyPiece) -> BodyPiece:
         event = piece.event
         for choice in (event or {}).get("choices") or ():
             if choice["delta"].pop("content", None):
-                choice["delta"][name] = next(texts, "")
+                text = next(texts, "")
+                call = {"index": 0, "function": {"name": "tell", "arguments": text}}
+                choice["delta"][name] = [call] if called else text
         return replace(piece, data=b"data: %s\n\n" % json.dumps(event).encode()) if event else piece
 
     model = mount(
@@ -289,8 +303,9 @@ def test_halves_of_a_letter_in_two_events_are_joined(
         change_plans(lambda plan: replace(plan, pieces=tuple(map(write, plan.pieces)))),
     )
     message = ask(model, "Repeat after me: one two three four")
-    told = message.text if name == "content" else message.additional_kwargs[name]
-    assert told.endswith("one 🌧 two")
+    told = {**message.additional_kwargs, "content": message.text}
+    told["tool_calls"] = "".join(each["args"]["city"] for each in message.tool_calls)
+    assert told[name].endswith("one 🌧 two")
 
 
 def _say(text: str, plan: AnswerPlan) -> AnswerPlan:

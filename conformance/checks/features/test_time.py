@@ -167,6 +167,41 @@ def test_before_the_first_event_comments_are_waited_for_as_long_as_an_answer(
     assert bool(chunks) is is_answered
 
 
+_SILENT = {
+    "comment": b": ping\n\n",
+    "no JSON": b"data: ping\n\n",
+    "no choice": b'data: {"choices": []}\n\n',
+    "empty delta": b'data: {"choices": [{"index": 0, "delta": {"content": ""}}]}\n\n',
+}
+
+
+@pytest.mark.claim("connections.stream.silence")
+@pytest.mark.parametrize("take", TAKES)
+@pytest.mark.parametrize("limit", [120, None])
+@pytest.mark.parametrize("said", _SILENT)
+def test_what_says_nothing_is_silence(
+    evidence: Evidence,
+    take: Callable[..., None],
+    said: str,
+    limit: float | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = _Clock(monkeypatch)
+
+    def fall_silent(plan: AnswerPlan) -> AnswerPlan:
+        silent = clock.send([BodyPiece(_SILENT[said])] * 5, 50)
+        pieces = chain(plan.pieces[:5], silent, plan.pieces[5:])
+        return replace(plan, pieces=cast("Any", pieces))
+
+    settings = {"stream_chunk_timeout": limit, "timeout": 1_200, "max_retries": 0}
+    model = mount("dedicated", evidence, change_plans(fall_silent), **settings)
+    chunks: list[Any] = []
+    with expect("timeout") if limit else nullcontext():
+        take(model, TALE, chunks)
+    assert chunks
+    assert (chunks[-1].chunk_position == "last") is (limit is None)
+
+
 @pytest.mark.claim("parameters.given.sent")
 @pytest.mark.parametrize("ask", [ask_invoke, ask_ainvoke])
 def test_a_response_that_drips_has_its_time_limit_in_all(

@@ -317,16 +317,16 @@ def _count(at: int, last: int) -> dict[str, int] | None:
 
 
 _DETAILED: dict[str, Any] = {
-    "prompt_tokens": 1_000_000,
+    "prompt_tokens": 5_000_000_000,
     "completion_tokens": 70,
-    "total_tokens": 1_000_070,
+    "total_tokens": 5_000_000_070,
     "prompt_tokens_details": {"cached_tokens": 900_000, "audio_tokens": 30},
     "completion_tokens_details": {"reasoning_tokens": 60, "audio_tokens": 5},
 }
 _TOLD: dict[str, Any] = {
-    "input_tokens": 1_000_000,
+    "input_tokens": 5_000_000_000,
     "output_tokens": 70,
-    "total_tokens": 1_000_070,
+    "total_tokens": 5_000_000_070,
     "input_token_details": {"cache_read": 900_000, "audio": 30},
     "output_token_details": {"reasoning": 60, "audio": 5},
 }
@@ -372,12 +372,15 @@ def test_counts_of_zero_and_of_other_engines_are_reported(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     def count(payload: dict[str, Any]) -> dict[str, Any]:
-        usage = {"prompt_tokens": 9, "completion_tokens": 7, "total_tokens": 16}
-        details = {"prompt_tokens_details": {"cached_tokens": 0}, "reasoning_tokens": 5}
-        return {**payload, "usage": {**usage, **details}} if payload.get("usage") else payload
+        return {**payload, "usage": counts} if payload.get("usage") else payload
 
-    usage = ask(mount(lane, evidence, change_answers(count)), GREETING).usage_metadata
+    counts: dict[str, Any] = {"prompt_tokens": 9, "completion_tokens": 7, "total_tokens": 18}
+    counts |= {"prompt_tokens_details": {"cached_tokens": 0}, "reasoning_tokens": 5}
+    message = ask(mount(lane, evidence, change_answers(count)), GREETING)
+    usage = message.usage_metadata
     assert usage is not None
+    assert usage["total_tokens"] == 18
+    assert message.response_metadata.get("token_usage", counts) == counts
     assert usage["input_token_details"] == {"cache_read": 0}
     assert usage["output_token_details"] == {"reasoning": 5}
 
