@@ -7,6 +7,8 @@ is changed.
 
 from __future__ import annotations
 
+import inspect
+from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core import tools as core_tools  # loads its parts when they are used
@@ -25,7 +27,7 @@ from langchain_baseten._protocol.json_schema import (
 from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
 """How structured output is requested."""
@@ -157,6 +159,11 @@ def read_function(tool: Any) -> dict[str, Any]:
         raise BasetenRequestError(
             f"{tool!r} refers to itself, which works in pydantic classes and JSON schemas only."
         ) from None
+    except NameError as error:
+        raise BasetenRequestError(
+            f"The annotations of {tool!r} cannot be read: {error}. What they name must be known in "
+            "its module, and not to type checkers alone."
+        ) from error
     except ValueError as error:
         raise BasetenRequestError(str(error)) from error
     schema = _read_schema(arguments)
@@ -215,7 +222,7 @@ def _read_arguments(tool: Any) -> tuple[Any, dict[str, Any]]:
         return tool, {}
     model: Any = core_tools.create_schema_from_function(
         tool.__name__,
-        tool,
+        _with_annotations(tool),
         filter_args=(),  # pragma: no mutate  langchain-core's default
         parse_docstring=True,
         error_on_invalid_docstring=False,
@@ -224,6 +231,22 @@ def _read_arguments(tool: Any) -> tuple[Any, dict[str, Any]]:
     # The same description is derived by langchain-core.
     documented = {"description": model.__doc__} if model.__doc__ else {}  # pragma: no mutate
     return model, {"name": tool.__name__, **documented}
+
+
+def _with_annotations(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose signature has annotations and no texts of them.
+
+    langchain-core knows injected arguments by their annotations as they stand, and shows them to
+    the model where `from __future__ import annotations` makes these texts.
+    """
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except Exception:  # noqa: BLE001  whatever an annotation raises; langchain-core says what is wrong
+        return function
+
+    described: Any = update_wrapper(lambda *_, **__: None, function)  # nobody calls it
+    described.__signature__ = signature
+    return described  # type: ignore[no-any-return]
 
 
 def _is_pydantic_class(value: Any) -> bool:

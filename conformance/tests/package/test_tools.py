@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import pytest
-from langchain_core.tools import InjectedToolArg, StructuredTool, Tool, tool
+from langchain_core.tools import InjectedToolArg, InjectedToolCallId, StructuredTool, Tool, tool
 from langchain_core.utils.function_calling import convert_to_json_schema
 
 from conformance.tests.package.schema_samples import (
@@ -221,13 +221,27 @@ def test_a_dict_of_a_type_that_is_not_hosted_needs_a_name(kind: str) -> None:
 
 
 def test_arguments_that_langchain_injects_are_not_sent() -> None:
-    def climb_with(height: int, callbacks: str, helper: Any) -> None: ...
+    # The annotations are texts, as in every module that begins like this one.
+    def climb(
+        height: int,
+        callbacks: str,
+        helper: Annotated[str, InjectedToolArg],
+        call: Annotated[str, InjectedToolCallId],
+    ) -> None: ...
 
-    # langchain-core does not resolve annotations that are strings, as in this module.
-    climb_with.__annotations__.update(height=int, helper=Annotated[str, InjectedToolArg])
-    properties = function_of(climb_with)["parameters"]["properties"]
+    class Rope:
+        def climb(self, height: int, helper: Annotated[str, InjectedToolArg]) -> None: ...
 
-    assert properties.keys() == {"height"}
+    for function in (climb, Rope.climb, Rope().climb):
+        assert function_of(function)["parameters"]["properties"].keys() == {"height"}
+    assert climb.__annotations__["helper"] == "Annotated[str, InjectedToolArg]"
+
+
+def test_an_annotation_that_names_nothing_is_an_error_that_says_so() -> None:
+    def climb(height: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821  as said
+
+    with pytest.raises(BasetenRequestError, match="Nowhere"):
+        function_of(climb)
 
 
 def test_a_dict_of_nothing_but_keys_of_other_vendors_is_not_sent() -> None:
