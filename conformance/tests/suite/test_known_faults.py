@@ -85,6 +85,7 @@ def test_what_can_be_put_right_hides_nothing_else_and_is_never_a_pass(
         {"tool_choice": "any"},
         {"response_format": {"type": "json_object"}},
         {"response_format": MOVED},
+        {"response_format": "json_object"},
     ],
 )
 def test_a_request_as_services_take_it_is_left_alone(more: dict[str, Any]) -> None:

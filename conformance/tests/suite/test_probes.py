@@ -103,6 +103,12 @@ def test_what_a_client_breaks_wherever_it_is_asked_for_is_known(
     assert probes.find_broken(LANES["dedicated"]) == broken
 
 
+def test_a_client_that_raises_where_it_has_tools_returns_no_call() -> None:
+    choose(f"{FACTORIES}:of_a_stranger")
+    broken = {"tools.invoke.call", "tools.invoke.call, streamed"}
+    assert probes.find_broken(LANES["model-apis"]) == broken
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     ("name", "said"),
