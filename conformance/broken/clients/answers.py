@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages.tool import invalid_tool_call
 from langchain_core.runnables import RunnableLambda
 
-from conformance.broken.clients import answer_with
+from conformance.broken.clients import answer_with, wrap
 from langchain_baseten import (
     BasetenError,
     BasetenIncompleteStreamError,
@@ -19,6 +19,7 @@ from langchain_baseten import (
 )
 from langchain_baseten._http import request as requests
 from langchain_baseten._protocol import content_blocks, response, stream, tool_calls
+from langchain_baseten._protocol.embeddings import _Reader
 from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten._protocol.tool_calls import ToolCallAssembler, ToolCallIds
 
@@ -298,3 +299,10 @@ def _demand(patch: Patch, is_whole: Callable[[Any], bool]) -> None:
         return iter(last)
 
     patch.setattr(StreamReader, "close", close)
+
+
+def takes_vectors_as_they_come(patch: Patch) -> None:
+    def number(real: Any) -> Any:
+        return lambda self, indices: real(self, [None] * len(indices))
+
+    wrap(patch, _Reader, "_read_places", number)

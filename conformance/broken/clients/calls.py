@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -190,3 +191,16 @@ def refuses_anthropics_urls(patch: Patch) -> None:
         return locate
 
     wrap(patch, content, "_locate", make)
+
+
+def respells_names(patch: Patch) -> None:
+    def respell(written: Any) -> Any:
+        return [_respell(each) if "function" in each else each for each in written]
+
+    answer_with(patch, chat_models, "write_tools", respell)
+    answer_with(patch, messages, "_write_call", _respell)
+
+
+def _respell(written: Any) -> Any:
+    name = re.sub(r"[^A-Za-z0-9_]", "_", written["function"]["name"])
+    return {**written, "function": {**written["function"], "name": name}}

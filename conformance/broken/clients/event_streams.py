@@ -5,13 +5,15 @@ from __future__ import annotations
 import codecs
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.utils.json import parse_partial_json
+
 from conformance.broken.clients import answer_with, wrap
 from langchain_baseten import BasetenInvalidResponseError
 from langchain_baseten._http.bodies import Body
-from langchain_baseten._protocol import stream
+from langchain_baseten._protocol import stream, typed_events
 from langchain_baseten._protocol.sse import EventDecoder
 from langchain_baseten._protocol.stream import StreamReader
-from langchain_baseten._protocol.typed_events import IS_SUPPORTED
+from langchain_baseten._protocol.typed_events import IS_SUPPORTED, EventWriter
 from langchain_baseten._streaming import StreamingHooks
 
 if TYPE_CHECKING:
@@ -126,3 +128,13 @@ def keeps_what_stood_beside_the_first_event(patch: Patch) -> None:
 
 def holds_arguments_back(patch: Patch) -> None:
     patch.setattr(Body, "has_next", lambda _: True)
+
+
+def tells_typed_events_the_last_metadata(patch: Patch) -> None:
+    patch.setattr(
+        EventWriter, "_merge_metadata", lambda _, fields: dict(fields["response_metadata"])
+    )
+
+
+def repairs_calls_of_typed_events(patch: Patch) -> None:
+    patch.setattr(typed_events, "parse_object", parse_partial_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from conformance.broken.clients import wrap
+from conformance.broken.clients import change_reading, wrap
 from langchain_baseten import BasetenConnectionError, BasetenIncompleteStreamError, ChatBaseten
 from langchain_baseten._config import api_key, endpoint
 from langchain_baseten._config.settings import KEY_NAMES
@@ -105,3 +105,15 @@ def names_no_model_unless_told(patch: Patch) -> None:
 def _without_model(built: Any) -> Any:
     request, context = built
     return request, context._replace(requested_model="")
+
+
+def forgets_ids_of_requests(patch: Patch) -> None:
+    change_reading(
+        patch,
+        "read_header_metadata",
+        lambda told: {name: value for name, value in told.items() if name != "request_id"},
+    )
+
+
+def takes_every_403_for_a_permission(patch: Patch) -> None:
+    patch.setattr(error_responses, "_WRONG_KEY", r"(?!)")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.broken.clients import answer_with, change_message
 from langchain_baseten import chat_models
-from langchain_baseten._protocol import messages
+from langchain_baseten._protocol import content, messages
 
 if TYPE_CHECKING:
     from conformance.broken.clients import Patch
@@ -50,3 +50,33 @@ def sends_one_result_a_turn(patch: Patch) -> None:
         return [turn for before, turn in pairs if not before["role"] == turn["role"] == "tool"]
 
     answer_with(patch, chat_models, "write_messages", keep)
+
+
+def sends_system_messages_first(patch: Patch) -> None:
+    answer_with(
+        patch,
+        chat_models,
+        "write_messages",
+        lambda turns: sorted(turns, key=lambda turn: turn["role"] != "system"),
+    )
+
+
+def changes_blocks_of_the_user(patch: Patch) -> None:
+    real = content.write_content
+
+    def write(given: Any) -> Any:
+        for block in given if isinstance(given, list) else ():
+            block.pop("cache_control", None)
+        return real(given)
+
+    patch.setattr(messages, "write_content", write)
+
+
+def drops_blocks_that_it_does_not_know(patch: Patch) -> None:
+    real = content.write_block
+
+    def write(block: Any) -> Any:
+        known = isinstance(block, str) or str(block.get("type")) in content._WRITERS
+        return real(block) if known else []
+
+    patch.setattr(content, "write_block", write)

@@ -80,3 +80,12 @@ def makes_the_first_tool_strict(patch: Patch) -> None:
         return tools
 
     answer_with(patch, chat_models, "write_tools", loosen)
+
+
+def knows_authorization_in_one_case(patch: Patch) -> None:
+    real = BasetenService._choose_auth
+
+    def choose(self: Any, headers: Any) -> Any:
+        return real(self, {k: v for k, v in headers.items() if k != "authorization"})
+
+    patch.setattr(BasetenService, "_choose_auth", choose)

@@ -8,7 +8,7 @@ from langchain_core.utils.json import parse_json_markdown
 
 from conformance.broken.clients import change_reading, wrap
 from langchain_baseten import ChatBaseten, _structured_output, chat_models
-from langchain_baseten._protocol import response, stream
+from langchain_baseten._protocol import response, schemas, stream
 from langchain_baseten._structured_output import JsonTextParser, ToolCallParser
 
 if TYPE_CHECKING:
@@ -140,3 +140,9 @@ def awaits_all_of_an_object(patch: Patch) -> None:
         yield await self.aparse_result([_structured_output._as_generation(received)])
 
     patch.setattr(_structured_output._Parser, "_atransform", transform)
+
+
+def closes_outer_objects_alone(patch: Patch) -> None:
+    patch.setattr(
+        schemas, "map_schema", lambda schema, change: change(schema) if schema else schema
+    )

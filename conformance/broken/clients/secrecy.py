@@ -226,3 +226,14 @@ def hides_keys_in_calls(patch: Patch) -> None:
 def shows_credentials_in_metadata(patch: Patch) -> None:
     own = lambda self: [] if self.auth is None else self.auth.secrets  # noqa: E731  one line
     patch.setattr(HttpRequest, "_read_secrets", own)
+
+
+def shows_keys_in_ids_of_requests(patch: Patch) -> None:
+    real = Redactor.redact_error
+
+    def redact(self: Any, error: Any) -> Any:
+        request_id = error.request_id
+        real(self, error).request_id = request_id
+        return error
+
+    patch.setattr(Redactor, "redact_error", redact)

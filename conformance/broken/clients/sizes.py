@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from conformance.broken.clients import Patch
 
+_MOST_DELTAS = 500
+
 
 def drops_the_ninth_call(patch: Patch) -> None:
     answer_with(patch, response, "read_calls", lambda read: (read[0][:8], read[1]))
@@ -212,3 +214,17 @@ def _change_objects(change: Callable[[str, Any], Any]) -> Callable[[Any], Any]:
         return schema
 
     return alter
+
+
+def reads_five_hundred_deltas_of_calls(patch: Patch) -> None:
+    real = ToolCallAssembler.add
+
+    def add(self: Any, deltas: Any) -> Any:
+        many = any(len(slot.arguments) > _MOST_DELTAS for slot in self._slots)
+        return [] if many else real(self, deltas)
+
+    patch.setattr(ToolCallAssembler, "add", add)
+
+
+def returns_two_responses(patch: Patch) -> None:
+    answer_with(patch, response, "_parse_completion", lambda read: (read[0], read[1][:2]))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from conformance.broken.clients import answer_with, change_message, hear_with
+from conformance.broken.clients import answer_with, change_message, change_reading, hear_with
 from langchain_baseten._protocol import messages, response, stream
 from langchain_baseten._protocol.sse import EventDecoder
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conformance.broken.clients import Patch
+
+_MARKED = re.compile(r"<think>.*?</think>", re.DOTALL)
 
 
 def normalises_prompts(patch: Patch) -> None:
@@ -63,3 +66,7 @@ def _prompts(patch: Patch, change: Callable[[str], str]) -> None:
 def _responses(patch: Patch, change: Callable[[str], str]) -> None:
     for module in (response, stream):
         answer_with(patch, module, "read_text", change)
+
+
+def drops_what_stands_between_marks(patch: Patch) -> None:
+    change_reading(patch, "read_text", lambda text: _MARKED.sub("", text))

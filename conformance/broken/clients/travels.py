@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessageChunk
@@ -12,7 +13,7 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.utils import _gateway
 
 from conformance.broken.clients import hear_with, wrap
-from langchain_baseten import ChatBaseten, _structured_output
+from langchain_baseten import ChatBaseten, _structured_output, chat_models
 from langchain_baseten._config import api_key, references, service
 from langchain_baseten._config.endpoint import parse_base_url
 from langchain_baseten._config.service import BasetenService
@@ -130,3 +131,16 @@ def forgets_the_key_used_last(patch: Patch) -> None:
         return self._secrets.get(name)
 
     patch.setattr(references.SecretTable, "find", find)
+
+
+def names_sessions_anew_in_each_process(patch: Patch) -> None:
+    salt = str(os.getpid())
+
+    def name(real: Any) -> Any:
+        return lambda thread, headers: real(f"{thread}{salt}" if thread else "", headers)
+
+    wrap(patch, service, "session_header", name)
+
+
+def shares_profiles(patch: Patch) -> None:
+    wrap(patch, chat_models, "find_profile", cache)

@@ -1,4 +1,4 @@
-"""Every form and every parameter of a request: none is lost, rounded, joined or overridden."""
+"""Every option of a request, however it is given: none is lost, rounded, joined or overridden."""
 
 from __future__ import annotations
 
@@ -6,25 +6,20 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, HumanMessageChunk, ToolMessage
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import ConfigurableField
 
 from conformance.checks.features.questions import (
     GREETING,
-    ONE_CITY,
     ask_astream,
     ask_stream,
-    at_model,
     every_way,
-    get_weather,
     mount,
     note_bodies,
     note_requests,
     refuse_noted,
 )
 from conformance.subjects.expected_errors import expect
-from conformance.targets import LANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +32,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.own_client_only(
     "which options a call takes, and how, is for each maker to say"
 )
+
 
 _PARAMETERS: dict[str, Any] = {
     "temperature": 0.123456789,
@@ -186,58 +182,6 @@ def test_an_authorization_of_ones_own_replaces_the_key(
     assert seen[1].header("authorization") not in (None, "Bearer of-a-call")
 
 
-_NAMED = {"type": "function", "function": {"name": "get_weather"}}
-_ALLOWED = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [_NAMED]}}
-
-
-@pytest.mark.claim("tools.choice.forced")
-@every_way
-@pytest.mark.parametrize(
-    ("choice", "written"),
-    [
-        ({"type": "auto"}, "auto"),
-        ({"type": "none"}, "none"),
-        ({"type": "any"}, "required"),
-        ({"type": "tool", "name": "get_weather"}, _NAMED),
-        ({"function": {"name": "get_weather"}}, _NAMED),
-        (_ALLOWED, _ALLOWED),
-    ],
-    ids=["auto", "none", "any", "tool", "function", "allowed"],
-)
-def test_each_dict_of_a_choice_is_understood(
-    lane: str, evidence: Evidence, ask: Ask, choice: Any, written: Any
-) -> None:
-    sent: list[dict[str, Any]] = []
-    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
-    with expect("refused"):
-        ask(model.bind_tools([get_weather], tool_choice=choice), ONE_CITY)
-    assert sent[0]["tool_choice"] == written
-
-
-@pytest.mark.claim("tools.choice.forced")
-@every_way
-@pytest.mark.parametrize("choice", [False, None])
-def test_no_choice_is_left_to_the_server(
-    lane: str, evidence: Evidence, ask: Ask, choice: bool | None
-) -> None:
-    sent: list[dict[str, Any]] = []
-    model = mount(lane, evidence, note_bodies(sent))
-    ask(model.bind_tools([get_weather], tool_choice=choice), GREETING)
-    assert "tool_choice" not in sent[0]
-
-
-@pytest.mark.claim("tools.choice.forced")
-@every_way
-@pytest.mark.parametrize(("choice", "written"), [("any", "required"), ("get_weather", _NAMED)])
-def test_a_choice_of_a_call_is_sent_as_one_that_is_bound(
-    lane: str, evidence: Evidence, ask: Ask, choice: str, written: Any
-) -> None:
-    sent: list[dict[str, Any]] = []
-    model = mount(lane, evidence, note_bodies(sent))
-    ask(model, ONE_CITY, tools=[get_weather], tool_choice=choice)
-    assert sent[0]["tool_choice"] == written
-
-
 @pytest.mark.claim("parameters.nearest.wins")
 @every_way
 @pytest.mark.parametrize(
@@ -312,21 +256,6 @@ def test_a_field_wins_over_the_model_kwargs_of_a_call(
     assert [[body.get(name) for name in names] for body in sent] == [[0.5, 1, 2], [0.5, 1, None]]
 
 
-@pytest.mark.claim("tools.parallel.forbidden")
-@every_way
-@pytest.mark.parametrize("value", [True, False, None])
-def test_strict_and_parallel_calls_are_passed_on_whatever_they_are(
-    lane: str, evidence: Evidence, ask: Ask, value: bool | None
-) -> None:
-    sent: list[dict[str, Any]] = []
-    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
-    with expect("refused"):
-        tools = [get_weather, {"title": "tell", "type": "object", "properties": {}}]
-        ask(model.bind_tools(tools, strict=value, parallel_tool_calls=value), ONE_CITY)
-    assert [tool["function"].get("strict") for tool in sent[0]["tools"]] == [value, value]
-    assert sent[0].get("parallel_tool_calls") is value
-
-
 class _Limiter(BaseRateLimiter):
     def __init__(self) -> None:
         self.asked = 0
@@ -369,6 +298,17 @@ def test_configured_fields_are_sent(lane: str, evidence: Evidence, ask: Ask) -> 
     assert [each.get("stream", False) for each in sent] == [is_streamed] * 2
 
 
+@pytest.mark.claim("parameters.given.sent")
+@pytest.mark.parametrize(
+    "given", [{"temprature": 0.5}, {"max_tokens": 1, "max_completion_tokens": 2}]
+)
+def test_what_cannot_be_sent_as_it_was_given_is_refused(
+    lane: str, evidence: Evidence, given: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=r"temperature|max_tokens"):
+        mount(lane, evidence, **given)
+
+
 @pytest.mark.claim("drop-in.names.known")
 async def test_arguments_of_the_earlier_release_have_their_effect(evidence: Evidence) -> None:
     sent: list[dict[str, Any]] = []
@@ -387,184 +327,17 @@ async def test_arguments_of_the_earlier_release_have_their_effect(evidence: Evid
     assert [body.get("stream") for body in sent] == [None, None, True, True]
 
 
-@pytest.mark.claim("messages.invoke.objects")
-@every_way
-def test_what_is_asked_is_left_as_it_was_and_sent_the_same_again(
-    lane: str, evidence: Evidence, ask: Ask
+_OF_OPENAI = ("organization", "openai_proxy", "use_responses_api")
+
+
+@pytest.mark.claim("drop-in.names.known")
+@pytest.mark.parametrize("name", _OF_OPENAI)
+def test_a_setting_of_openai_is_named_with_what_to_do_instead(
+    name: str, evidence: Evidence
 ) -> None:
-    sent: list[dict[str, Any]] = []
-    call = {"name": "get_weather", "args": {"city": "Rome"}, "id": "a", "type": "tool_call"}
-    thought = AIMessage(
-        "Let me look.",
-        additional_kwargs={"reasoning_content": "Rome."},
-        response_metadata={"model_provider": "baseten"},
-        tool_calls=[call],
-    )
-    result = ToolMessage("Sunny.", tool_call_id="a", artifact={"secret": "of mine"}, status="error")
-    marked = {"type": "text", "text": "Rome?", "cache_control": {"type": "ephemeral"}}
-    turns: list[Any] = [HumanMessage([marked]), thought, result]
-    tool = {"name": "get_weather", "description": "Weather.", "parameters": {"type": "object"}}
-    before = [each.model_dump() for each in turns], dict(tool)
-    model = mount(lane, evidence, note_bodies(sent))
-    for _ in range(2):
-        ask(model.bind_tools([tool]), turns)
-    assert ([each.model_dump() for each in turns], tool) == before
-    assert sent[0] == sent[1]
-    assert sent[0]["messages"][1]["reasoning_content"] == "Rome."
-    assert sent[0]["messages"][2].keys() <= {"role", "content", "tool_call_id"}
-
-
-@pytest.mark.claim("reasoning.replay.sent")
-@every_way
-@pytest.mark.parametrize("version", ["v0", "v1"])
-def test_reasoning_in_either_form_of_a_message_goes_back(
-    lane: str, evidence: Evidence, ask: Ask, version: str
-) -> None:
-    sent: list[dict[str, Any]] = []
-    model = mount(lane, evidence, note_bodies(sent), output_version=version)
-    reasoning_model, named = at_model(model, LANES[lane].reasoning_model)
-    answer = ask(reasoning_model, ONE_CITY, **named)
-    ask(reasoning_model, [HumanMessage(ONE_CITY), answer, HumanMessage("And in Rome?")], **named)
-    [told] = [b["reasoning"] for b in answer.content_blocks if b["type"] == "reasoning"]
-    assert told
-    assert sent[1]["messages"][1] == {
-        "role": "assistant",
-        "content": answer.text,
-        "reasoning_content": told,
-    }
-
-
-@pytest.mark.claim("image.block.forms")
-@every_way
-def test_every_form_of_an_image_by_its_url_is_one_on_the_wire(
-    lane: str, evidence: Evidence, ask: Ask
-) -> None:
-    sent: list[dict[str, Any]] = []
-    url = "https://example.com/a%20b.png?x=1&y=2#z"
-    blocks: list[Any] = [
-        {"type": "image", "url": url},
-        {"type": "image", "source_type": "url", "url": url},
-        {"type": "image", "source": {"type": "url", "url": url}},
-        {"type": "image_url", "image_url": {"url": url}},
-        {"type": "image_url", "image_url": url},
-    ]
-    with expect("refused"):
-        ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(blocks)])
-    part = {"type": "image_url", "image_url": {"url": url}}
-    assert sent[0]["messages"][0]["content"] == [part] * len(blocks)
-
-
-_URL = "https://example.com/a"
-_TEXT_PART = {"type": "text", "text": "Rome."}
-_FILE_PART = {
-    "type": "file",
-    "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,QUJD"},
-}
-_IMAGE_PART = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
-_SOURCE = {"type": "base64", "media_type": "application/pdf", "data": "QUJD"}
-_BLOCKS: list[tuple[Any, dict[str, Any]]] = [
-    ("Rome.", _TEXT_PART),
-    ({"type": "text-plain", "text": "Rome.", "mime_type": "text/plain"}, _TEXT_PART),
-    ({"type": "document", "source": {"type": "text", "data": "Rome."}}, _TEXT_PART),
-    ({"type": "document", "source": _SOURCE, "title": "a.pdf"}, _FILE_PART),
-    (
-        {
-            "type": "file",
-            "base64": "QUJD",
-            "mime_type": "application/pdf",
-            "extras": {"filename": "a.pdf"},
-        },
-        _FILE_PART,
-    ),
-    (_FILE_PART, _FILE_PART),
-    ({"type": "file", "file_id": "file-7"}, {"type": "file", "file": {"file_id": "file-7"}}),
-    ({"type": "audio", "url": _URL}, {"type": "audio_url", "audio_url": {"url": _URL}}),
-    *(
-        (part, part)
-        for part in (
-            {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "flac"}},
-            {"type": "audio_url", "audio_url": {"url": _URL}},
-            {"type": "video_url", "video_url": {"url": _URL}},
-        )
-    ),
-    ({"type": "image", "base64": b"\x89PNG\r\n\x1a\n", "mime_type": "image/png"}, _IMAGE_PART),
-    (
-        {"type": "image", "base64": b"\xfb\xff\xfe", "mime_type": "image/x"},
-        {"type": "image_url", "image_url": {"url": "data:image/x;base64,+//+"}},
-    ),
-    ({"type": "non_standard", "value": _IMAGE_PART}, _IMAGE_PART),
-]
-"""Blocks of LangChain, OpenAI and Anthropic, and the parts that are sent of them."""
-
-
-@pytest.mark.claim("messages.invoke.objects")
-@every_way
-def test_each_block_that_is_accepted_is_sent_as_its_part(
-    lane: str, evidence: Evidence, ask: Ask
-) -> None:
-    sent: list[dict[str, Any]] = []
-    content = [block for block, _ in _BLOCKS]
-    with expect("refused"):
-        ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(content)])
-    for told, (block, part) in zip(sent[0]["messages"][0]["content"], _BLOCKS, strict=True):
-        assert told == part, f"of {block} {told} is sent"
-
-
-@pytest.mark.claim("tools.history.round-trip")
-@every_way
-def test_results_in_a_human_message_are_sent_as_results_before_it(
-    lane: str, evidence: Evidence, ask: Ask
-) -> None:
-    sent: list[dict[str, Any]] = []
-    calls = [{"name": "get_weather", "args": {"city": each}, "id": each} for each in "ab"]
-    results = [{"type": "tool_result", "tool_use_id": each, "content": "Sunny."} for each in "ab"]
-    turns = [
-        HumanMessage(ONE_CITY),
-        AIMessage("", tool_calls=calls),
-        HumanMessageChunk(content=[_TEXT_PART, *results]),
-    ]
-    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
-    with expect("refused"):
-        ask(model.bind_tools([get_weather]), turns)
-    *told, last = sent[0]["messages"][2:]
-    assert last == {"role": "user", "content": [_TEXT_PART]}
-    assert [(each["role"], each["tool_call_id"], each["content"]) for each in told] == [
-        ("tool", each, "Sunny.") for each in "ab"
-    ]
-
-
-@pytest.mark.claim("tools.bind.schemas")
-@every_way
-def test_no_tools_are_sent_as_none(evidence: Evidence, ask: Ask) -> None:
-    sent: list[dict[str, Any]] = []
-    model = mount("model-apis", evidence, note_bodies(sent))
-    ask(model.bind_tools([], parallel_tool_calls=False), GREETING)
-    ask(model, GREETING, tools=[], tool_choice="auto")
-    assert [body.keys() & {"tools", "tool_choice", "parallel_tool_calls"} for body in sent] == [
-        set(),
-        set(),
-    ]
-
-
-@pytest.mark.claim("parameters.given.sent")
-@pytest.mark.parametrize(
-    "given", [{"temprature": 0.5}, {"max_tokens": 1, "max_completion_tokens": 2}]
-)
-def test_what_cannot_be_sent_as_it_was_given_is_refused(
-    lane: str, evidence: Evidence, given: dict[str, Any]
-) -> None:
-    with pytest.raises(ValueError, match=r"temperature|max_tokens"):
-        mount(lane, evidence, **given)
-
-
-@pytest.mark.claim("reasoning.replay.sent")
-@every_way
-def test_all_blocks_of_reasoning_go_back(lane: str, evidence: Evidence, ask: Ask) -> None:
-    sent: list[dict[str, Any]] = []
-    blocks: Any = [{"type": "reasoning", "reasoning": each} for each in ("One, ", "two.")]
-    thought = AIMessage(
-        [*blocks, {"type": "text", "text": "7"}], response_metadata={"model_provider": "baseten"}
-    )
-    turns = [HumanMessage("3 + 4?"), thought, HumanMessage("?")]
-    ask(mount(lane, evidence, note_bodies(sent)), turns)
-    assert sent[0]["messages"][1]["reasoning_content"] == "One, two."
+    given: dict[str, Any] = {name: "mine"}
+    with pytest.raises(ValueError, match=f"{name} is not a parameter"):
+        mount("model-apis", evidence, **given)
+    for unset in (None, False):
+        given[name] = unset
+        assert mount("model-apis", evidence, **given).invoke(GREETING).text

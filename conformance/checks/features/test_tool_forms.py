@@ -1,0 +1,198 @@
+"""Every form of a tool, and of the choice among them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import BaseModel, Field
+
+from conformance.checks.features.questions import (
+    GREETING,
+    ONE_CITY,
+    every_way,
+    get_weather,
+    mount,
+    note_bodies,
+    refuse_noted,
+)
+from conformance.subjects.expected_errors import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.verdicts.evidence import Evidence
+
+    Ask = Callable[..., Any]
+
+pytestmark = pytest.mark.own_client_only(
+    "which other forms are understood is for each maker to say"
+)
+
+
+_NAMED = {"type": "function", "function": {"name": "get_weather"}}
+
+
+_ALLOWED = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [_NAMED]}}
+
+
+@pytest.mark.claim("tools.choice.forced")
+@every_way
+@pytest.mark.parametrize(
+    ("choice", "written"),
+    [
+        ({"type": "auto"}, "auto"),
+        ({"type": "none"}, "none"),
+        ({"type": "any"}, "required"),
+        ({"type": "tool", "name": "get_weather"}, _NAMED),
+        ({"function": {"name": "get_weather"}}, _NAMED),
+        (_ALLOWED, _ALLOWED),
+    ],
+    ids=["auto", "none", "any", "tool", "function", "allowed"],
+)
+def test_each_dict_of_a_choice_is_understood(
+    lane: str, evidence: Evidence, ask: Ask, choice: Any, written: Any
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    with expect("refused"):
+        ask(model.bind_tools([get_weather], tool_choice=choice), ONE_CITY)
+    assert sent[0]["tool_choice"] == written
+
+
+@pytest.mark.claim("tools.choice.forced")
+@every_way
+@pytest.mark.parametrize("choice", [False, None])
+def test_no_choice_is_left_to_the_server(
+    lane: str, evidence: Evidence, ask: Ask, choice: bool | None
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent))
+    ask(model.bind_tools([get_weather], tool_choice=choice), GREETING)
+    assert "tool_choice" not in sent[0]
+
+
+@pytest.mark.claim("tools.choice.forced")
+@every_way
+@pytest.mark.parametrize(("choice", "written"), [("any", "required"), ("get_weather", _NAMED)])
+def test_a_choice_of_a_call_is_sent_as_one_that_is_bound(
+    lane: str, evidence: Evidence, ask: Ask, choice: str, written: Any
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent))
+    ask(model, ONE_CITY, tools=[get_weather], tool_choice=choice)
+    assert sent[0]["tool_choice"] == written
+
+
+@pytest.mark.claim("tools.choice.forced")
+def test_a_choice_of_no_tool_is_refused(lane: str, evidence: Evidence) -> None:
+    model = mount(lane, evidence)
+    for choice in ("get_time", {"type": "tool", "name": "get_time"}):
+        with expect("unsendable", match="get_weather"):
+            model.bind_tools([get_weather], tool_choice=choice)
+
+
+@pytest.mark.claim("tools.parallel.forbidden")
+@every_way
+@pytest.mark.parametrize("value", [True, False, None])
+def test_strict_and_parallel_calls_are_passed_on_whatever_they_are(
+    lane: str, evidence: Evidence, ask: Ask, value: bool | None
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    with expect("refused"):
+        tools = [get_weather, {"title": "tell", "type": "object", "properties": {}}]
+        ask(model.bind_tools(tools, strict=value, parallel_tool_calls=value), ONE_CITY)
+    assert [tool["function"].get("strict") for tool in sent[0]["tools"]] == [value, value]
+    assert sent[0].get("parallel_tool_calls") is value
+
+
+@pytest.mark.claim("tools.bind.schemas")
+@every_way
+def test_no_tools_are_sent_as_none(evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount("model-apis", evidence, note_bodies(sent))
+    ask(model.bind_tools([], parallel_tool_calls=False), GREETING)
+    ask(model, GREETING, tools=[], tool_choice="auto")
+    assert [body.keys() & {"tools", "tool_choice", "parallel_tool_calls"} for body in sent] == [
+        set(),
+        set(),
+    ]
+
+
+_CITY = {"type": "string", "description": "Its name"}
+
+
+_SCHEMA: dict[str, Any] = {"type": "object", "properties": {"city": _CITY}, "required": ["city"]}
+
+
+_TELL = {"name": "tell", "description": "Tell."}
+
+
+def tell(city: str) -> str:
+    """Tell.
+
+    Args:
+        city: Its name
+    """
+    return city
+
+
+_TOOLS: dict[str, Any] = {
+    "docstring": tell,
+    "bedrock": {"toolSpec": {**_TELL, "inputSchema": {"json": _SCHEMA}}},
+    "mcp": {**_TELL, "inputSchema": _SCHEMA},
+    "anthropic": {**_TELL, "input_schema": _SCHEMA, "cache_control": {"type": "ephemeral"}},
+}
+
+
+_HOSTED = {"type": "web_search", "max_uses": 3}
+
+
+@pytest.mark.claim("tools.bind.schemas")
+@every_way
+def test_a_tool_of_another_vendor_is_one_on_the_wire(evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount("model-apis", evidence, note_bodies(sent, refuse_noted))
+    marked = {**_HOSTED, "cache_control": {"type": "ephemeral"}}
+    tools = [*_TOOLS.values(), marked, {"cachePoint": {"type": "default"}}]
+    with expect("invalid-request"):
+        ask(model.bind_tools(tools, temperature=0.3), GREETING)
+    assert sent[0]["temperature"] == 0.3
+    function = {"type": "function", "function": {**_TELL, "parameters": _SCHEMA}}
+    wanted = [function] * len(_TOOLS) + [_HOSTED]
+    for name, told, one in zip([*_TOOLS, "hosted"], sent[0]["tools"], wanted, strict=True):
+        assert told == one, f"a tool as of {name} is sent as {told}"
+
+
+class Stop(BaseModel):
+    """A stop on the way."""
+
+    city: str = Field(pattern="^[A-Z]", max_length=99)
+    days: int = Field(default=1, ge=1, le=30, description="How many")
+
+
+class Tour(BaseModel):
+    """A tour."""
+
+    stops: list[Stop]
+    prices: dict[str, int]
+
+
+@pytest.mark.claim("tools.parallel.forbidden")
+@every_way
+def test_a_strict_tool_is_closed_to_its_innermost_object(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    with expect("invalid-request"):
+        ask(model.bind_tools([Tour], strict=True), GREETING)
+    outer = sent[0]["tools"][0]["function"]["parameters"]
+    inner = outer["properties"]["stops"]["items"]
+    closed = [(each["additionalProperties"], each["required"]) for each in (outer, inner)]
+    assert closed == [(False, ["stops", "prices"]), (False, ["city", "days"])]
+    assert outer["properties"]["prices"]["additionalProperties"] == {"type": "integer"}
+    days = {"type": "integer", "default": 1, "minimum": 1, "maximum": 30, "description": "How many"}
+    city = {"type": "string", "pattern": "^[A-Z]", "maxLength": 99}
+    assert inner["properties"] == {"city": city, "days": days}
