@@ -11,7 +11,7 @@ import os
 import re
 from importlib.util import find_spec
 from traceback import walk_tb
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conformance import FOLDER
 
@@ -91,7 +91,7 @@ def _read_values(test: ast.expr, text: str) -> str:
     line, _, rest = text.partition("\n")
     shown = line.removeprefix("assert ")
     try:
-        compared = ast.parse(shown, mode="eval").body
+        compared = _parse(shown, "eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         compared = None  # a value that Python does not write as it reads it
     if not isinstance(compared, ast.Compare) or not isinstance(compared.ops[0], ast.Eq):
@@ -138,13 +138,22 @@ def _find_statement(
 
 
 def _read_statement(path: str, line: int, last: bool) -> tuple[ast.stmt, bool] | None:
-    tree = ast.parse("".join(linecache.getlines(path)))
+    tree = _parse("".join(linecache.getlines(path)), "exec")
     around = [
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line)
     ]
     return (max(around, key=lambda node: node.lineno), last) if around else None
+
+
+def _parse(source: str, mode: str) -> Any:
+    try:
+        return ast.parse(source, mode=mode)
+    except SystemError:
+        # Python 3.11 loses count of its depth if garbage is collected meanwhile, such as tasks that
+        # a client left behind (github.com/python/cpython/issues/106905): it would end the run.
+        return ast.parse(source, mode=mode)
 
 
 def _write(node: ast.AST) -> str:

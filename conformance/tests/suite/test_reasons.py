@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -148,6 +150,28 @@ def test_a_reason_says_what_was_expected(tmp_path: Path, name: str, text: str, t
     with pytest.raises((Exception, pytest.fail.Exception)) as caught:
         names[f"test_it_{name}"]()
     assert describe_failure(caught.value, text, (str(tmp_path),)) == told
+
+
+def test_a_source_that_python_cannot_read_just_then_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, parse = tmp_path / "test_checks.py", ast.parse
+    path.write_text("def test_it_compares():\n    assert 1 == 2\n", encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(compile(path.read_text(encoding="utf-8"), path, "exec"), names)  # noqa: S102  same
+    tries = cycle([True, False])
+
+    def lose_count(source: str, **options: Any) -> Any:
+        if next(tries):
+            raise SystemError("AST constructor recursion depth mismatch")
+        return parse(source, **options)
+
+    with pytest.raises(AssertionError) as caught:
+        names["test_it_compares"]()
+    with monkeypatch.context() as patch:
+        patch.setattr(ast, "parse", lose_count)
+        told = describe_failure(caught.value, "assert 1 == 2", (str(tmp_path),))
+    assert told == "it compares: expected `1 == 2`; received: 1"
 
 
 @pytest.mark.parametrize(
