@@ -14,14 +14,14 @@ pytest_plugins = ["pytester"]
 CHECKS = """
 import subprocess, sys, time
 
-def burn(): return sum(i * i for i in range(600_000))
+def burn(): return sum(i * i for i in range(1_500_000))
 
 def test_waits(): time.sleep(0.3)
 
 def test_works(): burn()
 
 def test_lets_work():
-    subprocess.run([sys.executable, "-c", "sum(i * i for i in range(1_200_000))"], check=True)
+    subprocess.run([sys.executable, "-c", "sum(i * i for i in range(3_000_000))"], check=True)
 
 def test_fails(): assert 0
 """
