@@ -60,13 +60,14 @@ def child_environment(
     }
 
 
-def list_plugins(*, standard: bool = True) -> list[str]:
+def list_plugins(checks: Iterable[str]) -> list[str]:
     """Return the options that load the declared plugins, those of them that are installed.
 
     Args:
-        standard: Whether LangChain's standard suites are among the checks.
+        checks: Folders, files or ids of the checks to run; `standard` is the folder of LangChain's.
     """
     found = {entry.name: entry.value for entry in metadata.entry_points(group="pytest11")}
+    standard = any("standard" in check.partition("::")[0].split("/") for check in checks)
     wanted = (*_PLUGINS, *(_OF_STANDARD if standard else ()))
     # By module: pytest takes `-p asyncio` for the standard library's as well, and warns of it.
     return [word for name in wanted if name in found for word in ("-p", found[name])]

@@ -381,7 +381,7 @@ def _read_lines(child: subprocess.Popen[bytes], said: list[str], *, verbose: boo
 def pytest_command(suite: Suite, selection: Selection) -> Sequence[str]:
     """Return the command line that runs a selection's checks."""
     checks = _choose_checks(suite, selection)
-    plugins = list_plugins(standard=any("standard" in check for check in checks))
+    plugins = list_plugins(checks)
     return [
         *(sys.executable, "-m", "pytest", *plugins),
         # LangChain's suites measure how long a call takes: here that is a replay's time.

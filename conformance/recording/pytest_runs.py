@@ -91,9 +91,8 @@ def run_pytest(
         RecordingError: No line was written for that long; the run has been ended.
     """
     mark = token_hex()  # nothing that a check prints can begin like a report
-    plugins = list_plugins(standard=any("/standard/" in each for each in arguments))
-    command = [sys.executable, "-m", "pytest", *plugins, "-p", _PLUGIN, "--tb=native"]
-    command += ["-p", "no:cacheprovider", "-q", f"--record-mark={mark}", *arguments]
+    command = [sys.executable, "-m", "pytest", *list_plugins(arguments), "-p", _PLUGIN]
+    command += ["--tb=native", "-p", "no:cacheprovider", "-q", f"--record-mark={mark}", *arguments]
     printed, lines = b"", []
     with subprocess.Popen(  # noqa: S603  our own interpreter
         command,

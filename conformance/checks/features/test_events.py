@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 import pytest
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from conformance.verdicts.evidence import Evidence
 
     Ask = Callable[..., Any]
+    CheckT = TypeVar("CheckT", bound=Callable[..., Any])
 
 streamed = pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 
@@ -267,6 +268,14 @@ def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
     assert call_id or not {*ids} & {*more}, f"calls of two answers share the ids {ids}"
 
 
+def _told_both_ways(check: CheckT) -> CheckT:
+    """Run a check with typed events told and awaited, which langchain-core calls beta."""
+    both = pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+    beta = "ignore::langchain_core._api.LangChainBetaWarning"
+    marked: CheckT = pytest.mark.filterwarnings(beta)(both(check))
+    return marked
+
+
 async def _tell_events(model: Any, prompt: str, way: str, **options: Any) -> tuple[list[Any], Any]:
     """Return the typed events of an answer, and the message that they end in."""
     if way == "stream_events":
@@ -278,8 +287,7 @@ async def _tell_events(model: Any, prompt: str, way: str, **options: Any) -> tup
 
 @pytest.mark.claim("streaming.events.typed")
 @pytest.mark.own_client_only("how typed events are awaited is another check's, for others")
-@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+@_told_both_ways
 async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
     lane: str, evidence: Evidence, way: str
 ) -> None:
@@ -330,8 +338,7 @@ def test_a_chunk_that_is_changed_changes_no_other(lane: str, evidence: Evidence)
 
 @pytest.mark.claim("streaming.events.typed", lane="dedicated")
 @pytest.mark.own_client_only("others may tell no log probabilities in typed events")
-@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+@_told_both_ways
 async def test_typed_events_end_in_the_metadata_of_all_chunks(
     lane: str, evidence: Evidence, way: str
 ) -> None:
@@ -346,8 +353,7 @@ async def test_typed_events_end_in_the_metadata_of_all_chunks(
 
 @pytest.mark.claim("streaming.events.typed")
 @pytest.mark.own_client_only("which options a call takes is for each maker to say")
-@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+@_told_both_ways
 async def test_typed_events_are_asked_for_with_the_options_of_the_call(
     lane: str, evidence: Evidence, way: str
 ) -> None:
@@ -361,8 +367,7 @@ async def test_typed_events_are_asked_for_with_the_options_of_the_call(
 
 @pytest.mark.claim("streaming.events.typed")
 @pytest.mark.own_client_only("it derives from our own class")
-@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+@_told_both_ways
 async def test_a_subclass_with_a_stream_of_its_own_tells_typed_events_of_its_chunks(
     lane: str, evidence: Evidence, way: str
 ) -> None:
@@ -464,8 +469,7 @@ def test_the_model_that_answered_is_named_before_the_one_that_was_asked(
 
 @pytest.mark.claim("tools.choice.lost-call")
 @pytest.mark.own_client_only("the warning is a class of langchain-baseten", applies=False)
-@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-@pytest.mark.parametrize("way", ["stream_events", "astream_events"])
+@_told_both_ways
 async def test_typed_events_point_out_a_forced_call_that_did_not_come(
     lane: str, evidence: Evidence, way: str
 ) -> None:

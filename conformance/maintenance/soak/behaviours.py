@@ -170,8 +170,8 @@ def _write(*data: bytes, ending: Ending = "complete") -> AnswerPlan:
 
 
 def _close_while_idle(request: Request) -> AnswerPlan:
-    plan = _respond(request)
-    return replace(_write(_encode(plan)), pieces=(BodyPiece(_encode(plan)), BodyPiece(b"", 0.005)))
+    plan = _write(_encode(_respond(request)), b"")
+    return replace(plan, pieces=(plan.pieces[0], BodyPiece(b"", 0.005)))
 
 
 def _add_a_response(request: Request) -> AnswerPlan:

@@ -46,11 +46,11 @@ def test_only_what_cannot_change_a_verdict_reaches_the_run(
 
 
 def test_only_declared_plugins_are_loaded() -> None:
-    plugins = list_plugins()
+    plugins = list_plugins(["checks/features", "checks/standard/test_unit.py::Test::test_it"])
     assert {"pytest_asyncio.plugin", "pytest_recording.plugin", "syrupy"} < set(plugins)
     assert not any(name.startswith(("xdist", "langsmith", "pytest_codspeed")) for name in plugins)
     assert plugins[::2] == ["-p"] * (len(plugins) // 2)
-    without = set(plugins) - set(list_plugins(standard=False))
+    without = set(plugins) - set(list_plugins(["checks/features", "--claim=standard"]))
     assert without == {"pytest_benchmark.plugin", "syrupy"}
 
 
