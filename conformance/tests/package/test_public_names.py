@@ -121,11 +121,15 @@ def test_the_lowest_versions_that_are_tested_are_the_lowest_that_are_allowed() -
     assert all("==" in floor for floor in floors)
 
 
-def test_the_lowest_python_that_is_tested_is_the_lowest_that_is_allowed() -> None:
+def test_each_python_that_is_allowed_is_tested_by_a_plain_tox() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     tox = configparser.ConfigParser()
     tox.read(ROOT / "tox.ini", encoding="utf-8")
-    lowest = project["requires-python"].removeprefix(">=")
+    named = "\n".join(project["classifiers"])
+    allowed = re.findall(r"^Programming Language :: Python :: (3\.\d+)$", named, re.MULTILINE)
+    middle, *otherwise = tox["testenv:lowest"]["base_python"].split(", ")
+    run = {middle, *tox["tox"]["env_list"].split(", ")}
 
-    assert tox["testenv:lowest"]["base_python"] == "py" + lowest.replace(".", "")
-    assert f"Programming Language :: Python :: {lowest}" in project["classifiers"]
+    assert allowed[0] == project["requires-python"].removeprefix(">=")
+    assert {"py" + one.replace(".", "") for one in allowed} <= run
+    assert otherwise == ["py" + allowed[0].replace(".", "")]

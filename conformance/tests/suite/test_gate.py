@@ -244,7 +244,7 @@ def test_the_tests_run_on_the_wheel_that_was_built(gate: Gate) -> None:
     wheel = add_wheel(gate)
     assert ask("tests", gate).word is Word.YES
     (line,) = gate.run.lines  # type: ignore[attr-defined]  # a Shell
-    assert f"--installpkg {wheel} -e lowest,py3{sys.version_info.minor}" in line
+    assert f"--installpkg {wheel} -m tests" in line
 
 
 def test_without_a_wheel_there_is_nothing_to_test(gate: Gate) -> None:
