@@ -110,9 +110,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    # Walking what stays until the end is what makes collecting garbage slow, which tests of what is
-    # left behind ask for again and again.
     gc.enable()
+    _set_aside_what_stays()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    if nextitem is None or nextitem.path != item.path:
+        _set_aside_what_stays()
+
+
+def _set_aside_what_stays() -> None:
+    # Walking what stays until the end is what makes collecting garbage slow, which tests of what is
+    # left behind ask for again and again; and with each test pytest keeps some forty objects more.
     gc.collect()
     gc.freeze()
 
