@@ -1,4 +1,4 @@
-"""What runs are spared: other interpreters the tests marked `once`, coverage the checks.
+"""What runs are spared: other interpreters tests marked `once` and second lanes, coverage checks.
 
 A pytest plugin. Tracing more than doubles what a test costs, so coverage sees `tests/` without what
 is `untraced`; checks, and the processes that a test starts, it sees where they are `traced`. Each
@@ -17,7 +17,7 @@ import pytest
 from conformance import FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
 _CHECKS = FOLDER / "checks"
 _MARKS = {
@@ -42,9 +42,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(f"the mark `{mark.name}` takes one reason: {mark}")
     if not config.getoption("of_package", default=False):
         return
-    if spared := [item for item in items if item.get_closest_marker("once")]:
-        items[:] = [item for item in items if not item.get_closest_marker("once")]
-        config.hook.pytest_deselected(items=spared)
+    left_out = {item for item in items if item.get_closest_marker("once")} | _find_repeated(items)
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _find_repeated(items: Iterable[pytest.Item]) -> set[pytest.Item]:
+    """Find the checks that ask in a second lane what they ask in a first."""
+    asked: set[str] = set()
+    repeated = set()
+    for item in items:
+        lane = str(getattr(getattr(item, "callspec", None), "params", {}).get("lane", ""))
+        check = item.nodeid.replace(lane, "", 1)
+        if lane and check in asked:
+            repeated.add(item)
+        asked.add(check)
+    return repeated
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

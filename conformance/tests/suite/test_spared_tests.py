@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -69,6 +70,30 @@ def test_other_interpreters_are_spared_what_is_marked_once(tmp_path: Path) -> No
     said = _run(tmp_path, _TESTS, "--of-package")
     assert "2 passed, 1 deselected" in said
     assert "test_of_text" not in said
+
+
+def test_other_interpreters_are_spared_a_second_lane(tmp_path: Path) -> None:
+    tests = """
+import pytest
+
+@pytest.mark.parametrize("way", ["invoke", "stream"])
+@pytest.mark.parametrize("lane", ["model-apis", "dedicated"])
+def test_in_both(lane, way): pass
+
+@pytest.mark.parametrize("lane", ["dedicated"])
+def test_in_one(lane): pass
+
+@pytest.mark.once("a text is a text")
+@pytest.mark.parametrize("lane", ["model-apis", "dedicated"])
+def test_in_none(lane): pass
+"""
+    assert "7 passed" in _run(tmp_path, tests)
+    said = _run(tmp_path, tests, "--of-package")
+    assert "3 passed, 4 deselected" in said
+    assert re.findall(r"::(\S+) PASSED", said) == [
+        *("test_in_both[model-apis-invoke]", "test_in_both[model-apis-stream]"),
+        "test_in_one[dedicated]",
+    ]
 
 
 def test_coverage_pauses_for_what_is_untraced_and_goes_on(tmp_path: Path) -> None:
