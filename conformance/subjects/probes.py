@@ -16,7 +16,7 @@ from pydantic import create_model
 from typing_extensions import TypedDict
 
 from conformance.reference import respond
-from conformance.reference.exchange import plan_json
+from conformance.reference.exchange import DONE, encode_event, plan_json
 from conformance.subjects.connect import count_requests, serve
 from conformance.subjects.expected_errors import has_type
 from conformance.subjects.subject import chosen
@@ -137,9 +137,21 @@ def find_broken(lane: Lane) -> set[str]:
     """Return claims that the model breaks wherever it does what they are about.
 
     Args:
-        lane: Whose service refuses a request, and sends two calls.
+        lane: Whose service refuses a request, sends two calls, and fails inside a stream.
     """
-    return _find_untyped(lane) | _find_spoilt(lane)
+    return _find_untyped(lane) | _find_spoilt(lane) | _find_deaf(lane)
+
+
+def _find_deaf(lane: Lane) -> set[str]:
+    def fail(request: ReceivedRequest) -> AnswerPlan:
+        plan = respond(request)
+        error = encode_event({"error": {"message": "No.", "code": 500}})
+        return plan.with_body(*(piece.data for piece in plan.pieces[:_WAYS]), error, DONE)
+
+    with _serve(fail) as server, suppress(Exception, pytest.skip.Exception):
+        told = list(_make(lane, server).stream("Hello"))
+        return {"streaming.end.error-inside"} if told and server.requests else set()
+    return set()
 
 
 def _find_untyped(lane: Lane) -> set[str]:

@@ -20,7 +20,7 @@ from conformance.reference import AnswerPlan, Responder, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects import connect
 from conformance.subjects.expected_errors import expect_status, is_typed
-from conformance.subjects.known_faults import OVERLOOKED, overlook
+from conformance.subjects.known_faults import KNOWN, OVERLOOKED, overlook
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.traffic import TrafficLog
 from conformance.subjects.wire_answers import read_answer
@@ -94,6 +94,7 @@ __all__ = [
     "read_choice",
     "read_reasoning",
     "refer",
+    "refer_if_known",
     "referring",
     "skip_another_method",
     "spoil_arguments",
@@ -128,6 +129,17 @@ def refer(claim: str, reason: str) -> None:
     """
     if not chosen().ours and overlook(claim, reason):
         end_inapplicable(OVERLOOKED[-1])
+
+
+def refer_if_known(claim: str, reason: str) -> None:
+    """End the check if the client was seen to break another claim wherever it is asked.
+
+    Args:
+        claim: As of `refer`.
+        reason: As of `refer`.
+    """
+    if claim in KNOWN:
+        refer(claim, reason)
 
 
 @contextmanager

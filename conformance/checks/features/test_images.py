@@ -214,11 +214,13 @@ def test_an_image_inside_a_tool_message_arrives_unchanged(
         ToolMessage([block], tool_call_id="call_0"),
     ]
     with tapped(model) as (tapped_model, traffic), unless_unknown(evidence, block, told=False):
-        answer = tapped_model.bind_tools([get_weather]).invoke(messages)
-        if not chosen().ours and '"type": "image"' in json.dumps(traffic.sent[-1]):
+        if not chosen().ours and block["type"] == "image":
+            # What a user's message shows as well, its own claim tells.
             with unless_unknown(evidence, block):
                 tapped_model.invoke(ask_about(block))
-            find_url(traffic.sent.pop())  # The fault of a user's message is told by its own claim.
+            skip_another_form(traffic.sent[-1], evidence, block)
+            find_url(traffic.sent.pop())
+        answer = tapped_model.bind_tools([get_weather]).invoke(messages)
     if chosen().ours:  # Others may show it in a message of its own, since OpenAI's tools have none.
         assert traffic.sent[0]["messages"][-1]["role"] == "tool"
     skip_another_form(traffic.sent[-1], evidence, block)

@@ -93,6 +93,7 @@ def test_what_has_no_end_is_left_to_the_checks(monkeypatch: pytest.MonkeyPatch) 
         ("of_no_use_for_a_url", set()),
         ("of_split_calls", {"tools.stream.merge-by-index"}),
         ("of_cut_arguments", {"tools.invoke.call", "tools.invoke.call, streamed"}),
+        ("of_deaf_streams", {"streaming.end.error-inside"}),
         ("of_untyped_errors", {"errors.types.core"}),
     ],
 )
