@@ -79,9 +79,9 @@ def test_many_calls_in_one_answer_are_as_many_tool_calls(
 @pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 def test_arguments_in_many_deltas_are_one_call(lane: str, evidence: Evidence, ask: Ask) -> None:
     city = " ".join(map(str, range(_MANY)))
-    message = ask(
-        mount(lane, evidence).bind_tools([get_weather]), f"What is the weather in '{city}'?"
-    )
+    # What others send by default, such as a limit, is for their makers to document.
+    model = mount(lane, evidence, lambda request: respond(_lift_limit(request)))
+    message = ask(model.bind_tools([get_weather]), f"What is the weather in '{city}'?")
     told = [str(call["args"].get("city")) for call in message.tool_calls]
     assert told == [city], f"of {len(city)} letters in many deltas {[*map(len, told)]} arrived"
 
@@ -288,7 +288,6 @@ def _lift_limit(request: ReceivedRequest) -> ReceivedRequest:
 @every_way
 def test_a_long_answer_arrives_to_its_end(lane: str, evidence: Evidence, ask: Ask) -> None:
     text = " ".join(map(str, range(3_200)))
-    # What others send by default, such as a limit, is for their makers to document.
     model = mount(lane, evidence, lambda request: respond(_lift_limit(request)))
     told = ask(model, f"Repeat after me: {text}").text
     is_same = told == text
