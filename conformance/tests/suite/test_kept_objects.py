@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conformance.conftest import pytest_runtest_teardown
+from conformance.conftest import pytest_runtest_protocol
 
 ONE, OTHER = (SimpleNamespace(path=Path(name)) for name in ("test_one.py", "test_other.py"))
 
@@ -21,6 +21,11 @@ ONE, OTHER = (SimpleNamespace(path=Path(name)) for name in ("test_one.py", "test
 )
 def test_what_stays_is_set_aside_at_the_end_of_each_file(following: Any, walked: bool) -> None:
     item: Any = ONE
-    kept = [item]
-    pytest_runtest_teardown(item, following)
+    kept, ended = [item], object()
+    run = pytest_runtest_protocol(item, following)
+    next(run)
+    assert any(one is kept for one in gc.get_objects())
+    with pytest.raises(StopIteration) as returned:
+        run.send(ended)
+    assert returned.value.value is ended
     assert any(one is kept for one in gc.get_objects()) is walked
