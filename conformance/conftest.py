@@ -27,6 +27,8 @@ from conformance.verdicts.bound_items import note_refusal, places_of
 from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from vcr import VCR
 
 _REFUSED = pytest.StashKey[dict[str, str]]()
@@ -114,10 +116,15 @@ def pytest_collection_finish() -> None:
     _set_aside_what_stays()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    result = yield
+    # Not before: until now pytest holds what fixtures gave to the test, which is to be collected.
     if nextitem is None or nextitem.path != item.path:
         _set_aside_what_stays()
+    return result
 
 
 def _set_aside_what_stays() -> None:
