@@ -27,6 +27,8 @@ from conformance.verdicts.bound_items import note_refusal, places_of
 from conformance.verdicts.evidence import end_inapplicable
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from vcr import VCR
 
 _REFUSED = pytest.StashKey[dict[str, str]]()
@@ -114,10 +116,15 @@ def pytest_collection_finish() -> None:
     _set_aside_what_stays()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    result = yield
+    # Not before: until now pytest holds what fixtures gave to the test, which is to be collected.
     if nextitem is None or nextitem.path != item.path:
         _set_aside_what_stays()
+    return result
 
 
 def _set_aside_what_stays() -> None:
@@ -151,8 +158,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our own client waits 0.1 s before a first retry, where a test is not about that wait."""
-    monkeypatch.setattr("langchain_baseten._http.retries._FIRST_BACKOFF", 0.1)
+    """Our own client waits 0.02 to 0.04 s before a first retry, and as little if it is asked to.
+
+    For tests that are not about how long a wait is.
+    """
+    monkeypatch.setattr("langchain_baseten._http.retries._FIRST_BACKOFF", 0.02)
+    monkeypatch.setattr("langchain_baseten._http.retries._SHORTEST_WAIT", 0.02)
 
 
 @pytest.fixture(autouse=True)

@@ -391,9 +391,7 @@ def pytest_command(suite: Suite, selection: Selection) -> Sequence[str]:
         f"--claims-file={suite.claims}",
         f"--target={selection.target}",
         *([f"--factory={selection.factory}"] if selection.factory else ()),
-        # Values are shown whole; only the reasons of broken implementations are compared with the
-        # words that their table expects.
-        *(() if ":" in selection.target else ("-o", "verbosity_assertions=2")),
+        *("-o", "verbosity_assertions=2"),  # values are shown whole
         *selection.options,
         *(f"--lane={lane}" for lane in selection.lanes),
         *(f"--claim={claim}" for claim in selection.claims),

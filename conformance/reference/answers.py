@@ -173,7 +173,7 @@ def _main(prompt: Prompt) -> str:
 
 def _asides(prompt: Prompt) -> list[str]:
     return [
-        f"I got the {'s, the '.join(prompt.media)}." if prompt.media else "",
+        f"I got the {', the '.join(prompt.media)}." if prompt.media else "",
         f"Your name is {prompt.speaker}." if prompt.speaker else "",
         f"My instructions are {_quote(prompt.system)}." if prompt.system else "",
         f"This conversation has {prompt.turns} messages." if prompt.turns > 1 else "",

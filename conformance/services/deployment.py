@@ -1,7 +1,7 @@
 """Somebody's own service under judgement: where it is, what it is asked, and what that may cost.
 
 Knows URLs of services, and the pytest plugin of such a run; must not know how requests are counted
-(`meter`) nor what a verdict is.
+(`budget`) nor what a verdict is.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from conformance.checks.faults.call_modes import Aim, Ask
     from conformance.checks.faults.sockets import Line, Serve
 
-SOON = 0.2
+SOON = 0.1
 LONG = 0.4
 """Seconds that a busy machine does not take between two words."""
 LATE = 8.0

@@ -217,7 +217,7 @@ ERRORS: dict[str, Failed] = {
 def test_an_error_is_read_in_every_encoding_and_from_every_status(
     serve_script: Serve, aim: Aim, way: str, failed: Failed
 ) -> None:
-    headers = ("x-request-id: r1", "retry-after: 0.1", JSON)
+    headers = ("x-request-id: r1", "retry-after: 0.02", JSON)
     server = serve_script(keep_answering(frame(failed.status, failed.body, *headers)))
     error = ask_for(way, server.url, aim, max_retries=1).failure
     assert type(error) is failed.cls

@@ -49,11 +49,12 @@ def refuse(first: bytes, times: int = 1) -> Script:
     return script
 
 
+@pytest.mark.usefixtures("short_backoff")
 @pytest.mark.parametrize("status", AGAIN)
 def test_a_failure_that_may_pass_is_tried_again(
     serve_script: Serve, aim: Aim, ask: Ask, status: int
 ) -> None:
-    server = serve_script(refuse(ask_again(0.1, f"{status} Busy")))
+    server = serve_script(refuse(ask_again(0.02, f"{status} Busy")))
     outcome = ask(aim(server.url, max_retries=1))
     assert outcome.error is None
     assert outcome.text == "Hello"
@@ -72,19 +73,21 @@ def test_a_refusal_that_will_not_pass_is_not_tried_again(
     assert len(server.requests) == 1
 
 
+@pytest.mark.usefixtures("short_backoff")
 @pytest.mark.parametrize("retries", [0, 3])
 def test_the_number_of_tries_is_one_more_than_the_retries(
     serve_script: Serve, aim: Aim, ask: Ask, retries: int
 ) -> None:
-    server = serve_script(refuse(ask_again(0.1), times=9))
+    server = serve_script(refuse(ask_again(0.02), times=9))
     outcome = ask(aim(server.url, max_retries=retries))
     assert type(outcome.error) is BasetenRateLimitError
     assert outcome.error.request_id == "r1"
     assert len(server.requests) == retries + 1
 
 
+@pytest.mark.usefixtures("short_backoff")
 def test_unless_set_there_are_two_retries(serve_script: Serve, aim: Aim, ask: Ask) -> None:
-    server = serve_script(refuse(ask_again(0.1), times=9))
+    server = serve_script(refuse(ask_again(0.02), times=9))
     assert ask(aim(server.url, max_retries=None)).error is not None
     assert len(server.requests) == 3
 
@@ -154,6 +157,7 @@ class AsyncTold(AsyncCallbackHandler):
         self.failures.append(retry_state.outcome.exception())
 
 
+@pytest.mark.usefixtures("short_backoff")
 @pytest.mark.parametrize(
     ("way", "handler"),
     [("invoke", Told), ("ainvoke", Told), ("ainvoke", AsyncTold)],
@@ -162,7 +166,7 @@ class AsyncTold(AsyncCallbackHandler):
 def test_callbacks_are_told_of_each_retry(
     serve_script: Serve, aim: Aim, way: str, handler: type[Told | AsyncTold]
 ) -> None:
-    server = serve_script(refuse(ask_again(0.1), times=2))
+    server = serve_script(refuse(ask_again(0.02), times=2))
     told = handler()
     outcome = EITHER[way](aim(server.url, max_retries=2), config={"callbacks": [told]})
     assert outcome.text == "Hello"
@@ -200,7 +204,7 @@ def test_a_wait_that_is_none_does_not_use_up_the_tries(
     server = serve_script(refuse(frame("429 No", b'{"error": "busy"}', header)))
     assert ask(aim(server.url, max_retries=1)).text == "Hello"
     (wait,) = waits_in(caplog)
-    assert 0.1 <= wait <= 0.2  # the short back-off, not what was requested
+    assert 0.02 <= wait <= 0.04  # the short back-off, not what was requested
 
 
 def test_the_error_says_what_the_server_asked_for(serve_script: Serve, aim: Aim, ask: Ask) -> None:

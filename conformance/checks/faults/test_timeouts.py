@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from conformance.checks.faults.call_modes import Aim, Ask
     from conformance.checks.faults.sockets import Line, Script, Serve
 
-SOON = 0.2
+SOON = 0.1
 ROLE = event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
 HEAD_500 = b"HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n"
 

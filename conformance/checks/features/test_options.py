@@ -306,21 +306,15 @@ def ask_for_events(model: Any, prompt: str, **options: Any) -> AIMessage:
 @pytest.mark.claim("retries.policy.transient")
 @pytest.mark.own_client_only("others may report a retry in another way")
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.usefixtures("short_backoff")
 @pytest.mark.parametrize("ask", [EVERY_WAY[0], EVERY_WAY[2], ask_for_events])
-def test_a_callback_hears_of_a_retry(
-    lane: str, evidence: Evidence, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_callback_hears_of_a_retry(lane: str, evidence: Evidence, ask: Ask) -> None:
     heard: list[Any] = []
 
     class Listener(BaseCallbackHandler):
         def on_retry(self, retry_state: Any, **_: Any) -> None:
             heard.append(retry_state.outcome.exception())
 
-    async def sleep(_seconds: float) -> None:
-        return None
-
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
-    monkeypatch.setattr("tenacity.asyncio._portable_async_sleep", sleep)
     seen: list[ReceivedRequest] = []
 
     def answer(request: ReceivedRequest) -> Any:

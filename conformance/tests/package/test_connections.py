@@ -32,6 +32,7 @@ PATIENCE = 5.0
 @pytest.fixture(autouse=True)
 def _nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(connections, "_process", connections._Process())
+    monkeypatch.setattr(connections, "_LINGER", 0.1)
     yield
     wait_until(lambda: not connections._process.clients)
 
@@ -133,7 +134,7 @@ def test_the_clients_of_a_forgotten_model_are_closed_a_moment_later() -> None:
 def test_the_next_model_takes_over_the_client_of_a_forgotten_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connections, "_LINGER", 2.0)  # longer than a busy machine takes for five
+    monkeypatch.setattr(connections, "_LINGER", 1.0)  # longer than a busy machine takes for five
     found = []
     for _ in range(5):
         model = Connections()

@@ -2,25 +2,63 @@
 
 from __future__ import annotations
 
-import gc
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+import subprocess
+import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.conftest import pytest_runtest_teardown
+from conformance import FOLDER
 
-ONE, OTHER = (SimpleNamespace(path=Path(name)) for name in ("test_one.py", "test_other.py"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ONE = """
+import builtins, gc, weakref, pytest
+
+class Cycle:
+    def __init__(self):
+        self.own = self
+
+@pytest.fixture
+def made():
+    return Cycle()
+
+def test_of_one():
+    builtins.kept = [0]
+
+def test_of_one_more(made):
+    assert is_walked(builtins.kept)
+    builtins.gone = weakref.ref(made)
+
+def is_walked(value):
+    return any(each is value for each in gc.get_objects())
+"""
+_OTHER = """
+import builtins, gc
+
+def test_what_stays_is_walked_no_more():
+    assert not any(each is builtins.kept for each in gc.get_objects())
+
+def test_what_a_fixture_gave_is_collected():
+    gc.collect()
+    assert builtins.gone() is None
+"""
 
 
-@pytest.mark.parametrize(
-    ("following", "walked"),
-    [(ONE, True), (OTHER, False), (None, False)],
-    ids=["in the file", "at its end", "at the end of the run"],
-)
-def test_what_stays_is_set_aside_at_the_end_of_each_file(following: Any, walked: bool) -> None:
-    item: Any = ONE
-    kept = [item]
-    pytest_runtest_teardown(item, following)
-    assert any(one is kept for one in gc.get_objects()) is walked
+@pytest.mark.untraced("a run of its own, for what hooks of pytest do in it")
+def test_what_stays_is_set_aside_at_the_end_of_each_file(tmp_path: Path) -> None:
+    for name, text in {"one": _ONE, "other": _OTHER}.items():
+        (tmp_path / f"test_{name}.py").write_text(text, encoding="utf-8")
+    done = subprocess.run(  # noqa: S603  our own tests
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "conformance.pytest_plugin"),
+            *("-p", "conformance.conftest", "-p", "no:randomly", "-p", "no:cacheprovider", "."),
+        ],
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(FOLDER.parent)},
+        text=True,
+    )
+    assert "4 passed" in done.stdout, done.stdout + done.stderr
