@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from langchain_baseten import ChatBaseten
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 def queues_threads(patch: Patch) -> None:
     real, turn = ChatBaseten._generate, threading.Lock()
 
+    @wraps(real)  # langchain-core looks whether a manager of callbacks is asked for
     def generate(self: Any, *args: Any, **options: Any) -> Any:
         with turn:
             return real(self, *args, **options)
@@ -26,6 +28,7 @@ def queues_threads(patch: Patch) -> None:
 def queues_streams_of_threads(patch: Patch) -> None:
     real, turn = ChatBaseten._stream, threading.Lock()
 
+    @wraps(real)
     def stream(self: Any, *args: Any, **options: Any) -> Iterator[Any]:
         with turn:
             yield from real(self, *args, **options)

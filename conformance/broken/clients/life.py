@@ -6,6 +6,7 @@ import asyncio
 import time
 from functools import wraps
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
 
@@ -49,10 +50,11 @@ def pretends_to_stream(patch: Patch) -> None:
 
 
 def takes_turns(patch: Patch) -> None:
-    real, turn = AsyncTransport.send, asyncio.Lock()
+    real = AsyncTransport.send
+    turns: WeakKeyDictionary[Any, asyncio.Lock] = WeakKeyDictionary()
 
     async def send(self: Any, request: Any, deadline: Any) -> Any:
-        async with turn:
+        async with turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             return await real(self, request, deadline)
 
     patch.setattr(AsyncTransport, "send", send)

@@ -156,8 +156,8 @@ def forgets_json_mode(patch: Patch) -> None:
 def requires_every_field(patch: Patch) -> None:
     def require(written: Any) -> Any:
         for one in written if isinstance(written, list) else [written["json_schema"]]:
-            schema = one["function"]["parameters"] if "function" in one else one["schema"]
-            schema["required"] = list(schema["properties"])
+            schema = one["function"]["parameters"] if "function" in one else one.get("schema", {})
+            schema["required"] = list(schema.get("properties", ()))
         return written
 
     answer_with(patch, chat_models, "write_tools", require)

@@ -200,9 +200,13 @@ def _arguments(patch: Patch, change: Callable[[Any], Any]) -> None:
 
 def _schemas(patch: Patch, change: Callable[[Any], Any]) -> None:
     def alter(tools: Any) -> Any:
-        functions = [tool["function"] for tool in tools]
-        changed = [{**f, "parameters": change(f["parameters"])} for f in functions]
-        return [{"type": "function", "function": function} for function in changed]
+        functions = [tool.get("function", {}) for tool in tools]
+        return [
+            {**tool, "function": {**f, "parameters": change(f["parameters"])}}
+            if "parameters" in f
+            else tool
+            for tool, f in zip(tools, functions, strict=True)
+        ]
 
     answer_with(patch, chat_models, "write_tools", alter)
 

