@@ -216,6 +216,7 @@ def test_a_key_in_a_call_or_in_reasoning_is_as_the_model_wrote_it(
     told = [text for call in message.tool_calls for text in (call["id"], call["args"])]
     told.append(message.additional_kwargs.get("reasoning_content"))
     told.append(message.response_metadata.get("logprobs"))
+    assert any(told), "nothing of what the model wrote arrived"
     hidden = [part for part in told if part and _KEY not in str(part)]
     assert not hidden, "what the model wrote was hidden as if it were the client's key"
 
