@@ -30,8 +30,7 @@ PATIENCE = 5.0
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(connections, "_process", connections._Process())
+def _nothing_is_left(own_connections: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(connections, "_LINGER", 0.1)
     yield
     wait_until(lambda: not connections._process.clients)

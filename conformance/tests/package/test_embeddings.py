@@ -438,6 +438,7 @@ def test_a_client_of_the_wrong_kind_is_refused(client: dict[str, Any]) -> None:
         BasetenEmbeddings(model_url=URL, api_key=KEY, **client)
 
 
+@pytest.mark.usefixtures("own_connections")
 def test_closing_lets_the_next_call_open_anew() -> None:
     model = BasetenEmbeddings(model_url=URL, api_key=KEY)
     first: Any = model._sync_client()

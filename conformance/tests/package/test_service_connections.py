@@ -9,6 +9,8 @@ import pytest
 
 from langchain_baseten import ChatBaseten
 
+pytestmark = pytest.mark.usefixtures("own_connections")
+
 KEY = "sk-connected-0123456789"
 NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
