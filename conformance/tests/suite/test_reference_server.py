@@ -169,8 +169,8 @@ def test_closing_does_not_wait_for_a_slow_answer() -> None:
         start = time.monotonic()
         server.close()
         assert time.monotonic() - start < 5
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(server.url)
+    # Not by asking again: the system may have given the port to a server of another process.
+    assert server._listening.fileno() == -1
 
 
 def test_closing_cuts_idle_connections() -> None:
