@@ -36,6 +36,8 @@ _ROUTE = "/chat/completions"
 _REFUSALS = range(400, 500)
 _FINE = 200
 _WAYS = 2
+_BEGUN = 2
+"""Pieces of a stream that arrive before it fails."""
 _CITIES = "What is the weather in Paris and in Rome?"
 _SENT = [{"city": "Paris"}, {"city": "Rome"}]
 _PARAMETERS: dict[str, Any] = {
@@ -146,7 +148,7 @@ def _find_deaf(lane: Lane) -> set[str]:
     def fail(request: ReceivedRequest) -> AnswerPlan:
         plan = respond(request)
         error = encode_event({"error": {"message": "No.", "code": 500}})
-        return plan.with_body(*(piece.data for piece in plan.pieces[:_WAYS]), error, DONE)
+        return plan.with_body(*(piece.data for piece in plan.pieces[:_BEGUN]), error, DONE)
 
     with _serve(fail) as server, suppress(Exception, pytest.skip.Exception):
         told = list(_make(lane, server).stream("Hello"))

@@ -79,8 +79,7 @@ def test_many_calls_in_one_answer_are_as_many_tool_calls(
 @pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 def test_arguments_in_many_deltas_are_one_call(lane: str, evidence: Evidence, ask: Ask) -> None:
     city = " ".join(map(str, range(_MANY)))
-    # What others send by default, such as a limit, is for their makers to document.
-    model = mount(lane, evidence, lambda request: respond(_lift_limit(request)))
+    model = mount(lane, evidence, _respond_without_limit)
     message = ask(model.bind_tools([get_weather]), f"What is the weather in '{city}'?")
     told = [str(call["args"].get("city")) for call in message.tool_calls]
     assert told == [city], f"of {len(city)} letters in many deltas {[*map(len, told)]} arrived"
@@ -276,19 +275,20 @@ def test_a_long_prompt_is_sent_to_its_end(lane: str, evidence: Evidence, ask: As
     assert is_same, f"of {len(prompt)} letters {len(told)} are sent"
 
 
-def _lift_limit(request: ReceivedRequest) -> ReceivedRequest:
+def _respond_without_limit(request: ReceivedRequest) -> AnswerPlan:
     if chosen().ours:
-        return request
+        return respond(request)
+    # What others send by default, such as a limit, is for their makers to document.
     limits = ("max_tokens", "max_completion_tokens")
     body = {name: value for name, value in request.json().items() if name not in limits}
-    return replace(request, body=encode_json(body))
+    return respond(replace(request, body=encode_json(body)))
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
 @every_way
 def test_a_long_answer_arrives_to_its_end(lane: str, evidence: Evidence, ask: Ask) -> None:
     text = " ".join(map(str, range(3_200)))
-    model = mount(lane, evidence, lambda request: respond(_lift_limit(request)))
+    model = mount(lane, evidence, _respond_without_limit)
     told = ask(model, f"Repeat after me: {text}").text
     is_same = told == text
     assert is_same, f"of {len(text)} letters {len(told)} arrived"

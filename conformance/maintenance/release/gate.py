@@ -225,7 +225,7 @@ def ask_wheel(gate: Gate) -> Answer:
 
 
 def ask_tests(gate: Gate) -> Answer:
-    """Ask whether that wheel passes all tests, with each interpreter, and all dependencies."""
+    """Ask whether all tests pass: each interpreter, lowest and newest dependencies."""
     if len(gate.wheels) != 1:
         return Answer(Word.UNKNOWN, "there is no wheel to test")
     return _ask_tox(gate, "--installpkg", str(gate.wheels[0]), "-m", "tests")
