@@ -24,9 +24,11 @@ import langchain_baseten._protocol.content_blocks  # noqa: F401  registers the b
 from langchain_baseten._config.call_options import conceal_options, drop_credentials, mask_options
 from langchain_baseten._config.field_docs import describe_fields
 from langchain_baseten._config.listing import ListingService
+from langchain_baseten._config.private_attributes import read_private
 from langchain_baseten._config.profile import DerivedProfile, find_profile
 from langchain_baseten._config.session import SessionModel
 from langchain_baseten._config.settings import check_mapping
+from langchain_baseten._config.trace_dump import TraceDump
 from langchain_baseten._http.request import HttpRequest, RawResponse
 from langchain_baseten._protocol.messages import write_messages
 from langchain_baseten._protocol.parameters import (
@@ -647,6 +649,12 @@ class ChatBaseten(StreamingHooks, ListingService, SessionModel):
     def to_json(self) -> Any:
         """Return the model as `langchain_core.load` writes it, without any credentials."""
         return drop_credentials(super().to_json())
+
+    @property
+    def _serialized(self) -> dict[str, Any]:
+        # langchain-core's own puts the dump among the fields while other threads read those.
+        kept: TraceDump = read_private(self, "_trace_dump")
+        return kept.read(self)
 
     @property
     def _identifying_params(self) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from langchain_baseten._config.settings import (
     check_credentials,
     check_headers,
 )
+from langchain_baseten._config.trace_dump import TraceDump
 from langchain_baseten._config.url_credentials import move_credentials
 from langchain_baseten._http.auth import BearerAuth
 from langchain_baseten._http.clients import check_client_kind
@@ -54,8 +55,6 @@ DEFAULT_RETRIES = 2
 _USER_AGENT = f"langchain-baseten/{VERSION}"
 _NAMING = frozenset({"model_name", "model_url", "baseten_api_base"})
 _CREDENTIALS = ("default_headers", "default_query")
-_DUMP = "_serialized"
-"""The attribute in which langchain-core caches what a model is dumped as."""
 _LIMITER = "rate_limiter"
 """The attribute in which a chat model of langchain-core keeps its rate limiter."""
 _LEFT_OUT = {"default_headers": ("default_headers", "gateway"), "default_query": ("default_query",)}
@@ -67,6 +66,7 @@ class BasetenService(BasetenSettings):
 
     _connections: Connections = PrivateAttr(default_factory=Connections)
     _left_out: dict[str, set[str]] = PrivateAttr(default_factory=dict)
+    _trace_dump: TraceDump = PrivateAttr(default_factory=TraceDump)
 
     @model_validator(mode="after")
     def _set_connections(self) -> Self:
@@ -276,25 +276,27 @@ class BasetenService(BasetenSettings):
         """
         update = dict(update or {})  # as in `__setattr__`: a key that is refused is in no frame
         copied = super().model_copy(update=self._settle(update), deep=deep)
-        copied._connections = Connections(copied.http_socket_options)
-        _forget_dump(copied)
+        copied._separate()
         copied._derive_again()
         return copied
 
     def __copy__(self) -> Self:
         """Return a shallow copy with connections of its own."""
         copied = super().__copy__()
-        copied._connections = Connections(copied.http_socket_options)
-        _forget_dump(copied)
+        copied._separate()
         return copied
+
+    def _separate(self) -> None:
+        """Leave to the original what pydantic copied and only one model may have."""
+        self._connections = Connections(self.http_socket_options)
+        self._trace_dump = TraceDump()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Return a copy that shares HTTP clients and a rate limiter: they cannot be copied."""
         memo = {} if memo is None else memo
         for shared in (self.http_client, self.http_async_client, self.__dict__.get(_LIMITER)):
             memo[id(shared)] = shared
-        # Of a copy that no other thread changes meanwhile: langchain-core adds to the attributes.
-        return super(BasetenService, self.__copy__()).__deepcopy__(memo)
+        return super().__deepcopy__(memo)
 
     def __getstate__(self) -> dict[Any, Any]:
         """Return the state without secrets: a pickle gets references to them instead.
@@ -311,7 +313,6 @@ class BasetenService(BasetenSettings):
         # Each part is copied in one step: other threads may assign and call meanwhile.
         state = super().__getstate__()
         fields = dict(state["__dict__"])
-        fields.pop(_DUMP, None)
         if _LIMITER in fields:
             fields[_LIMITER] = prepare_limiter(fields[_LIMITER])
         key: SecretStr | KeyProvider | None = clean_key(fields.pop("baseten_api_key"))
@@ -347,11 +348,6 @@ class BasetenService(BasetenSettings):
         for field, names in _LEFT_OUT.items():
             if lost := set(_list_lost(names, references, found)):
                 self._left_out[field] = self._left_out.get(field, set()) | lost
-
-
-def _forget_dump(model: BasetenService) -> None:
-    # What langchain-core keeps of the original is not what the copy would be dumped as.
-    model.__dict__.pop(_DUMP, None)
 
 
 def _list_lost(
