@@ -18,6 +18,7 @@ from conformance.checks.faults.call_modes import CALLS, EITHER, STREAMS
 from conformance.checks.faults.sockets import ScriptServer
 from conformance.libraries import LIBRARIES
 from langchain_baseten import ChatBaseten
+from langchain_baseten._http import connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +51,12 @@ def _nothing_is_left() -> Iterator[None]:
         gc.collect()
         time.sleep(0.01)
     assert _added(before) == (set(), 0)
+
+
+@pytest.fixture(autouse=True)
+def _own_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A model that an earlier check left behind may have asked a server that had the same port.
+    monkeypatch.setattr(connections, "_process", connections._Process())
 
 
 @pytest.fixture(autouse=True)
