@@ -57,6 +57,7 @@ _TAKEN_FOR = {
 __all__ = [
     "BOTH_WAYS",
     "EVERY_WAY",
+    "EVERY_WAY_AND_EVENTS",
     "GREETING",
     "NO_REPLAY",
     "ONE_CITY",
@@ -68,6 +69,8 @@ __all__ = [
     "add_up",
     "ask_ainvoke",
     "ask_astream",
+    "ask_events",
+    "ask_events_awaited",
     "ask_invoke",
     "ask_stream",
     "at_model",
@@ -76,6 +79,7 @@ __all__ = [
     "change_plans",
     "count_pieces",
     "every_way",
+    "every_way_and_events",
     "find_replayed",
     "find_wire_calls",
     "find_wire_parts",
@@ -273,6 +277,23 @@ def ask_astream(model: Runnable[Any, AIMessage], prompt: Any, /, **options: Any)
     return add_up(_run(gather()))
 
 
+def ask_events(model: Any, prompt: Any, /, **options: Any) -> AIMessage:
+    """Return the message at the end of typed events."""
+    message: AIMessage = model.stream_events(prompt, version="v3", **options).output
+    return message
+
+
+def ask_events_awaited(model: Any, prompt: Any, /, **options: Any) -> AIMessage:
+    """Return the message at the end of typed events that are awaited."""
+
+    async def tell() -> AIMessage:
+        told = await model.astream_events(prompt, version="v3", **options)
+        message: AIMessage = await told.output
+        return message
+
+    return _run(tell())
+
+
 def take_pieces(model: Any, prompt: Any, taken: list[Any]) -> None:
     """Add each piece of `stream` to a list, as far as it comes."""
     taken.extend(model.stream(prompt))
@@ -318,8 +339,11 @@ BOTH_WAYS = (ask_invoke, ask_stream)
 """Ways of asking that a cassette is recorded for: the other two send the same bodies."""
 EVERY_WAY = (*BOTH_WAYS, ask_ainvoke, ask_astream)
 """Invoked and streamed, sync and async: how each check that needs no cassette asks."""
+EVERY_WAY_AND_EVENTS = (*EVERY_WAY, ask_events, ask_events_awaited)
+"""As well by typed events, which not every maker's models have."""
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
 every_way = pytest.mark.parametrize("ask", EVERY_WAY)
+every_way_and_events = pytest.mark.parametrize("ask", EVERY_WAY_AND_EVENTS)
 
 
 def add_up(chunks: Iterable[AIMessage]) -> AIMessageChunk:

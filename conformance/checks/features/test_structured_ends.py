@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
 from langchain_core.exceptions import OutputParserException
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 
 from conformance.checks.features.questions import (
     TAKES,
+    ask_astream,
+    ask_stream,
     change_answers,
     every_way,
     find_wire_calls,
@@ -62,8 +65,14 @@ _TOUR: dict[str, Any] = {
         "guides": {**_nest(12), "minItems": 1},
         "days": {"type": "integer", "default": 2, "minimum": 1, "maximum": 30},
         "street": {"type": "string", "enum": [f"Straße {number}" for number in range(300)]},
+        "title": {"type": "string", "format": "date", "title": "Its title"},
+        "description": {"anyOf": [{"type": "null"}, {"type": "string"}, {"type": "integer"}]},
+        "kind": {"const": "tour"},
+        "prices": {"type": "object", "additionalProperties": {"type": "number"}},
+        "stops": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
     },
-    "required": ["guides"],
+    "required": ["guides", "title"],
+    "additionalProperties": False,
     "$defs": {
         "Guide": {
             "type": "object",
@@ -72,7 +81,35 @@ _TOUR: dict[str, Any] = {
         }
     },
 }
-_PARTS = ("properties", "required", "$defs")
+_PARTS = ("properties", "required", "additionalProperties", "$defs")
+
+
+class Sketch(BaseModel):
+    """A visit to a city of which nothing has to be known."""
+
+    city: str = ""
+    days: int = 0
+
+
+class Stop(BaseModel):
+    """A stop on the way."""
+
+    name: str
+
+
+class Trip(BaseModel):
+    """A trip whose fields are named otherwise outside of Python."""
+
+    city: str = Field(alias="cityName")
+    days: int | str
+    stops: list[Stop] = Field(default_factory=list)
+
+
+class TripDict(TypedDict):
+    """A trip."""
+
+    city: Annotated[str, ..., "Its name"]
+    note: Annotated[str, "none", "What else"]
 
 
 class Branch(BaseModel):
@@ -171,6 +208,86 @@ def test_a_class_that_refers_to_itself_keeps_its_references(
         assert child["description"] == "Überall weitere"
 
 
+@pytest.mark.claim("structured.method.function-calling", "structured.method.json-schema")
+@every_way
+@pytest.mark.parametrize("method", _SENDING)
+def test_fields_are_asked_for_and_read_as_they_are_written(
+    lane: str, evidence: Evidence, ask: Ask, method: Method
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    for schema, strict in ((Trip, None), (Trip, True), (TripDict, None)):
+        with expect("refused"):
+            ask(model.with_structured_output(schema, method=method, strict=strict, **_RAW), _PLAN)
+    plain, closed, typed = map(_read_schema, sent)
+    assert plain["required"] == ["cityName", "days"]
+    assert [kind["type"] for kind in plain["properties"]["days"]["anyOf"]] == ["integer", "string"]
+    assert closed["required"] == ["cityName", "days", "stops"]
+    stops = closed["properties"]["stops"]["items"]
+    stop = closed["$defs"]["Stop"] if "$ref" in stops else stops
+    assert (closed["additionalProperties"], stop["additionalProperties"]) == (False, False)
+    assert typed["properties"]["city"]["description"] == "Its name"
+    assert typed["required"] == ["city"]
+
+
+def _read_schema(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema that a request sends, as a tool or as the format of its response."""
+    if "tools" in body:
+        return dict(body["tools"][0]["function"]["parameters"])
+    return dict(body["response_format"]["json_schema"]["schema"])
+
+
+def _answer(text: str, method: Method) -> Callable[[Any], Any]:
+    """Return a change that gives an answer a JSON text, as the one call of `Trip` or as its text."""
+    if method == "json_schema":
+        return _say(text)
+    calls = iter([[{"index": 0, "id": "a", "function": {"name": "Trip", "arguments": text}}]])
+
+    def call(payload: Any) -> Any:
+        for part in find_wire_parts(payload):
+            part["tool_calls"] = next(calls, [])
+        return payload
+
+    return call
+
+
+@pytest.mark.claim("structured.invoke.default", "structured.async.default")
+@every_way
+@pytest.mark.parametrize("method", _SENDING)
+@pytest.mark.parametrize("raw", [{}, _RAW], ids=["plain", "raw"])
+def test_an_object_is_made_of_classes_all_the_way_down_or_not_at_all(
+    lane: str, evidence: Evidence, ask: Ask, method: Method, raw: dict[str, Any]
+) -> None:
+    def plan(text: str, schema: Any = Trip) -> Any:
+        model = mount(lane, evidence, change_answers(_answer(text, method)))
+        bound = model.with_structured_output(schema, method=method, **raw)
+        # A chain that streams yields what has arrived so far, which cannot be added up.
+        return _take_last(ask, bound)
+
+    whole = plan('{"cityName": "Rome", "days": "3", "stops": [{"name": "Forum"}]}')
+    told = whole["parsed"] if raw else whole
+    assert told == Trip(cityName="Rome", days="3", stops=[Stop(name="Forum")])
+    assert isinstance(told.stops[0], Stop)
+    empty = plan("{}", {"title": "Trip", "type": "object", "properties": {}})
+    assert (empty["parsed"] if raw else empty) == {}
+    if raw:
+        assert isinstance(plan('{"cityName": "Rome"}')["parsing_error"], ValueError)
+        return
+    with pytest.raises(ValueError, match="days"):
+        plan('{"cityName": "Rome"}')
+
+
+def _take_last(ask: Ask, chain: Any) -> Any:
+    """Return what a chain gives at last, asked in a way of asking."""
+    taken: list[Any] = []
+    if ask in _STREAMED:
+        _STREAMED[ask](chain, _PLAN, taken)
+    return taken[-1] if taken else ask(chain, _PLAN)
+
+
+_STREAMED = dict(zip((ask_stream, ask_astream), TAKES, strict=True))
+
+
 def _say(text: str) -> Callable[[Any], Any]:
     """Return a change that gives an answer another text and no calls."""
     texts = iter([text])
@@ -254,8 +371,9 @@ def test_a_refusal_is_raised_or_stands_beside_its_message(
         return payload
 
     model = mount(lane, evidence, change_answers(refuse))
-    with expect("any", match="No"):
+    with expect("any", match="No") as caught:
         ask(model.with_structured_output(Visit, method=method), _PLAN)
+    assert caught.value.raw_message.additional_kwargs["refusal"].startswith("No.")
     answer = ask(model.with_structured_output(Visit, method=method, **_RAW), _PLAN)
     assert "Refusal" in type(answer["parsing_error"]).__name__
     assert answer["parsed"] is None
@@ -340,3 +458,6 @@ def test_a_streamed_object_grows_in_both_colours(
     take(mount(lane, evidence).with_structured_output(schema, method=method), _PLAN, pieces)
     assert len(pieces) > 2, f"of a streamed object {pieces} were yielded"
     assert pieces[-1] == {"city": "New York City", "days": 3}
+    take(mount(lane, evidence).with_structured_output(Sketch, method=method), _PLAN, pieces := [])
+    assert len(pieces) > 2, f"of a streamed object of a class {pieces} were yielded"
+    assert pieces[-1] == Sketch(city="New York City", days=3)
