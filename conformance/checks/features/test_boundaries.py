@@ -23,6 +23,7 @@ from conformance.checks.features.questions import (
     ask_astream,
     ask_invoke,
     ask_stream,
+    change_answers,
     every_way,
     find_replayed,
     get_weather,
@@ -90,9 +91,16 @@ def test_arguments_in_many_deltas_are_one_call(lane: str, evidence: Evidence, as
 async def test_as_many_responses_come_as_were_asked_for_but_of_a_stream(
     evidence: Evidence,
 ) -> None:
-    model, asked = mount("dedicated", evidence), [[HumanMessage(GREETING)]]
+    def number(payload: Any) -> Any:
+        for choice in payload["choices"] if len(payload["choices"]) > 1 else ():
+            choice["message"]["content"] = choice["finish_reason"] = f"{choice['index']}"
+        return payload
+
+    model, asked = mount("dedicated", evidence, change_answers(number)), [[HumanMessage(GREETING)]]
     for result in (model.generate(asked, n=5), await model.agenerate(asked, n=5)):
-        assert [bool(each.text) for each in result.generations[0]] == [True] * 5
+        told: list[Any] = [each.message for each in result.generations[0]]
+        assert [each.text for each in told] == [*"01234"]
+        assert [each.response_metadata["finish_reason"] for each in told] == [*"01234"]
     with expect("unsendable", match="n must be 1"):
         ask_stream(model, GREETING, n=2)
     with expect("unsendable", match="n must be 1"):

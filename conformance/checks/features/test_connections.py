@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpcore2
+import httpx
 import httpx2
 import pytest
+from langchain_core.messages import HumanMessage
 
 from conformance.checks.features.questions import (
     GREETING,
@@ -80,18 +82,21 @@ async def test_nor_when_it_is_awaited_or_the_client_would_follow(evidence: Evide
 
 
 @pytest.mark.claim("connections.clients.own")
-async def test_clients_of_ones_own_are_used_and_left_open(evidence: Evidence) -> None:
+@pytest.mark.parametrize("library", [httpx2, httpx], ids=["httpx2", "httpx"])
+async def test_clients_of_ones_own_are_used_and_left_open(evidence: Evidence, library: Any) -> None:
     sync, awaited = ResponderTransport(), AsyncResponderTransport()
     clients: dict[str, Any] = {
-        "http_client": httpx2.Client(transport=sync),
-        "http_async_client": httpx2.AsyncClient(transport=awaited),
+        "http_client": library.Client(transport=sync),
+        "http_async_client": library.AsyncClient(transport=awaited),
     }
     model = mount("model-apis", evidence, **clients)
     with model:
         model.invoke(GREETING)
+        assert [*model.stream(GREETING)]
         await model.ainvoke(GREETING)
+        assert [chunk async for chunk in model.astream(GREETING)]
     await model.aclose()
-    assert (len(sync.requests), len(awaited.requests)) == (1, 1)
+    assert (len(sync.requests), len(awaited.requests)) == (2, 2)
     assert [client.is_closed for client in clients.values()] == [False, False]
 
 
@@ -307,6 +312,27 @@ async def test_leaving_an_awaited_stream_early_closes_its_connection(evidence: E
     assert transport.open_answers == 1
     await stream.aclose()
     assert transport.open_answers == 0
+
+
+@pytest.mark.claim("connections.stream.left")
+@pytest.mark.own_client_only("others leave typed events to langchain-core, and those of chunks")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+async def test_leaving_typed_events_early_closes_their_connection(evidence: Evidence) -> None:
+    kinds: Any = (ResponderTransport, AsyncResponderTransport)
+    sync, awaited = (kind(change_plans(_hold_back)) for kind in kinds)
+    clients: dict[str, Any] = {
+        "http_client": httpx2.Client(transport=sync),
+        "http_async_client": httpx2.AsyncClient(transport=awaited),
+    }
+    model = mount("model-apis", evidence, **clients)
+    events = model._stream_chat_model_events([HumanMessage(TALE)])
+    awaited_events = model._astream_chat_model_events([HumanMessage(TALE)])
+    next(events)
+    await anext(awaited_events)
+    assert (sync.open_answers, awaited.open_answers) == (1, 1)
+    events.close()
+    await awaited_events.aclose()
+    assert (sync.open_answers, awaited.open_answers) == (0, 0)
 
 
 @pytest.mark.claim("connections.stream.silence")

@@ -6,13 +6,15 @@ import asyncio
 import base64
 import importlib
 import json
+import pickle
 import struct
+import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 
-from conformance.checks.features.questions import note_requests
+from conformance.checks.features.questions import note_requests, refuse_noted
 from conformance.reference import AsyncResponderTransport, ResponderTransport, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import expect
@@ -21,16 +23,29 @@ from conformance.targets import FAKE_KEY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.reference import ReceivedRequest, Responder
+    from conformance.libraries import Request
+    from conformance.reference import AnswerPlan, ReceivedRequest, Responder
     from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.own_client_only("the names are those of langchain-baseten", applies=False)
 
 _URL = "https://model-abcd1234.api.baseten.co/environments/production/predict"
+_MOMENT, _PATIENCE = 0.005, 1.0
+_NO_CLIENT: dict[str, Any] = {
+    "http_client": httpx2.Client(transport=ResponderTransport(refuse_noted)),
+    "http_async_client": httpx2.AsyncClient(transport=AsyncResponderTransport(refuse_noted)),
+}
+"""Clients whose requests are all refused."""
 _TEXTS = [f"Boat {number} 京都 é e\u0301" for number in range(70)]
 _WAYS: dict[str, Callable[[Any, Any], Any]] = {
     "sync": lambda model, texts: model.embed_documents(texts),
     "async": lambda model, texts: asyncio.run(model.aembed_documents(texts)),
+}
+_QUERIES: dict[str, Callable[[Any], Any]] = {
+    "embed_documents": lambda model: model.embed_documents(["a"]),
+    "aembed_documents": lambda model: asyncio.run(model.aembed_documents(["a"])),
+    "embed_query": lambda model: model.embed_query("a"),
+    "aembed_query": lambda model: asyncio.run(model.aembed_query("a")),
 }
 _every_way = pytest.mark.parametrize("embed", _WAYS.values(), ids=_WAYS)
 
@@ -71,6 +86,144 @@ def test_each_text_gets_its_vector_in_whatever_order_they_come(
     assert vectors == [model.embed_query(text) for text in _TEXTS]
     assert asyncio.run(model.aembed_query(_TEXTS[-1])) == vectors[-1]
     assert embed(model, []) == []
+
+
+class _Crowd:
+    """Counts the requests that are answered at the same time, and lets each wait for others."""
+
+    def __init__(self) -> None:
+        self.present = self.most = 0
+
+    def come(self) -> None:
+        self.present += 1
+        self.most = max(self.most, self.present)
+
+    def go(self) -> None:
+        self.present -= 1
+
+
+class _Slowly(ResponderTransport):
+    def __init__(self, crowd: _Crowd) -> None:
+        super().__init__()
+        self.crowd = crowd
+
+    def handle_request(self, request: Request) -> Any:
+        self.crowd.come()
+        threading.Event().wait(_MOMENT)  # the others begin meanwhile, if they may
+        self.crowd.go()
+        return super().handle_request(request)
+
+
+class _SlowlyAwaited(AsyncResponderTransport):
+    def __init__(self, crowd: _Crowd) -> None:
+        super().__init__()
+        self.crowd = crowd
+
+    async def handle_async_request(self, request: Request) -> Any:
+        self.crowd.come()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        self.crowd.go()
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.claim("drop-in.names.known")
+@_every_way
+def test_as_many_requests_as_may_be_sent_at_once_have_as_many_texts_as_they_may(
+    evidence: Evidence, embed: Callable[[Any, Any], Any]
+) -> None:
+    crowd = _Crowd()
+    clients: dict[str, Any] = {
+        "http_client": httpx2.Client(transport=_Slowly(crowd)),
+        "http_async_client": httpx2.AsyncClient(transport=_SlowlyAwaited(crowd)),
+    }
+    assert len(embed(_mount(evidence, **clients, chunk_size=5, max_concurrency=3), _TEXTS)) == 70
+    assert 1 < crowd.most <= 3
+    seen: list[ReceivedRequest] = []
+    assert len(embed(_mount(evidence, note_requests(seen), chunk_size=64), _TEXTS)) == 70
+    assert sorted(len(each.json()["input"]) for each in seen) == [6, 64]
+
+
+def _refuse_first(request: ReceivedRequest) -> AnswerPlan:
+    is_first = _TEXTS[0] in request.json()["input"]
+    return plan_json(400, {"error": "Not now."}) if is_first else respond(request)
+
+
+def _is_first(request: Request) -> bool:
+    return _TEXTS[0] in json.loads(request.content)["input"]
+
+
+class _Late(ResponderTransport):
+    """Refuses the first texts, and answers no others before that was raised."""
+
+    def __init__(self) -> None:
+        super().__init__(_refuse_first)
+        self.raised = threading.Event()
+        self.answered = 0
+
+    def handle_request(self, request: Request) -> Any:
+        request.read()
+        if not _is_first(request):
+            self.answered += not self.raised.wait(_PATIENCE)
+        return super().handle_request(request)
+
+
+class _LateAwaited(AsyncResponderTransport):
+    def __init__(self) -> None:
+        super().__init__(_refuse_first)
+        self.answered = 0
+
+    async def handle_async_request(self, request: Request) -> Any:
+        await request.aread()
+        if not _is_first(request):
+            await asyncio.sleep(_PATIENCE)
+            self.answered += 1
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.claim("drop-in.names.known")
+@_every_way
+def test_a_request_that_fails_is_raised_before_the_others_are_answered(
+    evidence: Evidence, embed: Callable[[Any, Any], Any]
+) -> None:
+    late, awaited = _Late(), _LateAwaited()
+    clients: dict[str, Any] = {
+        "http_client": httpx2.Client(transport=late),
+        "http_async_client": httpx2.AsyncClient(transport=awaited),
+    }
+    with expect("refused"):
+        embed(_mount(evidence, **clients), _TEXTS)
+    assert (late.answered, awaited.answered) == (0, 0)
+    late.raised.set()
+
+
+@pytest.mark.claim("package.serialise.key")
+def test_embeddings_are_written_down_without_their_key(evidence: Evidence) -> None:
+    evidence.came_from("client")
+    made = importlib.import_module("langchain_baseten").BasetenEmbeddings
+    model = made(model_url=_URL, api_key="k3y0000a.S3cretS3cret", default_query={"sig": "S3cret00"})
+    shown = f"{model!r} {model} {model.model_dump()} {pickle.dumps(model)!r}"
+    assert "S3cret" not in shown
+    assert pickle.loads(pickle.dumps(model)) == model  # noqa: S301  our own
+
+
+@pytest.mark.claim("drop-in.names.known")
+@pytest.mark.usefixtures("short_backoff")
+@pytest.mark.parametrize("way", _QUERIES)
+def test_texts_are_sent_as_questions_are(evidence: Evidence, way: str) -> None:
+    seen: list[ReceivedRequest] = []
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        seen.append(request)
+        return respond(request) if len(seen) > 1 else plan_json(503, {"error": "Not now."})
+
+    given = {"default_headers": {"x-team": "harbour"}, "default_query": {"version": "7"}}
+    # A way that is awaited may not ask by the other client.
+    other = "http_client" if way.startswith("a") else "http_async_client"
+    model = _mount(evidence, answer, max_retries=1, **given, **{other: _NO_CLIENT[other]})
+    assert _QUERIES[way](model)
+    told = {(each.header("x-team"), each.target.partition("?")[2]) for each in seen}
+    assert (len(seen), told) == (2, {("harbour", "version=7")})
 
 
 @pytest.mark.claim("drop-in.names.known")
@@ -115,6 +268,23 @@ _WRONG: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
     "not a number": lambda rows: [*rows[:3], {**rows[3], "embedding": _NAN}, *rows[4:]],
     "none": lambda _: None,
 }
+
+
+@pytest.mark.claim("drop-in.names.known")
+@_every_way
+def test_vectors_of_several_answers_have_one_length_and_an_error_names_its_text(
+    evidence: Evidence, embed: Callable[[Any, Any], Any]
+) -> None:
+    def spoil(vector: list[float]) -> Responder:
+        def change(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            return [{**row, "embedding": vector} for row in rows] if len(rows) == 6 else rows
+
+        return _change_rows(change)
+
+    for vector in ([0.5], []):
+        with expect("any", match="text 64") as caught:
+            embed(_mount(evidence, spoil(vector)), _TEXTS)
+        assert type(caught.value).__name__ == "BasetenInvalidResponseError"
 
 
 @pytest.mark.claim("drop-in.names.known")

@@ -30,6 +30,7 @@ _TARGETS = (
     "/development",
     "/environments/production",
     "/environments/staging",
+    "/environments/Staging-EU",
     "/deployment/wxyz789",
 )
 _SPELLINGS = ("predict", "sync", "sync/v1", "sync/v1/chat/completions")
@@ -129,13 +130,15 @@ def test_every_spelling_of_the_model_apis_base_reaches_its_one_chat_endpoint(
 
 @pytest.mark.claim("endpoint.normalise.base-url")
 @pytest.mark.parametrize("path", ["/v1", "/openai", "/Team-A/baseten/v2"])
-def test_the_path_of_a_proxy_is_kept(lane: str, evidence: Evidence, path: str) -> None:
+def test_port_and_path_of_a_proxy_are_kept(lane: str, evidence: Evidence, path: str) -> None:
     seen: list[ReceivedRequest] = []
     responder = note_requests(seen, refuse_noted)
     with catching():
-        url = f"https://gateway.example{path}"
+        url = f"https://gateway.example:8443{path}"
         mount(lane, evidence, responder, base_url=url).invoke("Repeat after me: arrived")
     assert [each.path for each in seen] == [f"{path}{_CHAT}"]
+    if chosen().ours:  # What others ask goes by a proxy of the suite's.
+        assert seen[0].header("host") == "gateway.example:8443"
 
 
 @pytest.mark.claim("endpoint.normalise.base-url")

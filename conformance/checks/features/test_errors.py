@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -99,6 +100,8 @@ def test_an_error_has_langchains_type_the_status_and_the_requests_id(
         assert told.body == told.response.json() == {"error": "No."}
         assert told.response.headers["x-request-id"] == "req-7"
         assert "set-cookie" not in told.response.headers
+        travelled = pickle.loads(pickle.dumps(told))  # noqa: S301  our own
+        assert vars(travelled) == vars(told)
 
 
 _NAMES = {

@@ -15,6 +15,8 @@ from conformance.checks.features.questions import (
     TWO_CITIES,
     add_up,
     ask_astream,
+    ask_events,
+    ask_events_awaited,
     ask_stream,
     at_model,
     change_answers,
@@ -24,7 +26,7 @@ from conformance.checks.features.questions import (
     find_wire_parts,
     get_weather,
     mount,
-    note_bodies,
+    note_requests,
 )
 from conformance.reference import (
     AsyncResponderTransport,
@@ -40,7 +42,7 @@ from conformance.targets import LANES, choose_settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from conformance.reference import AnswerPlan
+    from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
     Ask = Callable[..., Any]
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
 streamed = pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 
+_LONG = 3.0
 _NAMES = ("reasoning", "reasoning_content")
 _SAID = "one two three four"
 _QUESTION = f"Repeat after me: {_SAID}"
@@ -357,12 +360,53 @@ async def test_typed_events_end_in_the_metadata_of_all_chunks(
 async def test_typed_events_are_asked_for_with_the_options_of_the_call(
     lane: str, evidence: Evidence, way: str
 ) -> None:
-    sent: list[dict[str, Any]] = []
-    bound = mount(lane, evidence, note_bodies(sent)).bind_tools([get_weather])
-    events, _ = await _tell_events(bound, GREETING, way, stop=["a", "b"], temperature=0.3)
+    seen: list[ReceivedRequest] = []
+    bound = mount(lane, evidence, note_requests(seen)).bind_tools([get_weather])
+    events, output = await _tell_events(
+        bound,
+        GREETING,
+        way,
+        stop=["a", "b"],
+        temperature=0.3,
+        stream_usage=False,
+        extra_headers={"x-trace": "8"},
+        extra_query={"page": "9"},
+        include_response_headers=True,
+    )
     assert events
-    assert (sent[0]["stop"], sent[0]["temperature"]) == (["a", "b"], 0.3)
-    assert sent[0]["tools"]
+    body = seen[0].json()
+    assert (body["stop"], body["temperature"]) == (["a", "b"], 0.3)
+    assert body["tools"]
+    assert "stream_options" not in body
+    assert (seen[0].header("x-trace"), seen[0].target.partition("?")[2]) == ("8", "page=9")
+    assert output.response_metadata["headers"]
+
+
+_ERROR = BodyPiece(encode_event({"error": {"message": "No.", "code": 500}}))
+_ENDS: dict[str, Callable[[list[BodyPiece]], list[BodyPiece]]] = {
+    "cut": lambda pieces: pieces[:4],
+    "error": lambda pieces: [*pieces[:4], _ERROR, *pieces[4:]],
+    "silence": lambda pieces: [*pieces[:4], replace(pieces[4], delay=_LONG), *pieces[5:]],
+}
+
+
+@pytest.mark.claim("streaming.events.typed")
+@pytest.mark.own_client_only("others keep nowhere what had arrived")
+@_told_both_ways
+@pytest.mark.parametrize("end", _ENDS)
+async def test_typed_events_that_break_off_end_in_an_error_that_holds_what_had_arrived(
+    lane: str, evidence: Evidence, way: str, end: str
+) -> None:
+    def break_off(plan: AnswerPlan) -> AnswerPlan:
+        return replace(plan, pieces=tuple(_ENDS[end]([*plan.pieces])))
+
+    settings = {"stream_chunk_timeout": 0.02, "max_retries": 0}
+    model = mount(lane, evidence, change_plans(break_off), **settings)
+    with expect("any") as caught:
+        await _tell_events(model, _QUESTION, way)
+    told = caught.value.partial.text
+    assert told
+    assert _SAID.startswith(told)
 
 
 @pytest.mark.claim("streaming.events.typed")
@@ -506,7 +550,8 @@ def test_reasoning_under_either_name_or_both_is_kept_once(
 
 @pytest.mark.claim("streaming.text.after-finish", lane="model-apis")
 @pytest.mark.own_client_only("how much of what comes late is kept is for each maker to say")
-@streamed
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("ask", [ask_stream, ask_astream, ask_events, ask_events_awaited])
 def test_reasoning_and_calls_behind_the_finish_reason_are_kept(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:

@@ -139,13 +139,16 @@ def test_a_trace_names_what_the_call_changed(evidence: Evidence, ask: Ask) -> No
     changed: dict[str, Any] = {**named, "temperature": 0.1, "max_tokens": 9, "stop": ["END"]}
     ask(model, GREETING, config={"callbacks": [trace]}, **changed)
     ask(model.bind(**changed), GREETING, config={"callbacks": [trace]})
+    if chosen().ours:  # It is known under either name.
+        del changed["model"]
+        ask(model, GREETING, config={"callbacks": [trace]}, **changed, model_name=other)
     for start in trace.starts:
         _judge_name(start, other)
         told = start["metadata"]
         assert told["ls_temperature"] == 0.1
         if chosen().ours:  # What else of a call is told is for others to say.
             assert (told["ls_max_tokens"], told["ls_stop"]) == (9, ["END"])
-    assert len(trace.starts) == 2
+    assert len(trace.starts) == (3 if chosen().ours else 2)
 
 
 @pytest.mark.claim("metadata.tracing.parameters")

@@ -11,11 +11,12 @@ from langchain_core.runnables import ConfigurableField
 
 from conformance.checks.features.questions import GREETING, mount, note_bodies, note_requests
 from conformance.reference import make_request, respond
+from conformance.reference.exchange import plan_json
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY, LANES
 
 if TYPE_CHECKING:
-    from conformance.reference import ReceivedRequest
+    from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.own_client_only(
@@ -46,6 +47,23 @@ async def test_what_the_service_lists_comes_as_typed_rows(evidence: Evidence) ->
         assert {type(price) for row in rows for price in row.pricing.values()} == {Decimal}
         assert [(row.raw, row.created) for row in rows] == [(row, row["created"]) for row in sent]
         assert glm.profile["max_output_tokens"] == 262_144
+
+
+@pytest.mark.claim("models.list.rows")
+@pytest.mark.usefixtures("short_backoff")
+async def test_a_list_is_asked_for_as_an_answer_is(evidence: Evidence) -> None:
+    seen: list[ReceivedRequest] = []
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        seen.append(request)
+        return respond(request) if len(seen) % 2 == 0 else plan_json(503, {"error": "Not now."})
+
+    given = {"default_headers": {"x-team": "harbour"}, "default_query": {"version": "7"}}
+    model = mount("model-apis", evidence, answer, max_retries=1, **given)
+    for rows in await _list_both_ways(model):
+        assert rows
+    told = {(each.header("x-team"), each.target.partition("?")[2]) for each in seen}
+    assert (len(seen), told) == (4, {("harbour", "version=7")})
 
 
 @pytest.mark.claim("models.list.rows")

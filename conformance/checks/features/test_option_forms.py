@@ -256,6 +256,38 @@ def test_a_field_wins_over_the_model_kwargs_of_a_call(
     assert [[body.get(name) for name in names] for body in sent] == [[0.5, 1, 2], [0.5, 1, None]]
 
 
+@pytest.mark.claim("parameters.nearest.wins")
+@every_way
+def test_none_of_a_call_takes_back_what_was_given_before(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    given = {"temperature": 0.5, "seed": 1}
+    bound = mount(lane, evidence, note_bodies(sent, refuse_noted), **given).bind(top_k=3)
+    with expect("refused"):
+        ask(bound, GREETING, temperature=None, top_k=None)
+    assert [sent[0].get(name) for name in ("temperature", "seed", "top_k")] == [None, 1, None]
+
+
+@pytest.mark.claim("parameters.given.sent")
+@every_way
+def test_what_is_assigned_or_copied_is_sent_from_then_on(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    given = {"temperature": 0.5, "extra_body": {"x": 1}, "model_kwargs": {"new": 1}}
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted), **given)
+    with expect("refused"):
+        ask(model, GREETING)
+    model.temperature = 0.3
+    for each in (model, model.model_copy(update={"seed": 7})):
+        with expect("refused"):
+            ask(each, GREETING)
+    names = ("temperature", "seed", "x", "new")
+    told = [[body.get(name) for name in names] for body in sent]
+    assert told == [[0.5, None, 1, 1], [0.3, None, 1, 1], [0.3, 7, 1, 1]]
+
+
 class _Limiter(BaseRateLimiter):
     def __init__(self) -> None:
         self.asked = 0
@@ -325,6 +357,20 @@ async def test_arguments_of_the_earlier_release_have_their_effect(evidence: Evid
     assert streaming.invoke(GREETING).text
     assert (await streaming.ainvoke(GREETING)).text
     assert [body.get("stream") for body in sent] == [None, None, True, True]
+
+
+@pytest.mark.claim("drop-in.names.known")
+@every_way
+def test_a_disabled_parameter_is_sent_wherever_it_was_given_in_no_way(
+    evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    given = {"disabled_params": {"seed": None, "top_p": [0.5]}, "seed": 1, "top_p": 0.5}
+    model = mount("model-apis", evidence, note_bodies(sent, refuse_noted), **given)
+    for asked, options in ((model, {}), (model.bind(seed=2), {}), (model, {"seed": 3})):
+        with expect("refused"):
+            ask(asked, GREETING, **options)
+    assert [body.keys() & {"seed", "top_p"} for body in sent] == [set()] * 3
 
 
 _OF_OPENAI = ("organization", "openai_proxy", "use_responses_api")

@@ -16,6 +16,8 @@ from conformance.checks.features.questions import (
     GREETING,
     ONE_CITY,
     TWO_CITIES,
+    ask_events,
+    ask_events_awaited,
     change_answers,
     every_way,
     get_weather,
@@ -178,9 +180,11 @@ def test_a_choice_as_in_anthropic_s_api_is_sent_as_the_wires_own(
     for choice in ({"type": "tool", "name": "get_weather"}, {"type": "any"}):
         single = {**choice, "disable_parallel_tool_use": True}
         ask(model.bind_tools([get_weather], tool_choice=single), TWO_CITIES)
+    free = {"type": "auto", "disable_parallel_tool_use": False}
+    ask(model.bind_tools([get_weather], tool_choice=free), TWO_CITIES)
     named = {"type": "function", "function": {"name": "get_weather"}}
-    assert [body["tool_choice"] for body in sent] == [named, "required"]
-    assert [body["parallel_tool_calls"] for body in sent] == [False, False]
+    assert [body["tool_choice"] for body in sent] == [named, "required", "auto"]
+    assert [body["parallel_tool_calls"] for body in sent] == [False, False, True]
 
 
 @pytest.mark.claim("tools.history.round-trip")
@@ -297,17 +301,11 @@ def test_a_cache_answers_no_call_of_another_model(
     assert len(sent) == 2, f"two models that differ in {other} sent {len(sent)} requests"
 
 
-def ask_for_events(model: Any, prompt: str, **options: Any) -> AIMessage:
-    """Return the message at the end of typed events."""
-    told: AIMessage = model.stream_events(prompt, version="v3", **options).output
-    return told
-
-
 @pytest.mark.claim("retries.policy.transient")
 @pytest.mark.own_client_only("others may report a retry in another way")
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.usefixtures("short_backoff")
-@pytest.mark.parametrize("ask", [EVERY_WAY[0], EVERY_WAY[2], ask_for_events])
+@pytest.mark.parametrize("ask", [EVERY_WAY[0], EVERY_WAY[2], ask_events, ask_events_awaited])
 def test_a_callback_hears_of_a_retry(lane: str, evidence: Evidence, ask: Ask) -> None:
     heard: list[Any] = []
 

@@ -97,6 +97,13 @@ def test_every_public_name_of_the_package_is_there() -> None:
     assert [name for name in package.__all__ if not hasattr(package, name)] == []
 
 
+@pytest.mark.claim("drop-in.names.known")
+def test_every_parameter_is_described() -> None:
+    fields = type(chosen().make(model="zai-org/GLM-5.2", api_key=_KEY)).model_fields
+    inherited = BaseChatModel.model_fields.keys()
+    assert [name for name in fields.keys() - inherited if not fields[name].description] == []
+
+
 @pytest.mark.claim("package.serialise.round-trip")
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("settings", _MODELS.values(), ids=_MODELS)

@@ -226,6 +226,7 @@ def test_standard_blocks_tell_the_whole_answer(
     assert by_kind["tool_call"]["args"] == {"city": "Paris"}
     assert "".join(block["text"] for block in told if block["type"] == "text") == answer.text
     if chosen().ours:  # Others may keep blocks in the content, in either version.
+        assert [block["type"] for block in told] == ["reasoning", "text", "tool_call"]
         assert answer.content == (told if version == "v1" else answer.text)
 
 

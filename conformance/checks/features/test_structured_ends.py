@@ -238,7 +238,7 @@ def _read_schema(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(text: str, method: Method) -> Callable[[Any], Any]:
-    """Return a change that gives an answer a JSON text, as the one call of `Trip` or as its text."""
+    """Return a change that gives an answer a JSON text, as a call of `Trip` or as its text."""
     if method == "json_schema":
         return _say(text)
     calls = iter([[{"index": 0, "id": "a", "function": {"name": "Trip", "arguments": text}}]])
@@ -251,7 +251,7 @@ def _answer(text: str, method: Method) -> Callable[[Any], Any]:
     return call
 
 
-@pytest.mark.claim("structured.invoke.default", "structured.async.default")
+@pytest.mark.claim("structured.invoke.default")
 @every_way
 @pytest.mark.parametrize("method", _SENDING)
 @pytest.mark.parametrize("raw", [{}, _RAW], ids=["plain", "raw"])

@@ -237,7 +237,16 @@ def _think(text: str, plan: AnswerPlan) -> AnswerPlan:
 
 
 _MARKED = "<think>A tale.</think> The mark </think> ends it, <|im_end|> and [TOOL_CALLS] do not."
-_TOLD = {"all": _TEXT, "long": _LONG, "end": "\n", "ends": " \n\n", "marks": _MARKED}
+_HUGE = "Nets are mended and boats are counted. " * 150_000
+"""Of some megabytes, fewer than the eight that an event may have."""
+_TOLD = {
+    "all": _TEXT,
+    "long": _LONG,
+    "huge": _HUGE,
+    "end": "\n",
+    "ends": " \n\n",
+    "marks": _MARKED,
+}
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
@@ -246,9 +255,10 @@ _TOLD = {"all": _TEXT, "long": _LONG, "end": "\n", "ends": " \n\n", "marks": _MA
 def test_a_text_arrives_letter_by_letter(
     lane: str, evidence: Evidence, ask: Ask, text: str
 ) -> None:
-    if text is _MARKED and not chosen().ours:
-        evidence.not_applicable("others may read reasoning off such marks")
-    told = ask(mount(lane, evidence, change_plans(partial(_say, text))), "Hello").text
+    if text in (_MARKED, _HUGE) and not chosen().ours:
+        evidence.not_applicable("others may read reasoning off such marks, and limit an event")
+    change = change_plans(lambda plan: _rewrite(_say(text, plan), _cut))
+    told = ask(mount(lane, evidence, change), "Hello").text
     assert not find_difference(told, text), "the text was altered"
 
 
@@ -335,6 +345,11 @@ def test_a_byte_order_mark_before_a_stream_is_skipped_wherever_the_network_cuts_
 
     model = mount(lane, evidence, change_plans(mark))
     assert ask(model, "Repeat after me: one two").text == "one two"
+
+
+def _cut(data: bytes) -> list[bytes]:
+    """Return bytes as the network delivers them, in pieces of 64 KiB."""
+    return [data[at : at + 2**16] for at in range(0, len(data), 2**16)]
 
 
 def _in_bytes(plan: AnswerPlan) -> AnswerPlan:

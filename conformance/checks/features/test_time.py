@@ -23,13 +23,14 @@ from conformance.checks.features.questions import (
     mount,
 )
 from conformance.reference import AsyncResponderTransport, BodyPiece, ResponderTransport
+from conformance.reference.exchange import plan_bytes
 from conformance.subjects.expected_errors import expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from conformance.libraries import Request
-    from conformance.reference import AnswerPlan
+    from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
     Ask = Callable[..., Any]
@@ -79,6 +80,14 @@ def test_each_form_of_a_time_limit_reaches_the_request(
     model, seen = _mount_timed(lane, evidence, timeout=given)
     ask(model, GREETING)
     assert seen == [wanted]
+
+
+@pytest.mark.claim("models.list.rows")
+async def test_a_time_limit_reaches_the_request_for_a_list(evidence: Evidence) -> None:
+    model, seen = _mount_timed("model-apis", evidence, timeout=(5, 40))
+    assert model.list_models()
+    assert await model.alist_models()
+    assert seen == [(5, 40, 1200, 1200)] * 2
 
 
 @pytest.mark.claim("parameters.nearest.wins")
@@ -132,7 +141,7 @@ class _Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        for module in ("timeouts", "deadlines"):
+        for module in ("timeouts", "deadlines", "receipts"):
             monkeypatch.setattr(f"langchain_baseten._http.{module}.time", self)
 
     def monotonic(self) -> float:
@@ -177,29 +186,51 @@ _SILENT = {
 
 @pytest.mark.claim("connections.stream.silence")
 @pytest.mark.parametrize("take", TAKES)
-@pytest.mark.parametrize("limit", [120, None])
+@pytest.mark.parametrize(
+    "pause",
+    [({}, 2, False), ({}, 3, True), ({"stream_chunk_timeout": None}, 5, False)],
+    ids=["100 s", "150 s", "no limit"],
+)
 @pytest.mark.parametrize("said", _SILENT)
-def test_what_says_nothing_is_silence(
+def test_what_says_nothing_is_silence_of_which_two_minutes_are_too_much(
     evidence: Evidence,
     take: Callable[..., None],
     said: str,
-    limit: float | None,
+    pause: tuple[dict[str, Any], int, bool],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = _Clock(monkeypatch)
+    limits, times, is_silence = pause
 
     def fall_silent(plan: AnswerPlan) -> AnswerPlan:
-        silent = clock.send([BodyPiece(_SILENT[said])] * 5, 50)
+        silent = clock.send([BodyPiece(_SILENT[said])] * times, 50)
         pieces = chain(plan.pieces[:5], silent, plan.pieces[5:])
         return replace(plan, pieces=cast("Any", pieces))
 
-    settings = {"stream_chunk_timeout": limit, "timeout": 1_200, "max_retries": 0}
+    settings = {**limits, "timeout": 1_200, "max_retries": 0}
     model = mount("dedicated", evidence, change_plans(fall_silent), **settings)
     chunks: list[Any] = []
-    with expect("timeout") if limit else nullcontext():
+    with expect("timeout") if is_silence else nullcontext():
         take(model, TALE, chunks)
     assert chunks
-    assert (chunks[-1].chunk_position == "last") is (limit is None)
+    assert (chunks[-1].chunk_position == "last") is not is_silence
+
+
+@pytest.mark.claim("errors.sentence.kept")
+@every_way
+def test_the_body_of_an_error_that_drips_is_not_waited_for(
+    lane: str, evidence: Evidence, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = _Clock(monkeypatch)
+
+    def drip(_request: ReceivedRequest) -> AnswerPlan:
+        plan = plan_bytes(400, "text/plain", b"Not now. " * 20)
+        letters = [BodyPiece(bytes([letter])) for letter in plan.body]
+        return replace(plan, pieces=cast("Any", clock.send(letters, 1)))
+
+    with expect("invalid-request", match="Not now"):
+        ask(mount(lane, evidence, drip, max_retries=0), GREETING)
+    assert clock.now <= 15, f"the body of an error was waited for {clock.now:.0f} s"
 
 
 @pytest.mark.claim("parameters.given.sent")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
+from langchain_core.tools import InjectedToolArg, tool
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 
 from conformance.checks.features.questions import (
     GREETING,
@@ -58,6 +60,20 @@ def test_each_dict_of_a_choice_is_understood(
     with expect("refused"):
         ask(model.bind_tools([get_weather], tool_choice=choice), ONE_CITY)
     assert sent[0]["tool_choice"] == written
+
+
+@pytest.mark.claim("tools.choice.forced")
+@every_way
+def test_a_tool_may_have_the_name_of_a_choice(lane: str, evidence: Evidence, ask: Ask) -> None:
+    sent: list[dict[str, Any]] = []
+    names = ("auto", "any", "none", "required")
+    tools = [{"title": name, "type": "object", "properties": {}} for name in names]
+    model = mount(lane, evidence, note_bodies(sent, refuse_noted))
+    for name in names:
+        with expect("refused"):
+            ask(model.bind_tools(tools, tool_choice=name), ONE_CITY)
+    chosen_names = [body["tool_choice"]["function"]["name"] for body in sent]
+    assert chosen_names == [*names]
 
 
 @pytest.mark.claim("tools.choice.forced")
@@ -163,6 +179,57 @@ def test_a_tool_of_another_vendor_is_one_on_the_wire(evidence: Evidence, ask: As
     wanted = [function] * len(_TOOLS) + [_HOSTED]
     for name, told, one in zip([*_TOOLS, "hosted"], sent[0]["tools"], wanted, strict=True):
         assert told == one, f"a tool as of {name} is sent as {told}"
+
+
+class Move(BaseModel):
+    """Move a boat."""
+
+    pier: int = Field(alias="toPier")
+
+
+class MoveDict(TypedDict):
+    """Move a boat."""
+
+    pier: Annotated[int, ..., "Where to"]
+    note: Annotated[str, "none", "Why"]
+
+
+async def move(pier: int, fast: bool = False) -> None:
+    """Move a boat.
+
+    Look out for swimmers.
+    """
+
+
+def steer(pier: int, harbour: Annotated[str, InjectedToolArg]) -> None:
+    """Move a boat."""
+
+
+_REQUIRED: list[tuple[Any, list[str], list[str]]] = [
+    (Move, ["toPier"], ["toPier"]),
+    (MoveDict, ["pier", "note"], ["pier"]),
+    (move, ["pier", "fast"], ["pier"]),
+    (steer, ["pier"], ["pier"]),
+    (tool(move), ["pier", "fast"], ["pier"]),
+    (tool(steer), ["pier"], ["pier"]),
+]
+"""Tools with their properties, and those of them that a call must have."""
+
+
+@pytest.mark.claim("tools.bind.schemas")
+@every_way
+def test_a_tool_asks_for_what_the_model_has_to_give_and_for_nothing_else(
+    evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[dict[str, Any]] = []
+    model = mount("model-apis", evidence, note_bodies(sent, refuse_noted))
+    with expect("refused"):
+        ask(model.bind_tools([given for given, _, _ in _REQUIRED]), GREETING)
+    functions = [each["function"] for each in sent[0]["tools"]]
+    told = [(f["parameters"]["properties"], f["parameters"]["required"]) for f in functions]
+    wanted = [(names, required) for _, names, required in _REQUIRED]
+    assert [([*names], required) for names, required in told] == wanted
+    assert "swimmers" in functions[2]["description"]
 
 
 class Stop(BaseModel):
