@@ -108,11 +108,23 @@ def _streams_in_one_event(request: ReceivedRequest) -> AnswerPlan:
     return plan_stream([encode_event(event), DONE], "text/event-stream")
 
 
-def _answers_streams_with_one_body(request: ReceivedRequest) -> AnswerPlan:
-    """Answer as if no stream were asked for."""
+def _ignores(*options: str) -> Responder:
+    """Answer as if these options were not in the request."""
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        body = request.json() if request.body else {}
+        asked = {k: v for k, v in body.items() if k not in options}
+        return answers(replace(request, body=encode_json(asked)) if body else request)
+
+    return answer
+
+
+def _ends_at_sixteen(request: ReceivedRequest) -> AnswerPlan:
+    """Answer with sixteen tokens at most, unless more are asked for."""
     body = request.json() if request.body else {}
-    asked = {k: v for k, v in body.items() if not k.startswith("stream")}
-    return answers(replace(request, body=encode_json(asked)) if body else request)
+    return answers(
+        replace(request, body=encode_json({"max_tokens": 16, **body})) if body else request
+    )
 
 
 def _breaks_streams_off(request: ReceivedRequest) -> AnswerPlan:
@@ -126,13 +138,6 @@ def _counts_no_sum(request: ReceivedRequest) -> AnswerPlan:
         return payload
 
     return answers(request).map_json(forget).map_events(forget)
-
-
-def _gives_no_logprobs(request: ReceivedRequest) -> AnswerPlan:
-    """Answer as if no log probabilities were asked for."""
-    body = request.json() if request.body else {}
-    asked = {k: v for k, v in body.items() if "logprobs" not in k}
-    return answers(replace(request, body=encode_json(asked)) if body else request)
 
 
 def _calls_no_tools(request: ReceivedRequest) -> AnswerPlan:
@@ -190,10 +195,13 @@ SERVICES: dict[str, Callable[[], Responder]] = {
     "knows no such model": lambda: _knows_no_such_model,
     "is busy at first": _is_busy_at_first,
     "streams in one event": lambda: _streams_in_one_event,
-    "answers streams with one body": lambda: _answers_streams_with_one_body,
+    "answers streams with one body": lambda: _ignores("stream", "stream_options"),
     "breaks streams off": lambda: _breaks_streams_off,
     "counts no sum": lambda: _counts_no_sum,
-    "gives no log probabilities": lambda: _gives_no_logprobs,
+    "gives no log probabilities": lambda: _ignores("logprobs", "top_logprobs"),
+    "ignores tools": lambda: _ignores("tools", "tool_choice"),
+    "ignores schemas": lambda: _ignores("response_format"),
+    "ends at sixteen tokens": lambda: _ends_at_sixteen,
     "calls no tools": lambda: _calls_no_tools,
     "refuses everything": lambda: _refuses_everything,
     "reads text alone": lambda: _reads_text_alone,

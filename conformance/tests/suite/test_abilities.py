@@ -21,8 +21,9 @@ COUNTED: dict[str, Any] = {
 def hear(*messages: dict[str, Any], usage: dict[str, Any] | None = None, **choice: Any) -> Heard:
     """Return an exchange whose answer came in as many events as there are messages."""
     events = [{"choices": [{"delta": each, **choice}]} for each in messages]
+    end = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
     last: dict[str, Any] = {"choices": [], "usage": usage}
-    told = [*map(json.dumps, [*events, last]), "[DONE]"]
+    told = [*map(json.dumps, [*events, end, last]), "[DONE]"]
     return Heard(200, "{}", "".join(f"data: {each}\n\n" for each in told))
 
 
@@ -156,7 +157,8 @@ def ask(**body: Any) -> str:
     return json.dumps({"model": "m", "messages": [{"role": "user", "content": "Hi"}], **body})
 
 
-TOOLED, STREAMED = ask(tools=[{}]), ask(stream=True, stream_options={"include_usage": True})
+TOOLED, ONE_CALL = ask(tools=[{}]), ask(tools=[{}], parallel_tool_calls=False)
+STREAMED = ask(stream=True, stream_options={"include_usage": True})
 
 
 @pytest.mark.parametrize(
@@ -171,6 +173,7 @@ TOOLED, STREAMED = ask(tools=[{}]), ask(stream=True, stream_options={"include_us
         (STREAMED, {"stream", "stream_options"}),
         (ask(tools=[{}], stream=True), {"tools", "stream", "tools in a stream"}),
         (ask(stream=False, seed=0), {"seed"}),
+        (ONE_CALL, {"tools", "parallel_tool_calls"}),
         (ask(messages=[{"role": "system", "content": "Be brief."}]), {"a system message"}),
         (ask(messages=[{"role": "user", "name": "ada"}]), {"a name in a message"}),
         (ask(messages=[{"role": "tool", "name": "get_weather"}]), set()),
@@ -197,6 +200,7 @@ REFUSED = "the service refuses every request with"
         ("tools.invoke.call", refuse(TOOLED), ["tools"], ""),
         ("messages.invoke.string", refuse(ask()), (), ""),
         ("parameters.seed.sent", refuse(ask(seed=7)), (), f"{REFUSED} seed: HTTP 400: No."),
+        ("structured.raw.kept", refuse(ONE_CALL), ["tools"], f"{REFUSED} parallel_tool_calls: "),
         ("messages.invoke.string", refuse(STREAMED), (), f"{REFUSED} stream, stream_options: "),
         ("streaming.sync.adds-up", refuse(STREAMED), (), ""),
         ("streaming.sync.adds-up", refuse(ask(tools=[{}], stream=True)), ["stream"], "tools in a"),
@@ -271,6 +275,47 @@ def test_a_service_whose_streams_all_break_off_fails_at_streaming_alone(
     judged: str, said: str, accepted: list[str], why: str
 ) -> None:
     assert find_inability([judged], [Heard(200, STREAMED, said)], accepted) == why
+
+
+DONE = "data: [DONE]\n\n"
+CUT = ENDED.replace("stop", "length")
+CALLED = json.dumps({"choices": [{"message": CALL, "finish_reason": "tool_calls"}]})
+WORDS = json.dumps({"choices": [{"message": {"content": "Yes."}}]})
+OBJECT = json.dumps({"choices": [{"message": {"content": ' {"a": 1}'}}]})
+SCHEMA = ask(response_format={"type": "json_schema"})
+AT_A_LIMIT = "the service ends answers at a limit of its own, as metadata.finish.reason says"
+NO_REASON = "the service gives no finish reason in streams, as metadata.finish.reason says"
+NO_SCHEMA = "the service answers as if no schema were sent, as structured.method.json-schema says"
+
+
+@pytest.mark.parametrize(
+    ("judged", "asked", "said", "accepted", "why"),
+    [
+        ("tools.agent.loop", TOOLED, BEGUN + CUT, (), AT_A_LIMIT),
+        ("tools.agent.loop", ask(tools=[{}], max_tokens=5), CALLED, (), ""),
+        ("messages.invoke.string", ask(max_tokens=5), BEGUN + CUT, (), ""),
+        ("messages.invoke.string", ask(max_completion_tokens=5), BEGUN + CUT, (), ""),
+        ("metadata.finish.reason", ask(), BEGUN + CUT, (), ""),
+        ("streaming.end.once", STREAMED, BEGUN + DONE, (), NO_REASON),
+        ("streaming.sync.adds-up", STREAMED, BEGUN + DONE, (), NO_REASON),
+        ("streaming.sync.adds-up", STREAMED, BEGUN + ENDED, (), ""),
+        ("streaming.sync.adds-up", STREAMED, BEGUN, (), ""),
+        ("metadata.finish.reason", STREAMED, BEGUN + DONE, ["stream"], ""),
+        ("tools.agent.loop", TOOLED, WORDS, (), NO_CALLS),
+        ("tools.agent.loop", TOOLED, WORDS, ["tools", "a call"], ""),
+        ("tools.agent.loop", TOOLED, CALLED, (), ""),
+        ("tools.agent.loop", ask(), WORDS, (), ""),
+        ("tools.invoke.call", TOOLED, WORDS, (), ""),
+        ("structured.raw.kept", SCHEMA, WORDS, (), NO_SCHEMA),
+        ("structured.raw.kept", SCHEMA, WORDS, ["an object"], ""),
+        ("structured.raw.kept", SCHEMA, OBJECT, (), ""),
+        ("structured.method.json-schema", SCHEMA, WORDS, (), ""),
+    ],
+)
+def test_a_defect_of_a_service_fails_the_claim_that_tells_of_it_alone(
+    judged: str, asked: str, said: str, accepted: list[str], why: str
+) -> None:
+    assert find_inability([judged], [Heard(200, asked, said)], accepted) == why
 
 
 ALTERNATE = "Conversation roles must alternate user/assistant/user/assistant/..."

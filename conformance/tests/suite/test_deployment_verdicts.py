@@ -29,6 +29,11 @@ PLAIN, REASONING, STREAMED, STOP = (
     "streaming.sync.adds-up",
     "parameters.stop.ends",
 )
+CALLS, SCHEMA, FINISH = (
+    "tools.invoke.call",
+    "structured.method.json-schema",
+    "metadata.finish.reason",
+)
 
 
 class Told(NamedTuple):
@@ -109,6 +114,23 @@ def test_an_engine_without_tools_is_told_so_in_its_own_words(tmp_path: Path) -> 
     }
     assert "refuses every request with tools: HTTP 400: Start me with a parser" in told.reasons
     assert told.code == 0
+
+
+@pytest.mark.parametrize(
+    ("service", "fails", "others"),
+    [
+        ("ignores tools", CALLS, "the model calls no tool, as tools.invoke.call says"),
+        ("ignores schemas", SCHEMA, ""),
+        ("ends at sixteen tokens", FINISH, "the service ends answers at a limit of its own, as"),
+    ],
+)
+def test_a_defect_of_a_service_fails_one_claim(
+    tmp_path: Path, service: str, fails: str, others: str
+) -> None:
+    both = ("structured.raw.kept", "structured.method.function-calling")
+    told = judge(tmp_path, service, CALLS, SCHEMA, FINISH, *both)
+    assert [claim for claim, status in told.statuses.items() if status == "fail"] == [fails]
+    assert others in told.reasons
 
 
 def test_what_refuses_a_plain_question_is_asked_no_other(tmp_path: Path) -> None:
