@@ -77,6 +77,10 @@ def _reasons(answers: Answers) -> bool:
     return any(answer.reasoning.strip() for answer in answers)
 
 
+def _reasons_anywhere(answers: Answers) -> bool:
+    return _reasons(answers) or any("</think>" in answer.text for answer in answers)
+
+
 def _reasons_first(answers: Answers) -> bool:
     return bool(answers[0].reasoning.strip())
 
@@ -152,7 +156,7 @@ _DETAILS = (
 # Claim, or test of LangChain's that asks for more than its claim -> what the responses must show
 # for it to apply, and what is reported where they do not.
 _NEEDS: dict[str, tuple[tuple[Callable[[Answers], bool], str], ...]] = {
-    "reasoning.answer.kept": ((_reasons, _NO_REASONING),),
+    "reasoning.answer.kept": ((_reasons_anywhere, _NO_REASONING),),
     "reasoning.replay.sent": ((_reasons_first, _NO_REASONING), *_CALLED),
     "streaming.reasoning.chunks": ((_reasons_first, _NO_REASONING), (_streams, _NOT_STREAMED)),
     "streaming.blocks.apart": (
@@ -221,6 +225,7 @@ _STREAMED = "streaming.sync.adds-up"
 _FINISH = "metadata.finish.reason"
 _CALLING = "tools.invoke.call"
 _SCHEMA = "structured.method.json-schema"
+_REASONING = "reasoning.answer.kept"
 _STREAM = {"stream", "stream_options"}
 _LIMITS = {"max_tokens", "max_completion_tokens"}
 _PLAIN = "messages.invoke.string"
@@ -255,6 +260,20 @@ def _limits_answers(heard: Heard) -> bool:
     return unlimited and bool(_CUT.search(heard.said))
 
 
+def _calls_badly(heard: Heard) -> bool:
+    calls = read_answer(heard.said).calls if heard.answers else []
+    tools = json.loads(heard.asked or "{}").get("tools") or ()
+    sent = {name for tool in tools if (name := tool.get("function", {}).get("name"))}
+    # In a stream a call may be put together wrongly, which another claim is about.
+    whole = not (_EVENT.search(heard.said) or _CUT.search(heard.said))
+    unknown = sent and any(call.name not in sent for call in calls if call.name or whole)
+    return bool(unknown) or (whole and not all(call.is_valid for call in calls))
+
+
+def _thinks_in_its_text(heard: Heard) -> bool:
+    return heard.answers and "</think>" in read_answer(heard.said).text
+
+
 def _gives_no_reason(heard: Heard) -> bool:
     whole_stream = heard.answers and bool(_EVENT.search(heard.said)) and not heard.breaks_off
     return whole_stream and not _REASON.search(heard.said)
@@ -263,6 +282,8 @@ def _gives_no_reason(heard: Heard) -> bool:
 _TOLD = (
     _Told(_STREAMED, "a streamed request is answered with JSON and no events", _ignores_streaming),
     _Told(_FINISH, "the service ends answers at a limit of its own", _limits_answers),
+    _Told(_REASONING, "the model thinks in its text", _thinks_in_its_text),
+    _Told(_CALLING, "the service calls what is no tool, or with no JSON object", _calls_badly),
     _Told(
         _FINISH,
         "the service gives no finish reason in streams",
@@ -301,6 +322,8 @@ def list_features(asked: str) -> set[str]:
     # Agents name the tool of each result: where that is refused, they do not work.
     if any(message.get("name") and message.get("role") != "tool" for message in messages):
         found.add("a name in a message")
+    if any(message.get("role") == "tool" for message in messages):
+        found.add("a tool's result")
     if any("strict" in tool.get("function", ()) for tool in tools):
         found.add("a strict tool")
     forms = {name: body[name] for name in ("tool_choice", "response_format") if name in found}

@@ -127,6 +127,39 @@ def _ends_at_sixteen(request: ReceivedRequest) -> AnswerPlan:
     )
 
 
+def _reads_the_last_message_alone(request: ReceivedRequest) -> AnswerPlan:
+    body = request.json() if request.body else {}
+    if not body or body["messages"][-1]["role"] != "user":
+        return answers(request)
+    last = body | {"messages": body["messages"][-1:]}
+    return answers(replace(request, body=encode_json(last)))
+
+
+def _breaks_arguments(request: ReceivedRequest) -> AnswerPlan:
+    """Put a comma behind the last of a call's arguments."""
+
+    def spoil(payload: Any) -> Any:
+        for choice in payload.get("choices") or ():
+            for call in choice["message"].get("tool_calls") or ():
+                call["function"]["arguments"] = call["function"]["arguments"][:-1] + ",}"
+        return payload
+
+    return answers(request).map_json(spoil)
+
+
+def _thinks_in_its_text(request: ReceivedRequest) -> AnswerPlan:
+    """Answer as a model that reasons, in an engine without a parser of that."""
+
+    def think(payload: Any) -> Any:
+        for choice in payload.get("choices") or ():
+            message = choice["message"]
+            message.pop("reasoning_content", None)
+            message["content"] = f"<think>Hm.</think>{message.get('content') or ''}"
+        return payload
+
+    return answers(request).map_json(think)
+
+
 def _breaks_streams_off(request: ReceivedRequest) -> AnswerPlan:
     plan = answers(request)
     return replace(plan, pieces=plan.pieces[:3]) if plan.is_stream else plan
@@ -202,6 +235,9 @@ SERVICES: dict[str, Callable[[], Responder]] = {
     "ignores tools": lambda: _ignores("tools", "tool_choice"),
     "ignores schemas": lambda: _ignores("response_format"),
     "ends at sixteen tokens": lambda: _ends_at_sixteen,
+    "reads the last message alone": lambda: _reads_the_last_message_alone,
+    "breaks arguments": lambda: _breaks_arguments,
+    "thinks in its text": lambda: _thinks_in_its_text,
     "calls no tools": lambda: _calls_no_tools,
     "refuses everything": lambda: _refuses_everything,
     "reads text alone": lambda: _reads_text_alone,
