@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
+from conformance.verdicts.costs import read_payloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -298,7 +299,7 @@ _SHOWN = {
     "response_format 'json_schema'": (
         _OBJECT,
         _SCHEMA,
-        f"the service answers as if no schema were sent, as {_SCHEMA} says",
+        f"the service answers with no JSON object, as {_SCHEMA} says",
     ),
 }
 
@@ -335,7 +336,7 @@ def list_shown(heard: Heard) -> set[str]:
     """Return what the answer of an exchange shows that its request alone does not, in words."""
     answer = read_answer(heard.said)
     found = {_CALL} if answer.calls else set()
-    return found | ({_OBJECT} if answer.text.lstrip().startswith("{") else set())
+    return found | {_OBJECT for each in read_payloads(answer.text) if isinstance(each, dict)}
 
 
 def find_inability(
