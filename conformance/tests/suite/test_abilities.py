@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from conformance.services.abilities import Heard, find_inability, list_features
+from conformance.services.abilities import find_inability
+from conformance.services.heard import Heard, list_features
 
 IMAGE = '{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}'
 SOUND = '{"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}'
