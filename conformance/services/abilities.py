@@ -82,7 +82,7 @@ def _calls_validly(answers: Answers) -> bool:
 def _calls_side_by_side(answers: Answers) -> bool:
     """Tell whether calls come together, or are not what a model makes one after the other."""
     calls = [call for answer in answers for call in answer.calls]
-    single = max((len(answer.calls) for answer in answers), default=0) == 1
+    single = max(len(answer.calls) for answer in answers) == 1
     return not (single and all(call.is_valid for call in calls))
 
 

@@ -58,7 +58,7 @@ def _limits_answers(heard: Heard) -> bool:
 
 
 def _calls_badly(heard: Heard) -> bool:
-    calls = read_answer(heard.said).calls if heard.answers else []
+    calls = read_answer(heard.said).calls
     tools = json.loads(heard.asked or "{}").get("tools") or ()
     sent = {name for tool in tools if (name := tool.get("function", {}).get("name"))}
     # In a stream a call may be put together wrongly, which another claim is about.
