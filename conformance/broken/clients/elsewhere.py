@@ -18,7 +18,7 @@ from langchain_baseten import (
 )
 from langchain_baseten._config import endpoint, service, settings
 from langchain_baseten._config.listing import ListingService
-from langchain_baseten._http import receipts, retries
+from langchain_baseten._http import clients, receipts, retries
 from langchain_baseten._protocol.embeddings import _Reader
 from langchain_baseten._protocol.sse import EventDecoder
 from langchain_baseten._protocol.stream import StreamReader
@@ -311,7 +311,7 @@ def waits_for_all_vectors_on_the_loop(patch: Patch) -> None:
 
 
 def knows_httpx2_alone(patch: Patch) -> None:
-    real = settings.check_client_kind
+    real = clients.check_client_kind
 
     def check(name: str, client: Any, **options: Any) -> None:
         if type(client).__module__.partition(".")[0] == "httpx":

@@ -226,7 +226,8 @@ def test_standard_blocks_tell_the_whole_answer(
     assert by_kind["tool_call"]["args"] == {"city": "Paris"}
     assert "".join(block["text"] for block in told if block["type"] == "text") == answer.text
     if chosen().ours:  # Others may keep blocks in the content, in either version.
-        assert [block["type"] for block in told] == ["reasoning", "text", "tool_call"]
+        order = ("reasoning", "text", "tool_call")  # An engine may send no text beside a call.
+        assert [block["type"] for block in told] == [kind for kind in order if kind in by_kind]
         assert answer.content == (told if version == "v1" else answer.text)
 
 
