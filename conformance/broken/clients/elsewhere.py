@@ -19,6 +19,7 @@ from langchain_baseten import (
 from langchain_baseten._config import endpoint, service, settings
 from langchain_baseten._config.listing import ListingService
 from langchain_baseten._http import clients, receipts, retries
+from langchain_baseten._http.transport import AsyncTransport
 from langchain_baseten._protocol.embeddings import _Reader
 from langchain_baseten._protocol.sse import EventDecoder
 from langchain_baseten._protocol.stream import StreamReader
@@ -26,7 +27,7 @@ from langchain_baseten._protocol.typed_events import EventWriter
 from langchain_baseten._streaming import StreamingHooks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from conformance.broken.clients import Patch
 
@@ -36,20 +37,25 @@ _SILENCE = 120
 
 def leaves_typed_events_open(patch: Patch) -> None:
     kept: list[Any] = []
+    real = AsyncTransport.stream
 
-    async def write(
-        self: Any, asked: Any, stop: Any = None, run_manager: Any = None, **options: Any
-    ) -> AsyncIterator[Any]:
-        request, context = self._build_request(asked, stop, options, run_manager, stream=True)
-        name = _streaming._name_message(run_manager)
-        kept.append(
-            self._async_transport.stream(request, partial(_streaming._read_events, context, name))
-        )
-        async for event in kept[-1]:
-            _streaming.warn_of_missing_call(event.get("metadata", {}))
-            yield event
+    def stream(self: Any, request: Any, reader: Any) -> Any:
+        kept.append(real(self, request, reader))
+        # An iterator that knows no `aclose` is left to the garbage, which never comes.
+        return _Left(kept[-1]) if reader.func is _streaming._read_events else kept[-1]
 
-    patch.setattr(StreamingHooks, "_awrite_events", write)
+    patch.setattr(AsyncTransport, "stream", stream)
+
+
+class _Left:
+    def __init__(self, events: Any) -> None:
+        self._events = events
+
+    def __aiter__(self) -> Any:
+        return self._events
+
+    async def aclose(self) -> None:
+        """Close nothing."""
 
 
 def _change_asking(patch: Patch, change: Callable[[Any, Any], Any], *names: str) -> None:
@@ -290,24 +296,23 @@ def waits_for_all_vectors(patch: Patch) -> None:
     patch.setattr(embeddings, "run_in_threads", run)
 
 
+async def _keep(job: Any) -> Any:
+    try:
+        return await job()
+    except BasetenError as error:
+        return error
+
+
 def waits_for_all_vectors_on_the_loop(patch: Patch) -> None:
-    def make(real: Any) -> Any:
-        async def run(jobs: Any, limit: int) -> Any:
-            async def keep(job: Any) -> Any:
-                try:
-                    return await job()
-                except BasetenError as error:
-                    return error
+    real = embeddings.run_in_tasks
 
-            found = await real([partial(keep, job) for job in jobs], limit)
-            for each in found:
-                if isinstance(each, BasetenError):
-                    raise each
-            return found
+    async def run(jobs: Any, limit: int) -> Any:
+        found: list[Any] = await real([partial(_keep, job) for job in jobs], limit)
+        for error in (each for each in found if isinstance(each, BasetenError)):
+            raise error
+        return found
 
-        return run
-
-    wrap(patch, embeddings, "run_in_tasks", make)
+    patch.setattr(embeddings, "run_in_tasks", run)
 
 
 def knows_httpx2_alone(patch: Patch) -> None:
