@@ -90,7 +90,7 @@ def drops_images_beside_tools(patch: Patch) -> None:
     real = ChatBaseten._build_request
 
     def strip(message: Any) -> Any:
-        if not isinstance(message.content, list):
+        if message.type != "human" or not isinstance(message.content, list):
             return message
         kept = [b for b in message.content if isinstance(b, str) or "image" not in b["type"]]
         return message.model_copy(update={"content": kept})
