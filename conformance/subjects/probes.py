@@ -60,6 +60,13 @@ _SCHEMAS: tuple[Any, ...] = (
     {"title": "Visit", "description": "A visit.", **_PARAMETERS},
     {"name": "Visit", "description": "A visit.", "parameters": _PARAMETERS},
 )
+_USAGE: dict[str, Any] = {
+    "prompt_tokens": 9,
+    "completion_tokens": 7,
+    "total_tokens": 16,
+    "prompt_tokens_details": {"cached_tokens": 3},
+    "completion_tokens_details": {"reasoning_tokens": 2},
+}
 _STOPS = "parameters.stop.ends"
 _METHODS = ("function_calling", "json_schema", "json_mode")
 
@@ -139,9 +146,24 @@ def find_broken(lane: Lane) -> set[str]:
     """Return claims that the model breaks wherever it does what they are about.
 
     Args:
-        lane: Whose service refuses a request, sends two calls, and fails inside a stream.
+        lane: Whose service refuses a request, sends two calls, fails inside a stream, and counts.
     """
-    return _find_untyped(lane) | _find_spoilt(lane) | _find_deaf(lane)
+    return _find_untyped(lane) | _find_spoilt(lane) | _find_deaf(lane) | _find_without_details(lane)
+
+
+def _find_without_details(lane: Lane) -> set[str]:
+    def count(payload: dict[str, Any]) -> dict[str, Any]:
+        return {**payload, "usage": _USAGE} if payload.get("usage") else payload
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        return respond(request).map_json(count).map_events(count)
+
+    with _serve(answer) as server, suppress(Exception, pytest.skip.Exception):
+        usage = _make(lane, server).invoke("Hello").usage_metadata
+        told = [*(usage.get("input_token_details") or {}).values()]
+        told += (usage.get("output_token_details") or {}).values()
+        return set() if any(told) else {"usage.invoke.details"}
+    return set()
 
 
 def _find_deaf(lane: Lane) -> set[str]:

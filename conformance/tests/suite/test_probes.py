@@ -95,6 +95,7 @@ def test_what_has_no_end_is_left_to_the_checks(monkeypatch: pytest.MonkeyPatch) 
         ("of_cut_arguments", {"tools.invoke.call", "tools.invoke.call, streamed"}),
         ("of_deaf_streams", {"streaming.end.error-inside"}),
         ("of_untyped_errors", {"errors.types.core"}),
+        ("of_whole_counts", {"usage.invoke.details"}),
     ],
 )
 def test_what_a_client_breaks_wherever_it_is_asked_for_is_known(
