@@ -97,11 +97,15 @@ def _choose(body: dict[str, Any]) -> None:
 
 
 def _has_strange_schema(body: dict[str, Any]) -> bool:
-    """Whether a schema is sent without a name, or beside `json_object`, where no service looks."""
+    """Whether a schema is sent beside `json_object`, where no service looks."""
     form: Any = body.get("response_format") or {}
-    written = form.get("json_schema") if form.get("type") == "json_schema" else form
-    nameless = written is not form and not written.get("name")
-    return isinstance(written.get("schema"), dict) and (nameless or form["type"] == "json_object")
+    return form.get("type") == "json_object" and isinstance(form.get("schema"), dict)
+
+
+def _has_nameless_schema(body: dict[str, Any]) -> bool:
+    form: Any = body.get("response_format") or {}
+    written = form.get("json_schema") or {}
+    return isinstance(written.get("schema"), dict) and not written.get("name")
 
 
 def _move_schema(body: dict[str, Any]) -> None:
@@ -145,6 +149,12 @@ _FAULTS = (
         "structured.method.json-schema",
         "a schema is not sent as json_schema",
         _has_strange_schema,
+        _move_schema,
+    ),
+    _Fault(
+        "structured.method.json-schema",
+        "a schema is sent without the name that it needs",
+        _has_nameless_schema,
         _move_schema,
     ),
     _Fault("audio.dedicated.data", "audio is sent without its data", _has_mute_part),

@@ -22,6 +22,7 @@ SCHEMA = {"title": "Visit", "type": "object"}
 MOVED = {"type": "json_schema", "json_schema": {"name": "Visit", "schema": SCHEMA}}
 CHOICE = "the service refuses the tool_choice sent, as tools.choice.forced says"
 METHOD = "a schema is not sent as json_schema, as structured.method.json-schema says"
+NAME = "a schema is sent without the name that it needs, as structured.method.json-schema says"
 SPLIT = "the pieces of a streamed call are not put together, as tools.stream.merge-by-index says"
 AUDIO = "audio is sent without its data, as audio.dedicated.data says"
 CALLS = "calls of earlier turns are not sent, as tools.history.round-trip says"
@@ -61,7 +62,7 @@ def say(*content: Any, role: str = "user", **more: Any) -> dict[str, Any]:
         (
             {"response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}},
             {"response_format": MOVED},
-            METHOD,
+            NAME,
         ),
     ],
 )
