@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Answers = Sequence[WireAnswer]
 
-__all__ = ["ABSENT_UNASKED", "Heard", "find_inability", "list_features"]
+__all__ = ["ABSENT_UNASKED", "Heard", "find_inability", "list_features", "list_shown"]
 
 ABSENT_UNASKED = "logprobs.dedicated.kept"
 """A claim of which one check passes where nothing is asked for, and shows no ability by that."""
@@ -59,6 +59,8 @@ _UNABLE = {*range(400, 500), 501} - {401, 402, 403, 408, 409, 425, 429}
 _TOO_LONG = re.compile(r"(?i)context (length|size|window)|too long|maximum .*(length|tokens)")
 _EVENT = re.compile(r"(?m)^data:")
 _END = re.compile(r'(?m)^data: ?\[DONE\]|"finish_reason": ?"')
+_REASON = re.compile(r'"finish_reason": ?"')
+_CUT = re.compile(r'"finish_reason": ?"length"')
 _LONG = 2_000
 """Characters of a request that may be more than a model takes."""
 _FORMS = (
@@ -73,6 +75,10 @@ _AT_ONCE = 2
 
 def _reasons(answers: Answers) -> bool:
     return any(answer.reasoning.strip() for answer in answers)
+
+
+def _reasons_anywhere(answers: Answers) -> bool:
+    return _reasons(answers) or any("</think>" in answer.text for answer in answers)
 
 
 def _reasons_first(answers: Answers) -> bool:
@@ -150,7 +156,7 @@ _DETAILS = (
 # Claim, or test of LangChain's that asks for more than its claim -> what the responses must show
 # for it to apply, and what is reported where they do not.
 _NEEDS: dict[str, tuple[tuple[Callable[[Answers], bool], str], ...]] = {
-    "reasoning.answer.kept": ((_reasons, _NO_REASONING),),
+    "reasoning.answer.kept": ((_reasons_anywhere, _NO_REASONING),),
     "reasoning.replay.sent": ((_reasons_first, _NO_REASONING), *_CALLED),
     "streaming.reasoning.chunks": ((_reasons_first, _NO_REASONING), (_streams, _NOT_STREAMED)),
     "streaming.blocks.apart": (
@@ -216,10 +222,85 @@ _JUDGING_REFUSALS = (
     "video.",
 )
 _STREAMED = "streaming.sync.adds-up"
+_FINISH = "metadata.finish.reason"
+_CALLING = "tools.invoke.call"
+_SCHEMA = "structured.method.json-schema"
+_REASONING = "reasoning.answer.kept"
 _STREAM = {"stream", "stream_options"}
+_LIMITS = {"max_tokens", "max_completion_tokens"}
 _PLAIN = "messages.invoke.string"
 _NO_STREAM_ENDS = f"every streamed answer breaks off, as {_STREAMED} says"
-_NO_EVENTS = f"a streamed request is answered with JSON and no events, as {_STREAMED} says"
+_CALL, _OBJECT = "a call", "an object"
+"""What a response shows, beside the features of requests."""
+
+
+class _Told(NamedTuple):
+    """A defect of a service that one claim fails by, and no other check is to fail by.
+
+    Attributes:
+        claim: The claim.
+        why: What the service does.
+        seen: Returns whether an exchange shows it.
+        hides: Claims that it makes fail; empty for any.
+    """
+
+    claim: str
+    why: str
+    seen: Callable[[Heard], bool]
+    hides: tuple[str, ...] = ()
+
+
+def _ignores_streaming(heard: Heard) -> bool:
+    streamed = heard.answers and "stream" in list_features(heard.asked)
+    return streamed and heard.said.lstrip().startswith("{")
+
+
+def _limits_answers(heard: Heard) -> bool:
+    unlimited = heard.answers and not _LIMITS.intersection(list_features(heard.asked))
+    return unlimited and bool(_CUT.search(heard.said))
+
+
+def _calls_badly(heard: Heard) -> bool:
+    calls = read_answer(heard.said).calls if heard.answers else []
+    tools = json.loads(heard.asked or "{}").get("tools") or ()
+    sent = {name for tool in tools if (name := tool.get("function", {}).get("name"))}
+    # In a stream a call may be put together wrongly, which another claim is about.
+    whole = not (_EVENT.search(heard.said) or _CUT.search(heard.said))
+    unknown = sent and any(call.name not in sent for call in calls if call.name or whole)
+    return bool(unknown) or (whole and not all(call.is_valid for call in calls))
+
+
+def _thinks_in_its_text(heard: Heard) -> bool:
+    return heard.answers and "</think>" in read_answer(heard.said).text
+
+
+def _gives_no_reason(heard: Heard) -> bool:
+    whole_stream = heard.answers and bool(_EVENT.search(heard.said)) and not heard.breaks_off
+    return whole_stream and not _REASON.search(heard.said)
+
+
+_TOLD = (
+    _Told(_STREAMED, "a streamed request is answered with JSON and no events", _ignores_streaming),
+    _Told(_FINISH, "the service ends answers at a limit of its own", _limits_answers),
+    _Told(_REASONING, "the model thinks in its text", _thinks_in_its_text),
+    _Told(_CALLING, "the service calls what is no tool, or with no JSON object", _calls_badly),
+    _Told(
+        _FINISH,
+        "the service gives no finish reason in streams",
+        _gives_no_reason,
+        (_STREAMED, "streaming.end.once"),
+    ),
+)
+# Feature of a request -> what the responses of a run have to show once, the claim that fails where
+# none does, and what is reported of the others.
+_SHOWN = {
+    "tools": (_CALL, _CALLING, _NO_CALLS),
+    "response_format 'json_schema'": (
+        _OBJECT,
+        _SCHEMA,
+        f"the service answers as if no schema were sent, as {_SCHEMA} says",
+    ),
+}
 
 
 def list_features(asked: str) -> set[str]:
@@ -229,7 +310,9 @@ def list_features(asked: str) -> set[str]:
         asked: The request's body; empty if it asks for a list.
     """
     body: dict[str, Any] = json.loads(asked or "{}")
-    given = {k: v for k, v in body.items() if v is not None and v is not False}
+    # To forbid calls side by side is to ask for something; other options are off by that.
+    on = (k for k, v in body.items() if v is not False or k == "parallel_tool_calls")
+    given = {k: body[k] for k in on if body[k] is not None}
     found = {k for k, v in given.items() if v not in ([], {})} - {"model", "messages"}
     if found >= {"stream", "tools"}:
         found.add("tools in a stream")
@@ -239,11 +322,20 @@ def list_features(asked: str) -> set[str]:
     # Agents name the tool of each result: where that is refused, they do not work.
     if any(message.get("name") and message.get("role") != "tool" for message in messages):
         found.add("a name in a message")
+    if any(message.get("role") == "tool" for message in messages):
+        found.add("a tool's result")
     if any("strict" in tool.get("function", ()) for tool in tools):
         found.add("a strict tool")
     forms = {name: body[name] for name in ("tool_choice", "response_format") if name in found}
     kinds = {k: v["type"] if isinstance(v, dict) else str(v) for k, v in forms.items()}
     return (found - forms.keys()) | {f"{name} {kind!r:.40}" for name, kind in kinds.items()}
+
+
+def list_shown(heard: Heard) -> set[str]:
+    """Return what the answer of an exchange shows that its request alone does not, in words."""
+    answer = read_answer(heard.said)
+    found = {_CALL} if answer.calls else set()
+    return found | ({_OBJECT} if answer.text.lstrip().startswith("{") else set())
 
 
 def find_inability(
@@ -254,27 +346,46 @@ def find_inability(
     Args:
         judged: Ids of the claims that the check judges, and its own name.
         heard: The check's exchanges, in order.
-        accepted: Features of the requests that were answered in this run.
+        accepted: Features of the requests that were answered in this run, and what was shown.
     """
     judged = [name.partition("[")[0] for name in judged]
     for each in heard:
         if each.status >= _REFUSED and (why := _read_refusal(judged, each, accepted)):
             return why
-    if _STREAMED not in judged and any(map(_ignores_streaming, heard)):
-        return _NO_EVENTS
+    if told := _find_told(judged, heard):
+        return told
     # Streams are asked for before whatever else streams: where none of them ended, none will.
     untold = "stream" not in accepted and not {_STREAMED, _PLAIN}.intersection(judged)
     if untold and any(each.breaks_off for each in heard):
         return _NO_STREAM_ENDS
+    if unshown := _find_unshown(judged, heard, accepted):
+        return unshown
     # What answered nothing shows no lack of anything.
     answers = [read_answer(each.said) for each in heard if each.answers]
     needs = [need for name in judged for need in _NEEDS.get(name, ())] if answers else []
     return next((why for shows, why in needs if not shows(answers)), "")
 
 
-def _ignores_streaming(heard: Heard) -> bool:
-    streamed = heard.answers and "stream" in list_features(heard.asked)
-    return streamed and heard.said.lstrip().startswith("{")
+def _find_told(judged: Collection[str], heard: Sequence[Heard]) -> str:
+    """Return which defect of the service another claim fails by; empty if none is seen."""
+    for told in _TOLD:
+        hides = not told.hides or set(told.hides).intersection(judged)
+        if hides and told.claim not in judged and any(map(told.seen, heard)):
+            return f"{told.why}, as {told.claim} says"
+    return ""
+
+
+def _find_unshown(
+    judged: Collection[str], heard: Sequence[Heard], accepted: Collection[str]
+) -> str:
+    """Return what is asked for here and was shown by no answer of the run; empty for nothing."""
+    answered = [each for each in heard if each.answers]
+    asked = {name for each in answered for name in list_features(each.asked)}
+    shown = {*accepted, *(name for each in answered for name in list_shown(each))}
+    for feature, (sign, claim, why) in _SHOWN.items():
+        if feature in asked and sign not in shown and claim not in judged:
+            return why
+    return ""
 
 
 def _read_refusal(judged: Sequence[str], heard: Heard, accepted: Collection[str]) -> str:

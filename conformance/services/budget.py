@@ -18,7 +18,7 @@ import pytest
 from conformance.deadline import Deadline
 from conformance.libraries import AsyncBody, Body, errors, library_of
 from conformance.recording.transport_guard import PASSING, WAKING, TransportGuard, read_wait
-from conformance.services.abilities import Heard, list_features
+from conformance.services.abilities import Heard, list_features, list_shown
 from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
 from conformance.verdicts.costs import count_answer
 
@@ -88,7 +88,7 @@ class Meter(TransportGuard):
         withheld: Why a request got no response, until somebody empties it; no check may pass then.
         elsewhere: Whether nothing was withheld but requests for other models.
         heard: The exchanges since somebody emptied the list.
-        accepted: Features of the requests that were answered so far.
+        accepted: Features of the requests that were answered so far, and what the answers showed.
         stays_open: Whether connections stay open after the last event of a stream, so that
             nothing is waited for behind it.
         limits: When to stop.
@@ -246,7 +246,7 @@ class Meter(TransportGuard):
             if not self.withheld:
                 self._silences = 0
             if self.heard[-1].answers and not self.heard[-1].breaks_off:
-                self.accepted |= list_features(sent)
+                self.accepted |= list_features(sent) | list_shown(self.heard[-1])
 
         return library.Response(
             response.status_code,

@@ -51,8 +51,9 @@ _OWN = ".baseten.co"
 _SILENCE = {"engine": 120.0, "live": 600.0}
 _LOOK_UP = 60.0
 """Seconds that asking for the models may take at least; a service may wake up meanwhile."""
-_FIRST = ("messages.invoke.string", "streaming.sync.adds-up")
-"""What is asked first: a plain question, and then whether streams work, as many checks need."""
+_FIRST = ("messages.invoke.string", "streaming.sync.adds-up", "tools.invoke.call")
+"""What is asked first: a plain question, and then whether streams and calls work at all, as many
+checks need."""
 _ROLES = ("model", "alternate_model", "reasoning_model", "vision_model")
 _METER = pytest.StashKey[Meter]()
 _SOURCE = pytest.StashKey[str]()

@@ -44,6 +44,7 @@ _TOLD = {
     "system message": ("The word of the day is gull.", "gull"),
     "earlier message": ("My name is Ada.", "Ada"),
 }
+_QUESTION = "question"
 _TALK = " Nets are mended and boats are counted." * 8
 
 _CALL = {"name": "get_weather", "args": {"city": "Paris"}, "id": "call_1", "type": "tool_call"}
@@ -158,12 +159,13 @@ def test_what_comes_before_a_question_is_read(
     lane: str, model: BaseChatModel, evidence: Evidence
 ) -> None:
     with tapped(model) as (tapped_model, traffic):
-        texts = [tapped_model.invoke(_write_turns(part)).text for part in ("", *_TOLD)]
+        parts = ("", *_TOLD, _QUESTION)
+        texts = [tapped_model.invoke(_write_turns(part)).text for part in parts]
     # Whatever a model makes of it: what does not reach it is not counted either.
     plain, *counts = (read_answer(body).count("prompt_tokens") or 0 for body in traffic.answers)
-    counted = {part for part, n in zip(_TOLD, counts, strict=True) if n > plain}
+    counted = {part for part, n in zip(parts[1:], counts, strict=True) if n > plain}
     if not counted:
-        evidence.not_applicable("the service counts no tokens of what comes before a question")
+        evidence.not_applicable("the service counts no tokens of what it is asked")
     unread = {part for part in _TOLD if not any(_TOLD[part][1] in text for text in texts)}
     for part in unread:
         told = f"no tokens are counted of the {part}, and the answer tells nothing of it"
@@ -172,7 +174,7 @@ def test_what_comes_before_a_question_is_read(
 
 def _write_turns(longer: str) -> list[BaseMessage]:
     system, name = (f"{text}{_TALK if part == longer else ''}" for part, (text, _) in _TOLD.items())
-    question = "What is the word of the day, and who am I?"
+    question = f"What is the word of the day, and who am I?{_TALK if longer == _QUESTION else ''}"
     return [SystemMessage(system), HumanMessage(name), AIMessage("Hello."), HumanMessage(question)]
 
 

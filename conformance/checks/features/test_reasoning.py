@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 
 NO_REASONING = "the service sent reasoning, and the message holds none"
+IN_THE_TEXT = (
+    "the reasoning stands in the text, before </think>; an engine keeps it apart if it is started "
+    "with a parser of reasoning"
+)
 _RIDDLE = "What is 3 + 4? Think first."
 
 
@@ -46,6 +50,7 @@ def test_reasoning_stands_beside_the_answer_not_in_it(
     reasoning_model, named = at_model(model, LANES[lane].reasoning_model)
     answer = ask(reasoning_model, _RIDDLE, **named)
     thoughts = read_reasoning(answer)
+    assert "</think>" not in answer.text, IN_THE_TEXT
     assert thoughts.strip(), NO_REASONING
     assert answer.text
     assert thoughts not in answer.text

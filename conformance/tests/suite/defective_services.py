@@ -108,11 +108,56 @@ def _streams_in_one_event(request: ReceivedRequest) -> AnswerPlan:
     return plan_stream([encode_event(event), DONE], "text/event-stream")
 
 
-def _answers_streams_with_one_body(request: ReceivedRequest) -> AnswerPlan:
-    """Answer as if no stream were asked for."""
+def _ignores(*options: str) -> Responder:
+    """Answer as if these options were not in the request."""
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        body = request.json() if request.body else {}
+        asked = {k: v for k, v in body.items() if k not in options}
+        return answers(replace(request, body=encode_json(asked)) if body else request)
+
+    return answer
+
+
+def _ends_at_sixteen(request: ReceivedRequest) -> AnswerPlan:
+    """Answer with sixteen tokens at most, unless more are asked for."""
     body = request.json() if request.body else {}
-    asked = {k: v for k, v in body.items() if not k.startswith("stream")}
-    return answers(replace(request, body=encode_json(asked)) if body else request)
+    return answers(
+        replace(request, body=encode_json({"max_tokens": 16, **body})) if body else request
+    )
+
+
+def _reads_the_last_message_alone(request: ReceivedRequest) -> AnswerPlan:
+    body = request.json() if request.body else {}
+    if not body or body["messages"][-1]["role"] != "user":
+        return answers(request)
+    last = body | {"messages": body["messages"][-1:]}
+    return answers(replace(request, body=encode_json(last)))
+
+
+def _breaks_arguments(request: ReceivedRequest) -> AnswerPlan:
+    """Put a comma behind the last of a call's arguments."""
+
+    def spoil(payload: Any) -> Any:
+        for choice in payload.get("choices") or ():
+            for call in choice["message"].get("tool_calls") or ():
+                call["function"]["arguments"] = call["function"]["arguments"][:-1] + ",}"
+        return payload
+
+    return answers(request).map_json(spoil)
+
+
+def _thinks_in_its_text(request: ReceivedRequest) -> AnswerPlan:
+    """Answer as a model that reasons, in an engine without a parser of that."""
+
+    def think(payload: Any) -> Any:
+        for choice in payload.get("choices") or ():
+            message = choice["message"]
+            message.pop("reasoning_content", None)
+            message["content"] = f"<think>Hm.</think>{message.get('content') or ''}"
+        return payload
+
+    return answers(request).map_json(think)
 
 
 def _breaks_streams_off(request: ReceivedRequest) -> AnswerPlan:
@@ -126,13 +171,6 @@ def _counts_no_sum(request: ReceivedRequest) -> AnswerPlan:
         return payload
 
     return answers(request).map_json(forget).map_events(forget)
-
-
-def _gives_no_logprobs(request: ReceivedRequest) -> AnswerPlan:
-    """Answer as if no log probabilities were asked for."""
-    body = request.json() if request.body else {}
-    asked = {k: v for k, v in body.items() if "logprobs" not in k}
-    return answers(replace(request, body=encode_json(asked)) if body else request)
 
 
 def _calls_no_tools(request: ReceivedRequest) -> AnswerPlan:
@@ -190,10 +228,16 @@ SERVICES: dict[str, Callable[[], Responder]] = {
     "knows no such model": lambda: _knows_no_such_model,
     "is busy at first": _is_busy_at_first,
     "streams in one event": lambda: _streams_in_one_event,
-    "answers streams with one body": lambda: _answers_streams_with_one_body,
+    "answers streams with one body": lambda: _ignores("stream", "stream_options"),
     "breaks streams off": lambda: _breaks_streams_off,
     "counts no sum": lambda: _counts_no_sum,
-    "gives no log probabilities": lambda: _gives_no_logprobs,
+    "gives no log probabilities": lambda: _ignores("logprobs", "top_logprobs"),
+    "ignores tools": lambda: _ignores("tools", "tool_choice"),
+    "ignores schemas": lambda: _ignores("response_format"),
+    "ends at sixteen tokens": lambda: _ends_at_sixteen,
+    "reads the last message alone": lambda: _reads_the_last_message_alone,
+    "breaks arguments": lambda: _breaks_arguments,
+    "thinks in its text": lambda: _thinks_in_its_text,
     "calls no tools": lambda: _calls_no_tools,
     "refuses everything": lambda: _refuses_everything,
     "reads text alone": lambda: _reads_text_alone,

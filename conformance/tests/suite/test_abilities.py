@@ -21,8 +21,9 @@ COUNTED: dict[str, Any] = {
 def hear(*messages: dict[str, Any], usage: dict[str, Any] | None = None, **choice: Any) -> Heard:
     """Return an exchange whose answer came in as many events as there are messages."""
     events = [{"choices": [{"delta": each, **choice}]} for each in messages]
+    end = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
     last: dict[str, Any] = {"choices": [], "usage": usage}
-    told = [*map(json.dumps, [*events, last]), "[DONE]"]
+    told = [*map(json.dumps, [*events, end, last]), "[DONE]"]
     return Heard(200, "{}", "".join(f"data: {each}\n\n" for each in told))
 
 
@@ -36,7 +37,8 @@ def call(at: int, arguments: str = "{}") -> dict[str, Any]:
 
 THOUGHT, TEXT = {"reasoning_content": "Hm."}, {"content": "Yes."}
 MORE: dict[str, Any] = {"tool_calls": [{"index": 0, "function": {"arguments": " "}}]}
-CALL, CALLS = {"tool_calls": [call(0)]}, {"tool_calls": [call(0), call(1)]}
+CALL: dict[str, Any] = {"tool_calls": [call(0)]}
+CALLS = {"tool_calls": [call(0), call(1)]}
 APART = {"tool_calls": [call(0, '{"a": '), call(1, "1}")]}
 NO_CALLS = "the model calls no tool, as tools.invoke.call says"
 INVALID_CALLS = "the service sends calls without a name or a JSON object"
@@ -156,7 +158,8 @@ def ask(**body: Any) -> str:
     return json.dumps({"model": "m", "messages": [{"role": "user", "content": "Hi"}], **body})
 
 
-TOOLED, STREAMED = ask(tools=[{}]), ask(stream=True, stream_options={"include_usage": True})
+TOOLED, ONE_CALL = ask(tools=[{}]), ask(tools=[{}], parallel_tool_calls=False)
+STREAMED = ask(stream=True, stream_options={"include_usage": True})
 
 
 @pytest.mark.parametrize(
@@ -171,9 +174,10 @@ TOOLED, STREAMED = ask(tools=[{}]), ask(stream=True, stream_options={"include_us
         (STREAMED, {"stream", "stream_options"}),
         (ask(tools=[{}], stream=True), {"tools", "stream", "tools in a stream"}),
         (ask(stream=False, seed=0), {"seed"}),
+        (ONE_CALL, {"tools", "parallel_tool_calls"}),
         (ask(messages=[{"role": "system", "content": "Be brief."}]), {"a system message"}),
         (ask(messages=[{"role": "user", "name": "ada"}]), {"a name in a message"}),
-        (ask(messages=[{"role": "tool", "name": "get_weather"}]), set()),
+        (ask(messages=[{"role": "tool", "name": "get_weather"}]), {"a tool's result"}),
         (ask(tools=[{"function": {"strict": True}}]), {"tools", "a strict tool"}),
     ],
 )
@@ -197,6 +201,7 @@ REFUSED = "the service refuses every request with"
         ("tools.invoke.call", refuse(TOOLED), ["tools"], ""),
         ("messages.invoke.string", refuse(ask()), (), ""),
         ("parameters.seed.sent", refuse(ask(seed=7)), (), f"{REFUSED} seed: HTTP 400: No."),
+        ("structured.raw.kept", refuse(ONE_CALL), ["tools"], f"{REFUSED} parallel_tool_calls: "),
         ("messages.invoke.string", refuse(STREAMED), (), f"{REFUSED} stream, stream_options: "),
         ("streaming.sync.adds-up", refuse(STREAMED), (), ""),
         ("streaming.sync.adds-up", refuse(ask(tools=[{}], stream=True)), ["stream"], "tools in a"),
@@ -236,8 +241,12 @@ def test_a_model_may_take_no_long_prompt(
 def test_a_picture_in_a_result_is_refused_with_the_tools_if_those_always_are() -> None:
     asked = ask(tools=[{}], messages=[{"role": "tool", "content": [{"type": "image_url"}]}])
     judged = ["image.tool.message"]
-    assert find_inability(judged, [refuse(asked)], ["seed"]).startswith(f"{REFUSED} tools: ")
-    assert find_inability(judged, [refuse(asked)], ["tools"]).startswith("the model takes no im")
+    assert find_inability(judged, [refuse(asked)], ["seed"]).startswith(
+        f"{REFUSED} a tool's result, tools: "
+    )
+    assert find_inability(judged, [refuse(asked)], ["tools", "a tool's result"]) == (
+        "the model takes no image in a tool's result: HTTP 400: No."
+    )
 
 
 def test_a_service_that_does_not_stream_at_all_fails_at_streaming_alone() -> None:
@@ -273,6 +282,65 @@ def test_a_service_whose_streams_all_break_off_fails_at_streaming_alone(
     assert find_inability([judged], [Heard(200, STREAMED, said)], accepted) == why
 
 
+DONE = "data: [DONE]\n\n"
+CUT = ENDED.replace("stop", "length")
+
+
+def say(reason: str = "stop", **message: Any) -> str:
+    return json.dumps({"choices": [{"message": message, "finish_reason": reason}]})
+
+
+CALLED, WORDS, OBJECT = say(**CALL), say(content="Yes."), say(content=' {"a": 1}')
+SCHEMA = ask(response_format={"type": "json_schema"})
+AT_A_LIMIT = "the service ends answers at a limit of its own, as metadata.finish.reason says"
+NO_REASON = "the service gives no finish reason in streams, as metadata.finish.reason says"
+THINKS = "the model thinks in its text, as reasoning.answer.kept says"
+BAD_CALL = "the service calls what is no tool, or with no JSON object, as tools.invoke.call says"
+NAMED, OTHER = (ask(tools=[{"function": {"name": name}}]) for name in ("f", "g"))
+LIMITED = json.dumps({**json.loads(NAMED), "max_tokens": 9})
+UNCLOSED: dict[str, Any] = {"tool_calls": [call(0, "{")]}
+NO_SCHEMA = "the service answers as if no schema were sent, as structured.method.json-schema says"
+
+
+@pytest.mark.parametrize(
+    ("judged", "asked", "said", "accepted", "why"),
+    [
+        ("tools.agent.loop", TOOLED, BEGUN + CUT, (), AT_A_LIMIT),
+        ("messages.invoke.string", ask(max_tokens=5), BEGUN + CUT, (), ""),
+        ("messages.invoke.string", ask(max_completion_tokens=5), BEGUN + CUT, (), ""),
+        ("metadata.finish.reason", ask(), BEGUN + CUT, (), ""),
+        ("streaming.end.once", STREAMED, BEGUN + DONE, (), NO_REASON),
+        ("streaming.sync.adds-up", STREAMED, BEGUN + DONE, (), NO_REASON),
+        ("streaming.sync.adds-up", STREAMED, BEGUN + ENDED, (), ""),
+        ("streaming.sync.adds-up", STREAMED, BEGUN, (), ""),
+        ("metadata.finish.reason", STREAMED, BEGUN + DONE, ["stream"], ""),
+        ("tools.agent.loop", TOOLED, WORDS, (), NO_CALLS),
+        ("tools.agent.loop", TOOLED, WORDS, ["tools", "a call"], ""),
+        ("tools.agent.loop", NAMED, CALLED, (), ""),
+        ("tools.agent.loop", OTHER, CALLED, (), BAD_CALL),
+        ("tools.agent.loop", TOOLED, CALLED, (), ""),
+        ("tools.agent.loop", NAMED, say(**UNCLOSED), (), BAD_CALL),
+        ("tools.agent.loop", NAMED, say(tool_calls=[{"function": {}}]), (), BAD_CALL),
+        ("tools.invoke.call", NAMED, say(**UNCLOSED), (), ""),
+        ("tools.agent.loop", LIMITED, say("length", **UNCLOSED), (), ""),
+        ("tools.stream.merge-by-index", NAMED, hear(APART).said, (), ""),
+        ("tools.stream.merge-by-index", OTHER, hear(CALL).said, (), BAD_CALL),
+        ("structured.raw.kept", ask(), say(content="Hm.</think>{}"), (), THINKS),
+        ("reasoning.answer.kept", ask(), say(content="Hm.</think>{}"), (), ""),
+        ("tools.agent.loop", ask(), WORDS, (), ""),
+        ("tools.invoke.call", TOOLED, WORDS, (), ""),
+        ("structured.raw.kept", SCHEMA, WORDS, (), NO_SCHEMA),
+        ("structured.raw.kept", SCHEMA, WORDS, ["an object"], ""),
+        ("structured.raw.kept", SCHEMA, OBJECT, (), ""),
+        ("structured.method.json-schema", SCHEMA, WORDS, (), ""),
+    ],
+)
+def test_a_defect_of_a_service_fails_the_claim_that_tells_of_it_alone(
+    judged: str, asked: str, said: str, accepted: list[str], why: str
+) -> None:
+    assert find_inability([judged], [Heard(200, asked, said)], accepted) == why
+
+
 ALTERNATE = "Conversation roles must alternate user/assistant/user/assistant/..."
 IDS = "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9."
 
@@ -292,6 +360,6 @@ def test_a_model_may_demand_a_form_of_a_conversation(
     judged: str, status: int, sentence: str, why: str
 ) -> None:
     asked = ask(messages=[{"role": "tool", "content": [{"type": "image_url"}]}])
-    found = find_inability([judged], [refuse(asked, status, sentence)], ["tools"])
+    found = find_inability([judged], [refuse(asked, status, sentence)], ["a tool's result"])
     assert why in found
     assert bool(why) == bool(found)

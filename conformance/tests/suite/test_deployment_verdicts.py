@@ -29,6 +29,12 @@ PLAIN, REASONING, STREAMED, STOP = (
     "streaming.sync.adds-up",
     "parameters.stop.ends",
 )
+CALLS, SCHEMA, FINISH, TURNS = (
+    "tools.invoke.call",
+    "structured.method.json-schema",
+    "metadata.finish.reason",
+    "messages.invoke.objects",
+)
 
 
 class Told(NamedTuple):
@@ -109,6 +115,26 @@ def test_an_engine_without_tools_is_told_so_in_its_own_words(tmp_path: Path) -> 
     }
     assert "refuses every request with tools: HTTP 400: Start me with a parser" in told.reasons
     assert told.code == 0
+
+
+@pytest.mark.parametrize(
+    ("service", "fails", "others"),
+    [
+        ("ignores tools", CALLS, "the model calls no tool, as tools.invoke.call says"),
+        ("ignores schemas", SCHEMA, ""),
+        ("ends at sixteen tokens", FINISH, "the service ends answers at a limit of its own, as"),
+        ("breaks arguments", CALLS, "the service calls what is no tool, or with no JSON object"),
+        ("thinks in its text", REASONING, "the model thinks in its text, as reasoning.answer.kept"),
+        ("reads the last message alone", TURNS, "no tokens are counted of the system message"),
+    ],
+)
+def test_a_defect_of_a_service_fails_one_claim(
+    tmp_path: Path, service: str, fails: str, others: str
+) -> None:
+    both = ("structured.raw.kept", "structured.method.function-calling")
+    told = judge(tmp_path, service, CALLS, SCHEMA, FINISH, REASONING, TURNS, *both)
+    assert [claim for claim, status in told.statuses.items() if status == "fail"] == [fails]
+    assert others in told.reasons
 
 
 def test_what_refuses_a_plain_question_is_asked_no_other(tmp_path: Path) -> None:
