@@ -48,6 +48,7 @@ that tells of it."""
 _ROUTE = "/chat/completions"
 _CHOICES = {"auto", "none", "required"}
 _RETRIED = "retries.policy.transient"
+_STREAMED = "streaming.sync.incremental"
 _ENDLESS = "request after request"
 """What the limit of time says of a client that goes on asking."""
 _TRANSIENT = {408, 409, 429, *range(500, 600)}
@@ -248,6 +249,9 @@ def find_told(requests: Iterable[ReceivedRequest], error: BaseException) -> str:
     endless = _ENDLESS in str(error) and {*ANSWERED[-1:]} & _TRANSIENT
     if endless and _RETRIED not in JUDGED:
         return f"the client goes on asking a service that fails, as {_RETRIED} says"
+    about_streams = any("stream" in claim for claim in JUDGED)
+    if _STREAMED in KNOWN and _STREAMED not in JUDGED and about_streams:
+        return f"the client asks for no stream, as {_STREAMED} says"
     for fault, _ in _find_faults(requests):
         if not fault.repair and fault.claim not in JUDGED:
             return f"{fault.reason}, as {fault.claim} says"

@@ -148,10 +148,20 @@ def find_broken(lane: Lane) -> set[str]:
     Args:
         lane: Whose service refuses a request, sends two calls, fails inside a stream, and counts.
     """
-    return _find_untyped(lane) | _find_spoilt(lane) | _find_deaf(lane) | _find_without_details(lane)
+    finders = (_find_untyped, _find_spoilt, _find_deaf, _find_unstreamed, _find_uncounted)
+    return set().union(*(find(lane) for find in finders))
 
 
-def _find_without_details(lane: Lane) -> set[str]:
+def _find_unstreamed(lane: Lane) -> set[str]:
+    with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
+        told = list(_make(lane, server).stream("Hello"))
+        asked = [request.json() for request in server.requests if request.method != "GET"]
+        streamed = any(body.get("stream") for body in asked)
+        return {"streaming.sync.incremental"} if told and asked and not streamed else set()
+    return set()
+
+
+def _find_uncounted(lane: Lane) -> set[str]:
     def count(payload: dict[str, Any]) -> dict[str, Any]:
         return {**payload, "usage": _USAGE} if payload.get("usage") else payload
 
@@ -160,6 +170,8 @@ def _find_without_details(lane: Lane) -> set[str]:
 
     with _serve(answer) as server, suppress(Exception, pytest.skip.Exception):
         usage = _make(lane, server).invoke("Hello").usage_metadata
+        if usage is None:
+            return {"usage.invoke.once"} if server.requests else set()
         told = [*(usage.get("input_token_details") or {}).values()]
         told += (usage.get("output_token_details") or {}).values()
         return set() if any(told) else {"usage.invoke.details"}
@@ -225,6 +237,8 @@ def find_refusals(lane: Lane) -> dict[str, str]:
     said: dict[str, str] = {}
     with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
         model = _make(lane, server)
+        with _noting(said, "tools.invoke.call"):
+            model.bind_tools([_TOOL])
         for schema, method in product(_SCHEMAS, _METHODS):
             with _noting(said, "structured.bind.schemas"):
                 model.with_structured_output(schema, method=method)

@@ -173,8 +173,10 @@ def test_function_calling_sends_the_schema_as_a_forced_tool(
 def test_json_schema_sends_the_schema_as_response_format(
     model: BaseChatModel, evidence: Evidence
 ) -> None:
-    with tapped(model) as (tapped_model, traffic), catching() as errors:
-        answer = tapped_model.with_structured_output(Visit, method="json_schema").invoke(PLAN)
+    with tapped(model) as (tapped_model, traffic):
+        chain = tapped_model.with_structured_output(Visit, method="json_schema")
+        with catching() as errors:
+            answer = chain.invoke(PLAN)
     [body] = traffic.sent
     skip_another_method(evidence, body, "json_schema")
     form = body.get("response_format") or {}
@@ -359,8 +361,9 @@ def test_a_refusal_in_the_place_of_a_structured_answer_is_an_error(
 
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, change_answers(refuse)))
+    chain = model.with_structured_output(Visit, method="json_schema")
     with catching() as errors:
-        model.with_structured_output(Visit, method="json_schema").invoke(PLAN)
+        chain.invoke(PLAN)
     skip_another_method(evidence, sent[0], "json_schema")
     assert errors, "the service refused in the place of the answer, and nothing was raised"
     error: Any = errors[0]

@@ -12,7 +12,7 @@ import pytest
 
 from conformance.checks import assets
 from conformance.libraries import LIBRARIES
-from conformance.subjects.known_faults import OVERLOOKED, overlook
+from conformance.subjects.known_faults import KNOWN, OVERLOOKED, overlook
 from conformance.subjects.subject import chosen
 from conformance.subjects.traffic import (
     LOGGED_REFERENCE,
@@ -32,6 +32,7 @@ _BLOCKS = "content_tool_call"
 _FORMAT = "ls_structured_output_format"
 _TRACED = "what a trace is told of a schema is for each maker to say"
 _IMAGE = "LangChain's own block of an image"
+_COUNTED = "usage.invoke.once"
 _ANTHROPICS = "whether a client knows Anthropic's blocks is for each maker to say"
 _FILLED = "isinstance(result, Joke)"
 _DICTIONARY = "a dictionary comes back where a pydantic class was given"
@@ -82,13 +83,15 @@ def _find_told(name: str, error: Exception, traffic: TrafficLog) -> tuple[str, s
     line = str(extract_tb(error.__traceback__)[-1].line)
     steps = [frame.f_locals for frame, _ in walk_tb(error.__traceback__)]
     filled = _FILLED in line and isinstance(steps[-1]["result"], dict)
-    counting = "usage_metadata_streaming" in name and any(map(is_usage_unrequested, traffic.sent))
+    counting = "usage_metadata_streaming" in name
+    unrequested = counting and any(map(is_usage_unrequested, traffic.sent))
     raised = not isinstance(error, AssertionError)
     causes = (
         (_BLOCKS in line, "", "blocks.whole.told and streaming.blocks.apart judge content blocks"),
         (_FORMAT in line or error.args == (_FORMAT,), "", _TRACED),
         (filled, "structured.invoke.default", _DICTIONARY),
-        (counting and not raised, "", UNREQUESTED),
+        (unrequested and not raised, "", UNREQUESTED),
+        (counting and _COUNTED in KNOWN, _COUNTED, "the client reports no counts at all"),
         (raised and "histories_list_content" in name, "", _ANTHROPICS),
         (raised and _gave_own_image(steps), "image.block.forms", f"{_IMAGE} raises {error!r}"),
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import httpx2
-from langchain_core.language_models import FakeListChatModel
+from langchain_core.language_models import FakeListChatModel, SimpleChatModel
 from typing_extensions import is_typeddict
 
 if TYPE_CHECKING:
@@ -104,6 +104,22 @@ def of_deaf_streams(**settings: Any) -> Any:
                 yield from super()._stream(*given, **options)
 
     return Deaf(**settings)
+
+
+@as_third_party
+def of_plain_answers(**settings: Any) -> Any:
+    """A client that answers: it has no tools, no schemas, no streams and no counts."""
+    inner = of_ours(**settings)
+
+    class Plain(SimpleChatModel):
+        @property
+        def _llm_type(self) -> str:
+            return "plain"
+
+        def _call(self, messages: Any, stop: Any = None, run_manager: Any = None, **_: Any) -> str:
+            return str(inner.invoke(messages, stop=stop).text)
+
+    return Plain()
 
 
 @as_third_party

@@ -389,6 +389,33 @@ def test_one_fault_among_others_fails_the_claim_that_is_about_it(report: Any) ->
     assert "block of an image is not sent, as image.block.forms says" in str(found["lines"])
 
 
+LACKING = {
+    "messages.invoke.objects": "pass",
+    "streaming.end.without-done": "not-applicable",
+    "streaming.sync.incremental": "fail",
+    "structured.bind.schemas": "fail",
+    "structured.method.json-schema": "not-applicable",
+    "structured.refusal.raised": "not-applicable",
+    "tools.history.round-trip": "not-applicable",
+    "tools.invoke.call": "fail",
+    "tools.invoke.parallel": "not-applicable",
+    "usage.cache.read": "not-applicable",
+    "usage.invoke.details": "not-applicable",
+    "usage.invoke.once": "fail",
+    "usage.stream.once": "not-applicable",
+}
+
+
+def test_what_a_client_lacks_altogether_fails_the_claim_that_is_about_it(report: Any) -> None:
+    names = ("boundaries", "messages", "streaming", "structured", "texts", "tools", "usage")
+    files = choose_files(*names).checks
+    suite = replace(HERE, checks=(*files, "conformance/checks/standard/test_integration.py"))
+    found = report(f"{HOME}:of_plain_answers", suite, (*LACKING,), *LANES)
+    assert statuses(found) == {claim: {status} for claim, status in LACKING.items()}
+    told = "the client asks for no stream, as streaming.sync.incremental says"
+    assert told in str(found["lines"])
+
+
 OVERLOOKED = {
     "tools.choice.forced": "fail",
     "structured.method.function-calling": "fail",  # the tool has no description
