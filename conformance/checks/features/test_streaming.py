@@ -356,7 +356,8 @@ def test_a_stream_without_done_ended_well(model: BaseChatModel, slug: str) -> No
 
 def cut(plan: AnswerPlan, ending: Ending) -> AnswerPlan:
     """Return a stream that ends, somehow, in the middle of its text."""
-    assert b"[DONE]" in plan.pieces[-1].data
+    # Others may ask for no stream, which `streaming.sync.incremental` tells.
+    assert b"[DONE]" in plan.pieces[-1].data or not (chosen().ours or plan.is_stream)
     return replace(plan, pieces=plan.pieces[:8], ending=ending)
 
 
