@@ -85,7 +85,7 @@ class Listener(ABC):
             return
         self.stopping.set()
         self._wake.send(b"x")
-        self._acceptor.join(_JOIN_SECONDS)
+        self._acceptor.join()  # it waits for nothing else, and for ever once its sockets are closed
         with self._lock:
             threads = list(self._open)
             for connection in self._open.values():

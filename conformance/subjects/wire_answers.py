@@ -92,7 +92,9 @@ class WireAnswer:
         found: Any = self.usage
         for name in path:
             found = found.get(name) if isinstance(found, dict) else None
-        return found if isinstance(found, int) else None
+        # JSON has one kind of number: a service may write 9.0.
+        whole = isinstance(found, int) or (isinstance(found, float) and found.is_integer())
+        return int(found) if whole else None
 
 
 def read_answer(body: str) -> WireAnswer:

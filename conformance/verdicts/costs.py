@@ -98,6 +98,7 @@ def read_payloads(body: str) -> Iterator[Any]:
     Args:
         body: The text, as far as it came.
     """
+    body = body.removeprefix("\ufeff")  # the signature of UTF-8
     events = [_DATA.findall(event) for event in _BLANK.split(body)]
     for lines in events if any(events) else [[body]]:
         # One event may stand in several lines; some services set events apart by one line end.

@@ -94,7 +94,7 @@ def _read_body(body: str) -> tuple[str, Sequence[Any]]:
     if not body.strip():
         return "empty", ()
     try:
-        return "JSON", (json.loads(body),)
+        return "JSON", (json.loads(body.removeprefix("\ufeff")),)
     except (ValueError, RecursionError):  # Thousands of brackets are no response either.
         events = tuple(read_payloads(body))
         return "events" if events else "unreadable", events

@@ -100,6 +100,7 @@ def _build_parser() -> argparse.ArgumentParser:
     help_text = "let the server do this only; may be repeated"
     add("--behaviour", action="append", default=[], choices=tuple(BEHAVIOURS), help=help_text)
     add("--patience", type=float, default=5.0, help="seconds in which what is left may go")
+    add("--steady", action="store_true", help="never restart the server, which drops connections")
     add("--limit", type=float, default=45.0, help="maximum of seconds for a call")
     ours = "langchain_baseten:ChatBaseten"
     add("--client", default=ours, metavar="MODULE:CLASS", help=f"default: {ours}")
@@ -194,7 +195,8 @@ class Soak:
             seeds = (f"{options.seed}:{shift}:{thread}" for thread in range(options.threads))
             jobs = [workload.draw_jobs(random.Random(seed)) for seed in seeds]  # noqa: S311
             seconds = options.minutes * 60 / shifts
-            self._run_jobs([islice(each, options.jobs) for each in jobs], seconds, server)
+            limited = [islice(each, options.jobs) for each in jobs]
+            self._run_jobs(limited, seconds, None if options.steady else server)
             self._run_jobs([workload.list_probes()], math.inf)
             self._settle(lambda now: self._check_rest(start, now, server.count()))
         workload.close()

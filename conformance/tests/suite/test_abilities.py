@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from conformance.services.abilities import Heard, find_inability, list_features
+from conformance.services.abilities import find_inability
+from conformance.services.heard import Heard, list_features
 
 IMAGE = '{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}'
 SOUND = '{"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}'
@@ -299,7 +300,7 @@ BAD_CALL = "the service calls what is no tool, or with no JSON object, as tools.
 NAMED, OTHER = (ask(tools=[{"function": {"name": name}}]) for name in ("f", "g"))
 LIMITED = json.dumps({**json.loads(NAMED), "max_tokens": 9})
 UNCLOSED: dict[str, Any] = {"tool_calls": [call(0, "{")]}
-NO_SCHEMA = "the service answers as if no schema were sent, as structured.method.json-schema says"
+NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-schema says"
 
 
 @pytest.mark.parametrize(
@@ -332,6 +333,7 @@ NO_SCHEMA = "the service answers as if no schema were sent, as structured.method
         ("structured.raw.kept", SCHEMA, WORDS, (), NO_SCHEMA),
         ("structured.raw.kept", SCHEMA, WORDS, ["an object"], ""),
         ("structured.raw.kept", SCHEMA, OBJECT, (), ""),
+        ("structured.raw.kept", SCHEMA, say(content="{}<|im_end|>"), (), NO_SCHEMA),
         ("structured.method.json-schema", SCHEMA, WORDS, (), ""),
     ],
 )

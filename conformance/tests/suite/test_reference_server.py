@@ -181,9 +181,8 @@ def test_closing_cuts_idle_connections() -> None:
 
 
 def test_a_thread_that_does_not_end_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conformance.reference.listener._JOIN_SECONDS", 0.01)
-    release = threading.Event()
-    threads = threading.active_count()
+    monkeypatch.setattr("conformance.reference.listener._JOIN_SECONDS", 0)
+    release, before, until = threading.Event(), {*threading.enumerate()}, time.monotonic() + 10
 
     def hang(_request: ReceivedRequest) -> AnswerPlan:
         release.wait(5)
@@ -192,8 +191,23 @@ def test_a_thread_that_does_not_end_is_reported(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(RuntimeError, match="did not end"), LoopbackServer(hang) as server:
         ask_in_vain(server.url)
     release.set()
-    while threading.active_count() > threads:
+    while {*threading.enumerate()} - before and time.monotonic() < until:
         time.sleep(0.01)
+    assert {*threading.enumerate()} <= before
+
+
+def test_a_server_closes_its_sockets_after_its_acceptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    accept = LoopbackServer._accept
+
+    def accept_late(server: LoopbackServer) -> None:
+        time.sleep(0.05)
+        accept(server)
+
+    monkeypatch.setattr("conformance.reference.listener._JOIN_SECONDS", 0)
+    monkeypatch.setattr(LoopbackServer, "_accept", accept_late)
+    with LoopbackServer():
+        pass
+    assert "acceptor" not in {thread.name for thread in threading.enumerate()}
 
 
 def ask_in_vain(url: str) -> None:

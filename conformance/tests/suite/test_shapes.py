@@ -64,7 +64,7 @@ def test_a_streams_shape_is_that_of_all_its_events_and_the_end_is_a_field() -> N
         (b"data: {cut\n\n", "unreadable"),
         (b"data: {}\n\ndata: {cut\n\n", "events"),
         (b'{"a": "\xe9"}', "unreadable"),
-        (b'\xef\xbb\xbf{"a": 1}', "unreadable"),
+        (b'\xef\xbb\xbf{"a": 1}', "JSON"),
         (b"[" * 100_000 + b"]" * 100_000, "unreadable"),
         (b"1" * 10_000, "unreadable"),
         ("{}", "JSON"),

@@ -24,8 +24,8 @@ _LATE = ("anyio._backends._asyncio", "httpcore2", "langchain_baseten.embeddings"
 _SOAK = "conformance.maintenance.soak.command"
 FORKS.set_forkserver_preload([__name__, CLIENTS, _SOAK, *_LATE, "tenacity"])
 
-# With this seed the server restarts late: a restart drops the connections that are held.
-BRIEFLY = ("--seed=10", "--threads=6", "--jobs=6", "--minutes=1", "--patience=0.2")
+# A restart would drop the connections that are held.
+BRIEFLY = ("--steady", "--seed=10", "--threads=6", "--jobs=6", "--minutes=1", "--patience=0.2")
 CALMLY = ("--behaviour=plain", "--behaviour=slow")
 # client -> options, and what the report has to say
 BROKEN = {

@@ -160,3 +160,16 @@ def test_events_are_read_however_their_lines_stand(end: str) -> None:
 def test_what_is_no_json_object_is_left_out() -> None:
     body = 'data: [1]\n\ndata: "a"\n\ndata: {"choices": [{"delta": {"content": "b"}}]}\n\n'
     assert read_answer(body).text == "b"
+
+
+def test_a_signature_of_utf_8_is_left_out() -> None:
+    assert read_answer("\ufeff" + json.dumps({"choices": [{"message": {"content": "Yes."}}]})).text
+
+
+@pytest.mark.parametrize(
+    ("count", "read"), [(9, 9), (9.0, 9), (9.5, None), ("9", None), (None, None)]
+)
+def test_a_count_is_a_whole_number(count: object, read: int | None) -> None:
+    assert (
+        read_answer(json.dumps({"usage": {"prompt_tokens": count}})).count("prompt_tokens") == read
+    )
