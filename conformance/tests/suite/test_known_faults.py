@@ -187,3 +187,18 @@ def test_other_requests_than_for_an_answer_show_nothing(request_: ReceivedReques
     assert repair(request_) is request_
     assert spell_plainly(request_) is request_
     assert find_told([request_], FAILED) == ""
+
+
+@pytest.mark.parametrize(
+    ("judged", "told"),
+    [
+        ("usage.stream.last", "the client asks for no stream, as streaming.sync.incremental says"),
+        ("streaming.sync.incremental", ""),
+        ("usage.invoke.once", ""),
+    ],
+)
+def test_a_client_that_asks_for_no_stream_is_told_so_by_the_claim_of_first_chunks(
+    judged: str, told: str
+) -> None:
+    known_faults.begin_check([judged], ["streaming.sync.incremental"])
+    assert find_told((), FAILED) == told
