@@ -189,9 +189,11 @@ def test_a_thread_that_does_not_end_is_reported(monkeypatch: pytest.MonkeyPatch)
         release.wait(30)
         return AnswerPlan(200, TEXT)
 
-    with pytest.raises(RuntimeError, match="did not end"), LoopbackServer(hang) as server:
-        ask_in_vain(server.url)
-        assert asked.wait(30)
+    server = LoopbackServer(hang).__enter__()
+    ask_in_vain(server.url)
+    assert asked.wait(30)
+    with pytest.raises(RuntimeError, match="did not end"):
+        server.close()
     release.set()
     until = time.monotonic() + 30
     while {*threading.enumerate()} - before and time.monotonic() < until:
