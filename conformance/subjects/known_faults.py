@@ -48,6 +48,7 @@ that tells of it."""
 _ROUTE = "/chat/completions"
 _CHOICES = {"auto", "none", "required"}
 _RETRIED = "retries.policy.transient"
+_STREAMED = "streaming.sync.incremental"
 _ENDLESS = "request after request"
 """What the limit of time says of a client that goes on asking."""
 _TRANSIENT = {408, 409, 429, *range(500, 600)}
@@ -97,11 +98,15 @@ def _choose(body: dict[str, Any]) -> None:
 
 
 def _has_strange_schema(body: dict[str, Any]) -> bool:
-    """Whether a schema is sent without a name, or beside `json_object`, where no service looks."""
+    """Whether a schema is sent beside `json_object`, where no service looks."""
     form: Any = body.get("response_format") or {}
-    written = form.get("json_schema") if form.get("type") == "json_schema" else form
-    nameless = written is not form and not written.get("name")
-    return isinstance(written.get("schema"), dict) and (nameless or form["type"] == "json_object")
+    return form.get("type") == "json_object" and isinstance(form.get("schema"), dict)
+
+
+def _has_nameless_schema(body: dict[str, Any]) -> bool:
+    form: Any = body.get("response_format") or {}
+    written = form.get("json_schema") or {}
+    return isinstance(written.get("schema"), dict) and not written.get("name")
 
 
 def _move_schema(body: dict[str, Any]) -> None:
@@ -145,6 +150,12 @@ _FAULTS = (
         "structured.method.json-schema",
         "a schema is not sent as json_schema",
         _has_strange_schema,
+        _move_schema,
+    ),
+    _Fault(
+        "structured.method.json-schema",
+        "a schema is sent without the name that it needs",
+        _has_nameless_schema,
         _move_schema,
     ),
     _Fault("audio.dedicated.data", "audio is sent without its data", _has_mute_part),
@@ -238,6 +249,9 @@ def find_told(requests: Iterable[ReceivedRequest], error: BaseException) -> str:
     endless = _ENDLESS in str(error) and {*ANSWERED[-1:]} & _TRANSIENT
     if endless and _RETRIED not in JUDGED:
         return f"the client goes on asking a service that fails, as {_RETRIED} says"
+    about_streams = any("stream" in claim for claim in JUDGED)
+    if _STREAMED in KNOWN and _STREAMED not in JUDGED and about_streams:
+        return f"the client asks for no stream, as {_STREAMED} says"
     for fault, _ in _find_faults(requests):
         if not fault.repair and fault.claim not in JUDGED:
             return f"{fault.reason}, as {fault.claim} says"

@@ -60,6 +60,13 @@ _SCHEMAS: tuple[Any, ...] = (
     {"title": "Visit", "description": "A visit.", **_PARAMETERS},
     {"name": "Visit", "description": "A visit.", "parameters": _PARAMETERS},
 )
+_USAGE: dict[str, Any] = {
+    "prompt_tokens": 9,
+    "completion_tokens": 7,
+    "total_tokens": 16,
+    "prompt_tokens_details": {"cached_tokens": 3},
+    "completion_tokens_details": {"reasoning_tokens": 2},
+}
 _STOPS = "parameters.stop.ends"
 _METHODS = ("function_calling", "json_schema", "json_mode")
 
@@ -139,9 +146,44 @@ def find_broken(lane: Lane) -> set[str]:
     """Return claims that the model breaks wherever it does what they are about.
 
     Args:
-        lane: Whose service refuses a request, sends two calls, and fails inside a stream.
+        lane: Whose service refuses a request, sends two calls, fails inside a stream, and counts.
     """
-    return _find_untyped(lane) | _find_spoilt(lane) | _find_deaf(lane)
+    finders = (_find_untyped, _find_spoilt, _find_deaf, _find_unstreamed, _find_uncounted)
+    return _find_threaded(lane).union(*(find(lane) for find in finders))
+
+
+def _find_threaded(lane: Lane) -> set[str]:
+    """LangChain awaits in a thread what a client has no asynchronous method for."""
+    with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
+        own = type(_make(lane, server))._agenerate.__module__
+        return {"async.invoke.native"} if own.startswith("langchain_core.") else set()
+    return set()
+
+
+def _find_unstreamed(lane: Lane) -> set[str]:
+    with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
+        told = list(_make(lane, server).stream("Hello"))
+        asked = [request.json() for request in server.requests if request.method != "GET"]
+        streamed = any(body.get("stream") for body in asked)
+        return {"streaming.sync.incremental"} if told and asked and not streamed else set()
+    return set()
+
+
+def _find_uncounted(lane: Lane) -> set[str]:
+    def count(payload: dict[str, Any]) -> dict[str, Any]:
+        return {**payload, "usage": _USAGE} if payload.get("usage") else payload
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        return respond(request).map_json(count).map_events(count)
+
+    with _serve(answer) as server, suppress(Exception, pytest.skip.Exception):
+        usage = _make(lane, server).invoke("Hello").usage_metadata
+        if usage is None:
+            return {"usage.invoke.once"} if server.requests else set()
+        told = [*(usage.get("input_token_details") or {}).values()]
+        told += (usage.get("output_token_details") or {}).values()
+        return set() if any(told) else {"usage.invoke.details"}
+    return set()
 
 
 def _find_deaf(lane: Lane) -> set[str]:
@@ -203,6 +245,8 @@ def find_refusals(lane: Lane) -> dict[str, str]:
     said: dict[str, str] = {}
     with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
         model = _make(lane, server)
+        with _noting(said, "tools.invoke.call"):
+            model.bind_tools([_TOOL])
         for schema, method in product(_SCHEMAS, _METHODS):
             with _noting(said, "structured.bind.schemas"):
                 model.with_structured_output(schema, method=method)

@@ -27,8 +27,10 @@ from conformance.checks.features.questions import (
     mount,
     mount_refused,
     note_requests,
+    refer_if_known,
 )
 from conformance.reference import AsyncResponderTransport, respond
+from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import catching, expect
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
@@ -198,7 +200,10 @@ def _mount_meeting(lane: str, evidence: Evidence) -> Any:
     all_here = threading.Barrier(_MANY, timeout=_PATIENCE)
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
-        all_here.wait()
+        try:
+            all_here.wait()
+        except threading.BrokenBarrierError:
+            return plan_json(503, {"error": "Not all have asked."})
         return respond(request)
 
     return mount(lane, evidence, answer)
@@ -241,6 +246,7 @@ def _in_time() -> Iterator[None]:
     try:
         yield
     except TimeoutError as late:
+        refer_if_known("async.invoke.native", "calls are awaited in threads")
         waited = (
             f"{_MANY} calls were awaited together; {_PATIENCE:.0f} seconds later not all had asked"
         )

@@ -78,7 +78,7 @@ def find_audio(traffic: TrafficLog) -> dict[str, str]:
 
 def _find_sound(part: dict[str, Any]) -> dict[str, str]:
     """Return what a part of audio holds."""
-    assert "input_audio" in part, f"a part of type input_audio is sent without audio: {part}"
+    assert "input_audio" in part, f"audio is sent as a part that holds no input_audio: {part}"
     return dict(part["input_audio"])
 
 

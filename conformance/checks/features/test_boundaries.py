@@ -133,9 +133,10 @@ def test_every_result_of_a_turn_goes_back(lane: str, evidence: Evidence, ask: As
     bound = mount(lane, evidence, note_bodies(sent)).bind_tools([get_weather])
     ask(bound, [HumanMessage(ONE_CITY), called, *results])
     _, turn, *rest = sent[0]["messages"]
-    assert turn.get("content") == "Let me look.", "the text beside the calls of a turn is lost"
+    if chosen().ours:  # Mistral's API takes no text beside calls, and no row promises it of others.
+        assert turn.get("content") == "Let me look.", "the text beside the calls of a turn is lost"
     ids = [call["id"] for call in turn.get("tool_calls") or ()]
-    assert len({*ids}) == len(_IDS), f"{len(_IDS)} calls are sent with the ids {ids}"
+    assert len({*ids}) == len(_IDS), f"of {len(_IDS)} calls those with the ids {ids} go back"
     if chosen().ours:  # Others may give ids of their own.
         assert ids == [*_IDS]
     first = json.loads(turn["tool_calls"][0]["function"]["arguments"])

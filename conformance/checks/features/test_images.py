@@ -195,7 +195,7 @@ def test_a_text_model_refuses_an_image_with_a_typed_error(
         with catching("invalid-request") as errors:
             named.invoke(ask_about(BLOCK), **options)
     if len(traffic.sent) == 1:
-        refer("image.model-apis.vision-model", f"{_OWN_FORM} is not sent")
+        refer("image.block.forms", f"{_OWN_FORM} is not sent")
     assert read_data(find_url(traffic.sent[-1])) == make_png()
     judge_refusal(errors, sentence)
     assert sentence in traffic.answers[-1]

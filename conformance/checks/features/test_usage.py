@@ -25,6 +25,7 @@ from conformance.checks.features.questions import (
     mount,
     name_of,
     note_bodies,
+    refer_if_known,
     tapped,
 )
 from conformance.reference import respond
@@ -64,6 +65,14 @@ def _skip_unrequested(evidence: Evidence, traffic: TrafficLog) -> None:
         evidence.not_applicable(UNREQUESTED)
 
 
+def demand_usage(usage: UsageMetadata | None) -> UsageMetadata:
+    """Return a usage that has to be there; `usage.invoke.once` tells of who reports none at all."""
+    if usage is None:
+        refer_if_known("usage.invoke.once", NO_USAGE)
+    assert usage is not None, NO_USAGE
+    return usage
+
+
 def judge_counts(usage: UsageMetadata) -> None:
     """Demand tokens of prompt and answer, and a sum that is theirs."""
     told = usage["input_tokens"], usage["output_tokens"]
@@ -83,7 +92,7 @@ def test_an_answer_reports_prompt_answer_and_sum_once(lane: str, model: BaseChat
     with get_usage_metadata_callback() as counted, tapped(model) as (tapped_model, traffic):
         answer = tapped_model.invoke(GREETING)
     usage, sent = answer.usage_metadata, read_answer(traffic.answers[0]).usage
-    assert usage is not None, NO_USAGE
+    usage = demand_usage(usage)
     told = usage["input_tokens"], usage["output_tokens"]
     wanted = tuple(sent.get(name) for name in _COUNTS)
     assert told == wanted, f"the service counted {wanted} tokens; the answer reports {told}"
@@ -129,7 +138,7 @@ def test_several_answers_to_one_question_report_their_tokens_once(
     first, second = (each.message for each in answers)
     assert isinstance(first, AIMessage)
     assert isinstance(second, AIMessage)
-    assert first.usage_metadata is not None, NO_USAGE
+    demand_usage(first.usage_metadata)
     if chosen().ours:  # Which answers repeat what all of them cost is for each maker to say.
         assert second.usage_metadata is None
 
@@ -143,7 +152,7 @@ def test_reasoning_tokens_are_reported(
         reasoning_model, named = at_model(tapped_model, LANES[lane].reasoning_model)
         usage = ask(reasoning_model, _RIDDLE, **named).usage_metadata
     _skip_unrequested(evidence, traffic)
-    assert usage is not None, NO_USAGE
+    usage = demand_usage(usage)
     reasoning = (usage.get("output_token_details") or {}).get("reasoning", 0)
     assert reasoning > 0, f"the service counted tokens of reasoning; the answer reports {usage}"
     whole = usage["output_tokens"]
@@ -161,8 +170,10 @@ def test_cached_tokens_are_reported(
     with tapped(model) as (tapped_model, traffic):
         usage = ask(tapped_model, _LONG_PROMPT).usage_metadata
     _skip_unrequested(evidence, traffic)
-    assert usage is not None, NO_USAGE
+    usage = demand_usage(usage)
     cached = (usage.get("input_token_details") or {}).get("cache_read", 0)
+    if not cached:
+        refer_if_known("usage.invoke.details", "no details of a usage are reported")
     assert cached > 0, f"the service counted cached tokens of a prompt; the answer reports {usage}"
     whole = usage["input_tokens"]
     assert cached <= whole, f"{cached} cached tokens are counted in {whole} of a prompt"
@@ -206,11 +217,22 @@ def test_a_sum_that_did_not_come_is_that_of_prompt_and_answer(
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] > 0
 
 
+_ZERO = {"prompt_tokens": 7, "completion_tokens": 0, "total_tokens": 7}
+_PARTS: dict[str, Any] = {
+    "prompt_tokens": 90,
+    "completion_tokens": 70,
+    "total_tokens": 160,
+    "prompt_tokens_details": {"cached_tokens": 30},
+    "completion_tokens_details": {"reasoning_tokens": 60},
+}
+
+
 @pytest.mark.claim("usage.invoke.once")
 @every_way
-def test_a_count_of_zero_is_one(lane: str, evidence: Evidence, ask: Ask) -> None:
-    counts = {"prompt_tokens": 7, "completion_tokens": 0, "total_tokens": 7}
-
+@pytest.mark.parametrize("counts", [_ZERO, _PARTS], ids=["zero", "parts"])
+def test_a_count_of_zero_is_one_and_one_of_a_part_is_within_the_whole(
+    lane: str, evidence: Evidence, ask: Ask, counts: dict[str, Any]
+) -> None:
     def count(body: dict[str, Any]) -> dict[str, Any]:
         return body | ({"usage": counts} if body.get("usage") else {})
 
@@ -218,7 +240,8 @@ def test_a_count_of_zero_is_one(lane: str, evidence: Evidence, ask: Ask) -> None
     if not chosen().ours and (usage is None or usage["input_tokens"] > counts["prompt_tokens"]):
         evidence.not_applicable(NO_USAGE if usage is None else _ADDED)
     told = usage and (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"])
-    assert told == (7, 0, 7), f"the service counted {counts}; the answer reports {usage}"
+    wanted = tuple(counts[name] for name in (*_COUNTS, "total_tokens"))
+    assert told == wanted, f"the service counted {counts}; the answer reports {usage}"
 
 
 @pytest.mark.claim("usage.stream.once")
@@ -229,7 +252,7 @@ def test_one_piece_carries_the_usage_of_the_whole_stream(
         chunks = list(tapped_model.stream(TALE))
     _skip_unrequested(evidence, traffic)
     usage = add_up(chunks).usage_metadata
-    assert usage is not None, NO_USAGE
+    usage = demand_usage(usage)
     judge_counts(usage)
     if chosen().ours:  # Of others' chunks the sum counts.
         assert [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata] == [usage]
@@ -243,9 +266,9 @@ def test_a_streamed_answer_counts_as_many_tokens_as_an_invoked_one(
     with tapped(model) as (tapped_model, traffic):
         invoked = tapped_model.invoke(GREETING).usage_metadata
         streamed = add_up(tapped_model.stream(GREETING)).usage_metadata
-    assert invoked is not None, NO_USAGE
+    invoked = demand_usage(invoked)
     _skip_unrequested(evidence, traffic)
-    assert streamed is not None, NO_USAGE
+    streamed = demand_usage(streamed)
     # A model that samples says more or less the second time.
     for usage, body in zip((invoked, streamed), traffic.answers, strict=True):
         sent = tuple(read_answer(body).count(name) for name in _COUNTS)
@@ -275,7 +298,7 @@ def test_counts_that_grow_from_piece_to_piece_are_not_added_up(
     _skip_unread(evidence, usage, sent[-1])
     counts = [event["usage"]["completion_tokens"] for event in plans[0].events]
     assert len(set(counts)) > 10
-    assert usage is not None, NO_USAGE
+    usage = demand_usage(usage)
     assert usage["output_tokens"] == max(counts) == counts[-1], (
         f"each event counts the tokens so far, {max(counts)} at the last; "
         f"the answer reports {usage['output_tokens']}"
@@ -298,7 +321,7 @@ def test_the_last_usage_counts_on_whichever_piece_it_rides(
     model = mount(lane, evidence, note_bodies(sent, change_plans(ride)))
     usage = ask_stream(model, TALE).usage_metadata
     _skip_unread(evidence, usage, sent[-1])
-    assert usage is not None, NO_USAGE
+    usage = demand_usage(usage)
     added = _PROMPT_TOKENS * (1 + riders[0])
     if riders[0] and usage["input_tokens"] == added and not chosen().ours:
         evidence.not_applicable(_ADDED)
@@ -333,11 +356,13 @@ _TOLD: dict[str, Any] = {
 
 
 def _select_details(usage: Any) -> dict[str, Any]:
-    """Return of a usage what the claim names: others need not tell how much of it was audio."""
-    counts = {name: usage[name] for name in ("input_tokens", "output_tokens", "total_tokens")}
+    """Return of a usage what the claim names: others need not tell how much of it was audio.
+
+    What the whole is, `usage.invoke.once` judges of them.
+    """
     read = (usage.get("input_token_details") or {}).get("cache_read")
     thought = (usage.get("output_token_details") or {}).get("reasoning")
-    return {**counts, "cache_read": read, "reasoning": thought}
+    return {"cache_read": read, "reasoning": thought}
 
 
 @pytest.mark.claim("usage.invoke.details")
@@ -352,7 +377,7 @@ def test_every_count_that_was_sent_is_reported_as_it_was_sent(
         usage = ask(mount(lane, evidence, change_answers(count)), GREETING).usage_metadata
     if not chosen().ours and usage is None:
         evidence.not_applicable(UNREQUESTED)
-    assert usage is not None, NO_USAGE
+    usage = demand_usage(usage)
     if not chosen().ours and usage["input_tokens"] > _TOLD["input_tokens"]:
         evidence.not_applicable(_ADDED)
     reported = list(counted.usage_metadata.values())
@@ -396,7 +421,8 @@ async def test_a_streamed_request_asks_for_usage(evidence: Evidence, wanted: boo
     answers.append(add_up([chunk async for chunk in model.astream(GREETING)]))
     asked = [(each.get("stream_options") or {}).get("include_usage") for each in sent]
     assert asked == [True] * 2, "the streamed request has no stream_options with include_usage"
-    assert all(answer.usage_metadata for answer in answers), NO_USAGE
+    for answer in answers:
+        demand_usage(answer.usage_metadata)
 
 
 @pytest.mark.claim("usage.stream.asked-for")

@@ -176,11 +176,11 @@ class ChatFourth(ChatBaseten):
     """Asks and reports otherwise where neither LangChain nor OpenAI's API says how.
 
     It requires any call of the only tool, shows images of tools in a message of the user, refuses
-    Anthropic's blocks and options that it does not know, takes what cannot be read for an empty
-    answer, keeps no sentence of the service's refusals, no bytes of log probabilities, no counts
-    and no reason of the end in the metadata, and no refusal in a stream, names what answers by its
-    URL and its model with a provider in front, and has a status of its own for errors inside
-    streams.
+    Anthropic's blocks and options that it does not know, sends no text beside calls, takes a
+    function's schema for one of an object and what cannot be read for an empty answer, keeps no
+    sentence of the service's refusals, no bytes of log probabilities, no counts and no reason of
+    the end in the metadata, and no refusal in a stream, names what answers by its URL and its model
+    with a provider in front, and has a status of its own for errors inside streams.
     """
 
     def bind_tools(self, tools: Any, **options: Any) -> Any:
@@ -197,6 +197,8 @@ class ChatFourth(ChatBaseten):
         """Know neither typed dictionaries nor `include_raw`."""
         if options.get("include_raw"):
             raise NotImplementedError("include_raw")
+        if isinstance(schema, dict) and "parameters" in schema:
+            schema = {"title": "Visit", "description": "A visit.", "type": "object"}
         return super().with_structured_output(schema, **options)
 
     def _generate(self, messages: Any, *given: Any, **options: Any) -> Any:
@@ -282,7 +284,9 @@ def _show_images(messages: list[BaseMessage]) -> list[BaseMessage]:
         parts: Any = message.content if isinstance(message.content, list) else []
         if any("source" in part for part in parts):
             raise ValueError("neither a standard block nor OpenAI's")
-        if parts and isinstance(message, ToolMessage):
+        if isinstance(message, AIMessage) and message.tool_calls:
+            shown.append(message.model_copy(update={"content": ""}))
+        elif parts and isinstance(message, ToolMessage):
             shown += [message.model_copy(update={"content": "See below."}), HumanMessage(parts)]
         else:
             shown.append(message)

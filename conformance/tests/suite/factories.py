@@ -7,19 +7,23 @@ Knows nothing of the checks; `of_ours` is our own client as somebody else would 
 from __future__ import annotations
 
 import importlib
+import json
 import threading
 import warnings
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from langchain_core.language_models import FakeListChatModel
+import httpx2
+from langchain_core.language_models import FakeListChatModel, SimpleChatModel
 from typing_extensions import is_typeddict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 number = 7
+
+_TLS = httpx2.create_ssl_context()
 
 
 def as_third_party(build: Any) -> Any:
@@ -100,6 +104,38 @@ def of_deaf_streams(**settings: Any) -> Any:
                 yield from super()._stream(*given, **options)
 
     return Deaf(**settings)
+
+
+@as_third_party
+def of_plain_answers(**settings: Any) -> Any:
+    """A client that answers: it has no tools, no schemas, no streams and no counts."""
+    inner = of_ours(**settings)
+
+    class Plain(SimpleChatModel):
+        @property
+        def _llm_type(self) -> str:
+            return "plain"
+
+        def _call(self, messages: Any, stop: Any = None, run_manager: Any = None, **_: Any) -> str:
+            return str(inner.invoke(messages, stop=stop).text)
+
+    return Plain()
+
+
+@as_third_party
+def of_whole_counts(**settings: Any) -> Any:
+    """A client that reports of how many tokens no part."""
+
+    class Whole(importlib.import_module("langchain_baseten").ChatBaseten):  # type: ignore[misc]  # found late
+        def _generate(self, *given: Any, **options: Any) -> Any:
+            result = super()._generate(*given, **options)
+            for generation in result.generations:
+                counts = generation.message.usage_metadata
+                for name in [each for each in counts if each.endswith("_details")]:
+                    del counts[name]
+            return result
+
+    return Whole(**settings)
 
 
 @as_third_party
@@ -191,6 +227,57 @@ def _untyped() -> Iterator[None]:
         yield
     except Exception as error:
         raise RuntimeError(str(error)) from error
+
+
+@as_third_party
+def of_five_faults(**settings: Any) -> Any:
+    """A client that reads no null, takes blocks of the API alone and counts reasoning twice.
+
+    The content blocks of its chunks hold calls without their arguments, and its `json_mode` fills
+    dictionaries.
+    """
+
+    class Faulty(importlib.import_module("langchain_baseten").ChatBaseten):  # type: ignore[misc]  # found late
+        def _generate(self, messages: Any, *given: Any, **options: Any) -> Any:
+            parts = [
+                part for each in messages if each.text != each.content for part in each.content
+            ]
+            if {part["type"] for part in parts} - {"text", "image_url"}:
+                raise ValueError(f"unknown parts among {len(parts)}")
+            result = super()._generate(messages, *given, **options)
+            for generation in result.generations:
+                counts = generation.message.usage_metadata
+                parts = counts.get("output_token_details", {})
+                counts["output_tokens"] += parts.get("reasoning", 0)
+            return result
+
+        def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+            if options.get("method") == "json_mode":
+                schema = {"title": "Response", "type": "object"}
+            return super().with_structured_output(schema, **options)
+
+        def stream(self, *given: Any, **options: Any) -> Any:
+            for chunk in super().stream(*given, **options):
+                if isinstance(chunk.content, list):
+                    chunk.content = [*filter(None, map(_empty, chunk.content))]
+                yield chunk
+
+    hooks = {"response": [_refuse_null]}
+    return Faulty(**settings, http_client=httpx2.Client(event_hooks=hooks, verify=_TLS))
+
+
+def _empty(block: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a content block, but of the pieces of a call only one, which has no arguments."""
+    if block["type"] != "tool_call_chunk":
+        return block
+    return {**block, "type": "tool_call", "args": {}} if block.get("name") else None
+
+
+def _refuse_null(response: httpx2.Response) -> None:
+    """Raise of an invoked response whose message has no text."""
+    body = json.loads(response.read() if "json" in response.headers["content-type"] else b"{}")
+    if any(each["message"].get("content") is None for each in body.get("choices", ())):
+        raise ValueError("content is null")
 
 
 @as_third_party

@@ -188,9 +188,11 @@ OTHERWISE = {
     "streaming.end.error-inside": "pass",
     "structured.method.function-calling": "pass",
     "structured.bind.schemas": "pass",
+    "structured.invoke.default": "pass",
     "structured.refusal.raised": "pass",
     "structured.schema.optional-field": "pass",
     "tools.choice.forced": "pass",
+    "tools.history.round-trip": "pass",
     "tools.parallel.forbidden": "not-applicable",
     "tools.stream.cut-off": "pass",
     "usage.invoke.once": "pass",
@@ -315,7 +317,9 @@ def test_how_others_spell_what_they_say_is_theirs_to_choose(report: Any) -> None
 
 
 ONE_CAUSE = {
+    "usage.cache.read": "not-applicable",
     "usage.invoke.absent": "pass",
+    "usage.invoke.details": "fail",
     "usage.stream.once": "fail",
     "usage.stream.last": "pass",
     "streaming.blocks.apart": "fail",
@@ -357,6 +361,59 @@ def test_what_a_client_does_wherever_it_is_asked_fails_the_claim_that_is_about_i
     files = choose_files("images", "tools")
     found = report(f"{HOME}:{name}", files, (*verdicts,), f"--lane={lane}")
     assert statuses(found) == {claim: {status} for claim, status in verdicts.items()}
+    assert told in str(found["lines"])
+
+
+TOLD_APART = {
+    "blocks.whole.told": "fail",
+    "image.block.forms": "fail",
+    "image.model-apis.text-model": "not-applicable",
+    "image.model-apis.vision-model": "pass",
+    "streaming.blocks.apart": "pass",
+    "structured.invoke.default": "fail",
+    "structured.method.json-mode": "pass",
+    "structured.refusal.raised": "pass",
+    "tools.history.round-trip": "pass",
+    "tools.invoke.call": "fail",
+    "usage.invoke.details": "pass",
+    "usage.invoke.once": "fail",
+}
+
+
+def test_one_fault_among_others_fails_the_claim_that_is_about_it(report: Any) -> None:
+    names = ("boundaries", "images", "streaming", "structured", "tools", "usage")
+    files = choose_files(*names).checks
+    suite = replace(HERE, checks=(*files, "conformance/checks/standard/test_integration.py"))
+    found = report(f"{HOME}:of_five_faults", suite, (*TOLD_APART,), "--lane=model-apis")
+    assert statuses(found) == {claim: {status} for claim, status in TOLD_APART.items()}
+    assert "block of an image is not sent, as image.block.forms says" in str(found["lines"])
+
+
+LACKING = {
+    "messages.invoke.objects": "pass",
+    "streaming.end.cut": "not-applicable",
+    "streaming.end.without-done": "not-applicable",
+    "streaming.sync.incremental": "fail",
+    "structured.bind.schemas": "fail",
+    "structured.method.json-schema": "not-applicable",
+    "structured.refusal.raised": "not-applicable",
+    "tools.history.round-trip": "not-applicable",
+    "tools.invoke.call": "fail",
+    "tools.invoke.parallel": "not-applicable",
+    "usage.cache.read": "not-applicable",
+    "usage.invoke.details": "not-applicable",
+    "usage.invoke.once": "fail",
+    "usage.stream.once": "not-applicable",
+}
+
+
+def test_what_a_client_lacks_altogether_fails_the_claim_that_is_about_it(report: Any) -> None:
+    names = ("boundaries", "messages", "streaming", "structured", "texts", "tools", "usage")
+    files = choose_files(*names).checks
+    suite = replace(HERE, checks=(*files, "conformance/checks/standard/test_integration.py"))
+    found = report(f"{HOME}:of_plain_answers", suite, (*LACKING,), *LANES)
+    assert statuses(found) == {claim: {status} for claim, status in LACKING.items()}
+    told = "the client asks for no stream, as streaming.sync.incremental says"
     assert told in str(found["lines"])
 
 

@@ -22,6 +22,7 @@ SCHEMA = {"title": "Visit", "type": "object"}
 MOVED = {"type": "json_schema", "json_schema": {"name": "Visit", "schema": SCHEMA}}
 CHOICE = "the service refuses the tool_choice sent, as tools.choice.forced says"
 METHOD = "a schema is not sent as json_schema, as structured.method.json-schema says"
+NAME = "a schema is sent without the name that it needs, as structured.method.json-schema says"
 SPLIT = "the pieces of a streamed call are not put together, as tools.stream.merge-by-index says"
 AUDIO = "audio is sent without its data, as audio.dedicated.data says"
 CALLS = "calls of earlier turns are not sent, as tools.history.round-trip says"
@@ -61,7 +62,7 @@ def say(*content: Any, role: str = "user", **more: Any) -> dict[str, Any]:
         (
             {"response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}},
             {"response_format": MOVED},
-            METHOD,
+            NAME,
         ),
     ],
 )
@@ -186,3 +187,18 @@ def test_other_requests_than_for_an_answer_show_nothing(request_: ReceivedReques
     assert repair(request_) is request_
     assert spell_plainly(request_) is request_
     assert find_told([request_], FAILED) == ""
+
+
+@pytest.mark.parametrize(
+    ("judged", "told"),
+    [
+        ("usage.stream.last", "the client asks for no stream, as streaming.sync.incremental says"),
+        ("streaming.sync.incremental", ""),
+        ("usage.invoke.once", ""),
+    ],
+)
+def test_a_client_that_asks_for_no_stream_is_told_so_by_the_claim_of_first_chunks(
+    judged: str, told: str
+) -> None:
+    known_faults.begin_check([judged], ["streaming.sync.incremental"])
+    assert find_told((), FAILED) == told

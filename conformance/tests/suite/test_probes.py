@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 BINDS = "structured.bind.schemas"
 STREAMS = {"RuntimeError('whole')": "structured.stream.grows"}
+NO_SCHEMAS = "NotImplementedError('with_structured_output is not implemented for this model.')"
+THREADED = "async.invoke.native"
 STOPS = dict.fromkeys(("TypeError('stops')", "TypeError('astops')"), "parameters.stop.ends")
 FACTORIES = "conformance.tests.suite.factories"
 
@@ -89,12 +91,14 @@ def test_what_has_no_end_is_left_to_the_checks(monkeypatch: pytest.MonkeyPatch) 
     ("name", "broken"),
     [
         ("of_ours", set()),
-        ("of_canned_words", set()),
+        ("of_canned_words", {THREADED}),
         ("of_no_use_for_a_url", set()),
         ("of_split_calls", {"tools.stream.merge-by-index"}),
         ("of_cut_arguments", {"tools.invoke.call", "tools.invoke.call, streamed"}),
         ("of_deaf_streams", {"streaming.end.error-inside"}),
+        ("of_plain_answers", {THREADED, "streaming.sync.incremental", "usage.invoke.once"}),
         ("of_untyped_errors", {"errors.types.core"}),
+        ("of_whole_counts", {"usage.invoke.details"}),
     ],
 )
 def test_what_a_client_breaks_wherever_it_is_asked_for_is_known(
@@ -116,6 +120,7 @@ def test_a_client_that_raises_where_it_has_tools_returns_no_call() -> None:
     [
         ("of_ours", {}),
         ("of_no_use_for_a_url", {}),
+        ("of_plain_answers", {"NotImplementedError()": "tools.invoke.call", NO_SCHEMAS: BINDS}),
         ("of_refusals", {"ValueError('no typed dictionaries')": BINDS, **STREAMS, **STOPS}),
     ],
 )

@@ -182,15 +182,20 @@ def test_closing_cuts_idle_connections() -> None:
 
 def test_a_thread_that_does_not_end_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conformance.reference.listener._JOIN_SECONDS", 0)
-    release, before, until = threading.Event(), {*threading.enumerate()}, time.monotonic() + 10
+    asked, release, before = threading.Event(), threading.Event(), {*threading.enumerate()}
 
     def hang(_request: ReceivedRequest) -> AnswerPlan:
-        release.wait(5)
+        asked.set()
+        release.wait(30)
         return AnswerPlan(200, TEXT)
 
-    with pytest.raises(RuntimeError, match="did not end"), LoopbackServer(hang) as server:
-        ask_in_vain(server.url)
+    server = LoopbackServer(hang).__enter__()
+    ask_in_vain(server.url)
+    assert asked.wait(30)
+    with pytest.raises(RuntimeError, match="did not end"):
+        server.close()
     release.set()
+    until = time.monotonic() + 30
     while {*threading.enumerate()} - before and time.monotonic() < until:
         time.sleep(0.01)
     assert {*threading.enumerate()} <= before
