@@ -18,7 +18,7 @@ from langchain_baseten import (
 )
 from langchain_baseten._config import endpoint, service, settings
 from langchain_baseten._config.listing import ListingService
-from langchain_baseten._http import clients, receipts, retries
+from langchain_baseten._http import clients, parallel, receipts, retries
 from langchain_baseten._http.transport import AsyncTransport
 from langchain_baseten._protocol.embeddings import _Reader
 from langchain_baseten._protocol.sse import EventDecoder
@@ -304,7 +304,7 @@ async def _keep(job: Any) -> Any:
 
 
 def waits_for_all_vectors_on_the_loop(patch: Patch) -> None:
-    real = embeddings.run_in_tasks
+    real = parallel.run_in_tasks
 
     async def run(jobs: Any, limit: int) -> Any:
         found: list[Any] = await real([partial(_keep, job) for job in jobs], limit)
