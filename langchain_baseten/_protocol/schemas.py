@@ -8,6 +8,7 @@ is changed.
 from __future__ import annotations
 
 import inspect
+from contextlib import contextmanager
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,10 +25,11 @@ from langchain_baseten._protocol.json_schema import (
     map_schema,
     resolve_root,
 )
+from langchain_baseten._protocol.typed_dicts import spell_out
 from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
 """How structured output is requested."""
@@ -66,11 +68,14 @@ def prepare_schema(schema: Any, method: str) -> Any:
 
     Raises:
         ValueError: If the method is unknown, or needs a schema and has none.
+        BasetenRequestError: If the schema cannot be converted.
     """
     if method not in METHODS:
         raise ValueError(f"method={method!r} is not one of {', '.join(METHODS)}.")
     if schema is None and method != "json_mode":
         raise ValueError(f"with_structured_output(method={method!r}) needs a schema.")
+    with _converting(schema):  # langchain-core writes it into traces as well
+        schema = spell_out(schema) if is_typeddict(schema) else schema
     return with_title(schema)
 
 
@@ -152,9 +157,22 @@ def read_function(tool: Any) -> dict[str, Any]:
     """
     if isinstance(tool, dict):
         return _read_dict(tool)
-    try:
+    with _converting(tool):
         arguments, own = _read_arguments(tool)
         function = {**convert_to_openai_function(arguments), **own}
+    schema = _read_schema(arguments)
+    if is_recursive(schema):
+        # langchain-core 1.8 puts {} where a definition refers to itself.
+        bare = {key: value for key, value in schema.items() if key not in _NOT_SCHEMA}
+        function["parameters"] = map_schema(bare, drop_title)
+    return function
+
+
+@contextmanager
+def _converting(tool: Any) -> Iterator[None]:
+    """Raise what the conversion of a tool or schema raises as a BasetenRequestError."""
+    try:
+        yield
     except RecursionError:
         raise BasetenRequestError(
             f"{tool!r} refers to itself, which works in pydantic classes and JSON schemas only."
@@ -166,12 +184,6 @@ def read_function(tool: Any) -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise BasetenRequestError(str(error)) from error
-    schema = _read_schema(arguments)
-    if is_recursive(schema):
-        # langchain-core 1.8 puts {} where a definition refers to itself.
-        bare = {key: value for key, value in schema.items() if key not in _NOT_SCHEMA}
-        function["parameters"] = map_schema(bare, drop_title)
-    return function
 
 
 def require_name(function: Mapping[str, Any], tool: Any) -> str:
@@ -217,7 +229,9 @@ def set_strict(function: dict[str, Any], strict: bool | None) -> dict[str, Any]:
 
 def _read_arguments(tool: Any) -> tuple[Any, dict[str, Any]]:
     """Return what describes a tool's arguments, and the name and description it has besides."""
-    known = isinstance(tool, core_tools.BaseTool) or is_typeddict(tool) or _is_pydantic_class(tool)
+    if is_typeddict(tool):
+        return spell_out(tool), {}
+    known = isinstance(tool, core_tools.BaseTool) or _is_pydantic_class(tool)
     if known or not callable(tool):
         return tool, {}
     model: Any = core_tools.create_schema_from_function(
