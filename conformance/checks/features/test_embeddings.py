@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.own_client_only("the names are those of langchain-baseten", applies=False)
 
 _URL = "https://model-abcd1234.api.baseten.co/environments/production/predict"
-_MOMENT, _PATIENCE = 0.005, 1.0
+_MOMENT, _PATIENCE = 0.005, 5.0
 _NO_CLIENT: dict[str, Any] = {
     "http_client": httpx2.Client(transport=ResponderTransport(refuse_noted)),
     "http_async_client": httpx2.AsyncClient(transport=AsyncResponderTransport(refuse_noted)),
@@ -93,13 +93,16 @@ class _Crowd:
 
     def __init__(self) -> None:
         self.present = self.most = 0
+        self._lock = threading.Lock()
 
     def come(self) -> None:
-        self.present += 1
-        self.most = max(self.most, self.present)
+        with self._lock:
+            self.present += 1
+            self.most = max(self.most, self.present)
 
     def go(self) -> None:
-        self.present -= 1
+        with self._lock:
+            self.present -= 1
 
 
 class _Slowly(ResponderTransport):
