@@ -12,6 +12,7 @@ from langchain_core.runnables.configurable import RunnableConfigurableFields
 from conformance.broken.clients import answer_with, change_message, change_reading, wrap
 from langchain_baseten import BasetenError, ChatBaseten, _structured_output
 from langchain_baseten._config import service
+from langchain_baseten._config.trace_dump import TraceDump
 from langchain_baseten._http import bodies, retries, transport
 from langchain_baseten._http.bodies import AsyncBody
 from langchain_baseten._http.deadlines import Deadline
@@ -280,7 +281,15 @@ def pickles_no_plain_parameters_beside_credentials(patch: Patch) -> None:
 
 
 def dumps_the_original_of_a_copy(patch: Patch) -> None:
-    patch.setattr(service, "_forget_dump", lambda _model: None)
+    read, separate = TraceDump.read, service.BasetenService._separate
+
+    def share(model: Any) -> None:
+        shared = model._trace_dump
+        separate(model)
+        model._trace_dump = shared
+
+    patch.setattr(TraceDump, "read", lambda dump, model: dump._kept[1] or read(dump, model))
+    patch.setattr(service.BasetenService, "_separate", share)
 
 
 def parses_the_last_call(patch: Patch) -> None:
