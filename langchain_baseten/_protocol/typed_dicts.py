@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import typing_extensions
 from typing_extensions import is_typeddict
@@ -48,8 +48,6 @@ def _spell(kind: Any, known: dict[Any, Any]) -> Any:
             raise RecursionError
         return known[kind]
     origin, given = get_origin(kind), get_args(kind)
-    if not given or origin is Literal:
-        return kind
     if origin is Annotated:
         return Annotated[(_spell(given[0], known), *given[1:])]
     spelt = tuple(_spell(each, known) for each in given)
