@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANSWERED",
+    "DICTIONARY",
     "JUDGED",
     "KNOWN",
     "OVERLOOKED",
@@ -31,6 +32,9 @@ __all__ = [
 
 JUDGED: set[str] = set()
 """The claims of the running check: it judges the faults that they tell of."""
+
+DICTIONARY = "a dictionary comes back where a pydantic class was given"
+"""What `structured.invoke.default` tells of, for our checks and for LangChain's."""
 
 KNOWN: set[str] = set()
 """What the judged client was seen to break in the lanes of the running check, by claim."""

@@ -148,8 +148,11 @@ def find_broken(lane: Lane) -> set[str]:
     Args:
         lane: Whose service refuses a request, sends two calls, fails inside a stream, and counts.
     """
-    finders = (_find_untyped, _find_spoilt, _find_deaf, _find_unstreamed, _find_uncounted)
-    return _find_threaded(lane).union(*(find(lane) for find in finders))
+    finders = (
+        *(_find_untyped, _find_spoilt, _find_deaf),
+        *(_find_threaded, _find_unstreamed, _find_uncounted),
+    )
+    return {claim for find in finders for claim in find(lane)}
 
 
 def _find_threaded(lane: Lane) -> set[str]:

@@ -28,7 +28,7 @@ from conformance.checks.features.questions import (
     tapped,
 )
 from conformance.subjects.expected_errors import catching, tolerate
-from conformance.subjects.known_faults import KNOWN
+from conformance.subjects.known_faults import DICTIONARY, KNOWN
 from conformance.subjects.subject import chosen
 from conformance.subjects.wire_answers import read_answer
 
@@ -59,7 +59,6 @@ _PLACE = {
     "properties": {"city": {"type": "string"}, "country": {"type": "string"}},
 }
 PLANNED = {"city": "New York City", "days": 3}
-_DICTIONARY = "a dictionary comes back where a pydantic class was given"
 
 
 class Visit(BaseModel):
@@ -127,7 +126,7 @@ def test_every_schema_comes_back_filled(
     for method in ("json_schema", "json_mode") if schema is Visit and not chosen().ours else ():
         with suppress(Exception):  # Claims about the methods judge whether any comes.
             answer = model.with_structured_output(schema, method=method).invoke(PLAN)
-        assert not isinstance(answer, dict), _DICTIONARY
+        assert not isinstance(answer, dict), DICTIONARY
     answer = model.with_structured_output(schema).invoke(PLAN)
     if not chosen().ours and schema is SCHEMAS["function"] and answer != PLANNED:
         evidence.not_applicable("whether a function's schema is taken is for each maker to say")
@@ -145,7 +144,7 @@ async def test_schemas_come_back_filled_from_the_event_loop(
     async with opened(model):
         answer = await model.with_structured_output(Visit, method=method).ainvoke(PLAN)
     if method == "json_schema" and isinstance(answer, dict):
-        refer("structured.invoke.default", _DICTIONARY)
+        refer("structured.invoke.default", DICTIONARY)
     assert answer == Visit(city="New York City", days=3)
 
 
@@ -219,7 +218,7 @@ def test_an_optional_field_may_be_left_out(model: BaseChatModel, method: Method)
         return
     parsed: Any = model.with_structured_output(GuidedVisit, method=method).invoke(PLAN)
     if method == "json_schema" and isinstance(parsed, dict):
-        refer("structured.invoke.default", _DICTIONARY)
+        refer("structured.invoke.default", DICTIONARY)
     assert isinstance(parsed, GuidedVisit)
     assert parsed.model_dump(exclude={"guide"}) == PLANNED
 

@@ -12,7 +12,7 @@ import pytest
 
 from conformance.checks import assets
 from conformance.libraries import LIBRARIES
-from conformance.subjects.known_faults import KNOWN, OVERLOOKED, overlook
+from conformance.subjects.known_faults import DICTIONARY, KNOWN, OVERLOOKED, overlook
 from conformance.subjects.subject import chosen
 from conformance.subjects.traffic import (
     LOGGED_REFERENCE,
@@ -35,7 +35,6 @@ _IMAGE = "LangChain's own block of an image"
 _COUNTED = "usage.invoke.once"
 _ANTHROPICS = "whether a client knows Anthropic's blocks is for each maker to say"
 _FILLED = "isinstance(result, Joke)"
-_DICTIONARY = "a dictionary comes back where a pydantic class was given"
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +88,7 @@ def _find_told(name: str, error: Exception, traffic: TrafficLog) -> tuple[str, s
     causes = (
         (_BLOCKS in line, "", "blocks.whole.told and streaming.blocks.apart judge content blocks"),
         (_FORMAT in line or error.args == (_FORMAT,), "", _TRACED),
-        (filled, "structured.invoke.default", _DICTIONARY),
+        (filled, "structured.invoke.default", DICTIONARY),
         (unrequested and not raised, "", UNREQUESTED),
         (counting and _COUNTED in KNOWN, _COUNTED, "the client reports no counts at all"),
         (raised and "histories_list_content" in name, "", _ANTHROPICS),
