@@ -430,10 +430,11 @@ def make_fourth(*, max_retries: int = 1, **settings: Any) -> ChatFourth:
         raise ValueError("max_tokens has to be positive")
     if str(settings.get("base_url")).startswith("http://127.0.0.1"):
         with suppress(httpx2.HTTPError):
-            # Reading the authorities for each model would take longer than all that is checked.
+            # What it reads from files and variables would take longer than all that is checked.
             httpx2.get(
                 f"{settings['base_url']}/models",
                 headers={"Authorization": "Bearer key"},
+                trust_env=False,
                 verify=tls_context(),
             )
     return ChatFourth(max_retries=max(0, max_retries - 1), **settings)

@@ -49,7 +49,7 @@ def of_a_subclass_that_shows_its_key(**settings: Any) -> Any:
 
 def of_a_subclass_with_its_own_clients(**settings: Any) -> Any:
     """A subclass whose HTTP clients no check can replace."""
-    return of_a_subclass(http_client=httpx.Client(), **settings)
+    return of_a_subclass(http_client=httpx.Client(verify=_TLS), **settings)
 
 
 @as_third_party
