@@ -134,12 +134,8 @@ def _list_unshown(messages: Iterable[str], reasons: Iterable[Sequence[str]]) -> 
     return [message for message in messages if not any(message in reason for reason in shown)]
 
 
-def _name(place: Place) -> str:
-    return f"{place.claim} ({place.lane})"
-
-
 def _tell(what: str, places: Iterable[Place]) -> Iterable[str]:
-    return (f"{what}: {name}" for name in sorted(map(_name, places)))
+    return (f"{what}: {name}" for name in sorted(map(str, places)))
 
 
 def find_survivors(table: Table, findings: Iterable[Finding]) -> list[Place]:
@@ -159,7 +155,7 @@ def check_honest(places: Sequence[Place], record: Record | None) -> list[str]:
         return ["the honest run was cut"]
     judged = judge(places, record.outcomes, target="", today=_NEVER)
     red = [v for v in judged.verdicts if v.status not in {"pass", "not-applicable"}]
-    return [f"without any defect: {v.status} {_name(v.place)}" for v in red]
+    return [f"without any defect: {v.status} {v.place}" for v in red]
 
 
 def run_targets(
@@ -254,7 +250,7 @@ def prove(
     print_findings(findings, console)
     if not order.names:
         survivors = find_survivors(table, findings)
-        problems += [f"caught by none: {_name(place)}" for place in survivors]
+        problems += [f"caught by none: {place}" for place in survivors]
         problems += _ask_canary(suite, order.jobs, console)
     for problem in problems:
         console.print(to_terminal(f"✗ {problem}"))
@@ -342,7 +338,7 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
 def _group_reasons(finding: Finding) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for place, reasons in finding.reasons.items():
-        groups.setdefault(shorten(reasons[0], _SHOWN, placeholder=" …"), []).append(_name(place))
+        groups.setdefault(shorten(reasons[0], _SHOWN, placeholder=" …"), []).append(str(place))
     return groups
 
 
