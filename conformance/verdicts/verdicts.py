@@ -6,12 +6,13 @@ printing.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import date
 
     from conformance.verdicts.expected_failures import ExpectedFailure
@@ -67,6 +68,10 @@ _WORST_FIRST: tuple[tuple[Result, Status], ...] = (
     (Result.PASSED, Status.PASS),
     (Result.NOT_APPLICABLE, Status.NOT_APPLICABLE),
 )
+
+
+_REFERRED = re.compile(r"\bas ([a-z]+(?:\.[a-z-]+)+) says")
+"""How a reason names the claim that tells of a fault."""
 
 
 class Exit(IntEnum):
@@ -182,7 +187,8 @@ def judge(
 
     Returns:
         The verdicts, and a problem for each expected failure that expired or did not fail, for each
-        outcome about a place nobody asked for, and for a run in which nothing ran.
+        outcome about a place nobody asked for, for each claim that others refer to and nobody asked
+        for, and for a run in which nothing ran or nothing applied.
     """
     found: dict[Place, list[Outcome]] = {place: [] for place in places}
     problems = []
@@ -194,12 +200,28 @@ def judge(
     if not outcomes:
         problems.append("nothing ran: not one check spoke")
     verdicts = {place: merge(place, group) for place, group in found.items()}
+    problems += _list_unjudged(verdicts.values())
+    if {verdict.status for verdict in verdicts.values()} == {Status.NOT_APPLICABLE}:
+        problems.append("nothing applied, so nothing was shown to hold")
     for expected in expected_failures:
         place = Place(expected.claim, expected.lane)
         if expected.target == target and place in verdicts:
             verdicts[place], complaints = weigh(verdicts[place], expected, today)
             problems += complaints
     return Judgement(tuple(verdicts.values()), tuple(sorted(problems)))
+
+
+def _list_unjudged(verdicts: Collection[Verdict]) -> list[str]:
+    """Return a problem for each claim that tells why another does not apply, and is not judged."""
+    told = {
+        claim
+        for verdict in verdicts
+        if verdict.status is Status.NOT_APPLICABLE
+        for claim in _REFERRED.findall(" ".join(verdict.reasons))
+    }
+    judged = {verdict.place.claim for verdict in verdicts}
+    where = "which tells why another claim does not apply, was not asked for"
+    return [f"{claim}, {where}: --claim {claim}" for claim in told - judged]
 
 
 def merge(place: Place, outcomes: Sequence[Outcome]) -> Verdict:

@@ -148,6 +148,7 @@ LAWFUL = {
         "boundaries events metadata reasoning streaming structured usage standard/test_integration",
         passes="metadata.finish.reason reasoning.replay.sent structured.invoke.default "
         "structured.method.json-schema usage.invoke.details",
+        fails="reasoning.answer.kept",
         inapplicable="streaming.reasoning.chunks",
         reasons=(
             "which of two names an answer carries is for each maker to say",

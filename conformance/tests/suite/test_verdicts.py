@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from itertools import product
 from typing import TYPE_CHECKING
@@ -159,6 +160,25 @@ def test_a_run_in_which_all_passed_is_green() -> None:
 def test_a_run_of_nothing_is_red_and_says_so() -> None:
     assert run(places=[]) == Judgement((), ("nothing ran: not one check spoke",))
     assert run(places=[]).exit is Exit.RED
+
+
+def test_a_run_in_which_nothing_applied_is_red_and_says_so() -> None:
+    judgement = run(*found(INAPPLICABLE))
+    assert judgement.problems == ("nothing applied, so nothing was shown to hold",)
+    assert judgement.exit is Exit.RED
+
+
+def test_a_claim_that_tells_why_another_does_not_apply_has_to_be_judged_too() -> None:
+    other = Place("structured.bind.schemas", "client")
+    why = "the client takes no schema, as structured.bind.schemas says"
+    referring = [replace(each, reason=why) for each in found(INAPPLICABLE)]
+    beside = found(PASSED, place=THERE)
+    (problem,) = run(*referring, *beside, places=[HERE, THERE]).problems
+    assert problem.startswith("structured.bind.schemas, which tells why another claim does not")
+    assert problem.endswith(": --claim structured.bind.schemas")
+    told = found(FAILED, place=other)
+    assert run(*referring, *beside, *told, places=[HERE, THERE, other]).problems == ()
+    assert run(*referring, *found(PASSED), *beside, places=[HERE, THERE]).problems == ()
 
 
 def test_an_outcome_nobody_asked_for_is_a_problem() -> None:
