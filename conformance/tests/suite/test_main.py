@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from conformance.tests.suite.sample_suite import Command
 
-pytestmark = pytest.mark.usefixtures("forked", "few_plugins", "without_progress")
+pytestmark = pytest.mark.usefixtures("forked", "without_progress")
 
 
 FAILING = PASSING.replace("pass\n", "assert 0\n", 1)
