@@ -53,7 +53,7 @@ def guard(reports: list[str]) -> Iterator[RecordingGuard]:
 
 
 def ask_in_turn(url: str, library: Any = httpx2) -> int:
-    with library.Client(trust_env=False) as client:
+    with library.Client(trust_env=False, verify=False) as client:
         return int(client.post(url, json={"a": 1}).status_code)
 
 
@@ -61,7 +61,7 @@ async def ask(url: str, kind: str) -> int:
     way, name = kind.split()
     if way == "sync":
         return ask_in_turn(url, LIBRARIES[name])
-    async with LIBRARIES[name].AsyncClient(trust_env=False) as client:
+    async with LIBRARIES[name].AsyncClient(trust_env=False, verify=False) as client:
         return int((await client.post(url, json={"a": 1})).status_code)
 
 
@@ -184,7 +184,7 @@ def test_a_service_may_be_silent_for_so_long_and_no_longer(
 ) -> None:
     with (
         LoopbackServer(Script(SILENCE)) as server,
-        library.Client(trust_env=False) as client,
+        library.Client(trust_env=False, verify=False) as client,
         pytest.raises(StoppedError, match="silent for too long at request 1"),
     ):
         client.post(server.url, timeout=library.Timeout(5.0, read=read))
