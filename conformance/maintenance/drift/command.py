@@ -105,36 +105,22 @@ def _warn(request: RecordRequest, compared: Sequence[Provenance | None]) -> tupl
     return (_STANDIN,) if request.target == "live" and others else ()
 
 
-def follow_models(
-    request: RecordRequest, agreed: Plan, root: Path
-) -> tuple[RecordRequest, tuple[str, ...]]:
+def follow_models(request: RecordRequest, agreed: Plan, root: Path) -> RecordRequest:
     """Return the request with the model that most recordings of each lane were made with.
 
     Args:
         request: Whom to ask; a lane for which it names a model keeps that.
         agreed: The plan.
         root: The cassettes.
-
-    Returns:
-        The request, and a note for each lane that was recorded with several models.
     """
-    overrides: dict[str, Counter[tuple[tuple[str, str], ...]]] = defaultdict(Counter)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     for task in agreed:
         about = find_provenance(root / task.name)
         if about and task.lane in LANES.keys() - request.model_overrides:
-            overrides[task.lane][tuple(sorted(about.cast.items()))] += 1
-    models, notes = list(request.models), []
-    for lane, counts in overrides.items():
-        if most := dict(counts.most_common(1)[0][0]):
-            models.append(f"{lane}={most['model']}")
-        if len(counts) > 1:
-            each = (f"{number} with {_name(override)}" for override, number in counts.most_common())
-            notes.append(f"{lane} was recorded {', '.join(each)}: asked as most of them")
-    return replace(request, models=tuple(models)), tuple(notes)
-
-
-def _name(override: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(dict.fromkeys(model for _, model in override)) or "the lane's own models"
+            counts[task.lane][about.cast.get("model", "")] += 1
+    most = {lane: models.most_common(1)[0][0] for lane, models in counts.items()}
+    followed = (f"{lane}={model}" for lane, model in most.items() if model)
+    return replace(request, models=(*request.models, *followed))
 
 
 def _time_streams(request: RecordRequest, agreed: Plan) -> list[Change]:
@@ -198,10 +184,10 @@ def _drift(request: RecordRequest, options: argparse.Namespace, console: Console
     if not agreed:
         console.print("there is nothing to ask")
         return 0
-    followed, notes = follow_models(request, agreed, options.cassettes)
+    followed = follow_models(request, agreed, options.cassettes)
     print_plan(agreed, options.cassettes, request.where, console)
-    for line in (*(f"asking for {model}, as recorded" for model in followed.models), *notes):
-        console.print(to_terminal(line), soft_wrap=True)
+    for model in followed.models:
+        console.print(to_terminal(f"asking for {model}, as recorded"))
     if not options.yes and not is_agreed("ask them again? [y/N] ", console):
         console.print("nothing was sent; --yes asks")
         return _USAGE
@@ -209,7 +195,6 @@ def _drift(request: RecordRequest, options: argparse.Namespace, console: Console
     for model in request.models[len(followed.models) :]:
         console.print(to_terminal(f"asking for {model}, which is served"))
     report = drift(request, agreed, options.cassettes, console=console)
-    report = replace(report, notes=(*notes, *report.notes))
     print_drift(report, console, find_keys())
     for path, write in ((options.json, write_json), (options.markdown, write_markdown)):
         if path:
