@@ -155,7 +155,7 @@ def test_a_refusal_is_told_without_the_key(status: int, key: str, said: str) -> 
     ids=["closed", "late", "nobody there"],
 )
 def test_what_gives_no_answer_is_told(answer: AnswerPlan | None, why: str) -> None:
-    with LoopbackServer(lambda request: answer or AnswerPlan(200)) as server:
+    with LoopbackServer(lambda request: answer or plan_json(200, {})) as server:
         if answer is None:
             server.close()
         with no_longer_than(0.2), pytest.raises(ServedError, match=f"{server.url}/version {why}"):

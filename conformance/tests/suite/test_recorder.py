@@ -20,7 +20,7 @@ KEY = "orchard-lantern-4471-quiet"
 
 
 def make(log: int = -1, **options: Any) -> Recorder:
-    known = {
+    known: dict[str, Any] = {
         "target": "live",
         "engine_name": None,
         "model": [],
