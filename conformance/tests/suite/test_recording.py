@@ -105,10 +105,8 @@ def test_replay_never_records_and_only_what_is_recorded_is_redacted(*, record: b
         "decode_compressed_response": True,
     }
     assert request.uri == URI, "without a lane the address is looked for that is asked"
-    given = _response(Set_Cookie="s", Content_Type="a")
-    assert (redact and redact(given)) == (
-        _response(b"x", **{"content-type": "a"}) if record else None
-    )
+    kept = redact(_response(Set_Cookie="s", Content_Type="a"))["headers"] if record else redact
+    assert kept == ({"content-type": ["a"]} if record else None)
 
 
 @pytest.mark.parametrize(
