@@ -173,7 +173,10 @@ def record(
         reasons = {task.name: _find_reason(task, done.results, runs, root) for task in agreed}
         left = {name: reason for name, reason in reasons.items() if reason}
         answered = [task for task in agreed if task.name not in left]
-        left |= _prove(runs, answered, done.results)
+        faults = _find_faults(runs, answered, done.results)
+        if faults and (not request.partial or len(faults) == len(answered)):
+            raise RecordingError(_explain(faults))
+        left |= faults
         replaced = tuple(sorted({task.name for task in answered} - left.keys()))
         for name in replaced:
             _put(runs.staged / name, root / name)
@@ -213,44 +216,28 @@ def _find_reason(task: Task, results: _Results, runs: _Runs, root: Path) -> str:
     return name_higher_evidence(root / task.name, evidence, runs.request)
 
 
-def _prove(runs: _Runs, tasks: Sequence[Task], results: _Results) -> dict[str, str]:
-    """Return which new cassettes are not fit, and why.
-
-    Raises:
-        RecordingError: One is not fit, unless the request is partial; or none is.
-    """
-    left: dict[str, str] = {}
-    for find in (_find_failed, _find_flawed, _find_unreplayable):
-        kept = [task for task in tasks if task.name not in left]
-        faults = {task.name: fault for task, fault in find(runs, kept, results) if fault}
-        if faults and (not runs.request.partial or len(faults) == len(kept)):
-            raise RecordingError(_explain(faults))
-        left |= faults
-    return left
-
-
-def _find_failed(_: _Runs, tasks: Sequence[Task], results: _Results) -> Iterator[tuple[Task, str]]:
-    for task in tasks:
-        result, reason = results[task.check]["result"], results[task.check]["reason"]
-        yield task, f"failed while recording: {reason}" if result == "failed" else ""
+def _find_faults(runs: _Runs, tasks: Sequence[Task], results: _Results) -> dict[str, str]:
+    """Return which new cassettes are not fit to be kept, and why; the others replay."""
+    found = ((task.name, _find_fault(runs, task, results[task.check])) for task in tasks)
+    faults = {name: fault for name, fault in found if fault}
+    if faults and not runs.request.partial:
+        return faults  # One spoils them all: nobody waits for the replay of the others.
+    fit = [task for task in tasks if task.name not in faults]
+    replayed = runs.replay(fit, runs.staged)
+    for task in fit:
+        result = replayed.get(task.check, {"result": "", "reason": "it did not run"})
+        if result["result"] != "passed":
+            faults[task.name] = f"does not replay: {result['reason']}"
+    return faults
 
 
-def _find_flawed(runs: _Runs, tasks: Sequence[Task], _: _Results) -> Iterator[tuple[Task, str]]:
-    keys = find_keys()
-    for task in tasks:
-        kinds = scan_file(runs.staged / task.name, keys)
-        flaw = withhold(find_flaw(runs.staged / task.name, runs.staged), keys)
-        yield task, f"a secret would have been kept: {kinds[0]}" if kinds else flaw
-
-
-def _find_unreplayable(
-    runs: _Runs, tasks: Sequence[Task], _: _Results
-) -> Iterator[tuple[Task, str]]:
-    results = runs.replay(tasks, runs.staged)
-    for task in tasks:
-        result = results.get(task.check, {"result": "", "reason": "it did not run"})
-        passed = result["result"] == "passed"
-        yield task, "" if passed else f"does not replay: {result['reason']}"
+def _find_fault(runs: _Runs, task: Task, result: Mapping[str, Any]) -> str:
+    if result["result"] == "failed":
+        return f"failed while recording: {result['reason']}"
+    keys, path = find_keys(), runs.staged / task.name
+    kinds = scan_file(path, keys)
+    flaw = withhold(find_flaw(path, runs.staged), keys)
+    return f"a secret would have been kept: {kinds[0]}" if kinds else flaw
 
 
 def _explain(faults: Mapping[str, str]) -> str:
