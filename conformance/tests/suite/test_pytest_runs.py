@@ -155,6 +155,7 @@ def test_a_run_whose_parent_was_killed_waits_no_longer(tmp_path: Path) -> None:
         Path(path).with_name("go").touch()  # ends it if nothing else did
 
 
+@pytest.mark.usefixtures("forked")
 def test_an_interrupted_wait_ends_even_a_run_that_does_not_listen(tmp_path: Path) -> None:
     def interrupt(line: Any) -> None:
         # The first line tells what is planned: from then on the check begins.
@@ -166,6 +167,7 @@ def test_an_interrupted_wait_ends_even_a_run_that_does_not_listen(tmp_path: Path
     assert not is_alive(read_pid(tmp_path))
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_run_that_reports_nothing_for_too_long_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
