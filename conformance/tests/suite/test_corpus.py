@@ -256,8 +256,8 @@ def test_the_way_to_a_model_and_its_deployment_are_kept(tmp_path: Path) -> None:
 def test_the_printed_report_shows_each_loss(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make = with_defect(SHORTEN)
-    replay(write_corpus(tmp_path, RECORDINGS["text"], elsewhere("get", method="GET")), make=make)
+    path = write_corpus(tmp_path, RECORDINGS["text"], elsewhere("get", method="GET"))
+    assert corpus.main([str(path)], with_defect(SHORTEN)) == 1
     printed = capsys.readouterr().out
     assert "left out: 1 (not chat: GET is no chat call)" in printed
     assert "answer losses: 1\n  text: text (12 of 12 plays, invoke/whole/v0, …)" in printed

@@ -161,3 +161,12 @@ def test_a_check_that_did_not_pass_says_why_in_a_line_without_keys(
     assert "orch" not in reason
     assert len(reason) <= 300
     assert reason == told[1] if told[1] else reason.startswith("x" * 260)
+
+
+@pytest.mark.parametrize("record", [True, False])
+def test_a_run_that_records_nothing_leaves_vcr_as_it_is(*, record: bool) -> None:
+    registered: list[Any] = []
+    vcr: Any = SimpleNamespace(register_persister=registered.append)
+    config: Any = None
+    make(record=record).pytest_recording_configure(config, vcr)
+    assert len(registered) == record
