@@ -35,10 +35,6 @@ _Results: TypeAlias = "Mapping[str, Mapping[str, Any]]"
 
 _CHECKS = (f"{FOLDER}/checks/features", f"{FOLDER}/checks/standard/test_integration.py")
 _MOST = 12
-_PATIENCE = {"live": 1260.0}
-_LOCAL_PATIENCE = 300.0
-"""Seconds that one response may take: Baseten ends a request after 1,200 of them
-(https://docs.baseten.co)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +69,9 @@ class _Runs:
         if not tasks:  # pytest without a check runs them all
             return Done(0, "")
         arguments = ("--no-header", *options, *(task.check for task in tasks))
-        patience = _PATIENCE.get(self.request.target, _LOCAL_PATIENCE)
         environment = child_environment(self.request.target)
         with watch_tasks(self.console, step, len(tasks)) as watch:
-            return pytest_runs.run_pytest(arguments, environment, watch, patience)
+            return pytest_runs.run_pytest(arguments, environment, watch)
 
     def record(self, step: str, tasks: Sequence[Task]) -> Done:
         """Send the requests of some cassettes, and write new ones."""

@@ -60,7 +60,6 @@ class Runs:
         arguments: tuple[str, ...],
         environment: dict[str, str],
         watch: Callable[..., None] = lambda _: None,
-        patience: float = 0.0,
     ) -> Done:
         self.arguments.append(tuple(arguments))
         self.environments.append(environment)
