@@ -65,21 +65,23 @@ CUT = "recording was cut (exit code 3)\nwhat pytest said\nnothing was replaced"
 
 
 @pytest.mark.parametrize(
-    ("set_up", "code", "why"),
+    ("set_up", "ending"),
     [
-        ({"codes": [3, 0]}, 1, CUT),
-        ({"interrupt": KeyboardInterrupt()}, 128 + signal.SIGINT, f"interrupted: {IN_PART}"),
-        ({"interrupt": OSError("no space")}, 1, f"no space\n{IN_PART}"),
+        ({"codes": [3, 0]}, (1, CUT)),
+        ({"interrupt": KeyboardInterrupt()}, (128 + signal.SIGINT, f"interrupted: {IN_PART}")),
+        ({"interrupt": OSError("no space")}, (1, f"no space\n{IN_PART}")),
     ],
 )
-def test_the_command_says_why_it_ended(
-    runs: Runs, record: Any, set_up: Any, code: int, why: str
+def test_what_ends_the_command_is_said_and_leaves_every_cassette(
+    old: Path, runs: Runs, record: Any, set_up: Any, ending: tuple[int, str]
 ) -> None:
+    before, (code, why) = read(old), ending
     runs.set_up(**set_up)
-    said = record("--yes")
+    said = record("--yes", "--partial")
     assert said.code == code
     assert why in said.err
     assert ("nothing was replaced" in said.err) == (why == CUT)
+    assert read(old) == before
 
 
 @pytest.mark.parametrize(
