@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,7 @@ from conformance.tests.suite.aged_cassettes import PASSED, A, B, said, write_bot
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
 from conformance.tests.suite.fake_runs import KEY, aim
 from conformance.tests.suite.fake_runs import TASKS as TWO
+from conformance.tests.suite.sample_suite import Said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,12 +44,6 @@ def rerun(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(drift_command, "ask_again", ask_again)
     monkeypatch.setattr(drift_command, "plan", lambda *_: brought["plan"])
     return brought
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture

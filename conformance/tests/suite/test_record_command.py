@@ -3,7 +3,7 @@ from __future__ import annotations
 import signal
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,18 +14,13 @@ from conformance.reference import LoopbackServer
 from conformance.reference.exchange import plan_json
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 from conformance.tests.suite.fake_runs import KEY, NAMES, Runs, aim, read
+from conformance.tests.suite.sample_suite import Said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from conformance.reference import AnswerPlan, ReceivedRequest
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
