@@ -21,23 +21,12 @@ if TYPE_CHECKING:
 
     from conformance.maintenance.corpus.oracle import Json
 
-# Body key -> constructor argument.
-SETTINGS = {
-    "model": "model",
-    "temperature": "temperature",
-    "max_tokens": "max_tokens",
-    "max_completion_tokens": "max_tokens",
-    "top_p": "top_p",
-    "n": "n",
-    "seed": "seed",
-    "stop": "stop",
-    "presence_penalty": "presence_penalty",
-    "frequency_penalty": "frequency_penalty",
-    "logprobs": "logprobs",
-    "top_logprobs": "top_logprobs",
-    "logit_bias": "logit_bias",
-    "reasoning_effort": "reasoning_effort",
-}
+_SAME = (
+    *("model", "temperature", "max_tokens", "top_p", "n", "seed", "stop", "presence_penalty"),
+    *("frequency_penalty", "logprobs", "top_logprobs", "logit_bias", "reasoning_effort"),
+)
+SETTINGS = {name: name for name in _SAME} | {"max_completion_tokens": "max_tokens"}
+"""Body key -> constructor argument."""
 # What an application binds to a model rather than sets on it.
 BOUND = ("tool_choice", "parallel_tool_calls", "response_format")
 # What follows from the call itself (`stream`, not `invoke`).
