@@ -57,7 +57,7 @@ PLANTED = [
     (f"xoxd-a%2B{MIXED}%3D", KEY),
     (f"https://hooks.slack.com/workflows/T0/A0/{MIXED}", HOOK),
     (f"https://discord.com/api/webhooks/1234/{MIXED}", HOOK),
-    *((f"{kind}ABCDEFGHIJKLMNOP", KEY) for kind in ("AKIA", "ASIA")),
+    *((f"{kind}ABCDEFGHIJKLMNOP", KEY) for kind in ("AKIA", "ASIA", "ABIA", "ACCA")),
     (f'{{"SecretAccessKey": "{MIXED}"}}', NAMED),
     (f'{{"SessionToken": "{MIXED}"}}', NAMED),
     (f"x-amz-security-token: {LETTERS * 2}", HEADER),
