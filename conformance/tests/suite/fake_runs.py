@@ -5,6 +5,7 @@ Knows what a step reports and writes; must not know what any test makes of it.
 
 from __future__ import annotations
 
+import json
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 KEY = "sk-rehearsed-0123456789abcdef"
 NAMES = ("dedicated/tools/a.yaml", "dedicated/tools/b.yaml")
+A, B = NAMES
 TASKS = tuple(Task(name, f"test_tools.py::test_{name[16]}", "asked for") for name in NAMES)
+PASSED = {task.check: {"result": "passed", "reason": ""} for task in TASKS}
 
 
 def read(root: Path) -> dict[str, bytes]:
@@ -34,6 +37,18 @@ def aim(patch: pytest.MonkeyPatch, url: str) -> None:
     patch.setenv("BASETEN_API_KEY", KEY)
     patch.setenv("BASETEN_BASE_URL", f"{url}/v1")
     patch.setenv("BASETEN_DEDICATED_MODEL_URL", f"{url}/environments/production/predict")
+
+
+def said(**fields: Any) -> Any:
+    return talk(json.dumps(fields))
+
+
+def write_both(folder: Path) -> Path:
+    """Write recordings into `old` and today's answers, of the same shape, into `new`."""
+    for name in NAMES:
+        write_cassette(folder / "old" / name, said(a=1, b="x"))
+        write_cassette(folder / "new" / name, said(a=2, b="y"))
+    return folder
 
 
 class Runs:

@@ -15,9 +15,8 @@ from conformance.recording.rerecord import RecordingError
 from conformance.reference.exchange import DONE, AnswerPlan, BodyPiece, encode_event
 from conformance.reference.server import LoopbackServer
 from conformance.targets import LANES
-from conformance.tests.suite.aged_cassettes import PASSED, A, B, said, write_both
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
-from conformance.tests.suite.fake_runs import KEY, aim
+from conformance.tests.suite.fake_runs import KEY, PASSED, A, B, aim, said, write_both
 from conformance.tests.suite.fake_runs import TASKS as TWO
 from conformance.tests.suite.response_builders import piece
 from conformance.tests.suite.sample_suite import Said

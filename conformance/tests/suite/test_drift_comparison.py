@@ -12,8 +12,8 @@ from conformance.maintenance.drift.comparison import (
 )
 from conformance.maintenance.drift.shapes import read_shape
 from conformance.recording.redaction import hash_assets
-from conformance.tests.suite.aged_cassettes import PASSED, A, B, said, write_both
 from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.tests.suite.fake_runs import PASSED, A, B, said, write_both
 from conformance.tests.suite.fake_runs import TASKS as TWO
 from conformance.tests.suite.response_builders import response
 
