@@ -158,7 +158,9 @@ def test_what_gives_no_answer_is_told(answer: AnswerPlan | None, why: str) -> No
     with LoopbackServer(lambda request: answer or plan_json(200, {})) as server:
         if answer is None:
             server.close()
-        with no_longer_than(0.2), pytest.raises(ServedError, match=f"{server.url}/version {why}"):
+        patience = 0.2 if "ReadTimeout" in why else 30.0  # a busy machine closes late
+        told = f"{server.url}/version {why}"
+        with no_longer_than(patience), pytest.raises(ServedError, match=told):
             fetch(f"{server.url}/version", "")
 
 
