@@ -278,8 +278,8 @@ THOUGHTS = [encode_event({"choices": [{"delta": {"reasoning_content": "hm"}}]})]
     [
         (WORDS, 0.02, ("information", "40 chunks with text, the first after 0.")),
         (THOUGHTS, 0.02, ("information", "40 chunks with text")),
-        ([b"".join(WORDS[:15])], 0.4, ("warning", "15 chunks with text")),
-        ([WORDS[0], b"".join(WORDS[1:15])], 0.4, ("warning", "in 2 bursts")),
+        ([b"".join(WORDS[:15])], 0.8, ("warning", "15 chunks with text")),
+        ([WORDS[0], b"".join(WORDS[1:15])], 0.8, ("warning", "in 2 bursts")),
     ],
 )
 def test_a_server_that_buffers_is_told_from_one_that_streams(
