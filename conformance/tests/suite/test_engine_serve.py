@@ -75,16 +75,18 @@ def test_a_server_ends_with_a_failing_block_too(
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "patience", "why"),
     [
-        ("import time; time.sleep(60)", "never got ready"),
-        ("import os; raise SystemExit(os.environ['ENGINE_SAYS'])", "hi there"),
+        ("import time; time.sleep(60)", 0.5, "never got ready"),
+        ("import os; raise SystemExit(os.environ['ENGINE_SAYS'])", 30.0, "hi there"),
     ],
     ids=["in silence", "at once, with its last words"],
 )
-def test_a_server_that_never_gets_ready_is_ended(tmp_path: Path, text: str, why: str) -> None:
+def test_a_server_that_never_gets_ready_is_ended(
+    tmp_path: Path, text: str, patience: float, why: str
+) -> None:
     line, told = [sys.executable, "-c", text], {"ENGINE_SAYS": "hi there"}
-    command = Command(line, f"http://127.0.0.1:{find_port()}/", told, patience=0.5)
+    command = Command(line, f"http://127.0.0.1:{find_port()}/", told, patience)
     with pytest.raises(EngineError, match=why), run(command, tmp_path / "log"):
         pytest.fail("it does not answer")
 
