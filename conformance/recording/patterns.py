@@ -93,9 +93,10 @@ _KINDS_OF_KEY = (
     *("api", "access", "account", "private", "secret", "auth"),
     *("subscription", "functions", "master", "encryption"),
 )
-# The look at the first letter halves the time that a whole scan takes.
-_LETTERS = "".join(sorted({word[0] for word in (*_SECRET_NAMES, *_KINDS_OF_KEY)}))
-_FIELDS = rf"(?=[{_LETTERS}])(?:{'|'.join(_SECRET_NAMES)}|(?:{'|'.join(_KINDS_OF_KEY)})[._-]?key)"
+# The look at the first letters makes this rule, the slowest, more than twice as fast.
+_COLUMNS = zip(*_SECRET_NAMES, *_KINDS_OF_KEY, strict=False)
+_LOOK = "".join(f"[{''.join(sorted({*column}))}]" for column in _COLUMNS)
+_FIELDS = rf"(?={_LOOK})(?:{'|'.join(_SECRET_NAMES)}|(?:{'|'.join(_KINDS_OF_KEY)})[._-]?key)"
 _PREFIXES = (
     r"(?:sk|pk|rk|hf|xai|r8|fw)[-_]|dapi(?=[0-9a-f]{32})|api_org_|gh[oprsu]_|github_pat_"
     r"|gl(?:pat|dt|rt|ptt|cbt|soat|ft|imt|agent)-|xox[a-z](?:\.xox[bp])?-|xapp-|gsk_|npm_|pypi-"
