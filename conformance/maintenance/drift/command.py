@@ -27,7 +27,7 @@ from conformance.maintenance.drift.report import (
 from conformance.maintenance.drift.shapes import Change, Severity
 from conformance.maintenance.drift.timings import judge_timing
 from conformance.media import check_writable, open_console, to_terminal
-from conformance.recording.cassettes import ROOT, find_provenance
+from conformance.recording.cassettes import find_provenance
 from conformance.recording.command import (
     INTERRUPTED,
     add_options,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from conformance.recording.plan import Plan, RecordRequest
     from conformance.recording.provenance import Provenance
 
-__all__ = ["drift", "follow_models", "main"]
+__all__ = ["follow_models", "main"]
 
 _USAGE, _NO_REPORT = 2, 3
 _ABOUT = """\
@@ -66,20 +66,8 @@ _STANDIN = (
 )
 
 
-def drift(
-    request: RecordRequest, agreed: Plan, root: Path = ROOT, console: Console | None = None
-) -> Drift:
-    """Ask again what the cassettes hold, and compare.
-
-    Args:
-        request: Whom to ask, and what.
-        agreed: The plan.
-        root: The cassettes.
-        console: Where progress is shown; default nowhere.
-
-    Raises:
-        RecordingError: The service was lost, or refused the key, before anything was compared.
-    """
+def _find_drift(request: RecordRequest, agreed: Plan, root: Path, console: Console) -> Drift:
+    """Ask again what the cassettes hold, and compare; raise if nothing came to be compared."""
     with ask_again(request, agreed, console) as (folder, results, cut):
         found, reasons = compare(agreed, root, folder, results)
     names = [name for name, reason in reasons.items() if not reason]
@@ -194,7 +182,7 @@ def _drift(request: RecordRequest, options: argparse.Namespace, console: Console
     request = settle_models(followed)
     for model in request.models[len(followed.models) :]:
         console.print(to_terminal(f"asking for {model}, which is served"))
-    report = drift(request, agreed, options.cassettes, console=console)
+    report = _find_drift(request, agreed, options.cassettes, console)
     print_drift(report, console, find_keys())
     for path, write in ((options.json, write_json), (options.markdown, write_markdown)):
         if path:
