@@ -71,23 +71,14 @@ def find_evidence(folder: Path, make_model: MakeModel = ChatBaseten) -> CorpusEv
 
 
 def play_cases(cases: Iterable[Case], make_model: MakeModel) -> list[Played]:
-    """Play recordings, and observe each that the client could be asked for.
-
-    Args:
-        cases: The recordings.
-        make_model: The class under judgement.
-    """
+    """Play recordings through a client, and observe each that it could be asked for."""
     judged, _ = command.run(cases, make_model, _CUTS)
     # A request that LangChain cannot write was never sent, so it says nothing about the client.
     return [(_observe(each.case), each) for each in judged if each.unwritten is None]
 
 
 def weigh(played: Sequence[Played]) -> Iterator[Outcome]:
-    """Yield what recordings prove together: an outcome for each lane and claim, if any.
-
-    Args:
-        played: The recordings, each as it was observed and played.
-    """
+    """Yield what recordings prove together: an outcome for each lane and claim, if any."""
     lanes: dict[str, list[Played]] = defaultdict(list)
     for each in played:
         lanes[_find_lane(each[1].case)].append(each)

@@ -96,10 +96,7 @@ def _warn(request: RecordRequest, compared: Sequence[Provenance | None]) -> tupl
 def follow_models(request: RecordRequest, agreed: Plan, root: Path) -> RecordRequest:
     """Return the request with the model that most recordings of each lane were made with.
 
-    Args:
-        request: Whom to ask; a lane for which it names a model keeps that.
-        agreed: The plan.
-        root: The cassettes.
+    A lane for which the request names a model keeps that.
     """
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for task in agreed:
