@@ -99,8 +99,8 @@ def test_an_engine_is_asked_what_it_is(
         (["localai"], "/version", plan_json(200, {"version": "v2"})),
         (["localai"], "/server_info", plan_json(200, {"version": "v2"})),
         (["vllm", None], "/version", plan_json(200, {"version": "1"})),
-        ([], "/version", plan_bytes(200, "text/html", b"<html>")),
-        ([], "/version", plan_json(200, [])),
+        (["vllm"], "/version", plan_bytes(200, "text/html", b"<html>")),
+        (["vllm"], "/version", plan_json(200, [])),
         (["vllm"], "/version", plan_json(200, {})),
     ],
 )
