@@ -12,6 +12,7 @@ import pytest
 from langchain_core.load import dumps
 from pydantic import SecretStr
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import BasetenEmbeddings, ChatBaseten
 from langchain_baseten._config import references
 from langchain_baseten._config.api_key import (
@@ -44,7 +45,7 @@ CLEANED: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("given", "key"), CLEANED.values(), ids=CLEANED)
+@in_each(("given", "key"), CLEANED)
 def test_a_key_becomes_a_secret(given: Any, key: str) -> None:
     found = clean_key(given)
 
@@ -52,7 +53,7 @@ def test_a_key_becomes_a_secret(given: Any, key: str) -> None:
     assert found.get_secret_value() == key
 
 
-@pytest.mark.parametrize("given", [None, 7, b"x"])
+@in_each("given", [None, 7, b"x"])
 def test_a_value_that_is_not_a_key_is_left_to_pydantic(given: Any) -> None:
     assert clean_key(given) is given
 
@@ -89,9 +90,9 @@ def write_down(error: BaseException) -> str:
     return "".join(found.format()) + repr(error)
 
 
-@pytest.mark.parametrize(("given", "words"), MANGLED.values(), ids=MANGLED)
-@pytest.mark.parametrize("construct", CONSTRUCT.values(), ids=CONSTRUCT)
-@pytest.mark.parametrize("wrap", [str, SecretStr])
+@in_each(("given", "words"), MANGLED)
+@in_each("construct", CONSTRUCT)
+@in_each("wrap", [str, SecretStr])
 def test_a_malformed_key_is_refused_and_not_shown(
     given: str, words: str, construct: Callable[[Any], object], wrap: Callable[[str], Any]
 ) -> None:
@@ -107,8 +108,8 @@ LATER: dict[str, Callable[[ChatBaseten, str], object]] = {
 }
 
 
-@pytest.mark.parametrize(("given", "words"), MANGLED.values(), ids=MANGLED)
-@pytest.mark.parametrize("give", LATER.values(), ids=LATER)
+@in_each(("given", "words"), MANGLED)
+@in_each("give", LATER)
 def test_a_malformed_key_that_is_set_later_is_refused(
     given: str, words: str, give: Callable[[ChatBaseten, str], object]
 ) -> None:
@@ -130,7 +131,7 @@ FAILURES: dict[str, Callable[[str], object]] = {
 }
 
 
-@pytest.mark.parametrize("construct", FAILURES.values(), ids=FAILURES)
+@in_each("construct", FAILURES)
 def test_no_failed_construction_shows_the_key(construct: Callable[[str], object]) -> None:
     with pytest.raises(ValueError, match=r"error|parameter|https") as caught:
         construct(KEY)
@@ -179,7 +180,7 @@ WRITTEN: dict[str, Callable[[ChatBaseten], Any]] = {
 }
 
 
-@pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
+@in_each("write", WRITTEN)
 def test_the_key_is_written_nowhere(write: Callable[[ChatBaseten], Any]) -> None:
     written = str(write(MODEL))
 
@@ -340,6 +341,6 @@ SECRET_NAMES: dict[str, bool] = {
 }
 
 
-@pytest.mark.parametrize(("name", "secret"), SECRET_NAMES.items())
+@in_each(("name", "secret"), SECRET_NAMES.items())
 def test_a_secret_header_is_recognized_by_its_name(name: str, secret: bool) -> None:
     assert is_secret_name(name) is secret

@@ -17,6 +17,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel, Field, SecretStr
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import (
     BasetenConnectionError,
     BasetenEmbeddings,
@@ -128,7 +129,7 @@ NAMES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("settings", "name"), NAMES.values(), ids=NAMES)
+@in_each(("settings", "name"), NAMES)
 def test_the_model_is_the_one_that_was_named(settings: dict[str, Any], name: str) -> None:
     made = make(**settings)
 
@@ -214,7 +215,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("settings", "words"), REFUSED.values(), ids=REFUSED)
+@in_each(("settings", "words"), REFUSED)
 def test_what_cannot_work_is_refused_at_construction(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make(**settings)
@@ -335,7 +336,7 @@ KEYS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("give", KEYS.values(), ids=KEYS)
+@in_each("give", KEYS)
 def test_a_plain_key_is_a_secret_whichever_way_it_came(give: Any) -> None:
     made = give(ChatBaseten(model="m", api_key="sk-first-0123456789"))
     request, _ = made._build_request([HumanMessage("a")], None, {}, None, stream=False)

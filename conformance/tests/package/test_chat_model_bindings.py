@@ -12,6 +12,7 @@ from langchain_core.exceptions import OutputParserException
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService, calling, whole
 from langchain_baseten import BasetenRefusalError
 
@@ -74,9 +75,9 @@ def respond(method: str, name: str, arguments: dict[str, Any] | None = None) -> 
     )
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+@in_each("way", WAYS)
+@in_each("method", METHODS)
+@in_each("schema", SCHEMAS)
 def test_the_output_has_the_requested_type(
     schema: tuple[Any, Any, str], method: Any, way: Callable[[Any], Any]
 ) -> None:
@@ -85,8 +86,8 @@ def test_the_output_has_the_requested_type(
     assert way(service.model().with_structured_output(shape, method=method)) == expected
 
 
-@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
-@pytest.mark.parametrize("strict", [None, False, True])
+@in_each("schema", SCHEMAS)
+@in_each("strict", [None, False, True])
 def test_function_calling_forces_one_call_of_the_schema(
     schema: tuple[Any, Any, str], *, strict: bool | None
 ) -> None:
@@ -100,8 +101,8 @@ def test_function_calling_forces_one_call_of_the_schema(
     assert service.body["parallel_tool_calls"] is False
 
 
-@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
-@pytest.mark.parametrize("strict", [None, True])
+@in_each("schema", SCHEMAS)
+@in_each("strict", [None, True])
 def test_json_schema_sends_the_schema(schema: tuple[Any, Any, str], *, strict: bool | None) -> None:
     service = MockService(whole(json.dumps(ARGUMENTS)))
     shaped = service.model().with_structured_output(schema[0], method="json_schema", strict=strict)
@@ -130,7 +131,7 @@ def test_tools_can_be_bound_with_a_schema(method: Any) -> None:
     assert "tool_choice" not in service.body
 
 
-@pytest.mark.parametrize("method", METHODS)
+@in_each("method", METHODS)
 def test_include_raw_returns_the_message_and_the_parsed_output(method: Any) -> None:
     service = MockService(respond(method, "Joke"))
     result = (
@@ -141,7 +142,7 @@ def test_include_raw_returns_the_message_and_the_parsed_output(method: Any) -> N
     assert result["parsing_error"] is None
 
 
-@pytest.mark.parametrize("method", METHODS)
+@in_each("method", METHODS)
 def test_include_raw_returns_the_parsing_error(method: Any) -> None:
     service = MockService(respond(method, "Joke", {"setup": "Knock"}))
     result = (
@@ -160,9 +161,9 @@ def test_a_parsing_error_is_raised_without_include_raw(method: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
-@pytest.mark.parametrize("schema", [Joke, JOKE_SCHEMA], ids=["pydantic", "JSON schema"])
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@in_each("schema", {"pydantic": Joke, "JSON schema": JOKE_SCHEMA})
+@in_each("method", METHODS)
+@in_each("way", WAYS)
 def test_a_refusal_raises_a_refusal_error(
     schema: Any, method: Any, way: Callable[[Any], Any]
 ) -> None:
@@ -173,7 +174,7 @@ def test_a_refusal_raises_a_refusal_error(
 
 
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
-@pytest.mark.parametrize("method", METHODS)
+@in_each("method", METHODS)
 def test_include_raw_returns_a_refusal_as_the_parsing_error(method: Any) -> None:
     shaped = (
         MockService(REFUSED).model().with_structured_output(Joke, method=method, include_raw=True)
@@ -190,7 +191,7 @@ def test_further_parameters_are_bound_as_well() -> None:
         assert service.body["temperature"] == 0.25
 
 
-@pytest.mark.parametrize("method", METHODS)
+@in_each("method", METHODS)
 def test_the_schema_is_traced_and_not_sent(method: Any) -> None:
     chain: Any = MockService().model().with_structured_output(Joke, method=method, strict=True)
     traced = chain.first.kwargs["ls_structured_output_format"]
@@ -200,7 +201,7 @@ def test_the_schema_is_traced_and_not_sent(method: Any) -> None:
     assert "ls_structured_output_format" not in service.body
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("arguments", "words"),
     [
         ({"schema": Joke, "method": "guessing"}, "guessing.*function_calling, json_schema"),
@@ -232,7 +233,7 @@ CHOICES: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
-@pytest.mark.parametrize(("choice", "sent"), CHOICES.values(), ids=CHOICES)
+@in_each(("choice", "sent"), CHOICES)
 def test_a_tool_choice_is_sent_in_openais_form(choice: Any, sent: Any) -> None:
     service = MockService()
     service.model().bind_tools([look], tool_choice=choice).invoke("Hi")
@@ -262,14 +263,14 @@ TOOLS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("given", TOOLS.values(), ids=TOOLS)
+@in_each("given", TOOLS)
 def test_a_tool_of_any_form_is_sent_in_the_same_form(given: Any) -> None:
     service = MockService()
     service.model().bind_tools([given]).invoke("Hi")
     assert service.body["tools"] == [TOOLS["OpenAI tool"]]
 
 
-@pytest.mark.parametrize("parallel", [None, False, True])
+@in_each("parallel", [None, False, True])
 def test_parallel_tool_calls_can_be_disabled(*, parallel: bool | None) -> None:
     service = MockService()
     service.model().bind_tools([look], parallel_tool_calls=parallel).invoke("Hi")

@@ -17,6 +17,7 @@ from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, USAGE, MockService, calling, whole
 from langchain_baseten import ChatBaseten, MissingToolCallWarning
 
@@ -49,7 +50,7 @@ METHODS: dict[str, Callable[..., AIMessage]] = {
 in_beta = pytest.mark.filterwarnings(
     "ignore:.* is in beta:langchain_core._api.beta_decorator.LangChainBetaWarning"
 )
-every_method = pytest.mark.parametrize("run", METHODS.values(), ids=METHODS)
+every_method = in_each("run", METHODS)
 
 
 @every_method
@@ -160,15 +161,14 @@ def test_the_tokens_of_a_batch_are_summed() -> None:
     assert result.llm_output["model_provider"] == "baseten"
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("stream_usage", "option", "requested"),
-    [
-        (None, {}, True),
-        (True, {}, True),
-        (False, {}, False),
-        (None, {"stream_usage": False}, False),
-    ],
-    ids=["unset", "on", "off", "off for this call"],
+    {
+        "unset": (None, {}, True),
+        "on": (True, {}, True),
+        "off": (False, {}, False),
+        "off for this call": (None, {"stream_usage": False}, False),
+    },
 )
 def test_a_stream_reports_tokens_unless_disabled(
     stream_usage: bool | None, option: dict[str, Any], *, requested: bool
@@ -178,15 +178,14 @@ def test_a_stream_reports_tokens_unless_disabled(
     assert service.body.get("stream_options") == ({"include_usage": True} if requested else None)
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("parameters", "streamed"),
-    [
-        ({}, [False, True]),
-        ({"streaming": True}, [True, True]),
-        ({"disable_streaming": True}, [False, False]),
-        ({"disable_streaming": "tool_calling"}, [False, True]),
-    ],
-    ids=["unset", "streaming", "disabled", "disabled with tools"],
+    {
+        "unset": ({}, [False, True]),
+        "streaming": ({"streaming": True}, [True, True]),
+        "disabled": ({"disable_streaming": True}, [False, False]),
+        "disabled with tools": ({"disable_streaming": "tool_calling"}, [False, True]),
+    },
 )
 def test_streaming_is_configurable(parameters: dict[str, Any], streamed: list[bool]) -> None:
     service = MockService()
@@ -240,7 +239,7 @@ def test_a_rate_limiter_is_respected() -> None:
 # --- what LangChain reads from the model ----------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("parameters", "options", "named"),
     [
         ({}, {}, {"ls_model_name": "m"}),
@@ -302,7 +301,7 @@ def test_a_model_without_headers_is_dumped_and_loaded() -> None:
     assert "default_headers" not in dumps(ChatBaseten(model="m", api_key=KEY))
 
 
-@pytest.mark.parametrize(
+@in_each(
     "other",
     [
         {"model": "n"},
@@ -313,7 +312,6 @@ def test_a_model_without_headers_is_dumped_and_loaded() -> None:
         {"model_kwargs": {"top_k": 4}},
         {"extra_body": {"top_k": 4}},
     ],
-    ids=str,
 )
 def test_a_cache_distinguishes_models_and_parameters(other: dict[str, Any]) -> None:
     cache = InMemoryCache()

@@ -11,6 +11,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import ChatBaseten
 from langchain_baseten._config.references import SecretTable
 from langchain_baseten._http.credentials import reveal
@@ -177,7 +178,7 @@ BODIES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("parameters", "options", "found"), BODIES.values(), ids=BODIES)
+@in_each(("parameters", "options", "found"), BODIES)
 def test_parameters_override_each_other_in_order(
     parameters: dict[str, Any], options: dict[str, Any], found: dict[str, Any]
 ) -> None:
@@ -196,7 +197,7 @@ STOPS: dict[str, tuple[Any, list[str] | None, dict[str, Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize(("own", "stop", "options", "sent"), STOPS.values(), ids=STOPS)
+@in_each(("own", "stop", "options", "sent"), STOPS)
 def test_stop_sequences_of_the_invocation_override_the_models(
     own: Any, stop: list[str] | None, options: dict[str, Any], sent: Any
 ) -> None:
@@ -219,7 +220,7 @@ COUNTED: dict[str, tuple[Any, Any, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("own", "requested", "counted"), COUNTED.values(), ids=COUNTED)
+@in_each(("own", "requested", "counted"), COUNTED)
 def test_a_stream_requests_token_counts_unless_disabled(
     own: Any, requested: Any, counted: bool
 ) -> None:
@@ -273,7 +274,7 @@ HEADERS: dict[str, tuple[Any, Any, dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize(("own", "requested", "sent"), HEADERS.values(), ids=HEADERS)
+@in_each(("own", "requested", "sent"), HEADERS)
 def test_headers_are_merged_without_duplicates(
     own: Any, requested: Any, sent: dict[str, str]
 ) -> None:
@@ -284,8 +285,8 @@ def test_a_stream_is_requested_as_events() -> None:
     assert build({}, stream=True)[0].headers["Accept"] == "text/event-stream"
 
 
-@pytest.mark.parametrize("place", ["default_headers", "extra_headers"])
-@pytest.mark.parametrize("name", ["Authorization", "authorization"])
+@in_each("place", ["default_headers", "extra_headers"])
+@in_each("name", ["Authorization", "authorization"])
 def test_an_authorization_header_replaces_the_key(place: str, name: str) -> None:
     headers = {name: "Api-Key other"}
     own = {"default_headers": headers} if place == "default_headers" else {}
@@ -363,7 +364,7 @@ CALLS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("parameters", "options", "found"), CALLS.values(), ids=CALLS)
+@in_each(("parameters", "options", "found"), CALLS)
 def test_client_options_are_set_on_the_request(
     parameters: dict[str, Any], options: dict[str, Any], found: dict[str, Any]
 ) -> None:
@@ -395,7 +396,7 @@ FORCED: dict[str, tuple[dict[str, Any], bool]] = {
 }
 
 
-@pytest.mark.parametrize(("options", "forced"), FORCED.values(), ids=FORCED)
+@in_each(("options", "forced"), FORCED)
 def test_the_reader_gets_the_context_of_the_request(options: dict[str, Any], forced: bool) -> None:
     _, context = build({}, {**options, "model": "other"})
     ids = [context.new_id() for _ in range(3)]
@@ -431,7 +432,7 @@ CLIENT_ONLY: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", CLIENT_ONLY)
+@in_each("name", CLIENT_ONLY.keys())
 def test_a_parameter_of_the_client_is_refused_as_a_call_option(name: str) -> None:
     with pytest.raises(BasetenRequestError, match=rf"Pass it to ChatBaseten\({name}=") as caught:
         build({}, {name: CLIENT_ONLY[name]})
@@ -447,7 +448,7 @@ USED = [
 ]
 
 
-@pytest.mark.parametrize("options", USED, ids=str)
+@in_each("options", USED)
 def test_a_parameter_of_the_client_is_used_and_not_sent(options: dict[str, Any]) -> None:
     assert body({}, options) == {"model": "m"}
     assert build({}, options) != build({})
@@ -496,7 +497,7 @@ UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("options", "message"), UNUSABLE.values(), ids=UNUSABLE)
+@in_each(("options", "message"), UNUSABLE)
 def test_an_option_that_cannot_be_used_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(BasetenRequestError, match=message):
         build({}, options)

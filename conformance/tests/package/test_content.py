@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol.content import _write_as_it_is, write_block, write_content
 from langchain_baseten.exceptions import BasetenRequestError
 
@@ -132,7 +133,7 @@ PARTS: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("block", "part"), PARTS.values(), ids=PARTS)
+@in_each(("block", "part"), PARTS)
 def test_a_block_becomes_a_part(block: Any, part: dict[str, Any]) -> None:
     assert write_block(block) == [part]
 
@@ -146,7 +147,7 @@ SOUNDS = {
 }
 
 
-@pytest.mark.parametrize("kind", SOUNDS)
+@in_each("kind", SOUNDS.keys())
 def test_audio_formats_have_the_names_that_engines_use(kind: str) -> None:
     blocks = [
         {"type": "audio", "base64": "AA==", "mime_type": f"audio/{subtype}"}
@@ -176,7 +177,7 @@ CONTENTS: dict[str, tuple[Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("content", "written"), CONTENTS.values(), ids=CONTENTS)
+@in_each(("content", "written"), CONTENTS)
 def test_content_is_a_string_or_a_list_of_parts(content: Any, written: Any) -> None:
     assert write_content(content) == written
 
@@ -239,7 +240,7 @@ UNSENDABLE: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("block", "words"), UNSENDABLE.values(), ids=UNSENDABLE)
+@in_each(("block", "words"), UNSENDABLE)
 def test_a_block_that_cannot_be_sent_is_refused_with_the_reason(block: Any, words: str) -> None:
     with pytest.raises(BasetenRequestError) as caught:
         write_content(["a", block])
@@ -257,7 +258,7 @@ def test_the_message_shows_the_block_shortened() -> None:
     assert len(str(caught.value)) < 500
 
 
-@pytest.mark.parametrize("block", [block for block, _ in UNSENDABLE.values()], ids=UNSENDABLE)
+@in_each("block", [block for block, _ in UNSENDABLE.values()])
 def test_a_refusal_quotes_the_block(block: Any) -> None:
     with pytest.raises(BasetenRequestError) as caught:
         write_block(block)
@@ -282,14 +283,14 @@ def test_a_value_is_quoted_up_to_40_characters_and_a_block_up_to_200() -> None:
     assert (len(quoted), quoted[-1]) == (200, "…")
 
 
-@pytest.mark.parametrize("name", ["input_audio", "audio_url", "video_url"])
+@in_each("name", ["input_audio", "audio_url", "video_url"])
 def test_a_native_part_keeps_its_name_and_value(name: str) -> None:
     block = {"type": name, name: {"url": URL}, "extra": 1}
 
     assert _write_as_it_is(name)(block) == {"type": name, name: {"url": URL}}
 
 
-@pytest.mark.parametrize("block", [block for block, _ in PARTS.values() if isinstance(block, dict)])
+@in_each("block", [block for block, _ in PARTS.values() if isinstance(block, dict)])
 def test_a_block_is_never_changed(block: dict[str, Any]) -> None:
     before = repr(block)
     write_block(block)
@@ -313,7 +314,7 @@ DATA: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("data", "text"), DATA.values(), ids=DATA)
+@in_each(("data", "text"), DATA)
 def test_data_can_be_bytes(data: Any, text: str) -> None:
     def write(kind: str, mime: str, **more: Any) -> Any:
         return write_block({"type": kind, "mime_type": mime, **more})
@@ -329,8 +330,8 @@ def test_data_can_be_bytes(data: Any, text: str) -> None:
     assert pdf["file"]["file_data"] == f"data:application/pdf;base64,{text}"
 
 
-@pytest.mark.parametrize("data", [7, ["AA=="], {"a": 1}, object()])
-@pytest.mark.parametrize(
+@in_each("data", [7, ["AA=="], {"a": 1}, object()])
+@in_each(
     ("kind", "mime"), [("image", "image/png"), ("audio", "audio/wav"), ("file", "application/pdf")]
 )
 def test_data_of_another_type_is_refused(kind: str, mime: str, data: Any) -> None:
@@ -338,7 +339,7 @@ def test_data_of_another_type_is_refused(kind: str, mime: str, data: Any) -> Non
         write_block({"type": kind, "mime_type": mime, "base64": data})
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("block", "words"),
     [
         ({"type": "image", "url": b"https://a"}, "its URL must be a string"),

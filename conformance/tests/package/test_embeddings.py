@@ -12,6 +12,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY
 from langchain_baseten import (
     BasetenAPIError,
@@ -212,7 +213,7 @@ WRONG: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize(("text", "words"), WRONG.items(), ids=[text[:80] for text in WRONG])
+@in_each(("text", "words"), WRONG.items())
 def test_an_answer_without_a_vector_for_each_text_is_refused(text: str, words: str) -> None:
     headers = {"x-baseten-request-id": "r1", "set-cookie": "a=b"}
     with pytest.raises(BasetenInvalidResponseError) as caught:
@@ -223,7 +224,7 @@ def test_an_answer_without_a_vector_for_each_text_is_refused(text: str, words: s
     assert caught.value.response == ErrorResponse(201, text, {"x-baseten-request-id": "r1"})
 
 
-@pytest.mark.parametrize(("length", "wrong"), [(1, True), (2, False), (3, True)])
+@in_each(("length", "wrong"), [(1, True), (2, False), (3, True)])
 def test_a_vector_has_the_length_that_was_requested(length: int, wrong: bool) -> None:
     text = json.dumps({"data": [{"embedding": [1.0] * length}]})
     context = BatchContext(count=1, first=7, dimensions=2)
@@ -294,16 +295,16 @@ def test_empty_texts_are_sent_as_they_are(embed: Any) -> None:
     assert engine.batches == [["", "a", ""]]
 
 
-@pytest.mark.parametrize("name", ["chunk_size", "max_concurrency", "dimensions"])
-@pytest.mark.parametrize("value", [0, -1, "many"])
+@in_each("name", ["chunk_size", "max_concurrency", "dimensions"])
+@in_each("value", [0, -1, "many"])
 def test_a_number_that_cannot_be_is_refused_at_construction(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=name):
         Engine().model(**{name: value})
 
 
-@sync_and_async
-@pytest.mark.parametrize("name", ["chunk_size", "max_concurrency"])
-@pytest.mark.parametrize("value", [0, "2"])
+@in_each("embed", WAYS)
+@in_each("name", ["chunk_size", "max_concurrency"])
+@in_each("value", [0, "2"])
 def test_a_number_that_a_copy_was_given_is_checked_by_the_call(
     embed: Any, name: str, value: Any
 ) -> None:
@@ -358,15 +359,14 @@ def test_a_pickle_holds_no_key_and_no_client_and_works_where_it_lands(
     assert pickle.loads(state).api_key.get_secret_value() == KEY  # noqa: S301  same
 
 
-@sync_and_async
-@pytest.mark.parametrize(
+@in_each("embed", WAYS)
+@in_each(
     ("body", "error"),
     [
         ({"error": {"message": f"slow {KEY}", "code": 429}}, BasetenRateLimitError),
         ({"object": "error", "message": f"no {KEY}", "code": 404}, BasetenNotFoundError),
         ({"detail": f"prompt is too long {KEY}"}, BasetenContextOverflowError),
     ],
-    ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
 def test_an_error_inside_a_200_is_that_error(
     embed: Any, body: dict[str, Any], error: type[BasetenError]
@@ -377,8 +377,8 @@ def test_an_error_inside_a_200_is_that_error(
     assert KEY not in f"{caught.value}{caught.value.body}{caught.value.response}"
 
 
-@sync_and_async
-@pytest.mark.parametrize(
+@in_each("embed", WAYS)
+@in_each(
     ("texts", "message"),
     [
         ("one text", "takes a list of texts, not a str"),
@@ -392,7 +392,6 @@ def test_an_error_inside_a_200_is_that_error(
         ([["a"]], "Text 0 of embed_documents is a list"),
         (["a"] * 99 + ["\ud83d"], "Text 99 of embed_documents holds half of a surrogate pair"),
     ],
-    ids=lambda value: value[:40] if isinstance(value, str) else type(value).__name__,
 )
 def test_what_is_no_list_of_texts_is_refused_before_anything_is_sent(
     embed: Any, texts: Any, message: str
@@ -403,7 +402,7 @@ def test_what_is_no_list_of_texts_is_refused_before_anything_is_sent(
     assert not engine.requests
 
 
-@pytest.mark.parametrize("text", [None, ["a"], b"a", 5, "\ud83d"])
+@in_each("text", [None, ["a"], b"a", 5, "\ud83d"])
 def test_a_query_that_is_no_text_is_refused(text: Any) -> None:
     engine = Engine()
     for query in (engine.model().embed_query, engine.model().aembed_query):
@@ -412,8 +411,8 @@ def test_a_query_that_is_no_text_is_refused(text: Any) -> None:
     assert not engine.requests
 
 
-@sync_and_async
-@pytest.mark.parametrize("make", [tuple, iter, lambda texts: (text for text in texts)])
+@in_each("embed", WAYS)
+@in_each("make", [tuple, iter, lambda texts: (text for text in texts)])
 def test_anything_that_yields_texts_in_order_is_a_list_of_texts(embed: Any, make: Any) -> None:
     assert embed(Engine().model(), make(["a", "bb"])) == [[1.0], [2.0]]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol.error_responses import error_from_response, find_sentence
 
 # `retry_after` in the body -> seconds
 WAITS = {"0": 0.0, "1e9": 1e9, "1000000001": None, "-0.5": None}
 
 
-@pytest.mark.parametrize(("value", "seconds"), WAITS.items())
+@in_each(("value", "seconds"), WAITS.items())
 def test_retry_after_is_between_zero_and_a_thousand_million_seconds(
     value: str, seconds: float | None
 ) -> None:

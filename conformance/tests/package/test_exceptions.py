@@ -13,6 +13,7 @@ from langchain_core import exceptions as core
 from langchain_core.messages import AIMessage
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import exceptions as _errors
 from langchain_baseten._config.endpoint import parse_base_url, parse_model_url
 from langchain_baseten.exceptions import BasetenError, BasetenRefusalError, ErrorResponse
@@ -54,7 +55,7 @@ TREE: dict[str, tuple[tuple[str, ...], bool]] = {
         False,
     ),
 }
-EVERY_CLASS = pytest.mark.parametrize("name", TREE)
+EVERY_CLASS = in_each("name", TREE.keys())
 TRAVEL: dict[str, Callable[[Any], Any]] = {
     "pickled": lambda value: pickle.loads(pickle.dumps(value)),  # noqa: S301  our own bytes
     "copied": copy.copy,
@@ -120,7 +121,7 @@ def test_docstring_shows_each_error_under_its_parent(name: str) -> None:
 
 
 @EVERY_CLASS
-@pytest.mark.parametrize("travel", TRAVEL.values(), ids=TRAVEL)
+@in_each("travel", TRAVEL)
 def test_error_keeps_its_attributes_when_pickled_or_copied(
     name: str, travel: Callable[[Any], Any]
 ) -> None:

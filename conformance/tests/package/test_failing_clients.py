@@ -109,8 +109,8 @@ def hooked(library: Any, moment: str, hook: Callable[[Any], Any]) -> dict[str, A
 
 @in_each("way", WAYS.keys())
 @in_each("exception", OWN)
-@pytest.mark.parametrize("moment", ["request", "response", "auth"])
-@pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
+@in_each("moment", ["request", "response", "auth"])
+@in_each("library", LIBRARIES)
 async def test_an_exception_of_the_users_own_code_is_passed_on_and_not_retried(
     library: Any, moment: str, exception: Exception, way: str
 ) -> None:
@@ -146,7 +146,7 @@ async def test_a_system_error_of_a_transport_stands_for_the_connection(
         await ask(ChatBaseten(model="m", api_key=KEY, max_retries=0, **clients), "Hello", way)
 
 
-@in_every_way
+@in_each("way", WAYS.keys())
 async def test_an_event_hook_that_raises_for_status_gives_the_error_of_the_status(way: str) -> None:
     def raise_at_once(response: httpx.Response) -> None:
         response.read()
@@ -173,7 +173,7 @@ async def test_an_event_hook_that_raises_for_status_gives_the_error_of_the_statu
     assert KEY not in f"{caught.value!r}{vars(caught.value)}"
 
 
-@in_every_way
+@in_each("way", WAYS.keys())
 async def test_the_authentication_of_a_client_of_the_users_is_kept(way: str) -> None:
     seen: list[str] = []
 
@@ -230,7 +230,7 @@ def get_weather(city: str) -> str:
     return city
 
 
-@in_every_way
+@in_each("way", WAYS.keys())
 async def test_a_missing_call_warns_at_the_callers_line_each_time(way: str) -> None:
     model: Any = MockService(whole("No.")).model().bind_tools([get_weather], tool_choice="any")
     with warnings.catch_warnings(record=True) as caught:
@@ -282,7 +282,7 @@ UNUSABLE: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("update", UNUSABLE.values(), ids=UNUSABLE)
+@in_each("update", UNUSABLE)
 @in_each("way", WAYS.keys())
 async def test_an_unusable_setting_of_a_copy_is_an_error_of_the_package(
     update: dict[str, Any], way: str
@@ -293,7 +293,7 @@ async def test_an_unusable_setting_of_a_copy_is_an_error_of_the_package(
     assert not service.requests
 
 
-@in_every_way
+@in_each("way", WAYS.keys())
 async def test_the_example_of_the_documentation_says_what_to_replace(way: str) -> None:
     model = ChatBaseten(
         model_url="https://model-<id>.api.baseten.co/environments/production/predict", api_key=KEY

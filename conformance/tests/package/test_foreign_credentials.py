@@ -16,6 +16,7 @@ from langchain_core.tracers.base import BaseTracer
 from pydantic import SecretStr
 
 from conformance.tests.package.exposed import expose
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, MockService, whole
 from langchain_baseten import BasetenError, ChatBaseten
 from langchain_baseten._http.credentials import (
@@ -53,13 +54,13 @@ PLAIN_NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", SECRET_NAMES)
+@in_each("name", SECRET_NAMES)
 def test_a_credential_is_recognized_by_the_name_that_gateways_use(name: str) -> None:
     assert is_secret_name(name)
     assert is_secret_name(name.upper())
 
 
-@pytest.mark.parametrize("name", PLAIN_NAMES)
+@in_each("name", PLAIN_NAMES)
 def test_other_headers_are_no_credentials(name: str) -> None:
     assert not is_secret_name(name)
 
@@ -85,7 +86,7 @@ VALUES: dict[Any, bool] = {
 }
 
 
-@pytest.mark.parametrize(("value", "secret"), VALUES.items(), ids=map(str, VALUES))
+@in_each(("value", "secret"), VALUES.items())
 def test_a_credential_is_recognized_by_its_value(value: Any, secret: bool) -> None:
     assert is_credential("X-Team", value) is secret
 
@@ -100,7 +101,7 @@ def test_credentials_are_concealed_and_revealed() -> None:
     assert mask(given) == {"code": MASK, "sig": [MASK, MASK], "pin": MASK, "v": 2}
 
 
-@pytest.mark.parametrize("given", [None, "text", 7])
+@in_each("given", [None, "text", 7])
 def test_what_is_no_mapping_is_left_alone(given: Any) -> None:
     assert (conceal(given), reveal(given), reveal_recognized(given)) == (given, given, given)
 
@@ -164,9 +165,9 @@ ANSWERS: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("settings", "call"), PLACES.values(), ids=PLACES)
-@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+@in_each("way", WAYS)
+@in_each(("settings", "call"), PLACES)
+@in_each("answer", ANSWERS)
 def test_a_credential_is_sent_and_shown_by_no_call(
     answer: Callable[[], Any], settings: dict[str, Any], call: dict[str, Any], way: str
 ) -> None:
@@ -178,8 +179,8 @@ def test_a_credential_is_sent_and_shown_by_no_call(
     assert exposed.where(SECRET) == []
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("settings", "call"), PLACES.values(), ids=PLACES)
+@in_each("way", WAYS)
+@in_each(("settings", "call"), PLACES)
 def test_a_credential_is_shown_by_no_request_that_cannot_be_built(
     settings: dict[str, Any], call: dict[str, Any], way: str
 ) -> None:
@@ -201,8 +202,8 @@ async def _fail_async(_: httpx.Response) -> None:
     raise _HookError
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("settings", "call"), PLACES.values(), ids=PLACES)
+@in_each("way", WAYS)
+@in_each(("settings", "call"), PLACES)
 def test_a_credential_is_in_no_local_where_an_error_of_the_user_passes(
     settings: dict[str, Any], call: dict[str, Any], way: str
 ) -> None:
@@ -237,8 +238,8 @@ WRITTEN: dict[str, Callable[[ChatBaseten, dict[str, Any]], Any]] = {
 }
 
 
-@pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
-@pytest.mark.parametrize(("settings", "call"), PLACES.values(), ids=PLACES)
+@in_each("write", WRITTEN)
+@in_each(("settings", "call"), PLACES)
 def test_a_credential_is_written_nowhere(
     settings: dict[str, Any], call: dict[str, Any], write: Callable[..., Any]
 ) -> None:
@@ -265,8 +266,8 @@ CHANGED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-@pytest.mark.parametrize("settings", CHANGED.values(), ids=CHANGED)
+@in_each("change", CHANGES)
+@in_each("settings", CHANGED)
 def test_a_credential_that_is_set_later_is_sent_and_written_nowhere(
     settings: dict[str, Any], change: Callable[..., ChatBaseten]
 ) -> None:
@@ -301,7 +302,7 @@ def test_a_credential_of_a_base_url_that_is_not_used_is_not_sent() -> None:
     assert service.requests[0].url.query == b""
 
 
-@pytest.mark.parametrize(
+@in_each(
     "url",
     [
         f"https://me:{SECRET}@gateway.example/v1",
@@ -363,8 +364,8 @@ def test_options_of_a_trace_keep_what_is_sent_to_the_model() -> None:
     assert SECRET not in repr(shown)
 
 
-@pytest.mark.parametrize("name", ["extra_headers", "extra_query", "default_headers"])
-@pytest.mark.parametrize("place", ["constructor", "assigned", "call"])
+@in_each("name", ["extra_headers", "extra_query", "default_headers"])
+@in_each("place", ["constructor", "assigned", "call"])
 def test_headers_in_model_kwargs_are_refused_and_not_shown(name: str, place: str) -> None:
     service = MockService()
     kwargs = {name: {"x-api-key": SECRET}}
@@ -399,10 +400,13 @@ def test_a_secret_may_be_passed_as_a_secret() -> None:
 WRAPPED = [SecretStr("of-one-team")]
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("field", "value"),
-    [("default_headers", *WRAPPED), ("default_query", *WRAPPED), ("default_query", WRAPPED)],
-    ids=["headers", "query", "list"],
+    {
+        "headers": ("default_headers", *WRAPPED),
+        "query": ("default_query", *WRAPPED),
+        "list": ("default_query", WRAPPED),
+    },
 )
 def test_what_only_its_type_says_to_be_a_secret_is_written_nowhere(field: str, value: Any) -> None:
     service, given = MockService(), dict[str, Any]({field: {"x-team": value}})

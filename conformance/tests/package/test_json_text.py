@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol import json_bytes
 from langchain_baseten._protocol.json_text import (
     ControlEscaper,
@@ -45,7 +46,7 @@ OBJECTS: dict[str, tuple[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "value"), OBJECTS.values(), ids=OBJECTS)
+@in_each(("text", "value"), OBJECTS)
 def test_only_an_object_is_an_object(text: str, value: Any) -> None:
     assert parse_object(text) == value
 
@@ -61,12 +62,12 @@ TEXTS: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "joined"), TEXTS.values(), ids=TEXTS)
+@in_each(("text", "joined"), TEXTS)
 def test_pairs_are_joined_and_lone_surrogates_replaced(text: str, joined: str) -> None:
     assert join_surrogates(text) == joined
 
 
-@pytest.mark.parametrize(("text", "joined"), TEXTS.values(), ids=TEXTS)
+@in_each(("text", "joined"), TEXTS)
 def test_text_in_chunks_is_joined_as_the_whole_is(text: str, joined: str) -> None:
     joiner = SurrogateJoiner()
     found = [joiner.feed(character) for character in text]
@@ -94,13 +95,13 @@ JSON_TEXTS: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "cleaned"), JSON_TEXTS.values(), ids=JSON_TEXTS)
+@in_each(("text", "cleaned"), JSON_TEXTS)
 def test_escaped_surrogates_in_json_text_are_kept_in_pairs_only(text: str, cleaned: str) -> None:
     assert clean_json_text(text) == cleaned
 
 
-@pytest.mark.parametrize(("text", "cleaned"), JSON_TEXTS.values(), ids=JSON_TEXTS)
-@pytest.mark.parametrize("size", [1, 2, 5])
+@in_each(("text", "cleaned"), JSON_TEXTS)
+@in_each("size", [1, 2, 5])
 def test_json_text_in_chunks_is_cleaned_as_the_whole_is(text: str, cleaned: str, size: int) -> None:
     joiner = SurrogateJoiner(in_json=True)
     found = [joiner.feed(text[at : at + size]) for at in range(0, len(text), size)]
@@ -124,7 +125,7 @@ def test_values_are_cleaned_at_every_depth() -> None:
     assert clean_value(dirty) == {"\ufffd": ["\U0001f600", {"a": "\ufffd"}, 1, None]}
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("text", "value"),
     [
         ('{"a": 1}', {"a": 1}),
@@ -147,7 +148,7 @@ def test_a_body_is_parsed_by_the_faster_parser(text: str, monkeypatch: pytest.Mo
     assert parsed == [text.encode()]
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("data", "value"),
     [
         (b"[1]", [1]),
@@ -165,7 +166,7 @@ def test_json_is_written_without_spaces_and_as_utf_8() -> None:
     assert dump_json({"ä": [1, None]}) == '{"ä":[1,null]}'.encode()
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("value", "reason"),
     [
         ({"a": "x\ud83d"}, 'half of a surrogate pair, near \'{"a":"x\\ud83d"}\''),
@@ -199,7 +200,7 @@ CONTROLS: dict[str, tuple[list[str], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("chunks", "escaped"), CONTROLS.values(), ids=CONTROLS)
+@in_each(("chunks", "escaped"), CONTROLS)
 def test_control_characters_are_escaped_inside_of_strings_only(
     chunks: list[str], escaped: list[str]
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from langchain_core.load import dumps
 from pydantic import SecretStr
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService
 from langchain_baseten import (
     BasetenAuthenticationError,
@@ -102,8 +103,8 @@ def sent_keys(service: MockService) -> list[str]:
     return [r.headers["authorization"].removeprefix("Bearer ") for r in service.requests]
 
 
-@pytest.mark.parametrize("way", [*SYNC, *ASYNC])
-@pytest.mark.parametrize("give", GIVE.values(), ids=GIVE)
+@in_each("way", [*SYNC, *ASYNC])
+@in_each("give", GIVE)
 def test_a_function_is_called_for_each_request(give: Any, way: str) -> None:
     service, vault = MockService(*answer_for(way)), Vault()
     model = service.model(api_key=give(vault))
@@ -115,8 +116,8 @@ def test_a_function_is_called_for_each_request(give: Any, way: str) -> None:
     assert len(vault.keys) == 3
 
 
-@pytest.mark.parametrize("way", ASYNC)
-@pytest.mark.parametrize("give", GIVE_ASYNC.values(), ids=GIVE_ASYNC)
+@in_each("way", ASYNC.keys())
+@in_each("give", GIVE_ASYNC)
 def test_an_async_function_is_awaited_for_each_request(give: Any, way: str) -> None:
     service, vault = MockService(*answer_for(way)), Vault()
     model = service.model(api_key=give(vault))
@@ -168,8 +169,8 @@ class Silent(httpx2.AsyncByteStream):
         yield b"sk-rotated-0-0123456789 and sk-rotated-1-0123456789"
 
 
-@pytest.mark.parametrize("way", SYNC)
-@pytest.mark.parametrize("give", GIVE_ASYNC.values(), ids=GIVE_ASYNC)
+@in_each("way", SYNC.keys())
+@in_each("give", GIVE_ASYNC)
 def test_a_synchronous_call_says_that_it_cannot_await(give: Any, way: str) -> None:
     service = MockService()
 
@@ -178,8 +179,8 @@ def test_a_synchronous_call_says_that_it_cannot_await(give: Any, way: str) -> No
     assert service.requests == []
 
 
-@pytest.mark.parametrize("way", [*SYNC, *ASYNC])
-@pytest.mark.parametrize(
+@in_each("way", [*SYNC, *ASYNC])
+@in_each(
     ("found", "words"),
     [(None, "NoneType"), (b"sk-0123456789", "bytes"), ("", "empty"), ("Bearer x", "Bearer")],
 )
@@ -195,7 +196,7 @@ def test_what_is_no_key_is_refused_and_not_shown(found: Any, words: str, way: st
     assert "sk-0123456789" not in str([frame.locals for frame in package])
 
 
-@pytest.mark.parametrize("way", [*SYNC, *ASYNC])
+@in_each("way", [*SYNC, *ASYNC])
 def test_what_the_function_raises_is_passed_on(way: str) -> None:
     def fail() -> str:
         raise httpx2.ConnectError("the vault is closed")
@@ -217,7 +218,7 @@ WRITE: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("write", WRITE.values(), ids=WRITE)
+@in_each("write", WRITE)
 def test_neither_the_key_nor_the_function_is_shown(write: Any) -> None:
     function = functools.partial(str, "sk-secret-0123456789")
     model = ChatBaseten(model="m", api_key=function)

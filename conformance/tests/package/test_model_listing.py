@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from langchain_core.language_models import ModelProfile
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, MockService
 from langchain_baseten import (
     BasetenAPIError,
@@ -124,8 +125,8 @@ FAILURES: dict[str, tuple[Any, type[Exception], str]] = {
 }
 
 
-@sync_and_async
-@pytest.mark.parametrize(("answer", "kind", "words"), FAILURES.values(), ids=FAILURES)
+@in_each("ask", WAYS)
+@in_each(("answer", "kind", "words"), FAILURES)
 def test_what_is_no_listing_is_a_typed_error_without_the_key(
     ask: Any, answer: Any, kind: type[Exception], words: str
 ) -> None:

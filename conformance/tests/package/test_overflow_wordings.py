@@ -6,8 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol.error_responses import error_from_event, error_from_response
 from langchain_baseten._protocol.overflow_wordings import WORDINGS, Wording, reports_overflow
@@ -23,9 +21,7 @@ from langchain_baseten.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EVERY_WORDING = pytest.mark.parametrize(
-    "wording", WORDINGS, ids=[f"{wording.engine} {wording.version}" for wording in WORDINGS]
-)
+EVERY_WORDING = in_each("wording", WORDINGS)
 
 
 @EVERY_WORDING
@@ -43,7 +39,7 @@ def test_pattern_is_needed(wording: Wording) -> None:
 
 
 @EVERY_WORDING
-@pytest.mark.parametrize("status", [400, 422, 500])
+@in_each("status", [400, 422, 500])
 def test_response_with_the_wording_is_an_overflow(wording: Wording, status: int) -> None:
     error = error_from_response(status, json.dumps({"error": wording.example}), {})
 
@@ -52,7 +48,7 @@ def test_response_with_the_wording_is_an_overflow(wording: Wording, status: int)
 
 
 @EVERY_WORDING
-@pytest.mark.parametrize("code", [{}, {"code": 400}], ids=["uncoded", "coded"])
+@in_each("code", {"uncoded": {}, "coded": {"code": 400}})
 def test_event_with_the_wording_is_an_overflow(wording: Wording, code: dict[str, int]) -> None:
     error = error_from_event({"error": {"message": wording.example, **code}})
 
@@ -82,7 +78,7 @@ def test_wording_is_an_overflow_in_every_dialect(
     assert type(error_from_event(body)) is BasetenContextOverflowError
 
 
-@pytest.mark.parametrize(
+@in_each(
     "labels",
     [
         {"code": "context_length_exceeded"},
@@ -92,7 +88,6 @@ def test_wording_is_an_overflow_in_every_dialect(
         {"type": "ContextWindowExceededError"},
         {"code": "context_window_exceeded"},
     ],
-    ids=str,
 )
 def test_label_alone_is_an_overflow(labels: dict[str, object]) -> None:
     body = {"error": {"message": "too much", **labels}}
@@ -145,7 +140,7 @@ OTHER_LIMITS = {
 }
 
 
-@pytest.mark.parametrize("sentence", OTHER_LIMITS.values(), ids=OTHER_LIMITS)
+@in_each("sentence", OTHER_LIMITS)
 def test_other_limit_is_not_an_overflow(sentence: str) -> None:
     assert not reports_overflow(sentence)
     assert type(error_from_response(400, sentence, {})) is BasetenInvalidRequestError
@@ -159,7 +154,7 @@ OTHER_STATUSES: dict[int, type[BasetenError]] = {
 }
 
 
-@pytest.mark.parametrize(("status", "cls"), OTHER_STATUSES.items())
+@in_each(("status", "cls"), OTHER_STATUSES.items())
 def test_status_with_a_meaning_of_its_own_decides_first(
     status: int, cls: type[BasetenError]
 ) -> None:

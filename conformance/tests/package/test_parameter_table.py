@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.schema_samples import NAMED, OPENAI, Sum
 from langchain_baseten._protocol.parameters import (
     ClientOnly,
@@ -115,7 +116,7 @@ BUILT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("given", "sent"), BUILT.values(), ids=BUILT)
+@in_each(("given", "sent"), BUILT)
 def test_parameters_are_converted_to_what_is_sent(
     given: dict[str, Any], sent: dict[str, Any]
 ) -> None:
@@ -131,6 +132,6 @@ DISABLED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("disabled", "sent"), DISABLED.values(), ids=DISABLED)
+@in_each(("disabled", "sent"), DISABLED)
 def test_disabled_parameters_are_not_sent(disabled: dict[str, Any], sent: dict[str, Any]) -> None:
     assert build_parameters([{"seed": 1, "top_k": 2}], disabled) == sent

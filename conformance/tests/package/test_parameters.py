@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pydantic import Field
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import BasetenEmbeddings, ChatBaseten
 from langchain_baseten._protocol.json_text import dump_json
 from langchain_baseten._protocol.parameters import ParameterTable, build_body, build_parameters
@@ -44,7 +45,7 @@ MERGED: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("layers", "parameters"), MERGED.values(), ids=MERGED)
+@in_each(("layers", "parameters"), MERGED)
 def test_parameters_are_merged(layers: list[dict[str, Any]], parameters: dict[str, Any]) -> None:
     assert build_parameters([TABLE.rename(layer) for layer in layers], {}) == parameters
 
@@ -171,7 +172,7 @@ BODIES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str
 }
 
 
-@pytest.mark.parametrize(("parameters", "extra", "options", "body"), BODIES.values(), ids=BODIES)
+@in_each(("parameters", "extra", "options", "body"), BODIES)
 def test_a_body_is_built(
     parameters: dict[str, Any], extra: dict[str, Any], options: dict[str, Any], body: dict[str, Any]
 ) -> None:
@@ -213,7 +214,7 @@ NOT_JSON: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("value", "words"), NOT_JSON.values(), ids=NOT_JSON)
+@in_each(("value", "words"), NOT_JSON)
 def test_a_value_that_is_not_json_is_refused_before_it_is_sent(value: Any, words: str) -> None:
     with pytest.raises(BasetenRequestError) as caught:
         dump_json(value)

@@ -17,6 +17,7 @@ from langchain_core.runnables import ConfigurableField, RunnableConfig
 
 from conformance.cli.main import main
 from conformance.maintenance import profiles
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService
 from langchain_baseten import ChatBaseten, ListedModel
 from langchain_baseten._config import profile as profile_module
@@ -33,7 +34,7 @@ def find_profile(slug: str) -> Any:
     return ChatBaseten(model=slug, api_key="sk-profiles-0123456789").profile
 
 
-@pytest.mark.parametrize("slug", SLUGS)
+@in_each("slug", SLUGS)
 def test_a_profile_uses_langchains_names(slug: str) -> None:
     profile = find_profile(slug)
 
@@ -128,7 +129,7 @@ def test_no_model_takes_or_gives_video_or_audio() -> None:
     assert {find_profile(slug)[kind] for slug in SLUGS for kind in kinds} == {False}
 
 
-@pytest.mark.parametrize("slug", ["GLM-5.2", "zai-org/glm-5.2", "baseten-model"])
+@in_each("slug", ["GLM-5.2", "zai-org/glm-5.2", "baseten-model"])
 def test_a_model_that_no_listing_named_has_no_profile(slug: str) -> None:
     assert find_profile(slug) == {}
 
@@ -165,7 +166,7 @@ RENAME: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("rename", RENAME.values(), ids=RENAME)
+@in_each("rename", RENAME)
 def test_another_model_has_its_own_profile(rename: Any) -> None:
     model = ChatBaseten(model=GLM, api_key="sk-profiles-0123456789")
 
@@ -174,7 +175,7 @@ def test_another_model_has_its_own_profile(rename: Any) -> None:
     assert rename(model, GLM).profile == _PROFILES[GLM]
 
 
-@pytest.mark.parametrize("rename", RENAME.values(), ids=RENAME)
+@in_each("rename", RENAME)
 def test_a_profile_that_was_given_stays(rename: Any) -> None:
     given: ModelProfile = {"max_input_tokens": 32_000}
     model = ChatBaseten(model=GLM, profile=given, api_key="sk-profiles-0123456789")

@@ -14,6 +14,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 import langchain_baseten
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import chat_models, embeddings, exceptions
 from langchain_baseten._version import VERSION
 
@@ -34,7 +35,7 @@ def test_the_public_names_are_sorted_and_all_there_is() -> None:
     assert set(names) == importable | {"__version__"}
 
 
-@pytest.mark.parametrize("module", [chat_models, embeddings, exceptions])
+@in_each("module", [chat_models, embeddings, exceptions])
 def test_a_public_module_lists_what_is_public_in_it(module: ModuleType) -> None:
     defined = {
         name

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.sse_builders import REASONED_PARTS as REASONED
 from langchain_baseten._protocol.json_text import decode_event
 from langchain_baseten._protocol.response import (
@@ -86,7 +87,7 @@ MESSAGES: dict[str, tuple[Any, str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("message", "content", "side"), MESSAGES.values(), ids=MESSAGES)
+@in_each(("message", "content", "side"), MESSAGES)
 def test_text_reasoning_and_refusal_are_read(
     message: Any, content: str, side: dict[str, Any]
 ) -> None:
@@ -119,7 +120,7 @@ CALLED: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("message", "valid", "broken"), CALLED.values(), ids=CALLED)
+@in_each(("message", "valid", "broken"), CALLED)
 def test_tool_calls_are_read(message: dict[str, Any], valid: list[str], broken: list[str]) -> None:
     found = read(completion(message))
 
@@ -152,7 +153,7 @@ REQUIRED: dict[str, tuple[dict[str, Any], bool, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("message", "required", "lost"), REQUIRED.values(), ids=REQUIRED)
+@in_each(("message", "required", "lost"), REQUIRED)
 def test_a_required_call_that_is_missing_is_marked(
     message: dict[str, Any], required: bool, lost: bool
 ) -> None:
@@ -239,7 +240,7 @@ def test_usage_is_on_the_first_choice_only() -> None:
     assert [bool(one.message.usage_metadata) for one in found] == [True, False]
 
 
-@pytest.mark.parametrize("usage", [None, "x", 7, [1], {}])
+@in_each("usage", [None, "x", 7, [1], {}])
 def test_usage_of_the_wrong_type_is_none(usage: Any) -> None:
     result = read_all(completion({"content": "a"}, usage=usage))
 
@@ -290,7 +291,7 @@ REFUSED: dict[str, tuple[str, type[BasetenError], str]] = {
 }
 
 
-@pytest.mark.parametrize(("body", "cls", "words"), REFUSED.values(), ids=REFUSED)
+@in_each(("body", "cls", "words"), REFUSED)
 def test_a_body_that_is_no_completion_is_an_error(
     body: str, cls: type[BasetenError], words: str
 ) -> None:
@@ -351,16 +352,20 @@ def test_an_empty_name_of_the_model_is_none() -> None:
     assert read_top({"model": ""}, "asked")["model_name"] == "asked"
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("data", "value"),
-    [(b'{"a": "\xff"}', {"a": "\ufffd"}), (b"x", None), (b"", None), (b"[" * 99_999, None)],
-    ids=["broken UTF-8", "text", "nothing", "nested too deep"],
+    {
+        "broken UTF-8": (b'{"a": "\xff"}', {"a": "\ufffd"}),
+        "text": (b"x", None),
+        "nothing": (b"", None),
+        "nested too deep": (b"[" * 99_999, None),
+    },
 )
 def test_an_events_data_is_json_or_nothing(data: bytes, value: Any) -> None:
     assert decode_event(data) == value
 
 
-@pytest.mark.parametrize(("parts", "text", "reasoning"), REASONED.values(), ids=REASONED)
+@in_each(("parts", "text", "reasoning"), REASONED)
 def test_reasoning_parts_are_reasoning_and_no_text(
     parts: list[Any], text: str, reasoning: str
 ) -> None:
@@ -370,8 +375,8 @@ def test_reasoning_parts_are_reasoning_and_no_text(
     assert found.additional_kwargs.get("reasoning_content", "") == reasoning
 
 
-@pytest.mark.parametrize("reason", ["abort", "error"])
-@pytest.mark.parametrize("failed", [0, 1], ids=["first choice", "second choice"])
+@in_each("reason", ["abort", "error"])
+@in_each("failed", {"first choice": 0, "second choice": 1})
 def test_a_failure_of_the_engine_is_an_error_with_the_partial_message(
     reason: str, failed: int
 ) -> None:
@@ -396,7 +401,7 @@ def test_an_engine_that_failed_before_its_message_is_reported() -> None:
     assert type(caught.value) is BasetenAPIError
 
 
-@pytest.mark.parametrize("reason", [["abort"], {"type": "stop"}, 7, None])
+@in_each("reason", [["abort"], {"type": "stop"}, 7, None])
 def test_a_finish_reason_of_the_wrong_type_is_kept(reason: Any) -> None:
     found = read(completion({"content": "a"}, choice={"finish_reason": reason}))
 

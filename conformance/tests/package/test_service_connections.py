@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import ChatBaseten
 
 pytestmark = pytest.mark.usefixtures("own_connections")
@@ -89,18 +90,17 @@ class Successor:
         raise NotImplementedError
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("argument", "kind", "wanted"),
-    [
-        ("http_client", httpx.AsyncClient, r"httpx\.Client, not a AsyncClient"),
-        (
+    {
+        "async for sync": ("http_client", httpx.AsyncClient, r"httpx\.Client, not a AsyncClient"),
+        "sync for async": (
             "http_async_client",
             httpx.Client,
             r"httpx\.AsyncClient, not a Client",
         ),
-        ("http_client", dict, r"httpx2\.Client or httpx\.Client, not a dict"),
-    ],
-    ids=["async for sync", "sync for async", "no client at all"],
+        "no client at all": ("http_client", dict, r"httpx2\.Client or httpx\.Client, not a dict"),
+    },
 )
 def test_a_client_of_the_wrong_kind_is_refused_by_the_constructor(
     argument: str, kind: Any, wanted: str

@@ -15,6 +15,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import set_config_context
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService
 from langchain_baseten import ChatBaseten
 from langchain_baseten._config.session import SESSION_HEADERS, find_thread, session_header
@@ -51,7 +52,7 @@ WAYS: dict[str, Callable[..., Any]] = {
     ),
     "aevents v3": lambda model, config: asyncio.run(finish_events(model, config)),
 }
-each_way = pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
+each_way = in_each("ask", WAYS)
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 
 
@@ -117,8 +118,8 @@ def test_two_threads_are_two_sessions_and_one_thread_is_one() -> None:
     assert sorted(map(str, sessions(service))) == [first, first, second, second]
 
 
-@pytest.mark.parametrize("name", sorted(SESSION_HEADERS))
-@pytest.mark.parametrize("upper", [False, True])
+@in_each("name", sorted(SESSION_HEADERS))
+@in_each("upper", [False, True])
 def test_a_session_of_the_user_is_left_alone(name: str, upper: bool) -> None:
     service = MockService()
     own = {name.upper() if upper else name: "mine"}
@@ -168,7 +169,7 @@ def test_the_model_that_makes_a_call_has_the_connections_of_the_one_that_was_ask
     assert pickle.loads(pickle.dumps(model))._thread is None  # noqa: S301  our own
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("thread", "found"),
     [
         ("a", "a"),

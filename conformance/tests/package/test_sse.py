@@ -5,8 +5,7 @@ Knows bytes and events; what the payloads mean is judged in `test_stream`.
 
 from __future__ import annotations
 
-import pytest
-
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol.sse import Event, EventDecoder
 
 BOM = b"\xef\xbb\xbf"
@@ -70,7 +69,7 @@ BODIES = {
     "LF behind CR is one end": (b"data: a\r\n\r\ndata: b\r\n\r\n", [Event(b"a"), Event(b"b")]),
     "CR behind LF is two": (b"data: a\n\rdata: b\n\r", [Event(b"a"), Event(b"b")]),
 }
-EVERY_BODY = pytest.mark.parametrize(("body", "events"), BODIES.values(), ids=BODIES)
+EVERY_BODY = in_each(("body", "events"), BODIES)
 
 
 def decode(*chunks: bytes) -> list[Event]:
@@ -103,7 +102,7 @@ def test_empty_chunks_change_nothing(body: bytes, events: list[Event]) -> None:
     assert decode(*chunks) == events
 
 
-@pytest.mark.parametrize("end", ENDS)
+@in_each("end", ENDS.keys())
 def test_an_event_is_returned_with_the_byte_that_completes_it(end: str) -> None:
     # A CR at the edge may be half of a CRLF, so that one event waits for one byte more.
     decoder, line = EventDecoder(), ENDS[end]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.sse_builders import DONE, STOP, begin, call, event, said, text, usage
 from langchain_baseten._protocol.response import ResponseContext, read_response
 from langchain_baseten.exceptions import (
@@ -139,10 +140,8 @@ FRAMES: dict[str, tuple[bytes, type[BasetenError], int | None, str]] = {
 }
 
 
-@pytest.mark.parametrize(("frame", "cls", "status", "words"), FRAMES.values(), ids=FRAMES)
-@pytest.mark.parametrize(
-    "before", [b"", text("par") + text("tial"), STOP], ids=["first", "later", "finished"]
-)
+@in_each(("frame", "cls", "status", "words"), FRAMES)
+@in_each("before", {"first": b"", "later": text("par") + text("tial"), "finished": STOP})
 def test_an_error_event_is_raised_at_any_position(
     frame: bytes, cls: type[BasetenError], status: int | None, words: str, before: bytes
 ) -> None:
@@ -242,7 +241,7 @@ ENDS: dict[str, tuple[bytes, type[BasetenError], str, str | None]] = {
 }
 
 
-@pytest.mark.parametrize(("body", "cls", "words", "arrived"), ENDS.values(), ids=ENDS)
+@in_each(("body", "cls", "words", "arrived"), ENDS)
 def test_an_incomplete_stream_raises_with_the_partial_message(
     body: bytes, cls: type[BasetenError], words: str, arrived: str | None
 ) -> None:
@@ -350,7 +349,7 @@ SENTENCES: dict[str, tuple[tuple[bytes, ...], str]] = {
 }
 
 
-@pytest.mark.parametrize(("chunks", "sentence"), SENTENCES.values(), ids=SENTENCES)
+@in_each(("chunks", "sentence"), SENTENCES)
 def test_the_message_of_a_failed_stream_names_the_reason(
     chunks: tuple[bytes, ...], sentence: str
 ) -> None:
@@ -376,7 +375,7 @@ CUT: dict[str, tuple[list[dict[str, Any]], list[str], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("calls", "valid", "invalid"), CUT.values(), ids=CUT)
+@in_each(("calls", "valid", "invalid"), CUT)
 def test_the_partial_message_never_holds_a_repaired_tool_call(
     calls: list[dict[str, Any]], valid: list[str], invalid: list[str]
 ) -> None:
@@ -444,8 +443,8 @@ DEEP: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("payload", DEEP.values(), ids=DEEP)
-@pytest.mark.parametrize("levels", [300, 600, 930, 945, 960])
+@in_each("payload", DEEP)
+@in_each("levels", [300, 600, 930, 945, 960])
 def test_deep_values_end_in_a_message_or_a_baseten_error(payload: str, levels: int) -> None:
     body = event((payload % nest(levels)).encode())
     stream = begin()

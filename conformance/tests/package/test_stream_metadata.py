@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.sse_builders import (
     DONE,
     STOP,
@@ -43,7 +42,7 @@ USAGES: dict[str, tuple[list[bytes], tuple[int, int, int] | None]] = {
 }
 
 
-@pytest.mark.parametrize(("chunks", "tokens"), USAGES.values(), ids=USAGES)
+@in_each(("chunks", "tokens"), USAGES)
 def test_usage_is_the_last_that_was_sent(
     chunks: list[bytes], tokens: tuple[int, int, int] | None
 ) -> None:
@@ -53,7 +52,7 @@ def test_usage_is_the_last_that_was_sent(
     assert found == (tokens and dict(zip(names, tokens, strict=True)))
 
 
-@pytest.mark.parametrize(("chunks", "tokens"), USAGES.values(), ids=USAGES)
+@in_each(("chunks", "tokens"), USAGES)
 def test_usage_is_on_the_last_chunk_only(chunks: list[bytes], tokens: Any) -> None:
     *before, _ = [chunk.message for chunk in read(*chunks)]
 
@@ -156,7 +155,7 @@ LOGPROBS: dict[str, tuple[list[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize(("sent", "kept"), LOGPROBS.values(), ids=LOGPROBS)
+@in_each(("sent", "kept"), LOGPROBS)
 def test_logprobs_are_kept(sent: list[Any], kept: Any) -> None:
     merged = merge(*(said({"content": "a"}, logprobs=part) for part in sent), STOP)
 

@@ -97,13 +97,13 @@ PARSED: dict[str, tuple[Any, Method, AIMessage, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("schema", "method", "message", "found"), PARSED.values(), ids=PARSED)
+@in_each(("schema", "method", "message", "found"), PARSED)
 def test_an_answer_is_parsed(schema: Any, method: Method, message: AIMessage, found: Any) -> None:
     assert choose_parser(schema, method).invoke(message) == found
 
 
-@pytest.mark.parametrize("schema", [Sum, PLAIN], ids=["class", "dict"])
-@pytest.mark.parametrize("method", METHODS)
+@in_each("schema", {"class": Sum, "dict": PLAIN})
+@in_each("method", METHODS)
 def test_a_refusal_is_raised_before_anything_is_parsed(schema: Any, method: Method) -> None:
     message = AIMessage("", additional_kwargs={"refusal": "I won't."})
 
@@ -112,10 +112,13 @@ def test_a_refusal_is_raised_before_anything_is_parsed(schema: Any, method: Meth
     assert caught.value.raw_message == message
 
 
-@pytest.mark.parametrize(
+@in_each(
     "result",
-    [[], [Generation(text="x")], [ChatGeneration(message=AIMessage("x"))]],
-    ids=["nothing", "text", "no refusal"],
+    {
+        "nothing": [],
+        "text": [Generation(text="x")],
+        "no refusal": [ChatGeneration(message=AIMessage("x"))],
+    },
 )
 def test_what_is_no_refusal_raises_nothing(result: list[Generation]) -> None:
     raise_if_refused(result)
@@ -126,8 +129,8 @@ def broken(arguments: Any, name: str | None = "f") -> AIMessage:
     return AIMessage("", invalid_tool_calls=[call])
 
 
-@pytest.mark.parametrize("schema", [Sum, PLAIN], ids=["class", "dict"])
-@pytest.mark.parametrize(
+@in_each("schema", {"class": Sum, "dict": PLAIN})
+@in_each(
     ("arguments", "words"), [('{"value": 1', r"f with arguments.*\{\"value\": 1"), (None, "f with")]
 )
 def test_a_call_that_cannot_be_read_is_an_error_and_not_nothing(
@@ -161,7 +164,7 @@ RAW: dict[str, tuple[AIMessage, Any, type[Exception] | None]] = {
 }
 
 
-@pytest.mark.parametrize(("message", "parsed", "error"), RAW.values(), ids=RAW)
+@in_each(("message", "parsed", "error"), RAW)
 def test_the_raw_answer_is_kept_whatever_it_parses_to(
     message: AIMessage, parsed: Any, error: type[Exception] | None
 ) -> None:
@@ -173,7 +176,7 @@ def test_the_raw_answer_is_kept_whatever_it_parses_to(
     assert type(found["parsing_error"]) is (error or type(None))
 
 
-@pytest.mark.parametrize("text", ["x", '{"value": 1}', ""])
+@in_each("text", ["x", '{"value": 1}', ""])
 def test_a_call_that_never_came_is_an_error(text: str) -> None:
     with pytest.raises(OutputParserException, match="made no call of response") as caught:
         choose_parser(PLAIN, "function_calling").invoke(AIMessage(text))
@@ -261,8 +264,8 @@ UNREADABLE: dict[str, tuple[str, str]] = {
     "deep nesting": ("[" * 100_000, "nested too deeply|not valid JSON"),
 }
 by_person = in_each("schema", PEOPLE)
-by_text_method = pytest.mark.parametrize("method", ["json_schema", "json_mode"])
-by_unreadable = pytest.mark.parametrize(("text", "words"), UNREADABLE.values(), ids=UNREADABLE)
+by_text_method = in_each("method", ["json_schema", "json_mode"])
+by_unreadable = in_each(("text", "words"), UNREADABLE)
 
 
 def in_chunks(text: str, size: int = 5) -> list[AIMessageChunk]:
@@ -332,7 +335,7 @@ def test_with_raw_a_text_that_is_not_json_is_the_parsing_error(
         assert isinstance(found["parsing_error"], OutputParserException)
 
 
-@by_streaming
+@in_each("stream", {"sync": collect, "async": acollect})
 @by_person
 @by_text_method
 @by_unreadable
@@ -350,7 +353,7 @@ def test_a_streamed_text_that_is_not_json_is_an_error_at_its_end(
     assert caught.value.llm_output == text
 
 
-@by_streaming
+@in_each("stream", {"sync": collect, "async": acollect})
 @by_text_method
 def test_a_streamed_object_grows_before_its_cut_is_an_error(
     stream: Callable[..., None], method: Method
@@ -365,7 +368,7 @@ def test_a_streamed_object_grows_before_its_cut_is_an_error(
     assert parsed[-1] == {"name": "Ada", "text": "She was the fir"}
 
 
-@by_streaming
+@in_each("stream", {"sync": collect, "async": acollect})
 @by_person
 @by_text_method
 def test_a_streamed_object_ends_as_the_invoked_one(
@@ -391,7 +394,7 @@ FENCED: dict[str, str] = {
 
 @by_person
 @by_text_method
-@pytest.mark.parametrize("text", FENCED.values(), ids=FENCED)
+@in_each("text", FENCED)
 def test_a_fence_around_the_json_is_unwrapped(schema: Any, method: Method, text: str) -> None:
     found = choose_parser(schema, method).invoke(AIMessage(text))
 
@@ -412,7 +415,7 @@ def test_raw_control_characters_in_strings_are_accepted() -> None:
     assert found == {"name": "a\tb\nc"}
 
 
-@pytest.mark.parametrize("text", ["[1]", "1", '"x"', "null", "true"])
+@in_each("text", ["[1]", "1", '"x"', "null", "true"])
 @by_text_method
 def test_json_that_is_no_object_is_an_error_where_one_was_requested(
     text: str, method: Method
@@ -507,8 +510,8 @@ def test_a_streamed_call_that_never_came_is_an_error_at_its_end(
     assert caught.value.llm_output == "Sorry"
 
 
-@by_streaming
-@pytest.mark.parametrize("arguments", [[""], [None], [" "], ["{", "}"]], ids=str)
+@in_each("stream", {"sync": collect, "async": acollect})
+@in_each("arguments", [[""], [None], [" "], ["{", "}"]])
 def test_a_streamed_call_without_arguments_gives_an_empty_dict(
     stream: Callable[..., None], arguments: list[str | None]
 ) -> None:
@@ -591,8 +594,8 @@ def look(at: int) -> str:
     return str(at)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("schema", [Sum, {"title": "Sum", **PLAIN}], ids=["class", "dict"])
+@in_each("method", METHODS)
+@in_each("schema", {"class": Sum, "dict": {"title": "Sum", **PLAIN}})
 def test_further_tools_are_sent_with_every_method(schema: Any, method: Method) -> None:
     calls = method == "function_calling"
     service = MockService(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
@@ -644,8 +647,8 @@ async def read_events(chain: Runnable[Any, Any]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("method", METHODS)
+@in_each("way", WAYS)
+@in_each("method", METHODS)
 @in_each("settings", STREAMING)
 def test_a_model_raises_on_a_cut_or_missing_response_in_every_way(
     method: Method, way: Callable[[Any], Any], settings: dict[str, Any]
@@ -664,8 +667,8 @@ class Trip(BaseModel):
     city: str = "nowhere"
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("method", METHODS)
+@in_each("way", WAYS)
+@in_each("method", METHODS)
 @in_each("settings", STREAMING)
 def test_a_response_that_was_cut_before_it_began_is_no_object_of_defaults(
     method: Method, way: Callable[[Any], Any], settings: dict[str, Any]
@@ -681,7 +684,7 @@ def test_a_response_that_was_cut_before_it_began_is_no_object_of_defaults(
 
 
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
-@pytest.mark.parametrize("method", METHODS)
+@in_each("method", METHODS)
 def test_a_model_that_does_not_stream_gives_the_same_structured_output(method: Method) -> None:
     calls = method == "function_calling"
     service = MockService(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
@@ -699,8 +702,8 @@ NAMED_SCHEMAS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("schema", NAMED_SCHEMAS.values(), ids=NAMED_SCHEMAS)
+@in_each("method", METHODS)
+@in_each("schema", NAMED_SCHEMAS)
 def test_a_response_format_works_with_every_method(schema: Any, method: Method) -> None:
     calls = method == "function_calling"
     service = MockService(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
