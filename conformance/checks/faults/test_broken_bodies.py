@@ -123,13 +123,17 @@ def test_a_compressed_answer_is_read(serve_script: Serve, aim: Aim, call: Ask) -
     assert call(aim(serve_script(lambda line: line.answer(answer)).url)).text == "Hello"
 
 
-def test_a_stream_of_ten_thousand_events_arrives_whole_and_in_order(
+MANY = 4_000
+"""Of more bytes than any buffer on the way."""
+
+
+def test_a_stream_of_thousands_of_events_arrives_whole_and_in_order(
     serve_script: Serve, aim: Aim, stream: Ask
 ) -> None:
     def speak_at_length(line: Line) -> None:
-        line.answer(HEAD, b"".join(say(f"{number},") for number in range(10_000)))
+        line.answer(HEAD, b"".join(say(f"{number},") for number in range(MANY)))
         line.send(event({"choices": [], "usage": {"prompt_tokens": 1}}), FINISH, DONE, END)
 
     outcome = stream(aim(serve_script(speak_at_length).url))
     assert outcome.error is None
-    assert outcome.text == "".join(f"{number}," for number in range(10_000))
+    assert outcome.text == "".join(f"{number}," for number in range(MANY))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,6 +87,7 @@ def names_in(found: Iterator[ast.stmt] | list[ast.stmt]) -> set[str]:
     return named
 
 
+@cache
 def parse(module: str) -> ast.Module:
     return ast.parse((PACKAGE / f"{module}.py").read_text("utf-8"))
 

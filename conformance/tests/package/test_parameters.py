@@ -260,11 +260,11 @@ def test_the_same_request_gives_the_same_bytes_in_every_process() -> None:
             capture_output=True,
             check=True,
         ).stdout
-        for seed in ("0", "1", "4294967295")
+        for seed in ("0", "4294967295")
     ]
 
     assert json.loads(seeded[0])["messages"][0]["content"] == "ä"
-    assert seeded[0] == seeded[1] == seeded[2]
+    assert seeded[0] == seeded[1]
 
 
 def test_the_guide_names_every_setting_that_a_single_call_may_change() -> None:

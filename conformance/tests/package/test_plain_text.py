@@ -57,5 +57,5 @@ PIECES = ("\x1b", "\x9b", "\x9d", "\x1b]", "\x1b[0", "\u200d", "\ufe0f", "\U0001
 @in_each("piece", PIECES)
 def test_no_text_takes_long(piece: str) -> None:
     began = time.process_time()
-    make_plain(piece * (1_000_000 // len(piece)))
+    make_plain(piece * (200_000 // len(piece)))
     assert time.process_time() - began < 3

@@ -264,6 +264,8 @@ UNREADABLE: dict[str, tuple[str, str]] = {
     "deep nesting": ("[" * 100_000, "nested too deeply|not valid JSON"),
 }
 by_person = in_each("schema", PEOPLE)
+by_kind = in_each("schema", [Person, PEOPLE["JSON schema"]])
+"""A class and none: streams differ in no more."""
 by_text_method = in_each("method", ["json_schema", "json_mode"])
 by_unreadable = in_each(("text", "words"), UNREADABLE)
 
@@ -305,77 +307,63 @@ def acollect(chain: Runnable[Any, Any], into: list[Any]) -> None:
     asyncio.run(stream())
 
 
-by_streaming = pytest.mark.parametrize("stream", [collect, acollect], ids=["sync", "async"])
+by_streaming = in_each("stream", {"sync": collect, "async": acollect})
 
 
 @by_person
-@by_text_method
 @by_unreadable
-def test_a_finished_text_that_is_not_json_is_an_error(
-    schema: Any, method: Method, text: str, words: str
-) -> None:
+def test_a_finished_text_that_is_not_json_is_an_error(schema: Any, text: str, words: str) -> None:
     with pytest.raises(OutputParserException, match=words) as caught:
-        choose_parser(schema, method).invoke(AIMessage(text))
+        choose_parser(schema, "json_schema").invoke(AIMessage(text))
 
     assert caught.value.llm_output == text
     assert len(str(caught.value)) < 1_000
 
 
-@by_person
-@by_text_method
 @by_unreadable
-def test_with_raw_a_text_that_is_not_json_is_the_parsing_error(
-    schema: Any, method: Method, text: str, words: str
-) -> None:
-    chain = with_raw(streaming([AIMessageChunk(content=text)]), choose_parser(schema, method))
+def test_with_raw_a_text_that_is_not_json_is_the_parsing_error(text: str, words: str) -> None:
+    parser = choose_parser(Person, "json_schema")
+    chain = with_raw(streaming([AIMessageChunk(content=text)]), parser)
 
     for found in (chain.invoke("x"), asyncio.run(chain.ainvoke("x")), *chain.stream("x")):
         assert found["raw"].text == text
         assert found["parsed"] is None
-        assert isinstance(found["parsing_error"], OutputParserException)
+        with pytest.raises(OutputParserException, match=words):
+            raise found["parsing_error"]
 
 
-@in_each("stream", {"sync": collect, "async": acollect})
-@by_person
-@by_text_method
+@by_streaming
+@by_kind
 @by_unreadable
 def test_a_streamed_text_that_is_not_json_is_an_error_at_its_end(
-    stream: Callable[..., None], schema: Any, method: Method, text: str, words: str
+    stream: Callable[..., None], schema: Any, text: str, words: str
 ) -> None:
-    parsed: list[Any] = []
+    chunks = in_chunks(text, 5_000 if len(text) > 1_000 else 5)
     with pytest.raises(OutputParserException, match=words) as caught:
-        stream(
-            streaming(in_chunks(text, 2_000 if len(text) > 1_000 else 5))
-            | choose_parser(schema, method),
-            parsed,
-        )
+        stream(streaming(chunks) | choose_parser(schema, "json_schema"), [])
 
     assert caught.value.llm_output == text
 
 
-@in_each("stream", {"sync": collect, "async": acollect})
-@by_text_method
-def test_a_streamed_object_grows_before_its_cut_is_an_error(
-    stream: Callable[..., None], method: Method
-) -> None:
+@by_streaming
+def test_a_streamed_object_grows_before_its_cut_is_an_error(stream: Callable[..., None]) -> None:
     parsed: list[Any] = []
     text = UNREADABLE["a cut string"][0]
     with pytest.raises(OutputParserException):
-        stream(streaming(in_chunks(text)) | choose_parser(PersonDict, method), parsed)
+        stream(streaming(in_chunks(text)) | choose_parser(PersonDict, "json_schema"), parsed)
 
     assert parsed[0] == {}
     assert {"name": "Ada"} in parsed
     assert parsed[-1] == {"name": "Ada", "text": "She was the fir"}
 
 
-@in_each("stream", {"sync": collect, "async": acollect})
+@by_streaming
 @by_person
-@by_text_method
 def test_a_streamed_object_ends_as_the_invoked_one(
-    stream: Callable[..., None], schema: Any, method: Method
+    stream: Callable[..., None], schema: Any
 ) -> None:
     parsed: list[Any] = []
-    parser = choose_parser(schema, method)
+    parser = choose_parser(schema, "json_schema")
     stream(streaming(in_chunks(ADA)) | parser, parsed)
 
     assert parsed[-1] == parser.invoke(AIMessage(ADA))
@@ -510,7 +498,7 @@ def test_a_streamed_call_that_never_came_is_an_error_at_its_end(
     assert caught.value.llm_output == "Sorry"
 
 
-@in_each("stream", {"sync": collect, "async": acollect})
+@by_streaming
 @in_each("arguments", [[""], [None], [" "], ["{", "}"]])
 def test_a_streamed_call_without_arguments_gives_an_empty_dict(
     stream: Callable[..., None], arguments: list[str | None]
