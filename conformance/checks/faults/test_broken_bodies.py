@@ -118,11 +118,6 @@ def test_a_stream_whose_body_is_broken_is_an_error_that_holds_what_had_arrived(
     assert outcome.partial_text == broken.text
 
 
-def test_a_compressed_answer_is_read(serve_script: Serve, aim: Aim, call: Ask) -> None:
-    answer = frame("200 OK", ZIPPED, GZIP)
-    assert call(aim(serve_script(lambda line: line.answer(answer)).url)).text == "Hello"
-
-
 MANY = 4_000
 """Of more bytes than any buffer on the way."""
 

@@ -21,7 +21,6 @@ from conformance.tests.package.in_each import in_each
 from langchain_baseten import (
     BasetenConnectionError,
     BasetenEmbeddings,
-    BasetenRequestError,
     ChatBaseten,
 )
 from langchain_baseten._config.settings import DEFAULT_API_BASE, DerivedName
@@ -355,10 +354,3 @@ def test_copies_have_connections_of_their_own() -> None:
 
     assert len({id(other._connections) for other in [made, *others, tuned]}) == 5
     assert tuned._connections._socket_options == tuple(options)
-
-
-def test_a_bad_url_of_a_copy_is_an_error_of_the_package() -> None:
-    made = make().model_copy(update={"baseten_api_base": "nowhere"})
-
-    with pytest.raises(BasetenRequestError, match="nowhere"):
-        made.invoke("a")

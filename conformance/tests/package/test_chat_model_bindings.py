@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import pydantic.v1
 import pytest
-from langchain_core.exceptions import OutputParserException
-from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from conformance.tests.package.in_each import in_each
@@ -121,16 +119,6 @@ def test_json_mode_requests_any_json_and_needs_no_schema() -> None:
     assert service.body["response_format"] == {"type": "json_object"}
 
 
-@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
-def test_tools_can_be_bound_with_a_schema(method: Any) -> None:
-    service = MockService(whole(json.dumps(ARGUMENTS)))
-    shaped = service.model().with_structured_output(Joke, method=method, tools=[look], strict=True)
-    assert shaped.invoke("Hi") == Joke(setup="Knock", score=3)
-    assert [t["function"]["name"] for t in service.body["tools"]] == ["look"]
-    assert service.body["response_format"]["type"].startswith("json_")
-    assert "tool_choice" not in service.body
-
-
 @in_each("method", METHODS)
 def test_include_raw_returns_the_message_and_the_parsed_output(method: Any) -> None:
     service = MockService(respond(method, "Joke"))
@@ -140,24 +128,6 @@ def test_include_raw_returns_the_message_and_the_parsed_output(method: Any) -> N
     assert result["raw"].response_metadata["id"] == "a1"
     assert result["parsed"] == Joke(setup="Knock", score=3)
     assert result["parsing_error"] is None
-
-
-@in_each("method", METHODS)
-def test_include_raw_returns_the_parsing_error(method: Any) -> None:
-    service = MockService(respond(method, "Joke", {"setup": "Knock"}))
-    result = (
-        service.model().with_structured_output(Joke, method=method, include_raw=True).invoke("Hi")
-    )
-    assert result["raw"].response_metadata["id"] == "a1"
-    assert result["parsed"] is None
-    assert "score" in str(result["parsing_error"])
-
-
-@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
-def test_a_parsing_error_is_raised_without_include_raw(method: Any) -> None:
-    service = MockService(whole("no JSON at all"))
-    with pytest.raises(OutputParserException):
-        service.model().with_structured_output(JOKE_SCHEMA, method=method).invoke("Hi")
 
 
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
@@ -171,17 +141,6 @@ def test_a_refusal_raises_a_refusal_error(
         way(MockService(REFUSED).model().with_structured_output(schema, method=method))
     assert raised.value.raw_message is not None
     assert raised.value.raw_message.additional_kwargs["refusal"] == "No jokes today"
-
-
-@pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
-@in_each("method", METHODS)
-def test_include_raw_returns_a_refusal_as_the_parsing_error(method: Any) -> None:
-    shaped = (
-        MockService(REFUSED).model().with_structured_output(Joke, method=method, include_raw=True)
-    )
-    result = shaped.invoke("Hi")
-    assert result["parsed"] is None
-    assert type(result["parsing_error"]) is BasetenRefusalError
 
 
 def test_further_parameters_are_bound_as_well() -> None:
@@ -216,58 +175,9 @@ def test_an_output_that_cannot_be_requested_is_refused_at_once(
         MockService().model().with_structured_output(**arguments)
 
 
-CHOICES: dict[str, tuple[Any, Any]] = {
-    "none given": (None, None),
-    "False": (False, None),
-    "True": (True, "required"),
-    "any": ("any", "required"),
-    "required": ("required", "required"),
-    "auto": ("auto", "auto"),
-    "none": ("none", "none"),
-    "a name": ("look", {"type": "function", "function": {"name": "look"}}),
-    "a dict": (
-        {"type": "function", "function": {"name": "look"}},
-        {"type": "function", "function": {"name": "look"}},
-    ),
-}
-
-
-@pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
-@in_each(("choice", "sent"), CHOICES)
-def test_a_tool_choice_is_sent_in_openais_form(choice: Any, sent: Any) -> None:
-    service = MockService()
-    service.model().bind_tools([look], tool_choice=choice).invoke("Hi")
-    assert service.body.get("tool_choice") == sent
-
-
 def test_a_tool_choice_that_names_no_tool_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match=r"'jump'.*look"):
         MockService().model().bind_tools([look], tool_choice="jump")
-
-
-TOOLS: dict[str, Any] = {
-    "function": look,
-    "BaseTool": tool(look),
-    "OpenAI tool": {
-        "type": "function",
-        "function": {
-            "name": "look",
-            "description": "Look there.",
-            "parameters": {
-                "type": "object",
-                "properties": {"at": {"type": "integer"}},
-                "required": ["at"],
-            },
-        },
-    },
-}
-
-
-@in_each("given", TOOLS)
-def test_a_tool_of_any_form_is_sent_in_the_same_form(given: Any) -> None:
-    service = MockService()
-    service.model().bind_tools([given]).invoke("Hi")
-    assert service.body["tools"] == [TOOLS["OpenAI tool"]]
 
 
 @in_each("parallel", [None, False, True])

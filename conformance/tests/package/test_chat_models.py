@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-import pickle
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,7 @@ from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, USAGE, MockService, calling, whole
-from langchain_baseten import ChatBaseten, MissingToolCallWarning
+from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,15 +97,6 @@ def test_options_of_an_invocation_override_the_model(run: Callable[..., AIMessag
 
 
 @every_method
-def test_a_missing_required_tool_call_causes_a_warning(run: Callable[..., AIMessage]) -> None:
-    bound = MockService().model().bind_tools([TOOL], tool_choice="look")
-    with pytest.warns(MissingToolCallWarning, match="tool_call_missing"):
-        message = run(bound)
-    assert message.content == "Hello"
-    assert message.response_metadata["tool_call_missing"] is True
-
-
-@every_method
 def test_a_required_tool_call_causes_no_warning(run: Callable[..., AIMessage]) -> None:
     bound = MockService(calling("look", {"at": 1})).model().bind_tools([TOOL], tool_choice="any")
     message = run(bound)
@@ -162,23 +151,6 @@ def test_the_tokens_of_a_batch_are_summed() -> None:
 
 
 @in_each(
-    ("stream_usage", "option", "requested"),
-    {
-        "unset": (None, {}, True),
-        "on": (True, {}, True),
-        "off": (False, {}, False),
-        "off for this call": (None, {"stream_usage": False}, False),
-    },
-)
-def test_a_stream_reports_tokens_unless_disabled(
-    stream_usage: bool | None, option: dict[str, Any], *, requested: bool
-) -> None:
-    service = MockService()
-    list(service.model(stream_usage=stream_usage).stream("Hi", **option))
-    assert service.body.get("stream_options") == ({"include_usage": True} if requested else None)
-
-
-@in_each(
     ("parameters", "streamed"),
     {
         "unset": ({}, [False, True]),
@@ -199,18 +171,6 @@ def test_streaming_can_be_disabled_for_requests_with_tools() -> None:
     service = MockService()
     list(service.model(disable_streaming="tool_calling").bind_tools([TOOL]).stream("Hi"))
     assert not service.body.get("stream")
-
-
-@pytest.mark.parametrize(
-    "disabled", [{"parallel_tool_calls": None}, {"parallel_tool_calls": [False]}]
-)
-def test_a_disabled_field_is_not_sent(disabled: dict[str, Any]) -> None:
-    service = MockService()
-    model = service.model(disabled_params=disabled)
-    model.bind_tools([TOOL], parallel_tool_calls=False).invoke("Hi")
-    assert "parallel_tool_calls" not in service.body
-    service.model().bind_tools([TOOL], parallel_tool_calls=False).invoke("Hi")
-    assert service.body["parallel_tool_calls"] is False
 
 
 class Watcher(BaseCallbackHandler):
@@ -338,30 +298,6 @@ def test_fields_can_be_made_configurable() -> None:
         f"{OTHER}/chat/completions",
     ]
     assert [body.get("temperature") for body in service.bodies] == [0.25, None]
-
-
-def test_a_copy_with_another_url_sends_requests_there() -> None:
-    service = MockService()
-    service.model().model_copy(update={"model_url": OTHER}).invoke("Hi")
-    assert str(service.requests[0].url) == f"{OTHER}/chat/completions"
-
-
-@pytest.mark.parametrize("deep", [False, True])
-def test_a_copy_is_equal_and_uses_the_same_clients(*, deep: bool) -> None:
-    service = MockService()
-    model = service.model(temperature=0.5, default_headers={"a": "b"})
-    copied = model.model_copy(deep=deep)
-    assert copied.http_client is model.http_client
-    assert copied.invoke("Hi").content == "Hello"
-    assert service.body["temperature"] == 0.5
-    assert (copied.default_headers is model.default_headers) is not deep
-
-
-def test_copy_and_pickle_keep_the_parameters_and_the_key() -> None:
-    model = ChatBaseten(model="m", api_key=KEY, temperature=0.5)
-    for again in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):  # noqa: S301  our own pickle
-        assert (again.model_name, again.temperature) == ("m", 0.5)
-        assert again.baseten_api_key == model.baseten_api_key
 
 
 # --- tokens ---------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,6 @@ from pydantic import BaseModel
 
 from conformance.tests.package.in_each import in_each
 from langchain_baseten import ChatBaseten
-from langchain_baseten._config.references import SecretTable
 from langchain_baseten._http.credentials import reveal
 from langchain_baseten._http.timeouts import Timeouts
 from langchain_baseten._version import VERSION
@@ -55,46 +53,41 @@ def body(parameters: dict[str, Any], options: dict[str, Any] | None = None, **gi
 EMPTY = {"type": "object", "properties": {}}
 TOOL = {"type": "function", "function": {"name": "f", "description": "", "parameters": EMPTY}}
 
+EVERY: dict[str, Any] = {
+    "temperature": 0.0,
+    "max_tokens": 1,
+    "top_p": 0.5,
+    "stop": "x",
+    "n": 1,
+    "seed": 0,
+    "presence_penalty": 0.1,
+    "frequency_penalty": 0.2,
+    "logprobs": False,
+    "top_logprobs": 0,
+    "logit_bias": {"5": 1.0},
+    "reasoning_effort": "low",
+    "reasoning": {"effort": "low"},
+    "service_tier": "flex",
+    "verbosity": "low",
+}
 # settings, call options -> body besides the messages
 BODIES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "nothing set": ({}, {}, {"model": "m"}),
-    "every setting": (
-        {
-            "temperature": 0.0,
-            "max_tokens": 1,
-            "top_p": 0.5,
-            "stop": "x",
-            "n": 1,
-            "seed": 0,
-            "presence_penalty": 0.1,
-            "frequency_penalty": 0.2,
-            "logprobs": False,
-            "top_logprobs": 0,
-            "logit_bias": {5: 1.0},
-            "reasoning_effort": "low",
-            "reasoning": {"effort": "low"},
-            "service_tier": "flex",
-            "verbosity": "low",
-        },
+    "every setting": (EVERY | {"logit_bias": {5: 1.0}}, {}, {"model": "m", **EVERY}),
+    "model_kwargs of the model and of a call": (
+        {"model_kwargs": {"a": 1, "b": 1}},
+        {"model_kwargs": {"b": 2}},
+        {"model": "m", "a": 1, "b": 2},
+    ),
+    "what is the client's in model_kwargs": (
+        {"model_kwargs": {"stream": True, "top_kk": 2}},
         {},
-        {
-            "model": "m",
-            "temperature": 0.0,
-            "max_tokens": 1,
-            "top_p": 0.5,
-            "stop": "x",
-            "n": 1,
-            "seed": 0,
-            "presence_penalty": 0.1,
-            "frequency_penalty": 0.2,
-            "logprobs": False,
-            "top_logprobs": 0,
-            "logit_bias": {"5": 1.0},
-            "reasoning_effort": "low",
-            "reasoning": {"effort": "low"},
-            "service_tier": "flex",
-            "verbosity": "low",
-        },
+        {"model": "m", "top_kk": 2},
+    ),
+    "the later of two names": (  # bind comes first in what langchain-core passes
+        {},
+        {"max_tokens": 1, "max_completion_tokens": 2},
+        {"model": "m", "max_tokens": 2},
     ),
     "vendor parameters": (
         {"model_kwargs": {"top_k": 40}, "extra_body": {"chat_template_args": {"x": True}}},
@@ -238,38 +231,22 @@ def test_a_stream_has_one_choice(parameters: dict[str, Any]) -> None:
     assert body(parameters)["n"] == 2
 
 
+OURS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+}
 HEADERS: dict[str, tuple[Any, Any, dict[str, str]]] = {
-    "ours": (
-        None,
-        None,
-        {
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-            "User-Agent": f"langchain-baseten/{VERSION}",
-        },
-    ),
+    "ours": (None, None, {**OURS, "User-Agent": f"langchain-baseten/{VERSION}"}),
     "the model's": (
         {"x-session-affinity": "a", "User-Agent": "mine"},
         None,
-        {
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-            "User-Agent": "mine",
-            "x-session-affinity": "a",
-        },
+        {**OURS, "User-Agent": "mine", "x-session-affinity": "a"},
     ),
     "the call's, whatever their case": (
         {"X-Session-Affinity": "a", "user-agent": "mine"},
         {"x-session-affinity": "b", "USER-AGENT": "yours"},
-        {
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-            "USER-AGENT": "yours",
-            "x-session-affinity": "b",
-        },
+        {**OURS, "USER-AGENT": "yours", "x-session-affinity": "b"},
     ),
 }
 
@@ -301,17 +278,6 @@ def test_the_key_is_written_by_the_request_and_is_in_no_header() -> None:
 
     assert found.auth is not None
     assert KEY not in str(found.headers)
-
-
-def test_a_model_without_a_key_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    pickled = pickle.dumps(ChatBaseten(model="m", api_key=KEY))
-    monkeypatch.setattr(
-        "langchain_baseten._config.references._SECRETS_BY_REFERENCE", SecretTable()
-    )  # as in another process
-    unpickled = pickle.loads(pickled)  # noqa: S301  our own bytes
-
-    with pytest.raises(BasetenRequestError, match="Set BASETEN_API_KEY in this process"):
-        unpickled._build_request([HumanMessage("a")], None, {}, None, stream=False)
 
 
 # settings, options -> attributes of the call
@@ -412,10 +378,6 @@ def test_an_unknown_tool_choice_is_refused() -> None:
         build({}, {"tools": [TOOL], "tool_choice": "g"})
 
 
-def test_parameters_of_the_client_are_never_sent_from_model_kwargs() -> None:
-    assert body({"model_kwargs": {"stream": True, "top_kk": 2}}) == {"top_kk": 2, "model": "m"}
-
-
 # option of one call -> what the message says to write
 CLIENT_ONLY: dict[str, Any] = {
     "api_key": "sk-other-0123456789",
@@ -452,19 +414,6 @@ USED = [
 def test_a_parameter_of_the_client_is_used_and_not_sent(options: dict[str, Any]) -> None:
     assert body({}, options) == {"model": "m"}
     assert build({}, options) != build({})
-
-
-def test_model_kwargs_of_a_call_are_request_parameters() -> None:
-    assert body({"model_kwargs": {"a": 1, "b": 1}}, {"model_kwargs": {"b": 2}}) == {
-        "model": "m",
-        "a": 1,
-        "b": 2,
-    }
-
-
-def test_a_later_name_of_one_parameter_overrides_an_earlier_one() -> None:
-    bound = {"max_tokens": 1}  # bind comes first in what langchain-core passes
-    assert body({}, {**bound, "max_completion_tokens": 2}) == {"model": "m", "max_tokens": 2}
 
 
 # options of one call that cannot be used

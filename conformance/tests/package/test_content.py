@@ -134,8 +134,11 @@ PARTS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 @in_each(("block", "part"), PARTS)
-def test_a_block_becomes_a_part(block: Any, part: dict[str, Any]) -> None:
+def test_a_block_becomes_a_part_and_stays_as_it_was(block: Any, part: dict[str, Any]) -> None:
+    before = repr(block)
+
     assert write_block(block) == [part]
+    assert repr(block) == before
 
 
 SOUNDS = {
@@ -245,27 +248,12 @@ def test_a_block_that_cannot_be_sent_is_refused_with_the_reason(block: Any, word
     with pytest.raises(BasetenRequestError) as caught:
         write_content(["a", block])
 
-    assert str(caught.value).startswith("A content block cannot be sent: ")
-    assert words in str(caught.value)
-    assert str(caught.value).endswith("text, text-plain, video_url.")
-
-
-def test_the_message_shows_the_block_shortened() -> None:
-    with pytest.raises(BasetenRequestError) as caught:
-        write_block({"type": "hologram", "data": "A" * 100_000})
-
-    assert "'data': 'AAA" in str(caught.value)
-    assert len(str(caught.value)) < 500
-
-
-@in_each("block", [block for block, _ in UNSENDABLE.values()])
-def test_a_refusal_quotes_the_block(block: Any) -> None:
-    with pytest.raises(BasetenRequestError) as caught:
-        write_block(block)
-
     inner = block["value"] if isinstance(block, dict) and block.get("value") == 7 else block
     quoted = {k: str(v) for k, v in inner.items()} if isinstance(inner, dict) else inner
+    assert str(caught.value).startswith("A content block cannot be sent: ")
+    assert words in str(caught.value)
     assert f". Received {quoted}. Baseten takes" in str(caught.value)
+    assert str(caught.value).endswith("text, text-plain, video_url.")
 
 
 def test_a_value_is_quoted_up_to_40_characters_and_a_block_up_to_200() -> None:
@@ -288,14 +276,6 @@ def test_a_native_part_keeps_its_name_and_value(name: str) -> None:
     block = {"type": name, name: {"url": URL}, "extra": 1}
 
     assert _write_as_it_is(name)(block) == {"type": name, name: {"url": URL}}
-
-
-@in_each("block", [block for block, _ in PARTS.values() if isinstance(block, dict)])
-def test_a_block_is_never_changed(block: dict[str, Any]) -> None:
-    before = repr(block)
-    write_block(block)
-
-    assert repr(block) == before
 
 
 RAW = b"\x89PNG\r\n"
@@ -351,19 +331,3 @@ def test_data_of_another_type_is_refused(kind: str, mime: str, data: Any) -> Non
 def test_a_url_or_type_that_is_no_text_is_refused(block: dict[str, Any], words: str) -> None:
     with pytest.raises(BasetenRequestError, match=words):
         write_block(block)
-
-
-@pytest.mark.parametrize(
-    ("block", "reason"),
-    [
-        ({"type": "image", "url": 7}, "its URL must be a string"),
-        ({"type": "image", "base64": 7}, "its data must be base64 text or bytes"),
-    ],
-)
-def test_the_message_quotes_the_block_and_the_reason(block: dict[str, Any], reason: str) -> None:
-    shown = {key: str(value) for key, value in block.items()}
-
-    with pytest.raises(BasetenRequestError) as caught:
-        write_block(block)
-
-    assert f"cannot be sent: {reason}. Received {shown}." in str(caught.value)

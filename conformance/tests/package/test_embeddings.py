@@ -10,12 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY
 from langchain_baseten import (
-    BasetenAPIError,
     BasetenConnectionError,
     BasetenContextOverflowError,
     BasetenEmbeddings,
@@ -118,44 +116,6 @@ def test_a_served_model_name_is_sent() -> None:
     engine = Engine()
     engine.model(model="bge").embed_query("a")
     assert json.loads(engine.requests[0].content)["model"] == "bge"
-
-
-@sync_and_async
-def test_a_failure_that_may_pass_is_tried_again(embed: Any) -> None:
-    engine = Engine(httpx.Response(503, headers={"retry-after": "0.1"}))
-    assert embed(engine.model(max_retries=1), ["a"]) == [[1.0]]
-    assert len(engine.requests) == 2
-
-
-@sync_and_async
-def test_a_failure_of_one_batch_is_the_failure_of_all(embed: Any) -> None:
-    engine = Engine(httpx.Response(429, json={"error": "slow down"}))
-    with pytest.raises(BasetenRateLimitError, match="slow down"):
-        embed(engine.model(), ["a"] * 100)
-
-
-def test_after_a_failure_no_task_goes_on() -> None:
-    async def answer(request: httpx.Request) -> httpx.Response:
-        if b"bad" in request.content:
-            return httpx.Response(500)
-        await asyncio.sleep(60)
-        raise AssertionError("a batch went on")
-
-    async def work() -> None:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-            model = Engine().model(http_async_client=client)
-            with pytest.raises(BasetenAPIError):
-                await model.aembed_documents(["good"] * 32 + ["bad"])
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    asyncio.run(work())
-
-
-def test_after_a_failure_no_batch_is_begun() -> None:
-    engine = Engine(*(httpx.Response(500) for _ in range(200)))
-    with pytest.raises(BasetenAPIError):
-        engine.model().embed_documents(["x" * 8000] * 200)
-    assert len(engine.requests) < 200
 
 
 NO_VECTORS = "holds no list of vectors"
@@ -319,21 +279,6 @@ def test_a_url_that_takes_no_embeddings_is_refused_at_once() -> None:
         BasetenEmbeddings(model_url="nowhere", api_key=KEY)
 
 
-def test_the_key_comes_from_the_environment_and_is_never_shown(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("BASETEN_API_KEY", f" {KEY}\n")
-    model = BasetenEmbeddings(model_url=URL)
-    assert model.api_key == SecretStr(KEY)
-    assert KEY not in repr(model)
-    assert BasetenEmbeddings(model_url=URL, api_key="sk-other").api_key != model.api_key
-
-
-def test_without_a_key_there_is_no_model() -> None:
-    with pytest.raises(ValueError, match="BASETEN_API_KEY"):
-        BasetenEmbeddings(model_url=URL)
-
-
 def test_the_built_in_clients_are_used_unless_others_are_given() -> None:
     model = BasetenEmbeddings(
         model_url="http://127.0.0.1:9/v1", api_key=KEY, timeout=1, max_retries=0
@@ -425,24 +370,3 @@ def test_embeddings_copy_and_close_as_a_chat_model_does() -> None:
         assert other._connections is not made._connections
         with other as entered:
             assert entered.embed_query("four") == [4.0]
-
-
-@pytest.mark.parametrize(
-    "client",
-    [{"http_client": httpx.AsyncClient()}, {"http_async_client": httpx.Client()}],
-    ids=lambda client: next(iter(client)),
-)
-def test_a_client_of_the_wrong_kind_is_refused(client: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(client))} must be an httpx"):
-        BasetenEmbeddings(model_url=URL, api_key=KEY, **client)
-
-
-@pytest.mark.usefixtures("own_connections")
-def test_closing_lets_the_next_call_open_anew() -> None:
-    model = BasetenEmbeddings(model_url=URL, api_key=KEY)
-    first: Any = model._sync_client()
-    model.close()
-    assert first.is_closed
-    second: Any = model._sync_client()
-    asyncio.run(model.aclose())
-    assert second.is_closed

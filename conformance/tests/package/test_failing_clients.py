@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +11,7 @@ import pytest
 from conformance.libraries import LIBRARIES
 from conformance.tests.package.call_modes import WAYS, ask
 from conformance.tests.package.in_each import in_each
-from conformance.tests.package.mock_service import KEY, MockService, calling, whole
+from conformance.tests.package.mock_service import KEY, MockService, whole
 from langchain_baseten import (
     BasetenConnectionError,
     BasetenRateLimitError,
@@ -173,58 +170,6 @@ async def test_an_event_hook_that_raises_for_status_gives_the_error_of_the_statu
     assert KEY not in f"{caught.value!r}{vars(caught.value)}"
 
 
-@in_each("way", WAYS.keys())
-async def test_the_authentication_of_a_client_of_the_users_is_kept(way: str) -> None:
-    seen: list[str] = []
-
-    def answer(request: httpx.Request) -> Any:
-        seen.append(request.headers["authorization"])
-        return MockService()._answer(request)
-
-    transport = httpx.MockTransport(answer)
-    model = ChatBaseten(
-        model="m",
-        api_key=KEY,
-        http_client=httpx.Client(transport=transport, auth=("user", "password")),
-        http_async_client=httpx.AsyncClient(transport=transport, auth=("user", "password")),
-    )
-    await ask(model, "Hello", way)
-
-    assert [header.split()[0] for header in seen] == ["Basic"]
-
-
-@in_every_way
-async def test_each_retry_is_logged_without_a_secret(
-    way: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    busy = httpx.Response(429, json={"error": KEY}, headers={"retry-after": "0.1"})
-    service = MockService(busy, whole())
-    with caplog.at_level(logging.INFO, logger="langchain_baseten"):
-        await ask(service.model(max_retries=2), "Hello", way)
-
-    logged = [r.getMessage() for r in caplog.records if r.name == "langchain_baseten"]
-    line, *rest = logged
-    assert re.sub(r"0\.(1\d|20) ", "0.1 ", line) == (
-        "Retrying request to inference.baseten.co:443 in 0.1 seconds (retry 1 of 2) after "
-        "BasetenRateLimitError (HTTP 429)"
-    )
-    assert not rest
-
-
-async def test_a_long_wait_is_logged_as_a_warning(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def wait(_: float) -> None: ...
-
-    monkeypatch.setattr(asyncio, "sleep", wait)
-    service = MockService(httpx.Response(503, headers={"retry-after": "30"}), whole())
-    await service.model(max_retries=1).ainvoke("Hello")
-
-    assert [(r.levelname, "in 30." in r.getMessage()) for r in caplog.records] == [
-        ("WARNING", True)
-    ]
-
-
 def get_weather(city: str) -> str:
     """Get the weather of a city."""
     return city
@@ -242,12 +187,6 @@ async def test_a_missing_call_warns_at_the_callers_line_each_time(way: str) -> N
     assert len(found) == 2
     if way != "ainvoke":  # langchain-core awaits in a task, whose stack ends at the event loop
         assert {w.filename.rpartition("/")[2] for w in found} == {"call_modes.py"}
-
-
-def test_a_call_that_came_is_no_warning(recwarn: pytest.WarningsRecorder) -> None:
-    answered = MockService(calling("get_weather", {"city": "Paris"})).model()
-    assert answered.bind_tools([get_weather], tool_choice="any").invoke("Hello").tool_calls
-    assert not recwarn.list
 
 
 def test_a_warning_without_any_caller_points_at_the_outermost_frame() -> None:

@@ -45,6 +45,7 @@ SECRET_NAMES = [
     *("Authorization", "Proxy-Authorization", "x-api-key", "api-key", "apikey", "X-ApiKey"),
     *("Cookie", "x-vault-token", "X-Auth", "Helicone-Auth", "x-portkey-virtual-key", "DPoP"),
     *("x-ms-client-principal", "X-Credentials", "X-Passwd", "X-PIN", "X-Client-Cert", "X-JWT"),
+    *("X-Auth-Token", "X-Password", "baseten_api_key"),
     *("code", "sig", "key", "subscription-key", "subscriptionKey", "access_token", "pwd", "sas"),
 ]
 PLAIN_NAMES = [

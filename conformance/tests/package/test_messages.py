@@ -272,23 +272,19 @@ TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
 
 
 @in_each(("message", "turns"), TURNS)
-def test_a_message_becomes_turns(message: BaseMessage, turns: list[dict[str, Any]]) -> None:
+def test_a_message_becomes_turns_without_reasoning_if_that_is_disabled(
+    message: BaseMessage, turns: list[dict[str, Any]]
+) -> None:
+    kept = [{k: v for k, v in turn.items() if k != "reasoning_content"} for turn in turns]
+
     assert write_messages([message]) == turns
+    assert write_messages([message], replay_reasoning=False) == kept
 
 
 def test_a_conversation_keeps_its_order() -> None:
     conversation = [message for message, _ in TURNS.values()]
 
     assert write_messages(conversation) == [turn for _, turns in TURNS.values() for turn in turns]
-
-
-@in_each(("message", "turns"), TURNS)
-def test_sending_reasoning_can_be_disabled(
-    message: BaseMessage, turns: list[dict[str, Any]]
-) -> None:
-    kept = [{k: v for k, v in turn.items() if k != "reasoning_content"} for turn in turns]
-
-    assert write_messages([message], replay_reasoning=False) == kept
 
 
 LOOP: dict[str, Any] = {}
@@ -304,7 +300,10 @@ BARE: dict[str, Any] = {
 }
 
 UNSENDABLE: dict[str, tuple[list[BaseMessage], str]] = {
-    "no messages": ([], "There is no message to send"),
+    "no messages": (
+        [],
+        "There is no message to send. Pass a string, or a list of at least one message.",
+    ),
     "a message that is no turn": (
         [RemoveMessage(id="x")],
         "A RemoveMessage cannot be sent. Send system, human, AI, tool or chat messages.",
@@ -342,15 +341,6 @@ def test_a_message_that_cannot_be_sent_is_refused(messages: list[BaseMessage], w
         write_messages(messages)
 
     assert words in str(caught.value)
-
-
-def test_an_empty_conversation_is_refused_with_a_hint() -> None:
-    with pytest.raises(BasetenRequestError) as caught:
-        write_messages([])
-
-    assert str(caught.value) == (
-        "There is no message to send. Pass a string, or a list of at least one message."
-    )
 
 
 def wrapped(text: str) -> str:

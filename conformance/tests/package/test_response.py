@@ -445,19 +445,3 @@ def test_the_message_of_a_failed_engine_names_the_finish_reason() -> None:
         "The engine failed and ended the response with the finish reason 'abort'. What had "
         "arrived is in `.partial`."
     )
-
-
-def test_reasoning_of_several_parts_is_joined() -> None:
-    parts = [{"type": "thinking", "thinking": "a"}, {"type": "reasoning", "text": "b"}]
-    message = read(completion({"content": parts}))
-
-    assert message.additional_kwargs == {"reasoning_content": "ab"}
-
-
-def test_the_message_for_a_choice_without_a_message_quotes_the_body() -> None:
-    with pytest.raises(BasetenInvalidResponseError) as caught:
-        read_all(completion(None))
-
-    assert str(caught.value).startswith(
-        "The server returned HTTP 200, but its response holds a choice without a message: "
-    )

@@ -61,6 +61,7 @@ def test_a_response_format_is_sent_unchanged() -> None:
 TITLED: dict[str, tuple[Any, Any]] = {
     "a class": (Sum, Sum),
     "a titled schema": ({"title": "f"}, {"title": "f"}),
+    "an empty title": ({"title": "", **PLAIN}, {"title": "response", **PLAIN}),
     "a named function": ({"name": "f"}, {"name": "f"}),
     "a bare schema": ({"type": "object"}, {"title": "response", "type": "object"}),
     "nothing": (None, None),
@@ -86,11 +87,6 @@ def test_caller_input_is_never_changed(form: Any, strict: bool | None) -> None:
     with_title(given)
 
     assert given == before
-
-
-def test_a_schema_whose_wrapper_has_no_name_is_refused() -> None:
-    with pytest.raises(BasetenRequestError, match="no name"):
-        name_of({"type": "function", "function": {"parameters": PLAIN}})
 
 
 @in_each(
@@ -125,10 +121,6 @@ def test_a_named_schema_of_a_response_format_is_sent_unchanged(
 )
 def test_a_schema_of_objects_is_recognized(schema: Any, only_objects: bool) -> None:
     assert describes_object(schema) is only_objects
-
-
-def test_an_empty_title_is_replaced() -> None:
-    assert with_title({"title": "", **PLAIN}) == {"title": "response", **PLAIN}
 
 
 def test_the_schema_is_quoted_if_it_has_no_name() -> None:

@@ -69,7 +69,6 @@ BODIES = {
     "LF behind CR is one end": (b"data: a\r\n\r\ndata: b\r\n\r\n", [Event(b"a"), Event(b"b")]),
     "CR behind LF is two": (b"data: a\n\rdata: b\n\r", [Event(b"a"), Event(b"b")]),
 }
-EVERY_BODY = in_each(("body", "events"), BODIES)
 
 
 def decode(*chunks: bytes) -> list[Event]:
@@ -78,28 +77,13 @@ def decode(*chunks: bytes) -> list[Event]:
     return found + decoder.close()
 
 
-@EVERY_BODY
-def test_a_body_in_one_chunk_is_decoded(body: bytes, events: list[Event]) -> None:
-    assert decode(body) == events
+@in_each(("body", "events"), BODIES)
+def test_a_body_is_decoded_however_it_is_cut(body: bytes, events: list[Event]) -> None:
+    single = [body[at : at + 1] for at in range(len(body))]
 
-
-@EVERY_BODY
-def test_every_cut_in_two_gives_the_same_events(body: bytes, events: list[Event]) -> None:
-    wrong = [at for at in range(len(body) + 1) if decode(body[:at], body[at:]) != events]
-
-    assert wrong == []
-
-
-@EVERY_BODY
-def test_byte_by_byte_gives_the_same_events(body: bytes, events: list[Event]) -> None:
-    assert decode(*(body[at : at + 1] for at in range(len(body)))) == events
-
-
-@EVERY_BODY
-def test_empty_chunks_change_nothing(body: bytes, events: list[Event]) -> None:
-    chunks = [chunk for at in range(len(body)) for chunk in (b"", body[at : at + 1], b"")]
-
-    assert decode(*chunks) == events
+    assert decode(body) == decode(*single) == events
+    assert decode(*(chunk for byte in single for chunk in (b"", byte, b""))) == events
+    assert [at for at in range(len(body) + 1) if decode(body[:at], body[at:]) != events] == []
 
 
 @in_each("end", ENDS.keys())

@@ -83,24 +83,15 @@ TEXTS: dict[str, tuple[list[bytes], str]] = {
 
 
 @in_each(("chunks", "content"), TEXTS)
-def test_the_text_of_a_stream_is_read(chunks: list[bytes], content: str) -> None:
-    assert merge(*chunks).content == content
+def test_the_text_of_a_stream_is_read_byte_by_byte_as_well_and_its_last_chunk_marked(
+    chunks: list[bytes], content: str
+) -> None:
+    body, merged = b"".join(chunks), merge(*chunks)
+    *before, last = [getattr(chunk.message, "chunk_position", "") for chunk in read(*chunks)]
 
-
-@in_each(("chunks", "content"), TEXTS)
-def test_only_the_last_chunk_is_marked_as_last(chunks: list[bytes], content: str) -> None:
-    *before, last = [chunk.message for chunk in read(*chunks)]
-
-    assert isinstance(last, AIMessageChunk)
-    assert last.chunk_position == "last"
-    assert {getattr(chunk, "chunk_position", "") for chunk in before} <= {None}
-
-
-@in_each(("chunks", "content"), TEXTS)
-def test_byte_by_byte_gives_the_same_message(chunks: list[bytes], content: str) -> None:
-    body = b"".join(chunks)
-
-    assert merge(*(body[at : at + 1] for at in range(len(body)))) == merge(*chunks)
+    assert merged.content == content
+    assert merge(*(body[at : at + 1] for at in range(len(body)))) == merged
+    assert (last, {*before} <= {None}) == ("last", True)
 
 
 REASONED: dict[str, tuple[list[Any], dict[str, str]]] = {
@@ -290,20 +281,6 @@ def test_the_chunk_that_ends_the_calls_comes_before_the_last() -> None:
     ]
     assert ending.chunk_position is None
     assert (last.tool_call_chunks, last.chunk_position) == ([], "last")
-
-
-@in_each("arguments", ["null", None, "", " \n", " null "])
-def test_no_arguments_are_an_empty_object(arguments: Any) -> None:
-    (found,) = merge(said({"tool_calls": [call(arguments, id="a")]}), STOP).tool_calls
-
-    assert found["args"] == {}
-
-
-def test_a_call_that_names_no_tool_is_invalid() -> None:
-    found = merge(said({"tool_calls": [{"index": 0}]}), STOP)
-
-    assert found.tool_calls == []
-    assert [(c["name"], c["id"]) for c in found.invalid_tool_calls] == [(None, "fresh-0")]
 
 
 def test_metadata_of_a_stream_holds_no_lone_surrogates() -> None:

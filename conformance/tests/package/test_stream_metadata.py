@@ -43,19 +43,14 @@ USAGES: dict[str, tuple[list[bytes], tuple[int, int, int] | None]] = {
 
 
 @in_each(("chunks", "tokens"), USAGES)
-def test_usage_is_the_last_that_was_sent(
+def test_usage_is_the_last_that_was_sent_and_on_the_last_chunk_only(
     chunks: list[bytes], tokens: tuple[int, int, int] | None
 ) -> None:
     found = merge(*chunks).usage_metadata
+    *before, _ = [chunk.message for chunk in read(*chunks)]
 
     names = ("input_tokens", "output_tokens", "total_tokens")
     assert found == (tokens and dict(zip(names, tokens, strict=True)))
-
-
-@in_each(("chunks", "tokens"), USAGES)
-def test_usage_is_on_the_last_chunk_only(chunks: list[bytes], tokens: Any) -> None:
-    *before, _ = [chunk.message for chunk in read(*chunks)]
-
     assert [chunk for chunk in before if getattr(chunk, "usage_metadata", None)] == []
 
 

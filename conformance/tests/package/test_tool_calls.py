@@ -206,28 +206,15 @@ SHAPES: dict[str, tuple[list[list[Any]], list[Call]]] = {
 
 
 @in_each(("events", "calls"), SHAPES)
-def test_deltas_become_calls(events: list[list[Any]], calls: list[Call]) -> None:
-    assert join(events) == calls
-
-
-@in_each(("events", "calls"), SHAPES)
-def test_the_calls_are_counted(events: list[list[Any]], calls: list[Call]) -> None:
-    deltas = ToolCallAssembler(numbered())
-    for event in events:
-        deltas.add(event)
-
-    assert len(deltas) == len(calls)
-
-
-@in_each(("events", "calls"), SHAPES)
-def test_one_event_never_holds_two_chunks_of_one_call(
+def test_deltas_become_calls_of_which_each_event_holds_one_chunk(
     events: list[list[Any]], calls: list[Call]
 ) -> None:
+    assert join(events) == calls
     deltas = ToolCallAssembler(numbered())
-
     for event in events:
         indices = [chunk["index"] for chunk in deltas.add(event)]
         assert len(indices) == len(set(indices))
+    assert len(deltas) == len(calls)
 
 
 def test_what_one_event_says_of_a_call_in_two_pieces_is_one_chunk() -> None:

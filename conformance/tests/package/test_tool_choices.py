@@ -58,11 +58,6 @@ def test_an_unknown_choice_is_refused_with_the_tool_names(choice: Any) -> None:
     assert "(f, auto)" in str(caught.value)
 
 
-def test_a_choice_without_tools_is_refused() -> None:
-    with pytest.raises(BasetenRequestError, match="there are none"):
-        write_tool_choice("f", [])
-
-
 @in_each(
     ("choice", "forced"),
     [("required", True), (NAMED, True), ("auto", False), ("none", False), (None, False)],
