@@ -201,18 +201,6 @@ def test_a_pickle_in_another_process_uses_the_key_of_its_environment(
     assert "sk-" not in warned
 
 
-def test_a_pickle_of_the_environments_key_uses_the_one_of_the_other_process(
-    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
-) -> None:
-    monkeypatch.setenv("BASETEN_API_KEY", KEY)
-    pickled = pickle.dumps(ChatBaseten(model="m"))
-    monkeypatch.setattr(references, "_SECRETS_BY_REFERENCE", SecretTable())  # as in another process
-    monkeypatch.setenv("BASETEN_API_KEY", "sk-rotated-0123456789")
-
-    assert pickle.loads(pickled).baseten_api_key == SecretStr("sk-rotated-0123456789")  # noqa: S301  our own bytes
-    assert not recwarn.list
-
-
 def test_the_same_key_in_another_process_causes_no_warning(
     monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:

@@ -12,7 +12,6 @@ from pydantic import BaseModel
 
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService, calling, whole
-from langchain_baseten import BasetenRefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,41 +83,6 @@ def test_the_output_has_the_requested_type(
     assert way(service.model().with_structured_output(shape, method=method)) == expected
 
 
-@in_each("schema", SCHEMAS)
-@in_each("strict", [None, False, True])
-def test_function_calling_forces_one_call_of_the_schema(
-    schema: tuple[Any, Any, str], *, strict: bool | None
-) -> None:
-    service = MockService(calling(schema[2], ARGUMENTS))
-    service.model().with_structured_output(schema[0], strict=strict).invoke("Hi")
-    (written,) = service.body["tools"]
-    assert written["function"]["name"] == schema[2]
-    assert set(written["function"]["parameters"]["properties"]) == {"setup", "score"}
-    assert written["function"].get("strict") == strict
-    assert service.body["tool_choice"] == {"type": "function", "function": {"name": schema[2]}}
-    assert service.body["parallel_tool_calls"] is False
-
-
-@in_each("schema", SCHEMAS)
-@in_each("strict", [None, True])
-def test_json_schema_sends_the_schema(schema: tuple[Any, Any, str], *, strict: bool | None) -> None:
-    service = MockService(whole(json.dumps(ARGUMENTS)))
-    shaped = service.model().with_structured_output(schema[0], method="json_schema", strict=strict)
-    shaped.invoke("Hi")
-    form = service.body["response_format"]
-    assert form["type"] == "json_schema"
-    assert form["json_schema"]["name"] == schema[2]
-    assert set(form["json_schema"]["schema"]["properties"]) == {"setup", "score"}
-    assert form["json_schema"].get("strict") == strict
-    assert "tools" not in service.body
-
-
-def test_json_mode_requests_any_json_and_needs_no_schema() -> None:
-    service = MockService(whole('{"any": 1}'))
-    assert service.model().with_structured_output(method="json_mode").invoke("Hi") == {"any": 1}
-    assert service.body["response_format"] == {"type": "json_object"}
-
-
 @in_each("method", METHODS)
 def test_include_raw_returns_the_message_and_the_parsed_output(method: Any) -> None:
     service = MockService(respond(method, "Joke"))
@@ -128,19 +92,6 @@ def test_include_raw_returns_the_message_and_the_parsed_output(method: Any) -> N
     assert result["raw"].response_metadata["id"] == "a1"
     assert result["parsed"] == Joke(setup="Knock", score=3)
     assert result["parsing_error"] is None
-
-
-@pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
-@in_each("schema", {"pydantic": Joke, "JSON schema": JOKE_SCHEMA})
-@in_each("method", METHODS)
-@in_each("way", WAYS)
-def test_a_refusal_raises_a_refusal_error(
-    schema: Any, method: Any, way: Callable[[Any], Any]
-) -> None:
-    with pytest.raises(BasetenRefusalError, match="No jokes today") as raised:
-        way(MockService(REFUSED).model().with_structured_output(schema, method=method))
-    assert raised.value.raw_message is not None
-    assert raised.value.raw_message.additional_kwargs["refusal"] == "No jokes today"
 
 
 def test_further_parameters_are_bound_as_well() -> None:
@@ -178,19 +129,6 @@ def test_an_output_that_cannot_be_requested_is_refused_at_once(
 def test_a_tool_choice_that_names_no_tool_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match=r"'jump'.*look"):
         MockService().model().bind_tools([look], tool_choice="jump")
-
-
-@in_each("parallel", [None, False, True])
-def test_parallel_tool_calls_can_be_disabled(*, parallel: bool | None) -> None:
-    service = MockService()
-    service.model().bind_tools([look], parallel_tool_calls=parallel).invoke("Hi")
-    assert service.body.get("parallel_tool_calls") == parallel
-
-
-def test_strict_is_sent_with_tools() -> None:
-    service = MockService()
-    service.model().bind_tools([look], strict=True).invoke("Hi")
-    assert service.body["tools"][0]["function"]["strict"] is True
 
 
 @pytest.mark.parametrize(

@@ -97,21 +97,6 @@ def test_no_texts_need_no_request(embed: Any) -> None:
     assert not engine.requests
 
 
-@sync_and_async
-def test_many_texts_go_in_batches_and_come_back_in_order(embed: Any) -> None:
-    engine = Engine()
-    texts = ["x" * (n % 7 + 1) for n in range(100)]
-    assert embed(engine.model(), texts) == [[float(len(text))] for text in texts]
-    assert sorted(map(len, engine.batches)) == [4, 32, 32, 32]
-
-
-@sync_and_async
-def test_long_texts_go_in_smaller_batches(embed: Any) -> None:
-    engine = Engine()
-    embed(engine.model(), ["x" * 5000, "y" * 5000, "z" * 9000, "a"])
-    assert [[text[0] for text in batch] for batch in engine.batches] == [["a"], ["x"], ["y"], ["z"]]
-
-
 def test_a_served_model_name_is_sent() -> None:
     engine = Engine()
     engine.model(model="bge").embed_query("a")
@@ -239,13 +224,6 @@ def test_what_is_requested_of_vectors_is_sent(embed: Any) -> None:
     }
     with pytest.raises(BasetenInvalidResponseError, match="dimensions=2 was requested"):
         embed(engine.model(dimensions=2), ["a"])
-
-
-@sync_and_async
-def test_a_request_holds_no_more_texts_than_the_chunk_size(embed: Any) -> None:
-    engine = Engine()
-    assert embed(engine.model(chunk_size=3), ["a"] * 7) == [[1.0]] * 7
-    assert sorted(map(len, engine.batches)) == [1, 3, 3]
 
 
 @sync_and_async

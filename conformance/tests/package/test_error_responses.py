@@ -14,7 +14,6 @@ from langchain_baseten._protocol.error_responses import (
     is_success,
     shorten,
 )
-from langchain_baseten._protocol.json_text import parse_body
 from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenAuthenticationError,
@@ -556,19 +555,6 @@ PAYLOADS: dict[str, tuple[dict[str, Any], str, bool]] = {
 @in_each(("payload", "event", "judged"), PAYLOADS)
 def test_error_payload_is_recognized(payload: dict[str, Any], event: str, judged: bool) -> None:
     assert is_error_payload(payload, event) is judged
-
-
-@in_each(
-    ("text", "body"),
-    {
-        "JSON": ("[1]", [1]),
-        "text": ("x", "x"),
-        "nothing": ("", ""),
-        "nested too deep": ("[" * 99_999, "[" * 99_999),
-    },
-)
-def test_body_is_parsed_if_it_is_json(text: str, body: Any) -> None:
-    assert parse_body(text) == body
 
 
 @in_each("length", [1, 9, 10, 11, 1000])

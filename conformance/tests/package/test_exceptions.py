@@ -100,9 +100,12 @@ def _is_own_error(value: Any) -> bool:
 
 
 @EVERY_CLASS
-def test_error_has_its_bases_and_its_retryability(name: str) -> None:
+def test_error_has_its_bases_its_retryability_and_no_attributes_by_default(name: str) -> None:
     bases, again = TREE[name]
+    plain = find(name)("what was wrong")
 
+    assert str(plain) == "what was wrong"
+    assert {getattr(plain, attribute) for attribute in CARRIED} == {None}
     assert tuple(base.__name__ for base in find(name).__bases__) == bases
     assert issubclass(find(name), core.ModelError)
     assert carrying(name).is_retryable is again
@@ -132,14 +135,6 @@ def test_error_keeps_its_attributes_when_pickled_or_copied(
     assert str(found) == str(error)
     assert vars(found) == vars(error)
     assert found.is_retryable == error.is_retryable
-
-
-@EVERY_CLASS
-def test_attributes_are_none_by_default(name: str) -> None:
-    error = find(name)("what was wrong")
-
-    assert str(error) == "what was wrong"
-    assert {getattr(error, attribute) for attribute in CARRIED} == {None}
 
 
 def test_refusal_has_its_message_as_partial() -> None:

@@ -135,13 +135,6 @@ def test_an_object_with_an_async_call_runs_in_the_loop() -> None:
     assert vault.threads == [threading.get_ident()]
 
 
-def test_a_function_that_may_block_runs_beside_the_event_loop() -> None:
-    service, vault = MockService(), Vault()
-    asyncio.run(service.model(api_key=vault.fetch).ainvoke("Hi"))
-
-    assert threading.get_ident() not in vault.threads
-
-
 @pytest.mark.parametrize("way", [*SYNC, *ASYNC])
 def test_a_retry_asks_for_the_key_again_and_every_key_is_hidden(
     way: str, monkeypatch: pytest.MonkeyPatch
@@ -248,29 +241,6 @@ def test_a_function_of_a_module_travels_in_a_pickle_and_in_copies() -> None:
 def test_a_function_that_cannot_travel_is_named_in_the_error() -> None:
     with pytest.raises(TypeError, match=r"passed as api_key cannot be pickled .*top level"):
         pickle.dumps(ChatBaseten(model="m", api_key=lambda: "sk-0123456789"))
-
-
-def test_a_function_may_be_assigned_and_replaced() -> None:
-    service = MockService()
-    model = service.model()
-    model.baseten_api_key = fetch_key
-    model.invoke("Hi")
-    copied = model.model_copy(update={"baseten_api_key": "sk-plain-0123456789"})
-    copied.invoke("Hi")
-    past = model.model_copy()
-    past.__dict__["baseten_api_key"] = fetch_key
-    past.invoke("Hi")
-
-    assert sent_keys(service) == [fetch_key(), "sk-plain-0123456789", fetch_key()]
-
-
-def test_a_header_of_the_user_replaces_the_function() -> None:
-    service = MockService()
-    service.model(api_key=Vault().afetch).invoke(
-        "Hi", extra_headers={"Authorization": "Bearer own"}
-    )
-
-    assert sent_keys(service) == ["own"]
 
 
 def test_embeddings_take_a_function_as_well() -> None:

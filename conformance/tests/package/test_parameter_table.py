@@ -121,17 +121,3 @@ def test_parameters_are_converted_to_what_is_sent(
     given: dict[str, Any], sent: dict[str, Any]
 ) -> None:
     assert build_parameters([given], {}) == sent
-
-
-# disabled parameters -> what is left of seed=1 and top_k=2
-DISABLED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "none": ({}, {"seed": 1, "top_k": 2}),
-    "every value": ({"seed": None}, {"top_k": 2}),
-    "this value": ({"seed": [0, 1]}, {"top_k": 2}),
-    "another value": ({"seed": [2]}, {"seed": 1, "top_k": 2}),
-}
-
-
-@in_each(("disabled", "sent"), DISABLED)
-def test_disabled_parameters_are_not_sent(disabled: dict[str, Any], sent: dict[str, Any]) -> None:
-    assert build_parameters([{"seed": 1, "top_k": 2}], disabled) == sent

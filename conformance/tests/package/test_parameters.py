@@ -184,10 +184,6 @@ def test_a_body_is_built(
     assert repr((parameters, extra)) == before
 
 
-def test_json_is_compact_and_readable() -> None:
-    assert dump_json({"ä": [1, None, "🦜"]}) == '{"ä":[1,null,"🦜"]}'.encode()
-
-
 CIRCLE: list[Any] = []
 CIRCLE.append(CIRCLE)
 DEEP: list[Any] = []

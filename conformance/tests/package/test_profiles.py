@@ -183,14 +183,6 @@ def test_a_profile_that_was_given_stays(rename: Any) -> None:
     assert rename(model, KIMI).profile == given
 
 
-def test_a_deployment_may_be_given_a_profile() -> None:
-    key = "sk-profiles-0123456789"
-
-    assert ChatBaseten(model_url=URL, api_key=key).profile == {}
-    given = ChatBaseten(model_url=URL, api_key=key, profile={"max_input_tokens": 32_000})
-    assert given.profile == {"max_input_tokens": 32_000}
-
-
 def test_a_copy_that_is_moved_to_a_deployment_has_no_profile() -> None:
     model = ChatBaseten(api_key="sk-profiles-0123456789")
 

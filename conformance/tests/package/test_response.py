@@ -11,7 +11,6 @@ from langchain_core.messages import AIMessage
 
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.sse_builders import REASONED_PARTS as REASONED
-from langchain_baseten._protocol.json_text import decode_event
 from langchain_baseten._protocol.response import (
     ResponseContext,
     combine_outputs,
@@ -350,19 +349,6 @@ def test_no_request_id_is_no_metadata() -> None:
 
 def test_an_empty_name_of_the_model_is_none() -> None:
     assert read_top({"model": ""}, "asked")["model_name"] == "asked"
-
-
-@in_each(
-    ("data", "value"),
-    {
-        "broken UTF-8": (b'{"a": "\xff"}', {"a": "\ufffd"}),
-        "text": (b"x", None),
-        "nothing": (b"", None),
-        "nested too deep": (b"[" * 99_999, None),
-    },
-)
-def test_an_events_data_is_json_or_nothing(data: bytes, value: Any) -> None:
-    assert decode_event(data) == value
 
 
 @in_each(("parts", "text", "reasoning"), REASONED)
