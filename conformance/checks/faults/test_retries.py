@@ -12,19 +12,8 @@ import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 
 from conformance.checks.faults.call_modes import EITHER, run
-from conformance.checks.faults.wire_bytes import (
-    ANSWER,
-    END,
-    HEAD,
-    STREAM,
-    ask_again,
-    chunk,
-    say,
-)
-from langchain_baseten import (
-    BasetenAPIError,
-    BasetenRateLimitError,
-)
+from conformance.checks.faults.wire_bytes import ANSWER, END, HEAD, STREAM, ask_again, chunk, say
+from langchain_baseten import BasetenAPIError, BasetenRateLimitError
 
 if TYPE_CHECKING:
     from conformance.checks.faults.call_modes import Aim, Ask

@@ -15,18 +15,8 @@ from pydantic import SecretStr
 from conformance.tests.package.in_each import in_each
 from langchain_baseten import BasetenEmbeddings, ChatBaseten
 from langchain_baseten._config import references
-from langchain_baseten._config.api_key import (
-    clean_key,
-    find_key,
-    read_environment_key,
-    reference_for_key,
-)
-from langchain_baseten._config.references import (
-    Reference,
-    SecretTable,
-    find_secret,
-    reference_for,
-)
+from langchain_baseten._config.api_key import clean_key, find_key, reference_for_key
+from langchain_baseten._config.references import Reference, SecretTable, find_secret, reference_for
 from langchain_baseten._http.auth import BearerAuth
 from langchain_baseten._http.redaction import Redactor
 
@@ -144,30 +134,6 @@ MODEL = ChatBaseten(
     api_key=KEY,
     default_headers={"X-Token": f"{KEY}-header", "x-session-affinity": "a"},
 )
-WRITTEN: dict[str, Callable[[ChatBaseten], Any]] = {
-    "repr": repr,
-    "str": str,
-    "dumps": dumps,
-    "pickle": lambda model: pickle.dumps(model).decode("latin-1"),
-    "model_dump of the key": lambda model: model.model_dump(include={"baseten_api_key"}),
-    "JSON of the key": lambda model: model.model_dump_json(include={"baseten_api_key"}),
-    "a dict": lambda model: model.model_dump(),
-    "JSON": lambda model: model.model_dump_json(),
-    "identifying parameters": lambda model: model._identifying_params,
-    "tracing parameters": lambda model: model._get_ls_params(),
-    "a cache's key": lambda model: model._get_llm_string(),
-    "a bound model": lambda model: repr(model.bind(seed=1)),
-    "the writer of the key": lambda model: repr(BearerAuth(SecretStr(KEY))),
-    "the locals of the writer": lambda model: str(vars(BearerAuth(SecretStr(KEY)))),
-}
-
-
-@in_each("write", WRITTEN)
-def test_the_key_is_written_nowhere(write: Callable[[ChatBaseten], Any]) -> None:
-    written = str(write(MODEL))
-
-    assert written
-    assert KEY not in written
 
 
 def test_what_is_dumped_names_the_variable_and_keeps_plain_headers() -> None:
@@ -245,30 +211,6 @@ def test_a_known_reference_overrides_the_environment(monkeypatch: pytest.MonkeyP
     found = find_key(reference_for(SecretStr(KEY)))
 
     assert found == SecretStr(KEY)
-
-
-def test_the_key_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BASETEN_API_KEY", f"{KEY}\n")
-
-    assert read_environment_key() == SecretStr(KEY)
-    assert ChatBaseten(model="m").baseten_api_key == SecretStr(KEY)
-    assert BasetenEmbeddings(model_url=URL).api_key == SecretStr(KEY)
-
-
-@pytest.mark.parametrize("variable", [None, ""], ids=["unset", "empty"])
-@pytest.mark.parametrize(
-    "construct",
-    [lambda: ChatBaseten(model="m"), lambda: BasetenEmbeddings(model_url=URL)],
-    ids=["a model", "embeddings"],
-)
-def test_the_message_for_a_missing_key_links_to_the_page_of_keys(
-    construct: Callable[[], object], variable: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if variable is not None:
-        monkeypatch.setenv("BASETEN_API_KEY", variable)
-
-    with pytest.raises(ValueError, match=r"No API key.*BASETEN_API_KEY.*settings/api_keys"):
-        construct()
 
 
 def test_the_key_is_written_into_the_request_when_it_is_sent() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import pickle
 import socket
-import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,11 +16,7 @@ from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel, Field, SecretStr
 
 from conformance.tests.package.in_each import in_each
-from langchain_baseten import (
-    BasetenConnectionError,
-    BasetenEmbeddings,
-    ChatBaseten,
-)
+from langchain_baseten import BasetenConnectionError, BasetenEmbeddings, ChatBaseten
 from langchain_baseten._config.settings import DEFAULT_API_BASE, DerivedName
 from langchain_baseten.chat_models import DEFAULT_MODEL
 
@@ -220,11 +214,6 @@ def test_what_cannot_work_is_refused_at_construction(settings: dict[str, Any], w
         make(**settings)
 
 
-@pytest.mark.parametrize("settings", [{"n": 2}, {"n": 1, "streaming": True}], ids=str)
-def test_several_answers_are_taken_outside_of_a_stream(settings: dict[str, Any]) -> None:
-    assert make(**settings).n == settings["n"]
-
-
 def test_a_model_can_be_validated_from_a_model() -> None:
     made = make(model="m")
 
@@ -275,20 +264,6 @@ def test_every_parameter_is_described() -> None:
         described = {name: model.model_fields[name].description or "" for name in own}
         assert own
         assert [name for name, text in described.items() if not text.endswith(".")] == []
-
-
-@pytest.mark.parametrize("cls", [ChatBaseten, BasetenEmbeddings])
-def test_two_urls_are_a_warning_at_the_callers_line_each_time(cls: Any) -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        for _ in range(2):
-            made = cls(model_url=DEDICATED, base_url="https://a.example/v1", api_key=KEY)
-            line = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
-
-    assert [(w.category, w.filename, w.lineno) for w in caught] == [
-        (UserWarning, __file__, line)
-    ] * 2
-    assert made.endpoint.deployment == "abcd1234"
 
 
 SOURCES: dict[str, tuple[dict[str, str], dict[str, str]]] = {

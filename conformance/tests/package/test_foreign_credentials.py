@@ -218,36 +218,6 @@ def test_a_credential_is_in_no_local_where_an_error_of_the_user_passes(
     assert exposed.where(SECRET) == []
 
 
-WRITTEN: dict[str, Callable[[ChatBaseten, dict[str, Any]], Any]] = {
-    "repr": lambda model, _: repr(model),
-    "dumps": lambda model, _: dumps(model),
-    "to_json": lambda model, _: model.to_json(),
-    "model_dump": lambda model, _: model.model_dump(),
-    "model_dump_json": lambda model, _: model.model_dump_json(),
-    "asdict": lambda model, _: model._identifying_params,
-    "the cache's key": lambda model, call: model._get_llm_string(**call),
-    "invocation parameters": lambda model, call: model._get_invocation_params(**call),
-    "tracing parameters": lambda model, call: model._get_ls_params(**call),
-    "a bound model": lambda model, call: repr(model.bind(**call)),
-    "a dumped bound model": lambda model, call: dumps(model.bind(**call)),
-    "a pickle": lambda model, _: pickle.dumps(model),
-    "a pickled bound model": lambda model, call: pickle.dumps(model.bind(**call)),
-    "structured output": lambda model, call: repr(
-        model.with_structured_output(None, method="json_mode", **call)
-    ),
-}
-
-
-@in_each("write", WRITTEN)
-@in_each(("settings", "call"), PLACES)
-def test_a_credential_is_written_nowhere(
-    settings: dict[str, Any], call: dict[str, Any], write: Callable[..., Any]
-) -> None:
-    written = write(ChatBaseten(**{"model": "m", "api_key": KEY, **settings}), call)
-
-    assert SECRET not in str(written)
-
-
 def _assign(model: ChatBaseten, settings: dict[str, Any]) -> ChatBaseten:
     for name, value in settings.items():
         setattr(model, name, value)

@@ -16,7 +16,7 @@ from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, MockService
 from langchain_baseten import BasetenEmbeddings, BasetenRequestError, ChatBaseten
 from langchain_baseten._config import references
-from langchain_baseten._config.references import MOST_SECRETS, SecretTable
+from langchain_baseten._config.references import MOST_SECRETS, SecretTable, reference_for
 from langchain_baseten._http.credentials import reveal
 
 if TYPE_CHECKING:

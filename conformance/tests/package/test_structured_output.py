@@ -582,20 +582,6 @@ def look(at: int) -> str:
     return str(at)
 
 
-@in_each("method", METHODS)
-@in_each("schema", {"class": Sum, "dict": {"title": "Sum", **PLAIN}})
-def test_further_tools_are_sent_with_every_method(schema: Any, method: Method) -> None:
-    calls = method == "function_calling"
-    service = MockService(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
-    shaped = service.model().with_structured_output(schema, method=method, tools=[look])
-    found = shaped.invoke("Hi")
-
-    assert (found if isinstance(found, dict) else found.model_dump()) == {"value": 1}
-    names = [tool["function"]["name"] for tool in service.body["tools"]]
-    assert names == (["Sum", "look"] if calls else ["look"])
-    assert service.body.get("tool_choice") == ("required" if calls else None)
-
-
 def test_a_call_of_a_further_tool_only_is_the_parsing_error() -> None:
     model = MockService(calling("look", {"at": 1})).model()
     found: Any = model.with_structured_output(Sum, tools=[look], include_raw=True).invoke("Hi")
@@ -705,13 +691,3 @@ def test_a_response_format_works_with_every_method(schema: Any, method: Method) 
         assert service.body["tool_choice"] == {"type": "function", "function": {"name": "Sum"}}
     elif method == "json_schema":
         assert service.body["response_format"] == NAMED_SCHEMAS["a response format"]
-
-
-@pytest.mark.parametrize("disabled", [True, False])
-def test_anthropics_choice_may_rule_out_parallel_calls(disabled: bool) -> None:
-    service = MockService()
-    choice = {"type": "auto", "disable_parallel_tool_use": disabled}
-    service.model().bind_tools([look], tool_choice=choice).invoke("Hi")
-
-    assert service.body["tool_choice"] == "auto"
-    assert service.body["parallel_tool_calls"] is not disabled
