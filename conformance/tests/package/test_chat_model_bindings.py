@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any
 
-import pydantic.v1
 import pytest
 from pydantic import BaseModel
 
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService, calling, whole
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 class Joke(BaseModel):
-    """A joke."""
-
-    setup: str
-    score: int
-
-
-class OldJoke(pydantic.v1.BaseModel):
-    """A joke."""
-
-    setup: str
-    score: int
-
-
-class JokeDict(TypedDict):
     """A joke."""
 
     setup: str
@@ -43,26 +24,9 @@ def look(at: int) -> str:
     return str(at)
 
 
-JOKE_SCHEMA = {**Joke.model_json_schema(), "title": "Joke"}
-JOKE_FUNCTION = {"name": "Joke", "description": "A joke.", "parameters": JOKE_SCHEMA}
-NAMELESS = {key: value for key, value in JOKE_SCHEMA.items() if key != "title"}
 ARGUMENTS = {"setup": "Knock", "score": 3}
 
-SCHEMAS: dict[str, tuple[Any, Any, str]] = {
-    "pydantic 2": (Joke, Joke(setup="Knock", score=3), "Joke"),
-    "pydantic 1": (OldJoke, OldJoke(setup="Knock", score=3), "OldJoke"),
-    "TypedDict": (JokeDict, ARGUMENTS, "JokeDict"),
-    "JSON schema": (JOKE_SCHEMA, ARGUMENTS, "Joke"),
-    "OpenAI function": (JOKE_FUNCTION, ARGUMENTS, "Joke"),
-    "nameless JSON schema": (NAMELESS, ARGUMENTS, "response"),
-}
 METHODS = ("function_calling", "json_schema", "json_mode")
-WAYS: dict[str, Callable[[Any], Any]] = {
-    "invoke": lambda chain: chain.invoke("Hi"),
-    "ainvoke": lambda chain: asyncio.run(chain.ainvoke("Hi")),
-    "stream": lambda chain: list(chain.stream("Hi"))[-1],
-}
-REFUSED = whole(None, refusal="No jokes today")
 
 
 def respond(method: str, name: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -70,17 +34,6 @@ def respond(method: str, name: str, arguments: dict[str, Any] | None = None) -> 
     return (
         calling(name, arguments) if method == "function_calling" else whole(json.dumps(arguments))
     )
-
-
-@in_each("way", WAYS)
-@in_each("method", METHODS)
-@in_each("schema", SCHEMAS)
-def test_the_output_has_the_requested_type(
-    schema: tuple[Any, Any, str], method: Any, way: Callable[[Any], Any]
-) -> None:
-    shape, expected, name = schema
-    service = MockService(respond(method, name))
-    assert way(service.model().with_structured_output(shape, method=method)) == expected
 
 
 @in_each("method", METHODS)
