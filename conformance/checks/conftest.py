@@ -140,13 +140,16 @@ def vcr_config(request: pytest.FixtureRequest, target: str) -> dict[str, Any]:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Leave a check untested whose request has no cassette, whatever it made of VCR's refusal.
 
-    Nor does one fail another maker's client for what another claim tells of, or pass regardless.
+    Nor does one fail another maker's client for what another claim tells of, or pass regardless. Of
+    what a responder finds wrong with that client's request, the client itself hears a status 500.
     """
     try:
         yield
         if OVERLOOKED:
             end_inapplicable(OVERLOOKED[0])
-    except (Exception, pytest.fail.Exception) as error:
+        _raise_failure()
+    except (Exception, pytest.fail.Exception) as raised:
+        error = next(iter(_take_failures()), raised)
         requests = () if chosen().ours else connect.list_requests()
         if told := find_told(requests, error):
             end_inapplicable(told)
@@ -154,11 +157,24 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
             text = pytest.ExceptionInfo.from_exception(error).exconly(tryshort=True)
             said = describe_failure(error, text)
             raise AssertionError(f"{cause}; what came of it: {said}") from error
+        if error is not raised:
+            raise error from raised
         raise
     finally:
+        _take_failures()  # of a check that does not apply
         if _lacks_cassette(item):
             claims = " ".join(f"--claim {place.claim}" for place in places_of(item)[:1])
             pytest.skip(f"not recorded yet: python -m conformance record {claims}".rstrip())
+
+
+def _raise_failure() -> None:
+    if found := _take_failures():
+        raise found[0]
+
+
+def _take_failures() -> list[Exception]:
+    """Return what responders raised for another maker's client; ours is answered in the process."""
+    return [] if chosen().ours else connect.take_failures()
 
 
 def _lacks_cassette(item: pytest.Item) -> bool:

@@ -40,6 +40,7 @@ __all__ = [
     "mount",
     "pace",
     "serve",
+    "take_failures",
     "tap",
 ]
 
@@ -104,6 +105,14 @@ def count_requests() -> int:
 def list_requests() -> list[ReceivedRequest]:
     """Return what came to the servers that are open."""
     return [request for server in _SERVING for request in server.requests]
+
+
+def take_failures() -> list[Exception]:
+    """Return what responders raised at the servers that are open, which keep none of it."""
+    found = [error for server in _SERVING for error in server.failures]
+    for server in _SERVING:
+        server.failures.clear()
+    return found
 
 
 def pace() -> float:
