@@ -9,7 +9,7 @@ from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, trim_messages
 
 from conformance.tests.package.in_each import in_each
-from conformance.tests.package.mock_service import KEY, USAGE, MockService, calling, whole
+from conformance.tests.package.mock_service import KEY, USAGE, MockService, whole
 from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
@@ -38,30 +38,6 @@ METHODS: dict[str, Callable[..., AIMessage]] = {
     "abatch": lambda model, /, **options: asyncio.run(model.abatch(["Hi"], **options))[0],
 }
 every_method = in_each("run", METHODS)
-
-
-@every_method
-def test_every_method_returns_the_same_message(run: Callable[..., AIMessage]) -> None:
-    service = MockService(whole(reasoning_content="Hm"))
-    message = run(service.model())
-    assert message.content == "Hello"
-    assert message.additional_kwargs == {"reasoning_content": "Hm"}
-    assert message.usage_metadata == {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
-    about = message.response_metadata
-    assert about["model_provider"] == "baseten"
-    assert about["model_name"] == "served"
-    assert about["finish_reason"] == "stop"
-    assert about["id"] == "a1"
-    assert len(service.requests) == 1
-
-
-@every_method
-def test_a_required_tool_call_causes_no_warning(run: Callable[..., AIMessage]) -> None:
-    bound = MockService(calling("look", {"at": 1})).model().bind_tools([TOOL], tool_choice="any")
-    message = run(bound)
-    assert [(c["name"], c["args"], c["id"]) for c in message.tool_calls] == [
-        ("look", {"at": 1}, "call-1")
-    ]
 
 
 @every_method

@@ -378,44 +378,6 @@ def test_an_unknown_tool_choice_is_refused() -> None:
         build({}, {"tools": [TOOL], "tool_choice": "g"})
 
 
-# option of one call -> what the message says to write
-CLIENT_ONLY: dict[str, Any] = {
-    "api_key": "sk-other-0123456789",
-    "baseten_api_key": "sk-other-0123456789",
-    "base_url": "https://example.com/v1",
-    "baseten_api_base": "https://example.com/v1",
-    "model_url": "https://example.com/v1",
-    "streaming": True,
-    "http_client": object(),
-    "http_async_client": object(),
-    "http_socket_options": [],
-    "disabled_params": {},
-    "cache": True,
-}
-
-
-@in_each("name", CLIENT_ONLY.keys())
-def test_a_parameter_of_the_client_is_refused_as_a_call_option(name: str) -> None:
-    with pytest.raises(BasetenRequestError, match=rf"Pass it to ChatBaseten\({name}=") as caught:
-        build({}, {name: CLIENT_ONLY[name]})
-
-    assert "sk-other" not in str(caught.value)
-
-
-# options of one call that change the request, but not as a field of the body
-USED = [
-    *({"max_retries": 0}, {"request_timeout": 3}, {"replay_reasoning": False}),
-    *({"include_response_headers": True}, {"default_headers": {"a": "b"}}),
-    *({"default_query": {"a": "b"}}, {"stream_chunk_timeout": 3}),
-]
-
-
-@in_each("options", USED)
-def test_a_parameter_of_the_client_is_used_and_not_sent(options: dict[str, Any]) -> None:
-    assert body({}, options) == {"model": "m"}
-    assert build({}, options) != build({})
-
-
 # options of one call that cannot be used
 UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
     "a header of None": ({"extra_headers": {"X": None}}, r"extra_headers\['X'\] must be text"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from conformance.libraries import LIBRARIES
@@ -13,7 +12,6 @@ from conformance.tests.package.call_modes import WAYS, ask
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, MockService, whole
 from langchain_baseten import (
-    BasetenConnectionError,
     BasetenRequestError,
     ChatBaseten,
     MissingToolCallWarning,
@@ -123,23 +121,6 @@ async def test_an_exception_of_the_users_own_code_is_passed_on_and_not_retried(
 
     assert caught.value is exception
     assert calls == [1]
-
-
-@pytest.mark.parametrize("raised", [ConnectionResetError("gone"), EOFError("gone")], ids=repr)
-@in_each("way", WAYS.keys())
-async def test_a_system_error_of_a_transport_stands_for_the_connection(
-    raised: Exception, way: str
-) -> None:
-    def answer(_: httpx.Request) -> httpx.Response:
-        raise raised
-
-    transport = httpx.MockTransport(answer)
-    clients: dict[str, Any] = {
-        "http_client": httpx.Client(transport=transport),
-        "http_async_client": httpx.AsyncClient(transport=transport),
-    }
-    with pytest.raises(BasetenConnectionError, match="gone"):
-        await ask(ChatBaseten(model="m", api_key=KEY, max_retries=0, **clients), "Hello", way)
 
 
 def get_weather(city: str) -> str:

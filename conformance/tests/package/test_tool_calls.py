@@ -296,18 +296,12 @@ OBJECTS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 @in_each(("sent", "arguments"), OBJECTS)
-def test_a_whole_call_is_read(sent: Any, arguments: dict[str, Any]) -> None:
+@in_each("size", [1, 5])
+def test_a_call_is_read_whole_and_streamed(sent: Any, arguments: dict[str, Any], size: int) -> None:
     calls, invalid = read_calls([whole(sent)], numbered())
-
     assert calls == [{"name": "f", "args": arguments, "id": "a", "type": "tool_call"}]
     assert invalid == []
 
-
-@in_each(("sent", "arguments"), OBJECTS)
-@in_each("size", [1, 5])
-def test_a_streamed_call_is_read_as_the_whole_one(
-    sent: Any, arguments: dict[str, Any], size: int
-) -> None:
     split = isinstance(sent, str) and sent
     texts = [sent[at : at + size] for at in range(0, len(sent), size)] if split else [sent]
     merged = merge([[delta(text, name="f", call="a")] for text in texts])
