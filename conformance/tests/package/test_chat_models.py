@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.load import dumps
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, trim_messages
+from langchain_core.messages import HumanMessage
 
+from conformance.tests.package.call_modes import WAYS, ask
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, USAGE, MockService, whole
 from langchain_baseten import ChatBaseten
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 
 
-def join(chunks: list[AIMessageChunk]) -> AIMessage:
-    first, *rest = chunks
-    joined = first + rest if rest else first
-    assert isinstance(joined, AIMessageChunk)
-    return joined
-
-
-async def gather_stream(model: Any, /, **options: Any) -> AIMessage:
-    return join([chunk async for chunk in model.astream("Hi", **options)])
-
-
-METHODS: dict[str, Callable[..., AIMessage]] = {
-    "invoke": lambda model, /, **options: model.invoke("Hi", **options),
-    "ainvoke": lambda model, /, **options: asyncio.run(model.ainvoke("Hi", **options)),
-    "stream": lambda model, /, **options: join(list(model.stream("Hi", **options))),
-    "astream": lambda model, /, **options: asyncio.run(gather_stream(model, **options)),
-    "batch": lambda model, /, **options: model.batch(["Hi"], **options)[0],
-    "abatch": lambda model, /, **options: asyncio.run(model.abatch(["Hi"], **options))[0],
-}
-every_method = in_each("run", METHODS)
-
-
-@every_method
-def test_content_of_version_1_is_blocks(run: Callable[..., AIMessage]) -> None:
-    message = run(MockService(whole(reasoning_content="Hm")).model(output_version="v1"))
+@in_each("way", WAYS.keys())
+async def test_content_of_version_1_is_blocks(way: str) -> None:
+    model = MockService(whole(reasoning_content="Hm")).model(output_version="v1")
+    message = await ask(model, "Hi", way)
     assert [b["type"] for b in message.content if isinstance(b, dict)] == ["reasoning", "text"]
     assert message.content == message.content_blocks
 
@@ -90,18 +66,8 @@ def test_the_model_reports_its_type_and_identifying_parameters() -> None:
     assert KEY not in repr(model) + str(model) + str(model.asdict())
 
 
-def test_a_known_model_has_a_profile_and_an_unknown_one_has_none() -> None:
-    assert ChatBaseten(model="zai-org/GLM-5.2", api_key=KEY).profile
-    assert not ChatBaseten(model="nobody/knows", api_key=KEY).profile
-    own = ChatBaseten(model="m", api_key=KEY, profile={"max_input_tokens": 7})
-    assert own.profile == {"max_input_tokens": 7}
-
-
 def test_a_model_without_headers_is_dumped_and_loaded() -> None:
     assert "default_headers" not in dumps(ChatBaseten(model="m", api_key=KEY))
-
-
-# --- copies ---------------------------------------------------------------------------------
 
 
 # --- tokens ---------------------------------------------------------------------------------
@@ -118,10 +84,3 @@ def test_tokens_are_counted_without_a_tokenizer() -> None:
 def test_a_custom_tokenizer_is_used_for_counts() -> None:
     model = ChatBaseten(model="m", api_key=KEY, custom_get_token_ids=lambda text: [1] * len(text))
     assert model.get_num_tokens("12345") == 5
-
-
-def test_messages_are_trimmed_by_the_models_count() -> None:
-    model = ChatBaseten(model="m", api_key=KEY)
-    messages = [HumanMessage("word " * 200), HumanMessage("last")]
-    kept = trim_messages(messages, max_tokens=50, token_counter=model, strategy="last")
-    assert [message.content for message in kept] == ["last"]
