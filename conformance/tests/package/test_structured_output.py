@@ -580,6 +580,20 @@ def look(at: int) -> str:
     return str(at)
 
 
+@in_each("method", METHODS)
+@in_each("schema", {"class": Sum, "dict": {"title": "Sum", **PLAIN}})
+def test_further_tools_are_sent_with_every_method(schema: Any, method: Method) -> None:
+    calls = method == "function_calling"
+    service = MockService(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
+    shaped = service.model().with_structured_output(schema, method=method, tools=[look])
+    found = shaped.invoke("Hi")
+
+    assert (found if isinstance(found, dict) else found.model_dump()) == {"value": 1}
+    names = [tool["function"]["name"] for tool in service.body["tools"]]
+    assert names == (["Sum", "look"] if calls else ["look"])
+    assert service.body.get("tool_choice") == ("required" if calls else None)
+
+
 def test_a_call_of_a_further_tool_only_is_the_parsing_error() -> None:
     model = MockService(calling("look", {"at": 1})).model()
     found: Any = model.with_structured_output(Sum, tools=[look], include_raw=True).invoke("Hi")
