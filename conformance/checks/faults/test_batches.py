@@ -106,6 +106,10 @@ class Server:
             finally:
                 self._count(-1)
 
+    def wait_until_held(self, count: int) -> bool:
+        """Return whether so many requests are held."""
+        return self.wait(lambda: self.held == count)
+
     def wait_until_left(self, count: int) -> bool:
         """Return whether so many clients have gone."""
         return self.wait(lambda: self.left >= count)
@@ -198,7 +202,7 @@ def test_a_cancelled_call_cancels_its_batches(serve_script: Serve, aim: Aim) -> 
 
     async def call() -> None:
         task = asyncio.create_task(model.aembed_documents(HELD))
-        await asyncio.to_thread(server.wait, lambda: server.held == 5)
+        await asyncio.to_thread(server.wait_until_held, 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -217,7 +221,7 @@ def test_an_interrupt_ends_a_call_and_its_batches(
     caller = threading.get_ident()
 
     def interrupt() -> None:
-        server.wait(lambda: server.held == 5)
+        server.wait_until_held(5)
         told = caller if thread == "the caller" else threading.get_ident()
         signal.pthread_kill(told, signal.SIGINT)
 
@@ -252,7 +256,7 @@ def test_an_interrupted_program_ends(serve_script: Serve) -> None:
         [sys.executable, "-c", program], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
     ) as running:
         for held in (5, 10):  # of the model's own client, then of the user's
-            assert server.wait(lambda held=held: server.held == held)
+            assert server.wait_until_held(held)
             running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=PATIENCE)
     assert errors.decode().splitlines()[-1] == "KeyboardInterrupt"

@@ -7,11 +7,12 @@ all the same, and a failure says in which ones; nothing of the product is left o
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     Case = tuple[Any, dict[str, Any]]
     """What a failure calls the case, and the arguments that it gives."""
@@ -31,7 +32,7 @@ def in_each(
         names: The test's argument that takes the case, or those that take its parts.
         cases: The cases, or label to case.
     """
-    rows = list(cases.items() if hasattr(cases, "keys") else ((case, case) for case in cases))
+    rows = cases.items() if isinstance(cases, Mapping) else [(case, case) for case in cases]
     taken = (names,) if isinstance(names, str) else names
 
     def spread(case: Any) -> dict[str, Any]:

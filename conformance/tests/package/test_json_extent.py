@@ -28,7 +28,7 @@ def is_object(text: str) -> bool:
         return False
 
 
-@in_each("text", [r'{"a\"}": [1]}', "{x}", '{"a": 1} x'])
+@in_each("text", [r'{"a\"}": [1]}', r'{"\\": 1}', "{x}", '{"a": 1} x'])
 def test_a_text_is_read_letter_by_letter(text: str) -> None:
     extent = ObjectExtent()
     for letter in text:

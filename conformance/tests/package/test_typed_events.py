@@ -133,6 +133,12 @@ def test_calls_are_complete_at_the_end_and_invalid_ones_keep_their_text() -> Non
     assert third["error"]
 
 
+def test_log_probabilities_are_merged() -> None:
+    tokens = [{"token": each, "logprob": -0.5} for each in "ab"]
+    deltas = [said({"content": t["token"]}, logprobs={"content": [t]}) for t in tokens]
+    assert write_events(*deltas, STOP)[-1]["metadata"]["logprobs"] == {"content": tokens}
+
+
 def test_a_stream_that_says_nothing_names_its_model_at_once() -> None:
     events = write_events(STOP)
     assert [event["event"] for event in events] == ["message-start", "message-finish"]
