@@ -10,7 +10,6 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
 from langchain_core.load import dumps
 from pydantic import SecretStr
@@ -18,7 +17,6 @@ from pydantic import SecretStr
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService
 from langchain_baseten import (
-    BasetenAuthenticationError,
     BasetenEmbeddings,
     BasetenRequestError,
     ChatBaseten,
@@ -135,33 +133,6 @@ def test_an_object_with_an_async_call_runs_in_the_loop() -> None:
     assert vault.threads == [threading.get_ident()]
 
 
-@pytest.mark.parametrize("way", [*SYNC, *ASYNC])
-def test_a_retry_asks_for_the_key_again_and_every_key_is_hidden(
-    way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("langchain_baseten._http.retries.choose_wait", lambda _: 0)
-    vault = Vault()
-    echo = "sk-rotated-0-0123456789 and sk-rotated-1-0123456789"
-    service = MockService(httpx2.Response(503), httpx2.Response(401, text=echo))
-    if way in ASYNC:
-        service = MockService(
-            httpx2.Response(503, stream=Silent()), httpx2.Response(401, stream=Silent())
-        )
-    with pytest.raises(BasetenAuthenticationError) as caught:
-        (SYNC | ASYNC)[way](service.model(api_key=vault.fetch, max_retries=1))
-
-    assert len(vault.keys) == 2
-    assert sent_keys(service) == vault.keys
-    assert "sk-rotated" not in f"{caught.value}{vars(caught.value)}"
-
-
-class Silent(httpx2.AsyncByteStream):
-    """A body that repeats both keys."""
-
-    async def __aiter__(self) -> Any:
-        yield b"sk-rotated-0-0123456789 and sk-rotated-1-0123456789"
-
-
 @in_each("way", SYNC.keys())
 @in_each("give", GIVE_ASYNC)
 def test_a_synchronous_call_says_that_it_cannot_await(give: Any, way: str) -> None:
@@ -187,17 +158,6 @@ def test_what_is_no_key_is_refused_and_not_shown(found: Any, words: str, way: st
     package = [f for f in lines.stack if "/langchain_baseten/" in f.filename]
     assert package
     assert "sk-0123456789" not in str([frame.locals for frame in package])
-
-
-@in_each("way", [*SYNC, *ASYNC])
-def test_what_the_function_raises_is_passed_on(way: str) -> None:
-    def fail() -> str:
-        raise httpx2.ConnectError("the vault is closed")
-
-    service = MockService()
-    with pytest.raises(httpx2.ConnectError, match="vault"):
-        (SYNC | ASYNC)[way](service.model(api_key=fail, max_retries=3))
-    assert service.requests == []
 
 
 WRITE: dict[str, Callable[[Any], Any]] = {
@@ -236,11 +196,6 @@ def test_a_function_of_a_module_travels_in_a_pickle_and_in_copies() -> None:
         assert each.baseten_api_key == model.baseten_api_key == KeyProvider(fetch_key)
     assert hash(model.baseten_api_key) == hash(KeyProvider(fetch_key))
     assert model.baseten_api_key != KeyProvider(Vault().fetch)
-
-
-def test_a_function_that_cannot_travel_is_named_in_the_error() -> None:
-    with pytest.raises(TypeError, match=r"passed as api_key cannot be pickled .*top level"):
-        pickle.dumps(ChatBaseten(model="m", api_key=lambda: "sk-0123456789"))
 
 
 def test_embeddings_take_a_function_as_well() -> None:

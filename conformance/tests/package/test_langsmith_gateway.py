@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from conformance.tests.package.call_modes import WAYS, ask
 from conformance.tests.package.exposed import Exposed
 from conformance.tests.package.in_each import in_each
-from conformance.tests.package.mock_service import KEY, MockService
+from conformance.tests.package.mock_service import MockService
 from langchain_baseten import BasetenAuthenticationError, ChatBaseten
 
 GATEWAY_KEY = "ls-gateway-0123456789"
@@ -47,17 +47,6 @@ async def test_requests_go_through_the_gateway_with_its_key_and_headers(way: str
     assert request.headers["authorization"] == f"Bearer {GATEWAY_KEY}"
     assert request.headers["x-service-key"] == "gateway-service-key"
     assert request.headers.get_list("x-team") == ["harbour"]
-
-
-async def test_a_dedicated_deployment_stays_out_of_the_gateway() -> None:
-    mocked = MockService()
-    url = "https://model-abcd1234.api.baseten.co/environments/production/sync/v1"
-    await ask(build(mocked, model_url=url), "Hello", "invoke")
-    request = mocked.requests[0]
-
-    assert str(request.url) == f"{url}/chat/completions"
-    assert request.headers["authorization"] == f"Bearer {KEY}"
-    assert "x-service-key" not in request.headers
 
 
 def test_headers_of_the_gateway_are_written_nowhere() -> None:

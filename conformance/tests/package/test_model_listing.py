@@ -158,10 +158,3 @@ def test_a_profile_says_what_the_row_says_and_no_more() -> None:
     }
     assert row.profile.keys() <= ModelProfile.__annotations__.keys()
     assert read_model(ENGINE_ROW).profile == {"max_input_tokens": 2048}
-
-
-def test_a_listed_model_can_be_used_with_its_profile() -> None:
-    service = MockService({"data": [ROW]})
-    [row] = service.model().list_models()
-
-    assert ChatBaseten(model=row.id, profile=row.profile, api_key=KEY).profile == row.profile
