@@ -160,6 +160,17 @@ def test_what_is_no_key_is_refused_and_not_shown(found: Any, words: str, way: st
     assert "sk-0123456789" not in str([frame.locals for frame in package])
 
 
+@in_each("way", [*SYNC, *ASYNC])
+def test_what_the_function_raises_is_passed_on(way: str) -> None:
+    def fail() -> str:
+        raise httpx2.ConnectError("the vault is closed")
+
+    service = MockService()
+    with pytest.raises(httpx2.ConnectError, match="vault"):
+        (SYNC | ASYNC)[way](service.model(api_key=fail, max_retries=3))
+    assert service.requests == []
+
+
 WRITE: dict[str, Callable[[Any], Any]] = {
     "repr": repr,
     "str": str,
