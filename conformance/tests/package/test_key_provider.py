@@ -10,6 +10,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 from langchain_core.load import dumps
 from pydantic import SecretStr
