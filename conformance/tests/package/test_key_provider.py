@@ -210,6 +210,11 @@ def test_a_function_of_a_module_travels_in_a_pickle_and_in_copies() -> None:
     assert model.baseten_api_key != KeyProvider(Vault().fetch)
 
 
+def test_a_function_that_cannot_travel_is_named_in_the_error() -> None:
+    with pytest.raises(TypeError, match=r"passed as api_key cannot be pickled .*top level"):
+        pickle.dumps(ChatBaseten(model="m", api_key=lambda: "sk-0123456789"))
+
+
 def test_embeddings_take_a_function_as_well() -> None:
     service, vault = MockService(VECTORS), Vault()
     embeddings = BasetenEmbeddings(model_url=URL, api_key=vault.fetch, **service.clients())

@@ -44,6 +44,12 @@ def test_a_model_closes_its_async_client_as_well() -> None:
     asyncio.run(work())
 
 
+def test_socket_options_reach_the_connections() -> None:
+    with ChatBaseten(model="m", api_key=KEY, http_socket_options=[NO_DELAY]) as model:
+        client: Any = model._sync_client()
+        assert client._transport._pool._socket_options == [NO_DELAY]
+
+
 def test_models_of_one_host_share_connections_whatever_their_paths() -> None:
     with ChatBaseten(model="m", api_key=KEY, base_url="https://host.test/v1") as model:
         with ChatBaseten(model="n", api_key=KEY, base_url="https://host.test/a/v1") as other:
