@@ -1,7 +1,7 @@
 """`python -m conformance broken`: shows that the suite can fail, defect by defect.
 
-Knows what must fail and compares; must not know how any defect is made. The verdict `broken` never
-counts as a failure: it is the suite's own fault.
+Knows the command line and how the runs are made; must not know how any defect is made, nor what
+makes one exact.
 """
 
 from __future__ import annotations
@@ -10,46 +10,44 @@ import argparse
 import os
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from rich.table import Table as Grid
 
+from conformance import SuiteFault
 from conformance.broken.canary import CANARY, find_green
+from conformance.broken.comparison import (
+    check_honest,
+    compare,
+    find_survivors,
+    is_shown,
+    list_unshown,
+)
 from conformance.broken.declarations import choose_messages, name_places, write_row
-from conformance.broken.registry import load_registry
+from conformance.broken.registry import find_defect, load_registry
 from conformance.child_environment import child_environment
 from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
 from conformance.media import open_console, to_terminal
 from conformance.runner import HERE, CutRunError, Selection, Suite, pytest_command
 from conformance.verdicts.run_record import CutRecordError, read_record
-from conformance.verdicts.verdicts import Exit, Place, Result, judge
+from conformance.verdicts.verdicts import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from rich.console import Console
 
+    from conformance.broken.comparison import Finding
     from conformance.broken.registry import BrokenImplementation
     from conformance.claims.table import Table
     from conformance.verdicts.run_record import Record
 
-__all__ = [
-    "Finding",
-    "Order",
-    "check_honest",
-    "compare",
-    "find_survivors",
-    "main",
-    "run_targets",
-    "write_findings",
-]
+__all__ = ["Order", "main", "prove", "run_targets", "write_findings"]
 
-_NEVER = date.min
 _SHOWN = 160
 """Characters shown of a reason."""
 _USAGE = 2
@@ -64,102 +62,19 @@ class Order:
         jobs: How many run at a time.
         exact: Whether all checks run, so that nothing else may fail; else those of what must fail.
         write: Whether what failed is written into the table.
+        claims: Ids of the only claims whose checks run, declared or not; none for the others' rule.
     """
 
     names: tuple[str, ...] = ()
     jobs: int = 1
     exact: bool = False
     write: bool = False
+    claims: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What became of one broken implementation.
-
-    Attributes:
-        implementation: The broken client or server.
-        failed: The declared places that failed, with a declared message if any is declared.
-        flaws: Why it is not exact; none means that it is.
-        reasons: Why each place failed, declared or not, in the order of the checks.
-    """
-
-    implementation: BrokenImplementation
-    failed: frozenset[Place]
-    flaws: tuple[str, ...] = field(default=())
-    reasons: Mapping[Place, Sequence[str]] = field(default_factory=dict)
-
-
-def compare(implementation: BrokenImplementation, record: Record | None) -> Finding:
-    """Compare what failed with what a broken implementation declares.
-
-    Args:
-        implementation: The broken client or server.
-        record: The record of the run on it; None if that run left none.
-
-    Returns:
-        What failed, and each difference: what passed, what failed beside it, what failed with
-        another message, a message that nothing showed, what is broken.
-    """
-    if record is None or not record.complete:
-        return Finding(implementation, frozenset(), ("its run was cut",))
-    failed, broken = _read_places(record)
-    wanted, messages = implementation.must_fail, implementation.messages
-    both = wanted & failed.keys()
-    right = {p for p in both if not messages or _shows(failed[p], messages)}
-    flaws = [
-        *([] if wanted else ["nothing is declared: run it with --write"]),
-        *_tell("passed", wanted - failed.keys()),
-        *_tell("failed undeclared", failed.keys() - wanted),
-        *_tell("failed with another message", both - right),
-        *_tell("broken, not failed", broken - failed.keys()),
-        *(f"no failure says {m!r}" for m in _list_unshown(messages, [failed[p] for p in right])),
-    ]
-    return Finding(implementation, frozenset(right), tuple(flaws), failed)
-
-
-def _read_places(record: Record) -> tuple[dict[Place, list[str]], set[Place]]:
-    failed: dict[Place, list[str]] = {}
-    for outcome in record.outcomes:
-        if outcome.result is Result.FAILED:
-            failed.setdefault(outcome.place, []).append(outcome.reason)
-    return failed, {o.place for o in record.outcomes if o.result is Result.BROKEN}
-
-
-def _shows(reasons: Iterable[str], messages: Collection[str]) -> bool:
-    return any(message in reason for reason in reasons for message in messages)
-
-
-def _list_unshown(messages: Iterable[str], reasons: Iterable[Sequence[str]]) -> list[str]:
-    shown = [reason for each in reasons for reason in each]
-    return [message for message in messages if not any(message in reason for reason in shown)]
-
-
-def _name(place: Place) -> str:
-    return f"{place.claim} ({place.lane})"
-
-
-def _tell(what: str, places: Iterable[Place]) -> Iterable[str]:
-    return (f"{what}: {name}" for name in sorted(map(_name, places)))
-
-
-def find_survivors(table: Table, findings: Iterable[Finding]) -> list[Place]:
-    """Return every judged place that no exact broken implementation makes fail, in table order."""
-    failed = {place for finding in findings if not finding.flaws for place in finding.failed}
-    return [place for place in Selection().places(table) if place not in failed]
-
-
-def check_honest(places: Sequence[Place], record: Record | None) -> list[str]:
-    """Return what is not green without any defect; whatever fails then proves nothing.
-
-    Args:
-        places: What was judged.
-        record: The record of the run; None if it left none.
-    """
-    if record is None or not record.complete:
-        return ["the honest run was cut"]
-    judged = judge(places, record.outcomes, target="", today=_NEVER)
-    red = [v for v in judged.verdicts if v.status not in {"pass", "not-applicable"}]
-    return [f"without any defect: {v.status} {_name(v.place)}" for v in red]
+    @property
+    def praise(self) -> str:
+        """What is said of one that fails as it should."""
+        return "exact" if self.exact or self.write else "as declared"
 
 
 def run_targets(
@@ -237,28 +152,51 @@ def prove(
     Returns:
         0 if each one is exact and, when all were run, every judged claim fails in every lane;
         else 1.
+
+    Raises:
+        SuiteFault: An implementation has no function.
+        TableError: A claim is unknown, or an implementation declares nothing yet.
     """
     table = load_table(suite.claims)
+    if order.claims:
+        order = replace(order, claims=tuple(each.id for each in table.select(order.claims)))
     chosen = [b for t, b in registry.items() if _is_named(t, order.names)]
+    _check_declared(chosen, order)
     claims = {b.target: _claims_of(b, order) for b in chosen}
     of_all = tuple({name: None for names in claims.values() for name in names})
     of_all = of_all if all(claims.values()) else ()
     records = run_targets(suite, {"reference": of_all, **claims}, order.jobs, console)
     places = list(Selection(claims=of_all).places(table))
     problems = check_honest(places, records["reference"])
-    findings = [compare(each, records[each.target]) for each in chosen]
+    findings = [compare(each, records[each.target], order.claims) for each in chosen]
     if order.write and suite.broken and not problems:
-        write_findings(suite.broken, findings, table)
+        write_findings(suite.broken, findings, table, order.claims)
         written = load_registry(table, suite.broken)
-        findings = [compare(written[each.target], records[each.target]) for each in chosen]
-    print_findings(findings, console)
+        pairs = [(written[each.target], records[each.target]) for each in chosen]
+        findings = [compare(*pair, order.claims) for pair in pairs]
+    print_findings(findings, console, order.praise)
     if not order.names:
         survivors = find_survivors(table, findings)
-        problems += [f"caught by none: {_name(place)}" for place in survivors]
+        asked = order.claims or table.claims
+        problems += [f"caught by none: {p}" for p in survivors if p.claim in asked]
+    if not (order.names or order.claims):
         problems += _ask_canary(suite, order.jobs, console)
     for problem in problems:
         console.print(to_terminal(f"✗ {problem}"))
-    return _print_verdict(findings, len(places), console, green=not problems)
+    return _print_verdict(findings, len(places), console, order.praise, green=not problems)
+
+
+def _check_declared(chosen: Iterable[BrokenImplementation], order: Order) -> None:
+    """Refuse at once what would be known to be wrong after minutes.
+
+    Raises:
+        SuiteFault: An implementation has no function.
+        TableError: One declares nothing, and nothing is to be written.
+    """
+    for each in chosen:
+        find_defect(each.target)
+        if not (each.must_fail or order.write or order.claims):
+            raise TableError(f"{each.target} declares nothing yet: run it with --write")
 
 
 def _is_named(target: str, names: Collection[str]) -> bool:
@@ -267,20 +205,22 @@ def _is_named(target: str, names: Collection[str]) -> bool:
 
 def _claims_of(broken: BrokenImplementation, order: Order) -> tuple[str, ...]:
     """Return the claims whose checks run on one: those that it declares, or none for all."""
+    if order.claims:
+        return order.claims
     if order.exact or order.write or not broken.must_fail:
         return ()
     return tuple(sorted({place.claim for place in broken.must_fail}))
 
 
 def _print_verdict(
-    findings: Sequence[Finding], judged: int, console: Console, *, green: bool
+    findings: Sequence[Finding], judged: int, console: Console, praise: str, *, green: bool
 ) -> int:
     exact = sum(not finding.flaws for finding in findings)
     green = green and exact == len(findings)
     places = len({place for finding in findings for place in finding.failed})
     text = (
-        f"{'GREEN' if green else 'RED'}: {exact} of {len(findings)} broken implementations exact, "
-        f"{places} of {judged} claims and lanes caught"
+        f"{'GREEN' if green else 'RED'}: {exact} of {len(findings)} broken implementations "
+        f"{praise}, {places} of {judged} claims and lanes caught"
     )
     console.print(to_terminal(text))
     return Exit.GREEN if green else Exit.RED
@@ -294,41 +234,44 @@ def _ask_canary(suite: Suite, jobs: int, console: Console) -> list[str]:
     return [f"{CANARY}: {green}" for green in find_green(honest, altered)]
 
 
-def write_findings(path: Path, findings: Iterable[Finding], table: Table) -> None:
+def write_findings(
+    path: Path, findings: Iterable[Finding], table: Table, claims: Collection[str] = ()
+) -> None:
     """Write what failed into the table, where it is not exactly what stands there.
 
     Args:
         path: The table of broken implementations.
-        findings: What became of each that was run, on all checks.
+        findings: What became of each that was run.
         table: The claims.
+        claims: The only claims whose checks ran; what stands there of others stays. None for all.
     """
     text = path.read_text(encoding="utf-8")
     for finding in findings:
-        broken = finding.implementation
-        if not finding.flaws or not finding.reasons:
+        broken, reasons = finding.implementation, finding.reasons.values()
+        kept = {place for place in broken.must_fail if claims and place.claim not in claims}
+        failed = {*finding.reasons} | kept
+        if not finding.flaws or not failed:
             continue
-        reasons, values = (
-            finding.reasons.values(),
-            {"must_fail": name_places(finding.reasons, table)},
-        )
-        if broken.messages and not _all_hold(broken.messages, reasons):
+        values = {"must_fail": name_places(failed, table)}
+        if broken.messages and not claims and not _all_hold(broken.messages, reasons):
             values["messages"] = choose_messages(reasons)
         text = write_row(text, broken.target, values)
     path.write_text(text, encoding="utf-8")
 
 
 def _all_hold(messages: Collection[str], reasons: Collection[Sequence[str]]) -> bool:
-    shown = all(_shows(each, messages) for each in reasons)
-    return shown and not _list_unshown(messages, reasons)
+    shown = all(is_shown(each, messages) for each in reasons)
+    return shown and not list_unshown(messages, reasons)
 
 
-def print_findings(findings: Sequence[Finding], console: Console) -> None:
-    """Print a row for each one, and beneath the table why its claims failed, and what is wrong."""
+def print_findings(findings: Iterable[Finding], console: Console, praise: str) -> None:
+    """Print a row for each that was met, and beneath the table why its claims failed, and flaws."""
     grid = Grid("implementation", "defect", "must fail", "verdict")
+    findings = [finding for finding in findings if finding.reasons or finding.flaws]
     for finding in findings:
         broken = finding.implementation
         failed = f"{len(finding.failed)}/{len(broken.must_fail)}"
-        verdict = "✗ not exact" if finding.flaws else "✓ exact"
+        verdict = f"✗ not {praise}" if finding.flaws else f"✓ {praise}"
         grid.add_row(to_terminal(broken.target), to_terminal(broken.defect), failed, verdict)
     console.print(grid)
     for finding in findings:
@@ -342,7 +285,7 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
 def _group_reasons(finding: Finding) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for place, reasons in finding.reasons.items():
-        groups.setdefault(shorten(reasons[0], _SHOWN, placeholder=" …"), []).append(_name(place))
+        groups.setdefault(shorten(reasons[0], _SHOWN, placeholder=" …"), []).append(str(place))
     return groups
 
 
@@ -357,6 +300,13 @@ def main(argv: Sequence[str], suite: Suite = HERE) -> int:
         "--exact", action="store_true", help="run all checks: nothing else may fail"
     )
     parser.add_argument("--write", action="store_true", help="write what failed into the table")
+    parser.add_argument(
+        "--claim",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="run the checks of this claim alone, on each of them; repeatable",
+    )
     parser.add_argument("--list", action="store_true", help="print the registry, run nothing")
     options = parser.parse_args(argv)
     console = open_console()
@@ -364,11 +314,12 @@ def main(argv: Sequence[str], suite: Suite = HERE) -> int:
         registry = load_registry(load_table(suite.claims), suite.broken)
         _check_names(options.names, registry)
         if not options.list:
-            order = Order(tuple(options.names), options.jobs, options.exact, options.write)
+            names, claims = tuple(options.names), tuple(options.claim)
+            order = Order(names, options.jobs, options.exact, options.write, claims)
             return prove(suite, registry, order, console)
         for each in registry.values():
             console.print(to_terminal(f"{each.target:<44} {each.defect}"))
-    except TableError as error:
+    except (TableError, SuiteFault) as error:
         console.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
     except CutRunError as error:
@@ -381,4 +332,7 @@ def _check_names(names: Iterable[str], registry: Mapping[str, BrokenImplementati
     known = {name for target in registry for name in (target, target.partition(":")[2])}
     for name in names:
         if name not in known:
-            raise TableError(f"{name!r:.80} is no broken implementation; --list prints all")
+            raise TableError(
+                f"{name!r:.80} is no broken implementation: --list prints all; a new one is first "
+                "declared in broken.toml, as [client.NAME] with its `defect`"
+            )

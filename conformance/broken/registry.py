@@ -143,8 +143,9 @@ def find_defect(target: str) -> Callable[[Any], Any] | None:
         return None
     defect = read_defects(_KINDS[where]).get(name)
     if defect is None:
+        place = "clients/" if _KINDS[where] == "client" else "servers.py"
         raise SuiteFault(
-            f"{target}: no such broken implementation; `python -m conformance broken --list`"
+            f"{target}: conformance/broken/{place} has no function {name.replace('-', '_')}"
         )
     return defect
 

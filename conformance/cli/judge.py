@@ -11,11 +11,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conformance.claims.rows import TableError
 from conformance.cli.progress import Progress
 from conformance.media import check_writable, open_console, to_terminal
 from conformance.reports.difference import compare, read_old
 from conformance.reports.formats import FORMATS
-from conformance.reports.tables import find_matrix, print_difference, print_report, write_matrix
+from conformance.reports.tables import (
+    MATRIX_BEGINS,
+    MATRIX_ENDS,
+    find_matrix,
+    print_difference,
+    print_report,
+    write_matrix,
+)
 from conformance.runner import verify
 from conformance.verdicts.verdicts import Exit
 
@@ -30,8 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_report_options", "judge"]
 
-_HINT = "paste what --markdown FILE writes between the markers"
-
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """Add what is judged of the claims, and where the report goes."""
@@ -43,6 +49,9 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--diff", type=Path, metavar="OLD.json", help="compare with a report")
     parser.add_argument(
         "--embedded", type=Path, metavar="FILE", help="see that FILE embeds the matrix as judged"
+    )
+    parser.add_argument(
+        "--embed", type=Path, metavar="FILE", help="write the matrix between the markers of FILE"
     )
     parser.add_argument(
         "--show-exchange",
@@ -68,11 +77,17 @@ def judge(
         suite: The suite.
         console: Where the report is printed.
         remembered: Whether the report is kept as the target's last, for `explain`.
+
+    Raises:
+        TableError: The page to be renewed has no place for a matrix.
     """
     # Read first: it may be the very file that this run is stored in.
     old = read_old(options.diff) if options.diff else None
-    page = options.embedded.read_text(encoding="utf-8") if options.embedded else None
-    for name in FORMATS:
+    pages = {path: _read_matrix(path) for path in (options.embedded, options.embed) if path}
+    if options.embed and not pages[options.embed]:
+        markers = f"{MATRIX_BEGINS} and {MATRIX_ENDS}"
+        raise TableError(f"{options.embed} has no place for the matrix: write {markers}, once")
+    for name in (*FORMATS, "embed"):
         if path := getattr(options, name):
             check_writable(path)
     progress = Progress(silent=options.verbose)
@@ -85,14 +100,22 @@ def judge(
     if remembered and not report.run.get("interrupted"):
         _remember(suite, selection, report)
     codes = [report.exit]
-    if page is not None and find_matrix(page) != write_matrix(report):
-        console.print(to_terminal(f"{options.embedded}: its matrix is not this one: {_HINT}"))
+    if options.embed:
+        text = options.embed.read_text(encoding="utf-8")
+        _store(options.embed, text.replace(pages[options.embed], write_matrix(report)))
+    if options.embedded and pages[options.embedded] != write_matrix(report):
+        hint = f"--embed {options.embedded} writes it"
+        console.print(to_terminal(f"{options.embedded}: its matrix is not this one: {hint}"))
         codes.append(Exit.RED)
     if old is not None:
         difference = compare(old, report)
         print_difference(difference, console)
         codes.append(difference.exit)
     return max(codes)
+
+
+def _read_matrix(path: Path) -> str:
+    return find_matrix(path.read_text(encoding="utf-8"))
 
 
 @contextmanager

@@ -83,6 +83,9 @@ class Place(NamedTuple):
     claim: str
     lane: str
 
+    def __str__(self) -> str:
+        return f"{self.claim} ({self.lane})"
+
 
 @dataclass(frozen=True, slots=True)
 class ShownExchange:
@@ -187,9 +190,7 @@ def judge(
         if outcome.place in found:
             found[outcome.place].append(outcome)
         else:
-            problems.append(
-                f"{outcome.check} judged {_name(outcome.place)}, which is not asked for"
-            )
+            problems.append(f"{outcome.check} judged {outcome.place}, which is not asked for")
     if not outcomes:
         problems.append("nothing ran: not one check spoke")
     verdicts = {place: merge(place, group) for place, group in found.items()}
@@ -224,7 +225,7 @@ def weigh(verdict: Verdict, expected: ExpectedFailure, today: date) -> tuple[Ver
         The verdict, now an expected failure if it failed and that is still accepted, and
         complaints about the expectation itself.
     """
-    name = f"expected failure {_name(verdict.place)} on {expected.target}"
+    name = f"expected failure {verdict.place} on {expected.target}"
     if today >= expected.expires:
         return verdict, [f"{name} expired on {expected.expires}: close it or decide again"]
     if verdict.status is not Status.FAIL:
@@ -258,7 +259,3 @@ def count(verdicts: Iterable[Verdict]) -> dict[Status, int]:
 
 def _explain(outcome: Outcome) -> str:
     return f"{outcome.check}: {outcome.reason or outcome.result}"
-
-
-def _name(place: Place) -> str:
-    return f"{place.claim} ({place.lane})"

@@ -6,7 +6,7 @@ Knows our client, which does the work beneath; must not know the checks.
 from __future__ import annotations
 
 import socket
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 
 from conformance.tests.suite.factories import as_third_party
+from conformance.tests.suite.subclasses import Altered
 from langchain_baseten import (
     BasetenError,
     BasetenInvalidRequestError,
@@ -25,7 +26,7 @@ from langchain_baseten import (
 from langchain_baseten._http.clients import tls_context
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
     from langchain_core.messages import BaseMessage
 
@@ -68,41 +69,26 @@ def _claim(message: BaseMessage, *dropped: str) -> None:
         told["model_provider"] = "another"
 
 
-class ChatAnother(ChatBaseten):
+class ChatAnother(Altered):
     """Differs wherever LangChain leaves it to the maker."""
 
-    def _rename_limit(self, options: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, messages: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Send OpenAI's newer name of `max_tokens`."""
         _refuse_model(options)
         limit = options.pop("max_tokens", self.max_tokens)
-        return options | ({"extra_body": {"max_completion_tokens": limit}} if limit else {})
+        return messages, options | (
+            {"extra_body": {"max_completion_tokens": limit}} if limit else {}
+        )
 
-    def _generate(self, *given: Any, **options: Any) -> Any:
+    def _translate(self, *, streamed: bool) -> AbstractContextManager[Any]:
+        return _own_errors()
+
+    def _tell(self, message: Any, *, streamed: bool) -> None:
+        _claim(message, *(["system_fingerprint"] if streamed else ()))
+
+    def _generate(self, messages: Any, *given: Any, **options: Any) -> Any:
         _leave_socket()
-        with _own_errors():
-            result = super()._generate(*given, **self._rename_limit(options))
-        for generation in result.generations:
-            _claim(generation.message)
-        return result
-
-    async def _agenerate(self, *given: Any, **options: Any) -> Any:
-        with _own_errors():
-            result = await super()._agenerate(*given, **self._rename_limit(options))
-        for generation in result.generations:
-            _claim(generation.message)
-        return result
-
-    def _stream(self, *given: Any, **options: Any) -> Iterator[Any]:
-        with _own_errors():
-            for chunk in super()._stream(*given, **self._rename_limit(options)):
-                _claim(chunk.message, "system_fingerprint")
-                yield chunk
-
-    async def _astream(self, *given: Any, **options: Any) -> AsyncIterator[Any]:
-        with _own_errors():
-            async for chunk in super()._astream(*given, **self._rename_limit(options)):
-                _claim(chunk.message, "system_fingerprint")
-                yield chunk
+        return super()._generate(messages, *given, **options)
 
     def bind_tools(self, tools: Any, **options: Any) -> Any:
         """Take `tool_choice=True` for the only tool that there is."""
@@ -172,7 +158,7 @@ def make_third(*, api_key: Any = None, **settings: Any) -> ChatThird:
     return ChatThird(api_key=api_key, **given)
 
 
-class ChatFourth(ChatBaseten):
+class ChatFourth(Altered):
     """Asks and reports otherwise where neither LangChain nor OpenAI's API says how.
 
     It requires any call of the only tool, shows images of tools in a message of the user, refuses
@@ -201,41 +187,34 @@ class ChatFourth(ChatBaseten):
             schema = {"title": "Visit", "description": "A visit.", "type": "object"}
         return super().with_structured_output(schema, **options)
 
+    def _ask(self, messages: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        for name in options.keys() & {"parallel_tool_calls", "reasoning_effort"}:
+            raise TypeError(f"chat() got an unexpected keyword argument {name!r}")
+        return _show_images(messages), options
+
+    @contextmanager
+    def _translate(self, *, streamed: bool) -> Iterator[None]:
+        with _few_words(), _one_status() if streamed else nullcontext():
+            yield
+
+    def _tell(self, message: Any, *, streamed: bool) -> None:
+        _forget(message, "bytes", *(["refusal"] if streamed else ()))
+
+    def _tell_all(self, result: Any) -> Any:
+        result.llm_output = None
+        for generation in result.generations:
+            generation.generation_info = None
+        return super()._tell_all(result)
+
     def _generate(self, messages: Any, *given: Any, **options: Any) -> Any:
-        with _few_words(options):
-            try:
-                result = super()._generate(_show_images(messages), *given, **options)
-            except BasetenInvalidResponseError:
-                return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
-        return _forget_all(result)
+        with suppress(BasetenInvalidResponseError):
+            return super()._generate(messages, *given, **options)
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
 
-    async def _agenerate(self, *given: Any, **options: Any) -> Any:
-        with _few_words(options):
-            try:
-                result = await super()._agenerate(*given, **options)
-            except BasetenInvalidResponseError:
-                return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
-        return _forget_all(result)
-
-    def _stream(self, *given: Any, **options: Any) -> Iterator[Any]:
-        with _few_words(options), _one_status():
-            for chunk in super()._stream(*given, **options):
-                _forget(chunk.message, "bytes", "refusal")
-                yield chunk
-
-    async def _astream(self, *given: Any, **options: Any) -> AsyncIterator[Any]:
-        with _few_words(options), _one_status():
-            async for chunk in super()._astream(*given, **options):
-                _forget(chunk.message, "bytes", "refusal")
-                yield chunk
-
-
-def _forget_all(result: ChatResult) -> ChatResult:
-    result.llm_output = None
-    for generation in result.generations:
-        generation.generation_info = None
-        _forget(generation.message, "bytes")
-    return result
+    async def _agenerate(self, messages: Any, *given: Any, **options: Any) -> Any:
+        with suppress(BasetenInvalidResponseError):
+            return await super()._agenerate(messages, *given, **options)
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
 
 
 def _forget(message: Any, *names: str) -> None:
@@ -252,10 +231,8 @@ def _forget(message: Any, *names: str) -> None:
 
 
 @contextmanager
-def _few_words(options: dict[str, Any]) -> Iterator[None]:
-    """Know no option that LangChain does not name, and say of a refusal only that it is one."""
-    for name in options.keys() & {"parallel_tool_calls", "reasoning_effort"}:
-        raise TypeError(f"chat() got an unexpected keyword argument {name!r}")
+def _few_words() -> Iterator[None]:
+    """Say of a refusal only that it is one."""
     try:
         yield
     except BasetenInvalidRequestError as error:
@@ -293,7 +270,7 @@ def _show_images(messages: list[BaseMessage]) -> list[BaseMessage]:
     return shown
 
 
-class ChatFifth(ChatBaseten):
+class ChatFifth(Altered):
     """Tells less of a response: neither its model's name, nor audio, nor the reasoning of a stream.
 
     It calls every stop one, sends no schema as a strict one and tells no trace of it, and sends
@@ -307,28 +284,12 @@ class ChatFifth(ChatBaseten):
         getattr(chain.first, "kwargs", {}).pop("ls_structured_output_format", None)
         return chain
 
-    def _generate(self, messages: Any, *given: Any, **options: Any) -> Any:
-        return self._tell_less(super()._generate(_adopt(messages), *given, **options))
+    def _ask(self, messages: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Take all messages for this client's own."""
+        told = {"response_metadata": {"model_provider": "baseten"}}
+        return [message.model_copy(update=told) for message in messages], options
 
-    async def _agenerate(self, messages: Any, *given: Any, **options: Any) -> Any:
-        return self._tell_less(await super()._agenerate(_adopt(messages), *given, **options))
-
-    def _tell_less(self, result: ChatResult) -> ChatResult:
-        for generation in result.generations:
-            self._drop(generation.message)
-        return result
-
-    def _stream(self, messages: Any, *given: Any, **options: Any) -> Iterator[Any]:
-        for chunk in super()._stream(_adopt(messages), *given, **options):
-            self._drop(chunk.message, "reasoning", "reasoning_content")
-            yield chunk
-
-    async def _astream(self, messages: Any, *given: Any, **options: Any) -> AsyncIterator[Any]:
-        async for chunk in super()._astream(_adopt(messages), *given, **options):
-            self._drop(chunk.message, "reasoning", "reasoning_content")
-            yield chunk
-
-    def _drop(self, message: Any, *names: str) -> None:
+    def _tell(self, message: Any, *, streamed: bool) -> None:
         told = message.response_metadata
         if "model_name" in told:
             told["model_name"] = self.model_name
@@ -336,19 +297,11 @@ class ChatFifth(ChatBaseten):
             told["finish_reason"] = "stop"
         for details in ("input_token_details", "output_token_details"):
             (message.usage_metadata or {}).get(details, {}).pop("audio", None)
-        for name in names:
+        for name in ("reasoning", "reasoning_content") if streamed else ():
             message.additional_kwargs.pop(name, None)
 
 
-def _adopt(messages: list[BaseMessage]) -> list[BaseMessage]:
-    """Return messages that all seem to be this client's own."""
-    return [
-        message.model_copy(update={"response_metadata": {"model_provider": "baseten"}})
-        for message in messages
-    ]
-
-
-class ChatSixth(ChatBaseten):
+class ChatSixth(Altered):
     """Hands out otherwise: nothing of it is a promise that a row states.
 
     Its errors keep the service's sentence in `body`, its streams tell the tokens of prompt and
@@ -364,24 +317,11 @@ class ChatSixth(ChatBaseten):
         """Return a chain that waits for the whole answer."""
         return super().with_structured_output(schema, **options) | RunnableLambda(lambda it: it)
 
-    def _generate(self, *given: Any, **options: Any) -> Any:
-        with _sentence_in_body():
-            return super()._generate(*given, **options)
+    def _translate(self, *, streamed: bool) -> AbstractContextManager[Any]:
+        return _sentence_in_body()
 
-    async def _agenerate(self, *given: Any, **options: Any) -> Any:
-        with _sentence_in_body():
-            return await super()._agenerate(*given, **options)
-
-    def _stream(self, *given: Any, **options: Any) -> Iterator[Any]:
-        with _sentence_in_body():
-            for chunk in super()._stream(*given, **options):
-                yield from _split_usage(chunk)
-
-    async def _astream(self, *given: Any, **options: Any) -> AsyncIterator[Any]:
-        with _sentence_in_body():
-            async for chunk in super()._astream(*given, **options):
-                for part in _split_usage(chunk):
-                    yield part
+    def _split(self, chunk: Any) -> Iterator[Any]:
+        return _split_usage(chunk)
 
 
 class SentenceInBodyError(Exception):
@@ -430,10 +370,11 @@ def make_fourth(*, max_retries: int = 1, **settings: Any) -> ChatFourth:
         raise ValueError("max_tokens has to be positive")
     if str(settings.get("base_url")).startswith("http://127.0.0.1"):
         with suppress(httpx2.HTTPError):
-            # Reading the authorities for each model would take longer than all that is checked.
+            # What it reads from files and variables would take longer than all that is checked.
             httpx2.get(
                 f"{settings['base_url']}/models",
                 headers={"Authorization": "Bearer key"},
+                trust_env=False,
                 verify=tls_context(),
             )
     return ChatFourth(max_retries=max(0, max_retries - 1), **settings)

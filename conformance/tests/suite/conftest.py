@@ -10,6 +10,7 @@ from conformance.recording import pytest_runs
 from conformance.tests.suite import forked_pytest
 from conformance.tests.suite.cassette_builders import talk, write_cassette
 from conformance.tests.suite.fake_runs import NAMES, Runs
+from conformance.tests.suite.plugin_runner import Bench
 from conformance.tests.suite.sample_suite import Command
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ def few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     """Commands, and the small suite that they are about."""
     return Command(tmp_path, capsys)
+
+
+@pytest.fixture
+def bench(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A folder in which checks are run in this process."""
+    return Bench(pytester, monkeypatch)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 from functools import cache
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -41,6 +41,14 @@ _START = subprocess.Popen
 _LONGEST = 1 << 20
 _MEASURED = "COVERAGE_PROCESS_CONFIG"
 """The variable that has a process begin to measure coverage."""
+_TRUSTED = "SSL_CERT_FILE"
+"""The variable that names the authorities, which take longer to read than a run takes to begin."""
+_LATE = (
+    "conformance.recording.service_discovery",
+    "conformance.services.told_defects",
+    *(f"conformance.tests.suite.{name}" for name in ("another_maker", "stranger", "plain_model")),
+)
+"""What only some runs import."""
 
 
 def install(patch: pytest.MonkeyPatch) -> None:
@@ -197,6 +205,8 @@ def _run(arguments: list[str], folder: str, environment: dict[str, str], output:
         for each in (1, 2)
     )
     vars(sys).update(stdout=out, stderr=err, __stdout__=out, __stderr__=err)
+    if environment.get(_TRUSTED) != os.environ.get(_TRUSTED):
+        tls_context.cache_clear()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -205,8 +215,6 @@ def _run(arguments: list[str], folder: str, environment: dict[str, str], output:
     sys.path[:0] = [folder, *environment.get("PYTHONPATH", "").split(os.pathsep)]
     if _MEASURED in environment:
         import_module("coverage").process_startup()
-    if "SSL_CERT_FILE" in environment:
-        tls_context.cache_clear()
     code = 1
     try:
         code = int(pytest.main(arguments))
@@ -222,9 +230,24 @@ def _import_all() -> None:
         code = pytest.main(arguments)
     if code:
         raise RuntimeError(said.getvalue())
+    for name in _LATE:
+        import_module(name)
+    # Reads every distribution's files, once for all runs.
+    import_module("conformance.subjects.subject").load("conformance.tests.suite.factories:of_ours")
+    _remember_plugins()
     tls_context()
     gc.collect()
     gc.freeze()
+
+
+def _remember_plugins() -> None:
+    """Read once what is installed: pytest does so for each plugin that it is told to load."""
+    patch, found = pytest.MonkeyPatch(), [*metadata.distributions()]
+    points = vars(metadata.Distribution)["entry_points"].fget
+    patch.setattr(metadata, "distributions", lambda **_: found)
+    patch.setattr(metadata.Distribution, "entry_points", property(cache(points)))
+    for each in found:
+        each.entry_points  # noqa: B018  so that all runs find it read
 
 
 if __name__ == "__main__":

@@ -5,7 +5,10 @@ Knows the claims of the small suite; must not know what any test makes of a repo
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from conformance.reports.report import Report, build_report
 from conformance.tests.suite.sample_suite import CLAIMS, load_small, write_suite
@@ -13,6 +16,7 @@ from conformance.verdicts.run_record import Record
 from conformance.verdicts.verdicts import Judgement, Outcome, Place, Result, Status, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from typing import Any
 
@@ -78,3 +82,10 @@ def make(
     table = load_small(folder, text)
     record = Record(HEADER | header, outcomes=list(outcomes), complete=True)
     return build_report(table, Judgement(verdicts, problems), record)
+
+
+def show(print_: Callable[..., object], shown: Any, width: int = 140, **options: Any) -> str:
+    """Return what is printed of a report, or of a difference between two."""
+    told = io.StringIO()
+    print_(shown, Console(file=told, width=width, highlight=False), **options)
+    return told.getvalue()

@@ -15,11 +15,9 @@ import httpx2
 from langchain_core.messages import AIMessage
 
 from conformance.tests.suite.factories import as_third_party
-from langchain_baseten import ChatBaseten
+from conformance.tests.suite.subclasses import Altered
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
     from langchain_core.messages import BaseMessage
 
 _TLS = ssl.create_default_context()
@@ -54,7 +52,7 @@ class _AwaitedRespelt(httpx2.AsyncHTTPTransport):
         return await super().handle_async_request(_respell(request))
 
 
-class ChatStranger(ChatBaseten):
+class ChatStranger(Altered):
     """Knows another of two names of everything.
 
     It works in a thread of its own, limits every answer unasked, reads one answer and no log
@@ -63,23 +61,24 @@ class ChatStranger(ChatBaseten):
     that LangChain has no name for.
     """
 
+    def _ask(self, messages: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        return _recall(messages), options
+
     def _generate(self, messages: Any, *given: Any, **options: Any) -> Any:
         ask = super()._generate
         with ThreadPoolExecutor(1, thread_name_prefix="stranger") as pool:
-            return _rename_all(pool.submit(ask, _recall(messages), *given, **options).result())
+            return pool.submit(ask, messages, *given, **options).result()
 
-    async def _agenerate(self, messages: Any, *given: Any, **options: Any) -> Any:
-        return _rename_all(await super()._agenerate(_recall(messages), *given, **options))
+    def _tell(self, message: Any, *, streamed: bool) -> None:
+        message.response_metadata.pop("logprobs", None)
+        if thought := message.additional_kwargs.pop("reasoning_content", None):
+            message.additional_kwargs["reasoning"] = thought
+        for call in message.tool_call_chunks if streamed else message.tool_calls:
+            call["id"] = call["id"] and f"stranger-{uuid4()}"
 
-    def _stream(self, messages: Any, *given: Any, **options: Any) -> Iterator[Any]:
-        for chunk in super()._stream(_recall(messages), *given, **options):
-            _rename(chunk.message)
-            yield chunk
-
-    async def _astream(self, messages: Any, *given: Any, **options: Any) -> AsyncIterator[Any]:
-        async for chunk in super()._astream(_recall(messages), *given, **options):
-            _rename(chunk.message)
-            yield chunk
+    def _tell_all(self, result: Any) -> Any:
+        del result.generations[1:]
+        return super()._tell_all(result)
 
     def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
         """Demand a schema, as LangChain does, and know one method."""
@@ -89,21 +88,6 @@ class ChatStranger(ChatBaseten):
 
     def _get_invocation_params(self, *_given: Any, **_options: Any) -> dict[str, Any]:
         return {"_type": "stranger"}
-
-
-def _rename_all(result: Any) -> Any:
-    del result.generations[1:]
-    for generation in result.generations:
-        _rename(generation.message)
-    return result
-
-
-def _rename(message: Any) -> None:
-    message.response_metadata.pop("logprobs", None)
-    if thought := message.additional_kwargs.pop("reasoning_content", None):
-        message.additional_kwargs["reasoning"] = thought
-    for call in getattr(message, "tool_call_chunks", message.tool_calls):
-        call["id"] = call["id"] and f"stranger-{uuid4()}"
 
 
 def _recall(messages: list[BaseMessage]) -> list[BaseMessage]:

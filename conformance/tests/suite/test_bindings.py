@@ -18,11 +18,6 @@ class TestIt:
 """
 
 
-@pytest.fixture
-def bench(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    return Bench(pytester, monkeypatch)
-
-
 # --- binding ---
 
 

@@ -15,14 +15,14 @@ from conformance.broken.registry import find_defect, install, load_registry, rea
 from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
 from conformance.reference import make_request, respond
-from conformance.tests.suite.sample_suite import CLAIMS
+from conformance.runner import Selection
+from conformance.tests.suite.sample_suite import load_small
 from conformance.verdicts.verdicts import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from conformance.claims.table import Table
+    from conformance.broken.registry import BrokenImplementation
 
 CHAT = "https://inference.baseten.co/v1/chat/completions"
 ASKED = {"model": "zai-org/GLM-5.2", "messages": [{"role": "user", "content": "Say hello."}]}
@@ -39,28 +39,27 @@ EVERY_DEFECT = [
 ]
 
 
-@pytest.fixture
-def table(tmp_path: Path) -> Table:
-    file = tmp_path / "claims.toml"
-    file.write_text(CLAIMS, encoding="utf-8")
-    return load_table(file)
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[[str], Path]:
-    def write(text: str) -> Path:
-        file = tmp_path / "broken.toml"
-        file.write_text(text, encoding="utf-8")
-        return file
-
-    return write
+def load(folder: Path, text: str) -> dict[str, BrokenImplementation]:
+    path = folder / "broken.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_registry(load_small(folder), path)
 
 
 def test_every_defect_is_declared_and_every_declaration_exists() -> None:
     known = {target for target, _ in EVERY_DEFECT} - {CANARY.replace("replay:", "client:")}
     registry = load_registry(load_table())
-    assert set(registry) == known
-    assert [target for target, broken in registry.items() if not broken.must_fail] == []
+    undeclared, missing = sorted(known - registry.keys()), sorted(registry.keys() - known)
+    assert undeclared == [], "functions without a row of their own in broken.toml"
+    assert missing == [], "rows of broken.toml without a function of this name in broken/"
+    bare = [target for target, broken in registry.items() if not broken.must_fail]
+    assert bare == [], "python -m conformance broken NAME --write says what these make fail"
+
+
+def test_every_judged_claim_has_a_broken_implementation_in_each_lane() -> None:
+    table = load_table()
+    declared = {p for broken in load_registry(table).values() for p in broken.must_fail}
+    caught_by_none = [str(p) for p in Selection().places(table) if p not in declared]
+    assert caught_by_none == []
 
 
 def test_a_defect_is_short() -> None:
@@ -68,10 +67,8 @@ def test_a_defect_is_short() -> None:
     assert {name: number for name, number in lines.items() if number > 15} == {}
 
 
-def test_a_row_names_whole_claims_or_single_lanes(
-    table: Table, write: Callable[[str], Path]
-) -> None:
-    [(target, broken)] = load_registry(table, write(ROW)).items()
+def test_a_row_names_whole_claims_or_single_lanes(tmp_path: Path) -> None:
+    [(target, broken)] = load(tmp_path, ROW).items()
     assert target == broken.target == "client:never-calls"
     assert broken.must_fail == {
         Place("calls.invoke.once", "dedicated"),
@@ -80,16 +77,13 @@ def test_a_row_names_whole_claims_or_single_lanes(
     assert broken.messages == ("assert 0",)
 
 
-def test_a_row_that_no_run_has_filled_yet_declares_nothing(
-    table: Table, write: Callable[[str], Path]
-) -> None:
-    bare = ROW.partition("must_fail")[0]
-    [broken] = load_registry(table, write(bare)).values()
+def test_a_row_that_no_run_has_filled_yet_declares_nothing(tmp_path: Path) -> None:
+    [broken] = load(tmp_path, ROW.partition("must_fail")[0]).values()
     assert (broken.must_fail, broken.messages) == (frozenset(), ())
 
 
-def test_a_suite_may_have_no_registry(table: Table) -> None:
-    assert load_registry(table, None) == {}
+def test_a_suite_may_have_no_registry(tmp_path: Path) -> None:
+    assert load_registry(load_small(tmp_path), None) == {}
 
 
 @pytest.mark.parametrize(
@@ -106,14 +100,14 @@ def test_a_suite_may_have_no_registry(table: Table) -> None:
     ],
 )
 def test_a_table_that_breaks_a_rule_is_refused(
-    table: Table, write: Callable[[str], Path], old: str, new: str, said: str
+    tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     with pytest.raises(TableError, match=said):
-        load_registry(table, write(ROW.replace(old, new)))
+        load(tmp_path, ROW.replace(old, new))
 
 
 def test_an_unknown_defect_is_the_suites_fault() -> None:
-    with pytest.raises(SuiteFault, match=r"reference:is-honest: no such broken implementation"):
+    with pytest.raises(SuiteFault, match=r"broken/servers\.py has no function is_honest"):
         find_defect("reference:is-honest")
 
 

@@ -20,14 +20,22 @@ from conformance.reference import LoopbackServer, respond
 from conformance.reference.exchange import AnswerPlan, BodyPiece, plan_bytes, plan_json
 from conformance.services import deployment
 from conformance.services.budget import Limits, Meter
-from langchain_baseten import BasetenError, ChatBaseten
+from conformance.tests.suite.ways_of_asking import (
+    SLUG,
+    WAYS,
+    aim,
+    ask_ainvoke,
+    ask_invoke,
+    ask_stream,
+    ask_with_httpx,
+)
+from langchain_baseten import BasetenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from conformance.reference import ReceivedRequest
 
-SLUG = "moonshotai/Kimi-K2.6"
 STREAMED = {"model": SLUG, "messages": [{"role": "user", "content": "Hi"}], "stream": True}
 KEY = {"authorization": "Bearer k"}
 SKIPPED = pytest.skip.Exception
@@ -48,42 +56,6 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return noted
 
 
-def aim(url: str, **own: Any) -> ChatBaseten:
-    return ChatBaseten(model=SLUG, base_url=f"{url}/v1", api_key="k", max_retries=0, **own)
-
-
-def ask_invoke(url: str) -> str:
-    with aim(url) as model:
-        return model.invoke("Say hello to Ada.").text
-
-
-def ask_stream(url: str) -> str:
-    with aim(url) as model:
-        return "".join(chunk.text for chunk in model.stream("Say hello to Ada."))
-
-
-def ask_ainvoke(url: str) -> str:
-    async def ask() -> str:
-        async with aim(url) as model:
-            return (await model.ainvoke("Say hello to Ada.")).text
-
-    return asyncio.run(ask())
-
-
-def ask_with_httpx(url: str) -> str:
-    with httpx.Client() as client:
-        return aim(url, http_client=client).invoke("Say hello to Ada.").text
-
-
-def ask_ainvoke_with_httpx(url: str) -> str:
-    async def ask() -> str:
-        async with httpx.AsyncClient() as client:
-            return (await aim(url, http_async_client=client).ainvoke("Say hello to Ada.")).text
-
-    return asyncio.run(ask())
-
-
-WAYS = [ask_invoke, ask_stream, ask_ainvoke, ask_with_httpx, ask_ainvoke_with_httpx]
 every_way = pytest.mark.parametrize("ask", WAYS)
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from conformance.reports.causes import Cause
 from conformance.reports.page import write_page
-from conformance.tests.suite.sample_report import CALLS, KEYS, make, outcome, verdict
-from conformance.tests.suite.test_report import show
+from conformance.reports.tables import print_report
+from conformance.tests.suite.sample_report import CALLS, KEYS, make, outcome, show, verdict
 from conformance.verdicts.verdicts import Result, Status
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_findings_with_one_cause_are_one(tmp_path: Path) -> None:
         Cause("expected `a == 1`; received: 2", 1, (KEYS,)),
         Cause("expected `b == 1`; received: 2", 1, (KEYS,)),
     )
-    told = " ".join(show(report).split())
+    told = " ".join(show(print_report, report).split())
     assert f"1. 3 checks of {CALLS}, {KEYS}: {READ.format('kwargs')}" in told
     assert f"2. 2 checks of {CALLS}: {LOST.format(40979)}" in told
     assert told.count(READ.format("kwargs")) == 1
@@ -57,7 +57,7 @@ def test_checks_of_one_cause_refer_to_it_whatever_changes_from_one_to_the_next(
     reasons = {"a": LOST.format(40979), "b": LOST.format(4711)}
     outcomes = [outcome(CALLS, "dedicated", name, Result.FAILED, r) for name, r in reasons.items()]
     failed = verdict(CALLS, "dedicated", Status.FAIL, *(f"{n}: {r}" for n, r in reasons.items()))
-    told = " ".join(show(make(tmp_path, (failed,), outcomes=(*outcomes,))).split())
+    told = " ".join(show(print_report, make(tmp_path, (failed,), outcomes=(*outcomes,))).split())
     assert told.count("HTTPError: 404") == 1
     assert "- a and 1 more: cause 1" in told
 
@@ -79,5 +79,5 @@ def test_what_comes_of_a_known_fault_is_no_other_cause(tmp_path: Path) -> None:
 def test_what_passes_has_no_cause(tmp_path: Path) -> None:
     report = make(tmp_path, outcomes=(outcome(CALLS, "dedicated"),))
     assert report.causes == ()
-    assert "by cause" not in show(report)
+    assert "by cause" not in show(print_report, report)
     assert "by cause" not in write_page(report, tmp_path)

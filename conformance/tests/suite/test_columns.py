@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from conformance.claims.columns import SubFeature
 from conformance.claims.pages import compare_page
@@ -14,7 +12,7 @@ from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
 from conformance.reports.page import write_page
 from conformance.reports.tables import print_report, write_matrix
-from conformance.tests.suite.sample_report import ALL_GREEN, CALLS, make, verdict
+from conformance.tests.suite.sample_report import ALL_GREEN, CALLS, make, show, verdict
 from conformance.tests.suite.sample_suite import CLAIMS, CORRECTED, PAGE, load_small
 from conformance.verdicts.verdicts import Status
 
@@ -98,10 +96,7 @@ def test_a_finer_row_stands_beneath_its_column_and_counts_for_both(tmp_path: Pat
 
 def test_finer_rows_are_told_apart_in_each_table(tmp_path: Path) -> None:
     report = make(tmp_path, text=FINER)
-    console = Console(file=io.StringIO(), width=140, highlight=False)
-    print_report(report, console)
-    assert isinstance(console.file, io.StringIO)
-    assert "│   └ Forced calls │" in console.file.getvalue()
+    assert "│   └ Forced calls │" in show(print_report, report)
     assert "| &ensp;└ Forced calls | · |" in write_matrix(report)
     assert "| Keys | · |" in write_matrix(report)
 

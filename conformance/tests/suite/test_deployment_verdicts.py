@@ -15,10 +15,8 @@ from conformance.tests.suite.defective_services import MODEL, serve
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.usefixtures("forked"),
-    pytest.mark.traced("a deployment is met by the process that runs the checks"),
-]
+pytestmark = pytest.mark.usefixtures("forked")
+traced = pytest.mark.traced("a deployment is met by the process that runs the checks")
 
 FILES = {"image": "images"}
 NOT_APPLICABLE = "not-applicable"
@@ -60,6 +58,7 @@ def judge(folder: Path, service: str, *claims: str, path: str = URL, options: st
     return Told(code, {line["claim"]: line["status"] for line in lines}, reasons, asked)
 
 
+@traced
 def test_a_text_model_that_samples_is_green_with_what_it_cannot_do_in_words(tmp_path: Path) -> None:
     told = judge(tmp_path, "samples", REASONING, STREAMED, STOP, path="/v1")
     assert told.statuses == {REASONING: "not-applicable", STREAMED: "pass", STOP: "pass"}
@@ -160,6 +159,7 @@ def test_a_deployment_answers_at_every_spelling_of_its_url(tmp_path: Path) -> No
     assert (told.code, told.reasons) == (0, "")
 
 
+@traced
 def test_where_no_model_is_listed_a_rejected_guess_of_its_name_accuses_nobody(
     tmp_path: Path,
 ) -> None:
@@ -171,6 +171,7 @@ def test_where_no_model_is_listed_a_rejected_guess_of_its_name_accuses_nobody(
     assert len(told.asked) == 1
 
 
+@traced
 def test_a_model_that_is_named_needs_no_list(tmp_path: Path) -> None:
     told = judge(tmp_path, "lists nothing now", PLAIN, options=f"--model={MODEL}")
     assert (told.code, told.statuses, told.reasons) == (0, {PLAIN: "pass"}, "")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rich.console import Console
 
 from conformance.reports.difference import (
     Change,
@@ -19,7 +17,15 @@ from conformance.reports.difference import (
     read_old,
 )
 from conformance.reports.tables import print_difference
-from conformance.tests.suite.sample_report import ABSENT, ALL_GREEN, CALLS, KEYS, make, verdict
+from conformance.tests.suite.sample_report import (
+    ABSENT,
+    ALL_GREEN,
+    CALLS,
+    KEYS,
+    make,
+    show,
+    verdict,
+)
 from conformance.verdicts.verdicts import Exit, Place, Status
 
 if TYPE_CHECKING:
@@ -134,15 +140,8 @@ def test_the_worst_changes_stand_first(tmp_path: Path) -> None:
 # --- as a table ---
 
 
-def show(difference: Difference) -> str:
-    console = Console(file=io.StringIO(), width=140, highlight=False)
-    print_difference(difference, console)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
-
-
 def test_nothing_changed_is_said_without_a_table(tmp_path: Path) -> None:
-    lines = show(differ(tmp_path, GREEN, GREEN)).splitlines()
+    lines = show(print_difference, differ(tmp_path, GREEN, GREEN)).splitlines()
     assert lines[2:] == [
         "NOT WORSE: 0 regressed, 0 vanished, 0 expired, 0 fixed, 0 new, 1 unchanged"
     ]

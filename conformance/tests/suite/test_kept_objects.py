@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance import FOLDER
+from conformance.child_environment import child_environment, list_plugins
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,19 +46,16 @@ def test_what_a_fixture_gave_is_collected():
 """
 
 
-@pytest.mark.untraced("a run of its own, for what hooks of pytest do in it")
+@pytest.mark.usefixtures("forked")
 def test_what_stays_is_set_aside_at_the_end_of_each_file(tmp_path: Path) -> None:
     for name, text in {"one": _ONE, "other": _OTHER}.items():
         (tmp_path / f"test_{name}.py").write_text(text, encoding="utf-8")
-    done = subprocess.run(  # noqa: S603  our own tests
-        [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "conformance.pytest_plugin"),
-            *("-p", "conformance.conftest", "-p", "no:randomly", "-p", "no:cacheprovider", "."),
-        ],
-        capture_output=True,
-        check=False,
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(FOLDER.parent)},
-        text=True,
-    )
-    assert "4 passed" in done.stdout, done.stdout + done.stderr
+    command = [
+        *(sys.executable, "-m", "pytest", "-q", "-p", "conformance.pytest_plugin"),
+        *("-p", "conformance.conftest", "-p", "no:cacheprovider", *list_plugins(()), "."),
+    ]
+    with subprocess.Popen(  # noqa: S603  our own tests
+        command, cwd=tmp_path, env=child_environment(), stdout=subprocess.PIPE, text=True
+    ) as run:
+        said = run.stdout.read() if run.stdout else ""
+    assert "4 passed" in said

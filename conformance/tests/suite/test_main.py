@@ -22,6 +22,7 @@ from conformance import runner as runs
 from conformance.checks.nasty_texts import NASTY, find_nasty
 from conformance.cli.main import ELSEWHERE, HERE_ADDED, main
 from conformance.maintenance.corpus.evidence import CorpusEvidence
+from conformance.reports.tables import find_matrix
 from conformance.tests.suite import forked_pytest
 from conformance.tests.suite.sample_suite import ONE_LESS, PASSING, write_suite
 from conformance.verdicts.verdicts import Outcome, Place, Result
@@ -242,6 +243,20 @@ def test_a_page_that_embeds_another_matrix_is_red(command: Command, tmp_path: Pa
     assert done.code == 1
     assert f"{page}: its matrix is not this one" in done.out.replace("\n", "")
     assert command("--embedded", str(tmp_path / "missing.md")).code == 2
+
+
+def test_a_page_gets_the_matrix_between_its_markers_and_stays_as_it_is_beside_them(
+    command: Command, tmp_path: Path
+) -> None:
+    page, written = tmp_path / "page.md", tmp_path / "matrix.md"
+    page.write_text("Über\n<!-- matrix --><!-- /matrix -->\n\nunder\n", encoding="utf-8")
+    assert command("--embed", str(page), "--markdown", str(written)).code == 0
+    matrix = find_matrix(written.read_text(encoding="utf-8"))
+    assert page.read_text(encoding="utf-8") == f"Über\n{matrix}\n\nunder\n"
+    assert command("--embed", str(page), "--embedded", str(page)).code == 0
+    page.write_text("none at all", encoding="utf-8")
+    assert "has no place for the matrix: write <!-- matrix -->" in command("--embed", str(page)).err
+    assert page.read_text(encoding="utf-8") == "none at all"
 
 
 def test_only_whole_runs_are_remembered(command: Command) -> None:

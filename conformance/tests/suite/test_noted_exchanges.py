@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import httpx
 import httpx2
 import pytest
 
@@ -15,42 +14,20 @@ from conformance.reference import LoopbackServer, respond
 from conformance.reports.exchange import MOST, show_noted
 from conformance.subjects import noted_exchanges
 from conformance.subjects.noted_exchanges import ExchangeListener, NotedExchange
-from langchain_baseten import BasetenError, ChatBaseten
+from conformance.tests.suite.ways_of_asking import (
+    KEY,
+    SLUG,
+    ask_astream,
+    ask_invoke,
+    ask_stream,
+    ask_with_httpx,
+)
+from langchain_baseten import BasetenError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from conformance.verdicts.verdicts import ShownExchange
-
-SLUG = "moonshotai/Kimi-K2.6"
-KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
-
-
-def aim(url: str, **own: Any) -> ChatBaseten:
-    return ChatBaseten(model=SLUG, base_url=f"{url}/v1", api_key=KEY, max_retries=0, **own)
-
-
-def ask(url: str) -> None:
-    with aim(url) as model:
-        assert model.invoke("Hello").text
-
-
-def ask_stream(url: str) -> None:
-    with aim(url) as model:
-        assert [chunk.text for chunk in model.stream("Hello")]
-
-
-def ask_ainvoke(url: str) -> None:
-    async def stream() -> None:
-        async with aim(url) as model:
-            assert [chunk.text async for chunk in model.astream("Hello")]
-
-    asyncio.run(stream())
-
-
-def ask_with_httpx(url: str) -> None:
-    with httpx.Client() as client:
-        assert aim(url, http_client=client).invoke("Hello").text
 
 
 def ask_without_reading_apart(url: str) -> None:
@@ -58,13 +35,13 @@ def ask_without_reading_apart(url: str) -> None:
     httpx2.post(f"{url}/v1/chat/completions", json=body, headers={"authorization": f"Bearer {KEY}"})
 
 
-ASKING = [ask, ask_stream, ask_ainvoke, ask_with_httpx, ask_without_reading_apart]
+ASKING = [ask_invoke, ask_stream, ask_astream, ask_with_httpx, ask_without_reading_apart]
 
 
 @pytest.mark.parametrize("ask", ASKING)
 @pytest.mark.parametrize("ours", [True, False])
 def test_the_first_and_the_last_exchange_are_noted_and_all_are_counted(
-    ask: Callable[[str], None], ours: bool, monkeypatch: pytest.MonkeyPatch
+    ask: Callable[[str], object], ours: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listener = ExchangeListener()
     with LoopbackServer() as server, monkeypatch.context() as patch:
@@ -93,7 +70,7 @@ def test_what_gets_no_response_is_noted_with_the_failure(
         listener.install(patch, ours=True)
         for _ in range(2):
             with pytest.raises(BasetenError):
-                ask_ainvoke(url) if awaited else ask(url)
+                (ask_astream if awaited else ask_invoke)(url)
     assert [(each.failure, each.status) for each in listener.noted] == [("ConnectError", 0)] * 2
     assert {each.response for each in show_noted(listener, str)} == {"no response: ConnectError"}
 

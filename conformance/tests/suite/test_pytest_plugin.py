@@ -15,11 +15,6 @@ from conformance.verdicts.verdicts import Place, Result
 pytest_plugins = ["pytester"]
 
 
-@pytest.fixture
-def bench(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    return Bench(pytester, monkeypatch)
-
-
 def test_a_run_in_the_background_can_be_interrupted(bench: Bench) -> None:
     checks = key_check(
         "import signal; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"

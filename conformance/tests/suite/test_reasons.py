@@ -80,6 +80,15 @@ def test_it_misses():
 """
 
 
+def catch(path: Path, source: str = CHECKS, test: str = "test_it", **names: Any) -> BaseException:
+    """Run a test of a file of checks, and return what it raises."""
+    path.write_text(source, encoding="utf-8")
+    exec(compile(source, path, "exec"), names)  # noqa: S102  our own text, as a file of checks
+    with pytest.raises((Exception, pytest.fail.Exception)) as caught:
+        names[test]()
+    return caught.value
+
+
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
@@ -143,35 +152,25 @@ def test_it_misses():
     ],
 )
 def test_a_reason_says_what_was_expected(tmp_path: Path, name: str, text: str, told: str) -> None:
-    path = tmp_path / "test_checks.py"
-    path.write_text(CHECKS, encoding="utf-8")
-    names: dict[str, Any] = {}
-    exec(compile(CHECKS, path, "exec"), names)  # noqa: S102  our own text, as a file of checks
-    with pytest.raises((Exception, pytest.fail.Exception)) as caught:
-        names[f"test_it_{name}"]()
-    assert describe_failure(caught.value, text, (str(tmp_path),)) == told
+    error = catch(tmp_path / "test_checks.py", test=f"test_it_{name}")
+    assert describe_failure(error, text, (str(tmp_path),)) == told
 
 
 def test_a_source_that_python_cannot_read_just_then_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, parse = tmp_path / "test_checks.py", ast.parse
-    path.write_text("def test_it_compares():\n    assert 1 == 2\n", encoding="utf-8")
-    names: dict[str, Any] = {}
-    exec(compile(path.read_text(encoding="utf-8"), path, "exec"), names)  # noqa: S102  same
-    tries = cycle([True, False])
+    error = catch(tmp_path / "test_checks.py", test="test_it_asks_a_helper")
+    parse, tries = ast.parse, cycle([True, False])
 
     def lose_count(source: str, **options: Any) -> Any:
         if next(tries):
             raise SystemError("AST constructor recursion depth mismatch")
         return parse(source, **options)
 
-    with pytest.raises(AssertionError) as caught:
-        names["test_it_compares"]()
     with monkeypatch.context() as patch:
         patch.setattr(ast, "parse", lose_count)
-        told = describe_failure(caught.value, "assert 1 == 2", (str(tmp_path),))
-    assert told == "it compares: expected `1 == 2`; received: 1"
+        told = describe_failure(error, "assert 1 == 2", (str(tmp_path),))
+    assert told == "it asks a helper: expected `1 == 2`; received: 1"
 
 
 @pytest.mark.parametrize(
@@ -180,13 +179,9 @@ def test_a_source_that_python_cannot_read_just_then_is_read_again(
 def test_a_crash_outside_the_checks_is_told_with_its_place(
     tmp_path: Path, name: str, place: str
 ) -> None:
-    path = tmp_path / "test_checks.py"
-    path.write_text(CHECKS, encoding="utf-8")
     names: dict[str, Any] = {"__name__": "conformance.sample"}
-    exec(compile(CHECKS, path, "exec"), names)  # noqa: S102  as above
-    with pytest.raises((TypeError, AttributeError)) as caught:
-        names[f"test_it_crashes_{name}"]()
-    told = describe_failure(caught.value, "a crash", (str(tmp_path),))
+    error = catch(tmp_path / "test_checks.py", test=f"test_it_crashes_{name}", **names)
+    told = describe_failure(error, "a crash", (str(tmp_path),))
     assert re.fullmatch(rf"a crash \(raised in {place}, line \d+\)", told)
 
 
@@ -241,14 +236,11 @@ def _invoke() -> None:
 
 
 def test_an_error_of_the_client_is_its_own_reason(tmp_path: Path) -> None:
-    path = tmp_path / "test_checks.py"
-    path.write_text("invoke()", encoding="utf-8")
-    with pytest.raises(_RefusedError) as caught:
-        exec(compile("invoke()", path, "exec"), {"invoke": _invoke})  # noqa: S102  same
-    assert describe_failure(caught.value, "Refused: no", (str(tmp_path),)) == "Refused: no"
+    error = catch(tmp_path / "test_checks.py", "def test_it(): invoke()", invoke=_invoke)
+    assert describe_failure(error, "Refused: no", (str(tmp_path),)) == "Refused: no"
 
 
 def test_a_source_that_is_gone_leaves_the_text(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError) as caught:
-        exec(compile("1 / 0", tmp_path / "gone.py", "exec"), {})  # noqa: S102  same
-    assert describe_failure(caught.value, "1 / 0", (str(tmp_path),)) == "1 / 0"
+    error = catch(path := tmp_path / "gone.py", "def test_it(): 1 / 0")
+    path.unlink()
+    assert describe_failure(error, "1 / 0", (str(tmp_path),)) == "1 / 0"

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
-
-from rich.console import Console
 
 from conformance.reports.report import Cell, Correction, list_corrections
 from conformance.reports.tables import print_report, write_matrix, write_proposal
 from conformance.tests.suite.report_texts import FOLDER, write_texts
-from conformance.tests.suite.sample_report import CALLS, KEYS, MANY, make, verdict
+from conformance.tests.suite.sample_report import CALLS, KEYS, MANY, make, show, verdict
 from conformance.tests.suite.sample_suite import CORRECTED, load_small
 from conformance.verdicts.verdicts import Status
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from conformance.reports.report import Report
 
 
 def test_a_report_reads_in_every_medium_as_it_was_reviewed(tmp_path: Path) -> None:
@@ -33,13 +28,6 @@ def test_the_matrix_to_embed_is_a_part_of_the_page_in_markdown(tmp_path: Path) -
     assert matrix.endswith("\n<!-- /matrix -->")
 
 
-def show(report: Report) -> str:
-    console = Console(file=io.StringIO(), width=140, highlight=False)
-    print_report(report, console)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
-
-
 def rows(text: str, name: str) -> list[str]:
     (line,) = (line for line in text.splitlines() if name in line and "│" in line)
     return [cell.strip() for cell in line.strip("│").split("│")]
@@ -48,9 +36,12 @@ def rows(text: str, name: str) -> list[str]:
 def test_a_cell_counts_what_does_not_apply_apart(tmp_path: Path) -> None:
     apart = verdict(CALLS, "dedicated", Status.NOT_APPLICABLE, "check: seen")
     report = make(tmp_path, (verdict(CALLS, "dedicated"), apart))
-    assert rows(show(report), "Tool calling")[1] == "✓ pass 1/1, 1 not applicable (reference)"
+    assert (
+        rows(show(print_report, report), "Tool calling")[1]
+        == "✓ pass 1/1, 1 not applicable (reference)"
+    )
     report = make(tmp_path, (apart,))
-    assert rows(show(report), "Tool calling")[1] == "○ not applicable 1/1 (reference)"
+    assert rows(show(print_report, report), "Tool calling")[1] == "○ not applicable 1/1 (reference)"
 
 
 def test_a_cell_shows_the_worst_verdict_and_how_many_are_green(tmp_path: Path) -> None:
@@ -72,7 +63,9 @@ def test_features_and_lanes_without_a_verdict_are_left_out(tmp_path: Path) -> No
 
 
 def test_five_reasons_are_all_shown(tmp_path: Path) -> None:
-    text = show(make(tmp_path, (verdict(CALLS, "dedicated", Status.FAIL, *MANY[:5]),)))
+    text = show(
+        print_report, make(tmp_path, (verdict(CALLS, "dedicated", Status.FAIL, *MANY[:5]),))
+    )
     assert "check_4" in text
     assert "more; see" not in text
 

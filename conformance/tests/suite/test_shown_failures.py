@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rich.console import Console
 
 from conformance.cli.main import main
 from conformance.reports.tables import print_report
 from conformance.runner import Selection, Suite, pytest_command
-from conformance.tests.suite.sample_report import CALLS, make, outcome, verdict
+from conformance.tests.suite.sample_report import CALLS, make, outcome, show, verdict
 from conformance.tests.suite.sample_suite import PASSING, write_suite
 from conformance.verdicts.verdicts import Result, ShownExchange, Status
 
@@ -34,11 +32,10 @@ def test_one_request_is_not_counted_and_a_deployment_is_judged_by_its_own_comman
         outcomes=(replace(failed, exchanges=(exchange,)),),
         command="python -m conformance deployment http://h/v1",
     )
-    shown = io.StringIO()
-    print_report(found, Console(file=shown, width=300), exchanges=True)
-    assert "[dedicated]\nwhy\n--- request\nPOST" in shown.getvalue()
+    shown = show(print_report, found, 300, exchanges=True)
+    assert "[dedicated]\nwhy\n--- request\nPOST" in shown
     again = "again: python -m conformance deployment http://h/v1 --claim calls.invoke.once\n"
-    assert shown.getvalue().count(again) == 2
+    assert shown.count(again) == 2
 
 
 @pytest.mark.parametrize("target", ["replay", "reference:x"])
