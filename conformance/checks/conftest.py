@@ -17,7 +17,7 @@ from conformance import SuiteFault
 from conformance.broken import registry
 from conformance.recording.cassettes import find_flaw, name_cassette, read_provenance
 from conformance.recording.recorder import find_lane, find_recorder
-from conformance.recording.vcr_hooks import vcr_settings
+from conformance.recording.vcr_hooks import find_change, vcr_settings
 from conformance.subjects import connect
 from conformance.subjects.known_faults import OVERLOOKED, find_cause, find_told
 from conformance.subjects.subject import MADE, chosen
@@ -157,14 +157,22 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
             text = pytest.ExceptionInfo.from_exception(error).exconly(tryshort=True)
             said = describe_failure(error, text)
             raise AssertionError(f"{cause}; what came of it: {said}") from error
+        if change := find_change(raised):
+            text = f"the request is not the recorded one: {change}; to record it: {_record(item)}"
+            raise AssertionError(text) from raised
         if error is not raised:
             raise error from raised
         raise
     finally:
         _take_failures()  # of a check that does not apply
         if _lacks_cassette(item):
-            claims = " ".join(f"--claim {place.claim}" for place in places_of(item)[:1])
-            pytest.skip(f"not recorded yet: python -m conformance record {claims}".rstrip())
+            pytest.skip(f"not recorded yet: {_record(item)}")
+
+
+def _record(item: pytest.Item) -> str:
+    """Return the command that records a check."""
+    claims = " ".join(f"--claim {place.claim}" for place in places_of(item)[:1])
+    return f"python -m conformance record {claims}".rstrip()
 
 
 def _raise_failure() -> None:

@@ -60,7 +60,7 @@ class Progress:
         done, all_of_them = (sum(part.count(kind) for part in parts) for kind in _COUNTED)
         # Before each part has collected its checks, their number would be too small.
         collected = all(_COLLECTED in part for part in parts)
-        text = f"{done} of {all_of_them} judged" if collected else "collecting the checks"
+        text = f"{done} of {all_of_them} checks judged" if collected else "collecting the checks"
         if not self._terminal:
             self._write(f"{text}\n")
             return

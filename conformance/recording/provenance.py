@@ -74,13 +74,13 @@ class Provenance:
     sha256: str = ""
 
 
-def derive_evidence(hosts: Iterable[str], target: str, engine: str = "") -> tuple[str, str]:
+def derive_evidence(hosts: Iterable[str], target: str, engine: str) -> tuple[str, str]:
     """Return evidence and source, from the hosts that answered and not from the option.
 
     Args:
         hosts: Hosts that answered over TLS as they name themselves, others as `http://host`.
         target: The target that was asked for.
-        engine: Name and version of an engine, if one was asked for.
+        engine: Name and version of an engine; empty if none was asked for.
     """
     answered = sorted(set(hosts))
     if answered and all(_is_baseten(host) for host in answered):

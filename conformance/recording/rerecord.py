@@ -35,10 +35,6 @@ _Results: TypeAlias = "Mapping[str, Mapping[str, Any]]"
 
 _CHECKS = (f"{FOLDER}/checks/features", f"{FOLDER}/checks/standard/test_integration.py")
 _MOST = 12
-_PATIENCE = {"live": 1260.0}
-_LOCAL_PATIENCE = 300.0
-"""Seconds that one response may take: Baseten ends a request after 1,200 of them
-(https://docs.baseten.co)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,56 +50,38 @@ class Outcome:
     left: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    """What the runs of one request share.
-
-    Attributes:
-        request: The request.
-        staged: Folder of the new cassettes.
-        console: Where progress is shown.
-    """
-
-    request: RecordRequest
-    staged: Path
-    console: Console
-
-    def run(self, step: str, options: Sequence[str], tasks: Sequence[Task]) -> Done:
-        """Run the checks of some cassettes, with options that hold no key."""
-        if not tasks:  # pytest without a check runs them all
-            return Done(0, "")
-        arguments = ("--no-header", *options, *(task.check for task in tasks))
-        patience = _PATIENCE.get(self.request.target, _LOCAL_PATIENCE)
-        environment = child_environment(self.request.target)
-        with watch_tasks(self.console, step, len(tasks)) as watch:
-            return pytest_runs.run_pytest(arguments, environment, watch, patience)
-
-    def record(self, step: str, tasks: Sequence[Task]) -> Done:
-        """Send the requests of some cassettes, and write new ones."""
-        request = self.request
-        options = [f"--target={request.target}", "--record", f"--cassettes={self.staged}"]
-        options += ["--record-partial"] if request.partial else []
-        options += [f"--model={model}" for model in request.models]
-        options += [f"--model-url={request.url}"] if request.url else []
-        if request.target == "engine":
-            # Leaves out the checks that the suite's own tiny model cannot answer.
-            options += ["-p", "conformance.maintenance.engines.pytest_engine"]
-            options += [f"--engine-url={request.url}", f"--engine-name={request.engine}"]
-        return self.run(step, options, tasks)
-
-    def replay(self, tasks: Sequence[Task], folder: Path) -> _Results:
-        """Replay cassettes of a folder, with sockets blocked."""
-        done = self.run("replaying", ("--target=replay", f"--cassettes={folder}"), tasks)
-        if done.code not in {0, 1}:
-            raise RecordingError(f"replaying was cut (exit code {done.code})\n{done.output}")
-        return done.results
+def _record(
+    request: RecordRequest, step: str, tasks: Sequence[Task], staged: Path, console: Console | None
+) -> Done:
+    """Send the requests of some cassettes, and write new ones; no option holds a key."""
+    options = [f"--target={request.target}", "--record", f"--cassettes={staged}"]
+    options += ["--record-partial"] if request.partial else []
+    options += [f"--model={model}" for model in request.models]
+    options += [f"--model-url={request.url}"] if request.url else []
+    if request.target == "engine":
+        # Leaves out the checks that the suite's own tiny model cannot answer.
+        options += ["-p", "conformance.maintenance.engines.pytest_engine"]
+        options += [f"--engine-url={request.url}", f"--engine-name={request.engine}"]
+    return _run(step, options, tasks, request.target, console)
 
 
-@contextlib.contextmanager
-def _open_runs(request: RecordRequest, console: Console | None = None) -> Iterator[_Runs]:
-    """Yield the runs; the folder of new cassettes is removed when the block ends."""
-    with TemporaryDirectory(prefix="recording-") as folder:
-        yield _Runs(request, Path(folder), console or Console(quiet=True))
+def _replay(tasks: Sequence[Task], folder: Path, console: Console | None = None) -> _Results:
+    """Replay cassettes of a folder, with sockets blocked."""
+    options = ("--target=replay", f"--cassettes={folder}")
+    done = _run("replaying", options, tasks, "replay", console)
+    if done.code not in {0, 1}:
+        raise RecordingError(f"replaying was cut (exit code {done.code})\n{done.output}")
+    return done.results
+
+
+def _run(
+    step: str, options: Sequence[str], tasks: Sequence[Task], target: str, console: Console | None
+) -> Done:
+    if not tasks:  # pytest without a check runs them all
+        return Done(0, "")
+    arguments = ("--no-header", *options, *(task.check for task in tasks))
+    with watch_tasks(console or Console(quiet=True), step, len(tasks)) as watch:
+        return pytest_runs.run_pytest(arguments, child_environment(target), watch)
 
 
 def _collect(request: RecordRequest) -> list[Task]:
@@ -131,8 +109,7 @@ def plan(request: RecordRequest, root: Path = ROOT) -> Plan:
     changed: list[Task] = []
     if request.stale is not None:
         old = [task for task in tasks if (root / task.name).is_file()]
-        with _open_runs(RecordRequest()) as runs:
-            results = runs.replay(old, root)
+        results = _replay(old, root)
         changed = [task for task in old if results[task.check]["result"] == "failed"]
     return make_plan(tasks, root, request, changed)
 
@@ -166,17 +143,24 @@ def record(
     """
     root.mkdir(parents=True, exist_ok=True)
     TemporaryFile(dir=root).close()  # raises before anything is sent or paid for
-    with _open_runs(request, console) as runs:
-        done = runs.record("recording", agreed)
+    with TemporaryDirectory(prefix="recording-") as folder:
+        staged = Path(folder)
+        done = _record(request, "recording", agreed, staged, console)
         if cut := done.find_cut(len(agreed)):
             raise RecordingError(cut)
-        reasons = {task.name: _find_reason(task, done.results, runs, root) for task in agreed}
+        reasons = {
+            task.name: _find_reason(task, done.results[task.check], request, staged, root)
+            for task in agreed
+        }
         left = {name: reason for name, reason in reasons.items() if reason}
         answered = [task for task in agreed if task.name not in left]
-        left |= _prove(runs, answered, done.results)
+        faults = _find_faults(answered, done.results, request, staged, console)
+        if faults and (not request.partial or len(faults) == len(answered)):
+            raise RecordingError(_explain(faults))
+        left |= faults
         replaced = tuple(sorted({task.name for task in answered} - left.keys()))
         for name in replaced:
-            _put(runs.staged / name, root / name)
+            _put(staged / name, root / name)
     read_provenance.cache_clear()
     return Outcome(replaced, left)
 
@@ -198,59 +182,50 @@ def ask_again(
         The folder of the new cassettes; how each check ended, by its node id; and why the others
         did not, if the service was lost or the run was cut.
     """
-    with _open_runs(request, console) as runs:
-        done = runs.record("asking", agreed)
-        yield runs.staged, done.results, done.find_cut(len(agreed))
+    with TemporaryDirectory(prefix="recording-") as folder:
+        done = _record(request, "asking", agreed, Path(folder), console)
+        yield Path(folder), done.results, done.find_cut(len(agreed))
 
 
-def _find_reason(task: Task, results: _Results, runs: _Runs, root: Path) -> str:
+def _find_reason(
+    task: Task, result: Mapping[str, Any], request: RecordRequest, staged: Path, root: Path
+) -> str:
     """Return why a cassette stays as it was, though nothing failed; empty if it does not."""
-    result = results[task.check]
-    about = find_provenance(runs.staged / task.name)
+    about = find_provenance(staged / task.name)
     if result["result"] == "skipped" or (result["result"] == "passed" and about is None):
         return str(result["reason"] or "it sent no request")
-    evidence = about.evidence if about else runs.request.target
-    return name_higher_evidence(root / task.name, evidence, runs.request)
+    evidence = about.evidence if about else request.target
+    return name_higher_evidence(root / task.name, evidence, request)
 
 
-def _prove(runs: _Runs, tasks: Sequence[Task], results: _Results) -> dict[str, str]:
-    """Return which new cassettes are not fit, and why.
-
-    Raises:
-        RecordingError: One is not fit, unless the request is partial; or none is.
-    """
-    left: dict[str, str] = {}
-    for find in (_find_failed, _find_flawed, _find_unreplayable):
-        kept = [task for task in tasks if task.name not in left]
-        faults = {task.name: fault for task, fault in find(runs, kept, results) if fault}
-        if faults and (not runs.request.partial or len(faults) == len(kept)):
-            raise RecordingError(_explain(faults))
-        left |= faults
-    return left
-
-
-def _find_failed(_: _Runs, tasks: Sequence[Task], results: _Results) -> Iterator[tuple[Task, str]]:
-    for task in tasks:
-        result, reason = results[task.check]["result"], results[task.check]["reason"]
-        yield task, f"failed while recording: {reason}" if result == "failed" else ""
-
-
-def _find_flawed(runs: _Runs, tasks: Sequence[Task], _: _Results) -> Iterator[tuple[Task, str]]:
-    keys = find_keys()
-    for task in tasks:
-        kinds = scan_file(runs.staged / task.name, keys)
-        flaw = withhold(find_flaw(runs.staged / task.name, runs.staged), keys)
-        yield task, f"a secret would have been kept: {kinds[0]}" if kinds else flaw
+def _find_faults(
+    tasks: Sequence[Task],
+    results: _Results,
+    request: RecordRequest,
+    staged: Path,
+    console: Console | None,
+) -> dict[str, str]:
+    """Return which new cassettes are not fit to be kept, and why; the others replay."""
+    found = ((task.name, _find_fault(task, results[task.check], staged)) for task in tasks)
+    faults = {name: fault for name, fault in found if fault}
+    if faults and not request.partial:
+        return faults  # One spoils them all: nobody waits for the replay of the others.
+    fit = [task for task in tasks if task.name not in faults]
+    replayed = _replay(fit, staged, console)
+    for task in fit:
+        result = replayed.get(task.check, {"result": "", "reason": "it did not run"})
+        if result["result"] != "passed":
+            faults[task.name] = f"does not replay: {result['reason']}"
+    return faults
 
 
-def _find_unreplayable(
-    runs: _Runs, tasks: Sequence[Task], _: _Results
-) -> Iterator[tuple[Task, str]]:
-    results = runs.replay(tasks, runs.staged)
-    for task in tasks:
-        result = results.get(task.check, {"result": "", "reason": "it did not run"})
-        passed = result["result"] == "passed"
-        yield task, "" if passed else f"does not replay: {result['reason']}"
+def _find_fault(task: Task, result: Mapping[str, Any], staged: Path) -> str:
+    if result["result"] == "failed":
+        return f"failed while recording: {result['reason']}"
+    keys, path = find_keys(), staged / task.name
+    kinds = scan_file(path, keys)
+    flaw = withhold(find_flaw(path, staged), keys)
+    return f"a secret would have been kept: {kinds[0]}" if kinds else flaw
 
 
 def _explain(faults: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vcr.errors import CannotOverwriteExistingCassetteException
 from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.serialize import serialize
 
@@ -27,19 +28,21 @@ from conformance.recording.redaction import (
 from conformance.targets import FAKE_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vcr.request import Request
 
     from conformance.recording.provenance import Provenance
     from conformance.targets import Lane
 
-__all__ = ["CassetteWriter", "Redactor", "match_json_body", "vcr_settings"]
+__all__ = ["CassetteWriter", "Redactor", "find_change", "match_json_body", "vcr_settings"]
 
 _FRESH_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|call_[0-9a-f]{32}")
 """Ids that langchain-core and the client make up; the server's own are the same in each replay."""
 
 _TOO_MANY = 429
+_SHOWN = 120
+"""Characters shown of a value that differs."""
 
 
 class Redactor:
@@ -140,7 +143,35 @@ def match_json_body(recorded: Request, sent: Request) -> None:
         AssertionError: If they differ.
     """
     first, second = _read_body(recorded), _read_body(sent)
-    assert first == second, f"the body differs: recorded {first!r}, sent {second!r}"
+    assert first == second, f"the body differs: {'; '.join(_tell_differences(first, second))}"
+
+
+def _tell_differences(recorded: Any, sent: Any) -> Iterator[str]:
+    if not (isinstance(recorded, dict) and isinstance(sent, dict)):
+        yield f"recorded {recorded!r:.{_SHOWN}}, sent {sent!r:.{_SHOWN}}"
+        return
+    for key in {**recorded, **sent}:
+        before, now = recorded.get(key), sent.get(key)
+        if before != now:
+            yield f"{key}: recorded {before!r:.{_SHOWN}}, sent {now!r:.{_SHOWN}}"
+
+
+def find_change(error: BaseException | None) -> str:
+    """Return how a request differs from the one recorded that is most like it.
+
+    Args:
+        error: What a check ended with.
+
+    Returns:
+        The difference in words; empty unless VCR refused a request.
+    """
+    while error is not None:
+        if isinstance(error, CannotOverwriteExistingCassetteException):
+            likest = error.cassette.find_requests_with_most_matches(error.failed_request)
+            differences = [text for _, text in (likest[0][2] if likest else ())]
+            return "; ".join(differences) or "it is sent more often than it was recorded"
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _read_body(request: Request) -> Any:

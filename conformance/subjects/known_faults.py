@@ -249,7 +249,8 @@ def find_told(requests: Iterable[ReceivedRequest], error: BaseException) -> str:
     """
     claim = REFUSALS.get(repr(error), "")
     if claim and claim not in JUDGED:
-        return f"the client does not take what it is given, as {claim} says: {error}"
+        said = str(error) or type(error).__name__
+        return f"the client does not take what it is given, as {claim} says: {said}"
     endless = _ENDLESS in str(error) and {*ANSWERED[-1:]} & _TRANSIENT
     if endless and _RETRIED not in JUDGED:
         return f"the client goes on asking a service that fails, as {_RETRIED} says"

@@ -120,6 +120,8 @@ EMBED: dict[str, Way] = {
 }
 WAYS = CHAT | EMBED
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+SENDING = {name: way for name, way in WAYS.items() if "batch" not in name and "query" not in name}
+"""One of each that sends a request by code of its own: the others ask these."""
 
 OWNERS: dict[str, Any] = {"own": None, **LIBRARIES}
 every_owner = pytest.mark.parametrize("owner", OWNERS.values(), ids=OWNERS)
@@ -195,18 +197,24 @@ def transports(library: Any, way: Way) -> dict[str, Callable[[], dict[str, Any]]
 HOW = ("of the library", "mounted", "with limits", "with a base URL")
 
 
-@every_way
 @pytest.mark.parametrize("how", HOW)
 def test_transports_of_either_library_are_sent_through(
-    serve_script: Serve, library: Any, way: Way, how: str
+    serve_script: Serve, library: Any, how: str
 ) -> None:
-    server = serve_script(serve_all)
-    settings = transports(library, way)[how]
-    assert ask(way, library, settings, url=server.url) == way.expected
-    assert len(server.requests) == way.requests
+    for name, way in SENDING.items():
+        server = serve_script(serve_all)
+        settings = transports(library, way)[how]
+        assert ask(way, library, settings, url=server.url) == way.expected, name
+        assert len(server.requests) == way.requests, name
 
 
 # --- transports that answer inside the process ---
+
+
+def take(seen: list[Any]) -> list[Any]:
+    taken = seen.copy()
+    seen.clear()
+    return taken
 
 
 def respond(request: Any) -> Any:
@@ -285,10 +293,9 @@ AUTHS: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 
 
-@every_way
 @pytest.mark.parametrize(("make_auth", "header"), AUTHS.values(), ids=AUTHS)
 def test_authentication_of_a_client_takes_the_place_of_the_key(
-    library: Any, way: Way, make_auth: Callable[[Any], Any], header: str
+    library: Any, make_auth: Callable[[Any], Any], header: str
 ) -> None:
     seen: list[str] = []
 
@@ -299,8 +306,9 @@ def test_authentication_of_a_client_takes_the_place_of_the_key(
     def client() -> dict[str, Any]:
         return {"transport": library.MockTransport(note), "auth": make_auth(library)}
 
-    assert ask(way, library, client) == way.expected
-    assert seen == [header] * way.requests
+    for name, way in SENDING.items():
+        assert ask(way, library, client) == way.expected, name
+        assert take(seen) == [header] * way.requests, name
 
 
 # --- time limits ---
@@ -309,19 +317,10 @@ DEFAULT = (10, 1200, 1200, 1200)
 
 FORMS: dict[str, tuple[Any, tuple[float | None, ...]]] = {
     "whole seconds": (7, (7, 7, 7, 7)),
-    "seconds": (7.5, (7.5, 7.5, 7.5, 7.5)),
     "two": ((1, 2), (1, 2, 1200, 1200)),
-    "three": ((1, 2, 3), (1, 2, 3, 1200)),
-    "four": ((1, 2, 3, 4), (1, 2, 3, 4)),
     "four, one without a limit": ((1, None, 3, 4), (1, None, 3, 4)),
-    "a list": ([1, 2], (1, 2, 1200, 1200)),
-    "a list of four": ([1, 2, 3, 4], (1, 2, 3, 4)),
     "httpx2": (httpx2.Timeout(9, read=3), (9, 3, 9, 9)),
-    "httpx": (httpx.Timeout(9, read=3), (9, 3, 9, 9)),
-    "httpx2 without a limit": (httpx2.Timeout(None), (None, None, None, None)),
     "httpx without a limit": (httpx.Timeout(None), (None, None, None, None)),
-    "httpx2 of four": (httpx2.Timeout((1, 2, 3, 4)), (1, 2, 3, 4)),
-    "httpx of four": (httpx.Timeout((1, 2, 3, 4)), (1, 2, 3, 4)),
     "none": (None, DEFAULT),
 }
 every_form = pytest.mark.parametrize(("timeout", "expected"), FORMS.values(), ids=FORMS)
@@ -350,18 +349,12 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float | None, ...]]:
     return seen
 
 
-def take(limits: list[Any]) -> list[Any]:
-    taken = limits.copy()
-    limits.clear()
-    return taken
-
-
 @every_owner
 @every_form
 def test_a_time_limit_of_the_model_reaches_every_client(
     limits: list[Any], owner: Any, timeout: Any, expected: tuple[float | None, ...]
 ) -> None:
-    for name, way in WAYS.items():
+    for name, way in SENDING.items():
         assert ask(way, owner, timeout=timeout) == way.expected, name
         assert take(limits) == [expected] * way.requests, name
 
@@ -372,7 +365,9 @@ def test_a_time_limit_of_the_call_reaches_every_client_and_goes_before_the_model
     limits: list[Any], owner: Any, timeout: Any, expected: tuple[float | None, ...]
 ) -> None:
     wanted = (99,) * 4 if timeout is None else expected
-    for name, way in CHAT.items():
+    for name, way in SENDING.items():
+        if way.kind is BasetenEmbeddings:
+            continue
         assert ask(way, owner, options={"timeout": timeout}, timeout=99) == way.expected, name
         assert take(limits) == [wanted] * way.requests, name
 
@@ -384,18 +379,17 @@ OF_CLIENTS: dict[str, tuple[Callable[[Any], Any], tuple[float | None, ...]]] = {
 }
 
 
-@every_way
 @pytest.mark.parametrize(("make_timeout", "expected"), OF_CLIENTS.values(), ids=OF_CLIENTS)
 def test_a_time_limit_of_the_client_counts_where_the_model_has_none(
     limits: list[Any],
     library: Any,
-    way: Way,
     make_timeout: Callable[[Any], Any],
     expected: tuple[float | None, ...],
 ) -> None:
     def client() -> dict[str, Any]:
         return {"timeout": make_timeout(library)}
 
-    assert ask(way, library, client) == way.expected
-    assert ask(way, library, client, timeout=2) == way.expected
-    assert limits == [expected] * way.requests + [(2,) * 4] * way.requests
+    for name, way in SENDING.items():
+        assert ask(way, library, client) == way.expected, name
+        assert ask(way, library, client, timeout=2) == way.expected, name
+        assert take(limits) == [expected, (2,) * 4], name

@@ -65,7 +65,7 @@ def peak_of(work: Callable[[], Any]) -> tuple[Any, int]:
 def test_nested_compression_is_refused(
     serve_script: Serve, aim: Aim, ask: Ask, status: str
 ) -> None:
-    twice = gzip.compress(compress_zeros(200_000_000), 9)
+    twice = gzip.compress(compress_zeros(60_000_000), 9)
     answer = frame(status, twice, "Content-Encoding: gzip, gzip")
     model = aim(serve_script(lambda line: line.answer(answer)).url)
     outcome, peak = peak_of(lambda: ask(model))
@@ -82,7 +82,7 @@ def test_nested_compression_is_refused(
 def test_compressed_bodies_are_decoded_up_to_the_limit(
     serve_script: Serve, aim: Aim, ask: Ask, status: str
 ) -> None:
-    answer = frame(status, compress_zeros(100_000_000), "Content-Encoding: gzip")
+    answer = frame(status, compress_zeros(60_000_000), "Content-Encoding: gzip")
     server = serve_script(lambda line: line.answer(answer))
     model = aim(server.url, max_response_bytes=LIMIT, max_event_bytes=LIMIT)
     outcome, peak = peak_of(lambda: ask(model))
@@ -101,15 +101,6 @@ def test_one_coding_is_decoded(
 ) -> None:
     answer = frame("200 OK", compress(BODY), f"Content-Encoding: {coding}")
     assert ask(aim(serve_script(lambda line: line.answer(answer)).url)).text == "Hello"
-
-
-@pytest.mark.parametrize("ask", EITHER.values(), ids=EITHER)
-def test_a_compressed_body_that_is_cut_is_no_answer(
-    serve_script: Serve, aim: Aim, ask: Ask
-) -> None:
-    answer = frame("200 OK", gzip.compress(BODY)[:-4], "Content-Encoding: gzip")
-    outcome = ask(aim(serve_script(lambda line: line.answer(answer)).url))
-    assert type(outcome.error) is BasetenInvalidResponseError
 
 
 @pytest.mark.parametrize("ask", STREAMS.values(), ids=STREAMS)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Work = Callable[[], Coroutine[Any, Any, Any]]
 
 SLOW = 0.05
-CALLS_AT_ONCE = 25
+CALLS_AT_ONCE = 15
 
 
 def serve_slowly(line: Line) -> None:

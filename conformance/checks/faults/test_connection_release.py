@@ -215,62 +215,6 @@ def test_closing_twice_or_before_any_call_does_nothing(aim: Aim) -> None:
     run(model.aclose())
 
 
-def test_a_client_of_the_users_own_is_used_and_never_closed(
-    serve_script: Serve, aim: Aim, library: Any
-) -> None:
-    server = serve_script(serve)
-    with library.Client(headers={"x-mine": "yes"}) as client:
-        with aim(server.url, http_client=client) as model:
-            model.invoke("Hi")
-            list(model.stream("Hi"))
-        del model
-        gc.collect()
-        assert not client.is_closed
-    assert b"x-mine: yes" in server.requests[0].lower()
-    assert server.connections == 1
-
-
-def test_an_async_client_of_the_users_own_is_used_and_never_closed(
-    serve_script: Serve, aim: Aim, library: Any
-) -> None:
-    server = serve_script(serve)
-
-    async def work() -> None:
-        async with library.AsyncClient(headers={"x-mine": "yes"}) as client:
-            async with aim(server.url, http_async_client=client) as model:
-                await model.ainvoke("Hi")
-                assert [chunk async for chunk in model.astream("Hi")]
-            assert not client.is_closed
-
-    run(work())
-    assert b"x-mine: yes" in server.requests[0].lower()
-    assert server.connections == 1
-
-
-def test_the_timeout_of_a_client_of_the_users_own_counts(
-    serve_script: Serve, aim: Aim, library: Any
-) -> None:
-    server = serve_script(be_silent_until_left)
-    with library.Client(timeout=SOON) as client:
-        model = aim(server.url, http_client=client, timeout=None)
-        with pytest.raises(BasetenTimeoutError):
-            model.invoke("Hi")
-
-
-def test_the_timeout_of_an_async_client_of_the_users_own_counts(
-    serve_script: Serve, aim: Aim, library: Any
-) -> None:
-    server = serve_script(be_silent_until_left)
-
-    async def work() -> None:
-        async with library.AsyncClient(timeout=SOON) as client:
-            model = aim(server.url, http_async_client=client, timeout=None)
-            with pytest.raises(BasetenTimeoutError):
-                await model.ainvoke("Hi")
-
-    run(work())
-
-
 def test_a_client_of_the_users_own_that_is_closed_says_so(aim: Aim, library: Any) -> None:
     client = library.Client()
     client.close()

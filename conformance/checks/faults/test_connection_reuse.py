@@ -238,11 +238,3 @@ def test_a_failure_among_concurrent_streams_stays_its_own(serve_script: Serve, a
     answers = run(work())
     assert answers.count("Hello") == 5
     assert sum(isinstance(answer, BasetenConnectionError) for answer in answers) == 1
-
-
-@pytest.mark.parametrize("count", [1, 5])
-def test_a_batch_answers_each_input(serve_script: Serve, aim: Aim, count: int) -> None:
-    model = aim(serve_script(serve).url)
-    assert [m.content for m in model.batch(["Hi"] * count)] == ["Hello"] * count
-    answers = run(model.abatch(["Hi"] * count))
-    assert [m.content for m in answers] == ["Hello"] * count

@@ -10,8 +10,7 @@ import pytest
 
 from conformance.checks.faults.call_modes import CALLS, EITHER, STREAMS
 from conformance.checks.faults.wire_bytes import HEAD, chunk, event, say
-from langchain_baseten import BasetenAPIError, BasetenIncompleteStreamError, BasetenTimeoutError
-from langchain_baseten._http import receipts
+from langchain_baseten import BasetenIncompleteStreamError, BasetenTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,17 +84,6 @@ def test_a_body_that_drips_to_a_client_of_the_users_own_ends_too(
     assert type(outcome.error) is BasetenTimeoutError
     assert "complete" in str(outcome.error)
     assert SOON <= outcome.seconds < LATE
-
-
-@pytest.mark.parametrize("ask", EITHER.values(), ids=EITHER)
-def test_the_body_of_an_error_that_drips_is_not_waited_for(
-    serve_script: Serve, aim: Aim, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(receipts, "_ERROR_SECONDS", SOON)
-    head = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 90000\r\n\r\n"
-    outcome = ask(aim(serve_script(drip(head, b" ")).url))
-    assert type(outcome.error) is BasetenAPIError
-    assert outcome.seconds < LATE
 
 
 @pytest.mark.parametrize("ask", STREAMS.values(), ids=STREAMS)

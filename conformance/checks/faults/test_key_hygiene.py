@@ -13,7 +13,7 @@ import pytest
 from conformance.checks.faults.call_modes import run
 from conformance.checks.faults.conftest import KEY
 from conformance.checks.faults.sockets import unused_port
-from conformance.checks.faults.wire_bytes import END, HEAD, chunk, frame, say, serve
+from conformance.checks.faults.wire_bytes import HEAD, frame, say, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +27,6 @@ MINE = "mine-0987654321"
 def echo_the_key(line: Line) -> None:
     request = line.request() or b""
     line.send(frame("401 Unauthorized", b'{"error": "bad ' + _authorization(request) + b'"}'))
-
-
-def echo_the_key_in_stream(line: Line) -> None:
-    request = line.request() or b""
-    said = b'data: {"error": {"message": "bad ' + _authorization(request) + b'"}}\n\n'
-    line.send(HEAD, say("Hel"), chunk(said), END)
 
 
 def _authorization(request: bytes) -> bytes:
@@ -100,16 +94,9 @@ def test_no_traceback_shows_a_key_in_its_locals(
     assert "chat_models.py" in shown
     assert KEY not in shown
     assert MINE not in shown
-
-
-@pytest.mark.parametrize("script", FAILURES.values(), ids=FAILURES)
-def test_no_error_has_an_exception_of_the_http_library_in_its_chain(
-    serve_script: Serve, aim: Aim, ask: Ask, script: Script
-) -> None:
-    outcome = ask(aim(serve_script(script).url, timeout=(2, 0.2)))
-    assert [type(link).__module__ for link in _chain(outcome.error)] == [
-        "langchain_baseten.exceptions"
-    ]
+    # No exception of the HTTP library, which would show the request.
+    modules = [type(link).__module__ for link in _chain(outcome.error)]
+    assert modules == ["langchain_baseten.exceptions"]
 
 
 @pytest.mark.usefixtures("short_backoff")
@@ -142,28 +129,6 @@ def test_no_debug_log_shows_the_key(
     assert "send_request_headers" in caplog.text
     assert KEY not in caplog.text
     assert MINE not in caplog.text
-
-
-def test_a_key_that_an_error_event_echoes_is_not_shown(
-    serve_script: Serve, aim: Aim, stream: Ask
-) -> None:
-    outcome = stream(aim(serve_script(echo_the_key_in_stream).url))
-    assert "bad" in str(outcome.error)
-    assert "bad" in str(outcome.failure.body)
-    assert KEY not in _with_locals(outcome.failure) + repr(vars(outcome.error))
-
-
-def test_a_key_that_a_header_of_an_error_echoes_is_not_shown(
-    serve_script: Serve, aim: Aim, ask: Ask
-) -> None:
-    answer = frame("307 Away", b"", f"Location: https://a.invalid/{KEY}/?key={KEY}")
-    outcome = ask(aim(serve_script(lambda line: line.answer(answer)).url))
-    assert "https://a.invalid/" in str(outcome.error)
-    assert outcome.failure.response
-    assert outcome.failure.response.headers["location"] == (
-        "https://a.invalid/[redacted]/?key=[redacted]"
-    )
-    assert KEY not in _with_locals(outcome.failure) + repr(vars(outcome.error))
 
 
 def test_no_debug_log_shows_a_key_that_headers_repeat(

@@ -45,11 +45,11 @@ class Given(NamedTuple):
         """Return the same in another encoding."""
         return Given(*(part.decode().encode(encoding) for part in self))
 
-    def of(self, way: str) -> bytes:
-        """Return what answers one way."""
-        return {"invoke": self.whole, "ainvoke": self.whole}.get(
-            way, self.vectors if "embed" in way else self.events
-        )
+    def of(self, request: bytes) -> bytes:
+        """Return what answers a request."""
+        if b"/embeddings " in request:
+            return self.vectors
+        return self.events if b'"stream":true' in request else self.whole
 
 
 ANSWER = Given()
@@ -59,9 +59,14 @@ def everywhere(body: bytes) -> Given:
     return Given(body, body, body)
 
 
-def keep_answering(answer: bytes) -> Script:
+def keep_answering(given: Given, status: str, *headers: str) -> Script:
+    """Return a script that answers each way to ask with its own body."""
+
     def script(line: Line) -> None:
-        while line.request() is not None:
+        while (request := line.request()) is not None:
+            answer = frame(status, given.of(request), *headers)
+            if status[:3] in {"204", "304"}:
+                answer = answer.replace(b"Content-Length: 0\r\n", b"")
             line.send(answer)
 
     return script
@@ -87,8 +92,6 @@ def ask_for(way: str, url: str, aim: Aim, **settings: Any) -> Outcome:
     return outcome
 
 
-in_every_way = pytest.mark.parametrize("way", WAYS)
-
 ANSWERS: dict[str, tuple[str, Given, str]] = {
     "a byte order mark": ("200 OK", Given(*(BOM + part for part in ANSWER)), JSON),
     "201": ("201 Created", ANSWER, JSON),
@@ -100,16 +103,16 @@ ANSWERS: dict[str, tuple[str, Given, str]] = {
 }
 
 
-@in_every_way
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 def test_a_success_with_an_answer_is_an_answer(
-    serve_script: Serve, aim: Aim, way: str, answer: tuple[str, Given, str]
+    serve_script: Serve, aim: Aim, answer: tuple[str, Given, str]
 ) -> None:
     status, given, header = answer
-    server = serve_script(keep_answering(frame(status, given.of(way), header)))
-    outcome = ask_for(way, server.url, aim)
-    assert outcome.error is None
-    assert outcome.text == ("" if "embed" in way else "Hello")
+    url = serve_script(keep_answering(given, status, header)).url
+    for way in WAYS:
+        outcome = ask_for(way, url, aim)
+        assert outcome.error is None, way
+        assert outcome.text == ("" if "embed" in way else "Hello"), way
 
 
 class Missing(NamedTuple):
@@ -160,28 +163,23 @@ NO_ANSWERS: dict[str, Missing] = {
 }
 
 
-@in_every_way
 @pytest.mark.parametrize("missing", NO_ANSWERS.values(), ids=NO_ANSWERS)
 def test_a_status_that_rejects_nothing_without_an_answer_is_a_failure_of_the_server(
-    serve_script: Serve, aim: Aim, way: str, missing: Missing
+    serve_script: Serve, aim: Aim, missing: Missing
 ) -> None:
     headers = ("x-request-id: r1", *missing.headers)
-    answer = frame(missing.status, missing.given.of(way), *headers)
-    if missing.status[:3] in {"204", "304"}:
-        answer = answer.replace(b"Content-Length: 0\r\n", b"")
-    server = serve_script(keep_answering(answer))
-    error = ask_for(way, server.url, aim, max_retries=2).failure
-    assert type(error) is BasetenInvalidResponseError
-    assert not isinstance(error, BasetenInvalidRequestError)
-    assert error.status_code == int(missing.status[:3])
-    assert error.request_id == "r1"
-    assert error.response is not None
-    assert error.response.status_code == error.status_code
-    assert missing.words in str(error)
-    assert f"HTTP {error.status_code}" in str(error)
-    assert "hidden" not in str(error)
-    assert len(str(error)) < 900
-    assert len(server.requests) == 1
+    server = serve_script(keep_answering(missing.given, missing.status, *headers))
+    for number, way in enumerate(WAYS, 1):
+        error = ask_for(way, server.url, aim, max_retries=2).failure
+        assert type(error) is BasetenInvalidResponseError, way
+        assert error.response is not None
+        assert error.response.status_code == error.status_code == int(missing.status[:3])
+        assert error.request_id == "r1"
+        assert missing.words in str(error), way
+        assert f"HTTP {error.status_code}" in str(error)
+        assert "hidden" not in str(error)
+        assert len(str(error)) < 900
+        assert len(server.requests) == number, way
 
 
 class Failed(NamedTuple):
@@ -211,42 +209,43 @@ ERRORS: dict[str, Failed] = {
 }
 
 
-@in_every_way
 @pytest.mark.usefixtures("short_backoff")
 @pytest.mark.parametrize("failed", ERRORS.values(), ids=ERRORS)
 def test_an_error_is_read_in_every_encoding_and_from_every_status(
-    serve_script: Serve, aim: Aim, way: str, failed: Failed
+    serve_script: Serve, aim: Aim, failed: Failed
 ) -> None:
     headers = ("x-request-id: r1", "retry-after: 0.02", JSON)
-    server = serve_script(keep_answering(frame(failed.status, failed.body, *headers)))
-    error = ask_for(way, server.url, aim, max_retries=1).failure
-    assert type(error) is failed.cls
-    assert failed.words in str(error)
-    assert error.request_id == "r1"
-    assert len(server.requests) == failed.tries
+    server = serve_script(keep_answering(everywhere(failed.body), failed.status, *headers))
+    for number, way in enumerate(WAYS, 1):
+        error = ask_for(way, server.url, aim, max_retries=1).failure
+        assert type(error) is failed.cls, way
+        assert failed.words in str(error)
+        assert error.request_id == "r1"
+        assert len(server.requests) == failed.tries * number, way
 
 
-@in_every_way
 @pytest.mark.parametrize("status", ["101 Switch", "199 Odd", "000 Odd", "99 Odd", "1000 Odd"])
 def test_a_status_that_ends_no_response_is_a_typed_error(
-    serve_script: Serve, aim: Aim, way: str, status: str
+    serve_script: Serve, aim: Aim, status: str
 ) -> None:
     def script(line: Line) -> None:
         line.answer(frame(status, b"", "Connection: upgrade", "Upgrade: x"))
 
-    error = ask_for(way, serve_script(script).url, aim).failure
-    assert isinstance(error, BasetenError)
-    assert not isinstance(error, BasetenInvalidRequestError)
+    url = serve_script(script).url
+    for way in WAYS:
+        error = ask_for(way, url, aim).failure
+        assert isinstance(error, BasetenError)
+        assert not isinstance(error, BasetenInvalidRequestError), way
 
 
 def test_the_message_of_a_server_that_did_not_stream_is_kept(serve_script: Serve, aim: Aim) -> None:
-    server = serve_script(keep_answering(frame("200 OK", BOM + BODY, JSON)))
+    server = serve_script(keep_answering(everywhere(BOM + BODY), "200 OK", JSON))
     for way in ("stream", "astream"):
         assert ask_for(way, server.url, aim).partial_text == "Hello"
 
 
 def test_of_a_name_that_is_sent_twice_the_last_counts(serve_script: Serve, aim: Aim) -> None:
     twice = b'{"choices": [], ' + BODY[1:]
-    server = serve_script(keep_answering(frame("200 OK", twice, JSON)))
+    server = serve_script(keep_answering(everywhere(twice), "200 OK", JSON))
     for way in ("invoke", "ainvoke"):
         assert ask_for(way, server.url, aim).text == "Hello"

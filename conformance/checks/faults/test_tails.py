@@ -93,23 +93,3 @@ def test_threads_that_share_a_model_never_get_a_stranger_s_answer(
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: model.invoke("Hi").content, range(80)))
     assert set(answers) == {"Hello"}
-
-
-@pytest.mark.parametrize("ask", EITHER.values(), ids=EITHER)
-def test_a_connection_without_a_tail_is_used_again(serve_script: Serve, aim: Aim, ask: Ask) -> None:
-    server = serve_script(serve)
-    model = aim(server.url)
-    if ask in (EITHER["invoke"], EITHER["stream"]):
-        for _ in range(5):
-            ask(model)
-        assert server.connections == 1
-        return
-
-    async def work() -> None:
-        for _ in range(5):
-            await model.ainvoke("Hi")
-            async for _chunk in model.astream("Hi"):
-                pass
-
-    asyncio.run(work())
-    assert server.connections == 1

@@ -6,8 +6,9 @@ what (that is the table of proofs) nor how verdicts merge.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 from conformance.maintenance.corpus import command
@@ -17,18 +18,20 @@ from conformance.verdicts.verdicts import Outcome, Place, Result
 from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from conformance.maintenance.corpus.command import Case, Verdict
     from conformance.maintenance.corpus.playback import MakeModel
 
-__all__ = ["CorpusEvidence", "find_evidence"]
+__all__ = ["CorpusEvidence", "find_evidence", "play_cases", "weigh"]
 
 _MODEL_APIS = "inference.baseten.co"
 _DEPLOYMENTS = ".api.baseten.co"
 _CUTS = ("events",)
 """How the bytes were cut was not recorded."""
+Played: TypeAlias = "tuple[Exchange, Verdict]"
+"""An exchange as it was observed, and what became of it in the client."""
 
 
 @dataclass(frozen=True)
@@ -62,21 +65,26 @@ def find_evidence(folder: Path, make_model: MakeModel = ChatBaseten) -> CorpusEv
         FileNotFoundError: If there is nothing to load.
     """
     cases = [case for case in command.load(folder) if case.source and _find_lane(case)]
+    played = play_cases(cases, make_model)
+    sources = sorted({verdict.case.source for _, verdict in played})
+    return CorpusEvidence(tuple(weigh(played)), len(played), tuple(sources))
+
+
+def play_cases(cases: Iterable[Case], make_model: MakeModel) -> list[Played]:
+    """Play recordings through a client, and observe each that it could be asked for."""
     judged, _ = command.run(cases, make_model, _CUTS)
     # A request that LangChain cannot write was never sent, so it says nothing about the client.
-    verdicts = [verdict for verdict in judged if verdict.unwritten is None]
-    played = [(_observe(verdict.case), verdict) for verdict in verdicts]
-    lanes = sorted({_find_lane(verdict.case) for verdict in verdicts})
-    outcomes = [
-        outcome
-        for lane in lanes
-        for claim in PROOFS
-        for outcome in _weigh(
-            Place(claim, lane), [p for p in played if _find_lane(p[1].case) == lane]
-        )
-    ]
-    sources = sorted({verdict.case.source for verdict in verdicts})
-    return CorpusEvidence(tuple(outcomes), len(verdicts), tuple(sources))
+    return [(_observe(each.case), each) for each in judged if each.unwritten is None]
+
+
+def weigh(played: Sequence[Played]) -> Iterator[Outcome]:
+    """Yield what recordings prove together: an outcome for each lane and claim, if any."""
+    lanes: dict[str, list[Played]] = defaultdict(list)
+    for each in played:
+        lanes[_find_lane(each[1].case)].append(each)
+    for lane in sorted(lanes):
+        for claim in PROOFS:
+            yield from _weigh(Place(claim, lane), lanes[lane])
 
 
 def _find_lane(case: Case) -> str:
@@ -91,7 +99,7 @@ def _observe(case: Case) -> Exchange:
     return Exchange(case.body, case.answer.status, body, command.consult(case))
 
 
-def _weigh(place: Place, played: Sequence[tuple[Exchange, Verdict]]) -> Iterable[Outcome]:
+def _weigh(place: Place, played: Sequence[Played]) -> Iterator[Outcome]:
     """Yield what the recordings say about a claim: one outcome, or nothing if they are silent."""
     needs, against = PROOFS[place.claim], CONTRADICTIONS.get(place.claim)
     seen = [verdict for exchange, verdict in played if any(need(exchange) for need in needs)]

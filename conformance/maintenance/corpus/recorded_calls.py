@@ -21,23 +21,12 @@ if TYPE_CHECKING:
 
     from conformance.maintenance.corpus.oracle import Json
 
-# Body key -> constructor argument.
-SETTINGS = {
-    "model": "model",
-    "temperature": "temperature",
-    "max_tokens": "max_tokens",
-    "max_completion_tokens": "max_tokens",
-    "top_p": "top_p",
-    "n": "n",
-    "seed": "seed",
-    "stop": "stop",
-    "presence_penalty": "presence_penalty",
-    "frequency_penalty": "frequency_penalty",
-    "logprobs": "logprobs",
-    "top_logprobs": "top_logprobs",
-    "logit_bias": "logit_bias",
-    "reasoning_effort": "reasoning_effort",
-}
+_SAME = (
+    *("model", "temperature", "max_tokens", "top_p", "n", "seed", "stop", "presence_penalty"),
+    *("frequency_penalty", "logprobs", "top_logprobs", "logit_bias", "reasoning_effort"),
+)
+SETTINGS = {name: name for name in _SAME} | {"max_completion_tokens": "max_tokens"}
+"""Body key -> constructor argument."""
 # What an application binds to a model rather than sets on it.
 BOUND = ("tool_choice", "parallel_tool_calls", "response_format")
 # What follows from the call itself (`stream`, not `invoke`).
@@ -153,70 +142,46 @@ WRITERS: dict[str | None, Callable[[Json], BaseMessage]] = {
 }
 
 
-def _read_stream(body: Json) -> Json:
-    usage = (body.get("stream_options") or {}).get("include_usage")
-    wanted = {"stream": True, "stream_options": bool(usage)} if body.get("stream") else {}
-    return {k: v for k, v in body.items() if k not in {"stream", "stream_options"}} | wanted
+def _normalize(body: Json) -> Json:
+    """Bring a body to one of the ways to write the same request."""
+    found = dict(body)
+    options = found.pop("stream_options", None) or {}
+    if found.pop("stream", None):
+        # Of its options only the wish for usage counts.
+        found |= {"stream": True, "stream_options": bool(options.get("include_usage"))}
+    if "max_completion_tokens" in found:
+        # The other name is the one that every Baseten server takes.
+        found["max_tokens"] = found.pop("max_completion_tokens")
+    if isinstance(found.get("stop"), str):
+        found["stop"] = [found["stop"]]
+    if found.get("tool_choice") == "any":
+        found["tool_choice"] = "required"  # LangChain's word and the wire's
+    if not found.get("tools"):
+        found.pop("tools", None)
+    return found | {"messages": [_normalize_message(each) for each in body.get("messages") or []]}
 
 
-def _list_stop(body: Json) -> Json:
-    stop = body.get("stop")
-    return body | {"stop": [stop]} if isinstance(stop, str) else body
+def _normalize_message(message: Json) -> Json:
+    found = dict(message)
+    if found.get("role") == "developer":
+        found["role"] = "system"  # Baseten documents this role only; the other is its newer name.
+    if found.get("role") == "assistant":
+        parts = found.get("content")
+        if isinstance(parts, list) and {part.get("type") for part in parts} == {"text"}:
+            found["content"] = "".join(part["text"] for part in parts)
+        if not found.get("content"):
+            found.pop("content", None)  # It only calls tools: no, null and empty are the same.
+    if calls := found.get("tool_calls"):
+        found["tool_calls"] = [_normalize_call(call) for call in calls]
+    return found
 
 
-def _on_messages(change: Callable[[Json], Json]) -> Callable[[Json], Json]:
-    return lambda body: body | {"messages": [change(one) for one in body.get("messages") or []]}
-
-
-def _drop_blank_content(message: Json) -> Json:
-    blank = message.get("role") == "assistant" and not message.get("content")
-    return {k: v for k, v in message.items() if k != "content"} if blank else message
-
-
-def _join_text_parts(message: Json) -> Json:
-    parts = message.get("content")
-    plain = isinstance(parts, list) and {part.get("type") for part in parts} == {"text"}
-    if message.get("role") != "assistant" or not plain:
-        return message
-    return message | {"content": "".join(part["text"] for part in parts or [])}
-
-
-def _read_arguments(message: Json) -> Json:
-    calls = message.get("tool_calls")
-    return message | {"tool_calls": [_read_call(call) for call in calls]} if calls else message
-
-
-def _read_call(call: Json) -> Json:
+def _normalize_call(call: Json) -> Json:
+    """Return a call with its arguments as JSON, white space aside; every call is a function's."""
     function = call.get("function") or {}
     text = function.get("arguments")
     arguments = [_parse(text)] if isinstance(text, str) else text
     return {"type": "function"} | call | {"function": function | {"arguments": arguments}}
-
-
-EQUIVALENCES: dict[str, Callable[[Json], Json]] = {
-    "of the stream options only the wish for usage counts": _read_stream,
-    "max_tokens is the name that every Baseten server takes": lambda body: {
-        "max_tokens" if k == "max_completion_tokens" else k: v for k, v in body.items()
-    },
-    "one stop sequence may stand alone or in a list": _list_stop,
-    "LangChain says any where the wire says required": lambda body: (
-        body | {"tool_choice": "required"} if body.get("tool_choice") == "any" else body
-    ),
-    "an empty list of tools is no tools": lambda body: {
-        k: v for k, v in body.items() if k != "tools" or v
-    },
-    "Baseten documents the system role only; developer is its newer name": _on_messages(
-        lambda m: m | {"role": "system"} if m.get("role") == "developer" else m
-    ),
-    "the text parts of an assistant message may be one string": _on_messages(_join_text_parts),
-    "an assistant message that only calls tools has no, null or empty content": _on_messages(
-        _drop_blank_content
-    ),
-    "arguments are compared as JSON, white space aside; a call is a function call": _on_messages(
-        _read_arguments
-    ),
-}
-"""Two ways to write the same request, and what brings a body to one of them."""
 
 
 def find_differences(recorded: Json, sent: Json) -> list[Loss]:
@@ -232,9 +197,7 @@ def find_differences(recorded: Json, sent: Json) -> list[Loss]:
     if recorded.get("stream"):
         # The client asks every stream for its usage, unless it is told not to.
         recorded = {"stream_options": {"include_usage": True}} | recorded
-    for rewrite in EQUIVALENCES.values():
-        recorded, sent = rewrite(recorded), rewrite(sent)
-    left, right = _flatten(recorded), _flatten(sent)
+    left, right = (_flatten(_normalize(body)) for body in (recorded, sent))
     return [
         Loss(key, shorten(left.get(key, "(absent)")), shorten(right.get(key, "(absent)")))
         for key in sorted({*left, *right})

@@ -1,4 +1,4 @@
-"""`python -m conformance docs`: run the pages' examples and compare what they show.
+"""`python -m conformance docs`: run the pages' examples; compare what they show and what is quoted.
 
 Knows the command line and which pages there are; prints.
 """
@@ -6,9 +6,11 @@ Knows the command line and which pages there are; prints.
 from __future__ import annotations
 
 import argparse
+from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conformance.claims.pages import compare_page
 from conformance.claims.table import load_table
 from conformance.maintenance.documentation.examples import (
     reference_service,
@@ -19,9 +21,9 @@ from conformance.maintenance.documentation.features import read_flags, write_fea
 from conformance.maintenance.documentation.mdx import write_mdx
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["CHAT", "EXECUTED", "MDX", "ROOT", "main", "renew_chat", "renew_mdx"]
+__all__ = ["CHAT", "EXECUTED", "MDX", "ROOT", "list_unsaid", "main", "renew_chat", "renew_mdx"]
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -37,23 +39,42 @@ def main(argv: Sequence[str]) -> int:
         argv: The arguments after the command's name.
 
     Returns:
-        0; 1 if a page differs and was not written.
+        0; 1 if a page differs and was not written, or lacks a sentence that a claim quotes.
     """
     parser = argparse.ArgumentParser(
         prog="python -m conformance docs", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--write", action="store_true", help="write the pages that differ")
     options = parser.parse_args(argv)
-    stale = 0
+    stale = False
     for path in (*EXECUTED, MDX):
         new = renew_mdx() if path == MDX else _renew(path)
-        if path.exists() and path.read_text(encoding="utf-8") == new:
+        old = path.read_text(encoding="utf-8") if path.exists() else ""
+        if old == new:
             continue
         print(f"{path.relative_to(ROOT)} {'was written' if options.write else 'is stale'}")
-        stale += not options.write
+        print("\n".join(_tell_changes(old, new)))
+        stale = stale or not options.write
         if options.write:
             path.write_text(new, encoding="utf-8")
-    return int(stale > 0)
+    unsaid = list(list_unsaid())
+    print("\n".join(unsaid) or ("" if stale else "All pages agree."))
+    return int(stale or bool(unsaid))
+
+
+def _tell_changes(old: str, new: str) -> Iterator[str]:
+    """Yield the lines that go and come, each headed by its place."""
+    changes = unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
+    return (line for line in changes if not line.startswith(("---", "+++")))
+
+
+def list_unsaid() -> Iterator[str]:
+    """Yield a complaint for each sentence that a claim quotes and our own page does not have."""
+    table = load_table()
+    for name, page in table.pages.items():
+        if page.file:
+            text = (ROOT / page.file).read_text(encoding="utf-8")
+            yield from (f"{page.file}: {said}" for said in compare_page(table, text, name))
 
 
 def _renew(path: Path) -> str:

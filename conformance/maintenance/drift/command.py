@@ -27,7 +27,7 @@ from conformance.maintenance.drift.report import (
 from conformance.maintenance.drift.shapes import Change, Severity
 from conformance.maintenance.drift.timings import judge_timing
 from conformance.media import check_writable, open_console, to_terminal
-from conformance.recording.cassettes import ROOT, find_provenance
+from conformance.recording.cassettes import find_provenance
 from conformance.recording.command import (
     INTERRUPTED,
     add_options,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from conformance.recording.plan import Plan, RecordRequest
     from conformance.recording.provenance import Provenance
 
-__all__ = ["drift", "follow_models", "main"]
+__all__ = ["follow_models", "main"]
 
 _USAGE, _NO_REPORT = 2, 3
 _ABOUT = """\
@@ -66,20 +66,8 @@ _STANDIN = (
 )
 
 
-def drift(
-    request: RecordRequest, agreed: Plan, root: Path = ROOT, console: Console | None = None
-) -> Drift:
-    """Ask again what the cassettes hold, and compare.
-
-    Args:
-        request: Whom to ask, and what.
-        agreed: The plan.
-        root: The cassettes.
-        console: Where progress is shown; default nowhere.
-
-    Raises:
-        RecordingError: The service was lost, or refused the key, before anything was compared.
-    """
+def _find_drift(request: RecordRequest, agreed: Plan, root: Path, console: Console) -> Drift:
+    """Ask again what the cassettes hold, and compare; raise if nothing came to be compared."""
     with ask_again(request, agreed, console) as (folder, results, cut):
         found, reasons = compare(agreed, root, folder, results)
     names = [name for name, reason in reasons.items() if not reason]
@@ -105,36 +93,19 @@ def _warn(request: RecordRequest, compared: Sequence[Provenance | None]) -> tupl
     return (_STANDIN,) if request.target == "live" and others else ()
 
 
-def follow_models(
-    request: RecordRequest, agreed: Plan, root: Path
-) -> tuple[RecordRequest, tuple[str, ...]]:
+def follow_models(request: RecordRequest, agreed: Plan, root: Path) -> RecordRequest:
     """Return the request with the model that most recordings of each lane were made with.
 
-    Args:
-        request: Whom to ask; a lane for which it names a model keeps that.
-        agreed: The plan.
-        root: The cassettes.
-
-    Returns:
-        The request, and a note for each lane that was recorded with several models.
+    A lane for which the request names a model keeps that.
     """
-    overrides: dict[str, Counter[tuple[tuple[str, str], ...]]] = defaultdict(Counter)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     for task in agreed:
         about = find_provenance(root / task.name)
         if about and task.lane in LANES.keys() - request.model_overrides:
-            overrides[task.lane][tuple(sorted(about.cast.items()))] += 1
-    models, notes = list(request.models), []
-    for lane, counts in overrides.items():
-        if most := dict(counts.most_common(1)[0][0]):
-            models.append(f"{lane}={most['model']}")
-        if len(counts) > 1:
-            each = (f"{number} with {_name(override)}" for override, number in counts.most_common())
-            notes.append(f"{lane} was recorded {', '.join(each)}: asked as most of them")
-    return replace(request, models=tuple(models)), tuple(notes)
-
-
-def _name(override: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(dict.fromkeys(model for _, model in override)) or "the lane's own models"
+            counts[task.lane][about.cast.get("model", "")] += 1
+    most = {lane: models.most_common(1)[0][0] for lane, models in counts.items()}
+    followed = (f"{lane}={model}" for lane, model in most.items() if model)
+    return replace(request, models=(*request.models, *followed))
 
 
 def _time_streams(request: RecordRequest, agreed: Plan) -> list[Change]:
@@ -198,18 +169,17 @@ def _drift(request: RecordRequest, options: argparse.Namespace, console: Console
     if not agreed:
         console.print("there is nothing to ask")
         return 0
-    followed, notes = follow_models(request, agreed, options.cassettes)
+    followed = follow_models(request, agreed, options.cassettes)
     print_plan(agreed, options.cassettes, request.where, console)
-    for line in (*(f"asking for {model}, as recorded" for model in followed.models), *notes):
-        console.print(to_terminal(line), soft_wrap=True)
+    for model in followed.models:
+        console.print(to_terminal(f"asking for {model}, as recorded"))
     if not options.yes and not is_agreed("ask them again? [y/N] ", console):
         console.print("nothing was sent; --yes asks")
         return _USAGE
     request = settle_models(followed)
     for model in request.models[len(followed.models) :]:
         console.print(to_terminal(f"asking for {model}, which is served"))
-    report = drift(request, agreed, options.cassettes, console=console)
-    report = replace(report, notes=(*notes, *report.notes))
+    report = _find_drift(request, agreed, options.cassettes, console)
     print_drift(report, console, find_keys())
     for path, write in ((options.json, write_json), (options.markdown, write_markdown)):
         if path:

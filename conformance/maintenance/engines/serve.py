@@ -81,13 +81,8 @@ def vllm_server(python: str, model: Path, names: tuple[str, str], port: int) -> 
     name, other = names
     options = [
         *("--model", str(model), "--served-model-name", name),
-        *(
-            "--enable-lora",
-            "--max-lora-rank",
-            "8",
-            "--lora-modules",
-            f"{other}={model / 'adapter'}",
-        ),
+        *("--enable-lora", "--max-lora-rank", "8"),
+        *("--lora-modules", f"{other}={model / 'adapter'}"),
         *("--host", "127.0.0.1", "--port", str(port)),
         *("--max-model-len", _CONTEXT, "--max-num-seqs", "4", "--dtype", "float32"),
         *("--enforce-eager", "--enable-auto-tool-choice", "--tool-call-parser", "hermes"),

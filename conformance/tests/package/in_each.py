@@ -7,30 +7,45 @@ all the same, and a failure says in which ones; nothing of the product is left o
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Sequence
+
+    Case = tuple[Any, dict[str, Any]]
+    """What a failure calls the case, and the arguments that it gives."""
 
 __all__ = ["in_each"]
 
+_LONGEST = 200
+"""Characters of a label."""
 
-def in_each(name: str, cases: Mapping[str, Any] | Iterable[Any]) -> Callable[[Any], Any]:
+
+def in_each(
+    names: str | tuple[str, ...], cases: Mapping[Any, Any] | Iterable[Any]
+) -> Callable[[Any], Any]:
     """Return a decorator that runs a test once for each case, as one test.
 
     Args:
-        name: The test's argument that takes the case.
+        names: The test's argument that takes the case, or those that take its parts.
         cases: The cases, or label to case.
     """
-    labelled = dict(cases) if hasattr(cases, "keys") else {str(case): case for case in cases}
+    rows = cases.items() if isinstance(cases, Mapping) else [(case, case) for case in cases]
+    taken = (names,) if isinstance(names, str) else names
+
+    def spread(case: Any) -> dict[str, Any]:
+        return dict(zip(taken, (case,) if isinstance(names, str) else case, strict=True))
+
+    labelled = [(label, spread(case)) for label, case in rows]
 
     def decorate(test: Any) -> Any:
-        made = _run_async(test, name, labelled) if _is_async(test) else _run(test, name, labelled)
+        made = _run_async(test, labelled) if _is_async(test) else _run(test, labelled)
         signature = inspect.signature(test)
-        others = [each for each in signature.parameters.values() if each.name != name]
-        if len(others) == len(signature.parameters):
-            raise TypeError(f"{test.__name__} takes no {name}")
+        others = [each for each in signature.parameters.values() if each.name not in taken]
+        if len(others) + len(taken) != len(signature.parameters):
+            raise TypeError(f"{test.__name__} takes no {' and '.join(taken)}")
         made.__signature__ = signature.replace(parameters=others)
         return made
 
@@ -41,36 +56,36 @@ def _is_async(test: Any) -> bool:
     return inspect.iscoroutinefunction(test)
 
 
-def _run(test: Any, name: str, cases: Mapping[str, Any]) -> Any:
+def _run(test: Any, cases: Sequence[Case]) -> Any:
     @wraps(test)
     def run(**given: Any) -> None:
         failures: list[Exception] = []
-        for label, case in cases.items():
+        for label, case in cases:
             try:
-                test(**given, **{name: case})
+                test(**given, **case)
             except Exception as error:  # noqa: BLE001  every case has its turn
-                failures.append(_note(error, name, label))
+                failures.append(_note(error, label, case))
         _raise(test, failures)
 
     return run
 
 
-def _run_async(test: Any, name: str, cases: Mapping[str, Any]) -> Any:
+def _run_async(test: Any, cases: Sequence[Case]) -> Any:
     @wraps(test)
     async def run(**given: Any) -> None:
         failures: list[Exception] = []
-        for label, case in cases.items():
+        for label, case in cases:
             try:
-                await test(**given, **{name: case})
+                await test(**given, **case)
             except Exception as error:  # noqa: BLE001  every case has its turn
-                failures.append(_note(error, name, label))
+                failures.append(_note(error, label, case))
         _raise(test, failures)
 
     return run
 
 
-def _note(error: Exception, name: str, label: str) -> Exception:
-    error.add_note(f"{name}: {label}")
+def _note(error: Exception, label: Any, case: Mapping[str, Any]) -> Exception:
+    error.add_note(f"{', '.join(case)}: {label!s:.{_LONGEST}}")
     return error
 
 

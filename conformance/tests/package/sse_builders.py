@@ -90,6 +90,11 @@ REASONED_PARTS: dict[str, tuple[list[Any], str, str]] = {
         "",
         "hm",
     ),
+    "parts of two kinds": (
+        [{"type": "thinking", "thinking": "h"}, {"type": "reasoning", "text": "m"}],
+        "",
+        "hm",
+    ),
     "thinking of the wrong type": ([{"type": "thinking", "thinking": 7}, "a"], "a", ""),
     "a type that is no string": ([{"type": ["thinking"], "text": "a"}], "a", ""),
 }

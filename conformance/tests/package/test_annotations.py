@@ -10,12 +10,12 @@ import typing
 from typing import Any
 
 import httpx2
-import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableLambda
 from pydantic import BaseModel
 
 import langchain_baseten
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService, calling
 from langchain_baseten import ChatBaseten
 
@@ -38,9 +38,7 @@ def unwrap(cls: type, name: str) -> Any:
     return getattr(found, "__func__", found)
 
 
-@pytest.mark.parametrize(
-    ("cls", "name"), METHODS, ids=[f"{cls.__name__}.{name}" for cls, name in METHODS]
-)
+@in_each(("cls", "name"), METHODS)
 def test_annotations_of_a_method_resolve(cls: type, name: str) -> None:
     assert typing.get_type_hints(unwrap(cls, name)) is not None
 

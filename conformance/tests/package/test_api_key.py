@@ -12,22 +12,12 @@ import pytest
 from langchain_core.load import dumps
 from pydantic import SecretStr
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import BasetenEmbeddings, ChatBaseten
 from langchain_baseten._config import references
-from langchain_baseten._config.api_key import (
-    clean_key,
-    find_key,
-    read_environment_key,
-    reference_for_key,
-)
-from langchain_baseten._config.references import (
-    Reference,
-    SecretTable,
-    find_secret,
-    reference_for,
-)
+from langchain_baseten._config.api_key import clean_key, find_key, reference_for_key
+from langchain_baseten._config.references import Reference, SecretTable, find_secret, reference_for
 from langchain_baseten._http.auth import BearerAuth
-from langchain_baseten._http.credentials import is_secret_name
 from langchain_baseten._http.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -44,7 +34,7 @@ CLEANED: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("given", "key"), CLEANED.values(), ids=CLEANED)
+@in_each(("given", "key"), CLEANED)
 def test_a_key_becomes_a_secret(given: Any, key: str) -> None:
     found = clean_key(given)
 
@@ -52,7 +42,7 @@ def test_a_key_becomes_a_secret(given: Any, key: str) -> None:
     assert found.get_secret_value() == key
 
 
-@pytest.mark.parametrize("given", [None, 7, b"x"])
+@in_each("given", [None, 7, b"x"])
 def test_a_value_that_is_not_a_key_is_left_to_pydantic(given: Any) -> None:
     assert clean_key(given) is given
 
@@ -89,9 +79,9 @@ def write_down(error: BaseException) -> str:
     return "".join(found.format()) + repr(error)
 
 
-@pytest.mark.parametrize(("given", "words"), MANGLED.values(), ids=MANGLED)
-@pytest.mark.parametrize("construct", CONSTRUCT.values(), ids=CONSTRUCT)
-@pytest.mark.parametrize("wrap", [str, SecretStr])
+@in_each(("given", "words"), MANGLED)
+@in_each("construct", CONSTRUCT)
+@in_each("wrap", [str, SecretStr])
 def test_a_malformed_key_is_refused_and_not_shown(
     given: str, words: str, construct: Callable[[Any], object], wrap: Callable[[str], Any]
 ) -> None:
@@ -99,23 +89,6 @@ def test_a_malformed_key_is_refused_and_not_shown(
         construct(wrap(given))
 
     assert KEY not in write_down(caught.value)
-
-
-LATER: dict[str, Callable[[ChatBaseten, str], object]] = {
-    "assigned": lambda model, key: setattr(model, "baseten_api_key", key),
-    "a copy's": lambda model, key: model.model_copy(update={"baseten_api_key": key}),
-}
-
-
-@pytest.mark.parametrize(("given", "words"), MANGLED.values(), ids=MANGLED)
-@pytest.mark.parametrize("give", LATER.values(), ids=LATER)
-def test_a_malformed_key_that_is_set_later_is_refused(
-    given: str, words: str, give: Callable[[ChatBaseten, str], object]
-) -> None:
-    with pytest.raises(ValueError, match=words) as caught:
-        give(chat(api_key="sk-first-0123456789"), given)
-
-    assert KEY not in str(caught.value)
 
 
 UNTYPED: Any = BasetenEmbeddings
@@ -130,7 +103,7 @@ FAILURES: dict[str, Callable[[str], object]] = {
 }
 
 
-@pytest.mark.parametrize("construct", FAILURES.values(), ids=FAILURES)
+@in_each("construct", FAILURES)
 def test_no_failed_construction_shows_the_key(construct: Callable[[str], object]) -> None:
     with pytest.raises(ValueError, match=r"error|parameter|https") as caught:
         construct(KEY)
@@ -161,30 +134,6 @@ MODEL = ChatBaseten(
     api_key=KEY,
     default_headers={"X-Token": f"{KEY}-header", "x-session-affinity": "a"},
 )
-WRITTEN: dict[str, Callable[[ChatBaseten], Any]] = {
-    "repr": repr,
-    "str": str,
-    "dumps": dumps,
-    "pickle": lambda model: pickle.dumps(model).decode("latin-1"),
-    "model_dump of the key": lambda model: model.model_dump(include={"baseten_api_key"}),
-    "JSON of the key": lambda model: model.model_dump_json(include={"baseten_api_key"}),
-    "a dict": lambda model: model.model_dump(),
-    "JSON": lambda model: model.model_dump_json(),
-    "identifying parameters": lambda model: model._identifying_params,
-    "tracing parameters": lambda model: model._get_ls_params(),
-    "a cache's key": lambda model: model._get_llm_string(),
-    "a bound model": lambda model: repr(model.bind(seed=1)),
-    "the writer of the key": lambda model: repr(BearerAuth(SecretStr(KEY))),
-    "the locals of the writer": lambda model: str(vars(BearerAuth(SecretStr(KEY)))),
-}
-
-
-@pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
-def test_the_key_is_written_nowhere(write: Callable[[ChatBaseten], Any]) -> None:
-    written = str(write(MODEL))
-
-    assert written
-    assert KEY not in written
 
 
 def test_what_is_dumped_names_the_variable_and_keeps_plain_headers() -> None:
@@ -199,13 +148,6 @@ def test_what_is_dumped_by_pydantic_keeps_plain_headers() -> None:
 
     assert MODEL.model_dump()["default_headers"] == masked
     assert ChatBaseten(model="m", api_key=KEY).model_dump()["default_headers"] is None
-
-
-def test_a_pickle_finds_its_secrets_in_the_same_process() -> None:
-    found = pickle.loads(pickle.dumps(MODEL))  # noqa: S301  our own bytes
-
-    assert found.baseten_api_key.get_secret_value() == KEY
-    assert found.default_headers == MODEL.default_headers
 
 
 @pytest.mark.parametrize("own", ["sk-own", None], ids=["with a key", "without a key"])
@@ -223,18 +165,6 @@ def test_a_pickle_in_another_process_uses_the_key_of_its_environment(
     warned = "".join(str(warning.message) for warning in recwarn.list)
     assert ("pickled with another API key" in warned) is (own is not None)
     assert "sk-" not in warned
-
-
-def test_a_pickle_of_the_environments_key_uses_the_one_of_the_other_process(
-    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
-) -> None:
-    monkeypatch.setenv("BASETEN_API_KEY", KEY)
-    pickled = pickle.dumps(ChatBaseten(model="m"))
-    monkeypatch.setattr(references, "_SECRETS_BY_REFERENCE", SecretTable())  # as in another process
-    monkeypatch.setenv("BASETEN_API_KEY", "sk-rotated-0123456789")
-
-    assert pickle.loads(pickled).baseten_api_key == SecretStr("sk-rotated-0123456789")  # noqa: S301  our own bytes
-    assert not recwarn.list
 
 
 def test_the_same_key_in_another_process_causes_no_warning(
@@ -283,30 +213,6 @@ def test_a_known_reference_overrides_the_environment(monkeypatch: pytest.MonkeyP
     assert found == SecretStr(KEY)
 
 
-def test_the_key_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BASETEN_API_KEY", f"{KEY}\n")
-
-    assert read_environment_key() == SecretStr(KEY)
-    assert ChatBaseten(model="m").baseten_api_key == SecretStr(KEY)
-    assert BasetenEmbeddings(model_url=URL).api_key == SecretStr(KEY)
-
-
-@pytest.mark.parametrize("variable", [None, ""], ids=["unset", "empty"])
-@pytest.mark.parametrize(
-    "construct",
-    [lambda: ChatBaseten(model="m"), lambda: BasetenEmbeddings(model_url=URL)],
-    ids=["a model", "embeddings"],
-)
-def test_the_message_for_a_missing_key_links_to_the_page_of_keys(
-    construct: Callable[[], object], variable: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if variable is not None:
-        monkeypatch.setenv("BASETEN_API_KEY", variable)
-
-    with pytest.raises(ValueError, match=r"No API key.*BASETEN_API_KEY.*settings/api_keys"):
-        construct()
-
-
 def test_the_key_is_written_into_the_request_when_it_is_sent() -> None:
     request = httpx.Request("POST", "https://inference.baseten.co/v1/chat/completions")
 
@@ -323,23 +229,3 @@ def test_an_echoed_secret_is_redacted_everywhere() -> None:
         "a": {"b": "<[redacted]>"},
     }
     assert redact("a short word") == "a short word"
-
-
-SECRET_NAMES: dict[str, bool] = {
-    "Authorization": True,
-    "X-API-KEY": True,
-    "apikey": True,
-    "X-Auth-Token": True,
-    "Cookie": True,
-    "Ocp-Apim-Subscription-Key": True,
-    "baseten_api_key": True,
-    "X-Password": True,
-    "max_tokens": False,
-    "x-session-affinity": False,
-    "User-Agent": False,
-}
-
-
-@pytest.mark.parametrize(("name", "secret"), SECRET_NAMES.items())
-def test_a_secret_header_is_recognized_by_its_name(name: str, secret: bool) -> None:
-    assert is_secret_name(name) is secret

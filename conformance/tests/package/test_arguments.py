@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import BasetenEmbeddings, ChatBaseten
 from langchain_baseten._config.arguments import find_near, read_arguments
 from langchain_baseten._protocol.parameters import OPENAI_ONLY, ParameterTable
@@ -58,7 +59,7 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("values", "settings"), NAMED.values(), ids=NAMED)
+@in_each(("values", "settings"), NAMED)
 def test_arguments_are_named_after_fields(values: dict[str, Any], settings: dict[str, Any]) -> None:
     assert read_arguments(values, TABLE) == settings
 
@@ -117,7 +118,7 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("values", "words"), REFUSED.values(), ids=REFUSED)
+@in_each(("values", "words"), REFUSED)
 def test_ambiguous_and_unknown_arguments_are_refused(
     values: dict[str, Any], words: list[str]
 ) -> None:
@@ -142,7 +143,7 @@ STRANGERS = [
 ]
 
 
-@pytest.mark.parametrize("name", STRANGERS)
+@in_each("name", STRANGERS)
 def test_a_name_that_is_no_plausible_typo_gets_no_suggestion(name: str) -> None:
     assert find_near(name, TABLE.by_name) == []
 
@@ -162,7 +163,7 @@ TYPOS = {
 }
 
 
-@pytest.mark.parametrize(("name", "meant"), TYPOS.items())
+@in_each(("name", "meant"), TYPOS.items())
 def test_a_plausible_typo_gets_a_suggestion(name: str, meant: str) -> None:
     assert meant in find_near(name, TABLE.by_name)
 
@@ -184,7 +185,7 @@ def test_a_class_without_model_kwargs_does_not_recommend_them() -> None:
     assert "model_kwargs" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", OPENAI_ONLY)
+@in_each("name", OPENAI_ONLY.keys())
 def test_a_parameter_of_openais_client_is_refused_with_an_alternative(name: str) -> None:
     with pytest.raises(ValueError, match="is not a parameter of ChatBaseten") as caught:
         read_arguments({name: "x"}, TABLE)

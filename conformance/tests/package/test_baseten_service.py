@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import pickle
 import socket
-import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,12 +15,8 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel, Field, SecretStr
 
-from langchain_baseten import (
-    BasetenConnectionError,
-    BasetenEmbeddings,
-    BasetenRequestError,
-    ChatBaseten,
-)
+from conformance.tests.package.in_each import in_each
+from langchain_baseten import BasetenConnectionError, BasetenEmbeddings, ChatBaseten
 from langchain_baseten._config.settings import DEFAULT_API_BASE, DerivedName
 from langchain_baseten.chat_models import DEFAULT_MODEL
 
@@ -128,7 +122,7 @@ NAMES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("settings", "name"), NAMES.values(), ids=NAMES)
+@in_each(("settings", "name"), NAMES)
 def test_the_model_is_the_one_that_was_named(settings: dict[str, Any], name: str) -> None:
     made = make(**settings)
 
@@ -214,15 +208,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("settings", "words"), REFUSED.values(), ids=REFUSED)
+@in_each(("settings", "words"), REFUSED)
 def test_what_cannot_work_is_refused_at_construction(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make(**settings)
-
-
-@pytest.mark.parametrize("settings", [{"n": 2}, {"n": 1, "streaming": True}], ids=str)
-def test_several_answers_are_taken_outside_of_a_stream(settings: dict[str, Any]) -> None:
-    assert make(**settings).n == settings["n"]
 
 
 def test_a_model_can_be_validated_from_a_model() -> None:
@@ -277,20 +266,6 @@ def test_every_parameter_is_described() -> None:
         assert [name for name, text in described.items() if not text.endswith(".")] == []
 
 
-@pytest.mark.parametrize("cls", [ChatBaseten, BasetenEmbeddings])
-def test_two_urls_are_a_warning_at_the_callers_line_each_time(cls: Any) -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        for _ in range(2):
-            made = cls(model_url=DEDICATED, base_url="https://a.example/v1", api_key=KEY)
-            line = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
-
-    assert [(w.category, w.filename, w.lineno) for w in caught] == [
-        (UserWarning, __file__, line)
-    ] * 2
-    assert made.endpoint.deployment == "abcd1234"
-
-
 SOURCES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "base_url=": ({}, {"base_url": "https://a.example/v1"}),
     "model_url=": ({}, {"model_url": DEDICATED}),
@@ -335,7 +310,7 @@ KEYS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("give", KEYS.values(), ids=KEYS)
+@in_each("give", KEYS)
 def test_a_plain_key_is_a_secret_whichever_way_it_came(give: Any) -> None:
     made = give(ChatBaseten(model="m", api_key="sk-first-0123456789"))
     request, _ = made._build_request([HumanMessage("a")], None, {}, None, stream=False)
@@ -354,10 +329,3 @@ def test_copies_have_connections_of_their_own() -> None:
 
     assert len({id(other._connections) for other in [made, *others, tuned]}) == 5
     assert tuned._connections._socket_options == tuple(options)
-
-
-def test_a_bad_url_of_a_copy_is_an_error_of_the_package() -> None:
-    made = make().model_copy(update={"baseten_api_base": "nowhere"})
-
-    with pytest.raises(BasetenRequestError, match="nowhere"):
-        made.invoke("a")

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any
 
-import pydantic.v1
 import pytest
-from langchain_core.exceptions import OutputParserException
-from langchain_core.tools import tool
 from pydantic import BaseModel
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService, calling, whole
-from langchain_baseten import BasetenRefusalError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Joke(BaseModel):
-    """A joke."""
-
-    setup: str
-    score: int
-
-
-class OldJoke(pydantic.v1.BaseModel):
-    """A joke."""
-
-    setup: str
-    score: int
-
-
-class JokeDict(TypedDict):
     """A joke."""
 
     setup: str
@@ -45,26 +24,9 @@ def look(at: int) -> str:
     return str(at)
 
 
-JOKE_SCHEMA = {**Joke.model_json_schema(), "title": "Joke"}
-JOKE_FUNCTION = {"name": "Joke", "description": "A joke.", "parameters": JOKE_SCHEMA}
-NAMELESS = {key: value for key, value in JOKE_SCHEMA.items() if key != "title"}
 ARGUMENTS = {"setup": "Knock", "score": 3}
 
-SCHEMAS: dict[str, tuple[Any, Any, str]] = {
-    "pydantic 2": (Joke, Joke(setup="Knock", score=3), "Joke"),
-    "pydantic 1": (OldJoke, OldJoke(setup="Knock", score=3), "OldJoke"),
-    "TypedDict": (JokeDict, ARGUMENTS, "JokeDict"),
-    "JSON schema": (JOKE_SCHEMA, ARGUMENTS, "Joke"),
-    "OpenAI function": (JOKE_FUNCTION, ARGUMENTS, "Joke"),
-    "nameless JSON schema": (NAMELESS, ARGUMENTS, "response"),
-}
 METHODS = ("function_calling", "json_schema", "json_mode")
-WAYS: dict[str, Callable[[Any], Any]] = {
-    "invoke": lambda chain: chain.invoke("Hi"),
-    "ainvoke": lambda chain: asyncio.run(chain.ainvoke("Hi")),
-    "stream": lambda chain: list(chain.stream("Hi"))[-1],
-}
-REFUSED = whole(None, refusal="No jokes today")
 
 
 def respond(method: str, name: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -74,63 +36,7 @@ def respond(method: str, name: str, arguments: dict[str, Any] | None = None) -> 
     )
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
-def test_the_output_has_the_requested_type(
-    schema: tuple[Any, Any, str], method: Any, way: Callable[[Any], Any]
-) -> None:
-    shape, expected, name = schema
-    service = MockService(respond(method, name))
-    assert way(service.model().with_structured_output(shape, method=method)) == expected
-
-
-@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
-@pytest.mark.parametrize("strict", [None, False, True])
-def test_function_calling_forces_one_call_of_the_schema(
-    schema: tuple[Any, Any, str], *, strict: bool | None
-) -> None:
-    service = MockService(calling(schema[2], ARGUMENTS))
-    service.model().with_structured_output(schema[0], strict=strict).invoke("Hi")
-    (written,) = service.body["tools"]
-    assert written["function"]["name"] == schema[2]
-    assert set(written["function"]["parameters"]["properties"]) == {"setup", "score"}
-    assert written["function"].get("strict") == strict
-    assert service.body["tool_choice"] == {"type": "function", "function": {"name": schema[2]}}
-    assert service.body["parallel_tool_calls"] is False
-
-
-@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
-@pytest.mark.parametrize("strict", [None, True])
-def test_json_schema_sends_the_schema(schema: tuple[Any, Any, str], *, strict: bool | None) -> None:
-    service = MockService(whole(json.dumps(ARGUMENTS)))
-    shaped = service.model().with_structured_output(schema[0], method="json_schema", strict=strict)
-    shaped.invoke("Hi")
-    form = service.body["response_format"]
-    assert form["type"] == "json_schema"
-    assert form["json_schema"]["name"] == schema[2]
-    assert set(form["json_schema"]["schema"]["properties"]) == {"setup", "score"}
-    assert form["json_schema"].get("strict") == strict
-    assert "tools" not in service.body
-
-
-def test_json_mode_requests_any_json_and_needs_no_schema() -> None:
-    service = MockService(whole('{"any": 1}'))
-    assert service.model().with_structured_output(method="json_mode").invoke("Hi") == {"any": 1}
-    assert service.body["response_format"] == {"type": "json_object"}
-
-
-@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
-def test_tools_can_be_bound_with_a_schema(method: Any) -> None:
-    service = MockService(whole(json.dumps(ARGUMENTS)))
-    shaped = service.model().with_structured_output(Joke, method=method, tools=[look], strict=True)
-    assert shaped.invoke("Hi") == Joke(setup="Knock", score=3)
-    assert [t["function"]["name"] for t in service.body["tools"]] == ["look"]
-    assert service.body["response_format"]["type"].startswith("json_")
-    assert "tool_choice" not in service.body
-
-
-@pytest.mark.parametrize("method", METHODS)
+@in_each("method", METHODS)
 def test_include_raw_returns_the_message_and_the_parsed_output(method: Any) -> None:
     service = MockService(respond(method, "Joke"))
     result = (
@@ -141,48 +47,6 @@ def test_include_raw_returns_the_message_and_the_parsed_output(method: Any) -> N
     assert result["parsing_error"] is None
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_include_raw_returns_the_parsing_error(method: Any) -> None:
-    service = MockService(respond(method, "Joke", {"setup": "Knock"}))
-    result = (
-        service.model().with_structured_output(Joke, method=method, include_raw=True).invoke("Hi")
-    )
-    assert result["raw"].response_metadata["id"] == "a1"
-    assert result["parsed"] is None
-    assert "score" in str(result["parsing_error"])
-
-
-@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
-def test_a_parsing_error_is_raised_without_include_raw(method: Any) -> None:
-    service = MockService(whole("no JSON at all"))
-    with pytest.raises(OutputParserException):
-        service.model().with_structured_output(JOKE_SCHEMA, method=method).invoke("Hi")
-
-
-@pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
-@pytest.mark.parametrize("schema", [Joke, JOKE_SCHEMA], ids=["pydantic", "JSON schema"])
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_a_refusal_raises_a_refusal_error(
-    schema: Any, method: Any, way: Callable[[Any], Any]
-) -> None:
-    with pytest.raises(BasetenRefusalError, match="No jokes today") as raised:
-        way(MockService(REFUSED).model().with_structured_output(schema, method=method))
-    assert raised.value.raw_message is not None
-    assert raised.value.raw_message.additional_kwargs["refusal"] == "No jokes today"
-
-
-@pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
-@pytest.mark.parametrize("method", METHODS)
-def test_include_raw_returns_a_refusal_as_the_parsing_error(method: Any) -> None:
-    shaped = (
-        MockService(REFUSED).model().with_structured_output(Joke, method=method, include_raw=True)
-    )
-    result = shaped.invoke("Hi")
-    assert result["parsed"] is None
-    assert type(result["parsing_error"]) is BasetenRefusalError
-
-
 def test_further_parameters_are_bound_as_well() -> None:
     for method in METHODS:
         service = MockService(respond(method, "Joke"))
@@ -190,7 +54,7 @@ def test_further_parameters_are_bound_as_well() -> None:
         assert service.body["temperature"] == 0.25
 
 
-@pytest.mark.parametrize("method", METHODS)
+@in_each("method", METHODS)
 def test_the_schema_is_traced_and_not_sent(method: Any) -> None:
     chain: Any = MockService().model().with_structured_output(Joke, method=method, strict=True)
     traced = chain.first.kwargs["ls_structured_output_format"]
@@ -200,7 +64,7 @@ def test_the_schema_is_traced_and_not_sent(method: Any) -> None:
     assert "ls_structured_output_format" not in service.body
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("arguments", "words"),
     [
         ({"schema": Joke, "method": "guessing"}, "guessing.*function_calling, json_schema"),
@@ -215,71 +79,9 @@ def test_an_output_that_cannot_be_requested_is_refused_at_once(
         MockService().model().with_structured_output(**arguments)
 
 
-CHOICES: dict[str, tuple[Any, Any]] = {
-    "none given": (None, None),
-    "False": (False, None),
-    "True": (True, "required"),
-    "any": ("any", "required"),
-    "required": ("required", "required"),
-    "auto": ("auto", "auto"),
-    "none": ("none", "none"),
-    "a name": ("look", {"type": "function", "function": {"name": "look"}}),
-    "a dict": (
-        {"type": "function", "function": {"name": "look"}},
-        {"type": "function", "function": {"name": "look"}},
-    ),
-}
-
-
-@pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
-@pytest.mark.parametrize(("choice", "sent"), CHOICES.values(), ids=CHOICES)
-def test_a_tool_choice_is_sent_in_openais_form(choice: Any, sent: Any) -> None:
-    service = MockService()
-    service.model().bind_tools([look], tool_choice=choice).invoke("Hi")
-    assert service.body.get("tool_choice") == sent
-
-
 def test_a_tool_choice_that_names_no_tool_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match=r"'jump'.*look"):
         MockService().model().bind_tools([look], tool_choice="jump")
-
-
-TOOLS: dict[str, Any] = {
-    "function": look,
-    "BaseTool": tool(look),
-    "OpenAI tool": {
-        "type": "function",
-        "function": {
-            "name": "look",
-            "description": "Look there.",
-            "parameters": {
-                "type": "object",
-                "properties": {"at": {"type": "integer"}},
-                "required": ["at"],
-            },
-        },
-    },
-}
-
-
-@pytest.mark.parametrize("given", TOOLS.values(), ids=TOOLS)
-def test_a_tool_of_any_form_is_sent_in_the_same_form(given: Any) -> None:
-    service = MockService()
-    service.model().bind_tools([given]).invoke("Hi")
-    assert service.body["tools"] == [TOOLS["OpenAI tool"]]
-
-
-@pytest.mark.parametrize("parallel", [None, False, True])
-def test_parallel_tool_calls_can_be_disabled(*, parallel: bool | None) -> None:
-    service = MockService()
-    service.model().bind_tools([look], parallel_tool_calls=parallel).invoke("Hi")
-    assert service.body.get("parallel_tool_calls") == parallel
-
-
-def test_strict_is_sent_with_tools() -> None:
-    service = MockService()
-    service.model().bind_tools([look], strict=True).invoke("Hi")
-    assert service.body["tools"][0]["function"]["strict"] is True
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,8 @@ import pytest
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import ChatBaseten
-from langchain_baseten._config.references import SecretTable
 from langchain_baseten._http.credentials import reveal
 from langchain_baseten._http.timeouts import Timeouts
 from langchain_baseten._version import VERSION
@@ -54,46 +53,41 @@ def body(parameters: dict[str, Any], options: dict[str, Any] | None = None, **gi
 EMPTY = {"type": "object", "properties": {}}
 TOOL = {"type": "function", "function": {"name": "f", "description": "", "parameters": EMPTY}}
 
+EVERY: dict[str, Any] = {
+    "temperature": 0.0,
+    "max_tokens": 1,
+    "top_p": 0.5,
+    "stop": "x",
+    "n": 1,
+    "seed": 0,
+    "presence_penalty": 0.1,
+    "frequency_penalty": 0.2,
+    "logprobs": False,
+    "top_logprobs": 0,
+    "logit_bias": {"5": 1.0},
+    "reasoning_effort": "low",
+    "reasoning": {"effort": "low"},
+    "service_tier": "flex",
+    "verbosity": "low",
+}
 # settings, call options -> body besides the messages
 BODIES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "nothing set": ({}, {}, {"model": "m"}),
-    "every setting": (
-        {
-            "temperature": 0.0,
-            "max_tokens": 1,
-            "top_p": 0.5,
-            "stop": "x",
-            "n": 1,
-            "seed": 0,
-            "presence_penalty": 0.1,
-            "frequency_penalty": 0.2,
-            "logprobs": False,
-            "top_logprobs": 0,
-            "logit_bias": {5: 1.0},
-            "reasoning_effort": "low",
-            "reasoning": {"effort": "low"},
-            "service_tier": "flex",
-            "verbosity": "low",
-        },
+    "every setting": (EVERY | {"logit_bias": {5: 1.0}}, {}, {"model": "m", **EVERY}),
+    "model_kwargs of the model and of a call": (
+        {"model_kwargs": {"a": 1, "b": 1}},
+        {"model_kwargs": {"b": 2}},
+        {"model": "m", "a": 1, "b": 2},
+    ),
+    "what is the client's in model_kwargs": (
+        {"model_kwargs": {"stream": True, "top_kk": 2}},
         {},
-        {
-            "model": "m",
-            "temperature": 0.0,
-            "max_tokens": 1,
-            "top_p": 0.5,
-            "stop": "x",
-            "n": 1,
-            "seed": 0,
-            "presence_penalty": 0.1,
-            "frequency_penalty": 0.2,
-            "logprobs": False,
-            "top_logprobs": 0,
-            "logit_bias": {"5": 1.0},
-            "reasoning_effort": "low",
-            "reasoning": {"effort": "low"},
-            "service_tier": "flex",
-            "verbosity": "low",
-        },
+        {"model": "m", "top_kk": 2},
+    ),
+    "the later of two names": (  # bind comes first in what langchain-core passes
+        {},
+        {"max_tokens": 1, "max_completion_tokens": 2},
+        {"model": "m", "max_tokens": 2},
     ),
     "vendor parameters": (
         {"model_kwargs": {"top_k": 40}, "extra_body": {"chat_template_args": {"x": True}}},
@@ -177,7 +171,7 @@ BODIES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("parameters", "options", "found"), BODIES.values(), ids=BODIES)
+@in_each(("parameters", "options", "found"), BODIES)
 def test_parameters_override_each_other_in_order(
     parameters: dict[str, Any], options: dict[str, Any], found: dict[str, Any]
 ) -> None:
@@ -196,7 +190,7 @@ STOPS: dict[str, tuple[Any, list[str] | None, dict[str, Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize(("own", "stop", "options", "sent"), STOPS.values(), ids=STOPS)
+@in_each(("own", "stop", "options", "sent"), STOPS)
 def test_stop_sequences_of_the_invocation_override_the_models(
     own: Any, stop: list[str] | None, options: dict[str, Any], sent: Any
 ) -> None:
@@ -219,7 +213,7 @@ COUNTED: dict[str, tuple[Any, Any, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("own", "requested", "counted"), COUNTED.values(), ids=COUNTED)
+@in_each(("own", "requested", "counted"), COUNTED)
 def test_a_stream_requests_token_counts_unless_disabled(
     own: Any, requested: Any, counted: bool
 ) -> None:
@@ -237,43 +231,27 @@ def test_a_stream_has_one_choice(parameters: dict[str, Any]) -> None:
     assert body(parameters)["n"] == 2
 
 
+OURS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+}
 HEADERS: dict[str, tuple[Any, Any, dict[str, str]]] = {
-    "ours": (
-        None,
-        None,
-        {
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-            "User-Agent": f"langchain-baseten/{VERSION}",
-        },
-    ),
+    "ours": (None, None, {**OURS, "User-Agent": f"langchain-baseten/{VERSION}"}),
     "the model's": (
         {"x-session-affinity": "a", "User-Agent": "mine"},
         None,
-        {
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-            "User-Agent": "mine",
-            "x-session-affinity": "a",
-        },
+        {**OURS, "User-Agent": "mine", "x-session-affinity": "a"},
     ),
     "the call's, whatever their case": (
         {"X-Session-Affinity": "a", "user-agent": "mine"},
         {"x-session-affinity": "b", "USER-AGENT": "yours"},
-        {
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-            "USER-AGENT": "yours",
-            "x-session-affinity": "b",
-        },
+        {**OURS, "USER-AGENT": "yours", "x-session-affinity": "b"},
     ),
 }
 
 
-@pytest.mark.parametrize(("own", "requested", "sent"), HEADERS.values(), ids=HEADERS)
+@in_each(("own", "requested", "sent"), HEADERS)
 def test_headers_are_merged_without_duplicates(
     own: Any, requested: Any, sent: dict[str, str]
 ) -> None:
@@ -284,8 +262,8 @@ def test_a_stream_is_requested_as_events() -> None:
     assert build({}, stream=True)[0].headers["Accept"] == "text/event-stream"
 
 
-@pytest.mark.parametrize("place", ["default_headers", "extra_headers"])
-@pytest.mark.parametrize("name", ["Authorization", "authorization"])
+@in_each("place", ["default_headers", "extra_headers"])
+@in_each("name", ["Authorization", "authorization"])
 def test_an_authorization_header_replaces_the_key(place: str, name: str) -> None:
     headers = {name: "Api-Key other"}
     own = {"default_headers": headers} if place == "default_headers" else {}
@@ -300,17 +278,6 @@ def test_the_key_is_written_by_the_request_and_is_in_no_header() -> None:
 
     assert found.auth is not None
     assert KEY not in str(found.headers)
-
-
-def test_a_model_without_a_key_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    pickled = pickle.dumps(ChatBaseten(model="m", api_key=KEY))
-    monkeypatch.setattr(
-        "langchain_baseten._config.references._SECRETS_BY_REFERENCE", SecretTable()
-    )  # as in another process
-    unpickled = pickle.loads(pickled)  # noqa: S301  our own bytes
-
-    with pytest.raises(BasetenRequestError, match="Set BASETEN_API_KEY in this process"):
-        unpickled._build_request([HumanMessage("a")], None, {}, None, stream=False)
 
 
 # settings, options -> attributes of the call
@@ -363,7 +330,7 @@ CALLS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("parameters", "options", "found"), CALLS.values(), ids=CALLS)
+@in_each(("parameters", "options", "found"), CALLS)
 def test_client_options_are_set_on_the_request(
     parameters: dict[str, Any], options: dict[str, Any], found: dict[str, Any]
 ) -> None:
@@ -395,7 +362,7 @@ FORCED: dict[str, tuple[dict[str, Any], bool]] = {
 }
 
 
-@pytest.mark.parametrize(("options", "forced"), FORCED.values(), ids=FORCED)
+@in_each(("options", "forced"), FORCED)
 def test_the_reader_gets_the_context_of_the_request(options: dict[str, Any], forced: bool) -> None:
     _, context = build({}, {**options, "model": "other"})
     ids = [context.new_id() for _ in range(3)]
@@ -409,61 +376,6 @@ def test_the_reader_gets_the_context_of_the_request(options: dict[str, Any], for
 def test_an_unknown_tool_choice_is_refused() -> None:
     with pytest.raises(BasetenRequestError, match="tool_choice='g' is not understood"):
         build({}, {"tools": [TOOL], "tool_choice": "g"})
-
-
-def test_parameters_of_the_client_are_never_sent_from_model_kwargs() -> None:
-    assert body({"model_kwargs": {"stream": True, "top_kk": 2}}) == {"top_kk": 2, "model": "m"}
-
-
-# option of one call -> what the message says to write
-CLIENT_ONLY: dict[str, Any] = {
-    "api_key": "sk-other-0123456789",
-    "baseten_api_key": "sk-other-0123456789",
-    "base_url": "https://example.com/v1",
-    "baseten_api_base": "https://example.com/v1",
-    "model_url": "https://example.com/v1",
-    "streaming": True,
-    "http_client": object(),
-    "http_async_client": object(),
-    "http_socket_options": [],
-    "disabled_params": {},
-    "cache": True,
-}
-
-
-@pytest.mark.parametrize("name", CLIENT_ONLY)
-def test_a_parameter_of_the_client_is_refused_as_a_call_option(name: str) -> None:
-    with pytest.raises(BasetenRequestError, match=rf"Pass it to ChatBaseten\({name}=") as caught:
-        build({}, {name: CLIENT_ONLY[name]})
-
-    assert "sk-other" not in str(caught.value)
-
-
-# options of one call that change the request, but not as a field of the body
-USED = [
-    *({"max_retries": 0}, {"request_timeout": 3}, {"replay_reasoning": False}),
-    *({"include_response_headers": True}, {"default_headers": {"a": "b"}}),
-    *({"default_query": {"a": "b"}}, {"stream_chunk_timeout": 3}),
-]
-
-
-@pytest.mark.parametrize("options", USED, ids=str)
-def test_a_parameter_of_the_client_is_used_and_not_sent(options: dict[str, Any]) -> None:
-    assert body({}, options) == {"model": "m"}
-    assert build({}, options) != build({})
-
-
-def test_model_kwargs_of_a_call_are_request_parameters() -> None:
-    assert body({"model_kwargs": {"a": 1, "b": 1}}, {"model_kwargs": {"b": 2}}) == {
-        "model": "m",
-        "a": 1,
-        "b": 2,
-    }
-
-
-def test_a_later_name_of_one_parameter_overrides_an_earlier_one() -> None:
-    bound = {"max_tokens": 1}  # bind comes first in what langchain-core passes
-    assert body({}, {**bound, "max_completion_tokens": 2}) == {"model": "m", "max_tokens": 2}
 
 
 # options of one call that cannot be used
@@ -496,7 +408,7 @@ UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("options", "message"), UNUSABLE.values(), ids=UNUSABLE)
+@in_each(("options", "message"), UNUSABLE)
 def test_an_option_that_cannot_be_used_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(BasetenRequestError, match=message):
         build({}, options)

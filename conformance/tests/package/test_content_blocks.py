@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.block_translators import get_translator
 from langchain_core.messages.tool import tool_call_chunk
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol import content_blocks as _blocks
 from langchain_baseten._protocol.content_blocks import translate_chunk, translate_message
 
@@ -41,7 +42,7 @@ MESSAGES: dict[str, tuple[AIMessage, list[dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize(("message", "blocks"), MESSAGES.values(), ids=MESSAGES)
+@in_each(("message", "blocks"), MESSAGES)
 def test_a_message_becomes_blocks(message: AIMessage, blocks: list[dict[str, Any]]) -> None:
     assert translate_message(message) == blocks
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService, whole
 from langchain_baseten import BasetenInvalidResponseError
 from langchain_baseten._http.content_coding import choose_decoder
@@ -29,8 +30,8 @@ CODINGS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("size", [1, 1_000, 10_000_000])
-@pytest.mark.parametrize(("named", "compress"), CODINGS.items(), ids=CODINGS)
+@in_each("size", [1, 1_000, 10_000_000])
+@in_each(("named", "compress"), CODINGS.items())
 def test_a_body_is_decoded_in_steps(
     named: str, compress: Callable[[bytes], bytes], size: int
 ) -> None:
@@ -43,12 +44,12 @@ def test_a_body_is_decoded_in_steps(
     assert max(map(len, pieces)) <= 65_536
 
 
-@pytest.mark.parametrize("named", ["", "identity", " , identity"])
+@in_each("named", ["", "identity", " , identity"])
 def test_a_body_without_a_coding_has_no_decoder(named: str) -> None:
     assert choose_decoder({"content-encoding": named}) is None
 
 
-@pytest.mark.parametrize("named", ["gzip, gzip", "br", "zstd", "x" * 500])
+@in_each("named", ["gzip, gzip", "br", "zstd", "x" * 500])
 def test_a_coding_that_is_not_read_is_named_and_refused(named: str) -> None:
     with pytest.raises(BasetenInvalidResponseError, match="Turn it off") as caught:
         choose_decoder({"content-encoding": named})

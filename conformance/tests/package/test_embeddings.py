@@ -10,11 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY
 from langchain_baseten import (
-    BasetenAPIError,
     BasetenConnectionError,
     BasetenContextOverflowError,
     BasetenEmbeddings,
@@ -98,63 +97,10 @@ def test_no_texts_need_no_request(embed: Any) -> None:
     assert not engine.requests
 
 
-@sync_and_async
-def test_many_texts_go_in_batches_and_come_back_in_order(embed: Any) -> None:
-    engine = Engine()
-    texts = ["x" * (n % 7 + 1) for n in range(100)]
-    assert embed(engine.model(), texts) == [[float(len(text))] for text in texts]
-    assert sorted(map(len, engine.batches)) == [4, 32, 32, 32]
-
-
-@sync_and_async
-def test_long_texts_go_in_smaller_batches(embed: Any) -> None:
-    engine = Engine()
-    embed(engine.model(), ["x" * 5000, "y" * 5000, "z" * 9000, "a"])
-    assert [[text[0] for text in batch] for batch in engine.batches] == [["a"], ["x"], ["y"], ["z"]]
-
-
 def test_a_served_model_name_is_sent() -> None:
     engine = Engine()
     engine.model(model="bge").embed_query("a")
     assert json.loads(engine.requests[0].content)["model"] == "bge"
-
-
-@sync_and_async
-def test_a_failure_that_may_pass_is_tried_again(embed: Any) -> None:
-    engine = Engine(httpx.Response(503, headers={"retry-after": "0.1"}))
-    assert embed(engine.model(max_retries=1), ["a"]) == [[1.0]]
-    assert len(engine.requests) == 2
-
-
-@sync_and_async
-def test_a_failure_of_one_batch_is_the_failure_of_all(embed: Any) -> None:
-    engine = Engine(httpx.Response(429, json={"error": "slow down"}))
-    with pytest.raises(BasetenRateLimitError, match="slow down"):
-        embed(engine.model(), ["a"] * 100)
-
-
-def test_after_a_failure_no_task_goes_on() -> None:
-    async def answer(request: httpx.Request) -> httpx.Response:
-        if b"bad" in request.content:
-            return httpx.Response(500)
-        await asyncio.sleep(60)
-        raise AssertionError("a batch went on")
-
-    async def work() -> None:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-            model = Engine().model(http_async_client=client)
-            with pytest.raises(BasetenAPIError):
-                await model.aembed_documents(["good"] * 32 + ["bad"])
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    asyncio.run(work())
-
-
-def test_after_a_failure_no_batch_is_begun() -> None:
-    engine = Engine(*(httpx.Response(500) for _ in range(200)))
-    with pytest.raises(BasetenAPIError):
-        engine.model().embed_documents(["x" * 8000] * 200)
-    assert len(engine.requests) < 200
 
 
 NO_VECTORS = "holds no list of vectors"
@@ -212,7 +158,7 @@ WRONG: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize(("text", "words"), WRONG.items(), ids=[text[:80] for text in WRONG])
+@in_each(("text", "words"), WRONG.items())
 def test_an_answer_without_a_vector_for_each_text_is_refused(text: str, words: str) -> None:
     headers = {"x-baseten-request-id": "r1", "set-cookie": "a=b"}
     with pytest.raises(BasetenInvalidResponseError) as caught:
@@ -223,7 +169,7 @@ def test_an_answer_without_a_vector_for_each_text_is_refused(text: str, words: s
     assert caught.value.response == ErrorResponse(201, text, {"x-baseten-request-id": "r1"})
 
 
-@pytest.mark.parametrize(("length", "wrong"), [(1, True), (2, False), (3, True)])
+@in_each(("length", "wrong"), [(1, True), (2, False), (3, True)])
 def test_a_vector_has_the_length_that_was_requested(length: int, wrong: bool) -> None:
     text = json.dumps({"data": [{"embedding": [1.0] * length}]})
     context = BatchContext(count=1, first=7, dimensions=2)
@@ -281,29 +227,22 @@ def test_what_is_requested_of_vectors_is_sent(embed: Any) -> None:
 
 
 @sync_and_async
-def test_a_request_holds_no_more_texts_than_the_chunk_size(embed: Any) -> None:
-    engine = Engine()
-    assert embed(engine.model(chunk_size=3), ["a"] * 7) == [[1.0]] * 7
-    assert sorted(map(len, engine.batches)) == [1, 3, 3]
-
-
-@sync_and_async
 def test_empty_texts_are_sent_as_they_are(embed: Any) -> None:
     engine = Engine()
     assert embed(engine.model(), ["", "a", ""]) == [[0.0], [1.0], [0.0]]
     assert engine.batches == [["", "a", ""]]
 
 
-@pytest.mark.parametrize("name", ["chunk_size", "max_concurrency", "dimensions"])
-@pytest.mark.parametrize("value", [0, -1, "many"])
+@in_each("name", ["chunk_size", "max_concurrency", "dimensions"])
+@in_each("value", [0, -1, "many"])
 def test_a_number_that_cannot_be_is_refused_at_construction(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=name):
         Engine().model(**{name: value})
 
 
-@sync_and_async
-@pytest.mark.parametrize("name", ["chunk_size", "max_concurrency"])
-@pytest.mark.parametrize("value", [0, "2"])
+@in_each("embed", WAYS)
+@in_each("name", ["chunk_size", "max_concurrency"])
+@in_each("value", [0, "2"])
 def test_a_number_that_a_copy_was_given_is_checked_by_the_call(
     embed: Any, name: str, value: Any
 ) -> None:
@@ -316,21 +255,6 @@ def test_a_number_that_a_copy_was_given_is_checked_by_the_call(
 def test_a_url_that_takes_no_embeddings_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="URL"):
         BasetenEmbeddings(model_url="nowhere", api_key=KEY)
-
-
-def test_the_key_comes_from_the_environment_and_is_never_shown(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("BASETEN_API_KEY", f" {KEY}\n")
-    model = BasetenEmbeddings(model_url=URL)
-    assert model.api_key == SecretStr(KEY)
-    assert KEY not in repr(model)
-    assert BasetenEmbeddings(model_url=URL, api_key="sk-other").api_key != model.api_key
-
-
-def test_without_a_key_there_is_no_model() -> None:
-    with pytest.raises(ValueError, match="BASETEN_API_KEY"):
-        BasetenEmbeddings(model_url=URL)
 
 
 def test_the_built_in_clients_are_used_unless_others_are_given() -> None:
@@ -358,15 +282,14 @@ def test_a_pickle_holds_no_key_and_no_client_and_works_where_it_lands(
     assert pickle.loads(state).api_key.get_secret_value() == KEY  # noqa: S301  same
 
 
-@sync_and_async
-@pytest.mark.parametrize(
+@in_each("embed", WAYS)
+@in_each(
     ("body", "error"),
     [
         ({"error": {"message": f"slow {KEY}", "code": 429}}, BasetenRateLimitError),
         ({"object": "error", "message": f"no {KEY}", "code": 404}, BasetenNotFoundError),
         ({"detail": f"prompt is too long {KEY}"}, BasetenContextOverflowError),
     ],
-    ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
 def test_an_error_inside_a_200_is_that_error(
     embed: Any, body: dict[str, Any], error: type[BasetenError]
@@ -377,8 +300,8 @@ def test_an_error_inside_a_200_is_that_error(
     assert KEY not in f"{caught.value}{caught.value.body}{caught.value.response}"
 
 
-@sync_and_async
-@pytest.mark.parametrize(
+@in_each("embed", WAYS)
+@in_each(
     ("texts", "message"),
     [
         ("one text", "takes a list of texts, not a str"),
@@ -392,7 +315,6 @@ def test_an_error_inside_a_200_is_that_error(
         ([["a"]], "Text 0 of embed_documents is a list"),
         (["a"] * 99 + ["\ud83d"], "Text 99 of embed_documents holds half of a surrogate pair"),
     ],
-    ids=lambda value: value[:40] if isinstance(value, str) else type(value).__name__,
 )
 def test_what_is_no_list_of_texts_is_refused_before_anything_is_sent(
     embed: Any, texts: Any, message: str
@@ -403,7 +325,7 @@ def test_what_is_no_list_of_texts_is_refused_before_anything_is_sent(
     assert not engine.requests
 
 
-@pytest.mark.parametrize("text", [None, ["a"], b"a", 5, "\ud83d"])
+@in_each("text", [None, ["a"], b"a", 5, "\ud83d"])
 def test_a_query_that_is_no_text_is_refused(text: Any) -> None:
     engine = Engine()
     for query in (engine.model().embed_query, engine.model().aembed_query):
@@ -412,8 +334,8 @@ def test_a_query_that_is_no_text_is_refused(text: Any) -> None:
     assert not engine.requests
 
 
-@sync_and_async
-@pytest.mark.parametrize("make", [tuple, iter, lambda texts: (text for text in texts)])
+@in_each("embed", WAYS)
+@in_each("make", [tuple, iter, lambda texts: (text for text in texts)])
 def test_anything_that_yields_texts_in_order_is_a_list_of_texts(embed: Any, make: Any) -> None:
     assert embed(Engine().model(), make(["a", "bb"])) == [[1.0], [2.0]]
 
@@ -426,24 +348,3 @@ def test_embeddings_copy_and_close_as_a_chat_model_does() -> None:
         assert other._connections is not made._connections
         with other as entered:
             assert entered.embed_query("four") == [4.0]
-
-
-@pytest.mark.parametrize(
-    "client",
-    [{"http_client": httpx.AsyncClient()}, {"http_async_client": httpx.Client()}],
-    ids=lambda client: next(iter(client)),
-)
-def test_a_client_of_the_wrong_kind_is_refused(client: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(client))} must be an httpx"):
-        BasetenEmbeddings(model_url=URL, api_key=KEY, **client)
-
-
-@pytest.mark.usefixtures("own_connections")
-def test_closing_lets_the_next_call_open_anew() -> None:
-    model = BasetenEmbeddings(model_url=URL, api_key=KEY)
-    first: Any = model._sync_client()
-    model.close()
-    assert first.is_closed
-    second: Any = model._sync_client()
-    asyncio.run(model.aclose())
-    assert second.is_closed

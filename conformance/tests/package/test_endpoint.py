@@ -5,15 +5,12 @@ Syntax is tested in `test_url`.
 
 from __future__ import annotations
 
-import ast
 import pickle
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from langchain_baseten._config import endpoint as _endpoint
-from langchain_baseten._config import url as _url
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._config.endpoint import (
     Endpoint,
     EndpointError,
@@ -24,11 +21,10 @@ from langchain_baseten._config.endpoint import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
 
 MODEL = "https://model-abcd1234.api.baseten.co"
 REGION = "https://model-abcd1234-prod-eu.api.baseten.co"
-BOTH = pytest.mark.parametrize("parse", [parse_model_url, parse_base_url])
+BOTH = in_each("parse", [parse_model_url, parse_base_url])
 
 # path as pasted -> path of the base URL, environment
 DEDICATED = {
@@ -152,7 +148,7 @@ REFUSED = {
 
 
 @BOTH
-@pytest.mark.parametrize("pasted", DEDICATED)
+@in_each("pasted", DEDICATED.keys())
 def test_model_host_keeps_its_target_and_ends_in_the_openai_route(
     parse: Callable[[str], Endpoint], pasted: str
 ) -> None:
@@ -162,7 +158,7 @@ def test_model_host_keeps_its_target_and_ends_in_the_openai_route(
 
 
 @BOTH
-@pytest.mark.parametrize(
+@in_each(
     ("pasted", "path"),
     [
         ("", "/sync/v1"),
@@ -188,7 +184,7 @@ def test_target_after_a_regional_host_names_the_environment() -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/", "/v1/chat/completions", "/v1?x=1"])
+@in_each("path", ["", "/", "/v1", "/v1/", "/v1/chat/completions", "/v1?x=1"])
 def test_every_spelling_of_model_apis_has_the_same_base_url(
     parse: Callable[[str], Endpoint], path: str
 ) -> None:
@@ -197,8 +193,8 @@ def test_every_spelling_of_model_apis_has_the_same_base_url(
     assert parse(f"https://inference.baseten.co{path}") == expected
 
 
-@pytest.mark.parametrize("pasted", CUSTOM)
-@pytest.mark.parametrize(
+@in_each("pasted", CUSTOM.keys())
+@in_each(
     "origin",
     ["https://proxy.example", "http://127.0.0.1:8000", "https://gateway.smith.langchain.com"],
 )
@@ -211,7 +207,7 @@ def test_path_of_a_custom_host_is_completed_by_model_url_and_kept_by_base_url(
     assert parse_base_url(origin + pasted) == Endpoint(origin + kept, "custom", None, None)
 
 
-@pytest.mark.parametrize(
+@in_each(
     "url",
     [
         "https://bridge.baseten.co/v1/direct",
@@ -225,7 +221,7 @@ def test_base_url_keeps_every_other_host_unchanged(url: str) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("url", REFUSED)
+@in_each("url", REFUSED.keys())
 def test_url_that_serves_no_chat_is_rejected_with_what_to_paste(
     parse: Callable[[str], Endpoint], url: str
 ) -> None:
@@ -237,7 +233,7 @@ def test_url_that_serves_no_chat_is_rejected_with_what_to_paste(
     assert url.split("://")[1].rstrip("/") in message
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("url", "example"),
     [
         ("https://model-<id>.api.baseten.co/environments/production/predict", True),
@@ -263,7 +259,7 @@ def test_error_of_the_example_says_what_to_replace() -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("path", ["/environments/production/predict", "/sync", "", "/v1"])
+@in_each("path", ["/environments/production/predict", "/sync", "", "/v1"])
 def test_example_of_the_documentation_is_accepted(
     parse: Callable[[str], Endpoint], path: str
 ) -> None:
@@ -283,7 +279,7 @@ def test_an_endpoint_derives_its_urls_and_its_text_from_the_base_url() -> None:
     assert endpoint.embeddings_url == f"{MODEL}/production/sync/v1/embeddings"
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("url", "name"),
     [
         (f"{MODEL}/predict", "model-abcd1234"),
@@ -303,25 +299,9 @@ def test_endpoint_can_be_pickled_and_hashed() -> None:
     assert hash(endpoint) == hash(parse_model_url(f"{REGION}/sync/v1"))
 
 
-@pytest.mark.parametrize("module", [_endpoint, _url])
-def test_module_imports_only_the_standard_library_and_this_package(module: ModuleType) -> None:
-    with open(str(module.__file__), encoding="utf-8") as source:  # noqa: PTH123 - one read, no path
-        tree = ast.parse(source.read())
-    named = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    plain = {
-        name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
-    }
-
-    foreign = {str(name).split(".")[0] for name in named | plain} - sys.stdlib_module_names
-    assert foreign <= {"langchain_baseten"}
-    assert not {"os", "time", "random", "socket"} & (named | plain)
-
-
 @BOTH
-@pytest.mark.parametrize(
-    "host", ["model-abcd1234.api.baseten", "inference.baseten", "MODEL-ABCD1234.API.Baseten"]
-)
-@pytest.mark.parametrize("rest", [".com/v1", ".com/environments/production/predict", ".com:443/v1"])
+@in_each("host", ["model-abcd1234.api.baseten", "inference.baseten", "MODEL-ABCD1234.API.Baseten"])
+@in_each("rest", [".com/v1", ".com/environments/production/predict", ".com:443/v1"])
 def test_host_under_com_is_rejected_with_the_host_to_write(
     parse: Callable[[str], Endpoint], host: str, rest: str
 ) -> None:
@@ -329,7 +309,7 @@ def test_host_under_com_is_rejected_with_the_host_to_write(
         parse(f"https://{host}{rest}")
 
 
-@pytest.mark.parametrize("host", ["baseten.com.example", "notbaseten.com", "baseten.comp"])
+@in_each("host", ["baseten.com.example", "notbaseten.com", "baseten.comp"])
 def test_host_that_only_looks_like_com_is_custom(host: str) -> None:
     assert parse_base_url(f"https://{host}/v1").kind == "custom"
 
@@ -378,7 +358,7 @@ SENTENCES = {
 }
 
 
-@pytest.mark.parametrize(("url", "sentences"), SENTENCES.items())
+@in_each(("url", "sentences"), SENTENCES.items())
 def test_message_names_the_flaw_the_url_and_what_to_do(url: str, sentences: str) -> None:
     with pytest.raises(EndpointError) as caught:
         parse_model_url(url)

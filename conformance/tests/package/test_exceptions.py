@@ -13,6 +13,7 @@ from langchain_core import exceptions as core
 from langchain_core.messages import AIMessage
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import exceptions as _errors
 from langchain_baseten._config.endpoint import parse_base_url, parse_model_url
 from langchain_baseten.exceptions import BasetenError, BasetenRefusalError, ErrorResponse
@@ -54,7 +55,7 @@ TREE: dict[str, tuple[tuple[str, ...], bool]] = {
         False,
     ),
 }
-EVERY_CLASS = pytest.mark.parametrize("name", TREE)
+EVERY_CLASS = in_each("name", TREE.keys())
 TRAVEL: dict[str, Callable[[Any], Any]] = {
     "pickled": lambda value: pickle.loads(pickle.dumps(value)),  # noqa: S301  our own bytes
     "copied": copy.copy,
@@ -99,9 +100,12 @@ def _is_own_error(value: Any) -> bool:
 
 
 @EVERY_CLASS
-def test_error_has_its_bases_and_its_retryability(name: str) -> None:
+def test_error_has_its_bases_its_retryability_and_no_attributes_by_default(name: str) -> None:
     bases, again = TREE[name]
+    plain = find(name)("what was wrong")
 
+    assert str(plain) == "what was wrong"
+    assert {getattr(plain, attribute) for attribute in CARRIED} == {None}
     assert tuple(base.__name__ for base in find(name).__bases__) == bases
     assert issubclass(find(name), core.ModelError)
     assert carrying(name).is_retryable is again
@@ -120,7 +124,7 @@ def test_docstring_shows_each_error_under_its_parent(name: str) -> None:
 
 
 @EVERY_CLASS
-@pytest.mark.parametrize("travel", TRAVEL.values(), ids=TRAVEL)
+@in_each("travel", TRAVEL)
 def test_error_keeps_its_attributes_when_pickled_or_copied(
     name: str, travel: Callable[[Any], Any]
 ) -> None:
@@ -131,14 +135,6 @@ def test_error_keeps_its_attributes_when_pickled_or_copied(
     assert str(found) == str(error)
     assert vars(found) == vars(error)
     assert found.is_retryable == error.is_retryable
-
-
-@EVERY_CLASS
-def test_attributes_are_none_by_default(name: str) -> None:
-    error = find(name)("what was wrong")
-
-    assert str(error) == "what was wrong"
-    assert {getattr(error, attribute) for attribute in CARRIED} == {None}
 
 
 def test_refusal_has_its_message_as_partial() -> None:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from conformance.libraries import LIBRARIES
 from conformance.tests.package.call_modes import WAYS, ask
 from conformance.tests.package.in_each import in_each
-from conformance.tests.package.mock_service import KEY, MockService, calling, whole
+from conformance.tests.package.mock_service import KEY, MockService, whole
 from langchain_baseten import (
-    BasetenConnectionError,
-    BasetenRateLimitError,
     BasetenRequestError,
     ChatBaseten,
     MissingToolCallWarning,
@@ -109,8 +103,8 @@ def hooked(library: Any, moment: str, hook: Callable[[Any], Any]) -> dict[str, A
 
 @in_each("way", WAYS.keys())
 @in_each("exception", OWN)
-@pytest.mark.parametrize("moment", ["request", "response", "auth"])
-@pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
+@in_each("moment", ["request", "response", "auth"])
+@in_each("library", LIBRARIES)
 async def test_an_exception_of_the_users_own_code_is_passed_on_and_not_retried(
     library: Any, moment: str, exception: Exception, way: str
 ) -> None:
@@ -129,108 +123,12 @@ async def test_an_exception_of_the_users_own_code_is_passed_on_and_not_retried(
     assert calls == [1]
 
 
-@pytest.mark.parametrize("raised", [ConnectionResetError("gone"), EOFError("gone")], ids=repr)
-@in_each("way", WAYS.keys())
-async def test_a_system_error_of_a_transport_stands_for_the_connection(
-    raised: Exception, way: str
-) -> None:
-    def answer(_: httpx.Request) -> httpx.Response:
-        raise raised
-
-    transport = httpx.MockTransport(answer)
-    clients: dict[str, Any] = {
-        "http_client": httpx.Client(transport=transport),
-        "http_async_client": httpx.AsyncClient(transport=transport),
-    }
-    with pytest.raises(BasetenConnectionError, match="gone"):
-        await ask(ChatBaseten(model="m", api_key=KEY, max_retries=0, **clients), "Hello", way)
-
-
-@in_every_way
-async def test_an_event_hook_that_raises_for_status_gives_the_error_of_the_status(way: str) -> None:
-    def raise_at_once(response: httpx.Response) -> None:
-        response.read()
-        response.raise_for_status()
-
-    async def raise_on_loop(response: httpx.Response) -> None:
-        await response.aread()
-        response.raise_for_status()
-
-    busy = httpx.Response(429, headers={"x-request-id": "r1"}, json={"error": f"busy {KEY}"})
-    transport = httpx.MockTransport(lambda _: busy)
-    hooks: dict[str, Any] = {
-        "http_client": httpx.Client(transport=transport, event_hooks={"response": [raise_at_once]}),
-        "http_async_client": httpx.AsyncClient(
-            transport=transport, event_hooks={"response": [raise_on_loop]}
-        ),
-    }
-    model = ChatBaseten(model="m", api_key=KEY, max_retries=0, **hooks)
-    with pytest.raises(BasetenRateLimitError) as caught:
-        await ask(model, "Hello", way)
-
-    assert (caught.value.status_code, caught.value.request_id) == (429, "r1")
-    assert "busy [redacted]" in str(caught.value)
-    assert KEY not in f"{caught.value!r}{vars(caught.value)}"
-
-
-@in_every_way
-async def test_the_authentication_of_a_client_of_the_users_is_kept(way: str) -> None:
-    seen: list[str] = []
-
-    def answer(request: httpx.Request) -> Any:
-        seen.append(request.headers["authorization"])
-        return MockService()._answer(request)
-
-    transport = httpx.MockTransport(answer)
-    model = ChatBaseten(
-        model="m",
-        api_key=KEY,
-        http_client=httpx.Client(transport=transport, auth=("user", "password")),
-        http_async_client=httpx.AsyncClient(transport=transport, auth=("user", "password")),
-    )
-    await ask(model, "Hello", way)
-
-    assert [header.split()[0] for header in seen] == ["Basic"]
-
-
-@in_every_way
-async def test_each_retry_is_logged_without_a_secret(
-    way: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    busy = httpx.Response(429, json={"error": KEY}, headers={"retry-after": "0.1"})
-    service = MockService(busy, whole())
-    with caplog.at_level(logging.INFO, logger="langchain_baseten"):
-        await ask(service.model(max_retries=2), "Hello", way)
-
-    logged = [r.getMessage() for r in caplog.records if r.name == "langchain_baseten"]
-    line, *rest = logged
-    assert re.sub(r"0\.(1\d|20) ", "0.1 ", line) == (
-        "Retrying request to inference.baseten.co:443 in 0.1 seconds (retry 1 of 2) after "
-        "BasetenRateLimitError (HTTP 429)"
-    )
-    assert not rest
-
-
-async def test_a_long_wait_is_logged_as_a_warning(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def wait(_: float) -> None: ...
-
-    monkeypatch.setattr(asyncio, "sleep", wait)
-    service = MockService(httpx.Response(503, headers={"retry-after": "30"}), whole())
-    await service.model(max_retries=1).ainvoke("Hello")
-
-    assert [(r.levelname, "in 30." in r.getMessage()) for r in caplog.records] == [
-        ("WARNING", True)
-    ]
-
-
 def get_weather(city: str) -> str:
     """Get the weather of a city."""
     return city
 
 
-@in_every_way
+@in_each("way", WAYS.keys())
 async def test_a_missing_call_warns_at_the_callers_line_each_time(way: str) -> None:
     model: Any = MockService(whole("No.")).model().bind_tools([get_weather], tool_choice="any")
     with warnings.catch_warnings(record=True) as caught:
@@ -242,12 +140,6 @@ async def test_a_missing_call_warns_at_the_callers_line_each_time(way: str) -> N
     assert len(found) == 2
     if way != "ainvoke":  # langchain-core awaits in a task, whose stack ends at the event loop
         assert {w.filename.rpartition("/")[2] for w in found} == {"call_modes.py"}
-
-
-def test_a_call_that_came_is_no_warning(recwarn: pytest.WarningsRecorder) -> None:
-    answered = MockService(calling("get_weather", {"city": "Paris"})).model()
-    assert answered.bind_tools([get_weather], tool_choice="any").invoke("Hello").tool_calls
-    assert not recwarn.list
 
 
 def test_a_warning_without_any_caller_points_at_the_outermost_frame() -> None:
@@ -282,7 +174,7 @@ UNUSABLE: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("update", UNUSABLE.values(), ids=UNUSABLE)
+@in_each("update", UNUSABLE)
 @in_each("way", WAYS.keys())
 async def test_an_unusable_setting_of_a_copy_is_an_error_of_the_package(
     update: dict[str, Any], way: str
@@ -293,7 +185,7 @@ async def test_an_unusable_setting_of_a_copy_is_an_error_of_the_package(
     assert not service.requests
 
 
-@in_every_way
+@in_each("way", WAYS.keys())
 async def test_the_example_of_the_documentation_says_what_to_replace(way: str) -> None:
     model = ChatBaseten(
         model_url="https://model-<id>.api.baseten.co/environments/production/predict", api_key=KEY

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.sse_builders import begin, text
 from langchain_baseten import (
     BasetenAPIError,
@@ -71,10 +72,14 @@ def test_a_request_holds_body_headers_and_parameters() -> None:
     assert "authorization" not in request.headers
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("requested", "own", "read"),
-    [(3, 7, 3), (None, 7, 7), (None, 5, 1200), ((2, 4), 7, 4)],
-    ids=["of the call", "of the client", "the library's default", "a tuple"],
+    {
+        "of the call": (3, 7, 3),
+        "of the client": (None, 7, 7),
+        "the library's default": (None, 5, 1200),
+        "a tuple": ((2, 4), 7, 4),
+    },
 )
 def test_a_timeout_of_the_request_overrides_the_clients(
     requested: Any, own: float, read: float

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol import json_extent
 from langchain_baseten._protocol.json_extent import ObjectExtent
 
@@ -27,6 +28,15 @@ def is_object(text: str) -> bool:
         return False
 
 
+@in_each("text", [r'{"a\"}": [1]}', r'{"\\": 1}', "{x}", '{"a": 1} x'])
+def test_a_text_is_read_letter_by_letter(text: str) -> None:
+    extent = ObjectExtent()
+    for letter in text:
+        extent.feed(letter)
+    assert extent.is_complete() is is_object(text)
+
+
+@pytest.mark.untraced("many texts through lines that other tests run")
 @given(TEXTS, st.integers(1, 5), st.sampled_from(["", " ", "\n", "x", "}", "{}", "\u00a0"]))
 def test_a_text_is_complete_if_and_only_if_it_is_an_object(
     text: str, size: int, behind: str

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from langchain_core.tools import StructuredTool, tool
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.schema_samples import (
     EITHER,
     EMPTY,
@@ -60,7 +61,7 @@ RECURSIVE_ARGUMENTS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("given", RECURSIVE_ARGUMENTS.values(), ids=RECURSIVE_ARGUMENTS)
+@in_each("given", RECURSIVE_ARGUMENTS)
 def test_arguments_of_a_recursive_class_keep_their_references(given: Any) -> None:
     parameters = function_of(given)["parameters"]
     ((name, definition),) = parameters["$defs"].items()
@@ -91,7 +92,7 @@ ROOTS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("given", ROOTS.values(), ids=ROOTS)
+@in_each("given", ROOTS)
 def test_a_root_of_alternatives_is_kept(given: Any) -> None:
     assert function_of(given)["parameters"] == {"type": "object", "anyOf": EITHER["anyOf"]}
     assert schema_of(given) == {"anyOf": EITHER["anyOf"]}
@@ -122,7 +123,7 @@ UNFOLLOWED_REFERENCES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("schema", UNFOLLOWED_REFERENCES.values(), ids=UNFOLLOWED_REFERENCES)
+@in_each("schema", UNFOLLOWED_REFERENCES)
 def test_a_root_reference_that_cannot_be_followed_is_kept(schema: dict[str, Any]) -> None:
     written = function_of({"name": "f", "parameters": schema})
 
@@ -150,7 +151,7 @@ STRICT_FORMS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("given", STRICT_FORMS.values(), ids=STRICT_FORMS)
+@in_each("given", STRICT_FORMS)
 def test_strict_closes_objects_and_leaves_dicts_open(given: Any) -> None:
     function = function_of(given, strict=True)
     written = write_response_format(given, strict=True)["json_schema"]
@@ -176,7 +177,7 @@ NESTED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("nest", NESTED.values(), ids=NESTED)
+@in_each("nest", NESTED)
 def test_strict_closes_objects_at_every_depth(nest: Any) -> None:
     inner = {"type": "object", "properties": {"properties": {"type": "string"}, "x": True}}
     closed = {**inner, "required": ["properties", "x"], "additionalProperties": False}
@@ -187,13 +188,11 @@ def test_strict_closes_objects_at_every_depth(nest: Any) -> None:
 
 
 def test_strict_leaves_data_inside_a_schema_alone() -> None:
-    data = {"properties": {"a": 1}}
-    given = {"name": "f", "parameters": {"properties": {"b": {"default": data, "enum": [data]}}}}
+    for data in ({"properties": {"a": 1}}, {"a": {"properties": {"b": {"type": "string"}}}}):
+        inside = {"default": data, "enum": [data]}
+        given = {"name": "f", "parameters": {"properties": {"b": inside}}}
 
-    assert function_of(given, strict=True)["parameters"]["properties"]["b"] == {
-        "default": data,
-        "enum": [data],
-    }
+        assert function_of(given, strict=True)["parameters"]["properties"]["b"] == inside
 
 
 def test_strict_closes_an_object_without_properties() -> None:
@@ -201,13 +200,6 @@ def test_strict_closes_an_object_without_properties() -> None:
         **EMPTY,
         "additionalProperties": False,
     }
-
-
-def test_strict_leaves_objects_inside_of_data_alone() -> None:
-    data = {"a": {"properties": {"b": {"type": "string"}}}}
-    given = {"name": "f", "parameters": {"properties": {"c": {"default": data}}}}
-
-    assert function_of(given, strict=True)["parameters"]["properties"]["c"] == {"default": data}
 
 
 def test_parameters_that_have_a_type_keep_the_order_of_their_keys() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol import json_bytes
 from langchain_baseten._protocol.json_text import (
     ControlEscaper,
@@ -22,7 +23,6 @@ from langchain_baseten._protocol.json_text import (
     parse_object,
     parse_strictly,
 )
-from langchain_baseten.exceptions import BasetenRequestError
 
 DEEP: list[Any] = []
 for _ in range(9999):
@@ -45,7 +45,7 @@ OBJECTS: dict[str, tuple[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "value"), OBJECTS.values(), ids=OBJECTS)
+@in_each(("text", "value"), OBJECTS)
 def test_only_an_object_is_an_object(text: str, value: Any) -> None:
     assert parse_object(text) == value
 
@@ -61,16 +61,14 @@ TEXTS: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "joined"), TEXTS.values(), ids=TEXTS)
-def test_pairs_are_joined_and_lone_surrogates_replaced(text: str, joined: str) -> None:
-    assert join_surrogates(text) == joined
-
-
-@pytest.mark.parametrize(("text", "joined"), TEXTS.values(), ids=TEXTS)
-def test_text_in_chunks_is_joined_as_the_whole_is(text: str, joined: str) -> None:
+@in_each(("text", "joined"), TEXTS)
+def test_pairs_are_joined_and_lone_surrogates_replaced_in_chunks_as_well(
+    text: str, joined: str
+) -> None:
     joiner = SurrogateJoiner()
     found = [joiner.feed(character) for character in text]
 
+    assert join_surrogates(text) == joined
     assert "".join(found) + joiner.rest == joined
     assert all(one.encode() is not None for one in found)
 
@@ -94,18 +92,15 @@ JSON_TEXTS: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "cleaned"), JSON_TEXTS.values(), ids=JSON_TEXTS)
-def test_escaped_surrogates_in_json_text_are_kept_in_pairs_only(text: str, cleaned: str) -> None:
-    assert clean_json_text(text) == cleaned
-
-
-@pytest.mark.parametrize(("text", "cleaned"), JSON_TEXTS.values(), ids=JSON_TEXTS)
-@pytest.mark.parametrize("size", [1, 2, 5])
-def test_json_text_in_chunks_is_cleaned_as_the_whole_is(text: str, cleaned: str, size: int) -> None:
+@in_each(("text", "cleaned"), JSON_TEXTS)
+@in_each("size", [1, 2, 5])
+def test_escaped_surrogates_in_json_text_are_kept_in_pairs_only_in_chunks_as_well(
+    text: str, cleaned: str, size: int
+) -> None:
     joiner = SurrogateJoiner(in_json=True)
     found = [joiner.feed(text[at : at + size]) for at in range(0, len(text), size)]
 
-    assert "".join(found) + joiner.rest == cleaned
+    assert clean_json_text(text) == "".join(found) + joiner.rest == cleaned
 
 
 def test_text_without_surrogates_is_never_held_back() -> None:
@@ -124,7 +119,7 @@ def test_values_are_cleaned_at_every_depth() -> None:
     assert clean_value(dirty) == {"\ufffd": ["\U0001f600", {"a": "\ufffd"}, 1, None]}
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("text", "value"),
     [
         ('{"a": 1}', {"a": 1}),
@@ -147,7 +142,7 @@ def test_a_body_is_parsed_by_the_faster_parser(text: str, monkeypatch: pytest.Mo
     assert parsed == [text.encode()]
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("data", "value"),
     [
         (b"[1]", [1]),
@@ -163,22 +158,6 @@ def test_event_data_is_json_or_none(data: bytes, value: Any) -> None:
 
 def test_json_is_written_without_spaces_and_as_utf_8() -> None:
     assert dump_json({"ä": [1, None]}) == '{"ä":[1,null]}'.encode()
-
-
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [
-        ({"a": "x\ud83d"}, 'half of a surrogate pair, near \'{"a":"x\\ud83d"}\''),
-        ({"a": math.nan}, "Out of range float values"),
-        ({"a": {1}}, "set is not JSON serializable"),
-        (DEEP, "recursion"),
-    ],
-)
-def test_what_is_not_json_is_refused(value: Any, reason: str) -> None:
-    with pytest.raises(BasetenRequestError) as caught:
-        dump_json(value)
-
-    assert reason in str(caught.value)
 
 
 def test_python_would_take_what_the_standard_refuses() -> None:
@@ -199,7 +178,7 @@ CONTROLS: dict[str, tuple[list[str], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("chunks", "escaped"), CONTROLS.values(), ids=CONTROLS)
+@in_each(("chunks", "escaped"), CONTROLS)
 def test_control_characters_are_escaped_inside_of_strings_only(
     chunks: list[str], escaped: list[str]
 ) -> None:

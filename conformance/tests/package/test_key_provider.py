@@ -15,9 +15,9 @@ import pytest
 from langchain_core.load import dumps
 from pydantic import SecretStr
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService
 from langchain_baseten import (
-    BasetenAuthenticationError,
     BasetenEmbeddings,
     BasetenRequestError,
     ChatBaseten,
@@ -102,8 +102,8 @@ def sent_keys(service: MockService) -> list[str]:
     return [r.headers["authorization"].removeprefix("Bearer ") for r in service.requests]
 
 
-@pytest.mark.parametrize("way", [*SYNC, *ASYNC])
-@pytest.mark.parametrize("give", GIVE.values(), ids=GIVE)
+@in_each("way", [*SYNC, *ASYNC])
+@in_each("give", GIVE)
 def test_a_function_is_called_for_each_request(give: Any, way: str) -> None:
     service, vault = MockService(*answer_for(way)), Vault()
     model = service.model(api_key=give(vault))
@@ -115,8 +115,8 @@ def test_a_function_is_called_for_each_request(give: Any, way: str) -> None:
     assert len(vault.keys) == 3
 
 
-@pytest.mark.parametrize("way", ASYNC)
-@pytest.mark.parametrize("give", GIVE_ASYNC.values(), ids=GIVE_ASYNC)
+@in_each("way", ASYNC.keys())
+@in_each("give", GIVE_ASYNC)
 def test_an_async_function_is_awaited_for_each_request(give: Any, way: str) -> None:
     service, vault = MockService(*answer_for(way)), Vault()
     model = service.model(api_key=give(vault))
@@ -134,42 +134,8 @@ def test_an_object_with_an_async_call_runs_in_the_loop() -> None:
     assert vault.threads == [threading.get_ident()]
 
 
-def test_a_function_that_may_block_runs_beside_the_event_loop() -> None:
-    service, vault = MockService(), Vault()
-    asyncio.run(service.model(api_key=vault.fetch).ainvoke("Hi"))
-
-    assert threading.get_ident() not in vault.threads
-
-
-@pytest.mark.parametrize("way", [*SYNC, *ASYNC])
-def test_a_retry_asks_for_the_key_again_and_every_key_is_hidden(
-    way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("langchain_baseten._http.retries.choose_wait", lambda _: 0)
-    vault = Vault()
-    echo = "sk-rotated-0-0123456789 and sk-rotated-1-0123456789"
-    service = MockService(httpx2.Response(503), httpx2.Response(401, text=echo))
-    if way in ASYNC:
-        service = MockService(
-            httpx2.Response(503, stream=Silent()), httpx2.Response(401, stream=Silent())
-        )
-    with pytest.raises(BasetenAuthenticationError) as caught:
-        (SYNC | ASYNC)[way](service.model(api_key=vault.fetch, max_retries=1))
-
-    assert len(vault.keys) == 2
-    assert sent_keys(service) == vault.keys
-    assert "sk-rotated" not in f"{caught.value}{vars(caught.value)}"
-
-
-class Silent(httpx2.AsyncByteStream):
-    """A body that repeats both keys."""
-
-    async def __aiter__(self) -> Any:
-        yield b"sk-rotated-0-0123456789 and sk-rotated-1-0123456789"
-
-
-@pytest.mark.parametrize("way", SYNC)
-@pytest.mark.parametrize("give", GIVE_ASYNC.values(), ids=GIVE_ASYNC)
+@in_each("way", SYNC.keys())
+@in_each("give", GIVE_ASYNC)
 def test_a_synchronous_call_says_that_it_cannot_await(give: Any, way: str) -> None:
     service = MockService()
 
@@ -178,8 +144,8 @@ def test_a_synchronous_call_says_that_it_cannot_await(give: Any, way: str) -> No
     assert service.requests == []
 
 
-@pytest.mark.parametrize("way", [*SYNC, *ASYNC])
-@pytest.mark.parametrize(
+@in_each("way", [*SYNC, *ASYNC])
+@in_each(
     ("found", "words"),
     [(None, "NoneType"), (b"sk-0123456789", "bytes"), ("", "empty"), ("Bearer x", "Bearer")],
 )
@@ -195,7 +161,7 @@ def test_what_is_no_key_is_refused_and_not_shown(found: Any, words: str, way: st
     assert "sk-0123456789" not in str([frame.locals for frame in package])
 
 
-@pytest.mark.parametrize("way", [*SYNC, *ASYNC])
+@in_each("way", [*SYNC, *ASYNC])
 def test_what_the_function_raises_is_passed_on(way: str) -> None:
     def fail() -> str:
         raise httpx2.ConnectError("the vault is closed")
@@ -217,7 +183,7 @@ WRITE: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("write", WRITE.values(), ids=WRITE)
+@in_each("write", WRITE)
 def test_neither_the_key_nor_the_function_is_shown(write: Any) -> None:
     function = functools.partial(str, "sk-secret-0123456789")
     model = ChatBaseten(model="m", api_key=function)
@@ -247,29 +213,6 @@ def test_a_function_of_a_module_travels_in_a_pickle_and_in_copies() -> None:
 def test_a_function_that_cannot_travel_is_named_in_the_error() -> None:
     with pytest.raises(TypeError, match=r"passed as api_key cannot be pickled .*top level"):
         pickle.dumps(ChatBaseten(model="m", api_key=lambda: "sk-0123456789"))
-
-
-def test_a_function_may_be_assigned_and_replaced() -> None:
-    service = MockService()
-    model = service.model()
-    model.baseten_api_key = fetch_key
-    model.invoke("Hi")
-    copied = model.model_copy(update={"baseten_api_key": "sk-plain-0123456789"})
-    copied.invoke("Hi")
-    past = model.model_copy()
-    past.__dict__["baseten_api_key"] = fetch_key
-    past.invoke("Hi")
-
-    assert sent_keys(service) == [fetch_key(), "sk-plain-0123456789", fetch_key()]
-
-
-def test_a_header_of_the_user_replaces_the_function() -> None:
-    service = MockService()
-    service.model(api_key=Vault().afetch).invoke(
-        "Hi", extra_headers={"Authorization": "Bearer own"}
-    )
-
-    assert sent_keys(service) == ["own"]
 
 
 def test_embeddings_take_a_function_as_well() -> None:

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from conformance.tests.package.call_modes import WAYS, ask
 from conformance.tests.package.exposed import Exposed
 from conformance.tests.package.in_each import in_each
-from conformance.tests.package.mock_service import KEY, MockService
+from conformance.tests.package.mock_service import MockService
 from langchain_baseten import BasetenAuthenticationError, ChatBaseten
 
 GATEWAY_KEY = "ls-gateway-0123456789"
@@ -36,7 +36,7 @@ def build(mocked: MockService, **settings: Any) -> ChatBaseten:
         return mocked.model(**settings)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@in_each("way", WAYS.keys())
 async def test_requests_go_through_the_gateway_with_its_key_and_headers(way: str) -> None:
     mocked = MockService()
     mine = {"base_url": "https://elsewhere.example/v1", "default_headers": {"x-team": "mine"}}
@@ -47,17 +47,6 @@ async def test_requests_go_through_the_gateway_with_its_key_and_headers(way: str
     assert request.headers["authorization"] == f"Bearer {GATEWAY_KEY}"
     assert request.headers["x-service-key"] == "gateway-service-key"
     assert request.headers.get_list("x-team") == ["harbour"]
-
-
-async def test_a_dedicated_deployment_stays_out_of_the_gateway() -> None:
-    mocked = MockService()
-    url = "https://model-abcd1234.api.baseten.co/environments/production/sync/v1"
-    await ask(build(mocked, model_url=url), "Hello", "invoke")
-    request = mocked.requests[0]
-
-    assert str(request.url) == f"{url}/chat/completions"
-    assert request.headers["authorization"] == f"Bearer {KEY}"
-    assert "x-service-key" not in request.headers
 
 
 def test_headers_of_the_gateway_are_written_nowhere() -> None:
@@ -73,10 +62,9 @@ def test_headers_of_the_gateway_are_written_nowhere() -> None:
 
 
 @in_each("way", WAYS.keys())
-@pytest.mark.parametrize(
+@in_each(
     "make",
-    [copy.copy, copy.deepcopy, ChatBaseten.model_copy],
-    ids=["copied", "copied deep", "model_copy"],
+    {"copied": copy.copy, "copied deep": copy.deepcopy, "model_copy": ChatBaseten.model_copy},
 )
 async def test_copies_go_through_the_gateway_outside_of_its_context(make: Any, way: str) -> None:
     mocked = MockService()
@@ -102,7 +90,7 @@ async def test_credentials_of_the_gateway_that_a_server_repeats_are_not_shown(wa
     assert shown.where(GATEWAY_KEY) + shown.where("gateway-service-key") == []
 
 
-@pytest.mark.parametrize("way", WAYS)
+@in_each("way", WAYS.keys())
 async def test_metadata_of_the_gateway_is_kept(way: str) -> None:
     header = {"X-LangSmith-Gateway-Metadata": json.dumps(METADATA)}
     model = build(MockService(headers=header))
@@ -120,7 +108,7 @@ async def test_metadata_of_the_gateway_is_kept(way: str) -> None:
     assert [i["lc_gateway_metadata"] for i in infos if "lc_gateway_metadata" in i] == [METADATA]
 
 
-@pytest.mark.parametrize("value", ["", "no JSON", "[1]"])
+@in_each("value", ["", "no JSON", "[1]"])
 def test_metadata_that_cannot_be_read_is_left_out(value: str) -> None:
     model = build(MockService(headers={"X-LangSmith-Gateway-Metadata": value}))
     found = model._generate(ASKED).generations[0]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import langchain_baseten
+from conformance.tests.package.in_each import in_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +87,7 @@ def names_in(found: Iterator[ast.stmt] | list[ast.stmt]) -> set[str]:
     return named
 
 
+@cache
 def parse(module: str) -> ast.Module:
     return ast.parse((PACKAGE / f"{module}.py").read_text("utf-8"))
 
@@ -102,7 +105,7 @@ def test_every_module_stands_in_a_room() -> None:
     assert {module.partition("/")[0] for module in MODULES} == ROOMS.keys()
 
 
-@pytest.mark.parametrize("module", MODULES)
+@in_each("module", MODULES)
 def test_a_module_imports_from_the_rooms_below_it(module: str) -> None:
     assert rooms_of(module) <= ROOMS[module.partition("/")[0]]
 
@@ -126,7 +129,7 @@ def test_modules_import_in_one_direction() -> None:
     TopologicalSorter(graph).prepare()  # raises on a cycle
 
 
-@pytest.mark.parametrize("module", PURE_MODULES)
+@in_each("module", PURE_MODULES)
 def test_a_pure_module_reaches_for_nothing_outside(module: str) -> None:
     tops = {name.partition(".")[0] for name in imports_of(module)}
 
@@ -135,7 +138,7 @@ def test_a_pure_module_reaches_for_nothing_outside(module: str) -> None:
     assert calls & {"open", "print", "input", "datetime.now", "eval", "exec"} == set()
 
 
-@pytest.mark.parametrize("module", MODULES)
+@in_each("module", MODULES)
 def test_the_http_library_has_one_importer(module: str) -> None:
     every = names_in([n for n in ast.walk(parse(module)) if isinstance(n, ast.stmt)])
 
@@ -144,14 +147,14 @@ def test_the_http_library_has_one_importer(module: str) -> None:
     assert "httpx" not in every
 
 
-@pytest.mark.parametrize("module", MODULES)
+@in_each("module", MODULES)
 def test_nothing_is_imported_that_is_not_installed_with_the_package(module: str) -> None:
     tops = {name.partition(".")[0] for name in imports_of(module)}
 
     assert tops - sys.stdlib_module_names - {"langchain_baseten"} <= INSTALLED
 
 
-@pytest.mark.parametrize("module", MODULES)
+@in_each("module", MODULES)
 def test_a_module_states_in_few_lines_what_it_is_for(module: str) -> None:
     text = ast.get_docstring(parse(module)) or ""
 

@@ -21,6 +21,7 @@ from langchain_core.messages import (
     filter_messages,
 )
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol.messages import INVALID_ARGUMENTS, UNNAMED_TOOL, write_messages
 from langchain_baseten.exceptions import BasetenRequestError
 
@@ -270,24 +271,20 @@ TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize(("message", "turns"), TURNS.values(), ids=TURNS)
-def test_a_message_becomes_turns(message: BaseMessage, turns: list[dict[str, Any]]) -> None:
+@in_each(("message", "turns"), TURNS)
+def test_a_message_becomes_turns_without_reasoning_if_that_is_disabled(
+    message: BaseMessage, turns: list[dict[str, Any]]
+) -> None:
+    kept = [{k: v for k, v in turn.items() if k != "reasoning_content"} for turn in turns]
+
     assert write_messages([message]) == turns
+    assert write_messages([message], replay_reasoning=False) == kept
 
 
 def test_a_conversation_keeps_its_order() -> None:
     conversation = [message for message, _ in TURNS.values()]
 
     assert write_messages(conversation) == [turn for _, turns in TURNS.values() for turn in turns]
-
-
-@pytest.mark.parametrize(("message", "turns"), TURNS.values(), ids=TURNS)
-def test_sending_reasoning_can_be_disabled(
-    message: BaseMessage, turns: list[dict[str, Any]]
-) -> None:
-    kept = [{k: v for k, v in turn.items() if k != "reasoning_content"} for turn in turns]
-
-    assert write_messages([message], replay_reasoning=False) == kept
 
 
 LOOP: dict[str, Any] = {}
@@ -303,7 +300,10 @@ BARE: dict[str, Any] = {
 }
 
 UNSENDABLE: dict[str, tuple[list[BaseMessage], str]] = {
-    "no messages": ([], "There is no message to send"),
+    "no messages": (
+        [],
+        "There is no message to send. Pass a string, or a list of at least one message.",
+    ),
     "a message that is no turn": (
         [RemoveMessage(id="x")],
         "A RemoveMessage cannot be sent. Send system, human, AI, tool or chat messages.",
@@ -335,21 +335,12 @@ UNSENDABLE: dict[str, tuple[list[BaseMessage], str]] = {
 }
 
 
-@pytest.mark.parametrize(("messages", "words"), UNSENDABLE.values(), ids=UNSENDABLE)
+@in_each(("messages", "words"), UNSENDABLE)
 def test_a_message_that_cannot_be_sent_is_refused(messages: list[BaseMessage], words: str) -> None:
     with pytest.raises(BasetenRequestError) as caught:
         write_messages(messages)
 
     assert words in str(caught.value)
-
-
-def test_an_empty_conversation_is_refused_with_a_hint() -> None:
-    with pytest.raises(BasetenRequestError) as caught:
-        write_messages([])
-
-    assert str(caught.value) == (
-        "There is no message to send. Pass a string, or a list of at least one message."
-    )
 
 
 def wrapped(text: str) -> str:
@@ -372,8 +363,8 @@ ARGUMENTS: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "text"), ARGUMENTS.values(), ids=ARGUMENTS)
-@pytest.mark.parametrize("field", ["tool_calls", "invalid_tool_calls"])
+@in_each(("arguments", "text"), ARGUMENTS)
+@in_each("field", ["tool_calls", "invalid_tool_calls"])
 def test_arguments_are_always_sent_as_an_object(field: str, arguments: Any, text: str) -> None:
     calls = {field: [{"name": "f", "args": arguments, "id": "a"}]}
     message = AIMessage.model_construct(content="", **{**BARE, "tool_calls": [], **calls})
@@ -398,7 +389,7 @@ def test_arguments_that_are_text_of_an_object_are_that_object(arguments: str, te
     assert turn["tool_calls"][0]["function"]["arguments"] == text
 
 
-@pytest.mark.parametrize("name", [None, "", " "])
+@in_each("name", [None, "", " "])
 def test_an_invalid_tool_call_without_a_name_gets_one(name: str | None) -> None:
     bad = {"name": name, "args": '{"x": 1}]', "id": "a", "error": None, "type": "invalid_tool_call"}
     (turn,) = write_messages([AIMessage("", invalid_tool_calls=[bad])])

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from langchain_core.language_models import ModelProfile
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, MockService
 from langchain_baseten import (
     BasetenAPIError,
@@ -75,39 +76,6 @@ def test_models_are_listed_in_the_order_of_the_server(ask: Any) -> None:
     assert (second.id, second.context_length, second.pricing) == ("tiny", 2048, {})
 
 
-@sync_and_async
-def test_a_listing_is_requested_without_a_body(ask: Any) -> None:
-    service = MockService({"data": []})
-    assert ask(service.model(default_headers={"X-Team": "a"}, default_query={"v": "1"})) == []
-    [request] = service.requests
-
-    assert request.method == "GET"
-    assert str(request.url) == "https://inference.baseten.co/v1/models?v=1"
-    assert request.content == b""
-    assert request.headers["authorization"] == f"Bearer {KEY}"
-    assert request.headers["x-team"] == "a"
-    assert request.headers["user-agent"].startswith("langchain-baseten/")
-    assert not {"content-type", "content-length"} & set(request.headers)
-
-
-@sync_and_async
-def test_a_deployment_lists_what_its_engine_serves(ask: Any) -> None:
-    service = MockService({"data": [ENGINE_ROW]})
-    url = "https://model-abcd1234.api.baseten.co/environments/production/predict"
-
-    assert [model.id for model in ask(service.model(model=None, model_url=url))] == ["tiny"]
-    assert str(service.requests[0].url).endswith("/environments/production/sync/v1/models")
-
-
-@sync_and_async
-def test_a_failure_that_may_pass_is_tried_again(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_baseten._http.retries.choose_wait", lambda _: 0)
-    service = MockService(httpx2.Response(503), {"data": [ROW]})
-
-    assert len(ask(service.model(max_retries=1))) == 1
-    assert len(service.requests) == 2
-
-
 FAILURES: dict[str, tuple[Any, type[Exception], str]] = {
     "404": (
         lambda: httpx2.Response(404, json={"detail": "Not Found"}),
@@ -124,8 +92,8 @@ FAILURES: dict[str, tuple[Any, type[Exception], str]] = {
 }
 
 
-@sync_and_async
-@pytest.mark.parametrize(("answer", "kind", "words"), FAILURES.values(), ids=FAILURES)
+@in_each("ask", WAYS)
+@in_each(("answer", "kind", "words"), FAILURES)
 def test_what_is_no_listing_is_a_typed_error_without_the_key(
     ask: Any, answer: Any, kind: type[Exception], words: str
 ) -> None:
@@ -190,10 +158,3 @@ def test_a_profile_says_what_the_row_says_and_no_more() -> None:
     }
     assert row.profile.keys() <= ModelProfile.__annotations__.keys()
     assert read_model(ENGINE_ROW).profile == {"max_input_tokens": 2048}
-
-
-def test_a_listed_model_can_be_used_with_its_profile() -> None:
-    service = MockService({"data": [ROW]})
-    [row] = service.model().list_models()
-
-    assert ChatBaseten(model=row.id, profile=row.profile, api_key=KEY).profile == row.profile

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._http.deadlines import Deadline
 from langchain_baseten._http.network import limit_reads, limit_reads_async
 
@@ -126,8 +127,8 @@ def test_a_read_is_shortened_to_what_is_left_since_the_request(
     assert 0 < within <= LONG
 
 
-@pytest.mark.parametrize("read", [read_timeouts, read_timeouts_async])
-@pytest.mark.parametrize(("seconds", "timeout"), [(None, 5.0), (None, None), (LONG, 5.0)])
+@in_each("read", [read_timeouts, read_timeouts_async])
+@in_each(("seconds", "timeout"), [(None, 5.0), (None, None), (LONG, 5.0)])
 def test_a_shorter_timeout_and_none_at_all_stay_as_they_are(
     read: Callable[[float | None, float | None], list[float | None]],
     seconds: float | None,

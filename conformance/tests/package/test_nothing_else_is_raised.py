@@ -162,7 +162,7 @@ NESTING = {
     "in a completion": ('{"choices":[{"message":{"content":"a"},"delta":{}}],"x":', "}"),
     "details": ('{"detail":[', "]}"),
 }
-DEPTHS = (50, 99, 100, 101, 300, 600, 900, 980, 20_000)
+DEPTHS = (50, 99, 100, 101, 600, 980, 20_000)
 
 
 @pytest.mark.parametrize(("number", "status"), list(enumerate((200, 400, 500))), ids=str)
@@ -214,10 +214,9 @@ VALUES = st.recursive(
     ),
     max_leaves=20,
 )
-often = settings(max_examples=150, derandomize=True, deadline=None)
 
 
-@often
+@settings(max_examples=80, derandomize=True, deadline=None)
 @given(st.sampled_from(PLACES), VALUES, st.booleans(), st.sampled_from([200, 400]))
 def test_fuzzed_body(
     server: Server, place: tuple[Any, ...], value: Any, whole_body: bool, status: int
@@ -228,16 +227,5 @@ def test_fuzzed_body(
         await server.read("invoke", json.dumps(payload), status)
         await server.read("astream", as_stream(payload), status)
         await server.read("embed_query", json.dumps(payload), status)
-
-    asyncio.run(work())
-
-
-@often
-@given(content=st.binary(max_size=200))
-def test_fuzzed_bytes(server: Server, content: bytes) -> None:
-    async def work() -> None:
-        for way in ("ainvoke", "stream", "aembed_query"):
-            await server.read(way, content)
-        await server.read("stream", b"data: " + content + b"\n\n")
 
     asyncio.run(work())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._http import parallel
 from langchain_baseten._http.parallel import (
     Stop,
@@ -54,9 +55,9 @@ def fail() -> None:
     raise ValueError("no")
 
 
-@both
-@pytest.mark.parametrize("count", [0, 1, 2, 50])
-@pytest.mark.parametrize("limit", [1, 3, 100])
+@in_each("run", {"threads": run_in_threads, "tasks": in_tasks})
+@in_each("count", [0, 1, 2, 50])
+@in_each("limit", [1, 3, 100])
 def test_results_come_in_the_order_of_the_jobs(run: Any, count: int, limit: int) -> None:
     jobs = [lambda number=number: number for number in range(count)]
     assert run(jobs, limit) == list(range(count))
@@ -201,7 +202,7 @@ def test_a_read_that_has_ended_is_not_touched() -> None:
         assert ours.recv(10) == b"b"
 
 
-@pytest.mark.parametrize("connection", [None, "closed", "secured"])
+@in_each("connection", [None, "closed", "secured"])
 def test_a_connection_that_cannot_be_shut_down_is_let_be(connection: Any) -> None:
     stop = Stop()
     with socket.socket() as closed:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.schema_samples import NAMED, OPENAI, Sum
 from langchain_baseten._protocol.parameters import (
     ClientOnly,
@@ -115,22 +116,8 @@ BUILT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("given", "sent"), BUILT.values(), ids=BUILT)
+@in_each(("given", "sent"), BUILT)
 def test_parameters_are_converted_to_what_is_sent(
     given: dict[str, Any], sent: dict[str, Any]
 ) -> None:
     assert build_parameters([given], {}) == sent
-
-
-# disabled parameters -> what is left of seed=1 and top_k=2
-DISABLED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "none": ({}, {"seed": 1, "top_k": 2}),
-    "every value": ({"seed": None}, {"top_k": 2}),
-    "this value": ({"seed": [0, 1]}, {"top_k": 2}),
-    "another value": ({"seed": [2]}, {"seed": 1, "top_k": 2}),
-}
-
-
-@pytest.mark.parametrize(("disabled", "sent"), DISABLED.values(), ids=DISABLED)
-def test_disabled_parameters_are_not_sent(disabled: dict[str, Any], sent: dict[str, Any]) -> None:
-    assert build_parameters([{"seed": 1, "top_k": 2}], disabled) == sent

@@ -12,6 +12,7 @@ import pytest
 from langchain_core.load import dumpd
 from pydantic import SecretStr
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, MockService
 from langchain_baseten import BasetenEmbeddings, BasetenRequestError, ChatBaseten
 from langchain_baseten._config import references
@@ -163,7 +164,7 @@ USES: dict[str, Callable[[ChatBaseten], None]] = {
 }
 
 
-@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@in_each("use", USES)
 def test_a_model_is_pickled_copied_and_read_while_others_assign_and_call(
     use: Callable[[ChatBaseten], None],
 ) -> None:

@@ -17,6 +17,7 @@ from langchain_core.runnables import ConfigurableField, RunnableConfig
 
 from conformance.cli.main import main
 from conformance.maintenance import profiles
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService
 from langchain_baseten import ChatBaseten, ListedModel
 from langchain_baseten._config import profile as profile_module
@@ -33,7 +34,7 @@ def find_profile(slug: str) -> Any:
     return ChatBaseten(model=slug, api_key="sk-profiles-0123456789").profile
 
 
-@pytest.mark.parametrize("slug", SLUGS)
+@in_each("slug", SLUGS)
 def test_a_profile_uses_langchains_names(slug: str) -> None:
     profile = find_profile(slug)
 
@@ -128,15 +129,18 @@ def test_no_model_takes_or_gives_video_or_audio() -> None:
     assert {find_profile(slug)[kind] for slug in SLUGS for kind in kinds} == {False}
 
 
-@pytest.mark.parametrize("slug", ["GLM-5.2", "zai-org/glm-5.2", "baseten-model"])
+@in_each("slug", ["GLM-5.2", "zai-org/glm-5.2", "baseten-model"])
 def test_a_model_that_no_listing_named_has_no_profile(slug: str) -> None:
     assert find_profile(slug) == {}
 
 
 def test_changing_a_profile_changes_no_other() -> None:
-    find_profile(SLUGS[0])["name"] = "changed"
+    profile = find_profile("zai-org/GLM-5.2")
+    profile[EFFORTS].append("changed")
+    profile["name"] = "changed"
 
-    assert find_profile(SLUGS[0])["name"] != "changed"
+    found = find_profile("zai-org/GLM-5.2")
+    assert (found["name"], found[EFFORTS]) == ("GLM 5.2", ["none", "high", "max"])
 
 
 # --- the profile follows the model ---------------------------------------------------------------
@@ -165,7 +169,7 @@ RENAME: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("rename", RENAME.values(), ids=RENAME)
+@in_each("rename", RENAME)
 def test_another_model_has_its_own_profile(rename: Any) -> None:
     model = ChatBaseten(model=GLM, api_key="sk-profiles-0123456789")
 
@@ -174,20 +178,12 @@ def test_another_model_has_its_own_profile(rename: Any) -> None:
     assert rename(model, GLM).profile == _PROFILES[GLM]
 
 
-@pytest.mark.parametrize("rename", RENAME.values(), ids=RENAME)
+@in_each("rename", RENAME)
 def test_a_profile_that_was_given_stays(rename: Any) -> None:
     given: ModelProfile = {"max_input_tokens": 32_000}
     model = ChatBaseten(model=GLM, profile=given, api_key="sk-profiles-0123456789")
 
     assert rename(model, KIMI).profile == given
-
-
-def test_a_deployment_may_be_given_a_profile() -> None:
-    key = "sk-profiles-0123456789"
-
-    assert ChatBaseten(model_url=URL, api_key=key).profile == {}
-    given = ChatBaseten(model_url=URL, api_key=key, profile={"max_input_tokens": 32_000})
-    assert given.profile == {"max_input_tokens": 32_000}
 
 
 def test_a_copy_that_is_moved_to_a_deployment_has_no_profile() -> None:
@@ -221,12 +217,6 @@ def test_fields_that_an_older_langchain_core_does_not_know_are_left_out(
 
     assert find_by_name(GLM) == {"name": "GLM 5.2"}
     profile_module._find_known.cache_clear()
-
-
-def test_lists_of_a_profile_are_copied_as_well() -> None:
-    find_profile(GLM)[EFFORTS].append("changed")
-
-    assert find_profile(GLM)[EFFORTS] == ["none", "high", "max"]
 
 
 # --- the command ---------------------------------------------------------------------------------

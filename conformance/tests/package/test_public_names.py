@@ -14,6 +14,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 import langchain_baseten
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import chat_models, embeddings, exceptions
 from langchain_baseten._version import VERSION
 
@@ -34,7 +35,7 @@ def test_the_public_names_are_sorted_and_all_there_is() -> None:
     assert set(names) == importable | {"__version__"}
 
 
-@pytest.mark.parametrize("module", [chat_models, embeddings, exceptions])
+@in_each("module", [chat_models, embeddings, exceptions])
 def test_a_public_module_lists_what_is_public_in_it(module: ModuleType) -> None:
     defined = {
         name
@@ -53,31 +54,8 @@ def test_every_error_and_warning_is_public() -> None:
     assert own <= set(langchain_baseten.__all__)
 
 
-def run(*statements: str) -> str:
-    """Return what a new interpreter prints."""
-    found = subprocess.run(  # noqa: S603  our own program
-        [sys.executable, "-W", "error", "-c", "\n".join(statements)],
-        cwd=Path(langchain_baseten.__file__).parents[1],
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    return found.stdout.strip()
-
-
-def test_imports_of_the_former_package_still_work() -> None:
-    found = run(
-        "from langchain_baseten import BasetenEmbeddings, ChatBaseten, __version__",
-        "from langchain_baseten.chat_models import ChatBaseten as C",
-        "from langchain_baseten.embeddings import BasetenEmbeddings as E",
-        "print(C is ChatBaseten, E is BasetenEmbeddings, __version__)",
-    )
-
-    assert found == f"True True {VERSION}"
-
-
 def test_what_a_model_does_not_need_is_imported_when_it_is_used() -> None:
-    found = run(
+    statements = (
         "import sys",
         "import langchain_baseten as b",
         "b.ChatBaseten(api_key='k')",
@@ -88,9 +66,22 @@ def test_what_a_model_does_not_need_is_imported_when_it_is_used() -> None:
         "del b.BasetenEmbeddings",
         "from langchain_baseten import *",
         "print(BasetenEmbeddings is b.embeddings.BasetenEmbeddings)",
+        # the imports of the former package
+        "from langchain_baseten import BasetenEmbeddings, ChatBaseten, __version__",
+        "from langchain_baseten.chat_models import ChatBaseten as C",
+        "from langchain_baseten.embeddings import BasetenEmbeddings as E",
+        "print(C is ChatBaseten, E is BasetenEmbeddings, __version__)",
+    )
+    found = subprocess.run(  # noqa: S603  our own program
+        [sys.executable, "-W", "error", "-c", "\n".join(statements)],
+        cwd=Path(langchain_baseten.__file__).parents[1],
+        capture_output=True,
+        check=True,
+        text=True,
     )
 
-    assert found.splitlines() == ["True", "set() False", "True", "True"]
+    printed = ["True", "set() False", "True", "True", f"True True {VERSION}"]
+    assert found.stdout.splitlines() == printed
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.sse_builders import REASONED_PARTS as REASONED
-from langchain_baseten._protocol.json_text import decode_event
 from langchain_baseten._protocol.response import (
     ResponseContext,
     combine_outputs,
@@ -86,7 +86,7 @@ MESSAGES: dict[str, tuple[Any, str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("message", "content", "side"), MESSAGES.values(), ids=MESSAGES)
+@in_each(("message", "content", "side"), MESSAGES)
 def test_text_reasoning_and_refusal_are_read(
     message: Any, content: str, side: dict[str, Any]
 ) -> None:
@@ -119,7 +119,7 @@ CALLED: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("message", "valid", "broken"), CALLED.values(), ids=CALLED)
+@in_each(("message", "valid", "broken"), CALLED)
 def test_tool_calls_are_read(message: dict[str, Any], valid: list[str], broken: list[str]) -> None:
     found = read(completion(message))
 
@@ -152,7 +152,7 @@ REQUIRED: dict[str, tuple[dict[str, Any], bool, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("message", "required", "lost"), REQUIRED.values(), ids=REQUIRED)
+@in_each(("message", "required", "lost"), REQUIRED)
 def test_a_required_call_that_is_missing_is_marked(
     message: dict[str, Any], required: bool, lost: bool
 ) -> None:
@@ -239,7 +239,7 @@ def test_usage_is_on_the_first_choice_only() -> None:
     assert [bool(one.message.usage_metadata) for one in found] == [True, False]
 
 
-@pytest.mark.parametrize("usage", [None, "x", 7, [1], {}])
+@in_each("usage", [None, "x", 7, [1], {}])
 def test_usage_of_the_wrong_type_is_none(usage: Any) -> None:
     result = read_all(completion({"content": "a"}, usage=usage))
 
@@ -290,7 +290,7 @@ REFUSED: dict[str, tuple[str, type[BasetenError], str]] = {
 }
 
 
-@pytest.mark.parametrize(("body", "cls", "words"), REFUSED.values(), ids=REFUSED)
+@in_each(("body", "cls", "words"), REFUSED)
 def test_a_body_that_is_no_completion_is_an_error(
     body: str, cls: type[BasetenError], words: str
 ) -> None:
@@ -351,16 +351,7 @@ def test_an_empty_name_of_the_model_is_none() -> None:
     assert read_top({"model": ""}, "asked")["model_name"] == "asked"
 
 
-@pytest.mark.parametrize(
-    ("data", "value"),
-    [(b'{"a": "\xff"}', {"a": "\ufffd"}), (b"x", None), (b"", None), (b"[" * 99_999, None)],
-    ids=["broken UTF-8", "text", "nothing", "nested too deep"],
-)
-def test_an_events_data_is_json_or_nothing(data: bytes, value: Any) -> None:
-    assert decode_event(data) == value
-
-
-@pytest.mark.parametrize(("parts", "text", "reasoning"), REASONED.values(), ids=REASONED)
+@in_each(("parts", "text", "reasoning"), REASONED)
 def test_reasoning_parts_are_reasoning_and_no_text(
     parts: list[Any], text: str, reasoning: str
 ) -> None:
@@ -370,8 +361,8 @@ def test_reasoning_parts_are_reasoning_and_no_text(
     assert found.additional_kwargs.get("reasoning_content", "") == reasoning
 
 
-@pytest.mark.parametrize("reason", ["abort", "error"])
-@pytest.mark.parametrize("failed", [0, 1], ids=["first choice", "second choice"])
+@in_each("reason", ["abort", "error"])
+@in_each("failed", {"first choice": 0, "second choice": 1})
 def test_a_failure_of_the_engine_is_an_error_with_the_partial_message(
     reason: str, failed: int
 ) -> None:
@@ -396,7 +387,7 @@ def test_an_engine_that_failed_before_its_message_is_reported() -> None:
     assert type(caught.value) is BasetenAPIError
 
 
-@pytest.mark.parametrize("reason", [["abort"], {"type": "stop"}, 7, None])
+@in_each("reason", [["abort"], {"type": "stop"}, 7, None])
 def test_a_finish_reason_of_the_wrong_type_is_kept(reason: Any) -> None:
     found = read(completion({"content": "a"}, choice={"finish_reason": reason}))
 
@@ -439,20 +430,4 @@ def test_the_message_of_a_failed_engine_names_the_finish_reason() -> None:
     assert str(caught.value) == (
         "The engine failed and ended the response with the finish reason 'abort'. What had "
         "arrived is in `.partial`."
-    )
-
-
-def test_reasoning_of_several_parts_is_joined() -> None:
-    parts = [{"type": "thinking", "thinking": "a"}, {"type": "reasoning", "text": "b"}]
-    message = read(completion({"content": parts}))
-
-    assert message.additional_kwargs == {"reasoning_content": "ab"}
-
-
-def test_the_message_for_a_choice_without_a_message_quotes_the_body() -> None:
-    with pytest.raises(BasetenInvalidResponseError) as caught:
-        read_all(completion(None))
-
-    assert str(caught.value).startswith(
-        "The server returned HTTP 200, but its response holds a choice without a message: "
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol.response import combine_outputs, read_usage
 
 # usage -> (input, output, total), input details, output details
@@ -89,7 +88,7 @@ COUNTS: dict[str, tuple[dict[str, Any], tuple[int, int, int], dict[str, int], di
 }
 
 
-@pytest.mark.parametrize(("usage", "tokens", "inputs", "outputs"), COUNTS.values(), ids=COUNTS)
+@in_each(("usage", "tokens", "inputs", "outputs"), COUNTS)
 def test_token_counts_become_usage_metadata(
     usage: dict[str, Any],
     tokens: tuple[int, int, int],
@@ -132,6 +131,6 @@ def test_only_counts_of_a_batch_are_summed() -> None:
     assert all(type(count) is int for count in usage.values())
 
 
-@pytest.mark.parametrize("usage", [None, {}, [1], {"prompt_tokens": None, "total_tokens": None}])
+@in_each("usage", [None, {}, [1], {"prompt_tokens": None, "total_tokens": None}])
 def test_without_any_count_there_is_no_usage(usage: Any) -> None:
     assert read_usage(usage) is None

@@ -6,9 +6,9 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from tenacity import RetryCallState, Retrying
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._http import retries as _retry
 from langchain_baseten._http.retries import choose_wait, may_retry, read_retry_after, retry_options
 from langchain_baseten.exceptions import (
@@ -57,7 +57,7 @@ RETRIED: dict[type[BaseException], bool] = {
 }
 
 
-@pytest.mark.parametrize(("cls", "again"), RETRIED.items(), ids=[cls.__name__ for cls in RETRIED])
+@in_each(("cls", "again"), RETRIED.items())
 def test_only_transient_errors_are_retried(cls: type[BaseException], again: bool) -> None:
     assert may_retry(cls("x")) is again
 
@@ -103,7 +103,7 @@ HEADERS: dict[str, tuple[dict[str, str], float | None]] = {
 }
 
 
-@pytest.mark.parametrize(("headers", "seconds"), HEADERS.values(), ids=HEADERS)
+@in_each(("headers", "seconds"), HEADERS)
 def test_wait_is_read_from_the_headers(headers: dict[str, str], seconds: float | None) -> None:
     assert read_retry_after(headers, NOW) == seconds
 
@@ -120,7 +120,7 @@ def waits_for(error: BaseException | None, attempt: int = 1) -> list[float]:
     return [choose_wait(state_of(error, attempt)) for _ in range(200)]
 
 
-@pytest.mark.parametrize(("seconds", "most"), [(0.1, 0.2), (0.25, 0.5), (7.0, 8.0), (60.0, 61.0)])
+@in_each(("seconds", "most"), [(0.1, 0.2), (0.25, 0.5), (7.0, 8.0), (60.0, 61.0)])
 def test_requested_wait_up_to_a_minute_is_kept_with_a_random_share(
     seconds: float, most: float
 ) -> None:
@@ -132,7 +132,7 @@ def test_requested_wait_up_to_a_minute_is_kept_with_a_random_share(
     assert max(waits) - min(waits) > 0.8 * (most - seconds)
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.001, 0.0999])
+@in_each("seconds", [0.0, 0.001, 0.0999])
 def test_requested_wait_that_is_none_is_answered_with_the_backoff(seconds: float) -> None:
     error = BasetenRateLimitError("x", retry_after=seconds)
 
@@ -142,7 +142,7 @@ def test_requested_wait_that_is_none_is_answered_with_the_backoff(seconds: float
     assert error.retry_after == seconds
 
 
-@pytest.mark.parametrize("asked", [None, 0.0, 1.0, 30.0])
+@in_each("asked", [None, 0.0, 1.0, 30.0])
 def test_two_hundred_callers_who_are_refused_at_once_do_not_return_at_once(
     asked: float | None,
 ) -> None:
@@ -154,8 +154,8 @@ def test_two_hundred_callers_who_are_refused_at_once_do_not_return_at_once(
     assert max(tenths.values()) <= 80
 
 
-@pytest.mark.parametrize("seconds", [60.001, 61.0, 3600.0, 1e300])
-@pytest.mark.parametrize("cls", [BasetenRateLimitError, BasetenAPIError])
+@in_each("seconds", [60.001, 61.0, 3600.0, 1e300])
+@in_each("cls", [BasetenRateLimitError, BasetenAPIError])
 def test_request_is_not_retried_if_the_requested_wait_is_too_long(
     cls: type[BasetenError], seconds: float
 ) -> None:
@@ -166,10 +166,8 @@ def test_request_is_not_retried_if_the_requested_wait_is_too_long(
     assert error.retry_after == seconds
 
 
-@pytest.mark.parametrize(
-    ("attempt", "least"), [(1, 0.5), (2, 1.0), (3, 2.0), (5, 8.0), (5000, 8.0)]
-)
-@pytest.mark.parametrize("failure", [BasetenAPIError("x"), None], ids=["failed", "no outcome"])
+@in_each(("attempt", "least"), [(1, 0.5), (2, 1.0), (3, 2.0), (5, 8.0), (5000, 8.0)])
+@in_each("failure", {"failed": BasetenAPIError("x"), "no outcome": None})
 def test_wait_doubles_with_jitter_up_to_a_limit_by_default(
     attempt: int, least: float, failure: BaseException | None
 ) -> None:

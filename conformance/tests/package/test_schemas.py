@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.schema_samples import (
     DICT_FORMS,
     ITSELF,
@@ -35,8 +36,8 @@ FORMATS: dict[str, tuple[Any, str, str | None]] = {
 }
 
 
-@pytest.mark.parametrize(("schema", "name", "description"), FORMATS.values(), ids=FORMATS)
-@pytest.mark.parametrize("strict", [None, False, True])
+@in_each(("schema", "name", "description"), FORMATS)
+@in_each("strict", [None, False, True])
 def test_a_schema_becomes_a_response_format(
     schema: Any, name: str, description: str | None, strict: bool | None
 ) -> None:
@@ -60,13 +61,14 @@ def test_a_response_format_is_sent_unchanged() -> None:
 TITLED: dict[str, tuple[Any, Any]] = {
     "a class": (Sum, Sum),
     "a titled schema": ({"title": "f"}, {"title": "f"}),
+    "an empty title": ({"title": "", **PLAIN}, {"title": "response", **PLAIN}),
     "a named function": ({"name": "f"}, {"name": "f"}),
     "a bare schema": ({"type": "object"}, {"title": "response", "type": "object"}),
     "nothing": (None, None),
 }
 
 
-@pytest.mark.parametrize(("schema", "titled"), TITLED.values(), ids=TITLED)
+@in_each(("schema", "titled"), TITLED)
 def test_a_schema_without_a_name_is_titled_response(schema: Any, titled: Any) -> None:
     assert with_title(schema) == titled
 
@@ -75,8 +77,8 @@ def test_a_schema_is_named_as_its_tool() -> None:
     assert (name_of(Sum), name_of(PLAIN)) == ("Sum", "response")
 
 
-@pytest.mark.parametrize("form", DICT_FORMS.values(), ids=DICT_FORMS)
-@pytest.mark.parametrize("strict", [None, False, True])
+@in_each("form", DICT_FORMS)
+@in_each("strict", [None, False, True])
 def test_caller_input_is_never_changed(form: Any, strict: bool | None) -> None:
     given = {**copy.deepcopy(form), **OTHER_VENDORS_KEYS}
     before = copy.deepcopy(given)
@@ -87,21 +89,15 @@ def test_caller_input_is_never_changed(form: Any, strict: bool | None) -> None:
     assert given == before
 
 
-def test_a_schema_whose_wrapper_has_no_name_is_refused() -> None:
-    with pytest.raises(BasetenRequestError, match="no name"):
-        name_of({"type": "function", "function": {"parameters": PLAIN}})
-
-
-@pytest.mark.parametrize(
+@in_each(
     "given",
-    [
-        {"name": "f", "schema": PLAIN},
-        {"name": "f", "schema": PLAIN, "strict": True},
-        {"name": "f", "schema": ITSELF, "strict": False},
-    ],
-    ids=["no strict", "strict", "not strict"],
+    {
+        "no strict": {"name": "f", "schema": PLAIN},
+        "strict": {"name": "f", "schema": PLAIN, "strict": True},
+        "not strict": {"name": "f", "schema": ITSELF, "strict": False},
+    },
 )
-@pytest.mark.parametrize("strict", [None, True])
+@in_each("strict", [None, True])
 def test_a_named_schema_of_a_response_format_is_sent_unchanged(
     given: Any, strict: bool | None
 ) -> None:
@@ -111,7 +107,7 @@ def test_a_named_schema_of_a_response_format_is_sent_unchanged(
     assert write_response_format(written, strict=strict) == written
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("schema", "only_objects"),
     [
         (Sum, True),
@@ -122,14 +118,9 @@ def test_a_named_schema_of_a_response_format_is_sent_unchanged(
         ({"type": "array", "items": {}}, False),
         ({"name": "f", "schema": {"type": "array"}}, False),
     ],
-    ids=str,
 )
 def test_a_schema_of_objects_is_recognized(schema: Any, only_objects: bool) -> None:
     assert describes_object(schema) is only_objects
-
-
-def test_an_empty_title_is_replaced() -> None:
-    assert with_title({"title": "", **PLAIN}) == {"title": "response", **PLAIN}
 
 
 def test_the_schema_is_quoted_if_it_has_no_name() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import ChatBaseten
 
 pytestmark = pytest.mark.usefixtures("own_connections")
@@ -43,35 +44,10 @@ def test_a_model_closes_its_async_client_as_well() -> None:
     asyncio.run(work())
 
 
-def test_custom_clients_are_used_and_not_closed() -> None:
-    async def work() -> None:
-        with httpx.Client() as own:
-            async with httpx.AsyncClient() as async_own:
-                model = ChatBaseten(
-                    model="m", api_key=KEY, http_client=own, http_async_client=async_own
-                )
-                async with model:
-                    assert model._sync_client() is own
-                    assert await model._async_client() is async_own
-                assert not own.is_closed
-                assert not async_own.is_closed
-
-    asyncio.run(work())
-
-
 def test_socket_options_reach_the_connections() -> None:
     with ChatBaseten(model="m", api_key=KEY, http_socket_options=[NO_DELAY]) as model:
         client: Any = model._sync_client()
         assert client._transport._pool._socket_options == [NO_DELAY]
-
-
-def test_a_copy_shares_its_connections_and_closing_it_leaves_them_open() -> None:
-    with ChatBaseten(model="m", api_key=KEY) as model:
-        client: Any = model._sync_client()
-        with model.model_copy(deep=True) as other:
-            assert other._sync_client() is client
-        assert not client.is_closed
-    assert client.is_closed
 
 
 def test_models_of_one_host_share_connections_whatever_their_paths() -> None:
@@ -89,18 +65,17 @@ class Successor:
         raise NotImplementedError
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("argument", "kind", "wanted"),
-    [
-        ("http_client", httpx.AsyncClient, r"httpx\.Client, not a AsyncClient"),
-        (
+    {
+        "async for sync": ("http_client", httpx.AsyncClient, r"httpx\.Client, not a AsyncClient"),
+        "sync for async": (
             "http_async_client",
             httpx.Client,
             r"httpx\.AsyncClient, not a Client",
         ),
-        ("http_client", dict, r"httpx2\.Client or httpx\.Client, not a dict"),
-    ],
-    ids=["async for sync", "sync for async", "no client at all"],
+        "no client at all": ("http_client", dict, r"httpx2\.Client or httpx\.Client, not a dict"),
+    },
 )
 def test_a_client_of_the_wrong_kind_is_refused_by_the_constructor(
     argument: str, kind: Any, wanted: str

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from langchain_core.caches import InMemoryCache
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import set_config_context
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService
 from langchain_baseten import ChatBaseten
-from langchain_baseten._config.session import SESSION_HEADERS, find_thread, session_header
+from langchain_baseten._config.session import find_thread, session_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ WAYS: dict[str, Callable[..., Any]] = {
     ),
     "aevents v3": lambda model, config: asyncio.run(finish_events(model, config)),
 }
-each_way = pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
+each_way = in_each("ask", WAYS)
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 
 
@@ -106,56 +106,6 @@ def test_chains_bound_models_and_tools_name_the_session_too() -> None:
     assert sessions(service) == [SESSION] * 3
 
 
-def test_two_threads_are_two_sessions_and_one_thread_is_one() -> None:
-    service = MockService()
-    model = service.model()
-    configs: list[RunnableConfig] = [{"configurable": {"thread_id": i % 2}} for i in range(4)]
-    model.batch(["Hi"] * 4, configs)
-
-    first, second = sorted(set(map(str, sessions(service))))
-    assert first != second
-    assert sorted(map(str, sessions(service))) == [first, first, second, second]
-
-
-@pytest.mark.parametrize("name", sorted(SESSION_HEADERS))
-@pytest.mark.parametrize("upper", [False, True])
-def test_a_session_of_the_user_is_left_alone(name: str, upper: bool) -> None:
-    service = MockService()
-    own = {name.upper() if upper else name: "mine"}
-    service.model(default_headers=own).invoke("Hi", CONFIG)
-    service.model().invoke("Hi", CONFIG, extra_headers=own)
-
-    assert [request.headers[name] for request in service.requests] == ["mine", "mine"]
-    assert SESSION not in {value for r in service.requests for value in r.headers.values()}
-
-
-def test_the_session_can_be_switched_off_for_a_model_and_for_a_call() -> None:
-    service = MockService()
-    service.model(session_affinity=False).invoke("Hi", CONFIG)
-    service.model().invoke("Hi", CONFIG, session_affinity=False)
-    service.model(session_affinity=False).invoke("Hi", CONFIG, session_affinity=True)
-
-    assert sessions(service) == [None, None, SESSION]
-    assert "session_affinity" not in service.body
-
-
-def test_the_id_of_the_thread_is_sent_nowhere() -> None:
-    service = MockService()
-    list(service.model().stream("Hi", CONFIG))
-    [request] = service.requests
-
-    assert THREAD not in f"{request.url}{request.headers.raw}{request.content!r}"
-
-
-def test_the_session_does_not_change_the_key_of_a_cache() -> None:
-    service, cache = MockService(), InMemoryCache()
-    model = service.model(cache=cache)
-    model.invoke("Hi", CONFIG)
-    model.invoke("Hi", {"configurable": {"thread_id": "other"}})
-
-    assert len(service.requests) == 1
-
-
 def test_the_model_that_makes_a_call_has_the_connections_of_the_one_that_was_asked() -> None:
     model = ChatBaseten(api_key="sk-session-0123456789")
     made = model._in_thread(CONFIG)
@@ -168,7 +118,7 @@ def test_the_model_that_makes_a_call_has_the_connections_of_the_one_that_was_ask
     assert pickle.loads(pickle.dumps(model))._thread is None  # noqa: S301  our own
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("thread", "found"),
     [
         ("a", "a"),

@@ -5,8 +5,7 @@ Knows bytes and events; what the payloads mean is judged in `test_stream`.
 
 from __future__ import annotations
 
-import pytest
-
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol.sse import Event, EventDecoder
 
 BOM = b"\xef\xbb\xbf"
@@ -70,7 +69,6 @@ BODIES = {
     "LF behind CR is one end": (b"data: a\r\n\r\ndata: b\r\n\r\n", [Event(b"a"), Event(b"b")]),
     "CR behind LF is two": (b"data: a\n\rdata: b\n\r", [Event(b"a"), Event(b"b")]),
 }
-EVERY_BODY = pytest.mark.parametrize(("body", "events"), BODIES.values(), ids=BODIES)
 
 
 def decode(*chunks: bytes) -> list[Event]:
@@ -79,31 +77,16 @@ def decode(*chunks: bytes) -> list[Event]:
     return found + decoder.close()
 
 
-@EVERY_BODY
-def test_a_body_in_one_chunk_is_decoded(body: bytes, events: list[Event]) -> None:
-    assert decode(body) == events
+@in_each(("body", "events"), BODIES)
+def test_a_body_is_decoded_however_it_is_cut(body: bytes, events: list[Event]) -> None:
+    single = [body[at : at + 1] for at in range(len(body))]
+
+    assert decode(body) == decode(*single) == events
+    assert decode(*(chunk for byte in single for chunk in (b"", byte, b""))) == events
+    assert [at for at in range(len(body) + 1) if decode(body[:at], body[at:]) != events] == []
 
 
-@EVERY_BODY
-def test_every_cut_in_two_gives_the_same_events(body: bytes, events: list[Event]) -> None:
-    wrong = [at for at in range(len(body) + 1) if decode(body[:at], body[at:]) != events]
-
-    assert wrong == []
-
-
-@EVERY_BODY
-def test_byte_by_byte_gives_the_same_events(body: bytes, events: list[Event]) -> None:
-    assert decode(*(body[at : at + 1] for at in range(len(body)))) == events
-
-
-@EVERY_BODY
-def test_empty_chunks_change_nothing(body: bytes, events: list[Event]) -> None:
-    chunks = [chunk for at in range(len(body)) for chunk in (b"", body[at : at + 1], b"")]
-
-    assert decode(*chunks) == events
-
-
-@pytest.mark.parametrize("end", ENDS)
+@in_each("end", ENDS.keys())
 def test_an_event_is_returned_with_the_byte_that_completes_it(end: str) -> None:
     # A CR at the edge may be half of a CRLF, so that one event waits for one byte more.
     decoder, line = EventDecoder(), ENDS[end]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from langchain_core.language_models._compat_bridge import chunks_to_events
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.sse_builders import (
     DONE,
     REASONED_PARTS,
@@ -82,25 +82,16 @@ TEXTS: dict[str, tuple[list[bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize(("chunks", "content"), TEXTS.values(), ids=TEXTS)
-def test_the_text_of_a_stream_is_read(chunks: list[bytes], content: str) -> None:
-    assert merge(*chunks).content == content
+@in_each(("chunks", "content"), TEXTS)
+def test_the_text_of_a_stream_is_read_byte_by_byte_as_well_and_its_last_chunk_marked(
+    chunks: list[bytes], content: str
+) -> None:
+    body, merged = b"".join(chunks), merge(*chunks)
+    *before, last = [getattr(chunk.message, "chunk_position", "") for chunk in read(*chunks)]
 
-
-@pytest.mark.parametrize(("chunks", "content"), TEXTS.values(), ids=TEXTS)
-def test_only_the_last_chunk_is_marked_as_last(chunks: list[bytes], content: str) -> None:
-    *before, last = [chunk.message for chunk in read(*chunks)]
-
-    assert isinstance(last, AIMessageChunk)
-    assert last.chunk_position == "last"
-    assert {getattr(chunk, "chunk_position", "") for chunk in before} <= {None}
-
-
-@pytest.mark.parametrize(("chunks", "content"), TEXTS.values(), ids=TEXTS)
-def test_byte_by_byte_gives_the_same_message(chunks: list[bytes], content: str) -> None:
-    body = b"".join(chunks)
-
-    assert merge(*(body[at : at + 1] for at in range(len(body)))) == merge(*chunks)
+    assert merged.content == content
+    assert merge(*(body[at : at + 1] for at in range(len(body)))) == merged
+    assert (last, {*before} <= {None}) == ("last", True)
 
 
 REASONED: dict[str, tuple[list[Any], dict[str, str]]] = {
@@ -132,7 +123,7 @@ REASONED: dict[str, tuple[list[Any], dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize(("deltas", "kept"), REASONED.values(), ids=REASONED)
+@in_each(("deltas", "kept"), REASONED)
 def test_reasoning_and_refusals_are_kept_once(deltas: list[Any], kept: dict[str, str]) -> None:
     assert merge(*map(said, deltas), STOP).additional_kwargs == kept
 
@@ -211,7 +202,7 @@ CALLS: dict[str, tuple[list[bytes], list[tuple[str, str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize(("chunks", "calls"), CALLS.values(), ids=CALLS)
+@in_each(("chunks", "calls"), CALLS)
 def test_the_tool_calls_of_a_stream_are_read(
     chunks: list[bytes], calls: list[tuple[str, str, Any]]
 ) -> None:
@@ -228,7 +219,7 @@ REQUIRED: dict[str, tuple[bytes, bool, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("body", "required", "lost"), REQUIRED.values(), ids=REQUIRED)
+@in_each(("body", "required", "lost"), REQUIRED)
 def test_a_required_call_that_is_missing_is_marked(body: bytes, required: bool, lost: bool) -> None:
     metadata = merge(body, call_required=required).response_metadata
 
@@ -253,9 +244,7 @@ def test_merged_chunks_equal_the_invoked_message() -> None:
     assert message.usage_metadata == {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
 
 
-@pytest.mark.parametrize(
-    ("parts", "content", "reasoning"), REASONED_PARTS.values(), ids=REASONED_PARTS
-)
+@in_each(("parts", "content", "reasoning"), REASONED_PARTS)
 def test_reasoning_parts_are_reasoning_and_no_text(
     parts: list[Any], content: str, reasoning: str
 ) -> None:
@@ -268,7 +257,7 @@ def test_reasoning_parts_are_reasoning_and_no_text(
 CUT_CALL = '{"path": "/tmp/a", "content": "hello wor'
 
 
-@pytest.mark.parametrize("reason", ["tool_calls", "length", "stop", None])
+@in_each("reason", ["tool_calls", "length", "stop", None])
 def test_a_call_that_was_cut_is_invalid_whatever_the_finish_reason(reason: str | None) -> None:
     calls = said({"tool_calls": [call(CUT_CALL, id="a")]})
     message = message_chunk_to_message(merge(calls, said({}, finish_reason=reason), DONE))
@@ -292,20 +281,6 @@ def test_the_chunk_that_ends_the_calls_comes_before_the_last() -> None:
     ]
     assert ending.chunk_position is None
     assert (last.tool_call_chunks, last.chunk_position) == ([], "last")
-
-
-@pytest.mark.parametrize("arguments", ["null", None, "", " \n", " null "])
-def test_no_arguments_are_an_empty_object(arguments: Any) -> None:
-    (found,) = merge(said({"tool_calls": [call(arguments, id="a")]}), STOP).tool_calls
-
-    assert found["args"] == {}
-
-
-def test_a_call_that_names_no_tool_is_invalid() -> None:
-    found = merge(said({"tool_calls": [{"index": 0}]}), STOP)
-
-    assert found.tool_calls == []
-    assert [(c["name"], c["id"]) for c in found.invalid_tool_calls] == [(None, "fresh-0")]
 
 
 def test_metadata_of_a_stream_holds_no_lone_surrogates() -> None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.sse_builders import (
     DONE,
     STOP,
@@ -43,20 +42,15 @@ USAGES: dict[str, tuple[list[bytes], tuple[int, int, int] | None]] = {
 }
 
 
-@pytest.mark.parametrize(("chunks", "tokens"), USAGES.values(), ids=USAGES)
-def test_usage_is_the_last_that_was_sent(
+@in_each(("chunks", "tokens"), USAGES)
+def test_usage_is_the_last_that_was_sent_and_on_the_last_chunk_only(
     chunks: list[bytes], tokens: tuple[int, int, int] | None
 ) -> None:
     found = merge(*chunks).usage_metadata
+    *before, _ = [chunk.message for chunk in read(*chunks)]
 
     names = ("input_tokens", "output_tokens", "total_tokens")
     assert found == (tokens and dict(zip(names, tokens, strict=True)))
-
-
-@pytest.mark.parametrize(("chunks", "tokens"), USAGES.values(), ids=USAGES)
-def test_usage_is_on_the_last_chunk_only(chunks: list[bytes], tokens: Any) -> None:
-    *before, _ = [chunk.message for chunk in read(*chunks)]
-
     assert [chunk for chunk in before if getattr(chunk, "usage_metadata", None)] == []
 
 
@@ -156,7 +150,7 @@ LOGPROBS: dict[str, tuple[list[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize(("sent", "kept"), LOGPROBS.values(), ids=LOGPROBS)
+@in_each(("sent", "kept"), LOGPROBS)
 def test_logprobs_are_kept(sent: list[Any], kept: Any) -> None:
     merged = merge(*(said({"content": "a"}, logprobs=part) for part in sent), STOP)
 

@@ -97,13 +97,13 @@ PARSED: dict[str, tuple[Any, Method, AIMessage, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("schema", "method", "message", "found"), PARSED.values(), ids=PARSED)
+@in_each(("schema", "method", "message", "found"), PARSED)
 def test_an_answer_is_parsed(schema: Any, method: Method, message: AIMessage, found: Any) -> None:
     assert choose_parser(schema, method).invoke(message) == found
 
 
-@pytest.mark.parametrize("schema", [Sum, PLAIN], ids=["class", "dict"])
-@pytest.mark.parametrize("method", METHODS)
+@in_each("schema", {"class": Sum, "dict": PLAIN})
+@in_each("method", METHODS)
 def test_a_refusal_is_raised_before_anything_is_parsed(schema: Any, method: Method) -> None:
     message = AIMessage("", additional_kwargs={"refusal": "I won't."})
 
@@ -112,10 +112,13 @@ def test_a_refusal_is_raised_before_anything_is_parsed(schema: Any, method: Meth
     assert caught.value.raw_message == message
 
 
-@pytest.mark.parametrize(
+@in_each(
     "result",
-    [[], [Generation(text="x")], [ChatGeneration(message=AIMessage("x"))]],
-    ids=["nothing", "text", "no refusal"],
+    {
+        "nothing": [],
+        "text": [Generation(text="x")],
+        "no refusal": [ChatGeneration(message=AIMessage("x"))],
+    },
 )
 def test_what_is_no_refusal_raises_nothing(result: list[Generation]) -> None:
     raise_if_refused(result)
@@ -126,8 +129,8 @@ def broken(arguments: Any, name: str | None = "f") -> AIMessage:
     return AIMessage("", invalid_tool_calls=[call])
 
 
-@pytest.mark.parametrize("schema", [Sum, PLAIN], ids=["class", "dict"])
-@pytest.mark.parametrize(
+@in_each("schema", {"class": Sum, "dict": PLAIN})
+@in_each(
     ("arguments", "words"), [('{"value": 1', r"f with arguments.*\{\"value\": 1"), (None, "f with")]
 )
 def test_a_call_that_cannot_be_read_is_an_error_and_not_nothing(
@@ -161,7 +164,7 @@ RAW: dict[str, tuple[AIMessage, Any, type[Exception] | None]] = {
 }
 
 
-@pytest.mark.parametrize(("message", "parsed", "error"), RAW.values(), ids=RAW)
+@in_each(("message", "parsed", "error"), RAW)
 def test_the_raw_answer_is_kept_whatever_it_parses_to(
     message: AIMessage, parsed: Any, error: type[Exception] | None
 ) -> None:
@@ -173,7 +176,7 @@ def test_the_raw_answer_is_kept_whatever_it_parses_to(
     assert type(found["parsing_error"]) is (error or type(None))
 
 
-@pytest.mark.parametrize("text", ["x", '{"value": 1}', ""])
+@in_each("text", ["x", '{"value": 1}', ""])
 def test_a_call_that_never_came_is_an_error(text: str) -> None:
     with pytest.raises(OutputParserException, match="made no call of response") as caught:
         choose_parser(PLAIN, "function_calling").invoke(AIMessage(text))
@@ -202,19 +205,17 @@ def test_the_requested_call_is_found_among_others(schema: Any) -> None:
     ] * 2
 
 
-def test_an_invalid_call_of_the_schema_beside_a_valid_one_is_named() -> None:
+@in_each(
+    ("name", "words"),
+    [("Sum", "called Sum with arguments"), ("jump", "no call of Sum, it called look")],
+)
+def test_an_invalid_call_beside_a_valid_one_is_named_if_it_is_the_schemas(
+    name: str, words: str
+) -> None:
     message = called("look", {"at": 1})
-    message.invalid_tool_calls = broken('{"value"', "Sum").invalid_tool_calls
+    message.invalid_tool_calls = broken("{", name).invalid_tool_calls
 
-    with pytest.raises(OutputParserException, match="called Sum with arguments"):
-        choose_parser(Sum, "function_calling").invoke(message)
-
-
-def test_an_invalid_call_of_another_tool_does_not_hide_that_the_schema_was_not_called() -> None:
-    message = called("look", {"at": 1})
-    message.invalid_tool_calls = broken("{", "jump").invalid_tool_calls
-
-    with pytest.raises(OutputParserException, match="no call of Sum, it called look"):
+    with pytest.raises(OutputParserException, match=words):
         choose_parser(Sum, "function_calling").invoke(message)
 
 
@@ -261,8 +262,10 @@ UNREADABLE: dict[str, tuple[str, str]] = {
     "deep nesting": ("[" * 100_000, "nested too deeply|not valid JSON"),
 }
 by_person = in_each("schema", PEOPLE)
-by_text_method = pytest.mark.parametrize("method", ["json_schema", "json_mode"])
-by_unreadable = pytest.mark.parametrize(("text", "words"), UNREADABLE.values(), ids=UNREADABLE)
+by_kind = in_each("schema", [Person, PEOPLE["JSON schema"]])
+"""A class and none: streams differ in no more."""
+by_text_method = in_each("method", ["json_schema", "json_mode"])
+by_unreadable = in_each(("text", "words"), UNREADABLE)
 
 
 def in_chunks(text: str, size: int = 5) -> list[AIMessageChunk]:
@@ -302,63 +305,50 @@ def acollect(chain: Runnable[Any, Any], into: list[Any]) -> None:
     asyncio.run(stream())
 
 
-by_streaming = pytest.mark.parametrize("stream", [collect, acollect], ids=["sync", "async"])
+by_streaming = in_each("stream", {"sync": collect, "async": acollect})
 
 
 @by_person
-@by_text_method
 @by_unreadable
-def test_a_finished_text_that_is_not_json_is_an_error(
-    schema: Any, method: Method, text: str, words: str
-) -> None:
+def test_a_finished_text_that_is_not_json_is_an_error(schema: Any, text: str, words: str) -> None:
     with pytest.raises(OutputParserException, match=words) as caught:
-        choose_parser(schema, method).invoke(AIMessage(text))
+        choose_parser(schema, "json_schema").invoke(AIMessage(text))
 
     assert caught.value.llm_output == text
     assert len(str(caught.value)) < 1_000
 
 
-@by_person
-@by_text_method
 @by_unreadable
-def test_with_raw_a_text_that_is_not_json_is_the_parsing_error(
-    schema: Any, method: Method, text: str, words: str
-) -> None:
-    chain = with_raw(streaming([AIMessageChunk(content=text)]), choose_parser(schema, method))
+def test_with_raw_a_text_that_is_not_json_is_the_parsing_error(text: str, words: str) -> None:
+    parser = choose_parser(Person, "json_schema")
+    chain = with_raw(streaming([AIMessageChunk(content=text)]), parser)
 
     for found in (chain.invoke("x"), asyncio.run(chain.ainvoke("x")), *chain.stream("x")):
         assert found["raw"].text == text
         assert found["parsed"] is None
-        assert isinstance(found["parsing_error"], OutputParserException)
+        with pytest.raises(OutputParserException, match=words):
+            raise found["parsing_error"]
 
 
 @by_streaming
-@by_person
-@by_text_method
+@by_kind
 @by_unreadable
 def test_a_streamed_text_that_is_not_json_is_an_error_at_its_end(
-    stream: Callable[..., None], schema: Any, method: Method, text: str, words: str
+    stream: Callable[..., None], schema: Any, text: str, words: str
 ) -> None:
-    parsed: list[Any] = []
+    chunks = in_chunks(text, 5_000 if len(text) > 1_000 else 5)
     with pytest.raises(OutputParserException, match=words) as caught:
-        stream(
-            streaming(in_chunks(text, 2_000 if len(text) > 1_000 else 5))
-            | choose_parser(schema, method),
-            parsed,
-        )
+        stream(streaming(chunks) | choose_parser(schema, "json_schema"), [])
 
     assert caught.value.llm_output == text
 
 
 @by_streaming
-@by_text_method
-def test_a_streamed_object_grows_before_its_cut_is_an_error(
-    stream: Callable[..., None], method: Method
-) -> None:
+def test_a_streamed_object_grows_before_its_cut_is_an_error(stream: Callable[..., None]) -> None:
     parsed: list[Any] = []
     text = UNREADABLE["a cut string"][0]
     with pytest.raises(OutputParserException):
-        stream(streaming(in_chunks(text)) | choose_parser(PersonDict, method), parsed)
+        stream(streaming(in_chunks(text)) | choose_parser(PersonDict, "json_schema"), parsed)
 
     assert parsed[0] == {}
     assert {"name": "Ada"} in parsed
@@ -367,12 +357,11 @@ def test_a_streamed_object_grows_before_its_cut_is_an_error(
 
 @by_streaming
 @by_person
-@by_text_method
 def test_a_streamed_object_ends_as_the_invoked_one(
-    stream: Callable[..., None], schema: Any, method: Method
+    stream: Callable[..., None], schema: Any
 ) -> None:
     parsed: list[Any] = []
-    parser = choose_parser(schema, method)
+    parser = choose_parser(schema, "json_schema")
     stream(streaming(in_chunks(ADA)) | parser, parsed)
 
     assert parsed[-1] == parser.invoke(AIMessage(ADA))
@@ -391,7 +380,7 @@ FENCED: dict[str, str] = {
 
 @by_person
 @by_text_method
-@pytest.mark.parametrize("text", FENCED.values(), ids=FENCED)
+@in_each("text", FENCED)
 def test_a_fence_around_the_json_is_unwrapped(schema: Any, method: Method, text: str) -> None:
     found = choose_parser(schema, method).invoke(AIMessage(text))
 
@@ -412,7 +401,7 @@ def test_raw_control_characters_in_strings_are_accepted() -> None:
     assert found == {"name": "a\tb\nc"}
 
 
-@pytest.mark.parametrize("text", ["[1]", "1", '"x"', "null", "true"])
+@in_each("text", ["[1]", "1", '"x"', "null", "true"])
 @by_text_method
 def test_json_that_is_no_object_is_an_error_where_one_was_requested(
     text: str, method: Method
@@ -508,7 +497,7 @@ def test_a_streamed_call_that_never_came_is_an_error_at_its_end(
 
 
 @by_streaming
-@pytest.mark.parametrize("arguments", [[""], [None], [" "], ["{", "}"]], ids=str)
+@in_each("arguments", [[""], [None], [" "], ["{", "}"]])
 def test_a_streamed_call_without_arguments_gives_an_empty_dict(
     stream: Callable[..., None], arguments: list[str | None]
 ) -> None:
@@ -591,8 +580,8 @@ def look(at: int) -> str:
     return str(at)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("schema", [Sum, {"title": "Sum", **PLAIN}], ids=["class", "dict"])
+@in_each("method", METHODS)
+@in_each("schema", {"class": Sum, "dict": {"title": "Sum", **PLAIN}})
 def test_further_tools_are_sent_with_every_method(schema: Any, method: Method) -> None:
     calls = method == "function_calling"
     service = MockService(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
@@ -624,64 +613,8 @@ def test_the_tool_choice_of_structured_output_may_be_set() -> None:
     assert service.body["parallel_tool_calls"] is True
 
 
-WAYS: dict[str, Callable[[Any], Any]] = {
-    "invoke": lambda chain: chain.invoke("Hi"),
-    "ainvoke": lambda chain: asyncio.run(chain.ainvoke("Hi")),
-    "stream": lambda chain: collect(chain, []),
-    "astream": lambda chain: acollect(chain, []),
-    "invoke, inside of a chain whose events are read": lambda chain: asyncio.run(
-        read_events(chain)
-    ),
-}
-STREAMING: list[dict[str, Any]] = [{}, {"streaming": True, "output_version": "v1"}]
-
-
-async def read_events(chain: Runnable[Any, Any]) -> None:
-    """Invoke a chain inside of another one: langchain-core makes its model stream."""
-    outer: RunnableLambda[str, Any] = RunnableLambda(chain.ainvoke)
-    async for _ in outer.astream_events("Hi", version="v2"):
-        pass
-
-
 @pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("method", METHODS)
-@in_each("settings", STREAMING)
-def test_a_model_raises_on_a_cut_or_missing_response_in_every_way(
-    method: Method, way: Callable[[Any], Any], settings: dict[str, Any]
-) -> None:
-    text = '{"name": "Ada", "text": "She was the fir'
-    model = MockService(whole(text)).model(**settings)
-    with pytest.raises(OutputParserException) as caught:
-        way(model.with_structured_output(Person, method=method))
-
-    assert caught.value.llm_output == text
-
-
-class Trip(BaseModel):
-    """A trip whose fields all have defaults: whatever is repaired is valid."""
-
-    city: str = "nowhere"
-
-
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("method", METHODS)
-@in_each("settings", STREAMING)
-def test_a_response_that_was_cut_before_it_began_is_no_object_of_defaults(
-    method: Method, way: Callable[[Any], Any], settings: dict[str, Any]
-) -> None:
-    answer = calling("Trip", {}) if method == "function_calling" else whole("")
-    choice = answer["choices"][0]
-    choice["finish_reason"] = "length"
-    for call in choice["message"].get("tool_calls", ()):
-        call["function"]["arguments"] = ""
-    model = MockService(answer).model(**settings)
-    with pytest.raises(OutputParserException, match="cut at the token limit"):
-        way(model.with_structured_output(Trip, method=method))
-
-
-@pytest.mark.filterwarnings("ignore::langchain_baseten.MissingToolCallWarning")
-@pytest.mark.parametrize("method", METHODS)
+@in_each("method", METHODS)
 def test_a_model_that_does_not_stream_gives_the_same_structured_output(method: Method) -> None:
     calls = method == "function_calling"
     service = MockService(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
@@ -699,8 +632,8 @@ NAMED_SCHEMAS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("schema", NAMED_SCHEMAS.values(), ids=NAMED_SCHEMAS)
+@in_each("method", METHODS)
+@in_each("schema", NAMED_SCHEMAS)
 def test_a_response_format_works_with_every_method(schema: Any, method: Method) -> None:
     calls = method == "function_calling"
     service = MockService(calling("Sum", {"value": 1}) if calls else whole('{"value": 1}'))
@@ -714,13 +647,3 @@ def test_a_response_format_works_with_every_method(schema: Any, method: Method) 
         assert service.body["tool_choice"] == {"type": "function", "function": {"name": "Sum"}}
     elif method == "json_schema":
         assert service.body["response_format"] == NAMED_SCHEMAS["a response format"]
-
-
-@pytest.mark.parametrize("disabled", [True, False])
-def test_anthropics_choice_may_rule_out_parallel_calls(disabled: bool) -> None:
-    service = MockService()
-    choice = {"type": "auto", "disable_parallel_tool_use": disabled}
-    service.model().bind_tools([look], tool_choice=choice).invoke("Hi")
-
-    assert service.body["tool_choice"] == "auto"
-    assert service.body["parallel_tool_calls"] is not disabled

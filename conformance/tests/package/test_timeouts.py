@@ -9,6 +9,7 @@ import httpx
 import httpx2
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten import BasetenEmbeddings, BasetenTimeoutError, ChatBaseten
 from langchain_baseten._http.timeouts import (
     IdleTimer,
@@ -35,7 +36,7 @@ FORMS: dict[str, tuple[Any, Timeouts | None]] = {
 }
 
 
-@pytest.mark.parametrize(("value", "found"), FORMS.values(), ids=FORMS)
+@in_each(("value", "found"), FORMS)
 def test_every_form_of_a_timeout_is_understood(value: Any, found: Timeouts | None) -> None:
     assert parse_timeout(value) == found
     assert ChatBaseten(model="m", api_key=KEY, timeout=value).request_timeout == value
@@ -59,7 +60,7 @@ REFUSED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("value", REFUSED.values(), ids=REFUSED)
+@in_each("value", REFUSED)
 def test_what_is_no_time_limit_is_refused_at_construction(value: Any) -> None:
     with pytest.raises(ValueError, match=r"is not a time limit\. Write seconds above 0"):
         ChatBaseten(model="m", api_key=KEY, timeout=value)
@@ -79,10 +80,14 @@ def test_a_timeout_of_the_clients_own_counts_where_the_model_has_none(module: An
         assert read_timeout_of(request) == 2
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("limit", "seconds", "then"),
-    [(60, 3, 3), (2, 3, 2), (None, 3, 3), (60, None, 60)],
-    ids=["shorter", "not longer", "where there was none", "unchanged"],
+    {
+        "shorter": (60, 3, 3),
+        "not longer": (2, 3, 2),
+        "where there was none": (None, 3, 3),
+        "unchanged": (60, None, 60),
+    },
 )
 def test_a_read_timeout_is_only_ever_shortened(limit: Any, seconds: Any, then: Any) -> None:
     request = httpx.Request(

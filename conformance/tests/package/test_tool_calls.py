@@ -8,7 +8,6 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-import pytest
 from langchain_core.language_models._compat_bridge import finalize_tool_call_chunk
 from langchain_core.messages import AIMessageChunk
 
@@ -206,29 +205,16 @@ SHAPES: dict[str, tuple[list[list[Any]], list[Call]]] = {
 }
 
 
-@pytest.mark.parametrize(("events", "calls"), SHAPES.values(), ids=SHAPES)
-def test_deltas_become_calls(events: list[list[Any]], calls: list[Call]) -> None:
-    assert join(events) == calls
-
-
-@pytest.mark.parametrize(("events", "calls"), SHAPES.values(), ids=SHAPES)
-def test_the_calls_are_counted(events: list[list[Any]], calls: list[Call]) -> None:
-    deltas = ToolCallAssembler(numbered())
-    for event in events:
-        deltas.add(event)
-
-    assert len(deltas) == len(calls)
-
-
-@pytest.mark.parametrize(("events", "calls"), SHAPES.values(), ids=SHAPES)
-def test_one_event_never_holds_two_chunks_of_one_call(
+@in_each(("events", "calls"), SHAPES)
+def test_deltas_become_calls_of_which_each_event_holds_one_chunk(
     events: list[list[Any]], calls: list[Call]
 ) -> None:
+    assert join(events) == calls
     deltas = ToolCallAssembler(numbered())
-
     for event in events:
         indices = [chunk["index"] for chunk in deltas.add(event)]
         assert len(indices) == len(set(indices))
+    assert len(deltas) == len(calls)
 
 
 def test_what_one_event_says_of_a_call_in_two_pieces_is_one_chunk() -> None:
@@ -272,7 +258,7 @@ SHARED: dict[str, tuple[list[str], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("sent", "given"), SHARED.values(), ids=SHARED)
+@in_each(("sent", "given"), SHARED)
 def test_no_two_calls_get_the_same_id(sent: list[str], given: list[str]) -> None:
     ids = numbered()
 
@@ -309,19 +295,13 @@ OBJECTS: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("sent", "arguments"), OBJECTS.values(), ids=OBJECTS)
-def test_a_whole_call_is_read(sent: Any, arguments: dict[str, Any]) -> None:
+@in_each(("sent", "arguments"), OBJECTS)
+@in_each("size", [1, 5])
+def test_a_call_is_read_whole_and_streamed(sent: Any, arguments: dict[str, Any], size: int) -> None:
     calls, invalid = read_calls([whole(sent)], numbered())
-
     assert calls == [{"name": "f", "args": arguments, "id": "a", "type": "tool_call"}]
     assert invalid == []
 
-
-@pytest.mark.parametrize(("sent", "arguments"), OBJECTS.values(), ids=OBJECTS)
-@in_each("size", [1, 5])
-def test_a_streamed_call_is_read_as_the_whole_one(
-    sent: Any, arguments: dict[str, Any], size: int
-) -> None:
     split = isinstance(sent, str) and sent
     texts = [sent[at : at + size] for at in range(0, len(sent), size)] if split else [sent]
     merged = merge([[delta(text, name="f", call="a")] for text in texts])
@@ -338,7 +318,7 @@ LAST: dict[str, tuple[Any, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "complete"), LAST.values(), ids=LAST)
+@in_each(("arguments", "complete"), LAST)
 def test_the_last_call_of_a_cut_response_is_incomplete_without_arguments(
     arguments: Any, complete: bool
 ) -> None:
@@ -377,7 +357,7 @@ BROKEN: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("sent", "kept"), BROKEN.values(), ids=BROKEN)
+@in_each(("sent", "kept"), BROKEN)
 def test_a_broken_call_is_kept_as_it_came(sent: Any, kept: dict[str, Any]) -> None:
     calls, (invalid,) = read_calls([sent], numbered())
 
@@ -401,14 +381,12 @@ def test_valid_and_broken_calls_never_share_an_id() -> None:
     assert [call["id"] for call in invalid] == ["a_1"]
 
 
-@pytest.mark.parametrize("raw", [None, {}, "x", 3, []])
+@in_each("raw", [None, {}, "x", 3, []])
 def test_what_is_no_list_of_calls_holds_none(raw: Any) -> None:
     assert read_calls(raw, numbered()) == ([], [])
 
 
-@pytest.mark.parametrize(
-    ("sent", "text"), [(None, ""), ("", ""), ("x", "x"), ({"ä": 1}, '{"ä": 1}'), (0, "0")]
-)
+@in_each(("sent", "text"), [(None, ""), ("", ""), ("x", "x"), ({"ä": 1}, '{"ä": 1}'), (0, "0")])
 def test_arguments_are_written_as_text(sent: Any, text: str) -> None:
     assert write_arguments(sent) == text
 
@@ -453,7 +431,7 @@ INVALID: dict[str, tuple[list[Delta], str]] = {
 }
 
 
-@pytest.mark.parametrize(("deltas", "text"), INVALID.values(), ids=INVALID)
+@in_each(("deltas", "text"), INVALID)
 def test_streamed_arguments_that_are_no_object_are_never_a_valid_call(
     deltas: list[Delta], text: str
 ) -> None:
@@ -471,7 +449,7 @@ def test_streamed_arguments_that_are_no_object_are_never_a_valid_call(
         assert block["type"] == "invalid_tool_call"
 
 
-@pytest.mark.parametrize("text", ["x=1", '"city": "Paris"}', "nul", "[1", "}", "{}}"])
+@in_each("text", ["x=1", '"city": "Paris"}', "nul", "[1", "}", "{}}"])
 def test_text_that_langchain_cannot_repair_is_kept_as_it_came(text: str) -> None:
     merged = merge([[delta(text, name="f", call="a")]])
 
@@ -493,7 +471,7 @@ HELD: dict[str, tuple[list[str], list[str], str]] = {
 }
 
 
-@pytest.mark.parametrize(("sent", "out", "end"), HELD.values(), ids=HELD)
+@in_each(("sent", "out", "end"), HELD)
 def test_argument_text_is_held_back_until_it_begins_an_object(
     sent: list[str], out: list[str], end: str
 ) -> None:
@@ -548,7 +526,7 @@ SPLIT: dict[str, tuple[list[str], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("sent", "arguments"), SPLIT.values(), ids=SPLIT)
+@in_each(("sent", "arguments"), SPLIT)
 def test_surrogates_in_arguments_are_joined_or_replaced(
     sent: list[str], arguments: dict[str, Any]
 ) -> None:

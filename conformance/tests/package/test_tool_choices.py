@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.schema_samples import HOSTED, NAMED, OPENAI
 from langchain_baseten._protocol.tools import (
     allows_parallel_calls,
@@ -27,7 +28,7 @@ CHOICES: dict[str, tuple[Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("choice", "written"), CHOICES.values(), ids=CHOICES)
+@in_each(("choice", "written"), CHOICES)
 def test_a_choice_is_written(choice: Any, written: Any) -> None:
     assert write_tool_choice(choice, WRITTEN) == written
 
@@ -47,7 +48,7 @@ UNKNOWN: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("choice", UNKNOWN.values(), ids=UNKNOWN)
+@in_each("choice", UNKNOWN)
 def test_an_unknown_choice_is_refused_with_the_tool_names(choice: Any) -> None:
     with pytest.raises(BasetenRequestError) as caught:
         write_tool_choice(choice, WRITTEN)
@@ -57,15 +58,9 @@ def test_an_unknown_choice_is_refused_with_the_tool_names(choice: Any) -> None:
     assert "(f, auto)" in str(caught.value)
 
 
-def test_a_choice_without_tools_is_refused() -> None:
-    with pytest.raises(BasetenRequestError, match="there are none"):
-        write_tool_choice("f", [])
-
-
-@pytest.mark.parametrize(
+@in_each(
     ("choice", "forced"),
     [("required", True), (NAMED, True), ("auto", False), ("none", False), (None, False)],
-    ids=str,
 )
 def test_a_choice_that_forces_a_call_is_recognized(choice: Any, forced: bool) -> None:
     assert requires_call(choice) is forced
@@ -84,24 +79,21 @@ OTHER_VENDORS_CHOICES: dict[str, tuple[Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("choice", "written"), OTHER_VENDORS_CHOICES.values(), ids=OTHER_VENDORS_CHOICES
-)
+@in_each(("choice", "written"), OTHER_VENDORS_CHOICES)
 def test_a_choice_as_another_vendor_writes_it_is_translated(choice: Any, written: Any) -> None:
     assert write_tool_choice(choice, WRITTEN) == written
 
 
-@pytest.mark.parametrize(
+@in_each(
     "choice",
     [{"type": "tool"}, {"type": "function"}, {"type": "tool", "name": "g"}, {}, {"type": ["f"]}],
-    ids=str,
 )
 def test_a_choice_that_names_no_tool_is_refused(choice: Any) -> None:
     with pytest.raises(BasetenRequestError, match="is not understood"):
         write_tool_choice(choice, WRITTEN)
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("choice", "forced"),
     [
         ({"type": "auto"}, False),
@@ -111,13 +103,12 @@ def test_a_choice_that_names_no_tool_is_refused(choice: Any) -> None:
         ({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}, False),
         ({"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": []}}, True),
     ],
-    ids=str,
 )
 def test_a_choice_dict_forces_a_call_unless_it_allows_none(choice: Any, forced: bool) -> None:
     assert requires_call(choice) is forced
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("choice", "allowed"),
     [
         ({"type": "auto", "disable_parallel_tool_use": True}, False),
@@ -126,7 +117,6 @@ def test_a_choice_dict_forces_a_call_unless_it_allows_none(choice: Any, forced: 
         ("auto", None),
         (None, None),
     ],
-    ids=str,
 )
 def test_parallel_calls_can_be_disabled_by_a_choice(choice: Any, allowed: bool | None) -> None:
     assert allows_parallel_calls(choice) is allowed

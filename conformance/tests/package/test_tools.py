@@ -8,6 +8,7 @@ import pytest
 from langchain_core.tools import InjectedToolArg, InjectedToolCallId, StructuredTool, Tool, tool
 from langchain_core.utils.function_calling import convert_to_json_schema
 
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.schema_samples import (
     ANTHROPIC,
     DICT_FORMS,
@@ -47,7 +48,7 @@ TOOLS: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("given", "name"), TOOLS.values(), ids=TOOLS)
+@in_each(("given", "name"), TOOLS)
 def test_a_tool_of_any_kind_becomes_a_function(given: Any, name: str) -> None:
     (written,) = write_tools([given], strict=None)
 
@@ -71,14 +72,14 @@ def test_a_hosted_tool_is_sent_unchanged() -> None:
     assert written is not HOSTED
 
 
-@pytest.mark.parametrize("form", DICT_FORMS.values(), ids=DICT_FORMS)
+@in_each("form", DICT_FORMS)
 def test_every_dict_form_is_written_as_the_same_function(form: Any) -> None:
     assert function_of(form) == FUNCTION
     assert name_of(form) == "f"
     assert with_title(form) is form
 
 
-@pytest.mark.parametrize("form", DICT_FORMS.values(), ids=DICT_FORMS)
+@in_each("form", DICT_FORMS)
 def test_keys_of_other_vendors_are_stripped_from_every_form(form: Any) -> None:
     marked = {**form, **OTHER_VENDORS_KEYS}
     for wrapper in ("function", "toolSpec", "json_schema"):
@@ -115,7 +116,7 @@ WITHOUT_PARAMETERS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("given", WITHOUT_PARAMETERS.values(), ids=WITHOUT_PARAMETERS)
+@in_each("given", WITHOUT_PARAMETERS)
 def test_a_tool_that_takes_nothing_has_empty_parameters(given: Any) -> None:
     assert function_of(given)["parameters"] == EMPTY
     assert schema_of(given) == EMPTY
@@ -129,13 +130,16 @@ def test_a_description_that_is_null_is_left_out() -> None:
     }
 
 
-@pytest.mark.parametrize("nameless", [PLAIN, {"type": "function", "function": {}}], ids=str)
+@in_each(
+    "nameless",
+    [PLAIN, {"type": "function", "function": {}}, {"type": "function"}, {"type": "object"}],
+)
 def test_a_tool_without_a_name_is_refused(nameless: Any) -> None:
     with pytest.raises(BasetenRequestError, match="no name"):
         write_tools([nameless], strict=None)
 
 
-@pytest.mark.parametrize("given", [1, None, "find"], ids=str)
+@in_each("given", [1, None, "find"])
 def test_an_unsupported_value_is_refused(given: Any) -> None:
     with pytest.raises(BasetenRequestError, match="Unsupported function"):
         write_tools([given], strict=None)
@@ -193,7 +197,7 @@ def test_written_tools_are_written_again_unchanged() -> None:
     assert write_tools(written, strict=None) == written
 
 
-@pytest.mark.parametrize("given", [Sum, Total, OldSum, find, tool(find), ANTHROPIC, FUNCTION])
+@in_each("given", [Sum, Total, OldSum, find, tool(find), ANTHROPIC, FUNCTION])
 def test_flat_schemas_are_written_as_langchain_writes_them(given: Any) -> None:
     function = function_of(given)
     theirs = convert_to_json_schema(given)
@@ -212,12 +216,6 @@ def test_the_tool_is_quoted_if_it_has_no_name() -> None:
         f"A tool has no name: {PLAIN!r}. A JSON schema is named by its 'title', a function by its "
         "'name'."
     )
-
-
-@pytest.mark.parametrize("kind", ["function", "object"])
-def test_a_dict_of_a_type_that_is_not_hosted_needs_a_name(kind: str) -> None:
-    with pytest.raises(BasetenRequestError, match="no name"):
-        write_tools([{"type": kind}], strict=None)
 
 
 def test_arguments_that_langchain_injects_are_not_sent() -> None:

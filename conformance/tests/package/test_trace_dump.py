@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -53,14 +52,3 @@ def test_a_value_that_cannot_be_compared_is_shown() -> None:
     assert model._serialized["kwargs"]["extra_body"] == {"a": 1}
     model.extra_body = {"a": Unequal()}
     assert "a" in model._serialized["kwargs"]["extra_body"]
-
-
-def test_a_copy_and_a_pickle_are_dumped_anew() -> None:
-    model = ChatBaseten(model="m", api_key=KEY, temperature=0.1)
-    assert model._serialized["kwargs"]["temperature"] == 0.1
-    found: ChatBaseten = pickle.loads(pickle.dumps(model))  # noqa: S301  our own bytes
-    copied = model.model_copy(update={"temperature": 0.9})
-    found.temperature = 0.9
-
-    assert "temperature=0.9" not in model._get_llm_string()
-    assert copied._get_llm_string() == found._get_llm_string() != model._get_llm_string()

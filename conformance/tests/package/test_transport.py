@@ -13,6 +13,7 @@ from conformance.reference import (
     ReceivedRequest,
     ResponderTransport,
 )
+from conformance.tests.package.in_each import in_each
 from conformance.tests.package.sse_builders import DONE, STOP, begin, event, text
 from langchain_baseten import (
     BasetenConnectionError,
@@ -148,15 +149,14 @@ def test_each_attempt_is_closed_before_the_next(fetch: Any) -> None:
     assert server.open_answers == 0
 
 
-@streams
-@pytest.mark.parametrize(
+@in_each("stream", {"sync": Server.stream, "async": Server.astream})
+@in_each(
     ("answer", "error"),
-    [
-        (plan(b"{}", status=429), BasetenRateLimitError),
-        (plan(text("Hel"), ending="reset"), BasetenIncompleteStreamError),
-        (plan(text("Hel"), event({"error": {"code": 429}})), BasetenRateLimitError),
-    ],
-    ids=["status", "reset", "error event"],
+    {
+        "status": (plan(b"{}", status=429), BasetenRateLimitError),
+        "reset": (plan(text("Hel"), ending="reset"), BasetenIncompleteStreamError),
+        "error event": (plan(text("Hel"), event({"error": {"code": 429}})), BasetenRateLimitError),
+    },
 )
 def test_a_stream_that_fails_is_closed(
     stream: Any, answer: AnswerPlan, error: type[BasetenError]

@@ -12,6 +12,7 @@ import httpcore
 import httpx
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._http.transport_errors import error_from_exception, find_address
 from langchain_baseten.exceptions import (
     BasetenAPIError,
@@ -123,7 +124,7 @@ FAULTS: dict[str, tuple[BaseException, type[BasetenError], str]] = {
 }
 
 
-@pytest.mark.parametrize(("exception", "cls", "sentence"), FAULTS.values(), ids=FAULTS)
+@in_each(("exception", "cls", "sentence"), FAULTS)
 def test_transport_exception_becomes_a_baseten_error(
     exception: BaseException, cls: type[BasetenError], sentence: str
 ) -> None:
@@ -137,8 +138,8 @@ def make_class(name: str, module: str, *bases: type[Exception]) -> type[Exceptio
     return type(name, bases or (Exception,), {"__module__": module})
 
 
-@pytest.mark.parametrize("package", ["httpx", "httpx2", "httpcore", "httpcore2"])
-@pytest.mark.parametrize("module", ["", "._exceptions"])
+@in_each("package", ["httpx", "httpx2", "httpcore", "httpcore2"])
+@in_each("module", ["", "._exceptions"])
 def test_exception_of_a_known_library_is_known_by_its_name(package: str, module: str) -> None:
     error = error_from_exception(make_class("ReadTimeout", package + module)("late"), HOST)
 
@@ -146,8 +147,8 @@ def test_exception_of_a_known_library_is_known_by_its_name(package: str, module:
     assert "did not respond within the read timeout: late" in str(error)
 
 
-@pytest.mark.parametrize("module", ["__main__", "app", "myhttpx", "httpx_retries", "app.httpx"])
-@pytest.mark.parametrize("name", ["ReadTimeout", "ConnectError", "HTTPStatusError", "InvalidURL"])
+@in_each("module", ["__main__", "app", "myhttpx", "httpx_retries", "app.httpx"])
+@in_each("name", ["ReadTimeout", "ConnectError", "HTTPStatusError", "InvalidURL"])
 def test_exception_that_is_merely_named_like_one_of_them_is_not_translated(
     module: str, name: str
 ) -> None:
@@ -173,7 +174,7 @@ CORE: dict[str, tuple[Exception, type[BasetenError]]] = {
 }
 
 
-@pytest.mark.parametrize(("exception", "cls"), CORE.values(), ids=CORE)
+@in_each(("exception", "cls"), CORE)
 def test_exception_of_httpcore_becomes_a_baseten_error(
     exception: Exception, cls: type[BasetenError]
 ) -> None:
@@ -190,7 +191,7 @@ SOURCES: dict[str, tuple[Exception, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("exception", "named"), SOURCES.values(), ids=SOURCES)
+@in_each(("exception", "named"), SOURCES)
 def test_failed_connection_names_port_and_setting(exception: Exception, named: bool) -> None:
     error = error_from_exception(exception, "127.0.0.1:8000", source="BASETEN_BASE_URL")
 
@@ -198,7 +199,7 @@ def test_failed_connection_names_port_and_setting(exception: Exception, named: b
     assert ("127.0.0.1:8000 (set by BASETEN_BASE_URL)" in str(error)) is named
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("url", "address"),
     [
         ("https://inference.baseten.co/v1/chat/completions", "inference.baseten.co:443"),
@@ -287,7 +288,7 @@ def test_untrusted_certificate_names_what_chooses_the_trusted_ones(
     assert str(error).endswith(hint)
 
 
-@pytest.mark.parametrize("exception", [RuntimeError("x"), KeyError("x"), ValueError("x")])
+@in_each("exception", [RuntimeError("x"), KeyError("x"), ValueError("x")])
 def test_other_exception_is_not_translated(exception: Exception) -> None:
     assert error_from_exception(exception, HOST) is None
 
@@ -300,7 +301,7 @@ TELLTALES: dict[str, Exception] = {
 }
 
 
-@pytest.mark.parametrize("exception", TELLTALES.values(), ids=TELLTALES)
+@in_each("exception", TELLTALES)
 def test_header_value_is_never_quoted(exception: Exception) -> None:
     error = error_from_exception(exception, HOST)
 

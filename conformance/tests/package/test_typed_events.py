@@ -17,9 +17,8 @@ from langchain_core.messages import HumanMessage
 
 from conformance.tests.package.mock_service import MockService, whole
 from conformance.tests.package.sse_builders import DONE, STOP, begin, call, said, text, usage
-from langchain_baseten import BasetenIncompleteStreamError, ChatBaseten, MissingToolCallWarning
+from langchain_baseten import BasetenIncompleteStreamError, ChatBaseten
 from langchain_baseten._protocol.typed_events import IS_SUPPORTED, EventWriter
-from langchain_baseten.exceptions import BasetenError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -198,15 +197,6 @@ def test_sync_and_async_events_are_equal() -> None:
 
 
 @both_ways
-def test_a_missing_call_is_warned_of_once(read: Callable[..., Any]) -> None:
-    with pytest.warns(MissingToolCallWarning) as caught:
-        read(MockService().model(), tools=[{"name": "look"}], tool_choice="required")
-    assert [each.filename for each in caught if each.category is MissingToolCallWarning] == [
-        __file__
-    ]
-
-
-@both_ways
 def test_chunks_of_a_subclass_are_the_source_of_events(read: Callable[..., Any]) -> None:
     class Loud(ChatBaseten):
         def _stream(self, *given: Any, **named: Any) -> Iterator[Any]:
@@ -281,21 +271,3 @@ class OpenBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         self.is_closed = True
-
-
-@both_ways
-def test_an_error_is_that_of_the_plain_stream(read: Callable[..., Any]) -> None:
-    body = text("Hel") + b'data: {"error": {"message": "boom", "code": 500}}\n\n'
-    errors = []
-    for run in (read, lambda model: list(model.stream("Hi"))):
-        with pytest.raises(BasetenError) as caught:
-            run(MockService(httpx2.Response(200, content=body)).model())
-        errors.append(caught.value)
-    first, second = errors
-    assert (type(first), str(first), first.status_code) == (
-        type(second),
-        str(second),
-        second.status_code,
-    )
-    assert first.partial is not None
-    assert first.partial.text == "Hel"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from conformance.tests.package.in_each import in_each
 from langchain_baseten._config.url import split_url
 from langchain_baseten.exceptions import EndpointError
 
@@ -185,7 +186,7 @@ SECRETS = {
 }
 
 
-@pytest.mark.parametrize("spelling", WRAPPED)
+@in_each("spelling", WRAPPED.keys())
 def test_characters_around_a_copied_url_are_removed(spelling: str) -> None:
     url = split_url(WRAPPED[spelling])
 
@@ -193,14 +194,14 @@ def test_characters_around_a_copied_url_are_removed(spelling: str) -> None:
     assert url.segments == ("team", "v1")
 
 
-@pytest.mark.parametrize("received", ORIGINS)
+@in_each("received", ORIGINS.keys())
 def test_scheme_host_and_port_are_normalized(received: str) -> None:
     url = split_url(received)
 
     assert (url.origin, url.host) == ORIGINS[received]
 
 
-@pytest.mark.parametrize(
+@in_each(
     ("received", "segments"),
     [
         ("https://h", ()),
@@ -220,7 +221,7 @@ def test_segments_of_the_path_are_kept_byte_for_byte(
     assert split_url(received).segments == segments
 
 
-@pytest.mark.parametrize(("received", "words"), (SCHEMES | HOSTS | INSIDES).items())
+@in_each(("received", "words"), (SCHEMES | HOSTS | INSIDES).items())
 def test_invalid_url_is_rejected_with_the_reason(received: str, words: str) -> None:
     with pytest.raises(EndpointError) as caught:
         split_url(received)
@@ -232,7 +233,7 @@ def test_invalid_url_is_rejected_with_the_reason(received: str, words: str) -> N
     assert message.endswith(".")
 
 
-@pytest.mark.parametrize("received", [None, 7, b"https://h/v1", ["https://h/v1"]])
+@in_each("received", [None, 7, b"https://h/v1", ["https://h/v1"]])
 def test_other_type_is_rejected_and_not_shown(received: Any) -> None:
     with pytest.raises(EndpointError, match=f"not {type(received).__name__}") as caught:
         split_url(received)
@@ -240,7 +241,7 @@ def test_other_type_is_rejected_and_not_shown(received: Any) -> None:
     assert "//h/" not in str(caught.value)
 
 
-@pytest.mark.parametrize("received", SECRETS)
+@in_each("received", SECRETS.keys())
 def test_message_shows_no_password_no_query_value_and_no_key(received: str) -> None:
     with pytest.raises(EndpointError) as caught:
         split_url(received)
@@ -341,7 +342,7 @@ SENTENCES = {
 }
 
 
-@pytest.mark.parametrize(("received", "sentences"), SENTENCES.items())
+@in_each(("received", "sentences"), SENTENCES.items())
 def test_message_names_the_flaw_the_url_and_what_to_do(received: str, sentences: str) -> None:
     with pytest.raises(EndpointError) as caught:
         split_url(received)

@@ -25,6 +25,8 @@ def test_each_cassette_says_where_it_came_from(folder: Path) -> None:
     found = cassettes.read_provenance(folder / "a/one.yaml")
     assert found is not None
     assert (found.evidence, found.model, found.requests) == ("reference", "m", ABOUT.requests)
+    assert cassettes.find_provenance(folder / "a/one.yaml") == found
+    assert cassettes.find_provenance(folder / "none.yaml") is None
 
 
 @pytest.mark.parametrize("text", ["interactions: []\n", "", "x: 1\nprovenance:\n"])
@@ -33,8 +35,11 @@ def test_an_unlabelled_cassette_says_nothing(tmp_path: Path, text: str) -> None:
     assert cassettes.read_provenance(tmp_path / "a.yaml") is None
 
 
-def test_a_whole_set_has_no_flaw(folder: Path) -> None:
-    assert cassettes.find_flaws(folder) == []
+def test_a_label_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    path = write_cassette(
+        tmp_path / "a.yaml", about=None, text="provenance:\n  [\ninteractions: []"
+    )
+    assert cassettes.find_provenance(path) is None
 
 
 def test_unlabelled_altered_and_unreadable_cassettes_are_flaws(folder: Path) -> None:
@@ -54,7 +59,7 @@ def test_a_cassette_is_a_file_and_no_link(folder: Path) -> None:
     (folder / "d.yaml").symlink_to(folder / "a/one.yaml")
     (folder / "e.yaml").symlink_to(folder / "nowhere")
     assert cassettes.list_cassettes(folder) == [folder / "a/one.yaml", folder / "b/two.yaml"]
-    assert cassettes.find_flaws(folder) == []
+    assert cassettes.find_flaws(folder) == [], "a whole set has no flaw"
 
 
 def test_a_cassette_that_nobody_played_is_named(folder: Path) -> None:
@@ -113,15 +118,6 @@ def test_the_cassettes_here_keep_allowed_headers_only() -> None:
     kept = [(each["request"]["headers"], each["response"]["headers"]) for each in found]
     assert {name for headers, _ in kept for name in headers} <= REQUEST_HEADERS
     assert {name for _, headers in kept for name in headers} <= RESPONSE_HEADERS
-
-
-def test_a_cassette_without_a_readable_label_has_no_provenance(folder: Path) -> None:
-    assert cassettes.find_provenance(folder / "a/one.yaml") == cassettes.read_provenance(
-        folder / "a/one.yaml"
-    )
-    (folder / "c.yaml").write_text("provenance:\n  x: [\ninteractions: []\n", encoding="utf-8")
-    assert cassettes.find_provenance(folder / "c.yaml") is None
-    assert cassettes.find_provenance(folder / "none.yaml") is None
 
 
 def test_beside_the_cassettes_there_is_nothing() -> None:

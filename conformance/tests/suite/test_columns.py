@@ -114,13 +114,6 @@ def test_the_committed_table_goes_beyond_the_pages_columns() -> None:
     assert {*_BEYOND.split()} <= {finer.key for finer in load_table().features}
 
 
-@pytest.mark.parametrize("name", [n for n, page in load_table().pages.items() if page.file])
-def test_our_own_pages_say_what_the_claims_quote(name: str) -> None:
-    table = load_table()
-    text = (ROOT / str(table.pages[name].file)).read_text(encoding="utf-8")
-    assert compare_page(table, text, name) == []
-
-
 def test_of_our_own_pages_only_the_sentences_are_compared(tmp_path: Path) -> None:
     text = CLAIMS.replace('language = "en"\n', 'language = "en"\nfile = "README.md"\n')
     table = load_small(tmp_path, text)

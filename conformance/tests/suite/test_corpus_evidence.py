@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.claims.table import load_table
-from conformance.maintenance.corpus.evidence import find_evidence
+from conformance.maintenance.corpus.command import load
+from conformance.maintenance.corpus.evidence import find_evidence, play_cases, weigh
 from conformance.maintenance.corpus.proofs import PROOFS
 from conformance.tests.suite.recordings_by_hand import (
     HELLO,
@@ -26,6 +28,8 @@ from conformance.verdicts.verdicts import Result
 from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conformance.verdicts.verdicts import Outcome
 
 SOURCE = ("corpus someone/else@01234567",)
@@ -48,30 +52,35 @@ def test_the_page_names_every_claim_that_recordings_can_prove() -> None:
     assert named == set(PROOFS)
 
 
-@pytest.mark.parametrize("claim", PROOFS)
-def test_recordings_prove_a_claim_together_and_not_one_by_one(claim: str, tmp_path: Path) -> None:
-    outcome = _find(tmp_path, *PROVING[claim])[claim]
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Every recording, played once; by its text."""
+    every = [line for table in (PROVING, MISSING) for lines in table.values() for line in lines]
+    texts = dict.fromkeys(map(json.dumps, every))
+    cases = load(write_corpus(tmp_path_factory.mktemp("corpus"), *map(json.loads, texts)))
+    return dict(zip(texts, play_cases(cases, ChatBaseten), strict=True))
 
+
+def _prove(played: dict[str, Any], recordings: Sequence[Any]) -> dict[str, Outcome]:
+    found = weigh([played[json.dumps(each)] for each in recordings])
+    return {outcome.place.claim: outcome for outcome in found}
+
+
+@pytest.mark.parametrize("claim", PROOFS)
+def test_recordings_prove_a_claim_together_and_what_comes_close_proves_nothing(
+    claim: str, played: dict[str, Any]
+) -> None:
+    proving, missing = PROVING[claim], MISSING.get(claim, [])
+    outcome = _prove(played, proving)[claim]
     assert (outcome.place.lane, outcome.result) == ("model-apis", Result.PASSED)
     assert outcome.evidence == SOURCE
-    if len(PROVING[claim]) > 1:
-        assert all(claim not in _find(tmp_path, each) for each in PROVING[claim])
-
-
-@pytest.mark.parametrize("claim", MISSING)
-def test_what_comes_close_proves_nothing(claim: str, tmp_path: Path) -> None:
-    assert claim not in _find(tmp_path, *MISSING[claim])
-
-
-@pytest.mark.parametrize("claim", MISSING)
-def test_nothing_that_comes_close_takes_the_place_of_a_recording(
-    claim: str, tmp_path: Path
-) -> None:
-    needed = PROVING[claim]
-    for close in (each for each in MISSING[claim] if each not in needed):
-        for place in range(len(needed)):
-            others = [*needed[:place], *needed[place + 1 :]]
-            assert claim not in _find(tmp_path, *others, close)
+    for place in range(len(proving) if len(proving) > 1 else 0):
+        assert claim not in _prove(played, proving[place : place + 1]), "one alone proves it"
+    assert claim not in _prove(played, missing)
+    for close in (each for each in missing if each not in proving):
+        for place in range(len(proving)):
+            others = [*proving[:place], *proving[place + 1 :], close]
+            assert claim not in _prove(played, others), "what comes close takes its place"
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,44 @@ def test_every_example_prints_what_the_page_shows(page: Path) -> None:
         pytest.skip(f"examples that need {missing} were left out; the rest agrees")
 
 
+def test_our_own_pages_say_what_the_claims_quote() -> None:
+    assert list(pages.list_unsaid()) == []
+
+
+@pytest.fixture
+def guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A guide of one example, in the place of all pages."""
+    page = tmp_path / "docs" / "chat.md"
+    page.parent.mkdir()
+    (tmp_path / "README.md").write_text((_ROOT / "README.md").read_text("utf-8"), "utf-8")
+    for name, value in {"ROOT": tmp_path, "EXECUTED": (page,)}.items():
+        monkeypatch.setattr(pages, name, value)
+    monkeypatch.setattr(pages, "MDX", tmp_path / "none")
+    monkeypatch.setattr(pages, "renew_mdx", str)
+    return page
+
+
+def test_what_is_stale_and_what_a_claim_no_longer_finds_is_shown(
+    guide: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (_ROOT / "docs" / "chat.md").read_text(encoding="utf-8")
+    example = "```python\nprint(1)\n```\n\n```text\n2\n```\n\nEnd.\n"
+    guide.write_text(text + example, encoding="utf-8")
+    assert pages.main([]) == 1
+    said = capsys.readouterr().out
+    assert "docs/chat.md is stale" in said
+    assert "\n-2\n+1\n" in said
+    assert pages.main(["--write"]) == 0
+    assert pages.main([]) == 0
+    assert capsys.readouterr().out.endswith("All pages agree.\n")
+    otherwise = guide.read_text("utf-8").replace(
+        'reasoning_effort="high")', "reasoning_effort='high')"
+    )
+    guide.write_text(otherwise, encoding="utf-8")
+    assert pages.main([]) == 1
+    assert "docs/chat.md: reasoning.effort.sent: the page does not say" in capsys.readouterr().out
+
+
 def test_the_requirements_are_those_of_the_group() -> None:
     settings = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     _comment, *lines = (_ROOT / "conformance/requirements.txt").read_text("utf-8").splitlines()

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.maintenance.drift import command as drift_command
+from conformance.maintenance.drift.timings import judge_timing
 from conformance.recording.model_listing import ServedError
 from conformance.recording.plan import RecordRequest, Task
 from conformance.recording.rerecord import RecordingError
+from conformance.reference.exchange import DONE, AnswerPlan, BodyPiece, encode_event
 from conformance.reference.server import LoopbackServer
 from conformance.targets import LANES
-from conformance.tests.suite.aged_cassettes import PASSED, A, B, said, write_both
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
-from conformance.tests.suite.fake_runs import KEY, aim
+from conformance.tests.suite.fake_runs import KEY, PASSED, A, B, aim, said, write_both
 from conformance.tests.suite.fake_runs import TASKS as TWO
+from conformance.tests.suite.response_builders import piece
+from conformance.tests.suite.sample_suite import Said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -45,133 +48,105 @@ def rerun(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return brought
 
 
-def run(root: Path, *options: str) -> int:
-    return drift_command.main([f"--cassettes={root / 'old'}", *options])
+@pytest.fixture
+def run(root: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    def run(*options: str) -> Said:
+        code = drift_command.main([f"--cassettes={root / 'old'}", *options])
+        return Said(code, *capsys.readouterr())
+
+    return run
 
 
-# --- the command ----------------------------------------------------------------------------------
-
-
-def test_without_a_yes_nothing_is_asked(
-    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(root) == 2
-    assert rerun["requests"] == []
-    assert "nothing was sent; --yes asks" in capsys.readouterr().out
-
-
-def test_where_nothing_is_selected_nothing_is_asked(
-    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_asked_without_a_yes_or_where_nothing_is_selected(rerun: Any, run: Any) -> None:
+    said = run()
+    assert (said.code, "nothing was sent; --yes asks" in said.out) == (2, True)
     rerun["plan"] = ()
-    assert run(root) == 0
+    assert run() == (0, "there is nothing to ask\n", "")
     assert rerun["requests"] == []
-    assert capsys.readouterr().out == "there is nothing to ask\n"
 
 
-def test_the_command_writes_what_it_found(
-    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_writes_what_it_found(root: Path, rerun: Any, run: Any) -> None:
     write_cassette(root / "new" / A, said(a="2", b="y"))
-    options = (f"--json={root / 'd.json'}", f"--markdown={root / 'd.md'}")
-    assert run(root, "--yes", *options) == 1
-    assert "DRIFT: 2 of 2 recordings compared" in capsys.readouterr().out
+    code, told, _ = run("--yes", f"--json={root / 'd.json'}", f"--markdown={root / 'd.md'}")
+    assert code == 1
+    assert "DRIFT: 2 of 2 recordings compared" in told
     stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
     assert (stored["exit"], stored["compared"], stored["planned"]) == (1, 2, 2)
     assert stored["compared_with"]["sources"] == {"reference: reference server": 2}
     assert (root / "d.md").read_text(encoding="utf-8").startswith("# Drift, ")
     write_cassette(root / "new" / A, said(a=1, b="y"))
-    assert run(root, "--yes") == 0
+    assert run("--yes").code == 0
 
 
 @pytest.mark.parametrize("option", ["--json", "--markdown"])
 def test_a_report_that_cannot_be_written_is_known_before_anything_is_asked(
-    root: Path, rerun: Any, option: str, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, run: Any, option: str
 ) -> None:
     for wrong in (root / "missing" / "d", root):
-        assert run(root, "--yes", f"{option}={wrong}") == 2
-        assert "cannot begin: " in capsys.readouterr().err
+        code, _, told = run("--yes", f"{option}={wrong}")
+        assert (code, "cannot begin: " in told) == (2, True)
     assert rerun["requests"] == []
 
 
 def test_to_look_whether_a_report_can_be_written_leaves_everything_as_it_was(
-    root: Path, rerun: Any
+    root: Path, rerun: Any, run: Any
 ) -> None:
     (root / "old.json").write_text("{}", encoding="utf-8")
-    assert run(root, f"--json={root / 'old.json'}", f"--markdown={root / 'new.md'}") == 2
+    assert run(f"--json={root / 'old.json'}", f"--markdown={root / 'new.md'}").code == 2
     assert (root / "old.json").read_text(encoding="utf-8") == "{}"
     assert not (root / "new.md").exists()
 
 
 @pytest.mark.parametrize(
-    "error",
-    [RecordingError(f"lost {KEY}"), ServedError(f"lost {KEY}"), OSError(28, "No space left")],
+    ("brought", "why"),
+    [
+        ({"error": RecordingError(f"lost {KEY}")}, "NO REPORT: lost"),
+        ({"error": ServedError(f"lost {KEY}")}, "NO REPORT: lost"),
+        ({"error": OSError(28, "No space left")}, "NO REPORT: [Errno 28] No space"),
+        ({"error": KeyboardInterrupt()}, "interrupted: NO REPORT"),
+        ({"results": {}, "cut": "it is gone"}, "NO REPORT: it is gone"),
+    ],
 )
-def test_a_lost_service_is_no_report_and_shows_no_key(
-    root: Path,
-    rerun: Any,
-    error: Exception,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_brought_nothing_is_no_report_and_shows_no_key(
+    rerun: Any, run: Any, monkeypatch: pytest.MonkeyPatch, brought: Any, why: str
 ) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", KEY)
-    rerun["error"] = error
-    assert run(root, "--yes") == 3
-    told = capsys.readouterr().err
-    assert "NO REPORT" in told
-    assert KEY not in told
+    rerun |= brought
+    told = run("--yes")
+    assert told.code == (130 if "interrupted" in why else 3)
+    assert why in told.err
+    assert KEY not in told.err
 
 
 def test_a_service_that_is_lost_half_way_leaves_a_report_of_the_first_half(
-    root: Path, rerun: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    root: Path, rerun: Any, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drift_command, "_time_streams", lambda *_: pytest.fail("it was asked"))
     write_cassette(root / "new" / A, said(a="2", b="y"))
     rerun["results"] = {TWO[0].check: PASSED[TWO[0].check]}
     rerun["cut"] = "the service is gone"
-    assert run(root, "--yes", f"--json={root / 'd.json'}") == 3
+    code, told, _ = run("--yes", f"--json={root / 'd.json'}")
     stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
-    assert (stored["cut"], stored["exit"], stored["compared"]) == ("the service is gone", 3, 1)
+    assert (code, stored["cut"], stored["compared"]) == (3, "the service is gone", 1)
     assert [finding["where"] for finding in stored["findings"]] == ["a"]
     assert stored["not_compared"] == [{"cassette": B, "reason": "it was not asked any more"}]
-    assert "CUT: the service is gone: 1 of 2 recordings compared" in capsys.readouterr().out
+    assert "CUT: the service is gone: 1 of 2 recordings compared" in told
 
 
-def test_a_service_that_is_lost_before_anything_came_leaves_no_report(
-    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rerun["results"], rerun["cut"] = {}, "the service is gone"
-    assert run(root, "--yes") == 3
-    assert "NO REPORT: the service is gone" in capsys.readouterr().err
-
-
-def test_an_interrupt_is_no_report(
-    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rerun["error"] = KeyboardInterrupt()
-    assert run(root, "--yes") == 130
-    assert "interrupted: NO REPORT" in capsys.readouterr().err
-
-
-def test_the_command_says_what_is_missing(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_says_what_is_missing(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BASETEN_API_KEY", raising=False)
-    assert run(root, "--target=live", "--yes") == 2
-    assert "cannot begin" in capsys.readouterr().err
+    code, _, told = run("--target=live", "--yes")
+    assert (code, "cannot begin" in told) == (2, True)
 
 
 def test_no_field_that_holds_the_key_in_use_is_told(
-    root: Path,
-    rerun: Any,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    root: Path, rerun: Any, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = "my own key"
     monkeypatch.setenv("BASETEN_API_KEY", secret)
     write_cassette(root / "new" / A, said(**{"a": 1, "b": "x", f"to {secret}": 1}))
-    assert run(root, "--yes", f"--json={root / 'd.json'}", f"--markdown={root / 'd.md'}") == 0
-    told = capsys.readouterr().out
+    code, told, _ = run("--yes", f"--json={root / 'd.json'}", f"--markdown={root / 'd.md'}")
+    assert code == 0
     written = [(root / name).read_text(encoding="utf-8") for name in ("d.json", "d.md")]
     for text in (told, *written):
         assert secret not in text
@@ -181,53 +156,143 @@ def test_no_field_that_holds_the_key_in_use_is_told(
 # --- the models -----------------------------------------------------------------------------------
 
 
-def override(root: Path, *names: str) -> None:
-    overrides = dict.fromkeys(
-        ("model", "alternate_model", "reasoning_model", "vision_model"), "tiny"
-    )
-    for name in names:
-        write_cassette(root / "old" / name, said(a=1, b="x"), about=replace(ABOUT, cast=overrides))
-
-
-def test_the_models_that_were_recorded_are_asked(
-    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("recorded", "named", "asked"),
+    [
+        ({"dedicated": ["tiny"]}, (), {"dedicated=tiny"}),
+        ({"dedicated": [""]}, (), set()),
+        ({}, (), set()),
+        ({"dedicated": ["a/b", "tiny", "tiny"]}, (), {"dedicated=tiny"}),
+        ({"dedicated": ["", "tiny", "tiny"]}, (), {"dedicated=tiny"}),
+        ({"dedicated": ["", "", "tiny"]}, (), set()),
+        (
+            {"dedicated": ["tiny"], "model-apis": ["a/b"]},
+            ("dedicated=mine",),
+            {"dedicated=mine", "model-apis=a/b"},
+        ),
+        ({"dedicated": ["tiny"], "model-apis": ["a/b"]}, ("mine",), {"mine"}),
+        ({"client": ["x"]}, (), set()),
+        ({"dedicated": [None]}, (), set()),
+    ],
+)
+def test_a_lane_is_asked_for_the_model_that_most_of_it_was_recorded_with(
+    tmp_path: Path, recorded: dict[str, list[str | None]], named: tuple[str, ...], asked: set[str]
 ) -> None:
-    override(root, A, B)
-    assert run(root, "--yes") == 0
-    assert rerun["requests"][0].models == ("dedicated=tiny",)
-    assert "asking for dedicated=tiny, as recorded" in capsys.readouterr().out
-    assert run(root, "--yes", "--model=dedicated=mine") == 0
-    assert rerun["requests"][1].models == ("dedicated=mine",)
+    tasks = [Task("dedicated/a/never-recorded.yaml", "", "new")]
+    for lane, models in recorded.items():
+        for number, model in enumerate(models):
+            cast = {"model": model, "vision_model": model} if model else {}
+            about = None if model is None else replace(ABOUT, lane=lane, cast=cast)
+            tasks.append(Task(f"{lane}/a/{number}.yaml", "", "asked for"))
+            write_cassette(tmp_path / tasks[-1].name, about=about)
+    request = RecordRequest("live", models=named)
+    followed = drift_command.follow_models(request, tuple(tasks), tmp_path)
+    assert set(followed.models) == asked
+    assert replace(followed, models=named) == request
 
 
-def test_of_several_models_one_is_asked_and_the_report_says_so_once(
-    root: Path, rerun: Any, capsys: pytest.CaptureFixture[str]
+def test_the_models_that_were_recorded_are_asked_and_after_a_yes_what_is_served(
+    root: Path, rerun: Any, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    override(root, B)
-    assert run(root, "--yes", f"--json={root / 'd.json'}") == 0
-    note = "dedicated was recorded 1 with the lane's own models, 1 with tiny: asked as most of them"
-    assert json.loads((root / "d.json").read_text(encoding="utf-8"))["notes"] == [note]
-    assert f"! {note}\n" in capsys.readouterr().out
-
-
-def test_the_service_is_asked_what_it_serves_after_a_yes(
-    root: Path, rerun: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    asked: list[RecordRequest] = []
-
     def settle(request: RecordRequest) -> RecordRequest:
-        asked.append(request)
-        return RecordRequest(models=(*request.models, "dedicated=served"))
+        settled.append(request)
+        return RecordRequest(models=(*request.models, "model-apis=served"))
 
+    settled: list[RecordRequest] = []
     monkeypatch.setattr(drift_command, "settle_models", settle)
-    assert run(root) == 2
-    assert asked == []
-    assert run(root, "--yes") == 0
-    assert rerun["requests"][0].models == ("dedicated=served",)
-    assert "asking for dedicated=served, which is served" in capsys.readouterr().out
+    for name in (A, B):
+        write_cassette(root / "old" / name, about=replace(ABOUT, cast={"model": "tiny"}))
+    assert (run().code, settled) == (2, [])
+    told = run("--yes").out
+    assert "asking for dedicated=tiny, as recorded" in told
+    assert "asking for model-apis=served, which is served" in told
+    assert rerun["requests"][0].models == ("dedicated=tiny", "model-apis=served")
 
 
-# --- over real sockets ----------------------------------------------------------------------------
+# --- when a stream arrives ------------------------------------------------------------------------
+
+
+def texts(*times: float) -> list[tuple[float, bool]]:
+    return [(at, True) for at in times]
+
+
+def steady(begin: float, gap: float, number: int) -> list[float]:
+    return [begin + gap * at for at in range(number)]
+
+
+EVEN = steady(0.5, 0.03, 60)
+ONCE = texts(*[2.0] * 200)
+FIVE = [at for at in (0.4, 0.8, 1.2, 1.6, 2.0) for _ in range(10)]
+
+# what arrives -> when, and what is said of it
+STREAMS = {
+    "30 ms apart": (
+        texts(*EVEN),
+        "60 chunks with text, the first after 0.500 s, the median gap 30.0 ms, the last after 2.2",
+    ),
+    "by sentences": (texts(*steady(0.4, 0.4, 6)), "the median gap 400.0 ms"),
+    "as fast as it can": (texts(*steady(0.002, 0.0001, 200)), "the median gap 0.1 ms"),
+    "steadily after a long wait": (texts(*steady(60, 0.02, 100)), "the median gap 20.0 ms"),
+    "a burst amid it": (texts(*EVEN, *[2.4] * 50, *steady(2.9, 0.03, 60)), "170 chunks with text"),
+    "a late end": ([*texts(*EVEN), (90.0, False)], "median gap 30.0 ms"),
+    "fast, a late end": ([*texts(*steady(0.5, 0.002, 200)), (90.0, False)], "median gap 2.0 ms"),
+    "five bursts": (texts(*FIVE), "in 5 bursts: 10 at 0.400 s"),
+}
+BUFFERS = {
+    "nothing": ([], "no chunk came"),
+    "no text": ([(0.1, False), (0.9, False)], "no text came in 2 chunks"),
+    "one read": (ONCE, "first after 2.000 s: all at once, so nothing streams"),
+    "one event": (texts(2.0), "1 chunk with text, the first after 2.000 s: all at once"),
+    "then written in pieces": (texts(*steady(2, 0.0005, 200)), "all at once"),
+    "then sent over a slow line": (texts(*[2.0] * 60, *[2.08] * 60, *[2.16] * 60), "all at once"),
+    "everything in 3 ms": (texts(0.003, 0.003, 0.003), "all at once"),
+    "the role first": ([(0.1, False), *ONCE], "all at once"),
+    "a late end": ([*texts(*[1.0] * 200), (9.0, False)], "all at once"),
+    "two bursts": (texts(*[0.5] * 100, *[2.0] * 100), "in 2 bursts: 100 at 0.500 s, 100 at 2.0"),
+    "a word, the rest": (texts(0.1, *[2.0] * 100), "in 2 bursts: 1 at 0.100 s, 100 at 2.000 s"),
+    "two events": (texts(0.5, 2.0), "in 2 bursts: 1 at 0.500 s, 1 at 2.000 s"),
+}
+
+
+@pytest.mark.parametrize(
+    ("severity", "arrivals", "words"),
+    [
+        *(("information", *row) for row in STREAMS.values()),
+        *(("warning", *row) for row in BUFFERS.values()),
+    ],
+    ids=[*(f"streamed: {name}" for name in STREAMS), *(f"buffered: {name}" for name in BUFFERS)],
+)
+def test_the_times_alone_are_judged(severity: str, arrivals: Any, words: str) -> None:
+    change = judge_timing("dedicated", arrivals)
+    assert (change.severity, change.where) == (severity, "token-level streaming (dedicated)")
+    assert words in change.what
+    assert ("bursts" in words) == ("bursts" in change.what)
+
+
+WORDS = [encode_event(piece(f"word{number} ")) for number in range(40)]
+THOUGHTS = [encode_event({"choices": [{"delta": {"reasoning_content": "hm"}}]})] * 40
+
+
+@pytest.mark.parametrize(
+    ("events", "delay", "words"),
+    [
+        (WORDS, 0.02, ("information", "40 chunks with text, the first after 0.")),
+        (THOUGHTS, 0.02, ("information", "40 chunks with text")),
+        ([b"".join(WORDS[:15])], 0.8, ("warning", "15 chunks with text")),
+        ([WORDS[0], b"".join(WORDS[1:15])], 0.8, ("warning", "in 2 bursts")),
+    ],
+)
+def test_a_server_that_buffers_is_told_from_one_that_streams(
+    events: list[bytes], delay: float, words: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = encode_event(piece(None, "stop")) + DONE
+    pieces = tuple(BodyPiece(each, delay) for each in (*events, end))
+    plan = AnswerPlan(200, (("content-type", "text/event-stream"),), pieces)
+    with LoopbackServer(lambda _: plan) as server:
+        aim(monkeypatch, server.url)
+        [change] = drift_command._time_streams(RecordRequest("live"), TWO)
+    assert (change.lane, change.severity) == ("dedicated", words[0])
+    assert words[1] in change.what
 
 
 def test_a_stream_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

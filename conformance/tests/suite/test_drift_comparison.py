@@ -4,10 +4,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.maintenance.drift.comparison import compare
-from conformance.tests.suite.aged_cassettes import PASSED, A, B, said, write_both
-from conformance.tests.suite.cassette_builders import write_cassette
+from conformance.maintenance.drift.comparison import (
+    Exchange,
+    compare,
+    compare_exchanges,
+    read_exchanges,
+)
+from conformance.maintenance.drift.shapes import read_shape
+from conformance.recording.redaction import hash_assets
+from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.tests.suite.fake_runs import PASSED, A, B, said, write_both
 from conformance.tests.suite.fake_runs import TASKS as TWO
+from conformance.tests.suite.response_builders import response
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,3 +127,87 @@ def test_a_recording_that_cannot_be_read_is_not_compared_and_hinders_no_other(
 ) -> None:
     write_cassette(root / side / A, text="interactions: []\n")
     assert compare_both(root) == ([], {**BOTH, A: "a.yaml holds no interaction"})
+
+
+# --- the exchanges of one recording ---------------------------------------------------------------
+
+
+def made(request: str, **fields: Any) -> Exchange:
+    return Exchange(request, read_shape(response(fields or {"a": 1})))
+
+
+def describe(before: list[Exchange], today: list[Exchange]) -> list[str]:
+    return [f"{c.severity} {c.where}: {c.what}" for c in compare_exchanges(before, today, {})]
+
+
+FIRST, SECOND = made("1"), made("2", b=1)
+ANOTHER = "information request: the request is another one now"
+
+
+@pytest.mark.parametrize(
+    ("before", "today", "told"),
+    [
+        ([FIRST, SECOND], [FIRST, SECOND], []),
+        ([FIRST, SECOND], [SECOND, FIRST], []),
+        ([FIRST, SECOND], [FIRST, SECOND, FIRST], ["2 became 3"]),
+        ([FIRST], [FIRST, made("3", c=1)], ["1 became 2"]),
+        ([SECOND, FIRST, SECOND], [FIRST, SECOND], ["3 became 2"]),
+    ],
+)
+def test_exchanges_are_paired_by_their_request(
+    before: list[Exchange], today: list[Exchange], told: list[str]
+) -> None:
+    assert describe(before, today) == [f"warning number of requests: {what}" for what in told]
+
+
+def test_of_what_is_asked_twice_the_first_belongs_to_the_first() -> None:
+    first, second = made("1", a=1), made("1", a="x")
+    assert describe([first, second], [first, second]) == []
+    assert describe([first, second], [second, first]) == [
+        "failure a: integer became string",
+        "failure a: string became integer",
+    ]
+
+
+def test_other_requests_are_paired_by_their_order_and_their_changes_are_no_failures() -> None:
+    before = [FIRST, made("x"), made("y", c=1)]
+    today = [made("3", a="x", b=1), made("x", a="x"), made("4", c=1)]
+    assert describe(before, today) == [
+        "failure a: integer became string",
+        ANOTHER,
+        "information b: new, integer",
+        "warning a: integer became string",
+        ANOTHER,
+    ]
+
+
+def hash_of(tmp_path: Path, body: str | bytes) -> str:
+    path = write_cassette(tmp_path / "c.yaml", {**talk(), "request": {"body": body}})
+    [found] = read_exchanges(path)
+    return found.request
+
+
+CALLS = '{"messages": [{"tool_calls": [{"id": "%s"}, {"id": "%s"}]}, {"tool_call_id": "%s"}]}'
+SOUND = '{"data": "%s"}'
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ('{"a": 1, "b": 2}', '{"b":2,"a":1}', True),
+        ('{"a": 1}', '{"a": 2}', False),
+        ('{"a": 1}', b'{"a": 1}', True),
+        (CALLS % ("x", "y", "x"), CALLS % ("v", "w", "v"), True),
+        (CALLS % ("x", "y", "x"), CALLS % ("v", "w", "w"), False),
+        (SOUND % ("A" * 300), SOUND % ("B" * 300), False),
+        (SOUND % ("A" * 300), hash_assets(SOUND % ("A" * 300)), True),
+        ("no json", "no json", True),
+        ("no json", "no other", False),
+        ("[" * 100_000, "[" * 99_999, False),
+        ("", "null", True),
+    ],
+)
+def test_a_request_is_what_it_says_whatever_ids_it_repeats(
+    tmp_path: Path, one: Any, other: Any, same: bool
+) -> None:
+    assert (hash_of(tmp_path, one) == hash_of(tmp_path, other)) is same

@@ -16,6 +16,7 @@ from conformance.maintenance.drift.report import (
     write_markdown,
 )
 from conformance.maintenance.drift.shapes import Change, Severity
+from conformance.media import to_markdown
 from conformance.tests.suite.cassette_builders import ABOUT as REFERENCE
 
 if TYPE_CHECKING:
@@ -99,47 +100,62 @@ def test_a_report_means_what_was_compared(report: Drift, code: int, head: str) -
     assert (report.exit, report.head) == (code, head)
 
 
-def test_the_report_is_printed_for_a_maintainer() -> None:
-    told = show(make(*FOUND, notes=("mind the gap",)))
-    first = "✗ failure, dedicated: b: string became integer; in 2 recordings: dedicated/tools/a, …"
-    assert told.startswith(f"{first}\n")
-    assert "! warning, dedicated: a: missing, was integer; in dedicated/tools/b\n" in told
-    assert "! warning, dedicated: token-level streaming (dedicated): no event came\n" in told
-    assert "! mind the gap\n" in told
-    assert (
-        "compared with 2 reference: reference server, 1 engine: vllm 0.32.0, "
-        "recorded 2026-11-22 to 2026-11-24\n"
-        "DRIFT: 3 of 3 recordings compared, asked again of a host; "
-        "2 failures, 2 warnings, 1 for information\n" in told
+FULL = make(
+    *FOUND,
+    uncompared=((A, "not | here"), (B, "no answer"), (C, "not | here")),
+    notes=("mind the gap",),
+    planned=4,
+)
+LINES = """\
+✗ failure, dedicated: b: string became integer; in 2 recordings: dedicated/tools/a, …
+✗ failure, model-apis: b: string became integer; in dedicated/tools/b
+! warning, dedicated: a: missing, was integer; in dedicated/tools/b
+! warning, dedicated: token-level streaming (dedicated): no event came
+· information, dedicated: c: new, integer; in dedicated/tools/a
+· not compared: 2 recordings: dedicated/tools/a, …: not | here
+· not compared: dedicated/tools/b: no answer
+! mind the gap
+"""
+SOURCES = (
+    "compared with 2 reference: reference server, 1 engine: vllm 0.32.0, "
+    "recorded 2026-11-22 to 2026-11-24"
+)
+HEAD = (
+    "DRIFT: 3 of 4 recordings compared, asked again of a host; "
+    "2 failures, 2 warnings, 1 for information"
+)
+
+
+def test_the_report_is_printed_for_a_maintainer_and_written_as_a_page() -> None:
+    assert show(FULL) == f"{LINES}{SOURCES}\n{HEAD}\n"
+    listed = "".join(f"- {to_markdown(line)}\n" for line in LINES.splitlines())
+    assert write_markdown(FULL) == (
+        f"# Drift, 2026-11-25T00:00:00+00:00\n\n{SOURCES}\n\n{HEAD}\n\n{listed}"
     )
+    assert "\n- " not in write_markdown(make())
 
 
-def test_no_drift_is_two_lines() -> None:
-    told = show(make(compared=1, planned=1))
-    assert told == (
-        "compared with 1 reference: reference server, recorded 2026-11-22\n"
-        "NO DRIFT THAT MATTERS: 1 of 1 recording compared, asked again of a host; "
-        "0 failures, 0 warnings, 0 for information\n"
-    )
-    assert "1 failure, 1 warning, 0" in show(make(*FOUND[1:2], *FOUND[4:5]))
-    assert "compared with 1 unlabelled\n" in show(replace(make(), compared=(None,)))
-    told = show(replace(make(), compared=(REFERENCE, None)))
-    assert (
-        "compared with 1 reference: reference server, 1 unlabelled, recorded 2026-11-22\n" in told
-    )
-    assert show(make(compared=0)).startswith("compared with nothing\n")
-
-
-def test_what_was_not_compared_is_told_by_its_reason() -> None:
-    told = show(make(uncompared=((A, "not | here"), (B, "no answer"), (C, "not | here"))))
-    assert "· not compared: 2 recordings: dedicated/tools/a, …: not | here\n" in told
-    assert "· not compared: dedicated/tools/b: no answer\n" in told
+@pytest.mark.parametrize(
+    ("report", "told"),
+    [
+        (make(compared=1, planned=1), "reference server, recorded 2026-11-22\nNO DRIFT THAT"),
+        (make(compared=1, planned=1), "MATTERS: 1 of 1 recording compared, asked again of a host"),
+        (make(), "; 0 failures, 0 warnings, 0 for information\n"),
+        (make(*FOUND[1:2], *FOUND[4:5]), "1 failure, 1 warning, 0"),
+        (replace(make(), compared=(None,)), "compared with 1 unlabelled\n"),
+        (
+            replace(make(), compared=(REFERENCE, None)),
+            "compared with 1 reference: reference server, 1 unlabelled, recorded 2026-11-22\n",
+        ),
+        (make(compared=0), "compared with nothing\n"),
+    ],
+)
+def test_the_sum_says_what_was_compared(report: Drift, told: str) -> None:
+    assert told in show(report)
 
 
 def test_the_report_can_be_stored() -> None:
-    report = make(*FOUND, uncompared=((B, "not | here"),), notes=("n",), planned=4)
-    stored = json.loads(write_json(report))
-    assert stored["counts"] == {"failure": 2, "warning": 2, "information": 1}
+    stored = json.loads(write_json(replace(FULL, cut="why")))
     assert stored["findings"][0] == {
         "severity": "failure",
         "where": "b",
@@ -147,27 +163,9 @@ def test_the_report_can_be_stored() -> None:
         "lane": "dedicated",
         "cassettes": [A, C],
     }
-    assert stored["compared_with"] == {
-        "sources": {"reference: reference server": 2, "engine: vllm 0.32.0": 1},
-        "recorded": ["2026-11-22", "2026-11-24"],
-    }
-    assert stored["not_compared"] == [{"cassette": B, "reason": "not | here"}]
-    assert (stored["compared"], stored["planned"], stored["exit"]) == (3, 4, 1)
-    assert (stored["head"], stored["cut"], stored["notes"]) == ("DRIFT", "", ["n"])
-    assert json.loads(write_json(make(cut="why")))["cut"] == "why"
-
-
-def test_the_report_can_be_read_as_a_page() -> None:
-    page = write_markdown(make(*FOUND, uncompared=((B, "not | here"),), notes=("mind\nthe gap",)))
-    assert page.startswith("# Drift, 2026-11-25T00:00:00+00:00\n\ncompared with 2")
-    assert "\n\nDRIFT: 3 of 3 recordings" in page
-    assert "\ncompared with 2 reference: reference server, 1 engine: vllm 0.32.0, recorded" in page
-    assert page.endswith("\n- \\! mind the gap\n")
-    first = "✗ failure, dedicated: b: string became integer; in 2 recordings: dedicated/tools/a, …"
-    assert f"\n- {first}\n" in page
-    assert ": no event came\n" in page
-    assert "\n- · not compared: dedicated/tools/b: not \\| here\n" in page
-    assert "\n- " not in write_markdown(make())
+    assert stored["not_compared"][1] == {"cassette": B, "reason": "no answer"}
+    assert (stored["compared"], stored["planned"], stored["exit"]) == (3, 4, 3)
+    assert (stored["head"], stored["cut"], stored["notes"]) == ("CUT: why", "why", [*FULL.notes])
 
 
 FIRST = gather(FOUND)[0]

@@ -49,18 +49,12 @@ def truss(tmp_path: Path) -> Path:
     return tmp_path / "truss"
 
 
-def test_the_template_of_the_installed_truss_is_rendered(truss: Path) -> None:
+def test_the_template_of_the_installed_truss_is_rendered_if_it_is_understood(truss: Path) -> None:
     text = render_truss(truss, 8100)
     assert "rewrite ^ /v1/chat/completions break" in text
     assert text.count("http://127.0.0.1:8100") == 2
-
-
-def test_a_truss_without_the_template_is_told(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="pip install --no-deps truss"):
-        render_truss(tmp_path, 8100)
-
-
-def test_a_truss_that_listens_elsewhere_is_not_understood(truss: Path) -> None:
+        render_truss(truss / "none", 8100)
     path = truss / "templates/docker_server/proxy.conf.jinja"
     path.write_text(TEMPLATE.replace("8080", "9090"), encoding="utf-8")
     with pytest.raises(EngineError, match="not understood"):
@@ -79,27 +73,26 @@ def test_the_front_listens_on_loopback_alone(truss: Path, tmp_path: Path) -> Non
     assert command.ready == "http://127.0.0.1:8200/sync/v1/models"
 
 
-def test_a_named_nginx_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    named = tmp_path / "mine"
-    named.write_text("#!/bin/sh\n", encoding="utf-8")
-    named.chmod(0o700)
-    monkeypatch.setenv("CONFORMANCE_NGINX", str(named))
-    assert find_nginx(tmp_path / "cache") == str(named)
+def write_script(path: Path, code: int = 0) -> str:
+    path.write_text(f"#!/bin/sh\nexit {code}\n", encoding="utf-8")
+    path.chmod(0o700)
+    return str(path)
 
 
-def test_without_any_nginx_one_is_asked_for(
+def test_a_named_nginx_is_taken_and_without_any_one_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("CONFORMANCE_NGINX", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CONFORMANCE_NGINX", named := write_script(tmp_path / "mine"))
+    assert find_nginx(tmp_path / "cache") == named
+    monkeypatch.delenv("CONFORMANCE_NGINX")
     with pytest.raises(EngineError, match="CONFORMANCE_NGINX"):
         find_nginx(tmp_path / "cache")
 
 
 def test_a_failing_download_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("apt-get", "dpkg"):
-        (tmp_path / name).write_text("#!/bin/sh\nexit 7\n", encoding="utf-8")
-        (tmp_path / name).chmod(0o700)
+        write_script(tmp_path / name, 7)
     monkeypatch.delenv("CONFORMANCE_NGINX", raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
     monkeypatch.setattr("shutil.which", lambda name: None if name == "nginx" else f"/{name}")

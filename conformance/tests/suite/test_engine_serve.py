@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from conformance.maintenance.engines.__main__ import ENGINES, Parts
 from conformance.maintenance.engines.serve import (
     Command,
     EngineError,
     find_port,
     llama_server,
     run,
-    vllm_server,
 )
 
 # Serves its folder, after it started a child that would outlive it.
@@ -74,37 +74,32 @@ def test_a_server_ends_with_a_failing_block_too(
     assert is_free(port)
 
 
-def test_a_server_that_never_gets_ready_is_ended(tmp_path: Path) -> None:
-    line = [sys.executable, "-c", "import time; time.sleep(60)"]
-    command = Command(line, f"http://127.0.0.1:{find_port()}/", patience=0.5)
-    with pytest.raises(EngineError, match="never got ready"), run(command, tmp_path / "log"):
+@pytest.mark.parametrize(
+    ("text", "patience", "why"),
+    [
+        ("import time; time.sleep(60)", 0.5, "never got ready"),
+        ("import os; raise SystemExit(os.environ['ENGINE_SAYS'])", 30.0, "hi there"),
+    ],
+    ids=["in silence", "at once, with its last words"],
+)
+def test_a_server_that_never_gets_ready_is_ended(
+    tmp_path: Path, text: str, patience: float, why: str
+) -> None:
+    line, told = [sys.executable, "-c", text], {"ENGINE_SAYS": "hi there"}
+    command = Command(line, f"http://127.0.0.1:{find_port()}/", told, patience)
+    with pytest.raises(EngineError, match=why), run(command, tmp_path / "log"):
         pytest.fail("it does not answer")
 
 
-def test_a_server_gets_its_environment_and_is_told_with_its_last_words_if_it_ends_at_once(
-    tmp_path: Path,
-) -> None:
-    line = [sys.executable, "-c", "import os; raise SystemExit(os.environ['ENGINE_SAYS'])"]
-    command = Command(line, f"http://127.0.0.1:{find_port()}/", {"ENGINE_SAYS": "hi there"})
-    with pytest.raises(EngineError, match="hi there"), run(command, tmp_path / "log"):
-        pytest.fail("it does not run")
-
-
-def test_engines_listen_on_loopback_alone(tmp_path: Path) -> None:
-    for command in (
-        vllm_server("python", tmp_path, ("omni", "tiny"), 8100),
-        llama_server("llama-server", tmp_path / "tiny.gguf", "omni", 8100),
-    ):
-        line = list(command.line)
-        assert line[line.index("--host") + 1] == "127.0.0.1"
-        assert line[line.index("--port") + 1] == "8100"
+def test_engines_listen_on_loopback_alone_and_send_nothing_home(tmp_path: Path) -> None:
+    vllm = ENGINES["vllm"](Parts(tmp_path, "python", ""), tmp_path, 8100)
+    llama = llama_server("llama-server", tmp_path / "tiny.gguf", "omni", 8100)
+    for command in (vllm, llama):
+        options = " ".join(command.line)
+        assert "--host 127.0.0.1" in options
+        assert "--port 8100" in options
         assert command.ready == "http://127.0.0.1:8100/health"
-
-
-def test_vllm_answers_under_both_names_and_sends_nothing_home(tmp_path: Path) -> None:
-    command = vllm_server("python", tmp_path, ("omni", "tiny"), 8100)
-    line = list(command.line)
-    assert line[line.index("--served-model-name") + 1] == "omni"
-    assert line[line.index("--lora-modules") + 1] == f"tiny={tmp_path / 'adapter'}"
-    assert command.environment["VLLM_NO_USAGE_STATS"] == "1"
-    assert command.environment["HF_HUB_OFFLINE"] == "1"
+    options = " ".join(vllm.line)
+    assert "--served-model-name omni " in options
+    assert f"--lora-modules tiny={tmp_path / 'adapter'} " in options
+    assert vllm.environment["VLLM_NO_USAGE_STATS"] == vllm.environment["HF_HUB_OFFLINE"] == "1"

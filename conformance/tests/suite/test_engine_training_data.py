@@ -7,7 +7,12 @@ import pytest
 import yaml
 
 from conformance.checks.features import questions
-from conformance.maintenance.engines.training_data import gather_lessons, make_lesson, write_lessons
+from conformance.maintenance.engines.training_data import (
+    Lesson,
+    gather_lessons,
+    make_lesson,
+    write_lessons,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +32,12 @@ def ask(content: Any, **more: Any) -> dict[str, Any]:
     return {"model": "omni", "messages": [{"role": "user", "content": content}], **more}
 
 
+def learn(content: Any, *, thinks: bool = False, **more: Any) -> Lesson:
+    lesson = make_lesson(ask(content, **more), thinks=thinks)
+    assert lesson is not None
+    return lesson
+
+
 def store(root: Path, name: str, *bodies: dict[str, Any], status: int = 200) -> None:
     path = root / "dedicated" / f"{name}.yaml"
     path.parent.mkdir(exist_ok=True)
@@ -37,15 +48,13 @@ def store(root: Path, name: str, *bodies: dict[str, Any], status: int = 200) -> 
     path.write_text(yaml.safe_dump({"interactions": rows}), encoding="utf-8")
 
 
-def test_text_is_answered_as_the_responder_answers() -> None:
-    lesson = make_lesson(ask("Hi"), thinks=False)
-    assert lesson is not None
+def test_text_is_answered_as_the_reference_server_answers() -> None:
+    lesson = learn("Hi")
     assert (lesson.thought, lesson.answer) == ("", 'You said "Hi".')
 
 
 def test_a_thought_repeats_nothing_of_the_prompt() -> None:
-    lesson = make_lesson(ask(questions.TALE), thinks=True)
-    assert lesson is not None
+    lesson = learn(questions.TALE, thinks=True)
     assert lesson.thought
     assert "harbour" not in lesson.thought
     assert lesson.answer.startswith("You said")
@@ -56,31 +65,22 @@ def test_a_thought_repeats_nothing_of_the_prompt() -> None:
     [None, "auto", "required", {"type": "function", "function": {"name": "get_weather"}}],
 )
 def test_calls_are_written_in_one_form_however_they_are_forced(choice: Any) -> None:
-    lesson = make_lesson(ask(questions.ONE_CITY, tools=[WEATHER], tool_choice=choice), thinks=False)
-    assert lesson is not None
-    assert lesson.answer == CALL % "Paris"
-    assert lesson.tools == [WEATHER]
+    lesson = learn(questions.ONE_CITY, tools=[WEATHER], tool_choice=choice)
+    assert (lesson.answer, lesson.tools) == (CALL % "Paris", [WEATHER])
 
 
-def test_two_calls_are_two() -> None:
-    lesson = make_lesson(ask(questions.TWO_CITIES, tools=[WEATHER]), thinks=False)
-    assert lesson is not None
-    assert lesson.answer == f"{CALL % 'Paris'}\n{CALL % 'Rome'}"
-
-
-def test_forbidden_tools_are_not_shown() -> None:
-    lesson = make_lesson(ask("Weather?", tools=[WEATHER], tool_choice="none"), thinks=False)
-    assert lesson is not None
-    assert lesson.tools == []
-    assert "<tool_call>" not in lesson.answer
+def test_two_calls_are_two_and_forbidden_tools_are_not_shown() -> None:
+    two = learn(questions.TWO_CITIES, tools=[WEATHER])
+    assert two.answer == f"{CALL % 'Paris'}\n{CALL % 'Rome'}"
+    none = learn("Weather?", tools=[WEATHER], tool_choice="none")
+    assert none.tools == []
+    assert "<tool_call>" not in none.answer
 
 
 def test_a_schema_is_filled() -> None:
     form = {"name": "P", "schema": WEATHER["function"]["parameters"] | {"required": ["city"]}}
-    body = ask("Go to Paris.", response_format={"type": "json_schema", "json_schema": form})
-    lesson = make_lesson(body, thinks=False)
-    assert lesson is not None
-    assert json.loads(lesson.answer) == {"city": "Paris"}
+    asked = {"type": "json_schema", "json_schema": form}
+    assert json.loads(learn("Go to Paris.", response_format=asked).answer) == {"city": "Paris"}
 
 
 def test_ids_that_are_new_in_each_recording_make_no_new_lesson() -> None:
@@ -119,8 +119,7 @@ def test_what_the_thinker_is_asked_is_thought_about_by_whoever_is_asked(tmp_path
 
 
 def test_lessons_are_written_as_the_trainer_reads_them(tmp_path: Path) -> None:
-    lesson = make_lesson(ask("「北京」"), thinks=False)
-    assert lesson is not None
+    lesson = learn("「北京」")
     write_lessons([lesson], tmp_path / "lessons.json")
     [row] = json.loads((tmp_path / "lessons.json").read_text(encoding="utf-8"))
     assert row["messages"] == lesson.messages

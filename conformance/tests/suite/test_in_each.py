@@ -27,6 +27,17 @@ def test_every_case_has_its_turn_beside_what_else_the_test_takes() -> None:
     assert seen == [(letter, number, "x") for letter in "ab" for number in (1, 2, 3)]
 
 
+def test_parts_of_a_case_are_arguments_of_their_own_and_no_case_hides_another() -> None:
+    seen: list[tuple[Any, str]] = []
+
+    @in_each(("number", "letter"), [(1, "a"), ("1", "a"), (1, "a")])
+    def run(number: Any, letter: str) -> None:
+        seen.append((number, letter))
+
+    run()
+    assert seen == [(1, "a"), ("1", "a"), (1, "a")]
+
+
 async def test_an_awaited_test_stays_one() -> None:
     seen: list[int] = []
 

@@ -10,6 +10,7 @@ from conformance.recording.rerecord import RecordingError
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 KEY = "planted-word"
@@ -56,34 +57,22 @@ def test_an_empty_folder_is_listed(
     assert "0 cassettes (), 0 requests, the oldest of never" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("harm", "said"),
-    [
-        ("altered", f"{A}: altered since it was recorded"),
-        ("secret", f"{A}: a key in use"),
-        ("unplayed", f"{A}: a cassette that no check plays"),
-        ("unlabelled", f"{A}: no provenance"),
-        ("unreadable", f"{A}: its provenance cannot be read"),
-        ("beside", "notes.txt: is no cassette"),
-    ],
-)
+SPOILT = replace(ABOUT, source=f"vllm {KEY}", model=KEY.upper(), recorded=f"0-{KEY}")
+HARM: dict[str, Callable[[Path, set[str]], object]] = {
+    f"{A}: a key in use": lambda root, _: write_cassette(root / A, talk(KEY), about=SPOILT),
+    f"{A}: its provenance cannot be read": lambda root, _: write_cassette(
+        root / A, about=None, text="provenance:\n  x: [\ninteractions: []\n"
+    ),
+    f"{A}: a cassette that no check plays": lambda _, known: known.remove(A),
+    "notes.txt: is no cassette": lambda root, _: (root / "notes.txt").write_text(KEY),
+}
+
+
+@pytest.mark.parametrize("said", HARM)
 def test_the_command_is_red_and_says_what_is_wrong(
-    root: Path, known: set[str], capsys: pytest.CaptureFixture[str], harm: str, said: str
+    root: Path, known: set[str], capsys: pytest.CaptureFixture[str], said: str
 ) -> None:
-    text = (root / A).read_text(encoding="utf-8")
-    if harm == "altered":
-        (root / A).write_text(text.replace("hello", "bye"), encoding="utf-8")
-    elif harm == "secret":
-        about = replace(ABOUT, source=f"vllm {KEY}", model=KEY.upper(), recorded=f"0-{KEY}")
-        write_cassette(root / A, talk(KEY), about=about)
-    elif harm == "unplayed":
-        known.remove(A)
-    elif harm == "unlabelled":
-        (root / A).write_text(text[text.index("interactions:") :], encoding="utf-8")
-    elif harm == "unreadable":
-        (root / A).write_text("provenance:\n  x: [\ninteractions: []\n", encoding="utf-8")
-    else:
-        (root / "notes.txt").write_text(f"x: {KEY}", encoding="utf-8")
+    HARM[said](root, known)
     assert inventory.main([f"--cassettes={root}"]) == 1
     shown = capsys.readouterr()
     assert f"✗ {said}" in shown.err

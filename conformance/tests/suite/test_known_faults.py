@@ -150,6 +150,9 @@ def test_what_the_client_does_not_take_is_told_by_the_claim_that_is_about_it(
     told = "the client does not take what it is given, as structured.bind.schemas says: it failed"
     assert find_told((), FAILED) == told
     assert find_told((), TypeError("it failed")) == ""
+    mute = NotImplementedError()
+    monkeypatch.setitem(known_faults.REFUSALS, repr(mute), "structured.bind.schemas")
+    assert find_told((), mute).endswith("structured.bind.schemas says: NotImplementedError")
     known_faults.begin_check(["structured.bind.schemas"], ())
     assert find_told((), FAILED) == ""
 

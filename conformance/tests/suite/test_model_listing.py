@@ -65,31 +65,29 @@ def test_a_service_need_not_have_a_list(answer: AnswerPlan) -> None:
     assert request.header("authorization") is None
 
 
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    made: list[float] = []
+    monkeypatch.setattr(model_listing, "time", SimpleNamespace(sleep=made.append))
+    return made
+
+
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_a_list_that_is_busy_is_requested_again(
-    monkeypatch: pytest.MonkeyPatch, status: int
-) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr(model_listing, "time", SimpleNamespace(sleep=waits.append))
+def test_a_list_that_is_busy_is_requested_again(waits: list[float], status: int) -> None:
     answers = [plan_json(status, {})] * 2 + [plan_json(200, {"data": [{"id": "tiny"}]})]
     with LoopbackServer(lambda request: answers.pop(0)) as server:
         assert list_served(f"{server.url}/v1", "") == (Served("tiny", ""),)
     assert waits == [1.0, 2.0]
 
 
-def test_a_list_that_stays_busy_leaves_open_whether_it_is_there(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(model_listing, "time", SimpleNamespace(sleep=lambda _: None))
+def test_a_list_that_stays_busy_leaves_open_whether_it_is_there(waits: list[float]) -> None:
     with LoopbackServer(lambda request: plan_json(503, {"error": "Loading."})) as server:
         assert list_served(f"{server.url}/v1", "") is None
         with pytest.raises(ServedError, match=r"v1/models responds HTTP 503 3 times: Loading\.; j"):
             list_served(f"{server.url}/v1", "", certain=True)
 
 
-def test_a_service_that_is_waking_up_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr(model_listing, "time", SimpleNamespace(sleep=waits.append))
+def test_a_service_that_is_waking_up_is_waited_for(waits: list[float]) -> None:
     asleep, awake = plan_json(503, {"error": "Waking."}), plan_json(404, {})
     left = [asleep] * 4
     with LoopbackServer(lambda request: left.pop(0) if left else awake) as server:
@@ -108,8 +106,7 @@ def test_a_list_alone_that_is_busy_is_not_waited_for() -> None:
         assert len(server.requests) == 2
 
 
-def test_a_service_that_does_not_wake_up_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_listing, "time", SimpleNamespace(sleep=lambda _: None))
+def test_a_service_that_does_not_wake_up_is_left_alone(waits: list[float]) -> None:
     reason = r"/v1 responds HTTP 502 for 30 s: No\.; judge the service once it is awake$"
     with (
         LoopbackServer(lambda request: plan_json(502, {"error": "No."})) as server,
@@ -145,31 +142,26 @@ def test_a_refusal_is_told_without_the_key(status: int, key: str, said: str) -> 
     assert KEY not in str(refusal.value)
 
 
-def test_a_connection_that_is_closed_is_no_answer() -> None:
-    closed = AnswerPlan(200, (), (), "abort")
-    with (
-        LoopbackServer(lambda request: closed) as server,
-        pytest.raises(ServedError, match="/version gives no answer: RemoteProtocolError"),
-    ):
-        fetch(f"{server.url}/version", "")
-
-
-def test_a_list_that_does_not_come_says_how_long_it_was_waited_for_and_what_needs_none() -> None:
-    slow = AnswerPlan(200, (), (BodyPiece(b"{}", delay=0.5),))
-    with (
-        no_longer_than(0.2),
-        LoopbackServer(lambda request: slow) as server,
-        pytest.raises(ServedError, match=r"no answer: ReadTimeout after 0\.2 s; with --model"),
-    ):
-        fetch(f"{server.url}/v1/models", "")
-
-
-def test_nobody_there_is_told() -> None:
-    with LoopbackServer() as server:
-        url = server.url
-    told = rf"{url}/version cannot be reached: ConnectError \(.*refused"
-    with pytest.raises(ServedError, match=told):
-        fetch(f"{url}/version", "")
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (AnswerPlan(200, (), (), "abort"), "gives no answer: RemoteProtocolError"),
+        (
+            AnswerPlan(200, (), (BodyPiece(b"{}", delay=0.5),)),
+            r"gives no answer: ReadTimeout after 0\.2 s; with --model",
+        ),
+        (None, r"cannot be reached: ConnectError \(.*refused"),
+    ],
+    ids=["closed", "late", "nobody there"],
+)
+def test_what_gives_no_answer_is_told(answer: AnswerPlan | None, why: str) -> None:
+    with LoopbackServer(lambda request: answer or plan_json(200, {})) as server:
+        if answer is None:
+            server.close()
+        patience = 0.2 if "ReadTimeout" in why else 30.0  # a busy machine closes late
+        told = f"{server.url}/version {why}"
+        with no_longer_than(patience), pytest.raises(ServedError, match=told):
+            fetch(f"{server.url}/version", "")
 
 
 @pytest.mark.parametrize(

@@ -38,39 +38,30 @@ def test_text_after_the_finish_reason_counts() -> None:
     assert expected.metadata == {"model_name": "m", "id": "c1", "finish_reason": "stop"}
 
 
-def test_a_finish_reason_without_done_ends_a_stream() -> None:
-    assert stream(event({"content": "a"}), FINISH).failure is None
-
-
-def test_done_without_a_finish_reason_ends_a_stream() -> None:
-    expected = stream(event({"content": "a"}), DONE)
-    assert expected.failure is None
-    assert "finish_reason" not in expected.metadata
+TEXT, HALF = event({"content": "a"}), event({"content": "half"})
 
 
 @pytest.mark.parametrize(
-    ("events", "complete"),
+    ("events", "complete", "text"),
     [
-        ((event({"content": "half"}),), True),
-        ((event({"content": "half"}), FINISH), False),
-        ((event({"content": "half"}), 'data: {"cho'), True),
-        ((event({"content": "half"}), "data: 5\n\n", DONE), True),
+        ((TEXT, FINISH), True, "a"),
+        ((TEXT, DONE), True, "a"),
+        ((TEXT, DONE), False, "a"),
+        ((HALF,), True, None),
+        ((HALF, FINISH), False, None),
+        ((HALF, 'data: {"cho'), True, None),
+        ((HALF, "data: 5\n\n", DONE), True, None),
+        ((DONE,), True, None),
+        ((), True, None),
     ],
-    ids=["no-end", "broken-connection", "half-an-event", "no-object"],
 )
-def test_a_cut_stream_fails_and_keeps_its_text(events: tuple[str, ...], *, complete: bool) -> None:
+def test_a_stream_ends_by_a_finish_reason_or_done_and_fails_if_it_is_cut(
+    events: tuple[str, ...], text: str | None, *, complete: bool
+) -> None:
     expected = stream(*events, complete=complete)
-    assert expected.failure == oracle.Failure("ModelError")
-    assert expected.text == "half"
-
-
-def test_a_connection_that_breaks_after_done_cuts_nothing() -> None:
-    assert stream(event({"content": "a"}), DONE, complete=False).failure is None
-
-
-def test_done_without_any_answer_is_a_failure() -> None:
-    assert stream(DONE).failure == oracle.Failure("ModelError")
-    assert stream("").failure == oracle.Failure("ModelError")
+    assert expected.failure == (None if text else oracle.Failure("ModelError"))
+    assert expected.text == (text or ("half" if HALF in events else ""))
+    assert ("finish_reason" in expected.metadata) == (FINISH in events)
 
 
 def test_the_last_usage_counts_and_a_null_does_not() -> None:
@@ -107,13 +98,12 @@ def test_fragments_of_a_call_join_by_index_whatever_their_ids() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ['{"x": ', "[1]", "nonsense"])
-def test_arguments_that_are_no_object_stay_text(text: str) -> None:
-    assert oracle.parse_args(text) is None
-
-
-def test_white_space_and_line_ends_in_arguments_are_allowed() -> None:
-    assert oracle.parse_args('{"x": "a\nb"} ') == {"x": "a\nb"}
+@pytest.mark.parametrize(
+    ("text", "args"),
+    [('{"x": ', None), ("[1]", None), ("nonsense", None), ('{"x": "a\nb"} ', {"x": "a\nb"})],
+)
+def test_arguments_are_an_object_or_stay_text(text: str, args: Any) -> None:
+    assert oracle.parse_args(text) == args
 
 
 def test_reasoning_is_read_once_under_either_name() -> None:
@@ -200,20 +190,15 @@ def test_a_document_is_read_like_a_stream() -> None:
     assert [call.args for call in expected.calls] == [{}, None]
 
 
-def test_a_document_without_content_is_an_empty_answer() -> None:
-    expected = oracle.read(200, JSON, '{"choices": [{"message": {}}]}')
-    assert expected == oracle.Content()
-
-
 @pytest.mark.parametrize("body", ["", "[1]", '{"choices": []}', "<html>", '{"object": "x"}'])
 def test_a_document_that_is_no_answer_is_a_failure(body: str) -> None:
     assert oracle.read(200, JSON, body).failure == oracle.Failure("ModelError")
 
 
-def test_half_a_document_is_a_failure() -> None:
-    whole = '{"choices": [{"message": {"content": "a"}}]}'
-    assert oracle.read(200, JSON, whole).failure is None
-    assert oracle.read(200, JSON, whole, complete=False).failure is not None
+def test_half_a_document_is_a_failure_and_one_without_content_an_empty_answer() -> None:
+    empty = '{"choices": [{"message": {}}]}'
+    assert oracle.read(200, JSON, empty) == oracle.Content()
+    assert oracle.read(200, JSON, empty, complete=False).failure is not None
 
 
 def test_a_stream_under_another_content_type_is_still_a_stream() -> None:

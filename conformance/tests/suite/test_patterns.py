@@ -16,6 +16,12 @@ LETTERS = "aBcDfGhJkLmNpQrStVwXzKbTdF" * 2
 HEADER, COOKIE, NAMED = "an authorization header", "a cookie", "a secret by its name"
 URL, QUERY, KEY = "a password in a URL", "a key in a query", "a key"
 HOOK, PRIVATE = "a web hook", "a private key"
+PREFIXES = """
+    sk-proj- sk-svcacct- sk-admin- sk-ant-api03- sk-or- sk_test_ pk_live_ rk- rk_live_ xai- r8_ fw_
+    gsk_ nvapi- pplx- npm_ dp.pt. pypi- lsv2_pt_ tgp_v1_ hvs. dop_v1_ whsec_ a1B2a1B2a1B2a1.atlasv1.
+    ghp_ gho_ ghr_ ghs_ ghu_ github_pat_ glpat- gldt- glrt- glptt- glcbt- glsoat-
+    xoxb-12- xoxp-12- xoxe-12- xoxe.xoxp-12- xapp-12-
+"""
 PLANTED = [
     ("authorization: x", HEADER),
     ("  Authorization:\n  - Bearer abcdefghijk", HEADER),
@@ -42,25 +48,16 @@ PLANTED = [
     ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc", "a JSON web token"),
     ("sk-abcdefghijklmnop1234", KEY),
     ("hf_abcdefghijklmnop1234", KEY),
-    *((f"{prefix}{MIXED}", KEY) for prefix in ("sk-proj-", "sk-ant-api03-", "pk_live_", "rk-")),
-    *((f"{prefix}{MIXED}", KEY) for prefix in ("rk_live_", "sk_test_", "xai-", "r8_", "fw_")),
-    *((f"{prefix}{MIXED}", KEY) for prefix in ("gsk_", "nvapi-", "pplx-", "npm_", "dp.pt.")),
-    *((f"{prefix}{MIXED}", KEY) for prefix in ("pypi-", "lsv2_pt_", "tgp_v1_", "hvs.")),
-    *((f"{prefix}{MIXED}", KEY) for prefix in ("dop_v1_", "whsec_", "a1B2a1B2a1B2a1.atlasv1.")),
+    *((f"{prefix}{MIXED}", KEY) for prefix in PREFIXES.split()),
     (f"sk_live_{LETTERS[:24]}", KEY),
     (f"dapi{'a1b2' * 8}", KEY),
-    *((f"sk-{kind}-{MIXED}", KEY) for kind in ("proj", "svcacct", "admin", "ant-api03", "or")),
     (f"hf_{LETTERS[:34]}", KEY),
     (f"api_org_{LETTERS[:34]}", KEY),
-    *((f"{prefix}{MIXED}", KEY) for prefix in ("ghp_", "gho_", "ghr_", "ghs_", "ghu_")),
-    (f"github_pat_{MIXED}", KEY),
-    *((f"gl{kind}-{MIXED}", KEY) for kind in ("pat", "dt", "rt", "ptt", "cbt", "soat")),
     (f"glpat-{LETTERS[:20]}", KEY),
-    *((f"{kind}-12-{MIXED}", KEY) for kind in ("xoxb", "xoxp", "xoxe", "xoxe.xoxp", "xapp")),
     (f"xoxd-a%2B{MIXED}%3D", KEY),
     (f"https://hooks.slack.com/workflows/T0/A0/{MIXED}", HOOK),
     (f"https://discord.com/api/webhooks/1234/{MIXED}", HOOK),
-    *((f"{kind}ABCDEFGHIJKLMNOP", KEY) for kind in ("AKIA", "ASIA")),
+    *((f"{kind}ABCDEFGHIJKLMNOP", KEY) for kind in ("AKIA", "ASIA", "ABIA", "ACCA")),
     (f'{{"SecretAccessKey": "{MIXED}"}}', NAMED),
     (f'{{"SessionToken": "{MIXED}"}}', NAMED),
     (f"x-amz-security-token: {LETTERS * 2}", HEADER),

@@ -29,7 +29,7 @@ def test_a_log_gets_a_line_every_ten_seconds(tmp_path: Path) -> None:
     progress.show([record])
     progress.show([record])
     progress.close()
-    assert out.getvalue() == "collecting the checks\n5 of 12 judged\n"
+    assert out.getvalue() == "collecting the checks\n5 of 12 checks judged\n"
 
 
 def test_the_parts_of_a_run_are_counted_together(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_the_parts_of_a_run_are_counted_together(tmp_path: Path) -> None:
     assert out.getvalue() == "\rcollecting the checks" * 2  # the number of all is not known yet
     records[2].write_text(RECORD, encoding="utf-8")
     progress.show(records)
-    assert out.getvalue().endswith(f"\r{'15 of 36 judged':<21}")
+    assert out.getvalue().endswith(f"\r{'15 of 36 checks judged':<21}")
 
 
 def test_a_terminal_has_one_line_that_is_empty_in_the_end(tmp_path: Path) -> None:
@@ -54,8 +54,8 @@ def test_a_terminal_has_one_line_that_is_empty_in_the_end(tmp_path: Path) -> Non
     record.write_text(RECORD, encoding="utf-8")
     progress.show([record])
     progress.close()
-    blank = " " * len("5 of 12 judged")
-    assert out.getvalue() == f"\rcollecting the checks\r{'5 of 12 judged':<21}\r{blank}\r"
+    blank = " " * len("5 of 12 checks judged")
+    assert out.getvalue() == f"\rcollecting the checks\r{'5 of 12 checks judged':<21}\r{blank}\r"
 
 
 def test_what_shows_the_run_itself_shows_no_progress(tmp_path: Path) -> None:

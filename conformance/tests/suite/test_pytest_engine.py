@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import ast
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.checks.standard.test_integration import TestDedicated as Dedicated
+from conformance.claims.rows import TableError
 from conformance.maintenance.engines import pytest_engine as aim
 from conformance.reference import LoopbackServer
 from conformance.reference.exchange import plan_json
@@ -12,8 +16,9 @@ from conformance.verdicts.verdicts import Place, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from conformance.reference import AnswerPlan, ReceivedRequest
+    from conformance.reference import AnswerPlan
 
 pytest_plugins = ["pytester"]
 
@@ -46,29 +51,25 @@ def bench(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return Bench(pytester, monkeypatch)
 
 
-def front(request: ReceivedRequest) -> AnswerPlan:
-    return plan_json(200, "tiny") if request.path == "/conformance/model" else plan_json(404, {})
+@contextmanager
+def front(said: AnswerPlan) -> Iterator[tuple[str, ...]]:
+    """Serve what is in front of an engine, and yield the options that aim there."""
+    with LoopbackServer(
+        lambda request: said if request.path == "/conformance/model" else plan_json(404, {})
+    ) as server:
+        yield (*AIM, f"--engine-url={server.url}")
 
 
-@pytest.fixture
-def url() -> Iterator[str]:
-    with LoopbackServer(front) as server:
-        yield server.url
+AIM = (
+    *("-p", "conformance.maintenance.engines.pytest_engine"),
+    *("--target=engine", "--lane=dedicated"),
+)
+TINY = plan_json(200, "tiny")
 
 
-def aim_at(*options: str) -> tuple[str, ...]:
-    return (
-        "-p",
-        "conformance.maintenance.engines.pytest_engine",
-        "--target=engine",
-        "--lane=dedicated",
-        *options,
-    )
-
-
-def test_each_check_states_whom_it_asked(bench: Bench, url: str) -> None:
-    options = aim_at(f"--engine-url={url}", "--engine-name=vllm 1.2.3")
-    record = bench.record(CHECKS, *options)
+def test_each_check_states_whom_it_asked(bench: Bench) -> None:
+    with front(TINY) as options:
+        record = bench.record(CHECKS, *options, "--engine-name=vllm 1.2.3")
     found = {o.check.rpartition("::")[2]: (o.result, o.evidence) for o in record.outcomes}
     assert found == {
         "test_asks": (Result.PASSED, ("engine vllm 1.2.3",)),
@@ -81,36 +82,90 @@ def test_each_check_states_whom_it_asked(bench: Bench, url: str) -> None:
     assert {o.place for o in record.outcomes} == {Place(CALLS, "dedicated")}
 
 
-def test_what_is_beyond_one_engine_is_put_to_another(bench: Bench, url: str) -> None:
-    options = aim_at(f"--engine-url={url}", "--engine-name=llama.cpp b1")
-    results = [outcome.result for outcome in bench.record(CHECKS, *options).outcomes]
-    assert results.count(Result.FAILED) == 1
-
-
 @pytest.mark.parametrize(
-    "said", [plan_json(404, "tiny"), plan_json(401, {}), plan_json(200, "large")]
+    ("said", "engine"),
+    [
+        (TINY, "llama.cpp b1"),
+        (plan_json(404, "tiny"), "vllm 1.2.3"),
+        (plan_json(401, {}), "vllm 1.2.3"),
+        (plan_json(200, "large"), "vllm 1.2.3"),
+    ],
 )
-def test_what_is_beyond_the_suites_own_model_is_put_to_any_other(
-    bench: Bench, said: AnswerPlan
+def test_what_is_beyond_one_engine_with_the_suites_own_model_is_put_to_any_other(
+    bench: Bench, said: AnswerPlan, engine: str
 ) -> None:
-    def answer(request: ReceivedRequest) -> AnswerPlan:
-        return said if request.path == "/conformance/model" else plan_json(404, {})
-
-    with LoopbackServer(answer) as server:
-        options = aim_at(f"--engine-url={server.url}", "--engine-name=vllm 1.2.3")
-        results = [outcome.result for outcome in bench.record(CHECKS, *options).outcomes]
-    assert results.count(Result.FAILED) == 1
+    with front(said) as options:
+        outcomes = bench.record(CHECKS, *options, f"--engine-name={engine}").outcomes
+    assert [outcome.result for outcome in outcomes].count(Result.FAILED) == 1
 
 
-def test_an_engine_without_an_address_is_refused(bench: Bench) -> None:
-    assert "needs --engine-url" in bench.refusal(CHECKS, *aim_at())
-
-
-def test_an_engine_that_is_not_there_is_refused(bench: Bench) -> None:
-    refusal = bench.refusal(CHECKS, *aim_at("--engine-url=http://127.0.0.1:9"))
+def test_an_engine_without_an_address_or_not_there_is_refused(bench: Bench) -> None:
+    assert "needs --engine-url" in bench.refusal(CHECKS, *AIM)
+    refusal = bench.refusal(CHECKS, *AIM, "--engine-url=http://127.0.0.1:9")
     assert "cannot be reached: ConnectError" in refusal
 
 
 def test_collecting_asks_nobody(bench: Bench) -> None:
-    record = bench.record(CHECKS, *aim_at("--collect-only"))
-    assert len(record.bindings) == 4
+    assert len(bench.record(CHECKS, *AIM, "--collect-only").bindings) == 4
+
+
+# --- the list -------------------------------------------------------------------------------------
+
+SUITE = aim.NOT_APPLICABLE_FILE.parents[2] / "checks"
+LIST = (
+    aim.NotApplicable(checks=("features/test_a.py::test_x",), reason="all of x"),
+    aim.NotApplicable(
+        checks=("features/test_a.py::test_y[two]",), reason="one of y", engine="vllm"
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "engine", "reason"),
+    [
+        ("conformance/checks/features/test_a.py::test_x[one]", "vllm 1", "all of x"),
+        ("features/test_a.py::test_x", "llama.cpp b1", "all of x"),
+        ("/home/conformance/checks/features/test_a.py::test_x", "vllm 1", "all of x"),
+        ("conformance/checks/features/test_a.py::test_y[two]", "vllm 1", "one of y"),
+        ("conformance/checks/features/test_a.py::test_y[two]", "llama.cpp b1", ""),
+        ("conformance/checks/features/test_a.py::test_y[one]", "vllm 1", ""),
+        ("conformance/checks/features/test_a.py::test_xx", "vllm 1", ""),
+    ],
+)
+def test_a_check_is_found_with_or_without_its_parameters(
+    check: str, engine: str, reason: str
+) -> None:
+    assert aim.find_reason(check, engine, LIST) == reason
+
+
+ROW = '[[not_applicable]]\nchecks = ["a"]\nreason = "r"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "missing key"),
+        (ROW.replace("reason", "because"), "unknown key"),
+        (ROW.replace('"r"', '" "'), "not blank"),
+    ],
+)
+def test_a_list_that_breaks_its_rules_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "not_applicable.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(TableError, match=complaint):
+        aim.load_not_applicable(path)
+
+
+def is_there(check: str) -> bool:
+    file, *names = check.partition("[")[0].split("::")
+    if file.startswith("standard/"):
+        return names[0] == "TestDedicated" and hasattr(Dedicated, names[-1])
+    tree = ast.parse((SUITE / file).read_text(encoding="utf-8"))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return names[0] in {node.name for node in tree.body if isinstance(node, functions)}
+
+
+def test_every_listed_check_exists() -> None:
+    listed = [check for one in aim.load_not_applicable() for check in one.checks]
+    assert listed
+    assert [check for check in listed if not is_there(check)] == []

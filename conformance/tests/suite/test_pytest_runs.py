@@ -68,24 +68,21 @@ def test_a_run_reports_how_each_check_that_sends_requests_ended(tmp_path: Path) 
     done = run(tmp_path, CHECKS, seen.append)
     assert done.code == 1
     assert seen == done.lines
-    assert "2 failed" in done.output or "failed" in done.output
+    assert "failed" in done.output
     named = [line["planned"] for line in done.lines if "planned" in line]
     assert named[0] == "client/it/test_passes.yaml"
-    ended = {
-        check.rpartition("::")[2]: (line["result"], line["reason"])
-        for check, line in done.results.items()
-    }
-    assert {name: result for name, (result, _) in ended.items()} == {
+    ended = {check.rpartition("::")[2]: line for check, line in done.results.items()}
+    reasons = {name: line["reason"] for name, line in ended.items()}
+    assert {name: line["result"] for name, line in ended.items()} == {
         "test_passes": "passed",
         "test_fails": "failed",
         "test_ends_badly": "failed",
         "test_skips": "skipped",
         "test_skips_late": "failed",
     }
-    assert "because" in ended["test_fails"][1]
-    assert ended["test_skips"][1] == "not here"
-    assert ended["test_ends_badly"][1].startswith("ValueError: at the end")
-    assert len(ended["test_ends_badly"][1]) == 300
+    assert "because" in reasons["test_fails"]
+    assert reasons["test_skips"] == "not here"
+    assert reasons["test_ends_badly"].startswith("ValueError: at the end")
 
 
 @pytest.mark.usefixtures("forked")
@@ -158,6 +155,7 @@ def test_a_run_whose_parent_was_killed_waits_no_longer(tmp_path: Path) -> None:
         Path(path).with_name("go").touch()  # ends it if nothing else did
 
 
+@pytest.mark.usefixtures("forked")
 def test_an_interrupted_wait_ends_even_a_run_that_does_not_listen(tmp_path: Path) -> None:
     def interrupt(line: Any) -> None:
         # The first line tells what is planned: from then on the check begins.
@@ -169,6 +167,7 @@ def test_an_interrupted_wait_ends_even_a_run_that_does_not_listen(tmp_path: Path
     assert not is_alive(read_pid(tmp_path))
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_run_that_reports_nothing_for_too_long_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,19 +185,6 @@ def test_a_run_that_reports_nothing_for_too_long_is_ended(
     with pytest.raises(RecordingError, match="no answer was complete within 8 s"):
         run(tmp_path, SLEEPS, watch, patience=8.0)
     assert not is_alive(read_pid(tmp_path))
-
-
-def test_a_run_that_cannot_be_started_leaves_no_pipe_behind(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def refuse(*arguments: Any, **options: Any) -> Any:
-        raise OSError("no more processes")
-
-    monkeypatch.setattr(subprocess, "Popen", refuse)
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    with pytest.raises(OSError, match="no more processes"):
-        run_pytest((), {**os.environ})
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_the_last_words_of_a_run_need_no_end_of_line() -> None:

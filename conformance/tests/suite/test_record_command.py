@@ -3,132 +3,112 @@ from __future__ import annotations
 import signal
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from conformance.recording import command as record_command
-from conformance.recording import rerecord
 from conformance.recording.command import settle_models
 from conformance.recording.plan import RecordRequest
 from conformance.reference import LoopbackServer
 from conformance.reference.exchange import plan_json
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
-from conformance.tests.suite.fake_runs import NAMES, Runs, aim, read
+from conformance.tests.suite.fake_runs import KEY, NAMES, Runs, aim, read
+from conformance.tests.suite.sample_suite import Said
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from conformance.reference import AnswerPlan, ReceivedRequest
 
 
-def test_without_a_yes_the_plan_is_printed_and_nothing_is_sent(
-    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = read(old)
-    assert record_command.main([f"--cassettes={old}"]) == 2
-    said = capsys.readouterr().out
-    assert "2 cassettes, answered by the reference server, on loopback: ~2 requests" in said
-    assert "nothing was sent; --yes records" in said
-    assert (read(old), len(runs.arguments)) == (before, 1)
+@pytest.fixture
+def record(old: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    def run(*options: str) -> Said:
+        code = record_command.main([f"--cassettes={old}", *options])
+        return Said(code, *capsys.readouterr())
+
+    return run
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), (" Yes ", 0), ("n", 2), ("", 2)])
-def test_a_terminal_is_asked(
-    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+@pytest.mark.parametrize("answer", [None, "y", " Yes ", "n", ""])
+def test_nothing_is_sent_without_a_yes(
+    old: Path, runs: Runs, record: Any, monkeypatch: pytest.MonkeyPatch, answer: str | None
 ) -> None:
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: answer is not None, raising=False)
     monkeypatch.setattr("builtins.input", lambda *_: answer)
-    assert record_command.main([f"--cassettes={old}"]) == code
-    assert (b"new" in read(old)[NAMES[0]]) == (code == 0)
+    before, agreed = read(old), answer in {"y", " Yes "}
+    said = record()
+    assert said.code == (0 if agreed else 2)
+    assert "2 cassettes, answered by the reference server, on loopback: ~2 requests" in said.out
+    assert ("nothing was sent; --yes records" in said.out) != agreed
+    assert (read(old) != before, len(runs.arguments)) == (agreed, 3 if agreed else 1)
 
 
-def test_the_command_says_what_became_of_each(
-    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_says_what_became_of_each(runs: Runs, record: Any) -> None:
     runs.recorded[NAMES[1]] = "skipped"
     runs.extra = [{"waiting": "429: waiting 1 s"}, {"check": "x", "other": 1}]
-    assert record_command.main([f"--cassettes={old}", "--yes"]) == 0
-    said = capsys.readouterr().out
+    code, said, _ = record("--yes")
+    assert code == 0
     assert "left as it was: dedicated/tools/b.yaml: it skipped" in said
     assert "1 recorded (1 reference: reference server), 1 left as they were" in said
 
 
-def test_the_command_says_when_there_is_nothing_to_do(
-    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert record_command.main([f"--cassettes={old}", "--yes", "--stale", "100000"]) == 0
-    assert "there is nothing to record" in capsys.readouterr().out
-
-
-def test_the_command_says_why_nothing_was_replaced(
-    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
-) -> None:
-    runs.codes = [3, 0]
-    assert record_command.main([f"--cassettes={old}", "--yes"]) == 1
-    assert "recording was cut (exit code 3)" in (said := capsys.readouterr().err)
-    assert "nothing was replaced" in said
+IN_PART = "each cassette is the old one or the new one, and complete"
+CUT = "recording was cut (exit code 3)\nwhat pytest said\nnothing was replaced"
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--target=live"], ["--target=engine"], ["--target=live", "--lane=dedicated"]]
+    ("set_up", "ending"),
+    [
+        ({"codes": [3, 0]}, (1, CUT)),
+        ({"interrupt": KeyboardInterrupt()}, (128 + signal.SIGINT, f"interrupted: {IN_PART}")),
+        ({"interrupt": OSError("no space")}, (1, f"no space\n{IN_PART}")),
+    ],
+)
+def test_what_ends_the_command_is_said_and_leaves_every_cassette(
+    old: Path, runs: Runs, record: Any, set_up: Any, ending: tuple[int, str]
+) -> None:
+    before, (code, why) = read(old), ending
+    runs.set_up(**set_up)
+    said = record("--yes", "--partial")
+    assert said.code == code
+    assert why in said.err
+    assert ("nothing was replaced" in said.err) == (why == CUT)
+    assert read(old) == before
+
+
+@pytest.mark.parametrize(
+    "options", [["--target=live"], ["--target=engine"], ["--target=live", "--lane=dedicated"]]
 )
 def test_the_command_says_what_is_missing(
-    old: Path,
-    arguments: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    record: Any, options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("BASETEN_API_KEY", raising=False)
-    assert record_command.main([f"--cassettes={old}", *arguments]) == 2
-    assert "cannot begin: The " in capsys.readouterr().err
+    said = record(*options)
+    assert (said.code, "cannot begin: The " in said.err) == (2, True)
 
 
-def test_an_interrupted_command_ends_as_sigint_does(
-    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
-) -> None:
-    runs.interrupt = KeyboardInterrupt()
-    assert record_command.main([f"--cassettes={old}", "--yes"]) == 128 + signal.SIGINT
-    assert "interrupted: each cassette is the old one or the new one" in capsys.readouterr().err
-
-
-def test_what_is_replaced_in_part_is_not_said_to_be_as_it_was(
-    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def fail(*_: object) -> None:
-        raise OSError("no space")
-
-    monkeypatch.setattr(rerecord, "_put", fail)
-    assert record_command.main([f"--cassettes={old}", "--yes"]) == 1
-    said = capsys.readouterr().err
-    assert "no space\neach cassette is the old one or the new one" in said
-    assert "nothing was replaced" not in said
+def test_the_command_says_when_there_is_nothing_to_do(runs: Runs, record: Any) -> None:
+    said = record("--yes", "--stale", "100000")
+    assert (said.code, "there is nothing to record\n" in said.out) == (0, True)
 
 
 def test_a_recording_of_higher_evidence_is_replaced_by_an_option_only(
-    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
+    old: Path, runs: Runs, record: Any
 ) -> None:
-    for name in NAMES:
-        about = replace(ABOUT, evidence="live", source="Baseten")
-        write_cassette(old / name, talk("old"), about=about)
-    before = read(old)
-    assert record_command.main([f"--cassettes={old}", "--claim=a.b.c", "--yes"]) == 0
-    said = capsys.readouterr().out
+    live = replace(ABOUT, evidence="live", source="Baseten")
+    write_cassette(old / NAMES[0], talk("old"), about=live)
+    before, both = read(old)[NAMES[0]], runs.recorded
+    runs.recorded = runs.replayed = {NAMES[1]: "passed"}
+    code, said, _ = record("--yes")
+    assert (code, read(old)[NAMES[0]]) == (0, before)
     assert f"left as it was: {NAMES[0]}: its evidence is live (Baseten)" in said
-    assert "--lower-evidence replaces it" in said
-    assert "there is nothing to record" in said
-    assert (read(old), len(runs.arguments)) == (before, 1)
-    write_cassette(old / NAMES[1], talk("old"))
-    runs.recorded = {NAMES[1]: "passed"}
-    runs.replayed = {NAMES[1]: "passed"}
-    assert record_command.main([f"--cassettes={old}", "--yes"]) == 0
-    assert "1 recorded (1 reference: reference server), 1 left as they were" in (
-        capsys.readouterr().out
-    )
-    runs.recorded = runs.replayed = dict.fromkeys(NAMES, "passed")
-    runs.codes = [0, 0]
-    assert record_command.main([f"--cassettes={old}", "--yes", "--lower-evidence"]) == 0
-    assert all(b"new" in read(old)[name] for name in NAMES)
+    assert "1 recorded (1 reference: reference server), 1 left as they were" in said
+    runs.set_up(recorded=both, replayed=both, codes=[0, 0])
+    assert record("--yes", "--lower-evidence").code == 0
+    assert b"new" in read(old)[NAMES[0]]
 
 
 LISTS = plan_json(200, {"data": [{"id": "acme/coder-7b", "owned_by": "vllm"}]})
@@ -165,43 +145,37 @@ def test_a_service_is_asked_for_what_it_serves(
 
 
 def test_a_service_that_refuses_the_key_is_told_and_asked_nothing_more(
-    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    old: Path, runs: Runs, record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = read(old)
     with LoopbackServer(lambda request: plan_json(401, {"error": "No."})) as server:
         aim(monkeypatch, server.url)
-        line = [f"--cassettes={old}", "--target=live", "--lane=dedicated", "--yes"]
-        assert record_command.main(line) == 1
+        said = record("--target=live", "--lane=dedicated", "--yes")
         assert len(server.requests) == 1
-    said = capsys.readouterr().err
-    assert "refuses the key: HTTP 401" in said
-    assert "nothing was replaced" in said
+    assert said.code == 1
+    assert "refuses the key: HTTP 401" in said.err
+    assert "nothing was replaced" in said.err
     assert read(old) == before
 
 
-def test_the_model_that_is_asked_for_is_said(
-    old: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_model_that_is_asked_for_is_said(runs: Runs, record: Any) -> None:
     with LoopbackServer(lambda request: LISTS) as server:
         line = ["--target=engine", f"--model-url={server.url}/v1", "--engine-name=mine 1"]
-        assert record_command.main([f"--cassettes={old}", "--yes", *line]) == 0
-    assert "asking for dedicated=acme/coder-7b" in capsys.readouterr().out
+        said = record("--yes", *line)
+    assert "asking for dedicated=acme/coder-7b" in said.out
     assert "--model=dedicated=acme/coder-7b" in runs.arguments[1]
 
 
 def test_what_an_engine_says_of_itself_is_shown_without_a_secret(
-    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    runs: Runs, record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = "orchard-lantern-4471-quiet"
-
     def answer(request: ReceivedRequest) -> AnswerPlan:
         said = f"1 for {request.header('authorization')}"
         return plan_json(200, {"version": said}) if request.path == "/version" else LISTS
 
-    monkeypatch.setenv("CONFORMANCE_ENGINE_KEY", key)
+    monkeypatch.setenv("CONFORMANCE_ENGINE_KEY", KEY)
     with LoopbackServer(answer) as server:
-        line = ["--target=engine", f"--model-url={server.url}/v1"]
-        assert record_command.main([f"--cassettes={old}", *line]) == 2
-    said = capsys.readouterr()
-    assert key not in said.out + said.err
-    assert "(withheld: it holds a key in use)" in " ".join(said.out.split())
+        code, said, complaint = record("--target=engine", f"--model-url={server.url}/v1")
+    assert code == 2
+    assert KEY not in said + complaint
+    assert "(withheld: it holds a key in use)" in " ".join(said.split())

@@ -96,7 +96,7 @@ def test_the_whole_path_is_walked_and_nothing_of_it_is_called_live(
         if number == 2:
             return plan_json(429, {}, {"retry-after": "0.2"})
         # The fifth request is that of the fourth check, after a 429.
-        more = {"id": "chatcmpl-0a1b2c3d4e5f"} | ({"x": spelt} if number == 5 else {})
+        more = {"id": "chatcmpl-0a1b2c3d4e5f", "x": spelt if number == 5 else KEY}
         plan = respond(request).map_json(lambda body: {**body, **more})
         plan = plan.map_events(lambda body: {**body, **more})
         headers = (*plan.headers, ("set-cookie", f"k={KEY}"), ("x-request-id", "0a1b2c3d-4e5f"))
@@ -119,6 +119,7 @@ def test_the_whole_path_is_walked_and_nothing_of_it_is_called_live(
         assert f"uri: https://{lane.host}{lane.base_path}/chat/completions" in text
         assert re.search(r"x-request-id:\n      - 00000000-000\d\n", text)
         assert "chatcmpl-00000000000" in text
+        assert "REDACTED" in text
         assert not re.search("set-cookie|0a1b2c3d", text)
     see_drift(root, service, capsys)
     parts = replace(HERE, checks=CHECKS)

@@ -27,11 +27,11 @@ def _request(body: Any = None, uri: str = URI, **headers: str) -> Request:
 
 
 def _response(
-    body: bytes = b"x", headers: dict[str, list[str]] | None = None, status: int = 200
+    body: bytes = b"x", status: int = 200, message: str = "", **headers: Any
 ) -> dict[str, Any]:
     return {
-        "status": {"code": status, "message": ""},
-        "headers": headers or {},
+        "status": {"code": status, "message": message},
+        "headers": {name.replace("_", "-"): [value] for name, value in headers.items()},
         "body": {"string": body},
     }
 
@@ -41,96 +41,72 @@ def redactor() -> recording.Redactor:
     return recording.Redactor(LANES["model-apis"], [KEY])
 
 
-def test_a_request_keeps_its_canonical_address_and_allowed_headers(
+def test_a_request_is_kept_at_its_lanes_address_without_keys_pictures_and_other_headers(
     redactor: recording.Redactor,
 ) -> None:
-    headers = {"ACCEPT": "a", "Authorization": "Bearer x", "x-new-secret": "s", "Cookie": "c"}
-    kept = redactor.redact_request(_request(None, **headers))
-    assert dict(kept.headers) == {"accept": "a"}
-    assert kept.uri == "https://inference.baseten.co/v1/chat/completions"
-
-
-def test_no_key_is_kept_in_address_body_headers_or_answer(redactor: recording.Redactor) -> None:
-    request = _request({"a": KEY, "b": FAKE_KEY}, f"{URI}?version={KEY}", accept="a")
-    kept = redactor.redact_request(request)
-    assert json.loads(kept.body) == {"a": "REDACTED", "b": "REDACTED"}
-    answer = redactor.redact_response(_response(f"no {KEY}".encode(), {"Content-Type": [KEY]}))
-    assert answer is not None
-    assert answer["body"] == {"string": b"no REDACTED"}
-    assert KEY not in f"{kept.uri} {kept.headers} {answer}"
-
-
-def test_redacting_twice_changes_nothing(redactor: recording.Redactor) -> None:
-    picture = "data:image/png;base64," + "A" * 400
-    once = redactor.redact_request(_request({"a": picture, "k": KEY}, f"{URI}?x=1", accept="a"))
-    uri, headers, body = once.uri, dict(once.headers), once.body
-    assert picture.encode() not in body
-    twice = redactor.redact_request(once)
-    assert (twice.uri, dict(twice.headers), twice.body) == (uri, headers, body)
+    headers = {"ACCEPT": "a", "Authorization": f"Bearer {KEY}", "x-new-secret": "s", "Cookie": "c"}
+    body = {"a": KEY, "b": FAKE_KEY, "c": "data:image/png;base64," + "A" * 400}
+    request = _request(body, f"{URI}?version={KEY}&x=1", **headers)
+    for _ in ("once", "on loading, again"):
+        request = redactor.redact_request(request)
+        assert request.uri == (
+            "https://inference.baseten.co/v1/chat/completions?version=REDACTED&x=REDACTED"
+        )
+        assert dict(request.headers) == {"accept": "a"}
+        found = json.loads(request.body)
+        assert found["c"].startswith("data:image/png;sha256,")
+        assert found == {"a": "REDACTED", "b": "REDACTED", "c": found["c"]}
 
 
 def test_a_request_without_a_body_stays_without(redactor: recording.Redactor) -> None:
     assert redactor.redact_request(Request("GET", URI, None, {})).body is None
 
 
-def test_an_id_is_replaced_wherever_it_comes_again(redactor: recording.Redactor) -> None:
-    said = b'{"id": "chatcmpl-0a1b2c3d4e5f"}'
-    answer = redactor.redact_response(_response(said, {"X-Request-Id": ["0a1b2c3d-99ff"]}))
-    assert answer is not None
-    assert answer["body"]["string"] == b'{"id": "chatcmpl-000000000002"}'
-    assert answer["headers"] == {"x-request-id": ["00000000-0001"]}
+ID, NEW = "0a1b2c3d-99ff", "00000000-0001"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (
+            _response(f"no {KEY}".encode(), 500, f"No {KEY}", Content_Type=KEY, Set_Cookie="s"),
+            _response(b"no REDACTED", 500, "No REDACTED", **{"content-type": "REDACTED"}),
+        ),
+        (
+            _response(f'{{"id": "{ID}"}}'.encode(), 500, f"No {ID}", X_Request_Id=ID),
+            _response(f'{{"id": "{NEW}"}}'.encode(), 500, f"No {NEW}", **{"x-request-id": NEW}),
+        ),
+        (_response(b"\xff half a letter \xc3"), _response(b"\xff half a letter \xc3")),
+        (_response(status=429), None),
+    ],
+    ids=["a key", "an id", "half a letter", "a request that is waited for and sent again"],
+)
+def test_a_response_is_kept_without_what_its_service_gave_it_alone(
+    redactor: recording.Redactor, given: Any, kept: Any
+) -> None:
+    assert redactor.redact_response(given) == kept
+
+
+def test_an_id_of_a_response_is_replaced_in_later_requests(redactor: recording.Redactor) -> None:
+    redactor.redact_response(_response(b'{"id": "chatcmpl-0a1b2c3d4e5f"}'))
     later = redactor.redact_request(_request({"previous": "chatcmpl-0a1b2c3d4e5f"}))
-    assert json.loads(later.body) == {"previous": "chatcmpl-000000000002"}
+    assert json.loads(later.body) == {"previous": "chatcmpl-000000000001"}
 
 
-def test_what_the_status_says_is_cleaned_too(redactor: recording.Redactor) -> None:
-    answer = _response(b"", {"x-request-id": ["0a1b2c3d"]})
-    answer["status"] = {"code": 500, "message": f"No {KEY} of 0a1b2c3d"}
-    kept = redactor.redact_response(answer)
-    assert kept is not None
-    assert kept["status"] == {"code": 500, "message": "No REDACTED of 00000001"}
-
-
-def test_a_number_in_a_body_is_no_id(redactor: recording.Redactor) -> None:
-    said = b'{"created": 1700000000, "id": "1700000000"}'
-    answer = redactor.redact_response(_response(said, {"x-request-id": ["1700000000"]}))
-    assert answer is not None
-    assert answer["body"] == {"string": said}
-    assert answer["headers"] == {"x-request-id": ["1700000000"]}
-    later = redactor.redact_request(_request({"seed": 1700000000, "id": "1700000000"}))
-    assert json.loads(later.body) == {"seed": 1700000000, "id": "1700000000"}
-
-
-def test_half_a_character_is_kept_as_it_came(redactor: recording.Redactor) -> None:
-    answer = redactor.redact_response(_response(body := b"\xff half a character \xc3"))
-    assert answer is not None
-    assert answer["body"] == {"string": body}
-
-
-def test_a_limited_request_is_not_kept(redactor: recording.Redactor) -> None:
-    assert redactor.redact_response(_response(status=429)) is None
-
-
-def test_replay_never_records_and_the_body_is_matched() -> None:
-    settings = recording.vcr_settings(record=False)
-    assert settings["record_mode"] == "none"
-    assert settings["allow_playback_repeats"] is False
-    assert settings["match_on"] == ("method", "uri", "json_body")
-    assert settings["decode_compressed_response"] is True
-    assert recording.vcr_settings(record=True)["record_mode"] == "all"
-
-
-def test_only_what_is_recorded_is_redacted() -> None:
-    assert recording.vcr_settings(record=False)["before_record_response"] is None
-    redact = recording.vcr_settings(record=True)["before_record_response"]
-    assert redact(_response(headers={"Set-Cookie": ["s"], "Content-Type": ["a"]}))["headers"] == {
-        "content-type": ["a"]
+@pytest.mark.parametrize("record", [True, False])
+def test_replay_never_records_and_only_what_is_recorded_is_redacted(*, record: bool) -> None:
+    settings = recording.vcr_settings(record=record)
+    redact = settings.pop("before_record_response")
+    request = settings.pop("before_record_request")(_request())
+    assert settings == {
+        "record_mode": "all" if record else "none",
+        "match_on": ("method", "uri", "json_body"),
+        "allow_playback_repeats": False,
+        "decode_compressed_response": True,
     }
-
-
-def test_replay_looks_for_the_address_that_is_asked() -> None:
-    settings = recording.vcr_settings(record=False)
-    assert settings["before_record_request"](_request(None, uri=URI)).uri == URI
+    assert request.uri == URI, "without a lane the address is looked for that is asked"
+    kept = redact(_response(Set_Cookie="s", Content_Type="a"))["headers"] if record else redact
+    assert kept == ({"content-type": ["a"]} if record else None)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +157,34 @@ def test_bodies_that_differ_do_not_match(recorded: Any, sent: Any) -> None:
         recording.match_json_body(_request(recorded), _request(sent))
 
 
+def test_what_differs_is_named_and_nothing_else() -> None:
+    recorded, sent = {"model": "a", "seed": 7, "stop": ["END"]}, {"model": "a", "seed": 8}
+    said = "the body differs: seed: recorded 7, sent 8; stop: recorded ['END'], sent None"
+    with pytest.raises(AssertionError, match=re.escape(said)):
+        recording.match_json_body(_request(recorded), _request(sent))
+    with pytest.raises(AssertionError, match=re.escape("differs: recorded [1], sent [2]")):
+        recording.match_json_body(_request([1]), _request([2]))
+
+
+@pytest.mark.parametrize(
+    ("likest", "said"),
+    [
+        ([("request", ["uri"], [("json_body", "the body differs: seed: ...")])], "the body differs"),
+        ([("request", ["uri", "json_body"], [])], "it is sent more often than it was recorded"),
+        ([], "it is sent more often than it was recorded"),
+    ],
+)
+def test_the_change_is_found_however_deep_the_refusal_lies(likest: list[Any], said: str) -> None:
+    cassette = SimpleNamespace(
+        find_requests_with_most_matches=lambda _: likest, _path="a.yaml", record_mode="none"
+    )
+    refused = CannotOverwriteExistingCassetteException(cassette=cassette, failed_request="request")
+    failed = ValueError("the service cannot be reached")
+    failed.__cause__ = refused
+    assert recording.find_change(failed).startswith(said)
+    assert recording.find_change(ValueError("another one")) == ""
+
+
 def test_a_changed_picture_does_not_match(redactor: recording.Redactor) -> None:
     first, second = ({"url": f"data:image/png;base64,{x * 300}"} for x in "AB")
     recorded = redactor.redact_request(_request(first))
@@ -189,15 +193,11 @@ def test_a_changed_picture_does_not_match(redactor: recording.Redactor) -> None:
         recording.match_json_body(recorded, redactor.redact_request(_request(second)))
 
 
-def test_a_request_without_a_body_matches_another_one() -> None:
-    first, second = Request("GET", URI, None, {}), Request("GET", URI, None, {})
-    recording.match_json_body(first, second)
-
-
-def test_a_body_given_as_text_is_read_as_well() -> None:
-    first, second = _request({"a": 1}), _request({"a": 1})
-    first.body = '{"a": 1}'
-    recording.match_json_body(first, second)
+def test_a_body_may_be_a_text_or_none() -> None:
+    for one, other in (('{"a":1}', b'{"a": 1}'), (None, None)):
+        first, second = _request(), _request()
+        first.body, second.body = one, other
+        recording.match_json_body(first, second)
 
 
 def test_a_written_cassette_says_what_was_asked_and_where_it_came_from(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,24 +13,27 @@ from conformance.tests.suite.fake_runs import KEY, NAMES, TASKS, Runs, read
 
 
 def test_new_cassettes_are_recorded_then_replayed_then_put_in_place(old: Path, runs: Runs) -> None:
+    before = cassettes.read_provenance(old / NAMES[0])
     outcome = rerecord.record(RecordRequest(), TASKS, old)
     assert outcome == rerecord.Outcome(NAMES, {})
-    steps = ["--record", "--target=replay"]
-    assert [step in told for step, told in zip(steps, runs.arguments, strict=True)] == [True] * 2
+    recorded, replayed = runs.arguments
+    assert ("--record" in recorded, "--target=replay" in replayed) == (True, True)
     assert all(b"new" in read(old)[name] for name in NAMES)
     assert b"old" in read(old)["dedicated/tools/other.yaml"]
+    assert cassettes.read_provenance(old / NAMES[0]) != before, "what was known is forgotten"
 
 
-def test_a_request_is_passed_on(old: Path, runs: Runs) -> None:
+@pytest.mark.parametrize("partial", [True, False])
+def test_a_request_is_passed_on(old: Path, runs: Runs, *, partial: bool) -> None:
     request = RecordRequest(
-        "engine", ("dedicated",), ("a.b.c",), ("tiny",), "http://x/v1", "vllm 1"
+        "engine", ("dedicated",), ("a.b.c",), ("tiny",), "http://x/v1", "vllm 1", partial=partial
     )
-    agreed = rerecord.plan(request, old)
-    rerecord.record(request, agreed, old)
-    collected, recorded, _ = runs.arguments
-    assert {"--lane=dedicated", "--claim=a.b.c"} < set(collected)
-    assert {"--target=engine", "--model=tiny", "--model-url=http://x/v1"} < set(recorded)
+    rerecord.record(request, rerecord.plan(request, old), old)
+    collected, recorded, _ = map(set, runs.arguments)
+    assert {"--lane=dedicated", "--claim=a.b.c"} < collected
+    assert {"--target=engine", "--model=tiny", "--model-url=http://x/v1"} < recorded
     assert "--engine-name=vllm 1" in recorded
+    assert ("--record-partial" in recorded) == partial
 
 
 def test_the_names_of_all_cassettes_are_known_without_asking_anybody(old: Path, runs: Runs) -> None:
@@ -59,12 +61,17 @@ def test_long_lists_of_failures_are_cut() -> None:
     assert told.endswith("… and 3 more")
 
 
-def test_a_check_left_out_leaves_its_cassette_and_says_why(old: Path, runs: Runs) -> None:
+@pytest.mark.parametrize("skipped", [NAMES[1:], NAMES])
+def test_a_check_left_out_leaves_its_cassette_and_says_why(
+    old: Path, runs: Runs, skipped: tuple[str, ...]
+) -> None:
     before = read(old)
-    runs.recorded[NAMES[1]] = "skipped"
+    runs.recorded |= dict.fromkeys(skipped, "skipped")
     outcome = rerecord.record(RecordRequest(), TASKS, old)
-    assert outcome == rerecord.Outcome(NAMES[:1], {NAMES[1]: "it skipped"})
-    assert read(old)[NAMES[1]] == before[NAMES[1]]
+    assert outcome.left == dict.fromkeys(skipped, "it skipped")
+    assert {*outcome.replaced, *skipped} == {*NAMES}
+    assert all(read(old)[name] == before[name] for name in skipped)
+    assert len(runs.arguments) == 3 - len(skipped), "pytest without a check runs them all"
 
 
 # what happens -> why the first cassette is left, or everything if the request is not partial
@@ -76,6 +83,10 @@ UNFIT: dict[str, tuple[dict[str, Any], str]] = {
     "a key is planted": (
         {"answers": {NAMES[0]: f"a {KEY} b"}},
         "a secret would have been kept: a key in use",
+    ),
+    "its label is another's": (
+        {"altered": NAMES[:1]},
+        f"{NAMES[0]}: altered since it was recorded",
     ),
     "it does not replay": (
         {"replayed": {NAMES[0]: "failed", NAMES[1]: "passed"}, "codes": [0, 1]},
@@ -96,8 +107,7 @@ def test_what_is_not_fit_costs_its_own_cassette_in_part_and_else_everything(
 ) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", KEY)
     before, (set_up, why) = read(old), UNFIT[what]
-    for name, value in set_up.items():
-        setattr(runs, name, copy(value))
+    runs.set_up(**set_up)
     request = RecordRequest(partial=partial)
     if partial:
         outcome = rerecord.record(request, TASKS, old)
@@ -123,7 +133,7 @@ CUT: dict[str, tuple[dict[str, Any], str]] = {
     "the service was lost": ({"extra": [{"stopped": "it was lost"}]}, "^it was lost$"),
     "the run was cut": ({"codes": [-9, 0]}, "cut .exit code -9.\nwhat pytest said"),
     "the run ended too soon": ({"recorded": {NAMES[0]: "passed"}}, "recording was cut"),
-    "the replay was cut": ({"codes": [0, 3]}, r"replaying was cut .exit code 3.\nwhat pytest said"),
+    "the replay was cut": ({"codes": [0, 3]}, "replaying was cut .exit code 3.\nwhat pytest said"),
 }
 
 
@@ -132,63 +142,16 @@ def test_what_was_cut_leaves_the_old_cassettes_even_in_part(
     old: Path, runs: Runs, what: str
 ) -> None:
     before, (set_up, why) = read(old), CUT[what]
-    for name, value in set_up.items():
-        setattr(runs, name, copy(value))
+    runs.set_up(**set_up)
     with pytest.raises(rerecord.RecordingError, match=why):
         rerecord.record(RecordRequest(partial=True), TASKS, old)
     assert read(old) == before
 
 
-def test_an_unlabelled_cassette_leaves_the_old_ones(
-    old: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = read(old)
-    monkeypatch.setattr(rerecord, "find_flaw", lambda *_: "a: no provenance")
-    with pytest.raises(rerecord.RecordingError, match="a: no provenance"):
-        rerecord.record(RecordRequest(), TASKS, old)
-    assert read(old) == before
-
-
-def test_what_was_known_of_a_replaced_cassette_is_forgotten(old: Path, runs: Runs) -> None:
-    before = cassettes.read_provenance(old / NAMES[0])
-    rerecord.record(RecordRequest(), TASKS, old)
-    after = cassettes.read_provenance(old / NAMES[0])
-    assert before is not None
-    assert after is not None
-    assert before.sha256 != after.sha256
-
-
-@pytest.mark.parametrize("partial", [True, False])
-def test_only_who_takes_a_part_goes_on_after_a_check_without_an_answer(
-    old: Path, runs: Runs, *, partial: bool
-) -> None:
-    rerecord.record(RecordRequest(partial=partial), TASKS, old)
-    assert ("--record-partial" in runs.arguments[0]) == partial
-
-
-def test_if_everything_was_left_out_that_is_no_error(old: Path, runs: Runs) -> None:
-    before = read(old)
-    runs.recorded = dict.fromkeys(NAMES, "skipped")
-    assert rerecord.record(RecordRequest(), TASKS, old).replaced == ()
-    assert read(old) == before
-    assert len(runs.arguments) == 1, "pytest without a check runs them all"
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
-def test_whatever_interrupts_leaves_the_old_cassettes(
-    old: Path, runs: Runs, error: BaseException
-) -> None:
-    before = read(old)
-    runs.interrupt = error
-    with pytest.raises(type(error)):
-        rerecord.record(RecordRequest(), TASKS, old)
-    assert read(old) == before
-
-
-def write_evidence(old: Path, evidence: str, name: str = NAMES[0]) -> bytes:
+def write_evidence(old: Path, evidence: str) -> bytes:
     about = replace(ABOUT, evidence=evidence, source="Baseten" if evidence == "live" else "vllm 1")
-    write_cassette(old / name, talk("old"), about=about)
-    return read(old)[name]
+    write_cassette(old / NAMES[0], talk("old"), about=about)
+    return read(old)[NAMES[0]]
 
 
 @pytest.mark.parametrize(
@@ -206,12 +169,9 @@ def test_a_recording_of_higher_evidence_is_not_replaced_without_an_option(
     assert (name, read(old)[name]) == (NAMES[0], before)
     assert f"its evidence is {old_evidence}" in reason
     assert f"would be {target}; --lower-evidence replaces it" in reason
-    agreed, protected = protect_evidence(TASKS, old, request)
-    assert [task.name for task in agreed] == list(NAMES[1:])
-    assert protected == {name: reason}
+    assert protect_evidence(TASKS, old, request) == (TASKS[1:], {name: reason})
     told = replace(request, lower_evidence=True)
-    everything, protected = protect_evidence(TASKS, old, told)
-    assert (everything, protected) == (TASKS, {})
+    assert protect_evidence(TASKS, old, told) == (TASKS, {})
     runs.codes = [0, 0]
     assert rerecord.record(told, TASKS, old).replaced == NAMES
 
@@ -226,14 +186,15 @@ def test_what_a_stand_in_answers_does_not_replace_a_live_recording(old: Path, ru
     )
 
 
-@pytest.mark.parametrize("evidence", ["engine", "live"])
+@pytest.mark.parametrize(
+    ("target", "old_evidence"), [("engine", "engine"), ("live", "live"), ("live", "engine")]
+)
 def test_equal_or_higher_evidence_replaces_a_recording(
-    old: Path, runs: Runs, evidence: str
+    old: Path, runs: Runs, target: str, old_evidence: str
 ) -> None:
-    write_evidence(old, evidence)
-    write_evidence(old, "reference", NAMES[1])
-    runs.evidence = evidence
-    assert rerecord.record(RecordRequest(evidence), TASKS, old).replaced == NAMES
+    write_evidence(old, old_evidence)
+    runs.evidence = target
+    assert rerecord.record(RecordRequest(target), TASKS, old).replaced == NAMES
 
 
 @pytest.mark.parametrize("text", ["interactions: []\n", "provenance:\n  x: [\ninteractions: []\n"])
@@ -264,10 +225,9 @@ def test_a_folder_that_takes_no_cassette_is_found_before_anything_is_recorded(
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(rerecord, "TemporaryFile", refuse)
-    assert rerecord.collect_names() == frozenset(NAMES)
-    assert [task.name for task in rerecord.plan(RecordRequest(), old)] == list(NAMES)
+    agreed = rerecord.plan(RecordRequest(), old)
     with pytest.raises(OSError, match="Read-only"):
-        rerecord.record(RecordRequest(), TASKS, old)
+        rerecord.record(RecordRequest(), agreed, old)
     assert not any("--record" in arguments for arguments in runs.arguments)
 
 

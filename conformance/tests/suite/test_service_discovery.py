@@ -7,6 +7,7 @@ import pytest
 
 from conformance.recording import model_listing
 from conformance.recording.service_discovery import (
+    ServiceAddress,
     ServiceAddressError,
     find_endpoint,
     find_service_address,
@@ -30,10 +31,8 @@ def serving(routes: Mapping[str, AnswerPlan]) -> LoopbackServer:
 
 
 def test_the_responder_needs_nothing() -> None:
-    assert (
-        find_service_address("reference", BOTH, None, "", {}).where
-        == "the reference server, on loopback"
-    )
+    found = find_service_address("reference", BOTH, None, "", {})
+    assert found.where == "the reference server, on loopback"
 
 
 def test_live_names_the_addresses_and_never_the_key() -> None:
@@ -64,8 +63,13 @@ def test_what_is_missing_is_named(target: str, environment: dict[str, str], miss
         find_service_address(target, ("dedicated",) if environment else BOTH, None, "", environment)
 
 
-def served_by(owner: str, *names: str) -> AnswerPlan:
-    return plan_json(200, {"data": [{"id": name, "owned_by": owner} for name in names or ("m",)]})
+def served_by(*owners: str | None) -> AnswerPlan:
+    return plan_json(200, {"data": [{"id": "m", "owned_by": owner} for owner in owners]})
+
+
+def find_at(url: str, engine: str = "", key: str = "") -> ServiceAddress:
+    environment = {"CONFORMANCE_ENGINE_KEY": key} if key else {}
+    return find_service_address("engine", ("dedicated",), url, engine, environment)
 
 
 @pytest.mark.parametrize(
@@ -83,24 +87,29 @@ def test_an_engine_is_asked_what_it_is(
 ) -> None:
     routes = {route: plan_json(200, said), "/v1/models": served_by(owner)}
     with serving(routes) as server:
-        found = find_service_address("engine", ("dedicated",), server.url, "", {})
+        found = find_at(server.url)
         assert all(request.method == "GET" for request in server.requests)
     assert (found.engine, found.url) == (name, server.url)
     assert found.where == f"{name} at {server.url}"
 
 
-@pytest.mark.parametrize("route", ["/version", "/server_info"])
-def test_a_route_that_many_have_names_nobody(route: str) -> None:
-    routes = {route: plan_json(200, {"version": "v2"}), "/v1/models": served_by("localai")}
+@pytest.mark.parametrize(
+    ("owners", "route", "answer"),
+    [
+        (["localai"], "/version", plan_json(200, {"version": "v2"})),
+        (["localai"], "/server_info", plan_json(200, {"version": "v2"})),
+        (["vllm", None], "/version", plan_json(200, {"version": "1"})),
+        (["vllm"], "/version", plan_bytes(200, "text/html", b"<html>")),
+        (["vllm"], "/version", plan_json(200, [])),
+        (["vllm"], "/version", plan_json(200, {})),
+    ],
+)
+def test_an_engine_that_does_not_say_what_it_is_must_be_named(
+    owners: list[str | None], route: str, answer: AnswerPlan
+) -> None:
+    routes = {route: answer, "/v1/models": served_by(*owners)}
     with serving(routes) as server, pytest.raises(ServiceAddressError, match="--engine-name"):
-        find_service_address("engine", ("dedicated",), server.url, "", {})
-
-
-def test_models_of_several_owners_name_nobody() -> None:
-    mixed = plan_json(200, {"data": [{"id": "a", "owned_by": "vllm"}, {"id": "b"}]})
-    routes = {"/version": plan_json(200, {"version": "1"}), "/v1/models": mixed}
-    with serving(routes) as server, pytest.raises(ServiceAddressError, match="--engine-name"):
-        find_service_address("engine", ("dedicated",), server.url, "", {})
+        find_at(server.url)
 
 
 def test_behind_baselines_front_the_engine_is_below_sync() -> None:
@@ -110,7 +119,7 @@ def test_behind_baselines_front_the_engine_is_below_sync() -> None:
         "/environments/production/sync/version": plan_json(200, {"version": "1"}),
     }
     with serving(routes) as server:
-        found = find_service_address("engine", ("dedicated",), f"{server.url}/", "", {})
+        found = find_at(f"{server.url}/")
     assert found.url == f"{server.url}/environments/production/predict"
     assert found.engine == "vllm 1"
 
@@ -118,8 +127,7 @@ def test_behind_baselines_front_the_engine_is_below_sync() -> None:
 def test_a_page_at_every_path_is_no_front() -> None:
     page = plan_bytes(200, "text/html", b"<html>")
     with LoopbackServer(lambda request: page) as server:
-        found = find_service_address("engine", ("dedicated",), server.url, "mine 1", {})
-    assert found.url == server.url
+        assert find_at(server.url, "mine 1").url == server.url
 
 
 def test_what_stays_busy_may_be_a_front_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +138,7 @@ def test_what_stays_busy_may_be_a_front_or_none(monkeypatch: pytest.MonkeyPatch)
         LoopbackServer(lambda request: busy) as server,
         pytest.raises(ServiceAddressError, match=reason),
     ):
-        find_service_address("engine", ("dedicated",), server.url, "mine 1", {})
+        find_at(server.url, "mine 1")
 
 
 @pytest.mark.parametrize(
@@ -139,25 +147,16 @@ def test_what_stays_busy_may_be_a_front_or_none(monkeypatch: pytest.MonkeyPatch)
 )
 @pytest.mark.parametrize("prefix", ["", "/api"])
 def test_a_url_with_a_path_is_taken_as_it_is_whatever_its_form(prefix: str, path: str) -> None:
-    front = "/sync" if "/v1" not in path or "sync" in path else ""
-    routes = {
-        f"{prefix}{front}/v1/models": served_by("vllm"),
-        f"{prefix}{front}/version": plan_json(200, {"version": "1"}),
-    }
-    with serving(routes) as server:
-        url = f"{server.url}{prefix}{path}"
-        found = find_service_address("engine", ("dedicated",), url, "", {})
-    assert (found.url, found.engine) == (url, "vllm 1")
-
-
-def test_a_version_may_stand_at_the_servers_root() -> None:
-    routes = {
-        "/api/v1/models": served_by("vllm"),
-        "/version": plan_json(200, {"version": "1"}),
-    }
-    with serving(routes) as server:
-        found = find_service_address("engine", ("dedicated",), f"{server.url}/api/v1", "", {})
-    assert found.engine == "vllm 1"
+    base = prefix + ("/sync" if "/v1" not in path or "sync" in path else "")
+    for root in (base, ""):  # A version may stand at the server's root.
+        routes = {
+            f"{base}/v1/models": served_by("vllm"),
+            f"{root}/version": plan_json(200, {"version": "1"}),
+        }
+        with serving(routes) as server:
+            url = f"{server.url}{prefix}{path}"
+            found = find_at(url)
+        assert (found.url, found.engine) == (url, "vllm 1")
 
 
 @pytest.mark.parametrize(
@@ -176,15 +175,14 @@ def test_a_version_may_stand_at_the_servers_root() -> None:
 )
 def test_a_url_of_no_use_is_refused_before_anybody_is_asked(url: str, said: str) -> None:
     with pytest.raises(ServiceAddressError, match=said) as refusal:
-        find_service_address("engine", ("dedicated",), url, "", {})
+        find_at(url)
     assert "s3cretword" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("key", ["nonone", "EMPTY", "schlüssel-lang-genug", "with\nlines-in-it"])
 def test_a_key_that_cannot_be_hidden_or_sent_is_refused(key: str) -> None:
-    environment = {"CONFORMANCE_ENGINE_KEY": key}
     with pytest.raises(ServiceAddressError, match=f"the key has {len(key)} characters") as refusal:
-        find_service_address("engine", ("dedicated",), "http://127.0.0.1:9/v1", "x 1", environment)
+        find_at("http://127.0.0.1:9/v1", "x 1", key)
     assert key not in str(refusal.value)
 
 
@@ -198,20 +196,6 @@ def test_the_client_says_where_a_setting_leads() -> None:
 
 def test_a_given_name_is_believed_and_the_key_is_sent() -> None:
     with serving({}) as server:
-        environment = {"CONFORMANCE_ENGINE_KEY": " engine-key "}
-        found = find_service_address(
-            "engine", ("dedicated",), server.url, "my engine 3", environment
-        )
+        found = find_at(server.url, "my engine 3", " engine-key ")
         assert [each.header("authorization") for each in server.requests] == ["Bearer engine-key"]
     assert found.engine == "my engine 3"
-
-
-@pytest.mark.parametrize(
-    "answer", [plan_bytes(200, "text/html", b"<html>"), plan_json(200, []), plan_json(200, {})]
-)
-def test_an_engine_that_does_not_say_what_it_is_must_be_named(answer: AnswerPlan) -> None:
-    with (
-        serving({"/version": answer}) as server,
-        pytest.raises(ServiceAddressError, match="--engine-name"),
-    ):
-        find_service_address("engine", ("dedicated",), server.url, "", {})
