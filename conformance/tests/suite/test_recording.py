@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from vcr.errors import CannotOverwriteExistingCassetteException
 from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.request import Request
 from vcr.serializers import yamlserializer
@@ -169,7 +172,10 @@ def test_what_differs_is_named_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("likest", "said"),
     [
-        ([("request", ["uri"], [("json_body", "the body differs: seed: ...")])], "the body differs"),
+        (
+            [("request", ["uri"], [("json_body", "the body differs: seed: ...")])],
+            "the body differs",
+        ),
         ([("request", ["uri", "json_body"], [])], "it is sent more often than it was recorded"),
         ([], "it is sent more often than it was recorded"),
     ],
