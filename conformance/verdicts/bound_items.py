@@ -5,7 +5,7 @@ Knows pytest's stash and the name of the plugin that keeps the record; must not 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -61,20 +61,21 @@ def evidence_of(node: pytest.Item) -> Evidence:
 
 def note_cassette_use(config: pytest.Config, cassette: str, check: str) -> None:
     """Write into the run's record, if there is one, that a check asked for a cassette."""
-    recorder = config.pluginmanager.get_plugin(RECORDER)
-    if recorder is not None:
+    for recorder in _find_recorder(config):
         recorder.note_cassette_use(cassette, check)
 
 
 def note_cost(config: pytest.Config, cost: Cost) -> None:
     """Write into the run's record, if there is one, what a service was asked for."""
-    recorder = config.pluginmanager.get_plugin(RECORDER)
-    if recorder is not None:
+    for recorder in _find_recorder(config):
         recorder.note_cost(cost)
 
 
 def note_refusal(config: pytest.Config, reason: str) -> None:
     """Write into the run's record, if there is one, why no check can run."""
-    recorder = config.pluginmanager.get_plugin(RECORDER)
-    if recorder is not None:
+    for recorder in _find_recorder(config):
         recorder.note_refusal(reason)
+
+
+def _find_recorder(config: pytest.Config) -> list[Any]:
+    return [*filter(None, [config.pluginmanager.get_plugin(RECORDER)])]

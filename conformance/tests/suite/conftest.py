@@ -25,12 +25,6 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load no plugins of other people, which are slow, where a test needs none."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-
-
-@pytest.fixture
 def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     """Commands, and the small suite that they are about."""
     return Command(tmp_path, capsys)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,6 @@ from conformance.reference.exchange import (
     DONE,
     encode_event,
     encode_json,
-    plan_bytes,
     plan_json,
     plan_stream,
 )
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 
     from conformance.reference import AnswerPlan, ReceivedRequest, Responder
 
-__all__ = ["MODEL", "SERVICES", "serve"]
+__all__ = ["MODEL", "serve"]
 
 MODEL = "harbour-1"
 """The one model that each of them serves: what the reference server calls `omni`."""
@@ -58,39 +56,14 @@ def answers(request: ReceivedRequest) -> AnswerPlan:
     return plan.map_json(rename).map_events(rename)
 
 
-def _fails(request: ReceivedRequest) -> AnswerPlan:
-    return plan_json(500, {"error": {"message": "CUDA out of memory.", "code": 500}})
-
-
-def _shows_a_login_page(request: ReceivedRequest) -> AnswerPlan:
-    return plan_bytes(200, "text/html; charset=utf-8", b"<html><h1>Please sign in</h1></html>")
-
-
 def _lists_nothing_now(request: ReceivedRequest) -> AnswerPlan:
     if request.path.endswith("/models"):
         return plan_json(503, {"error": "The list is being made."})
     return answers(request)
 
 
-def _redirects(request: ReceivedRequest) -> AnswerPlan:
-    return plan_bytes(307, "text/plain", b"", {"location": "https://elsewhere.example/v1"})
-
-
 def _knows_no_such_model(request: ReceivedRequest) -> AnswerPlan:
     return plan_json(404, {"error": {"message": f"The model `{MODEL}` does not exist."}})
-
-
-def _is_busy_at_first() -> Responder:
-    """Answer each request at the third time that it comes."""
-    seen: Counter[bytes] = Counter()
-
-    def answer(request: ReceivedRequest) -> AnswerPlan:
-        seen[request.body] += 1
-        if request.body and seen[request.body] % 3:
-            return plan_json(503, {"error": "Busy."}, {"retry-after": "0.1"})
-        return answers(request)
-
-    return answer
 
 
 def _streams_in_one_event(request: ReceivedRequest) -> AnswerPlan:
@@ -108,31 +81,23 @@ def _streams_in_one_event(request: ReceivedRequest) -> AnswerPlan:
     return plan_stream([encode_event(event), DONE], "text/event-stream")
 
 
-def _ignores(*options: str) -> Responder:
-    """Answer as if these options were not in the request."""
+def _asks(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Responder:
+    """Answer as if another body had been sent."""
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
-        body = request.json() if request.body else {}
-        asked = {k: v for k, v in body.items() if k not in options}
-        return answers(replace(request, body=encode_json(asked)) if body else request)
+        body = encode_json(change(request.json())) if request.body else b""
+        return answers(replace(request, body=body))
 
     return answer
 
 
-def _ends_at_sixteen(request: ReceivedRequest) -> AnswerPlan:
-    """Answer with sixteen tokens at most, unless more are asked for."""
-    body = request.json() if request.body else {}
-    return answers(
-        replace(request, body=encode_json({"max_tokens": 16, **body})) if body else request
-    )
+def _ignores(*options: str) -> Responder:
+    return _asks(lambda body: {k: v for k, v in body.items() if k not in options})
 
 
-def _reads_the_last_message_alone(request: ReceivedRequest) -> AnswerPlan:
-    body = request.json() if request.body else {}
-    if not body or body["messages"][-1]["role"] != "user":
-        return answers(request)
-    last = body | {"messages": body["messages"][-1:]}
-    return answers(replace(request, body=encode_json(last)))
+def _take_the_last_message_alone(body: dict[str, Any]) -> dict[str, Any]:
+    *_, last = body["messages"]
+    return body | ({"messages": [last]} if last["role"] == "user" else {})
 
 
 def _breaks_arguments(request: ReceivedRequest) -> AnswerPlan:
@@ -219,31 +184,27 @@ def _samples() -> Responder:
     return answer
 
 
-SERVICES: dict[str, Callable[[], Responder]] = {
-    "honest": lambda: answers,
-    "fails always": lambda: _fails,
-    "shows a login page": lambda: _shows_a_login_page,
-    "redirects": lambda: _redirects,
-    "lists nothing now": lambda: _lists_nothing_now,
-    "knows no such model": lambda: _knows_no_such_model,
-    "is busy at first": _is_busy_at_first,
-    "streams in one event": lambda: _streams_in_one_event,
-    "answers streams with one body": lambda: _ignores("stream", "stream_options"),
-    "breaks streams off": lambda: _breaks_streams_off,
-    "counts no sum": lambda: _counts_no_sum,
-    "gives no log probabilities": lambda: _ignores("logprobs", "top_logprobs"),
-    "ignores tools": lambda: _ignores("tools", "tool_choice"),
-    "ignores schemas": lambda: _ignores("response_format"),
-    "ends at sixteen tokens": lambda: _ends_at_sixteen,
-    "reads the last message alone": lambda: _reads_the_last_message_alone,
-    "breaks arguments": lambda: _breaks_arguments,
-    "thinks in its text": lambda: _thinks_in_its_text,
-    "calls no tools": lambda: _calls_no_tools,
-    "refuses everything": lambda: _refuses_everything,
-    "reads text alone": lambda: _reads_text_alone,
-    "samples": _samples,
+_SERVICES: dict[str, Responder] = {
+    "honest": answers,
+    "lists nothing now": _lists_nothing_now,
+    "streams in one event": _streams_in_one_event,
+    "answers streams with one body": _ignores("stream", "stream_options"),
+    "breaks streams off": _breaks_streams_off,
+    "counts no sum": _counts_no_sum,
+    "gives no log probabilities": _ignores("logprobs", "top_logprobs"),
+    "ignores tools": _ignores("tools", "tool_choice"),
+    "ignores schemas": _ignores("response_format"),
+    # ... unless more are asked for.
+    "ends at sixteen tokens": _asks(lambda body: {"max_tokens": 16, **body}),
+    "reads the last message alone": _asks(_take_the_last_message_alone),
+    "breaks arguments": _breaks_arguments,
+    "thinks in its text": _thinks_in_its_text,
+    "calls no tools": _calls_no_tools,
+    "refuses everything": _refuses_everything,
+    "reads text alone": _reads_text_alone,
+    "samples": _samples(),
 }
-"""What each service does -> what makes its responder."""
+"""What each service does -> its responder."""
 
 
 @contextmanager
@@ -259,9 +220,9 @@ def serve(name: str) -> Iterator[LoopbackServer]:
         if request.path.endswith("/models"):
             return answers(request)
         ended.wait()
-        return _fails(request)
+        return answers(request)
 
-    responder = wait if name == "never answers" else SERVICES[name]()
+    responder = wait if name == "never answers" else _SERVICES[name]
     with LoopbackServer(responder) as server:
         try:
             yield server

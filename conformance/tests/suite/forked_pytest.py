@@ -223,12 +223,19 @@ def _run(arguments: list[str], folder: str, environment: dict[str, str], output:
         os._exit(code)
 
 
+class _Importing:
+    """A plugin that has pytest import each file of checks, and make no check of it."""
+
+    def pytest_pycollect_makeitem(self) -> list[pytest.Item]:
+        return []
+
+
 def _import_all() -> None:
     """Import what runs of the checks import, as pytest does it: with its hook for assertions."""
     arguments = [*pytest_command(HERE, Selection("reference"))[3:], "--collect-only"]
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        code = pytest.main(arguments)
-    if code:
+        code = pytest.main(arguments, plugins=[_Importing()])
+    if code != pytest.ExitCode.NO_TESTS_COLLECTED:
         raise RuntimeError(said.getvalue())
     for name in _LATE:
         import_module(name)

@@ -5,6 +5,7 @@ Knows how pytest is called; must not know what any check says.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -56,8 +57,17 @@ class Bench:
     def outcomes(self, checks: str, *options: str, more: Iterable[str] = ()) -> list[Outcome]:
         return self.record(checks, *options, more=more).outcomes
 
-    def refusal(self, checks: str, *options: str, folder: str = "features") -> str:
-        result = self.run(checks, *options, folder=folder)
+    def outcomes_of_each(self, checks: Iterable[str]) -> list[list[Outcome]]:
+        """Run each of several files of checks, all in one run."""
+        first, *more = checks
+        found: list[list[Outcome]] = [[] for _ in (first, *more)]
+        for outcome in self.outcomes(first, more=more):
+            file = outcome.check.partition("::")[0]
+            found[int(re.sub(r"\D", "", file) or 0)].append(outcome)
+        return found
+
+    def refusal(self, checks: str, *options: str, **where: Any) -> str:
+        result = self.run(checks, *options, **where)
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         assert not self.record_path.exists() or not read_record(self.record_path).complete
         return str(result.stderr)

@@ -49,42 +49,43 @@ def test_each_check_speaks_once_for_each_of_its_places(bench: Bench) -> None:
     assert [place for _check, place in record.bindings] == [o.place for o in record.outcomes]
 
 
-@pytest.mark.parametrize(
-    ("checks", "lanes"),
-    [
-        (mark(f'"{CALLS}", lane="dedicated"'), ["dedicated"]),
-        (mark(f'"{CALLS}", lane=("dedicated", "model-apis")'), ["dedicated", "model-apis"]),
-        (mark(f'"{CALLS}", lane="dedicated"', parameters="lane"), ["dedicated"]),
-        (
-            '@pytest.mark.parametrize("x, lane", [(1, "dedicated")])\n'
-            + mark(f'"{CALLS}"', parameters="x, lane"),
-            ["dedicated"],
-        ),
-        (
-            '@pytest.mark.parametrize(("x", "lane"), [(1, "dedicated")])\n'
-            + mark(f'"{CALLS}"', parameters="x, lane"),
-            ["dedicated"],
-        ),
-        (
-            '@pytest.mark.parametrize(argnames="lane", argvalues=["dedicated"])\n'
-            + mark(f'"{CALLS}"', parameters="lane"),
-            ["dedicated"],
-        ),
-        (
-            IN_CLASS,
-            ["dedicated"],
-        ),
-        (
-            "@pytest.fixture\ndef model(lane): return lane\n"
-            + mark(f'"{CALLS}"', 'assert model == "model-apis"', "model"),
-            ["model-apis", "dedicated"],
-        ),
-    ],
-)
-def test_a_lane_comes_from_marker_parameter_or_class(
-    bench: Bench, checks: str, lanes: list[str]
-) -> None:
-    assert [o.place for o in bench.outcomes(checks)] == [Place(CALLS, lane) for lane in lanes]
+LANES = [
+    (mark(f'"{CALLS}", lane="dedicated"'), ["dedicated"]),
+    (mark(f'"{CALLS}", lane=("dedicated", "model-apis")'), ["dedicated", "model-apis"]),
+    (mark(f'"{CALLS}", lane="dedicated"', parameters="lane"), ["dedicated"]),
+    (
+        '@pytest.mark.parametrize("x, lane", [(1, "dedicated")])\n'
+        + mark(f'"{CALLS}"', parameters="x, lane"),
+        ["dedicated"],
+    ),
+    (
+        '@pytest.mark.parametrize(("x", "lane"), [(1, "dedicated")])\n'
+        + mark(f'"{CALLS}"', parameters="x, lane"),
+        ["dedicated"],
+    ),
+    (
+        '@pytest.mark.parametrize(argnames="lane", argvalues=["dedicated"])\n'
+        + mark(f'"{CALLS}"', parameters="lane"),
+        ["dedicated"],
+    ),
+    (
+        IN_CLASS,
+        ["dedicated"],
+    ),
+    (
+        "@pytest.fixture\ndef model(lane): return lane\n"
+        + mark(f'"{CALLS}"', 'assert model == "model-apis"', "model"),
+        ["model-apis", "dedicated"],
+    ),
+]
+
+
+def test_a_lane_comes_from_marker_parameter_or_class(bench: Bench) -> None:
+    found = bench.outcomes_of_each(checks for checks, _ in LANES)
+    for outcomes, (checks, lanes) in zip(found, LANES, strict=True):
+        # pytest runs all checks of a lane before those of the next.
+        assert sorted(o.place.lane for o in outcomes) == sorted(lanes), checks
+        assert {o.place.claim for o in outcomes} == {CALLS}
 
 
 def test_a_claim_is_bound_only_in_the_lanes_where_it_is_judged(bench: Bench) -> None:
@@ -101,30 +102,29 @@ def test_a_claim_marked_twice_is_judged_once(bench: Bench) -> None:
     assert [outcome.place for outcome in bench.outcomes(twice)] == [KEYS]
 
 
-@pytest.mark.parametrize(
-    ("checks", "message"),
-    [
-        (mark('"calls.invoke.twice"'), "unknown claim 'calls.invoke.twice'"),
-        (mark('"badges.count.downloads"'), "badges.count.downloads is excluded"),
-        (mark(""), "the marker `claim` names no claim"),
-        (mark(f'"{CALLS}", lanes="dedicated"'), "takes ids and lane=, not ['lanes']"),
-        (mark(f'"{CALLS}", lane="moon"'), "'moon' is none of model-apis, dedicated, client"),
-        (mark(f'"{CALLS}", lane="client"'), f"{CALLS} is not judged in the lane client"),
-        (mark(f'"{CALLS}"'), f"{CALLS} is judged in model-apis, dedicated: ask for the fixture"),
-        (
-            '@pytest.mark.parametrize("lane", ["client"])\n'
-            + mark(f'"{CALLS}"', parameters="lane"),
-            "none of its claims is judged in the lane client",
-        ),
-        ("def test_it(): pass", "features/test_checks.py::test_it: judges no claim"),
-        ("def test_it(lane): pass", "asks for a lane, but no claim says which"),
-        (mark('"calls.invoke.twice"', parameters="lane"), "unknown claim 'calls.invoke.twice'"),
-    ],
-)
-def test_a_check_that_says_wrongly_what_it_judges_stops_the_run(
-    bench: Bench, checks: str, message: str
-) -> None:
-    assert message in bench.refusal(checks)
+WRONG = [
+    (mark('"calls.invoke.twice"'), "unknown claim 'calls.invoke.twice'"),
+    (mark('"badges.count.downloads"'), "badges.count.downloads is excluded"),
+    (mark(""), "the marker `claim` names no claim"),
+    (mark(f'"{CALLS}", lanes="dedicated"'), "takes ids and lane=, not ['lanes']"),
+    (mark(f'"{CALLS}", lane="moon"'), "'moon' is none of model-apis, dedicated, client"),
+    (mark(f'"{CALLS}", lane="client"'), f"{CALLS} is not judged in the lane client"),
+    (mark(f'"{CALLS}"'), f"{CALLS} is judged in model-apis, dedicated: ask for the fixture"),
+    (
+        '@pytest.mark.parametrize("lane", ["client"])\n' + mark(f'"{CALLS}"', parameters="lane"),
+        "none of its claims is judged in the lane client",
+    ),
+    ("def test_it(): pass", "::test_it: judges no claim"),
+    ("def test_it(lane): pass", "asks for a lane, but no claim says which"),
+    (mark('"calls.invoke.twice"', parameters="lane"), "unknown claim 'calls.invoke.twice'"),
+]
+
+
+def test_a_check_that_says_wrongly_what_it_judges_stops_the_run(bench: Bench) -> None:
+    first, *more = (checks for checks, _ in WRONG)
+    said = bench.refusal(first, more=more).splitlines()
+    for number, (_, message) in enumerate(WRONG):
+        assert any(f"test_checks{number or ''}.py::" in line and message in line for line in said)
 
 
 def test_outside_features_a_test_needs_no_claim(bench: Bench) -> None:

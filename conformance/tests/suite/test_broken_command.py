@@ -192,9 +192,7 @@ must_fail = ["logprobs.dedicated.absent"]
 
 
 @pytest.fixture
-def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
-    # Other people's plugins are slow to load, and none is needed here.
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+def suite(tmp_path: Path) -> Suite:
     made = write_suite(tmp_path, CHECKS)
     (tmp_path / "conftest.py").write_text(CONFTEST, encoding="utf-8")
     (tmp_path / "broken.toml").write_text(BROKEN.partition("\n[reference")[0], encoding="utf-8")

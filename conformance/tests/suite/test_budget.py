@@ -446,29 +446,21 @@ def test_an_answer_without_an_end_is_no_answer(
     assert meter.withheld in meter.stopped
 
 
-def test_the_second_silence_inside_an_answer_is_the_last() -> None:
+@pytest.mark.parametrize(
+    ("in_a_row", "often"), [(True, ["", "twice in"]), (False, ["", "", "", "", "5"])]
+)
+def test_the_second_silence_inside_answers_in_a_row_is_the_last_and_else_the_fifth(
+    in_a_row: bool, often: list[str]
+) -> None:
     meter = Meter(Limits(), silence=7)
     meter._answered = True
-    silent = httpx2.ReadTimeout("nothing")
-    for stopped in (
-        "",
-        "silent inside an answer: ReadTimeout after 7 s (--max-silence), twice in",
-    ):
-        with pytest.raises(SKIPPED):
-            meter.lose(silent, told=False)
-        assert stopped in meter.stopped
-        assert bool(stopped) == bool(meter.stopped)
-
-
-def test_the_fifth_silence_is_the_last_even_with_answers_in_between() -> None:
-    meter = Meter(Limits(), silence=7)
-    meter._answered = True
-    for stopped in (*[""] * 4, "silent inside an answer: ReadTimeout after 7 s (--max-silence), 5"):
-        meter._silences = 0  # as after an answer
+    for times in often:
+        meter._silences *= in_a_row  # an answer in between begins the row anew
         with pytest.raises(SKIPPED):
             meter.lose(httpx2.ReadTimeout("nothing"), told=False)
-        assert stopped in meter.stopped
-        assert bool(stopped) == bool(meter.stopped)
+        told = f"silent inside an answer: ReadTimeout after 7 s (--max-silence), {times}"
+        assert (told in meter.stopped) == bool(times)
+        assert bool(times) == bool(meter.stopped)
 
 
 def read_whole(url: str) -> str:

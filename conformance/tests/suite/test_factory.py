@@ -352,13 +352,13 @@ def test_what_every_request_is_refused_for_fails_one_claim(judge: Judge) -> None
     assert "the service refuses a plain question, as messages.invoke.string says" in found["said"]
 
 
+@pytest.mark.traced("another maker's client is met by the process that runs the checks")
 def test_a_refusal_in_another_lane_fails_no_claim_of_the_client(judge: Judge) -> None:
     claim = "credentials.key.argument"
     found = judge("factories:of_a_stranger", claim, "credentials", "client")
     assert statuses(found) == {claim: {"not-applicable"}}
 
 
-@pytest.mark.traced("another maker's client is met by the process that runs the checks")
 def test_a_useless_third_party_client_fails(judge: Judge) -> None:
     verdicts = {"metadata.finish.reason": {"fail"}, "audio.dedicated.data": {"fail"}}
     assert statuses(judge("factories:of_canned_words", " ".join(verdicts))) == verdicts

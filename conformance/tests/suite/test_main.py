@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from conformance.tests.suite.sample_suite import Command
 
-pytestmark = pytest.mark.usefixtures("forked", "few_plugins", "without_progress")
+pytestmark = pytest.mark.usefixtures("forked", "without_progress")
 
 
 FAILING = PASSING.replace("pass\n", "assert 0\n", 1)
@@ -545,16 +545,7 @@ def test_help_says_how_a_command_is_used(name: str, capsys: pytest.CaptureFixtur
 # --- the rest ---
 
 
-@pytest.mark.parametrize(
-    ("name", "module"),
-    [
-        ("cassettes", "conformance.recording.inventory"),
-        ("corpus", "conformance.maintenance.corpus.command"),
-        ("broken", "conformance.broken.command"),
-        ("drift", "conformance.maintenance.drift.command"),
-        ("record", "conformance.recording.command"),
-    ],
-)
+@pytest.mark.parametrize(("name", "module"), [(n, module) for n, (module, _) in ELSEWHERE.items()])
 def test_a_command_with_its_own_options_gets_them(
     name: str, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

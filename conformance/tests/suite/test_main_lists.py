@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from conformance.runner import Suite
     from conformance.tests.suite.sample_suite import Command
 
-pytestmark = pytest.mark.usefixtures("forked", "few_plugins")
+pytestmark = pytest.mark.usefixtures("forked")
 
 
 # --- list ---

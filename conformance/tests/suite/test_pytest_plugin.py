@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 
 import pytest
@@ -99,12 +98,8 @@ RESULTS = [
 
 
 def test_a_check_ends_in_one_result_with_one_line_of_reason(bench: Bench) -> None:
-    first, *more = (checks for checks, _, _ in RESULTS)
-    outcomes = bench.outcomes(first, more=more)
-    found = {int(re.sub(r"\D", "", each.check) or 0): each for each in outcomes}
-    assert len(outcomes) == len(found) == len(RESULTS)
-    for number, (checks, result, reason) in enumerate(RESULTS):
-        outcome = found[number]
+    found = bench.outcomes_of_each(checks for checks, _, _ in RESULTS)
+    for [outcome], (checks, result, reason) in zip(found, RESULTS, strict=True):
         assert (outcome.result, bool(outcome.reason)) == (result, bool(reason)), checks
         assert outcome.reason.startswith(reason), checks
         assert "\n" not in outcome.reason
@@ -368,9 +363,7 @@ def test_without_a_failure_nothing_is_kept_and_without_a_request_no_exchange(ben
         key_check("pytest.skip('no server')"): "",
         key_check("raise ValueError('one\\n  two')"): "ValueError: one\n  two",
     }
-    first, *more = checks
-    outcomes = sorted(bench.outcomes(first, more=more), key=lambda outcome: outcome.check)
-    for outcome, text in zip(outcomes, checks.values(), strict=True):
+    for [outcome], text in zip(bench.outcomes_of_each(checks), checks.values(), strict=True):
         assert outcome.text.endswith(text)
         assert bool(outcome.text) == bool(text)
         assert outcome.exchanges == ()

@@ -81,9 +81,8 @@ def test_a_report_names_what_was_typed_but_for_claims_and_files(
 
 
 def test_a_whole_command_shows_how_to_judge_a_failure_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     failing = PASSING.replace("pass\n", "assert list(range(99)) == [*range(98), 7]\n", 1)
     suite = write_suite(tmp_path, failing)
     assert main(["--claim=keys.read.environment", "--show-exchange"], suite) == 1
