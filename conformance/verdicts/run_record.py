@@ -130,8 +130,10 @@ def read_record(path: Path) -> Record:
     """Read a record, complete or not.
 
     Raises:
-        CutRecordError: There is no header of a known format, or a line is not one of a record.
+        CutRecordError: There is no record, no header of a known format, or a line is none of one.
     """
+    if not path.exists():
+        raise CutRecordError("no check had begun")
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:

@@ -91,7 +91,8 @@ def test_a_run_that_pytest_cannot_begin_is_no_report(command: Command) -> None:
     (command.suite.root / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
     done = command(suite=command.suite)
     assert done.code == 3
-    assert "pytest ended with 4: the record cannot be read" in done.err
+    assert "NO REPORT: pytest ended with 4: no check had begun" in done.err
+    assert "--no-such-option" in done.err
 
 
 def test_folders_without_checks_are_red(command: Command) -> None:

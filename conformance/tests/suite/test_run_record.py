@@ -112,7 +112,7 @@ def test_a_record_that_is_none_is_refused(tmp_path: Path, text: str, message: st
 
 
 def test_a_record_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CutRecordError, match="the record cannot be read"):
+    with pytest.raises(CutRecordError, match="no check had begun"):
         read_record(tmp_path / "absent.jsonl")
 
 
