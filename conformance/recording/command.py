@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 
 from conformance import SuiteFault
 from conformance.media import open_console, to_terminal
-from conformance.recording.cassettes import ROOT, find_provenance
-from conformance.recording.model_listing import ServedError, choose_model, list_served
-from conformance.recording.plan import RecordRequest, print_plan, protect_evidence
-from conformance.recording.redaction import remove_keys
-from conformance.recording.rerecord import RecordingError, plan, record
-from conformance.recording.scanner import withhold
-from conformance.recording.service_discovery import (
+from conformance.outbound.model_listing import ServedError, choose_model, list_served
+from conformance.outbound.service_discovery import (
     ServiceAddressError,
     find_endpoint,
     find_service_address,
 )
+from conformance.recording.cassettes import ROOT, find_provenance
+from conformance.recording.plan import RecordRequest, print_plan, protect_evidence
+from conformance.recording.redaction import remove_keys
+from conformance.recording.rerecord import RecordingError, plan, record
+from conformance.recording.scanner import withhold
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ import pytest
 
 from conformance.recording.cassettes import name_cassette
 from conformance.recording.provenance import Provenance, derive_evidence
+from conformance.recording.recording_guard import RecordingGuard
 from conformance.recording.redaction import remove_keys
 from conformance.recording.scanner import withhold
-from conformance.recording.transport_guard import RecordingGuard
 from conformance.recording.vcr_hooks import CassetteWriter, Redactor
 from conformance.targets import LANES, find_keys, read_model_overrides
 from conformance.verdicts.bound_items import places_of

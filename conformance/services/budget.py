@@ -17,7 +17,7 @@ import pytest
 
 from conformance.deadline import Deadline
 from conformance.libraries import AsyncBody, Body, errors, library_of
-from conformance.recording.transport_guard import PASSING, WAKING, TransportGuard, read_wait
+from conformance.outbound.transport_guard import PASSING, WAKING, TransportGuard, read_wait
 from conformance.services.heard import Heard, list_features, list_shown
 from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
 from conformance.verdicts.costs import count_answer

@@ -15,8 +15,7 @@ import pytest
 
 from conformance.claims.table import load_table
 from conformance.deadline import Deadline
-from conformance.recording.cassettes import ROOT, name_cassette
-from conformance.recording.model_listing import (
+from conformance.outbound.model_listing import (
     ServedError,
     choose_model,
     describe_listing,
@@ -24,13 +23,14 @@ from conformance.recording.model_listing import (
     no_longer_than,
     wait_until_awake,
 )
-from conformance.recording.recorder import find_lane, is_recorded
-from conformance.recording.service_discovery import (
+from conformance.outbound.service_discovery import (
     ServiceAddressError,
     check_url,
     find_endpoint,
     resolve_base_url,
 )
+from conformance.recording.cassettes import ROOT, name_cassette
+from conformance.recording.recorder import find_lane, is_recorded
 from conformance.services.abilities import ABSENT_UNASKED, find_inability
 from conformance.services.budget import Limits, Meter
 from conformance.targets import LANES, choose_settings

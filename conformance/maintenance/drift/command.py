@@ -27,6 +27,8 @@ from conformance.maintenance.drift.report import (
 from conformance.maintenance.drift.shapes import Change, Severity
 from conformance.maintenance.drift.timings import judge_timing
 from conformance.media import check_writable, open_console, to_terminal
+from conformance.outbound.model_listing import ServedError
+from conformance.outbound.service_discovery import ServiceAddressError
 from conformance.recording.cassettes import find_provenance
 from conformance.recording.command import (
     INTERRUPTED,
@@ -36,10 +38,8 @@ from conformance.recording.command import (
     settle_models,
     to_safe_text,
 )
-from conformance.recording.model_listing import ServedError
 from conformance.recording.plan import print_plan
 from conformance.recording.rerecord import RecordingError, ask_again, plan
-from conformance.recording.service_discovery import ServiceAddressError
 from conformance.targets import LANES, choose_settings, find_keys
 
 if TYPE_CHECKING:

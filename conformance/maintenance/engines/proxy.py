@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 import jinja2
 
 from conformance.maintenance.engines.serve import Command, EngineError, find_port
-from conformance.recording.model_listing import ServedError, fetch
+from conformance.outbound.model_listing import ServedError, fetch
 
 if TYPE_CHECKING:
     from pathlib import Path

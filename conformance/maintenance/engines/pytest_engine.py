@@ -15,7 +15,7 @@ from pydantic import Field
 
 from conformance.claims.rows import Many, Row, Text, Texts, load_rows
 from conformance.maintenance.engines.proxy import serves_tiny
-from conformance.recording.service_discovery import ServiceAddressError, find_service_address
+from conformance.outbound.service_discovery import ServiceAddressError, find_service_address
 from conformance.verdicts.bound_items import evidence_of
 
 if TYPE_CHECKING:

@@ -44,7 +44,7 @@ _MEASURED = "COVERAGE_PROCESS_CONFIG"
 _TRUSTED = "SSL_CERT_FILE"
 """The variable that names the authorities, which take longer to read than a run takes to begin."""
 _LATE = (
-    "conformance.recording.service_discovery",
+    "conformance.outbound.service_discovery",
     "conformance.services.told_defects",
     *(f"conformance.tests.suite.{name}" for name in ("another_maker", "stranger", "plain_model")),
 )

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from conformance.libraries import LIBRARIES
-from conformance.recording import transport_guard
+from conformance.outbound import transport_guard
 from conformance.reference import LoopbackServer, respond
 from conformance.reference.exchange import AnswerPlan, BodyPiece, plan_bytes, plan_json
 from conformance.services import deployment

@@ -9,8 +9,8 @@ import pytest
 
 from conformance.claims.table import CLAIMS_FILE
 from conformance.cli.main import main
+from conformance.outbound.model_listing import ServedError
 from conformance.recording.cassettes import ROOT
-from conformance.recording.model_listing import ServedError
 from conformance.reference import LoopbackServer
 from conformance.reference.exchange import AnswerPlan, BodyPiece, plan_json
 from conformance.runner import HERE

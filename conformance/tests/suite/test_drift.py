@@ -9,7 +9,7 @@ import pytest
 
 from conformance.maintenance.drift import command as drift_command
 from conformance.maintenance.drift.timings import judge_timing
-from conformance.recording.model_listing import ServedError
+from conformance.outbound.model_listing import ServedError
 from conformance.recording.plan import RecordRequest, Task
 from conformance.recording.rerecord import RecordingError
 from conformance.reference.exchange import DONE, AnswerPlan, BodyPiece, encode_event

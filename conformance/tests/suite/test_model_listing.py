@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.recording import model_listing
-from conformance.recording.model_listing import (
+from conformance.outbound import model_listing
+from conformance.outbound.model_listing import (
     Served,
     ServedError,
     choose_model,

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.recording import model_listing
-from conformance.recording.service_discovery import (
+from conformance.outbound import model_listing
+from conformance.outbound.service_discovery import (
     ServiceAddress,
     ServiceAddressError,
     find_endpoint,

@@ -8,8 +8,9 @@ import httpx2
 import pytest
 
 from conformance.libraries import LIBRARIES
-from conformance.recording import transport_guard
-from conformance.recording.transport_guard import RecordingGuard, StoppedError, read_wait
+from conformance.outbound.transport_guard import read_wait
+from conformance.recording import recording_guard
+from conformance.recording.recording_guard import RecordingGuard, StoppedError
 from conformance.reference.exchange import AnswerPlan, ReceivedRequest, plan_json
 from conformance.reference.server import LoopbackServer
 
@@ -121,7 +122,7 @@ async def test_a_service_that_asks_for_too_long_or_too_often_a_wait_is_left_alon
 ) -> None:
     script = Script(limited(seconds))
     with pytest.MonkeyPatch.context() as patch, LoopbackServer(script) as server:
-        patch.setattr(transport_guard, "_ATTEMPTS", 2)
+        patch.setattr(recording_guard, "_ATTEMPTS", 2)
         with pytest.raises(StoppedError, match=why):
             await ask(server.url, kind)
     assert script.asked == times
@@ -182,7 +183,7 @@ def test_no_check_can_take_a_stop_for_an_answer() -> None:
 def test_a_host_over_tls_goes_by_its_name() -> None:
     urls = {"https://a.baseten.co/v1": "a.baseten.co", "http://a.co/v1": "http://a.co"}
     for url, name in urls.items():
-        assert transport_guard._name_host(httpx2.Request("POST", url)) == name
+        assert recording_guard._name_host(httpx2.Request("POST", url)) == name
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from conformance.recording.transport_guard import PASSING, WAKING
+from conformance.outbound.transport_guard import PASSING, WAKING
 from conformance.subjects.wire_answers import find_sentence
 from conformance.targets import ENGINE_KEY, FAKE_KEY
 

@@ -11,13 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from conformance.recording.model_listing import ServedError, fetch, list_served
+from conformance.outbound.model_listing import ServedError, fetch, list_served
 from conformance.targets import ENGINE_KEY, LANES, choose_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from conformance.recording.model_listing import Served
+    from conformance.outbound.model_listing import Served
     from langchain_baseten._config.endpoint import Endpoint
 
 __all__ = [
