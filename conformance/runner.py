@@ -24,6 +24,7 @@ from conformance.child_environment import (
     list_plugins,
     mask,
 )
+from conformance.claims.rows import TableError
 from conformance.claims.table import CLAIMS_FILE, LANES, load_table
 from conformance.media import to_plain
 from conformance.recording.cassettes import ROOT, find_unplayed
@@ -158,7 +159,8 @@ def verify(
         watch: Called a few times a second with the paths of the records that the run is writing.
 
     Raises:
-        TableError: The claims or the expected failures break their rules, or a claim is unknown.
+        TableError: The claims or the expected failures break their rules, or a claim is unknown or
+            not judged in the lanes that are asked for.
         CutRunError: The run was not completed.
     """
     table = load_table(suite.claims)
@@ -166,6 +168,9 @@ def verify(
     if selection.factory:
         expected_failures = ()  # They are our own client's.
     places = list(selection.places(table))
+    if not places:
+        lanes = {lane for claim in table.select(selection.claims) for lane in claim.lanes}
+        raise TableError(f"what is asked for is judged in {' and '.join(sorted(lanes))} alone")
     record, output = _run(suite, selection, verbose=verbose, watch=watch)
     record.header["command"] = selection.command
     if record.interrupted:

@@ -261,6 +261,14 @@ def test_a_page_gets_the_matrix_between_its_markers_and_stays_as_it_is_beside_th
     assert page.read_text(encoding="utf-8") == "none at all"
 
 
+def test_a_claim_that_the_lane_does_not_have_is_refused_with_the_lanes_that_do(
+    command: Command,
+) -> None:
+    done = command("--claim", "keys", "--lane", "dedicated")
+    assert (done.code, done.out) == (2, "")
+    assert "cannot begin: what is asked for is judged in client alone" in done.err
+
+
 def test_only_whole_runs_are_remembered(command: Command) -> None:
     assert command("--claim", "keys").code == 0
     assert command("--lane", "client").code == 0
