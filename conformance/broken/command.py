@@ -179,8 +179,8 @@ def prove(
         survivors = find_survivors(table, findings)
         asked = order.claims or table.claims
         problems += [f"caught by none: {p}" for p in survivors if p.claim in asked]
-    if not (order.names or order.claims):
-        problems += _ask_canary(suite, order.jobs, console)
+        if not order.claims:
+            problems += _ask_canary(suite, order.jobs, console)
     for problem in problems:
         console.print(to_terminal(f"✗ {problem}"))
     return _print_verdict(findings, len(places), console, order.praise, green=not problems)
@@ -207,7 +207,7 @@ def _claims_of(broken: BrokenImplementation, order: Order) -> tuple[str, ...]:
     """Return the claims whose checks run on one: those that it declares, or none for all."""
     if order.claims:
         return order.claims
-    if order.exact or order.write or not broken.must_fail:
+    if order.exact or order.write:
         return ()
     return tuple(sorted({place.claim for place in broken.must_fail}))
 
