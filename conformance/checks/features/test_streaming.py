@@ -140,6 +140,8 @@ def test_the_sum_of_the_pieces_is_the_invoked_answer(model: BaseChatModel, promp
     if len(chunks) <= 2:
         pytest.fail(f"the service streams an answer in {len(chunks)} chunks, not token by token")
     assert streamed.text or streamed.tool_calls
+    streams = read_answer(traffic.answers[0]).texts != 1 or len(streamed.text.split()) < _CHANCE
+    assert streams, "the service streams a text in one event, not token by token"
     texts = [chunk.text for chunk in chunks if chunk.text]
     grown = [later.startswith(earlier) and later != earlier for earlier, later in pairwise(texts)]
     assert len(grown) < _CHANCE or not all(grown), "each chunk repeats all of the text before it"
