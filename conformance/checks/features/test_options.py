@@ -299,6 +299,11 @@ def test_a_cache_answers_no_call_of_another_model(
         model = mount("dedicated", evidence, note_bodies(sent), cache=cache, **settings)
         model.invoke(GREETING)
     assert len(sent) == 2, f"two models that differ in {other} sent {len(sent)} requests"
+    model.invoke(GREETING, extra_body={"seed": 3})
+    assert len(sent) == 3, "a call with an extra body was answered for one without"
+    model.temperature = 0.9
+    model.invoke(GREETING)
+    assert len(sent) == 4, "a model was answered with what it was asked before an assignment"
 
 
 @pytest.mark.claim("retries.policy.transient")

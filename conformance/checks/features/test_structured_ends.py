@@ -78,6 +78,7 @@ _TOUR: dict[str, Any] = {
             "type": "object",
             "description": "Who shows the city.",
             "properties": {"name": {"type": "string", "pattern": "^[A-Z]"}},
+            "required": ["name"],
         }
     },
 }
@@ -270,6 +271,8 @@ def test_an_object_is_made_of_classes_all_the_way_down_or_not_at_all(
     assert isinstance(told.stops[0], Stop)
     empty = plan("{}", {"title": "Trip", "type": "object", "properties": {}})
     assert (empty["parsed"] if raw else empty) == {}
+    null = plan('{"near": null}', {"title": "Trip", "type": "object", "properties": {}})
+    assert (null["parsed"] if raw else null) == {"near": None}
     if raw:
         assert isinstance(plan('{"cityName": "Rome"}')["parsing_error"], ValueError)
         return
