@@ -122,9 +122,14 @@ def test_headers_and_query_of_a_model_and_of_a_call_are_sent(
 def test_a_call_says_how_often_it_is_tried(lane: str, evidence: Evidence, ask: Ask) -> None:
     seen: list[ReceivedRequest] = []
     responder = note_requests(seen, lambda _: plan_json(503, {"error": "Not now."}))
+    model = mount(lane, evidence, responder, max_retries=1)
     with expect("any"):
-        ask(mount(lane, evidence, responder, max_retries=1), GREETING, max_retries=0)
+        ask(model, GREETING, max_retries=0)
     assert len(seen) == 1, f"max_retries=0 was asked of the call, and {len(seen)} requests came"
+    model.max_retries = 0
+    with expect("any"):
+        ask(model, GREETING)
+    assert len(seen) == 2, f"max_retries=0 was assigned, and {len(seen) - 1} requests came"
 
 
 @pytest.mark.claim("reasoning.replay.off")
