@@ -198,10 +198,15 @@ class _Vault:
 @pytest.mark.parametrize("ask", EVERY_WAY[2:])
 @pytest.mark.parametrize(
     "read",
-    [partial(_read_key, "rotated-key"), lambda: _read_key("rotated-key"), _Vault()],
-    ids=["partial", "lambda", "object"],
+    [
+        partial(_read_key, "rotated-key"),
+        lambda: _read_key("rotated-key"),
+        lambda: SecretStr("rotated-key"),
+        _Vault(),
+    ],
+    ids=["partial", "lambda", "secret", "object"],
 )
-def test_an_async_function_of_any_form_gives_the_key(
+def test_a_function_of_any_form_gives_the_key_where_the_call_is_async(
     evidence: Evidence, ask: Callable[..., Any], read: Any
 ) -> None:
     seen: list[ReceivedRequest] = []

@@ -68,13 +68,14 @@ _WORDINGS: dict[str, Any] = {
     "engine": {"error": {"message": _SENTENCE, "type": "BadRequestError", "code": 400}},
     "flat": {"object": "error", "message": _SENTENCE, "code": 400},
     "framework": {"detail": _SENTENCE},
-    "details": {"detail": [{"loc": ["body", "messages"], "msg": _SENTENCE, "type": "value"}]},
+    "details": {"detail": [{"msg": "A field is missing."}, {"loc": ["body"], "msg": _SENTENCE}]},
+    "detail": {"detail": {"error": _SENTENCE}},
     "nested": {"error": {"message": _SENTENCE, "type": None, "param": None, "code": None}},
     "text": _SENTENCE,
     "behind others": {"error": f"{'The harbour is full. ' * 15}{_SENTENCE}"},
     "long": {"trace": "at harbour.py " * 2_000, "error": _SENTENCE},
 }
-_UNRECORDED = {"details", "text", "behind others", "long"}
+_UNRECORDED = {"detail", "details", "text", "behind others", "long"}
 
 
 def _refuse(status: int, body: Any) -> Responder:

@@ -22,6 +22,7 @@ from conformance.checks.features.questions import (
     change_answers,
     change_plans,
     every_way,
+    every_way_and_events,
     find_wire_calls,
     find_wire_parts,
     get_weather,
@@ -207,6 +208,9 @@ _ORDERS: dict[str, list[list[dict[str, Any]]]] = {
         [_call(2, '{"city": "Rome"}', "get_weather")],
     ],
 }
+_ORDERS["in turns from one"] = [
+    [{**call, "index": call["index"] + 1} for call in each] for each in _ORDERS["in turns"]
+]
 
 
 def _send(
@@ -452,7 +456,7 @@ def _end_with(reason: str) -> Any:
 
 @pytest.mark.claim("metadata.finish.reason")
 @every_way
-@pytest.mark.parametrize("reason", ["content_filter", *_STOPS])
+@pytest.mark.parametrize("reason", ["content_filter", "stop", *_STOPS])
 def test_a_reason_of_any_engine_is_reported_as_it_was_sent(
     lane: str, evidence: Evidence, ask: Ask, reason: str
 ) -> None:
@@ -461,6 +465,10 @@ def test_a_reason_of_any_engine_is_reported_as_it_was_sent(
     if not chosen().ours and reason in _STOPS and told == "stop":
         evidence.not_applicable("which engines' names for a stop are kept is for each maker to say")
     assert told == reason
+    if chosen().ours:
+        bound = mount(lane, evidence, _end_with(reason)).bind_tools([get_weather])
+        told = ask(bound, TWO_CITIES).response_metadata["finish_reason"]
+        assert told == reason, f"beside calls {reason!r} is reported as {told!r}"
 
 
 @pytest.mark.claim("errors.types.core")
@@ -532,20 +540,24 @@ async def test_typed_events_point_out_a_forced_call_that_did_not_come(
 @pytest.mark.own_client_only(
     "some engines send one text under two names, and others need not know them"
 )
-@every_way
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@every_way_and_events
 @pytest.mark.parametrize("names", [("reasoning",), ("reasoning_content",), _NAMES], ids="-".join)
+@pytest.mark.parametrize("other", [{}, dict.fromkeys(_NAMES, "")], ids=["absent", "empty"])
 def test_reasoning_under_either_name_or_both_is_kept_once(
-    lane: str, evidence: Evidence, ask: Ask, names: tuple[str, ...]
+    lane: str, evidence: Evidence, ask: Ask, names: tuple[str, ...], other: dict[str, str]
 ) -> None:
     def rename(payload: Any) -> Any:
         for part in find_wire_parts(payload):
             if part.get("content"):
-                part.update(dict.fromkeys(names, part["content"]))
+                part.update(other | dict.fromkeys(names, part["content"]))
         return payload
 
     message = ask(mount(lane, evidence, change_answers(rename)), _QUESTION)
     assert message.text == _SAID
     assert message.additional_kwargs["reasoning_content"].count("four") == 1
+    told = "".join(each.get("reasoning", "") for each in message.content_blocks)
+    assert told.count("four") == 1
 
 
 @pytest.mark.claim("streaming.text.after-finish", lane="model-apis")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -107,12 +108,15 @@ def judge_unusable(message: AIMessage, text: str) -> None:
 @pytest.mark.claim("tools.invoke.invalid-arguments")
 @every_way
 @pytest.mark.parametrize("reason", ["length", "content_filter"])
-def test_a_call_that_was_cut_before_its_arguments_is_none(
-    lane: str, evidence: Evidence, ask: Ask, reason: str
+@pytest.mark.parametrize("text", ["", '{"city": "Paris"}'], ids=["empty", "whole"])
+def test_a_call_of_a_cut_answer_is_one_if_its_arguments_are_whole(
+    lane: str, evidence: Evidence, ask: Ask, reason: str, text: str
 ) -> None:
-    model = mount(lane, evidence, change_answers(_write_arguments("", reason=reason)))
+    model = mount(lane, evidence, change_answers(_write_arguments(text, reason=reason)))
     message = ask(model.bind_tools([get_weather]), ONE_CITY)
-    assert (message.tool_calls, len(message.invalid_tool_calls)) == ([], 1)
+    assert (len(message.tool_calls), len(message.invalid_tool_calls)) == (
+        (1, 0) if text else (0, 1)
+    )
 
 
 @pytest.mark.claim("tools.invoke.invalid-arguments")
@@ -213,6 +217,8 @@ def test_what_had_arrived_holds_no_half_call_and_all_reasoning(
     told = "".join(each.additional_kwargs.get("reasoning_content", "") for each in chunks)
     assert told
     assert partial.additional_kwargs["reasoning_content"] == told
+    travelled = pickle.loads(pickle.dumps(caught.value))  # noqa: S301  our own
+    assert travelled.partial == partial
 
 
 @pytest.mark.claim("blocks.whole.told")

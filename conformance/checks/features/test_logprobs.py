@@ -114,6 +114,7 @@ def test_those_of_several_tokens_in_one_event_are_kept(
                 held.extend(told["content"])
                 is_due = len(held) > 1
                 choice["logprobs"] = {**told, "content": [*held]} if is_due else None
+                choice["delta"] = choice["delta"] if len(tokens) > 4 else {}  # as for its thoughts
                 del held[: is_due * len(held)]
         return event
 

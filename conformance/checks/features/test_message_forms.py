@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,8 +54,9 @@ def test_what_is_asked_is_left_as_it_was_and_sent_the_same_again(
     result = ToolMessage("Sunny.", tool_call_id="a", artifact={"secret": "of mine"}, status="error")
     marked = {"type": "text", "text": "Rome?", "cache_control": {"type": "ephemeral"}}
     turns: list[Any] = [HumanMessage([marked]), thought, result]
-    tool = {"name": "get_weather", "description": "Weather.", "parameters": {"type": "object"}}
-    before = [each.model_dump() for each in turns], dict(tool)
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    tool = {"name": "get_weather", "description": "Weather.", "parameters": schema}
+    before = [each.model_dump() for each in turns], copy.deepcopy(tool)
     model = mount(lane, evidence, note_bodies(sent))
     for _ in range(2):
         ask(model.bind_tools([tool]), turns)

@@ -150,6 +150,18 @@ def test_a_trace_names_what_the_call_changed(evidence: Evidence, ask: Ask) -> No
         if chosen().ours:  # What else of a call is told is for others to say.
             assert (told["ls_max_tokens"], told["ls_stop"]) == (9, ["END"])
     assert len(trace.starts) == (3 if chosen().ours else 2)
+    ask(model.bind_tools([get_weather]), GREETING, config={"callbacks": [trace]})
+    assert not chosen().ours or trace.starts[-1]["invocation_params"]["tools"]
+
+
+@pytest.mark.claim("metadata.tracing.parameters")
+async def test_events_of_an_earlier_version_have_the_name_and_the_tags_of_the_config(
+    evidence: Evidence,
+) -> None:
+    model = mount("model-apis", evidence)
+    config: Any = {"run_name": "greeting", "tags": ["port"]}
+    events = [e async for e in model.astream_events(GREETING, config, version="v2")]
+    assert {(event["name"], *event["tags"]) for event in events} == {("greeting", "port")}
 
 
 @pytest.mark.claim("metadata.tracing.parameters")

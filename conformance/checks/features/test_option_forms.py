@@ -274,18 +274,21 @@ def test_none_of_a_call_takes_back_what_was_given_before(
 def test_what_is_assigned_or_copied_is_sent_from_then_on(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
-    sent: list[dict[str, Any]] = []
+    seen: list[ReceivedRequest] = []
     given = {"temperature": 0.5, "extra_body": {"x": 1}, "model_kwargs": {"new": 1}}
-    model = mount(lane, evidence, note_bodies(sent, refuse_noted), **given)
+    model = mount(lane, evidence, note_requests(seen, refuse_noted), **given)
     with expect("refused"):
         ask(model, GREETING)
     model.temperature = 0.3
+    model.default_headers, model.default_query = {"x-team": "harbour"}, {"page": "9"}
     for each in (model, model.model_copy(update={"seed": 7})):
         with expect("refused"):
             ask(each, GREETING)
     names = ("temperature", "seed", "x", "new")
-    told = [[body.get(name) for name in names] for body in sent]
+    told = [[each.json().get(name) for name in names] for each in seen]
     assert told == [[0.5, None, 1, 1], [0.3, None, 1, 1], [0.3, 7, 1, 1]]
+    placed = [(each.header("x-team"), each.target.partition("?")[2]) for each in seen]
+    assert placed == [(None, ""), *[("harbour", "page=9")] * 2]
 
 
 class _Limiter(BaseRateLimiter):

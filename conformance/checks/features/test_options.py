@@ -122,9 +122,14 @@ def test_headers_and_query_of_a_model_and_of_a_call_are_sent(
 def test_a_call_says_how_often_it_is_tried(lane: str, evidence: Evidence, ask: Ask) -> None:
     seen: list[ReceivedRequest] = []
     responder = note_requests(seen, lambda _: plan_json(503, {"error": "Not now."}))
+    model = mount(lane, evidence, responder, max_retries=1)
     with expect("any"):
-        ask(mount(lane, evidence, responder, max_retries=1), GREETING, max_retries=0)
+        ask(model, GREETING, max_retries=0)
     assert len(seen) == 1, f"max_retries=0 was asked of the call, and {len(seen)} requests came"
+    model.max_retries = 0
+    with expect("any"):
+        ask(model, GREETING)
+    assert len(seen) == 2, f"max_retries=0 was assigned, and {len(seen) - 1} requests came"
 
 
 @pytest.mark.claim("reasoning.replay.off")
@@ -299,6 +304,11 @@ def test_a_cache_answers_no_call_of_another_model(
         model = mount("dedicated", evidence, note_bodies(sent), cache=cache, **settings)
         model.invoke(GREETING)
     assert len(sent) == 2, f"two models that differ in {other} sent {len(sent)} requests"
+    model.invoke(GREETING, extra_body={"seed": 3})
+    assert len(sent) == 3, "a call with an extra body was answered for one without"
+    model.temperature = 0.9
+    model.invoke(GREETING)
+    assert len(sent) == 4, "a model was answered with what it was asked before an assignment"
 
 
 @pytest.mark.claim("retries.policy.transient")

@@ -239,18 +239,29 @@ def test_a_request_that_found_nobody_is_tried_again_and_its_error_has_a_type(
         ask(mount(lane, evidence, answer, max_retries=0), GREETING)
 
 
+def _report(_payload: Any) -> Any:
+    return {"error": {"code": 503, "message": "Not now."}}
+
+
+_ENDED_EARLY: dict[str, Callable[..., AnswerPlan]] = {
+    "reset": lambda plan: replace(plan, pieces=(), ending="reset"),
+    "reported": lambda plan: plan.map_json(_report).map_events(_report),
+}
+
+
 @pytest.mark.claim("retries.policy.transient")
 @pytest.mark.own_client_only("the connection is lost inside this process", applies=False)
 @every_way
+@pytest.mark.parametrize("lost", _ENDED_EARLY.values(), ids=_ENDED_EARLY)
 def test_a_response_that_was_lost_before_its_first_word_is_asked_for_again(
-    lane: str, evidence: Evidence, ask: Callable[..., Any]
+    lane: str, evidence: Evidence, ask: Callable[..., Any], lost: Callable[..., AnswerPlan]
 ) -> None:
     seen: list[ReceivedRequest] = []
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         seen.append(request)
         plan = respond(request)
-        return plan if len(seen) > 1 else replace(plan, pieces=(), ending="reset")
+        return plan if len(seen) > 1 else lost(plan)
 
     assert ask(mount(lane, evidence, answer, max_retries=1), GREETING).text
     assert len(seen) == 2

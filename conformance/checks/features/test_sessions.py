@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableLambda
 
 from conformance.checks.features.questions import GREETING, mount, note_requests
@@ -58,12 +59,17 @@ async def test_the_requests_of_a_thread_name_one_session(evidence: Evidence) -> 
 async def test_another_thread_is_another_session_and_no_thread_is_none(evidence: Evidence) -> None:
     seen: list[ReceivedRequest] = []
     model = mount("dedicated", evidence, note_requests(seen))
-    for config in (_config("ada"), _config("bob"), None):
+    configs = [_config("ada"), _config("bob"), None]
+    for config in configs:
         await _ask_each_way(model, config)
     named = [each.header(_HEADER) for each in seen]
     assert len({*named[:4]}) == len({*named[4:8]}) == 1
     assert named[0] != named[4]
     assert named[8:] == [None] * 4
+    seen.clear()
+    model.batch([GREETING] * 2, configs[:2])
+    await model.abatch([GREETING] * 2, configs[:2])
+    assert sorted(str(each.header(_HEADER)) for each in seen) == sorted(map(str, named[2:6]))
 
 
 @pytest.mark.claim("session.thread.named")
@@ -92,6 +98,23 @@ async def test_typed_events_and_batches_name_the_session_as_well(
 
 def _look(place: str) -> None:
     """Look at a place."""
+
+
+@pytest.mark.claim("session.thread.named")
+async def test_a_model_is_in_a_thread_what_it_is_elsewhere(evidence: Evidence) -> None:
+    heard: list[Any] = []
+
+    class Listener(BaseCallbackHandler):
+        def on_chat_model_start(self, serialized: Any, messages: Any, **about: Any) -> None:
+            heard.append((about["tags"], about["metadata"]["team"]))
+
+    given: dict[str, Any] = {
+        "callbacks": [Listener()],
+        "tags": ["port"],
+        "metadata": {"team": "harbour"},
+    }
+    await _ask_each_way(mount("model-apis", evidence, **given), _config(_THREAD))
+    assert heard == [(["port"], "harbour")] * 4
 
 
 @pytest.mark.claim("session.thread.named")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -78,6 +79,7 @@ _TOUR: dict[str, Any] = {
             "type": "object",
             "description": "Who shows the city.",
             "properties": {"name": {"type": "string", "pattern": "^[A-Z]"}},
+            "required": ["name"],
         }
     },
 }
@@ -216,10 +218,12 @@ def test_fields_are_asked_for_and_read_as_they_are_written(
 ) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
-    for schema, strict in ((Trip, None), (Trip, True), (TripDict, None)):
+    own = {"name": "Tour", "parameters": copy.deepcopy(_TOUR)}
+    for schema, strict in ((Trip, None), (Trip, True), (TripDict, None), (own, True)):
         with expect("refused"):
             ask(model.with_structured_output(schema, method=method, strict=strict, **_RAW), _PLAN)
-    plain, closed, typed = map(_read_schema, sent)
+    assert own == {"name": "Tour", "parameters": _TOUR}, "a schema of the user's was changed"
+    plain, closed, typed, _ = map(_read_schema, sent)
     assert plain["required"] == ["cityName", "days"]
     assert [kind["type"] for kind in plain["properties"]["days"]["anyOf"]] == ["integer", "string"]
     assert closed["required"] == ["cityName", "days", "stops"]
@@ -270,6 +274,8 @@ def test_an_object_is_made_of_classes_all_the_way_down_or_not_at_all(
     assert isinstance(told.stops[0], Stop)
     empty = plan("{}", {"title": "Trip", "type": "object", "properties": {}})
     assert (empty["parsed"] if raw else empty) == {}
+    null = plan('{"near": null}', {"title": "Trip", "type": "object", "properties": {}})
+    assert (null["parsed"] if raw else null) == {"near": None}
     if raw:
         assert isinstance(plan('{"cityName": "Rome"}')["parsing_error"], ValueError)
         return

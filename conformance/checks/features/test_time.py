@@ -40,8 +40,13 @@ pytestmark = pytest.mark.own_client_only("time limits are watched from inside th
 _LONG = 3.0
 
 
-def _mount_timed(lane: str, evidence: Evidence, **settings: Any) -> tuple[Any, list[Any]]:
-    """Return a model, and the list that gets the time limits of each of its requests."""
+def _mount_timed(
+    lane: str, evidence: Evidence, of_client: Any = 5, **settings: Any
+) -> tuple[Any, list[Any]]:
+    """Return a model, and the list that gets the time limits of each of its requests.
+
+    Unless its maker sets another, the limit of a client is 5 seconds.
+    """
     seen: list[Any] = []
 
     def note(request: Request) -> None:
@@ -53,18 +58,21 @@ def _mount_timed(lane: str, evidence: Evidence, **settings: Any) -> tuple[Any, l
 
     clients: dict[str, Any] = {
         "http_client": httpx2.Client(
-            transport=ResponderTransport(), event_hooks={"request": [note]}
+            transport=ResponderTransport(), timeout=of_client, event_hooks={"request": [note]}
         ),
         "http_async_client": httpx2.AsyncClient(
-            transport=AsyncResponderTransport(), event_hooks={"request": [anote]}
+            transport=AsyncResponderTransport(),
+            timeout=of_client,
+            event_hooks={"request": [anote]},
         ),
     }
     return mount(lane, evidence, **clients, **settings), seen
 
 
-_FORMS: dict[str, tuple[Any, tuple[float, ...]]] = {
+_FORMS: dict[str, tuple[Any, tuple[float | None, ...]]] = {
     "seconds": (30, (30, 30, 30, 30)),
     "pair": ((5, 40), (5, 40, 1200, 1200)),
+    "no limit": ((5, None), (5, None, 1200, 1200)),
     "httpx2": (httpx2.Timeout(30, connect=5), (5, 30, 30, 30)),
     "httpx": (httpx.Timeout(30, connect=5), (5, 30, 30, 30)),
     "none": (None, (10, 1200, 1200, 1200)),
@@ -75,11 +83,22 @@ _FORMS: dict[str, tuple[Any, tuple[float, ...]]] = {
 @every_way
 @pytest.mark.parametrize(("given", "wanted"), _FORMS.values(), ids=_FORMS)
 def test_each_form_of_a_time_limit_reaches_the_request(
-    lane: str, evidence: Evidence, ask: Ask, given: Any, wanted: tuple[float, ...]
+    lane: str, evidence: Evidence, ask: Ask, given: Any, wanted: tuple[float | None, ...]
 ) -> None:
     model, seen = _mount_timed(lane, evidence, timeout=given)
     ask(model, GREETING)
     assert seen == [wanted]
+
+
+@pytest.mark.claim("connections.clients.own")
+@every_way
+def test_the_time_limit_of_a_client_holds_where_the_model_has_none(
+    evidence: Evidence, ask: Ask
+) -> None:
+    for given in ({}, {"timeout": 30}):
+        model, seen = _mount_timed("dedicated", evidence, of_client=7, **given)
+        ask(model, GREETING)
+        assert seen == [(given.get("timeout", 7),) * 4]
 
 
 @pytest.mark.claim("models.list.rows")
@@ -97,7 +116,9 @@ def test_the_time_limit_of_a_call_wins(lane: str, evidence: Evidence, ask: Ask) 
     ask(model, GREETING, timeout=(5, 40))
     ask(model.bind(timeout=20), GREETING)
     ask(model.bind(timeout=20), GREETING, timeout=10)
-    assert [limits[:2] for limits in seen] == [(5, 40), (20, 20), (10, 10)]
+    model.timeout = 15
+    ask(model, GREETING)
+    assert [limits[:2] for limits in seen] == [(5, 40), (20, 20), (10, 10), (15, 15)]
 
 
 def _hold_back(plan: AnswerPlan, seconds: float = _LONG) -> AnswerPlan:
@@ -112,7 +133,7 @@ def test_each_way_to_limit_silence_inside_a_stream_has_an_effect(
     evidence: Evidence, take: Callable[..., None], place: str
 ) -> None:
     limit = {"stream_chunk_timeout": 0.02}
-    responder = change_plans(_hold_back)
+    responder = change_plans(partial(_hold_back, seconds=0.1))
     model = mount("dedicated", evidence, responder, **(limit if place == "model" else {}))
     asked = model.bind(**limit) if place != "model" else model
     chunks: list[Any] = []
@@ -121,6 +142,9 @@ def test_each_way_to_limit_silence_inside_a_stream_has_an_effect(
     text = "".join(chunk.text for chunk in chunks)
     assert text
     assert caught.value.partial.text == text
+    if place == "bind":
+        take(model, TALE, chunks)
+        assert chunks[-1].chunk_position == "last", "the limit of a call holds for the next one"
 
 
 @pytest.mark.claim("connections.stream.silence")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
@@ -17,11 +20,15 @@ from conformance.checks.features.questions import (
     note_bodies,
     refuse_noted,
 )
+from conformance.reference import AsyncResponderTransport, ResponderTransport, respond
+from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from conformance.libraries import Request
+    from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
 
     Ask = Callable[..., Any]
@@ -71,12 +78,12 @@ _TURNS: list[Any] = [
     HumanMessage([_text("Where is this?"), _BLOCKS[0]], name="ada"),
     _CALLED,
     ToolMessage([_text("One."), _BLOCKS[1], _text("Two.")], tool_call_id="a", name="get_weather"),
-    ToolMessage([_text("Sunny."), _text("Warm.")], tool_call_id="b"),
+    ToolMessage(["Sunny.", "Warm."], tool_call_id="b"),
     ToolMessage("", tool_call_id="c"),
     _CALLED_IN_BLOCKS,
     ToolMessage("Sunny.", tool_call_id="d"),
     AIMessage("Both are sunny.", **_THOUGHT),
-    HumanMessage([_BLOCKS[2], _text("And this?"), *_OTHERS]),
+    HumanMessage([_BLOCKS[2], "And this?", *_OTHERS]),
 ]
 _CALLS_SENT = [
     {"id": each, "type": "function", "function": {"name": "get_weather", "arguments": _ARGUMENTS}}
@@ -181,3 +188,86 @@ def test_what_is_changed_of_one_answer_changes_no_other(
         for each in (first, second)
     ]
     assert not {*map(id, held[0])} & {*map(id, held[1])}
+
+
+_OF_A_CALL: dict[str, Any] = {
+    "temperature": 0.5,
+    "stop": ["END"],
+    "reasoning_effort": "low",
+    "tools": [get_weather],
+    "response_format": {"type": "text"},
+    "model_kwargs": {"top_p": 0.5},
+    "extra_body": {"seed": 3},
+    "extra_headers": {"x-trace": "8"},
+    "extra_query": {"page": "9"},
+    "stream_usage": False,
+    "replay_reasoning": False,
+    "include_response_headers": True,
+    "session_affinity": False,
+    "timeout": 7,
+    "max_retries": 0,
+}
+_IN_A_THREAD: dict[str, Any] = {"config": {"configurable": {"thread_id": "customer-4711"}}}
+_TALK = [
+    SystemMessage("Be brief."),
+    HumanMessage("Hi."),
+    AIMessage("Ho.", **_THOUGHT),
+    HumanMessage("Hi?"),
+]
+
+
+@pytest.mark.claim("parameters.given.sent")
+@pytest.mark.usefixtures("short_backoff")
+@every_way_and_events
+@pytest.mark.parametrize(
+    ("status", "options"),
+    [(200, _OF_A_CALL), (400, {"model": "another"}), ("cut", {})],
+    ids=["options", "refused", "cut"],
+)
+def test_a_call_is_what_it_was_before_another_call_of_its_model(
+    lane: str, evidence: Evidence, ask: Ask, status: Any, options: dict[str, Any]
+) -> None:
+    sent: list[Any] = []
+    answers: list[Any] = []
+
+    def note(request: Request) -> None:
+        told = (request.url, dict(request.headers), request.content)
+        sent.append((*told, dict(request.extensions["timeout"])))
+
+    async def anote(request: Request) -> None:
+        note(request)
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        due = answers.pop(0) if answers else 200
+        if due in (400, 503):
+            return plan_json(due, {"error": "Not now."})
+        plan = respond(request)
+        *begun, last = plan.pieces[:3]
+        cut = replace(plan, pieces=(*begun, replace(last, data=last.data[:9])))
+        return cut if due == "cut" else plan
+
+    def tell(**options: Any) -> Any:
+        sent.clear()
+        answers[:] = [503]
+        told: Any = None
+        with suppress(Exception):  # What is tried again, other claims tell.
+            told = ask(model, _TALK, **options)
+        assert sent[1:] in ([], sent[:1]), "the second try is another request"
+        about = told and (told.text, told.usage_metadata, sorted(told.response_metadata))
+        return [*sent], about
+
+    given: dict[str, Any] = {
+        "http_client": httpx2.Client(
+            transport=ResponderTransport(answer), event_hooks={"request": [note]}
+        ),
+        "http_async_client": httpx2.AsyncClient(
+            transport=AsyncResponderTransport(answer), event_hooks={"request": [anote]}
+        ),
+    }
+    given |= {"default_headers": {"x-team": "harbour"}, "default_query": {"version": "7"}}
+    model = mount(lane, evidence, **given, max_retries=1)
+    before = [tell(), tell(**_IN_A_THREAD)]
+    answers[:] = [status]
+    with suppress(Exception):
+        ask(model, "Hello", **options)
+    assert [tell(), tell(**_IN_A_THREAD)] == before

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import HumanMessage, ToolMessage
 
 from conformance.checks.features.questions import (
     at_model,
@@ -56,7 +56,11 @@ def test_a_standard_video_block_is_refused_before_anything_is_sent(
     kinds = sorted({*re.findall(r"'type': '(\w+)'", str(later))})
     assert not later, f"a standard video block was given, and parts of types {kinds} were sent"
     assert errors, "a standard video block was given; nothing was sent, and nothing raised"
-    assert not chosen().ours or re.search("no video input.*video_url", str(errors[0]))
+    if chosen().ours:
+        assert re.search("no video input.*video_url", str(errors[0]))
+        with expect("unsendable", match="no video input"):
+            ask(model, [HumanMessage([TEXT]), ToolMessage([TEXT, block], tool_call_id="a")])
+        assert len(sent) == 1
 
 
 @pytest.mark.claim("video.part.refused")
