@@ -247,7 +247,9 @@ def find_told(requests: Iterable[ReceivedRequest], error: BaseException) -> str:
         requests: What the judged client sent during the check.
         error: What it failed with.
     """
-    claim = REFUSALS.get(repr(error), "")
+    # A check that goes on after an error shows it in a reason of its own.
+    raised = [each for each in REFUSALS if each == repr(error) or f"[{each}]" in str(error)]
+    claim = REFUSALS[raised[0]] if raised else ""
     if claim and claim not in JUDGED:
         said = str(error) or type(error).__name__
         return f"the client does not take what it is given, as {claim} says: {said}"

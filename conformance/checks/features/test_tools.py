@@ -253,7 +253,19 @@ def test_every_form_of_a_tool_is_one_on_the_wire(form: Any, name: str, evidence:
     model = mount("model-apis", evidence, note_bodies(sent))
     model.bind_tools([form]).invoke(GREETING)
     function = {"name": name, **DESCRIBED, "parameters": PARAMETERS}
-    assert sent[0]["tools"] == [{"type": "function", "function": function}]
+    told = sent[0]["tools"] if chosen().ours else list(map(_loosen, sent[0]["tools"]))
+    # One cause, whichever form shows it: reports tell reasons apart by what precedes the JSON.
+    assert told == [{"type": "function", "function": function}], (
+        f"a tool of a name, a description and a city is sent as something else: {json.dumps(told)}"
+    )
+
+
+def _loosen(one: Any) -> Any:
+    """Return a tool without what makes it strict: others may send all of them so."""
+    free = {"strict", "additionalProperties"}
+    if not isinstance(one, dict):
+        return one
+    return {key: _loosen(value) for key, value in one.items() if key not in free}
 
 
 @pytest.mark.claim("tools.stream.merge-by-index", lane="model-apis")

@@ -238,6 +238,17 @@ class Refusing(ChatBaseten):
             yield chunk
 
 
+class Reader(Altered):
+    """Takes texts alone: neither images, nor calls of earlier turns, nor schemas."""
+
+    def _ask(self, messages: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Raise of the rest before anything is sent."""
+        calls = any(getattr(each, "tool_calls", ()) for each in messages)
+        if calls or "response_format" in options or any(m.text != m.content for m in messages):
+            raise ValueError("texts alone")
+        return messages, options
+
+
 class Endless(ChatBaseten):
     """Waits for ever."""
 

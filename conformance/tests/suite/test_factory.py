@@ -110,14 +110,16 @@ LAWFUL = {
     "what is not offered": Expected(
         "another_maker:make_third",
         ELSEWHERE,
-        "endpoint errors parameters reasoning structured usage",
-        passes="reasoning.replay.sent usage.invoke.once usage.invoke.details errors.key.hidden",
+        "endpoint errors parameters reasoning retries structured usage",
+        passes="reasoning.replay.sent retries.after.honoured usage.invoke.once "
+        "usage.invoke.details errors.key.hidden",
         inapplicable="structured.method.json-schema endpoint.refuse.other parameters.nearest.wins",
         reasons=(
             "for json_schema the client asks by function_calling instead",
             "what the factory makes takes no argument seed",
             "the client sends no reasoning back",
             "the streamed request does not ask for usage",
+            "others may know a wait in seconds alone",
         ),
     ),
     "what neither LangChain nor the API settles": Expected(
@@ -161,10 +163,15 @@ LAWFUL = {
     ),
     "how an answer is handed out": Expected(
         "another_maker:make_sixth",
-        "model-apis",
-        "errors streaming structured usage",
-        passes="errors.sentence.kept streaming.end.once usage.stream.once",
-        inapplicable="streaming.events.typed structured.stream.grows",
+        LANES,
+        "errors messages metadata streaming structured tools usage video",
+        passes="errors.sentence.kept messages.invoke.objects metadata.tracing.parameters "
+        "streaming.end.error-inside streaming.end.once structured.raw.kept tools.bind.schemas "
+        "usage.stream.once",
+        inapplicable="streaming.events.typed structured.stream.grows video.part.refused",
+    ),
+    "which names of a format are known": Expected(
+        "another_maker:make_sixth", "dedicated", "audio", passes="audio.dedicated.format"
     ),
     "how things are spelt": Expected(
         "stranger:make",
@@ -219,16 +226,26 @@ FAULTY = {
         inapplicable="image.model-apis.text-model",
         reasons=("block of an image is not sent, as image.block.forms says",),
     ),
+    "images that are not taken": Expected(
+        "factories:of_texts_alone",
+        "",
+        "boundaries images messages streaming",
+        passes="messages.invoke.objects streaming.end.error-inside",
+        fails="image.dedicated.data image.model-apis.vision-model",
+        inapplicable="image.block.forms image.dedicated.url image.model-apis.text-model",
+        reasons=("as image.dedicated.data says: texts alone", "the client itself refuses a schema"),
+    ),
     "what is lacking altogether": Expected(
         "factories:of_plain_answers",
         LANES,
-        "boundaries messages streaming structured texts tools usage standard/test_integration",
+        "boundaries messages retries streaming structured texts tools usage "
+        "standard/test_integration",
         passes="messages.invoke.objects",
         fails="streaming.sync.incremental structured.bind.schemas tools.invoke.call "
         "usage.invoke.once",
-        inapplicable="streaming.end.cut streaming.end.without-done structured.method.json-schema "
-        "structured.refusal.raised tools.history.round-trip tools.invoke.parallel "
-        "usage.cache.read usage.invoke.details usage.stream.once",
+        inapplicable="retries.policy.transient streaming.end.cut streaming.end.without-done "
+        "structured.method.json-schema structured.refusal.raised tools.history.round-trip "
+        "tools.invoke.parallel usage.cache.read usage.invoke.details usage.stream.once",
         reasons=("the client asks for no stream, as streaming.sync.incremental says",),
     ),
 }

@@ -129,3 +129,14 @@ def test_what_a_client_says_where_it_does_not_take_what_it_is_given_is_known(
 ) -> None:
     choose(f"{FACTORIES}:{name}")
     assert probes.find_refusals(LANES["dedicated"]) == said
+
+
+def test_what_a_client_says_of_images_is_known_if_it_takes_none() -> None:
+    for name, said in (
+        ("of_ours", {}),
+        ("of_no_use_for_a_url", {}),
+        ("of_a_stranger", {}),
+        ("of_texts_alone", {"ValueError('texts alone')": "image.model-apis.vision-model"}),
+    ):
+        choose(f"{FACTORIES}:{name}")
+        assert probes.find_blindness(LANES["model-apis"]) == said, name
