@@ -137,7 +137,8 @@ def test_the_sum_of_the_pieces_is_the_invoked_answer(model: BaseChatModel, promp
         bound = tapped_model.bind_tools([get_weather])
         chunks = stream(bound, prompt)
         streamed, invoked = add_up(chunks), bound.invoke(prompt)
-    if len(chunks) <= 2:
+    # Others may join what arrives at once: `streaming.sync.incremental` judges that chunks flow.
+    if len(chunks) <= 2 and chosen().ours:
         pytest.fail(f"the service streams an answer in {len(chunks)} chunks, not token by token")
     assert streamed.text or streamed.tool_calls
     texts = [chunk.text for chunk in chunks if chunk.text]
@@ -167,12 +168,14 @@ def test_reasoning_streams_in_chunks_apart_from_the_text(
     words = [chunk for chunk in chunks if chunk.text]
     if not chosen().ours and not thoughts:
         evidence.not_applicable("a stream hands out no reasoning, as reasoning.answer.kept says")
-    assert min(len(thoughts), len(words)) > 2, (
+    is_whole = min(len(thoughts), len(words)) > 2
+    assert is_whole or not chosen().ours, (
         f"the service streams reasoning and text token by token; {len(thoughts)} chunks with "
         f"reasoning and {len(words)} with text were handed out"
     )
-    assert not any(chunk.text for chunk in thoughts)
-    assert chunks.index(thoughts[-1]) < chunks.index(words[0])
+    if is_whole:  # Others may join what arrives at once.
+        assert not any(chunk.text for chunk in thoughts)
+        assert chunks.index(thoughts[-1]) < chunks.index(words[0])
     for message, body in zip((add_up(chunks), invoked), traffic.answers, strict=True):
         judge_reading(message, body)
         assert read_reasoning(message) == read_answer(body).reasoning
@@ -305,7 +308,7 @@ def test_exactly_one_piece_is_the_last_and_it_alone_carries_the_end(
 ) -> None:
     with tapped(model) as (tapped_model, traffic):
         *earlier, last = stream(tapped_model.bind_tools([get_weather]), prompt)
-    assert len(earlier) > 2
+    assert len(earlier) > 2 or not chosen().ours
     if not chosen().ours:
         judge_end([*earlier, last])
         return

@@ -293,7 +293,7 @@ def judge_pieces(bound: Runnable[Any, AIMessage]) -> None:
     chunks = cast("list[AIMessageChunk]", list(bound.stream(TWO_CITIES)))
     pieces = [piece for chunk in chunks for piece in chunk.tool_call_chunks]
     whole = add_up(chunks)
-    assert len(pieces) > 2
+    assert len(pieces) > 2 or not chosen().ours  # Others may join what arrives at once.
     judge_merged(whole)
     assert len({*read_ids(whole), None}) == 3
     if chosen().ours:  # Others may repeat an id on every piece of its call.
@@ -334,7 +334,7 @@ def test_a_call_in_one_piece_equals_one_in_many(lane: str, evidence: Evidence) -
         list(mount(lane, evidence, responder).bind_tools(question[0]).stream(question[1]))
         for responder in (answer_in_one_event, respond)
     )
-    assert len(in_one) < len(in_many)
+    assert len(in_one) < len(in_many) or not chosen().ours  # Others may join what arrives at once.
     assert read_calls(add_up(in_one)) == read_calls(add_up(in_many)) == [PARIS, ROME]
     assert len({*read_ids(add_up(in_one)), None}) == 3
 

@@ -5,9 +5,10 @@ Knows our client, which does the work beneath; must not know the checks.
 
 from __future__ import annotations
 
+import operator
 import socket
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import cache
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -314,11 +315,12 @@ class ChatFifth(Altered):
 class ChatSixth(Altered):
     """Hands out otherwise: nothing of it is a promise that a row states.
 
-    Its errors keep the service's sentence in `body`, its streams tell the tokens of prompt and
-    answer in two chunks and know no error without that name, its tools are strict and bound in a
-    chain, its structured answers are yielded once, when they are whole, and those that are asked
-    for by calls are langchain-core's. It takes neither videos nor other roles, sends the end of a
-    MIME type as the format of audio, and tells a trace of a call's stop sequences alone.
+    Its sync streams join what arrives, its errors keep the service's sentence in `body`, its
+    streams tell the tokens of prompt and answer in two chunks and know no error without that name,
+    its tools are strict and bound in a chain, its structured answers are yielded once, when they
+    are whole, and those that are asked for by calls are langchain-core's. It takes neither videos
+    nor other roles, sends the end of a MIME type as the format of audio, and tells a trace of a
+    call's stop sequences alone.
     """
 
     def bind_tools(self, tools: Any, **options: Any) -> Any:
@@ -349,6 +351,20 @@ class ChatSixth(Altered):
 
     def _split(self, chunk: Any) -> Iterator[Any]:
         return _split_usage(chunk)
+
+    def _stream(self, *given: Any, **options: Any) -> Iterator[Any]:
+        """Join what arrives, and hand out the end alone."""
+        held: list[Any] = []
+        failures: list[Exception] = []
+        try:
+            held.extend(super()._stream(*given, **options))
+        except SentenceInBodyError as error:
+            failures.append(error)
+        if ends := held[-1:]:
+            yield reduce(operator.add, held[:-1] or [held.pop()])
+            yield from ends[: len(held)]
+        if failures:
+            raise failures[0]
 
 
 class SentenceInBodyError(Exception):

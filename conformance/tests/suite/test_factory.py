@@ -164,10 +164,11 @@ LAWFUL = {
     "how an answer is handed out": Expected(
         "another_maker:make_sixth",
         LANES,
-        "errors messages metadata streaming structured tools usage video",
-        passes="errors.sentence.kept messages.invoke.objects metadata.tracing.parameters "
-        "streaming.end.error-inside streaming.end.once structured.raw.kept tools.bind.schemas "
-        "usage.stream.once",
+        "asynchrony errors messages metadata streaming structured tools usage video",
+        passes="async.same.answers errors.sentence.kept messages.invoke.objects "
+        "metadata.tracing.parameters streaming.end.error-inside streaming.end.once "
+        "streaming.reasoning.chunks streaming.sync.adds-up structured.raw.kept tools.bind.schemas "
+        "tools.stream.merge-by-index tools.stream.whole-call usage.stream.once",
         inapplicable="streaming.events.typed structured.stream.grows video.part.refused",
     ),
     "which names of a format are known": Expected(
