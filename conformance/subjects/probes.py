@@ -230,6 +230,8 @@ def _find_spoilt(lane: Lane) -> set[str]:
             found.add("tools.stream.merge-by-index")
         elif not any(args in _SENT for args in streamed):
             found.add("tools.invoke.call, streamed")
+        elif number < len(_SENT):
+            found.add("tools.invoke.parallel")
     return found
 
 

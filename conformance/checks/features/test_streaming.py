@@ -383,7 +383,7 @@ def test_a_stream_without_finish_and_done_is_an_error_that_holds_what_arrived(
 ) -> None:
     model = mount(lane, evidence, change_plans(lambda plan: cut(plan, ending)))
     text, error = collect(model, "stream-cut", take)
-    assert text.startswith("You said")
+    assert text.startswith("You said"), f"'You said' was sent, and {text!r} handed out"
     judge_partial(error, text)
 
 
@@ -435,7 +435,8 @@ def test_an_error_inside_a_stream_is_raised_with_the_services_own_sentence(
         f"the service said {SENTENCE!r} inside the stream; the error says {error}"
     )
     assert "StreamCut" not in type(error).__name__
-    assert text.startswith("You said")
+    # That others hand out what had arrived `streaming.end.cut` judges.
+    assert text.startswith("You said") or not chosen().ours
     judge_partial(error, text)
 
 

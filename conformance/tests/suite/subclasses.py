@@ -108,6 +108,16 @@ class Split(ChatBaseten):
             yield chunk
 
 
+class Lone(ChatBaseten):
+    """Hands out the first of several calls, in a stream."""
+
+    def _stream(self, *given: Any, **options: Any) -> Any:
+        for chunk in super()._stream(*given, **options):
+            message: Any = chunk.message
+            message.tool_call_chunks = [c for c in message.tool_call_chunks if not c["index"]]
+            yield chunk
+
+
 class Deaf(ChatBaseten):
     """Takes an error inside a stream for its end."""
 

@@ -201,6 +201,15 @@ FAULTY = {
         fails="tools.stream.merge-by-index",
         reasons=("as tools.stream.merge-by-index says",),
     ),
+    "calls of which one arrives": Expected(
+        "factories:of_lone_calls",
+        "dedicated",
+        "boundaries streaming tools standard/test_integration",
+        passes="streaming.sync.adds-up tools.invoke.call tools.stream.merge-by-index",
+        fails="tools.invoke.parallel",
+        inapplicable="tools.stream.whole-call",
+        reasons=("as tools.invoke.parallel says",),
+    ),
     "arguments that are cut": Expected(
         "factories:of_cut_arguments",
         "dedicated",
@@ -241,7 +250,7 @@ FAULTY = {
         LANES,
         "boundaries messages retries streaming structured texts tools usage "
         "standard/test_integration",
-        passes="messages.invoke.objects",
+        passes="messages.invoke.objects retries.policy.final retries.stream.handed-out",
         fails="streaming.sync.incremental structured.bind.schemas tools.invoke.call "
         "usage.invoke.once",
         inapplicable="retries.policy.transient streaming.end.cut streaming.end.without-done "

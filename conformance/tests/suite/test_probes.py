@@ -95,6 +95,7 @@ def test_what_has_no_end_is_left_to_the_checks(monkeypatch: pytest.MonkeyPatch) 
         ("of_no_use_for_a_url", set()),
         ("of_split_calls", {"tools.stream.merge-by-index"}),
         ("of_cut_arguments", {"tools.invoke.call", "tools.invoke.call, streamed"}),
+        ("of_lone_calls", {"tools.invoke.parallel"}),
         ("of_deaf_streams", {"streaming.end.error-inside"}),
         ("of_plain_answers", {THREADED, "streaming.sync.incremental", "usage.invoke.once"}),
         ("of_untyped_errors", {"errors.types.core"}),
