@@ -88,7 +88,7 @@ def main(argv: Sequence[str]) -> int:
     for name in missing:
         console.print(to_terminal(f"· never recorded: {name}"), soft_wrap=True)
     if missing:
-        console.print(f"{len(missing)} missing; `record --stale` makes those not left out here")
+        console.print(f"{len(missing)} missing; `record --stale` makes them")
     # What lies beside the cassettes is published with them, and scanned as well.
     wrong = [*find_flaws(root), *find_unplayed(root, known), *scan_folder(root, keys)]
     for flaw in wrong:

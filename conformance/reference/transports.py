@@ -129,7 +129,8 @@ class _Stream(_Plan, Body):
     def __iter__(self) -> Iterator[bytes]:
         for piece in self.plan.pieces:
             delay, late = self.wait_for(piece)
-            time.sleep(delay)
+            if delay:  # else each piece would be a turn of the operating system
+                time.sleep(delay)
             if late:
                 raise self.time_out()
             yield piece.data

@@ -269,7 +269,18 @@ def _close_from_outside(shared: _Shared) -> None:
 
 def _close_inside(shared: _Shared) -> None:
     if not shared.client.is_closed:  # its event loop has ended otherwise
-        shared.ending = asyncio.ensure_future(_end(shared))
+        shared.ending = _Ending(_end(shared), loop=shared.loop)
+
+
+class _Ending(asyncio.Task[None]):
+    """Ends a client; says nothing if its event loop was closed before that could begin.
+
+    The loop may be in its last turn, which none of its tasks can know. A task that no loop runs any
+    more logs an error when it is collected as garbage, which is in CPython's `Task.__del__`.
+    """
+
+    def __del__(self) -> None:
+        self.get_coro().close()  # else it warns that nobody has awaited it
 
 
 async def _end(shared: _Shared) -> None:
@@ -287,8 +298,8 @@ async def _close_with_loop(shared: _Shared) -> AsyncGenerator[None, None]:
     finally:
         with _process.lock:
             _process.discard(shared)
-        if shared.ending is None:
-            await shared.client.aclose()
-        elif shared.ending is not asyncio.current_task():
+        if shared.ending is not None and shared.ending is not asyncio.current_task():
             # It has begun after the loop cancelled its tasks, and nothing else waits for it.
             await asyncio.wait([shared.ending])
+        if not shared.client.is_closed:  # as where it was cancelled before it could begin
+            await shared.client.aclose()

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 _DONE = b"[DONE]"
 _TEXT_FIELDS = ("content", "reasoning_content", "refusal")
 _HEAD = 65_536
-"""Bytes kept of a body until its first event, to report what was sent instead of a stream."""
+"""Bytes kept of a body until its first choice, to report what was sent instead of a completion."""
 
 
 OutputT = TypeVar("OutputT")
@@ -156,7 +156,7 @@ class StreamReader(Generic[OutputT]):
             BasetenError: If the stream holds an error event or something unreadable; the message
                 chunks before it have been yielded.
         """
-        if not self.events and len(self._head) < _HEAD:
+        if not self._has_choices and len(self._head) < _HEAD:
             self._head += chunk
         for event in self._decoder.feed(chunk):
             if self.done:

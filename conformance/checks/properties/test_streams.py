@@ -32,11 +32,20 @@ often = settings(max_examples=EXAMPLES or 40, derandomize=not EXAMPLES, deadline
 CONTEXT = ResponseContext(new_id=lambda: "x", requested_model="asked")
 TEXTS = st.text(max_size=12)
 SEEDS = st.randoms(use_true_random=False)
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
-    max_leaves=6,
-)
+
+
+def values(*, allow_infinity: bool) -> st.SearchStrategy[Any]:
+    floats = st.floats(allow_nan=False, allow_infinity=allow_infinity)
+    return st.recursive(
+        st.none() | st.booleans() | st.integers() | floats | TEXTS,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+        max_leaves=6,
+    )
+
+
+VALUES = values(allow_infinity=True)
+# A call whose arguments hold `Infinity` is none: they are not JSON.
+ARGUMENT_VALUES = values(allow_infinity=False)
 
 
 def begin(writer: Any = None) -> StreamReader[Any]:
@@ -88,7 +97,10 @@ def cut(body: Any, places: list[int]) -> list[Any]:
 
 PLACES = st.lists(st.integers(0, 10_000), max_size=12)
 CALLS = st.lists(
-    st.tuples(st.text("abc", min_size=1, max_size=3), st.dictionaries(TEXTS, VALUES, max_size=2)),
+    st.tuples(
+        st.text("abc", min_size=1, max_size=3),
+        st.dictionaries(TEXTS, ARGUMENT_VALUES, max_size=2),
+    ),
     max_size=3,
 )
 FINISHES = st.sampled_from(["stop", "length", "tool_calls"])
@@ -254,6 +266,7 @@ def test_any_partition_of_any_bytes_gives_the_same_events(body: bytes, places: l
 @example(body=b"data: " + b"[" * 99_999 + b"\n\n", places=[])
 @example(body=b'{"error":' * 900 + b"1" + b"}" * 900, places=[])
 @example(body=b'data: {"error":{"code":"' + b"4" * 5000 + b'"}}\n\n', places=[])
+@example(body=b"data\n\n!", places=[6])
 def test_any_bytes_end_in_a_message_or_an_error_of_ours(body: bytes, places: list[int]) -> None:
     assert outcome(cut(body, places)) == outcome([body])
 

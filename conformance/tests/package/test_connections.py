@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 import weakref
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -290,6 +291,30 @@ def test_a_loop_that_ends_while_a_client_is_closed_waits_for_it(
     gc.collect()
     assert complaints == []
     assert steps.count("begun") == steps.count("ended") > 0
+
+
+@pytest.mark.parametrize("is_run", [True, False], ids=["asyncio.run", "closed plainly"])
+def test_a_loop_that_ends_before_its_task_has_begun_to_close_a_client_says_nothing(
+    caplog: pytest.LogCaptureFixture, *, is_run: bool
+) -> None:
+    """`asyncio.run` cancels the task and the client is closed; nobody can in a closed loop."""
+
+    async def work() -> Any:
+        model = Connections()
+        client = await model.async_client(SERVER)
+        (shared,) = list(model._joined or ())
+        # In the last turn of the loop.
+        asyncio.get_running_loop().call_soon(connections._close_inside, shared)
+        return client
+
+    if is_run:
+        assert asyncio.run(work()).is_closed
+    else:
+        with closing(asyncio.new_event_loop()) as loop:
+            loop.run_until_complete(work())
+        wait_until(lambda: not connections._process.clients)
+    gc.collect()
+    assert not caplog.records
 
 
 def test_a_client_whose_loop_has_not_seen_it_yet_is_left_to_who_makes_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,20 @@ def test_a_transport_that_lets_a_request_out_is_named(
     monkeypatch.setattr(vcr, "VCR", _Deaf)
     [fault] = probe_replay()
     assert fault == f"replay is not alive: no cassette refused an unknown {silent} request"
+
+
+def test_one_connection_of_another_process_is_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest, strays = canary._PROBES["sync httpx"], list[socket.socket]()
+
+    def ask_beside_another(url: str) -> None:
+        if not strays:
+            asked = httpx.URL(url)
+            strays.append(socket.create_connection((asked.host, asked.port)))
+        honest(url)
+
+    monkeypatch.setattr(canary, "_PROBES", {"sync httpx": ask_beside_another})
+    assert list(probe_replay()) == []
+    strays.pop().close()
 
 
 def test_an_unknown_request_that_is_answered_is_noticed_without_a_socket(

@@ -47,7 +47,7 @@ def test_the_command_lists_them_and_sums_them_up(
     assert "live: Baseten" in said
     assert "2 cassettes (1 live, 1 reference), 3 requests, the oldest of 2026-11-22\n" in said
     assert "· never recorded: dedicated/tools/test_new.yaml\n" in said
-    assert "1 missing; `record --stale` makes those not left out here\n" in said
+    assert "1 missing; `record --stale` makes them\n" in said
 
 
 def test_an_empty_folder_is_listed(

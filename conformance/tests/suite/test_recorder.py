@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Any
@@ -9,7 +10,13 @@ from typing import IO, TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from conformance.recording.recorder import Recorder, end_with_reader, find_lane, find_recorder
+from conformance.recording.recorder import (
+    Recorder,
+    end_with_reader,
+    find_lane,
+    find_recorder,
+    is_recorded,
+)
 from conformance.targets import LANES
 
 if TYPE_CHECKING:
@@ -46,6 +53,28 @@ def test_a_lane_stands_in_the_parameters_or_in_the_class(
 ) -> None:
     item: Any = SimpleNamespace(**about)
     assert find_lane(item) is (LANES[lane] if lane else None)
+
+
+@pytest.mark.parametrize(
+    ("folder", "asks", "says", "recorded"),
+    [
+        ("standard", ["model"], {}, True),
+        ("standard", ["model"], {"supports_pdf_inputs": True}, True),
+        ("standard", ["model"], {"supports_pdf_inputs": False}, False),
+        ("standard", [], {}, False),
+        ("faults", ["model"], {}, False),
+    ],
+)
+def test_what_asks_the_target_has_a_cassette_but_for_what_its_class_says_no_to(
+    folder: str, asks: list[str], says: dict[str, bool], recorded: bool
+) -> None:
+    item: Any = SimpleNamespace(
+        path=Path(folder, "test_integration.py"),
+        fixturenames=asks,
+        name="test_pdf_inputs",
+        instance=SimpleNamespace(**says),
+    )
+    assert is_recorded(item) is recorded
 
 
 def test_a_run_without_the_plugin_or_without_recording_has_no_recorder() -> None:
