@@ -162,7 +162,7 @@ class Cut(Altered):
 
 
 class Untyped(Altered):
-    """Raises a RuntimeError without a status for every error that is not inside a stream."""
+    """Raises a RuntimeError for every error that is not inside a stream: no status, but the key."""
 
     @contextmanager
     def _translate(self, *, streamed: bool) -> Iterator[None]:
@@ -171,7 +171,8 @@ class Untyped(Altered):
         except Exception as error:
             if streamed:
                 raise
-            raise RuntimeError(str(error)) from error
+            key: Any = self.baseten_api_key
+            raise RuntimeError(f"{error}, with {key.get_secret_value()}") from error
 
 
 class Faulty(ChatBaseten):

@@ -220,8 +220,9 @@ FAULTY = {
     ),
     "errors without a type": Expected(
         "factories:of_untyped_errors",
-        "model-apis",
-        "images tools",
+        LANES,
+        "errors images tools",
+        fails="errors.key.hidden",
         inapplicable="image.model-apis.text-model",
         reasons=("as errors.types.core says",),
     ),
