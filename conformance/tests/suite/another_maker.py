@@ -22,6 +22,7 @@ from langchain_core.messages import (
 )
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_json_schema
 
 from conformance.tests.suite.factories import as_third_party
 from conformance.tests.suite.subclasses import Altered
@@ -289,8 +290,10 @@ class ChatFifth(Altered):
     """
 
     def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
-        """Ignore `strict`, and leave nothing for a trace."""
+        """Ignore `strict`, fill no classes of pydantic 1, and leave nothing for a trace."""
         options.pop("strict", None)
+        if not hasattr(schema, "model_fields") and hasattr(schema, "__fields__"):
+            schema = convert_to_json_schema(schema)
         chain: Any = super().with_structured_output(schema, **options)
         getattr(chain.first, "kwargs", {}).pop("ls_structured_output_format", None)
         return chain

@@ -149,13 +149,14 @@ LAWFUL = {
         "model-apis",
         "boundaries events metadata reasoning streaming structured usage standard/test_integration",
         passes="metadata.finish.reason reasoning.replay.sent structured.invoke.default "
-        "structured.method.json-schema usage.invoke.details",
+        "structured.method.json-schema structured.schema.optional-field usage.invoke.details",
         fails="reasoning.answer.kept",
         inapplicable="streaming.reasoning.chunks",
         reasons=(
             "which of two names an answer carries is for each maker to say",
             "which engines' names for a stop are kept is for each maker to say",
             "which schemas are strict is for each maker to say",
+            "classes of pydantic 1 are for each maker to know",
             "whose reasoning goes back to a service is for each maker to say",
             "what a trace is told of a schema is for each maker to say",
             "a stream hands out no reasoning, as reasoning.answer.kept says",
