@@ -245,7 +245,11 @@ FAULTY = {
         passes="messages.invoke.objects streaming.end.error-inside",
         fails="image.dedicated.data image.model-apis.vision-model",
         inapplicable="image.block.forms image.dedicated.url image.model-apis.text-model",
-        reasons=("as image.dedicated.data says: texts alone", "the client itself refuses a schema"),
+        reasons=(
+            "as image.dedicated.data says: texts alone",
+            "raises ValueError('texts alone'), as image.dedicated.data says",
+            "the client itself refuses a schema",
+        ),
     ),
     "what is lacking altogether": Expected(
         "factories:of_plain_answers",
