@@ -17,6 +17,7 @@ import time
 import weakref
 from collections import deque
 from contextlib import suppress
+from types import coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_baseten._http.clients import (
@@ -27,7 +28,7 @@ from langchain_baseten._http.clients import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Coroutine, Generator, Sequence
 
     from langchain_baseten._http.clients import SocketOptions
     from langchain_baseten._http.request import AsyncClient, SyncClient
@@ -269,18 +270,37 @@ def _close_from_outside(shared: _Shared) -> None:
 
 def _close_inside(shared: _Shared) -> None:
     if not shared.client.is_closed:  # its event loop has ended otherwise
-        shared.ending = _Ending(_end(shared), loop=shared.loop)
+        shared.ending = _Ending(_end_at_once(shared), loop=shared.loop)
 
 
 class _Ending(asyncio.Task[None]):
-    """Ends a client; says nothing if its event loop was closed before that could begin.
+    """Ends the client of a forgotten model: wholly, or not at all.
 
-    The loop may be in its last turn, which none of its tasks can know. A task that no loop runs any
-    more logs an error when it is collected as garbage, which is in CPython's `Task.__del__`.
+    Any turn of its event loop may be the last one. `asyncio.run` cancels a task in it, and waits
+    for it. A loop that is closed plainly leaves it; CPython's `Task.__del__` then logs an error.
     """
+
+    def cancel(self, msg: Any = None) -> bool:  # noqa: ARG002  asyncio's own signature
+        return False
 
     def __del__(self) -> None:
         self.get_coro().close()  # else it warns that nobody has awaited it
+
+
+async def _end_at_once(shared: _Shared) -> None:
+    await _skip_turns(_end(shared))
+
+
+@coroutine
+def _skip_turns(work: Coroutine[Any, Any, None]) -> Generator[Any, None, None]:
+    """Await without giving other tasks a turn, as idle connections have nothing to wait for.
+
+    What a closed loop leaves half done is never freed: `_task_states` in anyio's `_asyncio.py`
+    (4.16) keeps its task by its cancel scope, and that keeps the client and its sockets.
+    """
+    for waited in work.__await__():
+        if waited is not None:
+            yield waited
 
 
 async def _end(shared: _Shared) -> None:
@@ -298,8 +318,8 @@ async def _close_with_loop(shared: _Shared) -> AsyncGenerator[None, None]:
     finally:
         with _process.lock:
             _process.discard(shared)
-        if shared.ending is not None and shared.ending is not asyncio.current_task():
+        if shared.ending is None:
+            await shared.client.aclose()
+        elif shared.ending is not asyncio.current_task():
             # It has begun after the loop cancelled its tasks, and nothing else waits for it.
             await asyncio.wait([shared.ending])
-        if not shared.client.is_closed:  # as where it was cancelled before it could begin
-            await shared.client.aclose()

@@ -317,6 +317,51 @@ def test_a_loop_that_ends_before_its_task_has_begun_to_close_a_client_says_nothi
     assert not caplog.records
 
 
+def test_a_loop_that_is_closed_plainly_leaves_no_client_half_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[str] = []
+
+    async def work() -> None:
+        model = Connections()
+        client: Any = await model.async_client(SERVER)
+        close = client.aclose
+
+        async def close_slowly() -> None:
+            steps.append("begun")
+            await asyncio.sleep(0)
+            await close()
+            steps.append("ended")
+
+        monkeypatch.setattr(client, "aclose", close_slowly)
+        (shared,) = list(model._joined or ())
+        # Begins in the last turn of the loop.
+        connections._close_inside(shared)
+
+    with closing(asyncio.new_event_loop()) as loop:
+        loop.run_until_complete(work())
+    assert steps == ["begun", "ended"]
+
+
+async def test_what_a_client_waits_for_as_it_is_closed_is_waited_for() -> None:
+    due, steps = asyncio.Event(), list[str]()
+
+    async def close() -> None:
+        await asyncio.sleep(0)
+        steps.append("begun")
+        await due.wait()
+        steps.append("ended")
+
+    async def set_due() -> None:
+        steps.append("due")
+        due.set()
+
+    setting = asyncio.create_task(set_due())
+    await connections._skip_turns(close())
+    await setting
+    assert steps == ["begun", "due", "ended"]
+
+
 def test_a_client_whose_loop_has_not_seen_it_yet_is_left_to_who_makes_it() -> None:
     client = clients.make_async_client(())
     asyncio.run(connections._end(connections._Shared(client, None)))
