@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _REFUSED = pytest.StashKey[dict[str, str]]()
 _BROKEN = pytest.StashKey[dict[str, set[str]]]()
+_BLIND = pytest.StashKey[dict[str, dict[str, str]]]()
 _PLAIN = "messages.invoke.string"
 _RECORDED = ("features", "standard")
 _LOOPBACK = ["127.0.0.1", "localhost", "::1"]
@@ -89,6 +90,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     session.config.stash[_REFUSED] = {name: why for name, why in found.items() if why}
     session.config.stash[_BROKEN] = {
         name: probes.find_broken(LANES[name]) for name in LANES if asked and not found.get(name)
+    }
+    session.config.stash[_BLIND] = {
+        name: probes.find_blindness(LANES[name]) for name in session.config.stash[_BROKEN]
     }
     for name in session.config.stash[_BROKEN]:
         known_faults.REFUSALS.update(probes.find_refusals(LANES[name]))
@@ -147,6 +151,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         # A check of the client alone asks in a lane that it does not name.
         known=set().union(*(broken[name] for name in lanes & broken.keys() or broken)),
     )
+    for name in lanes:  # Each lane has a claim of its own that tells of images.
+        known_faults.REFUSALS.update(item.config.stash[_BLIND].get(name, {}))
     judged = _PLAIN in known_faults.JUDGED
     connect.REFUSED.clear()
     refused = item.config.stash[_REFUSED]

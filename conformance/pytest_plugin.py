@@ -33,7 +33,7 @@ from conformance.verdicts.run_record import RecordWriter
 from conformance.verdicts.verdicts import Outcome, Place, Result, worst_result
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from conformance.claims.table import Table
     from conformance.verdicts.costs import Cost
@@ -164,6 +164,8 @@ class _Recorder:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._selected = self._finished = 0
+        self._places: set[Place] = set()
+        self._accused: dict[Place, tuple[pytest.Item, str]] = {}
 
     def pytest_sessionstart(self) -> None:
         # Not earlier: from here on pytest promises to call `pytest_sessionfinish`.
@@ -185,6 +187,16 @@ class _Recorder:
         """Write down why no check can run."""
         self._writer.write_refusal(_tidy(reason))
 
+    def note_accused(self, item: pytest.Item, claims: Mapping[str, str]) -> None:
+        """Keep which claims fail by what a check has met, whatever it judges."""
+        for lane in {place.lane for place in places_of(item)}:
+            for claim, why in claims.items():
+                self._accused.setdefault(Place(claim, lane), (item, why))
+
+    def note_problem(self, problem: str) -> None:
+        """Write down what is wrong beside all claims."""
+        self._writer.write_unbound_failure("", _tidy(problem))
+
     def note_cost(self, cost: Cost) -> None:
         """Write down what a service was asked for."""
         self._writer.write_cost(cost.requests, cost.tokens)
@@ -199,6 +211,7 @@ class _Recorder:
         for item in session.items:
             # pytest gets here even after the selection has refused the checks.
             for place in places_of(item):
+                self._places.add(place)
                 self._writer.write_binding(item.nodeid, place)
         self._writer.write_collected()
 
@@ -233,20 +246,27 @@ class _Recorder:
         }
         stopped = session.shouldstop or session.shouldfail
         every = self._finished == self._selected
+        for place, (item, why) in self._accused.items():
+            if place in self._places:
+                self._write(place, item, Result.FAILED, why)
         self._writer.close(complete=bool(ended and not stopped and every))
 
     def _finish(self, item: pytest.Item, phases: list[tuple[Result, str]]) -> None:
         self._finished += 1
         result = worst_result(phase for phase, _reason in phases)
         text = next((why for phase, why in phases if phase is result), "it has no result")
-        reason, wrong = _tidy(text), result in {Result.FAILED, Result.BROKEN}
-        if not is_bound(item) and wrong:
-            self._writer.write_unbound_failure(item.nodeid, f"{result}: {reason}")
+        if not is_bound(item) and result in {Result.FAILED, Result.BROKEN}:
+            self._writer.write_unbound_failure(item.nodeid, f"{result}: {_tidy(text)}")
+        for place in places_of(item):
+            self._write(place, item, result, text)
+
+    def _write(self, place: Place, item: pytest.Item, result: Result, text: str) -> None:
+        wrong = result in {Result.FAILED, Result.BROKEN}
         today = datetime.now(UTC).date().isoformat()
         found = (_clean(text), _show_noted(item)) if wrong else ("", ())
-        for place in places_of(item):
-            sources = evidence_of(item).settle(self._config.option.target, place.lane, today)
-            self._writer.write_outcome(Outcome(place, item.nodeid, result, reason, sources, *found))
+        sources = evidence_of(item).settle(self._config.option.target, place.lane, today)
+        reason = _tidy(text)
+        self._writer.write_outcome(Outcome(place, item.nodeid, result, reason, sources, *found))
 
 
 def _show_noted(item: pytest.Item) -> tuple[ShownExchange, ...]:

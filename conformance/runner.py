@@ -179,14 +179,20 @@ def verify(
         raise CutRunError(f"the run was cut, and is no report\n{output}")
     if selection.bound_only:
         bound = {place for _, place in record.bindings}
-        places = [place for place in places if place in bound]
+        asked, places = places, [place for place in places if place in bound]
+        if not places:
+            names = ", ".join(dict.fromkeys(place.claim for place in asked))
+            raise TableError(f"no check of {names} asks a service: `verify --claim` judges it")
     if record.cost:
         record.header["cost"] = record.cost
     if selection.corpus:
         _add_corpus(record, selection.corpus, set(places))
     today = datetime.now(UTC).date()
     judged = judge(places, record.outcomes, expected_failures, target=selection.target, today=today)
-    unbound = (f"{where}: bound to no claim: {reason}" for where, reason in record.unbound_failures)
+    unbound = (
+        f"{where}: bound to no claim: {reason}" if where else reason
+        for where, reason in record.unbound_failures
+    )
     unplayed = []
     if suite.cassettes and selection.whole and selection.target == "replay":
         unplayed = find_unplayed(suite.cassettes, {name for name, _ in record.cassette_uses})

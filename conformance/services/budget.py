@@ -8,22 +8,21 @@ run. Must not know pytest's hooks, checks or lanes.
 from __future__ import annotations
 
 import json
-import re
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from conformance.deadline import Deadline
-from conformance.libraries import AsyncBody, Body, errors, library_of
+from conformance.libraries import errors, library_of
 from conformance.outbound.transport_guard import PASSING, WAKING, TransportGuard, read_wait
+from conformance.services.counted_body import CountedBody
+from conformance.services.failures import CLOSED, Failures
 from conformance.services.heard import Heard, list_features, list_shown
 from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
 from conformance.verdicts.costs import count_answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
     from typing import Self
 
     from conformance.libraries import Request, Response
@@ -43,6 +42,7 @@ _LOST = errors("TransportError")
 _SILENT = errors("TimeoutException")
 _UNREACHED = (*errors("ConnectTimeout"), *errors("ConnectError"))
 _LIMITED = 429
+_UNAVAILABLE = 503
 _ATTEMPTS = 4
 _WAKING_ATTEMPTS = 6
 """Of a service that has answered nothing yet, and may be waking up: half a minute."""
@@ -50,7 +50,6 @@ _LONGEST_WAIT = 60.0
 _SILENCES = 2
 _MOST_SILENCES = 5
 """In a row, and in all, for a service that is silent in each stream and answers otherwise."""
-_DONE = re.compile(rb"(?m)^data: ?\[DONE\]")
 _LONGEST_ANSWER = 3
 """How many of the longest silences a whole answer may take."""
 
@@ -89,6 +88,7 @@ class Meter(TransportGuard):
         elsewhere: Whether nothing was withheld but requests for other models.
         heard: The exchanges since somebody emptied the list.
         accepted: Features of the requests that were answered so far, and what the answers showed.
+        failures: What failed though the same was answered at other times.
         stays_open: Whether connections stay open after the last event of a stream, so that
             nothing is waited for behind it.
         limits: When to stop.
@@ -112,6 +112,7 @@ class Meter(TransportGuard):
         self.elsewhere = False
         self.heard: list[Heard] = []
         self.accepted: set[str] = set()
+        self.failures = Failures()
         self.stays_open = False
         self.limits = limits
         self._model = model
@@ -121,10 +122,13 @@ class Meter(TransportGuard):
         self._silences = 0
         self._all_silences = 0
         self._deadline = Deadline()
+        self._open: list[CountedBody] = []
 
     def end(self) -> None:
-        """Stop the clock: nothing of the check is under way any more."""
+        """Stop the clock: nothing of the check is under way any more, though it may be open."""
         self._deadline.end()
+        for body in self._open:
+            body.tell()
 
     def begin(self, *, plain: bool = False) -> None:
         """Forget what became of the requests before: the next check begins.
@@ -134,7 +138,7 @@ class Meter(TransportGuard):
         """
         self.withheld, self.elsewhere = "", False
         self._plain = plain
-        self.heard = []
+        self.heard, self._open = [], []
 
     def admit(self, request: Request) -> None:
         """Count a request; skip the check if a limit is reached or the model is another one."""
@@ -185,6 +189,8 @@ class Meter(TransportGuard):
             why = f" ({error!s:.200})" if far else ""
             self._stop(f"{host} {what}: {kind} in {_ATTEMPTS} attempts{why}")
         self.requests -= 1
+        if self._answered:
+            self.failures.kinds[CLOSED] += 1
         return read_wait(None, attempt) / 4
 
     def _tell_wait(self) -> str:
@@ -228,6 +234,9 @@ class Meter(TransportGuard):
             long = f", and is to wait {wait:.0f} s" if wait > _LONGEST_WAIT else ""
             self._stop(f"{told} ({attempt + 1} times{long})")
         self.requests -= 1
+        self._deadline.end()  # A wait is no silence.
+        if self._answered and status in WAKING - {_UNAVAILABLE}:
+            self.failures.kinds[f"HTTP {status}"] += 1
         return wait
 
     def accept(self, request: Request, response: Response) -> Any:
@@ -238,25 +247,28 @@ class Meter(TransportGuard):
             headers = [pair for pair in headers.items() if pair[0] != "content-encoding"]
             stream = library.ByteStream(response.content)
 
-        def note(body: bytes) -> None:
+        def note(body: bytes, **end: bool) -> None:
             whole = library.Response(response.status_code, headers=headers, content=body)
             sent = request.content.decode("utf-8", "replace")
-            self.heard.append(Heard(response.status_code, sent, whole.text))
-            self.tokens += count_answer(*self.heard[-1])
+            heard = Heard(response.status_code, sent, whole.text, **end)
+            self.heard.append(heard)
+            self.tokens += count_answer(heard.status, sent, heard.said)
             if not self.withheld:
                 self._silences = 0
-            if self.heard[-1].answers and not self.heard[-1].breaks_off:
-                self.accepted |= list_features(sent) | list_shown(self.heard[-1])
+            if heard.answers and not heard.breaks_off:
+                self.accepted |= list_features(sent) | list_shown(heard)
+            self.stopped = self.stopped or self.failures.note(heard, self.accepted)
 
+        self._open.append(CountedBody(stream, note, self))
         return library.Response(
             response.status_code,
             headers=headers,
-            stream=_Counted(stream, note, self),
+            stream=self._open[-1],
             extensions=response.extensions,
         )
 
-    def lose(self, error: Exception, *, told: bool) -> None:
-        """Skip the check for an answer that stopped; one that has told all of it may.
+    def loses(self, error: Exception, *, told: bool) -> bool:
+        """Tell whether an answer lacks its end; skip the check for one that fell silent.
 
         Args:
             error: How it stopped.
@@ -264,14 +276,14 @@ class Meter(TransportGuard):
         """
         if told:
             self.stays_open = isinstance(error, _SILENT)
-            return
-        kind = type(error).__name__
-        if not isinstance(error, _SILENT):
-            self._withhold(f"the connection was lost inside an answer: {kind}")
-        why = f"the service is silent inside an answer: {kind}{self._tell_wait()}"
-        if often := self._count_silence():
-            self._stop(f"{why}{often}")
-        self._withhold(why)
+            return False
+        if isinstance(error, _SILENT):
+            kind = type(error).__name__
+            why = f"the service is silent inside an answer: {kind}{self._tell_wait()}"
+            if often := self._count_silence():
+                self._stop(f"{why}{often}")
+            self._withhold(why)
+        return True
 
     def leave(self, idle: float) -> None:
         """Note that a client left a stream in which nothing but comments came for too long."""
@@ -332,64 +344,3 @@ def _read_model(request: Request) -> str:
         return str(json.loads(request.content)["model"])
     except (ValueError, KeyError, TypeError):
         return ""
-
-
-class _Counted(Body, AsyncBody):
-    """A body that passes its chunks on as they come, and reports once what they were."""
-
-    def __init__(
-        self,
-        stream: Any,
-        note: Callable[[bytes], None],
-        meter: Meter,
-    ) -> None:
-        self._stream = stream
-        self._note = note
-        self._meter = meter
-        self._body = bytearray()
-        self._last = time.monotonic()
-        self._ended = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            for chunk in self._stream:
-                yield self._take(chunk)
-                if self._meter.stays_open and self._told:
-                    break
-        except _LOST as error:
-            self._meter.lose(error, told=self._told)
-        self._ended = True
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._stream:
-                yield self._take(chunk)
-                if self._meter.stays_open and self._told:
-                    break
-        except _LOST as error:
-            self._meter.lose(error, told=self._told)
-        self._ended = True
-
-    @property
-    def _told(self) -> bool:
-        return _DONE.search(self._body) is not None
-
-    def _take(self, chunk: bytes) -> bytes:
-        self._body += chunk
-        if b"data:" in chunk:
-            self._last = time.monotonic()
-        return chunk
-
-    # Clients close once, however the body ended.
-    def _end(self) -> None:
-        if not self._ended:
-            self._meter.leave(time.monotonic() - self._last)
-        self._note(bytes(self._body))
-
-    def close(self) -> None:
-        self._end()
-        self._stream.close()
-
-    async def aclose(self) -> None:
-        self._end()
-        await self._stream.aclose()

@@ -33,8 +33,16 @@ from conformance.recording.cassettes import ROOT, name_cassette
 from conformance.recording.recorder import find_lane, is_recorded
 from conformance.services.abilities import ABSENT_UNASKED, find_inability
 from conformance.services.budget import Limits, Meter
+from conformance.services.told_defects import STREAMED, STREAMS_FAIL, find_accused
 from conformance.targets import LANES, choose_settings
-from conformance.verdicts.bound_items import evidence_of, is_bound, note_cost, places_of
+from conformance.verdicts.bound_items import (
+    evidence_of,
+    is_bound,
+    note_accused,
+    note_cost,
+    note_problem,
+    places_of,
+)
 from conformance.verdicts.costs import Cost, add_up, estimate
 
 if TYPE_CHECKING:
@@ -54,7 +62,12 @@ _LOOK_UP = 60.0
 _FIRST = ("messages.invoke.string", "streaming.sync.adds-up", "tools.invoke.call")
 """What is asked first: a plain question, and then whether streams and calls work at all, as many
 checks need."""
+_LAST = "messages.invoke.objects"
+"""What is judged by counts of tokens: by then it is known whether those are right."""
+_STREAM = "test_a_stream_holds_what_is_said_at_once"
 _ROLES = ("model", "alternate_model", "reasoning_model", "vision_model")
+_ENDED = (Exception, pytest.fail.Exception, pytest.skip.Exception)
+"""How a check ends that does not pass; whoever interrupts it ends all of them."""
 _METER = pytest.StashKey[Meter]()
 _SOURCE = pytest.StashKey[str]()
 
@@ -233,8 +246,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     option = config.option
     order = {claim.id: at for at, claim in enumerate(load_table(option.claims_file).judged)}
     # A plain question comes first: what a service makes of it tells whether it is one.
-    order |= {claim: at - len(_FIRST) for at, claim in enumerate(_FIRST)}
-    items.sort(key=lambda item: min(order[place.claim] for place in places_of(item)))
+    order |= {claim: at - len(_FIRST) for at, claim in enumerate(_FIRST)} | {_LAST: len(order)}
+    items.sort(key=lambda item: min(map(order.__getitem__, _list_claims(item))))
+    # What the plain question's own stream lacks is for this check to say.
+    items[1:] = sorted(items[1:], key=lambda item: not item.name.startswith(_STREAM))
     estimate = add_up(estimate_item(item, option.cassettes) for item in items)
     limits = choose_limits(estimate, option.max_requests, option.max_tokens)
     config.stash[_METER].limits = limits
@@ -251,6 +266,10 @@ def estimate_item(item: pytest.Item, root: Path) -> Cost:
     return estimate_check(item.nodeid, lane.name, root) if lane else Cost(0, 0)
 
 
+def _list_claims(item: pytest.Item) -> list[str]:
+    return [place.claim for place in places_of(item)]
+
+
 def _is_asked(item: pytest.Item) -> bool:
     # A benchmark asks as often as it pleases; what judges no claim costs no token.
     return is_recorded(item) and is_bound(item) and not item.get_closest_marker("benchmark")
@@ -260,30 +279,63 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     # There is none when the session could not start.
     if meter := session.config.stash.get(_METER, None):
         note_cost(session.config, Cost(meter.requests, meter.tokens))
+        if failed := meter.failures.tell(meter.requests):
+            note_problem(session.config, failed)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Judge no check by a request that got no answer, or by what its model cannot do."""
-    meter, failed = item.config.stash[_METER], True
-    meter.begin(plain=any(place.claim == _FIRST[0] for place in places_of(item)))
+    meter = item.config.stash[_METER]
+    judged = [item.name, *_list_claims(item)]
+    error: BaseException | None = None
+    meter.begin(plain=_FIRST[0] in judged)
     try:
-        yield
-        failed = False
-    except pytest.skip.Exception:
-        failed = False
-        raise
+        try:
+            yield
+        except _ENDED as ended:
+            if isinstance(ended, pytest.skip.Exception) and not meter.withheld:
+                raise
+            error = _run_again(item, meter, ended)
     finally:
         meter.end()
-        # Whatever the check made of it: it did not get what it asked for.
-        if meter.elsewhere:
-            evidence_of(item).not_applicable(meter.withheld)
-        if meter.withheld:
-            pytest.skip(meter.withheld)
-        judged = [item.name, *(place.claim for place in places_of(item))]
-        silent = failed or ABSENT_UNASKED in judged
-        if silent and (why := find_inability(judged, meter.heard, meter.accepted)):
-            evidence_of(item).not_applicable(why)
+    _judge(item, meter, judged, failed=error is not None)
+    if error:
+        raise error
+    return None
+
+
+def _run_again(item: pytest.Item, meter: Meter, error: BaseException) -> BaseException | None:
+    """Run a failed check again as long as the service fails in it; return how it ends."""
+    meter.end()
+    runs, failures = [meter.heard], meter.failures
+    left: BaseException | None = error
+    while left and not meter.withheld and failures.may_pass(runs, meter.accepted):
+        meter.begin()
+        try:
+            item.runtest()
+            left = None
+        except _ENDED as ended:
+            left = ended
+        meter.end()
+        runs.append(meter.heard)
+    if why := failures.settle(runs, meter.accepted, passed=left is None):
+        pytest.skip(f"the service fails at times: {why}")
+    return left
+
+
+def _judge(item: pytest.Item, meter: Meter, judged: list[str], *, failed: bool) -> None:
+    # Whatever the check made of it: it did not get what it asked for.
+    if meter.elsewhere:
+        evidence_of(item).not_applicable(meter.withheld)
+    if meter.withheld:
+        pytest.skip(meter.withheld)
+    note_accused(item, find_accused(meter.heard, meter.accepted))
+    silent = failed or ABSENT_UNASKED in judged
+    if silent and (why := find_inability(judged, meter.heard, meter.accepted)):
+        evidence_of(item).not_applicable(why)
+    if failed and STREAMED in judged:
+        meter.accepted.add(STREAMS_FAIL)
 
 
 @pytest.fixture(autouse=True)

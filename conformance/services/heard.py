@@ -7,19 +7,44 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conformance.subjects.wire_answers import find_error, read_answer
+from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
 from conformance.verdicts.costs import read_payloads
 
-__all__ = ["CALL", "OBJECT", "REFUSED", "Heard", "list_features", "list_shown"]
+if TYPE_CHECKING:
+    from conformance.subjects.wire_answers import WireCall
 
-REFUSED = 400
-"""The lowest status of a refusal."""
+__all__ = [
+    "ANSWER",
+    "BAD_CALL",
+    "CALL",
+    "MISCOUNT",
+    "OBJECT",
+    "REFUSED",
+    "SERVER_ERROR",
+    "STREAMED_CALL",
+    "Heard",
+    "list_features",
+    "list_shown",
+]
+
+REFUSED, SERVER_ERROR = 400, 500
+"""The lowest statuses of a refusal, and of a failure."""
 CALL, OBJECT = "a call", "an object"
 """What an answer may show."""
+ANSWER, BAD_CALL, STREAMED_CALL = "an answer", "a bad call in one body", "a call in a stream"
+MISCOUNT = "a wrong count in one body"
+_LONG = 200
+"""Words of a question that is longer than any answer to it."""
 _EVENT = re.compile(r"(?m)^data:")
 _DONE = re.compile(r"(?m)^data: ?\[DONE\]")
+_MEDIA = {
+    '"url":"data:image': "an image",
+    '"url":"http': "an image by URL",
+    '"input_audio"': "audio",
+}
+"""What of a request shows a medium; `httpx` writes JSON without spaces."""
 _REASON = re.compile(r'"finish_reason": ?"(\w*)')
 
 
@@ -30,16 +55,36 @@ class Heard(NamedTuple):
         status: HTTP status.
         asked: The request's body.
         said: The response's body, as far as it was read.
+        lost: Whether the connection was lost before the body's end.
+        left: Whether the client read no further.
     """
 
     status: int
     asked: str
     said: str
+    lost: bool = False
+    left: bool = False
+
+    def read(self) -> dict[str, Any]:
+        """Return the request's body; empty if it asked for a list."""
+        body: dict[str, Any] = json.loads(self.asked or "{}")
+        return body
 
     @property
     def answers(self) -> bool:
         """Whether the response is an answer of a model, or the beginning of one."""
-        return self.status < REFUSED and find_error(self.said) is None
+        return self.status < REFUSED and not self.lost and find_error(self.said) is None
+
+    @property
+    def failure(self) -> str:
+        """How the service failed, in words; empty if it answered, or refused what was asked."""
+        error = find_error(self.said) if self.status < REFUSED else None
+        if error or self.status >= SERVER_ERROR:
+            said = error.sentence if error else find_sentence(self.said)
+            where = "an error in an answer" if error else f"HTTP {self.status}"
+            return f"{where}: {said:.100}".removesuffix(": ")
+        ends = not self.lost and (self.left or not self.breaks_off)
+        return "" if ends else "an answer without its end"
 
     @property
     def is_stream(self) -> bool:
@@ -52,12 +97,46 @@ class Heard(NamedTuple):
         return _REASON.findall(self.said)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the response is an answer as asked for, which the model itself ended."""
+        streams = self.is_stream == bool(self.read().get("stream"))
+        return self.answers and streams and not {"", "length"}.issuperset(self.finish_reasons)
+
+    @property
+    def calls_badly(self) -> bool:
+        """Whether a whole answer calls what is no tool of the request, or not as that needs it."""
+        calls = read_answer(self.said).calls if self.is_whole else []
+        given = [tool.get("function", {}) for tool in self.read().get("tools") or ()]
+        tools = {function["name"]: function for function in given if function.get("name")}
+        lost = self.is_whole and "tool_calls" in self.finish_reasons and not calls
+        return lost or not all(_is_called(call, tools) for call in calls)
+
+    @property
+    def miscounts(self) -> bool:
+        """Whether tokens of the question count as the answer's, are no counts, or have no sum."""
+        names = ("prompt_tokens", "completion_tokens")
+        answer = read_answer(self.said)
+        prompt, completion = (answer.count(name) or 0 for name in names)
+        if not (self.is_whole and answer.usage.keys() & names):
+            return False
+        wrong = answer.usage.get("total_tokens", prompt + completion) != prompt + completion
+        asked, said = len(self.asked.split()), len(f"{answer.text} {answer.reasoning}".split())
+        few = asked > max(_LONG, said * 3)
+        return wrong or min(prompt, completion) < 1 or (few and prompt < asked / 3 < completion)
+
+    @property
     def breaks_off(self) -> bool:
         """Whether the response is a stream with an error inside, or that says of no end."""
         if self.status >= REFUSED or not self.is_stream:
             return False
         ends = self.finish_reasons or _DONE.search(self.said)
-        return find_error(self.said) is not None or not ends
+        return self.lost or find_error(self.said) is not None or not ends
+
+
+def _is_called(call: WireCall, tools: dict[str, dict[str, Any]]) -> bool:
+    needed = tools.get(call.name, {}).get("parameters", {}).get("required") or ()
+    known = call.name in tools or not tools
+    return known and call.is_valid and {*needed} <= call.value.keys()
 
 
 def list_features(asked: str) -> set[str]:
@@ -81,8 +160,11 @@ def list_features(asked: str) -> set[str]:
         found.add("a name in a message")
     if any(message.get("role") == "tool" for message in messages):
         found.add("a tool's result")
+    if any("reasoning_content" in message for message in messages):
+        found.add("reasoning of an earlier turn")
     if any("strict" in tool.get("function", ()) for tool in tools):
         found.add("a strict tool")
+    found.update(name for mark, name in _MEDIA.items() if mark in asked)
     forms = {name: body[name] for name in ("tool_choice", "response_format") if name in found}
     kinds = {k: v["type"] if isinstance(v, dict) else str(v) for k, v in forms.items()}
     return (found - forms.keys()) | {f"{name} {kind!r:.40}" for name, kind in kinds.items()}
@@ -91,5 +173,10 @@ def list_features(asked: str) -> set[str]:
 def list_shown(heard: Heard) -> set[str]:
     """Return what the answer of an exchange shows that its request alone does not, in words."""
     answer = read_answer(heard.said)
-    found = {CALL} if answer.calls else set()
+    found = {ANSWER} | ({CALL} if answer.calls else set())
+    found |= {MISCOUNT} if heard.miscounts and not heard.is_stream else set()
+    if heard.is_stream:
+        found |= {STREAMED_CALL} if answer.calls else set()
+    elif heard.calls_badly:
+        found.add(BAD_CALL)
     return found | {OBJECT for each in read_payloads(answer.text) if isinstance(each, dict)}

@@ -6,10 +6,18 @@ what a model may lack.
 
 from __future__ import annotations
 
-import json
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from conformance.services.heard import CALL, OBJECT, list_features, list_shown
+from conformance.services.heard import (
+    BAD_CALL,
+    CALL,
+    MISCOUNT,
+    OBJECT,
+    STREAMED_CALL,
+    list_features,
+    list_shown,
+)
 from conformance.subjects.wire_answers import read_answer
 
 if TYPE_CHECKING:
@@ -17,10 +25,12 @@ if TYPE_CHECKING:
 
     from conformance.services.heard import Heard
 
-__all__ = ["NO_CALLS", "STREAMED", "find_told", "find_unshown"]
+__all__ = ["NO_CALLS", "STREAMED", "STREAMS_FAIL", "find_accused", "find_told", "find_unshown"]
 
 STREAMED = "streaming.sync.adds-up"
 """The claim that is about whether there are streams at all."""
+STREAMS_FAIL = f"{STREAMED} fails"
+"""What a run has shown where that claim failed."""
 _PLAIN = "messages.invoke.string"
 _FINISH = "metadata.finish.reason"
 _CALLING = "tools.invoke.call"
@@ -28,6 +38,7 @@ _SCHEMA = "structured.method.json-schema"
 _REASONING = "reasoning.answer.kept"
 _LIMITS = {"max_tokens", "max_completion_tokens"}
 NO_CALLS = f"the model calls no tool, as {_CALLING} says"
+_NO_STREAM_HOLDS = f"the service does not stream as it answers, as {STREAMED} says"
 _NO_STREAM_ENDS = f"every streamed answer breaks off, as {STREAMED} says"
 
 
@@ -37,50 +48,123 @@ class _Told(NamedTuple):
     Attributes:
         claim: The claim.
         why: What the service does.
-        seen: Returns whether an exchange shows it.
+        seen: Returns whether an exchange shows it, given what the run has shown so far.
         hides: Claims that it makes fail; empty for any.
+        accuses: Whether it is never lawful, so that its claim fails wherever it was seen.
     """
 
     claim: str
     why: str
-    seen: Callable[[Heard], bool]
+    seen: Callable[[Heard, Collection[str]], bool]
     hides: tuple[str, ...] = ()
+    accuses: bool = True
 
 
-def _ignores_streaming(heard: Heard) -> bool:
+def _ignores_streaming(heard: Heard, _: Collection[str]) -> bool:
     streamed = heard.answers and "stream" in list_features(heard.asked)
     return streamed and heard.said.lstrip().startswith("{")
 
 
-def _limits_answers(heard: Heard) -> bool:
+def _limits_answers(heard: Heard, _: Collection[str]) -> bool:
     unlimited = heard.answers and not _LIMITS.intersection(list_features(heard.asked))
     return unlimited and "length" in heard.finish_reasons
 
 
-def _calls_badly(heard: Heard) -> bool:
+def _calls_badly(heard: Heard, shown: Collection[str]) -> bool:
+    return heard.calls_badly and (BAD_CALL in shown or not heard.is_stream)
+
+
+def _streams_calls_badly(heard: Heard, shown: Collection[str]) -> bool:
+    return heard.calls_badly and heard.is_stream and BAD_CALL not in shown
+
+
+def _ignores_force(heard: Heard, shown: Collection[str]) -> bool:
+    choice = heard.read().get("tool_choice")
+    named = choice["function"]["name"] if isinstance(choice, dict) else ""
     calls = read_answer(heard.said).calls
-    tools = json.loads(heard.asked or "{}").get("tools") or ()
-    sent = {name for tool in tools if (name := tool.get("function", {}).get("name"))}
-    # In a stream a call may be put together wrongly, which another claim is about.
-    whole = not heard.is_stream and "length" not in heard.finish_reasons
-    unknown = sent and any(call.name not in sent for call in calls if call.name or whole)
-    return bool(unknown) or (whole and not all(call.is_valid for call in calls))
+    obeyed = bool(calls) and all(call.name == named or not named for call in calls)
+    forced = named or choice == "required"
+    # What calls nothing, or badly, anywhere fails by that.
+    shows = heard.is_whole and CALL in shown and not heard.calls_badly
+    return bool(forced) and shows and not obeyed
 
 
-def _thinks_in_its_text(heard: Heard) -> bool:
+def _says_nothing(heard: Heard, _: Collection[str]) -> bool:
+    answer = read_answer(heard.said)
+    said = answer.text or answer.calls or heard.calls_badly
+    return heard.is_whole and answer.choices == 1 and not said
+
+
+def _miscounts(heard: Heard, shown: Collection[str]) -> bool:
+    return MISCOUNT in shown or (heard.miscounts and not heard.is_stream)
+
+
+def _miscounts_streams(heard: Heard, shown: Collection[str]) -> bool:
+    return heard.miscounts and not _miscounts(heard, shown)
+
+
+def _counts_more(part: tuple[str, str], whole: str) -> Callable[[Heard, Collection[str]], bool]:
+    def seen(heard: Heard, _: Collection[str]) -> bool:
+        answer = read_answer(heard.said)
+        return (answer.count(*part) or 0) > (answer.count(whole) or math.inf)
+
+    return seen
+
+
+def _thinks_in_its_text(heard: Heard, _: Collection[str]) -> bool:
     return heard.answers and "</think>" in read_answer(heard.said).text
 
 
-def _gives_no_reason(heard: Heard) -> bool:
+def _gives_no_reason(heard: Heard, _: Collection[str]) -> bool:
     whole_stream = heard.answers and heard.is_stream and not heard.breaks_off
     return whole_stream and not any(heard.finish_reasons)
 
 
+_MISCOUNTED = "counts other tokens than those of question and answer, or another sum"
+_COUNTING = (
+    "streaming.events.typed",
+    "test_what_comes_before_a_question_is_read",
+    "usage.cache.read",
+    "usage.invoke.details",
+    "usage.stream.once",
+)
 _TOLD = (
     _Told(STREAMED, "a streamed request is answered with JSON and no events", _ignores_streaming),
-    _Told(_FINISH, "the service ends answers at a limit of its own", _limits_answers),
+    _Told(
+        _FINISH,
+        "the service ends answers at a limit of its own",
+        _limits_answers,
+        accuses=False,  # A model that says too much meets the end of its context.
+    ),
     _Told(_REASONING, "the model thinks in its text", _thinks_in_its_text),
-    _Told(_CALLING, "the service calls what is no tool, or with no JSON object", _calls_badly),
+    _Told(
+        _CALLING,
+        "the service calls what is no tool, or with no JSON that it takes",
+        _calls_badly,
+    ),
+    _Told(
+        "tools.stream.merge-by-index",
+        "the service streams calls in pieces that are no call together",
+        _streams_calls_badly,
+    ),
+    _Told("tools.choice.forced", "the service makes no call that is forced", _ignores_force),
+    _Told(_PLAIN, "the service ends answers without a text", _says_nothing),
+    _Told("usage.invoke.once", f"the service {_MISCOUNTED}", _miscounts, _COUNTING),
+    _Told(
+        "usage.stream.once", f"in streams the service {_MISCOUNTED}", _miscounts_streams, _COUNTING
+    ),
+    _Told(
+        "usage.cache.read",
+        "the service counts more cached tokens than the prompt has",
+        _counts_more(("prompt_tokens_details", "cached_tokens"), "prompt_tokens"),
+        accuses=False,
+    ),
+    _Told(
+        "usage.invoke.details",
+        "the service counts more tokens of reasoning than the answer has",
+        _counts_more(("completion_tokens_details", "reasoning_tokens"), "completion_tokens"),
+        accuses=False,
+    ),
     _Told(
         _FINISH,
         "the service gives no finish reason in streams",
@@ -92,6 +176,11 @@ _TOLD = (
 # none does, and what is reported of the others.
 _SHOWN = {
     "tools": (CALL, _CALLING, NO_CALLS),
+    "tools in a stream": (
+        STREAMED_CALL,
+        "tools.stream.merge-by-index",
+        "the service streams no call, as tools.stream.merge-by-index says",
+    ),
     "response_format 'json_schema'": (
         OBJECT,
         _SCHEMA,
@@ -100,18 +189,32 @@ _SHOWN = {
 }
 
 
-def find_told(judged: Collection[str], heard: Sequence[Heard]) -> str:
+def find_told(judged: Collection[str], heard: Sequence[Heard], shown: Collection[str]) -> str:
     """Return which defect of the service another claim fails by; empty if none is seen.
 
     Args:
         judged: Ids of the claims that a failed check judges, and its own name.
         heard: The check's exchanges, in order.
+        shown: What the run has shown so far.
     """
     for told in _TOLD:
         hides = not told.hides or set(told.hides).intersection(judged)
-        if hides and told.claim not in judged and any(map(told.seen, heard)):
-            return f"{told.why}, as {told.claim} says"
+        if hides and any(told.seen(each, shown) for each in heard):
+            return "" if told.claim in judged else f"{told.why}, as {told.claim} says"
     return ""
+
+
+def find_accused(heard: Sequence[Heard], shown: Collection[str]) -> dict[str, str]:
+    """Return the claims that fail by what a check met, whatever it judges, each with the reason.
+
+    Args:
+        heard: The check's exchanges, in order.
+        shown: What the run has shown so far.
+    """
+    accusing = (told for told in _TOLD if told.accuses)
+    return {
+        told.claim: told.why for told in accusing if any(told.seen(each, shown) for each in heard)
+    }
 
 
 def find_unshown(judged: Collection[str], heard: Sequence[Heard], accepted: Collection[str]) -> str:
@@ -123,13 +226,20 @@ def find_unshown(judged: Collection[str], heard: Sequence[Heard], accepted: Coll
         accepted: Features of the requests that were answered in this run, and what was shown.
     """
     # Streams are asked for before whatever else streams: where none of them ended, none will.
-    untold = "stream" not in accepted and not {STREAMED, _PLAIN}.intersection(judged)
+    untold = "stream" not in accepted and STREAMED not in judged
     if untold and any(each.breaks_off for each in heard):
         return _NO_STREAM_ENDS
+    if (
+        STREAMS_FAIL in accepted
+        and STREAMED not in judged
+        and any(each.is_stream for each in heard)
+    ):
+        return _NO_STREAM_HOLDS
     answered = [each for each in heard if each.answers]
     asked = {name for each in answered for name in list_features(each.asked)}
     shown = {*accepted, *(name for each in answered for name in list_shown(each))}
-    for feature, (sign, claim, why) in _SHOWN.items():
+    # Streams are asked for before any call is, and need none.
+    for feature, (sign, claim, why) in _SHOWN.items() if STREAMED not in judged else ():
         if feature in asked and sign not in shown and claim not in judged:
             return why
     return ""

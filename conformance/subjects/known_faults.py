@@ -143,6 +143,7 @@ def _streams_calls(body: dict[str, Any]) -> bool:
 
 
 _SPOILT = "a call does not arrive as it was sent"
+_ALONE = "of two streamed calls one arrives"
 _FAULTS = (
     _Fault(
         "tools.choice.forced",
@@ -170,6 +171,7 @@ _FAULTS = (
         _streams_calls,
         probed="tools.stream.merge-by-index",
     ),
+    _Fault("tools.invoke.parallel", _ALONE, _streams_calls, probed="tools.invoke.parallel"),
     _Fault("tools.invoke.call", _SPOILT, _waits_for_calls, probed="tools.invoke.call"),
     _Fault("tools.invoke.call", _SPOILT, _streams_calls, probed="tools.invoke.call, streamed"),
 )
@@ -219,7 +221,9 @@ def repair(request: ReceivedRequest) -> ReceivedRequest:
 
 
 def spell_plainly(request: ReceivedRequest) -> ReceivedRequest:
-    """Return a request whose messages are texts where they are lists of one text: both are lawful.
+    """Return a request with texts for lists of one text, and a list for one stop sequence.
+
+    Either is lawful.
 
     Args:
         request: What the judged client sent.
@@ -229,7 +233,9 @@ def spell_plainly(request: ReceivedRequest) -> ReceivedRequest:
     lists = [each for each in messages if _is_one_text(each.get("content"))]
     for message in lists:
         message["content"] = message["content"][0]["text"]
-    return replace(request, body=encode_json(body)) if lists else request
+    if is_alone := isinstance(stop := body.get("stop"), str):
+        body["stop"] = [stop]
+    return replace(request, body=encode_json(body)) if lists or is_alone else request
 
 
 def _is_one_text(content: Any) -> bool:
@@ -247,7 +253,9 @@ def find_told(requests: Iterable[ReceivedRequest], error: BaseException) -> str:
         requests: What the judged client sent during the check.
         error: What it failed with.
     """
-    claim = REFUSALS.get(repr(error), "")
+    # A check that goes on after an error shows it in a reason of its own.
+    raised = [each for each in REFUSALS if each == repr(error) or f"[{each}]" in str(error)]
+    claim = REFUSALS[raised[0]] if raised else ""
     if claim and claim not in JUDGED:
         said = str(error) or type(error).__name__
         return f"the client does not take what it is given, as {claim} says: {said}"

@@ -12,6 +12,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 from pydantic import create_model
 from typing_extensions import TypedDict
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from conformance.reference import AnswerPlan, LoopbackServer, ReceivedRequest, Responder
     from conformance.targets import Lane
 
-__all__ = ["find_broken", "find_misdirected", "find_refusal", "find_refusals"]
+__all__ = ["find_blindness", "find_broken", "find_misdirected", "find_refusal", "find_refusals"]
 
 _ROUTE = "/chat/completions"
 _REFUSALS = range(400, 500)
@@ -67,6 +68,12 @@ _USAGE: dict[str, Any] = {
     "prompt_tokens_details": {"cached_tokens": 3},
     "completion_tokens_details": {"reasoning_tokens": 2},
 }
+_IMAGE = "iVBORw0KGgo="
+_IMAGES: tuple[dict[str, Any], ...] = (
+    {"type": "image", "base64": _IMAGE, "mime_type": "image/png"},
+    {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_IMAGE}"}},
+)
+_SEEN = {"model-apis": "image.model-apis.vision-model", "dedicated": "image.dedicated.data"}
 _STOPS = "parameters.stop.ends"
 _METHODS = ("function_calling", "json_schema", "json_mode")
 
@@ -223,6 +230,8 @@ def _find_spoilt(lane: Lane) -> set[str]:
             found.add("tools.stream.merge-by-index")
         elif not any(args in _SENT for args in streamed):
             found.add("tools.invoke.call, streamed")
+        elif number < len(_SENT):
+            found.add("tools.invoke.parallel")
     return found
 
 
@@ -264,6 +273,23 @@ def find_refusals(lane: Lane) -> dict[str, str]:
     return said
 
 
+def find_blindness(lane: Lane) -> dict[str, str]:
+    """Return what the model raises of an image in either form, if it takes none; as above.
+
+    Args:
+        lane: As above.
+    """
+    said: dict[str, str] = {}
+    with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
+        model = _make(lane, server, model=lane.vision_model)
+        for block in _IMAGES:
+            with _noting(said, _SEEN[lane.name]):
+                model.invoke([HumanMessage([block])])
+                return {}
+        return {} if any(request.method != "GET" for request in server.requests) else said
+    return {}
+
+
 async def _take(stream: AsyncIterator[Any]) -> list[Any]:
     return [each async for each in stream]
 
@@ -285,5 +311,6 @@ def _serve(responder: Responder) -> Iterator[LoopbackServer]:
             yield server
 
 
-def _make(lane: Lane, server: LoopbackServer) -> Any:
-    return chosen().make(**choose_settings(lane, "reference", server.url), max_retries=0)
+def _make(lane: Lane, server: LoopbackServer, **more: Any) -> Any:
+    settings = choose_settings(lane, "reference", server.url)
+    return chosen().make(**{**settings, "max_retries": 0, **more})

@@ -72,6 +72,7 @@ class WireAnswer:
         logprobs: Whether there are any log probabilities.
         told: The response's own members, such as `id` and `model`; of a stream, the last of each.
         events: How many events, or bodies, carried a part of the message.
+        texts: How many of them carried a part of its text.
     """
 
     text: str = ""
@@ -82,6 +83,7 @@ class WireAnswer:
     logprobs: bool = False
     told: dict[str, Any] = field(default_factory=dict)
     events: int = 0
+    texts: int = 0
 
     def count(self, *path: str) -> int | None:
         """Return a count of the usage object; None if it is not there.
@@ -133,6 +135,7 @@ def _add(answer: WireAnswer, places: dict[str, WireCall], choice: dict[str, Any]
             answer.calls.append(call)
         call.add(delta)
     answer.events += bool(text or thought or deltas)
+    answer.texts += bool(text)
 
 
 def _dict(value: Any) -> dict[str, Any]:

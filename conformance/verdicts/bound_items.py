@@ -13,7 +13,7 @@ from conformance.verdicts.evidence import Evidence
 from conformance.verdicts.verdicts import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from conformance.verdicts.costs import Cost
 
@@ -22,8 +22,10 @@ __all__ = [
     "bind_item",
     "evidence_of",
     "is_bound",
+    "note_accused",
     "note_cassette_use",
     "note_cost",
+    "note_problem",
     "note_refusal",
     "places_of",
 ]
@@ -59,6 +61,17 @@ def evidence_of(node: pytest.Item) -> Evidence:
     return node.stash.setdefault(_EVIDENCE, Evidence())
 
 
+def note_accused(item: pytest.Item, claims: Mapping[str, str]) -> None:
+    """Write into the run's record, if there is one, which claims fail by what a check has met.
+
+    Args:
+        item: The check, whatever it judges.
+        claims: The claims, each with the reason.
+    """
+    for recorder in _find_recorder(item.config):
+        recorder.note_accused(item, claims)
+
+
 def note_cassette_use(config: pytest.Config, cassette: str, check: str) -> None:
     """Write into the run's record, if there is one, that a check asked for a cassette."""
     for recorder in _find_recorder(config):
@@ -69,6 +82,12 @@ def note_cost(config: pytest.Config, cost: Cost) -> None:
     """Write into the run's record, if there is one, what a service was asked for."""
     for recorder in _find_recorder(config):
         recorder.note_cost(cost)
+
+
+def note_problem(config: pytest.Config, problem: str) -> None:
+    """Write into the run's record, if there is one, what is wrong beside all claims."""
+    for recorder in _find_recorder(config):
+        recorder.note_problem(problem)
 
 
 def note_refusal(config: pytest.Config, reason: str) -> None:

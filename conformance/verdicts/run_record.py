@@ -99,7 +99,7 @@ class RecordWriter:
         )
 
     def write_unbound_failure(self, where: str, reason: str) -> None:
-        """Note a failure that belongs to no claim."""
+        """Note a failure that belongs to no claim; one of no check has no place either."""
         self._write({"kind": "unbound failure", "where": where, "reason": reason})
 
     def write_cassette_use(self, cassette: str, check: str) -> None:

@@ -237,7 +237,7 @@ def merge(place: Place, outcomes: Sequence[Outcome]) -> Verdict:
                 evidence=tuple(sorted({source for o in deciding for source in o.evidence})),
                 checks=len(outcomes),
             )
-    return Verdict(place, Status.UNTESTED, reasons=("no check ran",))
+    return Verdict(place, Status.UNTESTED, reasons=("no check of this run names it",))
 
 
 def weigh(verdict: Verdict, expected: ExpectedFailure, today: date) -> tuple[Verdict, list[str]]:

@@ -20,7 +20,7 @@ from conformance.reference import AnswerPlan, Responder, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects import connect
 from conformance.subjects.expected_errors import expect_status, is_typed
-from conformance.subjects.known_faults import KNOWN, OVERLOOKED, overlook
+from conformance.subjects.known_faults import KNOWN, OVERLOOKED, REFUSALS, overlook
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.traffic import TrafficLog
 from conformance.subjects.wire_answers import read_answer
@@ -131,7 +131,9 @@ def refer(claim: str, reason: str) -> None:
         claim: What tells of it, unless the check judges that.
         reason: What is wrong.
     """
-    if not chosen().ours and overlook(claim, reason):
+    # What the client says wherever it is given such a thing has a claim of its own.
+    told = next((other for said, other in REFUSALS.items() if said in reason), claim)
+    if not chosen().ours and overlook(told, reason):
         end_inapplicable(OVERLOOKED[-1])
 
 

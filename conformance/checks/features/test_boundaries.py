@@ -226,7 +226,8 @@ def test_every_stop_sequence_is_sent(lane: str, evidence: Evidence, ask: Ask, st
     ask(mount(lane, evidence, note_bodies(sent), stop=stop), GREETING)
     ask(mount(lane, evidence, note_bodies(sent)), GREETING, stop=stop)
     for body in sent:
-        assert body["stop"] in (stop, [stop])
+        told = body.get("stop")
+        assert told in (stop, [stop]), f"not all stop sequences that are given are sent, as {told}"
 
 
 @pytest.mark.claim("parameters.given.sent")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -116,42 +115,35 @@ def test_messages_given_as_objects_are_answered(lane: str, model: BaseChatModel,
 def test_a_conversation_of_every_role_is_answered(
     lane: str, model: BaseChatModel, ask: Ask
 ) -> None:
+    called: list[BaseMessage] = [
+        AIMessage("", tool_calls=[_CALL]),
+        ToolMessage("Sunny.", tool_call_id="call_1"),
+    ]
+    last: BaseMessage = ChatMessage(role="user", content="And what do I wear?")
+    if not chosen().ours:
+        # `tools.history.round-trip` judges calls; other names of roles are for each maker to know.
+        called, last = [], HumanMessage(last.text)
     question: list[BaseMessage] = [
         SystemMessage("Be brief."),
         HumanMessage("What is the weather in Paris?", name="ada"),
-        AIMessage("", tool_calls=[_CALL]),
-        ToolMessage("Sunny.", tool_call_id="call_1"),
+        *called,
         AIMessage("It is sunny."),
-        ChatMessage(role="user", content="And what do I wear?"),
+        last,
     ]
     answer, sent = _ask(model, ask, question)
     named = {"name": "ada"} if chosen().ours else {}
-    assert _leave_what_is_free(sent) == [
-        {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": "What is the weather in Paris?", **named},
+    calls = [
         {"role": "assistant", "tool_calls": [_WIRE_CALL]},
         {"role": "tool", "content": "Sunny.", "tool_call_id": "call_1"},
+    ]
+    assert [{k: v for k, v in each.items() if k != "name" or named} for each in sent] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "What is the weather in Paris?", **named},
+        *calls[: len(called)],
         {"role": "assistant", "content": "It is sunny."},
         {"role": "user", "content": "And what do I wear?"},
     ]
     assert answer.text
-
-
-def _leave_what_is_free(sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return messages without what another maker may leave out, or send without saying more."""
-    if chosen().ours:
-        return sent
-    told = [{k: v for k, v in each.items() if k != "name" and v != ""} for each in sent]
-    calls = [call for each in told for call in each.get("tool_calls") or ()]
-    for each in told:  # Others may give calls ids of their own, if their results follow.
-        if calls and each.get("tool_call_id") == calls[0]["id"]:
-            each["tool_call_id"] = _WIRE_CALL["id"]
-    for call in calls:
-        call["id"] = _WIRE_CALL["id"]
-        call["type"] = _WIRE_CALL["type"]
-        if json.loads(call["function"]["arguments"]) == {"city": "Paris"}:
-            call["function"]["arguments"] = _WIRE_CALL["function"]["arguments"]
-    return told
 
 
 @pytest.mark.claim("messages.invoke.objects")

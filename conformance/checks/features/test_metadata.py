@@ -114,7 +114,9 @@ def test_a_trace_names_the_provider_the_model_and_its_parameters(
         ("ls_max_tokens", 50),
     }
     told = start["metadata"].get("ls_stop")
-    assert told == ["END"], f"the stop sequences are ['END']; the trace's ls_stop is {told!r}"
+    # langchain-core's own hook tells of a call's stop sequences alone, and not of a model's.
+    named = told == ["END"] or (told is None and not chosen().ours)
+    assert named, f"the stop sequences are ['END']; the trace's ls_stop is {told!r}"
     if chosen().ours:  # LangChain has no name for others, which makers may tell or not.
         assert start["invocation_params"].items() >= {("top_p", 0.9), ("temperature", 0.5)}
     assert FAKE_KEY not in str(trace.starts), "the trace shows the key"

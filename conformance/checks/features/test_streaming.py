@@ -137,9 +137,12 @@ def test_the_sum_of_the_pieces_is_the_invoked_answer(model: BaseChatModel, promp
         bound = tapped_model.bind_tools([get_weather])
         chunks = stream(bound, prompt)
         streamed, invoked = add_up(chunks), bound.invoke(prompt)
-    if len(chunks) <= 2:
+    # Others may join what arrives at once: `streaming.sync.incremental` judges that chunks flow.
+    if len(chunks) <= 2 and chosen().ours:
         pytest.fail(f"the service streams an answer in {len(chunks)} chunks, not token by token")
     assert streamed.text or streamed.tool_calls
+    streams = read_answer(traffic.answers[0]).texts != 1 or len(streamed.text.split()) < _CHANCE
+    assert streams, "the service streams a text in one event, not token by token"
     texts = [chunk.text for chunk in chunks if chunk.text]
     grown = [later.startswith(earlier) and later != earlier for earlier, later in pairwise(texts)]
     assert len(grown) < _CHANCE or not all(grown), "each chunk repeats all of the text before it"
@@ -167,12 +170,14 @@ def test_reasoning_streams_in_chunks_apart_from_the_text(
     words = [chunk for chunk in chunks if chunk.text]
     if not chosen().ours and not thoughts:
         evidence.not_applicable("a stream hands out no reasoning, as reasoning.answer.kept says")
-    assert min(len(thoughts), len(words)) > 2, (
+    is_whole = min(len(thoughts), len(words)) > 2
+    assert is_whole or not chosen().ours, (
         f"the service streams reasoning and text token by token; {len(thoughts)} chunks with "
         f"reasoning and {len(words)} with text were handed out"
     )
-    assert not any(chunk.text for chunk in thoughts)
-    assert chunks.index(thoughts[-1]) < chunks.index(words[0])
+    if is_whole:  # Others may join what arrives at once.
+        assert not any(chunk.text for chunk in thoughts)
+        assert chunks.index(thoughts[-1]) < chunks.index(words[0])
     for message, body in zip((add_up(chunks), invoked), traffic.answers, strict=True):
         judge_reading(message, body)
         assert read_reasoning(message) == read_answer(body).reasoning
@@ -305,7 +310,7 @@ def test_exactly_one_piece_is_the_last_and_it_alone_carries_the_end(
 ) -> None:
     with tapped(model) as (tapped_model, traffic):
         *earlier, last = stream(tapped_model.bind_tools([get_weather]), prompt)
-    assert len(earlier) > 2
+    assert len(earlier) > 2 or not chosen().ours
     if not chosen().ours:
         judge_end([*earlier, last])
         return
@@ -382,7 +387,8 @@ def test_a_stream_without_finish_and_done_is_an_error_that_holds_what_arrived(
 ) -> None:
     model = mount(lane, evidence, change_plans(lambda plan: cut(plan, ending, length)))
     text, error = collect(model, "stream-cut", take)
-    assert text.startswith("You said" if length > 1 else "")
+    said = "You said" if length > 1 else ""
+    assert text.startswith(said), f"{said!r} was sent, and {text!r} handed out"
     if text:
         judge_partial(error, text)
 
@@ -427,7 +433,7 @@ def test_an_error_inside_a_stream_is_raised_with_the_services_own_sentence(
 ) -> None:
     if at < 0 and not chosen().ours:
         evidence.not_applicable("whether a stream is read on behind its end is for each maker")
-    if not {"error", "object"} & event.keys() and not chosen().ours:
+    if "error" not in event and not chosen().ours:
         evidence.not_applicable("which bare forms are errors is for each maker to say")
     model = mount(lane, evidence, change_plans(fail_with(event, at)))
     text, error = collect(model, "any", take)
@@ -435,7 +441,8 @@ def test_an_error_inside_a_stream_is_raised_with_the_services_own_sentence(
         f"the service said {SENTENCE!r} inside the stream; the error says {error}"
     )
     assert "StreamCut" not in type(error).__name__
-    assert text.startswith("You said")
+    # That others hand out what had arrived `streaming.end.cut` judges.
+    assert text.startswith("You said") or not chosen().ours
     judge_partial(error, text)
 
 
@@ -447,6 +454,8 @@ def test_a_request_refused_after_the_200_is_an_error(
     form = {"type": "json_schema", "json_schema": schema}
     with tapped(model) as (tapped_model, traffic), catching() as refusals:
         add_up(tapped_model.stream(TALE, response_format=form))
+    if refusals and not traffic.statuses and not chosen().ours:
+        evidence.not_applicable("the client itself refuses a schema, before anything is sent")
     [status], error = traffic.statuses, find_error(traffic.answers[0])
     refused = status >= _REFUSED
     if not (error or refused):

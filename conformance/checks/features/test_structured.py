@@ -250,6 +250,8 @@ def test_arguments_that_are_not_json_stay_with_their_error(
     [broken] = answer["raw"].invalid_tool_calls
     assert "New York City" in broken["args"]
     assert answer["parsed"] is None
+    if answer["parsing_error"] is None and not chosen().ours:
+        evidence.not_applicable("langchain-core's own parsers leave the error to the broken call")
     kind = OutputParserException if chosen().ours else Exception
     assert isinstance(answer["parsing_error"], kind), "no parsing_error tells of the broken call"
 
@@ -259,9 +261,9 @@ def test_an_answer_that_breaks_the_schema_stays_with_its_error(
     lane: str, evidence: Evidence
 ) -> None:
     def misspell(payload: Any) -> Any:
-        for call in find_wire_calls(payload):
-            arguments = call["function"]["arguments"]
-            call["function"]["arguments"] = arguments.replace("days", "nights")
+        for call in find_wire_calls(payload):  # All of it at once: streams cut it anywhere.
+            wrong = '{"city": "New York City", "nights": 3}'
+            call["function"]["arguments"] = wrong if call["function"].get("name") else ""
         return payload
 
     sent: list[dict[str, Any]] = []

@@ -21,6 +21,7 @@ from langchain_core.messages import (
 )
 
 from conformance.checks.features.questions import (
+    BOTH_WAYS,
     ask_astream,
     ask_stream,
     at_model,
@@ -239,6 +240,8 @@ def _think(text: str, plan: AnswerPlan) -> AnswerPlan:
 _MARKED = "<think>A tale.</think> The mark </think> ends it, <|im_end|> and [TOOL_CALLS] do not."
 _HUGE = "Nets are mended and boats are counted. " * 150_000
 """Of some megabytes, fewer than the eight that an event may have."""
+_LETTERS = "Łódź, naïve, Москва, 東京, 서울, 🌧 👩\u200d🚀 𠮷"
+_REPEAT = f"Repeat after me: {_LETTERS}"
 _TOLD = {
     "all": _TEXT,
     "long": _LONG,
@@ -264,10 +267,21 @@ def test_a_text_arrives_letter_by_letter(
 
 @pytest.mark.claim("streaming.sync.adds-up", lane="dedicated")
 def test_no_letter_is_cut_between_two_events(lane: str, model: BaseChatModel) -> None:
-    letters = "Łódź, naïve, Москва, 東京, 서울, 🌧 👩\u200d🚀 𠮷"
-    text = ask_stream(model, f"Repeat after me: {letters}").text
+    text = ask_stream(model, _REPEAT).text
     # Whatever a model says: this letter stands for bytes that are none.
     assert "\ufffd" not in text, f"the service streams parts of letters: {text!r:.200}"
+
+
+@pytest.mark.claim("streaming.sync.adds-up", lane="dedicated")
+def test_a_stream_holds_what_is_said_at_once(lane: str, model: BaseChatModel) -> None:
+    whole, streamed = (ask(model, _REPEAT).text for ask in BOTH_WAYS)
+    if whole == streamed:
+        return
+    # A model that samples may say something else, but hardly the same two things again.
+    again = [ask(model, _REPEAT).text for ask in BOTH_WAYS]
+    lost = all(_LETTERS in a and _LETTERS not in b for a, b in ((whole, streamed), again))
+    alike = not lost and again != [whole, streamed]
+    assert alike, f"the service says {whole!r:.200}; streamed, it says {streamed!r:.200}"
 
 
 @pytest.mark.claim("tools.invoke.unicode")

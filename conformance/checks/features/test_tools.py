@@ -253,7 +253,19 @@ def test_every_form_of_a_tool_is_one_on_the_wire(form: Any, name: str, evidence:
     model = mount("model-apis", evidence, note_bodies(sent))
     model.bind_tools([form]).invoke(GREETING)
     function = {"name": name, **DESCRIBED, "parameters": PARAMETERS}
-    assert sent[0]["tools"] == [{"type": "function", "function": function}]
+    told = sent[0]["tools"] if chosen().ours else list(map(_loosen, sent[0]["tools"]))
+    # One cause, whichever form shows it: reports tell reasons apart by what precedes the JSON.
+    assert told == [{"type": "function", "function": function}], (
+        f"a tool of a name, a description and a city is sent as something else: {json.dumps(told)}"
+    )
+
+
+def _loosen(one: Any) -> Any:
+    """Return a tool without what makes it strict: others may send all of them so."""
+    free = {"strict", "additionalProperties"}
+    if not isinstance(one, dict):
+        return one
+    return {key: _loosen(value) for key, value in one.items() if key not in free}
 
 
 @pytest.mark.claim("tools.stream.merge-by-index", lane="model-apis")
@@ -281,7 +293,7 @@ def judge_pieces(bound: Runnable[Any, AIMessage]) -> None:
     chunks = cast("list[AIMessageChunk]", list(bound.stream(TWO_CITIES)))
     pieces = [piece for chunk in chunks for piece in chunk.tool_call_chunks]
     whole = add_up(chunks)
-    assert len(pieces) > 2
+    assert len(pieces) > 2 or not chosen().ours  # Others may join what arrives at once.
     judge_merged(whole)
     assert len({*read_ids(whole), None}) == 3
     if chosen().ours:  # Others may repeat an id on every piece of its call.
@@ -322,7 +334,7 @@ def test_a_call_in_one_piece_equals_one_in_many(lane: str, evidence: Evidence) -
         list(mount(lane, evidence, responder).bind_tools(question[0]).stream(question[1]))
         for responder in (answer_in_one_event, respond)
     )
-    assert len(in_one) < len(in_many)
+    assert len(in_one) < len(in_many) or not chosen().ours  # Others may join what arrives at once.
     assert read_calls(add_up(in_one)) == read_calls(add_up(in_many)) == [PARIS, ROME]
     assert len({*read_ids(add_up(in_one)), None}) == 3
 

@@ -88,6 +88,7 @@ def _find_told(name: str, error: Exception, traffic: TrafficLog) -> tuple[str, s
     causes = (
         (_BLOCKS in line, "", "blocks.whole.told and streaming.blocks.apart judge content blocks"),
         (_FORMAT in line or error.args == (_FORMAT,), "", _TRACED),
+        (filled and "_v1" in name, "", "classes of pydantic 1 are for each maker to know"),
         (filled, "structured.invoke.default", DICTIONARY),
         (unrequested and not raised, "", UNREQUESTED),
         (counting and _COUNTED in KNOWN, _COUNTED, "the client reports no counts at all"),

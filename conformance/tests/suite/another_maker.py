@@ -5,15 +5,24 @@ Knows our client, which does the work beneath; must not know the checks.
 
 from __future__ import annotations
 
+import operator
 import socket
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import cache
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any
 
 import httpx2
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    ChatMessage,
+    HumanMessage,
+    ToolMessage,
+)
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_json_schema
 
 from conformance.tests.suite.factories import as_third_party
 from conformance.tests.suite.subclasses import Altered
@@ -111,7 +120,8 @@ class ChatThird(ChatBaseten):
     """Offers less where LangChain leaves that to the maker.
 
     It asks by tool calls for every schema, sends no reasoning back, does not ask streams for their
-    usage, repeats the usage on each of several answers, and shows what a server repeats.
+    usage, repeats the usage on each of several answers, shows what a server repeats, and knows no
+    wait that a date names.
     """
 
     def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
@@ -146,6 +156,8 @@ _HEARD: list[bytes] = []
 def _hear(response: httpx2.Response) -> None:
     response.read()
     _HEARD.append(response.content)
+    if "GMT" in response.headers.get("retry-after", ""):
+        del response.headers["retry-after"]
 
 
 @as_third_party
@@ -278,8 +290,10 @@ class ChatFifth(Altered):
     """
 
     def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
-        """Ignore `strict`, and leave nothing for a trace."""
+        """Ignore `strict`, fill no classes of pydantic 1, and leave nothing for a trace."""
         options.pop("strict", None)
+        if not hasattr(schema, "model_fields") and hasattr(schema, "__fields__"):
+            schema = convert_to_json_schema(schema)
         chain: Any = super().with_structured_output(schema, **options)
         getattr(chain.first, "kwargs", {}).pop("ls_structured_output_format", None)
         return chain
@@ -304,24 +318,56 @@ class ChatFifth(Altered):
 class ChatSixth(Altered):
     """Hands out otherwise: nothing of it is a promise that a row states.
 
-    Its errors keep the service's sentence in `body`, its streams tell the tokens of prompt and
-    answer in two chunks, its tools are bound in a chain, and its structured answers are yielded
-    once, when they are whole.
+    Its sync streams join what arrives, its errors keep the service's sentence in `body`, its
+    streams tell the tokens of prompt and answer in two chunks and know no error without that name,
+    its tools are strict and bound in a chain, its structured answers are yielded once, when they
+    are whole, and those that are asked for by calls are langchain-core's. It takes neither videos
+    nor other roles, sends the end of a MIME type as the format of audio, and tells a trace of a
+    call's stop sequences alone.
     """
 
     def bind_tools(self, tools: Any, **options: Any) -> Any:
         """Return a chain."""
-        return RunnablePassthrough() | super().bind_tools(tools, **options)
+        return RunnablePassthrough() | super().bind_tools(tools, **{"strict": True, **options})
 
     def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
         """Return a chain that waits for the whole answer."""
-        return super().with_structured_output(schema, **options) | RunnableLambda(lambda it: it)
+        owner: Any = BaseChatModel if options.get("method") == "function_calling" else super()
+        given = (self,) if owner is BaseChatModel else ()
+        chain = owner.with_structured_output(*given, schema, **options)
+        return chain | RunnableLambda(lambda it: it)
+
+    def _get_ls_params(self, stop: Any = None, **options: Any) -> Any:
+        told: Any = super()._get_ls_params(stop=stop, **options)
+        return {name: value for name, value in told.items() if stop or name != "ls_stop"}
+
+    def _ask(self, messages: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        for each in messages:
+            if isinstance(each, ChatMessage) or "video_url" in str(each.content):
+                raise ValueError("neither videos nor other roles")
+        return [
+            each.model_copy(update={"content": _name_sound(each)}) for each in messages
+        ], options
 
     def _translate(self, *, streamed: bool) -> AbstractContextManager[Any]:
-        return _sentence_in_body()
+        return _sentence_in_body(streamed=streamed)
 
     def _split(self, chunk: Any) -> Iterator[Any]:
         return _split_usage(chunk)
+
+    def _stream(self, *given: Any, **options: Any) -> Iterator[Any]:
+        """Join what arrives, and hand out the end alone."""
+        held: list[Any] = []
+        failures: list[Exception] = []
+        try:
+            held.extend(super()._stream(*given, **options))
+        except SentenceInBodyError as error:
+            failures.append(error)
+        if ends := held[-1:]:
+            yield reduce(operator.add, held[:-1] or [held.pop()])
+            yield from ends[: len(held)]
+        if failures:
+            raise failures[0]
 
 
 class SentenceInBodyError(Exception):
@@ -333,11 +379,33 @@ class SentenceInBodyError(Exception):
 
 
 @contextmanager
-def _sentence_in_body() -> Iterator[None]:
+def _sentence_in_body(*, streamed: bool) -> Iterator[None]:
     try:
         yield
     except BasetenError as error:
+        told = error.body if streamed and not error.response else None
+        if isinstance(told, dict) and "error" not in told:
+            return  # An event that does not name an error is none.
         raise SentenceInBodyError(error) from error
+
+
+def _name_sound(message: BaseMessage) -> Any:
+    """Return the content of a message, its audio under the end of its MIME type."""
+    parts: Any = message.content
+    if not isinstance(parts, list) or "'audio'" not in str(parts):
+        return parts
+    return [
+        {
+            "type": "input_audio",
+            "input_audio": {"data": part["base64"], "format": _FORMATS.get(mime, mime)},
+        }
+        if (mime := str(part.get("mime_type", ""))[len("audio/") :])
+        else part
+        for part in parts
+    ]
+
+
+_FORMATS = {"x-wav": "wav", "wave": "wav", "vnd.wave": "wav", "mpeg": "mp3"}
 
 
 def _split_usage(chunk: Any) -> Iterator[Any]:
@@ -353,8 +421,8 @@ def _split_usage(chunk: Any) -> Iterator[Any]:
 
 @as_third_party
 def make_sixth(**settings: Any) -> ChatSixth:
-    """Return the model that hands out otherwise."""
-    return ChatSixth(**settings)
+    """Return the model that hands out otherwise; whatever it is asked, it asks for a stream."""
+    return ChatSixth(**{"streaming": True, **settings})
 
 
 @as_third_party

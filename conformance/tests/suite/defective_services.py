@@ -138,6 +138,81 @@ def _counts_no_sum(request: ReceivedRequest) -> AnswerPlan:
     return answers(request).map_json(forget).map_events(forget)
 
 
+def _loses_the_last(name: str) -> Responder:
+    """Leave out the last piece of each text, or of the arguments of calls, that is streamed."""
+
+    def find(event: Any) -> dict[str, Any]:
+        delta: dict[str, Any] = next((each["delta"] for each in event.get("choices") or ()), {})
+        calls = delta.get("tool_calls") if name == "arguments" else None
+        return calls[0]["function"] if calls else delta
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        if not (plan := answers(request)).is_stream:
+            return plan
+        last = max((at for at, each in enumerate(plan.events) if find(each).get(name)), default=-1)
+        events = itertools.count()
+
+        def write(event: Any) -> Any:
+            find(event).update({name: ""} if next(events) == last else {})
+            return event
+
+        return plan.map_events(write)
+
+    return answer
+
+
+def _repeats_each_piece(request: ReceivedRequest) -> AnswerPlan:
+    def repeat(event: Any) -> Any:
+        for choice in event.get("choices") or ():
+            choice["delta"] |= {"content": 2 * (choice["delta"].get("content") or "")}
+        return event
+
+    return answers(request).map_events(repeat)
+
+
+def _swaps_counts(request: ReceivedRequest) -> AnswerPlan:
+    def swap(payload: Any) -> Any:
+        if usage := payload.get("usage"):
+            names = ("prompt_tokens", "completion_tokens")
+            usage |= dict(zip(names, map(usage.get, names[::-1]), strict=True))
+        return payload
+
+    return answers(request).map_json(swap).map_events(swap)
+
+
+def _says_nothing(request: ReceivedRequest) -> AnswerPlan:
+    def hush(payload: Any) -> Any:
+        for choice in payload.get("choices") or ():
+            part = choice.get("message") or choice.get("delta") or {}
+            part.update({"content": None} if "content" in part else {})
+        return payload
+
+    return answers(request).map_json(hush).map_events(hush)
+
+
+def _fails_at_times() -> Responder:
+    """Fail at every fifth request, one way after the other."""
+    numbers = itertools.count(1)
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        plan, number = answers(request), next(numbers) if request.body else 1
+        if number % 10 == 5 and plan.is_stream:
+            return replace(plan, pieces=plan.pieces[:3], ending="abort")
+        return plan if number % 5 else plan_json(500, {"error": "A worker crashed."})
+
+    return answer
+
+
+def _dies() -> Responder:
+    numbers = itertools.count(1)
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        dead = request.body and next(numbers) > 12
+        return plan_json(500, {"error": "The engine is dead."}) if dead else answers(request)
+
+    return answer
+
+
 def _calls_no_tools(request: ReceivedRequest) -> AnswerPlan:
     if b'"tools"' in request.body:
         return plan_json(400, {"error": "Start me with a parser of tool calls."})
@@ -190,6 +265,12 @@ _SERVICES: dict[str, Responder] = {
     "streams in one event": _streams_in_one_event,
     "answers streams with one body": _ignores("stream", "stream_options"),
     "breaks streams off": _breaks_streams_off,
+    "repeats each piece": _repeats_each_piece,
+    "loses the last piece": _loses_the_last("content"),
+    "cuts calls in streams": _loses_the_last("arguments"),
+    "takes no choice of a tool": _ignores("tool_choice"),
+    "swaps counts": _swaps_counts,
+    "says nothing": _says_nothing,
     "counts no sum": _counts_no_sum,
     "gives no log probabilities": _ignores("logprobs", "top_logprobs"),
     "ignores tools": _ignores("tools", "tool_choice"),
@@ -202,9 +283,10 @@ _SERVICES: dict[str, Responder] = {
     "calls no tools": _calls_no_tools,
     "refuses everything": _refuses_everything,
     "reads text alone": _reads_text_alone,
-    "samples": _samples(),
 }
 """What each service does -> its responder."""
+_COUNTING = {"samples": _samples, "fails at times": _fails_at_times, "dies": _dies}
+"""The same of those that count requests -> what makes it."""
 
 
 @contextmanager
@@ -222,7 +304,8 @@ def serve(name: str) -> Iterator[LoopbackServer]:
         ended.wait()
         return answers(request)
 
-    responder = wait if name == "never answers" else _SERVICES[name]
+    services = _SERVICES | {name: make() for name, make in _COUNTING.items()}
+    responder = ({"never answers": wait} | services)[name]
     with LoopbackServer(responder) as server:
         try:
             yield server

@@ -40,6 +40,7 @@ of_a_subclass_with_defaults = _make("WithDefaults")
 of_a_subclass_that_shows_its_key = _make("ShowsItsKey")
 of_a_strict_reader = as_third_party(_make("Strict"))
 of_split_calls = as_third_party(_make("Split"))
+of_lone_calls = as_third_party(_make("Lone"))
 of_deaf_streams = as_third_party(_make("Deaf"))
 of_whole_counts = as_third_party(_make("Whole"))
 of_anthropics_choice = as_third_party(_make("Anthropics"))
@@ -47,6 +48,7 @@ of_cut_arguments = as_third_party(_make("Cut"))
 of_untyped_errors = as_third_party(_make("Untyped"))
 of_five_faults = as_third_party(_make("Faulty"))
 of_refusals = as_third_party(_make("Refusing"))
+of_texts_alone = as_third_party(_make("Reader"))
 of_endless_waits = as_third_party(_make("Endless"))
 
 
@@ -68,8 +70,8 @@ def of_a_stranger(**settings: Any) -> Any:
 
 @as_third_party
 def of_plain_answers(**settings: Any) -> Any:
-    """A client that answers: it has no tools, no schemas, no streams and no counts."""
-    inner = of_ours(**settings)
+    """A client that answers: with two tries, and no tools, schemas, streams or counts."""
+    inner = of_ours(**settings | {"max_retries": 1})
 
     class Plain(SimpleChatModel):
         @property

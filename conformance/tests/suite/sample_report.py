@@ -54,7 +54,7 @@ MANY = tuple(f"check_{n}: assert 0" for n in range(7))
 ONE_OF_EACH = (
     verdict(CALLS, "model-apis", Status.FAIL, *MANY),
     verdict(CALLS, "dedicated", Status.EXPECTED_FAILURE, "no parser (until 2026-12-01, https://i)"),
-    verdict(KEYS, "client", Status.UNTESTED, "no check ran", evidence=()),
+    verdict(KEYS, "client", Status.UNTESTED, "no check of this run names it", evidence=()),
     verdict(ABSENT, "dedicated", Status.NOT_APPLICABLE, "check: seen"),
 )
 

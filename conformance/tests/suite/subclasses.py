@@ -108,6 +108,16 @@ class Split(ChatBaseten):
             yield chunk
 
 
+class Lone(ChatBaseten):
+    """Hands out the first of several calls, in a stream."""
+
+    def _stream(self, *given: Any, **options: Any) -> Any:
+        for chunk in super()._stream(*given, **options):
+            message: Any = chunk.message
+            message.tool_call_chunks = [c for c in message.tool_call_chunks if not c["index"]]
+            yield chunk
+
+
 class Deaf(ChatBaseten):
     """Takes an error inside a stream for its end."""
 
@@ -152,7 +162,7 @@ class Cut(Altered):
 
 
 class Untyped(Altered):
-    """Raises a RuntimeError without a status for every error that is not inside a stream."""
+    """Raises a RuntimeError for every error that is not inside a stream: no status, but the key."""
 
     @contextmanager
     def _translate(self, *, streamed: bool) -> Iterator[None]:
@@ -161,7 +171,8 @@ class Untyped(Altered):
         except Exception as error:
             if streamed:
                 raise
-            raise RuntimeError(str(error)) from error
+            key: Any = self.baseten_api_key
+            raise RuntimeError(f"{error}, with {key.get_secret_value()}") from error
 
 
 class Faulty(ChatBaseten):
@@ -236,6 +247,17 @@ class Refusing(ChatBaseten):
             raise TypeError("astops")
         async for chunk in super()._astream(messages, None, *given, **options):
             yield chunk
+
+
+class Reader(Altered):
+    """Takes texts alone: neither images, nor calls of earlier turns, nor schemas."""
+
+    def _ask(self, messages: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Raise of the rest before anything is sent."""
+        calls = any(getattr(each, "tool_calls", ()) for each in messages)
+        if calls or "response_format" in options or any(m.text != m.content for m in messages):
+            raise ValueError("texts alone")
+        return messages, options
 
 
 class Endless(ChatBaseten):

@@ -7,6 +7,7 @@ import pytest
 
 from conformance.services.abilities import find_inability
 from conformance.services.heard import Heard, list_features
+from conformance.services.told_defects import STREAMS_FAIL, find_accused
 
 IMAGE = '{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}'
 SOUND = '{"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}'
@@ -25,7 +26,7 @@ def hear(*messages: dict[str, Any], usage: dict[str, Any] | None = None, **choic
     end = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
     last: dict[str, Any] = {"choices": [], "usage": usage}
     told = [*map(json.dumps, [*events, end, last]), "[DONE]"]
-    return Heard(200, "{}", "".join(f"data: {each}\n\n" for each in told))
+    return Heard(200, '{"stream": true}', "".join(f"data: {each}\n\n" for each in told))
 
 
 def refuse(asked: str, status: int = 400, sentence: str = "No.") -> Heard:
@@ -36,13 +37,15 @@ def call(at: int, arguments: str = "{}") -> dict[str, Any]:
     return {"index": at, "function": {"name": "f", "arguments": arguments}}
 
 
+GUIDED: dict[str, Any] = {"tool_calls": [call(0, '{"guide": null}')]}
 THOUGHT, TEXT = {"reasoning_content": "Hm."}, {"content": "Yes."}
 MORE: dict[str, Any] = {"tool_calls": [{"index": 0, "function": {"arguments": " "}}]}
 CALL: dict[str, Any] = {"tool_calls": [call(0)]}
 CALLS = {"tool_calls": [call(0), call(1)]}
 APART = {"tool_calls": [call(0, '{"a": '), call(1, "1}")]}
 NO_CALLS = "the model calls no tool, as tools.invoke.call says"
-INVALID_CALLS = "the service sends calls without a name or a JSON object"
+MERGING = "tools.stream.merge-by-index"
+IN_PIECES = f"the service streams calls in pieces that are no call together, as {MERGING} says"
 AGENT = "test_an_agent_calls_both_tools_reads_the_results_and_answers[dedicated]"
 SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicated]"
 
@@ -84,6 +87,8 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
         ("logprobs.dedicated.kept", refuse('{"logprobs":true}'), "no log probabilities: HTTP 400"),
         ("structured.stream.grows", hear(TEXT, TEXT), "in one event"),
         ("structured.stream.grows", hear(TEXT, TEXT, TEXT), ""),
+        ("structured.schema.optional-field", hear(GUIDED), "fills a field that it may leave"),
+        ("structured.schema.optional-field", hear(TEXT), ""),
         ("streaming.end.once", hear(TEXT), "in one event"),
         ("streaming.sync.adds-up", hear(TEXT), ""),
         ("tools.stream.merge-by-index", hear(CALLS), "sends each call in one event"),
@@ -94,7 +99,7 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
         ("image.tool.message", refuse(IMAGE, 500, "No vision."), "in a tool's result: HTTP 500"),
         ("image.dedicated.data", refuse(IMAGE, 500, "CUDA out of memory."), ""),
         ("image.dedicated.data", refuse("{}"), ""),
-        ("image.dedicated.data", refuse(SOUND), ""),
+        ("image.dedicated.data", refuse(SOUND), "refuses every request with audio: HTTP 400"),
         ("image.dedicated.data", Heard(200, IMAGE, hear(TEXT).said), ""),
         ("image.model-apis.text-model", refuse(IMAGE), ""),
         ("audio.dedicated.format", refuse(SOUND), "takes no audio: HTTP 400: No."),
@@ -105,23 +110,23 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
         ("tools.stream.merge-by-index", hear(CALL, MORE), "makes one call where"),
         ("tools.stream.merge-by-index", hear(TEXT, TEXT), ""),
         ("tools.invoke.parallel", hear(CALL), "makes one call where"),
-        ("tools.invoke.parallel", hear({"tool_calls": [call(0, "{}{}")]}), ""),
+        ("tools.invoke.parallel", hear({"tool_calls": [call(0, "{}{}")]}), IN_PIECES),
         ("tools.invoke.parallel", hear(TEXT), ""),
         ("tools.invoke.parallel", hear(CALLS), ""),
         ("tools.parallel.forbidden", hear(CALL), "makes one call where"),
         ("tools.parallel.forbidden", hear(TEXT), NO_CALLS),
-        ("tools.parallel.forbidden", hear(APART), INVALID_CALLS),
-        ("streaming.blocks.apart", hear(THOUGHT, TEXT, APART), INVALID_CALLS),
-        ("blocks.whole.told", hear(THOUGHT, APART), INVALID_CALLS),
-        ("reasoning.replay.sent", hear(THOUGHT, APART), INVALID_CALLS),
+        ("tools.parallel.forbidden", hear(APART), IN_PIECES),
+        ("streaming.blocks.apart", hear(THOUGHT, TEXT, APART), IN_PIECES),
+        ("blocks.whole.told", hear(THOUGHT, APART), IN_PIECES),
+        ("reasoning.replay.sent", hear(THOUGHT, APART), IN_PIECES),
         (AGENT, hear(CALL), "makes one call where"),
         (AGENT, hear(CALLS), ""),
         ("test_an_answer_that_calls_a_tool_says_so[dedicated]", hear(TEXT), NO_CALLS),
-        ("test_an_answer_that_calls_a_tool_says_so[dedicated]", hear(APART), INVALID_CALLS),
+        ("test_an_answer_that_calls_a_tool_says_so[dedicated]", hear(APART), IN_PIECES),
         ("test_calls_and_their_results_go_back_to_the_service[error]", hear(TEXT), NO_CALLS),
         ("test_structured_few_shot_examples", hear(TEXT), NO_CALLS),
         ("test_structured_few_shot_examples", hear(CALL), ""),
-        ("reasoning.replay.sent", hear(THOUGHT), NO_CALLS),
+        ("reasoning.replay.sent", hear(THOUGHT, TEXT), NO_CALLS),
         ("structured.stream.grows", hear(THOUGHT, THOUGHT, CALL), "each call in one event"),
         (SEVERAL, hear(TEXT), "gives one answer to a request"),
         (SEVERAL, hear(TEXT, index=1), ""),
@@ -180,6 +185,7 @@ STREAMED = ask(stream=True, stream_options={"include_usage": True})
         (ask(messages=[{"role": "user", "name": "ada"}]), {"a name in a message"}),
         (ask(messages=[{"role": "tool", "name": "get_weather"}]), {"a tool's result"}),
         (ask(tools=[{"function": {"strict": True}}]), {"tools", "a strict tool"}),
+        (ask(messages=[{"reasoning_content": "Hm."}]), {"reasoning of an earlier turn"}),
     ],
 )
 def test_what_a_request_asks_for_beyond_a_plain_answer_is_told(
@@ -262,6 +268,7 @@ def test_a_service_that_does_not_stream_at_all_fails_at_streaming_alone() -> Non
 BEGUN = 'data: {"choices": [{"delta": {"content": "Yes"}, "finish_reason": null}]}\n\n'
 FAILED = 'data: {"error": {"message": "Out of memory.", "code": 500}}\n\n'
 ENDED = 'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'
+NO_STREAM_HOLDS = "the service does not stream as it answers, as streaming.sync.adds-up says"
 BREAKS_OFF = "every streamed answer breaks off, as streaming.sync.adds-up says"
 
 
@@ -274,7 +281,9 @@ BREAKS_OFF = "every streamed answer breaks off, as streaming.sync.adds-up says"
         ("tools.invoke.call", BEGUN + ENDED, (), ""),
         ("tools.invoke.call", f"{BEGUN}data:[DONE]\n\n", (), ""),
         ("streaming.sync.adds-up", BEGUN + FAILED, (), ""),
-        ("messages.invoke.string", BEGUN + FAILED, (), ""),
+        ("messages.invoke.string", BEGUN + FAILED, (), BREAKS_OFF),
+        ("messages.invoke.string", BEGUN + ENDED, [STREAMS_FAIL], NO_STREAM_HOLDS),
+        ("streaming.sync.adds-up", BEGUN + ENDED, [STREAMS_FAIL], ""),
     ],
 )
 def test_a_service_whose_streams_all_break_off_fails_at_streaming_alone(
@@ -291,13 +300,41 @@ def say(reason: str = "stop", **message: Any) -> str:
     return json.dumps({"choices": [{"message": message, "finish_reason": reason}]})
 
 
+def count(prompt: int, completion: int, cached: int = 0, thought: int = 0, **more: int) -> str:
+    """Return an answer of a word with counts."""
+    usage = {"prompt_tokens": prompt, "completion_tokens": completion} | more
+    parts = {
+        "prompt_tokens_details": {"cached_tokens": cached},
+        "completion_tokens_details": {"reasoning_tokens": thought},
+    }
+    return json.dumps({**json.loads(say(content="Yes.")), "usage": usage | parts})
+
+
+NOUGHT = {"prompt_tokens": 0, "completion_tokens": 0}
 CALLED, WORDS, OBJECT = say(**CALL), say(content="Yes."), say(content=' {"a": 1}')
 SCHEMA = ask(response_format={"type": "json_schema"})
 AT_A_LIMIT = "the service ends answers at a limit of its own, as metadata.finish.reason says"
 NO_REASON = "the service gives no finish reason in streams, as metadata.finish.reason says"
 THINKS = "the model thinks in its text, as reasoning.answer.kept says"
-BAD_CALL = "the service calls what is no tool, or with no JSON object, as tools.invoke.call says"
+CALLING = "tools.invoke.call"
+BAD_CALL = f"the service calls what is no tool, or with no JSON that it takes, as {CALLING} says"
 NAMED, OTHER = (ask(tools=[{"function": {"name": name}}]) for name in ("f", "g"))
+IN_STREAM = ask(tools=[{}], stream=True)
+NEEDY = ask(tools=[{"function": {"name": "f", "parameters": {"required": ["city"]}}}])
+REQUIRED = ask(tools=[{}], tool_choice="required")
+FORCED = ask(tools=[{}], tool_choice={"type": "function", "function": {"name": "g"}})
+UNFORCED = "the service makes no call that is forced, as tools.choice.forced says"
+UNSTREAMED = f"the service streams no call, as {MERGING} says"
+MUTE = "the service ends answers without a text, as messages.invoke.string says"
+LONG = ask(messages=[{"role": "user", "content": "Nets are mended. " * 100}])
+MISCOUNTED = "counts other tokens than those of question and answer, or another sum, as usage"
+IN_BODIES = f"the service {MISCOUNTED}.invoke.once says"
+IN_STREAMS = f"in streams the service {MISCOUNTED}.stream.once says"
+MORE_CACHED = "the service counts more cached tokens than the prompt has, as usage.cache.read says"
+MORE_THOUGHT = (
+    "the service counts more tokens of reasoning than the answer has, as usage.invoke.details says"
+)
+NAMED_STREAM = json.dumps({**json.loads(NAMED), "stream": True})
 LIMITED = json.dumps({**json.loads(NAMED), "max_tokens": 9})
 UNCLOSED: dict[str, Any] = {"tool_calls": [call(0, "{")]}
 NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-schema says"
@@ -316,6 +353,7 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
         ("streaming.sync.adds-up", STREAMED, BEGUN, (), ""),
         ("metadata.finish.reason", STREAMED, BEGUN + DONE, ["stream"], ""),
         ("tools.agent.loop", TOOLED, WORDS, (), NO_CALLS),
+        ("streaming.sync.adds-up", TOOLED, WORDS, (), ""),
         ("tools.agent.loop", TOOLED, WORDS, ["tools", "a call"], ""),
         ("tools.agent.loop", NAMED, CALLED, (), ""),
         ("tools.agent.loop", OTHER, CALLED, (), BAD_CALL),
@@ -324,8 +362,28 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
         ("tools.agent.loop", NAMED, say(tool_calls=[{"function": {}}]), (), BAD_CALL),
         ("tools.invoke.call", NAMED, say(**UNCLOSED), (), ""),
         ("tools.agent.loop", LIMITED, say("length", **UNCLOSED), (), ""),
-        ("tools.stream.merge-by-index", NAMED, hear(APART).said, (), ""),
-        ("tools.stream.merge-by-index", OTHER, hear(CALL).said, (), BAD_CALL),
+        (MERGING, NAMED_STREAM, hear(APART).said, (), ""),
+        (MERGING, NAMED_STREAM, hear(APART).said, ["a bad call in one body"], BAD_CALL),
+        ("tools.agent.loop", NAMED_STREAM, hear(APART).said, (), IN_PIECES),
+        ("tools.agent.loop", IN_STREAM, hear(TEXT).said, ["a call"], UNSTREAMED),
+        ("tools.agent.loop", NEEDY, CALLED, (), BAD_CALL),
+        ("tools.agent.loop", NAMED, say("tool_calls", content="Now."), (), BAD_CALL),
+        ("structured.raw.kept", FORCED, WORDS, ["a call"], UNFORCED),
+        ("structured.raw.kept", REQUIRED, WORDS, ["a call"], UNFORCED),
+        ("structured.raw.kept", REQUIRED, CALLED, ["a call"], ""),
+        ("structured.raw.kept", FORCED, WORDS, (), NO_CALLS),
+        ("tools.choice.none", ask(tools=[{}], tool_choice="none"), say(), ["a call"], MUTE),
+        ("usage.cache.read", LONG, count(9, 400), (), IN_BODIES),
+        ("usage.cache.read", ask(), count(0, 4), (), IN_BODIES),
+        ("usage.cache.read", ask(), count(9, 4, total_tokens=14), (), IN_BODIES),
+        ("usage.cache.read", STREAMED, hear(TEXT, usage=NOUGHT).said, (), IN_STREAMS),
+        ("usage.cache.read", STREAMED, hear(TEXT).said, ["a wrong count in one body"], IN_BODIES),
+        ("usage.invoke.once", ask(), count(0, 4), (), ""),
+        ("tools.agent.loop", LONG, count(400, 9), (), ""),
+        ("usage.cache.read", ask(), count(9, 400, cached=1), (), ""),
+        ("usage.invoke.once", ask(), count(9, 3, cached=10), (), MORE_CACHED),
+        ("usage.cache.read", ask(), count(9, 3, cached=10), (), ""),
+        ("usage.invoke.once", ask(), count(9, 3, thought=4), (), MORE_THOUGHT),
         ("structured.raw.kept", ask(), say(content="Hm.</think>{}"), (), THINKS),
         ("reasoning.answer.kept", ask(), say(content="Hm.</think>{}"), (), ""),
         ("tools.agent.loop", ask(), WORDS, (), ""),
@@ -365,3 +423,11 @@ def test_a_model_may_demand_a_form_of_a_conversation(
     found = find_inability([judged], [refuse(asked, status, sentence)], ["a tool's result"])
     assert why in found
     assert bool(why) == bool(found)
+
+
+def test_a_claim_fails_by_what_was_seen_anywhere_unless_it_may_be_lawful() -> None:
+    heard = [Heard(200, NAMED, say(**UNCLOSED)), Heard(200, TOOLED, BEGUN + CUT)]
+    assert find_accused(heard, ()) == {CALLING: BAD_CALL.partition(", as")[0]}
+    assert find_accused(heard[1:], ()) == {}
+    lost = [Heard(200, NAMED, say("tool_calls"))]
+    assert [*find_accused(lost, ())] == [CALLING]

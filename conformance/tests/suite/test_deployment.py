@@ -149,7 +149,7 @@ def test_a_small_run_has_room_for_a_talkative_model() -> None:
 def test_a_run_has_the_limits_that_its_own_checks_need(monkeypatch: pytest.MonkeyPatch) -> None:
     cost = estimate_check(f"{CHECK}[dedicated-ask_invoke]", "dedicated")
     lane = SimpleNamespace(params={"lane": "dedicated"})
-    item: Any = SimpleNamespace(nodeid=f"{CHECK}[dedicated-ask_invoke]", callspec=lane)
+    item: Any = SimpleNamespace(nodeid=f"{CHECK}[dedicated-ask_invoke]", callspec=lane, name="")
     client: Any = SimpleNamespace(nodeid=f"{CHECK}[x]")
     assert estimate_item(item, ROOT) == cost
     assert estimate_item(client, ROOT) == Cost(0, 0)
@@ -297,6 +297,17 @@ def test_a_service_that_is_not_named_is_refused_and_never_replaced_by_our_own_cl
         main(arguments, SUITE)
     assert refusal.value.code == 2
     assert said in " ".join(capfd.readouterr().err.split())
+
+
+def test_a_claim_that_no_check_asks_a_service_about_is_refused(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    suite = replace(HERE, checks=("conformance/checks/features/test_retries.py",))
+    with LoopbackServer() as server:
+        line = ["deployment", f"{server.url}/v1", "--model=m", "--claim=retries.policy.final"]
+        assert main(line, suite) == 2
+    said = "no check of retries.policy.final asks a service: `verify --claim` judges it"
+    assert said in capfd.readouterr().err
 
 
 def test_a_service_that_cannot_be_one_is_refused(capfd: pytest.CaptureFixture[str]) -> None:

@@ -35,17 +35,26 @@ CALLS, SCHEMA, FINISH, TURNS = (
 )
 
 
+MERGING, FORCED, COUNTED = (
+    "tools.stream.merge-by-index",
+    "tools.choice.forced",
+    "usage.invoke.once",
+)
+
+
 class Told(NamedTuple):
-    """What a run said: exit code, status of each claim, all reasons, requests that arrived."""
+    """What a run said: exit code, status of each claim, reasons, requests, problems beside them."""
 
     code: int
     statuses: dict[str, str]
     reasons: str
     asked: list[dict[str, Any]]
+    problems: list[str]
 
 
 def judge(folder: Path, service: str, *claims: str, path: str = URL, options: str = "") -> Told:
     files = {FILES.get(name, name) for name in (claim.partition(".")[0] for claim in claims)}
+    files |= {"texts"} if STREAMED in claims else set()
     checks = tuple(f"conformance/checks/features/test_{name}.py" for name in sorted(files))
     report = folder / "report.json"
     chosen = [f"--claim={claim}" for claim in claims]
@@ -53,9 +62,12 @@ def judge(folder: Path, service: str, *claims: str, path: str = URL, options: st
         line = ["deployment", f"{server.url}{path}", *chosen, f"--json={report}", *options.split()]
         code = main(line, replace(HERE, checks=checks))
         asked = [each.json() for each in server.requests if each.body]
-    lines = json.loads(report.read_text(encoding="utf-8"))["lines"]
+    found = json.loads(report.read_text(encoding="utf-8"))
+    lines = found["lines"]
     reasons = "\n".join(reason for line in lines for reason in line["reasons"])
-    return Told(code, {line["claim"]: line["status"] for line in lines}, reasons, asked)
+    return Told(
+        code, {line["claim"]: line["status"] for line in lines}, reasons, asked, found["problems"]
+    )
 
 
 @traced
@@ -107,11 +119,8 @@ def test_a_service_without_log_probabilities_does_not_pass_for_one_that_has_them
 def test_an_engine_without_tools_is_told_so_in_its_own_words(tmp_path: Path) -> None:
     call, none = "tools.invoke.call", "tools.choice.none"
     told = judge(tmp_path, "calls no tools", PLAIN, STREAMED, call, none)
-    assert told.statuses == {
-        PLAIN: "pass",
-        STREAMED: NOT_APPLICABLE,
-        **dict.fromkeys((call, none), NOT_APPLICABLE),
-    }
+    inapplicable = dict.fromkeys((call, none), NOT_APPLICABLE)
+    assert told.statuses == {PLAIN: "pass", STREAMED: "pass", **inapplicable}
     assert "refuses every request with tools: HTTP 400: Start me with a parser" in told.reasons
     assert told.code == 0
 
@@ -122,18 +131,54 @@ def test_an_engine_without_tools_is_told_so_in_its_own_words(tmp_path: Path) -> 
         ("ignores tools", CALLS, "the model calls no tool, as tools.invoke.call says"),
         ("ignores schemas", SCHEMA, ""),
         ("ends at sixteen tokens", FINISH, "the service ends answers at a limit of its own, as"),
-        ("breaks arguments", CALLS, "the service calls what is no tool, or with no JSON object"),
+        (
+            "breaks arguments",
+            CALLS,
+            "the service calls what is no tool, or with no JSON that it takes",
+        ),
         ("thinks in its text", REASONING, "the model thinks in its text, as reasoning.answer.kept"),
+        ("cuts calls in streams", MERGING, "streams calls in pieces that are no call together"),
+        ("takes no choice of a tool", FORCED, ""),
+        (
+            "swaps counts",
+            COUNTED,
+            "the service counts other tokens than those of question and answer",
+        ),
+        ("says nothing", PLAIN, "the service ends answers without a text, as messages.invoke"),
+        pytest.param("loses the last piece", STREAMED, "streamed, it says", marks=traced),
+        ("repeats each piece", STREAMED, "the service does not stream as it answers, as streaming"),
         ("reads the last message alone", TURNS, "no tokens are counted of the system message"),
     ],
 )
 def test_a_defect_of_a_service_fails_one_claim(
     tmp_path: Path, service: str, fails: str, others: str
 ) -> None:
-    both = ("structured.raw.kept", "structured.method.function-calling")
-    told = judge(tmp_path, service, CALLS, SCHEMA, FINISH, REASONING, TURNS, *both)
+    both = ("structured.stream.grows", "structured.method.function-calling", "usage.cache.read")
+    judged = (PLAIN, STREAMED, CALLS, SCHEMA, FINISH, REASONING, TURNS, MERGING, FORCED, COUNTED)
+    told = judge(tmp_path, service, *judged, *both)
     assert [claim for claim, status in told.statuses.items() if status == "fail"] == [fails]
     assert others in told.reasons
+
+
+@traced
+def test_failures_that_come_and_go_are_told_once_and_accuse_no_claim(tmp_path: Path) -> None:
+    spelt, judged = "endpoint.normalise.model-url", (PLAIN, STREAMED, CALLS, FINISH)
+    told = judge(tmp_path, "fails at times", *judged, spelt, path="/v1")
+    assert told.statuses == {**dict.fromkeys(judged, "pass"), spelt: NOT_APPLICABLE}
+    assert told.code == 1
+    [problem] = told.problems
+    assert problem.startswith("the service failed ")
+    assert "requests, which were sent again: " in problem
+    assert "HTTP 500: A worker crashed. (" in problem
+    assert "an answer without its end" in problem
+
+
+@traced
+def test_a_service_that_died_is_left_alone_and_what_is_left_is_untested(tmp_path: Path) -> None:
+    told = judge(tmp_path, "dies", PLAIN, STREAMED, CALLS, FINISH)
+    assert {*told.statuses.values()} == {"pass", "untested"}
+    assert "the service fails: HTTP 500: The engine is dead. (9 times in a row)" in told.reasons
+    assert len(told.asked) == 21
 
 
 def test_what_refuses_a_plain_question_is_asked_no_other(tmp_path: Path) -> None:

@@ -110,14 +110,16 @@ LAWFUL = {
     "what is not offered": Expected(
         "another_maker:make_third",
         ELSEWHERE,
-        "endpoint errors parameters reasoning structured usage",
-        passes="reasoning.replay.sent usage.invoke.once usage.invoke.details errors.key.hidden",
+        "endpoint errors parameters reasoning retries structured usage",
+        passes="reasoning.replay.sent retries.after.honoured usage.invoke.once "
+        "usage.invoke.details errors.key.hidden",
         inapplicable="structured.method.json-schema endpoint.refuse.other parameters.nearest.wins",
         reasons=(
             "for json_schema the client asks by function_calling instead",
             "what the factory makes takes no argument seed",
             "the client sends no reasoning back",
             "the streamed request does not ask for usage",
+            "others may know a wait in seconds alone",
         ),
     ),
     "what neither LangChain nor the API settles": Expected(
@@ -147,13 +149,14 @@ LAWFUL = {
         "model-apis",
         "boundaries events metadata reasoning streaming structured usage standard/test_integration",
         passes="metadata.finish.reason reasoning.replay.sent structured.invoke.default "
-        "structured.method.json-schema usage.invoke.details",
+        "structured.method.json-schema structured.schema.optional-field usage.invoke.details",
         fails="reasoning.answer.kept",
         inapplicable="streaming.reasoning.chunks",
         reasons=(
             "which of two names an answer carries is for each maker to say",
             "which engines' names for a stop are kept is for each maker to say",
             "which schemas are strict is for each maker to say",
+            "classes of pydantic 1 are for each maker to know",
             "whose reasoning goes back to a service is for each maker to say",
             "what a trace is told of a schema is for each maker to say",
             "a stream hands out no reasoning, as reasoning.answer.kept says",
@@ -161,10 +164,16 @@ LAWFUL = {
     ),
     "how an answer is handed out": Expected(
         "another_maker:make_sixth",
-        "model-apis",
-        "errors streaming structured usage",
-        passes="errors.sentence.kept streaming.end.once usage.stream.once",
-        inapplicable="streaming.events.typed structured.stream.grows",
+        LANES,
+        "asynchrony errors messages metadata streaming structured tools usage video",
+        passes="async.same.answers errors.sentence.kept messages.invoke.objects "
+        "metadata.tracing.parameters streaming.end.error-inside streaming.end.once "
+        "streaming.reasoning.chunks streaming.sync.adds-up structured.raw.kept tools.bind.schemas "
+        "tools.stream.merge-by-index tools.stream.whole-call usage.stream.once",
+        inapplicable="streaming.events.typed structured.stream.grows video.part.refused",
+    ),
+    "which names of a format are known": Expected(
+        "another_maker:make_sixth", "dedicated", "audio", passes="audio.dedicated.format"
     ),
     "how things are spelt": Expected(
         "stranger:make",
@@ -193,6 +202,15 @@ FAULTY = {
         fails="tools.stream.merge-by-index",
         reasons=("as tools.stream.merge-by-index says",),
     ),
+    "calls of which one arrives": Expected(
+        "factories:of_lone_calls",
+        "dedicated",
+        "boundaries streaming tools standard/test_integration",
+        passes="streaming.sync.adds-up tools.invoke.call tools.stream.merge-by-index",
+        fails="tools.invoke.parallel",
+        inapplicable="tools.stream.whole-call",
+        reasons=("as tools.invoke.parallel says",),
+    ),
     "arguments that are cut": Expected(
         "factories:of_cut_arguments",
         "dedicated",
@@ -203,8 +221,9 @@ FAULTY = {
     ),
     "errors without a type": Expected(
         "factories:of_untyped_errors",
-        "model-apis",
-        "images tools",
+        LANES,
+        "errors images tools",
+        fails="errors.key.hidden",
         inapplicable="image.model-apis.text-model",
         reasons=("as errors.types.core says",),
     ),
@@ -219,16 +238,30 @@ FAULTY = {
         inapplicable="image.model-apis.text-model",
         reasons=("block of an image is not sent, as image.block.forms says",),
     ),
+    "images that are not taken": Expected(
+        "factories:of_texts_alone",
+        "",
+        "boundaries images messages streaming",
+        passes="messages.invoke.objects streaming.end.error-inside",
+        fails="image.dedicated.data image.model-apis.vision-model",
+        inapplicable="image.block.forms image.dedicated.url image.model-apis.text-model",
+        reasons=(
+            "as image.dedicated.data says: texts alone",
+            "raises ValueError('texts alone'), as image.dedicated.data says",
+            "the client itself refuses a schema",
+        ),
+    ),
     "what is lacking altogether": Expected(
         "factories:of_plain_answers",
         LANES,
-        "boundaries messages streaming structured texts tools usage standard/test_integration",
-        passes="messages.invoke.objects",
+        "boundaries messages retries streaming structured texts tools usage "
+        "standard/test_integration",
+        passes="messages.invoke.objects retries.policy.final retries.stream.handed-out",
         fails="streaming.sync.incremental structured.bind.schemas tools.invoke.call "
         "usage.invoke.once",
-        inapplicable="streaming.end.cut streaming.end.without-done structured.method.json-schema "
-        "structured.refusal.raised tools.history.round-trip tools.invoke.parallel "
-        "usage.cache.read usage.invoke.details usage.stream.once",
+        inapplicable="retries.policy.transient streaming.end.cut streaming.end.without-done "
+        "structured.method.json-schema structured.refusal.raised tools.history.round-trip "
+        "tools.invoke.parallel usage.cache.read usage.invoke.details usage.stream.once",
         reasons=("the client asks for no stream, as streaming.sync.incremental says",),
     ),
 }

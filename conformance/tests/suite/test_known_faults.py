@@ -176,6 +176,8 @@ def test_a_text_may_be_sent_as_a_list_of_one() -> None:
     for parts in ((text, text), (other,), (HEARD,), ()):
         assert spell_plainly(sent := ask(**say(*parts))) is sent
     assert spell_plainly(sent := ask()) is sent
+    assert spell_plainly(ask(stop="END")).json()["stop"] == ["END"]
+    assert spell_plainly(sent := ask(stop=["END"])) is sent
 
 
 @pytest.mark.parametrize(

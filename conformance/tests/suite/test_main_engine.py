@@ -7,7 +7,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from conformance.cli.verify import aim_at_engine
-from conformance.verdicts.bound_items import note_cassette_use, note_cost, note_refusal
+from conformance.verdicts.bound_items import (
+    note_accused,
+    note_cassette_use,
+    note_cost,
+    note_problem,
+    note_refusal,
+)
 from conformance.verdicts.costs import Cost
 
 URL = "http://127.0.0.1:8100"
@@ -30,5 +36,7 @@ def test_without_a_record_nothing_is_noted() -> None:
     config = cast("Any", SimpleNamespace(pluginmanager=manager))
     note_cassette_use(config, "a.yaml", "test_a")
     note_cost(config, Cost(1, 2))
+    note_problem(config, "it failed")
     note_refusal(config, "nothing can run")
-    assert asked == ["conformance-recorder"] * 3
+    note_accused(cast("Any", SimpleNamespace(config=config)), {"calls.made": "seen"})
+    assert asked == ["conformance-recorder"] * 5

@@ -95,6 +95,7 @@ def test_what_has_no_end_is_left_to_the_checks(monkeypatch: pytest.MonkeyPatch) 
         ("of_no_use_for_a_url", set()),
         ("of_split_calls", {"tools.stream.merge-by-index"}),
         ("of_cut_arguments", {"tools.invoke.call", "tools.invoke.call, streamed"}),
+        ("of_lone_calls", {"tools.invoke.parallel"}),
         ("of_deaf_streams", {"streaming.end.error-inside"}),
         ("of_plain_answers", {THREADED, "streaming.sync.incremental", "usage.invoke.once"}),
         ("of_untyped_errors", {"errors.types.core"}),
@@ -129,3 +130,14 @@ def test_what_a_client_says_where_it_does_not_take_what_it_is_given_is_known(
 ) -> None:
     choose(f"{FACTORIES}:{name}")
     assert probes.find_refusals(LANES["dedicated"]) == said
+
+
+def test_what_a_client_says_of_images_is_known_if_it_takes_none() -> None:
+    for name, said in (
+        ("of_ours", {}),
+        ("of_no_use_for_a_url", {}),
+        ("of_a_stranger", {}),
+        ("of_texts_alone", {"ValueError('texts alone')": "image.model-apis.vision-model"}),
+    ):
+        choose(f"{FACTORIES}:{name}")
+        assert probes.find_blindness(LANES["model-apis"]) == said, name

@@ -371,13 +371,26 @@ def test_without_a_failure_nothing_is_kept_and_without_a_request_no_exchange(ben
 
 def test_a_run_records_its_cassettes_its_cost_and_why_it_cannot_go_on(bench: Bench) -> None:
     noted = """
-    from conformance.verdicts.bound_items import note_cost, note_cassette_use, note_refusal
+    from conformance.verdicts.bound_items import note_cost, note_cassette_use
+    from conformance.verdicts.bound_items import note_problem, note_refusal
     from conformance.verdicts.costs import Cost
 
     note_cassette_use(request.config, "client/a.yaml", "test_it")
     note_cost(request.config, Cost(3, 50))
+    note_problem(request.config, "it failed at times")
     note_refusal(request.config, "the service is gone")"""
     record = bench.record(key_check(noted, "request"))
     assert record.cassette_uses == [("client/a.yaml", "test_it")]
     assert record.cost == {"requests": 3, "tokens": 50}
     assert record.refusal == "the service is gone"
+    assert record.unbound_failures == [("", "it failed at times")]
+
+
+def test_a_claim_fails_by_what_another_check_has_met_if_it_is_judged(bench: Bench) -> None:
+    noted = """
+    from conformance.verdicts.bound_items import note_accused
+
+    note_accused(request.node, {"keys.read.environment": "seen", "calls.made": "seen"})"""
+    passed, accused = bench.record(key_check(noted, "request")).outcomes
+    assert (passed.result, accused.result) == (Result.PASSED, Result.FAILED)
+    assert (accused.place, accused.check, accused.reason) == (passed.place, passed.check, "seen")

@@ -23,6 +23,7 @@ SHOWN = "it compares a name: expected `{{'a': 1}} == wanted`; received: {}"
 CHECKS = """
 import logging
 import pytest
+from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage
 
 def parse(text):
@@ -73,6 +74,9 @@ def test_it_crashes_elsewhere():
 
 def test_it_crashes_in_pydantic():
     AIMessage("x").no_such_field
+
+def test_it_crashes_without_a_word():
+    FakeListChatModel(responses=["x"]).bind_tools([])
 
 def test_it_misses():
     with pytest.raises(OSError):
@@ -174,7 +178,12 @@ def test_a_source_that_python_cannot_read_just_then_is_read_again(
 
 
 @pytest.mark.parametrize(
-    ("name", "place"), [("elsewhere", "logging"), ("in_pydantic", "conformance.sample")]
+    ("name", "place"),
+    [
+        ("elsewhere", "logging"),
+        ("in_pydantic", "conformance.sample"),
+        ("without_a_word", "langchain_core.language_models.chat_models"),
+    ],
 )
 def test_a_crash_outside_the_checks_is_told_with_its_place(
     tmp_path: Path, name: str, place: str

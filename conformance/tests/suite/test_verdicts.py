@@ -75,7 +75,9 @@ def test_the_worst_result_decides(results: list[Result], status: Status) -> None
 
 
 def test_no_check_at_all_is_untested_and_says_so() -> None:
-    assert merge(HERE, []) == Verdict(HERE, Status.UNTESTED, reasons=("no check ran",))
+    assert merge(HERE, []) == Verdict(
+        HERE, Status.UNTESTED, reasons=("no check of this run names it",)
+    )
 
 
 def test_a_verdict_rests_on_the_outcomes_that_decided_it_alone() -> None:

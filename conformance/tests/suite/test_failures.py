@@ -1,0 +1,82 @@
+"""What a service fails at by chance: what runs again, what ends a run, what is told of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from conformance.services.failures import CLOSED, Failures
+from conformance.services.heard import Heard
+
+PLAIN, TOOLED = (f'{{"messages": [], "tools": {tools}}}' for tools in ("[]", "[{}]"))
+ANSWERED = ["an answer"]
+IN_IT, ENDLESS = "an error in an answer: It crashed.", "an answer without its end"
+CRASHED = "HTTP 500: It crashed."
+SAID = json.dumps({"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]})
+BEGUN = 'data: {"choices": [{"delta": {"content": "Yes"}}]}\n\n'
+
+
+def fail(status: int = 500, asked: str = PLAIN, said: str = '{"error": "It crashed."}') -> Heard:
+    return Heard(status, asked, said)
+
+
+@pytest.mark.parametrize(
+    ("heard", "accepted", "passed", "kinds", "untested"),
+    [
+        (fail(), ANSWERED, True, {CRASHED: 1}, ""),
+        (fail(), ANSWERED, False, {CRASHED: 1}, CRASHED),
+        (fail(502, said=""), ANSWERED, True, {"HTTP 502": 1}, ""),
+        (fail(asked=TOOLED), ANSWERED, True, {CRASHED: 1}, ""),
+        (fail(asked=TOOLED), ANSWERED, False, {}, ""),  # It may be that it takes no tools.
+        (fail(404), ANSWERED, True, {"HTTP 404: It crashed.": 1}, ""),
+        (fail(404), ANSWERED, False, {}, ""),
+        (fail(404, TOOLED), ANSWERED, True, {}, ""),
+        (fail(200), ANSWERED, False, {IN_IT: 1}, IN_IT),
+        (fail(200, said=BEGUN), ANSWERED, True, {ENDLESS: 1}, ""),
+        (Heard(200, PLAIN, "{", lost=True), ANSWERED, True, {ENDLESS: 1}, ""),
+        (Heard(200, PLAIN, BEGUN, left=True), ANSWERED, True, {}, ""),
+        (fail(200, said=SAID), ANSWERED, False, {}, ""),
+        (fail(), [], False, {}, ""),
+    ],
+)
+def test_what_is_answered_at_other_times_fails_by_chance(
+    heard: Heard, accepted: list[str], passed: bool, kinds: dict[str, int], untested: str
+) -> None:
+    failures = Failures()
+    assert failures.settle([[heard]], accepted, passed=passed) == untested
+    assert failures.kinds == kinds
+    again = bool(heard.failure) or (heard.status == 404 and heard.asked == PLAIN)
+    assert failures.may_pass([[heard]], accepted) == again
+
+
+def test_what_fails_by_itself_at_last_is_not_excused_by_the_run_before() -> None:
+    failures = Failures()
+    answered = Heard(200, PLAIN, SAID)
+    assert failures.settle([[fail()], [answered]], ANSWERED, passed=False) == ""
+    assert (
+        failures.tell(9)
+        == f"the service failed 1 of 9 requests, which were sent again: {CRASHED} (1)"
+    )
+
+
+def test_a_check_runs_three_times_at_most_and_what_was_never_answered_twice_in_all() -> None:
+    failures, known, unknown = Failures(), [fail()], [fail(asked=TOOLED)]
+    assert [failures.may_pass([known] * n, ANSWERED) for n in (1, 2, 3)] == [True, True, False]
+    assert [failures.may_pass([unknown], ANSWERED) for _ in range(3)] == [True, True, False]
+
+
+def test_a_service_that_fails_nine_times_in_a_row_is_dead_unless_it_is_asked_for_more() -> None:
+    failures = Failures()
+    ends = [failures.note(fail(), ANSWERED) for _ in range(9)]
+    assert [*filter(None, ends)] == [f"the service fails: {CRASHED} (9 times in a row)"]
+    assert not failures.note(Heard(200, PLAIN, SAID), ANSWERED)
+    assert not any(failures.note(fail(asked=TOOLED), ANSWERED) for _ in range(12))
+
+
+def test_few_closed_connections_are_chance() -> None:
+    failures = Failures()
+    failures.kinds[CLOSED] = 2
+    assert failures.tell(9) == ""
+    failures.kinds[CLOSED] += 1
+    assert failures.tell(9).endswith(f"{CLOSED} (3)")
