@@ -16,7 +16,7 @@ from conformance.checks.features.questions import (
     note_bodies,
     tapped,
 )
-from conformance.subjects.expected_errors import catching
+from conformance.subjects.expected_errors import catching, expect
 from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
