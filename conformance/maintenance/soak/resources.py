@@ -58,8 +58,8 @@ def count_resources() -> Resources:
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
     # Not isinstance: it asks proxies for their class, and a proxy may answer with an error.
-    tasks: list[Any] = [thing for thing in gc.get_objects() if type(thing) is asyncio.Task]
-    tasks = [task for task in tasks if not task.done()]
+    found: Any = (each for each in gc.get_objects() if issubclass(type(each), asyncio.Task))
+    tasks = [task for task in found if not task.done()]
     links, status = list(_read_descriptors()), _read_status()
     sockets = sum(link.startswith("socket:") for link in links)
     return Resources(
