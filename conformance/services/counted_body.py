@@ -51,8 +51,7 @@ class CountedBody(Body, AsyncBody):
                 if self._meter.stays_open and self._told:
                     break
         except _LOST as error:
-            self._lost = self._meter.loses(error, told=self._told)
-            if self._lost:
+            if self._loses(error):
                 raise
         self._ended = True
 
@@ -63,10 +62,13 @@ class CountedBody(Body, AsyncBody):
                 if self._meter.stays_open and self._told:
                     break
         except _LOST as error:
-            self._lost = self._meter.loses(error, told=self._told)
-            if self._lost:
+            if self._loses(error):
                 raise
         self._ended = True
+
+    def _loses(self, error: Exception) -> bool:
+        self._lost = self._meter.loses(error, told=self._told)
+        return self._lost
 
     @property
     def _told(self) -> bool:
