@@ -7,6 +7,7 @@ that loses what the service did send fails.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from conformance.services.heard import REFUSED
@@ -95,6 +96,19 @@ def _leaves_guides_out(answers: Answers) -> bool:
     return not any('"guide"' in each for each in said)
 
 
+def _names_places_as_asked(answers: Answers) -> bool:
+    said = [call.value for answer in answers for call in answer.calls if call.is_valid]
+    said += [answer.said_object for answer in answers]
+    named = (each["city"] for each in said if isinstance(each.get("city"), str))
+    return not any(_PLACE.search(city) and city not in _ASKED for city in named)
+
+
+_ASKED = {"Paris", "Rome", "New York City"}
+"""What the checks ask about; a model may add a country, or leave a word out."""
+_PLACE = re.compile(r"\b(?:Paris|Rome|New York)\b")
+_COMPARED = ("tools.", "structured.")
+"""Claims that checks judge by comparing arguments."""
+_OWN_WORDS = "the model names a place in words of its own, which a check cannot compare"
 _NO_REASONING = "the model answers without reasoning"
 _NOT_STREAMED = "the service sends what it answers in one event"
 _WHOLE_CALLS = "the service sends each call in one event"
@@ -172,4 +186,6 @@ def find_inability(
     # What answered nothing shows no lack of anything.
     answers = [read_answer(each.said) for each in heard if each.answers]
     needs = [need for name in judged for need in _NEEDS.get(name, ())] if answers else []
+    if any(name.startswith(_COMPARED) for name in judged):
+        needs.append((_names_places_as_asked, _OWN_WORDS))
     return next((why for shows, why in needs if not shows(answers)), "")

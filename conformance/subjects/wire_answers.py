@@ -85,6 +85,14 @@ class WireAnswer:
     events: int = 0
     texts: int = 0
 
+    @property
+    def said_object(self) -> dict[str, Any]:
+        """The text as a JSON object; empty if it is none."""
+        try:
+            return _dict(json.loads(self.text))
+        except ValueError:
+            return {}
+
     def count(self, *path: str) -> int | None:
         """Return a count of the usage object; None if it is not there.
 

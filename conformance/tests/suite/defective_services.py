@@ -100,6 +100,13 @@ def _take_the_last_message_alone(body: dict[str, Any]) -> dict[str, Any]:
     return body | ({"messages": [last]} if last["role"] == "user" else {})
 
 
+def _name_places_otherwise(body: dict[str, Any]) -> dict[str, Any]:
+    """Have a model name places in its own words, as in what it is asked."""
+    said = json.dumps(body).replace("Paris", "'Paris, France'").replace("New York City", "New York")
+    named: dict[str, Any] = json.loads(said)
+    return named
+
+
 def _breaks_arguments(request: ReceivedRequest) -> AnswerPlan:
     """Put a comma behind the last of a call's arguments."""
 
@@ -278,6 +285,7 @@ _SERVICES: dict[str, Responder] = {
     # ... unless more are asked for.
     "ends at sixteen tokens": _asks(lambda body: {"max_tokens": 16, **body}),
     "reads the last message alone": _asks(_take_the_last_message_alone),
+    "names places otherwise": _asks(_name_places_otherwise),
     "breaks arguments": _breaks_arguments,
     "thinks in its text": _thinks_in_its_text,
     "calls no tools": _calls_no_tools,

@@ -37,6 +37,10 @@ def call(at: int, arguments: str = "{}") -> dict[str, Any]:
     return {"index": at, "function": {"name": "f", "arguments": arguments}}
 
 
+def name_city(city: str) -> Heard:
+    return hear({"tool_calls": [call(0, json.dumps({"city": city}))]})
+
+
 GUIDED: dict[str, Any] = {"tool_calls": [call(0, '{"guide": null}')]}
 THOUGHT, TEXT = {"reasoning_content": "Hm."}, {"content": "Yes."}
 MORE: dict[str, Any] = {"tool_calls": [{"index": 0, "function": {"arguments": " "}}]}
@@ -87,6 +91,13 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
         ("logprobs.dedicated.kept", refuse('{"logprobs":true}'), "no log probabilities: HTTP 400"),
         ("structured.stream.grows", hear(TEXT, TEXT), "in one event"),
         ("structured.stream.grows", hear(TEXT, TEXT, TEXT), ""),
+        ("tools.invoke.call", name_city("Paris, France"), "names a place in words of its own"),
+        ("structured.invoke.default", name_city("New York"), "names a place in words of its own"),
+        ("structured.method.json-schema", hear({"content": '{"city": "New York"}'}), "names a pl"),
+        ("tools.invoke.call", name_city("ParisParis"), ""),
+        ("tools.invoke.call", name_city("Paris"), ""),
+        ("tools.invoke.call", hear({"content": "[1]"}), ""),
+        ("usage.invoke.once", name_city("Paris, France"), ""),
         ("structured.schema.optional-field", hear(GUIDED), "fills a field that it may leave"),
         ("structured.schema.optional-field", hear(TEXT), ""),
         ("streaming.end.once", hear(TEXT), "in one event"),

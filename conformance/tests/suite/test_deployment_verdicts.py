@@ -160,6 +160,15 @@ def test_a_defect_of_a_service_fails_one_claim(
     assert others in told.reasons
 
 
+def test_a_model_with_words_of_its_own_is_not_accused(tmp_path: Path) -> None:
+    both = ("tools.invoke.parallel", "structured.method.json-schema")
+    told = judge(tmp_path, "names places otherwise", PLAIN, CALLS, MERGING, *both, FORCED)
+    assert set(told.statuses.values()) <= {"pass", NOT_APPLICABLE}
+    assert told.statuses[CALLS] == told.statuses[both[1]] == NOT_APPLICABLE
+    assert "the model names a place in words of its own" in told.reasons
+    assert told.code == 0
+
+
 @traced
 def test_failures_that_come_and_go_are_told_once_and_accuse_no_claim(tmp_path: Path) -> None:
     spelt, judged = "endpoint.normalise.model-url", (PLAIN, STREAMED, CALLS, FINISH)
