@@ -14,9 +14,16 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import httpx2
 import pytest
 
-from conformance.reference import AnswerPlan, Responder, respond
+from conformance.reference import (
+    AnswerPlan,
+    AsyncResponderTransport,
+    Responder,
+    ResponderTransport,
+    respond,
+)
 from conformance.reference.exchange import plan_json
 from conformance.subjects import connect
 from conformance.subjects.expected_errors import expect_status, is_typed
@@ -88,6 +95,7 @@ __all__ = [
     "judge_refusal",
     "knowing",
     "leave_unknown",
+    "make_clients",
     "mount",
     "mount_refused",
     "name_of",
@@ -382,6 +390,36 @@ def mount(lane: str, evidence: Evidence, responder: Responder = respond, **setti
     """
     evidence.came_from("reference")
     return connect.mount(LANES[lane], responder, settings)
+
+
+def make_clients(
+    hook: Callable[[Any], None],
+    moment: str = "request",
+    responder: Responder = respond,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Return the arguments that give a model clients of the user's own, with an event hook.
+
+    Args:
+        hook: Is called with each request or response, in both colours.
+        moment: `request` or `response`.
+        responder: What answers.
+        settings: Other arguments of the clients.
+    """
+
+    async def awaited(told: Any) -> None:
+        hook(told)
+
+    return {
+        "http_client": httpx2.Client(
+            transport=ResponderTransport(responder), event_hooks={moment: [hook]}, **settings
+        ),
+        "http_async_client": httpx2.AsyncClient(
+            transport=AsyncResponderTransport(responder),
+            event_hooks={moment: [awaited]},
+            **settings,
+        ),
+    }
 
 
 def mount_refused(lane: str, evidence: Evidence, responder: Responder = respond) -> Any:

@@ -17,12 +17,12 @@ from conformance.checks.features.questions import (
     change_answers,
     change_plans,
     every_way,
+    make_clients,
     mount,
     mount_refused,
     name_requests,
     note_requests,
 )
-from conformance.reference import AsyncResponderTransport, ResponderTransport
 from conformance.reference.exchange import plan_bytes, plan_json
 from conformance.subjects.expected_errors import (
     catch,
@@ -302,19 +302,8 @@ def test_what_a_hook_of_the_users_client_raises_is_passed_on_as_it_is(
     def fail(_: Any) -> None:
         raise trouble
 
-    async def afail(_: Any) -> None:
-        raise trouble
-
-    clients: dict[str, Any] = {
-        "http_client": httpx2.Client(
-            transport=ResponderTransport(), event_hooks={"request": [fail]}
-        ),
-        "http_async_client": httpx2.AsyncClient(
-            transport=AsyncResponderTransport(), event_hooks={"request": [afail]}
-        ),
-    }
     with pytest.raises(type(trouble)) as caught:
-        ask(mount(lane, evidence, **clients), GREETING)
+        ask(mount(lane, evidence, **make_clients(fail)), GREETING)
     assert caught.value is trouble
 
 
@@ -327,17 +316,8 @@ def test_what_a_hook_raises_of_the_http_library_is_an_error_as_any_other(
     def judge(response: Any) -> None:
         response.raise_for_status()
 
-    async def ajudge(response: Any) -> None:
-        response.raise_for_status()
-
-    transports: Any = (ResponderTransport, AsyncResponderTransport)
-    sync, awaited = (kind(lambda _: plan_json(429, {"error": "Not now."})) for kind in transports)
-    clients: dict[str, Any] = {
-        "http_client": httpx2.Client(transport=sync, event_hooks={"response": [judge]}),
-        "http_async_client": httpx2.AsyncClient(
-            transport=awaited, event_hooks={"response": [ajudge]}
-        ),
-    }
+    busy = plan_json(429, {"error": "Not now."})
+    clients = make_clients(judge, "response", lambda _: busy)
     with expect("any") as caught:
         ask(mount(lane, evidence, **clients), GREETING)
     assert isinstance(caught.value, core.ModelRateLimitError)

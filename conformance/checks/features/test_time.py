@@ -20,9 +20,10 @@ from conformance.checks.features.questions import (
     ask_invoke,
     change_plans,
     every_way,
+    make_clients,
     mount,
 )
-from conformance.reference import AsyncResponderTransport, BodyPiece, ResponderTransport
+from conformance.reference import BodyPiece
 from conformance.reference.exchange import plan_bytes
 from conformance.subjects.expected_errors import expect
 
@@ -53,20 +54,7 @@ def _mount_timed(
         limits = request.extensions["timeout"]
         seen.append(tuple(limits[name] for name in ("connect", "read", "write", "pool")))
 
-    async def anote(request: Request) -> None:
-        note(request)
-
-    clients: dict[str, Any] = {
-        "http_client": httpx2.Client(
-            transport=ResponderTransport(), timeout=of_client, event_hooks={"request": [note]}
-        ),
-        "http_async_client": httpx2.AsyncClient(
-            transport=AsyncResponderTransport(),
-            timeout=of_client,
-            event_hooks={"request": [anote]},
-        ),
-    }
-    return mount(lane, evidence, **clients, **settings), seen
+    return mount(lane, evidence, **make_clients(note, timeout=of_client), **settings), seen
 
 
 _FORMS: dict[str, tuple[Any, tuple[float | None, ...]]] = {

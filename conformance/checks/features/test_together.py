@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
@@ -16,11 +15,12 @@ from conformance.checks.features.questions import (
     every_way_and_events,
     find_wire_parts,
     get_weather,
+    make_clients,
     mount,
     note_bodies,
     refuse_noted,
 )
-from conformance.reference import AsyncResponderTransport, ResponderTransport, respond
+from conformance.reference import respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import expect
 
@@ -234,9 +234,6 @@ def test_a_call_is_what_it_was_before_another_call_of_its_model(
         told = (request.url, dict(request.headers), request.content)
         sent.append((*told, dict(request.extensions["timeout"])))
 
-    async def anote(request: Request) -> None:
-        note(request)
-
     def answer(request: ReceivedRequest) -> AnswerPlan:
         due = answers.pop(0) if answers else 200
         if due in (400, 503):
@@ -257,15 +254,11 @@ def test_a_call_is_what_it_was_before_another_call_of_its_model(
         return [*sent], about
 
     given: dict[str, Any] = {
-        "http_client": httpx2.Client(
-            transport=ResponderTransport(answer), event_hooks={"request": [note]}
-        ),
-        "http_async_client": httpx2.AsyncClient(
-            transport=AsyncResponderTransport(answer), event_hooks={"request": [anote]}
-        ),
+        "default_headers": {"x-team": "harbour"},
+        "default_query": {"version": "7"},
     }
-    given |= {"default_headers": {"x-team": "harbour"}, "default_query": {"version": "7"}}
-    model = mount(lane, evidence, **given, max_retries=1)
+    clients = make_clients(note, responder=answer)
+    model = mount(lane, evidence, **clients, **given, max_retries=1)
     before = [tell(), tell(**_IN_A_THREAD)]
     answers[:] = [status]
     with suppress(Exception):
