@@ -10,6 +10,7 @@ from langchain_core.utils.json import parse_partial_json
 from conformance.broken.clients import answer_with, wrap
 from langchain_baseten import BasetenInvalidResponseError
 from langchain_baseten._http.bodies import Body
+from langchain_baseten._http.receipts import StreamedResponse
 from langchain_baseten._protocol import stream, typed_events
 from langchain_baseten._protocol.sse import EventDecoder
 from langchain_baseten._protocol.stream import StreamReader
@@ -17,6 +18,8 @@ from langchain_baseten._protocol.typed_events import IS_SUPPORTED, EventWriter
 from langchain_baseten._streaming import StreamingHooks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conformance.broken.clients import Patch
 
 
@@ -111,6 +114,18 @@ def ends_at_done_to_the_letter(patch: Patch) -> None:
         return read
 
     wrap(patch, StreamReader, "_read", make)
+
+
+def waits_for_the_end_behind_done(patch: Patch) -> None:
+    def make(real: Any) -> Any:
+        def read(self: Any, part: bytes | None) -> Iterator[Any]:
+            if not self.reader.done:
+                yield from real(self, part)
+            self.ended = part is None
+
+        return read
+
+    wrap(patch, StreamedResponse, "read", make)
 
 
 def keeps_what_stood_beside_the_first_event(patch: Patch) -> None:

@@ -191,3 +191,14 @@ def backs_off_without_chance(patch: Patch) -> None:
 
 def doubles_waits_for_ever(patch: Patch) -> None:
     patch.setattr(retries, "_LONGEST_BACKOFF", 1e9)
+
+
+def logs_no_retry_without_an_answer(patch: Patch) -> None:
+    def make(real: Any) -> Any:
+        def log(state: Any, *rest: Any) -> None:
+            if getattr(state.outcome.exception(), "status_code", None):
+                real(state, *rest)
+
+        return log
+
+    wrap(patch, retries, "_log_retry", make)

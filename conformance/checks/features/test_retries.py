@@ -63,6 +63,11 @@ _LOST: dict[str, type[Exception]] = {
     "WriteTimeout": core.ModelTimeoutError,
     "PoolTimeout": core.ModelTimeoutError,
 }
+_LOGGED = {
+    "503": "HTTP 503",
+    "ReadTimeout": "BasetenTimeoutError",
+    "ConnectError": "BasetenConnectionError",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -375,15 +380,24 @@ def test_unless_the_server_names_one_the_wait_is_short_and_grows(
 @pytest.mark.own_client_only("others may log under other names", applies=False)
 @every_way
 @pytest.mark.usefixtures("waits")
+@pytest.mark.parametrize("failure", _LOGGED)
 def test_each_retry_is_logged(
-    lane: str, evidence: Evidence, ask: Callable[..., Any], caplog: pytest.LogCaptureFixture
+    lane: str,
+    evidence: Evidence,
+    ask: Callable[..., Any],
+    failure: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    def fail(_: ReceivedRequest) -> AnswerPlan:
+        if failure in _LOST:
+            raise getattr(httpx2, failure)("lost")
+        return plan_json(503, {"error": "Not now."})
+
     caplog.set_level(logging.INFO, logger="langchain_baseten")
-    responder = note_requests([], lambda _: plan_json(503, {"error": "Not now."}))
     with expect("any"):
-        ask(mount(lane, evidence, responder, max_retries=2), GREETING)
+        ask(mount(lane, evidence, fail, max_retries=2), GREETING)
     told = [each.getMessage() for each in caplog.records if each.name == "langchain_baseten"]
-    assert ["HTTP 503" in each for each in told] == [True, True]
+    assert [_LOGGED[failure] in each for each in told] == [True, True]
 
 
 @pytest.mark.claim("retries.stream.handed-out")

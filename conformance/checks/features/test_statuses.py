@@ -7,7 +7,8 @@ import gzip
 import zlib
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from langchain_core import exceptions as core
@@ -24,11 +25,11 @@ from conformance.checks.features.questions import (
     note_requests,
 )
 from conformance.reference import respond
-from conformance.reference.exchange import plan_bytes
+from conformance.reference.exchange import BodyPiece, plan_bytes
 from conformance.subjects.expected_errors import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from conformance.reference import AnswerPlan, ReceivedRequest
     from conformance.verdicts.evidence import Evidence
@@ -152,12 +153,20 @@ def test_a_response_beyond_its_limit_is_an_error(lane: str, evidence: Evidence, 
 def test_what_follows_done_is_not_read(
     lane: str, evidence: Evidence, ask: Ask, done: bytes, at_once: bool
 ) -> None:
+    waited: list[str] = []
+
     def go_on(plan: AnswerPlan) -> AnswerPlan:
         pieces = [piece.data for piece in plan.pieces if b"[DONE]" not in piece.data]
         pieces = [*pieces, done + b"\n\n", *pieces]
-        return plan.with_body(*([b"".join(pieces)] if at_once else pieces))
+        sent = [*map(BodyPiece, [b"".join(pieces)] if at_once else pieces)]
+        return replace(plan, pieces=cast("Any", chain(sent, keep_open())))
+
+    def keep_open() -> Iterator[BodyPiece]:
+        yield BodyPiece(b"\n", delay=0.4)
+        waited.append("the client waited for the end of the body behind [DONE]")
 
     assert ask(mount(lane, evidence, change_plans(go_on)), "Repeat after me: one").text == "one"
+    assert not waited
 
 
 @pytest.mark.claim("retries.policy.transient")

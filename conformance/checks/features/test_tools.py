@@ -195,9 +195,12 @@ def test_a_forced_call_that_did_not_come_is_pointed_out(
 @pytest.mark.claim("tools.choice.lost-call")
 @pytest.mark.own_client_only("the warning is a class of langchain-baseten", applies=False)
 @every_way
-def test_without_force_nothing_is_lost(lane: str, evidence: Evidence, ask: Ask) -> None:
+@pytest.mark.parametrize("choice", [None, "auto", "none", {"type": "none"}, False])
+def test_without_force_nothing_is_lost(
+    lane: str, evidence: Evidence, ask: Ask, choice: Any
+) -> None:
     model = mount(lane, evidence, change_answers(lose_calls))
-    message = ask(model.bind_tools([get_weather]), ONE_CITY)
+    message = ask(model.bind_tools([get_weather], tool_choice=choice), ONE_CITY)
     assert "tool_call_missing" not in message.response_metadata
 
 
