@@ -89,6 +89,19 @@ def refuses_sound(responder: Responder) -> Responder:
     return _refuse(responder, b'"input_audio"')
 
 
+def reads_text_parts_alone(responder: Responder) -> Responder:
+    def forget(body: Any) -> Any:
+        turns = [
+            turn | {"content": [part for part in turn["content"] if part["type"] == "text"]}
+            if isinstance(turn.get("content"), list)
+            else turn
+            for turn in body.get("messages", ())
+        ]
+        return body | {"messages": turns} if turns else body
+
+    return _hear(responder, forget)
+
+
 def fills_optional_fields(responder: Responder) -> Responder:
     def require(body: Any) -> Any:
         text = json.dumps(body).replace('"guide": {"anyOf"', '"guide_": {"anyOf"')

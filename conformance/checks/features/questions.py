@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx2
 import pytest
+from langchain_core.messages import HumanMessage
 
 from conformance.reference import (
     AnswerPlan,
@@ -93,6 +94,7 @@ __all__ = [
     "get_weather",
     "judge_reading",
     "judge_refusal",
+    "judge_taking",
     "knowing",
     "leave_unknown",
     "make_clients",
@@ -154,6 +156,23 @@ def refer_if_known(claim: str, reason: str) -> None:
     """
     if claim in KNOWN:
         refer(claim, reason)
+
+
+def judge_taking(model: Any, question: HumanMessage) -> None:
+    """Fail if the service drops what stands beside a question's text, and does not say so.
+
+    Args:
+        model: The model.
+        question: A text, and an image or audio.
+    """
+    contents: list[Any] = [question.content[:1], question.content]
+    with tapped(model) as (tapped_model, traffic):
+        asked = tapped_model.bind(temperature=0)
+        texts = [asked.invoke([HumanMessage(content)]).text for content in contents]
+    bare, whole = (read_answer(body).count("prompt_tokens") for body in traffic.answers)
+    dropped = bare == whole and texts[0] == texts[1]
+    told = f"the answer is the same without it, to a prompt of as many tokens ({whole})"
+    assert not dropped, f"the service drops what stands beside the text: {told}"
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from conformance.checks.features.questions import (
     at_model,
     every_way,
     judge_refusal,
+    judge_taking,
     mount,
     note_bodies,
     refer,
@@ -93,6 +94,12 @@ def test_audio_given_as_data_arrives_unchanged(model: BaseChatModel, block: dict
     assert b64decode(sound["data"]) == make_wav()
     assert sound["format"] == "wav"
     assert answer.text
+
+
+@pytest.mark.claim("audio.dedicated.data")
+@pytest.mark.own_client_only("what a service takes is not for its client to say")
+def test_audio_changes_what_is_counted_or_said(model: BaseChatModel) -> None:
+    judge_taking(model, *ask_about(FORMS["standard"]))
 
 
 @pytest.mark.claim("audio.dedicated.data")

@@ -15,6 +15,7 @@ from conformance.checks.features.questions import (
     at_model,
     get_weather,
     judge_refusal,
+    judge_taking,
     mount,
     note_bodies,
     refer,
@@ -143,6 +144,12 @@ def judge_data(model: BaseChatModel, block: dict[str, Any], evidence: Evidence) 
     skip_another_form(traffic.sent[-1], evidence, block)
     assert read_data(find_url(traffic.sent[-1])) == make_png()
     assert answer.text
+
+
+@pytest.mark.claim("image.dedicated.data", "image.model-apis.vision-model")
+@pytest.mark.own_client_only("what a service takes is not for its client to say")
+def test_an_image_changes_what_is_counted_or_said(model: BaseChatModel) -> None:
+    judge_taking(model, *ask_about(BLOCK))
 
 
 @pytest.mark.claim("image.dedicated.url", "image.model-apis.vision-model")
