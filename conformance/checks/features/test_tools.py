@@ -381,6 +381,9 @@ def test_a_call_cut_off_by_max_tokens_ends_in_the_services_own_sentence(
         expect_status(errors[0], 400)
 
 
+_CALLED_AGAIN = "the results of the calls went back; the answer to them calls again:"
+
+
 @pytest.mark.claim("tools.history.round-trip")
 @pytest.mark.parametrize("status", ["success", "error"])
 def test_calls_and_their_results_go_back_to_the_service(model: BaseChatModel, status: Any) -> None:
@@ -396,8 +399,10 @@ def test_calls_and_their_results_go_back_to_the_service(model: BaseChatModel, st
     assert tool_message["tool_call_id"] == call_id or not chosen().ours  # Others may rename both.
     assert json.loads(assistant["tool_calls"][0]["function"]["arguments"]) == PARIS["args"]
     assert tool_message["content"] == result
-    assert read_calls(answer) == []
-    assert answer.text
+    calls = read_calls(answer)
+    # A model may well try again what has failed.
+    assert not calls or status == "error", f"{_CALLED_AGAIN} {calls}"
+    assert answer.text or calls
 
 
 @pytest.mark.claim("tools.agent.loop")
@@ -410,7 +415,7 @@ def test_an_agent_calls_both_tools_reads_the_results_and_answers(
     results = [tool(get_weather).invoke(call) for call in answer.tool_calls]
     final = ask(bound, [*messages, answer, *results])
     assert read_calls(answer) == [PARIS, ROME]
-    assert read_calls(final) == []
+    assert not read_calls(final), f"{_CALLED_AGAIN} {read_calls(final)}"
     places = [final.text.find(city) for city in ("Paris", "Rome")]
     assert all(0 <= first < second for first, second in pairwise(places)), (
         f"the results for Paris and for Rome went back; the answer to them is {final.text!r:.200}"
