@@ -103,11 +103,18 @@ def _names_places_as_asked(answers: Answers) -> bool:
     return not any(_PLACE.search(city) and city not in _ASKED for city in named)
 
 
+def _calls_in_the_order_of_the_question(answers: Answers) -> bool:
+    made = [[call.value.get("city") for call in each.calls if call.is_valid] for each in answers]
+    return ["Rome", "Paris"] not in made
+
+
 _ASKED = {"Paris", "Rome", "New York City"}
 """What the checks ask about; a model may add a country, or leave a word out."""
-_PLACE = re.compile(r"\b(?:Paris|Rome|New York)\b")
+_PLACE = re.compile(r"(?i)\b(?:Paris|Rome|New York)\b")
 _COMPARED = ("tools.", "structured.")
 """Claims that checks judge by comparing arguments."""
+_OWN_ARGUMENTS = "the model calls with arguments of its own, which no check can expect"
+_OWN_ORDER = "the model makes its calls in an order of its own"
 _OWN_WORDS = "the model names a place in words of its own, which a check cannot compare"
 _NO_REASONING = "the model answers without reasoning"
 _NOT_STREAMED = "the service sends what it answers in one event"
@@ -187,5 +194,8 @@ def find_inability(
     answers = [read_answer(each.said) for each in heard if each.answers]
     needs = [need for name in judged for need in _NEEDS.get(name, ())] if answers else []
     if any(name.startswith(_COMPARED) for name in judged):
+        if any(each.adds_arguments for each in heard):
+            return _OWN_ARGUMENTS
         needs.append((_names_places_as_asked, _OWN_WORDS))
+        needs.append((_calls_in_the_order_of_the_question, _OWN_ORDER))
     return next((why for shows, why in needs if not shows(answers)), "")

@@ -9,6 +9,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jsonschema import Draft202012Validator
+
 from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
 from conformance.verdicts.costs import read_payloads
 
@@ -104,12 +106,40 @@ class Heard(NamedTuple):
 
     @property
     def calls_badly(self) -> bool:
-        """Whether a whole answer calls what is no tool of the request, or not as that needs it."""
-        calls = read_answer(self.said).calls if self.is_whole else []
-        given = [tool.get("function", {}) for tool in self.read().get("tools") or ()]
-        tools = {function["name"]: function for function in given if function.get("name")}
+        """Whether a whole answer calls no tool of the request, not as that asks, or twice alike."""
+        calls, schemas = self._calls, self._schemas
         lost = self.is_whole and "tool_calls" in self.finish_reasons and not calls
-        return lost or not all(_is_called(call, tools) for call in calls)
+        twice = len({(call.name, call.arguments) for call in calls}) < len(calls)
+        return lost or twice or not all(_is_called(call, schemas) for call in calls)
+
+    @property
+    def breaks_schema(self) -> bool:
+        """Whether a whole answer is an object of another schema than the one that it is to have."""
+        form = self.read().get("response_format") or {}
+        said = read_answer(self.said).said_object if self.is_whole else {}
+        schema = form.get("json_schema", {}).get("schema", {})
+        return bool(said) and not Draft202012Validator(schema).is_valid(said)
+
+    @property
+    def adds_arguments(self) -> bool:
+        """Whether a call has an argument that its tool does not have."""
+        schemas = self._schemas
+        called = [(call.value, schemas[call.name]) for call in self._calls if call.name in schemas]
+        return any(
+            value.keys() - schema.get("properties", {}).keys()
+            for value, schema in called
+            if isinstance(value, dict)
+        )
+
+    @property
+    def _calls(self) -> list[WireCall]:
+        return read_answer(self.said).calls if self.is_whole else []
+
+    @property
+    def _schemas(self) -> dict[str, dict[str, Any]]:
+        """The arguments of the tools that the request has, by the names of these."""
+        given = [tool.get("function", {}) for tool in self.read().get("tools") or ()]
+        return {each["name"]: each.get("parameters") or {} for each in given if each.get("name")}
 
     @property
     def miscounts(self) -> bool:
@@ -133,10 +163,11 @@ class Heard(NamedTuple):
         return self.lost or find_error(self.said) is not None or not ends
 
 
-def _is_called(call: WireCall, tools: dict[str, dict[str, Any]]) -> bool:
-    needed = tools.get(call.name, {}).get("parameters", {}).get("required") or ()
-    known = call.name in tools or not tools
-    return known and call.is_valid and {*needed} <= call.value.keys()
+def _is_called(call: WireCall, schemas: dict[str, dict[str, Any]]) -> bool:
+    known = call.name in schemas or not schemas
+    # Few engines hold a call that they are free to make to its schema, even if asked to.
+    schema = schemas.get(call.name, {}) | {"additionalProperties": True}
+    return known and call.is_valid and Draft202012Validator(schema).is_valid(call.value)
 
 
 def list_features(asked: str) -> set[str]:

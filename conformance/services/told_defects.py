@@ -65,6 +65,14 @@ def _ignores_streaming(heard: Heard, _: Collection[str]) -> bool:
     return streamed and heard.said.lstrip().startswith("{")
 
 
+def _streams_unasked(heard: Heard, _: Collection[str]) -> bool:
+    return heard.answers and heard.is_stream and "stream" not in list_features(heard.asked)
+
+
+def _breaks_schema(heard: Heard, _: Collection[str]) -> bool:
+    return heard.breaks_schema
+
+
 def _limits_answers(heard: Heard, _: Collection[str]) -> bool:
     unlimited = heard.answers and not _LIMITS.intersection(list_features(heard.asked))
     return unlimited and "length" in heard.finish_reasons
@@ -130,6 +138,7 @@ _COUNTING = (
 )
 _TOLD = (
     _Told(STREAMED, "a streamed request is answered with JSON and no events", _ignores_streaming),
+    _Told(_PLAIN, "a request for one body is answered with events", _streams_unasked),
     _Told(
         _FINISH,
         "the service ends answers at a limit of its own",
@@ -139,7 +148,7 @@ _TOLD = (
     _Told(_REASONING, "the model thinks in its text", _thinks_in_its_text),
     _Told(
         _CALLING,
-        "the service calls what is no tool, or with no JSON that it takes",
+        "the service calls what is no tool, or twice alike, or not with what the tool takes",
         _calls_badly,
     ),
     _Told(
@@ -148,6 +157,7 @@ _TOLD = (
         _streams_calls_badly,
     ),
     _Told("tools.choice.forced", "the service makes no call that is forced", _ignores_force),
+    _Told(_SCHEMA, "the service answers with an object of another schema", _breaks_schema),
     _Told(_PLAIN, "the service ends answers without a text", _says_nothing),
     _Told("usage.invoke.once", f"the service {_MISCOUNTED}", _miscounts, _COUNTING),
     _Told(

@@ -42,6 +42,7 @@ _WIRE = [{"role": "system", "content": _POET}, {"role": "user", "content": _HAIK
 _TOLD = {
     "system message": ("The word of the day is gull.", "gull"),
     "earlier message": ("My name is Ada.", "Ada"),
+    "earlier answer": ("I am a lighthouse.", "lighthouse"),
 }
 _QUESTION = "question"
 _TALK = " Nets are mended and boats are counted." * 8
@@ -164,9 +165,11 @@ def test_what_comes_before_a_question_is_read(
 
 
 def _write_turns(longer: str) -> list[BaseMessage]:
-    system, name = (f"{text}{_TALK if part == longer else ''}" for part, (text, _) in _TOLD.items())
-    question = f"What is the word of the day, and who am I?{_TALK if longer == _QUESTION else ''}"
-    return [SystemMessage(system), HumanMessage(name), AIMessage("Hello."), HumanMessage(question)]
+    asked = "What is the word of the day, who am I, and what are you?"
+    texts = {part: text for part, (text, _) in _TOLD.items()} | {_QUESTION: asked}
+    told = (f"{text}{_TALK if part == longer else ''}" for part, text in texts.items())
+    kinds = (SystemMessage, HumanMessage, AIMessage, HumanMessage)
+    return [kind(text) for kind, text in zip(kinds, told, strict=True)]
 
 
 @pytest.mark.claim("messages.invoke.objects")
