@@ -126,9 +126,9 @@ class Heard(NamedTuple):
         schemas = self._schemas
         called = [(call.value, schemas[call.name]) for call in self._calls if call.name in schemas]
         return any(
-            value.keys() - schema.get("properties", {}).keys()
+            value.keys() - schema["properties"].keys()
             for value, schema in called
-            if isinstance(value, dict)
+            if isinstance(value, dict) and "properties" in schema
         )
 
     @property

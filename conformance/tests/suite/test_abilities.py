@@ -37,15 +37,19 @@ def call(at: int, arguments: str = "{}") -> dict[str, Any]:
     return {"index": at, "function": {"name": "f", "arguments": arguments}}
 
 
+def call_for(city: str) -> dict[str, Any]:
+    return call(0, json.dumps({"city": city}))
+
+
 def name_city(city: str) -> Heard:
-    return hear({"tool_calls": [call(0, json.dumps({"city": city}))]})
+    return hear({"tool_calls": [call_for(city)]})
 
 
 GUIDED: dict[str, Any] = {"tool_calls": [call(0, '{"guide": null}')]}
 THOUGHT, TEXT = {"reasoning_content": "Hm."}, {"content": "Yes."}
 MORE: dict[str, Any] = {"tool_calls": [{"index": 0, "function": {"arguments": " "}}]}
 CALL: dict[str, Any] = {"tool_calls": [call(0)]}
-CALLS = {"tool_calls": [call(0), call(1)]}
+CALLS = {"tool_calls": [call(0), call(1, '{"b": 1}')]}
 APART = {"tool_calls": [call(0, '{"a": '), call(1, "1}")]}
 NO_CALLS = "the model calls no tool, as tools.invoke.call says"
 MERGING = "tools.stream.merge-by-index"
@@ -94,6 +98,7 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
         ("tools.invoke.call", name_city("Paris, France"), "names a place in words of its own"),
         ("structured.invoke.default", name_city("New York"), "names a place in words of its own"),
         ("structured.method.json-schema", hear({"content": '{"city": "New York"}'}), "names a pl"),
+        ("tools.invoke.call", name_city("paris"), "names a place in words of its own"),
         ("tools.invoke.call", name_city("ParisParis"), ""),
         ("tools.invoke.call", name_city("Paris"), ""),
         ("tools.invoke.call", hear({"content": "[1]"}), ""),
@@ -111,7 +116,7 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
         ("image.dedicated.data", refuse(IMAGE, 500, "CUDA out of memory."), ""),
         ("image.dedicated.data", refuse("{}"), ""),
         ("image.dedicated.data", refuse(SOUND), "refuses every request with audio: HTTP 400"),
-        ("image.dedicated.data", Heard(200, IMAGE, hear(TEXT).said), ""),
+        ("image.dedicated.data", Heard(200, IMAGE, '{"choices": [{"message": {}}]}'), ""),
         ("image.model-apis.text-model", refuse(IMAGE), ""),
         ("audio.dedicated.format", refuse(SOUND), "takes no audio: HTTP 400: No."),
         ("audio.model-apis.text-model", refuse(SOUND), ""),
@@ -304,7 +309,6 @@ def test_a_service_whose_streams_all_break_off_fails_at_streaming_alone(
 
 
 DONE = "data: [DONE]\n\n"
-CUT = ENDED.replace("stop", "length")
 
 
 def say(reason: str = "stop", **message: Any) -> str:
@@ -322,13 +326,17 @@ def count(prompt: int, completion: int, cached: int = 0, thought: int = 0, **mor
 
 
 NOUGHT = {"prompt_tokens": 0, "completion_tokens": 0}
+CUT = say("length", content="Yes.")
 CALLED, WORDS, OBJECT = say(**CALL), say(content="Yes."), say(content=' {"a": 1}')
 SCHEMA = ask(response_format={"type": "json_schema"})
 AT_A_LIMIT = "the service ends answers at a limit of its own, as metadata.finish.reason says"
 NO_REASON = "the service gives no finish reason in streams, as metadata.finish.reason says"
 THINKS = "the model thinks in its text, as reasoning.answer.kept says"
 CALLING = "tools.invoke.call"
-BAD_CALL = f"the service calls what is no tool, or with no JSON that it takes, as {CALLING} says"
+BAD_CALL = (
+    "the service calls what is no tool, or twice alike, or not with what the tool takes, as "
+    f"{CALLING} says"
+)
 NAMED, OTHER = (ask(tools=[{"function": {"name": name}}]) for name in ("f", "g"))
 IN_STREAM = ask(tools=[{}], stream=True)
 NEEDY = ask(tools=[{"function": {"name": "f", "parameters": {"required": ["city"]}}}])
@@ -348,16 +356,29 @@ MORE_THOUGHT = (
 NAMED_STREAM = json.dumps({**json.loads(NAMED), "stream": True})
 LIMITED = json.dumps({**json.loads(NAMED), "max_tokens": 9})
 UNCLOSED: dict[str, Any] = {"tool_calls": [call(0, "{")]}
+COUNTER = {"properties": {"n": {"type": "integer"}}, "additionalProperties": False}
+COUNTING = ask(tools=[{"function": {"name": "f", "parameters": COUNTER}}])
+TEXTS = {"schema": {"additionalProperties": {"type": "string"}}}
+OF_TEXTS = ask(response_format={"type": "json_schema", "json_schema": TEXTS})
+OTHER_SCHEMA = (
+    "the service answers with an object of another schema, as structured.method.json-schema says"
+)
+UNASKED = "a request for one body is answered with events, as messages.invoke.string says"
+OWN_ARGUMENTS = "the model calls with arguments of its own, which no check can expect"
+OWN_ORDER = "the model makes its calls in an order of its own"
+PLACES = ("Paris", "Rome")
 NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-schema says"
 
 
 @pytest.mark.parametrize(
     ("judged", "asked", "said", "accepted", "why"),
     [
-        ("tools.agent.loop", TOOLED, BEGUN + CUT, (), AT_A_LIMIT),
-        ("messages.invoke.string", ask(max_tokens=5), BEGUN + CUT, (), ""),
-        ("messages.invoke.string", ask(max_completion_tokens=5), BEGUN + CUT, (), ""),
-        ("metadata.finish.reason", ask(), BEGUN + CUT, (), ""),
+        ("tools.agent.loop", TOOLED, CUT, (), AT_A_LIMIT),
+        ("messages.invoke.string", ask(max_tokens=5), CUT, (), ""),
+        ("messages.invoke.string", ask(max_completion_tokens=5), CUT, (), ""),
+        ("metadata.finish.reason", ask(), CUT, (), ""),
+        ("streaming.sync.adds-up", TOOLED, BEGUN + ENDED, (), UNASKED),
+        ("messages.invoke.string", ask(), BEGUN + ENDED, (), ""),
         ("streaming.end.once", STREAMED, BEGUN + DONE, (), NO_REASON),
         ("streaming.sync.adds-up", STREAMED, BEGUN + DONE, (), NO_REASON),
         ("streaming.sync.adds-up", STREAMED, BEGUN + ENDED, (), ""),
@@ -379,6 +400,13 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
         ("tools.agent.loop", IN_STREAM, hear(TEXT).said, ["a call"], UNSTREAMED),
         ("tools.agent.loop", NEEDY, CALLED, (), BAD_CALL),
         ("tools.agent.loop", NAMED, say("tool_calls", content="Now."), (), BAD_CALL),
+        ("tools.agent.loop", NAMED, say(tool_calls=[call(0)] * 2), (), BAD_CALL),
+        ("tools.agent.loop", COUNTING, say(tool_calls=[call(0, '{"n": "3"}')]), (), BAD_CALL),
+        ("tools.agent.loop", COUNTING, say(tool_calls=[call(0, '{"n": 3}')]), (), ""),
+        ("tools.agent.loop", COUNTING, say(tool_calls=[call(0, '{"m": 3}')]), (), OWN_ARGUMENTS),
+        ("usage.invoke.once", COUNTING, say(tool_calls=[call(0, '{"m": 3}')]), (), ""),
+        ("tools.agent.loop", NAMED, say(tool_calls=[*map(call_for, PLACES)]), (), ""),
+        ("tools.agent.loop", NAMED, say(tool_calls=[*map(call_for, PLACES[::-1])]), (), OWN_ORDER),
         ("structured.raw.kept", FORCED, WORDS, ["a call"], UNFORCED),
         ("structured.raw.kept", REQUIRED, WORDS, ["a call"], UNFORCED),
         ("structured.raw.kept", REQUIRED, CALLED, ["a call"], ""),
@@ -402,6 +430,9 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
         ("structured.raw.kept", SCHEMA, WORDS, (), NO_SCHEMA),
         ("structured.raw.kept", SCHEMA, WORDS, ["an object"], ""),
         ("structured.raw.kept", SCHEMA, OBJECT, (), ""),
+        ("structured.raw.kept", OF_TEXTS, OBJECT, (), OTHER_SCHEMA),
+        ("structured.raw.kept", OF_TEXTS, say(content='{"a": "1"}'), (), ""),
+        ("structured.method.json-schema", OF_TEXTS, OBJECT, (), ""),
         ("structured.raw.kept", SCHEMA, say(content="{}<|im_end|>"), (), NO_SCHEMA),
         ("structured.method.json-schema", SCHEMA, WORDS, (), ""),
     ],
@@ -437,7 +468,7 @@ def test_a_model_may_demand_a_form_of_a_conversation(
 
 
 def test_a_claim_fails_by_what_was_seen_anywhere_unless_it_may_be_lawful() -> None:
-    heard = [Heard(200, NAMED, say(**UNCLOSED)), Heard(200, TOOLED, BEGUN + CUT)]
+    heard = [Heard(200, NAMED, say(**UNCLOSED)), Heard(200, TOOLED, CUT)]
     assert find_accused(heard, ()) == {CALLING: BAD_CALL.partition(", as")[0]}
     assert find_accused(heard[1:], ()) == {}
     lost = [Heard(200, NAMED, say("tool_calls"))]
