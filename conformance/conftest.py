@@ -164,12 +164,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our own client waits 0.02 to 0.04 s before a first retry, and as little if it is asked to.
+    """Our own client waits 2 to 4 ms before a first retry, and as little if it is asked to.
 
     For tests that are not about how long a wait is.
     """
-    monkeypatch.setattr("langchain_baseten._http.retries._FIRST_BACKOFF", 0.02)
-    monkeypatch.setattr("langchain_baseten._http.retries._SHORTEST_WAIT", 0.02)
+    monkeypatch.setattr("langchain_baseten._http.retries._FIRST_BACKOFF", 0.002)
+    monkeypatch.setattr("langchain_baseten._http.retries._SHORTEST_WAIT", 0.002)
 
 
 @pytest.fixture(autouse=True)

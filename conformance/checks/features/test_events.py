@@ -404,7 +404,7 @@ async def test_typed_events_that_break_off_end_in_an_error_that_holds_what_had_a
     def break_off(plan: AnswerPlan) -> AnswerPlan:
         return replace(plan, pieces=tuple(_ENDS[end]([*plan.pieces])))
 
-    settings = {"stream_chunk_timeout": 0.3, "max_retries": 0}
+    settings = {"stream_chunk_timeout": 0.1, "max_retries": 0}
     model = mount(lane, evidence, change_plans(break_off), **settings)
     with expect("any") as caught:
         await _tell_events(model, _QUESTION, way)
