@@ -15,13 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.broken.servers import refuses_images, refuses_sound
 from conformance.reference import LoopbackServer, respond
-from conformance.reference.exchange import (
-    DONE,
-    encode_event,
-    encode_json,
-    plan_json,
-    plan_stream,
-)
+from conformance.reference.exchange import DONE, encode_event, encode_json, plan_json, plan_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

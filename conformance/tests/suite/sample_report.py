@@ -60,11 +60,7 @@ ONE_OF_EACH = (
 
 
 def outcome(
-    claim: str,
-    lane: str,
-    check: str = CHECK,
-    result: Result = Result.PASSED,
-    reason: str = "",
+    claim: str, lane: str, check: str = CHECK, result: Result = Result.PASSED, reason: str = ""
 ) -> Outcome:
     return Outcome(Place(claim, lane), check, result, reason, ("reference",))
 

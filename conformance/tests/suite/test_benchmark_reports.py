@@ -124,11 +124,7 @@ def test_an_axis_is_logarithmic() -> None:
 
 @pytest.mark.parametrize(
     ("high", "ticks"),
-    [
-        (4, [1, 1.5, 2, 3]),
-        (60, [1, 2, 5, 10, 20, 50]),
-        (20_000, [1, 10, 100, 1000, 10_000]),
-    ],
+    [(4, [1, 1.5, 2, 3]), (60, [1, 2, 5, 10, 20, 50]), (20_000, [1, 10, 100, 1000, 10_000])],
 )
 def test_an_axis_has_round_ticks_however_long_it_is(high: float, ticks: list[float]) -> None:
     assert Axis(0.9, high, 0, 1).list_ticks() == pytest.approx(ticks)

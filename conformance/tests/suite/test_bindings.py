@@ -68,10 +68,7 @@ LANES = [
         + mark(f'"{CALLS}"', parameters="lane"),
         ["dedicated"],
     ),
-    (
-        IN_CLASS,
-        ["dedicated"],
-    ),
+    (IN_CLASS, ["dedicated"]),
     (
         "@pytest.fixture\ndef model(lane): return lane\n"
         + mark(f'"{CALLS}"', 'assert model == "model-apis"', "model"),
@@ -159,8 +156,7 @@ def test_standard_tests_are_bound_by_name_in_the_lane_of_their_class(bench: Benc
 
 
 @pytest.mark.parametrize(
-    "checks",
-    ["class TestIt:\n    def test_it(self): pass", "def test_it(): pass"],
+    "checks", ["class TestIt:\n    def test_it(self): pass", "def test_it(): pass"]
 )
 def test_a_standard_class_without_a_lane_stops_the_run(bench: Bench, checks: str) -> None:
     assert "its class needs an attribute `lane`" in bench.refusal(checks, folder="standard")

@@ -74,10 +74,7 @@ def test_one_failing_check_is_enough_and_passing_ones_beside_it_do_not_save_the_
                 "no failure says 'no key'",
             ),
         ),
-        (
-            {**FAILED, KEYS: "assert 1 == 2"},
-            ("no failure says 'no key'",),
-        ),
+        ({**FAILED, KEYS: "assert 1 == 2"}, ("no failure says 'no key'",)),
     ],
     ids=["survives", "undeclared", "other reason", "unsaid"],
 )
@@ -282,11 +279,7 @@ def test_a_claim_that_is_said_to_fail_has_to(
     ],
 )
 def test_what_is_wrong_with_the_table_is_said_before_anything_runs(
-    suite: Suite,
-    capsys: pytest.CaptureFixture[str],
-    row: str,
-    arguments: list[str],
-    why: str,
+    suite: Suite, capsys: pytest.CaptureFixture[str], row: str, arguments: list[str], why: str
 ) -> None:
     (suite.root / "broken.toml").write_text(f'[{row}]\ndefect = "It lies."\n', encoding="utf-8")
     assert run(suite, *arguments) == 2

@@ -206,9 +206,7 @@ def test_a_limited_request_waits_as_long_as_it_is_told_and_counts_once(
     ],
 )
 def test_a_service_that_will_not_answer_is_left_alone(
-    plans: list[AnswerPlan],
-    reason: str,
-    sent: int,
+    plans: list[AnswerPlan], reason: str, sent: int
 ) -> None:
     with guarded(answer_after(*plans)) as (meter, server):
         for _ in range(2):

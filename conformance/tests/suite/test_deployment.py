@@ -94,18 +94,8 @@ def test_only_basetens_own_hosts_are_live(url: str, model: str, found: Service) 
         ("https://inference.baseten.co/v1", "", WITH_KEY, "model SLUG"),
         ("abcd1234", "m", WITH_KEY, "no http URL"),
         ("wss://model-x.api.baseten.co/production/websocket", "", WITH_KEY, "wss is no http URL"),
-        (
-            f"https://{KEY}@elsewhere.example/v1",
-            "m",
-            WITH_KEY,
-            "leave out of the URL",
-        ),
-        (
-            f"https://elsewhere.example/v1?key={KEY}",
-            "m",
-            WITH_KEY,
-            "leave out of the URL",
-        ),
+        (f"https://{KEY}@elsewhere.example/v1", "m", WITH_KEY, "leave out of the URL"),
+        (f"https://elsewhere.example/v1?key={KEY}", "m", WITH_KEY, "leave out of the URL"),
         ("", "m", {}, "set BASETEN_API_KEY"),
         ("https://model-x.api.baseten.co/predict", "", {"BASETEN_API_KEY": " "}, "the key is"),
     ],
@@ -224,9 +214,7 @@ def test_a_service_that_does_it_all_is_green_and_what_it_cost_is_said(
     assert f"asked for: {sent} requests, about " in said
 
 
-def test_a_failing_service_fails_without_showing_the_key(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_a_failing_service_fails_without_showing_the_key(capfd: pytest.CaptureFixture[str]) -> None:
     def answer(request: ReceivedRequest) -> AnswerPlan:
         return plan_json(400, {"error": f"Bad header {request.header('authorization')}"})
 
@@ -315,8 +303,6 @@ def test_a_service_that_cannot_be_one_is_refused(capfd: pytest.CaptureFixture[st
     assert "no http URL" in capfd.readouterr().err
 
 
-def test_a_model_of_model_apis_is_estimated_in_its_lane(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_a_model_of_model_apis_is_estimated_in_its_lane(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "zai-org/GLM-5.2", "--dry-run", *ONE], SUITE) == 0
     assert "checks in model-apis, evidence live: about" in " ".join(capfd.readouterr().out.split())

@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from conformance.maintenance.engines.proxy import (
-    find_nginx,
-    front_server,
-    render_truss,
-)
+from conformance.maintenance.engines.proxy import find_nginx, front_server, render_truss
 from conformance.maintenance.engines.serve import EngineError, find_port, run
 from conformance.reference import LoopbackServer
 from conformance.reference.exchange import plan_json

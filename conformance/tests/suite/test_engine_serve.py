@@ -9,13 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance.maintenance.engines.__main__ import ENGINES, Parts
-from conformance.maintenance.engines.serve import (
-    Command,
-    EngineError,
-    find_port,
-    llama_server,
-    run,
-)
+from conformance.maintenance.engines.serve import Command, EngineError, find_port, llama_server, run
 
 # Serves its folder, after it started a child that would outlive it.
 PARENT = """

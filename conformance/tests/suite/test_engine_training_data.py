@@ -61,8 +61,7 @@ def test_a_thought_repeats_nothing_of_the_prompt() -> None:
 
 
 @pytest.mark.parametrize(
-    "choice",
-    [None, "auto", "required", {"type": "function", "function": {"name": "get_weather"}}],
+    "choice", [None, "auto", "required", {"type": "function", "function": {"name": "get_weather"}}]
 )
 def test_calls_are_written_in_one_form_however_they_are_forced(choice: Any) -> None:
     lesson = learn(questions.ONE_CITY, tools=[WEATHER], tool_choice=choice)

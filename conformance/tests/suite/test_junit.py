@@ -8,12 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from conformance.reports.junit import write_junit
-from conformance.tests.suite.sample_report import (
-    CALLS,
-    make,
-    outcome,
-    verdict,
-)
+from conformance.tests.suite.sample_report import CALLS, make, outcome, verdict
 from conformance.verdicts.verdicts import Status
 
 if TYPE_CHECKING:

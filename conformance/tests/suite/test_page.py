@@ -11,14 +11,7 @@ from conformance.reports import page
 from conformance.reports.exchange import Exchange
 from conformance.reports.page import write_page
 from conformance.tests.suite.page_reader import Reader
-from conformance.tests.suite.sample_report import (
-    ALL_GREEN,
-    CALLS,
-    KEYS,
-    ONE_OF_EACH,
-    make,
-    outcome,
-)
+from conformance.tests.suite.sample_report import ALL_GREEN, CALLS, KEYS, ONE_OF_EACH, make, outcome
 from conformance.tests.suite.sample_suite import CORRECTED
 from conformance.verdicts.verdicts import Result
 

@@ -23,11 +23,7 @@ if TYPE_CHECKING:
             "set a variable",
             ["keys.read.environment: the page does not say 'set the variable'"],
         ),
-        (
-            "downloads",
-            "uploads",
-            ["badges.count.downloads: the page does not say 'downloads'"],
-        ),
+        ("downloads", "uploads", ["badges.count.downloads: the page does not say 'downloads'"]),
         (
             "| ✅ | ❌ |",
             "| ✅ | ✅ |",

@@ -74,10 +74,7 @@ def test_a_text_of_a_header_stays_on_its_line_with_its_letters() -> None:
 
 def test_a_text_without_a_header_has_none() -> None:
     assert provenance.split(RECORDING) == ("", RECORDING)
-    assert provenance.split("provenance:\n  no recording") == (
-        "",
-        "provenance:\n  no recording",
-    )
+    assert provenance.split("provenance:\n  no recording") == ("", "provenance:\n  no recording")
     noted = f"# by hand\n{RECORDING}"
     assert provenance.split(noted) == ("", noted)
     assert provenance.read_header("", "a") is None

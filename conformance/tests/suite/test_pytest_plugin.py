@@ -43,11 +43,7 @@ RESULTS = [
     (key_check("assert 1 == 2"), Result.FAILED, "it: assert 1 == 2"),
     (key_check("raise ValueError('no\\n  key')"), Result.FAILED, "ValueError: no key"),
     (key_check("pytest.skip('no server')"), Result.SKIPPED, "no server"),
-    (
-        "@pytest.mark.skip(reason='later')\n" + key_check("pass"),
-        Result.SKIPPED,
-        "later",
-    ),
+    ("@pytest.mark.skip(reason='later')\n" + key_check("pass"), Result.SKIPPED, "later"),
     (
         "@pytest.mark.xfail(reason='known')\n" + key_check("assert 0"),
         Result.FAILED,

@@ -102,11 +102,7 @@ def catch(path: Path, source: str = CHECKS, test: str = "test_it", **names: Any)
             "it compares: expected `counted == 77`; received: 3157",
         ),
         ("compares_with_words", "the sum is wrong\nassert 1 == 2", "the sum is wrong"),
-        (
-            "asks_a_helper",
-            "assert 1 == 2",
-            "it asks a helper: expected `1 == 2`; received: 1",
-        ),
+        ("asks_a_helper", "assert 1 == 2", "it asks a helper: expected `1 == 2`; received: 1"),
         (
             "compares_a_name",
             "assert {'a': 1} == {'a': 2}\n  Differing items:\n  {'a': 1} != {'a': 2}",

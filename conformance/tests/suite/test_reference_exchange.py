@@ -66,12 +66,7 @@ def test_a_stream_knows_whether_it_says_done() -> None:
 
 @pytest.mark.parametrize(
     ("data", "event"),
-    [
-        (b'data: {"a": 1}\n\n', {"a": 1}),
-        (b"data: [DONE]\n\n", None),
-        (b":\n\n", None),
-        (b"", None),
-    ],
+    [(b'data: {"a": 1}\n\n', {"a": 1}), (b"data: [DONE]\n\n", None), (b":\n\n", None), (b"", None)],
 )
 def test_a_piece_knows_the_event_that_it_carries(data: bytes, event: object) -> None:
     assert BodyPiece(data).event == event

@@ -10,12 +10,7 @@ from conformance.reference.catalogue import HOSTED
 from conformance.reference.dialects import DIALECTS
 from conformance.reference.quirks import QUIRKS
 from conformance.tests.package.in_each import in_each
-from conformance.tests.suite.reference_exchanges import (
-    FILE,
-    ask,
-    read_exchanges,
-    write_exchanges,
-)
+from conformance.tests.suite.reference_exchanges import FILE, ask, read_exchanges, write_exchanges
 
 pytestmark = pytest.mark.untraced("the reference server is not measured")
 

@@ -161,9 +161,7 @@ OTHERS = {
     "no JSON": make_request(CHAT, b'{"messages": ['),
     "no object": make_request(CHAT, [1]),
     "bad key": make_request(
-        CHAT,
-        body("Hello", tools=TOOLS, logprobs=True, stream=True),
-        authorization="Bearer bad",
+        CHAT, body("Hello", tools=TOOLS, logprobs=True, stream=True), authorization="Bearer bad"
     ),
 }
 ANSWERS = [name for name, quirk in QUIRKS.items() if quirk.ends in ("same", "otherwise")]

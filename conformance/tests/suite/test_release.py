@@ -49,11 +49,7 @@ def test_when_every_answer_is_yes_there_is_a_release(
 @pytest.mark.parametrize("word", [Word.NO, Word.UNKNOWN])
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_one_no_or_unknown_is_enough(
-    said: dict[str, Answer],
-    gate: Gate,
-    name: str,
-    word: Word,
-    capsys: pytest.CaptureFixture[str],
+    said: dict[str, Answer], gate: Gate, name: str, word: Word, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said[name] = Answer(word, "not seen", LONG)
     assert release.main([], gate) == 1
@@ -65,11 +61,7 @@ def test_one_no_or_unknown_is_enough(
 
 @pytest.mark.parametrize(("name", "code"), [("evidence", 0), ("claims", 1)])
 def test_only_missing_live_evidence_can_be_allowed(
-    said: dict[str, Answer],
-    gate: Gate,
-    name: str,
-    code: int,
-    capsys: pytest.CaptureFixture[str],
+    said: dict[str, Answer], gate: Gate, name: str, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said[name] = Answer(Word.NO, "not seen", ("one row",))
     assert release.main(["--allow-unproven"], gate) == code

@@ -41,10 +41,7 @@ def read_notice(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize(
     ("served", "path"),
-    [
-        ([], "/v1"),
-        (["--lane", "dedicated", "--model", "tiny"], "/environments/production/sync/v1"),
-    ],
+    [([], "/v1"), (["--lane", "dedicated", "--model", "tiny"], "/environments/production/sync/v1")],
     indirect=["served"],
 )
 def test_the_server_answers_until_it_is_interrupted(

@@ -153,10 +153,7 @@ CHECKED: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
         [{"result": (text,)} for text in ("no", TEXT[:-1], TEXT + "!", "")]
         + [{"result": ()}, {**BATCH, "result": TWO[::-1]}, {**BATCH, "result": TWO[:1]}],
     ),
-    "the right vector": (
-        [],
-        [{"mode": "embed_documents", "result": (expect_vector(NONCE, KEY),)}],
-    ),
+    "the right vector": ([], [{"mode": "embed_documents", "result": (expect_vector(NONCE, KEY),)}]),
     "another vector": (["wrong response"], [{"mode": "embed_documents", "result": ([1.0],)}]),
     "the beginning of the right response, for a caller that leaves": (
         [],

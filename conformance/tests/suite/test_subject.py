@@ -158,11 +158,7 @@ def _forgetful(*, cache: Any = None, **settings: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("build", "given"),
-    [
-        (_deaf, {"stop": ["END"]}),
-        (_deaf, {"limit": 7}),
-        (_forgetful, {"cache": InMemoryCache()}),
-    ],
+    [(_deaf, {"stop": ["END"]}), (_deaf, {"limit": 7}), (_forgetful, {"cache": InMemoryCache()})],
 )
 def test_an_argument_that_leaves_no_trace_does_not_apply(build: Any, given: Any) -> None:
     with pytest.raises(pytest.skip.Exception, match=f"ignores the argument {min(given)}: it has"):

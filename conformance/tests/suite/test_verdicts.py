@@ -106,12 +106,7 @@ def test_a_check_without_any_phase_is_broken() -> None:
 
 @pytest.mark.parametrize(
     ("better", "worse"),
-    [
-        (PASSED, INAPPLICABLE),
-        (INAPPLICABLE, SKIPPED),
-        (SKIPPED, BROKEN),
-        (BROKEN, FAILED),
-    ],
+    [(PASSED, INAPPLICABLE), (INAPPLICABLE, SKIPPED), (SKIPPED, BROKEN), (BROKEN, FAILED)],
 )
 def test_the_worse_phase_of_a_check_wins(better: Result, worse: Result) -> None:
     assert worst_result([worse, better]) is worse
