@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,7 +16,8 @@ from conformance.tests.suite.sample_report import ALL_GREEN, CALLS, make, show, 
 from conformance.tests.suite.sample_suite import CLAIMS, CORRECTED, PAGE, load_small
 from conformance.verdicts.verdicts import Status
 
-ROOT = Path(__file__).parents[3]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FEATURES = """
 [[features]]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from itertools import product
 from typing import Any
@@ -51,22 +50,6 @@ def body(question: str, **fields: Any) -> dict[str, Any]:
 
 def plan(responder: Responder, question: str, **fields: Any) -> AnswerPlan:
     return responder(make_request(CHAT, body(question, **fields)))
-
-
-def stream(name: str, question: str, **fields: Any) -> list[dict[str, Any]]:
-    usage = {"include_usage": True}
-    told = plan(QUIRKS[name].mount(respond), question, stream=True, stream_options=usage, **fields)
-    assert told.says_done
-    return told.events
-
-
-def whole(name: str, question: str, **fields: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(plan(QUIRKS[name].mount(respond), question, **fields).body)
-    return answer
-
-
-def parts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [choice["delta"] for event in events for choice in event["choices"]]
 
 
 # How the client ends it.
