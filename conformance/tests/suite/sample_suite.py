@@ -5,6 +5,7 @@ Knows a table of four claims; must not know what any test makes of it.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from conformance.claims.table import load_table
@@ -12,84 +13,11 @@ from conformance.cli.main import main
 from conformance.runner import Suite
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
 
     from conformance.claims.table import Table
 
-CLAIMS = """
-[pages.chat]
-title = "Chat"
-url = "https://page.example"
-language = "en"
-read = 2026-11-22
-
-[sources.traffic]
-what = "recorded traffic"
-url = "https://traffic.example"
-read = 2026-10-01
-
-[[columns]]
-key = "calls"
-heading = "Calls"
-statement = "Tool calling"
-mark = "✅"
-
-[[columns]]
-key = "logprobs"
-heading = "Logprobs"
-statement = "Logprobs"
-mark = "❌"
-
-[[claim]]
-id = "calls.invoke.once"
-sentence = "Calls"
-statement = "A tool is called."
-page = "chat"
-cell = "calls"
-scope = "client"
-basis = "documented"
-level = "must"
-lanes = ["model-apis", "dedicated"]
-source = "chat"
-standard = ["test_tool_calling"]
-
-[[claim]]
-id = "keys.read.environment"
-sentence = "set the variable"
-statement = "The key is read from the environment."
-page = "chat"
-scope = "client"
-basis = "observed"
-level = "should"
-lanes = ["client"]
-source = "traffic"
-
-[[claim]]
-id = "logprobs.dedicated.absent"
-sentence = "Logprobs"
-statement = "No answer carries logprobs."
-page = "chat"
-cell = "logprobs"
-scope = "dedicated"
-basis = "documented"
-level = "must"
-lanes = ["dedicated"]
-source = "chat"
-absence = true
-layer = "service"
-prerequisite = "logprobs was in the body"
-
-[[claim]]
-id = "badges.count.downloads"
-sentence = "downloads"
-statement = "Downloads are counted."
-page = "chat"
-scope = "client"
-source = "chat"
-excluded = "a badge"
-"""
+CLAIMS = Path(__file__).with_name("sample_claims.toml").read_text(encoding="utf-8")
 
 CORRECTED = CLAIMS.replace(
     'mark = "❌"\n',

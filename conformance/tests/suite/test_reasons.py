@@ -28,6 +28,8 @@ from langchain_core.messages import AIMessage
 
 def parse(text):
     return int(text)
+def helper():
+    assert 1 == 2
 
 def test_it_compares():
     counted = 3157
@@ -35,49 +37,33 @@ def test_it_compares():
         counted
         == 77
     )
-
 def test_it_compares_with_words():
     assert 1 == 2, "the sum is wrong"
-
 def test_it_compares_a_name():
     wanted = {"a": 2}
     assert {"a": 1} == wanted
-
 def test_it_finds_nothing():
     found = None
     assert found is not None
-
-def helper():
-    assert 1 == 2
-
 def test_it_asks_a_helper():
     helper()
-
 def test_it_reads():
     metadata = {}
     return metadata["finish_reason"]
-
 def test_it_asserts_what_is_missing():
     assert {}["usage"] == 7
-
 def test_it_unpacks():
     [body] = []
-
 def test_it_raises():
     raise ValueError("wrong")
-
 def test_it_calls():
     parse("x")
-
 def test_it_crashes_elsewhere():
     logging.Logger("x").setLevel([])
-
 def test_it_crashes_in_pydantic():
     AIMessage("x").no_such_field
-
 def test_it_crashes_without_a_word():
     FakeListChatModel(responses=["x"]).bind_tools([])
-
 def test_it_misses():
     with pytest.raises(OSError):
         parse("7")
