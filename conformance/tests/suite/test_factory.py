@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
@@ -14,7 +16,6 @@ from conformance.runner import HERE, Suite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Report: TypeAlias = dict[str, Any]
     Judge: TypeAlias = Callable[..., Report]
@@ -54,238 +55,22 @@ def statuses(report: Report) -> dict[str, set[str]]:
     return found
 
 
-class Expected(NamedTuple):
-    """What a model is asked in which lanes and by which checks, and what its claims come to.
-
-    Names stand in one text, with blanks between them; no lanes are all.
-    """
-
-    factory: str
-    lanes: str
-    files: str
-    passes: str = ""
-    fails: str = ""
-    inapplicable: str = ""
-    reasons: tuple[str, ...] = ()
+MODELS = tomllib.loads(Path(__file__).with_name("judged_models.toml").read_text(encoding="utf-8"))
 
 
-OF_OUR_CLASS = {
-    "a subclass": Expected(
-        "factories:of_a_subclass",
-        "",
-        SUITE,
-        passes="package.serialise.key package.serialise.round-trip metadata.finish.reason",
-    ),
-    "a subclass that shows its key": Expected(
-        "factories:of_a_subclass_that_shows_its_key",
-        "",
-        SUITE,
-        passes="package.serialise.round-trip metadata.finish.reason",
-        fails="package.serialise.key",
-    ),
-    "a subclass that no check can connect": Expected(
-        "factories:of_a_subclass_with_its_own_clients",
-        "",
-        SUITE,
-        passes="metadata.finish.reason",
-        inapplicable="package.serialise.key package.serialise.round-trip",
-    ),
-    "a subclass that sends what it likes by default": Expected(
-        "factories:of_a_subclass_with_defaults",
-        LANES,
-        "compatibility forms options parameters",
-        passes="parameters.given.sent parameters.nearest.wins drop-in.names.known",
-    ),
-}
-LAWFUL = {
-    "warnings": Expected("factories:of_warnings", "", SUITE, passes="metadata.finish.reason"),
-    "what is for each maker to choose": Expected(
-        "another_maker:make",
-        LANES,
-        "credentials errors metadata parameters structured tools",
-        passes="errors.sentence.kept metadata.finish.reason structured.raw.kept "
-        "structured.async.default structured.finish.missing tools.choice.forced "
-        "parameters.given.sent credentials.key.argument",
-    ),
-    "what is not offered": Expected(
-        "another_maker:make_third",
-        ELSEWHERE,
-        "endpoint errors parameters reasoning retries structured usage",
-        passes="reasoning.replay.sent retries.after.honoured usage.invoke.once "
-        "usage.invoke.details errors.key.hidden",
-        inapplicable="structured.method.json-schema endpoint.refuse.other parameters.nearest.wins",
-        reasons=(
-            "for json_schema the client asks by function_calling instead",
-            "what the factory makes takes no argument seed",
-            "the client sends no reasoning back",
-            "the streamed request does not ask for usage",
-            "others may know a wait in seconds alone",
-        ),
-    ),
-    "what neither LangChain nor the API settles": Expected(
-        "another_maker:make_fourth",
-        LANES,
-        "asynchrony audio boundaries errors images instantiation logprobs metadata parameters "
-        "reasoning retries streaming structured texts tools usage video",
-        passes="async.same.answers audio.model-apis.text-model errors.sentence.kept "
-        "image.block.forms image.model-apis.text-model image.model-apis.vision-model "
-        "image.tool.message instantiation.model.slug logprobs.model-apis.absent "
-        "metadata.tracing.parameters parameters.stop.ends retries.after.honoured "
-        "retries.policy.final streaming.end.error-inside structured.method.function-calling "
-        "structured.bind.schemas structured.invoke.default structured.refusal.raised "
-        "structured.schema.optional-field tools.choice.forced tools.history.round-trip "
-        "tools.stream.cut-off usage.invoke.once video.part.refused",
-        inapplicable="reasoning.effort.sent tools.parallel.forbidden",
-        reasons=(
-            "are for each maker to know: ValueError",
-            "calls of what the factory makes know no option parallel_tool_calls",
-        ),
-    ),
-    "less of a token than the API demands": Expected(
-        "another_maker:make_fourth", "", "logprobs", passes="logprobs.dedicated.kept"
-    ),
-    "what no claim promises of others": Expected(
-        "another_maker:make_fifth",
-        "model-apis",
-        "boundaries events metadata reasoning streaming structured usage standard/test_integration",
-        passes="metadata.finish.reason reasoning.replay.sent structured.invoke.default "
-        "structured.method.json-schema structured.schema.optional-field usage.invoke.details",
-        fails="reasoning.answer.kept",
-        inapplicable="streaming.reasoning.chunks",
-        reasons=(
-            "which of two names an answer carries is for each maker to say",
-            "which engines' names for a stop are kept is for each maker to say",
-            "which schemas are strict is for each maker to say",
-            "classes of pydantic 1 are for each maker to know",
-            "whose reasoning goes back to a service is for each maker to say",
-            "what a trace is told of a schema is for each maker to say",
-            "a stream hands out no reasoning, as reasoning.answer.kept says",
-        ),
-    ),
-    "how an answer is handed out": Expected(
-        "another_maker:make_sixth",
-        LANES,
-        "asynchrony errors messages metadata streaming structured tools usage video",
-        passes="async.same.answers errors.sentence.kept messages.invoke.objects "
-        "metadata.tracing.parameters streaming.end.error-inside streaming.end.once "
-        "streaming.reasoning.chunks streaming.sync.adds-up structured.raw.kept tools.bind.schemas "
-        "tools.stream.merge-by-index tools.stream.whole-call usage.stream.once",
-        inapplicable="streaming.events.typed structured.stream.grows video.part.refused",
-    ),
-    "which names of a format are known": Expected(
-        "another_maker:make_sixth", "dedicated", "audio", passes="audio.dedicated.format"
-    ),
-    "how things are spelt": Expected(
-        "stranger:make",
-        ELSEWHERE,
-        "asynchrony boundaries logprobs messages metadata reasoning retries structured usage video",
-        passes="async.same.answers logprobs.dedicated.kept messages.invoke.string "
-        "metadata.tracing.parameters reasoning.answer.kept reasoning.replay.sent "
-        "retries.after.honoured streaming.sync.adds-up structured.raw.kept "
-        "tools.history.round-trip usage.invoke.once video.block.refused",
-        inapplicable="structured.method.function-calling structured.method.json-mode",
-        reasons=(
-            "for json_mode the client asks by json_schema instead",
-            "whose reasoning goes back to a service is for each maker to say",
-            "the client writes a video as the wire has it",
-            "the page promises log probabilities of nobody",
-            "whether several answers to one question are read is theirs to say",
-        ),
-    ),
-}
-FAULTY = {
-    "a stream's calls that are not put together": Expected(
-        "factories:of_split_calls",
-        "dedicated",
-        "tools",
-        passes="tools.invoke.call",
-        fails="tools.stream.merge-by-index",
-        reasons=("as tools.stream.merge-by-index says",),
-    ),
-    "calls of which one arrives": Expected(
-        "factories:of_lone_calls",
-        "dedicated",
-        "boundaries streaming tools standard/test_integration",
-        passes="streaming.sync.adds-up tools.invoke.call tools.stream.merge-by-index",
-        fails="tools.invoke.parallel",
-        inapplicable="tools.stream.whole-call",
-        reasons=("as tools.invoke.parallel says",),
-    ),
-    "arguments that are cut": Expected(
-        "factories:of_cut_arguments",
-        "dedicated",
-        "images tools",
-        fails="tools.invoke.call",
-        inapplicable="tools.invoke.parallel",
-        reasons=("as tools.invoke.call says",),
-    ),
-    "errors without a type": Expected(
-        "factories:of_untyped_errors",
-        LANES,
-        "errors images tools",
-        fails="errors.key.hidden",
-        inapplicable="image.model-apis.text-model",
-        reasons=("as errors.types.core says",),
-    ),
-    "one fault among others": Expected(
-        "factories:of_five_faults",
-        "model-apis",
-        "boundaries images streaming structured tools usage standard/test_integration",
-        passes="image.model-apis.vision-model streaming.blocks.apart structured.method.json-mode "
-        "structured.refusal.raised tools.history.round-trip usage.invoke.details",
-        fails="blocks.whole.told image.block.forms structured.invoke.default tools.invoke.call "
-        "usage.invoke.once",
-        inapplicable="image.model-apis.text-model",
-        reasons=("block of an image is not sent, as image.block.forms says",),
-    ),
-    "images that are not taken": Expected(
-        "factories:of_texts_alone",
-        "",
-        "boundaries images messages streaming",
-        passes="messages.invoke.objects streaming.end.error-inside",
-        fails="image.dedicated.data image.model-apis.vision-model",
-        inapplicable="image.block.forms image.dedicated.url image.model-apis.text-model",
-        reasons=(
-            "as image.dedicated.data says: texts alone",
-            "raises ValueError('texts alone'), as image.dedicated.data says",
-            "the client itself refuses a schema",
-        ),
-    ),
-    "what is lacking altogether": Expected(
-        "factories:of_plain_answers",
-        LANES,
-        "boundaries messages retries streaming structured texts tools usage "
-        "standard/test_integration",
-        passes="messages.invoke.objects retries.policy.final retries.stream.handed-out",
-        fails="streaming.sync.incremental structured.bind.schemas tools.invoke.call "
-        "usage.invoke.once",
-        inapplicable="retries.policy.transient streaming.end.cut streaming.end.without-done "
-        "structured.method.json-schema structured.refusal.raised tools.history.round-trip "
-        "tools.invoke.parallel usage.cache.read usage.invoke.details usage.stream.once",
-        reasons=("the client asks for no stream, as streaming.sync.incremental says",),
-    ),
-}
-
-
-@pytest.mark.parametrize(
-    "expected",
-    [
-        pytest.param(expected, id=name)
-        for group in (OF_OUR_CLASS, LAWFUL, FAULTY)
-        for name, expected in group.items()
-    ],
-)
-def test_a_model_fails_what_it_breaks_and_nothing_else(judge: Judge, expected: Expected) -> None:
-    factory, lanes, files, *claims, reasons = expected
-    names = ("pass", "fail", "not-applicable")
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_fails_what_it_breaks_and_nothing_else(judge: Judge, name: str) -> None:
+    expected = MODELS[name]
     verdicts = {
-        claim: {name} for name, each in zip(names, claims, strict=True) for claim in each.split()
+        claim: {status}
+        for status in ("pass", "fail", "not-applicable")
+        for claim in expected.get(status, "").split()
     }
-    found = judge(factory, " ".join(verdicts), files, lanes)
+    asked = " ".join(verdicts), expected["files"], expected.get("lanes", "")
+    found = judge(expected["factory"], *asked)
     assert statuses(found) == verdicts
-    nothing_spoke = not expected.passes
-    assert found["code"] == bool(expected.fails or nothing_spoke)
-    for reason in reasons:
+    assert found["code"] == ("fail" in expected or "pass" not in expected)
+    for reason in expected.get("reasons", ()):
         assert reason in str(found["lines"])
 
 
