@@ -36,41 +36,40 @@ class StatusError(Exception):
         self.status_code = status
 
 
-@pytest.fixture
-def _third_party() -> Iterator[None]:
-    choose("conformance.tests.suite.factories:of_ours")
+ANOTHER = "conformance.tests.suite.factories:of_ours"
+
+
+@pytest.fixture(autouse=True)
+def _ours_again() -> Iterator[None]:
     yield
     choose("")
 
 
-def test_our_own_client_may_not_raise_where_another_is_tolerated() -> None:
+@pytest.fixture
+def _third_party() -> None:
+    choose(ANOTHER)
+
+
+def test_a_client_of_another_maker_alone_may_raise_where_something_else_is_judged() -> None:
     with pytest.raises(ValueError, match="lost"), tolerate():
+        raise ValueError("lost")
+    choose(ANOTHER)
+    with tolerate():
         raise ValueError("lost")
 
 
-def test_our_own_error_says_the_services_sentence_in_its_text() -> None:
-    error = BasetenError("closed today")
-    assert says(error, "closed today")
-    error.args = ()
-    error.body = {"error": "closed today"}
-    assert not says(error, "closed today")
-
-
-@pytest.mark.usefixtures("_third_party")
 @pytest.mark.parametrize("held", [{"error": "closed today"}, "closed today"])
-def test_an_error_of_another_maker_may_hold_the_sentence_in_an_attribute(held: Any) -> None:
-    error = StatusError(400)
+def test_an_error_of_another_maker_alone_may_hold_the_sentence_in_an_attribute(held: Any) -> None:
+    ours, error = BasetenError("closed today"), StatusError(400)
+    assert says(ours, "closed today")
+    ours.args, ours.body = (), {"error": "closed today"}
+    assert not says(ours, "closed today")
+    choose(ANOTHER)
     assert not says(error, "closed today")
     error.response = httpx.Response(400, text="closed today")  # type: ignore[attr-defined]  # of another
     assert not says(error, "closed today")
     error.body = held  # type: ignore[attr-defined]  # of another
     assert says(error, "closed today")
-
-
-@pytest.mark.usefixtures("_third_party")
-def test_a_client_of_another_maker_may_raise_where_something_else_is_judged() -> None:
-    with tolerate():
-        raise ValueError("lost")
 
 
 @pytest.mark.parametrize(
@@ -91,11 +90,8 @@ def test_our_own_client_is_held_to_its_own_classes(kind: str, own: type[BasetenE
     assert type(caught.value) is own
     with pytest.raises(ValueError, match="lost"), expect(kind):
         raise ValueError("lost")
-
-
-def test_its_own_words_are_asked_of_our_own_client_alone() -> None:
-    with pytest.raises(AssertionError), expect("any", ours="in our words"):
-        raise BasetenAPIError("in the service's")
+    with pytest.raises(AssertionError), expect(kind, ours="in our words"):
+        raise own("in the service's")
 
 
 @pytest.mark.usefixtures("_third_party")
@@ -120,6 +116,8 @@ def test_another_client_may_raise_langchains_class_or_carry_the_status(
     with expect(kind, match="no", ours="in our words") as caught:
         raise error
     assert caught.value is error
+    with pytest.raises(AssertionError), expect(kind, match="drained"):
+        raise error
 
 
 @pytest.mark.usefixtures("_third_party")
@@ -153,22 +151,13 @@ def test_of_errors_without_any_type_one_claim_tells() -> None:
     known_faults.begin_check((), ())
 
 
-@pytest.mark.usefixtures("_third_party")
-def test_another_client_must_repeat_the_services_sentence() -> None:
-    with pytest.raises(AssertionError), expect("any", match="drained"):
-        raise OSError("something happened")
-
-
-def test_our_own_errors_are_caught_by_their_class() -> None:
+def test_our_own_errors_are_caught_by_their_class_and_whatever_another_client_raises() -> None:
     with catching("timeout") as errors:
         raise BasetenTimeoutError("late")
     assert [str(error) for error in errors] == ["late"]
     with pytest.raises(OSError, match="elsewhere"), catching():
         raise OSError("elsewhere")
-
-
-@pytest.mark.usefixtures("_third_party")
-def test_whatever_another_client_raises_is_caught() -> None:
+    choose(ANOTHER)
     with catching("timeout") as errors:
         raise OSError("late")
     assert len(errors) == 1
@@ -177,15 +166,12 @@ def test_whatever_another_client_raises_is_caught() -> None:
     assert errors == []
 
 
-def test_our_own_errors_carry_the_status() -> None:
+def test_our_own_errors_carry_the_status_and_others_must_not_carry_another() -> None:
     expect_status(BasetenAPIError("no", status_code=503), 503)
     for status in (500, None):
         with pytest.raises(AssertionError, match=r"was 503; .*APIError has the status_code"):
             expect_status(BasetenAPIError("no", status_code=status), 503)
-
-
-@pytest.mark.usefixtures("_third_party")
-def test_others_need_not_but_must_not_carry_another() -> None:
+    choose(ANOTHER)
     expect_status(OSError("no"), 503)
     expect_status(StatusError(503), 503)
     with pytest.raises(AssertionError, match=r"was 503; .*StatusError has the status_code 500"):
