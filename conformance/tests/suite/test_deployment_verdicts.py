@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from conformance.cli.main import main
 from conformance.runner import HERE
-from conformance.tests.suite.defective_services import MODEL, serve
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from conformance.tests.suite.defective_services import serve
 
 pytestmark = pytest.mark.usefixtures("forked")
 traced = pytest.mark.traced("a deployment is met by the process that runs the checks")
 
 FILES = {"image": "images"}
 NOT_APPLICABLE = "not-applicable"
+STATUSES = ("pass", "fail", NOT_APPLICABLE, "untested")
+RUNS = tomllib.loads(Path(__file__).with_name("told_services.toml").read_text("utf-8"))["run"]
 URL = "/environments/production/predict"
-PLAIN, REASONING, STREAMED, STOP = (
-    "messages.invoke.string",
-    "reasoning.answer.kept",
-    "streaming.sync.adds-up",
-    "parameters.stop.ends",
-)
-CALLS, SCHEMA, FINISH, TURNS = (
-    "tools.invoke.call",
-    "structured.method.json-schema",
-    "metadata.finish.reason",
-    "messages.invoke.objects",
-)
-
-
-MERGING, FORCED, COUNTED = (
-    "tools.stream.merge-by-index",
-    "tools.choice.forced",
-    "usage.invoke.once",
-)
+PLAIN, STREAMED = "messages.invoke.string", "streaming.sync.adds-up"
+REASONING, TURNS = "reasoning.answer.kept", "messages.invoke.objects"
+CALLS, SCHEMA = "tools.invoke.call", "structured.method.json-schema"
+MERGING, FORCED = "tools.stream.merge-by-index", "tools.choice.forced"
+FINISH, COUNTED = "metadata.finish.reason", "usage.invoke.once"
 
 
 class Told(NamedTuple):
@@ -70,59 +57,23 @@ def judge(folder: Path, service: str, *claims: str, path: str = URL, options: st
     )
 
 
-@traced
-def test_a_text_model_that_samples_is_green_with_what_it_cannot_do_in_words(tmp_path: Path) -> None:
-    told = judge(tmp_path, "samples", REASONING, STREAMED, STOP, path="/v1")
-    assert told.statuses == {REASONING: "not-applicable", STREAMED: "pass", STOP: "pass"}
-    assert told.reasons.endswith(": the model answers without reasoning")
-    assert told.code == 0
-    assert {body["model"] for body in told.asked} == {MODEL}
-
-
-def test_a_service_that_streams_in_one_event_fails_at_streaming_alone(tmp_path: Path) -> None:
-    once, merged = "streaming.end.once", "tools.stream.merge-by-index"
-    told = judge(tmp_path, "streams in one event", STREAMED, once, merged)
-    inapplicable = dict.fromkeys((once, merged), "not-applicable")
-    assert told.statuses == {STREAMED: "fail", **inapplicable}
-    assert "the service streams an answer in 2 chunks, not token by token" in told.reasons
-
-
-def test_a_service_that_does_not_stream_fails_at_streaming_alone(tmp_path: Path) -> None:
-    typed = "streaming.events.typed"
-    told = judge(tmp_path, "answers streams with one body", PLAIN, STREAMED, STOP, typed)
-    assert told.statuses == {PLAIN: "pass", STREAMED: "fail", STOP: "pass", typed: NOT_APPLICABLE}
-    assert "a streamed request is answered with JSON and no events" in told.reasons
-
-
-def test_a_service_whose_streams_break_off_fails_at_streaming_alone(tmp_path: Path) -> None:
-    typed = "streaming.events.typed"
-    told = judge(tmp_path, "breaks streams off", STREAMED, STOP, typed)
-    assert told.statuses == {STREAMED: "fail", STOP: "pass", typed: NOT_APPLICABLE}
-    assert "every streamed answer breaks off, as streaming.sync.adds-up says" in told.reasons
-
-
-def test_a_service_that_counts_no_sum_lacks_nothing(tmp_path: Path) -> None:
-    claims = ("structured.raw.kept", "streaming.events.typed", "usage.invoke.once")
-    told = judge(tmp_path, "counts no sum", *claims)
-    assert (told.statuses, told.code) == (dict.fromkeys(claims, "pass"), 0)
-
-
-def test_a_service_without_log_probabilities_does_not_pass_for_one_that_has_them(
-    tmp_path: Path,
-) -> None:
-    kept = "logprobs.dedicated.kept"
-    told = judge(tmp_path, "gives no log probabilities", PLAIN, kept)
-    assert told.statuses == {PLAIN: "pass", kept: NOT_APPLICABLE}
-    assert "the service gives no log probabilities" in told.reasons
-
-
-def test_an_engine_without_tools_is_told_so_in_its_own_words(tmp_path: Path) -> None:
-    call, none = "tools.invoke.call", "tools.choice.none"
-    told = judge(tmp_path, "calls no tools", PLAIN, STREAMED, call, none)
-    inapplicable = dict.fromkeys((call, none), NOT_APPLICABLE)
-    assert told.statuses == {PLAIN: "pass", STREAMED: "pass", **inapplicable}
-    assert "refuses every request with tools: HTTP 400: Start me with a parser" in told.reasons
-    assert told.code == 0
+@pytest.mark.parametrize(
+    "run",
+    [pytest.param(run, marks=[traced] * run.get("traced", False)) for run in RUNS],
+    ids=lambda run: run["service"],
+)
+def test_an_owner_is_told_what_a_service_lacks(tmp_path: Path, run: dict[str, Any]) -> None:
+    statuses = {claim: status for status in STATUSES for claim in run.get(status, ())}
+    where = {"path": run.get("path", URL), "options": run.get("options", "")}
+    told = judge(tmp_path, run["service"], *statuses, **where)
+    assert (told.statuses, told.code) == (statuses, run.get("code", 0))
+    reasons = [*run.get("reasons", ()), run.get("last", "")]
+    assert [reason for reason in reasons if reason not in told.reasons] == []
+    assert bool(told.reasons) == any(reasons)
+    assert told.reasons.endswith(reasons[-1])
+    assert len(told.asked) == run.get("asked", len(told.asked))
+    models = {body["model"] for body in told.asked}
+    assert models == set(run.get("models", models))
 
 
 @pytest.mark.parametrize(
@@ -180,63 +131,6 @@ def test_failures_that_come_and_go_are_told_once_and_accuse_no_claim(tmp_path: P
     assert "requests, which were sent again: " in problem
     assert "HTTP 500: A worker crashed. (" in problem
     assert "an answer without its end" in problem
-
-
-@traced
-def test_a_service_that_died_is_left_alone_and_what_is_left_is_untested(tmp_path: Path) -> None:
-    told = judge(tmp_path, "dies", PLAIN, STREAMED, CALLS, FINISH)
-    assert {*told.statuses.values()} == {"pass", "untested"}
-    assert "the service fails: HTTP 500: The engine is dead. (9 times in a row)" in told.reasons
-    assert len(told.asked) == 21
-
-
-def test_what_refuses_a_plain_question_is_asked_no_other(tmp_path: Path) -> None:
-    told = judge(tmp_path, "refuses everything", PLAIN, STREAMED, STOP)
-    assert told.statuses == {PLAIN: "fail", STREAMED: "untested", STOP: "untested"}
-    assert "the service refuses a plain question: HTTP 400: The licence is over." in told.reasons
-    assert (told.code, len(told.asked)) == (1, 1)
-
-
-def test_a_text_engine_is_not_accused_of_taking_no_images(tmp_path: Path) -> None:
-    data, spelt = "image.dedicated.data", "endpoint.normalise.model-url"
-    pairs = "messages.invoke.tuples"
-    told = judge(tmp_path, "reads text alone", data, spelt, pairs, path="/v1")
-    assert told.statuses == {data: "not-applicable", spelt: "not-applicable", pairs: "pass"}
-    assert "the model takes no images: HTTP 400: This is not supported." in told.reasons
-    assert "only URLs of Baseten's deployments have several spellings" in told.reasons
-    assert told.code == 0
-
-
-def test_a_deployment_answers_at_every_spelling_of_its_url(tmp_path: Path) -> None:
-    path = "/environments/production/sync/v1/chat/completions/"
-    told = judge(tmp_path, "honest", "endpoint.normalise.model-url", path=path)
-    assert (told.code, told.reasons) == (0, "")
-
-
-@traced
-def test_where_no_model_is_listed_a_rejected_guess_of_its_name_accuses_nobody(
-    tmp_path: Path,
-) -> None:
-    told = judge(tmp_path, "lists nothing now", PLAIN)
-    assert told.statuses == {PLAIN: "untested"}
-    assert "/v1/models responds HTTP 503: The list is being made.; there is no" in told.reasons
-    assert "a name derived from the URL, is rejected: HTTP 404: The model" in told.reasons
-    assert told.reasons.endswith("; name the model with --model")
-    assert len(told.asked) == 1
-
-
-@traced
-def test_a_model_that_is_named_needs_no_list(tmp_path: Path) -> None:
-    told = judge(tmp_path, "lists nothing now", PLAIN, options=f"--model={MODEL}")
-    assert (told.code, told.statuses, told.reasons) == (0, {PLAIN: "pass"}, "")
-
-
-def test_what_never_answers_is_untested_after_one_request(tmp_path: Path) -> None:
-    options = f"--max-silence=0.2 --model={MODEL}"
-    told = judge(tmp_path, "never answers", REASONING, options=options)
-    assert told.statuses == {REASONING: "untested"}
-    assert "takes requests and does not answer: ReadTimeout after 0.2 s" in told.reasons
-    assert len(told.asked) == 1
 
 
 def test_a_limit_is_spent_on_a_plain_question_first_and_then_as_the_page_promises(
