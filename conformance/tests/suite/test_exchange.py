@@ -14,12 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def record(folder: Path, name: str, count: int = 1, answer: Any = "hello") -> None:
-    write_cassette(folder / name, *[talk(answer)] * count)
-
-
 def test_an_exchange_shows_request_and_answer_with_their_headers(tmp_path: Path) -> None:
-    record(tmp_path, "dedicated/tools/test_a.yaml", count=3)
+    write_cassette(tmp_path / "dedicated/tools/test_a.yaml", *[talk()] * 3)
     found = find_exchange(
         "conformance/checks/features/test_tools.py::test_a", "dedicated", tmp_path
     )
@@ -43,7 +39,7 @@ def test_an_exchange_shows_request_and_answer_with_their_headers(tmp_path: Path)
     ],
 )
 def test_a_cassette_is_named_after_its_check(tmp_path: Path, check: str, name: str) -> None:
-    record(tmp_path, name)
+    write_cassette(tmp_path / name)
     assert find_exchange(check, "client", tmp_path) is not None
     assert find_exchange(check, "dedicated", tmp_path) is None
 
@@ -57,29 +53,22 @@ def test_the_committed_cassettes_are_found() -> None:
     assert all(find_exchange(check, lane) for check, lane in checks.items())
 
 
-def test_long_bodies_are_shortened_and_say_by_how_much(tmp_path: Path) -> None:
-    record(tmp_path, "client/a/test_a.yaml", answer="x" * MOST)
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        ("x" * MOST, "x" * MOST),
+        ("x" * (MOST + 7), "x" * MOST + "\n… and 7 more characters"),
+        (b"a\xff", "a\ufffd"),
+    ],
+    ids=["long", "too long", "no text"],
+)
+def test_a_body_is_shown_as_text_and_a_long_one_says_what_it_lacks(
+    tmp_path: Path, answer: Any, shown: str
+) -> None:
+    write_cassette(tmp_path / "client/a/test_a.yaml", talk(answer), about=None)
     found = find_exchange("test_a.py::test_a", "client", tmp_path)
     assert found is not None
-    assert found.response.endswith("\n\n" + "x" * MOST)
-    record(tmp_path, "client/a/test_a.yaml", answer="x" * (MOST + 7))
-    found = find_exchange("test_a.py::test_a", "client", tmp_path)
-    assert found is not None
-    assert found.response.endswith("x\n… and 7 more characters")
-    assert found.response.count("x") - found.response.count("text") == MOST
-
-
-def test_bytes_that_are_no_text_are_shown_all_the_same(tmp_path: Path) -> None:
-    record(tmp_path, "client/a/test_a.yaml", answer=b"a\xff")
-    found = find_exchange("test_a.py::test_a", "client", tmp_path)
-    assert found is not None
-    assert found.response.endswith("\n\na\ufffd")
-
-
-def test_a_cassette_without_provenance_says_so(tmp_path: Path) -> None:
-    write_cassette(tmp_path / "client/a/test_a.yaml", about=None)
-    found = find_exchange("test_a.py::test_a", "client", tmp_path)
-    assert found is not None
+    assert found.response.partition("\n\n")[2] == shown
     assert found.source == "no provenance"
 
 
