@@ -6,8 +6,6 @@ from conformance.maintenance.benchmarks.analysis import Summary, sum_up
 from conformance.maintenance.benchmarks.quantities import Aim, Quantity
 from conformance.maintenance.benchmarks.run import Measurement, Run
 
-__all__ = ["CALL", "MEMORY", "STEEP", "STREAM", "make_run", "make_summary"]
-
 CALL = Quantity("invoke", "invoke", "invoke", aim=Aim(1.2))
 STREAM = Quantity(
     "stream",
@@ -42,6 +40,14 @@ MEMORY = Quantity(
     memory=True,
     aim=Aim(0.9, peak=80),
 )
+MEASURED = {
+    "started": "2026-11-29T07:00:00+00:00",
+    "rounds": 3,
+    "quick": False,
+    "machine": "x86_64, 2 cores",
+    "load": 0.5,
+}
+"""What a page says of when and where it was measured."""
 QUANTITIES = (CALL, STREAM, STEEP, MEMORY)
 _MEBIBYTE = 1 << 20
 

@@ -1,4 +1,4 @@
-"""How two reports read in every medium: a file for each, and what renews them.
+"""How reports and benchmarks read in every medium: a file for each, and what renews them.
 
 `python -m conformance.tests.suite.report_texts` writes the files anew, to be reviewed in the diff.
 Knows the small suite; must not know what a text should say.
@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from conformance.maintenance.benchmarks.report import build_document, print_summary
+from conformance.maintenance.benchmarks.report import write_page as write_benchmark
+from conformance.media import to_json
 from conformance.reports.difference import compare
 from conformance.reports.formats import FORMATS
 from conformance.reports.page import write_page
 from conformance.reports.tables import print_difference, print_report
+from conformance.tests.suite.benchmark_runs import MEASURED, make_run, make_summary
 from conformance.tests.suite.page_reader import Reader
 from conformance.tests.suite.sample_report import (
     ABSENT,
@@ -92,7 +96,21 @@ def write_texts(folder: Path) -> dict[str, str]:
             texts[f"{name}.{suffix}"] = FORMATS[form].write(report, folder)
         told = (" ".join(each.split()) for each in Reader(write_page(report, folder)).texts)
         texts[f"{name}.page.txt"] = "\n".join(filter(None, told)) + "\n"
-    return texts
+    return texts | _write_benchmarks()
+
+
+def _write_benchmarks() -> dict[str, str]:
+    """Return a benchmark in which all is right, and a short one with a wrong result."""
+    wrong = make_run(1)
+    wrong.failed["invoke", 1, "other"] = "<script>alert(1)</script>"
+    wrong.measurements = [each for each in wrong.measurements if each.case not in wrong.failed]
+    texts: dict[str, str] = {}
+    for name, run in (("benchmark", make_run()), ("benchmark-wrong", wrong)):
+        told, summary = io.StringIO(), make_summary(run)
+        print_summary(Console(file=told, width=140, highlight=False), run, summary)
+        texts[f"{name}.txt"] = told.getvalue()
+        texts[f"{name}.html"] = write_benchmark(run, summary, MEASURED)
+    return texts | {f"{name}.json": f"{to_json(build_document(run, summary, MEASURED))}\n"}
 
 
 if __name__ == "__main__":
