@@ -1,4 +1,4 @@
-"""How reports and benchmarks read in every medium: a file for each, and what renews them.
+"""How reports, benchmarks and lists of claims read in every medium, and what renews that.
 
 `python -m conformance.tests.suite.report_texts` writes the files anew, to be reviewed in the diff.
 Knows the small suite; must not know what a text should say.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from conformance.cli.main import main
 from conformance.maintenance.benchmarks.report import build_document, print_summary
 from conformance.maintenance.benchmarks.report import write_page as write_benchmark
 from conformance.media import to_json
@@ -34,7 +36,7 @@ from conformance.tests.suite.sample_report import (
     outcome,
     verdict,
 )
-from conformance.tests.suite.sample_suite import CORRECTED
+from conformance.tests.suite.sample_suite import CORRECTED, FINER, write_suite
 from conformance.verdicts.verdicts import Result, ShownExchange, Status
 
 if TYPE_CHECKING:
@@ -85,7 +87,13 @@ def write_texts(folder: Path) -> dict[str, str]:
         folder: A folder for the small suite.
     """
     texts: dict[str, str] = {}
-    for name, report in (("green", make(folder, ALL_GREEN)), ("mixed", _make_mixed(folder))):
+    finer = (*ALL_GREEN[1:], verdict(CALLS, "model-apis", Status.FAIL))
+    reports = {
+        "green": make(folder, ALL_GREEN),
+        "mixed": _make_mixed(folder),
+        "finer": make(folder, finer, text=FINER),
+    }
+    for name, report in reports.items():
         shown = io.StringIO()
         console = Console(file=shown, width=140, highlight=False)
         print_report(report, console, exchanges=name == "mixed")
@@ -96,7 +104,22 @@ def write_texts(folder: Path) -> dict[str, str]:
             texts[f"{name}.{suffix}"] = FORMATS[form].write(report, folder)
         told = (" ".join(each.split()) for each in Reader(write_page(report, folder)).texts)
         texts[f"{name}.page.txt"] = "\n".join(filter(None, told)) + "\n"
-    return texts | _write_benchmarks()
+    return texts | _write_benchmarks() | {"lists.txt": _write_lists(folder)}
+
+
+def _write_lists(folder: Path) -> str:
+    """Return what the commands tell of the small suite's claims."""
+    suite, asked = (
+        write_suite(folder),
+        ("calls", "logprobs.dedicated.absent", "badges.count.downloads"),
+    )
+    with redirect_stdout(io.StringIO()) as said:
+        for words in (["list"], *(["explain", claim] for claim in asked), ["list", "--proposed"]):
+            print("$", *words)
+            if "--proposed" in words:
+                suite.claims.write_text(CORRECTED, encoding="utf-8")
+            assert main(words, suite) == 0
+    return said.getvalue()
 
 
 def _write_benchmarks() -> dict[str, str]:

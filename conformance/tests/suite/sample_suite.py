@@ -33,6 +33,25 @@ proposed = { client = "✅", why = "It is whole." }
 """,
 )
 
+_FEATURES = """
+[[features]]
+key = "forced"
+statement = "Forced calls"
+under = "calls"
+
+[[features]]
+key = "keys"
+statement = "Keys"
+
+"""
+FINER = CLAIMS.replace("[[claim]]", f"{_FEATURES}[[claim]]", 1)
+FINER = FINER.replace('cell = "calls"\n', 'cell = "calls"\nfeature = "forced"\n')
+FINER = FINER.replace(
+    'page = "chat"\nscope = "client"\nbasis = "observed"',
+    'page = "chat"\nfeature = "keys"\nscope = "client"\nbasis = "observed"',
+)
+"""The claims with finer rows of our own."""
+
 PAGE = """
 To begin, set the variable and look at the downloads.
 

@@ -1,4 +1,4 @@
-"""The rows of the matrix: finer ones of our own, how they are read, counted and shown."""
+"""How finer rows of the matrix are read; `report_texts/` holds how they are shown."""
 
 from __future__ import annotations
 
@@ -10,32 +10,11 @@ from conformance.claims.columns import SubFeature
 from conformance.claims.pages import compare_page
 from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
-from conformance.reports.page import write_page
-from conformance.reports.tables import print_report, write_matrix
-from conformance.tests.suite.sample_report import ALL_GREEN, CALLS, make, show, verdict
-from conformance.tests.suite.sample_suite import CLAIMS, CORRECTED, PAGE, load_small
-from conformance.verdicts.verdicts import Status
+from conformance.tests.suite.sample_suite import CLAIMS, CORRECTED, FINER, PAGE, load_small
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FEATURES = """
-[[features]]
-key = "forced"
-statement = "Forced calls"
-under = "calls"
-
-[[features]]
-key = "keys"
-statement = "Keys"
-
-"""
-FINER = CLAIMS.replace("[[claim]]", f"{FEATURES}[[claim]]", 1)
-FINER = FINER.replace('cell = "calls"\n', 'cell = "calls"\nfeature = "forced"\n')
-FINER = FINER.replace(
-    'page = "chat"\nscope = "client"\nbasis = "observed"',
-    'page = "chat"\nfeature = "keys"\nscope = "client"\nbasis = "observed"',
-)
 _BEYOND = (
     "tool-choice parallel-tools streamed-tools json-mode json-schema reasoning reasoning-replay "
     "prompt-cache stop seed errors retries cancellation v1-blocks v3-events serialisation"
@@ -79,36 +58,6 @@ def test_an_excluded_claim_does_not_fill_a_row(tmp_path: Path) -> None:
     text = text.replace('excluded = "a badge"', 'feature = "keys"\nexcluded = "a badge"')
     with pytest.raises(TableError, match="feature `keys` has no judged claim"):
         load_small(tmp_path, text)
-
-
-def test_a_finer_row_stands_beneath_its_column_and_counts_for_both(tmp_path: Path) -> None:
-    report = make(tmp_path, (*ALL_GREEN[1:], verdict(CALLS, "model-apis", Status.FAIL)), text=FINER)
-    assert [(f.key, f.under, f.mark) for f in report.features] == [
-        ("calls", "", "✅"),
-        ("forced", "calls", ""),
-        ("logprobs", "", "❌"),
-        ("keys", "", ""),
-    ]
-    column, finer, *_ = report.features
-    assert column.cells == finer.cells
-    assert finer.cells["model-apis"].status is Status.FAIL
-    assert {line.feature for line in report.lines} == {"forced", "keys", "logprobs"}
-
-
-def test_finer_rows_are_told_apart_in_each_table(tmp_path: Path) -> None:
-    report = make(tmp_path, text=FINER)
-    assert "│   └ Forced calls │" in show(print_report, report)
-    assert "| &ensp;└ Forced calls | · |" in write_matrix(report)
-    assert "| Keys | · |" in write_matrix(report)
-
-
-def test_the_page_shows_finer_rows_in_a_table_of_their_own(tmp_path: Path) -> None:
-    text = write_page(make(tmp_path, text=FINER), tmp_path)
-    matrix, _, finer = text.partition('<h2 id="finer">')
-    assert "Forced calls" not in matrix
-    assert '<a href="#feature-forced"><span class="soft">Tool calling /</span> Forced' in finer
-    assert text.count('id="feature-forced"') == 1
-    assert 'id="finer"' not in write_page(make(tmp_path), tmp_path)
 
 
 def test_the_committed_table_goes_beyond_the_pages_columns() -> None:

@@ -1,4 +1,4 @@
-"""The command line: what `list` and `explain` tell about the claims."""
+"""The command line: what else `list` and `explain` tell than `report_texts/lists.txt` holds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.tests.suite.sample_suite import CORRECTED, ONE_LESS, PAGE, PASSING
+from conformance.tests.suite.sample_suite import ONE_LESS, PAGE, PASSING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,15 +19,6 @@ pytestmark = pytest.mark.usefixtures("forked")
 
 
 # --- list ---
-
-
-def test_list_prints_every_claim_with_its_lanes_or_its_exclusion(command: Command) -> None:
-    done = command("list")
-    assert done.code == 0
-    lines = [line.split(maxsplit=2) for line in done.out.splitlines()]
-    assert lines[1] == ["keys.read.environment", "client", "The key is read from the environment."]
-    assert lines[3] == ["badges.count.downloads", "excluded", "a badge"]
-    assert " ".join(lines[4]) == "3 judged, 1 excluded"
 
 
 @pytest.mark.parametrize(
@@ -49,15 +40,6 @@ def test_list_compares_the_claims_with_a_copy_of_the_page(
     assert done.code == code
     # Where a line is broken depends on the length of the folder's name.
     assert said in done.err.replace("\n", "") + done.out.replace("\n", " ")
-
-
-def test_list_prints_the_pages_table_as_it_should_stand(command: Command) -> None:
-    command.suite.claims.write_text(CORRECTED, encoding="utf-8")
-    done = command("list", "--proposed", suite=command.suite)
-    assert done.code == 0
-    lines = done.out.splitlines()
-    assert lines[3] == "| Logprobs | ❌ | · | ✅ some | · |"
-    assert lines[-1] == "- **Serialisable**, beta on the page: client ✅. It is whole."
 
 
 def test_list_puts_each_claim_on_one_line(command: Command) -> None:
@@ -94,17 +76,6 @@ def test_explain_takes_what_verify_takes_for_a_claim(command: Command) -> None:
     assert "judged in dedicated by 1 checks\n    features/test_checks.py::test_no_logprobs" in said
 
 
-def test_explain_says_where_a_claim_stands_and_what_judges_it(command: Command) -> None:
-    said = explain(command, "calls.invoke.once")
-    assert "sentence  Calls\n" in said
-    assert "Chat, feature table, Calls ✅: https://page.example (en, read 2026-11-22)" in said
-    assert "judged in dedicated by 1 checks\n    features/test_checks.py::test_a_tool" in said
-    assert "never run as a part of a whole run here" in said
-    assert "python -m conformance verify --claim calls.invoke.once" in said
-    assert "absence" not in said
-    assert "caught by" not in said
-
-
 def test_explain_names_the_broken_implementations_that_a_claim_catches(
     command: Command, tmp_path: Path
 ) -> None:
@@ -129,12 +100,6 @@ def test_explain_recalls_the_last_whole_runs(command: Command) -> None:
     said = explain(command, "calls.invoke.once")
     assert "judged in dedicated by 0 checks" in said
     assert ": untested (no evidence)\n" in said
-
-
-def test_explain_gives_the_reason_of_an_exclusion(command: Command) -> None:
-    said = explain(command, "badges.count.downloads")
-    assert "excluded  a badge" in said
-    assert "judged" not in said
 
 
 def test_explain_cannot_name_checks_that_cannot_be_collected(command: Command) -> None:

@@ -12,7 +12,7 @@ from conformance.reports.exchange import Exchange
 from conformance.reports.page import write_page
 from conformance.tests.suite.page_reader import Reader
 from conformance.tests.suite.sample_report import ALL_GREEN, CALLS, KEYS, ONE_OF_EACH, make, outcome
-from conformance.tests.suite.sample_suite import CORRECTED
+from conformance.tests.suite.sample_suite import CORRECTED, FINER
 from conformance.verdicts.verdicts import Result
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def test_light_dark_and_paper_each_have_their_looks(tmp_path: Path) -> None:
 
 
 def test_ids_are_unique_and_every_link_on_the_page_leads_to_one(tmp_path: Path) -> None:
-    for report in (full(tmp_path), make(tmp_path)):
+    for report in (full(tmp_path), make(tmp_path), make(tmp_path, text=FINER)):
         found = read(report, tmp_path)
         ids = [attrs["id"] for _, attrs in found.found if "id" in attrs]
         assert len(set(ids)) == len(ids)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from conformance.reports.report import Cell, Correction, list_corrections
-from conformance.reports.tables import print_report, write_matrix, write_proposal
+from conformance.reports.tables import print_report, write_matrix
 from conformance.tests.suite.report_texts import FOLDER, write_texts
 from conformance.tests.suite.sample_report import CALLS, KEYS, MANY, make, show, verdict
 from conformance.tests.suite.sample_suite import CORRECTED, load_small
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_report_reads_in_every_medium_as_it_was_reviewed(tmp_path: Path) -> None:
     reviewed = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
     again = "python -m conformance.tests.suite.report_texts"
@@ -78,16 +81,3 @@ def test_a_correction_names_what_the_page_says_and_what_each_lane_should_say(
         Correction("", "Serialisable", "beta", {"client": "✅"}, "It is whole."),
     )
     assert make(tmp_path).corrections == ()
-
-
-def test_the_proposed_table_keeps_the_mark_of_a_cell_that_is_right(tmp_path: Path) -> None:
-    assert write_proposal(load_small(tmp_path, CORRECTED)).splitlines() == [
-        "| Feature | The page | model-apis | dedicated | client |",
-        "| :--- | :--- | :--- | :--- | :--- |",
-        "| Tool calling | ✅ | ✅ | ✅ | · |",
-        "| Logprobs | ❌ | · | ✅ some | · |",
-        "| Serialisable | beta | · | · | ✅ |",
-        "",
-        "- **Logprobs**, ❌ on the page: dedicated ✅ some. Engines differ.",
-        "- **Serialisable**, beta on the page: client ✅. It is whole.",
-    ]
