@@ -34,6 +34,7 @@ KEYS, LOGPROBS = (
 WRONG = BrokenImplementation(
     "client:wrong", "It is wrong.", frozenset({CALLS, KEYS}), ("assert 1 == 2", "no key")
 )
+UNSAID = "no failure says 'no key'"
 FAILED = {CALLS: "assert 1 == 2 in full", KEYS: "ValueError: no key"}
 
 
@@ -59,22 +60,16 @@ def test_one_failing_check_is_enough_and_passing_ones_beside_it_do_not_save_the_
 @pytest.mark.parametrize(
     ("failed", "flaws"),
     [
-        (
-            {CALLS: FAILED[CALLS]},
-            ("passed: keys.read.environment (client)", "no failure says 'no key'"),
-        ),
+        ({CALLS: FAILED[CALLS]}, ("passed: keys.read.environment (client)", UNSAID)),
         (
             {**FAILED, LOGPROBS: "assert 1 == 2"},
             ("failed undeclared: logprobs.dedicated.absent (dedicated)",),
         ),
         (
             {**FAILED, KEYS: "timeout"},
-            (
-                "failed with another message: keys.read.environment (client)",
-                "no failure says 'no key'",
-            ),
+            ("failed with another message: keys.read.environment (client)", UNSAID),
         ),
-        ({**FAILED, KEYS: "assert 1 == 2"}, ("no failure says 'no key'",)),
+        ({**FAILED, KEYS: "assert 1 == 2"}, (UNSAID,)),
     ],
     ids=["survives", "undeclared", "other reason", "unsaid"],
 )
@@ -210,15 +205,13 @@ def test_a_suite_whose_claims_are_all_caught_is_proved(
     suite: Suite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(suite) == 0
-    said = capsys.readouterr().out
-    assert "client:hides-its-class" in said
-    assert "✓ as declared" in said
+    told = capsys.readouterr().out
+    assert "client:hides-its-class" in told
+    assert "✓ as declared" in told
     both = "calls.invoke.once (model-apis), calls.invoke.once (dedicated): recorded: assert"
-    assert f"{both} 'ChatBaseten' in [" in said
-    assert "keys.read.environment (client): the key is read: assert 'ChatBaseten' in [" in said
-    assert (
-        "GREEN: 1 of 1 broken implementations as declared, 4 of 4 claims and lanes caught" in said
-    )
+    assert f"{both} 'ChatBaseten' in [" in told
+    assert "keys.read.environment (client): the key is read: assert 'ChatBaseten' in [" in told
+    assert "GREEN: 1 of 1 broken implementations as declared, 4 of 4 claims and lanes" in told
 
 
 def test_a_defect_that_nothing_notices_turns_the_run_red(

@@ -189,11 +189,7 @@ def test_a_limited_request_waits_as_long_as_it_is_told_and_counts_once(
         ([refuse(502)] * 9, "HTTP 502: No. .6 times.$", 6),
         ([plan_bytes(200, "text/html", b"<p>Sign in</p>")], "a page .* HTTP 200: <p>Sign in", 1),
         ([plan_bytes(200, "text/plain", b" <p>Sign in</p>")], "a page .* HTTP 200: <p>Sign in", 1),
-        (
-            [plan_bytes(200, "text/plain", b"OK")],
-            "completions is no chat completion: HTTP 200: OK",
-            1,
-        ),
+        ([plan_bytes(200, "text/plain", b"OK")], "is no chat completion: HTTP 200: OK", 1),
         ([plan_json(200, {"output": "Hi."})], "is no chat completion: .*Hi", 1),
         ([plan_json(200, {"error": "No."})] * 9, r"nothing but errors: HTTP 200: No\. .4 times", 4),
         ([plan_json(200, _LOADING)] * 9, "nothing but errors: HTTP 200: It loads. .6 times", 6),
@@ -412,10 +408,8 @@ def test_the_first_answer_may_be_compressed_and_say_that_it_is_a_page(
         assert "Ada" in ask(server.url)
         assert "Ada" in ask(server.url)
     assert (meter.stopped, meter.tokens > 0) == ("", True)
-    assert meter.accepted == {
-        "an answer",
-        *(["stream", "stream_options"] if ask is ask_stream else []),
-    }
+    streamed = ["stream", "stream_options"] if ask is ask_stream else []
+    assert meter.accepted == {"an answer", *streamed}
 
 
 def test_what_is_answered_with_an_error_is_not_accepted() -> None:

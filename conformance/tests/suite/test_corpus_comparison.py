@@ -13,6 +13,7 @@ from conformance.maintenance.corpus import comparison as arrivals
 from conformance.maintenance.corpus.oracle import Call, Content, Failure
 
 METADATA = {"model_name": "m", "finish_reason": "stop", "id": "c1"}
+LOGPROBS = {"logprobs": {"content": [{"token": "t"}]}}
 USAGE = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7, "cache_read": 1, "reasoning": 0}
 CALLS = (Call(("a", "a2"), "f", "{}", {}), Call(("b",), "g", '{"x": 1}', {"x": 1}))
 LOST = ["invalid tool calls"]
@@ -32,8 +33,7 @@ def message(**changes: Any) -> AIMessage:
             "input_token_details": {"cache_read": 1},
             "output_token_details": {"reasoning": 0},
         },
-        "response_metadata": METADATA
-        | {"model_provider": "baseten", "logprobs": {"content": [{"token": "t"}]}},
+        "response_metadata": METADATA | {"model_provider": "baseten"} | LOGPROBS,
     }
     return AIMessage(**fields | changes)
 
@@ -76,10 +76,7 @@ def test_a_whole_answer_has_no_loss(version: str) -> None:
         ({"tool_calls": two()[:1]}, "tool calls"),
         ({"usage_metadata": None}, "usage"),
         ({"response_metadata": METADATA | {"model_provider": "baseten"}}, "logprobs"),
-        (
-            {"response_metadata": METADATA | {"logprobs": {"content": [{"token": "t"}]}}},
-            "model_provider",
-        ),
+        ({"response_metadata": METADATA | LOGPROBS}, "model_provider"),
     ],
 )
 def test_each_missing_part_is_one_loss(changes: Any, what: str) -> None:

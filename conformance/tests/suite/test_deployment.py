@@ -45,6 +45,9 @@ WITH_KEY = {"BASETEN_API_KEY": KEY}
 CHECK = "conformance/checks/features/test_metadata.py::test_an_answer_that_calls_a_tool_says_so"
 # One file of checks is collected in a second.
 SUITE = replace(HERE, checks=("conformance/checks/features/test_metadata.py",))
+ELSEWHERE = "https://baseten.co.elsewhere.example/v1"
+DEPLOYED = "https://model-x.api.baseten.co/environments/production/predict"
+NOWHERE = "http://127.0.0.1:9/v1"
 ONE = ["--claim", "metadata.finish.reason"]
 
 
@@ -61,26 +64,9 @@ def test_a_list_of_models_without_an_end_is_given_up() -> None:
     [
         ("", "zai-org/GLM-5.2", Service("live", "model-apis", "", "zai-org/GLM-5.2")),
         ("https://inference.baseten.co/v1", "m", Service("live", "model-apis", "", "m")),
-        (
-            " https://model-x.api.baseten.co/environments/production/predict ",
-            "",
-            Service(
-                "live",
-                "dedicated",
-                "https://model-x.api.baseten.co/environments/production/predict",
-                "",
-            ),
-        ),
-        (
-            "http://127.0.0.1:8000/v1",
-            "m",
-            Service("engine", "dedicated", "http://127.0.0.1:8000/v1", "m"),
-        ),
-        (
-            "https://baseten.co.elsewhere.example/v1",
-            "",
-            Service("engine", "dedicated", "https://baseten.co.elsewhere.example/v1", ""),
-        ),
+        (f" {DEPLOYED} ", "", Service("live", "dedicated", DEPLOYED, "")),
+        (NOWHERE, "m", Service("engine", "dedicated", NOWHERE, "m")),
+        (ELSEWHERE, "", Service("engine", "dedicated", ELSEWHERE, "")),
     ],
 )
 def test_only_basetens_own_hosts_are_live(url: str, model: str, found: Service) -> None:
@@ -147,9 +133,8 @@ def test_a_run_has_the_limits_that_its_own_checks_need(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(deployment, "_is_asked", lambda _: True)
     monkeypatch.setattr(deployment, "places_of", lambda _: (Place(ONE[1], "dedicated"),))
-    option = SimpleNamespace(
-        cassettes=ROOT, claims_file=CLAIMS_FILE, max_requests=None, max_tokens=8
-    )
+    limits = {"max_requests": None, "max_tokens": 8}
+    option = SimpleNamespace(cassettes=ROOT, claims_file=CLAIMS_FILE, **limits)
     hook = SimpleNamespace(pytest_deselected=lambda items: None)
     config: Any = SimpleNamespace(option=option, hook=hook, stash=pytest.Stash())
     config.stash[deployment._METER] = Meter(Limits())
@@ -201,9 +186,8 @@ def test_a_service_that_does_it_all_is_green_and_what_it_cost_is_said(
     with LoopbackServer() as server:
         url = f"{server.url}/environments/production/predict"
         code, said = judge(capfd, url, "--model=omni", "--verbose", report=path)
-        assert {each.header("authorization") for each in server.requests} == {
-            f"Bearer {KEY}-engine"
-        }
+        keys = {each.header("authorization") for each in server.requests}
+        assert keys == {f"Bearer {KEY}-engine"}
         sent = len(server.requests)
     assert code == 0, said
     report = json.loads(path.read_text(encoding="utf-8"))
@@ -264,16 +248,13 @@ def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(
     ("arguments", "said"),
     [
         (["deployment", ""], "is the variable that it comes from set?"),
-        (["deployment", "http://127.0.0.1:9/v1", "--model= "], "is the variable that it comes"),
+        (["deployment", NOWHERE, "--model= "], "is the variable that it comes"),
         (["model", ""], "is the variable that it comes from set?"),
         (["deployment"], "required: URL"),
-        (["deployment", "http://127.0.0.1:9/v1", "--max-silence=0"], "'0' is no number of seconds"),
-        (
-            ["deployment", "http://127.0.0.1:9/v1", "--max-requests=0"],
-            "with 0 nothing can be asked",
-        ),
+        (["deployment", NOWHERE, "--max-silence=0"], "'0' is no number of seconds"),
+        (["deployment", NOWHERE, "--max-requests=0"], "with 0 nothing can be asked"),
         (["model", "a/b", "--max-tokens=-1"], "with -1 nothing can be asked"),
-        (["deployment", "http://127.0.0.1:9/v1", "--target=reference"], "unrecognized arguments"),
+        (["deployment", NOWHERE, "--target=reference"], "unrecognized arguments"),
         (["verify", "--model-url="], "use `python -m conformance deployment URL`"),
         (["verify", "--model", "m"], "use `python -m conformance model SLUG`"),
     ],

@@ -316,13 +316,8 @@ def test_every_option_of_a_command_exists(page: Path, capsys: pytest.CaptureFixt
 def test_every_block_of_a_page_is_closed_and_says_its_language(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert 2 * len(read_blocks(text)) == len(re.findall(r"^\s*```", text, re.MULTILINE))
-    assert {block.language for block in read_blocks(text)} <= {
-        "python",
-        "bash",
-        "text",
-        "mermaid",
-        "toml",
-    }
+    languages = {block.language for block in read_blocks(text)}
+    assert languages <= {"python", "bash", "text", "mermaid", "toml"}
 
 
 def test_the_page_on_checks_quotes_the_suite() -> None:

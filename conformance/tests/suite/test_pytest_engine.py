@@ -60,10 +60,8 @@ def front(said: AnswerPlan) -> Iterator[tuple[str, ...]]:
         yield (*AIM, f"--engine-url={server.url}")
 
 
-AIM = (
-    *("-p", "conformance.maintenance.engines.pytest_engine"),
-    *("--target=engine", "--lane=dedicated"),
-)
+PLUGIN = "conformance.maintenance.engines.pytest_engine"
+AIM = ("-p", PLUGIN, "--target=engine", "--lane=dedicated")
 TINY = plan_json(200, "tiny")
 
 

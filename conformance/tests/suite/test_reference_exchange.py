@@ -35,12 +35,8 @@ def test_another_body_keeps_the_content_length_true() -> None:
 
 
 def stream() -> AnswerPlan:
-    pieces = (
-        BodyPiece(b'data: {"a":1}\n\n', 0.5),
-        BodyPiece(b'data: {"a":2}\n\n'),
-        BodyPiece(DONE),
-    )
-    return AnswerPlan(200, (("content-type", "text/event-stream"),), pieces)
+    one, two = BodyPiece(b'data: {"a":1}\n\n', 0.5), BodyPiece(b'data: {"a":2}\n\n')
+    return AnswerPlan(200, (("content-type", "text/event-stream"),), (one, two, BodyPiece(DONE)))
 
 
 def test_events_are_mapped_one_by_one_and_keep_their_delay() -> None:

@@ -242,7 +242,4 @@ async def test_a_malformed_call_is_text_or_an_invalid_call(way: str) -> None:
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_call_of_an_unknown_tool_is_passed_on(way: str) -> None:
     said = tell(await ask(mount(QUIRKS["unknown-tool"].mount(respond)), QUESTIONS["calls"], way))
-    assert said["calls"] == [
-        ("no_such_tool", {"city": "Paris"}),
-        ("no_such_tool", {"city": "Rome"}),
-    ]
+    assert said["calls"] == [("no_such_tool", {"city": city}) for city in ("Paris", "Rome")]

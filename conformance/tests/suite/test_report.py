@@ -31,20 +31,11 @@ def test_the_matrix_to_embed_is_a_part_of_the_page_in_markdown(tmp_path: Path) -
     assert matrix.endswith("\n<!-- /matrix -->")
 
 
-def rows(text: str, name: str) -> list[str]:
-    (line,) = (line for line in text.splitlines() if name in line and "│" in line)
-    return [cell.strip() for cell in line.strip("│").split("│")]
-
-
 def test_a_cell_counts_what_does_not_apply_apart(tmp_path: Path) -> None:
     apart = verdict(CALLS, "dedicated", Status.NOT_APPLICABLE, "check: seen")
     report = make(tmp_path, (verdict(CALLS, "dedicated"), apart))
-    assert (
-        rows(show(print_report, report), "Tool calling")[1]
-        == "✓ pass 1/1, 1 not applicable (reference)"
-    )
-    report = make(tmp_path, (apart,))
-    assert rows(show(print_report, report), "Tool calling")[1] == "○ not applicable 1/1 (reference)"
+    assert "│ ✓ pass 1/1, 1 not applicable (reference) │" in show(print_report, report)
+    assert "│ ○ not applicable 1/1 (reference) │" in show(print_report, make(tmp_path, (apart,)))
 
 
 def test_a_cell_shows_the_worst_verdict_and_how_many_are_green(tmp_path: Path) -> None:

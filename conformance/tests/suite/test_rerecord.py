@@ -84,10 +84,7 @@ UNFIT: dict[str, tuple[dict[str, Any], str]] = {
         {"answers": {NAMES[0]: f"a {KEY} b"}},
         "a secret would have been kept: a key in use",
     ),
-    "its label is another's": (
-        {"altered": NAMES[:1]},
-        f"{NAMES[0]}: altered since it was recorded",
-    ),
+    "another's label": ({"altered": NAMES[:1]}, f"{NAMES[0]}: altered since it was recorded"),
     "it does not replay": (
         {"replayed": {NAMES[0]: "failed", NAMES[1]: "passed"}, "codes": [0, 1]},
         "does not replay: it failed",

@@ -144,6 +144,7 @@ def caused_by(error: Exception, cause: Exception) -> Exception:
 
 NO, LATE = PartialError("no"), ReadTimeoutError("late")
 BATCH, TWO = {"mode": "batch", "nonces": (NONCE, OTHER)}, (TEXT, expect_text(OTHER, KEY))
+LEFT = "stream, left"
 CANCELLED: dict[str, Any] = {"cancellation": "cancelled"}
 ERROR = {"behaviour": "resets"}
 CHECKED: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
@@ -157,20 +158,14 @@ CHECKED: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
     "another vector": (["wrong response"], [{"mode": "embed_documents", "result": ([1.0],)}]),
     "the beginning of the right response, for a caller that leaves": (
         [],
-        [{"mode": "stream, left", "result": (text,)} for text in ("", TEXT[:9], TEXT)],
+        [{"mode": LEFT, "result": (text,)} for text in ("", TEXT[:9], TEXT)],
     ),
     "the beginning of another response": (
         ["wrong response"],
-        [{"mode": "stream, left", "result": (text,)} for text in ("no", TEXT + "!")],
+        [{"mode": LEFT, "result": (text,)} for text in ("no", TEXT + "!")],
     ),
-    "a response that the server did not give": (
-        ["invented response"],
-        [{**ERROR, "result": (TEXT,)}],
-    ),
-    "a beginning that the server gave": (
-        [],
-        [{**ERROR, "mode": "stream, left", "result": (TEXT[:9],)}],
-    ),
+    "a response that nobody gave": (["invented response"], [{**ERROR, "result": (TEXT,)}]),
+    "a beginning that was given": ([], [{**ERROR, "mode": LEFT, "result": (TEXT[:9],)}]),
     "nothing, for a caller that cancelled": ([], [CANCELLED]),
     "a typed error where the server fails": ([], [{**ERROR, "error": NO}]),
     "an untyped error": (

@@ -170,6 +170,5 @@ def test_a_signature_of_utf_8_is_left_out() -> None:
     ("count", "read"), [(9, 9), (9.0, 9), (9.5, None), ("9", None), (None, None)]
 )
 def test_a_count_is_a_whole_number(count: object, read: int | None) -> None:
-    assert (
-        read_answer(json.dumps({"usage": {"prompt_tokens": count}})).count("prompt_tokens") == read
-    )
+    answer = read_answer(json.dumps({"usage": {"prompt_tokens": count}}))
+    assert answer.count("prompt_tokens") == read
