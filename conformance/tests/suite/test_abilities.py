@@ -14,10 +14,9 @@ SOUND = '{"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}'
 NO_REASONING = "the model answers without reasoning"
 NO_REASONING_TOKENS = "the service counts no reasoning tokens"
 NO_CACHED_TOKENS = "the service counts no cached tokens"
-COUNTED: dict[str, Any] = {
-    "completion_tokens_details": {"reasoning_tokens": 0},
-    "prompt_tokens_details": {"cached_tokens": 0},
-}
+REASONED = {"completion_tokens_details": {"reasoning_tokens": 7}}
+UNREASONED = {"completion_tokens_details": {"reasoning_tokens": 0}}
+COUNTED = UNREASONED | {"prompt_tokens_details": {"cached_tokens": 0}}
 
 
 def hear(*messages: dict[str, Any], usage: dict[str, Any] | None = None, **choice: Any) -> Heard:
@@ -75,21 +74,13 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
         ("blocks.whole.told", hear(THOUGHT, TEXT), "does not reason and call"),
         ("blocks.whole.told", hear(THOUGHT, CALLS), ""),
         ("usage.invoke.details", hear(TEXT, usage=COUNTED), NO_REASONING_TOKENS),
-        (
-            "usage.invoke.details",
-            hear(TEXT, usage={"completion_tokens_details": {"reasoning_tokens": 7}}),
-            "",
-        ),
+        ("usage.invoke.details", hear(TEXT, usage=REASONED), ""),
         ("usage.cache.read", hear(TEXT, usage=COUNTED), NO_CACHED_TOKENS),
         ("usage.cache.read", hear(TEXT, usage={"prompt_tokens_details": None}), NO_CACHED_TOKENS),
         ("usage.cache.read", hear(TEXT, usage={"prompt_tokens_details": {"cached_tokens": 1}}), ""),
         ("test_usage_metadata", hear(TEXT, usage={}), NO_REASONING_TOKENS),
         ("test_usage_metadata", hear(TEXT, usage=COUNTED), ""),
-        (
-            "test_usage_metadata_streaming",
-            hear(TEXT, usage={"completion_tokens_details": {"reasoning_tokens": 0}}),
-            NO_CACHED_TOKENS,
-        ),
+        ("test_usage_metadata_streaming", hear(TEXT, usage=UNREASONED), NO_CACHED_TOKENS),
         ("logprobs.dedicated.kept", hear(TEXT), "gives no log probabilities"),
         ("logprobs.dedicated.kept", hear(TEXT, logprobs={"content": []}), ""),
         ("logprobs.dedicated.kept", refuse('{"logprobs":true}'), "no log probabilities: HTTP 400"),

@@ -148,10 +148,7 @@ class TestClient:
 def test_standard_tests_are_bound_by_name_in_the_lane_of_their_class(bench: Bench) -> None:
     record = bench.record(STANDARD, folder="standard")
     where = "standard/test_checks.py::TestDedicated::test_tool_calling"
-    assert record.bindings == [
-        (f"{where}[1]", Place(CALLS, "dedicated")),
-        (f"{where}[2]", Place(CALLS, "dedicated")),
-    ]
+    assert record.bindings == [(f"{where}[{n}]", Place(CALLS, "dedicated")) for n in (1, 2)]
     assert record.complete
 
 

@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("forked")
 
 CALLS, DEDICATED = Place("calls.invoke.once", "model-apis"), Place("calls.invoke.once", "dedicated")
-KEYS, LOGPROBS = (
-    Place("keys.read.environment", "client"),
-    Place("logprobs.dedicated.absent", "dedicated"),
-)
+KEYS = Place("keys.read.environment", "client")
+LOGPROBS = Place("logprobs.dedicated.absent", "dedicated")
 WRONG = BrokenImplementation(
     "client:wrong", "It is wrong.", frozenset({CALLS, KEYS}), ("assert 1 == 2", "no key")
 )

@@ -155,6 +155,8 @@ def test_no_field_that_holds_the_key_in_use_is_told(
 
 # --- the models -----------------------------------------------------------------------------------
 
+IN_BOTH = {"dedicated": ["tiny"], "model-apis": ["a/b"]}
+
 
 @pytest.mark.parametrize(
     ("recorded", "named", "asked"),
@@ -165,12 +167,8 @@ def test_no_field_that_holds_the_key_in_use_is_told(
         ({"dedicated": ["a/b", "tiny", "tiny"]}, (), {"dedicated=tiny"}),
         ({"dedicated": ["", "tiny", "tiny"]}, (), {"dedicated=tiny"}),
         ({"dedicated": ["", "", "tiny"]}, (), set()),
-        (
-            {"dedicated": ["tiny"], "model-apis": ["a/b"]},
-            ("dedicated=mine",),
-            {"dedicated=mine", "model-apis=a/b"},
-        ),
-        ({"dedicated": ["tiny"], "model-apis": ["a/b"]}, ("mine",), {"mine"}),
+        (IN_BOTH, ("dedicated=mine",), {"dedicated=mine", "model-apis=a/b"}),
+        (IN_BOTH, ("mine",), {"mine"}),
         ({"client": ["x"]}, (), set()),
         ({"dedicated": [None]}, (), set()),
     ],

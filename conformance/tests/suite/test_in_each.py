@@ -61,10 +61,8 @@ async def test_one_failure_is_raised_as_it_is_with_its_case(awaited: bool) -> No
 async def test_several_failures_are_all_told(awaited: bool) -> None:
     with pytest.raises(ExceptionGroup) as caught:
         await fail_for({1, 3}, awaited=awaited)
-    assert [each.__notes__ for each in caught.value.exceptions] == [
-        ["number: one"],
-        ["number: three"],
-    ]
+    notes = [each.__notes__ for each in caught.value.exceptions]
+    assert notes == [["number: one"], ["number: three"]]
 
 
 async def fail_for(numbers: set[int], *, awaited: bool) -> None:

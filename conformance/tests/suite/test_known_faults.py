@@ -20,6 +20,8 @@ STRANGE = {"type": "function", "function": {"name": "any"}}
 HEARD = {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "wav"}}
 SCHEMA = {"title": "Visit", "type": "object"}
 MOVED = {"type": "json_schema", "json_schema": {"name": "Visit", "schema": SCHEMA}}
+MISPLACED = {"type": "json_object", "schema": SCHEMA}
+NAMELESS = {"type": "json_schema", "json_schema": {"schema": SCHEMA}}
 CHOICE = "the service refuses the tool_choice sent, as tools.choice.forced says"
 METHOD = "a schema is not sent as json_schema, as structured.method.json-schema says"
 NAME = "a schema is sent without the name that it needs, as structured.method.json-schema says"
@@ -54,16 +56,8 @@ def say(*content: Any, role: str = "user", **more: Any) -> dict[str, Any]:
         ({"tools": [TOOL], "tool_choice": True}, {"tool_choice": "required"}, CHOICE),
         ({"tools": [TOOL], "tool_choice": STRANGE}, {"tool_choice": "required"}, CHOICE),
         ({"tools": [TOOL], "tool_choice": "look"}, {"tool_choice": LOOK}, CHOICE),
-        (
-            {"response_format": {"type": "json_object", "schema": SCHEMA}},
-            {"response_format": MOVED},
-            METHOD,
-        ),
-        (
-            {"response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}},
-            {"response_format": MOVED},
-            NAME,
-        ),
+        ({"response_format": MISPLACED}, {"response_format": MOVED}, METHOD),
+        ({"response_format": NAMELESS}, {"response_format": MOVED}, NAME),
     ],
 )
 def test_what_can_be_put_right_hides_nothing_else_and_is_never_a_pass(

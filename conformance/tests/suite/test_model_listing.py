@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
 LANE = LANES["dedicated"]
+LATE = AnswerPlan(200, (), (BodyPiece(b"{}", delay=0.5),))
 
 
 @pytest.mark.parametrize(
@@ -146,10 +147,7 @@ def test_a_refusal_is_told_without_the_key(status: int, key: str, said: str) -> 
     ("answer", "why"),
     [
         (AnswerPlan(200, (), (), "abort"), "gives no answer: RemoteProtocolError"),
-        (
-            AnswerPlan(200, (), (BodyPiece(b"{}", delay=0.5),)),
-            r"gives no answer: ReadTimeout after 0\.2 s; with --model",
-        ),
+        (LATE, r"gives no answer: ReadTimeout after 0\.2 s; with --model"),
         (None, r"cannot be reached: ConnectError \(.*refused"),
     ],
     ids=["closed", "late", "nobody there"],

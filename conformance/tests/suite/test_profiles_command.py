@@ -107,12 +107,8 @@ def test_differences_name_models_and_fields() -> None:
     old = {"a": {"name": "A"}, "b": {"name": "B"}}
     new = {"b": {"name": "C", "temperature": True}, "d": {}}
 
-    assert profiles.compare(old, new) == [
-        "+ d",
-        "- a",
-        "~ b: name 'B' -> 'C'",
-        "~ b: temperature None -> True",
-    ]
+    changes = ["+ d", "- a", "~ b: name 'B' -> 'C'", "~ b: temperature None -> True"]
+    assert profiles.compare(old, new) == changes
 
 
 @pytest.fixture

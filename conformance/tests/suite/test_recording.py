@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 URI = "http://127.0.0.1:4711/v1/chat/completions"
 KEY = "sk-very-secret-0123"
+NOUGHTS, ONES = ("call_" + digit * 32 for digit in "01")
 
 
 def _request(body: Any = None, uri: str = URI, **headers: str) -> Request:
@@ -116,10 +117,7 @@ def test_replay_never_records_and_only_what_is_recorded_is_redacted(*, record: b
     ("recorded", "sent"),
     [
         ({"a": 1, "b": [2]}, {"b": [2], "a": 1}),
-        (
-            {"id": "call_" + "0" * 32, "again": "call_" + "0" * 32},
-            {"id": "call_" + "f" * 32, "again": "call_" + "f" * 32},
-        ),
+        ({"id": NOUGHTS, "again": NOUGHTS}, {"id": ONES, "again": ONES}),
         (
             {"tools": [{"description": "Adds.\n\n    Twice."}]},
             {"tools": [{"description": "Adds.\n\nTwice."}]},
@@ -140,20 +138,11 @@ def test_bodies_that_mean_the_same_match(recorded: Any, sent: Any) -> None:
     [
         ({"model": "a"}, {"model": "b"}),
         ({"stream": True}, {}),
-        (
-            {"x": "call_" + "0" * 32, "y": "call_" + "0" * 32},
-            {"x": "call_" + "1" * 32, "y": "call_" + "2" * 32},
-        ),
+        ({"x": NOUGHTS, "y": NOUGHTS}, {"x": ONES, "y": "call_" + "2" * 32}),
         ({"id": "functions.f:0"}, {"id": "functions.f:1"}),
         ({"tools": [{"description": "Adds."}]}, {"tools": [{"description": "Takes."}]}),
     ],
-    ids=[
-        "another model",
-        "no stream",
-        "ids linked otherwise",
-        "the server's own ids",
-        "another description",
-    ],
+    ids=["model", "no stream", "ids linked otherwise", "the server's own ids", "description"],
 )
 def test_bodies_that_differ_do_not_match(recorded: Any, sent: Any) -> None:
     with pytest.raises(AssertionError, match="the body differs"):
@@ -172,10 +161,7 @@ def test_what_differs_is_named_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("likest", "said"),
     [
-        (
-            [("request", ["uri"], [("json_body", "the body differs: seed: ...")])],
-            "the body differs",
-        ),
+        ([("request", ["uri"], [("json_body", "the body differs: a")])], "the body differs"),
         ([("request", ["uri", "json_body"], [])], "it is sent more often than it was recorded"),
         ([], "it is sent more often than it was recorded"),
     ],
@@ -211,12 +197,9 @@ def test_a_written_cassette_says_what_was_asked_and_where_it_came_from(tmp_path:
     writer = recording.CassetteWriter(lambda m, r: replace(ABOUT, model=m, requests=r))
     path = tmp_path / "new/lane/a.yaml"
     requests = [*map(_request, bodies), Request("GET", URI, None, {})]
+    played = {"requests": requests, "responses": [_response()] * len(requests)}
     for _ in range(2):
-        writer.save_cassette(
-            str(path),
-            {"requests": requests, "responses": [_response()] * len(requests)},
-            yamlserializer,
-        )
+        writer.save_cassette(str(path), played, yamlserializer)
     about = read_provenance(path)
     assert about is not None
     assert about.model == "None, a, b"

@@ -63,11 +63,8 @@ def test_what_does_not_replay_any_more_is_stale_at_any_age(root: Path) -> None:
 def test_for_live_what_is_not_live_is_stale_at_any_age(root: Path) -> None:
     live = replace(ABOUT, recorded="2026-12-01", evidence="live")
     write_cassette(root / "dedicated/tools/b.yaml", about=live)
-    assert reasons(root, 100, target="live") == [
-        "a not live but reference",
-        "c of unknown age",
-        "d new",
-    ]
+    why = ["a not live but reference", "c of unknown age", "d new"]
+    assert reasons(root, 100, target="live") == why
 
 
 def test_the_cost_is_that_of_the_old_ones_and_a_request_for_each_new_one(root: Path) -> None:

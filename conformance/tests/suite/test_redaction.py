@@ -11,7 +11,7 @@ from conformance.targets import LANES
 
 HOSTED, DEDICATED = LANES["model-apis"], LANES["dedicated"]
 CHAT = "https://model-abcd1234.api.baseten.co/environments/production/sync/v1/chat/completions"
-PICTURE = "iVBORw0KGgo" * 30
+PNG = "iVBORw0KGgo" * 30
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_data_is_replaced_by_its_hash_and_equal_data_by_equal_ones(
     part: dict[str, str], hashed: str
 ) -> None:
     name, text = next(iter(part)), json.dumps(part)
-    first, other = text.replace("%s", PICTURE), text.replace("%s", PICTURE[::-1])
+    first, other = text.replace("%s", PNG), text.replace("%s", PNG[::-1])
     written = redaction.hash_assets(f"[{first}, {other}, {first}]")
     one, two, again = (each[name] for each in json.loads(written))
     assert one == again != two
@@ -109,12 +109,7 @@ def test_data_is_replaced_by_its_hash_and_equal_data_by_equal_ones(
 
 @pytest.mark.parametrize(
     "part",
-    [
-        {"text": PICTURE},
-        {"data": f"{PICTURE}!"},
-        {"metadata": PICTURE},
-        {"url": f"{IMAGE}base64,AAAA"},
-    ],
+    [{"text": PNG}, {"data": f"{PNG}!"}, {"metadata": PNG}, {"url": f"{IMAGE}base64,AAAA"}],
 )
 def test_what_is_no_data_or_short_stays_as_it_is(part: dict[str, str]) -> None:
     assert redaction.hash_assets(json.dumps(part)) == json.dumps(part)

@@ -188,10 +188,7 @@ CHECKED: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
         [{**ERROR, "error": error} for error in (asyncio.CancelledError(), TimeoutError())],
     ),
     "a partial response": ([], [{**ERROR, "error": PartialError("cut", TEXT[:9])}]),
-    "a partial response of another": (
-        ["wrong response"],
-        [{**ERROR, "error": PartialError("cut", "no")}],
-    ),
+    "another's part": (["wrong response"], [{**ERROR, "error": PartialError("cut", "no")}]),
     "the key in the text, and so in the traceback": (
         ["leaked key", "leaked key"],
         [{**ERROR, "error": PartialError(f"sent {KEY}")}],
