@@ -97,25 +97,9 @@ def test_a_list_that_breaks_a_rule_is_refused_with_file_and_row(
     assert str(caught.value).startswith(str(tmp_path / "expected-failures.toml"))
 
 
-@pytest.mark.parametrize(
-    ("name", "known"),
-    [
-        ("replay", True),
-        ("reference", True),
-        ("engine", True),
-        ("live", True),
-        ("reference:drops-usage", True),
-        ("client:drops-usage", True),
-        ("replay:drops-usage", True),
-        ("client", False),
-        ("client:", False),
-        ("live:drops-usage", False),
-        ("reference:", False),
-        ("reference:Drops", False),
-        ("engine:x", False),
-        ("", False),
-        ("lively", False),
-    ],
-)
-def test_targets_are_known_by_name(name: str, known: bool) -> None:
-    assert is_target(name) is known
+def test_targets_are_known_by_name() -> None:
+    known = ("replay", "reference", "engine", "live")
+    broken = ("reference:drops-usage", "client:drops-usage", "replay:drops-usage")
+    others = ("client", "client:", "live:drops-usage", "reference:", "reference:Drops")
+    assert [name for name in (*known, *broken) if not is_target(name)] == []
+    assert [name for name in (*others, "engine:x", "", "lively") if is_target(name)] == []

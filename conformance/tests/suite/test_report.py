@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.reports.report import Cell, Correction, list_corrections
-from conformance.reports.tables import print_report, write_matrix
+from conformance.reports.tables import print_report
 from conformance.tests.suite.report_texts import FOLDER, write_texts
 from conformance.tests.suite.sample_report import CALLS, KEYS, MANY, make, show, verdict
 from conformance.tests.suite.sample_suite import CORRECTED, load_small
@@ -22,13 +22,6 @@ def test_a_report_reads_in_every_medium_as_it_was_reviewed(tmp_path: Path) -> No
     reviewed = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
     again = "python -m conformance.tests.suite.report_texts"
     assert write_texts(tmp_path) == reviewed, f"renew the files with `{again}`"
-
-
-def test_the_matrix_to_embed_is_a_part_of_the_page_in_markdown(tmp_path: Path) -> None:
-    matrix = write_matrix(make(tmp_path))
-    assert f"\n\n{matrix}\n\nGREEN: 4 pass" in (FOLDER / "green.md").read_text(encoding="utf-8")
-    assert matrix.startswith("<!-- matrix -->\n")
-    assert matrix.endswith("\n<!-- /matrix -->")
 
 
 def test_a_cell_counts_what_does_not_apply_apart(tmp_path: Path) -> None:
