@@ -45,7 +45,6 @@ def test_the_diagram_shows_the_imports_of_the_package() -> None:
     real = {
         (name_room(path), room) for path in PACKAGE.rglob("*.py") for room in read_imports(path)
     }
-
     assert len(drawn) == len(set(drawn))
     assert set(drawn) == {(room, other) for room, other in real if room != other}
 
@@ -53,6 +52,5 @@ def test_the_diagram_shows_the_imports_of_the_package() -> None:
 def test_the_page_names_files_that_exist() -> None:
     named = re.findall(r"`((?:\w+/)*\w+(?:\.py|/))`", PAGE)
     outside = {"langchain_baseten/", "conformance/", "cassettes/"}
-
     assert len(named) > 15
     assert [name for name in named if name not in outside and not (PACKAGE / name).exists()] == []

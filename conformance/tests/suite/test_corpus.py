@@ -328,7 +328,6 @@ def test_the_same_exchanges_are_read_from_both_formats(tmp_path: Path) -> None:
     }
     found = corpus.load(_write(tmp_path / "go", _convert(HELLO), _convert(HELLOS), models))
     expected = corpus.load(write_corpus(tmp_path / "lines", HELLO, HELLOS))
-
     assert [case.id for case in found] == ["deep/Gen.0", "deep/Gen.1", "deep/Gen.2"]
     for case, other in zip(found[:2], expected, strict=True):
         assert (case.body, case.url, case.answer) == (other.body, other.url, other.answer)
@@ -343,7 +342,6 @@ def test_source_and_commit_are_those_of_the_checkout(tmp_path: Path) -> None:
     _git(folder, "commit", "-q", "-m", "x", "--no-gpg-sign")
     commit = _git(folder, "rev-parse", "HEAD")
     found = find_evidence(folder)
-
     assert found.sources == (f"someone/else@{commit[:8]}",)
     assert found.exchanges == 1
 

@@ -105,7 +105,6 @@ def test_only_baseten_itself_from_a_named_source_is_evidence(
 def test_a_deployment_proves_its_own_lane(tmp_path: Path) -> None:
     url = "https://model-abcd1234.api.baseten.co/environments/production/sync/v1/chat/completions"
     found = find_evidence(write_corpus(tmp_path, HELLO, record(told(content="Hello"), url=url)))
-
     lanes = {o.place.lane for o in found.outcomes if o.place.claim == "usage.invoke.once"}
     assert lanes == {"model-apis", "dedicated"}
     assert (found.exchanges, found.sources) == (2, ("someone/else@01234567",))
@@ -114,7 +113,6 @@ def test_a_deployment_proves_its_own_lane(tmp_path: Path) -> None:
 def test_what_the_client_loses_fails_the_claim(tmp_path: Path) -> None:
     whole = _find(tmp_path, HELLO, make_model=ChatBaseten)["usage.invoke.once"]
     lossy = _find(tmp_path, HELLO, make_model=with_defect(NO_USAGE))["usage.invoke.once"]
-
     assert whole.result is Result.PASSED
     assert (lossy.result, lossy.evidence) == (Result.FAILED, SOURCE)
     assert lossy.reason.startswith("case-0: usage: expected")

@@ -107,7 +107,6 @@ def _list_environments() -> set[str]:
 def test_every_example_prints_what_the_page_shows(page: Path) -> None:
     with reference_service():
         outcomes = run_page(page.read_text(encoding="utf-8"), str(page))
-
     assert find_differences(outcomes) == [], "`python -m conformance docs --write` renews the pages"
     assert outcomes
     if missing := {outcome.missing for outcome in outcomes} - {None}:
@@ -178,7 +177,6 @@ def test_an_output_that_differs_is_reported_and_renewed() -> None:
     page = "```python\nprint(1)\n```\n\n```text\n2\n```\n\n```python\nprint(3)\n```\nEnd.\n"
     outcomes = run_page(page, "page")
     new = write_outputs(page, outcomes)
-
     assert find_differences(outcomes) == [
         "line 2: printed '1', and the page shows '2'",
         "line 10: printed '3', and the page shows ''",
@@ -197,7 +195,6 @@ def test_a_text_behind_prose_is_no_output() -> None:
 def test_ids_that_differ_in_each_run_are_not_compared() -> None:
     code = "import uuid\nprint(uuid.uuid4(), uuid.uuid4().hex)"
     page = write_outputs(f"```python\n{code}\n```\n", run_page(f"```python\n{code}\n```\n", "p"))
-
     assert find_differences(run_page(page, "page")) == []
 
 
@@ -206,7 +203,6 @@ def test_an_example_without_its_optional_package_is_left_out(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     [outcome] = run_page("```python\nfrom langgraph.graph import START\n```\n", "page")
-
     assert (outcome.printed, outcome.missing) == (None, "langgraph")
     assert find_differences([outcome]) == []
 
@@ -214,14 +210,12 @@ def test_an_example_without_its_optional_package_is_left_out(
 def test_the_features_table_is_that_of_the_claims() -> None:
     page = pages.CHAT.read_text(encoding="utf-8")
     columns = {column.statement: column.mark for column in load_table().columns}
-
     assert read_features(page, columns) == columns
     assert pages.renew_chat(page) == page, "`python -m conformance docs --write` renews it"
 
 
 def test_the_mdx_page_is_the_chat_page_in_the_form_of_langchain() -> None:
     mdx = pages.MDX.read_text(encoding="utf-8")
-
     assert mdx == pages.renew_mdx(), "`python -m conformance docs --write` renews it"
     assert mdx.startswith('---\ntitle: "ChatBaseten integration"\ndescription: ')
     assert find_unsafe(mdx) == []
@@ -232,7 +226,6 @@ def test_the_mdx_page_is_the_chat_page_in_the_form_of_langchain() -> None:
 
 def test_prose_that_mdx_reads_as_code_is_noticed() -> None:
     mdx = '---\ntitle: "x"\n---\n<Tip>\n`{a}` and a{b}\n</Tip>\n```python\nx = {}\n```\n'
-
     assert find_unsafe(mdx) == [" and a{b}"]
 
 
@@ -251,7 +244,6 @@ _HEADINGS = (
 def test_the_chat_page_has_the_sections_of_the_template() -> None:
     page = _FENCE.sub("", pages.CHAT.read_text(encoding="utf-8"))
     found = re.findall(r"(?m)^##+ (.*)$", page)
-
     assert [heading for heading in found if heading in _HEADINGS] == list(_HEADINGS)
 
 
@@ -260,7 +252,6 @@ def test_each_defect_of_the_migration_page_is_a_failure_of_the_earlier_release()
     failures = re.findall(
         r"(?m)^\| `([\w.-]+)` \| .*\d+/\d+ \|", (_ROOT / "docs/incumbent.md").read_text("utf-8")
     )
-
     assert len(rows) > 8
     assert set(rows) <= set(failures)
 
@@ -279,7 +270,6 @@ def test_every_block_of_a_class_docstring_runs(documented: type) -> None:
     text = re.sub(r"(?m)^ {4}", "", inspect.getdoc(documented) or "")
     with reference_service():
         outcomes = run_page(text, documented.__name__)
-
     assert outcomes
     for outcome in outcomes:
         code = outcome.code
@@ -288,7 +278,6 @@ def test_every_block_of_a_class_docstring_runs(documented: type) -> None:
 
 def test_the_docstring_of_the_chat_model_has_the_usual_sections() -> None:
     text = inspect.getdoc(ChatBaseten) or ""
-
     assert tuple(re.findall(r"(?m)^([A-Z][a-z, ]+):$", text)) == _SECTIONS
 
 
@@ -325,7 +314,6 @@ def test_the_page_on_checks_quotes_the_suite() -> None:
     suite = [*(_ROOT / "conformance").rglob("*.py"), *(_ROOT / "conformance").glob("*.toml")]
     texts = [path.read_text(encoding="utf-8") for path in suite]
     quoted = [b for b in read_blocks(page) if b.language in {"python", "toml"}]
-
     assert len(quoted) > 3
     assert [b.line for b in quoted if not any(b.text in text for text in texts)] == []
 

@@ -29,7 +29,6 @@ def read_fields(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
 def test_each_form_asks_for_a_cassette_and_against_keys(path: Path) -> None:
     fields = read_fields(path)
-
     assert "docs/recording.md" in fields["cassette"]["attributes"]["description"]
     [promise] = fields["keys"]["attributes"]["options"]
     assert promise["required"]
@@ -38,7 +37,6 @@ def test_each_form_asks_for_a_cassette_and_against_keys(path: Path) -> None:
 
 def test_a_bug_report_has_code_traceback_and_versions() -> None:
     fields = read_fields(FOLDER / "bug.yml")
-
     required = {
         name for name, field in fields.items() if field.get("validations", {}).get("required")
     }

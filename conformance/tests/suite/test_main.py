@@ -165,7 +165,6 @@ def test_recordings_of_others_count_as_evidence_and_are_not_remembered(
     stored = tmp_path / "report.json"
     done = command(f"--corpus={tmp_path}", f"--json={stored}")
     assert done.code == 0
-
     told = json.loads(stored.read_text(encoding="utf-8"))
     by_place = {(line["claim"], line["lane"]): line["evidence"] for line in told["lines"]}
     assert evidence[0] in by_place[places[0]]

@@ -37,7 +37,6 @@ NO_FACTS: dict[str, Any] = {
 def test_the_module_is_what_the_facts_and_the_last_listing_make_of_it() -> None:
     facts = tomllib.loads(profiles.FACTS.read_text("utf-8"))
     merged, sources = profiles.merge(_PROFILES, _SOURCES, [], facts, "2026-11-29")
-
     assert profiles.write_module(merged, sources, facts) == profiles.TARGET.read_text("utf-8")
 
 
@@ -54,7 +53,6 @@ def test_a_listing_becomes_a_module_of_profiles() -> None:
     namespace: dict[str, Any] = {}
     exec(compile(source, "profiles", "exec"), namespace)  # noqa: S102  our own text
     found = namespace["_PROFILES"]["a/b"]
-
     assert (found["max_input_tokens"], found["max_output_tokens"]) == (10, 5)
     assert (found["image_inputs"], found["image_url_inputs"], found["attachment"]) == (True,) * 3
     assert (found["tool_calling"], found["structured_output"]) == (True, False)
@@ -65,7 +63,6 @@ def test_a_listing_becomes_a_module_of_profiles() -> None:
 def test_a_model_that_is_not_listed_any_more_keeps_its_facts_as_deprecated() -> None:
     profiles_before = {"c/d": {"name": "D", "reasoning_effort_levels": ["low"]}}
     merged, sources = merge(ROW, profiles=profiles_before)
-
     assert list(merged) == ["a/b", "c/d"]
     assert (merged["c/d"]["name"], merged["c/d"]["status"]) == ("D", "deprecated")
     assert "reasoning_effort_levels" not in merged["c/d"]
@@ -77,7 +74,6 @@ def test_a_model_that_is_not_listed_any_more_keeps_its_facts_as_deprecated() -> 
 def test_a_model_of_another_source_is_deprecated_by_a_later_listing() -> None:
     facts = {"e/f": {"source": "page", "name": "F", "image_inputs": True}, "g/h": {"name": "H"}}
     merged, sources = merge(facts=facts)
-
     assert list(merged) == ["e/f"]
     assert merged["e/f"]["image_url_inputs"] is True
     assert "status" not in merged["e/f"]
@@ -87,7 +83,6 @@ def test_a_model_of_another_source_is_deprecated_by_a_later_listing() -> None:
 
 def test_a_listing_decides_over_facts_unless_they_override_it() -> None:
     facts: dict[str, Any] = {"a/b": {"name": "other", "structured_output": True}}
-
     assert merge(ROW, facts=facts)[0]["a/b"]["name"] == "B"
     facts["a/b"]["overrides"] = ["structured_output"]
     assert merge(ROW, facts=facts)[0]["a/b"]["structured_output"] is True
@@ -98,7 +93,6 @@ def test_notes_stand_above_their_fields_in_short_lines() -> None:
     notes = {"image_inputs": "models.dev says no; " * 12}
     source = profiles.write_module(merged, sources, {"models": {"a/b": {"notes": notes}}})
     above = source.partition('        "image_inputs"')[0].splitlines()
-
     assert above[-1].startswith("        # ")
     assert max(map(len, source.splitlines())) <= 100
 
@@ -106,7 +100,6 @@ def test_notes_stand_above_their_fields_in_short_lines() -> None:
 def test_differences_name_models_and_fields() -> None:
     old = {"a": {"name": "A"}, "b": {"name": "B"}}
     new = {"b": {"name": "C", "temperature": True}, "d": {}}
-
     changes = ["+ d", "- a", "~ b: name 'B' -> 'C'", "~ b: temperature None -> True"]
     assert profiles.compare(old, new) == changes
 
@@ -123,7 +116,6 @@ def test_the_command_shows_what_a_listing_changes_and_writes_it(
 ) -> None:
     listing = tmp_path / "l.json"
     listing.write_text(json.dumps({"data": [ROW]}), encoding="utf-8")
-
     assert main(["profiles", "--difference", "--listing", str(listing)]) == 1
     assert "+ a/b\n" in capsys.readouterr().out
     assert not written.exists()
@@ -142,7 +134,6 @@ def test_the_command_asks_the_service(
 ) -> None:
     service = MockService({"data": [ROW]})
     monkeypatch.setattr(profiles, "ChatBaseten", service.model)
-
     assert main(["profiles", "--difference"]) == 1
     assert "+ a/b\n" in capsys.readouterr().out
     assert [request.method for request in service.requests] == ["GET"]
@@ -154,7 +145,6 @@ def test_without_a_listing_nothing_is_compared(
 ) -> None:
     listing = tmp_path / "l.json"
     listing.write_text(text, encoding="utf-8")
-
     assert main(["profiles", "--difference", "--listing", str(listing)]) == 2
     assert "holds no list of models" in capsys.readouterr().err
 
@@ -163,7 +153,6 @@ def test_without_a_key_the_command_says_what_to_set(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("BASETEN_API_KEY", raising=False)
-
     assert main(["profiles", "--difference"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("cannot begin: No API key. Pass api_key=… or set the environment")

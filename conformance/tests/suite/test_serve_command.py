@@ -51,7 +51,6 @@ def test_the_server_answers_until_it_is_interrupted(
     key, base, program = re.findall(r"(?m)^ {4}(.*)$", notice)
     url = base.partition("=")[2]
     model = re.findall(r'model="(.*?)"', program)[0]
-
     assert url.endswith(path)
     response = httpx.post(
         f"{url}/chat/completions",
@@ -61,7 +60,6 @@ def test_the_server_answers_until_it_is_interrupted(
     assert 'You said "Hello".' in response.json()["choices"][0]["message"]["content"]
     assert "reference server and not Baseten" in notice
     assert "/environments/production/sync/v1: pass it as `model_url`" in notice
-
     served.send_signal(signal.SIGINT)
     rest, errors = served.communicate(timeout=30)
     assert (served.returncode, errors) == (0, "")
