@@ -30,14 +30,6 @@ def test_ratios_are_taken_within_a_round() -> None:
     assert ours.ratio == Spread(2.0, 2.0, 2.0)
 
 
-def test_a_row_shows_the_largest_size_and_the_cost_of_a_unit() -> None:
-    rows = {(row.quantity.name, row.measure): row for row in make_summary().rows}
-    stream = rows["stream", "cpu"]
-    assert stream.size == 1000
-    assert stream.cells["floor"].cost.median == pytest.approx(2e-5)
-    assert rows["deltas", "cpu"].cells["floor"].cost.median == pytest.approx(20)
-
-
 def test_a_row_is_compared_with_another_quantity_only_at_a_size_that_both_have() -> None:
     alike = replace(STREAM, name="events", beside="stream")
     run = make_run()
@@ -79,21 +71,6 @@ def test_without_the_floor_there_is_a_cost_but_no_ratio() -> None:
     row = sum_up(make_run(), (CALL,), "nobody", "ours").rows[0]
     assert row.cells["ours"].ratio is None
     assert row.kept is None
-
-
-def test_a_line_says_how_a_cost_grows() -> None:
-    lines = {(line.quantity.name, line.subject): line for line in make_summary().lines}
-    assert lines["stream", "ours"].turn is None
-    # The first round was the fastest.
-    points = dict(lines["stream", "ours"].points)
-    assert points == pytest.approx({10: 2e-4, 100: 2e-3, 1000: 2e-2})
-    assert lines["deltas", "other"].turn == 10
-
-
-def test_two_sizes_are_too_few_to_say_how_a_cost_grows() -> None:
-    named = {line.quantity.name for line in make_summary().lines}
-    assert named == {"stream", "deltas"}
-    assert len(MEMORY.sizes) == 2
 
 
 def test_what_failed_or_was_not_reached_is_left_out() -> None:

@@ -68,13 +68,6 @@ def test_each_pair_of_verdicts_has_its_name(tmp_path: Path, old: Status, new: St
     assert (difference.exit is Exit.RED) is (kind in {Kind.REGRESSED, Kind.EXPIRED})
 
 
-def test_the_same_run_twice_differs_in_nothing(tmp_path: Path) -> None:
-    report = make(tmp_path)
-    expected = Difference("reference, 2026-11-22T10:00:00+00:00", (), 4)
-    assert compare(store(report), report) == expected
-    assert expected.exit == 0
-
-
 def test_a_place_that_was_not_there_is_new_and_not_red(tmp_path: Path) -> None:
     difference = compare(store(make(tmp_path, ALL_GREEN[1:])), make(tmp_path))
     place = Place(CALLS, "model-apis")
@@ -148,13 +141,6 @@ def test_nothing_changed_is_said_without_a_table(tmp_path: Path) -> None:
 
 
 # --- reading what was stored ---
-
-
-def test_a_stored_report_is_read_back(tmp_path: Path) -> None:
-    report = make(tmp_path)
-    path = tmp_path / "old.json"
-    path.write_text(report.to_json(), encoding="utf-8")
-    assert read_old(path) == store(report)
 
 
 @pytest.mark.parametrize(

@@ -39,12 +39,6 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
     assert record.complete
 
 
-def test_a_record_without_its_footer_is_not_complete(tmp_path: Path) -> None:
-    record = read_record(write(tmp_path / "record.jsonl", complete=False))
-    assert record.outcomes == [OUTCOME]
-    assert not record.complete
-
-
 @pytest.mark.parametrize("cut", [0, 1])
 def test_a_run_in_parts_is_complete_when_every_part_is(tmp_path: Path, cut: int) -> None:
     parts = [write(tmp_path / "0.jsonl"), write(tmp_path / "1.jsonl")]
@@ -123,12 +117,3 @@ def test_a_result_of_no_known_name_is_refused(tmp_path: Path) -> None:
     path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     with pytest.raises(CutRecordError, match="line 4 of the record"):
         read_record(path)
-
-
-def test_what_a_service_was_asked_for_is_kept(tmp_path: Path) -> None:
-    path = tmp_path / "record.jsonl"
-    writer = RecordWriter.open(path, {})
-    writer.write_cost(12, 3_456)
-    writer.close(complete=True)
-    assert read_record(path).cost == {"requests": 12, "tokens": 3_456}
-    assert read_record(path).complete

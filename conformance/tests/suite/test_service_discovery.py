@@ -30,11 +30,6 @@ def serving(routes: Mapping[str, AnswerPlan]) -> LoopbackServer:
     return LoopbackServer(answer)
 
 
-def test_the_responder_needs_nothing() -> None:
-    found = find_service_address("reference", BOTH, None, "", {})
-    assert found.where == "the reference server, on loopback"
-
-
 def test_live_names_the_addresses_and_never_the_key() -> None:
     environment = {
         "BASETEN_API_KEY": " sk-secret\n",

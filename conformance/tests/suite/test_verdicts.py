@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -93,11 +93,6 @@ def test_a_verdict_rests_on_the_outcomes_that_decided_it_alone() -> None:
         evidence=("engine vLLM 0.32.0", "reference"),
         checks=3,
     )
-
-
-def test_something_that_does_not_apply_keeps_the_reason_that_was_observed() -> None:
-    verdict = merge(HERE, [Outcome(HERE, "check", INAPPLICABLE, "the engine has no audio")])
-    assert verdict.reasons == ("check: the engine has no audio",)
 
 
 def test_a_check_without_any_phase_is_broken() -> None:
@@ -218,16 +213,6 @@ def test_a_known_gap_that_does_not_fail_is_red(results: list[Result], status: st
     )
     assert complaint.endswith(f"and is {status}: delete it from the list")
     assert run(*found(*results), expected_failures=[GAP]).exit is Exit.RED
-
-
-@pytest.mark.parametrize(
-    ("days", "status"), [(-1, Status.EXPECTED_FAILURE), (0, Status.FAIL), (1, Status.FAIL)]
-)
-def test_a_known_gap_is_accepted_until_the_day_it_expires(days: int, status: Status) -> None:
-    today = GAP.expires + timedelta(days=days)
-    judgement = run(*found(FAILED), expected_failures=[GAP], today=today)
-    assert judgement.verdicts[0].status is status
-    assert judgement.exit is (Exit.GREEN if status in GREEN else Exit.RED)
 
 
 def test_an_expired_gap_is_red_even_where_the_claim_passes() -> None:
