@@ -32,7 +32,7 @@ CANARY = "replay:alters-every-body"
 """The target on which every recorded check must turn red."""
 
 _RED = {Result.FAILED, Result.BROKEN}
-_SPEAKERS = {"raises", "warns", "fail", "expect", "expect_class", "expect_status"}
+_SPEAKERS = {"raises", "warns", "fail", "expect", "expect_class", "expect_status", "judge_taking"}
 _PATIENCE = 2.0
 
 

@@ -94,6 +94,13 @@ def _take_the_last_message_alone(body: dict[str, Any]) -> dict[str, Any]:
     return body | ({"messages": [last]} if last["role"] == "user" else {})
 
 
+def _try_failed_calls_again(body: dict[str, Any]) -> dict[str, Any]:
+    *earlier, last = body["messages"]
+    failed = last["role"] == "tool" and last["content"].startswith("Error")
+    asked = [turn for turn in earlier if turn["role"] == "user"]
+    return body | ({"messages": asked} if failed else {})
+
+
 def _name_places_otherwise(body: dict[str, Any]) -> dict[str, Any]:
     """Have a model name places in its own words, as in what it is asked."""
     said = json.dumps(body).replace("Paris", "'Paris, France'").replace("New York City", "New York")
@@ -279,6 +286,7 @@ _SERVICES: dict[str, Responder] = {
     # ... unless more are asked for.
     "ends at sixteen tokens": _asks(lambda body: {"max_tokens": 16, **body}),
     "reads the last message alone": _asks(_take_the_last_message_alone),
+    "tries failed calls again": _asks(_try_failed_calls_again),
     "names places otherwise": _asks(_name_places_otherwise),
     "breaks arguments": _breaks_arguments,
     "thinks in its text": _thinks_in_its_text,

@@ -82,7 +82,11 @@ def test_an_owner_is_told_what_a_service_lacks(tmp_path: Path, run: dict[str, An
         ("ignores tools", CALLS, "the model calls no tool, as tools.invoke.call says"),
         ("ignores schemas", SCHEMA, ""),
         ("ends at sixteen tokens", FINISH, "the service ends answers at a limit of its own, as"),
-        ("breaks arguments", CALLS, "calls what is no tool, or with no JSON that it takes"),
+        (
+            "breaks arguments",
+            CALLS,
+            "calls what is no tool, or twice alike, or not with what the tool takes",
+        ),
         ("thinks in its text", REASONING, "the model thinks in its text, as reasoning.answer.kept"),
         ("cuts calls in streams", MERGING, "streams calls in pieces that are no call together"),
         ("takes no choice of a tool", FORCED, ""),
