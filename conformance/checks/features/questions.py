@@ -27,7 +27,13 @@ from conformance.reference import (
 from conformance.reference.exchange import plan_json
 from conformance.subjects import connect
 from conformance.subjects.expected_errors import expect_status, is_typed
-from conformance.subjects.known_faults import KNOWN, OVERLOOKED, REFUSALS, overlook
+from conformance.subjects.known_faults import (
+    KNOWN,
+    OVERLOOKED,
+    REFUSALS,
+    find_silenced,
+    overlook,
+)
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.traffic import TrafficLog
 from conformance.subjects.wire_answers import read_answer
@@ -139,6 +145,8 @@ def refer(claim: str, reason: str) -> None:
         claim: What tells of it, unless the check judges that.
         reason: What is wrong.
     """
+    if silenced := find_silenced():
+        end_inapplicable(silenced)
     # What the client says wherever it is given such a thing has a claim of its own.
     told = next((other for said, other in REFUSALS.items() if said in reason), claim)
     if not chosen().ours and overlook(told, reason):

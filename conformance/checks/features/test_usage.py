@@ -374,10 +374,11 @@ def test_every_count_that_was_sent_is_reported_as_it_was_sent(
     def count(payload: dict[str, Any]) -> dict[str, Any]:
         return {**payload, "usage": _DETAILED} if payload.get("usage") else payload
 
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, change_answers(count)))
     with get_usage_metadata_callback() as counted:
-        usage = ask(mount(lane, evidence, change_answers(count)), GREETING).usage_metadata
-    if not chosen().ours and usage is None:
-        evidence.not_applicable(UNREQUESTED)
+        usage = ask(model, GREETING).usage_metadata
+    _skip_unread(evidence, usage, sent[-1])
     usage = demand_usage(usage)
     if not chosen().ours and usage["input_tokens"] > _TOLD["input_tokens"]:
         evidence.not_applicable(_ADDED)

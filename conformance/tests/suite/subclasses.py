@@ -175,6 +175,32 @@ class Untyped(Altered):
             raise RuntimeError(f"{error}, with {key.get_secret_value()}") from error
 
 
+class Awaited(ChatBaseten):
+    """Has no synchronous calls, and one way to a structured answer."""
+
+    def invoke(self, *given: Any, **options: Any) -> Any:
+        """Refuse."""
+        raise NotImplementedError("await me")
+
+    def stream(self, *given: Any, **options: Any) -> Any:
+        """Refuse."""
+        raise NotImplementedError("await me")
+
+    def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+        """Know no methods."""
+        if options.pop("method", None):
+            raise ValueError("no methods")
+        return super().with_structured_output(schema, method="json_schema", **options)
+
+
+class Called(ChatBaseten):
+    """Has no asynchronous calls."""
+
+    async def ainvoke(self, *given: Any, **options: Any) -> Any:
+        """Refuse."""
+        raise NotImplementedError("call me")
+
+
 class Faulty(ChatBaseten):
     """Reads no null, takes blocks of the API alone and counts reasoning twice.
 

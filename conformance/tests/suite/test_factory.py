@@ -147,12 +147,14 @@ LAWFUL = {
     "what no claim promises of others": Expected(
         "another_maker:make_fifth",
         "model-apis",
-        "boundaries events metadata reasoning streaming structured usage standard/test_integration",
+        "boundaries events logprobs metadata reasoning streaming structured usage "
+        "standard/test_integration",
         passes="metadata.finish.reason reasoning.replay.sent structured.invoke.default "
         "structured.method.json-schema structured.schema.optional-field usage.invoke.details",
         fails="reasoning.answer.kept",
-        inapplicable="streaming.reasoning.chunks",
+        inapplicable="streaming.reasoning.chunks logprobs.model-apis.absent",
         reasons=(
+            "the client sends no logprobs",
             "which of two names an answer carries is for each maker to say",
             "which engines' names for a stop are kept is for each maker to say",
             "which schemas are strict is for each maker to say",
@@ -194,6 +196,19 @@ LAWFUL = {
     ),
 }
 FAULTY = {
+    "no synchronous calls": Expected(
+        "factories:of_awaited_calls",
+        ELSEWHERE,
+        "asynchrony images messages structured",
+        passes="async.invoke.native async.many.at-once structured.async.default",
+        fails="messages.invoke.string structured.method.function-calling",
+        inapplicable="async.same.answers image.dedicated.data structured.bind.schemas "
+        "structured.invoke.default structured.method.json-mode",
+        reasons=(
+            "the client answers no synchronous call, as messages.invoke.string says",
+            "is given, as structured.method.function-calling says: no methods",
+        ),
+    ),
     "a stream's calls that are not put together": Expected(
         "factories:of_split_calls",
         "dedicated",
