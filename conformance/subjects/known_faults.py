@@ -29,6 +29,7 @@ __all__ = [
     "find_cause",
     "find_silenced",
     "find_told",
+    "is_asked_again",
     "overlook",
     "refuse_call",
     "repair",
@@ -246,6 +247,11 @@ def refuse_call(claim: str, reason: str) -> None:
     """
     overlook(claim, reason)
     SILENCED.append(reason)
+
+
+def is_asked_again() -> bool:
+    """Tell whether a failing service was asked again, which no claim of the check is about."""
+    return _RETRIED not in JUDGED and len(ANSWERED) > 1 and {*ANSWERED[-2:]} <= _TRANSIENT
 
 
 def find_silenced() -> str:

@@ -9,7 +9,14 @@ import pytest
 
 from conformance.reference import ReceivedRequest
 from conformance.subjects import known_faults
-from conformance.subjects.known_faults import find_cause, find_told, overlook, repair, spell_plainly
+from conformance.subjects.known_faults import (
+    find_cause,
+    find_told,
+    is_asked_again,
+    overlook,
+    repair,
+    spell_plainly,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,12 +190,17 @@ def test_a_client_that_goes_on_asking_is_told_of_by_the_claim_of_retries() -> No
     endless = ValueError("no end after 10 seconds, in which the client sent request after request")
     known_faults.ANSWERED.extend([503, 200])
     assert find_told((), endless) == ""
+    assert not is_asked_again()
     known_faults.ANSWERED.append(503)
+    assert not is_asked_again()
+    known_faults.ANSWERED.append(502)
+    assert is_asked_again()
     told = "the client goes on asking a service that fails, as retries.policy.transient says"
     assert find_told((), endless) == told
     assert find_told((), FAILED) == ""
     known_faults.begin_check(["retries.policy.transient"], ())
-    known_faults.ANSWERED.append(503)
+    known_faults.ANSWERED.extend([503, 503])
+    assert not is_asked_again()
     assert find_told((), endless) == ""
 
 
