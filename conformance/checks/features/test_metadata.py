@@ -157,6 +157,7 @@ def test_a_trace_names_what_the_call_changed(evidence: Evidence, ask: Ask) -> No
 
 
 @pytest.mark.claim("metadata.tracing.parameters")
+@pytest.mark.own_client_only("others leave these events to langchain-core")
 async def test_events_of_an_earlier_version_have_the_name_and_the_tags_of_the_config(
     evidence: Evidence,
 ) -> None:

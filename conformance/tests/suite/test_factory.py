@@ -111,9 +111,9 @@ LAWFUL = {
         "another_maker:make_third",
         ELSEWHERE,
         "endpoint errors parameters reasoning retries structured usage",
-        passes="reasoning.replay.sent retries.after.honoured usage.invoke.once "
-        "usage.invoke.details errors.key.hidden",
-        inapplicable="structured.method.json-schema endpoint.refuse.other parameters.nearest.wins",
+        passes="retries.after.honoured usage.invoke.once usage.invoke.details errors.key.hidden",
+        inapplicable="reasoning.replay.sent structured.method.json-schema endpoint.refuse.other "
+        "parameters.nearest.wins",
         reasons=(
             "for json_schema the client asks by function_calling instead",
             "what the factory makes takes no argument seed",
@@ -200,7 +200,7 @@ FAULTY = {
         "factories:of_awaited_calls",
         ELSEWHERE,
         "asynchrony images messages structured",
-        passes="async.invoke.native async.many.at-once structured.async.default",
+        passes="async.invoke.native async.many.at-once",
         fails="messages.invoke.string structured.method.function-calling",
         inapplicable="async.same.answers image.dedicated.data structured.bind.schemas "
         "structured.invoke.default structured.method.json-mode",
