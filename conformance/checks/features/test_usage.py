@@ -15,6 +15,7 @@ from conformance.checks.features.questions import (
     TALE,
     TrafficLog,
     add_up,
+    ask_astream,
     ask_stream,
     at_model,
     both_ways,
@@ -282,8 +283,9 @@ def test_a_streamed_answer_counts_as_many_tokens_as_an_invoked_one(
 
 
 @pytest.mark.claim("usage.stream.once")
+@pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 def test_counts_that_grow_from_piece_to_piece_are_not_added_up(
-    lane: str, evidence: Evidence
+    lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     plans: list[AnswerPlan] = []
     sent: list[dict[str, Any]] = []
@@ -295,7 +297,7 @@ def test_counts_that_grow_from_piece_to_piece_are_not_added_up(
         plans.append(respond(replace(request, body=encode_json(body))))
         return plans[-1]
 
-    usage = add_up(mount(lane, evidence, note_bodies(sent, count_on)).stream(TALE)).usage_metadata
+    usage = ask(mount(lane, evidence, note_bodies(sent, count_on)), TALE).usage_metadata
     _skip_unread(evidence, usage, sent[-1])
     counts = [event["usage"]["completion_tokens"] for event in plans[0].events]
     assert len(set(counts)) > 10
