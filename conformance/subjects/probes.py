@@ -145,7 +145,7 @@ def find_refusal(lane: Lane) -> str:
 
     Returns:
         What the service says to its requests, if it refuses them, or the client of the responses,
-        if it can read neither an invoked nor a streamed one.
+        if it can read neither an invoked nor a streamed one, or of the question.
     """
     told: list[AnswerPlan] = []
     errors: list[Exception] = []
@@ -167,6 +167,11 @@ def find_refusal(lane: Lane) -> str:
         return (
             "the client cannot read the response to a plain question, invoked or streamed, as "
             f"messages.invoke.string says: {type(errors[0]).__name__}: {errors[0]}"
+        )
+    if len(errors) == _WAYS and not told:
+        return (
+            "the client asks nobody and raises of a plain question, as messages.invoke.string "
+            f"says: {type(errors[0]).__name__}: {errors[0]}"
         )
     if not told or any(plan.status not in _REFUSALS for plan in told):
         return ""

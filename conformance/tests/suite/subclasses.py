@@ -201,6 +201,10 @@ class Called(ChatBaseten):
         raise NotImplementedError("call me")
 
 
+class Mute(Awaited, Called):
+    """Has no calls at all."""
+
+
 class Faulty(ChatBaseten):
     """Reads no null, takes blocks of the API alone and counts reasoning twice.
 

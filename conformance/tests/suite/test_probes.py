@@ -98,6 +98,15 @@ def test_a_client_that_can_read_no_response_says_why() -> None:
     assert told.endswith("says: ValueError: system_fingerprint is missing")
 
 
+def test_a_client_that_asks_nobody_and_raises_says_why() -> None:
+    choose(f"{FACTORIES}:of_no_calls")
+    lane = LANES["model-apis"]
+    assert probes.find_silence(lane) == set()
+    told = probes.find_refusal(lane)
+    assert told.startswith("the client asks nobody and raises of a plain question, as messages.inv")
+    assert told.endswith("says: NotImplementedError: await me")
+
+
 @pytest.mark.parametrize("name", ["of_ours", "of_canned_words"])
 def test_a_client_that_is_answered_or_asks_nobody_is_refused_nothing(name: str) -> None:
     choose(f"{FACTORIES}:{name}")
