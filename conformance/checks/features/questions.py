@@ -110,6 +110,7 @@ __all__ = [
     "note_requests",
     "opened",
     "read_choice",
+    "read_finish",
     "read_reasoning",
     "refer",
     "refer_if_known",
@@ -548,6 +549,13 @@ def _name_reasoning() -> tuple[str, ...]:
 def find_replayed(message: dict[str, Any]) -> Any:
     """Return the reasoning that goes back to the service in a message, under whatever name."""
     return next((told for name in _name_reasoning() if (told := message.get(name))), None)
+
+
+def read_finish(message: AIMessage) -> str:
+    """Return why an answer ended, as its metadata say."""
+    told = message.response_metadata.get("finish_reason")
+    assert told, "the service said why the answer ended; its metadata hold no finish_reason"
+    return str(told)
 
 
 def read_reasoning(message: AIMessage) -> str:
