@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import TYPE_CHECKING, Any
 
 import httpx2
+from langchain_core.language_models import BaseChatModel
 from typing_extensions import is_typeddict
 
 from langchain_baseten import ChatBaseten
@@ -191,6 +192,16 @@ class Awaited(ChatBaseten):
         if options.pop("method", None):
             raise ValueError("no methods")
         return super().with_structured_output(schema, method="json_schema", **options)
+
+
+class Unstreamed(ChatBaseten):
+    """Asks for no streams, and leaves structured answers to langchain-core."""
+
+    disable_streaming: Any = True
+
+    def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+        """Ask by a tool, as langchain-core does."""
+        return BaseChatModel.with_structured_output(self, schema, **options)
 
 
 class Called(ChatBaseten):

@@ -196,6 +196,17 @@ LAWFUL = {
     ),
 }
 FAULTY = {
+    "no streams": Expected(
+        "factories:of_no_streams",
+        "model-apis",
+        "structured streaming standard/test_integration",
+        passes="structured.invoke.default structured.async.default "
+        "structured.schema.optional-field structured.method.function-calling",
+        fails="streaming.sync.incremental",
+        inapplicable="structured.method.json-mode structured.stream.grows "
+        "structured.finish.missing",
+        reasons=("the client asks for no stream, as streaming.sync.incremental says",),
+    ),
     "no synchronous calls": Expected(
         "factories:of_awaited_calls",
         ELSEWHERE,
