@@ -20,7 +20,7 @@ from conformance.broken import canary
 from conformance.recording.cassettes import ROOT
 from conformance.recording.recorder import find_recorder, is_recorded
 from conformance.recording.vcr_hooks import match_json_body
-from conformance.subjects import connect, known_faults, probes
+from conformance.subjects import connect, known_faults, probes, silence
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES, find_stage, read_model_overrides
 from conformance.verdicts.bound_items import note_refusal, places_of
@@ -85,6 +85,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     for reason in filter(None, (probes.find_misdirected(LANES[name]) for name in sorted(lanes))):
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason)
+    for name in LANES if asked else ():
+        silence.SILENT.update(probes.find_silence(LANES[name]))
     # Of every lane: a check of the client alone asks in one that the run may not be about.
     found = {name: probes.find_refusal(LANES[name]) for name in LANES if asked}
     session.config.stash[_REFUSED] = {name: why for name, why in found.items() if why}

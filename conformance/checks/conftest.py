@@ -19,7 +19,12 @@ from conformance.recording.cassettes import find_flaw, name_cassette, read_prove
 from conformance.recording.recorder import find_lane, find_recorder
 from conformance.recording.vcr_hooks import find_change, vcr_settings
 from conformance.subjects import connect
-from conformance.subjects.known_faults import OVERLOOKED, find_cause, find_told
+from conformance.subjects.known_faults import (
+    OVERLOOKED,
+    find_cause,
+    find_told,
+    is_asked_again,
+)
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.time_limit import limit_time
 from conformance.subjects.traffic import LOGGED_REFERENCE
@@ -48,7 +53,7 @@ def _defect(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _limit_time(request: pytest.FixtureRequest) -> Iterator[None]:
     limited = request.config.option.factory
-    with limit_time(connect.count_requests) if limited else nullcontext():
+    with limit_time(connect.count_requests, is_asked_again) if limited else nullcontext():
         yield
 
 

@@ -5,9 +5,11 @@ Knows the requests and errors that show them; must not know how a check ends.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from conformance.reference.catalogue import HOSTED
 from conformance.reference.exchange import encode_json
 
 if TYPE_CHECKING:
@@ -22,10 +24,14 @@ __all__ = [
     "KNOWN",
     "OVERLOOKED",
     "REFUSALS",
+    "SILENCED",
     "begin_check",
     "find_cause",
+    "find_silenced",
     "find_told",
+    "is_asked_again",
     "overlook",
+    "refuse_call",
     "repair",
     "spell_plainly",
 ]
@@ -45,6 +51,9 @@ ANSWERED: list[int] = []
 OVERLOOKED: list[str] = []
 """Why the running check passes on no merit of the client's: faults that other claims tell of."""
 
+SILENCED: list[str] = []
+"""Why calls of the running check were refused before anything was sent: one for each."""
+
 REFUSALS: dict[str, str] = {}
 """What the judged client raises wherever it is given something that it does not take -> the claim
 that tells of it."""
@@ -55,6 +64,7 @@ _RETRIED = "retries.policy.transient"
 _STREAMED = "streaming.sync.incremental"
 _ENDLESS = "request after request"
 """What the limit of time says of a client that goes on asking."""
+_WORDS = "the schema is asked for in words alone, which only a model could follow"
 _TRANSIENT = {408, 409, 429, *range(500, 600)}
 
 
@@ -74,6 +84,20 @@ class _Fault(NamedTuple):
     shows: Callable[[dict[str, Any]], bool]
     repair: Callable[[dict[str, Any]], None] | None = None
     probed: str = ""
+
+
+def _find_whole_name(body: dict[str, Any]) -> str:
+    """Return the slug of which a request names the end alone; empty if it names a model."""
+    asked = body.get("model")
+    return next((slug for slug in HOSTED if slug.partition("/")[2] == asked), "")
+
+
+def _has_cut_name(body: dict[str, Any]) -> bool:
+    return bool(_find_whole_name(body))
+
+
+def _name_model(body: dict[str, Any]) -> None:
+    body["model"] = _find_whole_name(body)
 
 
 def _name_tools(body: dict[str, Any]) -> set[str]:
@@ -146,6 +170,12 @@ _SPOILT = "a call does not arrive as it was sent"
 _ALONE = "of two streamed calls one arrives"
 _FAULTS = (
     _Fault(
+        "instantiation.model.slug",
+        "the model is asked for by the end of its name alone",
+        _has_cut_name,
+        _name_model,
+    ),
+    _Fault(
         "tools.choice.forced",
         "the service refuses the tool_choice sent",
         _has_strange_choice,
@@ -185,6 +215,7 @@ def begin_check(judged: Collection[str], known: Collection[str]) -> None:
         known: What the judged client was seen to break in its lanes.
     """
     OVERLOOKED.clear()
+    SILENCED.clear()
     ANSWERED.clear()
     for noted, now in ((JUDGED, judged), (KNOWN, known)):
         noted.clear()
@@ -205,6 +236,27 @@ def overlook(claim: str, reason: str) -> bool:
         return False
     OVERLOOKED.append(f"{reason}, as {claim} says")
     return True
+
+
+def refuse_call(claim: str, reason: str) -> None:
+    """Note a call of a kind that the client refuses altogether; nothing that follows is its fault.
+
+    Args:
+        claim: As of `overlook`.
+        reason: As of `overlook`.
+    """
+    overlook(claim, reason)
+    SILENCED.append(reason)
+
+
+def is_asked_again() -> bool:
+    """Tell whether a failing service was asked again, which no claim of the check is about."""
+    return _RETRIED not in JUDGED and len(ANSWERED) > 1 and {*ANSWERED[-2:]} <= _TRANSIENT
+
+
+def find_silenced() -> str:
+    """Return which claim tells of a call that the running check made and the client refuses."""
+    return next((told for told in OVERLOOKED if told.startswith(tuple(SILENCED))), "")
 
 
 def repair(request: ReceivedRequest) -> ReceivedRequest:
@@ -253,6 +305,8 @@ def find_told(requests: Iterable[ReceivedRequest], error: BaseException) -> str:
         requests: What the judged client sent during the check.
         error: What it failed with.
     """
+    if told := find_silenced() or _find_words(requests):
+        return told
     # A check that goes on after an error shows it in a reason of its own.
     raised = [each for each in REFUSALS if each == repr(error) or f"[{each}]" in str(error)]
     claim = REFUSALS[raised[0]] if raised else ""
@@ -271,6 +325,17 @@ def find_told(requests: Iterable[ReceivedRequest], error: BaseException) -> str:
     return ""
 
 
+def _find_words(requests: Iterable[ReceivedRequest]) -> str:
+    """Return that a schema stands in a message and nowhere else, where an answer is to fit it."""
+    bodies = [*filter(None, map(_read, requests))]
+    said = json.dumps([body.get("messages") for body in bodies]).replace("\\", "")
+    forms = [body.get("tools") or body.get("response_format") for body in bodies]
+    if '"properties"' not in said or any(forms):
+        return ""
+    is_about_it = any(claim.startswith("structured.") for claim in JUDGED)
+    return _WORDS if is_about_it else ""
+
+
 def find_cause(requests: Iterable[ReceivedRequest]) -> str:
     """Return which known fault a check met that judges it; empty if it met none.
 
@@ -278,7 +343,7 @@ def find_cause(requests: Iterable[ReceivedRequest]) -> str:
         requests: What the judged client sent during the check.
     """
     found = (fault.reason for fault, _ in _find_faults(requests) if fault.claim in JUDGED)
-    return next(found, "")
+    return next((reason for reasons in (SILENCED, found) for reason in reasons), "")
 
 
 def _find_faults(requests: Iterable[ReceivedRequest]) -> Iterator[tuple[_Fault, dict[str, Any]]]:

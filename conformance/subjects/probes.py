@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import warnings
 from contextlib import contextmanager, suppress
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +19,7 @@ from conformance.reference import respond
 from conformance.reference.exchange import DONE, encode_event, plan_json
 from conformance.subjects.connect import count_requests, serve
 from conformance.subjects.expected_errors import has_type
+from conformance.subjects.silence import AWAITED, CALLED, SILENT
 from conformance.subjects.subject import chosen
 from conformance.subjects.time_limit import limit_time
 from conformance.subjects.wire_answers import find_sentence
@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     from conformance.reference import AnswerPlan, LoopbackServer, ReceivedRequest, Responder
     from conformance.targets import Lane
 
-__all__ = ["find_blindness", "find_broken", "find_misdirected", "find_refusal", "find_refusals"]
+__all__ = [
+    "find_blindness",
+    "find_broken",
+    "find_misdirected",
+    "find_refusal",
+    "find_refusals",
+    "find_silence",
+]
 
 _ROUTE = "/chat/completions"
 _REFUSALS = range(400, 500)
@@ -75,6 +82,7 @@ _IMAGES: tuple[dict[str, Any], ...] = (
 )
 _SEEN = {"model-apis": "image.model-apis.vision-model", "dedicated": "image.dedicated.data"}
 _STOPS = "parameters.stop.ends"
+_BINDS = "structured.bind.schemas"
 _METHODS = ("function_calling", "json_schema", "json_mode")
 
 
@@ -102,8 +110,28 @@ def find_misdirected(lane: Lane) -> str:
     return (
         f"given {lane.setting}=…{lane.path}, what the factory makes asks for {asked[-1]}, where "
         f"nothing answers, and not for {wanted}. An OpenAI client wants …{lane.base_path} as its "
-        "base URL: README.md has a factory to copy. Or judge the other --lane alone."
+        "base URL, and one that adds /v1 itself wants it without: README.md has a factory to copy. "
+        "Or judge the other --lane alone."
     )
+
+
+def find_silence(lane: Lane) -> set[str]:
+    """Return which claim tells of it if a model refuses each call of one kind, and no other.
+
+    Args:
+        lane: Whose URL the model gets.
+    """
+    silent: set[str] = set()
+    with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
+        model = _make(lane, server)
+        ways = {CALLED: model.invoke, AWAITED: lambda prompt: asyncio.run(model.ainvoke(prompt))}
+        for claim, ask in ways.items():
+            before = len(server.requests)
+            try:
+                ask("Hello")
+            except Exception:  # noqa: BLE001  somebody's code may raise anything
+                silent |= {claim} if len(server.requests) == before else set()
+    return silent if len(silent) == 1 else set()
 
 
 def find_refusal(lane: Lane) -> str:
@@ -117,7 +145,7 @@ def find_refusal(lane: Lane) -> str:
 
     Returns:
         What the service says to its requests, if it refuses them, or the client of the responses,
-        if it can read neither an invoked nor a streamed one.
+        if it can read neither an invoked nor a streamed one, or of the question.
     """
     told: list[AnswerPlan] = []
     errors: list[Exception] = []
@@ -139,6 +167,11 @@ def find_refusal(lane: Lane) -> str:
         return (
             "the client cannot read the response to a plain question, invoked or streamed, as "
             f"messages.invoke.string says: {type(errors[0]).__name__}: {errors[0]}"
+        )
+    if len(errors) == _WAYS and not told:
+        return (
+            "the client asks nobody and raises of a plain question, as messages.invoke.string "
+            f"says: {type(errors[0]).__name__}: {errors[0]}"
         )
     if not told or any(plan.status not in _REFUSALS for plan in told):
         return ""
@@ -165,7 +198,7 @@ def find_broken(lane: Lane) -> set[str]:
 def _find_threaded(lane: Lane) -> set[str]:
     """LangChain awaits in a thread what a client has no asynchronous method for."""
     with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
-        own = type(_make(lane, server))._agenerate.__module__
+        own = _make(lane, server)._agenerate.__module__
         return {"async.invoke.native"} if own.startswith("langchain_core.") else set()
     return set()
 
@@ -259,9 +292,10 @@ def find_refusals(lane: Lane) -> dict[str, str]:
         model = _make(lane, server)
         with _noting(said, "tools.invoke.call"):
             model.bind_tools([_TOOL])
-        for schema, method in product(_SCHEMAS, _METHODS):
-            with _noting(said, "structured.bind.schemas"):
-                model.with_structured_output(schema, method=method)
+        said |= _find_unbound(model)
+        if CALLED in SILENT:  # Its chains may refuse in words of their own.
+            with _noting(said, CALLED):
+                model.with_structured_output(_SCHEMAS[0]).made.invoke("Hello")
         list(model.stream("Hello"))
         with _noting(said, "structured.stream.grows"):
             list(model.with_structured_output(_SCHEMAS[-2], method="json_schema").stream("Paris"))
@@ -270,6 +304,28 @@ def find_refusals(lane: Lane) -> dict[str, str]:
             return said
         with _noting(said, _STOPS):
             asyncio.run(_take(model.astream("Hello", stop=["END"])))
+    return said
+
+
+def _find_unbound(model: Any) -> dict[str, str]:
+    """Return what a model says where it takes no schema, or none by one of the methods."""
+    plain = _refuse_schemas(model)
+    said = dict.fromkeys(plain, _BINDS)
+    for method in _METHODS:
+        refused = _refuse_schemas(model, method=method)
+        unknown = len(refused) == len(_SCHEMAS) > len(plain)
+        claim = f"structured.method.{method.replace('_', '-')}" if unknown else _BINDS
+        said = dict.fromkeys(refused, claim) | said
+    return said
+
+
+def _refuse_schemas(model: Any, **options: Any) -> list[str]:
+    said: list[str] = []
+    for schema in _SCHEMAS:
+        errors: dict[str, str] = {}
+        with _noting(errors, ""):
+            model.with_structured_output(schema, **options)
+        said += errors
     return said
 
 
@@ -313,4 +369,27 @@ def _serve(responder: Responder) -> Iterator[LoopbackServer]:
 
 def _make(lane: Lane, server: LoopbackServer, **more: Any) -> Any:
     settings = choose_settings(lane, "reference", server.url)
-    return chosen().make(**{**settings, "max_retries": 0, **more})
+    made = chosen().make(**{**settings, "max_retries": 0, **more})
+    return _Waiting(made) if CALLED in SILENT else made
+
+
+class _Waiting:
+    """Awaits the model, or the chain, that has no synchronous calls, in their place."""
+
+    def __init__(self, made: Any) -> None:
+        self.made = made
+
+    def invoke(self, prompt: Any) -> Any:
+        return asyncio.run(self.made.ainvoke(prompt))
+
+    def stream(self, prompt: Any, **options: Any) -> Iterator[Any]:
+        return iter(asyncio.run(_take(self.made.astream(prompt, **options))))
+
+    def bind_tools(self, tools: Any) -> _Waiting:
+        return _Waiting(self.made.bind_tools(tools))
+
+    def with_structured_output(self, schema: Any, **options: Any) -> _Waiting:
+        return _Waiting(self.made.with_structured_output(schema, **options))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.made, name)

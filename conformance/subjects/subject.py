@@ -19,6 +19,7 @@ import httpx2
 import pytest
 from pydantic import ValidationError
 
+from conformance.subjects.silence import listen
 from conformance.targets import LANES, choose_settings
 from conformance.verdicts.evidence import end_inapplicable
 
@@ -169,6 +170,7 @@ class Factory:
             end_inapplicable(f"what the factory makes ignores the argument {name}: it has none")
         if not self.ours:
             MADE.append((made, given))
+            listen(type(made))
         return made
 
     def _build(self, given: dict[str, Any]) -> BaseChatModel:

@@ -106,10 +106,12 @@ def _read_values(test: ast.expr, text: str) -> str:
 
 def _place(error: BaseException) -> str:
     """Return in which module an error was raised that says nothing about it, beside pydantic's."""
-    trace = walk_tb(error.__traceback__)
-    steps = [(str(frame.f_globals.get("__name__")), line) for frame, line in trace]
-    module, line = [step for step in steps if step[0].partition(".")[0] != "pydantic"][-1]
-    return f" (raised in {module}, line {line})"
+    steps = [
+        (str(frame.f_globals.get("__name__")), frame.f_code.co_name, line)
+        for frame, line in walk_tb(error.__traceback__)
+    ]
+    module, name, line = [step for step in steps if step[0].partition(".")[0] != "pydantic"][-1]
+    return f" (raised by {name} in {module}, line {line})"
 
 
 def _tidy(text: str) -> str:

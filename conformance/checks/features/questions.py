@@ -28,7 +28,13 @@ from conformance.reference import (
 from conformance.reference.exchange import plan_json
 from conformance.subjects import connect
 from conformance.subjects.expected_errors import expect_status, is_typed
-from conformance.subjects.known_faults import KNOWN, OVERLOOKED, REFUSALS, overlook
+from conformance.subjects.known_faults import (
+    KNOWN,
+    OVERLOOKED,
+    REFUSALS,
+    find_silenced,
+    overlook,
+)
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.traffic import TrafficLog
 from conformance.subjects.wire_answers import read_answer
@@ -106,6 +112,7 @@ __all__ = [
     "note_requests",
     "opened",
     "read_choice",
+    "read_finish",
     "read_reasoning",
     "refer",
     "refer_if_known",
@@ -141,6 +148,8 @@ def refer(claim: str, reason: str) -> None:
         claim: What tells of it, unless the check judges that.
         reason: What is wrong.
     """
+    if silenced := find_silenced():
+        end_inapplicable(silenced)
     # What the client says wherever it is given such a thing has a claim of its own.
     told = next((other for said, other in REFUSALS.items() if said in reason), claim)
     if not chosen().ours and overlook(told, reason):
@@ -559,6 +568,13 @@ def _name_reasoning() -> tuple[str, ...]:
 def find_replayed(message: dict[str, Any]) -> Any:
     """Return the reasoning that goes back to the service in a message, under whatever name."""
     return next((told for name in _name_reasoning() if (told := message.get(name))), None)
+
+
+def read_finish(message: AIMessage) -> str:
+    """Return why an answer ended, as its metadata say."""
+    told = message.response_metadata.get("finish_reason")
+    assert told, "the service said why the answer ended; its metadata hold no finish_reason"
+    return str(told)
 
 
 def read_reasoning(message: AIMessage) -> str:

@@ -146,7 +146,7 @@ def test_a_mime_type_goes_under_the_wires_name(
     sent = sound["format"]
     # One cause, whichever MIME type shows it: reports tell reasons apart by what precedes the JSON.
     assert sent == name, (
-        "the format is sent under a name that engines do not know: "
+        "the format is sent under a name that the API does not have: "
         f"{json.dumps({mime: sent})} is {name}"
     )
     assert answer.text

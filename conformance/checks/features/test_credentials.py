@@ -71,7 +71,13 @@ def test_the_key_given_as_an_argument_is_sent_and_beats_the_environment(
     if environment:
         monkeypatch.setenv("BASETEN_API_KEY", environment)
     given = {"api_key": None, name: kind("your-api-key")}
-    mount("model-apis", evidence, note_requests(seen), **given).invoke(GREETING)
+    try:
+        model = mount("model-apis", evidence, note_requests(seen), **given)
+    except (TypeError, ValueError):
+        if chosen().ours or kind is str:
+            raise
+        evidence.not_applicable("others may take the key as a text alone")
+    model.invoke(GREETING)
     assert [each.header("authorization") for each in seen] == ["Bearer your-api-key"]
 
 

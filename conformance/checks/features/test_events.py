@@ -28,6 +28,7 @@ from conformance.checks.features.questions import (
     get_weather,
     mount,
     note_requests,
+    read_finish,
 )
 from conformance.reference import (
     AsyncResponderTransport,
@@ -461,10 +462,10 @@ def test_a_reason_of_any_engine_is_reported_as_it_was_sent(
     lane: str, evidence: Evidence, ask: Ask, reason: str
 ) -> None:
     message = ask(mount(lane, evidence, _end_with(reason)), GREETING)
-    told = message.response_metadata["finish_reason"]
+    told = read_finish(message)
     if not chosen().ours and reason in _STOPS and told == "stop":
         evidence.not_applicable("which engines' names for a stop are kept is for each maker to say")
-    assert told == reason
+    assert told == reason, f"the service's finish_reason was {reason!r}; the answer says {told!r}"
     if chosen().ours:
         bound = mount(lane, evidence, _end_with(reason)).bind_tools([get_weather])
         told = ask(bound, TWO_CITIES).response_metadata["finish_reason"]

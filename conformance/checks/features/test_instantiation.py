@@ -39,18 +39,22 @@ def _targets(seen: list[ReceivedRequest]) -> set[tuple[str, str, str]]:
 
 
 @pytest.mark.claim("instantiation.model.slug")
+@pytest.mark.parametrize("slug", [_PAGE_SLUG, "openai/gpt-oss-120b"])
 async def test_a_slug_goes_to_model_apis_as_the_model_of_every_request(
-    lane: str, evidence: Evidence
+    lane: str, evidence: Evidence, slug: str
 ) -> None:
     seen: list[ReceivedRequest] = []
-    model = mount(lane, evidence, note_requests(seen), base_url=None, model=_PAGE_SLUG)
+    # Another maker's client has no URL of Baseten's by default.
+    place = {"base_url": None} if chosen().ours else {}
+    model = mount(lane, evidence, note_requests(seen), **place, model=slug)
     model.invoke(GREETING)
     assert list(model.stream(GREETING))
     await model.ainvoke(GREETING)
     assert [chunk async for chunk in model.astream(GREETING)]
     model.bind_tools([get_weather]).invoke(GREETING)
     assert len(seen) == 5
-    assert _targets(seen) == {("inference.baseten.co", "/v1/chat/completions", _PAGE_SLUG)}
+    found, wanted = _targets(seen), {("inference.baseten.co", "/v1/chat/completions", slug)}
+    assert found == wanted, f"of the model {slug!r} the client asks for {found}"
 
 
 @pytest.mark.claim("instantiation.model.slug")

@@ -154,7 +154,8 @@ def test_a_seed_is_sent_and_answered(
 ) -> None:
     with tapped(model) as (tapped_model, traffic), knowing(evidence, "seed"):
         first, second = (ask(tapped_model, GREETING, seed=seed) for seed in (0, 7))
-    assert [body["seed"] for body in traffic.sent] == [0, 7]
+    sent = [body.get("seed") for body in traffic.sent]
+    assert sent == [0, 7], f"the seeds 0 and 7 were given; sent are {sent}"
     assert first.text
     assert second.text
 

@@ -95,7 +95,9 @@ def test_each_piece_is_handed_out_before_the_next_is_sent(lane: str, evidence: E
     taken: list[BodyPiece] = []
     model = mount(lane, evidence, count_pieces(taken))
     counts = [len(taken) for chunk in model.stream(TALE) if chunk.text]
-    assert len(counts) > 10, f"{len(taken)} pieces were sent; {len(counts)} chunks came of them"
+    assert len(counts) > 10, (
+        f"pieces of the response: {len(taken)}; chunks with a text that came of them: {len(counts)}"
+    )
     if not chosen().ours:
         # Over a socket the next piece may be under way; a client that waits for all of them shows.
         assert counts[0] < len(taken) / 2

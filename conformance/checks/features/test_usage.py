@@ -15,6 +15,7 @@ from conformance.checks.features.questions import (
     TALE,
     TrafficLog,
     add_up,
+    ask_astream,
     ask_stream,
     at_model,
     both_ways,
@@ -282,8 +283,9 @@ def test_a_streamed_answer_counts_as_many_tokens_as_an_invoked_one(
 
 
 @pytest.mark.claim("usage.stream.once")
+@pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 def test_counts_that_grow_from_piece_to_piece_are_not_added_up(
-    lane: str, evidence: Evidence
+    lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     plans: list[AnswerPlan] = []
     sent: list[dict[str, Any]] = []
@@ -295,7 +297,7 @@ def test_counts_that_grow_from_piece_to_piece_are_not_added_up(
         plans.append(respond(replace(request, body=encode_json(body))))
         return plans[-1]
 
-    usage = add_up(mount(lane, evidence, note_bodies(sent, count_on)).stream(TALE)).usage_metadata
+    usage = ask(mount(lane, evidence, note_bodies(sent, count_on)), TALE).usage_metadata
     _skip_unread(evidence, usage, sent[-1])
     counts = [event["usage"]["completion_tokens"] for event in plans[0].events]
     assert len(set(counts)) > 10
@@ -374,10 +376,11 @@ def test_every_count_that_was_sent_is_reported_as_it_was_sent(
     def count(payload: dict[str, Any]) -> dict[str, Any]:
         return {**payload, "usage": _DETAILED} if payload.get("usage") else payload
 
+    sent: list[dict[str, Any]] = []
+    model = mount(lane, evidence, note_bodies(sent, change_answers(count)))
     with get_usage_metadata_callback() as counted:
-        usage = ask(mount(lane, evidence, change_answers(count)), GREETING).usage_metadata
-    if not chosen().ours and usage is None:
-        evidence.not_applicable(UNREQUESTED)
+        usage = ask(model, GREETING).usage_metadata
+    _skip_unread(evidence, usage, sent[-1])
     usage = demand_usage(usage)
     if not chosen().ours and usage["input_tokens"] > _TOLD["input_tokens"]:
         evidence.not_applicable(_ADDED)

@@ -33,6 +33,7 @@ _FORMAT = "ls_structured_output_format"
 _TRACED = "what a trace is told of a schema is for each maker to say"
 _IMAGE = "LangChain's own block of an image"
 _COUNTED = "usage.invoke.once"
+_STREAMED = "streaming.sync.incremental"
 _ANTHROPICS = "whether a client knows Anthropic's blocks is for each maker to say"
 _FILLED = "isinstance(result, Joke)"
 
@@ -92,6 +93,7 @@ def _find_told(name: str, error: Exception, traffic: TrafficLog) -> tuple[str, s
         (filled, "structured.invoke.default", DICTIONARY),
         (unrequested and not raised, "", UNREQUESTED),
         (counting and _COUNTED in KNOWN, _COUNTED, "the client reports no counts at all"),
+        ("no chunks" in line and _STREAMED in KNOWN, _STREAMED, "the client asks for no stream"),
         (raised and "histories_list_content" in name, "", _ANTHROPICS),
         (raised and _gave_own_image(steps), "image.block.forms", f"{_IMAGE} raises {error!r}"),
     )

@@ -299,7 +299,8 @@ class ChatFifth(Altered):
         return chain
 
     def _ask(self, messages: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Take all messages for this client's own."""
+        """Take all messages for this client's own, and send no wish for log probabilities."""
+        options = {name: given for name, given in options.items() if "logprobs" not in name}
         told = {"response_metadata": {"model_provider": "baseten"}}
         return [message.model_copy(update=told) for message in messages], options
 
@@ -456,7 +457,9 @@ def _keep_client(_url: str) -> httpx2.AsyncClient:
 
 @as_third_party
 def make(*, api_key: Any = None, baseten_api_key: None = None, **settings: Any) -> ChatAnother:
-    """Return the model; it has no second name for the key."""
+    """Return the model; it has no second name for the key, which it takes as a text alone."""
+    if not isinstance(api_key, str):
+        raise TypeError("the key is a text")
     kept = _keep_client(settings.get("model_url") or settings.get("base_url") or "")
     given = {"http_async_client": kept, "disabled_params": {"max_tokens": None}, **settings}
     return ChatAnother(api_key=api_key, **given)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import TYPE_CHECKING, Any
 
 import httpx2
+from langchain_core.language_models import BaseChatModel
 from typing_extensions import is_typeddict
 
 from langchain_baseten import ChatBaseten
@@ -173,6 +174,46 @@ class Untyped(Altered):
                 raise
             key: Any = self.baseten_api_key
             raise RuntimeError(f"{error}, with {key.get_secret_value()}") from error
+
+
+class Awaited(ChatBaseten):
+    """Has no synchronous calls, and one way to a structured answer."""
+
+    def invoke(self, *given: Any, **options: Any) -> Any:
+        """Refuse."""
+        raise NotImplementedError("await me")
+
+    def stream(self, *given: Any, **options: Any) -> Any:
+        """Refuse."""
+        raise NotImplementedError("await me")
+
+    def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+        """Know no methods."""
+        if options.pop("method", None):
+            raise ValueError("no methods")
+        return super().with_structured_output(schema, method="json_schema", **options)
+
+
+class Unstreamed(ChatBaseten):
+    """Asks for no streams, and leaves structured answers to langchain-core."""
+
+    disable_streaming: Any = True
+
+    def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+        """Ask by a tool, as langchain-core does."""
+        return BaseChatModel.with_structured_output(self, schema, **options)
+
+
+class Called(ChatBaseten):
+    """Has no asynchronous calls."""
+
+    async def ainvoke(self, *given: Any, **options: Any) -> Any:
+        """Refuse."""
+        raise NotImplementedError("call me")
+
+
+class Mute(Awaited, Called):
+    """Has no calls at all."""
 
 
 class Faulty(ChatBaseten):

@@ -9,7 +9,14 @@ import pytest
 
 from conformance.reference import ReceivedRequest
 from conformance.subjects import known_faults
-from conformance.subjects.known_faults import find_cause, find_told, overlook, repair, spell_plainly
+from conformance.subjects.known_faults import (
+    find_cause,
+    find_told,
+    is_asked_again,
+    overlook,
+    repair,
+    spell_plainly,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +29,7 @@ SCHEMA = {"title": "Visit", "type": "object"}
 MOVED = {"type": "json_schema", "json_schema": {"name": "Visit", "schema": SCHEMA}}
 MISPLACED = {"type": "json_object", "schema": SCHEMA}
 NAMELESS = {"type": "json_schema", "json_schema": {"schema": SCHEMA}}
+CUT = "the model is asked for by the end of its name alone, as instantiation.model.slug says"
 CHOICE = "the service refuses the tool_choice sent, as tools.choice.forced says"
 METHOD = "a schema is not sent as json_schema, as structured.method.json-schema says"
 NAME = "a schema is sent without the name that it needs, as structured.method.json-schema says"
@@ -52,6 +60,7 @@ def say(*content: Any, role: str = "user", **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("more", "repaired", "told"),
     [
+        ({"model": "gpt-oss-120b"}, {"model": "openai/gpt-oss-120b"}, CUT),
         ({"tools": [TOOL], "tool_choice": "any"}, {"tool_choice": "required"}, CHOICE),
         ({"tools": [TOOL], "tool_choice": True}, {"tool_choice": "required"}, CHOICE),
         ({"tools": [TOOL], "tool_choice": STRANGE}, {"tool_choice": "required"}, CHOICE),
@@ -81,6 +90,7 @@ def test_what_can_be_put_right_hides_nothing_else_and_is_never_a_pass(
         {"response_format": {"type": "json_object"}},
         {"response_format": MOVED},
         {"response_format": "json_object"},
+        {"model": "omni"},
     ],
 )
 def test_a_request_as_services_take_it_is_left_alone(more: dict[str, Any]) -> None:
@@ -151,16 +161,40 @@ def test_what_the_client_does_not_take_is_told_by_the_claim_that_is_about_it(
     assert find_told((), FAILED) == ""
 
 
+def test_a_schema_in_words_alone_is_none_that_a_service_can_keep_to() -> None:
+    words = say(json.dumps({"properties": {"city": {"type": "string"}}}))
+    known_faults.begin_check(["structured.async.default"], ())
+    assert find_told([ask(**words)], FAILED).startswith("the schema is asked for in words alone")
+    for more in (words | {"tools": [TOOL]}, words | {"response_format": MOVED}, {}):
+        assert find_told([ask(**more)], FAILED) == ""
+    known_faults.begin_check(["messages.invoke.string"], ())
+    assert find_told([ask(**words)], FAILED) == ""
+
+
+def test_a_call_of_a_kind_that_the_client_refuses_is_told_by_one_claim() -> None:
+    known_faults.refuse_call("messages.invoke.string", "it answers no call")
+    assert find_told((), FAILED) == "it answers no call, as messages.invoke.string says"
+    known_faults.begin_check(["messages.invoke.string"], ())
+    known_faults.refuse_call("messages.invoke.string", "it answers no call")
+    assert find_told((), FAILED) == ""
+    assert find_cause(()) == "it answers no call"
+
+
 def test_a_client_that_goes_on_asking_is_told_of_by_the_claim_of_retries() -> None:
     endless = ValueError("no end after 10 seconds, in which the client sent request after request")
     known_faults.ANSWERED.extend([503, 200])
     assert find_told((), endless) == ""
+    assert not is_asked_again()
     known_faults.ANSWERED.append(503)
+    assert not is_asked_again()
+    known_faults.ANSWERED.append(502)
+    assert is_asked_again()
     told = "the client goes on asking a service that fails, as retries.policy.transient says"
     assert find_told((), endless) == told
     assert find_told((), FAILED) == ""
     known_faults.begin_check(["retries.policy.transient"], ())
-    known_faults.ANSWERED.append(503)
+    known_faults.ANSWERED.extend([503, 503])
+    assert not is_asked_again()
     assert find_told((), endless) == ""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.pytest_plugin import LONGEST
-from conformance.subjects import probes
+from conformance.subjects import probes, silence
 from conformance.subjects.subject import choose
 from conformance.targets import LANES
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from conformance.targets import Lane
 
 BINDS = "structured.bind.schemas"
+AWAITED = {
+    "ValueError('no methods')": "structured.method.function-calling",
+    "NotImplementedError('await me')": silence.CALLED,
+}
 STREAMS = {"RuntimeError('whole')": "structured.stream.grows"}
 NO_SCHEMAS = "NotImplementedError('with_structured_output is not implemented for this model.')"
 THREADED = "async.invoke.native"
@@ -28,6 +32,28 @@ FACTORIES = "conformance.tests.suite.factories"
 def _our_own_again() -> Iterator[None]:
     yield
     choose("")
+    silence.SILENT.clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "silent", "said"),
+    [
+        ("of_ours", set(), {}),
+        ("of_no_use_for_a_url", set(), {}),
+        ("of_awaited_calls", {silence.CALLED}, AWAITED),
+        ("of_synchronous_calls", {silence.AWAITED}, {}),
+    ],
+)
+def test_a_model_without_calls_of_one_kind_is_asked_in_the_other(
+    name: str, silent: set[str], said: dict[str, str]
+) -> None:
+    choose(f"{FACTORIES}:{name}")
+    lane = LANES["dedicated"]
+    silence.SILENT.update(found := probes.find_silence(lane))
+    assert found == silent
+    assert probes.find_broken(lane) == set()
+    assert probes.find_refusals(lane) == said
+    assert probes.find_blindness(lane) == {}
 
 
 @pytest.mark.parametrize("lane", LANES.values(), ids=LANES)
@@ -70,6 +96,15 @@ def test_a_client_that_can_read_no_response_says_why() -> None:
     told = probes.find_refusal(LANES["model-apis"])
     assert told.startswith("the client cannot read the response to a plain question, invoked or")
     assert told.endswith("says: ValueError: system_fingerprint is missing")
+
+
+def test_a_client_that_asks_nobody_and_raises_says_why() -> None:
+    choose(f"{FACTORIES}:of_no_calls")
+    lane = LANES["model-apis"]
+    assert probes.find_silence(lane) == set()
+    told = probes.find_refusal(lane)
+    assert told.startswith("the client asks nobody and raises of a plain question, as messages.inv")
+    assert told.endswith("says: NotImplementedError: await me")
 
 
 @pytest.mark.parametrize("name", ["of_ours", "of_canned_words"])

@@ -173,7 +173,7 @@ def test_a_crash_outside_the_checks_is_told_with_its_place(
     names: dict[str, Any] = {"__name__": "conformance.sample"}
     error = catch(tmp_path / "test_checks.py", test=f"test_it_crashes_{name}", **names)
     told = describe_failure(error, "a crash", (str(tmp_path),))
-    assert re.fullmatch(rf"a crash \(raised in {place}, line \d+\)", told)
+    assert re.fullmatch(rf"a crash \(raised by \w+ in {place}, line \d+\)", told)
 
 
 def test_langchain_s_own_tests_are_read_as_ours_are() -> None:

@@ -46,6 +46,20 @@ def test_each_that_does_not_end_leaves_less_time_to_the_next(endless: list[float
     assert endless == [0.2, 0.1, 0.1]
 
 
+def test_who_asks_a_failing_service_again_and_again_has_less_time(
+    monkeypatch: pytest.MonkeyPatch, endless: list[float]
+) -> None:
+    monkeypatch.setattr(time_limit, "_SOON", 0.01)
+    endless += [0.2, 0.1]
+    begun = time.monotonic()
+    with pytest.raises(pytest.fail.Exception), limit_time(int):
+        time.sleep(_LONG)
+    assert time.monotonic() - begun >= 0.1
+    monkeypatch.setattr(time_limit, "_LIMITS", (0.2, 2 * _LONG))
+    with pytest.raises(pytest.fail.Exception, match="no end after"), limit_time(int, lambda: True):
+        time.sleep(_LONG)
+
+
 def test_a_client_that_catches_everything_is_ended_as_well(endless: list[float]) -> None:
     caught: list[BaseException] = []
 
