@@ -36,7 +36,8 @@ _NO_CLIENT: dict[str, Any] = {
     "http_async_client": httpx2.AsyncClient(transport=AsyncResponderTransport(refuse_noted)),
 }
 """Clients whose requests are all refused."""
-_TEXTS = [f"Boat {number} 京都 é e\u0301" for number in range(70)]
+_TEXTS = [f" Boat {max(number, 1)} 京都 é\r\ne\u0301\t" for number in range(70)]
+"""The first two are one text."""
 _WAYS: dict[str, Callable[[Any, Any], Any]] = {
     "sync": lambda model, texts: model.embed_documents(texts),
     "async": lambda model, texts: asyncio.run(model.aembed_documents(texts)),
@@ -288,6 +289,10 @@ def test_vectors_of_several_answers_have_one_length_and_an_error_names_its_text(
         with expect("any", match="text 64") as caught:
             embed(_mount(evidence, spoil(vector)), _TEXTS)
         assert type(caught.value).__name__ == "BasetenInvalidResponseError"
+    same = _change_rows(lambda rows: [{**row, "embedding": [0.5]} for row in rows])
+    with expect("any", match="text 0") as caught:
+        embed(_mount(evidence, same, dimensions=8), _TEXTS[:6])
+    assert type(caught.value).__name__ == "BasetenInvalidResponseError"
 
 
 @pytest.mark.claim("drop-in.names.known")

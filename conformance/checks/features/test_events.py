@@ -57,6 +57,10 @@ _SAID = "one two three four"
 _QUESTION = f"Repeat after me: {_SAID}"
 
 
+def _text(text: str) -> dict[str, str]:
+    return {"type": "text", "text": text}
+
+
 def _choice(**fields: Any) -> dict[str, Any]:
     return {"choices": [{"index": 0, "finish_reason": None, **fields}]}
 
@@ -150,6 +154,25 @@ def _ends_apart(plan: AnswerPlan) -> bool:
     return all(not event["choices"] for event in plan.events if event.get("usage"))
 
 
+@pytest.mark.claim("streaming.sync.adds-up")
+@streamed
+def test_a_piece_that_equals_the_one_before_is_kept_as_well(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    sent: list[str] = []
+
+    def repeat(payload: Any) -> Any:
+        for part in find_wire_parts(payload):
+            if part.get("content"):
+                part["content"] = "ha, "
+                sent.append("ha, ")
+        return payload
+
+    told = ask(mount(lane, evidence, change_answers(repeat)), TWO_CITIES).text
+    assert len(sent) > 2
+    assert told == "".join(sent), f"{len(sent)} equal pieces were sent, and {told!r} arrived"
+
+
 def _in_last_event(plan: AnswerPlan) -> AnswerPlan:
     """Return a stream whose text stands beside its finish reason, in one event."""
     if not plan.is_stream:
@@ -208,6 +231,10 @@ _ORDERS: dict[str, list[list[dict[str, Any]]]] = {
         [_call(2, '{"city": "Rome"}', "get_weather")],
     ],
 }
+_ORDERS["no indices"] = [
+    [{name: value for name, value in call.items() if name != "index"} for call in each]
+    for each in (*_ORDERS["in turns"][::2], *_ORDERS["in turns"][1::2])
+]
 _ORDERS["in turns from one"] = [
     [{**call, "index": call["index"] + 1} for call in each] for each in _ORDERS["in turns"]
 ]
@@ -238,6 +265,8 @@ def _send(
 def test_pieces_of_calls_merge_in_whatever_order_they_come(
     lane: str, evidence: Evidence, ask: Ask, deltas: list[list[dict[str, Any]]], at_once: bool
 ) -> None:
+    if deltas is _ORDERS["no indices"] and not chosen().ours:
+        evidence.not_applicable("the API has every piece of a call name its index")
     plans = change_plans(_send(deltas, at_once=at_once))
     model = mount(lane, evidence, plans).bind_tools([get_weather])
     message = ask(model, TWO_CITIES)
@@ -542,15 +571,20 @@ async def test_typed_events_point_out_a_forced_call_that_did_not_come(
 )
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @every_way_and_events
-@pytest.mark.parametrize("names", [("reasoning",), ("reasoning_content",), _NAMES], ids="-".join)
+@pytest.mark.parametrize(
+    "names", [("reasoning",), ("reasoning_content",), _NAMES, ("parts",)], ids="-".join
+)
 @pytest.mark.parametrize("other", [{}, dict.fromkeys(_NAMES, "")], ids=["absent", "empty"])
 def test_reasoning_under_either_name_or_both_is_kept_once(
     lane: str, evidence: Evidence, ask: Ask, names: tuple[str, ...], other: dict[str, str]
 ) -> None:
     def rename(payload: Any) -> Any:
         for part in find_wire_parts(payload):
-            if part.get("content"):
-                part.update(other | dict.fromkeys(names, part["content"]))
+            if text := part.get("content"):
+                part.update(other | dict.fromkeys(names, text))
+                if "parts" in names:
+                    thought = {"type": "thinking", "thinking": [_text(text), _text("")]}
+                    part["content"] = [thought, _text(text[:1]), _text(text[1:])]
         return payload
 
     message = ask(mount(lane, evidence, change_answers(rename)), _QUESTION)

@@ -311,6 +311,7 @@ _NO_JSON = {
     "cut": '{"city": "New York City", "days": 3',
     "cut in a text": '{"city": "New York C',
     "prose": "Three days in New York City.",
+    "an object in prose": 'Plan {"city": "New York City", "days": 3} or another.',
     "nothing": "",
     "a list": '[{"city": "New York City", "days": 3}]',
 }
