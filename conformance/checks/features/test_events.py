@@ -232,7 +232,7 @@ _ORDERS: dict[str, list[list[dict[str, Any]]]] = {
     ],
 }
 _ORDERS["no indices"] = [
-    [{name: value for name, value in call.items() if name != "index"} for call in each]
+    [{name: value for name, value in call.items() if name not in ("index", "id")} for call in each]
     for each in (*_ORDERS["in turns"][::2], *_ORDERS["in turns"][1::2])
 ]
 _ORDERS["in turns from one"] = [
@@ -266,7 +266,9 @@ def test_pieces_of_calls_merge_in_whatever_order_they_come(
     lane: str, evidence: Evidence, ask: Ask, deltas: list[list[dict[str, Any]]], at_once: bool
 ) -> None:
     if deltas is _ORDERS["no indices"] and not chosen().ours:
-        evidence.not_applicable("the API has every piece of a call name its index")
+        evidence.not_applicable(
+            "the API has every piece of a call name its index, and the first its id"
+        )
     plans = change_plans(_send(deltas, at_once=at_once))
     model = mount(lane, evidence, plans).bind_tools([get_weather])
     message = ask(model, TWO_CITIES)
