@@ -173,6 +173,21 @@ def test_a_piece_that_equals_the_one_before_is_kept_as_well(
     assert told == "".join(sent), f"{len(sent)} equal pieces were sent, and {told!r} arrived"
 
 
+@pytest.mark.claim("streaming.sync.adds-up")
+@pytest.mark.own_client_only("others may leave out an event that they cannot read")
+@streamed
+def test_an_event_that_cannot_be_read_is_an_error_and_not_left_out(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    def cut(plan: AnswerPlan) -> AnswerPlan:
+        *begun, broken = plan.pieces[:5]
+        half = BodyPiece(broken.data[:-9].rstrip() + b"\n\n")
+        return replace(plan, pieces=(*begun, half, *plan.pieces[5:]))
+
+    with expect("any", match="not JSON"):
+        ask(mount(lane, evidence, change_plans(cut)), _QUESTION)
+
+
 def _in_last_event(plan: AnswerPlan) -> AnswerPlan:
     """Return a stream whose text stands beside its finish reason, in one event."""
     if not plan.is_stream:
@@ -231,10 +246,22 @@ _ORDERS: dict[str, list[list[dict[str, Any]]]] = {
         [_call(2, '{"city": "Rome"}', "get_weather")],
     ],
 }
-_ORDERS["no indices"] = [
-    [{name: value for name, value in call.items() if name not in ("index", "id")} for call in each]
-    for each in (*_ORDERS["in turns"][::2], *_ORDERS["in turns"][1::2])
-]
+_RARE = {
+    "no indices": [
+        [{k: v for k, v in call.items() if k not in ("index", "id")} for call in each]
+        for each in (*_ORDERS["in turns"][::2], *_ORDERS["in turns"][1::2])
+    ],
+    "one index": [
+        [_call(0, '{"city": "Paris"}', "get_weather")],
+        [{**_call(0, '{"city": "Rome"}', "get_weather"), "id": "call_1"}],
+    ],
+    "names again and again": [
+        [_call(call["index"], call["function"]["arguments"], "get_weather") for call in each]
+        for each in _ORDERS["in turns"]
+    ],
+}
+"""Orders that the API does not know, or that no recorded service sends."""
+_ORDERS |= _RARE
 _ORDERS["in turns from one"] = [
     [{**call, "index": call["index"] + 1} for call in each] for each in _ORDERS["in turns"]
 ]
@@ -265,14 +292,13 @@ def _send(
 def test_pieces_of_calls_merge_in_whatever_order_they_come(
     lane: str, evidence: Evidence, ask: Ask, deltas: list[list[dict[str, Any]]], at_once: bool
 ) -> None:
-    if deltas is _ORDERS["no indices"] and not chosen().ours:
-        evidence.not_applicable(
-            "the API has every piece of a call name its index, and the first its id"
-        )
+    if deltas in _RARE.values() and not chosen().ours:
+        evidence.not_applicable("which other orders are understood is for each maker to say")
     plans = change_plans(_send(deltas, at_once=at_once))
     model = mount(lane, evidence, plans).bind_tools([get_weather])
     message = ask(model, TWO_CITIES)
-    assert [call["args"] for call in message.tool_calls] == [_PARIS, _ROME]
+    told = [(call["name"], call["args"]) for call in message.tool_calls]
+    assert told == [("get_weather", _PARIS), ("get_weather", _ROME)]
     assert message.invalid_tool_calls == []
 
 

@@ -193,7 +193,10 @@ _BLOCKS: list[tuple[Any, dict[str, Any]]] = [
             {"type": "video_url", "video_url": {"url": _URL}},
         )
     ),
-    ({"type": "image", "base64": b"\x89PNG\r\n\x1a\n", "mime_type": "image/png"}, _IMAGE_PART),
+    *(
+        ({"type": "image", "base64": each, "mime_type": "image/png"}, _IMAGE_PART)
+        for each in (b"\x89PNG\r\n\x1a\n", b"iVBORw0KGgo=")
+    ),
     (
         {"type": "image", "base64": b"\xfb\xff\xfe", "mime_type": "image/x"},
         {"type": "image_url", "image_url": {"url": "data:image/x;base64,+//+"}},
