@@ -415,10 +415,15 @@ _OVERFLOWS = {
     "tokens). Use a shorter input or enable --allow-auto-truncate.",
     "tensorrt": "The sum of prompt length (72417.0), query length (0) should not exceed "
     "max_num_tokens (69632)",
+    "tensorrt-default": "`default_max_tokens` (-152) must be greater than 0, `default_max_tokens` "
+    "(-152) = max_seq_len (8192) - `splited_prompt_len` (8344) - `query_token_len` (0)",
     "tensorrt-executor": "Prompt length (9) exceeds maximum input length (8).",
     "model-apis": "Input length 9 exceeds the maximum allowed input length of 8 tokens.",
     "llama.cpp": "request (300 tokens) exceeds the available context size (256 tokens), try "
     "increasing it",
+    "llama.cpp-batch": "input (300 tokens) is larger than the max context size (256 tokens). "
+    "skipping",
+    "openai": "Your input exceeds the context window of this model.",
 }
 
 
@@ -431,6 +436,24 @@ def test_every_engine_s_wording_of_a_prompt_that_is_too_long_is_known(
     body = {"error": {"message": sentence, "type": "BadRequestError", "code": 400}}
     with expect_class(core.ContextOverflowError, 400):
         mount(lane, evidence, lambda _: plan_json(400, body)).invoke(GREETING)
+
+
+_MAX_TOKENS = (
+    "'max_tokens' or 'max_completion_tokens' is too large: 9000. This model's maximum context "
+    "length is 2048 tokens and your request has 5 input tokens (9000 > 2048 - 5)."
+)
+
+
+@pytest.mark.claim("errors.types.core")
+@pytest.mark.own_client_only("how engines word it is ours to know", applies=False)
+@every_way
+def test_an_answer_that_may_not_be_so_long_is_no_prompt_that_is_too_long(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    body = {"error": {"message": _MAX_TOKENS, "type": "BadRequestError", "code": 400}}
+    with expect_class(core.ModelInvalidRequestError, 400) as caught:
+        ask(mount(lane, evidence, lambda _: plan_json(400, body)), GREETING)
+    assert not isinstance(caught.value, core.ContextOverflowError)
 
 
 @pytest.mark.claim("async.many.at-once")

@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 from langchain_core.rate_limiters import InMemoryRateLimiter
 
 from conformance.checks.features.questions import GREETING, mount, note_bodies
@@ -69,6 +70,7 @@ _ARGUMENTS: dict[str, Any] = {
     "custom_get_token_ids": lambda text: [7],
 }
 _REQUIRED = {"model": "zai-org/GLM-5.2", "api_key": FAKE_KEY}
+_TOOL = {"name": "tell", "description": "Tell of a harbour. " * 9, "parameters": {}}
 _INSTEAD = {
     "model": {"model_name", "model_url"},
     "api_key": {"baseten_api_key"},
@@ -100,6 +102,11 @@ def test_tokens_are_estimated_as_they_were_counted() -> None:
     model = chosen().make(**_REQUIRED)
     told = [model.get_num_tokens("Nets are mended. " * count) for count in (1, 10, 100)]
     assert all(3 * 10**at <= count <= 9 * 10**at for at, count in enumerate(told)), told
+    asked = [HumanMessage("Nets are mended.")]
+    with_tools = model.get_num_tokens_from_messages(asked, tools=[_TOOL])
+    assert with_tools > model.get_num_tokens_from_messages(asked) + 10
+    counted = chosen().make(**_REQUIRED, custom_get_token_ids=lambda text: [7] * len(text))
+    assert counted.get_num_tokens("Nets") == 4
 
 
 @pytest.mark.claim("drop-in.names.known")

@@ -36,7 +36,8 @@ _NO_CLIENT: dict[str, Any] = {
     "http_async_client": httpx2.AsyncClient(transport=AsyncResponderTransport(refuse_noted)),
 }
 """Clients whose requests are all refused."""
-_TEXTS = [f"Boat {number} 京都 é e\u0301" for number in range(70)]
+_TEXTS = [f" Boat {max(number, 1)} 京都 é\r\ne\u0301\t" for number in range(70)]
+"""The first two are one text."""
 _WAYS: dict[str, Callable[[Any, Any], Any]] = {
     "sync": lambda model, texts: model.embed_documents(texts),
     "async": lambda model, texts: asyncio.run(model.aembed_documents(texts)),
@@ -92,13 +93,16 @@ class _Crowd:
     """Counts the requests that are answered at the same time, and lets each wait for others."""
 
     def __init__(self) -> None:
-        self.present = self.most = 0
+        self.present = self.most = self.came = 0
         self._lock = threading.Lock()
 
-    def come(self) -> None:
+    def come(self) -> int:
+        """Return for how many moments to wait: the first waits longer than the second."""
         with self._lock:
+            self.came += 1
             self.present += 1
             self.most = max(self.most, self.present)
+            return 1 + self.came % 2
 
     def go(self) -> None:
         with self._lock:
@@ -111,8 +115,8 @@ class _Slowly(ResponderTransport):
         self.crowd = crowd
 
     def handle_request(self, request: Request) -> Any:
-        self.crowd.come()
-        threading.Event().wait(_MOMENT)  # the others begin meanwhile, if they may
+        # The others begin meanwhile, if they may.
+        threading.Event().wait(_MOMENT * self.crowd.come())
         self.crowd.go()
         return super().handle_request(request)
 
@@ -123,8 +127,7 @@ class _SlowlyAwaited(AsyncResponderTransport):
         self.crowd = crowd
 
     async def handle_async_request(self, request: Request) -> Any:
-        self.crowd.come()
-        for _ in range(20):
+        for _ in range(20 * self.crowd.come()):
             await asyncio.sleep(0)
         self.crowd.go()
         return await super().handle_async_request(request)
@@ -140,7 +143,8 @@ def test_as_many_requests_as_may_be_sent_at_once_have_as_many_texts_as_they_may(
         "http_client": httpx2.Client(transport=_Slowly(crowd)),
         "http_async_client": httpx2.AsyncClient(transport=_SlowlyAwaited(crowd)),
     }
-    assert len(embed(_mount(evidence, **clients, chunk_size=5, max_concurrency=3), _TEXTS)) == 70
+    told = embed(_mount(evidence, **clients, chunk_size=5, max_concurrency=3), _TEXTS)
+    assert told == embed(_mount(evidence), _TEXTS)
     assert 1 < crowd.most <= 3
     seen: list[ReceivedRequest] = []
     assert len(embed(_mount(evidence, note_requests(seen), chunk_size=64), _TEXTS)) == 70
@@ -288,6 +292,10 @@ def test_vectors_of_several_answers_have_one_length_and_an_error_names_its_text(
         with expect("any", match="text 64") as caught:
             embed(_mount(evidence, spoil(vector)), _TEXTS)
         assert type(caught.value).__name__ == "BasetenInvalidResponseError"
+    same = _change_rows(lambda rows: [{**row, "embedding": [0.5]} for row in rows])
+    with expect("any", match="text 0") as caught:
+        embed(_mount(evidence, same, dimensions=8), _TEXTS[:6])
+    assert type(caught.value).__name__ == "BasetenInvalidResponseError"
 
 
 @pytest.mark.claim("drop-in.names.known")

@@ -10,7 +10,7 @@ import pytest
 
 from conformance.checks.features.questions import GREETING, mount, note_requests, refuse_noted
 from conformance.reference import ResponderTransport
-from conformance.subjects.expected_errors import catch, catching
+from conformance.subjects.expected_errors import catch, catching, expect
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
 
@@ -231,6 +231,10 @@ def test_a_derived_name_follows_the_url_in_copies(lane: str, evidence: Evidence)
     assert model.invoke(GREETING).text
     told = [(each.host.partition(".")[0], each.json()["model"]) for each in seen]
     assert told == [(name, name) for name in ("model-wxyz9876", "model-abcd1234", "model-wxyz9876")]
+    served = mount(lane, evidence, note_requests(seen, refuse_noted), model="maker/served-name")
+    with expect("refused"):
+        served.invoke(GREETING)
+    assert seen[-1].json()["model"] == "maker/served-name"
 
 
 @pytest.mark.claim("instantiation.model.slug", lane="model-apis")

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import logging
 import pickle
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -14,6 +15,8 @@ from langchain_core import exceptions as core
 
 from conformance.checks.features.questions import (
     GREETING,
+    TAKES,
+    TALE,
     change_answers,
     change_plans,
     every_way,
@@ -23,7 +26,8 @@ from conformance.checks.features.questions import (
     name_requests,
     note_requests,
 )
-from conformance.reference.exchange import plan_bytes, plan_json
+from conformance.reference import BodyPiece
+from conformance.reference.exchange import encode_event, plan_bytes, plan_json
 from conformance.subjects.expected_errors import (
     catch,
     catching,
@@ -388,6 +392,25 @@ def test_a_key_that_the_server_repeats_stands_in_no_error(
     expect_status(error, status)
     shown = f"{error} {error!r} {[str(value) for value in vars(error).values()]}"
     assert "Bad header" in shown
+    assert "S3cret" not in shown, "the error repeats the key that the service repeated"
+
+
+@pytest.mark.claim("errors.key.hidden")
+@pytest.mark.own_client_only("what a server repeats, others need not hide")
+@pytest.mark.parametrize("take", TAKES)
+def test_nor_does_it_in_one_that_breaks_a_stream(
+    evidence: Evidence, take: Callable[..., None]
+) -> None:
+    event = {"error": {"message": f"Bad header {_KEY}", "code": 500}}
+
+    def repeat(plan: AnswerPlan) -> AnswerPlan:
+        return replace(plan, pieces=(*plan.pieces[:8], BodyPiece(encode_event(event))))
+
+    model = mount("model-apis", evidence, change_plans(repeat), api_key=_KEY)
+    with expect("any", match="Bad header") as caught:
+        take(model, TALE, [])
+    assert caught.value.partial.text
+    shown = f"{caught.value!r} {[str(value) for value in vars(caught.value).values()]}"
     assert "S3cret" not in shown, "the error repeats the key that the service repeated"
 
 

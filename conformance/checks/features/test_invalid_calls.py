@@ -49,6 +49,8 @@ _UNUSABLE = {
     "a text": '"Paris"',
     "a number": "7",
     "words": "Paris",
+    "no number of JSON's": '{"city": "Paris", "days": NaN}',
+    "more behind": '{"city": "Paris"} {"city": "Rome"}',
     "cut in a long text": f'{{"city": "{"Paris, " * 3_000}',
 }
 

@@ -13,6 +13,7 @@ from conformance.checks.features.questions import (
     at_model,
     both_ways,
     change_plans,
+    every_way,
     mount,
     tapped,
 )
@@ -88,6 +89,21 @@ def test_the_log_probabilities_of_a_deployment_stand_in_the_metadata(
     assert answer.text in spelt, f"the tokens are of {spelt!r:.99}; the text is {answer.text!r:.99}"
     assert {len(token["top_logprobs"]) for token in tokens} == {2}
     assert all(token["logprob"] <= 0 for token in tokens)
+
+
+@pytest.mark.claim("logprobs.dedicated.kept")
+@every_way
+def test_those_of_a_long_answer_are_kept_to_the_last(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    text = " ".join(map(str, range(200)))
+    model = mount(lane, evidence)
+    about = ask(model, f"Repeat after me: {text}", logprobs=True).response_metadata
+    told: Any = about.get("logprobs")
+    if not told and not chosen().ours:
+        evidence.not_applicable("the page promises log probabilities of nobody: theirs hold none")
+    spelt = "".join(token["token"] for token in told["content"])
+    assert text in spelt, f"the text has {len(text)} letters; the tokens are of {spelt[-99:]!r}"
 
 
 @pytest.mark.claim("logprobs.dedicated.kept")

@@ -169,6 +169,7 @@ _SOURCE = {"type": "base64", "media_type": "application/pdf", "data": "QUJD"}
 
 _BLOCKS: list[tuple[Any, dict[str, Any]]] = [
     ("Rome.", _TEXT_PART),
+    *(({"type": "text", "text": each}, {"type": "text", "text": each}) for each in ("", " \n")),
     ({"type": "text-plain", "text": "Rome.", "mime_type": "text/plain"}, _TEXT_PART),
     ({"type": "document", "source": {"type": "text", "data": "Rome."}}, _TEXT_PART),
     ({"type": "document", "source": _SOURCE, "title": "a.pdf"}, _FILE_PART),
@@ -192,7 +193,10 @@ _BLOCKS: list[tuple[Any, dict[str, Any]]] = [
             {"type": "video_url", "video_url": {"url": _URL}},
         )
     ),
-    ({"type": "image", "base64": b"\x89PNG\r\n\x1a\n", "mime_type": "image/png"}, _IMAGE_PART),
+    *(
+        ({"type": "image", "base64": each, "mime_type": "image/png"}, _IMAGE_PART)
+        for each in (b"\x89PNG\r\n\x1a\n", b"iVBORw0KGgo=")
+    ),
     (
         {"type": "image", "base64": b"\xfb\xff\xfe", "mime_type": "image/x"},
         {"type": "image_url", "image_url": {"url": "data:image/x;base64,+//+"}},
@@ -247,9 +251,11 @@ def test_results_in_a_human_message_are_sent_as_results_before_it(
         AIMessage("", tool_calls=calls),
         HumanMessageChunk(content=[_TEXT_PART, *results]),
     ]
+    before = copy.deepcopy(turns)
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
     with expect("refused"):
         ask(model.bind_tools([get_weather]), turns)
+    assert turns == before, "a message of the user's was changed"
     *told, last = sent[0]["messages"][2:]
     assert last == {"role": "user", "content": [_TEXT_PART]}
     assert [(each["role"], each["tool_call_id"], each["content"]) for each in told] == [

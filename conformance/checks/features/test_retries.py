@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from conformance.checks.features.questions import (
     note_requests,
 )
 from conformance.reference import respond
-from conformance.reference.exchange import plan_json
+from conformance.reference.exchange import encode_event, plan_bytes, plan_json
 from conformance.reference.listener import SERVING
 from conformance.subjects.expected_errors import (
     catching,
@@ -186,18 +187,25 @@ def test_what_will_not_pass_is_not_tried_again(
     expect_status(errors[0], status)
 
 
+def _say(plan: AnswerPlan, _request: ReceivedRequest) -> AnswerPlan:
+    return plan
+
+
 @pytest.mark.claim("retries.policy.final")
 @every_way
 def test_an_answer_that_cannot_be_read_is_not_paid_for_twice(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
-    seen: list[ReceivedRequest] = []
-    nonsense = note_requests(seen, lambda request: plan_json(200, {"hello": "world"}))
-    # What others make of it is for them to say.
-    with expect("any") if chosen().ours else tolerate():
-        tries = leave_unknown(lane, {"max_retries": 3})
-        ask(mount(lane, evidence, nonsense, **tries), GREETING)
-    assert len(seen) == 1, f"the same was asked again: {len(seen)} requests came"
+    event = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}
+    begun = plan_bytes(200, "text/event-stream", encode_event(event))
+    for nonsense in (plan_json(200, {"hello": "world"}), begun)[: 2 if chosen().ours else 1]:
+        seen: list[ReceivedRequest] = []
+        responder = note_requests(seen, partial(_say, nonsense))
+        # What others make of it is for them to say.
+        with expect("any") if chosen().ours else tolerate():
+            tries = leave_unknown(lane, {"max_retries": 3})
+            ask(mount(lane, evidence, responder, **tries), GREETING)
+        assert len(seen) == 1, f"the same was asked again: {len(seen)} requests came"
 
 
 @pytest.mark.claim("retries.after.honoured")

@@ -396,7 +396,7 @@ def test_a_stream_without_finish_and_done_is_an_error_that_holds_what_arrived(
 
 
 SENTENCE = "The replica was drained."
-ERRORS: dict[str, dict[str, Any]] = {
+ERRORS: dict[str, dict[str, Any] | str] = {
     "number": {"error": {"message": SENTENCE, "code": 500}},
     "number-as-text": {"error": {"message": SENTENCE, "code": "500"}},
     "type-only": {"error": {"message": SENTENCE, "type": "internal_server_error"}},
@@ -412,7 +412,9 @@ ERRORS: dict[str, dict[str, Any]] = {
     "text": {"error": SENTENCE},
     "flat": {"message": SENTENCE, "code": 500},
     "framework": {"detail": SENTENCE},
+    "named": f"event: error\ndata: {SENTENCE}\n\n",
 }
+"""The data of an event that is an error, or the whole of one that only its name tells apart."""
 
 
 def judge_partial(error: Any, text: str) -> None:
@@ -421,8 +423,9 @@ def judge_partial(error: Any, text: str) -> None:
         assert error.partial.text == text
 
 
-def fail_with(event: dict[str, Any], at: int = 8) -> Callable[[AnswerPlan], AnswerPlan]:
-    pieces = BodyPiece(encode_event(event)), BodyPiece(DONE)
+def fail_with(event: dict[str, Any] | str, at: int = 8) -> Callable[[AnswerPlan], AnswerPlan]:
+    data = event.encode() if isinstance(event, str) else encode_event(event)
+    pieces = BodyPiece(data), BodyPiece(DONE)
     return lambda plan: replace(plan, pieces=plan.pieces[:at] + pieces)
 
 
@@ -431,11 +434,11 @@ def fail_with(event: dict[str, Any], at: int = 8) -> Callable[[AnswerPlan], Answ
 @pytest.mark.parametrize("at", [8, -1], ids=["inside", "behind the finish reason"])
 @pytest.mark.parametrize("event", ERRORS.values(), ids=ERRORS)
 def test_an_error_inside_a_stream_is_raised_with_the_services_own_sentence(
-    lane: str, evidence: Evidence, event: dict[str, Any], take: Take, at: int
+    lane: str, evidence: Evidence, event: dict[str, Any] | str, take: Take, at: int
 ) -> None:
     if at < 0 and not chosen().ours:
         evidence.not_applicable("whether a stream is read on behind its end is for each maker")
-    if "error" not in event and not chosen().ours:
+    if (isinstance(event, str) or "error" not in event) and not chosen().ours:
         evidence.not_applicable("which bare forms are errors is for each maker to say")
     model = mount(lane, evidence, change_plans(fail_with(event, at)))
     text, error = collect(model, "any", take)

@@ -188,6 +188,22 @@ def test_before_the_first_event_comments_are_waited_for_as_long_as_an_answer(
     assert bool(chunks) is is_answered
 
 
+@pytest.mark.claim("connections.stream.silence")
+@pytest.mark.parametrize("take", TAKES)
+def test_a_stream_that_goes_on_talking_may_take_longer_than_an_answer(
+    evidence: Evidence, take: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = _Clock(monkeypatch)
+
+    def talk(plan: AnswerPlan) -> AnswerPlan:
+        return replace(plan, pieces=cast("Any", clock.send(plan.pieces, 50)))
+
+    chunks: list[Any] = []
+    take(mount("dedicated", evidence, change_plans(talk), timeout=120, max_retries=0), TALE, chunks)
+    assert clock.now > 500
+    assert chunks[-1].chunk_position == "last"
+
+
 _SILENT = {
     "comment": b": ping\n\n",
     "no JSON": b"data: ping\n\n",
