@@ -10,12 +10,10 @@ import math
 import struct
 import wave
 import zlib
+from collections.abc import Callable
 from functools import cache
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any
 
 _SIDE = 32
 _RATE = 8000

@@ -6,12 +6,14 @@ Knows how targets, lanes and cassettes come together; must not judge anything.
 from __future__ import annotations
 
 import gc
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pytest
 from pydantic import SecretStr
+from vcr.cassette import Cassette
 
 from conformance import SuiteFault
 from conformance.broken import registry
@@ -32,11 +34,6 @@ from conformance.targets import LANES, choose_settings, find_stage
 from conformance.verdicts.bound_items import evidence_of, note_cassette_use, places_of
 from conformance.verdicts.evidence import end_inapplicable
 from conformance.verdicts.reasons import describe_failure
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
-
-    from vcr.cassette import Cassette
 
 _PASSED = pytest.StashKey[bool]()
 _ASKED = pytest.StashKey[bool]()

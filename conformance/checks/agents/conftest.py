@@ -6,18 +6,14 @@ for want of tests. The packages that it needs, langchain and langgraph, come wit
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 import pytest
 
 from conformance.checks.agents.served import open_model
 from conformance.reference import LoopbackServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_baseten import ChatBaseten
+from langchain_baseten import ChatBaseten
 
 collect_ignore_glob = [] if find_spec("deepagents") else ["test_*.py"]
 

@@ -6,17 +6,13 @@ Knows how an agent is run; must not judge.
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from conformance.reference import AnswerPlan, respond
+from conformance.reference import AnswerPlan, LoopbackServer, ReceivedRequest, respond
 from conformance.reference.error_bodies import refuse_at_edge
 from conformance.reference.exchange import encode_event, plan_json, plan_stream
 from langchain_baseten import ChatBaseten
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from conformance.reference import LoopbackServer, ReceivedRequest
 
 KEY = "sk-agents-0123456789"
 MODEL = "zai-org/GLM-5.2"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
@@ -10,10 +10,8 @@ from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from pydantic import BaseModel
 
 from conformance.checks.agents.served import KEY, MODEL, WAYS, Script, calls, open_model, run
+from conformance.reference import LoopbackServer
 from langchain_baseten import ChatBaseten
-
-if TYPE_CHECKING:
-    from conformance.reference import LoopbackServer
 
 pytestmark = pytest.mark.parametrize("way", WAYS)
 

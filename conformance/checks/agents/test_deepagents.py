@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from deepagents import create_deep_agent
@@ -20,11 +20,8 @@ from conformance.checks.agents.served import (
     run,
     whole,
 )
-from conformance.reference import ReferenceServer
+from conformance.reference import LoopbackServer, ReferenceServer
 from langchain_baseten import BasetenContextOverflowError, ChatBaseten
-
-if TYPE_CHECKING:
-    from conformance.reference import LoopbackServer
 
 HELLO = {"messages": [("human", "Hello")]}
 HISTORY = [("human", "one two three four five six seven " * 300), ("ai", "Yes.")] * 12

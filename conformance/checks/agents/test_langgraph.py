@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
@@ -16,11 +16,8 @@ from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import Command, interrupt
 
 from conformance.checks.agents.served import STREAMS, WAYS, Script, collect, run, whole
-from langchain_baseten import BasetenAPIError
-
-if TYPE_CHECKING:
-    from conformance.reference import LoopbackServer
-    from langchain_baseten import ChatBaseten
+from conformance.reference import LoopbackServer
+from langchain_baseten import BasetenAPIError, ChatBaseten
 
 QUESTION = {"messages": [("human", "What is the weather in 'Paris'?")]}
 THREAD = {"configurable": {"thread_id": "1"}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
@@ -20,12 +20,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from conformance.checks.agents.served import KEY, WAYS, Script, calls, open_model, run, whole
-from conformance.reference import ReferenceServer
+from conformance.reference import LoopbackServer, ReferenceServer
 from langchain_baseten import BasetenAPIError, BasetenInvalidRequestError, ChatBaseten
 from langchain_baseten.data._profiles import _PROFILES
-
-if TYPE_CHECKING:
-    from conformance.reference import LoopbackServer
 
 HELLO = {"messages": [("human", "Hello")]}
 WEATHER = {"messages": [("human", "What is the weather in 'Paris'?")]}

@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from langchain_baseten import BasetenError
+from langchain_core.messages import BaseMessage
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
-    from langchain_core.messages import BaseMessage
-
-    from langchain_baseten import ChatBaseten
+from langchain_baseten import BasetenError, ChatBaseten
 
 _TICKS = 50
 """Turns of the event loop that a task may take to notice its end."""

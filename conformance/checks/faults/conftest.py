@@ -9,22 +9,17 @@ import gc
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from conformance.checks.faults.call_modes import CALLS, EITHER, STREAMS
-from conformance.checks.faults.sockets import ScriptServer
+from conformance.checks.faults.call_modes import CALLS, EITHER, STREAMS, Ask
+from conformance.checks.faults.sockets import Script, ScriptServer
 from conformance.libraries import LIBRARIES
 from langchain_baseten import ChatBaseten
 from langchain_baseten._http import connections
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from conformance.checks.faults.call_modes import Ask
-    from conformance.checks.faults.sockets import Script
 
 KEY = "sk-fault-0123456789"
 _DESCRIPTORS = Path("/proc/self/fd")

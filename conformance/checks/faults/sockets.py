@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import threading
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable
+from typing import TypeAlias
 
 from conformance.reference.listener import Listener, reset_on_close
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable
 
 _READ_SIZE = 65_536
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import httpx2
 import pytest
 
-from conformance.checks.faults.call_modes import STREAMS
+from conformance.checks.faults.call_modes import STREAMS, Aim, Ask
+from conformance.checks.faults.sockets import Line, Serve
 from conformance.checks.faults.wire_bytes import DONE, END, HEAD, chunk, event, say
 from langchain_baseten import BasetenError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.checks.faults.call_modes import Aim, Ask
-    from conformance.checks.faults.sockets import Line, Serve
 
 pytestmark = pytest.mark.traced("only a connection of the library's own knows what has arrived")
 

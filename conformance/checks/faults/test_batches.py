@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
 from conformance.checks.faults.call_modes import run
 from conformance.checks.faults.conftest import KEY
+from conformance.checks.faults.sockets import Line, Serve
 from conformance.checks.faults.wire_bytes import ask_again, frame
 from langchain_baseten import (
     BasetenAPIError,
@@ -24,11 +26,6 @@ from langchain_baseten import (
     BasetenRateLimitError,
 )
 from langchain_baseten._http import parallel
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from conformance.checks.faults.sockets import Line, Serve
 
 BAD = frame("400 Bad", b'{"error": "too hot"}')
 PATIENCE = 30.0

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import httpx2
 import pytest
 
 from conformance.checks.faults.call_modes import run
+from conformance.checks.faults.sockets import Line, Serve
 from conformance.checks.faults.wire_bytes import BODY, STREAM, frame
 from conformance.libraries import LIBRARIES, library_of, stand_before
 from langchain_baseten import BasetenEmbeddings, ChatBaseten
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from conformance.checks.faults.sockets import Line, Serve
 
 KEY = "sk-both-0123456789"
 VECTORS = [[0.5, -1.0]]

@@ -6,12 +6,14 @@ import gzip
 import json
 import tracemalloc
 import zlib
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from conformance.checks.faults.call_modes import CALLS, EITHER, STREAMS
+from conformance.checks.faults.call_modes import CALLS, EITHER, STREAMS, Aim, Ask
+from conformance.checks.faults.sockets import Line, Serve
 from conformance.checks.faults.wire_bytes import BODY, HEAD, chunk, frame
 from langchain_baseten import (
     BasetenAPIError,
@@ -19,12 +21,6 @@ from langchain_baseten import (
     BasetenEmbeddings,
     BasetenInvalidResponseError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.checks.faults.call_modes import Aim, Ask
-    from conformance.checks.faults.sockets import Line, Serve
 
 LIMIT = 200_000
 SPARE = 24_000_000

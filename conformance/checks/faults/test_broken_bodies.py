@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
+from conformance.checks.faults.call_modes import Aim, Ask
+from conformance.checks.faults.sockets import Line, Serve
 from conformance.checks.faults.wire_bytes import (
     BODY,
     DONE,
@@ -24,10 +26,6 @@ from langchain_baseten import (
     BasetenIncompleteStreamError,
     BasetenInvalidResponseError,
 )
-
-if TYPE_CHECKING:
-    from conformance.checks.faults.call_modes import Aim, Ask
-    from conformance.checks.faults.sockets import Line, Serve
 
 ZIPPED = gzip.compress(BODY)
 GZIP = "Content-Encoding: gzip"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import trustme
 
-from conformance.checks.faults.sockets import unused_port
+from conformance.checks.faults.call_modes import Aim, Ask
+from conformance.checks.faults.sockets import Line, Script, ScriptServer, Serve, unused_port
 from conformance.checks.faults.wire_bytes import (
     BODY,
     DONE,
@@ -27,13 +30,6 @@ from langchain_baseten import (
     BasetenPermissionDeniedError,
 )
 from langchain_baseten._http.clients import tls_context
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from conformance.checks.faults.call_modes import Aim, Ask
-    from conformance.checks.faults.sockets import Line, Script, ScriptServer, Serve
 
 
 def reset_at_once(line: Line) -> None:

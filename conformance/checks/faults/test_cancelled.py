@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import pytest
 
-from conformance.checks.faults.call_modes import run
+from conformance.checks.faults.call_modes import Aim, run
+from conformance.checks.faults.sockets import Line, Serve
 from conformance.checks.faults.wire_bytes import ANSWER, END, FINISH, HEAD, say
+from langchain_baseten import ChatBaseten
 from langchain_baseten._http import connections
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
-    from conformance.checks.faults.call_modes import Aim
-    from conformance.checks.faults.sockets import Line, Serve
-    from langchain_baseten import ChatBaseten
-
-    Work = Callable[[], Coroutine[Any, Any, Any]]
+Work = Callable[[], Coroutine[Any, Any, Any]]
 
 SLOW = 0.05
 CALLS_AT_ONCE = 15

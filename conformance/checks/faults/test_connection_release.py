@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from conformance.checks.faults.call_modes import run
+from conformance.checks.faults.call_modes import Aim, Ask, run
+from conformance.checks.faults.sockets import Line, Serve
 from conformance.checks.faults.wire_bytes import HEAD, say, serve
-from langchain_baseten import BasetenTimeoutError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.checks.faults.call_modes import Aim, Ask
-    from conformance.checks.faults.sockets import Line, Serve
-    from langchain_baseten import ChatBaseten
+from langchain_baseten import BasetenTimeoutError, ChatBaseten
 
 SOON = 0.2
 

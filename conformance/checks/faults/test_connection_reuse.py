@@ -6,19 +6,15 @@ import asyncio
 import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from conformance.checks.faults.call_modes import CALLS, STREAMS, run
+from conformance.checks.faults.call_modes import CALLS, STREAMS, Aim, Ask, run
+from conformance.checks.faults.sockets import Line, Serve
 from conformance.checks.faults.wire_bytes import ANSWER, END, FINISH, HEAD, STREAM, say, serve
-from langchain_baseten import BasetenConnectionError
+from langchain_baseten import BasetenConnectionError, ChatBaseten
 from langchain_baseten._http import connections, transport
-
-if TYPE_CHECKING:
-    from conformance.checks.faults.call_modes import Aim, Ask
-    from conformance.checks.faults.sockets import Line, Serve
-    from langchain_baseten import ChatBaseten
 
 
 def read_stream(model: ChatBaseten) -> str:

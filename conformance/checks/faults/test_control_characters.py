@@ -6,22 +6,18 @@ import json
 import logging
 import re
 import traceback
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 import pytest
 from langchain_core.exceptions import OutputParserException
 
-from conformance.checks.faults.call_modes import run
+from conformance.checks.faults.call_modes import Aim, Ask, run
 from conformance.checks.faults.conftest import KEY
+from conformance.checks.faults.sockets import Line, Script, Serve
 from conformance.checks.faults.wire_bytes import END, HEAD, chunk, event, frame, say
 from conformance.checks.nasty_texts import NASTY, WORDS, find_nasty
 from langchain_baseten import BasetenEmbeddings, BasetenError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from conformance.checks.faults.call_modes import Aim, Ask
-    from conformance.checks.faults.sockets import Line, Script, Serve
 
 Build: TypeAlias = "Callable[[str], bytes]"
 """What a server sends that says a text."""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import httpx2
 import pytest
 
-from conformance.checks.faults.call_modes import CALLS, EITHER, STREAMS
+from conformance.checks.faults.call_modes import CALLS, EITHER, STREAMS, Aim, Ask
+from conformance.checks.faults.sockets import Line, Serve
 from conformance.checks.faults.wire_bytes import HEAD, chunk, event, say
 from langchain_baseten import BasetenIncompleteStreamError, BasetenTimeoutError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.checks.faults.call_modes import Aim, Ask
-    from conformance.checks.faults.sockets import Line, Serve
 
 SOON = 0.1
 LONG = 0.4

@@ -7,15 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 import langchain_baseten
+from conformance.checks.faults.sockets import Line, Serve
 from conformance.checks.faults.wire_bytes import HEAD, say
-
-if TYPE_CHECKING:
-    from conformance.checks.faults.sockets import Line, Serve
 
 ENDINGS = {
     "return": "async for _ in model.astream('Hi'): return",

@@ -5,23 +5,17 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import httpx2
 import pytest
 from blockbuster import BlockingError, blockbuster_ctx
 
-from conformance.checks.faults.call_modes import run
+from conformance.checks.faults.call_modes import Aim, run
+from conformance.checks.faults.sockets import Serve
 from conformance.checks.faults.wire_bytes import ask_again, frame, serve
-from langchain_baseten import BasetenAPIError, BasetenRateLimitError
+from langchain_baseten import BasetenAPIError, BasetenRateLimitError, ChatBaseten
 from langchain_baseten._http.clients import tls_context
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from conformance.checks.faults.call_modes import Aim
-    from conformance.checks.faults.sockets import Serve
-    from langchain_baseten import ChatBaseten
 
 
 @pytest.fixture(autouse=True)

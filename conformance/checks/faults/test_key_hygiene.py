@@ -6,20 +6,14 @@ import asyncio
 import base64
 import logging
 import traceback
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-from conformance.checks.faults.call_modes import run
+from conformance.checks.faults.call_modes import Aim, Ask, run
 from conformance.checks.faults.conftest import KEY
-from conformance.checks.faults.sockets import unused_port
+from conformance.checks.faults.sockets import Line, Script, Serve, unused_port
 from conformance.checks.faults.wire_bytes import HEAD, frame, say, serve
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from conformance.checks.faults.call_modes import Aim, Ask
-    from conformance.checks.faults.sockets import Line, Script, Serve
 
 MINE = "mine-0987654321"
 

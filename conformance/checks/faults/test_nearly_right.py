@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
-from conformance.checks.faults.call_modes import EITHER, Outcome
+from conformance.checks.faults.call_modes import EITHER, Aim, Outcome
 from conformance.checks.faults.conftest import KEY
+from conformance.checks.faults.sockets import Line, Script, Serve
 from conformance.checks.faults.wire_bytes import BODY, frame
 from langchain_baseten import (
     BasetenAPIError,
@@ -19,10 +20,6 @@ from langchain_baseten import (
     BasetenInvalidResponseError,
     BasetenRateLimitError,
 )
-
-if TYPE_CHECKING:
-    from conformance.checks.faults.call_modes import Aim
-    from conformance.checks.faults.sockets import Line, Script, Serve
 
 WAYS = (*EITHER, "embed", "aembed")
 VECTORS = json.dumps({"data": [{"index": 0, "embedding": [1.0]}]}).encode()

@@ -6,16 +6,13 @@ import os
 import pickle
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.checks.faults.call_modes import Aim
 from conformance.checks.faults.conftest import KEY
+from conformance.checks.faults.sockets import Serve
 from conformance.checks.faults.wire_bytes import serve
-
-if TYPE_CHECKING:
-    from conformance.checks.faults.call_modes import Aim
-    from conformance.checks.faults.sockets import Serve
 
 _CHILD = """
 import pickle, sys

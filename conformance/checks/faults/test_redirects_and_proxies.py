@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from conformance.checks.faults.call_modes import Aim, Ask
 from conformance.checks.faults.conftest import KEY
+from conformance.checks.faults.sockets import Line, Serve
 from conformance.checks.faults.wire_bytes import frame, serve
 from langchain_baseten import BasetenConnectionError, BasetenError
-
-if TYPE_CHECKING:
-    from conformance.checks.faults.call_modes import Aim, Ask
-    from conformance.checks.faults.sockets import Line, Serve
 
 
 def test_a_client_that_follows_redirects_is_kept_from_it(

@@ -6,18 +6,15 @@ import asyncio
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 
-from conformance.checks.faults.call_modes import EITHER, run
+from conformance.checks.faults.call_modes import EITHER, Aim, Ask, run
+from conformance.checks.faults.sockets import Line, Script, Serve
 from conformance.checks.faults.wire_bytes import ANSWER, END, HEAD, STREAM, ask_again, chunk, say
 from langchain_baseten import BasetenAPIError, BasetenRateLimitError
-
-if TYPE_CHECKING:
-    from conformance.checks.faults.call_modes import Aim, Ask
-    from conformance.checks.faults.sockets import Line, Script, Serve
 
 AGAIN = (408, 429, 503)
 

@@ -8,21 +8,17 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.runnables import ConfigurableField
 
-from conformance.checks.faults.call_modes import EITHER
+from conformance.checks.faults.call_modes import EITHER, Aim
+from conformance.checks.faults.sockets import Line, Serve
 from conformance.checks.faults.wire_bytes import ANSWER, HEAD, STREAM, ask_again, chunk, say, serve
 from langchain_baseten import BasetenError, ChatBaseten
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.checks.faults.call_modes import Aim
-    from conformance.checks.faults.sockets import Line, Serve
 
 CALLS = 30
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import httpx2
 import pytest
 
-from conformance.checks.faults.call_modes import EITHER
+from conformance.checks.faults.call_modes import EITHER, Aim, Ask
+from conformance.checks.faults.sockets import Line, Serve
 from conformance.checks.faults.wire_bytes import ANSWER, STREAM, frame, serve
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.checks.faults.call_modes import Aim, Ask
-    from conformance.checks.faults.sockets import Line, Serve
 
 STRANGER = ANSWER.replace(b"Hello", b"Other")
 BUSY = frame("429 Too Many Requests", b'{"error": "busy"}', "retry-after-ms: 1")

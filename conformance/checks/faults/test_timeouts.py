@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.checks.faults.call_modes import Aim, Ask
+from conformance.checks.faults.sockets import Line, Script, Serve
 from conformance.checks.faults.wire_bytes import (
     COMMENT,
     DONE,
@@ -20,10 +21,6 @@ from conformance.checks.faults.wire_bytes import (
 )
 from langchain_baseten import BasetenAPIError, BasetenTimeoutError
 from langchain_baseten._http import receipts
-
-if TYPE_CHECKING:
-    from conformance.checks.faults.call_modes import Aim, Ask
-    from conformance.checks.faults.sockets import Line, Script, Serve
 
 SOON = 0.1
 ROLE = event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})

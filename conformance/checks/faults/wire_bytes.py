@@ -6,10 +6,9 @@ Knows framing; must not know sockets.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from conformance.checks.faults.sockets import Line
+from conformance.checks.faults.sockets import Line
 
 
 def frame(status: str, body: bytes, *headers: str, length: int | None = None) -> bytes:

@@ -9,18 +9,22 @@ import asyncio
 import atexit
 import re
 import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import httpx2
 import pytest
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.runnables import Runnable
 
 from conformance.reference import (
     AnswerPlan,
     AsyncResponderTransport,
+    BodyPiece,
+    ReceivedRequest,
     Responder,
     ResponderTransport,
     respond,
@@ -39,16 +43,7 @@ from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.traffic import TrafficLog
 from conformance.subjects.wire_answers import read_answer
 from conformance.targets import LANES, choose_settings
-from conformance.verdicts.evidence import end_inapplicable
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
-
-    from langchain_core.messages import AIMessage, AIMessageChunk
-    from langchain_core.runnables import Runnable
-
-    from conformance.reference import BodyPiece, ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
+from conformance.verdicts.evidence import Evidence, end_inapplicable
 
 ResultT = TypeVar("ResultT")
 

@@ -8,13 +8,16 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 import pytest
 from blockbuster import blockbuster_ctx
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
 
 from conformance.checks.features.questions import (
     GREETING,
@@ -30,21 +33,19 @@ from conformance.checks.features.questions import (
     note_requests,
     refer_if_known,
 )
-from conformance.reference import AsyncResponderTransport, respond
+from conformance.libraries import Request
+from conformance.reference import (
+    AnswerPlan,
+    AsyncResponderTransport,
+    BodyPiece,
+    ReceivedRequest,
+    respond,
+)
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import catching, expect
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import BaseMessage
-
-    from conformance.libraries import Request
-    from conformance.reference import AnswerPlan, BodyPiece, ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
+from conformance.verdicts.evidence import Evidence
 
 _MANY = 50
 _ID = re.compile(r"(?<='id': )'[^']*'")

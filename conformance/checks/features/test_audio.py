@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 
 from conformance.checks.assets import make_wav
 from conformance.checks.features.questions import (
+    TrafficLog,
     at_model,
     every_way,
     judge_refusal,
@@ -24,14 +27,7 @@ from conformance.checks.features.questions import (
 )
 from conformance.subjects.expected_errors import catching, expect
 from conformance.subjects.subject import chosen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.language_models import BaseChatModel
-
-    from conformance.checks.features.questions import TrafficLog
-    from conformance.verdicts.evidence import Evidence
+from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.usefixtures("lane")
 

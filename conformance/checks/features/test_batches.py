@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 import pytest
 
 from conformance.checks.features.questions import GREETING, mount, note_bodies
-from conformance.reference import AsyncResponderTransport, respond
+from conformance.libraries import Request
+from conformance.reference import AnswerPlan, AsyncResponderTransport, ReceivedRequest, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import catch, expect_status
-
-if TYPE_CHECKING:
-    from conformance.libraries import Request
-    from conformance.reference import AnswerPlan, ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
+from conformance.verdicts.evidence import Evidence
 
 _PATIENCE = 10.0
 _MOMENT = 0.005

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from base64 import b64encode
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import zip_longest
 from string import ascii_letters
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core import exceptions as core
@@ -33,19 +34,14 @@ from conformance.checks.features.questions import (
     refuse_noted,
     skip_another_method,
 )
-from conformance.reference import respond
+from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import encode_json, plan_json
 from conformance.subjects.expected_errors import catch, catching, expect, expect_class, tolerate
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.reference import AnswerPlan, ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., AIMessage]
+Ask = Callable[..., AIMessage]
 
 
 _CITIES = (

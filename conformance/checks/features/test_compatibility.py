@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -12,9 +12,7 @@ from langchain_core.rate_limiters import InMemoryRateLimiter
 from conformance.checks.features.questions import GREETING, mount, note_bodies
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
-
-if TYPE_CHECKING:
-    from conformance.verdicts.evidence import Evidence
+from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.own_client_only("the names are those of langchain-baseten", applies=False)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpcore2
 import httpx
@@ -23,17 +24,18 @@ from conformance.checks.features.questions import (
     note_requests,
     refuse_noted,
 )
-from conformance.reference import AsyncResponderTransport, ResponderTransport, respond
+from conformance.reference import (
+    AnswerPlan,
+    AsyncResponderTransport,
+    ReceivedRequest,
+    ResponderTransport,
+    respond,
+)
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.reference import AnswerPlan, ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
+from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.own_client_only("connections are watched from inside the process")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -17,16 +18,11 @@ from conformance.checks.features.questions import (
     mount,
     note_requests,
 )
-from conformance.reference import respond
+from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import catch
 from conformance.subjects.subject import chosen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.reference import AnswerPlan, ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
+from conformance.verdicts.evidence import Evidence
 
 
 @pytest.mark.claim("credentials.key.environment")

@@ -9,23 +9,26 @@ import json
 import pickle
 import struct
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx2
 import pytest
 
 from conformance.checks.features.questions import note_requests, refuse_noted
-from conformance.reference import AsyncResponderTransport, ResponderTransport, respond
+from conformance.libraries import Request
+from conformance.reference import (
+    AnswerPlan,
+    AsyncResponderTransport,
+    ReceivedRequest,
+    Responder,
+    ResponderTransport,
+    respond,
+)
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import expect
 from conformance.targets import FAKE_KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.libraries import Request
-    from conformance.reference import AnswerPlan, ReceivedRequest, Responder
-    from conformance.verdicts.evidence import Evidence
+from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.own_client_only("the names are those of langchain-baseten", applies=False)
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 import pytest
+from langchain_core.language_models import BaseChatModel
 
 from conformance.checks.features.questions import GREETING, mount, note_requests, refuse_noted
-from conformance.reference import ResponderTransport
+from conformance.reference import ReceivedRequest, ResponderTransport
 from conformance.subjects.expected_errors import catch, catching, expect
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-
-    from conformance.reference import ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
+from conformance.verdicts.evidence import Evidence
 
 _HOST = "model-abcd1234.api.baseten.co"
 _REGION = "model-abcd1234-prod-eu.api.baseten.co"

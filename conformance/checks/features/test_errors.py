@@ -6,8 +6,9 @@ import asyncio
 import importlib
 import logging
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 import pytest
@@ -26,7 +27,7 @@ from conformance.checks.features.questions import (
     name_requests,
     note_requests,
 )
-from conformance.reference import BodyPiece
+from conformance.reference import AnswerPlan, BodyPiece, ReceivedRequest, Responder
 from conformance.reference.exchange import encode_event, plan_bytes, plan_json
 from conformance.subjects.expected_errors import (
     catch,
@@ -37,13 +38,7 @@ from conformance.subjects.expected_errors import (
     says,
 )
 from conformance.subjects.subject import chosen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.reference import AnswerPlan, ReceivedRequest, Responder
-    from conformance.verdicts.evidence import Evidence
-
+from conformance.verdicts.evidence import Evidence
 
 _KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
 _SENTENCE = "The <old> lighthouse (маяк, 灯台 🗼, Türme) is closed today."

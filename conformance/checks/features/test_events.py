@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 import pytest
@@ -31,8 +32,10 @@ from conformance.checks.features.questions import (
     read_finish,
 )
 from conformance.reference import (
+    AnswerPlan,
     AsyncResponderTransport,
     BodyPiece,
+    ReceivedRequest,
     ResponderTransport,
     respond,
 )
@@ -40,15 +43,10 @@ from conformance.reference.exchange import encode_event
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES, choose_settings
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-    from conformance.reference import AnswerPlan, ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., Any]
-    CheckT = TypeVar("CheckT", bound=Callable[..., Any])
+Ask = Callable[..., Any]
+CheckT = TypeVar("CheckT", bound=Callable[..., Any])
 
 streamed = pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 

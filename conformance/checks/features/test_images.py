@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from conformance.checks.assets import make_png
@@ -26,13 +28,7 @@ from conformance.reference import make_request, respond
 from conformance.subjects.expected_errors import catching
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_core.language_models import BaseChatModel
-
-    from conformance.verdicts.evidence import Evidence
+from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.usefixtures("lane")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
 
 from conformance.checks.features.questions import (
     GREETING,
@@ -15,19 +17,12 @@ from conformance.checks.features.questions import (
     note_requests,
     tapped,
 )
+from conformance.reference import ReceivedRequest
 from conformance.subjects.subject import chosen
 from conformance.subjects.wire_answers import read_answer
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage
-
-    from conformance.reference import ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., AIMessage]
+Ask = Callable[..., AIMessage]
 
 
 _PAGE_SLUG = "moonshotai/Kimi-K2-Instruct-0905"

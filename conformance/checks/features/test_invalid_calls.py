@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -26,16 +27,12 @@ from conformance.checks.features.questions import (
     note_bodies,
     refuse_noted,
 )
+from conformance.reference import AnswerPlan
 from conformance.subjects.expected_errors import expect
 from conformance.targets import LANES
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.reference import AnswerPlan
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., AIMessage]
+Ask = Callable[..., AIMessage]
 
 pytestmark = pytest.mark.own_client_only(
     "langchain-core repairs what was cut, and others may leave it at that"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
 
 from conformance.checks.features.questions import (
     GREETING,
@@ -19,16 +22,9 @@ from conformance.checks.features.questions import (
 )
 from conformance.subjects.expected_errors import catch, is_typed
 from conformance.subjects.subject import chosen
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage
-
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., AIMessage]
+Ask = Callable[..., AIMessage]
 
 
 _REFUSING = "deepseek-ai/DeepSeek-V3.1"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain_core.messages import (
@@ -25,13 +26,9 @@ from conformance.checks.features.questions import (
 )
 from conformance.subjects.expected_errors import expect
 from conformance.targets import LANES
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., Any]
+Ask = Callable[..., Any]
 
 pytestmark = pytest.mark.own_client_only(
     "which forms of messages are understood is for each maker to say"

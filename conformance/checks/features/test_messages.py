@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
@@ -24,15 +26,9 @@ from conformance.checks.features.questions import (
 )
 from conformance.subjects.subject import chosen
 from conformance.subjects.wire_answers import read_answer
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.language_models import BaseChatModel
-
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., AIMessage]
+Ask = Callable[..., AIMessage]
 
 
 _POET = "You are a poetry expert"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
 
 from conformance.checks.features.questions import (
     GREETING,
@@ -22,16 +25,9 @@ from conformance.checks.features.questions import (
 from conformance.subjects.subject import chosen
 from conformance.subjects.wire_answers import read_answer
 from conformance.targets import FAKE_KEY, LANES
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage
-
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., AIMessage]
+Ask = Callable[..., AIMessage]
 
 
 @pytest.mark.claim("metadata.finish.reason")

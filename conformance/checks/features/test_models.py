@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.runnables import ConfigurableField
 
 from conformance.checks.features.questions import GREETING, mount, note_bodies, note_requests
-from conformance.reference import make_request, respond
+from conformance.reference import AnswerPlan, ReceivedRequest, make_request, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY, LANES
-
-if TYPE_CHECKING:
-    from conformance.reference import AnswerPlan, ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
+from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.own_client_only(
     "listing models is an addition of langchain-baseten", applies=False

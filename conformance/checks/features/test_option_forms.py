@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain_core.rate_limiters import BaseRateLimiter
@@ -19,15 +20,11 @@ from conformance.checks.features.questions import (
     note_requests,
     refuse_noted,
 )
+from conformance.reference import ReceivedRequest
 from conformance.subjects.expected_errors import expect
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.reference import ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., Any]
+Ask = Callable[..., Any]
 
 pytestmark = pytest.mark.own_client_only(
     "which options a call takes, and how, is for each maker to say"

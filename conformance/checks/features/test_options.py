@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain_core.caches import InMemoryCache
@@ -28,18 +29,13 @@ from conformance.checks.features.questions import (
     refuse_noted,
     spoil_arguments,
 )
-from conformance.reference import respond
+from conformance.reference import ReceivedRequest, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import expect
 from conformance.targets import LANES
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.reference import ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., Any]
+Ask = Callable[..., Any]
 
 _own_options = pytest.mark.own_client_only("which options a call takes is for each maker to say")
 

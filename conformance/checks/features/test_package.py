@@ -6,7 +6,9 @@ import copy
 import importlib
 import pickle
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
@@ -18,11 +20,6 @@ from conformance.checks.features.questions import every_way
 from conformance.claims.table import load_table
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
 
 # Each of these promises is one of the package, not of chat models in general.
 pytestmark = pytest.mark.own_client_only(

@@ -7,13 +7,14 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import httpx2
@@ -30,7 +31,7 @@ from conformance.checks.features.questions import (
     mount,
     note_requests,
 )
-from conformance.reference import respond
+from conformance.reference import AnswerPlan, ReceivedRequest, Responder, respond
 from conformance.reference.exchange import encode_event, plan_bytes, plan_json
 from conformance.reference.listener import SERVING
 from conformance.subjects.expected_errors import (
@@ -41,13 +42,7 @@ from conformance.subjects.expected_errors import (
     tolerate,
 )
 from conformance.subjects.subject import chosen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from conformance.reference import AnswerPlan, ReceivedRequest, Responder
-    from conformance.verdicts.evidence import Evidence
-
+from conformance.verdicts.evidence import Evidence
 
 _AGAIN = (408, 409, 429, 500, 501, 502, 503, 504, 520, 529, 599)
 _OWN = (408, 409, 500, 501, 520, 529, 599)

@@ -8,8 +8,9 @@ import logging
 import pickle
 import re
 from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
 from traceback import walk_tb
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -31,19 +32,14 @@ from conformance.checks.features.questions import (
     note_bodies,
     note_requests,
 )
-from conformance.reference import respond
+from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import plan_bytes, plan_json
 from conformance.subjects.expected_errors import catch, expect
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.reference import AnswerPlan, ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., Any]
+Ask = Callable[..., Any]
 
 pytestmark = pytest.mark.own_client_only(
     "hiding secrets everywhere is an addition of langchain-baseten"

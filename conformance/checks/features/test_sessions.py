@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import RunnableConfig, RunnableLambda
 
 from conformance.checks.features.questions import GREETING, mount, note_requests
-
-if TYPE_CHECKING:
-    from langchain_core.runnables import RunnableConfig
-
-    from conformance.reference import ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
+from conformance.reference import ReceivedRequest
+from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.own_client_only(
     "affinity is an addition of langchain-baseten", applies=False

@@ -5,10 +5,11 @@ from __future__ import annotations
 import codecs
 import gzip
 import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 from langchain_core import exceptions as core
@@ -24,17 +25,12 @@ from conformance.checks.features.questions import (
     name_requests,
     note_requests,
 )
-from conformance.reference import respond
+from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import BodyPiece, plan_bytes
 from conformance.subjects.expected_errors import expect
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from conformance.reference import AnswerPlan, ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., Any]
+Ask = Callable[..., Any]
 
 pytestmark = pytest.mark.own_client_only("what else counts as a response is for each maker to say")
 

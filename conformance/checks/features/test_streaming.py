@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.runnables import Runnable
 
 from conformance.checks.features.questions import (
     BOTH_WAYS,
@@ -26,24 +30,15 @@ from conformance.checks.features.questions import (
     tapped,
 )
 from conformance.reference import AnswerPlan, BodyPiece
-from conformance.reference.exchange import DONE, encode_event
+from conformance.reference.exchange import DONE, Ending, encode_event
 from conformance.subjects.expected_errors import catching, expect_status, says
 from conformance.subjects.subject import chosen
 from conformance.subjects.wire_answers import find_error, read_answer
 from conformance.targets import LANES
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage, AIMessageChunk
-    from langchain_core.runnables import Runnable
-
-    from conformance.reference.exchange import Ending
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., AIMessage]
-    Take = Callable[[Any, Any, list[Any]], None]
+Ask = Callable[..., AIMessage]
+Take = Callable[[Any, Any, list[Any]], None]
 
 pytestmark = pytest.mark.usefixtures("lane")
 

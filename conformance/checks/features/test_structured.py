@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import pytest
 from langchain_core.exceptions import OutputParserException
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypedDict
 
@@ -32,16 +35,9 @@ from conformance.subjects.expected_errors import catching
 from conformance.subjects.known_faults import DICTIONARY, KNOWN
 from conformance.subjects.subject import chosen
 from conformance.subjects.wire_answers import read_answer
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage
-
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., AIMessage]
+Ask = Callable[..., AIMessage]
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from langchain_core.exceptions import OutputParserException
@@ -24,13 +25,9 @@ from conformance.checks.features.questions import (
     refuse_noted,
 )
 from conformance.subjects.expected_errors import expect
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., Any]
+Ask = Callable[..., Any]
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
 _SENDING: tuple[Method, ...] = ("function_calling", "json_schema")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import (
     AIMessage,
     ChatMessage,
@@ -35,20 +37,13 @@ from conformance.checks.features.questions import (
     note_bodies,
     refuse_noted,
 )
-from conformance.reference import BodyPiece
+from conformance.reference import AnswerPlan, BodyPiece
 from conformance.subjects.expected_errors import catching, expect, tolerate
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from langchain_core.language_models import BaseChatModel
-
-    from conformance.reference import AnswerPlan
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., AIMessage]
+Ask = Callable[..., AIMessage]
 
 streamed = pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import httpx
 import httpx2
@@ -23,18 +24,13 @@ from conformance.checks.features.questions import (
     make_clients,
     mount,
 )
-from conformance.reference import BodyPiece
+from conformance.libraries import Request
+from conformance.reference import AnswerPlan, BodyPiece, ReceivedRequest
 from conformance.reference.exchange import plan_bytes
 from conformance.subjects.expected_errors import expect
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from conformance.libraries import Request
-    from conformance.reference import AnswerPlan, ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., Any]
+Ask = Callable[..., Any]
 
 pytestmark = pytest.mark.own_client_only("time limits are watched from inside the process")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
@@ -20,18 +21,13 @@ from conformance.checks.features.questions import (
     note_bodies,
     refuse_noted,
 )
-from conformance.reference import respond
+from conformance.libraries import Request
+from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import expect
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.libraries import Request
-    from conformance.reference import AnswerPlan, ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., Any]
+Ask = Callable[..., Any]
 
 pytestmark = [
     pytest.mark.own_client_only("which forms of messages and calls are read is theirs to say"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import pytest
 from langchain_core.tools import InjectedToolArg, tool
@@ -19,13 +20,9 @@ from conformance.checks.features.questions import (
     refuse_noted,
 )
 from conformance.subjects.expected_errors import expect
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., Any]
+Ask = Callable[..., Any]
 
 pytestmark = pytest.mark.own_client_only(
     "which other forms are understood is for each maker to say"

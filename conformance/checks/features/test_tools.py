@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import warnings
+from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import pytest
-from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.runnables import Runnable
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
@@ -37,17 +40,9 @@ from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import DONE, encode_event, encode_json, plan_stream
 from conformance.subjects.expected_errors import catching, expect_status
 from conformance.subjects.subject import chosen
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage, AIMessageChunk
-    from langchain_core.runnables import Runnable
-
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., AIMessage]
+Ask = Callable[..., AIMessage]
 
 pytestmark = pytest.mark.usefixtures("lane")
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.callbacks import get_usage_metadata_callback
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages.ai import UsageMetadata
 
 from conformance.checks.features.questions import (
     GREETING,
@@ -29,23 +32,15 @@ from conformance.checks.features.questions import (
     refer_if_known,
     tapped,
 )
-from conformance.reference import respond
+from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import encode_json
 from conformance.subjects.subject import chosen
 from conformance.subjects.traffic import UNREQUESTED, is_usage_unrequested
 from conformance.subjects.wire_answers import read_answer
 from conformance.targets import LANES
+from conformance.verdicts.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages.ai import UsageMetadata
-
-    from conformance.reference import AnswerPlan, ReceivedRequest
-    from conformance.verdicts.evidence import Evidence
-
-    Ask = Callable[..., AIMessage]
+Ask = Callable[..., AIMessage]
 
 
 NO_USAGE = "a service counts the tokens if it is asked to; the answer reports no usage"

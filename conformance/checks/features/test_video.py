@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, ToolMessage
 
 from conformance.checks.features.questions import (
@@ -18,13 +20,7 @@ from conformance.checks.features.questions import (
 )
 from conformance.subjects.expected_errors import catching, expect
 from conformance.subjects.subject import chosen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.language_models import BaseChatModel
-
-    from conformance.verdicts.evidence import Evidence
+from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.usefixtures("lane")
 

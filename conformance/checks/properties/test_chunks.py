@@ -5,17 +5,15 @@ Knows every attribute that pydantic compares or shows, and that no two chunks sh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
+from pydantic import BaseModel
 
 from langchain_baseten._protocol.chunks import make_generation, make_message
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 _VALUES = st.recursive(

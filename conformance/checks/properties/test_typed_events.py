@@ -6,12 +6,13 @@ Knows both writers of streams, and langchain-core's bridge from one to the other
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from langchain_core.language_models._compat_bridge import chunks_to_events
 from langchain_core.language_models.chat_model_stream import ChatModelStream
+from langchain_core.messages import AIMessage
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
 from conformance.checks.properties.test_streams import (
@@ -29,13 +30,9 @@ from conformance.checks.properties.test_streams import (
     stream_of,
 )
 from conformance.recording.cassettes import list_cassettes, read_interactions
+from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten._protocol.typed_events import IS_SUPPORTED, EventWriter
 from langchain_baseten.exceptions import BasetenError
-
-if TYPE_CHECKING:
-    from langchain_core.messages import AIMessage
-
-    from langchain_baseten._protocol.stream import StreamReader
 
 pytestmark = [
     pytest.mark.untraced("many values, of kinds that other tests read as well"),

@@ -5,8 +5,9 @@ Knows what langchain-tests asks its subclasses for; must not know any target.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from traceback import extract_tb, walk_tb
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -21,10 +22,6 @@ from conformance.subjects.traffic import (
     is_usage_unrequested,
 )
 from conformance.verdicts.evidence import end_inapplicable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
 
 _BLOCKS = "content_tool_call"
 """How those tests name a call among the content blocks, once it was right in `tool_calls`."""

@@ -5,16 +5,14 @@ What a lane does not claim is a property that says no, with its reason; no test 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessageChunk
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
 
 _LONG_PROMPT = "Summarise in one word. " + "The quick brown fox jumps over the lazy dog. " * 120
 

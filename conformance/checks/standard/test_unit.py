@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
 from langchain_tests.unit_tests import ChatModelUnitTests
 
 from conformance.subjects.subject import OwnClient, chosen
 from conformance.verdicts.evidence import end_inapplicable
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
 
 pytestmark = pytest.mark.own_client_only(
     "LangChain's standard unit suite needs a class, not a factory"

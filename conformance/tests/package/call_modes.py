@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import httpx2
+from langchain_core.messages import AIMessage
 
-from conformance.reference import AsyncResponderTransport, ResponderTransport
+from conformance.reference import AsyncResponderTransport, Responder, ResponderTransport
 from conformance.targets import LANES, choose_settings
 from langchain_baseten import ChatBaseten
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from langchain_core.messages import AIMessage
-
-    from conformance.reference import Responder
 
 WAYS = {"invoke": "whole", "ainvoke": "whole", "stream": "streamed", "astream": "streamed"}
 """Name of the call to how its answer travels."""

@@ -7,15 +7,12 @@ all the same, and a failure says in which ones; nothing of the product is left o
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    Case = tuple[Any, dict[str, Any]]
-    """What a failure calls the case, and the arguments that it gives."""
+Case = tuple[Any, dict[str, Any]]
+"""What a failure calls the case, and the arguments that it gives."""
 
 __all__ = ["in_each"]
 

@@ -6,17 +6,13 @@ Knows both shapes of an answer, whole and streamed; must not judge.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import httpx2
 
-from conformance.libraries import library_of
+from conformance.libraries import Request, library_of
 from langchain_baseten import ChatBaseten
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from conformance.libraries import Request
 
 KEY = "sk-service-0123456789"
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}

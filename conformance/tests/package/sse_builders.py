@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import json
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_baseten._protocol.chunks import ChunkWriter
 from langchain_baseten._protocol.response import ResponseContext
 from langchain_baseten._protocol.stream import StreamReader
-
-if TYPE_CHECKING:
-    from langchain_core.outputs import ChatGenerationChunk
 
 DONE = b"data: [DONE]\n\n"
 

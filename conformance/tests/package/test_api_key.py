@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import traceback
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -19,9 +20,6 @@ from langchain_baseten._config.api_key import clean_key, find_key, reference_for
 from langchain_baseten._config.references import Reference, SecretTable, find_secret, reference_for
 from langchain_baseten._http.auth import BearerAuth
 from langchain_baseten._http.redaction import Redactor
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 KEY = "sk-secret-1234567890"
 URL = "https://model-abcd1234.api.baseten.co"

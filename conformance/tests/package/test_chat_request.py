@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -13,13 +13,11 @@ from pydantic import BaseModel
 from conformance.tests.package.in_each import in_each
 from langchain_baseten import ChatBaseten
 from langchain_baseten._http.credentials import reveal
+from langchain_baseten._http.request import HttpRequest
 from langchain_baseten._http.timeouts import Timeouts
+from langchain_baseten._protocol.response import ResponseContext
 from langchain_baseten._version import VERSION
 from langchain_baseten.exceptions import BasetenRequestError
-
-if TYPE_CHECKING:
-    from langchain_baseten._http.request import HttpRequest
-    from langchain_baseten._protocol.response import ResponseContext
 
 KEY = "sk-secret-1234567890"
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx2
 import pytest
 
 from langchain_baseten._http import clients
 from langchain_baseten._http.clients import make_async_client, make_client, tls_context
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

@@ -12,18 +12,15 @@ import socket
 import threading
 import time
 import weakref
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from langchain_baseten._http import clients, connections
 from langchain_baseten._http.connections import Connections
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from langchain_baseten._http.request import AsyncClient
+from langchain_baseten._http.request import AsyncClient
 
 NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 SERVER = "https://server.test"

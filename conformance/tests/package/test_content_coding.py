@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import httpx2
 import pytest
@@ -17,9 +17,6 @@ from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService, whole
 from langchain_baseten import BasetenInvalidResponseError
 from langchain_baseten._http.content_coding import choose_decoder
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 TEXT = bytes(range(256)) * 4_000
 CODINGS: dict[str, Callable[[bytes], bytes]] = {

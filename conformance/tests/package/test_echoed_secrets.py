@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -16,9 +17,6 @@ from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService, as_events, whole
 from langchain_baseten import BasetenEmbeddings, BasetenError, ChatBaseten
 from langchain_baseten._http.redaction import Redactor
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 KEY = "aB3dE6gH.zYxWvUtSrQpOnMlKjIhGfEdCbA1234"
 

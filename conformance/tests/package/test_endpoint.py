@@ -6,7 +6,7 @@ Syntax is tested in `test_url`.
 from __future__ import annotations
 
 import pickle
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
@@ -18,9 +18,6 @@ from langchain_baseten._config.endpoint import (
     parse_base_url,
     parse_model_url,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MODEL = "https://model-abcd1234.api.baseten.co"
 REGION = "https://model-abcd1234-prod-eu.api.baseten.co"

@@ -6,7 +6,8 @@ import copy
 import importlib.util
 import pickle
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import pytest
 from langchain_core import exceptions as core
@@ -17,9 +18,6 @@ from conformance.tests.package.in_each import in_each
 from langchain_baseten import exceptions as _errors
 from langchain_baseten._config.endpoint import parse_base_url, parse_model_url
 from langchain_baseten.exceptions import BasetenError, BasetenRefusalError, ErrorResponse
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # class -> its bases, whether the same request may be sent again
 TREE: dict[str, tuple[tuple[str, ...], bool]] = {

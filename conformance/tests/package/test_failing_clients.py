@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,6 @@ from langchain_baseten import (
 )
 from langchain_baseten._config.caller_warnings import warn_caller
 from langchain_baseten._http.clients import tls_context
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 in_every_way = pytest.mark.parametrize("way", WAYS)
 URL = "https://127.0.0.1:9/v1"

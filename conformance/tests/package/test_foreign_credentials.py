@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps
 from langchain_core.messages import HumanMessage
 from langchain_core.tracers.base import BaseTracer
+from langchain_core.tracers.schemas import Run
 from pydantic import SecretStr
 
 from conformance.tests.package.exposed import expose
@@ -28,11 +30,6 @@ from langchain_baseten._http.credentials import (
     reveal,
     reveal_recognized,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.tracers.schemas import Run
 
 SECRET = "s3cr3t-Value-0987654321xyz"
 URL = "https://model-abcd1234.api.baseten.co"

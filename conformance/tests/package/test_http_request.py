@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -20,9 +20,7 @@ from langchain_baseten import (
 from langchain_baseten._http.auth import BearerAuth
 from langchain_baseten._http.request import HttpRequest, RawResponse, read_headers
 from langchain_baseten._http.timeouts import parse_timeout
-
-if TYPE_CHECKING:
-    from langchain_baseten._protocol.stream import StreamReader
+from langchain_baseten._protocol.stream import StreamReader
 
 KEY = "sk-call-0123456789"
 

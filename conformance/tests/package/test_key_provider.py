@@ -8,7 +8,8 @@ import functools
 import pickle
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx2
 import pytest
@@ -23,9 +24,6 @@ from langchain_baseten import (
     ChatBaseten,
 )
 from langchain_baseten._config.api_key import KeyProvider
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 URL = "https://model-abcd1234.api.baseten.co/environments/production/sync"
 VECTORS = {"data": [{"index": 0, "embedding": [0.5]}]}

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from conformance.tests.package.in_each import in_each
 from langchain_baseten._http.deadlines import Deadline
 from langchain_baseten._http.network import limit_reads, limit_reads_async
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LONG = 60.0
 

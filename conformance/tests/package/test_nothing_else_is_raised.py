@@ -7,7 +7,8 @@ import copy
 import itertools
 import json
 import pickle
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -17,9 +18,6 @@ from hypothesis import strategies as st
 from conformance.tests.package.call_modes import WAYS, ask
 from conformance.tests.package.mock_service import KEY, MockService, whole
 from langchain_baseten import BasetenEmbeddings, BasetenError, BasetenInvalidRequestError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.untraced("many values, depths and bytes through lines of other tests")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from conformance.tests.package.in_each import in_each
 from langchain_baseten._protocol.error_responses import error_from_event, error_from_response
@@ -17,9 +18,6 @@ from langchain_baseten.exceptions import (
     BasetenRateLimitError,
     BasetenRequestTooLargeError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 EVERY_WORDING = in_each("wording", WORDINGS)
 

@@ -7,9 +7,10 @@ import socket
 import ssl
 import threading
 import weakref
+from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -23,9 +24,6 @@ from langchain_baseten._http.parallel import (
     run_in_tasks,
     run_in_threads,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 WHO: ContextVar[str] = ContextVar("who")
 

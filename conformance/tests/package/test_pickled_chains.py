@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Callable, Iterator
+from typing import Any, TypedDict
 
 import pytest
 from langchain_core.prompts import ChatPromptTemplate
@@ -14,12 +15,7 @@ from conformance.reference import LoopbackServer
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY
 from langchain_baseten import ChatBaseten
-from langchain_baseten._protocol.schemas import METHODS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from langchain_baseten._protocol.schemas import Method
+from langchain_baseten._protocol.schemas import METHODS, Method
 
 
 class Person(BaseModel):

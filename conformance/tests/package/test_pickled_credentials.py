@@ -6,7 +6,8 @@ import os
 import pickle
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain_core.load import dumpd
@@ -18,9 +19,6 @@ from langchain_baseten import BasetenEmbeddings, BasetenRequestError, ChatBasete
 from langchain_baseten._config import references
 from langchain_baseten._config.references import MOST_SECRETS, SecretTable, reference_for
 from langchain_baseten._http.credentials import reveal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SECRET = "s3cr3t-Value-0987654321xyz"
 URL = "https://model-abcd1234.api.baseten.co"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gc
 import logging
+from collections.abc import Callable
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from conformance.tests.package.mock_service import MockService
 from langchain_baseten._http.request_logs import redact_logs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # Of no other test: a request that waits for the garbage collector goes on redacting its own.
 SECRET = "0nly-Here-0987654321xyz"

@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import pickle
 import traceback
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,9 +19,6 @@ from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import MockService
 from langchain_baseten import ChatBaseten
 from langchain_baseten._config.session import find_thread, session_header
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 HEADER = "x-session-affinity"
 THREAD = "customer-ada-4711"

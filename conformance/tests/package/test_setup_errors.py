@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -16,9 +17,6 @@ import trustme
 from langchain_baseten._http.connections import Connections
 from langchain_baseten._http.setup_errors import error_from_setup, read_proxy_secrets
 from langchain_baseten.exceptions import BasetenConnectionError, BasetenRequestError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUEST_METHOD")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

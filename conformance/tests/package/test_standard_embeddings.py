@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from langchain_tests.integration_tests import EmbeddingsIntegrationTests
@@ -11,10 +12,6 @@ from langchain_tests.unit_tests import EmbeddingsUnitTests
 from conformance.reference.server import LoopbackServer
 from conformance.targets import FAKE_KEY, LANES
 from langchain_baseten import BasetenEmbeddings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 URL = "https://model-abcd1234.api.baseten.co/environments/production/sync"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.sse_builders import DONE, STOP, begin, call, event, said, text, usage
 from langchain_baseten._protocol.response import ResponseContext, read_response
+from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten.exceptions import (
     BasetenAPIError,
     BasetenContextOverflowError,
@@ -24,9 +25,6 @@ from langchain_baseten.exceptions import (
     BasetenInvalidResponseError,
     BasetenNotFoundError,
 )
-
-if TYPE_CHECKING:
-    from langchain_baseten._protocol.stream import StreamReader
 
 
 def drain(stream: StreamReader[Any], chunks: tuple[bytes, ...]) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, TypedDict
 
 import pytest
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, Generation
-from langchain_core.runnables import RunnableGenerator, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic.v1 import BaseModel as OldModel
 
@@ -27,11 +28,6 @@ from langchain_baseten._structured_output import (
     with_raw,
 )
 from langchain_baseten.exceptions import BasetenRefusalError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-    from langchain_core.runnables import Runnable
 
 
 class Person(BaseModel):

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import httpx2
 import pytest
+from langchain_core.outputs import ChatGenerationChunk
 
 from conformance.reference import (
     AnswerPlan,
@@ -25,11 +27,6 @@ from langchain_baseten import (
 from langchain_baseten._http import receipts
 from langchain_baseten._http.request import HttpRequest, RawResponse
 from langchain_baseten._http.transport import AsyncTransport, SyncTransport
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-    from langchain_core.outputs import ChatGenerationChunk
 
 STREAM = (text("Hel"), text("lo"), STOP, DONE)
 

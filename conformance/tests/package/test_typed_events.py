@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -19,9 +20,6 @@ from conformance.tests.package.mock_service import MockService, whole
 from conformance.tests.package.sse_builders import DONE, STOP, begin, call, said, text, usage
 from langchain_baseten import BasetenIncompleteStreamError, ChatBaseten
 from langchain_baseten._protocol.typed_events import IS_SUPPORTED, EventWriter
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning"),

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import operator
 import socket
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache, reduce
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
+    BaseMessage,
     ChatMessage,
     HumanMessage,
     ToolMessage,
@@ -33,11 +35,6 @@ from langchain_baseten import (
     ChatBaseten,
 )
 from langchain_baseten._http.clients import tls_context
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_core.messages import BaseMessage
 
 
 class AnotherMakersError(Exception):

@@ -10,8 +10,9 @@ import os
 import socket
 import threading
 import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar, Never
+from typing import Any, ClassVar, Never
 from urllib.parse import urlsplit
 
 from langchain_core.messages import AIMessage
@@ -20,9 +21,6 @@ from pydantic import SecretStr
 
 from conformance.maintenance.soak.behaviours import write_prompt
 from langchain_baseten import BasetenAPIError, BasetenError, ChatBaseten
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
 
 _FIRST = 20
 """Calls that are left alone: the soak warms up with some."""

@@ -5,15 +5,13 @@ Knows the least that a cassette consists of; must not know what any test makes o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import yaml
 
 from conformance.recording.cassettes import read_provenance
 from conformance.recording.provenance import Provenance, hash_request, join
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ABOUT = Provenance(
     evidence="reference",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +13,6 @@ from conformance.tests.suite.cassette_builders import talk, write_cassette
 from conformance.tests.suite.fake_runs import NAMES, Runs
 from conformance.tests.suite.plugin_runner import Bench
 from conformance.tests.suite.sample_suite import Command
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture

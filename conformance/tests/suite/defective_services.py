@@ -9,18 +9,14 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conformance.broken.servers import refuses_images, refuses_sound
-from conformance.reference import LoopbackServer, respond
+from conformance.reference import AnswerPlan, LoopbackServer, ReceivedRequest, Responder, respond
 from conformance.reference.exchange import DONE, encode_event, encode_json, plan_json, plan_stream
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from conformance.reference import AnswerPlan, ReceivedRequest, Responder
 
 __all__ = ["MODEL", "serve"]
 

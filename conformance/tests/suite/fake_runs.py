@@ -6,19 +6,17 @@ Knows what a step reports and writes; must not know what any test makes of it.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from conformance.recording.plan import Task
 from conformance.recording.pytest_runs import Done
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pytest
 
 KEY = "sk-rehearsed-0123456789abcdef"
 NAMES = ("dedicated/tools/a.yaml", "dedicated/tools/b.yaml")

@@ -19,9 +19,11 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module, metadata
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import Any, Self
 
 import pytest
 
@@ -29,10 +31,6 @@ from conformance.child_environment import child_environment
 from conformance.maintenance import slow_tests
 from conformance.runner import HERE, Selection, pytest_command
 from langchain_baseten._http.clients import tls_context
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 __all__ = ["ForkedRun", "install", "start_for_real"]
 

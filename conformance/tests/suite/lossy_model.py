@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGenerationChunk
 
 from conformance.maintenance.benchmarks.floor import FloorModel
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_core.messages import BaseMessage
-    from langchain_core.outputs import ChatGenerationChunk
 
 _LOST = 7
 

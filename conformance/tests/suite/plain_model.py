@@ -8,7 +8,8 @@ leaves content blocks to langchain-core.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 from langchain_core.language_models import BaseChatModel
@@ -17,9 +18,6 @@ from langchain_core.messages import AIMessageChunk, convert_to_openai_messages
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.utils.function_calling import convert_to_openai_tool
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Reading the authorities for each request would take longer than all that is checked.
 _TLS = httpx.create_ssl_context()

@@ -6,19 +6,14 @@ Knows how pytest is called; must not know what any check says.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from conformance.tests.suite.sample_suite import write_suite
-from conformance.verdicts.run_record import read_record
-from conformance.verdicts.verdicts import Place
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from conformance.verdicts.run_record import Record
-    from conformance.verdicts.verdicts import Outcome
+from conformance.verdicts.run_record import Record, read_record
+from conformance.verdicts.verdicts import Outcome, Place
 
 CALLS = "calls.invoke.once"
 KEYS = Place("keys.read.environment", "client")

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from conformance.reference import AnswerPlan
 from langchain_baseten import ChatBaseten
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from conformance.reference import AnswerPlan
 
 URL = "https://inference.baseten.co/v1/chat/completions"
 ORIGIN = {"repository": "https://github.com/someone/else", "commit": "0123456789abcdef"}

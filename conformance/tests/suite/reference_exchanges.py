@@ -8,17 +8,13 @@ written down; must not know what they should be.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from conformance.reference import make_request, respond
+from conformance.reference import AnswerPlan, make_request, respond
 from conformance.reference.exchange import DONE, encode_event, encode_json
 from conformance.reference.quirks import QUIRKS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from conformance.reference import AnswerPlan
 
 FILE = Path(__file__).with_suffix(".json")
 

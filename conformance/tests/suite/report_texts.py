@@ -12,7 +12,6 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -23,6 +22,7 @@ from conformance.media import to_json
 from conformance.reports.difference import compare
 from conformance.reports.formats import FORMATS
 from conformance.reports.page import write_page
+from conformance.reports.report import Report
 from conformance.reports.tables import print_difference, print_report
 from conformance.tests.suite.benchmark_runs import MEASURED, make_run, make_summary
 from conformance.tests.suite.page_reader import Reader
@@ -38,9 +38,6 @@ from conformance.tests.suite.sample_report import (
 )
 from conformance.tests.suite.sample_suite import CORRECTED, FINER, write_suite
 from conformance.verdicts.verdicts import Result, ShownExchange, Status
-
-if TYPE_CHECKING:
-    from conformance.reports.report import Report
 
 FOLDER = Path(__file__).with_name("report_texts")
 _KEY_CHECK = "features/test_checks.py::test_the_key_is_read"

@@ -6,7 +6,9 @@ Knows the claims of the small suite; must not know what any test makes of a repo
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -14,11 +16,6 @@ from conformance.reports.report import Report, build_report
 from conformance.tests.suite.sample_suite import CLAIMS, load_small, write_suite
 from conformance.verdicts.run_record import Record
 from conformance.verdicts.verdicts import Judgement, Outcome, Place, Result, Status, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-    from typing import Any
 
 HEADER: dict[str, Any] = {
     "kind": "header",

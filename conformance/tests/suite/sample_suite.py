@@ -6,16 +6,13 @@ Knows a table of four claims; must not know what any test makes of it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from conformance.claims.table import load_table
+import pytest
+
+from conformance.claims.table import Table, load_table
 from conformance.cli.main import main
 from conformance.runner import Suite
-
-if TYPE_CHECKING:
-    import pytest
-
-    from conformance.claims.table import Table
 
 CLAIMS = Path(__file__).with_name("sample_claims.toml").read_text(encoding="utf-8")
 

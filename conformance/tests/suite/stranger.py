@@ -8,17 +8,14 @@ from __future__ import annotations
 import json
 import ssl
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import httpx2
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from conformance.tests.suite.factories import as_third_party
 from conformance.tests.suite.subclasses import Altered
-
-if TYPE_CHECKING:
-    from langchain_core.messages import BaseMessage
 
 _TLS = ssl.create_default_context()
 """Made once: it costs more than most checks."""

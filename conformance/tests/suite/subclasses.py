@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import threading
 import warnings
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 from langchain_core.language_models import BaseChatModel
@@ -14,9 +15,6 @@ from typing_extensions import is_typeddict
 
 from langchain_baseten import ChatBaseten
 from langchain_baseten._http.clients import tls_context
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
 
 
 class Mine(ChatBaseten):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conformance.reports.badge import write_badge
 from conformance.tests.suite.sample_report import ALL_GREEN, CALLS, ONE_OF_EACH, make, verdict
 from conformance.verdicts.verdicts import Status
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GAP = (*ALL_GREEN[1:], verdict(CALLS, "model-apis", Status.EXPECTED_FAILURE, "later"))
 

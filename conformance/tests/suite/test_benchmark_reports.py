@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -14,11 +13,9 @@ from conformance.maintenance.benchmarks.report import (
     Axis,
     write_page,
 )
+from conformance.maintenance.benchmarks.run import Run
 from conformance.tests.suite.benchmark_runs import MEASURED, STEEP, make_run, make_summary
 from conformance.tests.suite.page_reader import Reader
-
-if TYPE_CHECKING:
-    from conformance.maintenance.benchmarks.run import Run
 
 
 @pytest.mark.parametrize(

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import Any, Self
 
 import pytest
 
 from conformance.maintenance.benchmarks import command, run
 from conformance.maintenance.benchmarks.quantities import Quantity, find_outcome
-from conformance.maintenance.benchmarks.run import find_flaw, list_turns
+from conformance.maintenance.benchmarks.run import Run, find_flaw, list_turns
 from conformance.maintenance.benchmarks.scenarios import Outcome
 from conformance.maintenance.benchmarks.subjects import Subject, choose_subjects
 from conformance.maintenance.process import Process, ProcessFailedError
 from conformance.tests.suite.benchmark_runs import MEMORY, STREAM
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from conformance.maintenance.benchmarks.run import Run
 
 IMPORT = Quantity("import", "Import", "import")
 QUANTITIES = (IMPORT, STREAM, MEMORY)

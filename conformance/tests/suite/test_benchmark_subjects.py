@@ -6,7 +6,8 @@ import subprocess
 import sys
 import venv
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,6 @@ from conformance.maintenance.benchmarks.subjects import (
     choose_subjects,
     install,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OPENAI = THIRD_PARTY["openai"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -14,15 +14,10 @@ from conformance.broken.comparison import check_honest, compare, find_survivors
 from conformance.broken.registry import BrokenImplementation
 from conformance.claims.table import load_table
 from conformance.cli.main import main
-from conformance.runner import CutRunError, Selection
+from conformance.runner import CutRunError, Selection, Suite
 from conformance.tests.suite.sample_suite import write_suite
 from conformance.verdicts.run_record import Record
 from conformance.verdicts.verdicts import Outcome, Place, Result
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from conformance.runner import Suite
 
 pytestmark = pytest.mark.usefixtures("forked")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +12,6 @@ from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
 from conformance.tests.suite.sample_suite import write_suite
 from conformance.verdicts.verdicts import Place
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TABLE = """# How to read it.
 

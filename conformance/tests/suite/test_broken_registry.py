@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,18 +11,19 @@ import langchain_baseten
 from conformance import SuiteFault
 from conformance.broken import registry
 from conformance.broken.canary import CANARY
-from conformance.broken.registry import find_defect, install, load_registry, read_defects
+from conformance.broken.registry import (
+    BrokenImplementation,
+    find_defect,
+    install,
+    load_registry,
+    read_defects,
+)
 from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
 from conformance.reference import make_request, respond
 from conformance.runner import Selection
 from conformance.tests.suite.sample_suite import load_small
 from conformance.verdicts.verdicts import Place
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from conformance.broken.registry import BrokenImplementation
 
 CHAT = "https://inference.baseten.co/v1/chat/completions"
 ASKED = {"model": "zai-org/GLM-5.2", "messages": [{"role": "user", "content": "Say hello."}]}

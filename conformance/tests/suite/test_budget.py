@@ -5,10 +5,11 @@ import gzip
 import json
 import re
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import httpx
 import httpx2
@@ -16,7 +17,7 @@ import pytest
 
 from conformance.libraries import LIBRARIES
 from conformance.outbound import transport_guard
-from conformance.reference import LoopbackServer, respond
+from conformance.reference import LoopbackServer, ReceivedRequest, respond
 from conformance.reference.exchange import AnswerPlan, BodyPiece, plan_bytes, plan_json
 from conformance.services import deployment
 from conformance.services.budget import Limits, Meter
@@ -30,11 +31,6 @@ from conformance.tests.suite.ways_of_asking import (
     ask_with_httpx,
 )
 from langchain_baseten import BasetenError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from conformance.reference import ReceivedRequest
 
 STREAMED = {"model": SLUG, "messages": [{"role": "user", "content": "Hi"}], "stream": True}
 KEY = {"authorization": "Bearer k"}

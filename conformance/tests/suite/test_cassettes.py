@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -9,9 +9,6 @@ from conformance.recording import cassettes
 from conformance.recording.redaction import REQUEST_HEADERS, RESPONSE_HEADERS
 from conformance.recording.scanner import scan_folder
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

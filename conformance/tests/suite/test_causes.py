@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from conformance.reports.causes import Cause
 from conformance.reports.page import write_page
+from conformance.reports.report import Report
 from conformance.reports.tables import print_report
 from conformance.tests.suite.sample_report import CALLS, KEYS, make, outcome, show, verdict
 from conformance.verdicts.verdicts import Result, Status
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from conformance.reports.report import Report
 
 READ = "it thinks: expected to read `answer.{}['reasoning']`; received: no 'reasoning'"
 LOST = "HTTPError: 404 from http://127.0.0.1:{}/v1"

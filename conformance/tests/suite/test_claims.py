@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import tomllib
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -25,9 +26,6 @@ from conformance.claims.table import (
 )
 from conformance.cli.main import main
 from conformance.tests.suite.sample_suite import CLAIMS, CORRECTED, load_small
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +13,6 @@ from conformance.reports.tables import print_report
 from conformance.runner import HERE, Selection, verify
 from conformance.subjects.subject import OwnClient, is_defect
 from conformance.tests.suite import forked_pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("forked", "without_progress")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +11,6 @@ from conformance.claims.pages import compare_page
 from conformance.claims.rows import TableError
 from conformance.claims.table import load_table
 from conformance.tests.suite.sample_suite import CLAIMS, CORRECTED, FINER, PAGE, load_small
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _BEYOND = (
     "tool-choice parallel-tools streamed-tools json-mode json-schema reasoning reasoning-replay "

@@ -1,20 +1,16 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 
-from conformance.reference import LoopbackServer, respond
+from conformance.reference import AnswerPlan, LoopbackServer, ReceivedRequest, respond
 from conformance.subjects import connect, probes
 from conformance.subjects.subject import choose
 from conformance.subjects.traffic import LOGGED_REFERENCE
 from conformance.targets import FAKE_KEY, LANES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from conformance.reference import AnswerPlan, ReceivedRequest
 
 THIRD_PARTY = "conformance.tests.suite.factories:of_ours"
 

@@ -3,16 +3,20 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 import yaml
+from langchain_core.outputs import ChatResult
 
 from conformance.maintenance.corpus import command as corpus
 from conformance.maintenance.corpus import go_vcr
 from conformance.maintenance.corpus.evidence import find_evidence
 from conformance.maintenance.corpus.playback import CUTS
+from conformance.reference import AnswerPlan
 from conformance.tests.suite.recordings_by_hand import (
     HELLO,
     HELLOS,
@@ -28,14 +32,6 @@ from conformance.tests.suite.recordings_by_hand import (
     write_corpus,
 )
 from langchain_baseten import ChatBaseten
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from langchain_core.outputs import ChatResult
-
-    from conformance.reference import AnswerPlan
 
 BASE = "https://inference.baseten.co/v1"
 TWO_CALLS = [call('{"x": 1}', "same"), call("{}", "same", "g", 1)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -24,13 +25,8 @@ from conformance.tests.suite.recordings_by_hand import (
     with_defect,
     write_corpus,
 )
-from conformance.verdicts.verdicts import Result
+from conformance.verdicts.verdicts import Outcome, Result
 from langchain_baseten import ChatBaseten
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from conformance.verdicts.verdicts import Outcome
 
 SOURCE = ("corpus someone/else@01234567",)
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from conformance.claims.table import CLAIMS_FILE
 from conformance.cli.main import main
 from conformance.outbound.model_listing import ServedError
 from conformance.recording.cassettes import ROOT
-from conformance.reference import LoopbackServer
+from conformance.reference import LoopbackServer, ReceivedRequest
 from conformance.reference.exchange import AnswerPlan, BodyPiece, plan_json
 from conformance.runner import HERE
 from conformance.services import deployment
@@ -31,11 +32,6 @@ from conformance.targets import ENGINE_KEY
 from conformance.verdicts.costs import Cost, add_up, estimate
 from conformance.verdicts.evidence import Evidence
 from conformance.verdicts.verdicts import Place
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from conformance.reference import ReceivedRequest
 
 pytestmark = pytest.mark.usefixtures("forked")
 traced = pytest.mark.traced("a deployment is met by the process that runs the checks")

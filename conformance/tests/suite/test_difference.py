@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from conformance.reports.difference import (
     compare,
     read_old,
 )
+from conformance.reports.report import Report
 from conformance.reports.tables import print_difference
 from conformance.tests.suite.sample_report import (
     ABSENT,
@@ -27,11 +29,6 @@ from conformance.tests.suite.sample_report import (
     verdict,
 )
 from conformance.verdicts.verdicts import Exit, Place, Status
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from conformance.reports.report import Report
 
 GREEN, GAP, APART = Status.PASS, Status.EXPECTED_FAILURE, Status.NOT_APPLICABLE
 BAD = (Status.UNTESTED, Status.BROKEN, Status.FAIL)

@@ -11,10 +11,11 @@ import re
 import shlex
 import sys
 import tomllib
+from collections.abc import Iterator
 from itertools import dropwhile
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -32,9 +33,6 @@ from conformance.maintenance.documentation.examples import (
 from conformance.maintenance.documentation.mdx import TITLES, find_unsafe
 from conformance.targets import FAKE_KEY, LANES, choose_settings
 from langchain_baseten import BasetenEmbeddings, ChatBaseten
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _ROOT = Path(__file__).parents[3]
 _READ = [_ROOT / "README.md", _ROOT / "CONTRIBUTING.md", *sorted((_ROOT / "docs").glob("*.md"))]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,6 @@ from conformance.tests.suite.cassette_builders import talk, write_cassette
 from conformance.tests.suite.fake_runs import PASSED, A, B, said, write_both
 from conformance.tests.suite.fake_runs import TASKS as TWO
 from conformance.tests.suite.response_builders import response
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CHECK = TWO[0].check
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -18,9 +19,6 @@ from conformance.maintenance.drift.report import (
 from conformance.maintenance.drift.shapes import Change, Severity
 from conformance.media import to_markdown
 from conformance.tests.suite.cassette_builders import ABOUT as REFERENCE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 KEY = "Rehearse.0123456789abcdefghijklmnopqrstuv"
 FAILURE, WARNING, INFORMATION = Severity.FAILURE, Severity.WARNING, Severity.INFORMATION

@@ -3,17 +3,15 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conformance.maintenance.engines import __main__ as engines
 from conformance.maintenance.engines.serve import EngineError
 from conformance.maintenance.engines.training_data import Lesson
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 # Stand in for the trainer: one that notes that it was called, one that fails.
 LEARNS = "import sys, pathlib as p; d = p.Path(sys.argv[2]); d.mkdir(); (d / 'w').write_text('w')"

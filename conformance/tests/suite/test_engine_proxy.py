@@ -2,20 +2,15 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import httpx
 import pytest
 
 from conformance.maintenance.engines.proxy import find_nginx, front_server, render_truss
 from conformance.maintenance.engines.serve import EngineError, find_port, run
-from conformance.reference import LoopbackServer
+from conformance.reference import AnswerPlan, LoopbackServer, ReceivedRequest
 from conformance.reference.exchange import plan_json
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from conformance.reference import AnswerPlan, ReceivedRequest
 
 # No copy of theirs: as little as shows that the right one is read, and with which names.
 TEMPLATE = """# {{ transport_kind }}

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,9 +14,6 @@ from conformance.maintenance.engines.training_data import (
     make_lesson,
     write_lessons,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WEATHER: dict[str, Any] = {
     "type": "function",

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conformance import SuiteFault
 from conformance.reports.exchange import MOST, find_exchange
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_an_exchange_shows_request_and_answer_with_their_headers(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -25,9 +26,6 @@ from langchain_baseten import (
     BasetenRequestError,
     BasetenTimeoutError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class StatusError(Exception):

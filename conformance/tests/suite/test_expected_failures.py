@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +16,6 @@ from conformance.verdicts.expected_failures import (
     is_target,
     load_expected_failures,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GAP = """
 [[failure]]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -14,11 +15,8 @@ from conformance.cli.main import main
 from conformance.reports.causes import find_key
 from conformance.runner import HERE, Suite
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Report: TypeAlias = dict[str, Any]
-    Judge: TypeAlias = Callable[..., Report]
+Report: TypeAlias = dict[str, Any]
+Judge: TypeAlias = Callable[..., Report]
 
 pytestmark = pytest.mark.usefixtures("forked")
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING
 
 from conformance import FOLDER
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _ENTRIES = {"__main__", "conftest"}
 """Pytest's and Python's ways in: they may import everything, and only tests import them."""

@@ -8,7 +8,8 @@ import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,6 @@ from conformance.cli.main import main
 from conformance.maintenance import slow_tests
 from conformance.tests.suite import forked_pytest
 from conformance.tests.suite.sample_suite import PASSING, write_suite
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CHECK = """
 import os, sys

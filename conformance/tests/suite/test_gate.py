@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from conformance.maintenance.release import gate as gates
 from conformance.maintenance.release.gate import QUESTIONS, Answer, Gate, Word, run_command
 from conformance.recording.cassettes import name_cassette
 from conformance.recording.provenance import Provenance, join
+from conformance.reports.report import Report
 from conformance.reports.tables import write_matrix
 from conformance.runner import CutRunError
 from conformance.targets import FAKE_KEY
@@ -28,12 +31,6 @@ from conformance.tests.suite.sample_report import (
 )
 from conformance.tests.suite.sample_suite import CLAIMS, load_small, write_suite
 from conformance.verdicts.verdicts import Status
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from conformance.reports.report import Report
 
 TODAY = date(2026, 11, 22)
 OWN_PAGE = 'language = "en"\nfile = "README.md"\n'

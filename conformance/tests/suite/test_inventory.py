@@ -1,17 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from conformance.recording import inventory
 from conformance.recording.rerecord import RecordingError
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 KEY = "planted-word"
 A, B = "dedicated/tools/test_a[x].yaml", "model-apis/usage/test_b.yaml"

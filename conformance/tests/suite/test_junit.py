@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from conformance.reports.junit import write_junit
+from conformance.reports.report import Report
 from conformance.tests.suite.sample_report import CALLS, make, outcome, verdict
 from conformance.verdicts.verdicts import Status
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from conformance.reports.report import Report
 
 
 def parse(report: Report, root: Path) -> ET.Element:

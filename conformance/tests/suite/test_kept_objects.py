@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from conformance.child_environment import child_environment, list_plugins
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _ONE = """
 import builtins, gc, weakref, pytest

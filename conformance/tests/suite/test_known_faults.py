@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,6 @@ from conformance.subjects.known_faults import (
     repair,
     spell_plainly,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 LOOK = {"type": "function", "function": {"name": "look"}}

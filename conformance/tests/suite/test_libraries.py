@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import httpx2
@@ -14,9 +15,6 @@ from conformance.libraries import (
     library_of,
     stand_before,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 each_library = pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
 NOWHERE = "http://127.0.0.1:9"

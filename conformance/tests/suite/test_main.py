@@ -13,7 +13,7 @@ import sys
 import threading
 import types
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -24,13 +24,8 @@ from conformance.cli.main import ELSEWHERE, HERE_ADDED, main
 from conformance.maintenance.corpus.evidence import CorpusEvidence
 from conformance.reports.tables import find_matrix
 from conformance.tests.suite import forked_pytest
-from conformance.tests.suite.sample_suite import ONE_LESS, PASSING, write_suite
+from conformance.tests.suite.sample_suite import ONE_LESS, PASSING, Command, write_suite
 from conformance.verdicts.verdicts import Outcome, Place, Result
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from conformance.tests.suite.sample_suite import Command
 
 pytestmark = pytest.mark.usefixtures("forked", "without_progress")
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from conformance.tests.suite.sample_suite import ONE_LESS, PAGE, PASSING
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from conformance.runner import Suite
-    from conformance.tests.suite.sample_suite import Command
+from conformance.runner import Suite
+from conformance.tests.suite.sample_suite import ONE_LESS, PAGE, PASSING, Command
 
 pytestmark = pytest.mark.usefixtures("forked")
 

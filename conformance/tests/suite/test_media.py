@@ -3,9 +3,11 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -31,6 +33,7 @@ from conformance.recording.inventory import print_inventory
 from conformance.recording.plan import Task, print_plan
 from conformance.reports.difference import compare
 from conformance.reports.formats import FORMATS
+from conformance.reports.report import Report
 from conformance.reports.tables import (
     MATRIX_BEGINS,
     MATRIX_ENDS,
@@ -45,12 +48,6 @@ from conformance.tests.suite.test_drift_report import FAILURE, found
 from conformance.tests.suite.test_drift_report import make as make_drift
 from conformance.verdicts.verdicts import Result, Status
 from langchain_baseten._plain_text import make_plain
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from conformance.reports.report import Report
 
 ALL = (*NASTY.values(), *MARKUP)
 every_text = in_each("said", dict(zip([*NASTY, *map(repr, MARKUP)], ALL, strict=True)))

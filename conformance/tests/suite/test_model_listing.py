@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
@@ -16,14 +16,9 @@ from conformance.outbound.model_listing import (
     no_longer_than,
     wait_until_awake,
 )
-from conformance.reference import LoopbackServer
+from conformance.reference import LoopbackServer, ReceivedRequest
 from conformance.reference.exchange import AnswerPlan, BodyPiece, plan_bytes, plan_json
 from conformance.targets import FAKE_KEY, LANES
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from conformance.reference import ReceivedRequest
 
 KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
 LANE = LANES["dedicated"]

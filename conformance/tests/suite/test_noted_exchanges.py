@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable
 
 import httpx2
 import pytest
@@ -22,12 +22,8 @@ from conformance.tests.suite.ways_of_asking import (
     ask_stream,
     ask_with_httpx,
 )
+from conformance.verdicts.verdicts import ShownExchange
 from langchain_baseten import BasetenError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from conformance.verdicts.verdicts import ShownExchange
 
 
 def ask_without_reading_apart(url: str) -> None:

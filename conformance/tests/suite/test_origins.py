@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from conformance.reports.origins import find_origin
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SOURCE = """import pytest
 

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import pytest
 
 from conformance import SuiteFault
 from conformance.reports import page
 from conformance.reports.exchange import Exchange
 from conformance.reports.page import write_page
+from conformance.reports.report import Report
 from conformance.tests.suite.page_reader import Reader
 from conformance.tests.suite.sample_report import ALL_GREEN, CALLS, KEYS, ONE_OF_EACH, make, outcome
 from conformance.tests.suite.sample_suite import CORRECTED, FINER
 from conformance.verdicts.verdicts import Result
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
-
-    from conformance.reports.report import Report
 
 
 def read(report: Report, root: Path) -> Reader:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from conformance.claims.pages import compare_page, read_features
 from conformance.claims.table import load_table
 from conformance.tests.suite.sample_suite import PAGE, write_suite
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.parametrize(

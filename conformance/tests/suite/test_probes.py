@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from conformance.pytest_plugin import LONGEST
 from conformance.subjects import probes, silence
 from conformance.subjects.subject import choose
-from conformance.targets import LANES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from conformance.targets import Lane
+from conformance.targets import LANES, Lane
 
 BINDS = "structured.bind.schemas"
 AWAITED = {

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import tomllib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conformance.cli.main import main
 from conformance.maintenance import profiles
 from conformance.tests.package.mock_service import MockService
+from langchain_baseten import ListedModel
 from langchain_baseten._protocol.model_listing import read_model
 from langchain_baseten.data._profiles import _PROFILES, _SOURCES
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from langchain_baseten import ListedModel
 
 ROW = {
     "id": "a/b",

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from conformance.cli.progress import Progress
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 COLLECTING = '{"kind": "header"}\n' + '{"kind": "binding"}\n' * 12
 RECORD = COLLECTING + '{"kind": "collected"}\n' + '{"kind": "outcome"}\n' * 5

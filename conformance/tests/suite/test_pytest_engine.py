@@ -1,24 +1,19 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from conformance.checks.standard.test_integration import TestDedicated as Dedicated
 from conformance.claims.rows import TableError
 from conformance.maintenance.engines import pytest_engine as aim
-from conformance.reference import LoopbackServer
+from conformance.reference import AnswerPlan, LoopbackServer
 from conformance.reference.exchange import plan_json
 from conformance.tests.suite.plugin_runner import CALLS, Bench
 from conformance.verdicts.verdicts import Place, Result
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from conformance.reference import AnswerPlan
 
 pytest_plugins = ["pytester"]
 

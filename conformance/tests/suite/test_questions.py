@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from conformance.checks.features.questions import knowing, read_choice
 from conformance.subjects.subject import choose
 from conformance.verdicts.evidence import Evidence
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NAMED = {"type": "function", "function": {"name": "get_weather"}}
 DESCRIBED = {"type": "function", "function": {"name": "get_weather", "description": "Look."}}

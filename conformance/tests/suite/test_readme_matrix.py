@@ -10,22 +10,18 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from conformance.claims.columns import SubFeature
-from conformance.claims.table import load_table
+from conformance.claims.table import Table, load_table
 from conformance.recording.scanner import find_secrets
 from conformance.reports.difference import load_schema
 from conformance.reports.formats import FORMATS
 from conformance.reports.tables import find_matrix
 from conformance.runner import HERE, Selection, verify
-
-if TYPE_CHECKING:
-    from conformance.claims.table import Table
 
 _HOME = Path(__file__).parents[3]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.language_models import FakeListChatModel
@@ -13,9 +14,6 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests
 from pydantic import BaseModel, ValidationError
 
 from conformance.verdicts.reasons import describe_failure
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 READS = "it {}: expected to read `{}`; received: {}"
 MISSES = "it {}: expected an error from `{}`; received: {}"

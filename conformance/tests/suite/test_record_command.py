@@ -2,25 +2,21 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conformance.recording import command as record_command
 from conformance.recording.command import settle_models
 from conformance.recording.plan import RecordRequest
-from conformance.reference import LoopbackServer
+from conformance.reference import AnswerPlan, LoopbackServer, ReceivedRequest
 from conformance.reference.exchange import plan_json
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 from conformance.tests.suite.fake_runs import KEY, NAMES, Runs, aim, read
 from conformance.tests.suite.sample_suite import Said
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from conformance.reference import AnswerPlan, ReceivedRequest
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ import json
 import re
 import ssl
 from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -31,10 +33,6 @@ from conformance.targets import FAKE_KEY, LANES
 from conformance.tests.suite.cassette_builders import write_cassette
 from conformance.tests.suite.fake_runs import KEY, aim, read
 from langchain_baseten._http.clients import tls_context
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = [
     pytest.mark.usefixtures("forked"),

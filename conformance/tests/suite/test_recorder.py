@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import httpx2
 import pytest
@@ -18,10 +19,6 @@ from conformance.recording.recorder import (
     is_recorded,
 )
 from conformance.targets import LANES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 KEY = "orchard-lantern-4471-quiet"
 

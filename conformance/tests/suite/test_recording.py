@@ -3,8 +3,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from vcr.errors import CannotOverwriteExistingCassetteException
@@ -17,9 +18,6 @@ from conformance.recording.cassettes import find_flaws, read_provenance
 from conformance.recording.provenance import hash_request
 from conformance.targets import FAKE_KEY, LANES
 from conformance.tests.suite.cassette_builders import ABOUT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 URI = "http://127.0.0.1:4711/v1/chat/completions"
 KEY = "sk-very-secret-0123"

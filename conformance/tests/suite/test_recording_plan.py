@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -18,9 +18,6 @@ from conformance.recording.plan import (
 )
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 from conformance.verdicts.costs import Cost
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TODAY = date(2026, 12, 2)
 PLANNED = tuple(

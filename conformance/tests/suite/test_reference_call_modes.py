@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from conformance.reference import respond
+from conformance.reference import Responder, respond
 from conformance.reference.catalogue import HOSTED
 from conformance.reference.dialects import DIALECTS
 from conformance.reference.quirks import QUIRKS
 from conformance.tests.package.call_modes import QUESTIONS, WAYS, mount, outcome
 from conformance.tests.package.in_each import in_each
-
-if TYPE_CHECKING:
-    from conformance.reference import Responder
 
 pytestmark = pytest.mark.untraced("the reference server is not measured")
 

@@ -5,8 +5,9 @@ import ssl
 import struct
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,9 +22,6 @@ from conformance.reference import (
     ReceivedRequest,
     respond,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TEXT = (("content-type", "text/plain"),)
 KEY = {"authorization": "Bearer key"}

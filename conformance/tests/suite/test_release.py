@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -13,12 +15,7 @@ from conformance.maintenance.release import command as release
 from conformance.maintenance.release.gate import QUESTIONS, Answer, Gate, Question, Word
 from conformance.tests.suite.sample_suite import write_suite
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-    from typing import TypeAlias
-
-    Ask: TypeAlias = Callable[..., tuple[int, str]]
+Ask: TypeAlias = Callable[..., tuple[int, str]]
 
 ALL_YES = dict.fromkeys(QUESTIONS, Answer(Word.YES, "seen"))
 LONG = tuple(f"row {number}" for number in range(32))

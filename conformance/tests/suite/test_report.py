@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +12,6 @@ from conformance.tests.suite.report_texts import FOLDER, write_texts
 from conformance.tests.suite.sample_report import CALLS, KEYS, MANY, make, show, verdict
 from conformance.tests.suite.sample_suite import CORRECTED, load_small
 from conformance.verdicts.verdicts import Status
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.usefixtures("forked")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
@@ -14,12 +15,7 @@ from conformance.reports.report import FORMAT
 from conformance.tests.suite.sample_report import ALL_GREEN, CALLS, ONE_OF_EACH, make, outcome
 from conformance.tests.suite.sample_suite import CORRECTED
 from conformance.verdicts.evidence import Source
-from conformance.verdicts.verdicts import Result, Status
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from conformance.verdicts.verdicts import Verdict
+from conformance.verdicts.verdicts import Result, Status, Verdict
 
 FOUND = tuple(outcome(CALLS, "dedicated", f"a::{result}", result, "why") for result in Result)
 

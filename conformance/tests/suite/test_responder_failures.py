@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 import pytest
 
 from conformance.checks import conftest
+from conformance.reference import AnswerPlan, ReceivedRequest
 from conformance.subjects import connect, known_faults
 from conformance.subjects.subject import chosen
 from conformance.verdicts.evidence import end_inapplicable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from conformance.reference import AnswerPlan, ReceivedRequest
 
 ITEM: Any = SimpleNamespace(
     config=SimpleNamespace(option=SimpleNamespace(target="reference")),

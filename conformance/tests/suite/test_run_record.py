@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from conformance.verdicts.run_record import CutRecordError, RecordWriter, join, read_record
 from conformance.verdicts.verdicts import Outcome, Place, Result
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PLACE = Place("calls.invoke.once", "dedicated")
 OUTCOME = Outcome(PLACE, "test_a", Result.FAILED, "\u2028 no call came: 无", ("reference",))

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from conformance.claims.table import LANES
 from conformance.runner import HERE, CutRunError, Selection, Suite, pytest_command, verify
 from conformance.tests.suite.sample_suite import PASSING, write_suite
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("forked")
 

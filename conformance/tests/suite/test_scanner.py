@@ -5,8 +5,10 @@ import json
 import os
 import time
 from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -14,10 +16,6 @@ import yaml
 
 from conformance.recording import redaction, scanner
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 KEY = 'planted "key/with+odd ümlaut'
 PLAIN = "AbCdEfGh.0123456789abcdefghijABCDEFGHIJ01"

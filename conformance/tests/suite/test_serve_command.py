@@ -7,15 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from conformance.cli.main import main
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PROMPT = [{"role": "user", "content": "Hello"}]
 HERE = "127.0.0.1"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,9 +15,6 @@ from conformance.outbound.service_discovery import (
 from conformance.reference.exchange import AnswerPlan, ReceivedRequest, plan_bytes, plan_json
 from conformance.reference.server import LoopbackServer
 from conformance.targets import LANES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 BOTH = ("model-apis", "dedicated")
 MISSING = plan_json(404, {"detail": "Not Found"})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,6 @@ from conformance.runner import Selection, Suite, pytest_command
 from conformance.tests.suite.sample_report import CALLS, make, outcome, show, verdict
 from conformance.tests.suite.sample_suite import PASSING, write_suite
 from conformance.verdicts.verdicts import Result, ShownExchange, Status
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 pytestmark = pytest.mark.usefixtures("forked")
 

@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -42,11 +42,8 @@ from conformance.maintenance.soak.checks import (
 from conformance.maintenance.soak.recorder import Recorder
 from conformance.maintenance.soak.resources import Resources, background_errors, count_resources
 from conformance.maintenance.soak.server import ServerProcess
-from conformance.reference.exchange import make_request
+from conformance.reference.exchange import AnswerPlan, make_request
 from langchain_baseten import BasetenError, ChatBaseten
-
-if TYPE_CHECKING:
-    from conformance.reference.exchange import AnswerPlan
 
 NONCE, OTHER, KEY = "0123456789abcdef", "fedcba9876543210", "sk-soak-0123456789"
 TEXT = expect_text(NONCE, KEY)

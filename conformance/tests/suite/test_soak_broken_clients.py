@@ -5,15 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conformance.cli.main import main
 from conformance.maintenance.slow_tests import add_cost
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.untraced("its work is done by soaks in other processes")
 

@@ -8,16 +8,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from conformance import FOLDER
 from conformance.maintenance.spared_tests import is_traced, pytest_collection_modifyitems
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _TESTS = """
 import os

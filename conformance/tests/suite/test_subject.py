@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.caches import InMemoryCache
@@ -14,10 +16,6 @@ from conformance.runner import HERE
 from conformance.subjects import subject
 from conformance.subjects.subject import OwnClient, SubjectError, choose, chosen, read_spec
 from langchain_baseten import ChatBaseten
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 HOME = "conformance.tests.suite.factories"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import product
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given
@@ -28,9 +28,6 @@ from conformance.verdicts.verdicts import (
     worst,
     worst_result,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 TODAY = date(2026, 11, 22)
 HERE = Place("tools.invoke.call", "dedicated")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from conformance.broken.worker_pool import WorkerPool, pytest_runtestloop
 from conformance.verdicts.bound_items import bind_item
 from conformance.verdicts.verdicts import Place
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class _Processes:

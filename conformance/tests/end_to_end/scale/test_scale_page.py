@@ -14,15 +14,11 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.reference import LoopbackServer, respond
+from conformance.reference import AnswerPlan, LoopbackServer, ReceivedRequest, respond
 from conformance.reference.error_bodies import refuse_at_edge
-
-if TYPE_CHECKING:
-    from conformance.reference import AnswerPlan, ReceivedRequest
 
 PAGE = Path(__file__).parents[4] / "docs" / "scale.md"
 KEY = "sk-scale-0123456789"
