@@ -26,6 +26,8 @@ _LEFT_OUT = (
     *("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"),
     *("BASETEN_", "COV_", "COVERAGE_", "LANGCHAIN_", "LANGSMITH_", "OPENAI_", "PYTEST_"),
 )
+_LAST_WORDS = 5.0
+"""Seconds that a process has to say what it ends by, when it has closed its output."""
 _SHOWN = 2000
 
 
@@ -76,6 +78,8 @@ class Process:
         assert self._child.stdout is not None
         line = self._child.stdout.readline()
         if not line:
+            with suppress(subprocess.TimeoutExpired):  # what it ends by is printed last
+                self._child.wait(_LAST_WORDS)
             self._errors.seek(0)
             printed = to_plain(self._errors.read()[-_SHOWN:])
             self.close()

@@ -201,10 +201,11 @@ def test_a_failing_import_says_why() -> None:
     assert reply["error"].startswith("ImportError: cannot import name 'nothing'")
 
 
-def test_a_process_that_ends_early_says_what_it_printed() -> None:
+@pytest.mark.parametrize("asked", [("nowhere",), ("benchmarks.worker", "nowhere:Model", "url")])
+def test_a_process_that_ends_early_says_what_it_printed(asked: tuple[str, ...]) -> None:
     subject = choose_subjects([], [])[0]
-    with pytest.raises(ProcessFailedError, match=r"(?s)nowhere ended early: .*No module named"):
-        Process(subject.python, "nowhere")
+    with pytest.raises(ProcessFailedError, match=r"(?s) ended early: .*No module named"):
+        Process(subject.python, *asked)
 
 
 def test_a_process_that_has_ended_is_noticed_when_it_is_asked() -> None:
