@@ -114,8 +114,14 @@ _PLACE = re.compile(r"(?i)\b(?:Paris|Rome|New York)\b")
 _COMPARED = ("tools.", "structured.")
 """Claims that checks judge by comparing arguments."""
 _OWN_ARGUMENTS = "the model calls with arguments of its own, which no check can expect"
-_OWN_ORDER = "the model makes its calls in an order of its own"
-_OWN_WORDS = "the model names a place in words of its own, which a check cannot compare"
+_COMPARABLE = (
+    (
+        _names_places_as_asked,
+        "the model names a place in words of its own, which a check cannot compare",
+    ),
+    (_calls_in_the_order_of_the_question, "the model makes its calls in an order of its own"),
+)
+"""What the responses must show for those to apply, and what is reported where they do not."""
 _NO_REASONING = "the model answers without reasoning"
 _NOT_STREAMED = "the service sends what it answers in one event"
 _WHOLE_CALLS = "the service sends each call in one event"
@@ -196,6 +202,5 @@ def find_inability(
     if any(name.startswith(_COMPARED) for name in judged):
         if any(each.adds_arguments for each in heard):
             return _OWN_ARGUMENTS
-        needs.append((_names_places_as_asked, _OWN_WORDS))
-        needs.append((_calls_in_the_order_of_the_question, _OWN_ORDER))
+        needs += _COMPARABLE
     return next((why for shows, why in needs if not shows(answers)), "")

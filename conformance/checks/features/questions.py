@@ -114,6 +114,7 @@ __all__ = [
     "referring",
     "skip_another_method",
     "spoil_arguments",
+    "streamed",
     "take_pieces",
     "take_pieces_awaited",
     "tapped",
@@ -375,6 +376,7 @@ EVERY_WAY = (*BOTH_WAYS, ask_ainvoke, ask_astream)
 EVERY_WAY_AND_EVENTS = (*EVERY_WAY, ask_events, ask_events_awaited)
 """As well by typed events, which not every maker's models have."""
 both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
+streamed = pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 every_way_and_events = pytest.mark.parametrize("ask", EVERY_WAY_AND_EVENTS)
 

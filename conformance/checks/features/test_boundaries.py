@@ -21,7 +21,6 @@ from conformance.checks.features.questions import (
     GREETING,
     NO_REPLAY,
     ONE_CITY,
-    ask_astream,
     ask_invoke,
     ask_stream,
     change_answers,
@@ -33,6 +32,7 @@ from conformance.checks.features.questions import (
     read_choice,
     refuse_noted,
     skip_another_method,
+    streamed,
 )
 from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import encode_json, plan_json
@@ -73,7 +73,7 @@ def test_many_calls_in_one_answer_are_as_many_tool_calls(
 
 
 @pytest.mark.claim("tools.stream.merge-by-index")
-@pytest.mark.parametrize("ask", [ask_stream, ask_astream])
+@streamed
 def test_arguments_in_many_deltas_are_one_call(lane: str, evidence: Evidence, ask: Ask) -> None:
     city = " ".join(map(str, range(_MANY)))
     model = mount(lane, evidence, _respond_without_limit)

@@ -12,14 +12,13 @@ import pytest
 from conformance.checks.features.questions import (
     GREETING,
     TWO_CITIES,
-    ask_astream,
-    ask_stream,
     change_answers,
     change_plans,
     every_way,
     find_wire_calls,
     get_weather,
     mount,
+    streamed,
 )
 from conformance.reference import AnswerPlan, BodyPiece
 from conformance.reference.exchange import encode_event
@@ -28,8 +27,6 @@ from conformance.subjects.subject import chosen
 from conformance.verdicts.evidence import Evidence
 
 Ask = Callable[..., Any]
-
-streamed = pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 
 _PARIS, _ROME = ({"city": city} for city in ("Paris", "Rome"))
 

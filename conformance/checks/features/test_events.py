@@ -23,6 +23,7 @@ from conformance.checks.features.questions import (
     get_weather,
     mount,
     read_finish,
+    streamed,
 )
 from conformance.reference import AnswerPlan, BodyPiece
 from conformance.reference.exchange import encode_event
@@ -31,8 +32,6 @@ from conformance.subjects.subject import chosen
 from conformance.verdicts.evidence import Evidence
 
 Ask = Callable[..., Any]
-
-streamed = pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 _NAMES = ("reasoning", "reasoning_content")
 _CALL = {
     "index": 0,

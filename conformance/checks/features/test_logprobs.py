@@ -11,13 +11,12 @@ from langchain_core.messages import AIMessage
 
 from conformance.checks.features.questions import (
     GREETING,
-    ask_astream,
-    ask_stream,
     at_model,
     both_ways,
     change_plans,
     every_way,
     mount,
+    streamed,
     tapped,
 )
 from conformance.subjects.expected_errors import catch, is_typed
@@ -115,7 +114,7 @@ def test_there_are_none_where_none_were_asked_for(
 @pytest.mark.own_client_only(
     "others may keep the log probabilities of a single token for each event"
 )
-@pytest.mark.parametrize("ask", [ask_stream, ask_astream])
+@streamed
 def test_those_of_several_tokens_in_one_event_are_kept(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:

@@ -17,13 +17,12 @@ from langchain_core import exceptions as core
 from conformance.checks.features.questions import (
     GREETING,
     TALE,
-    ask_astream,
-    ask_stream,
     change_plans,
     every_way,
     mount,
     name_requests,
     note_requests,
+    streamed,
 )
 from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import BodyPiece, plan_bytes
@@ -147,7 +146,7 @@ def test_a_response_beyond_its_limit_is_an_error(lane: str, evidence: Evidence, 
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
-@pytest.mark.parametrize("ask", [ask_stream, ask_astream])
+@streamed
 @pytest.mark.parametrize("done", [b"data: [DONE]", b"data:[DONE]", b"data:  [DONE] "])
 @pytest.mark.parametrize("at_once", [False, True], ids=["apart", "at once"])
 def test_what_follows_done_is_not_read(

@@ -24,7 +24,6 @@ from langchain_core.messages import (
 
 from conformance.checks.features.questions import (
     BOTH_WAYS,
-    ask_astream,
     ask_stream,
     at_model,
     change_answers,
@@ -36,6 +35,7 @@ from conformance.checks.features.questions import (
     mount,
     note_bodies,
     refuse_noted,
+    streamed,
 )
 from conformance.reference import AnswerPlan, BodyPiece
 from conformance.subjects.expected_errors import catching, expect, tolerate
@@ -44,8 +44,6 @@ from conformance.targets import LANES
 from conformance.verdicts.evidence import Evidence
 
 Ask = Callable[..., AIMessage]
-
-streamed = pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 
 _TEXT = """  Überfluß, naïve, Łódź; \u00e9 is not e\u0301, \u212b is not \u00c5, \ufb01 is not fi;
 東京と서울 и Москва, 🌧 👩\u200d🚀 𠮷; one\u2028two\u2029three\u0085four\u00a0five;\tsix

@@ -18,7 +18,6 @@ from conformance.checks.features.questions import (
     TALE,
     TrafficLog,
     add_up,
-    ask_astream,
     ask_stream,
     at_model,
     both_ways,
@@ -30,6 +29,7 @@ from conformance.checks.features.questions import (
     name_of,
     note_bodies,
     refer_if_known,
+    streamed,
     tapped,
 )
 from conformance.reference import AnswerPlan, ReceivedRequest, respond
@@ -283,7 +283,7 @@ def test_a_streamed_answer_counts_as_many_tokens_as_an_invoked_one(
 
 
 @pytest.mark.claim("usage.stream.once")
-@pytest.mark.parametrize("ask", [ask_stream, ask_astream])
+@streamed
 def test_counts_that_grow_from_piece_to_piece_are_not_added_up(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
