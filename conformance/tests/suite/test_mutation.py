@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,19 @@ def test_every_file_named_to_be_mutated_exists() -> None:
     # The package may be installed elsewhere than the suite stands.
     roots = (root, Path(langchain_baseten.__file__).parents[1])
     assert [name for name in named if not any((each / name).is_file() for each in roots)] == []
+
+
+def test_what_judges_mutants_needs_no_fixture_that_is_missing_there() -> None:
+    root = Path(__file__).parents[3]
+    settings = load_toml(root / "pyproject.toml")["tool"]["mutmut"]
+    line = [*settings["pytest_add_cli_args"], *settings["pytest_add_cli_args_test_selection"]]
+    run = subprocess.run(  # noqa: S603  our own interpreter
+        [sys.executable, "-m", "pytest", "--rootdir=.", "--setup-plan", *line],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-2000:] + run.stderr
+    left_out = (root / "conformance/maintenance/mutants.ini").read_text().count("--deselect=")
+    assert f" {left_out} deselected" in run.stdout
