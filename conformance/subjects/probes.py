@@ -296,6 +296,7 @@ def find_refusals(lane: Lane) -> dict[str, str]:
         if CALLED in SILENT:  # Its chains may refuse in words of their own.
             with _noting(said, CALLED):
                 model.with_structured_output(_SCHEMAS[0]).made.invoke("Hello")
+        said = _find_unasked(model, server) | said
         list(model.stream("Hello"))
         with _noting(said, "structured.stream.grows"):
             list(model.with_structured_output(_SCHEMAS[-2], method="json_schema").stream("Paris"))
@@ -307,6 +308,18 @@ def find_refusals(lane: Lane) -> dict[str, str]:
     return said
 
 
+def _find_unasked(model: Any, server: LoopbackServer) -> dict[str, str]:
+    """Return what a model says where it takes a method for schemas, and cannot ask by it."""
+    said: dict[str, str] = {}
+    for method in _METHODS:
+        raised: dict[str, str] = {}
+        before = len(server.requests)
+        with _noting(raised, _name_method(method)):
+            model.with_structured_output(_SCHEMAS[0], method=method).invoke("Paris")
+        said = raised | said if len(server.requests) == before else said
+    return said
+
+
 def _find_unbound(model: Any) -> dict[str, str]:
     """Return what a model says where it takes no schema, or none by one of the methods."""
     plain = _refuse_schemas(model)
@@ -314,9 +327,13 @@ def _find_unbound(model: Any) -> dict[str, str]:
     for method in _METHODS:
         refused = _refuse_schemas(model, method=method)
         unknown = len(refused) == len(_SCHEMAS) > len(plain)
-        claim = f"structured.method.{method.replace('_', '-')}" if unknown else _BINDS
+        claim = _name_method(method) if unknown else _BINDS
         said = dict.fromkeys(refused, claim) | said
     return said
+
+
+def _name_method(method: str) -> str:
+    return f"structured.method.{method.replace('_', '-')}"
 
 
 def _refuse_schemas(model: Any, **options: Any) -> list[str]:

@@ -173,6 +173,7 @@ def test_json_schema_sends_the_schema_as_response_format(
         chain = tapped_model.with_structured_output(Visit, method="json_schema")
         with catching() as errors:
             answer = chain.invoke(PLAN)
+    assert traffic.sent, f"json_schema was asked for, and nothing was sent: {errors}"
     [body] = traffic.sent
     skip_another_method(evidence, body, "json_schema")
     form = body.get("response_format") or {}
@@ -377,6 +378,7 @@ def test_a_refusal_in_the_place_of_a_structured_answer_is_an_error(
     chain = model.with_structured_output(Visit, method="json_schema")
     with catching() as errors:
         chain.invoke(PLAN)
+    assert sent, f"json_schema was asked for, and nothing was sent: {errors}"
     skip_another_method(evidence, sent[0], "json_schema")
     assert errors, "the service refused in the place of the answer, and nothing was raised"
     error: Any = errors[0]

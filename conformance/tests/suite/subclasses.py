@@ -134,6 +134,15 @@ class Whole(Altered):
                 del message.usage_metadata[name]
 
 
+class Formless(Altered):
+    """Fails before anything is sent where a response format is asked for."""
+
+    def _ask(self, messages: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        if "response_format" in options:
+            raise AttributeError("no forms")
+        return messages, options
+
+
 class Anthropics(Altered):
     """Forces a call in Anthropic's word, and describes no tool."""
 

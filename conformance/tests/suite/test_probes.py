@@ -16,6 +16,7 @@ AWAITED = {
     "ValueError('no methods')": "structured.method.function-calling",
     "NotImplementedError('await me')": silence.CALLED,
 }
+NO_FORMS = {"AttributeError('no forms')": "structured.method.json-schema"}
 STREAMS = {"RuntimeError('whole')": "structured.stream.grows"}
 NO_SCHEMAS = "NotImplementedError('with_structured_output is not implemented for this model.')"
 THREADED = "async.invoke.native"
@@ -152,6 +153,7 @@ def test_a_client_that_raises_where_it_has_tools_returns_no_call() -> None:
         ("of_ours", {}),
         ("of_no_use_for_a_url", {}),
         ("of_plain_answers", {"NotImplementedError()": "tools.invoke.call", NO_SCHEMAS: BINDS}),
+        ("of_no_response_formats", NO_FORMS),
         ("of_refusals", {"ValueError('no typed dictionaries')": BINDS, **STREAMS, **STOPS}),
     ],
 )
