@@ -312,7 +312,7 @@ def find_told(requests: Iterable[ReceivedRequest], error: BaseException) -> str:
     claim = REFUSALS[raised[0]] if raised else ""
     if claim and claim not in JUDGED:
         said = str(error) or type(error).__name__
-        return f"the client does not take what it is given, as {claim} says: {said}"
+        return f"what is given is not taken, as {claim} says: {said}"
     endless = _ENDLESS in str(error) and {*ANSWERED[-1:]} & _TRANSIENT
     if endless and _RETRIED not in JUDGED:
         return f"the client goes on asking a service that fails, as {_RETRIED} says"

@@ -19,6 +19,7 @@ from conformance.reference import respond
 from conformance.reference.exchange import DONE, encode_event, plan_json
 from conformance.subjects.connect import count_requests, serve
 from conformance.subjects.expected_errors import has_type
+from conformance.subjects.known_faults import ANSWERED
 from conformance.subjects.silence import AWAITED, CALLED, SILENT
 from conformance.subjects.subject import chosen
 from conformance.subjects.time_limit import limit_time
@@ -296,7 +297,7 @@ def find_refusals(lane: Lane) -> dict[str, str]:
         if CALLED in SILENT:  # Its chains may refuse in words of their own.
             with _noting(said, CALLED):
                 model.with_structured_output(_SCHEMAS[0]).made.invoke("Hello")
-        said = _find_unasked(model, server) | said
+        said = _find_unasked(model) | said
         list(model.stream("Hello"))
         with _noting(said, "structured.stream.grows"):
             list(model.with_structured_output(_SCHEMAS[-2], method="json_schema").stream("Paris"))
@@ -308,15 +309,19 @@ def find_refusals(lane: Lane) -> dict[str, str]:
     return said
 
 
-def _find_unasked(model: Any, server: LoopbackServer) -> dict[str, str]:
-    """Return what a model says where it takes a method for schemas, and cannot ask by it."""
+def _find_unasked(model: Any) -> dict[str, str]:
+    """Return what a model says where it takes a method for schemas, and is answered none by it.
+
+    It sends nothing then, or what the service refuses.
+    """
     said: dict[str, str] = {}
     for method in _METHODS:
         raised: dict[str, str] = {}
-        before = len(server.requests)
+        before = len(ANSWERED)
         with _noting(raised, _name_method(method)):
             model.with_structured_output(_SCHEMAS[0], method=method).invoke("Paris")
-        said = raised | said if len(server.requests) == before else said
+        if {*ANSWERED[before:]} <= {*_REFUSALS}:
+            said = raised | said
     return said
 
 

@@ -170,7 +170,8 @@ def test_each_form_of_a_choice_is_sent_as_one(
     tools = [get_weather, _tool("get_time")]
     bound = mount(lane, evidence, note_bodies(sent)).bind_tools(tools, tool_choice=choice)
     ask(bound, ONE_CITY)
-    assert (read_choice(sent[0]) or "auto") == written
+    told = read_choice(sent[0]) or "auto"
+    assert told == written, f"the tool_choice {choice} was bound; what is sent is {told}"
     assert [tool["function"]["name"] for tool in sent[0]["tools"]] == ["get_weather", "get_time"]
 
 
@@ -180,7 +181,8 @@ def test_true_forces_the_only_tool(lane: str, evidence: Evidence, ask: Ask) -> N
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent))
     ask(model.bind_tools([get_weather], tool_choice=True), ONE_CITY)
-    assert read_choice(sent[0]) in ("required", _NAMED)
+    told = read_choice(sent[0])
+    assert told in ("required", _NAMED), f"the only tool was forced; the tool_choice is {told}"
 
 
 @pytest.mark.claim("structured.method.json-schema")

@@ -141,7 +141,8 @@ def test_a_forced_call_is_sent_as_such_and_comes(model: BaseChatModel, choice: A
     forced = [named if choice == "get_weather" else "required"]
     if len(tools) == 1:
         forced.append(named)
-    assert read_choice(traffic.sent[0]) in forced
+    told = read_choice(traffic.sent[0])
+    assert told in forced, f"the tool_choice {choice} was bound; what is sent is {told}"
     assert read_calls(message)[0] == PARIS
 
 

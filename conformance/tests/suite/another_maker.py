@@ -97,11 +97,11 @@ class ChatAnother(Altered):
         return super()._generate(messages, *given, **options)
 
     def bind_tools(self, tools: Any, **options: Any) -> Any:
-        """Take `tool_choice=True` for the only tool that there is."""
+        """Say that calls may stand side by side; take `True` for the only tool that there is."""
         _refuse_model(options)
         if options.get("tool_choice") is True and len(tools) > 1:
             raise ValueError("tool_choice can only be True when there is one tool")
-        return super().bind_tools(tools, **options)
+        return super().bind_tools(tools, **{"parallel_tool_calls": True, **options})
 
     def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
         """Ask by JSON schema unless told otherwise, in a chain of one step more."""

@@ -143,6 +143,16 @@ class Formless(Altered):
         return messages, options
 
 
+class Thoughtless(ChatBaseten):
+    """Forbids to think where it forces a call for a schema, in a word that Model APIs refuse."""
+
+    def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
+        """Ask with one field more."""
+        calling = options.get("method", "function_calling") == "function_calling"
+        more = {"extra_body": {"enable_thinking": False}} if calling else {}
+        return ChatBaseten.with_structured_output(self.model_copy(update=more), schema, **options)
+
+
 class Anthropics(Altered):
     """Forces a call in Anthropic's word, and describes no tool."""
 

@@ -149,7 +149,7 @@ def test_what_the_client_does_not_take_is_told_by_the_claim_that_is_about_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(known_faults.REFUSALS, repr(FAILED), "structured.bind.schemas")
-    told = "the client does not take what it is given, as structured.bind.schemas says: it failed"
+    told = "what is given is not taken, as structured.bind.schemas says: it failed"
     assert find_told((), FAILED) == told
     assert find_told((), TypeError("it failed")) == ""
     mute = NotImplementedError()
