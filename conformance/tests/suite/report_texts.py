@@ -40,6 +40,7 @@ from conformance.tests.suite.sample_suite import CORRECTED, FINER, write_suite
 from conformance.verdicts.verdicts import Result, ShownExchange, Status
 
 FOLDER = Path(__file__).with_name("report_texts")
+LISTS = "lists.txt"
 _KEY_CHECK = "features/test_checks.py::test_the_key_is_read"
 _FAILED = replace(
     outcome(CALLS, "model-apis", result=Result.FAILED, reason="assert 1 < 0"),
@@ -77,8 +78,8 @@ def _make_mixed(folder: Path) -> Report:
     return make(folder, verdicts, problems, found, CORRECTED, **more)
 
 
-def write_texts(folder: Path) -> dict[str, str]:
-    """Return the texts, each under the name of its file.
+def write_reports(folder: Path) -> dict[str, str]:
+    """Return how reports and benchmarks read, each text under the name of its file.
 
     Args:
         folder: A folder for the small suite.
@@ -101,11 +102,11 @@ def write_texts(folder: Path) -> dict[str, str]:
             texts[f"{name}.{suffix}"] = FORMATS[form].write(report, folder)
         told = (" ".join(each.split()) for each in Reader(write_page(report, folder)).texts)
         texts[f"{name}.page.txt"] = "\n".join(filter(None, told)) + "\n"
-    return texts | _write_benchmarks() | {"lists.txt": _write_lists(folder)}
+    return texts | _write_benchmarks()
 
 
-def _write_lists(folder: Path) -> str:
-    """Return what the commands tell of the small suite's claims."""
+def write_lists(folder: Path) -> dict[str, str]:
+    """Return what the commands tell of the small suite's claims; as above."""
     suite, asked = (
         write_suite(folder),
         ("calls", "logprobs.dedicated.absent", "badges.count.downloads"),
@@ -116,7 +117,7 @@ def _write_lists(folder: Path) -> str:
             if "--proposed" in words:
                 suite.claims.write_text(CORRECTED, encoding="utf-8")
             assert main(words, suite) == 0
-    return said.getvalue()
+    return {LISTS: said.getvalue()}
 
 
 def _write_benchmarks() -> dict[str, str]:
@@ -135,5 +136,5 @@ def _write_benchmarks() -> dict[str, str]:
 
 if __name__ == "__main__":
     with TemporaryDirectory() as place:
-        for file, text in write_texts(Path(place)).items():
+        for file, text in (write_reports(Path(place)) | write_lists(Path(place))).items():
             (FOLDER / file).write_text(text, encoding="utf-8")

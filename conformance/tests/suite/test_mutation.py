@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -84,13 +85,21 @@ def test_nothing_to_judge_is_not_green(
     assert words in " ".join(capsys.readouterr().out.split())
 
 
-def test_every_file_named_to_be_mutated_exists() -> None:
+def test_every_file_named_to_be_mutated_exists_and_can_be() -> None:
     root = Path(__file__).parents[3]
     settings = load_toml(root / "pyproject.toml")["tool"]["mutmut"]
     named = [*settings["only_mutate"], *settings["pytest_add_cli_args_test_selection"]]
     # The package may be installed elsewhere than the suite stands.
     roots = (root, Path(langchain_baseten.__file__).parents[1])
-    assert [name for name in named if not any((each / name).is_file() for each in roots)] == []
+    found = {name: [each / name for each in roots if (each / name).is_file()] for name in named}
+    assert [name for name in named if not found[name]] == []
+    still = [name for name in settings["only_mutate"] if not _has_functions(found[name][0])]
+    assert still == [], "mutmut changes functions that have no decorator, and there are none"
+
+
+def _has_functions(path: Path) -> bool:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return any(isinstance(node, ast.FunctionDef) and not node.decorator_list for node in nodes)
 
 
 def test_what_judges_mutants_needs_no_fixture_that_is_missing_there() -> None:

@@ -8,17 +8,23 @@ import pytest
 
 from conformance.reports.report import Cell, Correction, list_corrections
 from conformance.reports.tables import print_report
-from conformance.tests.suite.report_texts import FOLDER, write_texts
+from conformance.tests.suite.report_texts import FOLDER, LISTS, write_lists, write_reports
 from conformance.tests.suite.sample_report import CALLS, KEYS, MANY, make, show, verdict
 from conformance.tests.suite.sample_suite import CORRECTED, load_small
 from conformance.verdicts.verdicts import Status
 
+AGAIN = "renew the files with `python -m conformance.tests.suite.report_texts`"
+
+
+def test_reports_read_in_every_medium_as_they_were_reviewed(tmp_path: Path) -> None:
+    reviewed = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
+    assert write_reports(tmp_path) | {LISTS: reviewed[LISTS]} == reviewed, AGAIN
+
 
 @pytest.mark.usefixtures("forked")
-def test_a_report_reads_in_every_medium_as_it_was_reviewed(tmp_path: Path) -> None:
-    reviewed = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
-    again = "python -m conformance.tests.suite.report_texts"
-    assert write_texts(tmp_path) == reviewed, f"renew the files with `{again}`"
+def test_lists_of_claims_read_as_they_were_reviewed(tmp_path: Path) -> None:
+    reviewed = (FOLDER / LISTS).read_text(encoding="utf-8")
+    assert write_lists(tmp_path) == {LISTS: reviewed}, AGAIN
 
 
 def test_a_cell_counts_what_does_not_apply_apart(tmp_path: Path) -> None:
