@@ -258,8 +258,9 @@ class StreamReader(Generic[OutputT]):
 
     def _read_choice(self, choice: Mapping[str, Any]) -> Fields:
         self._has_choices = True
-        if choice.get("finish_reason") is not None:
-            self._finish_reason = choice["finish_reason"]
+        # Some servers send an empty text until there is a reason.
+        if reason := choice.get("finish_reason"):
+            self._finish_reason = reason
         if unknown := read_extras(choice, KNOWN_CHOICE):
             self._extras.update(unknown)
         delta = choice.get("delta")

@@ -80,6 +80,7 @@ def test_metadata_that_is_sent_repeatedly_is_on_one_chunk() -> None:
     chunks = read(
         repeated({"content": "a"}, finish_reason="stop"),
         repeated({"content": "b"}, finish_reason="stop", stop_reason=154827),
+        repeated({}, finish_reason=""),
         DONE,
     )
     *before, last = [chunk.message.response_metadata for chunk in chunks]
