@@ -18,6 +18,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from typing_extensions import is_typeddict
 
 from langchain_baseten._protocol.json_schema import (
+    COMBINATORS,
     close_object,
     drop_title,
     empty_object,
@@ -56,7 +57,6 @@ VENDOR_MARKS = frozenset(
 """Keys that other vendors' servers understand; Baseten's refuse or ignore them."""
 
 _NOT_SCHEMA = VENDOR_MARKS | {"name", "title", "description", "strict"}
-COMBINATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 
 
 def prepare_schema(schema: Any, method: str) -> Any:
@@ -184,6 +184,10 @@ def _converting(tool: Any) -> Iterator[None]:
         ) from error
     except ValueError as error:
         raise BasetenRequestError(str(error)) from error
+    except (AttributeError, RuntimeError, TypeError) as error:  # pydantic's are RuntimeErrors
+        raise BasetenRequestError(
+            f"{tool!r} is no tool or schema that can be written as JSON: {error}"
+        ) from error
 
 
 def require_name(function: Mapping[str, Any], tool: Any) -> str:
