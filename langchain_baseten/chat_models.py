@@ -714,7 +714,9 @@ class ChatBaseten(StreamingHooks, ListingService, SessionModel):
         Returns:
             The number of tokens.
         """
-        return count_tokens_approximately(messages, tools=list(tools) if tools else None)
+        # langchain-core counts dicts and `BaseTool`s only, not functions and classes.
+        written: list[Any] = write_tools(tools or (), strict=None)
+        return count_tokens_approximately(messages, tools=written)
 
 
 describe_fields(ChatBaseten)

@@ -10,6 +10,7 @@ from langchain_core.messages import HumanMessage
 from conformance.tests.package.call_modes import WAYS, ask
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, USAGE, MockService, whole
+from conformance.tests.package.schema_samples import Sum, find
 from langchain_baseten import ChatBaseten
 
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
@@ -78,7 +79,8 @@ def test_tokens_are_counted_without_a_tokenizer() -> None:
     short, long = model.get_num_tokens("one two"), model.get_num_tokens("one two " * 50)
     assert 0 < short < long
     few = model.get_num_tokens_from_messages([HumanMessage("Hi")])
-    assert 0 < few < model.get_num_tokens_from_messages([HumanMessage("Hi")], tools=[TOOL])
+    for given in (TOOL, find, Sum):
+        assert 0 < few < model.get_num_tokens_from_messages([HumanMessage("Hi")], tools=[given])
 
 
 def test_a_custom_tokenizer_is_used_for_counts() -> None:
