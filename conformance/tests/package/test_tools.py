@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from enum import Enum
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Union
 
 import pytest
 from langchain_core.tools import InjectedToolArg, InjectedToolCallId, StructuredTool, Tool, tool
@@ -51,6 +52,21 @@ class Untold(BaseModel):
     call: Callable[[], None]
 
 
+class Side(Enum):
+    """One of two sides."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+class Plain:
+    """No annotation tells of a field."""
+
+    def __init__(self, side: str) -> None:
+        self.side = side
+
+
+EITHER_SUM = Union[Sum, Total]  # noqa: UP007  which can be called, as `Sum | Total` cannot
 TOOLS: dict[str, tuple[Any, str]] = {
     "a function": (find, "find"),
     "a tool": (tool(find), "find"),
@@ -162,11 +178,14 @@ def test_an_unsupported_value_is_refused(given: Any) -> None:
         write_tools([given], strict=None)
 
 
-@in_each("given", [partial(find, "x"), Sum | None, list[Sum], Untold])
+@in_each("given", [partial(find, "x"), EITHER_SUM, list[Sum], dict[str, int], Side, Plain, Untold])
 def test_what_cannot_be_converted_is_named_in_the_error(given: Any) -> None:
-    for convert in (write_tools, write_response_format):
+    for convert in (
+        write_tools,
+        lambda tools, strict: write_response_format(*tools, strict=strict),
+    ):
         with pytest.raises(BasetenRequestError, match=re.escape(repr(given))):
-            convert([given] if convert is write_tools else given, strict=None)
+            convert([given], strict=None)
 
 
 @in_each("kind", ["array", "string", ["array", "null"]])
