@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from langchain_core.load import dumps
 from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableLambda
 
 from conformance.tests.package.call_modes import WAYS, ask
 from conformance.tests.package.in_each import in_each
@@ -52,6 +54,15 @@ def test_streaming_can_be_disabled_for_requests_with_tools() -> None:
     service = MockService()
     list(service.model(disable_streaming="tool_calling").bind_tools([TOOL]).stream("Hi"))
     assert not service.body.get("stream")
+
+
+async def test_a_call_of_several_responses_is_not_made_a_stream_by_what_listens_to_it() -> None:
+    for own, of_call in (({"n": 2}, {}), ({}, {"n": 2})):
+        service = MockService()
+        model = service.model(**own)
+        chain = RunnableLambda(partial(model.invoke, **of_call), partial(model.ainvoke, **of_call))
+        assert [event async for event in chain.astream_events("Hi", version="v2")]
+        assert service.body["n"] == 2
 
 
 # --- what LangChain reads from the model ----------------------------------------------------
