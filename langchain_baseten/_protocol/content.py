@@ -32,6 +32,24 @@ _AUDIO_FORMATS = {
 """MIME subtypes and the `input_audio.format` that engines use for them."""
 
 
+NOT_CONTENT = frozenset(
+    {
+        "function_call",
+        "invalid_tool_call",
+        "reasoning",
+        "reasoning_content",
+        "redacted_thinking",
+        "thinking",
+        "tool_call",
+        "tool_call_chunk",
+        "tool_use",
+    }
+)
+"""Types of blocks that an assistant's message sends in fields of their own, if at all. Those that
+repeat `tool_calls` are not read: a call that was removed from there must not be sent again. Agents
+pass an answer on with its blocks, as a human message or a tool's result."""
+
+
 def write_content(content: str | list[Any]) -> str | list[Part]:
     """Return a message's content as the payload holds it: a string, or a list of parts.
 
@@ -48,7 +66,7 @@ def write_content(content: str | list[Any]) -> str | list[Part]:
 
 
 def write_block(block: Any) -> list[Part]:
-    """Return the parts for one block: one, or none for other providers' cache points.
+    """Return the parts for one block: one, or none for cache points, reasoning and calls.
 
     Args:
         block: A content block: a string, or a dict of any provider's form.
@@ -60,9 +78,10 @@ def write_block(block: Any) -> list[Part]:
         return [{"type": "text", "text": block}]
     if not isinstance(block, dict):
         raise _unsendable(block, "a content block must be a string or a dict")
-    if "cachePoint" in block or block.get("type") == "cache_point":
+    kind = str(block.get("type"))
+    if "cachePoint" in block or kind == "cache_point" or kind in NOT_CONTENT:
         return []
-    writer = _WRITERS.get(str(block.get("type")))
+    writer = _WRITERS.get(kind)
     if writer is None:
         raise _unsendable(block, "its type is not one that Baseten takes")
     try:
