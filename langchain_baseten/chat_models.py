@@ -448,11 +448,10 @@ class ChatBaseten(StreamingHooks, ListingService, SessionModel):
         warn_of_missing_call(result.generations[0].message.response_metadata)
         return result
 
-    def _should_stream(self, **kwargs: Any) -> bool:
+    def _streaming_disabled(self, **kwargs: Any) -> bool:
         # A graph or `astream_events` around it makes `invoke` stream, which n > 1 cannot.
-        asked = kwargs.get("stream") or self.streaming
         many = (kwargs.get("n") or self.n or 1) > 1
-        return bool(asked or not many) and super()._should_stream(**kwargs)
+        return (many and not kwargs.get("stream")) or super()._streaming_disabled(**kwargs)
 
     def _build_request(
         self,

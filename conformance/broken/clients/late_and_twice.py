@@ -71,7 +71,7 @@ def drops_reasoning_behind_the_end(patch: Patch) -> None:
 
 def sends_empty_lists_of_tools(patch: Patch) -> None:
     def build(real: Any) -> Any:
-        def write(layers: Any, disabled: Any) -> dict[str, Any]:
+        def write(layers: Any, disabled: Any) -> Any:
             empty = any(layer.get("tools") == [] for layer in layers)
             return real(layers, disabled) | ({"tools": []} if empty else {})
 

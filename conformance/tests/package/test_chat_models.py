@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
+from langchain_core.tracers._streaming import _V2StreamingCallbackHandler
 
 from conformance.tests.package.call_modes import WAYS, ask
 from conformance.tests.package.in_each import in_each
@@ -56,13 +57,19 @@ def test_streaming_can_be_disabled_for_requests_with_tools() -> None:
     assert not service.body.get("stream")
 
 
+class TypedListener(BaseCallbackHandler, _V2StreamingCallbackHandler):
+    """Asks for typed events, as a graph's `stream_events(version="v3")` does."""
+
+
 async def test_a_call_of_several_responses_is_not_made_a_stream_by_what_listens_to_it() -> None:
     for own, of_call in (({"n": 2}, {}), ({}, {"n": 2})):
         service = MockService()
-        model = service.model(**own)
-        chain = RunnableLambda(partial(model.invoke, **of_call), partial(model.ainvoke, **of_call))
+        bound = service.model(**own).bind(**of_call)
+        chain = RunnableLambda(bound.invoke, bound.ainvoke)
         assert [event async for event in chain.astream_events("Hi", version="v2")]
-        assert service.body["n"] == 2
+        bound.invoke("Hi", {"callbacks": [TypedListener()]})
+        await bound.ainvoke("Hi", {"callbacks": [TypedListener()]})
+        assert [(body["n"], "stream" in body) for body in service.bodies] == [(2, False)] * 3
 
 
 # --- what LangChain reads from the model ----------------------------------------------------
