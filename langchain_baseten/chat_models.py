@@ -450,8 +450,9 @@ class ChatBaseten(StreamingHooks, ListingService, SessionModel):
 
     def _streaming_disabled(self, **kwargs: Any) -> bool:
         # A graph or `astream_events` around it makes `invoke` stream, which n > 1 cannot.
-        many = (kwargs.get("n") or self.n or 1) > 1
-        return (many and not kwargs.get("stream")) or super()._streaming_disabled(**kwargs)
+        many = (kwargs.get("n") or self.n or 1) != 1
+        asked = kwargs.get("stream") or self.streaming
+        return bool(many and not asked) or super()._streaming_disabled(**kwargs)
 
     def _build_request(
         self,
