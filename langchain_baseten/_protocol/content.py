@@ -175,11 +175,22 @@ def _write_file(block: Mapping[str, Any]) -> Part:
     source = block.get("source") or block
     if source.get("text") or source.get("type") == "text":
         return {"type": "text", "text": source.get("text") or source["data"]}
+    if source.get("type") == "content":
+        return {"type": "text", "text": _join_texts(source["content"])}
     if source.get("url"):
         raise _unsendable(block, "a file goes as base64 data, not as a URL")
     extras = block.get("extras") or {}
     name = block.get("filename") or extras.get("filename") or block.get("title") or "file"
     return {"type": "file", "file": {"filename": name, "file_data": _locate(block, "file")}}
+
+
+def _write_search_result(block: Mapping[str, Any]) -> Part:
+    text = "\n".join([block["title"], block["source"], _join_texts(block["content"])])
+    return {"type": "text", "text": text}
+
+
+def _join_texts(content: str | list[Any]) -> str:
+    return content if isinstance(content, str) else "\n".join(part["text"] for part in content)
 
 
 def _write_plain_text(block: Mapping[str, Any]) -> Part:
@@ -218,6 +229,7 @@ _WRITERS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "video": _refuse_video,
     "file": _write_file,
     "document": _write_file,
+    "search_result": _write_search_result,
     "text-plain": _write_plain_text,
     "non_standard": _write_non_standard,
 }
