@@ -175,7 +175,7 @@ class _Parser(BaseTransformOutputParser[Any]):
             return None  # More may arrive; at the end of the stream it is raised.
         try:
             return self._parse_partial(result)
-        except (ValueError, RecursionError):
+        except Exception:  # noqa: BLE001  a user's validators may raise anything at a part of it
             return None
 
     @abstractmethod

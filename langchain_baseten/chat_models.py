@@ -448,6 +448,12 @@ class ChatBaseten(StreamingHooks, ListingService, SessionModel):
         warn_of_missing_call(result.generations[0].message.response_metadata)
         return result
 
+    def _streaming_disabled(self, **kwargs: Any) -> bool:
+        # A graph or `astream_events` around it makes `invoke` stream, which n > 1 cannot.
+        many = (kwargs.get("n") or self.n or 1) != 1
+        asked = kwargs.get("stream") or self.streaming
+        return bool(many and not asked) or super()._streaming_disabled(**kwargs)
+
     def _build_request(
         self,
         messages: list[BaseMessage],
@@ -714,7 +720,9 @@ class ChatBaseten(StreamingHooks, ListingService, SessionModel):
         Returns:
             The number of tokens.
         """
-        return count_tokens_approximately(messages, tools=list(tools) if tools else None)
+        # langchain-core counts dicts and `BaseTool`s only, not functions and classes.
+        written: list[Any] = write_tools(tools or (), strict=None)
+        return count_tokens_approximately(messages, tools=written)
 
 
 describe_fields(ChatBaseten)

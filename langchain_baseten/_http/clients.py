@@ -110,7 +110,9 @@ def check_client_kind(name: str, client: Any, *, asynchronous: bool) -> None:
     if client is None:
         return
     send = getattr(client, "send", None)
-    if not callable(send) or iscoroutinefunction(send) is not asynchronous:
+    # A session of requests has the one, but not the other.
+    is_known = callable(send) and hasattr(client, "build_request")
+    if not is_known or iscoroutinefunction(send) is not asynchronous:
         kind = "AsyncClient" if asynchronous else "Client"
         raise BasetenRequestError(
             f"{name} must be an httpx2.{kind} or httpx.{kind}, not a {type(client).__name__}."

@@ -32,6 +32,24 @@ _AUDIO_FORMATS = {
 """MIME subtypes and the `input_audio.format` that engines use for them."""
 
 
+NOT_CONTENT = frozenset(
+    {
+        "function_call",
+        "invalid_tool_call",
+        "reasoning",
+        "reasoning_content",
+        "redacted_thinking",
+        "thinking",
+        "tool_call",
+        "tool_call_chunk",
+        "tool_use",
+    }
+)
+"""Types of blocks that an assistant's message sends in fields of their own, if at all. Those that
+repeat `tool_calls` are not read: a call that was removed from there must not be sent again. Agents
+pass an answer on with its blocks, as a human message or a tool's result."""
+
+
 def write_content(content: str | list[Any]) -> str | list[Part]:
     """Return a message's content as the payload holds it: a string, or a list of parts.
 
@@ -48,7 +66,7 @@ def write_content(content: str | list[Any]) -> str | list[Part]:
 
 
 def write_block(block: Any) -> list[Part]:
-    """Return the parts for one block: one, or none for other providers' cache points.
+    """Return the parts for one block: one, or none for cache points, reasoning and calls.
 
     Args:
         block: A content block: a string, or a dict of any provider's form.
@@ -60,9 +78,10 @@ def write_block(block: Any) -> list[Part]:
         return [{"type": "text", "text": block}]
     if not isinstance(block, dict):
         raise _unsendable(block, "a content block must be a string or a dict")
-    if "cachePoint" in block or block.get("type") == "cache_point":
+    kind = str(block.get("type"))
+    if "cachePoint" in block or kind == "cache_point" or kind in NOT_CONTENT:
         return []
-    writer = _WRITERS.get(str(block.get("type")))
+    writer = _WRITERS.get(kind)
     if writer is None:
         raise _unsendable(block, "its type is not one that Baseten takes")
     try:
@@ -156,11 +175,22 @@ def _write_file(block: Mapping[str, Any]) -> Part:
     source = block.get("source") or block
     if source.get("text") or source.get("type") == "text":
         return {"type": "text", "text": source.get("text") or source["data"]}
+    if source.get("type") == "content":
+        return {"type": "text", "text": _join_texts(source["content"])}
     if source.get("url"):
         raise _unsendable(block, "a file goes as base64 data, not as a URL")
     extras = block.get("extras") or {}
     name = block.get("filename") or extras.get("filename") or block.get("title") or "file"
     return {"type": "file", "file": {"filename": name, "file_data": _locate(block, "file")}}
+
+
+def _write_search_result(block: Mapping[str, Any]) -> Part:
+    text = "\n".join([block["title"], block["source"], _join_texts(block["content"])])
+    return {"type": "text", "text": text}
+
+
+def _join_texts(content: str | list[Any]) -> str:
+    return content if isinstance(content, str) else "\n".join(part["text"] for part in content)
 
 
 def _write_plain_text(block: Mapping[str, Any]) -> Part:
@@ -199,6 +229,7 @@ _WRITERS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "video": _refuse_video,
     "file": _write_file,
     "document": _write_file,
+    "search_result": _write_search_result,
     "text-plain": _write_plain_text,
     "non_standard": _write_non_standard,
 }

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+COMBINATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
+_SAYS_MORE = COMBINATORS | {"properties"}
 _DEFINITIONS = ("$defs", "definitions")
 _SCHEMAS_BY_NAME = frozenset({*_DEFINITIONS, "dependentSchemas", "patternProperties", "properties"})
 _SUBSCHEMAS = frozenset(
@@ -47,12 +49,13 @@ def with_object_root(schema: Mapping[str, Any]) -> dict[str, Any]:
         schema: The parameters of a function.
 
     Returns:
-        The schema without a reference at its root; of type `object` if it had no type.
+        The schema without a reference at its root; of type `object` if it had no type, and with
+        `properties` if it allows none: MCP servers leave them out, templates iterate over them.
     """
     root = resolve_root(schema)
-    if not root:
-        return empty_object()
-    return root if "type" in root else {"type": "object", **root}
+    root = root if "type" in root else {"type": "object", **root}
+    says_more = root.get("additionalProperties") or not _SAYS_MORE.isdisjoint(root)
+    return root if says_more or root["type"] != "object" else {**root, "properties": {}}
 
 
 def resolve_root(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_baseten._protocol.content import write_content
+from langchain_baseten._protocol.content import NOT_CONTENT, write_content
 from langchain_baseten._protocol.error_responses import shorten
 from langchain_baseten._protocol.json_text import parse_object
 from langchain_baseten._protocol.response import PROVIDER
@@ -34,12 +34,6 @@ _ROLES: dict[type[BaseMessage], str] = {
     HumanMessage: "user",
     FunctionMessage: "function",
 }
-
-_UNSENT_BLOCKS = frozenset(
-    {"tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call", "thinking", "reasoning"}
-)
-"""Blocks in an assistant's content that are sent in fields of their own, if at all. Those that
-repeat `tool_calls` are not read: a call that was removed from there must not be sent again."""
 
 INVALID_ARGUMENTS = "invalid_arguments"
 """Key of the raw text of arguments that are not a JSON object, if they are sent back. Engines parse
@@ -136,7 +130,7 @@ def _assistant_text(message: AIMessage) -> str | list[dict[str, Any]]:
     if isinstance(message.content, str):
         return message.content or str(message.additional_kwargs.get("refusal") or "")
     blocks = [{"text": b} if isinstance(b, str) else b for b in message.content]
-    blocks = [block for block in blocks if block.get("type") not in _UNSENT_BLOCKS]
+    blocks = [block for block in blocks if block.get("type") not in NOT_CONTENT]
     texts = (block.get("text") or block.get("refusal") for block in blocks)
     return "".join(text for text in texts if isinstance(text, str))
 

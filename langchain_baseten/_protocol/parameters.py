@@ -246,9 +246,13 @@ def build_parameters(
         del fields["stop"]
     if isinstance(fields.get("response_format"), type):
         fields["response_format"] = write_response_format(fields["response_format"])
-    if fields.get("tools"):
+    if "tools" in fields:
         fields["tools"] = write_tools(fields["tools"], strict=None)
-        if "tool_choice" in fields:
+        if not fields["tools"]:
+            # An empty list of tools, and a choice among them, are HTTP 400 at Baseten.
+            for name in ("tools", "tool_choice", "parallel_tool_calls"):
+                fields.pop(name, None)
+        elif "tool_choice" in fields:
             fields["tool_choice"] = write_tool_choice(fields["tool_choice"], fields["tools"])
     return {k: v for k, v in fields.items() if not _is_disabled(disabled, k, v)}
 
@@ -279,10 +283,6 @@ def build_body(
     """
     body: dict[str, Any] = {"messages": messages, **parameters}
     options = body.pop("stream_options", None)
-    if not body.get("tools", True):
-        # An empty list of tools, and a choice among them, are HTTP 400 at Baseten.
-        for name in ("tools", "tool_choice", "parallel_tool_calls"):
-            body.pop(name, None)
     if stream:
         body["stream"] = True
         usage = {"include_usage": True} if stream_usage else {}

@@ -151,7 +151,8 @@ def engine_failure(reason: Any, partial: BaseMessage | None) -> BasetenAPIError:
 
 def _describe_choice(choice: Mapping[str, Any]) -> dict[str, Any]:
     """Return the response metadata that a choice holds, without the model's words."""
-    return {**read_extras(choice, KNOWN_CHOICE), "finish_reason": choice.get("finish_reason")}
+    reason = choice.get("finish_reason") or None  # an empty text is none
+    return {**read_extras(choice, KNOWN_CHOICE), "finish_reason": reason}
 
 
 def _read_choice(

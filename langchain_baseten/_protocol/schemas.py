@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import inspect
 from contextlib import contextmanager
+from enum import EnumType
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_origin
 
 from langchain_core import tools as core_tools  # loads its parts when they are used
 from langchain_core.utils.function_calling import convert_to_openai_function
@@ -18,6 +19,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from typing_extensions import is_typeddict
 
 from langchain_baseten._protocol.json_schema import (
+    COMBINATORS,
     close_object,
     drop_title,
     empty_object,
@@ -56,7 +58,6 @@ VENDOR_MARKS = frozenset(
 """Keys that other vendors' servers understand; Baseten's refuse or ignore them."""
 
 _NOT_SCHEMA = VENDOR_MARKS | {"name", "title", "description", "strict"}
-COMBINATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 
 
 def prepare_schema(schema: Any, method: str) -> Any:
@@ -184,6 +185,10 @@ def _converting(tool: Any) -> Iterator[None]:
         ) from error
     except ValueError as error:
         raise BasetenRequestError(str(error)) from error
+    except Exception as error:  # langchain-core and pydantic raise errors of any kind
+        raise BasetenRequestError(
+            f"{tool!r} is no tool or schema that can be written as JSON: {error}"
+        ) from error
 
 
 def require_name(function: Mapping[str, Any], tool: Any) -> str:
@@ -234,6 +239,8 @@ def _read_arguments(tool: Any) -> tuple[Any, dict[str, Any]]:
     known = isinstance(tool, core_tools.BaseTool) or _is_pydantic_class(tool)
     if known or not callable(tool):
         return tool, {}
+    if get_origin(tool) or isinstance(tool, EnumType):  # callable as well: as `list[int]()`
+        raise TypeError("it has no fields. Make it a field of a pydantic class.")
     model: Any = core_tools.create_schema_from_function(
         tool.__name__,
         _with_annotations(tool),

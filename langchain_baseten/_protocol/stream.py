@@ -118,6 +118,7 @@ class StreamReader(Generic[OutputT]):
         self._usage: Any = None
         self._metadata: dict[str, Any] = {}
         self._extras: dict[str, Any] = {}
+        self._token_ids: list[Any] = []
         self._arguments = ArgumentRun()
         self._writer = writer
         self._begun = False
@@ -258,9 +259,14 @@ class StreamReader(Generic[OutputT]):
 
     def _read_choice(self, choice: Mapping[str, Any]) -> Fields:
         self._has_choices = True
-        if choice.get("finish_reason") is not None:
-            self._finish_reason = choice["finish_reason"]
+        # Some servers send an empty text until there is a reason.
+        if reason := choice.get("finish_reason"):
+            self._finish_reason = reason
         if unknown := read_extras(choice, KNOWN_CHOICE):
+            if isinstance(ids := unknown.get("token_ids"), list):
+                # vLLM sends those of each event with it; anything else is sent whole.
+                self._token_ids += ids
+                unknown["token_ids"] = self._token_ids
             self._extras.update(unknown)
         delta = choice.get("delta")
         if delta is None and not self._begun:

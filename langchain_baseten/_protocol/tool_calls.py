@@ -107,9 +107,16 @@ class _Slot:
         return self.extent.is_complete()
 
     def begins_new_call(self, name: str, server_id: str) -> bool:
-        """Return whether a delta with this name and id begins another call at the same index."""
-        renamed = bool(name and self.name and server_id and server_id != self.server_id)
-        return renamed and self.is_complete()
+        """Return whether a delta with this name and id begins another call at the same index.
+
+        Dynamo, LMDeploy and Ollama give parallel calls one index. A name that differs is told from
+        a piece of the name by an id of its own, or by arguments that are complete; a name that is
+        repeated needs both, since some servers repeat it, and others send fresh ids.
+        """
+        if not name or not self.name:
+            return False
+        fresh, renamed = bool(server_id) and server_id != self.server_id, name != self.name
+        return (fresh and renamed) or ((fresh or renamed) and self.is_complete())
 
     def add(self, text: str) -> str:
         """Add argument text, and return what of it can be emitted now.

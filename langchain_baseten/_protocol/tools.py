@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_baseten._protocol.json_schema import with_object_root
+from langchain_baseten._protocol.json_schema import COMBINATORS, with_object_root
 from langchain_baseten._protocol.schemas import (
-    COMBINATORS,
     SCHEMA_KEYS,
     VENDOR_MARKS,
     WRAPPERS,
@@ -51,7 +50,8 @@ def write_tools(tools: Iterable[Any], *, strict: bool | None) -> list[dict[str, 
         Tools as in OpenAI's API.
 
     Raises:
-        BasetenRequestError: If a tool has no name, cannot be converted, or has another `strict`.
+        BasetenRequestError: If a tool has no name, cannot be converted, takes no object, or has
+            another `strict`.
     """
     return [_write_tool(tool, strict) for tool in tools if not _is_vendor_mark(tool)]
 
@@ -60,11 +60,14 @@ def _write_tool(tool: Any, strict: bool | None) -> dict[str, Any]:
     if _is_hosted(tool):
         return {key: value for key, value in tool.items() if key not in VENDOR_MARKS}
     function = read_function(tool)
-    written = {
-        **function,
-        "name": require_name(function, tool),
-        "parameters": with_object_root(function["parameters"]),
-    }
+    name, parameters = require_name(function, tool), with_object_root(function["parameters"])
+    if "object" not in str(parameters["type"]):
+        raise BasetenRequestError(
+            f"The parameters of {name!r} are of type {parameters['type']!r}, but a call's "
+            "arguments are an object. Make it a property of one, or, for structured output, pass "
+            "method='json_schema'."
+        )
+    written = {**function, "name": name, "parameters": parameters}
     return {"type": "function", "function": set_strict(written, strict)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -72,13 +71,13 @@ def drops_reasoning_behind_the_end(patch: Patch) -> None:
 
 def sends_empty_lists_of_tools(patch: Patch) -> None:
     def build(real: Any) -> Any:
-        def write(turns: Any, parameters: Any, extra: Any, **options: Any) -> bytes:
-            none: dict[str, Any] = {"tools": []} if parameters.get("tools") == [] else {}
-            return json.dumps(json.loads(real(turns, parameters, extra, **options)) | none).encode()
+        def write(layers: Any, disabled: Any) -> Any:
+            empty = any(layer.get("tools") == [] for layer in layers)
+            return real(layers, disabled) | ({"tools": []} if empty else {})
 
         return write
 
-    wrap(patch, chat_models, "build_body", build)
+    wrap(patch, chat_models, "build_parameters", build)
 
 
 def passes_over_unknown_arguments(patch: Patch) -> None:

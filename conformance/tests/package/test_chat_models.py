@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps
 from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableLambda
+from langchain_core.tracers._streaming import _V2StreamingCallbackHandler
 
 from conformance.tests.package.call_modes import WAYS, ask
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.mock_service import KEY, USAGE, MockService, whole
+from conformance.tests.package.schema_samples import Sum, find
 from langchain_baseten import ChatBaseten
 
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
@@ -53,6 +57,21 @@ def test_streaming_can_be_disabled_for_requests_with_tools() -> None:
     assert not service.body.get("stream")
 
 
+class TypedListener(BaseCallbackHandler, _V2StreamingCallbackHandler):
+    """Asks for typed events, as a graph's `stream_events(version="v3")` does."""
+
+
+async def test_a_call_of_several_responses_is_not_made_a_stream_by_what_listens_to_it() -> None:
+    for own, of_call in (({"n": 2}, {}), ({}, {"n": 2})):
+        service = MockService()
+        bound = service.model(**own).bind(**of_call)
+        chain = RunnableLambda(bound.invoke, bound.ainvoke)
+        assert [event async for event in chain.astream_events("Hi", version="v2")]
+        bound.invoke("Hi", {"callbacks": [TypedListener()]})
+        await bound.ainvoke("Hi", {"callbacks": [TypedListener()]})
+        assert [(body["n"], "stream" in body) for body in service.bodies] == [(2, False)] * 3
+
+
 # --- what LangChain reads from the model ----------------------------------------------------
 
 
@@ -78,7 +97,8 @@ def test_tokens_are_counted_without_a_tokenizer() -> None:
     short, long = model.get_num_tokens("one two"), model.get_num_tokens("one two " * 50)
     assert 0 < short < long
     few = model.get_num_tokens_from_messages([HumanMessage("Hi")])
-    assert 0 < few < model.get_num_tokens_from_messages([HumanMessage("Hi")], tools=[TOOL])
+    for given in (TOOL, find, Sum):
+        assert 0 < few < model.get_num_tokens_from_messages([HumanMessage("Hi")], tools=[given])
 
 
 def test_a_custom_tokenizer_is_used_for_counts() -> None:

@@ -120,6 +120,18 @@ PARTS: dict[str, tuple[Any, dict[str, Any]]] = {
         {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "a"}},
         {"type": "text", "text": "a"},
     ),
+    "document, Anthropic's text in a string": (
+        {"type": "document", "source": {"type": "content", "content": "a"}},
+        {"type": "text", "text": "a"},
+    ),
+    "document, Anthropic's texts": (
+        {"type": "document", "source": {"type": "content", "content": [{"text": "a"}] * 2}},
+        {"type": "text", "text": "a\na"},
+    ),
+    "search_result": (
+        {"type": "search_result", "title": "t", "source": URL, "content": [{"text": "a"}]},
+        {"type": "text", "text": f"t\n{URL}\na"},
+    ),
     "text-plain": ({"type": "text-plain", "text": "a"}, {"type": "text", "text": "a"}),
     "text-plain with an id": (
         {"type": "text-plain", "text": "a", "file_id": "file-1"},
@@ -226,6 +238,10 @@ UNSENDABLE: dict[str, tuple[Any, str]] = {
     "a document whose text is missing": (
         {"type": "document", "source": {"type": "text"}},
         "it is incomplete (KeyError: 'data')",
+    ),
+    "a document of a picture": (
+        {"type": "document", "source": {"type": "content", "content": [{}]}},
+        "it is incomplete (KeyError: 'text')",
     ),
     "a video": (
         {"type": "video", "url": URL},

@@ -78,6 +78,16 @@ TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
         ToolMessage([{"type": "text", "text": "a"}], tool_call_id="x"),
         [{"role": "tool", "content": [{"type": "text", "text": "a"}], "tool_call_id": "x"}],
     ),
+    "human, an answer that is passed on": (
+        HumanMessage(
+            [{"type": "reasoning", "reasoning": "h"}, {"type": "text", "text": "a"}, CALL]
+        ),
+        [{"role": "user", "content": [{"type": "text", "text": "a"}]}],
+    ),
+    "tool, an answer that is passed on": (
+        ToolMessage([{"type": "thinking", "thinking": "h"}, "a"], tool_call_id="x"),
+        [{"role": "tool", "content": [{"type": "text", "text": "a"}], "tool_call_id": "x"}],
+    ),
     "Anthropic's tool results in a human turn": (
         HumanMessage(
             [

@@ -41,6 +41,11 @@ MERGED: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
         [{"max_tokens": None, "max_completion_tokens": 5}],
         {"max_tokens": 5},
     ),
+    "no tools, no choice among them": (
+        [{"tools": [], "tool_choice": "any", "parallel_tool_calls": True}],
+        {},
+    ),
+    "no tools but a mark of Bedrock's": ([{"tools": [{"cachePoint": {}}]}], {}),
     "nothing": ([], {}),
 }
 
@@ -138,13 +143,6 @@ BODIES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str
         {"stream": False},
         {},
     ),
-    "no tools, no choice among them": (
-        {"tools": [], "tool_choice": "auto", "parallel_tool_calls": True},
-        {},
-        {"stream": False},
-        {},
-    ),
-    "no tools and nothing else about them": ({"tools": []}, {}, {"stream": False}, {}),
     "a choice alone is the server's to judge": (
         {"tool_choice": "auto"},
         {},

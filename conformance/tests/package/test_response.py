@@ -204,7 +204,7 @@ def test_metadata_of_the_response_is_kept() -> None:
 
 
 def test_a_response_without_a_model_gets_the_requested_model() -> None:
-    result = read_all('{"choices": [{"message": {}}]}')
+    result = read_all('{"choices": [{"message": {}, "finish_reason": ""}]}')
 
     assert result.generations[0].message.response_metadata == {
         "model_provider": "baseten",

@@ -64,6 +64,14 @@ class Successor:
     def send(self) -> None:
         raise NotImplementedError
 
+    build_request = send
+
+
+class Session:
+    """A client of the library requests."""
+
+    send = Successor.send
+
 
 @in_each(
     ("argument", "kind", "wanted"),
@@ -74,6 +82,7 @@ class Successor:
             httpx.Client,
             r"httpx\.AsyncClient, not a Client",
         ),
+        "of requests": ("http_client", Session, r"httpx\.Client, not a Session"),
         "no client at all": ("http_client", dict, r"httpx2\.Client or httpx\.Client, not a dict"),
     },
 )

@@ -141,6 +141,12 @@ ENDS: dict[str, tuple[bytes, type[BasetenError], str, str | None]] = {
         "ended",
         None,
     ),
+    "cut behind an empty finish reason (Ollama)": (
+        said({"content": "a"}, finish_reason=""),
+        BasetenIncompleteStreamError,
+        "ended before",
+        "a",
+    ),
     "cut inside an event": (
         text("a") + b'data: {"choices":[{"del',
         BasetenIncompleteStreamError,

@@ -80,6 +80,7 @@ def test_metadata_that_is_sent_repeatedly_is_on_one_chunk() -> None:
     chunks = read(
         repeated({"content": "a"}, finish_reason="stop"),
         repeated({"content": "b"}, finish_reason="stop", stop_reason=154827),
+        repeated({}, finish_reason=""),
         DONE,
     )
     *before, last = [chunk.message.response_metadata for chunk in chunks]
@@ -116,12 +117,16 @@ def test_a_stream_without_a_model_gets_the_requested_model() -> None:
 
 def test_unknown_fields_of_a_choice_never_replace_metadata_of_the_response() -> None:
     conflicting = {"id": "x", "model_name": "x", "model_provider": "x", "token_ids": [1]}
-    merged = merge(repeated({"content": "a"}, finish_reason="stop", **conflicting))
+    merged = merge(
+        repeated({"content": "a"}, token_ids=[2, 3]),
+        repeated({"content": "a"}, finish_reason="stop", **conflicting),
+        repeated({}, token_ids=[]),
+    )
 
     assert merged.response_metadata == {
         **NAMED,
         "model_provider": "baseten",
-        "token_ids": [1],
+        "token_ids": [2, 3, 1],
         "finish_reason": "stop",
     }
 

@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError, model_validator
 from pydantic.v1 import BaseModel as OldModel
 
 from conformance.tests.package.in_each import in_each
@@ -49,6 +49,17 @@ class PersonDict(TypedDict):
 
     name: str
     text: str
+
+
+class Joined(BaseModel):
+    """A sum of two."""
+
+    total: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def add(cls, values: Any) -> Any:
+        return {"total": values["a"] + values["b"]}
 
 
 class Numbers(RootModel[list[int]]):
@@ -551,6 +562,13 @@ def test_partial_chunks_that_cannot_be_parsed_give_nothing() -> None:
         for message in (AIMessage("[" * 100_000), called("Sum", {"value": "x"}), AIMessage("x")):
             result = [ChatGeneration(message=message)]
             assert parser.parse_result(result, partial=True) is None  # type: ignore[attr-defined]  # a parser
+
+
+def test_a_validator_may_raise_anything_at_a_part_of_the_data() -> None:
+    for method in METHODS:
+        message = called("Joined", {"a": 1}) if method == "function_calling" else AIMessage("{}")
+        parser: Any = choose_parser(Joined, method)
+        assert parser.parse_result([ChatGeneration(message=message)], partial=True) is None
 
 
 def test_with_raw_the_parsing_error_may_be_of_any_kind() -> None:

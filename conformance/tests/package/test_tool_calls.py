@@ -133,6 +133,18 @@ SHAPES: dict[str, tuple[list[list[Any]], list[Call]]] = {
         [[delta("{}", name="f", call="a")], [delta('{"y":1}', name="g", call="b")]],
         [("f", "a", "{}"), ("g", "b", '{"y":1}')],
     ),
+    "another name and id at the same index, no arguments before (LMDeploy)": (
+        [[delta(name="f", call="a")], [delta('{"y":1}', name="g", call="b")]],
+        [("f", "a", ""), ("g", "b", '{"y":1}')],
+    ),
+    "another name at the same index, no id, behind whole arguments": (
+        [[delta("{}", name="f", call="a")], [delta("{ }", name="g")]],
+        [("f", "a", "{}"), ("g", "fresh-0", "{ }")],
+    ),
+    "another name at the same index, no id, no arguments before": (
+        [[delta(name="f", call="a")], [delta("{}", name="g")]],
+        [("f", "a", "{}")],
+    ),
     "a repeated index that turned to another call": (
         [
             [delta("{}", name="f", call="a")],

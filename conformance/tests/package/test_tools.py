@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from collections.abc import Callable
+from enum import Enum
+from functools import partial
+from typing import Annotated, Any, Union
 
 import pytest
 from langchain_core.tools import InjectedToolArg, InjectedToolCallId, StructuredTool, Tool, tool
 from langchain_core.utils.function_calling import convert_to_json_schema
+from pydantic import BaseModel
 
 from conformance.tests.package.in_each import in_each
 from conformance.tests.package.schema_samples import (
@@ -30,10 +35,38 @@ from conformance.tests.package.schema_samples import (
     function_of,
     schema_of,
 )
-from langchain_baseten._protocol.schemas import VENDOR_MARKS, describes_object, name_of, with_title
+from langchain_baseten._protocol.schemas import (
+    VENDOR_MARKS,
+    describes_object,
+    name_of,
+    with_title,
+    write_response_format,
+)
 from langchain_baseten._protocol.tools import write_tools
 from langchain_baseten.exceptions import BasetenRequestError
 
+
+class Untold(BaseModel):
+    """No JSON schema tells of a function."""
+
+    call: Callable[[], None]
+
+
+class Side(Enum):
+    """One of two sides."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+class Plain:
+    """No annotation tells of a field."""
+
+    def __init__(self, side: str) -> None:
+        self.side = side
+
+
+EITHER_SUM = Union[Sum, Total]  # noqa: UP007  which can be called, as `Sum | Total` cannot
 TOOLS: dict[str, tuple[Any, str]] = {
     "a function": (find, "find"),
     "a tool": (tool(find), "find"),
@@ -143,6 +176,40 @@ def test_a_tool_without_a_name_is_refused(nameless: Any) -> None:
 def test_an_unsupported_value_is_refused(given: Any) -> None:
     with pytest.raises(BasetenRequestError, match="Unsupported function"):
         write_tools([given], strict=None)
+
+
+@in_each("given", [partial(find, "x"), EITHER_SUM, list[Sum], dict[str, int], Side, Plain, Untold])
+def test_what_cannot_be_converted_is_named_in_the_error(given: Any) -> None:
+    for convert in (
+        write_tools,
+        lambda tools, strict: write_response_format(*tools, strict=strict),
+    ):
+        with pytest.raises(BasetenRequestError, match=re.escape(repr(given))):
+            convert([given], strict=None)
+
+
+@in_each("kind", ["array", "string", ["array", "null"]])
+def test_parameters_that_are_no_object_are_refused(kind: Any) -> None:
+    with pytest.raises(BasetenRequestError, match=r"'f' are of type .*method='json_schema'"):
+        write_tools([{"name": "f", "parameters": {"type": kind}}], strict=None)
+
+
+# what else the schema says -> what is added to it
+BARE: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {"properties": {}}),
+    ({"additionalProperties": False, "title": "t"}, {"properties": {}}),
+    ({"additionalProperties": {"type": "string"}}, {}),
+]
+
+
+@in_each(("more", "added"), BARE)
+def test_an_object_without_properties_gets_them_unless_its_keys_are_free(
+    more: dict[str, Any], added: dict[str, Any]
+) -> None:
+    parameters = {"type": "object", **more}
+    given = {"name": "f", "inputSchema": parameters}
+
+    assert function_of(given)["parameters"] == {**parameters, **added}
 
 
 def test_a_documented_function_keeps_its_description_and_its_arguments() -> None:
