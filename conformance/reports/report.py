@@ -33,7 +33,6 @@ __all__ = [
     "Cell",
     "Correction",
     "Feature",
-    "Finding",
     "Line",
     "Report",
     "build_report",

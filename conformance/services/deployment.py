@@ -29,7 +29,7 @@ from conformance.outbound.service_discovery import (
     find_endpoint,
     resolve_base_url,
 )
-from conformance.recording.cassettes import ROOT, name_cassette
+from conformance.recording.cassettes import ROOT, estimate, name_cassette
 from conformance.recording.recorder import find_lane, is_recorded
 from conformance.services.abilities import ABSENT_UNASKED, find_inability
 from conformance.services.budget import Limits, Meter
@@ -43,7 +43,7 @@ from conformance.verdicts.bound_items import (
     note_problem,
     places_of,
 )
-from conformance.verdicts.costs import Cost, add_up, estimate
+from conformance.verdicts.costs import Cost, add_up
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -153,8 +153,7 @@ def estimate_check(check: str, lane: str, root: Path = ROOT) -> Cost:
         lane: Its lane.
         root: Folder of the cassettes.
     """
-    path = root / name_cassette(check, lane)
-    return estimate([path.read_text(encoding="utf-8")] if path.is_file() else [])
+    return estimate([root / name_cassette(check, lane)])
 
 
 def choose_limits(estimate: Cost, max_requests: int | None, max_tokens: int | None) -> Limits:
