@@ -90,10 +90,8 @@ def _add_case(suite: ET.Element, line: Line, root: Path) -> None:
 
 def _tell(finding: Outcome) -> str:
     """Return all that is known of a failure: what pytest says, and what was on the wire first."""
-    parts = [f"\n{finding.check}", finding.text]
-    for exchange in finding.exchanges:
-        parts += [f"--- {exchange.name}\n{exchange.request}", f"--- response\n{exchange.response}"]
-    return "\n".join(parts)
+    exchanges = (exchange.text for exchange in finding.exchanges)
+    return "\n".join((f"\n{finding.check}", finding.text, *exchanges))
 
 
 def _count(element: ET.Element) -> None:
