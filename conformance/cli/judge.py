@@ -83,7 +83,8 @@ def judge(
     """
     # Read first: it may be the very file that this run is stored in.
     old = read_old(options.diff) if options.diff else None
-    pages = {path: _read_matrix(path) for path in (options.embedded, options.embed) if path}
+    embedding = filter(None, (options.embedded, options.embed))
+    pages = {path: find_matrix(path.read_text(encoding="utf-8")) for path in embedding}
     if options.embed and not pages[options.embed]:
         markers = f"{MATRIX_BEGINS} and {MATRIX_ENDS}"
         raise TableError(f"{options.embed} has no place for the matrix: write {markers}, once")
@@ -112,10 +113,6 @@ def judge(
         print_difference(difference, console)
         codes.append(difference.exit)
     return max(codes)
-
-
-def _read_matrix(path: Path) -> str:
-    return find_matrix(path.read_text(encoding="utf-8"))
 
 
 @contextmanager

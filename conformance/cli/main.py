@@ -37,48 +37,21 @@ HERE_ADDED: dict[str, Callable[[argparse._SubParsersAction[argparse.ArgumentPars
 """Commands of this folder, and what adds each to the tree."""
 
 ELSEWHERE = {
-    "broken": (
-        "conformance.broken.command",
-        "run the broken implementations: every check can fail",
-    ),
-    "cassettes": (
-        "conformance.recording.inventory",
-        "list the cassettes: age, evidence, what is wrong",
-    ),
-    "corpus": (
-        "conformance.maintenance.corpus.command",
-        "replay a folder of recordings through the client",
-    ),
+    "broken": ("broken.command", "run the broken implementations: every check can fail"),
+    "cassettes": ("recording.inventory", "list the cassettes: age, evidence, what is wrong"),
+    "corpus": ("maintenance.corpus.command", "replay a folder of recordings through the client"),
     "docs": (
-        "conformance.maintenance.documentation.command",
+        "maintenance.documentation.command",
         "run the pages' examples and compare what they show",
     ),
-    "drift": (
-        "conformance.maintenance.drift.command",
-        "re-send recorded requests and compare response shapes",
-    ),
-    "mutants": (
-        "conformance.maintenance.mutation",
-        "whether a run of mutmut killed enough",
-    ),
-    "profiles": (
-        "conformance.maintenance.profiles",
-        "refresh the model profiles, or print what has changed",
-    ),
-    "record": (
-        "conformance.recording.command",
-        "record cassettes; replay them before they replace the old",
-    ),
-    "release": (
-        "conformance.maintenance.release.command",
-        "whether this tree may be released, in one verdict",
-    ),
-    "serve": (
-        "conformance.reference.command",
-        "start the reference server, to try things without a key",
-    ),
+    "drift": ("maintenance.drift.command", "re-send recorded requests and compare response shapes"),
+    "mutants": ("maintenance.mutation", "whether a run of mutmut killed enough"),
+    "profiles": ("maintenance.profiles", "refresh the model profiles, or print what has changed"),
+    "record": ("recording.command", "record cassettes; replay them before they replace the old"),
+    "release": ("maintenance.release.command", "whether this tree may be released, in one verdict"),
+    "serve": ("reference.command", "start the reference server, to try things without a key"),
     "soak": (
-        "conformance.maintenance.soak.command",
+        "maintenance.soak.command",
         "random load for minutes; what is lost, mixed up or left open",
     ),
 }
@@ -103,7 +76,7 @@ def main(argv: Sequence[str] | None = None, suite: Suite = HERE) -> int:
     _accept_every_character()
     if arguments and arguments[0] in ELSEWHERE:
         # Imported when asked for: they need the client, and the judge does not.
-        module = importlib.import_module(ELSEWHERE[arguments[0]][0])
+        module = importlib.import_module(f"conformance.{ELSEWHERE[arguments[0]][0]}")
         return int(module.main(arguments[1:]))
     if not arguments or (arguments[0] not in HERE_ADDED and arguments[0] not in {"-h", "--help"}):
         arguments.insert(0, "verify")

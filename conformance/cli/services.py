@@ -101,7 +101,9 @@ def _judge_service(options: argparse.Namespace, suite: Suite, console: Console) 
         lanes=(service.lane,),
         claims=tuple(options.claim),
         options=service.write_options(
-            options.max_requests, options.max_tokens, options.max_silence
+            max_requests=options.max_requests,
+            max_tokens=options.max_tokens,
+            max_silence=options.max_silence,
         ),
         bound_only=True,
         command=_write_command(options),

@@ -14,12 +14,14 @@ import yaml
 
 from conformance import FOLDER, SuiteFault
 from conformance.recording.provenance import LOADER, Provenance, find_alteration, read_header, split
+from conformance.verdicts.costs import Cost, count_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 __all__ = [
     "ROOT",
+    "estimate",
     "find_flaws",
     "find_provenance",
     "find_unplayed",
@@ -68,6 +70,38 @@ def read_interactions(path: Path) -> list[dict[str, Any]]:
     if not found:
         raise SuiteFault(f"{path.name} holds no interaction")
     return found
+
+
+def estimate(paths: Iterable[Path]) -> Cost:
+    """Return what it costs to hold recorded conversations once more; nothing where none is.
+
+    Args:
+        paths: The cassettes; a file that is missing costs nothing.
+
+    Returns:
+        The number of requests, and the tokens that their answers counted. Another model counts
+        otherwise and may say more: the tokens are an estimate.
+
+    Raises:
+        SuiteFault: One of the files is no cassette.
+    """
+    spent: list[int] = []
+    for path in filter(Path.is_file, paths):
+        try:
+            spent += map(_count_tokens, read_interactions(path))
+        except (LookupError, TypeError) as flaw:
+            raise SuiteFault(f"{path.name} is not a cassette: {type(flaw).__name__}") from flaw
+    return Cost(len(spent), sum(spent))
+
+
+def _count_tokens(interaction: dict[str, Any]) -> int:
+    response = interaction["response"]
+    bodies = (interaction["request"]["body"], response["body"]["string"])
+    asked, said = (
+        each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each or "")
+        for each in bodies
+    )
+    return count_answer(response["status"]["code"], asked, said)
 
 
 @cache

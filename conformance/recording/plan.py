@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from conformance.media import to_terminal
-from conformance.recording.cassettes import find_provenance
+from conformance.recording.cassettes import estimate, find_provenance
 from conformance.targets import read_model_overrides
-from conformance.verdicts.costs import Cost, estimate
+from conformance.verdicts.costs import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -124,7 +124,7 @@ def make_plan(
 def estimate_cost(plan: Plan, root: Path) -> Cost:
     """Return what the old cassettes took; one that was never recorded takes at least a request."""
     old = [root / task.name for task in plan if (root / task.name).is_file()]
-    cost = estimate(path.read_text(encoding="utf-8") for path in old)
+    cost = estimate(old)
     return Cost(cost.requests + len(plan) - len(old), cost.tokens)
 
 

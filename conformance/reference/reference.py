@@ -73,7 +73,10 @@ class ReferenceServer:
             return _miss(route, 405, {"allow": _METHODS[route.operation]})
         if len(request.body) > _LARGEST_BODY[route.lane]:
             return refuse_at_edge(413, "Request body too large")
-        return _OPERATIONS[route.lane, route.operation](self, request)
+        operation = _OPERATIONS[route.lane, route.operation]
+        # The gateway reads the body of a chat before the key.
+        refused = None if operation is _chat_hosted else self.refuse_key(request)
+        return refused or operation(self, request)
 
     def refuse_key(self, request: ReceivedRequest) -> AnswerPlan | None:
         """Return the refusal of a request's key, None for a good one."""
@@ -106,18 +109,16 @@ def _decode(body: bytes) -> Any:
 
 def _list_hosted(responder: ReferenceServer, request: ReceivedRequest) -> AnswerPlan:
     listing = {"data": [model.listing() for model in HOSTED.values()]}
-    return responder.refuse_key(request) or plan_json(200, listing, EDGE_HEADERS)
+    return plan_json(200, listing, EDGE_HEADERS)
 
 
 def _chat_hosted(responder: ReferenceServer, request: ReceivedRequest) -> AnswerPlan:
     body = _decode(request.body)
     if not isinstance(body, dict):
         return refuse_at_edge(400, "Invalid request body")
-    malformed = find_malformed(body)
-    if malformed:
+    if malformed := find_malformed(body):
         return refuse_hosted(400, malformed, wrapped=False)
-    refused = responder.refuse_key(request)
-    if refused:
+    if refused := responder.refuse_key(request):
         return refused
     model = HOSTED.get(body["model"])
     if model is None:
@@ -202,13 +203,10 @@ def _list_served(responder: ReferenceServer, request: ReceivedRequest) -> Answer
         for model in filter(None, map(find_served, ("omni", "tiny")))
     ]
     listing = {"object": "list", "data": models}
-    return responder.refuse_key(request) or plan_json(200, listing, ENGINE_HEADERS)
+    return plan_json(200, listing, ENGINE_HEADERS)
 
 
 def _chat_served(responder: ReferenceServer, request: ReceivedRequest) -> AnswerPlan:
-    refused = responder.refuse_key(request)
-    if refused:
-        return refused
     body = _decode(request.body)
     if not isinstance(body, dict):
         return _complain(_unreadable(request.body, body))
@@ -261,15 +259,14 @@ def _complain(complaint: Complaint) -> AnswerPlan:
 
 
 def _embed_served(responder: ReferenceServer, request: ReceivedRequest) -> AnswerPlan:
-    refused = responder.refuse_key(request)
     body = _decode(request.body)
-    return refused or embed(body if isinstance(body, dict) else {})
+    return embed(body if isinstance(body, dict) else {})
 
 
 def _predict(responder: ReferenceServer, request: ReceivedRequest) -> AnswerPlan:
     """`/predict` takes what the model's author chose, never an OpenAI body."""
     told = "predict expects `prompt`; chat completions are served under /sync/v1"
-    return responder.refuse_key(request) or refuse_by_truss(400, told, 600)
+    return refuse_by_truss(400, told, 600)
 
 
 _OPERATIONS: Mapping[tuple[str, str], Callable[[ReferenceServer, ReceivedRequest], AnswerPlan]] = {

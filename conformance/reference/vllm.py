@@ -128,7 +128,11 @@ def _message(answer: Answer, setting: Setting, index: int) -> dict[str, Any]:
     calls = () if answer.cut_calls else answer.calls
     text = "".join(answer.text) + (_raw_calls(answer.calls) if answer.cut_calls else "")
     listed = [
-        {"id": _call_id(setting, index, at), "type": "function", "function": _function(call)}
+        {
+            "id": _call_id(setting, index, at),
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
         for at, call in enumerate(calls)
     ]
     return {
@@ -141,10 +145,6 @@ def _message(answer: Answer, setting: Setting, index: int) -> dict[str, Any]:
         **({"tool_calls": listed} if listed else {}),
         "reasoning": "".join(answer.reasoning) or None,
     }
-
-
-def _function(call: Call) -> dict[str, str]:
-    return {"name": call.name, "arguments": call.arguments}
 
 
 def _call_id(setting: Setting, choice: int, index: int) -> str:

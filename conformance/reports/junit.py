@@ -15,7 +15,8 @@ from conformance.verdicts.verdicts import Result, Status
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.reports.report import Finding, Line, Report
+    from conformance.reports.report import Line, Report
+    from conformance.verdicts.verdicts import Outcome
 
 __all__ = ["write_junit"]
 
@@ -87,12 +88,10 @@ def _add_case(suite: ET.Element, line: Line, root: Path) -> None:
     ET.SubElement(case, "system-out").text = to_xml("\n".join((line.statement, *said)))
 
 
-def _tell(finding: Finding) -> str:
+def _tell(finding: Outcome) -> str:
     """Return all that is known of a failure: what pytest says, and what was on the wire first."""
-    parts = [f"\n{finding.check}", finding.text]
-    for exchange in finding.exchanges:
-        parts += [f"--- {exchange.name}\n{exchange.request}", f"--- response\n{exchange.response}"]
-    return "\n".join(parts)
+    exchanges = (exchange.text for exchange in finding.exchanges)
+    return "\n".join((f"\n{finding.check}", finding.text, *exchanges))
 
 
 def _count(element: ET.Element) -> None:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
     from conformance.reports.exchange import Exchange
-    from conformance.reports.report import Finding, Line, Report
+    from conformance.reports.report import Line, Report
+    from conformance.verdicts.verdicts import Outcome
 
 __all__ = ["open_templates", "write_page"]
 
@@ -110,7 +111,7 @@ def _arrange(report: Report, lines: Sequence[Line], root: Path) -> dict[str, Any
     return {"says": lines[0], "status": status, "lanes": lanes}
 
 
-def _describe(finding: Finding, root: Path) -> dict[str, Any]:
+def _describe(finding: Outcome, root: Path) -> dict[str, Any]:
     file, number = find_origin(root, finding.check)
     return {
         "name": finding.check.partition("::")[2] or finding.check,

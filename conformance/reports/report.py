@@ -5,6 +5,7 @@ Knows how verdicts group into the page's table and how the model is stored; must
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
         Judgement,
         Outcome,
         Place,
-        Result,
-        ShownExchange,
         Verdict,
     )
 
@@ -34,7 +33,6 @@ __all__ = [
     "Cell",
     "Correction",
     "Feature",
-    "Finding",
     "Line",
     "Report",
     "build_report",
@@ -82,26 +80,6 @@ class Feature:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found about one line.
-
-    Attributes:
-        check: Node id of the check.
-        result: What became of it.
-        reason: One line, empty when it passed.
-        text: All that pytest says of a failure; empty for anything else.
-        exchanges: What a check that failed or broke sent and received first and last, if anything.
-    """
-
-    check: str
-    result: Result
-    reason: str
-    evidence: tuple[str, ...]
-    text: str = ""
-    exchanges: tuple[ShownExchange, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
     """One verdict with what its claim says and what each of its checks found.
 
@@ -130,7 +108,7 @@ class Line:
     again: str
     reasons: tuple[str, ...]
     evidence: tuple[str, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[Outcome, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +156,12 @@ class Report:
 
     def to_json(self) -> str:
         """Return the model as JSON, with its format number first."""
-        return to_json({"format": FORMAT} | asdict(self)) + "\n"
+        return to_json({"format": FORMAT} | asdict(self, dict_factory=_leave_places_out)) + "\n"
+
+
+def _leave_places_out(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a dictionary without a finding's place, which is that of its line."""
+    return {name: value for name, value in fields if name != "place"}
 
 
 def build_report(table: Table, judgement: Judgement, record: Record) -> Report:
@@ -215,18 +198,10 @@ def list_corrections(table: Table) -> tuple[Correction, ...]:
     )
 
 
-def _group(outcomes: Iterable[Outcome]) -> dict[Place, list[Finding]]:
-    found: dict[Place, list[Finding]] = {}
+def _group(outcomes: Iterable[Outcome]) -> Mapping[Place, Sequence[Outcome]]:
+    found: dict[Place, list[Outcome]] = defaultdict(list)
     for outcome in sorted(outcomes, key=lambda outcome: outcome.check):
-        finding = Finding(
-            outcome.check,
-            outcome.result,
-            outcome.reason,
-            outcome.evidence,
-            outcome.text,
-            outcome.exchanges,
-        )
-        found.setdefault(outcome.place, []).append(finding)
+        found[outcome.place].append(outcome)
     return found
 
 
@@ -278,7 +253,7 @@ def _say_again(header: Mapping[str, Any], place: Place) -> str:
 
 
 def _describe(
-    table: Table, verdict: Verdict, findings: Iterable[Finding], header: Mapping[str, Any]
+    table: Table, verdict: Verdict, findings: Iterable[Outcome], header: Mapping[str, Any]
 ) -> Line:
     claim = table.claims[verdict.place.claim]
     return Line(

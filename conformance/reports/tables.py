@@ -64,15 +64,16 @@ def print_report(report: Report, console: Console, *, exchanges: bool = False) -
     for lane in report.lanes:
         grid.add_column(to_terminal(lane))
     for feature in report.features:
+        title = f"{_indent(feature, '  ')}{feature.name} {feature.mark}".rstrip()
         cells = (_draw(feature.cells.get(lane)) for lane in report.lanes)
-        grid.add_row(to_terminal(_title(feature)), *cells)
+        grid.add_row(to_terminal(title), *cells)
     console.print(grid)
     for text in (
         *_list_causes(report),
         *_list_lines(report),
         *(_list_exchanges(report) if exchanges else ()),
         *_list_problems(report),
-        _sum_up(report),
+        to_terminal(f"\n{_count(report)}", style="green" if report.exit == 0 else "bold red"),
         *_explain(report),
     ):
         console.print(text)
@@ -195,10 +196,6 @@ def _name(report: Report) -> str:
     return f"Conformance{subject} on target {where}: {packages}"
 
 
-def _title(feature: Feature) -> str:
-    return f"{_indent(feature, '  ')}{feature.name} {feature.mark}".rstrip()
-
-
 def _indent(feature: Feature, space: str) -> str:
     return f"{space}└ " if feature.under else ""
 
@@ -282,8 +279,7 @@ def _list_exchanges(report: Report) -> Iterator[Text]:
         yield to_terminal(f"\n{check}", style="bold")
         yield to_terminal(finding.text or finding.reason)
         for exchange in finding.exchanges:
-            yield to_terminal(f"--- {exchange.name}\n{exchange.request}")
-            yield to_terminal(f"--- response\n{exchange.response}")
+            yield to_terminal(exchange.text)
         yield to_terminal(f"--- again: {line.again}")
 
 
@@ -314,10 +310,6 @@ def _tell(reason: str, checks: list[str], told: dict[str, str], claim: str) -> s
 def _list_problems(report: Report) -> Iterator[Text]:
     for problem in report.problems:
         yield to_terminal(f"\n✗ PROBLEM  {problem}", style="bold red")
-
-
-def _sum_up(report: Report) -> Text:
-    return to_terminal(f"\n{_count(report)}", style="green" if report.exit == 0 else "bold red")
 
 
 def _count(report: Report) -> str:

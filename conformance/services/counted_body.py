@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from conformance.libraries import AsyncBody, Body, errors
@@ -45,30 +46,28 @@ class CountedBody(Body, AsyncBody):
         self._ended = self._lost = self._noted = False
 
     def __iter__(self) -> Iterator[bytes]:
-        try:
+        with self._noting_its_end():
             for chunk in self._stream:
                 yield self._take(chunk)
                 if self._meter.stays_open and self._told:
                     break
-        except _LOST as error:
-            if self._loses(error):
-                raise
-        self._ended = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
+        with self._noting_its_end():
             async for chunk in self._stream:
                 yield self._take(chunk)
                 if self._meter.stays_open and self._told:
                     break
+
+    @contextmanager
+    def _noting_its_end(self) -> Iterator[None]:
+        try:
+            yield
         except _LOST as error:
-            if self._loses(error):
+            self._lost = self._meter.loses(error, told=self._told)
+            if self._lost:
                 raise
         self._ended = True
-
-    def _loses(self, error: Exception) -> bool:
-        self._lost = self._meter.loses(error, told=self._told)
-        return self._lost
 
     @property
     def _told(self) -> bool:

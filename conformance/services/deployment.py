@@ -29,7 +29,7 @@ from conformance.outbound.service_discovery import (
     find_endpoint,
     resolve_base_url,
 )
-from conformance.recording.cassettes import ROOT, name_cassette
+from conformance.recording.cassettes import ROOT, estimate, name_cassette
 from conformance.recording.recorder import find_lane, is_recorded
 from conformance.services.abilities import ABSENT_UNASKED, find_inability
 from conformance.services.budget import Limits, Meter
@@ -43,7 +43,7 @@ from conformance.verdicts.bound_items import (
     note_problem,
     places_of,
 )
-from conformance.verdicts.costs import Cost, add_up, estimate
+from conformance.verdicts.costs import Cost, add_up
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -92,27 +92,12 @@ class Service:
     url: str
     model: str
 
-    def write_options(
-        self,
-        max_requests: int | None = None,
-        max_tokens: int | None = None,
-        max_silence: float | None = None,
-    ) -> tuple[str, ...]:
-        """Return what pytest is told; never a key.
-
-        Args:
-            max_requests: Limit of requests; None for what the checks are estimated to need.
-            max_tokens: The same of tokens.
-            max_silence: Seconds for which the service may be silent; None for the default.
-        """
-        return (
-            *("-p", "conformance.services.deployment"),
-            *([f"--model-url={self.url}"] if self.url else ()),
-            *([f"--model={self.model}"] if self.model else ()),
-            *([] if max_requests is None else [f"--max-requests={max_requests}"]),
-            *([] if max_tokens is None else [f"--max-tokens={max_tokens}"]),
-            *([] if max_silence is None else [f"--max-silence={max_silence}"]),
-        )
+    def write_options(self, **limits: float | None) -> tuple[str, ...]:
+        """Return what pytest is told, without the limits that are None; never a key."""
+        options = {"model-url": self.url, "model": self.model, **limits}
+        given = {name: each for name, each in options.items() if each not in {"", None}}
+        told = (f"--{name.replace('_', '-')}={each}" for name, each in given.items())
+        return ("-p", "conformance.services.deployment", *told)
 
 
 def aim(
@@ -153,8 +138,7 @@ def estimate_check(check: str, lane: str, root: Path = ROOT) -> Cost:
         lane: Its lane.
         root: Folder of the cassettes.
     """
-    path = root / name_cassette(check, lane)
-    return estimate([path.read_text(encoding="utf-8")] if path.is_file() else [])
+    return estimate([root / name_cassette(check, lane)])
 
 
 def choose_limits(estimate: Cost, max_requests: int | None, max_tokens: int | None) -> Limits:

@@ -69,10 +69,6 @@ def _streams_unasked(heard: Heard, _: Collection[str]) -> bool:
     return heard.answers and heard.is_stream and "stream" not in list_features(heard.asked)
 
 
-def _breaks_schema(heard: Heard, _: Collection[str]) -> bool:
-    return heard.breaks_schema
-
-
 def _limits_answers(heard: Heard, _: Collection[str]) -> bool:
     unlimited = heard.answers and not _LIMITS.intersection(list_features(heard.asked))
     return unlimited and "length" in heard.finish_reasons
@@ -157,7 +153,11 @@ _TOLD = (
         _streams_calls_badly,
     ),
     _Told("tools.choice.forced", "the service makes no call that is forced", _ignores_force),
-    _Told(_SCHEMA, "the service answers with an object of another schema", _breaks_schema),
+    _Told(
+        _SCHEMA,
+        "the service answers with an object of another schema",
+        lambda heard, _: heard.breaks_schema,
+    ),
     _Told(_PLAIN, "the service ends answers without a text", _says_nothing),
     _Told("usage.invoke.once", f"the service {_MISCOUNTED}", _miscounts, _COUNTING),
     _Told(

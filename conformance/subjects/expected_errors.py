@@ -20,7 +20,7 @@ from conformance.subjects.known_faults import KNOWN, overlook
 from conformance.subjects.subject import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 __all__ = [
     "catch",
@@ -79,16 +79,12 @@ def expect(kind: str, match: str | None = None, *, ours: str | None = None) -> A
     """
     if chosen().ours:
         return pytest.raises(catch(kind), match=ours or match)
-    return pytest.raises(Exception, match=match, check=_judge(kind))
+    return pytest.raises(Exception, match=match, check=lambda error: is_typed(kind, error))
 
 
 def tolerate() -> AbstractContextManager[Any]:
     """Return a context in which a client of another maker may raise: something else is judged."""
     return nullcontext() if chosen().ours else suppress(Exception)
-
-
-def _judge(kind: str) -> Callable[[Exception], bool]:
-    return lambda error: is_typed(kind, error)
 
 
 def has_type(kind: str, error: Exception) -> bool:

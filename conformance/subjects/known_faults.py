@@ -92,10 +92,6 @@ def _find_whole_name(body: dict[str, Any]) -> str:
     return next((slug for slug in HOSTED if slug.partition("/")[2] == asked), "")
 
 
-def _has_cut_name(body: dict[str, Any]) -> bool:
-    return bool(_find_whole_name(body))
-
-
 def _name_model(body: dict[str, Any]) -> None:
     body["model"] = _find_whole_name(body)
 
@@ -172,7 +168,7 @@ _FAULTS = (
     _Fault(
         "instantiation.model.slug",
         "the model is asked for by the end of its name alone",
-        _has_cut_name,
+        lambda body: bool(_find_whole_name(body)),
         _name_model,
     ),
     _Fault(

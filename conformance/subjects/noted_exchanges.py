@@ -6,6 +6,7 @@ an exchange is shown.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -98,31 +99,27 @@ class ExchangeListener:
 
     def _listen(self, send: Callable[..., Any]) -> Callable[..., Any]:
         def listen(client: Any, request: Request, *given: Any, **options: Any) -> Any:
-            noted = self._note_request(request)
-            try:
-                response = send(client, request, *given, **options)
-            except BaseException as error:
-                _note_failure(noted, error)
-                raise
-            return _note_response(noted, response)
+            with self._noting(request) as noted:
+                return _note_response(noted, send(client, request, *given, **options))
 
         return listen
 
     def _listen_awaited(self, send: Callable[..., Any]) -> Callable[..., Any]:
         async def listen(client: Any, request: Request, *given: Any, **options: Any) -> Any:
-            noted = self._note_request(request)
-            try:
-                response = await send(client, request, *given, **options)
-            except BaseException as error:
-                _note_failure(noted, error)
-                raise
-            return _note_response(noted, response)
+            with self._noting(request) as noted:
+                return _note_response(noted, await send(client, request, *given, **options))
 
         return listen
 
-    def _note_request(self, request: Request) -> NotedExchange:
+    @contextmanager
+    def _noting(self, request: Request) -> Iterator[NotedExchange]:
         body = getattr(request, "_content", b"")
-        return self._note(f"{request.method} {request.url}", request.headers.items(), body)
+        noted = self._note(f"{request.method} {request.url}", request.headers.items(), body)
+        try:
+            yield noted
+        except BaseException as error:
+            noted.failure = type(error).__name__
+            raise
 
     def _listen_to_server(self, plan: Callable[..., AnswerPlan]) -> Callable[..., AnswerPlan]:
         def listen(server: LoopbackServer, request: ReceivedRequest) -> AnswerPlan:
@@ -136,10 +133,6 @@ class ExchangeListener:
             return replace(answer, pieces=cast("tuple[BodyPiece, ...]", pieces))
 
         return listen
-
-
-def _note_failure(noted: NotedExchange, error: BaseException) -> None:
-    noted.failure = type(error).__name__
 
 
 def _note_response(noted: NotedExchange, response: Response) -> Response:

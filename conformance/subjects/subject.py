@@ -57,15 +57,7 @@ class SubjectError(ValueError):
 
 
 class Subject(Protocol):
-    """Who is judged.
-
-    Attributes:
-        ours: Whether it is the client of this repository, or a class that derives from it.
-        name: What reports call it.
-        kind: The model's class, or what can be asked and called as if it were the class.
-        package: The distribution that the class comes from; empty if none says so.
-        usual: ChatBaseten's defaults for fields of which a class that derives from it has others.
-    """
+    """Who is judged: `OwnClient` or a `Factory`, which says what each of these is."""
 
     @property
     def ours(self) -> bool: ...
@@ -77,8 +69,7 @@ class Subject(Protocol):
     def package(self) -> str: ...
     @property
     def usual(self) -> Mapping[str, Any]: ...
-    def make(self, **settings: Any) -> Any:
-        """Make a model from constructor's arguments."""
+    def make(self, **settings: Any) -> Any: ...
 
 
 class OwnClient:

@@ -1,6 +1,6 @@
 """What conversations cost: how many requests, and about how many tokens.
 
-Knows cassettes' text and the usage that answers carry; must not know files, checks or limits.
+Knows the usage that answers carry; must not know files, checks or limits.
 """
 
 from __future__ import annotations
@@ -9,14 +9,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import yaml
-
-from conformance import SuiteFault
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Cost", "add_up", "count_answer", "estimate", "read_payloads"]
+__all__ = ["Cost", "add_up", "count_answer", "read_payloads"]
 
 _REFUSED = 400
 _BLANK = re.compile(r"\r\n\r\n|\n\n|\r\r")
@@ -24,8 +20,6 @@ _DATA = re.compile(r"(?:^|[\r\n])data:([^\r\n]*)")
 _CHARACTERS_PER_TOKEN = 4
 _LONG = 2_000
 _PICTURE = 1_000
-# Reading a few hundred cassettes takes a second with libyaml, ten without.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Cost(NamedTuple):
@@ -33,23 +27,6 @@ class Cost(NamedTuple):
 
     requests: int
     tokens: int
-
-
-def estimate(cassettes: Iterable[str]) -> Cost:
-    """Return what it costs to hold the recorded conversations once more.
-
-    Args:
-        cassettes: The text of each cassette.
-
-    Returns:
-        The number of requests, and the tokens that their answers counted. Another model counts
-        otherwise and may say more: the tokens are an estimate.
-
-    Raises:
-        SuiteFault: A text is no cassette.
-    """
-    talks = [talk for text in cassettes for talk in _read(text)]
-    return Cost(len(talks), sum(count_answer(*talk) for talk in talks))
 
 
 def add_up(costs: Iterable[Cost]) -> Cost:
@@ -76,20 +53,6 @@ def count_answer(status: int, request: str, answer: str) -> int:
     counted = [_read_usage(each) for each in said]
     # A stream counts on from event to event, so the largest number is the last.
     return max(counted, default=0) or _guess([*read_payloads(request), *said])
-
-
-def _read(text: str) -> Iterator[tuple[int, str, str]]:
-    try:
-        for each in yaml.load(text, Loader=_LOADER)["interactions"]:  # noqa: S506  a safe loader
-            response = each["response"]
-            asked, said = each["request"]["body"], response["body"]["string"]
-            yield int(response["status"]["code"]), _to_text(asked), _to_text(said)
-    except (yaml.YAMLError, KeyError, TypeError, ValueError) as flaw:
-        raise SuiteFault(f"what was given is no cassette: {type(flaw).__name__}") from flaw
-
-
-def _to_text(body: Any) -> str:
-    return body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
 
 
 def read_payloads(body: str) -> Iterator[Any]:

@@ -10,8 +10,10 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
+
 from conformance import SuiteFault
-from conformance.verdicts.verdicts import Outcome, Place, Result, ShownExchange
+from conformance.verdicts.verdicts import Outcome, Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "CutRecordError", "Record", "RecordWriter", "join", "read_record"]
 
 FORMAT = 1
+_OUTCOME = TypeAdapter(Outcome)
 
 
 class CutRecordError(SuiteFault):
@@ -85,18 +88,7 @@ class RecordWriter:
 
     def write_outcome(self, outcome: Outcome) -> None:
         """Note what a check found about a place."""
-        self._write(
-            {
-                "kind": "outcome",
-                **outcome.place._asdict(),
-                "check": outcome.check,
-                "result": outcome.result,
-                "reason": outcome.reason,
-                "evidence": outcome.evidence,
-                "text": outcome.text,
-                "exchanges": [asdict(each) for each in outcome.exchanges],
-            }
-        )
+        self._write({"kind": "outcome"} | asdict(outcome))
 
     def write_unbound_failure(self, where: str, reason: str) -> None:
         """Note a failure that belongs to no claim; one of no check has no place either."""
@@ -178,8 +170,8 @@ def _take_line(record: Record, line: dict[str, Any], number: int) -> None:
             record.bindings.append((check, Place(claim, lane)))
         case {"kind": "collected"}:
             record.collected = True
-        case {"kind": "outcome", "claim": claim, "lane": lane, "check": check, **found}:
-            record.outcomes.append(_read_outcome(Place(claim, lane), check, found))
+        case {"kind": "outcome", **found}:
+            record.outcomes.append(_OUTCOME.validate_python(found))
         case {"kind": "unbound failure", "where": where, "reason": reason}:
             record.unbound_failures.append((where, reason))
         case {"kind": "cassette use", "cassette": cassette, "check": check}:
@@ -192,10 +184,3 @@ def _take_line(record: Record, line: dict[str, Any], number: int) -> None:
             record.complete = lines == number
         case _:
             raise ValueError(line)
-
-
-def _read_outcome(place: Place, check: str, found: dict[str, Any]) -> Outcome:
-    sources = tuple(found["evidence"])
-    exchanges = tuple(ShownExchange(**each) for each in found["exchanges"])
-    result, reason = Result(found["result"]), found["reason"]
-    return Outcome(place, check, result, reason, sources, found["text"], exchanges)

@@ -113,6 +113,11 @@ class ShownExchange:
         """Which request it is, where there are several."""
         return f"request {self.number} of {self.total}" if self.total > 1 else "request"
 
+    @property
+    def text(self) -> str:
+        """Both of them, each with a heading."""
+        return f"--- {self.name}\n{self.request}\n--- response\n{self.response}"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

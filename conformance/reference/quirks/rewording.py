@@ -24,7 +24,9 @@ Change: TypeAlias = Callable[[AnswerPlan], AnswerPlan]
 
 def reword(*changes: Change) -> Mount:
     """Return a mount that sends what a responder answers through each change in turn."""
-    return lambda responder: lambda request: reduce(_apply, changes, responder(request))
+    return lambda responder: (
+        lambda request: reduce(lambda plan, change: change(plan), changes, responder(request))
+    )
 
 
 def in_answers(change: Callable[[Payload], Payload]) -> Change:
@@ -83,10 +85,6 @@ def in_streams(change: Change) -> Change:
 def read_asked(request: ReceivedRequest) -> Payload:
     """Return the body of a request, empty where it is no JSON object."""
     return _read_object(request.body)
-
-
-def _apply(plan: AnswerPlan, change: Change) -> AnswerPlan:
-    return change(plan)
 
 
 def _read_object(data: bytes) -> Payload:

@@ -9,10 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from conformance.maintenance.benchmarks.analysis import Spread, write_cost
-from conformance.maintenance.benchmarks.report import (
-    Axis,
-    write_page,
-)
+from conformance.maintenance.benchmarks.report import Axis, write_page
 from conformance.maintenance.benchmarks.run import Run
 from conformance.tests.suite.benchmark_runs import MEASURED, STEEP, make_run, make_summary
 from conformance.tests.suite.page_reader import Reader
@@ -50,6 +47,10 @@ def test_a_ratio_is_written_with_its_spread(ratio: Spread, text: str) -> None:
     assert str(ratio) == text
 
 
+def test_the_cost_of_a_row_is_the_median_of_the_rounds() -> None:
+    assert make_summary().rows[0].list_words("ours", "floor") == ["40 µs", "2.00 x"]
+
+
 def test_the_reason_for_a_growth_may_be_unknown() -> None:
     [steep, *_] = [line for line in make_summary().lines if line.quantity is STEEP]
     unknown = replace(steep, quantity=replace(STEEP, steeper=""))
@@ -71,8 +72,9 @@ def page(run: Run) -> str:
     return write_page(run, make_summary(run), MEASURED)
 
 
-def test_the_page_needs_no_other_file_and_has_both_looks() -> None:
+def test_the_page_of_a_right_run_needs_no_other_file_and_has_both_looks() -> None:
     text = page(make_run())
+    assert "✓ All results are correct." in text
     tags = {tag for tag, _ in Reader(text).found}
     assert not tags & {"script", "link", "img", "iframe"}
     assert not re.search(r"url\((?!#)", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -38,45 +39,43 @@ def record(
     return Record({}, outcomes=found, complete=complete)
 
 
-def test_one_that_fails_what_it_declares_with_its_messages_is_exact() -> None:
-    finding = compare(WRONG, record(FAILED))
-    assert finding.flaws == ()
-    assert finding.failed == {CALLS, KEYS}
+@pytest.mark.parametrize(
+    ("declared", "failed", "flaws"),
+    [
+        ({}, FAILED, ()),
+        ({"messages": ()}, FAILED, ()),
+        ({}, {CALLS: FAILED[CALLS]}, ("passed: keys.read.environment (client)", UNSAID)),
+        (
+            {},
+            {**FAILED, LOGPROBS: "assert 1 == 2"},
+            ("failed undeclared: logprobs.dedicated.absent (dedicated)",),
+        ),
+        (
+            {},
+            {**FAILED, KEYS: "timeout"},
+            ("failed with another message: keys.read.environment (client)", UNSAID),
+        ),
+        ({}, {**FAILED, KEYS: "assert 1 == 2"}, (UNSAID,)),
+        (
+            {"must_fail": frozenset(), "messages": ()},
+            {},
+            ("nothing is declared: run it with --write",),
+        ),
+    ],
+    ids=["exact", "no message", "survives", "undeclared", "other reason", "unsaid", "empty"],
+)
+def test_one_is_exact_that_fails_what_it_declares_and_nothing_else(
+    declared: dict[str, Any], failed: dict[Place, str], flaws: tuple[str, ...]
+) -> None:
+    finding = compare(replace(WRONG, **declared), record(failed))
+    assert finding.flaws == flaws
+    assert flaws or finding.failed == {CALLS, KEYS}
 
 
 def test_one_failing_check_is_enough_and_passing_ones_beside_it_do_not_save_the_claim() -> None:
     beside = record(FAILED)
     beside.outcomes.append(Outcome(CALLS, "test_y", Result.PASSED))
     assert compare(WRONG, beside).flaws == ()
-
-
-@pytest.mark.parametrize(
-    ("failed", "flaws"),
-    [
-        ({CALLS: FAILED[CALLS]}, ("passed: keys.read.environment (client)", UNSAID)),
-        (
-            {**FAILED, LOGPROBS: "assert 1 == 2"},
-            ("failed undeclared: logprobs.dedicated.absent (dedicated)",),
-        ),
-        (
-            {**FAILED, KEYS: "timeout"},
-            ("failed with another message: keys.read.environment (client)", UNSAID),
-        ),
-        ({**FAILED, KEYS: "assert 1 == 2"}, (UNSAID,)),
-    ],
-    ids=["survives", "undeclared", "other reason", "unsaid"],
-)
-def test_one_is_not_exact(failed: dict[Place, str], flaws: tuple[str, ...]) -> None:
-    assert compare(WRONG, record(failed)).flaws == flaws
-
-
-def test_without_messages_any_reason_will_do() -> None:
-    assert compare(replace(WRONG, messages=()), record(FAILED)).flaws == ()
-
-
-def test_one_that_declares_nothing_is_not_exact() -> None:
-    empty = replace(WRONG, must_fail=frozenset(), messages=())
-    assert compare(empty, record({})).flaws == ("nothing is declared: run it with --write",)
 
 
 def test_the_verdict_broken_is_no_failure_and_not_exact_either() -> None:

@@ -30,7 +30,7 @@ from conformance.tests.suite.ways_of_asking import (
     ask_stream,
     ask_with_httpx,
 )
-from langchain_baseten import BasetenError
+from langchain_baseten import BasetenConnectionError, BasetenError
 
 STREAMED = {"model": SLUG, "messages": [{"role": "user", "content": "Hi"}], "stream": True}
 KEY = {"authorization": "Bearer k"}
@@ -349,10 +349,12 @@ def test_an_answer_that_is_lost_on_its_way_is_no_answer(ask: Callable[[str], str
 
     with guarded(lose) as (meter, server):
         assert ask(server.url)
-        with pytest.raises(BasetenError):
+        with pytest.raises(BasetenConnectionError):
             ask(server.url)
     assert (meter.withheld, meter.stopped) == ("", "")
     assert [each.failure for each in meter.heard] == ["", "an answer without its end"]
+    # A stream is read no further than its last event.
+    assert [each.left for each in meter.heard] == [ask is ask_stream, False]
 
 
 def test_a_check_that_asks_for_another_model_does_not_apply() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from conformance.recording import cassettes
 from conformance.recording.redaction import REQUEST_HEADERS, RESPONSE_HEADERS
 from conformance.recording.scanner import scan_folder
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
+from conformance.verdicts.costs import Cost
 
 
 @pytest.fixture
@@ -130,3 +132,28 @@ def test_each_cassette_here_says_what_answered() -> None:
         assert (about.evidence == "reference") == (about.source == "reference server"), path.name
         assert (about.evidence == "live") == about.host.endswith(".baseten.co"), path.name
         assert about.lane == path.relative_to(cassettes.ROOT).parts[0]
+
+
+# --- what it costs to record them again ---
+
+
+def test_requests_are_counted_and_tokens_are_what_the_answers_counted(tmp_path: Path) -> None:
+    usage = json.dumps({"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}})
+    one = write_cassette(tmp_path / "one.yaml", talk(usage), talk(f"data: {usage}\n\n"))
+    two = write_cassette(tmp_path / "two.yaml", talk(usage.encode()))
+    assert cassettes.estimate([one, tmp_path / "none.yaml", two]) == Cost(requests=3, tokens=21)
+    assert cassettes.estimate([]) == Cost(0, 0)
+
+
+def test_the_cassettes_here_can_be_counted() -> None:
+    paths = cassettes.list_cassettes()[:20]
+    cost = cassettes.estimate(paths)
+    assert cost.requests == sum(len(cassettes.read_interactions(path)) for path in paths)
+    assert cost.tokens > cost.requests
+
+
+@pytest.mark.parametrize("text", ["x: [", "[]", "interactions: 5", "interactions: [{}]", ""])
+def test_what_is_no_cassette_costs_nobody_knows_what(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(SuiteFault, match=r"a\.yaml is not a cassette"):
+        cassettes.estimate([tmp_path / "a.yaml"])

@@ -4,53 +4,14 @@ import json
 from typing import Any
 
 import pytest
-import yaml
 
-from conformance import SuiteFault
-from conformance.recording.cassettes import list_cassettes, read_interactions
-from conformance.verdicts.costs import Cost, count_answer, estimate
+from conformance.verdicts.costs import count_answer
 
 USAGE = {"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}
 
 
 def stream(*events: Any) -> str:
     return "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
-
-
-def traffic(*answers: Any, status: int = 200) -> str:
-    return yaml.safe_dump(
-        {
-            "interactions": [
-                {
-                    "request": {"body": json.dumps({"content": "x" * 40})},
-                    "response": {"status": {"code": status}, "body": {"string": answer}},
-                }
-                for answer in answers
-            ]
-        }
-    )
-
-
-def test_requests_are_counted_and_tokens_are_what_the_answers_counted() -> None:
-    texts = [traffic(json.dumps(USAGE), stream(USAGE)), traffic(json.dumps(USAGE).encode())]
-    assert estimate(texts) == Cost(requests=3, tokens=21)
-
-
-def test_nothing_costs_nothing() -> None:
-    assert estimate([]) == Cost(0, 0)
-
-
-def test_the_cassettes_here_can_be_counted() -> None:
-    paths = list_cassettes()[:20]
-    cost = estimate(path.read_text(encoding="utf-8") for path in paths)
-    assert cost.requests == sum(len(read_interactions(path)) for path in paths)
-    assert cost.tokens > cost.requests
-
-
-@pytest.mark.parametrize("text", ["x: [", "[]", "interactions: 5", "interactions: [{}]", ""])
-def test_what_is_no_cassette_is_the_suites_fault(text: str) -> None:
-    with pytest.raises(SuiteFault, match="no cassette"):
-        estimate([text])
 
 
 def test_counts_that_grow_inside_a_stream_are_not_added_up() -> None:

@@ -11,7 +11,7 @@ import pytest
 from conformance.claims.table import CLAIMS_FILE
 from conformance.cli.main import main
 from conformance.outbound.model_listing import ServedError
-from conformance.recording.cassettes import ROOT
+from conformance.recording.cassettes import ROOT, estimate
 from conformance.reference import LoopbackServer, ReceivedRequest
 from conformance.reference.exchange import AnswerPlan, BodyPiece, plan_json
 from conformance.runner import HERE
@@ -29,7 +29,7 @@ from conformance.services.deployment import (
     state_source,
 )
 from conformance.targets import ENGINE_KEY
-from conformance.verdicts.costs import Cost, add_up, estimate
+from conformance.verdicts.costs import Cost, add_up
 from conformance.verdicts.evidence import Evidence
 from conformance.verdicts.verdicts import Place
 
@@ -105,8 +105,7 @@ def test_a_check_costs_what_its_cassette_cost() -> None:
 @pytest.mark.parametrize("lane", ["dedicated", "model-apis"])
 def test_default_limits_cover_what_every_check_of_a_lane_is_estimated_to_cost(lane: str) -> None:
     # Every cassette of the lane is more than any target's checks ask for.
-    texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / lane).rglob("*.yaml"))]
-    cost = estimate(texts)
+    cost = estimate((ROOT / lane).rglob("*.yaml"))
     limits = choose_limits(cost, None, None)
     assert 200 < cost.requests <= limits.requests * 2 / 3 + 1
     assert cost.tokens <= limits.tokens / 2

@@ -168,24 +168,16 @@ def test_a_replay_that_is_cut_is_kept_as_what_it_is(gate: Gate) -> None:
     assert isinstance(gate.report, CutRunError)
 
 
-def test_pages_that_say_what_was_judged_are_a_yes(gate: Gate, tmp_path: Path) -> None:
-    report = make(tmp_path)
-    see(gate, report)
-    load_small(tmp_path, CLAIMS.replace('language = "en"\n', OWN_PAGE))
-    page = "Calls Logprobs downloads set the variable"
-    (tmp_path / "README.md").write_text(f"{page}\n{write_matrix(report)}\n", encoding="utf-8")
-    assert ask("pages", gate).word is Word.YES
-
-
 @pytest.mark.parametrize(
     ("page", "words"),
     [
+        ("Calls Logprobs downloads set the variable\n{matrix}", None),
         ("Calls Logprobs downloads {matrix}", "does not say 'set the variable'"),
         ("Calls Logprobs downloads set the variable", "its matrix is not the one"),
     ],
 )
-def test_pages_that_say_something_else_are_a_no(
-    gate: Gate, tmp_path: Path, page: str, words: str
+def test_pages_have_to_say_what_was_judged(
+    gate: Gate, tmp_path: Path, page: str, words: str | None
 ) -> None:
     report = make(tmp_path)
     see(gate, report)
@@ -193,8 +185,8 @@ def test_pages_that_say_something_else_are_a_no(
     text = page.format(matrix=write_matrix(report))
     (tmp_path / "README.md").write_text(text, encoding="utf-8")
     answer = ask("pages", gate)
-    assert answer.word is Word.NO
-    assert [words in row for row in answer.rows] == [True]
+    assert answer.word is (Word.NO if words else Word.YES)
+    assert [words in row for row in answer.rows if words] == [True] * bool(words)
 
 
 def test_clean_files_are_a_yes(gate: Gate) -> None:

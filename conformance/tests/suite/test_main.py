@@ -554,7 +554,7 @@ def test_a_command_with_its_own_options_gets_them(
         def main(argv: list[str]) -> int:
             return 7 if argv == ["folder", "--cuts=whole"] else 8
 
-    monkeypatch.setitem(sys.modules, module, Module)
+    monkeypatch.setitem(sys.modules, f"conformance.{module}", Module)
     assert main([name, "folder", "--cuts=whole"]) == 7
 
 

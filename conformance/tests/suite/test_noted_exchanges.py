@@ -23,7 +23,7 @@ from conformance.tests.suite.ways_of_asking import (
     ask_with_httpx,
 )
 from conformance.verdicts.verdicts import ShownExchange
-from langchain_baseten import BasetenError
+from langchain_baseten import BasetenConnectionError
 
 
 def ask_without_reading_apart(url: str) -> None:
@@ -65,7 +65,7 @@ def test_what_gets_no_response_is_noted_with_the_failure(
     with monkeypatch.context() as patch:
         listener.install(patch, ours=True)
         for _ in range(2):
-            with pytest.raises(BasetenError):
+            with pytest.raises(BasetenConnectionError, match="Cannot connect"):
                 (ask_astream if awaited else ask_invoke)(url)
     assert [(each.failure, each.status) for each in listener.noted] == [("ConnectError", 0)] * 2
     assert {each.response for each in show_noted(listener, str)} == {"no response: ConnectError"}

@@ -36,25 +36,27 @@ def root(tmp_path: Path) -> Path:
 
 
 def reasons(
-    root: Path, stale: int | None = None, changed: tuple[str, ...] = (), target: str = "reference"
+    root: Path, stale: int | None = None, changed: str = "", target: str = "reference"
 ) -> list[str]:
     request = RecordRequest(target, stale=stale)
     plan = make_plan(PLANNED, root, request, [t for t in PLANNED if t.name[16] in changed], TODAY)
     return [f"{task.name[16]} {task.why}" for task in plan]
 
 
-def test_everything_that_was_asked_for_is_recorded(root: Path) -> None:
-    assert reasons(root) == ["a asked for", "b asked for", "c asked for", "d new"]
-
-
-def test_only_what_is_older_or_unlabelled_or_new_is_stale(root: Path) -> None:
-    assert reasons(root, 5) == ["a 10 days old", "c of unknown age", "d new"]
-    assert reasons(root, 10) == ["c of unknown age", "d new"]
-    assert reasons(root, 0) == ["a 10 days old", "b 1 days old", "c of unknown age", "d new"]
-
-
-def test_what_does_not_replay_any_more_is_stale_at_any_age(root: Path) -> None:
-    assert reasons(root, 100, ("b",)) == ["b changed", "c of unknown age", "d new"]
+@pytest.mark.parametrize(
+    ("stale", "changed", "why"),
+    [
+        (None, "", ["a asked for", "b asked for", "c asked for", "d new"]),
+        (5, "", ["a 10 days old", "c of unknown age", "d new"]),
+        (10, "", ["c of unknown age", "d new"]),
+        (0, "", ["a 10 days old", "b 1 days old", "c of unknown age", "d new"]),
+        (100, "b", ["b changed", "c of unknown age", "d new"]),
+    ],
+)
+def test_all_is_recorded_or_what_is_older_unlabelled_new_or_does_not_replay(
+    root: Path, stale: int | None, changed: str, why: list[str]
+) -> None:
+    assert reasons(root, stale, changed) == why
 
 
 def test_for_live_what_is_not_live_is_stale_at_any_age(root: Path) -> None:
