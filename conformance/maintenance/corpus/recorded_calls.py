@@ -156,9 +156,17 @@ def _normalize(body: Json) -> Json:
         found["stop"] = [found["stop"]]
     if found.get("tool_choice") == "any":
         found["tool_choice"] = "required"  # LangChain's word and the wire's
-    if not found.get("tools"):
-        found.pop("tools", None)
+    if tools := found.pop("tools", None):
+        found["tools"] = [_normalize_tool(tool) for tool in tools]
     return found | {"messages": [_normalize_message(each) for each in body.get("messages") or []]}
+
+
+def _normalize_tool(tool: Json) -> Json:
+    """Return a tool with `properties`, which say the same as none if they are empty."""
+    function = tool.get("function") or {}
+    if not isinstance(parameters := function.get("parameters"), dict):
+        return tool
+    return tool | {"function": function | {"parameters": {"properties": {}} | parameters}}
 
 
 def _normalize_message(message: Json) -> Json:
