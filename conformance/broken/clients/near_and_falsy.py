@@ -139,9 +139,9 @@ def keeps_what_a_choice_held(patch: Patch) -> None:
     kept: dict[str, Any] = {}
 
     def make(real: Any) -> Any:
-        def begin(self: Any, *args: Any) -> None:
-            real(self, *args)
-            self._extras = kept
+        def begin(self: Any, context: Any, *args: Any) -> None:
+            real(self, context, *args)
+            self._extras = kept.setdefault(context.requested_model, {})
 
         return begin
 

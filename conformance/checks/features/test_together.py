@@ -225,8 +225,8 @@ _TALK = [
 
 def _add(payload: dict[str, Any]) -> dict[str, Any]:
     """Return an answer with more of an engine's own in it, and in its choices."""
-    richer = [{**choice, "matched_stop": 7} for choice in payload["choices"]]
-    return payload | {"queue_ms": 9, "choices": richer}
+    richer = [{**choice, "of_this_choice": 7} for choice in payload["choices"]]
+    return payload | {"of_this_answer": 9, "choices": richer}
 
 
 @pytest.mark.claim("parameters.given.sent")
