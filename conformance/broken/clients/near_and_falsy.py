@@ -19,8 +19,7 @@ from langchain_baseten import ChatBaseten, _structured_output, chat_models, embe
 from langchain_baseten._config import arguments, endpoint
 from langchain_baseten._config.api_key import KeyProvider
 from langchain_baseten._config.settings import BasetenSettings
-from langchain_baseten._http.retries import retry_options
-from langchain_baseten._http.transport import AsyncTransport
+from langchain_baseten._http import transport
 from langchain_baseten._protocol import (
     content_blocks,
     messages,
@@ -258,14 +257,14 @@ def waits_on_the_event_loop(patch: Patch) -> None:
         time.sleep(seconds)  # noqa: ASYNC251  the defect
 
     def make(real: Any) -> Any:
-        def fetch(self: Any, request: Any, *args: Any) -> Any:
-            options = retry_options(request.max_retries, request.on_retry, request.host)
-            patch.setattr(type(request), "retry_options", lambda _: {**options, "sleep": block})
-            return real(self, request, *args)
+        def retry(request: Any, work: Any) -> Any:
+            options = request.retry_options()
+            request.retry_options = lambda: {**options, "sleep": block}
+            return real(request, work)
 
-        return fetch
+        return retry
 
-    wrap(patch, AsyncTransport, "fetch", make)
+    wrap(patch, transport, "_retry_async", make)
 
 
 def takes_web_sockets_for_pages(patch: Patch) -> None:
