@@ -275,7 +275,10 @@ class BasetenService(BasetenSettings):
             deep: Whether to copy the values as well; HTTP clients passed in are shared.
         """
         update = dict(update or {})  # as in `__setattr__`: a key that is refused is in no frame
-        copied = super().model_copy(update=self._settle(update), deep=deep)
+        settled = self._settle(update)
+        # pydantic copies the fields by itself where both are asked for, clients among them.
+        source = self.__deepcopy__() if deep else self
+        copied = super(BasetenService, source).model_copy(update=settled)
         copied._separate()
         copied._derive_again()
         return copied

@@ -14,7 +14,7 @@ from conformance.checks.features.questions import (
     TWO_CITIES,
     change_answers,
     change_plans,
-    every_way,
+    every_way_and_events,
     find_wire_calls,
     get_weather,
     mount,
@@ -126,7 +126,8 @@ _CITIES = ("Paris", "Rome", "Oslo", "Lima")
 
 
 @pytest.mark.claim("tools.invoke.shared-id", "tools.stream.merge-by-index")
-@every_way
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@every_way_and_events
 @pytest.mark.parametrize(
     "call_id", ["", None, "call_7", "call"], ids=["empty", "null", "shared", "unnumbered"]
 )

@@ -227,6 +227,8 @@ def test_clients_that_the_model_made_are_closed(built_in: Any, how: str) -> None
         with model:
             model.invoke(GREETING)
             assert not closed
+        with pytest.raises(LookupError), model:
+            raise LookupError
     else:
         model.invoke(GREETING)
         model.close()
@@ -245,6 +247,7 @@ async def test_awaited_clients_that_the_model_made_are_closed(built_in: Any, how
         async with model:
             await model.ainvoke(GREETING)
             assert not closed
+        assert not await model.__aexit__(LookupError, LookupError(), None)
     else:
         await model.ainvoke(GREETING)
         await model.aclose()

@@ -10,6 +10,7 @@ import pickle
 import struct
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -33,6 +34,7 @@ from conformance.verdicts.evidence import Evidence
 pytestmark = pytest.mark.own_client_only("the names are those of langchain-baseten", applies=False)
 
 _URL = "https://model-abcd1234.api.baseten.co/environments/production/predict"
+_PATH = "/environments/production/sync/v1/embeddings"
 _MOMENT, _PATIENCE = 0.005, 5.0
 _NO_CLIENT: dict[str, Any] = {
     "http_client": httpx2.Client(transport=ResponderTransport(refuse_noted)),
@@ -83,13 +85,15 @@ def test_each_text_gets_its_vector_in_whatever_order_they_come(
     model = _mount(evidence, note_requests(seen, _change_rows(lambda rows: rows[::-1])))
     vectors = embed(model, _TEXTS)
     bodies = [each.json() for each in seen]
-    assert {each.path for each in seen} == {"/environments/production/sync/v1/embeddings"}
+    assert {each.path for each in seen} == {_PATH}
     assert sorted(len(body["input"]) for body in bodies) == [6, 32, 32]
     assert sorted(text for body in bodies for text in body["input"]) == sorted(_TEXTS)
     assert {(*body,) for body in bodies} == {("input", "model")}
     assert vectors == [model.embed_query(text) for text in _TEXTS]
     assert asyncio.run(model.aembed_query(_TEXTS[-1])) == vectors[-1]
     assert embed(model, []) == []
+    whole = _change_rows(lambda rows: [{**row, "embedding": [3, 0, -4]} for row in rows])
+    assert embed(_mount(evidence, whole), _TEXTS[:1]) == [[3.0, 0.0, -4.0]]
 
 
 class _Crowd:
@@ -152,6 +156,10 @@ def test_as_many_requests_as_may_be_sent_at_once_have_as_many_texts_as_they_may(
     seen: list[ReceivedRequest] = []
     assert len(embed(_mount(evidence, note_requests(seen), chunk_size=64), _TEXTS)) == 70
     assert sorted(len(each.json()["input"]) for each in seen) == [6, 64]
+
+
+def _refuse(status: int, body: Any, _: ReceivedRequest) -> AnswerPlan:
+    return plan_json(status, body)
 
 
 def _refuse_first(request: ReceivedRequest) -> AnswerPlan:
@@ -220,20 +228,31 @@ def test_embeddings_are_written_down_without_their_key(evidence: Evidence) -> No
 @pytest.mark.claim("drop-in.names.known")
 @pytest.mark.usefixtures("short_backoff")
 @pytest.mark.parametrize("way", _QUERIES)
-def test_texts_are_sent_as_questions_are(evidence: Evidence, way: str) -> None:
+def test_texts_are_sent_as_questions_are(
+    evidence: Evidence, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[ReceivedRequest] = []
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         seen.append(request)
         return respond(request) if len(seen) > 1 else plan_json(503, {"error": "Not now."})
 
-    given = {"default_headers": {"x-team": "harbour"}, "default_query": {"version": "7"}}
+    given: dict[str, Any] = {
+        "default_headers": {"x-team": "harbour"},
+        "default_query": {"version": "7"},
+    }
     # A way that is awaited may not ask by the other client.
     other = "http_client" if way.startswith("a") else "http_async_client"
+    given |= {"model_url": _URL.replace("predict", "sync/v1/embeddings"), "api_key": None}
+    monkeypatch.setenv("BASETEN_API_KEY", "from-the-shell")
     model = _mount(evidence, answer, max_retries=1, **given, **{other: _NO_CLIENT[other]})
     assert _QUERIES[way](model)
-    told = {(each.header("x-team"), each.target.partition("?")[2]) for each in seen}
-    assert (len(seen), told) == (2, {("harbour", "version=7")})
+    told = {
+        (each.header("x-team"), each.header("authorization"), each.target.rpartition("/")[2])
+        for each in seen
+    }
+    assert {each.path for each in seen} == {_PATH}
+    assert (len(seen), told) == (2, {("harbour", "Bearer from-the-shell", "embeddings?version=7")})
 
 
 @pytest.mark.claim("drop-in.names.known")
@@ -244,8 +263,8 @@ def test_long_texts_are_sent_in_smaller_requests(
     seen: list[ReceivedRequest] = []
     texts = ["a" * 5_000, "b" * 3_000, "c" * 9_000, "d", "e"]
     assert len(embed(_mount(evidence, note_requests(seen)), texts)) == len(texts)
-    sent = sorted("".join(text[0] for text in each.json()["input"]) for each in seen)
-    assert sent == ["ab", "c", "de"]
+    sent = sorted(" ".join(each.json()["input"]) for each in seen)
+    assert sent == [f"{texts[0]} {texts[1]}", texts[2], "d e"]
 
 
 @pytest.mark.claim("drop-in.names.known")
@@ -270,9 +289,9 @@ def test_vectors_are_asked_for_and_read_in_either_format(
 _NAN = base64.b64encode(struct.pack("<8f", *[float("nan")] * 8)).decode()
 _WRONG: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
     "missing": lambda rows: rows[:3] + rows[4:],
-    "twice": lambda rows: [*rows[:3], {**rows[3], "index": 2}, *rows[4:]],
-    "beyond": lambda rows: [*rows[:3], {**rows[3], "index": 99}, *rows[4:]],
-    "empty": lambda rows: [*rows[:3], {**rows[3], "embedding": []}, *rows[4:]],
+    "twice": lambda rows: [*rows, rows[2]],
+    "beyond": lambda rows: [*rows, {**rows[3], "index": 99}],
+    "empty": lambda rows: [{**row, "embedding": []} for row in rows],
     "text": lambda rows: [*rows[:3], {**rows[3], "embedding": ["a"] * 8}, *rows[4:]],
     "short": lambda rows: [*rows[:3], {**rows[3], "embedding": [0.5]}, *rows[4:]],
     "not a number": lambda rows: [*rows[:3], {**rows[3], "embedding": _NAN}, *rows[4:]],
@@ -324,8 +343,10 @@ def test_what_is_no_text_and_what_the_service_refuses_are_errors(
             embed(model, texts)
     assert seen == []
     sentence = "The lighthouse is closed."
-    refusing = _mount(evidence, lambda _: plan_json(429, {"error": sentence}))
-    with expect("any", match=sentence) as caught:
-        embed(refusing, _TEXTS)
-    assert caught.value.status_code == 429
-    assert json.loads(caught.value.response.text) == {"error": sentence}
+    body = {"error": {"message": sentence, "code": 429}}
+    for status in (200, 429):
+        refusing = _mount(evidence, partial(_refuse, status, body))
+        with expect("any", match=sentence) as caught:
+            embed(refusing, _TEXTS)
+        assert (caught.value.status_code, caught.value.body) == (429, body)
+    assert json.loads(caught.value.response.text) == body

@@ -38,7 +38,7 @@ _HOSTED = (
     "https://inference.baseten.co",
     "https://inference.baseten.co/",
     "https://inference.baseten.co/v1/chat/completions",
-    " https://Inference.Baseten.co/v1 ",
+    " HTTPS://INFERENCE.BASETEN.CO/v1 ",
 )
 
 # URL -> what the message must say: what is wrong, and what to paste
@@ -46,7 +46,8 @@ _REFUSED = {
     "https://chain-abcd1234.api.baseten.co/production/run_remote": ("chain", "sync/v1"),
     f"https://{_HOST}/production/async_predict": ("queues", "sync/v1"),
     f"https://{_HOST}/production/wake": ("starts a replica", "sync/v1"),
-    f"wss://{_HOST}/production/websocket": ("WebSocket", "sync/v1"),
+    f"https://{_HOST}/production/websocket": ("WebSocket", "sync/v1"),
+    f"wss://{_HOST}/production/sync/v1": ("WebSocket", "sync/v1"),
     "https://model-abcd1234.grpc.api.baseten.co": ("gRPC", "sync/v1"),
     "https://app.baseten.co/models/abcd1234/overview": ("page for people", "sync/v1"),
     "https://inference.baseten.co/v1/models": ("path", "https://inference.baseten.co/v1"),
@@ -125,7 +126,7 @@ def test_every_spelling_of_the_model_apis_base_reaches_its_one_chat_endpoint(
 
 
 @pytest.mark.claim("endpoint.normalise.base-url")
-@pytest.mark.parametrize("path", ["/v1", "/openai", "/Team-A/baseten/v2"])
+@pytest.mark.parametrize("path", ["/v1", "/openai", "/Team-A/baseten%2Fb/v2"])
 def test_port_and_path_of_a_proxy_are_kept(lane: str, evidence: Evidence, path: str) -> None:
     seen: list[ReceivedRequest] = []
     responder = note_requests(seen, refuse_noted)

@@ -57,6 +57,7 @@ def test_what_is_asked_is_left_as_it_was_and_sent_the_same_again(
     model = mount(lane, evidence, note_bodies(sent))
     for _ in range(2):
         ask(model.bind_tools([tool]), turns)
+        model.with_structured_output(tool, method="json_schema")
     assert ([each.model_dump() for each in turns], tool) == before
     assert sent[0] == sent[1]
     assert sent[0]["messages"][1]["reasoning_content"] == "Rome."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +24,25 @@ pytestmark = pytest.mark.own_client_only(
 _GLM, _KIMI = "zai-org/GLM-5.2", "moonshotai/Kimi-K3"
 
 
+_PRICES = {"prompt": "0.0000006", "completion": "0"}
+
+
+def _price(request: ReceivedRequest) -> AnswerPlan:
+    """Return the list of the reference server, in which the first of two prices is not 0."""
+
+    def change(body: dict[str, Any]) -> dict[str, Any]:
+        return body | {
+            "data": [{**row, "pricing": row["pricing"] | _PRICES} for row in body["data"]]
+        }
+
+    return respond(request).map_json(change)
+
+
+def _select(profile: Any) -> tuple[Any, ...]:
+    names = ("max_input_tokens", "max_output_tokens", "tool_calling", "image_inputs")
+    return tuple(profile.get(name) for name in names)
+
+
 async def _list_both_ways(model: Any) -> list[Any]:
     return [model.list_models(), await model.alist_models()]
 
@@ -30,8 +50,8 @@ async def _list_both_ways(model: Any) -> list[Any]:
 @pytest.mark.claim("models.list.rows")
 async def test_what_the_service_lists_comes_as_typed_rows(evidence: Evidence) -> None:
     seen: list[ReceivedRequest] = []
-    listings = await _list_both_ways(mount("model-apis", evidence, note_requests(seen)))
-    answered = respond(make_request(f"{LANES['model-apis'].url()}/models", method="GET"))
+    listings = await _list_both_ways(mount("model-apis", evidence, note_requests(seen, _price)))
+    answered = _price(make_request(f"{LANES['model-apis'].url()}/models", method="GET"))
     sent = json.loads(answered.body)["data"]
     assert [(each.method, each.path) for each in seen] == [("GET", "/v1/models")] * 2
     for rows in listings:
@@ -40,10 +60,10 @@ async def test_what_the_service_lists_comes_as_typed_rows(evidence: Evidence) ->
         assert (glm.context_length, glm.max_completion_tokens) == (1_048_576, 262_144)
         assert glm.input_modalities == ("text",)
         assert {"tools", "reasoning"} <= set(glm.supported_features)
-        assert glm.pricing["prompt"] == Decimal(0)
+        assert [glm.pricing[name] for name in _PRICES] == [Decimal("0.0000006"), Decimal(0)]
         assert {type(price) for row in rows for price in row.pricing.values()} == {Decimal}
         assert [(row.raw, row.created) for row in rows] == [(row, row["created"]) for row in sent]
-        assert glm.profile["max_output_tokens"] == 262_144
+        assert _select(glm.profile) == (1_048_576, 262_144, True, False)
 
 
 @pytest.mark.claim("models.list.rows")
@@ -78,9 +98,10 @@ def test_a_profile_follows_the_model(evidence: Evidence) -> None:
     configured = fields.with_config(configurable={"model": _KIMI})
     copied = model.model_copy(update={"model_name": _KIMI})
     seen = [copied.profile, fields._prepare({"configurable": {"model": _KIMI}})[0].profile]
-    model.model_name = _KIMI
+    travelled = pickle.loads(pickle.dumps(chosen().make(model=_GLM, api_key=FAKE_KEY)))  # noqa: S301  our own
+    model.model_name = travelled.model_name = _KIMI
     assert configured.invoke(GREETING).text
-    for profile in (*seen, model.profile):
+    for profile in (*seen, model.profile, travelled.profile):
         assert (profile["name"], profile["image_inputs"]) == ("Kimi K3", True)
 
 
@@ -109,9 +130,8 @@ def test_a_deployment_has_the_profile_that_it_is_given(evidence: Evidence) -> No
 @pytest.mark.claim("models.profile.follows")
 def test_a_profile_says_what_the_service_lists(evidence: Evidence) -> None:
     model = mount("model-apis", evidence, model=_GLM)
-    assert model.profile["max_input_tokens"] == 1_048_576
+    assert _select(model.profile) == (1_048_576, 262_144, True, False)
     assert model.profile["reasoning_effort_levels"] == ["none", "high", "max"]
-    assert (model.profile["tool_calling"], model.profile["image_inputs"]) == (True, False)
     [row] = [row for row in model.list_models() if row.id == _KIMI]
     assert (row.profile["name"], row.profile["image_inputs"]) == ("Kimi K3", True)
     assert chosen().make(model="new", api_key=FAKE_KEY, profile=row.profile).profile == row.profile

@@ -84,7 +84,13 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def note_on_loop(seconds: float, *_: Any) -> None:
         note(seconds)
 
-    monkeypatch.setattr(time, "sleep", note)
+    def stand_still(seconds: float) -> None:
+        if chosen().ours:  # Of others `async.loop.never-blocked` tells.
+            with pytest.raises(RuntimeError, match="no running event loop"):
+                asyncio.get_running_loop()
+        note(seconds)
+
+    monkeypatch.setattr(time, "sleep", stand_still)
     monkeypatch.setattr(asyncio, "sleep", note_on_loop)
     monkeypatch.setattr(anyio, "sleep", note_on_loop)
     return noted

@@ -181,7 +181,8 @@ def test_a_key_inside_a_response_is_hidden_but_in_the_words_of_the_model(
         "default_headers": {"x-functions-key": _SECRET},
         "default_query": {"sig": _SIGNATURE},
     }
-    model = mount("model-apis", evidence, change_answers(repeat), api_key=_KEY, **own)
+    answer = name_requests(f"req-{_KEY}", change_answers(repeat))
+    model = mount("model-apis", evidence, answer, api_key=_KEY, **own)
     message = ask(model, TALE, include_response_headers=True)
     assert _KEY in (message.text or _KEY), "what the model wrote was hidden"
     told = message.response_metadata
@@ -239,7 +240,7 @@ def test_an_error_holds_no_control_characters_and_what_was_received(
     caplog.set_level(logging.DEBUG, logger="langchain_baseten")
     sentence = "Le \x1b[31mphare\x1b[0m est fermé\u202e, 灯台は\x07閉まって\r\nいます。"
     body = {"error": sentence}
-    headers = {"x-baseten-request-id": "req-8"}
+    headers = {"x-baseten-request-id": "req-8\x1b[1m"}
     model = mount(lane, evidence, lambda _: plan_json(400, body, headers))
     with expect("invalid-request") as caught:
         ask(model, GREETING)
@@ -306,6 +307,9 @@ def test_no_credential_of_a_gateway_is_written(settings: dict[str, Any]) -> None
     assert [name for name, text in written.items() if "S3cret" in text] == []
     assert "harbour" not in f"{written['repr']} {model.default_query}"
     assert "S3cret" in f"{model.default_headers} {model.default_query}"
+    if "base_url" in settings:
+        plain = chosen().make(model="zai-org/GLM-5.2", api_key=FAKE_KEY)
+        assert plain.model_copy(update=settings).default_query == model.default_query
 
 
 @pytest.mark.claim("metadata.tracing.parameters")

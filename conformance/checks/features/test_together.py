@@ -80,6 +80,8 @@ _TURNS: list[Any] = [
     ToolMessage("Sunny.", tool_call_id="d"),
     AIMessage("Both are sunny.", **_THOUGHT),
     HumanMessage([_BLOCKS[2], "And this?", *_OTHERS]),
+    SystemMessage("Be quick."),
+    HumanMessage([_BLOCKS[0], "And the first?"]),
 ]
 _CALLS_SENT = [
     {"id": each, "type": "function", "function": {"name": "get_weather", "arguments": _ARGUMENTS}}
@@ -112,8 +114,10 @@ _SENT: list[dict[str, Any]] = [
     {"role": "tool", "content": "Sunny.", "tool_call_id": "d"},
     {"role": "assistant", "content": "Both are sunny.", "reasoning_content": "Two cities."},
     {"role": "user", "content": [_PARTS[2], _text("And this?"), *_OTHERS]},
+    {"role": "system", "content": "Be quick."},
+    {"role": "user", "content": [_PARTS[0], _text("And the first?")]},
 ]
-_PARAMETERS = {"reasoning_effort": "high", "stop": ["END"], "seed": 7, "max_tokens": 9}
+_PARAMETERS = {"reasoning_effort": "high", "stop": ["END"], "seed": 0, "max_tokens": 9}
 
 
 @pytest.mark.claim("messages.invoke.objects")
@@ -123,7 +127,7 @@ def test_each_part_of_a_conversation_is_sent_beside_all_others(
 ) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted), reasoning_effort="high")
-    bound = model.bind_tools([get_weather], stop=["END"], seed=7)
+    bound = model.bind_tools([get_weather], stop=["END"], seed=0)
     with expect("refused"):
         ask(bound, _TURNS, max_tokens=9)
     for turn in sent[0]["messages"]:
@@ -152,7 +156,11 @@ def test_each_of_several_calls_is_read_by_itself_and_so_is_the_text_behind_them(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     calls = [
-        {"index": at, "id": name, "function": {"name": "get_weather", "arguments": text}}
+        {
+            "index": at,
+            "id": name,
+            "function": {"name": f"functions.tool_{9 - at}", "arguments": text},
+        }
         for at, (name, text) in enumerate(_WRITTEN.items())
     ]
     answers = iter([calls])
@@ -166,7 +174,10 @@ def test_each_of_several_calls_is_read_by_itself_and_so_is_the_text_behind_them(
     message = ask(model.bind_tools([get_weather]), "Repeat after me: one two three")
     assert message.text == "one two three"
     valid = {"Paris": {"city": "Paris"}, "nothing": {}, "no text": {}, "Lima": {"city": "Lima"}}
-    assert {each["id"]: each["args"] for each in message.tool_calls} == valid
+    told = [(each["id"], each["args"]) for each in message.tool_calls]
+    assert told == [*valid.items()]
+    names = [each["name"] for each in message.tool_calls]
+    assert names == [f"functions.tool_{number}" for number in (9, 7, 5, 4)]
     broken = {each["id"]: str(each["args"]) for each in message.invalid_tool_calls}
     assert [*broken] == ["cut", "a list"]
     assert all(text.startswith(str(_WRITTEN[name])) for name, text in broken.items())
@@ -212,12 +223,18 @@ _TALK = [
 ]
 
 
+def _add(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer with more of an engine's own in it, and in its choices."""
+    richer = [{**choice, "of_this_choice": 7} for choice in payload["choices"]]
+    return payload | {"of_this_answer": 9, "choices": richer}
+
+
 @pytest.mark.claim("parameters.given.sent")
 @pytest.mark.usefixtures("short_backoff")
 @every_way_and_events
 @pytest.mark.parametrize(
     ("status", "options"),
-    [(200, _OF_A_CALL), (400, {"model": "another"}), ("cut", {})],
+    [("richer", _OF_A_CALL), (400, {"model": "another"}), ("cut", {})],
     ids=["options", "refused", "cut"],
 )
 def test_a_call_is_what_it_was_before_another_call_of_its_model(
@@ -234,6 +251,8 @@ def test_a_call_is_what_it_was_before_another_call_of_its_model(
         due = answers.pop(0) if answers else 200
         if due in (400, 503):
             return plan_json(due, {"error": "Not now."})
+        if due == "richer":
+            return change_answers(_add)(request)
         plan = respond(request)
         *begun, last = plan.pieces[:3]
         cut = replace(plan, pieces=(*begun, replace(last, data=last.data[:9])))
