@@ -76,7 +76,7 @@ SHORTEN = swap(b'"hello"', b'"h"')
 DEFECTS: list[tuple[str, Callable[[AnswerPlan], AnswerPlan], set[str]]] = [
     ("text", swap(b'"finish_reason": "stop"', b'"finish_reason": null'), {"metadata"}),
     ("late", NO_USAGE, {"usage", "chunks that carry it"}),
-    ("stream-calls", swap(b'"index": 1', b'"index": 0'), {"tool calls", "invalid tool calls"}),
+    ("stream-calls", swap(b'"name": "g"', b'"name": ""'), {"tool calls", "invalid tool calls"}),
     ("cut", swap(b"half an ", b""), {"partial text", "text before the error"}),
     ("torn", swap(b"", b"", ending="complete"), {"error"}),
     ("frame", swap(b"500", b"400"), {"error class"}),
