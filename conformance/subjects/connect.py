@@ -47,7 +47,7 @@ __all__ = [
 PACE = 0.03
 """Seconds between two pieces on a socket, so that the client has handed one out before the next."""
 
-_ROOT = re.compile(r"https?://[^/?#\s]+")
+_ROOT = re.compile(r"https?://[^/?#\s]+", re.IGNORECASE)
 _TELLING = re.compile(r"/(v1|sync|predict)(/|$)")
 _INSIDE = {"http_client", "http_async_client"}
 

@@ -78,7 +78,7 @@ def test_another_model_is_answered_over_a_socket_as_if_at_the_canonical_host(
 def test_the_deployments_url_names_the_host_and_keeps_its_path(
     responder: Any, seen: list[ReceivedRequest]
 ) -> None:
-    url = " https://model-abcd1234.api.baseten.co/production/predict "
+    url = " HTTPS://MODEL-abcd1234.api.baseten.co/production/predict "
     settings = {"base_url": "https://elsewhere.example/v1", "model_url": url}
     assert connect.mount(LANES["dedicated"], responder, settings).invoke("Hello").text
     [request] = seen
