@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import httpcore2
 import httpx
@@ -184,6 +185,7 @@ def built_in(monkeypatch: pytest.MonkeyPatch, evidence: Evidence) -> tuple[Any, 
     async def close_awaited(own: Any) -> None:
         close(own)
 
+    monkeypatch.setenv("NO_PROXY", f"{uuid4().hex}.example")  # no client of another check serves
     monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", answer)
     monkeypatch.setattr(httpx2.HTTPTransport, "close", close)
     monkeypatch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", answer_awaited)
