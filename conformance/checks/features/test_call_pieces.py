@@ -73,7 +73,7 @@ _RARE = {
         for each in (*_ORDERS["in turns"][::2], *_ORDERS["in turns"][1::2])
     ],
     "one index": [
-        [_call(0, '{"city": "Paris"}', "get_weather")],
+        [_call(0, '{"\\u0063ity": "Paris"}', "get_weather")],
         [{**_call(0, '{"city": "Rome"}', "get_weather"), "id": "call_1"}],
     ],
     "names again and again": [

@@ -70,7 +70,7 @@ def test_each_turn_is_sent_in_its_place(lane: str, evidence: Evidence, ask: Ask)
     sent: list[dict[str, Any]] = []
     call = {"id": "a", "type": "function", "function": {"name": "tell", "arguments": "{}"}}
     kept = {"tool_calls": [call]}
-    blocks: Any = [{"type": "text", "text": ""}, {"type": "refusal", "refusal": "No."}]
+    blocks: Any = ["Oh. ", {"type": "text", "text": ""}, {"type": "refusal", "refusal": "No."}]
     turns = [
         HumanMessage(""),
         AIMessage("One.", additional_kwargs=kept).model_copy(update={"tool_calls": []}),
@@ -89,7 +89,7 @@ def test_each_turn_is_sent_in_its_place(lane: str, evidence: Evidence, ask: Ask)
         ("system", "Be brief.", None),
         ("user", "Two.", None),
         ("user", "Two.", None),
-        ("assistant", "No.", None),
+        ("assistant", "Oh. No.", None),
         ("system", "Be kind.", None),
     ]
 

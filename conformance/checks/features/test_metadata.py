@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 
 from conformance.checks.features.questions import (
     GREETING,
@@ -75,6 +75,26 @@ def test_an_answer_names_its_provider_its_model_and_its_id(
     assert metadata["model_name"] == named
     assert metadata["model_provider"] == "baseten"
     assert metadata.get("id") == told.get("id")
+
+
+@pytest.mark.claim("metadata.finish.reason")
+@pytest.mark.own_client_only("what stands beside generations is for each maker to say")
+@pytest.mark.parametrize("way", ["generate", "agenerate"])
+async def test_the_output_beside_generations_names_its_model_and_adds_up_tokens(
+    lane: str, evidence: Evidence, way: str
+) -> None:
+    model = mount(lane, evidence)
+    prompts: Any = [[HumanMessage(text)] for text in (GREETING, ONE_CITY)]
+    result = await model.agenerate(prompts) if way == "agenerate" else model.generate(prompts)
+    output = result.llm_output or {}
+    messages = [each[0].message for each in result.generations]
+    assert output["model_name"] == LANES[lane].model
+    assert output["model_provider"] == "baseten"
+    assert output["id"] == messages[-1].response_metadata["id"]
+    usages = [each.usage_metadata for each in messages]
+    for name, ours in (("prompt", "input"), ("completion", "output"), ("total", "total")):
+        total = sum(each[f"{ours}_tokens"] for each in usages)
+        assert output["token_usage"][f"{name}_tokens"] == total
 
 
 def _judge_name(start: dict[str, Any], wanted: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -67,7 +68,9 @@ async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
 ) -> None:
     reasoning_model, named = at_model(mount(lane, evidence), LANES[lane].reasoning_model)
     model, prompt = reasoning_model.bind_tools([get_weather], **named), TWO_CITIES
-    events, output = await _tell_events(model, prompt, way)
+    run = uuid4()
+    events, output = await _tell_events(model, prompt, way, config={"run_id": run})
+    assert events[0]["id"] == output.id == f"lc_run--{run}"
     whole: Any = add_up(model.stream(prompt))
     deltas = [event["delta"] for event in events if event["event"] == "content-block-delta"]
     begun = [event["index"] for event in events if event["event"] == "content-block-start"]
