@@ -50,6 +50,11 @@ _ORDERS: dict[str, list[list[dict[str, Any]]]] = {
             for at, letter in enumerate(pair)
         ),
     ],
+    "many letters before a name": [
+        [_call(0, "", "get_weather")],
+        *([_call(0, letter)] for letter in _LETTERS[0]),
+        [_call(1, _LETTERS[1], "get_weather")],
+    ],
     "in turns": [
         [_call(0, "", "get_weather")],
         [_call(1, "", "get_weather")],

@@ -168,13 +168,17 @@ def test_a_tool_of_another_vendor_is_one_on_the_wire(evidence: Evidence, ask: As
     sent: list[dict[str, Any]] = []
     model = mount("model-apis", evidence, note_bodies(sent, refuse_noted))
     marked = {**_HOSTED, "cache_control": {"type": "ephemeral"}}
-    tools = [*_TOOLS.values(), marked, {"cachePoint": {"type": "default"}}]
+    bare = {**_TELL, "inputSchema": {"type": "object"}}  # as MCP servers write a tool without any
+    tools = [*_TOOLS.values(), bare, marked, {"cachePoint": {"type": "default"}}]
     with expect("invalid-request"):
         ask(model.bind_tools(tools, temperature=0.3), GREETING)
     assert sent[0]["temperature"] == 0.3
     function = {"type": "function", "function": {**_TELL, "parameters": _SCHEMA}}
-    wanted = [function] * len(_TOOLS) + [_HOSTED]
-    for name, told, one in zip([*_TOOLS, "hosted"], sent[0]["tools"], wanted, strict=True):
+    empty = {"type": "object", "properties": {}}
+    without = {"type": "function", "function": {**_TELL, "parameters": empty}}
+    wanted = [*([function] * len(_TOOLS)), without, _HOSTED]
+    names = [*_TOOLS, "bare mcp", "hosted"]
+    for name, told, one in zip(names, sent[0]["tools"], wanted, strict=True):
         assert told == one, f"a tool as of {name} is sent as {told}"
 
 
