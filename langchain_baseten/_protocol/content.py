@@ -170,7 +170,8 @@ def _write_audio(block: Mapping[str, Any]) -> Part:
 def _write_file(block: Mapping[str, Any]) -> Part:
     if isinstance(block.get("file"), dict):
         return {"type": "file", "file": block["file"]}
-    if block.get("file_id") or block.get("id", "").startswith("file-"):
+    is_id = block.get("id", "").startswith("file-") or block.get("source_type") == "id"
+    if block.get("file_id") or is_id:
         return {"type": "file", "file": {"file_id": block.get("file_id") or block["id"]}}
     source = block.get("source") or block
     if source.get("text") or source.get("type") == "text":
@@ -179,7 +180,8 @@ def _write_file(block: Mapping[str, Any]) -> Part:
         return {"type": "text", "text": _join_texts(source["content"])}
     if source.get("url"):
         raise _unsendable(block, "a file goes as base64 data, not as a URL")
-    extras = block.get("extras") or {}
+    # v0 blocks have their extras, a name among them, under "metadata".
+    extras = block.get("extras") or block.get("metadata") or {}
     name = block.get("filename") or extras.get("filename") or block.get("title") or "file"
     return {"type": "file", "file": {"filename": name, "file_data": _locate(block, "file")}}
 

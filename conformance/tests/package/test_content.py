@@ -85,7 +85,18 @@ PARTS: dict[str, tuple[Any, dict[str, Any]]] = {
     ),
     "file, OpenAI's": (file(file_id="f"), file(file_id="f")),
     "file, id": ({"type": "file", "file_id": "f"}, file(file_id="f")),
-    "file, v0 id": ({"type": "file", "source_type": "id", "id": "file-1"}, file(file_id="file-1")),
+    "file, v0 id": ({"type": "file", "source_type": "id", "id": "f"}, file(file_id="f")),
+    "file, v0 name": (
+        {
+            "type": "file",
+            "source_type": "base64",
+            "data": "AA==",
+            "mime_type": "application/pdf",
+            "metadata": {"filename": "a"},
+        },
+        file(**PDF | {"filename": "a"}),
+    ),
+    "file, OpenAI's id": ({"type": "file", "id": "file-1"}, file(file_id="file-1")),
     "file, base64": (
         {"type": "file", "base64": "AA==", "mime_type": "application/pdf"},
         file(**PDF),
