@@ -170,6 +170,7 @@ _BLOCKS: list[tuple[Any, dict[str, Any]]] = [
     *(({"type": "text", "text": each}, {"type": "text", "text": each}) for each in ("", " \n")),
     ({"type": "text-plain", "text": "Rome.", "mime_type": "text/plain"}, _TEXT_PART),
     ({"type": "document", "source": {"type": "text", "data": "Rome."}}, _TEXT_PART),
+    ({"type": "file", "source_type": "text", "text": "Rome."}, _TEXT_PART),
     ({"type": "document", "source": _SOURCE, "title": "a.pdf"}, _FILE_PART),
     (
         {
@@ -177,6 +178,16 @@ _BLOCKS: list[tuple[Any, dict[str, Any]]] = [
             "base64": "QUJD",
             "mime_type": "application/pdf",
             "extras": {"filename": "a.pdf"},
+        },
+        _FILE_PART,
+    ),
+    (
+        {
+            "type": "file",
+            "source_type": "base64",
+            "data": "QUJD",
+            "mime_type": "application/pdf",
+            "metadata": {"filename": "a.pdf"},
         },
         _FILE_PART,
     ),
