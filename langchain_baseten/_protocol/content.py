@@ -180,10 +180,15 @@ def _write_file(block: Mapping[str, Any]) -> Part:
         return {"type": "text", "text": _join_texts(source["content"])}
     if source.get("url"):
         raise _unsendable(block, "a file goes as base64 data, not as a URL")
-    # v0 blocks have their extras, a name among them, under "metadata".
-    extras = block.get("extras") or block.get("metadata") or {}
-    name = block.get("filename") or extras.get("filename") or block.get("title") or "file"
+    name = _find_file_name(block) or block.get("title") or "file"
     return {"type": "file", "file": {"filename": name, "file_data": _locate(block, "file")}}
+
+
+def _find_file_name(block: Mapping[str, Any]) -> Any:
+    extras = block.get("extras") or {}
+    # v0 blocks have it under "metadata", which langchain-core moves into the extras.
+    metadata = block.get("metadata") or extras.get("metadata") or {}
+    return next(filter(None, (each.get("filename") for each in (block, extras, metadata))), None)
 
 
 def _write_search_result(block: Mapping[str, Any]) -> Part:

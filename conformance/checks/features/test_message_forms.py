@@ -170,7 +170,6 @@ _BLOCKS: list[tuple[Any, dict[str, Any]]] = [
     *(({"type": "text", "text": each}, {"type": "text", "text": each}) for each in ("", " \n")),
     ({"type": "text-plain", "text": "Rome.", "mime_type": "text/plain"}, _TEXT_PART),
     ({"type": "document", "source": {"type": "text", "data": "Rome."}}, _TEXT_PART),
-    ({"type": "file", "source_type": "text", "text": "Rome."}, _TEXT_PART),
     ({"type": "document", "source": _SOURCE, "title": "a.pdf"}, _FILE_PART),
     (
         {

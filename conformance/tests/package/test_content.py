@@ -96,6 +96,15 @@ PARTS: dict[str, tuple[Any, dict[str, Any]]] = {
         },
         file(**PDF | {"filename": "a"}),
     ),
+    "file, v0 name, moved by langchain-core": (
+        {
+            "type": "file",
+            "base64": "AA==",
+            "mime_type": "application/pdf",
+            "extras": {"metadata": {"filename": "a"}},
+        },
+        file(**PDF | {"filename": "a"}),
+    ),
     "file, OpenAI's id": ({"type": "file", "id": "file-1"}, file(file_id="file-1")),
     "file, base64": (
         {"type": "file", "base64": "AA==", "mime_type": "application/pdf"},
