@@ -101,6 +101,8 @@ async def test_as_many_responses_come_as_were_asked_for_but_of_a_stream(
         ask_stream(model, GREETING, n=2)
     with expect("unsendable", match="n must be 1"):
         _ = [chunk async for chunk in model.astream(GREETING, n=2)]
+    with pytest.raises(ValueError, match="n must be 1"):
+        mount("dedicated", evidence, n=2, streaming=True)
 
 
 @pytest.mark.claim("tools.bind.schemas")

@@ -12,6 +12,10 @@ import pytest
 from conformance.checks.features.questions import (
     GREETING,
     TWO_CITIES,
+    ask_astream,
+    ask_events,
+    ask_events_awaited,
+    ask_stream,
     change_answers,
     change_plans,
     every_way_and_events,
@@ -156,6 +160,20 @@ def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
     assert len({*ids}) == len(_CITIES), f"{len(_CITIES)} calls have the ids {ids}"
     more = [call["id"] for call in ask(model, prompt).tool_calls]
     assert call_id or not {*ids} & {*more}, f"calls of two answers share the ids {ids}"
+
+
+@pytest.mark.claim("tools.stream.merge-by-index")
+@pytest.mark.own_client_only("whether a line may break inside a JSON string is for each to say")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("ask", [ask_stream, ask_astream, ask_events, ask_events_awaited])
+def test_lines_that_break_inside_arguments_are_kept(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    deltas = [[_call(0, '{"city":\n "Pa\nr', "get_weather")], [_call(0, 'is\t\n"\n}\n')]]
+    model = mount(lane, evidence, change_plans(_send(deltas))).bind_tools([get_weather])
+    message = ask(model, TWO_CITIES)
+    assert [call["args"] for call in message.tool_calls] == [{"city": "Pa\nris\t\n"}]
+    assert message.invalid_tool_calls == []
 
 
 @pytest.mark.claim("streaming.end.error-inside")
