@@ -71,6 +71,11 @@ def _streams_in_one_event(request: ReceivedRequest) -> AnswerPlan:
     return plan_stream([encode_event(event), DONE], "text/event-stream")
 
 
+def _streams_calls_in_one_event(request: ReceivedRequest) -> AnswerPlan:
+    plan = answers(request)
+    return _streams_in_one_event(request) if b'"tool_calls":[' in plan.body else plan
+
+
 def _asks(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Responder:
     """Answer as if another body had been sent."""
 
@@ -268,6 +273,7 @@ _SERVICES: dict[str, Responder] = {
     "lists nothing now": _lists_nothing_now,
     "streams in one event": _streams_in_one_event,
     "answers streams with one body": _ignores("stream", "stream_options"),
+    "streams calls in one event": _streams_calls_in_one_event,
     "breaks streams off": _breaks_streams_off,
     "repeats each piece": _repeats_each_piece,
     "loses the last piece": _loses_the_last("content"),
