@@ -40,10 +40,12 @@ Ask = Callable[..., AIMessage]
 def test_an_answer_says_why_it_ended(
     lane: str, model: BaseChatModel, ask: Ask, options: dict[str, Any], reason: str
 ) -> None:
-    told = read_finish(ask(model, TALE, **options))
+    answer = ask(model, TALE, **options)
+    told, words = read_finish(answer), len(answer.text.split())
     asked = ", ".join(f"{name}={value}" for name, value in options.items()) or "no limit"
     assert told == reason, (
-        f"with {asked} an answer ends with finish_reason {reason!r}; it reports {told!r}"
+        f"with {asked} an answer ends with finish_reason {reason!r}; it reports {told!r} after "
+        f"{words} words"
     )
 
 

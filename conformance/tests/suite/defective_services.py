@@ -284,6 +284,7 @@ _SERVICES: dict[str, Responder] = {
     "counts no sum": _counts_no_sum,
     "gives no log probabilities": _ignores("logprobs", "top_logprobs"),
     "ignores tools": _ignores("tools", "tool_choice"),
+    "ignores limits": _ignores("max_tokens", "max_completion_tokens"),
     "ignores schemas": _ignores("response_format"),
     # ... unless more are asked for.
     "ends at sixteen tokens": _asks(lambda body: {"max_tokens": 16, **body}),
