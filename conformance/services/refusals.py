@@ -34,14 +34,13 @@ _MEDIA_WORDS = ("image", "audio", "vision", "multimodal", "modalit", "mmproj")
 ONE_ANSWER = "the service gives one answer to a request"
 _STREAM = {"stream", "stream_options"}
 
+_SEEING = ("image.dedicated", "image.model-apis.vision-model", "image.block")
+
 # What a request holds -> the claims, or checks, of which a refusal leaves nothing to judge, and
 # what is reported of it. What is about a text model's refusal is not among them.
 _REFUSABLE = (
-    (
-        r'"image_url"',
-        ("image.dedicated", "image.model-apis.vision-model", "image.block"),
-        "the model takes no images",
-    ),
+    (r'"url":"http', _SEEING, "the model takes no images by URL"),
+    (r'"image_url"', _SEEING, "the model takes no images"),
     (r'"image_url"', ("image.tool",), "the model takes no image in a tool's result"),
     (r'"input_audio"', ("audio.dedicated",), "the model takes no audio"),
     (r'"logprobs":\s*true', ("logprobs.dedicated",), "the service gives no log probabilities"),

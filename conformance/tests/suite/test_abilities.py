@@ -10,6 +10,7 @@ from conformance.services.heard import Heard, list_features
 from conformance.services.told_defects import STREAMS_FAIL, find_accused
 
 IMAGE = '{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}'
+IMAGE_BY_URL = '{"messages":[{"content":[{"type":"image_url","image_url":{"url":"https://a/b"}}]}]}'
 SOUND = '{"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}'
 NO_REASONING = "the model answers without reasoning"
 NO_REASONING_TOKENS = "the service counts no reasoning tokens"
@@ -103,6 +104,7 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
         ("tools.stream.merge-by-index", hear(APART), ""),
         ("tools.stream.merge-by-index", hear({"tool_calls": [call(0), {"index": 1}]}), ""),
         ("image.dedicated.data", refuse(IMAGE), "takes no images: HTTP 400: No."),
+        ("image.dedicated.url", refuse(IMAGE_BY_URL), "takes no images by URL: HTTP 400: No."),
         ("image.tool.message", refuse(IMAGE, 500, "No vision."), "in a tool's result: HTTP 500"),
         ("image.dedicated.data", refuse(IMAGE, 500, "CUDA out of memory."), ""),
         ("image.dedicated.data", refuse("{}"), ""),
