@@ -5,13 +5,14 @@ Knows bodies of requests and responses, in part or in whole. Must not know check
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jsonschema import Draft202012Validator
 
-from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
+from conformance.subjects.wire_answers import WireAnswer, find_error, find_sentence, read_answer
 from conformance.verdicts.costs import read_payloads
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = [
     "ANSWER",
     "BAD_CALL",
     "CALL",
+    "ESCAPES",
     "MISCOUNT",
     "OBJECT",
     "REFUSED",
@@ -36,7 +38,7 @@ REFUSED, SERVER_ERROR = 400, 500
 CALL, OBJECT = "a call", "an object"
 """What an answer may show."""
 ANSWER, BAD_CALL, STREAMED_CALL = "an answer", "a bad call in one body", "a call in a stream"
-MISCOUNT = "a wrong count in one body"
+MISCOUNT, ESCAPES = "a wrong count in one body", "an object in escapes"
 _LONG = 200
 """Words of a question that is longer than any answer to it."""
 _EVENT = re.compile(r"(?m)^data:")
@@ -119,6 +121,15 @@ class Heard(NamedTuple):
         said = read_answer(self.said).said_object if self.is_whole else {}
         schema = form.get("json_schema", {}).get("schema", {})
         return bool(said) and not Draft202012Validator(schema).is_valid(said)
+
+    @property
+    def escapes(self) -> bool:
+        """Whether an answer that is to be JSON is an object only once its text is unescaped."""
+        asked = self.is_whole and self.read().get("response_format")
+        answer = read_answer(self.said)
+        text = answer.text if asked and not answer.said_object else ""
+        plain = (html.unescape(text), text.replace('\\"', '"'))
+        return any(said != text and WireAnswer(said).said_object for said in plain)
 
     @property
     def adds_arguments(self) -> bool:
@@ -205,6 +216,7 @@ def list_shown(heard: Heard) -> set[str]:
     """Return what the answer of an exchange shows that its request alone does not, in words."""
     answer = read_answer(heard.said)
     found = {ANSWER} | ({CALL} if answer.calls else set())
+    found |= {ESCAPES} if heard.escapes else set()
     found |= {MISCOUNT} if heard.miscounts and not heard.is_stream else set()
     if heard.is_stream:
         found |= {STREAMED_CALL} if answer.calls else set()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from conformance.services.heard import (
     BAD_CALL,
     CALL,
+    ESCAPES,
     MISCOUNT,
     OBJECT,
     STREAMED_CALL,
@@ -124,6 +125,10 @@ def _gives_no_reason(heard: Heard, _: Collection[str]) -> bool:
     return whole_stream and not any(heard.finish_reasons)
 
 
+def _escapes(heard: Heard, shown: Collection[str]) -> bool:
+    return ESCAPES in shown or heard.escapes
+
+
 _MISCOUNTED = "counts other tokens than those of question and answer, or another sum"
 _COUNTING = (
     "streaming.events.typed",
@@ -131,6 +136,15 @@ _COUNTING = (
     "usage.cache.read",
     "usage.invoke.details",
     "usage.stream.once",
+)
+_PARSING = (
+    "logprobs.dedicated.kept",
+    "structured.async.default",
+    "structured.method.json-mode",
+    "structured.raw.kept",
+    "structured.schema.optional-field",
+    "structured.stream.grows",
+    _SCHEMA,
 )
 _TOLD = (
     _Told(STREAMED, "a streamed request is answered with JSON and no events", _ignores_streaming),
@@ -153,6 +167,12 @@ _TOLD = (
         _streams_calls_badly,
     ),
     _Told("tools.choice.forced", "the service makes no call that is forced", _ignores_force),
+    _Told(
+        _PLAIN,
+        "the service escapes its text",
+        _escapes,
+        _PARSING,
+    ),
     _Told(
         _SCHEMA,
         "the service answers with an object of another schema",

@@ -6,6 +6,7 @@ it. Defects of servers that break a claim stand in `broken/servers.py`; these ar
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 import threading
@@ -189,6 +190,16 @@ def _swaps_counts(request: ReceivedRequest) -> AnswerPlan:
     return answers(request).map_json(swap).map_events(swap)
 
 
+def _escapes_its_text(request: ReceivedRequest) -> AnswerPlan:
+    def escape_text(payload: Any) -> Any:
+        for choice in payload.get("choices") or ():
+            said = choice.get("message") or choice.get("delta")
+            said["content"] = html.escape(said.get("content") or "") or None
+        return payload
+
+    return answers(request).map_json(escape_text).map_events(escape_text)
+
+
 def _says_nothing(request: ReceivedRequest) -> AnswerPlan:
     def hush(payload: Any) -> Any:
         for choice in payload.get("choices") or ():
@@ -281,6 +292,7 @@ _SERVICES: dict[str, Responder] = {
     "takes no choice of a tool": _ignores("tool_choice"),
     "swaps counts": _swaps_counts,
     "says nothing": _says_nothing,
+    "escapes its text": _escapes_its_text,
     "counts no sum": _counts_no_sum,
     "gives no log probabilities": _ignores("logprobs", "top_logprobs"),
     "ignores tools": _ignores("tools", "tool_choice"),

@@ -359,6 +359,8 @@ OTHER_SCHEMA = (
 UNASKED = "a request for one body is answered with events, as messages.invoke.string says"
 OWN_ARGUMENTS = "the model calls with arguments of its own, which no check can expect"
 OWN_ORDER = "the model makes its calls in an order of its own"
+JSON_MODE = "structured.method.json-mode"
+ESCAPED = "the service escapes its text, as messages.invoke.string says"
 PLACES = ("Paris", "Rome")
 NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-schema says"
 
@@ -426,6 +428,11 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
         ("structured.raw.kept", OF_TEXTS, OBJECT, (), OTHER_SCHEMA),
         ("structured.raw.kept", OF_TEXTS, say(content='{"a": "1"}'), (), ""),
         ("structured.method.json-schema", OF_TEXTS, OBJECT, (), ""),
+        (JSON_MODE, SCHEMA, say(content='{\\"a\\": 1}'), ["an object"], ESCAPED),
+        ("structured.raw.kept", SCHEMA, say(content="{&quot;a&quot;: 1}"), (), ESCAPED),
+        (JSON_MODE, SCHEMA, say(content='{"a": "&lt;"}'), (), ""),
+        (JSON_MODE, SCHEMA, WORDS, ["an object in escapes", "an object"], ESCAPED),
+        ("parameters.stop.ends", SCHEMA, say(content="{&quot;a&quot;: 1}"), ["an object"], ""),
         ("structured.raw.kept", SCHEMA, say(content="{}<|im_end|>"), (), NO_SCHEMA),
         ("structured.method.json-schema", SCHEMA, WORDS, (), ""),
     ],
