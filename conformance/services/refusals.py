@@ -39,7 +39,7 @@ _SEEING = ("image.dedicated", "image.model-apis.vision-model", "image.block")
 # What a request holds -> the claims, or checks, of which a refusal leaves nothing to judge, and
 # what is reported of it. What is about a text model's refusal is not among them.
 _REFUSABLE = (
-    (r'"url":"http', _SEEING, "the model takes no images by URL"),
+    (r'"url":\s*"http', _SEEING, "the model takes no images by URL"),
     (r'"image_url"', _SEEING, "the model takes no images"),
     (r'"image_url"', ("image.tool",), "the model takes no image in a tool's result"),
     (r'"input_audio"', ("audio.dedicated",), "the model takes no audio"),
