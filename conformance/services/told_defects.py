@@ -167,12 +167,7 @@ _TOLD = (
         _streams_calls_badly,
     ),
     _Told("tools.choice.forced", "the service makes no call that is forced", _ignores_force),
-    _Told(
-        _PLAIN,
-        "the service escapes its text",
-        _escapes,
-        _PARSING,
-    ),
+    _Told(_SCHEMA, "the service escapes its text", _escapes, _PARSING),
     _Told(
         _SCHEMA,
         "the service answers with an object of another schema",

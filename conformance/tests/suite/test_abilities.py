@@ -360,7 +360,7 @@ UNASKED = "a request for one body is answered with events, as messages.invoke.st
 OWN_ARGUMENTS = "the model calls with arguments of its own, which no check can expect"
 OWN_ORDER = "the model makes its calls in an order of its own"
 JSON_MODE = "structured.method.json-mode"
-ESCAPED = "the service escapes its text, as messages.invoke.string says"
+ESCAPED = "the service escapes its text, as structured.method.json-schema says"
 PLACES = ("Paris", "Rome")
 NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-schema says"
 

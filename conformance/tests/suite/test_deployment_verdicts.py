@@ -94,7 +94,7 @@ def test_an_owner_is_told_what_a_service_lacks(tmp_path: Path, run: dict[str, An
         ("says nothing", PLAIN, "the service ends answers without a text, as messages.invoke"),
         pytest.param("loses the last piece", STREAMED, "streamed, it says", marks=traced),
         ("ignores limits", FINISH, "'length'; it reports 'stop' after "),
-        ("escapes its text", PLAIN, "the service escapes its text, as messages.invoke.string says"),
+        ("escapes its text", SCHEMA, "]: the service escapes its text\n"),
         ("repeats each piece", STREAMED, "the service does not stream as it answers, as streaming"),
         ("reads the last message alone", TURNS, "no tokens are counted of the system message"),
     ],
