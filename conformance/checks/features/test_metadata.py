@@ -79,18 +79,18 @@ def test_an_answer_names_its_provider_its_model_and_its_id(
     assert metadata.get("id") == told.get("id")
 
 
-@pytest.mark.claim("metadata.finish.reason")
+@pytest.mark.claim("metadata.tracing.parameters")
 @pytest.mark.own_client_only("what stands beside generations is for each maker to say")
 @pytest.mark.parametrize("way", ["generate", "agenerate"])
 async def test_the_output_beside_generations_names_its_model_and_adds_up_tokens(
-    lane: str, evidence: Evidence, way: str
+    evidence: Evidence, way: str
 ) -> None:
-    model = mount(lane, evidence)
+    model = mount("model-apis", evidence)
     prompts: Any = [[HumanMessage(text)] for text in (GREETING, ONE_CITY)]
     result = await model.agenerate(prompts) if way == "agenerate" else model.generate(prompts)
     output = result.llm_output or {}
     messages = [each[0].message for each in result.generations]
-    assert output["model_name"] == LANES[lane].model
+    assert output["model_name"] == LANES["model-apis"].model
     assert output["model_provider"] == "baseten"
     assert output["id"] == messages[-1].response_metadata["id"]
     usages = [each.usage_metadata for each in messages]
