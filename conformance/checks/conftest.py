@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
@@ -52,6 +53,15 @@ def _limit_time(request: pytest.FixtureRequest) -> Iterator[None]:
     limited = request.config.option.factory
     with limit_time(connect.count_requests, is_asked_again) if limited else nullcontext():
         yield
+
+
+@pytest.fixture
+def unshared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models of this check share no client of our own with what an earlier one has left open.
+
+    Those with the same server and proxies share one, and this exempts a host that nobody asks.
+    """
+    monkeypatch.setenv("NO_PROXY", f"{uuid4().hex}.example")
 
 
 @pytest.fixture(autouse=True)

@@ -170,9 +170,9 @@ def _write_audio(block: Mapping[str, Any]) -> Part:
 def _write_file(block: Mapping[str, Any]) -> Part:
     if isinstance(block.get("file"), dict):
         return {"type": "file", "file": block["file"]}
-    is_id = block.get("id", "").startswith("file-") or block.get("source_type") == "id"
-    if block.get("file_id") or is_id:
-        return {"type": "file", "file": {"file_id": block.get("file_id") or block["id"]}}
+    is_id = block.get("source_type") == "id" or block.get("id", "").startswith("file-")
+    if file_id := block.get("file_id") or (is_id and block["id"]):
+        return {"type": "file", "file": {"file_id": file_id}}
     source = block.get("source") or block
     if source.get("text") or source.get("type") == "text":
         return {"type": "text", "text": source.get("text") or source["data"]}

@@ -115,6 +115,7 @@ __all__ = [
     "skip_another_method",
     "spoil_arguments",
     "streamed",
+    "streamed_and_events",
     "take_pieces",
     "take_pieces_awaited",
     "tapped",
@@ -379,6 +380,9 @@ both_ways = pytest.mark.parametrize("ask", BOTH_WAYS)
 streamed = pytest.mark.parametrize("ask", [ask_stream, ask_astream])
 every_way = pytest.mark.parametrize("ask", EVERY_WAY)
 every_way_and_events = pytest.mark.parametrize("ask", EVERY_WAY_AND_EVENTS)
+streamed_and_events = pytest.mark.parametrize(
+    "ask", [ask_stream, ask_astream, ask_events, ask_events_awaited]
+)
 
 
 def add_up(chunks: Iterable[AIMessage]) -> AIMessageChunk:

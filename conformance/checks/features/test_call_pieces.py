@@ -12,10 +12,6 @@ import pytest
 from conformance.checks.features.questions import (
     GREETING,
     TWO_CITIES,
-    ask_astream,
-    ask_events,
-    ask_events_awaited,
-    ask_stream,
     change_answers,
     change_plans,
     every_way_and_events,
@@ -23,6 +19,7 @@ from conformance.checks.features.questions import (
     get_weather,
     mount,
     streamed,
+    streamed_and_events,
 )
 from conformance.reference import AnswerPlan, BodyPiece
 from conformance.reference.exchange import encode_event
@@ -165,7 +162,7 @@ def test_calls_with_no_id_or_one_for_all_get_ids_that_differ(
 @pytest.mark.claim("tools.stream.merge-by-index")
 @pytest.mark.own_client_only("whether a line may break inside a JSON string is for each to say")
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-@pytest.mark.parametrize("ask", [ask_stream, ask_astream, ask_events, ask_events_awaited])
+@streamed_and_events
 def test_lines_that_break_inside_arguments_are_kept(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:

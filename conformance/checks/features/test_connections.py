@@ -6,7 +6,6 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
 import httpcore2
 import httpx
@@ -105,6 +104,7 @@ async def test_clients_of_ones_own_are_used_and_left_open(evidence: Evidence, li
 
 @pytest.mark.claim("async.many.at-once", lane="model-apis")
 @pytest.mark.parametrize("ask", [ask_invoke, ask_ainvoke])
+@pytest.mark.usefixtures("unshared")
 def test_a_thousand_connections_may_be_open_at_once(
     evidence: Evidence, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +116,6 @@ def test_a_thousand_connections_may_be_open_at_once(
 
     for kind in (httpx2.HTTPTransport, httpx2.AsyncHTTPTransport):
         monkeypatch.setattr(kind, "__init__", note)
-    monkeypatch.setenv("NO_PROXY", "pier.example")  # no client of another check serves here
     with expect("any"):
         ask(mount("model-apis", evidence, http_client=None, http_async_client=None), GREETING)
     assert limits[0].max_connections == limits[0].max_keepalive_connections == 1_000
@@ -161,7 +160,9 @@ def test_a_proxy_of_the_environment_is_used(
 
 
 @pytest.fixture
-def built_in(monkeypatch: pytest.MonkeyPatch, evidence: Evidence) -> tuple[Any, list[Any]]:
+def built_in(
+    monkeypatch: pytest.MonkeyPatch, evidence: Evidence, unshared: None
+) -> tuple[Any, list[Any]]:
     """What answers the built-in transports, and what gets each of them that is closed."""
     evidence.came_from("reference")
     responder, closed = ResponderTransport(), []
@@ -185,7 +186,6 @@ def built_in(monkeypatch: pytest.MonkeyPatch, evidence: Evidence) -> tuple[Any, 
     async def close_awaited(own: Any) -> None:
         close(own)
 
-    monkeypatch.setenv("NO_PROXY", f"{uuid4().hex}.example")  # no client of another check serves
     monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", answer)
     monkeypatch.setattr(httpx2.HTTPTransport, "close", close)
     monkeypatch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", answer_awaited)
@@ -199,6 +199,7 @@ def _make(key: str = FAKE_KEY) -> Any:
 
 @pytest.mark.claim("connections.clients.closed")
 @every_way
+@pytest.mark.usefixtures("unshared")
 def test_sockets_have_the_options_that_were_given_or_are_kept_alive(
     evidence: Evidence, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +210,6 @@ def test_sockets_have_the_options_that_were_given_or_are_kept_alive(
         made.append(options.get("socket_options"))
         raise FileNotFoundError(2, "No such file or directory")  # enough was seen
 
-    monkeypatch.setenv("NO_PROXY", "socket.example")  # no client of another check serves here
     for kind in (httpx2.HTTPTransport, httpx2.AsyncHTTPTransport):
         monkeypatch.setattr(kind, "__init__", note)
     own = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]

@@ -344,6 +344,7 @@ def test_what_the_users_own_code_raises_is_passed_on_as_it_is(
 @pytest.mark.own_client_only("others may read their environment when they are made")
 @every_way
 @pytest.mark.parametrize("flaw", ["certificates", "proxy", "copy"])
+@pytest.mark.usefixtures("unshared")
 def test_what_keeps_a_request_from_being_sent_is_an_error_as_any_other(
     lane: str,
     evidence: Evidence,
@@ -354,7 +355,6 @@ def test_what_keeps_a_request_from_being_sent_is_an_error_as_any_other(
     def miss(*_: Any, **__: Any) -> None:
         raise FileNotFoundError(2, "No such file or directory", "/no/such/file.pem")
 
-    monkeypatch.setenv("NO_PROXY", "harbour.example")  # no client of another check serves here
     if flaw == "certificates":
         for kind in (httpx2.HTTPTransport, httpx2.AsyncHTTPTransport):
             monkeypatch.setattr(kind, "__init__", miss)

@@ -11,10 +11,6 @@ import pytest
 from conformance.checks.features.questions import (
     GREETING,
     TWO_CITIES,
-    ask_astream,
-    ask_events,
-    ask_events_awaited,
-    ask_stream,
     change_answers,
     change_plans,
     every_way,
@@ -24,6 +20,7 @@ from conformance.checks.features.questions import (
     mount,
     read_finish,
     streamed,
+    streamed_and_events,
 )
 from conformance.reference import AnswerPlan, BodyPiece
 from conformance.reference.exchange import encode_event
@@ -283,7 +280,7 @@ def test_reasoning_under_either_name_or_both_is_kept_once(
 @pytest.mark.claim("streaming.text.after-finish", lane="model-apis")
 @pytest.mark.own_client_only("how much of what comes late is kept is for each maker to say")
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-@pytest.mark.parametrize("ask", [ask_stream, ask_astream, ask_events, ask_events_awaited])
+@streamed_and_events
 def test_reasoning_and_calls_behind_the_finish_reason_are_kept(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:

@@ -69,23 +69,6 @@ def test_extra_body_overrides_everything_and_model_kwargs_nothing(
     ]
 
 
-@pytest.mark.claim("parameters.nearest.wins")
-@_own_options
-@every_way
-@pytest.mark.parametrize("door", ["constructor", "bind"])
-def test_stop_sequences_of_a_call_override_others_by_either_name(
-    lane: str, evidence: Evidence, ask: Ask, door: str
-) -> None:
-    sent: list[dict[str, Any]] = []
-    given: dict[str, Any] = {"stop_sequences": ["A"]}
-    model = mount(lane, evidence, note_bodies(sent), **(given if door == "constructor" else {}))
-    bound = model.bind(**(given if door == "bind" else {}))
-    for options in ({}, {"stop": ["B"]}, {"stop_sequences": ["C"]}):
-        ask(bound, GREETING, **options)
-    told = [{k: v for k, v in body.items() if "stop" in k} for body in sent]
-    assert told == [{"stop": ["A"]}, {"stop": ["B"]}, {"stop": ["C"]}]
-
-
 _ENGINES = {
     "top_k": 40,
     "min_p": 0.1,
