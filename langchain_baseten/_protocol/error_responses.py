@@ -255,8 +255,15 @@ def find_sentence(body: Any, limit: int = _SHOWN) -> str:
         return ""
     for key in ("error", "message", "detail", "msg", "error_message", "errors"):
         if body.get(key) and (sentence := find_sentence(body[key], limit)):
-            return sentence
+            return shorten(_name_field(body.get("loc")) + sentence, limit)
     return shorten(json.dumps(body, ensure_ascii=False), limit) if body else ""
+
+
+def _name_field(location: Any) -> str:
+    """Return what a fault of FastAPI's form is about, as a prefix: its sentence does not name it."""
+    steps = [str(step) for step in location] if isinstance(location, list) else []
+    steps = steps[1:] if steps[:1] == ["body"] else steps
+    return f"{'.'.join(steps)}: " if steps else ""
 
 
 def shorten(text: str, limit: int = _SHOWN) -> str:

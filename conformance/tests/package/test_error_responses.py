@@ -122,8 +122,15 @@ DIALECTS: dict[str, tuple[str, str]] = {
     "FastAPI": ('{"detail":"Not Found"}', "Not Found"),
     "FastAPI, a list": (
         '{"detail":[{"loc":["body","n"],"msg":"not an integer","type":"int"},{"msg":"too big"}]}',
-        "not an integer; too big",
+        "n: not an integer; too big",
     ),
+    "FastAPI, deep inside": (
+        '{"detail":[{"loc":["body","messages",0,"role"],"msg":"Field required"}]}',
+        "messages.0.role: Field required",
+    ),
+    "FastAPI, a header": ('{"detail":[{"loc":["header","x-a"],"msg":"no"}]}', "header.x-a: no"),
+    "FastAPI, the whole body": ('{"detail":[{"loc":["body"],"msg":"no"}]}', "no"),
+    "a place of another kind": ('{"detail":[{"loc":"body","msg":"no"}]}', "no"),
     "Truss": (
         '{"error":"Internal Server Error (in model/chainlet)."}',
         "Internal Server Error (in model/chainlet).",
