@@ -32,22 +32,33 @@ _AUDIO_FORMATS = {
 """MIME subtypes and the `input_audio.format` that engines use for them."""
 
 
-NOT_CONTENT = frozenset(
-    {
-        "function_call",
-        "invalid_tool_call",
-        "reasoning",
-        "reasoning_content",
-        "redacted_thinking",
-        "thinking",
-        "tool_call",
-        "tool_call_chunk",
-        "tool_use",
-    }
-)
-"""Types of blocks that an assistant's message sends in fields of their own, if at all. Those that
-repeat `tool_calls` are not read: a call that was removed from there must not be sent again. Agents
-pass an answer on with its blocks, as a human message or a tool's result."""
+_NOT_CONTENT = {
+    "cache_point",
+    "reasoning",
+    "reasoning_content",
+    "redacted_thinking",
+    "thinking",
+    "tool_call_chunk",
+    "server_tool_call_chunk",
+    "tool_use",
+}
+_CALLED = ("_call", "_tool_use", "_tool_result")
+"""How types end of calls, and of what tools of another provider's server returned: OpenAI's
+`web_search_call`, Anthropic's `mcp_tool_use`, LangChain's `server_tool_result` and their kind."""
+
+
+def is_content(block: Mapping[str, Any]) -> bool:
+    """Return whether a block may be sent as content, which reasoning, calls and cache points are not.
+
+    An assistant's message sends reasoning and calls in fields of their own, if at all. Blocks that
+    repeat `tool_calls` are not read: a call that was removed from there must not be sent again.
+    Agents pass an answer on with its blocks, as a human message or a tool's result.
+
+    Args:
+        block: A content block of any provider's form.
+    """
+    kind = str(block.get("type"))
+    return not ("cachePoint" in block or kind in _NOT_CONTENT or kind.endswith(_CALLED))
 
 
 def write_content(content: str | list[Any]) -> str | list[Part]:
@@ -66,7 +77,7 @@ def write_content(content: str | list[Any]) -> str | list[Part]:
 
 
 def write_block(block: Any) -> list[Part]:
-    """Return the parts for one block: one, or none for cache points, reasoning and calls.
+    """Return the parts for one block: one, or none where it is no content (`is_content`).
 
     Args:
         block: A content block: a string, or a dict of any provider's form.
@@ -78,10 +89,9 @@ def write_block(block: Any) -> list[Part]:
         return [{"type": "text", "text": block}]
     if not isinstance(block, dict):
         raise _unsendable(block, "a content block must be a string or a dict")
-    kind = str(block.get("type"))
-    if "cachePoint" in block or kind == "cache_point" or kind in NOT_CONTENT:
+    if not is_content(block):
         return []
-    writer = _WRITERS.get(kind)
+    writer = _WRITERS.get(str(block.get("type")))
     if writer is None:
         raise _unsendable(block, "its type is not one that Baseten takes")
     try:
@@ -101,6 +111,10 @@ def _unsendable(block: Any, reason: str) -> BasetenRequestError:
 
 def _write_text(block: Mapping[str, Any]) -> Part:
     return {"type": "text", "text": block["text"]}
+
+
+def _write_refusal(block: Mapping[str, Any]) -> Part:
+    return {"type": "text", "text": block["refusal"]}
 
 
 def _write_image_url(block: Mapping[str, Any]) -> Part:
@@ -227,6 +241,7 @@ _WRITERS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "text": _write_text,
     "input_text": _write_text,
     "output_text": _write_text,
+    "refusal": _write_refusal,
     "image_url": _write_image_url,
     "image": _write_image,
     "audio": _write_audio,

@@ -20,7 +20,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_baseten._protocol.content import NOT_CONTENT, write_content
+from langchain_baseten._protocol.content import is_content, write_content
 from langchain_baseten._protocol.error_responses import shorten
 from langchain_baseten._protocol.json_text import parse_object
 from langchain_baseten._protocol.response import PROVIDER
@@ -130,8 +130,7 @@ def _assistant_text(message: AIMessage) -> str | list[dict[str, Any]]:
     if isinstance(message.content, str):
         return message.content or str(message.additional_kwargs.get("refusal") or "")
     blocks = [{"text": b} if isinstance(b, str) else b for b in message.content]
-    blocks = [block for block in blocks if block.get("type") not in NOT_CONTENT]
-    texts = (block.get("text") or block.get("refusal") for block in blocks)
+    texts = (b.get("text") or b.get("refusal") for b in blocks if is_content(b))
     return "".join(text for text in texts if isinstance(text, str))
 
 

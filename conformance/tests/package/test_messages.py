@@ -84,6 +84,25 @@ TURNS: dict[str, tuple[BaseMessage, list[dict[str, Any]]]] = {
         ),
         [{"role": "user", "content": [{"type": "text", "text": "a"}]}],
     ),
+    "human, an answer of another provider's that is passed on": (
+        HumanMessage(
+            [
+                {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}},
+                {"type": "web_search_tool_result", "tool_use_id": "s", "content": []},
+                {"type": "server_tool_call", "id": "s", "name": "web_search", "args": {}},
+                {"type": "server_tool_result", "tool_call_id": "s", "status": "success"},
+                {"type": "web_search_call", "id": "s"},
+                {"type": "text", "text": "a", "citations": [{"url": "https://a.example"}]},
+                {"type": "refusal", "refusal": "no"},
+            ]
+        ),
+        [
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "no"}],
+            }
+        ],
+    ),
     "tool, an answer that is passed on": (
         ToolMessage([{"type": "thinking", "thinking": "h"}, "a"], tool_call_id="x"),
         [{"role": "tool", "content": [{"type": "text", "text": "a"}], "tool_call_id": "x"}],
