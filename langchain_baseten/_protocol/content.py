@@ -48,7 +48,7 @@ _CALLED = ("_call", "_tool_use", "_tool_result")
 
 
 def is_content(block: Mapping[str, Any]) -> bool:
-    """Return whether a block may be sent as content, which reasoning, calls and cache points are not.
+    """Return whether a block is content, which reasoning, calls and cache points are not.
 
     An assistant's message sends reasoning and calls in fields of their own, if at all. Blocks that
     repeat `tool_calls` are not read: a call that was removed from there must not be sent again.

@@ -260,7 +260,7 @@ def find_sentence(body: Any, limit: int = _SHOWN) -> str:
 
 
 def _name_field(location: Any) -> str:
-    """Return what a fault of FastAPI's form is about, as a prefix: its sentence does not name it."""
+    """Return which field a fault of FastAPI's form is about, as a prefix of its sentence."""
     steps = [str(step) for step in location] if isinstance(location, list) else []
     steps = steps[1:] if steps[:1] == ["body"] else steps
     return f"{'.'.join(steps)}: " if steps else ""
