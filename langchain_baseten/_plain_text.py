@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["make_plain"]
+__all__ = ["SHOWN", "make_plain", "shorten"]
+
+SHOWN = 500
+"""Maximum number of characters of a server's text in a message."""
+_LOOKED_AT = 100_000
+"""Maximum number of characters of which those are taken: all others may be invisible."""
 
 _SEQUENCE = r"""(?x)
     (?: \x1b\[ | \x9b ) [0-?]*+ [\ -/]*+ [@-~]        # CSI: colours, movements, deletions
@@ -56,3 +61,14 @@ def make_plain(text: str) -> str:
     text = re.sub(_BREAK, " ", re.sub(_SEQUENCE, "", text))
     text = re.sub(_HIDDEN, lambda found: found[1] or "", text)
     return re.sub(_HALF, "\ufffd", re.sub(_LOOSE, "", text))
+
+
+def shorten(text: str, limit: int = SHOWN) -> str:
+    """Return a text on one line, shortened, without what a terminal would obey.
+
+    Args:
+        text: Any text.
+        limit: Maximum number of characters.
+    """
+    line = " ".join(make_plain(text[: _LOOKED_AT + limit]).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -23,7 +23,7 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.utils.json import parse_json_markdown
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from langchain_baseten._protocol.error_responses import shorten
+from langchain_baseten._plain_text import shorten
 from langchain_baseten._protocol.json_text import parse_object, parse_strictly
 from langchain_baseten._protocol.schemas import describes_object, name_of
 from langchain_baseten.exceptions import BasetenRefusalError

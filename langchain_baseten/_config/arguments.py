@@ -9,7 +9,7 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from langchain_baseten._http.credentials import is_secret_name
-from langchain_baseten._protocol.error_responses import shorten
+from langchain_baseten._plain_text import shorten
 from langchain_baseten._protocol.parameters import OPENAI_ONLY
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from langchain_baseten._protocol.error_responses import shorten
+from langchain_baseten._plain_text import shorten
 from langchain_baseten.exceptions import BasetenInvalidResponseError
 
 if TYPE_CHECKING:

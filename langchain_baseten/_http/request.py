@@ -18,7 +18,8 @@ from langchain_baseten._http.retries import read_retry_after, retry_options
 from langchain_baseten._http.setup_errors import error_from_setup, read_proxy_secrets
 from langchain_baseten._http.timeouts import Timeouts, choose_timeouts
 from langchain_baseten._http.transport_errors import error_from_exception, find_address
-from langchain_baseten._protocol.error_responses import error_from_response, shorten
+from langchain_baseten._plain_text import shorten
+from langchain_baseten._protocol.error_responses import error_from_response
 from langchain_baseten._protocol.invalid_responses import read_body
 from langchain_baseten._protocol.json_text import decode_body
 from langchain_baseten.exceptions import (

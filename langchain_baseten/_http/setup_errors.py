@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from langchain_baseten._http.transport_errors import library_names
-from langchain_baseten._protocol.error_responses import shorten
+from langchain_baseten._plain_text import shorten
 from langchain_baseten.exceptions import BasetenConnectionError, BasetenError, BasetenRequestError
 
 if TYPE_CHECKING:

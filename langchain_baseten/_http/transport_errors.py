@@ -14,7 +14,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from langchain_baseten._protocol.error_responses import error_from_response, shorten
+from langchain_baseten._plain_text import shorten
+from langchain_baseten._protocol.error_responses import error_from_response
 from langchain_baseten.exceptions import (
     BasetenConnectionError,
     BasetenError,

@@ -9,7 +9,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Any
 
-from langchain_baseten._protocol.error_responses import shorten
+from langchain_baseten._plain_text import shorten
 from langchain_baseten.exceptions import BasetenRequestError
 
 if TYPE_CHECKING:

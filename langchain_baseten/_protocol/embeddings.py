@@ -13,10 +13,10 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from langchain_baseten._plain_text import shorten
 from langchain_baseten._protocol.error_responses import (
     error_from_event,
     is_error_payload,
-    shorten,
 )
 from langchain_baseten._protocol.invalid_responses import invalid_response
 from langchain_baseten._protocol.json_text import parse_body

@@ -11,7 +11,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from langchain_baseten._plain_text import make_plain
+from langchain_baseten._plain_text import SHOWN, shorten
 from langchain_baseten._protocol.json_text import parse_body
 from langchain_baseten._protocol.overflow_wordings import reports_overflow
 from langchain_baseten.exceptions import (
@@ -35,10 +35,6 @@ from langchain_baseten.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-_SHOWN = 500
-"""Maximum number of characters of a server's text in a message."""
-_LOOKED_AT = 100_000
-"""Maximum number of characters of which those are taken: all others may be invisible."""
 _READ = 5000
 """Maximum number of characters in which wordings are looked for: a traceback may come first."""
 
@@ -235,7 +231,7 @@ def _is_flat_error(payload: Mapping[str, Any]) -> bool:
     return "message" in payload and ("code" in payload or payload.get("type") == "error")
 
 
-def find_sentence(body: Any, limit: int = _SHOWN) -> str:
+def find_sentence(body: Any, limit: int = SHOWN) -> str:
     """Return the sentence that an error body of any dialect holds.
 
     Args:
@@ -264,17 +260,6 @@ def _name_field(location: Any) -> str:
     steps = [str(step) for step in location] if isinstance(location, list) else []
     steps = steps[1:] if steps[:1] == ["body"] else steps
     return f"{'.'.join(steps)}: " if steps else ""
-
-
-def shorten(text: str, limit: int = _SHOWN) -> str:
-    """Return a text on one line, shortened, without what a terminal would obey.
-
-    Args:
-        text: Any text.
-        limit: Maximum number of characters.
-    """
-    line = " ".join(make_plain(text[: _LOOKED_AT + limit]).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def _strip_markup(text: str) -> str:

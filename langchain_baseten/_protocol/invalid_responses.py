@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from langchain_baseten._plain_text import shorten
 from langchain_baseten._protocol.error_responses import (
     find_request_id,
     find_sentence,
     keep_headers,
-    shorten,
 )
 from langchain_baseten._protocol.json_text import UTF_8, decode_body, parse_body
 from langchain_baseten.exceptions import BasetenInvalidResponseError, ErrorResponse

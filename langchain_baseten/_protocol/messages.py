@@ -20,8 +20,8 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from langchain_baseten._plain_text import shorten
 from langchain_baseten._protocol.content import is_content, write_content
-from langchain_baseten._protocol.error_responses import shorten
 from langchain_baseten._protocol.json_text import parse_object
 from langchain_baseten._protocol.response import PROVIDER
 from langchain_baseten.exceptions import BasetenRequestError

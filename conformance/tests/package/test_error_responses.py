@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from conformance.tests.package.in_each import in_each
+from langchain_baseten._plain_text import shorten
 from langchain_baseten._protocol.error_responses import (
     error_from_event,
     error_from_response,
     is_error_payload,
     is_success,
-    shorten,
 )
 from langchain_baseten.exceptions import (
     BasetenAPIError,

@@ -28,9 +28,9 @@ ROOMS: dict[str, set[str]] = {
     "data": set(),
     "exceptions": {"_plain_text"},
     "_protocol": {"_plain_text", "_protocol", "exceptions"},
-    "_http": {"_http", "_protocol", "exceptions"},
-    "_config": {"_config", "_http", "_protocol", "data", "exceptions", "_version"},
-    "_structured_output": {"_protocol", "exceptions"},
+    "_http": {"_http", "_plain_text", "_protocol", "exceptions"},
+    "_config": {"_config", "_http", "_plain_text", "_protocol", "data", "exceptions", "_version"},
+    "_structured_output": {"_plain_text", "_protocol", "exceptions"},
     "_streaming": {"_config", "_protocol", "exceptions"},
     "embeddings": {"_config", "_http", "_protocol", "exceptions"},
     "chat_models": {

@@ -6,8 +6,7 @@ import time
 from conformance.checks.nasty_texts import KEPT, NASTY, WORDS, find_nasty
 from conformance.tests.package.in_each import in_each
 from langchain_baseten import BasetenAPIError
-from langchain_baseten._plain_text import make_plain
-from langchain_baseten._protocol.error_responses import shorten
+from langchain_baseten._plain_text import make_plain, shorten
 
 
 @in_each("name", NASTY.keys())
