@@ -9,6 +9,7 @@ import json
 import pickle
 import struct
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.own_client_only("the names are those of langchain-baset
 
 _URL = "https://model-abcd1234.api.baseten.co/environments/production/predict"
 _PATH = "/environments/production/sync/v1/embeddings"
-_MOMENT, _PATIENCE = 0.005, 5.0
+_MOMENT, _PATIENCE, _WAIT = 0.005, 5.0, 0.1
 _NO_CLIENT: dict[str, Any] = {
     "http_client": httpx2.Client(transport=ResponderTransport(refuse_noted)),
     "http_async_client": httpx2.AsyncClient(transport=AsyncResponderTransport(refuse_noted)),
@@ -165,6 +166,25 @@ def _refuse(status: int, body: Any, _: ReceivedRequest) -> AnswerPlan:
 def _refuse_first(request: ReceivedRequest) -> AnswerPlan:
     is_first = _TEXTS[0] in request.json()["input"]
     return plan_json(400, {"error": "Not now."}) if is_first else respond(request)
+
+
+@pytest.mark.claim("drop-in.names.known")
+@_every_way
+def test_a_request_among_others_waits_as_the_service_asks(
+    evidence: Evidence, embed: Callable[[Any, Any], Any]
+) -> None:
+    asked: list[float] = []
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        if _TEXTS[0] not in request.json()["input"]:
+            return respond(request)
+        asked.append(time.monotonic())
+        named = {"retry-after-ms": f"{_WAIT * 1000:.0f}"}
+        return respond(request) if len(asked) > 1 else plan_json(429, {"error": "No."}, named)
+
+    assert len(embed(_mount(evidence, answer, max_retries=1), _TEXTS)) == len(_TEXTS)
+    first, second = asked
+    assert second - first >= _WAIT
 
 
 def _is_first(request: Request) -> bool:

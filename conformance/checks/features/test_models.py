@@ -67,6 +67,28 @@ async def test_what_the_service_lists_comes_as_typed_rows(evidence: Evidence) ->
 
 
 @pytest.mark.claim("models.list.rows")
+async def test_a_profile_that_is_listed_says_what_its_row_says_and_no_more(
+    evidence: Evidence,
+) -> None:
+    row = {
+        "id": "new/model",
+        "context_length": 4096,
+        "input_modalities": ["text", "audio"],
+        "supported_features": ["structured_outputs"],
+        "supported_sampling_parameters": ["top_p"],
+    }
+    model = mount("model-apis", evidence, lambda _: plan_json(200, {"data": [row, {"id": "bare"}]}))
+    for listed, bare in await _list_both_ways(model):
+        assert listed.profile == {
+            "max_input_tokens": 4096,
+            **dict.fromkeys(("text_inputs", "audio_inputs", "structured_output"), True),
+            **dict.fromkeys(("image_inputs", "video_inputs"), False),
+            **dict.fromkeys(("reasoning_output", "tool_calling", "temperature"), False),
+        }
+        assert not bare.profile
+
+
+@pytest.mark.claim("models.list.rows")
 @pytest.mark.usefixtures("short_backoff")
 async def test_a_list_is_asked_for_as_an_answer_is(evidence: Evidence) -> None:
     seen: list[ReceivedRequest] = []

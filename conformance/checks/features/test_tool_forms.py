@@ -248,6 +248,7 @@ class Tour(BaseModel):
 
     stops: list[Stop]
     prices: dict[str, int]
+    notes: dict[str, Any]
 
 
 @pytest.mark.claim("tools.parallel.forbidden")
@@ -262,8 +263,9 @@ def test_a_strict_tool_is_closed_to_its_innermost_object(
     outer = sent[0]["tools"][0]["function"]["parameters"]
     inner = outer["properties"]["stops"]["items"]
     closed = [(each["additionalProperties"], each["required"]) for each in (outer, inner)]
-    assert closed == [(False, ["stops", "prices"]), (False, ["city", "days"])]
-    assert outer["properties"]["prices"]["additionalProperties"] == {"type": "integer"}
+    assert closed == [(False, ["stops", "prices", "notes"]), (False, ["city", "days"])]
+    values = [outer["properties"][name]["additionalProperties"] for name in ("prices", "notes")]
+    assert values == [{"type": "integer"}, True]
     days = {"type": "integer", "default": 1, "minimum": 1, "maximum": 30, "description": "How many"}
     city = {"type": "string", "pattern": "^[A-Z]", "maxLength": 99}
     assert inner["properties"] == {"city": city, "days": days}
