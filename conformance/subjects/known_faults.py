@@ -24,6 +24,7 @@ __all__ = [
     "KNOWN",
     "OVERLOOKED",
     "REFUSALS",
+    "SEEN",
     "SILENCED",
     "begin_check",
     "find_cause",
@@ -57,6 +58,9 @@ SILENCED: list[str] = []
 REFUSALS: dict[str, str] = {}
 """What the judged client raises wherever it is given something that it does not take -> the claim
 that tells of it."""
+
+SEEN = {"model-apis": "image.model-apis.vision-model", "dedicated": "image.dedicated.data"}
+"""What tells of images that are not sent, in each lane."""
 
 _ROUTE = "/chat/completions"
 _CHOICES = {"auto", "none", "required"}
@@ -196,6 +200,12 @@ _FAULTS = (
         "the pieces of a streamed call are not put together",
         _streams_calls,
         probed="tools.stream.merge-by-index",
+    ),
+    _Fault(
+        "streaming.end.without-done",
+        "a stream that ends without [DONE] is taken for a broken one",
+        lambda body: bool(body.get("stream") and body.get("stop")),
+        probed="streaming.end.without-done",
     ),
     _Fault("tools.invoke.parallel", _ALONE, _streams_calls, probed="tools.invoke.parallel"),
     _Fault("tools.invoke.call", _SPOILT, _waits_for_calls, probed="tools.invoke.call"),

@@ -19,7 +19,7 @@ from conformance.reference import respond
 from conformance.reference.exchange import DONE, encode_event, plan_json
 from conformance.subjects.connect import count_requests, serve
 from conformance.subjects.expected_errors import has_type
-from conformance.subjects.known_faults import ANSWERED
+from conformance.subjects.known_faults import ANSWERED, SEEN
 from conformance.subjects.silence import AWAITED, CALLED, SILENT
 from conformance.subjects.subject import chosen
 from conformance.subjects.time_limit import limit_time
@@ -81,7 +81,6 @@ _IMAGES: tuple[dict[str, Any], ...] = (
     {"type": "image", "base64": _IMAGE, "mime_type": "image/png"},
     {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_IMAGE}"}},
 )
-_SEEN = {"model-apis": "image.model-apis.vision-model", "dedicated": "image.dedicated.data"}
 _STOPS = "parameters.stop.ends"
 _BINDS = "structured.bind.schemas"
 _METHODS = ("function_calling", "json_schema", "json_mode")
@@ -192,6 +191,7 @@ def find_broken(lane: Lane) -> set[str]:
     finders = (
         *(_find_untyped, _find_spoilt, _find_deaf),
         *(_find_threaded, _find_unstreamed, _find_uncounted),
+        *(_find_waiting, _find_blind),
     )
     return {claim for find in finders for claim in find(lane)}
 
@@ -239,6 +239,39 @@ def _find_deaf(lane: Lane) -> set[str]:
     with _serve(fail) as server, suppress(Exception, pytest.skip.Exception):
         told = list(_make(lane, server).stream("Hello"))
         return {"streaming.end.error-inside"} if told and server.requests else set()
+    return set()
+
+
+def _find_waiting(lane: Lane) -> set[str]:
+    """Some services end a stream with its finish reason, where a stop sequence ended its text."""
+    ends: list[AnswerPlan] = []
+
+    def answer(request: ReceivedRequest) -> AnswerPlan:
+        plan = respond(request)
+        ends.append(plan)
+        # The first answer shows that nothing else is in the way.
+        return plan if len(ends) > 1 else plan.with_body(plan.body, DONE)
+
+    with _serve(answer) as server, suppress(Exception, pytest.skip.Exception):
+        model = _make(lane, server)
+        list(model.stream("Count from 1 to 9.", stop=["5"]))
+        try:
+            list(model.stream("Count from 1 to 9.", stop=["5"]))
+        except Exception:  # noqa: BLE001  as above
+            is_it = ends[-1].is_stream and not ends[-1].says_done
+            return {"streaming.end.without-done"} if is_it else set()
+    return set()
+
+
+def _find_blind(lane: Lane) -> set[str]:
+    """One that raises of images, `find_blindness` finds."""
+    with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
+        model = _make(lane, server, model=lane.vision_model)
+        for block in _IMAGES:
+            model.invoke([HumanMessage([{"type": "text", "text": "What?"}, block])])
+        bodies = [request.body for request in server.requests if request.method != "GET"]
+        sees = any(_IMAGE.encode() in body for body in bodies)
+        return set() if sees or not bodies else {SEEN[lane.name]}
     return set()
 
 
@@ -361,7 +394,7 @@ def find_blindness(lane: Lane) -> dict[str, str]:
     with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
         model = _make(lane, server, model=lane.vision_model)
         for block in _IMAGES:
-            with _noting(said, _SEEN[lane.name]):
+            with _noting(said, SEEN[lane.name]):
                 model.invoke([HumanMessage([block])])
                 return {}
         return {} if any(request.method != "GET" for request in server.requests) else said

@@ -36,6 +36,7 @@ from conformance.subjects.known_faults import (
     KNOWN,
     OVERLOOKED,
     REFUSALS,
+    SEEN,
     find_silenced,
     overlook,
 )
@@ -110,7 +111,10 @@ __all__ = [
     "read_finish",
     "read_reasoning",
     "refer",
+    "refer_if_blind",
     "refer_if_known",
+    "refer_if_one_streams",
+    "refer_if_streamed",
     "referring",
     "skip_another_method",
     "spoil_arguments",
@@ -162,6 +166,33 @@ def refer_if_known(claim: str, reason: str) -> None:
     """
     if claim in KNOWN:
         refer(claim, reason)
+
+
+def refer_if_one_streams(called: dict[str, Any], awaited: dict[str, Any]) -> None:
+    """End the check if of two streams the client asks for the awaited one alone.
+
+    Args:
+        called: The request of the other one.
+        awaited: The request of that one.
+    """
+    if awaited.get("stream") and not called.get("stream"):
+        refer_if_known("streaming.sync.incremental", "the client asks for no stream")
+
+
+def refer_if_streamed(body: dict[str, Any]) -> None:
+    """End the check if counts are wrong that another maker's client took from a stream.
+
+    Args:
+        body: The request of an invoked answer.
+    """
+    if body.get("stream"):
+        refer("usage.stream.once", "an invoked answer, which is streamed, miscounts its tokens")
+
+
+def refer_if_blind() -> None:
+    """End the check if the client drops each image without a word."""
+    for claim in SEEN.values():
+        refer_if_known(claim, "images that are given are not sent")
 
 
 def judge_taking(model: Any, question: HumanMessage) -> None:

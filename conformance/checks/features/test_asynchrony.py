@@ -32,6 +32,7 @@ from conformance.checks.features.questions import (
     mount_refused,
     note_requests,
     refer_if_known,
+    refer_if_one_streams,
 )
 from conformance.libraries import Request
 from conformance.reference import (
@@ -167,6 +168,7 @@ async def test_both_colours_stream_the_same_pieces(
     model = _bind(mount(lane, evidence, note_requests(sent)), tools)
     waited = list(model.stream(TWO_CITIES))
     awaited = [chunk async for chunk in model.astream(TWO_CITIES)]
+    refer_if_one_streams(*(request.json() for request in sent))
     assert sent[0].body == sent[1].body
     if not chosen().ours:  # How much they join depends on what arrives at once.
         waited, awaited = [add_up(waited)], [add_up(awaited)]

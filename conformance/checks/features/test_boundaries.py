@@ -30,6 +30,8 @@ from conformance.checks.features.questions import (
     mount,
     note_bodies,
     read_choice,
+    refer_if_blind,
+    refer_if_one_streams,
     refuse_noted,
     skip_another_method,
     streamed,
@@ -324,12 +326,12 @@ def test_big_images_and_several_of_them_arrive_unchanged(
     with catching() as errors:
         ask(mount(lane, evidence, responder), [HumanMessage(content)])
     assert sent, f"{len(texts)} images were given, and nothing was sent: {errors}"
-    kinds = sorted({str(part["type"]) for part in sent[0]["messages"][0]["content"]})
+    parts = sent[0]["messages"][0]["content"]
+    refer_if_blind()
+    assert isinstance(parts, list), f"images were given; the content is sent as {parts!r:.99}"
+    kinds = sorted({str(part["type"]) for part in parts})
     assert kinds == ["image_url", "text"], f"images are sent as parts of types {kinds}"
-    told = [
-        part["text"] if part["type"] == "text" else part["image_url"]["url"]
-        for part in sent[0]["messages"][0]["content"]
-    ]
+    told = [part["text"] if part["type"] == "text" else part["image_url"]["url"] for part in parts]
     urls = [f"data:{kind};base64,{text}" for text, kind in zip(texts, types, strict=True)]
     wanted = [text for number, url in enumerate(urls) for text in (f"Image {number}:", url)]
     # One pair alone, as above, and of that what can be read.
@@ -380,6 +382,7 @@ def test_every_way_sends_and_returns_the_same(lane: str, evidence: Evidence, cas
     found = [_describe(ask, model, prompt, **options) for ask in EVERY_WAY]
     if not chosen().ours and not sent:
         evidence.not_applicable(f"the client sends no such request: {found[0][0].__name__}")
+    refer_if_one_streams(sent[1], sent[3])
     for number, way in enumerate(("invoked", "streamed")):
         for what, seen in (("request", sent), ("answer", found)):
             called, awaited = seen[number], seen[number + 2]

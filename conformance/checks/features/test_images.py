@@ -21,6 +21,7 @@ from conformance.checks.features.questions import (
     mount,
     note_bodies,
     refer,
+    refer_if_blind,
     referring,
     tapped,
 )
@@ -101,6 +102,7 @@ def find_url(body: dict[str, Any]) -> str:
     """Return the URL of the one image in the last message of a request."""
     parts = body["messages"][-1]["content"]
     sent = type(parts).__name__
+    refer_if_blind()
     assert isinstance(parts, list), f"one image was given; the content is sent as {sent}"
     images = [part for part in parts if part["type"] == "image_url"]
     kinds = [part["type"] for part in parts]

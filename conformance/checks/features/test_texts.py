@@ -72,6 +72,7 @@ def test_a_text_is_sent_letter_by_letter(lane: str, evidence: Evidence, ask: Ask
     sent: list[dict[str, Any]] = []
     with tolerate():
         ask(mount(lane, evidence, note_bodies(sent)), _TEXT)
+    assert sent, "nothing was sent"
     assert sent[0]["messages"] == [{"role": "user", "content": _TEXT}]
 
 

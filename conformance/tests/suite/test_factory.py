@@ -90,8 +90,17 @@ def test_a_good_third_party_client_passes_what_can_be_put_to_it(judge: Judge) ->
     assert "connections are watched from inside the process" in found["said"]
 
 
-def test_the_standard_unit_suite_judges_a_class_that_derives_from_ours(judge: Judge) -> None:
-    found = judge("factories:of_a_subclass", "", "package standard/test_unit", ELSEWHERE)
+@pytest.mark.parametrize(
+    ("factory", "files"),
+    [
+        ("factories:of_a_subclass", "package standard/test_unit"),
+        ("another_style:make", "standard/test_integration"),  # one of them played a recording
+    ],
+)
+def test_the_standard_suite_judges_what_is_bound_to_no_claim(
+    judge: Judge, factory: str, files: str
+) -> None:
+    found = judge(factory, "", files, ELSEWHERE)
     assert found["problems"] == []
 
 
