@@ -82,7 +82,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(reason) from error
     asked = option.factory and not option.collectonly
     lanes = LANES.keys() & (option.lane or LANES) if asked else ()
-    for reason in filter(None, (probes.find_misdirected(LANES[name]) for name in sorted(lanes))):
+    finders = (probes.find_misdirected, probes.find_memory)
+    for reason in filter(None, (find(LANES[name]) for name in sorted(lanes) for find in finders)):
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason)
     for name in LANES if asked else ():

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "find_blindness",
     "find_broken",
+    "find_memory",
     "find_misdirected",
     "find_refusal",
     "find_refusals",
@@ -112,6 +113,26 @@ def find_misdirected(lane: Lane) -> str:
         f"nothing answers, and not for {wanted}. An OpenAI client wants …{lane.base_path} as its "
         "base URL, and one that adds /v1 itself wants it without: README.md has a factory to copy. "
         "Or judge the other --lane alone."
+    )
+
+
+def find_memory(lane: Lane) -> str:
+    """Return what is wrong if somebody else's model answers a question without asking it again.
+
+    Args:
+        lane: Whose URL the model gets.
+    """
+    counts: list[int] = []
+    with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
+        model = _make(lane, server)
+        for _ in range(_WAYS):
+            model.invoke("Hello")
+            counts.append(len(server.requests))
+    if len(counts) < _WAYS or 0 in counts or len({*counts}) > 1:
+        return ""
+    return (
+        "what the factory makes answers from a cache what it was asked before, and checks ask the "
+        "same again. Make it without."
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import httpx2
+from langchain_core.caches import InMemoryCache
 from langchain_core.language_models import FakeListChatModel, SimpleChatModel
 
 number = 7
@@ -121,6 +122,12 @@ def of_trouble(**settings: Any) -> Any:
 
 def of_no_use(**settings: Any) -> Any:
     raise NotImplementedError("never")
+
+
+@as_third_party
+def of_a_memory(**settings: Any) -> Any:
+    """A client that keeps what it was answered."""
+    return of_ours(cache=InMemoryCache(), **settings)
 
 
 def of_no_detour(**settings: Any) -> Any:

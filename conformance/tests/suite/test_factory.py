@@ -199,6 +199,11 @@ def test_a_useless_third_party_client_fails(judge: Judge) -> None:
             "asks for /environments/production/predict/chat/completions, where nothing",
         ),
         (
+            ["--factory", f"{HOME}.factories:of_a_memory"],
+            2,
+            "answers from a cache what it was asked",
+        ),
+        (
             ["--factory", f"{HOME}.factories:of_ours", "--target=replay"],
             2,
             "is judged on the target reference",
