@@ -382,8 +382,8 @@ def test_unless_the_server_names_one_the_wait_is_short_and_grows(
     with _retried(evidence, seen), expect("any"):
         ask(mount(lane, evidence, responder, max_retries=8), GREETING)
     _judge_own_waits(seen, waits, 8)
-    assert max(waits, default=0) <= _LONGEST, f"more than a minute was waited for: {waits}"
-    if chosen().ours:  # How their own waits grow is for others to say.
+    if chosen().ours:  # How their own waits grow, and how far, is for others to say.
+        assert max(waits) <= _LONGEST, f"more than a minute was waited for: {waits}"
         shares = [wait - base for wait, base in zip(waits, _BACK_OFF, strict=True)]
         assert 0 <= min(shares) <= max(shares) <= 1, f"beyond {_BACK_OFF} were waited {shares}"
 

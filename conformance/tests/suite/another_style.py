@@ -21,7 +21,7 @@ from langchain_baseten import ChatBaseten
 from langchain_baseten._http.clients import tls_context
 
 _TRANSIENT = {429, 502, 503, 504}
-_GROWTH = 0.1
+_GROWTH = 10.0
 
 
 class _Obedient(httpx2.HTTPTransport):
