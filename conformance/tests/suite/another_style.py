@@ -87,7 +87,7 @@ def make(*, api_key: Any = None, max_retries: int = 2, **settings: Any) -> ChatO
         raise NotImplementedError("no seed")
     hooks: Any = {"request": [_demand_own_connections]}
     sync, awaited = _Obedient(verify=tls_context()), _AwaitedObedient(verify=tls_context())
-    sync.tries = awaited.tries = max_retries  # type: ignore[misc]  # each its own
+    sync.tries = awaited.tries = max_retries
     clients = {
         "http_client": httpx2.Client(transport=sync, event_hooks=hooks),
         "http_async_client": httpx2.AsyncClient(transport=awaited),
