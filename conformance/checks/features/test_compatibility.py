@@ -9,7 +9,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langchain_core.rate_limiters import InMemoryRateLimiter
 
-from conformance.checks.features.questions import GREETING, mount, note_bodies
+from conformance.checks.features.questions import GREETING, get_weather, mount, note_bodies
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
 from conformance.verdicts.evidence import Evidence
@@ -101,8 +101,11 @@ def test_tokens_are_estimated_as_they_were_counted() -> None:
     told = [model.get_num_tokens("Nets are mended. " * count) for count in (1, 10, 100)]
     assert all(3 * 10**at <= count <= 9 * 10**at for at, count in enumerate(told)), told
     asked = [HumanMessage("Nets are mended.")]
-    with_tools = model.get_num_tokens_from_messages(asked, tools=[_TOOL])
-    assert with_tools > model.get_num_tokens_from_messages(asked) + 10
+    for tool in (_TOOL, get_weather):
+        with_tools = model.get_num_tokens_from_messages(asked, tools=[tool])
+        assert with_tools > model.get_num_tokens_from_messages(asked) + 10, (
+            f"a {type(tool).__name__} is not counted"
+        )
     counted = chosen().make(**_REQUIRED, custom_get_token_ids=lambda text: [7] * len(text))
     assert counted.get_num_tokens("Nets") == 4
 

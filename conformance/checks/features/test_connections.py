@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -193,8 +194,8 @@ def built_in(
     return responder, closed
 
 
-def _make(key: str = FAKE_KEY) -> Any:
-    return chosen().make(model="zai-org/GLM-5.2", api_key=key)
+def _make(key: str = FAKE_KEY, **settings: Any) -> Any:
+    return chosen().make(model="zai-org/GLM-5.2", api_key=key, **settings)
 
 
 @pytest.mark.claim("connections.clients.closed")
@@ -213,11 +214,40 @@ def test_sockets_have_the_options_that_were_given_or_are_kept_alive(
     for kind in (httpx2.HTTPTransport, httpx2.AsyncHTTPTransport):
         monkeypatch.setattr(kind, "__init__", note)
     own = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-    for options in ({}, {"http_socket_options": own}):
+    plain, given = _make(), _make(http_socket_options=own)
+    travelled = pickle.loads(pickle.dumps(given))  # noqa: S301  our own
+    for model in (plain, given, given.model_copy(), given.model_copy(deep=True), travelled):
         with expect("any"):
-            ask(chosen().make(model="zai-org/GLM-5.2", api_key=FAKE_KEY, **options), GREETING)
+            ask(model, GREETING)
     assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in made[0]
-    assert made[-1] == own
+    assert made[1:] == [own] * 4, "a model and its copies have other options of their sockets"
+
+
+@pytest.mark.claim("connections.clients.closed")
+@every_way
+@pytest.mark.usefixtures("built_in")
+def test_models_share_connections_whose_sockets_have_the_options_of_both(
+    ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+
+    def note(kind: Any) -> None:
+        real = kind.__init__
+
+        def make(self: Any, **options: Any) -> None:
+            made.append(options["socket_options"])
+            real(self, **options)
+
+        monkeypatch.setattr(kind, "__init__", make)
+
+    note(httpx2.HTTPTransport)
+    note(httpx2.AsyncHTTPTransport)
+    own = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+    models = [_make(), _make(http_socket_options=own), _make(), _make(http_socket_options=own)]
+    for model in models:
+        assert ask(model, GREETING).text
+    assert len(made) == 2, f"four models of two options have transports of {made}"
+    assert made[1] == own
 
 
 @pytest.mark.claim("connections.clients.closed")

@@ -319,6 +319,10 @@ _WRONG: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
 }
 
 
+def _resize(length: int, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "embedding": [0.5] * length} for row in rows]
+
+
 @pytest.mark.claim("drop-in.names.known")
 @_every_way
 def test_vectors_of_several_answers_have_one_length_and_an_error_names_its_text(
@@ -334,10 +338,11 @@ def test_vectors_of_several_answers_have_one_length_and_an_error_names_its_text(
         with expect("any", match="text 64") as caught:
             embed(_mount(evidence, spoil(vector)), _TEXTS)
         assert type(caught.value).__name__ == "BasetenInvalidResponseError"
-    same = _change_rows(lambda rows: [{**row, "embedding": [0.5]} for row in rows])
-    with expect("any", match="text 0") as caught:
-        embed(_mount(evidence, same, dimensions=8), _TEXTS[:6])
-    assert type(caught.value).__name__ == "BasetenInvalidResponseError"
+    for length in (1, 9):
+        same = _change_rows(partial(_resize, length))
+        with expect("any", match="text 0") as caught:
+            embed(_mount(evidence, same, dimensions=8), _TEXTS[:6])
+        assert type(caught.value).__name__ == "BasetenInvalidResponseError"
 
 
 @pytest.mark.claim("drop-in.names.known")
@@ -358,7 +363,8 @@ def test_what_is_no_text_and_what_the_service_refuses_are_errors(
 ) -> None:
     seen: list[ReceivedRequest] = []
     model = _mount(evidence, note_requests(seen))
-    for texts in (["hello", None], "hello"):
+    texts: Any
+    for texts in (["hello", None], "hello", b"hello", {"hello", "you"}, {"hello": 1}, 7):
         with expect("unsendable", match="embed_documents"):
             embed(model, texts)
     assert seen == []

@@ -266,10 +266,15 @@ _LABELS: dict[str, tuple[dict[str, Any], type[Exception]]] = {
     "key": ({"code": "authentication_error"}, core.ModelAuthenticationError),
     "permission": ({"type": "permission_error"}, core.ModelPermissionDeniedError),
     "model": ({"type": "NotFoundError"}, core.ModelNotFoundError),
+    "model by its code": ({"code": "model_not_found"}, core.ModelNotFoundError),
     "request": ({"type": "invalid_request_error"}, core.ModelInvalidRequestError),
+    "request of vLLM": ({"type": "BadRequestError"}, core.ModelInvalidRequestError),
+    "request by its status": ({"type": "Bad Request"}, core.ModelInvalidRequestError),
     "time": ({"type": "timeout_error"}, core.ModelTimeoutError),
     "length by its code": ({"code": "context_length_exceeded"}, core.ContextOverflowError),
     "length by its words": ({"message": _TOO_LONG}, core.ContextOverflowError),
+    "status": ({"status": 429}, core.ModelRateLimitError),
+    "status by its longer name": ({"status_code": "404"}, core.ModelNotFoundError),
     "server": ({"type": "server_error"}, core.ModelAPIError),
 }
 

@@ -248,6 +248,15 @@ def test_the_model_that_answered_is_named_before_the_one_that_was_asked(
     assert named == "another-model-2026-11"
 
 
+_THOUGHTS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "parts": lambda text: {"type": "thinking", "thinking": [_text(text), _text("")]},
+    "part": lambda text: {"type": "thinking", "thinking": text},
+    "text": lambda text: {"type": "reasoning", "text": text},
+    "summary": lambda text: {"type": "reasoning", "summary": [_text(text)]},
+}
+"""Parts of a content that are reasoning, as Mistral, Anthropic, engines and OpenAI write them."""
+
+
 @pytest.mark.claim("reasoning.answer.kept")
 @pytest.mark.own_client_only(
     "some engines send one text under two names, and others need not know them"
@@ -255,7 +264,9 @@ def test_the_model_that_answered_is_named_before_the_one_that_was_asked(
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @every_way_and_events
 @pytest.mark.parametrize(
-    "names", [("reasoning",), ("reasoning_content",), _NAMES, ("parts",)], ids="-".join
+    "names",
+    [("reasoning",), ("reasoning_content",), _NAMES, *((form,) for form in _THOUGHTS)],
+    ids="-".join,
 )
 @pytest.mark.parametrize("other", [{}, dict.fromkeys(_NAMES, "")], ids=["absent", "empty"])
 def test_reasoning_under_either_name_or_both_is_kept_once(
@@ -265,9 +276,8 @@ def test_reasoning_under_either_name_or_both_is_kept_once(
         for part in find_wire_parts(payload):
             if text := part.get("content"):
                 part.update(other | dict.fromkeys(names, text))
-                if "parts" in names:
-                    thought = {"type": "thinking", "thinking": [_text(text), _text("")]}
-                    part["content"] = [thought, _text(text[:1]), _text(text[1:])]
+                if think := _THOUGHTS.get(names[0]):
+                    part["content"] = [think(text), _text(text[:1]), _text(text[1:])]
         return payload
 
     message = ask(mount(lane, evidence, change_answers(rename)), _QUESTION)

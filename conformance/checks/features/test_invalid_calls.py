@@ -141,14 +141,18 @@ def test_a_call_without_a_name_is_none(
 
 @pytest.mark.claim("tools.invoke.call")
 @every_way
+@pytest.mark.parametrize("form", ["tool_calls", "function_call"])
 def test_arguments_that_are_sent_as_an_object_are_a_call(
-    lane: str, evidence: Evidence, ask: Ask
+    lane: str, evidence: Evidence, ask: Ask, form: str
 ) -> None:
     values: Any = iter([{"city": "Paris", "near": None}])
 
     def write(payload: Any) -> Any:
         for call in find_wire_calls(payload):
             call["function"]["arguments"] = next(values, "")
+        for part in find_wire_parts(payload) if form == "function_call" else ():
+            for call in part.pop("tool_calls", None) or ():
+                part[form] = call["function"]  # the form before there were several calls
         return payload
 
     message = ask(mount(lane, evidence, change_answers(write)).bind_tools([get_weather]), ONE_CITY)

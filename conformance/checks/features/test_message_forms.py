@@ -165,12 +165,28 @@ _IMAGE_PART = {"type": "image_url", "image_url": {"url": "data:image/png;base64,
 _SOURCE = {"type": "base64", "media_type": "application/pdf", "data": "QUJD"}
 
 
+_TEXTS = [{"type": "text", "text": each} for each in ("One.", "Two.")]
+
+
+_TWO = {"type": "text", "text": "One.\nTwo."}
+
+
 _BLOCKS: list[tuple[Any, dict[str, Any]]] = [
     ("Rome.", _TEXT_PART),
     *(({"type": "text", "text": each}, {"type": "text", "text": each}) for each in ("", " \n")),
     ({"type": "text-plain", "text": "Rome.", "mime_type": "text/plain"}, _TEXT_PART),
     ({"type": "document", "source": {"type": "text", "data": "Rome."}}, _TEXT_PART),
     ({"type": "document", "source": _SOURCE, "title": "a.pdf"}, _FILE_PART),
+    *(
+        ({"type": "document", "source": {"type": "content", "content": each}}, _TWO)
+        for each in ("One.\nTwo.", _TEXTS)
+    ),
+    (
+        {"type": "search_result", "title": "Rome", "source": _URL, "content": _TEXTS},
+        {"type": "text", "text": f"Rome\n{_URL}\nOne.\nTwo."},
+    ),
+    *(({"type": f"{way}put_text", "text": "Rome."}, _TEXT_PART) for way in ("in", "out")),
+    ({"type": "file", "source_type": "id", "id": "7"}, {"type": "file", "file": {"file_id": "7"}}),
     (
         {
             "type": "file",
@@ -214,13 +230,29 @@ _BLOCKS: list[tuple[Any, dict[str, Any]]] = [
 """Blocks of LangChain, OpenAI and Anthropic, and the parts that are sent of them."""
 
 
+_CALLED = {"name": "get_weather", "id": "a"}
+
+
+_LEFT_OUT: list[dict[str, Any]] = [
+    {"cachePoint": {"type": "default"}},
+    {"type": "reasoning", "reasoning": "Rome."},
+    {"type": "thinking", "thinking": "Rome.", "signature": "QUJD"},
+    {"type": "redacted_thinking", "data": "QUJD"},
+    {"type": "tool_use", **_CALLED, "input": {}},
+    {"type": "tool_call", **_CALLED, "args": {}},
+    {"type": "invalid_tool_call", **_CALLED, "args": "{", "error": None},
+    {"type": "function_call", **_CALLED, "arguments": "{}"},
+]
+"""Blocks of an answer that agents pass on as a human message."""
+
+
 @pytest.mark.claim("messages.invoke.objects")
 @every_way
 def test_each_block_that_is_accepted_is_sent_as_its_part(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     sent: list[dict[str, Any]] = []
-    content = [block for block, _ in _BLOCKS]
+    content = [*_LEFT_OUT, *(block for block, _ in _BLOCKS)]
     with expect("refused"):
         ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(content)])
     for told, (block, part) in zip(sent[0]["messages"][0]["content"], _BLOCKS, strict=True):
@@ -253,7 +285,11 @@ def test_results_in_a_human_message_are_sent_as_results_before_it(
 ) -> None:
     sent: list[dict[str, Any]] = []
     calls = [{"name": "get_weather", "args": {"city": each}, "id": each} for each in "ab"]
-    results = [{"type": "tool_result", "tool_use_id": each, "content": "Sunny."} for each in "ab"]
+    told_of: dict[str, Any] = {"a": "Sunny.", "b": [_TEXT_PART]}
+    results = [
+        {"type": "tool_result", "tool_use_id": each, "content": content}
+        for each, content in told_of.items()
+    ]
     turns = [
         HumanMessage(ONE_CITY),
         AIMessage("", tool_calls=calls),
@@ -267,5 +303,5 @@ def test_results_in_a_human_message_are_sent_as_results_before_it(
     *told, last = sent[0]["messages"][2:]
     assert last == {"role": "user", "content": [_TEXT_PART]}
     assert [(each["role"], each["tool_call_id"], each["content"]) for each in told] == [
-        ("tool", each, "Sunny.") for each in "ab"
+        ("tool", each, content) for each, content in told_of.items()
     ]

@@ -150,9 +150,12 @@ def test_a_call_says_whether_reasoning_goes_back(lane: str, evidence: Evidence, 
 def test_a_response_keeps_what_else_the_engine_sent(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
+    said: list[int] = []
+
     def add(payload: Any) -> Any:
         for choice in payload["choices"]:
-            choice["token_ids"] = [1]
+            choice["token_ids"] = [len(said)]  # of each event by itself
+            said.append(len(said))
             if choice.get("finish_reason"):
                 choice["matched_stop"] = 7
                 payload |= {"service_tier": "flex", "cached": False}  # in the last event alone
@@ -162,6 +165,7 @@ def test_a_response_keeps_what_else_the_engine_sent(
     told = ask(model, GREETING, include_response_headers=True).response_metadata
     names = ("matched_stop", "service_tier", "system_fingerprint", "queue_ms", "cached")
     assert [told.get(name) for name in names] == [7, "flex", "fp-7", 0, False]
+    assert told["token_ids"] == said
     assert told.get("request_id") == "req-7"
     assert told["headers"]["content-type"].split(";")[0] in {
         "application/json",

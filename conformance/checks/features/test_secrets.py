@@ -238,8 +238,11 @@ def test_an_error_holds_no_control_characters_and_what_was_received(
     lane: str, evidence: Evidence, ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="langchain_baseten")
-    sentence = "Le \x1b[31mphare\x1b[0m est fermé\u202e, 灯台は\x07閉まって\r\nいます。"
-    body = {"error": sentence}
+    sentence = "Le \x1b[31mphare\x1b[0m est fermé\u202e, 灯台は\x07\x84\u200b閉まって\r\nいます。"
+    nested: list[Any] = []
+    for _ in range(90):  # of 100 levels that are read
+        nested = [nested]
+    body = {"error": sentence, "about": nested}
     headers = {"x-baseten-request-id": "req-8\x1b[1m"}
     model = mount(lane, evidence, lambda _: plan_json(400, body, headers))
     with expect("invalid-request") as caught:

@@ -6,11 +6,13 @@ import copy
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, Required
 
 import pytest
 from langchain_core.exceptions import OutputParserException
 from pydantic import BaseModel, Field
+from pydantic.v1 import BaseModel as OldBaseModel
+from pydantic.v1 import Field as OldField
 from typing_extensions import TypedDict
 
 from conformance.checks.features.questions import (
@@ -105,11 +107,19 @@ class Trip(BaseModel):
     stops: list[Stop] = Field(default_factory=list)
 
 
+class HaltDict(TypedDict, total=False):
+    """A stop on the way."""
+
+    name: Required[str]
+    days: int
+
+
 class TripDict(TypedDict):
     """A trip."""
 
     city: Annotated[str, ..., "Its name"]
     note: Annotated[str, "none", "What else"]
+    stops: NotRequired[Annotated[list[HaltDict], ..., "Where else"]]
 
 
 class Branch(BaseModel):
@@ -189,22 +199,33 @@ def test_a_tool_keeps_its_definitions_descriptions_and_limits(
         assert told == {name: _TOUR[name] for name in _PARTS}
 
 
+class OldBranch(OldBaseModel):
+    """A branch of a family, as pydantic wrote it before its second version."""
+
+    name: str
+    children: list[OldBranch] = OldField(default_factory=list, description="Überall weitere")
+
+
+OldBranch.update_forward_refs(OldBranch=OldBranch)
+
+
 @pytest.mark.claim("structured.method.function-calling", "structured.method.json-schema")
 @every_way
+@pytest.mark.parametrize(("kind", "place"), [(Branch, "$defs"), (OldBranch, "definitions")])
 def test_a_class_that_refers_to_itself_keeps_its_references(
-    lane: str, evidence: Evidence, ask: Ask
+    lane: str, evidence: Evidence, ask: Ask, kind: Any, place: str
 ) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
-    chains = [model.with_structured_output(Branch, method=way, **_RAW) for way in _SENDING]
-    for bound in (model.bind_tools([Branch]), *chains):
+    chains = [model.with_structured_output(kind, method=way, **_RAW) for way in _SENDING]
+    for bound in (model.bind_tools([kind]), *chains):
         with expect("refused"):
             ask(bound, _PLAN)
     for body in sent:
         within = body["tools"][0]["function"]["parameters"] if "tools" in body else None
         schema = within or body["response_format"]["json_schema"]["schema"]
-        child = schema["$defs"]["Branch"]["properties"]["children"]
-        assert child["items"] == {"$ref": "#/$defs/Branch"}, f"of {schema}"
+        child = schema.get(place, {})[kind.__name__]["properties"]["children"]
+        assert child["items"] == {"$ref": f"#/{place}/{kind.__name__}"}, f"of {schema}"
         assert child["description"] == "Überall weitere"
 
 
@@ -229,7 +250,10 @@ def test_fields_are_asked_for_and_read_as_they_are_written(
     stop = closed["$defs"]["Stop"] if "$ref" in stops else stops
     assert (closed["additionalProperties"], stop["additionalProperties"]) == (False, False)
     assert typed["properties"]["city"]["description"] == "Its name"
-    assert typed["required"] == ["city"]
+    assert typed["required"] == ["city"], "what is NotRequired is asked for"
+    assert typed["properties"]["stops"]["description"] == "Where else"
+    halt = typed["properties"]["stops"]["items"]
+    assert ([*halt["properties"]], halt["required"]) == (["name", "days"], ["name"])
 
 
 def _read_schema(body: dict[str, Any]) -> dict[str, Any]:
@@ -356,7 +380,7 @@ def _judge_failure(
 ) -> None:
     """Demand that an answer is raised as an error of parsing, or stands beside its message."""
     schema = {"title": "Visit", **Visit.model_json_schema()}
-    for wanted in (Visit, schema):
+    for wanted in (Visit, schema, *([None] if method == "json_mode" else ())):
         chain, raw = (
             mount(lane, evidence, change_answers(change())).with_structured_output(
                 wanted, method=method, **options

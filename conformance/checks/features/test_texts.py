@@ -290,6 +290,20 @@ def test_a_stream_holds_what_is_said_at_once(lane: str, model: BaseChatModel) ->
     assert alike, f"the service says {whole!r:.200}; streamed, it says {streamed!r:.200}"
 
 
+@pytest.mark.claim("streaming.sync.adds-up")
+@pytest.mark.own_client_only("others may refuse a response that is not UTF-8 to its last byte")
+@every_way
+def test_a_byte_that_is_no_letter_costs_no_more_than_itself(
+    lane: str, evidence: Evidence, ask: Ask
+) -> None:
+    def spoil(plan: AnswerPlan) -> AnswerPlan:
+        pieces = _say("one X two", plan).pieces
+        spoilt = (replace(each, data=each.data.replace(b" X ", b" \xff ")) for each in pieces)
+        return replace(plan, pieces=tuple(spoilt))
+
+    assert ask(mount(lane, evidence, change_plans(spoil)), "Hello").text == "one \ufffd two"
+
+
 @pytest.mark.claim("tools.invoke.unicode")
 @every_way
 def test_arguments_arrive_letter_by_letter(lane: str, evidence: Evidence, ask: Ask) -> None:

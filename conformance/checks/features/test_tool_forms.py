@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired, Required
 
 import pytest
 from langchain_core.tools import InjectedToolArg, tool
@@ -118,6 +118,10 @@ def test_strict_and_parallel_calls_are_passed_on_whatever_they_are(
         ask(model.bind_tools(tools, strict=value, parallel_tool_calls=value), ONE_CITY)
     assert [tool["function"].get("strict") for tool in sent[0]["tools"]] == [value, value]
     assert sent[0].get("parallel_tool_calls") is value
+    other = {"name": "tell", "parameters": _SCHEMA, "strict": not value}
+    if value is not None:
+        with expect("unsendable", match="strict"):
+            model.bind_tools([other], strict=value)
 
 
 @pytest.mark.claim("tools.bind.schemas")
@@ -193,6 +197,14 @@ class MoveDict(TypedDict):
 
     pier: Annotated[int, ..., "Where to"]
     note: Annotated[str, "none", "Why"]
+    crew: NotRequired[list[str]]
+
+
+class SailDict(TypedDict, total=False):
+    """Move a boat by its sails."""
+
+    pier: Required[int]
+    note: str
 
 
 async def move(pier: int, fast: bool = False) -> None:
@@ -208,7 +220,8 @@ def steer(pier: int, harbour: Annotated[str, InjectedToolArg]) -> None:
 
 _REQUIRED: list[tuple[Any, list[str], list[str]]] = [
     (Move, ["toPier"], ["toPier"]),
-    (MoveDict, ["pier", "note"], ["pier"]),
+    (MoveDict, ["pier", "note", "crew"], ["pier"]),
+    (SailDict, ["pier", "note"], ["pier"]),
     (move, ["pier", "fast"], ["pier"]),
     (steer, ["pier"], ["pier"]),
     (tool(move), ["pier", "fast"], ["pier"]),
@@ -233,7 +246,7 @@ def test_a_tool_asks_for_what_the_model_has_to_give_and_for_nothing_else(
     told = [(f["parameters"]["properties"], f["parameters"]["required"]) for f in functions]
     wanted = [(names, required) for _, names, required in _REQUIRED]
     assert [([*names], required) for names, required in told] == wanted
-    assert "swimmers" in functions[2]["description"]
+    assert "swimmers" in functions[3]["description"]
 
 
 class Stop(BaseModel):
@@ -249,6 +262,7 @@ class Tour(BaseModel):
     stops: list[Stop]
     prices: dict[str, int]
     notes: dict[str, Any]
+    rest: Stop | None = None
 
 
 @pytest.mark.claim("tools.parallel.forbidden")
@@ -262,8 +276,10 @@ def test_a_strict_tool_is_closed_to_its_innermost_object(
         ask(model.bind_tools([Tour], strict=True), GREETING)
     outer = sent[0]["tools"][0]["function"]["parameters"]
     inner = outer["properties"]["stops"]["items"]
-    closed = [(each["additionalProperties"], each["required"]) for each in (outer, inner)]
-    assert closed == [(False, ["stops", "prices", "notes"]), (False, ["city", "days"])]
+    rest = outer["properties"]["rest"]["anyOf"][0]
+    closed = [(each["additionalProperties"], each["required"]) for each in (outer, inner, rest)]
+    names = ["stops", "prices", "notes", "rest"]
+    assert closed == [(False, names), *[(False, ["city", "days"])] * 2]
     values = [outer["properties"][name]["additionalProperties"] for name in ("prices", "notes")]
     assert values == [{"type": "integer"}, True]
     days = {"type": "integer", "default": 1, "minimum": 1, "maximum": 30, "description": "How many"}

@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import pytest
@@ -171,14 +172,19 @@ def test_forbidden_tools_are_sent_as_such_and_no_call_comes(model: BaseChatModel
     assert message.text
 
 
+def allow(mode: str) -> dict[str, Any]:
+    """Return a choice among some of the tools, of which the reference server knows nothing."""
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": []}}
+
+
 @pytest.mark.claim("tools.choice.lost-call")
 @pytest.mark.own_client_only("the warning is a class of langchain-baseten", applies=False)
 @every_way
-@pytest.mark.parametrize("choice", ["any", "get_weather", {"type": "any"}])
+@pytest.mark.parametrize("choice", ["any", "get_weather", {"type": "any"}, allow("required")])
 def test_a_forced_call_that_did_not_come_is_pointed_out(
     lane: str, evidence: Evidence, ask: Ask, choice: Any
 ) -> None:
-    model = mount(lane, evidence, change_answers(lose_calls))
+    model = mount(lane, evidence, answer_without_calls)
     forced = model.bind_tools([get_weather], tool_choice=choice)
     lost = importlib.import_module("langchain_baseten").MissingToolCallWarning
     with warnings.catch_warnings(record=True) as warned:
@@ -186,18 +192,26 @@ def test_a_forced_call_that_did_not_come_is_pointed_out(
         answers = [ask(forced, ONE_CITY) for _ in range(2)]
     assert [message.response_metadata["tool_call_missing"] for message in answers] == [True, True]
     assert [each.category for each in warned] == [lost, lost], "each of two responses lacks a call"
+    assert {Path(each.filename).name for each in warned} == {"questions.py"}, "where it was asked"
 
 
 @pytest.mark.claim("tools.choice.lost-call")
 @pytest.mark.own_client_only("the warning is a class of langchain-baseten", applies=False)
 @every_way
-@pytest.mark.parametrize("choice", [None, "auto", "none", {"type": "none"}, False])
+@pytest.mark.parametrize("choice", [None, "auto", "none", {"type": "none"}, False, allow("auto")])
 def test_without_force_nothing_is_lost(
     lane: str, evidence: Evidence, ask: Ask, choice: Any
 ) -> None:
-    model = mount(lane, evidence, change_answers(lose_calls))
+    model = mount(lane, evidence, answer_without_calls)
     message = ask(model.bind_tools([get_weather], tool_choice=choice), ONE_CITY)
     assert "tool_call_missing" not in message.response_metadata
+
+
+def answer_without_calls(request: ReceivedRequest) -> AnswerPlan:
+    """Answer without a call, whatever was chosen."""
+    asked = {k: v for k, v in request.json().items() if k != "tool_choice"}
+    free = ReceivedRequest("POST", request.target, request.headers, encode_json(asked))
+    return change_answers(lose_calls)(free)
 
 
 def lose_calls(payload: Any) -> Any:
