@@ -17,13 +17,7 @@ from typing import TYPE_CHECKING
 
 from conformance import SuiteFault
 from conformance.maintenance.drift.comparison import compare
-from conformance.maintenance.drift.report import (
-    Drift,
-    gather,
-    print_drift,
-    write_json,
-    write_markdown,
-)
+from conformance.maintenance.drift.report import Drift, gather, print_drift, write_json
 from conformance.maintenance.drift.shapes import Change, Severity
 from conformance.maintenance.drift.timings import judge_timing
 from conformance.media import check_writable, open_console, to_terminal
@@ -144,12 +138,11 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m conformance drift", description=_ABOUT)
     add_options(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="store the report")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
     options = parser.parse_args(argv)
     complain = open_console(stderr=True)
     try:
-        for path in filter(None, (options.json, options.markdown)):
-            check_writable(path)
+        if options.json:
+            check_writable(options.json)
         request = read_request(options)
     except (ServiceAddressError, OSError) as error:
         complain.print(to_terminal(f"cannot begin: {error}"))
@@ -181,7 +174,6 @@ def _drift(request: RecordRequest, options: argparse.Namespace, console: Console
         console.print(to_terminal(f"asking for {model}, which is served"))
     report = _find_drift(request, agreed, options.cassettes, console)
     print_drift(report, console, find_keys())
-    for path, write in ((options.json, write_json), (options.markdown, write_markdown)):
-        if path:
-            path.write_text(write(report, find_keys()), encoding="utf-8")
+    if options.json:
+        options.json.write_text(write_json(report, find_keys()), encoding="utf-8")
     return report.exit

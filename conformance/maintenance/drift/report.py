@@ -1,7 +1,7 @@
 """What a drift run found: what it means, and how it is written.
 
-Pure. One text is written from the facts, for the terminal and as Markdown; the facts themselves are
-the JSON. Every text is scanned for secrets: names of fields are whatever a service returns.
+Pure. The lines for the terminal are written from the facts, and those are the JSON. Every text is
+scanned for secrets: names of fields are whatever a service returns.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from conformance.maintenance.drift.shapes import Severity
-from conformance.media import to_json, to_markdown, to_terminal
+from conformance.media import to_json, to_terminal
 from conformance.recording.scanner import withhold
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conformance.maintenance.drift.shapes import Change
     from conformance.recording.provenance import Provenance
 
-__all__ = ["Drift", "gather", "print_drift", "write_json", "write_markdown"]
+__all__ = ["Drift", "gather", "print_drift", "write_json"]
 
 _RED, _NO_REPORT = 1, 3
 _MARKS = {"failure": "✗", "warning": "!", "information": "·"}
@@ -135,18 +135,8 @@ def _merge(group: Sequence[Change]) -> Change:
 
 def print_drift(report: Drift, console: Console, keys: Sequence[str] = ()) -> None:
     """Print what is different, worst first, and what it means; no keys."""
-    found, summary = _list_lines(report.as_facts(keys))
-    for line in (*found, *summary):
+    for line in _list_lines(report.as_facts(keys)):
         console.print(to_terminal(line), soft_wrap=True)
-
-
-def write_markdown(report: Drift, keys: Sequence[str] = ()) -> str:
-    """Return what is printed as Markdown; all names of recordings are in the JSON."""
-    facts = report.as_facts(keys)
-    found, summary = _list_lines(facts)
-    paragraphs = [f"# Drift, {to_markdown(facts['when'])}", *map(to_markdown, summary)]
-    paragraphs += ["\n".join(f"- {to_markdown(line)}" for line in found)] if found else []
-    return "\n\n".join(paragraphs) + "\n"
 
 
 def write_json(report: Drift, keys: Sequence[str] = ()) -> str:
@@ -154,7 +144,7 @@ def write_json(report: Drift, keys: Sequence[str] = ()) -> str:
     return to_json(report.as_facts(keys), indent=1) + "\n"
 
 
-def _list_lines(facts: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+def _list_lines(facts: Mapping[str, Any]) -> list[str]:
     """Return a line for each finding, gap and note, and the two lines that sum them up."""
     lines = [
         f"{_MARKS[found['severity']]} {found['severity']}, {found['lane']}: "
@@ -176,7 +166,7 @@ def _list_lines(facts: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         f"compared, asked again of {facts['where']}; {_count(failures, 'failure')}, "
         f"{_count(warnings, 'warning')}, {news} for information"
     )
-    return lines, [f"compared with {labels}{f', recorded {days}' if days else ''}", sum_up]
+    return [*lines, f"compared with {labels}{f', recorded {days}' if days else ''}", sum_up]
 
 
 def _shorten(names: Sequence[str]) -> str:

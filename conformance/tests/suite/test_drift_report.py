@@ -9,15 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from conformance.maintenance.drift.report import (
-    Drift,
-    gather,
-    print_drift,
-    write_json,
-    write_markdown,
-)
+from conformance.maintenance.drift.report import Drift, gather, print_drift, write_json
 from conformance.maintenance.drift.shapes import Change, Severity
-from conformance.media import to_markdown
 from conformance.tests.suite.cassette_builders import ABOUT as REFERENCE
 
 KEY = "Rehearse.0123456789abcdefghijklmnopqrstuv"
@@ -124,13 +117,8 @@ HEAD = (
 )
 
 
-def test_the_report_is_printed_for_a_maintainer_and_written_as_a_page() -> None:
+def test_the_report_is_printed_for_a_maintainer() -> None:
     assert show(FULL) == f"{LINES}{SOURCES}\n{HEAD}\n"
-    listed = "".join(f"- {to_markdown(line)}\n" for line in LINES.splitlines())
-    assert write_markdown(FULL) == (
-        f"# Drift, 2026-11-25T00:00:00+00:00\n\n{SOURCES}\n\n{HEAD}\n\n{listed}"
-    )
-    assert "\n- " not in write_markdown(make())
 
 
 @pytest.mark.parametrize(
@@ -185,10 +173,9 @@ SPOILT: dict[str, Callable[[str], dict[str, Any]]] = {
 def test_nothing_that_looks_like_a_secret_is_told(place: str, secret: str) -> None:
     keys = () if secret == KEY else (secret,)
     report = replace(make(*FOUND, cut="c"), **SPOILT[place](f"x {secret} y"))
-    told = (show(report, 400, keys), write_json(report, keys), write_markdown(report, keys))
+    told = (show(report, 400, keys), write_json(report, keys))
     for text in told:
         assert secret not in text
         assert json.dumps(secret)[1:-1] not in text
     assert "withheld" in told[1]
     assert json.loads(told[1])["exit"] == 3
-    assert told[2].startswith("# Drift, ")

@@ -17,7 +17,6 @@ from rich.table import Table as Grid
 
 from conformance.checks.nasty_texts import KEPT, MARKUP, NASTY, WORDS, find_nasty
 from conformance.maintenance.drift.report import print_drift, write_json
-from conformance.maintenance.drift.report import write_markdown as write_drift
 from conformance.maintenance.release.command import print_answers
 from conformance.maintenance.release.gate import Answer, Word
 from conformance.media import (
@@ -260,20 +259,14 @@ def _drift(said: str) -> Any:
 
 
 @many_texts
-def test_a_drift_report_holds_text_alone() -> None:
-    shape, _ = _read_markdown(write_drift(_drift("word")))
-
-    @every_text
-    def compare(said: str) -> None:
-        drift, told = _drift(said), io.StringIO()
-        print_drift(drift, Console(file=told, width=300))
-        page, stored = write_drift(drift), write_json(drift)
-        assert find_nasty(told.getvalue() + stored + page) == []
-        assert to_plain(said).split("\n")[0].strip() in told.getvalue()
-        assert json.loads(stored)["notes"] == [said]
-        assert _read_markdown(page)[0] == shape
-
-    compare()
+@every_text
+def test_a_drift_report_holds_text_alone(said: str) -> None:
+    drift, told = _drift(said), io.StringIO()
+    print_drift(drift, Console(file=told, width=300))
+    stored = write_json(drift)
+    assert find_nasty(told.getvalue() + stored) == []
+    assert to_plain(said).split("\n")[0].strip() in told.getvalue()
+    assert json.loads(stored)["notes"] == [said]
 
 
 @many_texts
