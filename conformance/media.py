@@ -23,7 +23,6 @@ __all__ = [
     "to_html",
     "to_json",
     "to_markdown",
-    "to_markdown_code",
     "to_plain",
     "to_terminal",
     "to_xml",
@@ -148,14 +147,3 @@ def to_markdown(text: str) -> str:
     """
     line = " ".join(to_plain(text).split())
     return _BEGINS.sub(r"\1\\", _MARKUP.sub(r"\\\g<0>", line))
-
-
-def to_markdown_code(text: str) -> str:
-    """Return a text as a code span, also in a table.
-
-    Args:
-        text: Any text.
-    """
-    # Nothing can be escaped inside a code span but, in a table, the pipe.
-    line = " ".join(to_plain(text).split()).replace("`", "'")
-    return "`" + line.replace("|", "\\|") + "`"

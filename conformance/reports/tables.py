@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table as Grid
 
 from conformance.claims.table import LANES
-from conformance.media import to_markdown, to_markdown_code, to_terminal
+from conformance.media import to_markdown, to_terminal
 from conformance.reports.causes import find_key
 from conformance.reports.difference import Kind
 from conformance.reports.labels import NO_CLAIM, SAYS, UNCLAIMED, say
@@ -111,7 +111,7 @@ def print_difference(difference: Difference, console: Console) -> None:
 def write_markdown(report: Report) -> str:
     """Return the matrix as a Markdown table, with what is not a pass listed beneath."""
     lines = [
-        f"- **{say(line.status)}** {to_markdown_code(line.claim)} ({line.lane}): {line.statement} "
+        f"- **{say(line.status)}** `{line.claim}` ({line.lane}): {line.statement} "
         f"{to_markdown('; '.join(line.reasons))}".rstrip()
         for line in report.lines
         if line.status is not Status.PASS
