@@ -6,15 +6,14 @@ Knows how answers become a verdict and are shown; must not know how any is found
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table as Grid
 
 from conformance.maintenance.release.gate import QUESTIONS, Answer, Gate, Word
-from conformance.media import open_console, to_json, to_terminal
+from conformance.media import open_console, to_terminal
 from conformance.recording.cassettes import ROOT
 from conformance.runner import HERE
 from conformance.targets import find_keys
@@ -28,7 +27,6 @@ __all__ = ["ask", "main"]
 
 _PROVEN_LATER = ("evidence", Word.NO)
 _GLYPHS = {Word.YES: "✓ yes", Word.NO: "✗ no", Word.UNKNOWN: "? unknown"}
-_SHOWN = 20
 _DESCRIPTION = """Asks everything there is to know before a release and gives one verdict. Whatever
 is not known counts as no. Without QUESTION all are asked, which takes many minutes."""
 
@@ -79,13 +77,8 @@ def print_answers(answers: Mapping[str, Answer], console: Console, *, waived: bo
         grid.add_row(*map(to_terminal, (f"{name}: {question.sentence}", word, answer.detail)))
     console.print(grid)
     for name, answer in answers.items():
-        for row in _shorten(answer.rows):
+        for row in answer.rows:
             console.print(to_terminal(f"\n{name}: {row}"))
-
-
-def _shorten(rows: Sequence[str]) -> list[str]:
-    more = len(rows) - _SHOWN
-    return [*rows[:_SHOWN], *([f"and {more} more; --json FILE has all"] if more > 0 else [])]
 
 
 def main(argv: Sequence[str], gate: Gate | None = None) -> int:
@@ -102,9 +95,6 @@ def main(argv: Sequence[str], gate: Gate | None = None) -> int:
     answers = ask(gate, options.questions, console)
     print_answers(answers, console, waived=options.allow_unproven)
     blockers = find_blockers(answers, allow_unproven=options.allow_unproven)
-    if options.json:
-        document = _write(answers, gate, blockers, waived=options.allow_unproven)
-        options.json.write_text(to_json(document) + "\n", "utf-8")
     print_verdict(blockers, console)
     return 1 if blockers else 0
 
@@ -119,28 +109,12 @@ def print_verdict(blockers: Mapping[str, Word | None], console: Console) -> None
     console.print(to_terminal(f"NO RELEASE: {'; '.join(told)}" if blockers else "RELEASE"))
 
 
-def _write(
-    answers: Mapping[str, Answer], gate: Gate, blockers: Mapping[str, Word | None], *, waived: bool
-) -> dict[str, object]:
-    """Return the verdict as JSON takes it."""
-    return {
-        "release": not blockers,
-        "version": gate.version,
-        "date": gate.today.isoformat(),
-        "fresh": gate.fresh,
-        "allow_unproven": waived,
-        "blockers": {name: word or "not asked" for name, word in blockers.items()},
-        "answers": {name: asdict(answer) for name, answer in answers.items()},
-    }
-
-
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m conformance release", description=_DESCRIPTION)
     parser.add_argument(
         "questions", nargs="*", metavar="QUESTION", help=f"of {', '.join(QUESTIONS)}; default: all"
     )
     parser.add_argument("--fresh", type=int, default=30, metavar="DAYS", help="default: 30")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the answers there as well")
     parser.add_argument(
         "--allow-unproven", action="store_true", help="rows without live evidence are no hindrance"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import date
 from functools import partial
@@ -18,7 +17,6 @@ from conformance.tests.suite.sample_suite import write_suite
 Ask: TypeAlias = Callable[..., tuple[int, str]]
 
 ALL_YES = dict.fromkeys(QUESTIONS, Answer(Word.YES, "seen"))
-LONG = tuple(f"row {number}" for number in range(32))
 
 
 @pytest.fixture
@@ -60,12 +58,12 @@ def test_when_every_answer_is_yes_there_is_a_release(ask: Ask) -> None:
 def test_one_no_or_unknown_is_enough(
     said: dict[str, Answer], ask: Ask, name: str, word: Word
 ) -> None:
-    said[name] = Answer(word, "not seen", LONG)
+    said[name] = Answer(word, "not seen", ("a row", "another"))
     code, printed = ask()
     assert code == 1
     assert "NO RELEASE" in printed
-    assert f"{name}: row 0" in printed
-    assert f"{name}: and 12 more" in printed
+    assert f"{name}: a row\n" in printed
+    assert f"{name}: another\n" in printed
 
 
 @pytest.mark.parametrize(
@@ -114,33 +112,15 @@ def test_what_cannot_be_answered_is_unknown(
     assert "the disk is gone" in printed
 
 
-def test_the_answers_are_written_down(said: dict[str, Answer], ask: Ask, tmp_path: Path) -> None:
-    said["evidence"] = Answer(Word.NO, "none", LONG)
-    file = tmp_path / "release.json"
-    assert ask("--json", str(file), "--fresh", "7")[0] == 1
-    document = json.loads(file.read_text(encoding="utf-8"))
-    assert document["release"] is False
-    told = {"word": "no", "detail": "none", "rows": [*LONG]}
-    assert document["answers"]["evidence"] == told
-    assert document["blockers"] == {"evidence": "no"}
-    facts = {name: document[name] for name in ("date", "version", "fresh", "allow_unproven")}
-    assert facts == {"date": "2026-11-22", "version": None, "fresh": 7, "allow_unproven": False}
-
-
-def test_what_stands_in_the_way_is_named_with_what_to_do(
-    said: dict[str, Answer], ask: Ask, tmp_path: Path
-) -> None:
+def test_what_stands_in_the_way_is_named_with_what_to_do(said: dict[str, Answer], ask: Ask) -> None:
     said["version"] = said["evidence"] = Answer(Word.NO, "no")
     said["wheel"] = Answer(Word.UNKNOWN, "who knows")
-    file = tmp_path / "release.json"
     names = [name for name in QUESTIONS if name != "tests"]
-    code, printed = ask(*names, "--json", str(file))
+    code, printed = ask(*names)
     assert code == 1
     assert "NO RELEASE: version, evidence: no; wheel: unknown; tests: not asked" in printed
     assert "→ version: date the newest entry" in printed
     assert "→ tests" not in printed
-    blockers = {"version": "no", "wheel": "unknown", "tests": "not asked", "evidence": "no"}
-    assert json.loads(file.read_text(encoding="utf-8"))["blockers"] == blockers
 
 
 def test_without_a_gate_it_is_this_repository_and_the_key_in_use(
