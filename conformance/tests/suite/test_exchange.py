@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from conformance import SuiteFault
 from conformance.reports.exchange import MOST, find_exchange
 from conformance.tests.suite.cassette_builders import talk, write_cassette
 
@@ -43,3 +44,9 @@ def test_a_body_is_shown_as_text_and_a_long_one_says_what_it_lacks(
     assert found is not None
     assert found.response.partition("\n\n")[2] == shown
     assert found.source == "no provenance"
+
+
+def test_an_interaction_that_is_none_is_the_suites_fault(tmp_path: Path) -> None:
+    write_cassette(tmp_path / "client/a/test_a.yaml", text="interactions: [1]")
+    with pytest.raises(SuiteFault, match=r"test_a\.yaml is not a cassette"):
+        find_exchange("test_a.py::test_a", "client", tmp_path)

@@ -6,6 +6,7 @@ from conformance.targets import (
     ENGINE_KEY,
     FAKE_KEY,
     LANES,
+    Lane,
     choose_settings,
     find_keys,
     find_stage,
@@ -15,48 +16,45 @@ from conformance.targets import (
 _ROLES = ("model", "alternate_model", "reasoning_model", "vision_model")
 
 
-def test_replay_uses_canonical_addresses() -> None:
-    assert choose_settings(LANES["model-apis"], "replay") == {
-        "base_url": "https://inference.baseten.co/v1",
-        "model": "moonshotai/Kimi-K2.6",
-        "api_key": FAKE_KEY,
-    }
+HOSTED, DEPLOYED = LANES["model-apis"], LANES["dedicated"]
+HOST, OWN = "https://inference.baseten.co/v1", "https://model-x.api.baseten.co/predict"
+LOOPBACK = "http://127.0.0.1:1"
+KEY = {"BASETEN_API_KEY": "k"}
+AIMED = {**KEY, "BASETEN_DEDICATED_MODEL_URL": OWN}
+REHEARSED = {**KEY, "BASETEN_BASE_URL": f"{LOOPBACK}/v1"}
 
 
-def test_a_stand_in_server_is_addressed_by_the_lanes_own_path() -> None:
-    settings = choose_settings(LANES["dedicated"], "reference", "http://127.0.0.1:1")
-    assert settings["model_url"] == "http://127.0.0.1:1/environments/production/predict"
-
-
-def test_live_takes_key_and_deployment_from_the_environment(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("lane", "target", "given", "environment", "settings"),
+    [
+        (HOSTED, "replay", (None, None), {}, {"base_url": HOST, "api_key": FAKE_KEY}),
+        (
+            *(DEPLOYED, "reference", (LOOPBACK, None), {}),
+            {
+                "model_url": f"{LOOPBACK}/environments/production/predict",
+                "api_key": FAKE_KEY,
+            },
+        ),
+        (DEPLOYED, "live", (None, None), AIMED, {"model_url": OWN, "api_key": "k"}),
+        (HOSTED, "live", (None, None), AIMED, {"base_url": HOST, "api_key": "k"}),
+        (HOSTED, "live", (None, None), REHEARSED, {"base_url": f"{LOOPBACK}/v1", "api_key": "k"}),
+        (DEPLOYED, "live", (None, "https://x"), AIMED, {"model_url": "https://x", "api_key": "k"}),
+        (DEPLOYED, "engine", (None, OWN), KEY, {"model_url": OWN, "api_key": FAKE_KEY}),
+        (
+            *(DEPLOYED, "engine", ("http://h", None), {ENGINE_KEY: "e"}),
+            {"model_url": DEPLOYED.url("http://h"), "api_key": "e"},
+        ),
+    ],
+)
+def test_each_target_has_its_address_and_its_own_key(
+    lane: Lane,
+    target: str,
+    given: tuple[str | None, str | None],
+    environment: dict[str, str],
+    settings: dict[str, str],
 ) -> None:
-    monkeypatch.setenv("BASETEN_API_KEY", "k")
-    monkeypatch.setenv("BASETEN_DEDICATED_MODEL_URL", "https://model-x.api.baseten.co/predict")
-    settings = choose_settings(LANES["dedicated"], "live")
-    assert settings["model_url"] == "https://model-x.api.baseten.co/predict"
-    assert settings["api_key"] == "k"
-    hosted = choose_settings(LANES["model-apis"], "live")
-    assert hosted["base_url"] == "https://inference.baseten.co/v1"
-
-
-def test_a_given_url_beats_the_environment() -> None:
-    environment = {"BASETEN_API_KEY": "k", "BASETEN_BASE_URL": "http://127.0.0.1:1/v1"}
-    hosted = choose_settings(LANES["model-apis"], "live", environment=environment)
-    assert hosted["base_url"] == "http://127.0.0.1:1/v1"
-    given = choose_settings(LANES["dedicated"], "live", None, "https://x.example", environment)
-    assert given["model_url"] == "https://x.example"
-
-
-def test_an_engine_gets_its_own_key_and_never_basetens() -> None:
-    lane = LANES["dedicated"]
-    environment = {"BASETEN_API_KEY": "k"}
-    found = choose_settings(lane, "engine", None, "http://127.0.0.1:1/v1", environment)
-    assert (found["model_url"], found["api_key"]) == ("http://127.0.0.1:1/v1", FAKE_KEY)
-    keyed = choose_settings(lane, "engine", "http://h", None, {ENGINE_KEY: "e"})
-    assert keyed == {"model_url": lane.url("http://h"), "model": "omni", "api_key": "e"}
-    with pytest.raises(LookupError, match="--model-url"):
-        choose_settings(lane, "engine", environment={})
+    found = choose_settings(lane, target, *given, environment)
+    assert found == settings | {"model": lane.model}
 
 
 @pytest.mark.parametrize(
@@ -76,15 +74,17 @@ def test_models_of_ones_own_take_over_the_roles(
         assert LANES[lane].with_models(override).model == override["model"]
 
 
-@pytest.mark.parametrize("lane", list(LANES))
-def test_live_without_its_variables_says_which_are_missing(
-    lane: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("BASETEN_API_KEY", raising=False)
-    monkeypatch.delenv("BASETEN_DEDICATED_MODEL_URL", raising=False)
-    missing = {"model-apis": "BASETEN_API_KEY", "dedicated": "BASETEN_DEDICATED_MODEL_URL"}
-    with pytest.raises(LookupError, match=missing[lane]):
-        choose_settings(LANES[lane], "live")
+@pytest.mark.parametrize(
+    ("lane", "target", "missing"),
+    [
+        (HOSTED, "live", "BASETEN_API_KEY"),
+        (DEPLOYED, "live", "BASETEN_DEDICATED_MODEL_URL"),
+        (DEPLOYED, "engine", "--model-url"),
+    ],
+)
+def test_what_a_target_lacks_is_named(lane: Lane, target: str, missing: str) -> None:
+    with pytest.raises(LookupError, match=missing):
+        choose_settings(lane, target, environment={})
 
 
 @pytest.mark.parametrize(
