@@ -57,7 +57,7 @@ def _verify(options: argparse.Namespace, suite: Suite, console: Console) -> int:
     target = options.target or ("reference" if options.factory else "replay")
     if options.factory and not target.startswith("reference"):
         raise TableError("a --factory is judged on the target reference, or reference:<defect>")
-    engine = aim_at_engine(options) if target == "engine" else ()
+    engine = _aim_at_engine(options) if target == "engine" else ()
     lanes = tuple(options.lane) or (("dedicated",) if engine else ())
     more = engine
     if folder := options.cassettes:
@@ -89,7 +89,7 @@ def _write_command(options: argparse.Namespace, target: str) -> str:
     return shlex.join(words)
 
 
-def aim_at_engine(options: argparse.Namespace) -> tuple[str, ...]:
+def _aim_at_engine(options: argparse.Namespace) -> tuple[str, ...]:
     """Return what pytest is told about an engine.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,11 @@ def test_values_are_shown_whole(tmp_path: Path, target: str) -> None:
 # --- what was typed ---
 
 
-class Typed(Exception):  # noqa: N818  it carries the command, and is no error
-    """Raised in the place of a run, with the command that a report would name."""
+class Typed(Exception):  # noqa: N818  it carries a selection, and is no error
+    """Raised in the place of a run, with what was selected."""
+
+
+ENGINE = "verify --target engine --engine-url http://h"
 
 
 @pytest.mark.parametrize(
@@ -54,27 +58,29 @@ class Typed(Exception):  # noqa: N818  it carries the command, and is no error
         ("verify --claim keys --html=x", "verify"),
         ("verify --target reference", "verify --target reference"),
         ("verify --factory a.b:c", "verify --factory a.b:c"),
-        (
-            "verify --target engine --engine-url http://h --engine-name vllm",
-            "verify --target engine --engine-url http://h --engine-name vllm",
-        ),
+        (ENGINE, ENGINE),
+        (f"{ENGINE} --engine-name vllm", f"{ENGINE} --engine-name vllm"),
         ("deployment http://h/v1", "deployment http://h/v1"),
         ("deployment http://h/v1 --model a/b", "deployment http://h/v1 --model a/b"),
         ("model a/b --max-requests=3", "model a/b"),
     ],
 )
-def test_a_report_names_what_was_typed_but_for_claims_and_files(
+def test_a_report_names_what_was_typed_but_for_claims_and_files_and_an_engine_is_aimed_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, command: str
 ) -> None:
     def stop(suite: Suite, selection: Selection, **_: Any) -> None:
-        raise Typed(selection.command)
+        raise Typed(selection)
 
     monkeypatch.setattr("conformance.cli.judge.verify", stop)
     monkeypatch.setenv("BASETEN_API_KEY", "sk-7f3k29dm4x8q1z6w")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Typed) as found:
         main(typed.split(), write_suite(tmp_path))
-    assert str(found.value) == f"python -m conformance {command}"
+    (selection,) = found.value.args
+    assert selection.command == f"python -m conformance {command}"
+    given = [f"{name}={value}" for name, value in pairwise(command.split()) if "--engine" in name]
+    assert [each for each in selection.options if "--engine" in each] == given
+    assert ("conformance.maintenance.engines.pytest_engine" in selection.options) == bool(given)
 
 
 def test_a_whole_command_shows_how_to_judge_a_failure_again(
