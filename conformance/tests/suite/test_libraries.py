@@ -11,7 +11,6 @@ from conformance.libraries import (
     LIBRARIES,
     AsyncTransport,
     Transport,
-    errors,
     library_of,
     stand_before,
 )
@@ -22,15 +21,6 @@ NOWHERE = "http://127.0.0.1:9"
 
 def test_our_own_clients_library_comes_first_and_the_other_is_there() -> None:
     assert list(LIBRARIES.values()) == [httpx2, httpx]
-
-
-@each_library
-def test_a_request_tells_its_library(library: Any) -> None:
-    assert library_of(library.Request("POST", NOWHERE)) is library
-
-
-def test_errors_of_one_name_are_those_of_every_library() -> None:
-    assert errors("ReadTimeout") == (httpx2.ReadTimeout, httpx.ReadTimeout)
 
 
 @each_library

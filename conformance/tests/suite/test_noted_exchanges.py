@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import httpx2
 import pytest
@@ -137,16 +136,3 @@ def test_a_compressed_body_is_shown_as_text(encoded: bool) -> None:
 def test_a_request_that_was_left_before_a_response_says_so() -> None:
     shown = show(NotedExchange("GET http://h/", {}, b""))
     assert shown.response == "no response: none was waited for"
-
-
-def test_a_body_that_is_read_to_its_end_is_noted_whole() -> None:
-    async def write() -> AsyncIterator[bytes]:
-        yield b"a"
-        yield b"b"
-
-    async def read() -> list[bytes]:
-        return [data async for data in noted_exchanges._Overheard(write(), noted)]
-
-    noted = NotedExchange("GET http://h/", {}, b"")
-    assert asyncio.run(read()) == [b"a", b"b"]
-    assert noted.data == b"ab"

@@ -117,16 +117,6 @@ def test_the_parent_runs_no_check_itself(use: Any, tmp_path: Path) -> None:
     assert session.begun == []
 
 
-def test_a_child_becomes_a_session_of_its_own_target(use: Any, tmp_path: Path) -> None:
-    use(is_child=True)
-    session = _Session(tmp_path, "client:wrong", "client:never")
-    assert pytest_runtestloop(session) is None  # type: ignore[arg-type]  # a stand-in
-    session.writer._file.close()
-    assert session.config.option.target == "client:wrong"
-    assert session.config.option.claims_out == tmp_path / "client-wrong.jsonl"
-    assert session.begun == [session]
-
-
 def test_a_child_runs_the_checks_of_its_own_claims_only(use: Any, tmp_path: Path) -> None:
     use(is_child=True)
     session = _Session(tmp_path, "client:wrong=a.b.c,a.b.e")
@@ -137,14 +127,3 @@ def test_a_child_runs_the_checks_of_its_own_claims_only(use: Any, tmp_path: Path
     session.writer._file.close()
     assert [item.name for item in session.items] == ["x", "z"]
     assert session.config.option.target == "client:wrong"
-
-
-@pytest.mark.parametrize("failed", [0, 1])
-def test_without_forks_or_without_a_whole_collection_nothing_is_forked(
-    use: Any, tmp_path: Path, failed: int
-) -> None:
-    processes = use()
-    session = _Session(tmp_path, *(["reference"] if failed else []))
-    session.testsfailed = failed
-    assert pytest_runtestloop(session) is None  # type: ignore[arg-type]  # a stand-in
-    assert processes.made == 0
