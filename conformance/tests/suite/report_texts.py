@@ -107,10 +107,8 @@ def write_reports(folder: Path) -> dict[str, str]:
 
 def write_lists(folder: Path) -> dict[str, str]:
     """Return what the commands tell of the small suite's claims; as above."""
-    suite, asked = (
-        write_suite(folder),
-        ("calls", "logprobs.dedicated.absent", "badges.count.downloads"),
-    )
+    suite = write_suite(folder)
+    asked = ("calls", "keys", "logprobs.dedicated.absent", "badges.count.downloads")
     with redirect_stdout(io.StringIO()) as said:
         for words in (["list"], *(["explain", claim] for claim in asked), ["list", "--proposed"]):
             print("$", *words)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,16 @@ from jsonschema import Draft202012Validator
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from conformance.claims.columns import Column, Correction
+from conformance.claims.columns import Correction, SubFeature
 from conformance.claims.rows import TableError
 from conformance.claims.table import (
     CLAIMS_FILE,
-    LANES,
-    Claim,
-    Page,
     Table,
     load_table,
     write_schema,
 )
 from conformance.cli.main import main
-from conformance.tests.suite.sample_suite import CLAIMS, CORRECTED, load_small
+from conformance.tests.suite.sample_suite import CLAIMS, CORRECTED, FINER, load_small
 
 
 @pytest.fixture(scope="module")
@@ -37,23 +33,14 @@ def committed() -> Table:
 # --- the committed table ---
 
 
-def test_the_committed_table_has_the_nine_columns_with_their_marks(committed: Table) -> None:
-    marks = {column.key: column.mark for column in committed.columns}
-    assert marks == {
-        "tool-calling": "✅",
-        "structured-output": "✅",
-        "image-input": "✅",
-        "audio-input": "✅",
-        "video-input": "❌",
-        "token-streaming": "✅",
-        "native-async": "✅",
-        "token-usage": "✅",
-        "logprobs": "❌",
-    }
+BEYOND = (
+    "tool-choice parallel-tools streamed-tools json-mode json-schema reasoning reasoning-replay "
+    "prompt-cache stop seed errors retries cancellation v1-blocks v3-events serialisation"
+)
 
 
-def test_each_lane_is_judged_in_the_committed_table(committed: Table) -> None:
-    assert {lane for claim in committed.judged for lane in claim.lanes} == set(LANES)
+def test_the_committed_table_goes_beyond_the_pages_columns(committed: Table) -> None:
+    assert {*BEYOND.split()} <= {finer.key for finer in committed.features}
 
 
 def test_no_two_committed_claims_say_the_same(committed: Table) -> None:
@@ -68,55 +55,17 @@ def test_the_standard_tests_that_claims_name_exist(committed: Table) -> None:
     assert named <= known
 
 
-# --- what a row becomes ---
+# --- what a row becomes, beside what `report_texts/lists.txt` shows of the small table ---
 
 
-def test_a_row_becomes_a_claim_with_the_url_and_date_of_its_source(tmp_path: Path) -> None:
-    table = load_small(tmp_path, CLAIMS)
-    assert table.claims["keys.read.environment"] == Claim(
-        id="keys.read.environment",
-        sentence="set the variable",
-        statement="The key is read from the environment.",
-        page="chat",
-        scope="client",
-        source="traffic",
-        basis="observed",
-        level="should",
-        lanes=("client",),
+def test_finer_rows_are_read_in_their_order(tmp_path: Path) -> None:
+    table = load_small(tmp_path, FINER)
+    assert table.features == (
+        SubFeature(key="forced", statement="Forced calls", under="calls"),
+        SubFeature(key="keys", statement="Keys"),
     )
-    source = table.find_source(table.claims["keys.read.environment"])
-    assert (source.url, source.read) == ("https://traffic.example", date(2026, 10, 1))
-    source = table.find_source(table.claims["calls.invoke.once"])
-    assert (source.url, source.read) == ("https://page.example", date(2026, 11, 22))
-    assert table.claims["calls.invoke.once"].standard == ("test_tool_calling",)
-
-
-def test_an_absence_keeps_its_layer_and_prerequisite(tmp_path: Path) -> None:
-    claim = load_small(tmp_path, CLAIMS).claims["logprobs.dedicated.absent"]
-    assert claim.absence
-    assert (claim.layer, claim.prerequisite) == ("service", "logprobs was in the body")
-
-
-def test_the_page_and_the_columns_stand_in_the_table(tmp_path: Path) -> None:
-    table = load_small(tmp_path, CLAIMS)
-    assert table.pages["chat"] == Page(
-        title="Chat", url="https://page.example", language="en", read=date(2026, 11, 22)
-    )
-    assert table.columns[0] == Column(
-        key="calls", heading="Calls", statement="Tool calling", mark="✅"
-    )
-
-
-def test_claims_are_either_judged_or_excluded(tmp_path: Path) -> None:
-    table = load_small(tmp_path, CLAIMS)
-    assert [claim.id for claim in table.judged] == [
-        "calls.invoke.once",
-        "keys.read.environment",
-        "logprobs.dedicated.absent",
-    ]
-    assert [(claim.id, claim.excluded) for claim in table.excluded] == [
-        ("badges.count.downloads", "a badge")
-    ]
+    assert table.claims["keys.read.environment"].feature == "keys"
+    assert load_small(tmp_path, CLAIMS).features == ()
 
 
 def test_a_correction_keeps_its_lanes_in_the_order_of_the_matrix(tmp_path: Path) -> None:
@@ -133,16 +82,6 @@ def test_a_correction_keeps_its_lanes_in_the_order_of_the_matrix(tmp_path: Path)
     )
     assert list(detail.proposed.cells.items()) == [("model-apis", "a"), ("dedicated", "b")]
     assert load_small(tmp_path, CLAIMS).details == ()
-
-
-def test_the_committed_table_corrects_what_is_coarse_or_stale(committed: Table) -> None:
-    corrected = {column.key: column.proposed for column in committed.columns if column.proposed}
-    assert {key: tuple(proposal.cells) for key, proposal in corrected.items()} == {
-        "image-input": ("model-apis", "dedicated"),
-        "audio-input": ("model-apis", "dedicated"),
-        "logprobs": ("model-apis", "dedicated"),
-    }
-    assert [detail.statement for detail in committed.details] == ["Serialisable"]
 
 
 # --- selecting ---
@@ -270,17 +209,32 @@ BROKEN_CORRECTIONS = [
     ('client = "✅"', 'dedicated = "✅"', "detail 1: proposed: no claim .* the lane dedicated"),
 ]
 
+BROKEN_FINER = [
+    ('key = "keys"', 'key = "forced"', "feature 2: duplicate key `forced`"),
+    ('key = "keys"', 'key = "calls"', "feature 2: duplicate key `calls`"),
+    ('under = "calls"', 'under = "moon"', "feature 1: `moon` is not among the columns"),
+    ('under = "calls"', 'under = "logprobs"', "stands under `logprobs`, the claim in calls"),
+    ('feature = "keys"', 'feature = "moon"', "keys.read.environment: feature `moon` is unkn"),
+    ('feature = "keys"\n', "", "feature `keys` has no judged claim"),
+    ('feature = "keys"', 'feature = "forced"', "under `calls`, the claim in no cell"),
+    ('statement = "Keys"', 'colour = "red"', "feature 2: "),
+]
+
 
 NEITHER_DAYS_NOR_OTHER_KEYS = re.compile(
     "a date|duplicate|is among|is not among|allows that|absences only|an absence names|is judged"
-    "|no claim|no lane|keys.read.moon"
+    "|no claim|no lane|keys.read.moon|no judged claim|the claim in|feature `moon`"
 )
 """Editors see none of these: they take a day for a text, and hold no key to another."""
 
 
 @pytest.mark.parametrize(
     ("table", "old", "new", "message"),
-    [(CLAIMS, *row) for row in BROKEN] + [(CORRECTED, *row) for row in BROKEN_CORRECTIONS],
+    [
+        *((CLAIMS, *row) for row in BROKEN),
+        *((CORRECTED, *row) for row in BROKEN_CORRECTIONS),
+        *((FINER, *row) for row in BROKEN_FINER),
+    ],
 )
 def test_a_table_that_breaks_a_rule_is_refused_with_file_and_row_and_seen_by_editors(
     tmp_path: Path, table: str, old: str, new: str, message: str
@@ -315,6 +269,13 @@ HEAD = CLAIMS.split("[[claim]]", maxsplit=1)[0]
 )
 def test_a_table_of_another_form_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(TableError, match=message):
+        load_small(tmp_path, text)
+
+
+def test_an_excluded_claim_does_not_fill_a_row(tmp_path: Path) -> None:
+    text = FINER.replace('feature = "keys"\n', "")
+    text = text.replace('excluded = "a badge"', 'feature = "keys"\nexcluded = "a badge"')
+    with pytest.raises(TableError, match="feature `keys` has no judged claim"):
         load_small(tmp_path, text)
 
 

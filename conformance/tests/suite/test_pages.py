@@ -8,7 +8,7 @@ import pytest
 
 from conformance.claims.pages import compare_page, read_features
 from conformance.claims.table import load_table
-from conformance.tests.suite.sample_suite import PAGE, write_suite
+from conformance.tests.suite.sample_suite import CLAIMS, CORRECTED, PAGE, load_small, write_suite
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,28 @@ def test_differences_in_the_feature_table_stand_in_order(tmp_path: Path) -> None
         "feature table, Calls",
         "feature table, Logprobs",
     ]
+
+
+def test_of_our_own_pages_only_the_sentences_are_compared(tmp_path: Path) -> None:
+    text = CLAIMS.replace('language = "en"\n', 'language = "en"\nfile = "README.md"\n')
+    table = load_small(tmp_path, text)
+    assert compare_page(table, "Calls, Logprobs, downloads. To begin, set\nthe variable.") == []
+    (complaint,) = compare_page(table, "Calls, Logprobs, downloads.")
+    assert "set the variable" in complaint
+
+
+@pytest.mark.parametrize(
+    ("page", "complaints"),
+    [
+        ("| Class | Serialisable |\n| :--- | :---: |\n| Chat | beta |\n", []),
+        (
+            "| Class | Serialisable |\n| :--- | :---: |\n| Chat | yes |\n",
+            ["details, Serialisable: beta in the claims, yes on the page"],
+        ),
+        ("", ["details, Serialisable: beta in the claims, nothing on the page"]),
+    ],
+)
+def test_cells_outside_the_feature_table_are_compared(
+    tmp_path: Path, page: str, complaints: list[str]
+) -> None:
+    assert compare_page(load_small(tmp_path, CORRECTED), f"{page}{PAGE}") == complaints
