@@ -206,6 +206,15 @@ def test_what_a_request_asks_for_beyond_a_plain_answer_is_told(
 REFUSED = "the service refuses every request with"
 
 
+ALTERNATE = "Conversation roles must alternate user/assistant/user/assistant/..."
+IDS = "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9."
+IN_RESULT = ask(tools=[{}], messages=[{"role": "tool", "content": [{"type": "image_url"}]}])
+RESULT, RESULTS = ask(messages=json.loads(IN_RESULT)["messages"]), ["a tool's result"]
+LONGER, OF_USER = ask(user="x" * 3_000), ["user"]
+TOO_LONG = "the prompt is longer than the model takes: HTTP 400: "
+LIMIT = "This model's maximum context length is 512 tokens."
+
+
 @pytest.mark.parametrize(
     ("judged", "heard", "accepted", "why"),
     [
@@ -225,53 +234,30 @@ REFUSED = "the service refuses every request with"
         ("streaming.end.error-inside", refuse(TOOLED), (), ""),
         ("image.tool.message", refuse(ask(tools=[{}])), ["seed"], f"{REFUSED} tools: "),
         ("image.tool.message", refuse(IMAGE), ["tools"], "takes no image in a tool's result"),
+        ("image.tool.message", refuse(IN_RESULT), ["seed"], f"{REFUSED} a tool's result, tools: "),
+        (
+            *("image.tool.message", refuse(IN_RESULT), ["tools", *RESULTS]),
+            "the model takes no image in a tool's result: HTTP 400: No.",
+        ),
+        ("usage.cache.read", refuse(LONGER, 400, LIMIT), OF_USER, f"{TOO_LONG}{LIMIT}"),
+        ("usage.cache.read", refuse(LONGER, 400, "Input is too long."), OF_USER, TOO_LONG),
+        ("usage.cache.read", refuse(LONGER), OF_USER, ""),
+        ("usage.cache.read", refuse(ask(user="x" * 30), 400, LIMIT), OF_USER, ""),
+        ("errors.types.core", refuse(LONGER, 400, "Input is too long."), OF_USER, ""),
+        ("messages.invoke.objects", refuse(RESULT, 400, ALTERNATE), RESULTS, "in a row: HTTP 400"),
+        ("tools.history.round-trip", refuse(RESULT, 422, IDS), RESULTS, "form alone: HTTP 422: T"),
+        ("image.tool.message", refuse(RESULT, 400, IDS), RESULTS, "own form alone: HTTP 400"),
+        ("messages.invoke.objects", refuse(RESULT, 500, ALTERNATE), RESULTS, ""),
+        ("messages.invoke.objects", refuse(RESULT, 400, "The roles are wrong."), RESULTS, ""),
+        ("errors.sentence.kept", refuse(RESULT, 400, ALTERNATE), RESULTS, ""),
     ],
 )
-def test_what_is_refused_of_every_request_fails_no_check_of_more_than_that(
+def test_what_is_refused_fails_no_check_of_more_than_that(
     judged: str, heard: Heard, accepted: list[str], why: str
 ) -> None:
     found = find_inability([judged], [heard], accepted)
     assert why in found
     assert bool(why) == bool(found)
-
-
-@pytest.mark.parametrize(
-    ("judged", "length", "sentence", "excused"),
-    [
-        ("usage.cache.read", 3_000, "This model's maximum context length is 512 tokens.", True),
-        ("usage.cache.read", 3_000, "Input is too long.", True),
-        ("usage.cache.read", 3_000, "No.", False),
-        ("usage.cache.read", 30, "This model's maximum context length is 4 tokens.", False),
-        ("errors.types.core", 3_000, "Input is too long.", False),
-    ],
-)
-def test_a_model_may_take_no_long_prompt(
-    judged: str, length: int, sentence: str, excused: bool
-) -> None:
-    found = find_inability([judged], [refuse(ask(user="x" * length), 400, sentence)], ["user"])
-    assert found == (
-        f"the prompt is longer than the model takes: HTTP 400: {sentence}" if excused else ""
-    )
-
-
-def test_a_picture_in_a_result_is_refused_with_the_tools_if_those_always_are() -> None:
-    asked = ask(tools=[{}], messages=[{"role": "tool", "content": [{"type": "image_url"}]}])
-    judged = ["image.tool.message"]
-    assert find_inability(judged, [refuse(asked)], ["seed"]).startswith(
-        f"{REFUSED} a tool's result, tools: "
-    )
-    assert find_inability(judged, [refuse(asked)], ["tools", "a tool's result"]) == (
-        "the model takes no image in a tool's result: HTTP 400: No."
-    )
-
-
-def test_a_service_that_does_not_stream_at_all_fails_at_streaming_alone() -> None:
-    body = json.dumps({"choices": [{"message": {"content": "Yes."}}]})
-    told = "a streamed request is answered with JSON and no events, as streaming.sync.adds-up says"
-    assert find_inability(["messages.invoke.string"], [Heard(200, STREAMED, body)]) == told
-    assert find_inability(["streaming.sync.adds-up"], [Heard(200, STREAMED, body)]) == ""
-    assert find_inability(["messages.invoke.string"], [Heard(200, ask(), body)]) == ""
-    assert find_inability(["messages.invoke.string"], [Heard(200, STREAMED, "OK")]) == ""
 
 
 BEGUN = 'data: {"choices": [{"delta": {"content": "Yes"}, "finish_reason": null}]}\n\n'
@@ -356,6 +342,7 @@ OF_TEXTS = ask(response_format={"type": "json_schema", "json_schema": TEXTS})
 OTHER_SCHEMA = (
     "the service answers with an object of another schema, as structured.method.json-schema says"
 )
+NO_STREAM = "a streamed request is answered with JSON and no events, as streaming.sync.adds-up says"
 UNASKED = "a request for one body is answered with events, as messages.invoke.string says"
 OWN_ARGUMENTS = "the model calls with arguments of its own, which no check can expect"
 OWN_ORDER = "the model makes its calls in an order of its own"
@@ -368,6 +355,10 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
 @pytest.mark.parametrize(
     ("judged", "asked", "said", "accepted", "why"),
     [
+        ("messages.invoke.string", STREAMED, WORDS, (), NO_STREAM),
+        ("streaming.sync.adds-up", STREAMED, WORDS, (), ""),
+        ("messages.invoke.string", ask(), WORDS, (), ""),
+        ("messages.invoke.string", STREAMED, "OK", (), ""),
         ("tools.agent.loop", TOOLED, CUT, (), AT_A_LIMIT),
         ("messages.invoke.string", ask(max_tokens=5), CUT, (), ""),
         ("messages.invoke.string", ask(max_completion_tokens=5), CUT, (), ""),
@@ -441,30 +432,6 @@ def test_a_defect_of_a_service_fails_the_claim_that_tells_of_it_alone(
     judged: str, asked: str, said: str, accepted: list[str], why: str
 ) -> None:
     assert find_inability([judged], [Heard(200, asked, said)], accepted) == why
-
-
-ALTERNATE = "Conversation roles must alternate user/assistant/user/assistant/..."
-IDS = "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9."
-
-
-@pytest.mark.parametrize(
-    ("judged", "status", "sentence", "why"),
-    [
-        ("messages.invoke.objects", 400, ALTERNATE, "no two turns of one role in a row: HTTP 400"),
-        ("tools.history.round-trip", 422, IDS, "call ids of its own form alone: HTTP 422: Tool"),
-        ("image.tool.message", 400, IDS, "call ids of its own form alone: HTTP 400"),
-        ("messages.invoke.objects", 500, ALTERNATE, ""),
-        ("messages.invoke.objects", 400, "The roles are wrong.", ""),
-        ("errors.sentence.kept", 400, ALTERNATE, ""),
-    ],
-)
-def test_a_model_may_demand_a_form_of_a_conversation(
-    judged: str, status: int, sentence: str, why: str
-) -> None:
-    asked = ask(messages=[{"role": "tool", "content": [{"type": "image_url"}]}])
-    found = find_inability([judged], [refuse(asked, status, sentence)], ["a tool's result"])
-    assert why in found
-    assert bool(why) == bool(found)
 
 
 def test_a_claim_fails_by_what_was_seen_anywhere_unless_it_may_be_lawful() -> None:

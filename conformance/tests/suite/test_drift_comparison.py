@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def compare_both(
 
 
 BOTH = {A: "", B: ""}
+NONE_IN_IT = "a.yaml holds no interaction"
 
 
 def test_each_recording_is_compared_with_its_own_answer(root: Path) -> None:
@@ -104,23 +106,27 @@ def test_what_was_never_recorded_cannot_have_become_worse(
     assert compare_both(root, results) == (told, {**BOTH, A: uncompared})
 
 
-def test_what_was_not_answered_is_not_compared(root: Path) -> None:
-    (root / "new" / A).unlink()
-    assert compare_both(root) == ([], {**BOTH, A: "no answer"})
+UNREADABLE = {"text": "interactions: []\n"}
 
 
-def test_a_check_that_was_not_reached_is_neither_compared_nor_judged(root: Path) -> None:
-    write_cassette(root / "new" / B, said(a="2"))
-    reasons = {**BOTH, B: "it was not asked any more"}
-    assert compare_both(root, {CHECK: PASSED[CHECK]}) == ([], reasons)
-
-
-@pytest.mark.parametrize("side", ["old", "new"])
-def test_a_recording_that_cannot_be_read_is_not_compared_and_hinders_no_other(
-    root: Path, side: str
+@pytest.mark.parametrize(
+    ("spoil", "results", "name", "why"),
+    [
+        (lambda root: write_cassette(root / "old" / A, **UNREADABLE), PASSED, A, NONE_IN_IT),
+        (lambda root: write_cassette(root / "new" / A, **UNREADABLE), PASSED, A, NONE_IN_IT),
+        (lambda root: (root / "new" / A).unlink(), PASSED, A, "no answer"),
+        (
+            lambda root: write_cassette(root / "new" / B, said(a="2")),
+            *({CHECK: PASSED[CHECK]}, B, "it was not asked any more"),
+        ),
+    ],
+    ids=["old is unreadable", "new is unreadable", "unanswered", "not reached"],
+)
+def test_what_cannot_be_compared_says_why_and_hinders_no_other(
+    root: Path, spoil: Callable[[Path], object], results: Any, name: str, why: str
 ) -> None:
-    write_cassette(root / side / A, text="interactions: []\n")
-    assert compare_both(root) == ([], {**BOTH, A: "a.yaml holds no interaction"})
+    spoil(root)
+    assert compare_both(root, results) == ([], {**BOTH, name: why})
 
 
 # --- the exchanges of one recording ---------------------------------------------------------------

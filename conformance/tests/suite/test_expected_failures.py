@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -36,24 +35,6 @@ def load(folder: Path, text: str) -> tuple[ExpectedFailure, ...]:
 
 def test_the_committed_gaps_fit_the_committed_claims() -> None:
     assert isinstance(load_expected_failures(EXPECTED_FAILURES_FILE, load_table()), tuple)
-
-
-def test_a_list_without_rows_holds_no_gap(tmp_path: Path) -> None:
-    assert load(tmp_path, "# nothing") == ()
-
-
-def test_a_row_becomes_a_gap(tmp_path: Path) -> None:
-    assert load(tmp_path, GAP) == (
-        ExpectedFailure(
-            target="engine",
-            claim="calls.invoke.once",
-            lane="dedicated",
-            reason="no parser",
-            since=date(2026, 11, 1),
-            expires=date(2026, 12, 1),
-            link="https://issue.example/1",
-        ),
-    )
 
 
 @pytest.mark.parametrize(("old", "new"), [("dedicated", "model-apis"), ("engine", "live")])

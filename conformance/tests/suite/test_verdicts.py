@@ -21,7 +21,6 @@ from conformance.verdicts.verdicts import (
     Result,
     Status,
     Verdict,
-    count,
     judge,
     merge,
     weigh,
@@ -119,11 +118,6 @@ def test_the_worse_phase_of_a_check_wins(better: Result, worse: Result) -> None:
 )
 def test_a_group_shows_its_worst_status(statuses: list[Status], shown: Status) -> None:
     assert worst(statuses) is shown
-
-
-def test_every_status_is_counted_even_if_none_has_it() -> None:
-    verdicts = [Verdict(HERE, Status.PASS), Verdict(THERE, Status.PASS)]
-    assert count(verdicts) == dict.fromkeys(Status, 0) | {Status.PASS: 2}
 
 
 # --- whole runs ---
