@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx2
@@ -109,49 +108,3 @@ async def test_a_delay_beyond_the_read_timeout_is_a_timeout(library: Any) -> Non
     with pytest.raises(library.ReadTimeout):
         await aread(responder, library=library, timeout=0.01)
     assert read(plan_of(BodyPiece(b"a", 0.01)), library=library, timeout=None) == [b"a"]
-
-
-def test_requests_are_recorded_as_sent() -> None:
-    transport = ResponderTransport(plan_of())
-    with httpx2.Client(transport=transport) as client:
-        client.post("http://peer/v1/x?y=1", json={"a": 1}, headers={"X-Test": "One"})
-    (request,) = transport.requests
-    assert (request.method, request.target) == ("POST", "/v1/x?y=1")
-    assert request.host == "peer"
-    assert request.header("x-test") == "One"
-    assert request.json() == {"a": 1}
-
-
-def test_answers_are_counted_until_they_are_closed() -> None:
-    transport = ResponderTransport(plan_of(BodyPiece(b"a"), BodyPiece(b"b")))
-    with httpx2.Client(transport=transport) as client:
-        with client.stream("GET", "http://peer/") as answer:
-            # httpx2 closes an answer whose iterator is dropped.
-            pieces = answer.iter_raw()
-            assert next(pieces) == b"a"
-            assert transport.open_answers == 1
-        assert transport.open_answers == 0
-        answer.close()
-        assert transport.open_answers == 0
-
-
-async def test_answers_are_counted_until_they_are_closed_in_the_other_colour() -> None:
-    amount = AsyncResponderTransport(plan_of(BodyPiece(b"a")))
-    async with httpx2.AsyncClient(transport=amount) as client:
-        async with client.stream("GET", "http://peer/"):
-            assert amount.open_answers == 1
-        assert amount.open_answers == 0
-
-
-async def test_concurrent_requests_do_not_mix() -> None:
-    async with httpx2.AsyncClient(transport=AsyncResponderTransport()) as client:
-
-        async def ask(word: str) -> str:
-            messages = [{"role": "user", "content": f"Repeat after me: {word}"}]
-            body = {"model": "zai-org/GLM-5", "messages": messages}
-            url = "https://inference.baseten.co/v1/chat/completions"
-            answer = await client.post(url, json=body, headers=KEY)
-            return str(answer.json()["choices"][0]["message"]["content"])
-
-        words = [f"word{number}" for number in range(20)]
-        assert await asyncio.gather(*map(ask, words)) == words
