@@ -106,14 +106,14 @@ def test_what_was_never_recorded_cannot_have_become_worse(
     assert compare_both(root, results) == (told, {**BOTH, A: uncompared})
 
 
-UNREADABLE = {"text": "interactions: []\n"}
+UNREADABLE = "interactions: []\n"
 
 
 @pytest.mark.parametrize(
     ("spoil", "results", "name", "why"),
     [
-        (lambda root: write_cassette(root / "old" / A, **UNREADABLE), PASSED, A, NONE_IN_IT),
-        (lambda root: write_cassette(root / "new" / A, **UNREADABLE), PASSED, A, NONE_IN_IT),
+        (lambda root: write_cassette(root / "old" / A, text=UNREADABLE), PASSED, A, NONE_IN_IT),
+        (lambda root: write_cassette(root / "new" / A, text=UNREADABLE), PASSED, A, NONE_IN_IT),
         (lambda root: (root / "new" / A).unlink(), PASSED, A, "no answer"),
         (
             lambda root: write_cassette(root / "new" / B, said(a="2")),
