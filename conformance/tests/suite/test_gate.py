@@ -137,11 +137,6 @@ def test_without_a_package_the_version_is_unknown(gate: Gate) -> None:
     assert ask("version", gate).word is Word.UNKNOWN
 
 
-def test_a_green_replay_is_a_yes(gate: Gate, tmp_path: Path) -> None:
-    see(gate, make(tmp_path))
-    assert ask("claims", gate) == Answer(Word.YES, "4 verdicts, all green")
-
-
 def test_a_red_replay_is_a_no_that_names_what_is_red(gate: Gate, tmp_path: Path) -> None:
     red = (*ALL_GREEN[1:], verdict(CALLS, "model-apis", Status.FAIL))
     see(gate, make(tmp_path, red, problems=("unplayed",)))
@@ -158,7 +153,7 @@ def test_without_a_replay_nothing_is_known(gate: Gate, name: str) -> None:
 
 @pytest.mark.usefixtures("forked")
 def test_the_replay_is_a_real_one_and_made_once(gate: Gate) -> None:
-    assert ask("claims", gate).word is Word.YES
+    assert ask("claims", gate) == Answer(Word.YES, "4 verdicts, all green")
     assert gate.report is gate.report
 
 
@@ -189,12 +184,6 @@ def test_pages_have_to_say_what_was_judged(
     assert [words in row for row in answer.rows if words] == [True] * bool(words)
 
 
-def test_clean_files_are_a_yes(gate: Gate) -> None:
-    keep(gate, "live", "2026-11-20")
-    add_wheel(gate)
-    assert ask("secrets", gate).word is Word.YES
-
-
 @pytest.mark.parametrize("place", ["README.md", "docs/chat.md", "cassettes/a.txt", "wheel"])
 def test_a_planted_key_is_found_wherever_it_is_and_not_repeated(gate: Gate, place: str) -> None:
     if place == "wheel":
@@ -207,6 +196,8 @@ def test_a_planted_key_is_found_wherever_it_is_and_not_repeated(gate: Gate, plac
 
 
 def test_a_key_in_use_is_found_to_the_letter(gate: Gate) -> None:
+    keep(gate, "live", "2026-11-20")
+    add_wheel(gate)
     (gate.root / "README.md").write_text("harbour-and-lighthouse\n")
     assert ask("secrets", gate).word is Word.YES
     gate.keys = ("harbour-and-lighthouse",)
@@ -229,15 +220,12 @@ def test_one_wheel_that_installs_alone_is_a_yes_and_two_are_a_no(gate: Gate) -> 
     assert ask("wheel", gate) == Answer(Word.NO, "2 wheels in dist/, not one")
 
 
-def test_the_tests_run_on_the_wheel_that_was_built(gate: Gate) -> None:
+def test_the_tests_run_on_the_wheel_that_was_built_if_there_is_one(gate: Gate) -> None:
+    assert ask("tests", gate).word is Word.UNKNOWN
     wheel = add_wheel(gate)
     assert ask("tests", gate).word is Word.YES
     (line,) = gate.run.lines  # type: ignore[attr-defined]  # a Shell
     assert f"--installpkg {wheel} -m tests" in line
-
-
-def test_without_a_wheel_there_is_nothing_to_test(gate: Gate) -> None:
-    assert ask("tests", gate).word is Word.UNKNOWN
 
 
 def fail(error: Exception) -> Any:
