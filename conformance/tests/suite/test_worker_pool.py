@@ -127,3 +127,14 @@ def test_a_child_runs_the_checks_of_its_own_claims_only(use: Any, tmp_path: Path
     session.writer._file.close()
     assert [item.name for item in session.items] == ["x", "z"]
     assert session.config.option.target == "client:wrong"
+
+
+@pytest.mark.parametrize("failed", [0, 1])
+def test_without_forks_or_without_a_whole_collection_nothing_is_forked(
+    use: Any, tmp_path: Path, failed: int
+) -> None:
+    processes = use()
+    session = _Session(tmp_path, *(["reference"] if failed else []))
+    session.testsfailed = failed
+    assert pytest_runtestloop(session) is None  # type: ignore[arg-type]  # a stand-in
+    assert processes.made == 0
