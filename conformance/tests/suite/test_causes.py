@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from conformance.reports.causes import Cause
 from conformance.reports.page import write_page
 from conformance.reports.report import Report
@@ -58,18 +60,20 @@ def test_checks_of_one_cause_refer_to_it_whatever_changes_from_one_to_the_next(
     assert "- a and 1 more: cause 1" in told
 
 
-def test_bodies_of_responses_are_no_causes(tmp_path: Path) -> None:
-    said = 'BasetenInvalidResponseError: its response is not an event stream: {"id": '
-    report = make_failing(tmp_path, (CALLS, "a", f'{said}"x"}}'), (KEYS, "b", f'{said}"y"}}'))
-    assert report.causes == (Cause(f'{said}"x"}}', 2, (CALLS, KEYS)),)
-
-
-def test_what_comes_of_a_known_fault_is_no_other_cause(tmp_path: Path) -> None:
-    said = "the service refuses the tool_choice sent; what came of it: {}"
-    report = make_failing(
-        tmp_path, (CALLS, "a", said.format("any")), (KEYS, "b", said.format("x\ny"))
-    )
-    assert report.causes == (Cause(said.format("any"), 2, (CALLS, KEYS)),)
+@pytest.mark.parametrize(
+    ("said", "differing"),
+    [
+        ('InvalidResponseError: its response is no event stream: {{"id": "{}"}}', ("x", "y")),
+        ("the service refuses the tool_choice sent; what came of it: {}", ("any", "x\ny")),
+    ],
+    ids=["bodies of responses", "what comes of a known fault"],
+)
+def test_what_differs_from_one_check_to_the_next_is_no_other_cause(
+    tmp_path: Path, said: str, differing: tuple[str, str]
+) -> None:
+    first, second = map(said.format, differing)
+    report = make_failing(tmp_path, (CALLS, "a", first), (KEYS, "b", second))
+    assert report.causes == (Cause(first, 2, (CALLS, KEYS)),)
 
 
 def test_what_passes_has_no_cause(tmp_path: Path) -> None:

@@ -83,13 +83,6 @@ def test_only_live_evidence_that_is_known_to_be_missing_can_be_allowed(
     assert f"{name}: one row" in printed
 
 
-def test_a_part_of_the_questions_is_no_release(ask: Ask) -> None:
-    code, printed = ask("secrets", "version", "--allow-unproven")
-    assert code == 1
-    assert "NO RELEASE: tree, claims, pages, wheel, tests, evidence: not asked" in printed
-    assert printed.count("? unknown") == len(QUESTIONS) - 2
-
-
 def test_an_unknown_question_is_refused(
     said: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str]
 ) -> None:

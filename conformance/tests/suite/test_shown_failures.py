@@ -11,7 +11,7 @@ import pytest
 
 from conformance.cli.main import main
 from conformance.reports.tables import print_report
-from conformance.runner import Selection, Suite, pytest_command
+from conformance.runner import Selection, Suite
 from conformance.tests.suite.sample_report import CALLS, make, outcome, show, verdict
 from conformance.tests.suite.sample_suite import PASSING, write_suite
 from conformance.verdicts.verdicts import Result, ShownExchange, Status
@@ -34,11 +34,6 @@ def test_one_request_is_not_counted_and_a_deployment_is_judged_by_its_own_comman
     assert "[dedicated]\nwhy\n--- request\nPOST" in shown
     again = "again: python -m conformance deployment http://h/v1 --claim calls.invoke.once\n"
     assert shown.count(again) == 2
-
-
-@pytest.mark.parametrize("target", ["replay", "reference:x"])
-def test_values_are_shown_whole(tmp_path: Path, target: str) -> None:
-    assert "verbosity_assertions=2" in pytest_command(write_suite(tmp_path), Selection(target))
 
 
 # --- what was typed ---
