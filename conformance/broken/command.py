@@ -307,25 +307,20 @@ def main(argv: Sequence[str], suite: Suite = HERE) -> int:
         metavar="ID",
         help="run the checks of this claim alone, on each of them; repeatable",
     )
-    parser.add_argument("--list", action="store_true", help="print the registry, run nothing")
     options = parser.parse_args(argv)
     console = open_console()
     try:
         registry = load_registry(load_table(suite.claims), suite.broken)
         _check_names(options.names, registry)
-        if not options.list:
-            names, claims = tuple(options.names), tuple(options.claim)
-            order = Order(names, options.jobs, options.exact, options.write, claims)
-            return prove(suite, registry, order, console)
-        for each in registry.values():
-            console.print(to_terminal(f"{each.target:<44} {each.defect}"))
+        names, claims = tuple(options.names), tuple(options.claim)
+        order = Order(names, options.jobs, options.exact, options.write, claims)
+        return prove(suite, registry, order, console)
     except (TableError, SuiteFault) as error:
         console.print(to_terminal(f"cannot begin: {error}"))
         return _USAGE
     except CutRunError as error:
         console.print(to_terminal(f"NO PROOF: {error}"))
         return Exit.NO_REPORT
-    return Exit.GREEN
 
 
 def _check_names(names: Iterable[str], registry: Mapping[str, BrokenImplementation]) -> None:
@@ -333,6 +328,6 @@ def _check_names(names: Iterable[str], registry: Mapping[str, BrokenImplementati
     for name in names:
         if name not in known:
             raise TableError(
-                f"{name!r:.80} is no broken implementation: --list prints all; a new one is first "
-                "declared in broken.toml, as [client.NAME] with its `defect`"
+                f"{name!r:.80} is no broken implementation of broken.toml; a new one is first "
+                "declared there, as [client.NAME] with its `defect`"
             )

@@ -14,7 +14,6 @@ from conformance.broken.command import run_targets, write_findings
 from conformance.broken.comparison import check_honest, compare, find_survivors
 from conformance.broken.registry import BrokenImplementation
 from conformance.claims.table import load_table
-from conformance.cli.main import main
 from conformance.runner import CutRunError, Selection, Suite
 from conformance.tests.suite.sample_suite import write_suite
 from conformance.verdicts.run_record import Record
@@ -260,7 +259,7 @@ def test_a_claim_that_is_said_to_fail_has_to(
         ("client.tells-the-truth", [], "broken/clients/ has no function tells_the_truth"),
         ("client.hides-its-class", [], "client:hides-its-class declares nothing yet: run it with"),
         ("client.hides-its-class", ["--claim", "keys.lost"], "claim 'keys.lost' is unknown"),
-        ("client.hides-its-class", ["tells"], "a new one is first declared in broken.toml"),
+        ("client.hides-its-class", ["tells"], "a new one is first declared there"),
     ],
 )
 def test_what_is_wrong_with_the_table_is_said_before_anything_runs(
@@ -338,13 +337,3 @@ def test_a_system_that_cannot_fork_says_so(suite: Suite, monkeypatch: pytest.Mon
     monkeypatch.delattr("os.fork")
     with pytest.raises(CutRunError, match="which this system does not have"):
         run_targets(suite, {"reference": ()}, 1, Console())
-
-
-def test_the_registry_can_be_listed(suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(suite, "--list") == 0
-    assert "The class is missing from" in capsys.readouterr().out
-
-
-def test_the_command_line_knows_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["broken", "--list"]) == 0
-    assert "reference:ignores-tool-choice" in capsys.readouterr().out

@@ -60,6 +60,13 @@ def test_what_one_part_cannot_begin_is_refused(tmp_path: Path, refused: int) -> 
     assert (whole.refusal, whole.collected) == ("no client", False)
 
 
+def test_every_line_is_on_disk_at_once(tmp_path: Path) -> None:
+    writer = RecordWriter.open(tmp_path / "record.jsonl", {})
+    writer.write_outcome(OUTCOME)
+    assert read_record(tmp_path / "record.jsonl").outcomes == [OUTCOME]
+    writer.close(complete=False)
+
+
 @pytest.mark.parametrize("lost", [1, 2, 3, 4, 5])
 def test_a_record_that_lost_a_line_is_not_complete(tmp_path: Path, lost: int) -> None:
     path = write(tmp_path / "record.jsonl")
