@@ -213,8 +213,8 @@ def keeps_logprobs_to_itself(responder: Responder) -> Responder:
 
 def sends_logprobs_everywhere(responder: Responder) -> Responder:
     made_up = {"logprobs": {"content": [{"token": "a", "logprob": -0.1, "top_logprobs": []}]}}
-    heard = _hear(responder, lambda body: _without(body, "logprobs", "top_logprobs"))
-    said = _say_choices(heard, lambda choice: choice | made_up)
+    observed = _hear(responder, lambda body: _without(body, "logprobs", "top_logprobs"))
+    said = _say_choices(observed, lambda choice: choice | made_up)
     return lambda request: (said if b'"logprobs"' in request.body else responder)(request)
 
 

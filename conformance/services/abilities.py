@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from conformance.services.heard import REFUSED
+from conformance.services.observed import REFUSED
 from conformance.services.refusals import ONE_ANSWER, read_refusal
 from conformance.services.told_defects import NO_CALLS, find_told, find_unshown
 from conformance.subjects.wire_answers import read_answer
@@ -18,7 +18,7 @@ from conformance.subjects.wire_answers import read_answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from conformance.services.heard import Heard
+    from conformance.services.observed import Observed
     from conformance.subjects.wire_answers import WireAnswer
 
     Answers = Sequence[WireAnswer]
@@ -181,26 +181,28 @@ _NEEDS: dict[str, tuple[tuple[Callable[[Answers], bool], str], ...]] = {
 
 
 def find_inability(
-    judged: Iterable[str], heard: Sequence[Heard], accepted: Collection[str] = ()
+    judged: Iterable[str], observed: Sequence[Observed], accepted: Collection[str] = ()
 ) -> str:
     """Return why a failed check does not apply to the model; empty if it does.
 
     Args:
         judged: Ids of the claims that the check judges, and its own name.
-        heard: The check's exchanges, in order.
+        observed: The check's exchanges, in order.
         accepted: Features of the requests that were answered in this run, and what was shown.
     """
     judged = [name.partition("[")[0] for name in judged]
-    for each in heard:
+    for each in observed:
         if each.status >= REFUSED and (why := read_refusal(judged, each, accepted)):
             return why
-    if elsewhere := find_told(judged, heard, accepted) or find_unshown(judged, heard, accepted):
+    if elsewhere := find_told(judged, observed, accepted) or find_unshown(
+        judged, observed, accepted
+    ):
         return elsewhere
     # What answered nothing shows no lack of anything.
-    answers = [read_answer(each.said) for each in heard if each.answers]
+    answers = [read_answer(each.response) for each in observed if each.answers]
     needs = [need for name in judged for need in _NEEDS.get(name, ())] if answers else []
     if any(name.startswith(_COMPARED) for name in judged):
-        if any(each.adds_arguments for each in heard):
+        if any(each.adds_arguments for each in observed):
             return _OWN_ARGUMENTS
         needs += _COMPARABLE
     return next((why for shows, why in needs if not shows(answers)), "")

@@ -18,7 +18,7 @@ from conformance.libraries import errors, library_of
 from conformance.outbound.transport_guard import PASSING, WAKING, TransportGuard, read_wait
 from conformance.services.counted_body import CountedBody
 from conformance.services.failures import CLOSED, Failures
-from conformance.services.heard import Heard, list_features, list_shown
+from conformance.services.observed import Observed, list_features, list_shown
 from conformance.subjects.wire_answers import find_error, find_sentence, read_answer
 from conformance.verdicts.costs import count_answer
 
@@ -86,7 +86,7 @@ class Meter(TransportGuard):
         stopped: Why nothing is sent any more; empty while all is well.
         withheld: Why a request got no response, until somebody empties it; no check may pass then.
         elsewhere: Whether nothing was withheld but requests for other models.
-        heard: The exchanges since somebody emptied the list.
+        observed: The exchanges since somebody emptied the list.
         accepted: Features of the requests that were answered so far, and what the answers showed.
         failures: What failed though the same was answered at other times.
         stays_open: Whether connections stay open after the last event of a stream, so that
@@ -110,7 +110,7 @@ class Meter(TransportGuard):
         self.stopped = ""
         self.withheld = ""
         self.elsewhere = False
-        self.heard: list[Heard] = []
+        self.observed: list[Observed] = []
         self.accepted: set[str] = set()
         self.failures = Failures()
         self.stays_open = False
@@ -138,7 +138,7 @@ class Meter(TransportGuard):
         """
         self.withheld, self.elsewhere = "", False
         self._plain = plain
-        self.heard, self._open = [], []
+        self.observed, self._open = [], []
 
     def admit(self, request: Request) -> None:
         """Count a request; skip the check if a limit is reached or the model is another one."""
@@ -250,14 +250,14 @@ class Meter(TransportGuard):
         def note(body: bytes, **end: bool) -> None:
             whole = library.Response(response.status_code, headers=headers, content=body)
             sent = request.content.decode("utf-8", "replace")
-            heard = Heard(response.status_code, sent, whole.text, **end)
-            self.heard.append(heard)
-            self.tokens += count_answer(heard.status, sent, heard.said)
+            observed = Observed(response.status_code, sent, whole.text, **end)
+            self.observed.append(observed)
+            self.tokens += count_answer(observed.status, sent, observed.response)
             if not self.withheld:
                 self._silences = 0
-            if heard.answers and not heard.breaks_off:
-                self.accepted |= list_features(sent) | list_shown(heard)
-            self.stopped = self.stopped or self.failures.note(heard, self.accepted)
+            if observed.answers and not observed.breaks_off:
+                self.accepted |= list_features(sent) | list_shown(observed)
+            self.stopped = self.stopped or self.failures.note(observed, self.accepted)
 
         self._open.append(CountedBody(stream, note, self))
         return library.Response(

@@ -292,7 +292,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def _run_again(item: pytest.Item, meter: Meter, error: BaseException) -> BaseException | None:
     """Run a failed check again as long as the service fails in it; return how it ends."""
     meter.end()
-    runs, failures = [meter.heard], meter.failures
+    runs, failures = [meter.observed], meter.failures
     left: BaseException | None = error
     while left and not meter.withheld and failures.may_pass(runs, meter.accepted):
         meter.begin()
@@ -302,7 +302,7 @@ def _run_again(item: pytest.Item, meter: Meter, error: BaseException) -> BaseExc
         except _ENDED as ended:
             left = ended
         meter.end()
-        runs.append(meter.heard)
+        runs.append(meter.observed)
     if why := failures.settle(runs, meter.accepted, passed=left is None):
         pytest.skip(f"the service fails at times: {why}")
     return left
@@ -314,9 +314,9 @@ def _judge(item: pytest.Item, meter: Meter, judged: list[str], *, failed: bool) 
         evidence_of(item).not_applicable(meter.withheld)
     if meter.withheld:
         pytest.skip(meter.withheld)
-    note_accused(item, find_accused(meter.heard, meter.accepted))
+    note_accused(item, find_accused(meter.observed, meter.accepted))
     silent = failed or ABSENT_UNASKED in judged
-    if silent and (why := find_inability(judged, meter.heard, meter.accepted)):
+    if silent and (why := find_inability(judged, meter.observed, meter.accepted)):
         evidence_of(item).not_applicable(why)
     if failed and STREAMED in judged:
         meter.accepted.add(STREAMS_FAIL)

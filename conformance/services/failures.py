@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from conformance.services.heard import ANSWER, REFUSED, SERVER_ERROR, list_features
+from conformance.services.observed import ANSWER, REFUSED, SERVER_ERROR, list_features
 from conformance.subjects.wire_answers import find_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from conformance.services.heard import Heard
+    from conformance.services.observed import Observed
 
 __all__ = ["CLOSED", "Failures"]
 
@@ -42,7 +42,7 @@ class Failures:
         self.in_a_row = 0
         self._again: Counter[frozenset[str]] = Counter()
 
-    def note(self, each: Heard, accepted: Collection[str]) -> str:
+    def note(self, each: Observed, accepted: Collection[str]) -> str:
         """Count an exchange; return why the run ends with it, or nothing.
 
         Args:
@@ -55,7 +55,7 @@ class Failures:
         often = f"the service fails: {why} ({self.in_a_row} times in a row)"
         return often if self.in_a_row >= _IN_A_ROW else ""
 
-    def may_pass(self, runs: Sequence[Sequence[Heard]], accepted: Collection[str]) -> bool:
+    def may_pass(self, runs: Sequence[Sequence[Observed]], accepted: Collection[str]) -> bool:
         """Tell whether a check that failed is worth another run.
 
         Args:
@@ -69,7 +69,7 @@ class Failures:
         return bool(failed) and len(runs) < _RUNS and not hopeless
 
     def settle(
-        self, runs: Sequence[Sequence[Heard]], accepted: Collection[str], *, passed: bool
+        self, runs: Sequence[Sequence[Observed]], accepted: Collection[str], *, passed: bool
     ) -> str:
         """Count what failed by chance in a check; return how, if it did so in the last run as well.
 
@@ -79,8 +79,8 @@ class Failures:
             passed: Whether the last run passed.
         """
         told = [
-            [why for each in heard if (why := _find_chance(each, accepted, passed=passed))]
-            for heard in runs
+            [why for each in observed if (why := _find_chance(each, accepted, passed=passed))]
+            for observed in runs
         ]
         self.kinds.update(why for found in told for why in found)
         return "" if passed else next(iter(told[-1]), "")
@@ -97,19 +97,19 @@ class Failures:
         return f"{failed}, which were sent again: {kinds}" if kinds else ""
 
 
-def _list_unknown(each: Heard, accepted: Collection[str]) -> set[str]:
-    return ({ANSWER} | list_features(each.asked)) - {*accepted}
+def _list_unknown(each: Observed, accepted: Collection[str]) -> set[str]:
+    return ({ANSWER} | list_features(each.request)) - {*accepted}
 
 
-def _find_failure(each: Heard, accepted: Collection[str]) -> str:
+def _find_failure(each: Observed, accepted: Collection[str]) -> str:
     """Return how an exchange failed; a refusal of what was taken at another time is a failure."""
     refused = REFUSED <= each.status < SERVER_ERROR and not _list_unknown(each, accepted)
     if refused:
-        return f"HTTP {each.status}: {find_sentence(each.said):.100}".removesuffix(": ")
+        return f"HTTP {each.status}: {find_sentence(each.response):.100}".removesuffix(": ")
     return each.failure
 
 
-def _find_chance(each: Heard, accepted: Collection[str], *, passed: bool) -> str:
+def _find_chance(each: Observed, accepted: Collection[str], *, passed: bool) -> str:
     """Return how an exchange failed though it is known to be answered at other times."""
     known = each.failure and not _list_unknown(each, accepted)
     return _find_failure(each, accepted) if passed or known else ""

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from conformance.services.heard import list_features
+from conformance.services.observed import list_features
 from conformance.services.told_defects import STREAMED
 from conformance.subjects.wire_answers import find_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from conformance.services.heard import Heard
+    from conformance.services.observed import Observed
 
 __all__ = ["ONE_ANSWER", "read_refusal"]
 
@@ -59,64 +59,66 @@ _JUDGING_REFUSALS = (
 )
 
 
-def read_refusal(judged: Sequence[str], heard: Heard, accepted: Collection[str]) -> str:
+def read_refusal(judged: Sequence[str], observed: Observed, accepted: Collection[str]) -> str:
     """Return how the service refuses what a check is about; empty if it refuses something else.
 
     Args:
         judged: Ids of the claims that a failed check judges, and its own name.
-        heard: The exchange that was refused.
+        observed: The exchange that was refused.
         accepted: Features of the requests that were answered in this run, and what was shown.
     """
-    if demanded := _read_form(judged, heard):
+    if demanded := _read_form(judged, observed):
         return demanded
-    unknown = list_features(heard.asked) - {*accepted}
+    unknown = list_features(observed.request) - {*accepted}
     # A picture in a tool's result is refused with the tools, if those always are.
-    always = _read_features(judged, heard, unknown) if accepted and "tools" in unknown else ""
+    always = _read_features(judged, observed, unknown) if accepted and "tools" in unknown else ""
     return (
         always
-        or _read_inability(judged, heard)
-        or _read_features(judged, heard, unknown)
-        or _read_length(judged, heard)
+        or _read_inability(judged, observed)
+        or _read_features(judged, observed, unknown)
+        or _read_length(judged, observed)
     )
 
 
-def _read_form(judged: Sequence[str], heard: Heard) -> str:
+def _read_form(judged: Sequence[str], observed: Observed) -> str:
     """Return which form of a conversation the model demands, as the service says; else nothing."""
-    sentence = find_sentence(heard.said)
-    if any(name.startswith(_JUDGING_REFUSALS) for name in judged) or heard.status not in _UNABLE:
+    sentence = find_sentence(observed.response)
+    if any(name.startswith(_JUDGING_REFUSALS) for name in judged) or observed.status not in _UNABLE:
         return ""
     why = next((why for words, why in _FORMS if words.search(sentence)), "")
-    return why and f"{why}: HTTP {heard.status}: {sentence:.200}"
+    return why and f"{why}: HTTP {observed.status}: {sentence:.200}"
 
 
-def _read_length(judged: Sequence[str], heard: Heard) -> str:
+def _read_length(judged: Sequence[str], observed: Observed) -> str:
     """Return that a long request is too long for the model, as the service says; else nothing."""
-    sentence = find_sentence(heard.said)
+    sentence = find_sentence(observed.response)
     apart = any(name.startswith(_JUDGING_REFUSALS) for name in judged)
-    if apart or len(heard.asked) < _LONG or not _TOO_LONG.search(sentence):
+    if apart or len(observed.request) < _LONG or not _TOO_LONG.search(sentence):
         return ""
-    return f"the prompt is longer than the model takes: HTTP {heard.status}: {sentence:.200}"
+    return f"the prompt is longer than the model takes: HTTP {observed.status}: {sentence:.200}"
 
 
-def _read_features(judged: Sequence[str], heard: Heard, unknown: Collection[str]) -> str:
+def _read_features(judged: Sequence[str], observed: Observed, unknown: Collection[str]) -> str:
     """Return which features the service refuses of every request; empty if none of them."""
     apart = any(name.startswith(_JUDGING_REFUSALS) for name in judged)
-    if apart or not unknown or heard.status not in _UNABLE:
+    if apart or not unknown or observed.status not in _UNABLE:
         return ""
     if STREAMED in judged and _STREAM.intersection(unknown):
         return ""
-    sentence = find_sentence(heard.said)
+    sentence = find_sentence(observed.response)
     names = ", ".join(sorted(unknown))
-    return f"the service refuses every request with {names}: HTTP {heard.status}: {sentence:.200}"
+    return (
+        f"the service refuses every request with {names}: HTTP {observed.status}: {sentence:.200}"
+    )
 
 
-def _read_inability(judged: Sequence[str], heard: Heard) -> str:
+def _read_inability(judged: Sequence[str], observed: Observed) -> str:
     """Return what the model cannot read, or the service not give, as it says itself."""
-    sentence = find_sentence(heard.said)
+    sentence = find_sentence(observed.response)
     # An engine that fails at images says so with a 500 as well; any other 500 is a failure.
-    if heard.status >= _SERVER_ERROR and not any(w in sentence.lower() for w in _MEDIA_WORDS):
+    if observed.status >= _SERVER_ERROR and not any(w in sentence.lower() for w in _MEDIA_WORDS):
         return ""
     for mark, names, why in _REFUSABLE:
-        if re.search(mark, heard.asked) and any(name.startswith(names) for name in judged):
-            return f"{why}: HTTP {heard.status}: {sentence:.200}"
+        if re.search(mark, observed.request) and any(name.startswith(names) for name in judged):
+            return f"{why}: HTTP {observed.status}: {sentence:.200}"
     return ""

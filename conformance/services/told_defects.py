@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from conformance.services.heard import (
+from conformance.services.observed import (
     BAD_CALL,
     CALL,
     ESCAPES,
@@ -24,7 +24,7 @@ from conformance.subjects.wire_answers import read_answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from conformance.services.heard import Heard
+    from conformance.services.observed import Observed
 
 __all__ = ["NO_CALLS", "STREAMED", "STREAMS_FAIL", "find_accused", "find_told", "find_unshown"]
 
@@ -56,77 +56,79 @@ class _Told(NamedTuple):
 
     claim: str
     why: str
-    seen: Callable[[Heard, Collection[str]], bool]
+    seen: Callable[[Observed, Collection[str]], bool]
     hides: tuple[str, ...] = ()
     accuses: bool = True
 
 
-def _ignores_streaming(heard: Heard, _: Collection[str]) -> bool:
-    streamed = heard.answers and "stream" in list_features(heard.asked)
-    return streamed and heard.said.lstrip().startswith("{")
+def _ignores_streaming(observed: Observed, _: Collection[str]) -> bool:
+    streamed = observed.answers and "stream" in list_features(observed.request)
+    return streamed and observed.response.lstrip().startswith("{")
 
 
-def _streams_unasked(heard: Heard, _: Collection[str]) -> bool:
-    return heard.answers and heard.is_stream and "stream" not in list_features(heard.asked)
+def _streams_unasked(observed: Observed, _: Collection[str]) -> bool:
+    return (
+        observed.answers and observed.is_stream and "stream" not in list_features(observed.request)
+    )
 
 
-def _limits_answers(heard: Heard, _: Collection[str]) -> bool:
-    unlimited = heard.answers and not _LIMITS.intersection(list_features(heard.asked))
-    return unlimited and "length" in heard.finish_reasons
+def _limits_answers(observed: Observed, _: Collection[str]) -> bool:
+    unlimited = observed.answers and not _LIMITS.intersection(list_features(observed.request))
+    return unlimited and "length" in observed.finish_reasons
 
 
-def _calls_badly(heard: Heard, shown: Collection[str]) -> bool:
-    return heard.calls_badly and (BAD_CALL in shown or not heard.is_stream)
+def _calls_badly(observed: Observed, shown: Collection[str]) -> bool:
+    return observed.calls_badly and (BAD_CALL in shown or not observed.is_stream)
 
 
-def _streams_calls_badly(heard: Heard, shown: Collection[str]) -> bool:
-    return heard.calls_badly and heard.is_stream and BAD_CALL not in shown
+def _streams_calls_badly(observed: Observed, shown: Collection[str]) -> bool:
+    return observed.calls_badly and observed.is_stream and BAD_CALL not in shown
 
 
-def _ignores_force(heard: Heard, shown: Collection[str]) -> bool:
-    choice = heard.read().get("tool_choice")
+def _ignores_force(observed: Observed, shown: Collection[str]) -> bool:
+    choice = observed.read().get("tool_choice")
     named = choice["function"]["name"] if isinstance(choice, dict) else ""
-    calls = read_answer(heard.said).calls
+    calls = read_answer(observed.response).calls
     obeyed = bool(calls) and all(call.name == named or not named for call in calls)
     forced = named or choice == "required"
     # What calls nothing, or badly, anywhere fails by that.
-    shows = heard.is_whole and CALL in shown and not heard.calls_badly
+    shows = observed.is_whole and CALL in shown and not observed.calls_badly
     return bool(forced) and shows and not obeyed
 
 
-def _says_nothing(heard: Heard, _: Collection[str]) -> bool:
-    answer = read_answer(heard.said)
-    said = answer.text or answer.calls or heard.calls_badly
-    return heard.is_whole and answer.choices == 1 and not said
+def _says_nothing(observed: Observed, _: Collection[str]) -> bool:
+    answer = read_answer(observed.response)
+    said = answer.text or answer.calls or observed.calls_badly
+    return observed.is_whole and answer.choices == 1 and not said
 
 
-def _miscounts(heard: Heard, shown: Collection[str]) -> bool:
-    return MISCOUNT in shown or (heard.miscounts and not heard.is_stream)
+def _miscounts(observed: Observed, shown: Collection[str]) -> bool:
+    return MISCOUNT in shown or (observed.miscounts and not observed.is_stream)
 
 
-def _miscounts_streams(heard: Heard, shown: Collection[str]) -> bool:
-    return heard.miscounts and not _miscounts(heard, shown)
+def _miscounts_streams(observed: Observed, shown: Collection[str]) -> bool:
+    return observed.miscounts and not _miscounts(observed, shown)
 
 
-def _counts_more(part: tuple[str, str], whole: str) -> Callable[[Heard, Collection[str]], bool]:
-    def seen(heard: Heard, _: Collection[str]) -> bool:
-        answer = read_answer(heard.said)
+def _counts_more(part: tuple[str, str], whole: str) -> Callable[[Observed, Collection[str]], bool]:
+    def seen(observed: Observed, _: Collection[str]) -> bool:
+        answer = read_answer(observed.response)
         return (answer.count(*part) or 0) > (answer.count(whole) or math.inf)
 
     return seen
 
 
-def _thinks_in_its_text(heard: Heard, _: Collection[str]) -> bool:
-    return heard.answers and "</think>" in read_answer(heard.said).text
+def _thinks_in_its_text(observed: Observed, _: Collection[str]) -> bool:
+    return observed.answers and "</think>" in read_answer(observed.response).text
 
 
-def _gives_no_reason(heard: Heard, _: Collection[str]) -> bool:
-    whole_stream = heard.answers and heard.is_stream and not heard.breaks_off
-    return whole_stream and not any(heard.finish_reasons)
+def _gives_no_reason(observed: Observed, _: Collection[str]) -> bool:
+    whole_stream = observed.answers and observed.is_stream and not observed.breaks_off
+    return whole_stream and not any(observed.finish_reasons)
 
 
-def _escapes(heard: Heard, shown: Collection[str]) -> bool:
-    return ESCAPES in shown or heard.escapes
+def _escapes(observed: Observed, shown: Collection[str]) -> bool:
+    return ESCAPES in shown or observed.escapes
 
 
 _MISCOUNTED = "counts other tokens than those of question and answer, or another sum"
@@ -171,7 +173,7 @@ _TOLD = (
     _Told(
         _SCHEMA,
         "the service answers with an object of another schema",
-        lambda heard, _: heard.breaks_schema,
+        lambda observed, _: observed.breaks_schema,
     ),
     _Told(_PLAIN, "the service ends answers without a text", _says_nothing),
     _Told("usage.invoke.once", f"the service {_MISCOUNTED}", _miscounts, _COUNTING),
@@ -214,54 +216,58 @@ _SHOWN = {
 }
 
 
-def find_told(judged: Collection[str], heard: Sequence[Heard], shown: Collection[str]) -> str:
+def find_told(judged: Collection[str], observed: Sequence[Observed], shown: Collection[str]) -> str:
     """Return which defect of the service another claim fails by; empty if none is seen.
 
     Args:
         judged: Ids of the claims that a failed check judges, and its own name.
-        heard: The check's exchanges, in order.
+        observed: The check's exchanges, in order.
         shown: What the run has shown so far.
     """
     for told in _TOLD:
         hides = not told.hides or set(told.hides).intersection(judged)
-        if hides and any(told.seen(each, shown) for each in heard):
+        if hides and any(told.seen(each, shown) for each in observed):
             return "" if told.claim in judged else f"{told.why}, as {told.claim} says"
     return ""
 
 
-def find_accused(heard: Sequence[Heard], shown: Collection[str]) -> dict[str, str]:
+def find_accused(observed: Sequence[Observed], shown: Collection[str]) -> dict[str, str]:
     """Return the claims that fail by what a check met, whatever it judges, each with the reason.
 
     Args:
-        heard: The check's exchanges, in order.
+        observed: The check's exchanges, in order.
         shown: What the run has shown so far.
     """
     accusing = (told for told in _TOLD if told.accuses)
     return {
-        told.claim: told.why for told in accusing if any(told.seen(each, shown) for each in heard)
+        told.claim: told.why
+        for told in accusing
+        if any(told.seen(each, shown) for each in observed)
     }
 
 
-def find_unshown(judged: Collection[str], heard: Sequence[Heard], accepted: Collection[str]) -> str:
+def find_unshown(
+    judged: Collection[str], observed: Sequence[Observed], accepted: Collection[str]
+) -> str:
     """Return what is asked for here and was shown by no answer of the run; empty for nothing.
 
     Args:
         judged: Ids of the claims that a failed check judges, and its own name.
-        heard: The check's exchanges, in order.
+        observed: The check's exchanges, in order.
         accepted: Features of the requests that were answered in this run, and what was shown.
     """
     # Streams are asked for before whatever else streams: where none of them ended, none will.
     untold = "stream" not in accepted and STREAMED not in judged
-    if untold and any(each.breaks_off for each in heard):
+    if untold and any(each.breaks_off for each in observed):
         return _NO_STREAM_ENDS
     if (
         STREAMS_FAIL in accepted
         and STREAMED not in judged
-        and any(each.is_stream for each in heard)
+        and any(each.is_stream for each in observed)
     ):
         return _NO_STREAM_HOLDS
-    answered = [each for each in heard if each.answers]
-    asked = {name for each in answered for name in list_features(each.asked)}
+    answered = [each for each in observed if each.answers]
+    asked = {name for each in answered for name in list_features(each.request)}
     shown = {*accepted, *(name for each in answered for name in list_shown(each))}
     # Streams are asked for before any call is, and need none.
     for feature, (sign, claim, why) in _SHOWN.items() if STREAMED not in judged else ():

@@ -379,14 +379,14 @@ async def test_silence_inside_a_stream_has_a_limit(evidence: Evidence) -> None:
     client = httpx2.AsyncClient(transport=AsyncResponderTransport(change_plans(_hold_back)))
     given: dict[str, Any] = {"http_async_client": client, "stream_chunk_timeout": 0.05}
     model = mount("dedicated", evidence, **given)
-    heard: list[str] = []
+    observed: list[str] = []
 
     async def listen() -> None:
         async for chunk in model.astream(TALE):
-            heard.append(chunk.text)  # noqa: PERF401  what came before the error counts
+            observed.append(chunk.text)  # noqa: PERF401  what came before the error counts
 
     with expect("timeout") as caught:
         await listen()
-    assert "".join(heard)
+    assert "".join(observed)
     assert caught.value.partial is not None
-    assert caught.value.partial.text == "".join(heard)
+    assert caught.value.partial.text == "".join(observed)

@@ -224,18 +224,18 @@ def test_an_error_says_what_the_server_said(
 def test_an_error_of_the_service_itself_says_its_sentence(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
-    heard: list[str] = []
+    observed: list[str] = []
 
     def listen(plan: AnswerPlan) -> AnswerPlan:
-        heard.append(plan.body.decode())
+        observed.append(plan.body.decode())
         return plan
 
     with catching() as errors:
         ask(mount_refused(lane, evidence, change_plans(listen)), GREETING)
     assert errors, "the service refused a request, and nothing was raised"
     assert isinstance(errors[0], core.ModelInvalidRequestError) or not chosen().ours
-    assert any(says(errors[0], word) for word in heard[0].split('"') if len(word) > 20), (
-        f"the service said {heard[0]}; neither the error's text nor an attribute of it says so: "
+    assert any(says(errors[0], word) for word in observed[0].split('"') if len(word) > 20), (
+        f"the service said {observed[0]}; neither the error's text nor an attribute of it says so: "
         f"{errors[0]}"
     )
 

@@ -317,11 +317,11 @@ def test_a_cache_answers_no_call_of_another_model(
 @pytest.mark.usefixtures("short_backoff")
 @pytest.mark.parametrize("ask", [EVERY_WAY[0], EVERY_WAY[2], ask_events, ask_events_awaited])
 def test_a_callback_hears_of_a_retry(lane: str, evidence: Evidence, ask: Ask) -> None:
-    heard: list[Any] = []
+    observed: list[Any] = []
 
     class Listener(BaseCallbackHandler):
         def on_retry(self, retry_state: Any, **_: Any) -> None:
-            heard.append(retry_state.outcome.exception())
+            observed.append(retry_state.outcome.exception())
 
     seen: list[ReceivedRequest] = []
 
@@ -331,4 +331,4 @@ def test_a_callback_hears_of_a_retry(lane: str, evidence: Evidence, ask: Ask) ->
 
     model = mount(lane, evidence, answer, max_retries=1)
     assert ask(model, GREETING, config={"callbacks": [Listener()]}).text
-    assert [error.status_code for error in heard] == [503]
+    assert [error.status_code for error in observed] == [503]

@@ -436,11 +436,11 @@ def test_nothing_is_tried_again_once_a_word_was_handed_out(
 
     tries = leave_unknown(lane, {"max_retries": 3})
     model = mount(lane, evidence, note_requests(seen, change_answers(fail)), **tries)
-    heard: list[Any] = []
+    observed: list[Any] = []
     # Whether others raise what is sent inside a stream is `streaming.end.error-inside`.
     with expect("any") if chosen().ours else tolerate():
-        take(model, TALE, heard)
-    said = "".join(chunk.text for chunk in heard)
+        take(model, TALE, observed)
+    said = "".join(chunk.text for chunk in observed)
     if not said and not chosen().ours:
         evidence.not_applicable("no word was handed out before the error, as others may wait")
     assert said

@@ -98,11 +98,11 @@ def _look(place: str) -> None:
 
 @pytest.mark.claim("session.thread.named")
 async def test_a_model_is_in_a_thread_what_it_is_elsewhere(evidence: Evidence) -> None:
-    heard: list[Any] = []
+    observed: list[Any] = []
 
     class Listener(BaseCallbackHandler):
         def on_chat_model_start(self, serialized: Any, messages: Any, **about: Any) -> None:
-            heard.append((about["tags"], about["metadata"]["team"]))
+            observed.append((about["tags"], about["metadata"]["team"]))
 
     given: dict[str, Any] = {
         "callbacks": [Listener()],
@@ -110,7 +110,7 @@ async def test_a_model_is_in_a_thread_what_it_is_elsewhere(evidence: Evidence) -
         "metadata": {"team": "harbour"},
     }
     await _ask_each_way(mount("model-apis", evidence, **given), _config(_THREAD))
-    assert heard == [(["port"], "harbour")] * 4
+    assert observed == [(["port"], "harbour")] * 4
 
 
 @pytest.mark.claim("session.thread.named")

@@ -143,16 +143,16 @@ def _shown_bodies() -> Iterator[None]:
     try:
         yield
     except BasetenError as error:
-        told = _HEARD[-1] if _HEARD else b""
+        told = _RECEIVED[-1] if _RECEIVED else b""
         raise type(error)(f"{error} {told!r}", status_code=error.status_code) from None
 
 
-_HEARD: list[bytes] = []
+_RECEIVED: list[bytes] = []
 
 
 def _hear(response: httpx2.Response) -> None:
     response.read()
-    _HEARD.append(response.content)
+    _RECEIVED.append(response.content)
     if "GMT" in response.headers.get("retry-after", ""):
         del response.headers["retry-after"]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from conformance.services.abilities import find_inability
-from conformance.services.heard import Heard, list_features
+from conformance.services.observed import Observed, list_features
 from conformance.services.told_defects import STREAMS_FAIL, find_accused
 
 IMAGE = '{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}'
@@ -20,17 +20,17 @@ UNREASONED = {"completion_tokens_details": {"reasoning_tokens": 0}}
 COUNTED = UNREASONED | {"prompt_tokens_details": {"cached_tokens": 0}}
 
 
-def hear(*messages: dict[str, Any], usage: dict[str, Any] | None = None, **choice: Any) -> Heard:
+def hear(*messages: dict[str, Any], usage: dict[str, Any] | None = None, **choice: Any) -> Observed:
     """Return an exchange whose answer came in as many events as there are messages."""
     events = [{"choices": [{"delta": each, **choice}]} for each in messages]
     end = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
     last: dict[str, Any] = {"choices": [], "usage": usage}
     told = [*map(json.dumps, [*events, end, last]), "[DONE]"]
-    return Heard(200, '{"stream": true}', "".join(f"data: {each}\n\n" for each in told))
+    return Observed(200, '{"stream": true}', "".join(f"data: {each}\n\n" for each in told))
 
 
-def refuse(asked: str, status: int = 400, sentence: str = "No.") -> Heard:
-    return Heard(status, asked, json.dumps({"error": sentence}))
+def refuse(asked: str, status: int = 400, sentence: str = "No.") -> Observed:
+    return Observed(status, asked, json.dumps({"error": sentence}))
 
 
 def call(at: int, arguments: str = "{}") -> dict[str, Any]:
@@ -41,7 +41,7 @@ def call_for(city: str) -> dict[str, Any]:
     return call(0, json.dumps({"city": city}))
 
 
-def name_city(city: str) -> Heard:
+def name_city(city: str) -> Observed:
     return hear({"tool_calls": [call_for(city)]})
 
 
@@ -59,7 +59,7 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
 
 
 @pytest.mark.parametrize(
-    ("judged", "heard", "why"),
+    ("judged", "observed", "why"),
     [
         ("reasoning.answer.kept", hear(TEXT), NO_REASONING),
         ("reasoning.answer.kept", hear({"reasoning": "\n", **TEXT}), NO_REASONING),
@@ -109,7 +109,7 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
         ("image.dedicated.data", refuse(IMAGE, 500, "CUDA out of memory."), ""),
         ("image.dedicated.data", refuse("{}"), ""),
         ("image.dedicated.data", refuse(SOUND), "refuses every request with audio: HTTP 400"),
-        ("image.dedicated.data", Heard(200, IMAGE, '{"choices": [{"message": {}}]}'), ""),
+        ("image.dedicated.data", Observed(200, IMAGE, '{"choices": [{"message": {}}]}'), ""),
         ("image.model-apis.text-model", refuse(IMAGE), ""),
         ("audio.dedicated.format", refuse(SOUND), "takes no audio: HTTP 400: No."),
         ("audio.model-apis.text-model", refuse(SOUND), ""),
@@ -142,29 +142,29 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
     ],
 )
 def test_a_check_is_excused_by_what_the_responses_lack_alone(
-    judged: str, heard: Heard, why: str
+    judged: str, observed: Observed, why: str
 ) -> None:
-    found = find_inability([judged], [heard])
+    found = find_inability([judged], [observed])
     assert why in found
     assert bool(why) == bool(found)
 
 
 def test_one_response_that_shows_the_ability_is_enough() -> None:
-    heard = [hear(TEXT), hear(THOUGHT, TEXT)]
-    assert find_inability(["reasoning.answer.kept"], heard) == ""
-    assert find_inability(["reasoning.replay.sent"], heard) == NO_REASONING
+    observed = [hear(TEXT), hear(THOUGHT, TEXT)]
+    assert find_inability(["reasoning.answer.kept"], observed) == ""
+    assert find_inability(["reasoning.replay.sent"], observed) == NO_REASONING
     assert find_inability(["reasoning.answer.kept"], []) == ""
-    assert find_inability(["x.y", "reasoning.answer.kept"], heard[:1]) == NO_REASONING
+    assert find_inability(["x.y", "reasoning.answer.kept"], observed[:1]) == NO_REASONING
 
 
 def test_cached_tokens_are_those_of_the_last_response() -> None:
-    heard = [hear(TEXT, usage={"prompt_tokens_details": {"cached_tokens": 1}}), hear(TEXT)]
-    assert find_inability(["usage.cache.read"], heard) == NO_CACHED_TOKENS
-    assert find_inability(["usage.cache.read"], heard[::-1]) == ""
+    observed = [hear(TEXT, usage={"prompt_tokens_details": {"cached_tokens": 1}}), hear(TEXT)]
+    assert find_inability(["usage.cache.read"], observed) == NO_CACHED_TOKENS
+    assert find_inability(["usage.cache.read"], observed[::-1]) == ""
 
 
 def test_an_error_in_the_place_of_an_answer_shows_no_lack() -> None:
-    broken = Heard(200, "{}", json.dumps({"error": {"message": "It crashed.", "code": 500}}))
+    broken = Observed(200, "{}", json.dumps({"error": {"message": "It crashed.", "code": 500}}))
     assert find_inability(["reasoning.answer.kept"], [broken]) == ""
     assert find_inability(["reasoning.answer.kept"], [broken, hear(TEXT)]) == NO_REASONING
 
@@ -216,7 +216,7 @@ LIMIT = "This model's maximum context length is 512 tokens."
 
 
 @pytest.mark.parametrize(
-    ("judged", "heard", "accepted", "why"),
+    ("judged", "observed", "accepted", "why"),
     [
         ("tools.invoke.call", refuse(TOOLED), (), f"{REFUSED} tools: HTTP 400: No."),
         ("tools.invoke.call", refuse(TOOLED, 422), ["seed"], f"{REFUSED} tools: HTTP 422: No."),
@@ -253,9 +253,9 @@ LIMIT = "This model's maximum context length is 512 tokens."
     ],
 )
 def test_what_is_refused_fails_no_check_of_more_than_that(
-    judged: str, heard: Heard, accepted: list[str], why: str
+    judged: str, observed: Observed, accepted: list[str], why: str
 ) -> None:
-    found = find_inability([judged], [heard], accepted)
+    found = find_inability([judged], [observed], accepted)
     assert why in found
     assert bool(why) == bool(found)
 
@@ -284,7 +284,7 @@ BREAKS_OFF = "every streamed answer breaks off, as streaming.sync.adds-up says"
 def test_a_service_whose_streams_all_break_off_fails_at_streaming_alone(
     judged: str, said: str, accepted: list[str], why: str
 ) -> None:
-    assert find_inability([judged], [Heard(200, STREAMED, said)], accepted) == why
+    assert find_inability([judged], [Observed(200, STREAMED, said)], accepted) == why
 
 
 DONE = "data: [DONE]\n\n"
@@ -380,10 +380,10 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
         ("tools.agent.loop", NAMED, say(tool_calls=[{"function": {}}]), (), BAD_CALL),
         ("tools.invoke.call", NAMED, say(**UNCLOSED), (), ""),
         ("tools.agent.loop", LIMITED, say("length", **UNCLOSED), (), ""),
-        (MERGING, NAMED_STREAM, hear(APART).said, (), ""),
-        (MERGING, NAMED_STREAM, hear(APART).said, ["a bad call in one body"], BAD_CALL),
-        ("tools.agent.loop", NAMED_STREAM, hear(APART).said, (), IN_PIECES),
-        ("tools.agent.loop", IN_STREAM, hear(TEXT).said, ["a call"], UNSTREAMED),
+        (MERGING, NAMED_STREAM, hear(APART).response, (), ""),
+        (MERGING, NAMED_STREAM, hear(APART).response, ["a bad call in one body"], BAD_CALL),
+        ("tools.agent.loop", NAMED_STREAM, hear(APART).response, (), IN_PIECES),
+        ("tools.agent.loop", IN_STREAM, hear(TEXT).response, ["a call"], UNSTREAMED),
         ("tools.agent.loop", NEEDY, CALLED, (), BAD_CALL),
         ("tools.agent.loop", NAMED, say("tool_calls", content="Now."), (), BAD_CALL),
         ("tools.agent.loop", NAMED, say(tool_calls=[call(0)] * 2), (), BAD_CALL),
@@ -401,8 +401,14 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
         ("usage.cache.read", LONG, count(9, 400), (), IN_BODIES),
         ("usage.cache.read", ask(), count(0, 4), (), IN_BODIES),
         ("usage.cache.read", ask(), count(9, 4, total_tokens=14), (), IN_BODIES),
-        ("usage.cache.read", STREAMED, hear(TEXT, usage=NOUGHT).said, (), IN_STREAMS),
-        ("usage.cache.read", STREAMED, hear(TEXT).said, ["a wrong count in one body"], IN_BODIES),
+        ("usage.cache.read", STREAMED, hear(TEXT, usage=NOUGHT).response, (), IN_STREAMS),
+        (
+            "usage.cache.read",
+            STREAMED,
+            hear(TEXT).response,
+            ["a wrong count in one body"],
+            IN_BODIES,
+        ),
         ("usage.invoke.once", ask(), count(0, 4), (), ""),
         ("tools.agent.loop", LONG, count(400, 9), (), ""),
         ("usage.cache.read", ask(), count(9, 400, cached=1), (), ""),
@@ -431,12 +437,12 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
 def test_a_defect_of_a_service_fails_the_claim_that_tells_of_it_alone(
     judged: str, asked: str, said: str, accepted: list[str], why: str
 ) -> None:
-    assert find_inability([judged], [Heard(200, asked, said)], accepted) == why
+    assert find_inability([judged], [Observed(200, asked, said)], accepted) == why
 
 
 def test_a_claim_fails_by_what_was_seen_anywhere_unless_it_may_be_lawful() -> None:
-    heard = [Heard(200, NAMED, say(**UNCLOSED)), Heard(200, TOOLED, CUT)]
-    assert find_accused(heard, ()) == {CALLING: BAD_CALL.partition(", as")[0]}
-    assert find_accused(heard[1:], ()) == {}
-    lost = [Heard(200, NAMED, say("tool_calls"))]
+    observed = [Observed(200, NAMED, say(**UNCLOSED)), Observed(200, TOOLED, CUT)]
+    assert find_accused(observed, ()) == {CALLING: BAD_CALL.partition(", as")[0]}
+    assert find_accused(observed[1:], ()) == {}
+    lost = [Observed(200, NAMED, say("tool_calls"))]
     assert [*find_accused(lost, ())] == [CALLING]

@@ -245,10 +245,10 @@ def test_a_refusal_of_the_first_request_is_an_answer() -> None:
         with pytest.raises(BasetenError, match=r"No\."):
             ask_invoke(server.url)
         assert ask_invoke(server.url)
-    assert [each.status for each in meter.heard] == [400, 200]
-    assert "Say hello to Ada." in meter.heard[1].said
+    assert [each.status for each in meter.observed] == [400, 200]
+    assert "Say hello to Ada." in meter.observed[1].response
     meter.begin()
-    assert meter.heard == []
+    assert meter.observed == []
 
 
 @every_way
@@ -352,9 +352,9 @@ def test_an_answer_that_is_lost_on_its_way_is_no_answer(ask: Callable[[str], str
         with pytest.raises(BasetenConnectionError):
             ask(server.url)
     assert (meter.withheld, meter.stopped) == ("", "")
-    assert [each.failure for each in meter.heard] == ["", "an answer without its end"]
+    assert [each.failure for each in meter.observed] == ["", "an answer without its end"]
     # A stream is read no further than its last event.
-    assert [each.left for each in meter.heard] == [ask is ask_stream, False]
+    assert [each.left for each in meter.observed] == [ask is ask_stream, False]
 
 
 def test_a_check_that_asks_for_another_model_does_not_apply() -> None:
@@ -496,7 +496,7 @@ def test_a_connection_that_stays_open_after_the_last_event_is_waited_for_once(
         assert meter.stays_open
         patch.setattr(meter, "loses", lambda *_, **__: pytest.fail("it was waited for again"))
         bodies.append(read(server.url))
-    assert (meter.withheld, len(meter.heard)) == ("", 2)
+    assert (meter.withheld, len(meter.observed)) == ("", 2)
     assert all(body.endswith("data: [DONE]\n\n") for body in bodies)
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from conformance.services.failures import CLOSED, Failures
-from conformance.services.heard import Heard
+from conformance.services.observed import Observed
 
 PLAIN, TOOLED = (f'{{"messages": [], "tools": {tools}}}' for tools in ("[]", "[{}]"))
 ANSWERED = ["an answer"]
@@ -17,12 +17,12 @@ SAID = json.dumps({"choices": [{"message": {"content": "Yes."}, "finish_reason":
 BEGUN = 'data: {"choices": [{"delta": {"content": "Yes"}}]}\n\n'
 
 
-def fail(status: int = 500, asked: str = PLAIN, said: str = '{"error": "It crashed."}') -> Heard:
-    return Heard(status, asked, said)
+def fail(status: int = 500, asked: str = PLAIN, said: str = '{"error": "It crashed."}') -> Observed:
+    return Observed(status, asked, said)
 
 
 @pytest.mark.parametrize(
-    ("heard", "accepted", "passed", "kinds", "untested"),
+    ("observed", "accepted", "passed", "kinds", "untested"),
     [
         (fail(), ANSWERED, True, {CRASHED: 1}, ""),
         (fail(), ANSWERED, False, {CRASHED: 1}, CRASHED),
@@ -34,25 +34,25 @@ def fail(status: int = 500, asked: str = PLAIN, said: str = '{"error": "It crash
         (fail(404, TOOLED), ANSWERED, True, {}, ""),
         (fail(200), ANSWERED, False, {IN_IT: 1}, IN_IT),
         (fail(200, said=BEGUN), ANSWERED, True, {ENDLESS: 1}, ""),
-        (Heard(200, PLAIN, "{", lost=True), ANSWERED, True, {ENDLESS: 1}, ""),
-        (Heard(200, PLAIN, BEGUN, left=True), ANSWERED, True, {}, ""),
+        (Observed(200, PLAIN, "{", lost=True), ANSWERED, True, {ENDLESS: 1}, ""),
+        (Observed(200, PLAIN, BEGUN, left=True), ANSWERED, True, {}, ""),
         (fail(200, said=SAID), ANSWERED, False, {}, ""),
         (fail(), [], False, {}, ""),
     ],
 )
 def test_what_is_answered_at_other_times_fails_by_chance(
-    heard: Heard, accepted: list[str], passed: bool, kinds: dict[str, int], untested: str
+    observed: Observed, accepted: list[str], passed: bool, kinds: dict[str, int], untested: str
 ) -> None:
     failures = Failures()
-    assert failures.settle([[heard]], accepted, passed=passed) == untested
+    assert failures.settle([[observed]], accepted, passed=passed) == untested
     assert failures.kinds == kinds
-    again = bool(heard.failure) or (heard.status == 404 and heard.asked == PLAIN)
-    assert failures.may_pass([[heard]], accepted) == again
+    again = bool(observed.failure) or (observed.status == 404 and observed.request == PLAIN)
+    assert failures.may_pass([[observed]], accepted) == again
 
 
 def test_what_fails_by_itself_at_last_is_not_excused_by_the_run_before() -> None:
     failures = Failures()
-    answered = Heard(200, PLAIN, SAID)
+    answered = Observed(200, PLAIN, SAID)
     assert failures.settle([[fail()], [answered]], ANSWERED, passed=False) == ""
     told = f"the service failed 1 of 9 requests, which were sent again: {CRASHED} (1)"
     assert failures.tell(9) == told
@@ -68,7 +68,7 @@ def test_a_service_that_fails_nine_times_in_a_row_is_dead_unless_it_is_asked_for
     failures = Failures()
     ends = [failures.note(fail(), ANSWERED) for _ in range(9)]
     assert [*filter(None, ends)] == [f"the service fails: {CRASHED} (9 times in a row)"]
-    assert not failures.note(Heard(200, PLAIN, SAID), ANSWERED)
+    assert not failures.note(Observed(200, PLAIN, SAID), ANSWERED)
     assert not any(failures.note(fail(asked=TOOLED), ANSWERED) for _ in range(12))
 
 

@@ -277,8 +277,8 @@ def test_rows_that_no_recording_can_show_are_told_and_hinder_nothing(
     keep(gate, "live", "2026-10-23")
     alone = 'lanes = ["model-apis", "dedicated"]\nunrecordable = "nobody fails on demand"\n'
     text = CLAIMS.replace('lanes = ["model-apis", "dedicated"]\n', alone, 1)
-    heard = (outcome(CALLS, "dedicated"),)
-    see(gate, make(tmp_path, ALL_GREEN[:3], outcomes=heard, text=text))
+    observed = (outcome(CALLS, "dedicated"),)
+    see(gate, make(tmp_path, ALL_GREEN[:3], outcomes=observed, text=text))
     answer = ask("evidence", gate)
     assert (answer.word, answer.detail) == (
         Word.YES,

@@ -22,7 +22,7 @@ from conformance.subjects.known_faults import (
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 LOOK = {"type": "function", "function": {"name": "look"}}
 STRANGE = {"type": "function", "function": {"name": "any"}}
-HEARD = {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "wav"}}
+AUDIO_PART = {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "wav"}}
 SCHEMA = {"title": "Visit", "type": "object"}
 MOVED = {"type": "json_schema", "json_schema": {"name": "Visit", "schema": SCHEMA}}
 MISPLACED = {"type": "json_object", "schema": SCHEMA}
@@ -101,7 +101,7 @@ def test_a_request_as_services_take_it_is_left_alone(more: dict[str, Any]) -> No
     [
         ({}, ""),
         (say({"type": "input_audio"}), AUDIO),
-        (say(HEARD), ""),
+        (say(AUDIO_PART), ""),
         (say("Sunny.", role="tool"), CALLS),
         ({"messages": [{"role": "assistant", "tool_calls": [{"id": "a"}]}, {"role": "tool"}]}, ""),
     ],
@@ -199,7 +199,7 @@ def test_a_client_that_goes_on_asking_is_told_of_by_the_claim_of_retries() -> No
 def test_a_text_may_be_sent_as_a_list_of_one() -> None:
     text, other = {"type": "text", "text": "Hello"}, {"type": "text", "text": "!", "cached": True}
     assert spell_plainly(ask(**say(text))).json()["messages"][0]["content"] == "Hello"
-    for parts in ((text, text), (other,), (HEARD,), ()):
+    for parts in ((text, text), (other,), (AUDIO_PART,), ()):
         assert spell_plainly(sent := ask(**say(*parts))) is sent
     assert spell_plainly(sent := ask()) is sent
     assert spell_plainly(ask(stop="END")).json()["stop"] == ["END"]

@@ -28,7 +28,7 @@ __all__ = [
     "REFUSED",
     "SERVER_ERROR",
     "STREAMED_CALL",
-    "Heard",
+    "Observed",
     "list_features",
     "list_shown",
 ]
@@ -52,39 +52,39 @@ _MEDIA = {
 _REASON = re.compile(r'"finish_reason": ?"(\w*)')
 
 
-class Heard(NamedTuple):
+class Observed(NamedTuple):
     """One exchange of a check.
 
     Attributes:
         status: HTTP status.
-        asked: The request's body.
-        said: The response's body, as far as it was read.
+        request: The request's body.
+        response: The response's body, as far as it was read.
         lost: Whether the connection was lost before the body's end.
         left: Whether the client read no further.
     """
 
     status: int
-    asked: str
-    said: str
+    request: str
+    response: str
     lost: bool = False
     left: bool = False
 
     def read(self) -> dict[str, Any]:
         """Return the request's body; empty if it asked for a list."""
-        body: dict[str, Any] = json.loads(self.asked or "{}")
+        body: dict[str, Any] = json.loads(self.request or "{}")
         return body
 
     @property
     def answers(self) -> bool:
         """Whether the response is an answer of a model, or the beginning of one."""
-        return self.status < REFUSED and not self.lost and find_error(self.said) is None
+        return self.status < REFUSED and not self.lost and find_error(self.response) is None
 
     @property
     def failure(self) -> str:
         """How the service failed, in words; empty if it answered, or refused what was asked."""
-        error = find_error(self.said) if self.status < REFUSED else None
+        error = find_error(self.response) if self.status < REFUSED else None
         if error or self.status >= SERVER_ERROR:
-            said = error.sentence if error else find_sentence(self.said)
+            said = error.sentence if error else find_sentence(self.response)
             where = "an error in an answer" if error else f"HTTP {self.status}"
             return f"{where}: {said:.100}".removesuffix(": ")
         ends = not self.lost and (self.left or not self.breaks_off)
@@ -93,12 +93,12 @@ class Heard(NamedTuple):
     @property
     def is_stream(self) -> bool:
         """Whether the response is one of events."""
-        return bool(_EVENT.search(self.said))
+        return bool(_EVENT.search(self.response))
 
     @property
     def finish_reasons(self) -> list[str]:
         """Why the choices of the response ended, as far as it says that."""
-        return _REASON.findall(self.said)
+        return _REASON.findall(self.response)
 
     @property
     def is_whole(self) -> bool:
@@ -118,7 +118,7 @@ class Heard(NamedTuple):
     def breaks_schema(self) -> bool:
         """Whether a whole answer is an object of another schema than the one that it is to have."""
         form = self.read().get("response_format") or {}
-        said = read_answer(self.said).said_object if self.is_whole else {}
+        said = read_answer(self.response).said_object if self.is_whole else {}
         schema = form.get("json_schema", {}).get("schema", {})
         return bool(said) and not Draft202012Validator(schema).is_valid(said)
 
@@ -126,7 +126,7 @@ class Heard(NamedTuple):
     def escapes(self) -> bool:
         """Whether an answer that is to be JSON is an object only once its text is unescaped."""
         asked = self.is_whole and self.read().get("response_format")
-        answer = read_answer(self.said)
+        answer = read_answer(self.response)
         text = answer.text if asked and not answer.said_object else ""
         plain = (html.unescape(text), text.replace('\\"', '"'))
         return any(said != text and WireAnswer(said).said_object for said in plain)
@@ -144,7 +144,7 @@ class Heard(NamedTuple):
 
     @property
     def _calls(self) -> list[WireCall]:
-        return read_answer(self.said).calls if self.is_whole else []
+        return read_answer(self.response).calls if self.is_whole else []
 
     @property
     def _schemas(self) -> dict[str, dict[str, Any]]:
@@ -156,12 +156,12 @@ class Heard(NamedTuple):
     def miscounts(self) -> bool:
         """Whether tokens of the question count as the answer's, are no counts, or have no sum."""
         names = ("prompt_tokens", "completion_tokens")
-        answer = read_answer(self.said)
+        answer = read_answer(self.response)
         prompt, completion = (answer.count(name) or 0 for name in names)
         if not (self.is_whole and answer.usage.keys() & names):
             return False
         wrong = answer.usage.get("total_tokens", prompt + completion) != prompt + completion
-        asked, said = len(self.asked.split()), len(f"{answer.text} {answer.reasoning}".split())
+        asked, said = len(self.request.split()), len(f"{answer.text} {answer.reasoning}".split())
         few = asked > max(_LONG, said * 3)
         return wrong or min(prompt, completion) < 1 or (few and prompt < asked / 3 < completion)
 
@@ -170,8 +170,8 @@ class Heard(NamedTuple):
         """Whether the response is a stream with an error inside, or that says of no end."""
         if self.status >= REFUSED or not self.is_stream:
             return False
-        ends = self.finish_reasons or _DONE.search(self.said)
-        return self.lost or find_error(self.said) is not None or not ends
+        ends = self.finish_reasons or _DONE.search(self.response)
+        return self.lost or find_error(self.response) is not None or not ends
 
 
 def _is_called(call: WireCall, schemas: dict[str, dict[str, Any]]) -> bool:
@@ -212,14 +212,14 @@ def list_features(asked: str) -> set[str]:
     return (found - forms.keys()) | {f"{name} {kind!r:.40}" for name, kind in kinds.items()}
 
 
-def list_shown(heard: Heard) -> set[str]:
+def list_shown(observed: Observed) -> set[str]:
     """Return what the answer of an exchange shows that its request alone does not, in words."""
-    answer = read_answer(heard.said)
+    answer = read_answer(observed.response)
     found = {ANSWER} | ({CALL} if answer.calls else set())
-    found |= {ESCAPES} if heard.escapes else set()
-    found |= {MISCOUNT} if heard.miscounts and not heard.is_stream else set()
-    if heard.is_stream:
+    found |= {ESCAPES} if observed.escapes else set()
+    found |= {MISCOUNT} if observed.miscounts and not observed.is_stream else set()
+    if observed.is_stream:
         found |= {STREAMED_CALL} if answer.calls else set()
-    elif heard.calls_badly:
+    elif observed.calls_badly:
         found.add(BAD_CALL)
     return found | {OBJECT for each in read_payloads(answer.text) if isinstance(each, dict)}
