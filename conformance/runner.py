@@ -228,12 +228,12 @@ def _add_corpus(record: Record, folder: Path, places: set[Place]) -> None:
     """Add what recordings say about the places that are asked for."""
     # Imported when asked for: it needs the client.
     found = importlib.import_module("conformance.maintenance.corpus.evidence").find_evidence(folder)
-    told = [outcome for outcome in found.outcomes if outcome.place in places]
-    record.outcomes.extend(told)
+    reported = [outcome for outcome in found.outcomes if outcome.place in places]
+    record.outcomes.extend(reported)
     record.header["corpus"] = {
         "exchanges": found.exchanges,
         "sources": list(found.sources),
-        "proven": [o.place.claim for o in told if o.result is Result.PASSED],
+        "proven": [o.place.claim for o in reported if o.result is Result.PASSED],
     }
 
 

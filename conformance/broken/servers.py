@@ -259,12 +259,12 @@ def hides_the_cutoff(responder: Responder) -> Responder:
 
 def streams_all_text_again(responder: Responder) -> Responder:
     def grow(plan: AnswerPlan) -> AnswerPlan:
-        told: list[str] = []
+        reported: list[str] = []
 
         def repeat(part: Any) -> None:
             if part.get("content"):
-                told.append(part["content"])
-                part["content"] = "".join(told)
+                reported.append(part["content"])
+                part["content"] = "".join(reported)
 
         return plan.map_events(lambda event: _each_part(event, repeat))
 

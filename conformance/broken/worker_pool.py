@@ -73,8 +73,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     option = session.config.option
     if not option.forks or session.testsfailed:
         return None
-    told = [i for i in session.items if is_bound(i) or i.get_closest_marker("vcr")]
-    session.items[:] = told or session.items
+    reported = [i for i in session.items if is_bound(i) or i.get_closest_marker("vcr")]
+    session.items[:] = reported or session.items
     pool = WorkerPool(option.jobs, option.limit)
     capture: Any = session.config.pluginmanager.get_plugin("capturemanager")
     with capture.global_and_fixture_disabled():

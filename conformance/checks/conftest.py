@@ -25,7 +25,7 @@ from conformance.subjects import connect
 from conformance.subjects.known_faults import (
     OVERLOOKED,
     find_cause,
-    find_told,
+    find_reported,
     is_asked_again,
 )
 from conformance.subjects.subject import MADE, chosen
@@ -163,8 +163,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     except (Exception, pytest.fail.Exception) as raised:
         error = next(iter(_take_failures()), raised)
         requests = () if chosen().ours else connect.list_requests()
-        if told := find_told(requests, error):
-            end_inapplicable(told)
+        if reported := find_reported(requests, error):
+            end_inapplicable(reported)
         if cause := find_cause(requests):
             text = pytest.ExceptionInfo.from_exception(error).exconly(tryshort=True)
             said = describe_failure(error, text)

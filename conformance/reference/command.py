@@ -66,8 +66,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         server = LoopbackServer(respond, port=options.port, keep=False)
     except OSError as error:
-        told = f"cannot begin: port {options.port}: {error}; choose another with --port"
-        print(told, file=sys.stderr)
+        reported = f"cannot begin: port {options.port}: {error}; choose another with --port"
+        print(reported, file=sys.stderr)
         return _USAGE
     # Shells start what is in the background with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):

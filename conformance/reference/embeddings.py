@@ -35,8 +35,8 @@ def embed(body: Mapping[str, Any]) -> AnswerPlan:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         return _refuse(422, "input must be a string or a list of strings")
     if len(texts) > LARGEST_BATCH:
-        told = f"batch size {len(texts)} > maximum allowed batch size {LARGEST_BATCH}"
-        return _refuse(413, told)
+        reported = f"batch size {len(texts)} > maximum allowed batch size {LARGEST_BATCH}"
+        return _refuse(413, reported)
     tokens = sum(map(count_tokens, texts))
     value = {
         "object": "list",

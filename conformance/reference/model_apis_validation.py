@@ -180,8 +180,8 @@ def _response_format(body: Body, model: Model) -> Iterator[str]:
 def _effort(body: Body, model: Model) -> Iterator[str]:
     effort = body.get("reasoning_effort")
     if effort is not None and model.efforts is not None and effort not in model.efforts:
-        told = f"must be one of {', '.join(model.efforts)}, got {_brief(effort)}"  # inferred
-        yield f"Validation: reasoning_effort {told}"
+        reported = f"must be one of {', '.join(model.efforts)}, got {_brief(effort)}"  # inferred
+        yield f"Validation: reasoning_effort {reported}"
 
 
 def _logprobs(body: Body, model: Model) -> Iterator[str]:
@@ -196,15 +196,15 @@ def _media(body: Body, model: Model) -> Iterator[str]:
     for kind in (kind for message in body["messages"] for kind, _ in find_media(message)):
         if kind not in model.inputs:
             only_text = model.inputs == frozenset({"text"})
-            told = f"{kind}_url is not supported"
-            yield DIALECTS[model.family].media_refusal if only_text else told
+            reported = f"{kind}_url is not supported"
+            yield DIALECTS[model.family].media_refusal if only_text else reported
 
 
 def _length(body: Body, model: Model) -> Iterator[str]:
     length = read_prompt(body["messages"], body.get("tools") or []).tokens
     if length > model.context:
-        told = f"exceeds the maximum allowed input length of {model.context} tokens."
-        yield f"Input length {length} {told}"
+        reported = f"exceeds the maximum allowed input length of {model.context} tokens."
+        yield f"Input length {length} {reported}"
 
 
 _RULES: tuple[Rule, ...] = (

@@ -96,8 +96,8 @@ class ReferenceServer:
 def _miss(route: Route, status: int, headers: Mapping[str, str] | None = None) -> AnswerPlan:
     if route.lane == "dedicated":
         return refuse_route(status, headers)
-    told = {404: "Not Found", 405: "Method Not Allowed"}[status]
-    return refuse_hosted(status, told, wrapped=True, headers=headers)
+    reported = {404: "Not Found", 405: "Method Not Allowed"}[status]
+    return refuse_hosted(status, reported, wrapped=True, headers=headers)
 
 
 def _decode(body: bytes) -> Any:
@@ -213,8 +213,8 @@ def _chat_served(responder: ReferenceServer, request: ReceivedRequest) -> Answer
     name = body.get("model")
     model = find_served(name)
     if model is None:
-        told = f"The model `{name}` does not exist. Valid aliases: omni, tiny."
-        return refuse_by_engine(told, kind="NotFoundError", status=404, param="model")
+        reported = f"The model `{name}` does not exist. Valid aliases: omni, tiny."
+        return refuse_by_engine(reported, kind="NotFoundError", status=404, param="model")
     return _serve_engine(body, responder.fit(model), Stamp(request.body))
 
 
@@ -222,9 +222,9 @@ def _unreadable(body: bytes, decoded: Any) -> Complaint:
     if not body:
         return complain_shape("missing", "body", "Field required", "None")
     if isinstance(decoded, list):
-        told = "Input should be a valid dictionary or object to extract fields from"
+        reported = "Input should be a valid dictionary or object to extract fields from"
         given = f"<list of {len(decoded)} items>"
-        return complain_shape("model_attributes_type", "body", told, given)
+        return complain_shape("model_attributes_type", "body", reported, given)
     place = f"body.{len(body)}"
     return complain_shape("json_invalid", place, "JSON decode error", "<dict of 0 items>")
 
@@ -265,8 +265,8 @@ def _embed_served(responder: ReferenceServer, request: ReceivedRequest) -> Answe
 
 def _predict(responder: ReferenceServer, request: ReceivedRequest) -> AnswerPlan:
     """`/predict` takes what the model's author chose, never an OpenAI body."""
-    told = "predict expects `prompt`; chat completions are served under /sync/v1"
-    return refuse_by_truss(400, told, 600)
+    reported = "predict expects `prompt`; chat completions are served under /sync/v1"
+    return refuse_by_truss(400, reported, 600)
 
 
 _OPERATIONS: Mapping[tuple[str, str], Callable[[ReferenceServer, ReceivedRequest], AnswerPlan]] = {

@@ -231,14 +231,14 @@ def _choice_events(answer: Answer, setting: Setting, index: int) -> Iterator[dic
 def _steps(answer: Answer, setting: Setting, index: int) -> list[tuple[dict[str, Any], list[str]]]:
     """List delta and tokens of each event of a choice; the last one finishes it."""
     # A token that is no text is an event only where its log probability is asked for.
-    told = [
+    reported = [
         (delta, [token])
         for delta, token in _deltas(answer, setting, index)
         if delta or setting.logprobs is not None
     ]
     # What the budget cuts is finished by its last token, but a call by an event of its own.
     cut = answer.finish == "length" and not answer.cut_calls
-    return told if told and cut else [*told, ({}, _end_tokens(answer))]
+    return reported if reported and cut else [*reported, ({}, _end_tokens(answer))]
 
 
 def _deltas(answer: Answer, setting: Setting, index: int) -> Iterator[tuple[dict[str, Any], str]]:

@@ -69,8 +69,8 @@ def complain_shape(kind: str, place: str, message: str, given: str) -> Complaint
 
 
 def _named(message: str, param: str, value: Any = None) -> Complaint:
-    told = f"parameter={param}" + (f", value={value}" if value is not None else "")
-    return Complaint(f"{message} ({told})", param)
+    reported = f"parameter={param}" + (f", value={value}" if value is not None else "")
+    return Complaint(f"{message} ({reported})", param)
 
 
 def _missing(place: str, table: Body) -> Complaint:
@@ -87,8 +87,8 @@ def _messages(body: Body, model: Model) -> Iterator[Complaint]:
         message = "Input should be a valid list"
         yield complain_shape("list_type", "body.messages", message, str(messages)[:60])
     if not messages:
-        told = "Cannot apply chat template to an empty conversation."
-        yield Complaint(f"{told} Provide at least one message.")
+        reported = "Cannot apply chat template to an empty conversation."
+        yield Complaint(f"{reported} Provide at least one message.")
 
 
 def _stream_options(body: Body, model: Model) -> Iterator[Complaint]:
@@ -98,8 +98,10 @@ def _stream_options(body: Body, model: Model) -> Iterator[Complaint]:
 
 def _tools(body: Body, model: Model) -> Iterator[Complaint]:
     if body.get("tools") == []:
-        told = "`tools` must not be an empty array. Either provide at least one tool or omit the"
-        yield _named(f"{told} field entirely.", "tools")
+        reported = (
+            "`tools` must not be an empty array. Either provide at least one tool or omit the"
+        )
+        yield _named(f"{reported} field entirely.", "tools")
     for at, tool in enumerate(body.get("tools") or []):
         function = tool.get("function") or {}
         if not function.get("name"):
@@ -115,11 +117,13 @@ def _tool_choice(body: Body, model: Model) -> Iterator[Complaint]:
     if isinstance(choice, Mapping):
         names = [tool["function"]["name"] for tool in body["tools"]]
         if (choice.get("function") or {}).get("name") not in names:
-            told = "The tool specified in `tool_choice` does not match any of the specified `tools`"
-            yield _named(told, "tool_choice")
+            reported = (
+                "The tool specified in `tool_choice` does not match any of the specified `tools`"
+            )
+            yield _named(reported, "tool_choice")
     elif choice not in ("auto", "required"):
-        told = f"Invalid value for `tool_choice`: {choice}! Only named tools, "
-        yield _named(f'{told}"none", "auto" or "required" are supported.', "tool_choice")
+        reported = f"Invalid value for `tool_choice`: {choice}! Only named tools, "
+        yield _named(f'{reported}"none", "auto" or "required" are supported.', "tool_choice")
 
 
 def _temperature(body: Body, model: Model) -> Iterator[Complaint]:
@@ -130,8 +134,8 @@ def _temperature(body: Body, model: Model) -> Iterator[Complaint]:
         message = "Input should be a valid number, unable to parse string as a number"
         yield complain_shape("float_parsing", "body.temperature", message, str(value)[:60])
     if value < 0:
-        told = f"temperature must be non-negative, got {float(value)}."
-        yield _named(told, "temperature", float(value))
+        reported = f"temperature must be non-negative, got {float(value)}."
+        yield _named(reported, "temperature", float(value))
 
 
 def _response_format(body: Body, model: Model) -> Iterator[Complaint]:
@@ -140,8 +144,8 @@ def _response_format(body: Body, model: Model) -> Iterator[Complaint]:
         return
     kind = form.get("type")
     if kind not in ("text", "json_object", "json_schema"):
-        told = "Input should be 'text', 'json_object' or 'json_schema'"
-        yield complain_shape("literal_error", "body.response_format.type", told, str(kind)[:60])
+        reported = "Input should be 'text', 'json_object' or 'json_schema'"
+        yield complain_shape("literal_error", "body.response_format.type", reported, str(kind)[:60])
     wanted = form.get("json_schema") or {}
     if kind == "json_schema" and "name" not in wanted:
         yield _missing("body.response_format.json_schema.name", wanted)
@@ -160,12 +164,12 @@ def _numbers(body: Body, model: Model) -> Iterator[Complaint]:
     if budget is not None and budget < 1:
         yield _named(f"max_tokens must be at least 1, got {budget}.", "max_tokens", budget)
     if budget is not None and budget > model.context:
-        told = f"max_tokens={budget} cannot be greater than max_model_len={model.context}. "
-        yield _named(f"{told}Please request fewer output tokens.", "max_tokens", budget)
+        reported = f"max_tokens={budget} cannot be greater than max_model_len={model.context}. "
+        yield _named(f"{reported}Please request fewer output tokens.", "max_tokens", budget)
     ranks = body.get("top_logprobs") or 0
     if ranks > _MOST_RANKS:
-        told = f"Requested sample logprobs of {ranks}, which is greater than max allowed: "
-        yield _named(f"{told}{_MOST_RANKS}", "logprobs", ranks)
+        reported = f"Requested sample logprobs of {ranks}, which is greater than max allowed: "
+        yield _named(f"{reported}{_MOST_RANKS}", "logprobs", ranks)
 
 
 def _media(body: Body, model: Model) -> Iterator[Complaint]:
@@ -180,12 +184,12 @@ def _media(body: Body, model: Model) -> Iterator[Complaint]:
 def _length(body: Body, model: Model) -> Iterator[Complaint]:
     if read_prompt(body["messages"], body.get("tools") or []).tokens > model.context:
         over = model.context + 1
-        told = (
+        reported = (
             f"This model's maximum context length is {model.context} tokens. However, your prompt "
             f"contains at least {over} input tokens, which exceeds this limit even without any "
             "output tokens. Please reduce the length of the input prompt."
         )
-        yield _named(told, "input_tokens", over)
+        yield _named(reported, "input_tokens", over)
 
 
 _RULES: tuple[Rule, ...] = (

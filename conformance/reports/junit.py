@@ -82,8 +82,8 @@ def _add_case(suite: ET.Element, line: Line, root: Path) -> None:
     if element:
         message = to_xml(line.reasons[0] if line.reasons else str(line.status))
         child = ET.SubElement(case, element, type=str(line.status), message=message)
-        told = (_tell(finding) for finding in line.findings if finding.text)
-        child.text = to_xml("\n".join((line.statement, *line.reasons, *told, line.again)))
+        reported = (_tell(finding) for finding in line.findings if finding.text)
+        child.text = to_xml("\n".join((line.statement, *line.reasons, *reported, line.again)))
     said = (f"{f.result} {f.check} ({', '.join(f.evidence)})" for f in line.findings)
     ET.SubElement(case, "system-out").text = to_xml("\n".join((line.statement, *said)))
 

@@ -253,7 +253,9 @@ def _list_lines(report: Report) -> Iterator[Text]:
         head = f"\n{say(Status.UNTESTED)}  {len(lines)} of {len(report.lines)} verdicts: {reason}"
         names = ", ".join(dict.fromkeys(line.claim for line in lines))
         yield to_terminal(head, SAYS[Status.UNTESTED].style) + to_terminal(f"\n    {names}")
-    told = {find_key(cause.reason): f"cause {n}" for n, cause in enumerate(_share(report), start=1)}
+    reported = {
+        find_key(cause.reason): f"cause {n}" for n, cause in enumerate(_share(report), start=1)
+    }
     # What does not apply is no news of the client: it stands behind what failed.
     for line in sorted(report.lines, key=lambda line: line.status is Status.NOT_APPLICABLE):
         if line.status is Status.PASS or any(line in lines for lines in alike.values()):
@@ -263,7 +265,7 @@ def _list_lines(report: Report) -> Iterator[Text]:
         yield to_terminal(head, SAYS[line.status].style) + to_terminal(f"\n    {line.statement}")
         groups = _group(line)
         for reason, checks in groups[:_MANY]:
-            yield to_terminal(f"    - {_tell(reason, checks, told, line.claim)}")
+            yield to_terminal(f"    - {_tell(reason, checks, reported, line.claim)}")
         if (more := len(groups) - _MANY) > 0:
             yield to_terminal(f"    - and {more} more; see --json")
         if line.status in {Status.FAIL, Status.BROKEN}:
@@ -296,13 +298,13 @@ def _group(line: Line) -> list[tuple[str, list[str]]]:
     return list(groups.values())
 
 
-def _tell(reason: str, checks: list[str], told: dict[str, str], claim: str) -> str:
+def _tell(reason: str, checks: list[str], reported: dict[str, str], claim: str) -> str:
     """Return a reason with its checks; one that stands elsewhere already, by that place."""
     if not checks:
         return reason
     who = checks[0] if len(checks) == 1 else f"{checks[0]} and {len(checks) - 1} more"
     here = f"the reason of {claim}"
-    again = told.setdefault(find_key(reason), here)
+    again = reported.setdefault(find_key(reason), here)
     # What is shorter than the reference to it is told again.
     return f"{who}: {again if again != here and len(reason) > len(again) else reason}"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from conformance.services.observed import REFUSED
 from conformance.services.refusals import ONE_ANSWER, read_refusal
-from conformance.services.told_defects import NO_CALLS, find_told, find_unshown
+from conformance.services.reported_defects import NO_CALLS, find_reported, find_unshown
 from conformance.subjects.wire_answers import read_answer
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def find_inability(
     for each in observed:
         if each.status >= REFUSED and (why := read_refusal(judged, each, accepted)):
             return why
-    if elsewhere := find_told(judged, observed, accepted) or find_unshown(
+    if elsewhere := find_reported(judged, observed, accepted) or find_unshown(
         judged, observed, accepted
     ):
         return elsewhere

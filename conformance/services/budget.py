@@ -230,9 +230,11 @@ class Meter(TransportGuard):
         wait = read_wait(response.headers.get("retry-after"), attempt)
         waking = not self._answered and status in WAKING
         if wait > _LONGEST_WAIT or attempt + 1 == (_WAKING_ATTEMPTS if waking else _ATTEMPTS):
-            told = f"HTTP {status}" if self._answered else f"nothing but errors: {_tell(response)}"
+            reported = (
+                f"HTTP {status}" if self._answered else f"nothing but errors: {_tell(response)}"
+            )
             long = f", and is to wait {wait:.0f} s" if wait > _LONGEST_WAIT else ""
-            self._stop(f"{told} ({attempt + 1} times{long})")
+            self._stop(f"{reported} ({attempt + 1} times{long})")
         self.requests -= 1
         self._deadline.end()  # A wait is no silence.
         if self._answered and status in WAKING - {_UNAVAILABLE}:
@@ -267,14 +269,14 @@ class Meter(TransportGuard):
             extensions=response.extensions,
         )
 
-    def loses(self, error: Exception, *, told: bool) -> bool:
+    def loses(self, error: Exception, *, complete: bool) -> bool:
         """Tell whether an answer lacks its end; skip the check for one that fell silent.
 
         Args:
             error: How it stopped.
-            told: Whether its last event came, after which a service may leave the connection open.
+            complete: Whether its last event came: a service may then leave the connection open.
         """
-        if told:
+        if complete:
             self.stays_open = isinstance(error, _SILENT)
             return False
         if isinstance(error, _SILENT):

@@ -49,14 +49,14 @@ class CountedBody(Body, AsyncBody):
         with self._noting_its_end():
             for chunk in self._stream:
                 yield self._take(chunk)
-                if self._meter.stays_open and self._told:
+                if self._meter.stays_open and self._complete:
                     break
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with self._noting_its_end():
             async for chunk in self._stream:
                 yield self._take(chunk)
-                if self._meter.stays_open and self._told:
+                if self._meter.stays_open and self._complete:
                     break
 
     @contextmanager
@@ -64,13 +64,13 @@ class CountedBody(Body, AsyncBody):
         try:
             yield
         except _LOST as error:
-            self._lost = self._meter.loses(error, told=self._told)
+            self._lost = self._meter.loses(error, complete=self._complete)
             if self._lost:
                 raise
         self._ended = True
 
     @property
-    def _told(self) -> bool:
+    def _complete(self) -> bool:
         return _DONE.search(self._body) is not None
 
     def _take(self, chunk: bytes) -> bytes:

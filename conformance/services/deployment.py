@@ -33,7 +33,7 @@ from conformance.recording.cassettes import ROOT, estimate, name_cassette
 from conformance.recording.recorder import find_lane, is_recorded
 from conformance.services.abilities import ABSENT_UNASKED, find_inability
 from conformance.services.budget import Limits, Meter
-from conformance.services.told_defects import STREAMED, STREAMS_FAIL, find_accused
+from conformance.services.reported_defects import STREAMED, STREAMS_FAIL, find_accused
 from conformance.targets import LANES, choose_settings
 from conformance.verdicts.bound_items import (
     evidence_of,
@@ -96,8 +96,8 @@ class Service:
         """Return what pytest is told, without the limits that are None; never a key."""
         options = {"model-url": self.url, "model": self.model, **limits}
         given = {name: each for name, each in options.items() if each not in {"", None}}
-        told = (f"--{name.replace('_', '-')}={each}" for name, each in given.items())
-        return ("-p", "conformance.services.deployment", *told)
+        reported = (f"--{name.replace('_', '-')}={each}" for name, each in given.items())
+        return ("-p", "conformance.services.deployment", *reported)
 
 
 def aim(

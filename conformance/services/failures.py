@@ -78,12 +78,12 @@ class Failures:
             accepted: As of `note`.
             passed: Whether the last run passed.
         """
-        told = [
+        reported = [
             [why for each in observed if (why := _find_chance(each, accepted, passed=passed))]
             for observed in runs
         ]
-        self.kinds.update(why for found in told for why in found)
-        return "" if passed else next(iter(told[-1]), "")
+        self.kinds.update(why for found in reported for why in found)
+        return "" if passed else next(iter(reported[-1]), "")
 
     def tell(self, requests: int) -> str:
         """Return what failed in the run, in a sentence; empty if nothing did.

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from conformance.services.observed import list_features
-from conformance.services.told_defects import STREAMED
+from conformance.services.reported_defects import STREAMED
 from conformance.subjects.wire_answers import find_sentence
 
 if TYPE_CHECKING:

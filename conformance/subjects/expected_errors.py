@@ -102,11 +102,11 @@ def is_typed(kind: str, error: Exception) -> bool:
     Raises:
         AssertionError: It does not; the message says what came and what would do.
     """
-    told = _TYPES in KNOWN and kind == "invalid-request"
+    reported = _TYPES in KNOWN and kind == "invalid-request"
     fault = (
         f"{_name(error)} is neither langchain_core's {_KINDS[kind][1]} nor carries a status_code"
     )
-    typed = has_type(kind, error) or (told and overlook(_TYPES, fault))
+    typed = has_type(kind, error) or (reported and overlook(_TYPES, fault))
     assert typed, f"{fault}: {error}"
     return True
 

@@ -28,8 +28,8 @@ __all__ = [
     "SILENCED",
     "begin_check",
     "find_cause",
+    "find_reported",
     "find_silenced",
-    "find_told",
     "is_asked_again",
     "overlook",
     "refuse_call",
@@ -262,7 +262,7 @@ def is_asked_again() -> bool:
 
 def find_silenced() -> str:
     """Return which claim tells of a call that the running check made and the client refuses."""
-    return next((told for told in OVERLOOKED if told.startswith(tuple(SILENCED))), "")
+    return next((reported for reported in OVERLOOKED if reported.startswith(tuple(SILENCED))), "")
 
 
 def repair(request: ReceivedRequest) -> ReceivedRequest:
@@ -304,15 +304,15 @@ def _is_one_text(content: Any) -> bool:
     )
 
 
-def find_told(requests: Iterable[ReceivedRequest], error: BaseException) -> str:
+def find_reported(requests: Iterable[ReceivedRequest], error: BaseException) -> str:
     """Return why a check failed if another claim tells of it; empty if none does.
 
     Args:
         requests: What the judged client sent during the check.
         error: What it failed with.
     """
-    if told := find_silenced() or _find_words(requests):
-        return told
+    if reported := find_silenced() or _find_words(requests):
+        return reported
     # A check that goes on after an error shows it in a reason of its own.
     raised = [each for each in REFUSALS if each == repr(error) or f"[{each}]" in str(error)]
     claim = REFUSALS[raised[0]] if raised else ""

@@ -168,13 +168,13 @@ def find_refusal(lane: Lane) -> str:
         What the service says to its requests, if it refuses them, or the client of the responses,
         if it can read neither an invoked nor a streamed one, or of the question.
     """
-    told: list[AnswerPlan] = []
+    reported: list[AnswerPlan] = []
     errors: list[Exception] = []
 
     def note(request: ReceivedRequest) -> AnswerPlan:
         plan = respond(request)
         if request.method != "GET":
-            told.append(plan)
+            reported.append(plan)
         return plan
 
     with _serve(note) as server, suppress(Exception, pytest.skip.Exception):
@@ -184,22 +184,22 @@ def find_refusal(lane: Lane) -> str:
                 ask("Hello")
             except Exception as error:  # noqa: BLE001  somebody's code may raise anything
                 errors.append(error)
-    if len(errors) == _WAYS and told and all(plan.status == _FINE for plan in told):
+    if len(errors) == _WAYS and reported and all(plan.status == _FINE for plan in reported):
         return (
             "the client cannot read the response to a plain question, invoked or streamed, as "
             f"messages.invoke.string says: {type(errors[0]).__name__}: {errors[0]}"
         )
-    if len(errors) == _WAYS and not told:
+    if len(errors) == _WAYS and not reported:
         return (
             "the client asks nobody and raises of a plain question, as messages.invoke.string "
             f"says: {type(errors[0]).__name__}: {errors[0]}"
         )
-    if not told or any(plan.status not in _REFUSALS for plan in told):
+    if not reported or any(plan.status not in _REFUSALS for plan in reported):
         return ""
-    sentence = find_sentence(told[0].body.decode("utf-8"))
+    sentence = find_sentence(reported[0].body.decode("utf-8"))
     return (
         f"the service refuses a plain question, as messages.invoke.string says: "
-        f"HTTP {told[0].status}: {sentence}"
+        f"HTTP {reported[0].status}: {sentence}"
     )
 
 
@@ -227,10 +227,10 @@ def _find_threaded(lane: Lane) -> set[str]:
 
 def _find_unstreamed(lane: Lane) -> set[str]:
     with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
-        told = list(_make(lane, server).stream("Hello"))
+        reported = list(_make(lane, server).stream("Hello"))
         asked = [request.json() for request in server.requests if request.method != "GET"]
         streamed = any(body.get("stream") for body in asked)
-        return {"streaming.sync.incremental"} if told and asked and not streamed else set()
+        return {"streaming.sync.incremental"} if reported and asked and not streamed else set()
     return set()
 
 
@@ -245,9 +245,9 @@ def _find_uncounted(lane: Lane) -> set[str]:
         usage = _make(lane, server).invoke("Hello").usage_metadata
         if usage is None:
             return {"usage.invoke.once"} if server.requests else set()
-        told = [*(usage.get("input_token_details") or {}).values()]
-        told += (usage.get("output_token_details") or {}).values()
-        return set() if any(told) else {"usage.invoke.details"}
+        reported = [*(usage.get("input_token_details") or {}).values()]
+        reported += (usage.get("output_token_details") or {}).values()
+        return set() if any(reported) else {"usage.invoke.details"}
     return set()
 
 
@@ -258,8 +258,8 @@ def _find_deaf(lane: Lane) -> set[str]:
         return plan.with_body(*(piece.data for piece in plan.pieces[:_BEGUN]), error, DONE)
 
     with _serve(fail) as server, suppress(Exception, pytest.skip.Exception):
-        told = list(_make(lane, server).stream("Hello"))
-        return {"streaming.end.error-inside"} if told and server.requests else set()
+        reported = list(_make(lane, server).stream("Hello"))
+        return {"streaming.end.error-inside"} if reported and server.requests else set()
     return set()
 
 

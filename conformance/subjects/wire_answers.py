@@ -70,7 +70,7 @@ class WireAnswer:
         choices: How many choices there are in all.
         usage: The last usage object; empty if there is none.
         logprobs: Whether there are any log probabilities.
-        told: The response's own members, such as `id` and `model`; of a stream, the last of each.
+        fields: The response's own members, such as `id` and `model`; of a stream, the last of each.
         events: How many events, or bodies, carried a part of the message.
         texts: How many of them carried a part of its text.
     """
@@ -81,7 +81,7 @@ class WireAnswer:
     choices: int = 0
     usage: dict[str, Any] = field(default_factory=dict)
     logprobs: bool = False
-    told: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
     events: int = 0
     texts: int = 0
 
@@ -118,7 +118,7 @@ def read_answer(body: str) -> WireAnswer:
         if not isinstance(payload, dict):
             continue
         answer.usage = _dict(payload.get("usage")) or answer.usage
-        answer.told |= {k: v for k, v in payload.items() if k != "choices"}
+        answer.fields |= {k: v for k, v in payload.items() if k != "choices"}
         for choice in _dicts(payload.get("choices")):
             at = choice.get("index") or 0
             answer.choices = max(answer.choices, at + 1 if isinstance(at, int) else 1)

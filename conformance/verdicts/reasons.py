@@ -68,8 +68,8 @@ def describe_failure(error: BaseException, text: str, folders: tuple[str, ...] =
         return f"{opening}expected an error from `{_write(statement.body[0])}`; received: {text}"
     if last and isinstance(error, _BARE) and not isinstance(statement, ast.Raise):
         return f"{opening}{_describe_reading(statement, error, text)}"
-    told = not isinstance(error, _BARE) and str(error)
-    crash = not told and type(error).__module__ == "builtins" and not last
+    reported = not isinstance(error, _BARE) and str(error)
+    crash = not reported and type(error).__module__ == "builtins" and not last
     return f"{text}{_place(error)}" if crash else text
 
 

@@ -218,7 +218,7 @@ def judge(
 
 def _list_unjudged(verdicts: Collection[Verdict]) -> list[str]:
     """Return a problem for each claim that tells why another does not apply, and is not judged."""
-    told = {
+    reported = {
         claim
         for verdict in verdicts
         if verdict.status is Status.NOT_APPLICABLE
@@ -226,7 +226,7 @@ def _list_unjudged(verdicts: Collection[Verdict]) -> list[str]:
     }
     judged = {verdict.place.claim for verdict in verdicts}
     where = "which tells why another claim does not apply, was not asked for"
-    return [f"{claim}, {where}: --claim {claim}" for claim in told - judged]
+    return [f"{claim}, {where}: --claim {claim}" for claim in reported - judged]
 
 
 def merge(place: Place, outcomes: Sequence[Outcome]) -> Verdict:

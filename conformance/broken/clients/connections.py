@@ -101,8 +101,8 @@ def sends_the_first_users_key(patch: Patch) -> None:
 
 
 def knows_three_finish_reasons(patch: Patch) -> None:
-    def describe(told: Any) -> Any:
-        return {**told, "finish_reason": _know(told["finish_reason"])}
+    def describe(reported: Any) -> Any:
+        return {**reported, "finish_reason": _know(reported["finish_reason"])}
 
     def end(real: Any) -> Any:
         def last(self: Any, **facts: Any) -> Any:

@@ -111,7 +111,7 @@ def forgets_ids_of_requests(patch: Patch) -> None:
     change_reading(
         patch,
         "read_header_metadata",
-        lambda told: {name: value for name, value in told.items() if name != "request_id"},
+        lambda reported: {name: value for name, value in reported.items() if name != "request_id"},
     )
 
 

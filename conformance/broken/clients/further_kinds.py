@@ -85,9 +85,9 @@ def hears_no_error_in_plain_words(patch: Patch) -> None:
 
 def keeps_the_first_log_probabilities(patch: Patch) -> None:
     def cut(generation: Any) -> Any:
-        told = generation.message.response_metadata.get("logprobs")
-        if told:
-            told["content"] = told["content"][:_KEPT]
+        reported = generation.message.response_metadata.get("logprobs")
+        if reported:
+            reported["content"] = reported["content"][:_KEPT]
         return generation
 
     answer_with(patch, response, "_read_choice", cut)

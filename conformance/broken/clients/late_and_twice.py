@@ -40,8 +40,8 @@ def puts_blocks_of_events_at_one_place(patch: Patch) -> None:
 
 
 def tells_typed_events_of_no_lost_call(patch: Patch) -> None:
-    def drop(told: Any) -> Any:
-        return {k: v for k, v in told.items() if k != "tool_call_missing"}
+    def drop(reported: Any) -> Any:
+        return {k: v for k, v in reported.items() if k != "tool_call_missing"}
 
     answer_with(patch, EventWriter, "_merge_metadata", drop)
 
@@ -93,8 +93,8 @@ def replays_the_last_block_of_reasoning(patch: Patch) -> None:
     def replay(real: Any) -> Any:
         def read(message: Any) -> Any:
             blocks = message.content if isinstance(message.content, list) else []
-            told = [block for block in blocks if block.get("type") == "reasoning"]
-            return told[-1]["reasoning"] if told else real(message)
+            reported = [block for block in blocks if block.get("type") == "reasoning"]
+            return reported[-1]["reasoning"] if reported else real(message)
 
         return read
 

@@ -32,7 +32,7 @@ def alters_every_body(patch: Patch) -> None:
 
 
 def drops_system_messages(patch: Patch) -> None:
-    _messages(patch, lambda told: [m for m in told if m["role"] != "system"])
+    _messages(patch, lambda reported: [m for m in reported if m["role"] != "system"])
 
 
 def loses_history_calls(patch: Patch) -> None:
@@ -266,7 +266,7 @@ def _messages(patch: Patch, change: Callable[[Any], Any]) -> None:
 
 
 def _each(patch: Patch, change: Callable[[Any], Any]) -> None:
-    _messages(patch, lambda told: list(map(change, told)))
+    _messages(patch, lambda reported: list(map(change, reported)))
 
 
 def _parts(patch: Patch, change: Callable[[Any], Any]) -> None:

@@ -98,8 +98,8 @@ def drops_what_else_was_sent_if_it_is_zero(patch: Patch) -> None:
 
 
 def keeps_log_probabilities_of_single_tokens(patch: Patch) -> None:
-    def keep(told: Any) -> Any:
-        return told if len(told.get("logprobs", {}).get("content") or ()) == 1 else {}
+    def keep(reported: Any) -> Any:
+        return reported if len(reported.get("logprobs", {}).get("content") or ()) == 1 else {}
 
     answer_with(patch, stream, "_read_logprobs", keep)
 
@@ -107,8 +107,8 @@ def keeps_log_probabilities_of_single_tokens(patch: Patch) -> None:
 def counts_no_sum_of_its_own(patch: Patch) -> None:
     def count(real: Any) -> Any:
         def read(usage: Any) -> Any:
-            told = real(usage)
-            return told and {**told, "total_tokens": usage.get("total_tokens") or 0}
+            reported = real(usage)
+            return reported and {**reported, "total_tokens": usage.get("total_tokens") or 0}
 
         return read
 

@@ -71,19 +71,21 @@ def _change_results(patch: Patch, change: Callable[[Any], Any]) -> None:
 
 
 def sends_the_first_block_of_a_result(patch: Patch) -> None:
-    _change_results(patch, lambda told: told[:1] if isinstance(told, list) else told)
+    _change_results(
+        patch, lambda reported: reported[:1] if isinstance(reported, list) else reported
+    )
 
 
 def joins_texts_of_a_result(patch: Patch) -> None:
-    def join(told: Any) -> Any:
-        is_text = isinstance(told, list) and {part["type"] for part in told} == {"text"}
-        return "".join(part["text"] for part in told) if is_text else told
+    def join(reported: Any) -> Any:
+        is_text = isinstance(reported, list) and {part["type"] for part in reported} == {"text"}
+        return "".join(part["text"] for part in reported) if is_text else reported
 
     _change_results(patch, join)
 
 
 def fills_in_empty_results(patch: Patch) -> None:
-    _change_results(patch, lambda told: told or "(nothing)")
+    _change_results(patch, lambda reported: reported or "(nothing)")
 
 
 def drops_images_beside_tools(patch: Patch) -> None:
@@ -195,7 +197,7 @@ def reads_words_before_names_of_tools(patch: Patch) -> None:
 
 
 def hears_of_parallel_calls_that_are_disabled_alone(patch: Patch) -> None:
-    answer_with(patch, chat_models, "allows_parallel_calls", lambda told: told and None)
+    answer_with(patch, chat_models, "allows_parallel_calls", lambda reported: reported and None)
 
 
 def drops_nulls_of_history_arguments(patch: Patch) -> None:

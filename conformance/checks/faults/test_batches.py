@@ -219,8 +219,8 @@ def test_an_interrupt_ends_a_call_and_its_batches(
 
     def interrupt() -> None:
         server.wait_until_held(5)
-        told = caller if thread == "the caller" else threading.get_ident()
-        signal.pthread_kill(told, signal.SIGINT)
+        reported = caller if thread == "the caller" else threading.get_ident()
+        signal.pthread_kill(reported, signal.SIGINT)
 
     model = aim(serve_script(server.script).url)
     interrupter = threading.Thread(target=interrupt)

@@ -77,7 +77,7 @@ def test_an_error_event_before_the_first_word_is_tried_again(
     assert len(server.requests) == 2
 
 
-class Told(BaseCallbackHandler):
+class RetryListener(BaseCallbackHandler):
     def __init__(self) -> None:
         self.failures: list[Any] = []
 
@@ -85,7 +85,7 @@ class Told(BaseCallbackHandler):
         self.failures.append(retry_state.outcome.exception())
 
 
-class AsyncTold(AsyncCallbackHandler):
+class AsyncRetryListener(AsyncCallbackHandler):
     def __init__(self) -> None:
         self.failures: list[Any] = []
 
@@ -96,17 +96,17 @@ class AsyncTold(AsyncCallbackHandler):
 @pytest.mark.usefixtures("short_backoff")
 @pytest.mark.parametrize(
     ("way", "handler"),
-    [("invoke", Told), ("ainvoke", Told), ("ainvoke", AsyncTold)],
+    [("invoke", RetryListener), ("ainvoke", RetryListener), ("ainvoke", AsyncRetryListener)],
     ids=["sync", "async call", "async call, async handler"],
 )
 def test_callbacks_are_told_of_each_retry(
-    serve_script: Serve, aim: Aim, way: str, handler: type[Told | AsyncTold]
+    serve_script: Serve, aim: Aim, way: str, handler: type[RetryListener | AsyncRetryListener]
 ) -> None:
     server = serve_script(refuse(ask_again(0.02), times=2))
-    told = handler()
-    outcome = EITHER[way](aim(server.url, max_retries=2), config={"callbacks": [told]})
+    reported = handler()
+    outcome = EITHER[way](aim(server.url, max_retries=2), config={"callbacks": [reported]})
     assert outcome.text == "Hello"
-    assert [type(failure) for failure in told.failures] == [BasetenRateLimitError] * 2
+    assert [type(failure) for failure in reported.failures] == [BasetenRateLimitError] * 2
 
 
 def test_a_cancelled_wait_ends_at_once(serve_script: Serve, aim: Aim) -> None:

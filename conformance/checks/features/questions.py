@@ -152,8 +152,8 @@ def refer(claim: str, reason: str) -> None:
     if silenced := find_silenced():
         end_inapplicable(silenced)
     # What the client says wherever it is given such a thing has a claim of its own.
-    told = next((other for said, other in REFUSALS.items() if said in reason), claim)
-    if not chosen().ours and overlook(told, reason):
+    reported = next((other for said, other in REFUSALS.items() if said in reason), claim)
+    if not chosen().ours and overlook(reported, reason):
         end_inapplicable(OVERLOOKED[-1])
 
 
@@ -208,8 +208,8 @@ def judge_taking(model: Any, question: HumanMessage) -> None:
         texts = [asked.invoke([HumanMessage(content)]).text for content in contents]
     bare, whole = (read_answer(body).count("prompt_tokens") for body in traffic.answers)
     dropped = bare == whole and texts[0] == texts[1]
-    told = f"the answer is the same without it, to a prompt of as many tokens ({whole})"
-    assert not dropped, f"the service drops what stands beside the text: {told}"
+    sentence = f"the answer is the same without it, to a prompt of as many tokens ({whole})"
+    assert not dropped, f"the service drops what stands beside the text: {sentence}"
 
 
 @contextmanager
@@ -353,8 +353,8 @@ def ask_events_awaited(model: Any, prompt: Any, /, **options: Any) -> AIMessage:
     """Return the message at the end of typed events that are awaited."""
 
     async def tell() -> AIMessage:
-        told = await model.astream_events(prompt, version="v3", **options)
-        message: AIMessage = await told.output
+        reported = await model.astream_events(prompt, version="v3", **options)
+        message: AIMessage = await reported.output
         return message
 
     return _run(tell())
@@ -467,8 +467,8 @@ def make_clients(
         settings: Other arguments of the clients.
     """
 
-    async def awaited(told: Any) -> None:
-        hook(told)
+    async def awaited(reported: Any) -> None:
+        hook(reported)
 
     return {
         "http_client": httpx2.Client(
@@ -599,14 +599,14 @@ def _name_reasoning() -> tuple[str, ...]:
 
 def find_replayed(message: dict[str, Any]) -> Any:
     """Return the reasoning that goes back to the service in a message, under whatever name."""
-    return next((told for name in _name_reasoning() if (told := message.get(name))), None)
+    return next((reported for name in _name_reasoning() if (reported := message.get(name))), None)
 
 
 def read_finish(message: AIMessage) -> str:
     """Return why an answer ended, as its metadata say."""
-    told = message.response_metadata.get("finish_reason")
-    assert told, "the service said why the answer ended; its metadata hold no finish_reason"
-    return str(told)
+    reported = message.response_metadata.get("finish_reason")
+    assert reported, "the service said why the answer ended; its metadata hold no finish_reason"
+    return str(reported)
 
 
 def read_reasoning(message: AIMessage) -> str:

@@ -114,10 +114,12 @@ def test_long_audio_and_several_pieces_arrive_unchanged_in_their_order(
     assert sent, "audio was given, and nothing was sent"
     parts = sent[0]["messages"][0]["content"]
     assert isinstance(parts, list), f"audio was given; the content is sent as {parts!r:.99}"
-    told = [part["text"] if part["type"] == "text" else _find_sound(part)["data"] for part in parts]
+    reported = [
+        part["text"] if part["type"] == "text" else _find_sound(part)["data"] for part in parts
+    ]
     wanted = [text for n, data in enumerate(sounds) for text in (f"Piece {n}:", data)]
-    assert list(map(len, told)) == list(map(len, wanted)), "audio was cut, dropped or moved"
-    is_same = told == wanted
+    assert list(map(len, reported)) == list(map(len, wanted)), "audio was cut, dropped or moved"
+    is_same = reported == wanted
     assert is_same, "the data that is sent is not what was given"
 
 

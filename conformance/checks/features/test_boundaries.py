@@ -80,8 +80,10 @@ def test_arguments_in_many_deltas_are_one_call(lane: str, evidence: Evidence, as
     city = " ".join(map(str, range(_MANY)))
     model = mount(lane, evidence, _respond_without_limit)
     message = ask(model.bind_tools([get_weather]), f"What is the weather in '{city}'?")
-    told = [str(call["args"].get("city")) for call in message.tool_calls]
-    assert told == [city], f"of {len(city)} letters in many deltas {[*map(len, told)]} arrived"
+    reported = [str(call["args"].get("city")) for call in message.tool_calls]
+    assert reported == [city], (
+        f"of {len(city)} letters in many deltas {[*map(len, reported)]} arrived"
+    )
 
 
 @pytest.mark.claim("parameters.given.sent", lane="dedicated")
@@ -96,9 +98,9 @@ async def test_as_many_responses_come_as_were_asked_for_but_of_a_stream(
 
     model, asked = mount("dedicated", evidence, change_answers(number)), [[HumanMessage(GREETING)]]
     for result in (model.generate(asked, n=5), await model.agenerate(asked, n=5)):
-        told: list[Any] = [each.message for each in result.generations[0]]
-        assert [each.text for each in told] == [*"01234"]
-        assert [each.response_metadata["finish_reason"] for each in told] == [*"01234"]
+        reported: list[Any] = [each.message for each in result.generations[0]]
+        assert [each.text for each in reported] == [*"01234"]
+        assert [each.response_metadata["finish_reason"] for each in reported] == [*"01234"]
     with expect("unsendable", match="n must be 1"):
         ask_stream(model, GREETING, n=2)
     with expect("unsendable", match="n must be 1"):
@@ -145,9 +147,11 @@ def test_every_result_of_a_turn_goes_back(lane: str, evidence: Evidence, ask: As
         assert ids == [*_IDS]
     first = json.loads(turn["tool_calls"][0]["function"]["arguments"])
     assert first == {"city": f"京都 🌧 {_IDS[0]}"}, f"the arguments of a call go back as {first}"
-    told = [(each["tool_call_id"], each["content"]) for each in rest]
+    reported = [(each["tool_call_id"], each["content"]) for each in rest]
     wanted = [f"Sunny {each}." for each in _IDS]
-    assert told == list(zip(ids, wanted, strict=True)), f"the results that are sent are {told}"
+    assert reported == list(zip(ids, wanted, strict=True)), (
+        f"the results that are sent are {reported}"
+    )
 
 
 _NAMED = {"type": "function", "function": {"name": "get_weather"}}
@@ -174,8 +178,8 @@ def test_each_form_of_a_choice_is_sent_as_one(
     tools = [get_weather, _tool("get_time")]
     bound = mount(lane, evidence, note_bodies(sent)).bind_tools(tools, tool_choice=choice)
     ask(bound, ONE_CITY)
-    told = read_choice(sent[0]) or "auto"
-    assert told == written, f"the tool_choice {choice} was bound; what is sent is {told}"
+    received = read_choice(sent[0]) or "auto"
+    assert received == written, f"the tool_choice {choice} was bound; what is sent is {received}"
     assert [tool["function"]["name"] for tool in sent[0]["tools"]] == ["get_weather", "get_time"]
 
 
@@ -185,8 +189,10 @@ def test_true_forces_the_only_tool(lane: str, evidence: Evidence, ask: Ask) -> N
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent))
     ask(model.bind_tools([get_weather], tool_choice=True), ONE_CITY)
-    told = read_choice(sent[0])
-    assert told in ("required", _NAMED), f"the only tool was forced; the tool_choice is {told}"
+    received = read_choice(sent[0])
+    assert received in ("required", _NAMED), (
+        f"the only tool was forced; the tool_choice is {received}"
+    )
 
 
 @pytest.mark.claim("structured.method.json-schema")
@@ -207,10 +213,10 @@ def test_a_strict_schema_is_sent_as_such(lane: str, evidence: Evidence, strict: 
     assert "response_format" in sent[0], "method json_schema was asked for, no response_format sent"
     written = sent[0]["response_format"]
     assert "json_schema" in written, f"response_format is sent as {written}, without json_schema"
-    told = written["json_schema"].get("strict", False)
-    if not chosen().ours and told is not strict:
+    reported = written["json_schema"].get("strict", False)
+    if not chosen().ours and reported is not strict:
         evidence.not_applicable("which schemas are strict is for each maker to say")
-    assert told is strict, f"strict={strict} was asked for, strict={told} is sent"
+    assert reported is strict, f"strict={strict} was asked for, strict={reported} is sent"
 
 
 @pytest.mark.claim("parameters.given.sent")
@@ -232,8 +238,10 @@ def test_every_stop_sequence_is_sent(lane: str, evidence: Evidence, ask: Ask, st
     ask(mount(lane, evidence, note_bodies(sent), stop=stop), GREETING)
     ask(mount(lane, evidence, note_bodies(sent)), GREETING, stop=stop)
     for body in sent:
-        told = body.get("stop")
-        assert told in (stop, [stop]), f"not all stop sequences that are given are sent, as {told}"
+        reported = body.get("stop")
+        assert reported in (stop, [stop]), (
+            f"not all stop sequences that are given are sent, as {reported}"
+        )
 
 
 @pytest.mark.claim("parameters.given.sent")
@@ -266,15 +274,15 @@ def test_all_turns_of_a_long_conversation_are_sent(lane: str, evidence: Evidence
     for number in range(_MANY):
         turns += [HumanMessage(f"Question {number}", name="ada"), AIMessage(f"Answer {number}")]
     ask(mount(lane, evidence, note_bodies(sent)), [*turns, HumanMessage(GREETING)])
-    told = [(each["content"], each.get("name")) for each in sent[0]["messages"]]
+    reported = [(each["content"], each.get("name")) for each in sent[0]["messages"]]
     asked = [*((turn.content, turn.name) for turn in turns), (GREETING, None)]
     if not chosen().ours:  # Others may leave out who said it.
-        told, asked = ([(content, None) for content, _ in each] for each in (told, asked))
+        reported, asked = ([(content, None) for content, _ in each] for each in (reported, asked))
     # One pair alone: pytest takes minutes to lay two long lists side by side.
-    pairs = zip_longest(told, asked)
+    pairs = zip_longest(reported, asked)
     received, wanted = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
     assert received == wanted, (
-        f"of {len(asked)} messages {len(told)} are sent; the first that differs is {received}"
+        f"of {len(asked)} messages {len(reported)} are sent; the first that differs is {received}"
     )
 
 
@@ -286,9 +294,9 @@ def test_a_long_prompt_is_sent_to_its_end(lane: str, evidence: Evidence, ask: As
     with catching() as errors:
         ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), prompt)
     assert sent, f"a long prompt was given, and nothing was sent: {errors}"
-    told = sent[0]["messages"][0]["content"]
-    is_same = told == prompt
-    assert is_same, f"of {len(prompt)} letters {len(told)} are sent"
+    received = sent[0]["messages"][0]["content"]
+    is_same = received == prompt
+    assert is_same, f"of {len(prompt)} letters {len(received)} are sent"
 
 
 def _respond_without_limit(request: ReceivedRequest) -> AnswerPlan:
@@ -305,9 +313,9 @@ def _respond_without_limit(request: ReceivedRequest) -> AnswerPlan:
 def test_a_long_answer_arrives_to_its_end(lane: str, evidence: Evidence, ask: Ask) -> None:
     text = " ".join(map(str, range(3_200)))
     model = mount(lane, evidence, _respond_without_limit)
-    told = ask(model, f"Repeat after me: {text}").text
-    is_same = told == text
-    assert is_same, f"of {len(text)} letters {len(told)} arrived"
+    reported = ask(model, f"Repeat after me: {text}").text
+    is_same = reported == text
+    assert is_same, f"of {len(text)} letters {len(reported)} arrived"
 
 
 @pytest.mark.claim("image.block.forms")
@@ -331,11 +339,13 @@ def test_big_images_and_several_of_them_arrive_unchanged(
     assert isinstance(parts, list), f"images were given; the content is sent as {parts!r:.99}"
     kinds = sorted({str(part["type"]) for part in parts})
     assert kinds == ["image_url", "text"], f"images are sent as parts of types {kinds}"
-    told = [part["text"] if part["type"] == "text" else part["image_url"]["url"] for part in parts]
+    reported = [
+        part["text"] if part["type"] == "text" else part["image_url"]["url"] for part in parts
+    ]
     urls = [f"data:{kind};base64,{text}" for text, kind in zip(texts, types, strict=True)]
     wanted = [text for number, url in enumerate(urls) for text in (f"Image {number}:", url)]
     # One pair alone, as above, and of that what can be read.
-    pairs = ((one or "", other or "") for one, other in zip_longest(told, wanted))
+    pairs = ((one or "", other or "") for one, other in zip_longest(reported, wanted))
     received, meant = next((pair for pair in pairs if pair[0] != pair[1]), ("", ""))
     assert (len(received), received[:99]) == (len(meant), meant[:99])
 
@@ -345,8 +355,8 @@ def test_big_images_and_several_of_them_arrive_unchanged(
 def test_the_reasoning_of_every_turn_goes_back(lane: str, evidence: Evidence, ask: Ask) -> None:
     sent: list[dict[str, Any]] = []
     model = mount(lane, evidence, note_bodies(sent))
-    told_by = model.invoke(GREETING).response_metadata.get("model_provider")
-    provider = "baseten" if chosen().ours else told_by
+    reported_by = model.invoke(GREETING).response_metadata.get("model_provider")
+    provider = "baseten" if chosen().ours else reported_by
     bound = model.bind_tools([get_weather])
     messages: list[Any] = []
     for number in range(3):
@@ -357,11 +367,11 @@ def test_the_reasoning_of_every_turn_goes_back(lane: str, evidence: Evidence, as
         )
         messages += [HumanMessage(f"Question {number}"), thought]
     ask(bound, [*messages, HumanMessage(GREETING)])
-    told = [find_replayed(turn) for turn in sent[-1]["messages"][1::2]]
-    if not chosen().ours and not any(told):
+    received = [find_replayed(turn) for turn in sent[-1]["messages"][1::2]]
+    if not chosen().ours and not any(received):
         evidence.not_applicable(NO_REPLAY)
-    assert told == ["Thought 0", "Thought 1", "Thought 2"], (
-        f"each of three messages has reasoning; what goes back with them is {told}"
+    assert received == ["Thought 0", "Thought 1", "Thought 2"], (
+        f"each of three messages has reasoning; what goes back with them is {received}"
     )
 
 

@@ -131,9 +131,9 @@ def test_pieces_of_calls_merge_in_whatever_order_they_come(
     plans = change_plans(_send(deltas, at_once=at_once))
     model = mount(lane, evidence, plans).bind_tools([get_weather])
     message = ask(model, TWO_CITIES)
-    told = [(call["name"], call["args"]) for call in message.tool_calls]
+    reported = [(call["name"], call["args"]) for call in message.tool_calls]
     second = "get_time" if "get_time" in str(deltas) else "get_weather"
-    assert told == [("get_weather", _PARIS), (second, _ROME)]
+    assert reported == [("get_weather", _PARIS), (second, _ROME)]
     assert message.invalid_tool_calls == []
 
 

@@ -98,8 +98,8 @@ def test_the_class_stands_where_it_stood(module: str) -> None:
 @pytest.mark.claim("drop-in.names.known")
 def test_tokens_are_estimated_as_they_were_counted() -> None:
     model = chosen().make(**_REQUIRED)
-    told = [model.get_num_tokens("Nets are mended. " * count) for count in (1, 10, 100)]
-    assert all(3 * 10**at <= count <= 9 * 10**at for at, count in enumerate(told)), told
+    reported = [model.get_num_tokens("Nets are mended. " * count) for count in (1, 10, 100)]
+    assert all(3 * 10**at <= count <= 9 * 10**at for at, count in enumerate(reported)), reported
     asked = [HumanMessage("Nets are mended.")]
     for tool in (_TOOL, get_weather):
         with_tools = model.get_num_tokens_from_messages(asked, tools=[tool])

@@ -243,5 +243,5 @@ def test_a_key_that_is_assigned_is_sent(
     for each in (model, copied):
         ask(each, GREETING)
         assert "-key" not in f"{each!r} {each.model_dump()}"
-    told = [each.header("authorization") for each in seen]
-    assert told == ["Bearer the-second-key", "Bearer the-third-key"]
+    received = [each.header("authorization") for each in seen]
+    assert received == ["Bearer the-second-key", "Bearer the-third-key"]

@@ -151,8 +151,8 @@ def test_as_many_requests_as_may_be_sent_at_once_have_as_many_texts_as_they_may(
         "http_client": httpx2.Client(transport=_Slowly(crowd)),
         "http_async_client": httpx2.AsyncClient(transport=_SlowlyAwaited(crowd)),
     }
-    told = embed(_mount(evidence, **clients, chunk_size=5, max_concurrency=3), _TEXTS)
-    assert told == embed(_mount(evidence), _TEXTS)
+    reported = embed(_mount(evidence, **clients, chunk_size=5, max_concurrency=3), _TEXTS)
+    assert reported == embed(_mount(evidence), _TEXTS)
     assert 1 < crowd.most <= 3
     seen: list[ReceivedRequest] = []
     assert len(embed(_mount(evidence, note_requests(seen), chunk_size=64), _TEXTS)) == 70
@@ -267,12 +267,15 @@ def test_texts_are_sent_as_questions_are(
     monkeypatch.setenv("BASETEN_API_KEY", "from-the-shell")
     model = _mount(evidence, answer, max_retries=1, **given, **{other: _NO_CLIENT[other]})
     assert _QUERIES[way](model)
-    told = {
+    received = {
         (each.header("x-team"), each.header("authorization"), each.target.rpartition("/")[2])
         for each in seen
     }
     assert {each.path for each in seen} == {_PATH}
-    assert (len(seen), told) == (2, {("harbour", "Bearer from-the-shell", "embeddings?version=7")})
+    assert (len(seen), received) == (
+        2,
+        {("harbour", "Bearer from-the-shell", "embeddings?version=7")},
+    )
 
 
 @pytest.mark.claim("drop-in.names.known")
@@ -300,10 +303,12 @@ def test_vectors_are_asked_for_and_read_in_either_format(
         return [{**row, "embedding": text} for row, text in zip(rows, texts, strict=True)]
 
     settings = {"dimensions": 8, "encoding_format": "base64", "model": "bge"}
-    told = embed(_mount(evidence, note_requests(seen, _change_rows(encode)), **settings), _TEXTS)
+    received = embed(
+        _mount(evidence, note_requests(seen, _change_rows(encode)), **settings), _TEXTS
+    )
     assert {name: seen[0].json()[name] for name in settings} == settings
     wanted = embed(_mount(evidence), _TEXTS)
-    assert [pytest.approx(each, abs=1e-6) for each in wanted] == told
+    assert [pytest.approx(each, abs=1e-6) for each in wanted] == received
 
 
 _NAN = base64.b64encode(struct.pack("<8f", *[float("nan")] * 8)).decode()

@@ -226,8 +226,10 @@ def test_a_derived_name_follows_the_url_in_copies(lane: str, evidence: Evidence)
     assert model.invoke(GREETING).text
     model.model_url = other
     assert model.invoke(GREETING).text
-    told = [(each.host.partition(".")[0], each.json()["model"]) for each in seen]
-    assert told == [(name, name) for name in ("model-wxyz9876", "model-abcd1234", "model-wxyz9876")]
+    received = [(each.host.partition(".")[0], each.json()["model"]) for each in seen]
+    assert received == [
+        (name, name) for name in ("model-wxyz9876", "model-abcd1234", "model-wxyz9876")
+    ]
     served = mount(lane, evidence, note_requests(seen, refuse_noted), model="maker/served-name")
     with expect("refused"):
         served.invoke(GREETING)

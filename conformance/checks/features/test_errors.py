@@ -95,13 +95,13 @@ def test_an_error_has_langchains_type_the_status_and_the_requests_id(
         ask(model, GREETING)
     if chosen().ours:
         assert isinstance(caught.value, catch("any"))
-        told: Any = caught.value
-        assert (told.status_code, told.request_id) == (status, "req-7")
-        assert told.body == told.response.json() == {"error": "No."}
-        assert told.response.headers["x-request-id"] == "req-7"
-        assert "set-cookie" not in told.response.headers
-        travelled = pickle.loads(pickle.dumps(told))  # noqa: S301  our own
-        assert vars(travelled) == vars(told)
+        reported: Any = caught.value
+        assert (reported.status_code, reported.request_id) == (status, "req-7")
+        assert reported.body == reported.response.json() == {"error": "No."}
+        assert reported.response.headers["x-request-id"] == "req-7"
+        assert "set-cookie" not in reported.response.headers
+        travelled = pickle.loads(pickle.dumps(reported))  # noqa: S301  our own
+        assert vars(travelled) == vars(reported)
 
 
 _NAMES = {
@@ -119,12 +119,12 @@ _NAMES = {
 def test_what_langchain_has_no_class_for_has_one_of_its_own(
     lane: str, evidence: Evidence, ask: Callable[..., Any]
 ) -> None:
-    told = {}
+    reported = {}
     for status in _NAMES:
         with expect("any") as caught:
             ask(mount(lane, evidence, _refuse(status, {"error": "No."}), max_retries=0), GREETING)
-        told[status] = type(caught.value).__name__
-    assert told == _NAMES
+        reported[status] = type(caught.value).__name__
+    assert reported == _NAMES
 
 
 _TREE = {
@@ -257,8 +257,12 @@ def test_an_error_sent_after_the_200_has_the_type_of_its_own_status(
     with expect_class(_CLASSES[status], status) as caught:
         ask(model, GREETING)
     assert _SENTENCE in str(caught.value)
-    told: Any = caught.value
-    assert (told.status_code, told.request_id, told.body) == (status, "req-9", fail(None))
+    reported: Any = caught.value
+    assert (reported.status_code, reported.request_id, reported.body) == (
+        status,
+        "req-9",
+        fail(None),
+    )
 
 
 _LABELS: dict[str, tuple[dict[str, Any], type[Exception]]] = {
@@ -380,8 +384,8 @@ def test_a_key_that_the_server_repeats_stands_in_no_error(
     evidence: Evidence, ask: Callable[..., Any], status: int
 ) -> None:
     def repeat(request: ReceivedRequest) -> AnswerPlan:
-        told = request.header("authorization") if chosen().ours else "of yours"
-        return plan_json(status, {"error": f"Bad header {told}"})
+        received = request.header("authorization") if chosen().ours else "of yours"
+        return plan_json(status, {"error": f"Bad header {received}"})
 
     with expect("any") as caught:
         ask(mount("model-apis", evidence, repeat, api_key=_KEY), GREETING)

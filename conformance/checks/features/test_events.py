@@ -151,9 +151,11 @@ def test_a_piece_that_equals_the_one_before_is_kept_as_well(
                 sent.append("ha, ")
         return payload
 
-    told = ask(mount(lane, evidence, change_answers(repeat)), TWO_CITIES).text
+    reported = ask(mount(lane, evidence, change_answers(repeat)), TWO_CITIES).text
     assert len(sent) > 2
-    assert told == "".join(sent), f"{len(sent)} equal pieces were sent, and {told!r} arrived"
+    assert reported == "".join(sent), (
+        f"{len(sent)} equal pieces were sent, and {reported!r} arrived"
+    )
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
@@ -211,14 +213,16 @@ def test_a_reason_of_any_engine_is_reported_as_it_was_sent(
     lane: str, evidence: Evidence, ask: Ask, reason: str
 ) -> None:
     message = ask(mount(lane, evidence, _end_with(reason)), GREETING)
-    told = read_finish(message)
-    if not chosen().ours and reason in _STOPS and told == "stop":
+    reported = read_finish(message)
+    if not chosen().ours and reason in _STOPS and reported == "stop":
         evidence.not_applicable("which engines' names for a stop are kept is for each maker to say")
-    assert told == reason, f"the service's finish_reason was {reason!r}; the answer says {told!r}"
+    assert reported == reason, (
+        f"the service's finish_reason was {reason!r}; the answer says {reported!r}"
+    )
     if chosen().ours:
         bound = mount(lane, evidence, _end_with(reason)).bind_tools([get_weather])
-        told = ask(bound, TWO_CITIES).response_metadata["finish_reason"]
-        assert told == reason, f"beside calls {reason!r} is reported as {told!r}"
+        reported = ask(bound, TWO_CITIES).response_metadata["finish_reason"]
+        assert reported == reason, f"beside calls {reason!r} is reported as {reported!r}"
 
 
 @pytest.mark.claim("errors.types.core")
@@ -283,8 +287,8 @@ def test_reasoning_under_either_name_or_both_is_kept_once(
     message = ask(mount(lane, evidence, change_answers(rename)), _QUESTION)
     assert message.text == _SAID
     assert message.additional_kwargs["reasoning_content"].count("four") == 1
-    told = "".join(each.get("reasoning", "") for each in message.content_blocks)
-    assert told.count("four") == 1
+    reported = "".join(each.get("reasoning", "") for each in message.content_blocks)
+    assert reported.count("four") == 1
 
 
 @pytest.mark.claim("streaming.text.after-finish", lane="model-apis")

@@ -79,7 +79,7 @@ def skip_another_form(body: dict[str, Any], evidence: Evidence, block: Any) -> N
 
 
 @contextmanager
-def unless_unknown(evidence: Evidence, block: Any, *, told: bool = True) -> Iterator[None]:
+def unless_unknown(evidence: Evidence, block: Any, *, reported: bool = True) -> Iterator[None]:
     """End the check if another maker's client refuses such a form of an image.
 
     That one of LangChain's own raises in a user's message, `image.block.forms` tells.
@@ -89,7 +89,7 @@ def unless_unknown(evidence: Evidence, block: Any, *, told: bool = True) -> Iter
     except Exception as error:
         if not chosen().ours and block in _FREE_FORMS:
             evidence.not_applicable(f"{_FOREIGN_FORM}: {type(error).__name__}")
-        if block["type"] == "image" and told:
+        if block["type"] == "image" and reported:
             refer("image.block.forms", f"{_OWN_FORM} raises {error!r}")
         raise
 
@@ -218,7 +218,7 @@ def test_an_image_inside_a_tool_message_arrives_unchanged(
         AIMessage("", tool_calls=[call]),
         ToolMessage([block], tool_call_id="call_0"),
     ]
-    with tapped(model) as (tapped_model, traffic), unless_unknown(evidence, block, told=False):
+    with tapped(model) as (tapped_model, traffic), unless_unknown(evidence, block, reported=False):
         if not chosen().ours and block["type"] == "image":
             # What a user's message shows as well, its own claim tells.
             with unless_unknown(evidence, block):

@@ -61,7 +61,7 @@ def test_a_slug_is_sent_and_answered_by_its_model(
         answer = ask(watched, GREETING)
     assert answer.text
     assert [body["model"] for body in traffic.sent] == [name_of(model)]
-    assert read_answer(traffic.answers[0]).told["model"] == name_of(model)
+    assert read_answer(traffic.answers[0]).fields["model"] == name_of(model)
     if chosen().ours:  # Whether their answers say so is for others to decide.
         assert answer.response_metadata["model_name"] == name_of(model)
 
@@ -107,6 +107,6 @@ def test_a_deployment_is_answered_by_its_model(lane: str, model: BaseChatModel, 
     assert answer.text
     assert [body["model"] for body in traffic.sent] == [name_of(model)]
     # Some services answer under another name of the same model, such as its path or its version.
-    named = read_answer(traffic.answers[0]).told.get("model", name_of(model))
+    named = read_answer(traffic.answers[0]).fields.get("model", name_of(model))
     if chosen().ours:  # Whether their answers say so is for others to decide.
         assert answer.response_metadata["model_name"] == named

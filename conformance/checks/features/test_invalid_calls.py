@@ -184,9 +184,9 @@ def test_arguments_in_the_history_are_always_an_object(
     with expect("refused"):
         ask(model, [*turns, *results])
     written = [call["function"]["arguments"] for call in sent[0]["messages"][1]["tool_calls"]]
-    _, *told = [json.loads(each, parse_constant=_refuse_number) for each in written]
-    assert [type(each) for each in told] == [dict] * len(texts)
-    assert [text for text, each in zip(texts, told, strict=True) if not each] == [""]
+    _, *reported = [json.loads(each, parse_constant=_refuse_number) for each in written]
+    assert [type(each) for each in reported] == [dict] * len(texts)
+    assert [text for text, each in zip(texts, reported, strict=True) if not each] == [""]
 
 
 @pytest.mark.claim("tools.invoke.unicode")
@@ -200,8 +200,8 @@ def test_line_ends_that_a_model_wrote_into_a_text_are_kept(
     events: Any = mount(
         lane, evidence, change_answers(_write_arguments('{"city": "Pa\r\n\tris"}'))
     ).bind_tools([get_weather])
-    told = events.stream_events(ONE_CITY, version="v3").output
-    assert [call["args"] for call in told.tool_calls] == [{"city": "Pa\r\n\tris"}]
+    reported = events.stream_events(ONE_CITY, version="v3").output
+    assert [call["args"] for call in reported.tool_calls] == [{"city": "Pa\r\n\tris"}]
 
 
 def _end_inside(word: bytes) -> Callable[[AnswerPlan], AnswerPlan]:
@@ -228,9 +228,9 @@ def test_what_had_arrived_holds_no_half_call_and_all_reasoning(
     assert partial.tool_calls == []
     [broken] = partial.invalid_tool_calls
     assert broken["name"] == "get_weather"
-    told = "".join(each.additional_kwargs.get("reasoning_content", "") for each in chunks)
-    assert told
-    assert partial.additional_kwargs["reasoning_content"] == told
+    reported = "".join(each.additional_kwargs.get("reasoning_content", "") for each in chunks)
+    assert reported
+    assert partial.additional_kwargs["reasoning_content"] == reported
     assert chunks[0].response_metadata.items() <= partial.response_metadata.items()
     travelled = pickle.loads(pickle.dumps(caught.value))  # noqa: S301  our own
     assert travelled.partial == partial

@@ -60,8 +60,8 @@ def test_model_apis_refuse_log_probabilities_or_answer_without_them(
     sent = traffic.sent if chosen().ours else traffic.sent[:1]
     if not chosen().ours and not any("logprobs" in body for body in sent):
         evidence.not_applicable("the client sends no logprobs, and no answer of it holds any")
-    told = [(body["model"], body["logprobs"], body["top_logprobs"]) for body in sent]
-    assert told == [(slug, True, 2)]
+    received = [(body["model"], body["logprobs"], body["top_logprobs"]) for body in sent]
+    assert received == [(slug, True, 2)]
 
 
 @pytest.mark.claim("logprobs.dedicated.kept")
@@ -70,11 +70,11 @@ def test_the_log_probabilities_of_a_deployment_stand_in_the_metadata(
     lane: str, model: BaseChatModel, ask: Ask, evidence: Evidence
 ) -> None:
     answer = ask(model, GREETING, logprobs=True, top_logprobs=2)
-    told = answer.response_metadata.get("logprobs")
-    if not told and not chosen().ours:
+    reported = answer.response_metadata.get("logprobs")
+    if not reported and not chosen().ours:
         evidence.not_applicable("the page promises log probabilities of nobody: theirs hold none")
-    assert told, "logprobs were asked for and sent, and the response metadata hold none"
-    tokens = told["content"]
+    assert reported, "logprobs were asked for and sent, and the response metadata hold none"
+    tokens = reported["content"]
     if chosen().ours:
         spelt = b"".join(bytes(token["bytes"]) for token in tokens).decode()
     else:  # Others may keep of a token what OpenAI's API demands.
@@ -94,10 +94,10 @@ def test_those_of_a_long_answer_are_kept_to_the_last(
     text = " ".join(map(str, range(200)))
     model = mount(lane, evidence)
     about = ask(model, f"Repeat after me: {text}", logprobs=True).response_metadata
-    told: Any = about.get("logprobs")
-    if not told and not chosen().ours:
+    reported: Any = about.get("logprobs")
+    if not reported and not chosen().ours:
         evidence.not_applicable("the page promises log probabilities of nobody: theirs hold none")
-    spelt = "".join(token["token"] for token in told["content"])
+    spelt = "".join(token["token"] for token in reported["content"])
     assert text in spelt, f"the text has {len(text)} letters; the tokens are of {spelt[-99:]!r}"
 
 
@@ -106,8 +106,8 @@ def test_those_of_a_long_answer_are_kept_to_the_last(
 def test_there_are_none_where_none_were_asked_for(
     lane: str, model: BaseChatModel, ask: Ask
 ) -> None:
-    told = leave_blanks(ask(model, GREETING)).get("logprobs")
-    assert told is None, "no log probabilities were asked for, and the answer holds some"
+    reported = leave_blanks(ask(model, GREETING)).get("logprobs")
+    assert reported is None, "no log probabilities were asked for, and the answer holds some"
 
 
 @pytest.mark.claim("streaming.sync.adds-up", lane="dedicated")
@@ -123,11 +123,11 @@ def test_those_of_several_tokens_in_one_event_are_kept(
 
     def join(event: Any) -> Any:
         for choice in event["choices"]:
-            if told := choice.get("logprobs"):
-                tokens.extend(told["content"])
-                held.extend(told["content"])
+            if reported := choice.get("logprobs"):
+                tokens.extend(reported["content"])
+                held.extend(reported["content"])
                 is_due = len(held) > 1
-                choice["logprobs"] = {**told, "content": [*held]} if is_due else None
+                choice["logprobs"] = {**reported, "content": [*held]} if is_due else None
                 choice["delta"] = choice["delta"] if len(tokens) > 4 else {}  # as for its thoughts
                 del held[: is_due * len(held)]
         return event

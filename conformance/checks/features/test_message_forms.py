@@ -82,8 +82,10 @@ def test_each_turn_is_sent_in_its_place(lane: str, evidence: Evidence, ask: Ask)
     ]
     with expect("invalid-request"):
         ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), turns)
-    told = [(turn["role"], turn["content"], turn.get("tool_calls")) for turn in sent[0]["messages"]]
-    assert told == [
+    received = [
+        (turn["role"], turn["content"], turn.get("tool_calls")) for turn in sent[0]["messages"]
+    ]
+    assert received == [
         ("user", "", None),
         ("assistant", "One.", None),
         ("system", "Be brief.", None),
@@ -105,12 +107,12 @@ def test_reasoning_in_either_form_of_a_message_goes_back(
     reasoning_model, named = at_model(model, LANES[lane].reasoning_model)
     answer = ask(reasoning_model, ONE_CITY, **named)
     ask(reasoning_model, [HumanMessage(ONE_CITY), answer, HumanMessage("And in Rome?")], **named)
-    [told] = [b["reasoning"] for b in answer.content_blocks if b["type"] == "reasoning"]
-    assert told
+    [reported] = [b["reasoning"] for b in answer.content_blocks if b["type"] == "reasoning"]
+    assert reported
     assert sent[1]["messages"][1] == {
         "role": "assistant",
         "content": answer.text,
-        "reasoning_content": told,
+        "reasoning_content": reported,
     }
 
 
@@ -255,8 +257,8 @@ def test_each_block_that_is_accepted_is_sent_as_its_part(
     content = [*_LEFT_OUT, *(block for block, _ in _BLOCKS)]
     with expect("refused"):
         ask(mount(lane, evidence, note_bodies(sent, refuse_noted)), [HumanMessage(content)])
-    for told, (block, part) in zip(sent[0]["messages"][0]["content"], _BLOCKS, strict=True):
-        assert told == part, f"of {block} {told} is sent"
+    for received, (block, part) in zip(sent[0]["messages"][0]["content"], _BLOCKS, strict=True):
+        assert received == part, f"of {block} {received} is sent"
 
 
 _UNSENDABLE: dict[str, Any] = {
@@ -300,8 +302,8 @@ def test_results_in_a_human_message_are_sent_as_results_before_it(
     with expect("refused"):
         ask(model.bind_tools([get_weather]), turns)
     assert turns == before, "a message of the user's was changed"
-    *told, last = sent[0]["messages"][2:]
+    *received, last = sent[0]["messages"][2:]
     assert last == {"role": "user", "content": [_TEXT_PART]}
-    assert [(each["role"], each["tool_call_id"], each["content"]) for each in told] == [
+    assert [(each["role"], each["tool_call_id"], each["content"]) for each in received] == [
         ("tool", each, content) for each, content in told_of.items()
     ]

@@ -35,7 +35,7 @@ _POET = "You are a poetry expert"
 _HAIKU = "Write a haiku about spring"
 _WIRE = [{"role": "system", "content": _POET}, {"role": "user", "content": _HAIKU}]
 
-_TOLD = {
+_REPORTED = {
     "system message": ("The word of the day is gull.", "gull"),
     "earlier message": ("My name is Ada.", "Ada"),
     "earlier answer": ("I am a lighthouse.", "lighthouse"),
@@ -74,8 +74,8 @@ def test_one_question_gets_one_answer(lane: str, model: BaseChatModel) -> None:
         (generations,) = watched.generate([[HumanMessage("Hello, how are you?")]]).generations
         list(watched.stream("Hello, how are you?"))
     streamed = read_answer(traffic.answers[1]).choices
-    told = f"one answer was asked for; {len(generations)} came, and {streamed} in a stream"
-    assert (len(generations), streamed) == (1, 1), told
+    sentence = f"one answer was asked for; {len(generations)} came, and {streamed} in a stream"
+    assert (len(generations), streamed) == (1, 1), sentence
 
 
 @pytest.mark.claim("messages.invoke.dictionaries")
@@ -148,24 +148,26 @@ def test_what_comes_before_a_question_is_read(
     lane: str, model: BaseChatModel, evidence: Evidence
 ) -> None:
     with tapped(model) as (tapped_model, traffic):
-        parts = ("", *_TOLD, _QUESTION)
+        parts = ("", *_REPORTED, _QUESTION)
         texts = [tapped_model.invoke(_write_turns(part)).text for part in parts]
     # Whatever a model makes of it: what does not reach it is not counted either.
     plain, *counts = (read_answer(body).count("prompt_tokens") or 0 for body in traffic.answers)
     counted = {part for part, n in zip(parts[1:], counts, strict=True) if n > plain}
     if not counted:
         evidence.not_applicable("the service counts no tokens of what it is asked")
-    for part in [part for part in _TOLD if not any(_TOLD[part][1] in text for text in texts)]:
-        told = f"no tokens are counted of the {part}, and the answer tells nothing of it"
-        assert part in counted, told
+    for part in [
+        part for part in _REPORTED if not any(_REPORTED[part][1] in text for text in texts)
+    ]:
+        sentence = f"no tokens are counted of the {part}, and the answer tells nothing of it"
+        assert part in counted, sentence
 
 
 def _write_turns(longer: str) -> list[BaseMessage]:
     asked = "What is the word of the day, who am I, and what are you?"
-    texts = {part: text for part, (text, _) in _TOLD.items()} | {_QUESTION: asked}
-    told = (f"{text}{_TALK if part == longer else ''}" for part, text in texts.items())
+    texts = {part: text for part, (text, _) in _REPORTED.items()} | {_QUESTION: asked}
+    reported = (f"{text}{_TALK if part == longer else ''}" for part, text in texts.items())
     kinds = (SystemMessage, HumanMessage, AIMessage, HumanMessage)
-    return [kind(text) for kind, text in zip(kinds, told, strict=True)]
+    return [kind(text) for kind, text in zip(kinds, reported, strict=True)]
 
 
 @pytest.mark.claim("messages.invoke.objects")
@@ -175,9 +177,9 @@ def test_an_answer_goes_back_as_it_came(lane: str, model: BaseChatModel) -> None
         model, BOTH_WAYS[0], [HumanMessage("Hello, how are you?"), first, ("human", "?")]
     )
     # What a model that reasons has thought goes back as well, and others may add to that.
-    told = {"role": "assistant", "content": first.text}
-    assert {name: sent[1].get(name) for name in told} == told
-    assert sent[1].keys() <= {*told, "reasoning_content"} or not chosen().ours
+    reported = {"role": "assistant", "content": first.text}
+    assert {name: sent[1].get(name) for name in reported} == reported
+    assert sent[1].keys() <= {*reported, "reasoning_content"} or not chosen().ours
 
 
 @pytest.mark.claim("messages.invoke.objects")

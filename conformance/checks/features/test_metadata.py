@@ -41,10 +41,10 @@ def test_an_answer_says_why_it_ended(
     lane: str, model: BaseChatModel, ask: Ask, options: dict[str, Any], reason: str
 ) -> None:
     answer = ask(model, TALE, **options)
-    told, words = read_finish(answer), len(answer.text.split())
+    reported, words = read_finish(answer), len(answer.text.split())
     asked = ", ".join(f"{name}={value}" for name, value in options.items()) or "no limit"
-    assert told == reason, (
-        f"with {asked} an answer ends with finish_reason {reason!r}; it reports {told!r} after "
+    assert reported == reason, (
+        f"with {asked} an answer ends with finish_reason {reason!r}; it reports {reported!r} after "
         f"{words} words"
     )
 
@@ -54,9 +54,9 @@ def test_an_answer_says_why_it_ended(
 def test_an_answer_that_calls_a_tool_says_so(lane: str, model: BaseChatModel, ask: Ask) -> None:
     answer = ask(model.bind_tools([get_weather]), ONE_CITY)
     assert answer.tool_calls
-    told = read_finish(answer)
-    assert told == "tool_calls", (
-        f"an answer with a call ends with finish_reason 'tool_calls'; it reports {told!r}"
+    reported = read_finish(answer)
+    assert reported == "tool_calls", (
+        f"an answer with a call ends with finish_reason 'tool_calls'; it reports {reported!r}"
     )
 
 
@@ -71,12 +71,12 @@ def test_an_answer_names_its_provider_its_model_and_its_id(
     with tapped(model) as (tapped_model, traffic):
         metadata = ask(tapped_model, GREETING).response_metadata
     assert traffic.sent[0]["model"] == LANES[lane].model
-    told = read_answer(traffic.answers[0]).told
+    reported = read_answer(traffic.answers[0]).fields
     # Some engines answer under another name of their only model, and some give no id.
-    named = LANES[lane].model if lane == "model-apis" else told.get("model", LANES[lane].model)
+    named = LANES[lane].model if lane == "model-apis" else reported.get("model", LANES[lane].model)
     assert metadata["model_name"] == named
     assert metadata["model_provider"] == "baseten"
-    assert metadata.get("id") == told.get("id")
+    assert metadata.get("id") == reported.get("id")
 
 
 @pytest.mark.claim("metadata.tracing.parameters")
@@ -106,15 +106,15 @@ def _judge_name(start: dict[str, Any], wanted: str) -> None:
     assert named, f"the model is {wanted}; the trace's ls_model_name is {name!r}"
 
 
-def _judge_told(start: dict[str, Any], name: str, wanted: Any) -> None:
+def _judge_reported(start: dict[str, Any], name: str, wanted: Any) -> None:
     """Demand a parameter of a trace; of others only that nothing else is told.
 
     langchain-core's own hook finds a model's parameters in fields of certain names alone, and its
     stop sequences nowhere.
     """
-    told = start["metadata"].get(name)
-    is_told = told == wanted or (told is None and not chosen().ours)
-    assert is_told, f"the parameter is {wanted}; the trace's {name} is {told!r}"
+    reported = start["metadata"].get(name)
+    is_reported = reported == wanted or (reported is None and not chosen().ours)
+    assert is_reported, f"the parameter is {wanted}; the trace's {name} is {reported!r}"
 
 
 class _Trace(BaseCallbackHandler):
@@ -140,9 +140,9 @@ def test_a_trace_names_the_provider_the_model_and_its_parameters(
     _judge_name(start, LANES["model-apis"].model)
     kinds = tuple(start["metadata"].get(f"ls_{name}") for name in ("provider", "model_type"))
     assert kinds == (provider, "chat"), f"a trace of {provider}'s chat model says {kinds}"
-    _judge_told(start, "ls_temperature", cold)
-    _judge_told(start, "ls_max_tokens", 50)
-    _judge_told(start, "ls_stop", ["END"])
+    _judge_reported(start, "ls_temperature", cold)
+    _judge_reported(start, "ls_max_tokens", 50)
+    _judge_reported(start, "ls_stop", ["END"])
     if chosen().ours:  # LangChain has no name for others, which makers may tell or not.
         assert start["invocation_params"].items() >= {("top_p", 0.9), ("temperature", cold)}
 
@@ -180,10 +180,10 @@ def test_a_trace_names_what_the_call_changed(evidence: Evidence, ask: Ask) -> No
         ask(model, GREETING, config={"callbacks": [trace]}, **changed, model_name=other)
     for start in trace.starts:
         _judge_name(start, other)
-        _judge_told(start, "ls_temperature", 0.1)
+        _judge_reported(start, "ls_temperature", 0.1)
         if chosen().ours:  # What else of a call is told is for others to say.
-            _judge_told(start, "ls_max_tokens", 9)
-            _judge_told(start, "ls_stop", ["END"])
+            _judge_reported(start, "ls_max_tokens", 9)
+            _judge_reported(start, "ls_stop", ["END"])
     assert len(trace.starts) == (3 if chosen().ours else 2)
     ask(model.bind_tools([get_weather]), GREETING, config={"callbacks": [trace]})
     assert not chosen().ours or trace.starts[-1]["invocation_params"]["tools"]

@@ -101,8 +101,8 @@ async def test_a_list_is_asked_for_as_an_answer_is(evidence: Evidence) -> None:
     model = mount("model-apis", evidence, answer, max_retries=1, **given)
     for rows in await _list_both_ways(model):
         assert rows
-    told = {(each.header("x-team"), each.target.partition("?")[2]) for each in seen}
-    assert (len(seen), told) == (4, {("harbour", "version=7")})
+    received = {(each.header("x-team"), each.target.partition("?")[2]) for each in seen}
+    assert (len(seen), received) == (4, {("harbour", "version=7")})
 
 
 @pytest.mark.claim("models.list.rows")

@@ -101,8 +101,8 @@ def test_every_documented_parameter_is_sent_as_it_was_given(
             GREETING,
             **(given if door == "call" else {}),
         )
-    told = {name: sent[0].get(name) for name in _PARAMETERS}
-    assert told == _PARAMETERS
+    received = {name: sent[0].get(name) for name in _PARAMETERS}
+    assert received == _PARAMETERS
     assert sent[0]["new_parameter"] == {"a": [1, None]}
 
 
@@ -200,8 +200,8 @@ def test_a_value_of_a_call_wins_under_whichever_name(
     model = mount(lane, evidence, note_bodies(sent, refuse_noted))
     with expect("refused"):
         ask(model.bind(**bound), GREETING, **given)
-    told = [sent[0][name] for name in ("stop", "max_tokens", "model") if name in sent[0]]
-    assert next(iter(given.values())) in told
+    received = [sent[0][name] for name in ("stop", "max_tokens", "model") if name in sent[0]]
+    assert next(iter(given.values())) in received
     others = sent[0].keys() - {"messages", "stream", "stream_options"}
     assert others <= {"model", "stop", "max_tokens"}, f"sent under another name: {others}"
 
@@ -287,8 +287,8 @@ def test_what_is_assigned_or_copied_is_sent_from_then_on(
         with expect("refused"):
             ask(each, GREETING)
     names = ("temperature", "seed", "x", "new")
-    told = [[each.json().get(name) for name in names] for each in seen]
-    assert told == [[0.5, None, 1, 1], [0.3, None, 1, 2], [0.3, 0, 1, 1]]
+    received = [[each.json().get(name) for name in names] for each in seen]
+    assert received == [[0.5, None, 1, 1], [0.3, None, 1, 2], [0.3, 0, 1, 1]]
     placed = [(each.header("x-team"), each.target.partition("?")[2]) for each in seen]
     assert placed == [(None, ""), *[("harbour", "page=9")] * 2]
 
@@ -329,8 +329,8 @@ def test_configured_fields_are_sent(lane: str, evidence: Evidence, ask: Ask) -> 
     )
     ask(fields.with_config(configurable={"heat": 0.3, "size": 9}), GREETING)
     ask(fields, GREETING)
-    told = [(each.get("temperature"), each.get("max_tokens"), each["seed"]) for each in sent]
-    assert told == [(0.3, 9, 7), (None, None, 7)]
+    received = [(each.get("temperature"), each.get("max_tokens"), each["seed"]) for each in sent]
+    assert received == [(0.3, 9, 7), (None, None, 7)]
     is_streamed = ask in (ask_stream, ask_astream)
     assert [each.get("stream", False) for each in sent] == [is_streamed] * 2
 

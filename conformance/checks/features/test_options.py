@@ -162,12 +162,12 @@ def test_a_response_keeps_what_else_the_engine_sent(
         return payload | {"system_fingerprint": "fp-7", "queue_ms": 0}
 
     model = mount(lane, evidence, name_requests("req-7", change_answers(add)))
-    told = ask(model, GREETING, include_response_headers=True).response_metadata
+    reported = ask(model, GREETING, include_response_headers=True).response_metadata
     names = ("matched_stop", "service_tier", "system_fingerprint", "queue_ms", "cached")
-    assert [told.get(name) for name in names] == [7, "flex", "fp-7", 0, False]
-    assert told["token_ids"] == said
-    assert told.get("request_id") == "req-7"
-    assert told["headers"]["content-type"].split(";")[0] in {
+    assert [reported.get(name) for name in names] == [7, "flex", "fp-7", 0, False]
+    assert reported["token_ids"] == said
+    assert reported.get("request_id") == "req-7"
+    assert reported["headers"]["content-type"].split(";")[0] in {
         "application/json",
         "text/event-stream",
     }
@@ -272,15 +272,15 @@ def test_a_cache_answers_an_equal_call_and_no_other(lane: str, evidence: Evidenc
         ask(model, GREETING, temperature=0.1)
         ask(model.bind_tools([get_weather]), GREETING)
         ask(model, GREETING, stop=["END"])
-    told = [
+    received = [
         (body.get("temperature"), bool(body.get("tools")), bool(body.get("stop"))) for body in sent
     ]
-    assert told == [
+    assert received == [
         (0.5, False, False),
         (0.1, False, False),
         (0.5, True, False),
         (0.5, False, True),
-    ], f"temperature, tools and stop sequences of the requests that were sent are {told}"
+    ], f"temperature, tools and stop sequences of the requests that were sent are {received}"
 
 
 @pytest.mark.claim("parameters.given.sent", lane="dedicated")

@@ -240,8 +240,12 @@ def test_chains_and_limiters_of_rate_travel_with_a_model() -> None:
     )
     model = chosen().make(model="zai-org/GLM-5.2", api_key=_KEY, rate_limiter=limiter)
     travel = _TRAVELS["pickle"]
-    told = travel(model).rate_limiter
-    assert (told.requests_per_second, told.check_every_n_seconds, told.max_bucket_size) == (
+    reported = travel(model).rate_limiter
+    assert (
+        reported.requests_per_second,
+        reported.check_every_n_seconds,
+        reported.max_bucket_size,
+    ) == (
         7,
         0.01,
         3,

@@ -128,8 +128,8 @@ def test_a_calls_own_value_wins(lane: str, evidence: Evidence, ask: Ask) -> None
         ask(model, GREETING)
     if not any("temperature" in body for body in sent):
         refer("parameters.given.sent", "a temperature that is given is not sent")
-    told = [body.get("temperature") for body in sent]
-    assert told == [0.3, 0.2, 0.1], f"0.3, 0.2 and 0.1 are the nearest; {told} are sent"
+    received = [body.get("temperature") for body in sent]
+    assert received == [0.3, 0.2, 0.1], f"0.3, 0.2 and 0.1 are the nearest; {received} are sent"
     # That others send no seed of their constructor's, `parameters.given.sent` says.
     wanted = [1, 1, 1] if chosen().ours or sent[-1].get("seed") else [None] * 3
     assert [body.get("seed") for body in sent] == wanted

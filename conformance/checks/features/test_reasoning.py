@@ -89,10 +89,10 @@ def test_reasoning_goes_back_with_its_message(
     thoughts = read_reasoning(call)
     _, replayed, _ = traffic.sent[1]["messages"]
     assert thoughts.strip()
-    told = find_replayed(replayed)
-    if not chosen().ours and not told:
+    reported = find_replayed(replayed)
+    if not chosen().ours and not reported:
         evidence.not_applicable(NO_REPLAY)
-    assert told == thoughts, "the message goes back without the reasoning that came with it"
+    assert reported == thoughts, "the message goes back without the reasoning that came with it"
 
 
 @pytest.mark.claim("reasoning.replay.sent")

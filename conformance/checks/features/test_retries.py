@@ -418,8 +418,8 @@ def test_each_retry_is_logged(
     caplog.set_level(logging.INFO, logger="langchain_baseten")
     with expect("any"):
         ask(mount(lane, evidence, fail, max_retries=2), GREETING)
-    told = [each.getMessage() for each in caplog.records if each.name == "langchain_baseten"]
-    assert [_LOGGED[failure] in each for each in told] == [True, True]
+    reported = [each.getMessage() for each in caplog.records if each.name == "langchain_baseten"]
+    assert [_LOGGED[failure] in each for each in reported] == [True, True]
 
 
 @pytest.mark.claim("retries.stream.handed-out")
@@ -444,5 +444,5 @@ def test_nothing_is_tried_again_once_a_word_was_handed_out(
     if not said and not chosen().ours:
         evidence.not_applicable("no word was handed out before the error, as others may wait")
     assert said
-    told = f"the answer had begun, and was asked for again: {len(seen)} requests came"
-    assert len(seen) == 1, told
+    sentence = f"the answer had begun, and was asked for again: {len(seen)} requests came"
+    assert len(seen) == 1, sentence

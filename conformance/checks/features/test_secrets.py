@@ -66,7 +66,7 @@ _BEGUN = re.compile(r"\w+(?=\[redacted\])")
 
 
 def _show(error: BaseException) -> str:
-    told = [str(value) for value in vars(error).values()]
+    reported = [str(value) for value in vars(error).values()]
     package = type(error).__module__.partition(".")[0]
     frames = (frame for frame, _ in walk_tb(error.__traceback__))
     held = [
@@ -76,7 +76,7 @@ def _show(error: BaseException) -> str:
         for name, value in frame.f_locals.items()
     ]
     chained = f"{error.__cause__!r} {error.__context__!r}"
-    return f"{error} {error!r} {told} {held} {chained} {pickle.dumps(error).decode('latin-1')}"
+    return f"{error} {error!r} {reported} {held} {chained} {pickle.dumps(error).decode('latin-1')}"
 
 
 @pytest.mark.claim("errors.key.hidden")
@@ -96,9 +96,9 @@ def test_no_spelling_of_a_key_that_the_server_repeats_is_shown(
         ask(model, GREETING)
     error = caught.value
     assert spelt not in _show(error)
-    told = (str(error).partition(" (")[0], error.body["error"], error.response.headers["x-key"])
+    reported = (str(error).partition(" (")[0], error.body["error"], error.response.headers["x-key"])
     said = "Bad key <[redacted]>, [redacted]."
-    assert tuple(_BEGUN.sub("", text) for text in told) == (said, said, "[redacted]")
+    assert tuple(_BEGUN.sub("", text) for text in reported) == (said, said, "[redacted]")
 
 
 @pytest.mark.claim("errors.key.hidden")
@@ -185,9 +185,9 @@ def test_a_key_inside_a_response_is_hidden_but_in_the_words_of_the_model(
     model = mount("model-apis", evidence, answer, api_key=_KEY, **own)
     message = ask(model, TALE, include_response_headers=True)
     assert _KEY in (message.text or _KEY), "what the model wrote was hidden"
-    told = message.response_metadata
-    assert "[redacted]" in told.get("system_fingerprint", "[redacted]")
-    shown = [secret for secret in ("S3cret", _SIGNATURE) if secret in str(told)]
+    reported = message.response_metadata
+    assert "[redacted]" in reported.get("system_fingerprint", "[redacted]")
+    shown = [secret for secret in ("S3cret", _SIGNATURE) if secret in str(reported)]
     assert not shown, "the response metadata repeat the key or a credential"
 
 
@@ -210,11 +210,11 @@ def test_a_key_in_a_call_or_in_reasoning_is_as_the_model_wrote_it(
     model = mount("model-apis", evidence, change_answers(repeat), api_key=_KEY)
     message = ask(model.bind_tools([get_weather]), ONE_CITY)
     # That each of them arrives is what other checks ask; here what arrives is not hidden.
-    told = [text for call in message.tool_calls for text in (call["id"], call["args"])]
-    told.append(message.additional_kwargs.get("reasoning_content"))
-    told.append(message.response_metadata.get("logprobs"))
-    assert any(told), "nothing of what the model wrote arrived"
-    hidden = [part for part in told if part and _KEY not in str(part)]
+    reported = [text for call in message.tool_calls for text in (call["id"], call["args"])]
+    reported.append(message.additional_kwargs.get("reasoning_content"))
+    reported.append(message.response_metadata.get("logprobs"))
+    assert any(reported), "nothing of what the model wrote arrived"
+    hidden = [part for part in reported if part and _KEY not in str(part)]
     assert not hidden, "what the model wrote was hidden as if it were the client's key"
 
 
@@ -264,8 +264,8 @@ def test_kept_headers_hold_no_cookies(lane: str, evidence: Evidence, ask: Ask) -
         named = (("set-cookie", "a=1"), ("x-region", "eu"))
         return type(plan)(plan.status, (*plan.headers, *named), plan.pieces, plan.ending)
 
-    told = ask(mount(lane, evidence, answer, include_response_headers=True), GREETING)
-    headers = told.response_metadata["headers"]
+    reported = ask(mount(lane, evidence, answer, include_response_headers=True), GREETING)
+    headers = reported.response_metadata["headers"]
     assert headers["x-region"] == "eu"
     assert "set-cookie" not in headers
 

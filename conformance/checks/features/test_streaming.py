@@ -73,9 +73,9 @@ def called(message: AIMessage) -> list[tuple[str, dict[str, Any]]]:
 def loses_calls(message: AIMessage) -> bool:
     """Whether another maker's content blocks lack calls that it has beside."""
     blocks: list[Any] = list(message.content_blocks)
-    told = [block["name"] for block in blocks if block["type"] == "tool_call"]
+    reported = [block["name"] for block in blocks if block["type"] == "tool_call"]
     names = [name for name, _ in called(message)]
-    return not chosen().ours and bool(names) and told != names
+    return not chosen().ours and bool(names) and reported != names
 
 
 def breaks_calls(chunks: list[AIMessageChunk]) -> bool:
@@ -147,12 +147,12 @@ def test_the_sum_of_the_pieces_is_the_invoked_answer(model: BaseChatModel, promp
     assert len(grown) < _CHANCE or not all(grown), "each chunk repeats all of the text before it"
     for message, body in zip((streamed, invoked), traffic.answers, strict=True):
         judge_reading(message, body)
-    told, sent = invoked.response_metadata, read_answer(traffic.answers[0]).told
+    reported, sent = invoked.response_metadata, read_answer(traffic.answers[0]).fields
     # What a service says in whole answers only is lacking in streams; what it says of a single
     # answer, such as its timings, differs. What others make of it is theirs to say.
-    more = {k for k in told.keys() - STREAM_ONLY if f'"{k}"' in traffic.answers[0]}
+    more = {k for k in reported.keys() - STREAM_ONLY if f'"{k}"' in traffic.answers[0]}
     names = COMMON | {"model_provider"} | more if chosen().ours else COMMON
-    kept = {k: sent.get(k, v) for k, v in told.items() if k in names and v is not None}
+    kept = {k: sent.get(k, v) for k, v in reported.items() if k in names and v is not None}
     found = {k: streamed.response_metadata.get(k) for k in kept}
     assert found == kept, f"the metadata of the invoked answer are {kept}; of the stream {found}"
 
@@ -192,12 +192,12 @@ def test_text_reasoning_and_calls_never_merge(
     bound = reasoning_model.bind_tools([get_weather], **named)
     chunks = stream(bound, TWO_CITIES)
     blocks: list[Any] = list(add_up(chunks).content_blocks)
-    told = [block["type"] for block in blocks]
-    if not chosen().ours and "reasoning" not in told:  # `reasoning.answer.kept` judges that.
+    reported = [block["type"] for block in blocks]
+    if not chosen().ours and "reasoning" not in reported:  # `reasoning.answer.kept` judges that.
         blocks.insert(0, {"type": "reasoning", "reasoning": ""})
     wanted = ["reasoning", "text", "tool_call", "tool_call"]
     assert [block["type"] for block in blocks] == wanted, (
-        f"the service sent reasoning, text and two calls; the content blocks are {told}"
+        f"the service sent reasoning, text and two calls; the content blocks are {reported}"
     )
     pieces: list[Any] = [block for chunk in chunks[:-1] for block in chunk.content_blocks]
     for kind, whole in zip(("reasoning", "text"), blocks, strict=False):
@@ -221,8 +221,8 @@ def test_standard_blocks_tell_the_whole_answer(
     answer = ask(reasoning_model.bind_tools([get_weather], **named), ONE_CITY)
     if version == "v1" and ask is BOTH_WAYS[1] and loses_calls(answer):
         evidence.not_applicable(MERGED)
-    told: list[Any] = list(answer.content_blocks)
-    by_kind = {block["type"]: block for block in told}
+    reported: list[Any] = list(answer.content_blocks)
+    by_kind = {block["type"]: block for block in reported}
     kinds = {*by_kind, "text"}
     if chosen().ours or "reasoning" in kinds:  # `reasoning.answer.kept` judges others' without.
         assert "reasoning" in kinds, "the content blocks hold no reasoning, which the service sent"
@@ -232,13 +232,15 @@ def test_standard_blocks_tell_the_whole_answer(
         f"the service sent text and a call; the content blocks are {sorted(kinds)}"
     )
     assert by_kind["tool_call"]["name"] == "get_weather"
-    told_args = by_kind["tool_call"]["args"]
-    assert told_args == {"city": "Paris"}, f"a call for Paris came; its block holds {told_args}"
-    assert "".join(block["text"] for block in told if block["type"] == "text") == answer.text
+    reported_args = by_kind["tool_call"]["args"]
+    assert reported_args == {"city": "Paris"}, (
+        f"a call for Paris came; its block holds {reported_args}"
+    )
+    assert "".join(block["text"] for block in reported if block["type"] == "text") == answer.text
     if chosen().ours:  # Others may keep blocks in the content, in either version.
         order = ("reasoning", "text", "tool_call")  # An engine may send no text beside a call.
-        assert [block["type"] for block in told] == [kind for kind in order if kind in by_kind]
-        assert answer.content == (told if version == "v1" else answer.text)
+        assert [block["type"] for block in reported] == [kind for kind in order if kind in by_kind]
+        assert answer.content == (reported if version == "v1" else answer.text)
 
 
 @pytest.mark.claim("streaming.events.typed")
@@ -248,14 +250,14 @@ def test_typed_events_tell_the_same_story(
     with tapped(model) as (tapped_model, traffic):
         reasoning_model, named = at_model(tapped_model, LANES[lane].reasoning_model)
         bound: Any = reasoning_model.bind_tools([get_weather], **named)
-        told = _open_events(bound, evidence)
-        deltas = [event["delta"] for event in told if event["event"] == "content-block-delta"]
+        reported = _open_events(bound, evidence)
+        deltas = [event["delta"] for event in reported if event["event"] == "content-block-delta"]
         chunks = stream(bound, TWO_CITIES)
     whole = add_up(chunks)
     # langchain-core makes the events of the blocks of each chunk, if a client does not.
-    if called(told.output) != called(whole) and breaks_calls(chunks):
+    if called(reported.output) != called(whole) and breaks_calls(chunks):
         refer("blocks.whole.told", EMPTIED)
-    for message, body in zip((told.output, whole), traffic.answers, strict=True):
+    for message, body in zip((reported.output, whole), traffic.answers, strict=True):
         judge_reading(message, body)
     answer = read_answer(traffic.answers[0])
     # Others may keep reasoning where no content block is made of it, of which events are made.
@@ -263,22 +265,24 @@ def test_typed_events_tell_the_same_story(
     kept = read_reasoning(whole) if chosen().ours else in_blocks
     thoughts = answer.reasoning if kept else ""
     for kind, said in (("reasoning", thoughts), ("text", answer.text)):
-        told_so = "".join(d[kind] for d in deltas if d["type"] == f"{kind}-delta")
-        assert told_so == said, f"the service sent the {kind} {said!r}; the events tell {told_so!r}"
+        reported_text = "".join(d[kind] for d in deltas if d["type"] == f"{kind}-delta")
+        assert reported_text == said, (
+            f"the service sent the {kind} {said!r}; the events tell {reported_text!r}"
+        )
     # Two requests: their ids differ, and the second may find more of its prompt in a cache.
     for name, spelt in COUNTS.items():
         # Whether a stream of others reports usage, and how it adds it up, is another claim.
-        counted, added = ((m.usage_metadata or {}).get(name) for m in (told.output, whole))
+        counted, added = ((m.usage_metadata or {}).get(name) for m in (reported.output, whole))
         sent = answer.count(spelt)
-        told_alike = not chosen().ours and (not counted or counted == added)
-        assert sent is None or counted == sent or told_alike, (
+        counted_alike = not chosen().ours and (not counted or counted == added)
+        assert sent is None or counted == sent or counted_alike, (
             f"the service sent {spelt} {sent}; the typed events tell of {name} {counted}"
         )
     for name in ("finish_reason", "model_name"):
-        assert told.output.response_metadata.get(name) == whole.response_metadata.get(name)
+        assert reported.output.response_metadata.get(name) == whole.response_metadata.get(name)
     if chosen().ours:
-        assert told.output.response_metadata.get("id") == answer.told.get("id")
-    assert told.output.id
+        assert reported.output.response_metadata.get("id") == answer.fields.get("id")
+    assert reported.output.id
 
 
 def _open_events(bound: Any, evidence: Evidence) -> Any:
@@ -469,9 +473,9 @@ def test_a_request_refused_after_the_200_is_an_error(
         f"the service refused inside the stream: {sentence}; nothing was raised"
     )
     refusal = refusals[0]
-    told = " ".join(str(refusal).split())
-    assert sentence[:100] in told or says(refusal, sentence[:100]), (
-        f"the service said {sentence!r} inside the stream; the error says {told}"
+    reported = " ".join(str(refusal).split())
+    assert sentence[:100] in reported or says(refusal, sentence[:100]), (
+        f"the service said {sentence!r} inside the stream; the error says {reported}"
     )
     if chosen().ours or refused:  # The HTTP status was 200, and others may have one for that.
         expect_status(refusal, status if refused else code or _REFUSED)

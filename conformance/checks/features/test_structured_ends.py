@@ -195,8 +195,8 @@ def test_a_tool_keeps_its_definitions_descriptions_and_limits(
             ask(bound, _PLAN)
     for body in sent:
         written = body["tools"][0]["function"]["parameters"]
-        told = {name: written.get(name) for name in _PARTS}
-        assert told == {name: _TOUR[name] for name in _PARTS}
+        reported = {name: written.get(name) for name in _PARTS}
+        assert reported == {name: _TOUR[name] for name in _PARTS}
 
 
 class OldBranch(OldBaseModel):
@@ -291,9 +291,9 @@ def test_an_object_is_made_of_classes_all_the_way_down_or_not_at_all(
         return _take_last(ask, bound)
 
     whole = plan('{"cityName": "Rome", "days": "3", "stops": [{"name": "Forum"}]}')
-    told = whole["parsed"] if raw else whole
-    assert told == Trip(cityName="Rome", days="3", stops=[Stop(name="Forum")])
-    assert isinstance(told.stops[0], Stop)
+    reported = whole["parsed"] if raw else whole
+    assert reported == Trip(cityName="Rome", days="3", stops=[Stop(name="Forum")])
+    assert isinstance(reported.stops[0], Stop)
     empty = plan("{}", {"title": "Trip", "type": "object", "properties": {}})
     assert (empty["parsed"] if raw else empty) == {}
     nothing: dict[str, Any] = {
@@ -426,8 +426,8 @@ def test_the_texts_of_an_answer_are_parsed_letter_by_letter(
     change = _say(f'{{"city": "{city}", "days": 12345678901234567890}}')
     model = mount(lane, evidence, change_answers(change))
     answer = ask(model.with_structured_output(Visit, method=method, **_RAW), _PLAN)
-    told = "  e\u0301 \u00e9 \u212b \ufb01 京都 🌧\r\n\ufeff "
-    assert answer["parsed"] == Visit(city=told, days=12_345_678_901_234_567_890)
+    sentence = "  e\u0301 \u00e9 \u212b \ufb01 京都 🌧\r\n\ufeff "
+    assert answer["parsed"] == Visit(city=sentence, days=12_345_678_901_234_567_890)
 
 
 @pytest.mark.claim("structured.method.json-schema")

@@ -56,14 +56,14 @@ _NAME = "get-Weather_2"
 _LONG = f"{_TEXT}{' '.join(map(str, range(13_000)))}{_TEXT}"
 
 
-def find_difference(told: Any, wanted: str) -> str:
+def find_difference(reported: Any, wanted: str) -> str:
     """Return where a text differs, empty if nowhere: pytest takes minutes to lay long ones out."""
-    if told == wanted or not isinstance(told, str):
-        return "" if told == wanted else f"it is no text: {told!r:.80}"
-    pairs = enumerate(zip_longest(told, wanted))
+    if reported == wanted or not isinstance(reported, str):
+        return "" if reported == wanted else f"it is no text: {reported!r:.80}"
+    pairs = enumerate(zip_longest(reported, wanted))
     at = next(number for number, (one, other) in pairs if one != other)
-    places = f"{told[at : at + 20]!r} stands for {wanted[at : at + 20]!r} at letter {at}"
-    return f"{places}, {len(told)} letters for {len(wanted)}"
+    places = f"{reported[at : at + 20]!r} stands for {wanted[at : at + 20]!r} at letter {at}"
+    return f"{places}, {len(reported)} letters for {len(wanted)}"
 
 
 @pytest.mark.claim("messages.invoke.string")
@@ -97,8 +97,8 @@ def test_the_text_of_each_message_is_sent_letter_by_letter_in_its_turn(
     bound = mount(lane, evidence, note_bodies(sent, refuse_noted)).bind_tools([get_weather])
     with expect("refused"):
         ask(bound, turns)
-    told = [(each["role"], _read_texts(each.get("content"))) for each in sent[0]["messages"]]
-    for (role, texts), turn in zip(told, turns, strict=True):
+    received = [(each["role"], _read_texts(each.get("content"))) for each in sent[0]["messages"]]
+    for (role, texts), turn in zip(received, turns, strict=True):
         assert role == _ROLES[turn.type], f"a {turn.type} message is sent as one of {role}"
         wanted = _read_texts(turn.content)
         if not chosen().ours and len(texts) == 1 and all(text in texts[0] for text in wanted):
@@ -126,16 +126,16 @@ _ARGUMENTS: dict[str, Any] = {
 }
 
 
-def judge_arguments(told: dict[str, Any]) -> None:
+def judge_arguments(reported: dict[str, Any]) -> None:
     """Demand that the arguments of a call are those above.
 
     Raises:
         AssertionError: They are not.
     """
-    assert told.keys() == _ARGUMENTS.keys()
-    assert not find_difference(told["city"], _LONG), "a text among the arguments was altered"
+    assert reported.keys() == _ARGUMENTS.keys()
+    assert not find_difference(reported["city"], _LONG), "a text among the arguments was altered"
     for name in _ARGUMENTS.keys() - {"city"}:
-        is_same = told[name] == _ARGUMENTS[name]
+        is_same = reported[name] == _ARGUMENTS[name]
         assert is_same, f"the argument {name!r} was altered"
 
 
@@ -166,8 +166,8 @@ def test_roles_of_ones_own_and_blocks_of_an_assistant_are_sent(
     ]
     with expect("refused"):
         ask(model, turns)
-    told = [(each["role"], each["content"]) for each in sent[0]["messages"]]
-    assert told == [
+    received = [(each["role"], each["content"]) for each in sent[0]["messages"]]
+    assert received == [
         ("developer", "Be kind."),
         ("assistant", "one two"),
         ("assistant", ""),
@@ -198,10 +198,12 @@ def test_reasoning_arrives_letter_by_letter(lane: str, evidence: Evidence, ask: 
     reasoning_model, named = at_model(model, LANES[lane].reasoning_model)
     with _reading(lane, evidence, ask):
         blocks: list[Any] = list(ask(reasoning_model, "Hello", **named).content_blocks)
-    told = "".join(block.get("reasoning", "") for block in blocks if block["type"] == "reasoning")
-    if not chosen().ours and not told:
+    reported = "".join(
+        block.get("reasoning", "") for block in blocks if block["type"] == "reasoning"
+    )
+    if not chosen().ours and not reported:
         evidence.not_applicable("the content blocks hold no reasoning, as another check says")
-    assert not find_difference(told, _LONG), "the reasoning was altered"
+    assert not find_difference(reported, _LONG), "the reasoning was altered"
 
 
 @contextmanager
@@ -236,7 +238,7 @@ _HUGE = "Nets are mended and boats are counted. " * 150_000
 """Of some megabytes, fewer than the eight that an event may have."""
 _LETTERS = "Łódź, naïve, Москва, 東京, 서울, 🌧 👩\u200d🚀 𠮷"
 _REPEAT = f"Repeat after me: {_LETTERS}"
-_TOLD = {
+_REPORTED = {
     "all": _TEXT,
     "long": _LONG,
     "huge": _HUGE,
@@ -248,7 +250,7 @@ _TOLD = {
 
 @pytest.mark.claim("streaming.sync.adds-up")
 @every_way
-@pytest.mark.parametrize("text", _TOLD.values(), ids=_TOLD)
+@pytest.mark.parametrize("text", _REPORTED.values(), ids=_REPORTED)
 def test_a_text_arrives_letter_by_letter(
     lane: str, evidence: Evidence, ask: Ask, text: str
 ) -> None:
@@ -256,8 +258,8 @@ def test_a_text_arrives_letter_by_letter(
         evidence.not_applicable("others may read reasoning off such marks, and limit an event")
     change = change_plans(lambda plan: _rewrite(_say(text, plan), _cut))
     with _naming_letters(text):
-        told = ask(mount(lane, evidence, change), "Hello").text
-    assert not find_difference(told, text), "the text was altered"
+        reported = ask(mount(lane, evidence, change), "Hello").text
+    assert not find_difference(reported, text), "the text was altered"
 
 
 @contextmanager
@@ -347,9 +349,9 @@ def test_halves_of_a_letter_in_two_events_are_joined(
         change_plans(lambda plan: replace(plan, pieces=tuple(map(write, plan.pieces)))),
     )
     message = ask(model, "Repeat after me: one two three four")
-    told = {**message.additional_kwargs, "content": message.text}
-    told["tool_calls"] = "".join(each["args"]["city"] for each in message.tool_calls)
-    assert told[name].endswith("one 🌧 two")
+    reported = {**message.additional_kwargs, "content": message.text}
+    reported["tool_calls"] = "".join(each["args"]["city"] for each in message.tool_calls)
+    assert reported[name].endswith("one 🌧 two")
 
 
 def _say(text: str, plan: AnswerPlan) -> AnswerPlan:
@@ -437,9 +439,9 @@ def test_every_form_of_an_event_is_read(lane: str, evidence: Evidence, ask: Ask,
     text = _choose_text()
     model = mount(lane, evidence, change_plans(lambda plan: _rewrite(_say(text, plan), change)))
     with catching() as errors:
-        told = ask(model, "Hello").text
+        reported = ask(model, "Hello").text
     assert not errors, f"events of the form {form!r} are sent: {errors}"
-    assert not find_difference(told, text), "the text was altered"
+    assert not find_difference(reported, text), "the text was altered"
 
 
 @pytest.mark.claim("streaming.sync.adds-up")

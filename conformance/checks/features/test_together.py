@@ -133,8 +133,8 @@ def test_each_part_of_a_conversation_is_sent_beside_all_others(
     for turn in sent[0]["messages"]:
         for call in turn.get("tool_calls", ()):
             call["function"]["arguments"] = json.loads(call["function"]["arguments"])
-    for told, wanted in zip(sent[0]["messages"], _SENT, strict=True):
-        assert told == wanted
+    for received, wanted in zip(sent[0]["messages"], _SENT, strict=True):
+        assert received == wanted
     assert {name: sent[0].get(name) for name in _PARAMETERS} == _PARAMETERS
     assert sent[0]["tools"]
 
@@ -174,8 +174,8 @@ def test_each_of_several_calls_is_read_by_itself_and_so_is_the_text_behind_them(
     message = ask(model.bind_tools([get_weather]), "Repeat after me: one two three")
     assert message.text == "one two three"
     valid = {"Paris": {"city": "Paris"}, "nothing": {}, "no text": {}, "Lima": {"city": "Lima"}}
-    told = [(each["id"], each["args"]) for each in message.tool_calls]
-    assert told == [*valid.items()]
+    reported = [(each["id"], each["args"]) for each in message.tool_calls]
+    assert reported == [*valid.items()]
     names = [each["name"] for each in message.tool_calls]
     assert names == [f"functions.tool_{number}" for number in (9, 7, 5, 4)]
     broken = {each["id"]: str(each["args"]) for each in message.invalid_tool_calls}
@@ -244,8 +244,8 @@ def test_a_call_is_what_it_was_before_another_call_of_its_model(
     answers: list[Any] = []
 
     def note(request: Request) -> None:
-        told = (request.url, dict(request.headers), request.content)
-        sent.append((*told, dict(request.extensions["timeout"])))
+        received = (request.url, dict(request.headers), request.content)
+        sent.append((*received, dict(request.extensions["timeout"])))
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         due = answers.pop(0) if answers else 200
@@ -261,11 +261,15 @@ def test_a_call_is_what_it_was_before_another_call_of_its_model(
     def tell(**options: Any) -> Any:
         sent.clear()
         answers[:] = [503]
-        told: Any = None
+        received: Any = None
         with suppress(Exception):  # What is tried again, other claims tell.
-            told = ask(model, _TALK, **options)
+            received = ask(model, _TALK, **options)
         assert sent[1:] in ([], sent[:1]), "the second try is another request"
-        about = told and (told.text, told.usage_metadata, sorted(told.response_metadata))
+        about = received and (
+            received.text,
+            received.usage_metadata,
+            sorted(received.response_metadata),
+        )
         return [*sent], about
 
     given: dict[str, Any] = {

@@ -182,8 +182,8 @@ def test_a_tool_of_another_vendor_is_one_on_the_wire(evidence: Evidence, ask: As
     without = {"type": "function", "function": {**_TELL, "parameters": empty}}
     wanted = [*([function] * len(_TOOLS)), without, _HOSTED]
     names = [*_TOOLS, "bare mcp", "hosted"]
-    for name, told, one in zip(names, sent[0]["tools"], wanted, strict=True):
-        assert told == one, f"a tool as of {name} is sent as {told}"
+    for name, received, one in zip(names, sent[0]["tools"], wanted, strict=True):
+        assert received == one, f"a tool as of {name} is sent as {received}"
 
 
 class Move(BaseModel):
@@ -243,9 +243,9 @@ def test_a_tool_asks_for_what_the_model_has_to_give_and_for_nothing_else(
             ask(asked, GREETING, **options)
     assert sent[1]["tools"] == sent[0]["tools"], "tools of a call are sent otherwise than bound"
     functions = [each["function"] for each in sent[0]["tools"]]
-    told = [(f["parameters"]["properties"], f["parameters"]["required"]) for f in functions]
+    reported = [(f["parameters"]["properties"], f["parameters"]["required"]) for f in functions]
     wanted = [(names, required) for _, names, required in _REQUIRED]
-    assert [([*names], required) for names, required in told] == wanted
+    assert [([*names], required) for names, required in reported] == wanted
     assert "swimmers" in functions[3]["description"]
 
 

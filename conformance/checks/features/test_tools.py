@@ -142,8 +142,8 @@ def test_a_forced_call_is_sent_as_such_and_comes(model: BaseChatModel, choice: A
     forced = [named if choice == "get_weather" else "required"]
     if len(tools) == 1:
         forced.append(named)
-    told = read_choice(traffic.sent[0])
-    assert told in forced, f"the tool_choice {choice} was bound; what is sent is {told}"
+    received = read_choice(traffic.sent[0])
+    assert received in forced, f"the tool_choice {choice} was bound; what is sent is {received}"
     assert read_calls(message)[0] == PARIS
 
 
@@ -266,10 +266,11 @@ def test_every_form_of_a_tool_is_one_on_the_wire(form: Any, name: str, evidence:
     model = mount("model-apis", evidence, note_bodies(sent))
     model.bind_tools([form]).invoke(GREETING)
     function = {"name": name, **DESCRIBED, "parameters": PARAMETERS}
-    told = sent[0]["tools"] if chosen().ours else list(map(_loosen, sent[0]["tools"]))
+    received = sent[0]["tools"] if chosen().ours else list(map(_loosen, sent[0]["tools"]))
     # One cause, whichever form shows it: reports tell reasons apart by what precedes the JSON.
-    assert told == [{"type": "function", "function": function}], (
-        f"a tool of a name, a description and a city is sent as something else: {json.dumps(told)}"
+    assert received == [{"type": "function", "function": function}], (
+        "a tool of a name, a description and a city is sent as something else: "
+        f"{json.dumps(received)}"
     )
 
 
@@ -402,8 +403,8 @@ def test_calls_and_their_results_go_back_to_the_service(model: BaseChatModel, st
         bound = tapped_model.bind_tools([get_weather])
         called = bound.invoke(ONE_CITY)
         [call_id] = read_ids(called)
-        told = ToolMessage(result, tool_call_id=call_id, status=status)
-        answer = bound.invoke([HumanMessage(ONE_CITY), called, told])
+        reported = ToolMessage(result, tool_call_id=call_id, status=status)
+        answer = bound.invoke([HumanMessage(ONE_CITY), called, reported])
     _, assistant, tool_message = traffic.sent[1]["messages"]
     assert assistant["tool_calls"][0]["id"] == tool_message["tool_call_id"]
     assert tool_message["tool_call_id"] == call_id or not chosen().ours  # Others may rename both.

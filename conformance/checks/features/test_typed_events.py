@@ -43,7 +43,7 @@ _SAID = "one two three four"
 _QUESTION = f"Repeat after me: {_SAID}"
 
 
-def _told_both_ways(check: CheckT) -> CheckT:
+def _reported_both_ways(check: CheckT) -> CheckT:
     """Run a check with typed events told and awaited, which langchain-core calls beta."""
     both = pytest.mark.parametrize("way", ["stream_events", "astream_events"])
     beta = "ignore::langchain_core._api.LangChainBetaWarning"
@@ -54,15 +54,15 @@ def _told_both_ways(check: CheckT) -> CheckT:
 async def _tell_events(model: Any, prompt: str, way: str, **options: Any) -> tuple[list[Any], Any]:
     """Return the typed events of an answer, and the message that they end in."""
     if way == "stream_events":
-        told = model.stream_events(prompt, version="v3", **options)
-        return list(told), told.output
-    told = await model.astream_events(prompt, version="v3", **options)
-    return [event async for event in told], await told.output
+        reported = model.stream_events(prompt, version="v3", **options)
+        return list(reported), reported.output
+    reported = await model.astream_events(prompt, version="v3", **options)
+    return [event async for event in reported], await reported.output
 
 
 @pytest.mark.claim("streaming.events.typed")
 @pytest.mark.own_client_only("how typed events are awaited is another check's, for others")
-@_told_both_ways
+@_reported_both_ways
 async def test_typed_events_tell_all_that_the_chunks_tell_in_both_colours(
     lane: str, evidence: Evidence, way: str
 ) -> None:
@@ -115,7 +115,7 @@ def test_a_chunk_that_is_changed_changes_no_other(lane: str, evidence: Evidence)
 
 @pytest.mark.claim("streaming.events.typed", lane="dedicated")
 @pytest.mark.own_client_only("others may tell no log probabilities in typed events")
-@_told_both_ways
+@_reported_both_ways
 async def test_typed_events_end_in_the_metadata_of_all_chunks(
     lane: str, evidence: Evidence, way: str
 ) -> None:
@@ -123,14 +123,14 @@ async def test_typed_events_end_in_the_metadata_of_all_chunks(
     _, output = await _tell_events(model, _QUESTION, way)
     if not hasattr(content, "RefusalContentBlock"):
         evidence.not_applicable("langchain-core before 1.7.5 makes events of chunks by itself")
-    told, whole = output.response_metadata, add_up(model.stream(_QUESTION)).response_metadata
-    assert len(told["logprobs"]["content"]) > 1
-    assert told | {"id": whole["id"]} == whole | {"output_version": "v1"}
+    reported, whole = output.response_metadata, add_up(model.stream(_QUESTION)).response_metadata
+    assert len(reported["logprobs"]["content"]) > 1
+    assert reported | {"id": whole["id"]} == whole | {"output_version": "v1"}
 
 
 @pytest.mark.claim("streaming.events.typed")
 @pytest.mark.own_client_only("which options a call takes is for each maker to say")
-@_told_both_ways
+@_reported_both_ways
 async def test_typed_events_are_asked_for_with_the_options_of_the_call(
     lane: str, evidence: Evidence, way: str
 ) -> None:
@@ -166,7 +166,7 @@ _ENDS: dict[str, Callable[[list[BodyPiece]], list[BodyPiece]]] = {
 
 @pytest.mark.claim("streaming.events.typed")
 @pytest.mark.own_client_only("others keep nowhere what had arrived")
-@_told_both_ways
+@_reported_both_ways
 @pytest.mark.parametrize("end", _ENDS)
 async def test_typed_events_that_break_off_end_in_an_error_that_holds_what_had_arrived(
     lane: str, evidence: Evidence, way: str, end: str
@@ -178,14 +178,14 @@ async def test_typed_events_that_break_off_end_in_an_error_that_holds_what_had_a
     model = mount(lane, evidence, change_plans(break_off), **settings)
     with expect("any") as caught:
         await _tell_events(model, _QUESTION, way)
-    told = caught.value.partial.text
-    assert told
-    assert _SAID.startswith(told)
+    reported = caught.value.partial.text
+    assert reported
+    assert _SAID.startswith(reported)
 
 
 @pytest.mark.claim("streaming.events.typed")
 @pytest.mark.own_client_only("it derives from our own class")
-@_told_both_ways
+@_reported_both_ways
 async def test_a_subclass_with_a_stream_of_its_own_tells_typed_events_of_its_chunks(
     lane: str, evidence: Evidence, way: str
 ) -> None:
@@ -214,7 +214,7 @@ async def test_a_subclass_with_a_stream_of_its_own_tells_typed_events_of_its_chu
 
 @pytest.mark.claim("tools.choice.lost-call")
 @pytest.mark.own_client_only("the warning is a class of langchain-baseten", applies=False)
-@_told_both_ways
+@_reported_both_ways
 async def test_typed_events_point_out_a_forced_call_that_did_not_come(
     lane: str, evidence: Evidence, way: str
 ) -> None:

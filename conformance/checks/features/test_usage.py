@@ -72,10 +72,14 @@ def demand_usage(usage: UsageMetadata | None) -> UsageMetadata:
 
 def judge_counts(usage: UsageMetadata) -> None:
     """Demand tokens of prompt and answer, and a sum that is theirs."""
-    told = usage["input_tokens"], usage["output_tokens"]
-    assert min(told) > 0, f"{told[0]} tokens of a prompt and {told[1]} of its answer are counted"
+    reported = usage["input_tokens"], usage["output_tokens"]
+    assert min(reported) > 0, (
+        f"{reported[0]} tokens of a prompt and {reported[1]} of its answer are counted"
+    )
     total = usage["total_tokens"]
-    assert total == sum(told), f"{told[0]} and {told[1]} tokens are counted, and {total} in all"
+    assert total == sum(reported), (
+        f"{reported[0]} and {reported[1]} tokens are counted, and {total} in all"
+    )
 
 
 def _skip_unread(evidence: Evidence, usage: Any, body: dict[str, Any]) -> None:
@@ -90,15 +94,15 @@ def test_an_answer_reports_prompt_answer_and_sum_once(lane: str, model: BaseChat
         answer = tapped_model.invoke(GREETING)
     usage, sent = answer.usage_metadata, read_answer(traffic.answers[0]).usage
     usage = demand_usage(usage)
-    told = usage["input_tokens"], usage["output_tokens"]
+    reported = usage["input_tokens"], usage["output_tokens"]
     wanted = tuple(sent.get(name) for name in _COUNTS)
-    if told != wanted:
+    if reported != wanted:
         refer_if_streamed(traffic.sent[0])
-    assert told == wanted, f"the service counted {wanted} tokens; the answer reports {told}"
+    assert reported == wanted, f"the service counted {wanted} tokens; the answer reports {reported}"
     judge_counts(usage)
     if not chosen().ours:  # What else of it stands in the metadata is for others to say.
         return
-    assert answer.response_metadata["token_usage"].items() >= {*zip(_COUNTS, told, strict=True)}
+    assert answer.response_metadata["token_usage"].items() >= {*zip(_COUNTS, reported, strict=True)}
     assert counted.usage_metadata == {answer.response_metadata["model_name"]: usage}
 
 
@@ -121,10 +125,10 @@ def test_the_tokens_of_several_calls_are_summed_by_model(
         summed_up: Any = model.generate(asked).llm_output
         tokens = [demand_usage(answer.usage_metadata)["total_tokens"] for answer in answers]
         assert summed_up["token_usage"]["total_tokens"] == sum(tokens)
-    told = [answer.usage_metadata for answer in answers if answer.usage_metadata]
-    if not chosen().ours and len(told) < len(answers):
+    reported = [answer.usage_metadata for answer in answers if answer.usage_metadata]
+    if not chosen().ours and len(reported) < len(answers):
         evidence.not_applicable("which usage is told is for other checks to say")
-    sums = {one: sum(each["total_tokens"] for each in told) for one in [name_of(model)]}
+    sums = {one: sum(each["total_tokens"] for each in reported) for one in [name_of(model)]}
     summed = {one: each["total_tokens"] for one, each in counted.usage_metadata.items()}
     same = summed == sums or (not chosen().ours and [*summed.values()] == [*sums.values()])
     assert same, f"the answers count {sums} tokens; LangChain's callback counted {summed}"
@@ -206,8 +210,8 @@ def test_usage_that_did_not_come_is_not_reported_as_zeros(
     with get_usage_metadata_callback() as counted:
         answer = ask(mount(lane, evidence, change_answers(drop)), GREETING)
     assert answer.text
-    told = answer.usage_metadata
-    assert told is None, f"the service sent no token counts, and the answer reports {told}"
+    reported = answer.usage_metadata
+    assert reported is None, f"the service sent no token counts, and the answer reports {reported}"
     assert counted.usage_metadata == {}
 
 
@@ -250,9 +254,9 @@ def test_a_count_of_zero_is_one_and_one_of_a_part_is_within_the_whole(
     usage = ask(mount(lane, evidence, change_answers(count)), GREETING).usage_metadata
     if not chosen().ours and (usage is None or usage["input_tokens"] > counts["prompt_tokens"]):
         evidence.not_applicable(NO_USAGE if usage is None else _ADDED)
-    told = usage and (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"])
+    reported = usage and (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"])
     wanted = tuple(counts[name] for name in (*_COUNTS, "total_tokens"))
-    assert told == wanted, f"the service counted {counts}; the answer reports {usage}"
+    assert reported == wanted, f"the service counted {counts}; the answer reports {usage}"
 
 
 @pytest.mark.claim("usage.stream.once")
@@ -283,10 +287,10 @@ def test_a_streamed_answer_counts_as_many_tokens_as_an_invoked_one(
     # A model that samples says more or less the second time.
     for usage, body in zip((invoked, streamed), traffic.answers, strict=True):
         sent = tuple(read_answer(body).count(name) for name in _COUNTS)
-        told = usage["input_tokens"], usage["output_tokens"]
-        assert told == sent, (
-            f"the service counted {sent[0]} and {sent[1]} tokens; the answer reports {told[0]} and "
-            f"{told[1]}"
+        reported = usage["input_tokens"], usage["output_tokens"]
+        assert reported == sent, (
+            f"the service counted {sent[0]} and {sent[1]} tokens; the answer reports "
+            f"{reported[0]} and {reported[1]}"
         )
     assert streamed["input_tokens"] == invoked["input_tokens"]
 
@@ -338,10 +342,10 @@ def test_the_last_usage_counts_on_whichever_piece_it_rides(
     if riders[0] and usage["input_tokens"] == added and not chosen().ours:
         evidence.not_applicable(_ADDED)
     counted = (_PROMPT_TOKENS, 1 + riders[0])
-    told = (usage["input_tokens"], usage["output_tokens"])
-    assert told == counted, (
+    reported = (usage["input_tokens"], usage["output_tokens"])
+    assert reported == counted, (
         f"the last usage in the stream counts {counted[0]} tokens of the prompt and {counted[1]} "
-        f"of the answer; the answer reports {told[0]} and {told[1]}"
+        f"of the answer; the answer reports {reported[0]} and {reported[1]}"
     )
 
 
@@ -358,7 +362,7 @@ _DETAILED: dict[str, Any] = {
     "prompt_tokens_details": {"cached_tokens": 900_000, "audio_tokens": 30},
     "completion_tokens_details": {"reasoning_tokens": 60, "audio_tokens": 5},
 }
-_TOLD: dict[str, Any] = {
+_REPORTED: dict[str, Any] = {
     "input_tokens": 5_000_000_000,
     "output_tokens": 70,
     "total_tokens": 5_000_000_070,
@@ -391,16 +395,16 @@ def test_every_count_that_was_sent_is_reported_as_it_was_sent(
         usage = ask(model, GREETING).usage_metadata
     _skip_unread(evidence, usage, sent[-1])
     usage = demand_usage(usage)
-    if not chosen().ours and usage["input_tokens"] > _TOLD["input_tokens"]:
+    if not chosen().ours and usage["input_tokens"] > _REPORTED["input_tokens"]:
         evidence.not_applicable(_ADDED)
     # What LangChain's callback counts of others, `usage.invoke.once` judges.
     reported = list(counted.usage_metadata.values()) if chosen().ours else []
-    wanted = _TOLD if chosen().ours else _select_details(_TOLD)
-    for told in (usage, *reported):
-        kept: Any = told if chosen().ours else _select_details(told)
+    wanted = _REPORTED if chosen().ours else _select_details(_REPORTED)
+    for returned in (usage, *reported):
+        kept: Any = returned if chosen().ours else _select_details(returned)
         if kept.get("cache_read", 0) is None:  # Of others `usage.cache.read` says so.
             kept["cache_read"] = wanted["cache_read"]
-        assert kept == wanted, f"the service counted {wanted}; the answer reports {told}"
+        assert kept == wanted, f"the service counted {wanted}; the answer reports {returned}"
     assert len(reported) == chosen().ours
 
 

@@ -71,8 +71,8 @@ def test_a_video_part_is_forwarded_to_a_text_model_which_refuses_it(
             named.invoke([HumanMessage([TEXT, PART])], **options)
     if errors and len(traffic.sent) == 1 and not chosen().ours:
         evidence.not_applicable("the client itself refuses a video, before anything is sent")
-    told = [body["messages"] for body in traffic.sent[1:]]
+    received = [body["messages"] for body in traffic.sent[1:]]
     wanted = [{"role": "user", "content": [TEXT, PART]}]
-    assert told == [wanted], f"a text and a video were given; the messages sent are {told}"
+    assert received == [wanted], f"a text and a video were given; the messages sent are {received}"
     judge_refusal(errors, "does not support multimodal")
     assert "does not support multimodal" in traffic.answers[-1]

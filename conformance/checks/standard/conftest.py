@@ -60,17 +60,17 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         return (yield)
     except Exception as error:
-        claim, told = ("", "") if chosen().ours else _find_told(item.name, error, traffic)
-        if claim and overlook(claim, told):
+        claim, reported = ("", "") if chosen().ours else _find_reported(item.name, error, traffic)
+        if claim and overlook(claim, reported):
             end_inapplicable(OVERLOOKED[-1])
-        if told and not claim:
-            end_inapplicable(told)
+        if reported and not claim:
+            end_inapplicable(reported)
         raise
     finally:
         LOGGED_REFERENCE.logs.remove(traffic)
 
 
-def _find_told(name: str, error: Exception, traffic: TrafficLog) -> tuple[str, str]:
+def _find_reported(name: str, error: Exception, traffic: TrafficLog) -> tuple[str, str]:
     """Return which claim tells of what a test failed with, and what; no claim where none is needed.
 
     That streams are not asked for their usage is another check's, and so are content blocks,
@@ -94,7 +94,7 @@ def _find_told(name: str, error: Exception, traffic: TrafficLog) -> tuple[str, s
         (raised and "histories_list_content" in name, "", _ANTHROPICS),
         (raised and _gave_own_image(steps), "image.block.forms", f"{_IMAGE} raises {error!r}"),
     )
-    return next(((claim, told) for shown, claim, told in causes if shown), ("", ""))
+    return next(((claim, reported) for shown, claim, reported in causes if shown), ("", ""))
 
 
 def _gave_own_image(steps: list[dict[str, Any]]) -> bool:

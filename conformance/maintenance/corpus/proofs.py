@@ -139,8 +139,10 @@ def _is_json_without_an_end(exchange: Exchange) -> bool:
 
 def _stops(exchange: Exchange) -> bool:
     stops, said = exchange.request.get("stop") or [], exchange.expected
-    told = said.metadata.get("finish_reason") == "stop"
-    return bool(stops) and told and not any(stop in said.text + said.reasoning for stop in stops)
+    reported = said.metadata.get("finish_reason") == "stop"
+    return (
+        bool(stops) and reported and not any(stop in said.text + said.reasoning for stop in stops)
+    )
 
 
 # --- usage ----------------------------------------------------------------------------------------

@@ -149,9 +149,9 @@ def _await_ready(process: subprocess.Popen[bytes], command: Command, log: Path) 
             if httpx2.get(command.ready, timeout=5.0, trust_env=False).status_code == 200:
                 return
         time.sleep(_POLL)
-    told = log.read_text(encoding="utf-8", errors="replace")[-1500:]
+    reported = log.read_text(encoding="utf-8", errors="replace")[-1500:]
     ended = f"ended with {process.poll()}" if process.poll() is not None else "never got ready"
-    raise EngineError(f"{command.line[0]} {ended} ({log}):\n{told}")
+    raise EngineError(f"{command.line[0]} {ended} ({log}):\n{reported}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -105,8 +105,10 @@ def print_verdict(blockers: Mapping[str, Word | None], console: Console) -> None
         if word is not None:
             console.print(to_terminal(f"→ {name}: {QUESTIONS[name].step}"))
     said = {word: [name for name, w in blockers.items() if w is word] for word in (*Word, None)}
-    told = [f"{', '.join(names)}: {word or 'not asked'}" for word, names in said.items() if names]
-    console.print(to_terminal(f"NO RELEASE: {'; '.join(told)}" if blockers else "RELEASE"))
+    reported = [
+        f"{', '.join(names)}: {word or 'not asked'}" for word, names in said.items() if names
+    ]
+    console.print(to_terminal(f"NO RELEASE: {'; '.join(reported)}" if blockers else "RELEASE"))
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -82,7 +82,7 @@ def _speak(responder: Responder) -> Responder:
 
 def _begin_calls_at_once(run: Sequence[Payload]) -> list[Payload]:
     """Put the first piece of a call's arguments beside its id and name."""
-    told: list[Payload] = []
+    reported: list[Payload] = []
     begun: dict[int, dict[str, Any]] = {}
     for event in run:
         at, function = event["choices"][0]["index"], _find_function(event)
@@ -90,10 +90,10 @@ def _begin_calls_at_once(run: Sequence[Payload]) -> list[Payload]:
         if head and function:
             head["arguments"] = function["arguments"]
             continue
-        told.append(event)
+        reported.append(event)
         if function and "arguments" not in function:
             begun[at] = function
-    return told
+    return reported
 
 
 def _find_function(event: Payload) -> dict[str, Any]:
@@ -115,8 +115,8 @@ def _word_event(event: Payload) -> Payload:
 def _word_body(body: Payload) -> Payload:
     for choice in body["choices"]:
         message = choice["message"]
-        told = message | {"content": message.get("content") or ""}
-        choice["message"] = {key: value for key, value in told.items() if value is not None}
+        reported = message | {"content": message.get("content") or ""}
+        choice["message"] = {key: value for key, value in reported.items() if value is not None}
     return _order(body, _BODY)
 
 

@@ -46,9 +46,9 @@ def pack(run: Sequence[Payload], size: int) -> Iterator[Payload]:
 def _join_events(one: Payload, other: Payload) -> Payload:
     first, last = one["choices"][0], other["choices"][0]
     logprobs = _join_tables(first.get("logprobs") or {}, last.get("logprobs") or {})
-    told = {"logprobs": logprobs or None} if "logprobs" in last else {}
+    reported = {"logprobs": logprobs or None} if "logprobs" in last else {}
     delta = _join_tables(first["delta"], last["delta"])
-    return other | {"choices": [last | {"delta": delta} | told]}
+    return other | {"choices": [last | {"delta": delta} | reported]}
 
 
 def _join_tables(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,9 +65,9 @@ def _join_calls(one: list[Payload], other: list[Payload]) -> list[Payload]:
     """Join two lists of pieces; what a call goes on with is one piece, its name another."""
     if not (one and other and _goes_on(one[-1], other[0])):
         return one + other
-    told, more = one[-1]["function"], other[0]["function"]
-    arguments = (told.get("arguments") or "") + (more.get("arguments") or "")
-    return [*one[:-1], one[-1] | {"function": told | {"arguments": arguments}}, *other[1:]]
+    reported, more = one[-1]["function"], other[0]["function"]
+    arguments = (reported.get("arguments") or "") + (more.get("arguments") or "")
+    return [*one[:-1], one[-1] | {"function": reported | {"arguments": arguments}}, *other[1:]]
 
 
 def _goes_on(one: Payload, other: Payload) -> bool:

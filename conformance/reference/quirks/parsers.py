@@ -46,8 +46,8 @@ def _refuse_tools(asked: Payload) -> AnswerPlan | None:
     if not asked.get("tools") or choice == "none":
         return None
     named = f"function {_quote(choice['function']['name'])}" if isinstance(choice, dict) else None
-    told = f"tool_choice={named or _quote(choice)} requires --tool-call-parser to be set"
-    return refuse_by_engine(_AUTO if choice == "auto" else told)
+    reported = f"tool_choice={named or _quote(choice)} requires --tool-call-parser to be set"
+    return refuse_by_engine(_AUTO if choice == "auto" else reported)
 
 
 def _quote(name: str) -> str:
@@ -68,13 +68,15 @@ def _inline_whole(body: Payload) -> Payload:
 
 def _inline_run(run: Sequence[Payload]) -> Iterator[Payload]:
     for thinks, events in groupby(run, lambda event: "reasoning" in event["choices"][0]["delta"]):
-        told = list(events)
+        reported = list(events)
         if thinks:
-            tokens = [event["choices"][0]["delta"]["reasoning"] for event in told]
+            tokens = [event["choices"][0]["delta"]["reasoning"] for event in reported]
             for token in ("<think>", *tokens, "</think>"):
-                yield _with_delta(told[0], {"content": token})
+                yield _with_delta(reported[0], {"content": token})
         else:
-            yield from (_with_delta(e, e["choices"][0]["delta"] or {"content": ""}) for e in told)
+            yield from (
+                _with_delta(e, e["choices"][0]["delta"] or {"content": ""}) for e in reported
+            )
 
 
 def _with_delta(event: Payload, delta: dict[str, Any]) -> Payload:
@@ -118,16 +120,16 @@ def _place_of_arguments(event: Payload) -> tuple[int, int] | None:
 
 def _misspell_run(run: Sequence[Payload]) -> Iterator[Payload]:
     for place, events in groupby(run, _place_of_arguments):
-        told = list(events)
+        reported = list(events)
         if place is None:
-            yield from told
+            yield from reported
             continue
-        calls = [event["choices"][0]["delta"]["tool_calls"][0] for event in told]
+        calls = [event["choices"][0]["delta"]["tool_calls"][0] for event in reported]
         arguments = "".join(call["function"]["arguments"] for call in calls)
         # The brace that closes the call around them is taken for one of theirs.
         for token in split_tokens(f"{_misspell(arguments)}}}"):
             piece = calls[0] | {"function": calls[0]["function"] | {"arguments": token}}
-            yield _with_delta(told[0], {"content": None, "tool_calls": [piece]})
+            yield _with_delta(reported[0], {"content": None, "tool_calls": [piece]})
 
 
 def _name_another(call: dict[str, Any], _: dict[str, Any] | None) -> None:

@@ -118,8 +118,8 @@ def _tells_choice(piece: BodyPiece) -> bool:
 def _rewrite(
     pieces: Iterable[BodyPiece], change: Callable[[list[Payload]], Iterable[Payload]]
 ) -> Iterator[BodyPiece]:
-    for told, run in groupby(pieces, _tells_choice):
-        if told:
+    for reported, run in groupby(pieces, _tells_choice):
+        if reported:
             events = change([piece.event for piece in run])
             yield from map(BodyPiece, map(encode_event, events))
         else:

@@ -67,12 +67,12 @@ def _leave_socket() -> None:
 
 def _claim(message: BaseMessage, *dropped: str) -> None:
     """Name another provider."""
-    told = message.response_metadata
-    told.pop("id", None)
+    reported = message.response_metadata
+    reported.pop("id", None)
     for name in dropped:
-        told.pop(name, None)
-    if "model_provider" in told:
-        told["model_provider"] = "another"
+        reported.pop(name, None)
+    if "model_provider" in reported:
+        reported["model_provider"] = "another"
 
 
 class ChatAnother(Altered):
@@ -143,8 +143,8 @@ def _shown_bodies() -> Iterator[None]:
     try:
         yield
     except BasetenError as error:
-        told = _RECEIVED[-1] if _RECEIVED else b""
-        raise type(error)(f"{error} {told!r}", status_code=error.status_code) from None
+        reported = _RECEIVED[-1] if _RECEIVED else b""
+        raise type(error)(f"{error} {reported!r}", status_code=error.status_code) from None
 
 
 _RECEIVED: list[bytes] = []
@@ -185,8 +185,8 @@ class ChatFourth(Altered):
         return super().bind_tools(tools, **options)
 
     def _get_ls_params(self, *given: Any, **options: Any) -> Any:
-        told: Any = super()._get_ls_params(*given, **options)
-        return told | {"ls_model_name": f"other/{told['ls_model_name']}"}
+        reported: Any = super()._get_ls_params(*given, **options)
+        return reported | {"ls_model_name": f"other/{reported['ls_model_name']}"}
 
     def with_structured_output(self, schema: Any = None, **options: Any) -> Any:
         """Know neither typed dictionaries nor `include_raw`."""
@@ -228,15 +228,15 @@ class ChatFourth(Altered):
 
 def _forget(message: Any, *names: str) -> None:
     """Drop some parts of an answer, and name what answered by its URL."""
-    told = message.response_metadata
-    parts = [message.additional_kwargs, *(told.get("logprobs") or {}).get("content", ())]
+    reported = message.response_metadata
+    parts = [message.additional_kwargs, *(reported.get("logprobs") or {}).get("content", ())]
     for part in parts:
         for name in names:
             part.pop(name, None)
     for name in ("finish_reason", "token_usage"):
-        told.pop(name, None)
-    if "model_name" in told:
-        told["model_name"] = "http://127.0.0.1"
+        reported.pop(name, None)
+    if "model_name" in reported:
+        reported["model_name"] = "http://127.0.0.1"
 
 
 @contextmanager
@@ -298,15 +298,15 @@ class ChatFifth(Altered):
     def _ask(self, messages: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Take all messages for this client's own, and send no wish for log probabilities."""
         options = {name: given for name, given in options.items() if "logprobs" not in name}
-        told = {"response_metadata": {"model_provider": "baseten"}}
-        return [message.model_copy(update=told) for message in messages], options
+        reported = {"response_metadata": {"model_provider": "baseten"}}
+        return [message.model_copy(update=reported) for message in messages], options
 
     def _tell(self, message: Any, *, streamed: bool) -> None:
-        told = message.response_metadata
-        if "model_name" in told:
-            told["model_name"] = self.model_name
-        if told.get("finish_reason") in {"stop_sequence", "eos_token"}:
-            told["finish_reason"] = "stop"
+        reported = message.response_metadata
+        if "model_name" in reported:
+            reported["model_name"] = self.model_name
+        if reported.get("finish_reason") in {"stop_sequence", "eos_token"}:
+            reported["finish_reason"] = "stop"
         for details in ("input_token_details", "output_token_details"):
             (message.usage_metadata or {}).get(details, {}).pop("audio", None)
         for name in ("reasoning", "reasoning_content") if streamed else ():
@@ -336,8 +336,8 @@ class ChatSixth(Altered):
         return chain | RunnableLambda(lambda it: it)
 
     def _get_ls_params(self, stop: Any = None, **options: Any) -> Any:
-        told: Any = super()._get_ls_params(stop=stop, **options)
-        return {name: value for name, value in told.items() if stop or name != "ls_stop"}
+        reported: Any = super()._get_ls_params(stop=stop, **options)
+        return {name: value for name, value in reported.items() if stop or name != "ls_stop"}
 
     def _ask(self, messages: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         for each in messages:
@@ -381,8 +381,8 @@ def _sentence_in_body(*, streamed: bool) -> Iterator[None]:
     try:
         yield
     except BasetenError as error:
-        told = error.body if streamed and not error.response else None
-        if isinstance(told, dict) and "error" not in told:
+        reported = error.body if streamed and not error.response else None
+        if isinstance(reported, dict) and "error" not in reported:
             return  # An event that does not name an error is none.
         raise SentenceInBodyError(error) from error
 
@@ -410,8 +410,8 @@ def _split_usage(chunk: Any) -> Iterator[Any]:
     """Yield a chunk, and before it another that tells the tokens of the prompt."""
     if usage := chunk.message.usage_metadata:
         prompt, answer = usage["input_tokens"], usage["output_tokens"]
-        told: Any = {**usage, "output_tokens": 0, "total_tokens": prompt}
-        yield ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=told))
+        reported: Any = {**usage, "output_tokens": 0, "total_tokens": prompt}
+        yield ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=reported))
         rest = {"input_tokens": 0, "output_tokens": answer, "total_tokens": answer}
         chunk.message.usage_metadata = rest
     yield chunk

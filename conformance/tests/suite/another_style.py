@@ -76,8 +76,8 @@ class ChatObedient(Altered):
         return messages, {**options, "temperature": warmth or 1e-8}
 
     def _get_ls_params(self, *given: Any, **options: Any) -> Any:
-        told: Any = super()._get_ls_params(*given, **options)
-        return {n: told[n] for n in ("ls_provider", "ls_model_name", "ls_model_type")}
+        reported: Any = super()._get_ls_params(*given, **options)
+        return {n: reported[n] for n in ("ls_provider", "ls_model_name", "ls_model_type")}
 
 
 @as_third_party
@@ -129,8 +129,8 @@ def _read_text(message: BaseMessage) -> BaseMessage:
 
 
 def _demand_end(response: httpx2.Response) -> None:
-    told = response.read()
-    if "event-stream" in response.headers["content-type"] and b"[DONE]" not in told:
+    reported = response.read()
+    if "event-stream" in response.headers["content-type"] and b"[DONE]" not in reported:
         raise httpx2.RemoteProtocolError("no end")
 
 

@@ -43,7 +43,7 @@ _TRUSTED = "SSL_CERT_FILE"
 """The variable that names the authorities, which take longer to read than a run takes to begin."""
 _LATE = (
     "conformance.outbound.service_discovery",
-    "conformance.services.told_defects",
+    "conformance.services.reported_defects",
     *(f"conformance.tests.suite.{name}" for name in ("another_maker", "stranger", "plain_model")),
 )
 """What only some runs import."""

@@ -34,7 +34,7 @@ def call(arguments: str = "{}", call_id: str = "a", name: str | None = "f", inde
     return {"index": index, "id": call_id, "type": "function", "function": function}
 
 
-def told(finish: str | None = "stop", usage: Any = USAGE, **message: Any) -> Any:
+def completion(finish: str | None = "stop", usage: Any = USAGE, **message: Any) -> Any:
     """Return an invoked answer."""
     beside = {"logprobs": message.pop("logprobs")} if "logprobs" in message else {}
     said = {"role": "assistant", "content": None, **message}
@@ -116,7 +116,7 @@ def with_defect(
 
 
 def _called(*calls: Any, **request: Any) -> dict[str, Any]:
-    return record(told("tool_calls", tool_calls=list(calls)), tools=TOOLS, **request)
+    return record(completion("tool_calls", tool_calls=list(calls)), tools=TOOLS, **request)
 
 
 def _calls(*pieces: Any) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _calls(*pieces: Any) -> dict[str, Any]:
     return record((*events, piece("tool_calls"), last(), "[DONE]"), tools=TOOLS)
 
 
-HELLO, HELLOS = record(told(content="Hello")), record((piece(content="Hello"), *END))
+HELLO, HELLOS = record(completion(content="Hello")), record((piece(content="Hello"), *END))
 REFUSED = {"error": {"message": "not supported", "code": 400}}
 
 # claim -> recordings that prove it together; each alone does not, where there are several
@@ -136,7 +136,7 @@ PROVING: dict[str, list[dict[str, Any]]] = {
     "tools.invoke.shared-id": [_called(call(), call(index=1))],
     "tools.invoke.invalid-arguments": [_called(call('{"city": '))],
     "tools.choice.none": [
-        record(told(content="No."), tools=TOOLS, tool_choice="none"),
+        record(completion(content="No."), tools=TOOLS, tool_choice="none"),
         record((piece(content="No."), *END), tools=TOOLS, tool_choice="none"),
     ],
     "tools.stream.merge-by-index": [
@@ -147,7 +147,7 @@ PROVING: dict[str, list[dict[str, Any]]] = {
     ],
     "tools.stream.whole-call": [_calls(call()), _calls(call("{"), call("}"))],
     "structured.finish.missing": [
-        record(told(None, content="{}"), response_format=JSON),
+        record(completion(None, content="{}"), response_format=JSON),
         record((piece(content="{}"), last(), "[DONE]"), response_format=JSON),
     ],
     "image.model-apis.text-model": [record(REFUSED, status=400, messages=IMAGE)],
@@ -160,25 +160,25 @@ PROVING: dict[str, list[dict[str, Any]]] = {
         record((piece(content="a"), {"error": {"message": "boom", "code": 500}}))
     ],
     "usage.invoke.once": [HELLO],
-    "usage.invoke.details": [record(told(content="a", usage=CACHED))],
-    "usage.invoke.absent": [record(told(content="a", usage=None))],
+    "usage.invoke.details": [record(completion(content="a", usage=CACHED))],
+    "usage.invoke.absent": [record(completion(content="a", usage=None))],
     "usage.stream.once": [record((piece(content="a", usage=USAGE), *END))],
     "usage.stream.last": [
         record((piece(content="a", usage=USAGE), *END)),
         record((piece(content="a", usage=USAGE), piece("stop", USAGE), "[DONE]")),
     ],
     "usage.cache.read": [
-        record(told(content="a", usage=CACHED)),
+        record(completion(content="a", usage=CACHED)),
         record((piece(content="a"), piece("stop"), last(CACHED), "[DONE]")),
     ],
     "logprobs.model-apis.absent": [record(REFUSED, status=400, logprobs=True)],
     "metadata.finish.reason": [HELLO, HELLOS],
     "reasoning.answer.kept": [
-        record(told(content="a", reasoning_content="b")),
+        record(completion(content="a", reasoning_content="b")),
         record((piece(reasoning_content="b"), piece(content="a"), *END)),
     ],
     "parameters.stop.ends": [
-        record(told(content="a"), stop=["b"]),
+        record(completion(content="a"), stop=["b"]),
         record((piece(content="a"), *END), stop=["b"]),
     ],
     "errors.sentence.kept": [
@@ -196,18 +196,18 @@ MISSING: dict[str, list[dict[str, Any]]] = {
     "tools.invoke.shared-id": [_called(call(), call(call_id="b", index=1))],
     "tools.invoke.invalid-arguments": [_called(call())],
     "tools.choice.none": [
-        record(told(content="No."), tool_choice="none"),
+        record(completion(content="No."), tool_choice="none"),
         record((piece(content="No."), *END), tools=TOOLS),
         _called(call(), tool_choice="none"),
     ],
     "structured.finish.missing": [
-        record(told(content="{}"), response_format=JSON),
-        record(told(None, content="{}")),
+        record(completion(content="{}"), response_format=JSON),
+        record(completion(None, content="{}")),
         record((piece(content="{}"), *END)),
     ],
     "image.model-apis.text-model": [
         record(REFUSED, status=400, messages=IMAGE),
-        record(told(content="A picture."), messages=IMAGE),
+        record(completion(content="A picture."), messages=IMAGE),
     ],
     "streaming.text.after-finish": [HELLOS, record((piece(content="a"), last(), "[DONE]"))],
     "streaming.end.without-done": [HELLOS],
@@ -217,10 +217,10 @@ MISSING: dict[str, list[dict[str, Any]]] = {
     "usage.stream.once": [HELLOS],
     "logprobs.model-apis.absent": [
         record(REFUSED, status=400),
-        record(told(content="a", logprobs=LOGPROBS), logprobs=True),
+        record(completion(content="a", logprobs=LOGPROBS), logprobs=True),
     ],
     "parameters.stop.ends": [
-        record(told(content="a b"), stop=["b"]),
+        record(completion(content="a b"), stop=["b"]),
         record((piece(content="a"), piece("length"), last(), "[DONE]"), stop=["b"]),
     ],
     "errors.sentence.kept": [

@@ -100,8 +100,8 @@ def write_reports(folder: Path) -> dict[str, str]:
         texts[f"{name}.txt"] = shown.getvalue()
         for form, suffix in (("json", "json"), ("junit", "xml"), ("markdown", "md")):
             texts[f"{name}.{suffix}"] = FORMATS[form].write(report, folder)
-        told = (" ".join(each.split()) for each in Reader(write_page(report, folder)).texts)
-        texts[f"{name}.page.txt"] = "\n".join(filter(None, told)) + "\n"
+        reported = (" ".join(each.split()) for each in Reader(write_page(report, folder)).texts)
+        texts[f"{name}.page.txt"] = "\n".join(filter(None, reported)) + "\n"
     return texts | _write_benchmarks()
 
 
@@ -123,10 +123,10 @@ def _write_benchmarks() -> dict[str, str]:
     run = make_run(1)
     run.failed["invoke", 1, "other"] = "<script>alert(1)</script>"
     run.measurements = [each for each in run.measurements if each.case not in run.failed]
-    told, summary = io.StringIO(), make_summary(run)
-    print_summary(Console(file=told, width=140, highlight=False), run, summary)
+    reported, summary = io.StringIO(), make_summary(run)
+    print_summary(Console(file=reported, width=140, highlight=False), run, summary)
     return {
-        "benchmark.txt": told.getvalue(),
+        "benchmark.txt": reported.getvalue(),
         "benchmark.html": write_benchmark(run, summary, MEASURED),
         "benchmark.json": f"{to_json(build_document(run, summary, MEASURED))}\n",
     }

@@ -79,6 +79,6 @@ def make(
 
 def show(print_: Callable[..., object], shown: Any, width: int = 140, **options: Any) -> str:
     """Return what is printed of a report, or of a difference between two."""
-    told = io.StringIO()
-    print_(shown, Console(file=told, width=width, highlight=False), **options)
-    return told.getvalue()
+    reported = io.StringIO()
+    print_(shown, Console(file=reported, width=width, highlight=False), **options)
+    return reported.getvalue()

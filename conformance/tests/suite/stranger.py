@@ -91,14 +91,14 @@ def _recall(messages: list[BaseMessage]) -> list[BaseMessage]:
     """Return messages as our client knows them, as if all were its own."""
     known: list[BaseMessage] = []
     for message in messages:
-        told = message.additional_kwargs
+        reported = message.additional_kwargs
         content: Any = message.content
         source = {"model_provider": "baseten"} if isinstance(message, AIMessage) else {}
-        if "reasoning" in told:
-            told = {"reasoning_content": told["reasoning"]}
+        if "reasoning" in reported:
+            reported = {"reasoning_content": reported["reasoning"]}
         if isinstance(content, list):
             content = [_write_video(part) for part in content]
-        copied = {"additional_kwargs": told, "content": content, "response_metadata": source}
+        copied = {"additional_kwargs": reported, "content": content, "response_metadata": source}
         known.append(message.model_copy(update=copied))
     return known
 

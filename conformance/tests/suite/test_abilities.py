@@ -7,7 +7,7 @@ import pytest
 
 from conformance.services.abilities import find_inability
 from conformance.services.observed import Observed, list_features
-from conformance.services.told_defects import STREAMS_FAIL, find_accused
+from conformance.services.reported_defects import STREAMS_FAIL, find_accused
 
 IMAGE = '{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}'
 IMAGE_BY_URL = '{"messages":[{"content":[{"type":"image_url","image_url":{"url":"https://a/b"}}]}]}'
@@ -25,8 +25,8 @@ def hear(*messages: dict[str, Any], usage: dict[str, Any] | None = None, **choic
     events = [{"choices": [{"delta": each, **choice}]} for each in messages]
     end = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
     last: dict[str, Any] = {"choices": [], "usage": usage}
-    told = [*map(json.dumps, [*events, end, last]), "[DONE]"]
-    return Observed(200, '{"stream": true}', "".join(f"data: {each}\n\n" for each in told))
+    reported = [*map(json.dumps, [*events, end, last]), "[DONE]"]
+    return Observed(200, '{"stream": true}', "".join(f"data: {each}\n\n" for each in reported))
 
 
 def refuse(asked: str, status: int = 400, sentence: str = "No.") -> Observed:

@@ -196,13 +196,13 @@ def test_a_suite_whose_claims_are_all_caught_is_proved(
     suite: Suite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(suite) == 0
-    told = capsys.readouterr().out
-    assert "client:hides-its-class" in told
-    assert "✓ as declared" in told
+    reported = capsys.readouterr().out
+    assert "client:hides-its-class" in reported
+    assert "✓ as declared" in reported
     both = "calls.invoke.once (model-apis), calls.invoke.once (dedicated): recorded: assert"
-    assert f"{both} 'ChatBaseten' in [" in told
-    assert "keys.read.environment (client): the key is read: assert 'ChatBaseten' in [" in told
-    assert "GREEN: 1 of 1 broken implementations as declared, 4 of 4 claims and lanes" in told
+    assert f"{both} 'ChatBaseten' in [" in reported
+    assert "keys.read.environment (client): the key is read: assert 'ChatBaseten' in [" in reported
+    assert "GREEN: 1 of 1 broken implementations as declared, 4 of 4 claims and lanes" in reported
 
 
 def test_a_defect_that_nothing_notices_turns_the_run_red(

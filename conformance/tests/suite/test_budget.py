@@ -80,18 +80,20 @@ def refuse(status: int, wait: str | None = None) -> AnswerPlan:
 
 @every_way
 def test_what_is_asked_and_answered_is_counted(ask: Callable[[str], str]) -> None:
-    told: list[int] = []
+    reported: list[int] = []
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         plan = respond(request)
         payloads = plan.events if plan.is_stream else [json.loads(plan.body)]
-        told.append(max(each["usage"]["total_tokens"] for each in payloads if each.get("usage")))
+        reported.append(
+            max(each["usage"]["total_tokens"] for each in payloads if each.get("usage"))
+        )
         return plan
 
     with guarded(answer, model=SLUG) as (meter, server):
         assert ask(server.url)
         assert ask(server.url)
-    assert (meter.requests, meter.tokens) == (2, sum(told))
+    assert (meter.requests, meter.tokens) == (2, sum(reported))
     assert meter.stopped == ""
 
 
@@ -275,8 +277,8 @@ def test_what_is_sent_again_at_once_is_told_as_failed(waits: list[float]) -> Non
             ask_invoke(server.url)
         closed: Any = httpx.RemoteProtocolError("closed")
         assert meter.judge_error(cast("Any", httpx.Request("POST", server.url)), closed, 0) == 0.25
-    told = {"HTTP 502": 1, "no response, but a closed connection": 1}
-    assert meter.failures.kinds == told
+    reported = {"HTTP 502": 1, "no response, but a closed connection": 1}
+    assert meter.failures.kinds == reported
 
 
 class Silent:
@@ -461,9 +463,9 @@ def test_the_second_silence_inside_answers_in_a_row_is_the_last_and_else_the_fif
     for times in often:
         meter._silences *= in_a_row  # an answer in between begins the row anew
         with pytest.raises(SKIPPED):
-            meter.loses(httpx2.ReadTimeout("nothing"), told=False)
-        told = f"silent inside an answer: ReadTimeout after 7 s (--max-silence), {times}"
-        assert (told in meter.stopped) == bool(times)
+            meter.loses(httpx2.ReadTimeout("nothing"), complete=False)
+        reported = f"silent inside an answer: ReadTimeout after 7 s (--max-silence), {times}"
+        assert (reported in meter.stopped) == bool(times)
         assert bool(times) == bool(meter.stopped)
 
 

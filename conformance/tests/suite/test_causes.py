@@ -41,11 +41,11 @@ def test_findings_with_one_cause_are_one(tmp_path: Path) -> None:
         Cause("expected `a == 1`; received: 2", 1, (KEYS,)),
         Cause("expected `b == 1`; received: 2", 1, (KEYS,)),
     )
-    told = " ".join(show(print_report, report).split())
-    assert f"1. 3 checks of {CALLS}, {KEYS}: {READ.format('kwargs')}" in told
-    assert f"2. 2 checks of {CALLS}: {LOST.format(40979)}" in told
-    assert told.count(READ.format("kwargs")) == 1
-    assert "- and 2 that failed one check each" in told
+    reported = " ".join(show(print_report, report).split())
+    assert f"1. 3 checks of {CALLS}, {KEYS}: {READ.format('kwargs')}" in reported
+    assert f"2. 2 checks of {CALLS}: {LOST.format(40979)}" in reported
+    assert reported.count(READ.format("kwargs")) == 1
+    assert "- and 2 that failed one check each" in reported
     assert "What failed, by cause</h2>" in write_page(report, tmp_path)
 
 
@@ -55,9 +55,11 @@ def test_checks_of_one_cause_refer_to_it_whatever_changes_from_one_to_the_next(
     reasons = {"a": LOST.format(40979), "b": LOST.format(4711)}
     outcomes = [outcome(CALLS, "dedicated", name, Result.FAILED, r) for name, r in reasons.items()]
     failed = verdict(CALLS, "dedicated", Status.FAIL, *(f"{n}: {r}" for n, r in reasons.items()))
-    told = " ".join(show(print_report, make(tmp_path, (failed,), outcomes=(*outcomes,))).split())
-    assert told.count("HTTPError: 404") == 1
-    assert "- a and 1 more: cause 1" in told
+    reported = " ".join(
+        show(print_report, make(tmp_path, (failed,), outcomes=(*outcomes,))).split()
+    )
+    assert reported.count("HTTPError: 404") == 1
+    assert "- a and 1 more: cause 1" in reported
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,10 @@ def test_a_client_that_cannot_be_imported_is_said_once_before_any_check(
     monkeypatch.chdir(tmp_path)
     forked_pytest.start_for_real(monkeypatch)
     assert main(ONE, SUITE) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("the client cannot be imported: ModuleNotFoundError") == 1
-    assert len(told.err.splitlines()) == 1
+    reported = capsys.readouterr()
+    assert reported.out == ""
+    assert reported.err.count("the client cannot be imported: ModuleNotFoundError") == 1
+    assert len(reported.err.splitlines()) == 1
 
 
 def test_a_constructor_that_raises_is_a_failure_of_the_client(

@@ -24,10 +24,10 @@ from conformance.tests.suite.recordings_by_hand import (
     TOOLS,
     USAGE,
     call,
+    completion,
     piece,
     record,
     swap,
-    told,
     with_defect,
     write_corpus,
 )
@@ -39,9 +39,9 @@ END = piece("stop", USAGE)
 RECORDINGS = {
     line["id"]: line
     for line in (
-        record(told(content="hello"), name="text"),
-        record(told(reasoning_content="hm", content="yes"), name="reasoning"),
-        record(told(tool_calls=TWO_CALLS), name="calls", tools=TOOLS),
+        record(completion(content="hello"), name="text"),
+        record(completion(reasoning_content="hm", content="yes"), name="reasoning"),
+        record(completion(tool_calls=TWO_CALLS), name="calls", tools=TOOLS),
         record((piece(content="a"), END, piece(content="b"), "[DONE]"), name="late"),
         record((piece(tool_calls=TWO_CALLS), piece("tool_calls", USAGE)), name="stream-calls"),
         record((piece(content="half an "),), name="cut"),

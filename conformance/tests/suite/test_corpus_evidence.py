@@ -20,8 +20,8 @@ from conformance.tests.suite.recordings_by_hand import (
     NO_USAGE,
     ORIGIN,
     PROVING,
+    completion,
     record,
-    told,
     with_defect,
     write_corpus,
 )
@@ -94,13 +94,15 @@ def test_recordings_prove_a_claim_together_and_what_comes_close_proves_nothing(
 def test_only_baseten_itself_from_a_named_source_is_evidence(
     change: dict[str, Any], tmp_path: Path
 ) -> None:
-    found = find_evidence(write_corpus(tmp_path, record(told(content="Hello"), **change)))
+    found = find_evidence(write_corpus(tmp_path, record(completion(content="Hello"), **change)))
     assert (found.outcomes, found.exchanges, found.sources) == ((), 0, ())
 
 
 def test_a_deployment_proves_its_own_lane(tmp_path: Path) -> None:
     url = "https://model-abcd1234.api.baseten.co/environments/production/sync/v1/chat/completions"
-    found = find_evidence(write_corpus(tmp_path, HELLO, record(told(content="Hello"), url=url)))
+    found = find_evidence(
+        write_corpus(tmp_path, HELLO, record(completion(content="Hello"), url=url))
+    )
     lanes = {o.place.lane for o in found.outcomes if o.place.claim == "usage.invoke.once"}
     assert lanes == {"model-apis", "dedicated"}
     assert (found.exchanges, found.sources) == (2, ("someone/else@01234567",))
@@ -115,5 +117,5 @@ def test_what_the_client_loses_fails_the_claim(tmp_path: Path) -> None:
 
 
 def test_a_request_that_cannot_be_written_proves_nothing(tmp_path: Path) -> None:
-    strange = record(told(content="Hello"), messages=[{"role": "robot", "content": "hi"}])
+    strange = record(completion(content="Hello"), messages=[{"role": "robot", "content": "hi"}])
     assert _find(tmp_path, strange) == {}

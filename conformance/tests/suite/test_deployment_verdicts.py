@@ -65,14 +65,14 @@ def judge(folder: Path, service: str, *claims: str, path: str = URL, options: st
 def test_an_owner_is_told_what_a_service_lacks(tmp_path: Path, run: dict[str, Any]) -> None:
     statuses = {claim: status for status in STATUSES for claim in run.get(status, ())}
     where = {"path": run.get("path", URL), "options": run.get("options", "")}
-    told = judge(tmp_path, run["service"], *statuses, **where)
-    assert (told.statuses, told.code) == (statuses, run.get("code", 0))
+    reported = judge(tmp_path, run["service"], *statuses, **where)
+    assert (reported.statuses, reported.code) == (statuses, run.get("code", 0))
     reasons = [*run.get("reasons", ()), run.get("last", "")]
-    assert [reason for reason in reasons if reason not in told.reasons] == []
-    assert bool(told.reasons) == any(reasons)
-    assert told.reasons.endswith(reasons[-1])
-    assert len(told.asked) == run.get("asked", len(told.asked))
-    models = {body["model"] for body in told.asked}
+    assert [reason for reason in reasons if reason not in reported.reasons] == []
+    assert bool(reported.reasons) == any(reasons)
+    assert reported.reasons.endswith(reasons[-1])
+    assert len(reported.asked) == run.get("asked", len(reported.asked))
+    models = {body["model"] for body in reported.asked}
     assert models == set(run.get("models", models))
 
 
@@ -104,27 +104,27 @@ def test_a_defect_of_a_service_fails_one_claim(
 ) -> None:
     both = ("structured.stream.grows", "structured.method.function-calling", "usage.cache.read")
     judged = (PLAIN, STREAMED, CALLS, SCHEMA, FINISH, REASONING, TURNS, MERGING, FORCED, COUNTED)
-    told = judge(tmp_path, service, *judged, *both)
-    assert [claim for claim, status in told.statuses.items() if status == "fail"] == [fails]
-    assert others in told.reasons
+    reported = judge(tmp_path, service, *judged, *both)
+    assert [claim for claim, status in reported.statuses.items() if status == "fail"] == [fails]
+    assert others in reported.reasons
 
 
 def test_a_model_with_words_of_its_own_is_not_accused(tmp_path: Path) -> None:
     both = ("tools.invoke.parallel", "structured.method.json-schema")
-    told = judge(tmp_path, "names places otherwise", PLAIN, CALLS, MERGING, *both, FORCED)
-    assert set(told.statuses.values()) <= {"pass", NOT_APPLICABLE}
-    assert told.statuses[CALLS] == told.statuses[both[1]] == NOT_APPLICABLE
-    assert "the model names a place in words of its own" in told.reasons
-    assert told.code == 0
+    reported = judge(tmp_path, "names places otherwise", PLAIN, CALLS, MERGING, *both, FORCED)
+    assert set(reported.statuses.values()) <= {"pass", NOT_APPLICABLE}
+    assert reported.statuses[CALLS] == reported.statuses[both[1]] == NOT_APPLICABLE
+    assert "the model names a place in words of its own" in reported.reasons
+    assert reported.code == 0
 
 
 @traced
 def test_failures_that_come_and_go_are_told_once_and_accuse_no_claim(tmp_path: Path) -> None:
     spelt, judged = "endpoint.normalise.model-url", (PLAIN, STREAMED, CALLS, FINISH)
-    told = judge(tmp_path, "fails at times", *judged, spelt, path="/v1")
-    assert told.statuses == {**dict.fromkeys(judged, "pass"), spelt: NOT_APPLICABLE}
-    assert told.code == 1
-    [problem] = told.problems
+    reported = judge(tmp_path, "fails at times", *judged, spelt, path="/v1")
+    assert reported.statuses == {**dict.fromkeys(judged, "pass"), spelt: NOT_APPLICABLE}
+    assert reported.code == 1
+    [problem] = reported.problems
     assert problem.startswith("the service failed ")
     assert "requests, which were sent again: " in problem
     assert "HTTP 500: A worker crashed. (" in problem
@@ -135,7 +135,7 @@ def test_a_limit_is_spent_on_a_plain_question_first_and_then_as_the_page_promise
     tmp_path: Path,
 ) -> None:
     called = "tools.choice.none"
-    told = judge(tmp_path, "honest", REASONING, called, PLAIN, options="--max-requests=6")
-    assert told.statuses == {REASONING: "untested", called: "pass", PLAIN: "pass"}
-    assert "the limit of 6 requests is spent" in told.reasons
-    assert [bool(body.get("tools")) for body in told.asked] == [False] * 4 + [True] * 2
+    reported = judge(tmp_path, "honest", REASONING, called, PLAIN, options="--max-requests=6")
+    assert reported.statuses == {REASONING: "untested", called: "pass", PLAIN: "pass"}
+    assert "the limit of 6 requests is spent" in reported.reasons
+    assert [bool(body.get("tools")) for body in reported.asked] == [False] * 4 + [True] * 2

@@ -69,9 +69,9 @@ def test_nothing_is_asked_or_written_without_a_yes_or_where_nothing_is_selected(
 
 def test_the_command_writes_what_it_found(root: Path, rerun: Any, run: Any) -> None:
     write_cassette(root / "new" / A, said(a="2", b="y"))
-    code, told, _ = run("--yes", f"--json={root / 'd.json'}")
+    code, reported, _ = run("--yes", f"--json={root / 'd.json'}")
     assert code == 1
-    assert "DRIFT: 2 of 2 recordings compared" in told
+    assert "DRIFT: 2 of 2 recordings compared" in reported
     stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
     assert (stored["exit"], stored["compared"], stored["planned"]) == (1, 2, 2)
     assert stored["compared_with"]["sources"] == {"reference: reference server": 2}
@@ -83,8 +83,8 @@ def test_a_report_that_cannot_be_written_is_known_before_anything_is_asked(
     root: Path, rerun: Any, run: Any
 ) -> None:
     for wrong in (root / "missing" / "d", root):
-        code, _, told = run("--yes", f"--json={wrong}")
-        assert (code, "cannot begin: " in told) == (2, True)
+        code, _, reported = run("--yes", f"--json={wrong}")
+        assert (code, "cannot begin: " in reported) == (2, True)
     assert rerun["requests"] == []
 
 
@@ -103,10 +103,10 @@ def test_what_brought_nothing_is_no_report_and_shows_no_key(
 ) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", KEY)
     rerun |= brought
-    told = run("--yes")
-    assert told.code == (130 if "interrupted" in why else 3)
-    assert why in told.err
-    assert KEY not in told.err
+    reported = run("--yes")
+    assert reported.code == (130 if "interrupted" in why else 3)
+    assert why in reported.err
+    assert KEY not in reported.err
 
 
 def test_a_service_that_is_lost_half_way_leaves_a_report_of_the_first_half(
@@ -116,18 +116,18 @@ def test_a_service_that_is_lost_half_way_leaves_a_report_of_the_first_half(
     write_cassette(root / "new" / A, said(a="2", b="y"))
     rerun["results"] = {TWO[0].check: PASSED[TWO[0].check]}
     rerun["cut"] = "the service is gone"
-    code, told, _ = run("--yes", f"--json={root / 'd.json'}")
+    code, reported, _ = run("--yes", f"--json={root / 'd.json'}")
     stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
     assert (code, stored["cut"], stored["compared"]) == (3, "the service is gone", 1)
     assert [finding["where"] for finding in stored["findings"]] == ["a"]
     assert stored["not_compared"] == [{"cassette": B, "reason": "it was not asked any more"}]
-    assert "CUT: the service is gone: 1 of 2 recordings compared" in told
+    assert "CUT: the service is gone: 1 of 2 recordings compared" in reported
 
 
 def test_the_command_says_what_is_missing(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BASETEN_API_KEY", raising=False)
-    code, _, told = run("--target=live", "--yes")
-    assert (code, "cannot begin" in told) == (2, True)
+    code, _, reported = run("--target=live", "--yes")
+    assert (code, "cannot begin" in reported) == (2, True)
 
 
 def test_no_field_that_holds_the_key_in_use_is_told(
@@ -136,9 +136,9 @@ def test_no_field_that_holds_the_key_in_use_is_told(
     secret = "my own key"
     monkeypatch.setenv("BASETEN_API_KEY", secret)
     write_cassette(root / "new" / A, said(**{"a": 1, "b": "x", f"to {secret}": 1}))
-    code, told, _ = run("--yes", f"--json={root / 'd.json'}")
+    code, reported, _ = run("--yes", f"--json={root / 'd.json'}")
     assert code == 0
-    for text in (told, (root / "d.json").read_text(encoding="utf-8")):
+    for text in (reported, (root / "d.json").read_text(encoding="utf-8")):
         assert secret not in text
         assert "withheld" in text
 
@@ -191,9 +191,9 @@ def test_the_models_that_were_recorded_are_asked_and_after_a_yes_what_is_served(
     for name in (A, B):
         write_cassette(root / "old" / name, about=replace(ABOUT, cast={"model": "tiny"}))
     assert (run().code, settled) == (2, [])
-    told = run("--yes").out
-    assert "asking for dedicated=tiny, as recorded" in told
-    assert "asking for model-apis=served, which is served" in told
+    reported = run("--yes").out
+    assert "asking for dedicated=tiny, as recorded" in reported
+    assert "asking for model-apis=served, which is served" in reported
     assert rerun["requests"][0].models == ("dedicated=tiny", "model-apis=served")
 
 

@@ -86,7 +86,7 @@ def test_what_was_answered_and_is_skipped_now_warns(root: Path, answered: bool) 
 
 
 @pytest.mark.parametrize(
-    ("result", "reason", "told", "uncompared"),
+    ("result", "reason", "reported", "uncompared"),
     [
         (
             "failed",
@@ -99,11 +99,11 @@ def test_what_was_answered_and_is_skipped_now_warns(root: Path, answered: bool) 
     ],
 )
 def test_what_was_never_recorded_cannot_have_become_worse(
-    root: Path, result: str, reason: str, told: list[str], uncompared: str
+    root: Path, result: str, reason: str, reported: list[str], uncompared: str
 ) -> None:
     (root / "old" / A).unlink()
     results = {**PASSED, CHECK: {"result": result, "reason": reason}}
-    assert compare_both(root, results) == (told, {**BOTH, A: uncompared})
+    assert compare_both(root, results) == (reported, {**BOTH, A: uncompared})
 
 
 UNREADABLE = "interactions: []\n"
@@ -145,7 +145,7 @@ ANOTHER = "information request: the request is another one now"
 
 
 @pytest.mark.parametrize(
-    ("before", "today", "told"),
+    ("before", "today", "reported"),
     [
         ([FIRST, SECOND], [FIRST, SECOND], []),
         ([FIRST, SECOND], [SECOND, FIRST], []),
@@ -155,9 +155,9 @@ ANOTHER = "information request: the request is another one now"
     ],
 )
 def test_exchanges_are_paired_by_their_request(
-    before: list[Exchange], today: list[Exchange], told: list[str]
+    before: list[Exchange], today: list[Exchange], reported: list[str]
 ) -> None:
-    assert describe(before, today) == [f"warning number of requests: {what}" for what in told]
+    assert describe(before, today) == [f"warning number of requests: {what}" for what in reported]
 
 
 def test_of_what_is_asked_twice_the_first_belongs_to_the_first() -> None:

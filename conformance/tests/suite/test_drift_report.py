@@ -34,20 +34,20 @@ FOUND = (
 )
 
 
-def make(*told: Change, compared: int = 3, planned: int = 3, **more: Any) -> Drift:
+def make(*reported: Change, compared: int = 3, planned: int = 3, **more: Any) -> Drift:
     sources = (REFERENCE, REFERENCE, VLLM)[:compared]
-    return Drift("a host", "2026-11-25T00:00:00+00:00", planned, sources, gather(told), **more)
+    return Drift("a host", "2026-11-25T00:00:00+00:00", planned, sources, gather(reported), **more)
 
 
 def show(report: Drift, width: int = 140, keys: tuple[str, ...] = ()) -> str:
-    told = io.StringIO()
-    print_drift(report, Console(file=told, width=width, highlight=False), keys)
-    return told.getvalue()
+    reported = io.StringIO()
+    print_drift(report, Console(file=reported, width=width, highlight=False), keys)
+    return reported.getvalue()
 
 
 def test_the_same_change_is_told_once_for_each_lane_and_the_worst_first() -> None:
-    told = [(f.severity, f.lane, f.where, f.cassettes) for f in gather(FOUND)]
-    assert told == [
+    reported = [(f.severity, f.lane, f.where, f.cassettes) for f in gather(FOUND)]
+    assert reported == [
         ("failure", "dedicated", "b", (A, C)),
         ("failure", "model-apis", "b", (B,)),
         ("warning", "dedicated", "a", (B,)),
@@ -59,15 +59,15 @@ def test_the_same_change_is_told_once_for_each_lane_and_the_worst_first() -> Non
 def test_a_claim_that_fails_in_many_ways_is_one_finding() -> None:
     where, words = "verdict of x.y", "passed when it was recorded, fails now: "
     texts = (f"{words}assert 1", f"{words}assert 2: no", f"{words}assert 3", f"{words}assert 1")
-    told = [
+    reported = [
         found(name, FAILURE, where, what) for name, what in zip((A, B, C, C), texts, strict=True)
     ]
     other = found(A, WARNING, where, "was answered when it was recorded, is skipped now: x")
-    one, skipped = gather([*told, other])
+    one, skipped = gather([*reported, other])
     assert one.what == f"{words}assert 1 (and 2 other reasons)"
     assert one.cassettes == (A, B, C)
     assert (skipped.severity, skipped.what) == (WARNING, other.what)
-    assert gather(told[:2])[0].what == f"{words}assert 1 (and 1 other reason)"
+    assert gather(reported[:2])[0].what == f"{words}assert 1 (and 1 other reason)"
     apart = gather([found(A, FAILURE, "a", "x: 1"), found(A, FAILURE, "a", "x: 2")])
     assert len(apart) == 2
 
@@ -122,7 +122,7 @@ def test_the_report_is_printed_for_a_maintainer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("report", "told"),
+    ("report", "reported"),
     [
         (make(compared=1, planned=1), "reference server, recorded 2026-11-22\nNO DRIFT THAT"),
         (make(compared=1, planned=1), "MATTERS: 1 of 1 recording compared, asked again of a host"),
@@ -136,8 +136,8 @@ def test_the_report_is_printed_for_a_maintainer() -> None:
         (make(compared=0), "compared with nothing\n"),
     ],
 )
-def test_the_sum_says_what_was_compared(report: Drift, told: str) -> None:
-    assert told in show(report)
+def test_the_sum_says_what_was_compared(report: Drift, reported: str) -> None:
+    assert reported in show(report)
 
 
 def test_the_report_can_be_stored() -> None:
@@ -173,9 +173,9 @@ SPOILT: dict[str, Callable[[str], dict[str, Any]]] = {
 def test_nothing_that_looks_like_a_secret_is_told(place: str, secret: str) -> None:
     keys = () if secret == KEY else (secret,)
     report = replace(make(*FOUND, cut="c"), **SPOILT[place](f"x {secret} y"))
-    told = (show(report, 400, keys), write_json(report, keys))
-    for text in told:
+    reported = (show(report, 400, keys), write_json(report, keys))
+    for text in reported:
         assert secret not in text
         assert json.dumps(secret)[1:-1] not in text
-    assert "withheld" in told[1]
-    assert json.loads(told[1])["exit"] == 3
+    assert "withheld" in reported[1]
+    assert json.loads(reported[1])["exit"] == 3

@@ -79,8 +79,8 @@ def test_a_server_ends_with_a_failing_block_too(
 def test_a_server_that_never_gets_ready_is_ended(
     tmp_path: Path, text: str, patience: float, why: str
 ) -> None:
-    line, told = [sys.executable, "-c", text], {"ENGINE_SAYS": "hi there"}
-    command = Command(line, f"http://127.0.0.1:{find_port()}/", told, patience)
+    line, reported = [sys.executable, "-c", text], {"ENGINE_SAYS": "hi there"}
+    command = Command(line, f"http://127.0.0.1:{find_port()}/", reported, patience)
     with pytest.raises(EngineError, match=why), run(command, tmp_path / "log"):
         pytest.fail("it does not answer")
 

@@ -84,9 +84,9 @@ def test_ids_that_are_new_in_each_recording_make_no_new_lesson() -> None:
     def recall(call_id: str) -> dict[str, Any]:
         function = {"name": "get_weather", "arguments": '{"city": "Paris"}'}
         call = {"id": call_id, "type": "function", "function": function}
-        told = {"role": "tool", "content": "Sunny.", "tool_call_id": call_id}
+        reported = {"role": "tool", "content": "Sunny.", "tool_call_id": call_id}
         asked = ask(questions.ONE_CITY, tools=[WEATHER])
-        asked["messages"] += [{"role": "assistant", "tool_calls": [call]}, told]
+        asked["messages"] += [{"role": "assistant", "tool_calls": [call]}, reported]
         return asked
 
     first, second = (make_lesson(recall(name), thinks=False) for name in ("call_1", "call_2"))
@@ -124,7 +124,7 @@ def test_lessons_are_written_as_the_trainer_reads_them(tmp_path: Path) -> None:
 
 
 def test_the_suites_own_prompts_are_among_the_lessons() -> None:
-    told = json.dumps([lesson.messages for lesson in gather_lessons()], ensure_ascii=False)
+    reported = json.dumps([lesson.messages for lesson in gather_lessons()], ensure_ascii=False)
     for name in ("GREETING", "TALE", "ONE_CITY", "TWO_CITIES"):
-        assert getattr(questions, name) in told
-    assert "Tell me a joke about cats." in told
+        assert getattr(questions, name) in reported
+    assert "Tell me a joke about cats." in reported

@@ -139,8 +139,8 @@ def test_of_errors_without_any_type_one_claim_tells() -> None:
     known_faults.begin_check(["video.part.refused"], ["errors.types.core"])
     with expect("invalid-request"):
         raise ValueError("no")
-    (told,) = known_faults.OVERLOOKED
-    assert told.endswith("nor carries a status_code, as errors.types.core says")
+    (reported,) = known_faults.OVERLOOKED
+    assert reported.endswith("nor carries a status_code, as errors.types.core says")
     with pytest.raises(AssertionError), expect("timeout"):
         raise ValueError("no")
     known_faults.begin_check(["errors.types.core"], ["errors.types.core"])

@@ -125,15 +125,15 @@ def test_a_fault_that_is_overlooked_hides_no_other_and_is_one_cause(judge: Judge
     claims = " ".join(verdicts)
     found = judge("factories:of_anthropics_choice", claims, "structured tools", "dedicated")
     assert statuses(found) == verdicts
-    told = "the service refuses the tool_choice sent"
-    assert f"{told}, as tools.choice.forced says" in str(found["lines"])
+    reported = "the service refuses the tool_choice sent"
+    assert f"{reported}, as tools.choice.forced says" in str(found["lines"])
     keys = {
         find_key(finding["reason"])
         for line in found["lines"]
         for finding in line["findings"]
         if finding["result"] == "failed" and line["claim"] == "tools.choice.forced"
     }
-    assert keys == {f"{told}; what came of it: "}
+    assert keys == {f"{reported}; what came of it: "}
 
 
 def test_one_fault_of_others_fails_one_claim(judge: Judge) -> None:

@@ -54,8 +54,8 @@ def test_what_fails_by_itself_at_last_is_not_excused_by_the_run_before() -> None
     failures = Failures()
     answered = Observed(200, PLAIN, SAID)
     assert failures.settle([[fail()], [answered]], ANSWERED, passed=False) == ""
-    told = f"the service failed 1 of 9 requests, which were sent again: {CRASHED} (1)"
-    assert failures.tell(9) == told
+    reported = f"the service failed 1 of 9 requests, which were sent again: {CRASHED} (1)"
+    assert failures.tell(9) == reported
 
 
 def test_a_check_runs_three_times_at_most_and_what_was_never_answered_twice_in_all() -> None:

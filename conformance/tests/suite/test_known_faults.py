@@ -12,7 +12,7 @@ from conformance.reference import ReceivedRequest
 from conformance.subjects import known_faults
 from conformance.subjects.known_faults import (
     find_cause,
-    find_told,
+    find_reported,
     is_asked_again,
     overlook,
     repair,
@@ -56,7 +56,7 @@ def say(*content: Any, role: str = "user", **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("more", "repaired", "told"),
+    ("more", "repaired", "reported"),
     [
         ({"model": "gpt-oss-120b"}, {"model": "openai/gpt-oss-120b"}, CUT),
         ({"tools": [TOOL], "tool_choice": "any"}, {"tool_choice": "required"}, CHOICE),
@@ -68,12 +68,12 @@ def say(*content: Any, role: str = "user", **more: Any) -> dict[str, Any]:
     ],
 )
 def test_what_can_be_put_right_hides_nothing_else_and_is_never_a_pass(
-    more: dict[str, Any], repaired: dict[str, Any], told: str
+    more: dict[str, Any], repaired: dict[str, Any], reported: str
 ) -> None:
     sent = ask(**more)
     assert repair(sent).json() == {**sent.json(), **repaired}
-    assert [told] == known_faults.OVERLOOKED
-    assert find_told([sent], FAILED) == ""
+    assert [reported] == known_faults.OVERLOOKED
+    assert find_reported([sent], FAILED) == ""
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_request_as_services_take_it_is_left_alone(more: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "reported"),
     [
         ({}, ""),
         (say({"type": "input_audio"}), AUDIO),
@@ -107,14 +107,14 @@ def test_a_request_as_services_take_it_is_left_alone(more: dict[str, Any]) -> No
     ],
 )
 def test_what_cannot_be_put_right_is_told_by_the_claim_that_is_about_it(
-    more: dict[str, Any], told: str
+    more: dict[str, Any], reported: str
 ) -> None:
     assert repair(sent := ask(**more)) is sent
-    assert find_told([ask(), sent], FAILED) == told
+    assert find_reported([ask(), sent], FAILED) == reported
 
 
 @pytest.mark.parametrize(
-    ("known", "more", "told"),
+    ("known", "more", "reported"),
     [
         ("tools.stream.merge-by-index", {"tools": [TOOL], "stream": True}, SPLIT),
         ("tools.stream.merge-by-index", {"tools": [TOOL]}, ""),
@@ -126,13 +126,13 @@ def test_what_cannot_be_put_right_is_told_by_the_claim_that_is_about_it(
     ],
 )
 def test_what_a_request_alone_does_not_show_has_to_be_known(
-    known: str, more: dict[str, Any], told: str
+    known: str, more: dict[str, Any], reported: str
 ) -> None:
-    assert find_told([ask(**more)], FAILED) == ""
+    assert find_reported([ask(**more)], FAILED) == ""
     known_faults.begin_check((), [known])
-    assert find_told([ask(**more)], FAILED) == told
+    assert find_reported([ask(**more)], FAILED) == reported
     known_faults.begin_check([known.partition(",")[0]], [known])
-    assert find_told([ask(**more)], FAILED) == ""
+    assert find_reported([ask(**more)], FAILED) == ""
 
 
 def test_the_claim_that_is_about_a_fault_names_it_once() -> None:
@@ -149,51 +149,53 @@ def test_what_the_client_does_not_take_is_told_by_the_claim_that_is_about_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(known_faults.REFUSALS, repr(FAILED), "structured.bind.schemas")
-    told = "what is given is not taken, as structured.bind.schemas says: it failed"
-    assert find_told((), FAILED) == told
-    assert find_told((), TypeError("it failed")) == ""
+    reported = "what is given is not taken, as structured.bind.schemas says: it failed"
+    assert find_reported((), FAILED) == reported
+    assert find_reported((), TypeError("it failed")) == ""
     mute = NotImplementedError()
     monkeypatch.setitem(known_faults.REFUSALS, repr(mute), "structured.bind.schemas")
-    assert find_told((), mute).endswith("structured.bind.schemas says: NotImplementedError")
+    assert find_reported((), mute).endswith("structured.bind.schemas says: NotImplementedError")
     known_faults.begin_check(["structured.bind.schemas"], ())
-    assert find_told((), FAILED) == ""
+    assert find_reported((), FAILED) == ""
 
 
 def test_a_schema_in_words_alone_is_none_that_a_service_can_keep_to() -> None:
     words = say(json.dumps({"properties": {"city": {"type": "string"}}}))
     known_faults.begin_check(["structured.async.default"], ())
-    assert find_told([ask(**words)], FAILED).startswith("the schema is asked for in words alone")
+    assert find_reported([ask(**words)], FAILED).startswith(
+        "the schema is asked for in words alone"
+    )
     for more in (words | {"tools": [TOOL]}, words | {"response_format": MOVED}, {}):
-        assert find_told([ask(**more)], FAILED) == ""
+        assert find_reported([ask(**more)], FAILED) == ""
     known_faults.begin_check(["messages.invoke.string"], ())
-    assert find_told([ask(**words)], FAILED) == ""
+    assert find_reported([ask(**words)], FAILED) == ""
 
 
 def test_a_call_of_a_kind_that_the_client_refuses_is_told_by_one_claim() -> None:
     known_faults.refuse_call("messages.invoke.string", "it answers no call")
-    assert find_told((), FAILED) == "it answers no call, as messages.invoke.string says"
+    assert find_reported((), FAILED) == "it answers no call, as messages.invoke.string says"
     known_faults.begin_check(["messages.invoke.string"], ())
     known_faults.refuse_call("messages.invoke.string", "it answers no call")
-    assert find_told((), FAILED) == ""
+    assert find_reported((), FAILED) == ""
     assert find_cause(()) == "it answers no call"
 
 
 def test_a_client_that_goes_on_asking_is_told_of_by_the_claim_of_retries() -> None:
     endless = ValueError("no end after 10 seconds, in which the client sent request after request")
     known_faults.ANSWERED.extend([503, 200])
-    assert find_told((), endless) == ""
+    assert find_reported((), endless) == ""
     assert not is_asked_again()
     known_faults.ANSWERED.append(503)
     assert not is_asked_again()
     known_faults.ANSWERED.append(502)
     assert is_asked_again()
-    told = "the client goes on asking a service that fails, as retries.policy.transient says"
-    assert find_told((), endless) == told
-    assert find_told((), FAILED) == ""
+    reported = "the client goes on asking a service that fails, as retries.policy.transient says"
+    assert find_reported((), endless) == reported
+    assert find_reported((), FAILED) == ""
     known_faults.begin_check(["retries.policy.transient"], ())
     known_faults.ANSWERED.extend([503, 503])
     assert not is_asked_again()
-    assert find_told((), endless) == ""
+    assert find_reported((), endless) == ""
 
 
 def test_a_text_may_be_sent_as_a_list_of_one() -> None:
@@ -217,11 +219,11 @@ def test_a_text_may_be_sent_as_a_list_of_one() -> None:
 def test_other_requests_than_for_an_answer_show_nothing(request_: ReceivedRequest) -> None:
     assert repair(request_) is request_
     assert spell_plainly(request_) is request_
-    assert find_told([request_], FAILED) == ""
+    assert find_reported([request_], FAILED) == ""
 
 
 @pytest.mark.parametrize(
-    ("judged", "told"),
+    ("judged", "reported"),
     [
         ("usage.stream.last", "the client asks for no stream, as streaming.sync.incremental says"),
         ("streaming.sync.incremental", ""),
@@ -229,7 +231,7 @@ def test_other_requests_than_for_an_answer_show_nothing(request_: ReceivedReques
     ],
 )
 def test_a_client_that_asks_for_no_stream_is_told_so_by_the_claim_of_first_chunks(
-    judged: str, told: str
+    judged: str, reported: str
 ) -> None:
     known_faults.begin_check([judged], ["streaming.sync.incremental"])
-    assert find_told((), FAILED) == told
+    assert find_reported((), FAILED) == reported

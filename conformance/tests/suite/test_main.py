@@ -145,12 +145,12 @@ def test_recordings_of_others_count_as_evidence_and_are_not_remembered(
     stored = tmp_path / "report.json"
     done = command(f"--corpus={tmp_path}", f"--json={stored}")
     assert done.code == 0
-    told = json.loads(stored.read_text(encoding="utf-8"))
-    by_place = {(line["claim"], line["lane"]): line["evidence"] for line in told["lines"]}
+    reported = json.loads(stored.read_text(encoding="utf-8"))
+    by_place = {(line["claim"], line["lane"]): line["evidence"] for line in reported["lines"]}
     assert evidence[0] in by_place[places[0]]
     assert evidence[0] not in by_place["calls.invoke.once", "dedicated"]
     weighed = {"exchanges": 7, "sources": ["someone/else@01234567"]}
-    assert told["run"]["corpus"] == {**weighed, "proven": ["calls.invoke.once"]}
+    assert reported["run"]["corpus"] == {**weighed, "proven": ["calls.invoke.once"]}
     said = "7 recorded exchanges (someone/else@01234567) prove 1 claims"
     assert said in " ".join(done.out.split())
     assert not command.suite.memory.exists()
@@ -325,11 +325,11 @@ def test_what_a_client_says_is_shown_as_text(
     said = "[red]x[/red] " + " ".join(NASTY.values())
     checks = FAILING.replace("assert 0", f"print({said!a}); raise ValueError({said!a})")
     assert main(["--verbose", "--claim", "keys"], write_suite(tmp_path, checks)) == 1
-    told = capfd.readouterr()
-    assert find_nasty(told.out + told.err) == []
-    assert "[red]x[/red]" in told.out
-    assert "[red]x[/red]" in told.err
-    assert "1 failed" in told.err
+    reported = capfd.readouterr()
+    assert find_nasty(reported.out + reported.err) == []
+    assert "[red]x[/red]" in reported.out
+    assert "[red]x[/red]" in reported.err
+    assert "1 failed" in reported.err
 
 
 def test_one_reason_for_which_much_was_not_judged_is_said_once(command: Command) -> None:
@@ -498,10 +498,10 @@ def test_keys_of_other_services_are_not_shown(
     stored = tmp_path / "out.json"
     checks = FAILING.replace("assert 0", raised)
     assert main(["--verbose", f"--json={stored}"], write_suite(tmp_path, checks)) == 1
-    told = capfd.readouterr()
-    assert "0123456789" not in told.out + told.err + stored.read_text(encoding="utf-8")
-    assert "ValueError: ***" in told.err
-    assert "ValueError: ***" in told.out
+    reported = capfd.readouterr()
+    assert "0123456789" not in reported.out + reported.err + stored.read_text(encoding="utf-8")
+    assert "ValueError: ***" in reported.err
+    assert "ValueError: ***" in reported.out
 
 
 @pytest.mark.parametrize("name", [*HERE_ADDED, *ELSEWHERE])

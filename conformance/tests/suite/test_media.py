@@ -132,11 +132,11 @@ Write: TypeAlias = "Callable[[Report, Path], str]"
 
 
 def _print_report(report: Report, root: Path) -> str:
-    told = io.StringIO()
-    print_report(report, Console(file=told, width=300))
+    reported = io.StringIO()
+    print_report(report, Console(file=reported, width=300))
     old = {"run": report.run, "lines": [{"claim": CALLS, "lane": "dedicated", "status": "pass"}]}
-    print_difference(compare(old, report), Console(file=told, width=300))
-    return told.getvalue()
+    print_difference(compare(old, report), Console(file=reported, width=300))
+    return reported.getvalue()
 
 
 WRITERS: dict[str, Write] = {name: form.write for name, form in FORMATS.items()}
@@ -183,26 +183,26 @@ def _drift(said: str) -> Any:
 @many_texts
 @every_text
 def test_a_drift_report_holds_text_alone(said: str) -> None:
-    drift, told = _drift(said), io.StringIO()
-    print_drift(drift, Console(file=told, width=300))
+    drift, reported = _drift(said), io.StringIO()
+    print_drift(drift, Console(file=reported, width=300))
     stored = write_json(drift)
-    assert find_nasty(told.getvalue() + stored) == []
-    assert to_plain(said).split("\n")[0].strip() in told.getvalue()
+    assert find_nasty(reported.getvalue() + stored) == []
+    assert to_plain(said).split("\n")[0].strip() in reported.getvalue()
     assert json.loads(stored)["notes"] == [said]
 
 
 @many_texts
 @every_text
 def test_lists_and_answers_of_the_other_commands_hold_text_alone(tmp_path: Path, said: str) -> None:
-    console = Console(file=(told := io.StringIO()), width=300)
+    console = Console(file=(reported := io.StringIO()), width=300)
     whole = said.encode("utf-8", "replace").decode()
     write_cassette(tmp_path / "a.yaml", about=replace(ABOUT, source=whole, model=whole))
     print_inventory(tmp_path, (), console)
     task = Task(f"dedicated/{said.replace('/', '')}/x", said, said)
     print_plan((task,), tmp_path, said, console)
     print_answers({"claims": Answer(Word.NO, said, (said,))}, console, waived=False)
-    assert find_nasty(told.getvalue()) == []
-    assert to_plain(said).split("\n")[0].strip() in told.getvalue()
+    assert find_nasty(reported.getvalue()) == []
+    assert to_plain(said).split("\n")[0].strip() in reported.getvalue()
 
 
 PIECES = ("\x1b", "\x9b", "\x9d", "\x1b]", "\u200d", "\ufe0f", "\U0001f3f4", "[", "://", "1")

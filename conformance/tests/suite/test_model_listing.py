@@ -152,8 +152,8 @@ def test_what_gives_no_answer_is_told(answer: AnswerPlan | None, why: str) -> No
         if answer is None:
             server.close()
         patience = 0.2 if "ReadTimeout" in why else 30.0  # a busy machine closes late
-        told = f"{server.url}/version {why}"
-        with no_longer_than(patience), pytest.raises(ServedError, match=told):
+        reported = f"{server.url}/version {why}"
+        with no_longer_than(patience), pytest.raises(ServedError, match=reported):
             fetch(f"{server.url}/version", "")
 
 

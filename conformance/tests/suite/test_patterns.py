@@ -104,8 +104,8 @@ PLANTED = [
 
 
 def test_a_secret_is_known_by_its_shape() -> None:
-    told = {planted: set(find_shapes(f"\nİsecond line\n{planted}\n")) for planted, _ in PLANTED}
-    assert [(planted, kind) for planted, kind in PLANTED if kind not in told[planted]] == []
+    reported = {planted: set(find_shapes(f"\nİsecond line\n{planted}\n")) for planted, _ in PLANTED}
+    assert [(planted, kind) for planted, kind in PLANTED if kind not in reported[planted]] == []
 
 
 INNOCENT = (

@@ -64,43 +64,49 @@ def test_a_client_that_asks_where_it_is_answered_or_nowhere_may_be_judged(
 def test_a_client_that_asks_below_predict_is_told_what_to_do() -> None:
     choose(f"{FACTORIES}:of_no_detour")
     assert probes.find_misdirected(LANES["model-apis"]) == ""
-    told = probes.find_misdirected(LANES["dedicated"])
-    assert "asks for /environments/production/predict/chat/completions, where nothing" in told
-    assert "wants …/environments/production/sync/v1 as its base URL" in told
-    assert len(told) <= LONGEST
+    reported = probes.find_misdirected(LANES["dedicated"])
+    assert "asks for /environments/production/predict/chat/completions, where nothing" in reported
+    assert "wants …/environments/production/sync/v1 as its base URL" in reported
+    assert len(reported) <= LONGEST
 
 
 @pytest.mark.parametrize("lane", LANES.values(), ids=LANES)
 def test_a_client_of_another_protocol_is_told_so(lane: Lane) -> None:
     choose(f"{FACTORIES}:of_another_protocol")
-    told = probes.find_misdirected(lane)
-    assert "/api/chat: it does not speak OpenAI's chat completions" in told
-    assert "base URL" not in told
-    assert len(told) <= LONGEST
+    reported = probes.find_misdirected(lane)
+    assert "/api/chat: it does not speak OpenAI's chat completions" in reported
+    assert "base URL" not in reported
+    assert len(reported) <= LONGEST
 
 
 def test_a_service_that_refuses_each_request_of_a_client_says_why() -> None:
     choose(f"{FACTORIES}:of_a_stranger")
     assert probes.find_refusal(LANES["dedicated"]) == ""
-    told = probes.find_refusal(LANES["model-apis"])
-    assert told.startswith("the service refuses a plain question, as messages.invoke.string says: ")
-    assert "HTTP 400: Invalid request: ['reasoning_format (None)" in told
+    reported = probes.find_refusal(LANES["model-apis"])
+    assert reported.startswith(
+        "the service refuses a plain question, as messages.invoke.string says: "
+    )
+    assert "HTTP 400: Invalid request: ['reasoning_format (None)" in reported
 
 
 def test_a_client_that_can_read_no_response_says_why() -> None:
     choose(f"{FACTORIES}:of_a_strict_reader")
-    told = probes.find_refusal(LANES["model-apis"])
-    assert told.startswith("the client cannot read the response to a plain question, invoked or")
-    assert told.endswith("says: ValueError: system_fingerprint is missing")
+    reported = probes.find_refusal(LANES["model-apis"])
+    assert reported.startswith(
+        "the client cannot read the response to a plain question, invoked or"
+    )
+    assert reported.endswith("says: ValueError: system_fingerprint is missing")
 
 
 def test_a_client_that_asks_nobody_and_raises_says_why() -> None:
     choose(f"{FACTORIES}:of_no_calls")
     lane = LANES["model-apis"]
     assert probes.find_silence(lane) == set()
-    told = probes.find_refusal(lane)
-    assert told.startswith("the client asks nobody and raises of a plain question, as messages.inv")
-    assert told.endswith("says: NotImplementedError: await me")
+    reported = probes.find_refusal(lane)
+    assert reported.startswith(
+        "the client asks nobody and raises of a plain question, as messages.inv"
+    )
+    assert reported.endswith("says: NotImplementedError: await me")
 
 
 @pytest.mark.parametrize("name", ["of_ours", "of_canned_words"])

@@ -13,7 +13,7 @@ RECORDING = "interactions:\n- a: 1\nversion: 1\n"
 
 
 @pytest.mark.parametrize(
-    ("hosts", "target", "told"),
+    ("hosts", "target", "reported"),
     [
         (["inference.baseten.co"], "live", ("live", "Baseten")),
         (["model-x.api.baseten.co", "inference.baseten.co"], "live", ("live", "Baseten")),
@@ -30,9 +30,9 @@ RECORDING = "interactions:\n- a: 1\nversion: 1\n"
     ],
 )
 def test_evidence_follows_who_answered_and_not_who_was_meant_to(
-    hosts: list[str], target: str, told: tuple[str, str]
+    hosts: list[str], target: str, reported: tuple[str, str]
 ) -> None:
-    assert provenance.derive_evidence(hosts, target, "vllm 1") == told
+    assert provenance.derive_evidence(hosts, target, "vllm 1") == reported
 
 
 def test_a_header_comes_back_as_it_was_written() -> None:

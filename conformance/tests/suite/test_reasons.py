@@ -78,7 +78,7 @@ def catch(path: Path, source: str = CHECKS, test: str = "test_it", **names: Any)
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "reported"),
     [
         (
             "compares",
@@ -135,9 +135,11 @@ def catch(path: Path, source: str = CHECKS, test: str = "test_it", **names: Any)
         ),
     ],
 )
-def test_a_reason_says_what_was_expected(tmp_path: Path, name: str, text: str, told: str) -> None:
+def test_a_reason_says_what_was_expected(
+    tmp_path: Path, name: str, text: str, reported: str
+) -> None:
     error = catch(tmp_path / "test_checks.py", test=f"test_it_{name}")
-    assert describe_failure(error, text, (str(tmp_path),)) == told
+    assert describe_failure(error, text, (str(tmp_path),)) == reported
 
 
 def test_a_source_that_python_cannot_read_just_then_is_read_again(
@@ -153,8 +155,8 @@ def test_a_source_that_python_cannot_read_just_then_is_read_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(ast, "parse", lose_count)
-        told = describe_failure(error, "assert 1 == 2", (str(tmp_path),))
-    assert told == "it asks a helper: expected `1 == 2`; received: 1"
+        reported = describe_failure(error, "assert 1 == 2", (str(tmp_path),))
+    assert reported == "it asks a helper: expected `1 == 2`; received: 1"
 
 
 @pytest.mark.parametrize(
@@ -170,8 +172,8 @@ def test_a_crash_outside_the_checks_is_told_with_its_place(
 ) -> None:
     names: dict[str, Any] = {"__name__": "conformance.sample"}
     error = catch(tmp_path / "test_checks.py", test=f"test_it_crashes_{name}", **names)
-    told = describe_failure(error, "a crash", (str(tmp_path),))
-    assert re.fullmatch(rf"a crash \(raised by \w+ in {place}, line \d+\)", told)
+    reported = describe_failure(error, "a crash", (str(tmp_path),))
+    assert re.fullmatch(rf"a crash \(raised by \w+ in {place}, line \d+\)", reported)
 
 
 def test_langchain_s_own_tests_are_read_as_ours_are() -> None:
@@ -185,16 +187,18 @@ def test_langchain_s_own_tests_are_read_as_ours_are() -> None:
     model = Silent(responses=["Hello."])
     with pytest.raises(KeyError) as caught:
         Standard().test_structured_output(model, "json_schema")
-    told = describe_failure(caught.value, "KeyError: 'ls_structured_output_format'")
-    assert told.startswith("structured output: expected to read `assert isinstance(invoke_callback")
-    assert told.endswith("`; received: no 'ls_structured_output_format'")
+    reported = describe_failure(caught.value, "KeyError: 'ls_structured_output_format'")
+    assert reported.startswith(
+        "structured output: expected to read `assert isinstance(invoke_callback"
+    )
+    assert reported.endswith("`; received: no 'ls_structured_output_format'")
 
 
 def test_a_reason_from_elsewhere_has_the_behaviour_in_front_of_an_assertion() -> None:
     with pytest.raises(AssertionError) as caught:
         _assert_elsewhere()
-    told = describe_failure(caught.value, "assert None is not None")
-    assert told.endswith(" has the behaviour in front of an assertion: assert None is not None")
+    reported = describe_failure(caught.value, "assert None is not None")
+    assert reported.endswith(" has the behaviour in front of an assertion: assert None is not None")
 
 
 def _assert_elsewhere() -> None:
@@ -207,13 +211,13 @@ def test_a_value_that_pydantic_refuses_is_told_by_its_kind() -> None:
 
     with pytest.raises(ValidationError) as caught:
         Part.model_validate({"url": ["https://example.com/" * 9]})
-    told = " ".join(describe_failure(caught.value, str(caught.value)).split())
-    assert told.endswith("Part url Input should be a valid string [string_type, not list]")
+    reported = " ".join(describe_failure(caught.value, str(caught.value)).split())
+    assert reported.endswith("Part url Input should be a valid string [string_type, not list]")
 
 
 def test_long_data_is_cut_in_a_reason() -> None:
-    told = describe_failure(ValueError(), f"sent 'data:image/png;base64,{'iVBOR' * 40}'")
-    assert told == "sent 'data:image/png;base64,iVBORiVBORiVBORiVBORiVBO… (200 characters)'"
+    reported = describe_failure(ValueError(), f"sent 'data:image/png;base64,{'iVBOR' * 40}'")
+    assert reported == "sent 'data:image/png;base64,iVBORiVBORiVBORiVBORiVBO… (200 characters)'"
 
 
 class _RefusedError(ValueError):

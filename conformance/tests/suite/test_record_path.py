@@ -103,9 +103,9 @@ def test_the_whole_path_is_walked_and_nothing_of_it_is_called_live(
     service.responder = answer
     assert run("record", root, "--partial") == 0
     assert {each.header("authorization") for each in service.requests} == {f"Bearer {KEY}"}
-    told = hear(capsys)
-    assert "a secret would have been kept: a key in use" in told
-    assert "3 recorded (3 reference: a stand-in for Baseten), 1 left as they were" in told
+    reported = hear(capsys)
+    assert "a secret would have been kept: a key in use" in reported
+    assert "3 recorded (3 reference: a stand-in for Baseten), 1 left as they were" in reported
     assert (find_flaws(root), scan_folder(root, [KEY]), len(list_cassettes(root))) == ([], [], 3)
     for path in list_cassettes(root):
         about = read_provenance(path)
@@ -135,9 +135,9 @@ def see_drift(root: Path, service: LoopbackServer, capsys: pytest.CaptureFixture
     recorded, report = read(root), root.with_name("drift.json")
     service.responder = respond
     assert run("drift", root) == 0
-    told = hear(capsys)
-    assert "compared with 3 reference: a stand-in for Baseten, recorded" in told
-    assert "differences may be the stand-in's" in told
+    reported = hear(capsys)
+    assert "compared with 3 reference: a stand-in for Baseten, recorded" in reported
+    assert "differences may be the stand-in's" in reported
 
     def change(body: Any) -> Any:
         return body | {"created": "today", "object": "poem", "harbour": 1, "choices": []}

@@ -150,7 +150,7 @@ def crash(message: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("reports", "told"),
+    ("reports", "reported"),
     [
         (["first", crash("second"), ("a.py", 1, "left out")], ("failed", "first")),
         ([("a.py", 1, "Skipped: no server"), "late"], ("failed", "late")),
@@ -165,7 +165,7 @@ def crash(message: str) -> Any:
     ],
 )
 def test_a_check_that_did_not_pass_says_why_in_a_line_without_keys(
-    monkeypatch: pytest.MonkeyPatch, reports: list[Any], told: tuple[str, str | None]
+    monkeypatch: pytest.MonkeyPatch, reports: list[Any], reported: tuple[str, str | None]
 ) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", KEY)
     made = make()
@@ -175,10 +175,10 @@ def test_a_check_that_did_not_pass_says_why_in_a_line_without_keys(
         )
         made.pytest_runtest_logreport(report)
     result, reason = made._worst["a"]
-    assert result == told[0]
+    assert result == reported[0]
     assert "orch" not in reason
     assert len(reason) <= 300
-    assert reason == told[1] if told[1] else reason.startswith("x" * 260)
+    assert reason == reported[1] if reported[1] else reason.startswith("x" * 260)
 
 
 @pytest.mark.parametrize("record", [True, False])

@@ -179,10 +179,10 @@ OTHER = ("malformed-call", "aborted", "one-read", "both-reasoning-keys", "though
 UNCHANGED = [name for name in ANSWERS if name not in OTHER]
 
 
-def said(told: AnswerPlan) -> dict[Any, str]:
+def said(reported: AnswerPlan) -> dict[Any, str]:
     """The texts, arguments and finish reasons of a stream, by their place in it."""
     found: dict[Any, str] = defaultdict(str)
-    for choice in (choice for event in told.events for choice in event["choices"]):
+    for choice in (choice for event in reported.events for choice in event["choices"]):
         part, at = choice["delta"], choice["index"]
         for key in ("content", "reasoning", "reasoning_content"):
             found[at, "thought" if key != "content" else "text"] += part.get(key) or ""

@@ -35,22 +35,24 @@ def test_one_key_can_be_made_the_only_one() -> None:
 
 
 def test_a_prompt_longer_than_the_context_is_refused_in_the_words_of_the_lane() -> None:
-    told = "Input length 35 exceeds the maximum allowed input length of 20 tokens."
-    assert refusal(SHORT(make_request(HOSTED, say(30)))) == told
-    told = (
+    reported = "Input length 35 exceeds the maximum allowed input length of 20 tokens."
+    assert refusal(SHORT(make_request(HOSTED, say(30)))) == reported
+    reported = (
         "This model's maximum context length is 20 tokens. However, your prompt contains at least"
     )
-    assert refusal(SHORT(make_request(DEDICATED, say(30)))).startswith(f"{told} 21 input tokens")
+    assert refusal(SHORT(make_request(DEDICATED, say(30)))).startswith(
+        f"{reported} 21 input tokens"
+    )
     for url in (HOSTED, DEDICATED):
         assert [SHORT(make_request(url, say(words))).status for words in (15, 16)] == [200, 400]
 
 
 def test_a_context_is_the_models_own_by_default() -> None:
-    told = "maximum allowed input length of 163840 tokens."
+    reported = "maximum allowed input length of 163840 tokens."
     model = "deepseek-ai/DeepSeek-V3.1"
-    assert told in refusal(respond(make_request(HOSTED, say(163_840, model=model))))
-    told = "maximum context length is 2048 tokens"
-    assert told in refusal(respond(make_request(DEDICATED, say(2_048, model="tiny"))))
+    assert reported in refusal(respond(make_request(HOSTED, say(163_840, model=model))))
+    reported = "maximum context length is 2048 tokens"
+    assert reported in refusal(respond(make_request(DEDICATED, say(2_048, model="tiny"))))
 
 
 @pytest.mark.parametrize(("url", "status"), [(HOSTED, 413), (DEDICATED, 200)])

@@ -38,7 +38,7 @@ def test_a_request_is_passed_on(old: Path, runs: Runs, *, partial: bool) -> None
 
 def test_the_names_of_all_cassettes_are_known_without_asking_anybody(old: Path, runs: Runs) -> None:
     assert rerecord.collect_names() == frozenset(NAMES)
-    assert all("--record" not in told for told in runs.arguments)
+    assert all("--record" not in reported for reported in runs.arguments)
 
 
 def test_a_stale_request_asks_which_do_not_replay_any_more(old: Path, runs: Runs) -> None:
@@ -55,10 +55,10 @@ def test_checks_that_cannot_be_collected_end_it(old: Path, runs: Runs) -> None:
 
 
 def test_long_lists_of_failures_are_cut() -> None:
-    told = rerecord._explain({f"n{number}": "r" for number in range(15)})
-    assert told.startswith("15 cassettes are not fit to be kept\n  n0: r\n")
-    assert told.count("\n") == 13
-    assert told.endswith("… and 3 more")
+    reported = rerecord._explain({f"n{number}": "r" for number in range(15)})
+    assert reported.startswith("15 cassettes are not fit to be kept\n  n0: r\n")
+    assert reported.count("\n") == 13
+    assert reported.endswith("… and 3 more")
 
 
 @pytest.mark.parametrize("skipped", [NAMES[1:], NAMES])
@@ -167,10 +167,10 @@ def test_a_recording_of_higher_evidence_is_not_replaced_without_an_option(
     assert f"its evidence is {old_evidence}" in reason
     assert f"would be {target}; --lower-evidence replaces it" in reason
     assert protect_evidence(TASKS, old, request) == (TASKS[1:], {name: reason})
-    told = replace(request, lower_evidence=True)
-    assert protect_evidence(TASKS, old, told) == (TASKS, {})
+    reported = replace(request, lower_evidence=True)
+    assert protect_evidence(TASKS, old, reported) == (TASKS, {})
     runs.codes = [0, 0]
-    assert rerecord.record(told, TASKS, old).replaced == NAMES
+    assert rerecord.record(reported, TASKS, old).replaced == NAMES
 
 
 def test_what_a_stand_in_answers_does_not_replace_a_live_recording(old: Path, runs: Runs) -> None:

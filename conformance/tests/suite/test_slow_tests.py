@@ -39,8 +39,8 @@ def test_what_is_written_down_is_processor_time_not_waiting(pytester: pytest.Pyt
     path = pytester.path / "costs.json"
     plugins = ("-p", "conformance.maintenance.slow_tests", "-p", "xdist")
     pytester.runpytest_subprocess(*plugins, f"--costs={path}", "-n1")
-    told = json.loads(path.read_text(encoding="utf-8"))["tests"]
-    costs = {name.rpartition("::")[2]: cost for name, cost in told.items()}
+    reported = json.loads(path.read_text(encoding="utf-8"))["tests"]
+    costs = {name.rpartition("::")[2]: cost for name, cost in reported.items()}
     assert costs.keys() == {"test_waits", "test_works", "test_lets_work", "test_fails"}
     assert costs["test_waits"] < min(costs["test_works"], costs["test_lets_work"])
 

@@ -29,11 +29,11 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("count", "told"), [(0, "no request"), (1, "one request"), (9, "request after request")]
+    ("count", "reported"), [(0, "no request"), (1, "one request"), (9, "request after request")]
 )
-def test_a_wait_without_end_fails_and_says_what_was_sent(count: int, told: str) -> None:
+def test_a_wait_without_end_fails_and_says_what_was_sent(count: int, reported: str) -> None:
     with (
-        pytest.raises(pytest.fail.Exception, match=f"in which the client sent {told}$"),
+        pytest.raises(pytest.fail.Exception, match=f"in which the client sent {reported}$"),
         limit_time(lambda: count),
     ):
         time.sleep(_LONG)

@@ -159,8 +159,8 @@ def test_a_claim_that_tells_why_another_does_not_apply_has_to_be_judged_too() ->
     (problem,) = run(*referring, *beside, places=[HERE, THERE]).problems
     assert problem.startswith("structured.bind.schemas, which tells why another claim does not")
     assert problem.endswith(": --claim structured.bind.schemas")
-    told = found(FAILED, place=other)
-    assert run(*referring, *beside, *told, places=[HERE, THERE, other]).problems == ()
+    reported = found(FAILED, place=other)
+    assert run(*referring, *beside, *reported, places=[HERE, THERE, other]).problems == ()
     assert run(*referring, *found(PASSED), *beside, places=[HERE, THERE]).problems == ()
 
 

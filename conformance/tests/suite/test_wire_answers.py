@@ -27,7 +27,7 @@ def test_a_stream_holds_what_an_invoked_answer_holds() -> None:
             ("get_weather", {"city": "Paris"}),
             ("get_weather", {"city": "Rome"}),
         ]
-        assert answer.told["model"] == "zai-org/GLM-5.2"
+        assert answer.fields["model"] == "zai-org/GLM-5.2"
         assert answer.count("completion_tokens") == answer.usage["completion_tokens"] > 0
         assert answer.count("completion_tokens", "deeper") is None
         assert answer.count("no_such_count") is None

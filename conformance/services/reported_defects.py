@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from conformance.services.observed import Observed
 
-__all__ = ["NO_CALLS", "STREAMED", "STREAMS_FAIL", "find_accused", "find_told", "find_unshown"]
+__all__ = ["NO_CALLS", "STREAMED", "STREAMS_FAIL", "find_accused", "find_reported", "find_unshown"]
 
 STREAMED = "streaming.sync.adds-up"
 """The claim that is about whether there are streams at all."""
@@ -43,7 +43,7 @@ _NO_STREAM_HOLDS = f"the service does not stream as it answers, as {STREAMED} sa
 _NO_STREAM_ENDS = f"every streamed answer breaks off, as {STREAMED} says"
 
 
-class _Told(NamedTuple):
+class _Defect(NamedTuple):
     """A defect of a service that one claim fails by, and no other check is to fail by.
 
     Attributes:
@@ -148,51 +148,51 @@ _PARSING = (
     "structured.stream.grows",
     _SCHEMA,
 )
-_TOLD = (
-    _Told(STREAMED, "a streamed request is answered with JSON and no events", _ignores_streaming),
-    _Told(_PLAIN, "a request for one body is answered with events", _streams_unasked),
-    _Told(
+_REPORTED = (
+    _Defect(STREAMED, "a streamed request is answered with JSON and no events", _ignores_streaming),
+    _Defect(_PLAIN, "a request for one body is answered with events", _streams_unasked),
+    _Defect(
         _FINISH,
         "the service ends answers at a limit of its own",
         _limits_answers,
         accuses=False,  # A model that says too much meets the end of its context.
     ),
-    _Told(_REASONING, "the model thinks in its text", _thinks_in_its_text),
-    _Told(
+    _Defect(_REASONING, "the model thinks in its text", _thinks_in_its_text),
+    _Defect(
         _CALLING,
         "the service calls what is no tool, or twice alike, or not with what the tool takes",
         _calls_badly,
     ),
-    _Told(
+    _Defect(
         "tools.stream.merge-by-index",
         "the service streams calls in pieces that are no call together",
         _streams_calls_badly,
     ),
-    _Told("tools.choice.forced", "the service makes no call that is forced", _ignores_force),
-    _Told(_SCHEMA, "the service escapes its text", _escapes, _PARSING),
-    _Told(
+    _Defect("tools.choice.forced", "the service makes no call that is forced", _ignores_force),
+    _Defect(_SCHEMA, "the service escapes its text", _escapes, _PARSING),
+    _Defect(
         _SCHEMA,
         "the service answers with an object of another schema",
         lambda observed, _: observed.breaks_schema,
     ),
-    _Told(_PLAIN, "the service ends answers without a text", _says_nothing),
-    _Told("usage.invoke.once", f"the service {_MISCOUNTED}", _miscounts, _COUNTING),
-    _Told(
+    _Defect(_PLAIN, "the service ends answers without a text", _says_nothing),
+    _Defect("usage.invoke.once", f"the service {_MISCOUNTED}", _miscounts, _COUNTING),
+    _Defect(
         "usage.stream.once", f"in streams the service {_MISCOUNTED}", _miscounts_streams, _COUNTING
     ),
-    _Told(
+    _Defect(
         "usage.cache.read",
         "the service counts more cached tokens than the prompt has",
         _counts_more(("prompt_tokens_details", "cached_tokens"), "prompt_tokens"),
         accuses=False,
     ),
-    _Told(
+    _Defect(
         "usage.invoke.details",
         "the service counts more tokens of reasoning than the answer has",
         _counts_more(("completion_tokens_details", "reasoning_tokens"), "completion_tokens"),
         accuses=False,
     ),
-    _Told(
+    _Defect(
         _FINISH,
         "the service gives no finish reason in streams",
         _gives_no_reason,
@@ -216,7 +216,9 @@ _SHOWN = {
 }
 
 
-def find_told(judged: Collection[str], observed: Sequence[Observed], shown: Collection[str]) -> str:
+def find_reported(
+    judged: Collection[str], observed: Sequence[Observed], shown: Collection[str]
+) -> str:
     """Return which defect of the service another claim fails by; empty if none is seen.
 
     Args:
@@ -224,10 +226,10 @@ def find_told(judged: Collection[str], observed: Sequence[Observed], shown: Coll
         observed: The check's exchanges, in order.
         shown: What the run has shown so far.
     """
-    for told in _TOLD:
-        hides = not told.hides or set(told.hides).intersection(judged)
-        if hides and any(told.seen(each, shown) for each in observed):
-            return "" if told.claim in judged else f"{told.why}, as {told.claim} says"
+    for reported in _REPORTED:
+        hides = not reported.hides or set(reported.hides).intersection(judged)
+        if hides and any(reported.seen(each, shown) for each in observed):
+            return "" if reported.claim in judged else f"{reported.why}, as {reported.claim} says"
     return ""
 
 
@@ -238,11 +240,11 @@ def find_accused(observed: Sequence[Observed], shown: Collection[str]) -> dict[s
         observed: The check's exchanges, in order.
         shown: What the run has shown so far.
     """
-    accusing = (told for told in _TOLD if told.accuses)
+    accusing = (reported for reported in _REPORTED if reported.accuses)
     return {
-        told.claim: told.why
-        for told in accusing
-        if any(told.seen(each, shown) for each in observed)
+        reported.claim: reported.why
+        for reported in accusing
+        if any(reported.seen(each, shown) for each in observed)
     }
 
 
