@@ -287,13 +287,13 @@ class _Ended(NamedTuple):
     """How the children ended, and what each said."""
 
     codes: list[int]
-    said: list[list[str]]
+    outputs: list[list[str]]
     interrupted: bool = False
 
     @property
     def output(self) -> str:
         """The last lines of each child; once if all say the same."""
-        return "\n".join(dict.fromkeys("".join(lines[-40:]).strip("\n") for lines in self.said))
+        return "\n".join(dict.fromkeys("".join(lines[-40:]).strip("\n") for lines in self.outputs))
 
 
 def _read_records(paths: Sequence[Path], ended: _Ended, selection: Selection) -> Record:
@@ -329,7 +329,7 @@ def _listen(
     It can be shown as it comes, as plain text without secrets: checks repeat what clients and
     services said.
     """
-    said: list[list[str]] = [[] for _ in commands]
+    outputs: list[list[str]] = [[] for _ in commands]
     with ExitStack() as opened:
         children = [
             opened.enter_context(
@@ -347,7 +347,7 @@ def _listen(
         pool = opened.enter_context(ThreadPoolExecutor(len(children)))
         readings = [
             pool.submit(_read_lines, child, lines, verbose=verbose)
-            for child, lines in zip(children, said, strict=True)
+            for child, lines in zip(children, outputs, strict=True)
         ]
         try:
             while wait(readings, _TICK).not_done:
@@ -356,12 +356,12 @@ def _listen(
                 reading.result()
         except KeyboardInterrupt:
             _end(children)
-            return _Ended([child.wait() for child in children], said, interrupted=True)
+            return _Ended([child.wait() for child in children], outputs, interrupted=True)
         except BaseException:
             for child in children:
                 child.kill()
             raise
-    return _Ended([child.returncode for child in children], said)
+    return _Ended([child.returncode for child in children], outputs)
 
 
 def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -379,13 +379,13 @@ def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
             raise
 
 
-def _read_lines(child: subprocess.Popen[bytes], said: list[str], *, verbose: bool) -> None:
+def _read_lines(child: subprocess.Popen[bytes], outputs: list[str], *, verbose: bool) -> None:
     """Add each line that a child says, as soon as it is whole: no secret is cut in two."""
     secrets = find_foreign_secrets()
     for line in child.stdout or ():
-        said.append(mask(line.decode("utf-8", "replace"), secrets))
+        outputs.append(mask(line.decode("utf-8", "replace"), secrets))
         if verbose:
-            sys.stderr.write(to_plain(said[-1]))
+            sys.stderr.write(to_plain(outputs[-1]))
             sys.stderr.flush()
 
 

@@ -113,7 +113,7 @@ def run_targets(
 
 
 def _follow(suite: Suite, line: Sequence[str], console: Console) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     with subprocess.Popen(  # noqa: S603  our own interpreter, with targets of our own table
         line,
         cwd=suite.root,
@@ -124,11 +124,11 @@ def _follow(suite: Suite, line: Sequence[str], console: Console) -> None:
         encoding="utf-8",
     ) as running:
         for text in running.stdout or ():
-            said.append(text)
+            lines.append(text)
             if text.startswith("ran "):
                 console.print(to_terminal(text.strip()), style="dim")
-    if not any(text.startswith("ran ") for text in said):
-        raise CutRunError(f"nothing was run\n{''.join(said[-40:])}")
+    if not any(text.startswith("ran ") for text in lines):
+        raise CutRunError(f"nothing was run\n{''.join(lines[-40:])}")
 
 
 def _read(path: Path) -> Record | None:

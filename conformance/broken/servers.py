@@ -214,8 +214,8 @@ def keeps_logprobs_to_itself(responder: Responder) -> Responder:
 def sends_logprobs_everywhere(responder: Responder) -> Responder:
     made_up = {"logprobs": {"content": [{"token": "a", "logprob": -0.1, "top_logprobs": []}]}}
     observed = _hear(responder, lambda body: _without(body, "logprobs", "top_logprobs"))
-    said = _say_choices(observed, lambda choice: choice | made_up)
-    return lambda request: (said if b'"logprobs"' in request.body else responder)(request)
+    altered = _say_choices(observed, lambda choice: choice | made_up)
+    return lambda request: (altered if b'"logprobs"' in request.body else responder)(request)
 
 
 def drops_late_content(responder: Responder) -> Responder:
@@ -242,8 +242,8 @@ def cuts_long_streams(responder: Responder) -> Responder:
 
 def always_says_done(responder: Responder) -> Responder:
     def end(plan: AnswerPlan) -> AnswerPlan:
-        said = plan.says_done or not plan.is_stream
-        return plan if said else replace(plan, pieces=(*plan.pieces, BodyPiece(DONE)))
+        ended = plan.says_done or not plan.is_stream
+        return plan if ended else replace(plan, pieces=(*plan.pieces, BodyPiece(DONE)))
 
     return lambda request: end(responder(request))
 
@@ -364,11 +364,11 @@ def _say_usage(responder: Responder, change: Change) -> Responder:
 
 
 def _map_last(plan: AnswerPlan, change: Change) -> AnswerPlan:
-    said = len(plan.events)
-    counted = iter(range(1, said + 1))
+    length = len(plan.events)
+    counted = iter(range(1, length + 1))
 
     def alter(event: Any) -> Any:
-        if next(counted) == said:
+        if next(counted) == length:
             return event | {"choices": list(map(change, event.get("choices") or ()))}
         return event
 

@@ -167,8 +167,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
             end_inapplicable(reported)
         if cause := find_cause(requests):
             text = pytest.ExceptionInfo.from_exception(error).exconly(tryshort=True)
-            said = describe_failure(error, text)
-            raise AssertionError(f"{cause}; what came of it: {said}") from error
+            reason = describe_failure(error, text)
+            raise AssertionError(f"{cause}; what came of it: {reason}") from error
         if change := find_change(raised):
             text = f"the request is not the recorded one: {change}; to record it: {_record(item)}"
             raise AssertionError(text) from raised

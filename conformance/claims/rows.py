@@ -121,8 +121,8 @@ def _describe(error: ErrorDetails, document: Mapping[str, Any]) -> Iterable[str]
         yield f"{_name_place(place[:-1], document)}{_KEY_RULES[kind]} `{place[-1]}`"
         return
     where = _name_place(place, document)
-    said = f"expected {_EXPECTED[kind]}" if kind in _EXPECTED else error["msg"]
-    for line in said.removeprefix("Value error, ").splitlines():
+    reason = f"expected {_EXPECTED[kind]}" if kind in _EXPECTED else error["msg"]
+    for line in reason.removeprefix("Value error, ").splitlines():
         text = line.replace("Input should be", "expected")
         found = f", found {error['input']!r:.80}" if text.startswith("expected") else ""
         yield f"{where}{text}{found}"

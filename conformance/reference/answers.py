@@ -167,8 +167,8 @@ def _main(prompt: Prompt) -> str:
     if counted:
         last = 10 if counted[1] == "ten" else min(int(counted[1]), 10_000)
         return ", ".join(map(str, range(1, last + 1)))
-    said = f"You said {_quote(prompt.text)}."
-    return f"{said} {_PARAGRAPH}" if _LONG.search(prompt.text) else said
+    text = f"You said {_quote(prompt.text)}."
+    return f"{text} {_PARAGRAPH}" if _LONG.search(prompt.text) else text
 
 
 def _asides(prompt: Prompt) -> list[str]:

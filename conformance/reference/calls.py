@@ -125,9 +125,9 @@ def _score(function: Mapping[str, Any], part: str) -> int:
     name = function["name"]
     if name.lower() in part.lower():
         return 100
-    said = _words(part)
+    text = _words(part)
     described = _words(function.get("description") or "")
-    return _NAME_WEIGHT * len(_words(_CAMEL.sub(" ", name)) & said) + len(described & said)
+    return _NAME_WEIGHT * len(_words(_CAMEL.sub(" ", name)) & text) + len(described & text)
 
 
 def _words(text: str) -> set[str]:

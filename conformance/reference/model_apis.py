@@ -195,12 +195,12 @@ def _events(answer: Answer, wording: Wording) -> Iterator[dict[str, Any]]:
     ends = {} if answer.cut_calls else _ends(answer, wording)
     if ends and not (dialect.finish_on_call and answer.calls):
         deltas.append(_Delta())
-    said = thought = 0
+    text_tokens = thought = 0
     for at, delta in enumerate(deltas):
-        said += delta.tokens
+        text_tokens += delta.tokens
         thought += delta.tokens if delta.reasoning else 0
         end = ends if at == len(deltas) - 1 else {}
-        usage = count_usage(answer, dialect, answer.tokens if end else said, thought)
+        usage = count_usage(answer, dialect, answer.tokens if end else text_tokens, thought)
         yield _chunk(wording, _delta(delta, dialect, first=at == 0), end, usage)
     for delta in late:
         yield _chunk(wording, _delta(delta, dialect, first=False), {}, None)

@@ -175,8 +175,8 @@ def _follow(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _choose(options: list[Any], material: Material) -> Any:
-    said = (one for one in options if str(one).lower() in material.text.lower())
-    return next(said, options[0])
+    named = (one for one in options if str(one).lower() in material.text.lower())
+    return next(named, options[0])
 
 
 def _within(value: float, schema: Mapping[str, Any]) -> float:

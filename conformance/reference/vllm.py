@@ -220,12 +220,12 @@ def _events(answer: Answer, setting: Setting) -> Iterator[dict[str, Any]]:
 def _choice_events(answer: Answer, setting: Setting, index: int) -> Iterator[dict[str, Any]]:
     steps = _steps(answer, setting, index)
     end = {"finish_reason": _finish(answer, setting), "stop_reason": answer.stop}
-    said = thought = 0
+    text_tokens = thought = 0
     for left, (delta, tokens) in zip(reversed(range(len(steps))), steps, strict=True):
-        said += bool(delta)
+        text_tokens += bool(delta)
         thought += "reasoning" in delta
         choice = _streamed(index, delta, _logprobs(tokens, setting)) | ({} if left else end)
-        yield _chunk(setting, answer, [choice | {"token_ids": None}], said, thought)
+        yield _chunk(setting, answer, [choice | {"token_ids": None}], text_tokens, thought)
 
 
 def _steps(answer: Answer, setting: Setting, index: int) -> list[tuple[dict[str, Any], list[str]]]:
@@ -278,9 +278,9 @@ def _streamed(index: int, delta: dict[str, Any], logprobs: dict[str, Any] | None
 
 
 def _chunk(
-    setting: Setting, answer: Answer, choices: list[dict[str, Any]], said: int, thought: int
+    setting: Setting, answer: Answer, choices: list[dict[str, Any]], text_tokens: int, thought: int
 ) -> dict[str, Any]:
-    usage = {"usage": _usage(answer, said, thought, whole=False)} if setting.running else {}
+    usage = {"usage": _usage(answer, text_tokens, thought, whole=False)} if setting.running else {}
     return _envelope(setting, choices) | usage
 
 

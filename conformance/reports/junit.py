@@ -84,8 +84,8 @@ def _add_case(suite: ET.Element, line: Line, root: Path) -> None:
         child = ET.SubElement(case, element, type=str(line.status), message=message)
         reported = (_tell(finding) for finding in line.findings if finding.text)
         child.text = to_xml("\n".join((line.statement, *line.reasons, *reported, line.again)))
-    said = (f"{f.result} {f.check} ({', '.join(f.evidence)})" for f in line.findings)
-    ET.SubElement(case, "system-out").text = to_xml("\n".join((line.statement, *said)))
+    lines = (f"{f.result} {f.check} ({', '.join(f.evidence)})" for f in line.findings)
+    ET.SubElement(case, "system-out").text = to_xml("\n".join((line.statement, *lines)))
 
 
 def _tell(finding: Outcome) -> str:

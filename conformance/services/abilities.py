@@ -92,14 +92,14 @@ def _gives_logprobs(answers: Answers) -> bool:
 
 
 def _leaves_guides_out(answers: Answers) -> bool:
-    said = (f"{answer.text}{[call.arguments for call in answer.calls]}" for answer in answers)
-    return not any('"guide"' in each for each in said)
+    shown = (f"{answer.text}{[call.arguments for call in answer.calls]}" for answer in answers)
+    return not any('"guide"' in each for each in shown)
 
 
 def _names_places_as_asked(answers: Answers) -> bool:
-    said = [call.value for answer in answers for call in answer.calls if call.is_valid]
-    said += [answer.said_object for answer in answers]
-    named = (each["city"] for each in said if isinstance(each.get("city"), str))
+    shown = [call.value for answer in answers for call in answer.calls if call.is_valid]
+    shown += [answer.sent_object for answer in answers]
+    named = (each["city"] for each in shown if isinstance(each.get("city"), str))
     return not any(_PLACE.search(city) and city not in _ASKED for city in named)
 
 

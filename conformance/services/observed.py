@@ -84,9 +84,9 @@ class Observed(NamedTuple):
         """How the service failed, in words; empty if it answered, or refused what was asked."""
         error = find_error(self.response) if self.status < REFUSED else None
         if error or self.status >= SERVER_ERROR:
-            said = error.sentence if error else find_sentence(self.response)
+            text = error.sentence if error else find_sentence(self.response)
             where = "an error in an answer" if error else f"HTTP {self.status}"
-            return f"{where}: {said:.100}".removesuffix(": ")
+            return f"{where}: {text:.100}".removesuffix(": ")
         ends = not self.lost and (self.left or not self.breaks_off)
         return "" if ends else "an answer without its end"
 
@@ -118,18 +118,18 @@ class Observed(NamedTuple):
     def breaks_schema(self) -> bool:
         """Whether a whole answer is an object of another schema than the one that it is to have."""
         form = self.read().get("response_format") or {}
-        said = read_answer(self.response).said_object if self.is_whole else {}
+        text = read_answer(self.response).sent_object if self.is_whole else {}
         schema = form.get("json_schema", {}).get("schema", {})
-        return bool(said) and not Draft202012Validator(schema).is_valid(said)
+        return bool(text) and not Draft202012Validator(schema).is_valid(text)
 
     @property
     def escapes(self) -> bool:
         """Whether an answer that is to be JSON is an object only once its text is unescaped."""
         asked = self.is_whole and self.read().get("response_format")
         answer = read_answer(self.response)
-        text = answer.text if asked and not answer.said_object else ""
+        text = answer.text if asked and not answer.sent_object else ""
         plain = (html.unescape(text), text.replace('\\"', '"'))
-        return any(said != text and WireAnswer(said).said_object for said in plain)
+        return any(sentence != text and WireAnswer(sentence).sent_object for sentence in plain)
 
     @property
     def adds_arguments(self) -> bool:
@@ -161,8 +161,8 @@ class Observed(NamedTuple):
         if not (self.is_whole and answer.usage.keys() & names):
             return False
         wrong = answer.usage.get("total_tokens", prompt + completion) != prompt + completion
-        asked, said = len(self.request.split()), len(f"{answer.text} {answer.reasoning}".split())
-        few = asked > max(_LONG, said * 3)
+        asked, text = len(self.request.split()), len(f"{answer.text} {answer.reasoning}".split())
+        few = asked > max(_LONG, text * 3)
         return wrong or min(prompt, completion) < 1 or (few and prompt < asked / 3 < completion)
 
     @property

@@ -98,8 +98,8 @@ def _ignores_force(observed: Observed, shown: Collection[str]) -> bool:
 
 def _says_nothing(observed: Observed, _: Collection[str]) -> bool:
     answer = read_answer(observed.response)
-    said = answer.text or answer.calls or observed.calls_badly
-    return observed.is_whole and answer.choices == 1 and not said
+    text = answer.text or answer.calls or observed.calls_badly
+    return observed.is_whole and answer.choices == 1 and not text
 
 
 def _miscounts(observed: Observed, shown: Collection[str]) -> bool:

@@ -317,8 +317,8 @@ def find_reported(requests: Iterable[ReceivedRequest], error: BaseException) -> 
     raised = [each for each in REFUSALS if each == repr(error) or f"[{each}]" in str(error)]
     claim = REFUSALS[raised[0]] if raised else ""
     if claim and claim not in JUDGED:
-        said = str(error) or type(error).__name__
-        return f"what is given is not taken, as {claim} says: {said}"
+        text = str(error) or type(error).__name__
+        return f"what is given is not taken, as {claim} says: {text}"
     endless = _ENDLESS in str(error) and {*ANSWERED[-1:]} & _TRANSIENT
     if endless and _RETRIED not in JUDGED:
         return f"the client goes on asking a service that fails, as {_RETRIED} says"
@@ -334,9 +334,9 @@ def find_reported(requests: Iterable[ReceivedRequest], error: BaseException) -> 
 def _find_words(requests: Iterable[ReceivedRequest]) -> str:
     """Return that a schema stands in a message and nowhere else, where an answer is to fit it."""
     bodies = [*filter(None, map(_read, requests))]
-    said = json.dumps([body.get("messages") for body in bodies]).replace("\\", "")
+    text = json.dumps([body.get("messages") for body in bodies]).replace("\\", "")
     forms = [body.get("tools") or body.get("response_format") for body in bodies]
-    if '"properties"' not in said or any(forms):
+    if '"properties"' not in text or any(forms):
         return ""
     is_about_it = any(claim.startswith("structured.") for claim in JUDGED)
     return _WORDS if is_about_it else ""

@@ -342,25 +342,25 @@ def find_refusals(lane: Lane) -> dict[str, str]:
     Returns:
         What each error says -> the claim that tells of it.
     """
-    said: dict[str, str] = {}
+    found: dict[str, str] = {}
     with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
         model = _make(lane, server)
-        with _noting(said, "tools.invoke.call"):
+        with _noting(found, "tools.invoke.call"):
             model.bind_tools([_TOOL])
-        said |= _find_unbound(model)
+        found |= _find_unbound(model)
         if CALLED in SILENT:  # Its chains may refuse in words of their own.
-            with _noting(said, CALLED):
+            with _noting(found, CALLED):
                 model.with_structured_output(_SCHEMAS[0]).made.invoke("Hello")
-        said = _find_unasked(model) | said
+        found = _find_unasked(model) | found
         list(model.stream("Hello"))
-        with _noting(said, "structured.stream.grows"):
+        with _noting(found, "structured.stream.grows"):
             list(model.with_structured_output(_SCHEMAS[-2], method="json_schema").stream("Paris"))
-        with _noting(said, _STOPS):
+        with _noting(found, _STOPS):
             list(model.stream("Hello", stop=["END"]))
-            return said
-        with _noting(said, _STOPS):
+            return found
+        with _noting(found, _STOPS):
             asyncio.run(_take(model.astream("Hello", stop=["END"])))
-    return said
+    return found
 
 
 def _find_unasked(model: Any) -> dict[str, str]:
@@ -368,27 +368,27 @@ def _find_unasked(model: Any) -> dict[str, str]:
 
     It sends nothing then, or what the service refuses.
     """
-    said: dict[str, str] = {}
+    found: dict[str, str] = {}
     for method in _METHODS:
         raised: dict[str, str] = {}
         before = len(ANSWERED)
         with _noting(raised, _name_method(method)):
             model.with_structured_output(_SCHEMAS[0], method=method).invoke("Paris")
         if {*ANSWERED[before:]} <= {*_REFUSALS}:
-            said = raised | said
-    return said
+            found = raised | found
+    return found
 
 
 def _find_unbound(model: Any) -> dict[str, str]:
     """Return what a model says where it takes no schema, or none by one of the methods."""
     plain = _refuse_schemas(model)
-    said = dict.fromkeys(plain, _BINDS)
+    found = dict.fromkeys(plain, _BINDS)
     for method in _METHODS:
         refused = _refuse_schemas(model, method=method)
         unknown = len(refused) == len(_SCHEMAS) > len(plain)
         claim = _name_method(method) if unknown else _BINDS
-        said = dict.fromkeys(refused, claim) | said
-    return said
+        found = dict.fromkeys(refused, claim) | found
+    return found
 
 
 def _name_method(method: str) -> str:
@@ -396,13 +396,13 @@ def _name_method(method: str) -> str:
 
 
 def _refuse_schemas(model: Any, **options: Any) -> list[str]:
-    said: list[str] = []
+    found: list[str] = []
     for schema in _SCHEMAS:
         errors: dict[str, str] = {}
         with _noting(errors, ""):
             model.with_structured_output(schema, **options)
-        said += errors
-    return said
+        found += errors
+    return found
 
 
 def find_blindness(lane: Lane) -> dict[str, str]:
@@ -411,14 +411,14 @@ def find_blindness(lane: Lane) -> dict[str, str]:
     Args:
         lane: As above.
     """
-    said: dict[str, str] = {}
+    found: dict[str, str] = {}
     with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
         model = _make(lane, server, model=lane.vision_model)
         for block in _IMAGES:
-            with _noting(said, SEEN[lane.name]):
+            with _noting(found, SEEN[lane.name]):
                 model.invoke([HumanMessage([block])])
                 return {}
-        return {} if any(request.method != "GET" for request in server.requests) else said
+        return {} if any(request.method != "GET" for request in server.requests) else found
     return {}
 
 
@@ -427,11 +427,11 @@ async def _take(stream: AsyncIterator[Any]) -> list[Any]:
 
 
 @contextmanager
-def _noting(said: dict[str, str], claim: str) -> Iterator[None]:
+def _noting(found: dict[str, str], claim: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001  as above
-        said.setdefault(repr(error), claim)
+        found.setdefault(repr(error), claim)
 
 
 @contextmanager

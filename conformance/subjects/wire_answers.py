@@ -35,8 +35,8 @@ class WireCall:
         function = _dict(delta.get("function"))
         self.id = self.id or _text(delta.get("id"))
         self.name = self.name or _text(function.get("name"))
-        said = function.get("arguments")
-        self.arguments += json.dumps(said) if isinstance(said, dict) else _text(said)
+        text = function.get("arguments")
+        self.arguments += json.dumps(text) if isinstance(text, dict) else _text(text)
         self.events += 1
 
     def ends_before(self, delta: dict[str, Any]) -> bool:
@@ -86,7 +86,7 @@ class WireAnswer:
     texts: int = 0
 
     @property
-    def said_object(self) -> dict[str, Any]:
+    def sent_object(self) -> dict[str, Any]:
         """The text as a JSON object; empty if it is none."""
         try:
             return _dict(json.loads(self.text))
@@ -157,8 +157,8 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 def _text(value: Any) -> str:
     """Return a text, or those of a list of content parts; anything else says nothing."""
     parts = value if isinstance(value, list) else [value]
-    said = (part.get("text") if isinstance(part, dict) else part for part in parts)
-    return "".join(part for part in said if isinstance(part, str))
+    text = (part.get("text") if isinstance(part, dict) else part for part in parts)
+    return "".join(part for part in text if isinstance(part, str))
 
 
 class WireError(NamedTuple):

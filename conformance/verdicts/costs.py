@@ -49,10 +49,10 @@ def count_answer(status: int, request: str, answer: str) -> int:
     """
     if status >= _REFUSED:
         return 0
-    said = list(read_payloads(answer))
-    counted = [_read_usage(each) for each in said]
+    payloads = list(read_payloads(answer))
+    counted = [_read_usage(each) for each in payloads]
     # A stream counts on from event to event, so the largest number is the last.
-    return max(counted, default=0) or _guess([*read_payloads(request), *said])
+    return max(counted, default=0) or _guess([*read_payloads(request), *payloads])
 
 
 def read_payloads(body: str) -> Iterator[Any]:

@@ -40,9 +40,9 @@ def drops_reasoning(patch: Patch) -> None:
 
 
 def thinks_aloud(patch: Patch) -> None:
-    def speak(said: Any) -> Any:
-        thought = (said.pop("additional_kwargs", None) or {}).get("reasoning_content", "")
-        return {**said, "content": thought + said.get("content", "")}
+    def speak(text: Any) -> Any:
+        thought = (text.pop("additional_kwargs", None) or {}).get("reasoning_content", "")
+        return {**text, "content": thought + text.get("content", "")}
 
     answer_with(patch, StreamReader, "_read_delta", speak)
 
@@ -282,9 +282,9 @@ def _choose_usage(patch: Patch, choose: Callable[[Any, Any], Any]) -> None:
     real = StreamReader._read_payload
 
     def read(self: Any, payload: Any, name: str) -> Any:
-        first, said = self._usage, real(self, payload, name)
+        first, text = self._usage, real(self, payload, name)
         self._usage = choose(first, self._usage) if first and payload.get("usage") else self._usage
-        return said
+        return text
 
     patch.setattr(StreamReader, "_read_payload", read)
 

@@ -69,8 +69,8 @@ def leaves_out_pieces_that_repeat(patch: Patch) -> None:
     real = StreamReader._read_delta
 
     def read(self: Any, delta: Any) -> Any:
-        said, self._said = getattr(self, "_said", None), delta.get("content")
-        repeats = said and said == self._said
+        text, self._text = getattr(self, "_text", None), delta.get("content")
+        repeats = text and text == self._text
         return real(self, {**delta, "content": None} if repeats else delta)
 
     patch.setattr(StreamReader, "_read_delta", read)

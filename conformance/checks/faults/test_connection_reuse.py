@@ -28,8 +28,8 @@ async def aread_stream(model: ChatBaseten) -> str:
 def test_calls_and_streams_in_turn_share_one_connection(serve_script: Serve, aim: Aim) -> None:
     server = serve_script(serve)
     model = aim(server.url)
-    said = [read_stream(model), read_stream(model), model.invoke("Hi").content, read_stream(model)]
-    assert said == ["Hello"] * 4
+    texts = [read_stream(model), read_stream(model), model.invoke("Hi").content, read_stream(model)]
+    assert texts == ["Hello"] * 4
     assert server.connections == 1
 
 

@@ -26,41 +26,41 @@ HALF = re.compile("[\ud800-\udfff]")
 JSON = "Content-Type: application/json"
 
 
-def _describe(said: str) -> dict[str, str]:
-    return {"message": said, "code": said, "type": said, "request_id": said}
+def _describe(text: str) -> dict[str, str]:
+    return {"message": text, "code": text, "type": text, "request_id": text}
 
 
-def _refuse(said: str) -> bytes:
-    return frame("400 Bad Request", json.dumps({"error": _describe(said)}).encode(), JSON)
+def _refuse(text: str) -> bytes:
+    return frame("400 Bad Request", json.dumps({"error": _describe(text)}).encode(), JSON)
 
 
-def _fail(said: str) -> bytes:
-    return frame("500 Oops", json.dumps({"detail": [{"msg": said}], "a": said}).encode(), JSON)
+def _fail(text: str) -> bytes:
+    return frame("500 Oops", json.dumps({"detail": [{"msg": text}], "a": text}).encode(), JSON)
 
 
-def _as_text(said: str) -> bytes:
-    return frame("404 Not Found", said.encode("utf-8", "surrogatepass"), "Content-Type: text/plain")
+def _as_text(text: str) -> bytes:
+    return frame("404 Not Found", text.encode("utf-8", "surrogatepass"), "Content-Type: text/plain")
 
 
-def _as_page(said: str) -> bytes:
-    page = f"<html><body><h1>{said}</h1></body></html>"
+def _as_page(text: str) -> bytes:
+    page = f"<html><body><h1>{text}</h1></body></html>"
     return frame("503 Busy", page.encode("utf-8", "surrogatepass"), "Retry-After: 0")
 
 
-def _with_http_200(said: str) -> bytes:
-    return frame("200 OK", json.dumps({"error": said}).encode(), JSON)
+def _with_http_200(text: str) -> bytes:
+    return frame("200 OK", json.dumps({"error": text}).encode(), JSON)
 
 
-def _without_choices(said: str) -> bytes:
-    return frame("200 OK", json.dumps({"message": said, "id": 1}).encode(), JSON)
+def _without_choices(text: str) -> bytes:
+    return frame("200 OK", json.dumps({"message": text, "id": 1}).encode(), JSON)
 
 
-def _as_a_name(said: str) -> bytes:
-    return frame("200 OK", json.dumps({said: {said: said}}).encode(), JSON)
+def _as_a_name(text: str) -> bytes:
+    return frame("200 OK", json.dumps({text: {text: text}}).encode(), JSON)
 
 
-def _as_reason(said: str) -> bytes:
-    choice = {"index": 0, "message": {"content": said}, "finish_reason": "error", "x": said}
+def _as_reason(text: str) -> bytes:
+    choice = {"index": 0, "message": {"content": text}, "finish_reason": "error", "x": text}
     return frame("200 OK", json.dumps({"choices": [choice]}).encode(), JSON)
 
 
@@ -72,32 +72,32 @@ ANSWERS: dict[str, Build] = {
     )
 }
 EVENTS: dict[str, Build] = {
-    "an error event": lambda said: event({"error": _describe(said)}),
-    "an event that is no JSON": lambda said: chunk(
-        b"data: {" + re.sub("[\r\n]", " ", said).encode("utf-8", "surrogatepass") + b"\n\n"
+    "an error event": lambda text: event({"error": _describe(text)}),
+    "an event that is no JSON": lambda text: chunk(
+        b"data: {" + re.sub("[\r\n]", " ", text).encode("utf-8", "surrogatepass") + b"\n\n"
     ),
-    "an event named error": lambda said: chunk(
-        b"event: error\ndata: " + json.dumps(said).encode() + b"\n\n"
+    "an event named error": lambda text: chunk(
+        b"event: error\ndata: " + json.dumps(text).encode() + b"\n\n"
     ),
 }
 # One of each kind that is written or read otherwise on the way; `test_plain_text` has them all.
 KINDS = ("a colour", "a link in one byte", "a forged line", "NUL", "isolates", "half a character")
-SAID = {kind: NASTY[kind] for kind in KINDS}
+TEXTS = {kind: NASTY[kind] for kind in KINDS}
 # Of headers and the status line only what HTTP lets through.
 IN_HEADERS = [NASTY[kind] for kind in ("a colour", "a link in one byte", "isolates", "no width")]
 
 
-def _redirect(said: str) -> bytes:
-    return frame("307 Away", b"", f"Location: https://a.invalid/{said}", f"X-Request-Id: {said}")
+def _redirect(text: str) -> bytes:
+    return frame("307 Away", b"", f"Location: https://a.invalid/{text}", f"X-Request-Id: {text}")
 
 
-def _status_line(said: str) -> bytes:
-    return frame(f"500 {said}", b"{}")
+def _status_line(text: str) -> bytes:
+    return frame(f"500 {text}", b"{}")
 
 
 def _all_of(build: Build, texts: Iterable[str]) -> Script:
     """Return a script that answers each request with the next text."""
-    answers = [build(said) for said in texts]
+    answers = [build(text) for text in texts]
 
     def answer(line: Line) -> None:
         while answers and line.request() is not None:
@@ -120,27 +120,27 @@ def test_an_error_of_an_answer_is_plain(
     answer: str, ask: Ask, aim: Aim, serve_script: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "langchain_baseten")
-    model = aim(serve_script(_all_of(ANSWERS[answer], SAID.values())).url)
-    for name, said in SAID.items():
+    model = aim(serve_script(_all_of(ANSWERS[answer], TEXTS.values())).url)
+    for name, text in TEXTS.items():
         failure = ask(model).failure
         _check(failure, caplog)
         if answer not in {"as_reason", "as_a_name"}:
             assert WORDS in str(failure), name
         if answer == "refuse":
             # What was received stays to be looked at; half a character alone is a broken one.
-            assert failure.body["error"]["message"] == HALF.sub("\ufffd", said)
-            assert json.loads(failure.response.text)["error"]["message"] == said  # type: ignore[union-attr]
+            assert failure.body["error"]["message"] == HALF.sub("\ufffd", text)
+            assert json.loads(failure.response.text)["error"]["message"] == text  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("sent", EVENTS)
 def test_an_error_inside_a_stream_is_plain(
     sent: str, stream: Ask, aim: Aim, serve_script: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def build(said: str) -> bytes:
-        return HEAD + say("Hel") + EVENTS[sent](said) + END
+    def build(text: str) -> bytes:
+        return HEAD + say("Hel") + EVENTS[sent](text) + END
 
-    model = aim(serve_script(_all_of(build, SAID.values())).url)
-    for name in SAID:
+    model = aim(serve_script(_all_of(build, TEXTS.values())).url)
+    for name in TEXTS:
         failure = stream(model).failure
         _check(failure, caplog)
         assert WORDS in str(failure), name
@@ -155,13 +155,13 @@ def test_an_error_that_quotes_a_header_is_plain(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     model = aim(serve_script(_all_of(build, IN_HEADERS)).url)
-    for said in IN_HEADERS:
+    for text in IN_HEADERS:
         failure = ask(model).failure
         _check(failure, caplog)
         # httpx 0.28 and httpx2 2.15 refuse such a location before anybody sees the response.
         if build is _redirect and "Invalid URL in location header" not in str(failure):
-            assert WORDS in str(failure), said
-            assert WORDS in str(failure.request_id), said
+            assert WORDS in str(failure), text
+            assert WORDS in str(failure.request_id), text
 
 
 @pytest.mark.usefixtures("short_backoff")
@@ -169,7 +169,7 @@ def test_an_error_that_is_retried_is_logged_in_plain_text(
     ask: Ask, aim: Aim, serve_script: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "langchain_baseten")
-    model = aim(serve_script(_all_of(_as_page, [*SAID.values()][:3])).url, max_retries=2)
+    model = aim(serve_script(_all_of(_as_page, [*TEXTS.values()][:3])).url, max_retries=2)
     _check(ask(model).failure, caplog)
     assert "Retrying request" in caplog.text
 
@@ -187,9 +187,9 @@ def _embed(model: BasetenEmbeddings, colour: str) -> None:
 def test_an_error_of_embeddings_is_plain(
     answer: str, colour: str, serve_script: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url = serve_script(_all_of(ANSWERS[answer], SAID.values())).url
+    url = serve_script(_all_of(ANSWERS[answer], TEXTS.values())).url
     model = BasetenEmbeddings(model="m", model_url=url, api_key=KEY, max_retries=0)
-    for name in SAID:
+    for name in TEXTS:
         with pytest.raises(BasetenError) as raised:
             _embed(model, colour)
         _check(raised.value, caplog)
@@ -201,28 +201,28 @@ def test_an_error_of_embeddings_is_plain(
 METHODS = ("function_calling", "json_schema", "json_mode")
 
 
-def _speak(said: str, **more: Any) -> bytes:
-    message = {"role": "assistant", "content": said, **more}
+def _speak(text: str, **more: Any) -> bytes:
+    message = {"role": "assistant", "content": text, **more}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return frame("200 OK", json.dumps({"choices": [choice]}).encode(), JSON)
 
 
-def _call(said: str) -> bytes:
-    function = {"name": said, "arguments": f'{{"{said}'}
+def _call(text: str) -> bytes:
+    function = {"name": text, "arguments": f'{{"{text}'}
     calls = [{"index": 0, "id": "a", "type": "function", "function": function}]
-    return _speak(said, tool_calls=calls)
+    return _speak(text, tool_calls=calls)
 
 
-def _call_another(said: str) -> bytes:
-    function = {"name": said, "arguments": "{}"}
-    return _speak(said, tool_calls=[{"id": "a", "type": "function", "function": function}])
+def _call_another(text: str) -> bytes:
+    function = {"name": text, "arguments": "{}"}
+    return _speak(text, tool_calls=[{"id": "a", "type": "function", "function": function}])
 
 
 SPOKEN: dict[str, Build] = {
     "text": _speak,
     "call": _call,
     "another call": _call_another,
-    "refusal": lambda said: _speak("", refusal=said),
+    "refusal": lambda text: _speak("", refusal=text),
 }
 
 
@@ -233,10 +233,10 @@ SPOKEN: dict[str, Build] = {
 def test_an_error_that_quotes_the_model_is_plain(
     spoken: tuple[str, Any], colour: str, aim: Aim, serve_script: Serve, caplog: Any
 ) -> None:
-    model = aim(serve_script(_all_of(SPOKEN[spoken[0]], SAID.values())).url)
+    model = aim(serve_script(_all_of(SPOKEN[spoken[0]], TEXTS.values())).url)
     schema = {"title": "Answer", "type": "object", "properties": {"a": {"type": "string"}}}
     chain = model.with_structured_output(schema, method=spoken[1])
-    for _ in SAID:
+    for _ in TEXTS:
         with pytest.raises((BasetenError, OutputParserException)) as raised:
             chain.invoke("Hi") if colour == "invoke" else run(chain.ainvoke("Hi"))
         _check(raised.value, caplog)

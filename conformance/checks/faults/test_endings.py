@@ -103,8 +103,8 @@ def test_a_script_that_ends_inside_a_stream_says_nothing(
         check=False,
     )
     codes = done.stdout.splitlines()
-    said = [Path(file).read_text("utf-8") for _, file in scripts]
-    assert dict(zip(pairs, zip(codes, said, strict=True), strict=True)) == dict.fromkeys(
+    texts = [Path(file).read_text("utf-8") for _, file in scripts]
+    assert dict(zip(pairs, zip(codes, texts, strict=True), strict=True)) == dict.fromkeys(
         pairs, ("0", "")
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -27,8 +27,8 @@ def _fresh_tls() -> Iterator[None]:
 
 async def ask_everything(model: ChatBaseten) -> list[str]:
     whole = await model.ainvoke("Hi")
-    said = [str(chunk.content) async for chunk in model.astream("Hi")]
-    return [str(whole.content), "".join(said)]
+    texts = [str(chunk.content) async for chunk in model.astream("Hi")]
+    return [str(whole.content), "".join(texts)]
 
 
 def test_a_first_call_and_a_first_stream_do_not_block_the_loop(

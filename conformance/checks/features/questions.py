@@ -152,7 +152,7 @@ def refer(claim: str, reason: str) -> None:
     if silenced := find_silenced():
         end_inapplicable(silenced)
     # What the client says wherever it is given such a thing has a claim of its own.
-    reported = next((other for said, other in REFUSALS.items() if said in reason), claim)
+    reported = next((other for sentence, other in REFUSALS.items() if sentence in reason), claim)
     if not chosen().ours and overlook(reported, reason):
         end_inapplicable(OVERLOOKED[-1])
 

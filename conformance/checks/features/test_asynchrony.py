@@ -246,8 +246,8 @@ async def test_many_calls_on_one_loop_wait_at_the_same_time(
     patience = _PATIENCE if chosen().ours else _MORE_PATIENCE
     with _in_time(patience):
         async with asyncio.timeout(patience):
-            said = await ask(model, [f"Repeat after me: {word}" for word in words])
-    assert said == words
+            text = await ask(model, [f"Repeat after me: {word}" for word in words])
+    assert text == words
 
 
 @contextmanager

@@ -160,13 +160,13 @@ _OF_A_KEY = {
 @pytest.mark.claim("errors.types.core")
 @pytest.mark.own_client_only("that Baseten rejects a key with 403 is for its client to know")
 @every_way
-@pytest.mark.parametrize("said", _OF_A_KEY)
+@pytest.mark.parametrize("text", _OF_A_KEY)
 def test_a_403_about_the_key_itself_is_one_of_authentication(
-    lane: str, evidence: Evidence, ask: Callable[..., Any], said: str
+    lane: str, evidence: Evidence, ask: Callable[..., Any], text: str
 ) -> None:
     with pytest.raises(core.ModelPermissionDeniedError) as caught:
-        ask(mount(lane, evidence, _refuse(403, {"error": said})), GREETING)
-    assert isinstance(caught.value, core.ModelAuthenticationError) is _OF_A_KEY[said]
+        ask(mount(lane, evidence, _refuse(403, {"error": text})), GREETING)
+    assert isinstance(caught.value, core.ModelAuthenticationError) is _OF_A_KEY[text]
 
 
 @pytest.mark.claim("errors.types.core")
@@ -427,8 +427,8 @@ def test_no_log_line_shows_the_key(
     model = mount("dedicated", evidence, api_key=_KEY)
     model.invoke(GREETING)
     asyncio.run(model.ainvoke(GREETING))
-    said = _KEY if chosen().ours else _SENTENCE  # What a server repeats, others need not hide.
-    failing = mount("model-apis", evidence, _refuse(503, {"error": said}), api_key=_KEY)
+    text = _KEY if chosen().ours else _SENTENCE  # What a server repeats, others need not hide.
+    failing = mount("model-apis", evidence, _refuse(503, {"error": text}), api_key=_KEY)
     with expect("any"):
         _ask_all(failing)
     assert caplog.records

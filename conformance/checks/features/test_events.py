@@ -36,8 +36,8 @@ _CALL = {
     "type": "function",
     "function": {"name": "get_weather", "arguments": "{}"},
 }
-_SAID = "one two three four"
-_QUESTION = f"Repeat after me: {_SAID}"
+_WORDS = "one two three four"
+_QUESTION = f"Repeat after me: {_WORDS}"
 
 
 def _text(text: str) -> dict[str, str]:
@@ -97,7 +97,7 @@ def test_nor_does_one_of_another_form(
 
 def _judge_scattered(lane: str, evidence: Evidence, ask: Ask, event: dict[str, Any]) -> None:
     message = ask(mount(lane, evidence, change_plans(_scatter(event))), _QUESTION)
-    assert message.text == _SAID
+    assert message.text == _WORDS
     assert message.response_metadata["finish_reason"] == "stop"
     assert message.usage_metadata or not chosen().ours
 
@@ -111,7 +111,7 @@ def test_a_second_choice_is_not_mixed_with_the_first(
     delta = {"content": "five", "reasoning_content": "No.", "tool_calls": [_CALL]}
     other = {"choices": [{"index": 1, "delta": delta, "finish_reason": "length"}]}
     message = ask(mount(lane, evidence, change_plans(_scatter(other))), _QUESTION)
-    assert message.text == _SAID
+    assert message.text == _WORDS
     assert "No." not in message.additional_kwargs.get("reasoning_content", "")
     assert message.tool_calls == []
     assert message.response_metadata["finish_reason"] == "stop"
@@ -179,7 +179,7 @@ def _in_last_event(plan: AnswerPlan) -> AnswerPlan:
         return plan
     last = next(e for e in plan.events if e["choices"] and e["choices"][0].get("finish_reason"))
     [choice] = last["choices"]
-    event = last | {"choices": [choice | {"delta": {"role": "assistant", "content": _SAID}}]}
+    event = last | {"choices": [choice | {"delta": {"role": "assistant", "content": _WORDS}}]}
     rest = [p for p in plan.pieces if p.event is None or not p.event["choices"]]
     return replace(plan, pieces=(BodyPiece(encode_event(event)), *rest))
 
@@ -188,7 +188,7 @@ def _in_last_event(plan: AnswerPlan) -> AnswerPlan:
 @streamed
 def test_text_beside_the_finish_reason_is_kept(lane: str, evidence: Evidence, ask: Ask) -> None:
     message = ask(mount(lane, evidence, change_plans(_in_last_event)), _QUESTION)
-    assert message.text == _SAID
+    assert message.text == _WORDS
     assert message.response_metadata["finish_reason"] == "stop"
 
 
@@ -234,7 +234,7 @@ def test_a_response_that_its_engine_gave_up_is_an_error_that_holds_it(
 ) -> None:
     with expect("any", match=reason) as caught:
         ask(mount(lane, evidence, _end_with(reason)), _QUESTION)
-    assert caught.value.partial.text == _SAID
+    assert caught.value.partial.text == _WORDS
 
 
 @pytest.mark.claim("metadata.finish.reason")
@@ -285,7 +285,7 @@ def test_reasoning_under_either_name_or_both_is_kept_once(
         return payload
 
     message = ask(mount(lane, evidence, change_answers(rename)), _QUESTION)
-    assert message.text == _SAID
+    assert message.text == _WORDS
     assert message.additional_kwargs["reasoning_content"].count("four") == 1
     reported = "".join(each.get("reasoning", "") for each in message.content_blocks)
     assert reported.count("four") == 1

@@ -33,7 +33,7 @@ _IGNORING = "openai/gpt-oss-120b"
 
 def leave_blanks(answer: AIMessage) -> dict[str, Any]:
     """Return what the metadata say; a name without a value says nothing."""
-    return {name: said for name, said in answer.response_metadata.items() if said is not None}
+    return {name: text for name, text in answer.response_metadata.items() if text is not None}
 
 
 @pytest.mark.claim("logprobs.model-apis.absent")
@@ -51,8 +51,8 @@ def test_model_apis_refuse_log_probabilities_or_answer_without_them(
         except catch("invalid-request") as refusal:
             assert is_typed("invalid-request", refusal)  # noqa: PT017  either outcome is the claim
             # `errors.sentence.kept` judges what others make of the sentence.
-            said = str(refusal) if chosen().ours else traffic.answers[0]
-            assert "log probs" in said or "logprobs" in said
+            text = str(refusal) if chosen().ours else traffic.answers[0]
+            assert "log probs" in text or "logprobs" in text
         else:
             assert answer.text
             assert "logprobs" not in leave_blanks(answer)

@@ -150,12 +150,12 @@ def test_a_call_says_whether_reasoning_goes_back(lane: str, evidence: Evidence, 
 def test_a_response_keeps_what_else_the_engine_sent(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
-    said: list[int] = []
+    text: list[int] = []
 
     def add(payload: Any) -> Any:
         for choice in payload["choices"]:
-            choice["token_ids"] = [len(said)]  # of each event by itself
-            said.append(len(said))
+            choice["token_ids"] = [len(text)]  # of each event by itself
+            text.append(len(text))
             if choice.get("finish_reason"):
                 choice["matched_stop"] = 7
                 payload |= {"service_tier": "flex", "cached": False}  # in the last event alone
@@ -165,7 +165,7 @@ def test_a_response_keeps_what_else_the_engine_sent(
     reported = ask(model, GREETING, include_response_headers=True).response_metadata
     names = ("matched_stop", "service_tier", "system_fingerprint", "queue_ms", "cached")
     assert [reported.get(name) for name in names] == [7, "flex", "fp-7", 0, False]
-    assert reported["token_ids"] == said
+    assert reported["token_ids"] == text
     assert reported.get("request_id") == "req-7"
     assert reported["headers"]["content-type"].split(";")[0] in {
         "application/json",

@@ -440,9 +440,9 @@ def test_nothing_is_tried_again_once_a_word_was_handed_out(
     # Whether others raise what is sent inside a stream is `streaming.end.error-inside`.
     with expect("any") if chosen().ours else tolerate():
         take(model, TALE, observed)
-    said = "".join(chunk.text for chunk in observed)
-    if not said and not chosen().ours:
+    text = "".join(chunk.text for chunk in observed)
+    if not text and not chosen().ours:
         evidence.not_applicable("no word was handed out before the error, as others may wait")
-    assert said
+    assert text
     sentence = f"the answer had begun, and was asked for again: {len(seen)} requests came"
     assert len(seen) == 1, sentence

@@ -97,8 +97,8 @@ def test_no_spelling_of_a_key_that_the_server_repeats_is_shown(
     error = caught.value
     assert spelt not in _show(error)
     reported = (str(error).partition(" (")[0], error.body["error"], error.response.headers["x-key"])
-    said = "Bad key <[redacted]>, [redacted]."
-    assert tuple(_BEGUN.sub("", text) for text in reported) == (said, said, "[redacted]")
+    sentence = "Bad key <[redacted]>, [redacted]."
+    assert tuple(_BEGUN.sub("", text) for text in reported) == (sentence, sentence, "[redacted]")
 
 
 @pytest.mark.claim("errors.key.hidden")
@@ -247,9 +247,9 @@ def test_an_error_holds_no_control_characters_and_what_was_received(
     model = mount(lane, evidence, lambda _: plan_json(400, body, headers))
     with expect("invalid-request") as caught:
         ask(model, GREETING)
-    error, said = caught.value, str(caught.value)
-    assert all(each.isprintable() for each in said), f"control characters are in {said!r}"
-    assert all(word in said for word in ("phare", "est fermé", "灯台は", "います。"))
+    error, text = caught.value, str(caught.value)
+    assert all(each.isprintable() for each in text), f"control characters are in {text!r}"
+    assert all(word in text for word in ("phare", "est fermé", "灯台は", "います。"))
     assert error.body == body
     assert json.loads(error.response.text) == body
     assert (error.response.status_code, error.request_id) == (400, "req-8")

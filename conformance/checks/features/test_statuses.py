@@ -75,9 +75,9 @@ _NO_ANSWERS = {
 
 @pytest.mark.claim("retries.policy.final")
 @every_way
-@pytest.mark.parametrize(("answer", "said"), _NO_ANSWERS.values(), ids=_NO_ANSWERS)
+@pytest.mark.parametrize(("answer", "text"), _NO_ANSWERS.values(), ids=_NO_ANSWERS)
 def test_a_response_without_a_message_is_an_error_and_not_asked_for_again(
-    lane: str, evidence: Evidence, ask: Ask, answer: tuple[int, str, bytes], said: str
+    lane: str, evidence: Evidence, ask: Ask, answer: tuple[int, str, bytes], text: str
 ) -> None:
     seen: list[ReceivedRequest] = []
     responder = name_requests("req-9", lambda _: plan_bytes(*answer))
@@ -86,7 +86,7 @@ def test_a_response_without_a_message_is_an_error_and_not_asked_for_again(
         ask(model, GREETING)
     assert type(caught.value).__name__ == "BasetenInvalidResponseError"
     assert len(seen) == 1
-    lost = [words for words in (said, "base_url=") if words not in str(caught.value)]
+    lost = [words for words in (text, "base_url=") if words not in str(caught.value)]
     assert not lost, f"what came and what to check is not said, {lost}: {caught.value}"
     status, _, body = answer
     received = body.decode("utf-16" if body.startswith(codecs.BOM_UTF16) else "utf-8")

@@ -264,10 +264,10 @@ def test_typed_events_tell_the_same_story(
     in_blocks = any(block["type"] == "reasoning" for block in whole.content_blocks)
     kept = read_reasoning(whole) if chosen().ours else in_blocks
     thoughts = answer.reasoning if kept else ""
-    for kind, said in (("reasoning", thoughts), ("text", answer.text)):
+    for kind, text in (("reasoning", thoughts), ("text", answer.text)):
         reported_text = "".join(d[kind] for d in deltas if d["type"] == f"{kind}-delta")
-        assert reported_text == said, (
-            f"the service sent the {kind} {said!r}; the events tell {reported_text!r}"
+        assert reported_text == text, (
+            f"the service sent the {kind} {text!r}; the events tell {reported_text!r}"
         )
     # Two requests: their ids differ, and the second may find more of its prompt in a cache.
     for name, spelt in COUNTS.items():
@@ -390,8 +390,8 @@ def test_a_stream_without_finish_and_done_is_an_error_that_holds_what_arrived(
 ) -> None:
     model = mount(lane, evidence, change_plans(lambda plan: cut(plan, ending, length)))
     text, error = collect(model, "stream-cut", take)
-    said = "You said" if length > 1 else ""
-    assert text.startswith(said), f"{said!r} was sent, and {text!r} handed out"
+    sentence = "You said" if length > 1 else ""
+    assert text.startswith(sentence), f"{sentence!r} was sent, and {text!r} handed out"
     if text:
         judge_partial(error, text)
 

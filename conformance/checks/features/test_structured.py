@@ -203,9 +203,9 @@ def test_json_mode_asks_for_any_object_and_parses_it(
     assert body["response_format"] == {"type": "json_object"}
     assert "tools" not in body
     # Which object it is, the model chooses; it is the one that the service sent.
-    [said] = (read_answer(each).said_object for each in traffic.answers)
-    assert answer == said
-    assert said
+    [text] = (read_answer(each).sent_object for each in traffic.answers)
+    assert answer == text
+    assert text
 
 
 @pytest.mark.claim("structured.schema.optional-field")
@@ -214,8 +214,8 @@ def test_an_optional_field_may_be_left_out(model: BaseChatModel, method: Method)
     if chosen().ours:  # Others may have to ask for every field, as OpenAI's strict mode does.
         chain = model.with_structured_output(GuidedVisit, method=method, include_raw=True)
         answer: Any = chain.invoke(PLAN)
-        said = answer["raw"].text or answer["raw"].tool_calls[0]["args"]
-        assert "guide" not in said
+        text = answer["raw"].text or answer["raw"].tool_calls[0]["args"]
+        assert "guide" not in text
         assert answer["parsed"] == GuidedVisit(city="New York City", days=3, guide=None)
         return
     parsed: Any = model.with_structured_output(GuidedVisit, method=method).invoke(PLAN)

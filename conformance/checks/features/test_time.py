@@ -215,11 +215,11 @@ _SILENT = {
     [({}, 2, False), ({}, 3, True), ({"stream_chunk_timeout": None}, 5, False)],
     ids=["100 s", "150 s", "no limit"],
 )
-@pytest.mark.parametrize("said", _SILENT)
+@pytest.mark.parametrize("text", _SILENT)
 def test_what_says_nothing_is_silence_of_which_two_minutes_are_too_much(
     evidence: Evidence,
     take: Callable[..., None],
-    said: str,
+    text: str,
     pause: tuple[dict[str, Any], int, bool],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -227,7 +227,7 @@ def test_what_says_nothing_is_silence_of_which_two_minutes_are_too_much(
     limits, times, is_silence = pause
 
     def fall_silent(plan: AnswerPlan) -> AnswerPlan:
-        silent = clock.send([BodyPiece(_SILENT[said])] * times, 50)
+        silent = clock.send([BodyPiece(_SILENT[text])] * times, 50)
         pieces = chain(plan.pieces[:5], silent, plan.pieces[5:])
         return replace(plan, pieces=cast("Any", pieces))
 

@@ -336,9 +336,9 @@ def test_pieces_of_one_index_in_one_event_merge(lane: str, evidence: Evidence) -
 
 
 def halve(call: dict[str, Any]) -> list[dict[str, Any]]:
-    said = call["function"].get("arguments", "")
-    first = {**call, "function": {**call["function"], "arguments": said[:2]}}
-    return [first, {"index": call["index"], "function": {"arguments": said[2:]}}]
+    text = call["function"].get("arguments", "")
+    first = {**call, "function": {**call["function"], "arguments": text[:2]}}
+    return [first, {"index": call["index"], "function": {"arguments": text[2:]}}]
 
 
 @pytest.mark.claim("tools.stream.whole-call")

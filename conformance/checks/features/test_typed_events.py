@@ -39,8 +39,8 @@ from conformance.verdicts.evidence import Evidence
 CheckT = TypeVar("CheckT", bound=Callable[..., Any])
 
 _LONG = 3.0
-_SAID = "one two three four"
-_QUESTION = f"Repeat after me: {_SAID}"
+_WORDS = "one two three four"
+_QUESTION = f"Repeat after me: {_WORDS}"
 
 
 def _reported_both_ways(check: CheckT) -> CheckT:
@@ -99,8 +99,8 @@ async def test_events_of_the_second_version_tell_the_whole_text(
     model = mount(lane, evidence)
     events = [event async for event in model.astream_events(_QUESTION, version="v2")]
     chunks = [e["data"]["chunk"] for e in events if e["event"] == "on_chat_model_stream"]
-    assert "".join(chunk.text for chunk in chunks) == _SAID
-    assert (events[-1]["event"], events[-1]["data"]["output"].text) == ("on_chat_model_end", _SAID)
+    assert "".join(chunk.text for chunk in chunks) == _WORDS
+    assert (events[-1]["event"], events[-1]["data"]["output"].text) == ("on_chat_model_end", _WORDS)
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
@@ -180,7 +180,7 @@ async def test_typed_events_that_break_off_end_in_an_error_that_holds_what_had_a
         await _tell_events(model, _QUESTION, way)
     reported = caught.value.partial.text
     assert reported
-    assert _SAID.startswith(reported)
+    assert _WORDS.startswith(reported)
 
 
 @pytest.mark.claim("streaming.events.typed")
@@ -209,7 +209,7 @@ async def test_a_subclass_with_a_stream_of_its_own_tells_typed_events_of_its_chu
     settings |= {"http_client": httpx2.Client(transport=sync)}
     settings |= {"http_async_client": httpx2.AsyncClient(transport=awaited)}
     _, output = await _tell_events(louder(**settings), _QUESTION, way)
-    assert output.text == _SAID.upper()
+    assert output.text == _WORDS.upper()
 
 
 @pytest.mark.claim("tools.choice.lost-call")

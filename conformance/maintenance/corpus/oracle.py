@@ -121,10 +121,10 @@ def read(
 def read_refused(status: int, body: str) -> Failure:
     """Read an error body of any dialect: wrapped, flat, string, `detail`, plain text, HTML."""
     try:
-        said = sentence_of(json.loads(body))
+        sentence = sentence_of(json.loads(body))
     except ValueError:
-        said = "" if body.lstrip().startswith("<") else body
-    return Failure(error_name(status, said), collapse(said), status)
+        sentence = "" if body.lstrip().startswith("<") else body
+    return Failure(error_name(status, sentence), collapse(sentence), status)
 
 
 def read_document(body: str) -> Content:
@@ -176,15 +176,15 @@ def read_frame(event: Json) -> Failure | None:
     if not event.get("error") and not flat:
         return None
     error = event.get("error") or event
-    said = sentence_of(event)
+    sentence = sentence_of(event)
     code = str(error.get("code")) if isinstance(error, dict) else ""
-    number = int(code) if code.isdecimal() and said != CUTOFF else 0
-    return Failure(error_name(number, said), collapse(said))
+    number = int(code) if code.isdecimal() and sentence != CUTOFF else 0
+    return Failure(error_name(number, sentence), collapse(sentence))
 
 
-def error_name(status: int, said: str) -> str:
+def error_name(status: int, sentence: str) -> str:
     """Name the class for a status and the server's words."""
-    if OVERFLOW.search(said):
+    if OVERFLOW.search(sentence):
         return "ContextOverflowError"
     return ERROR_NAMES.get(status, "ModelAPIError" if status >= 500 else "ModelError")
 

@@ -138,10 +138,12 @@ def _is_json_without_an_end(exchange: Exchange) -> bool:
 
 
 def _stops(exchange: Exchange) -> bool:
-    stops, said = exchange.request.get("stop") or [], exchange.expected
-    reported = said.metadata.get("finish_reason") == "stop"
+    stops, expected = exchange.request.get("stop") or [], exchange.expected
+    reported = expected.metadata.get("finish_reason") == "stop"
     return (
-        bool(stops) and reported and not any(stop in said.text + said.reasoning for stop in stops)
+        bool(stops)
+        and reported
+        and not any(stop in expected.text + expected.reasoning for stop in stops)
     )
 
 

@@ -74,7 +74,9 @@ def list_unsaid() -> Iterator[str]:
     for name, page in table.pages.items():
         if page.file:
             text = (ROOT / page.file).read_text(encoding="utf-8")
-            yield from (f"{page.file}: {said}" for said in compare_page(table, text, name))
+            yield from (
+                f"{page.file}: {difference}" for difference in compare_page(table, text, name)
+            )
 
 
 def _renew(path: Path) -> str:

@@ -104,9 +104,9 @@ def print_verdict(blockers: Mapping[str, Word | None], console: Console) -> None
     for name, word in blockers.items():
         if word is not None:
             console.print(to_terminal(f"→ {name}: {QUESTIONS[name].step}"))
-    said = {word: [name for name, w in blockers.items() if w is word] for word in (*Word, None)}
+    listed = {word: [name for name, w in blockers.items() if w is word] for word in (*Word, None)}
     reported = [
-        f"{', '.join(names)}: {word or 'not asked'}" for word, names in said.items() if names
+        f"{', '.join(names)}: {word or 'not asked'}" for word, names in listed.items() if names
     ]
     console.print(to_terminal(f"NO RELEASE: {'; '.join(reported)}" if blockers else "RELEASE"))
 

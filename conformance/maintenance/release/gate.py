@@ -43,7 +43,7 @@ _HEADING = re.compile(r"^## \[([^\]]+)\](?: - (\S+))?$", re.MULTILINE)
 _PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs")
 _TOX = (sys.executable, "-m", "tox", "run")
 _HOURS = 2 * 60 * 60
-_SAID = 2000
+_LONGEST = 2000
 
 
 class Word(StrEnum):
@@ -87,7 +87,7 @@ def run_command(line: Sequence[str], folder: Path) -> tuple[int, str]:
         timeout=_HOURS,
         check=False,
     )
-    return done.returncode, done.stdout[-_SAID:]
+    return done.returncode, done.stdout[-_LONGEST:]
 
 
 @dataclass
@@ -139,10 +139,10 @@ class Gate:
 
 def ask_tree(gate: Gate) -> Answer:
     """Ask whether everything is committed."""
-    code, said = gate.run(("git", "status", "--porcelain"), gate.root)
+    code, output = gate.run(("git", "status", "--porcelain"), gate.root)
     if code:
-        return Answer(Word.UNKNOWN, "git does not say", tuple(said.splitlines()))
-    return _found("files that are not committed", said.splitlines(), "nothing is left over")
+        return Answer(Word.UNKNOWN, "git does not say", tuple(output.splitlines()))
+    return _found("files that are not committed", output.splitlines(), "nothing is left over")
 
 
 def ask_version(gate: Gate) -> Answer:
@@ -233,12 +233,12 @@ def ask_tests(gate: Gate) -> Answer:
 
 def _ask_tox(gate: Gate, *options: str) -> Answer:
     try:
-        code, said = gate.run((*_TOX, *options), gate.root)
+        code, output = gate.run((*_TOX, *options), gate.root)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Answer(Word.UNKNOWN, f"tox did not end: {type(error).__name__}")
-    if "No module named tox" in said:
+    if "No module named tox" in output:
         return Answer(Word.UNKNOWN, "tox is not installed here")
-    rows = tuple(said.splitlines())
+    rows = tuple(output.splitlines())
     line = f"tox {' '.join(options)}"
     return Answer(Word.YES, line) if code == 0 else Answer(Word.NO, f"{line}: exit {code}", rows)
 

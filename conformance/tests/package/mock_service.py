@@ -20,8 +20,8 @@ USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
 def whole(content: str | None = "Hello", **message: Any) -> dict[str, Any]:
     """Return an answer."""
-    said = {"role": "assistant", **({} if content is None else {"content": content}), **message}
-    choice = {"index": 0, "message": said, "finish_reason": "stop"}
+    fields = {"role": "assistant", **({} if content is None else {"content": content}), **message}
+    choice = {"index": 0, "message": fields, "finish_reason": "stop"}
     return {"id": "a1", "model": "served", "choices": [choice], "usage": USAGE}
 
 

@@ -24,12 +24,12 @@ def event(payload: Any, name: str = "") -> bytes:
     return (f"event: {name}\n".encode() if name else b"") + b"data: " + data + b"\n\n"
 
 
-def said(delta: Any = None, **choice: Any) -> bytes:
+def delta_event(delta: Any = None, **choice: Any) -> bytes:
     return event({"choices": [{"index": 0, "delta": delta, **choice}]})
 
 
 def text(content: str) -> bytes:
-    return said({"content": content})
+    return delta_event({"content": content})
 
 
 def usage(tokens: int, **other: Any) -> bytes:
@@ -57,7 +57,7 @@ def merge(*pieces: bytes, **settings: Any) -> AIMessageChunk:
     return whole
 
 
-STOP = said({}, finish_reason="stop")
+STOP = delta_event({}, finish_reason="stop")
 
 
 def call(arguments: str, **other: Any) -> dict[str, Any]:

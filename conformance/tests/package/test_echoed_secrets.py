@@ -233,8 +233,8 @@ def test_what_the_model_says_is_not_altered(way: str) -> None:
 
 @pytest.mark.parametrize("way", ["stream", "astream"])
 def test_what_had_arrived_of_the_model_is_not_altered(way: str) -> None:
-    said = SAYS_HI.replace("hi", f"hi {KEY}")
-    exposed = _ask(way, httpx.Response(200, text=f'{said}data: {{"error": "bad {KEY}"}}\n\n'))
+    text = SAYS_HI.replace("hi", f"hi {KEY}")
+    exposed = _ask(way, httpx.Response(200, text=f'{text}data: {{"error": "bad {KEY}"}}\n\n'))
 
     places = exposed.where(KEY)
 

@@ -16,10 +16,10 @@ from conformance.tests.package.sse_builders import (
     REASONED_PARTS,
     STOP,
     call,
+    delta_event,
     event,
     merge,
     read,
-    said,
     text,
     usage,
 )
@@ -28,11 +28,18 @@ from conformance.tests.package.sse_builders import (
 TEXTS: dict[str, tuple[list[bytes], str]] = {
     "plain": ([text("a"), text("b"), STOP, DONE], "ab"),
     "content null, empty, absent": (
-        [said({"content": None}), text(""), said({"role": "assistant"}), text("a"), STOP, DONE],
+        [
+            delta_event({"content": None}),
+            text(""),
+            delta_event({"role": "assistant"}),
+            text("a"),
+            STOP,
+            DONE,
+        ],
         "a",
     ),
     "content behind the finish": ([STOP, text("late"), DONE], "late"),
-    "content beside the finish": ([said({"content": "a"}, finish_reason="stop"), DONE], "a"),
+    "content beside the finish": ([delta_event({"content": "a"}, finish_reason="stop"), DONE], "a"),
     "finish, but no [DONE]": ([text("a"), STOP], "a"),
     "[DONE], but no finish": ([text("a"), DONE], "a"),
     "no blank line at the end": ([text("a"), b"data: [DONE]"], "a"),
@@ -43,24 +50,33 @@ TEXTS: dict[str, tuple[list[bytes], str]] = {
     ),
     "[DONE] between spaces": ([text("a"), b"data:   [DONE] \n\n"], "a"),
     "cut inside the usage behind the finish": ([text("a"), STOP, b'data: {"choices":[],"us'], "a"),
-    "delta null": ([said(None), text("a"), STOP], "a"),
+    "delta null": ([delta_event(None), text("a"), STOP], "a"),
     "delta absent": ([event({"choices": [{"index": 0}]}), text("a"), STOP], "a"),
-    "delta of the wrong type": ([said("x"), text("a"), STOP], "a"),
+    "delta of the wrong type": ([delta_event("x"), text("a"), STOP], "a"),
     "choices null": ([event({"choices": None}), text("a"), STOP], "a"),
     "choices absent": ([event({"id": "x"}), text("a"), STOP], "a"),
     "choices of the wrong type": ([event({"choices": 5}), text("a"), STOP], "a"),
     "choices that are no objects": ([event({"choices": [None, "x"]}), text("a"), STOP], "a"),
     "index absent": ([event({"choices": [{"delta": {"content": "a"}}]}), STOP], "a"),
-    "index null": ([said({"content": "a"}, index=None), STOP], "a"),
+    "index null": ([delta_event({"content": "a"}, index=None), STOP], "a"),
     "a second choice never leaks": (
-        [text("a"), said({"content": "X"}, index=1), text("b"), said({}, index=1), STOP],
+        [
+            text("a"),
+            delta_event({"content": "X"}, index=1),
+            text("b"),
+            delta_event({}, index=1),
+            STOP,
+        ],
         "ab",
     ),
-    "content as parts": ([said({"content": [{"type": "text", "text": "a"}, "b", 3]}), STOP], "ab"),
+    "content as parts": (
+        [delta_event({"content": [{"type": "text", "text": "a"}, "b", 3]}), STOP],
+        "ab",
+    ),
     "comments and other fields": ([b": x\n\nid: 1\n\nretry: 5\n\n", text("a"), STOP], "a"),
     "keep-alive junk": ([event(b"ping"), event(b""), event(b"3"), text("a"), STOP], "a"),
     "an unknown event": ([event({"pong": 1}, "ping"), text("a"), STOP], "a"),
-    "empty answer": ([said({"role": "assistant"}), STOP, DONE], ""),
+    "empty answer": ([delta_event({"role": "assistant"}), STOP, DONE], ""),
     "error null": ([event({"error": None, "choices": []}), text("a"), STOP], "a"),
     "broken UTF-8": ([event(b'{"choices":[{"delta":{"content":"\xff"}}]}'), STOP], "\ufffd"),
     "half a surrogate pair": ([text("a\ud83e"), STOP], "a\ufffd"),
@@ -68,7 +84,7 @@ TEXTS: dict[str, tuple[list[bytes], str]] = {
     "the second half of a surrogate pair": ([text("\udd16a"), STOP], "\ufffda"),
     "a surrogate pair over two events": ([text("a\ud83e"), text("\udd16b"), STOP], "a\U0001f916b"),
     "a surrogate pair around another delta": (
-        [text("\ud83e"), said({"reasoning": "r"}), text("\udd16"), STOP],
+        [text("\ud83e"), delta_event({"reasoning": "r"}), text("\udd16"), STOP],
         "\U0001f916",
     ),
     "a whole message instead of a delta": (
@@ -125,62 +141,62 @@ REASONED: dict[str, tuple[list[Any], dict[str, str]]] = {
 
 @in_each(("deltas", "kept"), REASONED)
 def test_reasoning_and_refusals_are_kept_once(deltas: list[Any], kept: dict[str, str]) -> None:
-    assert merge(*map(said, deltas), STOP).additional_kwargs == kept
+    assert merge(*map(text, deltas), STOP).additional_kwargs == kept
 
 
 CALLS: dict[str, tuple[list[bytes], list[tuple[str, str, Any]]]] = {
     "content beside calls": (
-        [text("I look."), said({"tool_calls": [call("{}", id="a")]}), STOP],
+        [text("I look."), delta_event({"tool_calls": [call("{}", id="a")]}), STOP],
         [("f", "a", {})],
     ),
     "the finish on the last delta": (
         [
-            said({"tool_calls": [call('{"x":', id="a")]}),
-            said({"tool_calls": [call("1}")]}, finish_reason="tool_calls"),
+            delta_event({"tool_calls": [call('{"x":', id="a")]}),
+            delta_event({"tool_calls": [call("1}")]}, finish_reason="tool_calls"),
         ],
         [("f", "a", {"x": 1})],
     ),
     "calls behind the finish": (
-        [STOP, said({"tool_calls": [call("{}", id="a")]})],
+        [STOP, delta_event({"tool_calls": [call("{}", id="a")]})],
         [("f", "a", {})],
     ),
     "arguments that never come": (
-        [said({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f"}}]}), STOP],
+        [delta_event({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f"}}]}), STOP],
         [("f", "a", {})],
     ),
-    "no id": ([said({"tool_calls": [call("{}")]}), STOP], [("f", "fresh-0", {})]),
+    "no id": ([delta_event({"tool_calls": [call("{}")]}), STOP], [("f", "fresh-0", {})]),
     "tool_calls null or empty": (
         [
-            said({"tool_calls": None}),
-            said({"tool_calls": []}),
-            said({"tool_calls": [call("{}", id="a")]}),
+            delta_event({"tool_calls": None}),
+            delta_event({"tool_calls": []}),
+            delta_event({"tool_calls": [call("{}", id="a")]}),
             STOP,
         ],
         [("f", "a", {})],
     ),
     "tool_calls without a list": (
-        [said({"tool_calls": call("{}", id="a")}), STOP],
+        [delta_event({"tool_calls": call("{}", id="a")}), STOP],
         [("f", "a", {})],
     ),
     "a legacy function_call": (
         [
-            said({"function_call": {"name": "f", "arguments": '{"x":'}}),
-            said({"function_call": {"arguments": "1}"}}),
+            delta_event({"function_call": {"name": "f", "arguments": '{"x":'}}),
+            delta_event({"function_call": {"arguments": "1}"}}),
             STOP,
         ],
         [("f", "fresh-0", {"x": 1})],
     ),
     "a legacy function_call that repeats its name": (
         [
-            said({"function_call": {"name": "f", "arguments": "{}"}}),
-            said({"function_call": {"name": "f", "arguments": " "}}),
+            delta_event({"function_call": {"name": "f", "arguments": "{}"}}),
+            delta_event({"function_call": {"name": "f", "arguments": " "}}),
             STOP,
         ],
         [("f", "fresh-0", {})],
     ),
     "a legacy call beside the calls (llama-cpp-python)": (
         [
-            said(
+            delta_event(
                 {
                     "tool_calls": [call("{}", id="a")],
                     "function_call": {"name": "f", "arguments": "{}"},
@@ -190,11 +206,11 @@ CALLS: dict[str, tuple[list[bytes], list[tuple[str, str, Any]]]] = {
         ],
         [("f", "a", {})],
     ),
-    "function_call null": ([said({"content": "a", "function_call": None}), STOP], []),
+    "function_call null": ([delta_event({"content": "a", "function_call": None}), STOP], []),
     "a second choice's calls never leak": (
         [
-            said({"tool_calls": [call("{}", id="a")]}),
-            said({"tool_calls": [call("{}", id="b")]}, index=1),
+            delta_event({"tool_calls": [call("{}", id="a")]}),
+            delta_event({"tool_calls": [call("{}", id="b")]}, index=1),
             STOP,
         ],
         [("f", "a", {})],
@@ -214,7 +230,7 @@ def test_the_tool_calls_of_a_stream_are_read(
 
 REQUIRED: dict[str, tuple[bytes, bool, bool]] = {
     "required and lost (GLM-4.6)": (STOP, True, True),
-    "required and there": (said({"tool_calls": [call("{}")]}) + STOP, True, False),
+    "required and there": (delta_event({"tool_calls": [call("{}")]}) + STOP, True, False),
     "not required": (STOP, False, False),
 }
 
@@ -231,8 +247,8 @@ def test_merged_chunks_equal_the_invoked_message() -> None:
     message = message_chunk_to_message(
         merge(
             text("a"),
-            said({"tool_calls": calls}),
-            said({"tool_calls": [call("1}")]}),
+            delta_event({"tool_calls": calls}),
+            delta_event({"tool_calls": [call("1}")]}),
             usage(2),
             STOP,
         )
@@ -248,7 +264,7 @@ def test_merged_chunks_equal_the_invoked_message() -> None:
 def test_reasoning_parts_are_reasoning_and_no_text(
     parts: list[Any], content: str, reasoning: str
 ) -> None:
-    found = merge(said({"content": parts}), STOP)
+    found = merge(delta_event({"content": parts}), STOP)
 
     assert found.content == content
     assert found.additional_kwargs.get("reasoning_content", "") == reasoning
@@ -259,8 +275,8 @@ CUT_CALL = '{"path": "/tmp/a", "content": "hello wor'
 
 @in_each("reason", ["tool_calls", "length", "stop", None])
 def test_a_call_that_was_cut_is_invalid_whatever_the_finish_reason(reason: str | None) -> None:
-    calls = said({"tool_calls": [call(CUT_CALL, id="a")]})
-    message = message_chunk_to_message(merge(calls, said({}, finish_reason=reason), DONE))
+    calls = delta_event({"tool_calls": [call(CUT_CALL, id="a")]})
+    message = message_chunk_to_message(merge(calls, delta_event({}, finish_reason=reason), DONE))
 
     assert isinstance(message, AIMessage)
     assert message.tool_calls == []
@@ -271,7 +287,7 @@ def test_a_call_that_was_cut_is_invalid_whatever_the_finish_reason(reason: str |
 
 
 def test_the_chunk_that_ends_the_calls_comes_before_the_last() -> None:
-    calls = said({"tool_calls": [call("{}"), call("[1]", index=1)]})
+    calls = delta_event({"tool_calls": [call("{}"), call("[1]", index=1)]})
     chunks = [chunk.message for chunk in read(calls, STOP, DONE)]
     _, ending, last = [chunk for chunk in chunks if isinstance(chunk, AIMessageChunk)]
 
@@ -309,8 +325,8 @@ def test_metadata_of_a_stream_holds_no_lone_surrogates() -> None:
 def test_events_of_version_3_hold_the_calls_that_the_message_holds() -> None:
     body = (
         text("Hi ")
-        + said({"tool_calls": [call(CUT_CALL), call("[1]", index=1), call("{}", index=2)]})
-        + said({"tool_calls": [call("null", index=3), {"index": 4}]})
+        + delta_event({"tool_calls": [call(CUT_CALL), call("[1]", index=1), call("{}", index=2)]})
+        + delta_event({"tool_calls": [call("null", index=3), {"index": 4}]})
         + STOP
     )
     events = list(chunks_to_events(iter(read(body))))
@@ -327,7 +343,9 @@ def test_events_of_version_3_hold_the_calls_that_the_message_holds() -> None:
 def test_content_of_version_1_never_makes_a_valid_call_of_a_cut_one() -> None:
     provider = {"output_version": "v1"}
     chunks = []
-    for chunk in read(said({"tool_calls": [call(CUT_CALL, id="a"), call("{}", index=1)]}), STOP):
+    for chunk in read(
+        delta_event({"tool_calls": [call(CUT_CALL, id="a"), call("{}", index=1)]}), STOP
+    ):
         one = chunk.message
         chunks.append(
             one.model_copy(

@@ -13,7 +13,16 @@ import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk
 
 from conformance.tests.package.in_each import in_each
-from conformance.tests.package.sse_builders import DONE, STOP, begin, call, event, said, text, usage
+from conformance.tests.package.sse_builders import (
+    DONE,
+    STOP,
+    begin,
+    call,
+    delta_event,
+    event,
+    text,
+    usage,
+)
 from langchain_baseten._protocol.response import ResponseContext, read_response
 from langchain_baseten._protocol.stream import StreamReader
 from langchain_baseten.exceptions import (
@@ -112,7 +121,9 @@ def test_an_error_event_is_raised_at_any_position(
 
 def test_chunks_before_an_error_are_yielded_and_kept() -> None:
     stream = begin()
-    chunks = stream.feed(said({"content": "a", "reasoning_content": "r"}) + event({"error": "x"}))
+    chunks = stream.feed(
+        delta_event({"content": "a", "reasoning_content": "r"}) + event({"error": "x"})
+    )
 
     assert next(chunks).text == "a"
     with pytest.raises(BasetenAPIError) as caught:
@@ -136,13 +147,13 @@ ENDS: dict[str, tuple[bytes, type[BasetenError], str, str | None]] = {
         "ab",
     ),
     "cut behind an empty delta": (
-        said({"role": "assistant"}),
+        delta_event({"role": "assistant"}),
         BasetenIncompleteStreamError,
         "ended",
         None,
     ),
     "cut behind an empty finish reason (Ollama)": (
-        said({"content": "a"}, finish_reason=""),
+        delta_event({"content": "a"}, finish_reason=""),
         BasetenIncompleteStreamError,
         "ended before",
         "a",
@@ -247,7 +258,7 @@ def test_an_incomplete_stream_raises_with_the_partial_message(
 
 def test_the_partial_message_holds_reasoning_and_tool_calls() -> None:
     calls = [call('{"x": 1}', id="a"), call("{}", id="b", index=1)]
-    error = fail(said({"reasoning_content": "r"}) + said({"tool_calls": calls}))
+    error = fail(delta_event({"reasoning_content": "r"}) + delta_event({"tool_calls": calls}))
 
     assert error.partial is not None
     assert error.partial.additional_kwargs == {"reasoning_content": "r"}
@@ -274,7 +285,7 @@ def test_a_stream_has_started_once_a_chunk_was_yielded() -> None:
     stream = begin()
     assert (stream.started, stream.partial) == (False, None)
 
-    list(stream.feed(b": ping\n\n" + said({"role": "assistant"})))
+    list(stream.feed(b": ping\n\n" + delta_event({"role": "assistant"})))
     assert (stream.started, stream.events, stream.done) == (False, 1, False)
 
     list(stream.feed(text("a")))
@@ -332,7 +343,7 @@ CUT: dict[str, tuple[list[dict[str, Any]], list[str], list[str]]] = {
 def test_the_partial_message_never_holds_a_repaired_tool_call(
     calls: list[dict[str, Any]], valid: list[str], invalid: list[str]
 ) -> None:
-    error = fail(said({"tool_calls": calls}))
+    error = fail(delta_event({"tool_calls": calls}))
 
     assert error.partial is not None
     assert [c["id"] for c in error.partial.tool_calls] == valid
@@ -341,11 +352,11 @@ def test_the_partial_message_never_holds_a_repaired_tool_call(
 
 def test_reading_the_partial_message_changes_nothing() -> None:
     stream = begin()
-    list(stream.feed(text("a\ud83e") + said({"tool_calls": [call('{"a":', id="a")]})))
+    list(stream.feed(text("a\ud83e") + delta_event({"tool_calls": [call('{"a":', id="a")]})))
     assert stream.partial is not None
     assert (stream.partial.content, stream.partial.tool_calls) == ("a\ufffd", [])
 
-    rest = said({"content": "\udd16", "tool_calls": [call("1}")]}) + STOP
+    rest = delta_event({"content": "\udd16", "tool_calls": [call("1}")]}) + STOP
     list(stream.feed(rest))
     assert stream.partial.content == "a\U0001f916"
     assert [c["args"] for c in stream.partial.tool_calls] == [{"a": 1}]
@@ -357,8 +368,8 @@ def test_reading_the_partial_message_changes_nothing() -> None:
 @pytest.mark.parametrize("reason", ["abort", "error"])
 def test_a_failure_of_the_engine_is_an_error_with_the_partial_message(reason: str) -> None:
     stream = begin()
-    chunks = list(stream.feed(text("par") + said({"content": "t"}, finish_reason=reason)))
-    chunks += stream.feed(said({"tool_calls": [call("", id="a")]}) + DONE)
+    chunks = list(stream.feed(text("par") + delta_event({"content": "t"}, finish_reason=reason)))
+    chunks += stream.feed(delta_event({"tool_calls": [call("", id="a")]}) + DONE)
     assert [chunk.text for chunk in chunks] == ["par", "t", ""]
     with pytest.raises(BasetenAPIError, match=f"finish reason {reason!r}") as caught:
         list(stream.close())
@@ -372,7 +383,7 @@ def test_a_failure_of_the_engine_is_an_error_with_the_partial_message(reason: st
 
 def test_a_finish_reason_of_a_second_choice_is_ignored() -> None:
     stream = begin()
-    drain(stream, (text("a"), said({}, index=1, finish_reason="abort"), STOP, DONE))
+    drain(stream, (text("a"), delta_event({}, index=1, finish_reason="abort"), STOP, DONE))
 
     assert stream.partial is not None
     assert stream.partial.content == "a"

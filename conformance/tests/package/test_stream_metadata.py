@@ -12,10 +12,10 @@ from conformance.tests.package.sse_builders import (
     DONE,
     STOP,
     begin,
+    delta_event,
     event,
     merge,
     read,
-    said,
     text,
     usage,
 )
@@ -157,12 +157,12 @@ LOGPROBS: dict[str, tuple[list[Any], Any]] = {
 
 @in_each(("sent", "kept"), LOGPROBS)
 def test_logprobs_are_kept(sent: list[Any], kept: Any) -> None:
-    merged = merge(*(said({"content": "a"}, logprobs=part) for part in sent), STOP)
+    merged = merge(*(delta_event({"content": "a"}, logprobs=part) for part in sent), STOP)
 
     assert merged.response_metadata["logprobs"] == kept
 
 
 def test_logprobs_without_text_are_kept() -> None:
-    merged = merge(said({}, logprobs={"content": [{"token": ""}]}), STOP)
+    merged = merge(delta_event({}, logprobs={"content": [{"token": ""}]}), STOP)
 
     assert merged.response_metadata["logprobs"] == {"content": [{"token": ""}]}

@@ -397,9 +397,9 @@ def test_a_fence_around_the_json_is_unwrapped(schema: Any, method: Method, text:
 @pytest.mark.parametrize("text", ["```json\n{}\n```", "Hm:\n```json\n{}\n```"])
 def test_a_fence_inside_of_a_string_is_text(text: str) -> None:
     inner = {"name": f"It is ```py\nx\n``` {text}", "text": "```"}
-    said = f"```json\n{json.dumps(inner)}\n```"
+    sentence = f"```json\n{json.dumps(inner)}\n```"
 
-    assert choose_parser(PersonDict, "json_schema").invoke(AIMessage(said)) == inner
+    assert choose_parser(PersonDict, "json_schema").invoke(AIMessage(sentence)) == inner
 
 
 def test_raw_control_characters_in_strings_are_accepted() -> None:

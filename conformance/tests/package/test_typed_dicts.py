@@ -97,12 +97,12 @@ def test_a_typed_dict_without_such_keys_is_left_as_it_is() -> None:
     assert (spell_out(Visit).__name__, spell_out(Visit).__doc__) == ("Visit", Visit.__doc__)
 
 
-@pytest.mark.parametrize(("kind", "said"), [(Tree, "refers to itself"), (Lost, "Nowhere")])
-def test_what_cannot_be_read_is_an_error_that_says_why(kind: Any, said: str) -> None:
+@pytest.mark.parametrize(("kind", "text"), [(Tree, "refers to itself"), (Lost, "Nowhere")])
+def test_what_cannot_be_read_is_an_error_that_says_why(kind: Any, text: str) -> None:
     model = ChatBaseten(model="m", api_key=KEY)
-    with pytest.raises(BasetenRequestError, match=said):
+    with pytest.raises(BasetenRequestError, match=text):
         model.bind_tools([kind])
-    with pytest.raises(BasetenRequestError, match=said):
+    with pytest.raises(BasetenRequestError, match=text):
         model.with_structured_output(kind, method="json_mode")
 
 

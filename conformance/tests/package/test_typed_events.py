@@ -17,7 +17,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import HumanMessage
 
 from conformance.tests.package.mock_service import MockService, whole
-from conformance.tests.package.sse_builders import DONE, STOP, begin, call, said, text, usage
+from conformance.tests.package.sse_builders import DONE, STOP, begin, call, delta_event, text, usage
 from langchain_baseten import BasetenIncompleteStreamError, ChatBaseten
 from langchain_baseten._protocol.typed_events import IS_SUPPORTED, EventWriter
 
@@ -87,10 +87,10 @@ def _delta(index: int, **delta: str) -> dict[str, Any]:
 
 def test_reasoning_text_and_refusal_are_blocks_in_the_order_in_which_they_begin() -> None:
     events = write_events(
-        said({"reasoning_content": "h"}),
-        said({"reasoning_content": "m", "content": "a"}),
-        said({"refusal": "I "}),
-        said({"refusal": "won't"}),
+        delta_event({"reasoning_content": "h"}),
+        delta_event({"reasoning_content": "m", "content": "a"}),
+        delta_event({"refusal": "I "}),
+        delta_event({"refusal": "won't"}),
         STOP,
     )
     assert [(b["type"], b[b["type"]]) for b in read_blocks(events)] == [
@@ -105,11 +105,11 @@ def test_reasoning_text_and_refusal_are_blocks_in_the_order_in_which_they_begin(
 
 def test_calls_are_complete_at_the_end_and_invalid_ones_keep_their_text() -> None:
     events = write_events(
-        said({"tool_calls": [call('{"a"', id="call-1")]}),
-        said({"tool_calls": [call(": 1}")]}),
-        said({"tool_calls": [{"index": 1, "id": "call-2", "function": {"name": "g"}}]}),
-        said({"tool_calls": [{"index": 2, "function": {"name": "h", "arguments": "[1"}}]}),
-        said({}, finish_reason="tool_calls"),
+        delta_event({"tool_calls": [call('{"a"', id="call-1")]}),
+        delta_event({"tool_calls": [call(": 1}")]}),
+        delta_event({"tool_calls": [{"index": 1, "id": "call-2", "function": {"name": "g"}}]}),
+        delta_event({"tool_calls": [{"index": 2, "function": {"name": "h", "arguments": "[1"}}]}),
+        delta_event({}, finish_reason="tool_calls"),
     )
     starts = [e["content"] for e in events if e["event"] == "content-block-start"]
     assert starts[0] == {
@@ -133,7 +133,7 @@ def test_calls_are_complete_at_the_end_and_invalid_ones_keep_their_text() -> Non
 
 def test_log_probabilities_are_merged() -> None:
     tokens = [{"token": each, "logprob": -0.5} for each in "ab"]
-    deltas = [said({"content": t["token"]}, logprobs={"content": [t]}) for t in tokens]
+    deltas = [delta_event({"content": t["token"]}, logprobs={"content": [t]}) for t in tokens]
     assert write_events(*deltas, STOP)[-1]["metadata"]["logprobs"] == {"content": tokens}
 
 

@@ -105,8 +105,8 @@ def _try_failed_calls_again(body: dict[str, Any]) -> dict[str, Any]:
 
 def _name_places_otherwise(body: dict[str, Any]) -> dict[str, Any]:
     """Have a model name places in its own words, as in what it is asked."""
-    said = json.dumps(body).replace("Paris", "'Paris, France'").replace("New York City", "New York")
-    named: dict[str, Any] = json.loads(said)
+    text = json.dumps(body).replace("Paris", "'Paris, France'").replace("New York City", "New York")
+    named: dict[str, Any] = json.loads(text)
     return named
 
 
@@ -193,8 +193,8 @@ def _swaps_counts(request: ReceivedRequest) -> AnswerPlan:
 def _escapes_its_text(request: ReceivedRequest) -> AnswerPlan:
     def escape_text(payload: Any) -> Any:
         for choice in payload.get("choices") or ():
-            said = choice.get("message") or choice.get("delta")
-            said["content"] = html.escape(said.get("content") or "") or None
+            text = choice.get("message") or choice.get("delta")
+            text["content"] = html.escape(text.get("content") or "") or None
         return payload
 
     return answers(request).map_json(escape_text).map_events(escape_text)

@@ -37,15 +37,15 @@ def aim(patch: pytest.MonkeyPatch, url: str) -> None:
     patch.setenv("BASETEN_DEDICATED_MODEL_URL", f"{url}/environments/production/predict")
 
 
-def said(**fields: Any) -> Any:
+def recorded(**fields: Any) -> Any:
     return talk(json.dumps(fields))
 
 
 def write_both(folder: Path) -> Path:
     """Write recordings into `old` and today's answers, of the same shape, into `new`."""
     for name in NAMES:
-        write_cassette(folder / "old" / name, said(a=1, b="x"))
-        write_cassette(folder / "new" / name, said(a=2, b="y"))
+        write_cassette(folder / "old" / name, recorded(a=1, b="x"))
+        write_cassette(folder / "new" / name, recorded(a=2, b="y"))
     return folder
 
 
@@ -89,8 +89,8 @@ class Runs:
             folder = Path(next(a for a in arguments if "--cassettes" in a).partition("=")[2])
             for name in results:
                 about = replace(ABOUT, evidence=self.evidence)
-                said = talk(self.answers.get(name, "new"))
-                path = write_cassette(folder / name, said, about=about)
+                output = talk(self.answers.get(name, "new"))
+                path = write_cassette(folder / name, output, about=about)
                 path.write_bytes(path.read_bytes() + b"\n" * self.altered.count(name))
         found: list[dict[str, Any]] = [
             {"check": task.check, "result": results[task.name], "reason": "", "sent": 3}

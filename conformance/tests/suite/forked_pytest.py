@@ -231,10 +231,10 @@ class _Importing:
 def _import_all() -> None:
     """Import what runs of the checks import, as pytest does it: with its hook for assertions."""
     arguments = [*pytest_command(HERE, Selection("reference"))[3:], "--collect-only"]
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    with contextlib.redirect_stdout(io.StringIO()) as output:
         code = pytest.main(arguments, plugins=[_Importing()])
     if code != pytest.ExitCode.NO_TESTS_COLLECTED:
-        raise RuntimeError(said.getvalue())
+        raise RuntimeError(output.getvalue())
     for name in _LATE:
         import_module(name)
     # Reads every distribution's files, once for all runs.

@@ -37,9 +37,9 @@ def call(arguments: str = "{}", call_id: str = "a", name: str | None = "f", inde
 def completion(finish: str | None = "stop", usage: Any = USAGE, **message: Any) -> Any:
     """Return an invoked answer."""
     beside = {"logprobs": message.pop("logprobs")} if "logprobs" in message else {}
-    said = {"role": "assistant", "content": None, **message}
+    fields = {"role": "assistant", "content": None, **message}
     end = {} if finish is None else {"finish_reason": finish}
-    choice = {"index": 0, "message": said, **beside, **end}
+    choice = {"index": 0, "message": fields, **beside, **end}
     return {"id": "c1", "model": "m", "choices": [choice], **({"usage": usage} if usage else {})}
 
 

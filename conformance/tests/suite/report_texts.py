@@ -109,13 +109,13 @@ def write_lists(folder: Path) -> dict[str, str]:
     """Return what the commands tell of the small suite's claims; as above."""
     suite = write_suite(folder)
     asked = ("calls", "keys", "logprobs.dedicated.absent", "badges.count.downloads")
-    with redirect_stdout(io.StringIO()) as said:
+    with redirect_stdout(io.StringIO()) as output:
         for words in (["list"], *(["explain", claim] for claim in asked), ["list", "--proposed"]):
             print("$", *words)
             if "--proposed" in words:
                 suite.claims.write_text(CORRECTED, encoding="utf-8")
             assert main(words, suite) == 0
-    return {LISTS: said.getvalue()}
+    return {LISTS: output.getvalue()}
 
 
 def _write_benchmarks() -> dict[str, str]:

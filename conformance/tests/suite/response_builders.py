@@ -27,8 +27,8 @@ def response(
 def stream(*events: Any, done: bool = True) -> dict[str, Any]:
     """Return a stream of events; one that is a text already goes as it is."""
     reported = [event if isinstance(event, str) else json.dumps(event) for event in events]
-    said = "".join(f"data: {each}\n\n" for each in reported)
-    return response(said + "data: [DONE]\n\n" * done, "text/event-stream; charset=utf-8")
+    text = "".join(f"data: {each}\n\n" for each in reported)
+    return response(text + "data: [DONE]\n\n" * done, "text/event-stream; charset=utf-8")
 
 
 def piece(content: str | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:

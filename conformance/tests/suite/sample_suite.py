@@ -101,7 +101,7 @@ def write_suite(folder: Path, checks: str = PASSING, expected_failures: str = ""
     )
 
 
-class Said(NamedTuple):
+class CommandResult(NamedTuple):
     """How a command ended, and what it said."""
 
     code: int
@@ -116,7 +116,7 @@ class Command:
         self.suite = write_suite(folder)
         self._capsys = capsys
 
-    def __call__(self, *arguments: str, suite: Suite | None = None, **parts: str) -> Said:
+    def __call__(self, *arguments: str, suite: Suite | None = None, **parts: str) -> CommandResult:
         """Run a command on another suite, or on the small one with other checks."""
         code = main([*arguments], suite or write_suite(self.suite.root, **parts))
-        return Said(code, *self._capsys.readouterr())
+        return CommandResult(code, *self._capsys.readouterr())

@@ -268,7 +268,7 @@ BREAKS_OFF = "every streamed answer breaks off, as streaming.sync.adds-up says"
 
 
 @pytest.mark.parametrize(
-    ("judged", "said", "accepted", "why"),
+    ("judged", "text", "accepted", "why"),
     [
         ("tools.invoke.call", BEGUN + FAILED, (), BREAKS_OFF),
         ("tools.invoke.call", BEGUN, ["tools"], BREAKS_OFF),
@@ -282,9 +282,9 @@ BREAKS_OFF = "every streamed answer breaks off, as streaming.sync.adds-up says"
     ],
 )
 def test_a_service_whose_streams_all_break_off_fails_at_streaming_alone(
-    judged: str, said: str, accepted: list[str], why: str
+    judged: str, text: str, accepted: list[str], why: str
 ) -> None:
-    assert find_inability([judged], [Observed(200, STREAMED, said)], accepted) == why
+    assert find_inability([judged], [Observed(200, STREAMED, text)], accepted) == why
 
 
 DONE = "data: [DONE]\n\n"
@@ -353,7 +353,7 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
 
 
 @pytest.mark.parametrize(
-    ("judged", "asked", "said", "accepted", "why"),
+    ("judged", "asked", "text", "accepted", "why"),
     [
         ("messages.invoke.string", STREAMED, WORDS, (), NO_STREAM),
         ("streaming.sync.adds-up", STREAMED, WORDS, (), ""),
@@ -435,9 +435,9 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
     ],
 )
 def test_a_defect_of_a_service_fails_the_claim_that_tells_of_it_alone(
-    judged: str, asked: str, said: str, accepted: list[str], why: str
+    judged: str, asked: str, text: str, accepted: list[str], why: str
 ) -> None:
-    assert find_inability([judged], [Observed(200, asked, said)], accepted) == why
+    assert find_inability([judged], [Observed(200, asked, text)], accepted) == why
 
 
 def test_a_claim_fails_by_what_was_seen_anywhere_unless_it_may_be_lawful() -> None:

@@ -119,9 +119,9 @@ WRONG = [
 
 def test_a_check_that_says_wrongly_what_it_judges_stops_the_run(bench: Bench) -> None:
     first, *more = (checks for checks, _ in WRONG)
-    said = bench.refusal(first, more=more).splitlines()
+    output = bench.refusal(first, more=more).splitlines()
     for number, (_, message) in enumerate(WRONG):
-        assert any(f"test_checks{number or ''}.py::" in line and message in line for line in said)
+        assert any(f"test_checks{number or ''}.py::" in line and message in line for line in output)
 
 
 def test_outside_features_a_test_needs_no_claim(bench: Bench) -> None:

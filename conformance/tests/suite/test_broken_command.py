@@ -210,10 +210,10 @@ def test_a_defect_that_nothing_notices_turns_the_run_red(
 ) -> None:
     (suite.root / "broken.toml").write_text(BROKEN, encoding="utf-8")
     assert run(suite, "counts-nothing") == 1
-    said = capsys.readouterr().out
-    assert "✗ reference:counts-nothing: passed: keys.read.environment (client)" in said
-    assert "RED: 0 of 1 broken implementations as declared" in said
-    assert "hides-its-class" not in said
+    output = capsys.readouterr().out
+    assert "✗ reference:counts-nothing: passed: keys.read.environment (client)" in output
+    assert "RED: 0 of 1 broken implementations as declared" in output
+    assert "hides-its-class" not in output
 
 
 def test_only_the_checks_of_what_is_declared_run_unless_it_has_to_be_exact(
@@ -234,10 +234,10 @@ def test_a_new_claim_is_written_to_each_that_makes_it_fail_and_what_else_stands_
     fewer = declared.replace(', "keys.read.environment"', "")
     (suite.root / "broken.toml").write_text(fewer + _SERVER, encoding="utf-8")
     assert run(suite, *asked) == 1
-    said = capsys.readouterr().out
-    assert "✗ client:hides-its-class: failed undeclared: keys.read.environment (client)" in said
-    assert "✗ caught by none: keys.read.environment (client)" in said
-    assert "│ reference:counts-nothing" not in said
+    output = capsys.readouterr().out
+    assert "✗ client:hides-its-class: failed undeclared: keys.read.environment (client)" in output
+    assert "✗ caught by none: keys.read.environment (client)" in output
+    assert "│ reference:counts-nothing" not in output
     assert run(suite, *asked, "--write") == 0
     assert "1 of 1 claims and lanes caught" in capsys.readouterr().out
     assert read(suite) == declared + _SERVER
@@ -248,9 +248,9 @@ def test_a_claim_that_is_said_to_fail_has_to(
 ) -> None:
     (suite.root / "broken.toml").write_text(BROKEN, encoding="utf-8")
     assert run(suite, "--claim", "keys") == 1
-    said = capsys.readouterr().out
-    assert "✗ reference:counts-nothing: passed: keys.read.environment (client)" in said
-    assert "calls.invoke.once" not in said
+    output = capsys.readouterr().out
+    assert "✗ reference:counts-nothing: passed: keys.read.environment (client)" in output
+    assert "calls.invoke.once" not in output
 
 
 @pytest.mark.parametrize(
@@ -311,10 +311,10 @@ def test_a_claim_that_none_fails_and_a_check_that_misses_the_canary_are_named(
         encoding="utf-8",
     )
     assert run(suite, "--exact") == 1
-    said = capsys.readouterr().out
-    assert "failed undeclared: logprobs.dedicated.absent (dedicated)" in said
-    assert "✗ caught by none: logprobs.dedicated.absent (dedicated)" in said
-    assert "replay:alters-every-body: features/test_checks.py::test_recorded[" in said
+    output = capsys.readouterr().out
+    assert "failed undeclared: logprobs.dedicated.absent (dedicated)" in output
+    assert "✗ caught by none: logprobs.dedicated.absent (dedicated)" in output
+    assert "replay:alters-every-body: features/test_checks.py::test_recorded[" in output
 
 
 def test_a_canary_that_was_cut_is_red(

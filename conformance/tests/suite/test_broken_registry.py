@@ -88,7 +88,7 @@ def test_a_suite_may_have_no_registry(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("client.never", "clients.never", "unknown key `clients`"),
         ("messages", "why", "unknown key `why`"),
@@ -101,9 +101,9 @@ def test_a_suite_may_have_no_registry(tmp_path: Path) -> None:
     ],
 )
 def test_a_table_that_breaks_a_rule_is_refused(
-    tmp_path: Path, old: str, new: str, said: str
+    tmp_path: Path, old: str, new: str, message: str
 ) -> None:
-    with pytest.raises(TableError, match=said):
+    with pytest.raises(TableError, match=message):
         load(tmp_path, ROW.replace(old, new))
 
 

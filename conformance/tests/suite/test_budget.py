@@ -271,8 +271,8 @@ def test_a_dead_service_is_tried_again_and_then_left_alone(
 
 
 def test_what_is_sent_again_at_once_is_told_as_failed(waits: list[float]) -> None:
-    said = plan_json(200, {"choices": [{"message": {"content": "Yes."}}]})
-    with guarded(answer_after(said, refuse(503), refuse(502))) as (meter, server):
+    plan = plan_json(200, {"choices": [{"message": {"content": "Yes."}}]})
+    with guarded(answer_after(plan, refuse(503), refuse(502))) as (meter, server):
         for _ in range(2):
             ask_invoke(server.url)
         closed: Any = httpx.RemoteProtocolError("closed")

@@ -63,7 +63,7 @@ def test_checks_of_one_cause_refer_to_it_whatever_changes_from_one_to_the_next(
 
 
 @pytest.mark.parametrize(
-    ("said", "differing"),
+    ("reason", "differing"),
     [
         ('InvalidResponseError: its response is no event stream: {{"id": "{}"}}', ("x", "y")),
         ("the service refuses the tool_choice sent; what came of it: {}", ("any", "x\ny")),
@@ -71,9 +71,9 @@ def test_checks_of_one_cause_refer_to_it_whatever_changes_from_one_to_the_next(
     ids=["bodies of responses", "what comes of a known fault"],
 )
 def test_what_differs_from_one_check_to_the_next_is_no_other_cause(
-    tmp_path: Path, said: str, differing: tuple[str, str]
+    tmp_path: Path, reason: str, differing: tuple[str, str]
 ) -> None:
-    first, second = map(said.format, differing)
+    first, second = map(reason.format, differing)
     report = make_failing(tmp_path, (CALLS, "a", first), (KEYS, "b", second))
     assert report.causes == (Cause(first, 2, (CALLS, KEYS)),)
 

@@ -68,5 +68,5 @@ def test_secrets_of_other_services_are_found_by_the_names_of_their_variables() -
         "acme-key-of-some-length",
         "pass word of a database",
     )
-    said = "a acme-key-of-some-length-and-more b acme-key-of-some-length c passed"
-    assert mask(said, found) == "a *** b *** c passed"
+    output = "a acme-key-of-some-length-and-more b acme-key-of-some-length c passed"
+    assert mask(output, found) == "a *** b *** c passed"

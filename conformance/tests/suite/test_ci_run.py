@@ -44,10 +44,10 @@ def _run(tmp_path: Path, **environment: str) -> tuple[str, list[str]]:
         text=True,
         env={"PATH": f"{own}{os.pathsep}/usr/bin{os.pathsep}/bin", **environment},
     )
-    said, path = done.stdout.splitlines()
+    output, path = done.stdout.splitlines()
     first, *found = path.split(os.pathsep)
     assert [first, *found[:2]] == [str(own), "/usr/bin", "/bin"]
-    return said, found[2:]
+    return output, found[2:]
 
 
 @pytest.mark.parametrize("manager", _MANAGED)
@@ -57,8 +57,8 @@ def test_interpreters_of_a_version_manager_come_last_in_path(tmp_path: Path, man
     wanted = [_install(below / f"3.{minor}.1/bin/python3.{minor}") for minor in (12, 14)]
     _install(below / "3.9.1/bin/python3.9")
     _install(below / "3.13.1/bin/python3.13", mode=0o644)
-    said, found = _run(tmp_path, HOME=str(home))
-    assert said == "tox run -e lint"
+    output, found = _run(tmp_path, HOME=str(home))
+    assert output == "tox run -e lint"
     assert found == [str(path) for path in wanted]
 
 

@@ -44,8 +44,8 @@ def test_the_committed_table_goes_beyond_the_pages_columns(committed: Table) -> 
 
 
 def test_no_two_committed_claims_say_the_same(committed: Table) -> None:
-    said = [claim.statement for claim in committed.claims.values() if claim.cell]
-    assert {statement for statement in said if said.count(statement) > 2} == set()
+    statements = [claim.statement for claim in committed.claims.values() if claim.cell]
+    assert {statement for statement in statements if statements.count(statement) > 2} == set()
 
 
 def test_the_standard_tests_that_claims_name_exist(committed: Table) -> None:

@@ -53,22 +53,22 @@ def test_a_constructor_that_raises_is_a_failure_of_the_client(
     report = verify(SUITE, chosen)
     assert report.exit == 1
     print_report(report, open_console())
-    said = " ".join(capsys.readouterr().out.split())
-    assert "FAIL metadata.finish.reason" in said
-    assert " more: cause 1" in said
-    assert "0 broken" in said
-    assert said.count("metadata.finish.reason: setup: RuntimeError: there is no model today") == 1
-    assert said.count("RuntimeError: there is no model today") == 1
+    output = " ".join(capsys.readouterr().out.split())
+    assert "FAIL metadata.finish.reason" in output
+    assert " more: cause 1" in output
+    assert "0 broken" in output
+    assert output.count("metadata.finish.reason: setup: RuntimeError: there is no model today") == 1
+    assert output.count("RuntimeError: there is no model today") == 1
 
 
 def test_a_check_without_a_cassette_is_untested(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*ONE, f"--cassettes={tmp_path}"], SUITE) == 1
-    said = " ".join(capsys.readouterr().out.split())
-    assert "UNTESTED metadata.finish.reason" in said
-    assert "not recorded yet: python -m conformance record --claim metadata.finish.reason" in said
-    assert "0 fail;" in said
+    output = " ".join(capsys.readouterr().out.split())
+    assert "UNTESTED metadata.finish.reason" in output
+    assert "not recorded yet: python -m conformance record --claim metadata.finish.reason" in output
+    assert "0 fail;" in output
 
 
 def test_what_the_client_did_not_raise_is_no_defect_of_it() -> None:

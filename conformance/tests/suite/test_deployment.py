@@ -70,7 +70,7 @@ def test_only_basetens_own_hosts_are_live(url: str, model: str, found: Service) 
 
 
 @pytest.mark.parametrize(
-    ("url", "model", "environment", "said"),
+    ("url", "model", "environment", "message"),
     [
         ("", "", WITH_KEY, "model SLUG"),
         ("https://inference.baseten.co/v1", "", WITH_KEY, "model SLUG"),
@@ -83,11 +83,11 @@ def test_only_basetens_own_hosts_are_live(url: str, model: str, found: Service) 
     ],
 )
 def test_what_is_missing_is_said_without_the_key(
-    url: str, model: str, environment: dict[str, str], said: str
+    url: str, model: str, environment: dict[str, str], message: str
 ) -> None:
     with pytest.raises(ServiceError) as refusal:
         aim(url, model, environment)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert "S3cret" not in str(refusal.value)
 
 
@@ -179,17 +179,17 @@ def test_a_service_that_does_it_all_is_green_and_what_it_cost_is_said(
     path = tmp_path / "report.json"
     with LoopbackServer() as server:
         url = f"{server.url}/environments/production/predict"
-        code, said = judge(capfd, url, "--model=omni", "--verbose", report=path)
+        code, output = judge(capfd, url, "--model=omni", "--verbose", report=path)
         keys = {each.header("authorization") for each in server.requests}
         assert keys == {f"Bearer {KEY}-engine"}
         sent = len(server.requests)
-    assert code == 0, said
+    assert code == 0, output
     report = json.loads(path.read_text(encoding="utf-8"))
     [line] = report["lines"]
     assert (line["claim"], line["lane"], line["status"]) == (ONE[1], "dedicated", "pass")
     assert line["evidence"] == [f"engine at {server.url.removeprefix('http://')}"]
     assert report["run"]["cost"]["requests"] == sent > 5
-    assert f"asked for: {sent} requests, about " in said
+    assert f"asked for: {sent} requests, about " in output
 
 
 def test_a_failing_service_fails_without_showing_the_key(capfd: pytest.CaptureFixture[str]) -> None:
@@ -197,20 +197,20 @@ def test_a_failing_service_fails_without_showing_the_key(capfd: pytest.CaptureFi
         return plan_json(400, {"error": f"Bad header {request.header('authorization')}"})
 
     with LoopbackServer(answer) as server:
-        code, said = judge(capfd, server.url, "--model=omni", "--verbose")
+        code, output = judge(capfd, server.url, "--model=omni", "--verbose")
     assert code == 1
-    assert "✗ FAIL  metadata.finish.reason" in said
+    assert "✗ FAIL  metadata.finish.reason" in output
 
 
 @traced
 def test_a_dead_service_is_untested_not_failed(capfd: pytest.CaptureFixture[str]) -> None:
     with LoopbackServer() as server:
         url = server.url
-    code, said = judge(capfd, f"{url}/v1")
+    code, output = judge(capfd, f"{url}/v1")
     assert code == 1
-    assert "? UNTESTED  metadata.finish.reason" in said
-    assert "cannot be reached" in " ".join(said.split())
-    assert "FAIL" not in said
+    assert "? UNTESTED  metadata.finish.reason" in output
+    assert "cannot be reached" in " ".join(output.split())
+    assert "FAIL" not in output
 
 
 def test_a_list_that_does_not_come_is_waited_for_no_longer_than_an_answer(
@@ -218,9 +218,9 @@ def test_a_list_that_does_not_come_is_waited_for_no_longer_than_an_answer(
 ) -> None:
     late = AnswerPlan(200, (), (BodyPiece(b"{}", delay=1),))
     with LoopbackServer(lambda request: late) as server:
-        code, said = judge(capfd, f"{server.url}/v1", "--max-silence=0.3")
+        code, output = judge(capfd, f"{server.url}/v1", "--max-silence=0.3")
     assert code == 1
-    assert "no answer: ReadTimeout after 0.3 s; with --model" in " ".join(said.split())
+    assert "no answer: ReadTimeout after 0.3 s; with --model" in " ".join(output.split())
 
 
 @traced
@@ -228,18 +228,18 @@ def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with LoopbackServer() as server:
-        code, said = judge(capfd, f"{server.url}/v1", "--dry-run", "--max-tokens=7")
+        code, output = judge(capfd, f"{server.url}/v1", "--dry-run", "--max-tokens=7")
         assert server.requests == []
     assert code == 0
-    assert f"{CHECK}[dedicated-ask_invoke]" in said
-    said = " ".join(said.split())
-    assert "evidence engine: about" in said
-    assert "requests (limit 200)" in said
-    assert "tokens (limit 7); nothing was sent" in said
+    assert f"{CHECK}[dedicated-ask_invoke]" in output
+    output = " ".join(output.split())
+    assert "evidence engine: about" in output
+    assert "requests (limit 200)" in output
+    assert "tokens (limit 7); nothing was sent" in output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["deployment", ""], "is the variable that it comes from set?"),
         (["deployment", NOWHERE, "--model= "], "is the variable that it comes"),
@@ -254,12 +254,12 @@ def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(
     ],
 )
 def test_a_service_that_is_not_named_is_refused_and_never_replaced_by_our_own_client(
-    capfd: pytest.CaptureFixture[str], arguments: list[str], said: str
+    capfd: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     with pytest.raises(SystemExit) as refusal:
         main(arguments, SUITE)
     assert refusal.value.code == 2
-    assert said in " ".join(capfd.readouterr().err.split())
+    assert message in " ".join(capfd.readouterr().err.split())
 
 
 def test_a_claim_that_no_check_asks_a_service_about_is_refused(
@@ -269,8 +269,8 @@ def test_a_claim_that_no_check_asks_a_service_about_is_refused(
     with LoopbackServer() as server:
         line = ["deployment", f"{server.url}/v1", "--model=m", "--claim=retries.policy.final"]
         assert main(line, suite) == 2
-    said = "no check of retries.policy.final asks a service: `verify --claim` judges it"
-    assert said in capfd.readouterr().err
+    output = "no check of retries.policy.final asks a service: `verify --claim` judges it"
+    assert output in capfd.readouterr().err
 
 
 def test_a_service_that_cannot_be_one_is_refused(capfd: pytest.CaptureFixture[str]) -> None:

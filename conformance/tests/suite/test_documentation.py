@@ -135,9 +135,9 @@ def test_what_is_stale_and_what_a_claim_no_longer_finds_is_shown(
     example = "```python\nprint(1)\n```\n\n```text\n2\n```\n\nEnd.\n"
     guide.write_text(text + example, encoding="utf-8")
     assert pages.main([]) == 1
-    said = capsys.readouterr().out
-    assert "docs/chat.md is stale" in said
-    assert "\n-2\n+1\n" in said
+    output = capsys.readouterr().out
+    assert "docs/chat.md is stale" in output
+    assert "\n-2\n+1\n" in output
     assert pages.main(["--write"]) == 0
     assert pages.main([]) == 0
     assert capsys.readouterr().out.endswith("All pages agree.\n")

@@ -18,10 +18,10 @@ from conformance.reference.exchange import DONE, AnswerPlan, BodyPiece, encode_e
 from conformance.reference.server import LoopbackServer
 from conformance.targets import LANES
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
-from conformance.tests.suite.fake_runs import KEY, PASSED, A, B, aim, said, write_both
+from conformance.tests.suite.fake_runs import KEY, PASSED, A, B, aim, recorded, write_both
 from conformance.tests.suite.fake_runs import TASKS as TWO
 from conformance.tests.suite.response_builders import piece
-from conformance.tests.suite.sample_suite import Said
+from conformance.tests.suite.sample_suite import CommandResult
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def rerun(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 @pytest.fixture
-def run(root: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    def run(*options: str) -> Said:
+def run(root: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., CommandResult]:
+    def run(*options: str) -> CommandResult:
         code = drift_command.main([f"--cassettes={root / 'old'}", *options])
-        return Said(code, *capsys.readouterr())
+        return CommandResult(code, *capsys.readouterr())
 
     return run
 
@@ -59,8 +59,8 @@ def test_nothing_is_asked_or_written_without_a_yes_or_where_nothing_is_selected(
     root: Path, rerun: Any, run: Any
 ) -> None:
     (stored := root / "old.json").write_text("{}", encoding="utf-8")
-    said = run(f"--json={stored}")
-    assert (said.code, "nothing was sent; --yes asks" in said.out) == (2, True)
+    output = run(f"--json={stored}")
+    assert (output.code, "nothing was sent; --yes asks" in output.out) == (2, True)
     assert stored.read_text(encoding="utf-8") == "{}"
     rerun["plan"] = ()
     assert run() == (0, "there is nothing to ask\n", "")
@@ -68,14 +68,14 @@ def test_nothing_is_asked_or_written_without_a_yes_or_where_nothing_is_selected(
 
 
 def test_the_command_writes_what_it_found(root: Path, rerun: Any, run: Any) -> None:
-    write_cassette(root / "new" / A, said(a="2", b="y"))
+    write_cassette(root / "new" / A, recorded(a="2", b="y"))
     code, reported, _ = run("--yes", f"--json={root / 'd.json'}")
     assert code == 1
     assert "DRIFT: 2 of 2 recordings compared" in reported
     stored = json.loads((root / "d.json").read_text(encoding="utf-8"))
     assert (stored["exit"], stored["compared"], stored["planned"]) == (1, 2, 2)
     assert stored["compared_with"]["sources"] == {"reference: reference server": 2}
-    write_cassette(root / "new" / A, said(a=1, b="y"))
+    write_cassette(root / "new" / A, recorded(a=1, b="y"))
     assert run("--yes").code == 0
 
 
@@ -113,7 +113,7 @@ def test_a_service_that_is_lost_half_way_leaves_a_report_of_the_first_half(
     root: Path, rerun: Any, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drift_command, "_time_streams", lambda *_: pytest.fail("it was asked"))
-    write_cassette(root / "new" / A, said(a="2", b="y"))
+    write_cassette(root / "new" / A, recorded(a="2", b="y"))
     rerun["results"] = {TWO[0].check: PASSED[TWO[0].check]}
     rerun["cut"] = "the service is gone"
     code, reported, _ = run("--yes", f"--json={root / 'd.json'}")
@@ -135,7 +135,7 @@ def test_no_field_that_holds_the_key_in_use_is_told(
 ) -> None:
     secret = "my own key"
     monkeypatch.setenv("BASETEN_API_KEY", secret)
-    write_cassette(root / "new" / A, said(**{"a": 1, "b": "x", f"to {secret}": 1}))
+    write_cassette(root / "new" / A, recorded(**{"a": 1, "b": "x", f"to {secret}": 1}))
     code, reported, _ = run("--yes", f"--json={root / 'd.json'}")
     assert code == 0
     for text in (reported, (root / "d.json").read_text(encoding="utf-8")):

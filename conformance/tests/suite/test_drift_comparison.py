@@ -15,7 +15,7 @@ from conformance.maintenance.drift.comparison import (
 from conformance.maintenance.drift.shapes import read_shape
 from conformance.recording.redaction import hash_assets
 from conformance.tests.suite.cassette_builders import talk, write_cassette
-from conformance.tests.suite.fake_runs import PASSED, A, B, said, write_both
+from conformance.tests.suite.fake_runs import PASSED, A, B, recorded, write_both
 from conformance.tests.suite.fake_runs import TASKS as TWO
 from conformance.tests.suite.response_builders import response
 
@@ -42,7 +42,7 @@ NONE_IN_IT = "a.yaml holds no interaction"
 
 
 def test_each_recording_is_compared_with_its_own_answer(root: Path) -> None:
-    write_cassette(root / "new" / B, said(a="2", c=None))
+    write_cassette(root / "new" / B, recorded(a="2", c=None))
     assert compare_both(root) == (
         [
             "b information c: new, null",
@@ -54,11 +54,11 @@ def test_each_recording_is_compared_with_its_own_answer(root: Path) -> None:
 
 
 def test_a_type_that_another_recording_of_the_lane_has_is_no_change(root: Path) -> None:
-    write_cassette(root / "new" / A, said(a="2", b="y"))
-    write_cassette(root / "old" / "dedicated" / "z" / "uncompared.yaml", said(a="x"))
+    write_cassette(root / "new" / A, recorded(a="2", b="y"))
+    write_cassette(root / "old" / "dedicated" / "z" / "uncompared.yaml", recorded(a="x"))
     assert compare_both(root)[0] == []
-    write_cassette(root / "old" / "dedicated" / "z" / "uncompared.yaml", said(a=1))
-    write_cassette(root / "old" / "model-apis" / "z" / "uncompared.yaml", said(a="x"))
+    write_cassette(root / "old" / "dedicated" / "z" / "uncompared.yaml", recorded(a=1))
+    write_cassette(root / "old" / "model-apis" / "z" / "uncompared.yaml", recorded(a="x"))
     assert compare_both(root)[0] == ["a failure a: integer became string"]
 
 
@@ -116,7 +116,7 @@ UNREADABLE = "interactions: []\n"
         (lambda root: write_cassette(root / "new" / A, text=UNREADABLE), PASSED, A, NONE_IN_IT),
         (lambda root: (root / "new" / A).unlink(), PASSED, A, "no answer"),
         (
-            lambda root: write_cassette(root / "new" / B, said(a="2")),
+            lambda root: write_cassette(root / "new" / B, recorded(a="2")),
             *({CHECK: PASSED[CHECK]}, B, "it was not asked any more"),
         ),
     ],

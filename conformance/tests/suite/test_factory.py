@@ -40,8 +40,8 @@ def judge(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Judge:
         words += [f"--claim={claim}" for claim in claims.split()]
         words += [f"--lane={lane}" for lane in lanes.split()]
         code = main(words, choose_files(files))
-        said = " ".join(capfd.readouterr().out.split())
-        return {**json.loads(path.read_text(encoding="utf-8")), "code": code, "said": said}
+        output = " ".join(capfd.readouterr().out.split())
+        return {**json.loads(path.read_text(encoding="utf-8")), "code": code, "output": output}
 
     return judge
 
@@ -84,10 +84,10 @@ def test_a_good_third_party_client_passes_what_can_be_put_to_it(judge: Judge) ->
     assert found["code"] == 0
     assert found["run"]["target"] == "reference"
     assert found["run"]["subject"].endswith(f"made by {HOME}.factories:of_ours")
-    assert f"made by {HOME}.factories:of_ours on target reference" in found["said"]
+    assert f"made by {HOME}.factories:of_ours on target reference" in found["output"]
     evidence = {source for line in found["lines"] for source in line["evidence"]}
     assert evidence <= {"reference", "client"}
-    assert "connections are watched from inside the process" in found["said"]
+    assert "connections are watched from inside the process" in found["output"]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_what_every_request_is_refused_for_fails_one_claim(judge: Judge) -> None
         ("metadata.finish.reason", "dedicated"): "pass",
         ("credentials.key.argument", "client"): "not-applicable",
     }
-    assert "the service refuses a plain question, as messages.invoke.string says" in found["said"]
+    assert "the service refuses a plain question, as messages.invoke.string says" in found["output"]
 
 
 @pytest.mark.traced("another maker's client is met by the process that runs the checks")
@@ -190,7 +190,7 @@ def test_a_useless_third_party_client_fails(judge: Judge) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "said"),
+    ("options", "code", "message"),
     [
         (["--factory", f"{HOME}.factories:of_nothing"], 3, "returned NoneType, no BaseChatModel"),
         (
@@ -211,10 +211,10 @@ def test_a_useless_third_party_client_fails(judge: Judge) -> None:
     ],
 )
 def test_what_cannot_be_judged_is_no_report(
-    capfd: pytest.CaptureFixture[str], options: list[str], code: int, said: str
+    capfd: pytest.CaptureFixture[str], options: list[str], code: int, message: str
 ) -> None:
     assert main(["verify", *options], choose_files(SUITE)) == code
-    assert " ".join(capfd.readouterr().err.split()).count(said) == 1
+    assert " ".join(capfd.readouterr().err.split()).count(message) == 1
 
 
 def test_a_factory_that_is_written_wrongly_is_refused(capfd: pytest.CaptureFixture[str]) -> None:

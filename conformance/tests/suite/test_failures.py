@@ -13,12 +13,12 @@ PLAIN, TOOLED = (f'{{"messages": [], "tools": {tools}}}' for tools in ("[]", "[{
 ANSWERED = ["an answer"]
 IN_IT, ENDLESS = "an error in an answer: It crashed.", "an answer without its end"
 CRASHED = "HTTP 500: It crashed."
-SAID = json.dumps({"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]})
+SENTENCE = json.dumps({"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]})
 BEGUN = 'data: {"choices": [{"delta": {"content": "Yes"}}]}\n\n'
 
 
-def fail(status: int = 500, asked: str = PLAIN, said: str = '{"error": "It crashed."}') -> Observed:
-    return Observed(status, asked, said)
+def fail(status: int = 500, asked: str = PLAIN, text: str = '{"error": "It crashed."}') -> Observed:
+    return Observed(status, asked, text)
 
 
 @pytest.mark.parametrize(
@@ -26,17 +26,17 @@ def fail(status: int = 500, asked: str = PLAIN, said: str = '{"error": "It crash
     [
         (fail(), ANSWERED, True, {CRASHED: 1}, ""),
         (fail(), ANSWERED, False, {CRASHED: 1}, CRASHED),
-        (fail(502, said=""), ANSWERED, True, {"HTTP 502": 1}, ""),
+        (fail(502, text=""), ANSWERED, True, {"HTTP 502": 1}, ""),
         (fail(asked=TOOLED), ANSWERED, True, {CRASHED: 1}, ""),
         (fail(asked=TOOLED), ANSWERED, False, {}, ""),  # It may be that it takes no tools.
         (fail(404), ANSWERED, True, {"HTTP 404: It crashed.": 1}, ""),
         (fail(404), ANSWERED, False, {}, ""),
         (fail(404, TOOLED), ANSWERED, True, {}, ""),
         (fail(200), ANSWERED, False, {IN_IT: 1}, IN_IT),
-        (fail(200, said=BEGUN), ANSWERED, True, {ENDLESS: 1}, ""),
+        (fail(200, text=BEGUN), ANSWERED, True, {ENDLESS: 1}, ""),
         (Observed(200, PLAIN, "{", lost=True), ANSWERED, True, {ENDLESS: 1}, ""),
         (Observed(200, PLAIN, BEGUN, left=True), ANSWERED, True, {}, ""),
-        (fail(200, said=SAID), ANSWERED, False, {}, ""),
+        (fail(200, text=SENTENCE), ANSWERED, False, {}, ""),
         (fail(), [], False, {}, ""),
     ],
 )
@@ -52,7 +52,7 @@ def test_what_is_answered_at_other_times_fails_by_chance(
 
 def test_what_fails_by_itself_at_last_is_not_excused_by_the_run_before() -> None:
     failures = Failures()
-    answered = Observed(200, PLAIN, SAID)
+    answered = Observed(200, PLAIN, SENTENCE)
     assert failures.settle([[fail()], [answered]], ANSWERED, passed=False) == ""
     reported = f"the service failed 1 of 9 requests, which were sent again: {CRASHED} (1)"
     assert failures.tell(9) == reported
@@ -68,7 +68,7 @@ def test_a_service_that_fails_nine_times_in_a_row_is_dead_unless_it_is_asked_for
     failures = Failures()
     ends = [failures.note(fail(), ANSWERED) for _ in range(9)]
     assert [*filter(None, ends)] == [f"the service fails: {CRASHED} (9 times in a row)"]
-    assert not failures.note(Observed(200, PLAIN, SAID), ANSWERED)
+    assert not failures.note(Observed(200, PLAIN, SENTENCE), ANSWERED)
     assert not any(failures.note(fail(asked=TOOLED), ANSWERED) for _ in range(12))
 
 

@@ -40,14 +40,14 @@ RECORDING = "interactions:\n- request: {}\n"
 class Shell:
     """Stands in for git and tox."""
 
-    def __init__(self, code: int = 0, said: str = "") -> None:
+    def __init__(self, code: int = 0, output: str = "") -> None:
         self.code = code
-        self.said = said
+        self.output = output
         self.lines: list[str] = []
 
     def __call__(self, line: Sequence[str], folder: Path) -> tuple[int, str]:
         self.lines.append(" ".join(line))
-        return self.code, self.said
+        return self.code, self.output
 
 
 @pytest.fixture
@@ -98,11 +98,11 @@ def add_wheel(gate: Gate, text: str = "x = 1\n", name: str = "a-1.0-py3-none-any
     [
         (Shell(), Answer(Word.YES, "nothing is left over")),
         (
-            Shell(said=" M a.py\n?? b.py\n"),
+            Shell(output=" M a.py\n?? b.py\n"),
             Answer(Word.NO, "2 files that are not committed", (" M a.py", "?? b.py")),
         ),
         (
-            Shell(code=128, said="fatal: not a git repository"),
+            Shell(code=128, output="fatal: not a git repository"),
             Answer(Word.UNKNOWN, "git does not say", ("fatal: not a git repository",)),
         ),
     ],
@@ -330,6 +330,6 @@ def test_without_any_cassette_there_is_no_evidence(gate: Gate, tmp_path: Path) -
 
 def test_a_command_is_run_where_it_shall_be_and_its_end_kept(tmp_path: Path) -> None:
     line = (sys.executable, "-c", "import os; print(os.getcwd() + 'x' * 3000 + 'end'); exit(3)")
-    code, said = run_command(line, tmp_path)
-    assert (code, len(said)) == (3, gates._SAID)
-    assert said.endswith("end\n")
+    code, output = run_command(line, tmp_path)
+    assert (code, len(output)) == (3, gates._LONGEST)
+    assert output.endswith("end\n")

@@ -35,16 +35,16 @@ def test_the_command_lists_them_and_sums_them_up(
 ) -> None:
     known.add("dedicated/tools/test_new.yaml")
     assert inventory.main([f"--cassettes={root}"]) == 0
-    said = capsys.readouterr().out
-    row = next(line for line in said.splitlines() if A in line)
+    output = capsys.readouterr().out
+    row = next(line for line in output.splitlines() if A in line)
     assert [cell.strip() for cell in row.split("│")[1:-1]] == [
         *(A, "2026-11-22", "reference: reference server", "m", "1"),
         f"{(root / A).stat().st_size / 1000:.1f} kB",
     ]
-    assert "live: Baseten" in said
-    assert "2 cassettes (1 live, 1 reference), 3 requests, the oldest of 2026-11-22\n" in said
-    assert "· never recorded: dedicated/tools/test_new.yaml\n" in said
-    assert "1 missing; `record --stale` makes them\n" in said
+    assert "live: Baseten" in output
+    assert "2 cassettes (1 live, 1 reference), 3 requests, the oldest of 2026-11-22\n" in output
+    assert "· never recorded: dedicated/tools/test_new.yaml\n" in output
+    assert "1 missing; `record --stale` makes them\n" in output
 
 
 def test_an_empty_folder_is_listed(
@@ -65,14 +65,14 @@ HARM: dict[str, Callable[[Path, set[str]], object]] = {
 }
 
 
-@pytest.mark.parametrize("said", HARM)
+@pytest.mark.parametrize("message", HARM)
 def test_the_command_is_red_and_says_what_is_wrong(
-    root: Path, known: set[str], capsys: pytest.CaptureFixture[str], said: str
+    root: Path, known: set[str], capsys: pytest.CaptureFixture[str], message: str
 ) -> None:
-    HARM[said](root, known)
+    HARM[message](root, known)
     assert inventory.main([f"--cassettes={root}"]) == 1
     shown = capsys.readouterr()
-    assert f"✗ {said}" in shown.err
+    assert f"✗ {message}" in shown.err
     assert KEY not in "".join((shown.out + shown.err).split()).lower()
 
 

@@ -54,5 +54,5 @@ def test_what_stays_is_set_aside_at_the_end_of_each_file(tmp_path: Path) -> None
     with subprocess.Popen(  # noqa: S603  our own tests
         command, cwd=tmp_path, env=child_environment(), stdout=subprocess.PIPE, text=True
     ) as run:
-        said = run.stdout.read() if run.stdout else ""
-    assert "4 passed" in said
+        output = run.stdout.read() if run.stdout else ""
+    assert "4 passed" in output

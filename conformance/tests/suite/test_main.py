@@ -46,7 +46,7 @@ link = "https://issue.example/1"
 
 
 @pytest.mark.parametrize(
-    ("checks", "code", "said"),
+    ("checks", "code", "message"),
     [
         (PASSING, 0, "GREEN: 4 pass"),
         (FAILING, 1, "- features/test_checks.py::test_the_key_is_read: the key is read: assert 0"),
@@ -58,26 +58,26 @@ link = "https://issue.example/1"
     ],
 )
 def test_only_a_whole_run_of_passes_exits_with_zero(
-    command: Command, checks: str, code: int, said: str
+    command: Command, checks: str, code: int, message: str
 ) -> None:
     done = command(checks=checks)
     assert done.code == code
-    assert said in done.out
+    assert message in done.out
 
 
 @pytest.mark.parametrize(
-    ("checks", "said"),
+    ("checks", "message"),
     [
         (PASSING.replace("pass\n", "raise KeyboardInterrupt\n"), "the run was cut"),
         (PASSING.replace("pass\n", "__import__('os')._exit(0)\n"), "the run was cut"),
         (PASSING.replace("calls.invoke.once", "calls.invoke.twice"), "unknown claim"),
     ],
 )
-def test_a_run_that_was_cut_is_no_report(command: Command, checks: str, said: str) -> None:
+def test_a_run_that_was_cut_is_no_report(command: Command, checks: str, message: str) -> None:
     done = command("verify", checks=checks)
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith("NO REPORT: ")
-    assert said in done.err
+    assert message in done.err
     assert not command.suite.memory.exists()
 
 
@@ -151,8 +151,8 @@ def test_recordings_of_others_count_as_evidence_and_are_not_remembered(
     assert evidence[0] not in by_place["calls.invoke.once", "dedicated"]
     weighed = {"exchanges": 7, "sources": ["someone/else@01234567"]}
     assert reported["run"]["corpus"] == {**weighed, "proven": ["calls.invoke.once"]}
-    said = "7 recorded exchanges (someone/else@01234567) prove 1 claims"
-    assert said in " ".join(done.out.split())
+    output = "7 recorded exchanges (someone/else@01234567) prove 1 claims"
+    assert output in " ".join(done.out.split())
     assert not command.suite.memory.exists()
 
 
@@ -227,8 +227,8 @@ def test_a_page_gets_the_matrix_between_its_markers_and_stays_as_it_is_beside_th
     assert page.read_text(encoding="utf-8") == f"Über\n{matrix}\n\nunder\n"
     assert command("--embed", str(page), "--embedded", str(page)).code == 0
     page.write_text("none at all", encoding="utf-8")
-    said = " ".join(command("--embed", str(page)).err.split())
-    assert "has no place for the matrix: write <!-- matrix -->" in said
+    output = " ".join(command("--embed", str(page)).err.split())
+    assert "has no place for the matrix: write <!-- matrix -->" in output
     assert page.read_text(encoding="utf-8") == "none at all"
 
 
@@ -252,7 +252,7 @@ def test_only_whole_runs_are_remembered(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--corpus=nowhere"], "--corpus names recordings to weigh besides a replay"),
         (["--target=reference", "--corpus=."], "--corpus names recordings to weigh besides a"),
@@ -271,35 +271,35 @@ def test_a_run_that_cannot_be_as_asked_for_does_not_begin(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
-    said: str,
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.json").write_text("{}", encoding="utf-8")
     done = command(*arguments)
     assert (done.code, done.out) == (2, "")
-    assert said in done.err
+    assert message in done.err
     assert not (tmp_path / "there.json").exists()
     assert not command.suite.memory.exists()
 
 
 @pytest.mark.parametrize(
-    ("expected_failures", "said"),
+    ("expected_failures", "message"),
     [
         ("[[failure", "expected-failures.toml: cannot be read"),
         ("[[failure]]", "missing key `target`"),
     ],
 )
 def test_a_broken_list_of_gaps_is_an_error_of_its_own(
-    command: Command, expected_failures: str, said: str
+    command: Command, expected_failures: str, message: str
 ) -> None:
     done = command(expected_failures=expected_failures)
     assert done.code == 2
     # Where a line is broken depends on the length of the folder's name.
-    assert said in " ".join(done.err.split())
+    assert message in " ".join(done.err.split())
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--target", "moon"], "'moon' is no target"),
         (["--lane", "moon"], "invalid choice: 'moon'"),
@@ -308,12 +308,12 @@ def test_a_broken_list_of_gaps_is_an_error_of_its_own(
     ],
 )
 def test_arguments_that_mean_nothing_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments, write_suite(tmp_path))
     assert caught.value.code == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 # --- verify: what is shown ---
@@ -322,8 +322,8 @@ def test_arguments_that_mean_nothing_are_refused(
 def test_what_a_client_says_is_shown_as_text(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    said = "[red]x[/red] " + " ".join(NASTY.values())
-    checks = FAILING.replace("assert 0", f"print({said!a}); raise ValueError({said!a})")
+    output = "[red]x[/red] " + " ".join(NASTY.values())
+    checks = FAILING.replace("assert 0", f"print({output!a}); raise ValueError({output!a})")
     assert main(["--verbose", "--claim", "keys"], write_suite(tmp_path, checks)) == 1
     reported = capfd.readouterr()
     assert find_nasty(reported.out + reported.err) == []
@@ -512,8 +512,8 @@ def test_help_names_a_command_and_says_how_it_is_used(
         with pytest.raises(SystemExit) as caught:
             main(words)
         assert caught.value.code == 0
-    said, _, usage = capsys.readouterr().out.rpartition("usage: ")
-    assert f"\n    {name}" in said
+    output, _, usage = capsys.readouterr().out.rpartition("usage: ")
+    assert f"\n    {name}" in output
     assert usage
     assert "ust not know" not in usage  # the boundary that closes each module's docstring
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("forked")
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "said"),
+    ("text", "code", "message"),
     [
         (PAGE, 0, "page.md: 0 differences"),
         (PAGE.replace("variable", "value"), 1, "does not say 'set the variable'"),
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("forked")
     ],
 )
 def test_list_compares_the_claims_with_a_copy_of_the_page(
-    command: Command, tmp_path: Path, text: str, code: int, said: str
+    command: Command, tmp_path: Path, text: str, code: int, message: str
 ) -> None:
     page = tmp_path / "page.md"
     if text:
@@ -34,7 +34,7 @@ def test_list_compares_the_claims_with_a_copy_of_the_page(
     done = command("list", "--page", str(page))
     assert done.code == code
     # Where a line is broken depends on the length of the folder's name.
-    assert said in done.err.replace("\n", "") + done.out.replace("\n", " ")
+    assert message in done.err.replace("\n", "") + done.out.replace("\n", " ")
 
 
 def test_list_puts_each_claim_on_one_line(command: Command) -> None:
@@ -64,11 +64,13 @@ def test_explain_takes_what_verify_takes_for_a_claim(command: Command) -> None:
     change_claims(command.suite, f'"{old}"', f'"{new}"')
     checks = command.suite.root / "features" / "test_checks.py"
     checks.write_text(PASSING.replace(old, new), encoding="utf-8")
-    said = explain(command, "calls")
-    assert said.count("\nclaim     ") == 1
-    assert said.startswith("claim     calls.invoke.once\n")
-    assert "verify --claim calls.invoke.once\n\nclaim     calls.dedicated.absent\n" in said
-    assert "judged in dedicated by 1 checks\n    features/test_checks.py::test_no_logprobs" in said
+    output = explain(command, "calls")
+    assert output.count("\nclaim     ") == 1
+    assert output.startswith("claim     calls.invoke.once\n")
+    assert "verify --claim calls.invoke.once\n\nclaim     calls.dedicated.absent\n" in output
+    assert (
+        "judged in dedicated by 1 checks\n    features/test_checks.py::test_no_logprobs" in output
+    )
 
 
 def test_explain_names_the_broken_implementations_that_a_claim_catches(
@@ -80,21 +82,21 @@ def test_explain_names_the_broken_implementations_that_a_claim_catches(
         'must_fail = ["calls.invoke.once@dedicated"]\n',
         encoding="utf-8",
     )
-    said = explain(command, "calls.invoke.once", replace(command.suite, broken=registry))
-    hosted, dedicated = said.split("judged in dedicated")
+    output = explain(command, "calls.invoke.once", replace(command.suite, broken=registry))
+    hosted, dedicated = output.split("judged in dedicated")
     assert "    caught by client:calls-nothing: No tool is called.\n" in dedicated
     assert "caught by" not in hosted
 
 
 def test_explain_recalls_the_last_whole_runs(command: Command) -> None:
     assert command("--target", "reference", checks=ONE_LESS).code == 1
-    said = explain(command, "logprobs.dedicated.absent")
-    assert "    last on reference, " in said
-    assert ": pass (engine vLLM 0.32.0)\n" in said
-    assert "absence   at the service, once logprobs was in the body" in said
-    said = explain(command, "calls.invoke.once")
-    assert "judged in dedicated by 0 checks" in said
-    assert ": untested (no evidence)\n" in said
+    output = explain(command, "logprobs.dedicated.absent")
+    assert "    last on reference, " in output
+    assert ": pass (engine vLLM 0.32.0)\n" in output
+    assert "absence   at the service, once logprobs was in the body" in output
+    output = explain(command, "calls.invoke.once")
+    assert "judged in dedicated by 0 checks" in output
+    assert ": untested (no evidence)\n" in output
 
 
 def test_explain_cannot_name_checks_that_cannot_be_collected(command: Command) -> None:

@@ -47,13 +47,13 @@ from conformance.verdicts.verdicts import Result, Status
 from langchain_baseten._plain_text import make_plain
 
 ALL = (*NASTY.values(), *MARKUP)
-every_text = in_each("said", dict(zip([*NASTY, *map(repr, MARKUP)], ALL, strict=True)))
+every_text = in_each("given", dict(zip([*NASTY, *map(repr, MARKUP)], ALL, strict=True)))
 many_texts = pytest.mark.untraced("many texts through lines that other tests run")
 
 
-def _shown(said: str) -> str:
+def _shown(given: str) -> str:
     """Return how a text stands in one line, in a medium that shows it."""
-    return " ".join(to_plain(said).split())
+    return " ".join(to_plain(given).split())
 
 
 @pytest.mark.parametrize("text", KEPT)
@@ -65,7 +65,7 @@ def test_every_script_and_emoji_stay(text: str) -> None:
 
 
 def test_the_package_and_the_suite_agree_on_what_is_plain() -> None:
-    assert [to_plain(said) for said in ALL] == [make_plain(said) for said in ALL]
+    assert [to_plain(given) for given in ALL] == [make_plain(given) for given in ALL]
 
 
 def test_what_xml_cannot_hold_is_replaced() -> None:
@@ -84,9 +84,9 @@ _MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 def _read_markdown(text: str) -> tuple[list[str], str]:
     """Return the kinds of all that stands in a text, and its words."""
     tokens = _MARKDOWN.parse(text)
-    said = [child for token in tokens for child in token.children or ()]
+    given = [child for token in tokens for child in token.children or ()]
     kinds = [token.type for token in tokens if token.type != "inline"]
-    return [*kinds, *(each.type for each in said)], "".join(each.content for each in said)
+    return [*kinds, *(each.type for each in given)], "".join(each.content for each in given)
 
 
 PLACES = {
@@ -100,11 +100,11 @@ PLACES = {
 @many_texts
 @pytest.mark.parametrize("place", PLACES)
 @every_text
-def test_a_text_in_markdown_is_text_wherever_it_stands(place: str, said: str) -> None:
-    text = PLACES[place].format(to_markdown(said))
+def test_a_text_in_markdown_is_text_wherever_it_stands(place: str, given: str) -> None:
+    text = PLACES[place].format(to_markdown(given))
     found, words = _read_markdown(text)
     assert found == _read_markdown(PLACES[place].format("word"))[0]
-    assert _shown(said) in words
+    assert _shown(given) in words
     assert "://" not in text.replace("\\://", "")
 
 
@@ -112,20 +112,20 @@ def _list_tags(page: Reader) -> list[tuple[str, tuple[str, ...]]]:
     return [(tag, tuple(attributes)) for tag, attributes in page.found]
 
 
-def _report(folder: Path, said: str) -> Report:
+def _report(folder: Path, given: str) -> Report:
     """Return a report in which everything that somebody else may have said is this text."""
     verdicts = (
-        verdict(CALLS, "dedicated", Status.FAIL, said, said, evidence=(f"engine {said}", said)),
-        verdict(CALLS, "model-apis", Status.EXPECTED_FAILURE, said),
-        verdict(KEYS, "client", Status.UNTESTED, said),
+        verdict(CALLS, "dedicated", Status.FAIL, given, given, evidence=(f"engine {given}", given)),
+        verdict(CALLS, "model-apis", Status.EXPECTED_FAILURE, given),
+        verdict(KEYS, "client", Status.UNTESTED, given),
     )
-    outcomes = (outcome(CALLS, "dedicated", result=Result.FAILED, reason=said),)
+    outcomes = (outcome(CALLS, "dedicated", result=Result.FAILED, reason=given),)
     names: dict[str, Any] = {
-        "subject": said,
-        "versions": {"python": "3", said: said},
+        "subject": given,
+        "versions": {"python": "3", given: given},
         "target": "reference",
     }
-    return make(folder, verdicts, (said,), outcomes, **names)
+    return make(folder, verdicts, (given,), outcomes, **names)
 
 
 Write: TypeAlias = "Callable[[Report, Path], str]"
@@ -150,59 +150,61 @@ def test_a_report_holds_text_alone_in_every_medium(tmp_path: Path) -> None:
     structure = {name: _read_markdown(harmless[name])[0] for name in ("markdown", "README")}
 
     @every_text
-    def compare(said: str) -> None:
-        report = _report(tmp_path, said)
+    def compare(given: str) -> None:
+        report = _report(tmp_path, given)
         texts = {name: write(report, tmp_path) for name, write in WRITERS.items()}
         for medium, text in texts.items():
             assert find_nasty(text) == [], medium
             assert text.encode()
         top = ET.fromstring(texts["junit"])  # noqa: S314  our own
         failures = {" ".join(str(each.get("message")).split()) for each in top.iter("failure")}
-        assert _shown(said) in failures
-        assert json.loads(texts["json"])["problems"] == [said]
-        assert to_plain(said).split("\n")[0].strip() in texts["terminal"]
+        assert _shown(given) in failures
+        assert json.loads(texts["json"])["problems"] == [given]
+        assert to_plain(given).split("\n")[0].strip() in texts["terminal"]
         page = Reader(texts["html"])
         assert _list_tags(page) == tags
-        assert _shown(said) in page.text
+        assert _shown(given) in page.text
         for medium, shape in structure.items():
             found, words = _read_markdown(texts[medium])
             assert found == shape
-            assert _shown(said) in " ".join(words.split())
+            assert _shown(given) in " ".join(words.split())
             assert [texts[medium].count(mark) for mark in (MATRIX_BEGINS, MATRIX_ENDS)] == [1, 1]
 
     compare()
 
 
-def _drift(said: str) -> Any:
-    finding = found(f"dedicated/tools/{said}", FAILURE, said, said, said)
-    about = replace(ABOUT, source=said, recorded=said)
-    drift = make_drift(finding, uncompared=((said, said),), notes=(said,), cut=said)
-    return replace(drift, where=said, compared=(about,))
+def _drift(given: str) -> Any:
+    finding = found(f"dedicated/tools/{given}", FAILURE, given, given, given)
+    about = replace(ABOUT, source=given, recorded=given)
+    drift = make_drift(finding, uncompared=((given, given),), notes=(given,), cut=given)
+    return replace(drift, where=given, compared=(about,))
 
 
 @many_texts
 @every_text
-def test_a_drift_report_holds_text_alone(said: str) -> None:
-    drift, reported = _drift(said), io.StringIO()
+def test_a_drift_report_holds_text_alone(given: str) -> None:
+    drift, reported = _drift(given), io.StringIO()
     print_drift(drift, Console(file=reported, width=300))
     stored = write_json(drift)
     assert find_nasty(reported.getvalue() + stored) == []
-    assert to_plain(said).split("\n")[0].strip() in reported.getvalue()
-    assert json.loads(stored)["notes"] == [said]
+    assert to_plain(given).split("\n")[0].strip() in reported.getvalue()
+    assert json.loads(stored)["notes"] == [given]
 
 
 @many_texts
 @every_text
-def test_lists_and_answers_of_the_other_commands_hold_text_alone(tmp_path: Path, said: str) -> None:
+def test_lists_and_answers_of_the_other_commands_hold_text_alone(
+    tmp_path: Path, given: str
+) -> None:
     console = Console(file=(reported := io.StringIO()), width=300)
-    whole = said.encode("utf-8", "replace").decode()
+    whole = given.encode("utf-8", "replace").decode()
     write_cassette(tmp_path / "a.yaml", about=replace(ABOUT, source=whole, model=whole))
     print_inventory(tmp_path, (), console)
-    task = Task(f"dedicated/{said.replace('/', '')}/x", said, said)
-    print_plan((task,), tmp_path, said, console)
-    print_answers({"claims": Answer(Word.NO, said, (said,))}, console, waived=False)
+    task = Task(f"dedicated/{given.replace('/', '')}/x", given, given)
+    print_plan((task,), tmp_path, given, console)
+    print_answers({"claims": Answer(Word.NO, given, (given,))}, console, waived=False)
     assert find_nasty(reported.getvalue()) == []
-    assert to_plain(said).split("\n")[0].strip() in reported.getvalue()
+    assert to_plain(given).split("\n")[0].strip() in reported.getvalue()
 
 
 PIECES = ("\x1b", "\x9b", "\x9d", "\x1b]", "\u200d", "\ufe0f", "\U0001f3f4", "[", "://", "1")

@@ -112,27 +112,27 @@ def test_a_service_that_does_not_wake_up_is_left_alone(waits: list[float]) -> No
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (plan_json(503, {"error": "Loading."}), "HTTP 503: Loading."),
         (plan_bytes(404, "text/plain", b""), "HTTP 404"),
         (plan_json(200, {"data": []}), "HTTP 200"),
     ],
 )
-def test_what_comes_in_the_place_of_a_list_is_told(answer: AnswerPlan, said: str) -> None:
+def test_what_comes_in_the_place_of_a_list_is_told(answer: AnswerPlan, message: str) -> None:
     with LoopbackServer(lambda request: answer) as server:
         base = f"{server.url}/v1"
-        assert describe_listing(base, "") == f"GET {base}/models responds {said}"
+        assert describe_listing(base, "") == f"GET {base}/models responds {message}"
 
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize(
-    ("key", "said"), [("", "; set CONFORMANCE_"), (FAKE_KEY, "; set CONFORMANCE_"), (KEY, "$")]
+    ("key", "message"), [("", "; set CONFORMANCE_"), (FAKE_KEY, "; set CONFORMANCE_"), (KEY, "$")]
 )
-def test_a_refusal_is_told_without_the_key(status: int, key: str, said: str) -> None:
+def test_a_refusal_is_told_without_the_key(status: int, key: str, message: str) -> None:
     with (
         LoopbackServer(lambda request: plan_json(status, {"error": KEY})) as server,
-        pytest.raises(ServedError, match=f"refuses the key: HTTP {status}{said}") as refusal,
+        pytest.raises(ServedError, match=f"refuses the key: HTTP {status}{message}") as refusal,
     ):
         fetch(f"{server.url}/v1/models", key)
     assert KEY not in str(refusal.value)

@@ -52,17 +52,17 @@ def test_what_is_wrong_with_a_run_is_said(ends: dict[str, int], complaints: list
 
 
 @pytest.mark.parametrize(
-    ("killed", "code", "said"),
+    ("killed", "code", "message"),
     [
         (9, 0, "GREEN: 90.0 % of 10 mutants killed"),
         (8, 1, "✗ 88.8 % killed; at least 90% have to be RED: 88.8 % of 9 mutants killed"),
     ],
 )
 def test_the_command_prints_a_verdict(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], killed: int, code: int, said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], killed: int, code: int, message: str
 ) -> None:
     assert main([], write_results(tmp_path, json.dumps(count(killed=killed, survived=1)))) == code
-    assert " ".join(capsys.readouterr().out.split()) == said
+    assert " ".join(capsys.readouterr().out.split()) == message
 
 
 @pytest.mark.parametrize(

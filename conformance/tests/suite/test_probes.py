@@ -32,7 +32,7 @@ def _our_own_again() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("name", "silent", "said"),
+    ("name", "silent", "faults"),
     [
         ("of_ours", set(), {}),
         ("of_no_use_for_a_url", set(), {}),
@@ -41,14 +41,14 @@ def _our_own_again() -> Iterator[None]:
     ],
 )
 def test_a_model_without_calls_of_one_kind_is_asked_in_the_other(
-    name: str, silent: set[str], said: dict[str, str]
+    name: str, silent: set[str], faults: dict[str, str]
 ) -> None:
     choose(f"{FACTORIES}:{name}")
     lane = LANES["dedicated"]
     silence.SILENT.update(found := probes.find_silence(lane))
     assert found == silent
     assert probes.find_broken(lane) == set()
-    assert probes.find_refusals(lane) == said
+    assert probes.find_refusals(lane) == faults
     assert probes.find_blindness(lane) == {}
 
 
@@ -154,7 +154,7 @@ def test_a_client_that_raises_where_it_has_tools_returns_no_call() -> None:
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "found"),
     [
         ("of_ours", {}),
         ("of_no_use_for_a_url", {}),
@@ -164,18 +164,18 @@ def test_a_client_that_raises_where_it_has_tools_returns_no_call() -> None:
     ],
 )
 def test_what_a_client_says_where_it_does_not_take_what_it_is_given_is_known(
-    name: str, said: dict[str, str]
+    name: str, found: dict[str, str]
 ) -> None:
     choose(f"{FACTORIES}:{name}")
-    assert probes.find_refusals(LANES["dedicated"]) == said
+    assert probes.find_refusals(LANES["dedicated"]) == found
 
 
 def test_what_a_client_says_of_images_is_known_if_it_takes_none() -> None:
-    for name, said in (
+    for name, found in (
         ("of_ours", {}),
         ("of_no_use_for_a_url", {}),
         ("of_a_stranger", {}),
         ("of_texts_alone", {"ValueError('texts alone')": "image.model-apis.vision-model"}),
     ):
         choose(f"{FACTORIES}:{name}")
-        assert probes.find_blindness(LANES["model-apis"]) == said, name
+        assert probes.find_blindness(LANES["model-apis"]) == found, name

@@ -47,10 +47,10 @@ def bench(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 @contextmanager
-def front(said: AnswerPlan) -> Iterator[tuple[str, ...]]:
+def front(plan: AnswerPlan) -> Iterator[tuple[str, ...]]:
     """Serve what is in front of an engine, and yield the options that aim there."""
     with LoopbackServer(
-        lambda request: said if request.path == "/conformance/model" else plan_json(404, {})
+        lambda request: plan if request.path == "/conformance/model" else plan_json(404, {})
     ) as server:
         yield (*AIM, f"--engine-url={server.url}")
 
@@ -76,7 +76,7 @@ def test_each_check_states_whom_it_asked(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "engine"),
+    ("plan", "engine"),
     [
         (TINY, "llama.cpp b1"),
         (plan_json(404, "tiny"), "vllm 1.2.3"),
@@ -85,9 +85,9 @@ def test_each_check_states_whom_it_asked(bench: Bench) -> None:
     ],
 )
 def test_what_is_beyond_one_engine_with_the_suites_own_model_is_put_to_any_other(
-    bench: Bench, said: AnswerPlan, engine: str
+    bench: Bench, plan: AnswerPlan, engine: str
 ) -> None:
-    with front(said) as options:
+    with front(plan) as options:
         outcomes = bench.record(CHECKS, *options, f"--engine-name={engine}").outcomes
     assert [outcome.result for outcome in outcomes].count(Result.FAILED) == 1
 

@@ -120,7 +120,7 @@ def test_of_a_key_at_the_cut_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, le
 
 
 @pytest.mark.parametrize(
-    ("said", "kind"),
+    ("message", "kind"),
     [
         (KEY.replace("-", "%2D"), "a key in use"),
         (KEY.upper(), "a key in use"),
@@ -129,10 +129,10 @@ def test_of_a_key_at_the_cut_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, le
     ],
 )
 def test_a_reason_that_holds_a_secret_is_withheld(
-    monkeypatch: pytest.MonkeyPatch, said: str, kind: str
+    monkeypatch: pytest.MonkeyPatch, message: str, kind: str
 ) -> None:
     monkeypatch.setenv("BASETEN_API_KEY", KEY)
-    assert plugin._tidy(f"assert '{said}' == 1") == f"(withheld: it holds {kind})"
+    assert plugin._tidy(f"assert '{message}' == 1") == f"(withheld: it holds {kind})"
 
 
 def test_a_fixture_states_evidence_for_the_check_that_uses_it(bench: Bench) -> None:

@@ -16,14 +16,14 @@ from conformance.reference import AnswerPlan, LoopbackServer, ReceivedRequest
 from conformance.reference.exchange import plan_json
 from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
 from conformance.tests.suite.fake_runs import KEY, NAMES, Runs, aim, read
-from conformance.tests.suite.sample_suite import Said
+from conformance.tests.suite.sample_suite import CommandResult
 
 
 @pytest.fixture
-def record(old: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    def run(*options: str) -> Said:
+def record(old: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., CommandResult]:
+    def run(*options: str) -> CommandResult:
         code = record_command.main([f"--cassettes={old}", *options])
-        return Said(code, *capsys.readouterr())
+        return CommandResult(code, *capsys.readouterr())
 
     return run
 
@@ -35,20 +35,20 @@ def test_nothing_is_sent_without_a_yes(
     monkeypatch.setattr(sys.stdin, "isatty", lambda: answer is not None, raising=False)
     monkeypatch.setattr("builtins.input", lambda *_: answer)
     before, agreed = read(old), answer in {"y", " Yes "}
-    said = record()
-    assert said.code == (0 if agreed else 2)
-    assert "2 cassettes, answered by the reference server, on loopback: ~2 requests" in said.out
-    assert ("nothing was sent; --yes records" in said.out) != agreed
+    output = record()
+    assert output.code == (0 if agreed else 2)
+    assert "2 cassettes, answered by the reference server, on loopback: ~2 requests" in output.out
+    assert ("nothing was sent; --yes records" in output.out) != agreed
     assert (read(old) != before, len(runs.arguments)) == (agreed, 3 if agreed else 1)
 
 
 def test_the_command_says_what_became_of_each(runs: Runs, record: Any) -> None:
     runs.recorded[NAMES[1]] = "skipped"
     runs.extra = [{"waiting": "429: waiting 1 s"}, {"check": "x", "other": 1}]
-    code, said, _ = record("--yes")
+    code, output, _ = record("--yes")
     assert code == 0
-    assert "left as it was: dedicated/tools/b.yaml: it skipped" in said
-    assert "1 recorded (1 reference: reference server), 1 left as they were" in said
+    assert "left as it was: dedicated/tools/b.yaml: it skipped" in output
+    assert "1 recorded (1 reference: reference server), 1 left as they were" in output
 
 
 IN_PART = "each cassette is the old one or the new one, and complete"
@@ -68,10 +68,10 @@ def test_what_ends_the_command_is_said_and_leaves_every_cassette(
 ) -> None:
     before, (code, why) = read(old), ending
     runs.set_up(**set_up)
-    said = record("--yes", "--partial")
-    assert said.code == code
-    assert why in said.err
-    assert ("nothing was replaced" in said.err) == (why == CUT)
+    output = record("--yes", "--partial")
+    assert output.code == code
+    assert why in output.err
+    assert ("nothing was replaced" in output.err) == (why == CUT)
     assert read(old) == before
 
 
@@ -82,13 +82,13 @@ def test_the_command_says_what_is_missing(
     record: Any, options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("BASETEN_API_KEY", raising=False)
-    said = record(*options)
-    assert (said.code, "cannot begin: The " in said.err) == (2, True)
+    output = record(*options)
+    assert (output.code, "cannot begin: The " in output.err) == (2, True)
 
 
 def test_the_command_says_when_there_is_nothing_to_do(runs: Runs, record: Any) -> None:
-    said = record("--yes", "--stale", "100000")
-    assert (said.code, "there is nothing to record\n" in said.out) == (0, True)
+    output = record("--yes", "--stale", "100000")
+    assert (output.code, "there is nothing to record\n" in output.out) == (0, True)
 
 
 def test_a_recording_of_higher_evidence_is_replaced_by_an_option_only(
@@ -98,10 +98,10 @@ def test_a_recording_of_higher_evidence_is_replaced_by_an_option_only(
     write_cassette(old / NAMES[0], talk("old"), about=live)
     before, both = read(old)[NAMES[0]], runs.recorded
     runs.recorded = runs.replayed = {NAMES[1]: "passed"}
-    code, said, _ = record("--yes")
+    code, output, _ = record("--yes")
     assert (code, read(old)[NAMES[0]]) == (0, before)
-    assert f"left as it was: {NAMES[0]}: its evidence is live (Baseten)" in said
-    assert "1 recorded (1 reference: reference server), 1 left as they were" in said
+    assert f"left as it was: {NAMES[0]}: its evidence is live (Baseten)" in output
+    assert "1 recorded (1 reference: reference server), 1 left as they were" in output
     runs.set_up(recorded=both, replayed=both, codes=[0, 0])
     assert record("--yes", "--lower-evidence").code == 0
     assert b"new" in read(old)[NAMES[0]]
@@ -146,19 +146,19 @@ def test_a_service_that_refuses_the_key_is_told_and_asked_nothing_more(
     before = read(old)
     with LoopbackServer(lambda request: plan_json(401, {"error": "No."})) as server:
         aim(monkeypatch, server.url)
-        said = record("--target=live", "--lane=dedicated", "--yes")
+        output = record("--target=live", "--lane=dedicated", "--yes")
         assert len(server.requests) == 1
-    assert said.code == 1
-    assert "refuses the key: HTTP 401" in said.err
-    assert "nothing was replaced" in said.err
+    assert output.code == 1
+    assert "refuses the key: HTTP 401" in output.err
+    assert "nothing was replaced" in output.err
     assert read(old) == before
 
 
 def test_the_model_that_is_asked_for_is_said(runs: Runs, record: Any) -> None:
     with LoopbackServer(lambda request: LISTS) as server:
         line = ["--target=engine", f"--model-url={server.url}/v1", "--engine-name=mine 1"]
-        said = record("--yes", *line)
-    assert "asking for dedicated=acme/coder-7b" in said.out
+        output = record("--yes", *line)
+    assert "asking for dedicated=acme/coder-7b" in output.out
     assert "--model=dedicated=acme/coder-7b" in runs.arguments[1]
 
 
@@ -166,12 +166,12 @@ def test_what_an_engine_says_of_itself_is_shown_without_a_secret(
     runs: Runs, record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def answer(request: ReceivedRequest) -> AnswerPlan:
-        said = f"1 for {request.header('authorization')}"
-        return plan_json(200, {"version": said}) if request.path == "/version" else LISTS
+        output = f"1 for {request.header('authorization')}"
+        return plan_json(200, {"version": output}) if request.path == "/version" else LISTS
 
     monkeypatch.setenv("CONFORMANCE_ENGINE_KEY", KEY)
     with LoopbackServer(answer) as server:
-        code, said, complaint = record("--target=engine", f"--model-url={server.url}/v1")
+        code, output, complaint = record("--target=engine", f"--model-url={server.url}/v1")
     assert code == 2
-    assert KEY not in said + complaint
-    assert "(withheld: it holds a key in use)" in " ".join(said.split())
+    assert KEY not in output + complaint
+    assert "(withheld: it holds a key in use)" in " ".join(output.split())

@@ -123,11 +123,11 @@ def test_the_whole_path_is_walked_and_nothing_of_it_is_called_live(
     parts = replace(HERE, checks=CHECKS)
     gate = Gate(HERE.root, parts, root, datetime.now(UTC).date(), keys=(KEY,))
     assert release.main(["secrets", "evidence"], gate) == 1
-    said = " ".join(hear(capsys).split())
-    assert "✓ yes" in said
+    output = " ".join(hear(capsys).split())
+    assert "✓ yes" in output
     row = "evidence: model-apis, reference: a stand-in for Baseten (1): parameters.seed.sent"
-    assert row in said
-    assert "NO RELEASE: evidence: no;" in said
+    assert row in output
+    assert "NO RELEASE: evidence: no;" in output
 
 
 def see_drift(root: Path, service: LoopbackServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -149,29 +149,29 @@ def test_bodies_that_differ_do_not_match(recorded: Any, sent: Any) -> None:
 
 def test_what_differs_is_named_and_nothing_else() -> None:
     recorded, sent = {"model": "a", "seed": 7, "stop": ["END"]}, {"model": "a", "seed": 8}
-    said = "the body differs: seed: recorded 7, sent 8; stop: recorded ['END'], sent None"
-    with pytest.raises(AssertionError, match=re.escape(said)):
+    output = "the body differs: seed: recorded 7, sent 8; stop: recorded ['END'], sent None"
+    with pytest.raises(AssertionError, match=re.escape(output)):
         recording.match_json_body(_request(recorded), _request(sent))
     with pytest.raises(AssertionError, match=re.escape("differs: recorded [1], sent [2]")):
         recording.match_json_body(_request([1]), _request([2]))
 
 
 @pytest.mark.parametrize(
-    ("likest", "said"),
+    ("likest", "message"),
     [
         ([("request", ["uri"], [("json_body", "the body differs: a")])], "the body differs"),
         ([("request", ["uri", "json_body"], [])], "it is sent more often than it was recorded"),
         ([], "it is sent more often than it was recorded"),
     ],
 )
-def test_the_change_is_found_however_deep_the_refusal_lies(likest: list[Any], said: str) -> None:
+def test_the_change_is_found_however_deep_the_refusal_lies(likest: list[Any], message: str) -> None:
     cassette = SimpleNamespace(
         find_requests_with_most_matches=lambda _: likest, _path="a.yaml", record_mode="none"
     )
     refused = CannotOverwriteExistingCassetteException(cassette=cassette, failed_request="request")
     failed = ValueError("the service cannot be reached")
     failed.__cause__ = refused
-    assert recording.find_change(failed).startswith(said)
+    assert recording.find_change(failed).startswith(message)
     assert recording.find_change(ValueError("another one")) == ""
 
 

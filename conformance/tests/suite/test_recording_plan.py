@@ -83,18 +83,18 @@ def test_today_is_the_day_by_default() -> None:
 
 
 def test_the_plan_tells_how_many_why_and_what_it_costs(root: Path) -> None:
-    said = io.StringIO()
+    output = io.StringIO()
     plan = make_plan(PLANNED, root, RecordRequest(stale=5), (), TODAY)
-    print_plan(plan, root, "vllm at http://x", Console(file=said, width=120))
-    assert said.getvalue() == (
+    print_plan(plan, root, "vllm at http://x", Console(file=output, width=120))
+    assert output.getvalue() == (
         "dedicated: 1 10 days old\ndedicated: 1 new\ndedicated: 1 of unknown age\n"
         "3 cassettes, answered by vllm at http://x: ~4 requests, ~21 tokens (1 never recorded)\n"
     )
 
 
 def test_the_tokens_of_what_was_never_recorded_are_unknown(root: Path) -> None:
-    said = io.StringIO()
+    output = io.StringIO()
     new = make_plan(PLANNED[3:], root, RecordRequest())
-    print_plan(new, root, "x", Console(file=said, width=120))
+    print_plan(new, root, "x", Console(file=output, width=120))
     line = "1 cassette, answered by x: ~1 requests, tokens unknown (1 never recorded)\n"
-    assert line in said.getvalue()
+    assert line in output.getvalue()

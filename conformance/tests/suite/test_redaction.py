@@ -170,10 +170,10 @@ def test_an_id_is_replaced_wherever_it_stands(text: str) -> None:
 
 def test_ids_that_begin_alike_stay_different() -> None:
     ids = redaction.Ids()
-    said = ["chatcmpl-12345678", "chatcmpl-123456789", "chatcmpl-00000002", "chatcmpl-00000001"]
-    for each in said:
+    texts = ["chatcmpl-12345678", "chatcmpl-123456789", "chatcmpl-00000002", "chatcmpl-00000001"]
+    for each in texts:
         ids.learn({}, json.dumps({"id": each}))
-    assert ids.replace(" ".join(said)).split() == [
+    assert ids.replace(" ".join(texts)).split() == [
         "chatcmpl-00000001",
         "chatcmpl-000000002",
         "chatcmpl-00000003",

@@ -28,8 +28,8 @@ async def ask_all(
     return found
 
 
-def says_something(said: dict[str, Any]) -> bool:
-    return bool(said["text"].strip()) or said["calls"] == [
+def says_something(outcome: dict[str, Any]) -> bool:
+    return bool(outcome["text"].strip()) or outcome["calls"] == [
         ("get_weather", {"city": "Paris"}),
         ("get_weather", {"city": "Rome"}),
     ]

@@ -179,7 +179,7 @@ OTHER = ("malformed-call", "aborted", "one-read", "both-reasoning-keys", "though
 UNCHANGED = [name for name in ANSWERS if name not in OTHER]
 
 
-def said(reported: AnswerPlan) -> dict[Any, str]:
+def outcome(reported: AnswerPlan) -> dict[Any, str]:
     """The texts, arguments and finish reasons of a stream, by their place in it."""
     found: dict[Any, str] = defaultdict(str)
     for choice in (choice for event in reported.events for choice in event["choices"]):
@@ -204,42 +204,42 @@ REQUESTS: list[dict[str, Any]] = [
 def test_a_quirk_keeps_what_a_stream_says(name: str) -> None:
     for more in REQUESTS:
         asked = make_request(CHAT, body(QUESTIONS["calls"], stream=True) | more)
-        assert said(QUIRKS[name].mount(respond)(asked)) == said(respond(asked))
+        assert outcome(QUIRKS[name].mount(respond)(asked)) == outcome(respond(asked))
 
 
 def test_a_stream_that_does_not_say_why_it_ends_is_packed_whole() -> None:
     form = {"response_format": {"type": "json_object"}, "stream": True}
     asked = make_request(HOSTED_CHAT, body("Hello", model="zai-org/GLM-5") | form)
     packed = QUIRKS["one-delta-many-pieces"].mount(respond)(asked)
-    assert said(packed) == said(respond(asked))
-    assert said(packed)[0, "finish"] == ""
+    assert outcome(packed) == outcome(respond(asked))
+    assert outcome(packed)[0, "finish"] == ""
     assert len(packed.pieces) < len(respond(asked).pieces)
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_thoughts_in_the_text_stay_there(way: str) -> None:
-    said = tell(await ask(build(QUIRKS["no-parsers"].mount(respond)), "Hello", way))
-    assert said["text"].startswith("<think>")
-    assert said["reasoning"] is None
-    assert said["thought"] in (None, {})
+    outcome = tell(await ask(build(QUIRKS["no-parsers"].mount(respond)), "Hello", way))
+    assert outcome["text"].startswith("<think>")
+    assert outcome["reasoning"] is None
+    assert outcome["thought"] in (None, {})
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_malformed_call_is_text_or_an_invalid_call(way: str) -> None:
     question = "What is the weather in Paris?"
     model = mount(QUIRKS["malformed-call"].mount(respond))
-    said = tell(await ask(model, question, way))
-    assert said["calls"] == []
+    outcome = tell(await ask(model, question, way))
+    assert outcome["calls"] == []
     if WAYS[way] == "whole":
         raw = '<tool_call>\n{"name": "get_weather", "arguments": {"city": Paris}}\n</tool_call>'
-        assert said["text"].strip() == raw
-        assert (said["finish"], said["invalid"]) == ("stop", [])
+        assert outcome["text"].strip() == raw
+        assert (outcome["finish"], outcome["invalid"]) == ("stop", [])
     else:
-        assert said["finish"] == "tool_calls"
-        assert said["invalid"] == [("get_weather", '{"city": Paris}}')]
+        assert outcome["finish"] == "tool_calls"
+        assert outcome["invalid"] == [("get_weather", '{"city": Paris}}')]
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_call_of_an_unknown_tool_is_passed_on(way: str) -> None:
-    said = tell(await ask(mount(QUIRKS["unknown-tool"].mount(respond)), QUESTIONS["calls"], way))
-    assert said["calls"] == [("no_such_tool", {"city": city}) for city in ("Paris", "Rome")]
+    outcome = tell(await ask(mount(QUIRKS["unknown-tool"].mount(respond)), QUESTIONS["calls"], way))
+    assert outcome["calls"] == [("no_such_tool", {"city": city}) for city in ("Paris", "Rome")]

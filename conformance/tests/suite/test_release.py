@@ -20,7 +20,7 @@ ALL_YES = dict.fromkeys(QUESTIONS, Answer(Word.YES, "seen"))
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> dict[str, Answer]:
+def replies(monkeypatch: pytest.MonkeyPatch) -> dict[str, Answer]:
     """What will be answered, by name."""
     answers = dict(ALL_YES)
     questions = {
@@ -37,7 +37,7 @@ def gate(tmp_path: Path) -> Gate:
 
 
 @pytest.fixture
-def ask(said: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str]) -> Ask:
+def ask(replies: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str]) -> Ask:
     """The command, with its code and what it printed."""
 
     def run(*options: str) -> tuple[int, str]:
@@ -56,9 +56,9 @@ def test_when_every_answer_is_yes_there_is_a_release(ask: Ask) -> None:
 @pytest.mark.parametrize("word", [Word.NO, Word.UNKNOWN])
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_one_no_or_unknown_is_enough(
-    said: dict[str, Answer], ask: Ask, name: str, word: Word
+    replies: dict[str, Answer], ask: Ask, name: str, word: Word
 ) -> None:
-    said[name] = Answer(word, "not seen", ("a row", "another"))
+    replies[name] = Answer(word, "not seen", ("a row", "another"))
     code, printed = ask()
     assert code == 1
     assert "NO RELEASE" in printed
@@ -75,16 +75,16 @@ def test_one_no_or_unknown_is_enough(
     ],
 )
 def test_only_live_evidence_that_is_known_to_be_missing_can_be_allowed(
-    said: dict[str, Answer], ask: Ask, name: str, word: Word, *, allowed: bool
+    replies: dict[str, Answer], ask: Ask, name: str, word: Word, *, allowed: bool
 ) -> None:
-    said[name] = Answer(word, "not seen", ("one row",))
+    replies[name] = Answer(word, "not seen", ("one row",))
     code, printed = ask("--allow-unproven")
     assert (code, ", allowed" in printed) == (int(not allowed), allowed)
     assert f"{name}: one row" in printed
 
 
 def test_an_unknown_question_is_refused(
-    said: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str]
+    replies: dict[str, Answer], gate: Gate, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         release.main(["weather"], gate)
@@ -105,9 +105,11 @@ def test_what_cannot_be_answered_is_unknown(
     assert "the disk is gone" in printed
 
 
-def test_what_stands_in_the_way_is_named_with_what_to_do(said: dict[str, Answer], ask: Ask) -> None:
-    said["version"] = said["evidence"] = Answer(Word.NO, "no")
-    said["wheel"] = Answer(Word.UNKNOWN, "who knows")
+def test_what_stands_in_the_way_is_named_with_what_to_do(
+    replies: dict[str, Answer], ask: Ask
+) -> None:
+    replies["version"] = replies["evidence"] = Answer(Word.NO, "no")
+    replies["wheel"] = Answer(Word.UNKNOWN, "who knows")
     names = [name for name in QUESTIONS if name != "tests"]
     code, printed = ask(*names)
     assert code == 1

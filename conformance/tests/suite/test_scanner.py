@@ -176,16 +176,16 @@ def test_a_secret_is_found_in_provenance_and_where_the_file_folds_it(tmp_path: P
     ]
 
 
-SAID: dict[str, Any] = {
+SENTENCE: dict[str, Any] = {
     "a line break before it": {"error": f"Unknown key:\n{PLAIN}"},
     "a line of headers": {"e": "GET / HTTP/1.1\r\nHost: x\r\nCookie: session=abcdef123456"},
     "an argument": {"arguments": json.dumps({"Set-Cookie": "session=abcdef123456"})},
 }
 
 
-@pytest.mark.parametrize("said", SAID)
-def test_a_secret_is_found_in_what_a_service_says(tmp_path: Path, said: str) -> None:
-    write_cassette(tmp_path / "a.yaml", talk(json.dumps(SAID[said])))
+@pytest.mark.parametrize("message", SENTENCE)
+def test_a_secret_is_found_in_what_a_service_says(tmp_path: Path, message: str) -> None:
+    write_cassette(tmp_path / "a.yaml", talk(json.dumps(SENTENCE[message])))
     assert scanner.scan_folder(tmp_path)
 
 

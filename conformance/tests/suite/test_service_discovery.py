@@ -65,7 +65,7 @@ def find_at(url: str, engine: str = "", key: str = "") -> ServiceAddress:
 
 
 @pytest.mark.parametrize(
-    ("owner", "route", "said", "name"),
+    ("owner", "route", "headers", "name"),
     [
         ("vllm", "/version", {"version": "0.32.0"}, "vllm 0.32.0"),
         ("llamacpp", "/props", {"build_info": "b1-x"}, "llama.cpp b1-x"),
@@ -75,9 +75,9 @@ def find_at(url: str, engine: str = "", key: str = "") -> ServiceAddress:
     ],
 )
 def test_an_engine_is_asked_what_it_is(
-    owner: str, route: str, said: dict[str, str], name: str
+    owner: str, route: str, headers: dict[str, str], name: str
 ) -> None:
-    routes = {route: plan_json(200, said), "/v1/models": served_by(owner)}
+    routes = {route: plan_json(200, headers), "/v1/models": served_by(owner)}
     with serving(routes) as server:
         found = find_at(server.url)
         assert all(request.method == "GET" for request in server.requests)
@@ -152,7 +152,7 @@ def test_a_url_with_a_path_is_taken_as_it_is_whatever_its_form(prefix: str, path
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "headers"),
     [
         ("localhost:8000/v1", "it is no http URL of a service"),
         ("ftp://host/v1", "ftp is no http URL"),
@@ -165,8 +165,8 @@ def test_a_url_with_a_path_is_taken_as_it_is_whatever_its_form(prefix: str, path
         ("http://host/production/websocket", "is no chat endpoint"),
     ],
 )
-def test_a_url_of_no_use_is_refused_before_anybody_is_asked(url: str, said: str) -> None:
-    with pytest.raises(ServiceAddressError, match=said) as refusal:
+def test_a_url_of_no_use_is_refused_before_anybody_is_asked(url: str, headers: str) -> None:
+    with pytest.raises(ServiceAddressError, match=headers) as refusal:
         find_at(url)
     assert "s3cretword" not in str(refusal.value)
 

@@ -58,21 +58,21 @@ COSTS = {"a": 0.5, "b": 1.5, "c": 4.0, "d": 1.0}
 
 
 @pytest.mark.parametrize(
-    ("limits", "said"),
+    ("limits", "lines"),
     [
         ({1.0: 2, 3.0: 1}, []),
         ({1.0: 1, 3.0: 1}, ["2 tests take more than 1 s of processor time, not 1"]),
         ({0.4: 0, 3.0: 0}, ["4 tests take more than 0.4", "1 tests take more than 3 s"]),
     ],
 )
-def test_too_many_dear_tests_are_over_budget(limits: dict[float, int], said: list[str]) -> None:
+def test_too_many_dear_tests_are_over_budget(limits: dict[float, int], lines: list[str]) -> None:
     found = find_excess(COSTS, limits)
-    assert len(found) == len(said)
-    assert all(text.startswith(start) for text, start in zip(found, said, strict=True))
+    assert len(found) == len(lines)
+    assert all(text.startswith(start) for text, start in zip(found, lines, strict=True))
 
 
 @pytest.mark.parametrize(
-    ("costs", "limit", "code", "said"),
+    ("costs", "limit", "code", "lines"),
     [
         (COSTS, 2, 0, "4 tests, 7 s of processor time"),
         (COSTS, 1, 1, "OVER BUDGET: 2 tests"),
@@ -80,10 +80,10 @@ def test_too_many_dear_tests_are_over_budget(limits: dict[float, int], said: lis
     ],
 )
 def test_the_command_is_red_over_budget_and_when_nothing_was_counted(
-    pytester: pytest.Pytester, costs: dict[str, float], limit: int, code: int, said: str
+    pytester: pytest.Pytester, costs: dict[str, float], limit: int, code: int, lines: str
 ) -> None:
     path = pytester.path / "costs.json"
     path.write_text(json.dumps({"tests": costs}), encoding="utf-8")
     shown: list[str] = []
     assert main([str(path)], {1.0: limit}, shown.append) == code
-    assert said in "\n".join(shown)
+    assert lines in "\n".join(shown)

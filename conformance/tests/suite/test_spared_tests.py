@@ -65,9 +65,9 @@ def _run(folder: Path, tests: str, *options: str, measured: bool = False) -> str
 
 def test_other_interpreters_are_spared_what_is_marked_once(tmp_path: Path) -> None:
     assert "3 passed" in _run(tmp_path, _TESTS)
-    said = _run(tmp_path, _TESTS, "--of-package")
-    assert "2 passed, 1 deselected" in said
-    assert "test_of_text" not in said
+    output = _run(tmp_path, _TESTS, "--of-package")
+    assert "2 passed, 1 deselected" in output
+    assert "test_of_text" not in output
 
 
 def test_other_interpreters_are_spared_a_second_lane(tmp_path: Path) -> None:
@@ -86,9 +86,9 @@ def test_in_one(lane): pass
 def test_in_none(lane): pass
 """
     assert "7 passed" in _run(tmp_path, tests)
-    said = _run(tmp_path, tests, "--of-package")
-    assert "3 passed, 4 deselected" in said
-    assert re.findall(r"::(\S+) PASSED", said) == [
+    output = _run(tmp_path, tests, "--of-package")
+    assert "3 passed, 4 deselected" in output
+    assert re.findall(r"::(\S+) PASSED", output) == [
         *("test_in_both[model-apis-invoke]", "test_in_both[model-apis-stream]"),
         "test_in_one[dedicated]",
     ]

@@ -228,7 +228,7 @@ def test_a_factory_is_written_as_module_and_callable(spec: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         ("no_such_module_here:make", "cannot be imported: No module named"),
         (f"{HOME}:of_gold", "cannot be imported: module"),
@@ -238,10 +238,10 @@ def test_a_factory_is_written_as_module_and_callable(spec: str) -> None:
         (f"{HOME}:number", "could not make a model: TypeError"),
     ],
 )
-def test_a_factory_of_no_use_is_refused_with_the_reason(spec: str, said: str) -> None:
+def test_a_factory_of_no_use_is_refused_with_the_reason(spec: str, message: str) -> None:
     with pytest.raises(SubjectError) as refusal:
         choose(spec)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert chosen().ours
 
 
