@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.reference.error_bodies import refuse_hosted
-from conformance.reference.exchange import DONE, AnswerPlan, BodyPiece, encode_json, plan_bytes
+from conformance.reference.exchange import DONE, AnswerPlan, BodyChunk, encode_json, plan_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -234,8 +234,8 @@ def drops_late_content(responder: Responder) -> Responder:
 
 def cuts_long_streams(responder: Responder) -> Responder:
     def cut(plan: AnswerPlan) -> AnswerPlan:
-        long = plan.is_stream and len(plan.pieces) > _LONG
-        return replace(plan, pieces=plan.pieces[:_LONG]) if long else plan
+        long = plan.is_stream and len(plan.chunks) > _LONG
+        return replace(plan, chunks=plan.chunks[:_LONG]) if long else plan
 
     return lambda request: cut(responder(request))
 
@@ -243,7 +243,7 @@ def cuts_long_streams(responder: Responder) -> Responder:
 def always_says_done(responder: Responder) -> Responder:
     def end(plan: AnswerPlan) -> AnswerPlan:
         ended = plan.says_done or not plan.is_stream
-        return plan if ended else replace(plan, pieces=(*plan.pieces, BodyPiece(DONE)))
+        return plan if ended else replace(plan, chunks=(*plan.chunks, BodyChunk(DONE)))
 
     return lambda request: end(responder(request))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from conformance.reference.exchange import (
     AnswerPlan,
-    BodyPiece,
+    BodyChunk,
     Ending,
     ReceivedRequest,
     Responder,
@@ -20,7 +20,7 @@ from conformance.reference.transports import AsyncResponderTransport, ResponderT
 __all__ = [
     "AnswerPlan",
     "AsyncResponderTransport",
-    "BodyPiece",
+    "BodyChunk",
     "Ending",
     "LoopbackServer",
     "ReceivedRequest",

@@ -64,7 +64,7 @@ class ReceivedRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class BodyPiece:
+class BodyChunk:
     """A part of an answer's body that is written in one go.
 
     Attributes:
@@ -95,23 +95,23 @@ class AnswerPlan:
 
     status: int
     headers: tuple[tuple[str, str], ...]
-    pieces: tuple[BodyPiece, ...] = ()
+    chunks: tuple[BodyChunk, ...] = ()
     ending: Ending = "complete"
 
     @property
     def body(self) -> bytes:
         """All pieces joined."""
-        return b"".join(piece.data for piece in self.pieces)
+        return b"".join(chunk.data for chunk in self.chunks)
 
     @property
     def events(self) -> list[Any]:
         """The JSON events of a stream, `[DONE]` left out."""
-        return [event for piece in self.pieces if (event := piece.event) is not None]
+        return [event for chunk in self.chunks if (event := chunk.event) is not None]
 
     @property
     def says_done(self) -> bool:
         """Whether a stream ends with `[DONE]`."""
-        return bool(self.pieces) and self.pieces[-1].data == DONE
+        return bool(self.chunks) and self.chunks[-1].data == DONE
 
     @property
     def is_stream(self) -> bool:
@@ -135,7 +135,7 @@ class AnswerPlan:
             (name, size if name.lower() == "content-length" else value)
             for name, value in self.headers
         )
-        return replace(self, headers=headers, pieces=tuple(map(BodyPiece, data)))
+        return replace(self, headers=headers, chunks=tuple(map(BodyChunk, data)))
 
     def map_events(self, change: Callable[[Any], Any]) -> AnswerPlan:
         """Return a stream whose JSON events went through `change`.
@@ -149,8 +149,8 @@ class AnswerPlan:
         """
         if not self.is_stream:
             return self
-        pieces = (_changed(piece, change) for piece in self.pieces)
-        return replace(self, pieces=tuple(piece for piece in pieces if piece is not None))
+        chunks = (_changed(chunk, change) for chunk in self.chunks)
+        return replace(self, chunks=tuple(chunk for chunk in chunks if chunk is not None))
 
     def map_json(self, change: Callable[[Any], Any]) -> AnswerPlan:
         """Return a JSON answer whose body went through `change`; other answers unchanged.
@@ -230,7 +230,7 @@ def plan_bytes(
     """
     extra = tuple((headers or {}).items())
     named = (("content-type", kind), ("content-length", str(len(body))))
-    return AnswerPlan(status, (*named, *extra), (BodyPiece(body),) if body else ())
+    return AnswerPlan(status, (*named, *extra), (BodyChunk(body),) if body else ())
 
 
 def plan_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -> AnswerPlan:
@@ -243,12 +243,12 @@ def plan_stream(
 ) -> AnswerPlan:
     """Return a plan for a chunked stream, one piece per event."""
     named = (("content-type", kind), ("cache-control", "no-cache"))
-    return AnswerPlan(200, (*named, *(headers or {}).items()), tuple(map(BodyPiece, events)))
+    return AnswerPlan(200, (*named, *(headers or {}).items()), tuple(map(BodyChunk, events)))
 
 
-def _changed(piece: BodyPiece, change: Callable[[Any], Any]) -> BodyPiece | None:
-    event = piece.event
+def _changed(chunk: BodyChunk, change: Callable[[Any], Any]) -> BodyChunk | None:
+    event = chunk.event
     if event is None:
-        return piece
+        return chunk
     changed = change(event)
-    return None if changed is None else replace(piece, data=encode_event(changed))
+    return None if changed is None else replace(chunk, data=encode_event(changed))

@@ -230,12 +230,12 @@ def _deltas(answer: Answer, wording: Wording) -> Iterator[_Delta]:
 
 def _call_deltas(call: Call, index: int, wording: Wording) -> Iterator[_Delta]:
     dialect = wording.dialect
-    pieces = group_tokens(split_tokens(call.arguments + dialect.arguments_end), dialect.group)
+    chunks = group_tokens(split_tokens(call.arguments + dialect.arguments_end), dialect.group)
     if dialect.whole_call:
-        pieces = [("".join(text for text, _ in pieces), len(call_tokens(call)))]
-    elif dialect.bare_head or not pieces:
-        pieces.insert(0, ("", 1))
-    for at, (text, tokens) in enumerate(pieces):
+        chunks = [("".join(text for text, _ in chunks), len(call_tokens(call)))]
+    elif dialect.bare_head or not chunks:
+        chunks.insert(0, ("", 1))
+    for at, (text, tokens) in enumerate(chunks):
         head = {"id": call_id(wording, call, index), "type": "function"}
         tail = {"id": _later_id(call, index, at, wording), "type": "function"}
         name = {"name": call.name} if at == 0 else _LATER_NAMES[dialect.later_name]

@@ -97,10 +97,10 @@ class LoopbackServer(Listener):
             headers.append(("transfer-encoding", "chunked"))
         opening = h11.Response(status_code=plan.status, headers=headers)
         connection.sendall(http.send(opening) or b"")
-        for piece in plan.pieces:
+        for chunk in plan.chunks:
             # Ends at once when the server closes.
-            self.stopping.wait(piece.delay)
-            connection.sendall(http.send(h11.Data(data=piece.data)) or b"")
+            self.stopping.wait(chunk.delay)
+            connection.sendall(http.send(h11.Data(data=chunk.data)) or b"")
         if plan.ending == "complete":
             connection.sendall(http.send(h11.EndOfMessage()) or b"")
 

@@ -17,7 +17,7 @@ from conformance.libraries import (
     Transport,
     library_of,
 )
-from conformance.reference.exchange import AnswerPlan, BodyPiece, Ending, ReceivedRequest, Responder
+from conformance.reference.exchange import AnswerPlan, BodyChunk, Ending, ReceivedRequest, Responder
 from conformance.reference.reference import respond
 
 if TYPE_CHECKING:
@@ -90,13 +90,13 @@ class _Plan:
         self.plan = plan
         self.closed = False
 
-    def wait_for(self, piece: BodyPiece) -> tuple[float, bool]:
+    def wait_for(self, chunk: BodyChunk) -> tuple[float, bool]:
         """Return how long to sleep, and whether the client's patience ends before the piece."""
         timeouts = self.request.extensions.get("timeout") or {}
         patience = timeouts.get("read")
-        if patience is not None and piece.delay > patience:
+        if patience is not None and chunk.delay > patience:
             return patience, True
-        return piece.delay, False
+        return chunk.delay, False
 
     def fail(self, kind: str, message: str) -> Exception:
         """Return an error of the client's own library, by its name."""
@@ -127,13 +127,13 @@ _FAILURES: dict[Ending, tuple[str, str]] = {
 
 class _Stream(_Plan, Body):
     def __iter__(self) -> Iterator[bytes]:
-        for piece in self.plan.pieces:
-            delay, late = self.wait_for(piece)
+        for chunk in self.plan.chunks:
+            delay, late = self.wait_for(chunk)
             if delay:  # else each piece would be a turn of the operating system
                 time.sleep(delay)
             if late:
                 raise self.time_out()
-            yield piece.data
+            yield chunk.data
         self.end()
 
     def close(self) -> None:
@@ -142,12 +142,12 @@ class _Stream(_Plan, Body):
 
 class _AsyncStream(_Plan, AsyncBody):
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self.plan.pieces:
-            delay, late = self.wait_for(piece)
+        for chunk in self.plan.chunks:
+            delay, late = self.wait_for(chunk)
             await asyncio.sleep(delay)
             if late:
                 raise self.time_out()
-            yield piece.data
+            yield chunk.data
         self.end()
 
     async def aclose(self) -> None:

@@ -249,8 +249,8 @@ def _deltas(answer: Answer, setting: Setting, index: int) -> Iterator[tuple[dict
         key = {"id": _call_id(setting, index, at), "type": "function"}
         # The first delta of a call has no `arguments` key, the later ones no id and no name.
         yield _call_delta({**key, "index": at, "function": {"name": call.name}}), call.name
-        for piece in split_tokens(call.arguments):
-            yield _call_delta({"index": at, "function": {"arguments": piece}}), piece
+        for chunk in split_tokens(call.arguments):
+            yield _call_delta({"index": at, "function": {"arguments": chunk}}), chunk
 
 
 def _think(answer: Answer) -> Iterator[tuple[dict[str, Any], str]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from conformance.libraries import Request, Response
     from conformance.reference import AnswerPlan, ReceivedRequest
-    from conformance.reference.exchange import BodyPiece
+    from conformance.reference.exchange import BodyChunk
 
 __all__ = ["ExchangeListener", "NotedExchange"]
 
@@ -129,8 +129,8 @@ class ExchangeListener:
             noted = self._note(opening, request.headers, request.body)
             answer = plan(server, request)
             noted.status, noted.answered = answer.status, dict(answer.headers)
-            pieces = _overhear(answer.pieces, noted)
-            return replace(answer, pieces=cast("tuple[BodyPiece, ...]", pieces))
+            chunks = _overhear(answer.chunks, noted)
+            return replace(answer, chunks=cast("tuple[BodyChunk, ...]", chunks))
 
         return listen
 
@@ -144,11 +144,11 @@ def _note_response(noted: NotedExchange, response: Response) -> Response:
     return response
 
 
-def _overhear(pieces: Iterable[BodyPiece], noted: NotedExchange) -> Iterator[BodyPiece]:
+def _overhear(chunks: Iterable[BodyChunk], noted: NotedExchange) -> Iterator[BodyChunk]:
     # Lazily: when a piece is taken is what some checks look at.
-    for piece in pieces:
-        noted.add(piece.data)
-        yield piece
+    for chunk in chunks:
+        noted.add(chunk.data)
+        yield chunk
 
 
 class _Overheard(Body, AsyncBody):

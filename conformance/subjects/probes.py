@@ -255,7 +255,7 @@ def _find_deaf(lane: Lane) -> set[str]:
     def fail(request: ReceivedRequest) -> AnswerPlan:
         plan = respond(request)
         error = encode_event({"error": {"message": "No.", "code": 500}})
-        return plan.with_body(*(piece.data for piece in plan.pieces[:_BEGUN]), error, DONE)
+        return plan.with_body(*(chunk.data for chunk in plan.chunks[:_BEGUN]), error, DONE)
 
     with _serve(fail) as server, suppress(Exception, pytest.skip.Exception):
         reported = list(_make(lane, server).stream("Hello"))

@@ -186,8 +186,8 @@ def traces_another_provider(patch: Patch) -> None:
 def drops_last_words(patch: Patch) -> None:
     real = StreamReader.feed
 
-    def feed(self: Any, piece: bytes, *rest: Any) -> Iterator[Any]:
-        for one in real(self, piece, *rest):
+    def feed(self: Any, chunk: bytes, *rest: Any) -> Iterator[Any]:
+        for one in real(self, chunk, *rest):
             if not _read_text(one).endswith("."):
                 yield one
 

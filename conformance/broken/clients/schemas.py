@@ -133,10 +133,10 @@ def traces_no_stops_of_a_call(patch: Patch) -> None:
 
 
 def awaits_all_of_an_object(patch: Patch) -> None:
-    async def transform(self: Any, pieces: Any) -> Any:
+    async def transform(self: Any, chunks: Any) -> Any:
         received = None
-        async for piece in pieces:
-            received = _structured_output._join(received, piece)
+        async for chunk in chunks:
+            received = _structured_output._join(received, chunk)
         yield await self.aparse_result([_structured_output._as_generation(received)])
 
     patch.setattr(_structured_output._Parser, "_atransform", transform)

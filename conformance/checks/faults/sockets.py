@@ -42,15 +42,15 @@ class Line:
         self._server.requests.append(request)
         return request
 
-    def send(self, *pieces: bytes) -> None:
+    def send(self, *chunks: bytes) -> None:
         """Write bytes."""
-        for piece in pieces:
-            self._connection.sendall(piece)
+        for chunk in chunks:
+            self._connection.sendall(chunk)
 
-    def answer(self, *pieces: bytes) -> None:
+    def answer(self, *chunks: bytes) -> None:
         """Read a request, then write bytes."""
         self.request()
-        self.send(*pieces)
+        self.send(*chunks)
 
     def pause(self, seconds: float) -> bool:
         """Wait; tell whether there is a reason to go on, which a closing server ends."""

@@ -24,7 +24,7 @@ from langchain_baseten import BasetenEmbeddings, ChatBaseten
 
 KEY = "sk-both-0123456789"
 VECTORS = [[0.5, -1.0]]
-EVENTS = b"".join(piece.split(b"\r\n", 1)[1][:-2] for piece in STREAM[1:-1])
+EVENTS = b"".join(part.split(b"\r\n", 1)[1][:-2] for part in STREAM[1:-1])
 """The stream without its chunked coding."""
 URL = "http://127.0.0.1:9/v1"
 TLS = ssl.create_default_context()

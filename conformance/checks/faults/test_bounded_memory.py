@@ -39,11 +39,11 @@ def compress_zeros(size: int) -> bytes:
     return gzip.compress(bytes(size), 9)
 
 
-def without_end(piece: bytes, head: bytes) -> Callable[[Line], None]:
+def without_end(chunk: bytes, head: bytes) -> Callable[[Line], None]:
     def talk(line: Line) -> None:
         line.answer(head)
         while line.pause(0):
-            line.send(piece)
+            line.send(chunk)
 
     return talk
 
@@ -132,11 +132,11 @@ def test_a_body_of_embeddings_without_end_is_read_up_to_the_limit(serve_script: 
 
 
 @pytest.mark.parametrize("ask", STREAMS.values(), ids=STREAMS)
-@pytest.mark.parametrize("piece", ENDLESS.values(), ids=ENDLESS)
+@pytest.mark.parametrize("part", ENDLESS.values(), ids=ENDLESS)
 def test_an_event_without_end_is_read_up_to_the_limit(
-    serve_script: Serve, aim: Aim, ask: Ask, piece: bytes
+    serve_script: Serve, aim: Aim, ask: Ask, part: bytes
 ) -> None:
-    endless = serve_script(without_end(chunk(piece), HEAD))
+    endless = serve_script(without_end(chunk(part), HEAD))
     model = aim(endless.url, max_event_bytes=LIMIT)
     outcome, peak = peak_of(lambda: ask(model))
     assert type(outcome.error) is BasetenInvalidResponseError

@@ -23,7 +23,7 @@ from langchain_core.runnables import Runnable
 from conformance.reference import (
     AnswerPlan,
     AsyncResponderTransport,
-    BodyPiece,
+    BodyChunk,
     ReceivedRequest,
     Responder,
     ResponderTransport,
@@ -87,7 +87,7 @@ __all__ = [
     "both_ways",
     "change_answers",
     "change_plans",
-    "count_pieces",
+    "count_chunks",
     "every_way",
     "every_way_and_events",
     "find_replayed",
@@ -120,8 +120,8 @@ __all__ = [
     "spoil_arguments",
     "streamed",
     "streamed_and_events",
-    "take_pieces",
-    "take_pieces_awaited",
+    "take_chunks",
+    "take_chunks_awaited",
     "tapped",
 ]
 
@@ -360,12 +360,12 @@ def ask_events_awaited(model: Any, prompt: Any, /, **options: Any) -> AIMessage:
     return _run(tell())
 
 
-def take_pieces(model: Any, prompt: Any, taken: list[Any]) -> None:
+def take_chunks(model: Any, prompt: Any, taken: list[Any]) -> None:
     """Add each piece of `stream` to a list, as far as it comes."""
     taken.extend(model.stream(prompt))
 
 
-def take_pieces_awaited(model: Any, prompt: Any, taken: list[Any]) -> None:
+def take_chunks_awaited(model: Any, prompt: Any, taken: list[Any]) -> None:
     """Add each piece of `astream` to a list, as far as it comes."""
 
     async def take() -> None:
@@ -375,7 +375,7 @@ def take_pieces_awaited(model: Any, prompt: Any, taken: list[Any]) -> None:
     _run(take())
 
 
-TAKES = (take_pieces, take_pieces_awaited)
+TAKES = (take_chunks, take_chunks_awaited)
 """Ways of reading a stream that fails on its way."""
 
 
@@ -522,7 +522,7 @@ def name_requests(request_id: str, responder: Responder = respond) -> Responder:
     return answer
 
 
-def count_pieces(taken: list[BodyPiece], responder: Responder = respond) -> Responder:
+def count_chunks(taken: list[BodyChunk], responder: Responder = respond) -> Responder:
     """Return a responder that notes each piece of a body at the moment it is sent.
 
     Args:
@@ -530,16 +530,16 @@ def count_pieces(taken: list[BodyPiece], responder: Responder = respond) -> Resp
         responder: What answers.
     """
 
-    def hand_out(pieces: Iterable[BodyPiece]) -> Iterator[BodyPiece]:
-        for piece in pieces:
+    def hand_out(chunks: Iterable[BodyChunk]) -> Iterator[BodyChunk]:
+        for chunk in chunks:
             time.sleep(connect.pace())
-            taken.append(piece)
-            yield piece
+            taken.append(chunk)
+            yield chunk
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         plan = responder(request)
         # A body is only ever iterated; being lazy is what makes the moment known.
-        return replace(plan, pieces=cast("tuple[BodyPiece, ...]", hand_out(plan.pieces)))
+        return replace(plan, chunks=cast("tuple[BodyChunk, ...]", hand_out(plan.chunks)))
 
     return answer
 

@@ -26,7 +26,7 @@ from conformance.checks.features.questions import (
     TWO_CITIES,
     add_up,
     change_plans,
-    count_pieces,
+    count_chunks,
     get_weather,
     mount,
     mount_refused,
@@ -38,7 +38,7 @@ from conformance.libraries import Request
 from conformance.reference import (
     AnswerPlan,
     AsyncResponderTransport,
-    BodyPiece,
+    BodyChunk,
     ReceivedRequest,
     respond,
 )
@@ -133,8 +133,8 @@ async def test_an_answer_comes_on_the_event_loop_without_a_thread(
 async def test_a_stream_flows_on_the_event_loop_without_a_thread(
     lane: str, evidence: Evidence
 ) -> None:
-    taken: list[BodyPiece] = []
-    model = mount(lane, evidence, count_pieces(taken))
+    taken: list[BodyChunk] = []
+    model = mount(lane, evidence, count_chunks(taken))
     sent_before = [len(taken) async for _ in model.astream(TALE)]
     assert sent_before[0] < len(taken) / 2
     if chosen().ours:
@@ -272,12 +272,12 @@ async def test_no_call_blocks_the_event_loop_not_even_the_first(
     with blockbuster_ctx():
         model = chosen().make(model="zai-org/GLM-5.2", api_key=FAKE_KEY)
         await model.ainvoke(GREETING)
-        pieces = [chunk async for chunk in model.astream(TALE)]
+        chunks = [chunk async for chunk in model.astream(TALE)]
         call = await model.bind_tools([get_weather], tool_choice="any").ainvoke(ONE_CITY)
         with expect("invalid-request"):
             await model.ainvoke(GREETING, temperature=9)
         await model.aclose()
-    assert len(pieces) > 10
+    assert len(chunks) > 10
     assert call.tool_calls
     assert len(life["transports"]) == 4
 
@@ -298,8 +298,8 @@ def test_one_model_serves_a_second_loop_after_the_first_has_closed(
 
 
 def _hold_back(plan: AnswerPlan) -> AnswerPlan:
-    *begun, last = plan.pieces
-    return replace(plan, pieces=(*begun, replace(last, delay=_LONG)))
+    *begun, last = plan.chunks
+    return replace(plan, chunks=(*begun, replace(last, delay=_LONG)))
 
 
 async def _invoke(model: BaseChatModel) -> None:

@@ -21,7 +21,7 @@ from conformance.checks.features.questions import (
     streamed,
     streamed_and_events,
 )
-from conformance.reference import AnswerPlan, BodyPiece
+from conformance.reference import AnswerPlan, BodyChunk
 from conformance.reference.exchange import encode_event
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
@@ -109,12 +109,12 @@ def _send(
 
     def send(plan: AnswerPlan) -> AnswerPlan:
         about = {k: v for k, v in plan.events[0].items() if k != "usage"}
-        kept = [p for p in plan.pieces if p.event is None or not find_wire_calls(p.event)]
+        kept = [p for p in plan.chunks if p.event is None or not find_wire_calls(p.event)]
         choices = [{"index": 0, "delta": {"tool_calls": each}} for each in deltas]
-        calls = [BodyPiece(encode_event(about | {"choices": [each]})) for each in choices]
-        pieces = (*kept[:1], *calls, *kept[1:])
-        whole = BodyPiece(b"".join(piece.data for piece in pieces))
-        return replace(plan, pieces=(whole,) if at_once else pieces)
+        calls = [BodyChunk(encode_event(about | {"choices": [each]})) for each in choices]
+        chunks = (*kept[:1], *calls, *kept[1:])
+        whole = BodyChunk(b"".join(chunk.data for chunk in chunks))
+        return replace(plan, chunks=(whole,) if at_once else chunks)
 
     return send
 
@@ -188,13 +188,13 @@ def test_lines_that_break_inside_arguments_are_kept(
 def test_arguments_that_came_with_an_error_are_among_what_had_arrived(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
-    text, error = _LETTERS[0], BodyPiece(encode_event({"error": {"message": "No.", "code": 500}}))
+    text, error = _LETTERS[0], BodyChunk(encode_event({"error": {"message": "No.", "code": 500}}))
 
     def fail(plan: AnswerPlan) -> AnswerPlan:
         letters = [[_call(0, "", "get_weather")], *([_call(0, letter)] for letter in text[:-9])]
-        sent = [p for p in _send(letters)(plan).pieces if p.event and find_wire_calls(p.event)]
-        whole = b"".join(piece.data for piece in (*sent, error))
-        return replace(plan, pieces=(BodyPiece(whole),))
+        sent = [p for p in _send(letters)(plan).chunks if p.event and find_wire_calls(p.event)]
+        whole = b"".join(chunk.data for chunk in (*sent, error))
+        return replace(plan, chunks=(BodyChunk(whole),))
 
     model = mount(lane, evidence, change_plans(fail)).bind_tools([get_weather])
     with expect("any", match="No.") as caught:

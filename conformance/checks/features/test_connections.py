@@ -325,8 +325,8 @@ async def test_nothing_of_one_user_reaches_another(built_in: Any) -> None:
 
 
 def _hold_back(plan: AnswerPlan) -> AnswerPlan:
-    *begun, late = plan.pieces[:5]
-    return replace(plan, pieces=(*begun, replace(late, delay=_LONG), *plan.pieces[5:]))
+    *begun, late = plan.chunks[:5]
+    return replace(plan, chunks=(*begun, replace(late, delay=_LONG), *plan.chunks[5:]))
 
 
 @pytest.mark.claim("connections.stream.left")

@@ -27,7 +27,7 @@ from conformance.checks.features.questions import (
     name_requests,
     note_requests,
 )
-from conformance.reference import AnswerPlan, BodyPiece, ReceivedRequest, Responder
+from conformance.reference import AnswerPlan, BodyChunk, ReceivedRequest, Responder
 from conformance.reference.exchange import encode_event, plan_bytes, plan_json
 from conformance.subjects.expected_errors import (
     catch,
@@ -204,8 +204,8 @@ def test_an_error_says_what_the_server_said(
 ) -> None:
     def refuse(request: ReceivedRequest) -> AnswerPlan:
         plan = _refuse(400, _WORDINGS[wording])(request)
-        pieces = (plan.body[at : at + 500] for at in range(20, len(plan.body), 500))
-        return plan.with_body(plan.body[:20], *pieces) if is_cut else plan
+        chunks = (plan.body[at : at + 500] for at in range(20, len(plan.body), 500))
+        return plan.with_body(plan.body[:20], *chunks) if is_cut else plan
 
     if wording in _UNRECORDED and not chosen().ours:
         evidence.not_applicable("which other forms of an error are read is for each maker to say")
@@ -408,7 +408,7 @@ def test_nor_does_it_in_one_that_breaks_a_stream(
     event = {"error": {"message": f"Bad header {_KEY}", "code": 500}}
 
     def repeat(plan: AnswerPlan) -> AnswerPlan:
-        return replace(plan, pieces=(*plan.pieces[:8], BodyPiece(encode_event(event))))
+        return replace(plan, chunks=(*plan.chunks[:8], BodyChunk(encode_event(event))))
 
     model = mount("model-apis", evidence, change_plans(repeat), api_key=_KEY)
     with expect("any", match="Bad header") as caught:

@@ -22,7 +22,7 @@ from conformance.checks.features.questions import (
     streamed,
     streamed_and_events,
 )
-from conformance.reference import AnswerPlan, BodyPiece
+from conformance.reference import AnswerPlan, BodyChunk
 from conformance.reference.exchange import encode_event
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen
@@ -70,8 +70,8 @@ def _scatter(event: dict[str, Any]) -> Callable[[AnswerPlan], AnswerPlan]:
         if not plan.is_stream:
             return plan
         about = {k: v for k, v in plan.events[0].items() if k not in {"choices", "usage"}}
-        empty = BodyPiece(encode_event(about | event))
-        return replace(plan, pieces=tuple(each for p in plan.pieces for each in (empty, p)))
+        empty = BodyChunk(encode_event(about | event))
+        return replace(plan, chunks=tuple(each for p in plan.chunks for each in (empty, p)))
 
     return scatter
 
@@ -165,9 +165,9 @@ def test_an_event_that_cannot_be_read_is_an_error_and_not_left_out(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     def cut(plan: AnswerPlan) -> AnswerPlan:
-        *begun, broken = plan.pieces[:5]
-        half = BodyPiece(broken.data[:-9].rstrip() + b"\n\n")
-        return replace(plan, pieces=(*begun, half, *plan.pieces[5:]))
+        *begun, broken = plan.chunks[:5]
+        half = BodyChunk(broken.data[:-9].rstrip() + b"\n\n")
+        return replace(plan, chunks=(*begun, half, *plan.chunks[5:]))
 
     with expect("any", match="not JSON"):
         ask(mount(lane, evidence, change_plans(cut)), _QUESTION)
@@ -180,8 +180,8 @@ def _in_last_event(plan: AnswerPlan) -> AnswerPlan:
     last = next(e for e in plan.events if e["choices"] and e["choices"][0].get("finish_reason"))
     [choice] = last["choices"]
     event = last | {"choices": [choice | {"delta": {"role": "assistant", "content": _WORDS}}]}
-    rest = [p for p in plan.pieces if p.event is None or not p.event["choices"]]
-    return replace(plan, pieces=(BodyPiece(encode_event(event)), *rest))
+    rest = [p for p in plan.chunks if p.event is None or not p.event["choices"]]
+    return replace(plan, chunks=(BodyChunk(encode_event(event)), *rest))
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
@@ -299,10 +299,10 @@ def test_reasoning_and_calls_behind_the_finish_reason_are_kept(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     delta = {"reasoning_content": "Late.", "tool_calls": [_CALL]}
-    late = BodyPiece(encode_event(_choice(delta=delta)))
+    late = BodyChunk(encode_event(_choice(delta=delta)))
 
     def append(plan: AnswerPlan) -> AnswerPlan:
-        return replace(plan, pieces=(*plan.pieces[:-1], late, plan.pieces[-1]))
+        return replace(plan, chunks=(*plan.chunks[:-1], late, plan.chunks[-1]))
 
     message = ask(mount(lane, evidence, change_plans(append)), _QUESTION)
     assert message.additional_kwargs["reasoning_content"].endswith("Late.")

@@ -208,8 +208,8 @@ def _end_inside(word: bytes) -> Callable[[AnswerPlan], AnswerPlan]:
     """Return a change that cuts a stream behind the piece that holds a word."""
 
     def cut(plan: AnswerPlan) -> AnswerPlan:
-        last = next(at for at, piece in enumerate(plan.pieces) if word in piece.data)
-        return replace(plan, pieces=plan.pieces[: last + 1])
+        last = next(at for at, chunk in enumerate(plan.chunks) if word in chunk.data)
+        return replace(plan, chunks=plan.chunks[: last + 1])
 
     return cut
 

@@ -279,7 +279,7 @@ def _report(_payload: Any) -> Any:
 
 
 _ENDED_EARLY: dict[str, Callable[..., AnswerPlan]] = {
-    "reset": lambda plan: replace(plan, pieces=(), ending="reset"),
+    "reset": lambda plan: replace(plan, chunks=(), ending="reset"),
     "reported": lambda plan: plan.map_json(_report).map_events(_report),
 }
 

@@ -262,7 +262,7 @@ def test_kept_headers_hold_no_cookies(lane: str, evidence: Evidence, ask: Ask) -
     def answer(request: ReceivedRequest) -> AnswerPlan:
         plan = respond(request)
         named = (("set-cookie", "a=1"), ("x-region", "eu"))
-        return type(plan)(plan.status, (*plan.headers, *named), plan.pieces, plan.ending)
+        return type(plan)(plan.status, (*plan.headers, *named), plan.chunks, plan.ending)
 
     reported = ask(mount(lane, evidence, answer, include_response_headers=True), GREETING)
     headers = reported.response_metadata["headers"]

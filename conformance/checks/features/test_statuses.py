@@ -25,7 +25,7 @@ from conformance.checks.features.questions import (
     streamed,
 )
 from conformance.reference import AnswerPlan, ReceivedRequest, respond
-from conformance.reference.exchange import BodyPiece, plan_bytes
+from conformance.reference.exchange import BodyChunk, plan_bytes
 from conformance.subjects.expected_errors import expect
 from conformance.verdicts.evidence import Evidence
 
@@ -52,7 +52,7 @@ def test_a_byte_order_mark_before_a_response_is_skipped(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     def mark(plan: AnswerPlan) -> AnswerPlan:
-        first, *rest = (piece.data for piece in plan.pieces)
+        first, *rest = (chunk.data for chunk in plan.chunks)
         return plan.with_body(_MARK + first, *rest)
 
     assert ask(mount(lane, evidence, change_plans(mark)), "Repeat after me: one").text == "one"
@@ -119,9 +119,9 @@ def test_a_compression_that_nobody_asked_for_is_read_and_one_that_was_cut_is_an_
         # A piece that holds much, and pieces that end anywhere. Blank lines say nothing.
         body = _CODINGS[coding](b"\n" * 200_000 + plan.body)
         body = body[: len(body) // part]
-        pieces = (body[:150], *(body[at : at + 40] for at in range(150, len(body), 40)))
+        chunks = (body[:150], *(body[at : at + 40] for at in range(150, len(body), 40)))
         named = (*plan.headers, ("content-encoding", coding))
-        return replace(plan, headers=named).with_body(*pieces)
+        return replace(plan, headers=named).with_body(*chunks)
 
     assert (
         ask(mount(lane, evidence, change_plans(compress)), f"Repeat after me: {TALE}").text == TALE
@@ -137,7 +137,7 @@ def test_a_response_beyond_its_limit_is_an_error(lane: str, evidence: Evidence, 
     def grow(plan: AnswerPlan) -> AnswerPlan:
         space = b" " * 3_000
         begin = b"data: " + space if plan.is_stream else space
-        return plan.with_body(begin, *(piece.data for piece in plan.pieces))
+        return plan.with_body(begin, *(chunk.data for chunk in plan.chunks))
 
     limits = {"max_response_bytes": 2_000, "max_event_bytes": 2_000}
     with expect("any", match="2,000 bytes") as caught:
@@ -155,13 +155,13 @@ def test_what_follows_done_is_not_read(
     waited: list[str] = []
 
     def go_on(plan: AnswerPlan) -> AnswerPlan:
-        pieces = [piece.data for piece in plan.pieces if b"[DONE]" not in piece.data]
-        pieces = [*pieces, done + b"\n\n", *pieces]
-        sent = [*map(BodyPiece, [b"".join(pieces)] if at_once else pieces)]
-        return replace(plan, pieces=cast("Any", chain(sent, keep_open())))
+        chunks = [chunk.data for chunk in plan.chunks if b"[DONE]" not in chunk.data]
+        chunks = [*chunks, done + b"\n\n", *chunks]
+        sent = [*map(BodyChunk, [b"".join(chunks)] if at_once else chunks)]
+        return replace(plan, chunks=cast("Any", chain(sent, keep_open())))
 
-    def keep_open() -> Iterator[BodyPiece]:
-        yield BodyPiece(b"\n", delay=0.4)
+    def keep_open() -> Iterator[BodyChunk]:
+        yield BodyChunk(b"\n", delay=0.4)
         waited.append("the client waited for the end of the body behind [DONE]")
 
     assert ask(mount(lane, evidence, change_plans(go_on)), "Repeat after me: one").text == "one"

@@ -21,7 +21,7 @@ from conformance.checks.features.questions import (
     add_up,
     at_model,
     change_plans,
-    count_pieces,
+    count_chunks,
     get_weather,
     judge_reading,
     mount,
@@ -29,7 +29,7 @@ from conformance.checks.features.questions import (
     refer,
     tapped,
 )
-from conformance.reference import AnswerPlan, BodyPiece
+from conformance.reference import AnswerPlan, BodyChunk
 from conformance.reference.exchange import DONE, Ending, encode_event
 from conformance.subjects.expected_errors import catching, expect_status, says
 from conformance.subjects.subject import chosen
@@ -87,8 +87,8 @@ def breaks_calls(chunks: list[AIMessageChunk]) -> bool:
 
 @pytest.mark.claim("streaming.sync.incremental")
 def test_each_piece_is_handed_out_before_the_next_is_sent(lane: str, evidence: Evidence) -> None:
-    taken: list[BodyPiece] = []
-    model = mount(lane, evidence, count_pieces(taken))
+    taken: list[BodyChunk] = []
+    model = mount(lane, evidence, count_chunks(taken))
     counts = [len(taken) for chunk in model.stream(TALE) if chunk.text]
     assert len(counts) > 10, (
         f"pieces of the response: {len(taken)}; chunks with a text that came of them: {len(counts)}"
@@ -109,9 +109,9 @@ def test_each_piece_is_handed_out_before_the_next_is_sent(lane: str, evidence: E
 def test_each_piece_of_a_long_call_is_handed_out_before_the_next_is_sent(
     lane: str, evidence: Evidence, take: Take
 ) -> None:
-    taken: list[BodyPiece] = []
+    taken: list[BodyChunk] = []
     counts: list[int] = []
-    model = mount(lane, evidence, count_pieces(taken)).bind_tools([get_weather])
+    model = mount(lane, evidence, count_chunks(taken)).bind_tools([get_weather])
 
     class Noting(list[Any]):
         def append(self, chunk: Any) -> None:
@@ -199,9 +199,9 @@ def test_text_reasoning_and_calls_never_merge(
     assert [block["type"] for block in blocks] == wanted, (
         f"the service sent reasoning, text and two calls; the content blocks are {reported}"
     )
-    pieces: list[Any] = [block for chunk in chunks[:-1] for block in chunk.content_blocks]
+    parts: list[Any] = [block for chunk in chunks[:-1] for block in chunk.content_blocks]
     for kind, whole in zip(("reasoning", "text"), blocks, strict=False):
-        assert "".join(piece.get(kind, "") for piece in pieces) == whole[kind]
+        assert "".join(part.get(kind, "") for part in parts) == whole[kind]
     arguments = [block["args"] for block in blocks[2:]]
     if not any(arguments):
         refer("blocks.whole.told", EMPTIED)
@@ -367,8 +367,8 @@ def test_a_stream_without_done_ended_well(model: BaseChatModel, slug: str) -> No
 def cut(plan: AnswerPlan, ending: Ending, length: int = 8) -> AnswerPlan:
     """Return a stream that ends, somehow, in the middle of its text or behind some piece."""
     # Others may ask for no stream, which `streaming.sync.incremental` tells.
-    assert b"[DONE]" in plan.pieces[-1].data or not (chosen().ours or plan.is_stream)
-    return replace(plan, pieces=plan.pieces[:length], ending=ending)
+    assert b"[DONE]" in plan.chunks[-1].data or not (chosen().ours or plan.is_stream)
+    return replace(plan, chunks=plan.chunks[:length], ending=ending)
 
 
 def collect(model: Any, kind: str, take: Take) -> tuple[str, Exception]:
@@ -426,8 +426,8 @@ def judge_partial(error: Any, text: str) -> None:
 
 def fail_with(event: dict[str, Any] | str, at: int = 8) -> Callable[[AnswerPlan], AnswerPlan]:
     data = event.encode() if isinstance(event, str) else encode_event(event)
-    pieces = BodyPiece(data), BodyPiece(DONE)
-    return lambda plan: replace(plan, pieces=plan.pieces[:at] + pieces)
+    chunks = BodyChunk(data), BodyChunk(DONE)
+    return lambda plan: replace(plan, chunks=plan.chunks[:at] + chunks)
 
 
 @pytest.mark.claim("streaming.end.error-inside")

@@ -288,17 +288,17 @@ def test_a_streamed_answer_grows_into_the_invoked_one(
     # Whether others take a typed dictionary is `structured.invoke.default`.
     schema: Any = VisitDict if chosen().ours else SCHEMAS["json-schema"]
     chain = model.with_structured_output(schema, method=method)
-    pieces: list[Any] = list(chain.stream(PLAN))
-    if len(pieces) == 1 and not chosen().ours:
-        assert pieces[0] == PLANNED, f"the plan is {PLANNED}; the chain yielded {pieces[0]}"
+    chunks: list[Any] = list(chain.stream(PLAN))
+    if len(chunks) == 1 and not chosen().ours:
+        assert chunks[0] == PLANNED, f"the plan is {PLANNED}; the chain yielded {chunks[0]}"
         evidence.not_applicable("how often a chain of theirs yields is for others to say")
-    assert len(pieces) > 2, (
-        f"an answer that is streamed grows; the chain yielded no more than {len(pieces)} of it"
+    assert len(chunks) > 2, (
+        f"an answer that is streamed grows; the chain yielded no more than {len(chunks)} of it"
     )
-    for earlier, later in pairwise(pieces):
+    for earlier, later in pairwise(chunks):
         assert earlier.keys() <= later.keys()
         assert later.get("city", "").startswith(earlier.get("city", ""))
-    assert pieces[-1] == chain.invoke(PLAN) == PLANNED
+    assert chunks[-1] == chain.invoke(PLAN) == PLANNED
 
 
 @pytest.mark.claim("structured.finish.missing")

@@ -491,11 +491,11 @@ def test_the_call_of_the_schema_is_parsed_and_none_beside_it(
 def test_a_streamed_object_grows_in_both_colours(
     lane: str, evidence: Evidence, take: Callable[..., None], method: Method
 ) -> None:
-    pieces: list[Any] = []
+    chunks: list[Any] = []
     schema = Visit.model_json_schema()
-    take(mount(lane, evidence).with_structured_output(schema, method=method), _PLAN, pieces)
-    assert len(pieces) > 2, f"of a streamed object {pieces} were yielded"
-    assert pieces[-1] == {"city": "New York City", "days": 3}
-    take(mount(lane, evidence).with_structured_output(Sketch, method=method), _PLAN, pieces := [])
-    assert len(pieces) > 2, f"of a streamed object of a class {pieces} were yielded"
-    assert pieces[-1] == Sketch(city="New York City", days=3)
+    take(mount(lane, evidence).with_structured_output(schema, method=method), _PLAN, chunks)
+    assert len(chunks) > 2, f"of a streamed object {chunks} were yielded"
+    assert chunks[-1] == {"city": "New York City", "days": 3}
+    take(mount(lane, evidence).with_structured_output(Sketch, method=method), _PLAN, chunks := [])
+    assert len(chunks) > 2, f"of a streamed object of a class {chunks} were yielded"
+    assert chunks[-1] == Sketch(city="New York City", days=3)

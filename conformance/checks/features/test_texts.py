@@ -37,7 +37,7 @@ from conformance.checks.features.questions import (
     refuse_noted,
     streamed,
 )
-from conformance.reference import AnswerPlan, BodyPiece
+from conformance.reference import AnswerPlan, BodyChunk
 from conformance.subjects.expected_errors import catching, expect, tolerate
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
@@ -299,9 +299,9 @@ def test_a_byte_that_is_no_letter_costs_no_more_than_itself(
     lane: str, evidence: Evidence, ask: Ask
 ) -> None:
     def spoil(plan: AnswerPlan) -> AnswerPlan:
-        pieces = _say("one X two", plan).pieces
-        spoilt = (replace(each, data=each.data.replace(b" X ", b" \xff ")) for each in pieces)
-        return replace(plan, pieces=tuple(spoilt))
+        chunks = _say("one X two", plan).chunks
+        spoilt = (replace(each, data=each.data.replace(b" X ", b" \xff ")) for each in chunks)
+        return replace(plan, chunks=tuple(spoilt))
 
     assert ask(mount(lane, evidence, change_plans(spoil)), "Hello").text == "one \ufffd two"
 
@@ -334,19 +334,19 @@ def test_halves_of_a_letter_in_two_events_are_joined(
         ['{"city": "one \ud83c', '\udf27 two"}'] if called else ["one \ud83c", "\udf27 two"]
     )
 
-    def write(piece: BodyPiece) -> BodyPiece:
-        event = piece.event
+    def write(chunk: BodyChunk) -> BodyChunk:
+        event = chunk.event
         for choice in (event or {}).get("choices") or ():
             if choice["delta"].pop("content", None):
                 text = next(texts, "")
                 call = {"index": 0, "function": {"name": "tell", "arguments": text}}
                 choice["delta"][name] = [call] if called else text
-        return replace(piece, data=b"data: %s\n\n" % json.dumps(event).encode()) if event else piece
+        return replace(chunk, data=b"data: %s\n\n" % json.dumps(event).encode()) if event else chunk
 
     model = mount(
         lane,
         evidence,
-        change_plans(lambda plan: replace(plan, pieces=tuple(map(write, plan.pieces)))),
+        change_plans(lambda plan: replace(plan, chunks=tuple(map(write, plan.chunks)))),
     )
     message = ask(model, "Repeat after me: one two three four")
     reported = {**message.additional_kwargs, "content": message.text}
@@ -375,9 +375,9 @@ def test_a_byte_order_mark_before_a_stream_is_skipped_wherever_the_network_cuts_
     lane: str, evidence: Evidence, ask: Ask, begun: int
 ) -> None:
     def mark(plan: AnswerPlan) -> AnswerPlan:
-        first, *rest = plan.pieces
+        first, *rest = plan.chunks
         head, tail = codecs.BOM_UTF8[:begun], codecs.BOM_UTF8[begun:]
-        return replace(plan, pieces=(*map(BodyPiece, (head, tail + first.data)), *rest))
+        return replace(plan, chunks=(*map(BodyChunk, (head, tail + first.data)), *rest))
 
     model = mount(lane, evidence, change_plans(mark))
     assert ask(model, "Repeat after me: one two").text == "one two"
@@ -394,8 +394,8 @@ def _in_bytes(plan: AnswerPlan) -> AnswerPlan:
 
 def _rewrite(plan: AnswerPlan, change: Callable[[bytes], list[bytes]]) -> AnswerPlan:
     """Return a stream whose bytes arrive as a change writes them."""
-    pieces = [piece for whole in plan.pieces for piece in change(whole.data)]
-    return replace(plan, pieces=tuple(map(BodyPiece, pieces))) if plan.is_stream else plan
+    chunks = [chunk for whole in plan.chunks for chunk in change(whole.data)]
+    return replace(plan, chunks=tuple(map(BodyChunk, chunks))) if plan.is_stream else plan
 
 
 @pytest.mark.claim("streaming.sync.adds-up")
@@ -461,9 +461,9 @@ def test_an_event_that_is_no_json_is_a_sign_of_life(
 @streamed
 def test_a_last_event_without_a_blank_line_is_read(lane: str, evidence: Evidence, ask: Ask) -> None:
     def end(plan: AnswerPlan) -> AnswerPlan:
-        last = next(n for n, p in enumerate(plan.pieces) if b'"finish_reason":"stop"' in p.data)
-        final = BodyPiece(plan.pieces[last].data.rstrip(b"\n"))
-        return replace(plan, pieces=(*plan.pieces[:last], final))
+        last = next(n for n, p in enumerate(plan.chunks) if b'"finish_reason":"stop"' in p.data)
+        final = BodyChunk(plan.chunks[last].data.rstrip(b"\n"))
+        return replace(plan, chunks=(*plan.chunks[:last], final))
 
     answer = ask(mount(lane, evidence, change_plans(end)), "Repeat after me: one two")
     assert answer.text == "one two"

@@ -25,7 +25,7 @@ from conformance.checks.features.questions import (
     mount,
 )
 from conformance.libraries import Request
-from conformance.reference import AnswerPlan, BodyPiece, ReceivedRequest
+from conformance.reference import AnswerPlan, BodyChunk, ReceivedRequest
 from conformance.reference.exchange import plan_bytes
 from conformance.subjects.expected_errors import expect
 from conformance.verdicts.evidence import Evidence
@@ -106,8 +106,8 @@ def test_the_time_limit_of_a_call_wins(lane: str, evidence: Evidence, ask: Ask) 
 
 
 def _hold_back(plan: AnswerPlan, seconds: float = _LONG) -> AnswerPlan:
-    *begun, late = plan.pieces[:5]
-    return replace(plan, pieces=(*begun, replace(late, delay=seconds), *plan.pieces[5:]))
+    *begun, late = plan.chunks[:5]
+    return replace(plan, chunks=(*begun, replace(late, delay=seconds), *plan.chunks[5:]))
 
 
 @pytest.mark.claim("connections.stream.silence")
@@ -155,10 +155,10 @@ class _Clock:
     def monotonic(self) -> float:
         return self.now
 
-    def send(self, pieces: Iterable[BodyPiece], seconds: float) -> Iterator[BodyPiece]:
-        for piece in pieces:
+    def send(self, chunks: Iterable[BodyChunk], seconds: float) -> Iterator[BodyChunk]:
+        for chunk in chunks:
             self.now += seconds
-            yield piece
+            yield chunk
 
 
 @pytest.mark.claim("connections.stream.silence")
@@ -175,8 +175,8 @@ def test_before_the_first_event_comments_are_waited_for_as_long_as_an_answer(
     chunks: list[Any] = []
 
     def think(plan: AnswerPlan) -> AnswerPlan:
-        comments = clock.send([BodyPiece(b": thinking\n\n")] * 10, 100)
-        return replace(plan, pieces=cast("Any", chain(comments, plan.pieces)))
+        comments = clock.send([BodyChunk(b": thinking\n\n")] * 10, 100)
+        return replace(plan, chunks=cast("Any", chain(comments, plan.chunks)))
 
     model = mount("dedicated", evidence, change_plans(think), timeout=timeout, max_retries=0)
     with nullcontext() if is_answered else expect("timeout"):
@@ -192,7 +192,7 @@ def test_a_stream_that_goes_on_talking_may_take_longer_than_an_answer(
     clock = _Clock(monkeypatch)
 
     def talk(plan: AnswerPlan) -> AnswerPlan:
-        return replace(plan, pieces=cast("Any", clock.send(plan.pieces, 50)))
+        return replace(plan, chunks=cast("Any", clock.send(plan.chunks, 50)))
 
     chunks: list[Any] = []
     take(mount("dedicated", evidence, change_plans(talk), timeout=120, max_retries=0), TALE, chunks)
@@ -227,9 +227,9 @@ def test_what_says_nothing_is_silence_of_which_two_minutes_are_too_much(
     limits, times, is_silence = pause
 
     def fall_silent(plan: AnswerPlan) -> AnswerPlan:
-        silent = clock.send([BodyPiece(_SILENT[text])] * times, 50)
-        pieces = chain(plan.pieces[:5], silent, plan.pieces[5:])
-        return replace(plan, pieces=cast("Any", pieces))
+        silent = clock.send([BodyChunk(_SILENT[text])] * times, 50)
+        parts = chain(plan.chunks[:5], silent, plan.chunks[5:])
+        return replace(plan, chunks=cast("Any", parts))
 
     settings = {**limits, "timeout": 1_200, "max_retries": 0}
     model = mount("dedicated", evidence, change_plans(fall_silent), **settings)
@@ -249,8 +249,8 @@ def test_the_body_of_an_error_that_drips_is_not_waited_for(
 
     def drip(_request: ReceivedRequest) -> AnswerPlan:
         plan = plan_bytes(400, "text/plain", b"Not now. " * 20)
-        letters = [BodyPiece(bytes([letter])) for letter in plan.body]
-        return replace(plan, pieces=cast("Any", clock.send(letters, 1)))
+        letters = [BodyChunk(bytes([letter])) for letter in plan.body]
+        return replace(plan, chunks=cast("Any", clock.send(letters, 1)))
 
     with expect("invalid-request", match="Not now"):
         ask(mount(lane, evidence, drip, max_retries=0), GREETING)
@@ -267,8 +267,8 @@ def test_a_response_that_drips_has_its_time_limit_in_all(
 
     def drip(plan: AnswerPlan) -> AnswerPlan:
         tries.append(plan)
-        letters = [BodyPiece(bytes([letter])) for letter in plan.body]
-        return replace(plan, pieces=cast("Any", clock.send(letters, 1)))
+        letters = [BodyChunk(bytes([letter])) for letter in plan.body]
+        return replace(plan, chunks=cast("Any", clock.send(letters, 1)))
 
     with expect("timeout"):
         ask(mount(lane, evidence, change_plans(drip), timeout=30, max_retries=0), GREETING)

@@ -254,8 +254,8 @@ def test_a_call_is_what_it_was_before_another_call_of_its_model(
         if due == "richer":
             return change_answers(_add)(request)
         plan = respond(request)
-        *begun, last = plan.pieces[:3]
-        cut = replace(plan, pieces=(*begun, replace(last, data=last.data[:9])))
+        *begun, last = plan.chunks[:3]
+        cut = replace(plan, chunks=(*begun, replace(last, data=last.data[:9])))
         return cut if due == "cut" else plan
 
     def tell(**options: Any) -> Any:

@@ -295,23 +295,23 @@ def _loosen(one: Any) -> Any:
 )
 def test_pieces_merge_whatever_their_ids_and_names_say(model: BaseChatModel, slug: str) -> None:
     named, options = at_model(model, slug)
-    judge_pieces(named.bind_tools([get_weather], **options))
+    judge_chunks(named.bind_tools([get_weather], **options))
 
 
 @pytest.mark.claim("tools.stream.merge-by-index", lane="dedicated")
 def test_pieces_without_any_id_and_name_merge(model: BaseChatModel) -> None:
-    judge_pieces(model.bind_tools([get_weather]))
+    judge_chunks(model.bind_tools([get_weather]))
 
 
-def judge_pieces(bound: Runnable[Any, AIMessage]) -> None:
+def judge_chunks(bound: Runnable[Any, AIMessage]) -> None:
     chunks = cast("list[AIMessageChunk]", list(bound.stream(TWO_CITIES)))
-    pieces = [piece for chunk in chunks for piece in chunk.tool_call_chunks]
+    parts = [part for chunk in chunks for part in chunk.tool_call_chunks]
     whole = add_up(chunks)
-    assert len(pieces) > 2 or not chosen().ours  # Others may join what arrives at once.
+    assert len(parts) > 2 or not chosen().ours  # Others may join what arrives at once.
     judge_merged(whole)
     assert len({*read_ids(whole), None}) == 3
     if chosen().ours:  # Others may repeat an id on every piece of its call.
-        assert [piece["id"] for piece in pieces if piece["id"]] == read_ids(whole)
+        assert [part["id"] for part in parts if part["id"]] == read_ids(whole)
 
 
 def judge_merged(message: AIMessage) -> None:

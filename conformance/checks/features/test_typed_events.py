@@ -26,7 +26,7 @@ from conformance.checks.features.questions import (
 from conformance.reference import (
     AnswerPlan,
     AsyncResponderTransport,
-    BodyPiece,
+    BodyChunk,
     ReceivedRequest,
     ResponderTransport,
     respond,
@@ -156,11 +156,11 @@ async def test_typed_events_are_asked_for_with_the_options_of_the_call(
     assert output.response_metadata["headers"]
 
 
-_ERROR = BodyPiece(encode_event({"error": {"message": "No.", "code": 500}}))
-_ENDS: dict[str, Callable[[list[BodyPiece]], list[BodyPiece]]] = {
-    "cut": lambda pieces: pieces[:4],
-    "error": lambda pieces: [*pieces[:4], _ERROR, *pieces[4:]],
-    "silence": lambda pieces: [*pieces[:4], replace(pieces[4], delay=_LONG), *pieces[5:]],
+_ERROR = BodyChunk(encode_event({"error": {"message": "No.", "code": 500}}))
+_ENDS: dict[str, Callable[[list[BodyChunk]], list[BodyChunk]]] = {
+    "cut": lambda parts: parts[:4],
+    "error": lambda parts: [*parts[:4], _ERROR, *parts[4:]],
+    "silence": lambda parts: [*parts[:4], replace(parts[4], delay=_LONG), *parts[5:]],
 }
 
 
@@ -172,7 +172,7 @@ async def test_typed_events_that_break_off_end_in_an_error_that_holds_what_had_a
     lane: str, evidence: Evidence, way: str, end: str
 ) -> None:
     def break_off(plan: AnswerPlan) -> AnswerPlan:
-        return replace(plan, pieces=tuple(_ENDS[end]([*plan.pieces])))
+        return replace(plan, chunks=tuple(_ENDS[end]([*plan.chunks])))
 
     settings = {"stream_chunk_timeout": 0.1, "max_retries": 0}
     model = mount(lane, evidence, change_plans(break_off), **settings)

@@ -62,7 +62,7 @@ SCHEMES = st.sampled_from(["https", "http", "HTTPS"])
 URLS = st.builds("{}://{}{}{}".format, SCHEMES, HOSTS, PORTS, PATHS)
 
 # Pieces that parsers of URLs are known to read differently, in any order.
-PIECES = st.one_of(
+CHUNKS = st.one_of(
     st.sampled_from(
         ["http", "https", "://", ":", "/", "//", "\\", "@", "#", "?", ".", "..", "[", "]"]
     ),
@@ -73,10 +73,10 @@ PIECES = st.one_of(
     st.text(max_size=3),
 )
 GARBAGE = st.one_of(
-    st.lists(PIECES, max_size=10).map("".join),
-    st.lists(PIECES, max_size=8).map(lambda pieces: "https://" + "".join(pieces)),
+    st.lists(CHUNKS, max_size=10).map("".join),
+    st.lists(CHUNKS, max_size=8).map(lambda chunks: "https://" + "".join(chunks)),
 )
-SUSPECT = st.builds("{}{}".format, URLS, st.lists(PIECES, max_size=4).map("".join))
+SUSPECT = st.builds("{}{}".format, URLS, st.lists(CHUNKS, max_size=4).map("".join))
 ANYTHING = st.one_of(
     URLS,
     SUSPECT,

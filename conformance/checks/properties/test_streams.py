@@ -63,19 +63,19 @@ def merge(chunks: list[Any]) -> AIMessage:
     return whole
 
 
-def read(pieces: list[bytes]) -> AIMessage:
+def read(parts: list[bytes]) -> AIMessage:
     stream = begin()
-    chunks = [chunk for piece in pieces for chunk in stream.feed(piece)]
+    chunks = [chunk for part in parts for chunk in stream.feed(part)]
     return merge(chunks + list(stream.close()))
 
 
-def outcome(pieces: list[bytes]) -> tuple[Any, ...]:
+def outcome(parts: list[bytes]) -> tuple[Any, ...]:
     """Gives all that a user gets of a body: the message, or the error with its part."""
     stream = begin()
     chunks: list[Any] = []
     try:
-        for piece in pieces:
-            chunks += stream.feed(piece)
+        for chunk in parts:
+            chunks += stream.feed(chunk)
         chunks += stream.close()
     except BasetenError as error:
         return type(error), str(error), stream.attach_partial(error).partial
@@ -143,14 +143,14 @@ def stream_of(answer: dict[str, Any], places: list[int]) -> list[bytes]:
 
 
 @often
-@given(answer=answers(), deltas=PLACES, other=PLACES, pieces=PLACES)
+@given(answer=answers(), deltas=PLACES, other=PLACES, chunks=PLACES)
 def test_cutting_deltas_or_the_body_elsewhere_gives_the_same_message(
-    answer: dict[str, Any], deltas: list[int], other: list[int], pieces: list[int]
+    answer: dict[str, Any], deltas: list[int], other: list[int], chunks: list[int]
 ) -> None:
     found = read(stream_of(answer, deltas))
     body = b"".join(stream_of(answer, other))
 
-    assert found == read([body]) == read(cut(body, pieces))
+    assert found == read([body]) == read(cut(body, chunks))
     assert found.content == answer["content"]
     assert found.additional_kwargs.get("reasoning_content", "") == answer["reasoning"]
     assert [call["id"] for call in found.tool_calls] == [
@@ -254,9 +254,9 @@ BODIES = st.one_of(
 @given(body=BODIES, places=PLACES)
 @example(body=b"\xef\xbb\xbfdata: a\r\rdata: b\r\n\r", places=[1, 2, 11, 12, 13])
 def test_any_partition_of_any_bytes_gives_the_same_events(body: bytes, places: list[int]) -> None:
-    def decode(pieces: list[bytes]) -> list[Any]:
+    def decode(chunks: list[bytes]) -> list[Any]:
         decoder = EventDecoder()
-        return [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
+        return [event for chunk in chunks for event in decoder.feed(chunk)] + decoder.close()
 
     assert decode(cut(body, places)) == decode([body]) == decode(cut(body, list(range(len(body)))))
 

@@ -43,22 +43,22 @@ EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 12, derandomize=not EXAMPLES, deadline=None)
 
 
-def read_all(stream: StreamReader[Any], pieces: list[bytes]) -> tuple[list[Any], Any]:
+def read_all(stream: StreamReader[Any], chunks: list[bytes]) -> tuple[list[Any], Any]:
     """Return what a body gives, and the error that ends it with its partial message."""
     found: list[Any] = []
     try:
-        for piece in pieces:
-            found += stream.feed(piece)
+        for chunk in chunks:
+            found += stream.feed(chunk)
         found += stream.close()
     except BasetenError as error:
         return found, (type(error), str(error), stream.attach_partial(error).partial)
     return found, None
 
 
-def compare(pieces: list[bytes]) -> None:
+def compare(parts: list[bytes]) -> None:
     """Check that a body gives the same message, or the same error, as chunks and as events."""
-    chunks, failure = read_all(begin(), pieces)
-    events, event_failure = read_all(begin(EventWriter("run-1")), pieces)
+    chunks, failure = read_all(begin(), parts)
+    events, event_failure = read_all(begin(EventWriter("run-1")), parts)
     assert repr(event_failure) == repr(failure)
     assert bool(events) == bool(chunks)
     bridged = list(chunks_to_events(iter(chunks), message_id="run-1"))
@@ -117,11 +117,11 @@ def _sort(value: Any) -> Any:
 
 
 @often
-@given(answer=answers(), deltas=PLACES, pieces=PLACES)
+@given(answer=answers(), deltas=PLACES, chunks=PLACES)
 def test_an_answer_is_told_alike(
-    answer: dict[str, Any], deltas: list[int], pieces: list[int]
+    answer: dict[str, Any], deltas: list[int], chunks: list[int]
 ) -> None:
-    compare(cut(b"".join(stream_of(answer, deltas)), pieces))
+    compare(cut(b"".join(stream_of(answer, deltas)), chunks))
 
 
 @often

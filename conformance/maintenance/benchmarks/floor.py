@@ -80,8 +80,8 @@ class FloorModel(BaseChatModel):
             "POST", **self._request(messages, kwargs, stream=True)
         ) as response:
             rest = b""
-            for piece in response.iter_bytes():
-                *events, rest = (rest + piece).split(b"\n\n")
+            for chunk in response.iter_bytes():
+                *events, rest = (rest + chunk).split(b"\n\n")
                 for event in events:
                     if event != _END:
                         yield _read_event(event)
@@ -92,8 +92,8 @@ class FloorModel(BaseChatModel):
         request = self._request(messages, kwargs, stream=True)
         async with self._async_client.stream("POST", **request) as response:
             rest = b""
-            async for piece in response.aiter_bytes():
-                *events, rest = (rest + piece).split(b"\n\n")
+            async for chunk in response.aiter_bytes():
+                *events, rest = (rest + chunk).split(b"\n\n")
                 for event in events:
                     if event != _END:
                         yield _read_event(event)

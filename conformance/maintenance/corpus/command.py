@@ -30,7 +30,7 @@ from conformance.maintenance.corpus.recorded_calls import (
     write,
 )
 from conformance.media import to_json, to_plain
-from conformance.reference import AnswerPlan, BodyPiece
+from conformance.reference import AnswerPlan, BodyChunk
 from langchain_baseten import ChatBaseten
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _read_case(line: Json) -> Case:
         method=request["method"],
         url=_name_chat_route(request.get("url") or LOOPBACK + request["path"]),
         body=request.get("body"),
-        answer=AnswerPlan(response["status"], kept, (BodyPiece(body),), ending),
+        answer=AnswerPlan(response["status"], kept, (BodyChunk(body),), ending),
         source=_name_source(origin) if via == "direct" else "",
     )
 

@@ -57,7 +57,7 @@ class Played(NamedTuple):
 
 
 def _cut_events(body: bytes) -> list[bytes]:
-    return [piece + b"\n\n" for piece in body.split(b"\n\n")[:-1]] + [body.split(b"\n\n")[-1]]
+    return [chunk + b"\n\n" for chunk in body.split(b"\n\n")[:-1]] + [body.split(b"\n\n")[-1]]
 
 
 CUTS: dict[str, Callable[[bytes], list[bytes]]] = {

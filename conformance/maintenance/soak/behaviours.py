@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from conformance.reference.exchange import (
     DONE,
     AnswerPlan,
-    BodyPiece,
+    BodyChunk,
     encode_event,
     plan_bytes,
     plan_json,
@@ -154,7 +154,7 @@ def _respond(request: Request, headers: dict[str, str] | None = None) -> AnswerP
 
 
 def _delay(plan: AnswerPlan, seconds: float) -> AnswerPlan:
-    return replace(plan, pieces=tuple(replace(each, delay=seconds) for each in plan.pieces))
+    return replace(plan, chunks=tuple(replace(each, delay=seconds) for each in plan.chunks))
 
 
 def _encode(plan: AnswerPlan) -> bytes:
@@ -166,12 +166,12 @@ def _encode(plan: AnswerPlan) -> bytes:
 
 def _write(*data: bytes, ending: Ending = "complete") -> AnswerPlan:
     """Return a plan that writes bytes without a head."""
-    return AnswerPlan(_RAW, (), tuple(map(BodyPiece, data)), ending)
+    return AnswerPlan(_RAW, (), tuple(map(BodyChunk, data)), ending)
 
 
 def _close_while_idle(request: Request) -> AnswerPlan:
     plan = _write(_encode(_respond(request)), b"")
-    return replace(plan, pieces=(plan.pieces[0], BodyPiece(b"", 0.005)))
+    return replace(plan, chunks=(plan.chunks[0], BodyChunk(b"", 0.005)))
 
 
 def _add_a_response(request: Request) -> AnswerPlan:
@@ -194,14 +194,14 @@ def _once(first: Respond) -> Respond:
 
 def _break_off(request: Request, ending: Ending) -> AnswerPlan:
     plan = _respond(request)
-    return replace(plan, pieces=(BodyPiece(plan.body[: len(plan.body) // 2]),), ending=ending)
+    return replace(plan, chunks=(BodyChunk(plan.body[: len(plan.body) // 2]),), ending=ending)
 
 
 def _drip(request: Request) -> AnswerPlan:
     """Return a response whose first 60 bytes take three seconds."""
     plan = _respond(request)
-    drips = tuple(BodyPiece(plan.body[n : n + 1], 0.05) for n in range(60))
-    return replace(plan, pieces=drips, ending="reset")
+    drips = tuple(BodyChunk(plan.body[n : n + 1], 0.05) for n in range(60))
+    return replace(plan, chunks=drips, ending="reset")
 
 
 def _send_bad_json(request: Request) -> AnswerPlan:
@@ -222,7 +222,7 @@ def _send_bomb(_: Request) -> AnswerPlan:
 def _send_without_end(request: Request, first: bytes) -> AnswerPlan:
     """Return 64 MB of one line: what has no end ends, for the machine's sake."""
     headers = (("content-type", _EVENTS if request.stream else _JSON),)
-    return AnswerPlan(200, headers, (BodyPiece(first), *[BodyPiece(b"a" * 65_536)] * 1000))
+    return AnswerPlan(200, headers, (BodyChunk(first), *[BodyChunk(b"a" * 65_536)] * 1000))
 
 
 def _echo_the_key(request: Request) -> AnswerPlan:

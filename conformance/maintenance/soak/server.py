@@ -83,9 +83,9 @@ class _Server(LoopbackServer):
             if plan.status:
                 super()._write(http, connection, plan)
             else:
-                for piece in plan.pieces:
-                    self.stopping.wait(piece.delay)
-                    connection.sendall(piece.data)
+                for chunk in plan.chunks:
+                    self.stopping.wait(chunk.delay)
+                    connection.sendall(chunk.data)
             if plan.ending == "abort":
                 connection.recv(1)
         finally:

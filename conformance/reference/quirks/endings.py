@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from conformance.reference.exchange import DONE, AnswerPlan, BodyPiece, encode_event
+from conformance.reference.exchange import DONE, AnswerPlan, BodyChunk, encode_event
 from conformance.reference.quirks.quirk import Quirk
 from conformance.reference.quirks.rewording import in_runs, in_streams, reword
 
@@ -28,12 +28,12 @@ def retype(plan: AnswerPlan, kind: str = OCTETS) -> AnswerPlan:
 
 
 def _join_reads(plan: AnswerPlan) -> AnswerPlan:
-    return replace(plan, pieces=(BodyPiece(plan.body),))
+    return replace(plan, chunks=(BodyChunk(plan.body),))
 
 
 def _comment(plan: AnswerPlan) -> AnswerPlan:
-    data = [piece.data for piece in plan.pieces]
-    return replace(plan, pieces=tuple(BodyPiece(d) for one in data for d in (_COMMENT, one)))
+    data = [chunk.data for chunk in plan.chunks]
+    return replace(plan, chunks=tuple(BodyChunk(d) for one in data for d in (_COMMENT, one)))
 
 
 FRAMINGS: Mapping[str, Quirk] = {
@@ -61,9 +61,9 @@ _DIED = {
 
 def _break_off(*last: bytes, ending: Ending = "complete") -> Change:
     """Send the first pieces of a stream, then these, then end it so."""
-    pieces = tuple(map(BodyPiece, last))
+    chunks = tuple(map(BodyChunk, last))
     return in_streams(
-        lambda plan: replace(plan, pieces=plan.pieces[:_EARLY] + pieces, ending=ending)
+        lambda plan: replace(plan, chunks=plan.chunks[:_EARLY] + chunks, ending=ending)
     )
 
 

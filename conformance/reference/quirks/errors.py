@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from conformance.reference.error_bodies import engine_error, refuse_by_truss
 from conformance.reference.exchange import (
     AnswerPlan,
-    BodyPiece,
+    BodyChunk,
     encode_json,
     plan_bytes,
     plan_json,
@@ -39,7 +39,7 @@ def _unreadable(seen: str, plan: AnswerPlan) -> Quirk:
 
 def _chunked(*data: bytes) -> AnswerPlan:
     """Return chunks without a length, as a generator in a model sends them."""
-    return AnswerPlan(200, (("content-type", OCTETS),), tuple(map(BodyPiece, data)))
+    return AnswerPlan(200, (("content-type", OCTETS),), tuple(map(BodyChunk, data)))
 
 
 _HELLO = "Hello! How can I help you today?"

@@ -128,8 +128,8 @@ def _misspell_run(run: Sequence[Payload]) -> Iterator[Payload]:
         arguments = "".join(call["function"]["arguments"] for call in calls)
         # The brace that closes the call around them is taken for one of theirs.
         for token in split_tokens(f"{_misspell(arguments)}}}"):
-            piece = calls[0] | {"function": calls[0]["function"] | {"arguments": token}}
-            yield _with_delta(reported[0], {"content": None, "tool_calls": [piece]})
+            chunk = calls[0] | {"function": calls[0]["function"] | {"arguments": token}}
+            yield _with_delta(reported[0], {"content": None, "tool_calls": [chunk]})
 
 
 def _name_another(call: dict[str, Any], _: dict[str, Any] | None) -> None:

@@ -13,7 +13,7 @@ from functools import reduce
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from conformance.reference.exchange import AnswerPlan, BodyPiece, ReceivedRequest, encode_event
+from conformance.reference.exchange import AnswerPlan, BodyChunk, ReceivedRequest, encode_event
 
 if TYPE_CHECKING:
     from conformance.reference.quirks.quirk import Mount
@@ -72,7 +72,7 @@ def in_runs(change: Callable[[list[Payload]], Iterable[Payload]]) -> Change:
     def alter(plan: AnswerPlan) -> AnswerPlan:
         if not plan.is_stream:
             return plan
-        return replace(plan, pieces=tuple(_rewrite(plan.pieces, change)))
+        return replace(plan, chunks=tuple(_rewrite(plan.chunks, change)))
 
     return alter
 
@@ -111,16 +111,16 @@ def _each_part(
     return alter
 
 
-def _tells_choice(piece: BodyPiece) -> bool:
-    return bool((piece.event or {}).get("choices"))
+def _tells_choice(chunk: BodyChunk) -> bool:
+    return bool((chunk.event or {}).get("choices"))
 
 
 def _rewrite(
-    pieces: Iterable[BodyPiece], change: Callable[[list[Payload]], Iterable[Payload]]
-) -> Iterator[BodyPiece]:
-    for reported, run in groupby(pieces, _tells_choice):
+    chunks: Iterable[BodyChunk], change: Callable[[list[Payload]], Iterable[Payload]]
+) -> Iterator[BodyChunk]:
+    for reported, run in groupby(chunks, _tells_choice):
         if reported:
-            events = change([piece.event for piece in run])
-            yield from map(BodyPiece, map(encode_event, events))
+            events = change([chunk.event for chunk in run])
+            yield from map(BodyChunk, map(encode_event, events))
         else:
             yield from run

@@ -43,14 +43,14 @@ def begin(writer: Any = None, **settings: Any) -> StreamReader[Any]:
     return StreamReader(ResponseContext(**given), writer or ChunkWriter())
 
 
-def read(*pieces: bytes, **settings: Any) -> list[ChatGenerationChunk]:
+def read(*parts: bytes, **settings: Any) -> list[ChatGenerationChunk]:
     stream = begin(**settings)
-    chunks = [chunk for piece in pieces for chunk in stream.feed(piece)]
+    chunks = [chunk for part in parts for chunk in stream.feed(part)]
     return chunks + list(stream.close())
 
 
-def merge(*pieces: bytes, **settings: Any) -> AIMessageChunk:
-    chunks = [chunk.message for chunk in read(*pieces, **settings)]
+def merge(*parts: bytes, **settings: Any) -> AIMessageChunk:
+    chunks = [chunk.message for chunk in read(*parts, **settings)]
     first, *rest = [chunk for chunk in chunks if isinstance(chunk, AIMessageChunk)]
     whole = first + rest
     assert isinstance(whole, AIMessageChunk)

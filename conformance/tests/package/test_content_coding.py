@@ -36,9 +36,9 @@ def test_a_body_is_decoded_in_steps(
     assert decoder is not None
     packed = compress(TEXT)
     parts = [packed[start : start + size] for start in range(0, len(packed), size)]
-    pieces = [piece for part in parts for piece in decoder.feed(part)]
-    assert b"".join([*pieces, decoder.close()]) == TEXT
-    assert max(map(len, pieces)) <= 65_536
+    chunks = [chunk for part in parts for chunk in decoder.feed(part)]
+    assert b"".join([*chunks, decoder.close()]) == TEXT
+    assert max(map(len, chunks)) <= 65_536
 
 
 @in_each("named", ["", "identity", " , identity"])

@@ -50,11 +50,11 @@ def test_the_message_of_an_error_is_plain_however_it_is_built(name: str) -> None
         assert each.body == NASTY[name]
 
 
-PIECES = ("\x1b", "\x9b", "\x9d", "\x1b]", "\x1b[0", "\u200d", "\ufe0f", "\U0001f3f4")
+CHUNKS = ("\x1b", "\x9b", "\x9d", "\x1b]", "\x1b[0", "\u200d", "\ufe0f", "\U0001f3f4")
 
 
-@in_each("piece", PIECES)
-def test_no_text_takes_long(piece: str) -> None:
+@in_each("chunk", CHUNKS)
+def test_no_text_takes_long(chunk: str) -> None:
     began = time.process_time()
-    make_plain(piece * (200_000 // len(piece)))
+    make_plain(chunk * (200_000 // len(chunk)))
     assert time.process_time() - began < 3

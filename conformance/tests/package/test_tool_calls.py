@@ -231,8 +231,8 @@ def test_deltas_become_calls_of_which_each_event_holds_one_chunk(
 
 def test_what_one_event_says_of_a_call_in_two_pieces_is_one_chunk() -> None:
     other = delta("{}", name="g", call="z", index=4)
-    pieces = [delta('{"x"', index=5), delta(": 1}", name="f", call="a", index=5)]
-    _, chunk = ToolCallAssembler(numbered()).add([other, *pieces])
+    chunks = [delta('{"x"', index=5), delta(": 1}", name="f", call="a", index=5)]
+    _, chunk = ToolCallAssembler(numbered()).add([other, *chunks])
 
     assert (chunk["index"], chunk["id"], chunk["name"]) == (1, "a", "f")
     assert chunk["args"] == '{"x": 1}'

@@ -11,7 +11,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from conformance.reference import (
     AnswerPlan,
     AsyncResponderTransport,
-    BodyPiece,
+    BodyChunk,
     ReceivedRequest,
     ResponderTransport,
 )
@@ -33,7 +33,7 @@ STREAM = (text("Hel"), text("lo"), STOP, DONE)
 
 def plan(*chunks: bytes, status: int = 200, ending: Any = "complete") -> AnswerPlan:
     kind = (("content-type", "text/event-stream"),)
-    return AnswerPlan(status, kind, tuple(map(BodyPiece, chunks)), ending)
+    return AnswerPlan(status, kind, tuple(map(BodyChunk, chunks)), ending)
 
 
 def read_text(raw: RawResponse) -> str:
@@ -140,7 +140,7 @@ def test_a_reader_without_chunks_makes_an_empty_stream(stream: Any) -> None:
 @fetches
 @pytest.mark.usefixtures("short_backoff")
 def test_each_attempt_is_closed_before_the_next(fetch: Any) -> None:
-    again = AnswerPlan(503, (("retry-after", "0"),), (BodyPiece(b"down"),))
+    again = AnswerPlan(503, (("retry-after", "0"),), (BodyChunk(b"down"),))
     server = Server(again, again, plan(b"{}"))
     assert fetch(server, 2) == "{}"
     assert server.open_answers == 0

@@ -27,9 +27,9 @@ pytestmark = [
 ]
 
 
-def write_events(*pieces: bytes, **settings: Any) -> list[Any]:
+def write_events(*chunks: bytes, **settings: Any) -> list[Any]:
     stream: Any = begin(EventWriter("run-1"), **settings)
-    events = [event for piece in pieces for event in stream.feed(piece)]
+    events = [event for chunk in chunks for event in stream.feed(chunk)]
     return events + list(stream.close())
 
 

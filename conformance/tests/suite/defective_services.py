@@ -137,7 +137,7 @@ def _thinks_in_its_text(request: ReceivedRequest) -> AnswerPlan:
 
 def _breaks_streams_off(request: ReceivedRequest) -> AnswerPlan:
     plan = answers(request)
-    return replace(plan, pieces=plan.pieces[:3]) if plan.is_stream else plan
+    return replace(plan, chunks=plan.chunks[:3]) if plan.is_stream else plan
 
 
 def _counts_no_sum(request: ReceivedRequest) -> AnswerPlan:
@@ -171,7 +171,7 @@ def _loses_the_last(name: str) -> Responder:
     return answer
 
 
-def _repeats_each_piece(request: ReceivedRequest) -> AnswerPlan:
+def _repeats_each_chunk(request: ReceivedRequest) -> AnswerPlan:
     def repeat(event: Any) -> Any:
         for choice in event.get("choices") or ():
             choice["delta"] |= {"content": 2 * (choice["delta"].get("content") or "")}
@@ -217,7 +217,7 @@ def _fails_at_times() -> Responder:
     def answer(request: ReceivedRequest) -> AnswerPlan:
         plan, number = answers(request), next(numbers) if request.body else 1
         if number % 10 == 5 and plan.is_stream:
-            return replace(plan, pieces=plan.pieces[:3], ending="abort")
+            return replace(plan, chunks=plan.chunks[:3], ending="abort")
         return plan if number % 5 else plan_json(500, {"error": "A worker crashed."})
 
     return answer
@@ -286,7 +286,7 @@ _SERVICES: dict[str, Responder] = {
     "answers streams with one body": _ignores("stream", "stream_options"),
     "streams calls in one event": _streams_calls_in_one_event,
     "breaks streams off": _breaks_streams_off,
-    "repeats each piece": _repeats_each_piece,
+    "repeats each piece": _repeats_each_chunk,
     "loses the last piece": _loses_the_last("content"),
     "cuts calls in streams": _loses_the_last("arguments"),
     "takes no choice of a tool": _ignores("tool_choice"),

@@ -43,7 +43,7 @@ def completion(finish: str | None = "stop", usage: Any = USAGE, **message: Any) 
     return {"id": "c1", "model": "m", "choices": [choice], **({"usage": usage} if usage else {})}
 
 
-def piece(finish: str | None = None, usage: Any = None, **delta: Any) -> Any:
+def chunk(finish: str | None = None, usage: Any = None, **delta: Any) -> Any:
     """Return an event of a stream."""
     choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
     return {"id": "c1", "model": "m", "choices": choices, "usage": usage}
@@ -54,7 +54,7 @@ def last(usage: Any = USAGE) -> Any:
     return {"id": "c1", "model": "m", "choices": [], "usage": usage}
 
 
-END = (piece("stop"), last(), "[DONE]")
+END = (chunk("stop"), last(), "[DONE]")
 
 
 def record(
@@ -119,12 +119,12 @@ def _called(*calls: Any, **request: Any) -> dict[str, Any]:
     return record(completion("tool_calls", tool_calls=list(calls)), tools=TOOLS, **request)
 
 
-def _calls(*pieces: Any) -> dict[str, Any]:
-    events = (piece(tool_calls=[each]) for each in pieces)
-    return record((*events, piece("tool_calls"), last(), "[DONE]"), tools=TOOLS)
+def _calls(*chunks: Any) -> dict[str, Any]:
+    events = (chunk(tool_calls=[each]) for each in chunks)
+    return record((*events, chunk("tool_calls"), last(), "[DONE]"), tools=TOOLS)
 
 
-HELLO, HELLOS = record(completion(content="Hello")), record((piece(content="Hello"), *END))
+HELLO, HELLOS = record(completion(content="Hello")), record((chunk(content="Hello"), *END))
 REFUSED = {"error": {"message": "not supported", "code": 400}}
 
 # claim -> recordings that prove it together; each alone does not, where there are several
@@ -137,7 +137,7 @@ PROVING: dict[str, list[dict[str, Any]]] = {
     "tools.invoke.invalid-arguments": [_called(call('{"city": '))],
     "tools.choice.none": [
         record(completion(content="No."), tools=TOOLS, tool_choice="none"),
-        record((piece(content="No."), *END), tools=TOOLS, tool_choice="none"),
+        record((chunk(content="No."), *END), tools=TOOLS, tool_choice="none"),
     ],
     "tools.stream.merge-by-index": [
         _calls(call("{"), call("}", "b")),
@@ -148,38 +148,38 @@ PROVING: dict[str, list[dict[str, Any]]] = {
     "tools.stream.whole-call": [_calls(call()), _calls(call("{"), call("}"))],
     "structured.finish.missing": [
         record(completion(None, content="{}"), response_format=JSON),
-        record((piece(content="{}"), last(), "[DONE]"), response_format=JSON),
+        record((chunk(content="{}"), last(), "[DONE]"), response_format=JSON),
     ],
     "image.model-apis.text-model": [record(REFUSED, status=400, messages=IMAGE)],
     "streaming.text.after-finish": [
-        record((piece(content="a"), piece("stop"), piece(content="b"), last(), "[DONE]"))
+        record((chunk(content="a"), chunk("stop"), chunk(content="b"), last(), "[DONE]"))
     ],
     "streaming.end.once": [HELLOS],
-    "streaming.end.without-done": [record((piece(content="a"), *END[:2]))],
+    "streaming.end.without-done": [record((chunk(content="a"), *END[:2]))],
     "streaming.end.error-inside": [
-        record((piece(content="a"), {"error": {"message": "boom", "code": 500}}))
+        record((chunk(content="a"), {"error": {"message": "boom", "code": 500}}))
     ],
     "usage.invoke.once": [HELLO],
     "usage.invoke.details": [record(completion(content="a", usage=CACHED))],
     "usage.invoke.absent": [record(completion(content="a", usage=None))],
-    "usage.stream.once": [record((piece(content="a", usage=USAGE), *END))],
+    "usage.stream.once": [record((chunk(content="a", usage=USAGE), *END))],
     "usage.stream.last": [
-        record((piece(content="a", usage=USAGE), *END)),
-        record((piece(content="a", usage=USAGE), piece("stop", USAGE), "[DONE]")),
+        record((chunk(content="a", usage=USAGE), *END)),
+        record((chunk(content="a", usage=USAGE), chunk("stop", USAGE), "[DONE]")),
     ],
     "usage.cache.read": [
         record(completion(content="a", usage=CACHED)),
-        record((piece(content="a"), piece("stop"), last(CACHED), "[DONE]")),
+        record((chunk(content="a"), chunk("stop"), last(CACHED), "[DONE]")),
     ],
     "logprobs.model-apis.absent": [record(REFUSED, status=400, logprobs=True)],
     "metadata.finish.reason": [HELLO, HELLOS],
     "reasoning.answer.kept": [
         record(completion(content="a", reasoning_content="b")),
-        record((piece(reasoning_content="b"), piece(content="a"), *END)),
+        record((chunk(reasoning_content="b"), chunk(content="a"), *END)),
     ],
     "parameters.stop.ends": [
         record(completion(content="a"), stop=["b"]),
-        record((piece(content="a"), *END), stop=["b"]),
+        record((chunk(content="a"), *END), stop=["b"]),
     ],
     "errors.sentence.kept": [
         record(REFUSED, status=400),
@@ -197,21 +197,21 @@ MISSING: dict[str, list[dict[str, Any]]] = {
     "tools.invoke.invalid-arguments": [_called(call())],
     "tools.choice.none": [
         record(completion(content="No."), tool_choice="none"),
-        record((piece(content="No."), *END), tools=TOOLS),
+        record((chunk(content="No."), *END), tools=TOOLS),
         _called(call(), tool_choice="none"),
     ],
     "structured.finish.missing": [
         record(completion(content="{}"), response_format=JSON),
         record(completion(None, content="{}")),
-        record((piece(content="{}"), *END)),
+        record((chunk(content="{}"), *END)),
     ],
     "image.model-apis.text-model": [
         record(REFUSED, status=400, messages=IMAGE),
         record(completion(content="A picture."), messages=IMAGE),
     ],
-    "streaming.text.after-finish": [HELLOS, record((piece(content="a"), last(), "[DONE]"))],
+    "streaming.text.after-finish": [HELLOS, record((chunk(content="a"), last(), "[DONE]"))],
     "streaming.end.without-done": [HELLOS],
-    "streaming.end.error-inside": [record((piece(content="a"),)), record(REFUSED, status=400)],
+    "streaming.end.error-inside": [record((chunk(content="a"),)), record(REFUSED, status=400)],
     "usage.invoke.details": [HELLO],
     "usage.invoke.absent": [HELLO],
     "usage.stream.once": [HELLOS],
@@ -221,11 +221,11 @@ MISSING: dict[str, list[dict[str, Any]]] = {
     ],
     "parameters.stop.ends": [
         record(completion(content="a b"), stop=["b"]),
-        record((piece(content="a"), piece("length"), last(), "[DONE]"), stop=["b"]),
+        record((chunk(content="a"), chunk("length"), last(), "[DONE]"), stop=["b"]),
     ],
     "errors.sentence.kept": [
         HELLO,
         record(REFUSED, status=400),
-        record((piece(content="a"), {"error": {"message": "boom", "code": 500}})),
+        record((chunk(content="a"), {"error": {"message": "boom", "code": 500}})),
     ],
 }

@@ -57,7 +57,7 @@ def _describe(plan: AnswerPlan) -> dict[str, Any]:
         except ValueError:
             continue
         if encode(found) == plan.body:
-            reads = len(plan.pieces)
+            reads = len(plan.chunks)
             odd = name == "events" and reads != len(found)
             return ends | ({"reads": reads} if odd else {}) | {name: found}
     return ends | {"text": plan.body.decode()}

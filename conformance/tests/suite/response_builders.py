@@ -31,7 +31,7 @@ def stream(*events: Any, done: bool = True) -> dict[str, Any]:
     return response(text + "data: [DONE]\n\n" * done, "text/event-stream; charset=utf-8")
 
 
-def piece(content: str | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
+def chunk(content: str | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
     delta = {} if content is None else {"content": content}
     return {"choices": [{"delta": delta, "finish_reason": finish}], **more}
 
@@ -42,4 +42,4 @@ def call(index: int | None, name: str | None = None, choice: int = 0) -> dict[st
     return {"choices": [{"index": choice, "delta": {"tool_calls": [called]}}]}
 
 
-GOOD = (piece("a"), piece("b"), piece(None, "stop"), {"choices": [], "usage": USAGE})
+GOOD = (chunk("a"), chunk("b"), chunk(None, "stop"), {"choices": [], "usage": USAGE})

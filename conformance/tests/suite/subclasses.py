@@ -102,8 +102,8 @@ class Split(ChatBaseten):
 
     def _stream(self, *given: Any, **options: Any) -> Any:
         for number, chunk in enumerate(super()._stream(*given, **options)):
-            for piece in chunk.message.tool_call_chunks:  # type: ignore[attr-defined]  # a chunk
-                piece["index"] = number
+            for part in chunk.message.tool_call_chunks:  # type: ignore[attr-defined]  # a chunk
+                part["index"] = number
             yield chunk
 
 
@@ -173,8 +173,8 @@ class Cut(Altered):
     """Loses the last two letters of each value among a call's arguments."""
 
     def _tell(self, message: Any, *, streamed: bool) -> None:
-        for piece in message.tool_call_chunks if streamed else ():
-            piece["args"] = (piece["args"] or "").replace("is", "").replace("me", "")
+        for chunk in message.tool_call_chunks if streamed else ():
+            chunk["args"] = (chunk["args"] or "").replace("is", "").replace("me", "")
         for call in () if streamed else message.tool_calls:
             call["args"] = {name: str(value)[:-2] for name, value in call["args"].items()}
 

@@ -53,7 +53,7 @@ CALLS = {"tool_calls": [call(0), call(1, '{"b": 1}')]}
 APART = {"tool_calls": [call(0, '{"a": '), call(1, "1}")]}
 NO_CALLS = "the model calls no tool, as tools.invoke.call says"
 MERGING = "tools.stream.merge-by-index"
-IN_PIECES = f"the service streams calls in pieces that are no call together, as {MERGING} says"
+IN_CHUNKS = f"the service streams calls in pieces that are no call together, as {MERGING} says"
 AGENT = "test_an_agent_calls_both_tools_reads_the_results_and_answers[dedicated]"
 SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicated]"
 
@@ -119,19 +119,19 @@ SEVERAL = "test_several_answers_to_one_question_report_their_tokens_once[dedicat
         ("tools.stream.merge-by-index", hear(CALL, MORE), "makes one call where"),
         ("tools.stream.merge-by-index", hear(TEXT, TEXT), ""),
         ("tools.invoke.parallel", hear(CALL), "makes one call where"),
-        ("tools.invoke.parallel", hear({"tool_calls": [call(0, "{}{}")]}), IN_PIECES),
+        ("tools.invoke.parallel", hear({"tool_calls": [call(0, "{}{}")]}), IN_CHUNKS),
         ("tools.invoke.parallel", hear(TEXT), ""),
         ("tools.invoke.parallel", hear(CALLS), ""),
         ("tools.parallel.forbidden", hear(CALL), "makes one call where"),
         ("tools.parallel.forbidden", hear(TEXT), NO_CALLS),
-        ("tools.parallel.forbidden", hear(APART), IN_PIECES),
-        ("streaming.blocks.apart", hear(THOUGHT, TEXT, APART), IN_PIECES),
-        ("blocks.whole.told", hear(THOUGHT, APART), IN_PIECES),
-        ("reasoning.replay.sent", hear(THOUGHT, APART), IN_PIECES),
+        ("tools.parallel.forbidden", hear(APART), IN_CHUNKS),
+        ("streaming.blocks.apart", hear(THOUGHT, TEXT, APART), IN_CHUNKS),
+        ("blocks.whole.told", hear(THOUGHT, APART), IN_CHUNKS),
+        ("reasoning.replay.sent", hear(THOUGHT, APART), IN_CHUNKS),
         (AGENT, hear(CALL), "makes one call where"),
         (AGENT, hear(CALLS), ""),
         ("test_an_answer_that_calls_a_tool_says_so[dedicated]", hear(TEXT), NO_CALLS),
-        ("test_an_answer_that_calls_a_tool_says_so[dedicated]", hear(APART), IN_PIECES),
+        ("test_an_answer_that_calls_a_tool_says_so[dedicated]", hear(APART), IN_CHUNKS),
         ("test_calls_and_their_results_go_back_to_the_service[error]", hear(TEXT), NO_CALLS),
         ("test_structured_few_shot_examples", hear(TEXT), NO_CALLS),
         ("test_structured_few_shot_examples", hear(CALL), ""),
@@ -382,7 +382,7 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
         ("tools.agent.loop", LIMITED, say("length", **UNCLOSED), (), ""),
         (MERGING, NAMED_STREAM, hear(APART).response, (), ""),
         (MERGING, NAMED_STREAM, hear(APART).response, ["a bad call in one body"], BAD_CALL),
-        ("tools.agent.loop", NAMED_STREAM, hear(APART).response, (), IN_PIECES),
+        ("tools.agent.loop", NAMED_STREAM, hear(APART).response, (), IN_CHUNKS),
         ("tools.agent.loop", IN_STREAM, hear(TEXT).response, ["a call"], UNSTREAMED),
         ("tools.agent.loop", NEEDY, CALLED, (), BAD_CALL),
         ("tools.agent.loop", NAMED, say("tool_calls", content="Now."), (), BAD_CALL),

@@ -18,7 +18,7 @@ import pytest
 from conformance.libraries import LIBRARIES
 from conformance.outbound import transport_guard
 from conformance.reference import LoopbackServer, ReceivedRequest, respond
-from conformance.reference.exchange import AnswerPlan, BodyPiece, plan_bytes, plan_json
+from conformance.reference.exchange import AnswerPlan, BodyChunk, plan_bytes, plan_json
 from conformance.services import deployment
 from conformance.services.budget import Limits, Meter
 from conformance.tests.suite.ways_of_asking import (
@@ -347,7 +347,7 @@ def test_an_answer_that_is_lost_on_its_way_is_no_answer(ask: Callable[[str], str
             return plan
         half = plan.with_body(plan.body[:40])
         headers = [pair for pair in half.headers if pair[0] != "content-length"]
-        return AnswerPlan(200, tuple(headers), half.pieces, "abort")
+        return AnswerPlan(200, tuple(headers), half.chunks, "abort")
 
     with guarded(lose) as (meter, server):
         assert ask(server.url)
@@ -372,7 +372,7 @@ def test_a_check_that_asks_for_another_model_does_not_apply() -> None:
 
 
 def test_a_service_that_never_ends_an_answer_is_left_alone() -> None:
-    lost = AnswerPlan(200, (("content-length", "9"),), (BodyPiece(b"{"),), "abort")
+    lost = AnswerPlan(200, (("content-length", "9"),), (BodyChunk(b"{"),), "abort")
     with guarded(lambda _: lost) as (_, server):
         with pytest.raises(SKIPPED, match=r"without a whole answer: .*Error in 4 attempts"):
             ask_invoke(server.url)
@@ -430,12 +430,12 @@ def test_an_answer_without_an_end_is_no_answer(
 ) -> None:
     ended = threading.Event()
 
-    def drip() -> Iterator[BodyPiece]:
+    def drip() -> Iterator[BodyChunk]:
         while not ended.wait(0.02):
-            yield BodyPiece(b":\n\n")
+            yield BodyChunk(b":\n\n")
 
     def answer(_: ReceivedRequest) -> AnswerPlan:
-        endless = cast("tuple[BodyPiece, ...]", drip())
+        endless = cast("tuple[BodyChunk, ...]", drip())
         return AnswerPlan(200, (("content-type", kind),), endless)
 
     with guarded(answer, silence=0.3) as (meter, server):
@@ -489,7 +489,7 @@ def test_a_connection_that_stays_open_after_the_last_event_is_waited_for_once(
 ) -> None:
     def stay(request: ReceivedRequest) -> AnswerPlan:
         plan = respond(request)
-        return replace(plan, pieces=(*plan.pieces, BodyPiece(b": still here", delay=1)))
+        return replace(plan, chunks=(*plan.chunks, BodyChunk(b": still here", delay=1)))
 
     meter = Meter(Limits())
     with LoopbackServer(stay) as server, monkeypatch.context() as patch:

@@ -24,8 +24,8 @@ from conformance.tests.suite.recordings_by_hand import (
     TOOLS,
     USAGE,
     call,
+    chunk,
     completion,
-    piece,
     record,
     swap,
     with_defect,
@@ -35,20 +35,20 @@ from langchain_baseten import ChatBaseten
 
 BASE = "https://inference.baseten.co/v1"
 TWO_CALLS = [call('{"x": 1}', "same"), call("{}", "same", "g", 1)]
-END = piece("stop", USAGE)
+END = chunk("stop", USAGE)
 RECORDINGS = {
     line["id"]: line
     for line in (
         record(completion(content="hello"), name="text"),
         record(completion(reasoning_content="hm", content="yes"), name="reasoning"),
         record(completion(tool_calls=TWO_CALLS), name="calls", tools=TOOLS),
-        record((piece(content="a"), END, piece(content="b"), "[DONE]"), name="late"),
-        record((piece(tool_calls=TWO_CALLS), piece("tool_calls", USAGE)), name="stream-calls"),
-        record((piece(content="half an "),), name="cut"),
-        record((piece(content="half an "), END), name="torn", complete=False),
-        record((piece(content="text"), END), name="untyped", kind="application/octet-stream"),
+        record((chunk(content="a"), END, chunk(content="b"), "[DONE]"), name="late"),
+        record((chunk(tool_calls=TWO_CALLS), chunk("tool_calls", USAGE)), name="stream-calls"),
+        record((chunk(content="half an "),), name="cut"),
+        record((chunk(content="half an "), END), name="torn", complete=False),
+        record((chunk(content="text"), END), name="untyped", kind="application/octet-stream"),
         record(
-            (piece(content="so far"), {"error": {"message": "boom", "code": 500}}), name="frame"
+            (chunk(content="so far"), {"error": {"message": "boom", "code": 500}}), name="frame"
         ),
         record({"error": "slow down"}, name="refused", status=429),
     )
@@ -281,8 +281,8 @@ def test_no_cut_changes_the_body(cut: str, body: bytes) -> None:
 def test_each_cut_makes_its_own_pieces() -> None:
     assert CUTS["whole"](BODY) == [BODY]
     events = CUTS["events"](BODY)
-    assert [piece.strip()[:10] for piece in events] == [b'data: {"a"', b"data: [DON", b""]
-    assert {len(piece) for piece in CUTS["bytes7"](BODY[:21])} == {7}
+    assert [chunk.strip()[:10] for chunk in events] == [b'data: {"a"', b"data: [DON", b""]
+    assert {len(chunk) for chunk in CUTS["bytes7"](BODY[:21])} == {7}
 
 
 # --- recordings of go-vcr -------------------------------------------------------------------------

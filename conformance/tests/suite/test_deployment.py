@@ -13,7 +13,7 @@ from conformance.cli.main import main
 from conformance.outbound.model_listing import ServedError
 from conformance.recording.cassettes import ROOT, estimate
 from conformance.reference import LoopbackServer, ReceivedRequest
-from conformance.reference.exchange import AnswerPlan, BodyPiece, plan_json
+from conformance.reference.exchange import AnswerPlan, BodyChunk, plan_json
 from conformance.runner import HERE
 from conformance.services import deployment
 from conformance.services.budget import Limits, Meter
@@ -216,7 +216,7 @@ def test_a_dead_service_is_untested_not_failed(capfd: pytest.CaptureFixture[str]
 def test_a_list_that_does_not_come_is_waited_for_no_longer_than_an_answer(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    late = AnswerPlan(200, (), (BodyPiece(b"{}", delay=1),))
+    late = AnswerPlan(200, (), (BodyChunk(b"{}", delay=1),))
     with LoopbackServer(lambda request: late) as server:
         code, output = judge(capfd, f"{server.url}/v1", "--max-silence=0.3")
     assert code == 1

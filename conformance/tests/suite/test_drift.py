@@ -14,13 +14,13 @@ from conformance.maintenance.drift.timings import judge_timing
 from conformance.outbound.model_listing import ServedError
 from conformance.recording.plan import RecordRequest, Task
 from conformance.recording.rerecord import RecordingError
-from conformance.reference.exchange import DONE, AnswerPlan, BodyPiece, encode_event
+from conformance.reference.exchange import DONE, AnswerPlan, BodyChunk, encode_event
 from conformance.reference.server import LoopbackServer
 from conformance.targets import LANES
 from conformance.tests.suite.cassette_builders import ABOUT, write_cassette
 from conformance.tests.suite.fake_runs import KEY, PASSED, A, B, aim, recorded, write_both
 from conformance.tests.suite.fake_runs import TASKS as TWO
-from conformance.tests.suite.response_builders import piece
+from conformance.tests.suite.response_builders import chunk
 from conformance.tests.suite.sample_suite import CommandResult
 
 
@@ -257,7 +257,7 @@ def test_the_times_alone_are_judged(severity: str, arrivals: Any, words: str) ->
     assert ("bursts" in words) == ("bursts" in change.what)
 
 
-WORDS = [encode_event(piece(f"word{number} ")) for number in range(40)]
+WORDS = [encode_event(chunk(f"word{number} ")) for number in range(40)]
 THOUGHTS = [encode_event({"choices": [{"delta": {"reasoning_content": "hm"}}]})] * 40
 
 
@@ -273,9 +273,9 @@ THOUGHTS = [encode_event({"choices": [{"delta": {"reasoning_content": "hm"}}]})]
 def test_a_server_that_buffers_is_told_from_one_that_streams(
     events: list[bytes], delay: float, words: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    end = encode_event(piece(None, "stop")) + DONE
-    pieces = tuple(BodyPiece(each, delay) for each in (*events, end))
-    plan = AnswerPlan(200, (("content-type", "text/event-stream"),), pieces)
+    end = encode_event(chunk(None, "stop")) + DONE
+    chunks = tuple(BodyChunk(each, delay) for each in (*events, end))
+    plan = AnswerPlan(200, (("content-type", "text/event-stream"),), chunks)
     with LoopbackServer(lambda _: plan) as server:
         aim(monkeypatch, server.url)
         [change] = drift_command._time_streams(RecordRequest("live"), TWO)

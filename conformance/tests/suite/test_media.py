@@ -207,13 +207,13 @@ def test_lists_and_answers_of_the_other_commands_hold_text_alone(
     assert to_plain(given).split("\n")[0].strip() in reported.getvalue()
 
 
-PIECES = ("\x1b", "\x9b", "\x9d", "\x1b]", "\u200d", "\ufe0f", "\U0001f3f4", "[", "://", "1")
+CHUNKS = ("\x1b", "\x9b", "\x9d", "\x1b]", "\u200d", "\ufe0f", "\U0001f3f4", "[", "://", "1")
 
 
 @many_texts
-@pytest.mark.parametrize("piece", PIECES)
-def test_no_text_takes_long(piece: str) -> None:
-    text = piece * (100_000 // len(piece))
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_no_text_takes_long(chunk: str) -> None:
+    text = chunk * (100_000 // len(chunk))
     began = time.process_time()
     to_markdown(text)
     to_json(text)

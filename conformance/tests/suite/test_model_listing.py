@@ -17,12 +17,12 @@ from conformance.outbound.model_listing import (
     wait_until_awake,
 )
 from conformance.reference import LoopbackServer, ReceivedRequest
-from conformance.reference.exchange import AnswerPlan, BodyPiece, plan_bytes, plan_json
+from conformance.reference.exchange import AnswerPlan, BodyChunk, plan_bytes, plan_json
 from conformance.targets import FAKE_KEY, LANES
 
 KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
 LANE = LANES["dedicated"]
-LATE = AnswerPlan(200, (), (BodyPiece(b"{}", delay=0.5),))
+LATE = AnswerPlan(200, (), (BodyChunk(b"{}", delay=0.5),))
 
 
 @pytest.mark.parametrize(

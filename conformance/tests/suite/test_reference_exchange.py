@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.reference import AnswerPlan, BodyPiece, make_request
+from conformance.reference import AnswerPlan, BodyChunk, make_request
 from conformance.reference.exchange import DONE, encode_json, plan_json, plan_stream
 
 
@@ -27,7 +27,7 @@ def test_json_is_compact_utf8_and_survives_a_lone_surrogate() -> None:
 def test_another_body_keeps_the_content_length_true() -> None:
     plan = plan_json(200, {"a": 1}).with_body(b"ab", b"c")
     assert dict(plan.headers)["content-length"] == "3"
-    assert [piece.data for piece in plan.pieces] == [b"ab", b"c"]
+    assert [chunk.data for chunk in plan.chunks] == [b"ab", b"c"]
     assert plan_stream([DONE], "text/event-stream").with_body(b"x").headers == (
         ("content-type", "text/event-stream"),
         ("cache-control", "no-cache"),
@@ -35,13 +35,13 @@ def test_another_body_keeps_the_content_length_true() -> None:
 
 
 def stream() -> AnswerPlan:
-    one, two = BodyPiece(b'data: {"a":1}\n\n', 0.5), BodyPiece(b'data: {"a":2}\n\n')
-    return AnswerPlan(200, (("content-type", "text/event-stream"),), (one, two, BodyPiece(DONE)))
+    one, two = BodyChunk(b'data: {"a":1}\n\n', 0.5), BodyChunk(b'data: {"a":2}\n\n')
+    return AnswerPlan(200, (("content-type", "text/event-stream"),), (one, two, BodyChunk(DONE)))
 
 
 def test_events_are_mapped_one_by_one_and_keep_their_delay() -> None:
     plan = stream().map_events(lambda event: {"b": event["a"]} if event["a"] == 1 else None)
-    assert plan.pieces == (BodyPiece(b'data: {"b":1}\n\n', 0.5), BodyPiece(DONE))
+    assert plan.chunks == (BodyChunk(b'data: {"b":1}\n\n', 0.5), BodyChunk(DONE))
     assert plan.events == [{"b": 1}]
 
 
@@ -65,4 +65,4 @@ def test_a_stream_knows_whether_it_says_done() -> None:
     [(b'data: {"a": 1}\n\n', {"a": 1}), (b"data: [DONE]\n\n", None), (b":\n\n", None), (b"", None)],
 )
 def test_a_piece_knows_the_event_that_it_carries(data: bytes, event: object) -> None:
-    assert BodyPiece(data).event == event
+    assert BodyChunk(data).event == event

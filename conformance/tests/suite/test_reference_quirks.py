@@ -213,7 +213,7 @@ def test_a_stream_that_does_not_say_why_it_ends_is_packed_whole() -> None:
     packed = QUIRKS["one-delta-many-pieces"].mount(respond)(asked)
     assert outcome(packed) == outcome(respond(asked))
     assert outcome(packed)[0, "finish"] == ""
-    assert len(packed.pieces) < len(respond(asked).pieces)
+    assert len(packed.chunks) < len(respond(asked).chunks)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -16,7 +16,7 @@ import trustme
 
 from conformance.reference import (
     AnswerPlan,
-    BodyPiece,
+    BodyChunk,
     Ending,
     LoopbackServer,
     ReceivedRequest,
@@ -35,8 +35,8 @@ def nothing_left() -> Iterator[None]:
     assert set(threading.enumerate()) == before
 
 
-def fixed(*pieces: BodyPiece, ending: Ending = "complete", status: int = 200) -> Any:
-    return lambda _request: AnswerPlan(status, TEXT, pieces, ending)
+def fixed(*chunks: BodyChunk, ending: Ending = "complete", status: int = 200) -> Any:
+    return lambda _request: AnswerPlan(status, TEXT, chunks, ending)
 
 
 def test_a_responder_is_served_over_http() -> None:
@@ -53,7 +53,7 @@ def test_a_responder_is_served_over_http() -> None:
 
 
 def test_a_body_without_length_is_chunked() -> None:
-    with LoopbackServer(fixed(BodyPiece(b"ab"), BodyPiece(b"c"))) as server:
+    with LoopbackServer(fixed(BodyChunk(b"ab"), BodyChunk(b"c"))) as server:
         answer = httpx.get(server.url)
         assert answer.headers["transfer-encoding"] == "chunked"
         assert answer.content == b"abc"
@@ -76,7 +76,7 @@ def test_connections_are_kept_alive_and_counted() -> None:
 
 
 def test_a_connection_is_closed_when_the_client_asks_for_it() -> None:
-    with LoopbackServer(fixed(BodyPiece(b"a"))) as server, httpx.Client() as client:
+    with LoopbackServer(fixed(BodyChunk(b"a"))) as server, httpx.Client() as client:
         for _ in range(2):
             answer = client.get(server.url, headers={"connection": "close"})
             assert answer.headers["connection"] == "close"
@@ -88,7 +88,7 @@ def test_many_clients_are_served_at_once() -> None:
 
     def wait(_request: ReceivedRequest) -> AnswerPlan:
         meeting.wait()
-        return AnswerPlan(200, TEXT, (BodyPiece(b"a"),))
+        return AnswerPlan(200, TEXT, (BodyChunk(b"a"),))
 
     with LoopbackServer(wait) as server, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: httpx.get(server.url).content, range(8)))
@@ -97,12 +97,12 @@ def test_many_clients_are_served_at_once() -> None:
 
 
 def test_pieces_arrive_when_they_are_due() -> None:
-    responder = fixed(BodyPiece(b"a"), BodyPiece(b"b", 0.2))
+    responder = fixed(BodyChunk(b"a"), BodyChunk(b"b", 0.2))
     with LoopbackServer(responder) as server, httpx.stream("GET", server.url) as answer:
-        pieces = answer.iter_raw()
-        assert next(pieces) == b"a"
+        chunks = answer.iter_raw()
+        assert next(chunks) == b"a"
         start = time.monotonic()
-        assert next(pieces) == b"b"
+        assert next(chunks) == b"b"
         assert time.monotonic() - start > 0.1
 
 
@@ -110,19 +110,19 @@ def test_pieces_arrive_when_they_are_due() -> None:
     ("ending", "error"), [("abort", httpx.RemoteProtocolError), ("reset", httpx.ReadError)]
 )
 def test_a_body_can_be_cut_or_reset(ending: Ending, error: type[Exception]) -> None:
-    responder = fixed(BodyPiece(b"a"), ending=ending)
+    responder = fixed(BodyChunk(b"a"), ending=ending)
     with LoopbackServer(responder) as server, httpx.stream("GET", server.url) as answer:
-        pieces = answer.iter_raw()
-        assert next(pieces) == b"a"
+        chunks = answer.iter_raw()
+        assert next(chunks) == b"a"
         with pytest.raises(error):
-            next(pieces)
+            next(chunks)
 
 
 def raw(server: LoopbackServer, *data: bytes, reset: bool = False) -> None:
     parts = urlsplit(server.url)
     with socket.create_connection((parts.hostname, parts.port or 0)) as client:
-        for piece in data:
-            client.sendall(piece)
+        for chunk in data:
+            client.sendall(chunk)
         if reset:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -139,14 +139,14 @@ def raw(server: LoopbackServer, *data: bytes, reset: bool = False) -> None:
     ],
 )
 def test_a_client_that_leaves_or_talks_nonsense_harms_nobody(data: bytes, reset: bool) -> None:
-    with LoopbackServer(fixed(BodyPiece(b"a" * 100_000), BodyPiece(b"b" * 2_000_000))) as server:
+    with LoopbackServer(fixed(BodyChunk(b"a" * 100_000), BodyChunk(b"b" * 2_000_000))) as server:
         raw(server, data, reset=reset)
         assert len(httpx.get(server.url).content) == 2_100_000
         assert server.connections == 2
 
 
 def test_a_client_that_leaves_inside_a_stream_harms_nobody() -> None:
-    responder = fixed(BodyPiece(b"a"), *[BodyPiece(b"b" * 100_000, 0.01)] * 20)
+    responder = fixed(BodyChunk(b"a"), *[BodyChunk(b"b" * 100_000, 0.01)] * 20)
     with LoopbackServer(responder) as server:
         with httpx.stream("GET", server.url) as answer:
             assert next(answer.iter_raw()) == b"a"
@@ -154,14 +154,14 @@ def test_a_client_that_leaves_inside_a_stream_harms_nobody() -> None:
 
 
 def test_a_request_in_pieces_is_read_whole() -> None:
-    with LoopbackServer(fixed(BodyPiece(b"a"))) as server:
+    with LoopbackServer(fixed(BodyChunk(b"a"))) as server:
         body = b"x" * 200_000
         httpx.post(server.url, content=(body[at : at + 999] for at in range(0, len(body), 999)))
         assert server.requests[0].body == body
 
 
 def test_closing_does_not_wait_for_a_slow_answer() -> None:
-    responder = fixed(BodyPiece(b"a"), BodyPiece(b"b", 60.0))
+    responder = fixed(BodyChunk(b"a"), BodyChunk(b"b", 60.0))
     with LoopbackServer(responder) as server, httpx.stream("GET", server.url) as answer:
         assert next(answer.iter_raw()) == b"a"
         start = time.monotonic()

@@ -9,7 +9,7 @@ from conformance.libraries import LIBRARIES
 from conformance.reference import (
     AnswerPlan,
     AsyncResponderTransport,
-    BodyPiece,
+    BodyChunk,
     Ending,
     LoopbackServer,
     Responder,
@@ -28,8 +28,8 @@ KEY = {"authorization": "Bearer key"}
 each_library = pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
 
 
-def plan_of(*pieces: BodyPiece, ending: Ending = "complete") -> Responder:
-    return lambda _request: AnswerPlan(200, STREAM, pieces, ending)
+def plan_of(*chunks: BodyChunk, ending: Ending = "complete") -> Responder:
+    return lambda _request: AnswerPlan(200, STREAM, chunks, ending)
 
 
 def read(
@@ -40,8 +40,8 @@ def read(
         library.Client(transport=ResponderTransport(responder), **options) as client,
         client.stream("GET", "http://peer/x") as answer,
     ):
-        for piece in answer.iter_raw():
-            got.append(piece)
+        for chunk in answer.iter_raw():
+            got.append(chunk)
     return got
 
 
@@ -53,8 +53,8 @@ async def aread(
         library.AsyncClient(transport=AsyncResponderTransport(responder), **options) as client,
         client.stream("GET", "http://peer/x") as answer,
     ):
-        async for piece in answer.aiter_raw():
-            got.append(piece)
+        async for chunk in answer.aiter_raw():
+            got.append(chunk)
     return got
 
 
@@ -65,7 +65,7 @@ def post(url: str, **options: Any) -> httpx2.Response:
 
 @each_library
 async def test_every_piece_is_one_read_in_both_colours(library: Any) -> None:
-    responder = plan_of(BodyPiece(b"ab"), BodyPiece(b"c", 0.001), BodyPiece(b"d"))
+    responder = plan_of(BodyChunk(b"ab"), BodyChunk(b"c", 0.001), BodyChunk(b"d"))
     assert read(responder, library=library) == [b"ab", b"c", b"d"]
     assert await aread(responder, library=library) == [b"ab", b"c", b"d"]
 
@@ -90,7 +90,7 @@ async def test_all_mounts_give_the_same_bytes() -> None:
 async def test_a_body_that_does_not_end_well_raises_after_its_last_piece(
     ending: Ending, error: str, library: Any
 ) -> None:
-    responder = plan_of(BodyPiece(b"ab"), ending=ending)
+    responder = plan_of(BodyChunk(b"ab"), ending=ending)
     got: list[bytes] = []
     with pytest.raises(getattr(library, error)):
         read(responder, got, library)
@@ -102,9 +102,9 @@ async def test_a_body_that_does_not_end_well_raises_after_its_last_piece(
 
 @each_library
 async def test_a_delay_beyond_the_read_timeout_is_a_timeout(library: Any) -> None:
-    responder = plan_of(BodyPiece(b"a"), BodyPiece(b"b", 30.0))
+    responder = plan_of(BodyChunk(b"a"), BodyChunk(b"b", 30.0))
     with pytest.raises(library.ReadTimeout):
         read(responder, library=library, timeout=0.01)
     with pytest.raises(library.ReadTimeout):
         await aread(responder, library=library, timeout=0.01)
-    assert read(plan_of(BodyPiece(b"a", 0.01)), library=library, timeout=None) == [b"a"]
+    assert read(plan_of(BodyChunk(b"a", 0.01)), library=library, timeout=None) == [b"a"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from conformance.maintenance.drift.shapes import compare_shapes, merge, read_shape
-from conformance.tests.suite.response_builders import ANSWER, GOOD, call, piece, response, stream
+from conformance.tests.suite.response_builders import ANSWER, GOOD, call, chunk, response, stream
 
 
 def test_a_shape_is_every_path_with_its_types() -> None:
@@ -35,7 +35,7 @@ def test_numbers_are_told_apart_by_what_a_reader_makes_of_them() -> None:
 
 
 def test_a_streams_shape_is_that_of_all_its_events_and_the_end_is_a_field() -> None:
-    shape = read_shape(stream(piece("a", None), piece(None, "stop")))
+    shape = read_shape(stream(chunk("a", None), chunk(None, "stop")))
     assert shape["choices[].finish_reason"] == {"null", '"stop"'}
     assert shape["choices[].delta.content"] == {"string"}
     assert shape["[DONE]"] == {"the last event"}
@@ -92,7 +92,7 @@ def compare(old: Any, new: Any, *others: Any) -> list[str]:
     return [f"{change.severity} {change.where}: {change.what}" for change in changes]
 
 
-TEXTS = tuple(piece(text) for text in "abcd")
+TEXTS = tuple(chunk(text) for text in "abcd")
 TALKATIVE = (*TEXTS, *GOOD[2:])
 
 
@@ -122,8 +122,8 @@ HARMLESS = {
     "names of events": (stream(*GOOD), rewrite(stream(*GOOD), "data: [", "id: 1\ndata: [")),
     "CRLF": (stream(*GOOD), rewrite(stream(*GOOD), "\n", "\r\n")),
     "no blank after the colon": (stream(*GOOD), rewrite(stream(*GOOD), "data: ", "data:")),
-    "data: in a text": (stream(*GOOD), stream(piece("data: x\ndata: y"), *GOOD)),
-    "odd line ends in a text": (stream(*GOOD), stream(piece("a\u2028data: \u0085"), *GOOD)),
+    "data: in a text": (stream(*GOOD), stream(chunk("data: x\ndata: y"), *GOOD)),
+    "odd line ends in a text": (stream(*GOOD), stream(chunk("a\u2028data: \u0085"), *GOOD)),
 }
 
 
