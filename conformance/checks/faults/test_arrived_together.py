@@ -92,9 +92,9 @@ def test_the_rest_of_a_chunk_of_http_is_not_waited_for(
 
 
 def _hold_back(begun: bytes, received: threading.Event) -> Callable[[Line], None]:
-    def talk(line: Line) -> None:
+    def exchange(line: Line) -> None:
         singles = [call('{"a": '), *[call("0")] * (SINGLY - 1)]
         line.answer(HEAD + BEGIN + b"".join([*singles, call("1"), call("2")]) + begun)
         received.wait(5)
 
-    return talk
+    return exchange

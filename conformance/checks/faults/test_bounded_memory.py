@@ -40,12 +40,12 @@ def compress_zeros(size: int) -> bytes:
 
 
 def without_end(chunk: bytes, head: bytes) -> Callable[[Line], None]:
-    def talk(line: Line) -> None:
+    def exchange(line: Line) -> None:
         line.answer(head)
         while line.pause(0):
             line.send(chunk)
 
-    return talk
+    return exchange
 
 
 def peak_of(work: Callable[[], Any]) -> tuple[Any, int]:

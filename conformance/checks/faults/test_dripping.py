@@ -40,14 +40,14 @@ SAYING_NOTHING = {
 
 
 def drip(first: bytes, drop: bytes) -> Callable[[Line], None]:
-    def talk(line: Line) -> None:
+    def exchange(line: Line) -> None:
         line.answer(first)
         for _ in range(int(LATE / 0.02)):
             if not line.pause(0.02):
                 return
             line.send(drop)
 
-    return talk
+    return exchange
 
 
 @pytest.mark.parametrize("ask", EITHER.values(), ids=EITHER)
@@ -109,7 +109,7 @@ def test_a_stream_that_goes_on_saying_nothing_ends_with_its_partial_answer(
 def test_a_stream_that_goes_on_talking_may_take_longer_than_any_timeout(
     serve_script: Serve, aim: Aim, ask: Ask
 ) -> None:
-    def talk(line: Line) -> None:
+    def exchange(line: Line) -> None:
         line.answer(HEAD)
         for _ in range(12):
             line.pause(LONG / 4)
@@ -117,7 +117,7 @@ def test_a_stream_that_goes_on_talking_may_take_longer_than_any_timeout(
         line.send(event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}))
         line.send(chunk(b"data: [DONE]\n\n"))
 
-    model = aim(serve_script(talk).url, timeout=(2, LONG), stream_chunk_timeout=LONG)
+    model = aim(serve_script(exchange).url, timeout=(2, LONG), stream_chunk_timeout=LONG)
     outcome = ask(model)
     assert outcome.error is None
     assert outcome.text == "a" * 12

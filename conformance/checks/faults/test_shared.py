@@ -72,7 +72,7 @@ def test_configured_models_share_the_connection_of_the_original(
 def test_the_end_of_a_copy_does_not_cut_the_streams_of_the_original(
     serve_script: Serve, aim: Aim, cut: str
 ) -> None:
-    def talk(line: Line) -> None:
+    def exchange(line: Line) -> None:
         while (request := line.request()) is not None:
             if b'"stream":true' not in request:
                 line.send(ANSWER)
@@ -81,7 +81,7 @@ def test_the_end_of_a_copy_does_not_cut_the_streams_of_the_original(
             line.pause(0.2)
             line.send(*STREAM[2:])
 
-    model = aim(serve_script(talk).url)
+    model = aim(serve_script(exchange).url)
     chunks = model.stream("Hi")
     text = str(next(chunks).content)
     copied = model.model_copy()
@@ -100,7 +100,7 @@ def test_the_end_of_a_copy_does_not_cut_the_streams_of_the_original(
 def test_a_call_that_waits_for_a_retry_survives_a_close(serve_script: Serve, aim: Aim) -> None:
     waiting = threading.Event()
 
-    def talk(line: Line) -> None:
+    def exchange(line: Line) -> None:
         if line.number == 1:
             line.answer(ask_again(0.3))
             waiting.set()
@@ -108,7 +108,7 @@ def test_a_call_that_waits_for_a_retry_survives_a_close(serve_script: Serve, aim
         else:
             serve(line)
 
-    model = aim(serve_script(talk).url, max_retries=1)
+    model = aim(serve_script(exchange).url, max_retries=1)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(model.invoke, "Hi")
         assert waiting.wait(5)
@@ -142,12 +142,12 @@ def test_a_thread_that_waits_for_a_response_is_freed_by_a_close(
 ) -> None:
     waiting = threading.Event()
 
-    def talk(line: Line) -> None:
+    def exchange(line: Line) -> None:
         line.answer(begin)
         waiting.set()
         line.sees_close(30)
 
-    model = aim(serve_script(talk).url)
+    model = aim(serve_script(exchange).url)
     with ThreadPoolExecutor(1) as pool:
         outcome = pool.submit(EITHER[way], model)
         assert waiting.wait(10)

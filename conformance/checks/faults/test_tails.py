@@ -28,12 +28,12 @@ TAILS = {
 
 
 def send_more(tail: bytes) -> Callable[[Line], None]:
-    def talk(line: Line) -> None:
+    def exchange(line: Line) -> None:
         while (request := line.request()) is not None:
             streamed = b'"stream":true' in request
             line.send(b"".join(STREAM if streamed else (ANSWER,)) + tail)
 
-    return talk
+    return exchange
 
 
 @pytest.mark.parametrize("ask", EITHER.values(), ids=EITHER)
@@ -67,11 +67,11 @@ def test_the_next_task_of_a_loop_gets_its_own_response(
 def test_bytes_behind_an_error_are_not_the_response_to_its_retry(
     serve_script: Serve, aim: Aim, ask: Ask
 ) -> None:
-    def talk(line: Line) -> None:
+    def exchange(line: Line) -> None:
         line.answer(BUSY + STRANGER)
         serve(line)
 
-    server = serve_script(lambda line: talk(line) if line.number == 1 else serve(line))
+    server = serve_script(lambda line: exchange(line) if line.number == 1 else serve(line))
     assert ask(aim(server.url, max_retries=1)).text == "Hello"
 
 

@@ -191,11 +191,15 @@ def test_a_stream_that_goes_on_talking_may_take_longer_than_an_answer(
 ) -> None:
     clock = _Clock(monkeypatch)
 
-    def talk(plan: AnswerPlan) -> AnswerPlan:
+    def exchange(plan: AnswerPlan) -> AnswerPlan:
         return replace(plan, chunks=cast("Any", clock.send(plan.chunks, 50)))
 
     chunks: list[Any] = []
-    take(mount("dedicated", evidence, change_plans(talk), timeout=120, max_retries=0), TALE, chunks)
+    take(
+        mount("dedicated", evidence, change_plans(exchange), timeout=120, max_retries=0),
+        TALE,
+        chunks,
+    )
     assert clock.now > 500
     assert chunks[-1].chunk_position == "last"
 

@@ -26,7 +26,7 @@ ABOUT = Provenance(
 )
 
 
-def talk(answer: Any = "hello", body: str = '{"model": "m"}', **headers: list[str]) -> Any:
+def exchange(answer: Any = "hello", body: str = '{"model": "m"}', **headers: list[str]) -> Any:
     return {
         "request": {
             "method": "POST",
@@ -43,10 +43,12 @@ def talk(answer: Any = "hello", body: str = '{"model": "m"}', **headers: list[st
 
 
 def write_cassette(
-    path: Path, *talks: Any, about: Provenance | None = ABOUT, text: str | None = None
+    path: Path, *exchanges: Any, about: Provenance | None = ABOUT, text: str | None = None
 ) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    recording = text or yaml.safe_dump({"interactions": list(talks or [talk()]), "version": 1})
+    recording = text or yaml.safe_dump(
+        {"interactions": list(exchanges or [exchange()]), "version": 1}
+    )
     path.write_text(join(about, recording) if about else recording, encoding="utf-8")
     read_provenance.cache_clear()
     return path

@@ -9,7 +9,7 @@ import pytest
 
 from conformance.recording import pytest_runs
 from conformance.tests.suite import forked_pytest
-from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.tests.suite.cassette_builders import exchange, write_cassette
 from conformance.tests.suite.fake_runs import NAMES, Runs
 from conformance.tests.suite.plugin_runner import Bench
 from conformance.tests.suite.sample_suite import Command
@@ -52,7 +52,7 @@ def old(tmp_path: Path) -> Iterator[Path]:
     """A folder of cassettes, beside which nothing may be left."""
     folder = tmp_path / "cassettes"
     for name in (*NAMES, "dedicated/tools/other.yaml"):
-        write_cassette(folder / name, talk("old"))
+        write_cassette(folder / name, exchange("old"))
     yield folder
     assert list(tmp_path.iterdir()) == [folder], "something was left behind"
     assert not list(folder.rglob("*.new"))

@@ -16,7 +16,7 @@ import pytest
 
 from conformance.recording.plan import Task
 from conformance.recording.pytest_runs import Done
-from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
+from conformance.tests.suite.cassette_builders import ABOUT, exchange, write_cassette
 
 KEY = "sk-rehearsed-0123456789abcdef"
 NAMES = ("dedicated/tools/a.yaml", "dedicated/tools/b.yaml")
@@ -38,7 +38,7 @@ def aim(patch: pytest.MonkeyPatch, url: str) -> None:
 
 
 def recorded(**fields: Any) -> Any:
-    return talk(json.dumps(fields))
+    return exchange(json.dumps(fields))
 
 
 def write_both(folder: Path) -> Path:
@@ -89,7 +89,7 @@ class Runs:
             folder = Path(next(a for a in arguments if "--cassettes" in a).partition("=")[2])
             for name in results:
                 about = replace(ABOUT, evidence=self.evidence)
-                output = talk(self.answers.get(name, "new"))
+                output = exchange(self.answers.get(name, "new"))
                 path = write_cassette(folder / name, output, about=about)
                 path.write_bytes(path.read_bytes() + b"\n" * self.altered.count(name))
         found: list[dict[str, Any]] = [

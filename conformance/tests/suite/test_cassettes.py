@@ -9,13 +9,13 @@ from conformance import SuiteFault
 from conformance.recording import cassettes
 from conformance.recording.redaction import REQUEST_HEADERS, RESPONSE_HEADERS
 from conformance.recording.scanner import scan_folder
-from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
+from conformance.tests.suite.cassette_builders import ABOUT, exchange, write_cassette
 from conformance.verdicts.costs import Cost
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_cassette(tmp_path / "a/one.yaml", talk(), talk())
+    write_cassette(tmp_path / "a/one.yaml", exchange(), exchange())
     write_cassette(tmp_path / "b/two.yaml")
     return tmp_path
 
@@ -127,8 +127,8 @@ def test_each_cassette_here_says_what_answered() -> None:
 
 def test_requests_are_counted_and_tokens_are_what_the_answers_counted(tmp_path: Path) -> None:
     usage = json.dumps({"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}})
-    one = write_cassette(tmp_path / "one.yaml", talk(usage), talk(f"data: {usage}\n\n"))
-    two = write_cassette(tmp_path / "two.yaml", talk(usage.encode()))
+    one = write_cassette(tmp_path / "one.yaml", exchange(usage), exchange(f"data: {usage}\n\n"))
+    two = write_cassette(tmp_path / "two.yaml", exchange(usage.encode()))
     assert cassettes.estimate([one, tmp_path / "none.yaml", two]) == Cost(requests=3, tokens=21)
     assert cassettes.estimate([]) == Cost(0, 0)
 

@@ -14,7 +14,7 @@ from conformance.maintenance.drift.comparison import (
 )
 from conformance.maintenance.drift.shapes import read_shape
 from conformance.recording.redaction import hash_assets
-from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.tests.suite.cassette_builders import exchange, write_cassette
 from conformance.tests.suite.fake_runs import PASSED, A, B, recorded, write_both
 from conformance.tests.suite.fake_runs import TASKS as TWO
 from conformance.tests.suite.response_builders import response
@@ -182,7 +182,7 @@ def test_other_requests_are_paired_by_their_order_and_their_changes_are_no_failu
 
 
 def hash_of(tmp_path: Path, body: str | bytes) -> str:
-    path = write_cassette(tmp_path / "c.yaml", {**talk(), "request": {"body": body}})
+    path = write_cassette(tmp_path / "c.yaml", {**exchange(), "request": {"body": body}})
     [found] = read_exchanges(path)
     return found.request
 

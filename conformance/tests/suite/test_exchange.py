@@ -9,11 +9,11 @@ import pytest
 
 from conformance import SuiteFault
 from conformance.reports.exchange import MOST, find_exchange
-from conformance.tests.suite.cassette_builders import talk, write_cassette
+from conformance.tests.suite.cassette_builders import exchange, write_cassette
 
 
 def test_an_exchange_shows_request_and_answer_with_their_headers(tmp_path: Path) -> None:
-    write_cassette(tmp_path / "dedicated/tools/test_a.yaml", *[talk()] * 3)
+    write_cassette(tmp_path / "dedicated/tools/test_a.yaml", *[exchange()] * 3)
     check = "conformance/checks/features/test_tools.py::test_a"
     found = find_exchange(check, "dedicated", tmp_path)
     assert find_exchange(check, "client", tmp_path) is None
@@ -39,7 +39,7 @@ def test_an_exchange_shows_request_and_answer_with_their_headers(tmp_path: Path)
 def test_a_body_is_shown_as_text_and_a_long_one_says_what_it_lacks(
     tmp_path: Path, answer: Any, shown: str
 ) -> None:
-    write_cassette(tmp_path / "client/a/test_a.yaml", talk(answer), about=None)
+    write_cassette(tmp_path / "client/a/test_a.yaml", exchange(answer), about=None)
     found = find_exchange("test_a.py::test_a", "client", tmp_path)
     assert found is not None
     assert found.response.partition("\n\n")[2] == shown

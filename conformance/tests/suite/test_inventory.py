@@ -8,7 +8,7 @@ import pytest
 
 from conformance.recording import inventory
 from conformance.recording.rerecord import RecordingError
-from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
+from conformance.tests.suite.cassette_builders import ABOUT, exchange, write_cassette
 
 KEY = "planted-word"
 A, B = "dedicated/tools/test_a[x].yaml", "model-apis/usage/test_b.yaml"
@@ -18,7 +18,7 @@ A, B = "dedicated/tools/test_a[x].yaml", "model-apis/usage/test_b.yaml"
 def root(tmp_path: Path) -> Path:
     write_cassette(tmp_path / A)
     live = replace(ABOUT, evidence="live", source="Baseten", lane="model-apis", requests=("1", "2"))
-    write_cassette(tmp_path / B, talk(), talk(), about=live)
+    write_cassette(tmp_path / B, exchange(), exchange(), about=live)
     return tmp_path
 
 
@@ -56,7 +56,7 @@ def test_an_empty_folder_is_listed(
 
 SPOILT = replace(ABOUT, source=f"vllm {KEY}", model=KEY.upper(), recorded=f"0-{KEY}")
 HARM: dict[str, Callable[[Path, set[str]], object]] = {
-    f"{A}: a key in use": lambda root, _: write_cassette(root / A, talk(KEY), about=SPOILT),
+    f"{A}: a key in use": lambda root, _: write_cassette(root / A, exchange(KEY), about=SPOILT),
     f"{A}: its provenance cannot be read": lambda root, _: write_cassette(
         root / A, about=None, text="provenance:\n  x: [\ninteractions: []\n"
     ),

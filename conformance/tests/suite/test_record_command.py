@@ -14,7 +14,7 @@ from conformance.recording.command import settle_models
 from conformance.recording.plan import RecordRequest
 from conformance.reference import AnswerPlan, LoopbackServer, ReceivedRequest
 from conformance.reference.exchange import plan_json
-from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
+from conformance.tests.suite.cassette_builders import ABOUT, exchange, write_cassette
 from conformance.tests.suite.fake_runs import KEY, NAMES, Runs, aim, read
 from conformance.tests.suite.sample_suite import CommandResult
 
@@ -95,7 +95,7 @@ def test_a_recording_of_higher_evidence_is_replaced_by_an_option_only(
     old: Path, runs: Runs, record: Any
 ) -> None:
     live = replace(ABOUT, evidence="live", source="Baseten")
-    write_cassette(old / NAMES[0], talk("old"), about=live)
+    write_cassette(old / NAMES[0], exchange("old"), about=live)
     before, both = read(old)[NAMES[0]], runs.recorded
     runs.recorded = runs.replayed = {NAMES[1]: "passed"}
     code, output, _ = record("--yes")

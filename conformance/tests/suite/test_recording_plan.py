@@ -16,7 +16,7 @@ from conformance.recording.plan import (
     name_age,
     print_plan,
 )
-from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
+from conformance.tests.suite.cassette_builders import ABOUT, exchange, write_cassette
 from conformance.verdicts.costs import Cost
 
 TODAY = date(2026, 12, 2)
@@ -29,9 +29,9 @@ PLANNED = tuple(
 def root(tmp_path: Path) -> Path:
     folder = tmp_path / "dedicated/tools"
     answer = '{"usage": {"total_tokens": 7}}'
-    write_cassette(folder / "a.yaml", talk(answer), talk(answer))
-    write_cassette(folder / "b.yaml", talk(answer), about=replace(ABOUT, recorded="2026-12-01"))
-    write_cassette(folder / "c.yaml", talk(answer), about=None)
+    write_cassette(folder / "a.yaml", exchange(answer), exchange(answer))
+    write_cassette(folder / "b.yaml", exchange(answer), about=replace(ABOUT, recorded="2026-12-01"))
+    write_cassette(folder / "c.yaml", exchange(answer), about=None)
     return tmp_path
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.recording import cassettes, rerecord
 from conformance.recording.plan import RecordRequest, protect_evidence
-from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
+from conformance.tests.suite.cassette_builders import ABOUT, exchange, write_cassette
 from conformance.tests.suite.fake_runs import KEY, NAMES, TASKS, Runs, read
 
 
@@ -147,7 +147,7 @@ def test_what_was_cut_leaves_the_old_cassettes_even_in_part(
 
 def write_evidence(old: Path, evidence: str) -> bytes:
     about = replace(ABOUT, evidence=evidence, source="Baseten" if evidence == "live" else "vllm 1")
-    write_cassette(old / NAMES[0], talk("old"), about=about)
+    write_cassette(old / NAMES[0], exchange("old"), about=about)
     return read(old)[NAMES[0]]
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from conformance.recording import redaction, scanner
-from conformance.tests.suite.cassette_builders import ABOUT, talk, write_cassette
+from conformance.tests.suite.cassette_builders import ABOUT, exchange, write_cassette
 
 KEY = 'planted "key/with+odd ümlaut'
 PLAIN = "AbCdEfGh.0123456789abcdefghijABCDEFGHIJ01"
@@ -143,12 +143,12 @@ def test_the_scanner_shares_nothing_with_the_redaction() -> None:
 
 # How a secret may stand in a cassette, wherever redaction failed.
 PLACES: dict[str, Callable[[str], Any]] = {
-    "header": lambda key: talk(authorization=[key]),
-    "body": lambda key: talk(json.dumps({"said": key})),
-    "request": lambda key: talk(body=json.dumps({"said": key})),
-    "bytes": lambda key: talk(b"\xff\x00 " + key.encode() + b"\xfe"),
-    "escaped": lambda key: talk(f'{{"said": "\\u{ord(key[0]):04x}{key[1:]}"}}'),
-    "events": lambda key: talk(_events(key, 5)),
+    "header": lambda key: exchange(authorization=[key]),
+    "body": lambda key: exchange(json.dumps({"said": key})),
+    "request": lambda key: exchange(body=json.dumps({"said": key})),
+    "bytes": lambda key: exchange(b"\xff\x00 " + key.encode() + b"\xfe"),
+    "escaped": lambda key: exchange(f'{{"said": "\\u{ord(key[0]):04x}{key[1:]}"}}'),
+    "events": lambda key: exchange(_events(key, 5)),
     "the name of a value": lambda key: {key: 1},
 }
 
@@ -165,7 +165,7 @@ def test_a_planted_key_is_found_wherever_it_lies(
 
 def test_a_secret_is_found_in_provenance_and_where_the_file_folds_it(tmp_path: Path) -> None:
     write_cassette(tmp_path / "a.yaml", about=replace(ABOUT, source=PLAIN))
-    text = yaml.safe_dump({"interactions": [talk("word " * 12 + KEY + " word" * 12)]}, width=40)
+    text = yaml.safe_dump({"interactions": [exchange("word " * 12 + KEY + " word" * 12)]}, width=40)
     assert KEY not in text
     write_cassette(tmp_path / "b.yaml", text=text)
     write_cassette(tmp_path / "c.yaml", text='x: "plain\\\n  word"')
@@ -185,13 +185,13 @@ SENTENCE: dict[str, Any] = {
 
 @pytest.mark.parametrize("message", SENTENCE)
 def test_a_secret_is_found_in_what_a_service_says(tmp_path: Path, message: str) -> None:
-    write_cassette(tmp_path / "a.yaml", talk(json.dumps(SENTENCE[message])))
+    write_cassette(tmp_path / "a.yaml", exchange(json.dumps(SENTENCE[message])))
     assert scanner.scan_folder(tmp_path)
 
 
 @pytest.mark.parametrize("body", [b"\x1f\x8b broken", b"half a letter: \xc3", "x: [", "%zz \\u00"])
 def test_what_cannot_be_read_is_no_finding(tmp_path: Path, body: Any) -> None:
-    write_cassette(tmp_path / "a.yaml", talk(body))
+    write_cassette(tmp_path / "a.yaml", exchange(body))
     assert scanner.scan_folder(tmp_path) == []
 
 
@@ -225,7 +225,7 @@ def test_what_is_no_cassette_is_a_finding_and_looked_through(tmp_path: Path, str
 def test_a_link_or_a_pipe_is_a_finding_and_not_opened(tmp_path: Path) -> None:
     folder, outside = tmp_path / "cassettes", tmp_path / "outside"
     folder.mkdir()
-    write_cassette(outside / "a.yaml", talk(PLAIN))
+    write_cassette(outside / "a.yaml", exchange(PLAIN))
     (folder / "a.yaml").symlink_to(outside / "a.yaml")
     (folder / "b").symlink_to(outside)
     (folder / "c").mkdir()
