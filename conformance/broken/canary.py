@@ -126,7 +126,7 @@ def _ask_on_loop(library: Any, url: str) -> None:
 
 _FAILURES = errors("HTTPError")
 _PROBES: dict[str, Callable[[str], None]] = {
-    f"{colour} {name}": partial(ask, library)
+    f"{mode} {name}": partial(ask, library)
     for name, library in LIBRARIES.items()
-    for colour, ask in (("sync", _ask), ("async", _ask_on_loop))
+    for mode, ask in (("sync", _ask), ("async", _ask_on_loop))
 }

@@ -1,6 +1,6 @@
 """The body of a response that passes its chunks on as they come, and reports once what they were.
 
-Knows how both colours of client read and close a body; must not know what is counted.
+Knows how sync and async clients read and close a body; must not know what is counted.
 """
 
 from __future__ import annotations

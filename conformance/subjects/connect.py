@@ -121,7 +121,7 @@ def pace() -> float:
 
 
 def mount(lane: Lane, responder: Responder, settings: dict[str, Any]) -> Any:
-    """Return a model that a responder answers, in both colours.
+    """Return a model that a responder answers, sync and async.
 
     Args:
         lane: Whose settings are the default.

@@ -98,13 +98,13 @@ def aim() -> Iterator[Callable[..., ChatBaseten]]:
 
 @pytest.fixture(params=CALLS)
 def call(request: pytest.FixtureRequest) -> Ask:
-    """Asks for a whole answer, in both colours."""
+    """Asks for a whole answer, sync and async."""
     return CALLS[request.param]
 
 
 @pytest.fixture(params=STREAMS)
 def stream(request: pytest.FixtureRequest) -> Ask:
-    """Asks for a stream, in both colours."""
+    """Asks for a stream, sync and async."""
     return STREAMS[request.param]
 
 

@@ -174,24 +174,24 @@ def test_an_error_that_is_retried_is_logged_in_plain_text(
     assert "Retrying request" in caplog.text
 
 
-def _embed(model: BasetenEmbeddings, colour: str) -> None:
-    if colour == "embed":
+def _embed(model: BasetenEmbeddings, method: str) -> None:
+    if method == "embed":
         model.embed_query("Hi")
     else:
         run(model.aembed_query("Hi"))
 
 
 @pytest.mark.once("compares texts, which no interpreter reads otherwise")
-@pytest.mark.parametrize("colour", ["embed", "aembed"])
+@pytest.mark.parametrize("method", ["embed", "aembed"])
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_an_error_of_embeddings_is_plain(
-    answer: str, colour: str, serve_script: Serve, caplog: pytest.LogCaptureFixture
+    answer: str, method: str, serve_script: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = serve_script(_all_of(ANSWERS[answer], TEXTS.values())).url
     model = BasetenEmbeddings(model="m", model_url=url, api_key=KEY, max_retries=0)
     for name in TEXTS:
         with pytest.raises(BasetenError) as raised:
-            _embed(model, colour)
+            _embed(model, method)
         _check(raised.value, caplog)
         if answer not in {"as_reason", "as_a_name"}:
             assert WORDS in str(raised.value), name
@@ -229,14 +229,14 @@ SPOKEN: dict[str, Build] = {
 @pytest.mark.once("compares texts, which no interpreter reads otherwise")
 @pytest.mark.filterwarnings("ignore::langchain_baseten.exceptions.MissingToolCallWarning")
 @pytest.mark.parametrize("spoken", [(s, m) for s in SPOKEN for m in METHODS], ids=" by ".join)
-@pytest.mark.parametrize("colour", ["invoke", "ainvoke"])
+@pytest.mark.parametrize("method", ["invoke", "ainvoke"])
 def test_an_error_that_quotes_the_model_is_plain(
-    spoken: tuple[str, Any], colour: str, aim: Aim, serve_script: Serve, caplog: Any
+    spoken: tuple[str, Any], method: str, aim: Aim, serve_script: Serve, caplog: Any
 ) -> None:
     model = aim(serve_script(_all_of(SPOKEN[spoken[0]], TEXTS.values())).url)
     schema = {"title": "Answer", "type": "object", "properties": {"a": {"type": "string"}}}
     chain = model.with_structured_output(schema, method=spoken[1])
     for _ in TEXTS:
         with pytest.raises((BasetenError, OutputParserException)) as raised:
-            chain.invoke("Hi") if colour == "invoke" else run(chain.ainvoke("Hi"))
+            chain.invoke("Hi") if method == "invoke" else run(chain.ainvoke("Hi"))
         _check(raised.value, caplog)

@@ -440,7 +440,7 @@ def judge_reading(message: AIMessage, body: str) -> None:
 
 
 def mount(lane: str, evidence: Evidence, responder: Responder = respond, **settings: Any) -> Any:
-    """Return a model of a lane that a responder answers, in both colours.
+    """Return a model of a lane that a responder answers, sync and async.
 
     Args:
         lane: Name of the lane.
@@ -461,7 +461,7 @@ def make_clients(
     """Return the arguments that give a model clients of the user's own, with an event hook.
 
     Args:
-        hook: Is called with each request or response, in both colours.
+        hook: Is called with each request or response, sync and async.
         moment: `request` or `response`.
         responder: What answers.
         settings: Other arguments of the clients.

@@ -57,7 +57,7 @@ def test_replay_is_alive() -> None:
 
 def test_every_transport_of_every_library_is_probed() -> None:
     assert set(canary._PROBES) == {
-        f"{colour} {name}" for name in LIBRARIES for colour in ("sync", "async")
+        f"{kind} {name}" for name in LIBRARIES for kind in ("sync", "async")
     }
 
 
