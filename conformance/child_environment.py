@@ -88,7 +88,7 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     """Return a text with `***` in the place of each secret.
 
     Args:
-        text: What a client or a service said.
+        text: What a client or a service wrote.
         secrets: The longer before what is a part of it.
     """
     for secret in secrets:

@@ -1,4 +1,4 @@
-"""The HTTP libraries that a client may send through: one row for each, and nothing is said twice.
+"""The HTTP libraries that a client may send through: one row for each.
 
 Our own client sends through httpx2 and takes clients of either; somebody else's may use either.
 Knows that both have the same names; must not know who sends, or what.

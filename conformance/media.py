@@ -1,6 +1,6 @@
-"""What somebody else said, as each medium may hold it: text, and neither markup nor a command.
+"""Text of others, as each medium may hold it: text, and neither markup nor a command.
 
-Knows terminals, JSON, XML, HTML and Markdown; must not know who said what. A service, a client or
+Knows terminals, JSON, XML, HTML and Markdown; must not know who wrote what. A service, a client or
 an engine may say anything, and reports are read in places that obey (CWE-150) or run (CWE-79) it.
 """
 

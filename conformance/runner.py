@@ -111,7 +111,7 @@ class Selection:
 
     Attributes:
         factory: Whose chat model is judged, as `package.module:callable`; empty for our own.
-        options: What else pytest is told, such as where an engine is.
+        options: Further options of pytest, such as where an engine is.
         bound_only: Whether claims are left out whose every check is; the rest is not to be judged.
         corpus: Folder with recordings of others, whose evidence counts as well; None for none.
         command: What was typed, but for claims and reports; a report says with it how to run a
@@ -284,7 +284,7 @@ def _run(
 
 
 class _Ended(NamedTuple):
-    """How the children ended, and what each said."""
+    """How the children ended, and what each wrote."""
 
     codes: list[int]
     outputs: list[list[str]]
@@ -324,7 +324,7 @@ def _listen(
     *,
     verbose: bool,
 ) -> _Ended:
-    """Run commands side by side; return how they ended and what they said.
+    """Run commands side by side; return how they ended and what they wrote.
 
     It can be shown as it comes, as plain text without secrets: checks repeat what clients and
     services said.

@@ -73,7 +73,7 @@ class Order:
 
     @property
     def praise(self) -> str:
-        """What is said of one that fails as it should."""
+        """What is reported of one that fails as it should."""
         return "exact" if self.exact or self.write else "as declared"
 
 

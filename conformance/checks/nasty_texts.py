@@ -61,7 +61,7 @@ KEPT = (
     "🎉 👍🏽 👩\u200d💻 👨\u200d👩\u200d👧 🏳\ufe0f\u200d🌈 ❤\ufe0f\u200d🔥 1\ufe0f\u20e3 🇫🇷",
     "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
 )
-"""What is shown as it was said."""
+"""What is shown unchanged."""
 
 MARKUP = (
     "<script>alert(1)</script>",
@@ -98,7 +98,7 @@ MARKUP = (
     "{{ 7*7 }} {% raw %}",
     "]]> <![CDATA[",
 )
-"""What is markup in Markdown, HTML, XML or rich's own, and said by somebody is text."""
+"""What is markup in Markdown, HTML, XML or rich's own, and is text where somebody else wrote it."""
 
 _EMOJI_TAGS = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
 _JOINED = re.compile("(?<=[^\0-\u02ff\\s])[\u200c\u200d](?=[^\0-\u02ff\\s])")

@@ -1,4 +1,4 @@
-"""Rows of the suite's TOML files as pydantic models; what is wrong is said with file, row and rule.
+"""Rows of the suite's TOML files as pydantic models; errors name file, row and rule.
 
 Knows the shape of a row only; must not know what any key means.
 """

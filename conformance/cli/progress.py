@@ -27,9 +27,9 @@ class Progress:
     """Counts the checks that a run has judged.
 
     Args:
-        stream: Where it is said.
+        stream: Where it is written.
         clock: Seconds, from any start.
-        silent: Whether nothing is said, because the run itself is shown.
+        silent: Whether nothing is written, because the run itself is shown.
     """
 
     def __init__(

@@ -90,7 +90,7 @@ def _write_command(options: argparse.Namespace, target: str) -> str:
 
 
 def _aim_at_engine(options: argparse.Namespace) -> tuple[str, ...]:
-    """Return what pytest is told about an engine.
+    """Return the options of pytest about an engine.
 
     Raises:
         TableError: Its URL is missing.

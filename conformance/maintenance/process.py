@@ -1,6 +1,6 @@
 """A process that runs a module of this folder, spoken to in JSON lines.
 
-Knows pipes and command lines; must not know what is said.
+Knows pipes and command lines; must not know what is sent.
 """
 
 from __future__ import annotations

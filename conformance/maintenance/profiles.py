@@ -81,7 +81,7 @@ def build_profile(listed: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[s
     """Return the profile of one model.
 
     Args:
-        listed: What a listing said, as a profile; empty for a model that none has named.
+        listed: A row of a listing, as a profile; empty for a model that none has named.
         facts: The model's facts, with the defaults.
     """
     overrides = {name: facts[name] for name in facts.get("overrides", ())}

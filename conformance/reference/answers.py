@@ -71,7 +71,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is said, cut into tokens.
+    """The answer's text, cut into tokens.
 
     Attributes:
         reasoning: Tokens of the reasoning.
@@ -93,7 +93,7 @@ class Answer:
 
     @property
     def tokens(self) -> int:
-        """Number of tokens said."""
+        """Number of tokens of the answer."""
         called = sum(len(call_tokens(call)) for call in self.calls)
         return len(self.reasoning) + len(self.text) + called
 

@@ -89,7 +89,7 @@ class AnswerPlan:
     Attributes:
         status: HTTP status code.
         headers: Pairs in the order they are sent. With no `content-length` the body is chunked.
-        pieces: The body.
+        chunks: The body.
         ending: Whether the body is finished, closed early, or reset.
     """
 
@@ -100,7 +100,7 @@ class AnswerPlan:
 
     @property
     def body(self) -> bytes:
-        """All pieces joined."""
+        """All chunks joined."""
         return b"".join(chunk.data for chunk in self.chunks)
 
     @property
@@ -125,7 +125,7 @@ class AnswerPlan:
         """Return the same answer with another body, its framing kept honest.
 
         Args:
-            data: The pieces of the new body.
+            data: The chunks of the new body.
 
         Returns:
             A new plan; `content-length` is recomputed if there was one.
@@ -241,7 +241,7 @@ def plan_json(status: int, value: Any, headers: Mapping[str, str] | None = None)
 def plan_stream(
     events: list[bytes], kind: str, headers: Mapping[str, str] | None = None
 ) -> AnswerPlan:
-    """Return a plan for a chunked stream, one piece per event."""
+    """Return a plan for a chunked stream, one chunk per event."""
     named = (("content-type", kind), ("cache-control", "no-cache"))
     return AnswerPlan(200, (*named, *(headers or {}).items()), tuple(map(BodyChunk, events)))
 

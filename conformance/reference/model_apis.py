@@ -114,7 +114,7 @@ def word_stream(answer: Answer, wording: Wording) -> AnswerPlan:
         wording: How.
 
     Returns:
-        The plan, one body piece per event.
+        The plan, one body chunk per event.
     """
     events = [encode_event(event) for event in _events(answer, wording)]
     if answer.cut_calls:

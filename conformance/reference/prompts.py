@@ -24,7 +24,7 @@ _MESSAGE_TOKENS = 4
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the last speaker wants, and how much was said before.
+    """What the last message wants, and how much came before it.
 
     Attributes:
         text: Text of the last user message.

@@ -1,4 +1,4 @@
-"""Mounts a responder inside a client of either HTTP library: no socket, one body piece per read.
+"""Mounts a responder inside a client of either HTTP library: no socket, one body chunk per read.
 
 Knows requests and responses of the libraries; must not know what the reference server answers.
 """
@@ -91,7 +91,7 @@ class _Plan:
         self.closed = False
 
     def wait_for(self, chunk: BodyChunk) -> tuple[float, bool]:
-        """Return how long to sleep, and whether the client's patience ends before the piece."""
+        """Return how long to sleep, and whether the client's patience ends before the chunk."""
         timeouts = self.request.extensions.get("timeout") or {}
         patience = timeouts.get("read")
         if patience is not None and chunk.delay > patience:
@@ -104,7 +104,7 @@ class _Plan:
         return error
 
     def time_out(self) -> Exception:
-        """Return the error for a piece that came too late."""
+        """Return the error for a chunk that came too late."""
         return self.fail("ReadTimeout", "the reference server was slower than the read timeout")
 
     def end(self) -> None:
@@ -129,7 +129,7 @@ class _Stream(_Plan, Body):
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self.plan.chunks:
             delay, late = self.wait_for(chunk)
-            if delay:  # else each piece would be a turn of the operating system
+            if delay:  # else each chunk would be a turn of the operating system
                 time.sleep(delay)
             if late:
                 raise self.time_out()

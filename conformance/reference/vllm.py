@@ -98,7 +98,7 @@ def word_stream(answer: Answer, setting: Setting) -> AnswerPlan:
         setting: How.
 
     Returns:
-        The plan, one body piece per event.
+        The plan, one body chunk per event.
     """
     events = [encode_event(event) for event in _events(answer, setting)]
     kind = "text/event-stream; charset=utf-8"

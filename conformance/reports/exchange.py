@@ -1,4 +1,4 @@
-"""What a check said and heard first, from its cassette, shortened for a reader.
+"""What a check sent and received first, from its cassette, shortened for a reader.
 
 Knows where a check's cassette lies and how a recorded conversation is shown; must not judge it.
 """

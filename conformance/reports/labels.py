@@ -1,4 +1,4 @@
-"""How a status is said: its glyph, its word, its colour, its meaning.
+"""How a status is shown: its glyph, its word, its colour, its meaning.
 
 Knows words; must not know where they are printed or how anything was judged.
 """
@@ -16,7 +16,7 @@ UNCLAIMED = "the page claims nothing for this lane"
 
 
 class StatusLabel(NamedTuple):
-    """How one status is said.
+    """How one status is shown.
 
     Attributes:
         style: Its style in a terminal, in rich's terms.
@@ -44,6 +44,6 @@ SAYS: dict[Status, StatusLabel] = {
 
 
 def say(status: Status) -> str:
-    """Return glyph and word; what makes a run red is said loudly, so that colour is not needed."""
+    """Return glyph and word; what makes a run red is in capitals, so that colour is not needed."""
     word = str(status).replace("-", " ")
     return f"{SAYS[status].glyph} {word if status in GREEN else word.upper()}"

@@ -130,7 +130,7 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that is said about one completed run.
+    """Everything that is reported about one completed run.
 
     Attributes:
         run: The header of the run's record: target, versions, selection, start.

@@ -24,7 +24,7 @@ _DONE = re.compile(rb"(?m)^data: ?\[DONE\]")
 
 
 class CountedBody(Body, AsyncBody):
-    """A body of which a meter is told.
+    """A body whose reads a meter counts.
 
     Args:
         stream: The body as it comes.

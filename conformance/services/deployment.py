@@ -93,7 +93,7 @@ class Service:
     model: str
 
     def write_options(self, **limits: float | None) -> tuple[str, ...]:
-        """Return what pytest is told, without the limits that are None; never a key."""
+        """Return the options of pytest, without the limits that are None; never a key."""
         options = {"model-url": self.url, "model": self.model, **limits}
         given = {name: each for name, each in options.items() if each not in {"", None}}
         reported = (f"--{name.replace('_', '-')}={each}" for name, each in given.items())

@@ -1,4 +1,4 @@
-"""One exchange with a service: what was asked of it beyond a plain answer, and what it showed.
+"""One exchange with a service: what was requested beyond a plain answer, and what it returned.
 
 Knows bodies of requests and responses, in part or in whole. Must not know checks or claims.
 """

@@ -1,6 +1,6 @@
 """Defects of a service that fail the one claim that is about them, and no other check.
 
-Knows which claim tells of which defect, and how an exchange shows it; must not know refusals, nor
+Knows which claim reports which defect, and how an exchange shows it; must not know refusals, nor
 what a model may lack.
 """
 

@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 PACE = 0.03
-"""Seconds between two pieces on a socket, so that the client has handed one out before the next."""
+"""Seconds between two chunks on a socket, so that the client has handed one out before the next."""
 
 _ROOT = re.compile(r"https?://[^/?#\s]+", re.IGNORECASE)
 _TELLING = re.compile(r"/(v1|sync|predict)(/|$)")
@@ -116,7 +116,7 @@ def take_failures() -> list[Exception]:
 
 
 def pace() -> float:
-    """Return how long a responder waits before each piece, for its moments to be told apart."""
+    """Return how long a responder waits before each chunk, for its moments to be told apart."""
     return 0.0 if chosen().ours else PACE
 
 

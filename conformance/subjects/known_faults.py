@@ -77,7 +77,7 @@ class _Fault(NamedTuple):
 
     Attributes:
         claim: What tells of it.
-        reason: What is said of it.
+        reason: The sentence that reports it.
         shows: Whether the body of a request shows it.
         repair: Puts it right in place, if that can be done, so that the check can go on.
         probed: As what the client has to be known, where a request alone does not tell.
@@ -233,7 +233,7 @@ def overlook(claim: str, reason: str) -> bool:
 
     Args:
         claim: What tells of it.
-        reason: What is said of it.
+        reason: The sentence that reports it.
 
     Returns:
         Whether it does: not if the running check judges that claim.

@@ -145,7 +145,7 @@ def _note_response(noted: NotedExchange, response: Response) -> Response:
 
 
 def _overhear(chunks: Iterable[BodyChunk], noted: NotedExchange) -> Iterator[BodyChunk]:
-    # Lazily: when a piece is taken is what some checks look at.
+    # Lazily: when a chunk is taken is what some checks look at.
     for chunk in chunks:
         noted.add(chunk.data)
         yield chunk

@@ -50,7 +50,7 @@ class TrafficLog:
         self.sent.append(json.loads(request.content))
 
     def note_response(self, response: Response) -> None:
-        """Keep what comes back; a stream arrives in one piece behind this."""
+        """Keep what comes back; a stream arrives in one chunk behind this."""
         self.answers.append(response.read().decode("utf-8", "replace"))
         self.statuses.append(response.status_code)
 

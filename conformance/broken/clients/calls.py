@@ -1,4 +1,4 @@
-"""Clients that make valid calls of what is none, or lose what is told of calls and refusals."""
+"""Clients that make valid calls of what is none, or lose fields of calls and refusals."""
 
 from __future__ import annotations
 

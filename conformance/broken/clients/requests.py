@@ -1,4 +1,4 @@
-"""Clients that say something else than they were told: messages, tools, schemas, keys, URLs."""
+"""Clients that send something else than they were given: messages, tools, schemas, keys, URLs."""
 
 from __future__ import annotations
 

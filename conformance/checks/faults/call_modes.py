@@ -35,7 +35,7 @@ class Outcome:
 
     @property
     def text(self) -> str:
-        """All that was said."""
+        """All that was received."""
         return "".join(str(message.content) for message in self.messages)
 
     @property

@@ -1,4 +1,4 @@
-"""What is tried again, how often, after how long, and who is told."""
+"""What is retried, how often, after how long, and who is notified."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def judge_taking(model: Any, question: HumanMessage) -> None:
 
 @contextmanager
 def referring(claim: str, reason: str) -> Iterator[None]:
-    """End the check of another maker's client if what it raises is told by another claim.
+    """End the check of another maker's client if what it raises is reported by another claim.
 
     Args:
         claim: What tells of it, unless the check judges that.
@@ -361,12 +361,12 @@ def ask_events_awaited(model: Any, prompt: Any, /, **options: Any) -> AIMessage:
 
 
 def take_chunks(model: Any, prompt: Any, taken: list[Any]) -> None:
-    """Add each piece of `stream` to a list, as far as it comes."""
+    """Add each chunk of `stream` to a list, as far as it comes."""
     taken.extend(model.stream(prompt))
 
 
 def take_chunks_awaited(model: Any, prompt: Any, taken: list[Any]) -> None:
-    """Add each piece of `astream` to a list, as far as it comes."""
+    """Add each chunk of `astream` to a list, as far as it comes."""
 
     async def take() -> None:
         async for chunk in model.astream(prompt):
@@ -523,10 +523,10 @@ def name_requests(request_id: str, responder: Responder = respond) -> Responder:
 
 
 def count_chunks(taken: list[BodyChunk], responder: Responder = respond) -> Responder:
-    """Return a responder that notes each piece of a body at the moment it is sent.
+    """Return a responder that notes each chunk of a body at the moment it is sent.
 
     Args:
-        taken: Gets the pieces.
+        taken: Gets the chunks.
         responder: What answers.
     """
 

@@ -1,4 +1,4 @@
-"""Calls that a stream sends in pieces: in any order, without ids or places, or broken off."""
+"""Calls that a stream sends in chunks: in any order, without ids or places, or broken off."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def test_line_ends_that_a_model_wrote_into_a_text_are_kept(
 
 
 def _end_inside(word: bytes) -> Callable[[AnswerPlan], AnswerPlan]:
-    """Return a change that cuts a stream behind the piece that holds a word."""
+    """Return a change that cuts a stream behind the chunk that holds a word."""
 
     def cut(plan: AnswerPlan) -> AnswerPlan:
         last = next(at for at, chunk in enumerate(plan.chunks) if word in chunk.data)

@@ -70,7 +70,7 @@ _NO_ANSWERS = {
     "no choices": ((200, "application/json", b'{"choices": []}'), "choices"),
     "moved": ((304, "application/json", b""), "HTTP 304"),
 }
-"""A response, and what is said of it."""
+"""A response, and what is reported of it."""
 
 
 @pytest.mark.claim("retries.policy.final")
@@ -116,7 +116,7 @@ def test_a_compression_that_nobody_asked_for_is_read_and_one_that_was_cut_is_an_
     lane: str, evidence: Evidence, ask: Ask, coding: str
 ) -> None:
     def compress(plan: AnswerPlan, part: int = 1) -> AnswerPlan:
-        # A piece that holds much, and pieces that end anywhere. Blank lines say nothing.
+        # A chunk that holds much, and chunks that end anywhere. Blank lines say nothing.
         body = _CODINGS[coding](b"\n" * 200_000 + plan.body)
         body = body[: len(body) // part]
         chunks = (body[:150], *(body[at : at + 40] for at in range(150, len(body), 40)))

@@ -1,4 +1,4 @@
-"""Token-level streaming: when pieces come, what they add up to, and how a stream ends."""
+"""Token-level streaming: when chunks come, what they add up to, and how a stream ends."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def loses_calls(message: AIMessage) -> bool:
 
 
 def breaks_calls(chunks: list[AIMessageChunk]) -> bool:
-    """Whether another maker's chunks hold pieces of calls that their own content blocks lack."""
+    """Whether another maker's chunks hold chunks of calls that their own content blocks lack."""
     blocks: list[list[Any]] = [list(c.content_blocks) for c in chunks if c.tool_call_chunks]
     kinds = [{block["type"] for block in each} for each in blocks]
     return not chosen().ours and any("tool_call_chunk" not in each for each in kinds)
@@ -94,7 +94,7 @@ def test_each_piece_is_handed_out_before_the_next_is_sent(lane: str, evidence: E
         f"pieces of the response: {len(taken)}; chunks with a text that came of them: {len(counts)}"
     )
     if not chosen().ours:
-        # Over a socket the next piece may be under way; a client that waits for all of them shows.
+        # Over a socket the next chunk may be under way; a client that waits for all of them shows.
         assert counts[0] < len(taken) / 2
         assert counts == sorted(counts)
         return
@@ -335,7 +335,7 @@ def test_exactly_one_piece_is_the_last_and_it_alone_carries_the_end(
 def judge_end(chunks: list[AIMessageChunk]) -> None:
     """Judge a stream of somebody else's: each part of the end stands once, in chunks of its own.
 
-    Usage may be told in several chunks: what they add up to is `usage.stream.once`.
+    Usage may be reported in several chunks: what they add up to is `usage.stream.once`.
     """
     ends = {
         "finish reasons": [c for c in chunks if c.response_metadata.get("finish_reason")],
@@ -365,7 +365,7 @@ def test_a_stream_without_done_ended_well(model: BaseChatModel, slug: str) -> No
 
 
 def cut(plan: AnswerPlan, ending: Ending, length: int = 8) -> AnswerPlan:
-    """Return a stream that ends, somehow, in the middle of its text or behind some piece."""
+    """Return a stream that ends, somehow, in the middle of its text or behind some chunk."""
     # Others may ask for no stream, which `streaming.sync.incremental` tells.
     assert b"[DONE]" in plan.chunks[-1].data or not (chosen().ours or plan.is_stream)
     return replace(plan, chunks=plan.chunks[:length], ending=ending)

@@ -221,7 +221,7 @@ def _reading(lane: str, evidence: Evidence, ask: Ask) -> Iterator[None]:
 
 
 def _think(text: str, plan: AnswerPlan) -> AnswerPlan:
-    """Return a response whose first piece of reasoning is another, its further ones empty."""
+    """Return a response whose first chunk of reasoning is another, its further ones empty."""
     texts = iter([text])
 
     def think(payload: Any) -> Any:
@@ -355,7 +355,7 @@ def test_halves_of_a_letter_in_two_events_are_joined(
 
 
 def _say(text: str, plan: AnswerPlan) -> AnswerPlan:
-    """Return a response whose first piece of text is another, and whose further ones are empty."""
+    """Return a response whose first chunk of text is another, and whose further ones are empty."""
     texts = iter([text])
 
     def say(payload: Any) -> Any:
@@ -384,7 +384,7 @@ def test_a_byte_order_mark_before_a_stream_is_skipped_wherever_the_network_cuts_
 
 
 def _cut(data: bytes) -> list[bytes]:
-    """Return bytes as the network delivers them, in pieces of 64 KiB."""
+    """Return bytes as the network delivers them, in chunks of 64 KiB."""
     return [data[at : at + 2**16] for at in range(0, len(data), 2**16)]
 
 

@@ -145,7 +145,7 @@ def test_a_call_may_have_no_limit_of_silence(
 
 
 class _Clock:
-    """A clock that goes on by as much as a test says, whenever a piece of a body is sent."""
+    """A clock that goes on by as much as a test says, whenever a chunk of a body is sent."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0

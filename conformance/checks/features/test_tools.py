@@ -1,4 +1,4 @@
-"""Tool calling: bound, called, forced, forbidden, streamed, and told again in later turns."""
+"""Tool calling: bound, called, forced, forbidden, streamed, and sent again in later turns."""
 
 from __future__ import annotations
 
@@ -310,7 +310,7 @@ def judge_chunks(bound: Runnable[Any, AIMessage]) -> None:
     assert len(parts) > 2 or not chosen().ours  # Others may join what arrives at once.
     judge_merged(whole)
     assert len({*read_ids(whole), None}) == 3
-    if chosen().ours:  # Others may repeat an id on every piece of its call.
+    if chosen().ours:  # Others may repeat an id on every chunk of its call.
         assert [part["id"] for part in parts if part["id"]] == read_ids(whole)
 
 

@@ -44,7 +44,7 @@ _QUESTION = f"Repeat after me: {_WORDS}"
 
 
 def _reported_both_ways(check: CheckT) -> CheckT:
-    """Run a check with typed events told and awaited, which langchain-core calls beta."""
+    """Run a check with typed events, sync and async, which langchain-core calls beta."""
     both = pytest.mark.parametrize("way", ["stream_events", "astream_events"])
     beta = "ignore::langchain_core._api.LangChainBetaWarning"
     marked: CheckT = pytest.mark.filterwarnings(beta)(both(check))

@@ -234,7 +234,7 @@ def test_a_stream_cut_short_keeps_a_prefix_and_never_passes_for_whole(
     assert partial is None or answer["content"].startswith(partial.content)
 
 
-# Event streams as servers write them, and pieces that no server should.
+# Event streams as servers write them, and chunks that no server should.
 LINES = st.sampled_from(
     [b"data: ", b"data:", b"data", b"event: error", b"event:", b": x", b"id: 1", b"retry: 1", b"x"]
 )

@@ -27,7 +27,7 @@ _BLOCKS = "content_tool_call"
 """How those tests name a call among the content blocks, once it was right in `tool_calls`."""
 
 _FORMAT = "ls_structured_output_format"
-_TRACED = "what a trace is told of a schema is for each maker to say"
+_TRACED = "what a trace holds of a schema is for each maker to say"
 _IMAGE = "LangChain's own block of an image"
 _COUNTED = "usage.invoke.once"
 _STREAMED = "streaming.sync.incremental"
@@ -75,7 +75,7 @@ def _find_reported(name: str, error: Exception, traffic: TrafficLog) -> tuple[st
 
     That streams are not asked for their usage is another check's, and so are content blocks,
     LangChain's own block of an image and pydantic classes. Anthropic's blocks are no claim's, nor
-    is what a trace is told of a schema: those tests look at it once the answer was found to fit.
+    is what a trace holds of a schema: those tests look at it once the answer was found to fit.
     """
     line = str(extract_tb(error.__traceback__)[-1].line)
     steps = [frame.f_locals for frame, _ in walk_tb(error.__traceback__)]

@@ -72,7 +72,7 @@ def _group(summary: Summary) -> Iterator[list[Line]]:
 
 
 def _find_reasons(lines: Iterable[Line]) -> list[str]:
-    """Return why a quantity's cost is not linear, said once for all subjects."""
+    """Return why a quantity's cost is not linear, once for all subjects."""
     return [*dict.fromkeys(reason for line in lines if (reason := line.write_reason()))]
 
 

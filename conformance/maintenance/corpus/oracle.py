@@ -64,7 +64,7 @@ class Failure:
 
     Attributes:
         name: Name of the langchain_core exception class that the client owes.
-        sentence: What the server said, blanks collapsed; "" when it said nothing.
+        sentence: What the server reported, blanks collapsed; "" if it reported nothing.
         status: The HTTP status; None when the failure came after a 200.
     """
 

@@ -1,4 +1,4 @@
-"""One recorded answer played through a chat model: cut into pieces, sync and async.
+"""One recorded answer played through a chat model: cut into chunks, sync and async.
 
 Knows transports of HTTP libraries and LangChain's four calls; must not know what a whole answer is,
 nor where recordings are kept.
@@ -34,7 +34,7 @@ BASETEN_DEPLOYMENTS = ".api.baseten.co"
 
 
 class Mode(NamedTuple):
-    """One way to play an answer: `api` is the call, `cut` the pieces, `version` the output."""
+    """One way to play an answer: `api` is the call, `cut` the chunks, `version` the output."""
 
     api: str
     cut: str
@@ -73,7 +73,7 @@ def play(make_model: MakeModel, take: Take, mode: Mode, runner: asyncio.Runner) 
     Args:
         make_model: The class under judgement.
         take: Request and answer.
-        mode: Which call, which pieces, which output version.
+        mode: Which call, which chunks, which output version.
         runner: Runs the asynchronous calls.
 
     Returns:

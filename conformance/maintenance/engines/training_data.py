@@ -38,7 +38,7 @@ class Lesson:
         messages: The conversation, as sent.
         tools: The tools that the engine shows to the model, as sent.
         thought: What is thought first; empty for nothing.
-        answer: What is said: text, JSON, calls in Hermes' form.
+        answer: What is answered: text, JSON, calls in Hermes' form.
     """
 
     messages: list[dict[str, Any]]

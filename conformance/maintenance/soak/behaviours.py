@@ -47,7 +47,7 @@ _KEY_END = 6
 """Characters of a key that a response repeats: enough to tell whose it is."""
 _JSON, _EVENTS = "application/json", "text/event-stream"
 _RAW = 0
-"""The status of a plan without a head: its pieces are written as they are, then it is closed."""
+"""The status of a plan without a head: its chunks are written as they are, then it is closed."""
 
 
 @dataclass(frozen=True)

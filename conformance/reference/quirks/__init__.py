@@ -1,7 +1,7 @@
 """How engines behind dedicated deployments differ from the one that the reference server imitates.
 
 One row a quirk: where it was seen, how it stands over a responder, how it must end for the client.
-Only rewording: what is said comes from the reference server. Must not know the client.
+Only rewording: the content comes from the reference server. Must not know the client.
 """
 
 from __future__ import annotations

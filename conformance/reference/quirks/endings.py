@@ -60,7 +60,7 @@ _DIED = {
 
 
 def _break_off(*last: bytes, ending: Ending = "complete") -> Change:
-    """Send the first pieces of a stream, then these, then end it so."""
+    """Send the first chunks of a stream, then these, then end it so."""
     chunks = tuple(map(BodyChunk, last))
     return in_streams(
         lambda plan: replace(plan, chunks=plan.chunks[:_EARLY] + chunks, ending=ending)

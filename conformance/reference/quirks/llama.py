@@ -81,7 +81,7 @@ def _speak(responder: Responder) -> Responder:
 
 
 def _begin_calls_at_once(run: Sequence[Payload]) -> list[Payload]:
-    """Put the first piece of a call's arguments beside its id and name."""
+    """Put the first chunk of a call's arguments beside its id and name."""
     reported: list[Payload] = []
     begun: dict[int, dict[str, Any]] = {}
     for event in run:

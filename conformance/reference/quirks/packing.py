@@ -62,7 +62,7 @@ def _join_tables(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, 
 
 
 def _join_calls(one: list[Payload], other: list[Payload]) -> list[Payload]:
-    """Join two lists of pieces; what a call goes on with is one piece, its name another."""
+    """Join two lists of chunks; what a call goes on with is one chunk, its name another."""
     if not (one and other and _goes_on(one[-1], other[0])):
         return one + other
     reported, more = one[-1]["function"], other[0]["function"]

@@ -1,4 +1,4 @@
-"""How an answer is reworded: per payload, delta, piece of a call, or run of events.
+"""How an answer is reworded: per payload, delta, chunk of a call, or run of events.
 
 The only place that tells an answer from an error, a listing or an embedding, which pass as they
 are; so every quirk can stand over every responder.
@@ -50,7 +50,7 @@ def in_deltas(change: Callable[[dict[str, Any]], object]) -> Change:
 
 
 def in_calls(change: Callable[[dict[str, Any], dict[str, Any] | None], object]) -> Change:
-    """Change each piece of a call in place, given the piece that began it, if that came before."""
+    """Change each chunk of a call in place, given the chunk that began it, if that came before."""
 
     def alter(plan: AnswerPlan) -> AnswerPlan:
         begun: dict[Any, dict[str, Any]] = {}

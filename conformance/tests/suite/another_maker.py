@@ -369,7 +369,7 @@ class ChatSixth(Altered):
 
 
 class SentenceInBodyError(Exception):
-    """Says that there was an error, and holds what the service said."""
+    """Reports an error, and holds what the service reported."""
 
     def __init__(self, error: BasetenError) -> None:
         super().__init__("Bad request")

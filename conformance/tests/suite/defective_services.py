@@ -149,7 +149,7 @@ def _counts_no_sum(request: ReceivedRequest) -> AnswerPlan:
 
 
 def _loses_the_last(name: str) -> Responder:
-    """Leave out the last piece of each text, or of the arguments of calls, that is streamed."""
+    """Leave out the last chunk of each text, or of the arguments of calls, that is streamed."""
 
     def find(event: Any) -> dict[str, Any]:
         delta: dict[str, Any] = next((each["delta"] for each in event.get("choices") or ()), {})

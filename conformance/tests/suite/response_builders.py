@@ -37,7 +37,7 @@ def chunk(content: str | None = None, finish: str | None = None, **more: Any) ->
 
 
 def call(index: int | None, name: str | None = None, choice: int = 0) -> dict[str, Any]:
-    """Return an event with a piece of one tool call."""
+    """Return an event with a chunk of one tool call."""
     called = {"id": name} | ({} if index is None else {"index": index})
     return {"choices": [{"index": choice, "delta": {"tool_calls": [called]}}]}
 

@@ -102,7 +102,7 @@ def write_suite(folder: Path, checks: str = PASSING, expected_failures: str = ""
 
 
 class CommandResult(NamedTuple):
-    """How a command ended, and what it said."""
+    """How a command ended, and what it wrote."""
 
     code: int
     out: str

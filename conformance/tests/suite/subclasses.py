@@ -98,7 +98,7 @@ class Strict(ChatBaseten):
 
 
 class Split(ChatBaseten):
-    """Makes a call of each piece of one, in a stream."""
+    """Makes a call of each chunk of one, in a stream."""
 
     def _stream(self, *given: Any, **options: Any) -> Any:
         for number, chunk in enumerate(super()._stream(*given, **options)):
@@ -270,7 +270,7 @@ class Faulty(ChatBaseten):
 
 
 def _empty(block: Any) -> Any:
-    """Return a content block, but of the pieces of a call only one, which has no arguments."""
+    """Return a content block, but of the chunks of a call only one, which has no arguments."""
     if block["type"] != "tool_call_chunk":
         return block
     return {**block, "type": "tool_call", "args": {}} if block.get("name") else None

@@ -1,4 +1,4 @@
-"""What a check is bound to, and what a check that says it wrongly is told."""
+"""What a check is bound to, and the error of a check whose binding is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What failed, by cause: one thing that is missing is told once."""
+"""What failed, by cause: one thing that is missing is reported once."""
 
 from __future__ import annotations
 

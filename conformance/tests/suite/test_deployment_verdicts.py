@@ -1,4 +1,4 @@
-"""What the owner of a deployment is told: whole commands against services with one defect each."""
+"""Reports for the owner of a deployment: whole commands against services with one defect each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FINISH, COUNTED = "metadata.finish.reason", "usage.invoke.once"
 
 
 class Told(NamedTuple):
-    """What a run said: exit code, status of each claim, reasons, requests, problems beside them."""
+    """What a run reported: exit code, status of each claim, reasons, requests, problems beside them."""
 
     code: int
     statuses: dict[str, str]

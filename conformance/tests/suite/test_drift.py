@@ -212,7 +212,7 @@ EVEN = steady(0.5, 0.03, 60)
 ONCE = texts(*[2.0] * 200)
 FIVE = [at for at in (0.4, 0.8, 1.2, 1.6, 2.0) for _ in range(10)]
 
-# what arrives -> when, and what is said of it
+# what arrives -> when, and what is reported of it
 STREAMS = {
     "30 ms apart": (
         texts(*EVEN),

@@ -1,4 +1,4 @@
-"""What a service fails at by chance: what runs again, what ends a run, what is told of it."""
+"""What a service fails at by chance: what runs again, what ends a run, what is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fault that many checks meet is told by one claim, and hides no other."""
+"""A fault that many checks meet is reported by one claim, and hides no other."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def _list_tags(page: Reader) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _report(folder: Path, given: str) -> Report:
-    """Return a report in which everything that somebody else may have said is this text."""
+    """Return a report in which everything that somebody else may have written is this text."""
     verdicts = (
         verdict(CALLS, "dedicated", Status.FAIL, given, given, evidence=(f"engine {given}", given)),
         verdict(CALLS, "model-apis", Status.EXPECTED_FAILURE, given),

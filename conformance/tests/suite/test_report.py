@@ -1,4 +1,4 @@
-"""The report: how verdicts group into the page's table, and what every reader of it is told."""
+"""The report: how verdicts group into the page's table, and what every reader of it learns."""
 
 from __future__ import annotations
 
